@@ -1,0 +1,63 @@
+/** The table of architectures. A new one is a file with its rows and a line here. */
+import { EngineError } from '../base/errors.ts';
+import type { ModelConfig } from '../formats/manifest.ts';
+import { LLAMA } from './llama.ts';
+import type { Architecture, TensorSpec } from './types.ts';
+
+export const ARCHITECTURES: readonly Architecture[] = [LLAMA];
+
+/** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */
+export function archByName(name: string): Architecture {
+  return found(name, ARCHITECTURES.find((arch) => arch.name === name));
+}
+/** @throws {EngineError} E_ARCH_UNKNOWN */
+export function archByGgufName(name: string): Architecture {
+  return found(name, ARCHITECTURES.find((arch) => arch.ggufNames.includes(name)));
+}
+/** @throws {EngineError} E_ARCH_UNKNOWN */
+export function archByHfModelType(name: string): Architecture {
+  return found(name, ARCHITECTURES.find((arch) => arch.hfModelTypes.includes(name)));
+}
+
+function found(name: string, arch: Architecture | undefined): Architecture {
+  if (arch !== undefined) return arch;
+  const known = ARCHITECTURES.map((a) => a.name);
+  throw new EngineError(
+    'E_ARCH_UNKNOWN',
+    `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md tells how to add one.`,
+    { details: { name, known } },
+  );
+}
+
+export interface TensorInstance {
+  readonly spec: TensorSpec;
+  /** The layer, or null for tensors of the whole model. */
+  readonly layer: number | null;
+  readonly name: string;
+  readonly gguf: string;
+  readonly hf: string;
+  readonly shape: readonly [number, number];
+  readonly required: boolean;
+}
+
+/** Every tensor a model of this architecture and config has or may have, layer by layer. */
+export function archTensors(arch: Architecture, config: ModelConfig): TensorInstance[] {
+  const instance = (spec: TensorSpec, layer: number | null): TensorInstance => {
+    const fill = (pattern: string) => pattern.replace('{i}', String(layer));
+    const required = typeof spec.required === 'function' ? spec.required(config) : spec.required;
+    return {
+      spec,
+      layer,
+      name: fill(spec.name),
+      gguf: fill(spec.gguf),
+      hf: fill(spec.hf),
+      shape: spec.shape(config),
+      required,
+    };
+  };
+  const layers = Array.from({ length: config.nLayer }, (_, i) =>
+    arch.tensors.filter((spec) => spec.perLayer).map((spec) => instance(spec, i)),
+  );
+  const whole = arch.tensors.filter((spec) => !spec.perLayer).map((spec) => instance(spec, null));
+  return [...whole, ...layers.flat()];
+}

@@ -1,0 +1,161 @@
+/**
+ * `manifest.json`: everything about an imported model but its weights' bytes. One schema for who
+ * writes it (scripts/import) and who reads it (worker, CLI). Hostile until parsed: every length,
+ * offset and name is checked here, before anything is allocated.
+ */
+import { z } from 'zod';
+import { EngineError } from '../base/errors.ts';
+import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
+
+export const MANIFEST_VERSION = 1;
+/** Model ids are R2 key parts and URL parts. */
+export const MODEL_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const MAX_DIM = 1 << 24;
+const MAX_SHARD_BYTES = 64 * 1024 * 1024;
+
+const dim = z.number().int().positive().max(MAX_DIM);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/);
+
+const ropeScaling = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  /** Positions divided by `factor`. */
+  z.object({ kind: z.literal('linear'), factor: z.number().positive() }),
+  /** Llama 3's frequency-dependent scaling. */
+  z.object({
+    kind: z.literal('llama3'),
+    factor: z.number().positive(),
+    lowFreqFactor: z.number().positive(),
+    highFreqFactor: z.number().positive(),
+    originalCtx: dim,
+  }),
+  /** YaRN (arXiv 2309.00071). */
+  z.object({
+    kind: z.literal('yarn'),
+    factor: z.number().positive(),
+    originalCtx: dim,
+    betaFast: z.number().positive(),
+    betaSlow: z.number().positive(),
+    attnFactor: z.number().positive(),
+  }),
+  /** Per-frequency divisors, as GGUF's rope_freqs tensor gives them ([headDim / 2]). */
+  z.object({ kind: z.literal('factors'), factors: z.array(z.number().positive()).max(1024) }),
+]);
+
+/** Shape and numbers of a decoder; names as in ARCHITECTURE.md's glossary. */
+export const modelConfigSchema = z.object({
+  nLayer: dim.max(1024),
+  nEmbd: dim,
+  nHead: dim.max(4096),
+  nKvHead: dim.max(4096),
+  headDim: dim.max(1024),
+  nFf: dim,
+  nVocab: dim,
+  /** Positions the model was trained for. */
+  nCtx: dim,
+  normEps: z.number().nonnegative(),
+  ropeTheta: z.number().positive(),
+  /** Which two values rotate together: (2i, 2i+1) or (i, i + ropeDim/2). */
+  ropePairing: z.enum(['adjacent', 'half']),
+  /** Leading values of a head that rotate; the rest pass. */
+  ropeDim: dim,
+  ropeScaling,
+  tiedHead: z.boolean(),
+});
+
+const tokenizer = z.object({
+  file: fileName,
+  bytes: z.number().int().positive().max(MAX_SHARD_BYTES),
+  sha256,
+  addBos: z.boolean(),
+  bosId: z.number().int().nonnegative().nullable(),
+  /** Ids that end a generation (end of text, end of turn). */
+  eosIds: z.array(z.number().int().nonnegative()).max(64),
+});
+
+const tensor = z.object({
+  name: z.string().min(1).max(120),
+  dtype: z.enum(WEIGHT_DTYPE_NAMES),
+  /** [nRow, nCol]; a vector is [1, n]. */
+  shape: z.tuple([dim, dim]),
+  shard: z.number().int().nonnegative(),
+  offset: z.number().int().nonnegative().multipleOf(16),
+  bytes: z.number().int().positive(),
+  sourceDtype: z.string().max(16),
+  /** True when every value equals the source file's to the last bit. */
+  exact: z.boolean(),
+});
+
+export const manifestSchema = z.object({
+  formatVersion: z.literal(MANIFEST_VERSION),
+  id: z.string().regex(MODEL_ID_PATTERN),
+  name: z.string().max(200),
+  architecture: z.string().max(40),
+  preset: z.string().max(40),
+  createdAt: z.string().max(40),
+  licence: z.string().max(200),
+  source: z.string().max(500),
+  sourceSha256: sha256.nullable(),
+  /** The model card's text (Markdown), or ''. */
+  card: z.string().max(1_000_000),
+  config: modelConfigSchema,
+  tokenizer,
+  chatTemplate: z.string().max(200_000).nullable(),
+  tensors: z.array(tensor).min(1).max(100_000),
+  shards: z
+    .array(
+      z.object({
+        file: fileName,
+        bytes: z.number().int().positive().max(MAX_SHARD_BYTES),
+        sha256,
+        /** Half-open range of layers whose tensors this shard holds; null for embedding and head. */
+        layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
+      }),
+    )
+    .min(1)
+    .max(4096),
+});
+
+export type ModelConfig = z.output<typeof modelConfigSchema>;
+export type RopeScaling = ModelConfig['ropeScaling'];
+export type Manifest = z.output<typeof manifestSchema>;
+export type TensorRow = Manifest['tensors'][number];
+export type ShardRow = Manifest['shards'][number];
+
+/**
+ * Checks a parsed manifest.json as hostile input.
+ * @throws {EngineError} E_MANIFEST_INVALID naming the field; E_TENSOR_SHAPE for sizes that disagree.
+ */
+export function parseManifest(json: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    throw new EngineError(
+      'E_MANIFEST_INVALID',
+      `manifest.json: ${field}: ${issue?.message ?? 'invalid'}. Import the model again with this version of thimble.`,
+      { details: { field } },
+    );
+  }
+  checkTensorTable(parsed.data);
+  return parsed.data;
+}
+
+function checkTensorTable(manifest: Manifest): void {
+  const seen = new Set<string>();
+  for (const { name, dtype, shape, shard, offset, bytes } of manifest.tensors) {
+    const fail = (what: string) => {
+      throw new EngineError('E_TENSOR_SHAPE', `manifest.json: tensor ${name}: ${what}`, {
+        details: { name, dtype, shape, shard, offset, bytes },
+      });
+    };
+    if (seen.has(name)) fail('is listed twice');
+    seen.add(name);
+    const want = matrixBytes(dtype, shape[0], shape[1]);
+    if (want !== bytes) fail(`expected ${want} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
+    const shardRow = manifest.shards[shard];
+    if (shardRow === undefined) fail(`names shard ${shard} of ${manifest.shards.length}`);
+    else if (offset + bytes > shardRow.bytes)
+      fail(`ends at byte ${offset + bytes} of a shard of ${shardRow.bytes}`);
+  }
+}

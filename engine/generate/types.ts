@@ -1,0 +1,69 @@
+/** What a generation is asked for and what it answers with: token ids only, no text, no HTTP. */
+
+/** Resolved sampling parameters: every field has a value. */
+export interface SamplingParams {
+  /** 0 is greedy. */
+  temperature: number;
+  /** 0 keeps all. */
+  topK: number;
+  /** 1 keeps all. */
+  topP: number;
+  /** 0 keeps all. */
+  minP: number;
+  /** 1 changes nothing (CTRL, arXiv 1909.05858). */
+  repetitionPenalty: number;
+  frequencyPenalty: number;
+  presencePenalty: number;
+  /** Same seed, same prompt, same parameters: same tokens. */
+  seed: number;
+}
+
+export const DEFAULT_SAMPLING: Readonly<SamplingParams> = {
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  seed: 0,
+};
+
+export interface GenerateRequest {
+  promptTokens: readonly number[];
+  /** 0 only evaluates the prompt (with `promptLogprobs`). */
+  maxTokens: number;
+  sampling: SamplingParams;
+  /** Ids that end the generation and are not emitted. */
+  stopTokens: readonly number[];
+  /** Most likely alternatives reported with each token; null reports no log-probabilities. */
+  topLogprobs: number | null;
+  /** Also report log-probabilities of the prompt's own tokens. */
+  promptLogprobs: boolean;
+}
+
+export interface TokenLogprob {
+  token: number;
+  /** Natural logarithm, of the model's own distribution (before sampling parameters). */
+  logprob: number;
+  top: readonly { token: number; logprob: number }[];
+}
+
+export type FinishReason = 'stop' | 'length';
+
+export interface GenerateUsage {
+  promptTokens: number;
+  /** Prompt tokens whose keys and values were still in memory. */
+  cachedTokens: number;
+  completionTokens: number;
+  loadMs: number;
+  queueMs: number;
+  prefillMs: number;
+  decodeMs: number;
+}
+
+/** The events of one generation, in order: prompt (at most once), token*, then done. */
+export type GenerateEvent =
+  | { type: 'prompt'; logprobs: readonly (TokenLogprob | null)[] }
+  | { type: 'token'; token: number; logprob: TokenLogprob | null }
+  | { type: 'done'; reason: FinishReason; usage: GenerateUsage };
