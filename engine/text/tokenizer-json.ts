@@ -1,0 +1,295 @@
+/**
+ * Vocabularies of other formats as a Hugging Face tokenizer.json: GGUF metadata (byte-level BPE and
+ * SentencePiece) and llama2.c pieces with scores. Does not encode anything; see tokenizer.ts.
+ * Format: huggingface.co/docs/tokenizers; GGUF keys: ggml/docs/gguf.md.
+ */
+import { EngineError } from '../base/errors.ts';
+import { findPreTokenizer, preTokenizerJson } from './pre-tokenizers.ts';
+import { mergesFromScores, pairsAsStrings } from './piece-merges.ts';
+
+export interface TokenizerFacts {
+  readonly addBos: boolean;
+  readonly bosId: number | null;
+  /** Ids that end a generation (end of text, end of turn). */
+  readonly eosIds: number[];
+}
+
+export interface BuiltTokenizer extends TokenizerFacts {
+  /** The text of tokenizer.json. */
+  readonly json: string;
+}
+
+export const MAX_VOCAB = 1_000_000;
+const MAX_PIECE_CHARS = 4096;
+const METASPACE = '\u2581';
+
+/** Tokens that end a turn in some family of models, whatever the file's metadata says. */
+export const END_OF_TURN_TOKENS: readonly string[] = [
+  '<|endoftext|>',
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<|eom_id|>',
+  '<|end_of_text|>',
+  '<end_of_turn>',
+  '<|end|>',
+  '<|eot|>',
+  '<|return|>',
+  '<EOT>',
+  '</s>',
+];
+
+/** GGUF `tokenizer.ggml.token_type` values (llama.cpp's llama_token_type). */
+const TOKEN_TYPE = { unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
+
+type Metadata = ReadonlyMap<string, unknown>;
+
+function fail(message: string, details: Record<string, unknown> = {}): never {
+  throw new EngineError('E_TOKENIZER_INVALID', `tokenizer: ${message}`, { details });
+}
+
+/**
+ * @throws {EngineError} E_TOKENIZER_INVALID when a key is missing, of a wrong type or unknown.
+ */
+export function tokenizerJsonFromGguf(metadata: Metadata): BuiltTokenizer {
+  const model = metadata.get('tokenizer.ggml.model');
+  const builders: Record<string, (metadata: Metadata) => BuiltTokenizer> = {
+    gpt2: byteLevelFromGguf,
+    llama: sentencePieceFromGguf,
+  };
+  const build = typeof model === 'string' && Object.hasOwn(builders, model) ? builders[model] : null;
+  if (!build) {
+    const got = model === undefined ? 'no such key' : JSON.stringify(model).slice(0, 80);
+    fail(
+      `tokenizer.ggml.model; expected one of ${Object.keys(builders).join(', ')}, got ${got}. ` +
+        'Only byte-level BPE and SentencePiece BPE vocabularies are supported.',
+      { known: Object.keys(builders) },
+    );
+  }
+  return build(metadata);
+}
+
+/** llama2.c vocabularies: id 0 is unknown, 1 begins a text, 2 ends it; spaces are plain. */
+export function tokenizerJsonFromPieces(input: {
+  pieces: readonly string[];
+  scores: readonly number[];
+}): BuiltTokenizer {
+  checkTokens(input.pieces);
+  const pieces = input.pieces.map((piece) => piece.replaceAll(' ', METASPACE));
+  const named = ['<unk>', '<s>', '</s>'];
+  if (pieces.length < named.length)
+    fail(`vocabulary; expected at least ${named.length} pieces, got ${pieces.length}.`);
+  named.forEach((name, id) => (pieces[id] = name));
+  return sentencePieceJson({
+    pieces,
+    scores: input.scores,
+    special: [0, 1, 2],
+    userDefined: [],
+    addSpacePrefix: true,
+    facts: { addBos: true, bosId: 1, eosIds: [2] },
+  });
+}
+
+function byteLevelFromGguf(metadata: Metadata): BuiltTokenizer {
+  const tokens = readTokens(metadata);
+  const merges = readStrings(metadata, 'tokenizer.ggml.merges', MAX_VOCAB * 4);
+  const preName = metadata.get('tokenizer.ggml.pre') ?? 'default';
+  if (typeof preName !== 'string') fail('tokenizer.ggml.pre; expected a string.');
+  const pre = findPreTokenizer(preName);
+  for (const merge of merges)
+    if (merge.indexOf(' ') < 1 || merge.endsWith(' '))
+      fail(`tokenizer.ggml.merges; expected "left right", got ${JSON.stringify(merge.slice(0, 80))}.`);
+  const types = readTypes(metadata, tokens.length);
+  const json = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: addedTokens(tokens, idsOfType(types, [TOKEN_TYPE.control]), [
+      ...idsOfType(types, [TOKEN_TYPE.userDefined]),
+    ]),
+    normalizer: null,
+    pre_tokenizer: preTokenizerJson(pre),
+    post_processor: null,
+    decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: pre.ignoreMerges,
+      vocab: vocabObject(tokens),
+      merges,
+    },
+  };
+  return { json: JSON.stringify(json), ...readFacts(metadata, tokens, types, pre.addBos) };
+}
+
+function sentencePieceFromGguf(metadata: Metadata): BuiltTokenizer {
+  const pieces = readTokens(metadata);
+  const scores = readNumbers(metadata, 'tokenizer.ggml.scores', pieces.length);
+  const types = readTypes(metadata, pieces.length);
+  return sentencePieceJson({
+    pieces,
+    scores,
+    special: idsOfType(types, [TOKEN_TYPE.control, TOKEN_TYPE.unknown]),
+    userDefined: idsOfType(types, [TOKEN_TYPE.userDefined]),
+    addSpacePrefix: readFlag(metadata, 'tokenizer.ggml.add_space_prefix', true),
+    facts: readFacts(metadata, pieces, types, true),
+  });
+}
+
+function sentencePieceJson(input: {
+  pieces: readonly string[];
+  scores: readonly number[];
+  special: readonly number[];
+  userDefined: readonly number[];
+  addSpacePrefix: boolean;
+  facts: TokenizerFacts;
+}): BuiltTokenizer {
+  const { pieces, scores } = input;
+  if (scores.length !== pieces.length)
+    fail(`scores; expected one for each of ${pieces.length} pieces, got ${scores.length}.`);
+  const skipped = new Set([...input.special, ...input.userDefined]);
+  const toMetaspace = { type: 'Replace', pattern: { String: ' ' }, content: METASPACE };
+  const prepend = { type: 'Prepend', prepend: METASPACE };
+  const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 };
+  const decoders = [
+    { type: 'Replace', pattern: { String: METASPACE }, content: ' ' },
+    { type: 'ByteFallback' },
+    { type: 'Fuse' },
+  ];
+  const json = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: addedTokens(pieces, input.special, input.userDefined),
+    normalizer: input.addSpacePrefix
+      ? { type: 'Sequence', normalizers: [prepend, toMetaspace] }
+      : toMetaspace,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: { type: 'Sequence', decoders: [...decoders, ...(input.addSpacePrefix ? [strip] : [])] },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: pieces[0] ?? null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: true,
+      byte_fallback: true,
+      ignore_merges: false,
+      vocab: vocabObject(pieces),
+      merges: pairsAsStrings(mergesFromScores(pieces, scores, skipped)),
+    },
+  };
+  return { json: JSON.stringify(json), ...input.facts };
+}
+
+/** Ids that end a generation: those the file names and every known end-of-turn token it has. */
+export function findEosIds(tokens: readonly string[], named: readonly number[]): number[] {
+  const ids = new Set(named);
+  const known = new Set(END_OF_TURN_TOKENS);
+  tokens.forEach((token, id) => known.has(token) && ids.add(id));
+  return [...ids].sort((a, b) => a - b);
+}
+
+function readFacts(
+  metadata: Metadata,
+  tokens: readonly string[],
+  types: readonly number[] | null,
+  addBosDefault: boolean,
+): TokenizerFacts {
+  const readId = (key: string): number[] => {
+    const id = metadata.get(key);
+    return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < tokens.length
+      ? [id]
+      : [];
+  };
+  const named = ['eos', 'eot', 'eom'].flatMap((end) => readId(`tokenizer.ggml.${end}_token_id`));
+  const bosId = readId('tokenizer.ggml.bos_token_id')[0] ?? null;
+  // A plain word that happens to read like an end-of-turn token does not end a turn.
+  const special = tokens.map((token, id) => (isSpecial(types, id) ? token : ''));
+  return {
+    addBos: bosId !== null && readFlag(metadata, 'tokenizer.ggml.add_bos_token', addBosDefault),
+    bosId,
+    eosIds: findEosIds(special, named).slice(0, 64),
+  };
+}
+
+function isSpecial(types: readonly number[] | null, id: number): boolean {
+  return types === null || types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.userDefined;
+}
+
+function addedTokens(
+  tokens: readonly string[],
+  special: readonly number[],
+  userDefined: readonly number[],
+): Record<string, unknown>[] {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  const all = [
+    ...special.map((id) => ({ id, special: true })),
+    ...userDefined.map((id) => ({ id, special: false })),
+  ].sort((a, b) => a.id - b.id);
+  return all
+    .filter(({ id }) => tokens[id] !== '')
+    .map(({ id, special }) => ({ id, content: tokens[id], ...flags, special }));
+}
+
+/** `fromEntries` defines own properties, so a token named `__proto__` stays a token. */
+function vocabObject(tokens: readonly string[]): Record<string, number> {
+  const seen = new Set<string>();
+  const entries = tokens.map((token, id): [string, number] => {
+    const name = seen.has(token) ? `[duplicate ${id}]` : token;
+    seen.add(name);
+    return [name, id];
+  });
+  return Object.fromEntries(entries);
+}
+
+function idsOfType(types: readonly number[] | null, wanted: readonly number[]): number[] {
+  const ids: number[] = [];
+  types?.forEach((type, id) => wanted.includes(type) && ids.push(id));
+  return ids;
+}
+
+function readTokens(metadata: Metadata): readonly string[] {
+  const tokens = readStrings(metadata, 'tokenizer.ggml.tokens', MAX_VOCAB);
+  checkTokens(tokens);
+  return tokens;
+}
+
+function checkTokens(tokens: readonly string[]): void {
+  if (tokens.length === 0 || tokens.length > MAX_VOCAB)
+    fail(`vocabulary; expected 1 to ${MAX_VOCAB} tokens, got ${tokens.length}.`);
+  const long = tokens.findIndex((token) => token.length > MAX_PIECE_CHARS);
+  if (long >= 0)
+    fail(`token ${long}; expected at most ${MAX_PIECE_CHARS} characters, got ${tokens[long]?.length}.`);
+}
+
+function readStrings(metadata: Metadata, key: string, max: number): readonly string[] {
+  const value = metadata.get(key);
+  if (!Array.isArray(value) || value.length > max || !value.every((x) => typeof x === 'string'))
+    fail(`${key}; expected an array of at most ${max} strings. Is the file complete?`, { key });
+  return value;
+}
+
+/** Typed arrays count as arrays: a GGUF reader may keep numbers packed. */
+function readNumbers(metadata: Metadata, key: string, length: number): readonly number[] {
+  const value = metadata.get(key);
+  const list = ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
+  if (!Array.isArray(list) || list.length !== length || !list.every((x) => typeof x === 'number'))
+    fail(`${key}; expected ${length} numbers, one for each token.`, { key });
+  return list;
+}
+
+function readTypes(metadata: Metadata, length: number): readonly number[] | null {
+  const key = 'tokenizer.ggml.token_type';
+  return metadata.has(key) ? readNumbers(metadata, key, length) : null;
+}
+
+function readFlag(metadata: Metadata, key: string, fallback: boolean): boolean {
+  const value = metadata.get(key);
+  return typeof value === 'boolean' ? value : fallback;
+}
