@@ -1,0 +1,155 @@
+/**
+ * Random access to a file's bytes, and a cursor that reads little-endian values from it.
+ * Files are hostile: every read is checked against the file's length before anything is allocated.
+ * Knows no format; implemented over files in scripts/import/file-source.ts.
+ */
+import { EngineError } from '../base/errors.ts';
+
+export interface ByteSource {
+  /** For messages. */
+  readonly name: string;
+  readonly bytes: number;
+  /** The `length` bytes from `offset`, in an array of their own. The range lies inside the file. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** A ByteSource over bytes in memory. */
+export function memorySource(name: string, data: Uint8Array): ByteSource {
+  return {
+    name,
+    bytes: data.byteLength,
+    read: (offset, length) => Promise.resolve(data.slice(offset, offset + length)),
+  };
+}
+
+/**
+ * Reads a range after checking that the file has it.
+ * @throws {EngineError} E_FORMAT_INVALID when the range leaves the file.
+ */
+export async function readRange(
+  source: ByteSource,
+  offset: number,
+  length: number,
+  what: string,
+): Promise<Uint8Array> {
+  if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0))
+    throw invalidFile(source.name, `${what} has an impossible place`, 'whole numbers', {
+      offset,
+      length,
+    });
+  if (offset + length > source.bytes) throw truncated(source, offset, length, what);
+  const data = await source.read(offset, length);
+  if (data.byteLength !== length) throw truncated(source, offset, length, what);
+  return data;
+}
+
+/** E_FORMAT_INVALID in the project's message form. */
+export function invalidFile(
+  name: string,
+  what: string,
+  expected: string,
+  details: Readonly<Record<string, unknown>> = {},
+): EngineError {
+  const got = Object.entries(details).map(([key, value]) => `${key} ${String(value)}`);
+  return new EngineError(
+    'E_FORMAT_INVALID',
+    `${name}: ${what}; expected ${expected}${got.length > 0 ? `, got ${got.join(', ')}` : ''}. ` +
+      'The file is damaged or not what it claims to be: fetch it again.',
+    { details },
+  );
+}
+
+function truncated(source: ByteSource, offset: number, length: number, what: string): EngineError {
+  return new EngineError(
+    'E_FORMAT_INVALID',
+    `${source.name}: ${what} leaves the file; expected bytes ${offset} to ${offset + length}, ` +
+      `got a file of ${source.bytes}. The file is cut off or damaged: fetch it again.`,
+    { details: { offset, length, bytes: source.bytes } },
+  );
+}
+
+/** Bytes fetched at once; a longer value is fetched on its own. */
+const WINDOW_BYTES = 256 * 1024;
+
+/**
+ * A forward reader. `need(n)` makes n bytes present (or throws), the getters then read without
+ * waiting: one await a value is affordable, one await a byte is not.
+ */
+export class ByteCursor {
+  readonly source: ByteSource;
+  private windowStart = 0;
+  private window: DataView = new DataView(new ArrayBuffer(0));
+  private position = 0;
+
+  constructor(source: ByteSource, offset = 0) {
+    this.source = source;
+    this.windowStart = offset;
+  }
+
+  get offset(): number {
+    return this.windowStart + this.position;
+  }
+
+  /** Bytes of the file behind the cursor's place. */
+  get left(): number {
+    return this.source.bytes - this.offset;
+  }
+
+  has(length: number): boolean {
+    return this.position + length <= this.window.byteLength;
+  }
+
+  /** @throws {EngineError} E_FORMAT_INVALID when the file ends before `length` more bytes. */
+  async need(length: number, what: string): Promise<void> {
+    if (this.has(length)) return;
+    const offset = this.offset;
+    const wanted = Math.max(length, Math.min(WINDOW_BYTES, this.left));
+    const data = await readRange(this.source, offset, wanted, what);
+    this.window = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.windowStart = offset;
+    this.position = 0;
+  }
+
+  u8(): number {
+    return this.window.getUint8(this.advance(1));
+  }
+  u16(): number {
+    return this.window.getUint16(this.advance(2), true);
+  }
+  u32(): number {
+    return this.window.getUint32(this.advance(4), true);
+  }
+  u64(): bigint {
+    return this.window.getBigUint64(this.advance(8), true);
+  }
+  i8(): number {
+    return this.window.getInt8(this.advance(1));
+  }
+  i16(): number {
+    return this.window.getInt16(this.advance(2), true);
+  }
+  i32(): number {
+    return this.window.getInt32(this.advance(4), true);
+  }
+  i64(): bigint {
+    return this.window.getBigInt64(this.advance(8), true);
+  }
+  f32(): number {
+    return this.window.getFloat32(this.advance(4), true);
+  }
+  f64(): number {
+    return this.window.getFloat64(this.advance(8), true);
+  }
+
+  /** A view of the next bytes; gone with the next `need`. */
+  take(length: number): Uint8Array {
+    const at = this.advance(length);
+    return new Uint8Array(this.window.buffer, this.window.byteOffset + at, length);
+  }
+
+  private advance(length: number): number {
+    const at = this.position;
+    this.position += length;
+    return at;
+  }
+}
