@@ -1,0 +1,88 @@
+/**
+ * Source block types whose quants fit a kernel layout as they are: bytes to quants and scales
+ * without going through floats, so that nothing is rounded a second time. One row a pair.
+ */
+import { BLOCK_COLS } from '../base/dtypes.ts';
+import { SOURCE_DTYPES } from '../formats/source-dtypes.ts';
+import type { SourceDtype } from '../formats/source-dtypes.ts';
+import { readNibbleK, readPartQ4K } from './k-blocks.ts';
+import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
+import { IQ4_NL_VALUES, readFiveBits, readHalf, readNibble } from './simple-blocks.ts';
+
+interface QuantizedBlocks {
+  readonly quants: Uint8Array;
+  readonly scales: Float32Array;
+  readonly mins: Float32Array;
+}
+/** Writes the source block at byte `at`; `block` counts blocks of 32 from the first. */
+type BlockCarrier = (view: DataView, at: number, to: QuantizedBlocks, block: number) => void;
+
+/** A block of one scale whose quants only shift: q' = quant(k), w = d (q' - zero). */
+function carryShifted(quant: (view: DataView, at: number, k: number) => number): BlockCarrier {
+  return (view, at, { quants, scales }, block) => {
+    scales[block] = readHalf(view, at);
+    for (let k = 0; k < BLOCK_COLS; k++) quants[block * BLOCK_COLS + k] = quant(view, at + 2, k);
+  };
+}
+
+const carryQ4_1: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
+  scales[block] = readHalf(view, at);
+  mins[block] = readHalf(view, at + 2);
+  for (let k = 0; k < BLOCK_COLS; k++) quants[block * BLOCK_COLS + k] = readNibble(view, at + 4, k);
+};
+
+/** A superblock is eight of our blocks; d and m are products of 17 bits, which packing may round. */
+const carryQ4K: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
+  for (let part = 0; part < 8; part++) {
+    const { d, m } = readPartQ4K(view, at, part);
+    scales[block + part] = d;
+    mins[block + part] = m;
+    const start = (block + part) * BLOCK_COLS;
+    for (let k = 0; k < BLOCK_COLS; k++) quants[start + k] = readNibbleK(view, at + 16, part, k);
+  }
+};
+
+const CARRIERS: Partial<Record<SourceDtype, Partial<Record<BlockDtypeName, BlockCarrier>>>> = {
+  Q4_0: { q4: carryShifted(readNibble) },
+  Q4_1: { q4m: carryQ4_1 },
+  Q4_K: { q4m: carryQ4K },
+  Q5_0: {
+    q6: carryShifted((view, at, k) => readFiveBits(view, at, k) - 16 + 32),
+    q8: carryShifted((view, at, k) => readFiveBits(view, at, k) - 16 + 128),
+  },
+  Q8_0: { q8: carryShifted((view, at, k) => view.getInt8(at + k) + 128) },
+  IQ4_NL: { q8: carryShifted((view, at, k) => IQ4_NL_VALUES[readNibble(view, at, k)]! + 128) },
+};
+
+/** Whether `carryMatrix` takes this pair. */
+export function canCarry(source: SourceDtype, target: string): target is BlockDtypeName {
+  return Object.hasOwn(CARRIERS[source] ?? {}, target);
+}
+
+/**
+ * The quants of a [nRow, nCol] matrix of `source` as `target` wants them. nCol is a whole number of
+ * source blocks, so that blocks of 32 follow each other over row ends.
+ */
+export function carryMatrix(
+  source: SourceDtype,
+  target: BlockDtypeName,
+  nRow: number,
+  nCol: number,
+  bytes: Uint8Array,
+): QuantizedMatrix {
+  const carry = CARRIERS[source]?.[target];
+  if (carry === undefined) throw new RangeError(`carryMatrix: no way from ${source} to ${target}`);
+  const { blockBytes, blockElements } = SOURCE_DTYPES[source];
+  const nBlock = (nRow * nCol) / BLOCK_COLS;
+  const to = {
+    quants: new Uint8Array(nRow * nCol),
+    scales: new Float32Array(nBlock),
+    mins: new Float32Array(target === 'q4m' ? nBlock : 0),
+  };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const step = blockElements / BLOCK_COLS;
+  for (let block = 0; block < nBlock; block += step)
+    carry(view, (block / step) * blockBytes, to, block);
+  const { quants, scales, mins } = to;
+  return { nRow, nCol, quants, scales, ...(target === 'q4m' ? { mins } : {}) };
+}
