@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SOURCE_DTYPE_NAMES, SOURCE_DTYPES } from '../formats/source-dtypes.ts';
 import type { SourceDtype } from '../formats/source-dtypes.ts';
@@ -16,9 +17,9 @@ interface Fixture {
     readonly values: { readonly offset: number; readonly count: number };
   }[];
 }
-const golden = new URL('../../tests/golden/', import.meta.url);
-const fixture = JSON.parse(readFileSync(new URL('quant-blocks.json', golden), 'utf8')) as Fixture;
-const data = readFileSync(new URL('quant-blocks.bin', golden));
+const golden = join(import.meta.dirname, '../../tests/golden');
+const fixture = JSON.parse(readFileSync(join(golden, 'quant-blocks.json'), 'utf8')) as Fixture;
+const data = readFileSync(join(golden, 'quant-blocks.bin'));
 
 function goldenRow(dtype: SourceDtype): { blocks: Uint8Array; values: Float32Array } {
   const row = fixture.rows.find((r) => r.dtype === dtype);
