@@ -1,0 +1,216 @@
+/**
+ * Text to token ids and back, over `@huggingface/tokenizers`. Special tokens never reach the
+ * library: they are cut out here, so that only a caller who says so gets them from text.
+ * Knows no models and no files: the text of a tokenizer.json goes in.
+ */
+import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
+import { EngineError } from '../base/errors.ts';
+import { Detokenizer } from './detokenizer.ts';
+import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
+import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
+import { bytesOfByteLevelPiece, bytesOfSentencePiece } from './token-bytes.ts';
+import { MAX_VOCAB, type TokenizerFacts } from './tokenizer-json.ts';
+
+export interface EncodeOptions {
+  /** Whether the text's special-token literals become special tokens. False for what users write. */
+  readonly special: boolean;
+  /** Begin with the BOS token when the model wants one. Default false. */
+  readonly bos?: boolean;
+}
+
+type JsonObject = Record<string, unknown>;
+
+const EMPTY = new Uint8Array(0);
+
+export class Tokenizer {
+  readonly facts: TokenizerFacts;
+  readonly nVocab: number;
+  /** Whether encoding puts a space before the text (SentencePiece). */
+  readonly addsSpacePrefix: boolean;
+  private readonly library: HfTokenizer;
+  private readonly splitter: SpecialSplitter;
+  private readonly bytesOfPiece: (piece: string) => Uint8Array;
+
+  private constructor(json: JsonObject, facts: TokenizerFacts) {
+    const added = readAddedTokens(json['added_tokens']);
+    this.facts = facts;
+    this.splitter = new SpecialSplitter(added);
+    this.library = createLibrary(json);
+    const isByteLevel = mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
+    this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : bytesOfSentencePiece;
+    this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
+    this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
+  }
+
+  /**
+   * @param jsonText the text of a tokenizer.json
+   * @throws {EngineError} E_TOKENIZER_INVALID
+   */
+  static parse(jsonText: string, facts: TokenizerFacts): Tokenizer {
+    try {
+      return new Tokenizer(asObject(JSON.parse(jsonText), 'tokenizer.json'), facts);
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
+      const what = error instanceof Error ? error.message : String(error);
+      throw invalid(`tokenizer.json: ${what}. Import the model again.`, error);
+    }
+  }
+
+  /** Lone surrogates become U+FFFD, as in any UTF-8 encoder. */
+  encode(text: string, options: EncodeOptions): number[] {
+    const ids = this.startIds(options.bos ?? false);
+    this.appendText(ids, text.toWellFormed(), options.special, null);
+    return ids;
+  }
+
+  /**
+   * Encodes a rendered chat template: special-token literals become special tokens, except those
+   * broken by `sentinel` (see chat-template.ts), which is taken out afterwards.
+   */
+  encodeTemplate(rendered: string, sentinel: string | null): number[] {
+    const ids: number[] = [];
+    this.appendText(ids, rendered.toWellFormed(), true, sentinel);
+    const { addBos, bosId } = this.facts;
+    if (addBos && bosId !== null && ids[0] !== bosId) ids.unshift(bosId);
+    return ids;
+  }
+
+  /** Text of `ids`; special tokens appear as their literals. */
+  decode(ids: readonly number[]): string {
+    const detokenizer = new Detokenizer(this, { atTextStart: true, special: true });
+    let text = '';
+    for (const id of ids) text += detokenizer.push(id);
+    return text + detokenizer.flush();
+  }
+
+  /** The bytes a token stands for; several tokens may make up one character. */
+  tokenBytes(id: number): Uint8Array {
+    const special = this.splitter.contentOf(id);
+    if (special !== undefined) return new TextEncoder().encode(special);
+    const piece = this.library.id_to_token(id);
+    return piece === undefined ? EMPTY : this.bytesOfPiece(piece);
+  }
+
+  /** True for tokens that mark structure (turns, ends) and are no text. */
+  isSpecial(id: number): boolean {
+    return this.splitter.isSpecial(id);
+  }
+
+  /** Literals that must not become special when they stand in text from a user. */
+  get specialLiterals(): readonly string[] {
+    return this.splitter.specialLiterals;
+  }
+
+  /** Literals of the BOS and EOS tokens, which chat templates may name. */
+  literalOf(id: number | null | undefined): string {
+    return id === null || id === undefined ? '' : (this.splitter.contentOf(id) ?? '');
+  }
+
+  private startIds(bos: boolean): number[] {
+    const { addBos, bosId } = this.facts;
+    return bos && addBos && bosId !== null ? [bosId] : [];
+  }
+
+  private appendText(ids: number[], text: string, special: boolean, sentinel: string | null): void {
+    for (const part of this.splitter.split(text, special)) {
+      if (typeof part === 'number') {
+        ids.push(part);
+        continue;
+      }
+      const plain = sentinel === null ? part : part.replaceAll(sentinel, '');
+      if (plain === '') continue;
+      for (const id of this.library.encode(plain, { add_special_tokens: false }).ids)
+        // The library gives undefined where a character has neither token, bytes nor unknown token.
+        if (id !== undefined) ids.push(id);
+    }
+  }
+}
+
+function invalid(message: string, cause?: unknown): EngineError {
+  return new EngineError('E_TOKENIZER_INVALID', message, { cause });
+}
+
+function asObject(value: unknown, what: string): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as JsonObject;
+  throw invalid(`${what}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}.`);
+}
+
+function createLibrary(json: JsonObject): HfTokenizer {
+  const model = asObject(json['model'], 'tokenizer.json: model');
+  if (model['type'] !== 'BPE' && model['type'] !== undefined)
+    throw invalid(
+      `tokenizer.json: model.type; expected "BPE", got ${JSON.stringify(model['type'])}. ` +
+        'Only BPE tokenizers are supported.',
+    );
+  const own = {
+    ...json,
+    added_tokens: [],
+    post_processor: null,
+    normalizer: json['normalizer'] ?? null,
+    pre_tokenizer: exactPreTokenizer(json['pre_tokenizer'] ?? null),
+    decoder: null,
+  };
+  return new HfTokenizer(own as unknown as ConstructorParameters<typeof HfTokenizer>[0], {});
+}
+
+/**
+ * The library's own `Digits` and `ByteLevel` patterns use JavaScript's \d and \s, which are not the
+ * reference's (no digits but ASCII, U+FEFF as a space); as `Split` rows they are translated well.
+ */
+function exactPreTokenizer(json: unknown): unknown {
+  if (json === null) return null;
+  const row = asObject(json, 'tokenizer.json: pre_tokenizer');
+  if (row['type'] === 'Sequence' && Array.isArray(row['pretokenizers']))
+    return { ...row, pretokenizers: row['pretokenizers'].map(exactPreTokenizer) };
+  if (row['type'] === 'Digits') return splitJson(row['individual_digits'] ? '\\p{N}' : '\\p{N}+');
+  if (row['type'] === 'ByteLevel' && row['use_regex'] !== false && !row['add_prefix_space'])
+    return { type: 'Sequence', pretokenizers: [splitJson(BYTE_LEVEL_PATTERN), byteLevelJson()] };
+  return row;
+}
+
+function mentionsByteLevel(json: unknown): boolean {
+  if (typeof json !== 'object' || json === null) return false;
+  const row = json as JsonObject;
+  const parts = row['pretokenizers'] ?? row['decoders'];
+  return row['type'] === 'ByteLevel' || (Array.isArray(parts) && parts.some(mentionsByteLevel));
+}
+
+function addsSpacePrefix(json: JsonObject): boolean {
+  const prefixed = (row: unknown): boolean => {
+    if (typeof row !== 'object' || row === null) return false;
+    const { type, prepend_scheme, normalizers, pretokenizers } = row as JsonObject;
+    if (type === 'Prepend') return true;
+    if (type === 'Metaspace') return prepend_scheme !== 'never';
+    const parts = normalizers ?? pretokenizers;
+    return Array.isArray(parts) && parts.some(prefixed);
+  };
+  return prefixed(json['normalizer']) || prefixed(json['pre_tokenizer']);
+}
+
+function isTokenId(id: unknown): id is number {
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_VOCAB;
+}
+
+function readMaxId(json: JsonObject): number {
+  const vocab = asObject(asObject(json['model'], 'model')['vocab'], 'tokenizer.json: model.vocab');
+  let max = -1;
+  for (const id of Object.values(vocab)) {
+    if (!isTokenId(id))
+      throw invalid(`tokenizer.json: model.vocab; expected ids below ${MAX_VOCAB}, got ${String(id)}.`);
+    max = Math.max(max, id);
+  }
+  return max;
+}
+
+function readAddedTokens(json: unknown): AddedTokenRow[] {
+  if (json === undefined || json === null) return [];
+  if (!Array.isArray(json)) throw invalid('tokenizer.json: added_tokens; expected an array.');
+  return json.map((entry: unknown, index) => {
+    const { id, content, special, lstrip, rstrip } = asObject(entry, `added_tokens[${index}]`);
+    if (!isTokenId(id) || typeof content !== 'string' || content === '')
+      throw invalid(`tokenizer.json: added_tokens[${index}]; expected an id and its content.`);
+    const flags = { special: special === true, lstrip: lstrip === true, rstrip: rstrip === true };
+    return { id, content, ...flags };
+  });
+}
