@@ -1,0 +1,309 @@
+/**
+ * A model file into `<outRoot>/<id>/`: shards in kernel layout, tokenizer.json, manifest.json.
+ * Everything is written to `<id>.partial/` and renamed at the end: a folder named by an id is whole.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import {
+  MANIFEST_VERSION,
+  MODEL_ID_PATTERN,
+  parseManifest,
+} from '../../engine/formats/manifest.ts';
+import type { Manifest, TensorRow } from '../../engine/formats/manifest.ts';
+import { asDiskError, requireFreeBytes } from '../lib/disk.ts';
+import { withLock } from '../lib/lock.ts';
+import type { OnProgress } from '../lib/progress.ts';
+import type { TensorReport } from './encode-tensor.ts';
+import { hashFile, isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './journal.ts';
+import type { ShardEntry } from './journal.ts';
+import { matchTensors } from './opened-model.ts';
+import type { OpenedModel } from './opened-model.ts';
+import { openModel } from './open-model.ts';
+import { choosePreset } from './presets.ts';
+import type { PresetName } from './presets.ts';
+import { planShards } from './shard-plan.ts';
+import type { PlannedShard } from './shard-plan.ts';
+import { writeShard } from './write-shard.ts';
+
+/** Counted up when encoders change, so that shards of an older version are not taken over. */
+const ENCODER_VERSION = 1;
+const TOKENIZER_NAME = 'tokenizer.json';
+/** Endings that ids may not have: folders of unfinished and of replaced imports. */
+const RESERVED_ENDINGS = ['.partial', '.old'];
+
+/** What a catalogue knows better than the file. */
+export interface ModelAbout {
+  readonly name?: string;
+  readonly licence?: string;
+  readonly source?: string;
+  readonly card?: string;
+}
+export interface ImportOptions {
+  /** A file (GGUF, safetensors, llama2.c) or a folder that holds one. */
+  readonly input: string;
+  readonly id: string;
+  readonly preset?: string;
+  readonly outRoot: string;
+  /** Replace a model of this id. */
+  readonly force?: boolean;
+  /** llama2.c only: the vocabulary file. */
+  readonly tokenizer?: string;
+  readonly about?: ModelAbout;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+export interface ImportResult {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** What each tensor lost, by its name. */
+  readonly reports: ReadonlyMap<string, TensorReport>;
+  /** Shards taken over from an import that was cut off. */
+  readonly keptShards: number;
+}
+
+/**
+ * @throws {EngineError} E_USAGE, E_DISK (what was written is kept for the next try), E_BUSY, and
+ *   everything a damaged or unsupported file gives.
+ */
+export async function importModel(options: ImportOptions): Promise<ImportResult> {
+  const { id, outRoot, force = false } = options;
+  const preset = choosePreset(options.preset ?? 'lossless');
+  if (!MODEL_ID_PATTERN.test(id) || RESERVED_ENDINGS.some((ending) => id.endsWith(ending)))
+    throw new EngineError(
+      'E_USAGE',
+      `import: id '${id}'; expected lower-case letters, digits, dots and dashes, at most 64. Choose another --id.`,
+    );
+  const folder = join(outRoot, id);
+  try {
+    await mkdir(outRoot, { recursive: true });
+    // Beside the folders, so that it is not renamed with them.
+    return await withLock(join(outRoot, `.${id}.lock`), async () => {
+      if (!force && (await exists(folder)))
+        throw new EngineError(
+          'E_USAGE',
+          `import: model ${id} is there already. Use --force to replace it.`,
+        );
+      await using model = asDisposable(await openModel(options.input, options.tokenizer));
+      return await writeModel(model.value, preset, folder, options);
+    });
+  } catch (error) {
+    throw asDiskError(error, outRoot, `import of ${id}`);
+  }
+}
+
+async function writeModel(
+  model: OpenedModel,
+  preset: PresetName,
+  folder: string,
+  options: ImportOptions,
+): Promise<ImportResult> {
+  const shards = planShards(preset, matchTensors(model));
+  const progress = startProgress(model, shards, options);
+  const fileHashes: string[] = [];
+  for (const { path } of model.files) fileHashes.push(await hashFile(path, progress.add));
+  const partial = `${folder}.partial`;
+  await mkdir(partial, { recursive: true });
+  const written = await writeShards(
+    partial,
+    fingerprintOf(fileHashes, preset, shards),
+    shards,
+    progress,
+  );
+  const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
+  const manifest = parseManifest(
+    describeModel(model, preset, shards, written.entries, {
+      ...options,
+      tokenizer,
+      sourceSha256: fileHashes.length === 1 ? fileHashes[0]! : null,
+    }),
+  );
+  await writeText(partial, 'manifest.json', `${JSON.stringify(manifest)}\n`);
+  await removeLeftovers(partial, manifest);
+  await replaceFolder(partial, folder);
+  const reports = new Map(written.entries.flatMap(({ tensors }) => Object.entries(tensors)));
+  return { folder, manifest, reports, keptShards: written.kept };
+}
+
+interface ProgressCounter {
+  /** Counts bytes of the source; throws when the import was aborted. */
+  readonly add: (bytes: number) => void;
+}
+
+/** Every byte of the source is read twice: once to be hashed, once to be encoded. */
+function startProgress(
+  model: OpenedModel,
+  shards: readonly PlannedShard[],
+  { onProgress, signal, id }: ImportOptions,
+): ProgressCounter {
+  const hashed = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const encoded = shards.reduce((sum, shard) => sum + shardSourceBytes(shard), 0);
+  let done = 0;
+  return {
+    add(bytes) {
+      if (signal?.aborted)
+        throw new EngineError(
+          'E_ABORTED',
+          `import of ${id}: stopped. Run it again to go on from here.`,
+        );
+      done += bytes;
+      onProgress?.({ done, total: hashed + encoded, unit: 'bytes' });
+    },
+  };
+}
+
+function shardSourceBytes(shard: PlannedShard): number {
+  return shard.tensors.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
+}
+
+async function writeShards(
+  partial: string,
+  fingerprint: string,
+  shards: readonly PlannedShard[],
+  progress: ProgressCounter,
+): Promise<{ entries: ShardEntry[]; kept: number }> {
+  const old = await readJournal(partial, fingerprint);
+  const entries: ShardEntry[] = [];
+  const todo: PlannedShard[] = [];
+  for (const shard of shards) {
+    const entry = old.shards.find(({ file }) => file === shard.file);
+    if (entry !== undefined && (await isShardIntact(partial, entry))) {
+      entries.push(entry);
+      progress.add(shardSourceBytes(shard));
+    } else todo.push(shard);
+  }
+  const kept = entries.length;
+  requireFreeBytes(
+    partial,
+    todo.reduce((sum, { bytes }) => sum + bytes, 0),
+    'import',
+  );
+  for (const shard of todo) {
+    entries.push(await writeShard(partial, shard, progress.add));
+    await writeJournal(partial, { fingerprint, shards: entries });
+  }
+  return { entries, kept };
+}
+
+function fingerprintOf(
+  fileHashes: readonly string[],
+  preset: PresetName,
+  shards: readonly PlannedShard[],
+): string {
+  const plan = shards.map(({ file, bytes, tensors }) => [
+    [file, bytes],
+    tensors.map(({ instance, dtype, offset }) => [instance.name, dtype, offset]),
+  ]);
+  const facts = JSON.stringify([ENCODER_VERSION, fileHashes, preset, plan]);
+  return createHash('sha256').update(facts).digest('hex');
+}
+
+interface WrittenFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+function describeModel(
+  model: OpenedModel,
+  preset: PresetName,
+  shards: readonly PlannedShard[],
+  entries: readonly ShardEntry[],
+  facts: {
+    readonly id: string;
+    readonly input: string;
+    readonly about?: ModelAbout;
+    readonly tokenizer: WrittenFile;
+    readonly sourceSha256: string | null;
+  },
+): Manifest {
+  const { about = {} } = facts;
+  const byFile = new Map(entries.map((entry) => [entry.file, entry]));
+  const { addBos, bosId, eosIds } = model.tokenizer;
+  return {
+    formatVersion: MANIFEST_VERSION,
+    id: facts.id,
+    name: (about.name ?? model.name).slice(0, 200),
+    architecture: model.arch.name,
+    preset,
+    createdAt: new Date().toISOString(),
+    licence: (about.licence ?? model.licence).slice(0, 200),
+    // A file's name, never its place: manifests are published.
+    source: (about.source ?? basename(facts.input)).slice(0, 500),
+    sourceSha256: facts.sourceSha256,
+    card: (about.card ?? model.card).slice(0, 1_000_000),
+    config: model.config,
+    tokenizer: { ...facts.tokenizer, addBos, bosId, eosIds: [...eosIds] },
+    chatTemplate: model.chatTemplate,
+    tensors: shards.flatMap((shard, index) => tensorRows(shard, index, byFile.get(shard.file))),
+    shards: shards.map(({ file, bytes, layers }) => ({
+      file,
+      bytes,
+      sha256: byFile.get(file)?.sha256 ?? '',
+      layers: layers === null ? null : [layers[0], layers[1]],
+    })),
+  };
+}
+
+function tensorRows(
+  shard: PlannedShard,
+  index: number,
+  entry: ShardEntry | undefined,
+): TensorRow[] {
+  return shard.tensors.map(({ instance, tensor, dtype, offset, bytes }) => ({
+    name: instance.name,
+    dtype,
+    shape: [instance.shape[0], instance.shape[1]],
+    shard: index,
+    offset,
+    bytes,
+    sourceDtype: tensor.dtype,
+    exact: entry?.tensors[instance.name]?.exact ?? false,
+  }));
+}
+
+async function writeText(folder: string, file: string, text: string): Promise<WrittenFile> {
+  const data = new TextEncoder().encode(text);
+  await using handle = await open(join(folder, file), 'w');
+  await handle.writeFile(data);
+  await handle.sync();
+  return { file, bytes: data.byteLength, sha256: createHash('sha256').update(data).digest('hex') };
+}
+
+/** The journal, and shards of another preset or file that was imported here before. */
+async function removeLeftovers(partial: string, manifest: Manifest): Promise<void> {
+  const keep = new Set([
+    'manifest.json',
+    TOKENIZER_NAME,
+    ...manifest.shards.map(({ file }) => file),
+  ]);
+  await rm(join(partial, JOURNAL_NAME), { force: true });
+  for (const name of await readdir(partial)) {
+    if (!keep.has(name)) await rm(join(partial, name), { recursive: true, force: true });
+  }
+}
+
+async function replaceFolder(partial: string, folder: string): Promise<void> {
+  const old = `${folder}.old`;
+  await rm(old, { recursive: true, force: true });
+  if (await exists(folder)) await rename(folder, old);
+  await rename(partial, folder);
+  await rm(old, { recursive: true, force: true });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function asDisposable(value: OpenedModel): { value: OpenedModel } & AsyncDisposable {
+  return {
+    value,
+    async [Symbol.asyncDispose]() {
+      for (const file of value.files) await file[Symbol.asyncDispose]();
+    },
+  };
+}

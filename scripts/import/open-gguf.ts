@@ -1,0 +1,72 @@
+/** Opens a GGUF file, or all files of a split one, as a model. */
+import { access } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { archByGgufName } from '../../engine/archs/index.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { readRange } from '../../engine/formats/byte-source.ts';
+import { ggufSplitNames, readGguf } from '../../engine/formats/gguf.ts';
+import type { GgufMetadata } from '../../engine/formats/gguf.ts';
+import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
+import { dequantize } from '../../engine/quant/dequantize.ts';
+import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
+import { openFileSource } from './file-source.ts';
+import type { FileSource } from './file-source.ts';
+import { configFromGguf } from './gguf-config.ts';
+import { checkConfig } from './opened-model.ts';
+import type { OpenedModel } from './opened-model.ts';
+
+/** More rotary factors than any head has values. */
+const MAX_ROPE_FACTORS = 1024;
+
+/** @throws {EngineError} what the reader throws; E_ARCH_UNKNOWN; E_TOKENIZER_INVALID. */
+export async function openGguf(path: string): Promise<OpenedModel> {
+  const files = await openParts(path);
+  const where = basename(path);
+  const { metadata, tensors } = await readGguf(files);
+  const arch = archByGgufName(readText(metadata, 'general.architecture') ?? '');
+  const ropeFactors = await readRopeFactors(tensors);
+  const hasHead = tensors.some(({ name }) => name === 'output.weight');
+  const config = configFromGguf(where, metadata, { hasHead, ropeFactors });
+  return {
+    format: 'gguf',
+    files,
+    arch,
+    config: checkConfig(where, config),
+    tensors,
+    naming: 'gguf',
+    wanted: new Set(),
+    tokenizer: tokenizerJsonFromGguf(metadata),
+    chatTemplate: readText(metadata, 'tokenizer.chat_template'),
+    name: readText(metadata, 'general.name') ?? where.replace(/\.gguf$/, ''),
+    licence: readText(metadata, 'general.license') ?? '',
+    card: '',
+  };
+}
+
+async function openParts(path: string): Promise<FileSource[]> {
+  const names = ggufSplitNames(basename(path)) ?? [basename(path)];
+  const paths = names.map((name) => join(dirname(path), name));
+  for (const part of paths) {
+    await access(part).catch((cause: unknown) => {
+      throw new EngineError(
+        'E_SOURCE_UNAVAILABLE',
+        `${basename(part)}: part of a split model; expected all ${names.length} files in one folder, ` +
+          'got no such file. Fetch the missing part.',
+        { details: { names }, cause },
+      );
+    });
+  }
+  return Promise.all(paths.map(openFileSource));
+}
+
+async function readRopeFactors(tensors: readonly SourceTensor[]): Promise<number[] | null> {
+  const tensor = tensors.find(({ name }) => name === 'rope_freqs.weight');
+  if (tensor === undefined || tensor.bytes > MAX_ROPE_FACTORS * 4) return null;
+  const bytes = await readRange(tensor.source, tensor.offset, tensor.bytes, tensor.name);
+  return [...dequantize(tensor.dtype, bytes)];
+}
+
+function readText(metadata: GgufMetadata, key: string): string | null {
+  const value = metadata.get(key);
+  return typeof value === 'string' ? value : null;
+}

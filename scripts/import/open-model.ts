@@ -1,0 +1,49 @@
+/** Tells what kind of model a path is, and opens it. */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { openFileSource } from './file-source.ts';
+import { openGguf } from './open-gguf.ts';
+import { openLlama2c } from './open-llama2c.ts';
+import { openSafetensors } from './open-safetensors.ts';
+import type { OpenedModel } from './opened-model.ts';
+
+/** @throws {EngineError} E_USAGE for a path that holds no model; what the readers throw. */
+export async function openModel(path: string, tokenizerPath?: string): Promise<OpenedModel> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new EngineError('E_USAGE', `import: ${path} cannot be opened. Give a file or folder.`, {
+      cause,
+    });
+  });
+  if (info.isDirectory()) return openFolder(path, tokenizerPath);
+  if (path.endsWith('.safetensors') || basename(path) === 'config.json')
+    return openSafetensors(dirname(path));
+  if (await startsWithGguf(path)) return openGguf(path);
+  // llama2.c's version 0 has no magic: its reader refuses what is none.
+  return openLlama2c(path, tokenizerPath);
+}
+
+async function openFolder(folder: string, tokenizerPath?: string): Promise<OpenedModel> {
+  const names = (await readdir(folder)).sort();
+  if (names.includes('config.json')) return openSafetensors(folder);
+  const ggufs = names.filter(
+    (name) => /\.gguf$/.test(name) && !/-(?!00001)\d{5}-of-\d{5}\./.test(name),
+  );
+  const others = names.filter((name) => /\.bin$/.test(name) && !/^tok/.test(name));
+  const models = ggufs.length > 0 ? ggufs : others;
+  const [name] = models;
+  if (name === undefined || models.length > 1)
+    throw new EngineError(
+      'E_USAGE',
+      `import: ${basename(folder)}: expected config.json with safetensors, or one .gguf or llama2.c ` +
+        `.bin file, got ${models.length === 0 ? 'none' : models.join(', ')}. Name the file itself.`,
+      { details: { models } },
+    );
+  return openModel(join(folder, name), tokenizerPath);
+}
+
+async function startsWithGguf(path: string): Promise<boolean> {
+  await using source = await openFileSource(path);
+  const head = await source.read(0, 4);
+  return new TextDecoder().decode(head) === 'GGUF' || path.endsWith('.gguf');
+}

@@ -1,0 +1,115 @@
+/** Opens a Hugging Face folder (config.json, tokenizer.json, safetensors) as a model. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { archByHfModelType } from '../../engine/archs/index.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { parseJsonObject } from '../../engine/formats/json.ts';
+import type { JsonObject } from '../../engine/formats/json.ts';
+import { readSafetensors, readSafetensorsIndex } from '../../engine/formats/safetensors.ts';
+import { isErrno } from '../lib/lock.ts';
+import { openFileSource } from './file-source.ts';
+import type { FileSource } from './file-source.ts';
+import { biasesOfHf, configFromHf } from './hf-config.ts';
+import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
+import type { OpenedModel } from './opened-model.ts';
+
+const INDEX_NAME = 'model.safetensors.index.json';
+const MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_CARD_CHARS = 1_000_000;
+
+/** @throws {EngineError} what the readers throw; E_ARCH_UNKNOWN; E_SOURCE_UNAVAILABLE. */
+export async function openSafetensors(folder: string): Promise<OpenedModel> {
+  const files = await openParts(folder);
+  const config = await readJson(folder, 'config.json');
+  const arch = archByHfModelType(String(config['model_type']).slice(0, 40));
+  const modelConfig = configFromHf('config.json', config);
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
+  const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
+  const card = (await readText(folder, 'README.md')) ?? '';
+  return {
+    format: 'safetensors',
+    files,
+    arch,
+    config: modelConfig,
+    tensors: await readSafetensors(files),
+    naming: 'hf',
+    wanted: new Set(biasesOfHf(config).flatMap((bias) => layers.map((i) => `layers.${i}.${bias}`))),
+    tokenizer: tokenizerFromHf({
+      text,
+      tokenizer: parseText('tokenizer.json', text),
+      tokenizerConfig,
+      config,
+      generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
+    }),
+    chatTemplate:
+      (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig),
+    name: String(config['_name_or_path'] || basename(folder)),
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
+async function openParts(folder: string): Promise<FileSource[]> {
+  const names = await readdir(folder);
+  let parts = names.filter((name) => name.endsWith('.safetensors'));
+  if (names.includes(INDEX_NAME)) {
+    await using index = await openFileSource(join(folder, INDEX_NAME));
+    parts = await readSafetensorsIndex(index);
+  } else if (parts.length !== 1) {
+    throw new EngineError(
+      'E_FORMAT_INVALID',
+      `${basename(folder)}: expected one .safetensors file or a ${INDEX_NAME}, got ${parts.length} files. ` +
+        'Fetch the index too, or take the other files away.',
+      { details: { parts } },
+    );
+  }
+  for (const part of parts) if (!names.includes(part)) throw missingFile(folder, part);
+  return Promise.all(parts.map((part) => openFileSource(join(folder, part))));
+}
+
+/** The licence a model card names in its front matter. */
+function licenceOf(card: string): string {
+  const front = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card.slice(0, 20_000))?.[1] ?? '';
+  return (/^license:[ \t]*["']?([\w.+-]{1,80})/m.exec(front)?.[1] ?? '').trim();
+}
+
+async function readJson(folder: string, name: string): Promise<JsonObject> {
+  const json = await readOptionalJson(folder, name);
+  if (json === null) throw missingFile(folder, name);
+  return json;
+}
+
+async function readOptionalJson(folder: string, name: string): Promise<JsonObject | null> {
+  const text = await readText(folder, name);
+  return text === null ? null : parseText(name, text);
+}
+
+function parseText(name: string, text: string): JsonObject {
+  return parseJsonObject(name, new TextEncoder().encode(text));
+}
+
+async function readText(folder: string, name: string): Promise<string | null> {
+  const path = join(folder, name);
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_TEXT_FILE_BYTES)
+      throw new EngineError(
+        'E_FORMAT_INVALID',
+        `${name}: too long; expected at most ${MAX_TEXT_FILE_BYTES} bytes, got ${size}. Fetch it again.`,
+      );
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+function missingFile(folder: string, name: string): EngineError {
+  return new EngineError(
+    'E_SOURCE_UNAVAILABLE',
+    `${basename(folder)}: ${name} is missing; expected it in the model's folder. Fetch it too.`,
+    { details: { folder, name } },
+  );
+}

@@ -1,0 +1,144 @@
+/** What every kind of model file is opened as, before anything is written. */
+import type { Architecture } from '../../engine/archs/types.ts';
+import { archTensors } from '../../engine/archs/index.ts';
+import type { TensorInstance } from '../../engine/archs/index.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { modelConfigSchema } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
+import type { FileSource } from './file-source.ts';
+
+export interface OpenedTokenizer {
+  /** The text of tokenizer.json. */
+  readonly json: string;
+  readonly addBos: boolean;
+  readonly bosId: number | null;
+  readonly eosIds: readonly number[];
+}
+
+export interface OpenedModel {
+  readonly format: 'gguf' | 'safetensors' | 'llama2c';
+  readonly files: readonly FileSource[];
+  readonly arch: Architecture;
+  readonly config: ModelConfig;
+  readonly tensors: readonly SourceTensor[];
+  /** Which of an architecture's names the file uses. */
+  readonly naming: 'gguf' | 'hf';
+  /** Optional tensors the config asks for (attention_bias), by our names. */
+  readonly wanted: ReadonlySet<string>;
+  readonly tokenizer: OpenedTokenizer;
+  readonly chatTemplate: string | null;
+  readonly name: string;
+  readonly licence: string;
+  readonly card: string;
+}
+
+/** Numbers a file may hold that are no weights: tables of rotary positions. */
+const NO_WEIGHTS = /^rope_freqs\.weight$|\brotary_emb\.inv_freq$/;
+
+export interface MatchedTensor {
+  readonly instance: TensorInstance;
+  readonly tensor: SourceTensor;
+}
+
+/**
+ * Pairs every tensor of the architecture with the file's.
+ * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE, E_FORMAT_INVALID for tensors that nothing
+ *   in the architecture would use: leaving them out would change the model in silence.
+ */
+export function matchTensors(model: OpenedModel): MatchedTensor[] {
+  const { config, naming } = model;
+  const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const matched: MatchedTensor[] = [];
+  const instances = archTensors(model.arch, config);
+  for (const instance of instances) {
+    const tensor = byName.get(instance[naming]);
+    byName.delete(instance[naming]);
+    // A tied head that was stored all the same is the embedding once more.
+    if (instance.spec.role === 'head' && config.tiedHead) continue;
+    if (tensor !== undefined) {
+      checkShape(tensor, instance);
+      matched.push({ instance, tensor });
+    } else if (instance.required || model.wanted.has(instance.name)) throw missing(model, instance);
+  }
+  checkOptional(model, matched);
+  refuseUnexpected(model, [...byName.keys()]);
+  return matched;
+}
+
+/** An optional tensor belongs to every layer or to none. */
+function checkOptional(model: OpenedModel, matched: readonly MatchedTensor[]): void {
+  const present = new Set(matched.map(({ instance }) => instance.name));
+  const used = new Set(matched.map(({ instance }) => instance.spec));
+  for (const instance of archTensors(model.arch, model.config)) {
+    if (instance.layer !== null && used.has(instance.spec) && !present.has(instance.name))
+      throw missing(model, instance);
+  }
+}
+
+function refuseUnexpected(model: OpenedModel, names: readonly string[]): void {
+  const unexpected = names.filter((name) => !NO_WEIGHTS.test(name));
+  if (unexpected.length === 0) return;
+  const shown = unexpected.slice(0, 4).join(', ');
+  throw new EngineError(
+    'E_FORMAT_INVALID',
+    `${model.name}: ${unexpected.length} tensors have no place in architecture ${model.arch.name}; ` +
+      `expected only its own, got ${shown}. The model is of another architecture or has more layers ` +
+      'than its config says.',
+    { details: { unexpected: unexpected.slice(0, 20), architecture: model.arch.name } },
+  );
+}
+
+function missing(model: OpenedModel, instance: TensorInstance): EngineError {
+  const name = instance[model.naming];
+  return new EngineError(
+    'E_TENSOR_MISSING',
+    `${model.name}: tensor ${name}; expected it in the file (${instance.name}, ` +
+      `[${instance.shape.join(', ')}]), got none. The file is incomplete: fetch all of its parts.`,
+    { details: { name, ours: instance.name, shape: instance.shape } },
+  );
+}
+
+function checkShape(tensor: SourceTensor, { shape, name }: TensorInstance): void {
+  const dims = tensor.dims;
+  const isVector = shape[0] === 1 && dims.length === 1 && dims[0] === shape[1];
+  // GGUF drops trailing ones: [1, n] and [n] are the same there.
+  if (isVector || (dims.length === 2 && dims[0] === shape[0] && dims[1] === shape[1])) return;
+  throw new EngineError(
+    'E_TENSOR_SHAPE',
+    `${tensor.source.name}: tensor ${tensor.name} (${name}); expected [${shape.join(', ')}], ` +
+      `got [${dims.join(', ')}]. The file's config does not belong to its weights.`,
+    { details: { name: tensor.name, expected: shape, got: dims } },
+  );
+}
+
+/** A config as a file's metadata gives it, checked as the manifest will check it. */
+export function checkConfig(where: string, config: unknown): ModelConfig {
+  const parsed = modelConfigSchema.safeParse(config);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    throw configError(where, `${field}: ${issue?.message ?? 'invalid'}`, { field });
+  }
+  const c = parsed.data;
+  if (c.nHead % c.nKvHead !== 0)
+    throw configError(where, `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`, {});
+  if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
+    throw configError(where, `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`, {});
+  const scaling = c.ropeScaling;
+  if (scaling.kind === 'factors' && scaling.factors.length !== c.ropeDim / 2)
+    throw configError(where, `${scaling.factors.length} rope factors for ropeDim ${c.ropeDim}`, {});
+  return c;
+}
+
+export function configError(
+  where: string,
+  what: string,
+  details: Readonly<Record<string, unknown>>,
+): EngineError {
+  return new EngineError(
+    'E_FORMAT_INVALID',
+    `${where}: config: ${what}. Use a file of a plain llama-style model.`,
+    { details },
+  );
+}
