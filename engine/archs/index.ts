@@ -8,15 +8,24 @@ export const ARCHITECTURES: readonly Architecture[] = [LLAMA];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */
 export function archByName(name: string): Architecture {
-  return found(name, ARCHITECTURES.find((arch) => arch.name === name));
+  return found(
+    name,
+    ARCHITECTURES.find((arch) => arch.name === name),
+  );
 }
 /** @throws {EngineError} E_ARCH_UNKNOWN */
 export function archByGgufName(name: string): Architecture {
-  return found(name, ARCHITECTURES.find((arch) => arch.ggufNames.includes(name)));
+  return found(
+    name,
+    ARCHITECTURES.find((arch) => arch.ggufNames.includes(name)),
+  );
 }
 /** @throws {EngineError} E_ARCH_UNKNOWN */
 export function archByHfModelType(name: string): Architecture {
-  return found(name, ARCHITECTURES.find((arch) => arch.hfModelTypes.includes(name)));
+  return found(
+    name,
+    ARCHITECTURES.find((arch) => arch.hfModelTypes.includes(name)),
+  );
 }
 
 function found(name: string, arch: Architecture | undefined): Architecture {

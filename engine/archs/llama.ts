@@ -52,14 +52,34 @@ export const LLAMA: Architecture = {
       required: true,
     },
     layer('attnNorm', 'attn_norm.weight', 'input_layernorm.weight', 'norm', width),
-    layer('qProj', 'attn_q.weight', 'self_attn.q_proj.weight', 'attention', (c) => [qRows(c), c.nEmbd], {
-      ropeRows: 'nHead',
-    }),
-    layer('kProj', 'attn_k.weight', 'self_attn.k_proj.weight', 'attention', (c) => [kvRows(c), c.nEmbd], {
-      ropeRows: 'nKvHead',
-    }),
-    layer('vProj', 'attn_v.weight', 'self_attn.v_proj.weight', 'attention', (c) => [kvRows(c), c.nEmbd]),
-    layer('oProj', 'attn_output.weight', 'self_attn.o_proj.weight', 'attention', (c) => [c.nEmbd, qRows(c)]),
+    layer(
+      'qProj',
+      'attn_q.weight',
+      'self_attn.q_proj.weight',
+      'attention',
+      (c) => [qRows(c), c.nEmbd],
+      {
+        ropeRows: 'nHead',
+      },
+    ),
+    layer(
+      'kProj',
+      'attn_k.weight',
+      'self_attn.k_proj.weight',
+      'attention',
+      (c) => [kvRows(c), c.nEmbd],
+      {
+        ropeRows: 'nKvHead',
+      },
+    ),
+    layer('vProj', 'attn_v.weight', 'self_attn.v_proj.weight', 'attention', (c) => [
+      kvRows(c),
+      c.nEmbd,
+    ]),
+    layer('oProj', 'attn_output.weight', 'self_attn.o_proj.weight', 'attention', (c) => [
+      c.nEmbd,
+      qRows(c),
+    ]),
     layer('qBias', 'attn_q.bias', 'self_attn.q_proj.bias', 'bias', (c) => [1, qRows(c)], {
       ...optional,
       ropeRows: 'nHead',

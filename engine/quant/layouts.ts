@@ -9,7 +9,14 @@
  *   high pairs (q6): byte g*32 + j*4 + i, bits 2f..2f+1 = high bits of q[4(g+2f)+i], g = 0..1, f = 0..3
  *   bytes (q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
  */
-import { BLOCK_COLS, FLOAT_COLS, matrixBytes, PANEL_ROWS, roundUp, WEIGHT_DTYPES } from '../base/dtypes.ts';
+import {
+  BLOCK_COLS,
+  FLOAT_COLS,
+  matrixBytes,
+  PANEL_ROWS,
+  roundUp,
+  WEIGHT_DTYPES,
+} from '../base/dtypes.ts';
 import type { WeightDtype } from '../base/dtypes.ts';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 
@@ -50,7 +57,10 @@ const NIBBLE_BYTES = 128;
 const PAIR_BYTES = 64;
 
 /** Packs quantized integers into `dtype`'s kernel layout. */
-export function packBlocks(dtype: BlockDtypeName, matrix: QuantizedMatrix): { bytes: Uint8Array; report: PackReport } {
+export function packBlocks(
+  dtype: BlockDtypeName,
+  matrix: QuantizedMatrix,
+): { bytes: Uint8Array; report: PackReport } {
   const { nRow, nCol } = matrix;
   const bytes = new Uint8Array(matrixBytes(dtype, nRow, nCol));
   const view = new DataView(bytes.buffer);
@@ -69,25 +79,38 @@ export function packBlocks(dtype: BlockDtypeName, matrix: QuantizedMatrix): { by
 }
 
 /** Packs plain values: rows padded with zeros to 8 columns. */
-export function packFloats(dtype: 'f32' | 'f16' | 'bf16', nRow: number, nCol: number, values: Float32Array): Uint8Array {
+export function packFloats(
+  dtype: 'f32' | 'f16' | 'bf16',
+  nRow: number,
+  nCol: number,
+  values: Float32Array,
+): Uint8Array {
   const bytes = new Uint8Array(matrixBytes(dtype, nRow, nCol));
   const stride = roundUp(nCol, FLOAT_COLS);
   if (dtype === 'f32') {
     const out = new Float32Array(bytes.buffer);
-    for (let row = 0; row < nRow; row++) out.set(values.subarray(row * nCol, (row + 1) * nCol), row * stride);
+    for (let row = 0; row < nRow; row++)
+      out.set(values.subarray(row * nCol, (row + 1) * nCol), row * stride);
     return bytes;
   }
   const out = new Uint16Array(bytes.buffer);
   const encode = dtype === 'f16' ? f32ToF16 : f32ToBf16;
   for (let row = 0; row < nRow; row++)
-    for (let col = 0; col < nCol; col++) out[row * stride + col] = encode(values[row * nCol + col] ?? 0);
+    for (let col = 0; col < nCol; col++)
+      out[row * stride + col] = encode(values[row * nCol + col] ?? 0);
   return bytes;
 }
 
 /** Dequantizes a packed matrix back to row-major f32 [nRow, nCol]. The plain reference of every kernel. */
-export function unpackMatrix(dtype: WeightDtype, nRow: number, nCol: number, bytes: Uint8Array): Float32Array {
+export function unpackMatrix(
+  dtype: WeightDtype,
+  nRow: number,
+  nCol: number,
+  bytes: Uint8Array,
+): Float32Array {
   const out = new Float32Array(nRow * nCol);
-  for (let row = 0; row < nRow; row++) unpackRow(dtype, nRow, nCol, bytes, row, out.subarray(row * nCol));
+  for (let row = 0; row < nRow; row++)
+    unpackRow(dtype, nRow, nCol, bytes, row, out.subarray(row * nCol));
   return out;
 }
 
@@ -104,7 +127,8 @@ export function unpackRow(
   const type = WEIGHT_DTYPES[dtype];
   if (type.kind === 'float') {
     const at = row * roundUp(nCol, FLOAT_COLS) * type.elementBytes;
-    for (let col = 0; col < nCol; col++) out[col] = FLOAT_READERS[dtype as 'f32'](view, at + col * type.elementBytes);
+    for (let col = 0; col < nCol; col++)
+      out[col] = FLOAT_READERS[dtype as 'f32'](view, at + col * type.elementBytes);
     return;
   }
   const name = dtype as BlockDtypeName;
@@ -144,7 +168,12 @@ function blockNumbers(
   return { d, m };
 }
 
-function blockQuants(matrix: QuantizedMatrix, row: number, block: number, zero: number): Uint8Array {
+function blockQuants(
+  matrix: QuantizedMatrix,
+  row: number,
+  block: number,
+  zero: number,
+): Uint8Array {
   const start = block * BLOCK_COLS;
   const n = Math.min(BLOCK_COLS, matrix.nCol - start);
   const q = new Uint8Array(BLOCK_COLS).fill(zero);
@@ -219,7 +248,8 @@ function packRowScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: Dat
     for (const m of rowMins ?? []) largest = Math.max(largest, Math.abs(m) / MIN_MULTIPLIER);
     const multiplier = powerOfTwoAbove(largest / SCALE_MAX[name]);
     view.setFloat32(tail + row * 4, multiplier, true);
-    const base = Math.floor(row / PANEL_ROWS) * nBlock * blockBytes + NIBBLE_BYTES + (row % PANEL_ROWS) * 2;
+    const base =
+      Math.floor(row / PANEL_ROWS) * nBlock * blockBytes + NIBBLE_BYTES + (row % PANEL_ROWS) * 2;
     for (let block = 0; block < nBlock; block++) {
       const d = rowScales[block]!;
       const m = rowMins?.[block] ?? 0;
@@ -233,7 +263,11 @@ function packRowScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: Dat
   return { inexactBlocks, blocks: nRow * nBlock };
 }
 
-function packHalfScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: DataView): PackReport {
+function packHalfScaled(
+  dtype: BlockDtypeName,
+  matrix: QuantizedMatrix,
+  view: DataView,
+): PackReport {
   const nBlock = Math.ceil(matrix.nCol / BLOCK_COLS);
   const blockBytes = WEIGHT_DTYPES[dtype].blockBytes;
   let inexactBlocks = 0;

@@ -1,0 +1,53 @@
+/**
+ * Geometry of key/value pages: how many bytes, and where a layer's section starts.
+ * A page holds PAGE_TOKENS tokens of one sequence for all layers; inside, sections of one layer and
+ * one key/value head follow each other (byte layout: engine/kernels/wasm/assembly/kv-write.ts).
+ */
+import { roundUp } from '../base/dtypes.ts';
+import { EngineError } from '../base/errors.ts';
+
+export const PAGE_TOKENS = 32;
+/** The attention kernels keep one head's row in static scratch of this width. */
+export const MAX_HEAD_DIM = 512;
+
+export const KV_DTYPES = {
+  /** int8 with one f32 scale a token, head and side. */
+  q8: { elementBytes: 1, scaleBytes: 4 },
+  f16: { elementBytes: 2, scaleBytes: 0 },
+} as const;
+export type KvDtype = keyof typeof KV_DTYPES;
+
+export interface KvGeometry {
+  readonly dtype: KvDtype;
+  readonly dimPad: number;
+  /** One layer, one head. */
+  readonly sectionBytes: number;
+  readonly layerBytes: number;
+  readonly pageBytes: number;
+}
+
+/** @throws {EngineError} E_TENSOR_SHAPE for heads wider than the kernels take. */
+export function kvGeometry(
+  dtype: KvDtype,
+  shape: { nLayer: number; nKvHead: number; headDim: number },
+): KvGeometry {
+  if (shape.headDim > MAX_HEAD_DIM) {
+    throw new EngineError(
+      'E_TENSOR_SHAPE',
+      `kv cache: headDim ${shape.headDim} is more than the ${MAX_HEAD_DIM} the attention kernels take`,
+    );
+  }
+  const { elementBytes, scaleBytes } = KV_DTYPES[dtype];
+  const dimPad = roundUp(shape.headDim, 16);
+  const sectionBytes = 2 * PAGE_TOKENS * (dimPad * elementBytes + scaleBytes);
+  const layerBytes = shape.nKvHead * sectionBytes;
+  return { dtype, dimPad, sectionBytes, layerBytes, pageBytes: shape.nLayer * layerBytes };
+}
+
+export function kvBytesPerToken(geometry: KvGeometry): number {
+  return geometry.pageBytes / PAGE_TOKENS;
+}
+
+export function pagesFor(nTokens: number): number {
+  return Math.ceil(nTokens / PAGE_TOKENS);
+}

@@ -1,0 +1,164 @@
+/**
+ * Who holds key/value pages: running generations and finished sequences kept for reuse of their
+ * prefix. Older generations go first; when pages run out, kept sequences go, then the youngest
+ * (or stalled) generation gives up its pages and evaluates its tokens again later.
+ */
+import { EngineError } from '../base/errors.ts';
+import { PagePool, Sequence } from '../cache/pages.ts';
+import { MAX_SEQUENCES } from '../model/plan.ts';
+
+/** A generation whose consumer has not asked for this long may lose its pages to a younger one. */
+const STALLED_MS = 5000;
+/** Longest wait for pages before the caller is told to come back. */
+const MAX_WAIT_MS = 120_000;
+
+export interface Lease {
+  readonly sequence: Sequence;
+  /** Index of its page table. */
+  readonly slot: number;
+  readonly age: number;
+  lastStepAt: number;
+}
+
+interface Kept {
+  readonly sequence: Sequence;
+  readonly slot: number;
+}
+
+export class Scheduler {
+  readonly #pool: PagePool;
+  readonly #slots = Array.from({ length: MAX_SEQUENCES }, (_, i) => i);
+  readonly #running = new Set<Lease>();
+  /** Oldest first. */
+  #kept: Kept[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #nextAge = 0;
+
+  constructor(nPage: number) {
+    this.#pool = new PagePool(nPage);
+  }
+
+  get nRunning(): number {
+    return this.#running.size;
+  }
+
+  get nFreePages(): number {
+    return this.#pool.nFree;
+  }
+
+  /**
+   * Starts a generation: takes over the kept sequence with the longest common prefix, cut to it.
+   * At least the last prompt token is always evaluated anew, for its logits.
+   * @throws {EngineError} E_BUSY when MAX_SEQUENCES generations run.
+   */
+  begin(prompt: readonly number[]): Lease {
+    let best: Kept | undefined;
+    let bestPrefix = 0;
+    for (const kept of this.#kept) {
+      const prefix = kept.sequence.commonPrefix(prompt);
+      if (prefix > bestPrefix) [best, bestPrefix] = [kept, prefix];
+    }
+    const { sequence, slot } = best === undefined ? this.#fresh() : this.#unkeep(best);
+    sequence.truncate(Math.min(bestPrefix, prompt.length - 1));
+    const lease: Lease = { sequence, slot, age: this.#nextAge++, lastStepAt: Date.now() };
+    this.#running.add(lease);
+    return lease;
+  }
+
+  /** Ends a generation; what it evaluated is kept until its pages are needed. */
+  end(lease: Lease, keep: boolean): void {
+    this.#running.delete(lease);
+    const { sequence, slot } = lease;
+    if (keep && sequence.tokens.length > 0) {
+      sequence.truncate(sequence.tokens.length);
+      this.#kept.push({ sequence, slot });
+    } else {
+      sequence.truncate(0);
+      this.#slots.push(slot);
+    }
+    this.#wake();
+  }
+
+  /**
+   * Makes room for `nTokens` positions of `lease`, waiting for older generations if it must.
+   * Its own tokens may have been dropped by the time it returns: check sequence.tokens.length.
+   * @throws {EngineError} E_BUSY after MAX_WAIT_MS; E_ABORTED.
+   */
+  async reserve(lease: Lease, nTokens: number, signal: AbortSignal): Promise<void> {
+    const deadline = Date.now() + MAX_WAIT_MS;
+    lease.lastStepAt = Date.now();
+    while (!lease.sequence.reserve(nTokens)) {
+      if (this.#dropKept() || this.#preempt(lease)) continue;
+      if (Date.now() > deadline) {
+        throw new EngineError('E_BUSY', 'cache: no pages became free; try again later', {
+          details: { waitedMs: MAX_WAIT_MS },
+        });
+      }
+      await this.#nextWake(signal);
+    }
+    lease.lastStepAt = Date.now();
+  }
+
+  #fresh(): Kept {
+    if (this.#slots.length === 0) this.#dropKept();
+    const slot = this.#slots.pop();
+    if (slot === undefined) {
+      throw new EngineError(
+        'E_BUSY',
+        `engine: ${MAX_SEQUENCES} generations are running; try again later`,
+        {
+          details: { maxSequences: MAX_SEQUENCES },
+        },
+      );
+    }
+    return { sequence: new Sequence(this.#pool), slot };
+  }
+
+  #unkeep(kept: Kept): Kept {
+    this.#kept = this.#kept.filter((other) => other !== kept);
+    return kept;
+  }
+
+  #dropKept(): boolean {
+    const oldest = this.#kept.shift();
+    if (oldest === undefined) return false;
+    oldest.sequence.truncate(0);
+    this.#slots.push(oldest.slot);
+    return true;
+  }
+
+  /** Takes all pages of the youngest generation that `lease` may push aside. */
+  #preempt(lease: Lease): boolean {
+    const now = Date.now();
+    const victims = [...this.#running].filter(
+      (other) =>
+        other !== lease &&
+        other.sequence.pages.length > 0 &&
+        (other.age > lease.age || now - other.lastStepAt > STALLED_MS),
+    );
+    const victim = victims.sort((a, b) => b.age - a.age)[0];
+    if (victim === undefined) return false;
+    victim.sequence.truncate(0);
+    return true;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Resolves when a generation ends, after a second at the latest (stalled ones), or on abort. */
+  async #nextWake(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 1000);
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.push(done);
+      signal.addEventListener('abort', done);
+    });
+    signal.throwIfAborted();
+  }
+}

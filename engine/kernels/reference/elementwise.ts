@@ -1,0 +1,43 @@
+/** Plain references of norms, rotary positions, activation and softmax, in float64. */
+
+/** x / sqrt(mean(x^2) + eps) * weight. */
+export function rmsNormReference(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  eps: number,
+): Float64Array {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * x[i]!;
+  const r = 1 / Math.sqrt(sum / x.length + eps);
+  return Float64Array.from(x, (v, i) => v * r * weight[i]!);
+}
+
+/**
+ * Rotates one head in place; `angles` holds the angle of each pair, [ropeDim / 2].
+ * 'adjacent' pairs (2i, 2i+1), 'half' pairs (i, i + ropeDim/2).
+ */
+export function ropeReference(
+  head: Float64Array,
+  angles: ArrayLike<number>,
+  pairing: 'adjacent' | 'half',
+): void {
+  for (let i = 0; i < angles.length; i++) {
+    const [a, b] = pairing === 'adjacent' ? [2 * i, 2 * i + 1] : [i, i + angles.length];
+    const [x, y] = [head[a]!, head[b]!];
+    const [c, s] = [Math.cos(angles[i]!), Math.sin(angles[i]!)];
+    head[a] = x * c - y * s;
+    head[b] = x * s + y * c;
+  }
+}
+
+export function siluReference(x: number): number {
+  return x / (1 + Math.exp(-x));
+}
+
+/** Softmax, in place. */
+export function softmaxReference(x: Float64Array): void {
+  const top = x.reduce((m, v) => Math.max(m, v), -Infinity);
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i] = Math.exp(x[i]! - top);
+  for (let i = 0; i < x.length; i++) x[i]! /= sum;
+}

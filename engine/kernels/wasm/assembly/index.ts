@@ -1,0 +1,13 @@
+// The kernel module's exports. Compiled twice by scripts/build/kernels.ts: with relaxed SIMD and
+// without; both give the same integers (see simd.ts). All pointers are byte addresses into the one
+// imported memory; callers align matrices and panels to 16 bytes. No kernel allocates.
+export { quantizeRows } from './quantize';
+export { matmulQ4One, matmulQ4Four, matmulQ4mOne, matmulQ4mFour } from './matmul-q4';
+export { matmulQ6One, matmulQ6Four, matmulQ8One, matmulQ8Four } from './matmul-q8';
+export { matmulF32, matmulF16, matmulBf16 } from './matmul-float';
+export { rowQ4, rowQ4m, rowQ6, rowQ8, rowF32, rowF16, rowBf16 } from './row';
+export { rmsNormRows, ropeAdjacent, ropeHalf, siluMul, addRows, addBias } from './elementwise';
+export { kvWriteQ8, kvWriteF16 } from './kv-write';
+export { attendQ8, attendF16 } from './attend';
+export { argmax, sumExp } from './logits';
+export { heapBase, probeDot } from './probe';

@@ -1,0 +1,70 @@
+// Keys and values of one token into its cache page. Page geometry: engine/cache/geometry.ts.
+//
+// A section holds PAGE_TOKENS tokens of one layer and one key/value head; heads are `sectionBytes`
+// apart. dimPad = headDim rounded up to 16, padding zero.
+//   q8:  K int8 [32][dimPad] | K scale f32 [32] | V int8 [16 pairs][dimPad][2] | V scale f32 [32]
+//   f16: K half [32][dimPad] | V half [32][dimPad]
+// V interleaves two tokens so that one i32x4.dot_i16x8_s adds both. Scale = max|x| / 127.
+
+export const PAGE_TOKENS: usize = 32;
+
+export function kvWriteQ8(k: usize, v: usize, section: usize, slot: usize, nKvHead: i32, headDim: usize, dimPad: usize, sectionBytes: usize): void {
+  for (let h = 0; h < nKvHead; h++) {
+    const kScale = section + PAGE_TOKENS * dimPad;
+    const values = kScale + PAGE_TOKENS * 4;
+    const vScale = values + PAGE_TOKENS * dimPad;
+    const kInverse = scaleOf(k, headDim, kScale + slot * 4);
+    const vInverse = scaleOf(v, headDim, vScale + slot * 4);
+    const kRow = section + slot * dimPad;
+    const vRow = values + (slot >> 1) * dimPad * 2 + (slot & 1);
+    for (let i: usize = 0; i < headDim; i++) {
+      store<i8>(kRow + i, <i8>nearest<f32>(load<f32>(k + i * 4) * kInverse));
+      store<i8>(vRow + i * 2, <i8>nearest<f32>(load<f32>(v + i * 4) * vInverse));
+    }
+    k += headDim * 4;
+    v += headDim * 4;
+    section += sectionBytes;
+  }
+}
+
+/** Stores max|x| / 127 and returns its inverse (0 for a zero vector). */
+// @ts-ignore: decorator
+@inline
+function scaleOf(x: usize, n: usize, out: usize): f32 {
+  let largest: f32 = 0;
+  for (let i: usize = 0; i < n; i++) largest = max(largest, abs(load<f32>(x + i * 4)));
+  if (!(largest > 1e-30)) largest = 0;
+  store<f32>(out, largest / 127);
+  return largest > 0 ? <f32>127 / largest : 0;
+}
+
+export function kvWriteF16(k: usize, v: usize, section: usize, slot: usize, nKvHead: i32, headDim: usize, dimPad: usize, sectionBytes: usize): void {
+  for (let h = 0; h < nKvHead; h++) {
+    const kRow = section + slot * dimPad * 2;
+    const vRow = kRow + PAGE_TOKENS * dimPad * 2;
+    for (let i: usize = 0; i < headDim; i++) {
+      store<u16>(kRow + i * 2, toHalf(load<f32>(k + i * 4)));
+      store<u16>(vRow + i * 2, toHalf(load<f32>(v + i * 4)));
+    }
+    k += headDim * 4;
+    v += headDim * 4;
+    section += sectionBytes;
+  }
+}
+
+/** Nearest half, ties to even; beyond 65,504 clamped (an infinite key would poison every later token). */
+// @ts-ignore: decorator
+@inline
+function toHalf(x: f32): u16 {
+  const clamped = min<f32>(max<f32>(x, -65504), 65504);
+  const bits = reinterpret<u32>(clamped);
+  const sign = (bits >> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  // Subnormal halves: adding 0.5 leaves the rounded value in the low mantissa bits of f32.
+  if (magnitude < 0x38800000) {
+    const shifted = reinterpret<u32>(reinterpret<f32>(magnitude) + <f32>0.5);
+    return <u16>(sign | (shifted - 0x3f000000));
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
+  return <u16>(sign | ((rounded - 0x38000000) >> 13));
+}

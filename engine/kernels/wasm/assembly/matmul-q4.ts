@@ -1,0 +1,216 @@
+// y = W x for 4-bit weights (q4: d (q - 8); q4m: d q + m) and int8 activations.
+// Layouts: engine/quant/layouts.ts (weights), quantize.ts (x panels).
+//
+// The unsigned nibble is the 7-bit operand of the dot product. Sums of a block stay in i16 (at most
+// 30,480), one i32x4.dot_i16x8_s widens them, adds the two halves of a row and multiplies by the i16
+// scale; q4m adds 16 x pair sums times the minimum in the same way. Then one multiply-add in f32.
+// Reference: matmulReference in engine/kernels/reference/matmul.ts.
+import { dot, madd } from './simd';
+import { BLOCK_BYTES } from './quantize';
+
+// @ts-ignore: decorator
+@inline
+function lowNibbles(w: v128, mask: v128): v128 {
+  return v128.and(w, mask);
+}
+// @ts-ignore: decorator
+@inline
+function highNibbles(w: v128, mask: v128): v128 {
+  return v128.and(i16x8.shr_u(w, 4), mask);
+}
+/** The i16 numbers of rows 0-3 (first) or 4-7 of a block, each twice. */
+// @ts-ignore: decorator
+@inline
+function pairsFirst(v: v128): v128 {
+  return i8x16.shuffle(v, v, 0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7);
+}
+// @ts-ignore: decorator
+@inline
+function pairsSecond(v: v128): v128 {
+  return i8x16.shuffle(v, v, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 15, 14, 15);
+}
+// @ts-ignore: decorator
+@inline
+function put(y: usize, value: v128, add: i32): void {
+  v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
+}
+
+// Sixteen bytes of 0x0f, loaded once: V8 rebuilds a constant at every use, a local it keeps.
+const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
+
+// @ts-ignore: decorator
+@inline
+function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32, withMin: bool): void {
+  const mask = v128.load(MASK);
+  const blockBytes: usize = withMin ? 160 : 144;
+  for (let p = 0; p < nPanel; p++) {
+    let xq = x;
+    let a0 = f32x4.splat(0);
+    let a1 = f32x4.splat(0);
+    for (let b = 0; b < nBlock; b++) {
+      let v: v128, u: v128, t: v128, i0: v128, i1: v128;
+      v = v128.load(xq, 0);
+      u = v128.load(xq, 64);
+      t = v128.load(w, 0);
+      i0 = withMin ? dot(v, lowNibbles(t, mask)) : i16x8.add(v128.load(xq, 128), dot(v, lowNibbles(t, mask)));
+      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      t = v128.load(w, 16);
+      i1 = withMin ? dot(v, lowNibbles(t, mask)) : i16x8.add(v128.load(xq, 128), dot(v, lowNibbles(t, mask)));
+      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      v = v128.load(xq, 16);
+      u = v128.load(xq, 80);
+      t = v128.load(w, 32);
+      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
+      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      t = v128.load(w, 48);
+      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
+      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      v = v128.load(xq, 32);
+      u = v128.load(xq, 96);
+      t = v128.load(w, 64);
+      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
+      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      t = v128.load(w, 80);
+      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
+      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      v = v128.load(xq, 48);
+      u = v128.load(xq, 112);
+      t = v128.load(w, 96);
+      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
+      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      t = v128.load(w, 112);
+      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
+      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      t = v128.load(w, 128);
+      let s0 = i32x4.dot_i16x8_s(i0, pairsFirst(t));
+      let s1 = i32x4.dot_i16x8_s(i1, pairsSecond(t));
+      if (withMin) {
+        t = v128.load(w, 144);
+        v = v128.load(xq, 144);
+        s0 = i32x4.add(s0, i32x4.dot_i16x8_s(v, pairsFirst(t)));
+        s1 = i32x4.add(s1, i32x4.dot_i16x8_s(v, pairsSecond(t)));
+      }
+      v = v128.load(xq, 160);
+      a0 = madd(f32x4.convert_i32x4_s(s0), v, a0);
+      a1 = madd(f32x4.convert_i32x4_s(s1), v, a1);
+      w += blockBytes;
+      xq += BLOCK_BYTES;
+    }
+    put(y, f32x4.mul(v128.load(rows), a0), add);
+    put(y + 16, f32x4.mul(v128.load(rows, 16), a1), add);
+    y += 32;
+    rows += 32;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function four(
+  w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32, withMin: bool,
+): void {
+  const mask = v128.load(MASK);
+  const blockBytes: usize = withMin ? 160 : 144;
+  const ys = yStride << 2;
+  for (let p = 0; p < nPanel; p++) {
+    let xq = x, yp = y;
+    for (let tile = 0; tile < nTile; tile++) {
+      let wq = w;
+      let a00 = f32x4.splat(0), a01 = f32x4.splat(0), a02 = f32x4.splat(0), a03 = f32x4.splat(0);
+      let a10 = f32x4.splat(0), a11 = f32x4.splat(0), a12 = f32x4.splat(0), a13 = f32x4.splat(0);
+      for (let b = 0; b < nBlock; b++) {
+        let v: v128, w0: v128, w1: v128, h0: v128, h1: v128, s: v128;
+        let i00: v128, i01: v128, i02: v128, i03: v128, i10: v128, i11: v128, i12: v128, i13: v128;
+        h0 = v128.load(wq, 0); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+        h1 = v128.load(wq, 16); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+        v = v128.load(xq, 0); i00 = dot(v, w0); i10 = dot(v, w1);
+        v = v128.load(xq, 16); i01 = dot(v, w0); i11 = dot(v, w1);
+        v = v128.load(xq, 32); i02 = dot(v, w0); i12 = dot(v, w1);
+        v = v128.load(xq, 48); i03 = dot(v, w0); i13 = dot(v, w1);
+        if (!withMin) {
+          v = v128.load(xq, 512); i00 = i16x8.add(i00, v); i10 = i16x8.add(i10, v);
+          v = v128.load(xq, 528); i01 = i16x8.add(i01, v); i11 = i16x8.add(i11, v);
+          v = v128.load(xq, 544); i02 = i16x8.add(i02, v); i12 = i16x8.add(i12, v);
+          v = v128.load(xq, 560); i03 = i16x8.add(i03, v); i13 = i16x8.add(i13, v);
+        }
+        v = v128.load(xq, 256); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+        v = v128.load(xq, 272); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
+        v = v128.load(xq, 288); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
+        v = v128.load(xq, 304); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
+
+        h0 = v128.load(wq, 32); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+        h1 = v128.load(wq, 48); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+        v = v128.load(xq, 64); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+        v = v128.load(xq, 80); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
+        v = v128.load(xq, 96); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
+        v = v128.load(xq, 112); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
+        v = v128.load(xq, 320); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+        v = v128.load(xq, 336); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
+        v = v128.load(xq, 352); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
+        v = v128.load(xq, 368); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
+
+        h0 = v128.load(wq, 64); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+        h1 = v128.load(wq, 80); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+        v = v128.load(xq, 128); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+        v = v128.load(xq, 144); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
+        v = v128.load(xq, 160); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
+        v = v128.load(xq, 176); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
+        v = v128.load(xq, 384); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+        v = v128.load(xq, 400); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
+        v = v128.load(xq, 416); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
+        v = v128.load(xq, 432); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
+
+        h0 = v128.load(wq, 96); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+        h1 = v128.load(wq, 112); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+        v = v128.load(xq, 192); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+        v = v128.load(xq, 208); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
+        v = v128.load(xq, 224); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
+        v = v128.load(xq, 240); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
+        v = v128.load(xq, 448); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+        v = v128.load(xq, 464); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
+        v = v128.load(xq, 480); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
+        v = v128.load(xq, 496); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
+
+        s = v128.load(wq, 128); w0 = pairsFirst(s); w1 = pairsSecond(s);
+        if (withMin) { s = v128.load(wq, 144); h0 = pairsFirst(s); h1 = pairsSecond(s); }
+        i00 = i32x4.dot_i16x8_s(i00, w0); i10 = i32x4.dot_i16x8_s(i10, w1);
+        if (withMin) { v = v128.load(xq, 576); i00 = i32x4.add(i00, i32x4.dot_i16x8_s(v, h0)); i10 = i32x4.add(i10, i32x4.dot_i16x8_s(v, h1)); }
+        v = v128.load(xq, 640); a00 = madd(f32x4.convert_i32x4_s(i00), v, a00); a10 = madd(f32x4.convert_i32x4_s(i10), v, a10);
+        i01 = i32x4.dot_i16x8_s(i01, w0); i11 = i32x4.dot_i16x8_s(i11, w1);
+        if (withMin) { v = v128.load(xq, 592); i01 = i32x4.add(i01, i32x4.dot_i16x8_s(v, h0)); i11 = i32x4.add(i11, i32x4.dot_i16x8_s(v, h1)); }
+        v = v128.load(xq, 656); a01 = madd(f32x4.convert_i32x4_s(i01), v, a01); a11 = madd(f32x4.convert_i32x4_s(i11), v, a11);
+        i02 = i32x4.dot_i16x8_s(i02, w0); i12 = i32x4.dot_i16x8_s(i12, w1);
+        if (withMin) { v = v128.load(xq, 608); i02 = i32x4.add(i02, i32x4.dot_i16x8_s(v, h0)); i12 = i32x4.add(i12, i32x4.dot_i16x8_s(v, h1)); }
+        v = v128.load(xq, 672); a02 = madd(f32x4.convert_i32x4_s(i02), v, a02); a12 = madd(f32x4.convert_i32x4_s(i12), v, a12);
+        i03 = i32x4.dot_i16x8_s(i03, w0); i13 = i32x4.dot_i16x8_s(i13, w1);
+        if (withMin) { v = v128.load(xq, 624); i03 = i32x4.add(i03, i32x4.dot_i16x8_s(v, h0)); i13 = i32x4.add(i13, i32x4.dot_i16x8_s(v, h1)); }
+        v = v128.load(xq, 688); a03 = madd(f32x4.convert_i32x4_s(i03), v, a03); a13 = madd(f32x4.convert_i32x4_s(i13), v, a13);
+        wq += blockBytes;
+        xq += BLOCK_BYTES * 4;
+      }
+      const r0 = v128.load(rows), r1 = v128.load(rows, 16);
+      put(yp, f32x4.mul(r0, a00), add); put(yp + 16, f32x4.mul(r1, a10), add);
+      put(yp + ys, f32x4.mul(r0, a01), add); put(yp + ys + 16, f32x4.mul(r1, a11), add);
+      put(yp + 2 * ys, f32x4.mul(r0, a02), add); put(yp + 2 * ys + 16, f32x4.mul(r1, a12), add);
+      put(yp + 3 * ys, f32x4.mul(r0, a03), add); put(yp + 3 * ys + 16, f32x4.mul(r1, a13), add);
+      yp += 4 * ys;
+    }
+    w += <usize>nBlock * blockBytes;
+    rows += 32;
+    y += 32;
+  }
+}
+
+/** One token: x is a tile of one; y gets 8 nPanel values (added to it when `add`). */
+export function matmulQ4One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
+  one(w, rows, x, y, nPanel, nBlock, add, false);
+}
+export function matmulQ4mOne(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
+  one(w, rows, x, y, nPanel, nBlock, add, true);
+}
+/** Tiles of four tokens: y is [4 nTile, yStride]; weights are unpacked once for four tokens. */
+export function matmulQ4Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
+  four(w, rows, x, y, nPanel, nBlock, nTile, yStride, add, false);
+}
+export function matmulQ4mFour(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
+  four(w, rows, x, y, nPanel, nBlock, nTile, yStride, add, true);
+}

@@ -1,0 +1,78 @@
+// Activations to int8, in the panel form the block products read.
+//
+// Per block of 32 columns and tile of T tokens (T = 1 or 4), 176 T bytes, token t of the tile at 16 t:
+//   0       8 groups g of T x 16 bytes: int8 x[4g .. 4g+3], four times over (one copy a row)
+//   128 T   i16 pairs -8 x (sum of pairs k%4 in {0,1}, sum of pairs k%4 in {2,3})
+//   144 T   i16 pairs 16 x the same sums
+//   160 T   f32 scale, four times
+// x is rounded to q = round(x * 127 / max|x|), |q| <= 127; scale = max|x| / 127.
+
+export const BLOCK_BYTES: usize = 176;
+
+/**
+ * src: [nTok, srcStride] f32, each row padded with zeros to nBlock * 32. One token makes a tile of
+ * one; more make tiles of four, the last filled up with zeros.
+ */
+export function quantizeRows(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
+  if (nTok == 1) {
+    quantizeRow(src, nBlock, dst, 1);
+    return;
+  }
+  const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
+  const nPadded = (nTok + 3) & ~3;
+  for (let t = 0; t < nPadded; t++) {
+    const out = dst + <usize>(t >> 2) * tileBytes + <usize>(t & 3) * 16;
+    if (t < nTok) quantizeRow(src + <usize>t * srcStride * 4, nBlock, out, 4);
+    else zeroRow(nBlock, out);
+  }
+}
+
+function zeroRow(nBlock: i32, dst: usize): void {
+  const zero = i32x4.splat(0);
+  for (let i = 0; i < nBlock * 11; i++) v128.store(dst + <usize>i * 64, zero);
+}
+
+// @ts-ignore: decorator
+@inline
+function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
+  for (let b = 0; b < nBlock; b++) {
+    const x0 = v128.load(src), x1 = v128.load(src, 16), x2 = v128.load(src, 32), x3 = v128.load(src, 48);
+    const x4 = v128.load(src, 64), x5 = v128.load(src, 80), x6 = v128.load(src, 96), x7 = v128.load(src, 112);
+    let m = f32x4.max(f32x4.max(f32x4.abs(x0), f32x4.abs(x1)), f32x4.max(f32x4.abs(x2), f32x4.abs(x3)));
+    m = f32x4.max(m, f32x4.max(f32x4.max(f32x4.abs(x4), f32x4.abs(x5)), f32x4.max(f32x4.abs(x6), f32x4.abs(x7))));
+    m = f32x4.max(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    m = f32x4.max(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    const largest = f32x4.extract_lane(m, 0);
+    const inverse = f32x4.splat(largest > 1e-30 ? <f32>127.0 / largest : 0);
+    const lo = i8x16.narrow_i16x8_s(
+      i16x8.narrow_i32x4_s(round(x0, inverse), round(x1, inverse)),
+      i16x8.narrow_i32x4_s(round(x2, inverse), round(x3, inverse)),
+    );
+    const hi = i8x16.narrow_i16x8_s(
+      i16x8.narrow_i32x4_s(round(x4, inverse), round(x5, inverse)),
+      i16x8.narrow_i32x4_s(round(x6, inverse), round(x7, inverse)),
+    );
+    v128.store(dst, i8x16.shuffle(lo, lo, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3));
+    v128.store(dst + 16 * tile, i8x16.shuffle(lo, lo, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+    v128.store(dst + 32 * tile, i8x16.shuffle(lo, lo, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11));
+    v128.store(dst + 48 * tile, i8x16.shuffle(lo, lo, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15));
+    v128.store(dst + 64 * tile, i8x16.shuffle(hi, hi, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3));
+    v128.store(dst + 80 * tile, i8x16.shuffle(hi, hi, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+    v128.store(dst + 96 * tile, i8x16.shuffle(hi, hi, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11));
+    v128.store(dst + 112 * tile, i8x16.shuffle(hi, hi, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15));
+    let sums = i16x8.add(i16x8.extadd_pairwise_i8x16_s(lo), i16x8.extadd_pairwise_i8x16_s(hi));
+    sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v128.store(dst + 128 * tile, i16x8.neg(i16x8.shl(sums, 3)));
+    v128.store(dst + 144 * tile, i16x8.shl(sums, 4));
+    v128.store(dst + 160 * tile, f32x4.splat(largest > 1e-30 ? largest / <f32>127.0 : 0));
+    src += 128;
+    dst += BLOCK_BYTES * tile;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function round(x: v128, inverse: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
+}

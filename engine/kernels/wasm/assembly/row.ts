@@ -1,0 +1,87 @@
+// One row of a packed matrix as f32: the embedding look-up. Off the hot path: written for clarity.
+// Layouts: engine/quant/layouts.ts. Reference: unpackRow there.
+import { HALF_SCALE } from './simd';
+
+// @ts-ignore: decorator
+@inline
+function half(at: usize): f32 {
+  return reinterpret<f32>((<i32>load<i16>(at) << 13) & 0x8fffe000) * HALF_SCALE;
+}
+
+// @ts-ignore: decorator
+@inline
+function nibble(block: usize, j: usize, k: usize): i32 {
+  const byte = <i32>load<u8>(block + ((k & 15) >> 2) * 32 + j * 4 + (k & 3));
+  return k < 16 ? byte & 15 : byte >> 4;
+}
+// @ts-ignore: decorator
+@inline
+function pair(block: usize, j: usize, k: usize): i32 {
+  const byte = <i32>load<u8>(block + 128 + ((k >> 2) & 1) * 32 + j * 4 + (k & 3));
+  return (byte >> <i32>(2 * (k >> 3))) & 3;
+}
+
+/** First block of the panel that holds `row`. */
+// @ts-ignore: decorator
+@inline
+function panel(w: usize, row: usize, nBlock: usize, blockBytes: usize): usize {
+  return w + (row >> 3) * nBlock * blockBytes;
+}
+
+/** rows: address of the f32 row multipliers. out: nBlock * 32 values. */
+export function rowQ4(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const multiplier = load<f32>(rows + row * 4), j = row & 7;
+  let block = panel(w, row, nBlock, 144);
+  for (let b: usize = 0; b < nBlock; b++, block += 144) {
+    const d = <f32>load<i16>(block + 128 + j * 2) * multiplier;
+    for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>(nibble(block, j, k) - 8));
+  }
+}
+
+export function rowQ4m(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const multiplier = load<f32>(rows + row * 4), j = row & 7;
+  let block = panel(w, row, nBlock, 160);
+  for (let b: usize = 0; b < nBlock; b++, block += 160) {
+    const d = <f32>load<i16>(block + 128 + j * 2) * multiplier;
+    const m = <f32>load<i16>(block + 144 + j * 2) * multiplier * 16;
+    for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>nibble(block, j, k) + m);
+  }
+}
+
+export function rowQ6(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const j = row & 7;
+  let block = panel(w, row, nBlock, 208);
+  for (let b: usize = 0; b < nBlock; b++, block += 208) {
+    const d = half(block + 192 + j * 2);
+    for (let k: usize = 0; k < 32; k++, out += 4) {
+      const q = nibble(block, j, k) | (pair(block, j, k) << 4);
+      store<f32>(out, d * <f32>(q - 32));
+    }
+  }
+}
+
+export function rowQ8(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const j = row & 7;
+  let block = panel(w, row, nBlock, 272);
+  for (let b: usize = 0; b < nBlock; b++, block += 272) {
+    const d = half(block + 256 + j * 2);
+    for (let k: usize = 0; k < 32; k++, out += 4) {
+      const q = <i32>load<u8>(block + (k >> 2) * 32 + j * 4 + (k & 3));
+      store<f32>(out, d * <f32>(q - 128));
+    }
+  }
+}
+
+export function rowF32(w: usize, rows: usize, row: usize, nCol8: usize, out: usize): void {
+  memory.copy(out, w + row * nCol8 * 32, nCol8 * 32);
+}
+export function rowF16(w: usize, rows: usize, row: usize, nCol8: usize, out: usize): void {
+  const at = w + row * nCol8 * 16;
+  for (let i: usize = 0; i < nCol8 * 8; i++) store<f32>(out + i * 4, half(at + i * 2));
+}
+export function rowBf16(w: usize, rows: usize, row: usize, nCol8: usize, out: usize): void {
+  const at = w + row * nCol8 * 16;
+  for (let i: usize = 0; i < nCol8 * 8; i++) {
+    store<f32>(out + i * 4, reinterpret<f32>(<u32>load<u16>(at + i * 2) << 16));
+  }
+}

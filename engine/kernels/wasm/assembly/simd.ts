@@ -1,0 +1,75 @@
+// The few operations in which the relaxed and the plain build differ.
+
+/** x[16] i8 times w[16] in 0..127, neighbouring products added: i16x8. Equal bits in both builds. */
+// @ts-ignore: decorator
+@inline
+export function dot(x: v128, w: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(x, w);
+  // Even bytes sign-extended by a shift pair, odd bytes by one shift; w is never negative.
+  const even = i16x8.mul(i16x8.shr_s(i16x8.shl(x, 8), 8), v128.and(w, i16x8.splat(0x00ff)));
+  const odd = i16x8.mul(i16x8.shr_s(x, 8), i16x8.shr_u(w, 8));
+  return i16x8.add(even, odd);
+}
+
+/** a * b + c; fused or not as the machine likes in the relaxed build. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Sum of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumF32(v: v128): f32 {
+  const halves = f32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.extract_lane(halves, 0) + f32x4.extract_lane(halves, 1);
+}
+
+// @ts-ignore: decorator
+@inline
+export function sumI32(v: v128): i32 {
+  const halves = i32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return i32x4.extract_lane(halves, 0) + i32x4.extract_lane(halves, 1);
+}
+
+/** Largest of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function maxF32(v: v128): f32 {
+  const halves = f32x4.max(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return max(f32x4.extract_lane(halves, 0), f32x4.extract_lane(halves, 1));
+}
+
+/** 2^112: an IEEE half moved into f32's fields is its value times 2^-112. */
+export const HALF_SCALE: f32 = 5192296858534827628530496329220096.0;
+
+/** Four halves at `at` as f32, divided by 2^112 (exact, subnormals included). */
+// @ts-ignore: decorator
+@inline
+export function loadHalvesScaled(at: usize, offset: usize = 0): v128 {
+  const wide = i32x4.shl(v128.load16x4_s(at + offset), 13);
+  return v128.and(wide, i32x4.splat(0x8fffe000));
+}
+
+/**
+ * e^x, four lanes: x = n ln 2 + r, a degree-6 polynomial in r, n added to the exponent.
+ * Relative error below 2e-7 for -87 <= x <= 88; clamped outside.
+ */
+// @ts-ignore: decorator
+@inline
+export function exp(x: v128): v128 {
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.0)), f32x4.splat(88.0));
+  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504)));
+  let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  let p = madd(f32x4.splat(1.3888889e-3), r, f32x4.splat(8.3333333e-3));
+  p = madd(p, r, f32x4.splat(4.1666668e-2));
+  p = madd(p, r, f32x4.splat(1.6666667e-1));
+  p = madd(p, r, f32x4.splat(0.5));
+  p = madd(p, r, f32x4.splat(1.0));
+  p = madd(p, r, f32x4.splat(1.0));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(p, power);
+}

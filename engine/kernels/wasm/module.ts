@@ -1,0 +1,155 @@
+/**
+ * The kernel module as the engine sees it: typed exports over one memory. Knows no shapes of models.
+ * WebAssembly cannot be compiled from bytes inside a Worker's handler, so hosts hand in modules.
+ */
+import { EngineError } from '../../base/errors.ts';
+
+/** Both builds; `relaxed` is null where the host could not compile it. */
+export interface KernelModules {
+  readonly relaxed: WebAssembly.Module | null;
+  readonly simd: WebAssembly.Module;
+}
+
+type Address = number;
+type MatmulOne = (
+  w: Address,
+  rows: Address,
+  x: Address,
+  y: Address,
+  nPanel: number,
+  nBlock: number,
+  add: number,
+) => void;
+type MatmulFour = (
+  w: Address,
+  rows: Address,
+  x: Address,
+  y: Address,
+  nPanel: number,
+  nBlock: number,
+  nTile: number,
+  yStride: number,
+  add: number,
+) => void;
+type MatmulFloat = (
+  w: Address,
+  x: Address,
+  y: Address,
+  nRow: number,
+  nCol8: number,
+  nTok: number,
+  xStride: number,
+  yStride: number,
+  add: number,
+) => void;
+type Row = (w: Address, rows: Address, row: number, nBlock: number, out: Address) => void;
+type Rope = (
+  x: Address,
+  table: Address,
+  nHead: number,
+  headDim: number,
+  ropeDim: number,
+  nTok: number,
+  stride: number,
+) => void;
+type KvWrite = (
+  k: Address,
+  v: Address,
+  section: Address,
+  slot: number,
+  nKvHead: number,
+  headDim: number,
+  dimPad: number,
+  sectionBytes: number,
+) => void;
+type Attend = (
+  q: Address,
+  out: Address,
+  nHead: number,
+  nKvHead: number,
+  headDim: number,
+  dimPad: number,
+  pageTable: Address,
+  layerOffset: number,
+  sectionBytes: number,
+  n: number,
+  scale: number,
+) => void;
+
+/** Exports of engine/kernels/wasm/assembly/index.ts; each is documented where it is defined. */
+export interface KernelExports {
+  heapBase(): Address;
+  probeDot(): number;
+  quantizeRows(src: Address, srcStride: number, nTok: number, nBlock: number, dst: Address): void;
+  matmulQ4One: MatmulOne;
+  matmulQ4mOne: MatmulOne;
+  matmulQ6One: MatmulOne;
+  matmulQ8One: MatmulOne;
+  matmulQ4Four: MatmulFour;
+  matmulQ4mFour: MatmulFour;
+  matmulQ6Four: MatmulFour;
+  matmulQ8Four: MatmulFour;
+  matmulF32: MatmulFloat;
+  matmulF16: MatmulFloat;
+  matmulBf16: MatmulFloat;
+  rowQ4: Row;
+  rowQ4m: Row;
+  rowQ6: Row;
+  rowQ8: Row;
+  rowF32: Row;
+  rowF16: Row;
+  rowBf16: Row;
+  rmsNormRows(
+    x: Address,
+    weight: Address,
+    out: Address,
+    n: number,
+    nTok: number,
+    stride: number,
+    eps: number,
+  ): void;
+  ropeAdjacent: Rope;
+  ropeHalf: Rope;
+  siluMul(gate: Address, up: Address, out: Address, n: number): void;
+  addRows(y: Address, x: Address, n: number): void;
+  addBias(y: Address, bias: Address, n: number, nTok: number, stride: number): void;
+  kvWriteQ8: KvWrite;
+  kvWriteF16: KvWrite;
+  attendQ8: Attend;
+  attendF16: Attend;
+  argmax(x: Address, n: number): number;
+  sumExp(x: Address, n: number, top: number): number;
+}
+
+export type KernelBuild = 'relaxed' | 'simd';
+
+/** Bytes at the start of the memory that belong to the kernels' static data. */
+export const KERNEL_STATIC_BYTES = 64 * 1024;
+
+/**
+ * Instantiates the fastest build that passes its probe.
+ * @throws {EngineError} E_BACKEND_UNAVAILABLE when neither does.
+ */
+export async function instantiateKernels(
+  modules: KernelModules,
+  memory: WebAssembly.Memory,
+  only?: KernelBuild,
+): Promise<{ exports: KernelExports; build: KernelBuild }> {
+  for (const build of ['relaxed', 'simd'] as const) {
+    const module = modules[build];
+    if (module === null || (only !== undefined && only !== build)) continue;
+    const instance = await WebAssembly.instantiate(module, { env: { memory } });
+    const exports = instance.exports as unknown as KernelExports;
+    if (exports.heapBase() > KERNEL_STATIC_BYTES) {
+      throw new EngineError(
+        'E_INTERNAL',
+        `kernels: static data ends at ${exports.heapBase()}, more than the ${KERNEL_STATIC_BYTES} bytes kept for it`,
+      );
+    }
+    if (exports.probeDot() === 1) return { exports, build };
+  }
+  throw new EngineError(
+    'E_BACKEND_UNAVAILABLE',
+    'kernels: no build runs on this host; WebAssembly SIMD128 is needed.',
+  );
+}

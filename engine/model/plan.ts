@@ -1,0 +1,165 @@
+/**
+ * The memory plan of one model in one isolate: every region and its address, before anything is
+ * allocated. Pure: `inspect` prints it, the loader follows it.
+ */
+import { roundUp } from '../base/dtypes.ts';
+import { EngineError } from '../base/errors.ts';
+import { kvGeometry, pagesFor } from '../cache/geometry.ts';
+import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
+import type { Manifest } from '../formats/manifest.ts';
+import { KERNEL_STATIC_BYTES } from '../kernels/wasm/module.ts';
+import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
+
+/** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
+export const ISOLATE_BYTES = 128_000_000;
+/** Kept for the JavaScript heap of a stage: measured peaks are in README.md. */
+export const JS_HEAP_BYTES = 8_000_000;
+/** Tokens of a prompt evaluated in one pass. */
+export const CHUNK_TOKENS = 64;
+/** Context served unless asked otherwise, if the model has as much. */
+export const DEFAULT_CTX = 2048;
+/** Sequences that may hold pages at the same time (running or kept for reuse). */
+export const MAX_SEQUENCES = 32;
+
+const WASM_PAGE_BYTES = 64 * 1024;
+const REGION_ALIGN = 64;
+
+export interface PlanOptions {
+  /** Positions of key/value cache; at most the model's own context. */
+  nCtx?: number;
+  kvDtype?: KvDtype;
+  /** Bytes for WebAssembly memory and JavaScript heap; null plans without a limit (native hosts). */
+  memoryBudgetBytes?: number | null;
+}
+
+export interface Region {
+  readonly name: string;
+  readonly address: number;
+  readonly bytes: number;
+}
+
+export interface MemoryPlan {
+  readonly nCtx: number;
+  readonly kv: KvGeometry;
+  readonly nPage: number;
+  readonly regions: Readonly<Record<RegionName, Region>>;
+  /** Start of each shard in memory, in the manifest's order. */
+  readonly shardAddresses: readonly number[];
+  readonly wasmBytes: number;
+  readonly jsHeapBytes: number;
+  readonly totalBytes: number;
+  readonly budgetBytes: number | null;
+}
+
+export type RegionName =
+  | 'kernels'
+  | 'weights'
+  | 'kvPages'
+  | 'pageTables'
+  | 'ropeTable'
+  | 'hidden'
+  | 'normed'
+  | 'normedPanels'
+  | 'queries'
+  | 'keys'
+  | 'values'
+  | 'attended'
+  | 'attendedPanels'
+  | 'gate'
+  | 'up'
+  | 'upPanels'
+  | 'logits';
+
+/** Row width in values: padded so that a block product never reads a tail. */
+export function rowStride(width: number): number {
+  return roundUp(width, 32);
+}
+
+/**
+ * @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit.
+ */
+export function planMemory(manifest: Manifest, options: PlanOptions = {}): MemoryPlan {
+  const c = manifest.config;
+  const nCtx = Math.min(options.nCtx ?? DEFAULT_CTX, c.nCtx);
+  const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
+  const kv = kvGeometry(kvDtype, c);
+  const nPage = pagesFor(nCtx);
+
+  const qWidth = c.nHead * c.headDim;
+  const kvWidth = c.nKvHead * c.headDim;
+  const rows = (width: number) => CHUNK_TOKENS * rowStride(width) * 4;
+  const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
+  const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
+  const sizes: [RegionName, number][] = [
+    ['kernels', KERNEL_STATIC_BYTES],
+    ['weights', shardBytes.reduce((sum, bytes) => sum + bytes, 0)],
+    ['kvPages', nPage * kv.pageBytes],
+    ['pageTables', MAX_SEQUENCES * nPage * 4],
+    ['ropeTable', CHUNK_TOKENS * c.ropeDim * 4],
+    ['hidden', rows(c.nEmbd)],
+    ['normed', rows(c.nEmbd)],
+    ['normedPanels', panels(c.nEmbd)],
+    ['queries', rows(qWidth)],
+    ['keys', rows(kvWidth)],
+    ['values', rows(kvWidth)],
+    ['attended', rows(qWidth)],
+    ['attendedPanels', panels(qWidth)],
+    ['gate', rows(c.nFf)],
+    ['up', rows(c.nFf)],
+    ['upPanels', panels(c.nFf)],
+    ['logits', TILE_TOKENS * rowStride(c.nVocab) * 4],
+  ];
+  let address = 0;
+  const regions = {} as Record<RegionName, Region>;
+  for (const [name, bytes] of sizes) {
+    regions[name] = { name, address, bytes };
+    address += roundUp(bytes, REGION_ALIGN);
+  }
+  let shardAt = regions.weights.address;
+  const shardAddresses = shardBytes.map((bytes) => (shardAt += bytes) - bytes);
+
+  const wasmBytes = roundUp(address, WASM_PAGE_BYTES);
+  const budgetBytes =
+    options.memoryBudgetBytes === undefined ? ISOLATE_BYTES : options.memoryBudgetBytes;
+  const totalBytes = wasmBytes + JS_HEAP_BYTES;
+  const plan: MemoryPlan = {
+    nCtx,
+    kv,
+    nPage,
+    regions,
+    shardAddresses,
+    wasmBytes,
+    jsHeapBytes: JS_HEAP_BYTES,
+    totalBytes,
+    budgetBytes,
+  };
+  refuseOverBudget(manifest, plan);
+  return plan;
+}
+
+function refuseOverBudget(manifest: Manifest, plan: MemoryPlan): void {
+  const { budgetBytes, totalBytes, regions, nCtx } = plan;
+  if (budgetBytes === null || totalBytes <= budgetBytes) return;
+  const kvPerToken = regions.kvPages.bytes / plan.nPage / 32;
+  const spare = budgetBytes - (totalBytes - regions.kvPages.bytes);
+  const fitting = Math.floor(spare / kvPerToken / 32) * 32;
+  const advice =
+    fitting >= 32
+      ? `A context of ${fitting} tokens would fit (--ctx ${fitting}).`
+      : 'Import with a smaller preset (--preset edge).';
+  throw new EngineError(
+    'E_MEMORY_BUDGET',
+    `memory plan: ${manifest.id} needs ${totalBytes} bytes (weights ${regions.weights.bytes}, ` +
+      `cache of ${nCtx} tokens ${regions.kvPages.bytes}), the budget is ${budgetBytes}. ${advice}`,
+    {
+      details: {
+        totalBytes,
+        budgetBytes,
+        weightBytes: regions.weights.bytes,
+        kvBytes: regions.kvPages.bytes,
+        nCtx,
+        fittingCtx: Math.max(0, fitting),
+      },
+    },
+  );
+}

@@ -1,0 +1,211 @@
+/** Every product of both builds against the plain reference, at awkward sizes. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { matrixBytes, roundUp } from '../../engine/base/dtypes.ts';
+import {
+  matmulQuantizedReference,
+  matmulReference,
+} from '../../engine/kernels/reference/matmul.ts';
+import { Ops, panelBytes } from '../../engine/ops/ops.ts';
+import { weightRef } from '../../engine/ops/weights.ts';
+import { packBlocks, packFloats, QUANT_MAX, unpackMatrix } from '../../engine/quant/layouts.ts';
+import type { BlockDtypeName } from '../../engine/quant/layouts.ts';
+import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
+import { Scratch } from '../support/kernels.ts';
+import { randomValues, seededRandom } from '../support/random.ts';
+
+const SIZES: readonly [nRow: number, nCol: number][] = [
+  [1, 1],
+  [2, 3],
+  [3, 2],
+  [5, 7],
+  [7, 5],
+  [8, 32],
+  [31, 33],
+  [33, 31],
+  [64, 64],
+  [17, 1023],
+  [1023, 33],
+];
+const TOKENS = [1, 2, 3, 5, 7, 31, 33];
+/** Relative to the largest |y|: sums of f32 in another order than the reference's float64. */
+const TOLERANCE = 2e-6;
+
+function randomBlocks(dtype: BlockDtypeName, nRow: number, nCol: number, seed: number): Uint8Array {
+  const random = seededRandom(seed);
+  const nBlock = Math.ceil(nCol / 32);
+  const quants = Uint8Array.from({ length: nRow * nCol }, () =>
+    Math.floor(random() * (QUANT_MAX[dtype] + 1)),
+  );
+  const number = () => f16ToF32(f32ToF16((random() - 0.3) * 0.02));
+  const scales = Float32Array.from({ length: nRow * nBlock }, number);
+  const mins =
+    dtype === 'q4m'
+      ? { mins: Float32Array.from({ length: nRow * nBlock }, () => number() * -8) }
+      : {};
+  return packBlocks(dtype, { nRow, nCol, quants, scales, ...mins }).bytes;
+}
+
+for (const build of ['relaxed', 'simd'] as const) {
+  describe(`products, ${build} build`, () => {
+    let scratch: Scratch;
+    let ops: Ops;
+    beforeAll(async () => {
+      scratch = await Scratch.create(build, 8 << 20);
+      ops = new Ops(scratch.kernels);
+    });
+
+    /** Largest error of y = W x over all tokens, relative to the largest |y|. */
+    function worstError(
+      dtype: Parameters<typeof weightRef>[0],
+      bytes: Uint8Array,
+      nRow: number,
+      nCol: number,
+      nTok: number,
+      add: boolean,
+    ): number {
+      scratch.reset();
+      const w = weightRef(dtype, nRow, nCol, scratch.put(bytes));
+      const stride = roundUp(nCol, 32);
+      const rows = roundUp(nTok, 4);
+      const x = {
+        address: scratch.reserve(rows * stride * 4),
+        stride,
+        panels: scratch.reserve(panelBytes(nTok, nCol)),
+      };
+      const inputs = Array.from({ length: nTok }, (_, t) => randomValues(nCol, 100 * t + nCol));
+      for (const [t, values] of inputs.entries())
+        scratch.f32(x.address + t * stride * 4, nCol).set(values);
+      const yStride = roundUp(nRow, 32);
+      const y = scratch.reserve(rows * yStride * 4);
+      const before = add ? randomValues(rows * yStride, 5) : new Float32Array(rows * yStride);
+      scratch.f32(y, before.length).set(before);
+      ops.quantize(x, nTok, [w]);
+      ops.matmul(w, x, nTok, y, yStride, add);
+      const dense = unpackMatrix(dtype, nRow, nCol, bytes);
+      const reference = dtype.startsWith('q') ? matmulQuantizedReference : matmulReference;
+      let worst = 0;
+      let largest = 1e-9;
+      for (const [t, values] of inputs.entries()) {
+        const want = reference(dense, nRow, values);
+        const got = scratch.f32(y + t * yStride * 4, nRow);
+        for (let row = 0; row < nRow; row++) {
+          const expected = want[row]! + before[t * yStride + row]!;
+          worst = Math.max(worst, Math.abs(got[row]! - expected));
+          largest = Math.max(largest, Math.abs(want[row]!), Math.abs(expected));
+        }
+      }
+      return worst / largest;
+    }
+
+    for (const dtype of ['q4', 'q4m', 'q6', 'q8'] as const) {
+      it(`${dtype} equals the reference`, () => {
+        for (const [nRow, nCol] of SIZES) {
+          const bytes = randomBlocks(dtype, nRow, nCol, nRow * 31 + nCol);
+          for (const nTok of TOKENS) {
+            const error = worstError(dtype, bytes, nRow, nCol, nTok, nTok % 2 === 1);
+            expect(error, `${nRow}x${nCol}, ${nTok} tokens`).toBeLessThan(TOLERANCE);
+          }
+        }
+      });
+    }
+
+    for (const dtype of ['f32', 'f16', 'bf16'] as const) {
+      it(`${dtype} equals the reference`, () => {
+        for (const [nRow, nCol] of SIZES) {
+          const bytes = packFloats(dtype, nRow, nCol, randomValues(nRow * nCol, nRow + nCol, 0.1));
+          for (const nTok of [1, 3]) {
+            const error = worstError(dtype, bytes, nRow, nCol, nTok, nTok === 3);
+            expect(error, `${nRow}x${nCol}, ${nTok} tokens`).toBeLessThan(TOLERANCE);
+          }
+        }
+      });
+    }
+
+    it('stays exact at the largest operands (no i16 or i32 overflow)', () => {
+      for (const dtype of ['q4', 'q4m', 'q6', 'q8'] as const) {
+        const [nRow, nCol] = [8, 64];
+        const nBlock = 2;
+        const quants = new Uint8Array(nRow * nCol).fill(QUANT_MAX[dtype]);
+        const scales = new Float32Array(nRow * nBlock).fill(1);
+        const mins = dtype === 'q4m' ? { mins: new Float32Array(nRow * nBlock).fill(16) } : {};
+        const { bytes } = packBlocks(dtype, { nRow, nCol, quants, scales, ...mins });
+        scratch.reset();
+        const w = weightRef(dtype, nRow, nCol, scratch.put(bytes));
+        const x = {
+          address: scratch.putF32(new Float32Array(nCol).fill(1)),
+          stride: nCol,
+          panels: scratch.reserve(panelBytes(1, nCol)),
+        };
+        const y = scratch.reserve(32 * 4);
+        ops.quantize(x, 1, [w]);
+        ops.matmul(w, x, 1, y, 32);
+        const dense = unpackMatrix(dtype, nRow, nCol, bytes);
+        const want = matmulReference(dense, nRow, new Float32Array(nCol).fill(1));
+        for (let row = 0; row < nRow; row++)
+          expect(scratch.f32(y, 8)[row]! / want[row]!).toBeCloseTo(1, 6);
+      }
+    });
+
+    it('looks rows up as unpackRow does', () => {
+      for (const dtype of ['q4', 'q4m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+        const [nRow, nCol] = [21, 70];
+        const bytes = dtype.startsWith('q')
+          ? randomBlocks(dtype as BlockDtypeName, nRow, nCol, 9)
+          : packFloats(dtype as 'f32', nRow, nCol, randomValues(nRow * nCol, 4));
+        expect(bytes.byteLength).toBe(matrixBytes(dtype, nRow, nCol));
+        scratch.reset();
+        const w = weightRef(dtype, nRow, nCol, scratch.put(bytes));
+        const out = scratch.reserve(roundUp(nCol, 32) * 4);
+        const dense = unpackMatrix(dtype, nRow, nCol, bytes);
+        for (let row = 0; row < nRow; row++) {
+          ops.row(w, row, out);
+          for (let k = 0; k < nCol; k++) {
+            expect(scratch.f32(out, nCol)[k]).toBeCloseTo(dense[row * nCol + k]!, 6);
+          }
+        }
+      }
+    });
+
+    it('notices a single wrong weight (the bound bites)', () => {
+      const bytes = randomBlocks('q4m', 16, 64, 3);
+      const wrong = bytes.slice();
+      wrong[0] = wrong[0]! ^ 0x04;
+      const dense = unpackMatrix('q4m', 16, 64, bytes);
+      const denseWrong = unpackMatrix('q4m', 16, 64, wrong);
+      const x = randomValues(64, 1);
+      const right = matmulQuantizedReference(dense, 16, x);
+      const other = matmulQuantizedReference(denseWrong, 16, x);
+      const largest = right.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      const gap = right.reduce((m, v, i) => Math.max(m, Math.abs(v - other[i]!)), 0);
+      expect(gap / largest).toBeGreaterThan(TOLERANCE * 2);
+    });
+  });
+}
+
+describe('the two builds', () => {
+  it('give the same bits for block products up to the order of f32 sums', async () => {
+    const both = await Promise.all(
+      (['relaxed', 'simd'] as const).map((b) => Scratch.create(b, 1 << 20)),
+    );
+    const bytes = randomBlocks('q4m', 64, 576, 12);
+    const results = both.map((scratch) => {
+      const ops = new Ops(scratch.kernels);
+      const w = weightRef('q4m', 64, 576, scratch.put(bytes));
+      const x = {
+        address: scratch.putF32(randomValues(576, 8)),
+        stride: 576,
+        panels: scratch.reserve(panelBytes(1, 576)),
+      };
+      const y = scratch.reserve(64 * 4);
+      ops.quantize(x, 1, [w]);
+      ops.matmul(w, x, 1, y, 64);
+      const panels = new Uint8Array(scratch.memory.buffer, x.panels, panelBytes(1, 576)).slice();
+      return { y: scratch.f32(y, 64).slice(), panels };
+    });
+    expect(results[0]!.panels).toEqual(results[1]!.panels);
+    const largest = results[0]!.y.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    for (let i = 0; i < 64; i++) {
+      expect(Math.abs(results[0]!.y[i]! - results[1]!.y[i]!) / largest).toBeLessThan(TOLERANCE);
+    }
+  });
+});

@@ -1,0 +1,63 @@
+/** Kernel modules and a scratch memory with a bump allocator for kernel tests. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KERNEL_STATIC_BYTES, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import type {
+  KernelBuild,
+  KernelExports,
+  KernelModules,
+} from '../../engine/kernels/wasm/module.ts';
+
+const KERNELS = join(import.meta.dirname, '../../dist/kernels');
+
+export async function kernelModules(): Promise<KernelModules> {
+  const compile = async (name: string) =>
+    WebAssembly.compile(await readFile(join(KERNELS, `${name}.wasm`)));
+  return { relaxed: await compile('relaxed'), simd: await compile('simd') };
+}
+
+export class Scratch {
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: KernelExports;
+  #next = KERNEL_STATIC_BYTES;
+
+  private constructor(memory: WebAssembly.Memory, kernels: KernelExports) {
+    this.memory = memory;
+    this.kernels = kernels;
+  }
+
+  static async create(build: KernelBuild, bytes: number): Promise<Scratch> {
+    const pages = Math.ceil((bytes + KERNEL_STATIC_BYTES) / 65536);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const { exports } = await instantiateKernels(await kernelModules(), memory, build);
+    return new Scratch(memory, exports);
+  }
+
+  reset(): void {
+    new Uint8Array(this.memory.buffer, KERNEL_STATIC_BYTES).fill(0);
+    this.#next = KERNEL_STATIC_BYTES;
+  }
+
+  reserve(bytes: number): number {
+    const at = this.#next;
+    this.#next += Math.ceil(bytes / 64) * 64;
+    if (this.#next > this.memory.buffer.byteLength) throw new Error('scratch memory is too small');
+    return at;
+  }
+
+  put(bytes: Uint8Array): number {
+    const at = this.reserve(bytes.byteLength);
+    new Uint8Array(this.memory.buffer, at, bytes.byteLength).set(bytes);
+    return at;
+  }
+
+  putF32(values: ArrayLike<number>, paddedLength = values.length): number {
+    const at = this.reserve(paddedLength * 4);
+    this.f32(at, values.length).set(values);
+    return at;
+  }
+
+  f32(at: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at, length);
+  }
+}
