@@ -4,17 +4,19 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import {
   MANIFEST_VERSION,
   MODEL_ID_PATTERN,
   parseManifest,
 } from '../../engine/formats/manifest.ts';
-import type { Manifest, TensorRow } from '../../engine/formats/manifest.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
 import { asDiskError, requireFreeBytes } from '../lib/disk.ts';
 import { withLock } from '../lib/lock.ts';
 import type { OnProgress } from '../lib/progress.ts';
+import { describeModel } from './describe-model.ts';
+import type { ModelAbout, WrittenFile } from './describe-model.ts';
 import type { TensorReport } from './encode-tensor.ts';
 import { hashFile, isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './journal.ts';
 import type { ShardEntry } from './journal.ts';
@@ -33,13 +35,6 @@ const TOKENIZER_NAME = 'tokenizer.json';
 /** Endings that ids may not have: folders of unfinished and of replaced imports. */
 const RESERVED_ENDINGS = ['.partial', '.old'];
 
-/** What a catalogue knows better than the file. */
-export interface ModelAbout {
-  readonly name?: string;
-  readonly licence?: string;
-  readonly source?: string;
-  readonly card?: string;
-}
 export interface ImportOptions {
   /** A file (GGUF, safetensors, llama2.c) or a folder that holds one. */
   readonly input: string;
@@ -197,70 +192,6 @@ function fingerprintOf(
   ]);
   const facts = JSON.stringify([ENCODER_VERSION, fileHashes, preset, plan]);
   return createHash('sha256').update(facts).digest('hex');
-}
-
-interface WrittenFile {
-  readonly file: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
-function describeModel(
-  model: OpenedModel,
-  preset: PresetName,
-  shards: readonly PlannedShard[],
-  entries: readonly ShardEntry[],
-  facts: {
-    readonly id: string;
-    readonly input: string;
-    readonly about?: ModelAbout;
-    readonly tokenizer: WrittenFile;
-    readonly sourceSha256: string | null;
-  },
-): Manifest {
-  const { about = {} } = facts;
-  const byFile = new Map(entries.map((entry) => [entry.file, entry]));
-  const { addBos, bosId, eosIds } = model.tokenizer;
-  return {
-    formatVersion: MANIFEST_VERSION,
-    id: facts.id,
-    name: (about.name ?? model.name).slice(0, 200),
-    architecture: model.arch.name,
-    preset,
-    createdAt: new Date().toISOString(),
-    licence: (about.licence ?? model.licence).slice(0, 200),
-    // A file's name, never its place: manifests are published.
-    source: (about.source ?? basename(facts.input)).slice(0, 500),
-    sourceSha256: facts.sourceSha256,
-    card: (about.card ?? model.card).slice(0, 1_000_000),
-    config: model.config,
-    tokenizer: { ...facts.tokenizer, addBos, bosId, eosIds: [...eosIds] },
-    chatTemplate: model.chatTemplate,
-    tensors: shards.flatMap((shard, index) => tensorRows(shard, index, byFile.get(shard.file))),
-    shards: shards.map(({ file, bytes, layers }) => ({
-      file,
-      bytes,
-      sha256: byFile.get(file)?.sha256 ?? '',
-      layers: layers === null ? null : [layers[0], layers[1]],
-    })),
-  };
-}
-
-function tensorRows(
-  shard: PlannedShard,
-  index: number,
-  entry: ShardEntry | undefined,
-): TensorRow[] {
-  return shard.tensors.map(({ instance, tensor, dtype, offset, bytes }) => ({
-    name: instance.name,
-    dtype,
-    shape: [instance.shape[0], instance.shape[1]],
-    shard: index,
-    offset,
-    bytes,
-    sourceDtype: tensor.dtype,
-    exact: entry?.tensors[instance.name]?.exact ?? false,
-  }));
 }
 
 async function writeText(folder: string, file: string, text: string): Promise<WrittenFile> {

@@ -1,0 +1,170 @@
+/** `thimble import`: a model file, folder or source into the user's models folder. */
+import { existsSync } from 'node:fs';
+import { basename, extname, resolve } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { ModelAbout } from '../import/describe-model.ts';
+import { importModel } from '../import/import-model.ts';
+import type { ImportResult } from '../import/import-model.ts';
+import { PRESET_NAMES, PRESETS } from '../import/presets.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { modelsDir } from '../lib/paths.ts';
+import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';
+import type { OnProgress } from '../lib/progress.ts';
+
+interface ImportFlags {
+  readonly id?: string;
+  readonly preset?: string;
+  readonly force?: boolean;
+  readonly tokenizer?: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble import model.Q4_1.gguf --id my-model
+  thimble import model-00001-of-00003.gguf --id my-model        (all parts in one folder)
+  thimble import ./SmolLM2-135M-Instruct --id smollm2 --preset edge   (safetensors folder)
+  thimble import stories260K.bin --tokenizer tok512.bin --id stories260k
+  thimble import smollm2-135m-instruct                          (from the catalogue)
+  thimble import hf:org/repo/model.gguf --id my-model --json
+  thimble import model.gguf --id my-model --force               (replace a model)
+
+Presets:
+${PRESET_NAMES.map((name) => `  ${name.padEnd(10)}${PRESETS[name].about}`).join('\n')}
+`;
+
+export function register(program: Command): void {
+  program
+    .command('import <source>')
+    .summary('turn a model file into shards')
+    .description(
+      'Reads a GGUF file (v2, v3, split), a Hugging Face safetensors folder or a llama2.c file and ' +
+        'writes shards the kernels read as they are. An import that was cut off goes on where it stopped.',
+    )
+    .option('--id <id>', 'name of the model from now on (lower case; a catalogue id names itself)')
+    .option(
+      '--preset <preset>',
+      `${PRESET_NAMES.join(' or ')} (default: the catalogue's, else lossless)`,
+    )
+    .option('--tokenizer <file>', 'vocabulary of a llama2.c model (default: tok<N>.bin beside it)')
+    .option('--force', 'replace a model of this id')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(runImport);
+}
+
+async function runImport(source: string, flags: ImportFlags): Promise<void> {
+  const resolved = await resolveSource(source);
+  const id = flags.id ?? resolved.id;
+  if (id === undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
+    );
+  const preset = flags.preset ?? resolved.preset ?? 'lossless';
+  const startMs = performance.now();
+  const result = await withProgress(`importing ${id}: `, (onProgress) =>
+    importModel({
+      input: resolved.path,
+      id,
+      preset,
+      outRoot: modelsDir(),
+      about: resolved.about,
+      onProgress,
+      signal: interruptSignal,
+      ...(flags.force === undefined ? {} : { force: flags.force }),
+      ...(flags.tokenizer === undefined ? {} : { tokenizer: flags.tokenizer }),
+    }),
+  );
+  const seconds = (performance.now() - startMs) / 1000;
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(summarize(result, seconds))}\n` : describe(result, seconds),
+  );
+}
+
+interface ResolvedSource {
+  readonly path: string;
+  readonly id?: string;
+  readonly preset?: string;
+  readonly about: ModelAbout;
+}
+
+/** A path that is there, else a source to pull, else a catalogue id. */
+async function resolveSource(source: string): Promise<ResolvedSource> {
+  if (existsSync(source)) return { path: resolve(source), about: {} };
+  // Loaded only here: importing a file needs nothing of the network.
+  const { isSourceSpec } = await import('../pull/source-spec.ts');
+  const { findCatalogueEntry } = await import('../pull/catalogue.ts');
+  const { pullModel, pullSource } = await import('../pull/pull.ts');
+  if (isSourceSpec(source)) {
+    const { path } = await withProgress(`pulling ${source}: `, (onProgress) =>
+      pullSource(source, { onProgress }),
+    );
+    return { path, about: { source } };
+  }
+  if (/[/\\]/.test(source) || extname(source) === '.gguf')
+    throw new EngineError(
+      'E_USAGE',
+      `import: ${source} is not there. Give a file, a folder, a source or a catalogue id.`,
+    );
+  const { id, preset, licence, card, title } = findCatalogueEntry(source);
+  const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
+    pullModel(id, { onProgress }),
+  );
+  return { path, id, preset, about: { licence, card, name: title, source: `catalogue:${id}` } };
+}
+
+async function withProgress<T>(
+  label: string,
+  work: (onProgress: OnProgress) => Promise<T>,
+): Promise<T> {
+  const line = new ProgressLine(label);
+  try {
+    const result = await work(line.update);
+    line.finish('done');
+    return result;
+  } catch (error) {
+    line.fail();
+    throw error;
+  }
+}
+
+function suggestId(source: string): string {
+  const stem = basename(source, extname(source)).toLowerCase();
+  return (
+    stem
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[^a-z0-9]+/, '')
+      .slice(0, 64) || 'my-model'
+  );
+}
+
+function summarize({ manifest, folder, keptShards, reports }: ImportResult, seconds: number) {
+  const rows = [...reports.values()];
+  return {
+    id: manifest.id,
+    folder,
+    preset: manifest.preset,
+    architecture: manifest.architecture,
+    shards: manifest.shards.length,
+    keptShards,
+    tensors: manifest.tensors.length,
+    exactTensors: manifest.tensors.filter(({ exact }) => exact).length,
+    inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
+    bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
+    seconds: Number(seconds.toFixed(2)),
+  };
+}
+
+function describe(result: ImportResult, seconds: number): string {
+  const s = summarize(result, seconds);
+  const kept = s.keptShards > 0 ? ` (${s.keptShards} kept from before)` : '';
+  return [
+    `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
+    `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
+    `next: thimble inspect ${s.id}, thimble chat -m ${s.id}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,157 @@
+/** `thimble inspect`: what an imported model is made of, and whether it fits one isolate. */
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
+import { modelsDir } from '../lib/paths.ts';
+import { formatBytes } from '../lib/progress.ts';
+import { readImported } from '../push/push.ts';
+
+interface InspectFlags {
+  readonly json?: boolean;
+  readonly tensors?: boolean;
+  readonly ctx?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble inspect smollm2-135m-instruct
+  thimble inspect smollm2-135m-instruct --tensors
+  thimble inspect smollm2-135m-instruct --ctx 1024 --json
+`;
+
+export function register(program: Command): void {
+  program
+    .command('inspect <id>')
+    .summary('show a model: tensors, types, sizes, memory, licence')
+    .description(
+      'Shows an imported model: configuration, tensors and types, shards, memory plan, licence.',
+    )
+    .option('--tensors', 'list every tensor')
+    .option('--ctx <tokens>', 'context length to plan memory for')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(async (id: string, flags: InspectFlags) => {
+      const { manifest } = await readImported(join(modelsDir(), id), id);
+      const facts = inspect(manifest, flags.ctx);
+      process.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ ...facts, tensors: manifest.tensors, shards: manifest.shards })}\n`
+          : describe(manifest, facts, flags.tensors === true),
+      );
+    });
+}
+
+interface DtypeFacts {
+  readonly dtype: string;
+  readonly sourceDtype: string;
+  tensors: number;
+  exactTensors: number;
+  weights: number;
+  bytes: number;
+}
+
+/** The facts of a manifest that both forms of output show. */
+function inspect(manifest: Manifest, ctx: string | undefined) {
+  const { id, name, architecture, preset, licence, source, sourceSha256, createdAt, config } =
+    manifest;
+  const bytes = manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  return {
+    ...{ id, name, architecture, preset, licence, source, sourceSha256, createdAt, config },
+    tokenizer: manifest.tokenizer,
+    hasChatTemplate: manifest.chatTemplate !== null,
+    bytes,
+    dtypes: countDtypes(manifest),
+    memory: planFacts(manifest, ctx),
+  };
+}
+
+/** The one place that asks for a memory plan; without a limit, so that it can be shown when over. */
+function planFacts(manifest: Manifest, ctx: string | undefined) {
+  const nCtx = ctx === undefined ? {} : { nCtx: readCtx(ctx) };
+  const plan = planMemory(manifest, { ...nCtx, memoryBudgetBytes: null });
+  const { weights, kvPages, kernels } = plan.regions;
+  return {
+    nCtx: plan.nCtx,
+    weightBytes: weights.bytes,
+    kvBytes: kvPages.bytes,
+    kernelBytes: kernels.bytes,
+    activationBytes: plan.wasmBytes - weights.bytes - kvPages.bytes - kernels.bytes,
+    jsHeapBytes: plan.jsHeapBytes,
+    totalBytes: plan.totalBytes,
+    budgetBytes: ISOLATE_BYTES,
+    fits: plan.totalBytes <= ISOLATE_BYTES,
+  };
+}
+
+function readCtx(text: string): number {
+  const tokens = Number(text);
+  if (Number.isInteger(tokens) && tokens > 0) return tokens;
+  throw new EngineError(
+    'E_USAGE',
+    `inspect: --ctx '${text}'; expected a whole number of tokens from 1.`,
+  );
+}
+
+function countDtypes(manifest: Manifest): DtypeFacts[] {
+  const rows = new Map<string, DtypeFacts>();
+  for (const { dtype, sourceDtype, exact, shape, bytes } of manifest.tensors) {
+    const key = `${sourceDtype} ${dtype}`;
+    const row = rows.get(key) ?? {
+      dtype,
+      sourceDtype,
+      tensors: 0,
+      exactTensors: 0,
+      weights: 0,
+      bytes: 0,
+    };
+    row.tensors += 1;
+    row.exactTensors += exact ? 1 : 0;
+    row.weights += shape[0] * shape[1];
+    row.bytes += bytes;
+    rows.set(key, row);
+  }
+  return [...rows.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+function describe(
+  manifest: Manifest,
+  facts: ReturnType<typeof inspect>,
+  withTensors: boolean,
+): string {
+  const { config: c, memory: m } = facts;
+  const weights = facts.dtypes.reduce((sum, row) => sum + row.weights, 0);
+  const fits = m.fits ? 'fits' : 'DOES NOT FIT (try --preset edge, or a smaller --ctx)';
+  const lines = [
+    `${facts.id}: ${facts.name}`,
+    `  licence       ${facts.licence === '' ? 'not stated by the file' : facts.licence}`,
+    `  source        ${facts.source}${facts.sourceSha256 === null ? '' : ` (SHA-256 ${facts.sourceSha256})`}`,
+    `  imported      ${facts.createdAt}, preset ${facts.preset}`,
+    `  architecture  ${facts.architecture}: ${c.nLayer} layers, width ${c.nEmbd}, ${c.nHead} heads ` +
+      `(${c.nKvHead} for keys and values) of ${c.headDim}, ffn ${c.nFf}, context ${c.nCtx}`,
+    `  vocabulary    ${c.nVocab} tokens, ${c.tiedHead ? 'head tied to the embedding' : 'head of its own'}, ` +
+      `${facts.hasChatTemplate ? 'with' : 'without'} chat template`,
+    `  rotary        theta ${c.ropeTheta}, ${c.ropeDim} values, ${c.ropePairing} pairs, scaling ${c.ropeScaling.kind}`,
+    `  weights       ${(weights / 1e6).toFixed(1)} M in ${manifest.tensors.length} tensors, ` +
+      `${formatBytes(facts.bytes)} in ${manifest.shards.length} shards`,
+    ...facts.dtypes.map(
+      (row) =>
+        `    ${row.sourceDtype.padEnd(7)}-> ${row.dtype.padEnd(5)}${String(row.tensors).padStart(4)} tensors ` +
+        `${formatBytes(row.bytes).padStart(9)}, ${row.exactTensors} exact`,
+    ),
+    `  memory        ${formatBytes(m.totalBytes)} of ${formatBytes(m.budgetBytes)} with ${m.nCtx} tokens of context: ${fits}`,
+    `    weights ${formatBytes(m.weightBytes)}, cache ${formatBytes(m.kvBytes)}, ` +
+      `activations ${formatBytes(m.activationBytes)}, kernels ${formatBytes(m.kernelBytes)}, ` +
+      `JavaScript ${formatBytes(m.jsHeapBytes)}`,
+  ];
+  if (withTensors) lines.push(...manifest.tensors.map(tensorLine));
+  return `${lines.join('\n')}\n`;
+}
+
+function tensorLine(tensor: Manifest['tensors'][number]): string {
+  const { name, dtype, shape, bytes, shard, exact } = tensor;
+  const size = formatBytes(bytes).padStart(9);
+  return `  ${name.padEnd(24)}${dtype.padEnd(5)}${shape.join(' x ').padEnd(14)}${size}  shard ${shard}${exact ? '' : '  rounded'}`;
+}
