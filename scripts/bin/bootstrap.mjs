@@ -1,0 +1,68 @@
+/**
+ * What `npm start` and `npm test` run: brings the packages if they are not there, then hands over to
+ * TypeScript under Node 24. Runs on any Node >= 20 with nothing installed.
+ */
+import { arch, platform } from 'node:process';
+import {
+  findProjectNode,
+  installPackages,
+  MIN_NODE_MAJOR,
+  missingPackages,
+  runTypeScript,
+} from './packages.mjs';
+
+const TASKS = {
+  start: { file: 'scripts/dev/start.ts', withDev: false },
+  test: { file: 'scripts/dev/test.ts', withDev: true },
+};
+const LABEL = 'packages  ';
+
+async function main() {
+  const [taskName = '', ...args] = process.argv.slice(2);
+  const task = TASKS[taskName];
+  if (task === undefined) fail(`expected start or test, got ${JSON.stringify(taskName)}.`);
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < MIN_NODE_MAJOR) {
+    fail(`Node.js ${process.versions.node} is too old; expected ${MIN_NODE_MAJOR} or newer.`);
+  }
+  await ensurePackages(task.withDev);
+  await runTypeScript(task.file, args);
+}
+
+async function ensurePackages(withDev) {
+  const missing = missingPackages({ withDev });
+  if (missing.length === 0 && findProjectNode() !== null) {
+    process.stderr.write(`${LABEL}up to date\n`);
+    return;
+  }
+  const nMissing = Math.max(missing.length, 1);
+  const startMs = Date.now();
+  process.stderr.write(`${LABEL}${nMissing} to install\n`);
+  const print = (text) => {
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[2K${LABEL}${text}` : `${LABEL}${text}\n`);
+  };
+  const code = await installPackages({ withDev, nMissing, print });
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
+  if (code === 130) {
+    process.stderr.write('\ninterrupted; run the same command again to go on where it stopped\n');
+    process.exit(130);
+  }
+  if (code !== 0)
+    fail(
+      'npm could not install the packages (above is why). Check the network, then run the same command again.',
+      code,
+    );
+  if (findProjectNode() === null) {
+    fail(
+      `the package "node" brought no Node 24 for ${platform} ${arch}. Was npm told to ignore scripts? Try: npm rebuild node`,
+    );
+  }
+  process.stderr.write(`${LABEL}installed in ${Math.round((Date.now() - startMs) / 1000)} s\n`);
+}
+
+function fail(message, code = 1) {
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(code);
+}
+
+await main();

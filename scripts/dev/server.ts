@@ -1,0 +1,164 @@
+/**
+ * The development server: miniflare with the bundles that deploy and the bindings of their
+ * wrangler.toml files, R2 and Durable Objects kept on this disk between runs.
+ */
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Miniflare } from 'miniflare';
+import { EngineError } from '../../engine/base/errors.ts';
+import { loadWorkerConfigs } from '../build/workers.ts';
+import type { WorkerConfig } from '../build/workers.ts';
+import { repoRoot, stateDir } from '../lib/paths.ts';
+
+export interface ServerOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly host: string;
+  /** Variables that override those of the wrangler.toml files, for every script that has them. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Where R2 and Durable Objects live; the user's state folder by default. */
+  readonly persist?: string;
+  readonly inspectorPort?: number;
+  /** What the Workers log; warnings and errors only, unless `verbose`. */
+  readonly onLog?: (line: string) => void;
+  readonly verbose?: boolean;
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8787` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Between two looks at /readyz. */
+const READY_POLL_MS = 50;
+
+/**
+ * @throws {EngineError} E_USAGE when the port is taken; E_BACKEND_UNAVAILABLE when workerd does not
+ * start.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  if (options.port !== 0) await requireFreePort(options.port, options.host);
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare');
+  const configs = loadWorkerConfigs();
+  // Miniflare sends requests from outside to its first Worker.
+  const gateway = configs.find(({ name }) => name === 'gateway');
+  if (gateway === undefined)
+    throw new EngineError(
+      'E_INTERNAL',
+      'dev: dist/workers.json lacks the gateway. Run: npm run build -- --force',
+    );
+  const ordered = [gateway, ...configs.filter((config) => config !== gateway)];
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: options.host,
+      port: options.port,
+      ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
+      resourcePersistencePath: options.persist ?? stateDir(),
+      log: new Log(options.verbose === true ? LogLevel.INFO : LogLevel.NONE),
+      handleStructuredLogs: ({ level, message }: { level: string; message: string }) => {
+        if (options.verbose === true || level === 'warn' || level === 'error') {
+          options.onLog?.(`${level}: ${message}`);
+        }
+      },
+      telemetry: { enabled: false },
+      // The request's `cf` object would be fetched from the network.
+      cf: false,
+      workers: ordered.map((config) => workerOptions(config, options.vars ?? {})),
+    } as Parameters<typeof convertV4MiniflareOptions>[0]),
+  );
+  try {
+    const ready = await miniflare.ready;
+    return { url: serverUrl(ready, options.host), close: () => miniflare.dispose() };
+  } catch (cause) {
+    await disposeQuietly(miniflare);
+    throw new EngineError(
+      'E_BACKEND_UNAVAILABLE',
+      `dev: workerd did not start (${String(cause)}). Run: thimble doctor`,
+      { cause },
+    );
+  }
+}
+
+function workerOptions(config: WorkerConfig, vars: Readonly<Record<string, string>>): object {
+  const main = join(repoRoot, config.main);
+  const root = dirname(main);
+  const wasm = readdirSync(root).filter((name) => name.endsWith('.wasm'));
+  const bindings = { ...(config.options['bindings'] as Record<string, unknown> | undefined) };
+  for (const [name, value] of Object.entries(vars)) if (name in bindings) bindings[name] = value;
+  return {
+    ...config.options,
+    name: config.scriptName,
+    bindings,
+    modulesRoot: root,
+    modules: [
+      { type: 'ESModule', path: main },
+      ...wasm.map((name) => ({ type: 'CompiledWasm', path: join(root, name) })),
+    ],
+  };
+}
+
+/** 0.0.0.0 is where a server listens, not where a person can point a browser. */
+function serverUrl(ready: { readonly port: string }, host: string): string {
+  const shown = host === '0.0.0.0' || host === '::' || host === '*' ? '127.0.0.1' : host;
+  return `http://${shown.includes(':') ? `[${shown}]` : shown}:${ready.port}`;
+}
+
+async function disposeQuietly(miniflare: Miniflare): Promise<void> {
+  await miniflare.dispose().catch(() => undefined);
+}
+
+/** @throws {EngineError} E_USAGE naming the port and a free one. */
+export async function requireFreePort(port: number, host: string): Promise<void> {
+  const failure = await tryListen(port, host);
+  if (failure === null) return;
+  if (failure === 'EADDRINUSE') {
+    throw new EngineError(
+      'E_USAGE',
+      `dev: port ${port} on ${host} is in use. Stop the program that has it, or serve on another: thimble dev --port ${port + 1}`,
+      { details: { port, host } },
+    );
+  }
+  throw new EngineError(
+    'E_USAGE',
+    `dev: cannot listen on ${host} port ${port} (${failure}). Choose another with --port or --host.`,
+    { details: { port, host, systemCode: failure } },
+  );
+}
+
+/** Null when the port can be listened on, else the system's error code. */
+export function tryListen(port: number, host: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(null)));
+  });
+}
+
+/**
+ * Waits until `/readyz` answers 200.
+ * @throws {EngineError} E_BACKEND_UNAVAILABLE with the last answer when `timeoutMs` is over.
+ */
+export async function waitUntilReady(url: string, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let last = 'no answer';
+  while (performance.now() < deadline) {
+    try {
+      const remainingMs = Math.max(1, Math.ceil(deadline - performance.now()));
+      const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(remainingMs) });
+      last = `${response.status} ${(await response.text()).slice(0, 500)}`;
+      if (response.status === 200) return;
+      // A refusal (wrong hash, no memory) does not go away by waiting.
+      if (response.status < 500 || response.status === 507) break;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+  throw new EngineError(
+    'E_BACKEND_UNAVAILABLE',
+    `dev: the server does not become ready; the last answer of /readyz was: ${last}`,
+    { details: { last } },
+  );
+}

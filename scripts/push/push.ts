@@ -1,0 +1,134 @@
+/**
+ * Copies an imported model into a bucket: shards and tokenizer first, manifest.json last, so that a
+ * push that is cut off never leaves a model that is listed but not whole.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { parseManifest } from '../../engine/formats/manifest.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { modelsDir } from '../lib/paths.ts';
+import type { OnProgress } from '../lib/progress.ts';
+import { modelKey } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
+
+export interface PushOptions {
+  readonly bucket: Bucket;
+  /** Instead of the user's models folder. */
+  readonly modelsRoot?: string;
+  readonly onProgress?: OnProgress;
+}
+
+export interface PushResult {
+  readonly id: string;
+  readonly pushedBytes: number;
+  readonly totalBytes: number;
+  /** Objects that were already there. */
+  readonly nSkipped: number;
+}
+
+interface Piece {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * @throws {EngineError} E_MODEL_NOT_FOUND (not imported), E_WEIGHTS_HASH (a file is damaged on this
+ * disk), E_DISK, E_BACKEND_UNAVAILABLE.
+ */
+export async function pushModel(id: string, options: PushOptions): Promise<PushResult> {
+  const dir = join(options.modelsRoot ?? modelsDir(), id);
+  const { text, manifest } = await readImported(dir, id);
+  const { bucket } = options;
+  const pieces: Piece[] = [...manifest.shards, manifest.tokenizer];
+  const totalBytes = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
+  const manifestKey = modelKey(id, 'manifest.json');
+  const oldText = await bucket.getText(manifestKey);
+  const there = knownPieces(oldText);
+  const missing: Piece[] = [];
+  for (const piece of pieces) {
+    if (!(await isThere(bucket, id, piece, there))) missing.push(piece);
+  }
+  if (missing.length === 0 && oldText === text) {
+    return { id, pushedBytes: 0, totalBytes, nSkipped: pieces.length };
+  }
+  // The old manifest would list a model whose shards are about to change.
+  if (oldText !== null && missing.length > 0) await bucket.delete(manifestKey);
+  let pushedBytes = 0;
+  const skippedBytes = totalBytes - missing.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const piece of missing) {
+    const bytes = await readPiece(dir, piece);
+    await bucket.put(modelKey(id, piece.file), bytes, piece.sha256);
+    pushedBytes += piece.bytes;
+    options.onProgress?.({ done: skippedBytes + pushedBytes, total: totalBytes, unit: 'bytes' });
+  }
+  await bucket.put(manifestKey, Buffer.from(text), sha256Hex(Buffer.from(text)));
+  return { id, pushedBytes, totalBytes, nSkipped: pieces.length - missing.length };
+}
+
+/** The manifest of an imported model, and its exact text. */
+export async function readImported(
+  dir: string,
+  id: string,
+): Promise<{ text: string; manifest: Manifest }> {
+  const path = join(dir, 'manifest.json');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      `model ${id}: not imported (no ${path}). Run: thimble pull ${id} && thimble import FILE --id ${id}`,
+      { details: { id, path }, cause },
+    );
+  });
+  return { text, manifest: parseManifest(JSON.parse(text)) };
+}
+
+/** What the bucket's own manifest says is there: a bucket without `head` answers only through it. */
+function knownPieces(manifestText: string | null): Map<string, string> {
+  if (manifestText === null) return new Map();
+  try {
+    const { shards, tokenizer } = parseManifest(JSON.parse(manifestText));
+    return new Map([...shards, tokenizer].map(({ file, sha256 }) => [file, sha256]));
+  } catch {
+    // An older format: push everything again.
+    return new Map();
+  }
+}
+
+async function isThere(
+  bucket: Bucket,
+  id: string,
+  piece: Piece,
+  known: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  if (bucket.head === null) return known.get(piece.file) === piece.sha256;
+  const info = await bucket.head(modelKey(id, piece.file));
+  return info !== null && info.bytes === piece.bytes && info.sha256 === piece.sha256;
+}
+
+async function readPiece(dir: string, piece: Piece): Promise<Uint8Array> {
+  const path = join(dir, piece.file);
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw damaged(path, 'is missing', cause);
+  });
+  if (bytes.byteLength !== piece.bytes) {
+    throw damaged(path, `expected ${piece.bytes} bytes, got ${bytes.byteLength}`);
+  }
+  const sha256 = sha256Hex(bytes);
+  if (sha256 !== piece.sha256) {
+    throw damaged(path, `expected SHA-256 ${piece.sha256}, got ${sha256}`);
+  }
+  return bytes;
+}
+
+function damaged(path: string, what: string, cause?: unknown): EngineError {
+  return new EngineError('E_WEIGHTS_HASH', `${path}: ${what}. Import the model again.`, {
+    details: { path },
+    cause,
+  });
+}
+
+function sha256Hex(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
