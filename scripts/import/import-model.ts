@@ -3,7 +3,7 @@
  * Everything is written to `<id>.partial/` and renamed at the end: a folder named by an id is whole.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import {
@@ -80,8 +80,9 @@ export async function importModel(options: ImportOptions): Promise<ImportResult>
           'E_USAGE',
           `import: model ${id} is there already. Use --force to replace it.`,
         );
-      await using model = asDisposable(await openModel(options.input, options.tokenizer));
-      return await writeModel(model.value, preset, folder, options);
+      await using open = new AsyncDisposableStack();
+      const model = await openModel(options.input, open, options.tokenizer);
+      return await writeModel(model, preset, folder, options);
     });
   } catch (error) {
     throw asDiskError(error, outRoot, `import of ${id}`);
@@ -196,7 +197,7 @@ function fingerprintOf(
 
 async function writeText(folder: string, file: string, text: string): Promise<WrittenFile> {
   const data = new TextEncoder().encode(text);
-  await using handle = await open(join(folder, file), 'w');
+  await using handle = await openFile(join(folder, file), 'w');
   await handle.writeFile(data);
   await handle.sync();
   return { file, bytes: data.byteLength, sha256: createHash('sha256').update(data).digest('hex') };
@@ -228,13 +229,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function asDisposable(value: OpenedModel): { value: OpenedModel } & AsyncDisposable {
-  return {
-    value,
-    async [Symbol.asyncDispose]() {
-      for (const file of value.files) await file[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -19,8 +19,8 @@ import type { OpenedModel } from './opened-model.ts';
 const MAX_ROPE_FACTORS = 1024;
 
 /** @throws {EngineError} what the reader throws; E_ARCH_UNKNOWN; E_TOKENIZER_INVALID. */
-export async function openGguf(path: string): Promise<OpenedModel> {
-  const files = await openParts(path);
+export async function openGguf(path: string, open: AsyncDisposableStack): Promise<OpenedModel> {
+  const files = await openParts(path, open);
   const where = basename(path);
   const { metadata, tensors } = await readGguf(files);
   const arch = archByGgufName(readText(metadata, 'general.architecture') ?? '');
@@ -43,7 +43,7 @@ export async function openGguf(path: string): Promise<OpenedModel> {
   };
 }
 
-async function openParts(path: string): Promise<FileSource[]> {
+async function openParts(path: string, open: AsyncDisposableStack): Promise<FileSource[]> {
   const names = ggufSplitNames(basename(path)) ?? [basename(path)];
   const paths = names.map((name) => join(dirname(path), name));
   for (const part of paths) {
@@ -56,7 +56,9 @@ async function openParts(path: string): Promise<FileSource[]> {
       );
     });
   }
-  return Promise.all(paths.map(openFileSource));
+  const files: FileSource[] = [];
+  for (const part of paths) files.push(open.use(await openFileSource(part)));
+  return files;
 }
 
 async function readRopeFactors(tensors: readonly SourceTensor[]): Promise<number[] | null> {

@@ -17,8 +17,12 @@ const ROPE_THETA = 10000;
  * @param tokenizerPath the tokenizer file; without it tok<nVocab>.bin or tokenizer.bin beside it
  * @throws {EngineError} what the reader throws; E_SOURCE_UNAVAILABLE without a tokenizer.
  */
-export async function openLlama2c(path: string, tokenizerPath?: string): Promise<OpenedModel> {
-  const source = await openFileSource(path);
+export async function openLlama2c(
+  path: string,
+  open: AsyncDisposableStack,
+  tokenizerPath?: string,
+): Promise<OpenedModel> {
+  const source = open.use(await openFileSource(path));
   const { header, tensors } = await readLlama2c(source);
   const { nEmbd, nHead, tiedHead, nVocab } = header;
   const headDim = nEmbd / nHead;

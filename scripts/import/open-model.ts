@@ -8,24 +8,35 @@ import { openLlama2c } from './open-llama2c.ts';
 import { openSafetensors } from './open-safetensors.ts';
 import type { OpenedModel } from './opened-model.ts';
 
-/** @throws {EngineError} E_USAGE for a path that holds no model; what the readers throw. */
-export async function openModel(path: string, tokenizerPath?: string): Promise<OpenedModel> {
+/**
+ * @param open takes the files; whoever made it closes them, also after an error
+ * @throws {EngineError} E_USAGE for a path that holds no model; what the readers throw.
+ */
+export async function openModel(
+  path: string,
+  open: AsyncDisposableStack,
+  tokenizerPath?: string,
+): Promise<OpenedModel> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new EngineError('E_USAGE', `import: ${path} cannot be opened. Give a file or folder.`, {
       cause,
     });
   });
-  if (info.isDirectory()) return openFolder(path, tokenizerPath);
+  if (info.isDirectory()) return openFolder(path, open, tokenizerPath);
   if (path.endsWith('.safetensors') || basename(path) === 'config.json')
-    return openSafetensors(dirname(path));
-  if (await startsWithGguf(path)) return openGguf(path);
+    return openSafetensors(dirname(path), open);
+  if (await startsWithGguf(path)) return openGguf(path, open);
   // llama2.c's version 0 has no magic: its reader refuses what is none.
-  return openLlama2c(path, tokenizerPath);
+  return openLlama2c(path, open, tokenizerPath);
 }
 
-async function openFolder(folder: string, tokenizerPath?: string): Promise<OpenedModel> {
+async function openFolder(
+  folder: string,
+  open: AsyncDisposableStack,
+  tokenizerPath?: string,
+): Promise<OpenedModel> {
   const names = (await readdir(folder)).sort();
-  if (names.includes('config.json')) return openSafetensors(folder);
+  if (names.includes('config.json')) return openSafetensors(folder, open);
   const ggufs = names.filter(
     (name) => /\.gguf$/.test(name) && !/-(?!00001)\d{5}-of-\d{5}\./.test(name),
   );
@@ -39,7 +50,7 @@ async function openFolder(folder: string, tokenizerPath?: string): Promise<Opene
         `.bin file, got ${models.length === 0 ? 'none' : models.join(', ')}. Name the file itself.`,
       { details: { models } },
     );
-  return openModel(join(folder, name), tokenizerPath);
+  return openModel(join(folder, name), open, tokenizerPath);
 }
 
 async function startsWithGguf(path: string): Promise<boolean> {

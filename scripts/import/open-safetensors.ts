@@ -18,8 +18,11 @@ const MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_CARD_CHARS = 1_000_000;
 
 /** @throws {EngineError} what the readers throw; E_ARCH_UNKNOWN; E_SOURCE_UNAVAILABLE. */
-export async function openSafetensors(folder: string): Promise<OpenedModel> {
-  const files = await openParts(folder);
+export async function openSafetensors(
+  folder: string,
+  open: AsyncDisposableStack,
+): Promise<OpenedModel> {
+  const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
   const arch = archByHfModelType(String(config['model_type']).slice(0, 40));
   const modelConfig = configFromHf('config.json', config);
@@ -51,7 +54,7 @@ export async function openSafetensors(folder: string): Promise<OpenedModel> {
   };
 }
 
-async function openParts(folder: string): Promise<FileSource[]> {
+async function openParts(folder: string, open: AsyncDisposableStack): Promise<FileSource[]> {
   const names = await readdir(folder);
   let parts = names.filter((name) => name.endsWith('.safetensors'));
   if (names.includes(INDEX_NAME)) {
@@ -66,7 +69,9 @@ async function openParts(folder: string): Promise<FileSource[]> {
     );
   }
   for (const part of parts) if (!names.includes(part)) throw missingFile(folder, part);
-  return Promise.all(parts.map((part) => openFileSource(join(folder, part))));
+  const files: FileSource[] = [];
+  for (const part of parts) files.push(open.use(await openFileSource(join(folder, part))));
+  return files;
 }
 
 /** The licence a model card names in its front matter. */
