@@ -162,6 +162,7 @@ export class Engine {
     if (promptLogprobs === null) await this.#evaluate(text, lease, signal);
     const decodeAt = Date.now();
     usage.prefillMs = decodeAt - prefillAt;
+    yield { type: 'start', usage: { ...usage } };
     if (promptLogprobs !== null) yield { type: 'prompt', logprobs: promptLogprobs };
 
     let reason: FinishReason = 'length';

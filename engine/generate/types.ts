@@ -62,8 +62,10 @@ export interface GenerateUsage {
   decodeMs: number;
 }
 
-/** The events of one generation, in order: prompt (at most once), token*, then done. */
+/** The events of one generation, in order: start, prompt (at most once), token*, then done. */
 export type GenerateEvent =
+  /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */
+  | { type: 'start'; usage: GenerateUsage }
   | { type: 'prompt'; logprobs: readonly (TokenLogprob | null)[] }
   | { type: 'token'; token: number; logprob: TokenLogprob | null }
   | { type: 'done'; reason: FinishReason; usage: GenerateUsage };
