@@ -152,7 +152,8 @@ function checkTensorTable(manifest: Manifest): void {
     if (seen.has(name)) fail('is listed twice');
     seen.add(name);
     const want = matrixBytes(dtype, shape[0], shape[1]);
-    if (want !== bytes) fail(`expected ${want} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
+    if (want !== bytes)
+      fail(`expected ${want} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
     const shardRow = manifest.shards[shard];
     if (shardRow === undefined) fail(`names shard ${shard} of ${manifest.shards.length}`);
     else if (offset + bytes > shardRow.bytes)

@@ -40,6 +40,11 @@ export interface EngineStats {
   readonly loadMs: number;
 }
 
+interface NextToken {
+  readonly token: number;
+  readonly logprob: TokenLogprob | null;
+}
+
 export class Engine {
   readonly modelId: string;
   readonly plan: MemoryPlan;
@@ -124,7 +129,6 @@ export class Engine {
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, void> {
     this.#check(request);
-    const queuedAt = Date.now();
     const lease = this.#scheduler.begin(request.promptTokens);
     // Log-probabilities of the prompt need every position evaluated.
     if (request.promptLogprobs) lease.sequence.truncate(0);
@@ -139,7 +143,6 @@ export class Engine {
     };
     this.#loadMsUnreported = 0;
     try {
-      usage.queueMs = Date.now() - queuedAt;
       yield* this.#run(request, lease, usage, signal);
     } finally {
       this.#scheduler.end(lease, !this.#closed);
@@ -155,19 +158,29 @@ export class Engine {
     const text = [...request.promptTokens];
     const nPrompt = text.length;
     const limit = Math.min(nPrompt + request.maxTokens, this.nCtx);
-    const prefillAt = Date.now();
-    const promptLogprobs = request.promptLogprobs
-      ? await this.#promptLogprobs(text, lease, request, signal)
-      : null;
-    if (promptLogprobs === null) await this.#evaluate(text, lease, signal);
+    const promptLogprobs: (TokenLogprob | null)[] = [null];
+    let next = null as NextToken | null;
+    // Logits stand in memory that all generations share: they are read before anything is awaited.
+    const visit = (position: number, row: number) => {
+      const following = text[position + 1];
+      if (following !== undefined) {
+        promptLogprobs.push(this.#logprob(following, request.topLogprobs ?? 0, row));
+      } else if (text.length < limit) {
+        next = this.#next(request, text, nPrompt, row);
+      }
+    };
+    const startedAt = Date.now();
+    await this.#evaluate(text, lease, signal, request.promptLogprobs ? 0 : nPrompt - 1, visit);
     const decodeAt = Date.now();
-    usage.prefillMs = decodeAt - prefillAt;
+    usage.queueMs = lease.waitedMs;
+    usage.prefillMs = decodeAt - startedAt - lease.waitedMs;
     yield { type: 'start', usage: { ...usage } };
-    if (promptLogprobs !== null) yield { type: 'prompt', logprobs: promptLogprobs };
+    if (request.promptLogprobs) yield { type: 'prompt', logprobs: promptLogprobs };
 
     let reason: FinishReason = 'length';
-    while (text.length < limit) {
-      const { token, logprob } = this.#next(request, text, nPrompt);
+    while (next !== null) {
+      const { token, logprob }: NextToken = next;
+      next = null;
       if (request.stopTokens.includes(token)) {
         reason = 'stop';
         break;
@@ -177,50 +190,66 @@ export class Engine {
       yield { type: 'token', token, logprob };
       if (text.length >= limit) break;
       await this.#yieldToHost();
-      await this.#evaluate(text, lease, signal);
+      await this.#evaluate(text, lease, signal, text.length - 1, visit);
     }
     usage.decodeMs = Date.now() - decodeAt;
     yield { type: 'done', reason, usage };
   }
 
-  /** Brings the cache up to `text`, chunk by chunk; the last position's logits stand afterwards. */
-  async #evaluate(text: readonly number[], lease: Lease, signal: AbortSignal): Promise<void> {
+  /**
+   * Brings the cache up to `text`, chunk by chunk, and calls `visit` once for every position from
+   * `visitFrom` on while its logits stand in `row`. What was pushed out of the cache is evaluated
+   * again, unseen.
+   */
+  async #evaluate(
+    text: readonly number[],
+    lease: Lease,
+    signal: AbortSignal,
+    visitFrom: number,
+    visit: (position: number, row: number) => void,
+  ): Promise<void> {
     const { sequence, slot } = lease;
+    let nextVisit = visitFrom;
     while (sequence.tokens.length < text.length) {
       throwIfAborted(signal);
-      const missing = text.length - sequence.tokens.length;
-      const n = Math.min(CHUNK_TOKENS, missing);
+      const n = Math.min(CHUNK_TOKENS, text.length - sequence.tokens.length);
       await this.#scheduler.reserve(lease, sequence.tokens.length + n, signal);
       const start = sequence.tokens.length;
-      const last = start + n === text.length;
-      this.#decoder.forward(text.slice(start, start + n), sequence, slot, last ? 'last' : 'none');
-      if (!last) await this.#yieldToHost();
+      const end = Math.min(start + n, text.length);
+      const wanted = end <= nextVisit ? 'none' : end - 1 === nextVisit ? 'last' : 'all';
+      this.#decoder.forward(text.slice(start, end), sequence, slot, wanted, (index, row) => {
+        if (start + index < nextVisit) return;
+        visit(start + index, row);
+        nextVisit = start + index + 1;
+      });
+      if (end < text.length) await this.#yieldToHost();
     }
   }
 
-  /** The next token from the logits that stand, and its log-probability if wanted. */
+  /** The next token from the logits in `row`, and its log-probability if wanted. */
   #next(
     request: GenerateRequest,
     text: readonly number[],
     nPrompt: number,
-  ): { token: number; logprob: TokenLogprob | null } {
+    row: number,
+  ): NextToken {
     const { sampling: p, topLogprobs } = request;
-    const wantsLogprob = topLogprobs !== null;
     const plain = !hasPenalties(p);
     const token =
       plain && p.temperature === 0
-        ? this.#decoder.argmax()
-        : this.#sample(p, text, nPrompt, !plain);
-    return { token, logprob: wantsLogprob ? this.#logprob(token, topLogprobs, 0) : null };
+        ? this.#decoder.argmax(row)
+        : this.#sample(p, text, nPrompt, row, !plain);
+    return { token, logprob: topLogprobs === null ? null : this.#logprob(token, topLogprobs, row) };
   }
 
   #sample(
     p: GenerateRequest['sampling'],
     text: readonly number[],
     nPrompt: number,
+    row: number,
     penalized: boolean,
   ): number {
-    const view = this.#decoder.logits();
+    const view = this.#decoder.logits(row);
     const logits = penalized ? view.slice() : view;
     if (penalized)
       applyPenalties(logits, p, {
@@ -238,43 +267,6 @@ export class Engine {
     return { ...of(token), top: topTokens(logits, nTop).map(of) };
   }
 
-  /** Log-probability of every prompt token given those before it; null for the first. */
-  async #promptLogprobs(
-    text: readonly number[],
-    lease: Lease,
-    request: GenerateRequest,
-    signal: AbortSignal,
-  ): Promise<(TokenLogprob | null)[]> {
-    const out: (TokenLogprob | null)[] = [null];
-    const visitFrom = (start: number) => (index: number, row: number) => {
-      const next = text[start + index + 1];
-      if (next !== undefined) out.push(this.#logprob(next, request.topLogprobs ?? 0, row));
-    };
-    await this.visitLogits(text, lease, signal, visitFrom);
-    return out;
-  }
-
-  /** Evaluates `text` from the start, calling the visitor at every position. */
-  private async visitLogits(
-    text: readonly number[],
-    lease: Lease,
-    signal: AbortSignal,
-    visitFrom: (start: number) => (index: number, row: number) => void,
-  ): Promise<void> {
-    const { sequence, slot } = lease;
-    for (let done = 0; done < text.length;) {
-      throwIfAborted(signal);
-      const n = Math.min(CHUNK_TOKENS, text.length - done);
-      await this.#scheduler.reserve(lease, done + n, signal);
-      if (sequence.tokens.length < done) await this.#evaluate(text.slice(0, done), lease, signal);
-      this.#decoder.forward(text.slice(done, done + n), sequence, slot, 'all', visitFrom(done));
-      done += n;
-      await this.#yieldToHost();
-    }
-    // A tile of several rows stood last: leave the final position's logits in row 0.
-    this.#decoder.logits(0).set(this.#decoder.logits(((text.length - 1) % CHUNK_TOKENS) % 4));
-  }
-
   /**
    * Logits of every position of `tokens`, one after the other (evaluation and parity tools).
    * The array passed to `visit` is only valid during the call.
@@ -288,11 +280,8 @@ export class Engine {
     const lease = this.#scheduler.begin(tokens);
     lease.sequence.truncate(0);
     try {
-      await this.visitLogits(
-        tokens,
-        lease,
-        signal,
-        (start) => (index, row) => visit(start + index, this.#decoder.logits(row)),
+      await this.#evaluate(tokens, lease, signal, 0, (position, row) =>
+        visit(position, this.#decoder.logits(row)),
       );
     } finally {
       this.#scheduler.end(lease, false);

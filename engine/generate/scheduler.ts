@@ -18,6 +18,8 @@ export interface Lease {
   readonly slot: number;
   readonly age: number;
   lastStepAt: number;
+  /** Time spent waiting for pages. */
+  waitedMs: number;
 }
 
 interface Kept {
@@ -60,7 +62,13 @@ export class Scheduler {
     }
     const { sequence, slot } = best === undefined ? this.#fresh() : this.#unkeep(best);
     sequence.truncate(Math.min(bestPrefix, prompt.length - 1));
-    const lease: Lease = { sequence, slot, age: this.#nextAge++, lastStepAt: Date.now() };
+    const lease: Lease = {
+      sequence,
+      slot,
+      age: this.#nextAge++,
+      lastStepAt: Date.now(),
+      waitedMs: 0,
+    };
     this.#running.add(lease);
     return lease;
   }
@@ -94,7 +102,9 @@ export class Scheduler {
           details: { waitedMs: MAX_WAIT_MS },
         });
       }
+      const waitingSince = Date.now();
       await this.#nextWake(signal);
+      lease.waitedMs += Date.now() - waitingSince;
     }
     lease.lastStepAt = Date.now();
   }

@@ -111,7 +111,7 @@ export class Decoder {
   /**
    * Evaluates `tokens` (at most CHUNK_TOKENS) behind what `sequence` holds, and appends them to it.
    * Pages must have been reserved. `table` is the sequence's slot among MAX_SEQUENCES page tables.
-   * With 'all', `visit(i, row)` is called for every token i while its logits stand in `row`.
+   * `visit(i, row)` is called for every wanted token i while its logits stand in `row`.
    * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary.
    */
   forward(
@@ -156,7 +156,10 @@ export class Decoder {
     }
     for (const token of tokens) sequence.tokens.push(token);
 
-    if (wanted === 'last') this.#project(hidden + (T - 1) * stride * 4, 1);
+    if (wanted === 'last') {
+      this.#project(hidden + (T - 1) * stride * 4, 1);
+      visit?.(T - 1, 0);
+    }
     if (wanted !== 'all') return;
     for (let start = 0; start < T; start += TILE_TOKENS) {
       const n = Math.min(TILE_TOKENS, T - start);

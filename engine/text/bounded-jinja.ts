@@ -41,7 +41,10 @@ export function parseJinja(source: string): JinjaProgram {
 }
 
 /** @throws {TemplateBudgetError} and whatever the template raises. */
-export function runJinja(program: JinjaProgram, globals: Readonly<Record<string, unknown>>): string {
+export function runJinja(
+  program: JinjaProgram,
+  globals: Readonly<Record<string, unknown>>,
+): string {
   const environment = new library.Environment();
   const interpreter = new BoundedInterpreter(environment);
   const range = (start: number, stop?: number, step?: number): number[] =>

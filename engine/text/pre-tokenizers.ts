@@ -25,10 +25,7 @@ function gpt4Words(digits: string): string {
   );
 }
 
-function row(
-  patterns: readonly string[],
-  options: Partial<PreTokenizerRow> = {},
-): PreTokenizerRow {
+function row(patterns: readonly string[], options: Partial<PreTokenizerRow> = {}): PreTokenizerRow {
   return { patterns, ignoreMerges: false, addBos: false, ...options };
 }
 

@@ -25,11 +25,7 @@ export function chooseSentinel(texts: readonly string[]): string {
  * Puts the sentinel after the first character of each literal in `text`, and at an end of `text`
  * that could become a literal together with what a template puts beside it.
  */
-export function breakLiterals(
-  text: string,
-  literals: readonly string[],
-  sentinel: string,
-): string {
+export function breakLiterals(text: string, literals: readonly string[], sentinel: string): string {
   if (literals.length === 0 || text === '') return text;
   const starts = new RegExp(`(?=${longestFirstPattern(literals)})(.)`, 'gsu');
   const inside = text.replace(starts, (char) => char + sentinel);
@@ -46,6 +42,7 @@ function beginsWithSuffix(text: string, literal: string): boolean {
 }
 
 function endsWithPrefix(text: string, literal: string): boolean {
-  for (let cut = 1; cut < literal.length; cut++) if (text.endsWith(literal.slice(0, cut))) return true;
+  for (let cut = 1; cut < literal.length; cut++)
+    if (text.endsWith(literal.slice(0, cut))) return true;
   return false;
 }

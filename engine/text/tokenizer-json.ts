@@ -56,7 +56,8 @@ export function tokenizerJsonFromGguf(metadata: Metadata): BuiltTokenizer {
     gpt2: byteLevelFromGguf,
     llama: sentencePieceFromGguf,
   };
-  const build = typeof model === 'string' && Object.hasOwn(builders, model) ? builders[model] : null;
+  const build =
+    typeof model === 'string' && Object.hasOwn(builders, model) ? builders[model] : null;
   if (!build) {
     const got = model === undefined ? 'no such key' : JSON.stringify(model).slice(0, 80);
     fail(
@@ -97,7 +98,9 @@ function byteLevelFromGguf(metadata: Metadata): BuiltTokenizer {
   const pre = findPreTokenizer(preName);
   for (const merge of merges)
     if (merge.indexOf(' ') < 1 || merge.endsWith(' '))
-      fail(`tokenizer.ggml.merges; expected "left right", got ${JSON.stringify(merge.slice(0, 80))}.`);
+      fail(
+        `tokenizer.ggml.merges; expected "left right", got ${JSON.stringify(merge.slice(0, 80))}.`,
+      );
   const types = readTypes(metadata, tokens.length);
   const json = {
     version: '1.0',
@@ -170,7 +173,10 @@ function sentencePieceJson(input: {
       : toMetaspace,
     pre_tokenizer: null,
     post_processor: null,
-    decoder: { type: 'Sequence', decoders: [...decoders, ...(input.addSpacePrefix ? [strip] : [])] },
+    decoder: {
+      type: 'Sequence',
+      decoders: [...decoders, ...(input.addSpacePrefix ? [strip] : [])],
+    },
     model: {
       type: 'BPE',
       dropout: null,
@@ -265,7 +271,9 @@ function checkTokens(tokens: readonly string[]): void {
     fail(`vocabulary; expected 1 to ${MAX_VOCAB} tokens, got ${tokens.length}.`);
   const long = tokens.findIndex((token) => token.length > MAX_PIECE_CHARS);
   if (long >= 0)
-    fail(`token ${long}; expected at most ${MAX_PIECE_CHARS} characters, got ${tokens[long]?.length}.`);
+    fail(
+      `token ${long}; expected at most ${MAX_PIECE_CHARS} characters, got ${tokens[long]?.length}.`,
+    );
 }
 
 function readStrings(metadata: Metadata, key: string, max: number): readonly string[] {

@@ -36,7 +36,8 @@ export class Tokenizer {
     this.facts = facts;
     this.splitter = new SpecialSplitter(added);
     this.library = createLibrary(json);
-    const isByteLevel = mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
+    const isByteLevel =
+      mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
     this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : bytesOfSentencePiece;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
     this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
@@ -197,7 +198,9 @@ function readMaxId(json: JsonObject): number {
   let max = -1;
   for (const id of Object.values(vocab)) {
     if (!isTokenId(id))
-      throw invalid(`tokenizer.json: model.vocab; expected ids below ${MAX_VOCAB}, got ${String(id)}.`);
+      throw invalid(
+        `tokenizer.json: model.vocab; expected ids below ${MAX_VOCAB}, got ${String(id)}.`,
+      );
     max = Math.max(max, id);
   }
   return max;

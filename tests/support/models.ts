@@ -1,9 +1,42 @@
-/** Where tests find real model files. */
+/** Where tests find real model files, and engines over them. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Engine } from '../../engine/generate/engine.ts';
+import type { EngineOptions } from '../../engine/generate/engine.ts';
+import { importModel } from '../../scripts/import/import-model.ts';
+import { openFileModelSource } from '../../scripts/lib/file-model-source.ts';
+import { repoRoot } from '../../scripts/lib/paths.ts';
+import { pullModel } from '../../scripts/pull/pull.ts';
+import { kernelModules } from './kernels.ts';
 
-/** Path of the SmolLM2-135M-Instruct GGUF that `npm start` pulls. */
-export function smollm2Gguf(): Promise<string> {
+export const STORIES_FILE = join(repoRoot, 'assets/stories260k/stories260K.bin');
+
+/** Path of the SmolLM2-135M-Instruct GGUF that `npm start` pulls; pulled when it is not cached. */
+export async function smollm2Gguf(): Promise<string> {
   const path = process.env['THIMBLE_TEST_GGUF'];
-  if (path !== undefined && existsSync(path)) return Promise.resolve(path);
-  return Promise.reject(new Error('tests: set THIMBLE_TEST_GGUF to the SmolLM2-135M GGUF file.'));
+  if (path !== undefined && existsSync(path)) return path;
+  return (await pullModel('smollm2-135m-instruct')).path;
+}
+
+/** A folder that is gone when the returned value is disposed. */
+export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'thimble-test-'));
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+/** Imports `input` with `preset` and loads it, without a memory limit unless one is given. */
+export async function engineFrom(
+  input: string,
+  preset: string,
+  options: EngineOptions = {},
+): Promise<Engine> {
+  await using folder = await temporaryFolder();
+  const { folder: model } = await importModel({ input, id: 'test', preset, outRoot: folder.path });
+  const source = await openFileModelSource(model);
+  return Engine.load(source, await kernelModules(), { memoryBudgetBytes: null, ...options });
 }

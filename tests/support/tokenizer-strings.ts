@@ -53,7 +53,7 @@ const FIXED: readonly string[] = [
   'function f(x) {\n\treturn x ** 2; // square\n}\n',
   'def f(x):\n    return {"a": [1, 2, 3], \'b\': x}\n\n\n',
   '#include <stdio.h>\r\nint main(void) { printf("%d\\n", 42); }\r\n',
-  'SELECT * FROM t WHERE a >= 10 AND b <> \'x\';',
+  "SELECT * FROM t WHERE a >= 10 AND b <> 'x';",
   'http://example.com/path?q=1&r=%20#frag user@example.org',
   '3.14159 1,000,000 1e-10 0xFF 2026-11-23T16:20:00Z',
   '👨‍👩‍👧‍👦 family, 🏳️‍🌈 flag, 👍🏽 skin, 🇫🇷 country, 1️⃣ keycap',
