@@ -1,20 +1,7 @@
-/** Kernel modules and a scratch memory with a bump allocator for kernel tests. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** A scratch memory with a bump allocator for kernel tests. */
 import { KERNEL_STATIC_BYTES, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
-import type {
-  KernelBuild,
-  KernelExports,
-  KernelModules,
-} from '../../engine/kernels/wasm/module.ts';
-
-const KERNELS = join(import.meta.dirname, '../../dist/kernels');
-
-export async function kernelModules(): Promise<KernelModules> {
-  const compile = async (name: string) =>
-    WebAssembly.compile(await readFile(join(KERNELS, `${name}.wasm`)));
-  return { relaxed: await compile('relaxed'), simd: await compile('simd') };
-}
+import type { KernelBuild, KernelExports } from '../../engine/kernels/wasm/module.ts';
+import { loadKernelModules } from '../../scripts/lib/local-engine.ts';
 
 export class Scratch {
   readonly memory: WebAssembly.Memory;
@@ -29,7 +16,7 @@ export class Scratch {
   static async create(build: KernelBuild, bytes: number): Promise<Scratch> {
     const pages = Math.ceil((bytes + KERNEL_STATIC_BYTES) / 65536);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    const { exports } = await instantiateKernels(await kernelModules(), memory, build);
+    const { exports } = await instantiateKernels(await loadKernelModules(), memory, build);
     return new Scratch(memory, exports);
   }
 

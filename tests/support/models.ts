@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { openFileModelSource } from '../../scripts/lib/file-model-source.ts';
+import { FileModelSource, loadKernelModules } from '../../scripts/lib/local-engine.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
-import { kernelModules } from './kernels.ts';
 
 export const STORIES_FILE = join(repoRoot, 'assets/stories260k/stories260K.bin');
 
@@ -36,7 +35,8 @@ export async function engineFrom(
   options: EngineOptions = {},
 ): Promise<Engine> {
   await using folder = await temporaryFolder();
-  const { folder: model } = await importModel({ input, id: 'test', preset, outRoot: folder.path });
-  const source = await openFileModelSource(model);
-  return Engine.load(source, await kernelModules(), { memoryBudgetBytes: null, ...options });
+  const { folder: model, manifest } = await importModel({ input, id: 'test', preset, outRoot: folder.path });
+  const source = new FileModelSource(model, manifest);
+  // Awaited here: the folder goes when this function returns.
+  return await Engine.load(source, await loadKernelModules(), { memoryBudgetBytes: null, ...options });
 }
