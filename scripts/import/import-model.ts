@@ -12,6 +12,7 @@ import {
   parseManifest,
 } from '../../engine/formats/manifest.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
+import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { asDiskError, requireFreeBytes } from '../lib/disk.ts';
 import { withLock } from '../lib/lock.ts';
 import type { OnProgress } from '../lib/progress.ts';
@@ -95,6 +96,7 @@ async function writeModel(
   folder: string,
   options: ImportOptions,
 ): Promise<ImportResult> {
+  checkTokenizer(model);
   const shards = planShards(preset, matchTensors(model));
   const progress = startProgress(model, shards, options);
   const fileHashes: string[] = [];
@@ -120,6 +122,23 @@ async function writeModel(
   await replaceFolder(partial, folder);
   const reports = new Map(written.entries.flatMap(({ tensors }) => Object.entries(tensors)));
   return { folder, manifest, reports, keptShards: written.kept };
+}
+
+/**
+ * A tokenizer that cannot be used, or whose ids the embedding lacks, is found now and not by the
+ * first request.
+ */
+function checkTokenizer({ tokenizer, config, name }: OpenedModel): void {
+  const { json, addBos, bosId, eosIds } = tokenizer;
+  const { nVocab } = Tokenizer.parse(json, { addBos, bosId, eosIds: [...eosIds] });
+  const largest = Math.max(nVocab - 1, bosId ?? 0, ...eosIds);
+  if (largest < config.nVocab) return;
+  throw new EngineError(
+    'E_TOKENIZER_INVALID',
+    `${name}: tokenizer has ids up to ${largest}; expected ids below ${config.nVocab}, the rows of ` +
+      'the embedding. Give the tokenizer of this very model.',
+    { details: { largest, nVocab: config.nVocab } },
+  );
 }
 
 interface ProgressCounter {

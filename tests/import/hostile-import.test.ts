@@ -4,9 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseManifest } from '../../engine/formats/manifest.ts';
+import { tokenizerJsonFromPieces } from '../../engine/text/tokenizer-json.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { bitFlips, outcome } from '../support/hostile.ts';
-import { tinyGguf, writeTinyFolder } from '../support/tiny-llama.ts';
+import { TINY_PIECES, tinyGguf, tinyHfConfig, writeTinyFolder } from '../support/tiny-llama.ts';
+
+/** A sound tokenizer with one id more than the embedding has rows. */
+const BIG_VOCAB = tokenizerJsonFromPieces({
+  pieces: [...TINY_PIECES, 'c'],
+  scores: [...TINY_PIECES, 'c'].map((_, i) => -i),
+}).json;
 
 let root = '';
 beforeEach(async () => {
@@ -60,10 +67,16 @@ describe('damaged files import whole or not at all', () => {
     ['config.json', '{}', 'E_ARCH_UNKNOWN'],
     ['config.json', '{"model_type":"__proto__"}', 'E_ARCH_UNKNOWN'],
     ['tokenizer.json', '{}', 'E_TOKENIZER_INVALID'],
+    ['tokenizer.json', BIG_VOCAB, 'E_TOKENIZER_INVALID'],
+    [
+      'config.json',
+      JSON.stringify({ ...tinyHfConfig(), eos_token_id: 264 }),
+      'E_TOKENIZER_INVALID',
+    ],
     ['tokenizer.json', 'nothing', 'E_FORMAT_INVALID'],
     ['generation_config.json', '{', 'E_FORMAT_INVALID'],
     ['tokenizer_config.json', '7', 'E_FORMAT_INVALID'],
-  ])('%s being %s', async (name, text, code) => {
+  ])('%s, wrong content %#', async (name, text, code) => {
     await writeTinyFolder(join(root, 'hf'), { files: { [name]: text } });
     expect(await tryImport(join(root, 'hf'))).toBe(code);
   });
