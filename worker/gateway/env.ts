@@ -1,0 +1,11 @@
+/** What the gateway's script is bound to (wrangler.toml). */
+import type { Session } from '../session/session.ts';
+import type { Stage } from '../stage/index.ts';
+
+export interface GatewayEnv {
+  readonly MODELS: R2Bucket;
+  readonly STAGE: DurableObjectNamespace<Stage>;
+  readonly SESSIONS: DurableObjectNamespace<Session>;
+  /** The model of requests that name none. */
+  readonly DEFAULT_MODEL: string;
+}

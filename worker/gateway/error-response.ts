@@ -1,0 +1,48 @@
+/** Every error as OpenAI's error object. Stacks go to the log, never to clients. */
+import {
+  EngineError,
+  type ErrorRecord,
+  errorFromRecord,
+  errorToRecord,
+} from '../../engine/base/errors.ts';
+
+/** What a client should wait when an error that passes does not say how long. */
+const DEFAULT_RETRY_AFTER_S = 2;
+
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+    readonly details?: Readonly<Record<string, unknown>>;
+  };
+}
+
+export function errorBody(record: ErrorRecord): ErrorBody {
+  const { type } = errorFromRecord(record).row;
+  const { message, param, code, details } = record;
+  const hasDetails = Object.keys(details).length > 0;
+  return { error: { message, type, param, code, ...(hasDetails ? { details } : {}) } };
+}
+
+/** What is not an EngineError is our fault: logged whole, told without particulars. */
+export function recordForClient(error: unknown): ErrorRecord {
+  if (error instanceof EngineError) return errorToRecord(error);
+  console.error(error);
+  const message = 'internal error: the server failed unexpectedly; its log has the particulars.';
+  return { code: 'E_INTERNAL', message, param: null, details: {} };
+}
+
+export function errorResponse(error: unknown): Response {
+  const record = recordForClient(error);
+  const { row } = errorFromRecord(record);
+  const headers = new Headers({ 'content-type': 'application/json' });
+  if (row.httpStatus === 503) {
+    const seconds = record.details['retryAfterS'];
+    headers.set('retry-after', String(typeof seconds === 'number' ? seconds : DEFAULT_RETRY_AFTER_S));
+  }
+  const allow = record.details['allow'];
+  if (record.code === 'E_METHOD' && typeof allow === 'string') headers.set('allow', allow);
+  return new Response(JSON.stringify(errorBody(record)), { status: row.httpStatus, headers });
+}

@@ -1,0 +1,57 @@
+/**
+ * Server-sent events from an async iterator of chunks. The first chunk is awaited before the
+ * headers go out, so that errors until then have their own status; later ones are a last event.
+ */
+import { errorBody, recordForClient } from '../error-response.ts';
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  // Proxies that buffer would keep tokens back.
+  'x-accel-buffering': 'no',
+};
+
+/** @param onEnd called once, however the stream ends. */
+export async function sseResponse(
+  chunks: AsyncGenerator<unknown, void, void>,
+  onEnd: () => void = () => undefined,
+): Promise<Response> {
+  let first: IteratorResult<unknown, void> | null;
+  try {
+    first = await chunks.next();
+  } catch (error) {
+    onEnd();
+    throw error;
+  }
+  const encoder = new TextEncoder();
+  const next = async (): Promise<IteratorResult<unknown, void>> => {
+    const result = first ?? (await chunks.next());
+    first = null;
+    return result;
+  };
+  const source: UnderlyingByteSource = {
+    type: 'bytes',
+    async pull(controller: ReadableByteStreamController) {
+      const send = (data: string): void =>
+        controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+      try {
+        const { value, done } = await next();
+        if (done !== true) {
+          send(JSON.stringify(value));
+          return;
+        }
+        send('[DONE]');
+      } catch (error) {
+        send(JSON.stringify(errorBody(recordForClient(error))));
+      }
+      controller.close();
+      onEnd();
+    },
+    async cancel() {
+      // Ends the generators inside, down to the stage's stream.
+      onEnd();
+      await chunks.return();
+    },
+  };
+  return new Response(new ReadableStream(source), { headers: HEADERS });
+}

@@ -1,0 +1,103 @@
+/**
+ * Token events to text events: detokenizes, withholds what may become a stop string, and ends at
+ * one. Knows no API: chat and plain completions shape these events into their own chunks.
+ */
+import type {
+  FinishReason,
+  GenerateEvent,
+  GenerateUsage,
+  TokenLogprob,
+} from '../../../engine/generate/types.ts';
+import { Detokenizer } from '../../../engine/text/detokenizer.ts';
+import { StopMatcher } from '../../../engine/text/stop-strings.ts';
+import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
+
+export type TextEvent =
+  | { readonly type: 'start' }
+  | { readonly type: 'prompt'; readonly logprobs: readonly (TokenLogprob | null)[] }
+  | { readonly type: 'text'; readonly text: string; readonly tokens: readonly TokenLogprob[] }
+  | { readonly type: 'done'; readonly reason: FinishReason; readonly usage: GenerateUsage };
+
+export interface TextOptions {
+  readonly stops: readonly string[];
+  /** The completion begins a text of its own (a chat's answer), not the prompt's continuation. */
+  readonly atTextStart: boolean;
+}
+
+/** A token whose text has not gone out yet. */
+interface PendingToken {
+  readonly startOffset: number;
+  readonly logprob: TokenLogprob;
+}
+
+export async function* textEvents(
+  events: AsyncIterable<GenerateEvent>,
+  tokenizer: Tokenizer,
+  options: TextOptions,
+): AsyncGenerator<TextEvent, void, void> {
+  const detokenizer = new Detokenizer(tokenizer, {
+    atTextStart: options.atTextStart,
+    special: false,
+  });
+  const matcher = new StopMatcher(options.stops);
+  const pending: PendingToken[] = [];
+  let usage: GenerateUsage | null = null;
+  let decodeAt = 0;
+  let seenChars = 0;
+  let sentChars = 0;
+
+  /** Text that may go out, with the tokens that begin in it. */
+  const release = (text: string): TextEvent[] => {
+    sentChars += text.length;
+    const tokens: TokenLogprob[] = [];
+    for (let next = pending[0]; next !== undefined; next = pending[0]) {
+      if (next.startOffset >= sentChars && seenChars > sentChars) break;
+      tokens.push(next.logprob);
+      pending.shift();
+    }
+    return text === '' && tokens.length === 0 ? [] : [{ type: 'text', text, tokens }];
+  };
+
+  for await (const event of events) {
+    switch (event.type) {
+      case 'start':
+        usage = event.usage;
+        decodeAt = Date.now();
+        yield { type: 'start' };
+        break;
+      case 'prompt':
+        yield event;
+        break;
+      case 'token': {
+        if (usage !== null) usage.completionTokens++;
+        const part = detokenizer.push(event.token);
+        if (event.logprob !== null)
+          pending.push({ startOffset: seenChars, logprob: event.logprob });
+        seenChars += part.length;
+        const { text, stop } = matcher.push(part);
+        if (stop === null) {
+          yield* release(text);
+          break;
+        }
+        // What the stop string took away counts as never seen, but for the tokens before it.
+        const end = sentChars + text.length;
+        while ((pending.at(-1)?.startOffset ?? -1) >= end) pending.pop();
+        seenChars = end;
+        yield* release(text);
+        if (usage !== null)
+          yield { type: 'done', reason: 'stop', usage: { ...usage, decodeMs: Date.now() - decodeAt } };
+        return;
+      }
+      case 'done': {
+        const tail = detokenizer.flush();
+        seenChars += tail.length;
+        const { text, stop } = matcher.push(tail);
+        yield* release(stop === null ? text + matcher.flush() : text);
+        yield { type: 'done', reason: stop === null ? event.reason : 'stop', usage: event.usage };
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+}

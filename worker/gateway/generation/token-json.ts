@@ -1,0 +1,77 @@
+/** Log-probabilities of tokens in the two forms of OpenAI's API. */
+import type { TokenLogprob } from '../../../engine/generate/types.ts';
+import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
+
+/** A token as text; half a character shows as U+FFFD, its bytes tell. */
+export function tokenText(tokenizer: Tokenizer, token: number): string {
+  return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(
+    tokenizer.tokenBytes(token),
+  );
+}
+
+export interface ChatTokenJson {
+  token: string;
+  logprob: number;
+  bytes: number[];
+  top_logprobs: { token: string; logprob: number; bytes: number[] }[];
+}
+
+export function chatTokenJson(tokenizer: Tokenizer, entry: TokenLogprob): ChatTokenJson {
+  const one = ({ token, logprob }: { token: number; logprob: number }) => ({
+    token: tokenText(tokenizer, token),
+    logprob,
+    bytes: [...tokenizer.tokenBytes(token)],
+  });
+  return { ...one(entry), top_logprobs: entry.top.map(one) };
+}
+
+/** The older form: parallel arrays. */
+export interface LegacyLogprobsJson {
+  tokens: string[];
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
+  text_offset: number[];
+}
+
+export class LegacyLogprobs {
+  private readonly tokenizer: Tokenizer;
+  private offset = 0;
+
+  constructor(tokenizer: Tokenizer) {
+    this.tokenizer = tokenizer;
+  }
+
+  /** @param entries null stands for the first prompt token, which nothing predicts. */
+  add(tokens: readonly number[], entries: readonly (TokenLogprob | null)[]): LegacyLogprobsJson {
+    const json: LegacyLogprobsJson = {
+      tokens: [],
+      token_logprobs: [],
+      top_logprobs: [],
+      text_offset: [],
+    };
+    tokens.forEach((token, i) => {
+      const entry = entries[i] ?? null;
+      const text = tokenText(this.tokenizer, token);
+      const top = entry?.top.map((one): [string, number] => [
+        tokenText(this.tokenizer, one.token),
+        one.logprob,
+      ]);
+      json.tokens.push(text);
+      json.token_logprobs.push(entry?.logprob ?? null);
+      // Of tokens with one spelling (halves of characters) the likeliest stays: entries are sorted.
+      json.top_logprobs.push(top === undefined ? null : Object.fromEntries(top.toReversed()));
+      json.text_offset.push(this.offset);
+      this.offset += text.length;
+    });
+    return json;
+  }
+}
+
+export function joinLegacy(parts: readonly LegacyLogprobsJson[]): LegacyLogprobsJson {
+  return {
+    tokens: parts.flatMap((part) => part.tokens),
+    token_logprobs: parts.flatMap((part) => part.token_logprobs),
+    top_logprobs: parts.flatMap((part) => part.top_logprobs),
+    text_offset: parts.flatMap((part) => part.text_offset),
+  };
+}

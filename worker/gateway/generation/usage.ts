@@ -1,0 +1,53 @@
+/** OpenAI's usage object, and the times of a generation as an extension beside it. */
+import type { GenerateUsage } from '../../../engine/generate/types.ts';
+
+export interface UsageJson {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export interface TimingsJson {
+  load_ms: number;
+  queue_ms: number;
+  prefill_ms: number;
+  decode_ms: number;
+}
+
+export function usageJson(usage: GenerateUsage): UsageJson {
+  const { promptTokens, completionTokens, cachedTokens } = usage;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
+  };
+}
+
+export function timingsJson(usage: GenerateUsage): TimingsJson {
+  const { loadMs, queueMs, prefillMs, decodeMs } = usage;
+  return { load_ms: loadMs, queue_ms: queueMs, prefill_ms: prefillMs, decode_ms: decodeMs };
+}
+
+export function addUsage(a: GenerateUsage, b: GenerateUsage): GenerateUsage {
+  return {
+    promptTokens: a.promptTokens + b.promptTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    loadMs: a.loadMs + b.loadMs,
+    queueMs: a.queueMs + b.queueMs,
+    prefillMs: a.prefillMs + b.prefillMs,
+    decodeMs: a.decodeMs + b.decodeMs,
+  };
+}
+
+export const NO_USAGE: GenerateUsage = {
+  promptTokens: 0,
+  cachedTokens: 0,
+  completionTokens: 0,
+  loadMs: 0,
+  queueMs: 0,
+  prefillMs: 0,
+  decodeMs: 0,
+};

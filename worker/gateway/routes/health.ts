@@ -1,0 +1,49 @@
+/** GET /healthz (the script runs) and /readyz (the default model answers). */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
+import type { GatewayEnv } from '../env.ts';
+import { findModel } from '../model-store.ts';
+import { generateEvents } from '../stage-client.ts';
+import type { Route } from './route.ts';
+
+/** Version of the model that last answered; while it stays, it is not asked again. */
+let readyVersion: string | null = null;
+
+export const healthz: Route = {
+  method: 'GET',
+  path: '/healthz',
+  handle: () => Response.json({ status: 'ok' }),
+};
+
+export const readyz: Route = {
+  method: 'GET',
+  path: '/readyz',
+  async handle({ request, env }) {
+    const model = await findDefaultModel(env);
+    if (readyVersion !== model.version) {
+      const probe = {
+        promptTokens: [model.tokenizer.facts.bosId ?? 0],
+        maxTokens: 1,
+        sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
+        stopTokens: [],
+        topLogprobs: null,
+        promptLogprobs: false,
+      };
+      for await (const event of generateEvents(env, model, probe, request.signal))
+        if (event.type === 'done') readyVersion = model.version;
+    }
+    return Response.json({ status: 'ready', model: model.id });
+  },
+};
+
+/** No model yet is a state that passes: 503, not 404. */
+async function findDefaultModel(env: GatewayEnv): ReturnType<typeof findModel> {
+  try {
+    return await findModel(env.MODELS, env.DEFAULT_MODEL);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'E_MODEL_NOT_FOUND') throw error;
+    throw new EngineError('E_BACKEND_UNAVAILABLE', `not ready: ${error.message}`, {
+      details: error.details,
+    });
+  }
+}

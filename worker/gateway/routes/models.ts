@@ -1,0 +1,55 @@
+/** GET /v1/models and /v1/models/:id. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { Manifest } from '../../../engine/formats/manifest.ts';
+import { listModelIds, readManifest } from '../../model-files.ts';
+import type { Route } from './route.ts';
+
+function modelJson(manifest: Manifest): object {
+  const { id, createdAt, source, licence, architecture, preset, config } = manifest;
+  const createdMs = Date.parse(createdAt);
+  return {
+    id,
+    object: 'model',
+    created: Number.isNaN(createdMs) ? 0 : Math.floor(createdMs / 1000),
+    owned_by: source,
+    licence,
+    architecture,
+    preset,
+    context_length: config.nCtx,
+  };
+}
+
+/** A model whose manifest does not parse is not served, so it is not listed. */
+async function readListed(bucket: R2Bucket, id: string): Promise<object[]> {
+  const stored = await readManifest(bucket, id).catch((error: unknown) => {
+    if (error instanceof EngineError && error.row.party === 'modelFile') return null;
+    throw error;
+  });
+  return stored === null || stored === 'unchanged' ? [] : [modelJson(stored.manifest)];
+}
+
+export const listModels: Route = {
+  method: 'GET',
+  path: '/v1/models',
+  async handle({ env }) {
+    const ids = await listModelIds(env.MODELS);
+    const models = await Promise.all(ids.map((id) => readListed(env.MODELS, id)));
+    return Response.json({ object: 'list', data: models.flat() });
+  },
+};
+
+export const getModel: Route = {
+  method: 'GET',
+  path: '/v1/models/:id',
+  async handle({ env, params }) {
+    const id = params['id'] ?? '';
+    const stored = await readManifest(env.MODELS, id);
+    if (stored !== null && stored !== 'unchanged') return Response.json(modelJson(stored.manifest));
+    const models = await listModelIds(env.MODELS);
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      `model: no model ${JSON.stringify(id.slice(0, 100))}; expected one of: ${models.join(', ')}.`,
+      { param: 'model', details: { models } },
+    );
+  },
+};

@@ -1,0 +1,40 @@
+/** The body of POST /v1/completions: one prompt or several, as texts or as token ids. */
+import { z } from 'zod';
+import { count, generationFields, MAX_TOP_LOGPROBS, refuseUnsupported } from './common.ts';
+
+const MAX_PROMPTS = 64;
+const MAX_TOKEN_ID = 2 ** 31 - 1;
+
+export const tokenId = count.min(0).max(MAX_TOKEN_ID);
+const tokenPrompt = z.array(tokenId).min(1);
+
+export const completionBodySchema = z
+  .looseObject({
+    ...generationFields,
+    prompt: z.union([
+      z.string(),
+      tokenPrompt,
+      z.array(z.string()).min(1).max(MAX_PROMPTS),
+      z.array(tokenPrompt).min(1).max(MAX_PROMPTS),
+    ], 'expected a text, token ids, or an array of either'),
+    echo: z.boolean().default(false),
+    logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
+    /** Extension: special-token literals in a text prompt become special tokens. */
+    parse_special: z.boolean().default(false),
+  })
+  .superRefine((body, context) =>
+    refuseUnsupported(body, (name, text) =>
+      context.addIssue({ code: 'custom', path: [name], message: text }),
+    ),
+  );
+
+export type CompletionBody = z.output<typeof completionBodySchema>;
+
+export type Prompt = string | readonly number[];
+
+/** The prompts one by one: an array of numbers is one prompt, of anything else several. */
+export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
+  if (typeof prompt === 'string') return [prompt];
+  if (prompt.every((part) => typeof part === 'number')) return [prompt];
+  return prompt as Prompt[];
+}

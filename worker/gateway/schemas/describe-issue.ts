@@ -1,0 +1,73 @@
+/** A zod issue as a sentence: field, what was expected, what came. */
+import type { z } from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+const MAX_SHOWN_CHARS = 80;
+
+export function describeIssue(issue: Issue, body: unknown): { param: string; message: string } {
+  const deepest = deepestIssue(issue);
+  const param = pathText(deepest.path);
+  const got = showValue(valueAt(body, deepest.path));
+  const where = param === '' ? 'body' : param;
+  return { param, message: `${where}: ${expectation(deepest)}, got ${got}.` };
+}
+
+/** Of a union's branches, the one that came furthest into the value says most. */
+function deepestIssue(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union') return issue;
+  const inner = issue.errors.flat().map((branch) => {
+    const deep = deepestIssue(branch);
+    return { ...deep, path: [...issue.path, ...deep.path] } as Issue;
+  });
+  const deepest = inner.toSorted((a, b) => b.path.length - a.path.length)[0];
+  return deepest !== undefined && deepest.path.length > issue.path.length ? deepest : issue;
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_value':
+      return `expected one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'too_small':
+      return `expected ${sizeOf(issue.origin)}${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+    case 'too_big':
+      return `expected ${sizeOf(issue.origin)}${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+    case 'invalid_type':
+      return `expected ${issue.expected === 'int' ? 'a whole number' : withArticle(issue.expected)}`;
+    default:
+      // Schemas of this folder word their own messages as "expected ...".
+      return issue.message;
+  }
+}
+
+function sizeOf(origin: string): string {
+  if (origin === 'array') return 'a number of items of ';
+  if (origin === 'string') return 'a number of characters of ';
+  return 'a number of ';
+}
+
+function withArticle(type: string): string {
+  return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`))
+    .join('');
+}
+
+function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+  let value = body;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[part];
+  }
+  return value;
+}
+
+function showValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === Infinity || value === -Infinity) return 'a number too large to hold';
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}...` : text;
+}

@@ -1,0 +1,70 @@
+/** A request's body as checked JSON: size, syntax (with the position), then a zod schema. */
+import type { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { describeIssue } from './describe-issue.ts';
+import { findJsonError } from './json-error.ts';
+
+/** A context of 100,000 tokens of text fits several times. */
+export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
+export async function readJsonBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
+  return checkBody(parseJson(await readText(request)), schema);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming field, value and fix. */
+export function checkBody<T>(body: unknown, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(dropNulls(body));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  if (issue === undefined) throw new EngineError('E_REQUEST_INVALID', 'body: is not valid.');
+  const { param, message } = describeIssue(issue, body);
+  throw new EngineError('E_REQUEST_INVALID', message, param === '' ? {} : { param });
+}
+
+/** The limit holds for bodies that do not tell their length, too. */
+async function readText(request: Request): Promise<string> {
+  const announced = Number(request.headers.get('content-length') ?? '0');
+  if (announced > MAX_BODY_BYTES) {
+    await request.body?.cancel();
+    throw tooLarge();
+  }
+  if (request.body === null) return '';
+  const decoder = new TextDecoder();
+  let nBytes = 0;
+  let text = '';
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    nBytes += chunk.length;
+    // Leaving the loop cancels the rest of the body.
+    if (nBytes > MAX_BODY_BYTES) throw tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function tooLarge(): EngineError {
+  return new EngineError(
+    'E_BODY_TOO_LARGE',
+    `body: is larger than ${MAX_BODY_BYTES} bytes. Send less text.`,
+    { details: { maxBodyBytes: MAX_BODY_BYTES } },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const { offset, line, column, what } = findJsonError(text);
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `body: is not JSON at position ${offset} (line ${line}, column ${column}): ${what}.`,
+      { details: { offset, line, column }, cause },
+    );
+  }
+}
+
+/** OpenAI's clients send null for "not given". */
+function dropNulls(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+}

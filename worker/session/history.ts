@@ -1,0 +1,74 @@
+/** A session's messages in its SQLite database. */
+import { EngineError } from '../../engine/base/errors.ts';
+import { migrate, readSchemaVersion, SCHEMA_VERSION } from './schema.ts';
+
+/** The platform's limit for a row or blob; local workerd takes more, so it is enforced here. */
+export const MAX_ROW_BYTES = 2_000_000;
+/** Left of a row for what is not content. */
+const ROW_OVERHEAD_BYTES = 1024;
+
+export interface NewMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly nToken: number;
+}
+
+export interface StoredMessage extends NewMessage {
+  readonly model: string;
+  readonly createdAtMs: number;
+}
+
+export class History {
+  private readonly storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage;
+  }
+
+  /** Null when the session does not exist; reading creates nothing. */
+  read(): { schemaVersion: number; messages: StoredMessage[] } | null {
+    const { sql } = this.storage;
+    const schemaVersion = readSchemaVersion(sql);
+    if (schemaVersion === 0) return null;
+    if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrate(sql));
+    const rows = sql.exec('SELECT role, content, n_token, model, created_at FROM messages ORDER BY id');
+    const messages = [...rows].map((row) => ({
+      role: String(row['role']),
+      content: String(row['content']),
+      nToken: Number(row['n_token']),
+      model: String(row['model']),
+      createdAtMs: Number(row['created_at']),
+    }));
+    return { schemaVersion: SCHEMA_VERSION, messages };
+  }
+
+  /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
+  append(model: string, messages: readonly NewMessage[]): void {
+    messages.forEach((message, i) => checkRowSize(message, `messages[${i}].content`));
+    const { sql } = this.storage;
+    const now = Date.now();
+    this.storage.transactionSync(() => {
+      migrate(sql);
+      for (const { role, content, nToken } of messages)
+        sql.exec(
+          'INSERT INTO messages (role, content, n_token, model, created_at) VALUES (?, ?, ?, ?, ?)',
+          ...[role, content, nToken, model, now],
+        );
+    });
+  }
+
+  async clear(): Promise<void> {
+    await this.storage.deleteAll();
+  }
+}
+
+export function checkRowSize(message: NewMessage, param: string): void {
+  const bytes = new TextEncoder().encode(message.content).length;
+  const maxBytes = MAX_ROW_BYTES - ROW_OVERHEAD_BYTES;
+  if (bytes <= maxBytes) return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `${param}: a session keeps messages of at most ${maxBytes} bytes, got ${bytes}. Split the message.`,
+    { param, details: { bytes, maxBytes } },
+  );
+}

@@ -1,0 +1,51 @@
+/**
+ * The stage script: holds weights, answers generations as lines of JSON. One object per model id.
+ * Knows token ids only; text and HTTP are the gateway's.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { errorToRecord } from '../../engine/base/errors.ts';
+import type { EngineStats } from '../../engine/generate/engine.ts';
+import type { GenerateRequest } from '../../engine/generate/types.ts';
+import { acquireEngine, hostStats, type HostEnv } from './host.ts';
+import { generationStream } from './generation-stream.ts';
+
+export interface StageStatus {
+  readonly nCtx: number;
+  readonly engine: EngineStats;
+  readonly loaded: ReturnType<typeof hostStats>;
+}
+
+export class Stage extends DurableObject<HostEnv> {
+  /**
+   * NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
+   * Cancelling the stream ends the generation within one token.
+   * @param version of the model as the caller knows it; null takes what is loaded.
+   */
+  generate(
+    modelId: string,
+    request: GenerateRequest,
+    version: string | null = null,
+  ): ReadableStream<Uint8Array> {
+    return generationStream(() => acquireEngine(this.env, modelId, version), request);
+  }
+
+  /** Loads the model if need be. Errors come back as values: RPC would drop their codes. */
+  async status(
+    modelId: string,
+    version: string | null = null,
+  ): Promise<{ ok: StageStatus } | { error: ReturnType<typeof errorToRecord> }> {
+    try {
+      const { engine, release } = await acquireEngine(this.env, modelId, version);
+      release();
+      return { ok: { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() } };
+    } catch (error) {
+      return { error: errorToRecord(error) };
+    }
+  }
+}
+
+export default {
+  fetch(): Response {
+    return new Response('This script has no address of its own.\n', { status: 404 });
+  },
+};
