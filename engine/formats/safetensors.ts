@@ -60,7 +60,7 @@ export async function readSafetensorsIndex(source: ByteSource): Promise<string[]
         'names an odd file',
         'a .safetensors file of the same folder',
         {
-          name: String(name).slice(0, 80),
+          name: JSON.stringify(name).slice(0, 80),
         },
       );
     names.add(name);
@@ -114,10 +114,11 @@ function readEntry(
     throw invalidFile(where, 'impossible name', `1 to ${MAX_TENSOR_NAME_BYTES} characters`, {
       length: name.length,
     });
-  const { dtype: dtypeName, shape, data_offsets: offsets } = (entry ?? {}) as JsonObject;
-  const dtype = Object.hasOwn(DTYPES, String(dtypeName)) ? DTYPES[String(dtypeName)] : undefined;
+  const { dtype: claimed, shape, data_offsets: offsets } = (entry ?? {}) as JsonObject;
+  const dtypeName = typeof claimed === 'string' ? claimed : '';
+  const dtype = Object.hasOwn(DTYPES, dtypeName) ? DTYPES[dtypeName] : undefined;
   if (dtype === undefined)
-    throw unsupportedDtype(String(dtypeName).slice(0, 20), where, Object.keys(DTYPES));
+    throw unsupportedDtype(dtypeName.slice(0, 20) || 'none', where, Object.keys(DTYPES));
   if (!isNumbers(shape) || !isNumbers(offsets) || offsets.length !== 2)
     throw invalidFile(where, 'broken entry', 'a shape and two data_offsets');
   // A scalar has no dimensions; nothing here needs one, but it is no reason to refuse a file.

@@ -6,11 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import {
-  MANIFEST_VERSION,
-  MODEL_ID_PATTERN,
-  parseManifest,
-} from '../../engine/formats/manifest.ts';
+import { MODEL_ID_PATTERN, parseManifest } from '../../engine/formats/manifest.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { asDiskError, requireFreeBytes } from '../lib/disk.ts';

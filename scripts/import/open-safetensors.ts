@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { archByHfModelType } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseJsonObject } from '../../engine/formats/json.ts';
-import type { JsonObject } from '../../engine/formats/json.ts';
+import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../engine/formats/safetensors.ts';
 import { isErrno } from '../lib/lock.ts';
 import { openFileSource } from './file-source.ts';
@@ -24,7 +24,7 @@ export async function openSafetensors(
 ): Promise<OpenedModel> {
   const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
-  const arch = archByHfModelType(String(config['model_type']).slice(0, 40));
+  const arch = archByHfModelType(textOf(config['model_type']).slice(0, 40));
   const modelConfig = configFromHf('config.json', config);
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
@@ -48,7 +48,7 @@ export async function openSafetensors(
     }),
     chatTemplate:
       (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig),
-    name: String(config['_name_or_path'] || basename(folder)),
+    name: textOf(config['_name_or_path']) || basename(folder),
     licence: licenceOf(card),
     card: card.slice(0, MAX_CARD_CHARS),
   };
@@ -72,6 +72,10 @@ async function openParts(folder: string, open: AsyncDisposableStack): Promise<Fi
   const files: FileSource[] = [];
   for (const part of parts) files.push(open.use(await openFileSource(join(folder, part))));
   return files;
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** The licence a model card names in its front matter. */

@@ -188,8 +188,7 @@ describe('presets', () => {
     expect(dtypeOf('head')).toBe(want.embedding);
     expect(dtypeOf('outputNorm')).toBe(want.norm);
     expect(dtypeOf('layers.0.qProj')).toBe(want.layer);
-    for (const { name, dtype, exact } of manifest.tensors)
-      expect(exact).toBe(!dtype.startsWith('q'));
+    for (const { dtype, exact } of manifest.tensors) expect(exact).toBe(!dtype.startsWith('q'));
     const weights = await readWeights(folder);
     for (const { instance, values } of tensors) {
       const got = weights.get(instance.name)!;
