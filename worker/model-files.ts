@@ -67,7 +67,9 @@ function parseJson(key: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new EngineError('E_MANIFEST_INVALID', `${key}: not JSON. Push the model again.`, { cause });
+    throw new EngineError('E_MANIFEST_INVALID', `${key}: not JSON. Push the model again.`, {
+      cause,
+    });
   }
 }
 

@@ -40,7 +40,10 @@ export function errorResponse(error: unknown): Response {
   const headers = new Headers({ 'content-type': 'application/json' });
   if (row.httpStatus === 503) {
     const seconds = record.details['retryAfterS'];
-    headers.set('retry-after', String(typeof seconds === 'number' ? seconds : DEFAULT_RETRY_AFTER_S));
+    headers.set(
+      'retry-after',
+      String(typeof seconds === 'number' ? seconds : DEFAULT_RETRY_AFTER_S),
+    );
   }
   const allow = record.details['allow'];
   if (record.code === 'E_METHOD' && typeof allow === 'string') headers.set('allow', allow);

@@ -6,7 +6,13 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { listModelIds, modelKey, readManifest, retryR2, type StoredManifest } from '../model-files.ts';
+import {
+  listModelIds,
+  modelKey,
+  readManifest,
+  retryR2,
+  type StoredManifest,
+} from '../model-files.ts';
 
 export interface ServedModel {
   readonly id: string;
@@ -70,9 +76,13 @@ async function loadModel(
   const bytes = await retryR2(key, async () => {
     const object = await bucket.get(key);
     if (object === null)
-      throw new EngineError('E_WEIGHTS_FETCH', `storage: ${key} is missing. Push the model again.`, {
-        details: { key },
-      });
+      throw new EngineError(
+        'E_WEIGHTS_FETCH',
+        `storage: ${key} is missing. Push the model again.`,
+        {
+          details: { key },
+        },
+      );
     return new Uint8Array(await object.arrayBuffer());
   });
   const got = await sha256Hex(bytes);

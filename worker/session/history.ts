@@ -31,7 +31,9 @@ export class History {
     const schemaVersion = readSchemaVersion(sql);
     if (schemaVersion === 0) return null;
     if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrate(sql));
-    const rows = sql.exec('SELECT role, content, n_token, model, created_at FROM messages ORDER BY id');
+    const rows = sql.exec(
+      'SELECT role, content, n_token, model, created_at FROM messages ORDER BY id',
+    );
     const messages = [...rows].map((row) => ({
       role: String(row['role']),
       content: String(row['content']),

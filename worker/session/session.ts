@@ -80,11 +80,7 @@ export class Session extends DurableObject<GatewayEnv> {
     }
   }
 
-  private async runTurn(
-    body: ChatBody,
-    signal: AbortSignal,
-    leave: () => void,
-  ): Promise<Response> {
+  private async runTurn(body: ChatBody, signal: AbortSignal, leave: () => void): Promise<Response> {
     const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
     const count = (text: string): number => model.tokenizer.encode(text, { special: false }).length;
     const fresh = body.messages.map(({ role, content }) => ({

@@ -79,7 +79,9 @@ function chatEvents(turn: ChatTurn, signal: AbortSignal): AsyncGenerator<TextEve
     promptLogprobs: false,
   };
   const events = generateEvents(env, model, request, signal);
-  return textEvents(events, model.tokenizer, { stops: body.stop, atTextStart: true });
+  // Without a template the answer goes on where the last message ended.
+  const atTextStart = model.manifest.chatTemplate !== null;
+  return textEvents(events, model.tokenizer, { stops: body.stop, atTextStart });
 }
 
 interface ChatHead {

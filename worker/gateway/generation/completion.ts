@@ -45,7 +45,8 @@ async function* allPieces(
   // Ids are checked and texts encoded before the first token is made.
   const prompts = listPrompts(task.body.prompt).map((prompt) => encodePrompt(task, prompt));
   for (const [index, promptTokens] of prompts.entries()) {
-    const legacy = task.body.logprobs === undefined ? null : new LegacyLogprobs(tokenizer);
+    const legacy =
+      task.body.logprobs === undefined ? null : new LegacyLogprobs(tokenizer, task.body.echo);
     yield* promptPieces(task, index, promptTokens, legacy, signal);
   }
 }
@@ -80,7 +81,12 @@ async function* promptPieces(
       yield { index, text: echoText(model, promptTokens), logprobs, end: null };
     } else if (event.type === 'text') {
       const ids = event.tokens.map(({ token }) => token);
-      yield { index, text: event.text, logprobs: legacy?.add(ids, event.tokens) ?? null, end: null };
+      yield {
+        index,
+        text: event.text,
+        logprobs: legacy?.add(ids, event.tokens) ?? null,
+        end: null,
+      };
     } else if (event.type === 'done') {
       const { reason, usage } = event;
       yield { index, text: '', logprobs: legacy?.add([], []) ?? null, end: { reason, usage } };

@@ -32,8 +32,7 @@ export async function sseResponse(
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
-      const send = (data: string): void =>
-        controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+      const send = (data: string): void => controller.enqueue(encoder.encode(`data: ${data}\n\n`));
       try {
         const { value, done } = await next();
         if (done !== true) {

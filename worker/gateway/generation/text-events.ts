@@ -85,7 +85,11 @@ export async function* textEvents(
         seenChars = end;
         yield* release(text);
         if (usage !== null)
-          yield { type: 'done', reason: 'stop', usage: { ...usage, decodeMs: Date.now() - decodeAt } };
+          yield {
+            type: 'done',
+            reason: 'stop',
+            usage: { ...usage, decodeMs: Date.now() - decodeAt },
+          };
         return;
       }
       case 'done': {

@@ -1,5 +1,6 @@
 /** Log-probabilities of tokens in the two forms of OpenAI's API. */
 import type { TokenLogprob } from '../../../engine/generate/types.ts';
+import { Detokenizer } from '../../../engine/text/detokenizer.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 
 /** A token as text; half a character shows as U+FFFD, its bytes tell. */
@@ -35,10 +36,13 @@ export interface LegacyLogprobsJson {
 
 export class LegacyLogprobs {
   private readonly tokenizer: Tokenizer;
+  private readonly detokenizer: Detokenizer;
   private offset = 0;
 
-  constructor(tokenizer: Tokenizer) {
+  /** @param atTextStart the first token added begins the text: the prompt's, when it is echoed. */
+  constructor(tokenizer: Tokenizer, atTextStart: boolean) {
     this.tokenizer = tokenizer;
+    this.detokenizer = new Detokenizer(tokenizer, { atTextStart, special: true });
   }
 
   /** @param entries null stands for the first prompt token, which nothing predicts. */
@@ -61,7 +65,9 @@ export class LegacyLogprobs {
       // Of tokens with one spelling (halves of characters) the likeliest stays: entries are sorted.
       json.top_logprobs.push(top === undefined ? null : Object.fromEntries(top.toReversed()));
       json.text_offset.push(this.offset);
-      this.offset += text.length;
+      // A BOS token that encoding added is no part of the text.
+      const isAddedBos = this.offset === 0 && token === this.tokenizer.facts.bosId;
+      if (!isAddedBos) this.offset += this.detokenizer.push(token).length;
     });
     return json;
   }

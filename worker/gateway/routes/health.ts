@@ -3,7 +3,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
 import type { GatewayEnv } from '../env.ts';
 import { findModel } from '../model-store.ts';
-import { generateEvents } from '../stage-client.ts';
+import { generateEvents, stageStatus } from '../stage-client.ts';
 import type { Route } from './route.ts';
 
 /** Version of the model that last answered; while it stays, it is not asked again. */
@@ -32,7 +32,16 @@ export const readyz: Route = {
       for await (const event of generateEvents(env, model, probe, request.signal))
         if (event.type === 'done') readyVersion = model.version;
     }
-    return Response.json({ status: 'ready', model: model.id });
+    const { nCtx, engine } = await stageStatus(env, model);
+    const { nRunning, wasmBytes, kernelBuild } = engine;
+    return Response.json({
+      status: 'ready',
+      model: model.id,
+      context_length: nCtx,
+      running: nRunning,
+      wasm_bytes: wasmBytes,
+      kernels: kernelBuild,
+    });
   },
 };
 

@@ -28,7 +28,10 @@ const contentPart = z.discriminatedUnion(
 const message = z
   .object({
     role: z.enum(ROLES),
-    content: z.union([z.string(), z.array(contentPart).min(1)]),
+    content: z.union(
+      [z.string(), z.array(contentPart).min(1)],
+      'expected a text or an array of text parts',
+    ),
     name: z.string().max(64).optional(),
   })
   .transform(({ role, content, name }) => ({

@@ -38,7 +38,10 @@ export const generationFields = {
     .union([stopText, z.array(stopText).max(MAX_STOPS)])
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
-  n: z.literal(1, 'expected 1: more answers than one at a time are not supported').optional(),
+  n: z
+    .number()
+    .refine((n) => n === 1, 'expected 1: several answers at a time are not supported yet')
+    .optional(),
   user: z.string().optional(),
 };
 

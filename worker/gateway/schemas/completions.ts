@@ -11,12 +11,15 @@ const tokenPrompt = z.array(tokenId).min(1);
 export const completionBodySchema = z
   .looseObject({
     ...generationFields,
-    prompt: z.union([
-      z.string(),
-      tokenPrompt,
-      z.array(z.string()).min(1).max(MAX_PROMPTS),
-      z.array(tokenPrompt).min(1).max(MAX_PROMPTS),
-    ], 'expected a text, token ids, or an array of either'),
+    prompt: z.union(
+      [
+        z.string(),
+        tokenPrompt,
+        z.array(z.string()).min(1).max(MAX_PROMPTS),
+        z.array(tokenPrompt).min(1).max(MAX_PROMPTS),
+      ],
+      'expected a text, token ids, or an array of either',
+    ),
     echo: z.boolean().default(false),
     logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     /** Extension: special-token literals in a text prompt become special tokens. */

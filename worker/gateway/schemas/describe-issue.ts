@@ -29,9 +29,9 @@ function expectation(issue: Issue): string {
     case 'invalid_value':
       return `expected one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'too_small':
-      return `expected ${sizeOf(issue.origin)}${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+      return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue.origin)}`;
     case 'too_big':
-      return `expected ${sizeOf(issue.origin)}${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+      return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue.origin)}`;
     case 'invalid_type':
       return `expected ${issue.expected === 'int' ? 'a whole number' : withArticle(issue.expected)}`;
     default:
@@ -40,10 +40,9 @@ function expectation(issue: Issue): string {
   }
 }
 
-function sizeOf(origin: string): string {
-  if (origin === 'array') return 'a number of items of ';
-  if (origin === 'string') return 'a number of characters of ';
-  return 'a number of ';
+function unitOf(origin: string): string {
+  if (origin === 'array') return ' items';
+  return origin === 'string' ? ' characters' : '';
 }
 
 function withArticle(type: string): string {
@@ -52,7 +51,9 @@ function withArticle(type: string): string {
 
 function pathText(path: readonly PropertyKey[]): string {
   return path
-    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`))
+    .map((part, i) =>
+      typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`,
+    )
     .join('');
 }
 

@@ -51,7 +51,8 @@ export function findJsonError(text: string): JsonErrorPlace {
       offset++;
       return char === '{' ? 'keyOrEnd' : 'valueOrEnd';
     }
-    const mayEnd = expected === 'commaOrEnd' || expected === 'keyOrEnd' || expected === 'valueOrEnd';
+    const mayEnd =
+      expected === 'commaOrEnd' || expected === 'keyOrEnd' || expected === 'valueOrEnd';
     if (mayEnd && char === (open.at(-1) === '{' ? '}' : ']')) {
       open.pop();
       offset++;
