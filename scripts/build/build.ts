@@ -3,6 +3,7 @@
  * the very files that miniflare serves and that wrangler deploys. A step whose inputs and outputs
  * are unchanged is skipped.
  */
+import process from 'node:process';
 import {
   existsSync,
   mkdirSync,
@@ -25,6 +26,8 @@ export interface BuildOptions {
   readonly onStep?: (text: string) => void;
   /** Build even what is unchanged. */
   readonly force?: boolean;
+  /** Only the step of this name. */
+  readonly only?: string;
 }
 
 export interface BuildResult {
@@ -46,7 +49,9 @@ const LOCK_WAIT_MS = 120_000;
 
 /** Builds what is out of date. Of several processes the later ones wait and find it done. */
 export async function build(options: BuildOptions = {}): Promise<BuildResult> {
-  const steps = makeSteps();
+  const steps = makeSteps().filter(
+    ({ name }) => options.only === undefined || name === options.only,
+  );
   const force = options.force === true;
   if (!force && steps.every(isFresh)) return { built: [] };
   const work = async () => {
@@ -61,6 +66,13 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
     return { built };
   };
   return await withLock(join(distDir, '.build.lock'), work, LOCK_WAIT_MS);
+}
+
+/** Names of the steps that would be built. */
+export function buildStatus(): string[] {
+  return makeSteps()
+    .filter((step) => !isFresh(step))
+    .map(({ name }) => name);
 }
 
 function isFresh(step: Step): boolean {

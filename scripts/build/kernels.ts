@@ -3,6 +3,7 @@
  * -O2 on purpose: -O3 and -Os sink loads into large expressions, V8 then spills registers and the
  * products lose up to two thirds of their speed.
  */
+import process from 'node:process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import asc from 'assemblyscript/asc';

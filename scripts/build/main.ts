@@ -1,4 +1,5 @@
 /** `npm run build [-- --force]` */
+import process from 'node:process';
 import { errorToRecord } from '../../engine/base/errors.ts';
 import { build } from './build.ts';
 

@@ -31,12 +31,20 @@ export interface WorkerConfig {
 
 export const workersJsonPath: string = join(distDir, 'workers.json');
 
+/** The part of wrangler's configuration that is read here. */
+interface WranglerConfig {
+  readonly name?: string;
+  readonly r2_buckets: readonly { readonly binding: string; readonly bucket_name?: string }[];
+}
+
 /** Reads every wrangler.toml with wrangler's own reader. Slow to import, hence at build time. */
 export async function readWorkerConfigs(): Promise<WorkerConfig[]> {
   const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import('wrangler');
   return WORKERS.map(({ name, config }) => {
     const configPath = join(repoRoot, config);
-    const { name: scriptName, r2_buckets } = unstable_readConfig({ config: configPath });
+    const { name: scriptName, r2_buckets } = unstable_readConfig({
+      config: configPath,
+    }) as WranglerConfig;
     const { workerOptions } = unstable_getMiniflareWorkerOptions(configPath);
     // The rules find modules when wrangler deploys; here the bundle's files are listed by hand.
     const {

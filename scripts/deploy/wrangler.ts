@@ -1,4 +1,5 @@
 /** wrangler as a program: found in node_modules, run without questions, colours or update checks. */
+import process from 'node:process';
 import { join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { EngineError } from '../../engine/base/errors.ts';

@@ -2,6 +2,7 @@
  * Runs another program (pip, npm, wrangler) and waits for it: output by line, its last lines in the
  * error, killed with us on Ctrl-C.
  */
+import process from 'node:process';
 import { spawn } from 'node:child_process';
 import { EngineError } from '../../engine/base/errors.ts';
 import { onInterrupt } from './interrupt.ts';

@@ -2,6 +2,7 @@
  * One process at a time: a lock file that holds its owner's process id. A lock whose owner is gone
  * (killed, machine restarted) is taken over.
  */
+import process from 'node:process';
 import { mkdirSync, openSync, readFileSync, rmSync, writeSync, closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';

@@ -3,6 +3,7 @@
  * directory specification. `THIMBLE_HOME` puts all of the user's folders under one.
  * Nothing that a user makes or downloads is ever written into the repository, but `dist/`.
  */
+import process from 'node:process';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 

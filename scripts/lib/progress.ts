@@ -3,6 +3,7 @@
  * then. Writes to standard error, so that standard output stays free for results.
  * Knows nothing of what is being done: counts come in, a line goes out.
  */
+import process from 'node:process';
 
 /** Work done so far; `total` is null while nobody knows it. */
 export interface Progress {

@@ -2,6 +2,7 @@
  * The frame around every command: errors as one line with their code, exit code 0 only on success,
  * Ctrl-C handled. Stacks are shown with THIMBLE_DEBUG only.
  */
+import process from 'node:process';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { installInterruptHandlers, INTERRUPTED_EXIT_CODE, interruptSignal } from './interrupt.ts';
 
@@ -33,7 +34,7 @@ export function reportError(error: unknown): void {
   }
   if (process.env['THIMBLE_DEBUG'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
-    if (error.cause !== undefined) process.stderr.write(`caused by: ${String(error.cause)}\n`);
+    if (error.cause instanceof Error) process.stderr.write(`caused by: ${error.cause.stack}\n`);
   } else if (record.code === 'E_INTERNAL') {
     process.stderr.write('This is a bug in thimble. THIMBLE_DEBUG=1 shows where.\n');
   }

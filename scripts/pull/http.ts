@@ -156,7 +156,7 @@ async function writeBody(
   try {
     let done = range.startByte;
     timer.expectWithin(idleTimeoutMs, 'stalled');
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       timer.expectWithin(idleTimeoutMs, 'stalled');
       done += chunk.byteLength;
       if (options.expectBytes != null && done > options.expectBytes) {

@@ -3,6 +3,7 @@
  * wheel, `npm pack` for a tarball. The client's scratch files are kept in one folder, whose growth
  * is the progress, since neither client reports any to a program.
  */
+import process from 'node:process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -161,12 +162,12 @@ function clientFailed(spec: PackageSpec, result: RunResult): EngineError {
   return new EngineError('E_SOURCE_UNAVAILABLE', `${spec.kind}: ${failureReason(result)}`);
 }
 
-/** Reports the bytes of all files below `dir` until the returned function is called. */
+/** Reports the bytes of the largest file below `dir` until the returned function is called. */
 function watchBytes(dir: string, onBytes: (bytes: number) => void): () => Promise<void> {
   let running = true;
   const loop = async () => {
     while (running) {
-      onBytes(await folderBytes(dir));
+      onBytes(await largestFileBytes(dir));
       await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
     }
   };
@@ -177,13 +178,15 @@ function watchBytes(dir: string, onBytes: (bytes: number) => void): () => Promis
   };
 }
 
-async function folderBytes(dir: string): Promise<number> {
+/** The client keeps a second copy for a moment: the largest file is the one that matters. */
+async function largestFileBytes(dir: string): Promise<number> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
   let bytes = 0;
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     // Files come and go while the client works.
-    bytes += (await stat(join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0;
+    const info = await stat(join(entry.parentPath, entry.name)).catch(() => null);
+    bytes = Math.max(bytes, info?.size ?? 0);
   }
   return bytes;
 }

@@ -213,7 +213,7 @@ export async function hashFile(path: string, onProgress?: OnProgress): Promise<s
   const total = (await stat(path)).size;
   let done = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const bytes = chunk as Buffer;
+    const bytes = chunk as Uint8Array;
     hash.update(bytes);
     done += bytes.byteLength;
     onProgress?.({ done, total, unit: 'bytes', note: 'checking' });

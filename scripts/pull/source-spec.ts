@@ -2,6 +2,7 @@
  * What a source string means: `hf:org/repo/file`, `pip:name==version#path`, `npm:name@version#path`,
  * `file:path`, `https://...`. Pure text work: nothing is fetched here.
  */
+import process from 'node:process';
 import { basename } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 

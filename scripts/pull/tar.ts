@@ -61,9 +61,9 @@ export async function extractTarEntry(
 
 function parseHeader(block: Uint8Array, tgzPath: string): TarHeader {
   const text = (start: number, length: number) => {
-    const raw = Buffer.from(block.buffer, block.byteOffset + start, length);
+    const raw = block.subarray(start, start + length);
     const end = raw.indexOf(0);
-    return raw.toString('utf8', 0, end < 0 ? length : end);
+    return new TextDecoder().decode(end < 0 ? raw : raw.subarray(0, end));
   };
   const octal = (start: number, length: number) => {
     const digits = text(start, length).trim();
@@ -91,7 +91,7 @@ async function readMeta(
   if (header.bytes > MAX_META_BYTES) throw badArchive(tgzPath, 'has an oversized header');
   const block = await reader.take(roundUp(header.bytes));
   if (block === null) throw badArchive(tgzPath, 'ends inside a header');
-  const text = Buffer.from(block).toString('utf8', 0, header.bytes);
+  const text = new TextDecoder().decode(block.subarray(0, header.bytes));
   if (header.type === 'L') return { path: text.replace(/\0.*$/s, '') };
   const found: { path?: string; size?: number } = {};
   for (const line of text.split('\n')) {

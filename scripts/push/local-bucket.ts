@@ -125,7 +125,7 @@ function doorBucket(
       await ask('DELETE', key);
     },
     async listModelIds() {
-      return (await (await ask('GET', '?list')).json()) as string[];
+      return await (await ask('GET', '?list')).json<string[]>();
     },
     close,
   };

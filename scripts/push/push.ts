@@ -64,7 +64,8 @@ export async function pushModel(id: string, options: PushOptions): Promise<PushR
     pushedBytes += piece.bytes;
     options.onProgress?.({ done: skippedBytes + pushedBytes, total: totalBytes, unit: 'bytes' });
   }
-  await bucket.put(manifestKey, Buffer.from(text), sha256Hex(Buffer.from(text)));
+  const manifestBytes = new TextEncoder().encode(text);
+  await bucket.put(manifestKey, manifestBytes, sha256Hex(manifestBytes));
   return { id, pushedBytes, totalBytes, nSkipped: pieces.length - missing.length };
 }
 

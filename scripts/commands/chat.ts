@@ -1,0 +1,113 @@
+/** `thimble chat`: a conversation in the terminal, in this process; a pipe works as well. */
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import type { Command } from 'commander';
+import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { ChatTemplate } from '../../engine/text/chat-template.ts';
+import type { ChatMessage } from '../../engine/text/chat-template.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
+import { generateText, loadLocalModel } from '../lib/local-engine.ts';
+import type { LocalModel } from '../lib/local-engine.ts';
+import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
+import type { SamplingFlags } from '../lib/sampling-options.ts';
+
+interface ChatFlags extends SamplingFlags {
+  readonly model: string;
+  readonly system?: string;
+  readonly maxTokens?: number;
+  readonly ctx?: number;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble chat -m smollm2-135m-instruct
+  thimble chat -m smollm2-135m-instruct --system "Answer in one sentence." --greedy
+  printf 'Hello!\\nWhat did I say?\\n' | thimble chat -m smollm2-135m-instruct
+
+In the chat:
+  /clear   forget the conversation
+  /exit    end (so do Ctrl-D and Ctrl-C)
+`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('chat')
+    .summary('talk with a model in the terminal')
+    .description('A conversation with an imported model; one line is one message.')
+    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('--system <text>', 'a system message')
+    .option('--max-tokens <n>', 'tokens of one answer at most (default: what fits)', parseCount(1))
+    .option('--ctx <tokens>', 'context length to make room for', parseCount(1));
+  addSamplingOptions(command).addHelpText('after', EXAMPLES).action(runChat);
+}
+
+async function runChat(flags: ChatFlags): Promise<void> {
+  const model = await loadLocalModel(
+    flags.model,
+    flags.ctx === undefined ? {} : { nCtx: flags.ctx },
+  );
+  const template = new ChatTemplate(model.manifest.chatTemplate);
+  const start: ChatMessage[] =
+    flags.system === undefined ? [] : [{ role: 'system', content: flags.system }];
+  let messages = [...start];
+  const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  if (interactive) process.stdout.write(`${flags.model}; /clear forgets, /exit ends\n`);
+  setInterruptOutcome(0, null);
+  const lines = createInterface({ input: process.stdin, prompt: '> ', terminal: false });
+  const ask = () => interactive && process.stdout.write('> ');
+  ask();
+  for await (const line of lines) {
+    const text = line.trim();
+    if (text === '/exit') break;
+    if (text === '/clear') messages = [...start];
+    else if (text !== '') messages = await answer(model, template, messages, text, flags);
+    ask();
+  }
+  lines.close();
+}
+
+/** One turn; a turn that fails is told and not kept, and the conversation goes on. */
+async function answer(
+  model: LocalModel,
+  template: ChatTemplate,
+  history: readonly ChatMessage[],
+  content: string,
+  flags: ChatFlags,
+): Promise<ChatMessage[]> {
+  const messages: ChatMessage[] = [...history, { role: 'user', content }];
+  const { tokenizer, engine, manifest } = model;
+  const { bosId, eosIds } = manifest.tokenizer;
+  try {
+    const { text, sentinel } = template.render(messages, {
+      bosToken: tokenizer.literalOf(bosId),
+      eosToken: tokenizer.literalOf(eosIds[0]),
+      specialLiterals: tokenizer.specialLiterals,
+    });
+    const promptTokens = tokenizer.encodeTemplate(text, sentinel);
+    const room = engine.nCtx - promptTokens.length;
+    if (room < 1) {
+      throw new EngineError(
+        'E_PROMPT_TOO_LONG',
+        `chat: the conversation has ${promptTokens.length} tokens and the context ${engine.nCtx}. /clear forgets it; --ctx makes more room.`,
+      );
+    }
+    const request = {
+      promptTokens,
+      maxTokens: Math.min(flags.maxTokens ?? room, room),
+      sampling: readSampling(flags),
+      stopTokens: eosIds,
+      topLogprobs: null,
+      promptLogprobs: false,
+    };
+    const result = await generateText(model, request, flags.stop ?? [], interruptSignal, (part) =>
+      process.stdout.write(part),
+    );
+    process.stdout.write('\n');
+    return [...messages, { role: 'assistant', content: result.text }];
+  } catch (error) {
+    if (interruptSignal.aborted) throw error;
+    process.stderr.write(`error: ${errorToRecord(error).message}\n`);
+    return [...history];
+  }
+}

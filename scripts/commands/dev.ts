@@ -1,0 +1,55 @@
+/** `thimble dev`: serves imported models locally, as they will be served when deployed. */
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { addServeOptions, readServeOptions } from '../dev/options.ts';
+import type { ServeFlags } from '../dev/options.ts';
+import { buildStep, findImported, listImported, obtainModel, pushStep } from '../dev/prepare.ts';
+import { serve } from '../dev/serve.ts';
+import { requireFreePort } from '../dev/server.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+
+const EXAMPLES = `
+Examples:
+  thimble dev
+  thimble dev --port 9000 --model stories260k
+  thimble dev --host 0.0.0.0                     (others on the network can reach it)
+`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('dev')
+    .summary('serve on this machine')
+    .description(
+      'Serves with the very bundles that deploy, in workerd, with local R2 and Durable Objects that ' +
+        'persist between runs. A model of the catalogue is pulled and imported when it is not there.',
+    );
+  addServeOptions(command).addHelpText('after', EXAMPLES).action(runDev);
+}
+
+async function runDev(flags: ServeFlags): Promise<void> {
+  const options = readServeOptions(flags);
+  if (options.port !== 0) await requireFreePort(options.port, options.host);
+  await buildStep();
+  const manifest = flags.model === undefined ? await chooseModel() : await obtainModel(flags.model);
+  await pushStep(manifest.id);
+  await serve(manifest, { ...options, vars: { DEFAULT_MODEL: manifest.id } });
+}
+
+/** The default model when it was imported, else the only other one, else a question. */
+async function chooseModel(): Promise<Manifest> {
+  const ids = await listImported();
+  const id = ids.includes(DEFAULT_MODEL_ID) || ids.length === 0 ? DEFAULT_MODEL_ID : ids[0];
+  if (ids.length > 1 && id !== DEFAULT_MODEL_ID) {
+    throw new EngineError(
+      'E_USAGE',
+      `dev: several models are imported; expected --model with one of ${ids.join(', ')}.`,
+      { details: { ids } },
+    );
+  }
+  const chosen = id ?? DEFAULT_MODEL_ID;
+  const imported = await findImported(chosen);
+  if (imported === null) process.stderr.write(`no model is imported yet: taking ${chosen}\n`);
+  return await obtainModel(chosen);
+}

@@ -1,0 +1,51 @@
+/** `thimble doctor`: is everything here that the other commands need, and if not, what to do. */
+import process from 'node:process';
+import type { Command } from 'commander';
+import { CHECKS } from '../lib/doctor-checks.ts';
+import type { CheckResult } from '../lib/doctor-checks.ts';
+
+interface DoctorFlags {
+  readonly json?: boolean;
+  readonly port: string;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble doctor
+  thimble doctor --json | jq '.checks[] | select(.status != "ok")'
+
+The exit code is 0 when nothing failed; a warning is no failure.
+`;
+
+export function register(program: Command): void {
+  program
+    .command('doctor')
+    .summary('check this machine and say what to do')
+    .description('Checks versions, packages, disk, ports, kernels, models and workerd.')
+    .option('--port <port>', 'the port to look at', '8787')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(runDoctor);
+}
+
+async function runDoctor(flags: DoctorFlags): Promise<void> {
+  const checks: (CheckResult & { name: string })[] = [];
+  for (const { name, run } of CHECKS) {
+    const result = await run({ port: Number(flags.port) }).catch((error: unknown): CheckResult => ({
+      status: 'fail',
+      found: error instanceof Error ? error.message : String(error),
+      fix: 'This check itself failed; THIMBLE_DEBUG=1 thimble doctor shows more.',
+    }));
+    checks.push({ name, ...result });
+    if (flags.json !== true) process.stdout.write(describe(name, result));
+  }
+  const ok = checks.every(({ status }) => status !== 'fail');
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ ok, checks })}\n`);
+  else process.stdout.write(ok ? 'all that is needed is here\n' : 'something is missing\n');
+  if (!ok) process.exitCode = 1;
+}
+
+function describe(name: string, { status, found, fix }: CheckResult): string {
+  const line = `${status.padEnd(5)} ${name.padEnd(14)} ${found}\n`;
+  return fix === null ? line : `${line}${' '.repeat(21)}-> ${fix}\n`;
+}

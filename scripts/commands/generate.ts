@@ -1,0 +1,105 @@
+/** `thimble generate`: continues a text in this process, without a server. */
+import process from 'node:process';
+import type { Command } from 'commander';
+import { ChatTemplate } from '../../engine/text/chat-template.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { generateText, loadLocalModel } from '../lib/local-engine.ts';
+import type { LocalModel } from '../lib/local-engine.ts';
+import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
+import type { SamplingFlags } from '../lib/sampling-options.ts';
+import { readStdin } from '../lib/stdin.ts';
+
+interface GenerateFlags extends SamplingFlags {
+  readonly model: string;
+  readonly prompt?: string;
+  readonly chat?: boolean;
+  readonly maxTokens: number;
+  readonly ctx?: number;
+  readonly tokensJson?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble generate -m stories260k -p "Once upon a time" --greedy
+  thimble generate -m smollm2-135m-instruct --chat -p "Name three fruits." --max-tokens 60
+  echo "The capital of France is" | thimble generate -m smollm2-135m-instruct --greedy
+  thimble generate -m stories260k -p "Lily" --greedy --tokens-json | jq .tokens
+`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('generate')
+    .summary('continue a text in this process')
+    .description('Continues a text with an imported model, in this process and without a server.')
+    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('-p, --prompt <text>', 'the text to continue (default: standard input)')
+    .option('--chat', "put the prompt into the model's chat template, as a user's message")
+    .option('--max-tokens <n>', 'tokens to generate at most', parseCount(0), 200)
+    .option('--ctx <tokens>', 'context length to make room for', parseCount(1))
+    .option('--tokens-json', 'print one JSON object with the token ids instead of the text');
+  addSamplingOptions(command).addHelpText('after', EXAMPLES).action(runGenerate);
+}
+
+async function runGenerate(flags: GenerateFlags): Promise<void> {
+  const prompt = flags.prompt ?? (await readStdin());
+  const model = await loadLocalModel(
+    flags.model,
+    flags.ctx === undefined ? {} : { nCtx: flags.ctx },
+  );
+  const promptTokens =
+    flags.chat === true ? encodeChat(model, prompt) : encodePrompt(model, prompt);
+  const sampling = readSampling(flags);
+  const request = {
+    promptTokens,
+    maxTokens: flags.maxTokens,
+    sampling,
+    stopTokens: model.manifest.tokenizer.eosIds,
+    topLogprobs: null,
+    promptLogprobs: false,
+  };
+  const asJson = flags.tokensJson === true;
+  const onText = (text: string) => {
+    if (!asJson) process.stdout.write(text);
+  };
+  if (!asJson && flags.chat !== true) process.stdout.write(prompt);
+  const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
+  if (!asJson) {
+    process.stdout.write('\n');
+    return;
+  }
+  const { tokens, text, reason, usage } = result;
+  const facts = {
+    model: flags.model,
+    promptTokens,
+    tokens,
+    text,
+    finishReason: reason,
+    sampling,
+    usage,
+  };
+  process.stdout.write(`${JSON.stringify(facts)}\n`);
+}
+
+function encodePrompt({ tokenizer }: LocalModel, prompt: string): number[] {
+  const tokens = tokenizer.encode(prompt, { special: false, bos: true });
+  if (tokens.length > 0) return tokens;
+  throw new EngineError(
+    'E_USAGE',
+    'generate: the prompt is empty and this model has no token that begins a text. Give some text with -p.',
+  );
+}
+
+function encodeChat({ tokenizer, manifest }: LocalModel, content: string): number[] {
+  const { bosId, eosIds } = manifest.tokenizer;
+  const { text, sentinel } = new ChatTemplate(manifest.chatTemplate).render(
+    [{ role: 'user', content }],
+    {
+      bosToken: tokenizer.literalOf(bosId),
+      eosToken: tokenizer.literalOf(eosIds[0]),
+      specialLiterals: tokenizer.specialLiterals,
+    },
+  );
+  return tokenizer.encodeTemplate(text, sentinel);
+}

@@ -1,0 +1,55 @@
+/** Serving until Ctrl-C: starts the server, waits until the model answers, says how to reach it. */
+import process from 'node:process';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
+import { formatSeconds } from '../lib/progress.ts';
+import { runStep } from '../lib/step.ts';
+import { startServer, waitUntilReady } from './server.ts';
+import type { ServerOptions } from './server.ts';
+
+/** Loading a model of the largest size that fits takes seconds; a slow disk, tens of them. */
+const READY_TIMEOUT_MS = 120_000;
+
+/** Resolves once the server is ready; it then runs until the process is interrupted. */
+export async function serve(manifest: Manifest, options: ServerOptions): Promise<void> {
+  const url = await runStep('serve', async ({ note }) => {
+    const startMs = performance.now();
+    const server = await startServer({ onLog: note, ...options });
+    onInterrupt(() => server.close());
+    setInterruptOutcome(0, 'stopped');
+    try {
+      await waitUntilReady(server.url, READY_TIMEOUT_MS);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    const seconds = formatSeconds((performance.now() - startMs) / 1000);
+    return { text: `${manifest.id}: ready in ${seconds}`, value: server.url };
+  });
+  process.stdout.write(describeServer(url, manifest));
+}
+
+/** Address, page and a curl line that works as it stands. */
+export function describeServer(url: string, { id, chatTemplate }: Manifest): string {
+  const [path, body] =
+    chatTemplate === null
+      ? ['completions', { model: id, stream: true, max_tokens: 100, prompt: 'Once upon a time' }]
+      : [
+          'chat/completions',
+          {
+            model: id,
+            stream: true,
+            messages: [{ role: 'user', content: 'Name three things a bicycle needs.' }],
+          },
+        ];
+  return [
+    '',
+    `Serving ${id} at ${url}`,
+    `  page   ${url}/`,
+    `  curl   curl -N ${url}/v1/${path} -H 'content-type: application/json' \\`,
+    `           -d '${JSON.stringify(body)}'`,
+    '  stop   Ctrl-C',
+    '',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,160 @@
+/**
+ * The engine in this Node process over a model in the user's models folder: what `generate`, `chat`,
+ * `bench` and `eval` run. The same engine code, kernels and shards as in the Worker.
+ */
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { Engine } from '../../engine/generate/engine.ts';
+import type { EngineOptions } from '../../engine/generate/engine.ts';
+import type { GenerateRequest, GenerateUsage, FinishReason } from '../../engine/generate/types.ts';
+import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
+import type { ModelSource } from '../../engine/model/source.ts';
+import { Detokenizer } from '../../engine/text/detokenizer.ts';
+import { StopMatcher } from '../../engine/text/stop-strings.ts';
+import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { readImported } from '../push/push.ts';
+import { distDir, modelsDir } from './paths.ts';
+
+export interface LocalModel {
+  readonly manifest: Manifest;
+  readonly engine: Engine;
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * Loads `<modelsRoot>/<id>`; natively there is no memory limit but the machine's.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, and what the engine's own loading gives.
+ */
+export async function loadLocalModel(
+  id: string,
+  options: EngineOptions = {},
+  modelsRoot: string = modelsDir(),
+): Promise<LocalModel> {
+  const dir = join(modelsRoot, id);
+  const { manifest } = await readImported(dir, id);
+  const tokenizer = await readTokenizer(dir, manifest);
+  const modules = await loadKernelModules();
+  const engine = await Engine.load(new FileModelSource(dir, manifest), modules, {
+    memoryBudgetBytes: null,
+    ...options,
+  });
+  return { manifest, engine, tokenizer };
+}
+
+/** The compiled kernels of dist/; builds them when they are missing or out of date. */
+export async function loadKernelModules(): Promise<KernelModules> {
+  const { build } = await import('../build/build.ts');
+  await build({ only: 'kernels' });
+  // Workers may not compile, so the Workers types, which win over Node's, have no `compile`.
+  const compiler = WebAssembly as unknown as WasmCompiler;
+  const load = async (name: string) =>
+    await compiler.compile(await readFile(join(distDir, 'kernels', `${name}.wasm`)));
+  return { relaxed: await load('relaxed'), simd: await load('simd') };
+}
+
+interface WasmCompiler {
+  compile(bytes: Uint8Array): Promise<WebAssembly.Module>;
+}
+
+/** Shards as files. The loader checks their hashes. */
+export class FileModelSource implements ModelSource {
+  readonly manifest: Manifest;
+  readonly #dir: string;
+
+  constructor(dir: string, manifest: Manifest) {
+    this.#dir = dir;
+    this.manifest = manifest;
+  }
+
+  async readShard(index: number, into: Uint8Array): Promise<void> {
+    const shard = this.manifest.shards[index];
+    if (shard === undefined) throw new EngineError('E_INTERNAL', `model: no shard ${index}.`);
+    const path = join(this.#dir, shard.file);
+    const fetchError = (what: string, cause?: unknown) =>
+      new EngineError('E_WEIGHTS_FETCH', `${path}: ${what}. Import the model again.`, { cause });
+    const file = await open(path).catch((cause: unknown) => {
+      throw fetchError('cannot be opened', cause);
+    });
+    try {
+      for (let at = 0; at < into.byteLength;) {
+        const { bytesRead } = await file.read(into, at, into.byteLength - at, at);
+        if (bytesRead === 0) {
+          throw fetchError(`ends early; expected ${into.byteLength} bytes, got ${at}`);
+        }
+        at += bytesRead;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+async function readTokenizer(dir: string, manifest: Manifest): Promise<Tokenizer> {
+  const path = join(dir, manifest.tokenizer.file);
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new EngineError('E_WEIGHTS_FETCH', `${path}: cannot be read. Import the model again.`, {
+      cause,
+    });
+  });
+  return Tokenizer.parse(text, manifest.tokenizer);
+}
+
+export interface TextResult {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly reason: FinishReason;
+  readonly usage: GenerateUsage;
+}
+
+/** Runs one generation and hands its text out as it becomes certain. */
+export async function generateText(
+  { engine, tokenizer }: LocalModel,
+  request: GenerateRequest,
+  stops: readonly string[],
+  signal: AbortSignal,
+  onText: (text: string) => void,
+): Promise<TextResult> {
+  const detokenizer = new Detokenizer(tokenizer, {
+    atTextStart: request.promptTokens.length === 0,
+    special: false,
+  });
+  const matcher = new StopMatcher(stops);
+  const tokens: number[] = [];
+  let text = '';
+  const emit = (part: string) => {
+    text += part;
+    if (part !== '') onText(part);
+  };
+  let usage: GenerateUsage | null = null;
+  let reason: FinishReason = 'length';
+  for await (const event of engine.generate(request, signal)) {
+    if (event.type === 'done') {
+      ({ reason, usage } = event);
+    } else if (event.type === 'token') {
+      tokens.push(event.token);
+      const match = matcher.push(detokenizer.push(event.token));
+      emit(match.text);
+      if (match.stop !== null)
+        return { text, tokens, reason: 'stop', usage: usageAtStop(request, tokens) };
+    }
+  }
+  const last = matcher.push(detokenizer.flush());
+  emit(last.text);
+  if (last.stop === null) emit(matcher.flush());
+  return { text, tokens, reason, usage: usage ?? usageAtStop(request, tokens) };
+}
+
+/** A generation that we ended ourselves reports no times. */
+function usageAtStop(request: GenerateRequest, tokens: readonly number[]): GenerateUsage {
+  return {
+    promptTokens: request.promptTokens.length,
+    cachedTokens: 0,
+    completionTokens: tokens.length,
+    loadMs: 0,
+    queueMs: 0,
+    prefillMs: 0,
+    decodeMs: 0,
+  };
+}

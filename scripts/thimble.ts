@@ -1,0 +1,67 @@
+/** The `thimble` program: a table of commands, each in a file of its own. */
+import process from 'node:process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { repoRoot } from './lib/paths.ts';
+import { runMain } from './lib/run-command.ts';
+
+interface CommandModule {
+  register(program: Command): void;
+}
+
+/** In the order of a model's way; imported only when asked for, since some load a compiler. */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  pull: () => import('./commands/pull.ts'),
+  import: () => import('./commands/import.ts'),
+  inspect: () => import('./commands/inspect.ts'),
+  push: () => import('./commands/push.ts'),
+  dev: () => import('./commands/dev.ts'),
+  generate: () => import('./commands/generate.ts'),
+  chat: () => import('./commands/chat.ts'),
+  deploy: () => import('./commands/deploy.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+};
+
+const EXAMPLES = `
+Examples:
+  thimble pull smollm2-135m-instruct
+  thimble import smollm2-135m-instruct --preset edge
+  thimble dev
+  thimble chat -m smollm2-135m-instruct
+  thimble deploy --dry-run
+
+Folders:
+  files are kept in the user's cache and data folders (XDG), or all in THIMBLE_HOME
+  THIMBLE_DEBUG=1 shows where an error comes from
+`;
+
+async function main(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('thimble')
+    .description(
+      "Serve an open model's file as an OpenAI-compatible HTTPS service on edge Workers.",
+    )
+    .version(version)
+    .showHelpAfterError('(--help shows what is possible)')
+    .addHelpText('after', EXAMPLES)
+    .configureHelp({ showGlobalOptions: false })
+    .exitOverride();
+  const wanted = process.argv[2] ?? '';
+  const names = wanted in COMMANDS ? [wanted] : Object.keys(COMMANDS);
+  for (const name of names) (await COMMANDS[name]?.())?.register(program);
+  for (const command of program.commands) {
+    command.exitOverride().showHelpAfterError('(--help shows what is possible)');
+  }
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // commander has said what is wrong, or printed the help that was asked for.
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode;
+  }
+}
+
+await runMain(main);
