@@ -5,10 +5,11 @@
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Miniflare } from 'miniflare';
+import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { EngineError } from '../../engine/base/errors.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import type { WorkerConfig } from '../build/workers.ts';
+import { createMiniflare } from '../lib/miniflare.ts';
 import { repoRoot, stateDir } from '../lib/paths.ts';
 
 export interface ServerOptions {
@@ -28,6 +29,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `http://127.0.0.1:8787` */
   readonly url: string;
+  /** Of the inspector proxy; null without `inspectorPort`. */
+  readonly inspectorUrl: string | null;
   close(): Promise<void>;
 }
 
@@ -40,7 +43,6 @@ const READY_POLL_MS = 50;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (options.port !== 0) await requireFreePort(options.port, options.host);
-  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare');
   const configs = loadWorkerConfigs();
   // Miniflare sends requests from outside to its first Worker.
   const gateway = configs.find(({ name }) => name === 'gateway');
@@ -50,27 +52,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       'dev: dist/workers.json lacks the gateway. Run: npm run build -- --force',
     );
   const ordered = [gateway, ...configs.filter((config) => config !== gateway)];
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
+  const verbose = options.verbose === true;
+  const miniflare = await createMiniflare(
+    {
       host: options.host,
       port: options.port,
       ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
       resourcePersistencePath: options.persist ?? stateDir(),
-      log: new Log(options.verbose === true ? LogLevel.INFO : LogLevel.NONE),
       handleStructuredLogs: ({ level, message }: { level: string; message: string }) => {
-        if (options.verbose === true || level === 'warn' || level === 'error') {
+        if (verbose || level === 'warn' || level === 'error') {
           options.onLog?.(`${level}: ${message}`);
         }
       },
-      telemetry: { enabled: false },
-      // The request's `cf` object would be fetched from the network.
-      cf: false,
       workers: ordered.map((config) => workerOptions(config, options.vars ?? {})),
-    } as Parameters<typeof convertV4MiniflareOptions>[0]),
+    } as V4MiniflareOptions,
+    verbose,
   );
   try {
     const ready = await miniflare.ready;
-    return { url: serverUrl(ready, options.host), close: () => miniflare.dispose() };
+    const inspectorUrl =
+      options.inspectorPort === undefined ? null : (await miniflare.getInspectorURL()).href;
+    const url = serverUrl(ready, options.host);
+    return { url, inspectorUrl, close: () => miniflare.dispose() };
   } catch (cause) {
     await disposeQuietly(miniflare);
     throw new EngineError(

@@ -10,6 +10,7 @@ import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { findPip } from '../pull/packages.ts';
 import { freeBytes } from './disk.ts';
 import { runTool } from './exec.ts';
+import { createMiniflare } from './miniflare.ts';
 import { cacheDir, dataDir, distDir } from './paths.ts';
 import { formatBytes } from './progress.ts';
 
@@ -140,17 +141,11 @@ async function checkModels(): Promise<CheckResult> {
 }
 
 async function checkWorkerd(): Promise<CheckResult> {
-  const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import('miniflare');
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script: 'export default { fetch() { return new Response("up"); } };',
-      compatibilityDate: '2026-01-01',
-      log: new Log(LogLevel.NONE),
-      telemetry: { enabled: false },
-      cf: false,
-    }),
-  );
+  const miniflare = await createMiniflare({
+    modules: true,
+    script: 'export default { fetch() { return new Response("up"); } };',
+    compatibilityDate: '2026-01-01',
+  });
   try {
     const startMs = performance.now();
     const url = await miniflare.ready;

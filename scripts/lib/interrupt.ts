@@ -9,6 +9,9 @@ export const INTERRUPTED_EXIT_CODE = 130;
 /** Clean-ups that hang must not keep the program alive. */
 const CLEANUP_TIMEOUT_MS = 5_000;
 
+/** What asks a program to end: Ctrl-C, kill, a closed terminal. */
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 type Cleanup = () => void | Promise<void>;
 
 const cleanups: Cleanup[] = [];
@@ -37,7 +40,7 @@ export function setInterruptOutcome(code: number, text: string | null): void {
 
 /** Listens for SIGINT, SIGTERM and SIGHUP. Call once, from the program's entry. */
 export function installInterruptHandlers(): void {
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const name of SIGNALS) {
     // A terminal sends the signal to the whole process group and a parent may pass it on as well:
     // later ones change nothing.
     process.on(name, () => {

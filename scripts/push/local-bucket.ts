@@ -6,6 +6,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { onInterrupt } from '../lib/interrupt.ts';
+import { createMiniflare } from '../lib/miniflare.ts';
 import { stateDir } from '../lib/paths.ts';
 import type { Bucket, ObjectInfo } from './bucket.ts';
 
@@ -52,20 +53,14 @@ export async function openLocalBucket(
   bucketName: string,
   persistDir: string = stateDir(),
 ): Promise<Bucket> {
-  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare');
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      name: 'push',
-      modules: true,
-      script: DOOR_SCRIPT,
-      compatibilityDate: '2026-01-01',
-      r2Buckets: { BUCKET: bucketName },
-      resourcePersistencePath: persistDir,
-      log: new Log(LogLevel.NONE),
-      telemetry: { enabled: false },
-      cf: false,
-    }),
-  );
+  const miniflare = await createMiniflare({
+    name: 'push',
+    modules: true,
+    script: DOOR_SCRIPT,
+    compatibilityDate: '2026-01-01',
+    r2Buckets: { BUCKET: bucketName },
+    resourcePersistencePath: persistDir,
+  });
   const forget = onInterrupt(() => miniflare.dispose());
   const close = async () => {
     forget();
