@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dev: () => import('./commands/dev.ts'),
   generate: () => import('./commands/generate.ts'),
   chat: () => import('./commands/chat.ts'),
+  bench: () => import('./commands/bench.ts'),
+  eval: () => import('./commands/eval.ts'),
+  bench: () => import('./commands/bench.ts'),
+  eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

@@ -1,0 +1,67 @@
+/** What the stage's isolate really holds: JavaScript heap through the inspector, WebAssembly by size. */
+import type { RunningServer } from '../dev/server.ts';
+
+export interface IsolateMemory {
+  readonly jsHeapBytes: number;
+  readonly wasmBytes: number;
+}
+
+interface HeapUsage {
+  readonly usedSize: number;
+  readonly totalSize: number;
+  readonly embedderHeapUsedSize?: number;
+  readonly backingStorageSize?: number;
+}
+
+const STAGE_SCRIPT = 'stage';
+
+/** Heap totals of the stage script's isolate as V8 reports them, and its WebAssembly memory. */
+export async function isolateMemory(
+  server: RunningServer,
+  modelId: string,
+): Promise<IsolateMemory> {
+  if (server.inspectorUrl === null) throw new Error('bench: the server runs without an inspector');
+  const base = server.inspectorUrl.replace(/^ws/, 'http');
+  const list = (await (await fetch(new URL('/json/list', base))).json()) as {
+    title?: string;
+    id?: string;
+    webSocketDebuggerUrl: string;
+  }[];
+  const target = list.find(({ title, id }) => `${title} ${id}`.includes(STAGE_SCRIPT));
+  if (target === undefined)
+    throw new Error(`bench: no inspector target for ${STAGE_SCRIPT}: ${JSON.stringify(list)}`);
+  const heap = await callInspector<HeapUsage>(target.webSocketDebuggerUrl, 'Runtime.getHeapUsage');
+  const wasmBytes = await readWasmBytes(server.url, modelId);
+  return { jsHeapBytes: heap.totalSize + (heap.embedderHeapUsedSize ?? 0), wasmBytes };
+}
+
+async function readWasmBytes(url: string, modelId: string): Promise<number> {
+  const response = await fetch(`${url}/readyz`);
+  const status = (await response.json()) as { wasm_bytes?: number };
+  const bytes = status.wasm_bytes;
+  if (typeof bytes !== 'number')
+    throw new Error(`bench: /readyz does not tell the memory of ${modelId}`);
+  return bytes;
+}
+
+function callInspector<T>(url: string, method: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url);
+    socket.addEventListener('open', () => socket.send(JSON.stringify({ id: 1, method })));
+    socket.addEventListener('error', () =>
+      reject(new Error(`bench: the inspector at ${url} does not answer`)),
+    );
+    socket.addEventListener('message', ({ data }) => {
+      const message = JSON.parse(String(data)) as {
+        id?: number;
+        result?: T;
+        error?: { message: string };
+      };
+      if (message.id !== 1) return;
+      socket.close();
+      if (message.result === undefined)
+        reject(new Error(`bench: ${method}: ${message.error?.message}`));
+      else resolve(message.result);
+    });
+  });
+}

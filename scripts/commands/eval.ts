@@ -1,0 +1,181 @@
+/** `thimble eval`: how good an imported model is, in numbers. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import { loadNativeModel } from '../eval/llama-cpp.ts';
+import { compareEngines } from '../eval/parity.ts';
+import { measurePerplexity } from '../eval/perplexity.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { loadLocalModel } from '../lib/local-engine.ts';
+import { repoRoot } from '../lib/paths.ts';
+import { ProgressLine } from '../lib/progress.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+import { pullModel } from '../pull/pull.ts';
+
+/** Prose, technical text and chats, about 2,100 tokens. */
+const PARITY_TEXTS = join(repoRoot, 'tests/golden/parity-texts.json');
+
+const PERPLEXITY_EXAMPLES = `
+Examples:
+  thimble eval perplexity -m smollm2-135m-instruct --file book.txt
+  thimble eval perplexity -m stories260k --file stories.txt --window 256 --json
+`;
+const PARITY_EXAMPLES = `
+Examples:
+  thimble eval parity -m smollm2-135m-instruct
+  thimble eval parity -m my-model --gguf my-model.gguf --json
+`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('eval')
+    .summary('measure a model')
+    .description('Measures an imported model.');
+  command
+    .command('perplexity')
+    .description(
+      'Perplexity of a text file: e to the mean negative log-probability of each next token.',
+    )
+    .requiredOption('-m, --model <id>', 'an imported model')
+    .requiredOption('--file <path>', 'a UTF-8 text file')
+    .option(
+      '--window <tokens>',
+      'evaluate windows of so many tokens, each from an empty context',
+      parseCount(2),
+      512,
+    )
+    .option('--max-tokens <n>', 'stop after so many tokens', parseCount(2))
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', PERPLEXITY_EXAMPLES)
+    .action(runPerplexity);
+  command
+    .command('parity')
+    .description(
+      'Compares with llama.cpp on the file a model was imported from, teacher-forced: share of equal ' +
+        'likeliest tokens, mean KL divergence, perplexity. Needs the development packages.',
+    )
+    .option('-m, --model <id...>', 'imported models', [DEFAULT_MODEL_ID])
+    .option('--gguf <path>', "the models' GGUF file (default: the default model's, from the cache)")
+    .option('--file <path>', 'JSON list of {text, special}', PARITY_TEXTS)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', PARITY_EXAMPLES)
+    .action(runParity);
+}
+
+interface PerplexityFlags {
+  readonly model: string;
+  readonly file: string;
+  readonly window: number;
+  readonly maxTokens?: number;
+  readonly json?: boolean;
+}
+
+async function runPerplexity(flags: PerplexityFlags): Promise<void> {
+  const text = await readTextFile(flags.file);
+  const { engine, tokenizer, manifest } = await loadLocalModel(flags.model, { nCtx: flags.window });
+  const all = tokenizer.encode(text, { special: false });
+  const tokens = all.slice(0, flags.maxTokens);
+  const bosId = manifest.tokenizer.addBos ? manifest.tokenizer.bosId : null;
+  const progress = new ProgressLine('evaluating: ');
+  const result = await measurePerplexity(
+    engine,
+    tokens,
+    Math.min(flags.window, engine.nCtx),
+    bosId,
+    (done) => progress.update({ done, total: tokens.length, unit: 'items' }),
+  );
+  progress.finish('done');
+  const report = {
+    model: flags.model,
+    preset: manifest.preset,
+    file: flags.file,
+    window: flags.window,
+    ...result,
+  };
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else {
+    process.stdout.write(
+      `perplexity ${result.perplexity.toFixed(3)} over ${result.nPredicted} tokens ` +
+        `(${result.nWindows} windows of ${flags.window}; ${result.tokensPerSecond.toFixed(0)} tokens/s)\n`,
+    );
+  }
+}
+
+interface ParityFlags {
+  readonly model: readonly string[];
+  readonly gguf?: string;
+  readonly file: string;
+  readonly json?: boolean;
+}
+
+async function runParity(flags: ParityFlags): Promise<void> {
+  const passages = parsePassages(await readTextFile(flags.file), flags.file);
+  const gguf = flags.gguf ?? (await pullModel(DEFAULT_MODEL_ID)).path;
+  const models = [];
+  for (const id of flags.model) models.push(await loadLocalModel(id));
+  const reference = await loadNativeModel(gguf, 1);
+  const texts = passages.map(({ text, special }) => reference.tokenize(text, special));
+  const progress = new ProgressLine('comparing: ');
+  const reports = await compareEngines(
+    models.map(({ engine }) => engine),
+    reference,
+    texts,
+    (done) => progress.update({ done, total: texts.length, unit: 'items' }),
+  );
+  progress.finish('done');
+  await reference.dispose();
+  const rows = models.map(({ manifest }, i) => ({
+    model: manifest.id,
+    preset: manifest.preset,
+    ...reports[i]!,
+  }));
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify({ reference: 'llama.cpp', rows })}\n`);
+    return;
+  }
+  for (const row of rows) {
+    process.stdout.write(
+      `${row.model} (${row.preset}): ${row.nTokens} tokens, same likeliest token ${percent(row.top1Agreement)}, ` +
+        `mean KL ${row.meanKlNats.toFixed(4)} nats, perplexity ${row.perplexityOurs.toFixed(3)} against ` +
+        `${row.perplexityReference.toFixed(3)} (${percent(row.perplexityChange)})\n`,
+    );
+  }
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
+
+async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new EngineError(
+      'E_USAGE',
+      `eval: cannot read --file ${path}. Give a readable text file.`,
+      { cause },
+    );
+  }
+}
+
+function parsePassages(json: string, path: string): { text: string; special: boolean }[] {
+  const fail = () =>
+    new EngineError(
+      'E_USAGE',
+      `eval: ${path}: expected a JSON list of {"text": string, "special": boolean}`,
+    );
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    throw fail();
+  }
+  if (!Array.isArray(parsed) || parsed.length === 0) throw fail();
+  return parsed.map((item: unknown) => {
+    const { text, special = false } = item as { text?: unknown; special?: unknown };
+    if (typeof text !== 'string' || typeof special !== 'boolean') throw fail();
+    return { text, special };
+  });
+}
