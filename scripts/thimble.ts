@@ -21,8 +21,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   chat: () => import('./commands/chat.ts'),
   bench: () => import('./commands/bench.ts'),
   eval: () => import('./commands/eval.ts'),
-  bench: () => import('./commands/bench.ts'),
-  eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

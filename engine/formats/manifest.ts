@@ -29,7 +29,7 @@ const ropeScaling = z.discriminatedUnion('kind', [
     highFreqFactor: z.number().positive(),
     originalCtx: dim,
   }),
-  /** YaRN (arXiv 2309.00071). */
+  /** YaRN (arXiv 2309.00071); attnFactor multiplies cosines and sines as it stands. */
   z.object({
     kind: z.literal('yarn'),
     factor: z.number().positive(),

@@ -26,7 +26,7 @@ export async function loadShards(
   const worker = async (): Promise<void> => {
     for (let i = next++; i < shards.length; i = next++) {
       const shard = shards[i]!;
-      const into = new Uint8Array(memory.buffer, plan.shardAddresses[i]!, shard.bytes);
+      const into = new Uint8Array(memory.buffer, plan.shardAddresses[i], shard.bytes);
       await source.readShard(i, into);
       await checkHash(shard, into);
       loadedBytes += shard.bytes;

@@ -51,7 +51,7 @@ const SCALINGS: {
       const ramp = Math.min(1, Math.max(0, (i - low) / Math.max(0.001, high - low)));
       return (x / factor) * ramp + x * (1 - ramp);
     });
-    return { frequencies, magnitude: attnFactor * (1 + 0.1 * Math.log(factor)) };
+    return { frequencies, magnitude: attnFactor };
   },
 };
 

@@ -54,7 +54,6 @@ const SCALE_MAX = { q4: 32752, q4m: 16376 } as const;
 export const MIN_MULTIPLIER = 16;
 
 const NIBBLE_BYTES = 128;
-const PAIR_BYTES = 64;
 
 /** Packs quantized integers into `dtype`'s kernel layout. */
 export function packBlocks(

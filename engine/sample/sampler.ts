@@ -129,7 +129,7 @@ export function topTokens(logits: Float32Array, n: number): number[] {
     while (at > 0 && logits[best[at - 1]!]! < x) at--;
     best.splice(at, 0, token);
     if (best.length > n) best.pop();
-    worst = logits[best.at(-1)!]!;
+    worst = logits[best.at(-1)]!;
   }
   return best;
 }

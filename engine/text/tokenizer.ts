@@ -152,7 +152,7 @@ function createLibrary(json: JsonObject): HfTokenizer {
     pre_tokenizer: exactPreTokenizer(json['pre_tokenizer'] ?? null),
     decoder: null,
   };
-  return new HfTokenizer(own as unknown as ConstructorParameters<typeof HfTokenizer>[0], {});
+  return new HfTokenizer(own, {});
 }
 
 /**

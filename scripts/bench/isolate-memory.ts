@@ -13,6 +13,12 @@ interface HeapUsage {
   readonly backingStorageSize?: number;
 }
 
+interface Target {
+  readonly title?: string;
+  readonly id?: string;
+  readonly webSocketDebuggerUrl: string;
+}
+
 const STAGE_SCRIPT = 'stage';
 
 /** Heap totals of the stage script's isolate as V8 reports them, and its WebAssembly memory. */
@@ -22,11 +28,8 @@ export async function isolateMemory(
 ): Promise<IsolateMemory> {
   if (server.inspectorUrl === null) throw new Error('bench: the server runs without an inspector');
   const base = server.inspectorUrl.replace(/^ws/, 'http');
-  const list = (await (await fetch(new URL('/json/list', base))).json()) as {
-    title?: string;
-    id?: string;
-    webSocketDebuggerUrl: string;
-  }[];
+  const response = await fetch(new URL('/json/list', base));
+  const list = await response.json<Target[]>();
   const target = list.find(({ title, id }) => `${title} ${id}`.includes(STAGE_SCRIPT));
   if (target === undefined)
     throw new Error(`bench: no inspector target for ${STAGE_SCRIPT}: ${JSON.stringify(list)}`);
@@ -37,7 +40,7 @@ export async function isolateMemory(
 
 async function readWasmBytes(url: string, modelId: string): Promise<number> {
   const response = await fetch(`${url}/readyz`);
-  const status = (await response.json()) as { wasm_bytes?: number };
+  const status = await response.json<{ wasm_bytes?: number }>();
   const bytes = status.wasm_bytes;
   if (typeof bytes !== 'number')
     throw new Error(`bench: /readyz does not tell the memory of ${modelId}`);

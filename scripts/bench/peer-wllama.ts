@@ -45,7 +45,7 @@ export async function startPeer({ gguf }: PeerConfig): Promise<Peer> {
   await page.waitForFunction('window.start');
   await page.evaluate('window.start()');
   const ask = async (prompt: string, maxTokens: number) =>
-    (await page.evaluate(`window.ask(${JSON.stringify(prompt)}, ${maxTokens})`)) as Timings;
+    await page.evaluate<Timings>(`window.ask(${JSON.stringify(prompt)}, ${maxTokens})`);
   return {
     // It takes text only: words of one token each, others every round.
     async prefill(nTokens, round) {

@@ -34,7 +34,7 @@ export async function buildKernels(
     if (error !== null) {
       throw new EngineError(
         'E_INTERNAL',
-        `kernels: ${name} did not compile: ${stderr.toString()}`,
+        `kernels: ${name} did not compile: ${(stderr as { toString(): string }).toString()}`,
         {
           cause: error,
         },

@@ -44,7 +44,7 @@ export async function loadNativeModel(
   const context = await model.createContext({ contextSize: nCtx, threads, batchSize: 512 });
   const sequence = context.getSequence();
   const nVocab = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
-  const asTokens = (ids: readonly number[]) => ids as readonly number[] as Token[];
+  const asTokens = (ids: readonly number[]) => ids as Token[];
   return {
     nVocab,
     tokenize: (text, special) => [...model.tokenize(text, special)],
