@@ -27,8 +27,9 @@ export interface HttpOptions {
 const CONNECT_TIMEOUT_MS = 6_000;
 const IDLE_TIMEOUT_MS = 20_000;
 const RETRY_DELAY_MS = 500;
-/** Tries in a row that bring no new byte. */
+/** Tries in a row that bring next to nothing; a server that drips would hold us forever. */
 const MAX_FRUITLESS_TRIES = 3;
+const FRUITFUL_BYTES = 64 * 1024;
 
 interface Range {
   readonly startByte: number;
@@ -56,7 +57,8 @@ export async function downloadHttp(
     } catch (error) {
       const failed = asDiskError(error, partPath, 'pull');
       if (options.signal?.aborted || !isTransient(failed)) throw failed;
-      fruitless = (await partBytes(partPath)) > before ? 0 : fruitless + 1;
+      const gainedBytes = (await partBytes(partPath)) - before;
+      fruitless = gainedBytes >= FRUITFUL_BYTES ? 0 : fruitless + 1;
       // A host that did not answer at all will not do so half a second later either.
       if (!answered || fruitless >= MAX_FRUITLESS_TRIES) throw failed;
       await delay((options.retryDelayMs ?? RETRY_DELAY_MS) * 2 ** fruitless);
