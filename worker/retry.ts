@@ -16,7 +16,7 @@ export async function retry<T>(run: () => Promise<T>, options: RetryOptions): Pr
       return await run();
     } catch (error) {
       if (attempt >= options.attempts || options.isFinal?.(error) === true) throw error;
-      await scheduler.wait(delayMs);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
       delayMs *= 2;
     }
   }

@@ -35,7 +35,10 @@ export const generationFields = {
   presence_penalty: z.number().min(-2).max(2).optional(),
   seed: count.optional(),
   stop: z
-    .union([stopText, z.array(stopText).max(MAX_STOPS)])
+    .union(
+      [stopText, z.array(stopText).max(MAX_STOPS)],
+      `expected a text or at most ${MAX_STOPS} texts, each of 1 to ${MAX_STOP_CHARS} characters`,
+    )
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
   n: z

@@ -6,6 +6,8 @@ import { findJsonError } from './json-error.ts';
 
 /** A context of 100,000 tokens of text fits several times. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** How much of a body that is too large is read away before the connection is given up. */
+const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
 /** @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
 export async function readJsonBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
@@ -24,21 +26,17 @@ export function checkBody<T>(body: unknown, schema: z.ZodType<T>): T {
 
 /** The limit holds for bodies that do not tell their length, too. */
 async function readText(request: Request): Promise<string> {
-  const announced = Number(request.headers.get('content-length') ?? '0');
-  if (announced > MAX_BODY_BYTES) {
-    await request.body?.cancel();
-    throw tooLarge();
-  }
   if (request.body === null) return '';
   const decoder = new TextDecoder();
   let nBytes = 0;
   let text = '';
   for await (const chunk of request.body as ReadableStream<Uint8Array>) {
     nBytes += chunk.length;
-    // Leaving the loop cancels the rest of the body.
-    if (nBytes > MAX_BODY_BYTES) throw tooLarge();
-    text += decoder.decode(chunk, { stream: true });
+    if (nBytes <= MAX_BODY_BYTES) text += decoder.decode(chunk, { stream: true });
+    // A body left unread would break the connection, and the client might miss the answer.
+    else if (nBytes > MAX_DRAINED_BYTES) break;
   }
+  if (nBytes > MAX_BODY_BYTES) throw tooLarge();
   return text + decoder.decode();
 }
 

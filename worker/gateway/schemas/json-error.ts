@@ -11,7 +11,8 @@ export interface JsonErrorPlace {
   readonly what: string;
 }
 
-type Expected = 'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'colon' | 'commaOrEnd' | 'end';
+type Expected =
+  'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'colon' | 'commaOrEnd' | 'quote' | 'end';
 
 const EXPECTED_NAMES: Readonly<Record<Expected, string>> = {
   value: 'a value',
@@ -20,11 +21,13 @@ const EXPECTED_NAMES: Readonly<Record<Expected, string>> = {
   keyOrEnd: 'a property name in double quotes or "}"',
   colon: '":"',
   commaOrEnd: '"," or the closing bracket',
+  quote: 'a closing quote, no raw control character and no unknown escape',
   end: 'the end of the text',
 };
 
 const SPACE = /[ \t\n\r]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const STRING_START = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;
 
 /** Only for texts that JSON.parse refused. */
@@ -46,6 +49,10 @@ export function findJsonError(text: string): JsonErrorPlace {
     const wantsKey = expected === 'key' || expected === 'keyOrEnd';
     if (wantsKey && take(STRING)) return 'colon';
     if (wantsValue && (take(STRING) || take(SCALAR))) return afterValue();
+    if ((wantsKey || wantsValue) && take(STRING_START)) {
+      expected = 'quote';
+      return null;
+    }
     if (wantsValue && (char === '{' || char === '[')) {
       open.push(char);
       offset++;

@@ -1,0 +1,212 @@
+/** What clients send wrongly, over HTTP: the right status, and a message that names field and fix. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+
+interface ErrorJson {
+  error: {
+    message: string;
+    type: string;
+    param: string | null;
+    code: string;
+    details?: Record<string, unknown>;
+  };
+}
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const CHAT = '/v1/chat/completions';
+const hello = [{ role: 'user', content: 'hello' }];
+
+async function expectError(
+  response: Response,
+  status: number,
+  code: string,
+): Promise<ErrorJson['error']> {
+  const { error } = (await response.json()) as ErrorJson;
+  expect([response.status, error.code], error.message).toEqual([status, code]);
+  // No stack, no file of ours.
+  expect(error.message).not.toMatch(/\n\s+at |\.[jt]s:/);
+  return error;
+}
+
+/** [what, body, field, part of the message] */
+const REFUSED: readonly [string, unknown, string | null, string][] = [
+  ['no messages', {}, 'messages', 'expected an array'],
+  ['empty messages', { messages: [] }, 'messages', 'at least 1'],
+  ['messages of a wrong type', { messages: 'hello' }, 'messages', 'expected an array, got "hello"'],
+  [
+    'an unknown role',
+    { messages: [{ role: 'robot', content: 'x' }] },
+    'messages[0].role',
+    '"robot"',
+  ],
+  ['no content', { messages: [{ role: 'user' }] }, 'messages[0].content', 'expected a text'],
+  [
+    'a number as content',
+    { messages: [{ role: 'user', content: 5 }] },
+    'messages[0].content',
+    'got 5',
+  ],
+  [
+    'an image part',
+    { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
+    'messages[0].content[0].type',
+    'image_url',
+  ],
+  [
+    'a negative temperature',
+    { messages: hello, temperature: -1 },
+    'temperature',
+    'at least 0, got -1',
+  ],
+  [
+    'a text as temperature',
+    { messages: hello, temperature: '1' },
+    'temperature',
+    'expected a number',
+  ],
+  ['top_p of 0', { messages: hello, top_p: 0 }, 'top_p', 'more than 0'],
+  ['negative max_tokens', { messages: hello, max_tokens: -5 }, 'max_tokens', 'got -5'],
+  ['huge max_tokens', { messages: hello, max_tokens: 1e15 }, 'max_tokens', 'at most 1000000'],
+  [
+    'max_tokens with a fraction',
+    { messages: hello, max_tokens: 1.5 },
+    'max_tokens',
+    'whole number',
+  ],
+  ['a number past all', '{"max_tokens":1e999}', 'max_tokens', 'too large'],
+  [
+    'an infinite penalty',
+    { messages: hello, frequency_penalty: 99 },
+    'frequency_penalty',
+    'at most 2',
+  ],
+  [
+    'too many top_logprobs',
+    { messages: hello, logprobs: true, top_logprobs: 21 },
+    'top_logprobs',
+    '20',
+  ],
+  ['top_logprobs alone', { messages: hello, top_logprobs: 2 }, 'top_logprobs', '"logprobs": true'],
+  ['17 stops', { messages: hello, stop: Array(17).fill('x') }, 'stop', 'at most 16'],
+  ['an empty stop', { messages: hello, stop: [''] }, 'stop[0]', 'at least 1'],
+  ['two answers', { messages: hello, n: 2 }, 'n', 'expected 1'],
+  ['tools', { messages: hello, tools: [{ type: 'function' }] }, 'tools', 'not supported yet'],
+  ['logit_bias', { messages: hello, logit_bias: { 5: 1 } }, 'logit_bias', 'not supported yet'],
+  [
+    'a JSON answer',
+    { messages: hello, response_format: { type: 'json_object' } },
+    'response_format',
+    'not supported yet',
+  ],
+  ['a bad session id', { messages: hello, session: 'a/b' }, 'session', 'letters, digits'],
+  ['an array as body', [], null, 'expected an object'],
+  ['a number as body', '5', null, 'expected an object, got 5'],
+];
+
+test.each(REFUSED)('%s', async (_what, body, param, part) => {
+  const error = await expectError(await server.post(CHAT, body), 400, 'E_REQUEST_INVALID');
+  expect(error.param).toBe(param);
+  expect(error.message).toContain(part);
+  expect(error.type).toBe('invalid_request_error');
+});
+
+test.each([
+  ['nothing', '', 0],
+  ['half an object', '{"messages": [', 14],
+  ['NaN', '{"temperature": NaN}', 16],
+  ['a trailing comma', '{"n": 1,}', 8],
+  ['single quotes', "{'n': 1}", 1],
+  ['more than one value', '{} {}', 3],
+  ['a raw line break in a text', '{"a": "x\ny"}', 8],
+])('not JSON: %s', async (_what, body, offset) => {
+  const error = await expectError(await server.post(CHAT, body), 400, 'E_REQUEST_INVALID');
+  expect(error.message).toContain(`at position ${offset} `);
+});
+
+test('null counts as absent, unknown fields are ignored', async () => {
+  const body = {
+    messages: hello,
+    max_tokens: 1,
+    stop: null,
+    seed: null,
+    tools: null,
+    novel: { a: 1 },
+  };
+  expect((await server.post(CHAT, body)).status).toBe(200);
+  const harmless = { tools: [], logit_bias: {}, response_format: { type: 'text' }, n: 1 };
+  expect((await server.post(CHAT, { ...harmless, messages: hello, max_tokens: 1 })).status).toBe(
+    200,
+  );
+});
+
+test('an unknown model gives 404 with the list of models', async () => {
+  const error = await expectError(
+    await server.post(CHAT, { model: 'nope', messages: hello }),
+    404,
+    'E_MODEL_NOT_FOUND',
+  );
+  expect(error.details?.['models']).toEqual([STORIES_ID]);
+  for (const id of ['nope', '..%2f..', 'UPPER'])
+    await expectError(await fetch(`${server.url}/v1/models/${id}`), 404, 'E_MODEL_NOT_FOUND');
+});
+
+test('a prompt longer than the context gives 400 with both lengths', async () => {
+  const prompt = 'once upon a time '.repeat(400);
+  const answers = [
+    await server.post(CHAT, { messages: [{ role: 'user', content: prompt }] }),
+    await server.post(CHAT, { messages: [{ role: 'user', content: prompt }], stream: true }),
+    await server.post('/v1/completions', { prompt }),
+  ];
+  for (const answer of answers) {
+    const { details } = await expectError(answer, 400, 'E_PROMPT_TOO_LONG');
+    expect(details?.['nCtx']).toBe(512);
+    expect(details?.['promptTokens']).toBeGreaterThan(512);
+  }
+});
+
+test('a body over the limit gives 413, announced or in chunks', async () => {
+  const large = JSON.stringify({ messages: [{ role: 'user', content: 'x'.repeat(5_000_000) }] });
+  await expectError(await server.post(CHAT, large), 413, 'E_BODY_TOO_LARGE');
+  const chunked = new Blob([large]).stream();
+  const init = { body: chunked, duplex: 'half' } as RequestInit;
+  await expectError(await server.post(CHAT, '', init), 413, 'E_BODY_TOO_LARGE');
+});
+
+test('token ids outside the vocabulary are refused', async () => {
+  for (const prompt of [[99_999], [-1], [1.5], [[1], [99_999]]]) {
+    const response = await server.post('/v1/completions', { prompt });
+    await expectError(response, 400, 'E_REQUEST_INVALID');
+  }
+  const response = await server.post('/detokenize', { tokens: [5, 99_999] });
+  const error = await expectError(response, 400, 'E_REQUEST_INVALID');
+  expect(error.param).toBe('tokens[1]');
+});
+
+test('unknown addresses give 404, wrong methods 405 with Allow', async () => {
+  await expectError(await fetch(`${server.url}/v1/nothing`), 404, 'E_NOT_FOUND');
+  const wrong = await fetch(`${server.url}${CHAT}`);
+  expect(wrong.headers.get('allow')).toBe('POST');
+  await expectError(wrong, 405, 'E_METHOD');
+  const remove = await fetch(`${server.url}/v1/models`, { method: 'DELETE' });
+  await expectError(remove, 405, 'E_METHOD');
+});
+
+test('browsers of other origins may ask', async () => {
+  const preflight = await fetch(`${server.url}${CHAT}`, {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://example.org',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,authorization',
+    },
+  });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+});

@@ -1,0 +1,117 @@
+/** Damaged or missing objects in the bucket: refused, named, nothing served from them. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { modelKey } from '../../scripts/push/bucket.ts';
+import type { Bucket } from '../../scripts/push/bucket.ts';
+import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+
+let server: TestServer | null = null;
+
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+interface StoredManifest {
+  shards: { file: string; bytes: number }[];
+  tokenizer: { file: string; bytes: number };
+}
+
+async function readManifest(bucket: Bucket): Promise<StoredManifest> {
+  const text = await bucket.getText(modelKey(STORIES_ID, 'manifest.json'));
+  return JSON.parse(text ?? '') as StoredManifest;
+}
+
+/** Serves with the bucket changed, and asks for one token. */
+async function askWith(
+  change: (bucket: Bucket, manifest: StoredManifest) => Promise<void>,
+): Promise<{ response: Response; message: string; code: string }> {
+  server = await startTestServer({
+    prepare: async (bucket) => await change(bucket, await readManifest(bucket)),
+  });
+  const response = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
+  const { error } = (await response.json()) as { error: { message: string; code: string } };
+  return { response, ...error };
+}
+
+async function put(bucket: Bucket, file: string, bytes: Uint8Array): Promise<void> {
+  await bucket.put(modelKey(STORIES_ID, file), bytes, sha256(bytes));
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+test('a shard whose bytes do not match is refused by name', async () => {
+  let file = '';
+  const { response, message, code } = await askWith(async (bucket, { shards }) => {
+    file = shards[0]?.file ?? '';
+    await put(bucket, file, new Uint8Array(shards[0]?.bytes ?? 0));
+  });
+  expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
+  expect(message).toContain(file);
+  expect((await fetch(`${server?.url}/readyz`)).status).toBe(500);
+});
+
+test('a shard that is cut short is refused by name', async () => {
+  const { response, message, code } = await askWith(async (bucket, { shards }) => {
+    await put(bucket, shards[0]?.file ?? '', new Uint8Array(100));
+  });
+  expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
+  expect(message).toContain('got 100');
+});
+
+test('a missing shard is named, with 503 and Retry-After, and served once it is there', async () => {
+  let file = '';
+  const { response, message, code } = await askWith(async (bucket, { shards }) => {
+    file = shards[0]?.file ?? '';
+    await bucket.delete(modelKey(STORIES_ID, file));
+  });
+  expect([response.status, code]).toEqual([503, 'E_WEIGHTS_FETCH']);
+  expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+  expect(message).toContain(file);
+  if (server === null) throw new Error('no server');
+  await put(server.bucket, file, await readFile(join(server.modelsRoot, STORIES_ID, file)));
+  const again = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
+  expect(again.status).toBe(200);
+});
+
+test('a tokenizer that does not match its manifest is refused', async () => {
+  const { response, message, code } = await askWith(async (bucket, { tokenizer }) => {
+    await put(bucket, tokenizer.file, new TextEncoder().encode('{}'));
+  });
+  expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
+  expect(message).toContain('tokenizer.json');
+});
+
+test('a damaged manifest is refused and not listed', async () => {
+  const { response, code } = await askWith(async (bucket) => {
+    await put(bucket, 'manifest.json', new TextEncoder().encode('{"formatVersion": 1'));
+  });
+  expect([response.status, code]).toEqual([500, 'E_MANIFEST_INVALID']);
+  const list = (await (await fetch(`${server?.url}/v1/models`)).json()) as { data: unknown[] };
+  expect(list.data).toEqual([]);
+});
+
+test('a model without a manifest is not there: not listed, 404, not ready', async () => {
+  const { response, code } = await askWith(async (bucket) => {
+    await bucket.delete(modelKey(STORIES_ID, 'manifest.json'));
+  });
+  expect([response.status, code]).toEqual([404, 'E_MODEL_NOT_FOUND']);
+  const list = (await (await fetch(`${server?.url}/v1/models`)).json()) as { data: unknown[] };
+  expect(list.data).toEqual([]);
+  const ready = await fetch(`${server?.url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(ready.headers.get('retry-after')).not.toBeNull();
+});
+
+test('a memory plan over budget is refused with its numbers', async () => {
+  server = await startTestServer({ vars: { MEMORY_BUDGET_BYTES: '5000000' } });
+  const response = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
+  expect(response.status).toBe(507);
+  const { error } = (await response.json()) as { error: { details: Record<string, number> } };
+  expect(error.details['budgetBytes']).toBe(5_000_000);
+  expect(error.details['totalBytes']).toBeGreaterThan(5_000_000);
+});
