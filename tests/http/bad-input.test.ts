@@ -27,7 +27,7 @@ async function expectError(
   status: number,
   code: string,
 ): Promise<ErrorJson['error']> {
-  const { error } = (await response.json()) as ErrorJson;
+  const { error } = await response.json<ErrorJson>();
   expect([response.status, error.code], error.message).toEqual([status, code]);
   // No stack, no file of ours.
   expect(error.message).not.toMatch(/\n\s+at |\.[jt]s:/);

@@ -19,7 +19,7 @@ const greedy = { model: STORIES_ID, messages, temperature: 0, max_tokens: 24 };
 
 async function json<T>(response: Response): Promise<T> {
   expect(response.status).toBe(200);
-  return (await response.json()) as T;
+  return await response.json<T>();
 }
 
 test('the openai package reads the same text streamed and whole', async () => {

@@ -28,13 +28,13 @@ const say = (session: string, content: string, more: object = {}) =>
 
 async function answer(response: Response): Promise<Answer> {
   expect(response.status).toBe(200);
-  return (await response.json()) as Answer;
+  return await response.json<Answer>();
 }
 
 async function history(session: string): Promise<string[]> {
   const response = await fetch(`${server.url}/v1/sessions/${session}`);
   if (response.status === 404) return [];
-  const { messages } = (await response.json()) as SessionJson;
+  const { messages } = await response.json<SessionJson>();
   return messages.map(({ role, content }) => `${role}: ${content}`);
 }
 
@@ -135,7 +135,7 @@ test('sessions do not see each other; deleting one removes all of it', async () 
 test('a message larger than a row is refused and not kept', async () => {
   const response = await say('large', 'é'.repeat(1_000_000));
   expect(response.status).toBe(400);
-  const { error } = (await response.json()) as { error: { message: string; param: string } };
+  const { error } = await response.json<{ error: { message: string; param: string } }>();
   expect(error.param).toBe('messages[0].content');
   expect(error.message).toContain('at most 1998976 bytes, got 2000000');
   expect(await history('large')).toEqual([]);

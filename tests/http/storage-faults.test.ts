@@ -32,7 +32,7 @@ async function askWith(
     prepare: async (bucket) => await change(bucket, await readManifest(bucket)),
   });
   const response = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
-  const { error } = (await response.json()) as { error: { message: string; code: string } };
+  const { error } = await response.json<{ error: { message: string; code: string } }>();
   return { response, ...error };
 }
 
@@ -91,7 +91,7 @@ test('a damaged manifest is refused and not listed', async () => {
     await put(bucket, 'manifest.json', new TextEncoder().encode('{"formatVersion": 1'));
   });
   expect([response.status, code]).toEqual([500, 'E_MANIFEST_INVALID']);
-  const list = (await (await fetch(`${server?.url}/v1/models`)).json()) as { data: unknown[] };
+  const list = await (await fetch(`${server?.url}/v1/models`)).json<{ data: unknown[] }>();
   expect(list.data).toEqual([]);
 });
 
@@ -100,7 +100,7 @@ test('a model without a manifest is not there: not listed, 404, not ready', asyn
     await bucket.delete(modelKey(STORIES_ID, 'manifest.json'));
   });
   expect([response.status, code]).toEqual([404, 'E_MODEL_NOT_FOUND']);
-  const list = (await (await fetch(`${server?.url}/v1/models`)).json()) as { data: unknown[] };
+  const list = await (await fetch(`${server?.url}/v1/models`)).json<{ data: unknown[] }>();
   expect(list.data).toEqual([]);
   const ready = await fetch(`${server?.url}/readyz`);
   expect(ready.status).toBe(503);
@@ -111,7 +111,7 @@ test('a memory plan over budget is refused with its numbers', async () => {
   server = await startTestServer({ vars: { MEMORY_BUDGET_BYTES: '5000000' } });
   const response = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
   expect(response.status).toBe(507);
-  const { error } = (await response.json()) as { error: { details: Record<string, number> } };
+  const { error } = await response.json<{ error: { details: Record<string, number> } }>();
   expect(error.details['budgetBytes']).toBe(5_000_000);
   expect(error.details['totalBytes']).toBeGreaterThan(5_000_000);
 });

@@ -16,9 +16,7 @@ const app = new Hono<{ Bindings: GatewayEnv }>();
 app.use(cors({ origin: '*', exposeHeaders: ['retry-after'] }));
 
 for (const { method, path, handle } of ROUTES)
-  app.on(method, path, (c) =>
-    handle({ request: c.req.raw, env: c.env, params: c.req.param() as Record<string, string> }),
-  );
+  app.on(method, path, (c) => handle({ request: c.req.raw, env: c.env, params: c.req.param() }));
 
 // What is left of a known path came with a method it does not have.
 for (const path of new Set(ROUTES.map((route) => route.path))) {

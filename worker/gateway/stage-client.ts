@@ -16,6 +16,7 @@ export async function* generateEvents(
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
+  promptField: 'messages' | 'prompt' = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
   throwIfAborted(signal);
   const stage = env.STAGE.getByName(model.id);
@@ -29,7 +30,7 @@ export async function* generateEvents(
   try {
     for await (const line of readLines(reader)) {
       const event = JSON.parse(line) as StageLine;
-      if (event.type === 'error') throw errorFromRecord(event.error);
+      if (event.type === 'error') throw errorFromRecord(withField(event.error, promptField));
       yield event;
       if (event.type === 'done') return;
     }
@@ -39,6 +40,11 @@ export async function* generateEvents(
     signal.removeEventListener('abort', cancel);
     cancel();
   }
+}
+
+/** The stage knows tokens, not the field of the request they came from. */
+function withField(record: ErrorRecord, promptField: string): ErrorRecord {
+  return record.code === 'E_PROMPT_TOO_LONG' ? { ...record, param: promptField } : record;
 }
 
 /** Loads the model if need be. @throws {EngineError} */

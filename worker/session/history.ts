@@ -18,6 +18,15 @@ export interface StoredMessage extends NewMessage {
   readonly createdAtMs: number;
 }
 
+/** A row of the table, with its columns' names. */
+interface MessageRow extends Record<string, SqlStorageValue> {
+  role: string;
+  content: string;
+  n_token: number;
+  model: string;
+  created_at: number;
+}
+
 export class History {
   private readonly storage: DurableObjectStorage;
 
@@ -31,15 +40,15 @@ export class History {
     const schemaVersion = readSchemaVersion(sql);
     if (schemaVersion === 0) return null;
     if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrate(sql));
-    const rows = sql.exec(
+    const rows = sql.exec<MessageRow>(
       'SELECT role, content, n_token, model, created_at FROM messages ORDER BY id',
     );
-    const messages = [...rows].map((row) => ({
-      role: String(row['role']),
-      content: String(row['content']),
-      nToken: Number(row['n_token']),
-      model: String(row['model']),
-      createdAtMs: Number(row['created_at']),
+    const messages = [...rows].map(({ role, content, n_token, model, created_at }) => ({
+      role,
+      content,
+      nToken: n_token,
+      model,
+      createdAtMs: created_at,
     }));
     return { schemaVersion: SCHEMA_VERSION, messages };
   }

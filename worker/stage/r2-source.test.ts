@@ -67,7 +67,7 @@ test('bytes land in place however few come at once', async () => {
     const { into, offsets, error } = await read([{ chunkBytes }]);
     expect(error).toBeNull();
     expect(offsets).toEqual([0]);
-    expect(Buffer.compare(into, stored)).toBe(0);
+    expect(into.every((byte, i) => byte === stored[i])).toBe(true);
   }
 });
 
@@ -79,7 +79,7 @@ test('a read that breaks off goes on where it stopped', async () => {
   ]);
   expect(error).toBeNull();
   expect(offsets).toEqual([0, 700_000, 700_000]);
-  expect(Buffer.compare(into, stored)).toBe(0);
+  expect(into.every((byte, i) => byte === stored[i])).toBe(true);
 });
 
 test('storage that keeps failing ends in E_WEIGHTS_FETCH after its attempts', async () => {

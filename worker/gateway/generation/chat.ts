@@ -78,7 +78,7 @@ function chatEvents(turn: ChatTurn, signal: AbortSignal): AsyncGenerator<TextEve
     topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
     promptLogprobs: false,
   };
-  const events = generateEvents(env, model, request, signal);
+  const events = generateEvents(env, model, request, signal, 'messages');
   // Without a template the answer goes on where the last message ended.
   const atTextStart = model.manifest.chatTemplate !== null;
   return textEvents(events, model.tokenizer, { stops: body.stop, atTextStart });

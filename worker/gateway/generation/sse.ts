@@ -11,6 +11,9 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** A client that reads nothing for so long has gone without a word. */
+export const MAX_STALL_MS = 120_000;
+
 /** @param onEnd called once, however the stream ends. */
 export async function sseResponse(
   chunks: AsyncGenerator<unknown, void, void>,
@@ -24,6 +27,12 @@ export async function sseResponse(
     throw error;
   }
   const encoder = new TextEncoder();
+  let stallTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the generators inside, down to the stage's stream. */
+  const abandon = async (): Promise<void> => {
+    onEnd();
+    await chunks.return();
+  };
   const next = async (): Promise<IteratorResult<unknown, void>> => {
     const result = first ?? (await chunks.next());
     first = null;
@@ -32,11 +41,16 @@ export async function sseResponse(
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
+      clearTimeout(stallTimer);
       const send = (data: string): void => controller.enqueue(encoder.encode(`data: ${data}\n\n`));
       try {
         const { value, done } = await next();
         if (done !== true) {
           send(JSON.stringify(value));
+          stallTimer = setTimeout(() => {
+            controller.error(new Error('the client stopped reading'));
+            void abandon();
+          }, MAX_STALL_MS);
           return;
         }
         send('[DONE]');
@@ -47,9 +61,8 @@ export async function sseResponse(
       onEnd();
     },
     async cancel() {
-      // Ends the generators inside, down to the stage's stream.
-      onEnd();
-      await chunks.return();
+      clearTimeout(stallTimer);
+      await abandon();
     },
   };
   return new Response(new ReadableStream(source), { headers: HEADERS });

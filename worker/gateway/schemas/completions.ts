@@ -39,5 +39,5 @@ export type Prompt = string | readonly number[];
 export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
   if (typeof prompt === 'string') return [prompt];
   if (prompt.every((part) => typeof part === 'number')) return [prompt];
-  return prompt as Prompt[];
+  return prompt;
 }

@@ -18,7 +18,7 @@ function deepestIssue(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
   const inner = issue.errors.flat().map((branch) => {
     const deep = deepestIssue(branch);
-    return { ...deep, path: [...issue.path, ...deep.path] } as Issue;
+    return { ...deep, path: [...issue.path, ...deep.path] };
   });
   const deepest = inner.toSorted((a, b) => b.path.length - a.path.length)[0];
   return deepest !== undefined && deepest.path.length > issue.path.length ? deepest : issue;
