@@ -1,0 +1,59 @@
+/** Tensor bytes as files hold them: floats, and random blocks of the quantized types. */
+import { dequantize } from '../../engine/quant/dequantize.ts';
+import { f32ToBf16, f32ToF16 } from '../../engine/quant/half.ts';
+import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
+import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
+import { seededRandom } from './random.ts';
+
+/**
+ * Where a block's half-precision scale lies, and its minimum (or factor of minimums) with the ratio
+ * to the scale that centres the values on zero. All other bytes of a block are free.
+ */
+const SCALES: Partial<Record<SourceDtype, { scale: number; minimum?: number; ratio?: number }>> = {
+  Q4_0: { scale: 0 },
+  Q4_1: { scale: 0, minimum: 2, ratio: -7.5 },
+  Q5_0: { scale: 0 },
+  Q5_1: { scale: 0, minimum: 2, ratio: -15.5 },
+  Q8_0: { scale: 0 },
+  IQ4_NL: { scale: 0 },
+  Q2_K: { scale: 80, minimum: 82, ratio: 1.5 },
+  Q3_K: { scale: 108 },
+  Q4_K: { scale: 0, minimum: 2, ratio: 7.5 },
+  Q5_K: { scale: 0, minimum: 2, ratio: 15.5 },
+  Q6_K: { scale: 208 },
+};
+
+/** `count` values of root mean square `spread` as blocks whose scales differ by up to a half. */
+export function randomBlocks(
+  dtype: SourceDtype,
+  count: number,
+  spread: number,
+  seed: number,
+): Uint8Array {
+  const row = SCALES[dtype];
+  if (row === undefined) throw new RangeError(`${dtype} has no blocks`);
+  const { blockElements, blockBytes } = SOURCE_DTYPES[dtype];
+  const random = seededRandom(seed);
+  const nBlock = count / blockElements;
+  const bytes = Uint8Array.from({ length: nBlock * blockBytes }, () => random() * 256);
+  const view = new DataView(bytes.buffer);
+  const shapes = Float64Array.from({ length: nBlock }, () => 0.75 + random() / 2);
+  const putScales = (unit: number) => {
+    for (const [block, shape] of shapes.entries()) {
+      const at = block * blockBytes;
+      view.setUint16(at + row.scale, f32ToF16(unit * shape), true);
+      if (row.minimum !== undefined)
+        view.setUint16(at + row.minimum, f32ToF16(unit * shape * (row.ratio ?? 1)), true);
+    }
+  };
+  putScales(1);
+  const values = dequantize(dtype, bytes);
+  putScales(spread / Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / count));
+  return bytes;
+}
+
+export function encodeFloats(dtype: SourceDtype, values: Float32Array): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(values.slice().buffer);
+  if (dtype !== 'F16' && dtype !== 'BF16') throw new RangeError(`${dtype} is no float type`);
+  return new Uint8Array(Uint16Array.from(values, dtype === 'F16' ? f32ToF16 : f32ToBf16).buffer);
+}

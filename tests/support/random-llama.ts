@@ -1,0 +1,178 @@
+/**
+ * Llamas of seeded random weights whose activations stay of order one and whose logits and attention
+ * are neither flat nor one-hot, so that any wrong detail of a forward pass shows in the logits.
+ * Written as GGUF (rows in llama.cpp's order) or as a Hugging Face folder.
+ */
+import { archTensors } from '../../engine/archs/index.ts';
+import type { TensorInstance } from '../../engine/archs/index.ts';
+import { LLAMA } from '../../engine/archs/llama.ts';
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
+import type { WrittenTensor, WrittenValue } from './gguf-writer.ts';
+import { dequantize } from '../../engine/quant/dequantize.ts';
+import { encodeFloats, randomBlocks } from './random-blocks.ts';
+import { seededRandom } from './random.ts';
+import { TINY_CONFIG, tinyGguf, tinyGgufMetadata } from './tiny-llama.ts';
+import type { TinyTensor } from './tiny-llama.ts';
+
+/** Standard deviation of logits, and of attention scores its square root's worth a side. */
+const LOGIT_SPREAD = 2.5;
+const SCORE_SPREAD = 1.5;
+
+export function randomConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
+  const shape = {
+    ...TINY_CONFIG,
+    nLayer: 2,
+    nCtx: 128,
+    nFf: 96,
+    headDim: 16,
+    nEmbd: 64,
+    ...changes,
+  };
+  return { ...shape, ropeDim: shape.headDim };
+}
+
+/** Every required tensor, and the optional biases if asked for. */
+export function randomLlama(config: ModelConfig, seed = 1, biases = false): TinyTensor[] {
+  return archTensors(LLAMA, config)
+    .filter(({ required, spec }) => required || (biases && spec.role === 'bias'))
+    .map((instance, i) => ({ instance, values: tensorValues(instance, seed * 1000 + i) }));
+}
+
+function tensorValues({ spec, shape }: TensorInstance, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  const [offset, spread] = { ...SPREADS, ...(spec.ropeRows ? ROTATED : {}) }[spec.role](shape[1]);
+  // Three uniform numbers make a bell of variance 1/4.
+  const draw = () => (random() + random() + random() - 1.5) * 2;
+  return Float32Array.from({ length: shape[0] * shape[1] }, () => offset + spread * draw());
+}
+
+type Spread = (nCol: number) => readonly [offset: number, spread: number];
+const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
+  embedding: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
+  head: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
+  attention: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  ffn: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  norm: () => [1, 0.2],
+  bias: () => [0, 0.5],
+};
+const ROTATED = { attention: (nCol: number) => [0, SCORE_SPREAD / Math.sqrt(nCol)] as const };
+
+/** The same model with one tensor `factor` times as large: what a bound must notice. */
+export function scaledTensor(
+  tensors: readonly TinyTensor[],
+  name: string,
+  factor: number,
+): TinyTensor[] {
+  return tensors.map((tensor) =>
+    tensor.instance.name === name
+      ? { ...tensor, values: tensor.values.map((x) => x * factor) }
+      : tensor,
+  );
+}
+
+/** GGUF with matrices in a float type; vectors stay F32, as converters leave them. */
+export function randomGguf(
+  config: ModelConfig,
+  tensors: readonly TinyTensor[],
+  options: {
+    dtype?: 'F32' | 'F16' | 'BF16';
+    metadata?: Record<string, WrittenValue>;
+    ropeFactors?: readonly number[];
+  } = {},
+): Uint8Array {
+  const written = tensors.map(({ instance, values }) => {
+    const dtype = instance.shape[0] === 1 ? 'F32' : (options.dtype ?? 'F32');
+    return writtenTensor(instance, dtype, encodeFloats(dtype, values));
+  });
+  return ggufOf(config, written, options.metadata, options.ropeFactors);
+}
+
+/**
+ * Two GGUFs of the same numbers: matrices as random blocks of `dtype`, and written out as F32.
+ * `scaled` names one tensor whose values are `factor` times as large.
+ */
+export function blockTwins(
+  config: ModelConfig,
+  dtype: SourceDtype,
+  scaled: { name: string; factor: number } = { name: '', factor: 1 },
+): { blocks: Uint8Array; floats: Uint8Array } {
+  const tensors = randomLlama(config).map((tensor, seed) => {
+    const { instance, values } = tensor;
+    if (instance.shape[0] === 1) return { ...tensor, dtype: 'F32' as const, data: asF32(values) };
+    const factor = instance.name === scaled.name ? scaled.factor : 1;
+    const data = randomBlocks(dtype, values.length, rootMeanSquare(values) * factor, seed);
+    return { instance, values: dequantize(dtype, data), dtype, data };
+  });
+  const blocks = tensors.map(({ instance, dtype, data }) => writtenTensor(instance, dtype, data));
+  return { blocks: ggufOf(config, blocks), floats: randomGguf(config, tensors) };
+}
+
+/** A text of seeded ids, none of them special. */
+export function randomTokens(length: number, seed = 5): number[] {
+  const random = seededRandom(seed);
+  const nSpecial = 3;
+  const nPlain = TINY_CONFIG.nVocab - nSpecial;
+  return Array.from({ length }, () => nSpecial + Math.floor(random() * nPlain));
+}
+
+function rootMeanSquare(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+}
+
+function asF32(values: Float32Array): Uint8Array {
+  return encodeFloats('F32', values);
+}
+
+function writtenTensor(
+  { gguf, shape }: TensorInstance,
+  dtype: SourceDtype,
+  data: Uint8Array,
+): WrittenTensor {
+  return { name: gguf, dims: shape[0] === 1 ? [shape[1]] : [...shape], dtype, data };
+}
+
+function ggufOf(
+  config: ModelConfig,
+  tensors: readonly WrittenTensor[],
+  metadata: Record<string, WrittenValue> = {},
+  ropeFactors?: readonly number[],
+): Uint8Array {
+  const factors: WrittenTensor[] =
+    ropeFactors === undefined
+      ? []
+      : [
+          {
+            name: 'rope_freqs.weight',
+            dims: [ropeFactors.length],
+            dtype: 'F32',
+            data: encodeFloats('F32', Float32Array.from(ropeFactors)),
+          },
+        ];
+  const shape: Record<string, WrittenValue> = {
+    'llama.attention.key_length': ['u32', config.headDim],
+    'llama.attention.value_length': ['u32', config.headDim],
+    'llama.rope.dimension_count': ['u32', config.ropeDim],
+  };
+  return tinyGguf({ ...tinyGgufMetadata(config), ...shape, ...metadata }, [...factors, ...tensors]);
+}
+
+/**
+ * q and k (weights and biases) with rows as Hugging Face stores them: value i of the first half of a
+ * head rotates with value i of the second, where llama.cpp has them side by side.
+ */
+export function inHfOrder(config: ModelConfig, tensors: readonly TinyTensor[]): TinyTensor[] {
+  return tensors.map(({ instance, values }) => {
+    if (instance.spec.ropeRows === undefined) return { instance, values };
+    const { headDim } = config;
+    const width = values.length / (config[instance.spec.ropeRows] * headDim);
+    const out = new Float32Array(values.length);
+    for (let row = 0; row * width < values.length; row++) {
+      const head = row - (row % headDim);
+      const i = row % headDim;
+      const hfRow = head + (i % 2) * (headDim / 2) + Math.floor(i / 2);
+      out.set(values.subarray(row * width, (row + 1) * width), hfRow * width);
+    }
+    return { instance, values: out };
+  });
+}
