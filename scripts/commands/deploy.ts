@@ -3,7 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { deploy } from '../deploy/deploy.ts';
 import type { DeployResult } from '../deploy/deploy.ts';
-import { PLANS } from '../deploy/limits.ts';
+import { MAX_SCRIPT_BYTES, PLANS } from '../deploy/limits.ts';
 import { formatBytes } from '../lib/progress.ts';
 
 interface DeployFlags {
@@ -51,7 +51,8 @@ function describe({ sizes, dryRun, urls }: DeployResult): string {
     ({ name, bytes, gzipBytes, files }) =>
       `${name.padEnd(10)}${formatBytes(bytes).padStart(10)} raw ${formatBytes(gzipBytes).padStart(10)} gzip  (${files.map((f) => `${f.file} ${formatBytes(f.bytes)}`).join(', ')})`,
   );
-  const limits = `limits    ${formatBytes(PLANS.free.gzipBytes)} gzip on the free plan, ${formatBytes(PLANS.paid.gzipBytes)} on the paid one, 64 MiB raw`;
+  const mebibytes = (bytes: number) => `${bytes / 1024 ** 2} MiB`;
+  const limits = `limits    ${mebibytes(PLANS.free.gzipBytes)} gzip on the free plan, ${mebibytes(PLANS.paid.gzipBytes)} on the paid one, ${mebibytes(MAX_SCRIPT_BYTES)} raw`;
   const end = dryRun
     ? 'dry run: nothing was deployed'
     : `deployed${urls.length === 0 ? '' : `: ${urls.join(', ')}`}`;

@@ -32,7 +32,8 @@ export function register(program: Command): void {
   const command = program
     .command('eval')
     .summary('measure a model')
-    .description('Measures an imported model.');
+    .description('Measures an imported model.')
+    .addHelpText('after', `${PERPLEXITY_EXAMPLES}${PARITY_EXAMPLES.replace('\nExamples:\n', '')}`);
   command
     .command('perplexity')
     .description(

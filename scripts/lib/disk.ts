@@ -33,7 +33,7 @@ export function requireFreeBytes(path: string, neededBytes: number, what: string
 
 /** A system error of a write as an EngineError; anything else unchanged. */
 export function asDiskError(error: unknown, path: string, what: string): unknown {
-  for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EIO']) {
+  for (const code of ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ENOTDIR', 'EIO']) {
     if (!isErrno(error, code)) continue;
     const full = code === 'ENOSPC' || code === 'EDQUOT';
     return new EngineError(

