@@ -106,9 +106,11 @@ function byteLevelFromGguf(metadata: Metadata): BuiltTokenizer {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: addedTokens(tokens, idsOfType(types, [TOKEN_TYPE.control]), [
-      ...idsOfType(types, [TOKEN_TYPE.userDefined]),
-    ]),
+    added_tokens: addedTokens(
+      tokens,
+      idsOfType(types, [TOKEN_TYPE.control]),
+      idsOfType(types, [TOKEN_TYPE.userDefined]),
+    ),
     normalizer: null,
     pre_tokenizer: preTokenizerJson(pre),
     post_processor: null,

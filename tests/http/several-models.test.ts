@@ -56,7 +56,7 @@ test('a model in use stays: the other is told to come back', async () => {
   await expect.poll(async () => (await ask(OTHER_ID)).status).toBe(200);
 });
 
-test('models are listed in order, and one whose manifest goes is gone', async () => {
+test('models are listed, the default first, and one whose manifest goes is gone', async () => {
   const ids = async () => {
     const list = await (
       await fetch(`${server.url}/v1/models`)
@@ -65,11 +65,11 @@ test('models are listed in order, and one whose manifest goes is gone', async ()
     }>();
     return list.data.map(({ id }) => id);
   };
-  expect(await ids()).toEqual([OTHER_ID, STORIES_ID]);
+  expect(await ids()).toEqual([STORIES_ID, OTHER_ID]);
   const key = modelKey(OTHER_ID, 'manifest.json');
   await server.bucket.delete(key);
   expect(await ids()).toEqual([STORIES_ID]);
   const bytes = await readFile(join(server.modelsRoot, OTHER_ID, 'manifest.json'));
   await server.bucket.put(key, bytes, createHash('sha256').update(bytes).digest('hex'));
-  expect(await ids()).toEqual([OTHER_ID, STORIES_ID]);
+  expect(await ids()).toEqual([STORIES_ID, OTHER_ID]);
 });

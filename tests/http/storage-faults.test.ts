@@ -1,6 +1,6 @@
 /** Damaged or missing objects in the bucket: refused, named, nothing served from them. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { modelKey } from '../../scripts/push/bucket.ts';
@@ -40,6 +40,16 @@ async function put(bucket: Bucket, file: string, bytes: Uint8Array): Promise<voi
   await bucket.put(modelKey(STORIES_ID, file), bytes, sha256(bytes));
 }
 
+/** The file in which local R2 keeps an object of `bytes` bytes. */
+async function findBlob(stateRoot: string, bytes: number): Promise<string> {
+  for (const entry of await readdir(stateRoot, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const isBlob = entry.isFile() && entry.parentPath.endsWith('blobs');
+    if (isBlob && (await stat(path)).size === bytes) return path;
+  }
+  throw new Error(`no stored object of ${bytes} bytes`);
+}
+
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -74,6 +84,25 @@ test('a missing shard is named, with 503 and Retry-After, and served once it is 
   expect(message).toContain(file);
   if (server === null) throw new Error('no server');
   await put(server.bucket, file, await readFile(join(server.modelsRoot, STORIES_ID, file)));
+  const again = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
+  expect(again.status).toBe(200);
+});
+
+test('storage that fails while a shard is read is asked again, then 503 with Retry-After', async () => {
+  server = await startTestServer();
+  const { shards } = await readManifest(server.bucket);
+  const path = await findBlob(server.stateRoot, shards[0]?.bytes ?? -1);
+  const whole = await readFile(path);
+  // Local R2 knows the object's length and breaks off when its file is shorter.
+  await truncate(path, 5000);
+  const response = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
+  const { error } = await response.json<{
+    error: { code: string; details: { attempts: number } };
+  }>();
+  expect([response.status, error.code]).toEqual([503, 'E_WEIGHTS_FETCH']);
+  expect(error.details.attempts).toBeGreaterThan(1);
+  expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+  await writeFile(path, whole);
   const again = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
   expect(again.status).toBe(200);
 });

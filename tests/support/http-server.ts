@@ -19,6 +19,8 @@ export interface TestServer {
   readonly bucket: Bucket;
   /** The folder of imported models. */
   readonly modelsRoot: string;
+  /** The folder of local R2 and Durable Objects. */
+  readonly stateRoot: string;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** Stops the Workers and starts them again on the same storage. */
   restart(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     bucket,
     modelsRoot,
+    stateRoot: persist,
     post: (path, body, init = {}) =>
       fetch(`${server.url}${path}`, {
         method: 'POST',

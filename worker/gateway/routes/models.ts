@@ -33,6 +33,8 @@ export const listModels: Route = {
   path: '/v1/models',
   async handle({ env }) {
     const ids = await listModelIds(env.MODELS);
+    // The default comes first: clients that take the first take the right one.
+    ids.sort((a, b) => Number(b === env.DEFAULT_MODEL) - Number(a === env.DEFAULT_MODEL));
     const models = await Promise.all(ids.map((id) => readListed(env.MODELS, id)));
     return Response.json({ object: 'list', data: models.flat() });
   },
