@@ -4,6 +4,8 @@
  * Format: huggingface.co/docs/tokenizers; GGUF keys: ggml/docs/gguf.md.
  */
 import { EngineError } from '../base/errors.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
+import { readFlag, readNumbers, readStrings, readTypes } from './gguf-metadata.ts';
 import { findPreTokenizer, preTokenizerJson } from './pre-tokenizers.ts';
 import { mergesFromScores, pairsAsStrings } from './piece-merges.ts';
 
@@ -41,8 +43,6 @@ export const END_OF_TURN_TOKENS: readonly string[] = [
 /** GGUF `tokenizer.ggml.token_type` values (llama.cpp's llama_token_type). */
 const TOKEN_TYPE = { unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
 
-type Metadata = ReadonlyMap<string, unknown>;
-
 function fail(message: string, details: Record<string, unknown> = {}): never {
   throw new EngineError('E_TOKENIZER_INVALID', `tokenizer: ${message}`, { details });
 }
@@ -50,9 +50,9 @@ function fail(message: string, details: Record<string, unknown> = {}): never {
 /**
  * @throws {EngineError} E_TOKENIZER_INVALID when a key is missing, of a wrong type or unknown.
  */
-export function tokenizerJsonFromGguf(metadata: Metadata): BuiltTokenizer {
+export function tokenizerJsonFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const model = metadata.get('tokenizer.ggml.model');
-  const builders: Record<string, (metadata: Metadata) => BuiltTokenizer> = {
+  const builders: Record<string, (metadata: GgufMetadata) => BuiltTokenizer> = {
     gpt2: byteLevelFromGguf,
     llama: sentencePieceFromGguf,
   };
@@ -83,6 +83,7 @@ export function tokenizerJsonFromPieces(input: {
   return sentencePieceJson({
     pieces,
     scores: input.scores,
+    unkId: 0,
     special: [0, 1, 2],
     userDefined: [],
     addSpacePrefix: true,
@@ -90,7 +91,7 @@ export function tokenizerJsonFromPieces(input: {
   });
 }
 
-function byteLevelFromGguf(metadata: Metadata): BuiltTokenizer {
+function byteLevelFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const tokens = readTokens(metadata);
   const merges = readStrings(metadata, 'tokenizer.ggml.merges', MAX_VOCAB * 4);
   const preName = metadata.get('tokenizer.ggml.pre') ?? 'default';
@@ -131,13 +132,14 @@ function byteLevelFromGguf(metadata: Metadata): BuiltTokenizer {
   return { json: JSON.stringify(json), ...readFacts(metadata, tokens, types, pre.addBos) };
 }
 
-function sentencePieceFromGguf(metadata: Metadata): BuiltTokenizer {
+function sentencePieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const pieces = readTokens(metadata);
   const scores = readNumbers(metadata, 'tokenizer.ggml.scores', pieces.length);
   const types = readTypes(metadata, pieces.length);
   return sentencePieceJson({
     pieces,
     scores,
+    unkId: types?.indexOf(TOKEN_TYPE.unknown) ?? 0,
     special: idsOfType(types, [TOKEN_TYPE.control, TOKEN_TYPE.unknown]),
     userDefined: idsOfType(types, [TOKEN_TYPE.userDefined]),
     addSpacePrefix: readFlag(metadata, 'tokenizer.ggml.add_space_prefix', true),
@@ -148,6 +150,7 @@ function sentencePieceFromGguf(metadata: Metadata): BuiltTokenizer {
 function sentencePieceJson(input: {
   pieces: readonly string[];
   scores: readonly number[];
+  unkId: number;
   special: readonly number[];
   userDefined: readonly number[];
   addSpacePrefix: boolean;
@@ -182,7 +185,7 @@ function sentencePieceJson(input: {
     model: {
       type: 'BPE',
       dropout: null,
-      unk_token: pieces[0] ?? null,
+      unk_token: pieces[input.unkId] ?? null,
       continuing_subword_prefix: null,
       end_of_word_suffix: null,
       fuse_unk: true,
@@ -204,7 +207,7 @@ export function findEosIds(tokens: readonly string[], named: readonly number[]):
 }
 
 function readFacts(
-  metadata: Metadata,
+  metadata: GgufMetadata,
   tokens: readonly string[],
   types: readonly number[] | null,
   addBosDefault: boolean,
@@ -262,7 +265,7 @@ function idsOfType(types: readonly number[] | null, wanted: readonly number[]): 
   return ids;
 }
 
-function readTokens(metadata: Metadata): readonly string[] {
+function readTokens(metadata: GgufMetadata): readonly string[] {
   const tokens = readStrings(metadata, 'tokenizer.ggml.tokens', MAX_VOCAB);
   checkTokens(tokens);
   return tokens;
@@ -276,30 +279,4 @@ function checkTokens(tokens: readonly string[]): void {
     fail(
       `token ${long}; expected at most ${MAX_PIECE_CHARS} characters, got ${tokens[long]?.length}.`,
     );
-}
-
-function readStrings(metadata: Metadata, key: string, max: number): readonly string[] {
-  const value = metadata.get(key);
-  if (!Array.isArray(value) || value.length > max || !value.every((x) => typeof x === 'string'))
-    fail(`${key}; expected an array of at most ${max} strings. Is the file complete?`, { key });
-  return value;
-}
-
-/** Typed arrays count as arrays: a GGUF reader may keep numbers packed. */
-function readNumbers(metadata: Metadata, key: string, length: number): readonly number[] {
-  const value = metadata.get(key);
-  const list = ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value;
-  if (!Array.isArray(list) || list.length !== length || !list.every((x) => typeof x === 'number'))
-    fail(`${key}; expected ${length} numbers, one for each token.`, { key });
-  return list;
-}
-
-function readTypes(metadata: Metadata, length: number): readonly number[] | null {
-  const key = 'tokenizer.ggml.token_type';
-  return metadata.has(key) ? readNumbers(metadata, key, length) : null;
-}
-
-function readFlag(metadata: Metadata, key: string, fallback: boolean): boolean {
-  const value = metadata.get(key);
-  return typeof value === 'boolean' ? value : fallback;
 }
