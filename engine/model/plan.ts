@@ -4,7 +4,7 @@
  */
 import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
-import { kvGeometry, pagesFor } from '../cache/geometry.ts';
+import { kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
 import type { Manifest } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES } from '../kernels/wasm/module.ts';
@@ -23,6 +23,8 @@ export const MAX_SEQUENCES = 32;
 
 const WASM_PAGE_BYTES = 64 * 1024;
 const REGION_ALIGN = 64;
+/** A page's address in the table of every sequence. */
+const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;
 
 export interface PlanOptions {
   /** Positions of key/value cache; at most the model's own context. */
@@ -94,7 +96,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
     ['kernels', KERNEL_STATIC_BYTES],
     ['weights', shardBytes.reduce((sum, bytes) => sum + bytes, 0)],
     ['kvPages', nPage * kv.pageBytes],
-    ['pageTables', MAX_SEQUENCES * nPage * 4],
+    ['pageTables', nPage * PAGE_TABLE_BYTES],
     ['ropeTable', CHUNK_TOKENS * c.ropeDim * 4],
     ['hidden', rows(c.nEmbd)],
     ['normed', rows(c.nEmbd)],
@@ -140,13 +142,13 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
 function refuseOverBudget(manifest: Manifest, plan: MemoryPlan): void {
   const { budgetBytes, totalBytes, regions, nCtx } = plan;
   if (budgetBytes === null || totalBytes <= budgetBytes) return;
-  const kvPerToken = regions.kvPages.bytes / plan.nPage / 32;
-  const spare = budgetBytes - (totalBytes - regions.kvPages.bytes);
-  const fitting = Math.floor(spare / kvPerToken / 32) * 32;
+  const fittingCtx = Math.max(0, fittingPages(plan, budgetBytes)) * PAGE_TOKENS;
   const advice =
-    fitting >= 32
-      ? `A context of ${fitting} tokens would fit (--ctx ${fitting}).`
-      : 'Import with a smaller preset (--preset edge).';
+    fittingCtx > 0
+      ? `A context of ${fittingCtx} tokens would fit (--ctx ${fittingCtx}).`
+      : manifest.preset === 'edge'
+        ? 'Use a smaller model.'
+        : 'Import with a smaller preset (--preset edge).';
   throw new EngineError(
     'E_MEMORY_BUDGET',
     `memory plan: ${manifest.id} needs ${totalBytes} bytes (weights ${regions.weights.bytes}, ` +
@@ -158,8 +160,16 @@ function refuseOverBudget(manifest: Manifest, plan: MemoryPlan): void {
         weightBytes: regions.weights.bytes,
         kvBytes: regions.kvPages.bytes,
         nCtx,
-        fittingCtx: Math.max(0, fitting),
+        fittingCtx,
       },
     },
   );
+}
+
+/** Pages of cache for which there is room beside everything else; negative when there is none. */
+function fittingPages({ regions, kv, jsHeapBytes }: MemoryPlan, budgetBytes: number): number {
+  const { kvPages, pageTables, logits } = regions;
+  const fixed = logits.address + logits.bytes - kvPages.bytes - pageTables.bytes;
+  const wasmBudget = Math.floor((budgetBytes - jsHeapBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  return Math.floor((wasmBudget - fixed) / (kv.pageBytes + PAGE_TABLE_BYTES));
 }
