@@ -1,6 +1,7 @@
 /** The native reference engine, llama.cpp through node-llama-cpp (a development dependency). */
 import type { LlamaModel, Token } from 'node-llama-cpp';
 import { EngineError } from '../../engine/base/errors.ts';
+import type { TopDistribution } from './statistics.ts';
 
 /** Positions whose whole distributions are fetched at a time: each is a Map of the vocabulary. */
 const POSITIONS_AT_ONCE = 24;
@@ -13,8 +14,12 @@ export interface NativeModel {
     tokens: readonly number[],
     visit: (position: number, logits: Float32Array) => void,
   ): Promise<void>;
-  /** Greedy continuation. */
-  greedy(tokens: readonly number[], nTokens: number): Promise<number[]>;
+  /** The same with only the likeliest `nTop` tokens of each position: handing out a whole vocabulary is slow. */
+  evaluateTop(
+    tokens: readonly number[],
+    nTop: number,
+    visit: (position: number, top: TopDistribution) => void,
+  ): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -69,14 +74,26 @@ export async function loadNativeModel(
         }
       }
     },
-    async greedy(tokens, nTokens) {
+    async evaluateTop(tokens, nTop, visit) {
       await sequence.clearHistory();
-      const out: number[] = [];
-      for await (const token of sequence.evaluate(asTokens(tokens), { temperature: 0 })) {
-        out.push(token);
-        if (out.length >= nTokens) break;
+      for (let start = 0; start < tokens.length; start += POSITIONS_AT_ONCE) {
+        const part = asTokens(tokens.slice(start, start + POSITIONS_AT_ONCE));
+        const results = await sequence.controlledEvaluate(
+          part.map((token, i) => {
+            const next = asTokens(tokens.slice(start + i + 1, start + i + 2));
+            const logits = { filter: { tokens: next, includeTop: nTop, includeMax: true } };
+            const options = { temperature: 0 };
+            return [token, { generateNext: { logits, totalLogitWeight: true, options } }];
+          }),
+        );
+        for (const [i, result] of results.entries()) {
+          const { logits, totalLogitWeight } = result?.next ?? {};
+          if (logits === undefined || totalLogitWeight === undefined)
+            throw new EngineError('E_INTERNAL', 'native reference gave no logits');
+          const largest = Math.max(...logits.values());
+          visit(start + i, { logits, logSumExp: largest + Math.log(totalLogitWeight) });
+        }
       }
-      return out;
     },
     async dispose() {
       await context.dispose();

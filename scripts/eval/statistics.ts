@@ -28,7 +28,15 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
-/** KL(reference || ours), in nats. */
+/** The likeliest tokens of one position, with what all tokens together weigh. */
+export interface TopDistribution {
+  /** Token to logit; holds the token that really follows as well. */
+  readonly logits: ReadonlyMap<number, number>;
+  /** Over the whole vocabulary. */
+  readonly logSumExp: number;
+}
+
+/** KL(reference || ours), in nats, over whole vocabularies. */
 export function klDivergence(reference: Float32Array, ours: Float32Array): number {
   const zReference = logSumExp(reference);
   const zOurs = logSumExp(ours);
@@ -41,19 +49,51 @@ export function klDivergence(reference: Float32Array, ours: Float32Array): numbe
   return kl;
 }
 
+/**
+ * KL(reference || ours) with the tokens outside of the reference's top taken as one: a lower bound
+ * that is close when little probability lies there.
+ */
+export function klDivergenceTop(
+  reference: TopDistribution,
+  ours: Float32Array,
+  zOurs: number,
+): number {
+  let kl = 0;
+  let restP = 1;
+  let restQ = 1;
+  for (const [token, logit] of reference.logits) {
+    const logP = logit - reference.logSumExp;
+    const logQ = ours[token]! - zOurs;
+    const p = Math.exp(logP);
+    kl += p * (logP - logQ);
+    restP -= p;
+    restQ -= Math.exp(logQ);
+  }
+  if (restP > 1e-9 && restQ > 1e-9) kl += restP * Math.log(restP / restQ);
+  return kl;
+}
+
 /** Adds one position: both engines' logits, and the token that really follows (none at the end). */
 export function addPosition(
   totals: ParityTotals,
-  reference: Float32Array,
+  reference: TopDistribution,
   ours: Float32Array,
   next: number | undefined,
 ): void {
+  const zOurs = logSumExp(ours);
   totals.nTokens++;
-  if (argmax(reference) === argmax(ours)) totals.top1Agreements++;
-  totals.klSum += klDivergence(reference, ours);
+  if (likeliest(reference) === argmax(ours)) totals.top1Agreements++;
+  totals.klSum += klDivergenceTop(reference, ours, zOurs);
   if (next === undefined) return;
-  totals.nllReference += logSumExp(reference) - reference[next]!;
-  totals.nllOurs += logSumExp(ours) - ours[next]!;
+  totals.nllReference += reference.logSumExp - reference.logits.get(next)!;
+  totals.nllOurs += zOurs - ours[next]!;
+}
+
+function likeliest({ logits }: TopDistribution): number {
+  let best = -1;
+  let top = -Infinity;
+  for (const [token, logit] of logits) if (logit > top) [best, top] = [token, logit];
+  return best;
 }
 
 export interface ParityReport {

@@ -1,6 +1,6 @@
 /**
  * The real default model against llama.cpp on the same file, teacher-forced on prose, technical text
- * and chats. Slow: the reference hands out whole distributions one Map a position.
+ * and chats, with both kernel builds.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +13,7 @@ import type { ParityReport } from '../../scripts/eval/statistics.ts';
 import { engineFrom, smollm2Gguf } from '../support/models.ts';
 
 const TEXTS = join(import.meta.dirname, '../golden/parity-texts.json');
-/**
- * Two engines that both round activations to int8 differ by about 3.5 % of top choices and 0.004
- * nats; the plain build is compared with the relaxed one, which it equals up to the order of sums.
- */
+/** Two engines that both round activations to int8 differ by about 3.5 % of top choices and 0.004 nats. */
 const LOSSLESS = { top1Agreement: 0.96, meanKlNats: 0.006, perplexityChange: 0.005 };
 const EDGE_PERPLEXITY_CHANGE = 0.016;
 
