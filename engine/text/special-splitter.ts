@@ -29,6 +29,10 @@ export class SpecialSplitter {
     return [...this.byContent.values()].filter((row) => row.special).map((row) => row.content);
   }
 
+  get literals(): readonly string[] {
+    return [...this.byContent.keys()];
+  }
+
   contentOf(id: number): string | undefined {
     return this.byId.get(id)?.content;
   }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineError } from '../base/errors.ts';
 import { PRE_TOKENIZER_ROWS } from './pre-tokenizers.ts';
 import { tokenizerJsonFromGguf, tokenizerJsonFromPieces } from './tokenizer-json.ts';
-import { Tokenizer } from './tokenizer.ts';
+import { cutBeforeSpaces, Tokenizer } from './tokenizer.ts';
 
 const assets = join(import.meta.dirname, '../../assets/stories260k');
 
@@ -146,6 +146,34 @@ describe('byte-level BPE from GGUF metadata', () => {
       const row = tokenizerJsonFromGguf(tinyGguf([['tokenizer.ggml.pre', name]]));
       const one = Tokenizer.parse(row.json, row);
       expect(one.decode(one.encode(text, { special: false })), name).toBe(text);
+    }
+  });
+});
+
+describe('long texts', () => {
+  test('are cut before spaces, inside words only when they must', () => {
+    expect(cutBeforeSpaces('aa bb  cc', 5)).toEqual(['aa bb', '  cc']);
+    expect(cutBeforeSpaces('aaaaaaa bb', 3)).toEqual(['aaa', 'aaa', 'a', ' bb']);
+    expect(cutBeforeSpaces('🤖🤖🤖', 3)).toEqual(['🤖', '🤖', '🤖']);
+    expect(cutBeforeSpaces('', 3)).toEqual(['']);
+  });
+
+  test('give the ids they give whole', () => {
+    const { pieces, scores } = readPieces();
+    for (const built of [
+      tokenizerJsonFromPieces({ pieces, scores }),
+      tokenizerJsonFromGguf(tinyGguf()),
+    ]) {
+      const tokenizer = Tokenizer.parse(built.json, built);
+      const sentence = ' Once upon  a time, hello hello.\n';
+      const one = tokenizer.encode(`x${sentence}`, { special: false });
+      const two = tokenizer.encode(`x${sentence}${sentence}`, { special: false });
+      const period = two.slice(one.length);
+      const nTimes = 6000;
+      const long = tokenizer.encode(`x${sentence.repeat(nTimes)}`, { special: false });
+      expect(long).toHaveLength(one.length + (nTimes - 1) * period.length);
+      expect(long.slice(-period.length)).toEqual(period);
+      expect(tokenizer.decode(long)).toBe(`x${sentence.repeat(nTimes)}`);
     }
   });
 });

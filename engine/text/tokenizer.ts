@@ -21,12 +21,16 @@ export interface EncodeOptions {
 type JsonObject = Record<string, unknown>;
 
 const EMPTY = new Uint8Array(0);
+/** Longest text given to the library at once; its merge of one long word costs 300 bytes a letter. */
+const MAX_PART_CHARS = 128 * 1024;
 
 export class Tokenizer {
   readonly facts: TokenizerFacts;
   readonly nVocab: number;
   /** Whether encoding puts a space before the text (SentencePiece). */
   readonly addsSpacePrefix: boolean;
+  /** No token stands for more bytes of text than this. */
+  readonly longestTokenBytes: number;
   private readonly library: HfTokenizer;
   private readonly splitter: SpecialSplitter;
   private readonly bytesOfPiece: (piece: string) => Uint8Array;
@@ -41,6 +45,7 @@ export class Tokenizer {
     this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : bytesOfSentencePiece;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
     this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
+    this.longestTokenBytes = this.findLongestToken();
   }
 
   /**
@@ -119,12 +124,49 @@ export class Tokenizer {
         continue;
       }
       const plain = sentinel === null ? part : part.replaceAll(sentinel, '');
-      if (plain === '') continue;
-      for (const id of this.library.encode(plain, { add_special_tokens: false }).ids)
-        // The library gives undefined where a character has neither token, bytes nor unknown token.
-        if (id !== undefined) ids.push(id);
+      for (const [index, piece] of cutBeforeSpaces(plain, MAX_PART_CHARS).entries())
+        this.appendPart(ids, piece, index > 0);
     }
   }
+
+  private appendPart(ids: number[], text: string, isContinued: boolean): void {
+    // The space that a later part begins with is the one that the vocabulary's rule would add.
+    const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
+    const plain = dropsSpace ? text.slice(1) : text;
+    if (plain === '') return;
+    for (const id of this.library.encode(plain, { add_special_tokens: false }).ids)
+      // The library gives undefined where a character has neither token, bytes nor unknown token.
+      if (id !== undefined) ids.push(id);
+  }
+
+  private findLongestToken(): number {
+    let longest = 1;
+    for (let id = 0; id < this.nVocab; id++)
+      longest = Math.max(longest, this.library.id_to_token(id)?.length ?? 0);
+    for (const literal of this.splitter.literals) longest = Math.max(longest, literal.length);
+    // A piece's letter is one byte in byte-level vocabularies, up to three in others.
+    return this.bytesOfPiece === bytesOfByteLevelPiece ? longest : longest * 3;
+  }
+}
+
+/**
+ * Parts of at most `maxChars`, cut where a space follows a character that is none: there every
+ * pre-tokenizer cuts, too. Only a word longer than a part is cut inside.
+ */
+export function cutBeforeSpaces(text: string, maxChars: number): string[] {
+  if (text.length <= maxChars) return [text];
+  const parts: string[] = [];
+  let from = 0;
+  while (text.length - from > maxChars) {
+    let to = from + maxChars;
+    while (to > from && !(text[to] === ' ' && /\S/u.test(text[to - 1] ?? ''))) to--;
+    if (to === from) to = from + maxChars;
+    // Not between the halves of a surrogate pair.
+    if (/[\udc00-\udfff]/.test(text[to] ?? '')) to--;
+    parts.push(text.slice(from, to));
+    from = to;
+  }
+  return [...parts, text.slice(from)];
 }
 
 function invalid(message: string, cause?: unknown): EngineError {

@@ -170,6 +170,16 @@ test('a prompt longer than the context gives 400 with both lengths', async () =>
   }
 });
 
+test('a text that no context holds is refused without being tokenized', async () => {
+  const content = 'a'.repeat(4_000_000);
+  const answer = await server.post(CHAT, { messages: [{ role: 'user', content }] });
+  const { details, message } = await expectError(answer, 400, 'E_PROMPT_TOO_LONG');
+  expect(message).toContain('at least');
+  expect(details?.['nCtx']).toBe(512);
+  const tokenize = await server.post('/tokenize', { text: content });
+  expect((await expectError(tokenize, 400, 'E_REQUEST_INVALID')).param).toBe('text');
+});
+
 test('a body over the limit gives 413, announced or in chunks', async () => {
   const large = JSON.stringify({ messages: [{ role: 'user', content: 'x'.repeat(5_000_000) }] });
   await expectError(await server.post(CHAT, large), 413, 'E_BODY_TOO_LARGE');

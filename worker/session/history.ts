@@ -55,7 +55,7 @@ export class History {
 
   /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
   append(model: string, messages: readonly NewMessage[]): void {
-    messages.forEach((message, i) => checkRowSize(message, `messages[${i}].content`));
+    messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
     const { sql } = this.storage;
     const now = Date.now();
     this.storage.transactionSync(() => {
@@ -73,8 +73,8 @@ export class History {
   }
 }
 
-export function checkRowSize(message: NewMessage, param: string): void {
-  const bytes = new TextEncoder().encode(message.content).length;
+export function checkRowSize(content: string, param: string): void {
+  const bytes = new TextEncoder().encode(content).length;
   const maxBytes = MAX_ROW_BYTES - ROW_OVERHEAD_BYTES;
   if (bytes <= maxBytes) return;
   throw new EngineError(

@@ -4,6 +4,7 @@
  * client leaves changes nothing.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { EngineError } from '../../engine/base/errors.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { errorResponse } from '../gateway/error-response.ts';
@@ -82,15 +83,16 @@ export class Session extends DurableObject<GatewayEnv> {
 
   private async runTurn(body: ChatBody, signal: AbortSignal, leave: () => void): Promise<Response> {
     const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
-    const count = (text: string): number => model.tokenizer.encode(text, { special: false }).length;
-    const fresh = body.messages.map(({ role, content }) => ({
-      role,
-      content,
-      nToken: count(content),
-    }));
-    fresh.forEach((message, i) => checkRowSize(message, `messages[${i}].content`));
+    body.messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
     const fitted = await this.fit(model, body);
+    const countTokens = (text: string): number =>
+      model.tokenizer.encode(text, { special: false }).length;
     const onAnswer = ({ text, usage }: ChatAnswer): void => {
+      const fresh = body.messages.map(({ role, content }) => ({
+        role,
+        content,
+        nToken: countTokens(content),
+      }));
       const answer: NewMessage = {
         role: 'assistant',
         content: text,
@@ -117,8 +119,14 @@ export class Session extends DurableObject<GatewayEnv> {
     const { nCtx } = await stageStatus(this.env, model);
     const wanted = body.max_completion_tokens ?? body.max_tokens ?? nCtx;
     const reserve = Math.min(wanted, Math.floor(nCtx * ANSWER_SHARE));
-    const countTokens = (messages: readonly ChatMessage[]): number =>
-      encodeChat(model, messages).length;
+    const countTokens = (messages: readonly ChatMessage[]): number => {
+      try {
+        return encodeChat(model, messages).length;
+      } catch (error) {
+        if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
+        throw error;
+      }
+    };
     return fitHistory(stored, body.messages, countTokens, nCtx - reserve);
   }
 }

@@ -9,6 +9,7 @@ import type { ServedModel } from '../model-store.ts';
 import type { ChatBody } from '../schemas/chat.ts';
 import { MAX_MAX_TOKENS, samplingParams } from '../schemas/common.ts';
 import { generateEvents } from '../stage-client.ts';
+import { refuseTooLong } from './prompt-length.ts';
 import { sseResponse } from './sse.ts';
 import { type TextEvent, textEvents } from './text-events.ts';
 import { type ChatTokenJson, chatTokenJson } from './token-json.ts';
@@ -34,7 +35,10 @@ export interface ChatTurn {
   readonly onEnd?: () => void;
 }
 
-/** Token ids of a conversation, ready for the assistant's answer. @throws {EngineError} E_TEMPLATE */
+/**
+ * Token ids of a conversation, ready for the assistant's answer.
+ * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
+ */
 export function encodeChat(model: ServedModel, messages: readonly ChatMessage[]): number[] {
   const { tokenizer } = model;
   const { bosId, eosIds } = tokenizer.facts;
@@ -43,6 +47,7 @@ export function encodeChat(model: ServedModel, messages: readonly ChatMessage[])
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,
   });
+  refuseTooLong(model, text.length, 'messages');
   return tokenizer.encodeTemplate(text, sentinel);
 }
 

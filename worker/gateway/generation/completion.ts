@@ -5,6 +5,7 @@ import type { ServedModel } from '../model-store.ts';
 import { samplingParams } from '../schemas/common.ts';
 import { type CompletionBody, listPrompts, type Prompt } from '../schemas/completions.ts';
 import { generateEvents } from '../stage-client.ts';
+import { refuseTooLong } from './prompt-length.ts';
 import { sseResponse } from './sse.ts';
 import { textEvents } from './text-events.ts';
 import { joinLegacy, LegacyLogprobs, type LegacyLogprobsJson } from './token-json.ts';
@@ -53,6 +54,7 @@ async function* allPieces(
 
 function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly number[] {
   if (typeof prompt !== 'string') return prompt;
+  refuseTooLong(model, prompt.length, 'prompt');
   return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
 }
 
