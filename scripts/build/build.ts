@@ -119,7 +119,7 @@ function bundleStep(row: WorkerRow): Step {
 async function bundleWorker(row: WorkerRow): Promise<{ inputs: string[]; outputs: string[] }> {
   const entry = join(repoRoot, row.entry);
   if (!existsSync(entry)) throw new EngineError('E_INTERNAL', `build: ${row.entry} is missing.`);
-  const { build: esbuild } = await import('esbuild');
+  const { build: esbuild, stop } = await import('esbuild');
   // Beside the final folder, then renamed: a build that is cut off leaves the old bundle whole.
   const tempDir = join(distDir, `.${row.name}-${process.pid}`);
   const finalDir = join(distDir, row.name);
@@ -157,6 +157,8 @@ async function bundleWorker(row: WorkerRow): Promise<{ inputs: string[]; outputs
     const text = cause instanceof Error ? cause.message : String(cause);
     throw new EngineError('E_INTERNAL', `build: ${row.entry}: ${text}`, { cause });
   } finally {
+    // esbuild's helper process would stay as long as we serve.
+    await stop();
     rmSync(tempDir, { recursive: true, force: true });
   }
 }
