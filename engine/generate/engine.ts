@@ -66,7 +66,7 @@ export class Engine {
     this.modelId = modelId;
     this.plan = decoder.plan;
     this.#decoder = decoder;
-    this.#scheduler = new Scheduler(decoder.plan.nPage);
+    this.#scheduler = new Scheduler(decoder.plan.nPage, (from, to) => decoder.copyPage(from, to));
     this.#yieldToHost = yieldToHost;
     this.#build = build;
     this.#loadMs = loadMs;

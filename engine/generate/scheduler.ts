@@ -4,6 +4,7 @@
  * (or stalled) generation gives up its pages and evaluates its tokens again later.
  */
 import { EngineError } from '../base/errors.ts';
+import { pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
 import { MAX_SEQUENCES } from '../model/plan.ts';
 
@@ -22,6 +23,9 @@ export interface Lease {
   waitedMs: number;
 }
 
+/** Copies the keys and values of one page to another. */
+export type CopyPage = (from: number, to: number) => void;
+
 interface Kept {
   readonly sequence: Sequence;
   readonly slot: number;
@@ -36,8 +40,11 @@ export class Scheduler {
   readonly #waiting: (() => void)[] = [];
   #nextAge = 0;
 
-  constructor(nPage: number) {
+  readonly #copyPage: CopyPage;
+
+  constructor(nPage: number, copyPage: CopyPage) {
     this.#pool = new PagePool(nPage);
+    this.#copyPage = copyPage;
   }
 
   get nRunning(): number {
@@ -49,19 +56,17 @@ export class Scheduler {
   }
 
   /**
-   * Starts a generation: takes over the kept sequence with the longest common prefix, cut to it.
+   * Starts a generation with the longest prefix of `prompt` that a kept sequence has. A sequence that
+   * goes on mostly as it was is taken over and cut; one that only begins alike (the same system
+   * prompt) is left as it is and the common pages are copied, if there is room.
    * At least the last prompt token is always evaluated anew, for its logits.
    * @throws {EngineError} E_BUSY when MAX_SEQUENCES generations run.
    */
   begin(prompt: readonly number[]): Lease {
-    let best: Kept | undefined;
-    let bestPrefix = 0;
-    for (const kept of this.#kept) {
-      const prefix = kept.sequence.commonPrefix(prompt);
-      if (prefix > bestPrefix) [best, bestPrefix] = [kept, prefix];
-    }
-    const { sequence, slot } = best === undefined ? this.#fresh() : this.#unkeep(best);
-    sequence.truncate(Math.min(bestPrefix, prompt.length - 1));
+    const { kept, prefix } = this.#longestPrefix(prompt);
+    const { sequence, slot } =
+      kept === null ? this.#fresh() : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
+    sequence.truncate(prefix);
     const lease: Lease = {
       sequence,
       slot,
@@ -107,6 +112,30 @@ export class Scheduler {
       lease.waitedMs += Date.now() - waitingSince;
     }
     lease.lastStepAt = Date.now();
+  }
+
+  /** The kept sequence that shares most with `prompt`, and how much of it can be used. */
+  #longestPrefix(prompt: readonly number[]): { kept: Kept | null; prefix: number } {
+    let best: Kept | null = null;
+    let bestPrefix = 0;
+    for (const kept of this.#kept) {
+      const prefix = Math.min(kept.sequence.commonPrefix(prompt), prompt.length - 1);
+      if (prefix > bestPrefix) [best, bestPrefix] = [kept, prefix];
+    }
+    return { kept: best, prefix: bestPrefix };
+  }
+
+  /** A new sequence with the first `length` positions of `kept`; null when taking it over is better. */
+  #copyOf(kept: Kept, length: number): Kept | null {
+    if (length * 2 > kept.sequence.tokens.length) return null;
+    if (this.#slots.length === 0 || this.#pool.nFree < pagesFor(length)) return null;
+    const copy = this.#fresh();
+    copy.sequence.reserve(length);
+    for (const [i, page] of copy.sequence.pages.entries()) {
+      this.#copyPage(kept.sequence.pages[i]!, page);
+    }
+    copy.sequence.tokens.push(...kept.sequence.tokens.slice(0, length));
+    return copy;
   }
 
   #fresh(): Kept {

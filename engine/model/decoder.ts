@@ -273,6 +273,13 @@ export class Decoder {
     );
   }
 
+  /** Copies all keys and values of a page. */
+  copyPage(from: number, to: number): void {
+    const start = this.#pageAddress(from);
+    const { pageBytes } = this.plan.kv;
+    new Uint8Array(this.#memory.buffer).copyWithin(this.#pageAddress(to), start, start + pageBytes);
+  }
+
   #pageAddress(page: number): number {
     return this.plan.regions.kvPages.address + page * this.plan.kv.pageBytes;
   }

@@ -6,7 +6,7 @@ import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
 import { kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
-import type { Manifest } from '../formats/manifest.ts';
+import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES } from '../kernels/wasm/module.ts';
 import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
 
@@ -72,6 +72,14 @@ export type RegionName =
   | 'upPanels'
   | 'logits';
 
+/** Positions a model is served with: what was asked for or the default, at most what it was trained for. */
+export function servedContext(
+  config: Pick<ModelConfig, 'nCtx'>,
+  wanted: number = DEFAULT_CTX,
+): number {
+  return Math.min(wanted, config.nCtx);
+}
+
 /** Row width in values: padded so that a block product never reads a tail. */
 export function rowStride(width: number): number {
   return roundUp(width, 32);
@@ -82,7 +90,7 @@ export function rowStride(width: number): number {
  */
 export function planMemory(manifest: Manifest, options: PlanOptions = {}): MemoryPlan {
   const c = manifest.config;
-  const nCtx = Math.min(options.nCtx ?? DEFAULT_CTX, c.nCtx);
+  const nCtx = servedContext(c, options.nCtx);
   const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
   const kv = kvGeometry(kvDtype, c);
   const nPage = pagesFor(nCtx);

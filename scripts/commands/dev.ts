@@ -34,7 +34,7 @@ async function runDev(flags: ServeFlags): Promise<void> {
   await buildStep();
   const manifest = flags.model === undefined ? await chooseModel() : await obtainModel(flags.model);
   await pushStep(manifest.id);
-  await serve(manifest, { ...options, vars: { DEFAULT_MODEL: manifest.id } });
+  await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
 }
 
 /** The default model when it was imported, else the only other one, else a question. */

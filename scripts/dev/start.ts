@@ -22,7 +22,7 @@ async function start(flags: ServeFlags): Promise<void> {
   const manifest =
     flags.model === undefined ? await obtainDefaultModel() : await obtainModel(flags.model);
   await pushStep(manifest.id);
-  await serve(manifest, { ...options, vars: { DEFAULT_MODEL: manifest.id } });
+  await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
 }
 
 async function obtainDefaultModel(): Promise<Manifest> {

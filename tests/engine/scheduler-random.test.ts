@@ -21,7 +21,7 @@ interface Actor {
 
 class RandomRun {
   readonly nPage = 12;
-  readonly scheduler = new Scheduler(this.nPage);
+  readonly scheduler = new Scheduler(this.nPage, () => undefined);
   readonly actors = new Set<Actor>();
   /** Every sequence ever seen: those the scheduler dropped hold nothing. */
   readonly sequences = new Set<Sequence>();

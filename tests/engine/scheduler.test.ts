@@ -44,7 +44,7 @@ function cachedLength(scheduler: Scheduler, tokens: readonly number[]): number {
 
 describe('a kept sequence', () => {
   it('is taken over up to the common prefix, the longest one of all', async () => {
-    const scheduler = new Scheduler(10);
+    const scheduler = new Scheduler(10, () => undefined);
     const texts = [
       [1, 2, 3, 9, 9, 9],
       [1, 2, 3, 4, 5, 9],
@@ -60,29 +60,43 @@ describe('a kept sequence', () => {
   });
 
   it('leaves the last token of the prompt to be evaluated', async () => {
-    const scheduler = new Scheduler(10);
+    const scheduler = new Scheduler(10, () => undefined);
     await keep(scheduler, [1, 2, 3, 4, 5]);
     expect(scheduler.begin([1, 2, 3]).sequence.tokens).toEqual([1, 2]);
   });
 
   it('gives back the pages behind what is taken over', async () => {
-    const scheduler = new Scheduler(10);
+    const scheduler = new Scheduler(10, () => undefined);
     const tokens = tokensOf(4, 1);
     await keep(scheduler, tokens);
     expect(scheduler.nFreePages).toBe(6);
+    const lease = scheduler.begin([...tokens.slice(0, 2 * PAGE_TOKENS + 1), -1]);
+    expect(lease.sequence.pages).toHaveLength(3);
+    expect(scheduler.nFreePages).toBe(7);
+  });
+
+  it('keeps what only begins alike, and its pages are copied', async () => {
+    const copied: [number, number][] = [];
+    const scheduler = new Scheduler(10, (from, to) => copied.push([from, to]));
+    const tokens = tokensOf(4, 1);
+    await keep(scheduler, tokens);
     const lease = scheduler.begin([...tokens.slice(0, PAGE_TOKENS + 1), -1]);
-    expect(lease.sequence.pages).toHaveLength(2);
-    expect(scheduler.nFreePages).toBe(8);
+    expect(lease.sequence.tokens).toEqual(tokens.slice(0, PAGE_TOKENS + 1));
+    expect(copied.map(([, to]) => to)).toEqual(lease.sequence.pages);
+    expect(copied.some(([from]) => lease.sequence.pages.includes(from))).toBe(false);
+    expect(scheduler.nFreePages).toBe(4);
+    scheduler.end(lease, false);
+    expect(cachedLength(scheduler, tokens)).toBe(tokens.length);
   });
 
   it('is not what a different beginning gets', async () => {
-    const scheduler = new Scheduler(10);
+    const scheduler = new Scheduler(10, () => undefined);
     await keep(scheduler, [1, 2, 3]);
     expect(scheduler.begin([2, 2, 3]).sequence.tokens).toEqual([]);
   });
 
   it('goes when pages are needed, the oldest first, and others stay', async () => {
-    const scheduler = new Scheduler(6);
+    const scheduler = new Scheduler(6, () => undefined);
     const [a, b, c, d] = [1, 2, 3, 4].map((first) => tokensOf(2, first)) as [
       number[],
       number[],
@@ -99,7 +113,7 @@ describe('a kept sequence', () => {
 
 describe('when pages run out', () => {
   it('the youngest generation loses all of its pages, others none', async () => {
-    const scheduler = new Scheduler(6);
+    const scheduler = new Scheduler(6, () => undefined);
     const leases = [];
     for (const first of [1, 2, 3]) leases.push(await start(scheduler, tokensOf(2, first)));
     const [oldest, middle, youngest] = leases as [Lease, Lease, Lease];
@@ -112,7 +126,7 @@ describe('when pages run out', () => {
   });
 
   it('kept sequences go before running generations', async () => {
-    const scheduler = new Scheduler(6);
+    const scheduler = new Scheduler(6, () => undefined);
     await keep(scheduler, tokensOf(2, 1));
     const oldest = await start(scheduler, tokensOf(2, 2));
     const youngest = await start(scheduler, tokensOf(2, 3));
@@ -121,7 +135,7 @@ describe('when pages run out', () => {
   });
 
   it('a younger generation waits until an older one ends', async () => {
-    const scheduler = new Scheduler(4);
+    const scheduler = new Scheduler(4, () => undefined);
     const older = await start(scheduler, tokensOf(3, 1));
     const younger = scheduler.begin(tokensOf(2, 2));
     const waiting = watch(scheduler.reserve(younger, 2 * PAGE_TOKENS, never()));
@@ -136,7 +150,7 @@ describe('when pages run out', () => {
   });
 
   it('an older generation whose reader has stalled gives way after five seconds', async () => {
-    const scheduler = new Scheduler(4);
+    const scheduler = new Scheduler(4, () => undefined);
     const stalled = await start(scheduler, tokensOf(3, 1));
     const younger = scheduler.begin(tokensOf(2, 2));
     const waiting = watch(scheduler.reserve(younger, 2 * PAGE_TOKENS, never()));
@@ -146,7 +160,7 @@ describe('when pages run out', () => {
   });
 
   it('a wait ends with E_BUSY after two minutes while an older one goes on', async () => {
-    const scheduler = new Scheduler(4);
+    const scheduler = new Scheduler(4, () => undefined);
     const older = await start(scheduler, tokensOf(3, 1));
     const younger = scheduler.begin(tokensOf(2, 2));
     const waiting = watch(scheduler.reserve(younger, 2 * PAGE_TOKENS, never()));
@@ -161,7 +175,7 @@ describe('when pages run out', () => {
   });
 
   it('a wait ends at once when its caller goes away, and its pages can be given back', async () => {
-    const scheduler = new Scheduler(4);
+    const scheduler = new Scheduler(4, () => undefined);
     await start(scheduler, tokensOf(3, 1));
     const younger = scheduler.begin(tokensOf(2, 2));
     const abort = new AbortController();
@@ -178,7 +192,7 @@ describe('when pages run out', () => {
 
 describe('page tables', () => {
   it('are one for each running generation; one more is refused until another ends', () => {
-    const scheduler = new Scheduler(4);
+    const scheduler = new Scheduler(4, () => undefined);
     const leases = Array.from({ length: MAX_SEQUENCES }, () => scheduler.begin([1]));
     const slots = leases.map(({ slot }) => slot).sort((a, b) => a - b);
     expect(slots).toEqual(Array.from({ length: MAX_SEQUENCES }, (_, i) => i));
@@ -188,7 +202,7 @@ describe('page tables', () => {
   });
 
   it('of kept sequences go to new generations', async () => {
-    const scheduler = new Scheduler(100);
+    const scheduler = new Scheduler(100, () => undefined);
     for (let first = 0; first < MAX_SEQUENCES; first++) await keep(scheduler, [first, 1]);
     expect(scheduler.nFreePages).toBe(100 - MAX_SEQUENCES);
     scheduler.begin([99]);

@@ -64,6 +64,19 @@ describe.each(['relaxed', 'simd'] as const)('stories260K, %s build', (kernelBuil
     expect(again.tokens).toEqual(reference.slice(119, 139));
   });
 
+  it('copies a shared beginning and leaves the longer text in the cache', async () => {
+    const long = [BOS, ...reference.slice(0, 150)];
+    await run(engine, { promptTokens: long, maxTokens: 1 });
+    const other = [...long.slice(0, 40), 300, 301];
+    const aside = await run(engine, { promptTokens: other, maxTokens: 8 });
+    expect(aside.usage.cachedTokens).toBeGreaterThanOrEqual(40);
+    const alone = await engineFrom(STORIES_FILE, 'lossless', { kernelBuild });
+    expect(aside.tokens).toEqual((await run(alone, { promptTokens: other, maxTokens: 8 })).tokens);
+    const back = await run(engine, { promptTokens: long, maxTokens: 10 });
+    expect(back.usage.cachedTokens).toBe(long.length - 1);
+    expect(back.tokens).toEqual(reference.slice(150, 160));
+  });
+
   it('evaluates the same prompt again from its last token only', async () => {
     const prompt = [BOS, ...reference.slice(0, 49)];
     await run(engine, { promptTokens: prompt, maxTokens: 3 });

@@ -8,4 +8,6 @@ export interface GatewayEnv {
   readonly SESSIONS: DurableObjectNamespace<Session>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
+  /** Positions of context, as the stage has it; the default when empty. */
+  readonly CONTEXT_TOKENS?: string;
 }

@@ -8,6 +8,7 @@ import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readManifest, type StoredManifest } from '../model-files.ts';
+import { readCount } from '../vars.ts';
 import { R2Source } from './r2-source.ts';
 
 export interface HostEnv {
@@ -145,11 +146,6 @@ function closeSlot(slot: Slot): void {
 /** A turn of the event loop: other generations run, and a client's leaving is noticed. */
 async function yieldToHost(): Promise<void> {
   await scheduler.wait(0);
-}
-
-function readCount(text: string | undefined): number | null {
-  const value = Number(text);
-  return text !== undefined && Number.isInteger(value) && value > 0 ? value : null;
 }
 
 function once(run: () => void): () => void {
