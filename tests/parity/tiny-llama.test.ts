@@ -6,6 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { EngineOptions } from '../../engine/generate/engine.ts';
 import type { ModelConfig } from '../../engine/formats/manifest.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { WrittenValue } from '../support/gguf-writer.ts';
@@ -41,11 +42,11 @@ const BLOCK_KL_NATS = 2e-2;
 
 const TEXT = randomTokens(80);
 
-async function ours(gguf: Uint8Array): Promise<LogitRows> {
+async function ours(gguf: Uint8Array, options: EngineOptions = {}): Promise<LogitRows> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'tiny.gguf');
   await writeFile(file, gguf);
-  return await engineLogits(await engineFrom(file, 'lossless'), TEXT);
+  return await engineLogits(await engineFrom(file, 'lossless', options), TEXT);
 }
 async function theirs(gguf: Uint8Array): Promise<LogitRows> {
   await using folder = await temporaryFolder();
@@ -79,6 +80,7 @@ const SHAPES: readonly FloatCase[] = [
   { name: 'one key/value head for six', config: { nHead: 6, nKvHead: 1, nEmbd: 96 } },
   { name: 'heads of 32', config: { nHead: 2, nKvHead: 1, headDim: 32 } },
   { name: 'heads of 64', config: { nHead: 2, nKvHead: 1, headDim: 64, nEmbd: 128 } },
+  { name: 'heads of 128', config: { nHead: 2, nKvHead: 1, headDim: 128 } },
   { name: 'heads wider together than the model', config: { headDim: 32 } },
   { name: 'a tied head', config: { tiedHead: true } },
   { name: 'widths that are no multiples of 8', config: { nEmbd: 44, headDim: 10, nFf: 33 } },
@@ -139,16 +141,29 @@ const BLOCK_TYPES: readonly SourceDtype[] = [
   'Q6_K',
 ];
 
-describe.each(BLOCK_TYPES)('%s weights', (dtype) => {
-  it("come as near to unrounded logits as llama.cpp's, unless a matrix is wrong", async () => {
+const MIXES: readonly [string, (name: string) => SourceDtype][] = [
+  ...BLOCK_TYPES.map((dtype) => [dtype, () => dtype] as [string, () => SourceDtype]),
+  [
+    'Q4_K and Q6_K mixed as in Q4_K_M',
+    (name) => (/vProj|downProj|tokEmbd|head/.test(name) ? 'Q6_K' : 'Q4_K'),
+  ],
+  [
+    'Blocks and floats mixed',
+    (name) => (/vProj|downProj/.test(name) ? 'F32' : /upProj|tokEmbd/.test(name) ? 'F16' : 'Q8_0'),
+  ],
+];
+
+describe.each(MIXES)('%s', (_, dtypeOf) => {
+  it("comes as near to unrounded logits as llama.cpp's, unless a matrix is wrong", async () => {
     // Superblocks are 256 wide.
     const c = randomConfig({ nEmbd: 256, nFf: 512, nHead: 8, nKvHead: 4, headDim: 32 });
-    const { blocks, floats } = blockTwins(c, dtype);
+    const { blocks, floats } = blockTwins(c, dtypeOf);
     const exact = await theirs(floats);
     const bound = BLOCK_KL_RATIO * meanKl(exact, await theirs(blocks));
     expect(bound).toBeLessThanOrEqual(BLOCK_KL_NATS);
-    expect(meanKl(exact, await ours(blocks))).toBeLessThanOrEqual(bound);
-    const wrong = blockTwins(c, dtype, { name: 'layers.1.oProj', factor: 1.5 });
+    for (const kernelBuild of ['relaxed', 'simd'] as const)
+      expect(meanKl(exact, await ours(blocks, { kernelBuild }))).toBeLessThanOrEqual(bound);
+    const wrong = blockTwins(c, dtypeOf, { name: 'layers.1.oProj', factor: 1.5 });
     expect(meanKl(exact, await ours(wrong.blocks))).toBeGreaterThan(bound);
   });
 });

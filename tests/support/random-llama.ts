@@ -7,6 +7,7 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { LLAMA } from '../../engine/archs/llama.ts';
 import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { WrittenTensor, WrittenValue } from './gguf-writer.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
@@ -89,19 +90,23 @@ export function randomGguf(
 }
 
 /**
- * Two GGUFs of the same numbers: matrices as random blocks of `dtype`, and written out as F32.
- * `scaled` names one tensor whose values are `factor` times as large.
+ * Two GGUFs of the same numbers: matrices as random blocks of the type `dtypeOf` gives for our name
+ * of them, and written out as F32. `scaled` names one tensor whose values are `factor` times as large.
  */
 export function blockTwins(
   config: ModelConfig,
-  dtype: SourceDtype,
+  dtypeOf: (name: string) => SourceDtype,
   scaled: { name: string; factor: number } = { name: '', factor: 1 },
 ): { blocks: Uint8Array; floats: Uint8Array } {
   const tensors = randomLlama(config).map((tensor, seed) => {
     const { instance, values } = tensor;
     if (instance.shape[0] === 1) return { ...tensor, dtype: 'F32' as const, data: asF32(values) };
     const factor = instance.name === scaled.name ? scaled.factor : 1;
-    const data = randomBlocks(dtype, values.length, rootMeanSquare(values) * factor, seed);
+    const dtype = dtypeOf(instance.name);
+    const data =
+      SOURCE_DTYPES[dtype].blockElements === 1
+        ? encodeFloats(dtype, values)
+        : randomBlocks(dtype, values.length, rootMeanSquare(values) * factor, seed);
     return { instance, values: dequantize(dtype, data), dtype, data };
   });
   const blocks = tensors.map(({ instance, dtype, data }) => writtenTensor(instance, dtype, data));
