@@ -216,6 +216,8 @@ export class Engine {
       await this.#scheduler.reserve(lease, sequence.tokens.length + n, signal);
       const start = sequence.tokens.length;
       const end = Math.min(start + n, text.length);
+      // Between the pages and this line an older generation may have run, and taken them.
+      if (sequence.pagesMissing(end) > 0) continue;
       const wanted = end <= nextVisit ? 'none' : end - 1 === nextVisit ? 'last' : 'all';
       this.#decoder.forward(text.slice(start, end), sequence, slot, wanted, (index, row) => {
         if (start + index < nextVisit) return;

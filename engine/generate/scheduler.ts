@@ -12,6 +12,8 @@ import { MAX_SEQUENCES } from '../model/plan.ts';
 const STALLED_MS = 5000;
 /** Longest wait for pages before the caller is told to come back. */
 const MAX_WAIT_MS = 120_000;
+/** A waiting generation looks this often whether another has stalled. */
+const WAKE_MS = 1000;
 
 export interface Lease {
   readonly sequence: Sequence;
@@ -37,7 +39,7 @@ export class Scheduler {
   readonly #running = new Set<Lease>();
   /** Oldest first. */
   #kept: Kept[] = [];
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #nextAge = 0;
 
   readonly #copyPage: CopyPage;
@@ -109,7 +111,9 @@ export class Scheduler {
       }
       const waitingSince = Date.now();
       await this.#nextWake(signal);
-      lease.waitedMs += Date.now() - waitingSince;
+      // Who waits for pages is not stalled: its consumer did ask.
+      lease.lastStepAt = Date.now();
+      lease.waitedMs += lease.lastStepAt - waitingSince;
     }
     lease.lastStepAt = Date.now();
   }
@@ -182,22 +186,24 @@ export class Scheduler {
   }
 
   #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of [...this.#waiting]) resolve();
   }
 
   /** Resolves when a generation ends, after a second at the latest (stalled ones), or on abort. */
   async #nextWake(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 1000);
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.push(done);
-      signal.addEventListener('abort', done);
-    });
-    signal.throwIfAborted();
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', done);
+          this.#waiting.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, WAKE_MS);
+        this.#waiting.add(done);
+        signal.addEventListener('abort', done);
+      });
+    }
+    if (signal.aborted) throw new EngineError('E_ABORTED', 'generation: the caller went away');
   }
 }

@@ -130,6 +130,9 @@ export class Decoder {
     const gate = this.plan.regions.gate.address;
     const stride = rowStride(nEmbd);
     const position = sequence.tokens.length;
+    // A write to a page that is not there would go anywhere in memory.
+    if (sequence.pagesMissing(position + T) > 0)
+      throw new EngineError('E_INTERNAL', `forward: no pages for ${position + T} tokens`);
 
     this.#embed(tokens, hidden, stride);
     fillRopeTable(this.#ropeTable, this.#rope, position, T);

@@ -174,6 +174,22 @@ describe('when pages run out', () => {
     expect(older.sequence.pages).toHaveLength(3);
   });
 
+  it('a generation that waits for pages is not taken for a stalled one', async () => {
+    const scheduler = new Scheduler(6, () => undefined);
+    const oldest = await start(scheduler, tokensOf(3, 1));
+    const middle = await start(scheduler, tokensOf(2, 2));
+    const waiting = watch(scheduler.reserve(middle, 4 * PAGE_TOKENS, never()));
+    const youngest = scheduler.begin(tokensOf(2, 3));
+    for (let second = 0; second < 8; second++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      await fill(scheduler, oldest, tokensOf(3, 1));
+    }
+    const behind = watch(scheduler.reserve(youngest, PAGE_TOKENS, never()));
+    await settle();
+    expect([waiting.done, behind.done]).toEqual([false, false]);
+    expect(middle.sequence.pages).toHaveLength(3);
+  });
+
   it('a wait ends at once when its caller goes away, and its pages can be given back', async () => {
     const scheduler = new Scheduler(4, () => undefined);
     await start(scheduler, tokensOf(3, 1));
@@ -183,7 +199,7 @@ describe('when pages run out', () => {
     await settle();
     abort.abort();
     await settle();
-    expect(waiting.error).not.toBeNull();
+    expect(waiting.error).toMatchObject({ code: 'E_ABORTED' });
     scheduler.end(younger, false);
     expect(scheduler.nFreePages).toBe(1);
     expect(scheduler.nRunning).toBe(1);

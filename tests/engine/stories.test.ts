@@ -114,6 +114,17 @@ describe('generation', () => {
     expect(engine.stats().nRunning).toBe(0);
   });
 
+  it('gives every stream its own tokens however often others take its pages', async () => {
+    const lengths = Array.from({ length: 11 }, (_, n) => 11 + n * 3);
+    const results = await Promise.all(
+      lengths.map((n) =>
+        run(engine, { promptTokens: [BOS, ...reference.slice(0, n)], maxTokens: 300 }),
+      ),
+    );
+    for (const [i, n] of lengths.entries())
+      expect(results[i]?.tokens.slice(0, 100)).toEqual(reference.slice(n, n + 100));
+  });
+
   it('stops at a stop token without emitting it', async () => {
     const stop = reference[10]!;
     const { tokens, reason } = await run(engine, { stopTokens: [stop] });
