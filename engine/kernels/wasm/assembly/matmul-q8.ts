@@ -4,7 +4,7 @@
 // multiple of 16, so it starts the high accumulator: -8 x pair sums (q8), a quarter of it (q6).
 // Sums widen to i32 and meet the exact f16 scale of the block in f32: the sum is exact.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, loadHalvesScaled, madd } from './simd';
+import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, touchAhead, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -35,7 +35,13 @@ function put(y: usize, value: v128, add: i32): void {
 
 export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
+  const touchEnd = w + <usize>nPanel * <usize>nBlock * 272;
+  let touchAt = w, touched = 0;
   for (let p = 0; p < nPanel; p++) {
+    if (w >= touchAt && w + 2 * TOUCH_BYTES < touchEnd) {
+      touched |= touchAhead(w);
+      touchAt = w + TOUCH_BYTES;
+    }
     let xq = x;
     let a0 = f32x4.splat(0), a1 = f32x4.splat(0);
     for (let b = 0; b < nBlock; b++) {
@@ -75,12 +81,19 @@ export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
     put(y + 16, a1, add);
     y += 32;
   }
+  keep(touched);
 }
 
 export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
   const two = i8x16.splat(3);
+  const touchEnd = w + <usize>nPanel * <usize>nBlock * 208;
+  let touchAt = w, touched = 0;
   for (let p = 0; p < nPanel; p++) {
+    if (w >= touchAt && w + 2 * TOUCH_BYTES < touchEnd) {
+      touched |= touchAhead(w);
+      touchAt = w + TOUCH_BYTES;
+    }
     let xq = x;
     let a0 = f32x4.splat(0), a1 = f32x4.splat(0);
     for (let b = 0; b < nBlock; b++) {
@@ -119,6 +132,7 @@ export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
     put(y + 16, a1, add);
     y += 32;
   }
+  keep(touched);
 }
 
 /**
