@@ -141,6 +141,7 @@ export class Decoder {
     for (const [i, w] of this.#layers.entries()) {
       k.rmsNormRows(hidden, w.attnNorm.address, this.#normed.address, nEmbd, T, stride, c.normEps);
       this.#attention(w, i, T, position, pageTable, sequence);
+      this.#clearPadding(this.#attended, c.nHead * c.headDim, T);
       ops.quantize(this.#attended, T, [w.oProj]);
       ops.matmul(w.oProj, this.#attended, T, hidden, stride, true);
       if (w.oBias) k.addBias(hidden, w.oBias.address, nEmbd, T, stride);
@@ -153,6 +154,7 @@ export class Decoder {
       if (w.gateBias) k.addBias(gate, w.gateBias.address, c.nFf, T, up.stride);
       if (w.upBias) k.addBias(up.address, w.upBias.address, c.nFf, T, up.stride);
       k.siluMul(gate, up.address, up.address, T * up.stride);
+      this.#clearPadding(up, c.nFf, T);
       ops.quantize(up, T, [w.downProj]);
       ops.matmul(w.downProj, up, T, hidden, stride, true);
       if (w.downBias) k.addBias(hidden, w.downBias.address, nEmbd, T, stride);
@@ -251,6 +253,13 @@ export class Decoder {
         scale,
       );
     }
+  }
+
+  /** Zeros behind the last value of each row: another phase has written there. */
+  #clearPadding({ address, stride }: Rows, width: number, T: number): void {
+    if (width === stride) return;
+    const rows = new Float32Array(this.#memory.buffer, address, T * stride);
+    for (let t = 0; t < T; t++) rows.fill(0, t * stride + width, (t + 1) * stride);
   }
 
   /** Final norm and head of `n` rows (1 to 4) from `hidden` into the logits region. */

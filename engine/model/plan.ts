@@ -12,8 +12,8 @@ import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
 
 /** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
 export const ISOLATE_BYTES = 128_000_000;
-/** Kept for the JavaScript heap of a stage: measured peaks are in README.md. */
-export const JS_HEAP_BYTES = 8_000_000;
+/** Kept for the JavaScript heap of a stage, as measured (README.md). */
+export const JS_HEAP_BYTES = 10_500_000;
 /** Tokens of a prompt evaluated in one pass. */
 export const CHUNK_TOKENS = 64;
 /** Context served unless asked otherwise, if the model has as much. */
@@ -34,8 +34,13 @@ export interface PlanOptions {
   memoryBudgetBytes?: number | null;
 }
 
+/** Parts of a step that follow each other: what they need lies at the same place. */
+export type Phase = 'attention' | 'ffn' | 'output';
+
 export interface Region {
   readonly name: string;
+  /** Null for what lasts over the whole step. */
+  readonly phase: Phase | null;
   readonly address: number;
   readonly bytes: number;
 }
@@ -80,6 +85,8 @@ export function servedContext(
   return Math.min(wanted, config.nCtx);
 }
 
+type Sizes = readonly (readonly [name: RegionName, bytes: number])[];
+
 /** Row width in values: padded so that a block product never reads a tail. */
 export function rowStride(width: number): number {
   return roundUp(width, 32);
@@ -100,7 +107,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
   const rows = (width: number) => CHUNK_TOKENS * rowStride(width) * 4;
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
   const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
-  const sizes: [RegionName, number][] = [
+  const lasting: Sizes = [
     ['kernels', KERNEL_STATIC_BYTES],
     ['weights', shardBytes.reduce((sum, bytes) => sum + bytes, 0)],
     ['kvPages', nPage * kv.pageBytes],
@@ -109,22 +116,34 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
     ['hidden', rows(c.nEmbd)],
     ['normed', rows(c.nEmbd)],
     ['normedPanels', panels(c.nEmbd)],
-    ['queries', rows(qWidth)],
-    ['keys', rows(kvWidth)],
-    ['values', rows(kvWidth)],
-    ['attended', rows(qWidth)],
-    ['attendedPanels', panels(qWidth)],
-    ['gate', rows(c.nFf)],
-    ['up', rows(c.nFf)],
-    ['upPanels', panels(c.nFf)],
-    ['logits', TILE_TOKENS * rowStride(c.nVocab) * 4],
   ];
-  let address = 0;
+  const phases: Record<Phase, Sizes> = {
+    attention: [
+      ['queries', rows(qWidth)],
+      ['keys', rows(kvWidth)],
+      ['values', rows(kvWidth)],
+      ['attended', rows(qWidth)],
+      ['attendedPanels', panels(qWidth)],
+    ],
+    ffn: [
+      ['gate', rows(c.nFf)],
+      ['up', rows(c.nFf)],
+      ['upPanels', panels(c.nFf)],
+    ],
+    output: [['logits', TILE_TOKENS * rowStride(c.nVocab) * 4]],
+  };
   const regions = {} as Record<RegionName, Region>;
-  for (const [name, bytes] of sizes) {
-    regions[name] = { name, address, bytes };
-    address += roundUp(bytes, REGION_ALIGN);
-  }
+  const place = (sizes: Sizes, phase: Phase | null, start: number): number => {
+    let address = start;
+    for (const [name, bytes] of sizes) {
+      regions[name] = { name, phase, address, bytes };
+      address += roundUp(bytes, REGION_ALIGN);
+    }
+    return address;
+  };
+  const scratch = place(lasting, null, 0);
+  const ends = (Object.keys(phases) as Phase[]).map((name) => place(phases[name], name, scratch));
+  const address = Math.max(...ends);
   let shardAt = regions.weights.address;
   const shardAddresses = shardBytes.map((bytes) => (shardAt += bytes) - bytes);
 
@@ -176,8 +195,8 @@ function refuseOverBudget(manifest: Manifest, plan: MemoryPlan): void {
 
 /** Pages of cache for which there is room beside everything else; negative when there is none. */
 function fittingPages({ regions, kv, jsHeapBytes }: MemoryPlan, budgetBytes: number): number {
-  const { kvPages, pageTables, logits } = regions;
-  const fixed = logits.address + logits.bytes - kvPages.bytes - pageTables.bytes;
+  const end = Math.max(...Object.values(regions).map(({ address, bytes }) => address + bytes));
+  const fixed = end - regions.kvPages.bytes - regions.pageTables.bytes;
   const wasmBudget = Math.floor((budgetBytes - jsHeapBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   return Math.floor((wasmBudget - fixed) / (kv.pageBytes + PAGE_TABLE_BYTES));
 }
