@@ -90,7 +90,7 @@ export class ProgressLine {
       this.#stream.write(`${line}\n`);
       return;
     }
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
+    const width = Math.max(20, (this.#stream.columns || 80) - 1);
     this.#stream.write(`\r\x1b[2K${end ? line : line.slice(0, width)}${end ? '\n' : ''}`);
     this.#drawn = !end;
   }
