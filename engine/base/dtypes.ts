@@ -28,7 +28,7 @@ export const WEIGHT_DTYPES = {
   q4: { kind: 'block', blockBytes: 144, rowTailBytes: 4 },
   /** 4 bits with minimum, w = d q + m: 128 nibble bytes, 8 x i16 scale, 8 x i16 minimum. */
   q4m: { kind: 'block', blockBytes: 160, rowTailBytes: 4 },
-  /** 6 bits, w = d (q - 32): 128 bytes of low nibbles, 64 bytes of high pairs, 8 x f16 scale. */
+  /** 6 bits, w = d (q - 32): 192 bytes of quants, 8 x f16 scale. */
   q6: { kind: 'block', blockBytes: 208, rowTailBytes: 0 },
   /** 8 bits, w = d (q - 128): 256 bytes, 8 x f16 scale. */
   q8: { kind: 'block', blockBytes: 272, rowTailBytes: 0 },

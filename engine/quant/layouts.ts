@@ -5,8 +5,9 @@
  * stream. Row multipliers of q4/q4m stand behind the last panel.
  *
  * Byte order inside a block (j = row 0..7, i = 0..3):
- *   nibbles (q4, q4m, low part of q6): byte g*32 + j*4 + i = q[4g+i] | q[16+4g+i] << 4, g = 0..3
- *   high pairs (q6): byte g*32 + j*4 + i, bits 2f..2f+1 = high bits of q[4(g+2f)+i], g = 0..1, f = 0..3
+ *   nibbles (q4, q4m): byte g*32 + j*4 + i = q[4g+i] | q[16+4g+i] << 4, g = 0..3
+ *   six bits (q6): byte h*96 + v*32 + j*4 + i = q[16h+4v+i], v = 0..2, with bits 2v..2v+1 of q[16h+12+i]
+ *     as its high pair, h = 0..1
  *   bytes (q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
  */
 import {
@@ -185,21 +186,26 @@ function putNibbles(bytes: Uint8Array, at: number, j: number, q: Uint8Array): vo
     bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = (q[k]! & 15) | ((q[16 + k]! & 15) << 4);
   }
 }
-function putPairs(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
-  for (let k = 0; k < BLOCK_COLS; k++) {
-    const g = (k >> 2) & 1;
-    const f = k >> 3;
-    const index = at + NIBBLE_BYTES + g * 32 + j * 4 + (k & 3);
-    bytes[index] = bytes[index]! | ((q[k]! >> 4) << (2 * f));
+function putSixBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
+  for (let h = 0; h < 2; h++) {
+    for (let i = 0; i < 4; i++) {
+      const fourth = q[h * 16 + 12 + i]!;
+      for (let v = 0; v < 3; v++) {
+        bytes[at + h * 96 + v * 32 + j * 4 + i] =
+          q[h * 16 + v * 4 + i]! | (((fourth >> (2 * v)) & 3) << 6);
+      }
+    }
   }
 }
 function getNibble(bytes: Uint8Array, at: number, j: number, k: number): number {
   const byte = bytes[at + ((k & 15) >> 2) * 32 + j * 4 + (k & 3)]!;
   return k < 16 ? byte & 15 : byte >> 4;
 }
-function getPair(bytes: Uint8Array, at: number, j: number, k: number): number {
-  const byte = bytes[at + NIBBLE_BYTES + ((k >> 2) & 1) * 32 + j * 4 + (k & 3)]!;
-  return (byte >> (2 * (k >> 3))) & 3;
+function getSixBits(bytes: Uint8Array, at: number, j: number, k: number): number {
+  const first = at + (k >> 4) * 96 + j * 4 + (k & 3);
+  const v = (k & 15) >> 2;
+  if (v < 3) return bytes[first + v * 32]! & 63;
+  return [0, 1, 2].reduce((q, n) => q | ((bytes[first + n * 32]! >> 6) << (2 * n)), 0);
 }
 
 type QuantWriter = (bytes: Uint8Array, at: number, j: number, q: Uint8Array) => void;
@@ -208,10 +214,7 @@ type QuantReader = (bytes: Uint8Array, at: number, j: number, k: number) => numb
 const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
   q4: putNibbles,
   q4m: putNibbles,
-  q6: (bytes, at, j, q) => {
-    putNibbles(bytes, at, j, q);
-    putPairs(bytes, at, j, q);
-  },
+  q6: putSixBits,
   q8: (bytes, at, j, q) => {
     for (let k = 0; k < BLOCK_COLS; k++) bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = q[k]!;
   },
@@ -219,7 +222,7 @@ const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
 const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
   q4: getNibble,
   q4m: getNibble,
-  q6: (bytes, at, j, k) => getNibble(bytes, at, j, k) | (getPair(bytes, at, j, k) << 4),
+  q6: getSixBits,
   q8: (bytes, at, j, k) => bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)]!,
 };
 const FLOAT_READERS = {

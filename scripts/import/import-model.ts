@@ -27,7 +27,7 @@ import type { PlannedShard } from './shard-plan.ts';
 import { writeShard } from './write-shard.ts';
 
 /** Counted up when encoders change, so that shards of an older version are not taken over. */
-const ENCODER_VERSION = 1;
+const ENCODER_VERSION = 2;
 const TOKENIZER_NAME = 'tokenizer.json';
 /** Endings that ids may not have: folders of unfinished and of replaced imports. */
 const RESERVED_ENDINGS = ['.partial', '.old'];

@@ -5,7 +5,7 @@
 // 30,480), one i32x4.dot_i16x8_s widens them, adds the two halves of a row and multiplies by the i16
 // scale; q4m adds 16 x pair sums times the minimum in the same way. Then one multiply-add in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, madd, keep, touchAhead, TOUCH_BYTES } from './simd';
+import { dot, madd, keep, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 // @ts-ignore: decorator
@@ -43,10 +43,10 @@ const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15
 function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32, withMin: bool): void {
   const mask = v128.load(MASK);
   const blockBytes: usize = withMin ? 160 : 144;
-  const touchEnd = w + <usize>nPanel * <usize>nBlock * blockBytes;
+  const touchEnd = touchLimit();
   let touchAt = w, touched = 0;
   for (let p = 0; p < nPanel; p++) {
-    if (w >= touchAt && w + 2 * TOUCH_BYTES < touchEnd) {
+    if (w >= touchAt && w < touchEnd) {
       touched |= touchAhead(w);
       touchAt = w + TOUCH_BYTES;
     }

@@ -1,10 +1,10 @@
-// y = W x for 8-bit (d (q - 128)) and 6-bit (d (q - 32)) weights and int8 activations.
+// y = W x for 8-bit weights, d (q - 128), and int8 activations.
 //
-// An unsigned byte is two nibbles, each a 7-bit operand: q x = lo x + 16 hi x. The zero point is a
-// multiple of 16, so it starts the high accumulator: -8 x pair sums (q8), a quarter of it (q6).
+// An unsigned byte is two nibbles, each a 7-bit operand: q x = lo x + 16 hi x. The zero point is
+// 8 x 16, so the high accumulator starts with -8 x pair sums.
 // Sums widen to i32 and meet the exact f16 scale of the block in f32: the sum is exact.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, touchAhead, TOUCH_BYTES } from './simd';
+import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -14,12 +14,6 @@ const ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 @inline
 function high(w: v128, mask: v128): v128 {
   return v128.and(i16x8.shr_u(w, 4), mask);
-}
-/** Two-bit field f of every byte. */
-// @ts-ignore: decorator
-@inline
-function field(w: v128, f: i32, mask: v128): v128 {
-  return v128.and(i16x8.shr_u(w, 2 * f), mask);
 }
 /** lo + 16 hi of four rows, widened and with the two halves of a row added. */
 // @ts-ignore: decorator
@@ -35,10 +29,10 @@ function put(y: usize, value: v128, add: i32): void {
 
 export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
-  const touchEnd = w + <usize>nPanel * <usize>nBlock * 272;
+  const touchEnd = touchLimit();
   let touchAt = w, touched = 0;
   for (let p = 0; p < nPanel; p++) {
-    if (w >= touchAt && w + 2 * TOUCH_BYTES < touchEnd) {
+    if (w >= touchAt && w < touchEnd) {
       touched |= touchAhead(w);
       touchAt = w + TOUCH_BYTES;
     }
@@ -84,57 +78,6 @@ export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
   keep(touched);
 }
 
-export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
-  const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
-  const two = i8x16.splat(3);
-  const touchEnd = w + <usize>nPanel * <usize>nBlock * 208;
-  let touchAt = w, touched = 0;
-  for (let p = 0; p < nPanel; p++) {
-    if (w >= touchAt && w + 2 * TOUCH_BYTES < touchEnd) {
-      touched |= touchAhead(w);
-      touchAt = w + TOUCH_BYTES;
-    }
-    let xq = x;
-    let a0 = f32x4.splat(0), a1 = f32x4.splat(0);
-    for (let b = 0; b < nBlock; b++) {
-      let v: v128, u: v128, t: v128;
-      v = v128.load(xq, 0); u = v128.load(xq, 64);
-      t = v128.load(w, 0); let l0 = i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask)));
-      t = v128.load(w, 16); let l1 = i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask)));
-      v = v128.load(xq, 16); u = v128.load(xq, 80);
-      t = v128.load(w, 32); l0 = i16x8.add(l0, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      t = v128.load(w, 48); l1 = i16x8.add(l1, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      v = v128.load(xq, 32); u = v128.load(xq, 96);
-      t = v128.load(w, 64); l0 = i16x8.add(l0, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      t = v128.load(w, 80); l1 = i16x8.add(l1, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      v = v128.load(xq, 48); u = v128.load(xq, 112);
-      t = v128.load(w, 96); l0 = i16x8.add(l0, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      t = v128.load(w, 112); l1 = i16x8.add(l1, i16x8.add(dot(v, v128.and(t, mask)), dot(u, high(t, mask))));
-      let h0 = i16x8.shr_s(v128.load(xq, 128), 2), h1 = h0;
-      let t1: v128;
-      t = v128.load(w, 128); t1 = v128.load(w, 144);
-      v = v128.load(xq, 0); h0 = i16x8.add(h0, dot(v, v128.and(t, two))); h1 = i16x8.add(h1, dot(v, v128.and(t1, two)));
-      v = v128.load(xq, 32); h0 = i16x8.add(h0, dot(v, field(t, 1, two))); h1 = i16x8.add(h1, dot(v, field(t1, 1, two)));
-      v = v128.load(xq, 64); h0 = i16x8.add(h0, dot(v, field(t, 2, two))); h1 = i16x8.add(h1, dot(v, field(t1, 2, two)));
-      v = v128.load(xq, 96); h0 = i16x8.add(h0, dot(v, field(t, 3, two))); h1 = i16x8.add(h1, dot(v, field(t1, 3, two)));
-      t = v128.load(w, 160); t1 = v128.load(w, 176);
-      v = v128.load(xq, 16); h0 = i16x8.add(h0, dot(v, v128.and(t, two))); h1 = i16x8.add(h1, dot(v, v128.and(t1, two)));
-      v = v128.load(xq, 48); h0 = i16x8.add(h0, dot(v, field(t, 1, two))); h1 = i16x8.add(h1, dot(v, field(t1, 1, two)));
-      v = v128.load(xq, 80); h0 = i16x8.add(h0, dot(v, field(t, 2, two))); h1 = i16x8.add(h1, dot(v, field(t1, 2, two)));
-      v = v128.load(xq, 112); h0 = i16x8.add(h0, dot(v, field(t, 3, two))); h1 = i16x8.add(h1, dot(v, field(t1, 3, two)));
-      const scale = f32x4.mul(v128.load(xq, 160), half);
-      a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(loadHalvesScaled(w, 192), scale), a0);
-      a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(loadHalvesScaled(w, 200), scale), a1);
-      w += 208;
-      xq += BLOCK_BYTES;
-    }
-    put(y, a0, add);
-    put(y + 16, a1, add);
-    y += 32;
-  }
-  keep(touched);
-}
-
 /**
  * Four tokens, four rows (first or second half of the panel, `side` = 0 or 16): eight i16 and four
  * f32 accumulators, what sixteen registers hold.
@@ -142,38 +85,28 @@ export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
 // @ts-ignore: decorator
 @inline
 function four(
-  w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize, six: bool,
+  w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize,
 ): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
-  const blockBytes: usize = six ? 208 : 272;
   let a0 = f32x4.splat(0), a1 = f32x4.splat(0), a2 = f32x4.splat(0), a3 = f32x4.splat(0);
   for (let b = 0; b < nBlock; b++) {
     let h0 = v128.load(x, 512), h1 = v128.load(x, 528), h2 = v128.load(x, 544), h3 = v128.load(x, 560);
-    if (six) { h0 = i16x8.shr_s(h0, 2); h1 = i16x8.shr_s(h1, 2); h2 = i16x8.shr_s(h2, 2); h3 = i16x8.shr_s(h3, 2); }
     let l0 = i16x8.splat(0), l1 = l0, l2 = l0, l3 = l0;
     for (let g: usize = 0; g < 8; g++) {
-      let lo: v128, hi: v128;
-      if (six) {
-        const t = v128.load(w + (g & 3) * 32 + side);
-        lo = v128.and(g < 4 ? t : i16x8.shr_u(t, 4), mask);
-        hi = v128.and(i16x8.shr_u(v128.load(w + (g & 1) * 32 + side, 128), <i32>(g >> 1) * 2), i8x16.splat(3));
-      } else {
-        const t = v128.load(w + g * 32 + side);
-        lo = v128.and(t, mask);
-        hi = high(t, mask);
-      }
+      const t = v128.load(w + g * 32 + side);
+      const lo = v128.and(t, mask), hi = high(t, mask);
       const xg = x + g * 64;
       let v = v128.load(xg); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
       v = v128.load(xg, 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi));
       v = v128.load(xg, 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi));
       v = v128.load(xg, 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi));
     }
-    const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), six ? 192 : 256), half);
+    const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), 256), half);
     a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(d, v128.load(x, 640)), a0);
     a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(d, v128.load(x, 656)), a1);
     a2 = madd(f32x4.convert_i32x4_s(join(l2, h2, ones)), f32x4.mul(d, v128.load(x, 672)), a2);
     a3 = madd(f32x4.convert_i32x4_s(join(l3, h3, ones)), f32x4.mul(d, v128.load(x, 688)), a3);
-    w += blockBytes;
+    w += 272;
     x += BLOCK_BYTES * 4;
   }
   put(y + side, a0, add);
@@ -182,29 +115,17 @@ function four(
   put(y + side + 3 * ys, a3, add);
 }
 
-// @ts-ignore: decorator
-@inline
-function tiles(
-  w: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32, six: bool,
-): void {
+export function matmulQ8Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
   const ys = yStride << 2;
   const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
-  const panelBytes = <usize>nBlock * (six ? 208 : 272);
   for (let p = 0; p < nPanel; p++) {
     for (let tile = 0; tile < nTile; tile++) {
       const xt = x + <usize>tile * tileBytes;
       const yt = y + <usize>tile * 4 * ys;
-      four(w, xt, yt, nBlock, ys, add, 0, six);
-      four(w, xt, yt, nBlock, ys, add, 16, six);
+      four(w, xt, yt, nBlock, ys, add, 0);
+      four(w, xt, yt, nBlock, ys, add, 16);
     }
-    w += panelBytes;
+    w += <usize>nBlock * 272;
     y += 32;
   }
-}
-
-export function matmulQ8Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
-  tiles(w, x, y, nPanel, nBlock, nTile, yStride, add, false);
-}
-export function matmulQ6Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
-  tiles(w, x, y, nPanel, nBlock, nTile, yStride, add, true);
 }

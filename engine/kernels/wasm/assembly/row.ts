@@ -14,11 +14,14 @@ function nibble(block: usize, j: usize, k: usize): i32 {
   const byte = <i32>load<u8>(block + ((k & 15) >> 2) * 32 + j * 4 + (k & 3));
   return k < 16 ? byte & 15 : byte >> 4;
 }
+/** Six bits of column k: its own, or of every fourth group the high pairs of the three before it. */
 // @ts-ignore: decorator
 @inline
-function pair(block: usize, j: usize, k: usize): i32 {
-  const byte = <i32>load<u8>(block + 128 + ((k >> 2) & 1) * 32 + j * 4 + (k & 3));
-  return (byte >> <i32>(2 * (k >> 3))) & 3;
+function sixBits(block: usize, j: usize, k: usize): i32 {
+  const at = block + (k >> 4) * 96 + j * 4 + (k & 3);
+  const v = (k & 15) >> 2;
+  if (v < 3) return <i32>load<u8>(at + v * 32) & 63;
+  return (<i32>load<u8>(at) >> 6) | ((<i32>load<u8>(at, 32) >> 6) << 2) | ((<i32>load<u8>(at, 64) >> 6) << 4);
 }
 
 /** First block of the panel that holds `row`. */
@@ -53,10 +56,7 @@ export function rowQ6(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   let block = panel(w, row, nBlock, 208);
   for (let b: usize = 0; b < nBlock; b++, block += 208) {
     const d = half(block + 192 + j * 2);
-    for (let k: usize = 0; k < 32; k++, out += 4) {
-      const q = nibble(block, j, k) | (pair(block, j, k) << 4);
-      store<f32>(out, d * <f32>(q - 32));
-    }
+    for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>(sixBits(block, j, k) - 32));
   }
 }
 
