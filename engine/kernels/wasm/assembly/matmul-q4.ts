@@ -5,7 +5,7 @@
 // 30,480), one i32x4.dot_i16x8_s widens them, adds the two halves of a row and multiplies by the i16
 // scale; q4m adds 16 x pair sums times the minimum in the same way. Then one multiply-add in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, madd, keep, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
+import { dot, keep, madd, put, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 // @ts-ignore: decorator
@@ -28,11 +28,6 @@ function pairsFirst(v: v128): v128 {
 @inline
 function pairsSecond(v: v128): v128 {
   return i8x16.shuffle(v, v, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 15, 14, 15);
-}
-// @ts-ignore: decorator
-@inline
-function put(y: usize, value: v128, add: i32): void {
-  v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
 }
 
 // Sixteen bytes of 0x0f, loaded once: V8 rebuilds a constant at every use, a local it keeps.

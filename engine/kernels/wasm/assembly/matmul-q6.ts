@@ -5,7 +5,7 @@
 // products fit i16 (32,004), then pairs widen to i32. The zero point is -32 x the sum of x: the
 // panel's -8 x pair sums times 4. Sums are exact and meet the exact f16 scale of the block in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
+import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, put, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const SIX = memory.data<u8>([63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63], 16);
@@ -28,11 +28,6 @@ function fourth(t0: v128, t1: v128, t2: v128, low: v128, middle: v128, high: v12
 @inline
 function twoDots(x: v128, w: v128, u: v128, v: v128, ones: v128): v128 {
   return i32x4.dot_i16x8_s(i16x8.add(dot(x, w), dot(u, v)), ones);
-}
-// @ts-ignore: decorator
-@inline
-function put(y: usize, value: v128, add: i32): void {
-  v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
 }
 
 export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {

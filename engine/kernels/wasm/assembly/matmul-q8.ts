@@ -4,7 +4,7 @@
 // 8 x 16, so the high accumulator starts with -8 x pair sums.
 // Sums widen to i32 and meet the exact f16 scale of the block in f32: the sum is exact.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
+import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, put, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -20,11 +20,6 @@ function high(w: v128, mask: v128): v128 {
 @inline
 function join(lo: v128, hi: v128, ones: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(lo, ones), i32x4.shl(i32x4.dot_i16x8_s(hi, ones), 4));
-}
-// @ts-ignore: decorator
-@inline
-function put(y: usize, value: v128, add: i32): void {
-  v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
 }
 
 export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {

@@ -19,6 +19,13 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
+/** Stores four results, or adds them to what stands there. */
+// @ts-ignore: decorator
+@inline
+export function put(y: usize, value: v128, add: i32): void {
+  v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
+}
+
 /** Sum of the four lanes. */
 // @ts-ignore: decorator
 @inline
