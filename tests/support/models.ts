@@ -35,8 +35,16 @@ export async function engineFrom(
   options: EngineOptions = {},
 ): Promise<Engine> {
   await using folder = await temporaryFolder();
-  const { folder: model, manifest } = await importModel({ input, id: 'test', preset, outRoot: folder.path });
+  const { folder: model, manifest } = await importModel({
+    input,
+    id: 'test',
+    preset,
+    outRoot: folder.path,
+  });
   const source = new FileModelSource(model, manifest);
   // Awaited here: the folder goes when this function returns.
-  return await Engine.load(source, await loadKernelModules(), { memoryBudgetBytes: null, ...options });
+  return await Engine.load(source, await loadKernelModules(), {
+    memoryBudgetBytes: null,
+    ...options,
+  });
 }
