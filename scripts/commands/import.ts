@@ -96,7 +96,7 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
   if (existsSync(source)) return { path: resolve(source), about: {} };
   // Loaded only here: importing a file needs nothing of the network.
   const { isSourceSpec } = await import('../pull/source-spec.ts');
-  const { findCatalogueEntry } = await import('../pull/catalogue.ts');
+  const { findCatalogueEntry, importPreset } = await import('../pull/catalogue.ts');
   const { pullModel, pullSource } = await import('../pull/pull.ts');
   if (isSourceSpec(source)) {
     const { path } = await withProgress(`pulling ${source}: `, (onProgress) =>
@@ -109,7 +109,9 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
       'E_USAGE',
       `import: ${source} is not there. Give a file, a folder, a source or a catalogue id.`,
     );
-  const { id, preset, licence, card, title } = findCatalogueEntry(source);
+  const entry = findCatalogueEntry(source);
+  const { id, licence, card, title } = entry;
+  const preset = importPreset(entry);
   const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
     pullModel(id, { onProgress }),
   );

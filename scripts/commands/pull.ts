@@ -82,6 +82,6 @@ async function runPull(what: string | undefined, flags: PullFlags): Promise<void
 function describeCatalogue(): string {
   return CATALOGUE.map((entry) => {
     const bytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
-    return `${entry.id.padEnd(28)}${formatBytes(bytes).padStart(9)}  ${entry.licence.padEnd(12)}${entry.title}\n`;
+    return `${entry.id.padEnd(28)}${formatBytes(bytes).padStart(9)}  ${entry.licence.padEnd(24)}${entry.title}\n`;
   }).join('');
 }

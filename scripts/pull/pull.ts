@@ -3,11 +3,11 @@
  * stopped, verified against the pinned hash, and only then given its final name.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { asDiskError } from '../lib/disk.ts';
+import { hashFile } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { withLock } from '../lib/lock.ts';
 import { cacheDir } from '../lib/paths.ts';
@@ -94,7 +94,7 @@ async function readCached(wish: FileWish, onProgress?: OnProgress): Promise<Pull
   const info = await stat(wish.path).catch(() => null);
   if (info === null || !info.isFile()) return null;
   if (wish.bytes === null || wish.bytes === info.size) {
-    const sha256 = await hashFile(wish.path, onProgress);
+    const sha256 = await checkedHash(wish.path, onProgress);
     if (wish.sha256 === null || wish.sha256 === sha256) {
       return { path: wish.path, bytes: info.size, sha256, source: null };
     }
@@ -207,16 +207,12 @@ function wrongHash(expected: string, got: string): EngineError {
   );
 }
 
-/** SHA-256 of a file, in lower-case hex. */
-export async function hashFile(path: string, onProgress?: OnProgress): Promise<string> {
-  const hash = createHash('sha256');
+/** The file's hash, with progress that says what takes the time. */
+async function checkedHash(path: string, onProgress?: OnProgress): Promise<string> {
   const total = (await stat(path)).size;
   let done = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const bytes = chunk as Uint8Array;
-    hash.update(bytes);
-    done += bytes.byteLength;
+  return await hashFile(path, (bytes) => {
+    done += bytes;
     onProgress?.({ done, total, unit: 'bytes', note: 'checking' });
-  }
-  return hash.digest('hex');
+  });
 }

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CATALOGUE } from '../../scripts/pull/catalogue.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { runThimble } from '../support/program.ts';
 import type { Ended } from '../support/program.ts';
@@ -77,7 +78,7 @@ describe('help and usage', () => {
     expect(ended.code).toBe(1);
     expect(ended.stderr).toMatch(/^error: .*\[E_MODEL_NOT_FOUND\]$/m);
     expect(jsonOf(ended)).toMatchObject({
-      error: { code: 'E_MODEL_NOT_FOUND', details: { ids: ['smollm2-135m-instruct'] } },
+      error: { code: 'E_MODEL_NOT_FOUND', details: { ids: CATALOGUE.map(({ id }) => id) } },
     });
   });
 

@@ -7,7 +7,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { parseManifest } from '../../engine/formats/manifest.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
-import { hashFile } from '../../scripts/import/journal.ts';
+import { hashFile } from '../../scripts/lib/hash-file.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import type { ImportOptions, ImportResult } from '../../scripts/import/import-model.ts';
 import { tinyTensors } from './tiny-llama.ts';

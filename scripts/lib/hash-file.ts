@@ -1,0 +1,14 @@
+/** SHA-256 of files too large to hold. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+
+/** As lower-case hex. `onBytes` is told of every part that was read. */
+export async function hashFile(path: string, onBytes?: (bytes: number) => void): Promise<string> {
+  const hash = createHash('sha256');
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
+  for await (const chunk of stream) {
+    hash.update(chunk);
+    onBytes?.(chunk.byteLength);
+  }
+  return hash.digest('hex');
+}
