@@ -13,9 +13,9 @@ import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
 /** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
 export const ISOLATE_BYTES = 128_000_000;
 /** Kept for the JavaScript heap of a stage, as measured (README.md). */
-export const JS_HEAP_BYTES = 10_500_000;
+export const JS_HEAP_BYTES = 11_000_000;
 /** Tokens of a prompt evaluated in one pass. */
-export const CHUNK_TOKENS = 64;
+export const CHUNK_TOKENS = 48;
 /** Context served unless asked otherwise, if the model has as much. */
 export const DEFAULT_CTX = 2048;
 /** Sequences that may hold pages at the same time (running or kept for reuse). */

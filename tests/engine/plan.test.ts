@@ -107,11 +107,11 @@ describe('regions', () => {
     const { regions } = planMemory(EDGE);
     // 2,048 tokens x 30 layers x 3 heads x (key and value) x (64 bytes and an f32 scale).
     expect(regions.kvPages.bytes).toBe(2048 * 30 * 3 * 2 * 68);
-    // 64 tokens a chunk, f32.
-    expect(regions.hidden.bytes).toBe(64 * 576 * 4);
-    expect(regions.keys.bytes).toBe(64 * 192 * 4);
-    expect(regions.gate.bytes).toBe(64 * 1536 * 4);
-    expect(regions.ropeTable.bytes).toBe(64 * 64 * 4);
+    // 48 tokens a chunk, f32.
+    expect(regions.hidden.bytes).toBe(48 * 576 * 4);
+    expect(regions.keys.bytes).toBe(48 * 192 * 4);
+    expect(regions.gate.bytes).toBe(48 * 1536 * 4);
+    expect(regions.ropeTable.bytes).toBe(48 * 64 * 4);
     // Four tokens at a time get logits.
     expect(regions.logits.bytes).toBe(4 * 49152 * 4);
     // Embedding 6,144 panels x 18 blocks x 208 bytes; layers 20 bytes a block, 4 a row; 61 norms.
