@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { benchKernels } from '../bench/kernels.ts';
 import { measureReadLoop } from '../bench/read-loop.ts';
 import { PEERS } from '../bench/peers.ts';
 import { pinnedCore, runBench } from '../bench/run.ts';
@@ -20,11 +21,13 @@ Examples:
   thimble bench                                  (our engine in workerd and in Node)
   thimble bench --peers --json                   (also llama.cpp native and wllama)
   thimble bench --only workerd llama.cpp --rounds 9
+  thimble bench --kernels
 `;
 
 interface BenchFlags {
   readonly model: string;
   readonly peers?: boolean;
+  readonly kernels?: boolean;
   readonly only?: readonly string[];
   readonly rounds: number;
   readonly prefill: number;
@@ -43,6 +46,7 @@ export function register(program: Command): void {
     .option('-m, --model <id>', 'a model of the catalogue, or an imported one', DEFAULT_MODEL_ID)
     .option('--peers', 'also llama.cpp native and wllama (development packages)')
     .option('--only <names...>', `only these: ${PEERS.map(({ name }) => name).join(', ')}`)
+    .option('--kernels', 'every kernel by itself, on both builds, instead of whole models')
     .option('--rounds <n>', 'measured rounds', parseCount(1), 5)
     .option('--prefill <tokens>', 'length of the prompt', parseCount(2), 256)
     .option('--decode <tokens>', 'tokens to generate', parseCount(8), 128)
@@ -52,6 +56,7 @@ export function register(program: Command): void {
 }
 
 async function runBenchCommand(flags: BenchFlags): Promise<void> {
+  if (flags.kernels === true) return await runKernelBench(flags.json === true);
   const peers = choosePeers(flags);
   await build();
   const manifest = await obtainModel(flags.model);
@@ -85,6 +90,23 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   } finally {
     await rm(persist, { recursive: true, force: true });
   }
+}
+
+async function runKernelBench(asJson: boolean): Promise<void> {
+  await build({ only: 'kernels' });
+  const rows = await benchKernels((line) => process.stderr.write(`${line}\n`));
+  if (!asJson) {
+    const lines = rows.map(({ kernel, size, microseconds, gigabytesPerSecond: rate }) => {
+      const show = (b: 'relaxed' | 'simd') =>
+        `${microseconds[b].toFixed(1)} us${rate === null ? '' : `, ${rate[b].toFixed(1)} GB/s`}`;
+      return `| ${kernel} | ${size} | ${show('relaxed')} | ${show('simd')} |\n`;
+    });
+    process.stdout.write(
+      `| kernel | size | relaxed | plain SIMD128 |\n| --- | --- | --- | --- |\n${lines.join('')}`,
+    );
+  }
+  const wasmReadGigabytesPerSecond = await measureReadLoop();
+  process.stdout.write(`${JSON.stringify({ wasmReadGigabytesPerSecond, kernels: rows })}\n`);
 }
 
 function choosePeers(flags: BenchFlags): string[] {

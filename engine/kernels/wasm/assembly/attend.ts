@@ -1,7 +1,7 @@
 // Attention of one token over its cached keys and values, page by page with a running maximum
 // (online softmax, arXiv 1805.02867): scores are never kept beyond one page.
 // Page geometry: kv-write.ts. Reference: attendReference in engine/kernels/reference/attend.ts.
-import { exp, loadHalvesScaled, HALF_SCALE, madd, maxF32, sumF32, sumI32 } from './simd';
+import { exp, loadHalvesScaled, HALF_SCALE, madd, maxF32, roundToInt, sumF32, sumI32 } from './simd';
 import { PAGE_TOKENS } from './kv-write';
 
 /** q as i16: 512 values x 127 x 16,383 stay below 2^31. */
@@ -25,9 +25,9 @@ function sumOf32(at: usize): f32 {
 // @ts-ignore: decorator
 @inline
 function maxOf32(at: usize): f32 {
-  const a = f32x4.max(f32x4.max(v128.load(at), v128.load(at, 16)), f32x4.max(v128.load(at, 32), v128.load(at, 48)));
-  const b = f32x4.max(f32x4.max(v128.load(at, 64), v128.load(at, 80)), f32x4.max(v128.load(at, 96), v128.load(at, 112)));
-  return maxF32(f32x4.max(a, b));
+  const a = f32x4.pmax(f32x4.pmax(v128.load(at), v128.load(at, 16)), f32x4.pmax(v128.load(at, 32), v128.load(at, 48)));
+  const b = f32x4.pmax(f32x4.pmax(v128.load(at, 64), v128.load(at, 80)), f32x4.pmax(v128.load(at, 96), v128.load(at, 112)));
+  return maxF32(f32x4.pmax(a, b));
 }
 // @ts-ignore: decorator
 @inline
@@ -127,8 +127,8 @@ function addValuesQ8(values: usize, dimPad: usize, n: usize): void {
   if (!(largest > 1e-30)) return;
   const inverse = f32x4.splat(WEIGHT_MAX / largest);
   for (let i: usize = 0; i < PAGE_TOKENS; i += 8) {
-    const lo = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(SCORES + i * 4), inverse)));
-    const hi = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(SCORES + i * 4, 16), inverse)));
+    const lo = roundToInt(f32x4.mul(v128.load(SCORES + i * 4), inverse));
+    const hi = roundToInt(f32x4.mul(v128.load(SCORES + i * 4, 16), inverse));
     v128.store(WEIGHTS + i * 2, i16x8.narrow_i32x4_s(lo, hi));
   }
   const factor = f32x4.splat(largest / WEIGHT_MAX);

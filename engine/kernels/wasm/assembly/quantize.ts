@@ -7,6 +7,8 @@
 //   160 T   f32 scale, four times
 // x is rounded to q = round(x * 127 / max|x|), |q| <= 127; scale = max|x| / 127.
 
+import { roundToInt } from './simd';
+
 export const BLOCK_BYTES: usize = 176;
 
 /**
@@ -38,10 +40,10 @@ function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
   for (let b = 0; b < nBlock; b++) {
     const x0 = v128.load(src), x1 = v128.load(src, 16), x2 = v128.load(src, 32), x3 = v128.load(src, 48);
     const x4 = v128.load(src, 64), x5 = v128.load(src, 80), x6 = v128.load(src, 96), x7 = v128.load(src, 112);
-    let m = f32x4.max(f32x4.max(f32x4.abs(x0), f32x4.abs(x1)), f32x4.max(f32x4.abs(x2), f32x4.abs(x3)));
-    m = f32x4.max(m, f32x4.max(f32x4.max(f32x4.abs(x4), f32x4.abs(x5)), f32x4.max(f32x4.abs(x6), f32x4.abs(x7))));
-    m = f32x4.max(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    m = f32x4.max(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    let m = f32x4.pmax(f32x4.pmax(f32x4.abs(x0), f32x4.abs(x1)), f32x4.pmax(f32x4.abs(x2), f32x4.abs(x3)));
+    m = f32x4.pmax(m, f32x4.pmax(f32x4.pmax(f32x4.abs(x4), f32x4.abs(x5)), f32x4.pmax(f32x4.abs(x6), f32x4.abs(x7))));
+    m = f32x4.pmax(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    m = f32x4.pmax(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     const largest = f32x4.extract_lane(m, 0);
     const inverse = f32x4.splat(largest > 1e-30 ? <f32>127.0 / largest : 0);
     const lo = i8x16.narrow_i16x8_s(
@@ -74,5 +76,5 @@ function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
 // @ts-ignore: decorator
 @inline
 function round(x: v128, inverse: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
+  return roundToInt(f32x4.mul(x, inverse));
 }

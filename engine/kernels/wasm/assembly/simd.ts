@@ -26,6 +26,14 @@ export function put(y: usize, value: v128, add: i32): void {
   v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
 }
 
+/** Nearest whole numbers of lanes that fit i32 (what does not fit is the machine's choice). */
+// @ts-ignore: decorator
+@inline
+export function roundToInt(x: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_trunc_f32x4_s(f32x4.nearest(x));
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(x));
+}
+
 /** Sum of the four lanes. */
 // @ts-ignore: decorator
 @inline
@@ -45,7 +53,7 @@ export function sumI32(v: v128): i32 {
 // @ts-ignore: decorator
 @inline
 export function maxF32(v: v128): f32 {
-  const halves = f32x4.max(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  const halves = f32x4.pmax(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return max(f32x4.extract_lane(halves, 0), f32x4.extract_lane(halves, 1));
 }
 
@@ -62,12 +70,13 @@ export function loadHalvesScaled(at: usize, offset: usize = 0): v128 {
 
 /**
  * e^x, four lanes: x = n ln 2 + r, a degree-6 polynomial in r, n added to the exponent.
- * Relative error below 2e-7 for -87 <= x <= 88; clamped outside.
+ * Relative error below 2e-7 for -87 <= x <= 88; clamped outside. pmin and pmax are one instruction
+ * where min and max, which treat NaN and signed zeros, are many.
  */
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.0)), f32x4.splat(88.0));
+  const clamped = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.0)), f32x4.splat(88.0));
   const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504)));
   let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
@@ -77,7 +86,7 @@ export function exp(x: v128): v128 {
   p = madd(p, r, f32x4.splat(0.5));
   p = madd(p, r, f32x4.splat(1.0));
   p = madd(p, r, f32x4.splat(1.0));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(roundToInt(n), i32x4.splat(127)), 23);
   return f32x4.mul(p, power);
 }
 
