@@ -9,7 +9,7 @@ import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
 import { generateText, loadLocalModel } from '../lib/local-engine.ts';
 import type { LocalModel } from '../lib/local-engine.ts';
-import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
+import { addSamplingOptions, CHAT_SAMPLING, readSampling } from '../lib/sampling-options.ts';
 import type { SamplingFlags } from '../lib/sampling-options.ts';
 
 interface ChatFlags extends SamplingFlags {
@@ -95,7 +95,7 @@ async function answer(
     const request = {
       promptTokens,
       maxTokens: Math.min(flags.maxTokens ?? room, room),
-      sampling: readSampling(flags),
+      sampling: readSampling(flags, CHAT_SAMPLING),
       stopTokens: eosIds,
       topLogprobs: null,
       promptLogprobs: false,

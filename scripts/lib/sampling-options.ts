@@ -44,8 +44,15 @@ export function addSamplingOptions(command: Command): Command {
     .option('--stop <text>', 'end before this text; may be given several times', collect);
 }
 
-export function readSampling(flags: SamplingFlags): SamplingParams {
-  const d = DEFAULT_SAMPLING;
+/** For conversations: small models lose the thread at temperature 1. */
+export const CHAT_SAMPLING: SamplingParams = { ...DEFAULT_SAMPLING, temperature: 0.4, topP: 0.95 };
+
+/** Flags over `defaults`; an absent seed is drawn at random. */
+export function readSampling(
+  flags: SamplingFlags,
+  defaults: SamplingParams = DEFAULT_SAMPLING,
+): SamplingParams {
+  const d = defaults;
   return {
     temperature: flags.greedy === true ? 0 : (flags.temperature ?? d.temperature),
     topK: flags.topK ?? d.topK,
