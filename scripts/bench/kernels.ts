@@ -152,6 +152,7 @@ function otherCases(): Case[] {
       kernels.ropeAdjacent(y, x, nHead, headDim, headDim, 1, N_COL),
     ),
     simple('siluMul', '1536', ({ kernels, x, y }) => kernels.siluMul(x, x, y, 1536)),
+    simple('addBias', `${N_COL}`, ({ kernels, x, y }) => kernels.addBias(y, x, N_COL, 1, N_COL)),
     simple('argmax', '49152', ({ kernels, weights }) => kernels.argmax(weights, 49152)),
     simple('sumExp', '49152', ({ kernels, weights }) => kernels.sumExp(weights, 49152, 1)),
     simple('embedding row q6', `${N_COL}`, ({ ops, weights, y }) =>

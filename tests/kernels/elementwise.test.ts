@@ -96,6 +96,21 @@ for (const build of ['relaxed', 'simd'] as const) {
       }
     });
 
+    it('addBias to every row, and to nothing behind it', () => {
+      for (const n of LENGTHS) {
+        s.reset();
+        const stride = Math.ceil(n / 32) * 32 + 32;
+        const before = randomValues(3 * stride, n);
+        const bias = randomValues(n, n + 1);
+        const y = s.putF32(before);
+        s.kernels.addBias(y, s.putF32(bias), n, 3, stride);
+        const want = before.map((v, i) =>
+          i % stride < n ? Math.fround(v + bias[i % stride]!) : v,
+        );
+        expect(s.f32(y, 3 * stride)).toEqual(want);
+      }
+    });
+
     it('argmax (first of equals) and sumExp', () => {
       for (const n of LENGTHS) {
         s.reset();

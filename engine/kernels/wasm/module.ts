@@ -111,7 +111,6 @@ export interface KernelExports {
   ropeAdjacent: Rope;
   ropeHalf: Rope;
   siluMul(gate: Address, up: Address, out: Address, n: number): void;
-  addRows(y: Address, x: Address, n: number): void;
   addBias(y: Address, bias: Address, n: number, nTok: number, stride: number): void;
   kvWriteQ8: KvWrite;
   kvWriteF16: KvWrite;

@@ -78,14 +78,6 @@ export function siluMul(gate: usize, up: usize, out: usize, n: i32): void {
   }
 }
 
-/** y += x over n values (n a multiple of 4). */
-export function addRows(y: usize, x: usize, n: i32): void {
-  for (let i = 0; i < n; i += 4) {
-    const at = <usize>i * 4;
-    v128.store(y + at, f32x4.add(v128.load(y + at), v128.load(x + at)));
-  }
-}
-
 /** Adds a bias of n values to each of nTok rows. */
 export function addBias(y: usize, bias: usize, n: i32, nTok: i32, stride: usize): void {
   for (let t = 0; t < nTok; t++) {
