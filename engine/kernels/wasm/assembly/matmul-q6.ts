@@ -5,7 +5,7 @@
 // products fit i16 (32,004), then pairs widen to i32. The zero point is -32 x the sum of x: the
 // panel's -8 x pair sums times 4. Sums are exact and meet the exact f16 scale of the block in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, put, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
+import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const SIX = memory.data<u8>([63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63], 16);
@@ -30,46 +30,84 @@ function twoDots(x: v128, w: v128, u: v128, v: v128, ones: v128): v128 {
   return i32x4.dot_i16x8_s(i16x8.add(dot(x, w), dot(u, v)), ones);
 }
 
+/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
 export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const six = v128.load(SIX), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
   const low = v128.load(LOW_PAIR), middle = v128.load(MIDDLE_PAIR), high = v128.load(HIGH_PAIR);
-  const touchEnd = touchLimit();
-  let touchAt = w, touched = 0;
-  for (let p = 0; p < nPanel; p++) {
-    if (w >= touchAt && w < touchEnd) {
-      touched |= touchAhead(w);
-      touchAt = w + TOUCH_BYTES;
-    }
+  const nSecond = nPanel >> 1, nFirst = nPanel - nSecond;
+  for (let p = 0; p < nFirst; p++) {
+    const apart = p < nSecond ? <usize>nFirst : 0;
+    let w2 = w + apart * <usize>nBlock * 208;
     let xq = x;
-    let a0 = f32x4.splat(0), a1 = f32x4.splat(0);
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
     for (let b = 0; b < nBlock; b++) {
-      let s0 = i32x4.dot_i16x8_s(v128.load(xq, 128), v128.load(FOURS)), s1 = s0;
+      let s0 = i32x4.dot_i16x8_s(v128.load(xq, 128), v128.load(FOURS)), s1 = s0, s2 = s0, s3 = s0;
       let t0: v128, t1: v128, t2: v128, x0: v128, x1: v128, x2: v128, x3: v128;
-      x0 = v128.load(xq, 0); x1 = v128.load(xq, 16); x2 = v128.load(xq, 32); x3 = v128.load(xq, 48);
-      t0 = v128.load(w, 0); t1 = v128.load(w, 32); t2 = v128.load(w, 64);
+      x0 = v128.load(xq, 0);
+      x1 = v128.load(xq, 16);
+      x2 = v128.load(xq, 32);
+      x3 = v128.load(xq, 48);
+      t0 = v128.load(w, 0);
+      t1 = v128.load(w, 32);
+      t2 = v128.load(w, 64);
       s0 = i32x4.add(s0, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
       s0 = i32x4.add(s0, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
-      t0 = v128.load(w, 16); t1 = v128.load(w, 48); t2 = v128.load(w, 80);
+      t0 = v128.load(w, 16);
+      t1 = v128.load(w, 48);
+      t2 = v128.load(w, 80);
       s1 = i32x4.add(s1, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
       s1 = i32x4.add(s1, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
-      x0 = v128.load(xq, 64); x1 = v128.load(xq, 80); x2 = v128.load(xq, 96); x3 = v128.load(xq, 112);
-      t0 = v128.load(w, 96); t1 = v128.load(w, 128); t2 = v128.load(w, 160);
+      t0 = v128.load(w2, 0);
+      t1 = v128.load(w2, 32);
+      t2 = v128.load(w2, 64);
+      s2 = i32x4.add(s2, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
+      s2 = i32x4.add(s2, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
+      t0 = v128.load(w2, 16);
+      t1 = v128.load(w2, 48);
+      t2 = v128.load(w2, 80);
+      s3 = i32x4.add(s3, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
+      s3 = i32x4.add(s3, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
+      x0 = v128.load(xq, 64);
+      x1 = v128.load(xq, 80);
+      x2 = v128.load(xq, 96);
+      x3 = v128.load(xq, 112);
+      t0 = v128.load(w, 96);
+      t1 = v128.load(w, 128);
+      t2 = v128.load(w, 160);
       s0 = i32x4.add(s0, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
       s0 = i32x4.add(s0, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
-      t0 = v128.load(w, 112); t1 = v128.load(w, 144); t2 = v128.load(w, 176);
+      t0 = v128.load(w, 112);
+      t1 = v128.load(w, 144);
+      t2 = v128.load(w, 176);
       s1 = i32x4.add(s1, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
       s1 = i32x4.add(s1, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
+      t0 = v128.load(w2, 96);
+      t1 = v128.load(w2, 128);
+      t2 = v128.load(w2, 160);
+      s2 = i32x4.add(s2, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
+      s2 = i32x4.add(s2, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
+      t0 = v128.load(w2, 112);
+      t1 = v128.load(w2, 144);
+      t2 = v128.load(w2, 176);
+      s3 = i32x4.add(s3, twoDots(x0, v128.and(t0, six), x1, v128.and(t1, six), ones));
+      s3 = i32x4.add(s3, twoDots(x2, v128.and(t2, six), x3, fourth(t0, t1, t2, low, middle, high), ones));
       const scale = f32x4.mul(v128.load(xq, 160), half);
       a0 = madd(f32x4.convert_i32x4_s(s0), f32x4.mul(loadHalvesScaled(w, 192), scale), a0);
       a1 = madd(f32x4.convert_i32x4_s(s1), f32x4.mul(loadHalvesScaled(w, 200), scale), a1);
+      a2 = madd(f32x4.convert_i32x4_s(s2), f32x4.mul(loadHalvesScaled(w2, 192), scale), a2);
+      a3 = madd(f32x4.convert_i32x4_s(s3), f32x4.mul(loadHalvesScaled(w2, 200), scale), a3);
       w += 208;
+      w2 += 208;
       xq += BLOCK_BYTES;
     }
     put(y, a0, add);
     put(y + 16, a1, add);
+    if (apart != 0) {
+      put(y + apart * 32, a2, add);
+      put(y + apart * 32 + 16, a3, add);
+    }
     y += 32;
   }
-  keep(touched);
 }
 
 /** Four tokens, four rows (first or second half of the panel, `side` = 0 or 16). */

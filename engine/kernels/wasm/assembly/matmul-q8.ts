@@ -4,7 +4,7 @@
 // 8 x 16, so the high accumulator starts with -8 x pair sums.
 // Sums widen to i32 and meet the exact f16 scale of the block in f32: the sum is exact.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, HALF_SCALE, keep, loadHalvesScaled, madd, put, touchAhead, touchLimit, TOUCH_BYTES } from './simd';
+import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -22,55 +22,139 @@ function join(lo: v128, hi: v128, ones: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(lo, ones), i32x4.shl(i32x4.dot_i16x8_s(hi, ones), 4));
 }
 
+/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
 export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
-  const touchEnd = touchLimit();
-  let touchAt = w, touched = 0;
-  for (let p = 0; p < nPanel; p++) {
-    if (w >= touchAt && w < touchEnd) {
-      touched |= touchAhead(w);
-      touchAt = w + TOUCH_BYTES;
-    }
+  const nSecond = nPanel >> 1, nFirst = nPanel - nSecond;
+  for (let p = 0; p < nFirst; p++) {
+    const apart = p < nSecond ? <usize>nFirst : 0;
+    let w2 = w + apart * <usize>nBlock * 272;
     let xq = x;
-    let a0 = f32x4.splat(0), a1 = f32x4.splat(0);
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
     for (let b = 0; b < nBlock; b++) {
-      let v: v128, t: v128;
-      let h0 = v128.load(xq, 128), h1 = h0;
+      let v: v128, t: v128, l0: v128, l1: v128, l2: v128, l3: v128;
+      let h0 = v128.load(xq, 128), h1 = h0, h2 = h0, h3 = h0;
       v = v128.load(xq, 0);
-      t = v128.load(w, 0); let l0 = dot(v, v128.and(t, mask)); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 16); let l1 = dot(v, v128.and(t, mask)); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 0);
+      l0 = dot(v, v128.and(t, mask));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 16);
+      l1 = dot(v, v128.and(t, mask));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 0);
+      l2 = dot(v, v128.and(t, mask));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 16);
+      l3 = dot(v, v128.and(t, mask));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 16);
-      t = v128.load(w, 32); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 48); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 32);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 48);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 32);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 48);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 32);
-      t = v128.load(w, 64); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 80); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 64);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 80);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 64);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 80);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 48);
-      t = v128.load(w, 96); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 112); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 96);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 112);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 96);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 112);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 64);
-      t = v128.load(w, 128); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 144); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 128);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 144);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 128);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 144);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 80);
-      t = v128.load(w, 160); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 176); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 160);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 176);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 160);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 176);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 96);
-      t = v128.load(w, 192); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 208); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 192);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 208);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 192);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 208);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       v = v128.load(xq, 112);
-      t = v128.load(w, 224); l0 = i16x8.add(l0, dot(v, v128.and(t, mask))); h0 = i16x8.add(h0, dot(v, high(t, mask)));
-      t = v128.load(w, 240); l1 = i16x8.add(l1, dot(v, v128.and(t, mask))); h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w, 224);
+      l0 = i16x8.add(l0, dot(v, v128.and(t, mask)));
+      h0 = i16x8.add(h0, dot(v, high(t, mask)));
+      t = v128.load(w, 240);
+      l1 = i16x8.add(l1, dot(v, v128.and(t, mask)));
+      h1 = i16x8.add(h1, dot(v, high(t, mask)));
+      t = v128.load(w2, 224);
+      l2 = i16x8.add(l2, dot(v, v128.and(t, mask)));
+      h2 = i16x8.add(h2, dot(v, high(t, mask)));
+      t = v128.load(w2, 240);
+      l3 = i16x8.add(l3, dot(v, v128.and(t, mask)));
+      h3 = i16x8.add(h3, dot(v, high(t, mask)));
       const scale = f32x4.mul(v128.load(xq, 160), half);
       a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(loadHalvesScaled(w, 256), scale), a0);
       a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(loadHalvesScaled(w, 264), scale), a1);
+      a2 = madd(f32x4.convert_i32x4_s(join(l2, h2, ones)), f32x4.mul(loadHalvesScaled(w2, 256), scale), a2);
+      a3 = madd(f32x4.convert_i32x4_s(join(l3, h3, ones)), f32x4.mul(loadHalvesScaled(w2, 264), scale), a3);
       w += 272;
+      w2 += 272;
       xq += BLOCK_BYTES;
     }
     put(y, a0, add);
     put(y + 16, a1, add);
+    if (apart != 0) {
+      put(y + apart * 32, a2, add);
+      put(y + apart * 32 + 16, a3, add);
+    }
     y += 32;
   }
-  keep(touched);
 }
 
 /**

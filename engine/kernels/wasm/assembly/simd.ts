@@ -89,38 +89,3 @@ export function exp(x: v128): v128 {
   const power = i32x4.shl(i32x4.add(roundToInt(n), i32x4.splat(127)), 23);
   return f32x4.mul(p, power);
 }
-
-const PAGE_BYTES: usize = 4096;
-/** Memory pages that a product touches ahead of time, together. */
-const PAGES_AHEAD: usize = 4;
-/** How far `touchAhead` reads, and how often it is due. */
-export const TOUCH_BYTES: usize = PAGE_BYTES * PAGES_AHEAD;
-
-/**
- * Reads the first line of each of the next pages, so that their address translations and the
- * prefetcher's start overlap instead of stopping the stream at every page: 5 to 9 % of a product
- * that streams weights. It may look beyond the matrix, where the next one mostly lies; `touchLimit`
- * keeps it inside of memory. The value must be used (`keep`).
- */
-// @ts-ignore: decorator
-@inline
-export function touchAhead(at: usize): i32 {
-  const page = (at + PAGE_BYTES) & ~(PAGE_BYTES - 1);
-  return load<i32>(page) | load<i32>(page, PAGE_BYTES) | load<i32>(page, 2 * PAGE_BYTES) | load<i32>(page, 3 * PAGE_BYTES);
-}
-
-/** Addresses below this may be given to touchAhead. */
-// @ts-ignore: decorator
-@inline
-export function touchLimit(): usize {
-  return (<usize>memory.size() << 16) - TOUCH_BYTES - PAGE_BYTES;
-}
-
-const SINK = memory.data(4, 4);
-
-/** Makes the compiler believe that a value is needed. */
-// @ts-ignore: decorator
-@inline
-export function keep(value: i32): void {
-  store<i32>(SINK, value);
-}
