@@ -102,3 +102,8 @@ export function errorFromRecord(record: ErrorRecord): EngineError {
   const { code, message, param, details } = record;
   return new EngineError(code, message, { details, ...(param === null ? {} : { param }) });
 }
+
+/** @throws {EngineError} E_ABORTED with `message`, once `signal` is aborted. */
+export function throwIfAborted(signal: AbortSignal, message: string): void {
+  if (signal.aborted) throw new EngineError('E_ABORTED', message);
+}

@@ -44,10 +44,6 @@ export function kvGeometry(
   return { dtype, dimPad, sectionBytes, layerBytes, pageBytes: shape.nLayer * layerBytes };
 }
 
-export function kvBytesPerToken(geometry: KvGeometry): number {
-  return geometry.pageBytes / PAGE_TOKENS;
-}
-
 export function pagesFor(nTokens: number): number {
   return Math.ceil(nTokens / PAGE_TOKENS);
 }

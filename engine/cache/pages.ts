@@ -1,5 +1,5 @@
 /** The pool of key/value pages, and sequences that hold some of them. Knows no attention. */
-import { PAGE_TOKENS, pagesFor } from './geometry.ts';
+import { pagesFor } from './geometry.ts';
 
 export class PagePool {
   readonly #free: number[];
@@ -55,8 +55,7 @@ export class Sequence {
   /** Forgets everything from position `length` on. */
   truncate(length: number): void {
     this.tokens.length = Math.min(this.tokens.length, length);
-    const keep = Math.ceil(this.tokens.length / PAGE_TOKENS);
-    this.#pool.give(this.pages.splice(keep));
+    this.#pool.give(this.pages.splice(pagesFor(this.tokens.length)));
   }
 
   commonPrefix(tokens: readonly number[]): number {

@@ -11,7 +11,8 @@ export const MANIFEST_VERSION = 1;
 /** Model ids are R2 key parts and URL parts. */
 export const MODEL_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const MAX_DIM = 1 << 24;
-const MAX_SHARD_BYTES = 64 * 1024 * 1024;
+/** A shard is one object that is read in one go. */
+export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
 
 const dim = z.number().int().positive().max(MAX_DIM);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -65,7 +66,7 @@ export const modelConfigSchema = z.object({
 
 const tokenizer = z.object({
   file: fileName,
-  bytes: z.number().int().positive().max(MAX_SHARD_BYTES),
+  bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
   sha256,
   addBos: z.boolean(),
   bosId: z.number().int().nonnegative().nullable(),
@@ -106,7 +107,7 @@ export const manifestSchema = z.object({
     .array(
       z.object({
         file: fileName,
-        bytes: z.number().int().positive().max(MAX_SHARD_BYTES),
+        bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
         sha256,
         /** Half-open range of layers whose tensors this shard holds; null for embedding and head. */
         layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),

@@ -2,8 +2,8 @@
  * A loaded model that answers generations: the only thing hosts talk to. Token ids in and out; knows
  * no text, no HTTP and no storage.
  */
-import { EngineError } from '../base/errors.ts';
-import { instantiateKernels } from '../kernels/wasm/module.ts';
+import { EngineError, throwIfAborted } from '../base/errors.ts';
+import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
@@ -11,7 +11,7 @@ import { CHUNK_TOKENS, planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
 import { applyPenalties, hasPenalties, sampleToken, topTokens } from '../sample/sampler.ts';
-import { Scheduler } from './scheduler.ts';
+import { CALLER_GONE, Scheduler } from './scheduler.ts';
 import type { Lease } from './scheduler.ts';
 import type {
   FinishReason,
@@ -87,8 +87,7 @@ export class Engine {
     const { manifest } = source;
     const plan = planMemory(manifest, options);
     const weights = bindWeights(manifest, plan);
-    const pages = plan.wasmBytes / 65536;
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = createMemory(plan.wasmBytes);
     const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
     const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
     await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
@@ -211,7 +210,7 @@ export class Engine {
     const { sequence, slot } = lease;
     let nextVisit = visitFrom;
     while (sequence.tokens.length < text.length) {
-      throwIfAborted(signal);
+      throwIfAborted(signal, CALLER_GONE);
       const n = Math.min(CHUNK_TOKENS, text.length - sequence.tokens.length);
       await this.#scheduler.reserve(lease, sequence.tokens.length + n, signal);
       const start = sequence.tokens.length;
@@ -324,8 +323,4 @@ export class Engine {
       );
     }
   }
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new EngineError('E_ABORTED', 'generation: the caller went away');
 }

@@ -3,7 +3,7 @@
  * prefix. Older generations go first; when pages run out, kept sequences go, then the youngest
  * (or stalled) generation gives up its pages and evaluates its tokens again later.
  */
-import { EngineError } from '../base/errors.ts';
+import { EngineError, throwIfAborted } from '../base/errors.ts';
 import { pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
 import { MAX_SEQUENCES } from '../model/plan.ts';
@@ -12,6 +12,8 @@ import { MAX_SEQUENCES } from '../model/plan.ts';
 const STALLED_MS = 5000;
 /** Longest wait for pages before the caller is told to come back. */
 const MAX_WAIT_MS = 120_000;
+/** Of E_ABORTED, wherever a generation notices. */
+export const CALLER_GONE = 'generation: the caller went away';
 /** A waiting generation looks this often whether another has stalled. */
 const WAKE_MS = 1000;
 
@@ -40,9 +42,8 @@ export class Scheduler {
   /** Oldest first. */
   #kept: Kept[] = [];
   readonly #waiting = new Set<() => void>();
-  #nextAge = 0;
-
   readonly #copyPage: CopyPage;
+  #nextAge = 0;
 
   constructor(nPage: number, copyPage: CopyPage) {
     this.#pool = new PagePool(nPage);
@@ -204,6 +205,6 @@ export class Scheduler {
         signal.addEventListener('abort', done);
       });
     }
-    if (signal.aborted) throw new EngineError('E_ABORTED', 'generation: the caller went away');
+    throwIfAborted(signal, CALLER_GONE);
   }
 }

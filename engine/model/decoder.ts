@@ -86,26 +86,18 @@ export class Decoder {
 
   /** Logits of row `row` of the last call to `forward`'s visitor, [nVocab] f32, a view. */
   logits(row = 0): Float32Array {
-    const { nVocab } = this.config;
-    const at = this.plan.regions.logits.address + row * rowStride(nVocab) * 4;
-    return new Float32Array(this.#memory.buffer, at, nVocab);
+    return new Float32Array(this.#memory.buffer, this.#logitsAddress(row), this.config.nVocab);
   }
 
   argmax(row = 0): number {
-    const { nVocab } = this.config;
-    return this.#kernels.argmax(
-      this.plan.regions.logits.address + row * rowStride(nVocab) * 4,
-      nVocab,
-    );
+    return this.#kernels.argmax(this.#logitsAddress(row), this.config.nVocab);
   }
 
   /** log of the sum of e^logit over row `row`. */
   logSumExp(row = 0): number {
-    const { nVocab } = this.config;
-    const at = this.plan.regions.logits.address + row * rowStride(nVocab) * 4;
-    const logits = this.logits(row);
-    const top = logits[this.#kernels.argmax(at, nVocab)]!;
-    return top + Math.log(this.#kernels.sumExp(at, nVocab, top));
+    const top = this.logits(row)[this.argmax(row)]!;
+    const sum = this.#kernels.sumExp(this.#logitsAddress(row), this.config.nVocab, top);
+    return top + Math.log(sum);
   }
 
   /**
@@ -290,6 +282,10 @@ export class Decoder {
     const start = this.#pageAddress(from);
     const { pageBytes } = this.plan.kv;
     new Uint8Array(this.#memory.buffer).copyWithin(this.#pageAddress(to), start, start + pageBytes);
+  }
+
+  #logitsAddress(row: number): number {
+    return this.plan.regions.logits.address + row * rowStride(this.config.nVocab) * 4;
   }
 
   #pageAddress(page: number): number {

@@ -1,5 +1,6 @@
 /** Weights from a ModelSource straight into the kernels' memory, hashes checked before use. */
 import { EngineError } from '../base/errors.ts';
+import { sha256Hex } from '../base/sha256.ts';
 import { archByName, archTensors } from '../archs/index.ts';
 import type { Manifest, ShardRow } from '../formats/manifest.ts';
 import { weightRef } from '../ops/weights.ts';
@@ -37,8 +38,7 @@ export async function loadShards(
 }
 
 async function checkHash(shard: ShardRow, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  const got = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const got = await sha256Hex(bytes);
   if (got === shard.sha256) return;
   throw new EngineError(
     'E_WEIGHTS_HASH',

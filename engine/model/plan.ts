@@ -7,7 +7,7 @@ import { EngineError } from '../base/errors.ts';
 import { kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
-import { KERNEL_STATIC_BYTES } from '../kernels/wasm/module.ts';
+import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../kernels/wasm/module.ts';
 import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
 
 /** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
@@ -21,7 +21,6 @@ export const DEFAULT_CTX = 2048;
 /** Sequences that may hold pages at the same time (running or kept for reuse). */
 export const MAX_SEQUENCES = 32;
 
-const WASM_PAGE_BYTES = 64 * 1024;
 const REGION_ALIGN = 64;
 /** A page's address in the table of every sequence. */
 const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;

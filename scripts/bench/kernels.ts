@@ -2,7 +2,11 @@
 import { BLOCK_COLS, matrixBytes, WEIGHT_DTYPES } from '../../engine/base/dtypes.ts';
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { kvGeometry, PAGE_TOKENS, pagesFor } from '../../engine/cache/geometry.ts';
-import { instantiateKernels, KERNEL_STATIC_BYTES } from '../../engine/kernels/wasm/module.ts';
+import {
+  createMemory,
+  instantiateKernels,
+  KERNEL_STATIC_BYTES,
+} from '../../engine/kernels/wasm/module.ts';
 import type { KernelBuild, KernelExports } from '../../engine/kernels/wasm/module.ts';
 import { Ops, panelBytes } from '../../engine/ops/ops.ts';
 import { weightRef } from '../../engine/ops/weights.ts';
@@ -170,8 +174,7 @@ async function openBench(build: KernelBuild): Promise<Bench> {
     addresses.push(end);
     end += Math.ceil(bytes / 4096) * 4096;
   }
-  const pages = Math.ceil(end / 65536) + 1;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = createMemory(end);
   const { exports } = await instantiateKernels(await loadKernelModules(), memory, build);
   const [weights, x, panels, y, pageTable] = addresses as [number, number, number, number, number];
   // 0x2c2c is an ordinary half and part of an ordinary f32: no subnormal numbers, no infinities.

@@ -1,5 +1,5 @@
 /** How fast this core reads memory in a plain WebAssembly loop: what decoding can at best reach. */
-import { instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
 import { loadKernelModules } from '../lib/local-engine.ts';
 import { spread } from './run.ts';
 import type { Spread } from './run.ts';
@@ -9,8 +9,7 @@ const ROUNDS = 9;
 
 /** Gigabytes a second over a range larger than the second-level cache (the argmax kernel). */
 export async function measureReadLoop(): Promise<Spread> {
-  const pages = READ_BYTES / 65536 + 16;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = createMemory(READ_BYTES + (1 << 20));
   const { exports } = await instantiateKernels(await loadKernelModules(), memory);
   new Uint8Array(memory.buffer, 1 << 20).fill(1);
   const rates = Array.from({ length: ROUNDS }, () => {

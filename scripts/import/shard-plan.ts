@@ -5,14 +5,13 @@
 import { matrixBytes, roundUp } from '../../engine/base/dtypes.ts';
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { EngineError } from '../../engine/base/errors.ts';
+import { SHARD_MAX_BYTES } from '../../engine/formats/manifest.ts';
 import type { MatchedTensor } from './opened-model.ts';
 import { presetDtype, TINY_F32_BYTES } from './presets.ts';
 import type { PresetName } from './presets.ts';
 
 /** A shard grows by whole layers while it stays below this. */
 export const SHARD_TARGET_BYTES = 8 * 1024 * 1024;
-/** The manifest's bound: one tensor lies in one shard. */
-export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
 /** Vector loads and cache lines begin here. */
 export const TENSOR_ALIGN = 64;
 /** Tensors below this join a full shard rather than begin one of a few hundred bytes. */

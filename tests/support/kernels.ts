@@ -1,5 +1,9 @@
 /** A scratch memory with a bump allocator for kernel tests. */
-import { KERNEL_STATIC_BYTES, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import {
+  createMemory,
+  KERNEL_STATIC_BYTES,
+  instantiateKernels,
+} from '../../engine/kernels/wasm/module.ts';
 import type { KernelBuild, KernelExports } from '../../engine/kernels/wasm/module.ts';
 import { loadKernelModules } from '../../scripts/lib/local-engine.ts';
 
@@ -14,8 +18,7 @@ export class Scratch {
   }
 
   static async create(build: KernelBuild, bytes: number): Promise<Scratch> {
-    const pages = Math.ceil((bytes + KERNEL_STATIC_BYTES) / 65536);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = createMemory(bytes + KERNEL_STATIC_BYTES);
     const { exports } = await instantiateKernels(await loadKernelModules(), memory, build);
     return new Scratch(memory, exports);
   }

@@ -3,6 +3,7 @@
  * against the manifest's SHA-256 and kept for the life of the isolate, a few at a time.
  */
 import { EngineError } from '../../engine/base/errors.ts';
+import { sha256Hex } from '../../engine/base/sha256.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
@@ -126,9 +127,4 @@ async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineE
     `model: no model ${JSON.stringify(modelId.slice(0, 100))}; expected one of: ${known}.`,
     { param: 'model', details: { models } },
   );
-}
-
-async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,9 +1,16 @@
 /** Asks a stage for a generation and reads its lines of JSON as events. */
-import { EngineError, errorFromRecord, type ErrorRecord } from '../../engine/base/errors.ts';
+import {
+  EngineError,
+  errorFromRecord,
+  type ErrorRecord,
+  throwIfAborted,
+} from '../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
 import type { StageStatus } from '../stage/index.ts';
 import type { GatewayEnv } from './env.ts';
 import type { ServedModel } from './model-store.ts';
+
+const CLIENT_GONE = 'request: the client went away.';
 
 type StageLine = GenerateEvent | { readonly type: 'error'; readonly error: ErrorRecord };
 
@@ -18,7 +25,7 @@ export async function* generateEvents(
   signal: AbortSignal,
   promptField: 'messages' | 'prompt' = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
-  throwIfAborted(signal);
+  throwIfAborted(signal, CLIENT_GONE);
   const stage = env.STAGE.getByName(model.id);
   const stream = await reachStage(() => stage.generate(model.id, request, model.version));
   const reader = stream.getReader();
@@ -34,7 +41,7 @@ export async function* generateEvents(
       yield event;
       if (event.type === 'done') return;
     }
-    throwIfAborted(signal);
+    throwIfAborted(signal, CLIENT_GONE);
     throw unavailable('ended without a last event');
   } finally {
     signal.removeEventListener('abort', cancel);
@@ -82,8 +89,4 @@ async function* readLines(
 
 function unavailable(what: string, cause?: unknown): EngineError {
   return new EngineError('E_BACKEND_UNAVAILABLE', `stage: ${what}. Try again.`, { cause });
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new EngineError('E_ABORTED', 'request: the client went away.');
 }

@@ -122,6 +122,15 @@ export interface KernelExports {
 
 export type KernelBuild = 'relaxed' | 'simd';
 
+/** The unit of WebAssembly memory (WebAssembly core specification). */
+export const WASM_PAGE_BYTES = 64 * 1024;
+
+/** A memory of at least `bytes` that never grows: all of it is planned. */
+export function createMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages });
+}
+
 /** Bytes at the start of the memory that belong to the kernels' static data. */
 export const KERNEL_STATIC_BYTES = 64 * 1024;
 

@@ -63,4 +63,3 @@ export const chatBodySchema = z
   });
 
 export type ChatBody = z.output<typeof chatBodySchema>;
-export type ChatBodyMessage = ChatBody['messages'][number];

@@ -1,7 +1,7 @@
 // Attention of one token over its cached keys and values, page by page with a running maximum
 // (online softmax, arXiv 1805.02867): scores are never kept beyond one page.
 // Page geometry: kv-write.ts. Reference: attendReference in engine/kernels/reference/attend.ts.
-import { exp, loadHalvesScaled, HALF_SCALE, madd, maxF32, roundToInt, sumF32, sumI32 } from './simd';
+import { exp, loadHalf, loadHalvesScaled, HALF_SCALE, madd, maxF32, roundToInt, sumF32, sumI32 } from './simd';
 import { PAGE_TOKENS } from './kv-write';
 
 /** q as i16: 512 values x 127 x 16,383 stay below 2^31. */
@@ -189,8 +189,7 @@ function scoresF16(section: usize, q: usize, headDim: usize, dimPad: usize, n: u
     }
     let sum = sumF32(a);
     for (; i < headDim; i++) {
-      const k = reinterpret<f32>((<i32>load<i16>(row + i * 2) << 13) & 0x8fffe000) * HALF_SCALE;
-      sum += k * load<f32>(q + i * 4);
+      sum += loadHalf(row + i * 2) * load<f32>(q + i * 4);
     }
     store<f32>(SCORES + t * 4, sum * scale);
   }

@@ -1,14 +1,14 @@
 // y = W x in f32 for weights kept as f32, f16 or bf16, row-major with rows padded to 8 columns.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { HALF_SCALE, madd, sumF32 } from './simd';
+import { HALF_SCALE, loadHalvesScaled, madd, sumF32 } from './simd';
 
-/** Four weights from `at`. Halves come out divided by 2^112; the caller multiplies the sum. */
+/** Four weights from `at` as f32. */
 // @ts-ignore: decorator
 @inline
 function load4(at: usize, kind: i32): v128 {
   if (kind == 0) return v128.load(at);
   if (kind == 2) return i32x4.shl(v128.load16x4_u(at), 16);
-  return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(at), 13), i32x4.splat(0x8fffe000)), f32x4.splat(HALF_SCALE));
+  return f32x4.mul(loadHalvesScaled(at), f32x4.splat(HALF_SCALE));
 }
 
 // @ts-ignore: decorator

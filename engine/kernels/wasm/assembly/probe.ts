@@ -12,7 +12,7 @@ export function heapBase(): usize {
  */
 export function probeDot(): i32 {
   for (let x = -127; x <= 127; x++) {
-    for (let w = 0; w <= 15; w++) {
+    for (let w = 0; w <= 63; w++) {
       const sums = dot(i8x16.splat(<i8>x), i8x16.splat(<i8>w));
       if (
         i16x8.extract_lane_s(sums, 0) != <i16>(2 * x * w) ||

@@ -1,12 +1,6 @@
 // One row of a packed matrix as f32: the embedding look-up. Off the hot path: written for clarity.
 // Layouts: engine/quant/layouts.ts. Reference: unpackRow there.
-import { HALF_SCALE } from './simd';
-
-// @ts-ignore: decorator
-@inline
-function half(at: usize): f32 {
-  return reinterpret<f32>((<i32>load<i16>(at) << 13) & 0x8fffe000) * HALF_SCALE;
-}
+import { loadHalf } from './simd';
 
 // @ts-ignore: decorator
 @inline
@@ -55,7 +49,7 @@ export function rowQ6(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   const j = row & 7;
   let block = panel(w, row, nBlock, 208);
   for (let b: usize = 0; b < nBlock; b++, block += 208) {
-    const d = half(block + 192 + j * 2);
+    const d = loadHalf(block + 192 + j * 2);
     for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>(sixBits(block, j, k) - 32));
   }
 }
@@ -64,7 +58,7 @@ export function rowQ8(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   const j = row & 7;
   let block = panel(w, row, nBlock, 272);
   for (let b: usize = 0; b < nBlock; b++, block += 272) {
-    const d = half(block + 256 + j * 2);
+    const d = loadHalf(block + 256 + j * 2);
     for (let k: usize = 0; k < 32; k++, out += 4) {
       const q = <i32>load<u8>(block + (k >> 2) * 32 + j * 4 + (k & 3));
       store<f32>(out, d * <f32>(q - 128));
@@ -77,7 +71,7 @@ export function rowF32(w: usize, rows: usize, row: usize, nCol8: usize, out: usi
 }
 export function rowF16(w: usize, rows: usize, row: usize, nCol8: usize, out: usize): void {
   const at = w + row * nCol8 * 16;
-  for (let i: usize = 0; i < nCol8 * 8; i++) store<f32>(out + i * 4, half(at + i * 2));
+  for (let i: usize = 0; i < nCol8 * 8; i++) store<f32>(out + i * 4, loadHalf(at + i * 2));
 }
 export function rowBf16(w: usize, rows: usize, row: usize, nCol8: usize, out: usize): void {
   const at = w + row * nCol8 * 16;

@@ -68,6 +68,13 @@ export function loadHalvesScaled(at: usize, offset: usize = 0): v128 {
   return v128.and(wide, i32x4.splat(0x8fffe000));
 }
 
+/** The half at `at`. */
+// @ts-ignore: decorator
+@inline
+export function loadHalf(at: usize): f32 {
+  return reinterpret<f32>((<i32>load<i16>(at) << 13) & 0x8fffe000) * HALF_SCALE;
+}
+
 /**
  * e^x, four lanes: x = n ln 2 + r, a degree-6 polynomial in r, n added to the exponent.
  * Relative error below 2e-7 for -87 <= x <= 88; clamped outside. pmin and pmax are one instruction
