@@ -55,33 +55,46 @@ function writeOut(out: usize, headDim: usize, by: f32): void {
   for (let i: usize = 0; i < headDim; i++) store<f32>(out + i * 4, load<f32>(ACC + i * 4) * by);
 }
 
+/** One pass over all heads; `q8` is known when this is compiled. */
+// @ts-ignore: decorator
+@inline
+function attend(q: usize, out: usize, nHead: i32, nKvHead: i32, headDim: usize, dimPad: usize, pageTable: usize, layerOffset: usize, sectionBytes: usize, n: usize, scale: f32, q8: bool): void {
+  const group = nHead / nKvHead;
+  for (let h = 0; h < nHead; h++) {
+    const headOffset = layerOffset + <usize>(h / group) * sectionBytes;
+    const qScale: f32 = q8 ? quantizeQ(q, headDim, dimPad) * scale : scale;
+    memory.fill(ACC, 0, dimPad * 4);
+    let top = LOWEST, total: f32 = 0;
+    for (let start: usize = 0; start < n; start += PAGE_TOKENS) {
+      const section = <usize>load<u32>(pageTable + (start / PAGE_TOKENS) * 4) + headOffset;
+      const m = min(PAGE_TOKENS, n - start);
+      if (q8) scoresQ8(section, dimPad, m, qScale);
+      else scoresF16(section, q, headDim, dimPad, m, qScale);
+      const higher = max(top, maxOf32(SCORES));
+      const keep = exp1(top - higher);
+      total = total * keep + exponentiate(higher, m);
+      top = higher;
+      if (keep != 1) scaleAcc(dimPad, keep);
+      if (q8) addValuesQ8(section + PAGE_TOKENS * (dimPad + 4), dimPad, m);
+      else addValuesF16(section + PAGE_TOKENS * dimPad * 2, dimPad, m);
+    }
+    writeOut(out, headDim, <f32>1 / total);
+    q += headDim * 4;
+    out += headDim * 4;
+  }
+}
+
 /**
  * q: [nHead, headDim] f32, out the same; nHead / nKvHead query heads share a key/value head.
  * pageTable: u32 addresses of the sequence's pages; layerOffset: the layer's first section in a page;
  * n: tokens attended to (the token itself included); scale: usually 1/sqrt(headDim).
  */
 export function attendQ8(q: usize, out: usize, nHead: i32, nKvHead: i32, headDim: usize, dimPad: usize, pageTable: usize, layerOffset: usize, sectionBytes: usize, n: usize, scale: f32): void {
-  const group = nHead / nKvHead;
-  for (let h = 0; h < nHead; h++) {
-    const headOffset = layerOffset + <usize>(h / group) * sectionBytes;
-    const qScale = quantizeQ(q, headDim, dimPad) * scale;
-    memory.fill(ACC, 0, dimPad * 4);
-    let top = LOWEST, total: f32 = 0;
-    for (let start: usize = 0; start < n; start += PAGE_TOKENS) {
-      const section = <usize>load<u32>(pageTable + (start / PAGE_TOKENS) * 4) + headOffset;
-      const m = min(PAGE_TOKENS, n - start);
-      scoresQ8(section, dimPad, m, qScale);
-      const higher = max(top, maxOf32(SCORES));
-      const keep = exp1(top - higher);
-      total = total * keep + exponentiate(higher, m);
-      top = higher;
-      if (keep != 1) scaleAcc(dimPad, keep);
-      addValuesQ8(section + PAGE_TOKENS * (dimPad + 4), dimPad, m);
-    }
-    writeOut(out, headDim, <f32>1 / total);
-    q += headDim * 4;
-    out += headDim * 4;
-  }
+  attend(q, out, nHead, nKvHead, headDim, dimPad, pageTable, layerOffset, sectionBytes, n, scale, true);
+}
+/** As attendQ8, over half-precision pages, all sums in f32. */
+export function attendF16(q: usize, out: usize, nHead: i32, nKvHead: i32, headDim: usize, dimPad: usize, pageTable: usize, layerOffset: usize, sectionBytes: usize, n: usize, scale: f32): void {
+  attend(q, out, nHead, nKvHead, headDim, dimPad, pageTable, layerOffset, sectionBytes, n, scale, false);
 }
 
 /** Q = round(q * Q_MAX / max|q|) as i16, zero up to dimPad; returns the inverse factor. */
@@ -150,30 +163,6 @@ function addValuesQ8(values: usize, dimPad: usize, n: usize): void {
     v128.store(acc, madd(f32x4.convert_i32x4_s(b), factor, v128.load(acc, 16)), 16);
     v128.store(acc, madd(f32x4.convert_i32x4_s(c), factor, v128.load(acc, 32)), 32);
     v128.store(acc, madd(f32x4.convert_i32x4_s(e), factor, v128.load(acc, 48)), 48);
-  }
-}
-
-/** As attendQ8, over half-precision pages, all sums in f32. */
-export function attendF16(q: usize, out: usize, nHead: i32, nKvHead: i32, headDim: usize, dimPad: usize, pageTable: usize, layerOffset: usize, sectionBytes: usize, n: usize, scale: f32): void {
-  const group = nHead / nKvHead;
-  for (let h = 0; h < nHead; h++) {
-    const headOffset = layerOffset + <usize>(h / group) * sectionBytes;
-    memory.fill(ACC, 0, dimPad * 4);
-    let top = LOWEST, total: f32 = 0;
-    for (let start: usize = 0; start < n; start += PAGE_TOKENS) {
-      const section = <usize>load<u32>(pageTable + (start / PAGE_TOKENS) * 4) + headOffset;
-      const m = min(PAGE_TOKENS, n - start);
-      scoresF16(section, q, headDim, dimPad, m, scale);
-      const higher = max(top, maxOf32(SCORES));
-      const keep = exp1(top - higher);
-      total = total * keep + exponentiate(higher, m);
-      top = higher;
-      if (keep != 1) scaleAcc(dimPad, keep);
-      addValuesF16(section + PAGE_TOKENS * dimPad * 2, dimPad, m);
-    }
-    writeOut(out, headDim, <f32>1 / total);
-    q += headDim * 4;
-    out += headDim * 4;
   }
 }
 
