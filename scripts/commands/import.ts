@@ -8,6 +8,7 @@ import type { ModelAbout } from '../import/describe-model.ts';
 import { importModel } from '../import/import-model.ts';
 import type { ImportResult } from '../import/import-model.ts';
 import { PRESET_NAMES, PRESETS } from '../import/presets.ts';
+import { requantizeWarning } from '../import/requantized.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';
@@ -46,7 +47,7 @@ export function register(program: Command): void {
     .option('--id <id>', 'name of the model from now on (lower case; a catalogue id names itself)')
     .option(
       '--preset <preset>',
-      `${PRESET_NAMES.join(' or ')} (default: the catalogue's, else lossless)`,
+      `${PRESET_NAMES.join(', ')} (default: the catalogue's, else lossless)`,
     )
     .option('--tokenizer <file>', 'vocabulary of a llama2.c model (default: tok<N>.bin beside it)')
     .option('--force', 'replace a model of this id')
@@ -79,6 +80,8 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
     }),
   );
   const seconds = (performance.now() - startMs) / 1000;
+  const warning = requantizeWarning(result.manifest);
+  if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(
     flags.json ? `${JSON.stringify(summarize(result, seconds))}\n` : describe(result, seconds),
   );
@@ -157,6 +160,7 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
     inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
     bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
     seconds: Number(seconds.toFixed(2)),
+    warnings: [requantizeWarning(manifest)].filter((text) => text !== null),
   };
 }
 

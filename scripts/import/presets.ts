@@ -27,7 +27,7 @@ export interface Preset {
 export const TINY_F32_BYTES = 8_000_000;
 
 /** A type that keeps each source type's values; types without a layout of their own go to 8 bits. */
-const LOSSLESS: Record<SourceDtype, WeightDtype> = {
+export const LOSSLESS: Record<SourceDtype, WeightDtype> = {
   F32: 'f32',
   F16: 'f16',
   BF16: 'bf16',
@@ -44,26 +44,66 @@ const LOSSLESS: Record<SourceDtype, WeightDtype> = {
   Q6_K: 'q8',
 };
 
-const isSmall = ({ role }: PresetInput) => role === 'norm' || role === 'bias';
-const isTable = ({ role }: PresetInput) => role === 'embedding' || role === 'head';
-const isFloat = ({ source }: PresetInput) => SOURCE_DTYPES[source].blockElements === 1;
+type Condition = PresetRule['when'];
+
+const isSmall: Condition = ({ role }) => role === 'norm' || role === 'bias';
+const isTable: Condition = ({ role }) => role === 'embedding' || role === 'head';
+const isFfn: Condition = ({ role }) => role === 'ffn';
+const isFloat: Condition = ({ source }) => SOURCE_DTYPES[source].blockElements === 1;
+/** Of more bits than `bits`: coarser files stay as they are, rounding them again costs much. */
+const finerThan =
+  (bits: number): Condition =>
+  ({ source }) =>
+    SOURCE_DTYPES[source].bits > bits;
+
+/** Norms and biases are a thousandth of a model and stay whole. */
+const SMALL_RULE: PresetRule = { when: isSmall, dtype: 'f32' };
+/** Five bits fit into six without loss, and everything finer loses little (+0.3 % perplexity). */
+const TABLE_RULE: PresetRule = { when: (t) => isTable(t) && finerThan(4)(t), dtype: 'q6' };
 
 export const PRESETS = {
   lossless: {
     about:
       "the file's own precision (types without a layout of their own are re-encoded in 8 bits)",
-    rules: [{ when: isSmall, dtype: 'f32' }],
+    rules: [SMALL_RULE],
   },
   edge: {
     about:
       'for one 128 MB isolate: 6-bit embedding and head, 8-bit layers where the file has floats',
     rules: [
-      { when: isSmall, dtype: 'f32' },
+      SMALL_RULE,
       { when: ({ isTinyF32 }) => isTinyF32, dtype: 'f32' },
-      // Five bits fit into six without loss, and everything finer loses little (+0.3 % perplexity).
-      { when: (t) => isTable(t) && SOURCE_DTYPES[t.source].bits >= 5, dtype: 'q6' },
+      TABLE_RULE,
       { when: isFloat, dtype: 'q8' },
     ],
+  },
+  q8: {
+    about: '8 bits for all that is finer in the file',
+    rules: [SMALL_RULE, { when: finerThan(8), dtype: 'q8' }],
+  },
+  q6: {
+    about: '6 bits for all that is finer than 4 bits in the file',
+    rules: [SMALL_RULE, { when: finerThan(4), dtype: 'q6' }],
+  },
+  mix: {
+    about:
+      '6-bit embedding, head and attention, 4 bits with minimum for the feed-forward half; for float files',
+    rules: [
+      SMALL_RULE,
+      TABLE_RULE,
+      { when: (t) => isFfn(t) && finerThan(4)(t), dtype: 'q4m' },
+      { when: finerThan(4), dtype: 'q6' },
+    ],
+  },
+  q4m: {
+    about:
+      '6-bit embedding and head, layers in 4 bits with minimum (4-bit files keep theirs); for float files',
+    rules: [SMALL_RULE, TABLE_RULE, { when: finerThan(4), dtype: 'q4m' }],
+  },
+  q4: {
+    about:
+      '6-bit embedding and head, all layers in symmetric 4 bits, the smallest; for float and Q4_0 files',
+    rules: [SMALL_RULE, TABLE_RULE, { when: (t) => !isTable(t), dtype: 'q4' }],
   },
 } as const satisfies Record<string, Preset>;
 
@@ -75,7 +115,7 @@ export function choosePreset(name: string): PresetName {
   if (found !== undefined) return found;
   throw new EngineError(
     'E_USAGE',
-    `import: preset '${name}' is not known; expected ${PRESET_NAMES.join(' or ')}.`,
+    `import: preset '${name}' is not known; expected one of ${PRESET_NAMES.join(', ')}.`,
     { details: { name, known: PRESET_NAMES } },
   );
 }

@@ -80,7 +80,7 @@ describe('thimble import and inspect', () => {
     [
       'an unknown preset',
       ['import', 'tiny.gguf', '--id', 'x', '--preset', 'q2'],
-      'lossless or edge',
+      'lossless, edge, q8, q6, mix, q4m, q4',
     ],
     ['a model that is not there', ['inspect', 'absent'], 'absent'],
     ['an odd context', ['inspect', 'there', '--ctx', '1.5'], "--ctx '1.5'"],

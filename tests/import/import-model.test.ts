@@ -115,6 +115,9 @@ describe('presets', () => {
   test.each([
     ['lossless', { embedding: 'f16', norm: 'f32', layer: 'f16' }, 0],
     ['edge', { embedding: 'q6', norm: 'f32', layer: 'q8' }, 0.05],
+    ['q6', { embedding: 'q6', norm: 'f32', layer: 'q6' }, 0.05],
+    ['q4m', { embedding: 'q6', norm: 'f32', layer: 'q4m' }, 0.25],
+    ['q4', { embedding: 'q6', norm: 'f32', layer: 'q4' }, 0.25],
   ] as const)('%s of an F16 model', async (preset, want, bound) => {
     const tensors = tinyTensors(wide);
     const written = tensors.map(({ instance, values }) => {
@@ -143,6 +146,6 @@ describe('presets', () => {
   test('an unknown preset names the known ones', async () => {
     const error = await failure(run(await put('tiny.gguf', tinyGguf()), { preset: 'small' }));
     expect(error.code).toBe('E_USAGE');
-    expect(error.message).toContain('lossless or edge');
+    expect(error.message).toContain('lossless, edge, q8, q6, mix, q4m, q4');
   });
 });
