@@ -217,12 +217,10 @@ export class Engine {
       const end = Math.min(start + n, text.length);
       // Between the pages and this line an older generation may have run, and taken them.
       if (sequence.pagesMissing(end) > 0) continue;
-      const wanted = end <= nextVisit ? 'none' : end - 1 === nextVisit ? 'last' : 'all';
-      this.#decoder.forward(text.slice(start, end), sequence, slot, wanted, (index, row) => {
-        if (start + index < nextVisit) return;
-        visit(start + index, row);
-        nextVisit = start + index + 1;
-      });
+      const logitsFrom = Math.max(0, nextVisit - start);
+      const part = { tokens: text.slice(start, end), sequence, slot, logitsFrom };
+      this.#decoder.forward([part], (_, index, row) => visit(start + index, row));
+      nextVisit = Math.max(nextVisit, end);
       if (end < text.length) await this.#yieldToHost();
     }
   }

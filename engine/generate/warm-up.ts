@@ -11,6 +11,7 @@ const WARM_TOKENS = 3;
 export function warmUp(decoder: Decoder): void {
   const sequence = new Sequence(new PagePool(decoder.plan.nPage));
   if (!sequence.reserve(4 + WARM_TOKENS)) return;
-  decoder.forward([0, 0, 0, 0], sequence, 0, 'last');
-  for (let i = 0; i < WARM_TOKENS; i++) decoder.forward([0], sequence, 0, 'last');
+  decoder.forward([{ tokens: [0, 0, 0, 0], sequence, slot: 0, logitsFrom: 3 }]);
+  for (let i = 0; i < WARM_TOKENS; i++)
+    decoder.forward([{ tokens: [0], sequence, slot: 0, logitsFrom: 0 }]);
 }

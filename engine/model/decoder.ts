@@ -9,15 +9,34 @@ import type { Sequence } from '../cache/pages.ts';
 import { EngineError } from '../base/errors.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import type { KernelExports } from '../kernels/wasm/module.ts';
-import { Ops, TILE_TOKENS } from '../ops/ops.ts';
+import { Ops } from '../ops/ops.ts';
 import type { Rows } from '../ops/ops.ts';
 import { fillRopeTable, ropeFrequencies } from '../ops/rope.ts';
 import type { WeightRef } from '../ops/weights.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES, rowStride } from './plan.ts';
 import type { MemoryPlan, RegionName } from './plan.ts';
 
-/** Which positions of a chunk need logits. */
-export type LogitsWanted = 'none' | 'last' | 'all';
+/** Tokens of one sequence in a pass. Several parts share one reading of the weights. */
+export interface BatchPart {
+  /** At least one; all parts together at most CHUNK_TOKENS. */
+  readonly tokens: readonly number[];
+  /** Where they are appended; pages must have been reserved. No two parts share a sequence. */
+  readonly sequence: Sequence;
+  /** The sequence's page table among MAX_SEQUENCES. */
+  readonly slot: number;
+  /** Logits are wanted of `tokens[logitsFrom]` and all behind it; tokens.length for none. */
+  readonly logitsFrom: number;
+}
+
+/** Called while the logits of token `index` of part `part` stand in `row`. */
+export type VisitLogits = (part: number, index: number, row: number) => void;
+
+/** One token of a batch: its place in its sequence and where that one's pages are listed. */
+interface BatchRow {
+  readonly position: number;
+  readonly page: number;
+  readonly pageTable: number;
+}
 
 interface LayerWeights {
   attnNorm: WeightRef;
@@ -101,38 +120,31 @@ export class Decoder {
   }
 
   /**
-   * Evaluates `tokens` (at most CHUNK_TOKENS) behind what `sequence` holds, and appends them to it.
-   * Pages must have been reserved. `table` is the sequence's slot among MAX_SEQUENCES page tables.
-   * `visit(i, row)` is called for every wanted token i while its logits stand in `row`.
-   * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary.
+   * One pass: evaluates the tokens of every part behind what its sequence holds and appends them.
+   * Rows of one sequence see each other causally, rows of different ones not at all, so that what a
+   * part gets does not depend on its mates.
+   * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary, before anything is
+   *   appended.
    */
-  forward(
-    tokens: readonly number[],
-    sequence: Sequence,
-    table: number,
-    wanted: LogitsWanted,
-    visit?: (index: number, row: number) => void,
-  ): void {
+  forward(parts: readonly BatchPart[], visit?: VisitLogits): void {
     const { config: c } = this;
     const { nEmbd } = c;
     const ops = this.#ops;
     const k = this.#kernels;
+    const tokens = parts.flatMap((part) => part.tokens);
     const T = tokens.length;
+    if (T === 0 || T > CHUNK_TOKENS)
+      throw new EngineError('E_INTERNAL', `forward: ${T} tokens; expected 1 to ${CHUNK_TOKENS}`);
     const hidden = this.plan.regions.hidden.address;
     const gate = this.plan.regions.gate.address;
     const stride = rowStride(nEmbd);
-    const position = sequence.tokens.length;
-    // A write to a page that is not there would go anywhere in memory.
-    if (sequence.pagesMissing(position + T) > 0)
-      throw new EngineError('E_INTERNAL', `forward: no pages for ${position + T} tokens`);
 
     this.#embed(tokens, hidden, stride);
-    fillRopeTable(this.#ropeTable, this.#rope, position, T);
-    const pageTable = this.#writePageTable(sequence, table);
+    const rows = this.#placeRows(parts);
 
     for (const [i, w] of this.#layers.entries()) {
       k.rmsNormRows(hidden, w.attnNorm.address, this.#normed.address, nEmbd, T, stride, c.normEps);
-      this.#attention(w, i, T, position, pageTable, sequence);
+      this.#attention(w, i, rows);
       this.#clearPadding(this.#attended, c.nHead * c.headDim, T);
       ops.quantize(this.#attended, T, [w.oProj]);
       ops.matmul(w.oProj, this.#attended, T, hidden, stride, true);
@@ -151,17 +163,56 @@ export class Decoder {
       ops.matmul(w.downProj, up, T, hidden, stride, true);
       if (w.downBias) k.addBias(hidden, w.downBias.address, nEmbd, T, stride);
     }
-    for (const token of tokens) sequence.tokens.push(token);
+    for (const { sequence, tokens: appended } of parts) sequence.tokens.push(...appended);
+    this.#visitLogits(parts, hidden, stride, visit);
+  }
 
-    if (wanted === 'last') {
-      this.#project(hidden + (T - 1) * stride * 4, 1);
-      visit?.(T - 1, 0);
-    }
-    if (wanted !== 'all') return;
-    for (let start = 0; start < T; start += TILE_TOKENS) {
-      const n = Math.min(TILE_TOKENS, T - start);
-      this.#project(hidden + start * stride * 4, n);
-      for (let row = 0; row < n; row++) visit?.(start + row, row);
+  /** Positions, page tables and rotary angles of every token of a batch. */
+  #placeRows(parts: readonly BatchPart[]): BatchRow[] {
+    let nRow = 0;
+    return parts.flatMap(({ tokens, sequence, slot }) => {
+      const start = sequence.tokens.length;
+      // A write to a page that is not there would go anywhere in memory.
+      if (sequence.pagesMissing(start + tokens.length) > 0)
+        throw new EngineError(
+          'E_INTERNAL',
+          `forward: no pages for ${start + tokens.length} tokens`,
+        );
+      const pageTable = this.#writePageTable(sequence, slot);
+      fillRopeTable(
+        this.#ropeTable.subarray(nRow * this.config.ropeDim),
+        this.#rope,
+        start,
+        tokens.length,
+      );
+      nRow += tokens.length;
+      return tokens.map((_, i) => {
+        const position = start + i;
+        return { position, page: sequence.pages[Math.floor(position / PAGE_TOKENS)]!, pageTable };
+      });
+    });
+  }
+
+  /** Final norm and head for the rows that want logits, plan.logitRows at a time. */
+  #visitLogits(
+    parts: readonly BatchPart[],
+    hidden: number,
+    stride: number,
+    visit: VisitLogits | undefined,
+  ): void {
+    let nRow = 0;
+    const wanted = parts.flatMap(({ tokens, logitsFrom }, part) => {
+      const first = nRow;
+      nRow += tokens.length;
+      return tokens.flatMap((_, index) =>
+        index < logitsFrom ? [] : [{ part, index, address: hidden + (first + index) * stride * 4 }],
+      );
+    });
+    const { logitRows } = this.plan;
+    for (let start = 0; start < wanted.length; start += logitRows) {
+      const rows = wanted.slice(start, start + logitRows);
+      this.#project(rows.map(({ address }) => address));
+      for (const [row, { part, index }] of rows.entries()) visit?.(part, index, row);
     }
   }
 
@@ -181,18 +232,12 @@ export class Decoder {
   }
 
   /** Queries, keys and values of T tokens; keys and values into the cache; attended = softmax(q k) v. */
-  #attention(
-    w: LayerWeights,
-    layer: number,
-    T: number,
-    position: number,
-    pageTable: number,
-    sequence: Sequence,
-  ): void {
+  #attention(w: LayerWeights, layer: number, rows: readonly BatchRow[]): void {
     const { config: c, plan } = this;
     const k = this.#kernels;
     const ops = this.#ops;
     const { kv } = plan;
+    const T = rows.length;
     const queries = plan.regions.queries.address;
     const keys = plan.regions.keys.address;
     const values = plan.regions.values.address;
@@ -216,24 +261,22 @@ export class Decoder {
     const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
     const layerOffset = layer * kv.layerBytes;
     const scale = 1 / Math.sqrt(c.headDim);
-    for (let t = 0; t < T; t++) {
-      const at = position + t;
-      const page = sequence.pages[Math.floor(at / PAGE_TOKENS)]!;
-      const section = this.#pageAddress(page) + layerOffset;
-      const row = t * kvStride * 4;
+    for (const [t, { position, page, pageTable }] of rows.entries()) {
+      const kvRow = t * kvStride * 4;
+      const qRow = t * qStride * 4;
       write(
-        keys + row,
-        values + row,
-        section,
-        at % PAGE_TOKENS,
+        keys + kvRow,
+        values + kvRow,
+        this.#pageAddress(page) + layerOffset,
+        position % PAGE_TOKENS,
         c.nKvHead,
         c.headDim,
         kv.dimPad,
         kv.sectionBytes,
       );
       attend(
-        queries + t * qStride * 4,
-        this.#attended.address + t * qStride * 4,
+        queries + qRow,
+        this.#attended.address + qRow,
         c.nHead,
         c.nKvHead,
         c.headDim,
@@ -241,7 +284,7 @@ export class Decoder {
         pageTable,
         layerOffset,
         kv.sectionBytes,
-        at + 1,
+        position + 1,
         scale,
       );
     }
@@ -254,27 +297,19 @@ export class Decoder {
     for (let t = 0; t < T; t++) rows.fill(0, t * stride + width, (t + 1) * stride);
   }
 
-  /** Final norm and head of `n` rows (1 to 4) from `hidden` into the logits region. */
-  #project(hidden: number, n: number): void {
+  /** Final norm and head of the rows at `addresses` (at most plan.logitRows) into the logits region. */
+  #project(addresses: readonly number[]): void {
     const { config: c } = this;
-    const stride = rowStride(c.nEmbd);
-    this.#kernels.rmsNormRows(
-      hidden,
-      this.#outputNorm.address,
-      this.#normed.address,
-      c.nEmbd,
-      n,
-      stride,
-      c.normEps,
-    );
+    const { address, stride } = this.#normed;
+    const norm = this.#outputNorm.address;
+    for (const [row, from] of addresses.entries()) {
+      const to = address + row * stride * 4;
+      this.#kernels.rmsNormRows(from, norm, to, c.nEmbd, 1, stride, c.normEps);
+    }
+    const n = addresses.length;
     this.#ops.quantize(this.#normed, n, [this.#head]);
-    this.#ops.matmul(
-      this.#head,
-      this.#normed,
-      n,
-      this.plan.regions.logits.address,
-      rowStride(c.nVocab),
-    );
+    const logits = this.plan.regions.logits.address;
+    this.#ops.matmul(this.#head, this.#normed, n, logits, rowStride(c.nVocab));
   }
 
   /** Copies all keys and values of a page. */

@@ -48,6 +48,8 @@ export interface MemoryPlan {
   readonly nCtx: number;
   readonly kv: KvGeometry;
   readonly nPage: number;
+  /** Rows of logits that stand in memory at a time, a multiple of TILE_TOKENS. */
+  readonly logitRows: number;
   readonly regions: Readonly<Record<RegionName, Region>>;
   /** Start of each shard in memory, in the manifest's order. */
   readonly shardAddresses: readonly number[];
@@ -91,6 +93,10 @@ export function rowStride(width: number): number {
   return roundUp(width, 32);
 }
 
+function sumOfBytes(sizes: Sizes): number {
+  return sizes.reduce((sum, [, bytes]) => sum + roundUp(bytes, REGION_ALIGN), 0);
+}
+
 /**
  * @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit.
  */
@@ -116,7 +122,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
     ['normed', rows(c.nEmbd)],
     ['normedPanels', panels(c.nEmbd)],
   ];
-  const phases: Record<Phase, Sizes> = {
+  const layerPhases: Record<Exclude<Phase, 'output'>, Sizes> = {
     attention: [
       ['queries', rows(qWidth)],
       ['keys', rows(kvWidth)],
@@ -129,7 +135,15 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
       ['up', rows(c.nFf)],
       ['upPanels', panels(c.nFf)],
     ],
-    output: [['logits', TILE_TOKENS * rowStride(c.nVocab) * 4]],
+  };
+  // As many as fit where the layers worked, so that more rows share a reading of the head.
+  const logitRowBytes = rowStride(c.nVocab) * 4;
+  const scratchBytes = Math.max(...Object.values(layerPhases).map(sumOfBytes));
+  const tiles = Math.floor(scratchBytes / (TILE_TOKENS * logitRowBytes));
+  const logitRows = Math.min(Math.max(tiles, 1) * TILE_TOKENS, CHUNK_TOKENS);
+  const phases: Record<Phase, Sizes> = {
+    ...layerPhases,
+    output: [['logits', logitRows * logitRowBytes]],
   };
   const regions = {} as Record<RegionName, Region>;
   const place = (sizes: Sizes, phase: Phase | null, start: number): number => {
@@ -154,6 +168,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
     nCtx,
     kv,
     nPage,
+    logitRows,
     regions,
     shardAddresses,
     wasmBytes,
