@@ -7,8 +7,8 @@ import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
 
 export const PAGE_TOKENS = 32;
-/** The attention kernels keep one head's row in static scratch of this width. */
-export const MAX_HEAD_DIM = 512;
+/** Wider heads could overflow the 32-bit sums of attention (engine/kernels/wasm/assembly/attend.ts). */
+export const MAX_HEAD_DIM = 1024;
 
 export const KV_DTYPES = {
   /** int8 with one f32 scale a token, head and side. */
@@ -42,6 +42,11 @@ export function kvGeometry(
   const sectionBytes = 2 * PAGE_TOKENS * (dimPad * elementBytes + scaleBytes);
   const layerBytes = shape.nKvHead * sectionBytes;
   return { dtype, dimPad, sectionBytes, layerBytes, pageBytes: shape.nLayer * layerBytes };
+}
+
+/** What one call of an attention kernel keeps: a state, weighted values and the packed query a head. */
+export function attendScratchBytes({ dimPad }: KvGeometry, nHead: number): number {
+  return nHead * (16 + dimPad * 8);
 }
 
 export function pagesFor(nTokens: number): number {

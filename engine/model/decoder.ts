@@ -277,6 +277,7 @@ export class Decoder {
       attend(
         queries + qRow,
         this.#attended.address + qRow,
+        plan.regions.attendScratch.address,
         c.nHead,
         c.nKvHead,
         c.headDim,
@@ -286,6 +287,8 @@ export class Decoder {
         kv.sectionBytes,
         position + 1,
         scale,
+        0,
+        0,
       );
     }
   }

@@ -4,7 +4,7 @@
  */
 import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
-import { kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
+import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../kernels/wasm/module.ts';
@@ -73,6 +73,7 @@ export type RegionName =
   | 'values'
   | 'attended'
   | 'attendedPanels'
+  | 'attendScratch'
   | 'gate'
   | 'up'
   | 'upPanels'
@@ -129,6 +130,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
       ['values', rows(kvWidth)],
       ['attended', rows(qWidth)],
       ['attendedPanels', panels(qWidth)],
+      ['attendScratch', attendScratchBytes(kv, c.nHead)],
     ],
     ffn: [
       ['gate', rows(c.nFf)],

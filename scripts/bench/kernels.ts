@@ -116,9 +116,24 @@ function otherCases(): Case[] {
       kernel: `attention ${dtype}, ${nHead} heads of ${headDim}`,
       size: `${N_CTX} positions`,
       bytes: (N_CTX / PAGE_TOKENS) * pageBytes,
-      run: ({ kernels, x, y, pageTable }) => {
+      run: ({ kernels, x, y, panels, pageTable }) => {
         const run = dtype === 'q8' ? kernels.attendQ8 : kernels.attendF16;
-        run(x, y, nHead, nKvHead, headDim, dimPad, pageTable, 0, sectionBytes, N_CTX, 0.125);
+        run(
+          x,
+          y,
+          panels,
+          nHead,
+          nKvHead,
+          headDim,
+          dimPad,
+          pageTable,
+          0,
+          sectionBytes,
+          N_CTX,
+          0.125,
+          0,
+          0,
+        );
       },
     };
   };

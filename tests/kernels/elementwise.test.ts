@@ -1,6 +1,6 @@
 /** Norms, rotary positions, activation, logits and attention of both builds against plain references. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { kvGeometry, PAGE_TOKENS } from '../../engine/cache/geometry.ts';
+import { attendScratchBytes, kvGeometry, PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { attendReference } from '../../engine/kernels/reference/attend.ts';
 import {
   rmsNormReference,
@@ -135,6 +135,8 @@ for (const build of ['relaxed', 'simd'] as const) {
           [9, 3, 64],
           [8, 4, 8],
           [2, 1, 33],
+          [7, 1, 16],
+          [4, 1, 40],
           [1, 1, 5],
         ] as const) {
           for (const n of [1, 2, 31, 32, 33, 77]) {
@@ -144,6 +146,21 @@ for (const build of ['relaxed', 'simd'] as const) {
               `${nHead}/${nKvHead} heads of ${headDim}, ${n} tokens`,
             ).toBeLessThan(BOUND);
           }
+        }
+      });
+    }
+
+    for (const dtype of ['q8', 'f16'] as const) {
+      it(`attention over ${dtype} pages from a position on, with capped scores`, () => {
+        for (const from of [0, 1, 31, 32, 40, 76]) {
+          const window = { from, softcap: 0 };
+          const { got, want } = attention(s, dtype, 9, 3, 64, 77, window);
+          expect(worst(got, want), `from ${from}`).toBeLessThan(BOUND);
+          const capped = attention(s, dtype, 6, 3, 24, 77, { from, softcap: 0.5 });
+          expect(worst(capped.got, capped.want), `capped, from ${from}`).toBeLessThan(BOUND);
+          expect(worst(attention(s, dtype, 6, 3, 24, 77, window).got, capped.want)).toBeGreaterThan(
+            from === 76 ? -1 : 2 * BOUND,
+          );
         }
       });
     }
@@ -164,6 +181,7 @@ function attention(
   nKvHead: number,
   headDim: number,
   n: number,
+  { from = 0, softcap = 0 }: { from?: number; softcap?: number } = {},
 ): { got: Float32Array; want: Float64Array } {
   s.reset();
   const layer = 1;
@@ -205,6 +223,7 @@ function attention(
   attend(
     s.putF32(q),
     out,
+    s.reserve(attendScratchBytes(geometry, nHead)),
     nHead,
     nKvHead,
     headDim,
@@ -214,18 +233,21 @@ function attention(
     geometry.sectionBytes,
     n,
     scale,
+    from,
+    softcap,
   );
   const stored = dtype === 'q8' ? roundToInt8 : roundToHalf;
   const want = new Float64Array(nHead * headDim);
   for (let h = 0; h < nHead; h++) {
-    const from = Math.floor(h / (nHead / nKvHead)) * headDim;
+    const at = Math.floor(h / (nHead / nKvHead)) * headDim;
     const part = (rows: Float32Array[]) =>
-      rows.map((row) => stored(row.subarray(from, from + headDim)));
+      rows.map((row) => stored(row.subarray(at, at + headDim)));
     const head = attendReference(
       q.subarray(h * headDim, (h + 1) * headDim),
       part(keys),
       part(values),
       scale,
+      { from, softcap },
     );
     want.set(head, h * headDim);
   }

@@ -65,6 +65,7 @@ type KvWrite = (
 type Attend = (
   q: Address,
   out: Address,
+  scratch: Address,
   nHead: number,
   nKvHead: number,
   headDim: number,
@@ -74,6 +75,8 @@ type Attend = (
   sectionBytes: number,
   n: number,
   scale: number,
+  from: number,
+  softcap: number,
 ) => void;
 
 /** Exports of engine/kernels/wasm/assembly/index.ts; each is documented where it is defined. */

@@ -2,9 +2,11 @@
 //
 // A section holds PAGE_TOKENS tokens of one layer and one key/value head; heads are `sectionBytes`
 // apart. dimPad = headDim rounded up to 16, padding zero.
-//   q8:  K int8 [32][dimPad] | K scale f32 [32] | V int8 [16 pairs][dimPad][2] | V scale f32 [32]
-//   f16: K half [32][dimPad] | V half [32][dimPad]
-// V interleaves two tokens so that one i32x4.dot_i16x8_s adds both. Scale = max|x| / 127.
+//   q8:  K int8 [8 fours of tokens][dimPad / 4][4 tokens][4 dims] | K scale f32 [32]
+//        V int8 [dimPad / 8][16 pairs of tokens][8 dims][2 tokens] | V scale f32 [32]
+//   f16: K half [4 eights of tokens][dimPad][8 tokens] | V half [dimPad / 8][32 tokens][8 dims]
+// So that a vector of keys holds several tokens, whose scores come out side by side, and that
+// attention reads every section in ascending order. Scale = max|x| / 127.
 
 export const PAGE_TOKENS: usize = 32;
 
@@ -15,11 +17,11 @@ export function kvWriteQ8(k: usize, v: usize, section: usize, slot: usize, nKvHe
     const vScale = values + PAGE_TOKENS * dimPad;
     const kInverse = scaleOf(k, headDim, kScale + slot * 4);
     const vInverse = scaleOf(v, headDim, vScale + slot * 4);
-    const kRow = section + slot * dimPad;
-    const vRow = values + (slot >> 1) * dimPad * 2 + (slot & 1);
+    const kAt = section + (slot >> 2) * dimPad * 4 + (slot & 3) * 4;
+    const vAt = values + (slot >> 1) * 16 + (slot & 1);
     for (let i: usize = 0; i < headDim; i++) {
-      store<i8>(kRow + i, <i8>nearest<f32>(load<f32>(k + i * 4) * kInverse));
-      store<i8>(vRow + i * 2, <i8>nearest<f32>(load<f32>(v + i * 4) * vInverse));
+      store<i8>(kAt + (i >> 2) * 16 + (i & 3), <i8>nearest<f32>(load<f32>(k + i * 4) * kInverse));
+      store<i8>(vAt + (i >> 3) * (PAGE_TOKENS * 8) + (i & 7) * 2, <i8>nearest<f32>(load<f32>(v + i * 4) * vInverse));
     }
     k += headDim * 4;
     v += headDim * 4;
@@ -40,11 +42,11 @@ function scaleOf(x: usize, n: usize, out: usize): f32 {
 
 export function kvWriteF16(k: usize, v: usize, section: usize, slot: usize, nKvHead: i32, headDim: usize, dimPad: usize, sectionBytes: usize): void {
   for (let h = 0; h < nKvHead; h++) {
-    const kRow = section + slot * dimPad * 2;
-    const vRow = kRow + PAGE_TOKENS * dimPad * 2;
+    const kAt = section + (slot >> 3) * dimPad * 16 + (slot & 7) * 2;
+    const vAt = section + PAGE_TOKENS * dimPad * 2 + slot * 16;
     for (let i: usize = 0; i < headDim; i++) {
-      store<u16>(kRow + i * 2, toHalf(load<f32>(k + i * 4)));
-      store<u16>(vRow + i * 2, toHalf(load<f32>(v + i * 4)));
+      store<u16>(kAt + i * 16, toHalf(load<f32>(k + i * 4)));
+      store<u16>(vAt + (i >> 3) * (PAGE_TOKENS * 16) + (i & 7) * 2, toHalf(load<f32>(v + i * 4)));
     }
     k += headDim * 4;
     v += headDim * 4;
