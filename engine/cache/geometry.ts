@@ -1,7 +1,8 @@
 /**
  * Geometry of key/value pages: how many bytes, and where a layer's section starts.
- * A page holds PAGE_TOKENS tokens of one sequence for all layers; inside, sections of one layer and
- * one key/value head follow each other (byte layout: engine/kernels/wasm/assembly/kv-write.ts).
+ * A page holds PAGE_TOKENS tokens of one sequence for all layers. Its parts lie apart, all pages of a
+ * layer together; in a layer's part sections of one key/value head follow each other (byte layout:
+ * engine/kernels/wasm/assembly/kv-write.ts).
  */
 import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';

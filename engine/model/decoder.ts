@@ -259,7 +259,7 @@ export class Decoder {
 
     const write = kv.dtype === 'q8' ? k.kvWriteQ8 : k.kvWriteF16;
     const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
-    const layerOffset = layer * kv.layerBytes;
+    const layerOffset = this.#layerOffset(layer);
     const scale = 1 / Math.sqrt(c.headDim);
     for (const [t, { position, page, pageTable }] of rows.entries()) {
       const kvRow = t * kvStride * 4;
@@ -317,17 +317,27 @@ export class Decoder {
 
   /** Copies all keys and values of a page. */
   copyPage(from: number, to: number): void {
-    const start = this.#pageAddress(from);
-    const { pageBytes } = this.plan.kv;
-    new Uint8Array(this.#memory.buffer).copyWithin(this.#pageAddress(to), start, start + pageBytes);
+    const memory = new Uint8Array(this.#memory.buffer);
+    const { layerBytes } = this.plan.kv;
+    for (let layer = 0; layer < this.config.nLayer; layer++) {
+      const start = this.#pageAddress(from) + this.#layerOffset(layer);
+      const target = this.#pageAddress(to) + this.#layerOffset(layer);
+      memory.copyWithin(target, start, start + layerBytes);
+    }
   }
 
   #logitsAddress(row: number): number {
     return this.plan.regions.logits.address + row * rowStride(this.config.nVocab) * 4;
   }
 
+  /** Where the first layer's part of a page lies. */
   #pageAddress(page: number): number {
-    return this.plan.regions.kvPages.address + page * this.plan.kv.pageBytes;
+    return this.plan.regions.kvPages.address + page * this.plan.kv.layerBytes;
+  }
+
+  /** Pages of one layer follow each other, so that attention reads them as one stream. */
+  #layerOffset(layer: number): number {
+    return layer * this.plan.nPage * this.plan.kv.layerBytes;
   }
 
   #writePageTable(sequence: Sequence, table: number): number {
