@@ -127,3 +127,44 @@ describe.each(DTYPES)('quantizeMatrix %s', (dtype) => {
     expect(Math.max(...quants)).toBeLessThanOrEqual(QUANT_MAX[dtype]);
   });
 });
+
+describe.each(DTYPES)('quantizeMatrix %s with column weights', (dtype) => {
+  const [nRow, nCol] = [48, 100];
+  const values = seededNormals(21, nRow * nCol);
+  const weights = seededNormals(22, nCol).map((x) => Math.exp(2 * x));
+  const plain = quantizeMatrix(dtype, nRow, nCol, values);
+
+  /** Weighted squared error of every block, before the layout rounds any scale. */
+  function blockErrors({ quants, scales, mins }: QuantizedMatrix, by: Float32Array): number[] {
+    const nBlock = Math.ceil(nCol / 32);
+    const errors = new Array<number>(scales.length).fill(0);
+    for (let i = 0; i < values.length; i++) {
+      const block = Math.floor(i / nCol) * nBlock + ((i % nCol) >> 5);
+      const restored = scales[block]! * (quants[i]! - QUANT_ZERO[dtype]) + (mins?.[block] ?? 0);
+      errors[block]! += by[i % nCol]! * (values[i]! - restored) ** 2;
+    }
+    return errors;
+  }
+
+  test('no block has a larger weighted error than without, and all together a smaller one', () => {
+    const weighted = blockErrors(quantizeMatrix(dtype, nRow, nCol, values, weights), weights);
+    const unweighted = blockErrors(plain, weights);
+    for (const [i, error] of weighted.entries())
+      expect(error).toBeLessThanOrEqual(unweighted[i]! * (1 + 1e-9));
+    const total = (errors: number[]) => errors.reduce((sum, error) => sum + error, 0);
+    // Measured: q4 0.71, q4m 0.53, q6 0.59, q8 0.63.
+    expect(total(weighted)).toBeLessThan(total(unweighted) * 0.9);
+  });
+
+  test('has its price: the unweighted error grows', () => {
+    const ones = new Float32Array(nCol).fill(1);
+    const sum = (matrix: QuantizedMatrix) =>
+      blockErrors(matrix, ones).reduce((total, error) => total + error, 0);
+    expect(sum(quantizeMatrix(dtype, nRow, nCol, values, weights))).toBeGreaterThan(sum(plain));
+  });
+
+  test.each([4, 0])('weights that are all %d change nothing', (weight) => {
+    const same = new Float32Array(nCol).fill(weight);
+    expect(quantizeMatrix(dtype, nRow, nCol, values, same)).toEqual(plain);
+  });
+});

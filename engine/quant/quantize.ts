@@ -3,7 +3,7 @@
  * Blocks of 32 along a row, as engine/quant/layouts.ts packs them.
  *
  * For given quants q the best d of sum (x - d q)^2 is sum(x q) / sum(q q), and what remains is
- * sum(x x) - sum(x q)^2 / sum(q q): one pass over a block rates a candidate scale (the method of
+ * sum(x x) - sum(x q)^2 / sum(q q), all sums with the columns' weights: one pass over a block rates a candidate scale (the method of
  * make_qx_quants and make_qkx2_quants in ggml-quants.c).
  */
 import { BLOCK_COLS } from '../base/dtypes.ts';
@@ -21,33 +21,74 @@ const SEARCH = {
 /** Largest finite half. */
 const HALF_MAX = 65504;
 
-/** Quantizes a row-major [nRow, nCol] matrix of finite values. */
+type Numbers = Float32Array;
+interface BlockFit {
+  readonly d: number;
+  readonly m: number;
+}
+
+/**
+ * Quantizes a row-major [nRow, nCol] matrix of finite values.
+ * @param columnWeights how much an error in each column matters, [nCol], finite and not negative:
+ *   what is made least is then the sum of weight (x - w)^2 of each block. Without, all weigh the same.
+ *   Never gives a block a larger weighted error than without: where a search with weights ends up
+ *   worse after scales are rounded, the plain one's numbers are taken.
+ */
 export function quantizeMatrix(
   dtype: BlockDtypeName,
   nRow: number,
   nCol: number,
   values: Float32Array,
+  columnWeights: Float32Array | null = null,
 ): QuantizedMatrix {
   const nBlock = Math.ceil(nCol / BLOCK_COLS);
   const quants = new Uint8Array(nRow * nCol);
   const scales = new Float32Array(nRow * nBlock);
   const mins = new Float32Array(dtype === 'q4m' ? nRow * nBlock : 0);
+  const search =
+    dtype === 'q4m' ? searchWithMin : (x: Numbers, w: Numbers) => searchScale(dtype, x, w);
   for (let row = 0; row < nRow; row++) {
     for (let block = 0; block < nBlock; block++) {
-      const start = row * nCol + block * BLOCK_COLS;
-      const end = Math.min(start + BLOCK_COLS, (row + 1) * nCol);
-      const x = values.subarray(start, end);
-      const q = quants.subarray(start, end);
+      const start = block * BLOCK_COLS;
+      const end = Math.min(start + BLOCK_COLS, nCol);
+      const x = values.subarray(row * nCol + start, row * nCol + end);
+      let fit = search(x, EQUAL_WEIGHTS);
+      const weights = columnWeights?.subarray(start, end);
+      if (weights !== undefined) {
+        const weighted = search(x, weights);
+        if (errorOf(dtype, x, weights, weighted) < errorOf(dtype, x, weights, fit)) fit = weighted;
+      }
       const at = row * nBlock + block;
-      if (dtype === 'q4m') quantizeWithMin(x, q, scales, mins, at);
-      else scales[at] = quantizeSymmetric(dtype, x, q);
+      scales[at] = fit.d;
+      if (dtype === 'q4m') mins[at] = fit.m;
+      const q = quants.subarray(row * nCol + start, row * nCol + end);
+      for (let k = 0; k < x.length; k++) q[k] = quantOf(dtype, x[k]!, fit);
     }
   }
   return { nRow, nCol, quants, scales, ...(dtype === 'q4m' ? { mins } : {}) };
 }
 
-/** w = d (q - zero): fills `q` and returns d, rounded to what the layout stores. */
-function quantizeSymmetric(dtype: 'q4' | 'q6' | 'q8', x: Float32Array, q: Uint8Array): number {
+const EQUAL_WEIGHTS = new Float32Array(BLOCK_COLS).fill(1);
+
+/** The quant next to x: w = d (q - zero), or d q + m. */
+function quantOf(dtype: BlockDtypeName, x: number, { d, m }: BlockFit): number {
+  const zero = QUANT_ZERO[dtype];
+  if (d === 0) return zero;
+  return roundTo((x - m) / d, -zero, QUANT_MAX[dtype] - zero) + zero;
+}
+
+/** Sum of weight (x - w)^2 over a block. */
+function errorOf(dtype: BlockDtypeName, x: Numbers, weights: Numbers, fit: BlockFit): number {
+  let error = 0;
+  for (let k = 0; k < x.length; k++) {
+    const quant = quantOf(dtype, x[k]!, fit) - QUANT_ZERO[dtype];
+    error += weights[k]! * (x[k]! - (fit.d * quant + fit.m)) ** 2;
+  }
+  return error;
+}
+
+/** The best d of w = d (q - zero), rounded to what the layout stores. */
+function searchScale(dtype: 'q4' | 'q6' | 'q8', x: Numbers, weights: Numbers): BlockFit {
   const zero = QUANT_ZERO[dtype];
   const { steps, step } = SEARCH[dtype];
   const peak = signedPeak(x);
@@ -61,8 +102,9 @@ function quantizeSymmetric(dtype: 'q4' | 'q6' | 'q8', x: Float32Array, q: Uint8A
     for (let k = 0; k < x.length; k++) {
       const value = x[k]!;
       const quant = roundTo(value * inverse, -zero, zero - 1);
-      sumXq += value * quant;
-      sumQq += quant * quant;
+      const weighed = weights[k]! * quant;
+      sumXq += value * weighed;
+      sumQq += quant * weighed;
     }
     // In ratios, so that tiny values do not underflow.
     const gain = sumQq > 0 ? (sumXq / peak) * (sumXq / peak / sumQq) : 0;
@@ -74,64 +116,52 @@ function quantizeSymmetric(dtype: 'q4' | 'q6' | 'q8', x: Float32Array, q: Uint8A
   // Below f32's normal range 1 / d would leave it.
   if (dtype === 'q4') d = Math.abs(d) < 2 ** -126 ? 0 : Math.fround(d);
   else d = f16ToF32(f32ToF16(Math.max(-HALF_MAX, Math.min(HALF_MAX, d))));
-  const toQuant = 1 / d;
-  for (let k = 0; k < x.length; k++) {
-    q[k] = d === 0 ? zero : roundTo(x[k]! * toQuant, -zero, zero - 1) + zero;
-  }
-  return d;
+  return { d, m: 0 };
 }
 
-/** w = d q + m: fills `q`, `scales[at]` and `mins[at]`. */
-function quantizeWithMin(
-  x: Float32Array,
-  q: Uint8Array,
-  scales: Float32Array,
-  mins: Float32Array,
-  at: number,
-): void {
-  const qMax = QUANT_MAX.q4m;
+/** The best d and m of w = d q + m, in f32. */
+function searchWithMin(x: Numbers, weights: Numbers): BlockFit {
   const { steps, step } = SEARCH.q4m;
   const { low, high } = bounds(x);
   let d = 0;
   let m = low;
   let best = Infinity;
   for (let i = -steps; high > low && i <= steps; i++) {
-    const fit = fitLine(x, low, (qMax + i * step) / (high - low));
+    const fit = fitLine(x, weights, low, (QUANT_MAX.q4m + i * step) / (high - low));
     if (fit.error < best) ({ d, m, error: best } = fit);
   }
-  scales[at] = d;
-  mins[at] = m;
-  d = scales[at]!;
-  m = mins[at]!;
-  for (let k = 0; k < x.length; k++) {
-    q[k] = d === 0 ? 0 : roundTo((x[k]! - m) / d, 0, qMax);
-  }
+  return { d: Math.fround(d), m: Math.fround(m) };
 }
 
 /** Least squares of x = d q + m with q = round((x - low) * inverse), and its squared error. */
 function fitLine(
-  x: Float32Array,
+  x: Numbers,
+  weights: Numbers,
   low: number,
   inverse: number,
-): { d: number; m: number; error: number } {
+): BlockFit & { error: number } {
+  let sumW = 0;
   let sumX = 0;
   let sumQ = 0;
   let sumXq = 0;
   let sumQq = 0;
   let sumXx = 0;
   for (let k = 0; k < x.length; k++) {
+    const weight = weights[k]!;
     const value = x[k]! - low;
     const quant = roundTo(value * inverse, 0, QUANT_MAX.q4m);
-    sumX += value;
-    sumQ += quant;
-    sumXq += value * quant;
-    sumQq += quant * quant;
-    sumXx += value * value;
+    const weighed = weight * quant;
+    sumW += weight;
+    sumX += weight * value;
+    sumQ += weighed;
+    sumXq += value * weighed;
+    sumQq += quant * weighed;
+    sumXx += weight * value * value;
   }
-  const determinant = x.length * sumQq - sumQ * sumQ;
-  if (determinant <= 0) return { d: 0, m: low, error: Infinity };
-  const d = (x.length * sumXq - sumX * sumQ) / determinant;
-  const offset = (sumX - d * sumQ) / x.length;
+  const determinant = sumW * sumQq - sumQ * sumQ;
+  if (!(determinant > 0)) return { d: 0, m: low, error: Infinity };
+  const d = (sumW * sumXq - sumX * sumQ) / determinant;
+  const offset = (sumX - d * sumQ) / sumW;
   return { d, m: low + offset, error: sumXx - d * sumXq - offset * sumX };
 }
 
