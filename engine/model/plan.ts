@@ -25,6 +25,11 @@ const REGION_ALIGN = 64;
 /** A page's address in the table of every sequence. */
 const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;
 
+/** What of a manifest the plan depends on: known before any shard is written. */
+export type PlannableModel = Pick<Manifest, 'id' | 'preset' | 'config'> & {
+  readonly shards: readonly { readonly bytes: number }[];
+};
+
 export interface PlanOptions {
   /** Positions of key/value cache; at most the model's own context. */
   nCtx?: number;
@@ -101,7 +106,7 @@ function sumOfBytes(sizes: Sizes): number {
 /**
  * @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit.
  */
-export function planMemory(manifest: Manifest, options: PlanOptions = {}): MemoryPlan {
+export function planMemory(manifest: PlannableModel, options: PlanOptions = {}): MemoryPlan {
   const c = manifest.config;
   const nCtx = servedContext(c, options.nCtx);
   const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
@@ -182,7 +187,7 @@ export function planMemory(manifest: Manifest, options: PlanOptions = {}): Memor
   return plan;
 }
 
-function refuseOverBudget(manifest: Manifest, plan: MemoryPlan): void {
+function refuseOverBudget(manifest: PlannableModel, plan: MemoryPlan): void {
   const { budgetBytes, totalBytes, regions, nCtx } = plan;
   if (budgetBytes === null || totalBytes <= budgetBytes) return;
   const fittingCtx = Math.max(0, fittingPages(plan, budgetBytes)) * PAGE_TOKENS;

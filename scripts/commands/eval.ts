@@ -1,21 +1,15 @@
 /** `thimble eval`: how good an imported model is, in numbers. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { EngineError } from '../../engine/base/errors.ts';
 import { loadNativeModel } from '../eval/llama-cpp.ts';
 import { compareEngines } from '../eval/parity.ts';
+import { PARITY_TEXTS, parsePassages, readTextFile } from '../eval/passages.ts';
 import { measurePerplexity } from '../eval/perplexity.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
-import { repoRoot } from '../lib/paths.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
-
-/** Prose, technical text and chats, about 2,100 tokens. */
-const PARITY_TEXTS = join(repoRoot, 'tests/golden/parity-texts.json');
 
 const PERPLEXITY_EXAMPLES = `
 Examples:
@@ -74,7 +68,7 @@ interface PerplexityFlags {
 }
 
 async function runPerplexity(flags: PerplexityFlags): Promise<void> {
-  const text = await readTextFile(flags.file);
+  const text = await readTextFile(flags.file, 'eval', '--file');
   const { engine, tokenizer, manifest } = await loadLocalModel(flags.model, { nCtx: flags.window });
   const all = tokenizer.encode(text, { special: false });
   const tokens = all.slice(0, flags.maxTokens);
@@ -112,7 +106,7 @@ interface ParityFlags {
 }
 
 async function runParity(flags: ParityFlags): Promise<void> {
-  const passages = parsePassages(await readTextFile(flags.file), flags.file);
+  const passages = parsePassages(await readTextFile(flags.file, 'eval', '--file'), flags.file);
   const gguf = flags.gguf ?? (await pullModel(DEFAULT_MODEL_ID)).path;
   const models = [];
   for (const id of flags.model) models.push(await loadLocalModel(id));
@@ -147,36 +141,4 @@ async function runParity(flags: ParityFlags): Promise<void> {
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)} %`;
-}
-
-async function readTextFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new EngineError(
-      'E_USAGE',
-      `eval: cannot read --file ${path}. Give a readable text file.`,
-      { cause },
-    );
-  }
-}
-
-function parsePassages(json: string, path: string): { text: string; special: boolean }[] {
-  const fail = () =>
-    new EngineError(
-      'E_USAGE',
-      `eval: ${path}: expected a JSON list of {"text": string, "special": boolean}`,
-    );
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    throw fail();
-  }
-  if (!Array.isArray(parsed) || parsed.length === 0) throw fail();
-  return parsed.map((item: unknown) => {
-    const { text, special = false } = item as { text?: unknown; special?: unknown };
-    if (typeof text !== 'string' || typeof special !== 'boolean') throw fail();
-    return { text, special };
-  });
 }

@@ -2,13 +2,15 @@
 import { existsSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import process from 'node:process';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { ModelAbout } from '../import/describe-model.ts';
 import { importModel } from '../import/import-model.ts';
 import type { ImportResult } from '../import/import-model.ts';
-import { PRESET_NAMES, PRESETS } from '../import/presets.ts';
+import { choosePreset, PRESET_NAMES, PRESETS } from '../import/presets.ts';
 import { requantizeWarning } from '../import/requantized.ts';
+import { parseBytes, parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';
@@ -20,6 +22,12 @@ interface ImportFlags {
   readonly force?: boolean;
   readonly tokenizer?: string;
   readonly json?: boolean;
+  readonly fit?: number;
+  readonly ctx?: number;
+  readonly compare?: boolean;
+  readonly measure: boolean;
+  readonly text?: string;
+  readonly maxTokens: number;
 }
 
 const EXAMPLES = `
@@ -31,6 +39,8 @@ Examples:
   thimble import smollm2-135m-instruct                          (from the catalogue)
   thimble import hf:org/repo/model.gguf --id my-model --json
   thimble import model.gguf --id my-model --force               (replace a model)
+  thimble import model-F16.gguf --id small --fit 128MB --ctx 2048   (types chosen to fit)
+  thimble import model-F16.gguf --compare --text book.txt       (a table of presets, nothing kept)
 
 Presets:
 ${PRESET_NAMES.map((name) => `  ${name.padEnd(10)}${PRESETS[name].about}`).join('\n')}
@@ -49,6 +59,19 @@ export function register(program: Command): void {
       '--preset <preset>',
       `${PRESET_NAMES.join(', ')} (default: the catalogue's, else lossless)`,
     )
+    .addOption(
+      new Option(
+        '--fit <bytes>',
+        "choose each tensor's type so that the memory plan stays under so many bytes (128MB)",
+      )
+        .argParser(parseBytes)
+        .conflicts('preset'),
+    )
+    .option('--ctx <tokens>', 'positions of cache in the memory plan of --fit', parseCount(1))
+    .option('--compare', 'import with every preset in turn, print a table, keep nothing')
+    .option('--text <file>', 'measure on this text instead of the built-in passages')
+    .option('--max-tokens <n>', 'measure on so many tokens', parseCount(2), 2048)
+    .option('--no-measure', 'with --fit: do not measure perplexity after the import')
     .option('--tokenizer <file>', 'vocabulary of a llama2.c model (default: tok<N>.bin beside it)')
     .option('--force', 'replace a model of this id')
     .option('--json', 'print one JSON object')
@@ -57,7 +80,9 @@ export function register(program: Command): void {
 }
 
 async function runImport(source: string, flags: ImportFlags): Promise<void> {
+  checkFlags(flags);
   const resolved = await resolveSource(source);
+  if (flags.compare === true) return runCompare(resolved, flags);
   const id = flags.id ?? resolved.id;
   if (id === undefined)
     throw new EngineError(
@@ -66,15 +91,19 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
     );
   const preset = flags.preset ?? resolved.preset ?? 'lossless';
   const startMs = performance.now();
+  const fit =
+    flags.fit === undefined
+      ? null
+      : (await import('../import/measure.ts')).startFit(flags.fit, flags.ctx);
   const result = await withProgress(`importing ${id}: `, (onProgress) =>
     importModel({
       input: resolved.path,
       id,
-      preset,
       outRoot: modelsDir(),
       about: resolved.about,
       onProgress,
       signal: interruptSignal,
+      ...(fit === null ? { preset } : { choose: fit.chooser }),
       ...(flags.force === undefined ? {} : { force: flags.force }),
       ...(flags.tokenizer === undefined ? {} : { tokenizer: flags.tokenizer }),
     }),
@@ -82,9 +111,40 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   const seconds = (performance.now() - startMs) / 1000;
   const warning = requantizeWarning(result.manifest);
   if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
+  const finish = async (onProgress: OnProgress) =>
+    fit?.finish(result.manifest, resolved.path, { ...flags, onProgress });
+  const isMeasured = fit !== null && flags.measure;
+  const fitted = await (isMeasured ? withProgress('measuring: ', finish) : finish(() => {}));
+  const summary = summarize(result, seconds);
   process.stdout.write(
-    flags.json ? `${JSON.stringify(summarize(result, seconds))}\n` : describe(result, seconds),
+    flags.json
+      ? `${JSON.stringify(fitted === undefined ? summary : { ...summary, fit: fitted.json })}\n`
+      : describe(result, seconds) + (fitted === undefined ? '' : `\n${fitted.table}\n`),
   );
+}
+
+function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
+  const isMeasured = fit !== undefined || compare === true;
+  const stray = [
+    ...(ctx === undefined ? [] : ['--ctx']),
+    ...(text === undefined ? [] : ['--text']),
+  ];
+  if (!isMeasured && stray.length > 0)
+    throw new EngineError(
+      'E_USAGE',
+      `import: ${stray.join(' and ')} only go with --fit or --compare. Add one of them.`,
+    );
+  if (compare === true && id !== undefined)
+    throw new EngineError('E_USAGE', 'import: --compare keeps nothing. Leave --id out.');
+}
+
+async function runCompare({ path }: ResolvedSource, flags: ImportFlags): Promise<void> {
+  const { comparePresets } = await import('../import/measure.ts');
+  const presets = flags.preset === undefined ? PRESET_NAMES : [choosePreset(flags.preset)];
+  const { json, table } = await withProgress('measuring: ', (onProgress) =>
+    comparePresets(path, presets, { ...flags, onProgress }),
+  );
+  process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : `${table}\n`);
 }
 
 interface ResolvedSource {

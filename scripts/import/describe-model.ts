@@ -4,7 +4,6 @@ import { MANIFEST_VERSION } from '../../engine/formats/manifest.ts';
 import type { Manifest, TensorRow } from '../../engine/formats/manifest.ts';
 import type { ShardEntry } from './journal.ts';
 import type { OpenedModel } from './opened-model.ts';
-import type { PresetName } from './presets.ts';
 import type { PlannedShard } from './shard-plan.ts';
 
 /** What a catalogue knows better than the file. */
@@ -23,7 +22,7 @@ export interface WrittenFile {
 /** The manifest of an import, unchecked: parseManifest has the last word. */
 export function describeModel(
   model: OpenedModel,
-  preset: PresetName,
+  preset: string,
   shards: readonly PlannedShard[],
   entries: readonly ShardEntry[],
   facts: {

@@ -34,6 +34,7 @@ interface Chunk {
   readonly nRow: number;
   readonly nCol: number;
   readonly bytes: Uint8Array;
+  readonly columnWeights: Float32Array | null;
 }
 interface EncodedChunk {
   readonly bytes: Uint8Array;
@@ -65,7 +66,8 @@ export async function encodeTensor(
       tensor.name,
     );
     const where = `${tensor.source.name}: tensor ${tensor.name}`;
-    const encoded = encodeChunk(where, tensor.dtype, dtype, { nRow: n, nCol, bytes });
+    const chunk = { nRow: n, nCol, bytes, columnWeights: planned.columnWeights };
+    const encoded = encodeChunk(where, tensor.dtype, dtype, chunk);
     const tailBytes = rowTailBytes(dtype, n);
     const bodyBytes = encoded.bytes.byteLength - tailBytes;
     tails.push(encoded.bytes.subarray(bodyBytes));
@@ -91,14 +93,15 @@ function encodeChunk(
 ): EncodedChunk {
   if (source.toLowerCase() === target) return copyFloats(where, source, target, chunk);
   if (canCarry(source, target)) return carry(where, source, target, chunk);
-  const { nRow, nCol } = chunk;
+  const { nRow, nCol, columnWeights } = chunk;
   const values = dequantize(source, chunk.bytes);
   checkFinite(where, values);
   if (target === 'f32') {
     return { bytes: packFloats(target, nRow, nCol, values), inexactBlocks: 0, blocks: 1 };
   }
   if (target === 'f16' || target === 'bf16') throw new RangeError(`${where}: no way to ${target}`);
-  const { bytes, report } = packBlocks(target, quantizeMatrix(target, nRow, nCol, values));
+  const matrix = quantizeMatrix(target, nRow, nCol, values, columnWeights);
+  const { bytes, report } = packBlocks(target, matrix);
   return { bytes, inexactBlocks: report.blocks, blocks: report.blocks };
 }
 

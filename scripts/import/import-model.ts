@@ -19,12 +19,12 @@ import { isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './journa
 import { hashFile } from '../lib/hash-file.ts';
 import type { ShardEntry } from './journal.ts';
 import { matchTensors } from './opened-model.ts';
-import type { OpenedModel } from './opened-model.ts';
+import type { MatchedTensor, OpenedModel } from './opened-model.ts';
 import { openModel } from './open-model.ts';
 import { choosePreset } from './presets.ts';
 import type { PresetName } from './presets.ts';
 import { planShards } from './shard-plan.ts';
-import type { PlannedShard } from './shard-plan.ts';
+import type { PlannedShard, TensorChoices } from './shard-plan.ts';
 import { writeShard } from './write-shard.ts';
 
 /** Counted up when encoders change, so that shards of an older version are not taken over. */
@@ -38,6 +38,8 @@ export interface ImportOptions {
   readonly input: string;
   readonly id: string;
   readonly preset?: string;
+  /** Types and weights of single tensors, chosen once the file is open. */
+  readonly choose?: TensorChooser;
   readonly outRoot: string;
   /** Replace a model of this id. */
   readonly force?: boolean;
@@ -46,6 +48,17 @@ export interface ImportOptions {
   readonly about?: ModelAbout;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
+}
+export interface TensorChooser {
+  /** What the manifest calls the preset: the given one's name when only weights are chosen. */
+  readonly label: string;
+  /** What the choices depend on beside the file; tells apart imports that were cut off. */
+  readonly key: string;
+  readonly choose: (
+    model: OpenedModel,
+    matched: readonly MatchedTensor[],
+    fileHashes: readonly string[],
+  ) => Promise<TensorChoices>;
 }
 export interface ImportResult {
   readonly folder: string;
@@ -94,21 +107,24 @@ async function writeModel(
   options: ImportOptions,
 ): Promise<ImportResult> {
   checkTokenizer(model);
-  const shards = planShards(preset, matchTensors(model));
-  const progress = startProgress(model, shards, options);
+  const matched = matchTensors(model);
+  const progress = startProgress(model, matched, options);
   const fileHashes: string[] = [];
   for (const { path } of model.files) fileHashes.push(await hashFile(path, progress.add));
+  const choices = (await options.choose?.choose(model, matched, fileHashes)) ?? {};
+  const shards = planShards(preset, matched, choices);
+  const label = options.choose?.label ?? preset;
   const partial = `${folder}.partial`;
   await mkdir(partial, { recursive: true });
   const written = await writeShards(
     partial,
-    fingerprintOf(fileHashes, preset, shards),
+    fingerprintOf(fileHashes, [label, options.choose?.key ?? ''], shards),
     shards,
     progress,
   );
   const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
   const manifest = parseManifest(
-    describeModel(model, preset, shards, written.entries, {
+    describeModel(model, label, shards, written.entries, {
       ...options,
       tokenizer,
       sourceSha256: fileHashes.length === 1 ? fileHashes[0]! : null,
@@ -146,11 +162,11 @@ interface ProgressCounter {
 /** Every byte of the source is read twice: once to be hashed, once to be encoded. */
 function startProgress(
   model: OpenedModel,
-  shards: readonly PlannedShard[],
+  matched: readonly MatchedTensor[],
   { onProgress, signal, id }: ImportOptions,
 ): ProgressCounter {
   const hashed = model.files.reduce((sum, { bytes }) => sum + bytes, 0);
-  const encoded = shards.reduce((sum, shard) => sum + shardSourceBytes(shard), 0);
+  const encoded = matched.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
   let done = 0;
   return {
     add(bytes) {
@@ -200,14 +216,14 @@ async function writeShards(
 
 function fingerprintOf(
   fileHashes: readonly string[],
-  preset: PresetName,
+  choice: readonly string[],
   shards: readonly PlannedShard[],
 ): string {
   const plan = shards.map(({ file, bytes, tensors }) => [
     [file, bytes],
     tensors.map(({ instance, dtype, offset }) => [instance.name, dtype, offset]),
   ]);
-  const facts = JSON.stringify([ENCODER_VERSION, fileHashes, preset, plan]);
+  const facts = JSON.stringify([ENCODER_VERSION, fileHashes, choice, plan]);
   return createHash('sha256').update(facts).digest('hex');
 }
 

@@ -19,6 +19,8 @@ const CRUMB_BYTES = 64 * 1024;
 
 export interface PlannedTensor extends MatchedTensor {
   readonly dtype: WeightDtype;
+  /** How much an error in each column matters, [nCol]; null: all the same. */
+  readonly columnWeights: Float32Array | null;
   /** From the start of its shard. */
   readonly offset: number;
   readonly bytes: number;
@@ -30,6 +32,12 @@ export interface PlannedShard {
   readonly tensors: readonly PlannedTensor[];
 }
 
+/** What is known of single tensors, by our names; the preset decides about the rest. */
+export interface TensorChoices {
+  readonly dtypes?: ReadonlyMap<string, WeightDtype>;
+  readonly columnWeights?: ReadonlyMap<string, Float32Array>;
+}
+
 type SizedTensor = Omit<PlannedTensor, 'offset'>;
 interface Group {
   readonly layers: readonly [number, number] | null;
@@ -37,17 +45,24 @@ interface Group {
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET for a tensor that no shard holds. */
-export function planShards(preset: PresetName, matched: readonly MatchedTensor[]): PlannedShard[] {
+export function planShards(
+  preset: PresetName,
+  matched: readonly MatchedTensor[],
+  choices: TensorChoices = {},
+): PlannedShard[] {
   const sourceBytes = matched.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
   const isTinyF32 =
     sourceBytes < TINY_F32_BYTES && matched.every(({ tensor }) => tensor.dtype === 'F32');
   const sized = matched.map((match): SizedTensor => {
     const { instance, tensor } = match;
     const { role } = instance.spec;
-    const dtype = presetDtype(preset, { role, source: tensor.dtype, isTinyF32 });
+    const dtype =
+      choices.dtypes?.get(instance.name) ??
+      presetDtype(preset, { role, source: tensor.dtype, isTinyF32 });
     const bytes = matrixBytes(dtype, instance.shape[0], instance.shape[1]);
     if (bytes > SHARD_MAX_BYTES) throw tooLarge(instance.name, dtype, bytes);
-    return { ...match, dtype, bytes };
+    const columnWeights = choices.columnWeights?.get(instance.name) ?? null;
+    return { ...match, dtype, bytes, columnWeights };
   });
   const byLayer = Map.groupBy(sized, ({ instance }) => instance.layer);
   const groups = [...byLayer].flatMap(([layer, tensors]) => cutGroup(layer, tensors));

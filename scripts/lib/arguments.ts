@@ -30,3 +30,23 @@ export function parseNumber(min: number, max: number): (text: string) => number 
     return value;
   };
 }
+
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** A number of bytes with its unit: `128MB`, `1.5 GiB`, `100000000`. */
+export function parseBytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(text.trim()) ?? [];
+  const bytes = Math.floor(Number(number) * (BYTE_UNITS[unit] ?? Number.NaN));
+  if (number === '' || !Number.isSafeInteger(bytes) || bytes < 1)
+    throw new InvalidArgumentError('Expected a size such as 128MB, 120MiB or 128000000.');
+  return bytes;
+}

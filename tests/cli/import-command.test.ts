@@ -82,6 +82,32 @@ describe('thimble import and inspect', () => {
       ['import', 'tiny.gguf', '--id', 'x', '--preset', 'q2'],
       'lossless, edge, q8, q6, mix, q4m, q4',
     ],
+    [
+      'a budget that is no size',
+      ['import', 'tiny.gguf', '--id', 'x', '--fit', 'much'],
+      'such as 128MB',
+    ],
+    [
+      'a budget and a preset',
+      ['import', 'tiny.gguf', '--id', 'x', '--fit', '128MB', '--preset', 'q4'],
+      'cannot be used with',
+    ],
+    [
+      'a context without a budget',
+      ['import', 'tiny.gguf', '--id', 'x', '--ctx', '64'],
+      '--ctx only go with --fit',
+    ],
+    ['a table with an id', ['import', 'tiny.gguf', '--id', 'x', '--compare'], 'Leave --id out'],
+    [
+      'a budget nothing fits',
+      ['import', 'tiny.gguf', '--id', 'x', '--fit', '4MB'],
+      'with every tensor in its smallest type the model needs',
+    ],
+    [
+      'a text that is not there',
+      ['import', 'tiny.gguf', '--compare', '--text', 'absent.txt'],
+      'cannot read --text absent.txt',
+    ],
     ['a model that is not there', ['inspect', 'absent'], 'absent'],
     ['an odd context', ['inspect', 'there', '--ctx', '1.5'], "--ctx '1.5'"],
   ])('%s ends with an error and a way out', async (_, args, text) => {
@@ -90,6 +116,38 @@ describe('thimble import and inspect', () => {
     expect(stdout).toBe('');
     expect(stderr).toContain(text);
     expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('a budget: types chosen, predicted and measured', async () => {
+    const source = join(repoRoot, 'assets/stories260k');
+    const options = ['--id', 'fitted', '--fit', '13MB', '--max-tokens', '300', '--json'];
+    const { code, stdout } = await thimble('import', source, ...options);
+    expect(code).toBe(0);
+    const { preset, fit } = JSON.parse(stdout) as {
+      preset: string;
+      fit: { planBytes: number; predictedChange: number; measuredChange: number; rows: unknown[] };
+    };
+    expect(preset).toBe('fit');
+    expect(fit.planBytes).toBeLessThanOrEqual(13e6);
+    expect(fit.rows).toHaveLength(2);
+    expect(Math.abs(fit.measuredChange)).toBeLessThan(0.2);
+    const shown = await thimble('inspect', 'fitted', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ id: 'fitted', preset: 'fit' });
+  });
+
+  test('--compare prints a table and keeps nothing', async () => {
+    const { code, stdout } = await thimble(
+      'import',
+      'tiny.gguf',
+      '--compare',
+      '--max-tokens',
+      '40',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\| lossless \| 0\.\d \|/m);
+    expect(stdout).toMatch(/^\| q4 \| 0\.\d \|/m);
+    expect((await readdir(join(home, 'cache'))).filter((name) => /compare/.test(name))).toEqual([]);
+    expect(await readdir(join(home, 'data/models'))).not.toContain('q4');
   });
 
   test('a truncated file leaves nothing behind', async () => {

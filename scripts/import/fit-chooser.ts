@@ -1,0 +1,103 @@
+/** `thimble import --fit`: types chosen so that the whole memory plan stays under a budget. */
+import type { WeightDtype } from '../../engine/base/dtypes.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { planMemory } from '../../engine/model/plan.ts';
+import type { MemoryPlan } from '../../engine/model/plan.ts';
+import { formatBytes } from '../lib/progress.ts';
+import { fitUnderBudget, lowerHull, predictedLoss } from './fit.ts';
+import type { FitGroup, FittedGroup } from './fit.ts';
+import type { TensorChooser } from './import-model.ts';
+import type { MatchedTensor, OpenedModel } from './opened-model.ts';
+import { fitGroups } from './rounding-loss.ts';
+import { planShards } from './shard-plan.ts';
+
+/** What the manifest calls a model whose types were chosen under a budget. */
+export const FIT_PRESET = 'fit';
+
+export interface FitBudget {
+  /** For weights, cache and everything else of one isolate. */
+  readonly budgetBytes: number;
+  /** Positions of cache; what is served by default if not given. */
+  readonly nCtx?: number;
+}
+export interface FitReport {
+  readonly plan: MemoryPlan;
+  readonly groups: readonly FittedGroup[];
+  /** Against the file's own precision: predicted perplexity over the file's, minus one. */
+  readonly predictedChange: number;
+}
+
+/** @param onReport called with what was chosen, before anything is written. */
+export function fitChooser(
+  budget: FitBudget,
+  weightsOf: (name: string) => Float32Array | null,
+  onReport: (report: FitReport) => void,
+): TensorChooser {
+  return {
+    label: FIT_PRESET,
+    key: JSON.stringify(budget),
+    async choose(model, matched) {
+      const report = await fitModel(model, matched, budget, weightsOf);
+      onReport(report);
+      return { dtypes: dtypesOf(report.groups) };
+    },
+  };
+}
+
+/**
+ * @throws {EngineError} E_MEMORY_BUDGET with what the smallest types would need.
+ */
+export async function fitModel(
+  model: Pick<OpenedModel, 'name' | 'config'>,
+  matched: readonly MatchedTensor[],
+  { budgetBytes, nCtx }: FitBudget,
+  weightsOf: (name: string) => Float32Array | null,
+): Promise<FitReport> {
+  const groups = await fitGroups(matched, weightsOf);
+  const plan = (fitted: readonly FittedGroup[]) =>
+    planMemory(
+      {
+        id: model.name,
+        preset: FIT_PRESET,
+        config: model.config,
+        shards: planShards('edge', matched, { dtypes: dtypesOf(fitted) }),
+      },
+      { memoryBudgetBytes: null, ...(nCtx === undefined ? {} : { nCtx }) },
+    );
+  const fitted = fitUnderBudget(groups, (choices) => plan(choices).totalBytes <= budgetBytes);
+  if (fitted === null) throw nothingFits(plan(smallest(groups)), budgetBytes);
+  return {
+    plan: plan(fitted),
+    groups: fitted,
+    predictedChange: Math.expm1(predictedLoss(fitted)),
+  };
+}
+
+function dtypesOf(fitted: readonly FittedGroup[]): Map<string, WeightDtype> {
+  return new Map(
+    fitted.flatMap(({ group, choice }) =>
+      group.members.map((name, i) => [name, choice.dtypes[i]!] as const),
+    ),
+  );
+}
+
+function smallest(groups: readonly FitGroup[]): FittedGroup[] {
+  return groups.map((group) => ({ group, choice: lowerHull(group.choices).at(-1) }));
+}
+
+function nothingFits({ totalBytes, regions, nCtx }: MemoryPlan, budgetBytes: number): EngineError {
+  const weightBytes = regions.weights.bytes;
+  const kvBytes = regions.kvPages.bytes;
+  const withoutCache = totalBytes - kvBytes;
+  const way =
+    withoutCache < budgetBytes
+      ? 'Give a smaller --ctx, or a larger budget.'
+      : 'Use a smaller model, or a larger budget.';
+  return new EngineError(
+    'E_MEMORY_BUDGET',
+    `import: --fit ${formatBytes(budgetBytes)}: with every tensor in its smallest type the model needs ` +
+      `${formatBytes(totalBytes)} (weights ${formatBytes(weightBytes)}, cache of ${nCtx} tokens ` +
+      `${formatBytes(kvBytes)}). ${way}`,
+    { details: { budgetBytes, totalBytes, weightBytes, kvBytes, nCtx } },
+  );
+}
