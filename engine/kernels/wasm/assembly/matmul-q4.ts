@@ -3,7 +3,7 @@
 //
 // The unsigned nibble is the 7-bit operand of the dot product. Sums of a block stay in i16 (at most
 // 30,480), one i32x4.dot_i16x8_s widens them, adds the two halves of a row and multiplies by the i16
-// scale; q4m adds 16 x pair sums times the minimum in the same way. Then one multiply-add in f32.
+// scale, and one multiply-add in f32 follows. q4m adds 16 x the sum of x times the minimum in another.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
@@ -114,20 +114,18 @@ function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32
       t = v128.load(w2, 128);
       i2 = i32x4.dot_i16x8_s(i2, pairsFirst(t));
       i3 = i32x4.dot_i16x8_s(i3, pairsSecond(t));
-      if (withMin) {
-        v = v128.load(xq, 144);
-        t = v128.load(w, 144);
-        i0 = i32x4.add(i0, i32x4.dot_i16x8_s(v, pairsFirst(t)));
-        i1 = i32x4.add(i1, i32x4.dot_i16x8_s(v, pairsSecond(t)));
-        t = v128.load(w2, 144);
-        i2 = i32x4.add(i2, i32x4.dot_i16x8_s(v, pairsFirst(t)));
-        i3 = i32x4.add(i3, i32x4.dot_i16x8_s(v, pairsSecond(t)));
-      }
       v = v128.load(xq, 160);
       a0 = madd(f32x4.convert_i32x4_s(i0), v, a0);
       a1 = madd(f32x4.convert_i32x4_s(i1), v, a1);
       a2 = madd(f32x4.convert_i32x4_s(i2), v, a2);
       a3 = madd(f32x4.convert_i32x4_s(i3), v, a3);
+      if (withMin) {
+        v = v128.load(xq, 144);
+        a0 = madd(f32x4.convert_i32x4_s(v128.load16x4_s(w, 144)), v, a0);
+        a1 = madd(f32x4.convert_i32x4_s(v128.load16x4_s(w, 152)), v, a1);
+        a2 = madd(f32x4.convert_i32x4_s(v128.load16x4_s(w2, 144)), v, a2);
+        a3 = madd(f32x4.convert_i32x4_s(v128.load16x4_s(w2, 152)), v, a3);
+      }
       w += blockBytes;
       w2 += blockBytes;
       xq += BLOCK_BYTES;
@@ -211,19 +209,26 @@ function four(
         v = v128.load(xq, 496); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
 
         s = v128.load(wq, 128); w0 = pairsFirst(s); w1 = pairsSecond(s);
-        if (withMin) { s = v128.load(wq, 144); h0 = pairsFirst(s); h1 = pairsSecond(s); }
-        i00 = i32x4.dot_i16x8_s(i00, w0); i10 = i32x4.dot_i16x8_s(i10, w1);
-        if (withMin) { v = v128.load(xq, 576); i00 = i32x4.add(i00, i32x4.dot_i16x8_s(v, h0)); i10 = i32x4.add(i10, i32x4.dot_i16x8_s(v, h1)); }
-        v = v128.load(xq, 640); a00 = madd(f32x4.convert_i32x4_s(i00), v, a00); a10 = madd(f32x4.convert_i32x4_s(i10), v, a10);
-        i01 = i32x4.dot_i16x8_s(i01, w0); i11 = i32x4.dot_i16x8_s(i11, w1);
-        if (withMin) { v = v128.load(xq, 592); i01 = i32x4.add(i01, i32x4.dot_i16x8_s(v, h0)); i11 = i32x4.add(i11, i32x4.dot_i16x8_s(v, h1)); }
-        v = v128.load(xq, 656); a01 = madd(f32x4.convert_i32x4_s(i01), v, a01); a11 = madd(f32x4.convert_i32x4_s(i11), v, a11);
-        i02 = i32x4.dot_i16x8_s(i02, w0); i12 = i32x4.dot_i16x8_s(i12, w1);
-        if (withMin) { v = v128.load(xq, 608); i02 = i32x4.add(i02, i32x4.dot_i16x8_s(v, h0)); i12 = i32x4.add(i12, i32x4.dot_i16x8_s(v, h1)); }
-        v = v128.load(xq, 672); a02 = madd(f32x4.convert_i32x4_s(i02), v, a02); a12 = madd(f32x4.convert_i32x4_s(i12), v, a12);
-        i03 = i32x4.dot_i16x8_s(i03, w0); i13 = i32x4.dot_i16x8_s(i13, w1);
-        if (withMin) { v = v128.load(xq, 624); i03 = i32x4.add(i03, i32x4.dot_i16x8_s(v, h0)); i13 = i32x4.add(i13, i32x4.dot_i16x8_s(v, h1)); }
-        v = v128.load(xq, 688); a03 = madd(f32x4.convert_i32x4_s(i03), v, a03); a13 = madd(f32x4.convert_i32x4_s(i13), v, a13);
+        if (withMin) {
+          h0 = f32x4.convert_i32x4_s(v128.load16x4_s(wq, 144));
+          h1 = f32x4.convert_i32x4_s(v128.load16x4_s(wq, 152));
+        }
+        v = v128.load(xq, 640);
+        a00 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i00, w0)), v, a00);
+        a10 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i10, w1)), v, a10);
+        if (withMin) { v = v128.load(xq, 576); a00 = madd(h0, v, a00); a10 = madd(h1, v, a10); }
+        v = v128.load(xq, 656);
+        a01 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i01, w0)), v, a01);
+        a11 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i11, w1)), v, a11);
+        if (withMin) { v = v128.load(xq, 592); a01 = madd(h0, v, a01); a11 = madd(h1, v, a11); }
+        v = v128.load(xq, 672);
+        a02 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i02, w0)), v, a02);
+        a12 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i12, w1)), v, a12);
+        if (withMin) { v = v128.load(xq, 608); a02 = madd(h0, v, a02); a12 = madd(h1, v, a12); }
+        v = v128.load(xq, 688);
+        a03 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i03, w0)), v, a03);
+        a13 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i13, w1)), v, a13);
+        if (withMin) { v = v128.load(xq, 624); a03 = madd(h0, v, a03); a13 = madd(h1, v, a13); }
         wq += blockBytes;
         xq += BLOCK_BYTES * 4;
       }

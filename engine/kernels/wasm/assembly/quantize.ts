@@ -3,7 +3,7 @@
 // Per block of 32 columns and tile of T tokens (T = 1 or 4), 176 T bytes, token t of the tile at 16 t:
 //   0       8 groups g of T x 16 bytes: int8 x[4g .. 4g+3], four times over (one copy a row)
 //   128 T   i16 pairs -8 x (sum of pairs k%4 in {0,1}, sum of pairs k%4 in {2,3})
-//   144 T   i16 pairs 16 x the same sums
+//   144 T   f32 16 x the sum of x as rounded (scale included), four times
 //   160 T   f32 scale, four times
 // x is rounded to q = round(x * 127 / max|x|), |q| <= 127; scale = max|x| / 127.
 
@@ -66,8 +66,10 @@ function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
     sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     v128.store(dst + 128 * tile, i16x8.neg(i16x8.shl(sums, 3)));
-    v128.store(dst + 144 * tile, i16x8.shl(sums, 4));
-    v128.store(dst + 160 * tile, f32x4.splat(largest > 1e-30 ? largest / <f32>127.0 : 0));
+    const scale = f32x4.splat(largest > 1e-30 ? largest / <f32>127.0 : 0);
+    const total = f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(sums, i16x8.splat(16)));
+    v128.store(dst + 144 * tile, f32x4.mul(total, scale));
+    v128.store(dst + 160 * tile, scale);
     src += 128;
     dst += BLOCK_BYTES * tile;
   }
