@@ -75,6 +75,15 @@ export function loadHalf(at: usize): f32 {
   return reinterpret<f32>((<i32>load<i16>(at) << 13) & 0x8fffe000) * HALF_SCALE;
 }
 
+// V8 rebuilds a constant vector at every use, with several instructions; a load is one.
+const EXP = memory.data<f32>([
+  -87, -87, -87, -87, 88, 88, 88, 88, 1.44269504, 1.44269504, 1.44269504, 1.44269504,
+  -0.693359375, -0.693359375, -0.693359375, -0.693359375, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4,
+  1.3888889e-3, 1.3888889e-3, 1.3888889e-3, 1.3888889e-3, 8.3333333e-3, 8.3333333e-3, 8.3333333e-3, 8.3333333e-3,
+  4.1666668e-2, 4.1666668e-2, 4.1666668e-2, 4.1666668e-2, 1.6666667e-1, 1.6666667e-1, 1.6666667e-1, 1.6666667e-1,
+  0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1,
+], 16);
+
 /**
  * e^x, four lanes: x = n ln 2 + r, a degree-6 polynomial in r, n added to the exponent.
  * Relative error below 2e-7 for -87 <= x <= 88; clamped outside. pmin and pmax are one instruction
@@ -83,16 +92,16 @@ export function loadHalf(at: usize): f32 {
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  const clamped = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.0)), f32x4.splat(88.0));
-  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504)));
-  let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
-  let p = madd(f32x4.splat(1.3888889e-3), r, f32x4.splat(8.3333333e-3));
-  p = madd(p, r, f32x4.splat(4.1666668e-2));
-  p = madd(p, r, f32x4.splat(1.6666667e-1));
-  p = madd(p, r, f32x4.splat(0.5));
-  p = madd(p, r, f32x4.splat(1.0));
-  p = madd(p, r, f32x4.splat(1.0));
-  const power = i32x4.shl(i32x4.add(roundToInt(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, power);
+  const one = v128.load(EXP, 160);
+  const clamped = f32x4.pmin(f32x4.pmax(x, v128.load(EXP)), v128.load(EXP, 16));
+  const n = f32x4.nearest(f32x4.mul(clamped, v128.load(EXP, 32)));
+  const r = madd(n, v128.load(EXP, 64), madd(n, v128.load(EXP, 48), clamped));
+  let p = madd(v128.load(EXP, 80), r, v128.load(EXP, 96));
+  p = madd(p, r, v128.load(EXP, 112));
+  p = madd(p, r, v128.load(EXP, 128));
+  p = madd(p, r, v128.load(EXP, 144));
+  p = madd(p, r, one);
+  p = madd(p, r, one);
+  // n to the exponent's field; p is between 0.7 and 1.5, so that it cannot leave its range.
+  return i32x4.add(p, i32x4.shl(roundToInt(n), 23));
 }
