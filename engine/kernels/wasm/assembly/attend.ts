@@ -5,7 +5,7 @@
 // Pages are the outer loop and heads the inner one, so that a layer's cache is read as one ascending
 // stream. Query heads that share a key/value head go through it together, up to four at a time:
 // every key and value is loaded and widened once for all of them.
-import { exp, HALF_SCALE, loadHalvesScaled, madd, maxF32, roundToInt, sumF32 } from './simd';
+import { exp, HALF_SCALE, loadHalvesScaled, madd, maxAbs, maxF32, roundToInt, sumF32 } from './simd';
 import { PAGE_TOKENS } from './kv-write';
 
 /** q as i16: 1,024 values x 127 x 16,383 stay below 2^31. */
@@ -92,7 +92,10 @@ function attend(q: usize, out: usize, scratch: usize, nHead: i32, nKvHead: i32, 
   for (let h = 0; h < nHead; h++) {
     const by: f32 = <f32>1 / load<f32>(scratch + <usize>h * STATE_BYTES, 4);
     const from = acc + <usize>h * accRow;
-    for (let i: usize = 0; i < headDim * 4; i += 4) store<f32>(out + i, load<f32>(from + i) * by);
+    const by4 = f32x4.splat(by);
+    let i: usize = 0;
+    for (; i + 4 <= headDim; i += 4) v128.store(out + i * 4, f32x4.mul(v128.load(from + i * 4), by4));
+    for (; i < headDim; i++) store<f32>(out + i * 4, load<f32>(from + i * 4) * by);
     out += headDim * 4;
   }
 }
@@ -155,12 +158,22 @@ function fourF16(section: usize, dimPad: usize, q: usize, state: usize, acc: usi
  * round(q * Q_MAX / max|q|), zero up to dimPad. Returns the inverse factor.
  */
 function packQ8(q: usize, headDim: usize, dimPad: usize, to: usize, i: i32, tile: i32): f32 {
-  let largest: f32 = 0;
-  for (let d: usize = 0; d < headDim; d++) largest = max(largest, abs(load<f32>(q + d * 4)));
+  const largest = maxAbs(q, headDim);
   const inverse: f32 = largest > 1e-30 ? Q_MAX / largest : 0;
-  for (let d: usize = 0; d < dimPad; d++) {
-    const value = d < headDim ? nearest<f32>(load<f32>(q + d * 4) * inverse) : 0;
-    store<i16>(to + ((d >> 2) * <usize>tile + <usize>i) * 8 + (d & 3) * 2, <i16>value);
+  const by = f32x4.splat(inverse);
+  to += <usize>i * 8;
+  let d: usize = 0;
+  for (; d + 4 <= headDim; d += 4) {
+    const whole = roundToInt(f32x4.mul(v128.load(q + d * 4), by));
+    v128.store64_lane(to, i16x8.narrow_i32x4_s(whole, whole), 0);
+    to += 8 * <usize>tile;
+  }
+  for (; d < dimPad; d += 4) {
+    for (let j: usize = 0; j < 4; j++) {
+      const value = d + j < headDim ? nearest<f32>(load<f32>(q + (d + j) * 4) * inverse) : 0;
+      store<i16>(to + j * 2, <i16>value);
+    }
+    to += 8 * <usize>tile;
   }
   return largest > 1e-30 ? largest / Q_MAX : 0;
 }

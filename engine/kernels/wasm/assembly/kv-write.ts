@@ -8,7 +8,7 @@
 // So that a vector of keys holds several tokens, whose scores come out side by side, and that
 // attention reads every section in ascending order. Scale = max|x| / 127.
 
-import { maxF32, roundToInt } from './simd';
+import { maxAbs, roundToInt } from './simd';
 
 export const PAGE_TOKENS: usize = 32;
 
@@ -64,10 +64,7 @@ function writeValuesQ8(x: usize, n: usize, inverse: f32, to: usize, side: usize)
 // @ts-ignore: decorator
 @inline
 function scaleOf(x: usize, n: usize, out: usize): f32 {
-  let m = f32x4.splat(0), i: usize = 0;
-  for (; i + 4 <= n; i += 4) m = f32x4.pmax(m, f32x4.abs(v128.load(x + i * 4)));
-  let largest = maxF32(m);
-  for (; i < n; i++) largest = max(largest, abs(load<f32>(x + i * 4)));
+  let largest = maxAbs(x, n);
   if (!(largest > 1e-30)) largest = 0;
   store<f32>(out, largest / 127);
   return largest > 0 ? <f32>127 / largest : 0;

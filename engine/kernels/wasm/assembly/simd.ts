@@ -57,6 +57,20 @@ export function maxF32(v: v128): f32 {
   return max(f32x4.extract_lane(halves, 0), f32x4.extract_lane(halves, 1));
 }
 
+/** Largest magnitude of n values; NaN counts as nothing. */
+// @ts-ignore: decorator
+@inline
+export function maxAbs(x: usize, n: usize): f32 {
+  let m = f32x4.splat(0), i: usize = 0;
+  for (; i + 4 <= n; i += 4) m = f32x4.pmax(m, f32x4.abs(v128.load(x + i * 4)));
+  let largest = maxF32(m);
+  for (; i < n; i++) {
+    const value = abs(load<f32>(x + i * 4));
+    if (value > largest) largest = value;
+  }
+  return largest;
+}
+
 /** 2^112: an IEEE half moved into f32's fields is its value times 2^-112. */
 export const HALF_SCALE: f32 = 5192296858534827628530496329220096.0;
 
