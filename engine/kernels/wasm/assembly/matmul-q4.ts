@@ -5,7 +5,7 @@
 // 30,480), one i32x4.dot_i16x8_s widens them, adds the two halves of a row and multiplies by the i16
 // scale, and one multiply-add in f32 follows. q4m adds 16 x the sum of x times the minimum in another.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
-import { dot, madd, put } from './simd';
+import { dot, evenBytes, madd, oddBytes, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
 
 // @ts-ignore: decorator
@@ -17,6 +17,21 @@ function lowNibbles(w: v128, mask: v128): v128 {
 @inline
 function highNibbles(w: v128, mask: v128): v128 {
   return v128.and(i16x8.shr_u(w, 4), mask);
+}
+/** dot of x with the low nibbles of w. The plain build takes both nibbles of a byte's place at once. */
+// @ts-ignore: decorator
+@inline
+function dotLow(x: v128, w: v128, mask: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return dot(x, lowNibbles(w, mask));
+  const nibble = i16x8.shr_u(mask, 8);
+  return i16x8.add(i16x8.mul(evenBytes(x), v128.and(w, nibble)), i16x8.mul(oddBytes(x), v128.and(i16x8.shr_u(w, 8), nibble)));
+}
+// @ts-ignore: decorator
+@inline
+function dotHigh(x: v128, w: v128, mask: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return dot(x, highNibbles(w, mask));
+  const nibble = i16x8.shr_u(mask, 8);
+  return i16x8.add(i16x8.mul(evenBytes(x), v128.and(i16x8.shr_u(w, 4), nibble)), i16x8.mul(oddBytes(x), i16x8.shr_u(w, 12)));
 }
 /** The i16 numbers of rows 0-3 (first) or 4-7 of a block, each twice. */
 // @ts-ignore: decorator
@@ -52,55 +67,55 @@ function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32
       v = v128.load(xq, 0);
       u = v128.load(xq, 64);
       t = v128.load(w, 0);
-      i0 = i16x8.add(dot(v, lowNibbles(t, mask)), dot(u, highNibbles(t, mask)));
+      i0 = i16x8.add(dotLow(v, t, mask), dotHigh(u, t, mask));
       t = v128.load(w, 16);
-      i1 = i16x8.add(dot(v, lowNibbles(t, mask)), dot(u, highNibbles(t, mask)));
+      i1 = i16x8.add(dotLow(v, t, mask), dotHigh(u, t, mask));
       t = v128.load(w2, 0);
-      i2 = i16x8.add(dot(v, lowNibbles(t, mask)), dot(u, highNibbles(t, mask)));
+      i2 = i16x8.add(dotLow(v, t, mask), dotHigh(u, t, mask));
       t = v128.load(w2, 16);
-      i3 = i16x8.add(dot(v, lowNibbles(t, mask)), dot(u, highNibbles(t, mask)));
+      i3 = i16x8.add(dotLow(v, t, mask), dotHigh(u, t, mask));
       v = v128.load(xq, 16);
       u = v128.load(xq, 80);
       t = v128.load(w, 32);
-      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
-      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      i0 = i16x8.add(i0, dotLow(v, t, mask));
+      i0 = i16x8.add(i0, dotHigh(u, t, mask));
       t = v128.load(w, 48);
-      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
-      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      i1 = i16x8.add(i1, dotLow(v, t, mask));
+      i1 = i16x8.add(i1, dotHigh(u, t, mask));
       t = v128.load(w2, 32);
-      i2 = i16x8.add(i2, dot(v, lowNibbles(t, mask)));
-      i2 = i16x8.add(i2, dot(u, highNibbles(t, mask)));
+      i2 = i16x8.add(i2, dotLow(v, t, mask));
+      i2 = i16x8.add(i2, dotHigh(u, t, mask));
       t = v128.load(w2, 48);
-      i3 = i16x8.add(i3, dot(v, lowNibbles(t, mask)));
-      i3 = i16x8.add(i3, dot(u, highNibbles(t, mask)));
+      i3 = i16x8.add(i3, dotLow(v, t, mask));
+      i3 = i16x8.add(i3, dotHigh(u, t, mask));
       v = v128.load(xq, 32);
       u = v128.load(xq, 96);
       t = v128.load(w, 64);
-      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
-      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      i0 = i16x8.add(i0, dotLow(v, t, mask));
+      i0 = i16x8.add(i0, dotHigh(u, t, mask));
       t = v128.load(w, 80);
-      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
-      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      i1 = i16x8.add(i1, dotLow(v, t, mask));
+      i1 = i16x8.add(i1, dotHigh(u, t, mask));
       t = v128.load(w2, 64);
-      i2 = i16x8.add(i2, dot(v, lowNibbles(t, mask)));
-      i2 = i16x8.add(i2, dot(u, highNibbles(t, mask)));
+      i2 = i16x8.add(i2, dotLow(v, t, mask));
+      i2 = i16x8.add(i2, dotHigh(u, t, mask));
       t = v128.load(w2, 80);
-      i3 = i16x8.add(i3, dot(v, lowNibbles(t, mask)));
-      i3 = i16x8.add(i3, dot(u, highNibbles(t, mask)));
+      i3 = i16x8.add(i3, dotLow(v, t, mask));
+      i3 = i16x8.add(i3, dotHigh(u, t, mask));
       v = v128.load(xq, 48);
       u = v128.load(xq, 112);
       t = v128.load(w, 96);
-      i0 = i16x8.add(i0, dot(v, lowNibbles(t, mask)));
-      i0 = i16x8.add(i0, dot(u, highNibbles(t, mask)));
+      i0 = i16x8.add(i0, dotLow(v, t, mask));
+      i0 = i16x8.add(i0, dotHigh(u, t, mask));
       t = v128.load(w, 112);
-      i1 = i16x8.add(i1, dot(v, lowNibbles(t, mask)));
-      i1 = i16x8.add(i1, dot(u, highNibbles(t, mask)));
+      i1 = i16x8.add(i1, dotLow(v, t, mask));
+      i1 = i16x8.add(i1, dotHigh(u, t, mask));
       t = v128.load(w2, 96);
-      i2 = i16x8.add(i2, dot(v, lowNibbles(t, mask)));
-      i2 = i16x8.add(i2, dot(u, highNibbles(t, mask)));
+      i2 = i16x8.add(i2, dotLow(v, t, mask));
+      i2 = i16x8.add(i2, dotHigh(u, t, mask));
       t = v128.load(w2, 112);
-      i3 = i16x8.add(i3, dot(v, lowNibbles(t, mask)));
-      i3 = i16x8.add(i3, dot(u, highNibbles(t, mask)));
+      i3 = i16x8.add(i3, dotLow(v, t, mask));
+      i3 = i16x8.add(i3, dotHigh(u, t, mask));
       if (!withMin) {
         v = v128.load(xq, 128);
         i0 = i16x8.add(i0, v);

@@ -1,13 +1,26 @@
 // The few operations in which the relaxed and the plain build differ.
 
+/** Bytes 0, 2, ... sign-extended. */
+// @ts-ignore: decorator
+@inline
+export function evenBytes(x: v128): v128 {
+  return i16x8.shr_s(i16x8.shl(x, 8), 8);
+}
+/** Bytes 1, 3, ... sign-extended. */
+// @ts-ignore: decorator
+@inline
+export function oddBytes(x: v128): v128 {
+  return i16x8.shr_s(x, 8);
+}
+
 /** x[16] i8 times w[16] in 0..127, neighbouring products added: i16x8. Equal bits in both builds. */
 // @ts-ignore: decorator
 @inline
 export function dot(x: v128, w: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(x, w);
-  // Even bytes sign-extended by a shift pair, odd bytes by one shift; w is never negative.
-  const even = i16x8.mul(i16x8.shr_s(i16x8.shl(x, 8), 8), v128.and(w, i16x8.splat(0x00ff)));
-  const odd = i16x8.mul(i16x8.shr_s(x, 8), i16x8.shr_u(w, 8));
+  // w is never negative.
+  const even = i16x8.mul(evenBytes(x), v128.and(w, i16x8.splat(0x00ff)));
+  const odd = i16x8.mul(oddBytes(x), i16x8.shr_u(w, 8));
   return i16x8.add(even, odd);
 }
 
