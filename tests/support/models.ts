@@ -3,8 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Manifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
+import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import { Decoder } from '../../engine/model/decoder.ts';
+import { bindWeights, loadShards } from '../../engine/model/loader.ts';
+import { planMemory } from '../../engine/model/plan.ts';
+import type { ModelSource } from '../../engine/model/source.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { FileModelSource, loadKernelModules } from '../../scripts/lib/local-engine.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
@@ -28,12 +34,12 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
   };
 }
 
-/** Imports `input` with `preset` and loads it, without a memory limit unless one is given. */
-export async function engineFrom(
+/** Imports `input` with `preset` and gives its files to `load`. */
+async function imported<T>(
   input: string,
   preset: string,
-  options: EngineOptions = {},
-): Promise<Engine> {
+  load: (source: ModelSource) => Promise<T>,
+): Promise<T> {
   await using folder = await temporaryFolder();
   const { folder: model, manifest } = await importModel({
     input,
@@ -41,10 +47,36 @@ export async function engineFrom(
     preset,
     outRoot: folder.path,
   });
-  const source = new FileModelSource(model, manifest);
   // Awaited here: the folder goes when this function returns.
-  return await Engine.load(source, await loadKernelModules(), {
-    memoryBudgetBytes: null,
-    ...options,
+  return await load(new FileModelSource(model, manifest));
+}
+
+/** Imports `input` with `preset` and loads it, without a memory limit unless one is given. */
+export async function engineFrom(
+  input: string,
+  preset: string,
+  options: EngineOptions = {},
+): Promise<Engine> {
+  const modules = await loadKernelModules();
+  return await imported(input, preset, (source) =>
+    Engine.load(source, modules, { memoryBudgetBytes: null, ...options }),
+  );
+}
+
+/** The bare forward pass of what `engineFrom` loads. */
+export async function decoderFrom(
+  input: string,
+  preset: string,
+  options: EngineOptions = {},
+): Promise<{ decoder: Decoder; manifest: Manifest }> {
+  const modules = await loadKernelModules();
+  return await imported(input, preset, async (source) => {
+    const { manifest } = source;
+    const plan = planMemory(manifest, { memoryBudgetBytes: null, ...options });
+    const memory = createMemory(plan.wasmBytes);
+    const { exports } = await instantiateKernels(modules, memory, options.kernelBuild);
+    await loadShards(source, plan, memory);
+    const weights = bindWeights(manifest, plan);
+    return { decoder: new Decoder(manifest, plan, weights, exports, memory), manifest };
   });
 }
