@@ -1,5 +1,5 @@
 /** The pool of key/value pages, and sequences that hold some of them. Knows no attention. */
-import { pagesFor } from './geometry.ts';
+import { PAGE_TOKENS, pagesFor } from './geometry.ts';
 
 export class PagePool {
   readonly #free: number[];
@@ -24,17 +24,32 @@ export class PagePool {
   }
 }
 
+/** Stands in the list of a sequence's pages for one that was given back. */
+export const RELEASED_PAGE = -1;
+
 /**
  * Tokens whose keys and values are in memory, in order, and the pages that hold them.
  * `tokens.length` is the number of cached positions.
  */
 export class Sequence {
   readonly tokens: number[] = [];
+  /** By position; pages before `firstPosition` are RELEASED_PAGE. */
   readonly pages: number[] = [];
   readonly #pool: PagePool;
+  #nReleased = 0;
 
   constructor(pool: PagePool) {
     this.#pool = pool;
+  }
+
+  /** Positions before this one are no longer in memory. */
+  get firstPosition(): number {
+    return this.#nReleased * PAGE_TOKENS;
+  }
+
+  /** Pages it holds. */
+  get nHeld(): number {
+    return this.pages.length - this.#nReleased;
   }
 
   /** Pages still to be taken before `nTokens` fit. */
@@ -52,10 +67,22 @@ export class Sequence {
     return true;
   }
 
-  /** Forgets everything from position `length` on. */
+  /** Gives back the pages that lie wholly before `position`: no layer looks so far back any more. */
+  releaseBefore(position: number): void {
+    const end = Math.min(Math.floor(position / PAGE_TOKENS), this.pages.length);
+    for (; this.#nReleased < end; this.#nReleased++) {
+      this.#pool.give([this.pages[this.#nReleased]!]);
+      this.pages[this.#nReleased] = RELEASED_PAGE;
+    }
+  }
+
+  /** Forgets everything from position `length` on; all of it when its beginning is gone by then. */
   truncate(length: number): void {
-    this.tokens.length = Math.min(this.tokens.length, length);
-    this.#pool.give(this.pages.splice(pagesFor(this.tokens.length)));
+    const kept = length < this.firstPosition ? 0 : length;
+    this.tokens.length = Math.min(this.tokens.length, kept);
+    const nPage = pagesFor(this.tokens.length);
+    this.#pool.give(this.pages.splice(nPage).slice(Math.max(0, this.#nReleased - nPage)));
+    this.#nReleased = Math.min(this.#nReleased, nPage);
   }
 
   commonPrefix(tokens: readonly number[]): number {

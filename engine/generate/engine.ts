@@ -2,28 +2,27 @@
  * A loaded model that answers generations: the only thing hosts talk to. Token ids in and out; knows
  * no text, no HTTP and no storage.
  */
-import { EngineError, throwIfAborted } from '../base/errors.ts';
+import { EngineError } from '../base/errors.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
-import { CHUNK_TOKENS, planMemory } from '../model/plan.ts';
+import { planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
-import { applyPenalties, hasPenalties, sampleToken, topTokens } from '../sample/sampler.ts';
-import { CALLER_GONE, Scheduler } from './scheduler.ts';
-import type { Lease } from './scheduler.ts';
-import type {
-  FinishReason,
-  GenerateEvent,
-  GenerateRequest,
-  GenerateUsage,
-  TokenLogprob,
-} from './types.ts';
+import { Generation } from './generation.ts';
+import type { ObserveLogits } from './generation.ts';
+import { Scheduler } from './scheduler.ts';
+import { StepLoop } from './step-loop.ts';
+import { DEFAULT_SAMPLING } from './types.ts';
+import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions extends PlanOptions {
-  /** Gives the host's event loop a turn between tokens and chunks; none by default. */
+  /**
+   * Gives the host's event loop a turn, once a step. By default only what waits for promises runs
+   * (readers): give it where aborts or requests come with the event loop's turns.
+   */
   yieldToHost?: () => Promise<void>;
   /** Forces one kernel build (tests, benches). */
   kernelBuild?: KernelBuild;
@@ -34,27 +33,30 @@ export interface EngineStats {
   readonly modelId: string;
   readonly kernelBuild: KernelBuild;
   readonly wasmBytes: number;
+  /** Generations that hold pages, and those that wait for them. */
   readonly nRunning: number;
+  readonly nQueued: number;
   readonly nFreePages: number;
+  /** Pages promised to running generations, taken or not. */
+  readonly nPromisedPages: number;
   readonly nPage: number;
   readonly loadMs: number;
 }
 
-interface NextToken {
-  readonly token: number;
-  readonly logprob: TokenLogprob | null;
-}
+/** Turns of the promise queue in which readers take what a step gave them. */
+const READER_TURNS = 16;
 
 export class Engine {
   readonly modelId: string;
   readonly plan: MemoryPlan;
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
-  readonly #yieldToHost: () => Promise<void>;
+  readonly #loop: StepLoop;
   readonly #build: KernelBuild;
   readonly #loadMs: number;
   #loadMsUnreported: number;
   #closed = false;
+  #nGeneration = 0;
 
   private constructor(
     modelId: string,
@@ -66,8 +68,11 @@ export class Engine {
     this.modelId = modelId;
     this.plan = decoder.plan;
     this.#decoder = decoder;
-    this.#scheduler = new Scheduler(decoder.plan.nPage, (from, to) => decoder.copyPage(from, to));
-    this.#yieldToHost = yieldToHost;
+    this.#scheduler = new Scheduler({
+      nPage: decoder.plan.nPage,
+      copyPage: (from, to) => decoder.copyPage(from, to),
+    });
+    this.#loop = new StepLoop(decoder, this.#scheduler, yieldToHost);
     this.#build = build;
     this.#loadMs = loadMs;
     this.#loadMsUnreported = loadMs;
@@ -93,7 +98,7 @@ export class Engine {
     await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
     const decoder = new Decoder(manifest, plan, weights, exports, memory);
     warmUp(decoder);
-    const yieldToHost = options.yieldToHost ?? (() => Promise.resolve());
+    const yieldToHost = options.yieldToHost ?? yieldToReaders;
     return new Engine(manifest.id, decoder, build, Date.now() - startedAt, yieldToHost);
   }
 
@@ -108,6 +113,8 @@ export class Engine {
       kernelBuild: this.#build,
       wasmBytes: this.plan.wasmBytes,
       nRunning: this.#scheduler.nRunning,
+      nQueued: this.#loop.nQueued,
+      nPromisedPages: this.#scheduler.nPromisedPages,
       nFreePages: this.#scheduler.nFreePages,
       nPage: this.plan.nPage,
       loadMs: this.#loadMs,
@@ -119,8 +126,10 @@ export class Engine {
   }
 
   /**
-   * Generates until a stop token, `maxTokens` or the end of the context. Stopping to ask for events
-   * (or aborting) ends the work within one token and frees or keeps the pages at once.
+   * Generates until a stop token, `maxTokens` or the end of the context, together with all others in
+   * one pass a step. Starts when its pages can be promised to it; who comes later waits longer. A
+   * reader that stops asking pauses it after a few tokens; leaving (or aborting) ends it before its
+   * next step and frees or keeps its pages at once.
    * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BUSY, E_ABORTED.
    */
   async *generate(
@@ -128,142 +137,19 @@ export class Engine {
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, void> {
     this.#check(request);
-    const lease = this.#scheduler.begin(request.promptTokens);
-    // Log-probabilities of the prompt need every position evaluated.
-    if (request.promptLogprobs) lease.sequence.truncate(0);
-    const usage: GenerateUsage = {
-      promptTokens: request.promptTokens.length,
-      cachedTokens: lease.sequence.tokens.length,
-      completionTokens: 0,
-      loadMs: this.#loadMsUnreported,
-      queueMs: 0,
-      prefillMs: 0,
-      decodeMs: 0,
-    };
+    const generation = this.#newGeneration(request, true);
+    generation.usage.loadMs = this.#loadMsUnreported;
     this.#loadMsUnreported = 0;
-    try {
-      yield* this.#run(request, lease, usage, signal);
-    } finally {
-      this.#scheduler.end(lease, !this.#closed);
-    }
+    yield* this.#loop.run(generation, signal);
   }
 
-  async *#run(
-    request: GenerateRequest,
-    lease: Lease,
-    usage: GenerateUsage,
-    signal: AbortSignal,
-  ): AsyncGenerator<GenerateEvent, void, void> {
-    const text = [...request.promptTokens];
-    const nPrompt = text.length;
-    const limit = Math.min(nPrompt + request.maxTokens, this.nCtx);
-    const promptLogprobs: (TokenLogprob | null)[] = [null];
-    let next = null as NextToken | null;
-    // Logits stand in memory that all generations share: they are read before anything is awaited.
-    const visit = (position: number, row: number) => {
-      const following = text[position + 1];
-      if (following !== undefined) {
-        promptLogprobs.push(this.#logprob(following, request.topLogprobs ?? 0, row));
-      } else if (text.length < limit) {
-        next = this.#next(request, text, nPrompt, row);
-      }
-    };
-    const startedAt = Date.now();
-    await this.#evaluate(text, lease, signal, request.promptLogprobs ? 0 : nPrompt - 1, visit);
-    const decodeAt = Date.now();
-    usage.queueMs = lease.waitedMs;
-    usage.prefillMs = decodeAt - startedAt - lease.waitedMs;
-    yield { type: 'start', usage: { ...usage } };
-    if (request.promptLogprobs) yield { type: 'prompt', logprobs: promptLogprobs };
-
-    let reason: FinishReason = 'length';
-    while (next !== null) {
-      const { token, logprob }: NextToken = next;
-      next = null;
-      if (request.stopTokens.includes(token)) {
-        reason = 'stop';
-        break;
-      }
-      text.push(token);
-      usage.completionTokens++;
-      yield { type: 'token', token, logprob };
-      if (text.length >= limit) break;
-      await this.#yieldToHost();
-      await this.#evaluate(text, lease, signal, text.length - 1, visit);
-    }
-    usage.decodeMs = Date.now() - decodeAt;
-    yield { type: 'done', reason, usage };
-  }
-
-  /**
-   * Brings the cache up to `text`, chunk by chunk, and calls `visit` once for every position from
-   * `visitFrom` on while its logits stand in `row`. What was pushed out of the cache is evaluated
-   * again, unseen.
-   */
-  async #evaluate(
-    text: readonly number[],
-    lease: Lease,
-    signal: AbortSignal,
-    visitFrom: number,
-    visit: (position: number, row: number) => void,
-  ): Promise<void> {
-    const { sequence, slot } = lease;
-    let nextVisit = visitFrom;
-    while (sequence.tokens.length < text.length) {
-      throwIfAborted(signal, CALLER_GONE);
-      const n = Math.min(CHUNK_TOKENS, text.length - sequence.tokens.length);
-      await this.#scheduler.reserve(lease, sequence.tokens.length + n, signal);
-      const start = sequence.tokens.length;
-      const end = Math.min(start + n, text.length);
-      // Between the pages and this line an older generation may have run, and taken them.
-      if (sequence.pagesMissing(end) > 0) continue;
-      const logitsFrom = Math.max(0, nextVisit - start);
-      const part = { tokens: text.slice(start, end), sequence, slot, logitsFrom };
-      this.#decoder.forward([part], (_, index, row) => visit(start + index, row));
-      nextVisit = Math.max(nextVisit, end);
-      if (end < text.length) await this.#yieldToHost();
-    }
-  }
-
-  /** The next token from the logits in `row`, and its log-probability if wanted. */
-  #next(
-    request: GenerateRequest,
-    text: readonly number[],
-    nPrompt: number,
-    row: number,
-  ): NextToken {
-    const { sampling: p, topLogprobs } = request;
-    const plain = !hasPenalties(p);
-    const token =
-      plain && p.temperature === 0
-        ? this.#decoder.argmax(row)
-        : this.#sample(p, text, nPrompt, row, !plain);
-    return { token, logprob: topLogprobs === null ? null : this.#logprob(token, topLogprobs, row) };
-  }
-
-  #sample(
-    p: GenerateRequest['sampling'],
-    text: readonly number[],
-    nPrompt: number,
-    row: number,
-    penalized: boolean,
-  ): number {
-    const view = this.#decoder.logits(row);
-    const logits = penalized ? view.slice() : view;
-    if (penalized)
-      applyPenalties(logits, p, {
-        prompt: text.slice(0, nPrompt),
-        completion: text.slice(nPrompt),
-      });
-    if (p.temperature === 0) return topTokens(logits, 1)[0]!;
-    return sampleToken(logits, p, text.length - nPrompt);
-  }
-
-  #logprob(token: number, nTop: number, row: number): TokenLogprob {
-    const logits = this.#decoder.logits(row);
-    const total = this.#decoder.logSumExp(row);
-    const of = (id: number) => ({ token: id, logprob: logits[id]! - total });
-    return { ...of(token), top: topTokens(logits, nTop).map(of) };
+  #newGeneration(request: GenerateRequest, keep: boolean, observe?: ObserveLogits): Generation {
+    const options = { age: this.#nGeneration++, nCtx: this.nCtx, keep };
+    return new Generation(
+      this.#decoder,
+      request,
+      observe === undefined ? options : { ...options, observe },
+    );
   }
 
   /**
@@ -276,15 +162,19 @@ export class Engine {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<void> {
     this.#checkPrompt(tokens);
-    const lease = this.#scheduler.begin(tokens);
-    lease.sequence.truncate(0);
-    try {
-      await this.#evaluate(tokens, lease, signal, 0, (position, row) =>
-        visit(position, this.#decoder.logits(row)),
-      );
-    } finally {
-      this.#scheduler.end(lease, false);
-    }
+    const generation = this.#newGeneration(
+      {
+        promptTokens: tokens,
+        maxTokens: 0,
+        sampling: DEFAULT_SAMPLING,
+        stopTokens: [],
+        topLogprobs: null,
+        promptLogprobs: false,
+      },
+      false,
+      (position, row) => visit(position, this.#decoder.logits(row)),
+    );
+    for await (const event of this.#loop.run(generation, signal)) if (event.type === 'done') return;
   }
 
   #check(request: GenerateRequest): void {
@@ -320,5 +210,19 @@ export class Engine {
         { param: 'messages', details: { promptTokens: tokens.length, nCtx: this.nCtx } },
       );
     }
+    // Here and not in a pass: there it would be the end of all who share it.
+    const { nVocab } = this.#decoder.config;
+    for (const token of tokens) {
+      if (Number.isInteger(token) && token >= 0 && token < nVocab) continue;
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+        { details: { token, nVocab }, param: 'prompt' },
+      );
+    }
   }
+}
+
+async function yieldToReaders(): Promise<void> {
+  for (let turn = 0; turn < READER_TURNS; turn++) await Promise.resolve();
 }

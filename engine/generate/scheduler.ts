@@ -1,30 +1,30 @@
 /**
  * Who holds key/value pages: running generations and finished sequences kept for reuse of their
- * prefix. Older generations go first; when pages run out, kept sequences go, then the youngest
- * (or stalled) generation gives up its pages and evaluates its tokens again later.
+ * prefix. A generation starts when all pages it asks for can be promised to it; promises never
+ * exceed the pages there are, so that what was promised is there when it is needed. Kept sequences
+ * live on what is left and go first. Knows no time and no model: nothing here waits.
  */
-import { EngineError, throwIfAborted } from '../base/errors.ts';
-import { pagesFor } from '../cache/geometry.ts';
+import { EngineError } from '../base/errors.ts';
+import { PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
-import { MAX_SEQUENCES } from '../model/plan.ts';
-
-/** A generation whose consumer has not asked for this long may lose its pages to a younger one. */
-const STALLED_MS = 5000;
-/** Longest wait for pages before the caller is told to come back. */
-const MAX_WAIT_MS = 120_000;
-/** Of E_ABORTED, wherever a generation notices. */
-export const CALLER_GONE = 'generation: the caller went away';
-/** A waiting generation looks this often whether another has stalled. */
-const WAKE_MS = 1000;
+import { CHUNK_TOKENS, MAX_SEQUENCES } from '../model/plan.ts';
 
 export interface Lease {
   readonly sequence: Sequence;
   /** Index of its page table. */
   readonly slot: number;
+  /** Among running generations the smaller goes first. */
   readonly age: number;
-  lastStepAt: number;
-  /** Time spent waiting for pages. */
-  waitedMs: number;
+}
+
+/** What a generation asks for. */
+export interface Claim {
+  readonly prompt: readonly number[];
+  /** Positions it needs pages for before it starts. */
+  readonly nTokens: number;
+  readonly age: number;
+  /** May it go on past `nTokens`? Then others may have its pages taken away. */
+  readonly mayGrow: boolean;
 }
 
 /** Copies the keys and values of one page to another. */
@@ -35,19 +35,32 @@ interface Kept {
   readonly slot: number;
 }
 
+interface Running extends Kept, Lease {
+  nPromised: number;
+  readonly mayGrow: boolean;
+}
+
+export interface SchedulerOptions {
+  readonly nPage: number;
+  readonly copyPage: CopyPage;
+  /** Positions that any layer looks back at most; null when one looks at all of them. */
+  readonly window?: number | null;
+}
+
 export class Scheduler {
   readonly #pool: PagePool;
-  readonly #slots = Array.from({ length: MAX_SEQUENCES }, (_, i) => i);
-  readonly #running = new Set<Lease>();
+  readonly #window: number | null;
+  readonly #slots = Array.from({ length: MAX_SEQUENCES }, (_, i) => MAX_SEQUENCES - 1 - i);
+  readonly #running = new Map<Lease, Running>();
   /** Oldest first. */
   #kept: Kept[] = [];
-  readonly #waiting = new Set<() => void>();
+  #nPromised = 0;
   readonly #copyPage: CopyPage;
-  #nextAge = 0;
 
-  constructor(nPage: number, copyPage: CopyPage) {
+  constructor({ nPage, copyPage, window }: SchedulerOptions) {
     this.#pool = new PagePool(nPage);
     this.#copyPage = copyPage;
+    this.#window = window ?? null;
   }
 
   get nRunning(): number {
@@ -58,33 +71,73 @@ export class Scheduler {
     return this.#pool.nFree;
   }
 
+  /** Pages promised to running generations, taken or not. */
+  get nPromisedPages(): number {
+    return this.#nPromised;
+  }
+
+  /** Is it still running? False when its pages were taken away. */
+  holds(lease: Lease): boolean {
+    return this.#running.has(lease);
+  }
+
   /**
-   * Starts a generation with the longest prefix of `prompt` that a kept sequence has. A sequence that
-   * goes on mostly as it was is taken over and cut; one that only begins alike (the same system
-   * prompt) is left as it is and the common pages are copied, if there is room.
-   * At least the last prompt token is always evaluated anew, for its logits.
-   * @throws {EngineError} E_BUSY when MAX_SEQUENCES generations run.
+   * Starts a generation with the longest prefix of its prompt that a kept sequence has; null while
+   * the pages it asks for are promised to others. A sequence that goes on mostly as it was is taken
+   * over and cut; one that only begins alike (the same system prompt) is left as it is and the common
+   * pages are copied, if there is room. At least the last prompt token is always evaluated anew, for
+   * its logits.
+   * @throws {EngineError} E_KV_FULL when there will never be as many pages.
    */
-  begin(prompt: readonly number[]): Lease {
+  admit({ prompt, nTokens, age, mayGrow }: Claim): Lease | null {
+    const nPage = this.#pagesToHold(nTokens);
+    if (nPage > this.#pool.nPage) throw neverFits(nTokens, nPage, this.#pool.nPage);
+    if (this.#nPromised + nPage > this.#pool.nPage) return null;
+    if (this.#running.size === MAX_SEQUENCES) return null;
     const { kept, prefix } = this.#longestPrefix(prompt);
-    const { sequence, slot } =
-      kept === null ? this.#fresh() : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
-    sequence.truncate(prefix);
-    const lease: Lease = {
-      sequence,
-      slot,
-      age: this.#nextAge++,
-      lastStepAt: Date.now(),
-      waitedMs: 0,
-    };
-    this.#running.add(lease);
-    return lease;
+    const from = kept === null ? this.#fresh() : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
+    from.sequence.truncate(prefix);
+    const running: Running = { ...from, age, nPromised: nPage, mayGrow };
+    this.#running.set(running, running);
+    this.#nPromised += nPage;
+    return running;
+  }
+
+  /**
+   * Takes pages for `nTokens` positions: what was promised, and beyond that what nobody was promised.
+   * False when there is none.
+   */
+  reserve(lease: Lease, nTokens: number): boolean {
+    const running = this.#running.get(lease);
+    if (running === undefined) return false;
+    const { sequence } = running;
+    const missing = sequence.pagesMissing(nTokens);
+    const more = Math.max(0, sequence.nHeld + missing - running.nPromised);
+    if (this.#nPromised + more > this.#pool.nPage) return false;
+    running.nPromised += more;
+    this.#nPromised += more;
+    while (this.#pool.nFree < missing && this.#dropKept());
+    return sequence.reserve(nTokens);
+  }
+
+  /** The youngest running generation younger than `lease` that may grow; null if none. */
+  youngestGrower(lease: Lease): Lease | null {
+    const younger = [...this.#running.values()].filter((x) => x.mayGrow && x.age > lease.age);
+    return younger.sort((a, b) => b.age - a.age)[0] ?? null;
+  }
+
+  /** Gives back the pages no layer will look at again. */
+  releasePassed({ sequence }: Lease): void {
+    if (this.#window !== null) sequence.releaseBefore(sequence.tokens.length - this.#window);
   }
 
   /** Ends a generation; what it evaluated is kept until its pages are needed. */
   end(lease: Lease, keep: boolean): void {
+    const running = this.#running.get(lease);
+    if (running === undefined) return;
     this.#running.delete(lease);
-    const { sequence, slot } = lease;
+    this.#nPromised -= running.nPromised;
+    const { sequence, slot } = running;
     if (keep && sequence.tokens.length > 0) {
       sequence.truncate(sequence.tokens.length);
       this.#kept.push({ sequence, slot });
@@ -92,31 +145,13 @@ export class Scheduler {
       sequence.truncate(0);
       this.#slots.push(slot);
     }
-    this.#wake();
   }
 
-  /**
-   * Makes room for `nTokens` positions of `lease`, waiting for older generations if it must.
-   * Its own tokens may have been dropped by the time it returns: check sequence.tokens.length.
-   * @throws {EngineError} E_BUSY after MAX_WAIT_MS; E_ABORTED.
-   */
-  async reserve(lease: Lease, nTokens: number, signal: AbortSignal): Promise<void> {
-    const deadline = Date.now() + MAX_WAIT_MS;
-    lease.lastStepAt = Date.now();
-    while (!lease.sequence.reserve(nTokens)) {
-      if (this.#dropKept() || this.#preempt(lease)) continue;
-      if (Date.now() > deadline) {
-        throw new EngineError('E_BUSY', 'cache: no pages became free; try again later', {
-          details: { waitedMs: MAX_WAIT_MS },
-        });
-      }
-      const waitingSince = Date.now();
-      await this.#nextWake(signal);
-      // Who waits for pages is not stalled: its consumer did ask.
-      lease.lastStepAt = Date.now();
-      lease.waitedMs += lease.lastStepAt - waitingSince;
-    }
-    lease.lastStepAt = Date.now();
+  /** Pages a sequence of `nTokens` holds at most at a time. */
+  #pagesToHold(nTokens: number): number {
+    if (this.#window === null) return pagesFor(nTokens);
+    // Before a pass the window ends anywhere in its first page; a chunk comes behind it.
+    return Math.min(pagesFor(nTokens), pagesFor(this.#window + CHUNK_TOKENS + PAGE_TOKENS));
   }
 
   /** The kept sequence that shares most with `prompt`, and how much of it can be used. */
@@ -125,14 +160,20 @@ export class Scheduler {
     let bestPrefix = 0;
     for (const kept of this.#kept) {
       const prefix = Math.min(kept.sequence.commonPrefix(prompt), prompt.length - 1);
-      if (prefix > bestPrefix) [best, bestPrefix] = [kept, prefix];
+      if (prefix > bestPrefix && this.#reachesBack(kept.sequence, prefix))
+        [best, bestPrefix] = [kept, prefix];
     }
     return { kept: best, prefix: bestPrefix };
   }
 
+  /** Are all positions that the one behind `length` looks at still in memory? */
+  #reachesBack({ firstPosition }: Sequence, length: number): boolean {
+    return firstPosition === 0 || (this.#window !== null && length - this.#window >= firstPosition);
+  }
+
   /** A new sequence with the first `length` positions of `kept`; null when taking it over is better. */
   #copyOf(kept: Kept, length: number): Kept | null {
-    if (length * 2 > kept.sequence.tokens.length) return null;
+    if (length * 2 > kept.sequence.tokens.length || kept.sequence.firstPosition > 0) return null;
     if (this.#slots.length === 0 || this.#pool.nFree < pagesFor(length)) return null;
     const copy = this.#fresh();
     copy.sequence.reserve(length);
@@ -143,19 +184,10 @@ export class Scheduler {
     return copy;
   }
 
+  /** An empty sequence; there is a slot for it: fewer than MAX_SEQUENCES run. */
   #fresh(): Kept {
     if (this.#slots.length === 0) this.#dropKept();
-    const slot = this.#slots.pop();
-    if (slot === undefined) {
-      throw new EngineError(
-        'E_BUSY',
-        `engine: ${MAX_SEQUENCES} generations are running; try again later`,
-        {
-          details: { maxSequences: MAX_SEQUENCES },
-        },
-      );
-    }
-    return { sequence: new Sequence(this.#pool), slot };
+    return { sequence: new Sequence(this.#pool), slot: this.#slots.pop()! };
   }
 
   #unkeep(kept: Kept): Kept {
@@ -170,41 +202,12 @@ export class Scheduler {
     this.#slots.push(oldest.slot);
     return true;
   }
+}
 
-  /** Takes all pages of the youngest generation that `lease` may push aside. */
-  #preempt(lease: Lease): boolean {
-    const now = Date.now();
-    const victims = [...this.#running].filter(
-      (other) =>
-        other !== lease &&
-        other.sequence.pages.length > 0 &&
-        (other.age > lease.age || now - other.lastStepAt > STALLED_MS),
-    );
-    const victim = victims.sort((a, b) => b.age - a.age)[0];
-    if (victim === undefined) return false;
-    victim.sequence.truncate(0);
-    return true;
-  }
-
-  #wake(): void {
-    for (const resolve of [...this.#waiting]) resolve();
-  }
-
-  /** Resolves when a generation ends, after a second at the latest (stalled ones), or on abort. */
-  async #nextWake(signal: AbortSignal): Promise<void> {
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, WAKE_MS);
-        this.#waiting.add(done);
-        signal.addEventListener('abort', done);
-      });
-    }
-    throwIfAborted(signal, CALLER_GONE);
-  }
+function neverFits(nTokens: number, needed: number, nPage: number): EngineError {
+  return new EngineError(
+    'E_KV_FULL',
+    `cache: ${nTokens} tokens need ${needed} pages; there are ${nPage}. Ask for fewer tokens.`,
+    { details: { nTokens, needed, nPage } },
+  );
 }

@@ -40,7 +40,11 @@ export interface GenerateRequest {
   topLogprobs: number | null;
   /** Also report log-probabilities of the prompt's own tokens. */
   promptLogprobs: boolean;
+  /** Whether tokens may be guessed ahead and checked together; the text is the same ('auto'). */
+  speculation?: Speculation;
 }
+
+export type Speculation = 'auto' | 'off';
 
 export interface TokenLogprob {
   token: number;
@@ -56,6 +60,9 @@ export interface GenerateUsage {
   /** Prompt tokens whose keys and values were still in memory. */
   cachedTokens: number;
   completionTokens: number;
+  /** Tokens that were guessed and evaluated with others, and how many of them the model chose. */
+  draftedTokens: number;
+  acceptedTokens: number;
   loadMs: number;
   queueMs: number;
   prefillMs: number;

@@ -4,6 +4,7 @@
  */
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
@@ -38,6 +39,7 @@ export async function loadLocalModel(
   const modules = await loadKernelModules();
   const engine = await Engine.load(new FileModelSource(dir, manifest), modules, {
     memoryBudgetBytes: null,
+    yieldToHost: () => setImmediate(),
     ...options,
   });
   return { manifest, engine, tokenizer };
@@ -152,6 +154,8 @@ function usageAtStop(request: GenerateRequest, tokens: readonly number[]): Gener
     promptTokens: request.promptTokens.length,
     cachedTokens: 0,
     completionTokens: tokens.length,
+    draftedTokens: 0,
+    acceptedTokens: 0,
     loadMs: 0,
     queueMs: 0,
     prefillMs: 0,

@@ -1,35 +1,38 @@
 /** The scheduler under seeded random operations, and what must hold after each of them. */
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { pagesFor } from '../../engine/cache/geometry.ts';
+import { expect, it } from 'vitest';
+import { PAGE_TOKENS, pagesFor } from '../../engine/cache/geometry.ts';
+import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
 import type { Sequence } from '../../engine/cache/pages.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { Lease } from '../../engine/generate/scheduler.ts';
 import { seededRandom } from '../support/random.ts';
-import { watch } from '../support/watch.ts';
-import type { Watched } from '../support/watch.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+const WINDOW = 40;
 
 /** One generation. */
 interface Actor {
   readonly lease: Lease;
   readonly text: number[];
-  readonly abort: AbortController;
-  waiting: { state: Watched; nTokens: number } | null;
+  /** Tokens it was promised pages for; it may go on past them if it may grow. */
+  readonly nPromised: number;
+  readonly mayGrow: boolean;
 }
 
 class RandomRun {
   readonly nPage = 12;
-  readonly scheduler = new Scheduler(this.nPage, () => undefined);
+  readonly scheduler: Scheduler;
   readonly actors = new Set<Actor>();
   /** Every sequence ever seen: those the scheduler dropped hold nothing. */
   readonly sequences = new Set<Sequence>();
-  readonly counts = { begun: 0, reused: 0, waited: 0, aborted: 0, busy: 0, preempted: 0 };
+  readonly counts = { begun: 0, reused: 0, refused: 0, grown: 0, starved: 0, displaced: 0 };
   readonly #random: () => number;
+  readonly #window: number | null;
+  #nBegun = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, window: number | null) {
     this.#random = seededRandom(seed);
+    this.#window = window;
+    this.scheduler = new Scheduler({ nPage: this.nPage, copyPage: () => undefined, window });
   }
 
   below(n: number): number {
@@ -45,102 +48,113 @@ class RandomRun {
     const prefixes = [...this.sequences]
       .filter((sequence) => !running.has(sequence))
       .map((sequence) => sequence.commonPrefix(prompt));
-    const longest = Math.max(0, ...prefixes);
-    const lease = this.scheduler.begin(prompt);
+    const longest = Math.min(Math.max(0, ...prefixes), prompt.length - 1);
+    const mayGrow = this.below(2) === 0;
+    const nPromised = prompt.length + this.below(60);
+    const claim = { prompt, nTokens: nPromised, age: this.#nBegun++, mayGrow };
+    const lease = this.scheduler.admit(claim);
+    if (lease === null) {
+      this.counts.refused++;
+      return;
+    }
     const reused = lease.sequence.tokens.length;
-    expect(reused).toBe(Math.min(longest, prompt.length - 1));
+    if (this.#window === null) expect(reused).toBe(longest);
+    else expect(reused).toBeLessThanOrEqual(longest);
     expect(prompt.slice(0, reused)).toEqual(lease.sequence.tokens);
     this.sequences.add(lease.sequence);
-    this.actors.add({ lease, text: prompt, abort: new AbortController(), waiting: null });
+    this.actors.add({ lease, text: prompt, nPromised, mayGrow });
     this.counts.begun++;
     if (reused > 0) this.counts.reused++;
   }
 
+  /** Does what the loop does: a chunk of the text or one more token. */
   step(actor: Actor): void {
-    if (actor.waiting !== null) return;
-    const nTokens = Math.min(actor.lease.sequence.tokens.length + 64, actor.text.length);
-    const state = watch(this.scheduler.reserve(actor.lease, nTokens, actor.abort.signal));
-    actor.waiting = { state, nTokens };
+    const { lease, text, nPromised, mayGrow } = actor;
+    const { tokens } = lease.sequence;
+    if (tokens.length === text.length) {
+      if (text.length === nPromised && !mayGrow) return this.end(actor, true);
+      text.push(this.below(3));
+    }
+    const end = Math.min(tokens.length + 48, text.length);
+    if (!this.scheduler.reserve(lease, end)) {
+      // What was promised is always there.
+      expect(mayGrow && end > nPromised).toBe(true);
+      this.counts.starved++;
+      return this.#displaceYounger(actor);
+    }
+    if (end > nPromised) this.counts.grown++;
+    tokens.push(...text.slice(tokens.length, end));
+    this.scheduler.releasePassed(lease);
   }
 
-  end(actor: Actor): void {
-    if (actor.waiting !== null) return;
-    this.scheduler.end(actor.lease, this.#random() < 0.7);
+  #displaceYounger({ lease }: Actor): void {
+    const victim = this.scheduler.youngestGrower(lease);
+    const loser = [...this.actors].find((other) => other.lease === victim);
+    if (loser === undefined) return;
+    expect(loser.mayGrow).toBe(true);
+    this.counts.displaced++;
+    this.end(loser, false);
+  }
+
+  end(actor: Actor, keep: boolean): void {
+    this.scheduler.end(actor.lease, keep);
     this.actors.delete(actor);
   }
 
-  abort(actor: Actor): void {
-    actor.abort.abort();
-    if (actor.waiting !== null) this.counts.aborted++;
-  }
-
-  /** Does what the engine does once pages are there. */
-  collect(): void {
-    for (const actor of this.actors) {
-      const { waiting, lease, text } = actor;
-      if (waiting === null) continue;
-      if (!waiting.state.done) {
-        this.counts.waited++;
-        continue;
-      }
-      actor.waiting = null;
-      if (waiting.state.error !== null) {
-        if ((waiting.state.error as { code?: unknown }).code === 'E_BUSY') this.counts.busy++;
-        this.scheduler.end(lease, false);
-        this.actors.delete(actor);
-      } else if (lease.sequence.pagesMissing(waiting.nTokens) > 0) {
-        this.counts.preempted++;
-      } else {
-        const { tokens } = lease.sequence;
-        tokens.push(...text.slice(tokens.length, waiting.nTokens));
-        if (tokens.length === text.length && text.length < 150) text.push(this.below(3));
-      }
-    }
-  }
-
   check(): void {
-    const held = [...this.sequences].flatMap(({ pages }) => pages);
+    const held = [...this.sequences].flatMap(({ pages }) =>
+      pages.filter((page) => page !== RELEASED_PAGE),
+    );
     expect(new Set(held).size).toBe(held.length);
-    for (const page of held) expect(page >= 0 && page < this.nPage).toBe(true);
+    expect(held.every((page) => page >= 0 && page < this.nPage)).toBe(true);
     expect(this.scheduler.nFreePages + held.length).toBe(this.nPage);
-    for (const { tokens, pages } of this.sequences)
-      expect(pages.length).toBeGreaterThanOrEqual(pagesFor(tokens.length));
+    expect(this.scheduler.nPromisedPages).toBeLessThanOrEqual(this.nPage);
+    const window = this.#window ?? Infinity;
+    const wrong = [...this.sequences].filter(
+      ({ tokens, pages, firstPosition, nHeld }) =>
+        pages.length < pagesFor(tokens.length) ||
+        pages.length - nHeld !== firstPosition / PAGE_TOKENS ||
+        firstPosition > Math.max(0, tokens.length - window),
+    );
+    expect(wrong).toEqual([]);
     const slots = [...this.actors].map(({ lease }) => lease.slot);
     expect(new Set(slots).size).toBe(slots.length);
     expect(this.scheduler.nRunning).toBe(this.actors.size);
   }
 }
 
-it('no page is lost or held twice, and the longest prefix is reused', async () => {
-  const totals = { begun: 0, reused: 0, waited: 0, aborted: 0, busy: 0, preempted: 0 };
-  for (let seed = 1; seed <= 12; seed++) {
-    const run = new RandomRun(seed);
-    for (let i = 0; i < 400; i++) {
-      const actors = [...run.actors];
-      const actor = actors[run.below(actors.length)];
-      const kind = run.below(100);
-      if (actor === undefined || (kind < 12 && actors.length < 10)) run.begin();
-      else if (kind < 75) run.step(actor);
-      else if (kind < 82) run.end(actor);
-      else if (kind < 84) run.abort(actor);
-      else if (kind < 95) for (const each of actors) run.step(each);
-      else await vi.advanceTimersByTimeAsync(run.below(4000));
-      if (run.below(3) > 0) await vi.advanceTimersByTimeAsync(0);
-      run.collect();
-      run.check();
+it.each([null, WINDOW])(
+  'no page is lost or held twice, and promises are kept (window %s)',
+  (window) => {
+    const totals: Record<string, number> = {};
+    for (let seed = 1; seed <= 12; seed++) {
+      const run = new RandomRun(seed, window);
+      for (let i = 0; i < 500; i++) {
+        const actors = [...run.actors];
+        const actor = actors[run.below(actors.length)];
+        const kind = run.below(100);
+        if (actor === undefined || kind < 15) run.begin();
+        else if (kind < 70) run.step(actor);
+        else if (kind < 74) run.end(actor, run.below(10) < 7);
+        else for (const each of actors) if (run.actors.has(each)) run.step(each);
+        run.check();
+      }
+      for (const actor of run.actors) run.end(actor, false);
+      expect([run.scheduler.nRunning, run.scheduler.nPromisedPages]).toEqual([0, 0]);
+      // All that is left is kept, and makes way for one that takes everything.
+      const all = { prompt: [9], nTokens: run.nPage * PAGE_TOKENS, age: 1e6, mayGrow: false };
+      const lease = run.scheduler.admit(all);
+      if (window === null) expect(run.scheduler.reserve(lease!, all.nTokens)).toBe(true);
+      for (const [key, n] of Object.entries(run.counts)) totals[key] = (totals[key] ?? 0) + n;
     }
-    for (const actor of run.actors) run.abort(actor);
-    await vi.advanceTimersByTimeAsync(0);
-    run.collect();
-    for (const actor of run.actors) run.end(actor);
-    expect(run.scheduler.nRunning).toBe(0);
-    for (const key of Object.keys(totals) as (keyof typeof totals)[])
-      totals[key] += run.counts[key];
-  }
-  // The run has been through what it is meant to test.
-  expect(totals.begun).toBeGreaterThan(200);
-  expect(totals.reused).toBeGreaterThan(40);
-  expect(totals.waited).toBeGreaterThan(100);
-  expect(totals.aborted).toBeGreaterThan(10);
-  expect(totals.preempted).toBeGreaterThan(10);
-});
+    // The run has been through what it is meant to test.
+    expect(totals['begun']).toBeGreaterThan(300);
+    expect(totals['reused']).toBeGreaterThan(40);
+    expect(totals['refused']).toBeGreaterThan(window === null ? 100 : 30);
+    expect(totals['grown']).toBeGreaterThan(100);
+    if (window === null) {
+      expect(totals['starved']).toBeGreaterThan(15);
+      expect(totals['displaced']).toBeGreaterThan(5);
+    }
+  },
+);

@@ -6,6 +6,8 @@ export interface UsageJson {
   completion_tokens: number;
   total_tokens: number;
   prompt_tokens_details: { cached_tokens: number };
+  /** An extension: tokens guessed ahead and evaluated together, and how many the model chose. */
+  speculation: { drafted_tokens: number; accepted_tokens: number };
 }
 
 export interface TimingsJson {
@@ -16,12 +18,13 @@ export interface TimingsJson {
 }
 
 export function usageJson(usage: GenerateUsage): UsageJson {
-  const { promptTokens, completionTokens, cachedTokens } = usage;
+  const { promptTokens, completionTokens, cachedTokens, draftedTokens, acceptedTokens } = usage;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokens },
+    speculation: { drafted_tokens: draftedTokens, accepted_tokens: acceptedTokens },
   };
 }
 
@@ -35,6 +38,8 @@ export function addUsage(a: GenerateUsage, b: GenerateUsage): GenerateUsage {
     promptTokens: a.promptTokens + b.promptTokens,
     cachedTokens: a.cachedTokens + b.cachedTokens,
     completionTokens: a.completionTokens + b.completionTokens,
+    draftedTokens: a.draftedTokens + b.draftedTokens,
+    acceptedTokens: a.acceptedTokens + b.acceptedTokens,
     loadMs: a.loadMs + b.loadMs,
     queueMs: a.queueMs + b.queueMs,
     prefillMs: a.prefillMs + b.prefillMs,
@@ -46,6 +51,8 @@ export const NO_USAGE: GenerateUsage = {
   promptTokens: 0,
   cachedTokens: 0,
   completionTokens: 0,
+  draftedTokens: 0,
+  acceptedTokens: 0,
   loadMs: 0,
   queueMs: 0,
   prefillMs: 0,

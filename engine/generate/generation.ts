@@ -1,0 +1,208 @@
+/**
+ * One generation as the step loop sees it: a text, what of it is evaluated, and what to do with
+ * logits. Knows no batch and no other generation.
+ */
+import type { Decoder } from '../model/decoder.ts';
+import { Drafts } from './drafts.ts';
+import { Inbox } from './inbox.ts';
+import { logprobOf, pickToken } from './pick-token.ts';
+import type { Claim, Lease } from './scheduler.ts';
+import type {
+  FinishReason,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateUsage,
+  TokenLogprob,
+} from './types.ts';
+
+/** Tokens that may wait for their reader before its generation pauses. */
+export const MAX_UNREAD_EVENTS = 8;
+/** Part of the context that is promised beyond the text to a generation whose end nobody named. */
+const UNNAMED_END_PART = 1 / 8;
+
+/** Sees the logits of every position while they stand in `row`. */
+export type ObserveLogits = (position: number, row: number) => void;
+
+export interface GenerationOptions {
+  /** Who came first has the smallest. */
+  readonly age: number;
+  /** Positions a text may have. */
+  readonly nCtx: number;
+  /** Whether what was evaluated is kept for others. */
+  readonly keep: boolean;
+  readonly observe?: ObserveLogits;
+}
+
+export class Generation {
+  readonly inbox = new Inbox<GenerateEvent>();
+  /** Prompt and completion. */
+  readonly text: number[];
+  readonly request: GenerateRequest;
+  readonly usage: GenerateUsage;
+  /** Tokens of text at which it ends. */
+  readonly limit: number;
+  readonly drafts: Drafts | null;
+  readonly age: number;
+  readonly keep: boolean;
+  /** Its place in the cache; null while it waits for one. */
+  lease: Lease | null = null;
+  /** Done or failed: no more steps. */
+  ended = false;
+  /** Since when it waits for pages, or for its reader. */
+  since: number;
+  /** The last step that took some of its prompt. */
+  lastChunkStep = -1;
+  readonly #decoder: Decoder;
+  readonly #nPrompt: number;
+  readonly #nCtx: number;
+  readonly #observe: ObserveLogits | null;
+  readonly #promptLogprobs: (TokenLogprob | null)[] = [null];
+  /** The first position whose logits nobody has seen. */
+  #nextRead: number;
+  #startedAt: number;
+  #decodeAt = 0;
+
+  constructor(decoder: Decoder, request: GenerateRequest, options: GenerationOptions) {
+    this.request = request;
+    this.text = [...request.promptTokens];
+    this.age = options.age;
+    this.keep = options.keep;
+    this.#decoder = decoder;
+    this.#nPrompt = this.text.length;
+    this.#nCtx = options.nCtx;
+    this.#observe = options.observe ?? null;
+    this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
+    this.drafts =
+      request.speculation === 'off' || request.maxTokens === 0
+        ? null
+        : new Drafts(this.text, this.limit);
+    this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;
+    this.since = this.#startedAt = Date.now();
+    this.usage = {
+      promptTokens: this.#nPrompt,
+      cachedTokens: 0,
+      completionTokens: 0,
+      draftedTokens: 0,
+      acceptedTokens: 0,
+      loadMs: 0,
+      queueMs: 0,
+      prefillMs: 0,
+      decodeMs: 0,
+    };
+  }
+
+  /** Logits of the prompt's own positions are wanted too. */
+  get readsAll(): boolean {
+    return this.request.promptLogprobs || this.#observe !== null;
+  }
+
+  /** Tokens of the text that are not in the cache. */
+  get nPending(): number {
+    return this.text.length - (this.lease?.sequence.tokens.length ?? 0);
+  }
+
+  /** Its reader is behind: no steps until it takes something. */
+  get paused(): boolean {
+    return this.inbox.nUnread >= MAX_UNREAD_EVENTS;
+  }
+
+  /**
+   * Positions to promise pages for: up to its end, if the request names one before the context's.
+   * Most texts end long before the context does, so others are not kept waiting for all of it.
+   */
+  get claim(): Claim {
+    const { text, limit, age } = this;
+    const mayGrow = limit === this.#nCtx;
+    const likely = text.length + Math.ceil(this.#nCtx * UNNAMED_END_PART);
+    return { prompt: text, age, mayGrow, nTokens: mayGrow ? Math.min(likely, limit) : limit };
+  }
+
+  /** It has a place, at `now`. */
+  place(lease: Lease, now: number): void {
+    // What was cached when it began, not what is found again after it lost its pages.
+    if (this.lease === null && this.#decodeAt === 0) {
+      if (this.readsAll) lease.sequence.truncate(0);
+      this.usage.cachedTokens = lease.sequence.tokens.length;
+    }
+    this.usage.queueMs += now - this.since;
+    this.lease = lease;
+  }
+
+  /** It lost its place, at `now`, and waits for another. */
+  displace(now: number): void {
+    this.lease = null;
+    this.since = now;
+  }
+
+  /** Index among `nToken` tokens from `start` on of the first whose logits are wanted. */
+  logitsFrom(start: number, nToken: number): number {
+    return Math.min(Math.max(0, this.#nextRead - start), nToken);
+  }
+
+  /**
+   * The logits of `position` stand in `row`: takes what is wanted of them. Called in order of
+   * positions, in the turn of the event loop that made the logits; behind a draft that was not
+   * chosen there is nothing to take.
+   */
+  read(position: number, row: number): void {
+    if (this.ended || position !== this.#nextRead) return;
+    if (this.lease?.sequence.tokens[position] !== this.text[position]) return;
+    this.#nextRead++;
+    this.#observe?.(position, row);
+    const following = this.text[position + 1];
+    if (following !== undefined) {
+      if (this.request.promptLogprobs) this.#promptLogprobs.push(this.#logprob(following, row));
+      return;
+    }
+    if (position + 1 === this.#nPrompt) this.#start();
+    if (this.text.length < this.limit) this.#append(row);
+    else this.#end('length');
+  }
+
+  /** After a step: what was evaluated of drafts that were not chosen is forgotten. */
+  dropRejected(): void {
+    const sequence = this.lease?.sequence;
+    const last = this.text.length - 1;
+    if (sequence === undefined || sequence.tokens.length <= last) return;
+    sequence.truncate(sequence.tokens[last] === this.text[last] ? last + 1 : last);
+  }
+
+  fail(error: unknown): void {
+    this.ended = true;
+    this.inbox.fail(error);
+  }
+
+  #start(): void {
+    const { usage } = this;
+    this.#decodeAt = Date.now();
+    usage.prefillMs = this.#decodeAt - this.#startedAt - usage.queueMs;
+    this.inbox.push({ type: 'start', usage: { ...usage } });
+    if (this.request.promptLogprobs)
+      this.inbox.push({ type: 'prompt', logprobs: this.#promptLogprobs });
+  }
+
+  #append(row: number): void {
+    const { request, text, usage } = this;
+    const token = pickToken(this.#decoder, row, request.sampling, text, this.#nPrompt);
+    if (request.stopTokens.includes(token)) {
+      this.#end('stop');
+      return;
+    }
+    const logprob = request.topLogprobs === null ? null : this.#logprob(token, row);
+    text.push(token);
+    usage.completionTokens++;
+    this.drafts?.settle(token);
+    this.inbox.push({ type: 'token', token, logprob });
+    if (text.length >= this.limit) this.#end('length');
+  }
+
+  #end(reason: FinishReason): void {
+    this.ended = true;
+    this.usage.decodeMs = Date.now() - this.#decodeAt;
+    this.inbox.push({ type: 'done', reason, usage: this.usage });
+  }
+
+  #logprob(token: number, row: number): TokenLogprob {
+    return logprobOf(this.#decoder, row, token, this.request.topLogprobs ?? 0);
+  }
+}

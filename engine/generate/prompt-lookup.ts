@@ -1,0 +1,76 @@
+/**
+ * Guesses how a text goes on: as it did the last time its last tokens came (prompt look-up decoding,
+ * github.com/apoorvumang/prompt-lookup-decoding). Knows no model.
+ */
+
+/** Lengths of the endings that are looked up, the longest first. */
+const GRAM_LENGTHS = [4, 3, 2] as const;
+/** How far back two equal endings are compared: what is longer is no surer. */
+const MAX_MATCH = 32;
+/** Table entries for each token of text: three grams, half full. */
+const ENTRIES_PER_TOKEN = 8;
+
+export interface Match {
+  /** Where the text went on after its ending came before. */
+  readonly position: number;
+  /** How many tokens the two endings share, 2 to MAX_MATCH. */
+  readonly length: number;
+}
+
+/**
+ * An index of every 2-, 3- and 4-gram of a growing text: the position behind its last occurrence. A
+ * hash table of fixed size in which the later wins; what it gives is checked against the text.
+ */
+export class PromptLookup {
+  readonly #text: readonly number[];
+  readonly #entries: Int32Array;
+  /** Grams that end before this position are in the table. */
+  #nIndexed = 0;
+
+  /** @param text may grow, but must not change; @param maxTokens it will have at most. */
+  constructor(text: readonly number[], maxTokens: number) {
+    this.#text = text;
+    this.#entries = new Int32Array(2 ** Math.ceil(Math.log2(maxTokens * ENTRIES_PER_TOKEN)));
+  }
+
+  /** The last place before where the text ended as it does now, or null. */
+  find(): Match | null {
+    const text = this.#text;
+    // The ending itself stays out: it would find nothing but itself.
+    while (this.#nIndexed < text.length - 1) this.#index(++this.#nIndexed);
+    for (const n of GRAM_LENGTHS) {
+      const position = text.length < n ? 0 : this.#entries[this.#entryOf(text.length, n)]!;
+      const length = position === 0 ? 0 : this.#commonEnding(position);
+      if (length >= n) return { position, length };
+    }
+    return null;
+  }
+
+  /** `n` tokens from `position` on; a text that ends first is taken to repeat from there. */
+  tokensFrom(position: number, n: number): number[] {
+    const period = this.#text.length - position;
+    return Array.from({ length: n }, (_, i) => this.#text[position + (i % period)]!);
+  }
+
+  /** Enters the grams that end before `end`. */
+  #index(end: number): void {
+    for (const n of GRAM_LENGTHS) if (end >= n) this.#entries[this.#entryOf(end, n)] = end;
+  }
+
+  #entryOf(end: number, n: number): number {
+    let h = n;
+    for (let i = end - n; i < end; i++) {
+      h = Math.imul(h ^ this.#text[i]!, 0x9e3779b1);
+      h ^= h >>> 15;
+    }
+    return h & (this.#entries.length - 1);
+  }
+
+  #commonEnding(position: number): number {
+    const text = this.#text;
+    const max = Math.min(position, MAX_MATCH);
+    let n = 0;
+    while (n < max && text[position - 1 - n] === text[text.length - 1 - n]) n++;
+    return n;
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * Continuous batching: while any generation can go on, step after step, each one pass over the
+ * weights for all of them. Generations join and leave between steps. Every stream that decodes has
+ * its next token in every step; prompts get what rows and time are left. What a generation gets is
+ * the same whatever its mates (engine/model/decoder.ts), so nothing here changes a text.
+ */
+import { EngineError, throwIfAborted } from '../base/errors.ts';
+import type { BatchPart, Decoder } from '../model/decoder.ts';
+import { CHUNK_TOKENS } from '../model/plan.ts';
+import { TILE_TOKENS } from '../ops/ops.ts';
+import { MAX_DRAFT_TOKENS } from './drafts.ts';
+import type { Generation } from './generation.ts';
+import type { Scheduler } from './scheduler.ts';
+import { StepCosts } from './step-costs.ts';
+import type { GenerateEvent } from './types.ts';
+
+/** Generations that may wait for pages. */
+export const MAX_QUEUED = 64;
+/** Longest wait for pages before the caller is told to come back. */
+const MAX_WAIT_MS = 120_000;
+/** A generation whose reader takes nothing for this long may lose its pages to one that waits. */
+const STALLED_MS = 5000;
+/** One whose reader takes nothing for this long is ended: nobody is there. */
+const ABANDONED_MS = 600_000;
+/** While all who have pages are paused, the loop looks this often whether one has stalled. */
+const WAKE_MS = 1000;
+/** How long a client should wait while too many are before it. */
+const BUSY_RETRY_AFTER_S = 5;
+/** How long a step may take that evaluates prompts beside streams that decode. */
+const STEP_SLICE_MS = 50;
+/** Prompt tokens beside decoding streams in every step, however slow. */
+const MIN_CHUNK_TOKENS = 2 * TILE_TOKENS;
+/** A loop that came to no step for this long was lost with the request that ran it. */
+const LOST_MS = 10_000;
+/** Steps after which rows that go one by one are tried together again. */
+const RETRY_STEPS = 256;
+const CALLER_GONE = 'generation: the caller went away';
+
+/** What a generation does in a step. */
+interface Share {
+  readonly generation: Generation;
+  readonly part: BatchPart;
+  readonly nDraft: number;
+}
+
+export class StepLoop {
+  readonly #decoder: Decoder;
+  readonly #scheduler: Scheduler;
+  readonly #yieldToHost: () => Promise<void>;
+  readonly #costs = new StepCosts();
+  /** All that have not ended, the oldest first. */
+  readonly #live = new Set<Generation>();
+  /** Of the loop that runs; another number stops it. Null when none does. */
+  #driver: number | null = null;
+  #nDriver = 0;
+  #lastStepAt = 0;
+  #nStep = 0;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** An older generation found no page: nobody new starts before it has. */
+  #starved = false;
+
+  constructor(decoder: Decoder, scheduler: Scheduler, yieldToHost: () => Promise<void>) {
+    this.#decoder = decoder;
+    this.#scheduler = scheduler;
+    this.#yieldToHost = yieldToHost;
+  }
+
+  /** Generations that wait for pages. */
+  get nQueued(): number {
+    let n = 0;
+    for (const { lease } of this.#live) if (lease === null) n++;
+    return n;
+  }
+
+  /**
+   * The events of a generation from joining to its end. Leaving early, or the signal, ends it before
+   * its next step.
+   * @throws {EngineError} E_BUSY when too many wait or it waited too long; E_ABORTED.
+   */
+  async *run(
+    generation: Generation,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, void> {
+    throwIfAborted(signal, CALLER_GONE);
+    this.#join(generation);
+    const abort = (): void => {
+      generation.fail(new EngineError('E_ABORTED', CALLER_GONE));
+      this.#leave(generation);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      for (;;) {
+        const paused = generation.paused;
+        const event = await generation.inbox.read();
+        if (paused && !generation.paused) this.#resume(generation);
+        yield event;
+        if (event.type === 'done') return;
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#leave(generation);
+    }
+  }
+
+  #join(generation: Generation): void {
+    this.#live.add(generation);
+    this.#admit(Date.now());
+    if (this.nQueued > MAX_QUEUED) {
+      this.#live.delete(generation);
+      throw busy(`${MAX_QUEUED} generations wait already`);
+    }
+    this.#kick();
+  }
+
+  /** Its pages are free at once, whether or not its reader knows of its end. */
+  #leave(generation: Generation, keep = generation.keep): void {
+    generation.ended = true;
+    if (generation.lease !== null) this.#scheduler.end(generation.lease, keep);
+    generation.lease = null;
+    if (this.#live.delete(generation)) this.#kick();
+  }
+
+  #resume(generation: Generation): void {
+    if (generation.lease === null) generation.since = Date.now();
+    this.#kick();
+  }
+
+  /** Starts the loop unless it runs. */
+  #kick(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const now = Date.now();
+    if (this.#driver !== null && now - this.#lastStepAt < LOST_MS) return;
+    this.#lastStepAt = now;
+    const driver = ++this.#nDriver;
+    this.#driver = driver;
+    this.#drive(driver).catch((error: unknown) => this.#failAll(error, driver));
+  }
+
+  async #drive(driver: number): Promise<void> {
+    // Who joins in the same turn is in the first step.
+    await Promise.resolve();
+    while (this.#driver === driver) {
+      const startedAt = performance.now();
+      const shares = this.#compose(Date.now());
+      if (shares.length === 0) break;
+      this.#nStep++;
+      const nPass = this.#evaluate(shares);
+      await this.#yieldToHost();
+      // Behind the yield: a clock that stands still while code runs has gone on by now.
+      this.#record(shares, nPass, performance.now() - startedAt);
+      this.#lastStepAt = Date.now();
+    }
+    if (this.#driver !== driver) return;
+    this.#driver = null;
+    const someWait = [...this.#live].some((generation) => !generation.paused);
+    if (someWait) this.#timer = setTimeout(() => this.#kick(), WAKE_MS);
+  }
+
+  #record(shares: readonly Share[], nPass: number, ms: number): void {
+    const nRow = rowsOf(shares) / nPass;
+    const allRead = shares.every(({ part }) => part.logitsFrom === 0);
+    this.#costs.record(nRow, ms / nPass, allRead);
+  }
+
+  /** Who goes on in the next step, and with which tokens. */
+  #compose(now: number): Share[] {
+    this.#admit(now);
+    const ready = [...this.#live].filter((g) => g.lease !== null && !g.ended && !g.paused);
+    this.#starved = false;
+    const decoding = ready.filter((g) => g.nPending === 1 && this.#takePages(g, now));
+    const prefilling = ready
+      .filter((g) => g.lease !== null && g.nPending > 1)
+      .sort((a, b) => a.lastChunkStep - b.lastChunkStep);
+    const shares = this.#drafted(decoding, prefilling.length === 0);
+    let room = this.#promptTokens(decoding.length);
+    for (const generation of prefilling) {
+      const nToken = Math.min(room, generation.nPending);
+      if (nToken === 0) break;
+      const { sequence } = generation.lease!;
+      if (!this.#scheduler.reserve(generation.lease!, sequence.tokens.length + nToken)) continue;
+      generation.lastChunkStep = this.#nStep;
+      shares.push(shareOf(generation, nToken, []));
+      room -= nToken;
+    }
+    return shares;
+  }
+
+  /** Prompt tokens of a step beside `nDecoding` streams: whole tiles, within the slice. */
+  #promptTokens(nDecoding: number): number {
+    if (nDecoding === 0) return CHUNK_TOKENS;
+    const nRow = Math.max(
+      this.#costs.rowsWithin(STEP_SLICE_MS),
+      Math.ceil((nDecoding + MIN_CHUNK_TOKENS) / TILE_TOKENS) * TILE_TOKENS,
+    );
+    return Math.min(nRow, CHUNK_TOKENS) - nDecoding;
+  }
+
+  /** Who waits gets a place, strictly in the order of coming. */
+  #admit(now: number): void {
+    for (const generation of this.#live)
+      if (generation.paused) this.#forgetAbandoned(generation, now);
+    if (this.#starved) return this.#failLate(now);
+    for (const generation of this.#live) {
+      if (generation.lease !== null || generation.ended || generation.paused) continue;
+      if (!this.#place(generation, now)) return this.#failLate(now);
+    }
+  }
+
+  #place(generation: Generation, now: number): boolean {
+    try {
+      for (;;) {
+        const lease = this.#scheduler.admit(generation.claim);
+        if (lease !== null) {
+          generation.place(lease, now);
+          return true;
+        }
+        if (!this.#displaceStalled(now)) return false;
+      }
+    } catch (error) {
+      generation.fail(error);
+      this.#leave(generation, false);
+      return true;
+    }
+  }
+
+  /** The next token's page: promised, free, or taken from who stalls or is younger and may grow. */
+  #takePages(generation: Generation, now: number): boolean {
+    const { lease } = generation;
+    if (lease === null) return false;
+    for (;;) {
+      if (this.#scheduler.reserve(lease, generation.text.length)) return true;
+      // Somebody older took the pages in this very step.
+      if (!this.#scheduler.holds(lease)) return false;
+      if (this.#displaceStalled(now)) continue;
+      const victim = this.#scheduler.youngestGrower(lease);
+      if (victim === null) {
+        this.#starved = true;
+        return false;
+      }
+      this.#displace(victim, now);
+    }
+  }
+
+  #displaceStalled(now: number): boolean {
+    for (const { lease, paused, since } of this.#live) {
+      if (lease === null || !paused || now - since < STALLED_MS) continue;
+      this.#displace(lease, now);
+      return true;
+    }
+    return false;
+  }
+
+  #displace(lease: Generation['lease'], now: number): void {
+    for (const generation of this.#live) {
+      if (generation.lease !== lease || lease === null) continue;
+      this.#scheduler.end(lease, false);
+      generation.displace(now);
+    }
+  }
+
+  /** Ends those that waited too long. */
+  #failLate(now: number): void {
+    for (const generation of [...this.#live]) {
+      if (generation.lease !== null || generation.paused) continue;
+      if (now - generation.since < MAX_WAIT_MS) continue;
+      generation.fail(busy('no pages became free', { waitedMs: MAX_WAIT_MS }));
+      this.#leave(generation, false);
+    }
+  }
+
+  #forgetAbandoned(generation: Generation, now: number): void {
+    if (now - generation.since < ABANDONED_MS) return;
+    generation.fail(new EngineError('E_ABORTED', CALLER_GONE));
+    this.#leave(generation, false);
+  }
+
+  /** The streams that decode, with drafts behind their tokens where these cost little. */
+  #drafted(decoding: readonly Generation[], alone: boolean): Share[] {
+    const chances = decoding.map(({ drafts }) => drafts?.predict() ?? 0);
+    const surest = chances.indexOf(Math.max(...chances));
+    const nDraft = alone ? this.#draftLength(decoding.length, chances[surest] ?? 0) : 0;
+    return decoding.map((generation, i) => this.#withDraft(generation, i === surest ? nDraft : 0));
+  }
+
+  #withDraft(generation: Generation, wanted: number): Share {
+    const room = generation.limit - generation.text.length - 1;
+    const n = Math.min(wanted, room, MAX_DRAFT_TOKENS);
+    const fits = n > 0 && this.#scheduler.reserve(generation.lease!, generation.text.length + n);
+    const draft = fits ? generation.drafts!.take(n) : [];
+    return shareOf(generation, 1, draft);
+  }
+
+  /**
+   * Rows for a draft each token of which holds with `chance`. Of several streams' steps those that
+   * would be empty in the last tile; alone what gives most tokens for its cost.
+   */
+  #draftLength(nDecoding: number, chance: number): number {
+    if (chance === 0 || this.#goOneByOne(nDecoding)) return 0;
+    if (nDecoding > 1) return (TILE_TOKENS - (nDecoding % TILE_TOKENS)) % TILE_TOKENS;
+    let [best, bestGain] = [0, 1];
+    for (let n = TILE_TOKENS - 1; n <= MAX_DRAFT_TOKENS; n += TILE_TOKENS) {
+      const tokens = chance === 1 ? n + 1 : (1 - chance ** (n + 1)) / (1 - chance);
+      const gain = tokens / this.#costs.of(n + 1);
+      if (gain > bestGain) [best, bestGain] = [n, gain];
+    }
+    return best;
+  }
+
+  #goOneByOne(nRow: number): boolean {
+    return nRow > 1 && nRow < TILE_TOKENS && this.#costs.of(nRow) > nRow;
+  }
+
+  /** Evaluates a step; gives the number of passes it took. */
+  #evaluate(shares: readonly Share[]): number {
+    const nRow = rowsOf(shares);
+    const apart = nRow === shares.length && this.#goOneByOne(nRow) && this.#nStep % RETRY_STEPS > 0;
+    if (!apart) {
+      this.#forward(shares);
+      return 1;
+    }
+    for (const share of shares) this.#forward([share]);
+    return shares.length;
+  }
+
+  #forward(shares: readonly Share[]): void {
+    const starts = shares.map(({ part }) => part.sequence.tokens.length);
+    try {
+      this.#decoder.forward(
+        shares.map(({ part }) => part),
+        (i, index, row) => readSafely(shares[i]!.generation, starts[i]! + index, row),
+      );
+    } catch (error) {
+      for (const { generation } of shares) {
+        generation.fail(error);
+        // What its pages hold now is unknown.
+        this.#leave(generation, false);
+      }
+    }
+    for (const share of shares) this.#settle(share);
+  }
+
+  #settle({ generation, nDraft }: Share): void {
+    generation.usage.draftedTokens += nDraft;
+    if (nDraft > 0) generation.usage.acceptedTokens += Math.min(nDraft, generation.drafts!.nHeld);
+    if (generation.lease === null) return;
+    generation.dropRejected();
+    this.#scheduler.releasePassed(generation.lease);
+    if (generation.paused) generation.since = Date.now();
+    if (generation.ended) this.#leave(generation);
+  }
+
+  #failAll(error: unknown, driver: number): void {
+    if (this.#driver === driver) this.#driver = null;
+    for (const generation of [...this.#live]) {
+      generation.fail(error);
+      this.#leave(generation, false);
+    }
+  }
+}
+
+function rowsOf(shares: readonly Share[]): number {
+  return shares.reduce((sum, { part }) => sum + part.tokens.length, 0);
+}
+
+function shareOf(generation: Generation, nToken: number, draft: readonly number[]): Share {
+  const { sequence, slot } = generation.lease!;
+  const start = sequence.tokens.length;
+  const tokens = [...generation.text.slice(start, start + nToken), ...draft];
+  const logitsFrom = generation.logitsFrom(start, tokens.length);
+  return { generation, nDraft: draft.length, part: { tokens, sequence, slot, logitsFrom } };
+}
+
+/** A reader of logits that throws ends its own generation, not its mates'. */
+function readSafely(generation: Generation, position: number, row: number): void {
+  try {
+    generation.read(position, row);
+  } catch (error) {
+    generation.fail(error);
+  }
+}
+
+function busy(what: string, details: object = {}): EngineError {
+  return new EngineError('E_BUSY', `cache: ${what}; try again later`, {
+    details: { ...details, retryAfterS: BUSY_RETRY_AFTER_S },
+  });
+}
