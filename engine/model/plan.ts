@@ -8,7 +8,7 @@ import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../kernels/wasm/module.ts';
-import { panelBytes, TILE_TOKENS } from '../ops/ops.ts';
+import { panelBytes } from '../ops/ops.ts';
 
 /** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
 export const ISOLATE_BYTES = 128_000_000;
@@ -53,7 +53,7 @@ export interface MemoryPlan {
   readonly nCtx: number;
   readonly kv: KvGeometry;
   readonly nPage: number;
-  /** Rows of logits that stand in memory at a time, a multiple of TILE_TOKENS. */
+  /** Rows of logits that stand in memory at a time. */
   readonly logitRows: number;
   readonly regions: Readonly<Record<RegionName, Region>>;
   /** Start of each shard in memory, in the manifest's order. */
@@ -146,8 +146,8 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   // As many as fit where the layers worked, so that more rows share a reading of the head.
   const logitRowBytes = rowStride(c.nVocab) * 4;
   const scratchBytes = Math.max(...Object.values(layerPhases).map(sumOfBytes));
-  const tiles = Math.floor(scratchBytes / (TILE_TOKENS * logitRowBytes));
-  const logitRows = Math.min(Math.max(tiles, 1) * TILE_TOKENS, CHUNK_TOKENS);
+  const fitting = Math.floor(scratchBytes / logitRowBytes);
+  const logitRows = Math.min(Math.max(fitting, 1), CHUNK_TOKENS);
   const phases: Record<Phase, Sizes> = {
     ...layerPhases,
     output: [['logits', logitRows * logitRowBytes]],

@@ -9,7 +9,7 @@ import type { WeightRef } from './weights.ts';
 
 /** Bytes of one quantized block of 32 activations (engine/kernels/wasm/assembly/quantize.ts). */
 export const PANEL_BLOCK_BYTES = 176;
-/** Tokens the many-token products take at a time. */
+/** Tokens for which a product unpacks its weights once; what is left over makes a smaller tile. */
 export const TILE_TOKENS = 4;
 
 /** Rows of f32 activations, [capacity, stride], stride a multiple of 32 and padding zero. */
@@ -21,8 +21,7 @@ export interface Rows {
 }
 
 export function panelBytes(nTok: number, width: number): number {
-  const padded = nTok === 1 ? 1 : Math.ceil(nTok / TILE_TOKENS) * TILE_TOKENS;
-  return padded * Math.ceil(width / BLOCK_COLS) * PANEL_BLOCK_BYTES;
+  return nTok * Math.ceil(width / BLOCK_COLS) * PANEL_BLOCK_BYTES;
 }
 
 type BlockName = 'Q4' | 'Q4m' | 'Q6' | 'Q8';
@@ -63,9 +62,8 @@ export class Ops {
       const run = kernels[`matmul${name as BlockName}One`];
       run(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, adds);
     } else {
-      const run = kernels[`matmul${name as BlockName}Four`];
-      const nTile = Math.ceil(nTok / TILE_TOKENS);
-      run(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, nTile, yStride, adds);
+      const run = kernels[`matmul${name as BlockName}Many`];
+      run(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, nTok, yStride, adds);
     }
   }
 

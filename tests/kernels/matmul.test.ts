@@ -1,6 +1,7 @@
 /** Every product of both builds against the plain reference, at awkward sizes. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { matrixBytes, roundUp } from '../../engine/base/dtypes.ts';
+import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import {
   matmulQuantizedReference,
   matmulReference,
@@ -26,7 +27,7 @@ const SIZES: readonly [nRow: number, nCol: number][] = [
   [17, 1023],
   [1023, 33],
 ];
-const TOKENS = [1, 2, 3, 5, 7, 31, 33];
+const TOKENS = [1, 2, 3, 4, 5, 7, 31, 33];
 /** Relative to the largest |y|: sums of f32 in another order than the reference's float64. */
 const TOLERANCE = 2e-6;
 
@@ -43,6 +44,12 @@ function randomBlocks(dtype: BlockDtypeName, nRow: number, nCol: number, seed: n
       ? { mins: Float32Array.from({ length: nRow * nBlock }, () => number() * -8) }
       : {};
   return packBlocks(dtype, { nRow, nCol, quants, scales, ...mins }).bytes;
+}
+
+function randomMatrix(dtype: WeightDtype, nRow: number, nCol: number): Uint8Array {
+  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
+    ? packFloats(dtype, nRow, nCol, randomValues(nRow * nCol, 11))
+    : randomBlocks(dtype, nRow, nCol, 11);
 }
 
 for (const build of ['relaxed', 'simd'] as const) {
@@ -95,6 +102,33 @@ for (const build of ['relaxed', 'simd'] as const) {
         }
       }
       return worst / largest;
+    }
+
+    for (const dtype of ['q4', 'q4m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+      it(`${dtype}: a token gets the same bits alone and beside others`, () => {
+        const [nRow, nCol, nTok] = [43, 96, 9];
+        scratch.reset();
+        const bytes = randomMatrix(dtype, nRow, nCol);
+        const w = weightRef(dtype, nRow, nCol, scratch.put(bytes));
+        const inputs = scratch.putF32(randomValues(nTok * nCol, 12));
+        const panels = scratch.reserve(panelBytes(nTok, nCol));
+        const yStride = roundUp(nRow, 32);
+        const y = scratch.reserve(nTok * yStride * 4);
+        const product = (first: number, n: number): Float32Array => {
+          const x = { address: inputs + first * nCol * 4, stride: nCol, panels };
+          ops.quantize(x, n, [w]);
+          ops.matmul(w, x, n, y, yStride);
+          return scratch.f32(y, n * yStride).slice();
+        };
+        const alone = Array.from({ length: nTok }, (_, t) => product(t, 1).slice(0, nRow));
+        for (let n = 2; n <= nTok; n++) {
+          const together = product(0, n);
+          for (let t = 0; t < n; t++) {
+            const row = together.slice(t * yStride, t * yStride + nRow);
+            expect(row, `token ${t} of ${n}`).toEqual(alone[t]);
+          }
+        }
+      });
     }
 
     for (const dtype of ['q4', 'q4m', 'q6', 'q8'] as const) {

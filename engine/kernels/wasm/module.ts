@@ -20,14 +20,14 @@ type MatmulOne = (
   nBlock: number,
   add: number,
 ) => void;
-type MatmulFour = (
+type MatmulMany = (
   w: Address,
   rows: Address,
   x: Address,
   y: Address,
   nPanel: number,
   nBlock: number,
-  nTile: number,
+  nTok: number,
   yStride: number,
   add: number,
 ) => void;
@@ -88,10 +88,10 @@ export interface KernelExports {
   matmulQ4mOne: MatmulOne;
   matmulQ6One: MatmulOne;
   matmulQ8One: MatmulOne;
-  matmulQ4Four: MatmulFour;
-  matmulQ4mFour: MatmulFour;
-  matmulQ6Four: MatmulFour;
-  matmulQ8Four: MatmulFour;
+  matmulQ4Many: MatmulMany;
+  matmulQ4mMany: MatmulMany;
+  matmulQ6Many: MatmulMany;
+  matmulQ8Many: MatmulMany;
   matmulF32: MatmulFloat;
   matmulF16: MatmulFloat;
   matmulBf16: MatmulFloat;

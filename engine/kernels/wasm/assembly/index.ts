@@ -2,9 +2,9 @@
 // without; both give the same integers (see simd.ts). All pointers are byte addresses into the one
 // imported memory; callers align matrices and panels to 16 bytes. No kernel allocates.
 export { quantizeRows } from './quantize';
-export { matmulQ4One, matmulQ4Four, matmulQ4mOne, matmulQ4mFour } from './matmul-q4';
-export { matmulQ6One, matmulQ6Four } from './matmul-q6';
-export { matmulQ8One, matmulQ8Four } from './matmul-q8';
+export { matmulQ4One, matmulQ4Many, matmulQ4mOne, matmulQ4mMany } from './matmul-q4';
+export { matmulQ6One, matmulQ6Many } from './matmul-q6';
+export { matmulQ8One, matmulQ8Many } from './matmul-q8';
 export { matmulF32, matmulF16, matmulBf16 } from './matmul-float';
 export { rowQ4, rowQ4m, rowQ6, rowQ8, rowF32, rowF16, rowBf16 } from './row';
 export { rmsNormRows, ropeAdjacent, ropeHalf, siluMul, addBias } from './elementwise';

@@ -7,6 +7,7 @@
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, evenBytes, madd, oddBytes, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
+import { Four, One, Three, Two } from './tile';
 
 // @ts-ignore: decorator
 @inline
@@ -156,105 +157,157 @@ function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32
   }
 }
 
+/**
+ * One panel, a tile of N tokens (tile.ts): weights are unpacked once for
+ * all of them. Eight i16 accumulators for four tokens; the f32 ones wait on the stack meanwhile.
+ */
 // @ts-ignore: decorator
 @inline
-function four(
-  w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32, withMin: bool,
-): void {
+function tile<N>(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, withMin: bool): void {
   const mask = v128.load(MASK);
   const blockBytes: usize = withMin ? 160 : 144;
-  const ys = yStride << 2;
-  for (let p = 0; p < nPanel; p++) {
-    let xq = x, yp = y;
-    for (let tile = 0; tile < nTile; tile++) {
-      let wq = w;
-      let a00 = f32x4.splat(0), a01 = f32x4.splat(0), a02 = f32x4.splat(0), a03 = f32x4.splat(0);
-      let a10 = f32x4.splat(0), a11 = f32x4.splat(0), a12 = f32x4.splat(0), a13 = f32x4.splat(0);
-      for (let b = 0; b < nBlock; b++) {
-        let v: v128, w0: v128, w1: v128, h0: v128, h1: v128, s: v128;
-        let i00: v128, i01: v128, i02: v128, i03: v128, i10: v128, i11: v128, i12: v128, i13: v128;
-        h0 = v128.load(wq, 0); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
-        h1 = v128.load(wq, 16); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
-        v = v128.load(xq, 0); i00 = dot(v, w0); i10 = dot(v, w1);
-        v = v128.load(xq, 16); i01 = dot(v, w0); i11 = dot(v, w1);
-        v = v128.load(xq, 32); i02 = dot(v, w0); i12 = dot(v, w1);
-        v = v128.load(xq, 48); i03 = dot(v, w0); i13 = dot(v, w1);
-        if (!withMin) {
-          v = v128.load(xq, 512); i00 = i16x8.add(i00, v); i10 = i16x8.add(i10, v);
-          v = v128.load(xq, 528); i01 = i16x8.add(i01, v); i11 = i16x8.add(i11, v);
-          v = v128.load(xq, 544); i02 = i16x8.add(i02, v); i12 = i16x8.add(i12, v);
-          v = v128.load(xq, 560); i03 = i16x8.add(i03, v); i13 = i16x8.add(i13, v);
-        }
-        v = v128.load(xq, 256); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
-        v = v128.load(xq, 272); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
-        v = v128.load(xq, 288); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
-        v = v128.load(xq, 304); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
-
-        h0 = v128.load(wq, 32); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
-        h1 = v128.load(wq, 48); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
-        v = v128.load(xq, 64); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
-        v = v128.load(xq, 80); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
-        v = v128.load(xq, 96); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
-        v = v128.load(xq, 112); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
-        v = v128.load(xq, 320); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
-        v = v128.load(xq, 336); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
-        v = v128.load(xq, 352); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
-        v = v128.load(xq, 368); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
-
-        h0 = v128.load(wq, 64); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
-        h1 = v128.load(wq, 80); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
-        v = v128.load(xq, 128); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
-        v = v128.load(xq, 144); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
-        v = v128.load(xq, 160); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
-        v = v128.load(xq, 176); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
-        v = v128.load(xq, 384); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
-        v = v128.load(xq, 400); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
-        v = v128.load(xq, 416); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
-        v = v128.load(xq, 432); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
-
-        h0 = v128.load(wq, 96); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
-        h1 = v128.load(wq, 112); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
-        v = v128.load(xq, 192); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
-        v = v128.load(xq, 208); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1));
-        v = v128.load(xq, 224); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1));
-        v = v128.load(xq, 240); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1));
-        v = v128.load(xq, 448); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
-        v = v128.load(xq, 464); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1));
-        v = v128.load(xq, 480); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1));
-        v = v128.load(xq, 496); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1));
-
-        s = v128.load(wq, 128); w0 = pairsFirst(s); w1 = pairsSecond(s);
-        if (withMin) {
-          h0 = f32x4.convert_i32x4_s(v128.load16x4_s(wq, 144));
-          h1 = f32x4.convert_i32x4_s(v128.load16x4_s(wq, 152));
-        }
-        v = v128.load(xq, 640);
-        a00 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i00, w0)), v, a00);
-        a10 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i10, w1)), v, a10);
-        if (withMin) { v = v128.load(xq, 576); a00 = madd(h0, v, a00); a10 = madd(h1, v, a10); }
-        v = v128.load(xq, 656);
-        a01 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i01, w0)), v, a01);
-        a11 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i11, w1)), v, a11);
-        if (withMin) { v = v128.load(xq, 592); a01 = madd(h0, v, a01); a11 = madd(h1, v, a11); }
-        v = v128.load(xq, 672);
-        a02 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i02, w0)), v, a02);
-        a12 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i12, w1)), v, a12);
-        if (withMin) { v = v128.load(xq, 608); a02 = madd(h0, v, a02); a12 = madd(h1, v, a12); }
-        v = v128.load(xq, 688);
-        a03 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i03, w0)), v, a03);
-        a13 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i13, w1)), v, a13);
-        if (withMin) { v = v128.load(xq, 624); a03 = madd(h0, v, a03); a13 = madd(h1, v, a13); }
-        wq += blockBytes;
-        xq += BLOCK_BYTES * 4;
-      }
-      const r0 = v128.load(rows), r1 = v128.load(rows, 16);
-      put(yp, f32x4.mul(r0, a00), add); put(yp + 16, f32x4.mul(r1, a10), add);
-      put(yp + ys, f32x4.mul(r0, a01), add); put(yp + ys + 16, f32x4.mul(r1, a11), add);
-      put(yp + 2 * ys, f32x4.mul(r0, a02), add); put(yp + 2 * ys + 16, f32x4.mul(r1, a12), add);
-      put(yp + 3 * ys, f32x4.mul(r0, a03), add); put(yp + 3 * ys + 16, f32x4.mul(r1, a13), add);
-      yp += 4 * ys;
+  const zero = f32x4.splat(0);
+  let a00 = zero, a01 = zero, a02 = zero, a03 = zero, a10 = zero, a11 = zero, a12 = zero, a13 = zero;
+  for (let b = 0; b < nBlock; b++) {
+    let v: v128, w0: v128, w1: v128, h0: v128, h1: v128;
+    let i00: v128, i01 = zero, i02 = zero, i03 = zero, i10: v128, i11 = zero, i12 = zero, i13 = zero;
+    h0 = v128.load(w, 0); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+    h1 = v128.load(w, 16); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+    v = v128.load(x, 0); i00 = dot(v, w0); i10 = dot(v, w1);
+    if (offsetof<N>() > 1) { v = v128.load(x, 16); i01 = dot(v, w0); i11 = dot(v, w1); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 32); i02 = dot(v, w0); i12 = dot(v, w1); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 48); i03 = dot(v, w0); i13 = dot(v, w1); }
+    v = v128.load(x, 64 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 64 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 64 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 64 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1)); }
+    h0 = v128.load(w, 32); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+    h1 = v128.load(w, 48); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+    v = v128.load(x, 16 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 16 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 16 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 16 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1)); }
+    v = v128.load(x, 80 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 80 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 80 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 80 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1)); }
+    h0 = v128.load(w, 64); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+    h1 = v128.load(w, 80); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+    v = v128.load(x, 32 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 32 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 32 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 32 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1)); }
+    v = v128.load(x, 96 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 96 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 96 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 96 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1)); }
+    h0 = v128.load(w, 96); w0 = lowNibbles(h0, mask); h0 = highNibbles(h0, mask);
+    h1 = v128.load(w, 112); w1 = lowNibbles(h1, mask); h1 = highNibbles(h1, mask);
+    v = v128.load(x, 48 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, w0)); i10 = i16x8.add(i10, dot(v, w1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 48 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, w0)); i11 = i16x8.add(i11, dot(v, w1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 48 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, w0)); i12 = i16x8.add(i12, dot(v, w1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 48 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, w0)); i13 = i16x8.add(i13, dot(v, w1)); }
+    v = v128.load(x, 112 * offsetof<N>() + 0); i00 = i16x8.add(i00, dot(v, h0)); i10 = i16x8.add(i10, dot(v, h1));
+    if (offsetof<N>() > 1) { v = v128.load(x, 112 * offsetof<N>() + 16); i01 = i16x8.add(i01, dot(v, h0)); i11 = i16x8.add(i11, dot(v, h1)); }
+    if (offsetof<N>() > 2) { v = v128.load(x, 112 * offsetof<N>() + 32); i02 = i16x8.add(i02, dot(v, h0)); i12 = i16x8.add(i12, dot(v, h1)); }
+    if (offsetof<N>() > 3) { v = v128.load(x, 112 * offsetof<N>() + 48); i03 = i16x8.add(i03, dot(v, h0)); i13 = i16x8.add(i13, dot(v, h1)); }
+    if (!withMin) {
+      v = v128.load(x, 128 * offsetof<N>() + 0); i00 = i16x8.add(i00, v); i10 = i16x8.add(i10, v);
+      if (offsetof<N>() > 1) { v = v128.load(x, 128 * offsetof<N>() + 16); i01 = i16x8.add(i01, v); i11 = i16x8.add(i11, v); }
+      if (offsetof<N>() > 2) { v = v128.load(x, 128 * offsetof<N>() + 32); i02 = i16x8.add(i02, v); i12 = i16x8.add(i12, v); }
+      if (offsetof<N>() > 3) { v = v128.load(x, 128 * offsetof<N>() + 48); i03 = i16x8.add(i03, v); i13 = i16x8.add(i13, v); }
     }
-    w += <usize>nBlock * blockBytes;
+    v = v128.load(w, 128);
+    w0 = pairsFirst(v);
+    w1 = pairsSecond(v);
+    if (withMin) {
+      h0 = f32x4.convert_i32x4_s(v128.load16x4_s(w, 144));
+      h1 = f32x4.convert_i32x4_s(v128.load16x4_s(w, 152));
+    }
+    {
+      v = v128.load(x, 160 * offsetof<N>() + 0);
+      a00 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i00, w0)), v, a00);
+      a10 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i10, w1)), v, a10);
+      if (withMin) { v = v128.load(x, 144 * offsetof<N>() + 0); a00 = madd(h0, v, a00); a10 = madd(h1, v, a10); }
+    }
+    if (offsetof<N>() > 1) {
+      v = v128.load(x, 160 * offsetof<N>() + 16);
+      a01 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i01, w0)), v, a01);
+      a11 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i11, w1)), v, a11);
+      if (withMin) { v = v128.load(x, 144 * offsetof<N>() + 16); a01 = madd(h0, v, a01); a11 = madd(h1, v, a11); }
+    }
+    if (offsetof<N>() > 2) {
+      v = v128.load(x, 160 * offsetof<N>() + 32);
+      a02 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i02, w0)), v, a02);
+      a12 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i12, w1)), v, a12);
+      if (withMin) { v = v128.load(x, 144 * offsetof<N>() + 32); a02 = madd(h0, v, a02); a12 = madd(h1, v, a12); }
+    }
+    if (offsetof<N>() > 3) {
+      v = v128.load(x, 160 * offsetof<N>() + 48);
+      a03 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i03, w0)), v, a03);
+      a13 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i13, w1)), v, a13);
+      if (withMin) { v = v128.load(x, 144 * offsetof<N>() + 48); a03 = madd(h0, v, a03); a13 = madd(h1, v, a13); }
+    }
+    w += blockBytes;
+    x += BLOCK_BYTES * offsetof<N>();
+  }
+  const r0 = v128.load(rows), r1 = v128.load(rows, 16);
+  put(y, f32x4.mul(r0, a00), add); put(y + 16, f32x4.mul(r1, a10), add);
+  if (offsetof<N>() > 1) { put(y + ys, f32x4.mul(r0, a01), add); put(y + ys + 16, f32x4.mul(r1, a11), add); }
+  if (offsetof<N>() > 2) { put(y + 2 * ys, f32x4.mul(r0, a02), add); put(y + 2 * ys + 16, f32x4.mul(r1, a12), add); }
+  if (offsetof<N>() > 3) { put(y + 3 * ys, f32x4.mul(r0, a03), add); put(y + 3 * ys + 16, f32x4.mul(r1, a13), add); }
+}
+
+function fourQ4(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Four>(w, rows, x, y, nBlock, ys, add, false);
+}
+function threeQ4(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Three>(w, rows, x, y, nBlock, ys, add, false);
+}
+function twoQ4(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Two>(w, rows, x, y, nBlock, ys, add, false);
+}
+function singleQ4(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<One>(w, rows, x, y, nBlock, ys, add, false);
+}
+function fourQ4m(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Four>(w, rows, x, y, nBlock, ys, add, true);
+}
+function threeQ4m(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Three>(w, rows, x, y, nBlock, ys, add, true);
+}
+function twoQ4m(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Two>(w, rows, x, y, nBlock, ys, add, true);
+}
+function singleQ4m(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<One>(w, rows, x, y, nBlock, ys, add, true);
+}
+
+/** Tiles of four tokens and one of what is left, panel by panel: weights come from memory once. */
+// @ts-ignore: decorator
+@inline
+function many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32, withMin: bool): void {
+  const ys = yStride << 2;
+  const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
+  for (let p = 0; p < nPanel; p++) {
+    let xt = x, yt = y, left = nTok;
+    for (; left >= 4; left -= 4) {
+      if (withMin) fourQ4m(w, rows, xt, yt, nBlock, ys, add);
+      else fourQ4(w, rows, xt, yt, nBlock, ys, add);
+      xt += tileBytes;
+      yt += 4 * ys;
+    }
+    if (left == 3) {
+      if (withMin) threeQ4m(w, rows, xt, yt, nBlock, ys, add);
+      else threeQ4(w, rows, xt, yt, nBlock, ys, add);
+    } else if (left == 2) {
+      if (withMin) twoQ4m(w, rows, xt, yt, nBlock, ys, add);
+      else twoQ4(w, rows, xt, yt, nBlock, ys, add);
+    } else if (left == 1) {
+      if (withMin) singleQ4m(w, rows, xt, yt, nBlock, ys, add);
+      else singleQ4(w, rows, xt, yt, nBlock, ys, add);
+    }
+    w += <usize>nBlock * (withMin ? 160 : 144);
     rows += 32;
     y += 32;
   }
@@ -267,10 +320,10 @@ export function matmulQ4One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
 export function matmulQ4mOne(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   one(w, rows, x, y, nPanel, nBlock, add, true);
 }
-/** Tiles of four tokens: y is [4 nTile, yStride]; weights are unpacked once for four tokens. */
-export function matmulQ4Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
-  four(w, rows, x, y, nPanel, nBlock, nTile, yStride, add, false);
+/** Several tokens: y is [nTok, yStride]. Every token gets the very bits the one-token product gives. */
+export function matmulQ4Many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
+  many(w, rows, x, y, nPanel, nBlock, nTok, yStride, add, false);
 }
-export function matmulQ4mFour(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
-  four(w, rows, x, y, nPanel, nBlock, nTile, yStride, add, true);
+export function matmulQ4mMany(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
+  many(w, rows, x, y, nPanel, nBlock, nTok, yStride, add, true);
 }

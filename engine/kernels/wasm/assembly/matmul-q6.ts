@@ -7,6 +7,7 @@
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
+import { Four, One, Three, Two } from './tile';
 
 const SIX = memory.data<u8>([63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63], 16);
 const ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
@@ -110,54 +111,85 @@ export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
   }
 }
 
-/** Four tokens, four rows (first or second half of the panel, `side` = 0 or 16). */
+/**
+ * N tokens (tile.ts), four rows (first or second half of the panel,
+ * `side` = 0 or 16).
+ */
 // @ts-ignore: decorator
 @inline
-function four(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize): void {
-  const six = v128.load(SIX), ones = v128.load(ONES), fours = v128.load(FOURS);
+function tile<N>(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize): void {
+  const six = v128.load(SIX), ones = v128.load(ONES), fours = v128.load(FOURS), zero = f32x4.splat(0);
   const low = v128.load(LOW_PAIR), middle = v128.load(MIDDLE_PAIR), high = v128.load(HIGH_PAIR);
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
   for (let b = 0; b < nBlock; b++) {
-    let s0 = i32x4.dot_i16x8_s(v128.load(x, 512), fours), s1 = i32x4.dot_i16x8_s(v128.load(x, 528), fours);
-    let s2 = i32x4.dot_i16x8_s(v128.load(x, 544), fours), s3 = i32x4.dot_i16x8_s(v128.load(x, 560), fours);
+    let s0 = i32x4.dot_i16x8_s(v128.load(x, 128 * offsetof<N>()), fours), s1 = zero, s2 = zero, s3 = zero;
+    if (offsetof<N>() > 1) s1 = i32x4.dot_i16x8_s(v128.load(x, 128 * offsetof<N>() + 16), fours);
+    if (offsetof<N>() > 2) s2 = i32x4.dot_i16x8_s(v128.load(x, 128 * offsetof<N>() + 32), fours);
+    if (offsetof<N>() > 3) s3 = i32x4.dot_i16x8_s(v128.load(x, 128 * offsetof<N>() + 48), fours);
     for (let h: usize = 0; h < 2; h++) {
-      const wh = w + h * 96 + side, xh = x + h * 256;
+      const wh = w + h * 96 + side, xh = x + h * 64 * offsetof<N>();
       const t0 = v128.load(wh), t1 = v128.load(wh, 32), t2 = v128.load(wh, 64);
       const w0 = v128.and(t0, six), w1 = v128.and(t1, six), w2 = v128.and(t2, six);
       const w3 = fourth(t0, t1, t2, low, middle, high);
-      s0 = i32x4.add(s0, twoDots(v128.load(xh), w0, v128.load(xh, 64), w1, ones));
-      s0 = i32x4.add(s0, twoDots(v128.load(xh, 128), w2, v128.load(xh, 192), w3, ones));
-      s1 = i32x4.add(s1, twoDots(v128.load(xh, 16), w0, v128.load(xh, 80), w1, ones));
-      s1 = i32x4.add(s1, twoDots(v128.load(xh, 144), w2, v128.load(xh, 208), w3, ones));
-      s2 = i32x4.add(s2, twoDots(v128.load(xh, 32), w0, v128.load(xh, 96), w1, ones));
-      s2 = i32x4.add(s2, twoDots(v128.load(xh, 160), w2, v128.load(xh, 224), w3, ones));
-      s3 = i32x4.add(s3, twoDots(v128.load(xh, 48), w0, v128.load(xh, 112), w1, ones));
-      s3 = i32x4.add(s3, twoDots(v128.load(xh, 176), w2, v128.load(xh, 240), w3, ones));
+      s0 = i32x4.add(s0, twoDots(v128.load(xh, 0), w0, v128.load(xh, 16 * offsetof<N>() + 0), w1, ones));
+      s0 = i32x4.add(s0, twoDots(v128.load(xh, 32 * offsetof<N>() + 0), w2, v128.load(xh, 48 * offsetof<N>() + 0), w3, ones));
+      if (offsetof<N>() > 1) {
+        s1 = i32x4.add(s1, twoDots(v128.load(xh, 16), w0, v128.load(xh, 16 * offsetof<N>() + 16), w1, ones));
+        s1 = i32x4.add(s1, twoDots(v128.load(xh, 32 * offsetof<N>() + 16), w2, v128.load(xh, 48 * offsetof<N>() + 16), w3, ones));
+      }
+      if (offsetof<N>() > 2) {
+        s2 = i32x4.add(s2, twoDots(v128.load(xh, 32), w0, v128.load(xh, 16 * offsetof<N>() + 32), w1, ones));
+        s2 = i32x4.add(s2, twoDots(v128.load(xh, 32 * offsetof<N>() + 32), w2, v128.load(xh, 48 * offsetof<N>() + 32), w3, ones));
+      }
+      if (offsetof<N>() > 3) {
+        s3 = i32x4.add(s3, twoDots(v128.load(xh, 48), w0, v128.load(xh, 16 * offsetof<N>() + 48), w1, ones));
+        s3 = i32x4.add(s3, twoDots(v128.load(xh, 32 * offsetof<N>() + 48), w2, v128.load(xh, 48 * offsetof<N>() + 48), w3, ones));
+      }
     }
     const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), 192), f32x4.splat(HALF_SCALE));
-    a0 = madd(f32x4.convert_i32x4_s(s0), f32x4.mul(d, v128.load(x, 640)), a0);
-    a1 = madd(f32x4.convert_i32x4_s(s1), f32x4.mul(d, v128.load(x, 656)), a1);
-    a2 = madd(f32x4.convert_i32x4_s(s2), f32x4.mul(d, v128.load(x, 672)), a2);
-    a3 = madd(f32x4.convert_i32x4_s(s3), f32x4.mul(d, v128.load(x, 688)), a3);
+    a0 = madd(f32x4.convert_i32x4_s(s0), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 0)), a0);
+    if (offsetof<N>() > 1) a1 = madd(f32x4.convert_i32x4_s(s1), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 16)), a1);
+    if (offsetof<N>() > 2) a2 = madd(f32x4.convert_i32x4_s(s2), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 32)), a2);
+    if (offsetof<N>() > 3) a3 = madd(f32x4.convert_i32x4_s(s3), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 48)), a3);
     w += 208;
-    x += BLOCK_BYTES * 4;
+    x += BLOCK_BYTES * offsetof<N>();
   }
   put(y + side, a0, add);
-  put(y + side + ys, a1, add);
-  put(y + side + 2 * ys, a2, add);
-  put(y + side + 3 * ys, a3, add);
+  if (offsetof<N>() > 1) put(y + side + ys, a1, add);
+  if (offsetof<N>() > 2) put(y + side + 2 * ys, a2, add);
+  if (offsetof<N>() > 3) put(y + side + 3 * ys, a3, add);
+}
+function four(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Four>(w, x, y, nBlock, ys, add, 0);
+  tile<Four>(w, x, y, nBlock, ys, add, 16);
+}
+function three(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Three>(w, x, y, nBlock, ys, add, 0);
+  tile<Three>(w, x, y, nBlock, ys, add, 16);
+}
+function two(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Two>(w, x, y, nBlock, ys, add, 0);
+  tile<Two>(w, x, y, nBlock, ys, add, 16);
+}
+function single(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<One>(w, x, y, nBlock, ys, add, 0);
+  tile<One>(w, x, y, nBlock, ys, add, 16);
 }
 
-export function matmulQ6Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
+/** As matmulQ4Many in matmul-q4.ts. */
+export function matmulQ6Many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
   const ys = yStride << 2;
   const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
   for (let p = 0; p < nPanel; p++) {
-    for (let tile = 0; tile < nTile; tile++) {
-      const xt = x + <usize>tile * tileBytes;
-      const yt = y + <usize>tile * 4 * ys;
-      four(w, xt, yt, nBlock, ys, add, 0);
-      four(w, xt, yt, nBlock, ys, add, 16);
+    let xt = x, yt = y, left = nTok;
+    for (; left >= 4; left -= 4) {
+      four(w, xt, yt, nBlock, ys, add);
+      xt += tileBytes;
+      yt += 4 * ys;
     }
+    if (left == 3) three(w, xt, yt, nBlock, ys, add);
+    else if (left == 2) two(w, xt, yt, nBlock, ys, add);
+    else if (left == 1) single(w, xt, yt, nBlock, ys, add);
     w += <usize>nBlock * 208;
     y += 32;
   }

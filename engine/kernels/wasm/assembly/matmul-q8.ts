@@ -6,6 +6,7 @@
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
+import { Four, One, Three, Two } from './tile';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 const ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
@@ -158,52 +159,73 @@ export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
 }
 
 /**
- * Four tokens, four rows (first or second half of the panel, `side` = 0 or 16): eight i16 and four
- * f32 accumulators, what sixteen registers hold.
+ * N tokens (tile.ts), four rows (first or second half of the panel,
+ * `side` = 0 or 16): at most eight i16 and four f32 accumulators, what sixteen registers hold.
  */
 // @ts-ignore: decorator
 @inline
-function four(
-  w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize,
-): void {
-  const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
-  let a0 = f32x4.splat(0), a1 = f32x4.splat(0), a2 = f32x4.splat(0), a3 = f32x4.splat(0);
+function tile<N>(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize): void {
+  const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE), zero = f32x4.splat(0);
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
   for (let b = 0; b < nBlock; b++) {
-    let h0 = v128.load(x, 512), h1 = v128.load(x, 528), h2 = v128.load(x, 544), h3 = v128.load(x, 560);
-    let l0 = i16x8.splat(0), l1 = l0, l2 = l0, l3 = l0;
+    let h0 = v128.load(x, 128 * offsetof<N>()), h1 = zero, h2 = zero, h3 = zero;
+    if (offsetof<N>() > 1) h1 = v128.load(x, 128 * offsetof<N>() + 16);
+    if (offsetof<N>() > 2) h2 = v128.load(x, 128 * offsetof<N>() + 32);
+    if (offsetof<N>() > 3) h3 = v128.load(x, 128 * offsetof<N>() + 48);
+    let l0 = zero, l1 = zero, l2 = zero, l3 = zero;
     for (let g: usize = 0; g < 8; g++) {
       const t = v128.load(w + g * 32 + side);
       const lo = v128.and(t, mask), hi = high(t, mask);
-      const xg = x + g * 64;
+      const xg = x + g * 16 * offsetof<N>();
       let v = v128.load(xg); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-      v = v128.load(xg, 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi));
-      v = v128.load(xg, 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi));
-      v = v128.load(xg, 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi));
+      if (offsetof<N>() > 1) { v = v128.load(xg, 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
+      if (offsetof<N>() > 2) { v = v128.load(xg, 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
+      if (offsetof<N>() > 3) { v = v128.load(xg, 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
     }
     const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), 256), half);
-    a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(d, v128.load(x, 640)), a0);
-    a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(d, v128.load(x, 656)), a1);
-    a2 = madd(f32x4.convert_i32x4_s(join(l2, h2, ones)), f32x4.mul(d, v128.load(x, 672)), a2);
-    a3 = madd(f32x4.convert_i32x4_s(join(l3, h3, ones)), f32x4.mul(d, v128.load(x, 688)), a3);
+    a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 0)), a0);
+    if (offsetof<N>() > 1) a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 16)), a1);
+    if (offsetof<N>() > 2) a2 = madd(f32x4.convert_i32x4_s(join(l2, h2, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 32)), a2);
+    if (offsetof<N>() > 3) a3 = madd(f32x4.convert_i32x4_s(join(l3, h3, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 48)), a3);
     w += 272;
-    x += BLOCK_BYTES * 4;
+    x += BLOCK_BYTES * offsetof<N>();
   }
   put(y + side, a0, add);
-  put(y + side + ys, a1, add);
-  put(y + side + 2 * ys, a2, add);
-  put(y + side + 3 * ys, a3, add);
+  if (offsetof<N>() > 1) put(y + side + ys, a1, add);
+  if (offsetof<N>() > 2) put(y + side + 2 * ys, a2, add);
+  if (offsetof<N>() > 3) put(y + side + 3 * ys, a3, add);
+}
+function four(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Four>(w, x, y, nBlock, ys, add, 0);
+  tile<Four>(w, x, y, nBlock, ys, add, 16);
+}
+function three(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Three>(w, x, y, nBlock, ys, add, 0);
+  tile<Three>(w, x, y, nBlock, ys, add, 16);
+}
+function two(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<Two>(w, x, y, nBlock, ys, add, 0);
+  tile<Two>(w, x, y, nBlock, ys, add, 16);
+}
+function single(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32): void {
+  tile<One>(w, x, y, nBlock, ys, add, 0);
+  tile<One>(w, x, y, nBlock, ys, add, 16);
 }
 
-export function matmulQ8Four(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTile: i32, yStride: usize, add: i32): void {
+/** As matmulQ4Many in matmul-q4.ts. */
+export function matmulQ8Many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
   const ys = yStride << 2;
   const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
   for (let p = 0; p < nPanel; p++) {
-    for (let tile = 0; tile < nTile; tile++) {
-      const xt = x + <usize>tile * tileBytes;
-      const yt = y + <usize>tile * 4 * ys;
-      four(w, xt, yt, nBlock, ys, add, 0);
-      four(w, xt, yt, nBlock, ys, add, 16);
+    let xt = x, yt = y, left = nTok;
+    for (; left >= 4; left -= 4) {
+      four(w, xt, yt, nBlock, ys, add);
+      xt += tileBytes;
+      yt += 4 * ys;
     }
+    if (left == 3) three(w, xt, yt, nBlock, ys, add);
+    else if (left == 2) two(w, xt, yt, nBlock, ys, add);
+    else if (left == 1) single(w, xt, yt, nBlock, ys, add);
     w += <usize>nBlock * 272;
     y += 32;
   }

@@ -1,6 +1,6 @@
 // Activations to int8, in the panel form the block products read.
 //
-// Per block of 32 columns and tile of T tokens (T = 1 or 4), 176 T bytes, token t of the tile at 16 t:
+// Per block of 32 columns and tile of T tokens (1 to 4), 176 T bytes, token t of the tile at 16 t:
 //   0       8 groups g of T x 16 bytes: int8 x[4g .. 4g+3], four times over (one copy a row)
 //   128 T   i16 pairs -8 x (sum of pairs k%4 in {0,1}, sum of pairs k%4 in {2,3})
 //   144 T   f32 16 x the sum of x as rounded (scale included), four times
@@ -12,26 +12,16 @@ import { roundToInt } from './simd';
 export const BLOCK_BYTES: usize = 176;
 
 /**
- * src: [nTok, srcStride] f32, each row padded with zeros to nBlock * 32. One token makes a tile of
- * one; more make tiles of four, the last filled up with zeros.
+ * src: [nTok, srcStride] f32, each row padded with zeros to nBlock * 32. Tiles of four tokens, and a
+ * smaller one of what is left.
  */
 export function quantizeRows(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
-  if (nTok == 1) {
-    quantizeRow(src, nBlock, dst, 1);
-    return;
+  const rowBytes = <usize>nBlock * BLOCK_BYTES;
+  for (let t = 0; t < nTok; t++) {
+    const tile = <usize>min(4, nTok - (t & ~3));
+    const out = dst + <usize>(t & ~3) * rowBytes + <usize>(t & 3) * 16;
+    quantizeRow(src + <usize>t * srcStride * 4, nBlock, out, tile);
   }
-  const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
-  const nPadded = (nTok + 3) & ~3;
-  for (let t = 0; t < nPadded; t++) {
-    const out = dst + <usize>(t >> 2) * tileBytes + <usize>(t & 3) * 16;
-    if (t < nTok) quantizeRow(src + <usize>t * srcStride * 4, nBlock, out, 4);
-    else zeroRow(nBlock, out);
-  }
-}
-
-function zeroRow(nBlock: i32, dst: usize): void {
-  const zero = i32x4.splat(0);
-  for (let i = 0; i < nBlock * 11; i++) v128.store(dst + <usize>i * 64, zero);
 }
 
 // @ts-ignore: decorator

@@ -1,0 +1,28 @@
+// Tokens of a tile as types: offsetof<Three>() is 3, a constant where an instruction needs one.
+
+// @ts-ignore: decorator
+@unmanaged
+export class One {
+  a: u8;
+}
+// @ts-ignore: decorator
+@unmanaged
+export class Two {
+  a: u8;
+  b: u8;
+}
+// @ts-ignore: decorator
+@unmanaged
+export class Three {
+  a: u8;
+  b: u8;
+  c: u8;
+}
+// @ts-ignore: decorator
+@unmanaged
+export class Four {
+  a: u8;
+  b: u8;
+  c: u8;
+  d: u8;
+}
