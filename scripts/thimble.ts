@@ -14,6 +14,7 @@ interface CommandModule {
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pull: () => import('./commands/pull.ts'),
   import: () => import('./commands/import.ts'),
+  calibrate: () => import('./commands/calibrate.ts'),
   inspect: () => import('./commands/inspect.ts'),
   push: () => import('./commands/push.ts'),
   dev: () => import('./commands/dev.ts'),

@@ -40,6 +40,20 @@ export async function readSafetensors(sources: readonly ByteSource[]): Promise<S
 }
 
 /**
+ * The texts a file has under `__metadata__`, if any.
+ * @throws {EngineError} E_FORMAT_MAGIC, E_FORMAT_INVALID
+ */
+export async function readSafetensorsMetadata(
+  source: ByteSource,
+): Promise<ReadonlyMap<string, string>> {
+  const { json } = await readHeader(source);
+  const entries = Object.entries((json['__metadata__'] ?? {}) as JsonObject);
+  return new Map(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/**
  * File names of a `model.safetensors.index.json`, each once, in order of their names.
  * @throws {EngineError} E_FORMAT_INVALID for names that leave the folder.
  */

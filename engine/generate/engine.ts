@@ -6,6 +6,7 @@ import { EngineError } from '../base/errors.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
+import type { InputObserver } from '../model/decoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
 import { planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
@@ -105,6 +106,11 @@ export class Engine {
   /** Positions a generation may use, prompt and completion together. */
   get nCtx(): number {
     return this.plan.nCtx;
+  }
+
+  /** Shows `observer` the activations every weight is multiplied with; null ends it (calibration). */
+  observeInputs(observer: InputObserver | null): void {
+    this.#decoder.observeInputs(observer);
   }
 
   stats(): EngineStats {

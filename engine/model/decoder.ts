@@ -57,12 +57,16 @@ interface LayerWeights {
   downBias?: WeightRef;
 }
 
+/** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
+export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
+
 export class Decoder {
   readonly config: ModelConfig;
   readonly plan: MemoryPlan;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: KernelExports;
   readonly #ops: Ops;
+  readonly #weights: ReadonlyMap<string, WeightRef>;
   readonly #layers: readonly LayerWeights[];
   readonly #tokEmbd: WeightRef;
   readonly #outputNorm: WeightRef;
@@ -86,6 +90,7 @@ export class Decoder {
     this.#memory = memory;
     this.#kernels = kernels;
     this.#ops = new Ops(kernels);
+    this.#weights = weights;
     this.#layers = Array.from({ length: c.nLayer }, (_, i) => layerWeights(weights, i));
     this.#tokEmbd = weights.get('tokEmbd')!;
     this.#outputNorm = weights.get('outputNorm')!;
@@ -313,6 +318,18 @@ export class Decoder {
     this.#ops.quantize(this.#normed, n, [this.#head]);
     const logits = this.plan.regions.logits.address;
     this.#ops.matmul(this.#head, this.#normed, n, logits, rowStride(c.nVocab));
+  }
+
+  /** Shows `observer` the input of every product from now on; null ends it. */
+  observeInputs(observer: InputObserver | null): void {
+    const names = new Map([...this.#weights].map(([name, w]) => [w, name]));
+    this.#ops.observer =
+      observer === null
+        ? null
+        : (w, { address, stride }, nTok) => {
+            const x = new Float32Array(this.#memory.buffer, address, nTok * stride);
+            observer(names.get(w)!, x, nTok, stride);
+          };
   }
 
   /** Copies all keys and values of a page. */

@@ -36,8 +36,12 @@ const KERNEL_NAMES: Record<WeightDtype, BlockName | FloatName> = {
   bf16: 'Bf16',
 };
 
+/** Is told of every product before it is made (calibration). */
+export type ProductObserver = (w: WeightRef, x: Rows, nTok: number) => void;
+
 export class Ops {
   readonly kernels: KernelExports;
+  observer: ProductObserver | null = null;
 
   constructor(kernels: KernelExports) {
     this.kernels = kernels;
@@ -53,6 +57,7 @@ export class Ops {
   /** y = W x (or y += W x), y: [nTok, yStride]. For block types x must be quantized. */
   matmul(w: WeightRef, x: Rows, nTok: number, y: number, yStride: number, add = false): void {
     const { kernels } = this;
+    this.observer?.(w, x, nTok);
     const name = KERNEL_NAMES[w.dtype];
     const adds = add ? 1 : 0;
     if (WEIGHT_DTYPES[w.dtype].kind === 'float') {

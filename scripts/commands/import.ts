@@ -5,6 +5,8 @@ import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { calibratedPreset } from '../import/calibrated-chooser.ts';
+import type { CalibrationWish } from '../import/calibrated-chooser.ts';
 import type { ModelAbout } from '../import/describe-model.ts';
 import { importModel } from '../import/import-model.ts';
 import type { ImportResult } from '../import/import-model.ts';
@@ -28,6 +30,7 @@ interface ImportFlags {
   readonly measure: boolean;
   readonly text?: string;
   readonly maxTokens: number;
+  readonly calibration?: string;
 }
 
 const EXAMPLES = `
@@ -68,6 +71,10 @@ export function register(program: Command): void {
         .conflicts('preset'),
     )
     .option('--ctx <tokens>', 'positions of cache in the memory plan of --fit', parseCount(1))
+    .option(
+      '--calibration <file>',
+      "weigh errors by what thimble calibrate wrote; 'auto' finds what belongs to the file",
+    )
     .option('--compare', 'import with every preset in turn, print a table, keep nothing')
     .option('--text <file>', 'measure on this text instead of the built-in passages')
     .option('--max-tokens <n>', 'measure on so many tokens', parseCount(2), 2048)
@@ -82,7 +89,9 @@ export function register(program: Command): void {
 async function runImport(source: string, flags: ImportFlags): Promise<void> {
   checkFlags(flags);
   const resolved = await resolveSource(source);
-  if (flags.compare === true) return runCompare(resolved, flags);
+  const warnings: string[] = [];
+  const calibration = wishOf(flags, (text) => warnings.push(text));
+  if (flags.compare === true) return runCompare(resolved, { ...flags, calibration, warnings });
   const id = flags.id ?? resolved.id;
   if (id === undefined)
     throw new EngineError(
@@ -94,7 +103,7 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   const fit =
     flags.fit === undefined
       ? null
-      : (await import('../import/measure.ts')).startFit(flags.fit, flags.ctx);
+      : (await import('../import/measure.ts')).startFit(flags.fit, flags.ctx, calibration);
   const result = await withProgress(`importing ${id}: `, (onProgress) =>
     importModel({
       input: resolved.path,
@@ -103,19 +112,20 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
       about: resolved.about,
       onProgress,
       signal: interruptSignal,
-      ...(fit === null ? { preset } : { choose: fit.chooser }),
+      ...(fit === null ? presetOptions(preset, calibration) : { choose: fit.chooser }),
       ...(flags.force === undefined ? {} : { force: flags.force }),
       ...(flags.tokenizer === undefined ? {} : { tokenizer: flags.tokenizer }),
     }),
   );
   const seconds = (performance.now() - startMs) / 1000;
-  const warning = requantizeWarning(result.manifest);
-  if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
+  const requantized = requantizeWarning(result.manifest);
+  if (requantized !== null) warnings.push(requantized);
+  showWarnings(warnings);
   const finish = async (onProgress: OnProgress) =>
-    fit?.finish(result.manifest, resolved.path, { ...flags, onProgress });
+    fit?.finish(result.manifest, resolved.path, { ...flags, calibration, onProgress });
   const isMeasured = fit !== null && flags.measure;
   const fitted = await (isMeasured ? withProgress('measuring: ', finish) : finish(() => {}));
-  const summary = summarize(result, seconds);
+  const summary = { ...summarize(result, seconds), warnings };
   process.stdout.write(
     flags.json
       ? `${JSON.stringify(fitted === undefined ? summary : { ...summary, fit: fitted.json })}\n`
@@ -138,12 +148,34 @@ function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
     throw new EngineError('E_USAGE', 'import: --compare keeps nothing. Leave --id out.');
 }
 
-async function runCompare({ path }: ResolvedSource, flags: ImportFlags): Promise<void> {
+function wishOf(
+  { calibration }: ImportFlags,
+  onWarning: (text: string) => void,
+): CalibrationWish | null {
+  return calibration === undefined ? null : { path: calibration, onWarning };
+}
+
+function presetOptions(preset: string, calibration: CalibrationWish | null) {
+  if (calibration === null) return { preset };
+  return { preset, choose: calibratedPreset(preset, calibration) };
+}
+
+function showWarnings(warnings: readonly string[]): void {
+  for (const text of new Set(warnings)) process.stderr.write(`warning: ${text}\n`);
+}
+
+interface CompareFlags extends Omit<ImportFlags, 'calibration'> {
+  readonly calibration: CalibrationWish | null;
+  readonly warnings: readonly string[];
+}
+
+async function runCompare({ path }: ResolvedSource, flags: CompareFlags): Promise<void> {
   const { comparePresets } = await import('../import/measure.ts');
   const presets = flags.preset === undefined ? PRESET_NAMES : [choosePreset(flags.preset)];
   const { json, table } = await withProgress('measuring: ', (onProgress) =>
     comparePresets(path, presets, { ...flags, onProgress }),
   );
+  showWarnings(flags.warnings);
   process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : `${table}\n`);
 }
 
@@ -220,7 +252,6 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
     inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
     bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
     seconds: Number(seconds.toFixed(2)),
-    warnings: [requantizeWarning(manifest)].filter((text) => text !== null),
   };
 }
 

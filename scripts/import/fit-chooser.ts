@@ -4,6 +4,8 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { planMemory } from '../../engine/model/plan.ts';
 import type { MemoryPlan } from '../../engine/model/plan.ts';
 import { formatBytes } from '../lib/progress.ts';
+import { findCalibration } from './calibrated-chooser.ts';
+import type { CalibrationWish } from './calibrated-chooser.ts';
 import { fitUnderBudget, lowerHull, predictedLoss } from './fit.ts';
 import type { FitGroup, FittedGroup } from './fit.ts';
 import type { TensorChooser } from './import-model.ts';
@@ -30,16 +32,21 @@ export interface FitReport {
 /** @param onReport called with what was chosen, before anything is written. */
 export function fitChooser(
   budget: FitBudget,
-  weightsOf: (name: string) => Float32Array | null,
+  calibration: CalibrationWish | null,
   onReport: (report: FitReport) => void,
 ): TensorChooser {
   return {
     label: FIT_PRESET,
-    key: JSON.stringify(budget),
-    async choose(model, matched) {
+    async choose(model, matched, fileHashes) {
+      const found = calibration && (await findCalibration(calibration, matched, fileHashes));
+      const weightsOf = (name: string) => found?.columns.get(name) ?? null;
       const report = await fitModel(model, matched, budget, weightsOf);
       onReport(report);
-      return { dtypes: dtypesOf(report.groups) };
+      return {
+        key: JSON.stringify([budget, found?.key ?? null]),
+        dtypes: dtypesOf(report.groups),
+        ...(found === null ? {} : { columnWeights: found.columns }),
+      };
     },
   };
 }

@@ -52,8 +52,6 @@ export interface ImportOptions {
 export interface TensorChooser {
   /** What the manifest calls the preset: the given one's name when only weights are chosen. */
   readonly label: string;
-  /** What the choices depend on beside the file; tells apart imports that were cut off. */
-  readonly key: string;
   readonly choose: (
     model: OpenedModel,
     matched: readonly MatchedTensor[],
@@ -118,7 +116,7 @@ async function writeModel(
   await mkdir(partial, { recursive: true });
   const written = await writeShards(
     partial,
-    fingerprintOf(fileHashes, [label, options.choose?.key ?? ''], shards),
+    fingerprintOf(fileHashes, [label, choices.key ?? ''], shards),
     shards,
     progress,
   );

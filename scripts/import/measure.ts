@@ -5,6 +5,8 @@ import type { Manifest } from '../../engine/formats/manifest.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { cacheDir, modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
+import { calibratedPreset } from './calibrated-chooser.ts';
+import type { CalibrationWish } from './calibrated-chooser.ts';
 import { compareTable, compareVariants } from './compare.ts';
 import type { Variant, VariantRow } from './compare.ts';
 import { FIT_PRESET, fitChooser } from './fit-chooser.ts';
@@ -21,6 +23,7 @@ export interface MeasureOptions {
   readonly text?: string;
   readonly maxTokens: number;
   readonly tokenizer?: string;
+  readonly calibration: CalibrationWish | null;
   /** False: predict only. */
   readonly measure: boolean;
   readonly onProgress: OnProgress;
@@ -42,14 +45,14 @@ export interface Fit {
 
 const LOSSLESS: Variant = { name: 'lossless', preset: 'lossless' };
 
-export function startFit(budgetBytes: number, nCtx?: number): Fit {
+export function startFit(
+  budgetBytes: number,
+  nCtx: number | undefined,
+  calibration: CalibrationWish | null,
+): Fit {
   const reports: FitReport[] = [];
   const budget = nCtx === undefined ? { budgetBytes } : { budgetBytes, nCtx };
-  const chooser = fitChooser(
-    budget,
-    () => null,
-    (report) => reports.push(report),
-  );
+  const chooser = fitChooser(budget, calibration, (report) => reports.push(report));
   return {
     chooser,
     async finish(manifest, input, options) {
@@ -73,12 +76,17 @@ export async function comparePresets(
   presets: readonly PresetName[],
   options: MeasureOptions,
 ): Promise<Measured> {
-  const fit = options.fit === undefined ? [] : [startFit(options.fit, options.ctx)];
+  const { fit: budget, ctx, calibration } = options;
+  const fit = budget === undefined ? [] : [startFit(budget, ctx, calibration)];
   const rows = await compareHere(input, options, [
     LOSSLESS,
     ...presets
       .filter((preset) => preset !== LOSSLESS.name)
-      .map((preset) => ({ name: preset, preset })),
+      .map((preset) => ({
+        name: preset,
+        preset,
+        ...(calibration === null ? {} : { choose: calibratedPreset(preset, calibration) }),
+      })),
     ...fit.map(({ chooser }) => ({ name: FIT_PRESET, choose: chooser })),
   ]);
   return { table: compareTable(rows), json: { source: basename(input), rows } };

@@ -20,14 +20,19 @@ import type { FitChoice, FitGroup } from './fit.ts';
 import type { MatchedTensor } from './opened-model.ts';
 import { LOSSLESS } from './presets.ts';
 
+interface LossSlope {
+  readonly plain: number;
+  /** For errors that are weighted by a calibration. */
+  readonly weighted: number;
+}
 /** Nats a token for a relative squared error of 1 in every tensor of the role. */
-const LOSS_SLOPES: Record<TensorRole, number> = {
-  embedding: 6.8,
-  head: 6.8,
-  attention: 9.5,
-  ffn: 23,
-  norm: 0,
-  bias: 0,
+const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
+  embedding: { plain: 6.8, weighted: 38 },
+  head: { plain: 6.8, weighted: 38 },
+  attention: { plain: 9.5, weighted: 4.7 },
+  ffn: { plain: 23, weighted: 5.2 },
+  norm: { plain: 0, weighted: 0 },
+  bias: { plain: 0, weighted: 0 },
 };
 /** Rows of a tensor its error is measured on, spread evenly. */
 const SAMPLE_ROWS = 64;
@@ -81,21 +86,23 @@ export async function fitGroups(
   const nOfRole = Map.groupBy(matched, ({ instance }) => instance.spec.role);
   const grouped = Map.groupBy(matched, ({ instance }) => {
     const { spec, layer, shape, name } = instance;
-    if (layer === null || LOSS_SLOPES[spec.role] === 0) return name;
+    if (layer === null || LOSS_SLOPES[spec.role].plain === 0) return name;
     return `layers.${layer}.${spec.role} (${shape[1]} columns)`;
   });
   const groups: FitGroup[] = [];
   for (const [name, members] of grouped) {
     const role = members[0]!.instance.spec.role;
-    const slope = LOSS_SLOPES[role] / nOfRole.get(role)!.length;
+    const nMember = nOfRole.get(role)!.length;
+    const slopes = LOSS_SLOPES[role];
     const choices = new Map<string, FitChoice>();
-    for (const wanted of slope === 0 ? [null] : TYPES) {
+    for (const wanted of slopes.plain === 0 ? [null] : TYPES) {
       const dtypes = members.map((member) => typeFor(member, wanted));
       if (choices.has(dtypes.join())) continue;
       let lossNats = 0;
       for (const [i, member] of members.entries()) {
         const weights = weightsOf(member.instance.name);
-        lossNats += slope * (await roundingError(member, dtypes[i]!, weights));
+        const slope = weights === null ? slopes.plain : slopes.weighted;
+        lossNats += (slope / nMember) * (await roundingError(member, dtypes[i]!, weights));
       }
       const bytes = members.reduce((sum, { instance }, i) => {
         return sum + matrixBytes(dtypes[i]!, instance.shape[0], instance.shape[1]);

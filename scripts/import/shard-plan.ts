@@ -34,6 +34,8 @@ export interface PlannedShard {
 
 /** What is known of single tensors, by our names; the preset decides about the rest. */
 export interface TensorChoices {
+  /** What they depend on beside the file; tells apart imports that were cut off. */
+  readonly key?: string;
   readonly dtypes?: ReadonlyMap<string, WeightDtype>;
   readonly columnWeights?: ReadonlyMap<string, Float32Array>;
 }

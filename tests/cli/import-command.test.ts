@@ -108,6 +108,22 @@ describe('thimble import and inspect', () => {
       ['import', 'tiny.gguf', '--compare', '--text', 'absent.txt'],
       'cannot read --text absent.txt',
     ],
+    [
+      'a calibration that is not there',
+      ['import', 'tiny.gguf', '--id', 'x', '--calibration', 'absent'],
+      '--calibration absent is not there',
+    ],
+    [
+      'a calibration that is none',
+      ['import', 'tiny.gguf', '--id', 'x', '--calibration', 'tiny.gguf'],
+      'not a safetensors file',
+    ],
+    ['a model to calibrate that is not there', ['calibrate', '-m', 'absent'], 'absent'],
+    [
+      'a text to calibrate with that is not there',
+      ['calibrate', '-m', 'there', '--text', 'absent.txt'],
+      'cannot read --text absent.txt',
+    ],
     ['a model that is not there', ['inspect', 'absent'], 'absent'],
     ['an odd context', ['inspect', 'there', '--ctx', '1.5'], "--ctx '1.5'"],
   ])('%s ends with an error and a way out', async (_, args, text) => {
@@ -135,6 +151,18 @@ describe('thimble import and inspect', () => {
     expect(JSON.parse(shown.stdout)).toMatchObject({ id: 'fitted', preset: 'fit' });
   });
 
+  test('calibrate leaves what import finds', async () => {
+    const made = await thimble('calibrate', '-m', 'there', '--max-tokens', '50', '--json');
+    expect(made.code).toBe(0);
+    const { path, nTokens, tensors } = JSON.parse(made.stdout) as Record<string, unknown>;
+    expect({ nTokens, tensors }).toEqual({ nTokens: 51, tensors: 22 });
+    expect(String(path)).toContain(join(home, 'cache/calibration'));
+    const options = ['--id', 'weighed', '--preset', 'q4', '--calibration', 'auto', '--json'];
+    const { code, stdout } = await thimble('import', 'tiny.gguf', ...options);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ preset: 'q4', warnings: [] });
+  });
+
   test('--compare prints a table and keeps nothing', async () => {
     const { code, stdout } = await thimble(
       'import',
@@ -159,7 +187,7 @@ describe('thimble import and inspect', () => {
     expect(await readdir(join(home, 'data/models'))).not.toContain('cut');
   });
 
-  test.each(['import', 'inspect'])('%s --help has examples', async (command) => {
+  test.each(['import', 'inspect', 'calibrate'])('%s --help has examples', async (command) => {
     const { code, stdout } = await thimble(command, '--help');
     expect(code).toBe(0);
     expect(stdout).toContain('Examples:');

@@ -10,7 +10,7 @@ import type { Ended } from '../support/program.ts';
 
 const MODEL = 'stories260k';
 const COMMANDS = [
-  ...['pull', 'import', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
+  ...['pull', 'import', 'calibrate', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
   ...['deploy', 'doctor'],
 ];
 
