@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../base/errors.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
-import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
+import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
 import type { InputObserver } from '../model/decoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
@@ -27,6 +27,8 @@ export interface EngineOptions extends PlanOptions {
   yieldToHost?: () => Promise<void>;
   /** Forces one kernel build (tests, benches). */
   kernelBuild?: KernelBuild;
+  /** Stands between the model and its kernels (benches time them there). */
+  wrapKernels?: (kernels: KernelExports) => KernelExports;
   onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
 
@@ -95,9 +97,10 @@ export class Engine {
     const weights = bindWeights(manifest, plan);
     const memory = createMemory(plan.wasmBytes);
     const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
+    const kernels = options.wrapKernels?.(exports) ?? exports;
     const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
     await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
-    const decoder = new Decoder(manifest, plan, weights, exports, memory);
+    const decoder = new Decoder(manifest, plan, weights, kernels, memory);
     warmUp(decoder);
     const yieldToHost = options.yieldToHost ?? yieldToReaders;
     return new Engine(manifest.id, decoder, build, Date.now() - startedAt, yieldToHost);

@@ -11,7 +11,7 @@ import type { KernelBuild, KernelExports } from '../../engine/kernels/wasm/modul
 import { Ops, panelBytes } from '../../engine/ops/ops.ts';
 import { weightRef } from '../../engine/ops/weights.ts';
 import { loadKernelModules } from '../lib/local-engine.ts';
-import { spread } from './run.ts';
+import { spread } from './statistics.ts';
 
 const N_COL = 576;
 const N_TOK = 48;

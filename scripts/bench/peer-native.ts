@@ -1,53 +1,79 @@
 /** llama.cpp native through node-llama-cpp, one thread. */
-import type { Token } from 'node-llama-cpp';
+import type { BatchingOptions, LlamaContextSequence, Token } from 'node-llama-cpp';
 import process from 'node:process';
+import { speedAnswers, timesOf } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
-import type { Peer, PeerConfig } from './peer.ts';
+import type { Peer, StartPeer } from './peer.ts';
 
-export async function startPeer({ gguf }: PeerConfig): Promise<Peer> {
-  const { getLlama } = await import('node-llama-cpp');
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    maxThreads: 1,
-    logLevel: 'error' as never,
-  });
-  const model = await llama.loadModel({ modelPath: gguf, gpuLayers: 0 });
-  const context = await model.createContext({ contextSize: 2048, threads: 1, batchSize: 512 });
-  const sequence = context.getSequence();
-  const asTokens = (ids: number[]) => ids as Token[];
-  return {
-    async prefill(nTokens, round) {
-      await sequence.clearHistory();
-      const tokens = asTokens(benchTokens(nTokens, round));
-      const last = tokens.length - 1;
-      const input = tokens.map(
-        (token, i): Parameters<typeof sequence.controlledEvaluate>[0][number] =>
-          i === last
-            ? [token, { generateNext: { token: true, options: { temperature: 0 } } }]
-            : token,
-      );
-      const startedAt = performance.now();
-      await sequence.controlledEvaluate(input);
-      return performance.now() - startedAt;
-    },
-    async decode(nTokens, round) {
-      await sequence.clearHistory();
-      let firstAt = 0;
-      let n = 0;
-      const prompt = asTokens(benchTokens(4, round + 500));
-      for await (const token of sequence.evaluate(prompt, {
-        temperature: 0,
-        yieldEogToken: true,
-      })) {
-        void token;
-        n++;
-        if (firstAt === 0) firstAt = performance.now();
-        if (n > nTokens) break;
-      }
-      return (performance.now() - firstAt) / (n - 1);
-    },
-    finish: () => Promise.resolve({ peakRssBytes: process.resourceUsage().maxRSS * 1024 }),
-    close: () => llama.dispose(),
+const CONTEXT_TOKENS = 2048;
+/** For the rows of several streams: sequences of one context share every pass over the weights. */
+const STREAMS = { sequences: 16, contextSize: 128 };
+/** Long enough for every sequence to have its next token ready: all of them join the next pass. */
+const GATHER_MS = 1;
+
+/** The peer over `file`, a GGUF. */
+export function startNativePeer(file: string): StartPeer {
+  return async ({ nVocab }) => {
+    const startedAt = performance.now();
+    const { getLlama } = await import('node-llama-cpp');
+    const llama = await getLlama({
+      gpu: false,
+      build: 'never',
+      maxThreads: 1,
+      logLevel: 'error' as never,
+    });
+    const model = await llama.loadModel({ modelPath: file, gpuLayers: 0 });
+    const openContext = (
+      size: { sequences: number; contextSize: number },
+      batching: BatchingOptions = {},
+    ) => model.createContext({ ...size, threads: 1, batchSize: 512, batching });
+    const context = await openContext({ sequences: 1, contextSize: CONTEXT_TOKENS });
+    const alone = context.getSequence();
+    await timeSequence(alone, benchTokens(16, 0, nVocab), 1);
+    const coldFirstTokenMs = performance.now() - startedAt;
+    const shared: LlamaContextSequence[] = [];
+    const answers = speedAnswers(nVocab, (prompt, maxTokens, stream) =>
+      timeSequence(shared[stream] ?? alone, prompt, maxTokens),
+    );
+    return {
+      answers: {
+        ...answers,
+        async streams(question, salt) {
+          const gather = { dispatchSchedule: (run: () => void) => void setTimeout(run, GATHER_MS) };
+          const many = await openContext(STREAMS, question.nStream > 1 ? gather : {});
+          for (let i = 0; i < question.nStream; i++) shared.push(many.getSequence());
+          try {
+            return (await answers.streams?.(question, salt)) ?? Number.NaN;
+          } finally {
+            shared.length = 0;
+            await many.dispose();
+          }
+        },
+        coldFirstToken: () => Promise.resolve(coldFirstTokenMs),
+        async peakMemory(_, salt) {
+          const nPrompt = CONTEXT_TOKENS - 148;
+          await timeSequence(alone, benchTokens(nPrompt, salt, nVocab), 140);
+          return process.resourceUsage().maxRSS * 1024;
+        },
+      },
+      close: () => llama.dispose(),
+    } satisfies Peer;
   };
+}
+
+async function timeSequence(
+  sequence: LlamaContextSequence,
+  prompt: number[],
+  maxTokens: number,
+): Promise<ReturnType<typeof timesOf>> {
+  await sequence.clearHistory();
+  const startedAt = performance.now();
+  const atMs: number[] = [];
+  const tokens = sequence.evaluate(prompt as Token[], { temperature: 0, yieldEogToken: true });
+  for await (const token of tokens) {
+    void token;
+    atMs.push(performance.now());
+    if (atMs.length === maxTokens) break;
+  }
+  return timesOf(startedAt, atMs, atMs.length);
 }

@@ -1,15 +1,15 @@
 /** wllama, llama.cpp compiled to WebAssembly, in a headless Chromium without threads. */
-import { createReadStream, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
-import { repoRoot } from '../lib/paths.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { launchChromium } from '../lib/chromium.ts';
+import { repoRoot } from '../lib/paths.ts';
+import { servePage } from './page-server.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
-const PAGE = `<!doctype html><script type="module">
+const PACKAGE = join(repoRoot, 'node_modules/@wllama/wllama/esm');
+const HTML = `<!doctype html><script type="module">
 import { Wllama } from '/package/index.js';
 window.start = async () => {
   const w = new Wllama({ default: '/package/wasm/wllama.wasm' }, { suppressNativeLog: true });
@@ -22,11 +22,8 @@ window.start = async () => {
 };
 </script>`;
 
-const TYPES: Record<string, string> = {
-  '.js': 'text/javascript',
-  '.wasm': 'application/wasm',
-  '.html': 'text/html',
-};
+/** It is ten times slower than the others: fewer tokens give its rate as well. */
+const MAX_DECODE_TOKENS = 24;
 
 /** Its own timings: the server of llama.cpp inside reports them. */
 interface Timings {
@@ -37,26 +34,36 @@ interface Timings {
 }
 
 export async function startPeer({ gguf }: PeerConfig): Promise<Peer> {
-  const server = await serveFiles(gguf);
-  const { port } = server.address() as AddressInfo;
+  const server = await servePage({
+    html: HTML,
+    paths: { '/model.gguf': gguf, '/package/': PACKAGE },
+  });
   const browser = await launchChromium();
   const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${port}/`);
+  await page.goto(server.url);
   await page.waitForFunction('window.start');
   await page.evaluate('window.start()');
   const ask = async (prompt: string, maxTokens: number) =>
     await page.evaluate<Timings>(`window.ask(${JSON.stringify(prompt)}, ${maxTokens})`);
   return {
-    // It takes text only: words of one token each, others every round.
-    async prefill(nTokens, round) {
-      const { prompt_ms, prompt_n } = await ask(words(Math.min(nTokens, 64), round), 1);
-      return (prompt_ms / prompt_n) * nTokens;
+    answers: {
+      // It takes text only: words of one token each, others every time.
+      async prefill({ nTokens }, salt) {
+        const { prompt_ms, prompt_n } = await ask(words(nTokens, salt), 1);
+        return (prompt_n * 1000) / prompt_ms;
+      },
+      async decode({ nPrompt, nTokens }, salt) {
+        const wanted = Math.min(nTokens, MAX_DECODE_TOKENS);
+        const { predicted_ms, predicted_n } = await ask(words(nPrompt, salt), wanted);
+        return (predicted_n * 1000) / predicted_ms;
+      },
+      bundleSize() {
+        const files = ['index.min.js', 'wasm/wllama.wasm'].map((file) =>
+          readFileSync(join(PACKAGE, file)),
+        );
+        return Promise.resolve(files.reduce((sum, file) => sum + gzipSync(file).byteLength, 0));
+      },
     },
-    async decode(nTokens, round) {
-      const { predicted_ms, predicted_n } = await ask(words(4, round + 500), Math.min(nTokens, 24));
-      return predicted_ms / predicted_n;
-    },
-    finish: () => Promise.resolve({ note: 'prefill of 64 tokens and decode of 24, scaled' }),
     async close() {
       await browser.close();
       server.close();
@@ -65,32 +72,8 @@ export async function startPeer({ gguf }: PeerConfig): Promise<Peer> {
 }
 
 const WORDS = ['time', 'day', 'man', 'house', 'water', 'light', 'tree', 'road', 'book', 'hand'];
-function words(n: number, round: number): string {
-  return benchTokens(n, round)
+function words(n: number, salt: number): string {
+  return benchTokens(n, salt, 40_000)
     .map((id) => WORDS[id % WORDS.length]!)
     .join(' ');
-}
-
-function serveFiles(gguf: string): Promise<Server> {
-  const root = join(repoRoot, 'node_modules/@wllama/wllama/esm');
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://x').pathname;
-    if (path === '/') {
-      response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
-      return;
-    }
-    const file =
-      path === '/model.gguf' ? gguf : join(root, normalize(path.replace(/^\/package/, '')));
-    try {
-      const bytes = statSync(file).size;
-      response.writeHead(200, {
-        'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-        'content-length': bytes,
-      });
-      createReadStream(file).pipe(response);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }

@@ -1,10 +1,18 @@
 /** Our server in workerd, asked over HTTP and timed by the client: everything a user waits for. */
+import { join } from 'node:path';
+import { measureBundle } from '../deploy/limits.ts';
 import { startServer } from '../dev/server.ts';
+import { distDir } from '../lib/paths.ts';
+import { speedAnswers, timesOf } from './engine-answers.ts';
+import type { TimedRun } from './engine-answers.ts';
 import { isolateMemory } from './isolate-memory.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
-export async function startPeer({ modelId, persist }: PeerConfig): Promise<Peer> {
+/** The context a server has unless it is told otherwise, less a little. */
+const FULL_CONTEXT = { nPrompt: 1900, nTokens: 140 };
+
+export async function startPeer({ modelId, persist, nVocab }: PeerConfig): Promise<Peer> {
   const server = await startServer({
     port: 0,
     host: '127.0.0.1',
@@ -14,41 +22,43 @@ export async function startPeer({ modelId, persist }: PeerConfig): Promise<Peer>
   });
   // The gateway is up, no weights are loaded: from here to the first token is a cold start.
   await (await fetch(`${server.url}/healthz`)).text();
-  const cold = await stream(server.url, modelId, benchTokens(16, 9999), 1);
-  let peak = { jsHeapBytes: 0, wasmBytes: 0 };
+  const cold = await stream(server.url, modelId, benchTokens(16, 0, nVocab), 1);
   return {
-    prefill: async (nTokens, round) =>
-      (await stream(server.url, modelId, benchTokens(nTokens, round), 1)).firstMs,
-    async decode(nTokens, round) {
-      const result = await stream(server.url, modelId, benchTokens(4, round + 500), nTokens + 1);
-      return result.perTokenMs;
-    },
-    async finish() {
-      // The whole context in use: prompt to the last page, then tokens.
-      await stream(server.url, modelId, benchTokens(1900, 77), 140);
-      peak = await isolateMemory(server, modelId);
-      return {
-        coldFirstTokenMs: cold.firstMs,
-        isolatePeak: peak,
-        isolatePeakBytes: peak.jsHeapBytes + peak.wasmBytes,
-      };
+    answers: {
+      ...speedAnswers(nVocab, (prompt, maxTokens) =>
+        stream(server.url, modelId, prompt, maxTokens),
+      ),
+      coldFirstToken: () => Promise.resolve(cold.firstMs),
+      async peakMemory(_, salt) {
+        const { nPrompt, nTokens } = FULL_CONTEXT;
+        await stream(server.url, modelId, benchTokens(nPrompt, salt, nVocab), nTokens);
+        const detail = await isolateMemory(server, modelId);
+        return { value: detail.jsHeapBytes + detail.wasmBytes, detail };
+      },
+      bundleSize() {
+        const detail = ['stage', 'gateway'].map((name) => measureBundle(name, join(distDir, name)));
+        const value = detail.reduce((sum, { gzipBytes }) => sum + gzipBytes, 0);
+        return Promise.resolve({ value, detail });
+      },
     },
     close: () => server.close(),
   };
 }
 
-/** A streamed completion; milliseconds to the first token and between tokens. */
+/** A streamed completion, and when its tokens arrived. */
 async function stream(
   url: string,
   model: string,
   prompt: number[],
   maxTokens: number,
-): Promise<{ firstMs: number; perTokenMs: number }> {
+): Promise<TimedRun> {
   const body = JSON.stringify({
     model,
     prompt,
     max_tokens: maxTokens,
     temperature: 0,
+    ignore_eos: true,
+    speculation: 'off',
     stream: true,
     stream_options: { include_usage: true },
   });
@@ -60,23 +70,26 @@ async function stream(
   });
   if (!response.ok || response.body === null)
     throw new Error(`bench: ${response.status} ${await response.text()}`);
-  let firstAt = 0;
-  let lastAt = 0;
+  const atMs: number[] = [];
   let nTokens = 0;
+  let endedAt = 0;
   for await (const { at, json } of sseEvents(response.body)) {
-    const { choices, usage } = json as {
-      choices: unknown[];
+    const { choices, usage, error } = json as {
+      choices?: { finish_reason: string | null }[];
       usage?: { completion_tokens: number } | null;
+      error?: { message: string };
     };
+    if (error !== undefined) throw new Error(`bench: ${error.message}`);
     if (usage) nTokens = usage.completion_tokens;
-    if (choices.length === 0) continue;
-    if (firstAt === 0) firstAt = at;
-    lastAt = at;
+    if (choices?.[0] === undefined) continue;
+    // The last choice only says why it ended; tokens without text of their own arrive with it.
+    if (choices[0].finish_reason === null) atMs.push(at);
+    else endedAt = at;
   }
-  return {
-    firstMs: firstAt - startedAt,
-    perTokenMs: (lastAt - firstAt) / Math.max(1, nTokens - 1),
-  };
+  if (atMs.length < nTokens) atMs.push(endedAt);
+  if (nTokens !== maxTokens)
+    throw new Error(`bench: asked for ${maxTokens} tokens, the server made ${nTokens}`);
+  return timesOf(startedAt, atMs, nTokens);
 }
 
 /** Server-sent JSON events with the time each arrived. */
@@ -90,7 +103,8 @@ async function* sseEvents(
     const events = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
     rest = events.pop() ?? '';
     for (const event of events) {
-      if (event.startsWith('data: {')) yield { at, json: JSON.parse(event.slice(6)) as unknown };
+      const data = event.split('\n').find((line) => line.startsWith('data: {'));
+      if (data !== undefined) yield { at, json: JSON.parse(data.slice(6)) as unknown };
     }
   }
 }

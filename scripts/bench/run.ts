@@ -1,172 +1,145 @@
-/** Runs peers in child processes pinned to one core, alternating their order, and takes medians. */
-import { fork, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import type { PeerAnswer, PeerConfig, PeerQuestion } from './peer.ts';
+/**
+ * Asks every peer every row, round by round: all rows in each round, so that what slows the machine
+ * down for minutes falls on all of them, and peers in an order that turns round each time.
+ */
+import { throwIfAborted } from '../../engine/base/errors.ts';
+import { PeerChild } from './peer-child.ts';
+import type { Answer, PeerConfig, Question } from './peer.ts';
+import { findPeer } from './peers.ts';
+import type { PeerName } from './peers.ts';
+import { SALTS_PER_QUESTION } from './rows.ts';
+import type { BenchRow } from './rows.ts';
+import type { Sample } from './statistics.ts';
 
 export interface BenchPlan {
-  readonly peers: readonly string[];
+  readonly rows: readonly BenchRow[];
+  readonly peers: readonly PeerName[];
   readonly rounds: number;
-  readonly prefillTokens: number;
-  readonly decodeTokens: number;
   readonly config: PeerConfig;
-  readonly onProgress?: (line: string) => void;
+  readonly pinnedCore: number | null;
+  readonly onProgress?: (done: number, total: number, note: string) => void;
+  readonly signal: AbortSignal;
+  /** Told how to end what runs, for an interrupt. */
+  readonly onStart?: (end: () => Promise<void>) => void;
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-export interface PeerResult {
-  readonly prefillTokensPerSecond?: Spread;
-  readonly decodeTokensPerSecond?: Spread;
-  readonly facts?: Readonly<Record<string, unknown>>;
-  /** Why this peer has no numbers. */
-  readonly failed?: string;
+export interface Series {
+  readonly row: string;
+  readonly peer: PeerName;
+  readonly samples: readonly Sample[];
+  /** Of the last sample. */
+  readonly detail?: unknown;
 }
 
-/** Slow browser starts included. */
-const ANSWER_TIMEOUT_MS = 300_000;
-
-/** One core for everything that is measured; null where the tool is missing. */
-export function pinnedCore(): number | null {
-  const core = availableParallelism() - 1;
-  const works = spawnSync('taskset', ['-c', String(core), 'true']).status === 0;
-  return works ? core : null;
+export interface BenchResult {
+  readonly series: readonly Series[];
+  /** Why a peer has no numbers, or no more of them. */
+  readonly failures: Readonly<Partial<Record<PeerName, string>>>;
 }
 
-export async function runBench(plan: BenchPlan): Promise<Record<string, PeerResult>> {
-  const core = pinnedCore();
-  const results: Record<string, PeerResult> = {};
-  const running = new Map<string, PeerChild>();
-  const times = new Map<string, { prefill: number[]; decode: number[] }>();
+/** One question of the schedule. */
+interface Step {
+  readonly round: number;
+  readonly row: BenchRow;
+  readonly peer: PeerName;
+}
+
+/** All that is asked, in order. Rows that are asked once come last. */
+export function schedule(plan: Pick<BenchPlan, 'rows' | 'peers' | 'rounds'>): Step[] {
+  const steps: Step[] = [];
+  const add = (row: BenchRow, round: number) => {
+    const peers = plan.peers.filter(
+      (peer) => row.peers.includes(peer) && round <= (findPeer(peer).maxRounds ?? round),
+    );
+    if (round % 2 === 0) peers.reverse();
+    for (const peer of peers) steps.push({ round, row, peer });
+  };
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const row of plan.rows) if (row.isOnce !== true) add(row, round);
+  for (const row of plan.rows) if (row.isOnce === true) add(row, 1);
+  return steps;
+}
+
+/** Short, and enough for V8 to compile what runs often. */
+const WARM_UP: readonly Question[] = [
+  { ask: 'prefill', nTokens: 24 },
+  { ask: 'decode', nPrompt: 4, nTokens: 24 },
+];
+
+/** @throws {EngineError} E_ABORTED when `signal` is; a peer that fails is told in the result. */
+export async function runBench(plan: BenchPlan): Promise<BenchResult> {
+  const steps = schedule(plan);
+  const children = new Map<PeerName, PeerChild>();
+  const fresh = new Set<PeerChild>();
+  const failures: Partial<Record<PeerName, string>> = {};
+  const found = new Map<string, { series: Series; samples: Sample[] }>();
+  let salt = SALTS_PER_QUESTION;
+  const endAll = async () => {
+    await Promise.all([...children.values(), ...fresh].map((child) => child.end()));
+  };
+  plan.onStart?.(endAll);
   try {
-    for (const name of plan.peers) {
-      plan.onProgress?.(`starting ${name}`);
-      const child = new PeerChild(name, plan.config, core);
-      running.set(name, child);
-      times.set(name, { prefill: [], decode: [] });
-      await attempt(name, async () => {
-        await child.ready();
-        // Round 0 warms up and is not counted.
-        await child.ask({ ask: 'prefill', nTokens: plan.prefillTokens, round: 0 });
-        await child.ask({ ask: 'decode', nTokens: plan.decodeTokens, round: 0 });
-      });
+    const used = new Set(steps.filter(({ row }) => row.isFresh !== true).map(({ peer }) => peer));
+    for (const peer of used) {
+      plan.onProgress?.(0, steps.length, `starting ${peer}`);
+      await attempt(peer, () => startWarm(peer));
     }
-    for (let round = 1; round <= plan.rounds; round++) {
-      const order = [...running.keys()];
-      if (round % 2 === 0) order.reverse();
-      for (const name of order) {
-        plan.onProgress?.(`round ${round} of ${plan.rounds}: ${name}`);
-        await attempt(name, async (child) => {
-          const prefillMs = await child.ask({ ask: 'prefill', nTokens: plan.prefillTokens, round });
-          const decodeMs = await child.ask({ ask: 'decode', nTokens: plan.decodeTokens, round });
-          times.get(name)!.prefill.push((plan.prefillTokens * 1000) / prefillMs);
-          times.get(name)!.decode.push(1000 / decodeMs);
-        });
-      }
-    }
-    for (const name of [...running.keys()]) {
-      await attempt(name, async (child) => {
-        const facts = await child.finish();
-        const { prefill, decode } = times.get(name)!;
-        results[name] = {
-          prefillTokensPerSecond: spread(prefill),
-          decodeTokensPerSecond: spread(decode),
-          facts,
-        };
-      });
+    for (const [i, step] of steps.entries()) {
+      const { round, row, peer } = step;
+      plan.onProgress?.(i, steps.length, `round ${round} of ${plan.rounds}, ${row.name}, ${peer}`);
+      throwIfAborted(plan.signal, 'bench: interrupted');
+      // The same for all peers of a row: they are given the same prompts.
+      if (steps[i - 1]?.row !== row) salt += SALTS_PER_QUESTION;
+      if (peer in failures) continue;
+      await attempt(peer, async () => record(step, await ask(step)));
     }
   } finally {
-    for (const child of running.values()) child.kill();
+    await endAll();
   }
-  return results;
+  return { series: [...found.values()].map(({ series }) => series), failures };
 
-  /** A peer that fails is reported and left out of what follows. */
-  async function attempt(name: string, run: (child: PeerChild) => Promise<void>): Promise<void> {
-    const child = running.get(name)!;
-    try {
-      await run(child);
-    } catch (error) {
-      results[name] = { failed: error instanceof Error ? error.message : String(error) };
-      running.delete(name);
-      child.kill();
+  async function startWarm(peer: PeerName): Promise<void> {
+    const child = new PeerChild(peer, plan.config, plan.pinnedCore);
+    children.set(peer, child);
+    await child.ready();
+    for (const question of WARM_UP) {
+      if (findPeer(peer).isSpecial === true) continue;
+      await child.ask({ question, salt: (salt += SALTS_PER_QUESTION) });
     }
   }
-}
 
-class PeerChild {
-  readonly #child: ChildProcess;
-  #waiting: ((answer: PeerAnswer) => void) | null = null;
-  readonly #early: PeerAnswer[] = [];
-
-  constructor(name: string, config: PeerConfig, core: number | null) {
-    const script = join(import.meta.dirname, 'peer-process.ts');
-    const pinned =
-      core === null
-        ? {}
-        : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] };
-    this.#child = fork(script, [name, JSON.stringify(config)], {
-      ...pinned,
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    let errors = '';
-    this.#child.stderr?.on('data', (data: Buffer) => {
-      errors = (errors + data.toString()).slice(-2000);
-    });
-    this.#child.on('message', (message) => this.#receive(message as PeerAnswer));
-    this.#child.on('exit', (code) =>
-      this.#receive({ failed: `${name} ended (${code}): ${errors.trim()}` }),
-    );
+  async function ask({ row, peer }: Step): Promise<Answer> {
+    const { question } = row;
+    if (row.isFresh !== true) return await children.get(peer)!.ask({ question, salt });
+    const child = new PeerChild(peer, plan.config, plan.pinnedCore);
+    fresh.add(child);
+    try {
+      await child.ready();
+      return await child.ask({ question, salt });
+    } finally {
+      await child.end();
+      fresh.delete(child);
+    }
   }
 
-  async ready(): Promise<void> {
-    await this.#answer();
+  function record({ round, row, peer }: Step, { value, detail }: Answer): void {
+    const key = `${row.name} ${peer}`;
+    const samples = found.get(key)?.samples ?? [];
+    samples.push({ round, value });
+    const more = detail === undefined ? {} : { detail };
+    found.set(key, { samples, series: { row: row.name, peer, samples, ...more } });
   }
 
-  async ask(question: PeerQuestion): Promise<number> {
-    this.#child.send(question);
-    const answer = await this.#answer();
-    if (!('ms' in answer)) throw new Error('bench: a peer gave no time');
-    return answer.ms;
+  /** A peer that fails is reported and left out of what follows. */
+  async function attempt(peer: PeerName, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throwIfAborted(plan.signal, 'bench: interrupted');
+      failures[peer] = error instanceof Error ? error.message : String(error);
+      const child = children.get(peer);
+      children.delete(peer);
+      await child?.end();
+    }
   }
-
-  async finish(): Promise<Readonly<Record<string, unknown>>> {
-    this.#child.send({ ask: 'finish' } satisfies PeerQuestion);
-    const answer = await this.#answer();
-    return 'facts' in answer ? answer.facts : {};
-  }
-
-  kill(): void {
-    this.#child.kill();
-  }
-
-  #receive(answer: PeerAnswer): void {
-    if (this.#waiting === null) this.#early.push(answer);
-    else this.#waiting(answer);
-  }
-
-  async #answer(): Promise<PeerAnswer> {
-    const timer = setTimeout(
-      () => this.#receive({ failed: 'no answer in time' }),
-      ANSWER_TIMEOUT_MS,
-    );
-    const answer =
-      this.#early.shift() ??
-      (await new Promise<PeerAnswer>((resolve) => (this.#waiting = resolve)));
-    this.#waiting = null;
-    clearTimeout(timer);
-    if ('failed' in answer) throw new Error(answer.failed);
-    return answer;
-  }
-}
-
-export function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median =
-    sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { median, min: sorted[0]!, max: sorted.at(-1) };
 }

@@ -1,37 +1,68 @@
 /** `thimble bench`: speed of an imported model, beside peers on the same file, in the same run. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
+import { servedContext } from '../../engine/model/plan.ts';
 import { benchKernels } from '../bench/kernels.ts';
-import { measureReadLoop } from '../bench/read-loop.ts';
-import { PEERS } from '../bench/peers.ts';
-import { pinnedCore, runBench } from '../bench/run.ts';
-import type { PeerResult } from '../bench/run.ts';
+import { pinnedCore } from '../bench/peer-child.ts';
+import type { PeerConfig } from '../bench/peer.ts';
+import { findPeer, PEER_NAMES } from '../bench/peers.ts';
+import type { PeerName } from '../bench/peers.ts';
+import { openReadLoop } from '../bench/read-loop.ts';
+import { describeResult, resultJson } from '../bench/report.ts';
+import type { BenchFacts } from '../bench/report.ts';
+import { BENCH_ROWS, contextNeeded } from '../bench/rows.ts';
+import type { BenchRow } from '../bench/rows.ts';
+import { runBench } from '../bench/run.ts';
+import type { BenchResult } from '../bench/run.ts';
 import { build } from '../build/build.ts';
-import { obtainModel, pushStep } from '../dev/prepare.ts';
+import { listImported, findImported, obtainModel, pushStep } from '../dev/prepare.ts';
+import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
+import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
+import { modelsDir } from '../lib/paths.ts';
+import { formatSeconds } from '../lib/progress.ts';
+import { runStep } from '../lib/step.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 
+const ROW_NAMES = BENCH_ROWS.map(({ name }) => name);
+const QUICK_ROUNDS = 3;
+/** Importing and pushing just before leaves about this much behind. */
+const QUIET_LOAD = 1.2;
+
 const EXAMPLES = `
 Examples:
-  thimble bench                                  (our engine in workerd and in Node)
-  thimble bench --peers --json                   (also llama.cpp native and wllama)
-  thimble bench --only workerd llama.cpp --rounds 9
+  thimble bench --quick                          (a minute: the numbers that change first)
+  thimble bench                                  (every row for our engine, in workerd and in Node)
+  thimble bench --peers                          (also in Chromium, llama.cpp native and wllama)
+  thimble bench --peers --rows decode-16,prefill-256 --rounds 9
+  thimble bench --rows outside-kernels           (which kernel a token's time goes to)
+  thimble bench --peers --write-docs             (table in README.md, chart in docs/bench.svg)
   thimble bench --kernels
+
+Rows:
+${BENCH_ROWS.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')}
+
+Peers:
+${PEER_NAMES.map((name) => `  ${name.padEnd(18)}${findPeer(name).label}`).join('\n')}
 `;
 
 interface BenchFlags {
   readonly model: string;
   readonly peers?: boolean;
   readonly kernels?: boolean;
+  readonly quick?: boolean;
+  readonly rows?: string;
   readonly only?: readonly string[];
-  readonly rounds: number;
-  readonly prefill: number;
-  readonly decode: number;
+  readonly rounds?: number;
+  readonly markdown?: string;
+  readonly chart?: string;
+  readonly writeDocs?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,16 +71,24 @@ export function register(program: Command): void {
     .command('bench')
     .summary('measure speed')
     .description(
-      'Measures prefill and decode, each engine in a process of its own pinned to one core, in ' +
-        'alternating order; prints medians and, as the last line, one JSON object.',
+      'Measures our engine and others on the same file, each in a process of its own pinned to one ' +
+        'core, round by round in alternating order; prints medians with their spread and, as the ' +
+        'last line, one JSON object.',
     )
     .option('-m, --model <id>', 'a model of the catalogue, or an imported one', DEFAULT_MODEL_ID)
-    .option('--peers', 'also llama.cpp native and wllama (development packages)')
-    .option('--only <names...>', `only these: ${PEERS.map(({ name }) => name).join(', ')}`)
+    .option('--peers', 'also Chromium, llama.cpp native and wllama (development packages)')
+    .option('--only <names...>', 'only these peers (listed below)')
+    .option('--rows <names>', 'only these rows, with commas between (listed below)')
+    .option('--quick', `only the rows that change first, ${QUICK_ROUNDS} rounds`)
+    .option(
+      '--rounds <n>',
+      `measured rounds (default: 5, with --quick ${QUICK_ROUNDS})`,
+      parseCount(1),
+    )
     .option('--kernels', 'every kernel by itself, on both builds, instead of whole models')
-    .option('--rounds <n>', 'measured rounds', parseCount(1), 5)
-    .option('--prefill <tokens>', 'length of the prompt', parseCount(2), 256)
-    .option('--decode <tokens>', 'tokens to generate', parseCount(8), 128)
+    .option('--markdown <file>', 'also write the tables to this file')
+    .option('--chart <file>', 'also write the chart to this SVG file')
+    .option('--write-docs', "write README.md's table and docs/bench.svg")
     .option('--json', 'print nothing but the JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runBenchCommand);
@@ -57,39 +96,157 @@ export function register(program: Command): void {
 
 async function runBenchCommand(flags: BenchFlags): Promise<void> {
   if (flags.kernels === true) return await runKernelBench(flags.json === true);
-  const peers = choosePeers(flags);
+  const named = chooseRows(flags);
+  const chosen = choosePeers(flags);
   await build();
   const manifest = await obtainModel(flags.model);
+  const rows = named.filter((row) => contextNeeded(row) <= servedContext(manifest.config));
+  const peers = chosen.filter((peer) => rows.some((row) => row.peers.includes(peer)));
+  if (peers.length === 0)
+    throw new EngineError(
+      'E_USAGE',
+      `bench: no chosen peer answers a chosen row. ${rows.map((row) => `${row.name}: ${row.peers.join(', ')}`).join('; ')}.`,
+    );
+  const rounds = flags.rounds ?? (flags.quick === true ? QUICK_ROUNDS : 5);
   const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
-  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
   try {
-    await pushStep(manifest.id, persist);
-    const needsFile = peers.some((name) => name === 'llama.cpp' || name === 'wllama');
-    const gguf = needsFile ? (await pullModel(DEFAULT_MODEL_ID)).path : '';
-    const results = await runBench({
-      peers,
-      rounds: flags.rounds,
-      prefillTokens: flags.prefill,
-      decodeTokens: flags.decode,
-      config: { modelId: manifest.id, gguf, persist },
-      onProgress: say,
-    });
-    const report = {
-      model: manifest.id,
-      preset: manifest.preset,
-      date: new Date().toISOString().slice(0, 10),
-      rounds: flags.rounds,
-      prefillTokens: flags.prefill,
-      decodeTokens: flags.decode,
-      pinnedCore: pinnedCore(),
-      wasmReadGigabytesPerSecond: await measureReadLoop(),
-      results,
-    };
-    if (flags.json !== true) process.stdout.write(describe(results));
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    const config = await prepare(manifest, peers, persist);
+    const facts = factsOf(manifest, rounds);
+    if (facts.loadBefore > QUIET_LOAD)
+      process.stderr.write(
+        `warning: other programs are at work (load ${facts.loadBefore}); numbers will be low and differ from round to round\n`,
+      );
+    const result = await benchStep(rows, peers, rounds, config, facts.pinnedCore);
+    await report(flags, facts, result);
   } finally {
+    forget();
     await rm(persist, { recursive: true, force: true });
   }
+}
+
+function benchStep(
+  rows: readonly BenchRow[],
+  peers: readonly PeerName[],
+  rounds: number,
+  config: PeerConfig,
+  core: number | null,
+): Promise<BenchResult> {
+  return runStep('bench', async ({ onProgress }) => {
+    const startedAt = performance.now();
+    const forgets: (() => void)[] = [];
+    const value = await runBench({
+      rows,
+      peers,
+      rounds,
+      config,
+      pinnedCore: core,
+      signal: interruptSignal,
+      onProgress: (done, total, note) => onProgress({ done, total, unit: 'items', note }),
+      onStart: (end) => forgets.push(onInterrupt(end)),
+    });
+    for (const forget of forgets) forget();
+    const text = `${rows.length} rows, ${peers.length} peers, ${rounds} rounds, ${formatSeconds((performance.now() - startedAt) / 1000)}`;
+    return { text, value };
+  });
+}
+
+/** Everything the peers need, each part only if one of them does. */
+async function prepare(
+  manifest: Manifest,
+  peers: readonly PeerName[],
+  persist: string,
+): Promise<PeerConfig> {
+  const { id, config } = manifest;
+  const has = (...names: PeerName[]) => names.some((name) => peers.includes(name));
+  if (has('workerd')) await pushStep(id, persist);
+  const gguf = has('llama.cpp', 'llama.cpp-q4_0', 'wllama') ? await ggufOf(manifest) : '';
+  return {
+    modelId: id,
+    losslessId: has('node-lossless') ? await losslessOf(manifest) : '',
+    gguf,
+    ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
+    persist,
+    nVocab: config.nVocab,
+  };
+}
+
+async function ggufOf({ id, source }: Manifest): Promise<string> {
+  const entry = source.replace(/^catalogue:/, '');
+  const { path } = entry === source ? { path: '' } : await pullModel(entry);
+  if (path.endsWith('.gguf')) return path;
+  throw new EngineError(
+    'E_USAGE',
+    `bench: llama.cpp and wllama read GGUF files, and ${id} does not come from one of the catalogue. Leave --peers out, or choose with --only.`,
+    { details: { id, source } },
+  );
+}
+
+function q40Step(gguf: string): Promise<string> {
+  return runStep('q4_0', async () => {
+    const { q40File } = await import('../bench/q4_0-file.ts');
+    const value = await q40File(gguf);
+    return { text: value, value };
+  });
+}
+
+/** Id of the same file imported without loss; imported now if there is none. */
+async function losslessOf(manifest: Manifest): Promise<string> {
+  for (const id of await listImported()) {
+    const other = await findImported(id);
+    if (other?.preset === 'lossless' && other.sourceSha256 === manifest.sourceSha256) return id;
+  }
+  const input = await ggufOf(manifest);
+  return await runStep('lossless', async ({ onProgress }) => {
+    const id = `${manifest.id}-lossless`;
+    const { licence, card, source } = manifest;
+    await importModel({
+      input,
+      id,
+      preset: 'lossless',
+      about: { licence, card, source, name: `${manifest.name}, lossless` },
+      outRoot: modelsDir(),
+      force: true,
+      onProgress,
+    });
+    return { text: id, value: id };
+  });
+}
+
+function factsOf({ id, preset }: Manifest, rounds: number): BenchFacts {
+  return {
+    model: id,
+    preset,
+    date: new Date().toISOString().slice(0, 10),
+    rounds,
+    pinnedCore: pinnedCore(),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown processor',
+    loadBefore: Number(loadavg()[0]?.toFixed(2) ?? 0),
+  };
+}
+
+async function report(flags: BenchFlags, facts: BenchFacts, result: BenchResult): Promise<void> {
+  const markdown = describeResult(result);
+  const { chartSvg } = await import('../bench/chart.ts');
+  const svg = chartSvg(facts, result);
+  const written: string[] = [];
+  if (flags.markdown !== undefined) {
+    await writeFile(flags.markdown, markdown);
+    written.push(flags.markdown);
+  }
+  if (flags.chart !== undefined) {
+    await writeFile(flags.chart, svg);
+    written.push(flags.chart);
+  }
+  if (flags.writeDocs === true) {
+    const { docsMarkdown, writeDocs } = await import('../bench/write-docs.ts');
+    written.push(...(await writeDocs(docsMarkdown(facts, result), svg)));
+  }
+  if (written.length > 0) process.stderr.write(`wrote ${written.join(', ')}\n`);
+  if (flags.json !== true) process.stdout.write(`${markdown}\n`);
+  process.stdout.write(`${JSON.stringify(resultJson(facts, result))}\n`);
+  const failed = Object.keys(result.failures);
+  if (failed.length > 0) process.exitCode = 1;
 }
 
 async function runKernelBench(asJson: boolean): Promise<void> {
@@ -105,35 +262,35 @@ async function runKernelBench(asJson: boolean): Promise<void> {
       `| kernel | size | relaxed | plain SIMD128 |\n| --- | --- | --- | --- |\n${lines.join('')}`,
     );
   }
-  const wasmReadGigabytesPerSecond = await measureReadLoop();
+  const wasmReadGigabytesPerSecond = (await openReadLoop())();
   process.stdout.write(`${JSON.stringify({ wasmReadGigabytesPerSecond, kernels: rows })}\n`);
 }
 
-function choosePeers(flags: BenchFlags): string[] {
-  const names = PEERS.map(({ name }) => name);
-  for (const name of flags.only ?? []) {
-    if (!names.includes(name)) {
-      throw new EngineError(
-        'E_USAGE',
-        `bench: --only ${name}; expected some of ${names.join(', ')}`,
-      );
-    }
-  }
-  if (flags.only !== undefined) return names.filter((name) => flags.only!.includes(name));
-  return flags.peers === true ? names : ['workerd', 'node'];
+/** @throws {EngineError} E_USAGE naming a row that is not there. */
+function chooseRows(flags: BenchFlags): readonly BenchRow[] {
+  if (flags.rows === undefined)
+    return flags.quick === true ? BENCH_ROWS.filter((row) => row.isQuick === true) : BENCH_ROWS;
+  const wanted = flags.rows.split(',').map((name) => name.trim());
+  const unknown = wanted.find((name) => !ROW_NAMES.includes(name));
+  if (unknown !== undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `bench: --rows ${unknown || "''"}; expected some of ${ROW_NAMES.join(', ')}`,
+      { details: { unknown, known: ROW_NAMES } },
+    );
+  return BENCH_ROWS.filter(({ name }) => wanted.includes(name));
 }
 
-function describe(results: Record<string, PeerResult>): string {
-  const lines = PEERS.filter(({ name }) => name in results).map(({ name, label }) => {
-    const {
-      prefillTokensPerSecond: prefill,
-      decodeTokensPerSecond: decode,
-      failed,
-    } = results[name]!;
-    if (failed !== undefined) return `| ${label} | failed: ${failed} | |`;
-    const show = (s: typeof prefill) =>
-      s === undefined ? '' : `${s.median.toFixed(1)} (${s.min.toFixed(1)}-${s.max.toFixed(1)})`;
-    return `| ${label} | ${show(prefill)} | ${show(decode)} |`;
-  });
-  return `| engine | prefill tok/s | decode tok/s |\n| --- | --- | --- |\n${lines.join('\n')}\n`;
+/** @throws {EngineError} E_USAGE naming a peer that is not there. */
+function choosePeers(flags: BenchFlags): readonly PeerName[] {
+  const wanted: readonly string[] = flags.only ?? [];
+  const unknown = wanted.find((name) => !PEER_NAMES.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `bench: --only ${unknown}; expected some of ${PEER_NAMES.join(', ')}`,
+      { details: { unknown, known: PEER_NAMES } },
+    );
+  if (flags.only !== undefined) return PEER_NAMES.filter((name) => wanted.includes(name));
+  return PEER_NAMES.filter((name) => flags.peers === true || !findPeer(name).isOther);
 }

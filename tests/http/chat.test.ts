@@ -1,7 +1,12 @@
 /** Chat and plain completions over HTTP, on workerd, as clients see them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { importModel } from '../../scripts/import/import-model.ts';
+import { modelKey } from '../../scripts/push/bucket.ts';
+import { pushModel } from '../../scripts/push/push.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
 
@@ -60,6 +65,54 @@ test('the stream begins with the role and ends with [DONE]', async () => {
   expect(chunks[0]?.choices[0]?.delta.role).toBe('assistant');
   expect(chunks.at(-1)).toHaveProperty('timings.prefill_ms');
   expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+});
+
+test('a completion ends where the model ends it, or goes on with ignore_eos', async () => {
+  const id = 'early-end';
+  const { bucket, modelsRoot } = server;
+  await importModel({ input: STORIES_FILE, id, outRoot: modelsRoot });
+  // This model was never taught its end token: words that come early take its part.
+  const { tokens } = await json<{ tokens: number[] }>(
+    await server.post('/tokenize', { text: ' there was a little girl' }),
+  );
+  const path = join(modelsRoot, id, 'manifest.json');
+  const manifest = JSON.parse(await readFile(path, 'utf8')) as { tokenizer: { eosIds: number[] } };
+  manifest.tokenizer.eosIds = tokens;
+  await writeFile(path, JSON.stringify(manifest));
+  await pushModel(id, { bucket, modelsRoot });
+
+  const body = { model: id, prompt: 'Once upon a time', temperature: 0, max_tokens: 24 };
+  const complete = async (more: object) => {
+    const { choices, usage } = await json<OpenAI.Completions.Completion>(
+      await server.post('/v1/completions', { ...body, ...more }),
+    );
+    return [choices[0]?.finish_reason, usage?.completion_tokens];
+  };
+  const [reason, nTokens] = await complete({});
+  expect(reason).toBe('stop');
+  expect(nTokens).toBeLessThan(24);
+  expect(await complete({ ignore_eos: true })).toEqual(['length', 24]);
+  await bucket.delete(modelKey(id, 'manifest.json'));
+});
+
+test('a completion is the same with and without guesses, and guesses can be turned off', async () => {
+  const prompt = 'Lily had a red ball. Lily had a red ball. Lily had a red';
+  const complete = async (speculation: string) => {
+    const response = await server.post('/v1/completions', {
+      ...{ model: STORIES_ID, prompt, temperature: 0, max_tokens: 60, speculation },
+    });
+    const { choices, usage } = await json<{
+      choices: { text: string }[];
+      usage: { speculation: { drafted_tokens: number } };
+    }>(response);
+    return { text: choices[0]?.text, drafted: usage.speculation.drafted_tokens };
+  };
+  const [guessed, plain] = [await complete('auto'), await complete('off')];
+  expect(plain.text).toBe(guessed.text);
+  expect(guessed.drafted).toBeGreaterThan(0);
+  expect(plain.drafted).toBe(0);
+  const refused = await server.post('/v1/completions', { prompt, speculation: 'always' });
+  expect(refused.status).toBe(400);
 });
 
 test('a stop string split over tokens never leaks', async () => {

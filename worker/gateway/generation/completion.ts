@@ -69,7 +69,8 @@ async function* promptPieces(
     promptTokens,
     maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
     sampling: samplingParams(body),
-    stopTokens: model.tokenizer.facts.eosIds,
+    stopTokens: body.ignore_eos ? [] : model.tokenizer.facts.eosIds,
+    speculation: body.speculation,
     topLogprobs: body.logprobs ?? null,
     promptLogprobs: body.echo && legacy !== null,
   };

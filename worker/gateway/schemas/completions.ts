@@ -24,6 +24,10 @@ export const completionBodySchema = z
     logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     /** Extension: special-token literals in a text prompt become special tokens. */
     parse_special: z.boolean().default(false),
+    /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
+    ignore_eos: z.boolean().default(false),
+    /** Extension: tokens guessed ahead change how fast a text comes, never which. */
+    speculation: z.enum(['auto', 'off']).default('auto'),
   })
   .superRefine((body, context) =>
     refuseUnsupported(body, (name, text) =>

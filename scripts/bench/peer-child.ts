@@ -1,0 +1,85 @@
+/** One peer in a process of its own, pinned to the measured core with everything it starts. */
+import { fork, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Answer, PeerConfig, PeerMessage, PeerReply } from './peer.ts';
+import type { PeerName } from './peers.ts';
+
+/** Slow browser starts included. */
+const REPLY_TIMEOUT_MS = 300_000;
+/** Errors are told with this much of what the process wrote. */
+const KEEP_CHARS = 2000;
+
+/** One core for everything that is measured; null where the tool is missing. */
+export function pinnedCore(): number | null {
+  const core = availableParallelism() - 1;
+  const works = spawnSync('taskset', ['-c', String(core), 'true']).status === 0;
+  return works ? core : null;
+}
+
+export class PeerChild {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #waiting: ((reply: PeerReply) => void) | null = null;
+  readonly #early: PeerReply[] = [];
+
+  constructor(name: PeerName, config: PeerConfig, core: number | null) {
+    const script = join(import.meta.dirname, 'peer-process.ts');
+    const pinned =
+      core === null
+        ? {}
+        : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath] };
+    this.#child = fork(script, [name, JSON.stringify(config)], {
+      ...pinned,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let errors = '';
+    this.#child.stderr?.on('data', (data: Buffer) => {
+      errors = (errors + data.toString()).slice(-KEEP_CHARS);
+    });
+    this.#child.on('message', (message) => this.#receive(message as PeerReply));
+    this.#ended = new Promise((resolve) => {
+      this.#child.on('exit', (code) => {
+        this.#receive({ failed: `${name} ended (${code}): ${errors.trim()}` });
+        resolve();
+      });
+    });
+  }
+
+  async ready(): Promise<void> {
+    await this.#reply();
+  }
+
+  async ask(message: PeerMessage): Promise<Answer> {
+    this.#child.send(message);
+    const reply = await this.#reply();
+    if (!('answer' in reply)) throw new Error('bench: a peer gave no answer');
+    return reply.answer;
+  }
+
+  /** Ends the process and what it started. */
+  async end(): Promise<void> {
+    this.#child.kill();
+    await this.#ended;
+  }
+
+  #receive(reply: PeerReply): void {
+    if (this.#waiting === null) this.#early.push(reply);
+    else this.#waiting(reply);
+  }
+
+  async #reply(): Promise<PeerReply> {
+    const timer = setTimeout(
+      () => this.#receive({ failed: 'no answer in time' }),
+      REPLY_TIMEOUT_MS,
+    );
+    const reply =
+      this.#early.shift() ?? (await new Promise<PeerReply>((resolve) => (this.#waiting = resolve)));
+    this.#waiting = null;
+    clearTimeout(timer);
+    if ('failed' in reply) throw new Error(reply.failed);
+    return reply;
+  }
+}

@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { chartSvg } from './chart.ts';
+import { GOALS, judgeGoals } from './goals.ts';
+import { makeProfile } from './peer-profile.ts';
+import type { PeerName } from './peers.ts';
+import { findPeer } from './peers.ts';
+import type { BenchFacts } from './report.ts';
+import { describeResult, otherTable, resultJson, showValue, speedTable } from './report.ts';
+import { BENCH_ROWS } from './rows.ts';
+import type { Series } from './run.ts';
+import { docsMarkdown, replaceMarked } from './write-docs.ts';
+
+const series = (row: string, peer: PeerName, values: number[], detail?: unknown): Series => ({
+  row,
+  peer,
+  samples: values.map((value, i) => ({ round: i + 1, value })),
+  ...(detail === undefined ? {} : { detail }),
+});
+const result = (...all: Series[]) => ({ series: all, failures: {} });
+const facts: BenchFacts = {
+  model: 'm',
+  preset: 'edge',
+  date: '2026-01-02',
+  rounds: 3,
+  pinnedCore: 1,
+  cpu: 'A < B & C',
+  loadBefore: 0,
+};
+const decodes = result(
+  series('decode-16', 'workerd', [300, 30, 330]),
+  series('decode-16', 'llama.cpp', [100, 10, 100]),
+  series('decode-16', 'node-simd', [50]),
+  series('peak-memory', 'workerd', [120_400_000]),
+);
+
+describe('tables', () => {
+  test('rows down, peers across, medians with their spread', () => {
+    expect(speedTable(decodes)).toBe(
+      [
+        '|  | Thimble, workerd | llama.cpp native, same file |',
+        '| --- | --: | --: |',
+        '| decode at 16 tokens of context, tok/s | 300 (30.0-330) | 100 (10.0-100) |',
+        '| peak memory, 2,040 tokens of context in use, MB | 120 |  |',
+        '',
+      ].join('\n'),
+    );
+    expect(otherTable(decodes)).toContain(`| ${findPeer('node-simd').label} | 50.0 |`);
+  });
+
+  test('variants have the columns where nothing else was measured', () => {
+    const only = result(series('decode-16', 'node-simd', [50]));
+    expect(speedTable(only)).toContain('| SIMD128, Node |');
+    expect(otherTable(only)).toBe('');
+  });
+
+  test('a failure is told', () => {
+    const failed = { series: [], failures: { wllama: 'no browser' } };
+    expect(describeResult(failed)).toBe('wllama failed: no browser\n');
+  });
+
+  test.each([
+    [1234.4, 'tok/s', '1234'],
+    [99.95, 'tok/s', '100.0'],
+    [9.994, 'ms', '9.99'],
+    [0.6, 'share', '0.600'],
+    [582_000, 'bytes', '0.582'],
+  ] as const)('%d %s is written %s', (value, unit, text) => {
+    expect(showValue(value, unit)).toBe(text);
+  });
+});
+
+describe('goals', () => {
+  test('are judged on the median of ratios within a round', () => {
+    const judged = judgeGoals(decodes.series);
+    expect(judged.find(({ goal }) => goal.name === 'decode-native')).toMatchObject({
+      measured: { median: 3, min: 3, max: 3.3 },
+      isMet: true,
+    });
+    expect(judged.map(({ goal }) => goal.name)).not.toContain('decode-wllama');
+  });
+
+  test('lower is better where it is said to be', () => {
+    const judge = (bytes: number) =>
+      judgeGoals([series('peak-memory', 'workerd', [bytes])]).map(({ isMet }) => isMet);
+    expect(judge(127e6)).toEqual([true]);
+    expect(judge(129e6)).toEqual([false]);
+  });
+
+  test('speak of rows and peers that are measured', () => {
+    for (const { of, against } of GOALS)
+      for (const ref of against === undefined ? [of] : [of, against])
+        expect(BENCH_ROWS.find(({ name }) => name === ref.row)?.peers).toContain(ref.peer);
+  });
+});
+
+test('a profile takes the clocks out, inside and outside of kernels', () => {
+  const totals = new Map([
+    ['big', { ms: 7.2, calls: 20 }],
+    ['small', { ms: 0.8, calls: 20 }],
+    ['never', { ms: 0, calls: 0 }],
+  ]);
+  const profile = makeProfile(totals, 10.8, 2, { inside: 0.01, all: 0.02 });
+  expect(profile.microsecondsPerToken).toBeCloseTo(5000);
+  expect(profile.kernels.map(({ kernel }) => kernel)).toEqual(['big', 'small']);
+  expect(profile.kernels[0]?.share).toBeCloseTo(0.7);
+  expect(profile.kernels[1]).toMatchObject({ callsPerToken: 10 });
+  expect(profile.outsideShare).toBeCloseTo(0.24);
+});
+
+describe('the JSON object', () => {
+  test('has every sample, medians and goals', () => {
+    const json = JSON.parse(JSON.stringify(resultJson(facts, decodes))) as {
+      rows: { name: string; peers: Record<string, { median: number; samples: number[] }> }[];
+      goals: { name: string }[];
+    };
+    expect(json.rows.map(({ name }) => name)).toEqual(['decode-16', 'peak-memory']);
+    expect(json.rows[0]?.peers['workerd']).toEqual({
+      ...{ median: 300, min: 30, max: 330 },
+      samples: [300, 30, 330],
+    });
+    expect(json.goals.map(({ name }) => name)).toContain('decode-native');
+  });
+});
+
+describe('the chart', () => {
+  const svg = chartSvg(facts, decodes);
+  test('has a bar a peer, as long as its median, and text as text', () => {
+    const widths = [...svg.matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) =>
+      Number(width),
+    );
+    expect(widths).toHaveLength(2);
+    expect(widths[0]! / widths[1]!).toBeCloseTo(3, 1);
+    expect(svg).toContain('>Thimble, workerd</text>');
+    expect(svg).not.toContain('<path');
+  });
+  test('escapes what it is told', () => expect(svg).toContain('A &lt; B &amp; C'));
+  test('follows the dark scheme', () => expect(svg).toContain('prefers-color-scheme:dark'));
+  test('nothing reaches over its edge', () => {
+    const width = Number(/viewBox="0 0 (\d+)/.exec(svg)?.[1]);
+    for (const [, x, w] of svg.matchAll(/<rect x="([\d.]+)"[^>]*width="([\d.]+)"/g))
+      expect(Number(x) + Number(w)).toBeLessThan(width);
+  });
+});
+
+describe('the README', () => {
+  const begin = '<!-- bench:begin (written by thimble bench --write-docs) -->';
+  test('gets the tables between its marks, the same a second time', () => {
+    const text = `before\n${begin}\nold\n<!-- bench:end -->\nafter\n`;
+    const once = replaceMarked(text, docsMarkdown(facts, decodes));
+    expect(once).toMatch(/^before\n[\s\S]*decode at 16[\s\S]*\nafter\n$/);
+    expect(once).not.toContain('old');
+    expect(replaceMarked(once, docsMarkdown(facts, decodes))).toBe(once);
+  });
+  test('without its marks is refused', () => {
+    expect(() => replaceMarked('no marks', 'x')).toThrow(/lacks the lines/);
+  });
+});
