@@ -194,9 +194,9 @@ function refuseOverBudget(manifest: PlannableModel, plan: MemoryPlan): void {
   const advice =
     fittingCtx > 0
       ? `A context of ${fittingCtx} tokens would fit (--ctx ${fittingCtx}).`
-      : manifest.preset === 'edge'
-        ? 'Use a smaller model.'
-        : 'Import with a smaller preset (--preset edge).';
+      : manifest.preset === 'lossless'
+        ? 'Import with a smaller preset (--preset edge).'
+        : 'Import it with --fit, or use a smaller model.';
   throw new EngineError(
     'E_MEMORY_BUDGET',
     `memory plan: ${manifest.id} needs ${totalBytes} bytes (weights ${regions.weights.bytes}, ` +

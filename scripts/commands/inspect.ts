@@ -123,7 +123,7 @@ function describe(
 ): string {
   const { config: c, memory: m } = facts;
   const weights = facts.dtypes.reduce((sum, row) => sum + row.weights, 0);
-  const fits = m.fits ? 'fits' : 'DOES NOT FIT (try --preset edge, or a smaller --ctx)';
+  const fits = m.fits ? 'fits' : 'DOES NOT FIT (try import --fit, or a smaller --ctx)';
   const lines = [
     `${facts.id}: ${facts.name}`,
     `  licence       ${facts.licence === '' ? 'not stated by the file' : facts.licence}`,
