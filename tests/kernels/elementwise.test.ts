@@ -3,9 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { attendScratchBytes, kvGeometry, PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { attendReference } from '../../engine/kernels/reference/attend.ts';
 import {
+  geluReference,
+  layerNormReference,
   rmsNormReference,
   ropeReference,
   siluReference,
+  softcapReference,
 } from '../../engine/kernels/reference/elementwise.ts';
 import { fillRopeTable, ropeFrequencies } from '../../engine/ops/rope.ts';
 import { f32ToF16, f16ToF32 } from '../../engine/quant/half.ts';
@@ -93,6 +96,82 @@ for (const build of ['relaxed', 'simd'] as const) {
         expect(Math.abs(s.f32(out, 400)[i]! - want)).toBeLessThanOrEqual(
           1e-6 * Math.abs(want) + 1e-12,
         );
+      }
+    });
+
+    it('layerNormRows, with and without bias, far from a mean of zero', () => {
+      for (const n of LENGTHS.slice(1)) {
+        s.reset();
+        const stride = Math.ceil(n / 32) * 32;
+        const rows = [randomValues(n, n), randomValues(n, n + 1).map((v) => v + 30)];
+        const [weight, bias] = [randomValues(n, n + 2), randomValues(n, n + 3)];
+        const x = s.reserve(2 * stride * 4);
+        for (const [t, row] of rows.entries()) s.f32(x + t * stride * 4, n).set(row);
+        const out = s.reserve(2 * stride * 4);
+        const [w, b] = [s.putF32(weight), s.putF32(bias)];
+        for (const added of [bias, null]) {
+          s.kernels.layerNormRows(x, w, added === null ? 0 : b, out, n, 2, stride, 1e-5);
+          for (const [t, row] of rows.entries()) {
+            const want = layerNormReference(row, weight, added ?? new Float32Array(n), 1e-5);
+            // Around a mean of 30 the differences themselves have only five digits.
+            const bound = t === 0 ? 2e-6 : 2e-5;
+            expect(worst(s.f32(out + t * stride * 4, n), want), `n ${n}`).toBeLessThan(bound);
+          }
+        }
+      }
+    });
+
+    it('geluMul, geluRow and siluRow over the whole range of inputs', () => {
+      s.reset();
+      const gates = Float32Array.from({ length: 400 }, (_, i) => (i - 200) * 0.1);
+      const ups = randomValues(400, 3);
+      const [x, up, out] = [s.putF32(gates), s.putF32(ups), s.reserve(1600)];
+      const expectEach = (want: (i: number) => number) => {
+        for (let i = 0; i < 400; i++) {
+          const error = Math.abs(s.f32(out, 400)[i]! - want(i));
+          expect(error, `input ${gates[i]}`).toBeLessThanOrEqual(2e-6 * Math.abs(want(i)) + 1e-9);
+        }
+      };
+      s.kernels.geluMul(x, up, out, 400);
+      expectEach((i) => geluReference(gates[i]!) * ups[i]!);
+      s.kernels.geluRow(x, out, 400);
+      expectEach((i) => geluReference(gates[i]!));
+      s.kernels.siluRow(x, out, 400);
+      expectEach((i) => siluReference(gates[i]!));
+    });
+
+    it('addScaled, scaleRow and softcapRow, and nothing behind them', () => {
+      for (const n of [4, 8, 32, 1024]) {
+        s.reset();
+        const [x, y] = [randomValues(n, n, 40), randomValues(n + 4, n + 1)];
+        const at = s.putF32(y);
+        const result = () => s.f32(at, n + 4);
+        const want = (of: (v: number, i: number) => number) =>
+          Float64Array.from(y, (v, i) => (i < n ? of(v, i) : v));
+        s.kernels.addScaled(at, s.putF32(x), 0.37, n);
+        expect(
+          worst(
+            result(),
+            want((v, i) => v + 0.37 * x[i]!),
+          ),
+        ).toBeLessThan(1e-6);
+        s.f32(at, n + 4).set(y);
+        s.kernels.scaleRow(at, 1.7, n);
+        expect(
+          worst(
+            result(),
+            want((v) => v * 1.7),
+          ),
+        ).toBeLessThan(1e-6);
+        y.set(x.subarray(0, n));
+        s.f32(at, n + 4).set(y);
+        s.kernels.softcapRow(at, 30, n);
+        expect(
+          worst(
+            result(),
+            want((v) => softcapReference(v, 30)),
+          ),
+        ).toBeLessThan(1e-6);
       }
     });
 

@@ -34,6 +34,29 @@ export function siluReference(x: number): number {
   return x / (1 + Math.exp(-x));
 }
 
+/** (x - mean(x)) / sqrt(var(x) + eps) * weight + bias. */
+export function layerNormReference(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  eps: number,
+): Float64Array {
+  const values = Float64Array.from(x);
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length;
+  const r = 1 / Math.sqrt(variance + eps);
+  return values.map((v, i) => (v - mean) * r * weight[i]! + bias[i]!);
+}
+
+/** GELU in its tanh form. */
+export function geluReference(x: number): number {
+  return (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+export function softcapReference(x: number, cap: number): number {
+  return cap * Math.tanh(x / cap);
+}
+
 /** Softmax, in place. */
 export function softmaxReference(x: Float64Array): void {
   const top = x.reduce((m, v) => Math.max(m, v), -Infinity);

@@ -114,6 +114,22 @@ export interface KernelExports {
   ropeAdjacent: Rope;
   ropeHalf: Rope;
   siluMul(gate: Address, up: Address, out: Address, n: number): void;
+  layerNormRows(
+    x: Address,
+    weight: Address,
+    bias: Address,
+    out: Address,
+    n: number,
+    nTok: number,
+    stride: number,
+    eps: number,
+  ): void;
+  geluMul(gate: Address, up: Address, out: Address, n: number): void;
+  geluRow(x: Address, out: Address, n: number): void;
+  siluRow(x: Address, out: Address, n: number): void;
+  addScaled(y: Address, x: Address, scale: number, n: number): void;
+  scaleRow(x: Address, scale: number, n: number): void;
+  softcapRow(x: Address, cap: number, n: number): void;
   addBias(y: Address, bias: Address, n: number, nTok: number, stride: number): void;
   kvWriteQ8: KvWrite;
   kvWriteF16: KvWrite;

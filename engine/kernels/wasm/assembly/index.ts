@@ -8,6 +8,8 @@ export { matmulQ8One, matmulQ8Many } from './matmul-q8';
 export { matmulF32, matmulF16, matmulBf16 } from './matmul-float';
 export { rowQ4, rowQ4m, rowQ6, rowQ8, rowF32, rowF16, rowBf16 } from './row';
 export { rmsNormRows, ropeAdjacent, ropeHalf, siluMul, addBias } from './elementwise';
+export { layerNormRows } from './layer-norm';
+export { geluMul, geluRow, siluRow, addScaled, scaleRow, softcapRow } from './activation';
 export { kvWriteQ8, kvWriteF16 } from './kv-write';
 export { attendQ8, attendF16 } from './attend';
 export { argmax, sumExp } from './logits';
