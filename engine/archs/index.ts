@@ -42,6 +42,8 @@ export interface TensorInstance {
   readonly spec: TensorSpec;
   /** The layer, or null for tensors of the whole model. */
   readonly layer: number | null;
+  /** The expert, or 0. */
+  readonly expert: number;
   readonly name: string;
   readonly gguf: string;
   readonly hf: string;
@@ -51,22 +53,28 @@ export interface TensorInstance {
 
 /** Every tensor a model of this architecture and config has or may have, layer by layer. */
 export function archTensors(arch: Architecture, config: ModelConfig): TensorInstance[] {
-  const instance = (spec: TensorSpec, layer: number | null): TensorInstance => {
-    const fill = (pattern: string) => pattern.replace('{i}', String(layer));
+  const instance = (spec: TensorSpec, layer: number | null, expert: number): TensorInstance => {
+    const fill = (pattern: string) =>
+      pattern.replace('{i}', String(layer)).replace('{e}', String(expert));
     const required = typeof spec.required === 'function' ? spec.required(config) : spec.required;
     return {
       spec,
       layer,
+      expert,
       name: fill(spec.name),
-      gguf: fill(spec.gguf),
-      hf: fill(spec.hf),
+      gguf: fill(spec.gguf.name),
+      hf: fill(spec.hf.name),
       shape: spec.shape(config),
       required,
     };
   };
+  const instances = (spec: TensorSpec, layer: number | null): TensorInstance[] => {
+    const nExpert = spec.perExpert === true ? (config.nExpert ?? 0) : 1;
+    return Array.from({ length: nExpert }, (_, expert) => instance(spec, layer, expert));
+  };
   const layers = Array.from({ length: config.nLayer }, (_, i) =>
-    arch.tensors.filter((spec) => spec.perLayer).map((spec) => instance(spec, i)),
+    arch.tensors.filter((spec) => spec.perLayer).flatMap((spec) => instances(spec, i)),
   );
-  const whole = arch.tensors.filter((spec) => !spec.perLayer).map((spec) => instance(spec, null));
+  const whole = arch.tensors.filter((spec) => !spec.perLayer).flatMap((s) => instances(s, null));
   return [...whole, ...layers.flat()];
 }

@@ -2,23 +2,76 @@
 import type { ModelConfig } from '../formats/manifest.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
-export type TensorRole = 'embedding' | 'head' | 'attention' | 'ffn' | 'norm' | 'bias';
+export type TensorRole =
+  'embedding' | 'head' | 'attention' | 'ffn' | 'norm' | 'bias' | 'router' | 'positions';
+
+/** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
+export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
+
+/** Where a tensor's values stand in a file. */
+export interface FilePlace {
+  /** The file's name of it; `{i}` is the layer, `{e}` the expert. */
+  readonly name: string;
+  /** Ours are `shape[0]` rows (of a vector: values) from `from` of the file's `of`. */
+  readonly part?: (c: ModelConfig) => { readonly from: number; readonly of: number };
+  /** The file's tensor is [nExpert, nRow, nCol] and holds those of all experts. */
+  readonly stacked?: boolean;
+  /** The file has columns as rows: [nCol, nRow]. */
+  readonly transposed?: boolean;
+  /** What a value of ours is more than the file's (norms stored as distance from 1). */
+  readonly plus?: number;
+}
 
 export interface TensorSpec {
-  /** Our name; `{i}` is the layer. */
+  /** Our name; `{i}` is the layer, `{e}` the expert. */
   readonly name: string;
-  /** GGUF's name; `{i}` is the layer. */
-  readonly gguf: string;
-  /** The name in Hugging Face's safetensors; `{i}` is the layer. */
-  readonly hf: string;
+  readonly gguf: FilePlace;
+  readonly hf: FilePlace;
   readonly role: TensorRole;
   readonly perLayer: boolean;
+  /** One for each of config.nExpert experts. */
+  readonly perExpert?: boolean;
   /** [nRow, nCol] of the logical matrix; a vector is [1, n]. */
   readonly shape: (c: ModelConfig) => readonly [number, number];
   /** False: may be missing from a file. */
   readonly required: boolean | ((c: ModelConfig) => boolean);
-  /** Rows of this tensor are permuted in HF files relative to GGUF's, per head of headDim (RoPE pairing). */
+  /** Rows of this tensor are permuted in HF files relative to GGUF's when `ggufPairing` is 'adjacent'. */
   readonly ropeRows?: 'nHead' | 'nKvHead';
+}
+
+/** Fields of ModelConfig that are one number. */
+export type NumberField = {
+  [K in keyof ModelConfig]-?: NonNullable<ModelConfig[K]> extends number ? K : never;
+}[keyof ModelConfig];
+
+/** What has been read of a config so far, field by field in the order of its rows. */
+export type PartialConfig = Partial<Record<NumberField, number>>;
+
+/** One number of a config under its names in files. */
+export interface ConfigRow {
+  readonly field: NumberField;
+  /** GGUF's key, without `<architecture>.`. */
+  readonly gguf: string;
+  /** The field of config.json. */
+  readonly hf: string;
+  /** What a file that does not say means; without it the file must say, unless `optional`. */
+  readonly otherwise?: number | ((c: PartialConfig) => number);
+  /** The same for config.json only. */
+  readonly hfOtherwise?: number;
+  /** The config goes without it. */
+  readonly optional?: boolean;
+  /** Written as a real number. */
+  readonly isReal?: boolean;
+}
+
+/** A file's own settings, whatever its format. */
+export interface FieldReader {
+  readonly format: 'gguf' | 'hf';
+  /** @throws {EngineError} E_FORMAT_INVALID for what is no number, or missing without a fallback. */
+  number(key: string, fallback?: number): number;
+  /** The number, or undefined where the file does not say. */
+  optional(key: string): number | undefined;
+  flag(key: string, fallback: boolean): boolean;
 }
 
 export interface Architecture {
@@ -26,8 +79,27 @@ export interface Architecture {
   readonly name: string;
   readonly ggufNames: readonly string[];
   readonly hfModelTypes: readonly string[];
-  readonly norm: 'rms';
-  readonly activation: 'silu';
-  readonly ffn: 'gated';
+  readonly norm: 'rms' | 'layer';
+  readonly activation: 'silu' | 'gelu';
+  /** 'gated': act(gate x) * up x; 'plain': act(up x); 'experts': gated, the router's choice of them. */
+  readonly ffn: 'gated' | 'plain' | 'experts';
+  /** 'learned': a row of the tensor `posEmbd` is added to each embedding. */
+  readonly positions: 'rope' | 'learned';
+  /** Which values of a head rotate together in GGUF files; in HF files always the two halves. */
+  readonly ggufPairing: ModelConfig['ropePairing'];
+  /**
+   * When a file gives a sliding window: every n-th layer attends to everything, the others to their
+   * window; 0 for a window in every layer. A file's own pattern goes first.
+   */
+  readonly windowPeriod?: number;
+  /** `tie_word_embeddings` where config.json does not say. */
+  readonly hfTiedHead?: boolean;
+  /** What some writers put before every HF name. */
+  readonly hfPrefix?: string;
+  /** Switches of config.json that make optional tensors required, by our names without the layer. */
+  readonly hfSwitches?: Readonly<Record<string, readonly string[]>>;
+  readonly config: readonly ConfigRow[];
+  /** What follows from other numbers, or stands in files in another way. */
+  readonly complete?: (c: ModelConfig, file: FieldReader) => Partial<ModelConfig>;
   readonly tensors: readonly TensorSpec[];
 }

@@ -18,6 +18,7 @@ const dim = z.number().int().positive().max(MAX_DIM);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/);
 
+const ropeFactors = z.array(z.number().positive()).max(1024);
 const ropeScaling = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none') }),
   /** Positions divided by `factor`. */
@@ -40,7 +41,15 @@ const ropeScaling = z.discriminatedUnion('kind', [
     attnFactor: z.number().positive(),
   }),
   /** Per-frequency divisors, as GGUF's rope_freqs tensor gives them ([headDim / 2]). */
-  z.object({ kind: z.literal('factors'), factors: z.array(z.number().positive()).max(1024) }),
+  z.object({ kind: z.literal('factors'), factors: ropeFactors }),
+  /** Per-frequency divisors for contexts up to `originalCtx` and beyond (arXiv 2402.13753). */
+  z.object({
+    kind: z.literal('longrope'),
+    short: ropeFactors,
+    long: ropeFactors,
+    originalCtx: dim,
+    attnFactor: z.number().positive(),
+  }),
 ]);
 
 /** Shape and numbers of a decoder; names as in ARCHITECTURE.md's glossary. */
@@ -58,10 +67,31 @@ export const modelConfigSchema = z.object({
   ropeTheta: z.number().positive(),
   /** Which two values rotate together: (2i, 2i+1) or (i, i + ropeDim/2). */
   ropePairing: z.enum(['adjacent', 'half']),
-  /** Leading values of a head that rotate; the rest pass. */
-  ropeDim: dim,
+  /** Leading values of a head that rotate; the rest pass. 0 when positions are learned. */
+  ropeDim: z.number().int().nonnegative().max(1024),
   ropeScaling,
   tiedHead: z.boolean(),
+  /** Of layers with a window, instead of ropeTheta and ropeScaling. */
+  localRopeTheta: z.number().positive().optional(),
+  /** Positions each layer attends to, 0 for all; without the list all layers attend to all. */
+  windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** On scores before their softmax; 1 / sqrt(headDim) without it. */
+  attentionScale: z.number().positive().optional(),
+  /** Scores become cap tanh(score / cap). */
+  attentionSoftcap: z.number().positive().optional(),
+  /** The same for logits. */
+  logitSoftcap: z.number().positive().optional(),
+  /** Logits are divided by this. */
+  logitDivisor: z.number().positive().optional(),
+  /** On embeddings. */
+  embeddingScale: z.number().positive().optional(),
+  /** On what each half of a layer adds. */
+  residualScale: z.number().positive().optional(),
+  nExpert: dim.max(1024).optional(),
+  /** Experts a token is given to. */
+  nExpertUsed: dim.max(1024).optional(),
+  /** Whether the weights of a token's experts are made to sum to one. */
+  normalizeExperts: z.boolean().optional(),
 });
 
 const tokenizer = z.object({

@@ -4,17 +4,23 @@
  *
  * Straight-line on purpose: it reads like the paper (arXiv 2302.13971, figure 1 of 1706.03762).
  */
+import { archByName } from '../archs/index.ts';
 import { PAGE_TOKENS } from '../cache/geometry.ts';
 import type { Sequence } from '../cache/pages.ts';
 import { EngineError } from '../base/errors.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import type { KernelExports } from '../kernels/wasm/module.ts';
-import { Ops } from '../ops/ops.ts';
-import type { Rows } from '../ops/ops.ts';
-import { fillRopeTable, ropeFrequencies } from '../ops/rope.ts';
 import type { WeightRef } from '../ops/weights.ts';
+import { Attention } from './attention.ts';
+import type { BatchRow } from './attention.ts';
+import { feedForward } from './feed-forward.ts';
+import type { RunFeedForward } from './feed-forward.ts';
+import { layerWeights, normRef } from './layer-weights.ts';
+import type { LayerWeights, NormRef, WeightMap } from './layer-weights.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES, rowStride } from './plan.ts';
-import type { MemoryPlan, RegionName } from './plan.ts';
+import type { MemoryPlan } from './plan.ts';
+import { RotaryTables } from './rotary-tables.ts';
+import { Workspace } from './workspace.ts';
 
 /** Tokens of one sequence in a pass. Several parts share one reading of the weights. */
 export interface BatchPart {
@@ -31,32 +37,6 @@ export interface BatchPart {
 /** Called while the logits of token `index` of part `part` stand in `row`. */
 export type VisitLogits = (part: number, index: number, row: number) => void;
 
-/** One token of a batch: its place in its sequence and where that one's pages are listed. */
-interface BatchRow {
-  readonly position: number;
-  readonly page: number;
-  readonly pageTable: number;
-}
-
-interface LayerWeights {
-  attnNorm: WeightRef;
-  qProj: WeightRef;
-  kProj: WeightRef;
-  vProj: WeightRef;
-  oProj: WeightRef;
-  ffnNorm: WeightRef;
-  gateProj: WeightRef;
-  upProj: WeightRef;
-  downProj: WeightRef;
-  qBias?: WeightRef;
-  kBias?: WeightRef;
-  vBias?: WeightRef;
-  oBias?: WeightRef;
-  gateBias?: WeightRef;
-  upBias?: WeightRef;
-  downBias?: WeightRef;
-}
-
 /** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
 export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
 
@@ -65,47 +45,41 @@ export class Decoder {
   readonly plan: MemoryPlan;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: KernelExports;
-  readonly #ops: Ops;
-  readonly #weights: ReadonlyMap<string, WeightRef>;
+  readonly #space: Workspace;
+  readonly #weights: WeightMap;
   readonly #layers: readonly LayerWeights[];
   readonly #tokEmbd: WeightRef;
-  readonly #outputNorm: WeightRef;
+  /** Learned positions, or null. */
+  readonly #posEmbd: WeightRef | null;
+  readonly #outputNorm: NormRef;
   readonly #head: WeightRef;
-  readonly #rope: ReturnType<typeof ropeFrequencies>;
-  readonly #ropeTable: Float32Array;
-  readonly #normed: Rows;
-  readonly #attended: Rows;
-  readonly #up: Rows;
+  readonly #rotary: RotaryTables | null;
+  readonly #attention: Attention;
+  readonly #feedForward: RunFeedForward;
 
   constructor(
     manifest: Manifest,
     plan: MemoryPlan,
-    weights: ReadonlyMap<string, WeightRef>,
+    weights: WeightMap,
     kernels: KernelExports,
     memory: WebAssembly.Memory,
   ) {
     const c = manifest.config;
+    const arch = archByName(manifest.architecture);
     this.config = c;
     this.plan = plan;
     this.#memory = memory;
     this.#kernels = kernels;
-    this.#ops = new Ops(kernels);
+    this.#space = new Workspace(arch, c, plan, kernels, memory);
+    this.#layers = Array.from({ length: c.nLayer }, (_, i) => layerWeights(weights, i, c));
     this.#weights = weights;
-    this.#layers = Array.from({ length: c.nLayer }, (_, i) => layerWeights(weights, i));
     this.#tokEmbd = weights.get('tokEmbd')!;
-    this.#outputNorm = weights.get('outputNorm')!;
+    this.#posEmbd = weights.get('posEmbd') ?? null;
+    this.#outputNorm = normRef(weights, 'outputNorm')!;
     this.#head = c.tiedHead ? this.#tokEmbd : weights.get('head')!;
-    this.#rope = ropeFrequencies(c.ropeDim, c.ropeTheta, c.ropeScaling);
-    const at = (name: RegionName) => plan.regions[name].address;
-    this.#ropeTable = new Float32Array(memory.buffer, at('ropeTable'), CHUNK_TOKENS * c.ropeDim);
-    const rows = (name: RegionName, panels: RegionName, width: number): Rows => ({
-      address: at(name),
-      stride: rowStride(width),
-      panels: at(panels),
-    });
-    this.#normed = rows('normed', 'normedPanels', c.nEmbd);
-    this.#attended = rows('attended', 'attendedPanels', c.nHead * c.headDim);
-    this.#up = rows('up', 'upPanels', c.nFf);
+    this.#rotary = arch.positions === 'rope' ? new RotaryTables(this.#space) : null;
+    this.#attention = new Attention(this.#space, this.#rotary);
+    this.#feedForward = feedForward(this.#space);
   }
 
   /** Logits of row `row` of the last call to `forward`'s visitor, [nVocab] f32, a view. */
@@ -132,44 +106,22 @@ export class Decoder {
    *   appended.
    */
   forward(parts: readonly BatchPart[], visit?: VisitLogits): void {
-    const { config: c } = this;
-    const { nEmbd } = c;
-    const ops = this.#ops;
-    const k = this.#kernels;
     const tokens = parts.flatMap((part) => part.tokens);
     const T = tokens.length;
     if (T === 0 || T > CHUNK_TOKENS)
       throw new EngineError('E_INTERNAL', `forward: ${T} tokens; expected 1 to ${CHUNK_TOKENS}`);
-    const hidden = this.plan.regions.hidden.address;
-    const gate = this.plan.regions.gate.address;
-    const stride = rowStride(nEmbd);
-
-    this.#embed(tokens, hidden, stride);
+    const space = this.#space;
+    this.#embed(tokens);
     const rows = this.#placeRows(parts);
-
+    if (this.#posEmbd !== null) this.#addPositions(this.#posEmbd, rows);
     for (const [i, w] of this.#layers.entries()) {
-      k.rmsNormRows(hidden, w.attnNorm.address, this.#normed.address, nEmbd, T, stride, c.normEps);
-      this.#attention(w, i, rows);
-      this.#clearPadding(this.#attended, c.nHead * c.headDim, T);
-      ops.quantize(this.#attended, T, [w.oProj]);
-      ops.matmul(w.oProj, this.#attended, T, hidden, stride, true);
-      if (w.oBias) k.addBias(hidden, w.oBias.address, nEmbd, T, stride);
-
-      k.rmsNormRows(hidden, w.ffnNorm.address, this.#normed.address, nEmbd, T, stride, c.normEps);
-      ops.quantize(this.#normed, T, [w.gateProj, w.upProj]);
-      const up = this.#up;
-      ops.matmul(w.gateProj, this.#normed, T, gate, up.stride);
-      ops.matmul(w.upProj, this.#normed, T, up.address, up.stride);
-      if (w.gateBias) k.addBias(gate, w.gateBias.address, c.nFf, T, up.stride);
-      if (w.upBias) k.addBias(up.address, w.upBias.address, c.nFf, T, up.stride);
-      k.siluMul(gate, up.address, up.address, T * up.stride);
-      this.#clearPadding(up, c.nFf, T);
-      ops.quantize(up, T, [w.downProj]);
-      ops.matmul(w.downProj, up, T, hidden, stride, true);
-      if (w.downBias) k.addBias(hidden, w.downBias.address, nEmbd, T, stride);
+      space.enterHalf(w.attnNorm, T);
+      this.#attention.run(w, i, rows);
+      space.enterHalf(w.ffnNorm, T);
+      this.#feedForward(w, T);
     }
     for (const { sequence, tokens: appended } of parts) sequence.tokens.push(...appended);
-    this.#visitLogits(parts, hidden, stride, visit);
+    this.#visitLogits(parts, visit);
   }
 
   /** Positions, page tables and rotary angles of every token of a batch. */
@@ -184,27 +136,19 @@ export class Decoder {
           `forward: no pages for ${start + tokens.length} tokens`,
         );
       const pageTable = this.#writePageTable(sequence, slot);
-      fillRopeTable(
-        this.#ropeTable.subarray(nRow * this.config.ropeDim),
-        this.#rope,
-        start,
-        tokens.length,
-      );
+      this.#rotary?.fill(nRow, start, tokens.length);
       nRow += tokens.length;
       return tokens.map((_, i) => {
         const position = start + i;
-        return { position, page: sequence.pages[Math.floor(position / PAGE_TOKENS)]!, pageTable };
+        const page = sequence.pages[Math.floor(position / PAGE_TOKENS)]!;
+        return { position, pageAddress: this.#pageAddress(page), pageTable };
       });
     });
   }
 
   /** Final norm and head for the rows that want logits, plan.logitRows at a time. */
-  #visitLogits(
-    parts: readonly BatchPart[],
-    hidden: number,
-    stride: number,
-    visit: VisitLogits | undefined,
-  ): void {
+  #visitLogits(parts: readonly BatchPart[], visit: VisitLogits | undefined): void {
+    const { hidden, stride } = this.#space;
     let nRow = 0;
     const wanted = parts.flatMap(({ tokens, logitsFrom }, part) => {
       const first = nRow;
@@ -221,9 +165,10 @@ export class Decoder {
     }
   }
 
-  /** hidden[t] = embedding of tokens[t], [T, C]. */
-  #embed(tokens: readonly number[], hidden: number, stride: number): void {
-    const { nVocab } = this.config;
+  /** hidden[t] = scale * embedding of tokens[t], [T, C]. */
+  #embed(tokens: readonly number[]): void {
+    const { nVocab, embeddingScale } = this.config;
+    const { hidden, stride, ops } = this.#space;
     for (const [t, token] of tokens.entries()) {
       if (!Number.isInteger(token) || token < 0 || token >= nVocab) {
         throw new EngineError(
@@ -232,98 +177,41 @@ export class Decoder {
           { details: { token, nVocab }, param: 'prompt' },
         );
       }
-      this.#ops.row(this.#tokEmbd, token, hidden + t * stride * 4);
+      ops.row(this.#tokEmbd, token, hidden + t * stride * 4);
     }
+    if (embeddingScale !== undefined)
+      this.#kernels.scaleRow(hidden, embeddingScale, tokens.length * stride);
   }
 
-  /** Queries, keys and values of T tokens; keys and values into the cache; attended = softmax(q k) v. */
-  #attention(w: LayerWeights, layer: number, rows: readonly BatchRow[]): void {
-    const { config: c, plan } = this;
-    const k = this.#kernels;
-    const ops = this.#ops;
-    const { kv } = plan;
-    const T = rows.length;
-    const queries = plan.regions.queries.address;
-    const keys = plan.regions.keys.address;
-    const values = plan.regions.values.address;
-    const qStride = this.#attended.stride;
-    const kvStride = rowStride(c.nKvHead * c.headDim);
-
-    ops.quantize(this.#normed, T, [w.qProj, w.kProj, w.vProj]);
-    ops.matmul(w.qProj, this.#normed, T, queries, qStride);
-    ops.matmul(w.kProj, this.#normed, T, keys, kvStride);
-    ops.matmul(w.vProj, this.#normed, T, values, kvStride);
-    if (w.qBias) k.addBias(queries, w.qBias.address, c.nHead * c.headDim, T, qStride);
-    if (w.kBias) k.addBias(keys, w.kBias.address, c.nKvHead * c.headDim, T, kvStride);
-    if (w.vBias) k.addBias(values, w.vBias.address, c.nKvHead * c.headDim, T, kvStride);
-
-    const rotate = c.ropePairing === 'adjacent' ? k.ropeAdjacent : k.ropeHalf;
-    const angles = plan.regions.ropeTable.address;
-    rotate(queries, angles, c.nHead, c.headDim, c.ropeDim, T, qStride);
-    rotate(keys, angles, c.nKvHead, c.headDim, c.ropeDim, T, kvStride);
-
-    const write = kv.dtype === 'q8' ? k.kvWriteQ8 : k.kvWriteF16;
-    const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
-    const layerOffset = this.#layerOffset(layer);
-    const scale = 1 / Math.sqrt(c.headDim);
-    for (const [t, { position, page, pageTable }] of rows.entries()) {
-      const kvRow = t * kvStride * 4;
-      const qRow = t * qStride * 4;
-      write(
-        keys + kvRow,
-        values + kvRow,
-        this.#pageAddress(page) + layerOffset,
-        position % PAGE_TOKENS,
-        c.nKvHead,
-        c.headDim,
-        kv.dimPad,
-        kv.sectionBytes,
-      );
-      attend(
-        queries + qRow,
-        this.#attended.address + qRow,
-        plan.regions.attendScratch.address,
-        c.nHead,
-        c.nKvHead,
-        c.headDim,
-        kv.dimPad,
-        pageTable,
-        layerOffset,
-        kv.sectionBytes,
-        position + 1,
-        scale,
-        0,
-        0,
-      );
+  /** hidden[t] += the learned row of its position. */
+  #addPositions(posEmbd: WeightRef, rows: readonly BatchRow[]): void {
+    const { ops, normed } = this.#space;
+    for (const [t, { position }] of rows.entries()) {
+      ops.row(posEmbd, position, normed.address);
+      this.#space.addRow(t, normed.address, 1);
     }
-  }
-
-  /** Zeros behind the last value of each row: another phase has written there. */
-  #clearPadding({ address, stride }: Rows, width: number, T: number): void {
-    if (width === stride) return;
-    const rows = new Float32Array(this.#memory.buffer, address, T * stride);
-    for (let t = 0; t < T; t++) rows.fill(0, t * stride + width, (t + 1) * stride);
   }
 
   /** Final norm and head of the rows at `addresses` (at most plan.logitRows) into the logits region. */
   #project(addresses: readonly number[]): void {
     const { config: c } = this;
-    const { address, stride } = this.#normed;
-    const norm = this.#outputNorm.address;
-    for (const [row, from] of addresses.entries()) {
-      const to = address + row * stride * 4;
-      this.#kernels.rmsNormRows(from, norm, to, c.nEmbd, 1, stride, c.normEps);
-    }
+    const { normed, ops, norm } = this.#space;
+    const { address, stride } = normed;
+    for (const [row, from] of addresses.entries())
+      norm(this.#outputNorm, from, address + row * stride * 4, 1, stride);
     const n = addresses.length;
-    this.#ops.quantize(this.#normed, n, [this.#head]);
+    ops.quantize(normed, n, [this.#head]);
     const logits = this.plan.regions.logits.address;
-    this.#ops.matmul(this.#head, this.#normed, n, logits, rowStride(c.nVocab));
+    ops.matmul(this.#head, normed, n, logits, rowStride(c.nVocab));
+    const nValue = n * rowStride(c.nVocab);
+    if (c.logitDivisor !== undefined) this.#kernels.scaleRow(logits, 1 / c.logitDivisor, nValue);
+    if (c.logitSoftcap !== undefined) this.#kernels.softcapRow(logits, c.logitSoftcap, nValue);
   }
 
   /** Shows `observer` the input of every product from now on; null ends it. */
   observeInputs(observer: InputObserver | null): void {
     const names = new Map([...this.#weights].map(([name, w]) => [w, name]));
-    this.#ops.observer =
+    this.#space.ops.observer =
       observer === null
         ? null
         : (w, { address, stride }, nTok) => {
@@ -365,12 +253,4 @@ export class Decoder {
     for (const [i, page] of sequence.pages.entries()) entries[i] = this.#pageAddress(page);
     return address;
   }
-}
-
-function layerWeights(weights: ReadonlyMap<string, WeightRef>, layer: number): LayerWeights {
-  const prefix = `layers.${layer}.`;
-  const own = [...weights].filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(
-    own.map(([name, w]) => [name.slice(prefix.length), w]),
-  ) as unknown as LayerWeights;
 }

@@ -2,6 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import { sha256Hex } from '../base/sha256.ts';
 import { archByName, archTensors } from '../archs/index.ts';
+import { SMALL_ROLES } from '../archs/types.ts';
 import type { Manifest, ShardRow } from '../formats/manifest.ts';
 import { weightRef } from '../ops/weights.ts';
 import type { WeightRef } from '../ops/weights.ts';
@@ -77,7 +78,7 @@ export function bindWeights(manifest: Manifest, plan: MemoryPlan): Map<string, W
         { details: { name, expected: shape, got: tensor.shape } },
       );
     }
-    if ((spec.role === 'norm' || spec.role === 'bias') && tensor.dtype !== 'f32') {
+    if (SMALL_ROLES.includes(spec.role) && tensor.dtype !== 'f32') {
       throw new EngineError(
         'E_DTYPE_UNSUPPORTED',
         `weights: ${name} must be f32, got ${tensor.dtype}`,

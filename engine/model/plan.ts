@@ -79,6 +79,9 @@ export type RegionName =
   | 'attended'
   | 'attendedPanels'
   | 'attendScratch'
+  | 'expertScores'
+  | 'expertInput'
+  | 'expertInputPanels'
   | 'gate'
   | 'up'
   | 'upPanels'
@@ -117,20 +120,22 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const kvWidth = c.nKvHead * c.headDim;
   const rows = (width: number) => CHUNK_TOKENS * rowStride(width) * 4;
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
+  const hasExperts = c.nExpert !== undefined;
   const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
   const lasting: Sizes = [
     ['kernels', KERNEL_STATIC_BYTES],
     ['weights', shardBytes.reduce((sum, bytes) => sum + bytes, 0)],
     ['kvPages', nPage * kv.pageBytes],
     ['pageTables', nPage * PAGE_TABLE_BYTES],
-    ['ropeTable', CHUNK_TOKENS * c.ropeDim * 4],
+    ['ropeTable', CHUNK_TOKENS * c.ropeDim * 4 * (c.localRopeTheta === undefined ? 1 : 2)],
     ['hidden', rows(c.nEmbd)],
     ['normed', rows(c.nEmbd)],
     ['normedPanels', panels(c.nEmbd)],
   ];
   const layerPhases: Record<Exclude<Phase, 'output'>, Sizes> = {
     attention: [
-      ['queries', rows(qWidth)],
+      // Here and in `gate` stands what a half adds, where a family does something with it before.
+      ['queries', rows(Math.max(qWidth, c.nEmbd))],
       ['keys', rows(kvWidth)],
       ['values', rows(kvWidth)],
       ['attended', rows(qWidth)],
@@ -138,7 +143,10 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
       ['attendScratch', attendScratchBytes(kv, c.nHead)],
     ],
     ffn: [
-      ['gate', rows(c.nFf)],
+      ['expertScores', rows(c.nExpert ?? 0)],
+      ['expertInput', hasExperts ? rows(c.nEmbd) : 0],
+      ['expertInputPanels', hasExperts ? panels(c.nEmbd) : 0],
+      ['gate', rows(Math.max(c.nFf, c.nEmbd))],
       ['up', rows(c.nFf)],
       ['upPanels', panels(c.nFf)],
     ],

@@ -1,22 +1,27 @@
 /** Rotary positions: frequencies with their scalings, and the angle table of a chunk. arXiv 2104.09864. */
 import type { RopeScaling } from '../formats/manifest.ts';
 
-/** Inverse wavelength of each rotating pair, [ropeDim / 2], and the factor on all rotated values. */
+/**
+ * Inverse wavelength of each rotating pair, [ropeDim / 2], and the factor on all rotated values.
+ * @param nCtx positions that will be served: decides between factors for short and long contexts
+ */
 export function ropeFrequencies(
   ropeDim: number,
   theta: number,
   scaling: RopeScaling,
+  nCtx = 0,
 ): { frequencies: Float64Array; magnitude: number } {
   const frequencies = Float64Array.from(
     { length: ropeDim / 2 },
     (_, i) => theta ** (-(2 * i) / ropeDim),
   );
-  return SCALINGS[scaling.kind](frequencies, scaling as never, { ropeDim, theta });
+  return SCALINGS[scaling.kind](frequencies, scaling as never, { ropeDim, theta, nCtx });
 }
 
 interface RopeShape {
   ropeDim: number;
   theta: number;
+  nCtx: number;
 }
 type Scaled = { frequencies: Float64Array; magnitude: number };
 type ScalingOf<K extends RopeScaling['kind']> = Extract<RopeScaling, { kind: K }>;
@@ -30,6 +35,11 @@ const SCALINGS: {
     frequencies: f.map((x, i) => x / (factors[i] ?? 1)),
     magnitude: 1,
   }),
+  // LongRoPE: other divisors once more positions are served than the model was first trained for.
+  longrope: (f, { short, long, originalCtx, attnFactor }, { nCtx }) => {
+    const factors = nCtx > originalCtx ? long : short;
+    return { frequencies: f.map((x, i) => x / (factors[i] ?? 1)), magnitude: attnFactor };
+  },
   // Llama 3.1: long wavelengths divided by `factor`, short ones kept, a linear blend between.
   llama3: (f, { factor, lowFreqFactor, highFreqFactor, originalCtx }) => ({
     frequencies: f.map((x) => {

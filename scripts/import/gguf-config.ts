@@ -1,76 +1,87 @@
 /**
- * GGUF metadata as a ModelConfig. Keys: ggml/docs/gguf.md; defaults as llama.cpp's
- * llama-model.cpp (load_hparams) has them.
+ * GGUF metadata as a ModelConfig. Keys: ggml/docs/gguf.md; defaults as llama.cpp's loaders
+ * (load_arch_hparams of each model) have them.
  */
+import type { Architecture, FieldReader } from '../../engine/archs/types.ts';
 import type { GgufMetadata, GgufValue } from '../../engine/formats/gguf.ts';
 import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
-import { checkConfig, configError } from './opened-model.ts';
+import { configFromRows, periodic } from './config-fields.ts';
+import type { LayerWindows } from './config-fields.ts';
+import { configError } from './opened-model.ts';
 
 /** What a config needs from the tensors. */
 export interface GgufFacts {
   readonly hasHead: boolean;
   /** Values of rope_freqs.weight. */
   readonly ropeFactors: readonly number[] | null;
+  /** Values of rope_factors_short.weight and rope_factors_long.weight. */
+  readonly longRope?: { readonly short: readonly number[]; readonly long: readonly number[] };
 }
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the key. */
 export function configFromGguf(
   where: string,
   metadata: GgufMetadata,
+  arch: Architecture,
   facts: GgufFacts,
 ): ModelConfig {
   const keys = new KeyReader(where, metadata, String(metadata.get('general.architecture')));
-  const nHead = keys.number('attention.head_count');
-  const nEmbd = keys.number('embedding_length');
-  const headDim = keys.number('attention.key_length', nEmbd / nHead);
-  if (keys.number('attention.value_length', headDim) !== headDim)
-    throw configError(where, 'keys and values of different widths are not supported', {});
-  if (keys.number('expert_count', 0) > 0)
-    throw configError(where, 'mixture of experts is not supported', {});
-  const nCtx = keys.number('context_length');
-  return checkConfig(where, {
-    nLayer: keys.number('block_count'),
-    nEmbd,
-    nHead,
-    nKvHead: keys.number('attention.head_count_kv', nHead),
-    headDim,
-    nFf: keys.number('feed_forward_length'),
+  if (arch.ffn !== 'experts' && keys.number('expert_count', 0) > 0)
+    throw configError(where, `mixture of experts is not supported in ${arch.name}`, {});
+  const config = configFromRows(where, arch, keys, {
     nVocab: keys.number('vocab_size', tokenCount(metadata)),
-    // Inside its window a sliding-window model is a plain one.
-    nCtx: Math.min(nCtx, keys.number('attention.sliding_window', 0) || nCtx),
-    normEps: keys.number('attention.layer_norm_rms_epsilon'),
-    ropeTheta: keys.number('rope.freq_base', 10000),
-    // llama.cpp's converter reorders q and k so that neighbours rotate together.
-    ropePairing: 'adjacent',
-    ropeDim: keys.number('rope.dimension_count', headDim),
-    ropeScaling: readScaling(where, keys, nCtx, facts.ropeFactors),
+    ropePairing: arch.ggufPairing,
+    ropeDim: (headDim) => keys.number('rope.dimension_count', headDim),
+    ropeScaling: (nCtx) => readScaling(where, keys, nCtx, facts),
     tiedHead: !facts.hasHead,
+    windows: () => readWindows(keys, arch.windowPeriod ?? 0),
   });
+  if (keys.number('attention.value_length', config.headDim) !== config.headDim)
+    throw configError(where, 'keys and values of different widths are not supported', {});
+  return config;
+}
+
+function readWindows(keys: KeyReader, period: number): LayerWindows | null {
+  const nToken = keys.optional('attention.sliding_window') ?? 0;
+  if (nToken === 0) return null;
+  const list = keys.list('attention.sliding_window_pattern');
+  if (list !== null) return { nToken, isLocal: (layer) => list[layer] === true };
+  return { nToken, isLocal: periodic(keys.number('attention.sliding_window_pattern', period)) };
 }
 
 function readScaling(
   where: string,
   keys: KeyReader,
   nCtx: number,
-  factors: readonly number[] | null,
+  { ropeFactors, longRope }: GgufFacts,
 ): RopeScaling {
   const factor = keys.number('rope.scaling.factor', keys.number('rope.scale_linear', 1));
   const kind = keys.string('rope.scaling.type', factor === 1 ? 'none' : 'linear');
+  const originalCtx = keys.number('rope.scaling.original_context_length', nCtx);
+  const ownFactor = keys.number('rope.scaling.attn_factor', 1);
+  if (longRope !== undefined)
+    return {
+      kind: 'longrope',
+      short: [...longRope.short],
+      long: [...longRope.long],
+      originalCtx,
+      attnFactor: ownFactor,
+    };
   const isScaled = kind !== 'none' && factor !== 1;
-  if (factors !== null && isScaled)
+  if (ropeFactors !== null && isScaled)
     throw configError(where, `rope_freqs.weight beside ${kind} scaling is not supported`, { kind });
-  if (factors !== null) return { kind: 'factors', factors: [...factors] };
+  if (ropeFactors !== null) return { kind: 'factors', factors: [...ropeFactors] };
   if (!isScaled) return { kind: 'none' };
   if (kind === 'linear') return { kind: 'linear', factor };
   if (kind === 'yarn') {
     return {
       kind: 'yarn',
       factor,
-      originalCtx: keys.number('rope.scaling.original_context_length', nCtx),
+      originalCtx,
       betaFast: keys.number('rope.scaling.yarn_beta_fast', 32),
       betaSlow: keys.number('rope.scaling.yarn_beta_slow', 1),
       // The whole multiplier of cosine and sine; the file's own only multiplies the paper's.
-      attnFactor: keys.number('rope.scaling.attn_factor', 1) * yarnAttnFactor(factor),
+      attnFactor: ownFactor * yarnAttnFactor(factor),
     };
   }
   throw configError(where, `rope scaling '${kind.slice(0, 40)}' is not supported`, { kind });
@@ -87,7 +98,8 @@ function tokenCount(metadata: GgufMetadata): number {
 }
 
 /** Typed look-ups under `<architecture>.`. */
-class KeyReader {
+class KeyReader implements FieldReader {
+  readonly format = 'gguf';
   private readonly where: string;
   private readonly metadata: GgufMetadata;
   private readonly prefix: string;
@@ -100,9 +112,17 @@ class KeyReader {
 
   /** A number, or one number a layer when all are equal. */
   number(key: string, fallback?: number): number {
+    const value = this.optional(key) ?? fallback;
+    if (value !== undefined && Number.isFinite(value)) return value;
     const full = `${this.prefix}.${key}`;
-    const value = this.metadata.get(full) ?? fallback;
-    if (value === undefined) throw configError(this.where, `key ${full} is missing`, { key: full });
+    const what = value === undefined ? 'is missing' : 'is no number';
+    throw configError(this.where, `key ${full} ${what}`, { key: full });
+  }
+
+  optional(key: string): number | undefined {
+    const full = `${this.prefix}.${key}`;
+    const value = this.metadata.get(full);
+    if (value === undefined) return undefined;
     const number = uniform(value);
     if (typeof number === 'number' && Number.isFinite(number)) return number;
     throw configError(this.where, `key ${full} is no number, or differs between layers`, {
@@ -110,11 +130,24 @@ class KeyReader {
     });
   }
 
+  flag(key: string, fallback: boolean): boolean {
+    const full = `${this.prefix}.${key}`;
+    const value = this.metadata.get(full) ?? fallback;
+    if (typeof value === 'boolean') return value;
+    throw configError(this.where, `key ${full} is no true or false`, { key: full });
+  }
+
   string(key: string, fallback: string): string {
     const full = `${this.prefix}.${key}`;
     const value = this.metadata.get(full) ?? fallback;
     if (typeof value === 'string') return value;
     throw configError(this.where, `key ${full} is no string`, { key: full });
+  }
+
+  /** One value a layer, or null. */
+  list(key: string): readonly GgufValue[] | null {
+    const value = this.metadata.get(`${this.prefix}.${key}`);
+    return Array.isArray(value) ? (value as readonly GgufValue[]) : null;
   }
 }
 

@@ -12,7 +12,6 @@ import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromGguf } from './gguf-config.ts';
-import { checkConfig } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /** More rotary factors than any head has values. */
@@ -24,14 +23,18 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
   const where = basename(path);
   const { metadata, tensors } = await readGguf(files);
   const arch = archByGgufName(readText(metadata, 'general.architecture') ?? '');
-  const ropeFactors = await readRopeFactors(tensors);
-  const hasHead = tensors.some(({ name }) => name === 'output.weight');
-  const config = configFromGguf(where, metadata, { hasHead, ropeFactors });
+  const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
+  const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
+  const config = configFromGguf(where, metadata, arch, {
+    hasHead: tensors.some(({ name }) => name === 'output.weight'),
+    ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
+    ...(short === null || long === null ? {} : { longRope: { short, long } }),
+  });
   return {
     format: 'gguf',
     files,
     arch,
-    config: checkConfig(where, config),
+    config,
     tensors,
     naming: 'gguf',
     wanted: new Set(),
@@ -61,8 +64,11 @@ async function openParts(path: string, open: AsyncDisposableStack): Promise<File
   return files;
 }
 
-async function readRopeFactors(tensors: readonly SourceTensor[]): Promise<number[] | null> {
-  const tensor = tensors.find(({ name }) => name === 'rope_freqs.weight');
+async function readRopeFactors(
+  tensors: readonly SourceTensor[],
+  wanted: string,
+): Promise<number[] | null> {
+  const tensor = tensors.find(({ name }) => name === wanted);
   if (tensor === undefined || tensor.bytes > MAX_ROPE_FACTORS * 4) return null;
   const bytes = await readRange(tensor.source, tensor.offset, tensor.bytes, tensor.name);
   return [...dequantize(tensor.dtype, bytes)];

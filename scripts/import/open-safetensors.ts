@@ -2,14 +2,16 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archByHfModelType } from '../../engine/archs/index.ts';
+import type { Architecture } from '../../engine/archs/types.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseJsonObject } from '../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../engine/formats/safetensors.ts';
+import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import { isErrno } from '../lib/lock.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
-import { biasesOfHf, configFromHf } from './hf-config.ts';
+import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
 import type { OpenedModel } from './opened-model.ts';
 
@@ -25,7 +27,7 @@ export async function openSafetensors(
   const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
   const arch = archByHfModelType(textOf(config['model_type']).slice(0, 40));
-  const modelConfig = configFromHf('config.json', config);
+  const modelConfig = configFromHf('config.json', config, arch);
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
   const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
@@ -36,9 +38,11 @@ export async function openSafetensors(
     files,
     arch,
     config: modelConfig,
-    tensors: await readSafetensors(files),
+    tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
     naming: 'hf',
-    wanted: new Set(biasesOfHf(config).flatMap((bias) => layers.map((i) => `layers.${i}.${bias}`))),
+    wanted: new Set(
+      switchedTensors(config, arch).flatMap((name) => layers.map((i) => `layers.${i}.${name}`)),
+    ),
     tokenizer: tokenizerFromHf({
       text,
       tokenizer: parseText('tokenizer.json', text),
@@ -52,6 +56,11 @@ export async function openSafetensors(
     licence: licenceOf(card),
     card: card.slice(0, MAX_CARD_CHARS),
   };
+}
+
+function withoutPrefix(tensor: SourceTensor, { hfPrefix = '' }: Architecture): SourceTensor {
+  const { name } = tensor;
+  return name.startsWith(hfPrefix) ? { ...tensor, name: name.slice(hfPrefix.length) } : tensor;
 }
 
 async function openParts(folder: string, open: AsyncDisposableStack): Promise<FileSource[]> {

@@ -4,9 +4,10 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { modelConfigSchema } from '../../engine/formats/manifest.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
+import { viewTensor } from './tensor-views.ts';
 
 export interface OpenedTokenizer {
   /** The text of tokenizer.json. */
@@ -33,8 +34,9 @@ export interface OpenedModel {
   readonly card: string;
 }
 
-/** Numbers a file may hold that are no weights: tables of rotary positions. */
-const NO_WEIGHTS = /^rope_freqs\.weight$|\brotary_emb\.inv_freq$/;
+/** Numbers a file may hold that are no weights: tables of rotary positions, causal masks. */
+const NO_WEIGHTS =
+  /^rope_(freqs|factors_(long|short))\.weight$|\brotary_emb\.inv_freq$|\battn\.(masked_)?bias$/;
 
 export interface MatchedTensor {
   readonly instance: TensorInstance;
@@ -49,20 +51,26 @@ export interface MatchedTensor {
 export function matchTensors(model: OpenedModel): MatchedTensor[] {
   const { config, naming } = model;
   const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  if (byName.size < model.tensors.length)
+    throw configError(model.name, 'two tensors have the same name', {});
+  const used = new Set<string>();
   const matched: MatchedTensor[] = [];
-  const instances = archTensors(model.arch, config);
-  for (const instance of instances) {
-    const tensor = byName.get(instance[naming]);
-    byName.delete(instance[naming]);
+  for (const instance of archTensors(model.arch, config)) {
+    const name = instance[naming];
+    const tensor = byName.get(name);
+    used.add(name);
     // A tied head that was stored all the same is the embedding once more.
     if (instance.spec.role === 'head' && config.tiedHead) continue;
     if (tensor !== undefined) {
-      checkShape(tensor, instance);
-      matched.push({ instance, tensor });
+      const view = viewTensor(tensor, instance, instance.spec[naming], config);
+      matched.push({ instance, tensor: view });
     } else if (instance.required || model.wanted.has(instance.name)) throw missing(model, instance);
   }
   checkOptional(model, matched);
-  refuseUnexpected(model, [...byName.keys()]);
+  refuseUnexpected(
+    model,
+    [...byName.keys()].filter((name) => !used.has(name)),
+  );
   return matched;
 }
 
@@ -99,19 +107,6 @@ function missing(model: OpenedModel, instance: TensorInstance): EngineError {
   );
 }
 
-function checkShape(tensor: SourceTensor, { shape, name }: TensorInstance): void {
-  const dims = tensor.dims;
-  const isVector = shape[0] === 1 && dims.length === 1 && dims[0] === shape[1];
-  // GGUF drops trailing ones: [1, n] and [n] are the same there.
-  if (isVector || (dims.length === 2 && dims[0] === shape[0] && dims[1] === shape[1])) return;
-  throw new EngineError(
-    'E_TENSOR_SHAPE',
-    `${tensor.source.name}: tensor ${tensor.name} (${name}); expected [${shape.join(', ')}], ` +
-      `got [${dims.join(', ')}]. The file's config does not belong to its weights.`,
-    { details: { name: tensor.name, expected: shape, got: dims } },
-  );
-}
-
 /** A config as a file's metadata gives it, checked as the manifest will check it. */
 export function checkConfig(where: string, config: unknown): ModelConfig {
   const parsed = modelConfigSchema.safeParse(config);
@@ -125,10 +120,19 @@ export function checkConfig(where: string, config: unknown): ModelConfig {
     throw configError(where, `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`, {});
   if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
     throw configError(where, `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`, {});
-  const scaling = c.ropeScaling;
-  if (scaling.kind === 'factors' && scaling.factors.length !== c.ropeDim / 2)
-    throw configError(where, `${scaling.factors.length} rope factors for ropeDim ${c.ropeDim}`, {});
+  if (c.windows !== undefined && c.windows.length !== c.nLayer)
+    throw configError(where, `${c.windows.length} windows for ${c.nLayer} layers`, {});
+  if ((c.nExpertUsed ?? 0) > (c.nExpert ?? 0))
+    throw configError(where, `nExpertUsed ${c.nExpertUsed} of ${c.nExpert ?? 0} experts`, {});
+  for (const { length } of ropeFactorLists(c.ropeScaling))
+    if (length !== c.ropeDim / 2)
+      throw configError(where, `${length} rope factors for ropeDim ${c.ropeDim}`, {});
   return c;
+}
+
+function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {
+  if (scaling.kind === 'factors') return [scaling.factors];
+  return scaling.kind === 'longrope' ? [scaling.short, scaling.long] : [];
 }
 
 export function configError(
@@ -138,7 +142,7 @@ export function configError(
 ): EngineError {
   return new EngineError(
     'E_FORMAT_INVALID',
-    `${where}: config: ${what}. Use a file of a plain llama-style model.`,
+    `${where}: config: ${what}. Use another file of this model.`,
     { details },
   );
 }

@@ -2,6 +2,7 @@
  * Presets: which type a tensor is stored in, by its role and its type in the file. The first rule
  * that matches decides; below every preset lies the lossless table.
  */
+import { SMALL_ROLES } from '../../engine/archs/types.ts';
 import type { TensorRole } from '../../engine/archs/types.ts';
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -46,7 +47,7 @@ export const LOSSLESS: Record<SourceDtype, WeightDtype> = {
 
 type Condition = PresetRule['when'];
 
-const isSmall: Condition = ({ role }) => role === 'norm' || role === 'bias';
+const isSmall: Condition = ({ role }) => SMALL_ROLES.includes(role);
 const isTable: Condition = ({ role }) => role === 'embedding' || role === 'head';
 const isFfn: Condition = ({ role }) => role === 'ffn';
 const isFloat: Condition = ({ source }) => SOURCE_DTYPES[source].blockElements === 1;
@@ -56,7 +57,6 @@ const finerThan =
   ({ source }) =>
     SOURCE_DTYPES[source].bits > bits;
 
-/** Norms and biases are a thousandth of a model and stay whole. */
 const SMALL_RULE: PresetRule = { when: isSmall, dtype: 'f32' };
 /** Five bits fit into six without loss, and everything finer loses little (+0.3 % perplexity). */
 const TABLE_RULE: PresetRule = { when: (t) => isTable(t) && finerThan(4)(t), dtype: 'q6' };

@@ -33,6 +33,8 @@ const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
   ffn: { plain: 23, weighted: 5.2 },
   norm: { plain: 0, weighted: 0 },
   bias: { plain: 0, weighted: 0 },
+  router: { plain: 0, weighted: 0 },
+  positions: { plain: 0, weighted: 0 },
 };
 /** Rows of a tensor its error is measured on, spread evenly. */
 const SAMPLE_ROWS = 64;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../engine/formats/byte-source.ts';
 import { ggufSplitNames, readGguf } from '../../engine/formats/gguf.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
+import { LLAMA } from '../../engine/archs/llama.ts';
 import { configFromGguf } from '../../scripts/import/gguf-config.ts';
 import { writeGguf } from '../support/gguf-writer.ts';
 import type { WrittenGguf, WrittenTensor } from '../support/gguf-writer.ts';
@@ -266,7 +267,7 @@ describe('hostile files end in an EngineError, without reading more than there i
       const file = await readGguf([source]);
       for (const { offset, bytes: length } of file.tensors)
         if (offset + length > source.bytes) throw new RangeError('a tensor outside the file');
-      configFromGguf('hostile', file.metadata, { hasHead: true, ropeFactors: null });
+      configFromGguf('hostile', file.metadata, LLAMA, { hasHead: true, ropeFactors: null });
       tokenizerJsonFromGguf(file.metadata);
     });
     expect(source.readBytes).toBeLessThanOrEqual(2 * bytes.byteLength);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { LLAMA } from '../../engine/archs/llama.ts';
 import type { GgufValue } from '../../engine/formats/gguf.ts';
 import type { JsonObject } from '../../engine/formats/json.ts';
 import { configFromGguf } from '../../scripts/import/gguf-config.ts';
-import { biasesOfHf, configFromHf } from '../../scripts/import/hf-config.ts';
+import { configFromHf, switchedTensors } from '../../scripts/import/hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from '../../scripts/import/hf-tokenizer.ts';
 
 const GGUF_KEYS: Readonly<Record<string, GgufValue>> = {
@@ -20,7 +21,7 @@ function gguf(
   ropeFactors: readonly number[] | null = null,
 ) {
   const all = new Map(Object.entries({ ...GGUF_KEYS, ...keys }));
-  return configFromGguf('test.gguf', all, { hasHead: false, ropeFactors });
+  return configFromGguf('test.gguf', all, LLAMA, { hasHead: false, ropeFactors });
 }
 const code = (work: () => unknown): unknown => {
   try {
@@ -54,12 +55,13 @@ describe('configFromGguf', () => {
     const all = new Map<string, GgufValue>(Object.entries(keys));
     all.set('tokenizer.ggml.tokens', ['a', 'b', 'c']);
     all.set('llama.feed_forward_length', [80, 80]);
-    const config = configFromGguf('test', all, { hasHead: true, ropeFactors: null });
+    const config = configFromGguf('test', all, LLAMA, { hasHead: true, ropeFactors: null });
     expect(config).toMatchObject({ nVocab: 3, nFf: 80, tiedHead: false });
     expect(code(() => gguf({ 'llama.feed_forward_length': [80, 96] }))).toBe('E_FORMAT_INVALID');
   });
-  test('stays inside a sliding window', () => {
-    expect(gguf({ 'llama.attention.sliding_window': 1024 }).nCtx).toBe(1024);
+  test('a sliding window in every layer, unless it is as wide as the context', () => {
+    expect(gguf({ 'llama.attention.sliding_window': 1024 }).windows).toEqual([1024, 1024]);
+    expect(gguf({ 'llama.attention.sliding_window': 4096 }).windows).toBeUndefined();
   });
 
   const prefix = 'llama.rope.scaling';
@@ -131,7 +133,7 @@ const HF: JsonObject = {
   max_position_embeddings: 4096,
   rms_norm_eps: 1e-5,
 };
-const hf = (fields: JsonObject) => configFromHf('config.json', { ...HF, ...fields });
+const hf = (fields: JsonObject) => configFromHf('config.json', { ...HF, ...fields }, LLAMA);
 
 describe('configFromHf', () => {
   test('takes defaults where the file says nothing', () => {
@@ -194,9 +196,14 @@ describe('configFromHf', () => {
     expect(code(() => hf(fields))).toBe('E_FORMAT_INVALID');
   });
   test('biases', () => {
-    expect(biasesOfHf({ attention_bias: true })).toEqual(['qBias', 'kBias', 'vBias', 'oBias']);
-    expect(biasesOfHf({ mlp_bias: true })).toEqual(['gateBias', 'upBias', 'downBias']);
-    expect(biasesOfHf(HF)).toEqual([]);
+    expect(switchedTensors({ attention_bias: true }, LLAMA)).toEqual([
+      'qBias',
+      'kBias',
+      'vBias',
+      'oBias',
+    ]);
+    expect(switchedTensors({ mlp_bias: true }, LLAMA)).toEqual(['gateBias', 'upBias', 'downBias']);
+    expect(switchedTensors(HF, LLAMA)).toEqual([]);
   });
 });
 

@@ -11,13 +11,9 @@ import type { WrittenValue } from '../support/gguf-writer.ts';
 import { engineLogits, maxDifference } from '../support/logits.ts';
 import type { LogitRows } from '../support/logits.ts';
 import { engineFrom, temporaryFolder } from '../support/models.ts';
-import {
-  inHfOrder,
-  randomConfig,
-  randomGguf,
-  randomLlama,
-  randomTokens,
-} from '../support/random-llama.ts';
+import { LLAMA } from '../../engine/archs/llama.ts';
+import { inHfOrder } from '../support/random-model.ts';
+import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';
 import { tinyHfConfig, writeTinyFolder } from '../support/tiny-llama.ts';
 import type { TinyTensor } from '../support/tiny-llama.ts';
 
@@ -105,7 +101,7 @@ it.each(TWINS)('$name', async ({ config = {}, biases = false, gguf, ropeFactors,
     ...(ropeFactors === undefined ? {} : { ropeFactors }),
   });
   const ours = await ggufLogits(written);
-  expect(maxDifference(ours, await hfLogits(c, inHfOrder(c, tensors), hf))).toBeLessThan(
+  expect(maxDifference(ours, await hfLogits(c, inHfOrder(LLAMA, c, tensors), hf))).toBeLessThan(
     MAX_DIFFERENCE,
   );
   // Rows left in GGUF's order are another model.

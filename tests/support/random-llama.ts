@@ -1,9 +1,7 @@
 /**
- * Llamas of seeded random weights whose activations stay of order one and whose logits and attention
- * are neither flat nor one-hot, so that any wrong detail of a forward pass shows in the logits.
- * Written as GGUF (rows in llama.cpp's order) or as a Hugging Face folder.
+ * Llamas of seeded random weights as GGUF files, in every type of weights there is and with what a
+ * llama's file may say beside them.
  */
-import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { LLAMA } from '../../engine/archs/llama.ts';
 import type { ModelConfig } from '../../engine/formats/manifest.ts';
@@ -12,13 +10,10 @@ import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { WrittenTensor, WrittenValue } from './gguf-writer.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
 import { encodeFloats, randomBlocks } from './random-blocks.ts';
+import { randomTensors } from './random-model.ts';
 import { seededRandom } from './random.ts';
 import { TINY_CONFIG, tinyGguf, tinyGgufMetadata } from './tiny-llama.ts';
 import type { TinyTensor } from './tiny-llama.ts';
-
-/** Standard deviation of logits, and of attention scores its square root's worth a side. */
-const LOGIT_SPREAD = 2.5;
-const SCORE_SPREAD = 1.5;
 
 export function randomConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
   const shape = {
@@ -35,29 +30,8 @@ export function randomConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
 
 /** Every required tensor, and the optional biases if asked for. */
 export function randomLlama(config: ModelConfig, seed = 1, biases = false): TinyTensor[] {
-  return archTensors(LLAMA, config)
-    .filter(({ required, spec }) => required || (biases && spec.role === 'bias'))
-    .map((instance, i) => ({ instance, values: tensorValues(instance, seed * 1000 + i) }));
+  return randomTensors(LLAMA, config, seed, biases);
 }
-
-function tensorValues({ spec, shape }: TensorInstance, seed: number): Float32Array {
-  const random = seededRandom(seed);
-  const [offset, spread] = { ...SPREADS, ...(spec.ropeRows ? ROTATED : {}) }[spec.role](shape[1]);
-  // Three uniform numbers make a bell of variance 1/4.
-  const draw = () => (random() + random() + random() - 1.5) * 2;
-  return Float32Array.from({ length: shape[0] * shape[1] }, () => offset + spread * draw());
-}
-
-type Spread = (nCol: number) => readonly [offset: number, spread: number];
-const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
-  embedding: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
-  head: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
-  attention: (nCol) => [0, 1 / Math.sqrt(nCol)],
-  ffn: (nCol) => [0, 1 / Math.sqrt(nCol)],
-  norm: () => [1, 0.2],
-  bias: () => [0, 0.5],
-};
-const ROTATED = { attention: (nCol: number) => [0, SCORE_SPREAD / Math.sqrt(nCol)] as const };
 
 /** The same model with one tensor `factor` times as large: what a bound must notice. */
 export function scaledTensor(
@@ -160,24 +134,4 @@ function ggufOf(
     'llama.rope.dimension_count': ['u32', config.ropeDim],
   };
   return tinyGguf({ ...tinyGgufMetadata(config), ...shape, ...metadata }, [...factors, ...tensors]);
-}
-
-/**
- * q and k (weights and biases) with rows as Hugging Face stores them: value i of the first half of a
- * head rotates with value i of the second, where llama.cpp has them side by side.
- */
-export function inHfOrder(config: ModelConfig, tensors: readonly TinyTensor[]): TinyTensor[] {
-  return tensors.map(({ instance, values }) => {
-    if (instance.spec.ropeRows === undefined) return { instance, values };
-    const { headDim } = config;
-    const width = values.length / (config[instance.spec.ropeRows] * headDim);
-    const out = new Float32Array(values.length);
-    for (let row = 0; row * width < values.length; row++) {
-      const head = row - (row % headDim);
-      const i = row % headDim;
-      const hfRow = head + (i % 2) * (headDim / 2) + Math.floor(i / 2);
-      out.set(values.subarray(row * width, (row + 1) * width), hfRow * width);
-    }
-    return { instance, values: out };
-  });
 }

@@ -125,6 +125,18 @@ export function tinyHfConfig(c: ModelConfig = TINY_CONFIG): Record<string, unkno
   };
 }
 
+/** The tiny vocabulary as a Hugging Face folder has it. */
+export function tinyTokenizerFiles(): Record<string, string> {
+  return {
+    'tokenizer.json': tokenizerJsonFromPieces({ pieces: TINY_PIECES, scores: TINY_SCORES }).json,
+    'tokenizer_config.json': JSON.stringify({
+      bos_token: '<s>',
+      eos_token: '</s>',
+      add_bos_token: true,
+    }),
+  };
+}
+
 /** A Hugging Face folder; with `parts` above 1 as several files and their index. */
 export async function writeTinyFolder(
   folder: string,
@@ -156,12 +168,7 @@ export async function writeTinyFolder(
   }
   const all: Record<string, string> = {
     'config.json': JSON.stringify({ ...tinyHfConfig(), ...config }),
-    'tokenizer.json': tokenizerJsonFromPieces({ pieces: TINY_PIECES, scores: TINY_SCORES }).json,
-    'tokenizer_config.json': JSON.stringify({
-      bos_token: '<s>',
-      eos_token: '</s>',
-      add_bos_token: true,
-    }),
+    ...tinyTokenizerFiles(),
     ...(parts > 1
       ? { 'model.safetensors.index.json': JSON.stringify({ weight_map: weightMap }) }
       : {}),

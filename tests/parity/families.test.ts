@@ -1,0 +1,88 @@
+/**
+ * Every family on a tiny random model: the same numbers as GGUF against llama.cpp, and as a Hugging
+ * Face folder against the GGUF. Every bound is shown to bite.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { archByName, ARCHITECTURES } from '../../engine/archs/index.ts';
+import { FAMILY_FIXTURES } from '../support/family-fixtures.ts';
+import type { FamilyFixture } from '../support/family-fixtures.ts';
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { engineLogits, maxDifference, meanKl, nativeLogits } from '../support/logits.ts';
+import type { LogitRows } from '../support/logits.ts';
+import { engineFrom, temporaryFolder } from '../support/models.ts';
+import { randomConfig, randomTokens } from '../support/random-llama.ts';
+import {
+  bentTensor,
+  familyGguf,
+  randomTensors,
+  writeFamilyFolder,
+} from '../support/random-model.ts';
+import type { TinyTensor } from '../support/tiny-llama.ts';
+
+/** What is left is llama.cpp's rounding of queries, attention weights and GELU to half precision. */
+const KL_NATS = 4e-5;
+/** Of GGUF and HF: keys that round to the other neighbour in the f16 cache. */
+const TWIN_DIFFERENCE = 1e-2;
+const TEXT = randomTokens(80);
+
+function titleOf({ family, variant }: FamilyFixture): string {
+  return variant === undefined ? family : `${family}, ${variant}`;
+}
+function configOf({ config = {} }: FamilyFixture): ModelConfig {
+  return { ...randomConfig(config), ...config };
+}
+
+async function withFile<T>(data: Uint8Array, use: (file: string) => Promise<T>): Promise<T> {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'tiny.gguf');
+  await writeFile(file, data);
+  return await use(file);
+}
+const ours = (data: Uint8Array): Promise<LogitRows> =>
+  withFile(data, async (file) => await engineLogits(await engineFrom(file, 'lossless'), TEXT));
+
+async function hfLogits(fixture: FamilyFixture, tensors: readonly TinyTensor[]) {
+  await using folder = await temporaryFolder();
+  const arch = archByName(fixture.family);
+  const switches = Object.keys(arch.hfSwitches ?? {});
+  const hasBiases = fixture.biases === true;
+  const fields = { ...fixture.hf, ...Object.fromEntries(switches.map((key) => [key, hasBiases])) };
+  await writeFamilyFolder(folder.path, arch, configOf(fixture), tensors, fields);
+  return await engineLogits(await engineFrom(folder.path, 'lossless'), TEXT);
+}
+
+describe.each(FAMILY_FIXTURES.map((fixture) => [titleOf(fixture), fixture] as const))(
+  '%s',
+  (_, fixture) => {
+    const arch = archByName(fixture.family);
+    const config = configOf(fixture);
+    const tensors = randomTensors(arch, config, 1, fixture.biases);
+    const gguf = (c = config, t: readonly TinyTensor[] = tensors) =>
+      familyGguf(arch, c, t, fixture.gguf, fixture.ggufTensors);
+
+    it("gives llama.cpp's logits, and others when anything is wrong", async () => {
+      const reference = await withFile(gguf(), (file) => nativeLogits(file, TEXT));
+      const kl = meanKl(reference, await ours(gguf()));
+      expect(kl).toBeLessThanOrEqual(KL_NATS);
+      const bent = gguf(config, bentTensor(tensors, 'layers.1.oProj'));
+      const wrong = [bent, ...(fixture.bites ?? []).map((bite) => gguf({ ...config, ...bite }))];
+      for (const [i, file] of wrong.entries())
+        expect(meanKl(reference, await ours(file)), `bite ${i}`).toBeGreaterThan(2 * KL_NATS);
+    });
+
+    it('is the same model as GGUF and as a Hugging Face folder', async () => {
+      const logits = await ours(gguf());
+      const twin = await hfLogits(fixture, tensors);
+      expect(maxDifference(logits, twin)).toBeLessThan(TWIN_DIFFERENCE);
+      const other = await hfLogits(fixture, bentTensor(tensors, 'layers.0.vProj'));
+      expect(maxDifference(logits, other)).toBeGreaterThan(5 * TWIN_DIFFERENCE);
+    });
+  },
+);
+
+it('has a fixture for every architecture', () => {
+  const families = new Set(FAMILY_FIXTURES.map(({ family }) => family));
+  expect([...families].sort()).toEqual(ARCHITECTURES.map(({ name }) => name).sort());
+});

@@ -1,0 +1,23 @@
+/** A row a family: the tiny random model it is verified with (tests/parity/families.test.ts). */
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { WrittenValue } from './gguf-writer.ts';
+
+export interface FamilyFixture {
+  /** The architecture's name. */
+  readonly family: string;
+  /** What is special about this model of it, when there are several. */
+  readonly variant?: string;
+  /** Changes to the tiny config. */
+  readonly config?: Partial<ModelConfig>;
+  /** With the tensors that a model of the family may have or not. */
+  readonly biases?: boolean;
+  /** Keys and tensors of the GGUF beside those of the family's rows. */
+  readonly gguf?: Readonly<Record<string, WrittenValue>>;
+  readonly ggufTensors?: readonly { name: string; values: readonly number[] }[];
+  /** Fields of config.json beside those of the family's rows. */
+  readonly hf?: Readonly<Record<string, unknown>>;
+  /** Each of these changes to the GGUF's config must show in the logits. */
+  readonly bites?: readonly Partial<ModelConfig>[];
+}
+
+export const FAMILY_FIXTURES: readonly FamilyFixture[] = [{ family: 'llama' }];

@@ -1,0 +1,220 @@
+/**
+ * Models of any family with seeded random weights, written as GGUF and as a Hugging Face folder from
+ * nothing but the family's rows. Activations stay of order one, logits and attention are neither flat
+ * nor one-hot, so that any wrong detail of a forward pass shows in the logits.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { archTensors } from '../../engine/archs/index.ts';
+import type { TensorInstance } from '../../engine/archs/index.ts';
+import type { Architecture, FilePlace } from '../../engine/archs/types.ts';
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { writeGguf } from './gguf-writer.ts';
+import type { WrittenValue } from './gguf-writer.ts';
+import { seededRandom } from './random.ts';
+import { writeSafetensors } from './safetensors-writer.ts';
+import { tinyGgufMetadata, tinyTokenizerFiles } from './tiny-llama.ts';
+import type { TinyTensor } from './tiny-llama.ts';
+
+/** Standard deviation of logits, and of attention scores its square root's worth a side. */
+const LOGIT_SPREAD = 2.5;
+const SCORE_SPREAD = 1.5;
+
+type Spread = (nCol: number) => readonly [offset: number, spread: number];
+const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
+  embedding: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
+  head: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
+  attention: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  ffn: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  norm: () => [1, 0.2],
+  bias: () => [0, 0.5],
+  router: (nCol) => [0, SCORE_SPREAD / Math.sqrt(nCol)],
+  positions: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
+};
+const ROTATED = { attention: (nCol: number) => [0, SCORE_SPREAD / Math.sqrt(nCol)] as const };
+
+/** Every required tensor, and the optional biases if asked for. */
+export function randomTensors(
+  arch: Architecture,
+  config: ModelConfig,
+  seed = 1,
+  biases = false,
+): TinyTensor[] {
+  return archTensors(arch, config)
+    .filter(({ required, spec }) => required || (biases && spec.role === 'bias'))
+    .map((instance, i) => ({ instance, values: tensorValues(instance, seed * 1000 + i) }));
+}
+
+function tensorValues({ spec, shape }: TensorInstance, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  const [offset, spread] = { ...SPREADS, ...(spec.ropeRows ? ROTATED : {}) }[spec.role](shape[1]);
+  // Three uniform numbers make a bell of variance 1/4.
+  const draw = () => (random() + random() + random() - 1.5) * 2;
+  return Float32Array.from({ length: shape[0] * shape[1] }, () => offset + spread * draw());
+}
+
+/** The same model with every other value of one tensor larger: no norm behind it makes up for that. */
+export function bentTensor(tensors: readonly TinyTensor[], name: string): TinyTensor[] {
+  return tensors.map((tensor) =>
+    tensor.instance.name === name
+      ? { ...tensor, values: tensor.values.map((x, i) => (i % 2 === 0 ? x * 1.3 : x)) }
+      : tensor,
+  );
+}
+
+export function familyGguf(
+  arch: Architecture,
+  config: ModelConfig,
+  tensors: readonly TinyTensor[],
+  metadata: Readonly<Record<string, WrittenValue>> = {},
+  extra: readonly { name: string; values: readonly number[] }[] = [],
+): Uint8Array {
+  const written = [
+    ...extra.map(({ name, values }) => ({
+      name,
+      dims: [values.length],
+      data: bytesOf(Float32Array.from(values)),
+    })),
+    ...fileTensors(config, tensors, 'gguf').map(({ name, dims, values }) => ({
+      name,
+      dims,
+      data: bytesOf(values),
+    })),
+  ];
+  return writeGguf({
+    metadata: { ...ggufMetadata(arch, config), ...metadata },
+    tensors: written.map((tensor) => ({ ...tensor, dtype: 'F32' })),
+  });
+}
+
+/** A Hugging Face folder of the same model; `fields` are config.json's beside the rows'. */
+export async function writeFamilyFolder(
+  folder: string,
+  arch: Architecture,
+  config: ModelConfig,
+  tensors: readonly TinyTensor[],
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const entries = fileTensors(config, inHfOrder(arch, config, tensors), 'hf').map(
+    ({ name, dims, values }) => ({ name, dtype: 'F32', shape: dims, data: bytesOf(values) }),
+  );
+  await writeFile(join(folder, 'model.safetensors'), writeSafetensors(entries));
+  const files = {
+    'config.json': JSON.stringify({ ...hfFields(arch, config), ...fields }),
+    ...tinyTokenizerFiles(),
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+}
+
+interface FileTensor {
+  readonly name: string;
+  readonly dims: number[];
+  readonly values: Float32Array;
+}
+
+/** Our tensors as the file has them: parts put together, experts stacked, matrices transposed. */
+function fileTensors(
+  config: ModelConfig,
+  tensors: readonly TinyTensor[],
+  naming: 'gguf' | 'hf',
+): FileTensor[] {
+  const byName = Map.groupBy(tensors, ({ instance }) => instance[naming]);
+  return [...byName].map(([name, members]) => {
+    const { shape, spec } = members[0]!.instance;
+    const place = spec[naming];
+    const dims = untransposedDims(shape, place, config);
+    const values = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
+    for (const { instance, values: own } of members)
+      values.set(own, firstValue(instance, instance.spec[naming], config));
+    for (const [i, x] of values.entries()) values[i] = x - (place.plus ?? 0);
+    if (place.transposed !== true || dims.length !== 2) return { name, dims, values };
+    return { name, dims: dims.toReversed(), values: transpose(values, dims[0]!, dims[1]!) };
+  });
+}
+
+function untransposedDims(
+  shape: readonly [number, number],
+  { part, stacked }: FilePlace,
+  config: ModelConfig,
+): number[] {
+  if (stacked === true) return [config.nExpert ?? 0, ...shape];
+  const of = part?.(config).of;
+  return shape[0] === 1 ? [of ?? shape[1]] : [of ?? shape[0], shape[1]];
+}
+
+function firstValue(
+  { shape, expert }: TensorInstance,
+  { part, stacked }: FilePlace,
+  config: ModelConfig,
+): number {
+  if (stacked === true) return expert * shape[0] * shape[1];
+  return (part?.(config).from ?? 0) * (shape[0] === 1 ? 1 : shape[1]);
+}
+
+function transpose(values: Float32Array, nRow: number, nCol: number): Float32Array {
+  return values.map((_, at) => values[(at % nRow) * nCol + Math.floor(at / nRow)]!);
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** The family's keys for a config, and the tiny vocabulary. */
+function ggufMetadata(arch: Architecture, c: ModelConfig): Record<string, WrittenValue> {
+  const prefix = arch.ggufNames[0]!;
+  const vocabulary = Object.entries(tinyGgufMetadata()).filter(([key]) => !/^llama\./.test(key));
+  const rows = arch.config.flatMap(({ field, gguf, isReal }): [string, WrittenValue][] => {
+    const value = c[field];
+    if (value === undefined) return [];
+    return [[`${prefix}.${gguf}`, [isReal === true ? 'f32' : 'u32', value]]];
+  });
+  const window = Math.max(0, ...(c.windows ?? []));
+  return {
+    ...Object.fromEntries(vocabulary),
+    'general.architecture': ['string', prefix],
+    ...Object.fromEntries(rows),
+    [`${prefix}.attention.value_length`]: ['u32', c.headDim],
+    ...(c.ropeDim > 0 ? { [`${prefix}.rope.dimension_count`]: ['u32', c.ropeDim] } : {}),
+    ...(window > 0 ? { [`${prefix}.attention.sliding_window`]: ['u32', window] } : {}),
+  };
+}
+
+function hfFields(arch: Architecture, c: ModelConfig): Record<string, unknown> {
+  const rows = arch.config.map(({ field, hf }) => [hf, c[field]] as const);
+  const window = Math.max(0, ...(c.windows ?? []));
+  return {
+    model_type: arch.hfModelTypes[0],
+    ...Object.fromEntries(rows.filter(([, value]) => value !== undefined)),
+    vocab_size: c.nVocab,
+    tie_word_embeddings: c.tiedHead,
+    partial_rotary_factor: c.ropeDim / c.headDim,
+    eos_token_id: 2,
+    ...(window > 0 ? { sliding_window: window } : {}),
+  };
+}
+
+/**
+ * q and k (weights and biases) with rows as Hugging Face stores them: value i of the first half of a
+ * head rotates with value i of the second, where GGUFs of some families have them side by side.
+ */
+export function inHfOrder(
+  arch: Architecture,
+  config: ModelConfig,
+  tensors: readonly TinyTensor[],
+): TinyTensor[] {
+  return tensors.map(({ instance, values }) => {
+    if (instance.spec.ropeRows === undefined || arch.ggufPairing === 'half')
+      return { instance, values };
+    const { headDim } = config;
+    const width = values.length / (config[instance.spec.ropeRows] * headDim);
+    const out = new Float32Array(values.length);
+    for (let row = 0; row * width < values.length; row++) {
+      const head = row - (row % headDim);
+      const i = row % headDim;
+      const hfRow = head + (i % 2) * (headDim / 2) + Math.floor(i / 2);
+      out.set(values.subarray(row * width, (row + 1) * width), hfRow * width);
+    }
+    return { instance, values: out };
+  });
+}
