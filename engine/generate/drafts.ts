@@ -6,7 +6,7 @@
 import { PromptLookup } from './prompt-lookup.ts';
 import type { Match } from './prompt-lookup.ts';
 
-/** Tokens guessed ahead at most: with the one before them two tiles of four. */
+/** Tokens guessed ahead at most: longer drafts gain nothing even if they hold. */
 export const MAX_DRAFT_TOKENS = 7;
 /** From which length of a match on, and how often its next token was right before any is known. */
 const CLASSES = [

@@ -5,8 +5,12 @@
 import { CHUNK_TOKENS } from '../model/plan.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 
-/** A tile of four tokens against one token alone, before anything is measured (SmolLM2 135M, q4m). */
-const TILE_COST = 2.7;
+/**
+ * Several rows against one, before anything is measured: reading the weights is shared, arithmetic
+ * is not (SmolLM2 135M, q4m). On the low side: what is never tried is never measured.
+ */
+const SHARED_COST = 0.2;
+const ROW_COST = 0.57;
 /** Rows of a step beside running streams when the clock stands still. */
 const UNTIMED_ROWS = 16;
 /** Weight of the latest step. */
@@ -17,12 +21,12 @@ const MAX_SURPRISE = 2;
 const FORGET_WEIGHT = 0.004;
 
 export class StepCosts {
-  /** Of one row alone, in milliseconds; null before it is known. */
+  /** Milliseconds of a step of one row; null before it is known. */
+  #oneMs: number | null = null;
+  /** Milliseconds of a row in steps of a tile and more. */
   #rowMs: number | null = null;
-  /** Of a tile in steps of more rows. */
-  #tileMs: number | null = null;
-  /** By sizeClass: multiples of one row's cost. */
-  readonly #ratios = Array.from({ length: sizeClass(CHUNK_TOKENS) + 1 }, (_, i) => priorOf(i));
+  /** By rows: multiples of the cost of one. */
+  readonly #ratios = Array.from({ length: CHUNK_TOKENS + 1 }, (_, nRow) => priorOf(nRow));
 
   /**
    * A step of `nRow` rows took `ms`; nothing is learnt from a clock that stood still.
@@ -30,42 +34,32 @@ export class StepCosts {
    */
   record(nRow: number, ms: number, allRead: boolean): void {
     if (!(ms > 0)) return;
+    if (nRow >= TILE_TOKENS) this.#rowMs = blend(this.#rowMs, ms / nRow);
+    if (!allRead) return;
     if (nRow === 1) {
-      this.#rowMs = blend(this.#rowMs, ms);
-      for (const [i, ratio] of this.#ratios.entries())
-        this.#ratios[i] = ratio + FORGET_WEIGHT * (priorOf(i) - ratio);
-      return;
+      this.#oneMs = blend(this.#oneMs, ms);
+      for (const [n, ratio] of this.#ratios.entries())
+        this.#ratios[n] = ratio + FORGET_WEIGHT * (priorOf(n) - ratio);
+    } else if (this.#oneMs !== null) {
+      this.#ratios[nRow] = blend(this.#ratios[nRow]!, ms / this.#oneMs);
     }
-    this.#tileMs = blend(this.#tileMs, ms / tilesOf(nRow));
-    if (this.#rowMs === null || !allRead) return;
-    const i = sizeClass(nRow);
-    this.#ratios[i] = blend(this.#ratios[i]!, ms / this.#rowMs);
   }
 
   /** Cost of a step of `nRow` rows as a multiple of one row's. */
   of(nRow: number): number {
-    return nRow === 1 ? 1 : this.#ratios[sizeClass(nRow)]!;
+    return this.#ratios[nRow]!;
   }
 
   /** Rows, in whole tiles and at least one, that a step of `ms` milliseconds takes. */
   rowsWithin(ms: number): number {
-    if (this.#tileMs === null) return UNTIMED_ROWS;
-    const rows = Math.floor(ms / this.#tileMs) * TILE_TOKENS;
+    if (this.#rowMs === null) return UNTIMED_ROWS;
+    const rows = Math.floor(ms / this.#rowMs / TILE_TOKENS) * TILE_TOKENS;
     return Math.min(Math.max(rows, TILE_TOKENS), CHUNK_TOKENS);
   }
 }
 
-/** Two to four rows, which differ by kernel, then whole tiles. */
-function sizeClass(nRow: number): number {
-  return nRow <= TILE_TOKENS ? nRow - 2 : TILE_TOKENS - 3 + tilesOf(nRow);
-}
-
-function priorOf(sizeClass: number): number {
-  return TILE_COST * Math.max(1, sizeClass - TILE_TOKENS + 3);
-}
-
-function tilesOf(nRow: number): number {
-  return Math.ceil(nRow / TILE_TOKENS);
+function priorOf(nRow: number): number {
+  return nRow === 1 ? 1 : SHARED_COST + ROW_COST * nRow;
 }
 
 function blend(known: number | null, sample: number): number {

@@ -32,8 +32,8 @@ const STEP_SLICE_MS = 50;
 const MIN_CHUNK_TOKENS = 2 * TILE_TOKENS;
 /** A loop that came to no step for this long was lost with the request that ran it. */
 const LOST_MS = 10_000;
-/** Steps after which rows that go one by one are tried together again. */
-const RETRY_STEPS = 256;
+/** How much more a step with a draft must promise: chances and costs are guesses too. */
+const DRAFT_MARGIN = 1.03;
 const CALLER_GONE = 'generation: the caller went away';
 
 /** What a generation does in a step. */
@@ -145,10 +145,10 @@ export class StepLoop {
       const shares = this.#compose(Date.now());
       if (shares.length === 0) break;
       this.#nStep++;
-      const nPass = this.#evaluate(shares);
+      this.#forward(shares);
       await this.#yieldToHost();
       // Behind the yield: a clock that stands still while code runs has gone on by now.
-      this.#record(shares, nPass, performance.now() - startedAt);
+      this.#record(shares, performance.now() - startedAt);
       this.#lastStepAt = Date.now();
     }
     if (this.#driver !== driver) return;
@@ -157,10 +157,10 @@ export class StepLoop {
     if (someWait) this.#timer = setTimeout(() => this.#kick(), WAKE_MS);
   }
 
-  #record(shares: readonly Share[], nPass: number, ms: number): void {
-    const nRow = rowsOf(shares) / nPass;
+  #record(shares: readonly Share[], ms: number): void {
+    const nRow = shares.reduce((sum, { part }) => sum + part.tokens.length, 0);
     const allRead = shares.every(({ part }) => part.logitsFrom === 0);
-    this.#costs.record(nRow, ms / nPass, allRead);
+    this.#costs.record(nRow, ms, allRead);
   }
 
   /** Who goes on in the next step, and with which tokens. */
@@ -292,35 +292,20 @@ export class StepLoop {
   }
 
   /**
-   * Rows for a draft each token of which holds with `chance`. Of several streams' steps those that
-   * would be empty in the last tile; alone what gives most tokens for its cost.
+   * Tokens of a draft, each of which holds with `chance`, beside `nDecoding` streams: as many as give
+   * most tokens for the cost of the step. Beside many streams rows are dear, and there are none.
    */
   #draftLength(nDecoding: number, chance: number): number {
-    if (chance === 0 || this.#goOneByOne(nDecoding)) return 0;
-    if (nDecoding > 1) return (TILE_TOKENS - (nDecoding % TILE_TOKENS)) % TILE_TOKENS;
-    let [best, bestGain] = [0, 1];
-    for (let n = TILE_TOKENS - 1; n <= MAX_DRAFT_TOKENS; n += TILE_TOKENS) {
-      const tokens = chance === 1 ? n + 1 : (1 - chance ** (n + 1)) / (1 - chance);
-      const gain = tokens / this.#costs.of(n + 1);
+    if (chance === 0) return 0;
+    let best = 0;
+    let bestGain = (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
+    let nToken = nDecoding;
+    for (let n = 1; n <= Math.min(MAX_DRAFT_TOKENS, CHUNK_TOKENS - nDecoding); n++) {
+      nToken += chance ** n;
+      const gain = nToken / this.#costs.of(nDecoding + n);
       if (gain > bestGain) [best, bestGain] = [n, gain];
     }
     return best;
-  }
-
-  #goOneByOne(nRow: number): boolean {
-    return nRow > 1 && nRow < TILE_TOKENS && this.#costs.of(nRow) > nRow;
-  }
-
-  /** Evaluates a step; gives the number of passes it took. */
-  #evaluate(shares: readonly Share[]): number {
-    const nRow = rowsOf(shares);
-    const apart = nRow === shares.length && this.#goOneByOne(nRow) && this.#nStep % RETRY_STEPS > 0;
-    if (!apart) {
-      this.#forward(shares);
-      return 1;
-    }
-    for (const share of shares) this.#forward([share]);
-    return shares.length;
   }
 
   #forward(shares: readonly Share[]): void {
@@ -357,10 +342,6 @@ export class StepLoop {
       this.#leave(generation, false);
     }
   }
-}
-
-function rowsOf(shares: readonly Share[]): number {
-  return shares.reduce((sum, { part }) => sum + part.tokens.length, 0);
 }
 
 function shareOf(generation: Generation, nToken: number, draft: readonly number[]): Share {
