@@ -61,6 +61,10 @@ async function steppedEngine() {
   return { engine, steps };
 }
 
+/** What steps cost decides drafts and chunks: by a clock that stands still it is always the same. */
+beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000));
+afterEach(() => void vi.restoreAllMocks());
+
 let reference: number[];
 /** For what each generation says alone. */
 let solo: Engine;
@@ -222,29 +226,24 @@ describe('a prompt beside running streams', () => {
     expect(steps.n).toBe(Math.ceil(401 / CHUNK_TOKENS));
   });
 
-  it('comes in small chunks when a stream decodes, also by a clock that stands still', async () => {
-    const frozen = vi.spyOn(performance, 'now').mockReturnValue(1000);
-    try {
-      const { engine, steps } = await steppedEngine();
-      const seen: [step: number, tokens: number][] = [];
-      let n = 0;
-      const stream = engine.generate(request({ maxTokens: 90, speculation: 'off' }), never());
-      const streamed = (async () => {
-        for await (const event of stream) if (event.type === 'token') seen.push([steps.n, ++n]);
-      })();
-      while (n < 5) await setImmediate();
-      const before = steps.n;
-      await eventsOf(engine, { promptTokens: long(), maxTokens: 1 });
-      const took = steps.n - before;
-      // 15 prompt tokens and the stream's one a step.
-      expect(took).toBeGreaterThanOrEqual(Math.floor(401 / 15));
-      expect(took).toBeLessThan(401 / 15 + 6);
-      await streamed;
-      // The stream got a token in every step.
-      expect(seen.at(-1)[0] - seen[0]![0]).toBe(89);
-    } finally {
-      frozen.mockRestore();
-    }
+  it('comes in small chunks when a stream decodes, by a clock that stands still', async () => {
+    const { engine, steps } = await steppedEngine();
+    const seen: [step: number, tokens: number][] = [];
+    let n = 0;
+    const stream = engine.generate(request({ maxTokens: 90, speculation: 'off' }), never());
+    const streamed = (async () => {
+      for await (const event of stream) if (event.type === 'token') seen.push([steps.n, ++n]);
+    })();
+    while (n < 5) await setImmediate();
+    const before = steps.n;
+    await eventsOf(engine, { promptTokens: long(), maxTokens: 1 });
+    const took = steps.n - before;
+    // 15 prompt tokens and the stream's one a step.
+    expect(took).toBeGreaterThanOrEqual(Math.floor(401 / 15));
+    expect(took).toBeLessThan(401 / 15 + 6);
+    await streamed;
+    // The stream got a token in every step.
+    expect(seen.at(-1)[0] - seen[0]![0]).toBe(89);
   });
 
   it('takes turns with another prompt: a short one does not wait for a long one', async () => {
@@ -452,26 +451,21 @@ describe('speculation', () => {
     ['sampled', { ...DEFAULT_SAMPLING, temperature: 0.3, seed: 4 }],
     ['with penalties', { ...DEFAULT_SAMPLING, temperature: 0.5, frequencyPenalty: 0.3, seed: 5 }],
   ])('changes nothing of a text, %s, and takes fewer steps', async (_, sampling) => {
-    const frozen = vi.spyOn(performance, 'now').mockReturnValue(1000);
-    try {
-      const ask = async (speculation: 'auto' | 'off') => {
-        const { engine, steps } = await steppedEngine();
-        const promptTokens = repeating();
-        const changes = { promptTokens, maxTokens: 120, sampling, speculation, topLogprobs: 2 };
-        const events = await eventsOf(engine, changes);
-        return { events, nStep: steps.n, usage: usageOf(events) };
-      };
-      const [off, auto] = [await ask('off'), await ask('auto')];
-      expect(content(auto.events)).toEqual(content(off.events));
-      expect(off.usage).toMatchObject({ draftedTokens: 0, acceptedTokens: 0 });
-      expect(off.nStep).toBe(122);
-      const { draftedTokens, acceptedTokens } = auto.usage;
-      expect(acceptedTokens).toBeGreaterThan(0);
-      expect(acceptedTokens).toBeLessThanOrEqual(draftedTokens);
-      expect(auto.nStep).toBe(off.nStep - acceptedTokens);
-    } finally {
-      frozen.mockRestore();
-    }
+    const ask = async (speculation: 'auto' | 'off') => {
+      const { engine, steps } = await steppedEngine();
+      const promptTokens = repeating();
+      const changes = { promptTokens, maxTokens: 120, sampling, speculation, topLogprobs: 2 };
+      const events = await eventsOf(engine, changes);
+      return { events, nStep: steps.n, usage: usageOf(events) };
+    };
+    const [off, auto] = [await ask('off'), await ask('auto')];
+    expect(content(auto.events)).toEqual(content(off.events));
+    expect(off.usage).toMatchObject({ draftedTokens: 0, acceptedTokens: 0 });
+    expect(off.nStep).toBe(122);
+    const { draftedTokens, acceptedTokens } = auto.usage;
+    expect(acceptedTokens).toBeGreaterThan(0);
+    expect(acceptedTokens).toBeLessThanOrEqual(draftedTokens);
+    expect(auto.nStep).toBe(off.nStep - acceptedTokens);
   });
 
   it('stops at a stop token inside a draft', async () => {

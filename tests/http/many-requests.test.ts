@@ -42,14 +42,20 @@ test('usage says how many tokens were guessed and how many were right', async ()
   const { drafted_tokens: drafted, accepted_tokens: accepted } = usage.speculation;
   expect(drafted).toBeGreaterThan(0);
   expect(accepted).toBeLessThanOrEqual(drafted);
+  const off = await ask({ prompt, max_tokens: 100, speculation: 'off' });
+  expect((await off.json<Answer>()).usage.speculation.drafted_tokens).toBe(0);
+  const wrong = await ask({ prompt, speculation: 'always' });
+  expect(wrong.status).toBe(400);
+  expect((await wrong.json<{ error: { param: string } }>()).error.param).toBe('speculation');
 });
 
 test('a queue that is full answers 503 with Retry-After, and the others are served', async () => {
   // Nobody reads it, and it is far more than fits the buffers on the way: it holds its pages.
   const prompt = Array<string>(64).fill('Once upon a time');
-  const holder = sseData(await ask({ prompt, stream: true, max_tokens: 450, logprobs: 20 }));
+  const holder = sseData(await ask({ prompt, stream: true, max_tokens: 480, logprobs: 20 }));
   expect((await holder.next()).done).toBe(false);
-  const answers = Array.from({ length: MAX_QUEUED + 6 }, () => ask({ max_tokens: 400 }));
+  // Two pages each, more than the holder leaves.
+  const answers = Array.from({ length: MAX_QUEUED + 6 }, () => ask({ max_tokens: 40 }));
   const refused = await Promise.any(
     answers.map(async (answer) => {
       const response = await answer;

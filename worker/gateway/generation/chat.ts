@@ -82,6 +82,7 @@ function chatEvents(turn: ChatTurn, signal: AbortSignal): AsyncGenerator<TextEve
     stopTokens: model.tokenizer.facts.eosIds,
     topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
     promptLogprobs: false,
+    speculation: body.speculation,
   };
   const events = generateEvents(env, model, request, signal, 'messages');
   // Without a template the answer goes on where the last message ended.

@@ -46,6 +46,8 @@ export const generationFields = {
     .refine((n) => n === 1, 'expected 1: several answers at a time are not supported yet')
     .optional(),
   user: z.string().optional(),
+  /** Extension: tokens guessed ahead change how fast a text comes, never which. */
+  speculation: z.enum(['auto', 'off']).default('auto'),
 };
 
 /** Known parameters of OpenAI's that change the answer and are not supported yet. */

@@ -26,8 +26,6 @@ export const completionBodySchema = z
     parse_special: z.boolean().default(false),
     /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
     ignore_eos: z.boolean().default(false),
-    /** Extension: tokens guessed ahead change how fast a text comes, never which. */
-    speculation: z.enum(['auto', 'off']).default('auto'),
   })
   .superRefine((body, context) =>
     refuseUnsupported(body, (name, text) =>
