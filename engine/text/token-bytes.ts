@@ -6,25 +6,37 @@
 const METASPACE = '\u2581';
 const BYTE_PIECE = /^<0x([0-9A-Fa-f]{2})>$/;
 
+/** Bytes by code point; NO_BYTE where GPT-2's table has none. */
+const NO_BYTE = 0xffff;
 /** GPT-2's table: printable Latin-1 stands for itself, the other bytes follow from U+0100 on. */
-const BYTE_OF_CODE_POINT: ReadonlyMap<number, number> = buildByteTable();
+const BYTE_OF_CODE_POINT: Uint16Array = buildByteTable();
 
-function buildByteTable(): Map<number, number> {
+function buildByteTable(): Uint16Array {
   const isPrintable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
-  const table = new Map<number, number>();
+  const table = new Uint16Array(0x200).fill(NO_BYTE);
   let next = 0x100;
-  for (let byte = 0; byte < 256; byte++) table.set(isPrintable(byte) ? byte : next++, byte);
+  for (let byte = 0; byte < 256; byte++) table[isPrintable(byte) ? byte : next++] = byte;
   return table;
 }
 
 export function bytesOfByteLevelPiece(piece: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const char of piece) {
-    const byte = BYTE_OF_CODE_POINT.get(char.codePointAt(0) ?? -1);
-    if (byte === undefined) bytes.push(...new TextEncoder().encode(char));
-    else bytes.push(byte);
+  const bytes = new Uint8Array(piece.length);
+  for (let i = 0; i < piece.length; i++) {
+    const byte = BYTE_OF_CODE_POINT[piece.charCodeAt(i)] ?? NO_BYTE;
+    if (byte === NO_BYTE) return bytesOfMixedPiece(piece);
+    bytes[i] = byte;
   }
+  return bytes;
+}
+
+/** A piece with characters outside the table, which stand for their own UTF-8. */
+function bytesOfMixedPiece(piece: string): Uint8Array {
+  const encoder = new TextEncoder();
+  const bytes = [...piece].flatMap((char) => {
+    const byte = BYTE_OF_CODE_POINT[char.codePointAt(0) ?? 0] ?? NO_BYTE;
+    return byte === NO_BYTE ? [...encoder.encode(char)] : [byte];
+  });
   return Uint8Array.from(bytes);
 }
 

@@ -28,6 +28,8 @@ export async function sseResponse(
   }
   const encoder = new TextEncoder();
   let stallTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the chunk went out that the client has not asked beyond; null while it waits for one. */
+  let unreadSince: number | null = null;
   /** Ends the generators inside, down to the stage's stream. */
   const abandon = async (): Promise<void> => {
     onEnd();
@@ -38,25 +40,36 @@ export async function sseResponse(
     first = null;
     return result;
   };
+  /** One timer a stream, not one a token: it looks again when the time could be over. */
+  const watchStall = (controller: ReadableByteStreamController, waitMs: number): void => {
+    stallTimer = setTimeout(() => {
+      const leftMs = unreadSince === null ? MAX_STALL_MS : unreadSince + MAX_STALL_MS - Date.now();
+      if (leftMs > 0) {
+        watchStall(controller, leftMs);
+        return;
+      }
+      controller.error(new Error('the client stopped reading'));
+      void abandon();
+    }, waitMs);
+  };
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
-      clearTimeout(stallTimer);
+      unreadSince = null;
       const send = (data: string): void => controller.enqueue(encoder.encode(`data: ${data}\n\n`));
       try {
         const { value, done } = await next();
         if (done !== true) {
           send(JSON.stringify(value));
-          stallTimer = setTimeout(() => {
-            controller.error(new Error('the client stopped reading'));
-            void abandon();
-          }, MAX_STALL_MS);
+          unreadSince = Date.now();
+          if (stallTimer === undefined) watchStall(controller, MAX_STALL_MS);
           return;
         }
         send('[DONE]');
       } catch (error) {
         send(JSON.stringify(errorBody(recordForClient(error))));
       }
+      clearTimeout(stallTimer);
       controller.close();
       onEnd();
     },
