@@ -42,16 +42,29 @@ export class Attention {
     this.#scale = c.attentionScale ?? 1 / Math.sqrt(c.headDim);
   }
 
-  /** hidden += attention(normed); keys and values of the rows go into the cache. */
-  run(w: LayerWeights, layer: number, rows: readonly BatchRow[]): void {
-    const T = rows.length;
-    this.#project(w, T);
-    this.#rotary?.rotate(layer, this.#queries, this.#keys, T, this.#attended.stride);
-    this.#attend(layer, rows);
-    this.#space.clearPadding(this.#attended, this.#qWidth, T);
+  /**
+   * hidden += attention(normed); keys and values of all rows go into the cache.
+   * @param kept rows that go on, in ascending order, and move together; null keeps all
+   * @returns how many go on
+   */
+  run(
+    w: LayerWeights,
+    layer: number,
+    rows: readonly BatchRow[],
+    kept: readonly number[] | null,
+  ): number {
+    const space = this.#space;
+    this.#project(w, rows.length);
+    this.#rotary?.rotate(layer, this.#queries, this.#keys, rows.length, this.#attended.stride);
+    this.#write(layer, rows);
+    this.#attend(layer, rows, kept);
+    const T = kept?.length ?? rows.length;
+    if (kept !== null) space.keepRows(kept);
+    if (T === 0) return 0;
+    space.clearPadding(this.#attended, this.#qWidth, T);
     // The queries have been read: what is added may stand in their place.
-    const scratch = this.#queries;
-    this.#space.leaveHalf(this.#attended, T, w.oProj, w.oBias, w.attnPostNorm, scratch);
+    space.leaveHalf(this.#attended, T, w.oProj, w.oBias, w.attnPostNorm, this.#queries);
+    return T;
   }
 
   /** Queries, keys and values of T tokens, with their biases and norms. */
@@ -83,20 +96,20 @@ export class Attention {
     }
   }
 
-  #attend(layer: number, rows: readonly BatchRow[]): void {
+  /** Where the parts of pages that belong to a layer begin, behind those of the first. */
+  #layerOffset(layer: number): number {
+    const { plan } = this.#space;
+    return layer * plan.nPage * plan.kv.layerBytes;
+  }
+
+  /** Keys and values of every row into its page. */
+  #write(layer: number, rows: readonly BatchRow[]): void {
     const { config: c, plan, kernels: k } = this.#space;
     const { kv } = plan;
     const write = kv.dtype === 'q8' ? k.kvWriteQ8 : k.kvWriteF16;
-    const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
-    const scratch = plan.regions.attendScratch.address;
-    // Pages of one layer follow each other, so that attention reads them as one stream.
-    const layerOffset = layer * plan.nPage * kv.layerBytes;
-    const window = c.windows?.[layer] ?? 0;
-    const softcap = c.attentionSoftcap ?? 0;
-    for (const [t, { position, pageAddress, pageTable }] of rows.entries()) {
+    const layerOffset = this.#layerOffset(layer);
+    for (const [t, { position, pageAddress }] of rows.entries()) {
       const kvRow = t * this.#kvStride * 4;
-      const qRow = t * this.#attended.stride * 4;
-      const n = position + 1;
       write(
         this.#keys + kvRow,
         this.#values + kvRow,
@@ -107,9 +120,27 @@ export class Attention {
         kv.dimPad,
         kv.sectionBytes,
       );
+    }
+  }
+
+  /** attended[i] = softmax(q k) v of row kept[i]. */
+  #attend(layer: number, rows: readonly BatchRow[], kept: readonly number[] | null): void {
+    const { config: c, plan, kernels: k } = this.#space;
+    const { kv } = plan;
+    const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
+    const scratch = plan.regions.attendScratch.address;
+    const layerOffset = this.#layerOffset(layer);
+    const window = c.windows?.[layer] ?? 0;
+    const softcap = c.attentionSoftcap ?? 0;
+    const stride = this.#attended.stride * 4;
+    const T = kept?.length ?? rows.length;
+    for (let i = 0; i < T; i++) {
+      const row = kept === null ? i : kept[i]!;
+      const { position, pageTable } = rows[row]!;
+      const n = position + 1;
       attend(
-        this.#queries + qRow,
-        this.#attended.address + qRow,
+        this.#queries + row * stride,
+        this.#attended.address + i * stride,
         scratch,
         c.nHead,
         c.nKvHead,

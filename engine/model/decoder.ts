@@ -40,6 +40,13 @@ export type VisitLogits = (part: number, index: number, row: number) => void;
 /** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
 export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
 
+/** A row of a pass that wants logits, and whose it is. */
+interface WantedRow {
+  readonly part: number;
+  readonly index: number;
+  readonly row: number;
+}
+
 export class Decoder {
   readonly config: ModelConfig;
   readonly plan: MemoryPlan;
@@ -114,14 +121,18 @@ export class Decoder {
     this.#embed(tokens);
     const rows = this.#placeRows(parts);
     if (this.#posEmbd !== null) this.#addPositions(this.#posEmbd, rows);
+    const wanted = wantedRows(parts);
     for (const [i, w] of this.#layers.entries()) {
+      // Of the last layer rows without logits leave keys and values, and nothing else.
+      const kept = i < this.#layers.length - 1 ? null : wanted.map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
-      this.#attention.run(w, i, rows);
-      space.enterHalf(w.ffnNorm, T);
-      this.#feedForward(w, T);
+      const n = this.#attention.run(w, i, rows, kept);
+      if (n === 0) break;
+      space.enterHalf(w.ffnNorm, n);
+      this.#feedForward(w, n);
     }
     for (const { sequence, tokens: appended } of parts) sequence.tokens.push(...appended);
-    this.#visitLogits(parts, visit);
+    this.#visitLogits(wanted, visit);
   }
 
   /** Positions, page tables and rotary angles of every token of a batch. */
@@ -146,21 +157,12 @@ export class Decoder {
     });
   }
 
-  /** Final norm and head for the rows that want logits, plan.logitRows at a time. */
-  #visitLogits(parts: readonly BatchPart[], visit: VisitLogits | undefined): void {
-    const { hidden, stride } = this.#space;
-    let nRow = 0;
-    const wanted = parts.flatMap(({ tokens, logitsFrom }, part) => {
-      const first = nRow;
-      nRow += tokens.length;
-      return tokens.flatMap((_, index) =>
-        index < logitsFrom ? [] : [{ part, index, address: hidden + (first + index) * stride * 4 }],
-      );
-    });
+  /** Final norm and head for what the last layer kept, plan.logitRows at a time. */
+  #visitLogits(wanted: readonly WantedRow[], visit: VisitLogits | undefined): void {
     const { logitRows } = this.plan;
     for (let start = 0; start < wanted.length; start += logitRows) {
       const rows = wanted.slice(start, start + logitRows);
-      this.#project(rows.map(({ address }) => address));
+      this.#project(start, rows.length);
       for (const [row, { part, index }] of rows.entries()) visit?.(part, index, row);
     }
   }
@@ -192,14 +194,11 @@ export class Decoder {
     }
   }
 
-  /** Final norm and head of the rows at `addresses` (at most plan.logitRows) into the logits region. */
-  #project(addresses: readonly number[]): void {
+  /** Final norm and head of `n` hidden rows from row `first` on into the logits region. */
+  #project(first: number, n: number): void {
     const { config: c } = this;
-    const { normed, ops, norm } = this.#space;
-    const { address, stride } = normed;
-    for (const [row, from] of addresses.entries())
-      norm(this.#outputNorm, from, address + row * stride * 4, 1, stride);
-    const n = addresses.length;
+    const { normed, ops, norm, hidden, stride } = this.#space;
+    norm(this.#outputNorm, hidden + first * stride * 4, normed.address, n, stride);
     ops.quantize(normed, n, [this.#head]);
     const logits = this.plan.regions.logits.address;
     ops.matmul(this.#head, normed, n, logits, rowStride(c.nVocab));
@@ -253,4 +252,15 @@ export class Decoder {
     for (const [i, page] of sequence.pages.entries()) entries[i] = this.#pageAddress(page);
     return address;
   }
+}
+
+function wantedRows(parts: readonly BatchPart[]): WantedRow[] {
+  let nRow = 0;
+  return parts.flatMap(({ tokens, logitsFrom }, part) => {
+    const first = nRow;
+    nRow += tokens.length;
+    return tokens.flatMap((_, index) =>
+      index < logitsFrom ? [] : [{ part, index, row: first + index }],
+    );
+  });
 }

@@ -88,6 +88,16 @@ export class Workspace {
     kernels.addScaled(hidden, out, this.#residualScale, T * stride);
   }
 
+  /** hidden[i] = hidden[rows[i]], for ascending rows. */
+  keepRows(rows: readonly number[]): void {
+    const bytes = new Uint8Array(this.memory.buffer);
+    const rowBytes = this.stride * 4;
+    for (const [i, row] of rows.entries()) {
+      const from = this.hidden + row * rowBytes;
+      if (row !== i) bytes.copyWithin(this.hidden + i * rowBytes, from, from + rowBytes);
+    }
+  }
+
   /** hidden[row] += weight * x, for one row. */
   addRow(row: number, x: number, weight: number): void {
     const to = this.hidden + row * this.stride * 4;
