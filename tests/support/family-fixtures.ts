@@ -20,4 +20,7 @@ export interface FamilyFixture {
   readonly bites?: readonly Partial<ModelConfig>[];
 }
 
-export const FAMILY_FIXTURES: readonly FamilyFixture[] = [{ family: 'llama' }];
+export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
+  { family: 'llama' },
+  { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
+];
