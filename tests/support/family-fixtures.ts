@@ -23,4 +23,5 @@ export interface FamilyFixture {
 export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'llama' },
   { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
+  { family: 'qwen3', config: { headDim: 32 } },
 ];
