@@ -24,4 +24,15 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'llama' },
   { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
   { family: 'qwen3', config: { headDim: 32 } },
+  {
+    family: 'gemma2',
+    config: {
+      nLayer: 4,
+      tiedHead: true,
+      windows: [24, 0, 24, 0],
+      attentionSoftcap: 2,
+      logitSoftcap: 6,
+    },
+    bites: [{ windows: [23, 0, 23, 0] }, { attentionSoftcap: 2.2 }, { logitSoftcap: 6.5 }],
+  },
 ];
