@@ -35,4 +35,20 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     },
     bites: [{ windows: [23, 0, 23, 0] }, { attentionSoftcap: 2.2 }, { logitSoftcap: 6.5 }],
   },
+  {
+    family: 'gemma3',
+    config: {
+      nLayer: 7,
+      tiedHead: true,
+      ropeTheta: 1_000_000,
+      localRopeTheta: 10000,
+      windows: [24, 24, 24, 24, 24, 0, 24],
+    },
+    gguf: {
+      'gemma3.rope.scaling.type': ['string', 'linear'],
+      'gemma3.rope.scaling.factor': ['f32', 8],
+    },
+    hf: { rope_scaling: { rope_type: 'linear', factor: 8 } },
+    bites: [{ windows: [23, 23, 23, 23, 23, 0, 23] }, { localRopeTheta: 9000 }],
+  },
 ];
