@@ -20,6 +20,30 @@ export interface FamilyFixture {
   readonly bites?: readonly Partial<ModelConfig>[];
 }
 
+const LONG_ROPE = {
+  short: [1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5],
+  long: [1, 1.5, 2, 3, 4, 6, 8, 12],
+};
+const longRope = (originalCtx: number) => ({
+  gguf: {
+    'phi3.rope.scaling.attn_factor': ['f32', 1.2],
+    'phi3.rope.scaling.original_context_length': ['u32', originalCtx],
+  } as const,
+  ggufTensors: [
+    { name: 'rope_factors_short.weight', values: LONG_ROPE.short },
+    { name: 'rope_factors_long.weight', values: LONG_ROPE.long },
+  ],
+  hf: {
+    original_max_position_embeddings: originalCtx,
+    rope_scaling: {
+      type: 'longrope',
+      short_factor: LONG_ROPE.short,
+      long_factor: LONG_ROPE.long,
+      attention_factor: 1.2,
+    },
+  },
+});
+
 export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'llama' },
   { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
@@ -51,4 +75,7 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     hf: { rope_scaling: { rope_type: 'linear', factor: 8 } },
     bites: [{ windows: [23, 23, 23, 23, 23, 0, 23] }, { localRopeTheta: 9000 }],
   },
+  { family: 'phi3' },
+  { family: 'phi3', variant: 'short rotary factors', ...longRope(512) },
+  { family: 'phi3', variant: 'long rotary factors', ...longRope(32) },
 ];
