@@ -3,13 +3,22 @@ import { EngineError } from '../base/errors.ts';
 import type { ModelConfig } from '../formats/manifest.ts';
 import { GEMMA2 } from './gemma2.ts';
 import { GEMMA3 } from './gemma3.ts';
+import { GPT2 } from './gpt2.ts';
 import { LLAMA } from './llama.ts';
 import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
 import type { Architecture, TensorSpec } from './types.ts';
 
-export const ARCHITECTURES: readonly Architecture[] = [LLAMA, QWEN2, QWEN3, GEMMA2, GEMMA3, PHI3];
+export const ARCHITECTURES: readonly Architecture[] = [
+  LLAMA,
+  QWEN2,
+  QWEN3,
+  GEMMA2,
+  GEMMA3,
+  PHI3,
+  GPT2,
+];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */
 export function archByName(name: string): Architecture {

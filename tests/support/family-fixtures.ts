@@ -78,4 +78,5 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'phi3' },
   { family: 'phi3', variant: 'short rotary factors', ...longRope(512) },
   { family: 'phi3', variant: 'long rotary factors', ...longRope(32) },
+  { family: 'gpt2', config: { nKvHead: 4, nFf: 256, ropeDim: 0, tiedHead: true } },
 ];
