@@ -5,6 +5,7 @@ import { GEMMA2 } from './gemma2.ts';
 import { GEMMA3 } from './gemma3.ts';
 import { GPT2 } from './gpt2.ts';
 import { LLAMA } from './llama.ts';
+import { OLMO2 } from './olmo2.ts';
 import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
@@ -18,6 +19,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   GEMMA3,
   PHI3,
   GPT2,
+  OLMO2,
 ];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */

@@ -79,4 +79,11 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'phi3', variant: 'short rotary factors', ...longRope(512) },
   { family: 'phi3', variant: 'long rotary factors', ...longRope(32) },
   { family: 'gpt2', config: { nKvHead: 4, nFf: 256, ropeDim: 0, tiedHead: true } },
+  { family: 'olmo2' },
+  {
+    family: 'olmo2',
+    variant: 'with windows (OLMo 3)',
+    config: { nLayer: 4, windows: [24, 24, 24, 0], localRopeTheta: 10000 },
+    bites: [{ windows: [23, 23, 23, 0] }],
+  },
 ];
