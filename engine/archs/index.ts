@@ -6,6 +6,7 @@ import { GEMMA3 } from './gemma3.ts';
 import { GPT2 } from './gpt2.ts';
 import { LLAMA } from './llama.ts';
 import { OLMO2 } from './olmo2.ts';
+import { OLMOE } from './olmoe.ts';
 import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
@@ -20,6 +21,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   PHI3,
   GPT2,
   OLMO2,
+  OLMOE,
 ];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */

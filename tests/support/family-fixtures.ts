@@ -86,4 +86,5 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     config: { nLayer: 4, windows: [24, 24, 24, 0], localRopeTheta: 10000 },
     bites: [{ windows: [23, 23, 23, 0] }],
   },
+  { family: 'olmoe', config: { nKvHead: 4, nExpert: 6, nExpertUsed: 2, nFf: 40 } },
 ];
