@@ -4,6 +4,7 @@ import type { ModelConfig } from '../formats/manifest.ts';
 import { GEMMA2 } from './gemma2.ts';
 import { GEMMA3 } from './gemma3.ts';
 import { GPT2 } from './gpt2.ts';
+import { GRANITE } from './granite.ts';
 import { LLAMA } from './llama.ts';
 import { OLMO2 } from './olmo2.ts';
 import { OLMOE } from './olmoe.ts';
@@ -22,6 +23,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   GPT2,
   OLMO2,
   OLMOE,
+  GRANITE,
 ];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */

@@ -87,4 +87,14 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     bites: [{ windows: [23, 23, 23, 0] }],
   },
   { family: 'olmoe', config: { nKvHead: 4, nExpert: 6, nExpertUsed: 2, nFf: 40 } },
+  {
+    family: 'granite',
+    config: { embeddingScale: 3, residualScale: 0.7, attentionScale: 0.3, logitDivisor: 1.5 },
+    bites: [
+      { embeddingScale: 3.5 },
+      { residualScale: 0.75 },
+      { attentionScale: 0.35 },
+      { logitDivisor: 1.6 },
+    ],
+  },
 ];
