@@ -11,6 +11,7 @@ import { OLMOE } from './olmoe.ts';
 import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
+import { STABLELM } from './stablelm.ts';
 import type { Architecture, TensorSpec } from './types.ts';
 
 export const ARCHITECTURES: readonly Architecture[] = [
@@ -24,6 +25,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   OLMO2,
   OLMOE,
   GRANITE,
+  STABLELM,
 ];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */

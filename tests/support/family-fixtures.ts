@@ -97,4 +97,5 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
       { logitDivisor: 1.6 },
     ],
   },
+  { family: 'stablelm', config: { ropeDim: 4 }, biases: true },
 ];
