@@ -12,6 +12,7 @@ import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
 import { STABLELM } from './stablelm.ts';
+import { STARCODER2 } from './starcoder2.ts';
 import type { Architecture, TensorSpec } from './types.ts';
 
 export const ARCHITECTURES: readonly Architecture[] = [
@@ -26,6 +27,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   OLMOE,
   GRANITE,
   STABLELM,
+  STARCODER2,
 ];
 
 /** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */

@@ -98,4 +98,5 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     ],
   },
   { family: 'stablelm', config: { ropeDim: 4 }, biases: true },
+  { family: 'starcoder2', config: { tiedHead: true } },
 ];
