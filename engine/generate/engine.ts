@@ -3,6 +3,7 @@
  * no text, no HTTP and no storage.
  */
 import { EngineError } from '../base/errors.ts';
+import type { ModelConfig } from '../formats/manifest.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
@@ -74,6 +75,7 @@ export class Engine {
     this.#scheduler = new Scheduler({
       nPage: decoder.plan.nPage,
       copyPage: (from, to) => decoder.copyPage(from, to),
+      window: widestWindow(decoder.config),
     });
     this.#loop = new StepLoop(decoder, this.#scheduler, yieldToHost);
     this.#build = build;
@@ -230,6 +232,12 @@ export class Engine {
       );
     }
   }
+}
+
+/** Positions any layer attends to at most; null when one attends to all. */
+function widestWindow({ windows, nLayer }: ModelConfig): number | null {
+  const ofLayers = Array.from({ length: nLayer }, (_, layer) => windows?.[layer] ?? 0);
+  return ofLayers.includes(0) ? null : Math.max(...ofLayers);
 }
 
 async function yieldToReaders(): Promise<void> {
