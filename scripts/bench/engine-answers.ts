@@ -8,6 +8,8 @@ import { streamsTokensPerSecond } from './statistics.ts';
 import type { StreamTimes } from './statistics.ts';
 
 export interface TimedRun extends StreamTimes {
+  /** What was made, in a form that can be compared. */
+  readonly text: string;
   readonly firstMs: number;
   readonly tokensPerSecond: number;
 }
@@ -41,17 +43,26 @@ export function fullContext(engine: Engine, salt: number, nVocab: number): Gener
 export async function timeGeneration(engine: Engine, request: GenerateRequest): Promise<TimedRun> {
   const startedAt = performance.now();
   const atMs: number[] = [];
+  const tokens: number[] = [];
   for await (const event of engine.generate(request, new AbortController().signal)) {
-    if (event.type === 'token') atMs.push(performance.now());
+    if (event.type !== 'token') continue;
+    atMs.push(performance.now());
+    tokens.push(event.token);
   }
-  return timesOf(startedAt, atMs, atMs.length);
+  return timesOf(startedAt, atMs, tokens.length, tokens.join(' '));
 }
 
-export function timesOf(startedAt: number, atMs: number[], nTokens: number): TimedRun {
+export function timesOf(
+  startedAt: number,
+  atMs: number[],
+  nTokens: number,
+  text: string,
+): TimedRun {
   const [first = startedAt, last = startedAt] = [atMs[0], atMs.at(-1)];
   return {
     atMs,
     nTokens,
+    text,
     firstMs: first - startedAt,
     tokensPerSecond: ((nTokens - 1) * 1000) / (last - first),
   };
@@ -77,6 +88,26 @@ export function speedAnswers(
           ),
         ),
       ),
+  };
+}
+
+/**
+ * Rewriting `prompt`, with and without guesses.
+ * @throws {Error} when the two ever differ by a character: guesses may only change the time.
+ */
+export function rewriteAnswer(
+  prompt: readonly number[],
+  run: (prompt: number[], maxTokens: number, speculation: Speculation) => Promise<TimedRun>,
+): Pick<Answers, 'rewrite'> {
+  let expected: string | null = null;
+  return {
+    async rewrite({ nTokens, speculation }) {
+      const { text, tokensPerSecond } = await run([...prompt], nTokens + 1, speculation);
+      expected ??= text;
+      if (text !== expected)
+        throw new Error(`rewrite: the text differs with speculation ${speculation}`);
+      return tokensPerSecond;
+    },
   };
 }
 

@@ -105,6 +105,13 @@ export const GOALS: readonly Goal[] = [
     at('decode-1900', 'workerd'),
     at('decode-16', 'workerd'),
   ),
+  x(
+    'rewrite',
+    'prompt look-up on a rewriting task against nothing guessed, greedy, the same text',
+    [1.3, 1.6],
+    at('rewrite-lookup', 'workerd'),
+    at('rewrite-plain', 'workerd'),
+  ),
   {
     name: 'cold-start',
     what: 'cold start to the first token in workerd, weights from local R2, hashes checked',

@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { othersShare, readCoreTimes } from './core-share.ts';
+import type { CoreTimes } from './core-share.ts';
 import type { Answer, PeerConfig, PeerMessage, PeerReply } from './peer.ts';
 import type { PeerName } from './peers.ts';
 
@@ -19,13 +21,20 @@ export function pinnedCore(): number | null {
   return works ? core : null;
 }
 
+export interface WatchedAnswer extends Answer {
+  /** Share of the core's time that other programs took meanwhile; null where nobody can tell. */
+  readonly othersShare: number | null;
+}
+
 export class PeerChild {
   readonly #child: ChildProcess;
+  readonly #core: number | null;
   readonly #ended: Promise<void>;
   #waiting: ((reply: PeerReply) => void) | null = null;
   readonly #early: PeerReply[] = [];
 
   constructor(name: PeerName, config: PeerConfig, core: number | null) {
+    this.#core = core;
     const script = join(import.meta.dirname, 'peer-process.ts');
     const pinned =
       core === null
@@ -52,17 +61,23 @@ export class PeerChild {
     await this.#reply();
   }
 
-  async ask(message: PeerMessage): Promise<Answer> {
+  async ask(message: PeerMessage): Promise<WatchedAnswer> {
+    const before = this.#coreTimes();
     this.#child.send(message);
     const reply = await this.#reply();
     if (!('answer' in reply)) throw new Error('bench: a peer gave no answer');
-    return reply.answer;
+    return { ...reply.answer, othersShare: othersShare(before, this.#coreTimes()) };
   }
 
   /** Ends the process and what it started. */
   async end(): Promise<void> {
     this.#child.kill();
     await this.#ended;
+  }
+
+  #coreTimes(): CoreTimes | null {
+    const { pid } = this.#child;
+    return this.#core === null || pid === undefined ? null : readCoreTimes(this.#core, pid);
   }
 
   #receive(reply: PeerReply): void {

@@ -69,11 +69,12 @@ async function timeSequence(
   await sequence.clearHistory();
   const startedAt = performance.now();
   const atMs: number[] = [];
+  const made: Token[] = [];
   const tokens = sequence.evaluate(prompt as Token[], { temperature: 0, yieldEogToken: true });
   for await (const token of tokens) {
-    void token;
+    made.push(token);
     atMs.push(performance.now());
     if (atMs.length === maxTokens) break;
   }
-  return timesOf(startedAt, atMs, atMs.length);
+  return timesOf(startedAt, atMs, atMs.length, made.join(' '));
 }

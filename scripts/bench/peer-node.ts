@@ -2,12 +2,18 @@
 import process from 'node:process';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
-import { benchRequest, engineAnswers, fullContext, timeGeneration } from './engine-answers.ts';
+import {
+  benchRequest,
+  engineAnswers,
+  fullContext,
+  rewriteAnswer,
+  timeGeneration,
+} from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
 export async function startNodePeer(
-  { modelId, nVocab }: PeerConfig,
+  { modelId, nVocab, rewritePrompt }: PeerConfig,
   options: EngineOptions = {},
 ): Promise<Peer> {
   const startedAt = performance.now();
@@ -17,6 +23,9 @@ export async function startNodePeer(
   return {
     answers: {
       ...engineAnswers(engine, nVocab),
+      ...rewriteAnswer(rewritePrompt, (prompt, maxTokens, speculation) =>
+        timeGeneration(engine, benchRequest(prompt, maxTokens, speculation)),
+      ),
       coldFirstToken: () => Promise.resolve(coldFirstTokenMs),
       async peakMemory(_, salt) {
         await timeGeneration(engine, fullContext(engine, salt, nVocab));

@@ -1,9 +1,10 @@
 /** Our server in workerd, asked over HTTP and timed by the client: everything a user waits for. */
 import { join } from 'node:path';
+import type { Speculation } from '../../engine/generate/types.ts';
 import { measureBundle } from '../deploy/limits.ts';
 import { startServer } from '../dev/server.ts';
 import { distDir } from '../lib/paths.ts';
-import { speedAnswers, timesOf } from './engine-answers.ts';
+import { rewriteAnswer, speedAnswers, timesOf } from './engine-answers.ts';
 import type { TimedRun } from './engine-answers.ts';
 import { isolateMemory } from './isolate-memory.ts';
 import { benchTokens } from './peer.ts';
@@ -12,7 +13,8 @@ import type { Peer, PeerConfig } from './peer.ts';
 /** The context a server has unless it is told otherwise, less a little. */
 const FULL_CONTEXT = { nPrompt: 1900, nTokens: 140 };
 
-export async function startPeer({ modelId, persist, nVocab }: PeerConfig): Promise<Peer> {
+export async function startPeer(config: PeerConfig): Promise<Peer> {
+  const { modelId, persist, nVocab } = config;
   const server = await startServer({
     port: 0,
     host: '127.0.0.1',
@@ -27,6 +29,9 @@ export async function startPeer({ modelId, persist, nVocab }: PeerConfig): Promi
     answers: {
       ...speedAnswers(nVocab, (prompt, maxTokens) =>
         stream(server.url, modelId, prompt, maxTokens),
+      ),
+      ...rewriteAnswer(config.rewritePrompt, (prompt, maxTokens, speculation) =>
+        stream(server.url, modelId, prompt, maxTokens, speculation),
       ),
       coldFirstToken: () => Promise.resolve(cold.firstMs),
       async peakMemory(_, salt) {
@@ -51,6 +56,7 @@ async function stream(
   model: string,
   prompt: number[],
   maxTokens: number,
+  speculation: Speculation = 'off',
 ): Promise<TimedRun> {
   const body = JSON.stringify({
     model,
@@ -58,7 +64,7 @@ async function stream(
     max_tokens: maxTokens,
     temperature: 0,
     ignore_eos: true,
-    speculation: 'off',
+    speculation,
     stream: true,
     stream_options: { include_usage: true },
   });
@@ -73,15 +79,17 @@ async function stream(
   const atMs: number[] = [];
   let nTokens = 0;
   let endedAt = 0;
+  let text = '';
   for await (const { at, json } of sseEvents(response.body)) {
     const { choices, usage, error } = json as {
-      choices?: { finish_reason: string | null }[];
+      choices?: { text: string; finish_reason: string | null }[];
       usage?: { completion_tokens: number } | null;
       error?: { message: string };
     };
     if (error !== undefined) throw new Error(`bench: ${error.message}`);
     if (usage) nTokens = usage.completion_tokens;
     if (choices?.[0] === undefined) continue;
+    text += choices[0].text;
     // The last choice only says why it ended; tokens without text of their own arrive with it.
     if (choices[0].finish_reason === null) atMs.push(at);
     else endedAt = at;
@@ -89,7 +97,7 @@ async function stream(
   if (atMs.length < nTokens) atMs.push(endedAt);
   if (nTokens !== maxTokens)
     throw new Error(`bench: asked for ${maxTokens} tokens, the server made ${nTokens}`);
-  return timesOf(startedAt, atMs, nTokens);
+  return timesOf(startedAt, atMs, nTokens, text);
 }
 
 /** Server-sent JSON events with the time each arrived. */

@@ -1,4 +1,5 @@
 /** What a bench asks of an engine, ours or another's: the same questions, each in its row's unit. */
+import type { Speculation } from '../../engine/generate/types.ts';
 
 export interface PeerConfig {
   /** The imported model's id, for our own engine. */
@@ -12,6 +13,8 @@ export interface PeerConfig {
   /** Where the benched server keeps R2 and objects. */
   readonly persist: string;
   readonly nVocab: number;
+  /** A task whose answer copies most of the prompt; [] for a model that takes no tasks. */
+  readonly rewritePrompt: readonly number[];
 }
 
 /** A question with its parameters. `Answers` says what each is answered with. */
@@ -25,6 +28,7 @@ export type Question =
       readonly nPrompt: number;
       readonly nTokens: number;
     }
+  | { readonly ask: 'rewrite'; readonly nTokens: number; readonly speculation: Speculation }
   | { readonly ask: 'coldFirstToken' }
   | { readonly ask: 'peakMemory' }
   | { readonly ask: 'bundleSize' }
@@ -52,6 +56,7 @@ export type Answers = {
  * firstToken: milliseconds of the same. coldFirstToken: milliseconds from nothing loaded.
  * decode: tokens a second between the first and the last of `nTokens` + 1 generated tokens.
  * streams: tokens a second of `nStream` generations together, while all of them run.
+ * rewrite: tokens a second of `nTokens` + 1 tokens of the rewriting task.
  * peakMemory: bytes; what is counted differs by peer (docs/benchmarks.md).
  * bundleSize: bytes of code, gzip. readLoop: gigabytes a second.
  * readShare: bytes of weights and cache read a second while decoding, as a share of readLoop.

@@ -25,6 +25,7 @@ const facts: BenchFacts = {
   pinnedCore: 1,
   cpu: 'A < B & C',
   loadBefore: 0,
+  ownTime: false,
 };
 const decodes = result(
   series('decode-16', 'workerd', [300, 30, 330]),

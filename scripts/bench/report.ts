@@ -21,6 +21,8 @@ export interface BenchFacts {
   readonly cpu: string;
   /** Programs that wanted a core in the minute before: more than none makes numbers low and noisy. */
   readonly loadBefore: number;
+  /** Others' share of the core was taken out of the numbers. */
+  readonly ownTime: boolean;
 }
 
 export function spreadOf({ samples }: Series): Spread {
@@ -144,6 +146,7 @@ export function describeResult(result: BenchResult): string {
 export function resultJson(facts: BenchFacts, { series, failures }: BenchResult): object {
   return {
     ...facts,
+    ...othersOf(series),
     rows: BENCH_ROWS.flatMap(({ name, unit }) => {
       const own = series.filter(({ row }) => row === name);
       const peers = own.map((one) => [
@@ -151,6 +154,7 @@ export function resultJson(facts: BenchFacts, { series, failures }: BenchResult)
         {
           ...rounded(spreadOf(one)),
           samples: one.samples.map(({ value }) => round(value)),
+          ...othersOf([one]),
           ...(one.detail === undefined ? {} : { detail: one.detail }),
         },
       ]);
@@ -166,6 +170,14 @@ export function resultJson(facts: BenchFacts, { series, failures }: BenchResult)
     })),
     failures,
   };
+}
+
+/** The median share of the core that others had; nothing where it is not known. */
+export function othersOf(series: readonly Series[]): { readonly othersShare?: number } {
+  const shares = series.flatMap(({ samples }) =>
+    samples.flatMap(({ othersShare }) => (typeof othersShare === 'number' ? [othersShare] : [])),
+  );
+  return shares.length === 0 ? {} : { othersShare: round(spread(shares).median) };
 }
 
 function rounded({ median, min, max }: Spread): Spread {

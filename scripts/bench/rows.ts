@@ -2,6 +2,7 @@
  * What is measured, a row each: adding a measurement is adding a line here, and where it is a new
  * question an entry in `Question` (peer.ts) and an answer of each peer that can give one.
  */
+import type { Speculation } from '../../engine/generate/types.ts';
 import type { Question } from './peer.ts';
 import type { PeerName } from './peers.ts';
 
@@ -28,6 +29,9 @@ const OURS = ['workerd', 'node', 'chromium'] as const;
 const NATIVE = ['llama.cpp', 'llama.cpp-q4_0'] as const;
 const FAST = [...OURS, ...NATIVE] as const;
 const ALL = [...FAST, 'wllama'] as const;
+
+/** The task and its text, in any vocabulary. */
+const MAX_REWRITE_PROMPT = 400;
 
 /** Distance of salts between two questions: room for a prompt of each stream. */
 export const SALTS_PER_QUESTION = 32;
@@ -70,6 +74,16 @@ function streams(nStream: number, marks: Partial<BenchRow> = {}): BenchRow {
   };
 }
 
+function rewrite(speculation: Speculation, title: string): BenchRow {
+  return {
+    name: `rewrite-${speculation === 'off' ? 'plain' : 'lookup'}`,
+    title,
+    unit: 'tok/s',
+    question: { ask: 'rewrite', nTokens: 80, speculation },
+    peers: ['workerd', 'node'],
+  };
+}
+
 export const BENCH_ROWS: readonly BenchRow[] = [
   prefill(32, ALL, {}),
   prefill(256, ALL, { isQuick: true, isCharted: true }),
@@ -82,6 +96,8 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   streams(4),
   streams(8, { isCharted: true }),
   streams(16),
+  rewrite('off', 'rewrite, nothing guessed'),
+  rewrite('auto', 'rewrite, prompt look-up'),
   {
     name: 'first-token-warm',
     title: 'first token of a prompt of 16, warm',
@@ -149,6 +165,8 @@ export function contextNeeded({ question }: BenchRow): number {
     case 'readShare':
     case 'profile':
       return question.nPrompt + question.nTokens + 1;
+    case 'rewrite':
+      return MAX_REWRITE_PROMPT + question.nTokens + 1;
     default:
       return 0;
   }

@@ -3,7 +3,7 @@ import { benchTokens } from './peer.ts';
 import { findPeer, PEER_NAMES } from './peers.ts';
 import { BENCH_ROWS, contextNeeded, SALTS_PER_QUESTION } from './rows.ts';
 import type { BenchRow } from './rows.ts';
-import { schedule } from './run.ts';
+import { ownTime, schedule } from './run.ts';
 
 const row = (name: string, marks: Partial<BenchRow> = {}): BenchRow => ({
   name,
@@ -61,4 +61,12 @@ test.each([512, 49_152])('prompts of %i ids begin differently and stay inside', 
   const ids = benchTokens(2000, 7, nVocab);
   expect(Math.min(...ids)).toBeGreaterThanOrEqual(3);
   expect(Math.max(...ids)).toBeLessThan(nVocab);
+});
+
+test("others' share of the core is taken out of rates and times only", () => {
+  expect(ownTime(60, 'tok/s', 0.4)).toBeCloseTo(100);
+  expect(ownTime(100, 'ms', 0.4)).toBeCloseTo(60);
+  expect(ownTime(100, 'bytes', 0.4)).toBe(100);
+  expect(ownTime(0.5, 'share', 0.4)).toBe(0.5);
+  expect(ownTime(60, 'tok/s', null)).toBe(60);
 });

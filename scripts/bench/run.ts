@@ -4,11 +4,12 @@
  */
 import { throwIfAborted } from '../../engine/base/errors.ts';
 import { PeerChild } from './peer-child.ts';
-import type { Answer, PeerConfig, Question } from './peer.ts';
+import type { WatchedAnswer } from './peer-child.ts';
+import type { PeerConfig, Question } from './peer.ts';
 import { findPeer } from './peers.ts';
 import type { PeerName } from './peers.ts';
 import { SALTS_PER_QUESTION } from './rows.ts';
-import type { BenchRow } from './rows.ts';
+import type { BenchRow, Unit } from './rows.ts';
 import type { Sample } from './statistics.ts';
 
 export interface BenchPlan {
@@ -18,6 +19,8 @@ export interface BenchPlan {
   readonly config: PeerConfig;
   readonly pinnedCore: number | null;
   readonly onProgress?: (done: number, total: number, note: string) => void;
+  /** Numbers as they would be had other programs not taken their share of the core's time. */
+  readonly ownTime: boolean;
   readonly signal: AbortSignal;
   /** Told how to end what runs, for an interrupt. */
   readonly onStart?: (end: () => Promise<void>) => void;
@@ -108,7 +111,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
     }
   }
 
-  async function ask({ row, peer }: Step): Promise<Answer> {
+  async function ask({ row, peer }: Step): Promise<WatchedAnswer> {
     const { question } = row;
     if (row.isFresh !== true) return await children.get(peer)!.ask({ question, salt });
     const child = new PeerChild(peer, plan.config, plan.pinnedCore);
@@ -122,10 +125,12 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
     }
   }
 
-  function record({ round, row, peer }: Step, { value, detail }: Answer): void {
+  function record({ round, row, peer }: Step, { detail, ...answer }: WatchedAnswer): void {
     const key = `${row.name} ${peer}`;
     const samples = found.get(key)?.samples ?? [];
-    samples.push({ round, value });
+    const { othersShare } = answer;
+    const value = plan.ownTime ? ownTime(answer.value, row.unit, othersShare) : answer.value;
+    samples.push({ round, value, othersShare });
     const more = detail === undefined ? {} : { detail };
     found.set(key, { samples, series: { row: row.name, peer, samples, ...more } });
   }
@@ -142,4 +147,11 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
       await child?.end();
     }
   }
+}
+
+/** Others' share of the time taken out of a rate or a time; of the rest nothing is known. */
+export function ownTime(value: number, unit: Unit, othersShare: number | null): number {
+  if (othersShare === null || othersShare >= 1) return value;
+  if (unit === 'ms') return value * (1 - othersShare);
+  return unit === 'tok/s' ? value / (1 - othersShare) : value;
 }

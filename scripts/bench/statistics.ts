@@ -21,6 +21,8 @@ export function spread(values: readonly number[]): Spread {
 export interface Sample {
   readonly round: number;
   readonly value: number;
+  /** Share of the core's time that other programs took meanwhile; null where nobody can tell. */
+  readonly othersShare?: number | null;
 }
 
 /**

@@ -13,7 +13,7 @@ import type { PeerConfig } from '../bench/peer.ts';
 import { findPeer, PEER_NAMES } from '../bench/peers.ts';
 import type { PeerName } from '../bench/peers.ts';
 import { openReadLoop } from '../bench/read-loop.ts';
-import { describeResult, resultJson } from '../bench/report.ts';
+import { describeResult, othersOf, resultJson } from '../bench/report.ts';
 import type { BenchFacts } from '../bench/report.ts';
 import { BENCH_ROWS, contextNeeded } from '../bench/rows.ts';
 import type { BenchRow } from '../bench/rows.ts';
@@ -23,17 +23,27 @@ import { build } from '../build/build.ts';
 import { listImported, findImported, obtainModel, pushStep } from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
+import { encodeChat } from '../lib/chat-prompt.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
+import { readTokenizer } from '../lib/local-engine.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 
+/** Small models do this one: they copy nearly all of it. */
+const REWRITE_TASK =
+  'Rewrite the following text. Correct spelling mistakes and keep everything else exactly as it is.' +
+  '\n\nThe harbour town woke slowly. Fishermen mended their nets on the quay, and the baker carried ' +
+  "warm bread to the inn at the corner. By eight o'clock the market was full: apples from the hills, " +
+  'cheese from the valley, and silver herring still wet from the sea. Children ran between the stalls ' +
+  'and counted the boats that came in with the tide. At noon the bells rang, the stalls were closed, ' +
+  'and the town was quiet again until the evening.';
 const ROW_NAMES = BENCH_ROWS.map(({ name }) => name);
 const QUICK_ROUNDS = 3;
-/** Importing and pushing just before leaves about this much behind. */
-const QUIET_LOAD = 1.2;
+/** Others' share of the core from which numbers are worth a warning. */
+const QUIET_SHARE = 0.03;
 
 const EXAMPLES = `
 Examples:
@@ -63,6 +73,7 @@ interface BenchFlags {
   readonly markdown?: string;
   readonly chart?: string;
   readonly writeDocs?: boolean;
+  readonly ownTime?: boolean;
   readonly json?: boolean;
 }
 
@@ -89,6 +100,7 @@ export function register(program: Command): void {
     .option('--markdown <file>', 'also write the tables to this file')
     .option('--chart <file>', 'also write the chart to this SVG file')
     .option('--write-docs', "write README.md's table and docs/bench.svg")
+    .option('--own-time', "take other programs' share of the core out of rates and times (Linux)")
     .option('--json', 'print nothing but the JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runBenchCommand);
@@ -100,7 +112,7 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   const chosen = choosePeers(flags);
   await build();
   const manifest = await obtainModel(flags.model);
-  const rows = named.filter((row) => contextNeeded(row) <= servedContext(manifest.config));
+  const rows = named.filter((row) => fitsModel(row, manifest));
   const peers = chosen.filter((peer) => rows.some((row) => row.peers.includes(peer)));
   if (peers.length === 0)
     throw new EngineError(
@@ -112,12 +124,8 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
   try {
     const config = await prepare(manifest, peers, persist);
-    const facts = factsOf(manifest, rounds);
-    if (facts.loadBefore > QUIET_LOAD)
-      process.stderr.write(
-        `warning: other programs are at work (load ${facts.loadBefore}); numbers will be low and differ from round to round\n`,
-      );
-    const result = await benchStep(rows, peers, rounds, config, facts.pinnedCore);
+    const facts = factsOf(manifest, rounds, flags.ownTime === true);
+    const result = await benchStep(rows, peers, rounds, config, facts);
     await report(flags, facts, result);
   } finally {
     forget();
@@ -130,7 +138,7 @@ function benchStep(
   peers: readonly PeerName[],
   rounds: number,
   config: PeerConfig,
-  core: number | null,
+  facts: BenchFacts,
 ): Promise<BenchResult> {
   return runStep('bench', async ({ onProgress }) => {
     const startedAt = performance.now();
@@ -140,8 +148,9 @@ function benchStep(
       peers,
       rounds,
       config,
-      pinnedCore: core,
+      pinnedCore: facts.pinnedCore,
       signal: interruptSignal,
+      ownTime: facts.ownTime,
       onProgress: (done, total, note) => onProgress({ done, total, unit: 'items', note }),
       onStart: (end) => forgets.push(onInterrupt(end)),
     });
@@ -168,7 +177,18 @@ async function prepare(
     ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
     persist,
     nVocab: config.nVocab,
+    rewritePrompt: manifest.chatTemplate === null ? [] : await rewritePrompt(manifest),
   };
+}
+
+function fitsModel(row: BenchRow, { config, chatTemplate }: Manifest): boolean {
+  if (row.question.ask === 'rewrite' && chatTemplate === null) return false;
+  return contextNeeded(row) <= servedContext(config);
+}
+
+async function rewritePrompt(manifest: Manifest): Promise<number[]> {
+  const tokenizer = await readTokenizer(join(modelsDir(), manifest.id), manifest);
+  return encodeChat({ tokenizer, manifest }, REWRITE_TASK);
 }
 
 async function ggufOf({ id, source }: Manifest): Promise<string> {
@@ -213,7 +233,7 @@ async function losslessOf(manifest: Manifest): Promise<string> {
   });
 }
 
-function factsOf({ id, preset }: Manifest, rounds: number): BenchFacts {
+function factsOf({ id, preset }: Manifest, rounds: number, ownTime: boolean): BenchFacts {
   return {
     model: id,
     preset,
@@ -221,11 +241,20 @@ function factsOf({ id, preset }: Manifest, rounds: number): BenchFacts {
     rounds,
     pinnedCore: pinnedCore(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown processor',
+    ownTime,
     loadBefore: Number(loadavg()[0]?.toFixed(2) ?? 0),
   };
 }
 
 async function report(flags: BenchFlags, facts: BenchFacts, result: BenchResult): Promise<void> {
+  const { othersShare } = othersOf(result.series);
+  if (othersShare !== undefined && othersShare > QUIET_SHARE)
+    process.stderr.write(
+      `warning: other programs had ${(othersShare * 100).toFixed(0)} % of the measured core; ` +
+        (facts.ownTime
+          ? 'that is taken out of rates and times, but not what they did to caches and memory\n'
+          : 'numbers are low and differ from round to round; --own-time takes it out\n'),
+    );
   const markdown = describeResult(result);
   const { chartSvg } = await import('../bench/chart.ts');
   const svg = chartSvg(facts, result);

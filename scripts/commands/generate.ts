@@ -1,10 +1,10 @@
 /** `thimble generate`: continues a text in this process, without a server. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
+import { encodeChat } from '../lib/chat-prompt.ts';
 import { generateText, loadLocalModel } from '../lib/local-engine.ts';
 import type { LocalModel } from '../lib/local-engine.ts';
 import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
@@ -89,17 +89,4 @@ function encodePrompt({ tokenizer }: LocalModel, prompt: string): number[] {
     'E_USAGE',
     'generate: the prompt is empty and this model has no token that begins a text. Give some text with -p.',
   );
-}
-
-function encodeChat({ tokenizer, manifest }: LocalModel, content: string): number[] {
-  const { bosId, eosIds } = manifest.tokenizer;
-  const { text, sentinel } = new ChatTemplate(manifest.chatTemplate).render(
-    [{ role: 'user', content }],
-    {
-      bosToken: tokenizer.literalOf(bosId),
-      eosToken: tokenizer.literalOf(eosIds[0]),
-      specialLiterals: tokenizer.specialLiterals,
-    },
-  );
-  return tokenizer.encodeTemplate(text, sentinel);
 }

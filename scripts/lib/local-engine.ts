@@ -93,7 +93,8 @@ export class FileModelSource implements ModelSource {
   }
 }
 
-async function readTokenizer(dir: string, manifest: Manifest): Promise<Tokenizer> {
+/** @throws {EngineError} E_WEIGHTS_FETCH, E_TOKENIZER. */
+export async function readTokenizer(dir: string, manifest: Manifest): Promise<Tokenizer> {
   const path = join(dir, manifest.tokenizer.file);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new EngineError('E_WEIGHTS_FETCH', `${path}: cannot be read. Import the model again.`, {
