@@ -50,7 +50,8 @@ export function chartSvg(facts: BenchFacts, result: BenchResult, rows = BENCH_RO
   }
   const subtitle =
     `${facts.model}, preset ${facts.preset}, ${facts.cpu}, one core, ${facts.date}: ` +
-    `medians of ${facts.rounds} alternating rounds, line from lowest to highest`;
+    `medians of ${facts.rounds} alternating rounds, line from lowest to highest` +
+    (facts.ownTime ? '; others on the core taken out' : '');
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" role="img" aria-label="Tokens a second of several engines on one core">`,
     '<style>',

@@ -2,7 +2,7 @@
 import { parseManifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { ModelSource } from '../../engine/model/source.ts';
-import { benchRequest, engineAnswers, fullContext, timeGeneration } from './engine-answers.ts';
+import { benchRequest, engineAnswers, fillContext, timeGeneration } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
 import type { Question } from './peer.ts';
 
@@ -43,7 +43,7 @@ const page: BenchPage = {
     return await answer(question, salt);
   },
   async fillContext(salt) {
-    await timeGeneration(loaded(), fullContext(loaded(), salt, nVocab));
+    await fillContext(loaded(), salt, nVocab);
     return loaded().plan.wasmBytes;
   },
 };

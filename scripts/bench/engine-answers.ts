@@ -35,9 +35,14 @@ export function benchRequest(
 }
 
 /** The whole context in use but for a few tokens: a long prompt, then tokens. */
-export function fullContext(engine: Engine, salt: number, nVocab: number): GenerateRequest {
-  const nPrompt = Math.max(1, engine.nCtx - 148);
-  return benchRequest(benchTokens(nPrompt, salt, nVocab), engine.nCtx - nPrompt - 8);
+export function fullContext(nCtx: number): { readonly nPrompt: number; readonly nTokens: number } {
+  const nTokens = Math.min(140, nCtx >> 1);
+  return { nPrompt: nCtx - nTokens - 8, nTokens };
+}
+
+export async function fillContext(engine: Engine, salt: number, nVocab: number): Promise<void> {
+  const { nPrompt, nTokens } = fullContext(engine.nCtx);
+  await timeGeneration(engine, benchRequest(benchTokens(nPrompt, salt, nVocab), nTokens));
 }
 
 export async function timeGeneration(engine: Engine, request: GenerateRequest): Promise<TimedRun> {

@@ -1,7 +1,7 @@
 /** llama.cpp native through node-llama-cpp, one thread. */
 import type { BatchingOptions, LlamaContextSequence, Token } from 'node-llama-cpp';
 import process from 'node:process';
-import { speedAnswers, timesOf } from './engine-answers.ts';
+import { fullContext, speedAnswers, timesOf } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, StartPeer } from './peer.ts';
 
@@ -51,8 +51,8 @@ export function startNativePeer(file: string): StartPeer {
         },
         coldFirstToken: () => Promise.resolve(coldFirstTokenMs),
         async peakMemory(_, salt) {
-          const nPrompt = CONTEXT_TOKENS - 148;
-          await timeSequence(alone, benchTokens(nPrompt, salt, nVocab), 140);
+          const { nPrompt, nTokens } = fullContext(CONTEXT_TOKENS);
+          await timeSequence(alone, benchTokens(nPrompt, salt, nVocab), nTokens);
           return process.resourceUsage().maxRSS * 1024;
         },
       },

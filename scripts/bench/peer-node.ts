@@ -5,7 +5,7 @@ import { loadLocalModel } from '../lib/local-engine.ts';
 import {
   benchRequest,
   engineAnswers,
-  fullContext,
+  fillContext,
   rewriteAnswer,
   timeGeneration,
 } from './engine-answers.ts';
@@ -28,7 +28,7 @@ export async function startNodePeer(
       ),
       coldFirstToken: () => Promise.resolve(coldFirstTokenMs),
       async peakMemory(_, salt) {
-        await timeGeneration(engine, fullContext(engine, salt, nVocab));
+        await fillContext(engine, salt, nVocab);
         return process.resourceUsage().maxRSS * 1024;
       },
     },

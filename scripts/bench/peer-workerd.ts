@@ -4,14 +4,11 @@ import type { Speculation } from '../../engine/generate/types.ts';
 import { measureBundle } from '../deploy/limits.ts';
 import { startServer } from '../dev/server.ts';
 import { distDir } from '../lib/paths.ts';
-import { rewriteAnswer, speedAnswers, timesOf } from './engine-answers.ts';
+import { fullContext, rewriteAnswer, speedAnswers, timesOf } from './engine-answers.ts';
 import type { TimedRun } from './engine-answers.ts';
 import { isolateMemory } from './isolate-memory.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
-
-/** The context a server has unless it is told otherwise, less a little. */
-const FULL_CONTEXT = { nPrompt: 1900, nTokens: 140 };
 
 export async function startPeer(config: PeerConfig): Promise<Peer> {
   const { modelId, persist, nVocab } = config;
@@ -35,7 +32,7 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
       ),
       coldFirstToken: () => Promise.resolve(cold.firstMs),
       async peakMemory(_, salt) {
-        const { nPrompt, nTokens } = FULL_CONTEXT;
+        const { nPrompt, nTokens } = fullContext(config.nCtx);
         await stream(server.url, modelId, benchTokens(nPrompt, salt, nVocab), nTokens);
         const detail = await isolateMemory(server, modelId);
         return { value: detail.jsHeapBytes + detail.wasmBytes, detail };

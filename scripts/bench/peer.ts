@@ -13,6 +13,8 @@ export interface PeerConfig {
   /** Where the benched server keeps R2 and objects. */
   readonly persist: string;
   readonly nVocab: number;
+  /** Positions the server and the engine have. */
+  readonly nCtx: number;
   /** A task whose answer copies most of the prompt; [] for a model that takes no tasks. */
   readonly rewritePrompt: readonly number[];
 }

@@ -37,9 +37,10 @@ export function replaceMarked(text: string, markdown: string): string {
 
 /** What stands between the marks: how it was measured, the chart, the tables. */
 export function docsMarkdown(facts: BenchFacts, result: BenchResult): string {
-  const { model, preset, cpu, date, rounds } = facts;
+  const { model, preset, cpu, date, rounds, ownTime } = facts;
+  const options = `--peers --rounds ${rounds}${ownTime ? ' --own-time' : ''}`;
   return [
-    `\`npx thimble bench --peers --rounds ${rounds}\`, ${date}: ${model}, preset \`${preset}\`, one core`,
+    `\`npx thimble bench ${options}\`, ${date}: ${model}, preset \`${preset}\`, one core`,
     `(${cpu}). Medians of ${rounds} alternating rounds, lowest and highest in brackets.`,
     '[docs/benchmarks.md](docs/benchmarks.md) says what each row is.',
     '',

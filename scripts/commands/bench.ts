@@ -177,6 +177,7 @@ async function prepare(
     ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
     persist,
     nVocab: config.nVocab,
+    nCtx: servedContext(config),
     rewritePrompt: manifest.chatTemplate === null ? [] : await rewritePrompt(manifest),
   };
 }

@@ -58,6 +58,40 @@ test('measures rows with peers in processes of their own', async () => {
   expect(await readFile(chart, 'utf8')).toContain('Thimble, Node');
 }, 60_000);
 
+test('measures the server that deploys: speed, cold start, memory and size', async () => {
+  const { code, stdout, stderr } = await runThimble(
+    [
+      ...['bench', '-m', MODEL, '--rounds', '2', '--json', '--own-time', '--only', 'workerd'],
+      ...['--rows', 'decode-16,streams-4,first-token-cold,peak-memory,bundle'],
+    ],
+    { home },
+  );
+  expect(stderr).not.toContain('error');
+  expect(code).toBe(0);
+  const { rows, failures } = JSON.parse(stdout) as BenchJson;
+  expect(failures).toEqual({});
+  const samples = Object.fromEntries(
+    rows.map(({ name, peers }) => [name, peers['workerd']?.samples]),
+  );
+  // Memory and size are asked once.
+  expect(Object.entries(samples).map(([name, values]) => [name, values?.length])).toEqual([
+    ...[
+      ['decode-16', 2],
+      ['streams-4', 2],
+      ['first-token-cold', 2],
+    ],
+    ...[
+      ['peak-memory', 1],
+      ['bundle', 1],
+    ],
+  ]);
+  // Two scripts with both kernel builds, compressed; a heap and the embedded model.
+  expect(samples['bundle']?.[0]).toBeGreaterThan(100_000);
+  expect(samples['bundle']?.[0]).toBeLessThan(3_000_000);
+  expect(samples['peak-memory']?.[0]).toBeGreaterThan(1_000_000);
+  expect(samples['peak-memory']?.[0]).toBeLessThan(60_000_000);
+}, 60_000);
+
 test.each([
   [['--rows', 'decode-17'], 'bench: --rows decode-17; expected some of prefill-32'],
   [['--rows', ''], "bench: --rows ''; expected"],
