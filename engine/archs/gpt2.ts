@@ -37,6 +37,7 @@ export const GPT2: Architecture = {
   ggufPairing: 'half',
   hfTiedHead: true,
   hfPrefix: 'transformer.',
+  hfRefused: ['scale_attn_by_inverse_layer_idx', 'add_cross_attention'],
   config: configRows({
     nLayer: { hf: 'n_layer' },
     nEmbd: { hf: 'n_embd' },

@@ -20,6 +20,7 @@ export const OLMOE: Architecture = {
   ffn: 'experts',
   positions: 'rope',
   ggufPairing: 'half',
+  hfRefused: ['clip_qkv'],
   config: configRows({
     nExpert: { gguf: 'expert_count', hf: 'num_experts' },
     nExpertUsed: { gguf: 'expert_used_count', hf: 'num_experts_per_tok' },

@@ -26,6 +26,7 @@ export const STABLELM: Architecture = {
   positions: 'rope',
   ggufPairing: 'half',
   hfSwitches: { use_qkv_bias: ['qBias', 'kBias', 'vBias'] },
+  hfRefused: ['use_parallel_residual', 'qk_layernorm'],
   config: configRows({ normEps: layerNormEps('layer_norm_eps') }),
   tensors: [
     ...EMBEDDING,

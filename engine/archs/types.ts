@@ -98,6 +98,8 @@ export interface Architecture {
   readonly hfPrefix?: string;
   /** Switches of config.json that make optional tensors required, by our names without the layer. */
   readonly hfSwitches?: Readonly<Record<string, readonly string[]>>;
+  /** Fields of config.json that must be missing, null or false: nothing here does what they ask. */
+  readonly hfRefused?: readonly string[];
   readonly config: readonly ConfigRow[];
   /** What follows from other numbers, or stands in files in another way. */
   readonly complete?: (c: ModelConfig, file: FieldReader) => Partial<ModelConfig>;

@@ -168,8 +168,36 @@ export function parseManifest(json: unknown): Manifest {
       { details: { field } },
     );
   }
+  const wrong = configContradiction(parsed.data.config);
+  if (wrong !== null)
+    throw new EngineError(
+      'E_MANIFEST_INVALID',
+      `manifest.json: config: ${wrong}. Import the model again with this version of thimble.`,
+      { details: { field: 'config' } },
+    );
   checkTensorTable(parsed.data);
   return parsed.data;
+}
+
+/** What numbers of a config say against each other, or null: kernels rely on these relations. */
+export function configContradiction(c: ModelConfig): string | null {
+  if (c.nHead % c.nKvHead !== 0) return `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`;
+  if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
+    return `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`;
+  const wrongFactors = ropeFactorLists(c.ropeScaling).find(
+    ({ length }) => length * 2 !== c.ropeDim,
+  );
+  if (wrongFactors !== undefined)
+    return `${wrongFactors.length} rope factors for ropeDim ${c.ropeDim}`;
+  if (c.windows !== undefined && c.windows.length !== c.nLayer)
+    return `${c.windows.length} windows for ${c.nLayer} layers`;
+  const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
+  return used > of || (of > 0 && used === 0) ? `nExpertUsed ${used} of ${of} experts` : null;
+}
+
+function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {
+  if (scaling.kind === 'factors') return [scaling.factors];
+  return scaling.kind === 'longrope' ? [scaling.short, scaling.long] : [];
 }
 
 function checkTensorTable(manifest: Manifest): void {

@@ -20,6 +20,11 @@ const ACTIVATION_FIELDS = ['hidden_activation', 'hidden_act', 'activation_functi
 /** @throws {EngineError} E_FORMAT_INVALID naming the field. */
 export function configFromHf(where: string, json: JsonObject, arch: Architecture): ModelConfig {
   checkActivation(where, json, arch);
+  for (const field of arch.hfRefused ?? [])
+    if ((json[field] ?? false) !== false)
+      throw configError(where, `${field} ${shown(json[field])} is not supported in ${arch.name}`, {
+        field,
+      });
   const parameters = asObject(json['rope_parameters']) ?? {};
   // Files for layers of two kinds have parameters for each.
   const rope = asObject(parameters['full_attention']) ?? parameters;

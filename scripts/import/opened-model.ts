@@ -3,8 +3,8 @@ import type { Architecture } from '../../engine/archs/types.ts';
 import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { modelConfigSchema } from '../../engine/formats/manifest.ts';
-import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
+import { configContradiction, modelConfigSchema } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/formats/manifest.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -115,24 +115,9 @@ export function checkConfig(where: string, config: unknown): ModelConfig {
     const field = issue?.path.join('.') ?? '';
     throw configError(where, `${field}: ${issue?.message ?? 'invalid'}`, { field });
   }
-  const c = parsed.data;
-  if (c.nHead % c.nKvHead !== 0)
-    throw configError(where, `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`, {});
-  if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
-    throw configError(where, `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`, {});
-  if (c.windows !== undefined && c.windows.length !== c.nLayer)
-    throw configError(where, `${c.windows.length} windows for ${c.nLayer} layers`, {});
-  if ((c.nExpertUsed ?? 0) > (c.nExpert ?? 0))
-    throw configError(where, `nExpertUsed ${c.nExpertUsed} of ${c.nExpert ?? 0} experts`, {});
-  for (const { length } of ropeFactorLists(c.ropeScaling))
-    if (length !== c.ropeDim / 2)
-      throw configError(where, `${length} rope factors for ropeDim ${c.ropeDim}`, {});
-  return c;
-}
-
-function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {
-  if (scaling.kind === 'factors') return [scaling.factors];
-  return scaling.kind === 'longrope' ? [scaling.short, scaling.long] : [];
+  const wrong = configContradiction(parsed.data);
+  if (wrong !== null) throw configError(where, wrong, {});
+  return parsed.data;
 }
 
 export function configError(

@@ -161,7 +161,7 @@ function bytesOf(values: Float32Array): Uint8Array {
 }
 
 /** The family's keys for a config, and the tiny vocabulary. */
-function ggufMetadata(arch: Architecture, c: ModelConfig): Record<string, WrittenValue> {
+export function ggufMetadata(arch: Architecture, c: ModelConfig): Record<string, WrittenValue> {
   const prefix = arch.ggufNames[0]!;
   const vocabulary = Object.entries(tinyGgufMetadata()).filter(([key]) => !/^llama\./.test(key));
   const rows = arch.config.flatMap(({ field, gguf, isReal }): [string, WrittenValue][] => {
