@@ -9,6 +9,8 @@ export interface FamilyFixture {
   readonly variant?: string;
   /** Changes to the tiny config. */
   readonly config?: Partial<ModelConfig>;
+  /** Of the weights. Tokens go to the likeliest experts: where two are all but equal, either is right. */
+  readonly seed?: number;
   /** With the tensors that a model of the family may have or not. */
   readonly biases?: boolean;
   /** Keys and tensors of the GGUF beside those of the family's rows. */
@@ -44,6 +46,11 @@ const longRope = (originalCtx: number) => ({
   },
 });
 
+/** No multiples of what kernels take at once; llama.cpp wants whole heads to rotate in some families. */
+const ODD = { nEmbd: 44, headDim: 11, ropeDim: 10, nFf: 35 };
+const EXPERTS = { nKvHead: 4, nExpert: 6, nExpertUsed: 2, nFf: 40 };
+const CAPS = { windows: [24, 0, 24, 0], attentionSoftcap: 2, logitSoftcap: 6 };
+
 export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'llama' },
   { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
@@ -53,11 +60,14 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     config: {
       nLayer: 4,
       tiedHead: true,
-      windows: [24, 0, 24, 0],
-      attentionSoftcap: 2,
-      logitSoftcap: 6,
+      ...CAPS,
     },
     bites: [{ windows: [23, 0, 23, 0] }, { attentionSoftcap: 2.2 }, { logitSoftcap: 6.5 }],
+  },
+  {
+    family: 'gemma2',
+    variant: 'odd widths',
+    config: { nLayer: 4, tiedHead: true, ...CAPS, ...ODD },
   },
   {
     family: 'gemma3',
@@ -76,9 +86,15 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     bites: [{ windows: [23, 23, 23, 23, 23, 0, 23] }, { localRopeTheta: 9000 }],
   },
   { family: 'phi3' },
+  { family: 'phi3', variant: 'odd widths', config: ODD },
   { family: 'phi3', variant: 'short rotary factors', ...longRope(512) },
   { family: 'phi3', variant: 'long rotary factors', ...longRope(32) },
   { family: 'gpt2', config: { nKvHead: 4, nFf: 256, ropeDim: 0, tiedHead: true } },
+  {
+    family: 'gpt2',
+    variant: 'odd widths',
+    config: { nKvHead: 4, tiedHead: true, ...ODD, nFf: 176, ropeDim: 0 },
+  },
   { family: 'olmo2' },
   {
     family: 'olmo2',
@@ -86,7 +102,13 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     config: { nLayer: 4, windows: [24, 24, 24, 0], localRopeTheta: 10000 },
     bites: [{ windows: [23, 23, 23, 0] }],
   },
-  { family: 'olmoe', config: { nKvHead: 4, nExpert: 6, nExpertUsed: 2, nFf: 40 } },
+  { family: 'olmoe', config: EXPERTS },
+  {
+    family: 'olmoe',
+    variant: 'odd widths',
+    seed: 2,
+    config: { ...EXPERTS, ...ODD, nEmbd: 40, headDim: 10, nFf: 35 },
+  },
   {
     family: 'granite',
     config: { embeddingScale: 3, residualScale: 0.7, attentionScale: 0.3, logitDivisor: 1.5 },
@@ -98,5 +120,6 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     ],
   },
   { family: 'stablelm', config: { ropeDim: 4 }, biases: true },
+  { family: 'stablelm', variant: 'odd widths', config: ODD },
   { family: 'starcoder2', config: { tiedHead: true } },
 ];
