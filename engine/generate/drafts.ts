@@ -1,70 +1,20 @@
-/**
- * Drafts of one generation: what the text may go on with, and how sure that is. Every prediction is
- * held against the token that comes, drafted or not, so that drafts stop when they fail and come
- * back when they would have held.
- */
-import { PromptLookup } from './prompt-lookup.ts';
-import type { Match } from './prompt-lookup.ts';
+/** What guesses ahead: how a text may go on, and how sure and how dear that guess is. */
 
 /** Tokens guessed ahead at most: longer drafts gain nothing even if they hold. */
 export const MAX_DRAFT_TOKENS = 7;
-/** From which length of a match on, and how often its next token was right before any is known. */
-const CLASSES = [
-  { minLength: 12, prior: 0.9 },
-  { minLength: 7, prior: 0.8 },
-  { minLength: 4, prior: 0.7 },
-  { minLength: 3, prior: 0.5 },
-  { minLength: 0, prior: 0.3 },
-] as const;
-/** Weight of the latest token in a class's rate: some ten tokens are remembered. */
-const RATE_WEIGHT = 0.12;
 
-export class Drafts {
-  readonly #text: readonly number[];
-  readonly #maxTokens: number;
-  /** Made when first asked: an index takes memory. */
-  #lookup: PromptLookup | null = null;
-  readonly #rates = CLASSES.map(({ prior }) => prior as number);
-  #match: Match | null = null;
-  #class = 0;
-  #predicted: readonly number[] = [];
-  /** Tokens that have come since the prediction, as it said. */
-  nHeld = 0;
-
-  constructor(text: readonly number[], maxTokens: number) {
-    this.#text = text;
-    this.#maxTokens = maxTokens;
-  }
-
-  /** Looks at the text as it stands; the chance that the next token is the one predicted. */
-  predict(): number {
-    this.#lookup ??= new PromptLookup(this.#text, this.#maxTokens);
-    const match = this.#lookup.find();
-    this.#match = match;
-    this.nHeld = 0;
-    if (match === null) {
-      this.#predicted = [];
-      return 0;
-    }
-    this.#predicted = this.#lookup.tokensFrom(match.position, 1);
-    this.#class = CLASSES.findIndex(({ minLength }) => match.length >= minLength);
-    return this.#rates[this.#class]!;
-  }
-
-  /** The next `n` tokens as predicted; none when nothing is. */
-  take(n: number): readonly number[] {
-    if (this.#match === null || this.#lookup === null) return [];
-    this.#predicted = this.#lookup.tokensFrom(this.#match.position, n);
-    return this.#predicted;
-  }
-
+/** Guesses for one generation's text. */
+export interface Drafts {
+  /** Cost of a guessed token, as a part of what a step of one row costs. */
+  readonly tokenCost: number;
+  /** Tokens that have come since the last prediction, as it said. */
+  readonly nHeld: number;
+  /** Looks at the text as it stands; the chance that its next token is the one predicted. */
+  predict(): number;
+  /** At most `n` tokens as predicted; none when nothing is. */
+  take(n: number): readonly number[];
   /** The text went on with `token`. */
-  settle(token: number): void {
-    const predicted = this.#predicted[this.nHeld];
-    if (predicted === undefined) return;
-    const held = predicted === token;
-    this.#rates[this.#class]! += RATE_WEIGHT * ((held ? 1 : 0) - this.#rates[this.#class]!);
-    if (held) this.nHeld++;
-    else this.#predicted = [];
-  }
+  settle(token: number): void;
+  /** The text has ended. */
+  close(): void;
 }

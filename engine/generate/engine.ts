@@ -3,7 +3,7 @@
  * no text, no HTTP and no storage.
  */
 import { EngineError } from '../base/errors.ts';
-import type { ModelConfig } from '../formats/manifest.ts';
+import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
@@ -14,6 +14,7 @@ import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
+import type { DraftModel } from './model-drafts.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
 import { DEFAULT_SAMPLING } from './types.ts';
@@ -26,6 +27,11 @@ export interface EngineOptions extends PlanOptions {
    * (readers): give it where aborts or requests come with the event loop's turns.
    */
   yieldToHost?: () => Promise<void>;
+  /**
+   * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
+   * of its own and must outlive this one.
+   */
+  draft?: Engine;
   /** Forces one kernel build (tests, benches). */
   kernelBuild?: KernelBuild;
   /** Stands between the model and its kernels (benches time them there). */
@@ -52,10 +58,13 @@ const READER_TURNS = 16;
 
 export class Engine {
   readonly modelId: string;
+  /** Of the file with the vocabulary that token ids belong to. */
+  readonly tokenizerSha256: string;
   readonly plan: MemoryPlan;
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
+  readonly #draftModel: DraftModel | null;
   readonly #build: KernelBuild;
   readonly #loadMs: number;
   #loadMsUnreported: number;
@@ -63,13 +72,16 @@ export class Engine {
   #nGeneration = 0;
 
   private constructor(
-    modelId: string,
+    manifest: Manifest,
     decoder: Decoder,
     build: KernelBuild,
     loadMs: number,
     yieldToHost: () => Promise<void>,
+    draft: Engine | null,
   ) {
-    this.modelId = modelId;
+    this.modelId = manifest.id;
+    this.tokenizerSha256 = manifest.tokenizer.sha256;
+    this.#draftModel = draft === null ? null : draft.#asDraftOf(decoder);
     this.plan = decoder.plan;
     this.#decoder = decoder;
     this.#scheduler = new Scheduler({
@@ -85,6 +97,7 @@ export class Engine {
 
   /**
    * Plans, allocates once, loads and checks every shard.
+   * @throws {EngineError} E_REQUEST_INVALID for a draft model of another tokenizer.
    * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_WEIGHTS_HASH,
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE, E_ARCH_UNKNOWN.
    */
@@ -95,6 +108,7 @@ export class Engine {
   ): Promise<Engine> {
     const startedAt = Date.now();
     const { manifest } = source;
+    if (options.draft !== undefined) checkDraft(manifest, options.draft);
     const plan = planMemory(manifest, options);
     const weights = bindWeights(manifest, plan);
     const memory = createMemory(plan.wasmBytes);
@@ -105,7 +119,12 @@ export class Engine {
     const decoder = new Decoder(manifest, plan, weights, kernels, memory);
     warmUp(decoder);
     const yieldToHost = options.yieldToHost ?? yieldToReaders;
-    return new Engine(manifest.id, decoder, build, Date.now() - startedAt, yieldToHost);
+    const loadMs = Date.now() - startedAt;
+    return new Engine(manifest, decoder, build, loadMs, yieldToHost, options.draft ?? null);
+  }
+
+  get config(): ModelConfig {
+    return this.#decoder.config;
   }
 
   /** Positions a generation may use, prompt and completion together. */
@@ -154,8 +173,15 @@ export class Engine {
     yield* this.#loop.run(generation, signal);
   }
 
+  /** A pass takes time by the weights it reads. */
+  #asDraftOf({ plan }: Decoder): DraftModel {
+    const tokenCost = this.plan.regions.weights.bytes / plan.regions.weights.bytes;
+    return { decoder: this.#decoder, scheduler: this.#scheduler, tokenCost };
+  }
+
   #newGeneration(request: GenerateRequest, keep: boolean, observe?: ObserveLogits): Generation {
-    const options = { age: this.#nGeneration++, nCtx: this.nCtx, keep };
+    const draftModel = this.#draftModel;
+    const options = { age: this.#nGeneration++, nCtx: this.nCtx, keep, draftModel };
     return new Generation(
       this.#decoder,
       request,
@@ -232,6 +258,18 @@ export class Engine {
       );
     }
   }
+}
+
+/** Token ids must mean the same to both. */
+function checkDraft({ id, tokenizer, config }: Manifest, draft: Engine): void {
+  const { nVocab } = draft.config;
+  if (draft.tokenizerSha256 === tokenizer.sha256 && nVocab === config.nVocab) return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `draft: ${draft.modelId} (${nVocab} tokens) has another tokenizer than ${id} ` +
+      `(${config.nVocab} tokens). Choose a draft model of the same family.`,
+    { param: 'draft', details: { draft: draft.modelId, model: id } },
+  );
 }
 
 /** Positions any layer attends to at most; null when one attends to all. */

@@ -3,8 +3,11 @@
  * logits. Knows no batch and no other generation.
  */
 import type { Decoder } from '../model/decoder.ts';
-import { Drafts } from './drafts.ts';
+import type { Drafts } from './drafts.ts';
 import { Inbox } from './inbox.ts';
+import { LookupDrafts } from './lookup-drafts.ts';
+import { ModelDrafts } from './model-drafts.ts';
+import type { DraftModel } from './model-drafts.ts';
 import { logprobOf, pickToken } from './pick-token.ts';
 import type { Claim, Lease } from './scheduler.ts';
 import type {
@@ -31,6 +34,7 @@ export interface GenerationOptions {
   /** Whether what was evaluated is kept for others. */
   readonly keep: boolean;
   readonly observe?: ObserveLogits;
+  readonly draftModel: DraftModel | null;
 }
 
 export class Generation {
@@ -41,7 +45,8 @@ export class Generation {
   readonly usage: GenerateUsage;
   /** Tokens of text at which it ends. */
   readonly limit: number;
-  readonly drafts: Drafts | null;
+  /** What may guess ahead for it. */
+  readonly drafts: readonly Drafts[];
   readonly age: number;
   readonly keep: boolean;
   /** Its place in the cache; null while it waits for one. */
@@ -73,9 +78,7 @@ export class Generation {
     this.#observe = options.observe ?? null;
     this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
     this.drafts =
-      request.speculation === 'off' || request.maxTokens === 0
-        ? null
-        : new Drafts(this.text, this.limit);
+      request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;
     this.since = this.#startedAt = Date.now();
     this.usage = {
@@ -191,7 +194,7 @@ export class Generation {
     const logprob = request.topLogprobs === null ? null : this.#logprob(token, row);
     text.push(token);
     usage.completionTokens++;
-    this.drafts?.settle(token);
+    for (const drafts of this.drafts) drafts.settle(token);
     this.inbox.push({ type: 'token', token, logprob });
     if (text.length >= this.limit) this.#end('length');
   }
@@ -200,6 +203,11 @@ export class Generation {
     this.ended = true;
     this.usage.decodeMs = Date.now() - this.#decodeAt;
     this.inbox.push({ type: 'done', reason, usage: this.usage });
+  }
+
+  #draftsOf({ draftModel, age }: GenerationOptions): Drafts[] {
+    const lookup = new LookupDrafts(this.text, this.limit);
+    return draftModel === null ? [lookup] : [lookup, new ModelDrafts(draftModel, this.text, age)];
   }
 
   #logprob(token: number, row: number): TokenLogprob {

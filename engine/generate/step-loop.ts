@@ -9,6 +9,7 @@ import type { BatchPart, Decoder } from '../model/decoder.ts';
 import { CHUNK_TOKENS } from '../model/plan.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
+import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StepCosts } from './step-costs.ts';
@@ -41,6 +42,14 @@ interface Share {
   readonly generation: Generation;
   readonly part: BatchPart;
   readonly nDraft: number;
+  /** Where its draft came from. */
+  readonly drafts: Drafts | null;
+}
+
+interface DraftPlan {
+  readonly generation: Generation;
+  readonly drafts: Drafts;
+  readonly nToken: number;
 }
 
 export class StepLoop {
@@ -117,6 +126,7 @@ export class StepLoop {
     generation.ended = true;
     if (generation.lease !== null) this.#scheduler.end(generation.lease, keep);
     generation.lease = null;
+    for (const drafts of generation.drafts) drafts.close();
     if (this.#live.delete(generation)) this.#kick();
   }
 
@@ -180,7 +190,7 @@ export class StepLoop {
       const { sequence } = generation.lease!;
       if (!this.#scheduler.reserve(generation.lease!, sequence.tokens.length + nToken)) continue;
       generation.lastChunkStep = this.#nStep;
-      shares.push(shareOf(generation, nToken, []));
+      shares.push(shareOf(generation, nToken));
       room -= nToken;
     }
     return shares;
@@ -275,36 +285,39 @@ export class StepLoop {
     this.#leave(generation, false);
   }
 
-  /** The streams that decode, with drafts behind their tokens where these cost little. */
+  /** The streams that decode, with a draft behind one's token where that pays. */
   #drafted(decoding: readonly Generation[], alone: boolean): Share[] {
-    const chances = decoding.map(({ drafts }) => drafts?.predict() ?? 0);
-    const surest = chances.indexOf(Math.max(...chances));
-    const nDraft = alone ? this.#draftLength(decoding.length, chances[surest] ?? 0) : 0;
-    return decoding.map((generation, i) => this.#withDraft(generation, i === surest ? nDraft : 0));
-  }
-
-  #withDraft(generation: Generation, wanted: number): Share {
-    const room = generation.limit - generation.text.length - 1;
-    const n = Math.min(wanted, room, MAX_DRAFT_TOKENS);
-    const fits = n > 0 && this.#scheduler.reserve(generation.lease!, generation.text.length + n);
-    const draft = fits ? generation.drafts!.take(n) : [];
-    return shareOf(generation, 1, draft);
+    const best = this.#bestDraft(decoding);
+    return decoding.map((generation) => {
+      if (!alone || best?.generation !== generation) return shareOf(generation, 1);
+      const room = generation.limit - generation.text.length - 1;
+      const n = Math.min(best.nToken, room);
+      const fits = n > 0 && this.#scheduler.reserve(generation.lease!, generation.text.length + n);
+      return fits
+        ? shareOf(generation, 1, best.drafts.take(n), best.drafts)
+        : shareOf(generation, 1);
+    });
   }
 
   /**
-   * Tokens of a draft, each of which holds with `chance`, beside `nDecoding` streams: as many as give
-   * most tokens for the cost of the step. Beside many streams rows are dear, and there are none.
+   * The draft that gives most tokens for the cost of the step, and its length; null when none gives
+   * more than a step without. Beside many streams rows are dear, and there are none.
    */
-  #draftLength(nDecoding: number, chance: number): number {
-    if (chance === 0) return 0;
-    let best = 0;
-    let bestGain = (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
-    let nToken = nDecoding;
-    for (let n = 1; n <= Math.min(MAX_DRAFT_TOKENS, CHUNK_TOKENS - nDecoding); n++) {
-      nToken += chance ** n;
-      const gain = nToken / this.#costs.of(nDecoding + n);
-      if (gain > bestGain) [best, bestGain] = [n, gain];
-    }
+  #bestDraft(decoding: readonly Generation[]): DraftPlan | null {
+    const nDecoding = decoding.length;
+    let best: DraftPlan | null = null;
+    let bestGain = nDecoding === 0 ? 0 : (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
+    for (const generation of decoding)
+      for (const drafts of generation.drafts) {
+        const chance = drafts.predict();
+        if (chance === 0) continue;
+        let nExpected = nDecoding;
+        for (let n = 1; n <= Math.min(MAX_DRAFT_TOKENS, CHUNK_TOKENS - nDecoding); n++) {
+          nExpected += chance ** n;
+          const gain = nExpected / (this.#costs.of(nDecoding + n) + n * drafts.tokenCost);
+          if (gain > bestGain) [best, bestGain] = [{ generation, drafts, nToken: n }, gain];
+        }
+      }
     return best;
   }
 
@@ -325,9 +338,9 @@ export class StepLoop {
     for (const share of shares) this.#settle(share);
   }
 
-  #settle({ generation, nDraft }: Share): void {
+  #settle({ generation, nDraft, drafts }: Share): void {
     generation.usage.draftedTokens += nDraft;
-    if (nDraft > 0) generation.usage.acceptedTokens += Math.min(nDraft, generation.drafts!.nHeld);
+    generation.usage.acceptedTokens += Math.min(nDraft, drafts?.nHeld ?? 0);
     if (generation.lease === null) return;
     generation.dropRejected();
     this.#scheduler.releasePassed(generation.lease);
@@ -344,12 +357,18 @@ export class StepLoop {
   }
 }
 
-function shareOf(generation: Generation, nToken: number, draft: readonly number[]): Share {
+function shareOf(
+  generation: Generation,
+  nToken: number,
+  draft: readonly number[] = [],
+  drafts: Drafts | null = null,
+): Share {
   const { sequence, slot } = generation.lease!;
   const start = sequence.tokens.length;
   const tokens = [...generation.text.slice(start, start + nToken), ...draft];
   const logitsFrom = generation.logitsFrom(start, tokens.length);
-  return { generation, nDraft: draft.length, part: { tokens, sequence, slot, logitsFrom } };
+  const part = { tokens, sequence, slot, logitsFrom };
+  return { generation, nDraft: draft.length, drafts, part };
 }
 
 /** A reader of logits that throws ends its own generation, not its mates'. */

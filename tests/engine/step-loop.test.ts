@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
-import type { Engine } from '../../engine/generate/engine.ts';
+import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
@@ -50,9 +50,10 @@ function usageOf(events: readonly GenerateEvent[]) {
 }
 
 /** An engine whose steps are counted, and at whose end of a step something may happen. */
-async function steppedEngine() {
+async function steppedEngine(options: EngineOptions = {}) {
   const steps = { n: 0, after: (_n: number): void => undefined };
   const engine = await engineFrom(STORIES_FILE, 'lossless', {
+    ...options,
     yieldToHost: async () => {
       steps.after(++steps.n);
       await setImmediate();

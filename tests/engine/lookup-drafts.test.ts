@@ -1,6 +1,6 @@
 /** Prompt look-up: what is found, what is predicted, and when predicting is not worth it. */
 import { describe, expect, it } from 'vitest';
-import { Drafts } from '../../engine/generate/drafts.ts';
+import { LookupDrafts } from '../../engine/generate/lookup-drafts.ts';
 import { PromptLookup } from '../../engine/generate/prompt-lookup.ts';
 import { seededRandom } from '../support/random.ts';
 
@@ -68,7 +68,7 @@ describe('the index', () => {
 });
 
 describe('drafts', () => {
-  const settle = (drafts: Drafts, text: number[], token: number) => {
+  const settle = (drafts: LookupDrafts, text: number[], token: number) => {
     const chance = drafts.predict();
     text.push(token);
     drafts.settle(token);
@@ -78,7 +78,7 @@ describe('drafts', () => {
   it('get surer while predictions hold, drafted or not', () => {
     const period = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     const text = [...period, ...period];
-    const drafts = new Drafts(text, 200);
+    const drafts = new LookupDrafts(text, 200);
     const chances = [];
     for (let i = 0; i < 60; i++) chances.push(settle(drafts, text, period[i % 15]!));
     expect(chances.at(-1)).toBeGreaterThan(0.98);
@@ -88,7 +88,7 @@ describe('drafts', () => {
 
   it('fall when predictions fail, and recover when they hold again', () => {
     const text = [1, 2, 3];
-    const drafts = new Drafts(text, 2000);
+    const drafts = new LookupDrafts(text, 2000);
     let next = 100;
     // Endings of two that never go on the same way.
     for (let i = 0; i < 40; i++) for (const token of [1, 2, next++]) settle(drafts, text, token);
@@ -103,7 +103,7 @@ describe('drafts', () => {
 
   it('count how many of their tokens came', () => {
     const text = [1, 2, 3, 4, 5, 6, 1, 2, 3];
-    const drafts = new Drafts(text, 32);
+    const drafts = new LookupDrafts(text, 32);
     drafts.predict();
     expect(drafts.take(3)).toEqual([4, 5, 6]);
     for (const token of [4, 5, 9, 6]) {
