@@ -26,6 +26,7 @@ export const OLMO2: Architecture = {
   ggufPairing: 'half',
   windowPeriod: 4,
   config: configRows({
+    normEps: { hfOtherwise: 1e-5 },
     localRopeTheta: {
       gguf: 'rope.freq_base_swa',
       hf: 'rope_local_base_freq',
