@@ -11,6 +11,7 @@ import { OLMOE } from './olmoe.ts';
 import { PHI3 } from './phi3.ts';
 import { QWEN2 } from './qwen2.ts';
 import { QWEN3 } from './qwen3.ts';
+import { QWEN3MOE } from './qwen3moe.ts';
 import { STABLELM } from './stablelm.ts';
 import { STARCODER2 } from './starcoder2.ts';
 import type { Architecture, TensorSpec } from './types.ts';
@@ -19,6 +20,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   LLAMA,
   QWEN2,
   QWEN3,
+  QWEN3MOE,
   GEMMA2,
   GEMMA3,
   PHI3,

@@ -56,6 +56,12 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
   { family: 'qwen2', config: { nEmbd: 40, headDim: 10, nFf: 33 } },
   { family: 'qwen3', config: { headDim: 32 } },
   {
+    family: 'qwen3moe',
+    config: { headDim: 32, nExpert: 6, nExpertUsed: 3, nFf: 40 },
+    hf: { norm_topk_prob: true },
+    bites: [{ nExpertUsed: 2 }],
+  },
+  {
     family: 'gemma2',
     config: {
       nLayer: 4,
