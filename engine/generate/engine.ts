@@ -5,7 +5,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { Manifest, ModelConfig } from '../formats/manifest.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
-import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
+import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
 import type { InputObserver } from '../model/decoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
@@ -34,8 +34,6 @@ export interface EngineOptions extends PlanOptions {
   draft?: Engine;
   /** Forces one kernel build (tests, benches). */
   kernelBuild?: KernelBuild;
-  /** Stands between the model and its kernels (benches time them there). */
-  wrapKernels?: (kernels: KernelExports) => KernelExports;
   onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
 
@@ -113,10 +111,9 @@ export class Engine {
     const weights = bindWeights(manifest, plan);
     const memory = createMemory(plan.wasmBytes);
     const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
-    const kernels = options.wrapKernels?.(exports) ?? exports;
     const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
     await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
-    const decoder = new Decoder(manifest, plan, weights, kernels, memory);
+    const decoder = new Decoder(manifest, plan, weights, exports, memory);
     warmUp(decoder);
     const yieldToHost = options.yieldToHost ?? yieldToReaders;
     const loadMs = Date.now() - startedAt;

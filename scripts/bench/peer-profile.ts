@@ -1,16 +1,19 @@
 /**
- * Our engine in Node with a clock around every kernel: which of them a token's time goes to, and
- * what is left for JavaScript. What the clocks themselves take is measured and subtracted.
+ * Our engine in Node under V8's sampling profiler: which kernel a token's time goes to, and what is
+ * left for JavaScript. Samples need no clocks around calls, which would cost more than the calls.
  */
-import type { KernelExports } from '../../engine/kernels/wasm/module.ts';
-import { loadLocalModel } from '../lib/local-engine.ts';
+import { Session } from 'node:inspector/promises';
+import type { Profiler } from 'node:inspector';
+import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
+import { loadKernelModules, loadLocalModel } from '../lib/local-engine.ts';
 import { benchRequest, timeGeneration } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
-export interface KernelShare {
-  readonly kernel: string;
-  readonly callsPerToken: number;
+/** A function's own time. */
+export interface ProfileRow {
+  readonly name: string;
   readonly microsecondsPerToken: number;
   readonly share: number;
 }
@@ -18,25 +21,30 @@ export interface Profile {
   readonly microsecondsPerToken: number;
   readonly outsideShare: number;
   /** Largest first. */
-  readonly kernels: readonly KernelShare[];
-  /** What was subtracted. */
-  readonly clockMicrosecondsPerToken: number;
+  readonly kernels: readonly ProfileRow[];
+  /** The largest of all others. */
+  readonly outside: readonly ProfileRow[];
 }
 
-type Kernel = (...args: number[]) => number | undefined;
-/** Milliseconds and calls since the last reset. */
-interface Total {
-  ms: number;
-  calls: number;
+/** Time that one sample stands for. */
+export interface ProfileSample {
+  readonly name: string;
+  readonly isKernel: boolean;
+  readonly microseconds: number;
 }
+
+const SAMPLE_MICROSECONDS = 100;
+const OUTSIDE_ROWS = 12;
 
 export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> {
-  const totals = new Map<string, Total>();
-  const { engine } = await loadLocalModel(modelId, {
-    wrapKernels: (kernels) => timeKernels(kernels, totals),
-  });
-  const warm = benchRequest(benchTokens(16, 0, nVocab), 32);
-  await timeGeneration(engine, warm);
+  const modules = await loadKernelModules();
+  const { engine } = await loadLocalModel(modelId);
+  const names = await kernelNames(modules);
+  await timeGeneration(engine, benchRequest(benchTokens(16, 0, nVocab), 32));
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_MICROSECONDS });
   return {
     answers: {
       async profile({ nPrompt, nTokens }, salt) {
@@ -45,90 +53,79 @@ export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> 
         for await (const event of engine.generate(request, new AbortController().signal)) {
           if (event.type !== 'token' || startedAt !== 0) continue;
           // The prompt is done: from here on it is tokens.
-          for (const total of totals.values()) Object.assign(total, { ms: 0, calls: 0 });
+          await session.post('Profiler.start');
           startedAt = performance.now();
         }
-        const detail = makeProfile(totals, performance.now() - startedAt, nTokens, clockCost());
+        const tokenMicroseconds = ((performance.now() - startedAt) * 1000) / nTokens;
+        const { profile } = await session.post('Profiler.stop');
+        const detail = makeProfile(readSamples(profile, names), tokenMicroseconds);
         return { value: detail.outsideShare, detail };
       },
     },
-    close: () => Promise.resolve(engine.close()),
-  };
-}
-
-function timeKernels(kernels: KernelExports, totals: Map<string, Total>): KernelExports {
-  const timed = Object.entries(kernels as unknown as Record<string, unknown>).map(
-    ([name, member]) => {
-      if (typeof member !== 'function') return [name, member] as const;
-      const total: Total = { ms: 0, calls: 0 };
-      totals.set(name, total);
-      return [name, timeCalls(member as Kernel, total)] as const;
+    async close() {
+      session.disconnect();
+      engine.close();
+      return Promise.resolve();
     },
+  };
+}
+
+/** Names of kernels by the number V8 gives their functions: an exported function is named by it. */
+async function kernelNames(modules: KernelModules): Promise<ReadonlyMap<string, string>> {
+  const { exports } = await instantiateKernels(modules, createMemory(1));
+  const functions = Object.entries(exports as unknown as Record<string, unknown>).flatMap(
+    ([name, member]) => (typeof member === 'function' ? [[member.name, name] as const] : []),
   );
-  return Object.fromEntries(timed) as unknown as KernelExports;
+  return new Map(functions.map(([number, name]) => [`wasm-function[${number}]`, name]));
 }
 
-function timeCalls(run: Kernel, total: Total): Kernel {
-  return (...args) => {
-    const startedAt = performance.now();
-    const result = run(...args);
-    total.ms += performance.now() - startedAt;
-    total.calls++;
-    return result;
+/** Every sample with the function it was taken in; helpers inside a kernel count as the kernel. */
+export function readSamples(
+  { nodes, samples = [], timeDeltas = [] }: Profiler.Profile,
+  names: ReadonlyMap<string, string>,
+): ProfileSample[] {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const callers = new Map(nodes.flatMap(({ id, children = [] }) => children.map((c) => [c, id])));
+  const kernelOf = (id: number): string | null => {
+    for (let at: number | undefined = id; at !== undefined; at = callers.get(at)) {
+      const name = names.get(frames.get(at)?.functionName ?? '');
+      if (name !== undefined) return name;
+    }
+    return null;
   };
+  return samples.flatMap((id, i): ProfileSample[] => {
+    const { functionName = '', url = '', lineNumber = 0 } = frames.get(id) ?? {};
+    // The profiler's own calls, and waiting for it.
+    if (url.startsWith('node:inspector') || functionName === '(idle)') return [];
+    const microseconds = timeDeltas[i] ?? 0;
+    // Crossing the border between JavaScript and WebAssembly has frames of its own: no kernel's.
+    if (functionName.startsWith('wasm-function['))
+      return [{ name: kernelOf(id) ?? functionName, isKernel: true, microseconds }];
+    const where =
+      url === '' || lineNumber < 0 ? '' : ` (${url.split('/').at(-1)}:${lineNumber + 1})`;
+    return [{ name: functionName + where, isKernel: false, microseconds }];
+  });
 }
 
-/** Milliseconds one clocked call adds: `inside` to its own time, `all` to the time around it. */
-export interface ClockCost {
-  readonly inside: number;
-  readonly all: number;
-}
-
-const COST_CALLS = 50_000;
-/** As many arguments as the longest of the kernels that are called most. */
-const COST_ARGS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
-
-function clockCost(): ClockCost {
-  const nothing: Kernel = () => 0;
-  const measure = () => {
-    const total: Total = { ms: 0, calls: 0 };
-    const timed = timeCalls(nothing, total);
-    const startedAt = performance.now();
-    for (let i = 0; i < COST_CALLS; i++) timed(...COST_ARGS);
-    const all = performance.now() - startedAt;
-    return { inside: total.ms / COST_CALLS, all: all / COST_CALLS };
+/** Own times of functions as shares of all samples, and of a token's `tokenMicroseconds`. */
+export function makeProfile(samples: readonly ProfileSample[], tokenMicroseconds: number): Profile {
+  const all = samples.reduce((sum, { microseconds }) => sum + microseconds, 0);
+  const rowsOf = (some: readonly ProfileSample[]) => {
+    const totals = new Map<string, number>();
+    for (const { name, microseconds } of some)
+      totals.set(name, (totals.get(name) ?? 0) + microseconds);
+    return [...totals]
+      .map(([name, microseconds]): ProfileRow => {
+        const share = microseconds / all;
+        return { name, share, microsecondsPerToken: share * tokenMicroseconds };
+      })
+      .sort((a, b) => b.share - a.share);
   };
-  measure();
-  return measure();
-}
-
-/** Shares of `wallMs`, in which `nTokens` tokens were made, with the clocks' own cost taken out. */
-export function makeProfile(
-  totals: ReadonlyMap<string, Total>,
-  wallMs: number,
-  nTokens: number,
-  cost: ClockCost,
-): Profile {
-  const calls = [...totals.values()].reduce((sum, total) => sum + total.calls, 0);
-  const clockMs = calls * cost.all;
-  const tokenMs = (wallMs - clockMs) / nTokens;
-  const kernels = [...totals]
-    .filter(([, total]) => total.calls > 0)
-    .map(([kernel, total]): KernelShare => {
-      const ms = Math.max(0, total.ms - total.calls * cost.inside) / nTokens;
-      return {
-        kernel,
-        callsPerToken: total.calls / nTokens,
-        microsecondsPerToken: ms * 1000,
-        share: ms / tokenMs,
-      };
-    })
-    .sort((a, b) => b.share - a.share);
-  const inside = kernels.reduce((sum, { share }) => sum + share, 0);
+  const outside = rowsOf(samples.filter(({ isKernel }) => !isKernel));
   return {
-    microsecondsPerToken: tokenMs * 1000,
-    outsideShare: Math.max(0, 1 - inside),
-    kernels,
-    clockMicrosecondsPerToken: (clockMs * 1000) / nTokens,
+    microsecondsPerToken: tokenMicroseconds,
+    outsideShare: outside.reduce((sum, { share }) => sum + share, 0),
+    kernels: rowsOf(samples.filter(({ isKernel }) => isKernel)),
+    outside: outside.slice(0, OUTSIDE_ROWS),
   };
 }

@@ -69,7 +69,7 @@ export const PEERS = [
   },
   {
     name: 'node-profile',
-    label: 'Thimble in Node, every kernel timed',
+    label: "Thimble in Node, under V8's profiler",
     short: 'profile, Node',
     isOther: false,
     isSpecial: true,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chartSvg } from './chart.ts';
 import { GOALS, judgeGoals } from './goals.ts';
-import { makeProfile } from './peer-profile.ts';
+import { makeProfile, readSamples } from './peer-profile.ts';
 import type { PeerName } from './peers.ts';
 import { findPeer } from './peers.ts';
 import type { BenchFacts } from './report.ts';
@@ -94,18 +94,51 @@ describe('goals', () => {
   });
 });
 
-test('a profile takes the clocks out, inside and outside of kernels', () => {
-  const totals = new Map([
-    ['big', { ms: 7.2, calls: 20 }],
-    ['small', { ms: 0.8, calls: 20 }],
-    ['never', { ms: 0, calls: 0 }],
+test('a profile adds samples up by function, and tells kernels from the rest', () => {
+  const sample = (name: string, isKernel: boolean, microseconds: number) => ({
+    ...{ name, isKernel, microseconds },
+  });
+  const profile = makeProfile(
+    [
+      ...[sample('big', true, 500), sample('small', true, 100), sample('big', true, 250)],
+      ...[sample('forward', false, 90), sample('(program)', false, 60)],
+    ],
+    4000,
+  );
+  expect(profile.kernels.map(({ name }) => name)).toEqual(['big', 'small']);
+  expect(profile.kernels[0]).toMatchObject({ share: 0.75, microsecondsPerToken: 3000 });
+  expect(profile.outsideShare).toBeCloseTo(0.15);
+  expect(profile.outside.map(({ name }) => name)).toEqual(['forward', '(program)']);
+});
+
+test('samples in helpers count as the kernel that called them, the border as no kernel', () => {
+  const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
+    ...{ id, children },
+    callFrame: { functionName, url, scriptId: '1', lineNumber: 9, columnNumber: 0 },
+  });
+  const wasm = 'wasm://wasm/1';
+  const nodes = [
+    node(1, '(root)', '', [2, 7]),
+    node(2, 'forward', 'file:///x/decoder.ts', [3, 6]),
+    node(3, 'wasm-function[4]', wasm, [4]),
+    node(4, 'wasm-function[9]', wasm),
+    node(6, 'js-to-wasm:ii:', wasm),
+    node(7, 'post', 'node:inspector'),
+  ];
+  const samples = readSamples(
+    {
+      ...{ nodes, startTime: 0, endTime: 9 },
+      samples: [3, 4, 2, 6, 7],
+      timeDeltas: [10, 20, 30, 40, 50],
+    },
+    new Map([['wasm-function[4]', 'attendQ8']]),
+  );
+  expect(samples).toEqual([
+    { name: 'attendQ8', isKernel: true, microseconds: 10 },
+    { name: 'attendQ8', isKernel: true, microseconds: 20 },
+    { name: 'forward (decoder.ts:10)', isKernel: false, microseconds: 30 },
+    { name: 'js-to-wasm:ii: (1:10)', isKernel: false, microseconds: 40 },
   ]);
-  const profile = makeProfile(totals, 10.8, 2, { inside: 0.01, all: 0.02 });
-  expect(profile.microsecondsPerToken).toBeCloseTo(5000);
-  expect(profile.kernels.map(({ kernel }) => kernel)).toEqual(['big', 'small']);
-  expect(profile.kernels[0]?.share).toBeCloseTo(0.7);
-  expect(profile.kernels[1]).toMatchObject({ callsPerToken: 10 });
-  expect(profile.outsideShare).toBeCloseTo(0.24);
 });
 
 describe('the JSON object', () => {

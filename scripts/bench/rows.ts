@@ -132,7 +132,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
     name: 'outside-kernels',
     title: "a token's time outside of kernels",
     unit: 'share',
-    question: { ask: 'profile', nPrompt: 16, nTokens: 96 },
+    question: { ask: 'profile', nPrompt: 16, nTokens: 192 },
     peers: ['node-profile'],
     isQuick: true,
   },

@@ -52,7 +52,7 @@ test('measures rows with peers in processes of their own', async () => {
       expect(samples).toEqual([median]);
       expect(median).toBeGreaterThan(0);
     }
-  expect(JSON.stringify(rows[3]?.peers['node-profile']?.detail)).toMatch(/"kernel":"matmul/);
+  expect(JSON.stringify(rows[3]?.peers['node-profile']?.detail)).toMatch(/"name":"matmul/);
   expect(goals.map(({ name }) => name)).toEqual(['outside-kernels']);
   expect(stdout).toContain('| decode at 16 tokens of context, tok/s |');
   expect(await readFile(chart, 'utf8')).toContain('Thimble, Node');
