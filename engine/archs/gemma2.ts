@@ -57,7 +57,7 @@ export function completeGemma(
   nLayer27B: number,
 ): Partial<ModelConfig> {
   const known = c.nLayer === nLayer27B ? c.nEmbd / c.nHead : c.headDim;
-  const scalar = file.format === 'hf' ? file.number('query_pre_attn_scalar', known) : known;
+  const scalar = file.format === 'hf' ? file.number('query_pre_attn_scalar', 256) : known;
   return { embeddingScale: Math.sqrt(c.nEmbd), attentionScale: 1 / Math.sqrt(scalar) };
 }
 

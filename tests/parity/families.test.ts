@@ -1,24 +1,24 @@
 /**
  * Every family on a tiny random model: the same numbers as GGUF against llama.cpp, and as a Hugging
- * Face folder against the GGUF. Every bound is shown to bite.
+ * Face folder against the GGUF and against transformers. Every bound is shown to bite.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { archByName, ARCHITECTURES } from '../../engine/archs/index.ts';
 import { FAMILY_FIXTURES } from '../support/family-fixtures.ts';
 import type { FamilyFixture } from '../support/family-fixtures.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import {
+  configOf,
+  FAMILY_TEXT,
+  tensorsOf,
+  titleOf,
+  writeFixtureFolder,
+} from '../support/fixture-model.ts';
 import { engineLogits, maxDifference, meanKl, nativeLogits } from '../support/logits.ts';
 import type { LogitRows } from '../support/logits.ts';
 import { engineFrom, temporaryFolder } from '../support/models.ts';
-import { randomConfig, randomTokens } from '../support/random-llama.ts';
-import {
-  bentTensor,
-  familyGguf,
-  randomTensors,
-  writeFamilyFolder,
-} from '../support/random-model.ts';
+import { bentTensor, familyGguf } from '../support/random-model.ts';
 import type { TinyTensor } from '../support/tiny-llama.ts';
 
 /**
@@ -30,19 +30,18 @@ const KL_NATS = 4e-5;
 const TWIN_DIFFERENCE = 1e-2;
 /** Measured: 1.9e-4 to 4.3e-3; 8 bits a weight, 8 bits an activation, a cache of 16 bits. */
 const BLOCK_KL_NATS = 6e-3;
-const TEXT = randomTokens(80);
+/** Measured: up to 1.8e-2, of a spread of 2.5: the keys and values of our cache are halves. */
+const TRANSFORMERS_DIFFERENCE = 4e-2;
+const TEXT = FAMILY_TEXT;
+/** Logits transformers gives at some positions (tests/golden/make-family-logits.py). */
+const GOLDEN = JSON.parse(
+  await readFile(join(import.meta.dirname, '../golden/family-logits.json'), 'utf8'),
+) as { positions: number[]; logits: Record<string, number[][]> };
 
 /** Of positions: a token that goes to another expert of two all but equal ones counts once. */
 function medianKl(reference: LogitRows, other: LogitRows): number {
   const each = reference.map((row, i) => meanKl([row], [other[i]!]));
   return each.sort((a, b) => a - b)[each.length >> 1]!;
-}
-
-function titleOf({ family, variant }: FamilyFixture): string {
-  return variant === undefined ? family : `${family}, ${variant}`;
-}
-function configOf({ config = {} }: FamilyFixture): ModelConfig {
-  return { ...randomConfig(config), ...config };
 }
 
 async function withFile<T>(data: Uint8Array, use: (file: string) => Promise<T>): Promise<T> {
@@ -58,11 +57,7 @@ const ours = (data: Uint8Array, preset = 'lossless'): Promise<LogitRows> =>
 
 async function hfLogits(fixture: FamilyFixture, tensors: readonly TinyTensor[]) {
   await using folder = await temporaryFolder();
-  const arch = archByName(fixture.family);
-  const switches = Object.keys(arch.hfSwitches ?? {});
-  const hasBiases = fixture.biases === true;
-  const fields = { ...fixture.hf, ...Object.fromEntries(switches.map((key) => [key, hasBiases])) };
-  await writeFamilyFolder(folder.path, arch, configOf(fixture), tensors, fields);
+  await writeFixtureFolder(folder.path, fixture, tensors);
   return await engineLogits(await engineFrom(folder.path, 'lossless'), TEXT);
 }
 
@@ -71,7 +66,7 @@ describe.each(FAMILY_FIXTURES.map((fixture) => [titleOf(fixture), fixture] as co
   (_, fixture) => {
     const arch = archByName(fixture.family);
     const config = configOf(fixture);
-    const tensors = randomTensors(arch, config, fixture.seed, fixture.biases);
+    const tensors = tensorsOf(fixture);
     const gguf = (c = config, t: readonly TinyTensor[] = tensors) =>
       familyGguf(arch, c, t, fixture.gguf, fixture.ggufTensors);
 
@@ -104,6 +99,25 @@ describe.each(FAMILY_FIXTURES.map((fixture) => [titleOf(fixture), fixture] as co
     });
   },
 );
+
+const JUDGED = FAMILY_FIXTURES.flatMap((fixture) => {
+  const golden = GOLDEN.logits[titleOf(fixture)];
+  return golden === undefined ? [] : [[titleOf(fixture), fixture, golden] as const];
+});
+
+it.each(JUDGED)("%s gives transformers' logits from its folder", async (_, fixture, golden) => {
+  const want = golden.map((row) => Float32Array.from(row));
+  const at = (rows: LogitRows) => GOLDEN.positions.map((position) => rows[position]!);
+  const tensors = tensorsOf(fixture);
+  const logits = await hfLogits(fixture, tensors);
+  expect(maxDifference(want, at(logits))).toBeLessThan(TRANSFORMERS_DIFFERENCE);
+  const bent = await hfLogits(fixture, bentTensor(tensors, 'layers.0.vProj'));
+  expect(maxDifference(want, at(bent))).toBeGreaterThan(2 * TRANSFORMERS_DIFFERENCE);
+});
+
+it('has a fixture for all that transformers was asked about', () => {
+  expect(Object.keys(GOLDEN.logits).sort()).toEqual(JUDGED.map(([title]) => title).sort());
+});
 
 it('has a fixture for every architecture', () => {
   const families = new Set(FAMILY_FIXTURES.map(({ family }) => family));

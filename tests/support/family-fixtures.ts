@@ -26,9 +26,10 @@ const LONG_ROPE = {
   short: [1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5],
   long: [1, 1.5, 2, 3, 4, 6, 8, 12],
 };
-const longRope = (originalCtx: number) => ({
+/** @param attnFactor what transformers works out from the two lengths, and converters write */
+const longRope = (originalCtx: number, attnFactor: number) => ({
   gguf: {
-    'phi3.rope.scaling.attn_factor': ['f32', 1.2],
+    'phi3.rope.scaling.attn_factor': ['f32', attnFactor],
     'phi3.rope.scaling.original_context_length': ['u32', originalCtx],
   } as const,
   ggufTensors: [
@@ -41,7 +42,6 @@ const longRope = (originalCtx: number) => ({
       type: 'longrope',
       short_factor: LONG_ROPE.short,
       long_factor: LONG_ROPE.long,
-      attention_factor: 1.2,
     },
   },
 });
@@ -68,12 +68,14 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
       tiedHead: true,
       ...CAPS,
     },
+    hf: { query_pre_attn_scalar: 16 },
     bites: [{ windows: [23, 0, 23, 0] }, { attentionSoftcap: 2.2 }, { logitSoftcap: 6.5 }],
   },
   {
     family: 'gemma2',
     variant: 'odd widths',
-    config: { nLayer: 4, tiedHead: true, ...CAPS, ...ODD },
+    config: { nLayer: 4, tiedHead: true, ...CAPS, ...ODD, headDim: 10 },
+    hf: { query_pre_attn_scalar: 10 },
   },
   {
     family: 'gemma3',
@@ -88,13 +90,13 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
       'gemma3.rope.scaling.type': ['string', 'linear'],
       'gemma3.rope.scaling.factor': ['f32', 8],
     },
-    hf: { rope_scaling: { rope_type: 'linear', factor: 8 } },
+    hf: { rope_scaling: { rope_type: 'linear', factor: 8 }, query_pre_attn_scalar: 16 },
     bites: [{ windows: [23, 23, 23, 23, 23, 0, 23] }, { localRopeTheta: 9000 }],
   },
   { family: 'phi3' },
   { family: 'phi3', variant: 'odd widths', config: ODD },
-  { family: 'phi3', variant: 'short rotary factors', ...longRope(512) },
-  { family: 'phi3', variant: 'long rotary factors', ...longRope(32) },
+  { family: 'phi3', variant: 'short rotary factors', ...longRope(512, 1) },
+  { family: 'phi3', variant: 'long rotary factors', ...longRope(32, 1.1832159566199232) },
   { family: 'gpt2', config: { nKvHead: 4, nFf: 256, ropeDim: 0, tiedHead: true } },
   {
     family: 'gpt2',
@@ -106,6 +108,7 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
     family: 'olmo2',
     variant: 'with windows (OLMo 3)',
     config: { nLayer: 4, windows: [24, 24, 24, 0], localRopeTheta: 10000 },
+    hf: { model_type: 'olmo3' },
     bites: [{ windows: [23, 23, 23, 0] }],
   },
   { family: 'olmoe', config: EXPERTS },

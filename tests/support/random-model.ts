@@ -189,7 +189,9 @@ function hfFields(arch: Architecture, c: ModelConfig): Record<string, unknown> {
     vocab_size: c.nVocab,
     tie_word_embeddings: c.tiedHead,
     partial_rotary_factor: c.ropeDim / c.headDim,
+    bos_token_id: 1,
     eos_token_id: 2,
+    pad_token_id: 0,
     ...(window > 0 ? { sliding_window: window } : {}),
   };
 }
