@@ -2,11 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PagePool, Sequence } from '../../engine/cache/pages.ts';
-import type { BatchPart, Decoder } from '../../engine/model/decoder.ts';
 import { decoderFrom, temporaryFolder } from '../support/models.ts';
 import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';
 import { seededRandom } from '../support/random.ts';
+import { TextReader } from '../support/text-reader.ts';
 
 const N_TEXT = 9;
 /** One page of cache and a few of the next. */
@@ -28,39 +27,6 @@ const CASES = WEIGHTS.flatMap((row) =>
   ),
 );
 
-/** The bits of the logits of every position of every text. */
-class Reader {
-  readonly seen: string[][] = TEXTS.map(() => []);
-  readonly sequences: Sequence[];
-  readonly #decoder: Decoder;
-
-  constructor(decoder: Decoder) {
-    const pool = new PagePool(decoder.plan.nPage);
-    this.#decoder = decoder;
-    this.sequences = TEXTS.map(() => new Sequence(pool));
-    for (const sequence of this.sequences) sequence.reserve(TEXT_TOKENS);
-  }
-
-  /** One pass over the next `counts[i]` tokens of text i. */
-  pass(counts: readonly number[]): void {
-    const texts = counts.flatMap((n, text) => (n > 0 ? [text] : []));
-    const starts = texts.map((text) => this.sequences[text]!.tokens.length);
-    const parts = texts.map((text, i): BatchPart => {
-      const tokens = TEXTS[text]!.slice(starts[i], starts[i]! + counts[text]!);
-      return { tokens, sequence: this.sequences[text]!, slot: text, logitsFrom: 0 };
-    });
-    this.#decoder.forward(parts, (part, index, row) => {
-      const logits = this.#decoder.logits(row);
-      const bits = new Uint32Array(logits.buffer, logits.byteOffset, logits.length);
-      this.seen[texts[part]!]![starts[part]! + index] = bits.join();
-    });
-  }
-
-  left(text: number): number {
-    return TEXT_TOKENS - this.sequences[text]!.tokens.length;
-  }
-}
-
 async function loaded({ preset, dtype, kernelBuild, kvDtype }: (typeof CASES)[number]) {
   // Large enough that presets do not leave it as it is, and with room for all texts.
   const config = randomConfig({ nCtx: 1024, nVocab: 264 });
@@ -76,12 +42,12 @@ describe.each(CASES)('$weights weights, $kvDtype cache, $kernelBuild build', (ro
     const matrices = manifest.tensors.filter(({ shape }) => shape[0] > 1);
     expect(matrices.map(({ dtype }) => dtype)).toContain(row.weights);
     expect(decoder.plan.kv.dtype).toBe(row.kvDtype);
-    const alone = new Reader(decoder);
+    const alone = new TextReader(decoder, TEXTS);
     for (const text of TEXTS.keys())
       while (alone.left(text) > 0) alone.pass(TEXTS.map((_, i) => (i === text ? 1 : 0)));
     expect(new Set(alone.seen.flat()).size).toBe(N_TEXT * TEXT_TOKENS);
 
-    const together = new Reader(decoder);
+    const together = new TextReader(decoder, TEXTS);
     const random = seededRandom(7);
     const sizes = new Set<number>();
     while (TEXTS.some((_, text) => together.left(text) > 0)) {
