@@ -100,6 +100,22 @@ describe.each(FAMILY_FIXTURES.map((fixture) => [titleOf(fixture), fixture] as co
   },
 );
 
+/** Whose tensors are parts of quantized ones, or stacked with others. */
+it.each([
+  ['phi3', {}],
+  ['olmoe', { nKvHead: 4, nExpert: 6, nExpertUsed: 2, nFf: 64 }],
+])('%s takes quantized tensors apart', async (family, config) => {
+  const fixture: FamilyFixture = { family, config };
+  const tensors = tensorsOf(fixture);
+  const file = (matrices: 'F32' | 'Q8_0', t = tensors) =>
+    familyGguf(archByName(family), configOf(fixture), t, {}, [], matrices);
+  const exact = await ours(file('F32'));
+  const rounded = medianKl(exact, await ours(file('Q8_0')));
+  expect(rounded).toBeLessThanOrEqual(BLOCK_KL_NATS);
+  const bent = medianKl(exact, await ours(file('Q8_0', bentTensor(tensors, 'layers.0.vProj'))));
+  expect(bent).toBeGreaterThan(2 * rounded);
+});
+
 const JUDGED = FAMILY_FIXTURES.flatMap((fixture) => {
   const golden = GOLDEN.logits[titleOf(fixture)];
   return golden === undefined ? [] : [[titleOf(fixture), fixture, golden] as const];

@@ -7,10 +7,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
+import { SMALL_ROLES } from '../../engine/archs/types.ts';
 import type { Architecture, FilePlace } from '../../engine/archs/types.ts';
 import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
+import { ByteWriter } from './byte-writer.ts';
 import { writeGguf } from './gguf-writer.ts';
-import type { WrittenValue } from './gguf-writer.ts';
+import type { WrittenTensor, WrittenValue } from './gguf-writer.ts';
 import { seededRandom } from './random.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 import { tinyGgufMetadata, tinyTokenizerFiles } from './tiny-llama.ts';
@@ -62,29 +65,53 @@ export function bentTensor(tensors: readonly TinyTensor[], name: string): TinyTe
   );
 }
 
+/** @param matrices type of everything but vectors, routers and tables of positions */
 export function familyGguf(
   arch: Architecture,
   config: ModelConfig,
   tensors: readonly TinyTensor[],
   metadata: Readonly<Record<string, WrittenValue>> = {},
   extra: readonly { name: string; values: readonly number[] }[] = [],
+  matrices: 'F32' | 'Q8_0' = 'F32',
 ): Uint8Array {
-  const written = [
-    ...extra.map(({ name, values }) => ({
-      name,
-      dims: [values.length],
-      data: bytesOf(Float32Array.from(values)),
-    })),
-    ...fileTensors(config, tensors, 'gguf').map(({ name, dims, values }) => ({
-      name,
-      dims,
-      data: bytesOf(values),
-    })),
-  ];
+  const floats = (name: string, dims: number[], values: Float32Array): WrittenTensor => ({
+    name,
+    dims,
+    dtype: 'F32',
+    data: bytesOf(values),
+  });
+  const small = new Set(
+    tensors
+      .filter(({ instance }) => SMALL_ROLES.includes(instance.spec.role))
+      .map(({ instance }) => instance.gguf),
+  );
+  const written = fileTensors(config, tensors, 'gguf').map(({ name, dims, values }) =>
+    matrices === 'F32' || small.has(name)
+      ? floats(name, dims, values)
+      : { name, dims, dtype: matrices, data: encodeQ8(values) },
+  );
+  const added = extra.map(({ name, values }) =>
+    floats(name, [values.length], Float32Array.from(values)),
+  );
   return writeGguf({
     metadata: { ...ggufMetadata(arch, config), ...metadata },
-    tensors: written.map((tensor) => ({ ...tensor, dtype: 'F32' })),
+    tensors: [...added, ...written],
   });
+}
+
+/** Blocks of 32: a half of the largest over 127, then the quotients rounded. */
+function encodeQ8(values: Float32Array): Uint8Array {
+  const out = new ByteWriter();
+  for (let at = 0; at < values.length; at += 32) {
+    const block = values.subarray(at, at + 32);
+    const scale = f16ToF32(f32ToF16(block.reduce((m, x) => Math.max(m, Math.abs(x)), 0) / 127));
+    out.number(2, (view) => view.setUint16(0, f32ToF16(scale), true));
+    const quants = Int8Array.from(block, (x) =>
+      Math.max(-127, Math.min(127, Math.round(x / scale))),
+    );
+    out.raw(new Uint8Array(quants.buffer));
+  }
+  return out.done();
 }
 
 /** A Hugging Face folder of the same model; `fields` are config.json's beside the rows'. */
