@@ -133,7 +133,7 @@ function describe(
       `(${c.nKvHead} for keys and values) of ${c.headDim}, ffn ${c.nFf}, context ${c.nCtx}`,
     `  vocabulary    ${c.nVocab} tokens, ${c.tiedHead ? 'head tied to the embedding' : 'head of its own'}, ` +
       `${facts.hasChatTemplate ? 'with' : 'without'} chat template`,
-    `  rotary        theta ${c.ropeTheta}, ${c.ropeDim} values, ${c.ropePairing} pairs, scaling ${c.ropeScaling.kind}`,
+    ...familyLines(c),
     `  weights       ${(weights / 1e6).toFixed(1)} M in ${manifest.tensors.length} tensors, ` +
       `${formatBytes(facts.bytes)} in ${manifest.shards.length} shards`,
     ...facts.dtypes.map(
@@ -148,6 +148,23 @@ function describe(
   ];
   if (withTensors) lines.push(...manifest.tensors.map(tensorLine));
   return `${lines.join('\n')}\n`;
+}
+
+/** What only some families have, and how positions are told. */
+function familyLines(c: Manifest['config']): string[] {
+  const rotary =
+    `rotary        theta ${c.ropeTheta}, ${c.ropeDim} values, ${c.ropePairing} pairs, ` +
+    `scaling ${c.ropeScaling.kind}`;
+  const lines = [c.ropeDim === 0 ? `positions     learned, ${c.nCtx}` : rotary];
+  if (c.nExpert !== undefined)
+    lines.push(`experts       ${c.nExpert}, ${c.nExpertUsed ?? 0} for each token`);
+  const windows = (c.windows ?? []).filter((nToken) => nToken > 0);
+  if (windows.length > 0)
+    lines.push(
+      `windows       ${windows[0]} tokens in ${windows.length} of ${c.nLayer} layers` +
+        (c.localRopeTheta === undefined ? '' : `, theta ${c.localRopeTheta} there`),
+    );
+  return lines.map((line) => `  ${line}`);
 }
 
 function tensorLine(tensor: Manifest['tensors'][number]): string {

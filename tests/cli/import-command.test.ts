@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repoRoot } from '../../scripts/lib/paths.ts';
+import { FAMILY_FIXTURES } from '../support/family-fixtures.ts';
+import { writeFixtureFolder } from '../support/fixture-model.ts';
 import { tinyGguf } from '../support/tiny-llama.ts';
 
 let home = '';
@@ -54,6 +56,33 @@ describe('thimble import and inspect', () => {
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/licence +mit/);
     expect(text.stdout).toMatch(/layers\.2\.downProj +f32 +40 x 33/);
+  });
+
+  test.each([
+    [
+      'gemma3',
+      /architecture +gemma3: 7 layers/,
+      /windows +24 tokens in 6 of 7 layers, theta 10000/,
+    ],
+    ['olmoe', /architecture +olmoe/, /experts +6, 2 for each token/],
+    ['gpt2', /architecture +gpt2/, /positions +learned, 128/],
+  ])('says what is special about %s', async (family, ...lines) => {
+    const fixture = FAMILY_FIXTURES.find((row) => row.family === family)!;
+    await writeFixtureFolder(join(home, family), fixture);
+    expect((await thimble('import', family, '--id', family)).code).toBe(0);
+    const { stdout } = await thimble('inspect', family);
+    for (const line of lines) expect(stdout).toMatch(line);
+    const text = await thimble(
+      'generate',
+      '-m',
+      family,
+      '-p',
+      'a b',
+      '--max-tokens',
+      '3',
+      '--greedy',
+    );
+    expect(text.code).toBe(0);
   });
 
   test('the embedded model imports from where it lies', async () => {
