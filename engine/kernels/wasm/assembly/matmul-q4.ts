@@ -7,7 +7,7 @@
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, evenBytes, madd, oddBytes, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
-import { Four, One, Three, Two } from './tile';
+import { Four, One, PANELS_TOGETHER, Three, Two } from './tile';
 
 // @ts-ignore: decorator
 @inline
@@ -283,33 +283,48 @@ function singleQ4m(w: usize, rows: usize, x: usize, y: usize, nBlock: i32, ys: u
   tile<One>(w, rows, x, y, nBlock, ys, add, true);
 }
 
-/** Tiles of four tokens and one of what is left, panel by panel: weights come from memory once. */
+/** One tile of tokens over `nPanel` panels. */
+// @ts-ignore: decorator
+@inline
+function tiles(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, ys: usize, add: i32, withMin: bool): void {
+  for (let p = 0; p < nPanel; p++) {
+    if (nTok >= 4) {
+      if (withMin) fourQ4m(w, rows, x, y, nBlock, ys, add);
+      else fourQ4(w, rows, x, y, nBlock, ys, add);
+    } else if (nTok == 3) {
+      if (withMin) threeQ4m(w, rows, x, y, nBlock, ys, add);
+      else threeQ4(w, rows, x, y, nBlock, ys, add);
+    } else if (nTok == 2) {
+      if (withMin) twoQ4m(w, rows, x, y, nBlock, ys, add);
+      else twoQ4(w, rows, x, y, nBlock, ys, add);
+    } else {
+      if (withMin) singleQ4m(w, rows, x, y, nBlock, ys, add);
+      else singleQ4(w, rows, x, y, nBlock, ys, add);
+    }
+    w += <usize>nBlock * (withMin ? 160 : 144);
+    rows += 32;
+    y += 32;
+  }
+}
+
+/** Tiles of four tokens and one of what is left, a few panels at a time (PANELS_TOGETHER). */
 // @ts-ignore: decorator
 @inline
 function many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32, withMin: bool): void {
   const ys = yStride << 2;
   const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
-  for (let p = 0; p < nPanel; p++) {
-    let xt = x, yt = y, left = nTok;
-    for (; left >= 4; left -= 4) {
-      if (withMin) fourQ4m(w, rows, xt, yt, nBlock, ys, add);
-      else fourQ4(w, rows, xt, yt, nBlock, ys, add);
+  const panelBytes = <usize>nBlock * (withMin ? 160 : 144);
+  for (let p = 0; p < nPanel; p += PANELS_TOGETHER) {
+    const n = min(PANELS_TOGETHER, nPanel - p);
+    let xt = x, yt = y;
+    for (let left = nTok; left > 0; left -= 4) {
+      tiles(w, rows, xt, yt, n, nBlock, left, ys, add, withMin);
       xt += tileBytes;
       yt += 4 * ys;
     }
-    if (left == 3) {
-      if (withMin) threeQ4m(w, rows, xt, yt, nBlock, ys, add);
-      else threeQ4(w, rows, xt, yt, nBlock, ys, add);
-    } else if (left == 2) {
-      if (withMin) twoQ4m(w, rows, xt, yt, nBlock, ys, add);
-      else twoQ4(w, rows, xt, yt, nBlock, ys, add);
-    } else if (left == 1) {
-      if (withMin) singleQ4m(w, rows, xt, yt, nBlock, ys, add);
-      else singleQ4(w, rows, xt, yt, nBlock, ys, add);
-    }
-    w += <usize>nBlock * (withMin ? 160 : 144);
-    rows += 32;
-    y += 32;
+    w += <usize>n * panelBytes;
+    rows += <usize>n * 32;
+    y += <usize>n * 32;
   }
 }
 

@@ -6,7 +6,7 @@
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
-import { Four, One, Three, Two } from './tile';
+import { Four, One, PANELS_TOGETHER, Three, Two } from './tile';
 
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 const ONES = memory.data<u16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
@@ -212,21 +212,30 @@ function single(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32):
   tile<One>(w, x, y, nBlock, ys, add, 16);
 }
 
+function tiles(w: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, ys: usize, add: i32): void {
+  for (let p = 0; p < nPanel; p++) {
+    if (nTok >= 4) four(w, x, y, nBlock, ys, add);
+    else if (nTok == 3) three(w, x, y, nBlock, ys, add);
+    else if (nTok == 2) two(w, x, y, nBlock, ys, add);
+    else single(w, x, y, nBlock, ys, add);
+    w += <usize>nBlock * 272;
+    y += 32;
+  }
+}
+
 /** As matmulQ4Many in matmul-q4.ts. */
 export function matmulQ8Many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
   const ys = yStride << 2;
   const tileBytes = <usize>nBlock * BLOCK_BYTES * 4;
-  for (let p = 0; p < nPanel; p++) {
-    let xt = x, yt = y, left = nTok;
-    for (; left >= 4; left -= 4) {
-      four(w, xt, yt, nBlock, ys, add);
+  for (let p = 0; p < nPanel; p += PANELS_TOGETHER) {
+    const n = min(PANELS_TOGETHER, nPanel - p);
+    let xt = x, yt = y;
+    for (let left = nTok; left > 0; left -= 4) {
+      tiles(w, xt, yt, n, nBlock, left, ys, add);
       xt += tileBytes;
       yt += 4 * ys;
     }
-    if (left == 3) three(w, xt, yt, nBlock, ys, add);
-    else if (left == 2) two(w, xt, yt, nBlock, ys, add);
-    else if (left == 1) single(w, xt, yt, nBlock, ys, add);
-    w += <usize>nBlock * 272;
-    y += 32;
+    w += <usize>n * <usize>nBlock * 272;
+    y += <usize>n * 32;
   }
 }

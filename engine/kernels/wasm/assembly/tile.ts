@@ -26,3 +26,10 @@ export class Four {
   c: u8;
   d: u8;
 }
+
+/**
+ * Panels that a tile of tokens goes through before the next tile does. A panel that comes from memory
+ * breaks the stream when it is done with alone: the next begins with a wait. The tile's activations
+ * stay in the first cache meanwhile.
+ */
+export const PANELS_TOGETHER: i32 = 16;
