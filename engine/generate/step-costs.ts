@@ -26,7 +26,7 @@ export class StepCosts {
   /** Milliseconds of a row in steps of a tile and more. */
   #rowMs: number | null = null;
   /** By rows: multiples of the cost of one. */
-  readonly #ratios = Array.from({ length: CHUNK_TOKENS + 1 }, (_, nRow) => priorOf(nRow));
+  readonly #ratios = Float64Array.from({ length: CHUNK_TOKENS + 1 }, (_, nRow) => priorOf(nRow));
 
   /**
    * A step of `nRow` rows took `ms`; nothing is learnt from a clock that stood still.
@@ -38,8 +38,8 @@ export class StepCosts {
     if (!allRead) return;
     if (nRow === 1) {
       this.#oneMs = blend(this.#oneMs, ms);
-      for (const [n, ratio] of this.#ratios.entries())
-        this.#ratios[n] = ratio + FORGET_WEIGHT * (priorOf(n) - ratio);
+      for (let n = 1; n < this.#ratios.length; n++)
+        this.#ratios[n]! += FORGET_WEIGHT * (priorOf(n) - this.#ratios[n]!);
     } else if (this.#oneMs !== null) {
       this.#ratios[nRow] = blend(this.#ratios[nRow]!, ms / this.#oneMs);
     }

@@ -72,7 +72,7 @@ export class Attention {
     const { normed, ops } = this.#space;
     const qStride = this.#attended.stride;
     const kvStride = this.#kvStride;
-    ops.quantize(normed, T, [w.qProj, w.kProj, w.vProj]);
+    ops.quantize(normed, T, w.qProj, w.kProj, w.vProj);
     ops.matmul(w.qProj, normed, T, this.#queries, qStride);
     ops.matmul(w.kProj, normed, T, this.#keys, kvStride);
     ops.matmul(w.vProj, normed, T, this.#values, kvStride);
@@ -108,7 +108,8 @@ export class Attention {
     const { kv } = plan;
     const write = kv.dtype === 'q8' ? k.kvWriteQ8 : k.kvWriteF16;
     const layerOffset = this.#layerOffset(layer);
-    for (const [t, { position, pageAddress }] of rows.entries()) {
+    for (let t = 0; t < rows.length; t++) {
+      const { position, pageAddress } = rows[t]!;
       const kvRow = t * this.#kvStride * 4;
       write(
         this.#keys + kvRow,

@@ -122,9 +122,11 @@ export class Decoder {
     const rows = this.#placeRows(parts);
     if (this.#posEmbd !== null) this.#addPositions(this.#posEmbd, rows);
     const wanted = wantedRows(parts);
-    for (const [i, w] of this.#layers.entries()) {
+    const layers = this.#layers;
+    for (let i = 0; i < layers.length; i++) {
+      const w = layers[i]!;
       // Of the last layer rows without logits leave keys and values, and nothing else.
-      const kept = i < this.#layers.length - 1 ? null : wanted.map(({ row }) => row);
+      const kept = i < layers.length - 1 ? null : wanted.map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
       const n = this.#attention.run(w, i, rows, kept);
       if (n === 0) break;
@@ -199,7 +201,7 @@ export class Decoder {
     const { config: c } = this;
     const { normed, ops, norm, hidden, stride } = this.#space;
     norm(this.#outputNorm, hidden + first * stride * 4, normed.address, n, stride);
-    ops.quantize(normed, n, [this.#head]);
+    ops.quantize(normed, n, this.#head);
     const logits = this.plan.regions.logits.address;
     ops.matmul(this.#head, normed, n, logits, rowStride(c.nVocab));
     const nValue = n * rowStride(c.nVocab);

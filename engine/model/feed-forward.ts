@@ -45,7 +45,7 @@ function mixedFfn(space: Workspace): RunFeedForward {
       if (n === 0) continue;
       router.gather(tokens, chosen);
       inner.fill(expert, chosen, n);
-      ops.quantize(inner.rows, n, [expert.downProj]);
+      ops.quantize(inner.rows, n, expert.downProj);
       ops.matmul(expert.downProj, inner.rows, n, inner.gate, stride);
       for (const [i, { token, weight }] of tokens.entries())
         space.addRow(token, inner.gate + i * stride * 4, weight);
@@ -85,7 +85,7 @@ class InnerRows {
     const { ops, kernels, config } = this.#space;
     const { address, stride } = this.rows;
     const { gateProj, upProj } = w;
-    ops.quantize(x, T, gateProj === null ? [upProj] : [gateProj, upProj]);
+    ops.quantize(x, T, upProj, gateProj ?? upProj);
     if (gateProj !== null) ops.matmul(gateProj, x, T, this.gate, stride);
     ops.matmul(upProj, x, T, address, stride);
     this.#addBias(this.gate, w.gateBias, T);

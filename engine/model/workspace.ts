@@ -80,7 +80,7 @@ export class Workspace {
     const { hidden, stride, kernels, config } = this;
     const isDirect = norm === null && this.#residualScale === 1;
     const out = isDirect ? hidden : scratch;
-    this.ops.quantize(x, T, [proj]);
+    this.ops.quantize(x, T, proj);
     this.ops.matmul(proj, x, T, out, stride, isDirect);
     if (bias !== null) kernels.addBias(out, bias.address, config.nEmbd, T, stride);
     if (isDirect) return;

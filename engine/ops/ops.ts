@@ -26,54 +26,83 @@ export function panelBytes(nTok: number, width: number): number {
 
 type BlockName = 'Q4' | 'Q4m' | 'Q6' | 'Q8';
 type FloatName = 'F32' | 'F16' | 'Bf16';
-const KERNEL_NAMES: Record<WeightDtype, BlockName | FloatName> = {
-  q4: 'Q4',
-  q4m: 'Q4m',
-  q6: 'Q6',
-  q8: 'Q8',
-  f32: 'F32',
-  f16: 'F16',
-  bf16: 'Bf16',
-};
+const BLOCK_NAMES = { q4: 'Q4', q4m: 'Q4m', q6: 'Q6', q8: 'Q8' } as const satisfies Partial<
+  Record<WeightDtype, BlockName>
+>;
+const FLOAT_NAMES = { f32: 'F32', f16: 'F16', bf16: 'Bf16' } as const satisfies Partial<
+  Record<WeightDtype, FloatName>
+>;
+
+type Multiply = (
+  w: WeightRef,
+  x: Rows,
+  nTok: number,
+  y: number,
+  yStride: number,
+  add: number,
+) => void;
+
+function multiplyBlocks(kernels: KernelExports, name: BlockName): Multiply {
+  const one = kernels[`matmul${name}One`];
+  const many = kernels[`matmul${name}Many`];
+  return (w, x, nTok, y, yStride, add) => {
+    if (nTok === 1) one(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, add);
+    else many(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, nTok, yStride, add);
+  };
+}
+
+function multiplyFloats(kernels: KernelExports, name: FloatName): Multiply {
+  const run = kernels[`matmul${name}`];
+  return (w, x, nTok, y, yStride, add) =>
+    run(w.address, x.address, y, w.nRow, w.nGroup, nTok, x.stride, yStride, add);
+}
+
+function mapValues<K extends string, V, R>(
+  record: Record<K, V>,
+  to: (value: V) => R,
+): Record<K, R> {
+  const entries = Object.entries<V>(record).map(([key, value]) => [key, to(value)]);
+  return Object.fromEntries(entries) as Record<K, R>;
+}
 
 /** Is told of every product before it is made (calibration). */
 export type ProductObserver = (w: WeightRef, x: Rows, nTok: number) => void;
 
+/** Kernels are looked up once: nothing is allocated for a product. */
 export class Ops {
   readonly kernels: KernelExports;
   observer: ProductObserver | null = null;
+  readonly #multiply: Record<WeightDtype, Multiply>;
+  readonly #row: Record<WeightDtype, KernelExports['rowQ4']>;
 
   constructor(kernels: KernelExports) {
     this.kernels = kernels;
+    this.#multiply = {
+      ...mapValues(BLOCK_NAMES, (name) => multiplyBlocks(kernels, name)),
+      ...mapValues(FLOAT_NAMES, (name) => multiplyFloats(kernels, name)),
+    };
+    this.#row = mapValues({ ...BLOCK_NAMES, ...FLOAT_NAMES }, (name) => kernels[`row${name}`]);
   }
 
   /** Rounds x to int8 panels, if any of the weights that will read it is of a block type. */
-  quantize(x: Rows, nTok: number, readers: readonly WeightRef[]): void {
-    const reader = readers.find(({ dtype }) => WEIGHT_DTYPES[dtype].kind === 'block');
-    if (reader === undefined) return;
-    this.kernels.quantizeRows(x.address, x.stride, nTok, reader.nGroup, x.panels);
+  quantize(x: Rows, nTok: number, w: WeightRef, second = w, third = w): void {
+    if (!isBlock(w) && !isBlock(second) && !isBlock(third)) return;
+    const nGroup = Math.ceil(w.nCol / BLOCK_COLS);
+    this.kernels.quantizeRows(x.address, x.stride, nTok, nGroup, x.panels);
   }
 
   /** y = W x (or y += W x), y: [nTok, yStride]. For block types x must be quantized. */
   matmul(w: WeightRef, x: Rows, nTok: number, y: number, yStride: number, add = false): void {
-    const { kernels } = this;
     this.observer?.(w, x, nTok);
-    const name = KERNEL_NAMES[w.dtype];
-    const adds = add ? 1 : 0;
-    if (WEIGHT_DTYPES[w.dtype].kind === 'float') {
-      const run = kernels[`matmul${name as FloatName}`];
-      run(w.address, x.address, y, w.nRow, w.nGroup, nTok, x.stride, yStride, adds);
-    } else if (nTok === 1) {
-      const run = kernels[`matmul${name as BlockName}One`];
-      run(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, adds);
-    } else {
-      const run = kernels[`matmul${name as BlockName}Many`];
-      run(w.address, w.rowsAddress, x.panels, y, w.nPanel, w.nGroup, nTok, yStride, adds);
-    }
+    this.#multiply[w.dtype](w, x, nTok, y, yStride, add ? 1 : 0);
   }
 
   /** Row `row` of W as f32 at `out` (room for the padded width). */
   row(w: WeightRef, row: number, out: number): void {
-    this.kernels[`row${KERNEL_NAMES[w.dtype]}`](w.address, w.rowsAddress, row, w.nGroup, out);
+    this.#row[w.dtype](w.address, w.rowsAddress, row, w.nGroup, out);
   }
+}
+
+function isBlock({ dtype }: WeightRef): boolean {
+  return WEIGHT_DTYPES[dtype].kind === 'block';
 }

@@ -86,7 +86,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       const y = scratch.reserve(rows * yStride * 4);
       const before = add ? randomValues(rows * yStride, 5) : new Float32Array(rows * yStride);
       scratch.f32(y, before.length).set(before);
-      ops.quantize(x, nTok, [w]);
+      ops.quantize(x, nTok, w);
       ops.matmul(w, x, nTok, y, yStride, add);
       const dense = unpackMatrix(dtype, nRow, nCol, bytes);
       const reference = dtype.startsWith('q') ? matmulQuantizedReference : matmulReference;
@@ -116,7 +116,7 @@ for (const build of ['relaxed', 'simd'] as const) {
         const y = scratch.reserve(nTok * yStride * 4);
         const product = (first: number, n: number): Float32Array => {
           const x = { address: inputs + first * nCol * 4, stride: nCol, panels };
-          ops.quantize(x, n, [w]);
+          ops.quantize(x, n, w);
           ops.matmul(w, x, n, y, yStride);
           return scratch.f32(y, n * yStride).slice();
         };
@@ -171,7 +171,7 @@ for (const build of ['relaxed', 'simd'] as const) {
           panels: scratch.reserve(panelBytes(1, nCol)),
         };
         const y = scratch.reserve(32 * 4);
-        ops.quantize(x, 1, [w]);
+        ops.quantize(x, 1, w);
         ops.matmul(w, x, 1, y, 32);
         const dense = unpackMatrix(dtype, nRow, nCol, bytes);
         const want = matmulReference(dense, nRow, new Float32Array(nCol).fill(1));
@@ -231,7 +231,7 @@ describe('the two builds', () => {
         panels: scratch.reserve(panelBytes(1, 576)),
       };
       const y = scratch.reserve(64 * 4);
-      ops.quantize(x, 1, [w]);
+      ops.quantize(x, 1, w);
       ops.matmul(w, x, 1, y, 64);
       const panels = new Uint8Array(scratch.memory.buffer, x.panels, panelBytes(1, 576)).slice();
       return { y: scratch.f32(y, 64).slice(), panels };
