@@ -11,6 +11,8 @@ export const MANIFEST_VERSION = 1;
 /** Model ids are R2 key parts and URL parts. */
 export const MODEL_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const MAX_DIM = 1 << 24;
+/** Of all layers together: each has tensors of its own, which are listed before they are looked for. */
+const MAX_EXPERTS = 32_768;
 /** A shard is one object that is read in one go. */
 export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -192,6 +194,8 @@ export function configContradiction(c: ModelConfig): string | null {
   if (c.windows !== undefined && c.windows.length !== c.nLayer)
     return `${c.windows.length} windows for ${c.nLayer} layers`;
   const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
+  if (of * c.nLayer > MAX_EXPERTS)
+    return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;
   return used > of || (of > 0 && used === 0) ? `nExpertUsed ${used} of ${of} experts` : null;
 }
 

@@ -30,6 +30,7 @@ const CONTRADICTIONS: readonly (readonly [Partial<ModelConfig>, string])[] = [
   [{ nExpert: 4, nExpertUsed: 5 }, 'nExpertUsed 5 of 4'],
   [{ nExpert: 4 }, 'nExpertUsed 0 of 4'],
   [{ nExpertUsed: 1 }, 'nExpertUsed 1 of 0'],
+  [{ nLayer: 1024, nExpert: 1024, nExpertUsed: 8 }, '1024 experts in 1024 layers'],
 ];
 
 test.each(CONTRADICTIONS)('a manifest with %j is refused', async (change, text) => {
