@@ -1,5 +1,8 @@
 /** Our server in workerd, asked over HTTP and timed by the client: everything a user waits for. */
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import type { Speculation } from '../../engine/generate/types.ts';
 import { measureBundle } from '../deploy/limits.ts';
 import { startServer } from '../dev/server.ts';
@@ -19,6 +22,7 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
     inspectorPort: 0,
     vars: { DEFAULT_MODEL: modelId },
   });
+  leaveServersCore();
   // The gateway is up, no weights are loaded: from here to the first token is a cold start.
   await (await fetch(`${server.url}/healthz`)).text();
   const cold = await stream(server.url, modelId, benchTokens(16, 0, nVocab), 1);
@@ -45,6 +49,16 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
     },
     close: () => server.close(),
   };
+}
+
+/**
+ * The server keeps the core this process was given; the client, which is no part of it, moves to the
+ * others. Without them, or without taskset, both stay.
+ */
+function leaveServersCore(): void {
+  const others = cpus().length - 2;
+  if (others < 0) return;
+  spawnSync('taskset', ['-a', '-c', '-p', `0-${others}`, String(process.pid)]);
 }
 
 /** A streamed completion, and when its tokens arrived. */
