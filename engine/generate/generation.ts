@@ -17,6 +17,7 @@ import type {
   GenerateUsage,
   TokenLogprob,
 } from './types.ts';
+import { NO_USAGE } from './types.ts';
 
 /** Tokens that may wait for their reader before its generation pauses. */
 export const MAX_UNREAD_EVENTS = 8;
@@ -81,17 +82,7 @@ export class Generation {
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;
     this.since = this.#startedAt = Date.now();
-    this.usage = {
-      promptTokens: this.#nPrompt,
-      cachedTokens: 0,
-      completionTokens: 0,
-      draftedTokens: 0,
-      acceptedTokens: 0,
-      loadMs: 0,
-      queueMs: 0,
-      prefillMs: 0,
-      decodeMs: 0,
-    };
+    this.usage = { ...NO_USAGE, promptTokens: this.#nPrompt };
   }
 
   /** Logits of the prompt's own positions are wanted too. */

@@ -69,6 +69,18 @@ export interface GenerateUsage {
   decodeMs: number;
 }
 
+export const NO_USAGE: Readonly<GenerateUsage> = {
+  promptTokens: 0,
+  cachedTokens: 0,
+  completionTokens: 0,
+  draftedTokens: 0,
+  acceptedTokens: 0,
+  loadMs: 0,
+  queueMs: 0,
+  prefillMs: 0,
+  decodeMs: 0,
+};
+
 /** The events of one generation, in order: start, prompt (at most once), token*, then done. */
 export type GenerateEvent =
   /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */

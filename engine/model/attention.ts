@@ -3,7 +3,7 @@ import { PAGE_TOKENS } from '../cache/geometry.ts';
 import type { Rows } from '../ops/ops.ts';
 import type { WeightRef } from '../ops/weights.ts';
 import type { LayerWeights, NormRef } from './layer-weights.ts';
-import { rowStride } from './plan.ts';
+import { layerOffset, rowStride } from './plan.ts';
 import type { RotaryTables } from './rotary-tables.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -96,25 +96,19 @@ export class Attention {
     }
   }
 
-  /** Where the parts of pages that belong to a layer begin, behind those of the first. */
-  #layerOffset(layer: number): number {
-    const { plan } = this.#space;
-    return layer * plan.nPage * plan.kv.layerBytes;
-  }
-
   /** Keys and values of every row into its page. */
   #write(layer: number, rows: readonly BatchRow[]): void {
     const { config: c, plan, kernels: k } = this.#space;
     const { kv } = plan;
     const write = kv.dtype === 'q8' ? k.kvWriteQ8 : k.kvWriteF16;
-    const layerOffset = this.#layerOffset(layer);
+    const offset = layerOffset(plan, layer);
     for (let t = 0; t < rows.length; t++) {
       const { position, pageAddress } = rows[t]!;
       const kvRow = t * this.#kvStride * 4;
       write(
         this.#keys + kvRow,
         this.#values + kvRow,
-        pageAddress + layerOffset,
+        pageAddress + offset,
         position % PAGE_TOKENS,
         c.nKvHead,
         c.headDim,
@@ -130,7 +124,7 @@ export class Attention {
     const { kv } = plan;
     const attend = kv.dtype === 'q8' ? k.attendQ8 : k.attendF16;
     const scratch = plan.regions.attendScratch.address;
-    const layerOffset = this.#layerOffset(layer);
+    const offset = layerOffset(plan, layer);
     const window = c.windows?.[layer] ?? 0;
     const softcap = c.attentionSoftcap ?? 0;
     const stride = this.#attended.stride * 4;
@@ -148,7 +142,7 @@ export class Attention {
         c.headDim,
         kv.dimPad,
         pageTable,
-        layerOffset,
+        offset,
         kv.sectionBytes,
         n,
         this.#scale,

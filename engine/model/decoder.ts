@@ -17,7 +17,7 @@ import { feedForward } from './feed-forward.ts';
 import type { RunFeedForward } from './feed-forward.ts';
 import { layerWeights, normRef } from './layer-weights.ts';
 import type { LayerWeights, NormRef, WeightMap } from './layer-weights.ts';
-import { CHUNK_TOKENS, MAX_SEQUENCES, rowStride } from './plan.ts';
+import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES, rowStride } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
@@ -226,8 +226,8 @@ export class Decoder {
     const memory = new Uint8Array(this.#memory.buffer);
     const { layerBytes } = this.plan.kv;
     for (let layer = 0; layer < this.config.nLayer; layer++) {
-      const start = this.#pageAddress(from) + this.#layerOffset(layer);
-      const target = this.#pageAddress(to) + this.#layerOffset(layer);
+      const start = this.#pageAddress(from) + layerOffset(this.plan, layer);
+      const target = this.#pageAddress(to) + layerOffset(this.plan, layer);
       memory.copyWithin(target, start, start + layerBytes);
     }
   }
@@ -239,11 +239,6 @@ export class Decoder {
   /** Where the first layer's part of a page lies. */
   #pageAddress(page: number): number {
     return this.plan.regions.kvPages.address + page * this.plan.kv.layerBytes;
-  }
-
-  /** Pages of one layer follow each other, so that attention reads them as one stream. */
-  #layerOffset(layer: number): number {
-    return layer * this.plan.nPage * this.plan.kv.layerBytes;
   }
 
   #writePageTable(sequence: Sequence, table: number): number {

@@ -97,6 +97,14 @@ export function servedContext(
 
 type Sizes = readonly (readonly [name: RegionName, bytes: number])[];
 
+/**
+ * Where the parts of pages that belong to a layer begin, behind those of the first: the pages of one
+ * layer follow each other, so that attention reads them as one stream.
+ */
+export function layerOffset({ nPage, kv }: MemoryPlan, layer: number): number {
+  return layer * nPage * kv.layerBytes;
+}
+
 /** Row width in values: padded so that a block product never reads a tail. */
 export function rowStride(width: number): number {
   return roundUp(width, 32);

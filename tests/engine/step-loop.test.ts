@@ -15,22 +15,9 @@ import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/plan.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
+import { BOS, GREEDY, request } from '../support/requests.ts';
 
-const BOS = 1;
-const GREEDY = { ...DEFAULT_SAMPLING, temperature: 0 };
 const never = () => new AbortController().signal;
-
-function request(changes: Partial<GenerateRequest> = {}): GenerateRequest {
-  return {
-    promptTokens: [BOS],
-    maxTokens: 40,
-    sampling: GREEDY,
-    stopTokens: [],
-    topLogprobs: null,
-    promptLogprobs: false,
-    ...changes,
-  };
-}
 
 async function eventsOf(engine: Engine, changes: Partial<GenerateRequest>, signal = never()) {
   const events: GenerateEvent[] = [];

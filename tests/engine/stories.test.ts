@@ -7,21 +7,7 @@ import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types
 import { EngineError } from '../../engine/base/errors.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
-
-const BOS = 1;
-const GREEDY = { ...DEFAULT_SAMPLING, temperature: 0 };
-
-function request(changes: Partial<GenerateRequest> = {}): GenerateRequest {
-  return {
-    promptTokens: [BOS],
-    maxTokens: 40,
-    sampling: GREEDY,
-    stopTokens: [],
-    topLogprobs: null,
-    promptLogprobs: false,
-    ...changes,
-  };
-}
+import { BOS, request } from '../support/requests.ts';
 
 async function run(engine: Engine, changes: Partial<GenerateRequest> = {}) {
   const events: GenerateEvent[] = [];

@@ -1,4 +1,5 @@
 /** Plain completions, streamed or whole, of one prompt or several, with echo and log-probabilities. */
+import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { FinishReason, GenerateUsage } from '../../../engine/generate/types.ts';
 import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
@@ -9,7 +10,7 @@ import { refuseTooLong } from './prompt-length.ts';
 import { sseResponse } from './sse.ts';
 import { textEvents } from './text-events.ts';
 import { joinLegacy, LegacyLogprobs, type LegacyLogprobsJson } from './token-json.ts';
-import { addUsage, NO_USAGE, timingsJson, usageJson } from './usage.ts';
+import { addUsage, timingsJson, usageJson } from './usage.ts';
 
 /** OpenAI's default for this route. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -120,7 +121,7 @@ async function wholeCompletion(
   const texts: string[] = [];
   const logprobs: LegacyLogprobsJson[][] = [];
   const reasons: FinishReason[] = [];
-  let total = NO_USAGE;
+  let total: GenerateUsage = NO_USAGE;
   for await (const piece of pieces) {
     const { index, end } = piece;
     texts[index] = (texts[index] ?? '') + piece.text;
@@ -145,7 +146,7 @@ async function* chunks(
 ): AsyncGenerator<unknown, void, void> {
   const top = head(task);
   const wantsUsage = task.body.stream_options?.include_usage === true;
-  let total = NO_USAGE;
+  let total: GenerateUsage = NO_USAGE;
   for await (const { index, text, logprobs, end } of pieces) {
     if (end !== null) total = addUsage(total, end.usage);
     const choice = { index, text, logprobs, finish_reason: end?.reason ?? null };

@@ -4,7 +4,7 @@ import type { GenerateEvent, GenerateUsage, TokenLogprob } from '../../../engine
 import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { byteLevelJson } from '../../../engine/text/pre-tokenizers.ts';
 import { type TextEvent, textEvents } from './text-events.ts';
-import { NO_USAGE } from './usage.ts';
+import { NO_USAGE } from '../../../engine/generate/types.ts';
 
 const pieces = ['a', 'b', 'END', 'E', 'N', 'D', 'x', '\u00f0\u0141\u00a4\u0138'];
 const tokenizer = Tokenizer.parse(

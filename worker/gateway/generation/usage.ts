@@ -46,15 +46,3 @@ export function addUsage(a: GenerateUsage, b: GenerateUsage): GenerateUsage {
     decodeMs: a.decodeMs + b.decodeMs,
   };
 }
-
-export const NO_USAGE: GenerateUsage = {
-  promptTokens: 0,
-  cachedTokens: 0,
-  completionTokens: 0,
-  draftedTokens: 0,
-  acceptedTokens: 0,
-  loadMs: 0,
-  queueMs: 0,
-  prefillMs: 0,
-  decodeMs: 0,
-};
