@@ -17,6 +17,8 @@ import type { ObserveLogits } from './generation.ts';
 import type { DraftModel } from './model-drafts.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
+import { plainTurns } from './turns.ts';
+import type { OpenTurns } from './turns.ts';
 import { DEFAULT_SAMPLING } from './types.ts';
 import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
@@ -26,7 +28,7 @@ export interface EngineOptions extends PlanOptions {
    * Gives the host's event loop a turn, once a step. By default only what waits for promises runs
    * (readers): give it where aborts or requests come with the event loop's turns.
    */
-  yieldToHost?: () => Promise<void>;
+  openTurns?: OpenTurns;
   /**
    * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
    * of its own and must outlive this one.
@@ -74,7 +76,7 @@ export class Engine {
     decoder: Decoder,
     build: KernelBuild,
     loadMs: number,
-    yieldToHost: () => Promise<void>,
+    openTurns: OpenTurns,
     draft: Engine | null,
   ) {
     this.modelId = manifest.id;
@@ -87,7 +89,7 @@ export class Engine {
       copyPage: (from, to) => decoder.copyPage(from, to),
       window: widestWindow(decoder.config),
     });
-    this.#loop = new StepLoop(decoder, this.#scheduler, yieldToHost);
+    this.#loop = new StepLoop(decoder, this.#scheduler, openTurns);
     this.#build = build;
     this.#loadMs = loadMs;
     this.#loadMsUnreported = loadMs;
@@ -115,9 +117,9 @@ export class Engine {
     await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
     const decoder = new Decoder(manifest, plan, weights, exports, memory);
     warmUp(decoder);
-    const yieldToHost = options.yieldToHost ?? yieldToReaders;
+    const openTurns = options.openTurns ?? plainTurns(yieldToReaders);
     const loadMs = Date.now() - startedAt;
-    return new Engine(manifest, decoder, build, loadMs, yieldToHost, options.draft ?? null);
+    return new Engine(manifest, decoder, build, loadMs, openTurns, options.draft ?? null);
   }
 
   get config(): ModelConfig {

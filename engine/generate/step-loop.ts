@@ -13,6 +13,7 @@ import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StepCosts } from './step-costs.ts';
+import type { OpenTurns, Turns } from './turns.ts';
 import type { GenerateEvent } from './types.ts';
 
 /** Generations that may wait for pages. */
@@ -55,7 +56,7 @@ interface DraftPlan {
 export class StepLoop {
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
-  readonly #yieldToHost: () => Promise<void>;
+  readonly #openTurns: OpenTurns;
   readonly #costs = new StepCosts();
   /** All that have not ended, the oldest first. */
   readonly #live = new Set<Generation>();
@@ -68,10 +69,10 @@ export class StepLoop {
   /** An older generation found no page: nobody new starts before it has. */
   #starved = false;
 
-  constructor(decoder: Decoder, scheduler: Scheduler, yieldToHost: () => Promise<void>) {
+  constructor(decoder: Decoder, scheduler: Scheduler, openTurns: OpenTurns) {
     this.#decoder = decoder;
     this.#scheduler = scheduler;
-    this.#yieldToHost = yieldToHost;
+    this.#openTurns = openTurns;
   }
 
   /** Generations that wait for pages. */
@@ -150,21 +151,29 @@ export class StepLoop {
   async #drive(driver: number): Promise<void> {
     // Who joins in the same turn is in the first step.
     await Promise.resolve();
-    while (this.#driver === driver) {
-      const startedAt = performance.now();
-      const shares = this.#compose(Date.now());
-      if (shares.length === 0) break;
-      this.#nStep++;
-      this.#forward(shares);
-      await this.#yieldToHost();
-      // Behind the yield: a clock that stands still while code runs has gone on by now.
-      this.#record(shares, performance.now() - startedAt);
-      this.#lastStepAt = Date.now();
+    const turns = this.#openTurns();
+    try {
+      while (this.#driver === driver && (await this.#step(turns))) this.#lastStepAt = Date.now();
+    } finally {
+      turns.close();
     }
     if (this.#driver !== driver) return;
     this.#driver = null;
     const someWait = [...this.#live].some((generation) => !generation.paused);
     if (someWait) this.#timer = setTimeout(() => this.#kick(), WAKE_MS);
+  }
+
+  /** One pass over the weights and a turn of the event loop; false when nobody can go on. */
+  async #step(turns: Turns): Promise<boolean> {
+    const startedAt = performance.now();
+    const shares = this.#compose(Date.now());
+    if (shares.length === 0) return false;
+    this.#nStep++;
+    this.#forward(shares);
+    await turns.next();
+    // Behind the turn: a clock that stands still while code runs has gone on by now.
+    this.#record(shares, performance.now() - startedAt);
+    return true;
   }
 
   #record(shares: readonly Share[], ms: number): void {

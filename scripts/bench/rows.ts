@@ -17,7 +17,7 @@ export interface BenchRow {
   readonly peers: readonly PeerName[];
   /** Asked once, at the end: it does not vary, or tells of everything that came before. */
   readonly isOnce?: boolean;
-  /** Every round in a process of its own. */
+  /** Every time in a process of its own. */
   readonly isFresh?: boolean;
   /** Part of `--quick`. */
   readonly isQuick?: boolean;
@@ -139,6 +139,15 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   {
     name: 'peak-memory',
     title: 'peak memory, 2,040 tokens of context in use',
+    unit: 'bytes',
+    question: { ask: 'peakMemory' },
+    peers: FAST,
+    isOnce: true,
+    isFresh: true,
+  },
+  {
+    name: 'memory-after-all',
+    title: 'the same in a process that has answered all other rows',
     unit: 'bytes',
     question: { ask: 'peakMemory' },
     peers: FAST,

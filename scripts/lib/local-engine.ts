@@ -9,6 +9,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
+import { plainTurns } from '../../engine/generate/turns.ts';
 import type { GenerateRequest, GenerateUsage, FinishReason } from '../../engine/generate/types.ts';
 import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
 import type { ModelSource } from '../../engine/model/source.ts';
@@ -39,7 +40,7 @@ export async function loadLocalModel(
   const modules = await loadKernelModules();
   const engine = await Engine.load(new FileModelSource(dir, manifest), modules, {
     memoryBudgetBytes: null,
-    yieldToHost: () => setImmediate(),
+    openTurns: plainTurns(() => setImmediate()),
     ...options,
   });
   return { manifest, engine, tokenizer };

@@ -6,6 +6,7 @@ import { Generation } from '../../engine/generate/generation.ts';
 import type { DraftModel } from '../../engine/generate/model-drafts.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import { StepLoop } from '../../engine/generate/step-loop.ts';
+import { plainTurns } from '../../engine/generate/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
 import type { GenerateUsage, SamplingParams } from '../../engine/generate/types.ts';
 import type { Decoder } from '../../engine/model/decoder.ts';
@@ -41,10 +42,11 @@ async function run(sampling: SamplingParams, draft: Decoder | null) {
   const draftModel: DraftModel | null =
     draft === null ? null : { decoder: draft, scheduler: schedulerOf(draft), tokenCost: 0.1 };
   let nStep = 0;
-  const loop = new StepLoop(decoder, schedulerOf(decoder), async () => {
+  const turns = plainTurns(async () => {
     nStep++;
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   });
+  const loop = new StepLoop(decoder, schedulerOf(decoder), turns);
   const answers = [];
   for (const [age, promptTokens] of (await prompts()).entries()) {
     const speculation = draft === null ? 'off' : 'auto';

@@ -9,6 +9,7 @@ import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
+import { plainTurns } from '../../engine/generate/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/plan.ts';
@@ -41,10 +42,10 @@ async function steppedEngine(options: EngineOptions = {}) {
   const steps = { n: 0, after: (_n: number): void => undefined };
   const engine = await engineFrom(STORIES_FILE, 'lossless', {
     ...options,
-    yieldToHost: async () => {
+    openTurns: plainTurns(async () => {
       steps.after(++steps.n);
       await setImmediate();
-    },
+    }),
   });
   return { engine, steps };
 }
@@ -355,7 +356,7 @@ describe('who cannot start', () => {
   it('is served by a new loop when the one before was lost with its request', async () => {
     let lost = false;
     const engine = await engineFrom(STORIES_FILE, 'lossless', {
-      yieldToHost: () => (lost ? new Promise<void>(() => undefined) : setImmediate()),
+      openTurns: plainTurns(() => (lost ? new Promise<void>(() => undefined) : setImmediate())),
     });
     const first = engine.generate(request({ maxTokens: 100 }), never());
     await first.next();

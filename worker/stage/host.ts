@@ -9,6 +9,7 @@ import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readManifest, type StoredManifest } from '../model-files.ts';
 import { readCount } from '../vars.ts';
+import { openTurns } from './turns.ts';
 import { R2Source } from './r2-source.ts';
 
 export interface HostEnv {
@@ -97,7 +98,7 @@ function loadSlot(env: HostEnv, { manifest, version }: StoredManifest): Slot {
     engine: Engine.load(
       new R2Source(env.MODELS, manifest),
       { relaxed, simd },
-      { ...options, yieldToHost },
+      { ...options, openTurns },
     ),
     users: 0,
     retired: false,
@@ -141,29 +142,6 @@ function closeSlot(slot: Slot): void {
     (engine) => engine.close(),
     () => undefined,
   );
-}
-
-/** Steps after which the event loop gets a whole millisecond, whatever messages do. */
-const STEPS_BETWEEN_WAITS = 16;
-let nStep = 0;
-
-/**
- * A turn of the event loop: other requests run, and a client's leaving is noticed. A message to
- * oneself comes back at once, where a timer of 0 ms takes 1 ms in workerd.
- */
-async function yieldToHost(): Promise<void> {
-  if (nStep++ % STEPS_BETWEEN_WAITS === 0) {
-    await scheduler.wait(0);
-    return;
-  }
-  await new Promise<void>((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }
 
 function once(run: () => void): () => void {

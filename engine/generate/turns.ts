@@ -1,0 +1,14 @@
+/** Turns of the host's event loop between steps, in which requests are read and answered. */
+
+/** Of one run of the step loop: what a host needs for them lives no longer than that. */
+export interface Turns {
+  next(): Promise<void>;
+  close(): void;
+}
+
+export type OpenTurns = () => Turns;
+
+/** Turns that need nothing to be opened. */
+export function plainTurns(next: () => Promise<void>): OpenTurns {
+  return () => ({ next, close: () => undefined });
+}
