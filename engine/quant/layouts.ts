@@ -299,7 +299,9 @@ function packRowScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: Dat
     const multiplier = powerOfTwoAbove(largest / SCALE_MAX[name]);
     view.setFloat32(tail + row * 4, multiplier, true);
     const base =
-      Math.floor(row / PANEL_ROWS) * nBlock * blockBytes + QUANT_BYTES[name] + (row % PANEL_ROWS) * 2;
+      Math.floor(row / PANEL_ROWS) * nBlock * blockBytes +
+      QUANT_BYTES[name] +
+      (row % PANEL_ROWS) * 2;
     for (let block = 0; block < nBlock; block++) {
       const d = rowScales[block]!;
       const m = rowMins?.[block] ?? 0;
@@ -332,7 +334,8 @@ function packHalfScaled(
     for (let block = 0; block < nBlock; block++) {
       const at = scales + block * blockBytes;
       let exact = put(at, matrix.scales[row * nBlock + block]!);
-      if (WITH_MIN.has(dtype)) exact = put(at + 16, matrix.mins?.[row * nBlock + block] ?? 0) && exact;
+      if (WITH_MIN.has(dtype))
+        exact = put(at + 16, matrix.mins?.[row * nBlock + block] ?? 0) && exact;
       if (!exact) inexactBlocks++;
     }
   }
