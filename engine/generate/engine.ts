@@ -14,6 +14,7 @@ import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
+import { checkDraft } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
@@ -56,9 +57,8 @@ const READER_TURNS = 16;
 
 export class Engine {
   readonly modelId: string;
-  /** Of the file with the vocabulary that token ids belong to. */
-  readonly tokenizerSha256: string;
   readonly plan: MemoryPlan;
+  readonly #manifest: Manifest;
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
@@ -78,7 +78,7 @@ export class Engine {
     draft: Engine | null,
   ) {
     this.modelId = manifest.id;
-    this.tokenizerSha256 = manifest.tokenizer.sha256;
+    this.#manifest = manifest;
     this.#draftModel = draft === null ? null : draft.#asDraftOf(decoder);
     this.plan = decoder.plan;
     this.#decoder = decoder;
@@ -106,7 +106,7 @@ export class Engine {
   ): Promise<Engine> {
     const startedAt = Date.now();
     const { manifest } = source;
-    if (options.draft !== undefined) checkDraft(manifest, options.draft);
+    if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
     const plan = planMemory(manifest, options);
     const weights = bindWeights(manifest, plan);
     const memory = createMemory(plan.wasmBytes);
@@ -255,18 +255,6 @@ export class Engine {
       );
     }
   }
-}
-
-/** Token ids must mean the same to both. */
-function checkDraft({ id, tokenizer, config }: Manifest, draft: Engine): void {
-  const { nVocab } = draft.config;
-  if (draft.tokenizerSha256 === tokenizer.sha256 && nVocab === config.nVocab) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `draft: ${draft.modelId} (${nVocab} tokens) has another tokenizer than ${id} ` +
-      `(${config.nVocab} tokens). Choose a draft model of the same family.`,
-    { param: 'draft', details: { draft: draft.modelId, model: id } },
-  );
 }
 
 /** Positions any layer attends to at most; null when one attends to all. */
