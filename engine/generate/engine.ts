@@ -12,6 +12,7 @@ import { bindWeights, loadShards } from '../model/loader.ts';
 import { planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
+import { checkSampling } from '../sample/samplers.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
 import { checkDraft } from './model-drafts.ts';
@@ -218,6 +219,7 @@ export class Engine {
         `engine: ${this.modelId} was unloaded; try again`,
       );
     this.#checkPrompt(request.promptTokens);
+    checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens } = request;
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new EngineError(
