@@ -28,6 +28,10 @@ export const WEIGHT_DTYPES = {
   q4: { kind: 'block', blockBytes: 144, rowTailBytes: 4 },
   /** 4 bits with minimum, w = d q + m: 128 nibble bytes, 8 x i16 scale, 8 x i16 minimum. */
   q4m: { kind: 'block', blockBytes: 160, rowTailBytes: 4 },
+  /** 5 bits, w = d (q - 16): 160 bytes of quants, 8 x f16 scale. */
+  q5: { kind: 'block', blockBytes: 176, rowTailBytes: 0 },
+  /** 5 bits with minimum, w = d q + m: 160 bytes of quants, 8 x f16 scale, 8 x f16 minimum. */
+  q5m: { kind: 'block', blockBytes: 192, rowTailBytes: 0 },
   /** 6 bits, w = d (q - 32): 192 bytes of quants, 8 x f16 scale. */
   q6: { kind: 'block', blockBytes: 208, rowTailBytes: 0 },
   /** 8 bits, w = d (q - 128): 256 bytes, 8 x f16 scale. */

@@ -12,8 +12,10 @@ import { bindWeights, loadShards } from '../model/loader.ts';
 import { planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
+import { checkSampling } from '../sample/samplers.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
+import { checkDraft } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
@@ -58,9 +60,8 @@ const READER_TURNS = 16;
 
 export class Engine {
   readonly modelId: string;
-  /** Of the file with the vocabulary that token ids belong to. */
-  readonly tokenizerSha256: string;
   readonly plan: MemoryPlan;
+  readonly #manifest: Manifest;
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
@@ -80,7 +81,7 @@ export class Engine {
     draft: Engine | null,
   ) {
     this.modelId = manifest.id;
-    this.tokenizerSha256 = manifest.tokenizer.sha256;
+    this.#manifest = manifest;
     this.#draftModel = draft === null ? null : draft.#asDraftOf(decoder);
     this.plan = decoder.plan;
     this.#decoder = decoder;
@@ -108,7 +109,7 @@ export class Engine {
   ): Promise<Engine> {
     const startedAt = Date.now();
     const { manifest } = source;
-    if (options.draft !== undefined) checkDraft(manifest, options.draft);
+    if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
     const plan = planMemory(manifest, options);
     const weights = bindWeights(manifest, plan);
     const memory = createMemory(plan.wasmBytes);
@@ -220,6 +221,7 @@ export class Engine {
         `engine: ${this.modelId} was unloaded; try again`,
       );
     this.#checkPrompt(request.promptTokens);
+    checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens } = request;
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new EngineError(
@@ -257,18 +259,6 @@ export class Engine {
       );
     }
   }
-}
-
-/** Token ids must mean the same to both. */
-function checkDraft({ id, tokenizer, config }: Manifest, draft: Engine): void {
-  const { nVocab } = draft.config;
-  if (draft.tokenizerSha256 === tokenizer.sha256 && nVocab === config.nVocab) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `draft: ${draft.modelId} (${nVocab} tokens) has another tokenizer than ${id} ` +
-      `(${config.nVocab} tokens). Choose a draft model of the same family.`,
-    { param: 'draft', details: { draft: draft.modelId, model: id } },
-  );
 }
 
 /** Positions any layer attends to at most; null when one attends to all. */

@@ -3,6 +3,8 @@
  * logits. Knows no batch and no other generation.
  */
 import type { Decoder } from '../model/decoder.ts';
+import { SamplerChain } from '../sample/chain.ts';
+import type { TextSoFar } from '../sample/sampler.ts';
 import type { Drafts } from './drafts.ts';
 import { Inbox } from './inbox.ts';
 import { LookupDrafts } from './lookup-drafts.ts';
@@ -59,6 +61,8 @@ export class Generation {
   /** The last step that took some of its prompt. */
   lastChunkStep = -1;
   readonly #decoder: Decoder;
+  readonly #samplers: SamplerChain;
+  readonly #so: TextSoFar;
   readonly #nPrompt: number;
   readonly #nCtx: number;
   readonly #observe: ObserveLogits | null;
@@ -75,6 +79,8 @@ export class Generation {
     this.keep = options.keep;
     this.#decoder = decoder;
     this.#nPrompt = this.text.length;
+    this.#samplers = new SamplerChain(request.sampling);
+    this.#so = { text: this.text, nPrompt: this.#nPrompt };
     this.#nCtx = options.nCtx;
     this.#observe = options.observe ?? null;
     this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
@@ -177,7 +183,7 @@ export class Generation {
 
   #append(row: number): void {
     const { request, text, usage } = this;
-    const token = pickToken(this.#decoder, row, request.sampling, text, this.#nPrompt);
+    const token = pickToken(this.#decoder, row, this.#samplers, this.#so);
     if (request.stopTokens.includes(token)) {
       this.#end('stop');
       return;

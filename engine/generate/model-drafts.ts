@@ -2,6 +2,8 @@
  * Drafts of a smaller model with the same tokenizer (speculative decoding, arXiv 2211.17192): it
  * continues the text greedily, the larger one checks all of it in one pass.
  */
+import { EngineError } from '../base/errors.ts';
+import type { Manifest } from '../formats/manifest.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { CHUNK_TOKENS } from '../model/plan.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
@@ -20,6 +22,22 @@ export interface DraftModel {
   readonly scheduler: Scheduler;
   /** A pass of it against one of the model it drafts for. */
   readonly tokenCost: number;
+}
+
+/** Whether token ids mean the same to both. */
+export function sharesTokenizer(a: Manifest, b: Manifest): boolean {
+  return a.tokenizer.sha256 === b.tokenizer.sha256 && a.config.nVocab === b.config.nVocab;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer than `model`. */
+export function checkDraft(model: Manifest, draft: Manifest): void {
+  if (sharesTokenizer(model, draft)) return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `draft: ${draft.id} (${draft.config.nVocab} tokens) has another tokenizer than ${model.id} ` +
+      `(${model.config.nVocab} tokens). Choose a draft model of the same family.`,
+    { param: 'draft', details: { draft: draft.id, model: model.id } },
+  );
 }
 
 export class ModelDrafts implements Drafts {

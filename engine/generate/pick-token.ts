@@ -1,27 +1,25 @@
 /** From a row of logits to a token and its log-probabilities, as a request wants them. */
 import type { Decoder } from '../model/decoder.ts';
-import { applyPenalties, hasPenalties, sampleToken, topTokens } from '../sample/sampler.ts';
-import type { SamplingParams, TokenLogprob } from './types.ts';
+import type { SamplerChain } from '../sample/chain.ts';
+import type { TextSoFar } from '../sample/sampler.ts';
+import { topTokens } from '../sample/top-tokens.ts';
+import type { TokenLogprob } from './types.ts';
 
 /**
- * The token behind `text`. A function of the logits, the text and the parameters alone: the random
- * number belongs to the position, so that nothing that runs beside changes it.
+ * The token behind the text. A function of the logits, the text and the parameters alone: the random
+ * number belongs to the position, so that nothing that runs beside changes it. Called once a token, in
+ * order: a chain may remember what it drew.
  */
 export function pickToken(
   decoder: Decoder,
   row: number,
-  p: SamplingParams,
-  text: readonly number[],
-  nPrompt: number,
+  chain: SamplerChain,
+  so: TextSoFar,
 ): number {
-  const penalized = hasPenalties(p);
-  if (!penalized && p.temperature === 0) return decoder.argmax(row);
-  const view = decoder.logits(row);
-  const logits = penalized ? view.slice() : view;
-  if (penalized)
-    applyPenalties(logits, p, { prompt: text.slice(0, nPrompt), completion: text.slice(nPrompt) });
-  if (p.temperature === 0) return topTokens(logits, 1)[0]!;
-  return sampleToken(logits, p, text.length - nPrompt);
+  if (chain.isGreedy) return decoder.argmax(row);
+  const logits = decoder.logits(row);
+  const top = logits[decoder.argmax(row)]!;
+  return chain.pick(logits, so, { top, mass: chain.wantsMass ? decoder.sumExp(row, top) : null });
 }
 
 /** Of the model's own distribution, with the `nTop` most likely tokens. */

@@ -101,8 +101,12 @@ export class Decoder {
   /** log of the sum of e^logit over row `row`. */
   logSumExp(row = 0): number {
     const top = this.logits(row)[this.argmax(row)]!;
-    const sum = this.#kernels.sumExp(this.#logitsAddress(row), this.config.nVocab, top);
-    return top + Math.log(sum);
+    return top + Math.log(this.sumExp(row, top));
+  }
+
+  /** Sum of e^(logit - top) over row `row`; `top` is its largest logit. */
+  sumExp(row: number, top: number): number {
+    return this.#kernels.sumExp(this.#logitsAddress(row), this.config.nVocab, top);
   }
 
   /**

@@ -6,6 +6,7 @@ import { BLOCK_COLS } from '../base/dtypes.ts';
 import { SOURCE_DTYPES } from '../formats/source-dtypes.ts';
 import type { SourceDtype } from '../formats/source-dtypes.ts';
 import { readNibbleK, readPartQ4K } from './k-blocks.ts';
+import { WITH_MIN } from './layouts.ts';
 import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
 import { IQ4_NL_VALUES, readFiveBits, readHalf, readNibble } from './simple-blocks.ts';
 
@@ -25,11 +26,14 @@ function carryShifted(quant: (view: DataView, at: number, k: number) => number):
   };
 }
 
-const carryQ4_1: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
-  scales[block] = readHalf(view, at);
-  mins[block] = readHalf(view, at + 2);
-  for (let k = 0; k < BLOCK_COLS; k++) quants[block * BLOCK_COLS + k] = readNibble(view, at + 4, k);
-};
+/** A block of scale and minimum: w = d q + m. */
+function carryWithMin(quant: (view: DataView, at: number, k: number) => number): BlockCarrier {
+  return (view, at, { quants, scales, mins }, block) => {
+    scales[block] = readHalf(view, at);
+    mins[block] = readHalf(view, at + 2);
+    for (let k = 0; k < BLOCK_COLS; k++) quants[block * BLOCK_COLS + k] = quant(view, at + 4, k);
+  };
+}
 
 /** A superblock is eight of our blocks; d and m are products of 17 bits, which packing may round. */
 const carryQ4K: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
@@ -44,12 +48,14 @@ const carryQ4K: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
 
 const CARRIERS: Partial<Record<SourceDtype, Partial<Record<BlockDtypeName, BlockCarrier>>>> = {
   Q4_0: { q4: carryShifted(readNibble) },
-  Q4_1: { q4m: carryQ4_1 },
+  Q4_1: { q4m: carryWithMin(readNibble) },
   Q4_K: { q4m: carryQ4K },
   Q5_0: {
+    q5: carryShifted(readFiveBits),
     q6: carryShifted((view, at, k) => readFiveBits(view, at, k) - 16 + 32),
     q8: carryShifted((view, at, k) => readFiveBits(view, at, k) - 16 + 128),
   },
+  Q5_1: { q5m: carryWithMin(readFiveBits) },
   Q8_0: { q8: carryShifted((view, at, k) => view.getInt8(at + k) + 128) },
   IQ4_NL: { q8: carryShifted((view, at, k) => IQ4_NL_VALUES[readNibble(view, at, k)]! + 128) },
 };
@@ -77,12 +83,12 @@ export function carryMatrix(
   const to = {
     quants: new Uint8Array(nRow * nCol),
     scales: new Float32Array(nBlock),
-    mins: new Float32Array(target === 'q4m' ? nBlock : 0),
+    mins: new Float32Array(WITH_MIN.has(target) ? nBlock : 0),
   };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const step = blockElements / BLOCK_COLS;
   for (let block = 0; block < nBlock; block += step)
     carry(view, (block / step) * blockBytes, to, block);
   const { quants, scales, mins } = to;
-  return { nRow, nCol, quants, scales, ...(target === 'q4m' ? { mins } : {}) };
+  return { nRow, nCol, quants, scales, ...(WITH_MIN.has(target) ? { mins } : {}) };
 }

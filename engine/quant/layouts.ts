@@ -6,6 +6,8 @@
  *
  * Byte order inside a block (j = row 0..7, i = 0..3):
  *   nibbles (q4, q4m): byte g*32 + j*4 + i = q[4g+i] | q[16+4g+i] << 4, g = 0..3
+ *   five bits (q5, q5m): five vectors of 32 bytes. Byte v*32 + j*4 + i holds in its low five bits
+ *     q[4g+i] of group g = FIVE_GROUPS[v], in its high three a part of groups 2, 5 and 7 (`putFiveBits`)
  *   six bits (q6): byte h*96 + v*32 + j*4 + i = q[16h+4v+i], v = 0..2, with bits 2v..2v+1 of q[16h+12+i]
  *     as its high pair, h = 0..1
  *   bytes (q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
@@ -29,7 +31,7 @@ export interface QuantizedMatrix {
   readonly quants: Uint8Array;
   /** d of each block, [nRow, ceil(nCol/32)]. */
   readonly scales: Float32Array;
-  /** m of each block (q4m only). */
+  /** m of each block (types with a minimum only). */
   readonly mins?: Float32Array;
 }
 
@@ -41,10 +43,13 @@ export interface PackReport {
 }
 
 /** The q of a zero weight; also what pads rows and columns (with d = 0 it adds nothing). */
-export const QUANT_ZERO = { q4: 8, q4m: 0, q6: 32, q8: 128 } as const;
+export const QUANT_ZERO = { q4: 8, q4m: 0, q5: 16, q5m: 0, q6: 32, q8: 128 } as const;
 export type BlockDtypeName = keyof typeof QUANT_ZERO;
 /** Largest q of each block type. */
-export const QUANT_MAX = { q4: 15, q4m: 15, q6: 63, q8: 255 } as const;
+export const QUANT_MAX = { q4: 15, q4m: 15, q5: 31, q5m: 31, q6: 63, q8: 255 } as const;
+
+/** Types of w = d q + m. */
+export const WITH_MIN: ReadonlySet<BlockDtypeName> = new Set(['q4m', 'q5m']);
 
 /**
  * i16 bounds of stored scales. q4: pair sums of 2 x 16,256 times the scale stay below 2^31.
@@ -54,7 +59,8 @@ const SCALE_MAX = { q4: 32752, q4m: 16376 } as const;
 /** Minimums are stored against 16 times the row multiplier; the kernel multiplies pair sums by 16. */
 export const MIN_MULTIPLIER = 16;
 
-const NIBBLE_BYTES = 128;
+/** Bytes of a block before its scales. */
+const QUANT_BYTES = { q4: 128, q4m: 128, q5: 160, q5m: 160, q6: 192, q8: 256 } as const;
 
 /** Packs quantized integers into `dtype`'s kernel layout. */
 export function packBlocks(
@@ -156,15 +162,17 @@ function blockNumbers(
   j: number,
 ): { d: number; m: number } {
   const blockBytes = WEIGHT_DTYPES[name].blockBytes;
-  if (name === 'q6' || name === 'q8') {
-    const d = f16ToF32(view.getUint16(at + blockBytes - 16 + j * 2, true));
+  const scales = at + QUANT_BYTES[name] + j * 2;
+  if (name !== 'q4' && name !== 'q4m') {
+    const d = f16ToF32(view.getUint16(scales, true));
+    if (WITH_MIN.has(name)) return { d, m: f16ToF32(view.getUint16(scales + 16, true)) };
     return { d, m: -QUANT_ZERO[name] * d };
   }
   const tail = Math.ceil(nRow / PANEL_ROWS) * nBlock * blockBytes;
   const multiplier = view.getFloat32(tail + row * 4, true);
-  const d = view.getInt16(at + NIBBLE_BYTES + j * 2, true) * multiplier;
+  const d = view.getInt16(scales, true) * multiplier;
   if (name === 'q4') return { d, m: -8 * d };
-  const m = view.getInt16(at + NIBBLE_BYTES + 16 + j * 2, true) * multiplier * MIN_MULTIPLIER;
+  const m = view.getInt16(scales + 16, true) * multiplier * MIN_MULTIPLIER;
   return { d, m };
 }
 
@@ -185,6 +193,42 @@ function putNibbles(bytes: Uint8Array, at: number, j: number, q: Uint8Array): vo
   for (let k = 0; k < 16; k++) {
     bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = (q[k]! & 15) | ((q[16 + k]! & 15) << 4);
   }
+}
+/** Which group of four columns stands in the low five bits of each vector; 2, 5 and 7 are spread. */
+const FIVE_GROUPS = [0, 1, 3, 4, 6] as const;
+/**
+ * Pieces of the spread groups: bits `from` and up of group `group` go to bits `to` and up of vector
+ * `vector`, `count` of them. Two vectors have a group in their upper bits, the fifth and what is left
+ * of the second and fourth have the last: nine operations unpack three groups.
+ */
+const FIVE_PIECES = [
+  { group: 2, vector: 0, from: 0, to: 5, count: 3 },
+  { group: 2, vector: 1, from: 3, to: 5, count: 2 },
+  { group: 5, vector: 2, from: 0, to: 5, count: 3 },
+  { group: 5, vector: 3, from: 3, to: 5, count: 2 },
+  { group: 7, vector: 4, from: 0, to: 5, count: 3 },
+  { group: 7, vector: 1, from: 3, to: 7, count: 1 },
+  { group: 7, vector: 3, from: 4, to: 7, count: 1 },
+] as const;
+
+function putFiveBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
+  for (let i = 0; i < 4; i++) {
+    const first = at + j * 4 + i;
+    for (const [v, group] of FIVE_GROUPS.entries()) bytes[first + v * 32] = q[group * 4 + i]!;
+    for (const { group, vector, from, to, count } of FIVE_PIECES) {
+      const piece = (q[group * 4 + i]! >> from) & ((1 << count) - 1);
+      bytes[first + vector * 32]! |= piece << to;
+    }
+  }
+}
+function getFiveBits(bytes: Uint8Array, at: number, j: number, k: number): number {
+  const first = at + j * 4 + (k & 3);
+  const v = FIVE_GROUPS.findIndex((group) => group === k >> 2);
+  if (v >= 0) return bytes[first + v * 32]! & 31;
+  let q = 0;
+  for (const { group, vector, from, to, count } of FIVE_PIECES)
+    if (group === k >> 2) q |= ((bytes[first + vector * 32]! >> to) & ((1 << count) - 1)) << from;
+  return q;
 }
 function putSixBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
   for (let h = 0; h < 2; h++) {
@@ -214,6 +258,8 @@ type QuantReader = (bytes: Uint8Array, at: number, j: number, k: number) => numb
 const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
   q4: putNibbles,
   q4m: putNibbles,
+  q5: putFiveBits,
+  q5m: putFiveBits,
   q6: putSixBits,
   q8: (bytes, at, j, q) => {
     for (let k = 0; k < BLOCK_COLS; k++) bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = q[k]!;
@@ -222,6 +268,8 @@ const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
 const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
   q4: getNibble,
   q4m: getNibble,
+  q5: getFiveBits,
+  q5m: getFiveBits,
   q6: getSixBits,
   q8: (bytes, at, j, k) => bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)]!,
 };
@@ -251,7 +299,9 @@ function packRowScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: Dat
     const multiplier = powerOfTwoAbove(largest / SCALE_MAX[name]);
     view.setFloat32(tail + row * 4, multiplier, true);
     const base =
-      Math.floor(row / PANEL_ROWS) * nBlock * blockBytes + NIBBLE_BYTES + (row % PANEL_ROWS) * 2;
+      Math.floor(row / PANEL_ROWS) * nBlock * blockBytes +
+      QUANT_BYTES[name] +
+      (row % PANEL_ROWS) * 2;
     for (let block = 0; block < nBlock; block++) {
       const d = rowScales[block]!;
       const m = rowMins?.[block] ?? 0;
@@ -273,13 +323,20 @@ function packHalfScaled(
   const nBlock = Math.ceil(matrix.nCol / BLOCK_COLS);
   const blockBytes = WEIGHT_DTYPES[dtype].blockBytes;
   let inexactBlocks = 0;
+  const put = (at: number, value: number): boolean => {
+    const half = f32ToF16(value);
+    view.setUint16(at, half, true);
+    return f16ToF32(half) === value;
+  };
   for (let row = 0; row < matrix.nRow; row++) {
-    const base = Math.floor(row / PANEL_ROWS) * nBlock * blockBytes;
+    const panel = Math.floor(row / PANEL_ROWS) * nBlock * blockBytes;
+    const scales = panel + QUANT_BYTES[dtype] + (row % PANEL_ROWS) * 2;
     for (let block = 0; block < nBlock; block++) {
-      const d = matrix.scales[row * nBlock + block]!;
-      const half = f32ToF16(d);
-      view.setUint16(base + (block + 1) * blockBytes - 16 + (row % PANEL_ROWS) * 2, half, true);
-      if (f16ToF32(half) !== d) inexactBlocks++;
+      const at = scales + block * blockBytes;
+      let exact = put(at, matrix.scales[row * nBlock + block]!);
+      if (WITH_MIN.has(dtype))
+        exact = put(at + 16, matrix.mins?.[row * nBlock + block] ?? 0) && exact;
+      if (!exact) inexactBlocks++;
     }
   }
   return { inexactBlocks, blocks: matrix.nRow * nBlock };

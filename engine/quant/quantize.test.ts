@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { f16ToF32, f32ToF16 } from './half.ts';
-import { packBlocks, QUANT_MAX, QUANT_ZERO, unpackMatrix } from './layouts.ts';
+import { packBlocks, QUANT_MAX, QUANT_ZERO, unpackMatrix, WITH_MIN } from './layouts.ts';
 import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
 import { quantizeMatrix } from './quantize.ts';
 
@@ -12,6 +12,8 @@ import { quantizeMatrix } from './quantize.ts';
 const RMS_BOUNDS = {
   q4: { most: 0.085, least: 0.07 },
   q4m: { most: 0.074, least: 0.06 },
+  q5: { most: 0.0415, least: 0.034 },
+  q5m: { most: 0.0365, least: 0.029 },
   q6: { most: 0.0206, least: 0.017 },
   q8: { most: 0.0051, least: 0.004 },
 } as const;
@@ -49,9 +51,9 @@ function plainRms(dtype: BlockDtypeName, values: Float32Array): number {
   const restored = new Float32Array(values.length);
   for (let start = 0; start < values.length; start += 32) {
     const x = values.subarray(start, start + 32);
-    const low = dtype === 'q4m' ? Math.min(...x) : 0;
-    const range = dtype === 'q4m' ? Math.max(...x) - low : Math.max(...x.map(Math.abs));
-    const d = range / (dtype === 'q4m' ? QUANT_MAX.q4m : QUANT_ZERO[dtype] - 1);
+    const low = WITH_MIN.has(dtype) ? Math.min(...x) : 0;
+    const range = WITH_MIN.has(dtype) ? Math.max(...x) - low : Math.max(...x.map(Math.abs));
+    const d = range / (WITH_MIN.has(dtype) ? QUANT_MAX[dtype] : QUANT_ZERO[dtype] - 1);
     x.forEach((value, k) => (restored[start + k] = d * Math.round((value - low) / d) + low));
   }
   return relativeRms(values, restored);
@@ -80,14 +82,14 @@ describe.each(DTYPES)('quantizeMatrix %s', (dtype) => {
     let best = Infinity;
     const zero = QUANT_ZERO[dtype];
     const peak = Math.max(...x.map(Math.abs));
-    for (let i = 500; dtype !== 'q4m' && i <= 1500; i++) {
+    for (let i = 500; !WITH_MIN.has(dtype) && i <= 1500; i++) {
       for (const sign of [1, -1]) {
         const d = (sign * peak * i) / 1000 / zero;
         const q = x.map((v) => d * Math.min(zero - 1, Math.max(-zero, Math.round(v / d))));
         best = Math.min(best, relativeRms(x, q));
       }
     }
-    if (dtype !== 'q4m') expect(found).toBeLessThan(best * 1.12);
+    if (!WITH_MIN.has(dtype)) expect(found).toBeLessThan(best * 1.12);
     else expect(found).toBeLessThan(plainRms(dtype, x) * 0.95);
   });
 
@@ -122,7 +124,7 @@ describe.each(DTYPES)('quantizeMatrix %s', (dtype) => {
 
   test('scales are what the layout stores', () => {
     const { scales, quants } = quantizeMatrix(dtype, 64, 256, values);
-    if (dtype === 'q6' || dtype === 'q8')
+    if (dtype !== 'q4' && dtype !== 'q4m')
       expect([...scales].every((d) => f16ToF32(f32ToF16(d)) === d)).toBe(true);
     expect(Math.max(...quants)).toBeLessThanOrEqual(QUANT_MAX[dtype]);
   });

@@ -8,13 +8,15 @@
  */
 import { BLOCK_COLS } from '../base/dtypes.ts';
 import { f16ToF32, f32ToF16 } from './half.ts';
-import { QUANT_MAX, QUANT_ZERO } from './layouts.ts';
+import { QUANT_MAX, QUANT_ZERO, WITH_MIN } from './layouts.ts';
 import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
 
 /** Candidates to each side of the plain scale, and how far apart, in quant steps of the range. */
 const SEARCH = {
   q4: { steps: 9, step: 0.1 },
   q4m: { steps: 9, step: 0.1 },
+  q5: { steps: 9, step: 0.2 },
+  q5m: { steps: 9, step: 0.2 },
   q6: { steps: 8, step: 0.5 },
   q8: { steps: 5, step: 0.8 },
 } as const;
@@ -44,9 +46,8 @@ export function quantizeMatrix(
   const nBlock = Math.ceil(nCol / BLOCK_COLS);
   const quants = new Uint8Array(nRow * nCol);
   const scales = new Float32Array(nRow * nBlock);
-  const mins = new Float32Array(dtype === 'q4m' ? nRow * nBlock : 0);
-  const search =
-    dtype === 'q4m' ? searchWithMin : (x: Numbers, w: Numbers) => searchScale(dtype, x, w);
+  const mins = new Float32Array(WITH_MIN.has(dtype) ? nRow * nBlock : 0);
+  const search = (WITH_MIN.has(dtype) ? searchWithMin : searchScale).bind(null, dtype);
   for (let row = 0; row < nRow; row++) {
     for (let block = 0; block < nBlock; block++) {
       const start = block * BLOCK_COLS;
@@ -60,12 +61,12 @@ export function quantizeMatrix(
       }
       const at = row * nBlock + block;
       scales[at] = fit.d;
-      if (dtype === 'q4m') mins[at] = fit.m;
+      if (WITH_MIN.has(dtype)) mins[at] = fit.m;
       const q = quants.subarray(row * nCol + start, row * nCol + end);
       for (let k = 0; k < x.length; k++) q[k] = quantOf(dtype, x[k]!, fit);
     }
   }
-  return { nRow, nCol, quants, scales, ...(dtype === 'q4m' ? { mins } : {}) };
+  return { nRow, nCol, quants, scales, ...(WITH_MIN.has(dtype) ? { mins } : {}) };
 }
 
 const EQUAL_WEIGHTS = new Float32Array(BLOCK_COLS).fill(1);
@@ -88,7 +89,7 @@ function errorOf(dtype: BlockDtypeName, x: Numbers, weights: Numbers, fit: Block
 }
 
 /** The best d of w = d (q - zero), rounded to what the layout stores. */
-function searchScale(dtype: 'q4' | 'q6' | 'q8', x: Numbers, weights: Numbers): BlockFit {
+function searchScale(dtype: BlockDtypeName, x: Numbers, weights: Numbers): BlockFit {
   const zero = QUANT_ZERO[dtype];
   const { steps, step } = SEARCH[dtype];
   const peak = signedPeak(x);
@@ -115,22 +116,28 @@ function searchScale(dtype: 'q4' | 'q6' | 'q8', x: Numbers, weights: Numbers): B
   }
   // Below f32's normal range 1 / d would leave it.
   if (dtype === 'q4') d = Math.abs(d) < 2 ** -126 ? 0 : Math.fround(d);
-  else d = f16ToF32(f32ToF16(Math.max(-HALF_MAX, Math.min(HALF_MAX, d))));
+  else d = toHalf(d);
   return { d, m: 0 };
 }
 
-/** The best d and m of w = d q + m, in f32. */
-function searchWithMin(x: Numbers, weights: Numbers): BlockFit {
-  const { steps, step } = SEARCH.q4m;
+function toHalf(x: number): number {
+  return f16ToF32(f32ToF16(Math.max(-HALF_MAX, Math.min(HALF_MAX, x))));
+}
+
+/** The best d and m of w = d q + m; in f32 for q4m, whose packing rounds against a row's largest. */
+function searchWithMin(dtype: BlockDtypeName, x: Numbers, weights: Numbers): BlockFit {
+  const { steps, step } = SEARCH[dtype];
+  const max = QUANT_MAX[dtype];
   const { low, high } = bounds(x);
   let d = 0;
   let m = low;
   let best = Infinity;
   for (let i = -steps; high > low && i <= steps; i++) {
-    const fit = fitLine(x, weights, low, (QUANT_MAX.q4m + i * step) / (high - low));
+    const fit = fitLine(x, weights, low, max, (max + i * step) / (high - low));
     if (fit.error < best) ({ d, m, error: best } = fit);
   }
-  return { d: Math.fround(d), m: Math.fround(m) };
+  const store = dtype === 'q4m' ? Math.fround : toHalf;
+  return { d: store(d), m: store(m) };
 }
 
 /** Least squares of x = d q + m with q = round((x - low) * inverse), and its squared error. */
@@ -138,6 +145,7 @@ function fitLine(
   x: Numbers,
   weights: Numbers,
   low: number,
+  max: number,
   inverse: number,
 ): BlockFit & { error: number } {
   let sumW = 0;
@@ -149,7 +157,7 @@ function fitLine(
   for (let k = 0; k < x.length; k++) {
     const weight = weights[k]!;
     const value = x[k]! - low;
-    const quant = roundTo(value * inverse, 0, QUANT_MAX.q4m);
+    const quant = roundTo(value * inverse, 0, max);
     const weighed = weight * quant;
     sumW += weight;
     sumX += weight * value;

@@ -1,8 +1,12 @@
 /** Random numbers as a pure function of seed and step: the same whatever else runs beside. */
 
+/** What random numbers are for: those of one step are independent of each other. */
+export const STREAMS = { draw: 0, xtc: 1 } as const;
+
 /** A uniform number in [0, 1) with 32 random bits; mixes as in murmur3's finalizer. */
-export function uniformAt(seed: number, step: number): number {
+export function uniformAt(seed: number, step: number, stream: number = STREAMS.draw): number {
   let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(step + 1, 0xc2b2ae35);
+  h ^= Math.imul(stream, 0x27d4eb2f);
   h ^= Math.floor(seed / 2 ** 32);
   for (let round = 0; round < 2; round++) {
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

@@ -7,7 +7,7 @@ import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
-import { generateText, loadLocalModel } from '../lib/local-engine.ts';
+import { draftLine, generateText, loadModelWithDraft } from '../lib/local-engine.ts';
 import type { LocalModel } from '../lib/local-engine.ts';
 import { addSamplingOptions, CHAT_SAMPLING, readSampling } from '../lib/sampling-options.ts';
 import type { SamplingFlags } from '../lib/sampling-options.ts';
@@ -17,6 +17,7 @@ interface ChatFlags extends SamplingFlags {
   readonly system?: string;
   readonly maxTokens?: number;
   readonly ctx?: number;
+  readonly draft?: string;
 }
 
 const EXAMPLES = `
@@ -38,13 +39,18 @@ export function register(program: Command): void {
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('--system <text>', 'a system message')
     .option('--max-tokens <n>', 'tokens of one answer at most (default: what fits)', parseCount(1))
-    .option('--ctx <tokens>', 'context length to make room for', parseCount(1));
+    .option('--ctx <tokens>', 'context length to make room for', parseCount(1))
+    .option(
+      '--draft <id>',
+      'a smaller model of the same tokenizer that guesses ahead; the text is the same',
+    );
   addSamplingOptions(command).addHelpText('after', EXAMPLES).action(runChat);
 }
 
 async function runChat(flags: ChatFlags): Promise<void> {
-  const model = await loadLocalModel(
+  const model = await loadModelWithDraft(
     flags.model,
+    flags.draft,
     flags.ctx === undefined ? {} : { nCtx: flags.ctx },
   );
   const template = new ChatTemplate(model.manifest.chatTemplate);
@@ -104,6 +110,7 @@ async function answer(
       process.stdout.write(part),
     );
     process.stdout.write('\n');
+    if (flags.draft !== undefined) process.stderr.write(`${draftLine(result.usage)}\n`);
     return [...messages, { role: 'assistant', content: result.text }];
   } catch (error) {
     if (interruptSignal.aborted) throw error;

@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
+import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import { addServeOptions, readServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';
 import { buildStep, findImported, listImported, obtainModel, pushStep } from '../dev/prepare.ts';
@@ -25,16 +26,31 @@ export function register(program: Command): void {
       'Serves with the very bundles that deploy, in workerd, with local R2 and Durable Objects that ' +
         'persist between runs. A model of the catalogue is pulled and imported when it is not there.',
     );
-  addServeOptions(command).addHelpText('after', EXAMPLES).action(runDev);
+  addServeOptions(command)
+    .option('--draft <id>', 'a smaller model of the same tokenizer that guesses ahead')
+    .addHelpText('after', EXAMPLES)
+    .action(runDev);
 }
 
-async function runDev(flags: ServeFlags): Promise<void> {
+interface DevFlags extends ServeFlags {
+  readonly draft?: string;
+}
+
+async function runDev(flags: DevFlags): Promise<void> {
   const options = readServeOptions(flags);
   if (options.port !== 0) await requireFreePort(options.port, options.host);
   await buildStep();
   const manifest = flags.model === undefined ? await chooseModel() : await obtainModel(flags.model);
   await pushStep(manifest.id);
-  await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
+  const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
+  if (flags.draft === undefined) {
+    await serve(manifest, { ...options, vars });
+    return;
+  }
+  const draft = await obtainModel(flags.draft);
+  checkDraft(manifest, draft);
+  await pushStep(draft.id);
+  await serve(manifest, { ...options, vars: { ...vars, DRAFT_MODEL: draft.id } });
 }
 
 /** The default model when it was imported, else the only other one, else a question. */

@@ -5,7 +5,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { encodeChat } from '../lib/chat-prompt.ts';
-import { generateText, loadLocalModel } from '../lib/local-engine.ts';
+import { draftLine, generateText, loadModelWithDraft } from '../lib/local-engine.ts';
 import type { LocalModel } from '../lib/local-engine.ts';
 import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
 import type { SamplingFlags } from '../lib/sampling-options.ts';
@@ -17,6 +17,7 @@ interface GenerateFlags extends SamplingFlags {
   readonly chat?: boolean;
   readonly maxTokens: number;
   readonly ctx?: number;
+  readonly draft?: string;
   readonly tokensJson?: boolean;
 }
 
@@ -25,6 +26,7 @@ Examples:
   thimble generate -m stories260k -p "Once upon a time" --greedy
   thimble generate -m smollm2-135m-instruct --chat -p "Name three fruits." --max-tokens 60
   echo "The capital of France is" | thimble generate -m smollm2-135m-instruct --greedy
+  thimble generate -m large --draft small -p "Once upon a time"
   thimble generate -m stories260k -p "Lily" --greedy --tokens-json | jq .tokens
 `;
 
@@ -38,14 +40,19 @@ export function register(program: Command): void {
     .option('--chat', "put the prompt into the model's chat template, as a user's message")
     .option('--max-tokens <n>', 'tokens to generate at most', parseCount(0), 200)
     .option('--ctx <tokens>', 'context length to make room for', parseCount(1))
+    .option(
+      '--draft <id>',
+      'a smaller model of the same tokenizer that guesses ahead; the text is the same',
+    )
     .option('--tokens-json', 'print one JSON object with the token ids instead of the text');
   addSamplingOptions(command).addHelpText('after', EXAMPLES).action(runGenerate);
 }
 
 async function runGenerate(flags: GenerateFlags): Promise<void> {
   const prompt = flags.prompt ?? (await readStdin());
-  const model = await loadLocalModel(
+  const model = await loadModelWithDraft(
     flags.model,
+    flags.draft,
     flags.ctx === undefined ? {} : { nCtx: flags.ctx },
   );
   const promptTokens =
@@ -67,6 +74,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
   if (!asJson) {
     process.stdout.write('\n');
+    if (flags.draft !== undefined) process.stderr.write(`${draftLine(result.usage)}\n`);
     return;
   }
   const { tokens, text, reason, usage } = result;

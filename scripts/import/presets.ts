@@ -36,9 +36,9 @@ export const LOSSLESS: Record<SourceDtype, WeightDtype> = {
   Q4_1: 'q4m',
   Q4_K: 'q4m',
   Q8_0: 'q8',
-  Q5_0: 'q8',
+  Q5_0: 'q5',
+  Q5_1: 'q5m',
   IQ4_NL: 'q8',
-  Q5_1: 'q8',
   Q2_K: 'q8',
   Q3_K: 'q8',
   Q5_K: 'q8',
@@ -58,8 +58,18 @@ const finerThan =
     SOURCE_DTYPES[source].bits > bits;
 
 const SMALL_RULE: PresetRule = { when: isSmall, dtype: 'f32' };
-/** Five bits fit into six without loss, and everything finer loses little (+0.3 % perplexity). */
-const TABLE_RULE: PresetRule = { when: (t) => isTable(t) && finerThan(4)(t), dtype: 'q6' };
+/** Blocks of five bits have layouts of their own, smaller than six bits and without loss. */
+const FIVE_BIT_RULES: readonly PresetRule[] = [
+  { when: ({ source }) => source === 'Q5_0', dtype: 'q5' },
+  { when: ({ source }) => source === 'Q5_1', dtype: 'q5m' },
+];
+/** Everything finer than five bits loses little in six (+0.3 % perplexity). */
+const TABLE_RULES: readonly PresetRule[] = [
+  ...FIVE_BIT_RULES.map(({ when, dtype }) => {
+    return { when: (t: PresetInput) => isTable(t) && when(t), dtype };
+  }),
+  { when: (t) => isTable(t) && finerThan(4)(t), dtype: 'q6' },
+];
 
 export const PRESETS = {
   lossless: {
@@ -73,7 +83,7 @@ export const PRESETS = {
     rules: [
       SMALL_RULE,
       { when: ({ isTinyF32 }) => isTinyF32, dtype: 'f32' },
-      TABLE_RULE,
+      ...TABLE_RULES,
       { when: isFloat, dtype: 'q8' },
     ],
   },
@@ -83,14 +93,19 @@ export const PRESETS = {
   },
   q6: {
     about: '6 bits for all that is finer than 4 bits in the file',
-    rules: [SMALL_RULE, { when: finerThan(4), dtype: 'q6' }],
+    rules: [SMALL_RULE, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q6' }],
+  },
+  q5: {
+    about:
+      '6-bit embedding and head, layers in symmetric 5 bits (files of 4 and 5 bits keep theirs)',
+    rules: [SMALL_RULE, ...TABLE_RULES, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q5' }],
   },
   mix: {
     about:
       '6-bit embedding, head and attention, 4 bits with minimum for the feed-forward half; for float files',
     rules: [
       SMALL_RULE,
-      TABLE_RULE,
+      ...TABLE_RULES,
       { when: (t) => isFfn(t) && finerThan(4)(t), dtype: 'q4m' },
       { when: finerThan(4), dtype: 'q6' },
     ],
@@ -98,12 +113,12 @@ export const PRESETS = {
   q4m: {
     about:
       '6-bit embedding and head, layers in 4 bits with minimum (4-bit files keep theirs); for float files',
-    rules: [SMALL_RULE, TABLE_RULE, { when: finerThan(4), dtype: 'q4m' }],
+    rules: [SMALL_RULE, ...TABLE_RULES, { when: finerThan(4), dtype: 'q4m' }],
   },
   q4: {
     about:
       '6-bit embedding and head, all layers in symmetric 4 bits, the smallest; for float and Q4_0 files',
-    rules: [SMALL_RULE, TABLE_RULE, { when: (t) => !isTable(t), dtype: 'q4' }],
+    rules: [SMALL_RULE, ...TABLE_RULES, { when: (t) => !isTable(t), dtype: 'q4' }],
   },
 } as const satisfies Record<string, Preset>;
 

@@ -39,7 +39,7 @@ const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
 /** Rows of a tensor its error is measured on, spread evenly. */
 const SAMPLE_ROWS = 64;
 /** Finest first. Finer than 8 bits costs speed and wins nothing that can be measured. */
-const TYPES: readonly BlockDtypeName[] = ['q8', 'q6', 'q4m', 'q4'];
+const TYPES: readonly BlockDtypeName[] = ['q8', 'q6', 'q5m', 'q5', 'q4m', 'q4'];
 
 /**
  * Relative squared error, sum w (x - x')^2 / sum w x^2, of sampled rows in `dtype`.

@@ -46,6 +46,29 @@ export async function loadLocalModel(
   return { manifest, engine, tokenizer };
 }
 
+/**
+ * A model with a smaller one that guesses ahead for it; the text is the same.
+ * @throws {EngineError} E_REQUEST_INVALID when their tokenizers differ, before weights of `id` are read.
+ */
+export async function loadModelWithDraft(
+  id: string,
+  draftId: string | undefined,
+  options: EngineOptions = {},
+): Promise<LocalModel> {
+  if (draftId === undefined) return await loadLocalModel(id, options);
+  const draft = await loadLocalModel(draftId, options);
+  return await loadLocalModel(id, { ...options, draft: draft.engine });
+}
+
+/** `12 tokens, 20 drafted, 9 of them accepted`: what a draft model was good for. */
+export function draftLine({
+  completionTokens,
+  draftedTokens,
+  acceptedTokens,
+}: GenerateUsage): string {
+  return `${completionTokens} tokens, ${draftedTokens} drafted, ${acceptedTokens} of them accepted`;
+}
+
 /** The compiled kernels of dist/; builds them when they are missing or out of date. */
 export async function loadKernelModules(): Promise<KernelModules> {
   const { build } = await import('../build/build.ts');

@@ -3,12 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
 import type { SamplingParams } from '../../engine/generate/types.ts';
 import { uniformAt } from '../../engine/sample/random.ts';
-import {
-  applyPenalties,
-  hasPenalties,
-  sampleToken,
-  topTokens,
-} from '../../engine/sample/sampler.ts';
+import { SamplerChain } from '../../engine/sample/chain.ts';
+import { topTokens } from '../../engine/sample/top-tokens.ts';
 import { chiSquare, chiSquareBound } from '../support/chi-square.ts';
 import { seededRandom } from '../support/random.ts';
 
@@ -21,9 +17,19 @@ function params(changes: Partial<SamplingParams> = {}): SamplingParams {
 function logitsOf(probabilities: readonly number[]): Float32Array {
   return Float32Array.from(probabilities, (p) => Math.log(p) + 3.5);
 }
+/** The token drawn behind `step` tokens of completion. */
+function sampleToken(logits: Float32Array, p: SamplingParams, step: number): number {
+  return new SamplerChain(p).pick(logits, { text: new Array<number>(step).fill(0), nPrompt: 0 });
+}
 function countDraws(logits: Float32Array, p: SamplingParams): number[] {
   const counts = new Array<number>(logits.length).fill(0);
-  for (let step = 0; step < DRAWS; step++) counts[sampleToken(logits, p, step)]!++;
+  const chain = new SamplerChain(p);
+  const text: number[] = [];
+  for (let step = 0; step < DRAWS; step++) {
+    const token = chain.pick(logits, { text, nPrompt: 0 });
+    counts[token]!++;
+    text.push(token);
+  }
   return counts;
 }
 function expectDrawn(
@@ -74,18 +80,25 @@ describe('the distribution of 20,000 draws', () => {
     ['min-p 1 keeps the likeliest', { minP: 1 }, [0, 1, 0, 0, 0]],
     // 2/3 of what top-k left reaches 0.6, which 1/2 of all would not.
     ['top-p counts what top-k left', { topK: 2, topP: 0.6 }, [0, 1, 0, 0, 0]],
-    // Roots 0.71, 0.5, 0.35, 0.25, 0.25 of 2.06: the first has 0.34 only.
+    // 0.5 is reached by the first as it is, by its root (0.34 of all) only with the second.
+    ['top-p counts before the temperature', { temperature: 2, topP: 0.5 }, [0, 1, 0, 0, 0]],
     [
-      'top-p counts after the temperature',
-      { temperature: 2, topP: 0.45 },
+      'unless the order says otherwise',
+      { temperature: 2, topP: 0.45, samplers: ['temperature', 'top_p'] },
       [0, 0.5857864376, 0, 0.4142135624, 0],
     ],
     // 1/8 has a fourth of the likeliest, which the root makes a half; 1/16 only comes to 0.35.
     [
-      'min-p counts after the temperature',
+      'min-p counts before the temperature',
       { temperature: 2, minP: 0.45 },
+      [0, 0.5857864376, 0, 0.4142135624, 0],
+    ],
+    [
+      'or after it',
+      { temperature: 2, minP: 0.45, samplers: ['temperature', 'min_p'] },
       [0, 0.4530818393, 0.2265409197, 0.320377241, 0],
     ],
+    ['a sampler that the order leaves out does nothing', { topK: 1, samplers: ['top_p'] }, P],
   ];
   it.each(narrowed)('%s', (_, changes, probabilities) => {
     expectDrawn(LOGITS, params(changes), probabilities);
@@ -150,48 +163,64 @@ describe('seeds', () => {
 });
 
 describe('penalties', () => {
+  /** Logits behind a text, from what may be drawn: their differences to the first. */
   const penalized = (
     logits: readonly number[],
     changes: Partial<SamplingParams>,
     prompt: readonly number[],
     completion: readonly number[],
   ) => {
-    const out = Float32Array.from(logits);
-    applyPenalties(out, params(changes), { prompt, completion });
-    return [...out];
+    const so = { text: [...prompt, ...completion], nPrompt: prompt.length };
+    const p = new SamplerChain(params(changes)).distribution(Float32Array.from(logits), so);
+    return logits.map((_, token) => Math.log(p.get(token)! / p.get(0)!));
+  };
+  const differences = (logits: readonly number[]) => logits.map((x) => x - logits[0]!);
+  const expectLogits = (got: readonly number[], want: readonly number[]) => {
+    for (const [i, x] of differences(want).entries()) expect(got[i]).toBeCloseTo(x, 6);
   };
 
   it('of repetition divide what is positive and multiply what is negative, once a token', () => {
-    expect(penalized([2, -2, 1, 0], { repetitionPenalty: 2 }, [0, 0], [1, 0, 3])).toEqual([
-      1, -4, 1, 0,
-    ]);
+    const got = penalized([2, -2, 1, 0], { repetitionPenalty: 2 }, [0, 0], [1, 0, 3]);
+    expectLogits(got, [1, -4, 1, 0]);
   });
 
   it('of frequency count, of presence do not, and both see the completion only', () => {
     const changes = { frequencyPenalty: 0.5, presencePenalty: 0.25 };
-    expect(penalized([1, 1, 1, 1], changes, [0, 0], [1, 1, 2])).toEqual([1, -0.25, 0.25, 1]);
-    expect(penalized([1, 1], { frequencyPenalty: -0.5 }, [], [1, 1])).toEqual([1, 2]);
-    expect(penalized([1, 1], { presencePenalty: 2 }, [], [1, 1])).toEqual([1, -1]);
+    expectLogits(penalized([1, 1, 1, 1], changes, [0, 0], [1, 1, 2]), [1, -0.25, 0.25, 1]);
+    expectLogits(penalized([1, 1], { frequencyPenalty: -0.5 }, [], [1, 1]), [1, 2]);
+    expectLogits(penalized([1, 1], { presencePenalty: 2 }, [], [1, 1]), [1, -1]);
   });
 
   it('of all kinds add up, repetition first', () => {
     const changes = { repetitionPenalty: 2, frequencyPenalty: 0.5, presencePenalty: 0.25 };
-    expect(penalized([3, 3], changes, [0], [1])).toEqual([1.5, 0.75]);
+    expectLogits(penalized([3, 3], changes, [0], [1]), [1.5, 0.75]);
   });
 
   it('ignore ids outside the vocabulary', () => {
     const changes = { repetitionPenalty: 2, frequencyPenalty: 1 };
-    expect(penalized([4], changes, [1, -1], [9])).toEqual([4]);
+    expectLogits(penalized([4, 5], changes, [1, -1], [9]), [4, 2.5]);
   });
 
-  it('are only applied when one of them says something', () => {
-    expect(hasPenalties(params())).toBe(false);
+  it('follow the text as it grows', () => {
+    const chain = new SamplerChain(params({ frequencyPenalty: 1, temperature: 0 }));
+    const so = { text: [] as number[], nPrompt: 0 };
+    const logits = Float32Array.of(2.5, 2, 0.75);
+    for (let i = 0; i < 6; i++) so.text.push(chain.pick(logits, so));
+    // 2.5 2 .75, 1.5 2 .75, 1.5 1 .75, .5 1 .75, .5 0 .75, .5 0 -.25
+    expect(so.text).toEqual([0, 1, 0, 1, 2, 0]);
+  });
+
+  it('leave greedy picks to the kernel only when none of them says something', () => {
+    const greedy = { temperature: 0, topK: 5, topP: 0.5, minP: 0.1 };
+    expect(new SamplerChain(params(greedy)).isGreedy).toBe(true);
     for (const changes of [
       { repetitionPenalty: 1.1 },
       { frequencyPenalty: -0.1 },
       { presencePenalty: 0.1 },
+      { dryMultiplier: 1 },
+      { logitBias: [[1, 5]] as const },
     ])
-      expect(hasPenalties(params(changes))).toBe(true);
+      expect(new SamplerChain(params({ ...greedy, ...changes })).isGreedy).toBe(false);
   });
 });
 

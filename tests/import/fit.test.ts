@@ -190,7 +190,7 @@ describe('roundingError', () => {
 
   test('rises as bits fall', async () => {
     const errors = [];
-    for (const dtype of ['f32', 'q8', 'q6', 'q4m', 'q4'] as const)
+    for (const dtype of ['f32', 'q8', 'q6', 'q5m', 'q5', 'q4m', 'q4'] as const)
       errors.push(await roundingError(tensor, dtype, null));
     expect(errors[0]).toBe(0);
     for (let i = 1; i < errors.length; i++) expect(errors[i]).toBeGreaterThan(errors[i - 1]!);

@@ -116,6 +116,7 @@ describe('presets', () => {
     ['lossless', { embedding: 'f16', norm: 'f32', layer: 'f16' }, 0],
     ['edge', { embedding: 'q6', norm: 'f32', layer: 'q8' }, 0.05],
     ['q6', { embedding: 'q6', norm: 'f32', layer: 'q6' }, 0.05],
+    ['q5', { embedding: 'q6', norm: 'f32', layer: 'q5' }, 0.1],
     ['q4m', { embedding: 'q6', norm: 'f32', layer: 'q4m' }, 0.25],
     ['q4', { embedding: 'q6', norm: 'f32', layer: 'q4' }, 0.25],
   ] as const)('%s of an F16 model', async (preset, want, bound) => {
@@ -146,6 +147,6 @@ describe('presets', () => {
   test('an unknown preset names the known ones', async () => {
     const error = await failure(run(await put('tiny.gguf', tinyGguf()), { preset: 'small' }));
     expect(error.code).toBe('E_USAGE');
-    expect(error.message).toContain('lossless, edge, q8, q6, mix, q4m, q4');
+    expect(error.message).toContain('lossless, edge, q8, q6, q5, mix, q4m, q4');
   });
 });

@@ -37,11 +37,24 @@ test.each([
   ['edge', ['q6', 'q6', 'q8', 'q8']],
   ['q8', ['q8', 'q8', 'q8', 'q8']],
   ['q6', ['q6', 'q6', 'q6', 'q6']],
+  ['q5', ['q6', 'q6', 'q5', 'q5']],
   ['mix', ['q6', 'q6', 'q6', 'q4m']],
   ['q4m', ['q6', 'q6', 'q4m', 'q4m']],
   ['q4', ['q6', 'q6', 'q4', 'q4']],
 ] as const)('%s of an F16 file, by role', (preset, want) => {
   expect(MATRICES.map((role) => dtypeOf(preset, role, 'F16'))).toEqual(want);
+});
+
+test.each([
+  ['edge', 'Q5_0', ['q5', 'q5', 'q5', 'q5']],
+  ['edge', 'Q5_1', ['q5m', 'q5m', 'q5m', 'q5m']],
+  ['q6', 'Q5_0', ['q5', 'q5', 'q5', 'q5']],
+  ['q5', 'Q5_1', ['q5m', 'q5m', 'q5m', 'q5m']],
+  ['q5', 'Q5_K', ['q6', 'q6', 'q5', 'q5']],
+  ['q5', 'Q4_1', ['q4m', 'q4m', 'q4m', 'q4m']],
+  ['q4m', 'Q5_0', ['q5', 'q5', 'q4m', 'q4m']],
+] as const)('%s of a %s file, by role', (preset, source, want) => {
+  expect(MATRICES.map((role) => dtypeOf(preset, role, source))).toEqual(want);
 });
 
 test('presets of one F16 file are listed from the largest to the smallest, edge aside', () => {
@@ -76,6 +89,8 @@ describe('requantizeWarning', () => {
     ['q4m', 'Q4_K'],
     ['q4', 'Q4_0'],
     ['q6', 'Q5_0'],
+    ['q5', 'Q5_1'],
+    ['q5', 'F16'],
     ['q4', 'F16'],
     ['q8', 'BF16'],
   ] as const)('%s of %s layers says nothing', (preset, layers) => {

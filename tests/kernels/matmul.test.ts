@@ -8,7 +8,13 @@ import {
 } from '../../engine/kernels/reference/matmul.ts';
 import { Ops, panelBytes } from '../../engine/ops/ops.ts';
 import { weightRef } from '../../engine/ops/weights.ts';
-import { packBlocks, packFloats, QUANT_MAX, unpackMatrix } from '../../engine/quant/layouts.ts';
+import {
+  packBlocks,
+  packFloats,
+  QUANT_MAX,
+  unpackMatrix,
+  WITH_MIN,
+} from '../../engine/quant/layouts.ts';
 import type { BlockDtypeName } from '../../engine/quant/layouts.ts';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import { Scratch } from '../support/kernels.ts';
@@ -39,10 +45,9 @@ function randomBlocks(dtype: BlockDtypeName, nRow: number, nCol: number, seed: n
   );
   const number = () => f16ToF32(f32ToF16((random() - 0.3) * 0.02));
   const scales = Float32Array.from({ length: nRow * nBlock }, number);
-  const mins =
-    dtype === 'q4m'
-      ? { mins: Float32Array.from({ length: nRow * nBlock }, () => number() * -8) }
-      : {};
+  const mins = WITH_MIN.has(dtype)
+    ? { mins: Float32Array.from({ length: nRow * nBlock }, () => number() * -8) }
+    : {};
   return packBlocks(dtype, { nRow, nCol, quants, scales, ...mins }).bytes;
 }
 
@@ -104,7 +109,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       return worst / largest;
     }
 
-    for (const dtype of ['q4', 'q4m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
       it(`${dtype}: a token gets the same bits alone and beside others`, () => {
         const [nRow, nCol, nTok] = [43, 96, 9];
         scratch.reset();
@@ -131,7 +136,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       });
     }
 
-    for (const dtype of ['q4', 'q4m', 'q6', 'q8'] as const) {
+    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8'] as const) {
       it(`${dtype} equals the reference`, () => {
         for (const [nRow, nCol] of SIZES) {
           const bytes = randomBlocks(dtype, nRow, nCol, nRow * 31 + nCol);
@@ -156,12 +161,15 @@ for (const build of ['relaxed', 'simd'] as const) {
     }
 
     it('stays exact at the largest operands (no i16 or i32 overflow)', () => {
-      for (const dtype of ['q4', 'q4m', 'q6', 'q8'] as const) {
+      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8'] as const) {
         const [nRow, nCol] = [8, 64];
         const nBlock = 2;
-        const quants = new Uint8Array(nRow * nCol).fill(QUANT_MAX[dtype]);
+        // Odd rows have the smallest quants: -16 of five bits is further from 0 than 15.
+        const quants = Uint8Array.from({ length: nRow * nCol }, (_, i) =>
+          Math.floor(i / nCol) % 2 === 1 ? 0 : QUANT_MAX[dtype],
+        );
         const scales = new Float32Array(nRow * nBlock).fill(1);
-        const mins = dtype === 'q4m' ? { mins: new Float32Array(nRow * nBlock).fill(16) } : {};
+        const mins = WITH_MIN.has(dtype) ? { mins: new Float32Array(nRow * nBlock).fill(16) } : {};
         const { bytes } = packBlocks(dtype, { nRow, nCol, quants, scales, ...mins });
         scratch.reset();
         const w = weightRef(dtype, nRow, nCol, scratch.put(bytes));
@@ -181,7 +189,7 @@ for (const build of ['relaxed', 'simd'] as const) {
     });
 
     it('looks rows up as unpackRow does', () => {
-      for (const dtype of ['q4', 'q4m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
         const [nRow, nCol] = [21, 70];
         const bytes = dtype.startsWith('q')
           ? randomBlocks(dtype as BlockDtypeName, nRow, nCol, 9)

@@ -4,11 +4,14 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { Engine } from '../../engine/generate/engine.ts';
+import type { EngineOptions } from '../../engine/generate/engine.ts';
+import type { Manifest } from '../../engine/formats/manifest.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readManifest, type StoredManifest } from '../model-files.ts';
 import { readCount } from '../vars.ts';
+import { bytesWithDraft, findDraft } from './draft.ts';
 import { openTurns } from './turns.ts';
 import { R2Source } from './r2-source.ts';
 
@@ -18,6 +21,8 @@ export interface HostEnv {
   readonly MEMORY_BUDGET_BYTES?: string;
   /** Positions of context; the model's own and the default bound it. */
   readonly CONTEXT_TOKENS?: string;
+  /** Id of a model that guesses ahead for models with its tokenizer. */
+  readonly DRAFT_MODEL?: string;
 }
 
 interface Slot {
@@ -77,34 +82,48 @@ async function openSlot(env: HostEnv, modelId: string): Promise<Slot> {
     throw new EngineError('E_MODEL_NOT_FOUND', `model: no model ${JSON.stringify(modelId)}.`, {
       param: 'model',
     });
-  // Another request may have opened it while the manifest was read.
+  const draft = await findDraft(env.MODELS, env.DRAFT_MODEL, stored.manifest);
+  // Another request may have opened it while manifests were read.
   const opened = findSlot(modelId, stored.version);
   if (opened !== undefined) return opened;
   for (const slot of slots.filter((old) => old.modelId === modelId)) retire(slot);
-  return loadSlot(env, stored);
+  return loadSlot(env, stored, draft);
 }
 
-function loadSlot(env: HostEnv, { manifest, version }: StoredManifest): Slot {
+function loadSlot(
+  env: HostEnv,
+  { manifest, version }: StoredManifest,
+  draft: Manifest | null,
+): Slot {
   const budgetBytes = readCount(env.MEMORY_BUDGET_BYTES) ?? ISOLATE_BYTES;
   const nCtx = readCount(env.CONTEXT_TOKENS);
   const options = { memoryBudgetBytes: budgetBytes, ...(nCtx === null ? {} : { nCtx }) };
   // Refused with its numbers when it would not fit even alone.
-  const { totalBytes, jsHeapBytes } = planMemory(manifest, options);
-  makeRoom(manifest.id, totalBytes, budgetBytes, jsHeapBytes);
+  const plan = planMemory(manifest, options);
+  const totalBytes =
+    draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, options);
+  makeRoom(manifest.id, totalBytes, budgetBytes, plan.jsHeapBytes);
   const slot: Slot = {
     modelId: manifest.id,
     version,
     totalBytes,
-    engine: Engine.load(
-      new R2Source(env.MODELS, manifest),
-      { relaxed, simd },
-      { ...options, openTurns },
-    ),
+    engine: loadEngine(env, manifest, draft, { ...options, openTurns }),
     users: 0,
     retired: false,
   };
   slots.push(slot);
   return slot;
+}
+
+async function loadEngine(
+  env: HostEnv,
+  manifest: Manifest,
+  draft: Manifest | null,
+  options: EngineOptions,
+): Promise<Engine> {
+  const load = (model: Manifest, more: EngineOptions = {}): Promise<Engine> =>
+    Engine.load(new R2Source(env.MODELS, model), { relaxed, simd }, { ...options, ...more });
+  return draft === null ? load(manifest) : load(manifest, { draft: await load(draft) });
 }
 
 /** @throws {EngineError} E_BUSY when what is loaded is in use and there is no room beside it. */

@@ -86,10 +86,14 @@ export interface KernelExports {
   quantizeRows(src: Address, srcStride: number, nTok: number, nBlock: number, dst: Address): void;
   matmulQ4One: MatmulOne;
   matmulQ4mOne: MatmulOne;
+  matmulQ5One: MatmulOne;
+  matmulQ5mOne: MatmulOne;
   matmulQ6One: MatmulOne;
   matmulQ8One: MatmulOne;
   matmulQ4Many: MatmulMany;
   matmulQ4mMany: MatmulMany;
+  matmulQ5Many: MatmulMany;
+  matmulQ5mMany: MatmulMany;
   matmulQ6Many: MatmulMany;
   matmulQ8Many: MatmulMany;
   matmulF32: MatmulFloat;
@@ -97,6 +101,8 @@ export interface KernelExports {
   matmulBf16: MatmulFloat;
   rowQ4: Row;
   rowQ4m: Row;
+  rowQ5: Row;
+  rowQ5m: Row;
   rowQ6: Row;
   rowQ8: Row;
   rowF32: Row;

@@ -8,6 +8,18 @@ function nibble(block: usize, j: usize, k: usize): i32 {
   const byte = <i32>load<u8>(block + ((k & 15) >> 2) * 32 + j * 4 + (k & 3));
   return k < 16 ? byte & 15 : byte >> 4;
 }
+/** Five bits of column k: its own, or pieces of groups 2, 5 and 7 from above the others'. */
+// @ts-ignore: decorator
+@inline
+function fiveBits(block: usize, j: usize, k: usize): i32 {
+  const at = block + j * 4 + (k & 3), g = k >> 2;
+  if (g == 7)
+    return (<i32>load<u8>(at, 128) >> 5) | ((<i32>load<u8>(at, 32) >> 7) << 3) | ((<i32>load<u8>(at, 96) >> 7) << 4);
+  // Vectors 0 and 1 hold groups 0 to 2, vectors 2 and 3 groups 3 to 5, vector 4 group 6.
+  const t = g / 3, low = at + t * 64;
+  if (g % 3 == 2) return (<i32>load<u8>(low) >> 5) | (((<i32>load<u8>(low, 32) >> 5) & 3) << 3);
+  return <i32>load<u8>(low + (g % 3) * 32) & 31;
+}
 /** Six bits of column k: its own, or of every fourth group the high pairs of the three before it. */
 // @ts-ignore: decorator
 @inline
@@ -42,6 +54,25 @@ export function rowQ4m(w: usize, rows: usize, row: usize, nBlock: usize, out: us
     const d = <f32>load<i16>(block + 128 + j * 2) * multiplier;
     const m = <f32>load<i16>(block + 144 + j * 2) * multiplier * 16;
     for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>nibble(block, j, k) + m);
+  }
+}
+
+export function rowQ5(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const j = row & 7;
+  let block = panel(w, row, nBlock, 176);
+  for (let b: usize = 0; b < nBlock; b++, block += 176) {
+    const d = loadHalf(block + 160 + j * 2);
+    for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>(fiveBits(block, j, k) - 16));
+  }
+}
+
+export function rowQ5m(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const j = row & 7;
+  let block = panel(w, row, nBlock, 192);
+  for (let b: usize = 0; b < nBlock; b++, block += 192) {
+    const d = loadHalf(block + 160 + j * 2);
+    const m = loadHalf(block + 176 + j * 2);
+    for (let k: usize = 0; k < 32; k++, out += 4) store<f32>(out, d * <f32>fiveBits(block, j, k) + m);
   }
 }
 

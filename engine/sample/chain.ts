@@ -1,0 +1,119 @@
+/**
+ * From logits to a token: the samplers of one generation, resolved once, run one after the other, and
+ * a draw at the end whose random number belongs to the position.
+ */
+import type { SamplingParams } from '../generate/types.ts';
+import { Candidates, largestOf, NEGLIGIBLE_NATS, sumExp, WholeRow } from './candidates.ts';
+import { STREAMS, uniformAt } from './random.ts';
+import { isAdjuster } from './sampler.ts';
+import type { Adjuster, Sampler, TextSoFar } from './sampler.ts';
+import { activeSamplers } from './samplers.ts';
+
+/** How deep the first sampler looks at first, in nats, and how much deeper each further time. */
+const FIRST_NATS = 6;
+const DEEPER = 2;
+
+/** What the caller can tell of a row of logits. */
+export interface Known {
+  /** The largest. */
+  readonly top: number;
+  /** Sum of e^(logit - top). */
+  readonly mass: number | null;
+}
+
+/** Every chain's: a token is drawn in one go. */
+const candidates = new Candidates();
+
+export class SamplerChain {
+  readonly #p: SamplingParams;
+  /** Those at the beginning that change single logits: they work on the whole row. */
+  readonly #adjusters: readonly Adjuster[];
+  readonly #rest: readonly Sampler[];
+  /** Nats below which no token is worth a look: logits may be divided by the temperature later. */
+  readonly #depth: number;
+
+  constructor(p: SamplingParams) {
+    const samplers = activeSamplers(p);
+    const first = samplers.findIndex((sampler) => !isAdjuster(sampler));
+    const nAdjuster = first < 0 ? samplers.length : first;
+    const rest = samplers.slice(nAdjuster);
+    this.#p = p;
+    this.#adjusters = samplers.slice(0, nAdjuster).filter(isAdjuster);
+    // Whatever only narrows keeps the likeliest.
+    this.#rest = p.temperature === 0 && !rest.some(isAdjuster) ? [] : rest;
+    this.#depth = rest.some(needsAll) ? Infinity : NEGLIGIBLE_NATS * Math.max(1, p.temperature);
+  }
+
+  /** The likeliest token of the model's own logits: no need to look at them. */
+  get isGreedy(): boolean {
+    return this.#p.temperature === 0 && this.#adjusters.length === 0 && this.#rest.length === 0;
+  }
+
+  /** Whether `pick` asks for the mass of the logits it is given. */
+  get wantsMass(): boolean {
+    const [first] = this.#rest;
+    if (this.#p.temperature === 0 || this.#adjusters.length > 0) return false;
+    return first === undefined || needsMass(first);
+  }
+
+  /**
+   * Draws the token behind the text so far.
+   * @param logits of the whole vocabulary; not changed
+   */
+  pick(logits: Float32Array, so: TextSoFar, known: Known | null = null): number {
+    const place = this.#place(logits, so, known);
+    for (const sampler of this.#rest)
+      if (!isAdjuster(sampler)) sampler.drawn?.(probabilityOf(place));
+    return candidates.ids[place]!;
+  }
+
+  /** Probability of every token that may be drawn; of one that is drawn greedily 1. */
+  distribution(logits: Float32Array, so: TextSoFar): Map<number, number> {
+    const place = this.#place(logits, so, null);
+    const { n, ids } = candidates;
+    if (this.#p.temperature === 0) return new Map([[ids[place]!, 1]]);
+    return new Map(Array.from({ length: n }, (_, i) => [ids[i]!, probabilityOf(i)]));
+  }
+
+  /** Place of the drawn token among the candidates. */
+  #place(logits: Float32Array, so: TextSoFar, known: Known | null): number {
+    const { temperature, seed } = this.#p;
+    const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, so);
+    this.#load(row, row === logits ? known : null);
+    for (const sampler of this.#rest)
+      if (isAdjuster(sampler)) sampler.adjust(candidates, so);
+      else sampler.narrow(candidates, so);
+    if (temperature === 0) return candidates.likeliest();
+    return candidates.draw(uniformAt(seed, so.text.length - so.nPrompt, STREAMS.draw));
+  }
+
+  #adjusted(logits: Float32Array, so: TextSoFar): Float32Array {
+    const row = new WholeRow(logits.slice());
+    for (const adjuster of this.#adjusters) adjuster.adjust(row, so);
+    return row.logits;
+  }
+
+  /** As many candidates as the first sampler can have a use for. */
+  #load(logits: Float32Array, known: Known | null): void {
+    const top = known?.top ?? largestOf(logits);
+    const [first] = this.#rest;
+    const narrower = first === undefined || isAdjuster(first) ? null : first;
+    const mass = this.wantsMass || needsMass(first) ? (known?.mass ?? sumExp(logits, top)) : null;
+    if (narrower?.enough !== undefined) {
+      for (let nats = FIRST_NATS; nats < this.#depth; nats *= DEEPER) {
+        candidates.load(logits, top, nats, mass);
+        if (narrower.enough(candidates)) return;
+      }
+    }
+    const isGreedy = this.#p.temperature === 0 && first === undefined;
+    candidates.load(logits, top, isGreedy ? 0 : (narrower?.reach ?? this.#depth), mass);
+  }
+}
+
+const needsAll = (sampler: Sampler): boolean => !isAdjuster(sampler) && sampler.needsAll === true;
+const needsMass = (sampler: Sampler | undefined): boolean =>
+  sampler !== undefined && !isAdjuster(sampler) && sampler.needsMass === true;
+
+function probabilityOf(i: number): number {
+  return Math.exp(candidates.logits[i]! - candidates.top) / candidates.mass();
+}
