@@ -75,7 +75,10 @@ export class GrammarBuilder {
       if (group.length === 1) return unique[group[0]!.index]!;
       const shared = commonPrefix(group.map(({ bytes }) => bytes));
       const rests = group.map(({ bytes, rest }) =>
-        this.sequence(...(bytes === shared ? [] : [this.bytes(bytes.slice(shared.length))]), ...rest),
+        this.sequence(
+          ...(bytes === shared ? [] : [this.bytes(bytes.slice(shared.length))]),
+          ...rest,
+        ),
       );
       return this.sequence(this.bytes(shared), this.choice(...rests));
     });

@@ -107,7 +107,10 @@ function splitRange(from: number, to: number, length: number): ByteRow[] {
     const mask = (1 << (6 * tail)) - 1;
     if ((from & ~mask) === (to & ~mask)) continue;
     if ((from & mask) !== 0)
-      return [...splitRange(from, from | mask, length), ...splitRange((from | mask) + 1, to, length)];
+      return [
+        ...splitRange(from, from | mask, length),
+        ...splitRange((from | mask) + 1, to, length),
+      ];
     if ((to & mask) !== mask)
       return [...splitRange(from, (to & ~mask) - 1, length), ...splitRange(to & ~mask, to, length)];
   }

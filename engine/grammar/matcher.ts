@@ -164,4 +164,3 @@ export class GrammarMatcher {
     return (closingTokens(this.program, at)?.length ?? Infinity) <= tokens;
   }
 }
-

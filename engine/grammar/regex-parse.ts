@@ -253,4 +253,3 @@ class RegexParser {
 function single(codePoint: number): Ranges {
   return normalize([[codePoint, codePoint]]);
 }
-

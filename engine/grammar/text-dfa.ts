@@ -245,7 +245,8 @@ function productEdges(
     const right = j < b.length && b[j]! <= from ? b[j + 2]! : NOWHERE;
     const canAccept = accepts(left >= 0, right >= 0) || accepts(left >= 0, false);
     if (left < 0 && right < 0) continue;
-    if (canAccept || accepts(false, right >= 0)) pushEdge(out, from, cuts[k + 1]! - 1, idOf(left, right));
+    if (canAccept || accepts(false, right >= 0))
+      pushEdge(out, from, cuts[k + 1]! - 1, idOf(left, right));
   }
   return out;
 }
@@ -339,4 +340,3 @@ export function containing(pattern: Expression, any: Expression, budget: Budget)
   const anything: Expression = { kind: 'repeat', item: any, min: 0, max: null };
   return textDfa(sequence(anything, pattern, anything), budget);
 }
-
