@@ -1,0 +1,159 @@
+/**
+ * Which tokens may follow a configuration, as a set of bits. Inside of strings and other wide places
+ * nearly every token stays inside, whatever surrounds them: those sets are made once a place
+ * (`Interior`), with a list of the few tokens that leave it, which are read on from what surrounds.
+ */
+import type { Automaton, Configuration, Stack } from './automaton.ts';
+import { walkTokens } from './token-walk.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface CacheBytes {
+  /** Of whole configurations' masks. */
+  readonly masks: number;
+  /** Of interiors. */
+  readonly interiors: number;
+}
+
+export const DEFAULT_CACHE_BYTES: CacheBytes = { masks: 512 * 1024, interiors: 1024 * 1024 };
+/** Past this many leaving tokens an interior saves nothing. */
+const MAX_LEAVING = 8192;
+
+/** Tokens by how they go on inside of one place. */
+interface Interior {
+  readonly inside: Uint32Array;
+  /** Pairs: a token, and after how many of its bytes the place can be left. */
+  readonly leaving: Uint32Array;
+}
+
+/** Least recently used first, bounded by bytes. */
+class ByteCache<Key, Value> {
+  private readonly entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
+  private readonly maxBytes: number;
+  private usedBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get(key: Key): Value | undefined {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return undefined;
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    return entry.value;
+  }
+
+  set(key: Key, value: Value, bytes: number): void {
+    this.entries.set(key, { value, bytes });
+    this.usedBytes += bytes;
+    for (const [oldest, entry] of this.entries) {
+      if (this.usedBytes <= this.maxBytes || oldest === key) return;
+      this.entries.delete(oldest);
+      this.usedBytes -= entry.bytes;
+    }
+  }
+
+  get bytes(): number {
+    return this.usedBytes;
+  }
+}
+
+export class Masks {
+  private readonly automaton: Automaton;
+  private readonly vocabulary: Vocabulary;
+  private readonly masks: ByteCache<Configuration, Uint32Array>;
+  private readonly interiors: ByteCache<string, Interior | null>;
+
+  constructor(automaton: Automaton, vocabulary: Vocabulary, cacheBytes: CacheBytes) {
+    this.automaton = automaton;
+    this.vocabulary = vocabulary;
+    this.masks = new ByteCache(cacheBytes.masks);
+    this.interiors = new ByteCache(cacheBytes.interiors);
+  }
+
+  /** Bit `token & 31` of word `token >> 5`; shared with the cache, not to be written to. */
+  of(configuration: Configuration): Uint32Array {
+    const known = this.masks.get(configuration);
+    if (known !== undefined) return known;
+    const mask = this.compute(configuration);
+    this.masks.set(configuration, mask, mask.byteLength);
+    return mask;
+  }
+
+  get bytes(): number {
+    return this.masks.bytes + this.interiors.bytes;
+  }
+
+  private compute(configuration: Configuration): Uint32Array {
+    const mask = this.emptyMask();
+    const others: Stack[] = [];
+    for (const stack of configuration.stacks) {
+      if (this.automaton.isEnd(stack)) this.vocabulary.endTokens.forEach((t) => setBit(mask, t));
+      else if (!this.automaton.isWide(stack) || !this.addInterior(mask, stack)) others.push(stack);
+    }
+    if (others.length > 0) this.walk(this.automaton.configurationOf(others), mask);
+    return mask;
+  }
+
+  private walk(from: Configuration, mask: Uint32Array): void {
+    walkTokens(this.automaton, this.vocabulary, from, { accept: (token) => setBit(mask, token) });
+  }
+
+  /** @returns false when the stack has to be walked as a whole */
+  private addInterior(mask: Uint32Array, stack: Stack): boolean {
+    const local = this.automaton.localOf(stack, this.vocabulary.longestBytes);
+    const interior = this.interiorOf(local);
+    if (interior === null) return false;
+    for (let word = 0; word < mask.length; word++) mask[word]! |= interior.inside[word]!;
+    const rest = this.automaton.restOf(stack);
+    const { leaving } = interior;
+    for (let i = 0; i < leaving.length; i += 2)
+      if (this.isReadable(rest, leaving[i]!, leaving[i + 1]!)) setBit(mask, leaving[i]!);
+    return true;
+  }
+
+  private isReadable(from: Configuration, token: number, depth: number): boolean {
+    const { bytes, offsets } = this.vocabulary;
+    let at: Configuration | null = from;
+    for (let i = offsets[token]! + depth; i < offsets[token + 1]!; i++) {
+      at = this.automaton.step(at, bytes[i]!);
+      if (at === null) return false;
+    }
+    return true;
+  }
+
+  private interiorOf(local: Configuration): Interior | null {
+    const name = this.automaton.nameOf(local);
+    const known = this.interiors.get(name);
+    if (known !== undefined) return known;
+    const made = this.computeInterior(local);
+    const bytes = made === null ? 0 : made.inside.byteLength + made.leaving.byteLength;
+    this.interiors.set(name, made, bytes);
+    return made;
+  }
+
+  private computeInterior(local: Configuration): Interior | null {
+    const inside = this.emptyMask();
+    const leaving: number[] = [];
+    walkTokens(this.automaton, this.vocabulary, local, {
+      accept: (token) => setBit(inside, token),
+      leave: (token, depth) => {
+        if (leaving.length <= 2 * MAX_LEAVING) leaving.push(token, depth);
+      },
+    });
+    if (leaving.length > 2 * MAX_LEAVING) return null;
+    return { inside, leaving: Uint32Array.from(leaving) };
+  }
+
+  private emptyMask(): Uint32Array {
+    return new Uint32Array((this.vocabulary.nVocab + 31) >>> 5);
+  }
+}
+
+export function setBit(mask: Uint32Array, token: number): void {
+  mask[token >>> 5]! |= 1 << (token & 31);
+}
+
+export function hasBit(mask: Uint32Array, token: number): boolean {
+  return ((mask[token >>> 5]! >>> (token & 31)) & 1) === 1;
+}
