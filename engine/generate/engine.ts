@@ -12,7 +12,11 @@ import { bindWeights, loadShards } from '../model/loader.ts';
 import { planMemory } from '../model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
 import type { ModelSource } from '../model/source.ts';
+import type { GrammarProgram } from '../grammar/matcher.ts';
+import type { Vocabulary } from '../grammar/vocabulary.ts';
 import { checkSampling } from '../sample/samplers.ts';
+import { GrammarPrograms } from './constraint.ts';
+import type { ConstraintRequest } from './constraint.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
 import { checkDraft } from './model-drafts.ts';
@@ -71,6 +75,7 @@ export class Engine {
   #loadMsUnreported: number;
   #closed = false;
   #nGeneration = 0;
+  #programs: GrammarPrograms | null = null;
 
   private constructor(
     manifest: Manifest,
@@ -173,6 +178,22 @@ export class Engine {
     yield* this.#loop.run(generation, signal);
   }
 
+  /** Whether requests may be held to a grammar. */
+  get hasVocabulary(): boolean {
+    return this.#programs !== null;
+  }
+
+  /** What the token ids stand for, of as many tokens as the model has. */
+  setVocabulary(vocabulary: Vocabulary): void {
+    const { nVocab } = this.config;
+    if (vocabulary.nVocab !== nVocab)
+      throw new EngineError(
+        'E_INTERNAL',
+        `engine: a vocabulary of ${vocabulary.nVocab} tokens; expected ${nVocab}`,
+      );
+    this.#programs = new GrammarPrograms(vocabulary);
+  }
+
   /** A pass takes time by the weights it reads. */
   #asDraftOf({ plan }: Decoder): DraftModel {
     const tokenCost = this.plan.regions.weights.bytes / plan.regions.weights.bytes;
@@ -182,11 +203,17 @@ export class Engine {
   #newGeneration(request: GenerateRequest, keep: boolean, observe?: ObserveLogits): Generation {
     const draftModel = this.#draftModel;
     const options = { age: this.#nGeneration++, nCtx: this.nCtx, keep, draftModel };
-    return new Generation(
-      this.#decoder,
-      request,
-      observe === undefined ? options : { ...options, observe },
-    );
+    return new Generation(this.#decoder, request, {
+      ...options,
+      ...(observe === undefined ? {} : { observe }),
+      ...(request.constraint === undefined ? {} : { program: this.#program(request.constraint) }),
+    });
+  }
+
+  #program(constraint: ConstraintRequest): GrammarProgram {
+    if (this.#programs === null)
+      throw new EngineError('E_INTERNAL', `engine: ${this.modelId} was given no vocabulary`);
+    return this.#programs.of(constraint);
   }
 
   /**

@@ -5,6 +5,8 @@
 import type { Decoder } from '../model/decoder.ts';
 import { SamplerChain } from '../sample/chain.ts';
 import type { TextSoFar } from '../sample/sampler.ts';
+import type { GrammarProgram } from '../grammar/matcher.ts';
+import { Constraint } from './constraint.ts';
 import type { Drafts } from './drafts.ts';
 import { Inbox } from './inbox.ts';
 import { LookupDrafts } from './lookup-drafts.ts';
@@ -38,6 +40,8 @@ export interface GenerationOptions {
   readonly keep: boolean;
   readonly observe?: ObserveLogits;
   readonly draftModel: DraftModel | null;
+  /** Made for the request's constraint, if it has one. */
+  readonly program?: GrammarProgram;
 }
 
 export class Generation {
@@ -63,6 +67,7 @@ export class Generation {
   readonly #decoder: Decoder;
   readonly #samplers: SamplerChain;
   readonly #so: TextSoFar;
+  readonly #constraint: Constraint | null;
   readonly #nPrompt: number;
   readonly #nCtx: number;
   readonly #observe: ObserveLogits | null;
@@ -84,6 +89,9 @@ export class Generation {
     this.#nCtx = options.nCtx;
     this.#observe = options.observe ?? null;
     this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
+    const room = this.limit - this.#nPrompt;
+    this.#constraint =
+      options.program === undefined ? null : new Constraint(options.program, room);
     this.drafts =
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;
@@ -183,17 +191,22 @@ export class Generation {
 
   #append(row: number): void {
     const { request, text, usage } = this;
-    const token = pickToken(this.#decoder, row, this.#samplers, this.#so);
-    if (request.stopTokens.includes(token)) {
-      this.#end('stop');
+    const constraint = this.#constraint;
+    const picked = pickToken(this.#decoder, row, this.#samplers, this.#so, constraint);
+    const token = constraint === null ? picked : constraint.settle(picked);
+    const isEnd = token === null || constraint?.isEnd(token) === true;
+    if (isEnd || request.stopTokens.includes(token)) {
+      this.#end(constraint?.isCut === true ? 'length' : 'stop');
       return;
     }
+    constraint?.accept(token);
     const logprob = request.topLogprobs === null ? null : this.#logprob(token, row);
     text.push(token);
     usage.completionTokens++;
     for (const drafts of this.drafts) drafts.settle(token);
     this.inbox.push({ type: 'token', token, logprob });
-    if (text.length >= this.limit) this.#end('length');
+    if (constraint?.isComplete === true) this.#end(constraint.isCut ? 'length' : 'stop');
+    else if (text.length >= this.limit) this.#end('length');
   }
 
   #end(reason: FinishReason): void {

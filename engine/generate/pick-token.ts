@@ -1,6 +1,6 @@
 /** From a row of logits to a token and its log-probabilities, as a request wants them. */
 import type { Decoder } from '../model/decoder.ts';
-import type { SamplerChain } from '../sample/chain.ts';
+import type { SamplerChain, TokenFilter } from '../sample/chain.ts';
 import type { TextSoFar } from '../sample/sampler.ts';
 import { topTokens } from '../sample/top-tokens.ts';
 import type { TokenLogprob } from './types.ts';
@@ -15,11 +15,14 @@ export function pickToken(
   row: number,
   chain: SamplerChain,
   so: TextSoFar,
+  filter: TokenFilter | null,
 ): number {
-  if (chain.isGreedy) return decoder.argmax(row);
+  const likeliest = decoder.argmax(row);
+  if (chain.isGreedy && (filter === null || filter.allows(likeliest))) return likeliest;
   const logits = decoder.logits(row);
-  const top = logits[decoder.argmax(row)]!;
-  return chain.pick(logits, so, { top, mass: chain.wantsMass ? decoder.sumExp(row, top) : null });
+  const top = logits[likeliest]!;
+  const mass = chain.wantsMass ? decoder.sumExp(row, top) : null;
+  return chain.pick(logits, so, { top, mass }, filter);
 }
 
 /** Of the model's own distribution, with the `nTop` most likely tokens. */

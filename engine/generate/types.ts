@@ -1,4 +1,5 @@
 /** What a generation is asked for and what it answers with: token ids only, no text, no HTTP. */
+import type { ConstraintRequest } from './constraint.ts';
 
 /** Samplers whose order can be chosen. */
 export type SamplerName =
@@ -99,6 +100,8 @@ export interface GenerateRequest {
   promptLogprobs: boolean;
   /** Whether tokens may be guessed ahead and checked together; the text is the same ('auto'). */
   speculation?: Speculation;
+  /** What the completion is held to; it ends when nothing more can follow. */
+  constraint?: ConstraintRequest;
 }
 
 export type Speculation = 'auto' | 'off';

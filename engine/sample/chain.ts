@@ -21,6 +21,13 @@ export interface Known {
   readonly mass: number | null;
 }
 
+/** Which tokens may be drawn at all. */
+export interface TokenFilter {
+  allows(token: number): boolean;
+  /** Those that may, token t as bit `t & 31` of word `t >> 5`; read at once, never written. */
+  mask(): Uint32Array;
+}
+
 /** Every chain's: a token is drawn in one go. */
 const candidates = new Candidates();
 
@@ -59,9 +66,17 @@ export class SamplerChain {
   /**
    * Draws the token behind the text so far.
    * @param logits of the whole vocabulary; not changed
+   * @param filter what it refuses is drawn again, among those it allows
    */
-  pick(logits: Float32Array, so: TextSoFar, known: Known | null = null): number {
-    const place = this.#place(logits, so, known);
+  pick(
+    logits: Float32Array,
+    so: TextSoFar,
+    known: Known | null = null,
+    filter: TokenFilter | null = null,
+  ): number {
+    let place = this.#place(logits, so, known);
+    if (filter !== null && !filter.allows(candidates.ids[place]!))
+      place = this.#place(masked(logits, filter.mask()), so, null, STREAMS.redraw);
     for (const sampler of this.#rest)
       if (!isAdjuster(sampler)) sampler.drawn?.(probabilityOf(place));
     return candidates.ids[place]!;
@@ -76,7 +91,12 @@ export class SamplerChain {
   }
 
   /** Place of the drawn token among the candidates. */
-  #place(logits: Float32Array, so: TextSoFar, known: Known | null): number {
+  #place(
+    logits: Float32Array,
+    so: TextSoFar,
+    known: Known | null,
+    stream: number = STREAMS.draw,
+  ): number {
     const { temperature, seed } = this.#p;
     const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, so);
     this.#load(row, row === logits ? known : null);
@@ -84,7 +104,7 @@ export class SamplerChain {
       if (isAdjuster(sampler)) sampler.adjust(candidates, so);
       else sampler.narrow(candidates, so);
     if (temperature === 0) return candidates.likeliest();
-    return candidates.draw(uniformAt(seed, so.text.length - so.nPrompt, STREAMS.draw));
+    return candidates.draw(uniformAt(seed, so.text.length - so.nPrompt, stream));
   }
 
   #adjusted(logits: Float32Array, so: TextSoFar): Float32Array {
@@ -113,6 +133,17 @@ export class SamplerChain {
 const needsAll = (sampler: Sampler): boolean => !isAdjuster(sampler) && sampler.needsAll === true;
 const needsMass = (sampler: Sampler | undefined): boolean =>
   sampler !== undefined && !isAdjuster(sampler) && sampler.needsMass === true;
+
+/** A copy of `logits` in which only tokens of `mask` are numbers. */
+function masked(logits: Float32Array, mask: Uint32Array): Float32Array {
+  const allowed = new Float32Array(logits.length).fill(-Infinity);
+  for (let word = 0; word < mask.length; word++)
+    for (let bits = mask[word]!; bits !== 0; bits &= bits - 1) {
+      const token = word * 32 + (31 - Math.clz32(bits & -bits));
+      allowed[token] = logits[token]!;
+    }
+  return allowed;
+}
 
 function probabilityOf(i: number): number {
   return Math.exp(candidates.logits[i]! - candidates.top) / candidates.mass();

@@ -1,0 +1,104 @@
+/**
+ * A grammar over one generation: which token may follow, and a valid end before the last token. Texts
+ * depend on the request alone: a token is drawn freely, and only where the grammar refuses it drawn
+ * again among those that it allows.
+ */
+import { EngineError } from '../base/errors.ts';
+import type { Grammar } from '../grammar/grammar.ts';
+import { GrammarProgram } from '../grammar/matcher.ts';
+import type { GrammarMatcher } from '../grammar/matcher.ts';
+import type { Vocabulary } from '../grammar/vocabulary.ts';
+import type { TokenFilter } from '../sample/chain.ts';
+
+/** What a request is held to. */
+export interface ConstraintRequest {
+  readonly grammar: Grammar;
+  /** Equal grammars have equal keys: what was learnt of one is kept for the next request. */
+  readonly key: string;
+}
+
+/** Programs that are kept; each caches masks. */
+const MAX_PROGRAMS = 4;
+/** Of one program: the isolate's memory is mostly weights. */
+const CACHE_BYTES = { masks: 192 * 1024, interiors: 256 * 1024 };
+
+/** Programs of one vocabulary, the last used last. */
+export class GrammarPrograms {
+  readonly #vocabulary: Vocabulary;
+  readonly #programs = new Map<string, GrammarProgram>();
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+  }
+
+  of({ grammar, key }: ConstraintRequest): GrammarProgram {
+    const program =
+      this.#programs.get(key) ?? new GrammarProgram(grammar, this.#vocabulary, CACHE_BYTES);
+    this.#programs.delete(key);
+    this.#programs.set(key, program);
+    for (const oldest of this.#programs.keys()) {
+      if (this.#programs.size <= MAX_PROGRAMS) break;
+      this.#programs.delete(oldest);
+    }
+    return program;
+  }
+}
+
+export class Constraint implements TokenFilter {
+  readonly #program: GrammarProgram;
+  readonly #matcher: GrammarMatcher;
+  /** Tokens that may still come. */
+  #left: number;
+  /** The shortest end was taken where the model wanted to go on. */
+  isCut = false;
+
+  /**
+   * @param maxTokens tokens there is room for
+   * @throws {EngineError} E_REQUEST_INVALID when nothing that matches is as short
+   */
+  constructor(program: GrammarProgram, maxTokens: number) {
+    this.#program = program;
+    this.#matcher = program.start();
+    this.#left = maxTokens;
+    const least = this.#matcher.closingLength;
+    if (least > maxTokens)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        Number.isFinite(least)
+          ? `max_tokens: the shortest output that matches takes ${least} tokens; expected at least ` +
+              `as many, there is room for ${maxTokens}. Raise it, or shorten the prompt.`
+          : 'response_format: the vocabulary of this model cannot spell what the grammar asks for.',
+        { param: Number.isFinite(least) ? 'max_tokens' : 'response_format', details: { least } },
+      );
+  }
+
+  /** Nothing may follow. */
+  get isComplete(): boolean {
+    return this.#matcher.isComplete;
+  }
+
+  /** Whether `token` is no text but the end. */
+  isEnd(token: number): boolean {
+    return this.#program.isEndToken(token);
+  }
+
+  allows(token: number): boolean {
+    return this.#matcher.isAllowedWithin(token, this.#left);
+  }
+
+  mask(): Uint32Array {
+    return this.#matcher.mask();
+  }
+
+  /** `token`, or where it leaves no room for an end the next token of the shortest one. */
+  settle(token: number): number | null {
+    if (this.allows(token)) return token;
+    this.isCut = true;
+    return this.#matcher.closing()?.[0] ?? null;
+  }
+
+  accept(token: number): void {
+    this.#matcher.accept(token);
+    this.#left--;
+  }
+}
