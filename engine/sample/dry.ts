@@ -8,6 +8,9 @@ import type { SamplingParams } from '../generate/types.ts';
 import type { Adjustable } from './candidates.ts';
 import type { Adjuster, SamplerRow, TextSoFar } from './sampler.ts';
 
+/** Texts that end what may repeat, unless others are named (llama.cpp's). */
+export const DEFAULT_BREAKERS: readonly string[] = ['\n', ':', '"', '*'];
+
 class Dry implements Adjuster {
   readonly #p: SamplingParams;
   readonly #breakers: ReadonlySet<number>;

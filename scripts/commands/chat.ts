@@ -101,7 +101,7 @@ async function answer(
     const request = {
       promptTokens,
       maxTokens: Math.min(flags.maxTokens ?? room, room),
-      sampling: readSampling(flags, CHAT_SAMPLING),
+      sampling: readSampling(flags, tokenizer, CHAT_SAMPLING),
       stopTokens: eosIds,
       topLogprobs: null,
       promptLogprobs: false,

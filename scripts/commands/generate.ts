@@ -57,7 +57,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   );
   const promptTokens =
     flags.chat === true ? encodeChat(model, prompt) : encodePrompt(model, prompt);
-  const sampling = readSampling(flags);
+  const sampling = readSampling(flags, model.tokenizer);
   const request = {
     promptTokens,
     maxTokens: flags.maxTokens,

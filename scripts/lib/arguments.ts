@@ -31,6 +31,28 @@ export function parseNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** A token id and a number, `id=bias`, onto those given before. */
+export function collectBias(
+  text: string,
+  before: readonly (readonly [number, number])[] = [],
+): readonly (readonly [number, number])[] {
+  const [, id = '', bias = ''] = /^(\d{1,9})=(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (id === '' || Math.abs(Number(bias)) > 100)
+    throw new InvalidArgumentError('Expected ID=BIAS, a token id and a number from -100 to 100.');
+  return [...before, [Number(id), Number(bias)]];
+}
+
+/** Names separated by commas, each one of `known` and none twice. */
+export function parseNames<Name extends string>(known: readonly Name[]): (text: string) => Name[] {
+  return (text) => {
+    const names = text.split(',').map((name) => name.trim());
+    const isRight = names.every((name) => known.some((other) => other === name));
+    if (!isRight || new Set(names).size !== names.length)
+      throw new InvalidArgumentError(`Expected names of ${known.join(',')}, each once.`);
+    return names as Name[];
+  };
+}
+
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   B: 1,

@@ -73,6 +73,7 @@ describe('a draft model', () => {
   it.each([
     ['greedy', GREEDY],
     ['sampled', { ...DEFAULT_SAMPLING, temperature: 0.5, seed: 6 }],
+    ['Mirostat', { ...DEFAULT_SAMPLING, temperature: 0.5, mirostat: 2 as const, mirostatTau: 1 }],
   ])('of the same mind saves steps and changes nothing, %s', async (_, sampling) => {
     const { decoder } = await decoderFrom(STORIES_FILE, 'lossless');
     const off = await run(sampling, null);

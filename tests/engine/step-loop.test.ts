@@ -11,6 +11,7 @@ import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/generate/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import type { SamplingParams } from '../../engine/generate/types.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/plan.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
@@ -113,8 +114,17 @@ describe('many generations at once', () => {
         temperature: pick([0, 0, 0.7, 1.2]),
         topP: pick([1, 0.9]),
         repetitionPenalty: pick([1, 1, 1.2]),
+        dryMultiplier: pick([0, 0.5]),
         seed: i,
       };
+      const more = pick<Partial<SamplingParams>>([
+        {},
+        {},
+        { mirostat: 2, mirostatTau: 3, topP: 1 },
+        { xtcProbability: 0.5, typicalP: 0.9 },
+        { topNSigma: 2, topK: 20, logitBias: [[BOS, -5]] },
+      ]);
+      if (sampling.temperature > 0) Object.assign(sampling, more);
       const promptTokens = [BOS, ...reference.slice(0, below(120))];
       // Some name their end, some grow as long as there is room.
       const maxTokens = pick([1, 20, 60, 120, 10_000]);
@@ -439,6 +449,7 @@ describe('speculation', () => {
   it.each([
     ['greedy', GREEDY],
     ['sampled', { ...DEFAULT_SAMPLING, temperature: 0.3, seed: 4 }],
+    ['Mirostat', { ...DEFAULT_SAMPLING, temperature: 0.5, mirostat: 2 as const, mirostatTau: 2 }],
     ['with penalties', { ...DEFAULT_SAMPLING, temperature: 0.5, frequencyPenalty: 0.3, seed: 5 }],
   ])('changes nothing of a text, %s, and takes fewer steps', async (_, sampling) => {
     const ask = async (speculation: 'auto' | 'off') => {

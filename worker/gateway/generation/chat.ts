@@ -78,7 +78,7 @@ function chatEvents(turn: ChatTurn, signal: AbortSignal): AsyncGenerator<TextEve
   const request = {
     promptTokens: encodeChat(model, turn.messages),
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? MAX_MAX_TOKENS,
-    sampling: samplingParams(body),
+    sampling: samplingParams(body, model.tokenizer),
     stopTokens: model.tokenizer.facts.eosIds,
     topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
     promptLogprobs: false,

@@ -69,7 +69,7 @@ async function* promptPieces(
   const request = {
     promptTokens,
     maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
-    sampling: samplingParams(body),
+    sampling: samplingParams(body, model.tokenizer),
     stopTokens: body.ignore_eos ? [] : model.tokenizer.facts.eosIds,
     speculation: body.speculation,
     topLogprobs: body.logprobs ?? null,
