@@ -90,8 +90,7 @@ export class Generation {
     this.#observe = options.observe ?? null;
     this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
     const room = this.limit - this.#nPrompt;
-    this.#constraint =
-      options.program === undefined ? null : new Constraint(options.program, room);
+    this.#constraint = options.program === undefined ? null : new Constraint(options.program, room);
     this.drafts =
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;

@@ -18,4 +18,4 @@ export { GrammarProgram } from './matcher.ts';
 export type { GrammarMatcher } from './matcher.ts';
 export { compileRegex } from './regex.ts';
 export { Vocabulary } from './vocabulary.ts';
-export type { VocabularyRows } from './vocabulary.ts';
+export type { VocabularyParts, VocabularyRows } from './vocabulary.ts';

@@ -16,46 +16,55 @@ export interface VocabularyRows {
 /** Beginnings are compared up to here; longer tokens are read again from there. */
 const MAX_SHARED = 255;
 
-export class Vocabulary {
+/** What crosses from the isolate that reads a tokenizer to the one that decodes: nothing to parse. */
+export interface VocabularyParts {
   readonly nVocab: number;
   readonly endTokens: readonly number[];
   /** Tokens that are text, sorted by their bytes. */
   readonly order: Uint16Array | Uint32Array;
   /** By place in `order`: bytes shared with the token before. */
   readonly shared: Uint8Array;
-  /** By first byte: the place of its first token; [257], the last is the number of tokens. */
-  readonly firstPlace: Uint32Array;
   /** Of token t: `bytes[offsets[t]]` to before `bytes[offsets[t + 1]]`. */
   readonly bytes: Uint8Array;
   readonly offsets: Uint32Array;
+}
+
+export class Vocabulary implements VocabularyParts {
+  readonly nVocab: number;
+  readonly endTokens: readonly number[];
+  readonly order: Uint16Array | Uint32Array;
+  readonly shared: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly offsets: Uint32Array;
+  /** By first byte: the place of its first token; [257], the last is the number of tokens. */
+  readonly firstPlace: Uint32Array;
   readonly longestBytes: number;
   /** Bytes that are a token by themselves. */
   readonly singles: ReadonlySet<number>;
 
-  constructor({ nVocab, bytesOf, endTokens }: VocabularyRows) {
-    this.nVocab = nVocab;
-    this.endTokens = endTokens;
-    const ends = new Set(endTokens);
-    const words = Array.from({ length: nVocab }, (_, token) =>
-      ends.has(token) ? null : bytesOf(token),
-    );
-    this.offsets = new Uint32Array(nVocab + 1);
-    words.forEach((word, token) => {
-      this.offsets[token + 1] = this.offsets[token]! + (word?.length ?? 0);
-    });
-    this.bytes = new Uint8Array(this.offsets[nVocab]!);
-    words.forEach((word, token) => word && this.bytes.set(word, this.offsets[token]));
-    const texts = words.flatMap((word, token) => (word !== null && word.length > 0 ? [token] : []));
-    texts.sort((a, b) => this.compare(a, b) || a - b);
-    this.order = nVocab <= 0x10000 ? Uint16Array.from(texts) : Uint32Array.from(texts);
-    this.shared = Uint8Array.from(texts, (token, place) =>
-      place === 0 ? 0 : this.sharedBytes(texts[place - 1]!, token),
-    );
+  constructor(of: VocabularyRows | VocabularyParts) {
+    const parts = 'order' in of ? of : sortedParts(of);
+    this.nVocab = parts.nVocab;
+    this.endTokens = parts.endTokens;
+    this.order = parts.order;
+    this.shared = parts.shared;
+    this.bytes = parts.bytes;
+    this.offsets = parts.offsets;
     this.firstPlace = this.findFirstPlaces();
-    this.longestBytes = texts.reduce((most, token) => Math.max(most, this.lengthOf(token)), 0);
-    this.singles = new Set(
-      texts.filter((token) => this.lengthOf(token) === 1).map((token) => this.bytesOf(token)[0]!),
-    );
+    let longest = 0;
+    const singles = new Set<number>();
+    for (const token of this.order) {
+      longest = Math.max(longest, this.lengthOf(token));
+      if (this.lengthOf(token) === 1) singles.add(this.bytesOf(token)[0]!);
+    }
+    this.longestBytes = longest;
+    this.singles = singles;
+  }
+
+  /** All that another isolate needs to have the same vocabulary. */
+  get parts(): VocabularyParts {
+    const { nVocab, endTokens, order, shared, bytes, offsets } = this;
+    return { nVocab, endTokens, order, shared, bytes, offsets };
   }
 
   /** Bytes of memory the arrays take. */
@@ -131,33 +140,45 @@ export class Vocabulary {
     return low;
   }
 
-  private compare(a: number, b: number): number {
-    const [startA, startB] = [this.offsets[a]!, this.offsets[b]!];
-    const [lengthA, lengthB] = [this.lengthOf(a), this.lengthOf(b)];
-    for (let i = 0; i < lengthA && i < lengthB; i++) {
-      const difference = this.bytes[startA + i]! - this.bytes[startB + i]!;
-      if (difference !== 0) return difference;
-    }
-    return lengthA - lengthB;
-  }
-
-  private sharedBytes(a: number, b: number): number {
-    const most = Math.min(this.lengthOf(a), this.lengthOf(b), MAX_SHARED);
-    let count = 0;
-    while (
-      count < most &&
-      this.bytes[this.offsets[a]! + count] === this.bytes[this.offsets[b]! + count]
-    )
-      count++;
-    return count;
-  }
-
   private findFirstPlaces(): Uint32Array {
     const places = new Uint32Array(257);
     for (const token of this.order) places[this.bytes[this.offsets[token]!]! + 1]!++;
     for (let byte = 0; byte < 256; byte++) places[byte + 1]! += places[byte]!;
     return places;
   }
+}
+
+function sortedParts({ nVocab, bytesOf, endTokens }: VocabularyRows): VocabularyParts {
+  const ends = new Set(endTokens);
+  const words = Array.from({ length: nVocab }, (_, token) =>
+    ends.has(token) ? null : bytesOf(token),
+  );
+  const offsets = new Uint32Array(nVocab + 1);
+  words.forEach((word, token) => {
+    offsets[token + 1] = offsets[token]! + (word?.length ?? 0);
+  });
+  const bytes = new Uint8Array(offsets[nVocab]!);
+  words.forEach((word, token) => word && bytes.set(word, offsets[token]));
+  const texts = words.flatMap((word, token) => (word !== null && word.length > 0 ? [token] : []));
+  const common = (a: number, b: number): number => commonBytes(words[a]!, words[b]!);
+  texts.sort((a, b) => {
+    const at = common(a, b);
+    return (words[a]![at] ?? -1) - (words[b]![at] ?? -1) || a - b;
+  });
+  return {
+    ...{ nVocab, endTokens, bytes, offsets },
+    order: nVocab <= 0x10000 ? Uint16Array.from(texts) : Uint32Array.from(texts),
+    shared: Uint8Array.from(texts, (token, place) =>
+      place === 0 ? 0 : Math.min(common(texts[place - 1]!, token), MAX_SHARED),
+    ),
+  };
+}
+
+function commonBytes(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length);
+  let count = 0;
+  while (count < most && a[count] === b[count]) count++;
+  return count;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID when `token` is no id of the vocabulary */

@@ -6,8 +6,20 @@ import { DurableObject } from 'cloudflare:workers';
 import { errorToRecord } from '../../engine/base/errors.ts';
 import type { EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
+import { Vocabulary } from '../../engine/grammar/index.ts';
+import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import { acquireEngine, hostStats, type HostEnv } from './host.ts';
 import { generationStream } from './generation-stream.ts';
+
+/** A function over RPC, and what its stub adds to it. */
+type VocabularySource = (() => Promise<VocabularyParts>) & {
+  dup?(): VocabularySource;
+  [Symbol.dispose]?(): void;
+};
+
+function keep(source: VocabularySource | null): VocabularySource | null {
+  return source?.dup?.() ?? source;
+}
 
 export interface StageStatus {
   readonly nCtx: number;
@@ -20,13 +32,29 @@ export class Stage extends DurableObject<HostEnv> {
    * NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
    * Cancelling the stream ends the generation within one token.
    * @param version of the model as the caller knows it; null takes what is loaded.
+   * @param vocabulary asked for its parts by the first request that is held to a grammar.
    */
   generate(
     modelId: string,
     request: GenerateRequest,
     version: string | null = null,
+    vocabulary: VocabularySource | null = null,
   ): ReadableStream<Uint8Array> {
-    return generationStream(() => acquireEngine(this.env, modelId, version), request);
+    // What a caller passes lives as long as the call; the stream lives longer.
+    const source = request.constraint === undefined ? null : keep(vocabulary);
+    return generationStream(async () => {
+      const held = await acquireEngine(this.env, modelId, version);
+      try {
+        if (source !== null && !held.engine.hasVocabulary)
+          held.engine.setVocabulary(new Vocabulary(await source()));
+        return held;
+      } catch (error) {
+        held.release();
+        throw error;
+      } finally {
+        source?.[Symbol.dispose]?.();
+      }
+    }, request);
   }
 
   /** Loads the model if need be. Errors come back as values: RPC would drop their codes. */
