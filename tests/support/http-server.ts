@@ -84,6 +84,6 @@ export async function* sseData(response: Response): AsyncGenerator<string, void,
   for await (const chunk of response.body ?? []) {
     const parts = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n\n');
     rest = parts.pop() ?? '';
-    for (const part of parts) yield part.replace(/^data: /, '');
+    for (const part of parts) yield part.replace(/^(event: .*\n)?data: /, '');
   }
 }

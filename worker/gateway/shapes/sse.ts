@@ -2,7 +2,9 @@
  * Server-sent events from an async iterator of chunks. The first chunk is awaited before the
  * headers go out, so that errors until then have their own status; later ones are a last event.
  */
+import type { ErrorRecord } from '../../../engine/base/errors.ts';
 import { errorBody, recordForClient } from '../error-response.ts';
+import type { RequestRecord } from '../observe/record.ts';
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -14,10 +16,24 @@ const HEADERS = {
 /** A client that reads nothing for so long has gone without a word. */
 export const MAX_STALL_MS = 120_000;
 
+/** How an API writes its events. */
+export interface SseShape {
+  /** Each event begins with a line `event: ` and the chunk's `type`. */
+  readonly isNamed: boolean;
+  /** The last event's data; null when the stream just ends. */
+  readonly last: string | null;
+  /** The chunk that tells of an error after the headers. */
+  readonly failure: (record: ErrorRecord) => unknown;
+}
+
+export const OPENAI_SSE: SseShape = { isNamed: false, last: '[DONE]', failure: errorBody };
+
 /** @param onEnd called once, however the stream ends. */
 export async function sseResponse(
   chunks: AsyncGenerator<unknown, void, void>,
-  onEnd: () => void = () => undefined,
+  shape: SseShape,
+  record: RequestRecord,
+  onEnd: () => void,
 ): Promise<Response> {
   let first: IteratorResult<unknown, void> | null;
   try {
@@ -26,13 +42,18 @@ export async function sseResponse(
     onEnd();
     throw error;
   }
+  record.hold();
+  const end = (): void => {
+    onEnd();
+    record.end();
+  };
   const encoder = new TextEncoder();
   let stallTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the chunk went out that the client has not asked beyond; null while it waits for one. */
   let unreadSince: number | null = null;
   /** Ends the generators inside, down to the stage's stream. */
   const abandon = async (): Promise<void> => {
-    onEnd();
+    end();
     await chunks.return();
   };
   const next = async (): Promise<IteratorResult<unknown, void>> => {
@@ -56,22 +77,24 @@ export async function sseResponse(
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
       unreadSince = null;
-      const send = (data: string): void => controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+      const send = (text: string): void => controller.enqueue(encoder.encode(text));
       try {
         const { value, done } = await next();
         if (done !== true) {
-          send(JSON.stringify(value));
+          send(eventText(value, shape));
           unreadSince = Date.now();
           if (stallTimer === undefined) watchStall(controller, MAX_STALL_MS);
           return;
         }
-        send('[DONE]');
+        if (shape.last !== null) send(`data: ${shape.last}\n\n`);
       } catch (error) {
-        send(JSON.stringify(errorBody(recordForClient(error))));
+        const failure = recordForClient(error);
+        record.fail(failure.code);
+        send(eventText(shape.failure(failure), shape));
       }
       clearTimeout(stallTimer);
       controller.close();
-      onEnd();
+      end();
     },
     async cancel() {
       clearTimeout(stallTimer);
@@ -79,4 +102,10 @@ export async function sseResponse(
     },
   };
   return new Response(new ReadableStream(source), { headers: HEADERS });
+}
+
+/** JSON has no raw line breaks: one line of data is enough. */
+function eventText(chunk: unknown, { isNamed }: SseShape): string {
+  const name = isNamed ? `event: ${(chunk as { type: string }).type}\n` : '';
+  return `${name}data: ${JSON.stringify(chunk)}\n\n`;
 }

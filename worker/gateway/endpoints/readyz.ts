@@ -1,23 +1,36 @@
-/** GET /healthz (the script runs) and /readyz (the default model answers). */
+/** GET /readyz: the default model answers. */
+import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
 import type { GatewayEnv } from '../env.ts';
 import { findModel } from '../model-store.ts';
 import { generateEvents, stageStatus } from '../stage-client.ts';
-import type { Route } from './route.ts';
+import { defineEndpoint } from './endpoint.ts';
 
 /** Version of the model that last answered; while it stays, it is not asked again. */
 let readyVersion: string | null = null;
 
-export const healthz: Route = {
-  method: 'GET',
-  path: '/healthz',
-  handle: () => Response.json({ status: 'ok' }),
-};
-
-export const readyz: Route = {
+export const readyz = defineEndpoint({
+  name: 'readyz',
   method: 'GET',
   path: '/readyz',
+  tag: 'server',
+  summary: 'Whether the default model answers',
+  responses: [
+    {
+      status: 200,
+      what: 'it has answered; its context and memory',
+      schema: z.strictObject({
+        status: z.literal('ready'),
+        model: z.string(),
+        context_length: z.number().int(),
+        running: z.number().int(),
+        wasm_bytes: z.number().int(),
+        kernels: z.string(),
+      }),
+    },
+  ],
+  examples: [{ title: 'Ask' }],
   async handle({ request, env }) {
     const model = await findDefaultModel(env);
     if (readyVersion !== model.version) {
@@ -43,7 +56,7 @@ export const readyz: Route = {
       kernels: kernelBuild,
     });
   },
-};
+});
 
 /** No model yet is a state that passes: 503, not 404. */
 async function findDefaultModel(env: GatewayEnv): ReturnType<typeof findModel> {

@@ -1,4 +1,5 @@
 /** OpenAI's usage object, and the times of a generation as an extension beside it. */
+import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 
 export interface UsageJson {
@@ -31,6 +32,22 @@ export function usageJson(usage: GenerateUsage): UsageJson {
 export function timingsJson(usage: GenerateUsage): TimingsJson {
   const { loadMs, queueMs, prefillMs, decodeMs } = usage;
   return { load_ms: loadMs, queue_ms: queueMs, prefill_ms: prefillMs, decode_ms: decodeMs };
+}
+
+/** Of the answers to one prompt, made side by side: the prompt counts once, times are the longest. */
+export function joinChoices(usages: readonly GenerateUsage[]): GenerateUsage {
+  const longest = (of: (usage: GenerateUsage) => number): number => Math.max(0, ...usages.map(of));
+  const total = usages.reduce(addUsage, NO_USAGE);
+  const [first] = usages;
+  return {
+    ...total,
+    promptTokens: first?.promptTokens ?? 0,
+    cachedTokens: longest(({ cachedTokens }) => cachedTokens),
+    loadMs: longest(({ loadMs }) => loadMs),
+    queueMs: longest(({ queueMs }) => queueMs),
+    prefillMs: longest(({ prefillMs }) => prefillMs),
+    decodeMs: longest(({ decodeMs }) => decodeMs),
+  };
 }
 
 export function addUsage(a: GenerateUsage, b: GenerateUsage): GenerateUsage {
