@@ -14,6 +14,7 @@ import chatPage from './page/index.html';
 import docsPage from './page/docs.html';
 import { IGNORED_HEADER } from './schemas/unknown-fields.ts';
 
+export { ResponseObject } from '../responses/response-object.ts';
 export { Session } from '../session/session.ts';
 
 const SITE: Site = { endpoints: ENDPOINTS, pages: { chat: chatPage, docs: docsPage } };

@@ -91,5 +91,5 @@ export function defineEndpoint<Schema extends z.ZodObject | undefined = undefine
   row: EndpointRow<Schema>,
 ): Endpoint {
   // Sound because dispatch gives `handle` what `body` returned, and nothing else calls it.
-  return row as unknown as Endpoint;
+  return row;
 }

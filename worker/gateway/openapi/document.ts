@@ -139,7 +139,7 @@ function response({ what, schema, event, contentType }: ResponseRow, schemas: Js
 /** A schema as JSON; those with a name go to the document's components. */
 function schemaJson(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: describeField });
-  const { $schema: _dialect, $defs = {}, ...own } = moveRefs(json as Json);
+  const { $schema: _dialect, $defs = {}, ...own } = moveRefs(json);
   Object.assign(schemas, $defs);
   return own;
 }
