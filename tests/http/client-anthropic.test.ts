@@ -1,5 +1,6 @@
 /** Anthropic's own client against /v1/messages: whole, streamed, leaving, errors, trying again. */
-import Anthropic, { APIError, NotFoundError } from '@anthropic-ai/sdk';
+import type { APIError } from '@anthropic-ai/sdk';
+import Anthropic, { NotFoundError } from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { countRunning, rejection, takeWeightsAway } from '../support/outage.ts';

@@ -29,6 +29,8 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly vars?: Readonly<Record<string, string>>;
+  /** Told what the Workers log, all of it. */
+  readonly onLog?: (line: string) => void;
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -49,7 +51,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await pushModel(STORIES_ID, { bucket, modelsRoot });
   await options.prepare?.(bucket);
   const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
-  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist });
+  const { onLog } = options;
+  const logging = onLog === undefined ? {} : { onLog, verbose: true };
+  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist, ...logging });
   let server = await start();
   return {
     get url() {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Endpoint, Example, ResponseRow } from '../endpoints/endpoint.ts';
 import { anthropicErrorSchema, errorSchema } from '../schemas/answers.ts';
 import { curlOf } from './curl.ts';
-import { PARAMETERS } from './parameters.ts';
+import { isPassive, PARAMETERS } from './parameters.ts';
 
 type Json = Record<string, unknown>;
 
@@ -159,6 +159,6 @@ function describeField({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSche
     if (row === undefined) continue;
     property['description'] ??= row.what;
     if (row.isExtension === true) property['x-extension'] = true;
-    if (row.isPassive === true) property['x-no-effect'] = true;
+    if (isPassive(zodSchema, name)) property['x-no-effect'] = true;
   }
 }

@@ -2,17 +2,17 @@
  * What each field of the request bodies is, in words: for /openapi.json, /docs and docs/http.md.
  * A name means the same wherever it stands; tests/http/openapi.test.ts finds fields without a row.
  */
+import type { z } from 'zod';
+import { generationFields, passiveFields } from '../schemas/common.ts';
+
 export interface ParameterRow {
   readonly what: string;
   /** Not a parameter of the API whose endpoint takes it. */
   readonly isExtension?: true;
-  /** Accepted so that clients that send it work; changes nothing. */
-  readonly isPassive?: true;
 }
 
 const row = (what: string): ParameterRow => ({ what });
 const extension = (what: string): ParameterRow => ({ what, isExtension: true });
-const passive = (what: string): ParameterRow => ({ what, isPassive: true });
 
 export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   add_generation_prompt: row('end where the answer begins'),
@@ -30,21 +30,21 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   max_output_tokens: row('tokens of the answer; what the context leaves by default'),
   max_tokens: row('tokens of the answer; what the context leaves by default, completions 16'),
   messages: row('the conversation; contents are texts or text parts'),
-  metadata: passive('kept with a stored response, else nothing'),
+  metadata: row('kept with a stored response, else nothing'),
   min_p: extension('drop tokens less likely than this share of the likeliest; 0 keeps all'),
   model: row("an id of /v1/models; the server's default model when absent"),
   n: row('answers to the prompt, 1 to 8; answer i has the seed plus i'),
-  parallel_tool_calls: passive('there are no tools to call'),
+  parallel_tool_calls: row('there are no tools to call'),
   parse_special: extension('special-token texts become special tokens'),
   presence_penalty: row('-2 to 2, once for each token that came in the answer'),
   previous_response_id: row('the stored response whose conversation goes on'),
   prompt: row('a text, token ids, or an array of either'),
-  prompt_cache_key: passive('caches are found by their tokens'),
-  prompt_cache_retention: passive('caches are kept while there is room'),
+  prompt_cache_key: row('caches are found by their tokens'),
+  prompt_cache_retention: row('caches are kept while there is room'),
   repetition_penalty: extension('above 0, over prompt and answer; 1 changes nothing'),
-  safety_identifier: passive('not used'),
+  safety_identifier: row('not used'),
   seed: row('the same seed gives the same text; drawn at random when absent'),
-  service_tier: passive('there is one tier'),
+  service_tier: row('there is one tier'),
   session: extension('the server keeps the conversation under this id and puts it in front'),
   speculation: extension('"auto" or "off": tokens guessed ahead change the speed, never the text'),
   stop: row('a text or up to 16, which end the answer and are not part of it'),
@@ -63,5 +63,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   truncation: row(
     '"auto" leaves out the oldest turns when the context is full; "disabled" refuses',
   ),
-  user: passive('not used'),
+  user: row('not used'),
 };
+
+const PASSIVE = new Set<unknown>([...Object.values(passiveFields), generationFields.user]);
+
+/** Whether a field is accepted only so that clients that send it work. */
+export function isPassive(schema: z.ZodObject, name: string): boolean {
+  return PASSIVE.has(schema.shape[name]);
+}
