@@ -95,7 +95,18 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
   ['top_logprobs alone', { messages: hello, top_logprobs: 2 }, 'top_logprobs', '"logprobs": true'],
   ['17 stops', { messages: hello, stop: Array(17).fill('x') }, 'stop', 'at most 16'],
   ['an empty stop', { messages: hello, stop: [''] }, 'stop[0]', 'at least 1'],
-  ['two answers', { messages: hello, n: 2 }, 'n', 'expected 1'],
+  ['nine answers', { messages: hello, n: 9 }, 'n', 'at most 8'],
+  ['no answer', { messages: hello, n: 0 }, 'n', 'at least 1'],
+  [
+    'more tokens than one request may make',
+    { messages: hello, n: 8, max_tokens: 4097 },
+    'max_tokens',
+    'at most 4096 with 8 answers',
+  ],
+  ['two answers in a session', { messages: hello, n: 2, session: 'a' }, 'n', 'in a session'],
+  ['suffix', { messages: hello, suffix: 'x' }, 'suffix', 'never filled in'],
+  ['best_of', { messages: hello, best_of: 2 }, 'best_of', 'or 1'],
+  ['an unknown field when strict', { messages: hello, strict: true, nn: 2 }, 'nn', 'no parameter'],
   ['tools', { messages: hello, tools: [{ type: 'function' }] }, 'tools', 'not supported yet'],
   [
     'a word as biased token',
@@ -192,7 +203,7 @@ test.each([
   expect(error.message).toContain(`at position ${offset} `);
 });
 
-test('null counts as absent, unknown fields are ignored', async () => {
+test('null counts as absent, unknown fields are ignored and named', async () => {
   const body = {
     messages: hello,
     max_tokens: 1,
@@ -201,11 +212,14 @@ test('null counts as absent, unknown fields are ignored', async () => {
     tools: null,
     novel: { a: 1 },
   };
-  expect((await server.post(CHAT, body)).status).toBe(200);
+  const answer = await server.post(CHAT, { ...body, 'naïve\nname': 1 });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('x-thimble-ignored')).toBe('novel, na%C3%AFve%0Aname');
   const harmless = { tools: [], logit_bias: {}, response_format: { type: 'text' }, n: 1 };
-  expect((await server.post(CHAT, { ...harmless, messages: hello, max_tokens: 1 })).status).toBe(
-    200,
-  );
+  const request = { ...harmless, messages: hello, max_tokens: 1, strict: true, metadata: {} };
+  const strict = await server.post(CHAT, request);
+  expect(strict.status).toBe(200);
+  expect(strict.headers.get('x-thimble-ignored')).toBeNull();
 });
 
 test('an unknown model gives 404 with the list of models', async () => {

@@ -29,6 +29,8 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly vars?: Readonly<Record<string, string>>;
+  /** Told what the Workers log, all of it. */
+  readonly onLog?: (line: string) => void;
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -49,7 +51,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await pushModel(STORIES_ID, { bucket, modelsRoot });
   await options.prepare?.(bucket);
   const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
-  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist });
+  const { onLog } = options;
+  const logging = onLog === undefined ? {} : { onLog, verbose: true };
+  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist, ...logging });
   let server = await start();
   return {
     get url() {
@@ -84,6 +88,6 @@ export async function* sseData(response: Response): AsyncGenerator<string, void,
   for await (const chunk of response.body ?? []) {
     const parts = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n\n');
     rest = parts.pop() ?? '';
-    for (const part of parts) yield part.replace(/^data: /, '');
+    for (const part of parts) yield part.replace(/^(event: .*\n)?data: /, '');
   }
 }

@@ -1,4 +1,5 @@
 /** What the gateway's script is bound to (wrangler.toml). */
+import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
 import type { Stage } from '../stage/index.ts';
 
@@ -6,6 +7,7 @@ export interface GatewayEnv {
   readonly MODELS: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
+  readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */

@@ -1,4 +1,4 @@
-/** Every error as OpenAI's error object. Stacks go to the log, never to clients. */
+/** Every error as the error object of the API that was asked. Stacks go to the log, never to clients. */
 import {
   EngineError,
   type ErrorRecord,
@@ -8,6 +8,8 @@ import {
 
 /** What a client should wait when an error that passes does not say how long. */
 const DEFAULT_RETRY_AFTER_S = 2;
+
+export type ErrorStyle = 'openai' | 'anthropic';
 
 export interface ErrorBody {
   readonly error: {
@@ -26,6 +28,27 @@ export function errorBody(record: ErrorRecord): ErrorBody {
   return { error: { message, type, param, code, ...(hasDetails ? { details } : {}) } };
 }
 
+/** Anthropic's names by status; other statuses are the server's fault. */
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  404: 'not_found_error',
+  405: 'invalid_request_error',
+  413: 'request_too_large',
+  503: 'overloaded_error',
+};
+
+/** Anthropic's error object; `param`, `code` and `details` are extensions. */
+export function anthropicErrorBody(record: ErrorRecord): object {
+  const { param, code, details } = record;
+  const type = ANTHROPIC_TYPES[errorFromRecord(record).row.httpStatus] ?? 'api_error';
+  return { type: 'error', error: { type, message: record.message, param, code, details } };
+}
+
+const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {
+  openai: errorBody,
+  anthropic: anthropicErrorBody,
+};
+
 /** What is not an EngineError is our fault: logged whole, told without particulars. */
 export function recordForClient(error: unknown): ErrorRecord {
   if (error instanceof EngineError) return errorToRecord(error);
@@ -34,7 +57,7 @@ export function recordForClient(error: unknown): ErrorRecord {
   return { code: 'E_INTERNAL', message, param: null, details: {} };
 }
 
-export function errorResponse(error: unknown): Response {
+export function errorResponse(error: unknown, style: ErrorStyle = 'openai'): Response {
   const record = recordForClient(error);
   const { row } = errorFromRecord(record);
   const headers = new Headers({ 'content-type': 'application/json' });
@@ -47,5 +70,5 @@ export function errorResponse(error: unknown): Response {
   }
   const allow = record.details['allow'];
   if (record.code === 'E_METHOD' && typeof allow === 'string') headers.set('allow', allow);
-  return new Response(JSON.stringify(errorBody(record)), { status: row.httpStatus, headers });
+  return new Response(JSON.stringify(BODIES[style](record)), { status: row.httpStatus, headers });
 }

@@ -1,34 +1,45 @@
 /**
- * The gateway script: routes, CORS, and the one place where errors become responses. No weights and
- * no kernels here.
+ * The gateway script: the table of endpoints behind a router, CORS, and what no endpoint answers.
+ * No weights and no kernels here.
  */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
+import { dispatch } from './dispatch.ts';
+import type { Site } from './endpoints/endpoint.ts';
+import { ENDPOINTS } from './endpoints/index.ts';
 import type { GatewayEnv } from './env.ts';
 import { errorResponse } from './error-response.ts';
-import { ROUTES } from './routes/index.ts';
+import chatPage from './page/index.html';
+import docsPage from './page/docs.html';
+import { IGNORED_HEADER } from './schemas/unknown-fields.ts';
 
+export { ResponseObject } from '../responses/response-object.ts';
 export { Session } from '../session/session.ts';
+
+const SITE: Site = { endpoints: ENDPOINTS, pages: { chat: chatPage, docs: docsPage } };
 
 const app = new Hono<{ Bindings: GatewayEnv }>();
 
-app.use(cors({ origin: '*', exposeHeaders: ['retry-after'] }));
+app.use(cors({ origin: '*', exposeHeaders: ['retry-after', IGNORED_HEADER] }));
 
-for (const { method, path, handle } of ROUTES)
-  app.on(method, path, (c) => handle({ request: c.req.raw, env: c.env, params: c.req.param() }));
+for (const endpoint of ENDPOINTS)
+  app.on(endpoint.method, endpoint.path, (c) =>
+    dispatch(endpoint, { request: c.req.raw, env: c.env, params: c.req.param() }, SITE),
+  );
 
 // What is left of a known path came with a method it does not have.
-for (const path of new Set(ROUTES.map((route) => route.path))) {
-  const allow = ROUTES.filter((route) => route.path === path).map(({ method }) => method);
+for (const [path, rows] of Map.groupBy(ENDPOINTS, (endpoint) => endpoint.path)) {
+  const allow = rows.map(({ method }) => method);
   app.all(path, ({ req }) => {
     const message = `${req.path}: expected ${allow.join(' or ')}, got ${req.method}.`;
-    throw new EngineError('E_METHOD', message, { details: { allow: allow.join(', ') } });
+    const error = new EngineError('E_METHOD', message, { details: { allow: allow.join(', ') } });
+    return errorResponse(error, rows[0]?.errors);
   });
 }
 
 app.notFound(({ req }) => {
-  const paths = [...new Set(ROUTES.map((route) => route.path))].join(', ');
+  const paths = [...new Set(ENDPOINTS.map((endpoint) => endpoint.path))].join(', ');
   const message = `${req.method} ${req.path}: no such address; expected one of ${paths}.`;
   return errorResponse(new EngineError('E_NOT_FOUND', message));
 });

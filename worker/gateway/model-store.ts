@@ -119,7 +119,7 @@ function touch(entry: Entry): ServedModel {
   return model;
 }
 
-async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {
+export async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {
   const models = await listModelIds(bucket);
   const known = models.length === 0 ? 'there are none yet' : models.join(', ');
   return new EngineError(

@@ -19,11 +19,11 @@ type StageLine = GenerateEvent | { readonly type: 'error'; readonly error: Error
  * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it breaks off.
  */
 export async function* generateEvents(
-  env: GatewayEnv,
+  env: Pick<GatewayEnv, 'STAGE'>,
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
-  promptField: 'messages' | 'prompt' = 'prompt',
+  promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
   throwIfAborted(signal, CLIENT_GONE);
   const stage = env.STAGE.getByName(model.id);

@@ -1,11 +1,7 @@
 /** A session's messages in its SQLite database. */
-import { EngineError } from '../../engine/base/errors.ts';
-import { migrate, readSchemaVersion, SCHEMA_VERSION } from './schema.ts';
-
-/** The platform's limit for a row or blob; local workerd takes more, so it is enforced here. */
-export const MAX_ROW_BYTES = 2_000_000;
-/** Left of a row for what is not content. */
-const ROW_OVERHEAD_BYTES = 1024;
+import { readSchemaVersion } from '../storage/migrate.ts';
+import { checkRowSize } from '../storage/row-size.ts';
+import { migrateSession, SCHEMA_VERSION } from './schema.ts';
 
 export interface NewMessage {
   readonly role: string;
@@ -39,7 +35,7 @@ export class History {
     const { sql } = this.storage;
     const schemaVersion = readSchemaVersion(sql);
     if (schemaVersion === 0) return null;
-    if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrate(sql));
+    if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrateSession(sql));
     const rows = sql.exec<MessageRow>(
       'SELECT role, content, n_token, model, created_at FROM messages ORDER BY id',
     );
@@ -59,7 +55,7 @@ export class History {
     const { sql } = this.storage;
     const now = Date.now();
     this.storage.transactionSync(() => {
-      migrate(sql);
+      migrateSession(sql);
       for (const { role, content, nToken } of messages)
         sql.exec(
           'INSERT INTO messages (role, content, n_token, model, created_at) VALUES (?, ?, ?, ?, ?)',
@@ -71,15 +67,4 @@ export class History {
   async clear(): Promise<void> {
     await this.storage.deleteAll();
   }
-}
-
-export function checkRowSize(content: string, param: string): void {
-  const bytes = new TextEncoder().encode(content).length;
-  const maxBytes = MAX_ROW_BYTES - ROW_OVERHEAD_BYTES;
-  if (bytes <= maxBytes) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${param}: a session keeps messages of at most ${maxBytes} bytes, got ${bytes}. Split the message.`,
-    { param, details: { bytes, maxBytes } },
-  );
 }

@@ -4,21 +4,17 @@
  * client leaves changes nothing.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { EngineError } from '../../engine/base/errors.ts';
-import type { ChatMessage } from '../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
-import { errorResponse } from '../gateway/error-response.ts';
-import { answerChat, type ChatAnswer, encodeChat } from '../gateway/generation/chat.ts';
-import { findModel, type ServedModel } from '../gateway/model-store.ts';
+import { errorResponse, recordForClient } from '../gateway/error-response.ts';
+import { findModel } from '../gateway/model-store.ts';
+import { RequestRecord } from '../gateway/observe/record.ts';
 import { type ChatBody, chatBodySchema } from '../gateway/schemas/chat.ts';
 import { checkBody } from '../gateway/schemas/json-body.ts';
-import { stageStatus } from '../gateway/stage-client.ts';
-import { fitHistory, type FittedHistory } from './fit-history.ts';
-import { checkRowSize, History, type NewMessage } from './history.ts';
+import { answerChat, type ChatAnswer } from '../gateway/shapes/chat-completion.ts';
+import { checkRowSize } from '../storage/row-size.ts';
+import { fitToContext } from './fit-context.ts';
+import { History, type NewMessage } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
-
-/** Share of the context kept free for the answer when old turns have to go. */
-const ANSWER_SHARE = 1 / 4;
 
 export interface SessionJson {
   readonly object: 'session';
@@ -38,16 +34,24 @@ export class Session extends DurableObject<GatewayEnv> {
 
   /** A chat request whose body was checked; answers as POST /v1/chat/completions does. */
   override async fetch(request: Request): Promise<Response> {
+    const record = new RequestRecord('POST', 'chatCompletions');
+    const response = await this.answer(request, record);
+    record.headersSent(response.status);
+    return response;
+  }
+
+  private async answer(request: Request, record: RequestRecord): Promise<Response> {
     try {
       const body = checkBody(await request.json(), chatBodySchema);
       const leave = await this.turns.enter(request.signal);
       try {
-        return await this.runTurn(body, request.signal, leave);
+        return await this.runTurn(body, request.signal, record, leave);
       } catch (error) {
         leave();
         throw error;
       }
     } catch (error) {
+      record.fail(recordForClient(error).code);
       return errorResponse(error);
     }
   }
@@ -81,10 +85,20 @@ export class Session extends DurableObject<GatewayEnv> {
     }
   }
 
-  private async runTurn(body: ChatBody, signal: AbortSignal, leave: () => void): Promise<Response> {
+  private async runTurn(
+    body: ChatBody,
+    signal: AbortSignal,
+    record: RequestRecord,
+    leave: () => void,
+  ): Promise<Response> {
     const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
     body.messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
-    const fitted = await this.fit(model, body);
+    const history = (this.history.read()?.messages ?? []).map(({ role, content }) => ({
+      role,
+      content,
+    }));
+    const wanted = body.max_completion_tokens ?? body.max_tokens;
+    const fitted = await fitToContext(this.env, model, history, body.messages, wanted);
     const countTokens = (text: string): number =>
       model.tokenizer.encode(text, { special: false }).length;
     const onAnswer = ({ text, usage }: ChatAnswer): void => {
@@ -106,27 +120,10 @@ export class Session extends DurableObject<GatewayEnv> {
       body,
       messages: fitted.messages,
       signal,
+      record,
       session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
       onAnswer,
       onEnd: leave,
     });
-  }
-
-  private async fit(model: ServedModel, body: ChatBody): Promise<FittedHistory> {
-    const stored: readonly ChatMessage[] = (this.history.read()?.messages ?? []).map(
-      ({ role, content }) => ({ role, content }),
-    );
-    const { nCtx } = await stageStatus(this.env, model);
-    const wanted = body.max_completion_tokens ?? body.max_tokens ?? nCtx;
-    const reserve = Math.min(wanted, Math.floor(nCtx * ANSWER_SHARE));
-    const countTokens = (messages: readonly ChatMessage[]): number => {
-      try {
-        return encodeChat(model, messages).length;
-      } catch (error) {
-        if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
-        throw error;
-      }
-    };
-    return fitHistory(stored, body.messages, countTokens, nCtx - reserve);
   }
 }

@@ -13,10 +13,17 @@ import { StopMatcher } from '../../../engine/text/stop-strings.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 
 export type TextEvent =
-  | { readonly type: 'start' }
+  /** The prompt is evaluated; tokens of the answer are not counted yet. */
+  | { readonly type: 'start'; readonly usage: GenerateUsage }
   | { readonly type: 'prompt'; readonly logprobs: readonly (TokenLogprob | null)[] }
   | { readonly type: 'text'; readonly text: string; readonly tokens: readonly TokenLogprob[] }
-  | { readonly type: 'done'; readonly reason: FinishReason; readonly usage: GenerateUsage };
+  | {
+      readonly type: 'done';
+      readonly reason: FinishReason;
+      /** The stop string that ended it; null when it was the model or the length. */
+      readonly stop: string | null;
+      readonly usage: GenerateUsage;
+    };
 
 export interface TextOptions {
   readonly stops: readonly string[];
@@ -63,7 +70,7 @@ export async function* textEvents(
       case 'start':
         usage = event.usage;
         decodeAt = Date.now();
-        yield { type: 'start' };
+        yield { type: 'start', usage: { ...event.usage } };
         break;
       case 'prompt':
         yield event;
@@ -88,6 +95,7 @@ export async function* textEvents(
           yield {
             type: 'done',
             reason: 'stop',
+            stop,
             usage: { ...usage, decodeMs: Date.now() - decodeAt },
           };
         return;
@@ -97,7 +105,8 @@ export async function* textEvents(
         seenChars += tail.length;
         const { text, stop } = matcher.push(tail);
         yield* release(stop === null ? text + matcher.flush() : text);
-        yield { type: 'done', reason: stop === null ? event.reason : 'stop', usage: event.usage };
+        const reason = stop === null ? event.reason : 'stop';
+        yield { type: 'done', reason, stop, usage: event.usage };
         return;
       }
       default:

@@ -1,4 +1,4 @@
-/** Fields that chat and plain completions share, and parameters that are refused by name. */
+/** Fields that bodies share, and their limits. */
 import { z } from 'zod';
 import {
   DEFAULT_SAMPLERS,
@@ -89,50 +89,40 @@ export const generationFields = {
     )
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
-  n: z
-    .number()
-    .refine((n) => n === 1, 'expected 1: several answers at a time are not supported yet')
-    .optional(),
   user: z.string().optional(),
   /** Extension: tokens guessed ahead change how fast a text comes, never which. */
   speculation: z.enum(['auto', 'off']).default('auto'),
 };
 
-/** Known parameters of OpenAI's that change the answer and are not supported yet. */
-export const REFUSED_PARAMETERS: readonly string[] = [
-  'audio',
-  'function_call',
-  'functions',
-  'parallel_tool_calls',
-  'prediction',
-  'reasoning_effort',
-  'suffix',
-  'tool_choice',
-  'tools',
-  'verbosity',
-  'web_search_options',
-];
+/** Parameters of OpenAI's that change nothing here: accepted, and not called unknown. */
+export const passiveFields = {
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  parallel_tool_calls: z.boolean().optional(),
+  prompt_cache_key: z.string().optional(),
+  prompt_cache_retention: z.string().optional(),
+  safety_identifier: z.string().optional(),
+  service_tier: z.string().optional(),
+  store: z.boolean().optional(),
+};
 
-const isEmpty = (value: unknown): boolean =>
-  (Array.isArray(value) && value.length === 0) ||
-  (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+/** Of every body that asks for something. */
+export const strictField = z.boolean().default(false);
 
-/** Adds an issue for the first parameter that is refused; values that ask for nothing pass. */
-export function refuseUnsupported(
-  body: Readonly<Record<string, unknown>>,
-  addIssue: (path: string, message: string) => void,
-): void {
-  const refuse = (name: string, hint: string): void =>
-    addIssue(name, `is not supported yet; expected it to be absent${hint}`);
-  for (const name of REFUSED_PARAMETERS)
-    if (Object.hasOwn(body, name) && !isEmpty(body[name])) refuse(name, '');
-  if (body['best_of'] !== undefined && body['best_of'] !== 1) refuse('best_of', ' or 1');
-  const format = body['response_format'] as { type?: unknown } | undefined;
-  if (format !== undefined && format?.type !== 'text')
-    refuse('response_format', ' or {"type": "text"}');
-  const modalities = body['modalities'];
-  if (modalities !== undefined && JSON.stringify(modalities) !== '["text"]')
-    refuse('modalities', ' or ["text"]');
+export const MAX_CHOICES = 8;
+/** Tokens that one request may ask for with all its choices together. */
+export const MAX_CHOICE_TOKENS = 32_768;
+export const choiceCount = count.min(1).max(MAX_CHOICES);
+
+/** The issue of a body that asks for more tokens than one request may make, or null. */
+export function tooManyTokens(
+  nChoice: number,
+  maxTokens: number | undefined,
+): { path: ['max_tokens']; message: string } | null {
+  if (nChoice === 1 || maxTokens === undefined) return null;
+  const most = Math.floor(MAX_CHOICE_TOKENS / nChoice);
+  if (maxTokens <= most) return null;
+  const message = `expected at most ${most} with ${nChoice} answers (${MAX_CHOICE_TOKENS} tokens together)`;
+  return { path: ['max_tokens'], message };
 }
 
 interface SamplingFields {

@@ -1,6 +1,14 @@
 /** The body of POST /v1/completions: one prompt or several, as texts or as token ids. */
 import { z } from 'zod';
-import { count, generationFields, MAX_TOP_LOGPROBS, refuseUnsupported } from './common.ts';
+import {
+  choiceCount,
+  count,
+  generationFields,
+  MAX_TOP_LOGPROBS,
+  passiveFields,
+  strictField,
+  tooManyTokens,
+} from './common.ts';
 
 const MAX_PROMPTS = 64;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
@@ -26,12 +34,22 @@ export const completionBodySchema = z
     parse_special: z.boolean().default(false),
     /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
     ignore_eos: z.boolean().default(false),
+    ...passiveFields,
+    n: choiceCount.default(1),
+    best_of: choiceCount.optional(),
+    strict: strictField,
   })
-  .superRefine((body, context) =>
-    refuseUnsupported(body, (name, text) =>
-      context.addIssue({ code: 'custom', path: [name], message: text }),
-    ),
-  );
+  .superRefine((body, context) => {
+    const { n, best_of: bestOf } = body;
+    const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
+    if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
+    const refuse = (message: string): void =>
+      context.addIssue({ code: 'custom', path: ['best_of'], message });
+    if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
+    if (bestOf !== undefined && bestOf > n && body.stream)
+      refuse('expected it to be absent when "stream" is true: the best is known at the end');
+  })
+  .meta({ id: 'CompletionRequest' });
 
 export type CompletionBody = z.output<typeof completionBodySchema>;
 

@@ -9,9 +9,9 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** How much of a body that is too large is read away before the connection is given up. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
-/** @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
-export async function readJsonBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-  return checkBody(parseJson(await readText(request)), schema);
+/** The body as JSON, not checked yet. @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
+export async function readJson(request: Request): Promise<unknown> {
+  return dropNulls(parseJson(await readText(request)));
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming field, value and fix. */

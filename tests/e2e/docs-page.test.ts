@@ -1,0 +1,68 @@
+/** The reference page in a real browser: drawn from /openapi.json, nothing from elsewhere. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium } from '../../scripts/lib/chromium.ts';
+import { ENDPOINTS } from '../../worker/gateway/endpoints/index.ts';
+import { startTestServer } from '../support/http-server.ts';
+import type { TestServer } from '../support/http-server.ts';
+
+let browser: Browser | null = null;
+try {
+  browser = await launchChromium();
+} catch (error) {
+  // Told here, because a skipped test cannot say why.
+  console.warn(`page tests are skipped: ${String(error)}`);
+}
+
+describe.skipIf(browser === null)('the reference page', () => {
+  let server: TestServer;
+  let page: Page;
+  const errors: string[] = [];
+  const asked: string[] = [];
+  beforeAll(async () => {
+    server = await startTestServer();
+    page = await (browser as Browser).newPage();
+    page.on('pageerror', (error) => errors.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(`${server.url}/docs`);
+    await page.locator('body[data-drawn]').waitFor();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server.close();
+  });
+
+  test('asks its own server only, and nothing goes wrong', () => {
+    expect(errors).toEqual([]);
+    expect(asked.filter((url) => !url.startsWith(server.url))).toEqual([]);
+    expect(asked).toContain(`${server.url}/openapi.json`);
+  });
+
+  test.each(ENDPOINTS.map((endpoint): [string] => [endpoint.name]))('shows %s', async (name) => {
+    const endpoint = ENDPOINTS.find((one) => one.name === name);
+    if (endpoint === undefined) throw new Error(name);
+    const section = page.locator(`section#${name}`);
+    expect(await section.count()).toBe(1);
+    expect(await section.locator('h3').isVisible()).toBe(true);
+    const text = (await section.textContent()) ?? '';
+    expect(text).toContain(endpoint.summary);
+    for (const field of Object.keys(endpoint.body?.shape ?? {})) expect(text).toContain(field);
+    for (const { name: refused } of endpoint.refused ?? []) expect(text).toContain(refused);
+    const examples = await section.locator('pre.example').allTextContents();
+    expect(examples).toHaveLength(endpoint.examples.length);
+    for (const example of examples) expect(example).toMatch(/^curl .*http:\/\/localhost:8787\//);
+    expect(await page.locator(`nav a[href="#${name}"]`).count()).toBe(1);
+  });
+
+  test('marks extensions and what has no effect', async () => {
+    const row = (name: string) =>
+      page.locator('section#chatCompletions tr', { has: page.locator(`code:text-is("${name}")`) });
+    expect(await row('session').first().textContent()).toContain('extension');
+    expect(await row('metadata').first().textContent()).toContain('no effect');
+    expect(await row('temperature').first().textContent()).not.toContain('extension');
+    expect(await row('temperature').first().textContent()).toContain('≤ 2');
+  });
+});

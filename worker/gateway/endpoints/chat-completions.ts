@@ -1,0 +1,67 @@
+/** POST /v1/chat/completions. With a session the turn runs in the session's object. */
+import { findModel } from '../model-store.ts';
+import { chatChunkSchema, chatCompletionSchema } from '../schemas/answers.ts';
+import { chatBodySchema } from '../schemas/chat.ts';
+import { CHAT_REFUSED } from '../schemas/refused.ts';
+import { answerChat } from '../shapes/chat-completion.ts';
+import { defineEndpoint } from './endpoint.ts';
+
+const messages = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
+
+export const chatCompletions = defineEndpoint({
+  name: 'chatCompletions',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  tag: 'generation',
+  summary: 'Answer a conversation',
+  description:
+    'As OpenAI\'s endpoint. With "session" only the new messages are sent; the server keeps the rest.',
+  body: chatBodySchema,
+  refused: CHAT_REFUSED,
+  responses: [
+    {
+      status: 200,
+      what: 'the answer, or its chunks as server-sent events that end with [DONE]',
+      schema: chatCompletionSchema,
+      event: chatChunkSchema,
+    },
+  ],
+  examples: [
+    { title: 'An answer', body: { messages, max_tokens: 32 } },
+    {
+      title: 'An answer as it is made',
+      body: { messages, max_tokens: 32, stream: true, stream_options: { include_usage: true } },
+    },
+    {
+      title: 'Two answers that can be had again',
+      body: { messages, max_tokens: 16, n: 2, seed: 7, temperature: 0.8 },
+    },
+    {
+      title: 'Log-probabilities of each token',
+      body: { messages, max_tokens: 4, temperature: 0, logprobs: true, top_logprobs: 2 },
+    },
+    {
+      title: 'A conversation that the server remembers',
+      body: {
+        session: 'ada',
+        messages: [{ role: 'user', content: 'My name is Ada.' }],
+        max_tokens: 16,
+      },
+    },
+    {
+      title: 'A wrong value, and what the error says of it',
+      body: { messages, temperature: -1 },
+      status: 400,
+    },
+  ],
+  async handle({ request, env, body, record }) {
+    const { signal } = request;
+    if (body.session !== undefined) {
+      record.handOver();
+      const init = { method: 'POST', body: JSON.stringify(body), signal };
+      return await env.SESSIONS.getByName(body.session).fetch('https://session/turn', init);
+    }
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    return await answerChat({ env, model, body, messages: body.messages, signal, record });
+  },
+});

@@ -1,0 +1,27 @@
+/** POST /v1/messages/count_tokens, in Anthropic's shape. */
+import { z } from 'zod';
+import { encodeChat } from '../generation/run-chat.ts';
+import { findModel } from '../model-store.ts';
+import { conversationOf, countTokensBodySchema } from '../schemas/messages.ts';
+import { MESSAGES_REFUSED } from '../schemas/refused.ts';
+import { defineEndpoint } from './endpoint.ts';
+
+export const countTokens = defineEndpoint({
+  name: 'countTokens',
+  method: 'POST',
+  path: '/v1/messages/count_tokens',
+  tag: 'messages',
+  summary: 'Count the tokens of a conversation',
+  body: countTokensBodySchema,
+  refused: MESSAGES_REFUSED,
+  errors: 'anthropic',
+  responses: [
+    { status: 200, what: 'the count', schema: z.strictObject({ input_tokens: z.number().int() }) },
+  ],
+  examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
+  async handle({ env, body }) {
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const { messages, prefill } = conversationOf(body);
+    return Response.json({ input_tokens: encodeChat(model, messages, { prefill }).length });
+  },
+});

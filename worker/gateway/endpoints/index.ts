@@ -1,0 +1,49 @@
+/** Every endpoint of the gateway. A new one is a file of this folder and a row here. */
+import { applyTemplate } from './apply-template.ts';
+import { cancelResponse } from './cancel-response.ts';
+import { chatCompletions } from './chat-completions.ts';
+import { completions } from './completions.ts';
+import { countTokens } from './count-tokens.ts';
+import { createResponse } from './create-response.ts';
+import { deleteResponse } from './delete-response.ts';
+import { deleteSession } from './delete-session.ts';
+import { detokenize } from './detokenize.ts';
+import { docs } from './docs.ts';
+import type { Endpoint } from './endpoint.ts';
+import { getModel } from './get-model.ts';
+import { getResponse } from './get-response.ts';
+import { getSession } from './get-session.ts';
+import { healthz } from './healthz.ts';
+import { listInputItems } from './list-input-items.ts';
+import { listModels } from './list-models.ts';
+import { messages } from './messages.ts';
+import { metrics } from './metrics.ts';
+import { openapi } from './openapi.ts';
+import { page } from './page.ts';
+import { readyz } from './readyz.ts';
+import { tokenize } from './tokenize.ts';
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  chatCompletions,
+  completions,
+  createResponse,
+  getResponse,
+  deleteResponse,
+  cancelResponse,
+  listInputItems,
+  messages,
+  countTokens,
+  listModels,
+  getModel,
+  tokenize,
+  detokenize,
+  applyTemplate,
+  getSession,
+  deleteSession,
+  page,
+  docs,
+  openapi,
+  metrics,
+  healthz,
+  readyz,
+];

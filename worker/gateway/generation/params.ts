@@ -1,0 +1,44 @@
+/** The fields of a checked body as what a generation is made with. */
+import type { z } from 'zod';
+import {
+  type generationFields,
+  MAX_CHOICE_TOKENS,
+  MAX_MAX_TOKENS,
+  samplingParams,
+} from '../schemas/common.ts';
+import type { ServedModel } from '../model-store.ts';
+import type { GenerationParams } from './run-generation.ts';
+
+type Fields = Omit<
+  z.output<z.ZodObject<typeof generationFields>>,
+  'model' | 'stream' | 'stream_options' | 'max_tokens' | 'user'
+>;
+
+/** What the APIs say in different words. */
+interface Own {
+  readonly maxTokens: number | undefined;
+  readonly topLogprobs: number | null;
+  readonly promptLogprobs?: boolean;
+  readonly ignoreEos?: boolean;
+  readonly nChoice?: number;
+}
+
+/** An absent `maxTokens` is what the context leaves, and with several choices each one's share. */
+export function generationParams(
+  fields: Fields,
+  own: Own,
+  { tokenizer }: ServedModel,
+): GenerationParams {
+  const nChoice = own.nChoice ?? 1;
+  const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);
+  return {
+    maxTokens: own.maxTokens ?? most,
+    sampling: samplingParams(fields, tokenizer),
+    stops: fields.stop,
+    topLogprobs: own.topLogprobs,
+    promptLogprobs: own.promptLogprobs ?? false,
+    ignoreEos: own.ignoreEos ?? false,
+    speculation: fields.speculation,
+    nChoice,
+  };
+}

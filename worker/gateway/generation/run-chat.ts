@@ -1,0 +1,61 @@
+/** A conversation's answer: messages through the model's template into the generation core. */
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../env.ts';
+import type { ServedModel } from '../model-store.ts';
+import { refuseTooLong } from './prompt-length.ts';
+import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
+
+export interface ChatPlan {
+  readonly env: Pick<GatewayEnv, 'STAGE'>;
+  readonly model: ServedModel;
+  /** The whole conversation, the new messages last. */
+  readonly messages: readonly ChatMessage[];
+  /** How the answer begins; '' lets the model begin. */
+  readonly prefill?: string;
+  readonly promptField: string;
+  readonly params: GenerationParams;
+  readonly signal: AbortSignal;
+}
+
+/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; what the stage reports while it runs. */
+export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
+  const { env, model, messages, prefill = '', promptField, params, signal } = plan;
+  return runGeneration({
+    ...{ env, model, promptField, params, signal },
+    promptTokens: encodeChat(model, messages, { field: promptField, prefill }),
+    // Without a template the answer goes on where the last message ended.
+    atTextStart: model.manifest.chatTemplate !== null && prefill === '',
+  });
+}
+
+/**
+ * Token ids of a conversation, ready for the assistant's answer.
+ * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
+ */
+export function encodeChat(
+  model: ServedModel,
+  messages: readonly ChatMessage[],
+  { field = 'messages', prefill = '' }: { field?: string; prefill?: string } = {},
+): number[] {
+  const { tokenizer } = model;
+  const { text, sentinel } = renderChat(model, messages, true);
+  refuseTooLong(model, text.length + prefill.length, field);
+  const ids = tokenizer.encodeTemplate(text, sentinel);
+  return prefill === '' ? ids : [...ids, ...tokenizer.encode(prefill, { special: false })];
+}
+
+/** The model's template over messages; special-token texts in them are broken by the sentinel. */
+export function renderChat(
+  model: ServedModel,
+  messages: readonly ChatMessage[],
+  addGenerationPrompt: boolean,
+): { text: string; sentinel: string } {
+  const { tokenizer } = model;
+  const { bosId, eosIds } = tokenizer.facts;
+  return model.chatTemplate().render(messages, {
+    bosToken: tokenizer.literalOf(bosId),
+    eosToken: tokenizer.literalOf(eosIds[0]),
+    specialLiterals: tokenizer.specialLiterals,
+    addGenerationPrompt,
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * A prompt's answers as one stream of deltas. Knows no API and no HTTP: chat completions, plain
+ * completions, responses and messages are shapes over it. Deltas of tool calls will be a row of
+ * `Delta` more.
+ */
+import type {
+  GenerateRequest,
+  SamplingParams,
+  Speculation,
+} from '../../../engine/generate/types.ts';
+import type { GatewayEnv } from '../env.ts';
+import type { ServedModel } from '../model-store.ts';
+import { generateEvents } from '../stage-client.ts';
+import { mergeStreams } from './merge.ts';
+import { type TextEvent, textEvents } from './text-events.ts';
+
+/** What an answer is made with, resolved: the same whichever API asked. */
+export interface GenerationParams {
+  readonly maxTokens: number;
+  readonly sampling: SamplingParams;
+  readonly stops: readonly string[];
+  /** Alternatives reported with each token; null reports no log-probabilities. */
+  readonly topLogprobs: number | null;
+  /** Also report the prompt's own. */
+  readonly promptLogprobs: boolean;
+  readonly ignoreEos: boolean;
+  readonly speculation: Speculation;
+  /** Answers to the prompt, made side by side; answer i has the seed plus i. */
+  readonly nChoice: number;
+}
+
+export interface GenerationPlan {
+  readonly env: Pick<GatewayEnv, 'STAGE'>;
+  readonly model: ServedModel;
+  readonly promptTokens: readonly number[];
+  /** The request's field the prompt came from, for errors. */
+  readonly promptField: string;
+  /** The answer begins a text of its own, not the prompt's continuation. */
+  readonly atTextStart: boolean;
+  readonly params: GenerationParams;
+  readonly signal: AbortSignal;
+}
+
+/** start, prompt (at most once), text*, done: in this order for each choice, choices interleaved. */
+export type Delta = TextEvent & { readonly choice: number };
+
+/**
+ * Ending the iteration early, or the signal, ends the generations within a token.
+ * @throws {EngineError} what the stage reports
+ */
+export async function* runGeneration(plan: GenerationPlan): AsyncGenerator<Delta, void, void> {
+  const { params } = plan;
+  if (params.nChoice === 1) {
+    for await (const event of runChoice(plan, 0, plan.signal)) yield { ...event, choice: 0 };
+    return;
+  }
+  const abort = new AbortController();
+  const signal = AbortSignal.any([plan.signal, abort.signal]);
+  const choices = Array.from({ length: params.nChoice }, (_, i) => runChoice(plan, i, signal));
+  try {
+    for await (const { index, value } of mergeStreams(choices)) yield { ...value, choice: index };
+  } finally {
+    abort.abort();
+  }
+}
+
+function runChoice(
+  { env, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
+  choice: number,
+  signal: AbortSignal,
+): AsyncGenerator<TextEvent, void, void> {
+  const request: GenerateRequest = {
+    promptTokens,
+    maxTokens: params.maxTokens,
+    sampling: { ...params.sampling, seed: params.sampling.seed + choice },
+    stopTokens: params.ignoreEos ? [] : model.tokenizer.facts.eosIds,
+    topLogprobs: params.topLogprobs,
+    // The same for all choices.
+    promptLogprobs: params.promptLogprobs,
+    speculation: params.speculation,
+  };
+  const events = generateEvents(env, model, request, signal, promptField);
+  return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
+}

@@ -1,0 +1,90 @@
+/**
+ * What each field of the request bodies is, in words: for /openapi.json, /docs and docs/http.md.
+ * A name means the same wherever it stands; tests/http/openapi.test.ts finds fields without a row.
+ */
+import type { z } from 'zod';
+import { generationFields, passiveFields } from '../schemas/common.ts';
+
+export interface ParameterRow {
+  readonly what: string;
+  /** Not a parameter of the API whose endpoint takes it. */
+  readonly isExtension?: true;
+}
+
+const row = (what: string): ParameterRow => ({ what });
+const extension = (what: string): ParameterRow => ({ what, isExtension: true });
+
+export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
+  add_generation_prompt: row('end where the answer begins'),
+  add_special: row('begin with the BOS token when the model wants one'),
+  background: row('answer at once; the response is made meanwhile and can be read by its id'),
+  best_of: row('candidates made, of which the n with the highest mean log-probability are told'),
+  dry_allowed_length: extension('longest repetition that DRY leaves alone; 2 by default'),
+  dry_base: extension('how fast its penalty grows with the repetition; 1.75 by default'),
+  dry_multiplier: extension('DRY against repeated sequences; 0 is off'),
+  dry_penalty_last_n: extension('tokens it looks back at; -1 all, 0 none'),
+  dry_sequence_breakers: extension('up to 16 texts that repetitions do not reach over'),
+  echo: row('the prompt in front, with its log-probabilities if asked for'),
+  frequency_penalty: row('-2 to 2, for each time a token came in the answer'),
+  ignore_eos: extension('on to max_tokens, whatever the model would end at'),
+  include: row('"message.output_text.logprobs" adds log-probabilities'),
+  input: row('a text or a list of messages'),
+  instructions: row('a system message in front, of this response only'),
+  logit_bias: row('token ids to numbers from -100 to 100 that are added to their logits'),
+  logprobs: row("log-probabilities of the model's own distribution; plain completions: how many"),
+  max_completion_tokens: row('the newer name of max_tokens'),
+  max_output_tokens: row('tokens of the answer; what the context leaves by default'),
+  max_tokens: row('tokens of the answer; what the context leaves by default, completions 16'),
+  messages: row('the conversation; contents are texts or text parts'),
+  metadata: row('kept with a stored response, else nothing'),
+  min_p: extension('drop tokens less likely than this share of the likeliest; 0 keeps all'),
+  mirostat: extension('2 aims at a surprise instead of narrowing; 0 is off'),
+  mirostat_eta: extension('how fast Mirostat learns; 0.1 by default'),
+  mirostat_tau: extension('the surprise aimed at, in bits; 5 by default'),
+  model: row("an id of /v1/models; the server's default model when absent"),
+  n: row('answers to the prompt, 1 to 8; answer i has the seed plus i'),
+  parallel_tool_calls: row('there are no tools to call'),
+  parse_special: extension('special-token texts become special tokens'),
+  presence_penalty: row('-2 to 2, once for each token that came in the answer'),
+  previous_response_id: row('the stored response whose conversation goes on'),
+  prompt: row('a text, token ids, or an array of either'),
+  prompt_cache_key: row('caches are found by their tokens'),
+  prompt_cache_retention: row('caches are kept while there is room'),
+  repetition_penalty: extension('above 0, over prompt and answer; 1 changes nothing'),
+  safety_identifier: row('not used'),
+  samplers: extension('the order of samplers; those that are not named are not used'),
+  seed: row('the same seed gives the same text; drawn at random when absent'),
+  service_tier: row('there is one tier'),
+  session: extension('the server keeps the conversation under this id and puts it in front'),
+  speculation: extension('"auto" or "off": tokens guessed ahead change the speed, never the text'),
+  stop: row('a text or up to 16, which end the answer and are not part of it'),
+  stop_sequences: row('texts that end the answer and are not part of it'),
+  store: row('keep the response to be read or gone on with; chat completions are never kept'),
+  stream: row('server-sent events as the answer is made'),
+  stream_options: row('"include_usage": true adds a last chunk with usage'),
+  strict: extension('refuse fields that are not known instead of ignoring them'),
+  system: row('a text or text blocks, in front of the messages'),
+  temperature: row("0 is greedy, 1 the model's own distribution"),
+  text: row('a text'),
+  tokens: row('token ids'),
+  top_k: extension('keep the k likeliest tokens; 0 or -1 keeps all'),
+  top_n_sigma: extension(
+    'keep logits within this many standard deviations of the largest; 0 is off',
+  ),
+  top_logprobs: row('likeliest tokens told beside each, 0 to 20'),
+  top_p: row('keep the likeliest tokens up to this sum of probabilities; 1 keeps all'),
+  truncation: row(
+    '"auto" leaves out the oldest turns when the context is full; "disabled" refuses',
+  ),
+  typical_p: extension('keep tokens of typical surprise up to this sum; 1 keeps all'),
+  user: row('not used'),
+  xtc_probability: extension('how often XTC leaves out the likeliest tokens; 0 never'),
+  xtc_threshold: extension('probability above which it does; 0.1 by default'),
+};
+
+const PASSIVE = new Set<unknown>([...Object.values(passiveFields), generationFields.user]);
+
+/** Whether a field is accepted only so that clients that send it work. */
+export function isPassive(schema: z.ZodObject, name: string): boolean {
+  return PASSIVE.has(schema.shape[name]);
+}

@@ -1,0 +1,161 @@
+/** Answers in OpenAI's shapes as schemas: for /openapi.json, and for the tests that check them. */
+import { z } from 'zod';
+
+const count = z.number().int().nonnegative();
+const finishReason = z.enum(['stop', 'length']);
+
+export const usageSchema = z
+  .strictObject({
+    prompt_tokens: count,
+    completion_tokens: count,
+    total_tokens: count,
+    prompt_tokens_details: z.strictObject({
+      cached_tokens: count.describe('of the prompt, still in memory from earlier requests'),
+    }),
+    speculation: z
+      .strictObject({ drafted_tokens: count, accepted_tokens: count })
+      .describe('extension: tokens guessed ahead, and how many of them the model chose'),
+  })
+  .meta({ id: 'Usage' });
+
+export const timingsSchema = z
+  .strictObject({
+    load_ms: z.number(),
+    queue_ms: z.number(),
+    prefill_ms: z.number(),
+    decode_ms: z.number(),
+  })
+  .meta({ id: 'Timings', description: 'extension: milliseconds by the clock of the stage' });
+
+export const resourcesSchema = z
+  .strictObject({
+    weight_bytes_read: count.describe('weights of the model times passes, as if alone'),
+    estimated_usd: z.number().nonnegative(),
+    prices_of: z.string().describe('the day the price table was read'),
+  })
+  .meta({ id: 'Resources', description: 'extension: an estimate of what the platform charges' });
+
+const topLogprob = z.strictObject({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(count),
+});
+export const tokenLogprobSchema = topLogprob
+  .extend({ top_logprobs: z.array(topLogprob) })
+  .meta({ id: 'TokenLogprob' });
+const chatLogprobs = z
+  .strictObject({ content: z.array(tokenLogprobSchema), refusal: z.null() })
+  .nullable();
+
+const session = z.strictObject({ id: z.string(), dropped_messages: count });
+const chatHead = { id: z.string(), created: count, model: z.string() };
+
+export const chatCompletionSchema = z
+  .strictObject({
+    ...chatHead,
+    object: z.literal('chat.completion'),
+    choices: z.array(
+      z.strictObject({
+        index: count,
+        message: z.strictObject({
+          role: z.literal('assistant'),
+          content: z.string(),
+          refusal: z.null(),
+        }),
+        logprobs: chatLogprobs,
+        finish_reason: finishReason,
+      }),
+    ),
+    usage: usageSchema,
+    timings: timingsSchema,
+    resources: resourcesSchema,
+    session: session.optional(),
+  })
+  .meta({ id: 'ChatCompletion' });
+
+export const chatChunkSchema = z
+  .strictObject({
+    ...chatHead,
+    object: z.literal('chat.completion.chunk'),
+    choices: z.array(
+      z.strictObject({
+        index: count,
+        delta: z.strictObject({
+          role: z.literal('assistant').optional(),
+          content: z.string().optional(),
+          refusal: z.null().optional(),
+        }),
+        logprobs: chatLogprobs,
+        finish_reason: finishReason.nullable(),
+      }),
+    ),
+    usage: usageSchema.nullable().optional(),
+    timings: timingsSchema.optional(),
+    resources: resourcesSchema.optional(),
+    session: session.optional(),
+  })
+  .meta({ id: 'ChatCompletionChunk' });
+
+const legacyLogprobs = z
+  .strictObject({
+    tokens: z.array(z.string()),
+    token_logprobs: z.array(z.number().nullable()),
+    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
+    text_offset: z.array(count),
+  })
+  .nullable();
+const completionFields = {
+  ...chatHead,
+  object: z.literal('text_completion'),
+  choices: z.array(
+    z.strictObject({
+      index: count,
+      text: z.string(),
+      logprobs: legacyLogprobs,
+      finish_reason: finishReason.nullable(),
+    }),
+  ),
+};
+
+export const completionSchema = z
+  .strictObject({
+    ...completionFields,
+    usage: usageSchema,
+    timings: timingsSchema,
+    resources: resourcesSchema,
+  })
+  .meta({ id: 'Completion' });
+
+export const completionChunkSchema = z
+  .strictObject({
+    ...completionFields,
+    usage: usageSchema.nullable().optional(),
+    timings: timingsSchema.optional(),
+    resources: resourcesSchema.optional(),
+  })
+  .meta({ id: 'CompletionChunk' });
+
+export const errorSchema = z
+  .strictObject({
+    error: z.strictObject({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable().describe('the field at fault'),
+      code: z.string(),
+      details: z.record(z.string(), z.unknown()).optional(),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export const anthropicErrorSchema = z
+  .strictObject({
+    type: z.literal('error'),
+    error: z.strictObject({
+      type: z.string(),
+      message: z.string(),
+      param: z.string().nullable(),
+      code: z.string(),
+      details: z.record(z.string(), z.unknown()),
+    }),
+  })
+  .meta({ id: 'MessagesError' });

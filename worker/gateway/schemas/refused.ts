@@ -1,0 +1,120 @@
+/** Parameters of the APIs we speak that change the answer and are not supported: refused by name. */
+import { EngineError } from '../../../engine/base/errors.ts';
+
+interface Passes {
+  readonly text: string;
+  readonly test: (value: unknown) => boolean;
+}
+
+export interface RefusedParameter {
+  readonly name: string;
+  /** Values that ask for nothing pass; empty lists and objects always do. */
+  readonly passes?: Passes;
+  /** Why, when "not supported yet" does not say it. */
+  readonly why?: string;
+}
+
+const refused = (name: string): RefusedParameter => ({ name });
+
+const isOneOf = (...values: readonly unknown[]): Passes => ({
+  text: values.map((value) => JSON.stringify(value)).join(' or '),
+  test: (value) => values.some((one) => JSON.stringify(one) === JSON.stringify(value)),
+});
+
+const hasType = (type: string): Passes => ({
+  text: `{"type": "${type}"}`,
+  test: (value) => (value as { type?: unknown } | null)?.type === type,
+});
+
+const TOOLS: readonly RefusedParameter[] = [
+  refused('tools'),
+  { name: 'tool_choice', passes: isOneOf('none', 'auto') },
+];
+const SUFFIX: RefusedParameter = {
+  name: 'suffix',
+  why: 'is not supported: texts are only continued, never filled in; expected it to be absent',
+};
+
+export const CHAT_REFUSED: readonly RefusedParameter[] = [
+  ...TOOLS,
+  SUFFIX,
+  refused('audio'),
+  { name: 'best_of', passes: isOneOf(1) },
+  refused('function_call'),
+  refused('functions'),
+  { name: 'modalities', passes: isOneOf(['text']) },
+  refused('prediction'),
+  refused('reasoning_effort'),
+  { name: 'response_format', passes: hasType('text') },
+  refused('verbosity'),
+  refused('web_search_options'),
+];
+
+export const COMPLETION_REFUSED: readonly RefusedParameter[] = [
+  ...TOOLS,
+  SUFFIX,
+  { name: 'response_format', passes: hasType('text') },
+];
+
+export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
+  ...TOOLS,
+  refused('conversation'),
+  refused('context_management'),
+  refused('max_tool_calls'),
+  refused('prompt'),
+  {
+    name: 'reasoning',
+    passes: {
+      text: '{"effort": null}',
+      test: (value) => Object.values(value as object).every((one) => one === null),
+    },
+  },
+  {
+    name: 'text',
+    passes: {
+      text: '{"format": {"type": "text"}}',
+      test: (value) => {
+        const { format, ...rest } = value as { format?: { type?: unknown }; verbosity?: unknown };
+        const isText = format === undefined || format?.type === 'text';
+        return isText && Object.values(rest).every((one) => one === null);
+      },
+    },
+  },
+];
+
+export const MESSAGES_REFUSED: readonly RefusedParameter[] = [
+  refused('tools'),
+  { name: 'tool_choice', passes: hasType('none') },
+  refused('container'),
+  refused('mcp_servers'),
+  refused('output_config'),
+  refused('output_format'),
+  { name: 'thinking', passes: hasType('disabled') },
+];
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming the first parameter that is refused. */
+export function refuseParameters(body: unknown, rows: readonly RefusedParameter[]): void {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
+  for (const { name, passes, why } of rows) {
+    const value: unknown = Object.hasOwn(body, name) ? Reflect.get(body, name) : undefined;
+    if (value === undefined || value === null || isEmpty(value)) continue;
+    if (passes !== undefined && isTested(passes.test, value)) continue;
+    const or = passes === undefined ? '' : ` or ${passes.text}`;
+    const what = why ?? `is not supported yet; expected it to be absent${or}`;
+    throw new EngineError('E_REQUEST_INVALID', `${name}: ${what}.`, { param: name });
+  }
+}
+
+/** Values are hostile: a test that stumbles over one has not passed. */
+function isTested(test: (value: unknown) => boolean, value: unknown): boolean {
+  if (typeof value !== 'object' && value !== null) return test(value);
+  try {
+    return test(value);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,40 @@
+/** Fields of a body that its schema does not know: named in a header, or refused when asked to be. */
+import type { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { RefusedParameter } from './refused.ts';
+
+/** Names of fields that had no effect, percent-encoded, separated by commas. */
+export const IGNORED_HEADER = 'x-thimble-ignored';
+const MAX_LISTED_FIELDS = 20;
+const MAX_NAME_CHARS = 60;
+
+/** Top-level fields only: what nested objects hold beyond their schemas is left alone. */
+export function unknownFields(
+  body: object,
+  schema: z.ZodObject,
+  refused: readonly RefusedParameter[],
+): string[] {
+  const known = new Set([...Object.keys(schema.shape), ...refused.map(({ name }) => name)]);
+  return Object.keys(body).filter((name) => !known.has(name));
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when the body says `"strict": true` and fields are unknown. */
+export function refuseWhenStrict(body: object, unknown: readonly string[]): void {
+  const [first] = unknown;
+  if (first === undefined || !('strict' in body) || body.strict !== true) return;
+  const shown = first.slice(0, MAX_NAME_CHARS);
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `${shown}: is no parameter of this endpoint; expected it to be absent. ` +
+      'Without "strict" it would be ignored.',
+    { param: shown },
+  );
+}
+
+export function ignoredHeader(unknown: readonly string[]): string {
+  const names = unknown.slice(0, MAX_LISTED_FIELDS).map((name) => {
+    const shown = name.slice(0, MAX_NAME_CHARS).toWellFormed();
+    return encodeURIComponent(shown);
+  });
+  return names.join(', ');
+}

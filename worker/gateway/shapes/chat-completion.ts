@@ -1,0 +1,166 @@
+/** An answer as OpenAI's chat completion, streamed or whole. */
+import type { FinishReason, GenerateUsage } from '../../../engine/generate/types.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../env.ts';
+import { generationParams } from '../generation/params.ts';
+import { runChat } from '../generation/run-chat.ts';
+import type { Delta } from '../generation/run-generation.ts';
+import type { ServedModel } from '../model-store.ts';
+import type { RequestRecord } from '../observe/record.ts';
+import type { ChatBody } from '../schemas/chat.ts';
+import { answer } from './answer.ts';
+import { resourcesJson } from './resources.ts';
+import { OPENAI_SSE } from './sse.ts';
+import { type ChatTokenJson, chatTokenJson } from './token-json.ts';
+import { joinChoices, timingsJson, usageJson } from './usage.ts';
+
+export interface ChatAnswer {
+  readonly text: string;
+  readonly usage: GenerateUsage;
+}
+
+export interface ChatTurn {
+  readonly env: GatewayEnv;
+  readonly model: ServedModel;
+  readonly body: ChatBody;
+  /** The whole conversation, the new messages last. */
+  readonly messages: readonly ChatMessage[];
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+  /** Reported in the answer when the turn belongs to a session. */
+  readonly session?: { readonly id: string; readonly dropped_messages: number };
+  /** Called when the (only) choice is complete, before its last part goes out. */
+  readonly onAnswer?: (answer: ChatAnswer) => void;
+  /** Called once, however the turn ends. */
+  readonly onEnd?: () => void;
+}
+
+export async function answerChat(turn: ChatTurn): Promise<Response> {
+  const { env, model, body, messages, record, signal } = turn;
+  const params = generationParams(
+    body,
+    {
+      maxTokens: body.max_completion_tokens ?? body.max_tokens,
+      topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+      nChoice: body.n,
+    },
+    model,
+  );
+  return await answer({
+    ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
+    run: (ended) =>
+      runChat({ env, model, messages, params, promptField: 'messages', signal: ended }),
+    chunks: (deltas) => chatChunks(turn, deltas),
+    whole: (deltas) => wholeChat(turn, deltas),
+    ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
+  });
+}
+
+interface ChatHead {
+  id: string;
+  object: string;
+  created: number;
+  model: string;
+}
+
+function chatHead(turn: ChatTurn, object: string): ChatHead {
+  return {
+    id: `chatcmpl-${crypto.randomUUID()}`,
+    object,
+    created: Math.floor(Date.now() / 1000),
+    model: turn.model.id,
+  };
+}
+
+/** A choice as far as it came. */
+interface Choice {
+  content: string;
+  readonly tokens: ChatTokenJson[];
+  reason: FinishReason | null;
+}
+
+async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<unknown> {
+  const { tokenizer } = turn.model;
+  const choices = Array.from({ length: turn.body.n }, (): Choice => ({
+    content: '',
+    tokens: [],
+    reason: null,
+  }));
+  const usages: GenerateUsage[] = [];
+  for await (const delta of deltas) {
+    const choice = choices[delta.choice];
+    if (choice === undefined) continue;
+    if (delta.type === 'text') {
+      choice.content += delta.text;
+      choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
+    } else if (delta.type === 'done') {
+      choice.reason = delta.reason;
+      usages.push(delta.usage);
+      turn.onAnswer?.({ text: choice.content, usage: delta.usage });
+    }
+  }
+  return {
+    ...chatHead(turn, 'chat.completion'),
+    choices: choices.map(({ content, tokens, reason }, index) => ({
+      index,
+      message: { role: 'assistant', content, refusal: null },
+      logprobs: turn.body.logprobs ? { content: tokens, refusal: null } : null,
+      finish_reason: reason,
+    })),
+    usage: usageJson(joinChoices(usages)),
+    ...extensions(turn, usages),
+  };
+}
+
+async function* chatChunks(
+  turn: ChatTurn,
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<unknown, void, void> {
+  const { tokenizer } = turn.model;
+  const head = chatHead(turn, 'chat.completion.chunk');
+  const wantsUsage = turn.body.stream_options?.include_usage === true;
+  const chunk = (
+    index: number,
+    delta: object,
+    tokens: ChatTokenJson[],
+    finishReason: FinishReason | null,
+  ) => ({
+    ...head,
+    choices: [
+      {
+        index,
+        delta,
+        logprobs: turn.body.logprobs ? { content: tokens, refusal: null } : null,
+        finish_reason: finishReason,
+      },
+    ],
+    ...(wantsUsage ? { usage: null } : {}),
+  });
+  const usages: GenerateUsage[] = [];
+  let content = '';
+  for await (const delta of deltas) {
+    const { choice } = delta;
+    if (delta.type === 'start') {
+      yield chunk(choice, { role: 'assistant', content: '', refusal: null }, [], null);
+    } else if (delta.type === 'text') {
+      content += delta.text;
+      const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
+      yield chunk(choice, { content: delta.text }, tokens, null);
+    } else if (delta.type === 'done') {
+      usages.push(delta.usage);
+      turn.onAnswer?.({ text: content, usage: delta.usage });
+      const isLast = usages.length === turn.body.n;
+      yield { ...chunk(choice, {}, [], delta.reason), ...(isLast ? extensions(turn, usages) : {}) };
+    }
+  }
+  if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
+}
+
+/** What OpenAI's answers do not have. */
+function extensions(turn: ChatTurn, usages: readonly GenerateUsage[]): object {
+  return {
+    timings: timingsJson(joinChoices(usages)),
+    resources: resourcesJson(turn.model.manifest, usages),
+    ...(turn.session === undefined ? {} : { session: turn.session }),
+  };
+}

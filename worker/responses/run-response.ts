@@ -1,0 +1,94 @@
+/** A response's generation: in the gateway when nothing is stored, else in the response's object. */
+import type { ChatMessage } from '../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../gateway/env.ts';
+import { recordForClient } from '../gateway/error-response.ts';
+import { generationParams } from '../gateway/generation/params.ts';
+import { runChat } from '../gateway/generation/run-chat.ts';
+import type { Delta } from '../gateway/generation/run-generation.ts';
+import { findModel } from '../gateway/model-store.ts';
+import type { RequestRecord } from '../gateway/observe/record.ts';
+import { type InputItemJson, LOGPROBS_INCLUDE } from '../gateway/schemas/responses.ts';
+import { answer } from '../gateway/shapes/answer.ts';
+import {
+  emptyResponse,
+  responseEvents,
+  type ResponseRun,
+  RESPONSES_SSE,
+  wholeResponse,
+} from '../gateway/shapes/response.ts';
+import { fitToContext } from '../session/fit-context.ts';
+import type { ResponseJob } from './response-object.ts';
+
+export interface ResponsePlan {
+  readonly run: ResponseRun;
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+  readonly start: (signal: AbortSignal) => AsyncGenerator<Delta, void, void>;
+  readonly onEnd?: () => void;
+}
+
+/** Everything but the generation itself: model, messages that fit, parameters. */
+export async function planResponse(
+  env: GatewayEnv,
+  { id, body, input, nNew }: ResponseJob,
+  signal: AbortSignal,
+  record: RequestRecord,
+): Promise<ResponsePlan> {
+  const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+  const system = body.instructions === undefined ? [] : [message('system', body.instructions)];
+  const history = [...system, ...input.slice(0, input.length - nNew).map(itemMessage)];
+  const fresh = input.slice(input.length - nNew).map(itemMessage);
+  const { messages, nDropped } =
+    body.truncation === 'auto'
+      ? await fitToContext(env, model, history, fresh, body.max_output_tokens)
+      : { messages: [...history, ...fresh], nDropped: 0 };
+  const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
+  const params = generationParams(
+    body,
+    {
+      maxTokens: body.max_output_tokens,
+      topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
+    },
+    model,
+  );
+  return {
+    run: { id, model, body, nDropped, isCancelled: () => false },
+    signal,
+    record,
+    start: (ended) =>
+      runChat({ env, model, messages, params, promptField: 'input', signal: ended }),
+  };
+}
+
+export async function answerResponse(plan: ResponsePlan): Promise<Response> {
+  const { run, signal, record, start, onEnd } = plan;
+  return await answer({
+    ...{ modelId: run.model.id, signal, record, stream: run.body.stream, sse: RESPONSES_SSE },
+    run: start,
+    chunks: (deltas) => responseEvents(run, deltas),
+    whole: (deltas) => wholeResponse(run, deltas),
+    ...(onEnd === undefined ? {} : { onEnd }),
+  });
+}
+
+/** Nobody waits: a failure is the response's last state. */
+export async function runInBackground(plan: ResponsePlan): Promise<void> {
+  const { run } = plan;
+  try {
+    await answerResponse(plan);
+  } catch (error) {
+    const { code, message: text } = recordForClient(error);
+    plan.record.fail(code);
+    const response = emptyResponse(run, 'in_progress');
+    if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });
+    else run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+  }
+}
+
+function message(role: string, content: string): ChatMessage {
+  return { role, content };
+}
+
+export function itemMessage({ role, content }: InputItemJson): ChatMessage {
+  return message(role, content.map(({ text }) => text).join(''));
+}
