@@ -58,6 +58,9 @@ describe('help and usage', () => {
     [['generate', '-m', MODEL, '--top-p', '3'], 'Expected a number from 0 to 1'],
     [['generate', '-m', MODEL, '--max-tokens', '-1'], 'Expected a whole number'],
     [['generate', '-m', MODEL, '--temperature', 'NaN'], 'Expected a number'],
+    [['generate', '-m', MODEL, '--samplers', 'top_k,top_q'], 'Expected names of penalties,dry'],
+    [['generate', '-m', MODEL, '--logit-bias', '5'], 'Expected ID=BIAS'],
+    [['generate', '-m', MODEL, '--mirostat', '1'], 'Expected 0 or 2'],
     [['dev', '--port', '70000'], 'Expected a port'],
     [['pull', '--wat'], "unknown option '--wat'"],
     [['pull'], 'expected a model or a source'],
@@ -115,6 +118,24 @@ describe('generate and chat', () => {
     const [first, again, other] = [await run('7'), await run('7'), await run('8')];
     expect(again).toBe(first);
     expect(other).not.toBe(first);
+  });
+
+  test('samplers of the command line are those of the request', async () => {
+    const flags = [
+      ...['--temperature', '0.9', '--dry-multiplier', '0.8', '--dry-breaker', '.'],
+      ...['--samplers', 'dry,temperature,min_p', '--min-p', '0.05', '--logit-bias', '5=-3.5'],
+    ];
+    const args = ['generate', '-m', MODEL, '-p', 'Lily', '--max-tokens', '5', '--tokens-json'];
+    const { sampling } = jsonOf(await thimble(...args, ...flags));
+    expect(sampling).toMatchObject({
+      ...{ temperature: 0.9, dryMultiplier: 0.8, minP: 0.05, topP: 1, logitBias: [[5, -3.5]] },
+      samplers: ['dry', 'temperature', 'min_p'],
+    });
+    // '.' is a byte token and a piece of this vocabulary.
+    expect(sampling).toMatchObject({ drySequenceBreakers: [49, 426] });
+    const refused = await thimble(...args, '--mirostat', '2', '--top-k', '5');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/top_k: has no effect with mirostat.*\[E_REQUEST_INVALID\]/);
   });
 
   test('a stop text ends it and is not shown', async () => {
