@@ -13,6 +13,27 @@ export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly name?: string;
+  /** Of an assistant's message. */
+  readonly tool_calls?: readonly ToolCall[];
+  /** Of a tool's message: the call it answers. */
+  readonly tool_call_id?: string;
+}
+
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  /** `arguments` as parsed JSON: templates write it themselves. */
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** A tool as templates expect it. */
+export interface TemplateTool {
+  readonly type: 'function';
+  readonly function: {
+    readonly name: string;
+    readonly description: string;
+    readonly parameters: unknown;
+  };
 }
 
 export interface ChatTemplateOptions {
@@ -22,6 +43,8 @@ export interface ChatTemplateOptions {
   readonly specialLiterals: readonly string[];
   /** Ends the text where the assistant's answer begins. Default true. */
   readonly addGenerationPrompt?: boolean;
+  /** Given to templates that know of tools. */
+  readonly tools?: readonly TemplateTool[];
   /** The time `strftime_now` tells. */
   readonly now?: Date;
 }
@@ -33,6 +56,8 @@ export interface RenderedChat {
 }
 
 export class ChatTemplate {
+  /** Whether the template itself tells the model of tools. */
+  readonly knowsTools: boolean;
   private readonly program: JinjaProgram | null;
   private readonly source: string;
 
@@ -42,24 +67,33 @@ export class ChatTemplate {
    */
   constructor(source: string | null) {
     this.source = source ?? '';
+    this.knowsTools = /\btools\b/.test(this.source);
     this.program = source === null ? null : guard('parse', () => parseJinja(source));
   }
 
   /** @throws {EngineError} E_TEMPLATE */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions): RenderedChat {
-    const texts = messages.flatMap(({ content, name }) => [content, name ?? '']);
+    const texts: string[] = [];
+    mapTexts([messages, options.tools ?? []], (text) => {
+      texts.push(text);
+      return text;
+    });
     const sentinel = chooseSentinel([this.source, ...texts]);
     const protect = (text: string): string =>
       breakLiterals(text.toWellFormed(), options.specialLiterals, sentinel);
     const safe = messages.map((message) => ({
-      ...message,
-      content: protect(message.content),
-      ...(message.name === undefined ? {} : { name: protect(message.name) }),
+      ...(mapTexts(message, protect) as ChatMessage),
+      // A role is the template's word, not a text.
+      role: message.role,
     }));
+    const tools = mapTexts(options.tools ?? [], protect) as readonly TemplateTool[];
     const { program } = this;
     if (program === null)
       return { text: safe.map(({ content }) => content).join(sentinel), sentinel };
-    return { text: guard('render', () => runTemplate(program, safe, options)), sentinel };
+    return {
+      text: guard('render', () => runTemplate(program, safe, { ...options, tools })),
+      sentinel,
+    };
   }
 }
 
@@ -75,10 +109,22 @@ function runTemplate(
     },
     strftime_now: (format: unknown) => formatTime(now, String(format)),
     messages,
+    // Templates ask whether there are any.
+    tools: options.tools === undefined || options.tools.length === 0 ? null : options.tools,
     bos_token: options.bosToken,
     eos_token: options.eosToken,
     add_generation_prompt: options.addGenerationPrompt ?? true,
   });
+}
+
+/** A copy of a JSON value in which every text, keys too, is what `map` makes of it. */
+function mapTexts(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value === 'string') return map(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [map(key), mapTexts(item, map)]),
+  );
 }
 
 function templateError(what: string, cause?: unknown): EngineError {

@@ -4,9 +4,11 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
+import { Vocabulary, type VocabularyParts } from '../../engine/grammar/index.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { TRIGGERS } from './output/tool-formats.ts';
 import {
   listModelIds,
   modelKey,
@@ -22,6 +24,8 @@ export interface ServedModel {
   readonly tokenizer: Tokenizer;
   /** Throws E_TEMPLATE when used, not when the model is read, if the template does not parse. */
   chatTemplate(): ChatTemplate;
+  /** What token ids stand for, for a stage that holds answers to grammars. */
+  readonly vocabulary: () => Promise<VocabularyParts>;
 }
 
 interface Entry {
@@ -101,7 +105,20 @@ async function loadModel(
     manifest,
     tokenizer,
     chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
+    vocabulary: () => Promise.resolve(vocabularyOf(tokenizer, manifest.config.nVocab)),
   };
+}
+
+/** Asked for once by each stage; sorted for a tenth of a second, not worth keeping here. */
+function vocabularyOf(tokenizer: Tokenizer, nVocab: number): VocabularyParts {
+  const decoder = new TextDecoder();
+  const bytesOf = (token: number): Uint8Array | null => {
+    if (token >= tokenizer.nVocab) return null;
+    const bytes = tokenizer.tokenBytes(token);
+    return tokenizer.isSpecial(token) && !TRIGGERS.has(decoder.decode(bytes)) ? null : bytes;
+  };
+  const endTokens = tokenizer.facts.eosIds;
+  return new Vocabulary({ nVocab, bytesOf, endTokens }).parts;
 }
 
 /** Puts the entry last in line for eviction. */

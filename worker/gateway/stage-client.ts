@@ -27,7 +27,14 @@ export async function* generateEvents(
 ): AsyncGenerator<GenerateEvent, void, void> {
   throwIfAborted(signal, CLIENT_GONE);
   const stage = env.STAGE.getByName(model.id);
-  const stream = await reachStage(() => stage.generate(model.id, request, model.version));
+  const stream = await reachStage(() =>
+    stage.generate(
+      model.id,
+      request,
+      model.version,
+      request.constraint === undefined ? null : model.vocabulary,
+    ),
+  );
   const reader = stream.getReader();
   const cancel = (): void => {
     // The reason has no reader: the stage only needs to know that nobody listens.

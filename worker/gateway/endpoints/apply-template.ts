@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { refuseTooLong } from '../generation/prompt-length.ts';
 import { renderChat } from '../generation/run-chat.ts';
 import { findModel } from '../model-store.ts';
+import { chatTools } from '../output/chat-tools.ts';
 import { chatMessage, MAX_MESSAGES } from '../schemas/chat.ts';
 import { modelField, strictField } from '../schemas/common.ts';
+import { chatToolFields } from '../schemas/output.ts';
 import { defineEndpoint } from './endpoint.ts';
 
 export const applyTemplate = defineEndpoint({
@@ -20,6 +22,7 @@ export const applyTemplate = defineEndpoint({
     .looseObject({
       model: modelField,
       messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
+      ...chatToolFields,
       add_generation_prompt: z.boolean().default(true),
       strict: strictField,
     })
@@ -39,7 +42,10 @@ export const applyTemplate = defineEndpoint({
   ],
   async handle({ env, body }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
-    const { text, sentinel } = renderChat(model, body.messages, body.add_generation_prompt);
+    const { text, sentinel } = renderChat(model, body.messages, {
+      addGenerationPrompt: body.add_generation_prompt,
+      tools: chatTools(body)?.tools ?? [],
+    });
     refuseTooLong(model, text.length, 'messages');
     return Response.json({
       prompt: text.replaceAll(sentinel, ''),

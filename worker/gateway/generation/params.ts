@@ -6,6 +6,9 @@ import {
   MAX_MAX_TOKENS,
   samplingParams,
 } from '../schemas/common.ts';
+import { compileConstraint, type FormatSource, formatSource } from '../output/constraint.ts';
+import { toolFormatOf } from '../output/tool-formats.ts';
+import type { ToolUse } from '../output/tools.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { GenerationParams } from './run-generation.ts';
 
@@ -21,24 +24,25 @@ interface Own {
   readonly promptLogprobs?: boolean;
   readonly ignoreEos?: boolean;
   readonly nChoice?: number;
+  /** What the API's own fields say the answer looks like. */
+  readonly format?: FormatSource | null;
+  readonly tools?: ToolUse | null;
 }
 
 /** An absent `maxTokens` is what the context leaves, and with several choices each one's share. */
-export function generationParams(
-  fields: Fields,
-  own: Own,
-  { tokenizer }: ServedModel,
-): GenerationParams {
-  const nChoice = own.nChoice ?? 1;
+export function generationParams(fields: Fields, own: Own, model: ServedModel): GenerationParams {
+  const { nChoice = 1, tools = null } = own;
   const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);
   return {
     maxTokens: own.maxTokens ?? most,
-    sampling: samplingParams(fields, tokenizer),
+    sampling: samplingParams(fields, model.tokenizer),
     stops: fields.stop,
     topLogprobs: own.topLogprobs,
     promptLogprobs: own.promptLogprobs ?? false,
     ignoreEos: own.ignoreEos ?? false,
     speculation: fields.speculation,
     nChoice,
+    constraint: compileConstraint(model, formatSource(fields, own.format), tools),
+    toolFormat: tools === null ? null : toolFormatOf(model.manifest.chatTemplate),
   };
 }

@@ -1,7 +1,11 @@
 /** A conversation's answer: messages through the model's template into the generation core. */
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { ChatMessage, TemplateTool } from '../../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
+import { toolFormatOf } from '../output/tool-formats.ts';
+import { withoutToolRoles } from '../output/tool-prompt.ts';
+import { inCallOrder } from '../output/tool-turns.ts';
+import type { Tool } from '../output/tools.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
@@ -12,17 +16,30 @@ export interface ChatPlan {
   readonly messages: readonly ChatMessage[];
   /** How the answer begins; '' lets the model begin. */
   readonly prefill?: string;
+  /** What the model is told it may call. */
+  readonly tools?: readonly Tool[];
   readonly promptField: string;
   readonly params: GenerationParams;
   readonly signal: AbortSignal;
 }
 
+export interface RenderChatOptions {
+  readonly addGenerationPrompt?: boolean;
+  readonly tools?: readonly Tool[];
+}
+
+export interface EncodeChatOptions {
+  readonly field?: string;
+  readonly prefill?: string;
+  readonly tools?: readonly Tool[];
+}
+
 /** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; what the stage reports while it runs. */
 export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
-  const { env, model, messages, prefill = '', promptField, params, signal } = plan;
+  const { env, model, messages, prefill = '', tools = [], promptField, params, signal } = plan;
   return runGeneration({
     ...{ env, model, promptField, params, signal },
-    promptTokens: encodeChat(model, messages, { field: promptField, prefill }),
+    promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
     // Without a template the answer goes on where the last message ended.
     atTextStart: model.manifest.chatTemplate !== null && prefill === '',
   });
@@ -35,10 +52,10 @@ export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
 export function encodeChat(
   model: ServedModel,
   messages: readonly ChatMessage[],
-  { field = 'messages', prefill = '' }: { field?: string; prefill?: string } = {},
+  { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
 ): number[] {
   const { tokenizer } = model;
-  const { text, sentinel } = renderChat(model, messages, true);
+  const { text, sentinel } = renderChat(model, messages, { tools });
   refuseTooLong(model, text.length + prefill.length, field);
   const ids = tokenizer.encodeTemplate(text, sentinel);
   return prefill === '' ? ids : [...ids, ...tokenizer.encode(prefill, { special: false })];
@@ -48,14 +65,23 @@ export function encodeChat(
 export function renderChat(
   model: ServedModel,
   messages: readonly ChatMessage[],
-  addGenerationPrompt: boolean,
+  { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
 ): { text: string; sentinel: string } {
   const { tokenizer } = model;
   const { bosId, eosIds } = tokenizer.facts;
-  return model.chatTemplate().render(messages, {
+  const template = model.chatTemplate();
+  const format = toolFormatOf(model.manifest.chatTemplate);
+  const turns = inCallOrder(messages);
+  const shown = template.knowsTools ? turns : withoutToolRoles(turns, tools, format);
+  return template.render(shown, {
     bosToken: tokenizer.literalOf(bosId),
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,
     addGenerationPrompt,
+    ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
   });
+}
+
+function templateTool({ name, description, parameters }: Tool): TemplateTool {
+  return { type: 'function', function: { name, description, parameters } };
 }

@@ -1,8 +1,8 @@
 /**
  * A prompt's answers as one stream of deltas. Knows no API and no HTTP: chat completions, plain
- * completions, responses and messages are shapes over it. Deltas of tool calls will be a row of
- * `Delta` more.
+ * completions, responses and messages are shapes over it.
  */
+import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import type {
   GenerateRequest,
   SamplingParams,
@@ -12,7 +12,9 @@ import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
 import { generateEvents } from '../stage-client.ts';
 import { mergeStreams } from './merge.ts';
-import { type TextEvent, textEvents } from './text-events.ts';
+import type { ToolFormat } from '../output/tool-formats.ts';
+import { textEvents } from './text-events.ts';
+import { type AnswerEvent, countTokens, toolEvents } from './tool-events.ts';
 
 /** What an answer is made with, resolved: the same whichever API asked. */
 export interface GenerationParams {
@@ -27,6 +29,10 @@ export interface GenerationParams {
   readonly speculation: Speculation;
   /** Answers to the prompt, made side by side; answer i has the seed plus i. */
   readonly nChoice: number;
+  /** What the answers are held to; null is free text. */
+  readonly constraint: ConstraintRequest | null;
+  /** Calls in the answers become deltas of their own; null when there are no tools. */
+  readonly toolFormat: ToolFormat | null;
 }
 
 export interface GenerationPlan {
@@ -41,8 +47,8 @@ export interface GenerationPlan {
   readonly signal: AbortSignal;
 }
 
-/** start, prompt (at most once), text*, done: in this order for each choice, choices interleaved. */
-export type Delta = TextEvent & { readonly choice: number };
+/** start, prompt (at most once), (text | call, arguments*)*, done: in this order for each choice, choices interleaved. */
+export type Delta = AnswerEvent & { readonly choice: number };
 
 /**
  * Ending the iteration early, or the signal, ends the generations within a token.
@@ -68,7 +74,8 @@ function runChoice(
   { env, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
   choice: number,
   signal: AbortSignal,
-): AsyncGenerator<TextEvent, void, void> {
+): AsyncGenerator<AnswerEvent, void, void> {
+  const { constraint, toolFormat } = params;
   const request: GenerateRequest = {
     promptTokens,
     maxTokens: params.maxTokens,
@@ -78,7 +85,14 @@ function runChoice(
     // The same for all choices.
     promptLogprobs: params.promptLogprobs,
     speculation: params.speculation,
+    ...(constraint === null ? {} : { constraint }),
   };
   const events = generateEvents(env, model, request, signal, promptField);
-  return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
+  if (toolFormat === null)
+    return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
+  // Stop strings end texts, not calls: they are looked for behind the calls' being split off.
+  const count = { n: 0 };
+  const counted = countTokens(events, count);
+  const texts = textEvents(counted, model.tokenizer, { stops: [], atTextStart, special: true });
+  return toolEvents(texts, toolFormat, params.stops, count);
 }

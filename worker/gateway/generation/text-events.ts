@@ -12,6 +12,9 @@ import { Detokenizer } from '../../../engine/text/detokenizer.ts';
 import { StopMatcher } from '../../../engine/text/stop-strings.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 
+/** Why an answer ended. */
+export type AnswerReason = FinishReason | 'tool_calls';
+
 export type TextEvent =
   /** The prompt is evaluated; tokens of the answer are not counted yet. */
   | { readonly type: 'start'; readonly usage: GenerateUsage }
@@ -19,7 +22,7 @@ export type TextEvent =
   | { readonly type: 'text'; readonly text: string; readonly tokens: readonly TokenLogprob[] }
   | {
       readonly type: 'done';
-      readonly reason: FinishReason;
+      readonly reason: AnswerReason;
       /** The stop string that ended it; null when it was the model or the length. */
       readonly stop: string | null;
       readonly usage: GenerateUsage;
@@ -29,6 +32,8 @@ export interface TextOptions {
   readonly stops: readonly string[];
   /** The completion begins a text of its own (a chat's answer), not the prompt's continuation. */
   readonly atTextStart: boolean;
+  /** Show special tokens: some families begin tool calls with one. */
+  readonly special?: boolean;
 }
 
 /** A token whose text has not gone out yet. */
@@ -44,7 +49,7 @@ export async function* textEvents(
 ): AsyncGenerator<TextEvent, void, void> {
   const detokenizer = new Detokenizer(tokenizer, {
     atTextStart: options.atTextStart,
-    special: false,
+    special: options.special ?? false,
   });
   const matcher = new StopMatcher(options.stops);
   const pending: PendingToken[] = [];

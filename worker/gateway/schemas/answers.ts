@@ -3,6 +3,19 @@ import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
 const finishReason = z.enum(['stop', 'length']);
+const chatFinishReason = z.enum(['stop', 'length', 'tool_calls']);
+const callFunction = z.strictObject({ name: z.string(), arguments: z.string() });
+const toolCall = z.strictObject({
+  id: z.string(),
+  type: z.literal('function'),
+  function: callFunction,
+});
+const toolCallDelta = z.strictObject({
+  index: count,
+  id: z.string().optional(),
+  type: z.literal('function').optional(),
+  function: callFunction.partial(),
+});
 
 export const usageSchema = z
   .strictObject({
@@ -59,11 +72,12 @@ export const chatCompletionSchema = z
         index: count,
         message: z.strictObject({
           role: z.literal('assistant'),
-          content: z.string(),
+          content: z.string().nullable(),
           refusal: z.null(),
+          tool_calls: z.array(toolCall).optional(),
         }),
         logprobs: chatLogprobs,
-        finish_reason: finishReason,
+        finish_reason: chatFinishReason,
       }),
     ),
     usage: usageSchema,
@@ -84,9 +98,10 @@ export const chatChunkSchema = z
           role: z.literal('assistant').optional(),
           content: z.string().optional(),
           refusal: z.null().optional(),
+          tool_calls: z.array(toolCallDelta).optional(),
         }),
         logprobs: chatLogprobs,
-        finish_reason: finishReason.nullable(),
+        finish_reason: chatFinishReason.nullable(),
       }),
     ),
     usage: usageSchema.nullable().optional(),

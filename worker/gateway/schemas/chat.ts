@@ -1,5 +1,7 @@
 /** The body of POST /v1/chat/completions. */
 import { z } from 'zod';
+import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
+import { toolTurnProblem } from '../output/tool-turns.ts';
 import {
   choiceCount,
   count,
@@ -11,9 +13,10 @@ import {
   strictField,
   tooManyTokens,
 } from './common.ts';
+import { chatToolFields, formatFields, MAX_TOOLS, toolName } from './output.ts';
 
 export const MAX_MESSAGES = 4096;
-const ROLES = ['system', 'developer', 'user', 'assistant'] as const;
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 
 export const textPart = z.discriminatedUnion(
   'type',
@@ -28,25 +31,72 @@ export const textPart = z.discriminatedUnion(
   },
 );
 
+const text = z
+  .union([z.string(), z.array(textPart).min(1)], 'expected a text or an array of text parts')
+  .transform((content) =>
+    typeof content === 'string' ? content : content.map((part) => part.text).join(''),
+  );
+
+const callId = z.string().min(1).max(200);
+const toolCall = z
+  .looseObject({
+    id: callId,
+    type: z.literal('function').default('function'),
+    function: z.looseObject({ name: toolName, arguments: z.string() }),
+  })
+  .transform(({ id, type, function: { name, arguments: json } }, context): ToolCall => {
+    const value = parseArguments(json);
+    if (value === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['function', 'arguments'],
+        message: 'expected the JSON text of an object',
+      });
+    return { id, type, function: { name, arguments: value } };
+  });
+
+/** Undefined when it is no JSON object; the empty text is an empty object, as clients send it. */
+export function parseArguments(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json === '' ? '{}' : json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export const chatMessage = z
   .object({
     role: z.enum(ROLES),
-    content: z.union(
-      [z.string(), z.array(textPart).min(1)],
-      'expected a text or an array of text parts',
-    ),
+    content: text.nullish(),
     name: z.string().max(64).optional(),
+    tool_calls: z.array(toolCall).max(MAX_TOOLS).nullish(),
+    tool_call_id: callId.optional(),
   })
-  .transform(({ role, content, name }) => ({
+  .superRefine(({ role, content, tool_calls: calls, tool_call_id: answered }, context) => {
+    const refuse = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const hasCalls = (calls?.length ?? 0) > 0;
+    if (typeof content !== 'string' && !(role === 'assistant' && hasCalls))
+      refuse('content', 'expected a text or an array of text parts');
+    if (hasCalls && role !== 'assistant') refuse('tool_calls', 'expected only of role "assistant"');
+    if (role === 'tool' && answered === undefined)
+      refuse('tool_call_id', 'expected the id of the call that the message answers');
+  })
+  .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): ChatMessage => ({
     // OpenAI's newer name of the same role.
-    role: role === 'developer' ? ('system' as const) : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
+    role: role === 'developer' ? 'system' : role,
+    content: content ?? '',
     ...(name === undefined ? {} : { name }),
+    ...(calls == null || calls.length === 0 ? {} : { tool_calls: calls }),
+    ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
 export const chatBodySchema = z
   .looseObject({
     ...generationFields,
+    ...formatFields,
+    ...chatToolFields,
     messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
     max_completion_tokens: count.min(0).max(MAX_MAX_TOKENS).optional(),
     logprobs: z.boolean().default(false),
@@ -61,6 +111,14 @@ export const chatBodySchema = z
     if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
     if (body.session !== undefined && body.n > 1)
       context.addIssue({ code: 'custom', path: ['n'], message: 'expected 1 in a session' });
+    const wrong = toolTurnProblem(body.messages);
+    if (wrong !== null) context.addIssue({ code: 'custom', ...wrong });
+    if (body.session !== undefined && (body.tools ?? []).length > 0)
+      context.addIssue({
+        code: 'custom',
+        path: ['tools'],
+        message: 'expected none in a session: send the conversation yourself',
+      });
     if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
       context.addIssue({
         code: 'custom',

@@ -4,6 +4,8 @@ import { samplingFields } from './sampling.ts';
 
 export { samplingParams } from './sampling.ts';
 
+import { grammarFields } from './output.ts';
+
 export const MAX_MAX_TOKENS = 1_000_000;
 export const MAX_STOPS = 16;
 export const MAX_STOP_CHARS = 500;
@@ -33,6 +35,7 @@ export const generationFields = {
     )
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
+  ...grammarFields,
   user: z.string().optional(),
   /** Extension: tokens guessed ahead change how fast a text comes, never which. */
   speculation: z.enum(['auto', 'off']).default('auto'),
@@ -41,7 +44,6 @@ export const generationFields = {
 /** Parameters of OpenAI's that change nothing here: accepted, and not called unknown. */
 export const passiveFields = {
   metadata: z.record(z.string(), z.unknown()).optional(),
-  parallel_tool_calls: z.boolean().optional(),
   prompt_cache_key: z.string().optional(),
   prompt_cache_retention: z.string().optional(),
   safety_identifier: z.string().optional(),

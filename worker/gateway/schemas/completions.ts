@@ -9,6 +9,7 @@ import {
   strictField,
   tooManyTokens,
 } from './common.ts';
+import { formatFields } from './output.ts';
 
 const MAX_PROMPTS = 64;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
@@ -19,6 +20,7 @@ const tokenPrompt = z.array(tokenId).min(1);
 export const completionBodySchema = z
   .looseObject({
     ...generationFields,
+    ...formatFields,
     prompt: z.union(
       [
         z.string(),

@@ -36,7 +36,6 @@ const SUFFIX: RefusedParameter = {
 };
 
 export const CHAT_REFUSED: readonly RefusedParameter[] = [
-  ...TOOLS,
   SUFFIX,
   refused('audio'),
   { name: 'best_of', passes: isOneOf(1) },
@@ -45,16 +44,11 @@ export const CHAT_REFUSED: readonly RefusedParameter[] = [
   { name: 'modalities', passes: isOneOf(['text']) },
   refused('prediction'),
   refused('reasoning_effort'),
-  { name: 'response_format', passes: hasType('text') },
   refused('verbosity'),
   refused('web_search_options'),
 ];
 
-export const COMPLETION_REFUSED: readonly RefusedParameter[] = [
-  ...TOOLS,
-  SUFFIX,
-  { name: 'response_format', passes: hasType('text') },
-];
+export const COMPLETION_REFUSED: readonly RefusedParameter[] = [...TOOLS, SUFFIX];
 
 export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
   ...TOOLS,

@@ -1,10 +1,13 @@
 /** An answer as OpenAI's chat completion, streamed or whole. */
-import type { FinishReason, GenerateUsage } from '../../../engine/generate/types.ts';
+import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../env.ts';
 import { generationParams } from '../generation/params.ts';
 import { runChat } from '../generation/run-chat.ts';
 import type { Delta } from '../generation/run-generation.ts';
+import type { AnswerReason } from '../generation/text-events.ts';
+import { chatTools } from '../output/chat-tools.ts';
+import { chatFormat } from '../output/constraint.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { RequestRecord } from '../observe/record.ts';
 import type { ChatBody } from '../schemas/chat.ts';
@@ -37,19 +40,25 @@ export interface ChatTurn {
 
 export async function answerChat(turn: ChatTurn): Promise<Response> {
   const { env, model, body, messages, record, signal } = turn;
+  const tools = chatTools(body);
   const params = generationParams(
     body,
     {
       maxTokens: body.max_completion_tokens ?? body.max_tokens,
       topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
       nChoice: body.n,
+      format: chatFormat(body.response_format),
+      tools,
     },
     model,
   );
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) =>
-      runChat({ env, model, messages, params, promptField: 'messages', signal: ended }),
+      runChat({
+        ...{ env, model, messages, params, promptField: 'messages', signal: ended },
+        tools: tools?.tools ?? [],
+      }),
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
     ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
@@ -72,11 +81,18 @@ function chatHead(turn: ChatTurn, object: string): ChatHead {
   };
 }
 
+/** A call whose arguments are still to come. */
+function callJson(id: string, name: string) {
+  return { id, type: 'function' as const, function: { name, arguments: '' } };
+}
+type ChatCallJson = ReturnType<typeof callJson>;
+
 /** A choice as far as it came. */
 interface Choice {
   content: string;
   readonly tokens: ChatTokenJson[];
-  reason: FinishReason | null;
+  readonly calls: ChatCallJson[];
+  reason: AnswerReason | null;
 }
 
 async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<unknown> {
@@ -84,6 +100,7 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
   const choices = Array.from({ length: turn.body.n }, (): Choice => ({
     content: '',
     tokens: [],
+    calls: [],
     reason: null,
   }));
   const usages: GenerateUsage[] = [];
@@ -93,6 +110,10 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
     if (delta.type === 'text') {
       choice.content += delta.text;
       choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
+    } else if (delta.type === 'call') {
+      choice.calls.push(callJson(delta.id, delta.name));
+    } else if (delta.type === 'arguments') {
+      choice.calls[delta.index]!.function.arguments += delta.text;
     } else if (delta.type === 'done') {
       choice.reason = delta.reason;
       usages.push(delta.usage);
@@ -101,9 +122,15 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
   }
   return {
     ...chatHead(turn, 'chat.completion'),
-    choices: choices.map(({ content, tokens, reason }, index) => ({
+    choices: choices.map(({ content, tokens, calls, reason }, index) => ({
       index,
-      message: { role: 'assistant', content, refusal: null },
+      message: {
+        role: 'assistant',
+        // As OpenAI says it: no text beside calls is null, not ''.
+        content: calls.length > 0 && content === '' ? null : content,
+        refusal: null,
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      },
       logprobs: turn.body.logprobs ? { content: tokens, refusal: null } : null,
       finish_reason: reason,
     })),
@@ -123,7 +150,7 @@ async function* chatChunks(
     index: number,
     delta: object,
     tokens: ChatTokenJson[],
-    finishReason: FinishReason | null,
+    finishReason: AnswerReason | null,
   ) => ({
     ...head,
     choices: [
@@ -146,6 +173,13 @@ async function* chatChunks(
       content += delta.text;
       const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
       yield chunk(choice, { content: delta.text }, tokens, null);
+    } else if (delta.type === 'call') {
+      const call = { index: delta.index, ...callJson(delta.id, delta.name) };
+      yield chunk(choice, { tool_calls: [call] }, [], null);
+    } else if (delta.type === 'arguments') {
+      const { index, text } = delta;
+      const more = { index, function: { arguments: text } };
+      yield chunk(choice, { tool_calls: [more] }, [], null);
     } else if (delta.type === 'done') {
       usages.push(delta.usage);
       turn.onAnswer?.({ text: content, usage: delta.usage });

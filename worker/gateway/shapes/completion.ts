@@ -1,9 +1,11 @@
 /** Plain completions, streamed or whole, of one prompt or several, with echo and log-probabilities. */
-import type { FinishReason, GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
+import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { GatewayEnv } from '../env.ts';
 import { generationParams } from '../generation/params.ts';
 import { refuseTooLong } from '../generation/prompt-length.ts';
 import { type Delta, runGeneration } from '../generation/run-generation.ts';
+import type { AnswerReason } from '../generation/text-events.ts';
+import { chatFormat } from '../output/constraint.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { RequestRecord } from '../observe/record.ts';
 import { type CompletionBody, listPrompts, type Prompt } from '../schemas/completions.ts';
@@ -32,7 +34,7 @@ interface Piece {
   /** Of the tokens the model made, to rank choices by. */
   readonly scores: readonly TokenLogprob[];
   /** Set on the last piece of a choice. */
-  readonly end: { readonly reason: FinishReason; readonly usage: GenerateUsage } | null;
+  readonly end: { readonly reason: AnswerReason; readonly usage: GenerateUsage } | null;
 }
 
 export async function answerCompletion(task: CompletionTask): Promise<Response> {
@@ -74,6 +76,7 @@ async function* runPrompts(
       promptLogprobs: body.echo && body.logprobs !== undefined,
       ignoreEos: body.ignore_eos,
       nChoice,
+      format: chatFormat(body.response_format),
     },
     model,
   );
@@ -134,7 +137,7 @@ function head({ model }: CompletionTask): object {
 interface Candidate {
   text: string;
   readonly logprobs: LegacyLogprobsJson[];
-  reason: FinishReason | null;
+  reason: AnswerReason | null;
   score: number;
   nScored: number;
 }

@@ -58,7 +58,7 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
     metadata: body.metadata ?? {},
     model: model.id,
     output: [],
-    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    parallel_tool_calls: true,
     previous_response_id: body.previous_response_id ?? null,
     store: body.store,
     temperature: body.temperature ?? 1,

@@ -1,0 +1,103 @@
+/** What a request holds its answer to, compiled. Grammars of the last requests are kept. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import {
+  compileGbnf,
+  compileJsonSchema,
+  compileRegex,
+  type Grammar,
+  JSON_OBJECT_GRAMMAR,
+} from '../../../engine/grammar/index.ts';
+import type { ServedModel } from '../model-store.ts';
+import type { ResponseFormat } from '../schemas/output.ts';
+import { toolFormatOf } from './tool-formats.ts';
+import { toolGrammar, type ToolUse } from './tools.ts';
+
+/** One thing that says what an answer looks like, and the field that said it. */
+export interface FormatSource {
+  readonly kind: keyof typeof COMPILERS;
+  readonly source: unknown;
+  readonly param: string;
+}
+
+const COMPILERS = {
+  json: () => JSON_OBJECT_GRAMMAR,
+  schema: (source: unknown, param: string) => compileJsonSchema(source, { param }),
+  regex: (source: unknown, param: string) => compileRegex(String(source), param),
+  gbnf: (source: unknown, param: string) => compileGbnf(String(source), param),
+} as const;
+
+/** Fields as the APIs have them; undefined where one is absent. */
+interface FormatFields {
+  readonly grammar?: string | undefined;
+  readonly regex?: string | undefined;
+}
+
+/**
+ * The one format that fields ask for; null for free text.
+ * @throws {EngineError} E_REQUEST_INVALID when two ask for different things
+ */
+export function formatSource(
+  { grammar, regex }: FormatFields,
+  structured: FormatSource | null = null,
+): FormatSource | null {
+  const asked: FormatSource[] = [];
+  if (structured !== null) asked.push(structured);
+  if (grammar !== undefined) asked.push({ kind: 'gbnf', source: grammar, param: 'grammar' });
+  if (regex !== undefined) asked.push({ kind: 'regex', source: regex, param: 'regex' });
+  const [first, second] = asked;
+  if (second !== undefined)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `${second.param}: contradicts ${first!.param}; expected one of them.`,
+      { param: second.param },
+    );
+  return first ?? null;
+}
+
+/** As OpenAI's chat completions name it. */
+export function chatFormat(format: ResponseFormat | undefined): FormatSource | null {
+  if (format === undefined || format.type === 'text') return null;
+  if (format.type !== 'json_schema')
+    return { kind: 'json', source: null, param: 'response_format' };
+  const param = 'response_format.json_schema.schema';
+  return { kind: 'schema', source: format.json_schema.schema, param };
+}
+
+const MAX_KEPT = 16;
+/** Of the sources of what is kept, in characters. */
+const MAX_KEPT_CHARS = 1_000_000;
+const kept = new Map<string, Grammar>();
+
+/** @throws {EngineError} E_REQUEST_INVALID naming what can not be honoured */
+export function compileConstraint(
+  model: ServedModel,
+  format: FormatSource | null,
+  tools: ToolUse | null,
+): ConstraintRequest | null {
+  if (format === null && tools === null) return null;
+  const toolFormat = tools === null ? null : toolFormatOf(model.manifest.chatTemplate);
+  const key = JSON.stringify([format, tools, toolFormat?.name]);
+  const grammar = kept.get(key) ?? compile();
+  keep(key, grammar);
+  return { key, grammar };
+
+  function compile(): Grammar {
+    const text = format === null ? null : COMPILERS[format.kind](format.source, format.param);
+    if (tools === null || toolFormat === null) return text!;
+    return toolGrammar(tools, toolFormat, text);
+  }
+}
+
+function keep(key: string, grammar: Grammar): void {
+  kept.delete(key);
+  if (key.length > MAX_KEPT_CHARS) return;
+  kept.set(key, grammar);
+  let chars = 0;
+  for (const other of kept.keys()) chars += other.length;
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MAX_KEPT && chars <= MAX_KEPT_CHARS) return;
+    kept.delete(oldest);
+    chars -= oldest.length;
+  }
+}

@@ -1,0 +1,59 @@
+/** A conversation with tools for templates that know none: told in words, written as texts. */
+import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
+import type { ToolFormat } from './tool-formats.ts';
+import type { Tool } from './tools.ts';
+
+/** Tools go into the system message, calls into the assistant's text, their answers to the user. */
+export function withoutToolRoles(
+  messages: readonly ChatMessage[],
+  tools: readonly Tool[],
+  format: ToolFormat,
+): ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  const instructions = tools.length === 0 ? '' : tellOfTools(tools, format);
+  for (const [i, message] of messages.entries()) {
+    const last = turns.at(-1);
+    if (message.role !== 'tool') turns.push(plainTurn(message, format));
+    else if (last !== undefined && messages[i - 1]?.role === 'tool')
+      turns[turns.length - 1] = { ...last, content: `${last.content}\n${answerText(message)}` };
+    else turns.push({ role: 'user', content: answerText(message) });
+  }
+  if (instructions === '') return turns;
+  const [first, ...rest] = turns;
+  if (first?.role !== 'system') return [{ role: 'system', content: instructions }, ...turns];
+  return [{ ...first, content: `${first.content}\n\n${instructions}` }, ...rest];
+}
+
+function plainTurn({ role, content, name, tool_calls: calls }: ChatMessage, format: ToolFormat) {
+  const texts = [content, calls === undefined ? '' : callsText(calls, format)];
+  const joined = texts.filter((text) => text !== '').join('\n');
+  return { role, content: joined, ...(name === undefined ? {} : { name }) };
+}
+
+function tellOfTools(tools: readonly Tool[], format: ToolFormat): string {
+  const example = `${format.start}${format.open}NAME${format.middle}ARGUMENTS${format.close}${format.end}`;
+  const lines = tools.map(({ name, description, parameters }) =>
+    JSON.stringify({ name, description, parameters }),
+  );
+  return [
+    'You can call functions. To call one, write its name and its arguments as JSON like this:',
+    example,
+    'The functions, one a line:',
+    ...lines,
+  ].join('\n');
+}
+
+function callsText(
+  calls: readonly ToolCall[],
+  { start, open, middle, close, between, end }: ToolFormat,
+) {
+  const texts = calls.map(
+    ({ function: { name, arguments: value } }) =>
+      `${open}${name}${middle}${JSON.stringify(value)}${close}`,
+  );
+  return `${start}${texts.join(between)}${end}`;
+}
+
+function answerText({ content }: ChatMessage): string {
+  return `<tool_response>\n${content}\n</tool_response>`;
+}
