@@ -42,13 +42,14 @@ export async function planResponse(
     body.truncation === 'auto'
       ? await fitToContext(env, model, history, fresh, body.max_output_tokens)
       : { messages: [...history, ...fresh], nDropped: 0 };
+  const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
   const params = generationParams(body, {
     maxTokens: body.max_output_tokens,
     topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
   });
   return {
-    run: { id, model, body, nDropped, isCancelled: () => false },
+    run: { id, model, body, nDropped, createdAt, isCancelled: () => false },
     signal,
     record,
     start: (ended) =>
