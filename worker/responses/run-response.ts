@@ -42,6 +42,7 @@ export async function planResponse(
     body.truncation === 'auto'
       ? await fitToContext(env, model, history, fresh, body.max_output_tokens)
       : { messages: [...history, ...fresh], nDropped: 0 };
+  const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
   const params = generationParams(
     body,
@@ -52,7 +53,7 @@ export async function planResponse(
     model,
   );
   return {
-    run: { id, model, body, nDropped, isCancelled: () => false },
+    run: { id, model, body, nDropped, createdAt, isCancelled: () => false },
     signal,
     record,
     start: (ended) =>

@@ -2,7 +2,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import type { InputItemJson, ResponseJson } from '../gateway/schemas/responses.ts';
 import { migrate, readSchemaVersion } from '../storage/migrate.ts';
-import { checkRowSize } from '../storage/row-size.ts';
+import { checkRowSize, MAX_CONTENT_BYTES, utf8Bytes } from '../storage/row-size.ts';
 import { RESPONSE_MIGRATIONS } from './schema.ts';
 
 /** Of one conversation, which every response of it stores anew. */
@@ -36,12 +36,23 @@ export class StoredResponse {
     const { sql } = this.storage;
     this.storage.transactionSync(() => {
       migrate(sql, RESPONSE_MIGRATIONS);
-      sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', JSON.stringify(response));
+      sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', rowText(response));
       sql.exec('DELETE FROM input_items');
       for (const item of input)
         sql.exec('INSERT INTO input_items (json) VALUES (?)', JSON.stringify(item));
     });
   }
+}
+
+/** Log-probabilities can take more than a row holds: they are not kept then, the text is. */
+export function rowText(response: ResponseJson): string {
+  const text = JSON.stringify(response);
+  if (utf8Bytes(text) <= MAX_CONTENT_BYTES) return text;
+  const output = response.output.map((item) => ({
+    ...item,
+    content: item.content.map((part) => ({ ...part, logprobs: [] })),
+  }));
+  return JSON.stringify({ ...response, output });
 }
 
 /** Before anything is generated. @throws {EngineError} E_REQUEST_INVALID naming field and limit. */
@@ -52,7 +63,7 @@ export function checkStorable(input: readonly InputItemJson[], instructions: str
   input.forEach((item, i) => {
     const json = JSON.stringify(item);
     checkRowSize(json, `input[${i}]`, 'a response');
-    bytes += json.length;
+    bytes += utf8Bytes(json);
   });
   if (bytes > MAX_ITEMS_BYTES) throw tooLong(`${bytes} bytes`, `${MAX_ITEMS_BYTES} bytes`);
 }

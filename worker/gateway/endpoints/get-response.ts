@@ -1,4 +1,5 @@
 /** GET /v1/responses/:id. */
+import { EngineError } from '../../../engine/base/errors.ts';
 import { responseNotFound } from '../response-input.ts';
 import { responseId, responseSchema } from '../schemas/responses.ts';
 import { jsonText } from '../json-text.ts';
@@ -20,7 +21,13 @@ export const getResponse = defineEndpoint({
     },
     { title: 'One that is not there', params: { id: 'resp_0' }, status: 404 },
   ],
-  async handle({ env, params }) {
+  async handle({ env, params, request }) {
+    if (new URL(request.url).searchParams.get('stream') === 'true')
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        'stream: a response that was begun cannot be streamed anew; expected it to be absent.',
+        { param: 'stream' },
+      );
     const id = params['id'] ?? '';
     const text = responseId.safeParse(id).success ? await env.RESPONSES.getByName(id).read() : null;
     if (text === null) throw responseNotFound(id);

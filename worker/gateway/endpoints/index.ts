@@ -22,6 +22,7 @@ import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
 import { tokenize } from './tokenize.ts';
+import { webSocket } from './websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint[] = [
   chatCompletions,
@@ -33,6 +34,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listInputItems,
   messages,
   countTokens,
+  webSocket,
   listModels,
   getModel,
   tokenize,

@@ -31,6 +31,8 @@ export interface ResponseRun {
   readonly model: ServedModel;
   readonly body: ResponseBody;
   readonly nDropped: number;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
   /** Whether somebody asked that the response end before it is complete. */
   readonly isCancelled: () => boolean;
   /** Told of every state, the last one before its event goes out. */
@@ -43,11 +45,11 @@ export function newItemId(): string {
 
 /** A response of which nothing has been made yet. */
 export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
-  const { id, model, body, nDropped } = run;
+  const { id, model, body, nDropped, createdAt } = run;
   return {
     id,
     object: 'response',
-    created_at: Math.floor(Date.now() / 1000),
+    created_at: createdAt,
     completed_at: null,
     status,
     background: body.background,
