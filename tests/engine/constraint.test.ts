@@ -33,7 +33,9 @@ async function answer(of: GenerateRequest): Promise<{ text: string; reason: stri
   for await (const event of engine.generate(of, new AbortController().signal)) {
     if (event.type === 'token') bytes.push(event.token - FIRST_BYTE);
     if (event.type === 'done') {
-      const text = new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes));
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+        Uint8Array.from(bytes),
+      );
       return { text, reason: event.reason, n: bytes.length };
     }
   }
