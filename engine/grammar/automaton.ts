@@ -140,7 +140,7 @@ export class Automaton {
   restOf(stack: Stack): Configuration {
     if (stack.rest === null) {
       const found = new Closure();
-      this.resume(this.upperFrames(stack).at(-1)!.parent!, found);
+      this.resume(this.upperFrames(stack).at(-1).parent!, found);
       stack.rest = this.configurationOf(found.tops);
     }
     return stack.rest;
@@ -333,7 +333,7 @@ export class Automaton {
 
   private frameOf(node: number, a: number, b = 0): Frame {
     let places = this.frames.get(node);
-    if (places === undefined) this.frames.set(node, (places = new Map()));
+    if (places === undefined) this.frames.set(node, (places = new Map<number, Frame>()));
     // Counts stay below 2^21 (MAX_COUNT); 2^21 - 1 stands for no end.
     const key = a * 2 ** 21 + Math.min(b, 2 ** 21 - 1);
     let frame = places.get(key);

@@ -225,7 +225,7 @@ class GbnfParser {
     const found = this.characters.slice(this.at, this.at + 12).join('') || 'its end';
     return refuse(
       this.budget.param,
-      `grammar at line ${before.length}, column ${before.at(-1)!.length + 1}: ` +
+      `grammar at line ${before.length}, column ${before.at(-1).length + 1}: ` +
         `expected ${expected}, got ${JSON.stringify(found)}`,
       'Write it in GBNF.',
     );

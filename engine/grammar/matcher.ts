@@ -28,7 +28,10 @@ export class GrammarProgram {
     cacheBytes: CacheBytes = DEFAULT_CACHE_BYTES,
   ) {
     if (grammar.version !== 1)
-      throw new EngineError('E_INTERNAL', `grammar: version; expected 1, got ${grammar.version}.`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `grammar: version; expected 1, got ${String(grammar.version)}.`,
+      );
     this.vocabulary = vocabulary;
     this.automaton = new Automaton(grammar);
     this.masks = new Masks(this.automaton, vocabulary, cacheBytes);
