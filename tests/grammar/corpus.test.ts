@@ -18,8 +18,8 @@ import { randomWalk, smollm2Vocabulary } from './walks.ts';
 type JsonObject = Record<string, unknown>;
 
 const OUTPUTS = 10;
-/** Every how many-th of GitHub's definitions; all would take minutes. */
-const WEBHOOK_STEP = 3;
+/** Larger ones have outputs of thousands of tokens. */
+const MAX_WEBHOOK_CHARS = 3_000;
 const MAX_STORE_BYTES = 12_000;
 
 let vocabulary: Vocabulary;
@@ -37,12 +37,10 @@ function webhookSchemas(): [string, JsonObject][] {
   const text = readFileSync(path, 'utf8').replaceAll('"tsAdditionalProperties"', '"x-ts"');
   const all = JSON.parse(text) as JsonObject;
   const definitions = all['definitions'] as JsonObject;
-  return Object.keys(definitions)
-    .filter((_, index) => index % WEBHOOK_STEP === 0)
-    .map((name) => [
-      name,
-      { $ref: `#/definitions/${name}`, definitions: needed(definitions, name) },
-    ]);
+  return Object.keys(definitions).map((name) => [
+    name,
+    { $ref: `#/definitions/${name}`, definitions: needed(definitions, name) },
+  ]);
 }
 
 /** Only the definitions that `name` leads to. */
@@ -79,7 +77,7 @@ function judgeOutputs(schema: JsonObject, program: GrammarProgram, seed: number)
     const shortest = program.start().closingLength;
     const options = { tokens: shortest + (i % 5) * 12, closing: 0.5 + 0.05 * i };
     const bytes = randomWalk(program, random, options);
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const result = validator.validate(JSON.parse(text));
     if (!result.valid) wrong.push(`${text.slice(0, 200)} ${JSON.stringify(result.errors.at(-1))}`);
   }
@@ -113,7 +111,7 @@ function judgeCorpus(name: string, schemas: readonly [string, JsonObject][]) {
 
 test("GitHub's webhooks: every output parses and validates", () => {
   const { compiled } = judgeCorpus('webhooks', webhookSchemas());
-  expect(compiled).toBeGreaterThan(100);
+  expect(compiled).toBeGreaterThan(25);
 }, 120_000);
 
 test('the schema store: every output parses and validates', () => {

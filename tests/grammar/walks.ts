@@ -15,7 +15,7 @@ export async function smollm2Vocabulary(): Promise<Vocabulary> {
   return new Vocabulary({
     nVocab: tokenizer.nVocab,
     bytesOf: (token) => (tokenizer.isSpecial(token) ? null : tokenizer.tokenBytes(token)),
-    endTokens: built.eosId === null ? [] : [built.eosId],
+    endTokens: built.eosIds,
   });
 }
 
@@ -54,8 +54,8 @@ export function randomWalk(
     const ends = matcher.canEnd && random() < 0.2;
     if (ends) break;
     const token =
-      random() < closing ? matcher.closing()?.[0] : pickToken(matcher, vocabulary, random, left);
-    if (token === undefined) break;
+      random() < closing ? matcher.closingToken : pickToken(matcher, vocabulary, random, left);
+    if (token === null) break;
     matcher.accept(token);
     bytes.push(...vocabulary.bytesOf(token));
   }
@@ -70,7 +70,7 @@ function pickToken(
   { nVocab, endTokens }: Vocabulary,
   random: () => number,
   left: number,
-): number | undefined {
+): number | null {
   const mask = matcher.mask();
   for (let attempt = 0; attempt < 4; attempt++) {
     const from = Math.floor(random() * nVocab);
@@ -81,7 +81,7 @@ function pickToken(
       break;
     }
   }
-  return matcher.closing()?.[0];
+  return matcher.closingToken;
 }
 
 /** Whether the whole text is a word of the grammar. */
