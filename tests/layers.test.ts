@@ -8,6 +8,7 @@ import { repoRoot } from '../scripts/lib/paths.ts';
 const RANKS: Readonly<Record<string, number>> = {
   'engine/base': 0,
   'engine/formats': 1,
+  'engine/grammar': 1,
   'engine/quant': 1,
   'engine/text': 1,
   'engine/kernels': 2,

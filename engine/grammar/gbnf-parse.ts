@@ -167,8 +167,8 @@ class GbnfParser {
   }
 
   private parseCharacter(closing: string): Ranges {
+    if (/[\r\n]/.test(this.peek() ?? '')) throw this.fail(closing);
     const character = this.next(closing);
-    if (/[\r\n]/.test(character)) throw this.fail(closing);
     if (character !== '\\') return single(character.codePointAt(0)!);
     const escape = this.next(closing);
     if (Object.hasOwn(CONTROLS, escape)) return single(CONTROLS[escape]!);
