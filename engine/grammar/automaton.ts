@@ -48,6 +48,12 @@ export class Stack {
   }
 }
 
+/** A plan of tokens, from index `from` on; shared by all who follow it. */
+export interface Closing {
+  readonly tokens: readonly number[];
+  readonly from: number;
+}
+
 export class Configuration {
   /** Leaves on top, or the end, or the hole; ascending by id. */
   readonly stacks: readonly Stack[];
@@ -59,10 +65,14 @@ export class Configuration {
   few = new Map<number, Configuration | null>();
   many: (Configuration | null | undefined)[] | null = null;
   /** Tokens of the shortest completion; undefined until asked for. */
-  closing: readonly number[] | null | undefined = undefined;
+  closing: Closing | null | undefined = undefined;
 
-  constructor(stacks: readonly Stack[], end: Stack, hole: Stack) {
+  /** The one byte that can follow; -1 when there are more, or the end is possible. */
+  readonly onlyByte: number;
+
+  constructor(stacks: readonly Stack[], onlyByte: number, end: Stack, hole: Stack) {
     this.stacks = stacks;
+    this.onlyByte = onlyByte;
     this.minBytes = stacks.reduce((least, stack) => Math.min(least, stack.minBytes), Infinity);
     this.canEnd = stacks.includes(end);
     this.leaves = stacks.includes(hole);
@@ -96,6 +106,8 @@ export class Automaton {
 
   /** The configuration behind one more byte; null when the grammar does not allow it. */
   step(from: Configuration, byte: number): Configuration | null {
+    // Keywords refuse nearly everything: not worth remembering.
+    if (from.onlyByte >= 0 && from.onlyByte !== byte) return null;
     if (from.epoch !== this.epoch) this.forgetSteps(from);
     const known = from.many === null ? from.few.get(byte) : from.many[byte];
     if (known !== undefined) return known;
@@ -140,7 +152,7 @@ export class Automaton {
   restOf(stack: Stack): Configuration {
     if (stack.rest === null) {
       const found = new Closure();
-      this.resume(this.upperFrames(stack).at(-1)!.parent!, found);
+      this.resume(this.upperFrames(stack).at(-1).parent!, found);
       stack.rest = this.configurationOf(found.tops);
     }
     return stack.rest;
@@ -160,7 +172,7 @@ export class Automaton {
     const key = sorted.map(({ id }) => id).join();
     const known = this.configurations.get(key);
     if (known !== undefined) return known;
-    const made = new Configuration(sorted, this.end, this.hole);
+    const made = new Configuration(sorted, this.onlyByteOf(sorted), this.end, this.hole);
     this.configurations.set(key, made);
     if (this.configurations.size > MAX_CONFIGURATIONS || this.stacks.size > MAX_STACKS)
       this.forget();
@@ -192,26 +204,6 @@ export class Automaton {
     for (let i = 0; i < edges.length; i += 3)
       if (distances[edges[i + 2]!] === distances[state]! - 1) return edges[i]!;
     return null;
-  }
-
-  /** The one byte that can follow; null when there are more, or the end is possible. */
-  onlyByte(configuration: Configuration): number | null {
-    let only: number | null = null;
-    for (const { frame } of configuration.stacks) {
-      const node = this.nodeOf(frame);
-      let byte: number;
-      if (node?.kind === 'bytes') byte = node.bytes.charCodeAt(frame.a);
-      else if (node?.kind === 'dfa') {
-        const edges = this.grammar.dfas[node.dfa]!.edges[frame.a]!;
-        if (edges.length === 0) return null;
-        const isOne = edges[0] === edges[edges.length - 2];
-        if (!isOne) return null;
-        byte = edges[0]!;
-      } else return null;
-      if (only !== null && byte !== only) return null;
-      only = byte;
-    }
-    return only;
   }
 
   /** Sizes of what is remembered now. */
@@ -333,7 +325,7 @@ export class Automaton {
 
   private frameOf(node: number, a: number, b = 0): Frame {
     let places = this.frames.get(node);
-    if (places === undefined) this.frames.set(node, (places = new Map()));
+    if (places === undefined) this.frames.set(node, (places = new Map<number, Frame>()));
     // Counts stay below 2^21 (MAX_COUNT); 2^21 - 1 stands for no end.
     const key = a * 2 ** 21 + Math.min(b, 2 ** 21 - 1);
     let frame = places.get(key);
@@ -361,6 +353,19 @@ export class Automaton {
 
   private nodeOf(frame: Frame): GrammarNode | undefined {
     return frame.node < 0 ? undefined : this.grammar.nodes[frame.node];
+  }
+
+  private onlyByteOf(stacks: readonly Stack[]): number {
+    const bytes = new Set(stacks.map(({ frame }) => this.singleByte(frame)));
+    return bytes.size === 1 ? [...bytes][0]! : -1;
+  }
+
+  private singleByte(frame: Frame): number {
+    const node = this.nodeOf(frame);
+    if (node?.kind === 'bytes') return node.bytes.charCodeAt(frame.a);
+    if (node?.kind !== 'dfa') return -1;
+    const edges = this.grammar.dfas[node.dfa]!.edges[frame.a]!;
+    return edges.length === 3 && edges[0] === edges[1] ? edges[0]! : -1;
   }
 
   /** Dropping readings allows less, never more; the one that ends soonest stays. */

@@ -1,6 +1,6 @@
 /** Ways to the end: the shortest completion of a configuration, and bytes that must follow. */
 import { EngineError } from '../base/errors.ts';
-import type { Automaton, Configuration } from './automaton.ts';
+import type { Automaton, Closing, Configuration } from './automaton.ts';
 import type { GrammarProgram } from './matcher.ts';
 
 /** Longest run of forced bytes that is looked for. */
@@ -29,20 +29,31 @@ export function closingBytes(automaton: Automaton, from: Configuration): Uint8Ar
 }
 
 /** @returns null when no tokens spell the completion */
-export function closingTokens(
+export function closingOf(
   { automaton, vocabulary }: GrammarProgram,
   at: Configuration,
-): readonly number[] | null {
-  if (at.closing === undefined) at.closing = vocabulary.spell(closingBytes(automaton, at));
+): Closing | null {
+  if (at.closing === undefined) {
+    const tokens = vocabulary.spell(closingBytes(automaton, at));
+    at.closing = tokens === null ? null : { tokens, from: 0 };
+  }
   return at.closing;
+}
+
+/** Who takes the first token of the plan has the rest of it as plan, without making a new one. */
+export function followClosing(at: Configuration, token: number, next: Configuration): void {
+  const { closing } = at;
+  if (closing == null || next.closing !== undefined) return;
+  if (closing.tokens[closing.from] !== token) return;
+  next.closing = { tokens: closing.tokens, from: closing.from + 1 };
 }
 
 export function forcedBytes(automaton: Automaton, from: Configuration): Uint8Array {
   const bytes: number[] = [];
   let at: Configuration | null = from;
   while (at !== null && bytes.length < MAX_FORCED_BYTES) {
-    const byte = automaton.onlyByte(at);
-    if (byte === null) break;
+    const byte = at.onlyByte;
+    if (byte < 0) break;
     bytes.push(byte);
     at = automaton.step(at, byte);
   }

@@ -18,6 +18,8 @@ const IPV4 = `${OCTET}(?:\\.${OCTET}){3}`;
 const HOST = `${LABEL}(?:\\.${LABEL}){0,4}`;
 const PATH = "(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})";
 
+const URI = `[a-z][a-z0-9+.-]{0,15}://${HOST}(?::[1-9]\\d{0,3})?(?:/${PATH}*)?(?:\\?${PATH}*)?(?:#${PATH}*)?`;
+
 /** By name of the format: an ECMAScript pattern of the whole text. */
 export const FORMAT_PATTERNS: Readonly<Record<string, string>> = {
   date: DATE,
@@ -28,7 +30,12 @@ export const FORMAT_PATTERNS: Readonly<Record<string, string>> = {
   ipv4: IPV4,
   ipv6: '[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}',
   hostname: HOST,
-  uri: `[a-z][a-z0-9+.-]{0,15}://${HOST}(?::[1-9]\\d{0,3})?(?:/${PATH}*)?(?:\\?${PATH}*)?(?:#${PATH}*)?`,
+  // A URI is one of each of these.
+  uri: URI,
+  iri: URI,
+  'uri-reference': URI,
+  'uri-template': URI,
+  'json-pointer': '(?:/(?:[A-Za-z0-9_-]|~[01])*)*',
 };
 
 /** Formats of numbers (OpenAPI): which integers, or null for no restriction beyond the type. */

@@ -167,8 +167,8 @@ class GbnfParser {
   }
 
   private parseCharacter(closing: string): Ranges {
+    if (/[\r\n]/.test(this.peek() ?? '')) throw this.fail(closing);
     const character = this.next(closing);
-    if (/[\r\n]/.test(character)) throw this.fail(closing);
     if (character !== '\\') return single(character.codePointAt(0)!);
     const escape = this.next(closing);
     if (Object.hasOwn(CONTROLS, escape)) return single(CONTROLS[escape]!);
@@ -225,7 +225,7 @@ class GbnfParser {
     const found = this.characters.slice(this.at, this.at + 12).join('') || 'its end';
     return refuse(
       this.budget.param,
-      `grammar at line ${before.length}, column ${before.at(-1)!.length + 1}: ` +
+      `grammar at line ${before.length}, column ${before.at(-1).length + 1}: ` +
         `expected ${expected}, got ${JSON.stringify(found)}`,
       'Write it in GBNF.',
     );

@@ -59,6 +59,8 @@ class ByteCache<Key, Value> {
 }
 
 export class Masks {
+  /** Masks that had to be made. */
+  misses = 0;
   private readonly automaton: Automaton;
   private readonly vocabulary: Vocabulary;
   private readonly masks: ByteCache<Configuration, Uint32Array>;
@@ -75,6 +77,7 @@ export class Masks {
   of(configuration: Configuration): Uint32Array {
     const known = this.masks.get(configuration);
     if (known !== undefined) return known;
+    this.misses++;
     const mask = this.compute(configuration);
     this.masks.set(configuration, mask, mask.byteLength);
     return mask;

@@ -4,8 +4,8 @@
  */
 import { EngineError } from '../base/errors.ts';
 import { Automaton } from './automaton.ts';
-import type { Configuration } from './automaton.ts';
-import { closingTokens, forcedBytes } from './closing.ts';
+import type { Closing, Configuration } from './automaton.ts';
+import { closingOf, followClosing, forcedBytes } from './closing.ts';
 import type { Grammar } from './grammar.ts';
 import { DEFAULT_CACHE_BYTES, Masks } from './masks.ts';
 import type { CacheBytes } from './masks.ts';
@@ -28,7 +28,10 @@ export class GrammarProgram {
     cacheBytes: CacheBytes = DEFAULT_CACHE_BYTES,
   ) {
     if (grammar.version !== 1)
-      throw new EngineError('E_INTERNAL', `grammar: version; expected 1, got ${grammar.version}.`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `grammar: version; expected 1, got ${String(grammar.version)}.`,
+      );
     this.vocabulary = vocabulary;
     this.automaton = new Automaton(grammar);
     this.masks = new Masks(this.automaton, vocabulary, cacheBytes);
@@ -97,6 +100,7 @@ export class GrammarMatcher {
     checkToken(this.program.vocabulary, token);
     const next = this.program.next(this.at, token);
     if (next === null) return false;
+    followClosing(this.at, token, next);
     return this.program.isEndToken(token) || this.canClose(next, tokensLeft - 1);
   }
 
@@ -106,6 +110,7 @@ export class GrammarMatcher {
     const next = this.program.next(this.at, token);
     if (next === null)
       throw new EngineError('E_INTERNAL', `grammar: token ${token} is not allowed here.`);
+    followClosing(this.at, token, next);
     this.at = next;
   }
 
@@ -150,17 +155,28 @@ export class GrammarMatcher {
    * fewest tokens; null when the vocabulary cannot spell it. Following it never lengthens it.
    */
   closing(): readonly number[] | null {
-    return closingTokens(this.program, this.at);
+    const closing = closingOf(this.program, this.at);
+    return closing && closing.tokens.slice(closing.from);
+  }
+
+  /** First token of `closing()`; null when the output is complete or there is no way to spell it. */
+  get closingToken(): number | null {
+    const closing = closingOf(this.program, this.at);
+    return closing?.tokens[closing.from] ?? null;
   }
 
   /** Number of tokens of `closing()`; Infinity when it is null. */
   get closingLength(): number {
-    return this.closing()?.length ?? Infinity;
+    return lengthOf(closingOf(this.program, this.at));
   }
 
   private canClose(at: Configuration, tokens: number): boolean {
     if (tokens < 0) return false;
     if (this.program.hasByteTokens && at.minBytes <= tokens) return true;
-    return (closingTokens(this.program, at)?.length ?? Infinity) <= tokens;
+    return lengthOf(closingOf(this.program, at)) <= tokens;
   }
+}
+
+function lengthOf(closing: Closing | null): number {
+  return closing === null ? Infinity : closing.tokens.length - closing.from;
 }

@@ -9,12 +9,15 @@ export function distancesToAcceptance(dfa: ByteDfa): number[] {
     for (let i = 2; i < edges.length; i += 3) sources[edges[i]!]!.push(state);
   });
   const distances = dfa.edges.map(() => Infinity);
-  let front: number[] = [...dfa.accepting];
-  for (let distance = 0; front.length > 0; distance++) {
-    const reached = front.filter((state) => distances[state] === Infinity);
-    for (const state of reached) distances[state] = distance;
-    front = reached.flatMap((state) => sources[state]!);
-  }
+  for (const state of dfa.accepting) distances[state] = 0;
+  // Breadth first: the list grows while it is read.
+  const reached = [...dfa.accepting];
+  for (const state of reached)
+    for (const source of sources[state]!) {
+      if (distances[source] !== Infinity) continue;
+      distances[source] = distances[state]! + 1;
+      reached.push(source);
+    }
   return distances;
 }
 

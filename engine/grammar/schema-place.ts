@@ -57,7 +57,7 @@ export function checkSchemaSize(schema: unknown, budget: Budget): void {
         `the schema has more than ${MAX_SCHEMA_VALUES} values`,
         'Split it or leave parts out.',
       );
-    level = level.flatMap((value) =>
+    level = level.flatMap((value): unknown[] =>
       typeof value === 'object' && value !== null ? Object.values(value) : [],
     );
   }

@@ -20,7 +20,8 @@ export function walkTokens(
   visitor: TokenVisitor,
 ): void {
   const { firstPlace } = vocabulary;
-  for (let byte = 0; byte < 256; byte++) {
+  const only = start.onlyByte;
+  for (let byte = Math.max(only, 0); byte < (only < 0 ? 256 : only + 1); byte++) {
     const [from, to] = [firstPlace[byte]!, firstPlace[byte + 1]!];
     if (from === to) continue;
     const first = automaton.step(start, byte);
