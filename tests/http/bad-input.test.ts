@@ -222,6 +222,18 @@ test('null counts as absent, unknown fields are ignored and named', async () => 
   expect(strict.headers.get('x-thimble-ignored')).toBeNull();
 });
 
+test('however many unknown fields there are, the header stays short', async () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 5000 }, (_, i) => [`漢${'\u{1f916}\ud800'.repeat(i % 40)}${i}`, i]),
+  );
+  const answer = await server.post(CHAT, { ...many, messages: hello, max_tokens: 1 });
+  expect(answer.status).toBe(200);
+  const header = answer.headers.get('x-thimble-ignored') ?? '';
+  expect(header.split(', ').length).toBeGreaterThan(5);
+  expect(header.length).toBeLessThanOrEqual(2000);
+  expect(header).toMatch(/^[\x21-\x7e ]+$/);
+});
+
 test('an unknown model gives 404 with the list of models', async () => {
   const error = await expectError(
     await server.post(CHAT, { model: 'nope', messages: hello }),

@@ -5,8 +5,9 @@ import type { RefusedParameter } from './refused.ts';
 
 /** Names of fields that had no effect, percent-encoded, separated by commas. */
 export const IGNORED_HEADER = 'x-thimble-ignored';
-const MAX_LISTED_FIELDS = 20;
 const MAX_NAME_CHARS = 60;
+/** Clients give up on long headers: what does not fit is not named. */
+const MAX_HEADER_CHARS = 2000;
 
 /** Top-level fields only: what nested objects hold beyond their schemas is left alone. */
 export function unknownFields(
@@ -32,9 +33,12 @@ export function refuseWhenStrict(body: object, unknown: readonly string[]): void
 }
 
 export function ignoredHeader(unknown: readonly string[]): string {
-  const names = unknown.slice(0, MAX_LISTED_FIELDS).map((name) => {
-    const shown = name.slice(0, MAX_NAME_CHARS).toWellFormed();
-    return encodeURIComponent(shown);
-  });
-  return names.join(', ');
+  let header = '';
+  for (const name of unknown) {
+    const shown = encodeURIComponent(name.slice(0, MAX_NAME_CHARS).toWellFormed());
+    const longer = header === '' ? shown : `${header}, ${shown}`;
+    if (longer.length > MAX_HEADER_CHARS) break;
+    header = longer;
+  }
+  return header;
 }
