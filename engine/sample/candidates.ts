@@ -120,7 +120,7 @@ export class Candidates implements Adjustable {
     const i = this.ids.subarray(0, this.n).indexOf(token);
     if (i < 0) return;
     this.logits[i] = to(this.logits[i]!);
-    this.top = Math.max(this.top, this.logits[i]!);
+    this.top = Math.max(this.top, this.logits[i]);
     this.#mass = null;
   }
 
