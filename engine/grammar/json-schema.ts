@@ -23,6 +23,11 @@ import { ValueJudge } from './schema-values.ts';
 export interface JsonSchemaOptions {
   /** The request's field, for errors. */
   readonly param?: string;
+  /**
+   * Objects that declare properties have no others unless the schema says they may, as strict
+   * schemas demand: a weak model would go on adding members. What is made is valid all the same.
+   */
+  readonly isClosed?: boolean;
 }
 
 /**
@@ -34,11 +39,12 @@ export function compileJsonSchema(schema: unknown, options: JsonSchemaOptions = 
   if (typeof schema !== 'boolean' && !isObject(schema))
     throw refuse(budget.param, 'expected a schema', 'Send an object, true or false.');
   checkSchemaSize(schema, budget);
-  return new SchemaCompiler(schema, budget).compile();
+  return new SchemaCompiler(schema, budget, options.isClosed ?? false).compile();
 }
 
 export class SchemaCompiler {
   readonly budget: Budget;
+  readonly isClosed: boolean;
   readonly builder: GrammarBuilder;
   readonly json: JsonText;
   readonly patterns: Patterns;
@@ -49,8 +55,9 @@ export class SchemaCompiler {
   /** Rules that still have to be written. */
   private readonly queue: { readonly rule: number; readonly places: readonly Place[] }[] = [];
 
-  constructor(schema: unknown, budget: Budget) {
+  constructor(schema: unknown, budget: Budget, isClosed = false) {
     this.budget = budget;
+    this.isClosed = isClosed;
     this.builder = new GrammarBuilder(budget);
     this.json = new JsonText(this.builder);
     this.patterns = new Patterns(budget);

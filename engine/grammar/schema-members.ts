@@ -37,9 +37,19 @@ export function compileMembers(compiler: SchemaCompiler, facts: Facts): number {
     const node = builder.isNever(value) ? value : json.member(name, value);
     return { node, required: required.has(name) };
   });
-  const others = compileOthers(compiler, facts, names);
+  const others = isClosed(compiler, facts, names)
+    ? builder.never()
+    : compileOthers(compiler, facts, names);
   const content = new MemberOrder(compiler, facts, members, others).compile();
   return builder.sequence(builder.text('{'), content, builder.text('}'));
+}
+
+/** Whether nothing but declared properties comes, though the schema says nothing of others. */
+function isClosed(compiler: SchemaCompiler, facts: Facts, names: readonly string[]): boolean {
+  const saysNothing = facts.members.every(
+    ({ additional, patterns }) => additional === null && patterns.length === 0,
+  );
+  return compiler.isClosed && saysNothing && names.length >= Math.max(1, facts.minProperties);
 }
 
 function placesOf({ patterns }: SchemaCompiler, { members }: Facts, name: string): Place[] {

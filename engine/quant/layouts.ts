@@ -2,15 +2,7 @@
  * Kernel layouts of weight matrices: packing at import, unpacking for references and tests.
  * Knows bytes only. Layout letters as in engine/base/dtypes.ts: panels of 8 rows, blocks of 32
  * columns; within a panel the blocks follow each other, so that a product reads one ascending
- * stream. Row multipliers of q4/q4m stand behind the last panel.
- *
- * Byte order inside a block (j = row 0..7, i = 0..3):
- *   nibbles (q4, q4m): byte g*32 + j*4 + i = q[4g+i] | q[16+4g+i] << 4, g = 0..3
- *   five bits (q5, q5m): five vectors of 32 bytes. Byte v*32 + j*4 + i holds in its low five bits
- *     q[4g+i] of group g = FIVE_GROUPS[v], in its high three a part of groups 2, 5 and 7 (`putFiveBits`)
- *   six bits (q6): byte h*96 + v*32 + j*4 + i = q[16h+4v+i], v = 0..2, with bits 2v..2v+1 of q[16h+12+i]
- *     as its high pair, h = 0..1
- *   bytes (q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
+ * stream. How quants share bytes is in block-bytes.ts. Row multipliers of q4/q4m stand behind the last panel.
  */
 import {
   BLOCK_COLS,
@@ -21,6 +13,7 @@ import {
   WEIGHT_DTYPES,
 } from '../base/dtypes.ts';
 import type { WeightDtype } from '../base/dtypes.ts';
+import { QUANT_READERS, QUANT_WRITERS } from './block-bytes.ts';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 
 /** A row-major matrix of quantized integers with per-block numbers, before it is packed. */
@@ -189,90 +182,6 @@ function blockQuants(
   return q;
 }
 
-function putNibbles(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
-  for (let k = 0; k < 16; k++) {
-    bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = (q[k]! & 15) | ((q[16 + k]! & 15) << 4);
-  }
-}
-/** Which group of four columns stands in the low five bits of each vector; 2, 5 and 7 are spread. */
-const FIVE_GROUPS = [0, 1, 3, 4, 6] as const;
-/**
- * Pieces of the spread groups: bits `from` and up of group `group` go to bits `to` and up of vector
- * `vector`, `count` of them. Two vectors have a group in their upper bits, the fifth and what is left
- * of the second and fourth have the last: nine operations unpack three groups.
- */
-const FIVE_PIECES = [
-  { group: 2, vector: 0, from: 0, to: 5, count: 3 },
-  { group: 2, vector: 1, from: 3, to: 5, count: 2 },
-  { group: 5, vector: 2, from: 0, to: 5, count: 3 },
-  { group: 5, vector: 3, from: 3, to: 5, count: 2 },
-  { group: 7, vector: 4, from: 0, to: 5, count: 3 },
-  { group: 7, vector: 1, from: 3, to: 7, count: 1 },
-  { group: 7, vector: 3, from: 4, to: 7, count: 1 },
-] as const;
-
-function putFiveBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
-  for (let i = 0; i < 4; i++) {
-    const first = at + j * 4 + i;
-    for (const [v, group] of FIVE_GROUPS.entries()) bytes[first + v * 32] = q[group * 4 + i]!;
-    for (const { group, vector, from, to, count } of FIVE_PIECES) {
-      const piece = (q[group * 4 + i]! >> from) & ((1 << count) - 1);
-      bytes[first + vector * 32]! |= piece << to;
-    }
-  }
-}
-function getFiveBits(bytes: Uint8Array, at: number, j: number, k: number): number {
-  const first = at + j * 4 + (k & 3);
-  const v = FIVE_GROUPS.findIndex((group) => group === k >> 2);
-  if (v >= 0) return bytes[first + v * 32]! & 31;
-  let q = 0;
-  for (const { group, vector, from, to, count } of FIVE_PIECES)
-    if (group === k >> 2) q |= ((bytes[first + vector * 32]! >> to) & ((1 << count) - 1)) << from;
-  return q;
-}
-function putSixBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
-  for (let h = 0; h < 2; h++) {
-    for (let i = 0; i < 4; i++) {
-      const fourth = q[h * 16 + 12 + i]!;
-      for (let v = 0; v < 3; v++) {
-        bytes[at + h * 96 + v * 32 + j * 4 + i] =
-          q[h * 16 + v * 4 + i]! | (((fourth >> (2 * v)) & 3) << 6);
-      }
-    }
-  }
-}
-function getNibble(bytes: Uint8Array, at: number, j: number, k: number): number {
-  const byte = bytes[at + ((k & 15) >> 2) * 32 + j * 4 + (k & 3)]!;
-  return k < 16 ? byte & 15 : byte >> 4;
-}
-function getSixBits(bytes: Uint8Array, at: number, j: number, k: number): number {
-  const first = at + (k >> 4) * 96 + j * 4 + (k & 3);
-  const v = (k & 15) >> 2;
-  if (v < 3) return bytes[first + v * 32]! & 63;
-  return [0, 1, 2].reduce((q, n) => q | ((bytes[first + n * 32]! >> 6) << (2 * n)), 0);
-}
-
-type QuantWriter = (bytes: Uint8Array, at: number, j: number, q: Uint8Array) => void;
-type QuantReader = (bytes: Uint8Array, at: number, j: number, k: number) => number;
-
-const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
-  q4: putNibbles,
-  q4m: putNibbles,
-  q5: putFiveBits,
-  q5m: putFiveBits,
-  q6: putSixBits,
-  q8: (bytes, at, j, q) => {
-    for (let k = 0; k < BLOCK_COLS; k++) bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = q[k]!;
-  },
-};
-const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
-  q4: getNibble,
-  q4m: getNibble,
-  q5: getFiveBits,
-  q5m: getFiveBits,
-  q6: getSixBits,
-  q8: (bytes, at, j, k) => bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)]!,
-};
 const FLOAT_READERS = {
   f32: (view: DataView, at: number) => view.getFloat32(at, true),
   f16: (view: DataView, at: number) => f16ToF32(view.getUint16(at, true)),

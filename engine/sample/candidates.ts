@@ -118,7 +118,9 @@ export class Candidates implements Adjustable {
 
   change(token: number, to: (logit: number) => number): void {
     const i = this.ids.subarray(0, this.n).indexOf(token);
-    if (i >= 0) this.logits[i] = to(this.logits[i]!);
+    if (i < 0) return;
+    this.logits[i] = to(this.logits[i]!);
+    this.top = Math.max(this.top, this.logits[i]);
     this.#mass = null;
   }
 

@@ -107,7 +107,7 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
   ['suffix', { messages: hello, suffix: 'x' }, 'suffix', 'never filled in'],
   ['best_of', { messages: hello, best_of: 2 }, 'best_of', 'or 1'],
   ['an unknown field when strict', { messages: hello, strict: true, nn: 2 }, 'nn', 'no parameter'],
-  ['tools', { messages: hello, tools: [{ type: 'function' }] }, 'tools', 'not supported yet'],
+  ['tools', { messages: hello, tools: [{ type: 'x' }] }, 'tools[0].type', '"function"'],
   [
     'a word as biased token',
     { messages: hello, logit_bias: { cat: 1 } },
@@ -173,10 +173,10 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
     'at most 16',
   ],
   [
-    'a JSON answer',
-    { messages: hello, response_format: { type: 'json_object' } },
-    'response_format',
-    'not supported yet',
+    'an answer in a format there is not',
+    { messages: hello, response_format: { type: 'xml' } },
+    'response_format.type',
+    'json_schema',
   ],
   ['a bad session id', { messages: hello, session: 'a/b' }, 'session', 'letters, digits'],
   ['an array as body', [], null, 'expected an object'],

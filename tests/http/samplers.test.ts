@@ -23,7 +23,7 @@ async function textOf(more: object): Promise<string> {
 async function idOf(text: string): Promise<number> {
   const response = await server.post('/tokenize', { model: STORIES_ID, text });
   const { tokens } = await response.json<{ tokens: number[] }>();
-  return tokens.at(-1)!;
+  return tokens.at(-1);
 }
 
 describe('the same seed gives the same text, another sampler another', () => {

@@ -12,6 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+interface Refusal {
+  readonly error: { readonly param: string; readonly message: string };
+}
+
 const functionTool = (name: string, properties: Record<string, unknown>): ChatCompletionTool => ({
   type: 'function',
   function: { name, parameters: { type: 'object', properties, required: Object.keys(properties) } },
@@ -137,7 +141,7 @@ describe('the round trip', () => {
   ])('%j is refused', async (rest, param, word) => {
     const response = await server.post('/v1/chat/completions', { messages: [...called, ...rest] });
     expect(response.status).toBe(400);
-    const { error } = (await response.json()) as { error: { param: string; message: string } };
+    const { error } = await response.json<Refusal>();
     expect(error.param).toBe(param);
     expect(error.message).toContain(word);
   });
@@ -158,14 +162,14 @@ test.each([
     'object',
   ],
   [
-    { tools: [functionTool('f', { a: { type: 'string', contentEncoding: 'base64' } })] },
+    { tools: [functionTool('f', { a: { type: 'string', dependentSchemas: {} } })] },
     'tools[0].function.parameters',
-    'contentEncoding',
+    'dependentSchemas',
   ],
 ])('%j is refused', async (fields, param, word) => {
   const response = await server.post('/v1/chat/completions', { messages, ...fields });
   expect(response.status).toBe(400);
-  const { error } = (await response.json()) as { error: { param: string; message: string } };
+  const { error } = await response.json<Refusal>();
   expect(error.param).toContain(param);
   expect(error.message).toContain(word);
 });

@@ -22,7 +22,7 @@ export interface FormatSource {
 
 const COMPILERS = {
   json: () => JSON_OBJECT_GRAMMAR,
-  schema: (source: unknown, param: string) => compileJsonSchema(source, { param }),
+  schema: (source: unknown, param: string) => compileJsonSchema(source, { param, isClosed: true }),
   regex: (source: unknown, param: string) => compileRegex(String(source), param),
   gbnf: (source: unknown, param: string) => compileGbnf(String(source), param),
 } as const;

@@ -56,8 +56,9 @@ export function toolUse(
         schemaParam(index),
         `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}: arguments are an object`,
       );
-    const properties = parameters['properties'] ?? {};
-    return { name, description, parameters: { ...parameters, type: 'object', properties } };
+    // Without any parameter there are none: no argument may be invented.
+    const open = parameters['properties'] === undefined ? { additionalProperties: false } : {};
+    return { name, description, parameters: { ...open, ...parameters, type: 'object' } };
   });
   return { tools, choice, isParallel, schemaParam };
 }
@@ -106,7 +107,7 @@ export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar |
 function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Grammar {
   return sequenceGrammar([
     literalGrammar(tool.name + format.middle),
-    compileJsonSchema(tool.parameters, { param: use.schemaParam(index) }),
+    compileJsonSchema(tool.parameters, { param: use.schemaParam(index), isClosed: true }),
     literalGrammar(format.close),
   ]);
 }
