@@ -116,6 +116,17 @@ export function rewriteAnswer(
   };
 }
 
+/** The same prompt answered freely and held to a schema. What is held may end before `nTokens`. */
+export function structuredAnswer(
+  prompt: readonly number[],
+  run: (prompt: number[], maxTokens: number, isHeld: boolean) => Promise<TimedRun>,
+): Pick<Answers, 'structured'> {
+  return {
+    structured: async ({ nTokens, isHeld }) =>
+      (await run([...prompt], nTokens, isHeld)).tokensPerSecond,
+  };
+}
+
 export function engineAnswers(engine: Engine, nVocab: number): ReturnType<typeof speedAnswers> {
   return speedAnswers(nVocab, (prompt, maxTokens) =>
     timeGeneration(engine, benchRequest(prompt, maxTokens)),

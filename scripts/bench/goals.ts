@@ -112,6 +112,13 @@ export const GOALS: readonly Goal[] = [
     at('rewrite-lookup', 'workerd'),
     at('rewrite-plain', 'workerd'),
   ),
+  x(
+    'structured',
+    'decode held to a schema against free, in workerd',
+    [0.9, 0.95],
+    at('structured-held', 'workerd'),
+    at('structured-free', 'workerd'),
+  ),
   {
     name: 'cold-start',
     what: 'cold start to the first token in workerd, weights from local R2, hashes checked',

@@ -3,13 +3,19 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Speculation } from '../../engine/generate/types.ts';
 import { measureBundle } from '../deploy/limits.ts';
 import { startServer } from '../dev/server.ts';
 import { distDir } from '../lib/paths.ts';
-import { fullContext, rewriteAnswer, speedAnswers, timesOf } from './engine-answers.ts';
+import {
+  fullContext,
+  rewriteAnswer,
+  speedAnswers,
+  structuredAnswer,
+  timesOf,
+} from './engine-answers.ts';
 import type { TimedRun } from './engine-answers.ts';
 import { isolateMemory } from './isolate-memory.ts';
+import { STRUCTURED_SCHEMA } from './structured-task.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
@@ -32,7 +38,10 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
         stream(server.url, modelId, prompt, maxTokens),
       ),
       ...rewriteAnswer(config.rewritePrompt, (prompt, maxTokens, speculation) =>
-        stream(server.url, modelId, prompt, maxTokens, speculation),
+        stream(server.url, modelId, prompt, maxTokens, { speculation }),
+      ),
+      ...structuredAnswer(config.structuredPrompt, (prompt, maxTokens, isHeld) =>
+        stream(server.url, modelId, prompt, maxTokens, isHeld ? HELD : {}),
       ),
       coldFirstToken: () => Promise.resolve(cold.firstMs),
       async peakMemory(_, salt) {
@@ -61,13 +70,20 @@ function leaveServersCore(): void {
   spawnSync('taskset', ['-a', '-c', '-p', `0-${others}`, String(process.pid)]);
 }
 
+const HELD = {
+  response_format: {
+    type: 'json_schema',
+    json_schema: { name: 'people', schema: STRUCTURED_SCHEMA },
+  },
+};
+
 /** A streamed completion, and when its tokens arrived. */
 async function stream(
   url: string,
   model: string,
   prompt: number[],
   maxTokens: number,
-  speculation: Speculation = 'off',
+  fields: object = {},
 ): Promise<TimedRun> {
   const body = JSON.stringify({
     model,
@@ -75,9 +91,10 @@ async function stream(
     max_tokens: maxTokens,
     temperature: 0,
     ignore_eos: true,
-    speculation,
+    speculation: 'off',
     stream: true,
     stream_options: { include_usage: true },
+    ...fields,
   });
   const startedAt = performance.now();
   const response = await fetch(`${url}/v1/completions`, {
@@ -106,7 +123,7 @@ async function stream(
     else endedAt = at;
   }
   if (atMs.length < nTokens) atMs.push(endedAt);
-  if (nTokens !== maxTokens)
+  if (nTokens !== maxTokens && !('response_format' in fields))
     throw new Error(`bench: asked for ${maxTokens} tokens, the server made ${nTokens}`);
   return timesOf(startedAt, atMs, nTokens, text);
 }

@@ -17,6 +17,8 @@ export interface PeerConfig {
   readonly nCtx: number;
   /** A task whose answer copies most of the prompt; [] for a model that takes no tasks. */
   readonly rewritePrompt: readonly number[];
+  /** A task that asks for JSON (structured-task.ts); [] likewise. */
+  readonly structuredPrompt: readonly number[];
 }
 
 /** A question with its parameters. `Answers` says what each is answered with. */
@@ -31,6 +33,7 @@ export type Question =
       readonly nTokens: number;
     }
   | { readonly ask: 'rewrite'; readonly nTokens: number; readonly speculation: Speculation }
+  | { readonly ask: 'structured'; readonly nTokens: number; readonly isHeld: boolean }
   | { readonly ask: 'coldFirstToken' }
   | { readonly ask: 'peakMemory' }
   | { readonly ask: 'bundleSize' }
@@ -59,6 +62,7 @@ export type Answers = {
  * decode: tokens a second between the first and the last of `nTokens` + 1 generated tokens.
  * streams: tokens a second of `nStream` generations together, while all of them run.
  * rewrite: tokens a second of `nTokens` + 1 tokens of the rewriting task.
+ * structured: tokens a second of at most `nTokens` tokens, held to a schema or free.
  * peakMemory: bytes; what is counted differs by peer (docs/benchmarks.md).
  * bundleSize: bytes of code, gzip. readLoop: gigabytes a second.
  * readShare: bytes of weights and cache read a second while decoding, as a share of readLoop.

@@ -84,6 +84,16 @@ function rewrite(speculation: Speculation, title: string): BenchRow {
   };
 }
 
+function structured(isHeld: boolean, title: string): BenchRow {
+  return {
+    name: `structured-${isHeld ? 'held' : 'free'}`,
+    title,
+    unit: 'tok/s',
+    question: { ask: 'structured', nTokens: 128, isHeld },
+    peers: ['workerd', 'node'],
+  };
+}
+
 export const BENCH_ROWS: readonly BenchRow[] = [
   prefill(32, ALL, {}),
   prefill(256, ALL, { isQuick: true, isCharted: true }),
@@ -98,6 +108,8 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   streams(16),
   rewrite('off', 'rewrite, nothing guessed'),
   rewrite('auto', 'rewrite, prompt look-up'),
+  structured(false, 'a list of people, free'),
+  structured(true, 'a list of people, held to a schema'),
   {
     name: 'first-token-warm',
     title: 'first token of a prompt of 16, warm',
@@ -175,6 +187,7 @@ export function contextNeeded({ question }: BenchRow): number {
     case 'profile':
       return question.nPrompt + question.nTokens + 1;
     case 'rewrite':
+    case 'structured':
       return MAX_REWRITE_PROMPT + question.nTokens + 1;
     default:
       return 0;

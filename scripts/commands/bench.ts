@@ -15,6 +15,7 @@ import type { PeerName } from '../bench/peers.ts';
 import { openReadLoop } from '../bench/read-loop.ts';
 import { describeResult, othersOf, resultJson } from '../bench/report.ts';
 import type { BenchFacts } from '../bench/report.ts';
+import { STRUCTURED_TASK } from '../bench/structured-task.ts';
 import { BENCH_ROWS, contextNeeded } from '../bench/rows.ts';
 import type { BenchRow } from '../bench/rows.ts';
 import { runBench } from '../bench/run.ts';
@@ -178,18 +179,21 @@ async function prepare(
     persist,
     nVocab: config.nVocab,
     nCtx: servedContext(config),
-    rewritePrompt: manifest.chatTemplate === null ? [] : await rewritePrompt(manifest),
+    rewritePrompt: await taskPrompt(manifest, REWRITE_TASK),
+    structuredPrompt: await taskPrompt(manifest, STRUCTURED_TASK),
   };
 }
 
 function fitsModel(row: BenchRow, { config, chatTemplate }: Manifest): boolean {
-  if (row.question.ask === 'rewrite' && chatTemplate === null) return false;
+  if (['rewrite', 'structured'].includes(row.question.ask) && chatTemplate === null) return false;
   return contextNeeded(row) <= servedContext(config);
 }
 
-async function rewritePrompt(manifest: Manifest): Promise<number[]> {
+/** Token ids of a task; none for a model that takes no tasks. */
+async function taskPrompt(manifest: Manifest, task: string): Promise<number[]> {
+  if (manifest.chatTemplate === null) return [];
   const tokenizer = await readTokenizer(join(modelsDir(), manifest.id), manifest);
-  return encodeChat({ tokenizer, manifest }, REWRITE_TASK);
+  return encodeChat({ tokenizer, manifest }, task);
 }
 
 async function ggufOf({ id, source }: Manifest): Promise<string> {

@@ -4,9 +4,10 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
-import { Vocabulary, type VocabularyParts } from '../../engine/grammar/index.ts';
+import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import type { Manifest } from '../../engine/formats/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
+import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { TRIGGERS } from './output/tool-formats.ts';
 import {
@@ -105,20 +106,10 @@ async function loadModel(
     manifest,
     tokenizer,
     chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
-    vocabulary: () => Promise.resolve(vocabularyOf(tokenizer, manifest.config.nVocab)),
+    // Asked for once by each stage: sorted in a tenth of a second, and not worth keeping here.
+    vocabulary: () =>
+      Promise.resolve(tokenVocabulary(tokenizer, manifest.config.nVocab, TRIGGERS).parts),
   };
-}
-
-/** Asked for once by each stage; sorted for a tenth of a second, not worth keeping here. */
-function vocabularyOf(tokenizer: Tokenizer, nVocab: number): VocabularyParts {
-  const decoder = new TextDecoder();
-  const bytesOf = (token: number): Uint8Array | null => {
-    if (token >= tokenizer.nVocab) return null;
-    const bytes = tokenizer.tokenBytes(token);
-    return tokenizer.isSpecial(token) && !TRIGGERS.has(decoder.decode(bytes)) ? null : bytes;
-  };
-  const endTokens = tokenizer.facts.eosIds;
-  return new Vocabulary({ nVocab, bytesOf, endTokens }).parts;
 }
 
 /** Puts the entry last in line for eviction. */
