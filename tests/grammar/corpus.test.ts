@@ -4,7 +4,7 @@
  * independent validator.
  */
 import { Validator } from '@cfworker/json-schema';
-import type { Schema, SchemaDraft } from '@cfworker/json-schema';
+import type { SchemaDraft } from '@cfworker/json-schema';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -37,10 +37,12 @@ function webhookSchemas(): [string, JsonObject][] {
   const text = readFileSync(path, 'utf8').replaceAll('"tsAdditionalProperties"', '"x-ts"');
   const all = JSON.parse(text) as JsonObject;
   const definitions = all['definitions'] as JsonObject;
-  return Object.keys(definitions).map((name) => [
-    name,
-    { $ref: `#/definitions/${name}`, definitions: needed(definitions, name) },
-  ]);
+  return Object.keys(definitions)
+    .map((name): [string, JsonObject] => [
+      name,
+      { $ref: `#/definitions/${name}`, definitions: needed(definitions, name) },
+    ])
+    .filter(([, schema]) => JSON.stringify(schema).length <= MAX_WEBHOOK_CHARS);
 }
 
 /** Only the definitions that `name` leads to. */
@@ -62,14 +64,14 @@ function storeSchemas(): [string, JsonObject][] {
 }
 
 function draftOf(schema: JsonObject): SchemaDraft {
-  const declared = String(schema['$schema'] ?? '');
+  const declared = JSON.stringify(schema['$schema'] ?? '');
   if (declared.includes('draft-04')) return '4';
   return declared.includes('2020-12') ? '2020-12' : '7';
 }
 
 /** What is wrong with ten random outputs. */
 function judgeOutputs(schema: JsonObject, program: GrammarProgram, seed: number): string[] {
-  const validator = new Validator(schema as Schema, draftOf(schema), false);
+  const validator = new Validator(schema, draftOf(schema), false);
   const random = seededRandom(seed);
   const wrong: string[] = [];
   for (let i = 0; i < OUTPUTS; i++) {
@@ -111,11 +113,11 @@ function judgeCorpus(name: string, schemas: readonly [string, JsonObject][]) {
 
 test("GitHub's webhooks: every output parses and validates", () => {
   const { compiled } = judgeCorpus('webhooks', webhookSchemas());
-  expect(compiled).toBeGreaterThan(25);
+  expect(compiled).toBeGreaterThan(50);
 }, 120_000);
 
 test('the schema store: every output parses and validates', () => {
   const { compiled, schemas } = judgeCorpus('schema store', storeSchemas());
   expect(schemas).toBeGreaterThan(200);
-  expect(compiled).toBeGreaterThan(40);
+  expect(compiled).toBeGreaterThan(140);
 }, 120_000);
