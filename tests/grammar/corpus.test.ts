@@ -121,3 +121,52 @@ test('the schema store: every output parses and validates', () => {
   expect(schemas).toBeGreaterThan(200);
   expect(compiled).toBeGreaterThan(140);
 }, 120_000);
+
+/** Keywords that those schemas seldom use together. */
+const MIXED: readonly JsonObject[] = [
+  { type: 'number', exclusiveMinimum: 1000, maximum: 1000.25 },
+  { type: 'number', exclusiveMaximum: -0.1, minimum: -99999.5 },
+  { type: 'integer', multipleOf: 15, minimum: -1000, exclusiveMaximum: 100000 },
+  { type: 'string', pattern: '(foo|ba[rz])\\d', minLength: 6, maxLength: 9 },
+  { type: 'string', minLength: 3, maxLength: 5 },
+  ...['date', 'time', 'date-time', 'uuid', 'email', 'ipv4', 'ipv6', 'hostname', 'uri'].map(
+    (format) => ({ type: 'string', format }),
+  ),
+  { type: 'array', prefixItems: [{ const: 1 }, { type: 'boolean' }], items: false, minItems: 1 },
+  { type: 'object', properties: { a: { type: 'null' } }, minProperties: 2, maxProperties: 3 },
+  {
+    type: 'object',
+    patternProperties: { '^n': { type: 'integer' } },
+    additionalProperties: { type: 'boolean' },
+    minProperties: 1,
+  },
+  {
+    allOf: [
+      { type: 'object', properties: { a: { minimum: 1 } }, required: ['a'] },
+      {
+        properties: { a: { type: 'integer', maximum: 20 }, b: { enum: ['x', 2] } },
+        additionalProperties: false,
+      },
+    ],
+  },
+  {
+    oneOf: [
+      {
+        type: 'object',
+        properties: { t: { const: 'a' }, c: { $ref: '#' } },
+        required: ['t', 'c'],
+        additionalProperties: false,
+      },
+      { type: 'object', properties: { t: { const: 'b' } }, required: ['t'] },
+      { type: 'null' },
+    ],
+  },
+];
+
+test('keywords together, as 2020-12: every output parses and validates', () => {
+  const schemas = MIXED.map((schema): [string, JsonObject] => [
+    JSON.stringify(schema),
+    { $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema },
+  ]);
+  expect(judgeCorpus('mixed', schemas).refused).toBe(0);
+}, 60_000);
