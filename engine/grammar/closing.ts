@@ -1,6 +1,7 @@
 /** Ways to the end: the shortest completion of a configuration, and bytes that must follow. */
 import { EngineError } from '../base/errors.ts';
-import type { Automaton, Closing, Configuration } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+import type { Closing, Configuration } from './configuration.ts';
 import type { GrammarProgram } from './matcher.ts';
 
 /** Longest run of forced bytes that is looked for. */

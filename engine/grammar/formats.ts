@@ -38,6 +38,9 @@ export const FORMAT_PATTERNS: Readonly<Record<string, string>> = {
   'json-pointer': '(?:/(?:[A-Za-z0-9_-]|~[01])*)*',
 };
 
+/** Those of which all texts are written, so that a text that is not written is not of the format. */
+export const EXACT_FORMATS: ReadonlySet<string> = new Set(['date', 'uuid', 'ipv4']);
+
 /** Formats of numbers (OpenAPI): which integers, or null for no restriction beyond the type. */
 export const NUMBER_FORMATS: Readonly<Record<string, readonly [number, number] | null>> = {
   int32: [-(2 ** 31), 2 ** 31 - 1],

@@ -104,7 +104,7 @@ export class SchemaCompiler {
 
   private compileValues(facts: Facts, values: readonly unknown[]): number[] {
     return values
-      .filter((value) => this.judge.matches(value, facts, 'written'))
+      .filter((value) => this.judge.matches(value, facts))
       .map((value) => JSON.stringify(value))
       .filter((text) => !HALF_PAIR.test(text))
       .map((text) => this.builder.text(text));

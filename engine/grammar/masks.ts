@@ -3,7 +3,8 @@
  * nearly every token stays inside, whatever surrounds them: those sets are made once a place
  * (`Interior`), with a list of the few tokens that leave it, which are read on from what surrounds.
  */
-import type { Automaton, Configuration, Stack } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+import type { Configuration, Stack } from './configuration.ts';
 import { walkTokens } from './token-walk.ts';
 import type { Vocabulary } from './vocabulary.ts';
 

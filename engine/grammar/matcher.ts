@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../base/errors.ts';
 import { Automaton } from './automaton.ts';
-import type { Closing, Configuration } from './automaton.ts';
+import type { Closing, Configuration } from './configuration.ts';
 import { closingOf, followClosing, forcedBytes } from './closing.ts';
 import type { Grammar } from './grammar.ts';
 import { DEFAULT_CACHE_BYTES, Masks } from './masks.ts';

@@ -1,5 +1,7 @@
 /** Single values against cases of a schema, and cases against each other: for enum, const, oneOf. */
 import type { Budget } from './budget.ts';
+import { ANY_CHARACTER, repeat } from './expression.ts';
+import { EXACT_FORMATS } from './formats.ts';
 import type { CaseReader } from './schema-cases.ts';
 import { itemPlaces, memberPlaces, prefixLength } from './schema-facts.ts';
 import type { Facts, JsonType } from './schema-facts.ts';
@@ -9,7 +11,6 @@ import type { JsonObject, Place } from './schema-place.ts';
 import { withLengths } from './schema-strings.ts';
 import type { Patterns } from './schema-strings.ts';
 import { hasWord, intersection, isNever, textDfa } from './text-dfa.ts';
-import { ANY_CHARACTER, repeat } from './expression.ts';
 
 /** How many levels of required properties are compared to tell two objects apart. */
 const MAX_COMPARED_DEPTH = 3;
@@ -27,18 +28,18 @@ export class ValueJudge {
   }
 
   /**
-   * Whether `value` satisfies the case. Formats are known only in part: `formats` says whether a
-   * text that we would not write as the format counts as one.
+   * Whether `value` satisfies the case. A format of which we know only some texts is taken for
+   * granted: the value stands in the schema, and whoever wrote it there meant it.
    */
-  matches(value: unknown, facts: Facts, formats: 'written' | 'any'): boolean {
+  matches(value: unknown, facts: Facts): boolean {
     this.budget.spend(2);
     if (!facts.types.has(typeOf(value))) return false;
     if (facts.values !== null && !facts.values.some((v) => canonical(v) === canonical(value)))
       return false;
     if (typeof value === 'number') return isWithin(value, facts);
-    if (typeof value === 'string') return this.matchesString(value, facts, formats);
-    if (Array.isArray(value)) return this.matchesArray(value, facts, formats);
-    return isObject(value) ? this.matchesObject(value, facts, formats) : true;
+    if (typeof value === 'string') return this.matchesString(value, facts);
+    if (Array.isArray(value)) return this.matchesArray(value, facts);
+    return isObject(value) ? this.matchesObject(value, facts) : true;
   }
 
   /** Whether surely no value satisfies both. */
@@ -49,7 +50,7 @@ export class ValueJudge {
   };
 
   private matchesBoth(value: unknown, a: Facts, b: Facts): boolean {
-    return this.matches(value, a, 'any') && this.matches(value, b, 'any');
+    return this.matches(value, a) && this.matches(value, b);
   }
 
   private excludesType(type: JsonType, a: Facts, b: Facts): boolean {
@@ -103,46 +104,36 @@ export class ValueJudge {
     return memberPlaces(members, key, (pattern, name) => this.patterns.matches(pattern, name));
   }
 
-  private matchesString(value: string, facts: Facts, formats: 'written' | 'any'): boolean {
+  private matchesString(value: string, facts: Facts): boolean {
     const length = [...value].length;
     if (length < facts.minLength || length > (facts.maxLength ?? Infinity)) return false;
     if (!facts.patterns.every((pattern) => this.patterns.matches(pattern, value))) return false;
-    if (formats === 'any') return true;
     return facts.formats.every((format) => {
+      if (!EXACT_FORMATS.has(format)) return true;
       const dfa = this.patterns.formatDfa(format);
       return dfa === null || hasWord(dfa, value);
     });
   }
 
-  private matchesArray(
-    value: readonly unknown[],
-    facts: Facts,
-    formats: 'written' | 'any',
-  ): boolean {
+  private matchesArray(value: readonly unknown[], facts: Facts): boolean {
     if (value.length < facts.minItems || value.length > (facts.maxItems ?? Infinity)) return false;
     return value.every((item, index) => {
       const rulesIndex = Math.min(index, prefixLength(facts.itemRules));
-      return this.matchesPlaces(item, itemPlaces(facts.itemRules, rulesIndex), formats);
+      return this.matchesPlaces(item, itemPlaces(facts.itemRules, rulesIndex));
     });
   }
 
-  private matchesObject(value: JsonObject, facts: Facts, formats: 'written' | 'any'): boolean {
+  private matchesObject(value: JsonObject, facts: Facts): boolean {
     const keys = Object.keys(value);
     if (keys.length < facts.minProperties || keys.length > (facts.maxProperties ?? Infinity))
       return false;
     if (!facts.required.every((name) => Object.hasOwn(value, name))) return false;
-    return keys.every((key) =>
-      this.matchesPlaces(memberOf(value, key), this.placesOf(facts, key), formats),
-    );
+    return keys.every((key) => this.matchesPlaces(memberOf(value, key), this.placesOf(facts, key)));
   }
 
-  private matchesPlaces(
-    value: unknown,
-    places: readonly Place[],
-    formats: 'written' | 'any',
-  ): boolean {
+  private matchesPlaces(value: unknown, places: readonly Place[]): boolean {
     const cases = this.reader().casesOf(places);
-    return cases.some((facts) => this.matches(value, facts, formats));
+    return cases.some((facts) => this.matches(value, facts));
   }
 }
 

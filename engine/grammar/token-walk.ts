@@ -2,7 +2,8 @@
  * Walks all tokens of a vocabulary, in order of their bytes, through an automaton: a beginning that
  * several tokens share is read once, one that leads nowhere ends all of them at once.
  */
-import type { Automaton, Configuration } from './automaton.ts';
+import type { Automaton } from './automaton.ts';
+import type { Configuration } from './configuration.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface TokenVisitor {

@@ -200,6 +200,18 @@ test.each<[string, unknown, string[], string[]]>([
     ['2'],
     ['1', '"x"', 'null'],
   ],
+  [
+    'const of a format',
+    { type: 'string', format: 'uri-template', const: '/a{/b}' },
+    ['"/a{/b}"'],
+    ['"/a"'],
+  ],
+  [
+    'enum of a format',
+    { format: 'date', enum: ['2023-02-30', '2023-02-28'] },
+    ['"2023-02-28"'],
+    ['"2023-02-30"'],
+  ],
   ['nullable', { type: 'string', enum: ['a', null], nullable: true }, ['"a"', 'null'], ['1']],
   ['type lists', { type: ['string', 'null'], maxLength: 1 }, ['null', '"a"'], ['"ab"', '1']],
   [

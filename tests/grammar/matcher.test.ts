@@ -73,7 +73,7 @@ test('with exactly as many tokens as the shortest output has, the output is comp
       const options = { tokens: shortest + extra, closing: 0 };
       const bytes = randomWalk(program, seededRandom(extra), options);
       const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-      if (name === 'person' || name === 'object') expect(() => JSON.parse(text)).not.toThrow();
+      if (name === 'person' || name === 'object') expect(JSON.parse(text)).toBeDefined();
     }
   }
 }, 60_000);
