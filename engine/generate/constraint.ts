@@ -94,7 +94,7 @@ export class Constraint implements TokenFilter {
   settle(token: number): number | null {
     if (this.allows(token)) return token;
     this.isCut = true;
-    return this.#matcher.closing()?.[0] ?? null;
+    return this.#matcher.closingToken;
   }
 
   accept(token: number): void {
