@@ -2,8 +2,11 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
+import { addConstraintOptions, readConstraint } from '../lib/constraint-options.ts';
+import type { ConstraintFlags } from '../lib/constraint-options.ts';
 import { encodeChat } from '../lib/chat-prompt.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../lib/local-engine.ts';
 import type { LocalModel } from '../lib/local-engine.ts';
@@ -11,7 +14,7 @@ import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
 import type { SamplingFlags } from '../lib/sampling-options.ts';
 import { readStdin } from '../lib/stdin.ts';
 
-interface GenerateFlags extends SamplingFlags {
+interface GenerateFlags extends SamplingFlags, ConstraintFlags {
   readonly model: string;
   readonly prompt?: string;
   readonly chat?: boolean;
@@ -26,6 +29,8 @@ Examples:
   thimble generate -m stories260k -p "Once upon a time" --greedy
   thimble generate -m smollm2-135m-instruct --chat -p "Name three fruits." --max-tokens 60
   echo "The capital of France is" | thimble generate -m smollm2-135m-instruct --greedy
+  thimble generate -m smollm2-135m-instruct --chat -p "Describe a cat." --json-schema cat.json
+  thimble generate -m smollm2-135m-instruct --chat -p "Is ice cold?" --regex "yes|no"
   thimble generate -m large --draft small -p "Once upon a time"
   thimble generate -m stories260k -p "Lily" --greedy --tokens-json | jq .tokens
 `;
@@ -45,7 +50,9 @@ export function register(program: Command): void {
       'a smaller model of the same tokenizer that guesses ahead; the text is the same',
     )
     .option('--tokens-json', 'print one JSON object with the token ids instead of the text');
-  addSamplingOptions(command).addHelpText('after', EXAMPLES).action(runGenerate);
+  addConstraintOptions(addSamplingOptions(command))
+    .addHelpText('after', EXAMPLES)
+    .action(runGenerate);
 }
 
 async function runGenerate(flags: GenerateFlags): Promise<void> {
@@ -58,6 +65,9 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   const promptTokens =
     flags.chat === true ? encodeChat(model, prompt) : encodePrompt(model, prompt);
   const sampling = readSampling(flags, model.tokenizer);
+  const constraint = await readConstraint(flags);
+  if (constraint !== null)
+    model.engine.setVocabulary(tokenVocabulary(model.tokenizer, model.engine.config.nVocab));
   const request = {
     promptTokens,
     maxTokens: flags.maxTokens,
@@ -65,12 +75,15 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
     stopTokens: model.manifest.tokenizer.eosIds,
     topLogprobs: null,
     promptLogprobs: false,
+    ...(constraint === null ? {} : { constraint }),
   };
   const asJson = flags.tokensJson === true;
   const onText = (text: string) => {
     if (!asJson) process.stdout.write(text);
   };
-  if (!asJson && flags.chat !== true) process.stdout.write(prompt);
+  // What is held to a form stands alone, so that other programs can read it.
+  const isAlone = asJson || flags.chat === true || constraint !== null;
+  if (!isAlone) process.stdout.write(prompt);
   const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
   if (!asJson) {
     process.stdout.write('\n');
