@@ -18,7 +18,7 @@ export interface ConstraintRequest {
 }
 
 /** Programs that are kept; each caches masks. */
-const MAX_PROGRAMS = 4;
+const MAX_PROGRAMS = 2;
 /** Of one program: the isolate's memory is mostly weights. */
 const CACHE_BYTES = { masks: 192 * 1024, interiors: 256 * 1024 };
 
