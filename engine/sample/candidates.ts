@@ -107,6 +107,12 @@ export class Candidates implements Adjustable {
     return best;
   }
 
+  /** Takes the chance of candidate `i` away. */
+  exclude(i: number): void {
+    this.logits[i] = -Infinity;
+    this.#mass = null;
+  }
+
   /** Divides all logits. */
   scale(divisor: number): void {
     // Differences to the top are divided: logits over a tiny temperature would leave their range.

@@ -13,6 +13,12 @@ import { activeSamplers } from './samplers.ts';
 const FIRST_NATS = 6;
 const DEEPER = 2;
 
+/** How often something else is drawn for what a filter refuses, before its mask is asked for. */
+const REDRAWS = 6;
+const GREEDY_REDRAWS = 48;
+/** Nats below the likeliest within which greedy looks for what is allowed. */
+const GREEDY_REDRAW_NATS = 12;
+
 /** What the caller can tell of a row of logits. */
 export interface Known {
   /** The largest. */
@@ -76,10 +82,44 @@ export class SamplerChain {
   ): number {
     let place = this.#place(logits, so, known);
     if (filter !== null && !filter.allows(candidates.ids[place]!))
-      place = this.#place(masked(logits, filter.mask()), so, null, STREAMS.redraw);
+      place =
+        this.#redraw(logits, so, place, filter) ??
+        this.#place(masked(logits, filter.mask()), so, null, STREAMS.redraw);
     for (const sampler of this.#rest)
       if (!isAdjuster(sampler)) sampler.drawn?.(probabilityOf(place));
     return candidates.ids[place]!;
+  }
+
+  /**
+   * Draws without what is refused, until something is allowed: among what the chain left, allowed
+   * tokens keep their shares. Null after a few tries; a mask is dear, and mostly not needed.
+   */
+  #redraw(
+    logits: Float32Array,
+    so: TextSoFar,
+    refused: number,
+    filter: TokenFilter,
+  ): number | null {
+    const { temperature, seed } = this.#p;
+    let place = refused;
+    if (temperature === 0 && this.#rest.length === 0) {
+      // Only the likeliest was loaded.
+      const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, so);
+      candidates.load(row, largestOf(row), GREEDY_REDRAW_NATS, null);
+      place = candidates.likeliest();
+    }
+    const nTry = temperature === 0 ? GREEDY_REDRAWS : REDRAWS;
+    for (let i = 1; i <= nTry; i++) {
+      candidates.exclude(place);
+      const step = so.text.length - so.nPrompt;
+      place =
+        temperature === 0
+          ? candidates.likeliest()
+          : candidates.draw(uniformAt(seed, step, STREAMS.redraw + i));
+      if (candidates.logits[place] === -Infinity) return null;
+      if (filter.allows(candidates.ids[place]!)) return place;
+    }
+    return null;
   }
 
   /** Probability of every token that may be drawn; of one that is drawn greedily 1. */

@@ -1,6 +1,6 @@
 /** Random numbers as a pure function of seed and step: the same whatever else runs beside. */
 
-/** What random numbers are for: those of one step are independent of each other. */
+/** What random numbers are for: those of one step are independent of each other; `redraw` and behind. */
 export const STREAMS = { draw: 0, xtc: 1, redraw: 2 } as const;
 
 /** A uniform number in [0, 1) with 32 random bits; mixes as in murmur3's finalizer. */
