@@ -38,10 +38,10 @@ test('a request that is aborted before its answer is told apart', async () => {
 });
 
 test('what is not supported is refused as a bad request, by name', async () => {
-  const response_format = { type: 'json_object' as const };
-  const error = await rejection(clientOf().chat.completions.create({ ...body, response_format }));
+  const modalities = ['text' as const, 'audio' as const];
+  const error = await rejection(clientOf().chat.completions.create({ ...body, modalities }));
   expect(error).toBeInstanceOf(BadRequestError);
-  expect(error).toMatchObject({ param: 'response_format', code: 'E_REQUEST_INVALID' });
+  expect(error).toMatchObject({ param: 'modalities', code: 'E_REQUEST_INVALID' });
 });
 
 test('503 is tried again', async () => {

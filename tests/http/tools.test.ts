@@ -158,9 +158,9 @@ test.each([
     'object',
   ],
   [
-    { tools: [functionTool('f', { a: { type: 'string', contentEncoding: 'base64' } })] },
+    { tools: [functionTool('f', { a: { type: 'object', dependentSchemas: { b: {} } } })] },
     'tools[0].function.parameters',
-    'contentEncoding',
+    'dependentSchemas',
   ],
 ])('%j is refused', async (fields, param, word) => {
   const response = await server.post('/v1/chat/completions', { messages, ...fields });

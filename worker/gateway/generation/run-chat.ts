@@ -4,7 +4,7 @@ import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
 import { withoutToolRoles } from '../output/tool-prompt.ts';
-import { inCallOrder } from '../output/tool-turns.ts';
+import { inCallOrder, withShortIds } from '../output/tool-turns.ts';
 import type { Tool } from '../output/tools.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
@@ -71,7 +71,8 @@ export function renderChat(
   const { bosId, eosIds } = tokenizer.facts;
   const template = model.chatTemplate();
   const format = toolFormatOf(model.manifest.chatTemplate);
-  const turns = inCallOrder(messages);
+  const ordered = inCallOrder(messages);
+  const turns = format.idChars === undefined ? ordered : withShortIds(ordered, format.idChars);
   const shown = template.knowsTools ? turns : withoutToolRoles(turns, tools, format);
   return template.render(shown, {
     bosToken: tokenizer.literalOf(bosId),
