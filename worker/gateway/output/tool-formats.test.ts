@@ -85,7 +85,7 @@ function walk(
     matcher.accept(token);
     bytes.push(token);
   }
-  return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes));
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
 }
 
 /** Pushes `text` in pieces of random length and puts the events together again. */

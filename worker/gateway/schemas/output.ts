@@ -90,7 +90,10 @@ const textFormat = z.discriminatedUnion('type', [
     strict: z.boolean().nullish(),
   }),
 ]);
-const unset = z.null('is not supported yet; expected it to be absent').optional();
+const unset = z
+  .unknown()
+  .refine((value) => value === null, 'is not supported yet; expected it to be absent')
+  .optional();
 
 /** Extensions of every generation (common.ts). */
 export const grammarFields = {
