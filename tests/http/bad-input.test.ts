@@ -107,7 +107,12 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
   ['suffix', { messages: hello, suffix: 'x' }, 'suffix', 'never filled in'],
   ['best_of', { messages: hello, best_of: 2 }, 'best_of', 'or 1'],
   ['an unknown field when strict', { messages: hello, strict: true, nn: 2 }, 'nn', 'no parameter'],
-  ['tools', { messages: hello, tools: [{ type: 'function' }] }, 'tools', 'not supported yet'],
+  [
+    'half a tool',
+    { messages: hello, tools: [{ type: 'function' }] },
+    'tools[0].function',
+    'expected',
+  ],
   [
     'a word as biased token',
     { messages: hello, logit_bias: { cat: 1 } },
@@ -173,10 +178,10 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
     'at most 16',
   ],
   [
-    'a JSON answer',
-    { messages: hello, response_format: { type: 'json_object' } },
-    'response_format',
-    'not supported yet',
+    'an answer of a form that is none',
+    { messages: hello, response_format: { type: 'xml' } },
+    'response_format.type',
+    '',
   ],
   ['a bad session id', { messages: hello, session: 'a/b' }, 'session', 'letters, digits'],
   ['an array as body', [], null, 'expected an object'],

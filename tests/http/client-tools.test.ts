@@ -2,7 +2,7 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import { HumanMessage, ToolMessage } from '@langchain/core/messages';
+import { type AIMessageChunk, HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { tool as langchainTool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
 import {
@@ -32,6 +32,7 @@ const pet = z.object({
   age: z.int().min(0).max(20),
 });
 const place = z.object({ city: z.enum(['Paris', 'Rome']) });
+const placeSchema: Record<string, unknown> = z.toJSONSchema(place);
 const prompt = 'Once upon a time';
 const weatherOf = (city: string): string => (city === 'Rome' ? 'sunny' : 'rainy');
 
@@ -165,10 +166,10 @@ describe('LangChain', () => {
 
   test.each(apis)('a call is streamed in pieces: %s', async (_what, fields) => {
     const bound = chatOf(fields).bindTools([getWeather], { tool_choice: 'get_weather' });
-    let whole: Awaited<ReturnType<typeof bound.invoke>> | null = null;
+    let whole: AIMessageChunk | null = null;
     let nPiece = 0;
     for await (const part of await bound.stream(prompt)) {
-      whole = whole === null ? part : (whole as typeof part).concat(part);
+      whole = whole === null ? part : whole.concat(part);
       nPiece += part.tool_call_chunks?.length ?? 0;
     }
     expect(nPiece).toBeGreaterThan(2);
@@ -283,7 +284,7 @@ describe('OpenAI', () => {
             function: {
               name: 'get_weather',
               description: 'The weather of a city.',
-              parameters: z.toJSONSchema(place) as Record<string, unknown>,
+              parameters: placeSchema,
               parse: (json: string) => place.parse(JSON.parse(json)),
               function: ({ city }: z.output<typeof place>) => {
                 asked.push(city);

@@ -137,7 +137,7 @@ describe('the round trip', () => {
   ])('%j is refused', async (rest, param, word) => {
     const response = await server.post('/v1/chat/completions', { messages: [...called, ...rest] });
     expect(response.status).toBe(400);
-    const { error } = (await response.json()) as { error: { param: string; message: string } };
+    const { error } = await response.json<{ error: { param: string; message: string } }>();
     expect(error.param).toBe(param);
     expect(error.message).toContain(word);
   });
@@ -152,6 +152,21 @@ test.each([
   ],
   [{ tool_choice: 'required' }, 'tool_choice', 'no tools'],
   [{ tools: [{ type: 'web_search' }] }, 'tools[0].type', 'function'],
+  [{ tools: [weather], session: 'a' }, 'tools', 'no tools in a session'],
+  [
+    {
+      session: 'a',
+      messages: [
+        {
+          role: 'assistant',
+          tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }],
+        },
+        { role: 'tool', tool_call_id: 'a', content: 'x' },
+      ],
+    },
+    'messages[0]',
+    'no tools in a session',
+  ],
   [
     { tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'array' } } }] },
     'tools[0].function.parameters',
@@ -165,7 +180,7 @@ test.each([
 ])('%j is refused', async (fields, param, word) => {
   const response = await server.post('/v1/chat/completions', { messages, ...fields });
   expect(response.status).toBe(400);
-  const { error } = (await response.json()) as { error: { param: string; message: string } };
+  const { error } = await response.json<{ error: { param: string; message: string } }>();
   expect(error.param).toContain(param);
   expect(error.message).toContain(word);
 });

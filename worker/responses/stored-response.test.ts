@@ -48,6 +48,25 @@ test.each<[string, InputItemJson[], string, string]>([
   expect(check).toThrow(expect.objectContaining({ code: 'E_REQUEST_INVALID', param }) as Error);
 });
 
+test('what a response repeats of its request has a limit of its own', () => {
+  const description = 'x'.repeat(9_000);
+  const tools = Array.from({ length: 120 }, (_, i) => ({
+    ...{ type: 'function' as const, name: `f${i}`, description },
+  }));
+  expect(() => checkStorable([item('x')], { tools })).toThrow(
+    expect.objectContaining({ code: 'E_REQUEST_INVALID', param: 'tools' }) as Error,
+  );
+  expect(() => checkStorable([item('x')], { tools: tools.slice(0, 100) })).not.toThrow();
+});
+
+test('calls are kept as they are when log-probabilities are not', () => {
+  const response = responseOf(4000);
+  const call = { id: 'fc_1', type: 'function_call', status: 'completed', call_id: 'c' } as const;
+  const output = [...response.output, { ...call, name: 'f', arguments: '{"a":1}' }];
+  const kept = JSON.parse(rowText({ ...response, output })) as ResponseJson;
+  expect(kept.output[1]).toEqual(output[1]);
+});
+
 test('what fits is taken', () => {
   expect(() => checkStorable(Array<InputItemJson>(MAX_ITEMS).fill(item('x')), {})).not.toThrow();
 });

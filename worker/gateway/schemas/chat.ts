@@ -92,6 +92,21 @@ export const chatMessage = z
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
+/** Where a body has to do with tools, or null. Sessions keep texts alone. */
+function toolsOf({
+  tools = [],
+  messages,
+}: {
+  readonly tools?: readonly unknown[] | undefined;
+  readonly messages: readonly ChatMessage[];
+}): (string | number)[] | null {
+  if (tools.length > 0) return ['tools'];
+  const at = messages.findIndex(
+    ({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined,
+  );
+  return at < 0 ? null : ['messages', at];
+}
+
 const FAULT_FIELDS: Readonly<Record<CallFault['kind'], readonly string[]>> = {
   unknown: ['tool_call_id'],
   answered: ['tool_call_id'],
@@ -125,11 +140,12 @@ export const chatBodySchema = z
         path: ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
         message: faultText(fault, 'a message of role "tool"'),
       });
-    if (body.session !== undefined && (body.tools ?? []).length > 0)
+    const toolPath = body.session === undefined ? null : toolsOf(body);
+    if (toolPath !== null)
       context.addIssue({
         code: 'custom',
-        path: ['tools'],
-        message: 'expected none in a session: send the conversation yourself',
+        path: toolPath,
+        message: 'expected no tools in a session: send the conversation yourself',
       });
     if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
       context.addIssue({
