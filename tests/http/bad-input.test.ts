@@ -109,6 +109,12 @@ const REFUSED: readonly [string, unknown, string | null, string][] = [
   ['an unknown field when strict', { messages: hello, strict: true, nn: 2 }, 'nn', 'no parameter'],
   ['tools', { messages: hello, tools: [{ type: 'x' }] }, 'tools[0].type', '"function"'],
   [
+    'half a tool',
+    { messages: hello, tools: [{ type: 'function' }] },
+    'tools[0].function',
+    'expected',
+  ],
+  [
     'a word as biased token',
     { messages: hello, logit_bias: { cat: 1 } },
     'logit_bias',

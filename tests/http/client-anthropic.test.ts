@@ -93,10 +93,10 @@ test('errors have the shape and the types of the API', async () => {
     type: 'error',
     error: { type: 'not_found_error', param: 'model', code: 'E_MODEL_NOT_FOUND' },
   });
-  const tools = [{ name: 'f', input_schema: { type: 'object' as const } }];
-  const refused = await rejection(clientOf().messages.create({ ...greedy, tools }));
+  const thinking = { type: 'enabled' as const, budget_tokens: 1024 };
+  const refused = await rejection(clientOf().messages.create({ ...greedy, thinking }));
   expect(refused).toMatchObject({ status: 400 });
-  expect((refused as APIError).message).toContain('tools: is not supported yet');
+  expect((refused as APIError).message).toContain('thinking: is not supported yet');
   const wrong = await fetch(`${server.url}/v1/messages`);
   expect([wrong.status, (await wrong.json<{ type: string }>()).type]).toEqual([405, 'error']);
 });

@@ -156,6 +156,21 @@ test.each([
   ],
   [{ tool_choice: 'required' }, 'tool_choice', 'no tools'],
   [{ tools: [{ type: 'web_search' }] }, 'tools[0].type', 'function'],
+  [{ tools: [weather], session: 'a' }, 'tools', 'no tools in a session'],
+  [
+    {
+      session: 'a',
+      messages: [
+        {
+          role: 'assistant',
+          tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }],
+        },
+        { role: 'tool', tool_call_id: 'a', content: 'x' },
+      ],
+    },
+    'messages[0]',
+    'no tools in a session',
+  ],
   [
     { tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'array' } } }] },
     'tools[0].function.parameters',

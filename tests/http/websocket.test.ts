@@ -76,6 +76,45 @@ test('responses and messages speak there, too', async () => {
   socket.close();
 });
 
+test('a call of a tool comes there, too, in every shape', async () => {
+  const { ask, ended, socket } = await connect();
+  const city = { enum: ['Paris', 'Rome'] };
+  const parameters = { type: 'object', properties: { city }, required: ['city'] };
+  const named = { name: 'get_weather' };
+  const all = { temperature: 0, stream: true };
+  const messages = [{ role: 'user', content: 'Once' }];
+  ask('c', '/v1/chat/completions', {
+    ...{ ...all, messages, max_tokens: 100 },
+    tools: [{ type: 'function', function: { ...named, parameters } }],
+    tool_choice: { type: 'function', function: named },
+  });
+  ask('r', '/v1/responses', {
+    ...{ ...all, input: 'Once', max_output_tokens: 100 },
+    tools: [{ type: 'function', ...named, parameters }],
+    tool_choice: { type: 'function', ...named },
+  });
+  ask('m', '/v1/messages', {
+    ...{ ...all, messages, max_tokens: 100 },
+    tools: [{ ...named, input_schema: parameters }],
+    tool_choice: { type: 'tool', ...named },
+  });
+  const [chat, response, message] = await Promise.all(['c', 'r', 'm'].map(ended));
+  /** Pieces of arguments, wherever each API has them. */
+  const json = (of: Message[] | undefined, pattern: RegExp): unknown => {
+    const pieces = (of ?? []).map(
+      ({ data }) => pattern.exec(JSON.stringify(data ?? {}))?.[1] ?? '',
+    );
+    return JSON.parse(pieces.map((piece) => JSON.parse(`"${piece}"`) as string).join(''));
+  };
+  const read = [
+    json(chat, /"arguments":"((?:[^"\\]|\\.)*)"/),
+    json(response, /arguments\.delta".*"delta":"((?:[^"\\]|\\.)*)"/),
+    json(message, /"partial_json":"((?:[^"\\]|\\.)*)"/),
+  ];
+  for (const value of read) expect(['Paris', 'Rome']).toContain((value as { city: string }).city);
+  socket.close();
+});
+
 test('many at once get the text each gets alone', async () => {
   const { ask, ended, socket } = await connect();
   const prompts = Array.from({ length: MAX_REQUESTS }, (_, i) => `Once there were ${i} dogs`);

@@ -6,7 +6,8 @@ import { DurableObject } from 'cloudflare:workers';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { errorResponse, recordForClient } from '../gateway/error-response.ts';
 import { RequestRecord } from '../gateway/observe/record.ts';
-import type { InputItemJson, ResponseBody, ResponseJson } from '../gateway/schemas/responses.ts';
+import type { InputItemJson } from '../gateway/schemas/response-items.ts';
+import type { ResponseBody, ResponseJson } from '../gateway/schemas/responses.ts';
 import { emptyResponse, type ResponseRun } from '../gateway/shapes/response.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import { checkStorable, StoredResponse } from './stored-response.ts';
@@ -101,7 +102,7 @@ export class ResponseObject extends DurableObject<GatewayEnv> {
     signal: AbortSignal,
     record: RequestRecord,
   ): Promise<Response> {
-    checkStorable(job.input, job.body.instructions ?? '');
+    checkStorable(job.input, job.body);
     this.abort = new AbortController();
     this.liveInput = job.input;
     const ended = AbortSignal.any([this.abort.signal, ...(job.body.background ? [] : [signal])]);

@@ -1,5 +1,4 @@
 /** A response's generation: in the gateway when nothing is stored, else in the response's object. */
-import type { ChatMessage } from '../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { recordForClient } from '../gateway/error-response.ts';
 import { generationParams } from '../gateway/generation/params.ts';
@@ -7,7 +6,10 @@ import { runChat } from '../gateway/generation/run-chat.ts';
 import type { Delta } from '../gateway/generation/run-generation.ts';
 import { findModel } from '../gateway/model-store.ts';
 import type { RequestRecord } from '../gateway/observe/record.ts';
-import { type InputItemJson, LOGPROBS_INCLUDE } from '../gateway/schemas/responses.ts';
+import { responseTools } from '../gateway/output/api-tools.ts';
+import { textFormat } from '../gateway/output/constraint.ts';
+import { checkCalls, itemTurns } from '../gateway/response-input.ts';
+import { LOGPROBS_INCLUDE } from '../gateway/schemas/responses.ts';
 import { answer } from '../gateway/shapes/answer.ts';
 import {
   emptyResponse,
@@ -35,12 +37,18 @@ export async function planResponse(
   record: RequestRecord,
 ): Promise<ResponsePlan> {
   const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
-  const system = body.instructions === undefined ? [] : [message('system', body.instructions)];
-  const history = [...system, ...input.slice(0, input.length - nNew).map(itemMessage)];
-  const fresh = input.slice(input.length - nNew).map(itemMessage);
+  const { instructions } = body;
+  const system = instructions === undefined ? [] : [{ role: 'system', content: instructions }];
+  const before = itemTurns(input.slice(0, input.length - nNew));
+  const after = itemTurns(input.slice(input.length - nNew));
+  checkCalls(before, after);
+  const history = [...system, ...before.messages];
+  const fresh = after.messages;
+  const tools = responseTools(body);
+  const shown = tools?.tools ?? [];
   const { messages, nDropped } =
     body.truncation === 'auto'
-      ? await fitToContext(env, model, history, fresh, body.max_output_tokens)
+      ? await fitToContext(env, model, history, fresh, body.max_output_tokens, shown)
       : { messages: [...history, ...fresh], nDropped: 0 };
   const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
@@ -49,6 +57,8 @@ export async function planResponse(
     {
       maxTokens: body.max_output_tokens,
       topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
+      format: textFormat(body.text?.format, 'text.format'),
+      tools,
     },
     model,
   );
@@ -57,7 +67,10 @@ export async function planResponse(
     signal,
     record,
     start: (ended) =>
-      runChat({ env, model, messages, params, promptField: 'input', signal: ended }),
+      runChat({
+        ...{ env, model, messages, params, promptField: 'input', signal: ended },
+        tools: shown,
+      }),
   };
 }
 
@@ -84,12 +97,4 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
     if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });
     else run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
   }
-}
-
-function message(role: string, content: string): ChatMessage {
-  return { role, content };
-}
-
-export function itemMessage({ role, content }: InputItemJson): ChatMessage {
-  return message(role, content.map(({ text }) => text).join(''));
 }

@@ -1,6 +1,7 @@
 /** What a row of a stored response may hold. */
 import { expect, test } from 'vitest';
-import type { InputItemJson, ResponseJson } from '../gateway/schemas/responses.ts';
+import type { InputItemJson } from '../gateway/schemas/response-items.ts';
+import type { ResponseJson } from '../gateway/schemas/responses.ts';
 import { MAX_CONTENT_BYTES, utf8Bytes } from '../storage/row-size.ts';
 import { checkStorable, MAX_ITEMS, rowText } from './stored-response.ts';
 
@@ -18,7 +19,10 @@ function responseOf(nToken: number): ResponseJson {
   }));
   const text = 'a'.repeat(nToken);
   const content = [{ type: 'output_text', text, annotations: [], logprobs }];
-  return { id: 'resp_1', output: [{ id: 'msg_1', content }] } as unknown as ResponseJson;
+  return {
+    id: 'resp_1',
+    output: [{ id: 'msg_1', type: 'message', content }],
+  } as unknown as ResponseJson;
 }
 
 test('log-probabilities are kept while they fit a row, the text always', () => {
@@ -28,7 +32,9 @@ test('log-probabilities are kept while they fit a row, the text always', () => {
   expect(utf8Bytes(JSON.stringify(large))).toBeGreaterThan(MAX_CONTENT_BYTES);
   const kept = JSON.parse(rowText(large)) as ResponseJson;
   expect(utf8Bytes(JSON.stringify(kept))).toBeLessThan(MAX_CONTENT_BYTES);
-  const [part] = kept.output[0]?.content ?? [];
+  const [kept0] = kept.output;
+  if (kept0?.type !== 'message') throw new Error('no message');
+  const [part] = kept0.content;
   expect([part?.text.length, part?.logprobs]).toEqual([4000, []]);
 });
 
@@ -38,10 +44,29 @@ test.each<[string, InputItemJson[], string, string]>([
   ['many messages', Array<InputItemJson>(MAX_ITEMS + 1).fill(item('x')), '', 'input'],
   ['much text', Array<InputItemJson>(10).fill(item('é'.repeat(450_000))), '', 'input'],
 ])('%s beyond the limits is refused by name', (_what, input, instructions, param) => {
-  const check = () => checkStorable(input, instructions);
+  const check = () => checkStorable(input, { instructions });
   expect(check).toThrow(expect.objectContaining({ code: 'E_REQUEST_INVALID', param }) as Error);
 });
 
+test('what a response repeats of its request has a limit of its own', () => {
+  const description = 'x'.repeat(9_000);
+  const tools = Array.from({ length: 120 }, (_, i) => ({
+    ...{ type: 'function' as const, name: `f${i}`, description },
+  }));
+  expect(() => checkStorable([item('x')], { tools })).toThrow(
+    expect.objectContaining({ code: 'E_REQUEST_INVALID', param: 'tools' }) as Error,
+  );
+  expect(() => checkStorable([item('x')], { tools: tools.slice(0, 100) })).not.toThrow();
+});
+
+test('calls are kept as they are when log-probabilities are not', () => {
+  const response = responseOf(4000);
+  const call = { id: 'fc_1', type: 'function_call', status: 'completed', call_id: 'c' } as const;
+  const output = [...response.output, { ...call, name: 'f', arguments: '{"a":1}' }];
+  const kept = JSON.parse(rowText({ ...response, output })) as ResponseJson;
+  expect(kept.output[1]).toEqual(output[1]);
+});
+
 test('what fits is taken', () => {
-  expect(() => checkStorable(Array<InputItemJson>(MAX_ITEMS).fill(item('x')), '')).not.toThrow();
+  expect(() => checkStorable(Array<InputItemJson>(MAX_ITEMS).fill(item('x')), {})).not.toThrow();
 });

@@ -1,6 +1,7 @@
 /** One response and the conversation it answers, in a Durable Object's SQLite database. */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { InputItemJson, ResponseJson } from '../gateway/schemas/responses.ts';
+import type { InputItemJson } from '../gateway/schemas/response-items.ts';
+import type { ResponseBody, ResponseJson } from '../gateway/schemas/responses.ts';
 import { migrate, readSchemaVersion } from '../storage/migrate.ts';
 import { checkRowSize, MAX_CONTENT_BYTES, utf8Bytes } from '../storage/row-size.ts';
 import { RESPONSE_MIGRATIONS } from './schema.ts';
@@ -8,6 +9,10 @@ import { RESPONSE_MIGRATIONS } from './schema.ts';
 /** Of one conversation, which every response of it stores anew. */
 export const MAX_ITEMS = 4096;
 export const MAX_ITEMS_BYTES = 8_000_000;
+
+/** Fields of a request that its response repeats, beside its output in one row. */
+const SHOWN_FIELDS = ['instructions', 'text', 'tools'] as const;
+export const MAX_SHOWN_BYTES = 1_000_000;
 
 export class StoredResponse {
   private readonly storage: DurableObjectStorage;
@@ -50,14 +55,29 @@ export function rowText(response: ResponseJson): string {
   if (utf8Bytes(text) <= MAX_CONTENT_BYTES) return text;
   const output = response.output.map((item) => ({
     ...item,
-    content: item.content.map((part) => ({ ...part, logprobs: [] })),
+    ...(item.type === 'message'
+      ? { content: item.content.map((part) => ({ ...part, logprobs: [] })) }
+      : {}),
   }));
   return JSON.stringify({ ...response, output });
 }
 
 /** Before anything is generated. @throws {EngineError} E_REQUEST_INVALID naming field and limit. */
-export function checkStorable(input: readonly InputItemJson[], instructions: string): void {
-  checkRowSize(instructions, 'instructions', 'a response');
+export function checkStorable(
+  input: readonly InputItemJson[],
+  body: Pick<ResponseBody, (typeof SHOWN_FIELDS)[number]>,
+): void {
+  let shownBytes = 0;
+  for (const name of SHOWN_FIELDS) {
+    shownBytes += utf8Bytes(JSON.stringify(body[name] ?? ''));
+    if (shownBytes > MAX_SHOWN_BYTES)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `${name}: a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
+          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false.`,
+        { param: name },
+      );
+  }
   if (input.length > MAX_ITEMS) throw tooLong(`${input.length} messages`, `${MAX_ITEMS}`);
   let bytes = 0;
   input.forEach((item, i) => {

@@ -4,6 +4,7 @@ import type { ChatMessage } from '../../engine/text/chat-template.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { encodeChat } from '../gateway/generation/run-chat.ts';
 import type { ServedModel } from '../gateway/model-store.ts';
+import type { Tool } from '../gateway/output/tools.ts';
 import { stageStatus } from '../gateway/stage-client.ts';
 import { fitHistory, type FittedHistory } from './fit-history.ts';
 
@@ -17,12 +18,13 @@ export async function fitToContext(
   history: readonly ChatMessage[],
   fresh: readonly ChatMessage[],
   wantedTokens: number | undefined,
+  tools: readonly Tool[] = [],
 ): Promise<FittedHistory> {
   const { nCtx } = await stageStatus(env, model);
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
   const countTokens = (messages: readonly ChatMessage[]): number => {
     try {
-      return encodeChat(model, messages).length;
+      return encodeChat(model, messages, { tools }).length;
     } catch (error) {
       if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
       throw error;

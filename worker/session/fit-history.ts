@@ -28,7 +28,8 @@ export function fitHistory(
   const fits = (nTurn: number): boolean => countTokens(withoutTurns(nTurn)) <= maxTokens;
   // The fewest turns to leave out, by halving: each count renders the whole conversation.
   let low = 0;
-  let high = starts.length;
+  // An answer to a call stays behind it.
+  let high = fresh[0]?.role === 'tool' ? Math.max(0, starts.length - 1) : starts.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (fits(middle)) high = middle;

@@ -26,6 +26,14 @@ describe('fitHistory', () => {
     expect(texts(10)).toBe('ss new');
     expect(texts(0)).toBe('ss new');
   });
+  test('keeps the turn of a call that the new message answers', () => {
+    const call = { ...assistant('c'), tool_calls: [] };
+    const asked = [user('11'), assistant('111'), user('22'), call];
+    const answer = { role: 'tool', content: 'new', tool_call_id: 'c' };
+    const { messages, nDropped } = fitHistory(asked, [answer], countTokens, 0);
+    expect(messages).toEqual([user('22'), call, answer]);
+    expect(nDropped).toBe(2);
+  });
   test('an empty history is no history', () => {
     const fitted = fitHistory([], [user('new')], countTokens, 10);
     expect(fitted).toEqual({ messages: [user('new')], nDropped: 0 });

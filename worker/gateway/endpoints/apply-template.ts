@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { refuseTooLong } from '../generation/prompt-length.ts';
 import { renderChat } from '../generation/run-chat.ts';
 import { findModel } from '../model-store.ts';
-import { chatTools } from '../output/chat-tools.ts';
+import { chatTools } from '../output/api-tools.ts';
 import { chatMessage, MAX_MESSAGES } from '../schemas/chat.ts';
 import { modelField, strictField } from '../schemas/common.ts';
 import { chatToolFields } from '../schemas/output.ts';

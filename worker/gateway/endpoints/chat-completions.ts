@@ -8,6 +8,10 @@ import { defineEndpoint } from './endpoint.ts';
 
 const messages = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
 
+const city = { enum: ['Paris', 'Rome'] };
+const parameters = { type: 'object', properties: { city }, required: ['city'] };
+const description = 'The weather now.';
+
 export const chatCompletions = defineEndpoint({
   name: 'chatCompletions',
   method: 'POST',
@@ -46,6 +50,24 @@ export const chatCompletions = defineEndpoint({
         session: 'ada',
         messages: [{ role: 'user', content: 'My name is Ada.' }],
         max_tokens: 16,
+      },
+    },
+    {
+      title: 'A call of a tool',
+      body: {
+        messages: [{ role: 'user', content: 'Is it warm in Rome?' }],
+        tools: [{ type: 'function', function: { name: 'get_weather', description, parameters } }],
+        tool_choice: 'required',
+      },
+    },
+    {
+      title: 'JSON of a schema',
+      body: {
+        messages: [{ role: 'user', content: 'Where is it warm?' }],
+        response_format: {
+          type: 'json_schema',
+          json_schema: { name: 'place', schema: parameters },
+        },
       },
     },
     {

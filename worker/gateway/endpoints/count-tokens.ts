@@ -1,8 +1,10 @@
 /** POST /v1/messages/count_tokens, in Anthropic's shape. */
 import { z } from 'zod';
 import { encodeChat } from '../generation/run-chat.ts';
+import { conversationOf } from '../message-input.ts';
 import { findModel } from '../model-store.ts';
-import { conversationOf, countTokensBodySchema } from '../schemas/messages.ts';
+import { messagesTools } from '../output/api-tools.ts';
+import { countTokensBodySchema } from '../schemas/messages.ts';
 import { MESSAGES_REFUSED } from '../schemas/refused.ts';
 import { defineEndpoint } from './endpoint.ts';
 
@@ -22,6 +24,7 @@ export const countTokens = defineEndpoint({
   async handle({ env, body }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
     const { messages, prefill } = conversationOf(body);
-    return Response.json({ input_tokens: encodeChat(model, messages, { prefill }).length });
+    const tools = messagesTools(body)?.tools ?? [];
+    return Response.json({ input_tokens: encodeChat(model, messages, { prefill, tools }).length });
   },
 });

@@ -6,6 +6,11 @@ import { responseBodySchema, responseEventSchema, responseSchema } from '../sche
 import { defineEndpoint } from './endpoint.ts';
 
 const input = 'Name three things a bicycle needs.';
+const city = { enum: ['Paris', 'Rome'] };
+const parameters = { type: 'object', properties: { city }, required: ['city'] };
+const tools = [
+  { type: 'function', name: 'get_weather', description: 'The weather now.', parameters },
+];
 
 export const createResponse = defineEndpoint({
   name: 'createResponse',
@@ -14,7 +19,7 @@ export const createResponse = defineEndpoint({
   tag: 'responses',
   summary: 'Answer an input, and keep the answer to go on from',
   description:
-    'As OpenAI\'s endpoint, for texts. Stored for 30 days unless "store" is false. A response whose ' +
+    'As OpenAI\'s endpoint, for texts and calls of functions. Stored for 30 days unless "store" is false. A response whose ' +
     'client leaves before its end is not stored, unless it runs in the background.',
   body: responseBodySchema,
   refused: RESPONSES_REFUSED,
@@ -47,7 +52,35 @@ export const createResponse = defineEndpoint({
       },
     },
     { title: 'An answer made meanwhile', body: { input, max_output_tokens: 8, background: true } },
-    { title: 'Tools are refused by name', body: { input, tools: [{ type: 'x' }] }, status: 400 },
+    {
+      title: 'A call of a tool',
+      body: { input: 'Is it warm in Rome?', tools, tool_choice: 'required' },
+    },
+    {
+      title: 'Going on from the output of a call',
+      body: {
+        input: [
+          { role: 'user', content: 'Is it warm in Rome?' },
+          {
+            type: 'function_call',
+            call_id: 'c1',
+            name: 'get_weather',
+            arguments: '{"city":"Rome"}',
+          },
+          { type: 'function_call_output', call_id: 'c1', output: '31 degrees' },
+        ],
+        tools,
+        max_output_tokens: 16,
+      },
+    },
+    {
+      title: 'JSON of a schema',
+      body: {
+        input: 'Where is it warm?',
+        text: { format: { type: 'json_schema', name: 'place', schema: parameters } },
+      },
+    },
+    { title: 'Only functions are tools', body: { input, tools: [{ type: 'x' }] }, status: 400 },
   ],
   async handle({ env, body, request, record }) {
     const id = newResponseId();

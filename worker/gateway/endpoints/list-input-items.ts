@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { responseNotFound } from '../response-input.ts';
-import { type InputItemJson, inputItemSchema, responseId } from '../schemas/responses.ts';
+import { type InputItemJson, inputItemSchema } from '../schemas/response-items.ts';
+import { responseId } from '../schemas/responses.ts';
 import { defineEndpoint } from './endpoint.ts';
 
 const DEFAULT_LIMIT = 20;
@@ -22,14 +23,14 @@ export const listInputItems = defineEndpoint({
   path: '/v1/responses/:id/input_items',
   tag: 'responses',
   summary: 'What a response answers',
-  description: 'All messages of the conversation before it, also those of earlier responses.',
+  description: 'All items of the conversation before it, also those of earlier responses.',
   params: { id: 'the id of a stored response' },
   query: {
     limit: `1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default`,
     order: '"desc", the newest first, or "asc"',
     after: 'the id of an item: the list begins behind it',
   },
-  responses: [{ status: 200, what: 'a page of messages', schema: listSchema }],
+  responses: [{ status: 200, what: 'a page of items', schema: listSchema }],
   examples: [
     {
       title: 'The oldest first',

@@ -6,8 +6,12 @@ import {
   MAX_MAX_TOKENS,
   samplingParams,
 } from '../schemas/common.ts';
-import { compileConstraint, type FormatSource, formatSource } from '../output/constraint.ts';
-import { toolFormatOf } from '../output/tool-formats.ts';
+import {
+  callSyntax,
+  compileConstraint,
+  type FormatSource,
+  formatSource,
+} from '../output/constraint.ts';
 import type { ToolUse } from '../output/tools.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { GenerationParams } from './run-generation.ts';
@@ -33,6 +37,8 @@ interface Own {
 export function generationParams(fields: Fields, own: Own, model: ServedModel): GenerationParams {
   const { nChoice = 1, tools = null } = own;
   const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);
+  const format = formatSource(fields, own.format);
+  const calls = callSyntax(model, format, tools);
   return {
     maxTokens: own.maxTokens ?? most,
     sampling: samplingParams(fields, model.tokenizer),
@@ -42,7 +48,7 @@ export function generationParams(fields: Fields, own: Own, model: ServedModel): 
     ignoreEos: own.ignoreEos ?? false,
     speculation: fields.speculation,
     nChoice,
-    constraint: compileConstraint(model, formatSource(fields, own.format), tools),
-    toolFormat: tools === null ? null : toolFormatOf(model.manifest.chatTemplate),
+    constraint: compileConstraint(format, tools, calls),
+    calls,
   };
 }

@@ -3,8 +3,7 @@ import type { ChatMessage, TemplateTool } from '../../../engine/text/chat-templa
 import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
-import { withoutToolRoles } from '../output/tool-prompt.ts';
-import { inCallOrder } from '../output/tool-turns.ts';
+import { turnsFor } from '../output/tool-prompt.ts';
 import type { Tool } from '../output/tools.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
@@ -71,9 +70,7 @@ export function renderChat(
   const { bosId, eosIds } = tokenizer.facts;
   const template = model.chatTemplate();
   const format = toolFormatOf(model.manifest.chatTemplate);
-  const turns = inCallOrder(messages);
-  const shown = template.knowsTools ? turns : withoutToolRoles(turns, tools, format);
-  return template.render(shown, {
+  return template.render(turnsFor(template, messages, tools, format), {
     bosToken: tokenizer.literalOf(bosId),
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,

@@ -12,7 +12,7 @@ import type { GatewayEnv } from '../env.ts';
 import type { ServedModel } from '../model-store.ts';
 import { generateEvents } from '../stage-client.ts';
 import { mergeStreams } from './merge.ts';
-import type { ToolFormat } from '../output/tool-formats.ts';
+import type { CallSyntax } from '../output/tool-formats.ts';
 import { textEvents } from './text-events.ts';
 import { type AnswerEvent, countTokens, toolEvents } from './tool-events.ts';
 
@@ -32,7 +32,7 @@ export interface GenerationParams {
   /** What the answers are held to; null is free text. */
   readonly constraint: ConstraintRequest | null;
   /** Calls in the answers become deltas of their own; null when there are no tools. */
-  readonly toolFormat: ToolFormat | null;
+  readonly calls: CallSyntax | null;
 }
 
 export interface GenerationPlan {
@@ -75,7 +75,7 @@ function runChoice(
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void, void> {
-  const { constraint, toolFormat } = params;
+  const { constraint, calls } = params;
   const request: GenerateRequest = {
     promptTokens,
     maxTokens: params.maxTokens,
@@ -88,11 +88,11 @@ function runChoice(
     ...(constraint === null ? {} : { constraint }),
   };
   const events = generateEvents(env, model, request, signal, promptField);
-  if (toolFormat === null)
+  if (calls === null)
     return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
   // Stop strings end texts, not calls: they are looked for behind the calls' being split off.
   const count = { n: 0 };
   const counted = countTokens(events, count);
   const texts = textEvents(counted, model.tokenizer, { stops: [], atTextStart, special: true });
-  return toolEvents(texts, toolFormat, params.stops, count);
+  return toolEvents(texts, calls, params.stops, count);
 }

@@ -2,7 +2,7 @@
 import type { GenerateEvent } from '../../../engine/generate/types.ts';
 import { StopMatcher } from '../../../engine/text/stop-strings.ts';
 import { ToolSplitter, type ToolEvent } from '../output/tool-deltas.ts';
-import type { ToolFormat } from '../output/tool-formats.ts';
+import type { CallSyntax } from '../output/tool-formats.ts';
 import type { TextEvent } from './text-events.ts';
 
 export type AnswerEvent = TextEvent | Exclude<ToolEvent, { type: 'text' }>;
@@ -26,24 +26,27 @@ export async function* countTokens(
 
 export async function* toolEvents(
   events: AsyncIterable<TextEvent>,
-  format: ToolFormat,
+  calls: CallSyntax,
   stops: readonly string[],
   count: TokenCount,
 ): AsyncGenerator<AnswerEvent, void, void> {
-  const splitter = new ToolSplitter(format);
+  const splitter = new ToolSplitter(calls);
   const matcher = new StopMatcher(stops);
   let usage: Done['usage'] | null = null;
   let startedAt = 0;
+  /** Of text that is held back, since it could become a call. */
+  let tokens: Tokens = [];
   const text = (part: string, tokens: Tokens): AnswerEvent[] =>
     part === '' && tokens.length === 0 ? [] : [{ type: 'text', text: part, tokens }];
 
   for await (const event of events) {
     if (event.type === 'text') {
-      let { tokens } = event;
+      tokens = [...tokens, ...event.tokens];
       for (const piece of splitter.push(event.text)) {
         if (piece.type !== 'text') {
           // What looked like the beginning of a stop string was text before a call.
           if (piece.type === 'call') yield* text(matcher.flush(), []);
+          tokens = [];
           yield piece;
           continue;
         }
@@ -60,9 +63,11 @@ export async function* toolEvents(
         };
         return;
       }
+      // Tokens of calls are told nowhere.
+      if (splitter.isInCalls) tokens = [];
     } else if (event.type === 'done') {
       const { text: safe, stop } = matcher.push(splitter.flush());
-      yield* text(stop === null ? safe + matcher.flush() : safe, []);
+      yield* text(stop === null ? safe + matcher.flush() : safe, tokens);
       const isCalled = splitter.nCalls > 0 && event.reason === 'stop';
       yield { ...event, stop, reason: isCalled ? 'tool_calls' : event.reason };
     } else {

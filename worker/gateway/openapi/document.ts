@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Endpoint, Example, ResponseRow } from '../endpoints/endpoint.ts';
 import { anthropicErrorSchema, errorSchema } from '../schemas/answers.ts';
+import { strictField } from '../schemas/common.ts';
 import { curlOf } from './curl.ts';
 import { isPassive, PARAMETERS } from './parameters.ts';
 
@@ -151,7 +152,7 @@ function moveRefs(json: Json): Json {
 /** Says what the fields of a request are. */
 function describeField({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSchema: Json }): void {
   const { properties } = jsonSchema as { properties?: Record<string, Json> };
-  const isRequest = zodSchema instanceof z.ZodObject && 'strict' in zodSchema.shape;
+  const isRequest = zodSchema instanceof z.ZodObject && zodSchema.shape['strict'] === strictField;
   if (properties === undefined || !isRequest) return;
   // No id inside: the named schema is the object, not its fields.
   for (const [name, property] of Object.entries(properties)) {

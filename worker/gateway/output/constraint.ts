@@ -9,8 +9,8 @@ import {
   JSON_OBJECT_GRAMMAR,
 } from '../../../engine/grammar/index.ts';
 import type { ServedModel } from '../model-store.ts';
-import type { ResponseFormat } from '../schemas/output.ts';
-import { toolFormatOf } from './tool-formats.ts';
+import type { ResponseFormat, TextFormat } from '../schemas/output.ts';
+import { besideJson, type CallSyntax, toolFormatOf } from './tool-formats.ts';
 import { toolGrammar, type ToolUse } from './tools.ts';
 
 /** One thing that says what an answer looks like, and the field that said it. */
@@ -64,6 +64,28 @@ export function chatFormat(format: ResponseFormat | undefined): FormatSource | n
   return { kind: 'schema', source: format.json_schema.schema, param };
 }
 
+/** As OpenAI's responses and Anthropic's messages name it. */
+export function textFormat(
+  format: TextFormat | null | undefined,
+  param: string,
+): FormatSource | null {
+  if (format == null || format.type === 'text') return null;
+  if (format.type !== 'json_schema') return { kind: 'json', source: null, param };
+  return { kind: 'schema', source: format.schema, param: `${param}.schema` };
+}
+
+/** How calls are written and found in the answer to a request; null when it has no tools. */
+export function callSyntax(
+  model: ServedModel,
+  format: FormatSource | null,
+  tools: ToolUse | null,
+): CallSyntax | null {
+  if (tools === null) return null;
+  const own = toolFormatOf(model.manifest.chatTemplate);
+  if (format === null) return { format: own, isAtStart: tools.choice !== 'auto' };
+  return { format: besideJson(own), isAtStart: true };
+}
+
 const MAX_KEPT = 16;
 /** Of the sources of what is kept, in characters. */
 const MAX_KEPT_CHARS = 1_000_000;
@@ -71,21 +93,20 @@ const kept = new Map<string, Grammar>();
 
 /** @throws {EngineError} E_REQUEST_INVALID naming what can not be honoured */
 export function compileConstraint(
-  model: ServedModel,
   format: FormatSource | null,
   tools: ToolUse | null,
+  calls: CallSyntax | null,
 ): ConstraintRequest | null {
   if (format === null && tools === null) return null;
-  const toolFormat = tools === null ? null : toolFormatOf(model.manifest.chatTemplate);
-  const key = JSON.stringify([format, tools, toolFormat?.name]);
+  const key = JSON.stringify([format, tools, calls?.format.name]);
   const grammar = kept.get(key) ?? compile();
   keep(key, grammar);
   return { key, grammar };
 
   function compile(): Grammar {
     const text = format === null ? null : COMPILERS[format.kind](format.source, format.param);
-    if (tools === null || toolFormat === null) return text!;
-    return toolGrammar(tools, toolFormat, text);
+    if (tools === null || calls === null) return text!;
+    return toolGrammar(tools, calls.format, text);
   }
 }
 

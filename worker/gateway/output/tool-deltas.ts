@@ -2,7 +2,7 @@
  * Text of an answer to text and tool calls, as it comes. Reads what the grammar of tools.ts makes:
  * nothing else can come, so nothing is guessed.
  */
-import type { ToolFormat } from './tool-formats.ts';
+import type { CallSyntax, ToolFormat } from './tool-formats.ts';
 
 export type ToolEvent =
   | { readonly type: 'text'; readonly text: string }
@@ -11,24 +11,30 @@ export type ToolEvent =
   /** More of its arguments' JSON text. */
   | { readonly type: 'arguments'; readonly index: number; readonly text: string };
 
-type State = 'text' | 'head' | 'arguments' | 'tail';
+type State = 'start' | 'text' | 'plain' | 'head' | 'arguments' | 'tail';
 
 export class ToolSplitter {
   private readonly format: ToolFormat;
-  private state: State = 'text';
+  private state: State;
   private held = '';
   private nCall = 0;
   private depth = 0;
   private inString = false;
   private isEscaped = false;
 
-  constructor(format: ToolFormat) {
+  constructor({ format, isAtStart }: CallSyntax) {
     this.format = format;
+    this.state = isAtStart ? 'start' : 'text';
   }
 
   /** Calls that have begun. */
   get nCalls(): number {
     return this.nCall;
+  }
+
+  /** Whether text is over: what comes is calls. */
+  get isInCalls(): boolean {
+    return this.state === 'head' || this.state === 'arguments' || this.state === 'tail';
   }
 
   push(part: string): ToolEvent[] {
@@ -41,16 +47,33 @@ export class ToolSplitter {
 
   /** What was held back because it could have become a call. */
   flush(): string {
-    const text = this.state === 'text' ? this.held : '';
+    const text = this.isInCalls ? '' : this.held;
     this.held = '';
     return text;
   }
 
   private step(events: ToolEvent[]): boolean {
+    if (this.state === 'start') return this.takeStart();
     if (this.state === 'text') return this.takeText(events);
+    if (this.state === 'plain') return this.takePlain(events);
     if (this.state === 'head') return this.takeHead(events);
     if (this.state === 'arguments') return this.takeArguments(events);
     return this.takeTail();
+  }
+
+  /** Decides between a call and text as soon as they differ. */
+  private takeStart(): boolean {
+    const { trigger } = this.format;
+    if (this.held.startsWith(trigger)) this.state = 'head';
+    else if (trigger.startsWith(this.held)) return false;
+    else this.state = 'plain';
+    return true;
+  }
+
+  private takePlain(events: ToolEvent[]): boolean {
+    if (this.held !== '') events.push({ type: 'text', text: this.held });
+    this.held = '';
+    return false;
   }
 
   private takeText(events: ToolEvent[]): boolean {

@@ -16,6 +16,17 @@ export interface ToolFormat {
   readonly between: string;
   readonly end: string;
   readonly maxCalls: number | null;
+  /** What differs where an answer without calls is JSON that could begin as a call does. */
+  readonly besideJson?: Partial<ToolFormat>;
+  /** Templates refuse ids of calls that are not of this many letters and digits. */
+  readonly idChars?: number;
+}
+
+/** How the calls of one answer are written and found. */
+export interface CallSyntax {
+  readonly format: ToolFormat;
+  /** An answer begins with a call or has none: what looks like one further on is text. */
+  readonly isAtStart: boolean;
 }
 
 const tagged = {
@@ -45,6 +56,7 @@ export const TOOL_FORMATS: readonly ToolFormat[] = [
     between: ', ',
     end: ']',
     maxCalls: null,
+    idChars: 9,
   },
   // Llama 3.1 and after: one call, bare.
   {
@@ -58,6 +70,8 @@ export const TOOL_FORMATS: readonly ToolFormat[] = [
     between: '',
     end: '',
     maxCalls: 1,
+    // The family's own mark of a call, which its templates leave out.
+    besideJson: { trigger: '<|python_tag|>', open: '<|python_tag|>{"name": "' },
   },
   // Templates that know no tools are told of this in a system message.
   { ...tagged, name: 'generic', speaks: () => true },
@@ -67,5 +81,12 @@ export function toolFormatOf(template: string | null): ToolFormat {
   return TOOL_FORMATS.find(({ speaks }) => speaks(template ?? ''))!;
 }
 
+/** A format as it is written where answers without calls are held to JSON, a pattern or a grammar. */
+export function besideJson(format: ToolFormat): ToolFormat {
+  return { ...format, ...format.besideJson };
+}
+
 /** Tokens that are special in some vocabularies and text in calls. */
-export const TRIGGERS: ReadonlySet<string> = new Set(TOOL_FORMATS.map(({ trigger }) => trigger));
+export const TRIGGERS: ReadonlySet<string> = new Set(
+  TOOL_FORMATS.flatMap((format) => [format.trigger, besideJson(format).trigger]),
+);

@@ -1,10 +1,23 @@
 /** A conversation with tools for templates that know none: told in words, written as texts. */
-import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
+import type { ChatMessage, ChatTemplate, ToolCall } from '../../../engine/text/chat-template.ts';
 import type { ToolFormat } from './tool-formats.ts';
+import { inCallOrder, withShortIds } from './tool-turns.ts';
 import type { Tool } from './tools.ts';
 
+/** A conversation as a template takes it. */
+export function turnsFor(
+  { knowsTools }: Pick<ChatTemplate, 'knowsTools'>,
+  messages: readonly ChatMessage[],
+  tools: readonly Tool[],
+  format: ToolFormat,
+): ChatMessage[] {
+  const ordered = inCallOrder(messages);
+  if (!knowsTools) return withoutToolRoles(ordered, tools, format);
+  return format.idChars === undefined ? ordered : withShortIds(ordered, format.idChars);
+}
+
 /** Tools go into the system message, calls into the assistant's text, their answers to the user. */
-export function withoutToolRoles(
+function withoutToolRoles(
   messages: readonly ChatMessage[],
   tools: readonly Tool[],
   format: ToolFormat,

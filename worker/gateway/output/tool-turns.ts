@@ -1,36 +1,44 @@
 /** Calls in a conversation and the messages that answer them. */
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 
-interface Problem {
-  readonly path: (string | number)[];
-  readonly message: string;
+/** Where calls and their answers do not match. */
+export interface CallFault {
+  /** Index of the message at fault; the last one's where an answer is missing behind it. */
+  readonly at: number;
+  readonly kind: 'unknown' | 'answered' | 'interrupted' | 'unanswered';
+  readonly id: string;
 }
 
 /** What is wrong with the answers to calls, or null: each call has one answer before the talk goes on. */
-export function toolTurnProblem(messages: readonly ChatMessage[]): Problem | null {
+export function callFault(messages: readonly ChatMessage[]): CallFault | null {
   const open = new Set<string>();
   const known = new Set<string>();
-  for (const [i, { role, tool_calls: calls, tool_call_id: answered }] of messages.entries()) {
+  for (const [at, { role, tool_calls: calls, tool_call_id: id = '' }] of messages.entries()) {
     if (role === 'tool') {
-      if (open.delete(answered ?? '')) continue;
-      const what = known.has(answered ?? '') ? 'has an answer already' : 'is no call before it';
-      const message = `${JSON.stringify(answered)} ${what}; expected the id of an open call`;
-      return { path: ['messages', i, 'tool_call_id'], message };
+      if (open.delete(id)) continue;
+      return { at, kind: known.has(id) ? 'answered' : 'unknown', id };
     }
     const [first] = open;
-    if (first !== undefined) {
-      const message = `expected a message of role "tool" that answers the call ${JSON.stringify(first)}`;
-      return { path: ['messages', i, 'role'], message };
-    }
-    for (const { id } of calls ?? []) {
-      open.add(id);
-      known.add(id);
+    if (first !== undefined) return { at, kind: 'interrupted', id: first };
+    for (const call of calls ?? []) {
+      open.add(call.id);
+      known.add(call.id);
     }
   }
   const [left] = open;
-  if (left === undefined) return null;
-  const message = `expected a message of role "tool" behind the last, for the call ${JSON.stringify(left)}`;
-  return { path: ['messages', messages.length - 1], message };
+  return left === undefined ? null : { at: messages.length - 1, kind: 'unanswered', id: left };
+}
+
+/** @param answer what an API calls the answer to a call, with its article */
+export function faultText({ kind, id }: CallFault, answer: string): string {
+  const shown = JSON.stringify(id);
+  const texts: Readonly<Record<CallFault['kind'], string>> = {
+    unknown: `${shown} is no call before it; expected the id of an open call`,
+    answered: `${shown} has an answer already; expected the id of an open call`,
+    interrupted: `expected ${answer} that answers the call ${shown}`,
+    unanswered: `expected ${answer} behind the last, for the call ${shown}`,
+  };
+  return texts[kind];
 }
 
 /** Answers in the order of their calls: templates show them as they come. */
@@ -54,4 +62,22 @@ export function inCallOrder(messages: readonly ChatMessage[]): ChatMessage[] {
   }
   place();
   return ordered;
+}
+
+/** Ids of calls as templates of some families want them: `nChar` letters and digits. */
+export function withShortIds(messages: readonly ChatMessage[], nChar: number): ChatMessage[] {
+  const isShort = new RegExp(`^[A-Za-z0-9]{${nChar}}$`);
+  const names = new Map<string, string>();
+  const short = (id: string): string => {
+    const name = names.get(id) ?? String(names.size + 1).padStart(nChar, '0');
+    names.set(id, name);
+    return isShort.test(id) ? id : name;
+  };
+  return messages.map((message) => ({
+    ...message,
+    ...(message.tool_calls === undefined
+      ? {}
+      : { tool_calls: message.tool_calls.map((call) => ({ ...call, id: short(call.id) })) }),
+    ...(message.tool_call_id === undefined ? {} : { tool_call_id: short(message.tool_call_id) }),
+  }));
 }

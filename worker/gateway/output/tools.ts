@@ -107,9 +107,24 @@ export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar |
 function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Grammar {
   return sequenceGrammar([
     literalGrammar(tool.name + format.middle),
-    compileJsonSchema(tool.parameters, { param: use.schemaParam(index), isClosed: true }),
+    compileJsonSchema(closed(tool.parameters), {
+      param: use.schemaParam(index),
+      isClosed: true,
+    }),
     literalGrammar(format.close),
   ]);
+}
+
+/** Keywords beside which an object's own properties are not all that it may have. */
+const OPENING = ['additionalProperties', 'patternProperties', '$ref', 'allOf', 'anyOf', 'oneOf'];
+
+/**
+ * Functions have the arguments that their schemas name: JSON Schema would let a model invent more.
+ * A schema that says itself what else there may be stays as it is.
+ */
+function closed(schema: Tool['parameters']): Tool['parameters'] {
+  const isOpen = OPENING.some((keyword) => Object.hasOwn(schema, keyword));
+  return isOpen ? schema : { ...schema, additionalProperties: false };
 }
 
 function invalid(param: string, what: string): EngineError {

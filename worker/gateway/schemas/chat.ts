@@ -1,7 +1,7 @@
 /** The body of POST /v1/chat/completions. */
 import { z } from 'zod';
 import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
-import { toolTurnProblem } from '../output/tool-turns.ts';
+import { callFault, type CallFault, faultText } from '../output/tool-turns.ts';
 import {
   choiceCount,
   count,
@@ -37,7 +37,7 @@ const text = z
     typeof content === 'string' ? content : content.map((part) => part.text).join(''),
   );
 
-const callId = z.string().min(1).max(200);
+export const callId = z.string().min(1).max(200);
 const toolCall = z
   .looseObject({
     id: callId,
@@ -92,6 +92,28 @@ export const chatMessage = z
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
+/** Where a body has to do with tools, or null. Sessions keep texts alone. */
+function toolsOf({
+  tools = [],
+  messages,
+}: {
+  readonly tools?: readonly unknown[] | undefined;
+  readonly messages: readonly ChatMessage[];
+}): (string | number)[] | null {
+  if (tools.length > 0) return ['tools'];
+  const at = messages.findIndex(
+    ({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined,
+  );
+  return at < 0 ? null : ['messages', at];
+}
+
+const FAULT_FIELDS: Readonly<Record<CallFault['kind'], readonly string[]>> = {
+  unknown: ['tool_call_id'],
+  answered: ['tool_call_id'],
+  interrupted: ['role'],
+  unanswered: [],
+};
+
 export const chatBodySchema = z
   .looseObject({
     ...generationFields,
@@ -111,13 +133,19 @@ export const chatBodySchema = z
     if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
     if (body.session !== undefined && body.n > 1)
       context.addIssue({ code: 'custom', path: ['n'], message: 'expected 1 in a session' });
-    const wrong = toolTurnProblem(body.messages);
-    if (wrong !== null) context.addIssue({ code: 'custom', ...wrong });
-    if (body.session !== undefined && (body.tools ?? []).length > 0)
+    const fault = callFault(body.messages);
+    if (fault !== null)
       context.addIssue({
         code: 'custom',
-        path: ['tools'],
-        message: 'expected none in a session: send the conversation yourself',
+        path: ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
+        message: faultText(fault, 'a message of role "tool"'),
+      });
+    const toolPath = body.session === undefined ? null : toolsOf(body);
+    if (toolPath !== null)
+      context.addIssue({
+        code: 'custom',
+        path: toolPath,
+        message: 'expected no tools in a session: send the conversation yourself',
       });
     if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
       context.addIssue({

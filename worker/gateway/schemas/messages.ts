@@ -1,22 +1,62 @@
 /** The bodies of POST /v1/messages and count_tokens in Anthropic's shape, and their answers. */
 import { z } from 'zod';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 import { resourcesSchema, timingsSchema } from './answers.ts';
-import { MAX_MESSAGES, textPart } from './chat.ts';
+import { callId, MAX_MESSAGES, textPart } from './chat.ts';
 import { count, generationFields, MAX_MAX_TOKENS, passiveFields, strictField } from './common.ts';
+import { messagesOutputFields, messagesToolFields, toolName } from './output.ts';
 
-const text = z
-  .union([z.string(), z.array(textPart)], 'expected a text or an array of text blocks')
-  .transform((content) =>
-    typeof content === 'string' ? content : content.map((block) => block.text).join(''),
-  );
+const textBlock = z.object({ type: z.literal('text'), text: z.string() });
+const texts = z.union(
+  [z.string(), z.array(textPart)],
+  'expected a text or an array of text blocks',
+);
+const text = texts.transform(joined);
 
-const message = z.looseObject({ role: z.enum(['user', 'assistant']), content: text });
+function joined(content: z.output<typeof texts>): string {
+  return typeof content === 'string' ? content : content.map((block) => block.text).join('');
+}
+
+const toolUseBlock = z.looseObject({
+  type: z.literal('tool_use'),
+  id: callId,
+  name: toolName,
+  input: z.record(z.string(), z.unknown()),
+});
+const toolResultBlock = z.looseObject({
+  type: z.literal('tool_result'),
+  tool_use_id: callId,
+  content: text.optional(),
+  is_error: z.boolean().optional(),
+});
+const block = z.discriminatedUnion(
+  'type',
+  [textBlock, toolUseBlock, toolResultBlock],
+  'expected a block of type "text", "tool_use" or "tool_result"; other blocks are not supported yet',
+);
+
+/** Who may send a block that not everybody may. */
+const SENDERS: Readonly<Record<string, string>> = { tool_use: 'assistant', tool_result: 'user' };
+
+const message = z
+  .looseObject({
+    role: z.enum(['user', 'assistant']),
+    content: z.union([z.string(), z.array(block)], 'expected a text or an array of blocks'),
+  })
+  .superRefine(({ role, content }, context) => {
+    if (typeof content === 'string') return;
+    for (const [i, { type }] of content.entries()) {
+      const sender = SENDERS[type] ?? role;
+      if (sender === role) continue;
+      const what = `expected "${type}" only of role "${sender}"`;
+      context.addIssue({ code: 'custom', path: ['content', i, 'type'], message: what });
+    }
+  });
 
 const conversationFields = {
   model: generationFields.model,
   system: text.optional(),
   messages: z.array(message).min(1).max(MAX_MESSAGES),
+  ...messagesToolFields,
   strict: strictField,
 };
 
@@ -28,6 +68,7 @@ export const messagesBodySchema = z
   .looseObject({
     ...sharedFields,
     ...conversationFields,
+    ...messagesOutputFields,
     metadata,
     service_tier,
     max_tokens: count.min(1).max(MAX_MAX_TOKENS),
@@ -40,22 +81,8 @@ export const countTokensBodySchema = z
   .meta({ id: 'CountTokensRequest' });
 
 export type MessagesBody = z.output<typeof messagesBodySchema>;
-
-/** As the API has it: turns of one role that follow each other are one, the last may be begun. */
-export function conversationOf({ system, messages }: z.output<typeof countTokensBodySchema>): {
-  messages: ChatMessage[];
-  prefill: string;
-} {
-  const turns: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
-  for (const { role, content } of messages) {
-    const last = turns.at(-1);
-    if (last?.role !== role) turns.push({ role, content });
-    else turns[turns.length - 1] = { role, content: `${last.content}\n${content}` };
-  }
-  const last = turns.at(-1);
-  if (last?.role !== 'assistant') return { messages: turns, prefill: '' };
-  return { messages: turns.slice(0, -1), prefill: last.content };
-}
+export type Conversation = Pick<z.output<typeof countTokensBodySchema>, 'system' | 'messages'>;
+export type MessageBlock = z.output<typeof block>;
 
 const usageSchema = z
   .strictObject({
@@ -65,15 +92,23 @@ const usageSchema = z
     output_tokens: count,
   })
   .meta({ id: 'MessagesUsage' });
-const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence']);
-const textBlock = z.strictObject({ type: z.literal('text'), text: z.string() });
+const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use']);
+const answerBlock = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text: z.string() }),
+  z.strictObject({
+    type: z.literal('tool_use'),
+    id: z.string(),
+    name: z.string(),
+    input: z.record(z.string(), z.unknown()),
+  }),
+]);
 
 const messageFields = {
   id: z.string(),
   type: z.literal('message'),
   role: z.literal('assistant'),
   model: z.string(),
-  content: z.array(textBlock),
+  content: z.array(answerBlock),
   stop_reason: stopReason.nullable(),
   stop_sequence: z.string().nullable(),
   usage: usageSchema,
@@ -89,12 +124,15 @@ export const messageEventSchema = z
     z.strictObject({
       type: z.literal('content_block_start'),
       index: count,
-      content_block: textBlock,
+      content_block: answerBlock,
     }),
     z.strictObject({
       type: z.literal('content_block_delta'),
       index: count,
-      delta: z.strictObject({ type: z.literal('text_delta'), text: z.string() }),
+      delta: z.discriminatedUnion('type', [
+        z.strictObject({ type: z.literal('text_delta'), text: z.string() }),
+        z.strictObject({ type: z.literal('input_json_delta'), partial_json: z.string() }),
+      ]),
     }),
     z.strictObject({ type: z.literal('content_block_stop'), index: count }),
     z.strictObject({
@@ -108,5 +146,6 @@ export const messageEventSchema = z
   ])
   .meta({ id: 'MessageEvent' });
 
+export type AnswerBlock = z.output<typeof answerBlock>;
 export type MessageJson = z.output<typeof messageSchema>;
 export type MessageEventJson = z.output<typeof messageEventSchema>;

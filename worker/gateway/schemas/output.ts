@@ -35,6 +35,37 @@ const chatToolChoice = z.union(
   'expected "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}',
 );
 
+/** Of responses: what chat completions say, one level up. */
+const flatTool = z.looseObject({
+  type: z.literal('function', 'expected "function"; other tools are not supported'),
+  name: toolName,
+  description: toolDescription.nullish(),
+  parameters: jsonSchema.nullish(),
+  strict: z.boolean().nullish(),
+});
+const flatToolChoice = z.union(
+  [choiceWord, z.looseObject({ type: z.literal('function'), name: toolName })],
+  'expected "none", "auto", "required" or {"type": "function", "name": "..."}',
+);
+
+const messagesTool = z.looseObject({
+  type: z.literal('custom', 'expected "custom"; other tools are not supported').nullish(),
+  name: toolName,
+  description: toolDescription.optional(),
+  input_schema: jsonSchema,
+});
+const isSingle = { disable_parallel_tool_use: z.boolean().optional() };
+const messagesToolChoice = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({ type: z.literal('none') }),
+    z.looseObject({ type: z.literal('auto'), ...isSingle }),
+    z.looseObject({ type: z.literal('any'), ...isSingle }),
+    z.looseObject({ type: z.literal('tool'), name: toolName, ...isSingle }),
+  ],
+  'expected {"type": "auto"}, {"type": "any"}, {"type": "none"} or {"type": "tool", "name": "..."}',
+);
+
 const responseFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
   z.looseObject({ type: z.literal('json_object') }),
@@ -48,6 +79,21 @@ const responseFormat = z.discriminatedUnion('type', [
     }),
   }),
 ]);
+
+const schemaFormat = z.looseObject({ type: z.literal('json_schema'), schema: jsonSchema });
+const textFormat = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('text') }),
+  z.looseObject({ type: z.literal('json_object') }),
+  schemaFormat.extend({
+    name: toolName.optional(),
+    description: toolDescription.nullish(),
+    strict: z.boolean().nullish(),
+  }),
+]);
+const unset = z
+  .unknown()
+  .refine((value) => value === null, 'is not supported yet; expected it to be absent')
+  .optional();
 
 /** Extensions of every generation (common.ts). */
 export const grammarFields = {
@@ -65,5 +111,25 @@ export const chatToolFields = {
   parallel_tool_calls: z.boolean().optional(),
 };
 
+export const responseOutputFields = {
+  text: z.looseObject({ format: textFormat.optional(), verbosity: unset }).optional(),
+  tools: z.array(flatTool).max(MAX_TOOLS).optional(),
+  tool_choice: flatToolChoice.optional(),
+  parallel_tool_calls: z.boolean().optional(),
+};
+
+export const messagesToolFields = {
+  tools: z.array(messagesTool).max(MAX_TOOLS).optional(),
+  tool_choice: messagesToolChoice.optional(),
+};
+export const messagesOutputFields = {
+  output_config: z.looseObject({ format: schemaFormat.nullish(), effort: unset }).optional(),
+};
+
+export type FlatTool = z.output<typeof flatTool>;
+export type FlatToolChoice = z.output<typeof flatToolChoice>;
+export type TextFormat = z.output<typeof textFormat>;
+export type ResponseToolFields = z.output<z.ZodObject<typeof responseOutputFields>>;
+export type MessagesToolFields = z.output<z.ZodObject<typeof messagesToolFields>>;
 export type ResponseFormat = z.output<typeof responseFormat>;
 export type ChatToolFields = z.output<z.ZodObject<typeof chatToolFields>>;

@@ -53,7 +53,6 @@ export const CHAT_REFUSED: readonly RefusedParameter[] = [
 export const COMPLETION_REFUSED: readonly RefusedParameter[] = [...TOOLS, SUFFIX];
 
 export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
-  ...TOOLS,
   refused('conversation'),
   refused('context_management'),
   refused('max_tool_calls'),
@@ -65,26 +64,11 @@ export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
       test: (value) => isObject(value) && Object.values(value).every((one) => one === null),
     },
   },
-  {
-    name: 'text',
-    passes: {
-      text: '{"format": {"type": "text"}}',
-      test: (value) => {
-        if (!isObject(value)) return false;
-        const { format, ...rest } = value as { format?: { type?: unknown }; verbosity?: unknown };
-        const isText = format === undefined || format?.type === 'text';
-        return isText && Object.values(rest).every((one) => one === null);
-      },
-    },
-  },
 ];
 
 export const MESSAGES_REFUSED: readonly RefusedParameter[] = [
-  refused('tools'),
-  { name: 'tool_choice', passes: hasType('none') },
   refused('container'),
   refused('mcp_servers'),
-  refused('output_config'),
   refused('output_format'),
   { name: 'thinking', passes: hasType('disabled') },
 ];

@@ -10,33 +10,18 @@ import {
   strictField,
 } from './common.ts';
 import { timingsSchema, resourcesSchema, tokenLogprobSchema } from './answers.ts';
+import { responseOutputFields } from './output.ts';
+import {
+  type NewItem,
+  newItemSchema,
+  outputItemSchema,
+  outputTextSchema,
+} from './response-items.ts';
 
 /** As the server makes them. */
 export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
 export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
 const MAX_METADATA = 16;
-
-const textPart = z.looseObject(
-  { type: z.enum(['input_text', 'output_text', 'text']), text: z.string() },
-  'expected {"type": "input_text", "text": "..."}; other parts are not supported yet',
-);
-
-/** A message, as OpenAI's short form or as an item of an earlier answer. */
-const inputItem = z
-  .looseObject({
-    type: z
-      .literal('message', 'expected "message"; other items are not supported yet')
-      .default('message'),
-    role: z.enum(['system', 'developer', 'user', 'assistant']),
-    content: z.union(
-      [z.string(), z.array(textPart).min(1)],
-      'expected a text or an array of text parts',
-    ),
-  })
-  .transform(({ role, content }) => ({
-    role: role === 'developer' ? ('system' as const) : role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
-  }));
 
 // All that chat has and responses name in the same words, whatever else it may get.
 const {
@@ -49,13 +34,14 @@ export const responseBodySchema = z
   .looseObject({
     ...sharedFields,
     ...passiveFields,
+    ...responseOutputFields,
     input: z
       .union(
-        [z.string().min(1), z.array(inputItem).min(1).max(MAX_MESSAGES)],
-        'expected a text or a list of messages',
+        [z.string().min(1), z.array(newItemSchema).min(1).max(MAX_MESSAGES)],
+        'expected a text or a list of items',
       )
-      .transform((input) =>
-        typeof input === 'string' ? [{ role: 'user' as const, content: input }] : input,
+      .transform((input): NewItem[] =>
+        typeof input === 'string' ? [{ role: 'user', content: input }] : input,
       ),
     instructions: z.string().optional(),
     max_output_tokens: count.min(1).max(MAX_MAX_TOKENS).optional(),
@@ -82,37 +68,25 @@ export const responseBodySchema = z
 
 export type ResponseBody = z.output<typeof responseBodySchema>;
 
-const nothing = z.array(z.never()).max(0);
-
-export const outputTextSchema = z.strictObject({
-  type: z.literal('output_text'),
-  text: z.string(),
-  annotations: nothing,
-  logprobs: z.array(tokenLogprobSchema),
+/** As the request said it, with defaults filled in. */
+const shownTool = z.strictObject({
+  type: z.literal('function'),
+  name: z.string(),
+  description: z.string().nullable(),
+  parameters: z.record(z.string(), z.unknown()),
+  strict: z.boolean(),
 });
-export const outputItemSchema = z
-  .strictObject({
-    id: z.string(),
-    type: z.literal('message'),
-    status: z.enum(['in_progress', 'completed', 'incomplete']),
-    role: z.literal('assistant'),
-    content: z.array(outputTextSchema),
-  })
-  .meta({ id: 'ResponseOutputItem' });
-export const inputItemSchema = z
-  .strictObject({
-    id: z.string(),
-    type: z.literal('message'),
-    status: z.literal('completed'),
-    role: z.enum(['system', 'user', 'assistant']),
-    content: z.array(
-      z.union([
-        z.strictObject({ type: z.literal('input_text'), text: z.string() }),
-        outputTextSchema,
-      ]),
-    ),
-  })
-  .meta({ id: 'ResponseInputItem' });
+const shownFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    name: z.string(),
+    description: z.string().nullable(),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean(),
+  }),
+]);
 
 export type ResponseStatus =
   'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
@@ -136,9 +110,12 @@ export const responseSchema = z
     previous_response_id: z.string().nullable(),
     store: z.boolean(),
     temperature: z.number(),
-    text: z.strictObject({ format: z.strictObject({ type: z.literal('text') }) }),
-    tool_choice: z.literal('auto'),
-    tools: nothing,
+    text: z.strictObject({ format: shownFormat }),
+    tool_choice: z.union([
+      z.enum(['none', 'auto', 'required']),
+      z.strictObject({ type: z.literal('function'), name: z.string() }),
+    ]),
+    tools: z.array(shownTool),
     top_logprobs: count,
     top_p: z.number(),
     truncation: z.enum(['auto', 'disabled']),
@@ -161,8 +138,6 @@ export const responseSchema = z
   .meta({ id: 'Response' });
 
 export type ResponseJson = z.output<typeof responseSchema>;
-export type OutputItemJson = z.output<typeof outputItemSchema>;
-export type InputItemJson = z.output<typeof inputItemSchema>;
 
 const event = <T extends string, F extends z.ZodRawShape>(type: T, fields: F) =>
   z.strictObject({ type: z.literal(type), sequence_number: count, ...fields });
@@ -186,6 +161,12 @@ export const responseEventSchema = z
       logprobs: z.array(tokenLogprobSchema),
     }),
     event('response.content_part.done', { ...ofPart, part: outputTextSchema }),
+    event('response.function_call_arguments.delta', { ...ofItem, delta: z.string() }),
+    event('response.function_call_arguments.done', {
+      ...ofItem,
+      name: z.string(),
+      arguments: z.string(),
+    }),
     event('response.output_item.done', { output_index: count, item: outputItemSchema }),
     event('response.completed', { response: responseSchema }),
     event('response.incomplete', { response: responseSchema }),
@@ -194,3 +175,9 @@ export const responseEventSchema = z
   .meta({ id: 'ResponseEvent' });
 
 export type ResponseEventJson = z.output<typeof responseEventSchema>;
+/** Before it has its number. */
+export type UnnumberedEvent = ResponseEventJson extends infer E
+  ? E extends unknown
+    ? Omit<E, 'sequence_number'>
+    : never
+  : never;

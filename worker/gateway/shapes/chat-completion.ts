@@ -6,7 +6,7 @@ import { generationParams } from '../generation/params.ts';
 import { runChat } from '../generation/run-chat.ts';
 import type { Delta } from '../generation/run-generation.ts';
 import type { AnswerReason } from '../generation/text-events.ts';
-import { chatTools } from '../output/chat-tools.ts';
+import { chatTools } from '../output/api-tools.ts';
 import { chatFormat } from '../output/constraint.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { RequestRecord } from '../observe/record.ts';

@@ -4,6 +4,7 @@ import { anthropicErrorBody } from '../error-response.ts';
 import type { Delta } from '../generation/run-generation.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { MessageEventJson, MessageJson } from '../schemas/messages.ts';
+import { MessageBlocks } from './message-blocks.ts';
 import { resourcesJson } from './resources.ts';
 import type { SseShape } from './sse.ts';
 import { timingsJson } from './usage.ts';
@@ -16,15 +17,12 @@ export async function* messageEvents(
   model: ServedModel,
   deltas: AsyncIterable<Delta>,
 ): AsyncGenerator<MessageEventJson, void, void> {
+  const blocks = new MessageBlocks();
   for await (const delta of deltas) {
     if (delta.type === 'start') {
       yield { type: 'message_start', message: emptyMessage(model, delta.usage) };
-      yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } };
-    } else if (delta.type === 'text' && delta.text !== '') {
-      const { text } = delta;
-      yield { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } };
     } else if (delta.type === 'done') {
-      yield { type: 'content_block_stop', index: 0 };
+      yield* blocks.end();
       yield {
         type: 'message_delta',
         delta: stopJson(delta),
@@ -32,7 +30,7 @@ export async function* messageEvents(
         ...extensions(model, delta.usage),
       };
       yield { type: 'message_stop' };
-    }
+    } else yield* blockEvents(blocks, delta);
   }
 }
 
@@ -40,18 +38,30 @@ export async function wholeMessage(
   model: ServedModel,
   deltas: AsyncIterable<Delta>,
 ): Promise<MessageJson> {
-  let text = '';
+  const blocks = new MessageBlocks();
   for await (const delta of deltas) {
-    if (delta.type === 'text') text += delta.text;
-    if (delta.type !== 'done') continue;
+    if (delta.type !== 'done') {
+      for (const _event of blockEvents(blocks, delta));
+      continue;
+    }
+    for (const _event of blocks.end());
     return {
       ...emptyMessage(model, delta.usage),
-      content: [{ type: 'text', text }],
+      content: blocks.all,
       ...stopJson(delta),
       ...extensions(model, delta.usage),
     };
   }
   throw new Error('the deltas of a generation ended without "done"');
+}
+
+function* blockEvents(
+  blocks: MessageBlocks,
+  delta: Delta,
+): Generator<MessageEventJson, void, void> {
+  if (delta.type === 'text') yield* blocks.addText(delta.text);
+  else if (delta.type === 'call') yield* blocks.addCall(delta.id, delta.name);
+  else if (delta.type === 'arguments') yield* blocks.addArguments(delta.text);
 }
 
 function emptyMessage(
@@ -72,6 +82,7 @@ function emptyMessage(
 
 function stopJson({ reason, stop }: Done) {
   if (reason === 'length') return { stop_reason: 'max_tokens' as const, stop_sequence: null };
+  if (reason === 'tool_calls') return { stop_reason: 'tool_use' as const, stop_sequence: null };
   const stopReason = stop === null ? ('end_turn' as const) : ('stop_sequence' as const);
   return { stop_reason: stopReason, stop_sequence: stop };
 }

@@ -7,16 +7,18 @@ import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../error-response.ts';
 import type { Delta } from '../generation/run-generation.ts';
 import type { ServedModel } from '../model-store.ts';
+import type { FlatTool, FlatToolChoice, TextFormat } from '../schemas/output.ts';
 import {
   LOGPROBS_INCLUDE,
-  type OutputItemJson,
   type ResponseBody,
   type ResponseEventJson,
   type ResponseJson,
+  type UnnumberedEvent,
 } from '../schemas/responses.ts';
 import { resourcesJson } from './resources.ts';
+import { OutputItems } from './response-items.ts';
 import type { SseShape } from './sse.ts';
-import { type ChatTokenJson, chatTokenJson } from './token-json.ts';
+import { chatTokenJson } from './token-json.ts';
 import { timingsJson, usageJson } from './usage.ts';
 
 /** Failures after the headers are events of their own, made by `responseEvents`. */
@@ -39,10 +41,6 @@ export interface ResponseRun {
   readonly onChange?: (response: ResponseJson) => void;
 }
 
-export function newItemId(): string {
-  return `msg_${crypto.randomUUID().replaceAll('-', '')}`;
-}
-
 /** A response of which nothing has been made yet. */
 export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
   const { id, model, body, nDropped, createdAt } = run;
@@ -60,13 +58,13 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
     metadata: body.metadata ?? {},
     model: model.id,
     output: [],
-    parallel_tool_calls: true,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: body.previous_response_id ?? null,
     store: body.store,
     temperature: body.temperature ?? 1,
-    text: { format: { type: 'text' } },
-    tool_choice: 'auto',
-    tools: [],
+    text: { format: shownFormat(body.text?.format) },
+    tool_choice: shownChoice(body.tool_choice),
+    tools: (body.tools ?? []).map(shownTool),
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? 1,
     truncation: body.truncation,
@@ -77,12 +75,28 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
   };
 }
 
-/** The events without their numbers. */
-type Event = ResponseEventJson extends infer E
-  ? E extends unknown
-    ? Omit<E, 'sequence_number'>
-    : never
-  : never;
+function shownTool({
+  name,
+  description,
+  parameters,
+  strict,
+}: FlatTool): ResponseJson['tools'][number] {
+  return {
+    ...{ type: 'function', name, description: description ?? null },
+    // Calls are held to their schemas whatever it says.
+    ...{ parameters: parameters ?? {}, strict: strict ?? true },
+  };
+}
+
+function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice'] {
+  return typeof choice === 'object' ? { type: 'function', name: choice.name } : choice;
+}
+
+function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text']['format'] {
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { name = 'answer', description = null, schema, strict } = format;
+  return { type: 'json_schema', name, description, schema, strict: strict ?? true };
+}
 
 /**
  * What fails before the first delta is thrown, so that it has a status of its own; what fails later
@@ -99,7 +113,7 @@ export async function* responseEvents(
 async function* events(
   run: ResponseRun,
   deltas: AsyncIterable<Delta>,
-): AsyncGenerator<Event, void, void> {
+): AsyncGenerator<UnnumberedEvent, void, void> {
   const maker = new ResponseMaker(run);
   let hasBegun = false;
   try {
@@ -108,12 +122,14 @@ async function* events(
         hasBegun = true;
         yield* maker.begin();
       } else if (delta.type === 'text') {
-        yield maker.add(
-          delta.text,
-          delta.tokens.map((one) => chatTokenJson(run.model.tokenizer, one)),
-        );
+        const tokens = delta.tokens.map((one) => chatTokenJson(run.model.tokenizer, one));
+        yield* maker.items.text(delta.text, tokens);
+      } else if (delta.type === 'call') {
+        yield* maker.items.call(delta.id, delta.name);
+      } else if (delta.type === 'arguments') {
+        yield* maker.items.arguments(delta.text);
       } else if (delta.type === 'done') {
-        yield* maker.finish(delta.reason === 'stop' ? 'completed' : 'incomplete', delta.usage);
+        yield* maker.finish(delta.reason === 'length' ? 'incomplete' : 'completed', delta.usage);
       }
     }
   } catch (error) {
@@ -130,58 +146,42 @@ async function* events(
 
 /** The states a response goes through, with the events that tell of them. */
 class ResponseMaker {
+  readonly items: OutputItems;
   private response: ResponseJson;
   private readonly run: ResponseRun;
-  private readonly itemId = newItemId();
-  private readonly tokens: ChatTokenJson[] = [];
-  private readonly wantsLogprobs: boolean;
-  private text = '';
 
   constructor(run: ResponseRun) {
     this.run = run;
-    this.wantsLogprobs = run.body.include.includes(LOGPROBS_INCLUDE);
+    this.items = new OutputItems(run.body.include.includes(LOGPROBS_INCLUDE));
     this.response = emptyResponse(run, 'in_progress');
   }
 
-  *begin(): Generator<Event, void, void> {
+  *begin(): Generator<UnnumberedEvent, void, void> {
     this.change({});
     const { response } = this;
     yield { type: 'response.created', response };
     yield { type: 'response.in_progress', response };
-    const item = { ...this.item('in_progress'), content: [] };
-    yield { type: 'response.output_item.added', output_index: 0, item };
-    yield { type: 'response.content_part.added', ...this.place(), part: this.part() };
-  }
-
-  add(text: string, tokens: readonly ChatTokenJson[]): Event {
-    this.text += text;
-    const logprobs = this.wantsLogprobs ? [...tokens] : [];
-    this.tokens.push(...logprobs);
-    return { type: 'response.output_text.delta', ...this.place(), delta: text, logprobs };
   }
 
   *finish(
     status: 'completed' | 'incomplete' | 'cancelled',
     usage: GenerateUsage | null,
-  ): Generator<Event, void, void> {
-    const part = this.part();
-    const item = this.item(status === 'completed' ? 'completed' : 'incomplete');
+  ): Generator<UnnumberedEvent, void, void> {
+    // Told only once the last state is kept.
+    const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
     this.change({
       status,
       completed_at: status === 'completed' ? Math.floor(Date.now() / 1000) : null,
       incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
-      output: [item],
+      output: this.items.all,
       ...(usage === null ? {} : this.costs(usage)),
     });
-    const { text, logprobs } = part;
-    yield { type: 'response.output_text.done', ...this.place(), text, logprobs };
-    yield { type: 'response.content_part.done', ...this.place(), part };
-    yield { type: 'response.output_item.done', output_index: 0, item };
+    yield* events;
     const type = status === 'completed' ? 'response.completed' : 'response.incomplete';
     yield { type, response: this.response };
   }
 
-  fail({ code, message }: { readonly code: string; readonly message: string }): Event {
+  fail({ code, message }: { readonly code: string; readonly message: string }): UnnumberedEvent {
     this.change({ status: 'failed', error: { code, message } });
     return { type: 'response.failed', response: this.response };
   }
@@ -189,18 +189,6 @@ class ResponseMaker {
   private change(changes: Partial<ResponseJson>): void {
     this.response = { ...this.response, ...changes };
     this.run.onChange?.(this.response);
-  }
-
-  private place() {
-    return { item_id: this.itemId, output_index: 0, content_index: 0 };
-  }
-
-  private part(): OutputItemJson['content'][number] {
-    return { type: 'output_text', text: this.text, annotations: [], logprobs: [...this.tokens] };
-  }
-
-  private item(status: OutputItemJson['status']): OutputItemJson {
-    return { id: this.itemId, type: 'message', status, role: 'assistant', content: [this.part()] };
   }
 
   private costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {
