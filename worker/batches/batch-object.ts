@@ -225,12 +225,14 @@ export class BatchObject extends DurableObject<GatewayEnv> {
   }
 
   private moveOn({ lines, isEnd }: Slice): void {
-    const last = lines.at(-1);
-    this.store.update((state) => ({
-      ...{ ...state, nTry: 0, isRead: isEnd },
-      cursor:
-        last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 },
-    }));
+    this.store.update((state) => {
+      const last = lines.at(-1);
+      const cursor =
+        last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 };
+      // Nothing can be read from a file's very end on.
+      const isRead = isEnd || cursor.offset >= state.inputBytes;
+      return { ...state, nTry: 0, cursor, isRead };
+    });
   }
 
   private async finish(): Promise<number> {

@@ -15,6 +15,8 @@ export type Outcome = 'completed' | 'failed' | 'expired' | 'cancelled';
 
 export interface BatchState {
   readonly batch: BatchJson;
+  /** Of the input, which never changes. */
+  readonly inputBytes: number;
   /** Where the first line that is not done begins. */
   readonly cursor: { readonly offset: number; readonly number: number };
   readonly isCounted: boolean;
@@ -30,11 +32,12 @@ export interface BatchJob {
   readonly id: string;
   readonly endpoint: string;
   readonly inputFileId: string;
+  readonly inputBytes: number;
   readonly metadata: BatchJson['metadata'];
 }
 
 export function newBatchState(job: BatchJob, nowS: number): BatchState {
-  const { id, endpoint, inputFileId, metadata } = job;
+  const { id, endpoint, inputFileId, inputBytes, metadata } = job;
   const batch: BatchJson = {
     ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
     ...{ completion_window: '24h', status: 'validating', output_file_id: null },
@@ -44,7 +47,8 @@ export function newBatchState(job: BatchJob, nowS: number): BatchState {
     ...{ request_counts: { total: 0, completed: 0, failed: 0 }, metadata },
   };
   const cursor = { offset: 0, number: 1 };
-  return { batch, cursor, isCounted: false, isRead: false, outcome: null, nTry: 0 };
+  const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
+  return { batch, inputBytes, cursor, ...progress };
 }
 
 const FINAL: ReadonlySet<string> = new Set<Outcome>([

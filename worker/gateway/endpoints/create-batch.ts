@@ -59,7 +59,7 @@ export const createBatch = defineEndpoint({
     // First the list: a batch that nobody can find must not run.
     await addToList(env.FILES, id);
     const { endpoint, input_file_id: inputFileId, metadata = null } = body;
-    const job = { id, endpoint, inputFileId, metadata };
+    const job = { id, endpoint, inputFileId, inputBytes: file.bytes, metadata };
     return jsonText(await env.BATCHES.getByName(id).create(job));
   },
 });
