@@ -133,12 +133,15 @@ function checkContentType(contentType: string): void {
   );
 }
 
-/** The parser takes names of Latin letters only; clients send UTF-8 as it is. */
+/**
+ * The parser takes names of Latin letters only; clients send UTF-8 as it is. Quotation marks come as
+ * browsers write them (%22) or with a backslash, as older programs do.
+ */
 function fieldOf({ headers }: PartInfo): { name: string; filename: string | undefined } {
   const header = String(headers['content-disposition'] ?? '');
   const value = (key: string): string | undefined => {
     const found = new RegExp(`;\\s*${key}="((?:[^"\\\\]|\\\\.)*)"`, 'i').exec(header);
-    return found?.[1]?.replaceAll(/\\(.)/g, '$1');
+    return found?.[1]?.replaceAll(/%22|\\"/g, '"');
   };
   return { name: value('name') ?? '', filename: value('filename') };
 }
