@@ -146,15 +146,18 @@ export class BatchObject extends DurableObject<GatewayEnv> {
     if (slice === null) return this.fail(fileGone(state.batch.input_file_id));
     const tasks = slice.lines.flatMap((line) => this.prepare(line, state.batch.endpoint));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
-    let isAllDone = true;
+    const nTask = tasks.length;
+    let nLeft = nTask;
     const work = async (): Promise<void> => {
       for (let task = tasks.shift(); task !== undefined; task = tasks.shift())
-        if (!(await this.runLine(task, state.batch.endpoint, isLastTry))) isAllDone = false;
+        if (await this.runLine(task, state.batch.endpoint, isLastTry)) nLeft--;
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
-    if (isAllDone) this.moveOn(slice);
-    if (isAllDone || this.isAborted()) return 0;
-    return pauseMs(this.store.update(withTry).nTry);
+    if (nLeft === 0) this.moveOn(slice);
+    if (nLeft === 0 || this.isAborted()) return 0;
+    // A server that is busy and answers some of them is not given up.
+    const retried = (found: BatchState) => (nLeft < nTask ? { ...found, nTry: 1 } : withTry(found));
+    return pauseMs(this.store.update(retried).nTry);
   }
 
   /** A line that has its result already, or is broken, leaves nothing to be run. */

@@ -15,6 +15,7 @@ const MAX_FORM_PARTS = 16;
 const MAX_FIELD_BYTES = 1024;
 /** RFC 2046, section 5.1.1. */
 const MAX_BOUNDARY_CHARS = 70;
+const MAX_SHOWN_CHARS = 60;
 const PURPOSE = 'batch';
 /** Fields that would change what happens, and are not supported. */
 const REFUSED_FIELD = /^expires_after\b/;
@@ -110,8 +111,7 @@ class UploadForm {
 
   private field(name: string, value: string): void {
     if (name === 'purpose') this.purpose = value;
-    else if (REFUSED_FIELD.test(name))
-      this.fail(invalid(name, `${name}: is not supported yet; expected it to be absent`));
+    else if (REFUSED_FIELD.test(name)) this.fail(unsupported(name.slice(0, MAX_SHOWN_CHARS)));
     else this.ignored.add(name);
   }
 
@@ -166,6 +166,10 @@ function formError(error: MultipartError): EngineError {
 
 function invalid(param: string, message: string, cause?: unknown): EngineError {
   return new EngineError('E_REQUEST_INVALID', `${message}.`, { param, cause });
+}
+
+function unsupported(name: string): EngineError {
+  return invalid(name, `${name}: is not supported yet; expected it to be absent`);
 }
 
 function wrongPurpose(purpose: string | null): EngineError {
