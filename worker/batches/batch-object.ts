@@ -5,19 +5,17 @@
  * requests from outside.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { EngineError } from '../../engine/base/errors.ts';
-import { type FileLine, readLines } from '../files/line-reader.ts';
-import { newFileId, openFile } from '../files/stored-file.ts';
-import { dispatch } from '../gateway/dispatch.ts';
+import type { EngineError } from '../../engine/base/errors.ts';
+import type { FileLine } from '../files/line-reader.ts';
+import { newFileId } from '../files/stored-file.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { recordForClient } from '../gateway/error-response.ts';
-import { SITE } from '../gateway/site.ts';
+import { ask } from './ask.ts';
 import {
   answerResult,
   brokenResult,
   duplicateError,
   type LineRequest,
-  MAX_LINE_BYTES,
   parseLine,
   skippedResult,
 } from './batch-line.ts';
@@ -39,26 +37,29 @@ import {
   withFiles,
 } from './batch-state.ts';
 import { BatchStore } from './batch-store.ts';
+import {
+  countLines,
+  fileGone,
+  MAX_BATCH_LINES,
+  noLines,
+  readSlice,
+  type Slice,
+  tooManyLines,
+} from './input-lines.ts';
 import { removeFromList, writeResultFile } from './result-files.ts';
 
-export const MAX_BATCH_LINES = 50_000;
-/** Answered in one alarm, which may take 15 minutes. */
-const SLICE_LINES = 8;
+/** Answered in one alarm: between two of them the platform and the bucket take some 50 ms. */
+const SLICE_LINES = 32;
+/** An alarm may take 15 minutes; after so long no line is begun. */
+const SLICE_MS = 2 * 60_000;
 /** Of those at a time: they share passes over the weights, and leave room for others. */
 const CONCURRENT_LINES = 4;
 /** Noted in one alarm as not run. */
 const SKIPPED_LINES = 1000;
-/** Held of the input at a time; a line more may come on top. */
-const SLICE_BYTES = 4 * 1024 * 1024;
 /** Answers that the same request may not get again. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
 const now = (): number => Math.floor(Date.now() / 1000);
-
-interface Slice {
-  readonly lines: readonly FileLine[];
-  readonly isEnd: boolean;
-}
 
 interface Task {
   readonly number: number;
@@ -129,34 +130,36 @@ export class BatchObject extends DurableObject<GatewayEnv> {
   };
 
   private async count({ batch }: BatchState): Promise<number> {
-    const stream = await openFile(this.env.FILES, batch.input_file_id);
-    if (stream === null) return this.fail(fileGone(batch.input_file_id));
-    let nLine = 0;
-    for await (const _line of readLines(stream, { offset: 0, number: 1 }, MAX_LINE_BYTES)) {
-      if (++nLine > MAX_BATCH_LINES) return this.fail(tooManyLines());
-      if (this.abort?.signal.aborted === true) return 0;
-    }
+    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.abort?.signal);
+    if (nLine === null) return this.fail(fileGone(batch.input_file_id));
+    if (this.isAborted()) return 0;
     if (nLine === 0) return this.fail(noLines());
+    if (nLine > MAX_BATCH_LINES) return this.fail(tooManyLines());
     this.store.update((state) => withCount(state, nLine, now()));
     return 0;
   }
 
   private async runSlice(state: BatchState): Promise<number> {
-    const slice = await this.readSlice(state, SLICE_LINES);
+    const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
     if (slice === null) return this.fail(fileGone(state.batch.input_file_id));
     const tasks = slice.lines.flatMap((line) => this.prepare(line, state.batch.endpoint));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
-    const nTask = tasks.length;
-    let nLeft = nTask;
+    const endMs = Date.now() + SLICE_MS;
+    let nDone = 0;
+    let nRetry = 0;
     const work = async (): Promise<void> => {
-      for (let task = tasks.shift(); task !== undefined; task = tasks.shift())
-        if (await this.runLine(task, state.batch.endpoint, isLastTry)) nLeft--;
+      while (Date.now() < endMs && !this.isAborted()) {
+        const task = tasks.shift();
+        if (task === undefined) return;
+        if (await this.runLine(task, state.batch.endpoint, isLastTry)) nDone++;
+        else nRetry++;
+      }
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
-    if (nLeft === 0) this.moveOn(slice);
-    if (nLeft === 0 || this.isAborted()) return 0;
+    if (tasks.length === 0 && nRetry === 0) this.moveOn(slice);
+    if (nRetry === 0 || this.isAborted()) return 0;
     // A server that is busy and answers some of them is not given up.
-    const retried = (found: BatchState) => (nLeft < nTask ? { ...found, nTry: 1 } : withTry(found));
+    const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
     return pauseMs(this.store.update(retried).nTry);
   }
 
@@ -175,28 +178,15 @@ export class BatchObject extends DurableObject<GatewayEnv> {
   /** False when the line has no result yet. */
   private async runLine(task: Task, endpoint: string, isLastTry: boolean): Promise<boolean> {
     const { number, request } = task;
-    if (this.isAborted()) return false;
-    const { status, text } = await this.ask(endpoint, request.body);
+    const { status, text } = await ask(this.env, endpoint, request.body, this.abort?.signal);
     if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
     this.store.keep(number, answerResult(number, request.customId, status, text));
     return true;
   }
 
-  private async ask(path: string, body: object): Promise<{ status: number; text: string }> {
-    const endpoint = SITE.endpoints.find((row) => row.method === 'POST' && row.path === path);
-    if (endpoint === undefined) throw new Error(`batch: no endpoint ${path}`);
-    const init = {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
-      ...{ body: JSON.stringify(body), signal: this.abort?.signal ?? null },
-    };
-    const request = new Request(new URL(path, 'https://batch'), init);
-    const response = await dispatch(endpoint, { request, env: this.env, params: {} }, SITE);
-    return { status: response.status, text: await response.text() };
-  }
-
   private async skipSlice(state: BatchState): Promise<number> {
     const { outcome, batch } = state;
-    const slice = await this.readSlice(state, SKIPPED_LINES);
+    const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
     if (slice === null) {
       // Nobody can say which lines were left; what was answered is kept.
       this.store.update((found) => ({ ...found, isRead: true }));
@@ -212,19 +202,6 @@ export class BatchObject extends DurableObject<GatewayEnv> {
       this.moveOn(slice);
     });
     return 0;
-  }
-
-  /** Null when the file is not there. */
-  private async readSlice({ batch, cursor }: BatchState, limit: number): Promise<Slice | null> {
-    const stream = await openFile(this.env.FILES, batch.input_file_id, cursor.offset);
-    if (stream === null) return null;
-    const lines: FileLine[] = [];
-    for await (const line of readLines(stream, cursor, MAX_LINE_BYTES)) {
-      lines.push(line);
-      const nByte = line.endOffset - cursor.offset;
-      if (lines.length === limit || nByte >= SLICE_BYTES) return { lines, isEnd: false };
-    }
-    return { lines, isEnd: true };
   }
 
   private moveOn({ lines, isEnd }: Slice): void {
@@ -284,22 +261,3 @@ export class BatchObject extends DurableObject<GatewayEnv> {
 }
 
 const withTry = (state: BatchState): BatchState => ({ ...state, nTry: state.nTry + 1 });
-
-function invalidFile(message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', message, { param: 'input_file_id' });
-}
-
-function fileGone(id: string): EngineError {
-  const message = `input_file_id: ${id} was deleted before the batch was done. Upload it again.`;
-  return new EngineError('E_NOT_FOUND', message, { param: 'input_file_id' });
-}
-
-function noLines(): EngineError {
-  return invalidFile('input_file_id: expected requests, got a file of blank lines.');
-}
-
-function tooManyLines(): EngineError {
-  return invalidFile(
-    `input_file_id: expected at most ${MAX_BATCH_LINES} lines, got more. Split the file.`,
-  );
-}
