@@ -1,13 +1,17 @@
 /** What the gateway's script is bound to (wrangler.toml). */
+import type { BatchObject } from '../batches/batch-object.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
 import type { Stage } from '../stage/index.ts';
 
 export interface GatewayEnv {
   readonly MODELS: R2Bucket;
+  /** Files of batches, and the list of batches, under prefixes of their own. */
+  readonly FILES: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
+  readonly BATCHES: DurableObjectNamespace<BatchObject>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */

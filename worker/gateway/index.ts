@@ -6,18 +6,15 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
 import { dispatch } from './dispatch.ts';
-import type { Site } from './endpoints/endpoint.ts';
 import { ENDPOINTS } from './endpoints/index.ts';
 import type { GatewayEnv } from './env.ts';
 import { errorResponse } from './error-response.ts';
-import chatPage from './page/index.html';
-import docsPage from './page/docs.html';
 import { IGNORED_HEADER } from './schemas/unknown-fields.ts';
+import { SITE } from './site.ts';
 
+export { BatchObject } from '../batches/batch-object.ts';
 export { ResponseObject } from '../responses/response-object.ts';
 export { Session } from '../session/session.ts';
-
-const SITE: Site = { endpoints: ENDPOINTS, pages: { chat: chatPage, docs: docsPage } };
 
 const app = new Hono<{ Bindings: GatewayEnv }>();
 

@@ -8,7 +8,7 @@ import type { RequestRecord } from '../observe/record.ts';
 import type { RefusedParameter } from '../schemas/refused.ts';
 
 export type Tag =
-  'generation' | 'responses' | 'messages' | 'models' | 'text' | 'sessions' | 'server';
+  'generation' | 'responses' | 'messages' | 'batches' | 'models' | 'text' | 'sessions' | 'server';
 
 export interface EndpointContext<Body> {
   readonly request: Request;
@@ -40,19 +40,23 @@ export interface ResponseRow {
   readonly contentType?: string;
 }
 
+/** Fields of a form (multipart/form-data): texts, and files by name and content. */
+export type Form = Readonly<
+  Record<string, string | { readonly filename: string; readonly text: string }>
+>;
+
 /** A request that works against a server with one model, and what it shows. Tests run every one. */
 export interface Example {
   readonly title: string;
+  /** `$id` stands for the `id` in the answer of the last request of `before`. */
   readonly body?: Readonly<Record<string, unknown>>;
-  /** Path parameters; `$id` stands for the `id` in the answer of the last request of `before`. */
+  readonly form?: Form;
+  /** Path parameters; `$id` as in the body. */
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Requests that have to come first. */
-  readonly before?: readonly {
-    readonly path: string;
-    readonly body: Readonly<Record<string, unknown>>;
-  }[];
+  /** Requests that have to come first, each with a body or a form. */
+  readonly before?: readonly (Pick<Example, 'body' | 'form'> & { readonly path: string })[];
   /** 200 unless said otherwise. */
   readonly status?: number;
 }
@@ -71,6 +75,8 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined> {
   /** What each query parameter is. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Schema;
+  /** Fields of the form that comes instead of a body; the handler reads it, as it comes. */
+  readonly form?: z.ZodObject;
   /** Parameters that are known and refused by name. */
   readonly refused?: readonly RefusedParameter[];
   readonly responses: readonly ResponseRow[];

@@ -1,19 +1,28 @@
 /** Every endpoint of the gateway. A new one is a file of this folder and a row here. */
 import { applyTemplate } from './apply-template.ts';
+import { cancelBatch } from './cancel-batch.ts';
 import { cancelResponse } from './cancel-response.ts';
 import { chatCompletions } from './chat-completions.ts';
 import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
+import { createBatch } from './create-batch.ts';
+import { createFile } from './create-file.ts';
 import { createResponse } from './create-response.ts';
+import { deleteFile } from './delete-file.ts';
 import { deleteResponse } from './delete-response.ts';
 import { deleteSession } from './delete-session.ts';
 import { detokenize } from './detokenize.ts';
 import { docs } from './docs.ts';
 import type { Endpoint } from './endpoint.ts';
+import { getBatch } from './get-batch.ts';
+import { getFile } from './get-file.ts';
+import { getFileContent } from './get-file-content.ts';
 import { getModel } from './get-model.ts';
 import { getResponse } from './get-response.ts';
 import { getSession } from './get-session.ts';
 import { healthz } from './healthz.ts';
+import { listBatches } from './list-batches.ts';
+import { listFiles } from './list-files.ts';
 import { listInputItems } from './list-input-items.ts';
 import { listModels } from './list-models.ts';
 import { messages } from './messages.ts';
@@ -35,6 +44,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
   messages,
   countTokens,
   webSocket,
+  createFile,
+  listFiles,
+  getFile,
+  getFileContent,
+  deleteFile,
+  createBatch,
+  listBatches,
+  getBatch,
+  cancelBatch,
   listModels,
   getModel,
   tokenize,

@@ -5,14 +5,17 @@ const ORIGIN = 'http://localhost:8787';
 
 export function curlOf(
   { method, path }: Pick<Endpoint, 'method' | 'path'>,
-  { params = {}, query, headers = {}, body }: Example,
+  { params = {}, query, headers = {}, body, form = {} }: Example,
 ): string {
   const filled = path.replaceAll(/:(\w+)/g, (_, name: string) => shown(params[name] ?? ''));
   const url = `${ORIGIN}${filled}${query === undefined ? '' : `?${query}`}`;
-  const parts = ['curl', ...(method === 'GET' || body !== undefined ? [] : ['-X', method])];
+  const hasContent = body !== undefined || Object.keys(form).length > 0;
+  const parts = ['curl', ...(method === 'GET' || hasContent ? [] : ['-X', method])];
   if (body?.['stream'] === true) parts.push('-N');
   parts.push(quote(url));
   for (const [name, value] of Object.entries(headers)) parts.push('-H', quote(`${name}: ${value}`));
+  for (const [name, value] of Object.entries(form))
+    parts.push('-F', quote(`${name}=${typeof value === 'string' ? value : `@${value.filename}`}`));
   if (body !== undefined)
     parts.push('-H', quote('content-type: application/json'), '-d', quote(JSON.stringify(body)));
   return parts.join(' ');

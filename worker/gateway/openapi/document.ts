@@ -15,6 +15,7 @@ const TAGS: Readonly<Record<Endpoint['tag'], string>> = {
   generation: "Chat and plain completions in OpenAI's shapes.",
   responses: "Stored, continued and streamed answers in the shape of OpenAI's responses.",
   messages: "Answers in the shape of Anthropic's messages.",
+  batches: 'Files of requests that are answered without a client, and of their answers.',
   models: 'What is served.',
   text: 'Tokenizer and chat template.',
   sessions: 'Conversations that the server remembers.',
@@ -95,7 +96,11 @@ function parameters({ params = {}, query = {} }: Endpoint): Json {
   return rows.length === 0 ? {} : { parameters: rows };
 }
 
-function requestBody({ body, refused = [], examples }: Endpoint, schemas: Json): Json {
+function requestBody({ body, form, refused = [], examples }: Endpoint, schemas: Json): Json {
+  if (form !== undefined) {
+    const schema = schemaJson(form, 'input', schemas);
+    return { requestBody: { required: true, content: { 'multipart/form-data': { schema } } } };
+  }
   if (body === undefined) return {};
   const names = refused.map(({ name }) => `\`${name}\``).join(', ');
   return {

@@ -48,14 +48,15 @@ function tooLarge(): EngineError {
   );
 }
 
-function parseJson(text: string): unknown {
+/** @throws {EngineError} E_REQUEST_INVALID saying at which place of `where`. */
+export function parseJson(text: string, where = 'body'): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     const { offset, line, column, what } = findJsonError(text);
     throw new EngineError(
       'E_REQUEST_INVALID',
-      `body: is not JSON at position ${offset} (line ${line}, column ${column}): ${what}.`,
+      `${where}: is not JSON at position ${offset} (line ${line}, column ${column}): ${what}.`,
       { details: { offset, line, column }, cause },
     );
   }

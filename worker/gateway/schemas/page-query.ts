@@ -1,0 +1,39 @@
+/** Query parameters of lists, and a page of one. */
+import { EngineError } from '../../../engine/base/errors.ts';
+
+/** @throws {EngineError} E_REQUEST_INVALID */
+export function readLimit(query: URLSearchParams, byDefault: number, max: number): number {
+  const text = query.get('limit') ?? String(byDefault);
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= max) return limit;
+  throw wrongQuery('limit', `expected 1 to ${max}`, text);
+}
+
+/** The newest first by default. @throws {EngineError} E_REQUEST_INVALID */
+export function readOrder(query: URLSearchParams): 'asc' | 'desc' {
+  const order = query.get('order') ?? 'desc';
+  if (order === 'asc' || order === 'desc') return order;
+  throw wrongQuery('order', 'expected "asc" or "desc"', order);
+}
+
+/** The id that a page begins behind, or null. @throws {EngineError} E_REQUEST_INVALID */
+export function readAfter(query: URLSearchParams, isId: (id: string) => boolean): string | null {
+  const after = query.get('after');
+  if (after === null || isId(after)) return after;
+  throw wrongQuery('after', 'expected an id of the list', after);
+}
+
+export function wrongQuery(param: string, expected: string, got: string): EngineError {
+  const shown = JSON.stringify(got.slice(0, 80));
+  return new EngineError('E_REQUEST_INVALID', `${param}: ${expected}, got ${shown}.`, { param });
+}
+
+export function listJson(data: readonly { readonly id: string }[], hasMore: boolean): object {
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: hasMore,
+  };
+}
