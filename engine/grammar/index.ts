@@ -19,3 +19,4 @@ export type { GrammarMatcher } from './matcher.ts';
 export { compileRegex } from './regex.ts';
 export { Vocabulary } from './vocabulary.ts';
 export type { VocabularyParts, VocabularyRows } from './vocabulary.ts';
+export { wordSpanGrammar } from './word-spans.ts';

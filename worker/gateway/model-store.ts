@@ -110,7 +110,7 @@ async function loadModel(
 }
 
 /** Asked for once by each stage; sorted for a tenth of a second, not worth keeping here. */
-function vocabularyOf(tokenizer: Tokenizer, nVocab: number): VocabularyParts {
+export function vocabularyOf(tokenizer: Tokenizer, nVocab: number): VocabularyParts {
   const decoder = new TextDecoder();
   const bytesOf = (token: number): Uint8Array | null => {
     if (token >= tokenizer.nVocab) return null;
