@@ -19,4 +19,3 @@ export type { GrammarMatcher } from './matcher.ts';
 export { compileRegex } from './regex.ts';
 export { Vocabulary } from './vocabulary.ts';
 export type { VocabularyParts, VocabularyRows } from './vocabulary.ts';
-export { wordSpanGrammar } from './word-spans.ts';

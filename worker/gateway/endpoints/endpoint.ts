@@ -8,7 +8,7 @@ import type { RequestRecord } from '../observe/record.ts';
 import type { RefusedParameter } from '../schemas/refused.ts';
 
 export type Tag =
-  'generation' | 'responses' | 'messages' | 'models' | 'text' | 'sessions' | 'server';
+  'generation' | 'responses' | 'messages' | 'tasks' | 'models' | 'text' | 'sessions' | 'server';
 
 export interface EndpointContext<Body> {
   readonly request: Request;

@@ -86,7 +86,7 @@ function packUnits(
     } else groups.push({ units: [unit], nToken });
   }
   return groups.flatMap(({ units: together }): Pack[] => {
-    const span = { start: together[0]!.start, end: together.at(-1)!.end };
+    const span = { start: together[0]!.start, end: together.at(-1).end };
     if (together.length === 1) return [{ span, isUnit: true }];
     // Tokens of a whole may be more than those of its parts, if seldom.
     if (count(textOf(text, span)) <= maxTokens) return [{ span, isUnit: false }];

@@ -15,13 +15,8 @@ import {
 } from './fields.ts';
 import { textOf } from './chunk-text.ts';
 import { calibrate, softmax, weightedMean } from './label-scores.ts';
-import {
-  appliesPrompt,
-  classifyPrompt,
-  CONTENT_FREE_TEXTS,
-  type Label,
-  YES_OR_NO,
-} from './prompts/classify.ts';
+import { appliesPrompt, classifyPrompt, type Label, YES_OR_NO } from './prompts/classify.ts';
+import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { chunksOf, defineTask, inOnePiece } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
 

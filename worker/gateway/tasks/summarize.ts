@@ -49,6 +49,12 @@ const answer = z
   })
   .meta({ id: 'Summary' });
 
+/** Of a stream: more of the summary, at last the whole answer. */
+export const summaryEvent = z.union([
+  z.strictObject({ object: z.literal('task.delta'), delta: z.string() }),
+  answer,
+]);
+
 export const summarize = defineTask({ name: 'summarize', body, answer, run });
 
 type Body = z.output<typeof body>;
@@ -128,9 +134,8 @@ export async function* limitWords(
       end += char.length;
     }
     if (end > 0) yield { type: 'text', text: event.text.slice(0, end) };
-    if (nWord > maxWords) {
-      yield { type: 'done', reason: 'length', meanLogprob: 0 };
-      return;
-    }
+    // Leaving the loop ends the generation, whose tokens are counted then.
+    if (nWord > maxWords) break;
   }
+  yield { type: 'done', reason: 'length' };
 }

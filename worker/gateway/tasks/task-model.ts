@@ -14,6 +14,7 @@ import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 import { encodeChat } from '../generation/run-chat.ts';
 import { textEvents } from '../generation/text-events.ts';
+import { countTokens } from '../generation/tool-events.ts';
 import type { ServedModel } from '../model-store.ts';
 import { samplingParams } from '../schemas/sampling.ts';
 import { addUsage } from '../shapes/usage.ts';
@@ -51,14 +52,11 @@ export type WriteEvent =
       readonly type: 'done';
       /** The model ended it, or there was no more room. */
       readonly reason: 'stop' | 'length';
-      /** Mean over its tokens, of the model's own distribution; 0 when there are none. */
-      readonly meanLogprob: number;
     };
 
 export interface Written {
   readonly text: string;
   readonly reason: 'stop' | 'length';
-  readonly meanLogprob: number;
 }
 
 /** Between what was counted in parts and what the whole comes to. */
@@ -119,64 +117,73 @@ export class TaskModel {
       maxTokens,
       sampling: this.#sampling,
       stopTokens: tokenizer.facts.eosIds,
-      topLogprobs: 0,
+      topLogprobs: null,
       promptLogprobs: false,
       ...(constraint === null ? {} : { constraint }),
     };
-    const events = this.host.run(request, signal, prompt.field);
+    const count = { n: 0 };
+    const events = countTokens(this.host.run(request, signal, prompt.field), count);
     const atTextStart = manifest.chatTemplate !== null && (prompt.prefill ?? '') === '';
     let usage = NO_USAGE;
-    const logprobs: number[] = [];
     try {
       for await (const event of textEvents(events, tokenizer, { stops, atTextStart })) {
         if (event.type === 'start') usage = { ...event.usage };
         if (event.type === 'text') {
-          logprobs.push(...event.tokens.map(({ logprob }) => logprob));
           if (event.text !== '') yield { type: 'text', text: event.text };
         } else if (event.type === 'done') {
           ({ usage } = event);
           const reason = event.reason === 'length' ? 'length' : 'stop';
-          yield { type: 'done', reason, meanLogprob: mean(logprobs) };
+          yield { type: 'done', reason };
         }
       }
     } finally {
-      this.#count({
-        ...usage,
-        completionTokens: Math.max(usage.completionTokens, logprobs.length),
-      });
+      // A reader that left early got no last usage.
+      this.#count({ ...usage, completionTokens: count.n });
     }
   }
 
   /** The whole answer, without white space at its ends. */
   async writeAll(prompt: TaskPrompt, options: WriteOptions): Promise<Written> {
     let text = '';
-    let end: Omit<Written, 'text'> = { reason: 'length', meanLogprob: 0 };
+    let reason: Written['reason'] = 'length';
     for await (const event of this.write(prompt, options)) {
       if (event.type === 'text') text += event.text;
-      else end = { reason: event.reason, meanLogprob: event.meanLogprob };
+      else ({ reason } = event);
     }
-    return { text: text.trim(), ...end };
+    return { text: text.trim(), reason };
   }
 
   /** The answers to several prompts, in their order; the first failure ends all. */
   async writeEach(
     prompts: readonly (TaskPrompt & { readonly options: WriteOptions })[],
   ): Promise<Written[]> {
+    return await this.inParallel(prompts, (prompt, signal) =>
+      this.writeAll(prompt, { ...prompt.options, signal }),
+    );
+  }
+
+  /** What `make` makes of each, in their order, a few at a time; the first failure ends all. */
+  async inParallel<From, To>(
+    items: readonly From[],
+    make: (item: From, signal: AbortSignal) => Promise<To>,
+  ): Promise<To[]> {
     const abort = new AbortController();
     const signal = AbortSignal.any([this.host.signal, abort.signal]);
-    const written: Written[] = [];
-    const queue = prompts.entries();
+    const made: To[] = [];
+    const queue = items.entries();
     const work = async (): Promise<void> => {
-      for (const [index, prompt] of queue)
-        written[index] = await this.writeAll(prompt, { ...prompt.options, signal });
+      for (const [index, item] of queue) made[index] = await make(item, signal);
     };
+    const workers = Array.from({ length: Math.min(MAX_PARALLEL, items.length) }, work);
     try {
-      await Promise.all(Array.from({ length: Math.min(MAX_PARALLEL, prompts.length) }, work));
+      await Promise.all(workers);
     } catch (error) {
       abort.abort();
+      // Nobody is left behind that uses the engine.
+      await Promise.allSettled(workers);
       throw error;
     }
-    return written;
+    return made;
   }
 
   /**
@@ -187,6 +194,7 @@ export class TaskModel {
     prompt: readonly number[],
     continuation: readonly number[],
     field: string,
+    signal: AbortSignal = this.host.signal,
   ): Promise<number[]> {
     const request: GenerateRequest = {
       promptTokens: [...prompt, ...continuation],
@@ -198,7 +206,7 @@ export class TaskModel {
       promptLogprobsFrom: prompt.length,
     };
     let scores: number[] = [];
-    for await (const event of this.host.run(request, this.host.signal, field)) {
+    for await (const event of this.host.run(request, signal, field)) {
       if (event.type === 'prompt') scores = event.logprobs.map((entry) => entry?.logprob ?? 0);
       if (event.type === 'done') this.#count(event.usage);
     }

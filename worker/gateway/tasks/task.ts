@@ -26,7 +26,7 @@ export type Task = TaskRow<z.ZodObject>;
 
 export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
   // Sound because `run` is given what `body` made of a request.
-  return row as unknown as Task;
+  return row;
 }
 
 /** A task whose answer comes in one piece. */
@@ -41,7 +41,7 @@ export async function* runTask(
   body: TaskFields,
 ): AsyncGenerator<TaskEvent, void, void> {
   const model = new TaskModel(host, body);
-  for await (const event of task.run(model, body as never)) {
+  for await (const event of task.run(model, body)) {
     if (event.type === 'delta') yield event;
     else yield { type: 'done', answer: { ...frame(task, model), ...event.answer, ...end(model) } };
   }

@@ -5,12 +5,6 @@ export interface Label {
   readonly description?: string | undefined;
 }
 
-/**
- * Stand-ins for a text that say nothing: what a model answers to them is its bias (Zhao et al. 2021,
- * arXiv 2102.09690, section 5).
- */
-export const CONTENT_FREE_TEXTS = ['N/A', '[MASK]', ''] as const;
-
 /** The answer is one of the labels. The text comes first: what is behind it may differ. */
 export function classifyPrompt(
   text: string,
