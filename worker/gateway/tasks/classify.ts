@@ -14,8 +14,8 @@ import {
   textField,
 } from './fields.ts';
 import { textOf } from './chunk-text.ts';
-import { calibrate, softmax, weightedMean } from './label-scores.ts';
-import { appliesPrompt, classifyPrompt, type Label, YES_OR_NO } from './prompts/classify.ts';
+import { calibrate, calibrateEach, meanRow, normalize } from './label-scores.ts';
+import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { chunksOf, defineTask, inOnePiece } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
@@ -53,7 +53,7 @@ const body = z
     multi_label: z.boolean().default(false),
     calibrate: z.boolean().default(true),
   })
-  .superRefine(({ labels, multi_label: isMulti }, context) => {
+  .superRefine(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
       context.addIssue({ code: 'custom', path, message });
     const names = labels.map((one) => one.label.trim());
@@ -61,6 +61,8 @@ const body = z
     if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
     if (names.length < 2 && !isMulti)
       refuse(['labels'], 'expected at least 2 labels, or "multi_label": true');
+    if (isMulti && !isCalibrated)
+      refuse(['calibrate'], 'expected true with "multi_label", which compares with the prior');
   })
   .meta({ id: 'ClassifyRequest' });
 
@@ -74,14 +76,12 @@ const answer = z
         z.strictObject({
           label: z.string(),
           probability: z.number().min(0).max(1),
-          uncalibrated: z.number().min(0).max(1).describe("the model's own, before calibration"),
-          prior: z.number().min(0).max(1).describe('for texts that say nothing'),
-          applies: z
-            .boolean()
-            .describe('with multi_label: more likely than not; else the likeliest'),
+          likelihood: z.number().min(0).max(1).describe('before calibration'),
+          prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
+          applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
         }),
       )
-      .describe('in the order of the request; probabilities sum to one without multi_label'),
+      .describe('in the order of the request; without multi_label all three sum to one'),
     chunks: chunkCount,
     ...taskEnd,
   })
@@ -94,106 +94,65 @@ export const classify = defineTask({
 
 type Body = z.output<typeof body>;
 
-/** One choice: what is asked of a text, and what may be answered. */
-interface Question {
-  readonly prompt: (text: string) => TaskPrompt;
-  readonly answers: readonly string[];
-}
-
-interface Estimate {
-  readonly raw: readonly number[];
-  readonly prior: readonly number[];
-  readonly probabilities: readonly number[];
-}
-
 async function run(taskModel: TaskModel, wish: Body): Promise<object> {
-  const { labels } = wish;
-  const questions = wish.multi_label ? labels.map((one) => appliesTo(one, wish)) : [oneOf(wish)];
-  const chunks = chunksFor(taskModel, questions, wish.text);
-  const estimates = await estimateEach(taskModel, questions, chunks, wish.calibrate);
-  const rows = labels.map(({ label: name }, i) => {
-    // "Yes" is the first answer to a question of its own.
-    const estimate = wish.multi_label ? estimates[i]! : estimates[0]!;
-    const at = wish.multi_label ? 0 : i;
-    return {
-      label: name,
-      probability: estimate.probabilities[at]!,
-      uncalibrated: estimate.raw[at]!,
-      prior: estimate.prior[at]!,
-    };
-  });
-  const best = rows.reduce((a, b) => (b.probability > a.probability ? b : a));
-  const applies = (row: typeof best): boolean =>
-    wish.multi_label ? row.probability > 0.5 : row === best;
+  const { labels, multi_label: isMulti } = wish;
+  const chunks = chunksFor(taskModel, wish);
+  const ofChunks = await likelihoodsOf(taskModel, wish, chunks);
+  const prior = wish.calibrate
+    ? meanRow(await likelihoodsOf(taskModel, wish, CONTENT_FREE_TEXTS))
+    : labels.map(() => 1 / labels.length);
+  const weights = chunks.map((chunk) => taskModel.countTokens(chunk));
+  const correct = isMulti ? calibrateEach : calibrate;
+  const likelihoods = meanRow(ofChunks, weights);
+  const probabilities = meanRow(
+    ofChunks.map((row) => correct(row, prior)),
+    weights,
+  );
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  const applies = (i: number): boolean => (isMulti ? probabilities[i]! > 0.5 : i === best);
   return {
-    label: applies(best) ? best.label : null,
-    labels: rows.map((row) => ({ ...row, applies: applies(row) })),
+    label: applies(best) ? labels[best]!.label : null,
+    labels: labels.map(({ label: name }, i) => ({
+      label: name,
+      probability: probabilities[i],
+      likelihood: likelihoods[i],
+      prior: prior[i],
+      applies: applies(i),
+    })),
     chunks: chunks.length,
   };
 }
 
-function oneOf({ labels, instruction }: Body): Question {
-  return {
-    answers: labels.map((one) => one.label),
-    prompt: (text) => ({ messages: classifyPrompt(text, labels, instruction), field: 'text' }),
-  };
+function chunksFor(taskModel: TaskModel, wish: Body): string[] {
+  const longest = Math.max(...wish.labels.map((one) => taskModel.countTokens(one.label)));
+  const room = taskModel.roomFor(promptOf('', wish), longest, LEAST_ROOM);
+  return chunksOf(taskModel, wish.text, room).map((span) => textOf(wish.text, span));
 }
 
-function appliesTo(one: Label, { instruction }: Body): Question {
-  return {
-    answers: YES_OR_NO,
-    prompt: (text) => ({ messages: appliesPrompt(text, one, instruction), field: 'text' }),
-  };
-}
-
-function chunksFor(taskModel: TaskModel, questions: readonly Question[], text: string): string[] {
-  const rooms = questions.map(({ prompt, answers }) => {
-    const longest = Math.max(...answers.map((one) => taskModel.countTokens(one)));
-    return taskModel.roomFor(prompt(''), longest, LEAST_ROOM);
-  });
-  return chunksOf(taskModel, text, Math.min(...rooms)).map((span) => textOf(text, span));
-}
-
-/** Text by text, so that what the questions have in common is evaluated once. */
-async function estimateEach(
+/**
+ * [texts][labels]: e to the mean log-probability of the label's tokens; where one label is sought, made
+ * to sum to one for each text.
+ */
+async function likelihoodsOf(
   taskModel: TaskModel,
-  questions: readonly Question[],
-  chunks: readonly string[],
-  isCalibrated: boolean,
-): Promise<Estimate[]> {
-  const texts = [...chunks, ...(isCalibrated ? CONTENT_FREE_TEXTS : [])];
-  const rows: number[][][] = questions.map(() => []);
-  for (const text of texts)
-    for (const [q, question] of questions.entries())
-      rows[q]!.push(await answerProbabilities(taskModel, question, text));
-  const weights = chunks.map((chunk) => taskModel.countTokens(chunk));
-  return rows.map((row, q) => {
-    const nAnswer = questions[q]!.answers.length;
-    const ofChunks = row.slice(0, chunks.length);
-    const prior = isCalibrated
-      ? weightedMean(row.slice(chunks.length))
-      : Array.from({ length: nAnswer }, () => 1 / nAnswer);
-    const calibrated = ofChunks.map((one) => calibrate(one, prior));
-    return {
-      raw: weightedMean(ofChunks, weights),
-      prior,
-      probabilities: weightedMean(calibrated, weights),
-    };
-  });
-}
-
-/** Of each answer, by the mean log-probability of its tokens; they sum to one. */
-async function answerProbabilities(
-  taskModel: TaskModel,
-  { prompt, answers }: Question,
-  text: string,
-): Promise<number[]> {
-  const ids = taskModel.encode(prompt(text));
-  const scores: number[] = [];
-  // One after the other: each finds the prompt in the cache.
-  for (const one of answers) {
-    const tokens = taskModel.host.model.tokenizer.encode(one, { special: false });
-    scores.push(mean(await taskModel.score(ids, tokens, 'text')));
+  wish: Body,
+  texts: readonly string[],
+): Promise<number[][]> {
+  const { tokenizer } = taskModel.host.model;
+  const rows: number[][] = [];
+  for (const text of texts) {
+    const ids = taskModel.encode(promptOf(text, wish));
+    const row: number[] = [];
+    // One after the other: each finds the prompt in the cache.
+    for (const { label: name } of wish.labels) {
+      const tokens = tokenizer.encode(name, { special: false });
+      row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));
+    }
+    rows.push(wish.multi_label ? row : normalize(row));
   }
-  return softmax(scores);
+  return rows;
+}
+
+function promptOf(text: string, { labels, instruction }: Body): TaskPrompt {
+  return { messages: classifyPrompt(text, labels, instruction), field: 'text' };
 }

@@ -1,29 +1,30 @@
-/** From log-probabilities of labels to probabilities. Pure. */
+/** From likelihoods of labels to probabilities. Pure; all arrays have one number a label. */
 
-/** [n] numbers to [n] that sum to one, as e to each. */
-export function softmax(scores: readonly number[]): number[] {
-  const top = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - top));
+/** Made to sum to one. */
+export function normalize(weights: readonly number[]): number[] {
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / sum);
 }
 
-/** Of distributions over the same labels; weights need not sum to one. */
-export function weightedMean(
-  distributions: readonly (readonly number[])[],
-  weights: readonly number[] = distributions.map(() => 1),
+/** Number by number; `weights` are of the rows and need not sum to one. */
+export function meanRow(
+  rows: readonly (readonly number[])[],
+  weights: readonly number[] = rows.map(() => 1),
 ): number[] {
-  const sum = weights.reduce((a, b) => a + b, 0);
-  const [first = []] = distributions;
-  return first.map(
-    (_, i) => distributions.reduce((total, row, d) => total + (row[i] ?? 0) * weights[d]!, 0) / sum,
-  );
+  const total = weights.reduce((a, b) => a + b, 0);
+  const [first = []] = rows;
+  return first.map((_, i) => rows.reduce((sum, row, r) => sum + row[i]! * weights[r]!, 0) / total);
 }
 
 /**
- * Contextual calibration: W = diag(prior)^-1, b = 0, and the result made to sum to one (Zhao et al.
- * 2021, arXiv 2102.09690, section 5).
+ * One of the labels: contextual calibration with W = diag(prior)^-1 and b = 0, made to sum to one
+ * (Zhao et al. 2021, arXiv 2102.09690, section 5).
  */
 export function calibrate(probabilities: readonly number[], prior: readonly number[]): number[] {
-  return softmax(probabilities.map((p, i) => Math.log(p) - Math.log(prior[i]!)));
+  return normalize(probabilities.map((p, i) => p / prior[i]!));
+}
+
+/** Each label for itself: the odds are its likelihood against that behind texts that say nothing. */
+export function calibrateEach(likelihoods: readonly number[], prior: readonly number[]): number[] {
+  return likelihoods.map((p, i) => p / (p + prior[i]!));
 }

@@ -5,29 +5,16 @@ export interface Label {
   readonly description?: string | undefined;
 }
 
-/** The answer is one of the labels. The text comes first: what is behind it may differ. */
+/**
+ * What follows is a label, as likely as the text makes it. The labels themselves are not listed: a
+ * small model answers with one of a list whatever the text is (docs/tasks.md has the numbers).
+ */
 export function classifyPrompt(
   text: string,
   labels: readonly Label[],
-  instruction = 'Which label fits the text?',
+  instruction = 'Describe this text with one word.',
 ): ChatMessage[] {
-  const list = labels.map(describe).join('\n');
-  const content = `Text: ${text}\n\n${instruction} Answer with one of these labels:\n${list}`;
-  return [{ role: 'user', content }];
-}
-
-/** The answer is one of YES_OR_NO. */
-export function appliesPrompt(
-  text: string,
-  label: Label,
-  instruction = 'Does this label fit the text?',
-): ChatMessage[] {
-  const content = `Text: ${text}\n\n${instruction} Answer Yes or No.\n${describe(label)}`;
-  return [{ role: 'user', content }];
-}
-
-export const YES_OR_NO = ['Yes', 'No'] as const;
-
-function describe({ label, description }: Label): string {
-  return description === undefined ? `- ${label}` : `- ${label}: ${description}`;
+  const known = labels.filter(({ description }) => description !== undefined);
+  const list = known.map(({ label, description }) => `\n${label}: ${description}`).join('');
+  return [{ role: 'user', content: `${text}\n\n${instruction}${list}` }];
 }

@@ -6,19 +6,18 @@ export interface SummaryWish {
 }
 
 const STYLES = {
-  paragraph: (maxWords: number) => `in one paragraph of at most ${maxWords} words`,
-  bullet: (maxWords: number) => `as a list of short points, at most ${maxWords} words in all`,
+  paragraph: (maxWords: number) => `in at most ${maxWords} words`,
+  bullet: (maxWords: number) => `as a list of short points, in at most ${maxWords} words`,
 } as const;
 
-/** Of a text, or of a part of a longer one. Behind a long text a small model still sees what to do. */
+/** Of a text, or of a part of a longer one: behind it a small model still knows what to do. */
 export function summaryPrompt(text: string, { maxWords, style }: SummaryWish): ChatMessage[] {
-  return [user(`${text}\n\nSummarize the text above ${STYLES[style](maxWords)}.`)];
+  return [user(`${text}\n\nSummarize this ${STYLES[style](maxWords)}.`)];
 }
 
 /** Of summaries of a text's parts. */
 export function mergePrompt(notes: string, { maxWords, style }: SummaryWish): ChatMessage[] {
-  const ask = `The notes above sum up parts of one text. Summarize them ${STYLES[style](maxWords)}.`;
-  return [user(`${notes}\n\n${ask}`)];
+  return [user(`${notes}\n\nSummarize these notes on one text ${STYLES[style](maxWords)}.`)];
 }
 
 const user = (content: string): ChatMessage => ({ role: 'user', content });
