@@ -63,7 +63,7 @@ function showQuoted({ answer, quotes }: Answer): string {
   const lines = (quotes as readonly QuoteRow[]).map(
     ({ text, start, end }) => `  ${start}-${end}: "${text}"`,
   );
-  return [answer, ...lines].join('\n');
+  return `${answer as string}\n${lines.join('\n')}`;
 }
 
 function showLabels({ labels }: Answer): string {

@@ -10,8 +10,8 @@ export const MAX_INSTRUCTION_CHARS = 2_000;
 /** Pieces that one request may cut its text into. */
 export const MAX_CHUNKS = 400;
 
-/** What the body's text is told to be when it is empty or only white space. */
-const SOME_TEXT = 'expected a text that is not empty';
+/** Ends the check: what compares fields sees only those that are right. */
+const SOME_TEXT = { error: 'expected a text that is not empty', abort: true };
 
 export const someText = (maxChars: number) =>
   z
@@ -33,7 +33,10 @@ export const textField = someText(MAX_TEXT_CHARS);
 
 /** One line, as it stands in a prompt. */
 export const lineField = (maxChars: number) =>
-  someText(maxChars).refine((text) => !/[\n\r]/.test(text), 'expected a text of one line');
+  someText(maxChars).refine((text) => !/[\n\r]/.test(text), {
+    error: 'expected a text of one line',
+    abort: true,
+  });
 
 export const chunkCount = z.number().int().positive().describe('pieces the text was cut into');
 export const finishReason = z
