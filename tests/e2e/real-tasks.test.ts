@@ -31,11 +31,21 @@ const REVIEWS: readonly (readonly [text: string, label: string])[] = [
   ['A great day with good friends!', 'positive'],
   ['Excellent service, fast delivery.', 'positive'],
   ['I am very happy with the result.', 'positive'],
+  ['Best purchase I ever made.', 'positive'],
+  ['She sings beautifully.', 'positive'],
+  ['We had so much fun.', 'positive'],
+  ['The hotel was clean and quiet.', 'positive'],
+  ['An amazing book from start to end.', 'positive'],
   ['What a terrible, boring waste of time.', 'negative'],
   ['I hated every minute of it.', 'negative'],
   ['The service was awful and the room was dirty.', 'negative'],
   ['It broke after two days.', 'negative'],
   ['The worst meal of my life.', 'negative'],
+  ['I am so disappointed.', 'negative'],
+  ['The staff were rude.', 'negative'],
+  ['Never buy this again.', 'negative'],
+  ['A dull and stupid story.', 'negative'],
+  ['I feel sick and sad.', 'negative'],
 ];
 
 test('classify finds the sentiment of plain sentences', { timeout: 120_000 }, async () => {
@@ -43,8 +53,8 @@ test('classify finds the sentiment of plain sentences', { timeout: 120_000 }, as
   let nRight = 0;
   for (const [text, label] of REVIEWS)
     if ((await ask<{ label: string }>(tasks.classify, { text, labels })).label === label) nRight++;
-  // By chance nine of ten or better comes about once in a hundred times.
-  expect(nRight).toBeGreaterThanOrEqual(9);
+  // By chance so many of twenty are right about once in a thousand times.
+  expect(nRight).toBeGreaterThanOrEqual(17);
 });
 
 const PASSAGES = [
