@@ -130,8 +130,10 @@ export class Generation {
   place(lease: Lease, now: number): void {
     // What was cached when it began, not what is found again after it lost its pages.
     if (this.lease === null && this.#decodeAt === 0) {
-      if (this.readsPrompt && lease.sequence.tokens.length > this.#nextRead)
-        lease.sequence.truncate(this.#nextRead);
+      const { sequence } = lease;
+      // Cut back, a sequence whose beginning was given back may lack what a window looks at.
+      const usable = sequence.firstPosition > 0 ? 0 : this.#nextRead;
+      if (this.readsPrompt && sequence.tokens.length > usable) sequence.truncate(usable);
       this.usage.cachedTokens = lease.sequence.tokens.length;
     }
     this.usage.queueMs += now - this.since;
