@@ -10,6 +10,9 @@ interface CommandModule {
   register(program: Command): void;
 }
 
+const task = async (name: string): Promise<CommandModule> =>
+  (await import('./commands/task.ts')).taskCommand(name);
+
 /** In the order of a model's way; imported only when asked for, since some load a compiler. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pull: () => import('./commands/pull.ts'),
@@ -20,6 +23,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dev: () => import('./commands/dev.ts'),
   generate: () => import('./commands/generate.ts'),
   chat: () => import('./commands/chat.ts'),
+  summarize: () => task('summarize'),
+  translate: () => task('translate'),
+  extract: () => task('extract'),
+  classify: () => task('classify'),
+  rewrite: () => task('rewrite'),
+  answer: () => task('answer'),
   bench: () => import('./commands/bench.ts'),
   eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),

@@ -71,7 +71,7 @@ export class Generation {
   readonly #nPrompt: number;
   readonly #nCtx: number;
   readonly #observe: ObserveLogits | null;
-  readonly #promptLogprobs: (TokenLogprob | null)[] = [null];
+  readonly #promptLogprobs: (TokenLogprob | null)[] = [];
   /** The first position whose logits nobody has seen. */
   #nextRead: number;
   #startedAt: number;
@@ -93,13 +93,15 @@ export class Generation {
     this.#constraint = options.program === undefined ? null : new Constraint(options.program, room);
     this.drafts =
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
-    this.#nextRead = this.readsAll ? 0 : this.#nPrompt - 1;
+    const from = this.#observe === null ? (request.promptLogprobsFrom ?? 0) : 0;
+    this.#nextRead = this.readsPrompt ? Math.max(0, from - 1) : this.#nPrompt - 1;
+    if (from === 0) this.#promptLogprobs.push(null);
     this.since = this.#startedAt = Date.now();
     this.usage = { ...NO_USAGE, promptTokens: this.#nPrompt };
   }
 
-  /** Logits of the prompt's own positions are wanted too. */
-  get readsAll(): boolean {
+  /** Logits of the prompt's own positions are wanted too, from the next to be read on. */
+  get readsPrompt(): boolean {
     return this.request.promptLogprobs || this.#observe !== null;
   }
 
@@ -128,7 +130,10 @@ export class Generation {
   place(lease: Lease, now: number): void {
     // What was cached when it began, not what is found again after it lost its pages.
     if (this.lease === null && this.#decodeAt === 0) {
-      if (this.readsAll) lease.sequence.truncate(0);
+      const { sequence } = lease;
+      // Cut back, a sequence whose beginning was given back may lack what a window looks at.
+      const usable = sequence.firstPosition > 0 ? 0 : this.#nextRead;
+      if (this.readsPrompt && sequence.tokens.length > usable) sequence.truncate(usable);
       this.usage.cachedTokens = lease.sequence.tokens.length;
     }
     this.usage.queueMs += now - this.since;

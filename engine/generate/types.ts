@@ -98,6 +98,8 @@ export interface GenerateRequest {
   topLogprobs: number | null;
   /** Also report log-probabilities of the prompt's own tokens. */
   promptLogprobs: boolean;
+  /** The first prompt token whose log-probability is reported; those before may come from the cache. */
+  promptLogprobsFrom?: number;
   /** Whether tokens may be guessed ahead and checked together; the text is the same ('auto'). */
   speculation?: Speculation;
   /** What the completion is held to; it ends when nothing more can follow. */
@@ -145,6 +147,7 @@ export const NO_USAGE: Readonly<GenerateUsage> = {
 export type GenerateEvent =
   /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */
   | { type: 'start'; usage: GenerateUsage }
+  /** From `promptLogprobsFrom` on; null for the very first token, which nothing predicts. */
   | { type: 'prompt'; logprobs: readonly (TokenLogprob | null)[] }
   | { type: 'token'; token: number; logprob: TokenLogprob | null }
   | { type: 'done'; reason: FinishReason; usage: GenerateUsage };

@@ -11,7 +11,7 @@ import type { Ended } from '../support/program.ts';
 const MODEL = 'stories260k';
 const COMMANDS = [
   ...['pull', 'import', 'calibrate', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
-  ...['deploy', 'doctor'],
+  ...['summarize', 'translate', 'extract', 'classify', 'rewrite', 'answer', 'deploy', 'doctor'],
 ];
 
 let home = '';

@@ -8,7 +8,15 @@ import type { RequestRecord } from '../observe/record.ts';
 import type { RefusedParameter } from '../schemas/refused.ts';
 
 export type Tag =
-  'generation' | 'responses' | 'messages' | 'batches' | 'models' | 'text' | 'sessions' | 'server';
+  | 'generation'
+  | 'responses'
+  | 'messages'
+  | 'batches'
+  | 'tasks'
+  | 'models'
+  | 'text'
+  | 'sessions'
+  | 'server';
 
 export interface EndpointContext<Body> {
   readonly request: Request;

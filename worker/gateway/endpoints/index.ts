@@ -30,6 +30,12 @@ import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
+import { answerTask } from './task-answer.ts';
+import { classifyTask } from './task-classify.ts';
+import { extractTask } from './task-extract.ts';
+import { rewriteTask } from './task-rewrite.ts';
+import { summarizeTask } from './task-summarize.ts';
+import { translateTask } from './task-translate.ts';
 import { tokenize } from './tokenize.ts';
 import { webSocket } from './websocket.ts';
 
@@ -43,6 +49,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listInputItems,
   messages,
   countTokens,
+  summarizeTask,
+  translateTask,
+  extractTask,
+  classifyTask,
+  rewriteTask,
+  answerTask,
   webSocket,
   createFile,
   listFiles,

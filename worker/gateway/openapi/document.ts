@@ -16,6 +16,7 @@ const TAGS: Readonly<Record<Endpoint['tag'], string>> = {
   responses: "Stored, continued and streamed answers in the shape of OpenAI's responses.",
   messages: "Answers in the shape of Anthropic's messages.",
   batches: 'Files of requests that are answered without a client, and of their answers.',
+  tasks: 'What language models are used for, with the prompts already written (docs/tasks.md).',
   models: 'What is served.',
   text: 'Tokenizer and chat template.',
   sessions: 'Conversations that the server remembers.',

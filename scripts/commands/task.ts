@@ -1,0 +1,110 @@
+/** `thimble summarize`, `translate`, ...: a task on a file, in this process or on a server. */
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError, ERROR_ROWS, type ErrorCode } from '../../engine/base/errors.ts';
+import type { TaskFields } from '../../worker/gateway/tasks/fields.ts';
+import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
+import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
+import { readTextFile } from '../eval/passages.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { loadLocalModel } from '../lib/local-engine.ts';
+import { localTaskHost } from '../lib/local-task.ts';
+import { readStdin } from '../lib/stdin.ts';
+import { TASK_COMMANDS, type TaskFlags } from '../lib/task-options.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+
+interface CommonFlags extends TaskFlags {
+  readonly model?: string;
+  readonly url?: string;
+  readonly ctx?: number;
+  readonly json?: boolean;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+/** The command of a task, as thimble.ts registers commands. */
+export function taskCommand(name: string): { register(program: Command): void } {
+  return { register: (program) => register(program, name) };
+}
+
+function register(program: Command, name: string): void {
+  const row = TASK_COMMANDS[name]!;
+  const command = program
+    .command(name)
+    .summary(row.summary)
+    .description(`${row.summary[0]!.toUpperCase()}${row.summary.slice(1)}.`)
+    .argument('<file>', 'a UTF-8 text file; "-" is standard input')
+    .option('-m, --model <id>', `an imported model (${DEFAULT_MODEL_ID}; with --url the server's)`)
+    .option('--url <url>', 'ask the server there instead of loading the model in this process')
+    .option('--ctx <tokens>', 'context length to make room for', parseCount(1));
+  for (const [flags, about, parse] of row.options)
+    if (parse === undefined) command.option(flags, about);
+    else command.option(flags, about, parse as (text: string) => unknown);
+  command
+    .option('--json', 'print the whole answer as one JSON object')
+    .addHelpText('after', `\nExamples:\n${row.examples.map((line) => `  ${line}\n`).join('')}`)
+    .action((file: string, flags: CommonFlags) => runCommand(name, file, flags));
+}
+
+async function runCommand(name: string, file: string, flags: CommonFlags): Promise<void> {
+  const { task, fields, show } = TASK_COMMANDS[name]!;
+  const text = file === '-' ? await readStdin() : await readTextFile(file, name, 'FILE');
+  const { maxTokens, temperature, seed, model } = flags;
+  const given = { model, max_tokens: maxTokens, temperature, seed, ...(await fields(flags, text)) };
+  const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  // What the server would refuse is refused before a model is loaded.
+  const checked = checkBody(body, task.body) as TaskFields;
+  const answer =
+    flags.url === undefined
+      ? await runHere(task, checked, flags)
+      : await askServer(addressOf(flags.url, name), body);
+  process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
+}
+
+async function runHere(task: Task, body: TaskFields, flags: CommonFlags): Promise<Answer> {
+  const options = flags.ctx === undefined ? {} : { nCtx: flags.ctx };
+  const model = await loadLocalModel(flags.model ?? DEFAULT_MODEL_ID, options);
+  let answer: Answer = {};
+  for await (const event of runTask(task, localTaskHost(model, interruptSignal), body))
+    if (event.type === 'done') answer = event.answer as Answer;
+  return answer;
+}
+
+/** @throws {EngineError} E_USAGE */
+function addressOf(server: string, name: string): URL {
+  const url = URL.parse(`/v1/tasks/${name}`, server);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new EngineError(
+    'E_USAGE',
+    `${name}: --url; expected an address such as http://localhost:8787, got ${server}.`,
+  );
+}
+
+/** @throws {EngineError} what the server answers; E_BACKEND_UNAVAILABLE when it does not */
+async function askServer(url: URL, body: object): Promise<Answer> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: interruptSignal,
+  }).catch((cause: unknown) => {
+    throw unavailable(url, 'does not answer', cause);
+  });
+  const answer = (await response.json().catch((cause: unknown) => {
+    throw unavailable(url, `answers ${response.status} and no JSON`, cause);
+  })) as Answer;
+  if (response.ok) return answer;
+  const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string };
+  if (code === undefined || !Object.hasOwn(ERROR_ROWS, code) || message === undefined)
+    throw unavailable(url, `answers ${response.status}`);
+  throw new EngineError(code as ErrorCode, message);
+}
+
+function unavailable(url: URL, what: string, cause?: unknown): EngineError {
+  const message = `${url.origin}: ${what}. Is it a thimble server (thimble dev)?`;
+  return new EngineError('E_BACKEND_UNAVAILABLE', message, { cause });
+}

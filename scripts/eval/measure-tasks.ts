@@ -1,0 +1,113 @@
+/**
+ * The numbers of docs/tasks.md, on real data that is not in the repository:
+ * node scripts/eval/measure-tasks.ts MODEL labeled_data.csv fra.txt [rows of each kind]
+ * (github.com/t-davidson/hate-speech-and-offensive-language; manythings.org/anki, from Tatoeba).
+ */
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import * as tasks from '../../worker/gateway/tasks/index.ts';
+import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
+import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { loadLocalModel } from '../lib/local-engine.ts';
+import { localTaskHost } from '../lib/local-task.ts';
+
+const [modelId = '', toxicity = '', tatoeba = '', rows = '50'] = process.argv.slice(2);
+const nRow = Number(rows);
+const host = localTaskHost(await loadLocalModel(modelId), interruptSignal);
+
+type Answer = Readonly<Record<string, unknown>>;
+type Example = readonly [text: string, label: string];
+interface LabelRow {
+  readonly label: string;
+  readonly likelihood: number;
+}
+
+async function ask(task: Task, body: object): Promise<Answer> {
+  let answer: Answer = {};
+  for await (const event of runTask(task, host, checkBody(body, task.body)))
+    if (event.type === 'done') answer = event.answer as Answer;
+  return answer;
+}
+
+async function measureClassify(name: string, examples: readonly Example[]): Promise<void> {
+  const labels = [...new Set(examples.map(([, label]) => label))];
+  let nRight = 0;
+  let nRightRaw = 0;
+  for (const [text, label] of examples) {
+    const answer = await ask(tasks.classify, { text, labels });
+    const likeliest = (answer['labels'] as readonly LabelRow[]).reduce((a, b) =>
+      b.likelihood > a.likelihood ? b : a,
+    );
+    if (answer['label'] === label) nRight++;
+    if (likeliest.label === label) nRightRaw++;
+  }
+  console.log(`${name}: ${nRight} of ${examples.length}, uncalibrated ${nRightRaw}`);
+}
+
+/** Rows of a CSV whose last field may be quoted: id,count,hate,offensive,neither,class,tweet. */
+function readTweets(path: string, kind: string, label: string): Example[] {
+  const row = /^\d+,\d+,\d+,\d+,\d+,(\d),(?:"((?:[^"]|"")*)"|(.*))$/gm;
+  return [...readFileSync(path, 'utf8').matchAll(row)]
+    .filter((match) => match[1] === kind)
+    .slice(0, nRow)
+    .map((match) => [(match[2] ?? match[3] ?? '').replaceAll('""', '"'), label]);
+}
+
+/** Spread over the file, which goes from short to long. */
+function readPairs(path: string): [english: string, french: string][] {
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const step = Math.floor(lines.length / nRow);
+  return Array.from({ length: nRow }, (_, i) => {
+    const [english = '', french = ''] = lines[i * step + Math.floor(step / 2)]!.split('\t');
+    return [english, french];
+  });
+}
+
+/** chrF2 (Popovic 2015): F score, recall twice as heavy, of n-grams of 1 to 6 characters. */
+function chrf(guess: string, reference: string): number {
+  const scores: number[] = [];
+  for (let n = 1; n <= 6; n++) {
+    const [a, b] = [gramsOf(guess, n), gramsOf(reference, n)];
+    const [nA, nB] = [a.length, b.length];
+    if (nA === 0 || nB === 0) continue;
+    const left = new Map<string, number>();
+    for (const gram of b) left.set(gram, (left.get(gram) ?? 0) + 1);
+    const nBoth = a.filter((gram) => {
+      const n = left.get(gram) ?? 0;
+      left.set(gram, n - 1);
+      return n > 0;
+    }).length;
+    const [precision, recall] = [nBoth / nA, nBoth / nB];
+    scores.push(nBoth === 0 ? 0 : (5 * precision * recall) / (4 * precision + recall));
+  }
+  return scores.reduce((x, y) => x + y, 0) / Math.max(1, scores.length);
+}
+
+function gramsOf(text: string, n: number): string[] {
+  const letters = [...text.replaceAll(/\s/g, '')];
+  return letters.slice(n - 1).map((_, i) => letters.slice(i, i + n).join(''));
+}
+
+const tweets = [
+  ...readTweets(toxicity, '1', 'offensive'),
+  ...readTweets(toxicity, '2', 'harmless'),
+];
+await measureClassify('offensive tweets', tweets);
+const pairs = readPairs(tatoeba);
+const languages = pairs.flatMap(([english, french]): Example[] => [
+  [english, 'English'],
+  [french, 'French'],
+]);
+await measureClassify('language', languages);
+let translated = 0;
+let copied = 0;
+for (const [english, french] of pairs) {
+  const answer = await ask(tasks.translate, { text: english, target: 'French', source: 'English' });
+  translated += chrf(answer['translation'] as string, french);
+  copied += chrf(english, french);
+}
+const percent = (sum: number): string => ((100 * sum) / pairs.length).toFixed(1);
+console.log(
+  `English to French: chrF ${percent(translated)}, of the English itself ${percent(copied)}`,
+);

@@ -1,0 +1,174 @@
+/**
+ * Answers to a question over given passages, with the sentences they are taken from. A sentence is
+ * chosen by how much likelier it makes the question than texts that say nothing do (the query
+ * likelihood of Ponte and Croft 1998; with language models Sachan et al. 2022, arXiv 2204.07496), so
+ * that a quotation is a place of the passages and never something a model wrote.
+ */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { chunkText, sentencesOf, type Span, textOf } from './chunk-text.ts';
+import {
+  finishReason,
+  lineField,
+  MAX_TEXT_CHARS,
+  someText,
+  taskEnd,
+  taskFields,
+} from './fields.ts';
+import { answerPrompt, questionPrompt } from './prompts/answer.ts';
+import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
+import { answerTokens, defineTask, inOnePiece } from './task.ts';
+import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+
+export const MAX_PASSAGES = 256;
+/** Of all passages together: each is evaluated on its own. */
+export const MAX_SENTENCES = 500;
+/** Longer sentences are quoted in parts. */
+export const MAX_SENTENCE_TOKENS = 128;
+export const MAX_QUESTION_CHARS = 2_000;
+export const MAX_QUOTES = 5;
+/** Nats a token of the question that a sentence has to gain over a text that says nothing. */
+export const DEFAULT_MIN_GAIN = 0.75;
+const MAX_MIN_GAIN = 100;
+const LIKELY_TOKENS = 100;
+const LEAST_ROOM = 16;
+
+const body = z
+  .looseObject({
+    ...taskFields,
+    question: lineField(MAX_QUESTION_CHARS),
+    passages: z.array(someText(MAX_TEXT_CHARS)).min(1).max(MAX_PASSAGES),
+    max_quotes: z.number().int().min(1).max(MAX_QUOTES).default(1),
+    min_gain: z.number().min(-MAX_MIN_GAIN).max(MAX_MIN_GAIN).default(DEFAULT_MIN_GAIN),
+  })
+  .superRefine(({ passages }, context) => {
+    const nChar = passages.reduce((sum, { length }) => sum + length, 0);
+    const message = `expected at most ${MAX_TEXT_CHARS} characters in all`;
+    if (nChar > MAX_TEXT_CHARS) context.addIssue({ code: 'custom', path: ['passages'], message });
+  })
+  .meta({ id: 'AnswerRequest' });
+
+const count = z.number().int().nonnegative();
+const answerSchema = z
+  .strictObject({
+    object: z.literal('task.answer'),
+    model: z.string(),
+    found: z.boolean().describe('false: no sentence gains "min_gain"'),
+    answer: z.string().nullable(),
+    quotes: z
+      .array(
+        z.strictObject({
+          text: z.string(),
+          passage: count.describe('index in passages'),
+          start: count.describe('in UTF-16 units of the passage, as JavaScript counts'),
+          end: count,
+          gain: z.number().describe('nats a token by which it makes the question likelier'),
+        }),
+      )
+      .describe(
+        'what the answer is taken from, the best first; passages[passage].slice(start, end)',
+      ),
+    best_gain: z.number().describe('of any sentence'),
+    finish_reason: finishReason,
+    sentences: z.number().int().positive().describe('that were weighed'),
+    ...taskEnd,
+  })
+  .meta({ id: 'QuotedAnswer' });
+
+export const answer = defineTask({
+  ...{ name: 'answer', body, answer: answerSchema },
+  run: (model, wish) => inOnePiece(run(model, wish)),
+});
+
+interface Sentence extends Span {
+  readonly text: string;
+  readonly passage: number;
+}
+
+interface Quote extends Sentence {
+  readonly gain: number;
+}
+
+async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
+  const { passages, question, max_quotes: maxQuotes, min_gain: minGain } = wish;
+  const maxTokens = answerTokens(model, wish.max_tokens, LIKELY_TOKENS);
+  const nQuestion = model.countTokens(question);
+  const rooms = [
+    model.roomFor(questionAfter(''), nQuestion, LEAST_ROOM),
+    Math.floor(model.roomFor(answerFrom([], question), maxTokens, LEAST_ROOM) / maxQuotes),
+  ];
+  const sentences = listSentences(model, passages, Math.min(MAX_SENTENCE_TOKENS, ...rooms));
+  const gains = await gainsOf(model, sentences, question);
+  const ranked = sentences
+    .map((sentence, i): Quote => ({ ...sentence, gain: gains[i]! }))
+    .sort((a, b) => b.gain - a.gain);
+  const quotes = ranked.slice(0, maxQuotes).filter(({ gain }) => gain >= minGain);
+  const found = quotes.length > 0;
+  const written = found ? await writeAnswer(model, quotes, question, maxTokens) : null;
+  return {
+    found,
+    answer: written?.text ?? null,
+    quotes,
+    best_gain: ranked[0]!.gain,
+    finish_reason: written?.reason ?? 'stop',
+    sentences: sentences.length,
+  };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when there are too many */
+function listSentences(
+  { countTokens }: TaskModel,
+  passages: readonly string[],
+  maxTokens: number,
+): Sentence[] {
+  const sentences = passages.flatMap((whole, passage) =>
+    sentencesOf(whole).flatMap((sentence) =>
+      chunkText(textOf(whole, sentence), maxTokens, countTokens).map((part): Sentence => {
+        const span = { start: sentence.start + part.start, end: sentence.start + part.end };
+        return { ...span, text: textOf(whole, span), passage };
+      }),
+    ),
+  );
+  if (sentences.length <= MAX_SENTENCES) return sentences;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `passages: have ${sentences.length} sentences; expected at most ${MAX_SENTENCES}. Send the ` +
+      'passages that a search found.',
+    { param: 'passages', details: { nSentence: sentences.length, maxSentences: MAX_SENTENCES } },
+  );
+}
+
+/** Of each sentence: mean over the question's tokens of how much likelier it makes them. */
+async function gainsOf(
+  model: TaskModel,
+  sentences: readonly Sentence[],
+  question: string,
+): Promise<number[]> {
+  const tokens = model.host.model.tokenizer.encode(question, { special: false });
+  const scoreAfter = async (text: string, signal: AbortSignal): Promise<number> =>
+    mean(await model.score(model.encode(questionAfter(text)), tokens, 'passages', signal));
+  const texts = [...CONTENT_FREE_TEXTS, ...sentences.map(({ text }) => text)];
+  const scores = await model.inParallel(texts, scoreAfter);
+  const nFree = CONTENT_FREE_TEXTS.length;
+  const base = mean(scores.slice(0, nFree));
+  return scores.slice(nFree).map((score) => score - base);
+}
+
+async function writeAnswer(
+  model: TaskModel,
+  quotes: readonly Quote[],
+  question: string,
+  maxTokens: number,
+): Promise<{ text: string; reason: 'stop' | 'length' }> {
+  const inOrder = quotes.toSorted((a, b) => a.passage - b.passage || a.start - b.start);
+  const texts = inOrder.map(({ text }) => text);
+  return await model.writeAll(answerFrom(texts, question), { maxTokens, stops: ['\n'] });
+}
+
+function questionAfter(sentence: string): TaskPrompt {
+  return { messages: questionPrompt(sentence), field: 'passages' };
+}
+
+function answerFrom(quotes: readonly string[], question: string): TaskPrompt {
+  return { messages: answerPrompt(quotes, question), field: 'question' };
+}

@@ -1,0 +1,158 @@
+/**
+ * Which of some labels fits a text, by how likely the model finds each label as its answer. Nothing
+ * is generated: a label's score is the mean log-probability of its tokens behind the prompt,
+ * calibrated by what the model answers to texts that say nothing.
+ */
+import { z } from 'zod';
+import {
+  MAX_INSTRUCTION_CHARS,
+  lineField,
+  chunkCount,
+  someText,
+  taskEnd,
+  taskFields,
+  textField,
+} from './fields.ts';
+import { textOf } from './chunk-text.ts';
+import { calibrate, calibrateEach, meanRow, normalize } from './label-scores.ts';
+import { classifyPrompt, type Label } from './prompts/classify.ts';
+import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
+import { chunksOf, defineTask, inOnePiece } from './task.ts';
+import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+
+export const MAX_LABELS = 64;
+export const MAX_LABEL_CHARS = 100;
+export const MAX_LABEL_DESCRIPTION_CHARS = 500;
+const LEAST_ROOM = 16;
+
+const labelText = lineField(MAX_LABEL_CHARS);
+const label = z.union(
+  [
+    labelText,
+    z.strictObject({
+      label: labelText,
+      description: lineField(MAX_LABEL_DESCRIPTION_CHARS).optional(),
+    }),
+  ],
+  'expected a label or {"label": "...", "description": "..."}',
+);
+
+const { model, strict } = taskFields;
+const body = z
+  .looseObject({
+    ...{ model, strict },
+    text: textField,
+    labels: z
+      .array(label)
+      .min(1)
+      .max(MAX_LABELS)
+      .transform((labels): Label[] =>
+        labels.map((one) => (typeof one === 'string' ? { label: one } : one)),
+      ),
+    instruction: someText(MAX_INSTRUCTION_CHARS).optional(),
+    multi_label: z.boolean().default(false),
+    calibrate: z.boolean().default(true),
+  })
+  .superRefine(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
+    const refuse = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    const names = labels.map((one) => one.label.trim());
+    const twice = names.findIndex((name, i) => names.indexOf(name) < i);
+    if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
+    if (names.length < 2 && !isMulti)
+      refuse(['labels'], 'expected at least 2 labels, or "multi_label": true');
+    if (isMulti && !isCalibrated)
+      refuse(['calibrate'], 'expected true with "multi_label", which compares with the prior');
+  })
+  .meta({ id: 'ClassifyRequest' });
+
+const answer = z
+  .strictObject({
+    object: z.literal('task.classify'),
+    model: z.string(),
+    label: z.string().nullable().describe('the likeliest; with multi_label null when none applies'),
+    labels: z
+      .array(
+        z.strictObject({
+          label: z.string(),
+          probability: z.number().min(0).max(1),
+          likelihood: z.number().min(0).max(1).describe('before calibration'),
+          prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
+          applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
+        }),
+      )
+      .describe('in the order of the request; without multi_label all three sum to one'),
+    chunks: chunkCount,
+    ...taskEnd,
+  })
+  .meta({ id: 'Classification' });
+
+export const classify = defineTask({
+  ...{ name: 'classify', body, answer },
+  run: (taskModel, wish) => inOnePiece(run(taskModel, wish)),
+});
+
+type Body = z.output<typeof body>;
+
+async function run(taskModel: TaskModel, wish: Body): Promise<object> {
+  const { labels, multi_label: isMulti } = wish;
+  const chunks = chunksFor(taskModel, wish);
+  const ofChunks = await likelihoodsOf(taskModel, wish, chunks);
+  const prior = wish.calibrate
+    ? meanRow(await likelihoodsOf(taskModel, wish, CONTENT_FREE_TEXTS))
+    : labels.map(() => 1 / labels.length);
+  const weights = chunks.map((chunk) => taskModel.countTokens(chunk));
+  const correct = isMulti ? calibrateEach : calibrate;
+  const likelihoods = meanRow(ofChunks, weights);
+  const probabilities = meanRow(
+    ofChunks.map((row) => correct(row, prior)),
+    weights,
+  );
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  const applies = (i: number): boolean => (isMulti ? probabilities[i]! > 0.5 : i === best);
+  return {
+    label: applies(best) ? labels[best]!.label : null,
+    labels: labels.map(({ label: name }, i) => ({
+      label: name,
+      probability: probabilities[i],
+      likelihood: likelihoods[i],
+      prior: prior[i],
+      applies: applies(i),
+    })),
+    chunks: chunks.length,
+  };
+}
+
+function chunksFor(taskModel: TaskModel, wish: Body): string[] {
+  const longest = Math.max(...wish.labels.map((one) => taskModel.countTokens(one.label)));
+  const room = taskModel.roomFor(promptOf('', wish), longest, LEAST_ROOM);
+  return chunksOf(taskModel, wish.text, room).map((span) => textOf(wish.text, span));
+}
+
+/**
+ * [texts][labels]: e to the mean log-probability of the label's tokens; where one label is sought, made
+ * to sum to one for each text.
+ */
+async function likelihoodsOf(
+  taskModel: TaskModel,
+  wish: Body,
+  texts: readonly string[],
+): Promise<number[][]> {
+  const { tokenizer } = taskModel.host.model;
+  const rows: number[][] = [];
+  for (const text of texts) {
+    const ids = taskModel.encode(promptOf(text, wish));
+    const row: number[] = [];
+    // One after the other: each finds the prompt in the cache.
+    for (const { label: name } of wish.labels) {
+      const tokens = tokenizer.encode(name, { special: false });
+      row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));
+    }
+    rows.push(wish.multi_label ? row : normalize(row));
+  }
+  return rows;
+}
+
+function promptOf(text: string, { labels, instruction }: Body): TaskPrompt {
+  return { messages: classifyPrompt(text, labels, instruction), field: 'text' };
+}

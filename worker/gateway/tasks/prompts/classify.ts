@@ -1,0 +1,20 @@
+import type { ChatMessage } from '../../../../engine/text/chat-template.ts';
+
+export interface Label {
+  readonly label: string;
+  readonly description?: string | undefined;
+}
+
+/**
+ * What follows is a label, as likely as the text makes it. The labels themselves are not listed: a
+ * small model answers with one of a list whatever the text is (docs/tasks.md has the numbers).
+ */
+export function classifyPrompt(
+  text: string,
+  labels: readonly Label[],
+  instruction = 'Describe this text with one word.',
+): ChatMessage[] {
+  const known = labels.filter(({ description }) => description !== undefined);
+  const list = known.map(({ label, description }) => `\n${label}: ${description}`).join('');
+  return [{ role: 'user', content: `${text}\n\n${instruction}${list}` }];
+}

@@ -1,0 +1,78 @@
+/** A text in other words: by an instruction, a tone or both; long ones paragraph by paragraph. */
+import { z } from 'zod';
+import {
+  chunkCount,
+  finishReason,
+  lineField,
+  MAX_INSTRUCTION_CHARS,
+  someText,
+  taskEnd,
+  taskFields,
+  textField,
+} from './fields.ts';
+import {
+  answerTokens,
+  chunksOf,
+  defineTask,
+  inOnePiece,
+  replaceSpans,
+  worstReason,
+} from './task.ts';
+import { textOf } from './chunk-text.ts';
+import type { TaskModel, TaskPrompt } from './task-model.ts';
+import { rewritePrompt, type RewriteWish } from './prompts/rewrite.ts';
+
+export const MAX_TONE_CHARS = 100;
+const LEAST_ROOM = 32;
+
+const body = z
+  .looseObject({
+    ...taskFields,
+    text: textField,
+    instruction: someText(MAX_INSTRUCTION_CHARS).optional(),
+    tone: lineField(MAX_TONE_CHARS).optional(),
+  })
+  .superRefine((fields, context) => {
+    if (fields.instruction !== undefined || fields.tone !== undefined) return;
+    const message = 'expected it, or "tone", to say how to rewrite the text';
+    context.addIssue({ code: 'custom', path: ['instruction'], message });
+  })
+  .meta({ id: 'RewriteRequest' });
+
+const answer = z
+  .strictObject({
+    object: z.literal('task.rewrite'),
+    model: z.string(),
+    text: z.string(),
+    finish_reason: finishReason,
+    chunks: chunkCount,
+    ...taskEnd,
+  })
+  .meta({ id: 'RewrittenText' });
+
+export const rewrite = defineTask({
+  ...{ name: 'rewrite', body, answer },
+  run: (model, wish) => inOnePiece(run(model, wish)),
+});
+
+async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
+  const maxTokens = answerTokens(model, wish.max_tokens, model.host.nCtx);
+  // A piece comes back about as long as it was.
+  const room = model.roomFor(promptOf('', wish), maxTokens, LEAST_ROOM);
+  const chunks = chunksOf(model, wish.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
+  const prompts = chunks.map((chunk) => ({
+    ...promptOf(textOf(wish.text, chunk), wish),
+    options: { maxTokens },
+  }));
+  const written = await model.writeEach(prompts);
+  const parts = written.map(({ text }) => text);
+  return {
+    text: replaceSpans(wish.text, chunks, parts).trim(),
+    finish_reason: worstReason(written),
+    chunks: chunks.length,
+  };
+}
+
+function promptOf(text: string, wish: RewriteWish): TaskPrompt {
+  return { messages: rewritePrompt(text, wish), field: 'text' };
+}

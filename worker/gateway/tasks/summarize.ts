@@ -1,0 +1,141 @@
+/**
+ * Summaries of texts of any length: what fits the context is summed up at once; of a longer text
+ * its pieces are, then the summaries together, until they fit.
+ */
+import { z } from 'zod';
+import { compileRegex } from '../../../engine/grammar/index.ts';
+import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import { chunkCount, finishReason, taskEnd, taskFields, textField } from './fields.ts';
+import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
+import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
+import { mergePrompt, summaryPrompt, type SummaryWish } from './prompts/summarize.ts';
+import { textOf } from './chunk-text.ts';
+
+export const MAX_SUMMARY_WORDS = 2_000;
+export const LENGTH_WORDS = { short: 40, medium: 100, long: 250 } as const;
+export const MAX_BULLETS = 8;
+/** Tokens of text that a summary's prompt must have room for. */
+const LEAST_ROOM = 32;
+/** A word is seldom more tokens, with what stands around it. */
+const TOKENS_PER_WORD = 3;
+/** A piece's summary is at most this part of the piece, so that each round leaves less. */
+const PART_SHARE = 4;
+
+const BULLETS: ConstraintRequest = {
+  key: 'task.summarize.bullets',
+  grammar: compileRegex(`- [^\\n\\s][^\\n]*(\\n- [^\\n\\s][^\\n]*){0,${MAX_BULLETS - 1}}`, 'style'),
+};
+
+const body = z
+  .looseObject({
+    ...taskFields,
+    text: textField,
+    length: z.enum(['short', 'medium', 'long']).default('medium'),
+    max_words: z.number().int().min(1).max(MAX_SUMMARY_WORDS).optional(),
+    style: z.enum(['paragraph', 'bullet']).default('paragraph'),
+    stream: z.boolean().default(false),
+  })
+  .meta({ id: 'SummarizeRequest' });
+
+const answer = z
+  .strictObject({
+    object: z.literal('task.summarize'),
+    model: z.string(),
+    summary: z.string(),
+    finish_reason: finishReason,
+    chunks: chunkCount,
+    rounds: z.number().int().positive().describe('1 when the text was summed up at once'),
+    ...taskEnd,
+  })
+  .meta({ id: 'Summary' });
+
+/** Of a stream: more of the summary, at last the whole answer. */
+export const summaryEvent = z.union([
+  z.strictObject({ object: z.literal('task.delta'), delta: z.string() }),
+  answer,
+]);
+
+export const summarize = defineTask({ name: 'summarize', body, answer, run });
+
+type Body = z.output<typeof body>;
+
+async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, void, void> {
+  const wish = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
+  const maxTokens = answerTokens(model, body.max_tokens, wish.maxWords * TOKENS_PER_WORD + 16);
+  const room = model.roomFor(promptOf(mergePrompt, '', wish), maxTokens, LEAST_ROOM);
+  let texts = piecesOf(model, body.text, room);
+  const nChunk = texts.length;
+  let rounds = 1;
+  for (; texts.length > 1; rounds++) {
+    const notes = await sumUpEach(model, texts, wish, room, rounds > 1);
+    texts = piecesOf(model, notes.join('\n\n'), room);
+  }
+  const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', wish);
+  const constraint = body.style === 'bullet' ? BULLETS : null;
+  let summary = '';
+  for await (const event of limitWords(
+    model.write(prompt, { maxTokens, constraint }),
+    wish.maxWords,
+  )) {
+    if (event.type === 'text') {
+      const text = summary === '' ? event.text.trimStart() : event.text;
+      summary += text;
+      if (text !== '') yield { type: 'delta', text };
+    } else {
+      const end = { finish_reason: event.reason, chunks: nChunk, rounds };
+      yield { type: 'done', answer: { summary: summary.trimEnd(), ...end } };
+    }
+  }
+}
+
+function piecesOf(model: TaskModel, text: string, room: number): string[] {
+  return chunksOf(model, text, room).map((span) => textOf(text, span));
+}
+
+async function sumUpEach(
+  model: TaskModel,
+  texts: readonly string[],
+  wish: SummaryWish,
+  room: number,
+  isNotes: boolean,
+): Promise<string[]> {
+  const maxTokens = Math.max(1, Math.floor(room / PART_SHARE));
+  const maxWords = Math.max(wish.maxWords, Math.floor(maxTokens / TOKENS_PER_WORD));
+  const ask = isNotes ? mergePrompt : summaryPrompt;
+  const prompts = texts.map((text) => ({
+    ...promptOf(ask, text, { maxWords, style: 'paragraph' }),
+    options: { maxTokens },
+  }));
+  const written = await model.writeEach(prompts);
+  return written.map(({ text }) => text);
+}
+
+function promptOf(ask: typeof summaryPrompt, text: string, wish: SummaryWish): TaskPrompt {
+  return { messages: ask(text, wish), field: 'text' };
+}
+
+/** Ends a text before the word that is one too many. */
+export async function* limitWords(
+  events: AsyncIterable<WriteEvent>,
+  maxWords: number,
+): AsyncGenerator<WriteEvent, void, void> {
+  let nWord = 0;
+  let inWord = false;
+  for await (const event of events) {
+    if (event.type === 'done') {
+      yield event;
+      return;
+    }
+    let end = 0;
+    for (const char of event.text) {
+      const isSpace = /\s/.test(char);
+      if (!isSpace && !inWord && char !== '-' && ++nWord > maxWords) break;
+      inWord = !isSpace && (inWord || char !== '-');
+      end += char.length;
+    }
+    if (end > 0) yield { type: 'text', text: event.text.slice(0, end) };
+    // Leaving the loop ends the generation, whose tokens are counted then.
+    if (nWord > maxWords) break;
+  }
+  yield { type: 'done', reason: 'length' };
+}

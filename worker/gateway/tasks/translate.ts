@@ -1,0 +1,97 @@
+/**
+ * Translations line by line, a long line by sentences. Line breaks, indents, the marks of lists,
+ * headings and quotes, code fences and what has no letters stay as they are.
+ */
+import { z } from 'zod';
+import { chunkCount, finishReason, lineField, taskEnd, taskFields, textField } from './fields.ts';
+import {
+  answerTokens,
+  defineTask,
+  inOnePiece,
+  refuseTooMany,
+  replaceSpans,
+  worstReason,
+} from './task.ts';
+import { chunkText, textOf, type Span } from './chunk-text.ts';
+import type { TaskModel, TaskPrompt } from './task-model.ts';
+import { translatePrompt, type Languages } from './prompts/translate.ts';
+
+export const MAX_LANGUAGE_CHARS = 60;
+/** Of one piece: small models lose the thread of long ones. */
+export const MAX_PIECE_TOKENS = 200;
+const LEAST_ROOM = 16;
+/** A translation has seldom more than so many tokens for one of its text. */
+const GROWTH = 3;
+const MARKS = /^\s*(?:(?:[-*+>]|#{1,6}|\d{1,4}[.)])\s+)*/;
+const FENCE = /^\s*(?:```|~~~)/;
+
+const body = z
+  .looseObject({
+    ...taskFields,
+    text: textField,
+    target: lineField(MAX_LANGUAGE_CHARS),
+    source: lineField(MAX_LANGUAGE_CHARS).optional(),
+  })
+  .meta({ id: 'TranslateRequest' });
+
+const answer = z
+  .strictObject({
+    object: z.literal('task.translate'),
+    model: z.string(),
+    translation: z.string(),
+    finish_reason: finishReason,
+    chunks: chunkCount,
+    ...taskEnd,
+  })
+  .meta({ id: 'Translation' });
+
+export const translate = defineTask({
+  ...{ name: 'translate', body, answer },
+  run: (model, body) => inOnePiece(run(model, body)),
+});
+
+async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
+  const { text } = wish;
+  const most = answerTokens(model, wish.max_tokens, MAX_PIECE_TOKENS * GROWTH);
+  const room = model.roomFor(promptOf('', wish), most, LEAST_ROOM);
+  const size = Math.min(room, MAX_PIECE_TOKENS, wish.max_tokens ?? Infinity);
+  const pieces = proseOf(text).flatMap((line) =>
+    chunkText(textOf(text, line), size, model.countTokens).map(({ start, end }) => ({
+      start: line.start + start,
+      end: line.start + end,
+    })),
+  );
+  refuseTooMany(pieces.length, size);
+  const prompts = pieces.map((piece) => ({
+    ...promptOf(textOf(text, piece), wish),
+    // A translation of a line is a line.
+    options: { maxTokens: most, stops: ['\n'] },
+  }));
+  const written = await model.writeEach(prompts);
+  const parts = written.map((part) => part.text);
+  return {
+    translation: replaceSpans(text, pieces, parts),
+    finish_reason: worstReason(written),
+    chunks: Math.max(1, pieces.length),
+  };
+}
+
+/** What of a text is to be translated: the letters of each line, behind its marks. */
+export function proseOf(text: string): Span[] {
+  const spans: Span[] = [];
+  let isCode = false;
+  let start = 0;
+  for (const line of text.split('\n')) {
+    const end = start + line.length;
+    const isFence = FENCE.test(line);
+    if (isFence) isCode = !isCode;
+    const marks = MARKS.exec(line)?.[0].length ?? 0;
+    if (!isFence && !isCode && /\p{L}/u.test(line)) spans.push({ start: start + marks, end });
+    start = end + 1;
+  }
+  return spans;
+}
+
+function promptOf(text: string, wish: Languages): TaskPrompt {
+  return { messages: translatePrompt(text, wish), field: 'text' };
+}
