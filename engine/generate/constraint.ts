@@ -49,7 +49,7 @@ export class Constraint implements TokenFilter {
   readonly #matcher: GrammarMatcher;
   /** Tokens that may still come. */
   #left: number;
-  /** The shortest end was taken where the model wanted to go on. */
+  /** A token was refused only because there was no room for an end behind it. */
   isCut = false;
 
   /**
@@ -83,7 +83,10 @@ export class Constraint implements TokenFilter {
   }
 
   allows(token: number): boolean {
-    return this.#matcher.isAllowedWithin(token, this.#left);
+    if (this.#matcher.isAllowedWithin(token, this.#left)) return true;
+    // Refused for want of room alone: what comes instead is an end that was not the model's.
+    if (this.#matcher.isAllowed(token)) this.isCut = true;
+    return false;
   }
 
   mask(): Uint32Array {
@@ -92,9 +95,7 @@ export class Constraint implements TokenFilter {
 
   /** `token`, or where it leaves no room for an end the next token of the shortest one. */
   settle(token: number): number | null {
-    if (this.allows(token)) return token;
-    this.isCut = true;
-    return this.#matcher.closingToken;
+    return this.allows(token) ? token : this.#matcher.closingToken;
   }
 
   accept(token: number): void {
