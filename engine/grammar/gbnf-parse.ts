@@ -2,6 +2,7 @@
  * llama.cpp's grammar notation (grammars/README.md there): rules of literals, classes, groups,
  * alternatives and repetitions. Only reads it; what the rules mean together is gbnf.ts's.
  */
+import { CharacterReader } from './character-reader.ts';
 import { MAX_NESTING, refuse } from './budget.ts';
 import type { Budget } from './budget.ts';
 import { choice, repeat, sequence, set } from './expression.ts';
@@ -34,16 +35,8 @@ export function parseGbnf(text: string, budget: Budget): ReadonlyMap<string, Exp
   return new GbnfParser(text, budget).parse();
 }
 
-class GbnfParser {
-  private readonly characters: readonly string[];
-  private readonly budget: Budget;
+class GbnfParser extends CharacterReader {
   private readonly rules = new Map<string, Expression>();
-  private at = 0;
-
-  constructor(text: string, budget: Budget) {
-    this.characters = [...text];
-    this.budget = budget;
-  }
 
   parse(): ReadonlyMap<string, Expression> {
     this.skipSpace(true);
@@ -54,7 +47,7 @@ class GbnfParser {
   private parseRule(): void {
     const name = this.parseName();
     this.skipSpace(false);
-    if (!this.takeText('::=')) throw this.fail('"::="');
+    if (!this.take('::=')) throw this.fail('"::="');
     this.skipSpace(true);
     if (this.rules.has(name)) throw this.fail(`one rule ${name} only`);
     if (this.rules.size >= MAX_RULES) throw this.fail(`at most ${MAX_RULES} rules`);
@@ -200,27 +193,7 @@ class GbnfParser {
     }
   }
 
-  private peek(): string | undefined {
-    return this.characters[this.at];
-  }
-  private next(expected: string): string {
-    const character = this.characters[this.at];
-    if (character === undefined) throw this.fail(expected);
-    this.at++;
-    return character;
-  }
-  private take(character: string): boolean {
-    if (this.peek() !== character) return false;
-    this.at++;
-    return true;
-  }
-  private takeText(text: string): boolean {
-    if (this.characters.slice(this.at, this.at + text.length).join('') !== text) return false;
-    this.at += text.length;
-    return true;
-  }
-
-  private fail(expected: string): Error {
+  protected fail(expected: string): Error {
     const before = this.characters.slice(0, this.at).join('').split('\n');
     const found = this.characters.slice(this.at, this.at + 12).join('') || 'its end';
     return refuse(

@@ -2,6 +2,7 @@
  * The regular part of ECMAScript's pattern syntax (ECMA-262, section 22.2.1, `u` mode), as trees.
  * What is not regular (lookaround, backreferences, word boundaries) is refused by name.
  */
+import { CharacterReader } from './character-reader.ts';
 import { MAX_NESTING, refuse } from './budget.ts';
 import type { Budget } from './budget.ts';
 import { choice, repeat, sequence, set } from './expression.ts';
@@ -53,16 +54,7 @@ export function parseRegex(pattern: string, budget: Budget): Expression {
   return new RegexParser(pattern, budget).parse();
 }
 
-class RegexParser {
-  private readonly characters: readonly string[];
-  private readonly budget: Budget;
-  private at = 0;
-
-  constructor(pattern: string, budget: Budget) {
-    this.characters = [...pattern];
-    this.budget = budget;
-  }
-
+class RegexParser extends CharacterReader {
   parse(): Expression {
     const expression = this.parseChoice(0);
     if (this.at < this.characters.length) throw this.fail('a ")" without its "("');
@@ -87,7 +79,7 @@ class RegexParser {
   }
 
   private parseAtom(depth: number): Expression {
-    const character = this.next();
+    const character = this.next('its end');
     switch (character) {
       case '^':
         return { kind: 'start' };
@@ -193,7 +185,7 @@ class RegexParser {
   }
 
   private parseControl(): number {
-    const letter = this.next();
+    const letter = this.next('its end');
     if (!/[A-Za-z]/.test(letter)) throw this.fail(`an unknown escape "\\c${letter}"`);
     return letter.charCodeAt(0) % 32;
   }
@@ -220,27 +212,7 @@ class RegexParser {
     return parseInt(text, 16);
   }
 
-  private peek(offset = 0): string | undefined {
-    return this.characters[this.at + offset];
-  }
-  private ahead(count: number): string {
-    return this.characters.slice(this.at, this.at + count).join('');
-  }
-  private next(missing = 'its end'): string {
-    const character = this.characters[this.at];
-    if (character === undefined) throw this.fail(missing);
-    this.at++;
-    return character;
-  }
-  private take(character: string): boolean {
-    if (this.peek() !== character) return false;
-    this.at++;
-    return true;
-  }
-  private startsWith(text: string): boolean {
-    return this.ahead(text.length) === text;
-  }
-  private fail(what: string): Error {
+  protected fail(what: string): Error {
     const pattern = JSON.stringify(this.characters.join('').slice(0, 80));
     return refuse(
       this.budget.param,
