@@ -237,6 +237,21 @@ test('two streams at once both finish, each with its own text', async () => {
   expect(alone[0]).not.toBe(alone[1]);
 });
 
+test('a seed gives the same text beside others and after a restart', async () => {
+  const read = async (seed: number): Promise<string> => {
+    const body = { prompt: 'Once upon a time', temperature: 1.2, max_tokens: 40, seed };
+    const response = await server.post('/v1/completions', body);
+    const { choices } = await response.json<{ choices: { text: string }[] }>();
+    return choices[0]?.text ?? '';
+  };
+  const alone = await read(11);
+  const beside = await Promise.all([read(12), read(11), read(13)]);
+  expect(beside[1]).toBe(alone);
+  expect(new Set(beside).size).toBe(3);
+  await server.restart();
+  expect(await read(11)).toBe(alone);
+});
+
 test('a client that leaves ends its generation', async () => {
   await server.restart();
   // The probe of the first look at /readyz would take over what stays in memory.
