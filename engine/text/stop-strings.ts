@@ -25,7 +25,7 @@ export class StopMatcher {
       this.held = '';
       return { text: text.slice(0, found.index), stop: found.stop };
     }
-    const held = this.heldLength(text);
+    const held = heldLength(text, this.stops);
     this.held = text.slice(text.length - held);
     return { text: text.slice(0, text.length - held), stop: null };
   }
@@ -51,18 +51,18 @@ export class StopMatcher {
     }
     return first;
   }
+}
 
-  /** Length of the longest end of `text` that begins some stop string. */
-  private heldLength(text: string): number {
-    let longest = 0;
-    for (const stop of this.stops) {
-      const from = Math.min(stop.length - 1, text.length);
-      for (let length = from; length > longest; length--) {
-        if (!stop.startsWith(text.slice(text.length - length))) continue;
-        longest = length;
-        break;
-      }
+/** Length of the longest end of `text` that begins one of `words` without being the whole of it. */
+export function heldLength(text: string, words: readonly string[]): number {
+  let longest = 0;
+  for (const word of words) {
+    const from = Math.min(word.length - 1, text.length);
+    for (let length = from; length > longest; length--) {
+      if (!word.startsWith(text.slice(text.length - length))) continue;
+      longest = length;
+      break;
     }
-    return longest;
   }
+  return longest;
 }

@@ -11,9 +11,9 @@ import {
   GrammarProgram,
   hasBit,
   JSON_OBJECT_GRAMMAR,
-  Vocabulary,
 } from '../../engine/grammar/index.ts';
-import type { Grammar } from '../../engine/grammar/index.ts';
+import type { Grammar, Vocabulary } from '../../engine/grammar/index.ts';
+import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { openFileSource } from '../import/file-source.ts';
@@ -112,11 +112,7 @@ async function openVocabulary(): Promise<Vocabulary> {
   await using file = await openFileSource((await pullModel('smollm2-135m-instruct')).path);
   const built = tokenizerJsonFromGguf((await readGguf([file])).metadata);
   const tokenizer = Tokenizer.parse(built.json, built);
-  return new Vocabulary({
-    nVocab: tokenizer.nVocab,
-    bytesOf: (token) => (tokenizer.isSpecial(token) ? null : tokenizer.tokenBytes(token)),
-    endTokens: built.eosIds,
-  });
+  return tokenVocabulary(tokenizer, tokenizer.nVocab);
 }
 
 /** Walks random outputs; a third of the tokens are the shortest completion's, so that they end. */

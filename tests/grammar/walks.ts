@@ -2,6 +2,7 @@
 import { readGguf } from '../../engine/formats/gguf.ts';
 import { GrammarProgram, hasBit, Vocabulary } from '../../engine/grammar/index.ts';
 import type { Grammar, GrammarMatcher } from '../../engine/grammar/index.ts';
+import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { openFileSource } from '../../scripts/import/file-source.ts';
@@ -12,11 +13,7 @@ export async function smollm2Vocabulary(): Promise<Vocabulary> {
   await using file = await openFileSource(await smollm2Gguf());
   const built = tokenizerJsonFromGguf((await readGguf([file])).metadata);
   const tokenizer = Tokenizer.parse(built.json, built);
-  return new Vocabulary({
-    nVocab: tokenizer.nVocab,
-    bytesOf: (token) => (tokenizer.isSpecial(token) ? null : tokenizer.tokenBytes(token)),
-    endTokens: built.eosIds,
-  });
+  return tokenVocabulary(tokenizer, tokenizer.nVocab);
 }
 
 /** A vocabulary of these texts; the last id ends the output. */

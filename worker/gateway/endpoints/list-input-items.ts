@@ -1,7 +1,7 @@
 /** GET /v1/responses/:id/input_items. */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
 import { responseNotFound } from '../response-input.ts';
+import { listJson, readLimit, readOrder, wrongQuery } from '../schemas/page-query.ts';
 import { type InputItemJson, inputItemSchema } from '../schemas/response-items.ts';
 import { responseId } from '../schemas/responses.ts';
 import { defineEndpoint } from './endpoint.ts';
@@ -49,31 +49,12 @@ export const listInputItems = defineEndpoint({
 });
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the query parameter. */
-function pageOf(
-  items: readonly InputItemJson[],
-  { searchParams }: URL,
-): z.output<typeof listSchema> {
-  const order = searchParams.get('order') ?? 'desc';
-  if (order !== 'asc' && order !== 'desc') throw wrong('order', 'expected "asc" or "desc"', order);
-  const limitText = searchParams.get('limit') ?? String(DEFAULT_LIMIT);
-  const limit = Number(limitText);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw wrong('limit', `expected 1 to ${MAX_LIMIT}`, limitText);
+function pageOf(items: readonly InputItemJson[], { searchParams }: URL): object {
+  const order = readOrder(searchParams);
+  const limit = readLimit(searchParams, DEFAULT_LIMIT, MAX_LIMIT);
   const sorted = order === 'asc' ? items : items.toReversed();
   const after = searchParams.get('after');
   const begin = after === null ? 0 : sorted.findIndex((item) => item.id === after) + 1;
-  if (after !== null && begin === 0) throw wrong('after', 'expected the id of an item', after);
-  const data = sorted.slice(begin, begin + limit);
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: begin + limit < sorted.length,
-  };
-}
-
-function wrong(param: string, expected: string, got: string): EngineError {
-  const shown = JSON.stringify(got.slice(0, 80));
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${expected}, got ${shown}.`, { param });
+  if (after !== null && begin === 0) throw wrongQuery('after', 'expected the id of an item', after);
+  return listJson(sorted.slice(begin, begin + limit), begin + limit < sorted.length);
 }

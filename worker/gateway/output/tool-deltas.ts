@@ -2,6 +2,7 @@
  * Text of an answer to text and tool calls, as it comes. Reads what the grammar of tools.ts makes:
  * nothing else can come, so nothing is guessed.
  */
+import { heldLength } from '../../../engine/text/stop-strings.ts';
 import type { CallSyntax, ToolFormat } from './tool-formats.ts';
 
 export type ToolEvent =
@@ -79,7 +80,7 @@ export class ToolSplitter {
   private takeText(events: ToolEvent[]): boolean {
     const { trigger } = this.format;
     const at = this.held.indexOf(trigger);
-    const end = at >= 0 ? at : this.held.length - heldLength(this.held, trigger);
+    const end = at >= 0 ? at : this.held.length - heldLength(this.held, [trigger]);
     if (end > 0) events.push({ type: 'text', text: this.held.slice(0, end) });
     this.held = this.held.slice(end);
     if (at < 0) return false;
@@ -135,11 +136,4 @@ export class ToolSplitter {
     this.state = 'head';
     return true;
   }
-}
-
-/** Length of the longest end of `text` that begins `word`. */
-function heldLength(text: string, word: string): number {
-  for (let length = Math.min(word.length - 1, text.length); length > 0; length--)
-    if (word.startsWith(text.slice(text.length - length))) return length;
-  return 0;
 }
