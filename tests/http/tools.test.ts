@@ -72,6 +72,21 @@ describe('a call', () => {
     expect(['Paris', 'Rome']).toContain((JSON.parse(calls[0]!.arguments) as { city: string }).city);
   });
 
+  test.each([
+    ['no parameters', {}, {}],
+    [
+      'parameters only in allOf',
+      { allOf: [{ properties: { a: { const: 1 } }, required: ['a'] }] },
+      { a: 1 },
+    ],
+  ])('of a function with %s', async (_, parameters, expected) => {
+    const tool = { type: 'function', function: { name: 'f', parameters } };
+    const tool_choice = { type: 'function', function: { name: 'f' } };
+    const { calls } = await streamedCalls({ tools: [tool], tool_choice });
+    expect(JSON.parse(calls[0]!.arguments)).toMatchObject(expected);
+    if (Object.keys(parameters).length === 0) expect(calls[0]!.arguments).toBe('{}');
+  });
+
   test('is not cut by a stop string inside of it', async () => {
     const tool_choice = { type: 'function', function: { name: 'get_weather' } };
     const { calls, reason } = await streamedCalls({ tools: [weather], tool_choice, stop: 'city' });

@@ -56,9 +56,7 @@ export function toolUse(
         schemaParam(index),
         `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}: arguments are an object`,
       );
-    // Without any parameter there are none: no argument may be invented.
-    const open = parameters['properties'] === undefined ? { additionalProperties: false } : {};
-    return { name, description, parameters: { ...open, ...parameters, type: 'object' } };
+    return { name, description, parameters: { ...parameters, type: 'object' } };
   });
   return { tools, choice, isParallel, schemaParam };
 }
@@ -119,8 +117,8 @@ function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Gr
 const OPENING = ['additionalProperties', 'patternProperties', '$ref', 'allOf', 'anyOf', 'oneOf'];
 
 /**
- * Functions have the arguments that their schemas name: JSON Schema would let a model invent more.
- * A schema that says itself what else there may be stays as it is.
+ * Functions have the arguments that their schemas name, and none if they name none: JSON Schema would
+ * let a model invent more. A schema that says itself what else there may be stays as it is.
  */
 function closed(schema: Tool['parameters']): Tool['parameters'] {
   const isOpen = OPENING.some((keyword) => Object.hasOwn(schema, keyword));
