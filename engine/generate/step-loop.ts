@@ -13,7 +13,7 @@ import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StepCosts } from './step-costs.ts';
-import type { OpenTurns, Turns } from './turns.ts';
+import type { OpenTurns } from './turns.ts';
 import type { GenerateEvent } from './types.ts';
 
 /** Generations that may wait for pages. */
@@ -153,7 +153,18 @@ export class StepLoop {
     await Promise.resolve();
     const turns = this.#openTurns();
     try {
-      while (this.#driver === driver && (await this.#step(turns))) this.#lastStepAt = Date.now();
+      while (this.#driver === driver) {
+        const startedAt = performance.now();
+        const shares = this.#compose(Date.now());
+        // Out of the loop in the same turn: who joins behind an await would take it for running.
+        if (shares.length === 0) break;
+        this.#nStep++;
+        this.#forward(shares);
+        await turns.next();
+        // Behind the turn: a clock that stands still while code runs has gone on by now.
+        this.#record(shares, performance.now() - startedAt);
+        this.#lastStepAt = Date.now();
+      }
     } finally {
       turns.close();
     }
@@ -161,19 +172,6 @@ export class StepLoop {
     this.#driver = null;
     const someWait = [...this.#live].some((generation) => !generation.paused);
     if (someWait) this.#timer = setTimeout(() => this.#kick(), WAKE_MS);
-  }
-
-  /** One pass over the weights and a turn of the event loop; false when nobody can go on. */
-  async #step(turns: Turns): Promise<boolean> {
-    const startedAt = performance.now();
-    const shares = this.#compose(Date.now());
-    if (shares.length === 0) return false;
-    this.#nStep++;
-    this.#forward(shares);
-    await turns.next();
-    // Behind the turn: a clock that stands still while code runs has gone on by now.
-    this.#record(shares, performance.now() - startedAt);
-    return true;
   }
 
   #record(shares: readonly Share[], ms: number): void {

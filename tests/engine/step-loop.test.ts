@@ -363,6 +363,22 @@ describe('who cannot start', () => {
     await expectNothingHeld(engine);
   });
 
+  it('is served at once, however soon behind the last step of another it comes', async () => {
+    // A loop that ends must not be taken for one that runs: nothing would happen until it is looked at.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const engine = await engineFrom(STORIES_FILE, 'lossless', {
+      openTurns: plainTurns(() => Promise.resolve()),
+    });
+    for (let nTurn = 0; nTurn < 80; nTurn++) {
+      const before = eventsOf(engine, { maxTokens: 2 });
+      for (let turn = 0; turn < nTurn; turn++) await Promise.resolve();
+      const next = engine.generate(request({ maxTokens: 1 }), never()).next();
+      const waited = setImmediate('waited').then(() => setImmediate('waited'));
+      expect(await Promise.race([next, waited])).not.toBe('waited');
+      await before;
+    }
+  });
+
   it('is served by a new loop when the one before was lost with its request', async () => {
     let lost = false;
     const engine = await engineFrom(STORIES_FILE, 'lossless', {
