@@ -7,3 +7,8 @@ declare module '*.html' {
   const text: string;
   export default text;
 }
+/** Made by scripts/build/ort.ts: onnxruntime-web with a memory of its own. */
+declare module '*/create-ort.mjs' {
+  const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');
+  export default createOrt;
+}

@@ -17,6 +17,7 @@ import { join, resolve } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { withLock } from '../lib/lock.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
+import { buildOrt, ORT_INPUTS, ORT_OUTPUTS } from './ort.ts';
 import { isUpToDate, writeStamp } from './stamp.ts';
 import { readWorkerConfigs, WORKERS, workersJsonPath } from './workers.ts';
 import type { WorkerRow } from './workers.ts';
@@ -31,7 +32,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `gateway`, `stage`, `workers.json`. */
+  /** Steps that were built, of `kernels`, `ort`, a script's name, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -84,7 +85,7 @@ function stampPath(step: Step): string {
 }
 
 function makeSteps(): Step[] {
-  return [kernelStep(), ...WORKERS.map(bundleStep), configStep()];
+  return [kernelStep(), ortStep(), ...WORKERS.map(bundleStep), configStep()];
 }
 
 function kernelStep(): Step {
@@ -101,6 +102,18 @@ function kernelStep(): Step {
         inputs: [...sources, join(repoRoot, 'scripts/build/kernels.ts')],
         outputs: ['relaxed.wasm', 'simd.wasm'].map((name) => join(distDir, 'kernels', name)),
       };
+    },
+  };
+}
+
+function ortStep(): Step {
+  return {
+    name: 'ort',
+    settings: `onnxruntime-web ${packageVersion('onnxruntime-web')}`,
+    async run(onStep) {
+      onStep('onnxruntime-web');
+      await buildOrt();
+      return { inputs: [...ORT_INPUTS], outputs: [...ORT_OUTPUTS] };
     },
   };
 }
