@@ -9,6 +9,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/base': 0,
   'engine/formats': 1,
   'engine/grammar': 1,
+  'engine/onnx': 1,
   'engine/quant': 1,
   'engine/text': 1,
   'engine/kernels': 2,
@@ -61,7 +62,7 @@ function importsOf(file: SourceFile, specifiers = file.specifiers): string[] {
   return specifiers
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => relative(repoRoot, join(repoRoot, dirname(file.path), specifier)))
-    .filter((path) => !path.endsWith('.wasm') && !path.endsWith('.html'));
+    .filter((path) => !path.startsWith('dist/') && !path.endsWith('.html'));
 }
 
 function roomOf(path: string): string {

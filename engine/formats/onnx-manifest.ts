@@ -3,7 +3,7 @@
  * Hostile until parsed, as every manifest.
  */
 import { z } from 'zod';
-import { EngineError } from '../base/errors.ts';
+import { about, fileName, sha256 } from './manifest-about.ts';
 
 const MAX_GRAPHS = 8;
 const MAX_FILES = 256;
@@ -15,8 +15,6 @@ const MAX_VALUES = 256;
 const MAX_RANK = 8;
 const MAX_LABELS = 20_000;
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/);
 const count = z.number().int().nonnegative();
 
 /** A number is exact; a name holds for all values of the graph that have it, up to `max`. */
@@ -94,14 +92,7 @@ const task = z.discriminatedUnion('name', [
 
 export const onnxManifestSchema = z.object({
   kind: z.literal('onnx'),
-  formatVersion: z.literal(1),
-  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
-  name: z.string().max(200),
-  createdAt: z.string().max(40),
-  licence: z.string().max(200),
-  source: z.string().max(500),
-  sourceSha256: sha256.nullable(),
-  card: z.string().max(1_000_000),
+  ...about,
   task,
   graphs: z.array(graph).min(1).max(MAX_GRAPHS),
   files: z
@@ -131,36 +122,17 @@ export type OnnxTask = OnnxManifest['task'];
 export type Voice = z.output<typeof voice>;
 export type ImageInput = (typeof IMAGE_INPUTS)[number];
 
-/** @throws {EngineError} E_MANIFEST_INVALID naming the field. */
-export function parseOnnxManifest(json: unknown): OnnxManifest {
-  const parsed = onnxManifestSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(issue?.path.join('.') ?? '', issue?.message ?? 'invalid');
-  }
-  checkOnnxFiles(parsed.data);
-  return parsed.data;
-}
-
-/** What graphs name is listed, once. @throws {EngineError} E_MANIFEST_INVALID */
-export function checkOnnxFiles({ graphs, files }: OnnxManifest): void {
-  const listed = new Map(files.map((row) => [row.file, row]));
-  if (listed.size !== files.length) throw invalid('files', 'names a file twice');
-  if (new Set(graphs.map(({ name }) => name)).size !== graphs.length)
-    throw invalid('graphs', 'names a graph twice');
+/** What graphs name is listed, once: what is wrong, or null. */
+export function onnxContradiction({ graphs, files }: OnnxManifest): string | null {
+  const listed = new Map(files.map((row) => [row.file, row.bytes]));
+  if (listed.size !== files.length) return 'files name one twice';
+  if (new Set(graphs.map(({ name }) => name)).size !== graphs.length) return 'two graphs of a name';
   for (const { name, file, weights } of graphs) {
     const missing = [file, ...weights].find((wanted) => !listed.has(wanted));
-    if (missing !== undefined) throw invalid(`graphs.${name}`, `names ${missing}, which is no file`);
-    const bytes = listed.get(file)?.bytes ?? 0;
+    if (missing !== undefined) return `graph ${name} names ${missing}, which is no file`;
+    const bytes = listed.get(file) ?? 0;
     if (bytes > ONNX_GRAPH_MAX_BYTES)
-      throw invalid(`graphs.${name}`, `expected at most ${ONNX_GRAPH_MAX_BYTES} bytes, got ${bytes}`);
+      return `graph ${name} has ${bytes} bytes; expected at most ${ONNX_GRAPH_MAX_BYTES}`;
   }
-}
-
-function invalid(field: string, what: string): EngineError {
-  return new EngineError(
-    'E_MANIFEST_INVALID',
-    `manifest.json: ${field}: ${what}. Import the model again with this version of thimble.`,
-    { details: { field } },
-  );
+  return null;
 }

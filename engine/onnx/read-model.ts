@@ -226,7 +226,9 @@ function readShape(name: string, bytes: Uint8Array): OnnxDim[] {
 
 function readDim(name: string, value: bigint): number {
   if (value < 0n || value > BigInt(MAX_DIM))
-    throw invalidFile(name, 'has an impossible dimension', `0 to ${MAX_DIM}`, { dim: value });
+    throw invalidFile(name, 'has an impossible dimension', `0 to ${MAX_DIM}`, {
+      dim: String(value),
+    });
   return Number(value);
 }
 
@@ -236,7 +238,9 @@ function checkGraphValues(name: string, graph: OnnxGraph, outer: ReadonlySet<str
   const define = (value: string, what: string) => {
     if (value === '') return;
     if (made.has(value))
-      throw invalidFile(name, `makes the value ${JSON.stringify(value)} twice`, 'one', { by: what });
+      throw invalidFile(name, `makes the value ${JSON.stringify(value)} twice`, 'one', {
+        by: what,
+      });
     made.add(value);
   };
   const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));

@@ -30,14 +30,23 @@ export function readTensor(name: string, bytes: Uint8Array): OnnxTensor {
     else if (field.field === 14) isExternal = field.value === 1n;
     else if ([4, 5, 6, 7, 10, 11].includes(field.field)) typed.push(field);
     if (dims.length > MAX_TENSOR_RANK)
-      throw invalidFile(name, `tensor ${tensorName} has too many dimensions`, `at most ${MAX_TENSOR_RANK}`);
+      throw invalidFile(
+        name,
+        `tensor ${tensorName} has too many dimensions`,
+        `at most ${MAX_TENSOR_RANK}`,
+      );
   }
   const dtype = requireDtype(name, tensorName, code);
   const byteLength = dims.reduce((product, dim) => product * dim, 1) * ONNX_DTYPES[dtype].bytes;
   if (byteLength > MAX_TENSOR_BYTES)
-    throw invalidFile(name, `tensor ${tensorName} is too large`, `at most ${MAX_TENSOR_BYTES} bytes`, {
-      bytes: byteLength,
-    });
+    throw invalidFile(
+      name,
+      `tensor ${tensorName} is too large`,
+      `at most ${MAX_TENSOR_BYTES} bytes`,
+      {
+        bytes: byteLength,
+      },
+    );
   const place = isExternal
     ? externalPlace(name, tensorName, external, byteLength)
     : inlinePlace(name, tensorName, dtype, raw ?? typedBytes(name, dtype, typed), byteLength);
@@ -46,7 +55,9 @@ export function readTensor(name: string, bytes: Uint8Array): OnnxTensor {
 
 function checkDim(name: string, dim: bigint): number {
   if (dim < 0n || dim > 2n ** 31n - 1n)
-    throw invalidFile(name, 'has a tensor of an impossible size', '0 to 2^31 - 1', { dim });
+    throw invalidFile(name, 'has a tensor of an impossible size', '0 to 2^31 - 1', {
+      dim: String(dim),
+    });
   return Number(dim);
 }
 

@@ -84,7 +84,9 @@ class WireReader {
   lengthDelimited(): Uint8Array {
     const length = this.varint();
     if (length > BigInt(this.data.length - this.at))
-      throw this.invalid(`at most ${this.data.length - this.at} bytes in a field`, { length });
+      throw this.invalid(`at most ${this.data.length - this.at} bytes in a field`, {
+        length: String(length),
+      });
     const bytes = this.data.subarray(this.at, this.at + Number(length));
     this.at += Number(length);
     return bytes;
@@ -114,7 +116,7 @@ export function readInts(name: string, { wire, value, bytes }: WireField): bigin
   return values;
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** @throws {EngineError} E_FORMAT_INVALID for text that is too long or no UTF-8. */
 export function readText(name: string, bytes: Uint8Array): string {

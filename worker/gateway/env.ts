@@ -1,5 +1,6 @@
 /** What the gateway's script is bound to (wrangler.toml). */
 import type { BatchObject } from '../batches/batch-object.ts';
+import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
 import type { Stage } from '../stage/index.ts';
@@ -9,6 +10,7 @@ export interface GatewayEnv {
   /** Files of batches, and the list of batches, under prefixes of their own. */
   readonly FILES: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
+  readonly ONNX: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;

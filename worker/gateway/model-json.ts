@@ -6,9 +6,11 @@ import type {
   Manifest,
   ManifestOf,
   ModelKind,
+  OnnxManifest,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
+import { plannedBytes } from '../onnx/plan.ts';
 import { readCount } from '../vars.ts';
 import type { GatewayEnv } from './env.ts';
 import type { modelSchema } from './schemas/models.ts';
@@ -27,6 +29,7 @@ const KIND_JSON: {
 } = {
   decoder: decoderJson,
   encoder: encoderJson,
+  onnx: onnxJson,
 };
 
 export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
@@ -78,6 +81,30 @@ function encoderJson(manifest: EncoderManifest): KindJson {
     extension: {
       modalities: { input: ['text'], output: ['embedding'] },
       quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+const ONNX_MODALITIES: Readonly<
+  Record<OnnxManifest['task']['name'], KindJson['extension']['modalities']>
+> = {
+  tensors: { input: ['tensor'], output: ['tensor'] },
+  'voice-activity': { input: ['audio'], output: ['tensor'] },
+  'speech-synthesis': { input: ['text'], output: ['audio'] },
+  'image-moderation': { input: ['image'], output: ['text'] },
+  'image-classification': { input: ['image'], output: ['text'] },
+};
+
+function onnxJson({ task, files, memory }: OnnxManifest): KindJson {
+  return {
+    top: {},
+    extension: {
+      modalities: ONNX_MODALITIES[task.name],
+      memory: {
+        weight_bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+        wasm_bytes: memory.peakBytes,
+        total_bytes: plannedBytes([memory]),
+      },
     },
   };
 }

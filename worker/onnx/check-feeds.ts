@@ -39,17 +39,37 @@ function checkTensor(row: OnnxValueRow, feed: OnnxTensorData, named: Map<string,
       throw invalid(`${name}.shape`, `dimension ${i} does not fit`, describe(row), got);
     if (typeof dim === 'number') return;
     if (size > dim.max)
-      throw invalid(`${name}.shape`, `dimension ${i} (${dim.name}) is too large`, `at most ${dim.max}`, String(size));
+      throw invalid(
+        `${name}.shape`,
+        `dimension ${i} (${dim.name}) is too large`,
+        `at most ${dim.max}`,
+        String(size),
+      );
     const before = named.get(dim.name);
     if (dim.name !== '' && before !== undefined && before !== size)
-      throw invalid(`${name}.shape`, `dimension ${i} (${dim.name}) differs from another input's`, String(before), String(size));
+      throw invalid(
+        `${name}.shape`,
+        `dimension ${i} (${dim.name}) differs from another input's`,
+        String(before),
+        String(size),
+      );
     named.set(dim.name, size);
   });
   const elements = feed.dims.reduce((product, size) => product * size, 1);
   if (elements > MAX_TENSOR_ELEMENTS)
-    throw invalid(`${name}.shape`, 'has too many values', `at most ${MAX_TENSOR_ELEMENTS}`, String(elements));
+    throw invalid(
+      `${name}.shape`,
+      'has too many values',
+      `at most ${MAX_TENSOR_ELEMENTS}`,
+      String(elements),
+    );
   if (feed.data.length !== elements)
-    throw invalid(`${name}.data`, 'has another number of values than its shape', String(elements), String(feed.data.length));
+    throw invalid(
+      `${name}.data`,
+      'has another number of values than its shape',
+      String(elements),
+      String(feed.data.length),
+    );
 }
 
 function describe({ dtype, shape }: OnnxValueRow): string {
@@ -61,8 +81,12 @@ function describe({ dtype, shape }: OnnxValueRow): string {
 
 function invalid(field: string, what: string, expected: string, got: string): EngineError {
   const param = `inputs.${field}`;
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}; expected ${expected}, got ${got}.`, {
-    param,
-    details: { expected, got },
-  });
+  return new EngineError(
+    'E_REQUEST_INVALID',
+    `${param}: ${what}; expected ${expected}, got ${got}.`,
+    {
+      param,
+      details: { expected, got },
+    },
+  );
 }

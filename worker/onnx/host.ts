@@ -8,13 +8,14 @@
  * in pieces), all models are dropped and the next runtime begins with a new memory.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { OnnxManifest } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxManifest } from '../../engine/formats/manifest.ts';
 import createOrt from '../../dist/ort/create-ort.mjs';
 import ortModule from '../../dist/ort/ort.wasm';
 import { readCount } from '../vars.ts';
 import { loadOnnxModel } from './load-model.ts';
 import type { OnnxModel } from './load-model.ts';
-import { ORT_BASE_BYTES, OrtRuntime } from './ort-runtime.ts';
+import { OrtRuntime } from './ort-runtime.ts';
+import { ISOLATE_BYTES, JS_HEAP_BYTES, plannedBytes } from './plan.ts';
 import { readOnnxFile, readOnnxManifest } from './r2-files.ts';
 
 export interface OnnxHostEnv {
@@ -31,9 +32,6 @@ interface Slot {
   users: number;
 }
 
-export const ISOLATE_BYTES = 128 * 1024 * 1024;
-/** JavaScript: this script, one graph's weights while they are copied, tensors on their way. */
-export const JS_HEAP_BYTES = 28 * 1024 * 1024;
 const BUSY_RETRY_AFTER_S = 2;
 
 /** In order of last use. */
@@ -127,14 +125,6 @@ async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): 
   slots.push(slot);
   await model.catch(() => undefined);
   return slot;
-}
-
-/** Bytes of an isolate with these models: what they hold, and the largest run on top. */
-export function plannedBytes(plans: readonly OnnxManifest['memory'][]): number {
-  const held = plans.map(({ loadedBytes }) => Math.max(0, loadedBytes - ORT_BASE_BYTES));
-  const runs = plans.map(({ loadedBytes, peakBytes }) => Math.max(0, peakBytes - loadedBytes));
-  const sum = held.reduce((total, bytes) => total + bytes, 0);
-  return JS_HEAP_BYTES + ORT_BASE_BYTES + sum + Math.max(0, ...runs);
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET when it does not fit alone, E_BUSY when others are in use. */

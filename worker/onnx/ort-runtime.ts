@@ -12,8 +12,6 @@ type Ort = typeof import('onnxruntime-web/wasm');
 export type CreateOrt = (webAssembly: typeof WebAssembly) => Ort;
 
 const PAGE_BYTES = 65_536;
-/** What onnxruntime's module begins with: 256 pages, of which it fills about 7 MB by itself. */
-export const ORT_BASE_BYTES = 256 * PAGE_BYTES;
 
 export interface GraphFiles {
   readonly graph: Uint8Array;
@@ -31,7 +29,7 @@ export class OrtRuntime {
   private memory: WebAssembly.Memory | null = null;
   private readonly maxBytes: number;
 
-  /** @param maxBytes of WebAssembly memory, at least ORT_BASE_BYTES. */
+  /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
   constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
     this.maxBytes = maxBytes;
     this.ort = createOrt(this.webAssemblyFor(module));
@@ -158,5 +156,7 @@ function messageOf(error: unknown): string {
 }
 
 function isOutOfMemory(text: string): boolean {
-  return /bad_alloc|failed to allocate|out of memory|OOM|Aborted\(|unreachable|memory access/i.test(text);
+  return /bad_alloc|failed to allocate|out of memory|OOM|Aborted\(|unreachable|memory access/i.test(
+    text,
+  );
 }
