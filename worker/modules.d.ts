@@ -12,3 +12,7 @@ declare module '*/create-ort.mjs' {
   const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');
   export default createOrt;
 }
+/** Made by scripts/build/phonemes.ts: the English half of phonemize. */
+declare module '*/english-g2p.mjs' {
+  export { EnglishG2P } from 'phonemize/en-g2p';
+}
