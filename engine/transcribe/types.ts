@@ -4,11 +4,7 @@
  * ids into text. Times are seconds from the window's first sample.
  */
 
-/** What Whisper was trained on: mono samples at this rate. */
-export const SAMPLE_RATE = 16_000;
-/** The longest window a model hears at once, in seconds. */
-export const WINDOW_SECONDS = 30;
-export const MAX_SAMPLES = SAMPLE_RATE * WINDOW_SECONDS;
+export { MAX_SAMPLES, SAMPLE_RATE, WINDOW_SECONDS } from '../audio/log-mel.ts';
 /** One step of timestamp tokens, in seconds. */
 export const TIMESTAMP_SECONDS = 0.02;
 
