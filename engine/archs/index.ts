@@ -1,6 +1,5 @@
 /** The table of architectures. A new one is a file with its rows and a line here. */
 import { EngineError } from '../base/errors.ts';
-import type { ModelConfig } from '../formats/manifest.ts';
 import { GEMMA2 } from './gemma2.ts';
 import { GEMMA3 } from './gemma3.ts';
 import { GPT2 } from './gpt2.ts';
@@ -14,7 +13,8 @@ import { QWEN3 } from './qwen3.ts';
 import { QWEN3MOE } from './qwen3moe.ts';
 import { STABLELM } from './stablelm.ts';
 import { STARCODER2 } from './starcoder2.ts';
-import type { Architecture, TensorSpec } from './types.ts';
+import { NAMINGS } from './types.ts';
+import type { AnyTensorSpec, Architecture, FilePlace, Naming, TensorSpec } from './types.ts';
 
 export const ARCHITECTURES: readonly Architecture[] = [
   LLAMA,
@@ -64,43 +64,96 @@ function found(name: string, arch: Architecture | undefined): Architecture {
   );
 }
 
+/** A row's place with what it says of the config worked out. */
+export interface TensorPlace {
+  readonly name: string;
+  /** Ours are `shape[0]` rows (of a vector: values) from `from` of the file's `of`. */
+  readonly from: number;
+  readonly of: number;
+  /** How many of ours the file's tensor holds, one behind the other; 0 when it is ours alone. */
+  readonly nStacked: number;
+  readonly transposed: boolean;
+  readonly plus: number;
+}
+
 export interface TensorInstance {
-  readonly spec: TensorSpec;
+  readonly spec: Pick<TensorSpec, 'name' | 'role' | 'ropeRows'>;
   /** The layer, or null for tensors of the whole model. */
   readonly layer: number | null;
   /** The expert, or 0. */
   readonly expert: number;
   readonly name: string;
-  readonly gguf: string;
-  readonly hf: string;
+  readonly places: Readonly<Partial<Record<Naming, TensorPlace>>>;
   readonly shape: readonly [number, number];
   readonly required: boolean;
+  readonly isAlias: boolean;
 }
 
-/** Every tensor a model of this architecture and config has or may have, layer by layer. */
-export function archTensors(arch: Architecture, config: ModelConfig): TensorInstance[] {
-  const instance = (spec: TensorSpec, layer: number | null, expert: number): TensorInstance => {
-    const fill = (pattern: string) =>
-      pattern.replace('{i}', String(layer)).replace('{e}', String(expert));
-    const required = typeof spec.required === 'function' ? spec.required(config) : spec.required;
+/** What the numbers of layers and experts are read from. */
+interface LayeredConfig {
+  readonly nLayer?: number;
+  readonly nExpert?: number | undefined;
+}
+
+/** Every tensor a model of these rows and this config has or may have, layer by layer. */
+export function archTensors<C extends LayeredConfig>(
+  { tensors }: { readonly tensors: readonly AnyTensorSpec<C>[] },
+  config: C,
+): TensorInstance[] {
+  const instances = (spec: AnyTensorSpec<C>, layer: number | null): TensorInstance[] => {
+    const nExpert = spec.perExpert === true ? (config.nExpert ?? 0) : 1;
+    return Array.from({ length: nExpert }, (_, expert) => instance(spec, config, layer, expert));
+  };
+  const whole = tensors
+    .filter((spec) => spec.perLayer === false)
+    .flatMap((s) => instances(s, null));
+  const layers = tensors.map((spec) => layersOf(spec, config));
+  const layered = Array.from({ length: Math.max(0, ...layers) }, (_, i) =>
+    tensors.filter((_spec, s) => i < layers[s]!).flatMap((spec) => instances(spec, i)),
+  );
+  return [...whole, ...layered.flat()];
+}
+
+function layersOf<C extends LayeredConfig>({ perLayer }: AnyTensorSpec<C>, config: C): number {
+  if (typeof perLayer === 'function') return perLayer(config);
+  return perLayer ? (config.nLayer ?? 0) : 0;
+}
+
+function instance<C extends LayeredConfig>(
+  spec: AnyTensorSpec<C>,
+  config: C,
+  layer: number | null,
+  expert: number,
+): TensorInstance {
+  const fill = (pattern: string) =>
+    pattern.replace('{i}', String(layer)).replace('{e}', String(expert));
+  const shape = spec.shape(config);
+  const place = (of: FilePlace<C> | undefined): TensorPlace | undefined => {
+    if (of === undefined) return undefined;
+    const nRow = shape[0] === 1 ? shape[1] : shape[0];
     return {
-      spec,
-      layer,
-      expert,
-      name: fill(spec.name),
-      gguf: fill(spec.gguf.name),
-      hf: fill(spec.hf.name),
-      shape: spec.shape(config),
-      required,
+      name: fill(of.name),
+      ...(of.part?.(config) ?? { from: 0, of: nRow }),
+      nStacked: of.stacked === true ? (config.nExpert ?? 0) : 0,
+      transposed: of.transposed ?? false,
+      plus: of.plus ?? 0,
     };
   };
-  const instances = (spec: TensorSpec, layer: number | null): TensorInstance[] => {
-    const nExpert = spec.perExpert === true ? (config.nExpert ?? 0) : 1;
-    return Array.from({ length: nExpert }, (_, expert) => instance(spec, layer, expert));
-  };
-  const layers = Array.from({ length: config.nLayer }, (_, i) =>
-    arch.tensors.filter((spec) => spec.perLayer).flatMap((spec) => instances(spec, i)),
+  const places = Object.fromEntries(
+    NAMINGS.flatMap((naming) => {
+      const found = place(spec[naming]);
+      return found === undefined ? [] : [[naming, found]];
+    }),
   );
-  const whole = arch.tensors.filter((spec) => !spec.perLayer).flatMap((s) => instances(s, null));
-  return [...whole, ...layers.flat()];
+  const { name, role, ropeRows, required } = spec;
+  return {
+    spec: { name, role, ...(ropeRows === undefined ? {} : { ropeRows }) },
+    layer,
+    expert,
+    name: fill(name),
+    places,
+    shape,
+    required: typeof required === 'function' ? required(config) : required,
+    isAlias: spec.isAlias?.(config) ?? false,
+  };
 }

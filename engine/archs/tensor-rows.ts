@@ -64,7 +64,10 @@ export const EMBEDDING: readonly TensorSpec[] = [
 ];
 
 export const HEAD: readonly TensorSpec[] = [
-  whole('head', 'output.weight', 'lm_head.weight', 'head', vocab, { required: (c) => !c.tiedHead }),
+  whole('head', 'output.weight', 'lm_head.weight', 'head', vocab, {
+    required: (c) => !c.tiedHead,
+    isAlias: (c) => c.tiedHead,
+  }),
 ];
 
 /** A norm before each half and one before the head. */

@@ -8,12 +8,16 @@ export type TensorRole =
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
 export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
 
-/** Where a tensor's values stand in a file. */
-export interface FilePlace {
+/** Whose names a file uses. */
+export const NAMINGS = ['gguf', 'hf'] as const;
+export type Naming = (typeof NAMINGS)[number];
+
+/** Where a tensor's values stand in a file. `C` is the config of a kind of model. */
+export interface FilePlace<C = ModelConfig> {
   /** The file's name of it; `{i}` is the layer, `{e}` the expert. */
   readonly name: string;
   /** Ours are `shape[0]` rows (of a vector: values) from `from` of the file's `of`. */
-  readonly part?: (c: ModelConfig) => { readonly from: number; readonly of: number };
+  readonly part?: (c: C) => { readonly from: number; readonly of: number };
   /** The file's tensor is [nExpert, nRow, nCol] and holds those of all experts. */
   readonly stacked?: boolean;
   /** The file has columns as rows: [nCol, nRow]. */
@@ -22,22 +26,27 @@ export interface FilePlace {
   readonly plus?: number;
 }
 
-export interface TensorSpec {
+/** A row of any kind of model: `C` is its config; a family lacks the namings nobody writes it in. */
+export interface AnyTensorSpec<C> extends Partial<Readonly<Record<Naming, FilePlace<C>>>> {
   /** Our name; `{i}` is the layer, `{e}` the expert. */
   readonly name: string;
-  readonly gguf: FilePlace;
-  readonly hf: FilePlace;
   readonly role: TensorRole;
-  readonly perLayer: boolean;
+  /** One for each layer; of models with several stacks of layers, how many this stack has. */
+  readonly perLayer: boolean | ((c: C) => number);
   /** One for each of config.nExpert experts. */
   readonly perExpert?: boolean;
   /** [nRow, nCol] of the logical matrix; a vector is [1, n]. */
-  readonly shape: (c: ModelConfig) => readonly [number, number];
+  readonly shape: (c: C) => readonly [number, number];
   /** False: may be missing from a file. */
-  readonly required: boolean | ((c: ModelConfig) => boolean);
+  readonly required: boolean | ((c: C) => boolean);
+  /** True: the config says that another tensor stands in for it, even if a file has it. */
+  readonly isAlias?: (c: C) => boolean;
   /** Rows of this tensor are permuted in HF files relative to GGUF's when `ggufPairing` is 'adjacent'. */
   readonly ropeRows?: 'nHead' | 'nKvHead';
 }
+
+/** A row of a decoder, which both formats know. */
+export type TensorSpec = AnyTensorSpec<ModelConfig> & Readonly<Record<'gguf' | 'hf', FilePlace>>;
 
 /** Fields of ModelConfig that are one number. */
 export type NumberField = {

@@ -24,6 +24,7 @@ export const ERROR_ROWS = {
   E_PROMPT_TOO_LONG: row('caller', 400, false, 'invalid_request_error'),
   E_TEMPLATE: row('modelFile', 400, false, 'invalid_request_error'),
   E_MODEL_NOT_FOUND: row('caller', 404, false, 'invalid_request_error'),
+  E_MODEL_KIND: row('caller', 400, false, 'invalid_request_error'),
   E_NOT_FOUND: row('caller', 404, false, 'invalid_request_error'),
   E_METHOD: row('caller', 405, false, 'invalid_request_error'),
   E_BODY_TOO_LARGE: row('caller', 413, false, 'invalid_request_error'),

@@ -119,41 +119,136 @@ const tensor = z.object({
   exact: z.boolean(),
 });
 
-export const manifestSchema = z.object({
+const shard = z.object({
+  file: fileName,
+  bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
+  sha256,
+  /** Half-open range of layers whose tensors this shard holds; null for embedding and head. */
+  layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
+});
+
+/** What every kind of model has. */
+const about = {
   formatVersion: z.literal(MANIFEST_VERSION),
   id: z.string().regex(MODEL_ID_PATTERN),
   name: z.string().max(200),
-  architecture: z.string().max(40),
-  preset: z.string().max(40),
   createdAt: z.string().max(40),
   licence: z.string().max(200),
   source: z.string().max(500),
   sourceSha256: sha256.nullable(),
   /** The model card's text (Markdown), or ''. */
   card: z.string().max(1_000_000),
-  config: modelConfigSchema,
+};
+
+/** What models have whose weights our own kernels read. */
+const weighted = {
+  ...about,
+  architecture: z.string().max(40),
+  preset: z.string().max(40),
   tokenizer,
-  chatTemplate: z.string().max(200_000).nullable(),
   tensors: z.array(tensor).min(1).max(100_000),
-  shards: z
-    .array(
-      z.object({
-        file: fileName,
-        bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
-        sha256,
-        /** Half-open range of layers whose tensors this shard holds; null for embedding and head. */
-        layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
-      }),
-    )
-    .min(1)
-    .max(4096),
+  shards: z.array(shard).min(1).max(4096),
+};
+
+/** Continues token ids. */
+export const decoderManifestSchema = z.object({
+  kind: z.literal('decoder'),
+  ...weighted,
+  config: modelConfigSchema,
+  chatTemplate: z.string().max(200_000).nullable(),
 });
+
+/** Shape and numbers of a bidirectional encoder of text (BERT, arXiv 1810.04805). */
+export const encoderConfigSchema = z.object({
+  nLayer: dim.max(1024),
+  nEmbd: dim,
+  nHead: dim.max(4096),
+  nFf: dim,
+  nVocab: dim,
+  /** Positions the model has rows for. */
+  nCtx: dim,
+  normEps: z.number().nonnegative(),
+  /** How a text's vector is made of those of its tokens. */
+  pooling: z.enum(['mean', 'cls', 'last']),
+  /** Whether vectors are made to have length one. */
+  normalize: z.boolean(),
+  /** What the model was trained to see before a question and before a passage. */
+  queryPrefix: z.string().max(500),
+  documentPrefix: z.string().max(500),
+});
+
+/** Turns a text into a vector. */
+export const encoderManifestSchema = z.object({
+  kind: z.literal('encoder'),
+  ...weighted,
+  config: encoderConfigSchema,
+});
+
+/** A row a kind: what a model is for decides which engine runs it. */
+export const manifestSchema = z.discriminatedUnion('kind', [
+  decoderManifestSchema,
+  encoderManifestSchema,
+]);
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;
 export type RopeScaling = ModelConfig['ropeScaling'];
 export type Manifest = z.output<typeof manifestSchema>;
-export type TensorRow = Manifest['tensors'][number];
-export type ShardRow = Manifest['shards'][number];
+export type ModelKind = Manifest['kind'];
+export const MODEL_KINDS = ['decoder', 'encoder'] as const satisfies readonly ModelKind[];
+export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
+export type DecoderManifest = ManifestOf<'decoder'>;
+export type EncoderManifest = ManifestOf<'encoder'>;
+export type EncoderConfig = EncoderManifest['config'];
+/** Of a model whose weights our own kernels read. */
+export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
+export type TensorRow = z.output<typeof tensor>;
+export type ShardRow = z.output<typeof shard>;
+type OwnFields<M> = M extends WeightedManifest ? Omit<M, keyof typeof weighted> : never;
+/** What a manifest says of one kind of model and no other. */
+export type KindFields = OwnFields<WeightedManifest>;
+/** A file of a model, beside its manifest. */
+export type ModelFile = Pick<ShardRow, 'file' | 'bytes' | 'sha256'>;
+
+interface KindFacts<K extends ModelKind> {
+  /** What such a model is called in messages. */
+  readonly title: string;
+  /** What is wrong between fields that are right alone, or null. */
+  readonly contradiction: (manifest: ManifestOf<K>) => string | null;
+}
+
+/** What a model of each kind is, for messages and checks. */
+const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
+  decoder: {
+    title: 'a text model',
+    contradiction: (manifest) => configContradiction(manifest.config),
+  },
+  encoder: {
+    title: 'an embedding model',
+    contradiction: ({ config: { nEmbd, nHead } }) =>
+      nEmbd % nHead === 0 ? null : `nEmbd ${nEmbd} is no multiple of nHead ${nHead}`,
+  },
+};
+
+/** Every file of a model but its manifest. */
+export function modelFiles(manifest: Manifest): ModelFile[] {
+  return [...manifest.shards, manifest.tokenizer].map(({ file, bytes, sha256 }) => ({
+    file,
+    bytes,
+    sha256,
+  }));
+}
+
+/** @throws {EngineError} E_MODEL_KIND when the model is of another kind. */
+export function requireKind<K extends ModelKind>(manifest: Manifest, kind: K): ManifestOf<K> {
+  const { title } = KINDS[manifest.kind];
+  if (manifest.kind === kind) return manifest as ManifestOf<K>;
+  throw new EngineError(
+    'E_MODEL_KIND',
+    `model: ${manifest.id} is ${title}; expected ${KINDS[kind].title}. ` +
+      'GET /v1/models lists the models and their kinds.',
+    { param: 'model', details: { model: manifest.id, kind: manifest.kind, expected: kind } },
+  );
+}
 
 /**
  * Checks a parsed manifest.json as hostile input.
@@ -170,14 +265,14 @@ export function parseManifest(json: unknown): Manifest {
       { details: { field } },
     );
   }
-  const wrong = configContradiction(parsed.data.config);
+  const wrong = contradictionOf(parsed.data);
   if (wrong !== null)
     throw new EngineError(
       'E_MANIFEST_INVALID',
       `manifest.json: config: ${wrong}. Import the model again with this version of thimble.`,
       { details: { field: 'config' } },
     );
-  checkTensorTable(parsed.data);
+  if ('tensors' in parsed.data) checkTensorTable(parsed.data);
   return parsed.data;
 }
 
@@ -204,7 +299,12 @@ function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {
   return scaling.kind === 'longrope' ? [scaling.short, scaling.long] : [];
 }
 
-function checkTensorTable(manifest: Manifest): void {
+function contradictionOf<K extends ModelKind>(manifest: ManifestOf<K>): string | null {
+  const facts: KindFacts<K> = KINDS[manifest.kind];
+  return facts.contradiction(manifest);
+}
+
+function checkTensorTable(manifest: WeightedManifest): void {
   const seen = new Set<string>();
   for (const { name, dtype, shape, shard, offset, bytes } of manifest.tensors) {
     const fail = (what: string) => {

@@ -2,8 +2,9 @@
  * A loaded model that answers generations: the only thing hosts talk to. Token ids in and out; knows
  * no text, no HTTP and no storage.
  */
+import { archByName, archTensors } from '../archs/index.ts';
 import { EngineError } from '../base/errors.ts';
-import type { Manifest, ModelConfig } from '../formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../formats/manifest.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder.ts';
@@ -65,7 +66,7 @@ const READER_TURNS = 16;
 export class Engine {
   readonly modelId: string;
   readonly plan: MemoryPlan;
-  readonly #manifest: Manifest;
+  readonly #manifest: DecoderManifest;
   readonly #decoder: Decoder;
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
@@ -78,7 +79,7 @@ export class Engine {
   #programs: GrammarPrograms | null = null;
 
   private constructor(
-    manifest: Manifest,
+    manifest: DecoderManifest,
     decoder: Decoder,
     build: KernelBuild,
     loadMs: number,
@@ -108,7 +109,7 @@ export class Engine {
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE, E_ARCH_UNKNOWN.
    */
   static async load(
-    source: ModelSource,
+    source: ModelSource<DecoderManifest>,
     modules: KernelModules,
     options: EngineOptions = {},
   ): Promise<Engine> {
@@ -116,11 +117,14 @@ export class Engine {
     const { manifest } = source;
     if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
     const plan = planMemory(manifest, options);
-    const weights = bindWeights(manifest, plan);
+    const instances = archTensors(archByName(manifest.architecture), manifest.config);
+    const weights = bindWeights(manifest, instances, plan.shardAddresses);
     const memory = createMemory(plan.wasmBytes);
     const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
     const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-    await loadShards(source, plan, memory, (bytes) => options.onLoadProgress?.(bytes, totalBytes));
+    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
+      options.onLoadProgress?.(bytes, totalBytes),
+    );
     const decoder = new Decoder(manifest, plan, weights, exports, memory);
     warmUp(decoder);
     const openTurns = options.openTurns ?? plainTurns(yieldToReaders);

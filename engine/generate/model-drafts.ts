@@ -3,7 +3,7 @@
  * continues the text greedily, the larger one checks all of it in one pass.
  */
 import { EngineError } from '../base/errors.ts';
-import type { Manifest } from '../formats/manifest.ts';
+import type { DecoderManifest } from '../formats/manifest.ts';
 import type { Decoder } from '../model/decoder.ts';
 import { CHUNK_TOKENS } from '../model/plan.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
@@ -25,12 +25,12 @@ export interface DraftModel {
 }
 
 /** Whether token ids mean the same to both. */
-export function sharesTokenizer(a: Manifest, b: Manifest): boolean {
+export function sharesTokenizer(a: DecoderManifest, b: DecoderManifest): boolean {
   return a.tokenizer.sha256 === b.tokenizer.sha256 && a.config.nVocab === b.config.nVocab;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer than `model`. */
-export function checkDraft(model: Manifest, draft: Manifest): void {
+export function checkDraft(model: DecoderManifest, draft: DecoderManifest): void {
   if (sharesTokenizer(model, draft)) return;
   throw new EngineError(
     'E_REQUEST_INVALID',

@@ -8,7 +8,7 @@ import { archByName } from '../archs/index.ts';
 import { PAGE_TOKENS } from '../cache/geometry.ts';
 import type { Sequence } from '../cache/pages.ts';
 import { EngineError } from '../base/errors.ts';
-import type { Manifest, ModelConfig } from '../formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../formats/manifest.ts';
 import type { KernelExports } from '../kernels/wasm/module.ts';
 import type { WeightRef } from '../ops/weights.ts';
 import { Attention } from './attention.ts';
@@ -65,7 +65,7 @@ export class Decoder {
   readonly #feedForward: RunFeedForward;
 
   constructor(
-    manifest: Manifest,
+    manifest: DecoderManifest,
     plan: MemoryPlan,
     weights: WeightMap,
     kernels: KernelExports,

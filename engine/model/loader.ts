@@ -1,12 +1,11 @@
 /** Weights from a ModelSource straight into the kernels' memory, hashes checked before use. */
 import { EngineError } from '../base/errors.ts';
 import { sha256Hex } from '../base/sha256.ts';
-import { archByName, archTensors } from '../archs/index.ts';
+import type { TensorInstance } from '../archs/index.ts';
 import { SMALL_ROLES } from '../archs/types.ts';
-import type { Manifest, ShardRow } from '../formats/manifest.ts';
+import type { WeightedManifest, ShardRow } from '../formats/manifest.ts';
 import { weightRef } from '../ops/weights.ts';
 import type { WeightRef } from '../ops/weights.ts';
-import type { MemoryPlan } from './plan.ts';
 import type { ModelSource } from './source.ts';
 
 /** Ranges in flight: a Worker may have six connections open (Workers platform limits). */
@@ -18,7 +17,7 @@ const LOAD_CONCURRENCY = 4;
  */
 export async function loadShards(
   source: ModelSource,
-  plan: MemoryPlan,
+  shardAddresses: readonly number[],
   memory: WebAssembly.Memory,
   onShard?: (loadedBytes: number) => void,
 ): Promise<void> {
@@ -28,7 +27,7 @@ export async function loadShards(
   const worker = async (): Promise<void> => {
     for (let i = next++; i < shards.length; i = next++) {
       const shard = shards[i]!;
-      const into = new Uint8Array(memory.buffer, plan.shardAddresses[i], shard.bytes);
+      const into = new Uint8Array(memory.buffer, shardAddresses[i], shard.bytes);
       await source.readShard(i, into);
       await checkHash(shard, into);
       loadedBytes += shard.bytes;
@@ -51,21 +50,23 @@ async function checkHash(shard: ShardRow, bytes: Uint8Array<ArrayBuffer>): Promi
 
 /**
  * The weights of a model by name, as the architecture's rows demand them.
+ * @param instances every tensor such a model has or may have
  * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE.
  */
-export function bindWeights(manifest: Manifest, plan: MemoryPlan): Map<string, WeightRef> {
-  const byName = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]));
+export function bindWeights(
+  { id, tensors }: Pick<WeightedManifest, 'id' | 'tensors'>,
+  instances: readonly TensorInstance[],
+  shardAddresses: readonly number[],
+): Map<string, WeightRef> {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const weights = new Map<string, WeightRef>();
-  for (const { name, shape, required, spec } of archTensors(
-    archByName(manifest.architecture),
-    manifest.config,
-  )) {
+  for (const { name, shape, required, spec } of instances) {
     const tensor = byName.get(name);
     if (tensor === undefined) {
       if (!required) continue;
       throw new EngineError(
         'E_TENSOR_MISSING',
-        `weights: ${name} is not in the manifest of ${manifest.id}`,
+        `weights: ${name} is not in the manifest of ${id}`,
         {
           details: { name },
         },
@@ -87,7 +88,7 @@ export function bindWeights(manifest: Manifest, plan: MemoryPlan): Map<string, W
         },
       );
     }
-    const address = plan.shardAddresses[tensor.shard]! + tensor.offset;
+    const address = shardAddresses[tensor.shard]! + tensor.offset;
     weights.set(name, weightRef(tensor.dtype, shape[0], shape[1], address));
   }
   return weights;

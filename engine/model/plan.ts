@@ -6,7 +6,7 @@ import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
 import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../cache/geometry.ts';
-import type { Manifest, ModelConfig } from '../formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../kernels/wasm/module.ts';
 import { panelBytes } from '../ops/ops.ts';
 
@@ -26,7 +26,7 @@ const REGION_ALIGN = 64;
 const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;
 
 /** What of a manifest the plan depends on: known before any shard is written. */
-export type PlannableModel = Pick<Manifest, 'id' | 'preset' | 'config'> & {
+export type PlannableModel = Pick<DecoderManifest, 'id' | 'preset' | 'config'> & {
   readonly shards: readonly { readonly bytes: number }[];
 };
 

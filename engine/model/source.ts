@@ -1,8 +1,8 @@
 /** Where a model's bytes come from. Implemented over R2 (worker), files (scripts), HTTP ranges (browser). */
-import type { Manifest } from '../formats/manifest.ts';
+import type { WeightedManifest } from '../formats/manifest.ts';
 
-export interface ModelSource {
-  readonly manifest: Manifest;
+export interface ModelSource<M extends WeightedManifest = WeightedManifest> {
+  readonly manifest: M;
   /**
    * Reads shard `index` whole, from its first byte to its last, into `into` (exactly the shard's bytes).
    * @throws {EngineError} E_WEIGHTS_FETCH when bytes are missing or cannot be read.

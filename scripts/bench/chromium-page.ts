@@ -1,5 +1,6 @@
 /** What the Chromium peer's page runs: the engine, fed over HTTP, answering the bench's questions. */
-import { parseManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import { parseManifest, requireKind } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { ModelSource } from '../../engine/model/source.ts';
 import { benchRequest, engineAnswers, fillContext, timeGeneration } from './engine-answers.ts';
@@ -21,9 +22,10 @@ let nVocab = 0;
 const page: BenchPage = {
   async start() {
     const startedAt = performance.now();
-    const manifest = parseManifest(await (await fetch('/model/manifest.json')).json());
+    const parsed = parseManifest(await (await fetch('/model/manifest.json')).json());
+    const manifest = requireKind(parsed, 'decoder');
     nVocab = manifest.config.nVocab;
-    const source: ModelSource = {
+    const source: ModelSource<DecoderManifest> = {
       manifest,
       async readShard(index, into) {
         const response = await fetch(`/model/${manifest.shards[index]?.file}`);

@@ -3,7 +3,7 @@
  * decoding uses. A process of its own, since the loop's 96 MB would count as the engine's.
  */
 import { KV_DTYPES } from '../../engine/cache/geometry.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import type { MemoryPlan } from '../../engine/model/plan.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
 import { benchRequest, timeGeneration } from './engine-answers.ts';
@@ -46,7 +46,7 @@ export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> 
 
 /** What one token must read: every weight once (of an untied embedding one row), and the cache. */
 export function bytesPerToken(
-  { tensors, config }: Pick<Manifest, 'tensors' | 'config'>,
+  { tensors, config }: Pick<DecoderManifest, 'tensors' | 'config'>,
   { kv }: Pick<MemoryPlan, 'kv'>,
   nContext: number,
 ): number {

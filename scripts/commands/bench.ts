@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { servedContext } from '../../engine/model/plan.ts';
 import { benchKernels } from '../bench/kernels.ts';
 import { pinnedCore } from '../bench/peer-child.ts';
@@ -21,7 +21,7 @@ import type { BenchRow } from '../bench/rows.ts';
 import { runBench } from '../bench/run.ts';
 import type { BenchResult } from '../bench/run.ts';
 import { build } from '../build/build.ts';
-import { listImported, findImported, obtainModel, pushStep } from '../dev/prepare.ts';
+import { listImported, findImported, obtainTextModel, pushStep } from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../lib/chat-prompt.ts';
@@ -112,7 +112,7 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   const named = chooseRows(flags);
   const chosen = choosePeers(flags);
   await build();
-  const manifest = await obtainModel(flags.model);
+  const manifest = await obtainTextModel(flags.model);
   const rows = named.filter((row) => fitsModel(row, manifest));
   const peers = chosen.filter((peer) => rows.some((row) => row.peers.includes(peer)));
   if (peers.length === 0)
@@ -163,7 +163,7 @@ function benchStep(
 
 /** Everything the peers need, each part only if one of them does. */
 async function prepare(
-  manifest: Manifest,
+  manifest: DecoderManifest,
   peers: readonly PeerName[],
   persist: string,
 ): Promise<PeerConfig> {
@@ -184,19 +184,19 @@ async function prepare(
   };
 }
 
-function fitsModel(row: BenchRow, { config, chatTemplate }: Manifest): boolean {
+function fitsModel(row: BenchRow, { config, chatTemplate }: DecoderManifest): boolean {
   if (['rewrite', 'structured'].includes(row.question.ask) && chatTemplate === null) return false;
   return contextNeeded(row) <= servedContext(config);
 }
 
 /** Token ids of a task; none for a model that takes no tasks. */
-async function taskPrompt(manifest: Manifest, task: string): Promise<number[]> {
+async function taskPrompt(manifest: DecoderManifest, task: string): Promise<number[]> {
   if (manifest.chatTemplate === null) return [];
   const tokenizer = await readTokenizer(join(modelsDir(), manifest.id), manifest);
   return encodeChat({ tokenizer, manifest }, task);
 }
 
-async function ggufOf({ id, source }: Manifest): Promise<string> {
+async function ggufOf({ id, source }: DecoderManifest): Promise<string> {
   const entry = source.replace(/^catalogue:/, '');
   const { path } = entry === source ? { path: '' } : await pullModel(entry);
   if (path.endsWith('.gguf')) return path;
@@ -216,10 +216,11 @@ function q40Step(gguf: string): Promise<string> {
 }
 
 /** Id of the same file imported without loss; imported now if there is none. */
-async function losslessOf(manifest: Manifest): Promise<string> {
+async function losslessOf(manifest: DecoderManifest): Promise<string> {
   for (const id of await listImported()) {
     const other = await findImported(id);
-    if (other?.preset === 'lossless' && other.sourceSha256 === manifest.sourceSha256) return id;
+    if (other?.kind !== 'decoder') continue;
+    if (other.preset === 'lossless' && other.sourceSha256 === manifest.sourceSha256) return id;
   }
   const input = await ggufOf(manifest);
   return await runStep('lossless', async ({ onProgress }) => {
@@ -238,7 +239,7 @@ async function losslessOf(manifest: Manifest): Promise<string> {
   });
 }
 
-function factsOf({ id, preset }: Manifest, rounds: number, ownTime: boolean): BenchFacts {
+function factsOf({ id, preset }: DecoderManifest, rounds: number, ownTime: boolean): BenchFacts {
   return {
     model: id,
     preset,

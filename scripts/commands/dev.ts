@@ -2,11 +2,17 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import { addServeOptions, readServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';
-import { buildStep, findImported, listImported, obtainModel, pushStep } from '../dev/prepare.ts';
+import {
+  buildStep,
+  findImported,
+  listImported,
+  obtainTextModel,
+  pushStep,
+} from '../dev/prepare.ts';
 import { serve } from '../dev/serve.ts';
 import { requireFreePort } from '../dev/server.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
@@ -40,21 +46,22 @@ async function runDev(flags: DevFlags): Promise<void> {
   const options = readServeOptions(flags);
   if (options.port !== 0) await requireFreePort(options.port, options.host);
   await buildStep();
-  const manifest = flags.model === undefined ? await chooseModel() : await obtainModel(flags.model);
+  const manifest =
+    flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
   await pushStep(manifest.id);
   const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
   if (flags.draft === undefined) {
     await serve(manifest, { ...options, vars });
     return;
   }
-  const draft = await obtainModel(flags.draft);
+  const draft = await obtainTextModel(flags.draft);
   checkDraft(manifest, draft);
   await pushStep(draft.id);
   await serve(manifest, { ...options, vars: { ...vars, DRAFT_MODEL: draft.id } });
 }
 
 /** The default model when it was imported, else the only other one, else a question. */
-async function chooseModel(): Promise<Manifest> {
+async function chooseModel(): Promise<DecoderManifest> {
   const ids = await listImported();
   const id = ids.includes(DEFAULT_MODEL_ID) || ids.length === 0 ? DEFAULT_MODEL_ID : ids[0];
   if (ids.length > 1 && id !== DEFAULT_MODEL_ID) {
@@ -67,5 +74,5 @@ async function chooseModel(): Promise<Manifest> {
   const chosen = id ?? DEFAULT_MODEL_ID;
   const imported = await findImported(chosen);
   if (imported === null) process.stderr.write(`no model is imported yet: taking ${chosen}\n`);
-  return await obtainModel(chosen);
+  return await obtainTextModel(chosen);
 }

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
 import { calibratedPreset } from '../import/calibrated-chooser.ts';
 import type { CalibrationWish } from '../import/calibrated-chooser.ts';
 import type { ModelAbout } from '../import/describe-model.ts';
@@ -122,7 +123,11 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   if (requantized !== null) warnings.push(requantized);
   showWarnings(warnings);
   const finish = async (onProgress: OnProgress) =>
-    fit?.finish(result.manifest, resolved.path, { ...flags, calibration, onProgress });
+    fit?.finish(requireKind(result.manifest, 'decoder'), resolved.path, {
+      ...flags,
+      calibration,
+      onProgress,
+    });
   const isMeasured = fit !== null && flags.measure;
   const fitted = await (isMeasured ? withProgress('measuring: ', finish) : finish(() => {}));
   const summary = { ...summarize(result, seconds), warnings };

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { modelFiles } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  Manifest,
+  TensorRow,
+  WeightedManifest,
+} from '../../engine/formats/manifest.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
@@ -35,6 +41,12 @@ export function register(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, flags: InspectFlags) => {
       const { manifest } = await readImported(join(modelsDir(), id), id);
+      if (manifest.kind !== 'decoder') {
+        process.stdout.write(
+          flags.json ? `${JSON.stringify(manifest)}\n` : describeOther(manifest),
+        );
+        return;
+      }
       const facts = inspect(manifest, flags.ctx);
       process.stdout.write(
         flags.json
@@ -53,8 +65,24 @@ interface DtypeFacts {
   bytes: number;
 }
 
+/** A model of another kind than text: what every manifest says. */
+function describeOther(manifest: Manifest): string {
+  const { id, name, kind, licence, source, createdAt } = manifest;
+  const files = modelFiles(manifest);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const lines = [
+    `${id}: ${name}`,
+    `  kind          ${kind}`,
+    `  licence       ${licence === '' ? 'not stated by the file' : licence}`,
+    `  source        ${source}`,
+    `  imported      ${createdAt}`,
+    `  files         ${files.length}, ${formatBytes(bytes)}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 /** The facts of a manifest that both forms of output show. */
-function inspect(manifest: Manifest, ctx: string | undefined) {
+function inspect(manifest: DecoderManifest, ctx: string | undefined) {
   const { id, name, architecture, preset, licence, source, sourceSha256, createdAt, config } =
     manifest;
   const bytes = manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
@@ -69,7 +97,7 @@ function inspect(manifest: Manifest, ctx: string | undefined) {
 }
 
 /** The one place that asks for a memory plan; without a limit, so that it can be shown when over. */
-function planFacts(manifest: Manifest, ctx: string | undefined) {
+function planFacts(manifest: DecoderManifest, ctx: string | undefined) {
   const nCtx = ctx === undefined ? {} : { nCtx: readCtx(ctx) };
   const plan = planMemory(manifest, { ...nCtx, memoryBudgetBytes: null });
   const { weights, kvPages, kernels } = plan.regions;
@@ -95,7 +123,7 @@ function readCtx(text: string): number {
   );
 }
 
-function countDtypes(manifest: Manifest): DtypeFacts[] {
+function countDtypes(manifest: WeightedManifest): DtypeFacts[] {
   const rows = new Map<string, DtypeFacts>();
   for (const { dtype, sourceDtype, exact, shape, bytes } of manifest.tensors) {
     const key = `${sourceDtype} ${dtype}`;
@@ -117,7 +145,7 @@ function countDtypes(manifest: Manifest): DtypeFacts[] {
 }
 
 function describe(
-  manifest: Manifest,
+  manifest: DecoderManifest,
   facts: ReturnType<typeof inspect>,
   withTensors: boolean,
 ): string {
@@ -151,7 +179,7 @@ function describe(
 }
 
 /** What only some families have, and how positions are told. */
-function familyLines(c: Manifest['config']): string[] {
+function familyLines(c: DecoderManifest['config']): string[] {
   const rotary =
     `rotary        theta ${c.ropeTheta}, ${c.ropeDim} values, ${c.ropePairing} pairs, ` +
     `scaling ${c.ropeScaling.kind}`;
@@ -167,7 +195,7 @@ function familyLines(c: Manifest['config']): string[] {
   return lines.map((line) => `  ${line}`);
 }
 
-function tensorLine(tensor: Manifest['tensors'][number]): string {
+function tensorLine(tensor: TensorRow): string {
   const { name, dtype, shape, bytes, shard, exact } = tensor;
   const size = formatBytes(bytes).padStart(9);
   return `  ${name.padEnd(24)}${dtype.padEnd(5)}${shape.join(' x ').padEnd(14)}${size}  shard ${shard}${exact ? '' : '  rounded'}`;

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { modelFiles, requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, Manifest, WeightedManifest } from '../../engine/formats/manifest.ts';
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
@@ -40,8 +41,8 @@ export async function obtainModel(id: string): Promise<Manifest> {
   const entry = id === EMBEDDED_MODEL_ID ? null : findCatalogueEntryOrNull(id);
   if (imported !== null && (entry === null || isCurrent(imported, entry))) {
     await runStep('model', () => {
-      const bytes = imported.shards.reduce((sum, shard) => sum + shard.bytes, 0);
-      const text = `${id}: imported before (${imported.preset}, ${formatBytes(bytes)})`;
+      const bytes = modelFiles(imported).reduce((sum, file) => sum + file.bytes, 0);
+      const text = `${id}: imported before (${formatBytes(bytes)})`;
       return Promise.resolve({ text, value: null });
     });
     return imported;
@@ -52,6 +53,11 @@ export async function obtainModel(id: string): Promise<Manifest> {
   importPreset(found);
   const path = await pullStep(found);
   return await importStep(found, path);
+}
+
+/** The same, for commands that work with text models only. @throws {EngineError} E_MODEL_KIND */
+export async function obtainTextModel(id: string): Promise<DecoderManifest> {
+  return requireKind(await obtainModel(id), 'decoder');
 }
 
 async function pullStep(entry: CatalogueEntry): Promise<string> {
@@ -103,7 +109,7 @@ type ImportWish = Pick<
 async function timedImport(
   { onProgress }: StepTools,
   wish: ImportWish,
-): Promise<{ text: string; value: Manifest }> {
+): Promise<{ text: string; value: WeightedManifest }> {
   const startMs = performance.now();
   const { manifest } = await importModel({
     ...wish,

@@ -1,6 +1,6 @@
 /** Serving until Ctrl-C: starts the server, waits until the model answers, says how to reach it. */
 import process from 'node:process';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
@@ -11,7 +11,7 @@ import type { ServerOptions } from './server.ts';
 const READY_TIMEOUT_MS = 120_000;
 
 /** Resolves once the server is ready; it then runs until the process is interrupted. */
-export async function serve(manifest: Manifest, options: ServerOptions): Promise<void> {
+export async function serve(manifest: DecoderManifest, options: ServerOptions): Promise<void> {
   const url = await runStep('serve', async ({ note }) => {
     const startMs = performance.now();
     const server = await startServer({ onLog: note, ...options });
@@ -30,7 +30,7 @@ export async function serve(manifest: Manifest, options: ServerOptions): Promise
 }
 
 /** Address, page and a curl line that works as it stands. */
-export function describeServer(url: string, { id, chatTemplate }: Manifest): string {
+export function describeServer(url: string, { id, chatTemplate }: DecoderManifest): string {
   const [path, body] =
     chatTemplate === null
       ? ['completions', { model: id, stream: true, max_tokens: 100, prompt: 'Once upon a time' }]

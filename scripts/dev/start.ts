@@ -5,12 +5,12 @@
 import process from 'node:process';
 import { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { runMain } from '../lib/run-command.ts';
 import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
 import { addServeOptions, readServeOptions } from './options.ts';
 import type { ServeFlags } from './options.ts';
-import { buildStep, obtainModel, pushStep } from './prepare.ts';
+import { buildStep, obtainTextModel, pushStep } from './prepare.ts';
 import { serve } from './serve.ts';
 import { requireFreePort } from './server.ts';
 
@@ -20,18 +20,18 @@ async function start(flags: ServeFlags): Promise<void> {
   if (options.port !== 0) await requireFreePort(options.port, options.host);
   await buildStep();
   const manifest =
-    flags.model === undefined ? await obtainDefaultModel() : await obtainModel(flags.model);
+    flags.model === undefined ? await obtainDefaultModel() : await obtainTextModel(flags.model);
   await pushStep(manifest.id);
   await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
 }
 
-async function obtainDefaultModel(): Promise<Manifest> {
+async function obtainDefaultModel(): Promise<DecoderManifest> {
   try {
-    return await obtainModel(DEFAULT_MODEL_ID);
+    return await obtainTextModel(DEFAULT_MODEL_ID);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
     process.stderr.write(`\n${error.message}\n\nServing the embedded stories260K instead.\n\n`);
-    return await obtainModel(EMBEDDED_MODEL_ID);
+    return await obtainTextModel(EMBEDDED_MODEL_ID);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { repoRoot } from '../lib/paths.ts';
 
@@ -67,7 +67,7 @@ export async function loadPassages(
 export function tokenWindows(
   passages: readonly Passage[],
   tokenizer: Tokenizer,
-  { addBos, bosId }: Manifest['tokenizer'],
+  { addBos, bosId }: DecoderManifest['tokenizer'],
   window: number,
   maxTokens: number,
 ): number[][] {

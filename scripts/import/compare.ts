@@ -6,7 +6,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../../engine/base/errors.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { loadPassages, tokenWindows } from '../eval/passages.ts';
 import type { Passage } from '../eval/passages.ts';
 import { decodeSpeed, LogitsFile, scoreAgainst, scoreReference } from '../eval/preset-scores.ts';
@@ -21,7 +22,7 @@ import type { ImportOptions } from './import-model.ts';
 export interface Variant extends Pick<ImportOptions, 'preset' | 'choose'> {
   /** Of the row; an id as well when the variant is still to be imported. */
   readonly name: string;
-  readonly imported?: { readonly manifest: Manifest; readonly modelsRoot: string };
+  readonly imported?: { readonly manifest: DecoderManifest; readonly modelsRoot: string };
 }
 export interface VariantRow extends TextScore {
   readonly preset: string;
@@ -82,10 +83,10 @@ export async function compareVariants(options: CompareOptions): Promise<VariantR
 async function importVariant(
   options: CompareOptions,
   variant: Variant,
-): Promise<{ manifest: Manifest }> {
+): Promise<{ manifest: DecoderManifest }> {
   const { input, tokenizer, folder, signal } = options;
   const { name, ...how } = variant;
-  return importModel({
+  const { manifest } = await importModel({
     input,
     id: name,
     outRoot: folder,
@@ -93,10 +94,11 @@ async function importVariant(
     ...how,
     ...(tokenizer === undefined ? {} : { tokenizer }),
   });
+  return { manifest: requireKind(manifest, 'decoder') };
 }
 
 /** Equal for manifests that run the same: the same shards, and the same type of cache. */
-function contentKey(manifest: Manifest): string {
+function contentKey(manifest: DecoderManifest): string {
   const { kv } = planMemory(manifest, { memoryBudgetBytes: null });
   return JSON.stringify([kv.dtype, manifest.shards.map(({ sha256 }) => sha256)]);
 }
@@ -104,7 +106,7 @@ function contentKey(manifest: Manifest): string {
 async function measure(
   options: CompareOptions,
   { name, imported }: Variant,
-  manifest: Manifest,
+  manifest: DecoderManifest,
   passages: readonly Passage[],
   logits: LogitsFile,
   isReference: boolean,

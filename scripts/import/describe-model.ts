@@ -1,7 +1,7 @@
 /** The manifest of an imported model: what the file says, what a catalogue knows better, what was written. */
 import { basename } from 'node:path';
 import { MANIFEST_VERSION } from '../../engine/formats/manifest.ts';
-import type { Manifest, TensorRow } from '../../engine/formats/manifest.ts';
+import type { TensorRow, WeightedManifest } from '../../engine/formats/manifest.ts';
 import type { ShardEntry } from './journal.ts';
 import type { OpenedModel } from './opened-model.ts';
 import type { PlannedShard } from './shard-plan.ts';
@@ -32,15 +32,16 @@ export function describeModel(
     readonly tokenizer: WrittenFile;
     readonly sourceSha256: string | null;
   },
-): Manifest {
+): WeightedManifest {
   const { about = {} } = facts;
   const byFile = new Map(entries.map((entry) => [entry.file, entry]));
   const { addBos, bosId, eosIds } = model.tokenizer;
   return {
+    ...model.fields,
     formatVersion: MANIFEST_VERSION,
     id: facts.id,
     name: (about.name ?? model.name).slice(0, 200),
-    architecture: model.arch.name,
+    architecture: model.architecture,
     preset,
     createdAt: new Date().toISOString(),
     licence: (about.licence ?? model.licence).slice(0, 200),
@@ -48,9 +49,7 @@ export function describeModel(
     source: (about.source ?? basename(facts.input)).slice(0, 500),
     sourceSha256: facts.sourceSha256,
     card: (about.card ?? model.card).slice(0, 1_000_000),
-    config: model.config,
     tokenizer: { ...facts.tokenizer, addBos, bosId, eosIds: [...eosIds] },
-    chatTemplate: model.chatTemplate,
     tensors: shards.flatMap((shard, index) => tensorRows(shard, index, byFile.get(shard.file))),
     shards: shards.map(({ file, bytes, layers }) => ({
       file,

@@ -2,7 +2,7 @@
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { planMemory } from '../../engine/model/plan.ts';
-import type { MemoryPlan } from '../../engine/model/plan.ts';
+import type { MemoryPlan, PlannableModel } from '../../engine/model/plan.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { findCalibration } from './calibrated-chooser.ts';
 import type { CalibrationWish } from './calibrated-chooser.ts';
@@ -40,7 +40,7 @@ export function fitChooser(
     async choose(model, matched, fileHashes) {
       const found = calibration && (await findCalibration(calibration, matched, fileHashes));
       const weightsOf = (name: string) => found?.columns.get(name) ?? null;
-      const report = await fitModel(model, matched, budget, weightsOf);
+      const report = await fitModel(fittable(model), matched, budget, weightsOf);
       onReport(report);
       return {
         key: JSON.stringify([budget, found?.key ?? null]),
@@ -55,7 +55,7 @@ export function fitChooser(
  * @throws {EngineError} E_MEMORY_BUDGET with what the smallest types would need.
  */
 export async function fitModel(
-  model: Pick<OpenedModel, 'name' | 'config'>,
+  model: Pick<PlannableModel, 'id' | 'config'>,
   matched: readonly MatchedTensor[],
   { budgetBytes, nCtx }: FitBudget,
   weightsOf: (name: string) => Float32Array | null,
@@ -64,7 +64,7 @@ export async function fitModel(
   const plan = (fitted: readonly FittedGroup[]) =>
     planMemory(
       {
-        id: model.name,
+        id: model.id,
         preset: FIT_PRESET,
         config: model.config,
         shards: planShards('edge', matched, { dtypes: dtypesOf(fitted) }),
@@ -78,6 +78,15 @@ export async function fitModel(
     groups: fitted,
     predictedChange: Math.expm1(predictedLoss(fitted)),
   };
+}
+
+/** What a plan needs of the model. @throws {EngineError} E_USAGE for kinds without a cache to fit. */
+function fittable({ name, fields }: OpenedModel): Pick<PlannableModel, 'id' | 'config'> {
+  if (fields.kind === 'decoder') return { id: name, config: fields.config };
+  throw new EngineError(
+    'E_USAGE',
+    `import: --fit chooses types for text models; ${name} is none. Give a --preset instead.`,
+  );
 }
 
 function dtypesOf(fitted: readonly FittedGroup[]): Map<string, WeightDtype> {

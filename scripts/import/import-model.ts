@@ -7,7 +7,7 @@ import { mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { MODEL_ID_PATTERN, parseManifest } from '../../engine/formats/manifest.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { WeightedManifest } from '../../engine/formats/manifest.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { asDiskError, requireFreeBytes } from '../lib/disk.ts';
 import { withLock } from '../lib/lock.ts';
@@ -60,7 +60,7 @@ export interface TensorChooser {
 }
 export interface ImportResult {
   readonly folder: string;
-  readonly manifest: Manifest;
+  readonly manifest: WeightedManifest;
   /** What each tensor lost, by its name. */
   readonly reports: ReadonlyMap<string, TensorReport>;
   /** Shards taken over from an import that was cut off. */
@@ -121,13 +121,14 @@ async function writeModel(
     progress,
   );
   const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
-  const manifest = parseManifest(
+  const described = parseManifest(
     describeModel(model, label, shards, written.entries, {
       ...options,
       tokenizer,
       sourceSha256: fileHashes.length === 1 ? fileHashes[0]! : null,
     }),
   );
+  const manifest = described;
   await writeText(partial, 'manifest.json', `${JSON.stringify(manifest)}\n`);
   await removeLeftovers(partial, manifest);
   await replaceFolder(partial, folder);
@@ -139,16 +140,16 @@ async function writeModel(
  * A tokenizer that cannot be used, or whose ids the embedding lacks, is found now and not by the
  * first request.
  */
-function checkTokenizer({ tokenizer, config, name }: OpenedModel): void {
+function checkTokenizer({ tokenizer, nVocab: nRow, name }: OpenedModel): void {
   const { json, addBos, bosId, eosIds } = tokenizer;
   const { nVocab } = Tokenizer.parse(json, { addBos, bosId, eosIds: [...eosIds] });
   const largest = Math.max(nVocab - 1, bosId ?? 0, ...eosIds);
-  if (largest < config.nVocab) return;
+  if (largest < nRow) return;
   throw new EngineError(
     'E_TOKENIZER_INVALID',
-    `${name}: tokenizer has ids up to ${largest}; expected ids below ${config.nVocab}, the rows of ` +
+    `${name}: tokenizer has ids up to ${largest}; expected ids below ${nRow}, the rows of ` +
       'the embedding. Give the tokenizer of this very model.',
-    { details: { largest, nVocab: config.nVocab } },
+    { details: { largest, nVocab: nRow } },
   );
 }
 
@@ -234,7 +235,7 @@ async function writeText(folder: string, file: string, text: string): Promise<Wr
 }
 
 /** The journal, and shards of another preset or file that was imported here before. */
-async function removeLeftovers(partial: string, manifest: Manifest): Promise<void> {
+async function removeLeftovers(partial: string, manifest: WeightedManifest): Promise<void> {
   const keep = new Set([
     'manifest.json',
     TOKENIZER_NAME,

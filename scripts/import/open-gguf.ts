@@ -12,6 +12,7 @@ import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromGguf } from './gguf-config.ts';
+import { openedDecoder } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /** More rotary factors than any head has values. */
@@ -31,15 +32,13 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
     ...(short === null || long === null ? {} : { longRope: { short, long } }),
   });
   return {
+    ...openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template')),
     format: 'gguf',
     files,
-    arch,
-    config,
     tensors,
     naming: 'gguf',
     wanted: new Set(),
     tokenizer: tokenizerJsonFromGguf(metadata),
-    chatTemplate: readText(metadata, 'tokenizer.chat_template'),
     name: readText(metadata, 'general.name') ?? where.replace(/\.gguf$/, ''),
     licence: readText(metadata, 'general.license') ?? '',
     card: '',

@@ -6,7 +6,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { readLlama2c, readLlama2cVocab } from '../../engine/formats/llama2c.ts';
 import { tokenizerJsonFromPieces } from '../../engine/text/tokenizer-json.ts';
 import { openFileSource } from './file-source.ts';
-import { checkConfig } from './opened-model.ts';
+import { checkConfig, openedDecoder } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /** Not in the file: run.c has it as a constant. */
@@ -30,31 +30,30 @@ export async function openLlama2c(
     tokenizerPath ?? (await findTokenizer(path, nVocab)),
   );
   const vocab = await readLlama2cVocab(vocabulary, nVocab);
+  const config = checkConfig(source.name, {
+    nLayer: header.nLayer,
+    nEmbd,
+    nHead,
+    nKvHead: header.nKvHead,
+    headDim,
+    nFf: header.nFf,
+    nVocab,
+    nCtx: header.nCtx,
+    normEps: NORM_EPS,
+    ropeTheta: ROPE_THETA,
+    ropePairing: 'adjacent',
+    ropeDim: headDim,
+    ropeScaling: { kind: 'none' },
+    tiedHead,
+  });
   return {
+    ...openedDecoder(archByName('llama'), config, null),
     format: 'llama2c',
     files: [source],
-    arch: archByName('llama'),
-    config: checkConfig(source.name, {
-      nLayer: header.nLayer,
-      nEmbd,
-      nHead,
-      nKvHead: header.nKvHead,
-      headDim,
-      nFf: header.nFf,
-      nVocab,
-      nCtx: header.nCtx,
-      normEps: NORM_EPS,
-      ropeTheta: ROPE_THETA,
-      ropePairing: 'adjacent',
-      ropeDim: headDim,
-      ropeScaling: { kind: 'none' },
-      tiedHead,
-    }),
     tensors,
     naming: 'gguf',
     wanted: new Set(),
     tokenizer: tokenizerJsonFromPieces(vocab),
-    chatTemplate: null,
     name: source.name.replace(/\.bin$/, ''),
     licence: '',
     card: '',

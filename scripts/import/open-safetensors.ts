@@ -13,6 +13,7 @@ import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
+import { openedDecoder } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
@@ -33,11 +34,12 @@ export async function openSafetensors(
   const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
   const card = (await readText(folder, 'README.md')) ?? '';
+  const chatTemplate =
+    (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
   return {
+    ...openedDecoder(arch, modelConfig, chatTemplate),
     format: 'safetensors',
     files,
-    arch,
-    config: modelConfig,
     tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
     naming: 'hf',
     wanted: new Set(
@@ -50,8 +52,6 @@ export async function openSafetensors(
       config,
       generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
     }),
-    chatTemplate:
-      (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig),
     name: textOf(config['_name_or_path']) || basename(folder),
     licence: licenceOf(card),
     card: card.slice(0, MAX_CARD_CHARS),

@@ -1,10 +1,10 @@
 /** What every kind of model file is opened as, before anything is written. */
-import type { Architecture } from '../../engine/archs/types.ts';
+import type { Architecture, Naming } from '../../engine/archs/types.ts';
 import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { configContradiction, modelConfigSchema } from '../../engine/formats/manifest.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { KindFields, ModelConfig } from '../../engine/formats/manifest.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -17,21 +17,43 @@ export interface OpenedTokenizer {
   readonly eosIds: readonly number[];
 }
 
-export interface OpenedModel {
+/** What follows from the architecture and its config. */
+export interface OpenedKind {
+  readonly architecture: string;
+  /** Goes into the manifest as it is. */
+  readonly fields: KindFields;
+  /** Every tensor such a model has or may have. */
+  readonly instances: readonly TensorInstance[];
+  /** Ids the embedding has rows for. */
+  readonly nVocab: number;
+}
+
+export interface OpenedModel extends OpenedKind {
   readonly format: 'gguf' | 'safetensors' | 'llama2c';
   readonly files: readonly FileSource[];
-  readonly arch: Architecture;
-  readonly config: ModelConfig;
   readonly tensors: readonly SourceTensor[];
   /** Which of an architecture's names the file uses. */
-  readonly naming: 'gguf' | 'hf';
+  readonly naming: Naming;
   /** Optional tensors the config asks for (attention_bias), by our names. */
   readonly wanted: ReadonlySet<string>;
   readonly tokenizer: OpenedTokenizer;
-  readonly chatTemplate: string | null;
   readonly name: string;
   readonly licence: string;
   readonly card: string;
+}
+
+/** A text model, as its files describe it. */
+export function openedDecoder(
+  arch: Architecture,
+  config: ModelConfig,
+  chatTemplate: string | null,
+): OpenedKind {
+  return {
+    architecture: arch.name,
+    fields: { kind: 'decoder', config, chatTemplate },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
 }
 
 /** Numbers a file may hold that are no weights: tables of rotary positions, causal masks. */
@@ -49,21 +71,20 @@ export interface MatchedTensor {
  *   in the architecture would use: leaving them out would change the model in silence.
  */
 export function matchTensors(model: OpenedModel): MatchedTensor[] {
-  const { config, naming } = model;
+  const { naming } = model;
   const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   if (byName.size < model.tensors.length)
     throw configError(model.name, 'two tensors have the same name', {});
   const used = new Set<string>();
   const matched: MatchedTensor[] = [];
-  for (const instance of archTensors(model.arch, config)) {
-    const name = instance[naming];
-    const tensor = byName.get(name);
-    used.add(name);
+  for (const instance of model.instances) {
+    const place = instance.places[naming];
+    const tensor = place && byName.get(place.name);
+    if (place !== undefined) used.add(place.name);
     // A tied head that was stored all the same is the embedding once more.
-    if (instance.spec.role === 'head' && config.tiedHead) continue;
+    if (instance.isAlias) continue;
     if (tensor !== undefined) {
-      const view = viewTensor(tensor, instance, instance.spec[naming], config);
-      matched.push({ instance, tensor: view });
+      matched.push({ instance, tensor: viewTensor(tensor, instance, place!) });
     } else if (instance.required || model.wanted.has(instance.name)) throw missing(model, instance);
   }
   checkOptional(model, matched);
@@ -77,9 +98,9 @@ export function matchTensors(model: OpenedModel): MatchedTensor[] {
 /** An optional tensor belongs to every layer or to none. */
 function checkOptional(model: OpenedModel, matched: readonly MatchedTensor[]): void {
   const present = new Set(matched.map(({ instance }) => instance.name));
-  const used = new Set(matched.map(({ instance }) => instance.spec));
-  for (const instance of archTensors(model.arch, model.config)) {
-    if (instance.layer !== null && used.has(instance.spec) && !present.has(instance.name))
+  const used = new Set(matched.map(({ instance }) => instance.spec.name));
+  for (const instance of model.instances) {
+    if (instance.layer !== null && used.has(instance.spec.name) && !present.has(instance.name))
       throw missing(model, instance);
   }
 }
@@ -90,15 +111,15 @@ function refuseUnexpected(model: OpenedModel, names: readonly string[]): void {
   const shown = unexpected.slice(0, 4).join(', ');
   throw new EngineError(
     'E_FORMAT_INVALID',
-    `${model.name}: ${unexpected.length} tensors have no place in architecture ${model.arch.name}; ` +
+    `${model.name}: ${unexpected.length} tensors have no place in architecture ${model.architecture}; ` +
       `expected only its own, got ${shown}. The model is of another architecture or has more layers ` +
       'than its config says.',
-    { details: { unexpected: unexpected.slice(0, 20), architecture: model.arch.name } },
+    { details: { unexpected: unexpected.slice(0, 20), architecture: model.architecture } },
   );
 }
 
 function missing(model: OpenedModel, instance: TensorInstance): EngineError {
-  const name = instance[model.naming];
+  const name = instance.places[model.naming]?.name ?? instance.name;
   return new EngineError(
     'E_TENSOR_MISSING',
     `${model.name}: tensor ${name}; expected it in the file (${instance.name}, ` +

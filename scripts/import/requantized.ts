@@ -2,7 +2,7 @@
  * Tensors that were rounded by whoever made the file and are rounded to 4 bits once more: what that
  * costs is more than what it saves, so an import says it.
  */
-import type { Manifest, TensorRow } from '../../engine/formats/manifest.ts';
+import type { WeightedManifest, TensorRow } from '../../engine/formats/manifest.ts';
 import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { canCarry } from '../../engine/quant/carry-over.ts';
@@ -10,7 +10,7 @@ import { canCarry } from '../../engine/quant/carry-over.ts';
 const FOUR_BITS: readonly string[] = ['q4', 'q4m'];
 
 /** Tensors of a block type in the file that now have 4 bits they did not have before. */
-export function requantizedTensors({ tensors }: Pick<Manifest, 'tensors'>): TensorRow[] {
+export function requantizedTensors({ tensors }: Pick<WeightedManifest, 'tensors'>): TensorRow[] {
   return tensors.filter(({ dtype, sourceDtype }) => {
     const source = sourceDtype as SourceDtype;
     return (
@@ -22,7 +22,7 @@ export function requantizedTensors({ tensors }: Pick<Manifest, 'tensors'>): Tens
 }
 
 /** A sentence for the user, or null. The cost is docs/quantization.md's, measured on SmolLM2-135M. */
-export function requantizeWarning(manifest: Pick<Manifest, 'tensors'>): string | null {
+export function requantizeWarning(manifest: Pick<WeightedManifest, 'tensors'>): string | null {
   const rows = requantizedTensors(manifest);
   if (rows.length === 0) return null;
   const pairs = new Set(rows.map(({ dtype, sourceDtype }) => `${sourceDtype} to ${dtype}`));

@@ -3,12 +3,10 @@
  * experts, its transpose, its values shifted. Ranges are only another offset; what changes bytes is
  * done when they are read.
  */
-import type { TensorInstance } from '../../engine/archs/index.ts';
-import type { FilePlace } from '../../engine/archs/types.ts';
+import type { TensorInstance, TensorPlace } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { invalidFile, memorySource, readRange } from '../../engine/formats/byte-source.ts';
 import type { ByteSource } from '../../engine/formats/byte-source.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
 import { SOURCE_DTYPES, sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
@@ -20,30 +18,26 @@ import { dequantize } from '../../engine/quant/dequantize.ts';
 export function viewTensor(
   tensor: SourceTensor,
   instance: TensorInstance,
-  place: FilePlace,
-  config: ModelConfig,
+  place: TensorPlace,
 ): SourceTensor {
   const { shape, expert } = instance;
   const isVector = shape[0] === 1;
-  const range = place.part?.(config) ?? { from: 0, of: isVector ? shape[1] : shape[0] };
-  checkDims(tensor, instance, fileDims(shape, place, range.of, config));
+  checkDims(tensor, instance, fileDims(shape, place));
   const rowValues = isVector ? 1 : shape[1];
-  const firstRow = place.stacked === true ? expert * shape[0] : range.from;
-  const whole = place.transposed === true ? transposed(tensor) : tensor;
+  const firstRow = place.nStacked > 0 ? expert * shape[0] : place.from;
+  const whole = place.transposed ? transposed(tensor) : tensor;
   const part = rangeOf(whole, firstRow * rowValues, shape);
-  return place.plus === undefined ? part : shifted(part, place.plus);
+  return place.plus === 0 ? part : shifted(part, place.plus);
 }
 
 /** Sizes the file must give, slowest first. */
 function fileDims(
   shape: readonly [number, number],
-  { transposed, stacked }: FilePlace,
-  nRow: number,
-  { nExpert = 0 }: ModelConfig,
+  { transposed, nStacked, of }: TensorPlace,
 ): number[] {
-  if (stacked === true) return [nExpert, ...shape];
-  if (shape[0] === 1) return [nRow];
-  return transposed === true ? [shape[1], nRow] : [nRow, shape[1]];
+  if (nStacked > 0) return [nStacked, ...shape];
+  if (shape[0] === 1) return [of];
+  return transposed ? [shape[1], of] : [of, shape[1]];
 }
 
 function checkDims(

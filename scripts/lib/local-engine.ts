@@ -6,7 +6,8 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, WeightedManifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
 import { plainTurns } from '../../engine/generate/turns.ts';
@@ -20,7 +21,7 @@ import { readImported } from '../push/push.ts';
 import { distDir, modelsDir } from './paths.ts';
 
 export interface LocalModel {
-  readonly manifest: Manifest;
+  readonly manifest: DecoderManifest;
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
 }
@@ -35,7 +36,7 @@ export async function loadLocalModel(
   modelsRoot: string = modelsDir(),
 ): Promise<LocalModel> {
   const dir = join(modelsRoot, id);
-  const { manifest } = await readImported(dir, id);
+  const manifest = requireKind((await readImported(dir, id)).manifest, 'decoder');
   const tokenizer = await readTokenizer(dir, manifest);
   const modules = await loadKernelModules();
   const engine = await Engine.load(new FileModelSource(dir, manifest), modules, {
@@ -85,11 +86,13 @@ interface WasmCompiler {
 }
 
 /** Shards as files. The loader checks their hashes. */
-export class FileModelSource implements ModelSource {
-  readonly manifest: Manifest;
+export class FileModelSource<
+  M extends WeightedManifest = WeightedManifest,
+> implements ModelSource<M> {
+  readonly manifest: M;
   readonly #dir: string;
 
-  constructor(dir: string, manifest: Manifest) {
+  constructor(dir: string, manifest: M) {
     this.#dir = dir;
     this.manifest = manifest;
   }
@@ -118,7 +121,7 @@ export class FileModelSource implements ModelSource {
 }
 
 /** @throws {EngineError} E_WEIGHTS_FETCH, E_TOKENIZER. */
-export async function readTokenizer(dir: string, manifest: Manifest): Promise<Tokenizer> {
+export async function readTokenizer(dir: string, manifest: WeightedManifest): Promise<Tokenizer> {
   const path = join(dir, manifest.tokenizer.file);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new EngineError('E_WEIGHTS_FETCH', `${path}: cannot be read. Import the model again.`, {

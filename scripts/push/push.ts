@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { parseManifest } from '../../engine/formats/manifest.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { modelFiles, parseManifest } from '../../engine/formats/manifest.ts';
+import type { Manifest, ModelFile } from '../../engine/formats/manifest.ts';
 import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { modelKey } from './bucket.ts';
@@ -28,12 +28,6 @@ export interface PushResult {
   readonly nSkipped: number;
 }
 
-interface Piece {
-  readonly file: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
 /**
  * @throws {EngineError} E_MODEL_NOT_FOUND (not imported), E_WEIGHTS_HASH (a file is damaged on this
  * disk), E_DISK, E_BACKEND_UNAVAILABLE.
@@ -42,12 +36,12 @@ export async function pushModel(id: string, options: PushOptions): Promise<PushR
   const dir = join(options.modelsRoot ?? modelsDir(), id);
   const { text, manifest } = await readImported(dir, id);
   const { bucket } = options;
-  const pieces: Piece[] = [...manifest.shards, manifest.tokenizer];
+  const pieces: ModelFile[] = modelFiles(manifest);
   const totalBytes = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
   const manifestKey = modelKey(id, 'manifest.json');
   const oldText = await bucket.getText(manifestKey);
   const there = knownPieces(oldText);
-  const missing: Piece[] = [];
+  const missing: ModelFile[] = [];
   for (const piece of pieces) {
     if (!(await isThere(bucket, id, piece, there))) missing.push(piece);
   }
@@ -89,8 +83,8 @@ export async function readImported(
 function knownPieces(manifestText: string | null): Map<string, string> {
   if (manifestText === null) return new Map();
   try {
-    const { shards, tokenizer } = parseManifest(JSON.parse(manifestText));
-    return new Map([...shards, tokenizer].map(({ file, sha256 }) => [file, sha256]));
+    const files = modelFiles(parseManifest(JSON.parse(manifestText)));
+    return new Map(files.map(({ file, sha256 }) => [file, sha256]));
   } catch {
     // An older format: push everything again.
     return new Map();
@@ -100,7 +94,7 @@ function knownPieces(manifestText: string | null): Map<string, string> {
 async function isThere(
   bucket: Bucket,
   id: string,
-  piece: Piece,
+  piece: ModelFile,
   known: ReadonlyMap<string, string>,
 ): Promise<boolean> {
   if (bucket.head === null) return known.get(piece.file) === piece.sha256;
@@ -108,7 +102,7 @@ async function isThere(
   return info !== null && info.bytes === piece.bytes && info.sha256 === piece.sha256;
 }
 
-async function readPiece(dir: string, piece: Piece): Promise<Uint8Array> {
+async function readPiece(dir: string, piece: ModelFile): Promise<Uint8Array> {
   const path = join(dir, piece.file);
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw damaged(path, 'is missing', cause);

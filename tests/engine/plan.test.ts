@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { parseManifest } from '../../engine/formats/manifest.ts';
-import type { Manifest, ModelConfig } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../../engine/formats/manifest.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../../engine/model/plan.ts';
 import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts';
@@ -14,7 +14,7 @@ const EDGE = plannedManifest(SMOLLM2_CONFIG, 'edge', { table: 'Q8_0', layers: 'Q
 const LOSSLESS = plannedManifest(SMOLLM2_CONFIG, 'lossless', { table: 'Q8_0', layers: 'Q4_1' });
 
 /** Models of awkward sizes, many of them no multiple of anything. */
-function randomManifests(count: number): Manifest[] {
+function randomManifests(count: number): DecoderManifest[] {
   const random = seededRandom(11);
   const upTo = (n: number) => 1 + Math.floor(random() * n);
   return Array.from({ length: count }, () => {
@@ -40,7 +40,7 @@ function randomManifests(count: number): Manifest[] {
   });
 }
 
-function refusal(manifest: Manifest, options: PlanOptions): EngineError | null {
+function refusal(manifest: DecoderManifest, options: PlanOptions): EngineError | null {
   try {
     planMemory(manifest, options);
     return null;
@@ -62,7 +62,7 @@ function expectApart(spans: readonly (readonly [from: number, to: number])[], wi
   expect(end).toBeLessThanOrEqual(within);
 }
 
-function expectSound(plan: MemoryPlan, manifest: Manifest): void {
+function expectSound(plan: MemoryPlan, manifest: DecoderManifest): void {
   const regions = Object.values(plan.regions);
   const lasting = regions.filter(({ phase }) => phase === null);
   const phases = ['attention', 'ffn', 'output'].map((name) =>

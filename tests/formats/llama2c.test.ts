@@ -65,8 +65,11 @@ describe('readLlama2c', () => {
     const file = await readLlama2c(memorySource('tiny', data));
     expect(file.header).toMatchObject({ version, tiedHead, nVocab: config.nVocab });
     const got = await values(file);
-    expect([...got.keys()].sort()).toEqual(tensors.map(({ instance }) => instance.gguf).sort());
-    for (const { instance, values: want } of tensors) expect(got.get(instance.gguf)).toEqual(want);
+    expect([...got.keys()].sort()).toEqual(
+      tensors.map(({ instance }) => instance.places.gguf!.name).sort(),
+    );
+    for (const { instance, values: want } of tensors)
+      expect(got.get(instance.places.gguf!.name)).toEqual(want);
   });
 
   test('version 2 (quantized) is refused with the way out', async () => {

@@ -123,14 +123,21 @@ const matchedOf = (dtype: SourceDtype): MatchedTensor[] => {
       const source = randomHalves;
       return {
         instance,
-        tensor: { name: instance.gguf, dtype: type, dims, source, offset: offset - bytes, bytes },
+        tensor: {
+          name: instance.places.gguf!.name,
+          dtype: type,
+          dims,
+          source,
+          offset: offset - bytes,
+          bytes,
+        },
       };
     });
 };
 
 describe('fitModel', () => {
   const matched = matchedOf('F16');
-  const model = { name: 'random', config: CONFIG };
+  const model = { id: 'random', config: CONFIG };
   const fit = (budgetBytes: number, nCtx = 256) =>
     fitModel(model, matched, { budgetBytes, nCtx }, () => null);
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseManifest } from '../../engine/formats/manifest.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { WeightedManifest } from '../../engine/formats/manifest.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
 import { hashFile } from '../../scripts/lib/hash-file.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
@@ -58,7 +58,7 @@ export function expectTinyWeights(
   for (const { instance, values } of tensors) expect(weights.get(instance.name)).toEqual(values);
 }
 /** Nothing missing, nothing left over, hashes and alignment as promised. */
-export async function expectWholeFolder(folder: string, manifest: Manifest): Promise<void> {
+export async function expectWholeFolder(folder: string, manifest: WeightedManifest): Promise<void> {
   const files = ['manifest.json', 'tokenizer.json', ...manifest.shards.map(({ file }) => file)];
   expect((await readdir(folder)).sort()).toEqual(files.sort());
   for (const { file, sha256 } of [...manifest.shards, manifest.tokenizer])

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { archByName, archTensors } from '../../engine/archs/index.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
 import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
@@ -38,7 +40,7 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
 async function imported<T>(
   input: string,
   preset: string,
-  load: (source: ModelSource) => Promise<T>,
+  load: (source: ModelSource<DecoderManifest>) => Promise<T>,
 ): Promise<T> {
   await using folder = await temporaryFolder();
   const { folder: model, manifest } = await importModel({
@@ -48,7 +50,7 @@ async function imported<T>(
     outRoot: folder.path,
   });
   // Awaited here: the folder goes when this function returns.
-  return await load(new FileModelSource(model, manifest));
+  return await load(new FileModelSource(model, requireKind(manifest, 'decoder')));
 }
 
 /** Imports `input` with `preset` and loads it, without a memory limit unless one is given. */
@@ -68,15 +70,16 @@ export async function decoderFrom(
   input: string,
   preset: string,
   options: EngineOptions = {},
-): Promise<{ decoder: Decoder; manifest: Manifest }> {
+): Promise<{ decoder: Decoder; manifest: DecoderManifest }> {
   const modules = await loadKernelModules();
   return await imported(input, preset, async (source) => {
     const { manifest } = source;
     const plan = planMemory(manifest, { memoryBudgetBytes: null, ...options });
     const memory = createMemory(plan.wasmBytes);
     const { exports } = await instantiateKernels(modules, memory, options.kernelBuild);
-    await loadShards(source, plan, memory);
-    const weights = bindWeights(manifest, plan);
+    await loadShards(source, plan.shardAddresses, memory);
+    const instances = archTensors(archByName(manifest.architecture), manifest.config);
+    const weights = bindWeights(manifest, instances, plan.shardAddresses);
     return { decoder: new Decoder(manifest, plan, weights, exports, memory), manifest };
   });
 }

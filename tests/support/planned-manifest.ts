@@ -2,7 +2,7 @@
 import { archTensors } from '../../engine/archs/index.ts';
 import { LLAMA } from '../../engine/archs/llama.ts';
 import { memorySource } from '../../engine/formats/byte-source.ts';
-import type { Manifest, ModelConfig } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../../engine/formats/manifest.ts';
 import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { PresetName } from '../../scripts/import/presets.ts';
@@ -35,7 +35,7 @@ export function plannedManifest(
   config: ModelConfig,
   preset: PresetName,
   types: PlannedTypes,
-): Manifest {
+): DecoderManifest {
   const nothing = memorySource('planned', new Uint8Array(0));
   const matched = archTensors(LLAMA, config)
     .filter(({ required }) => required)
@@ -47,12 +47,20 @@ export function plannedManifest(
       const bytes = sourceBytes(dtype, dims[0] * dims[1]);
       return {
         instance,
-        tensor: { name: instance.gguf, dtype, dims, source: nothing, offset: 0, bytes },
+        tensor: {
+          name: instance.places.gguf!.name,
+          dtype,
+          dims,
+          source: nothing,
+          offset: 0,
+          bytes,
+        },
       };
     });
   const shards = planShards(preset, matched);
   const sha256 = '0'.repeat(64);
   return {
+    kind: 'decoder',
     formatVersion: 1,
     id: 'planned',
     name: 'planned',

@@ -104,11 +104,11 @@ function asF32(values: Float32Array): Uint8Array {
 }
 
 function writtenTensor(
-  { gguf, shape }: TensorInstance,
+  { places, shape }: TensorInstance,
   dtype: SourceDtype,
   data: Uint8Array,
 ): WrittenTensor {
-  return { name: gguf, dims: shape[0] === 1 ? [shape[1]] : [...shape], dtype, data };
+  return { name: places.gguf!.name, dims: shape[0] === 1 ? [shape[1]] : [...shape], dtype, data };
 }
 
 function ggufOf(

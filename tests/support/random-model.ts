@@ -6,9 +6,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
-import type { TensorInstance } from '../../engine/archs/index.ts';
+import type { TensorInstance, TensorPlace } from '../../engine/archs/index.ts';
 import { SMALL_ROLES } from '../../engine/archs/types.ts';
-import type { Architecture, FilePlace } from '../../engine/archs/types.ts';
+import type { Architecture } from '../../engine/archs/types.ts';
 import type { ModelConfig } from '../../engine/formats/manifest.ts';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -83,7 +83,7 @@ export function familyGguf(
   const small = new Set(
     tensors
       .filter(({ instance }) => SMALL_ROLES.includes(instance.spec.role))
-      .map(({ instance }) => instance.gguf),
+      .map(({ instance }) => instance.places.gguf!.name),
   );
   const written = fileTensors(config, tensors, 'gguf').map(({ name, dims, values }) =>
     matrices === 'F32' || small.has(name)
@@ -146,37 +146,31 @@ function fileTensors(
   tensors: readonly TinyTensor[],
   naming: 'gguf' | 'hf',
 ): FileTensor[] {
-  const byName = Map.groupBy(tensors, ({ instance }) => instance[naming]);
+  const byName = Map.groupBy(tensors, ({ instance }) => instance.places[naming]!.name);
   return [...byName].map(([name, members]) => {
-    const { shape, spec } = members[0]!.instance;
-    const place = spec[naming];
-    const dims = untransposedDims(shape, place, config);
+    const { shape, places } = members[0]!.instance;
+    const place = places[naming]!;
+    const dims = untransposedDims(shape, place);
     const values = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
     for (const { instance, values: own } of members)
-      values.set(own, firstValue(instance, instance.spec[naming], config));
-    for (const [i, x] of values.entries()) values[i] = x - (place.plus ?? 0);
-    if (place.transposed !== true || dims.length !== 2) return { name, dims, values };
+      values.set(own, firstValue(instance, instance.places[naming]!));
+    for (const [i, x] of values.entries()) values[i] = x - place.plus;
+    if (!place.transposed || dims.length !== 2) return { name, dims, values };
     return { name, dims: dims.toReversed(), values: transpose(values, dims[0]!, dims[1]!) };
   });
 }
 
 function untransposedDims(
   shape: readonly [number, number],
-  { part, stacked }: FilePlace,
-  config: ModelConfig,
+  { of, nStacked }: TensorPlace,
 ): number[] {
-  if (stacked === true) return [config.nExpert ?? 0, ...shape];
-  const of = part?.(config).of;
-  return shape[0] === 1 ? [of ?? shape[1]] : [of ?? shape[0], shape[1]];
+  if (nStacked > 0) return [nStacked, ...shape];
+  return shape[0] === 1 ? [of] : [of, shape[1]];
 }
 
-function firstValue(
-  { shape, expert }: TensorInstance,
-  { part, stacked }: FilePlace,
-  config: ModelConfig,
-): number {
-  if (stacked === true) return expert * shape[0] * shape[1];
-  return (part?.(config).from ?? 0) * (shape[0] === 1 ? 1 : shape[1]);
+function firstValue({ shape, expert }: TensorInstance, { from, nStacked }: TensorPlace): number {
+  if (nStacked > 0) return expert * shape[0] * shape[1];
+  return from * (shape[0] === 1 ? 1 : shape[1]);
 }
 
 function transpose(values: Float32Array, nRow: number, nCol: number): Float32Array {

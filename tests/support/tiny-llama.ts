@@ -93,7 +93,7 @@ export function tinyGgufMetadata(c: ModelConfig = TINY_CONFIG): Record<string, W
 
 export function tinyGgufTensors(tensors: readonly TinyTensor[] = tinyTensors()): WrittenTensor[] {
   return tensors.map(({ instance, values }) => ({
-    name: instance.gguf,
+    name: instance.places.gguf!.name,
     dims: dimsOf(instance),
     dtype: 'F32',
     data: asBytes(values),
@@ -157,9 +157,9 @@ export async function writeTinyFolder(
   for (let part = 0; part < parts; part++) {
     const name = parts === 1 ? 'model.safetensors' : `model-${part + 1}-of-${parts}.safetensors`;
     const mine = tensors.filter((_, i) => i % parts === part);
-    for (const { instance } of mine) weightMap[instance.hf] = name;
+    for (const { instance } of mine) weightMap[instance.places.hf!.name] = name;
     const entries = mine.map(({ instance, values }) => ({
-      name: instance.hf,
+      name: instance.places.hf!.name,
       dtype: 'F32',
       shape: dimsOf(instance),
       data: asBytes(values),

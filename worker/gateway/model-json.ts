@@ -1,33 +1,64 @@
 /** A manifest as the model object of /v1/models. */
 import type { z } from 'zod';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  EncoderManifest,
+  Manifest,
+  ManifestOf,
+  ModelKind,
+  WeightedManifest,
+} from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
 import { readCount } from '../vars.ts';
 import type { GatewayEnv } from './env.ts';
 import type { modelSchema } from './schemas/models.ts';
 
 type ModelJson = z.output<typeof modelSchema>;
+type Env = Pick<GatewayEnv, 'CONTEXT_TOKENS'>;
 
-export function modelJson(manifest: Manifest, env: Pick<GatewayEnv, 'CONTEXT_TOKENS'>): ModelJson {
-  const { id, name, createdAt, source, licence, architecture, preset, config } = manifest;
+/** What only models of one kind have, beside what all have. */
+interface KindJson {
+  readonly top: Partial<ModelJson>;
+  readonly extension: Pick<ModelJson['thimble'], 'modalities'> & Partial<ModelJson['thimble']>;
+}
+
+const KIND_JSON: {
+  readonly [K in ModelKind]: (manifest: ManifestOf<K>, env: Env) => KindJson;
+} = {
+  decoder: decoderJson,
+  encoder: encoderJson,
+};
+
+export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
+  const { id, name, createdAt, source, licence }: Manifest = manifest;
   const createdMs = Date.parse(createdAt);
-  const wanted = readCount(env.CONTEXT_TOKENS) ?? undefined;
-  const served = servedContext(config, wanted);
+  const toJson: (manifest: ManifestOf<K>, env: Env) => KindJson = KIND_JSON[manifest.kind];
+  const { top, extension } = toJson(manifest, env);
   return {
     id,
     object: 'model',
     created: Number.isNaN(createdMs) ? 0 : Math.floor(createdMs / 1000),
     owned_by: source,
     licence,
-    architecture,
-    preset,
-    context_length: served,
-    trained_context_length: config.nCtx,
-    thimble: {
-      name,
+    ...top,
+    thimble: { kind: manifest.kind, name, licence, ...extension },
+  };
+}
+
+function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
+  const { architecture, preset, config } = manifest;
+  const wanted = readCount(env.CONTEXT_TOKENS) ?? undefined;
+  const served = servedContext(config, wanted);
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: served,
+      trained_context_length: config.nCtx,
+    },
+    extension: {
       context: { served, trained: config.nCtx },
       modalities: { input: ['text'], output: ['text'] },
-      licence,
       chat_template: manifest.chatTemplate !== null,
       quantization: quantizationJson(manifest),
       memory: memoryJson(manifest, wanted),
@@ -35,7 +66,26 @@ export function modelJson(manifest: Manifest, env: Pick<GatewayEnv, 'CONTEXT_TOK
   };
 }
 
-function quantizationJson({ preset, tensors }: Manifest): ModelJson['thimble']['quantization'] {
+function encoderJson(manifest: EncoderManifest): KindJson {
+  const { architecture, preset, config } = manifest;
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: config.nCtx,
+      trained_context_length: config.nCtx,
+    },
+    extension: {
+      modalities: { input: ['text'], output: ['embedding'] },
+      quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+function quantizationJson({
+  preset,
+  tensors,
+}: WeightedManifest): ModelJson['thimble']['quantization'] {
   const bytesByType: Record<string, number> = {};
   let nBytes = 0;
   let nWeight = 0;
@@ -49,7 +99,10 @@ function quantizationJson({ preset, tensors }: Manifest): ModelJson['thimble']['
 }
 
 /** What the stage will plan with the platform's limit; it may be given another one. */
-function memoryJson(manifest: Manifest, nCtx: number | undefined): ModelJson['thimble']['memory'] {
+function memoryJson(
+  manifest: DecoderManifest,
+  nCtx: number | undefined,
+): ModelJson['thimble']['memory'] {
   try {
     const plan = planMemory(manifest, nCtx === undefined ? {} : { nCtx });
     const weightBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -5,7 +5,13 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  ManifestOf,
+  ModelKind,
+  WeightedManifest,
+} from '../../engine/formats/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
@@ -18,11 +24,16 @@ import {
   type StoredManifest,
 } from '../model-files.ts';
 
-export interface ServedModel {
+/** A model of one kind. */
+export interface ModelOfKind<K extends ModelKind = ModelKind> {
   readonly id: string;
   readonly version: string;
-  readonly manifest: Manifest;
+  readonly manifest: ManifestOf<K>;
   readonly tokenizer: Tokenizer;
+}
+
+/** A text model. */
+export interface ServedModel extends ModelOfKind<'decoder'> {
   /** Throws E_TEMPLATE when used, not when the model is read, if the template does not parse. */
   chatTemplate(): ChatTemplate;
   /** What token ids stand for, for a stage that holds answers to grammars. */
@@ -30,7 +41,10 @@ export interface ServedModel {
 }
 
 interface Entry {
-  readonly model: ServedModel;
+  readonly model: ModelOfKind;
+  /** The same model, when it is a text model. */
+  readonly text: ServedModel | null;
+  readonly tokenizerBytes: number;
   checkedAtMs: number;
 }
 
@@ -41,10 +55,28 @@ const RECHECK_MS = 2000;
 
 /** In order of last use. */
 const kept = new Map<string, Entry>();
-const loading = new Map<string, Promise<ServedModel>>();
+const loading = new Map<string, Promise<Entry>>();
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
 export async function findModel(bucket: R2Bucket, modelId: string): Promise<ServedModel> {
+  const { model, text } = await findEntry(bucket, modelId);
+  requireKind(model.manifest, 'decoder');
+  return text!;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
+export async function findModelOfKind<K extends ModelKind>(
+  bucket: R2Bucket,
+  modelId: string,
+  kind: K,
+): Promise<ModelOfKind<K>> {
+  const { model } = await findEntry(bucket, modelId);
+  requireKind(model.manifest, kind);
+  // Its manifest has just told.
+  return model as unknown as ModelOfKind<K>;
+}
+
+async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
   const entry = kept.get(modelId);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return touch(entry);
   // Requests that come meanwhile wait for the same answer.
@@ -59,7 +91,7 @@ async function refresh(
   bucket: R2Bucket,
   modelId: string,
   entry: Entry | undefined,
-): Promise<ServedModel> {
+): Promise<Entry> {
   const stored = await readManifest(bucket, modelId, entry?.model.version);
   if (stored === null) {
     kept.delete(modelId);
@@ -69,16 +101,24 @@ async function refresh(
     entry.checkedAtMs = Date.now();
     return touch(entry);
   }
-  const model = await loadModel(bucket, stored as StoredManifest);
-  return touch({ model, checkedAtMs: Date.now() });
+  return touch(await loadModel(bucket, stored as StoredManifest));
 }
 
-async function loadModel(
+async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
+  const { id } = manifest;
+  const checkedAtMs = Date.now();
+  const tokenizer = await loadTokenizer(bucket, id, manifest.tokenizer);
+  const model: ModelOfKind = { id, version, manifest, tokenizer };
+  const text = manifest.kind === 'decoder' ? servedModel(manifest, version, tokenizer) : null;
+  return { model, text, tokenizerBytes: manifest.tokenizer.bytes, checkedAtMs };
+}
+
+async function loadTokenizer(
   bucket: R2Bucket,
-  { manifest, version }: StoredManifest,
-): Promise<ServedModel> {
-  const facts = manifest.tokenizer;
-  const key = modelKey(manifest.id, facts.file);
+  modelId: string,
+  facts: WeightedManifest['tokenizer'],
+): Promise<Tokenizer> {
+  const key = modelKey(modelId, facts.file);
   const bytes = await retryR2(key, async () => {
     const object = await bucket.get(key);
     if (object === null)
@@ -98,7 +138,14 @@ async function loadModel(
       `storage: ${key}: SHA-256 expected ${facts.sha256}, got ${got}. Push the model again.`,
       { details: { key, expected: facts.sha256, got } },
     );
-  const tokenizer = Tokenizer.parse(new TextDecoder().decode(bytes), facts);
+  return Tokenizer.parse(new TextDecoder().decode(bytes), facts);
+}
+
+function servedModel(
+  manifest: DecoderManifest,
+  version: string,
+  tokenizer: Tokenizer,
+): ServedModel {
   let template: ChatTemplate | null = null;
   return {
     id: manifest.id,
@@ -113,18 +160,18 @@ async function loadModel(
 }
 
 /** Puts the entry last in line for eviction. */
-function touch(entry: Entry): ServedModel {
-  const { model } = entry;
-  kept.delete(model.id);
-  kept.set(model.id, entry);
+function touch(entry: Entry): Entry {
+  const newest = entry.model.id;
+  kept.delete(newest);
+  kept.set(newest, entry);
   let jsonBytes = 0;
-  for (const { model: other } of kept.values()) jsonBytes += other.manifest.tokenizer.bytes;
-  for (const [id, { model: other }] of kept) {
-    if (jsonBytes <= MAX_KEPT_JSON_BYTES || id === model.id) break;
+  for (const { tokenizerBytes } of kept.values()) jsonBytes += tokenizerBytes;
+  for (const [id, { tokenizerBytes }] of kept) {
+    if (jsonBytes <= MAX_KEPT_JSON_BYTES || id === newest) break;
     kept.delete(id);
-    jsonBytes -= other.manifest.tokenizer.bytes;
+    jsonBytes -= tokenizerBytes;
   }
-  return model;
+  return entry;
 }
 
 export async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {

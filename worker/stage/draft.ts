@@ -3,7 +3,8 @@
  * tokenizer. It is a part of each engine it drafts for: planned, loaded and closed with it.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { sharesTokenizer } from '../../engine/generate/model-drafts.ts';
 import { planMemory, type MemoryPlan, type PlanOptions } from '../../engine/model/plan.ts';
 import { readManifest } from '../model-files.ts';
@@ -16,8 +17,8 @@ import { readManifest } from '../model-files.ts';
 export async function findDraft(
   bucket: R2Bucket,
   draftId: string | undefined,
-  manifest: Manifest,
-): Promise<Manifest | null> {
+  manifest: DecoderManifest,
+): Promise<DecoderManifest | null> {
   if (draftId === undefined || draftId === '' || draftId === manifest.id) return null;
   const stored = await readManifest(bucket, draftId);
   if (stored === null || stored === 'unchanged')
@@ -27,7 +28,8 @@ export async function findDraft(
         'variable empty.',
       { details: { draft: draftId } },
     );
-  return sharesTokenizer(manifest, stored.manifest) ? stored.manifest : null;
+  const draft = requireKind(stored.manifest, 'decoder');
+  return sharesTokenizer(manifest, draft) ? draft : null;
 }
 
 /**
@@ -35,9 +37,9 @@ export async function findDraft(
  * @throws {EngineError} E_MEMORY_BUDGET with the numbers when both do not fit.
  */
 export function bytesWithDraft(
-  manifest: Manifest,
+  manifest: DecoderManifest,
   plan: MemoryPlan,
-  draft: Manifest,
+  draft: DecoderManifest,
   options: PlanOptions,
 ): number {
   const { budgetBytes } = plan;

@@ -3,33 +3,17 @@
  * are held once. Makes room by closing engines that nobody uses, the longest idle first.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import { Engine } from '../../engine/generate/engine.ts';
-import type { EngineOptions } from '../../engine/generate/engine.ts';
-import type { Manifest } from '../../engine/formats/manifest.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import relaxed from '../../dist/kernels/relaxed.wasm';
-import simd from '../../dist/kernels/simd.wasm';
-import { readManifest, type StoredManifest } from '../model-files.ts';
-import { readCount } from '../vars.ts';
-import { bytesWithDraft, findDraft } from './draft.ts';
-import { openTurns } from './turns.ts';
-import { R2Source } from './r2-source.ts';
-
-export interface HostEnv {
-  readonly MODELS: R2Bucket;
-  /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
-  readonly MEMORY_BUDGET_BYTES?: string;
-  /** Positions of context; the model's own and the default bound it. */
-  readonly CONTEXT_TOKENS?: string;
-  /** Id of a model that guesses ahead for models with its tokenizer. */
-  readonly DRAFT_MODEL?: string;
-}
+import { requireKind } from '../../engine/formats/manifest.ts';
+import { readManifest } from '../model-files.ts';
+import { budgetOf, PLAN_ENGINE } from './engines.ts';
+import type { EngineByKind, EngineKind, HostEnv, PlannedEngine } from './engines.ts';
 
 interface Slot {
   readonly modelId: string;
   readonly version: string;
   readonly totalBytes: number;
-  readonly engine: Promise<Engine>;
+  readonly kind: EngineKind;
+  readonly engine: Promise<EngineByKind[EngineKind]>;
   /** Generations that hold the engine. */
   users: number;
   /** Closed as soon as nobody uses it: a newer version of the model was pushed. */
@@ -42,13 +26,20 @@ const BUSY_RETRY_AFTER_S = 2;
 /** In order of last use. */
 let slots: Slot[] = [];
 
-/** Runs `use` with a model's engine, which stays loaded meanwhile. */
-export async function acquireEngine(
+/** A model's engine, which stays loaded until `release` is called. */
+export interface HeldEngine<K extends EngineKind> {
+  readonly engine: EngineByKind[K];
+  release(): void;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_BUSY, E_MEMORY_BUDGET, what loading gives. */
+export async function acquireEngine<K extends EngineKind>(
   env: HostEnv,
+  kind: K,
   modelId: string,
   version: string | null,
-): Promise<{ engine: Engine; release: () => void }> {
-  const slot = findSlot(modelId, version) ?? (await openSlot(env, modelId));
+): Promise<HeldEngine<K>> {
+  const slot = findSlot(kind, modelId, version) ?? (await openSlot(env, kind, modelId));
   slot.users++;
   slots = [...slots.filter((other) => other !== slot), slot];
   const release = once(() => {
@@ -56,6 +47,7 @@ export async function acquireEngine(
     if (slot.users === 0 && slot.retired) closeSlot(slot);
   });
   try {
+    // Slots are found by kind.
     return { engine: await slot.engine, release };
   } catch (error) {
     // A load that failed is not kept: the next request tries anew.
@@ -69,61 +61,46 @@ export function hostStats(): { modelId: string; users: number; totalBytes: numbe
   return slots.map(({ modelId, users, totalBytes }) => ({ modelId, users, totalBytes }));
 }
 
-function findSlot(modelId: string, version: string | null): Slot | undefined {
+function findSlot(kind: EngineKind, modelId: string, version: string | null): Slot | undefined {
   return slots.find(
     (slot) =>
-      slot.modelId === modelId && !slot.retired && (version === null || slot.version === version),
+      slot.kind === kind &&
+      slot.modelId === modelId &&
+      !slot.retired &&
+      (version === null || slot.version === version),
   );
 }
 
-async function openSlot(env: HostEnv, modelId: string): Promise<Slot> {
+async function openSlot<K extends EngineKind>(
+  env: HostEnv,
+  kind: K,
+  modelId: string,
+): Promise<Slot> {
   const stored = await readManifest(env.MODELS, modelId);
   if (stored === null || stored === 'unchanged')
     throw new EngineError('E_MODEL_NOT_FOUND', `model: no model ${JSON.stringify(modelId)}.`, {
       param: 'model',
     });
-  const draft = await findDraft(env.MODELS, env.DRAFT_MODEL, stored.manifest);
+  const manifest = requireKind(stored.manifest, kind);
+  // Refused with its numbers when it would not fit even alone.
+  const planned = await PLAN_ENGINE[kind](env, manifest);
   // Another request may have opened it while manifests were read.
-  const opened = findSlot(modelId, stored.version);
+  const opened = findSlot(kind, modelId, stored.version);
   if (opened !== undefined) return opened;
   for (const slot of slots.filter((old) => old.modelId === modelId)) retire(slot);
-  return loadSlot(env, stored, draft);
+  return loadSlot(budgetOf(env), { modelId, kind, version: stored.version }, planned);
 }
 
 function loadSlot(
-  env: HostEnv,
-  { manifest, version }: StoredManifest,
-  draft: Manifest | null,
+  budgetBytes: number,
+  model: Pick<Slot, 'modelId' | 'kind' | 'version'>,
+  planned: PlannedEngine<EngineByKind[EngineKind]>,
 ): Slot {
-  const budgetBytes = readCount(env.MEMORY_BUDGET_BYTES) ?? ISOLATE_BYTES;
-  const nCtx = readCount(env.CONTEXT_TOKENS);
-  const options = { memoryBudgetBytes: budgetBytes, ...(nCtx === null ? {} : { nCtx }) };
-  // Refused with its numbers when it would not fit even alone.
-  const plan = planMemory(manifest, options);
-  const totalBytes =
-    draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, options);
-  makeRoom(manifest.id, totalBytes, budgetBytes, plan.jsHeapBytes);
-  const slot: Slot = {
-    modelId: manifest.id,
-    version,
-    totalBytes,
-    engine: loadEngine(env, manifest, draft, { ...options, openTurns }),
-    users: 0,
-    retired: false,
-  };
+  const { totalBytes, jsHeapBytes } = planned;
+  makeRoom(model.modelId, totalBytes, budgetBytes, jsHeapBytes);
+  const slot: Slot = { ...model, totalBytes, engine: planned.load(), users: 0, retired: false };
   slots.push(slot);
   return slot;
-}
-
-async function loadEngine(
-  env: HostEnv,
-  manifest: Manifest,
-  draft: Manifest | null,
-  options: EngineOptions,
-): Promise<Engine> {
-  const load = (model: Manifest, more: EngineOptions = {}): Promise<Engine> =>
-    Engine.load(new R2Source(env.MODELS, model), { relaxed, simd }, { ...options, ...more });
-  return draft === null ? load(manifest) : load(manifest, { draft: await load(draft) });
 }
 
 /** @throws {EngineError} E_BUSY when what is loaded is in use and there is no room beside it. */

@@ -8,7 +8,8 @@ import type { EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
-import { acquireEngine, hostStats, type HostEnv } from './host.ts';
+import type { HostEnv } from './engines.ts';
+import { acquireEngine, hostStats } from './host.ts';
 import { generationStream } from './generation-stream.ts';
 
 /** A function over RPC, and what its stub adds to it. */
@@ -43,7 +44,7 @@ export class Stage extends DurableObject<HostEnv> {
     // What a caller passes lives as long as the call; the stream lives longer.
     const source = request.constraint === undefined ? null : keep(vocabulary);
     return generationStream(async () => {
-      const held = await acquireEngine(this.env, modelId, version);
+      const held = await acquireEngine(this.env, 'decoder', modelId, version);
       try {
         if (source !== null && !held.engine.hasVocabulary)
           held.engine.setVocabulary(new Vocabulary(await source()));
@@ -63,8 +64,9 @@ export class Stage extends DurableObject<HostEnv> {
     version: string | null = null,
   ): Promise<{ ok: StageStatus } | { error: ReturnType<typeof errorToRecord> }> {
     try {
-      const { engine, release } = await acquireEngine(this.env, modelId, version);
-      release();
+      const held = await acquireEngine(this.env, 'decoder', modelId, version);
+      held.release();
+      const { engine } = held;
       return { ok: { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() } };
     } catch (error) {
       return { error: errorToRecord(error) };

@@ -1,6 +1,6 @@
 /** Reading shards from storage that gives little at a time, breaks off, or lies. */
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { seededRandom } from '../../tests/support/random.ts';
 import { R2_ATTEMPTS } from '../model-files.ts';
 import { R2Source } from './r2-source.ts';
@@ -11,7 +11,7 @@ const stored = Uint8Array.from({ length: 3_000_000 }, () => Math.floor(random() 
 const manifest = {
   id: 'test',
   shards: [{ file: 'shard-0.bin', bytes: stored.length, sha256: '', layers: null }],
-} as unknown as Manifest;
+} as unknown as DecoderManifest;
 
 /** How one `get` behaves: how many bytes come at once, and after how many it fails. */
 interface Behaviour {

@@ -3,18 +3,18 @@
  * lengths, not hashes: the engine's loader does that. Knows nothing of what the bytes mean.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { Manifest, ShardRow } from '../../engine/formats/manifest.ts';
+import type { WeightedManifest, ShardRow } from '../../engine/formats/manifest.ts';
 import type { ModelSource } from '../../engine/model/source.ts';
 import { modelKey, retryR2 } from '../model-files.ts';
 
 /** One BYOB read; a larger buffer was no faster, the default reader's small chunks four times slower. */
 const READ_BYTES = 1024 * 1024;
 
-export class R2Source implements ModelSource {
-  readonly manifest: Manifest;
+export class R2Source<M extends WeightedManifest> implements ModelSource<M> {
+  readonly manifest: M;
   private readonly bucket: R2Bucket;
 
-  constructor(bucket: R2Bucket, manifest: Manifest) {
+  constructor(bucket: R2Bucket, manifest: M) {
     this.bucket = bucket;
     this.manifest = manifest;
   }

@@ -1,5 +1,8 @@
 /** A model as /v1/models tells of it. */
 import { z } from 'zod';
+import { MODEL_KINDS } from '../../../engine/formats/manifest.ts';
+
+const MODALITIES = ['text', 'audio', 'image', 'embedding', 'tensor'] as const;
 
 export const modelSchema = z
   .strictObject({
@@ -8,28 +11,33 @@ export const modelSchema = z
     created: z.number().int(),
     owned_by: z.string(),
     licence: z.string(),
-    architecture: z.string(),
-    preset: z.string(),
-    context_length: z.number().int(),
-    trained_context_length: z.number().int(),
+    architecture: z.string().optional(),
+    preset: z.string().optional(),
+    context_length: z.number().int().optional(),
+    trained_context_length: z.number().int().optional(),
     thimble: z
       .strictObject({
+        kind: z.enum(MODEL_KINDS).describe('what sort of model it is: what endpoints take it'),
         name: z.string(),
-        context: z.strictObject({
-          served: z.number().int().describe('positions of prompt and answer together'),
-          trained: z.number().int(),
-        }),
+        context: z
+          .strictObject({
+            served: z.number().int().describe('positions of prompt and answer together'),
+            trained: z.number().int(),
+          })
+          .optional(),
         modalities: z.strictObject({
-          input: z.array(z.enum(['text'])),
-          output: z.array(z.enum(['text'])),
+          input: z.array(z.enum(MODALITIES)),
+          output: z.array(z.enum(MODALITIES)),
         }),
         licence: z.string(),
-        chat_template: z.boolean(),
-        quantization: z.strictObject({
-          preset: z.string(),
-          bits_per_weight: z.number(),
-          bytes_by_type: z.record(z.string(), z.number().int()),
-        }),
+        chat_template: z.boolean().optional(),
+        quantization: z
+          .strictObject({
+            preset: z.string(),
+            bits_per_weight: z.number(),
+            bytes_by_type: z.record(z.string(), z.number().int()),
+          })
+          .optional(),
         memory: z
           .strictObject({
             weight_bytes: z.number().int(),
@@ -37,6 +45,7 @@ export const modelSchema = z
             total_bytes: z.number().int(),
           })
           .nullable()
+          .optional()
           .describe('of one isolate; null when the model does not fit one'),
       })
       .describe('extension'),

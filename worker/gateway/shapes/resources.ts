@@ -3,7 +3,7 @@
  * passes and seconds, and each is charged for all of its own, so sums over requests are too high.
  */
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
-import type { Manifest } from '../../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../../engine/formats/manifest.ts';
 import { CHUNK_TOKENS } from '../../../engine/model/plan.ts';
 import prices from '../prices.json' with { type: 'json' };
 
@@ -17,7 +17,7 @@ export interface ResourcesJson {
 
 /** @param usages of each generation of the answer. */
 export function resourcesJson(
-  manifest: Pick<Manifest, 'shards'>,
+  manifest: Pick<DecoderManifest, 'shards'>,
   usages: readonly GenerateUsage[],
 ): ResourcesJson {
   const weightBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -1,0 +1,69 @@
+/** How a model of each kind is planned and loaded: a row a kind. */
+import { Engine } from '../../engine/generate/engine.ts';
+import type { DecoderManifest, ManifestOf } from '../../engine/formats/manifest.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
+import relaxed from '../../dist/kernels/relaxed.wasm';
+import simd from '../../dist/kernels/simd.wasm';
+import { readCount } from '../vars.ts';
+import { bytesWithDraft, findDraft } from './draft.ts';
+import { R2Source } from './r2-source.ts';
+import { openTurns } from './turns.ts';
+
+export interface HostEnv {
+  readonly MODELS: R2Bucket;
+  /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
+  readonly MEMORY_BUDGET_BYTES?: string;
+  /** Positions of context; the model's own and the default bound it. */
+  readonly CONTEXT_TOKENS?: string;
+  /** Id of a model that guesses ahead for models with its tokenizer. */
+  readonly DRAFT_MODEL?: string;
+}
+
+/** What a model will take; nothing is allocated before `load`. */
+export interface PlannedEngine<E> {
+  readonly totalBytes: number;
+  /** Of totalBytes, what all engines of an isolate share. */
+  readonly jsHeapBytes: number;
+  load(): Promise<E>;
+}
+
+export interface EngineByKind {
+  readonly decoder: Engine;
+}
+export type EngineKind = keyof EngineByKind;
+
+type PlanEngine<K extends EngineKind> = (
+  env: HostEnv,
+  manifest: ManifestOf<K>,
+) => Promise<PlannedEngine<EngineByKind[K]>>;
+
+/** @throws {EngineError} E_MEMORY_BUDGET when a model would not fit even alone. */
+export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
+  decoder: planDecoder,
+};
+
+export function budgetOf(env: HostEnv): number {
+  return readCount(env.MEMORY_BUDGET_BYTES) ?? ISOLATE_BYTES;
+}
+
+async function planDecoder(
+  env: HostEnv,
+  manifest: DecoderManifest,
+): Promise<PlannedEngine<Engine>> {
+  const draft = await findDraft(env.MODELS, env.DRAFT_MODEL, manifest);
+  const nCtx = readCount(env.CONTEXT_TOKENS);
+  const options = { memoryBudgetBytes: budgetOf(env), ...(nCtx === null ? {} : { nCtx }) };
+  const plan = planMemory(manifest, options);
+  const load = (model: DecoderManifest, draftEngine?: Engine): Promise<Engine> =>
+    Engine.load(
+      new R2Source(env.MODELS, model),
+      { relaxed, simd },
+      { ...options, openTurns, ...(draftEngine === undefined ? {} : { draft: draftEngine }) },
+    );
+  return {
+    totalBytes: draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, options),
+    jsHeapBytes: plan.jsHeapBytes,
+    load: async () =>
+      draft === null ? await load(manifest) : await load(manifest, await load(draft)),
+  };
+}
