@@ -140,13 +140,7 @@ class Stack {
       ...this.linear('qProj', ct2, 'self_attn.q_proj', 'attention', square, [0, 3]),
       ...this.linear('kProj', ct2, 'self_attn.k_proj', 'attention', square, [1, 3]),
       ...this.linear('vProj', ct2, 'self_attn.v_proj', 'attention', square, [2, 3]),
-      ...this.linear(
-        'oProj',
-        'self_attention/linear_1',
-        'self_attn.out_proj',
-        'attention',
-        square,
-      ),
+      ...this.linear('oProj', 'self_attention/linear_1', 'self_attn.out_proj', 'attention', square),
     ];
   }
 
@@ -154,13 +148,29 @@ class Stack {
     const keysAndValues = 'attention/linear_1';
     return [
       ...this.norm('crossNorm', 'attention', 'encoder_attn_layer_norm'),
-      ...this.linear('crossQProj', 'attention/linear_0', 'encoder_attn.q_proj', 'attention', square),
-      ...this.linear('crossKProj', keysAndValues, 'encoder_attn.k_proj', 'attention', square, [
-        0, 2,
-      ]),
-      ...this.linear('crossVProj', keysAndValues, 'encoder_attn.v_proj', 'attention', square, [
-        1, 2,
-      ]),
+      ...this.linear(
+        'crossQProj',
+        'attention/linear_0',
+        'encoder_attn.q_proj',
+        'attention',
+        square,
+      ),
+      ...this.linear(
+        'crossKProj',
+        keysAndValues,
+        'encoder_attn.k_proj',
+        'attention',
+        square,
+        [0, 2],
+      ),
+      ...this.linear(
+        'crossVProj',
+        keysAndValues,
+        'encoder_attn.v_proj',
+        'attention',
+        square,
+        [1, 2],
+      ),
       ...this.linear(
         'crossOProj',
         'attention/linear_2',

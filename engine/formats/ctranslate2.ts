@@ -114,9 +114,14 @@ async function readString(source: ByteSource, cursor: ByteCursor, what: string):
   await cursor.need(2, what);
   const length = cursor.u16();
   if (length < 2 || length > MAX_TENSOR_NAME_BYTES)
-    throw invalidFile(source.name, `${what} has an impossible length`, `2 to ${MAX_TENSOR_NAME_BYTES}`, {
-      length,
-    });
+    throw invalidFile(
+      source.name,
+      `${what} has an impossible length`,
+      `2 to ${MAX_TENSOR_NAME_BYTES}`,
+      {
+        length,
+      },
+    );
   await cursor.need(length, what);
   const bytes = cursor.take(length);
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, length - 1));
@@ -188,7 +193,11 @@ async function readAliases(
     const alias = await readString(source, cursor, 'an alias');
     const name = await readString(source, cursor, 'an alias');
     if (!names.has(name) || names.has(alias) || aliases.has(alias))
-      throw invalidFile(source.name, `alias ${alias} of ${name} is broken`, 'a new name of a variable');
+      throw invalidFile(
+        source.name,
+        `alias ${alias} of ${name} is broken`,
+        'a new name of a variable',
+      );
     aliases.set(alias, name);
   }
   return aliases;

@@ -57,7 +57,8 @@ export function speechContradiction(c: SpeechConfig): string | null {
   const ids = [...Object.values(named), ...languages.map((language) => language.token)];
   const most = Math.max(...ids, ...c.suppress, ...c.suppressFirst);
   if (most >= c.nVocab) return `token ${most} is outside of nVocab ${c.nVocab}`;
-  if (c.tokens.timestampBegin <= c.tokens.endOfText) return 'timestamps stand before the end of text';
+  if (c.tokens.timestampBegin <= c.tokens.endOfText)
+    return 'timestamps stand before the end of text';
   if (c.isMultilingual && languages.length === 0) return 'no languages of a multilingual model';
   const head = c.alignmentHeads.find(([layer, h]) => layer >= c.nTextLayer || h >= c.nHead);
   return head === undefined ? null : `alignment head ${head.join('/')} is not there`;

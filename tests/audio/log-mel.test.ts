@@ -1,5 +1,6 @@
 /** Log-mel features against transformers' WhisperFeatureExtractor (tests/golden/make-log-mel.py). */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Fft } from '../../engine/audio/fft.ts';
 import { LogMel, MAX_FRAMES, MAX_SAMPLES } from '../../engine/audio/log-mel.ts';
@@ -17,7 +18,7 @@ interface Golden {
 }
 
 const golden = JSON.parse(
-  await readFile(new URL('../golden/log-mel.json', import.meta.url), 'utf8'),
+  await readFile(join(import.meta.dirname, '../golden/log-mel.json'), 'utf8'),
 ) as { readonly signals: Readonly<Record<string, Golden>> };
 /** float32 sums in another order; both sides round to 5 digits in the file. */
 const MOST_APART = 1e-4;
