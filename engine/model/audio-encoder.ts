@@ -95,14 +95,19 @@ export class AudioEncoder {
     });
   }
 
-  /** The rows of S positions whose features stand in `stem.features(S)`, a slice at a time to `take`. */
-  run(S: number, take: TakeRows): void {
+  /**
+   * The rows of S positions whose features stand in `stem.features(S)`, a slice at a time to `take`.
+   * Gives its caller a turn after each layer.
+   */
+  *run(S: number, take: TakeRows): Generator<void, void, void> {
     this.stem.run(S);
+    yield;
     this.#keys.fillTable();
     this.#keys.length = S;
     for (const w of this.#layers) {
       this.#attend(w, S);
       this.#feedForward(w, S);
+      yield;
     }
     for (let from = 0; from < S; from += AUDIO_ROWS) {
       const n = Math.min(AUDIO_ROWS, S - from);

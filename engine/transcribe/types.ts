@@ -7,6 +7,8 @@
 export { MAX_SAMPLES, SAMPLE_RATE, WINDOW_SECONDS } from '../audio/log-mel.ts';
 /** One step of timestamp tokens, in seconds. */
 export const TIMESTAMP_SECONDS = 0.02;
+/** What one position of the encoder stands for, in seconds. */
+export const SECONDS_PER_POSITION = 0.02;
 
 /** 'translate' writes English whatever is spoken. */
 export type SpeechTask = 'transcribe' | 'translate';
