@@ -7,6 +7,7 @@ import { repoRoot } from '../scripts/lib/paths.ts';
 /** A file imports from its own folder and from lower ranks; folders of one rank may also meet. */
 const RANKS: Readonly<Record<string, number>> = {
   'engine/base': 0,
+  'engine/audio': 1,
   'engine/formats': 1,
   'engine/grammar': 1,
   'engine/quant': 1,
