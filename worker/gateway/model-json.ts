@@ -6,6 +6,7 @@ import type {
   Manifest,
   ManifestOf,
   ModelKind,
+  SpeechManifest,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
@@ -27,6 +28,7 @@ const KIND_JSON: {
 } = {
   decoder: decoderJson,
   encoder: encoderJson,
+  speech: speechJson,
 };
 
 export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
@@ -77,6 +79,22 @@ function encoderJson(manifest: EncoderManifest): KindJson {
     },
     extension: {
       modalities: { input: ['text'], output: ['embedding'] },
+      quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+function speechJson(manifest: SpeechManifest): KindJson {
+  const { architecture, preset, config } = manifest;
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: config.nTextCtx,
+      trained_context_length: config.nTextCtx,
+    },
+    extension: {
+      modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
     },
   };
