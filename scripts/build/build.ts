@@ -31,7 +31,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `gateway`, `stage`, `workers.json`. */
+  /** Steps that were built, of `kernels`, `opus`, the Workers' names, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -84,7 +84,7 @@ function stampPath(step: Step): string {
 }
 
 function makeSteps(): Step[] {
-  return [kernelStep(), ...WORKERS.map(bundleStep), configStep()];
+  return [kernelStep(), opusStep(), ...WORKERS.map(bundleStep), configStep()];
 }
 
 function kernelStep(): Step {
@@ -101,6 +101,19 @@ function kernelStep(): Step {
         inputs: [...sources, join(repoRoot, 'scripts/build/kernels.ts')],
         outputs: ['relaxed.wasm', 'simd.wasm'].map((name) => join(distDir, 'kernels', name)),
       };
+    },
+  };
+}
+
+function opusStep(): Step {
+  return {
+    name: 'opus',
+    settings: `opus-decoder ${packageVersion('opus-decoder')}`,
+    async run(onStep) {
+      onStep('opus decoder');
+      const { buildOpus, OPUS_INPUTS, OPUS_OUTPUTS } = await import('./opus.ts');
+      await buildOpus();
+      return { inputs: [...OPUS_INPUTS], outputs: [...OPUS_OUTPUTS] };
     },
   };
 }

@@ -1,4 +1,5 @@
 /** What the gateway's script is bound to (wrangler.toml). */
+import type Audio from '../audio/index.ts';
 import type { BatchObject } from '../batches/batch-object.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
@@ -9,6 +10,8 @@ export interface GatewayEnv {
   /** Files of batches, and the list of batches, under prefixes of their own. */
   readonly FILES: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
+  /** Recordings into samples. */
+  readonly AUDIO: Service<Audio>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
