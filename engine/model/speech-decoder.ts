@@ -5,7 +5,6 @@
  * Straight-line as in figure 1 of arXiv 1706.03762, with LayerNorm before each half.
  */
 import { EngineError } from '../base/errors.ts';
-import { PAGE_TOKENS } from '../cache/geometry.ts';
 import type { SpeechConfig } from '../formats/speech-config.ts';
 import type { KernelExports } from '../kernels/wasm/module.ts';
 import { Ops } from '../ops/ops.ts';

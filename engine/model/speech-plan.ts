@@ -31,24 +31,14 @@ export interface SpeechRegion {
   readonly bytes: number;
 }
 
-const LASTING = [
-  'kernels',
-  'weights',
-  'crossPages',
-  'crossTable',
-  'selfPages',
-  'selfTable',
-] as const;
-const ENCODE = [
-  ...(['mel', 'frames', 'windowPanels', 'audio', 'audioKeys', 'audioValues', 'rowsIn'] as const),
-  ...(['rowsInPanels', 'rowsOut', 'rowsWide', 'rowsWidePanels', 'denseScratch'] as const),
-] as const;
-const DECODE = [
-  ...(['hidden', 'normed', 'normedPanels', 'queries', 'keys', 'values', 'attended'] as const),
-  ...(['attendedPanels', 'attendScratch', 'up', 'upPanels', 'logits'] as const),
-] as const;
-export type SpeechRegionName =
-  (typeof LASTING)[number] | (typeof ENCODE)[number] | (typeof DECODE)[number];
+type LastingName = 'kernels' | 'weights' | 'crossPages' | 'crossTable' | 'selfPages' | 'selfTable';
+type EncodeName =
+  | ('mel' | 'frames' | 'windowPanels' | 'audio' | 'audioKeys' | 'audioValues' | 'rowsIn')
+  | ('rowsInPanels' | 'rowsOut' | 'rowsWide' | 'rowsWidePanels');
+type DecodeName =
+  | ('hidden' | 'normed' | 'normedPanels' | 'queries' | 'keys' | 'values' | 'attended')
+  | ('attendedPanels' | 'attendScratch' | 'up' | 'upPanels' | 'logits');
+export type SpeechRegionName = LastingName | EncodeName | DecodeName;
 
 export interface SpeechPlan {
   readonly kv: KvGeometry;
@@ -85,7 +75,7 @@ export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions
   const kv = kvGeometry(kvDtype, shape);
   const [nCrossPage, nSelfPage] = [pagesFor(c.nAudioCtx), pagesFor(c.nTextCtx)];
   const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
-  const lasting: Sizes<(typeof LASTING)[number]> = {
+  const lasting: Sizes<LastingName> = {
     kernels: KERNEL_STATIC_BYTES,
     weights: shardBytes.reduce((sum, bytes) => sum + bytes, 0),
     crossPages: nCrossPage * kv.pageBytes,
@@ -139,7 +129,7 @@ export const FRAMES_PER_POSITION = 2;
 /** Neighbours a convolution looks at. */
 export const CONV_TAPS = 3;
 
-function encodeSizes(c: SpeechConfig): Sizes<(typeof ENCODE)[number]> {
+function encodeSizes(c: SpeechConfig): Sizes<EncodeName> {
   const nFrame = FRAMES_PER_POSITION * c.nAudioCtx;
   const row = rowStride(c.nEmbd) * 4;
   const whole = c.nAudioCtx * row;
@@ -160,11 +150,10 @@ function encodeSizes(c: SpeechConfig): Sizes<(typeof ENCODE)[number]> {
     rowsOut: 2 * AUDIO_ROWS * row,
     rowsWide: AUDIO_ROWS * rowStride(c.nFf) * 4,
     rowsWidePanels: panelBytes(AUDIO_ROWS, c.nFf),
-    denseScratch: 64,
   };
 }
 
-function decodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<(typeof DECODE)[number]> {
+function decodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<DecodeName> {
   const rows = (width: number) => TEXT_ROWS * rowStride(width) * 4;
   return {
     hidden: rows(c.nEmbd),

@@ -116,7 +116,7 @@ export class Transcription {
     const attempts: Attempt[] = [];
     for (const [i, temperature] of temperatures.entries()) {
       const begin = Date.now();
-      const reason = attempts.length === 0 ? null : this.#whyNot(attempts.at(-1)!);
+      const reason = attempts.length === 0 ? null : this.#whyNot(attempts.at(-1));
       if (reason !== null) yield { type: 'retry', temperature, reason };
       const attempt = yield* this.#attempt(context, temperature, i);
       attempts.push(attempt);

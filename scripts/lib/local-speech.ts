@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import type { SpeechManifest } from '../../engine/formats/manifest.ts';
 import { plainTurns } from '../../engine/generate/turns.ts';
-import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
 import type { SpeechEngineOptions } from '../../engine/transcribe/speech-engine.ts';
 import { readImported } from '../push/push.ts';
