@@ -63,7 +63,7 @@ function importsOf(file: SourceFile, specifiers = file.specifiers): string[] {
   return specifiers
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => relative(repoRoot, join(repoRoot, dirname(file.path), specifier)))
-    .filter((path) => !path.endsWith('.wasm') && !path.endsWith('.html'));
+    .filter((path) => !path.startsWith('dist/') && !path.endsWith('.html'));
 }
 
 function roomOf(path: string): string {

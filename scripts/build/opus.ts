@@ -65,7 +65,7 @@ function withoutModule(code: string): string {
 async function takeModule(): Promise<Uint8Array> {
   // Types of Workers, which may not compile, win over Node's.
   const compiler = WebAssembly as unknown as {
-    compile(bytes: Uint8Array): Promise<WebAssembly.Module>;
+    compile: (bytes: Uint8Array) => Promise<WebAssembly.Module>;
   };
   const compile = compiler.compile;
   const taken: Uint8Array[] = [];

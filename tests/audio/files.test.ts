@@ -53,7 +53,7 @@ test('MP3 is the same speech, a little later', async () => {
 test('a tag in front of MP3 and FLAC is passed over', async () => {
   const tag = Uint8Array.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 0, 1, 0, ...new Uint8Array(128)]);
   for (const name of ['speech.mp3', 'speech.flac']) {
-    const tagged = Buffer.concat([tag, await soundFile(name)]);
+    const tagged = Uint8Array.from([...tag, ...(await soundFile(name))]);
     const got = readAll(await openAudio(tagged, modules));
     expect(got).toEqual(readAll(await open(name)));
   }
