@@ -11,6 +11,7 @@ import type { DecoderManifest, Manifest, WeightedManifest } from '../../engine/f
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
+import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir, repoRoot } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
@@ -50,7 +51,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
   if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
-  importPreset(found);
+  if (found.onnxTask === undefined) importPreset(found);
   const path = await pullStep(found);
   return await importStep(found, path);
 }
@@ -72,15 +73,24 @@ async function pullStep(entry: CatalogueEntry): Promise<string> {
 
 async function importStep(entry: CatalogueEntry, input: string): Promise<Manifest> {
   const { id, licence, card, title } = entry;
+  const about = { licence, card, name: title, source: `catalogue:${id}` };
+  const { onnxTask: task } = entry;
+  if (task !== undefined) return await onnxImportStep({ input, id, about, task });
   const preset = importPreset(entry);
-  return await runStep('import', (tools) =>
-    timedImport(tools, {
-      input,
-      id,
-      preset,
-      about: { licence, card, name: title, source: `catalogue:${id}` },
-    }),
-  );
+  return await runStep('import', (tools) => timedImport(tools, { input, id, preset, about }));
+}
+
+async function onnxImportStep(
+  wish: Pick<OnnxImportOptions, 'input' | 'id' | 'about' | 'task'>,
+): Promise<Manifest> {
+  const { importOnnx } = await import('../import/onnx/import-onnx.ts');
+  return await runStep('import', async () => {
+    const { manifest } = await importOnnx({ ...wish, outRoot: modelsDir(), force: true });
+    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
+    const { length } = manifest.graphs;
+    const text = `${wish.id}: ${formatBytes(bytes)} in ${length} ${length === 1 ? 'graph' : 'graphs'} for ${manifest.task.name}`;
+    return { text, value: manifest };
+  });
 }
 
 async function importEmbedded(): Promise<Manifest> {

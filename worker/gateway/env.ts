@@ -1,6 +1,7 @@
 /** What the gateway's script is bound to (wrangler.toml). */
 import type Audio from '../audio/index.ts';
 import type { BatchObject } from '../batches/batch-object.ts';
+import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
 import type { Stage } from '../stage/index.ts';
@@ -12,6 +13,7 @@ export interface GatewayEnv {
   readonly STAGE: DurableObjectNamespace<Stage>;
   /** Recordings into samples. */
   readonly AUDIO: Service<Audio>;
+  readonly ONNX: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;

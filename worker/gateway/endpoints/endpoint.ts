@@ -13,6 +13,7 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
+  | 'onnx'
   | 'models'
   | 'text'
   | 'sessions'

@@ -36,6 +36,7 @@ import { extractTask } from './task-extract.ts';
 import { rewriteTask } from './task-rewrite.ts';
 import { summarizeTask } from './task-summarize.ts';
 import { translateTask } from './task-translate.ts';
+import { runOnnx } from './run-onnx.ts';
 import { tokenize } from './tokenize.ts';
 import { webSocket } from './websocket.ts';
 
@@ -65,6 +66,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listBatches,
   getBatch,
   cancelBatch,
+  runOnnx,
   listModels,
   getModel,
   tokenize,
