@@ -7,6 +7,7 @@ import { repoRoot } from '../scripts/lib/paths.ts';
 /** A file imports from its own folder and from lower ranks; folders of one rank may also meet. */
 const RANKS: Readonly<Record<string, number>> = {
   'engine/base': 0,
+  'engine/audio': 1,
   'engine/formats': 1,
   'engine/grammar': 1,
   'engine/onnx': 1,
@@ -20,6 +21,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/model': 5,
   'engine/sample': 6,
   'engine/generate': 6,
+  'engine/transcribe': 6,
   worker: 7,
 };
 /** Compiled by another compiler, for another machine. */

@@ -7,6 +7,23 @@ declare module '*.html' {
   const text: string;
   export default text;
 }
+/** Made by scripts/build/opus.ts: the decoder without its WebAssembly, which it is given. */
+declare module '*/opus-decoder.mjs' {
+  interface DecoderOptions {
+    sampleRate: number;
+    channels: number;
+    streamCount: number;
+    coupledStreamCount: number;
+    channelMappingTable: number[];
+  }
+  interface Decoder {
+    readonly ready: Promise<void>;
+    decodeFrame(frame: Uint8Array): { channelData: Float32Array[]; samplesDecoded: number };
+    free(): void;
+  }
+  const OpusDecoder: { new (options: DecoderOptions): Decoder; module: WebAssembly.Module };
+  export default OpusDecoder;
+}
 /** Made by scripts/build/ort.ts: onnxruntime-web with a memory of its own. */
 declare module '*/create-ort.mjs' {
   const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');

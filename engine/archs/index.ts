@@ -73,6 +73,7 @@ export interface TensorPlace {
   /** How many of ours the file's tensor holds, one behind the other; 0 when it is ours alone. */
   readonly nStacked: number;
   readonly transposed: boolean;
+  readonly taps: number;
   readonly plus: number;
 }
 
@@ -95,13 +96,18 @@ interface LayeredConfig {
   readonly nExpert?: number | undefined;
 }
 
+/** A config of any kind as far as it counts layers and experts. */
+function counts(config: object): LayeredConfig {
+  return config;
+}
+
 /** Every tensor a model of these rows and this config has or may have, layer by layer. */
-export function archTensors<C extends LayeredConfig>(
+export function archTensors<C extends object>(
   { tensors }: { readonly tensors: readonly AnyTensorSpec<C>[] },
   config: C,
 ): TensorInstance[] {
   const instances = (spec: AnyTensorSpec<C>, layer: number | null): TensorInstance[] => {
-    const nExpert = spec.perExpert === true ? (config.nExpert ?? 0) : 1;
+    const nExpert = spec.perExpert === true ? (counts(config).nExpert ?? 0) : 1;
     return Array.from({ length: nExpert }, (_, expert) => instance(spec, config, layer, expert));
   };
   const whole = tensors
@@ -114,12 +120,12 @@ export function archTensors<C extends LayeredConfig>(
   return [...whole, ...layered.flat()];
 }
 
-function layersOf<C extends LayeredConfig>({ perLayer }: AnyTensorSpec<C>, config: C): number {
+function layersOf<C extends object>({ perLayer }: AnyTensorSpec<C>, config: C): number {
   if (typeof perLayer === 'function') return perLayer(config);
-  return perLayer ? (config.nLayer ?? 0) : 0;
+  return perLayer ? (counts(config).nLayer ?? 0) : 0;
 }
 
-function instance<C extends LayeredConfig>(
+function instance<C extends object>(
   spec: AnyTensorSpec<C>,
   config: C,
   layer: number | null,
@@ -134,8 +140,9 @@ function instance<C extends LayeredConfig>(
     return {
       name: fill(of.name),
       ...(of.part?.(config) ?? { from: 0, of: nRow }),
-      nStacked: of.stacked === true ? (config.nExpert ?? 0) : 0,
+      nStacked: of.stacked === true ? (counts(config).nExpert ?? 0) : 0,
       transposed: of.transposed ?? false,
+      taps: of.taps ?? 1,
       plus: of.plus ?? 0,
     };
   };

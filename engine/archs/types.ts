@@ -3,13 +3,21 @@ import type { ModelConfig } from '../formats/manifest.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
 export type TensorRole =
-  'embedding' | 'head' | 'attention' | 'ffn' | 'norm' | 'bias' | 'router' | 'positions';
+  | 'embedding'
+  | 'head'
+  | 'attention'
+  | 'ffn'
+  | 'convolution'
+  | 'norm'
+  | 'bias'
+  | 'router'
+  | 'positions';
 
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
 export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
 
-/** Whose names a file uses. */
-export const NAMINGS = ['gguf', 'hf'] as const;
+/** Whose names a file uses: GGUF's, Hugging Face's, CTranslate2's. */
+export const NAMINGS = ['gguf', 'hf', 'ct2'] as const;
 export type Naming = (typeof NAMINGS)[number];
 
 /** Where a tensor's values stand in a file. `C` is the config of a kind of model. */
@@ -22,6 +30,8 @@ export interface FilePlace<C = ModelConfig> {
   readonly stacked?: boolean;
   /** The file has columns as rows: [nCol, nRow]. */
   readonly transposed?: boolean;
+  /** A convolution over so many neighbours: the file's [nRow, nCol / taps, taps] is our row of neighbours, one behind the other. */
+  readonly taps?: number;
   /** What a value of ours is more than the file's (norms stored as distance from 1). */
   readonly plus?: number;
 }

@@ -22,6 +22,26 @@ export function memorySource(name: string, data: Uint8Array): ByteSource {
   };
 }
 
+/** Files that are parts of one, in this order, as that one: nothing is copied. */
+export function joinedSource(name: string, parts: readonly ByteSource[]): ByteSource {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  return {
+    name,
+    bytes,
+    async read(offset, length) {
+      const out = new Uint8Array(length);
+      let start = 0;
+      for (const part of parts) {
+        const from = Math.max(offset, start);
+        const to = Math.min(offset + length, start + part.bytes);
+        if (to > from) out.set(await part.read(from - start, to - from), from - offset);
+        start += part.bytes;
+      }
+      return out;
+    },
+  };
+}
+
 /**
  * Reads a range after checking that the file has it.
  * @throws {EngineError} E_FORMAT_INVALID when the range leaves the file.
@@ -93,6 +113,18 @@ export class ByteCursor {
   /** Bytes of the file behind the cursor's place. */
   get left(): number {
     return this.source.bytes - this.offset;
+  }
+
+  /** Goes on from `offset`, ahead or back; what of the window is ahead stays. */
+  seek(offset: number): void {
+    const position = offset - this.windowStart;
+    if (position >= 0 && position <= this.window.byteLength) {
+      this.position = position;
+      return;
+    }
+    this.window = new DataView(new ArrayBuffer(0));
+    this.windowStart = offset;
+    this.position = 0;
   }
 
   has(length: number): boolean {

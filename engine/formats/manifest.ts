@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { EngineError } from '../base/errors.ts';
 import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
+import { speechConfigSchema, speechContradiction } from './speech-config.ts';
 import { about, fileName, sha256 } from './manifest-about.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx-manifest.ts';
 
@@ -170,10 +171,18 @@ export const encoderManifestSchema = z.object({
   config: encoderConfigSchema,
 });
 
+/** Writes down what is said. */
+export const speechManifestSchema = z.object({
+  kind: z.literal('speech'),
+  ...weighted,
+  config: speechConfigSchema,
+});
+
 /** A row a kind: what a model is for decides which engine runs it. */
 export const manifestSchema = z.discriminatedUnion('kind', [
   decoderManifestSchema,
   encoderManifestSchema,
+  speechManifestSchema,
   onnxManifestSchema,
 ]);
 
@@ -181,10 +190,16 @@ export type ModelConfig = z.output<typeof modelConfigSchema>;
 export type RopeScaling = ModelConfig['ropeScaling'];
 export type Manifest = z.output<typeof manifestSchema>;
 export type ModelKind = Manifest['kind'];
-export const MODEL_KINDS = ['decoder', 'encoder', 'onnx'] as const satisfies readonly ModelKind[];
+export const MODEL_KINDS = [
+  'decoder',
+  'encoder',
+  'speech',
+  'onnx',
+] as const satisfies readonly ModelKind[];
 export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
 export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
+export type SpeechManifest = ManifestOf<'speech'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
 export type EncoderConfig = EncoderManifest['config'];
 /** Of a model whose weights our own kernels read. */
@@ -214,6 +229,10 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
     title: 'an embedding model',
     contradiction: ({ config: { nEmbd, nHead } }) =>
       nEmbd % nHead === 0 ? null : `nEmbd ${nEmbd} is no multiple of nHead ${nHead}`,
+  },
+  speech: {
+    title: 'a speech model',
+    contradiction: (manifest) => speechContradiction(manifest.config),
   },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
 };

@@ -33,7 +33,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `ort`, `phonemes`, a script's name, `workers.json`. */
+  /** Steps that were built, of `kernels`, `opus`, `ort`, `phonemes`, a script's name, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -86,7 +86,14 @@ function stampPath(step: Step): string {
 }
 
 function makeSteps(): Step[] {
-  return [kernelStep(), ortStep(), phonemesStep(), ...WORKERS.map(bundleStep), configStep()];
+  return [
+    kernelStep(),
+    opusStep(),
+    ortStep(),
+    phonemesStep(),
+    ...WORKERS.map(bundleStep),
+    configStep(),
+  ];
 }
 
 function kernelStep(): Step {
@@ -103,6 +110,19 @@ function kernelStep(): Step {
         inputs: [...sources, join(repoRoot, 'scripts/build/kernels.ts')],
         outputs: ['relaxed.wasm', 'simd.wasm'].map((name) => join(distDir, 'kernels', name)),
       };
+    },
+  };
+}
+
+function opusStep(): Step {
+  return {
+    name: 'opus',
+    settings: `opus-decoder ${packageVersion('opus-decoder')}`,
+    async run(onStep) {
+      onStep('opus decoder');
+      const { buildOpus, OPUS_INPUTS, OPUS_OUTPUTS } = await import('./opus.ts');
+      await buildOpus();
+      return { inputs: [...OPUS_INPUTS], outputs: [...OPUS_OUTPUTS] };
     },
   };
 }

@@ -62,7 +62,7 @@ export function tokenizerFromHf(files: HfTokenizerFiles): OpenedTokenizer {
   };
 }
 
-function readAddedTokens(
+export function readAddedTokens(
   tokenizer: JsonObject,
 ): { id: number; content: string; isSpecial: boolean }[] {
   const rows = tokenizer['added_tokens'];

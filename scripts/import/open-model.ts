@@ -2,6 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
+import { CTRANSLATE2_HEAD_BYTES, startsLikeCtranslate2 } from '../../engine/formats/ctranslate2.ts';
+import { isCtranslate2Name, openCtranslate2 } from './open-ctranslate2.ts';
 import { openFileSource } from './file-source.ts';
 import { openGguf } from './open-gguf.ts';
 import { openLlama2c } from './open-llama2c.ts';
@@ -25,6 +27,8 @@ export async function openModel(
   if (info.isDirectory()) return openFolder(path, open, tokenizerPath);
   if (path.endsWith('.safetensors') || basename(path) === 'config.json')
     return openSafetensors(dirname(path), open);
+  if (isCtranslate2Name(basename(path)) && (await isCtranslate2(path)))
+    return openCtranslate2(dirname(path), open);
   if (await startsWithGguf(path)) return openGguf(path, open);
   // llama2.c's version 0 has no magic: its reader refuses what is none.
   return openLlama2c(path, open, tokenizerPath);
@@ -36,6 +40,9 @@ async function openFolder(
   tokenizerPath?: string,
 ): Promise<OpenedModel> {
   const names = (await readdir(folder)).sort();
+  const weights = names.find(isCtranslate2Name);
+  if (weights !== undefined && (await isCtranslate2(join(folder, weights))))
+    return openCtranslate2(folder, open);
   if (names.includes('config.json')) return openSafetensors(folder, open);
   const ggufs = names.filter(
     (name) => /\.gguf$/.test(name) && !/-(?!00001)\d{5}-of-\d{5}\./.test(name),
@@ -51,6 +58,14 @@ async function openFolder(
       { details: { models } },
     );
   return openModel(join(folder, name), open, tokenizerPath);
+}
+
+/** The first part of one, or any other: parts do not begin like a file. */
+async function isCtranslate2(path: string): Promise<boolean> {
+  if (/\.part\d+$/.test(path)) return true;
+  await using source = await openFileSource(path);
+  const head = await source.read(0, Math.min(CTRANSLATE2_HEAD_BYTES, source.bytes));
+  return startsLikeCtranslate2(head);
 }
 
 async function startsWithGguf(path: string): Promise<boolean> {

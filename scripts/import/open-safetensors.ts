@@ -3,17 +3,19 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archByHfModelType } from '../../engine/archs/index.ts';
 import type { Architecture } from '../../engine/archs/types.ts';
+import { WHISPER } from '../../engine/archs/whisper.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseJsonObject } from '../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../engine/formats/safetensors.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import { isErrno } from '../lib/lock.ts';
+import { speechConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
-import { openedDecoder } from './opened-model.ts';
+import { openedDecoder, openedSpeech } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
@@ -27,7 +29,9 @@ export async function openSafetensors(
 ): Promise<OpenedModel> {
   const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
-  const arch = archByHfModelType(textOf(config['model_type']).slice(0, 40));
+  const modelType = textOf(config['model_type']).slice(0, 40);
+  if (WHISPER.hfModelTypes.includes(modelType)) return openSpeech(folder, files, config);
+  const arch = archByHfModelType(modelType);
   const modelConfig = configFromHf('config.json', config, arch);
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
@@ -53,6 +57,31 @@ export async function openSafetensors(
       generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
     }),
     name: textOf(config['_name_or_path']) || basename(folder),
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
+async function openSpeech(
+  folder: string,
+  files: readonly FileSource[],
+  json: JsonObject,
+): Promise<OpenedModel> {
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const generation = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
+  const config = speechConfigFromHf(json, generation, parseText('tokenizer.json', text));
+  const card = (await readText(folder, 'README.md')) ?? '';
+  return {
+    ...openedSpeech(WHISPER, 'config.json', config),
+    format: 'safetensors',
+    files,
+    // The head is stored by some writers, and is the embedding once more.
+    tensors: (await readSafetensors(files)).filter(({ name }) => name !== 'proj_out.weight'),
+    naming: 'hf',
+    wanted: new Set(),
+    tokenizer: { json: text, addBos: false, bosId: null, eosIds: [config.tokens.endOfText] },
+    name: textOf(json['_name_or_path']) || basename(folder),
     licence: licenceOf(card),
     card: card.slice(0, MAX_CARD_CHARS),
   };
@@ -93,7 +122,7 @@ function licenceOf(card: string): string {
   return (/^license:[ \t]*["']?([\w.+-]{1,80})/m.exec(front)?.[1] ?? '').trim();
 }
 
-async function readJson(folder: string, name: string): Promise<JsonObject> {
+export async function readJson(folder: string, name: string): Promise<JsonObject> {
   const json = await readOptionalJson(folder, name);
   if (json === null) throw missingFile(folder, name);
   return json;
@@ -104,11 +133,11 @@ async function readOptionalJson(folder: string, name: string): Promise<JsonObjec
   return text === null ? null : parseText(name, text);
 }
 
-function parseText(name: string, text: string): JsonObject {
+export function parseText(name: string, text: string): JsonObject {
   return parseJsonObject(name, new TextEncoder().encode(text));
 }
 
-async function readText(folder: string, name: string): Promise<string | null> {
+export async function readText(folder: string, name: string): Promise<string | null> {
   const path = join(folder, name);
   try {
     const { size } = await stat(path);
@@ -124,7 +153,7 @@ async function readText(folder: string, name: string): Promise<string | null> {
   }
 }
 
-function missingFile(folder: string, name: string): EngineError {
+export function missingFile(folder: string, name: string): EngineError {
   return new EngineError(
     'E_SOURCE_UNAVAILABLE',
     `${basename(folder)}: ${name} is missing; expected it in the model's folder. Fetch it too.`,

@@ -5,9 +5,13 @@ import type { TensorInstance } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { configContradiction, modelConfigSchema } from '../../engine/formats/manifest.ts';
 import type { KindFields, ModelConfig } from '../../engine/formats/manifest.ts';
+import { speechConfigSchema, speechContradiction } from '../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
+import type { SpeechArchitecture } from '../../engine/archs/whisper.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
 import { viewTensor } from './tensor-views.ts';
+import type { z } from 'zod';
 
 export interface OpenedTokenizer {
   /** The text of tokenizer.json. */
@@ -29,7 +33,7 @@ export interface OpenedKind {
 }
 
 export interface OpenedModel extends OpenedKind {
-  readonly format: 'gguf' | 'safetensors' | 'llama2c';
+  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2';
   readonly files: readonly FileSource[];
   readonly tensors: readonly SourceTensor[];
   /** Which of an architecture's names the file uses. */
@@ -51,6 +55,21 @@ export function openedDecoder(
   return {
     architecture: arch.name,
     fields: { kind: 'decoder', config, chatTemplate },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
+}
+
+/** A speech recogniser, as its files describe it. */
+export function openedSpeech(
+  arch: SpeechArchitecture,
+  where: string,
+  described: SpeechConfig,
+): OpenedKind {
+  const config = checked(where, speechConfigSchema, described, speechContradiction);
+  return {
+    architecture: arch.name,
+    fields: { kind: 'speech', config },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
   };
@@ -130,13 +149,22 @@ function missing(model: OpenedModel, instance: TensorInstance): EngineError {
 
 /** A config as a file's metadata gives it, checked as the manifest will check it. */
 export function checkConfig(where: string, config: unknown): ModelConfig {
-  const parsed = modelConfigSchema.safeParse(config);
+  return checked(where, modelConfigSchema, config, configContradiction);
+}
+
+function checked<C>(
+  where: string,
+  schema: z.ZodType<C>,
+  config: unknown,
+  contradiction: (config: C) => string | null,
+): C {
+  const parsed = schema.safeParse(config);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const field = issue?.path.join('.') ?? '';
     throw configError(where, `${field}: ${issue?.message ?? 'invalid'}`, { field });
   }
-  const wrong = configContradiction(parsed.data);
+  const wrong = contradiction(parsed.data);
   if (wrong !== null) throw configError(where, wrong, {});
   return parsed.data;
 }

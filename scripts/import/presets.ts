@@ -58,6 +58,11 @@ const finerThan =
     SOURCE_DTYPES[source].bits > bits;
 
 const SMALL_RULE: PresetRule = { when: isSmall, dtype: 'f32' };
+/** All else follows from them, and they are a hundredth of a model. */
+const CONVOLUTION_RULE: PresetRule = {
+  when: (t) => t.role === 'convolution' && finerThan(8)(t),
+  dtype: 'q8',
+};
 /** Blocks of five bits have layouts of their own, smaller than six bits and without loss. */
 const FIVE_BIT_RULES: readonly PresetRule[] = [
   { when: ({ source }) => source === 'Q5_0', dtype: 'q5' },
@@ -82,6 +87,7 @@ export const PRESETS = {
       'for one 128 MB isolate: 6-bit embedding and head, 8-bit layers where the file has floats',
     rules: [
       SMALL_RULE,
+      CONVOLUTION_RULE,
       { when: ({ isTinyF32 }) => isTinyF32, dtype: 'f32' },
       ...TABLE_RULES,
       { when: isFloat, dtype: 'q8' },
@@ -89,22 +95,29 @@ export const PRESETS = {
   },
   q8: {
     about: '8 bits for all that is finer in the file',
-    rules: [SMALL_RULE, { when: finerThan(8), dtype: 'q8' }],
+    rules: [SMALL_RULE, CONVOLUTION_RULE, { when: finerThan(8), dtype: 'q8' }],
   },
   q6: {
     about: '6 bits for all that is finer than 4 bits in the file',
-    rules: [SMALL_RULE, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q6' }],
+    rules: [SMALL_RULE, CONVOLUTION_RULE, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q6' }],
   },
   q5: {
     about:
       '6-bit embedding and head, layers in symmetric 5 bits (files of 4 and 5 bits keep theirs)',
-    rules: [SMALL_RULE, ...TABLE_RULES, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q5' }],
+    rules: [
+      SMALL_RULE,
+      CONVOLUTION_RULE,
+      ...TABLE_RULES,
+      ...FIVE_BIT_RULES,
+      { when: finerThan(4), dtype: 'q5' },
+    ],
   },
   mix: {
     about:
       '6-bit embedding, head and attention, 4 bits with minimum for the feed-forward half; for float files',
     rules: [
       SMALL_RULE,
+      CONVOLUTION_RULE,
       ...TABLE_RULES,
       { when: (t) => isFfn(t) && finerThan(4)(t), dtype: 'q4m' },
       { when: finerThan(4), dtype: 'q6' },
@@ -113,12 +126,17 @@ export const PRESETS = {
   q4m: {
     about:
       '6-bit embedding and head, layers in 4 bits with minimum (4-bit files keep theirs); for float files',
-    rules: [SMALL_RULE, ...TABLE_RULES, { when: finerThan(4), dtype: 'q4m' }],
+    rules: [SMALL_RULE, CONVOLUTION_RULE, ...TABLE_RULES, { when: finerThan(4), dtype: 'q4m' }],
   },
   q4: {
     about:
       '6-bit embedding and head, all layers in symmetric 4 bits, the smallest; for float and Q4_0 files',
-    rules: [SMALL_RULE, ...TABLE_RULES, { when: (t) => !isTable(t), dtype: 'q4' }],
+    rules: [
+      SMALL_RULE,
+      CONVOLUTION_RULE,
+      ...TABLE_RULES,
+      { when: (t) => !isTable(t), dtype: 'q4' },
+    ],
   },
 } as const satisfies Record<string, Preset>;
 

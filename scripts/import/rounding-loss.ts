@@ -31,6 +31,7 @@ const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
   head: { plain: 6.8, weighted: 38 },
   attention: { plain: 9.5, weighted: 4.7 },
   ffn: { plain: 23, weighted: 5.2 },
+  convolution: { plain: 23, weighted: 5.2 },
   norm: { plain: 0, weighted: 0 },
   bias: { plain: 0, weighted: 0 },
   router: { plain: 0, weighted: 0 },

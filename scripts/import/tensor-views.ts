@@ -1,6 +1,6 @@
 /**
  * A file's tensor as the one an architecture's row wants: a range of its rows, one of its stacked
- * experts, its transpose, its values shifted. Ranges are only another offset; what changes bytes is
+ * experts, its transpose, its neighbours in another order, its values shifted. Ranges are only another offset; what changes bytes is
  * done when they are read.
  */
 import type { TensorInstance, TensorPlace } from '../../engine/archs/index.ts';
@@ -25,7 +25,7 @@ export function viewTensor(
   checkDims(tensor, instance, fileDims(shape, place));
   const rowValues = isVector ? 1 : shape[1];
   const firstRow = place.nStacked > 0 ? expert * shape[0] : place.from;
-  const whole = place.transposed ? transposed(tensor) : tensor;
+  const whole = inOurOrder(tensor, place);
   const part = rangeOf(whole, firstRow * rowValues, shape);
   return place.plus === 0 ? part : shifted(part, place.plus);
 }
@@ -33,10 +33,11 @@ export function viewTensor(
 /** Sizes the file must give, slowest first. */
 function fileDims(
   shape: readonly [number, number],
-  { transposed, nStacked, of }: TensorPlace,
+  { transposed, nStacked, of, taps }: TensorPlace,
 ): number[] {
   if (nStacked > 0) return [nStacked, ...shape];
   if (shape[0] === 1) return [of];
+  if (taps > 1) return [of, shape[1] / taps, taps];
   return transposed ? [shape[1], of] : [of, shape[1]];
 }
 
@@ -72,7 +73,30 @@ function rangeOf(
   return { ...tensor, dims: shape, offset, bytes };
 }
 
-function transposed(tensor: SourceTensor): SourceTensor {
+function inOurOrder(tensor: SourceTensor, { transposed, taps }: TensorPlace): SourceTensor {
+  if (taps > 1) return tapsFirst(tensor, taps);
+  return transposed ? transposedOf(tensor) : tensor;
+}
+
+/** [nRow, nIn, taps] as [nRow, taps * nIn]. */
+function tapsFirst(tensor: SourceTensor, taps: number): SourceTensor {
+  const [nRow = 1, nIn = 1] = tensor.dims;
+  const { blockElements, blockBytes } = SOURCE_DTYPES[tensor.dtype];
+  if (blockElements !== 1) throw notFloats(tensor, 'is a convolution');
+  const source = lazySource(tensor, (bytes) => {
+    const out = new Uint8Array(bytes.byteLength);
+    const rowValues = nIn * taps;
+    for (let at = 0; at < nRow * rowValues; at++) {
+      const [row, inner] = [Math.floor(at / rowValues), at % rowValues];
+      const to = row * rowValues + (inner % taps) * nIn + Math.floor(inner / taps);
+      for (let i = 0; i < blockBytes; i++) out[to * blockBytes + i] = bytes[at * blockBytes + i]!;
+    }
+    return out;
+  });
+  return { ...tensor, dims: [nRow, nIn * taps], source, offset: 0 };
+}
+
+function transposedOf(tensor: SourceTensor): SourceTensor {
   const [nRow = 1, nCol = 1] = tensor.dims;
   const { blockElements, blockBytes } = SOURCE_DTYPES[tensor.dtype];
   if (blockElements !== 1) throw notFloats(tensor, 'is stored transposed');

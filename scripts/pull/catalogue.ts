@@ -65,7 +65,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'Whisper tiny.en (CTranslate2, F16)',
     task: 'speech-to-text',
     licence: 'MIT',
-    preset: null,
+    preset: 'edge',
     card: "OpenAI's smallest English speech recogniser (arXiv 2212.04356), 39 million weights.",
     files: [
       {
@@ -96,11 +96,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
   {
     id: 'whisper-base',
-    title: 'Whisper base, multilingual (CTranslate2, F16, model.bin in two parts)',
+    title: 'Whisper base, multilingual (CTranslate2, F16)',
     task: 'speech-to-text',
     licence: 'MIT',
-    preset: null,
-    card: "OpenAI's speech recogniser for many languages (arXiv 2212.04356), 74 million weights. Join model.bin.part1 and .part2.",
+    preset: 'edge',
+    card: "OpenAI's speech recogniser for many languages (arXiv 2212.04356), 74 million weights.",
     files: [
       {
         name: 'model.bin.part1',
@@ -268,7 +268,7 @@ export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lo
   if (preset !== null) return preset;
   throw new EngineError(
     'E_ARCH_UNKNOWN',
-    `catalogue: ${id} (${task}) can be pulled but not imported or served yet; expected a text model, such as ${DEFAULT_MODEL_ID}.`,
+    `catalogue: ${id} (${task}) can be pulled but not imported or served yet; expected a model of text or speech, such as ${DEFAULT_MODEL_ID}.`,
     { details: { id, task } },
   );
 }

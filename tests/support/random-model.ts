@@ -29,6 +29,7 @@ const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
   head: (nCol) => [0, LOGIT_SPREAD / Math.sqrt(nCol)],
   attention: (nCol) => [0, 1 / Math.sqrt(nCol)],
   ffn: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  convolution: (nCol) => [0, 1 / Math.sqrt(nCol)],
   norm: () => [1, 0.2],
   bias: () => [0, 0.5],
   router: (nCol) => [0, SCORE_SPREAD / Math.sqrt(nCol)],

@@ -1,4 +1,5 @@
 /** What the gateway's script is bound to (wrangler.toml). */
+import type Audio from '../audio/index.ts';
 import type { BatchObject } from '../batches/batch-object.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
@@ -10,12 +11,16 @@ export interface GatewayEnv {
   /** Files of batches, and the list of batches, under prefixes of their own. */
   readonly FILES: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
+  /** Recordings into samples. */
+  readonly AUDIO: Service<Audio>;
   readonly ONNX: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
+  /** The voice of requests for speech that name none. */
+  readonly SPEECH_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

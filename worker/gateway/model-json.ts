@@ -7,6 +7,7 @@ import type {
   ManifestOf,
   ModelKind,
   OnnxManifest,
+  SpeechManifest,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
@@ -29,6 +30,7 @@ const KIND_JSON: {
 } = {
   decoder: decoderJson,
   encoder: encoderJson,
+  speech: speechJson,
   onnx: onnxJson,
 };
 
@@ -80,6 +82,22 @@ function encoderJson(manifest: EncoderManifest): KindJson {
     },
     extension: {
       modalities: { input: ['text'], output: ['embedding'] },
+      quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+function speechJson(manifest: SpeechManifest): KindJson {
+  const { architecture, preset, config } = manifest;
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: config.nTextCtx,
+      trained_context_length: config.nTextCtx,
+    },
+    extension: {
+      modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
     },
   };

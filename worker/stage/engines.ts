@@ -1,7 +1,9 @@
 /** How a model of each kind is planned and loaded: a row a kind. */
 import { Engine } from '../../engine/generate/engine.ts';
-import type { DecoderManifest, ManifestOf } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, ManifestOf, SpeechManifest } from '../../engine/formats/manifest.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
+import { planSpeech } from '../../engine/model/speech-plan.ts';
+import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readCount } from '../vars.ts';
@@ -29,6 +31,7 @@ export interface PlannedEngine<E> {
 
 export interface EngineByKind {
   readonly decoder: Engine;
+  readonly speech: SpeechEngine;
 }
 export type EngineKind = keyof EngineByKind;
 
@@ -40,6 +43,7 @@ type PlanEngine<K extends EngineKind> = (
 /** @throws {EngineError} E_MEMORY_BUDGET when a model would not fit even alone. */
 export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   decoder: planDecoder,
+  speech: planSpeechEngine,
 };
 
 export function budgetOf(env: HostEnv): number {
@@ -66,4 +70,22 @@ async function planDecoder(
     load: async () =>
       draft === null ? await load(manifest) : await load(manifest, await load(draft)),
   };
+}
+
+function planSpeechEngine(
+  env: HostEnv,
+  manifest: SpeechManifest,
+): Promise<PlannedEngine<SpeechEngine>> {
+  const options = { memoryBudgetBytes: budgetOf(env) };
+  const { totalBytes, jsHeapBytes } = planSpeech(manifest, options);
+  return Promise.resolve({
+    totalBytes,
+    jsHeapBytes,
+    load: () =>
+      SpeechEngine.load(
+        new R2Source(env.MODELS, manifest),
+        { relaxed, simd },
+        { ...options, openTurns },
+      ),
+  });
 }

@@ -1,30 +1,39 @@
 /**
- * One generation as a byte stream of JSON lines, made as the reader asks for them: a reader that
- * stops reading stops the work, one that cancels ends it within one token.
+ * What an engine makes, as a byte stream of JSON lines, made as the reader asks for them: a reader
+ * that stops reading stops the work, one that cancels ends it within one token.
  */
 import { errorToRecord } from '../../engine/base/errors.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
-import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
+import type { GenerateRequest } from '../../engine/generate/types.ts';
 
-interface HeldEngine {
-  readonly engine: Pick<Engine, 'generate'>;
+interface Held<E> {
+  readonly engine: E;
   readonly release: () => void;
 }
+type Run<E> = (engine: E, signal: AbortSignal) => AsyncGenerator<object, void, void>;
 
+/** One generation. */
 export function generationStream(
-  acquire: () => Promise<HeldEngine>,
+  acquire: () => Promise<Held<Pick<Engine, 'generate'>>>,
   request: GenerateRequest,
+): ReadableStream<Uint8Array> {
+  return eventStream(acquire, (engine, signal) => engine.generate(request, signal));
+}
+
+export function eventStream<E>(
+  acquire: () => Promise<Held<E>>,
+  run: Run<E>,
 ): ReadableStream<Uint8Array> {
   const abort = new AbortController();
   const encoder = new TextEncoder();
-  let held: HeldEngine | null = null;
-  let events: AsyncGenerator<GenerateEvent, void, void> | null = null;
+  let held: Held<E> | null = null;
+  let events: AsyncGenerator<object, void, void> | null = null;
   const finish = (): void => held?.release();
 
-  const next = async (): Promise<GenerateEvent | null> => {
+  const next = async (): Promise<object | null> => {
     if (events === null) {
       held = await acquire();
-      events = held.engine.generate(request, abort.signal);
+      events = run(held.engine, abort.signal);
     }
     const { value, done } = await events.next();
     return done === true ? null : value;

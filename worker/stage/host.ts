@@ -48,7 +48,7 @@ export async function acquireEngine<K extends EngineKind>(
   });
   try {
     // Slots are found by kind.
-    return { engine: await slot.engine, release };
+    return { engine: (await slot.engine) as EngineByKind[K], release };
   } catch (error) {
     // A load that failed is not kept: the next request tries anew.
     slot.retired = true;

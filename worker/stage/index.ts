@@ -6,11 +6,12 @@ import { DurableObject } from 'cloudflare:workers';
 import { errorToRecord } from '../../engine/base/errors.ts';
 import type { EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
+import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import type { HostEnv } from './engines.ts';
 import { acquireEngine, hostStats } from './host.ts';
-import { generationStream } from './generation-stream.ts';
+import { eventStream, generationStream } from './generation-stream.ts';
 
 /** A function over RPC, and what its stub adds to it. */
 type VocabularySource = (() => Promise<VocabularyParts>) & {
@@ -56,6 +57,21 @@ export class Stage extends DurableObject<HostEnv> {
         source?.[Symbol.dispose]?.();
       }
     }, request);
+  }
+
+  /**
+   * NDJSON of TranscribeEvent, as `generate`. One window of samples a call; calls of one model wait
+   * for each other.
+   */
+  transcribe(
+    modelId: string,
+    request: TranscribeRequest,
+    version: string | null = null,
+  ): ReadableStream<Uint8Array> {
+    return eventStream(
+      () => acquireEngine(this.env, 'speech', modelId, version),
+      (engine, signal) => engine.transcribe(request, signal),
+    );
   }
 
   /** Loads the model if need be. Errors come back as values: RPC would drop their codes. */

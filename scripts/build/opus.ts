@@ -1,0 +1,89 @@
+/**
+ * libopus as the platform takes it: the package `opus-decoder` keeps its WebAssembly as text and compiles
+ * it when it runs, which Workers may not. Here the module is taken out into a file of its own, and the
+ * code that is left is bundled without it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { distDir, repoRoot } from '../lib/paths.ts';
+
+const PACKAGE = join(repoRoot, 'node_modules', 'opus-decoder');
+const DIR = join(distDir, 'opus');
+export const OPUS_INPUTS: readonly string[] = [
+  join(PACKAGE, 'src', 'EmscriptenWasm.js'),
+  join(PACKAGE, 'src', 'OpusDecoder.js'),
+  import.meta.filename,
+];
+export const OPUS_OUTPUTS: readonly string[] = ['opus-decoder.mjs', 'opus.wasm'].map((name) =>
+  join(DIR, name),
+);
+/** The module as text: a getter that returns it. */
+const INLINED = /String\.raw`dynEncode[\s\S]*?`/;
+
+export async function buildOpus(): Promise<void> {
+  mkdirSync(DIR, { recursive: true });
+  writeFileSync(OPUS_OUTPUTS[1]!, await takeModule());
+  const { build, stop } = await import('esbuild');
+  try {
+    await build({
+      entryPoints: [OPUS_INPUTS[1]!],
+      outfile: OPUS_OUTPUTS[0]!,
+      bundle: true,
+      format: 'esm',
+      platform: 'neutral',
+      mainFields: ['browser', 'module', 'main'],
+      target: 'es2024',
+      minify: true,
+      legalComments: 'none',
+      logLevel: 'silent',
+      plugins: [
+        {
+          name: 'without-module',
+          setup(bundle) {
+            bundle.onLoad({ filter: /EmscriptenWasm\.js$/ }, ({ path }) => ({
+              contents: withoutModule(readFileSync(path, 'utf8')),
+            }));
+          },
+        },
+      ],
+    });
+  } finally {
+    await stop();
+  }
+}
+
+function withoutModule(code: string): string {
+  if (INLINED.test(code)) {
+    // The package looks whether there is a text before it defines the getter.
+    return code.replace(INLINED, "'elsewhere'");
+  }
+  throw new EngineError('E_INTERNAL', 'build: opus-decoder: no WebAssembly in EmscriptenWasm.js.');
+}
+
+/** The bytes the package would compile, caught on their way. */
+async function takeModule(): Promise<Uint8Array> {
+  // Types of Workers, which may not compile, win over Node's.
+  const compiler = WebAssembly as unknown as {
+    compile: (bytes: Uint8Array) => Promise<WebAssembly.Module>;
+  };
+  const compile = compiler.compile;
+  const taken: Uint8Array[] = [];
+  compiler.compile = async (bytes) => {
+    taken.push(bytes);
+    return await compile(bytes);
+  };
+  try {
+    const { OpusDecoder } = await import('opus-decoder');
+    const decoder = new OpusDecoder();
+    await decoder.ready;
+    decoder.free();
+  } finally {
+    compiler.compile = compile;
+  }
+  // The first of them inflates the second.
+  const module = taken.at(-1);
+  if (module === undefined)
+    throw new EngineError('E_INTERNAL', 'build: opus-decoder compiled nothing.');
+  return module;
+}

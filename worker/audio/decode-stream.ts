@@ -1,0 +1,100 @@
+/** One recording, from bytes to frames of samples, within the time and memory of a request. */
+import { invalidAudio } from '../../engine/audio/audio-reader.ts';
+import { monoSamples } from '../../engine/audio/mono.ts';
+import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { encodeFrame } from './frames.ts';
+import type { AudioFrame } from './frames.ts';
+import { openAudio } from './open-audio.ts';
+import type { DecoderModules, RawFormat } from './open-audio.ts';
+
+/** OpenAI's own limit for uploads of sound. */
+export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
+/** What is heard of one file: above it a request would run into the platform's five minutes of CPU. */
+export const MAX_AUDIO_SECONDS = 3600;
+
+export interface DecodeWish {
+  readonly sampleRate: number;
+  readonly raw: RawFormat | null;
+}
+
+/** The frames of a recording, made as they are read; a failure is a last frame. */
+export function decodeStream(
+  bytes: Uint8Array,
+  modules: DecoderModules,
+  wish: DecodeWish,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const frames = guarded(decodeAudio(bytes, modules, wish));
+  const source: UnderlyingByteSource = {
+    type: 'bytes',
+    async pull(controller: ReadableByteStreamController) {
+      const { value, done } = await frames.next();
+      if (done === true) {
+        controller.close();
+        onEnd();
+      } else controller.enqueue(encodeFrame(value));
+    },
+    async cancel() {
+      await frames.return();
+      onEnd();
+    },
+  };
+  return new ReadableStream(source);
+}
+
+async function* guarded(
+  frames: AsyncGenerator<AudioFrame, void, void>,
+): AsyncGenerator<AudioFrame, void, void> {
+  try {
+    yield* frames;
+  } catch (error) {
+    yield { type: 'error', value: errorToRecord(error) };
+  }
+}
+
+/** @throws {EngineError} E_AUDIO_INVALID */
+export async function* decodeAudio(
+  bytes: Uint8Array,
+  modules: DecoderModules,
+  { sampleRate, raw }: DecodeWish,
+): AsyncGenerator<AudioFrame, void, void> {
+  const reader = await openAudio(bytes, modules, raw);
+  try {
+    const { container, nChannel, statedSeconds } = reader;
+    yield {
+      type: 'info',
+      value: { container, sampleRate: reader.sampleRate, nChannel, statedSeconds },
+    };
+    let nSample = 0;
+    for (const samples of monoSamples(reader, sampleRate)) {
+      nSample += samples.length;
+      if (nSample > MAX_AUDIO_SECONDS * sampleRate) throw tooLong();
+      if (samples.length > 0) yield { type: 'samples', value: samples };
+    }
+    if (nSample === 0)
+      throw invalidAudio(`${container}: no samples`, 'a recording', 'Send a file with sound in it');
+    yield {
+      type: 'end',
+      value: { seconds: nSample / sampleRate, isTruncated: reader.isTruncated },
+    };
+  } finally {
+    if (Symbol.dispose in reader) (reader as Disposable)[Symbol.dispose]();
+  }
+}
+
+function tooLong() {
+  return invalidAudio(
+    `more than ${MAX_AUDIO_SECONDS} seconds of sound`,
+    'at most that',
+    'Cut the recording into parts',
+  );
+}
+
+export function audioTooLarge(): EngineError {
+  return new EngineError(
+    'E_BODY_TOO_LARGE',
+    `file: more than ${MAX_AUDIO_BYTES} bytes; expected at most that. Send a compressed recording ` +
+      '(FLAC, MP3, Opus), or parts of it.',
+    { param: 'file', details: { maxBytes: MAX_AUDIO_BYTES } },
+  );
+}

@@ -1,0 +1,77 @@
+/** Tells what a recording is by its first bytes, whatever its name says, and opens it. */
+import { invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
+import type { AudioReader } from '../../engine/audio/audio-reader.ts';
+import { findFlac, id3Bytes, openFlac } from '../../engine/audio/flac.ts';
+import { openPcm16, openWav } from '../../engine/audio/wav.ts';
+import { openMp3 } from './mp3.ts';
+import { openOpus } from './opus.ts';
+
+/** Decoders that are WebAssembly, compiled by whoever runs this. */
+export interface DecoderModules {
+  readonly mp3: WebAssembly.Module;
+  readonly opus: WebAssembly.Module;
+}
+
+/** What the sender knows about bytes that have no header. */
+export interface RawFormat {
+  readonly sampleRate: number;
+  readonly nChannel: number;
+}
+
+interface Container {
+  readonly is: (bytes: Uint8Array) => boolean;
+  readonly open: (bytes: Uint8Array, modules: DecoderModules) => AudioReader | Promise<AudioReader>;
+}
+
+/** In the order to try. */
+const CONTAINERS: readonly Container[] = [
+  {
+    is: (bytes) => tagAt(bytes, 0) === 'RIFF' && tagAt(bytes, 8) === 'WAVE',
+    open: (bytes) => openWav(bytes),
+  },
+  { is: (bytes) => findFlac(bytes) >= 0, open: (bytes) => openFlac(bytes, findFlac(bytes)) },
+  {
+    is: (bytes) => tagAt(bytes, 0) === 'OggS',
+    open: (bytes, { opus }) => openOpus(bytes, opus),
+  },
+  {
+    // A frame of layer 3: eleven set bits, a version, a layer, a rate that is one.
+    is: (bytes) => {
+      const at = id3Bytes(bytes);
+      const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3);
+      const isFrame =
+        a === 0xff && (b & 0xe6) === 0xe2 && (b & 0x18) !== 0x08 && (c & 0x0c) !== 0x0c;
+      return isFrame || (at > 0 && at < bytes.length);
+    },
+    open: (bytes, { mp3 }) => openMp3(bytes, mp3),
+  },
+];
+
+/** Of files people send all the same, by what stands at their start. */
+const NOT_READ: readonly (readonly [what: string, is: (bytes: Uint8Array) => boolean])[] = [
+  ['MP4 or M4A', (bytes) => tagAt(bytes, 4) === 'ftyp'],
+  ['WebM or Matroska', (bytes) => tagAt(bytes, 0) === '\x1a\x45\xdf\xa3'],
+  ['AIFF', (bytes) => tagAt(bytes, 0) === 'FORM'],
+  ['AAC', (bytes) => bytes[0] === 0xff && (bytes[1]! & 0xf6) === 0xf0],
+];
+
+/**
+ * @param raw given for PCM of 16 bits without a header
+ * @throws {EngineError} E_AUDIO_INVALID
+ */
+export async function openAudio(
+  bytes: Uint8Array,
+  modules: DecoderModules,
+  raw: RawFormat | null = null,
+): Promise<AudioReader> {
+  if (bytes.length === 0) throw invalidAudio('0 bytes', 'a recording', 'Send the file itself');
+  if (raw !== null) return openPcm16(bytes, raw.sampleRate, raw.nChannel);
+  const container = CONTAINERS.find(({ is }) => is(bytes));
+  if (container !== undefined) return await container.open(bytes, modules);
+  const known = NOT_READ.find(([, is]) => is(bytes))?.[0];
+  throw invalidAudio(
+    known === undefined ? 'not a recording that is known here' : `${known} is not read here`,
+    'WAV, FLAC, MP3 or Ogg Opus',
+    'Convert it to one of these',
+  );
+}

@@ -1,0 +1,106 @@
+/** Opus in Ogg (RFC 7845), decoded by libopus straight to the rate speech models hear. */
+import OpusDecoder from '../../dist/opus/opus-decoder.mjs';
+import { checkFormat, invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
+import type { AudioReader } from '../../engine/audio/audio-reader.ts';
+import { oggPackets } from '../../engine/audio/ogg.ts';
+
+/** One of the rates libopus decodes to. */
+const SAMPLE_RATE = 16_000;
+/** Positions in an Opus stream are counted at this rate whatever was recorded (section 4). */
+const GRANULE_RATE = 48_000;
+/** Frames of 120 ms at the highest rate there is. */
+const MAX_PACKET_BYTES = 3840;
+
+interface OpusHead {
+  readonly nChannel: number;
+  readonly preSkip: number;
+  readonly streamCount: number;
+  readonly coupledCount: number;
+  readonly mapping: number[];
+}
+
+/** @throws {EngineError} E_AUDIO_INVALID for a stream that is no Opus, or a form of it not read here. */
+export async function openOpus(
+  bytes: Uint8Array,
+  module: WebAssembly.Module,
+): Promise<AudioReader & Disposable> {
+  const packets = oggPackets(bytes);
+  const head = readHead(packets.next().value?.data ?? new Uint8Array(0));
+  // Comments.
+  packets.next();
+  OpusDecoder.module = module;
+  const decoder = new OpusDecoder({
+    sampleRate: SAMPLE_RATE,
+    channels: head.nChannel,
+    streamCount: head.streamCount,
+    coupledStreamCount: head.coupledCount,
+    channelMappingTable: head.mapping,
+  });
+  await decoder.ready;
+  const toRate = (granules: number) => Math.round((granules * SAMPLE_RATE) / GRANULE_RATE);
+  let toSkip = toRate(head.preSkip);
+  let done = 0;
+  let isWhole = false;
+  let nBad = 0;
+  return {
+    container: 'ogg-opus',
+    sampleRate: SAMPLE_RATE,
+    nChannel: head.nChannel,
+    statedSeconds: null,
+    get isTruncated() {
+      return !isWhole;
+    },
+    read() {
+      for (;;) {
+        const next = packets.next();
+        if (next.done === true) return null;
+        const { data, granule, isLast } = next.value;
+        isWhole = isLast;
+        if (data.length === 0 || data.length > MAX_PACKET_BYTES * head.nChannel) continue;
+        const { channelData, samplesDecoded } = decoder.decodeFrame(data);
+        // A packet that does not decode is a gap; a stream of them is no recording.
+        nBad = samplesDecoded === 0 ? nBad + 1 : 0;
+        if (nBad > 50) throw notOpus('50 packets in a row that do not decode');
+        const skipped = Math.min(toSkip, samplesDecoded);
+        toSkip -= skipped;
+        // The last page says where the recording ends, within its last packet.
+        const end = isLast && granule !== null ? toRate(granule - head.preSkip) - done : Infinity;
+        const length = Math.max(0, Math.min(samplesDecoded - skipped, end));
+        done += length;
+        if (length > 0) return channelData.map((x) => x.slice(skipped, skipped + length));
+      }
+    },
+    [Symbol.dispose]: () => decoder.free(),
+  };
+}
+
+/** The identification header (section 5.1). */
+function readHead(data: Uint8Array): OpusHead {
+  if (data.length < 19 || tagAt(data, 0) + tagAt(data, 4) !== 'OpusHead')
+    throw notOpus(
+      tagAt(data, 1) === 'vorb' ? 'Vorbis, which is not read here' : 'a stream of another kind',
+    );
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const nChannel = data[9]!;
+  const preSkip = view.getUint16(10, true);
+  checkFormat('opus', GRANULE_RATE, nChannel);
+  if (data[18] === 0) {
+    if (nChannel > 2) throw notOpus(`${nChannel} channels without a mapping`);
+    const mapping = nChannel === 2 ? [0, 1] : [0];
+    return { nChannel, preSkip, streamCount: 1, coupledCount: nChannel - 1, mapping };
+  }
+  const [streamCount = 0, coupledCount = 0] = data.subarray(19, 21);
+  const mapping = [...data.subarray(21, 21 + nChannel)];
+  const nStream = streamCount + coupledCount;
+  const isSound =
+    streamCount >= 1 &&
+    coupledCount <= streamCount &&
+    mapping.length === nChannel &&
+    mapping.every((stream) => stream === 255 || stream < nStream);
+  if (!isSound) throw notOpus('a channel mapping that contradicts itself');
+  return { nChannel, preSkip, streamCount, coupledCount, mapping };
+}
+
+function notOpus(what: string) {
+  return invalidAudio(`ogg: ${what}`, 'Opus', 'Encode the file as Opus, FLAC, MP3 or WAV');
+}
