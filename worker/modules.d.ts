@@ -31,5 +31,8 @@ declare module '*/create-ort.mjs' {
 }
 /** Made by scripts/build/phonemes.ts: the English half of phonemize. */
 declare module '*/english-g2p.mjs' {
-  export { EnglishG2P } from 'phonemize/en-g2p';
+  export class EnglishG2P {
+    tagWord(word: string, context?: { prev?: string; next?: string }): { pos: string };
+    predict(word: string, language?: string, pos?: string): string | null;
+  }
 }

@@ -14,7 +14,6 @@ const SPOKEN_PICTOGRAPHS: Readonly<Record<string, string>> = {
   '®': ' ',
   '™': ' ',
 };
-// eslint-disable-next-line no-control-regex
 const CONTROL =
   /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFD]/g;
 

@@ -68,6 +68,10 @@ const WEAK: Readonly<Record<string, string>> = {
   so: 'soʊ',
   but: 'bʌt',
   into: 'ɪntʊ',
+  what: 'wʌt',
+  when: 'wɛn',
+  where: 'wɛɹ',
+  then: 'ðɛn',
   do: 'duː',
   does: 'dʌz',
 };
@@ -75,6 +79,8 @@ const WEAK: Readonly<Record<string, string>> = {
 /** Where the dictionary is wrong about words that normalisation makes, or that are everywhere. */
 const OWN: Readonly<Record<string, string>> = {
   ay: 'ˈeɪ',
+  new: 'nˈuː',
+  knew: 'nˈuː',
   "don't": 'dˈoʊnt',
   "won't": 'wˈoʊnt',
   thirteen: 'θɜːtˈiːn',

@@ -10,8 +10,8 @@ export interface SpokenPiece {
 
 /** Longer sentences are cut at a comma, else between words: one piece is held in memory at a time. */
 const MAX_PIECE_CHARS = 220;
-/** The first piece is shorter, for an early sound. */
-const MAX_FIRST_CHARS = 120;
+/** The first piece ends at the first pause from here on, for an early sound. */
+const MIN_FIRST_CHARS = 20;
 /** Cuts of a piece leave no shorter rest than this. */
 const MIN_PIECE_CHARS = 25;
 /** A longer run of letters is no word. */
@@ -50,13 +50,15 @@ function breakLongWords(text: string): string {
 function cutSentence(sentence: string, isFirst: boolean): string[] {
   const parts: string[] = [];
   let rest = sentence;
-  let max = isFirst ? MAX_FIRST_CHARS : MAX_PIECE_CHARS;
-  while (rest.length > max) {
-    const at = cutPlace(rest, max);
+  const cutAt = (at: number) => {
     parts.push(rest.slice(0, at).trim());
     rest = rest.slice(at).trim();
-    max = MAX_PIECE_CHARS;
+  };
+  if (isFirst && rest.length > MAX_PIECE_CHARS / 2) {
+    const pause = rest.slice(MIN_FIRST_CHARS).search(/(?<=[,;:])\s/);
+    if (pause >= 0) cutAt(MIN_FIRST_CHARS + pause);
   }
+  while (rest.length > MAX_PIECE_CHARS) cutAt(cutPlace(rest, MAX_PIECE_CHARS));
   return [...parts, rest].filter((part) => /\p{L}/u.test(part));
 }
 

@@ -59,10 +59,11 @@ export const ABBREVIATIONS: Readonly<Record<string, string>> = {
 };
 
 export const MONTH_NAMES: Readonly<Record<string, string>> = Object.fromEntries(
-  MONTHS.flatMap((month) => [
+  MONTHS.flatMap((month): [string, string][] => [
     [month.toLowerCase(), month],
     [month.slice(0, 3).toLowerCase(), month],
-    ...(month === 'September' ? [['sept', month]] : []),
+    // "Sept", and with it "Octo", which nobody writes.
+    [month.slice(0, 4).toLowerCase(), month],
   ]),
 );
 

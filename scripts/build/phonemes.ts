@@ -37,9 +37,12 @@ export async function buildPhonemes(): Promise<void> {
       plugins: [
         {
           name: 'packed-dictionary',
-          setup({ onLoad }) {
-            onLoad({ filter: /en-g2p\.mjs$/ }, () => ({ contents: withoutCopy(), loader: 'js' }));
-            onLoad({ filter: /exceptions\.json$/ }, () => ({
+          setup(build) {
+            build.onLoad({ filter: /en-g2p\.mjs$/ }, () => ({
+              contents: withoutCopy(),
+              loader: 'js',
+            }));
+            build.onLoad({ filter: /exceptions\.json$/ }, () => ({
               contents: packedModule(),
               loader: 'js',
               resolveDir: repoRoot,

@@ -53,23 +53,21 @@ export function speechStream(
       return { bytes: frame('error', json(errorToRecord(error))), isLast: true };
     }
   };
-  return new ReadableStream<Uint8Array>(
-    {
-      type: 'bytes',
-      async pull(controller) {
-        const { bytes, isLast } = await next();
-        controller.enqueue(bytes);
-        if (!isLast) return;
-        controller.close();
-        release();
-      },
-      async cancel() {
-        await samples?.return();
-        release();
-      },
+  const source: UnderlyingByteSource = {
+    type: 'bytes',
+    async pull(controller: ReadableByteStreamController) {
+      const { bytes, isLast } = await next();
+      controller.enqueue(bytes);
+      if (!isLast) return;
+      controller.close();
+      release();
     },
-    { highWaterMark: 0 },
-  );
+    async cancel() {
+      await samples?.return();
+      release();
+    },
+  };
+  return new ReadableStream(source);
 }
 
 /** @throws {EngineError} what the stream tells; E_BACKEND_UNAVAILABLE when it breaks off. */

@@ -1,6 +1,7 @@
 /** POST /v1/audio/speech: OpenAI's body, and what is told of one speech. */
 import { z } from 'zod';
 import { SPEECH_FORMATS } from '../speech/speech-formats.ts';
+import type { SpeechFormat } from '../speech/speech-formats.ts';
 import { modelField, strictField } from './common.ts';
 import type { RefusedParameter } from './refused.ts';
 
@@ -15,7 +16,17 @@ export const VOICES = [
   ...['sage', 'shimmer', 'verse'],
 ] as const;
 
-const ENCODED = ['mp3', 'opus', 'aac', 'flac'];
+const isFormat = (text: string): text is SpeechFormat =>
+  SPEECH_FORMATS.some((format) => format === text);
+
+/** OpenAI has mp3, opus, aac and flac, too, and mp3 when nothing is said: told with what to do. */
+const formatField = z
+  .string()
+  .refine(
+    isFormat,
+    'expected wav or pcm; other formats are not made here, but any encoder takes these',
+  )
+  .meta({ enum: [...SPEECH_FORMATS] });
 
 export const speechBodySchema = z
   .looseObject({
@@ -29,14 +40,7 @@ export const speechBodySchema = z
       ),
     voice: z.enum(VOICES).default('default'),
     speed: z.number().min(SPEEDS[0]).max(SPEEDS[1]).default(1),
-    response_format: z
-      .enum(SPEECH_FORMATS, {
-        error: ({ input }) =>
-          ENCODED.includes(String(input))
-            ? `${String(input)} is not made here; expected wav or pcm, which any player or encoder takes`
-            : 'expected wav or pcm',
-      })
-      .default('wav'),
+    response_format: formatField.default('wav'),
     stream_format: z.enum(['audio', 'sse']).default('audio'),
     seed: z
       .number()

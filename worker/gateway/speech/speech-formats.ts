@@ -20,12 +20,25 @@ export const SPEECH_FORMAT_ROWS: Readonly<Record<SpeechFormat, FormatRow>> = {
 };
 
 async function* encodeWav({ sampleRate, samples }: Speech): ReturnType<FormatRow['encode']> {
-  yield wavHeader(sampleRate, null);
-  for await (const chunk of samples) yield pcm16(chunk);
+  let header = wavHeader(sampleRate, null);
+  for await (const chunk of samples) {
+    const bytes = pcm16(chunk);
+    // Together with the first samples: a chunk of its own would hold them back.
+    if (header.length > 0) yield joined(header, bytes);
+    else yield bytes;
+    header = new Uint8Array(0);
+  }
 }
 
 async function* encodePcm({ sampleRate, samples }: Speech): ReturnType<FormatRow['encode']> {
   const resampler = new Resampler(sampleRate, PCM_RATE);
   for await (const chunk of samples) yield pcm16(resampler.push(chunk));
   yield pcm16(resampler.flush());
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
 }
