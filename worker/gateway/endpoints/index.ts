@@ -38,6 +38,8 @@ import { summarizeTask } from './task-summarize.ts';
 import { translateTask } from './task-translate.ts';
 import { runOnnx } from './run-onnx.ts';
 import { tokenize } from './tokenize.ts';
+import { transcriptions } from './transcriptions.ts';
+import { translations } from './translations.ts';
 import { webSocket } from './websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -66,6 +68,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listBatches,
   getBatch,
   cancelBatch,
+  transcriptions,
+  translations,
   runOnnx,
   listModels,
   getModel,
