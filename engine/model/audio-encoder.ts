@@ -132,9 +132,28 @@ export class AudioEncoder {
       this.#norm(w.attnNorm, from, n);
       this.#ops.quantize(this.#in, n, w.q.weight);
       this.#project(w.q, this.#in, n, k, stride);
-      for (let t = 0; t < n; t++)
-        this.#keys.attend(0, k + t * stride * 4, this.#in.address + t * stride * 4);
+      this.#attendHeads(k, n);
       this.#add(w.o, this.#in, from, n);
+    }
+  }
+
+  /** in = softmax(q k) v of n rows of queries, head by head. */
+  #attendHeads(queries: number, n: number): void {
+    const { nHead, nEmbd } = this.config;
+    const D = nEmbd / nHead;
+    const floats = new Float32Array(this.#memory.buffer);
+    const [from, to] = [queries / 4, this.#in.address / 4];
+    const gathered = this.#wide.address;
+    const attended = gathered + n * D * 4;
+    const scratch = attended + n * D * 4;
+    for (let h = 0; h < nHead; h++) {
+      for (let t = 0; t < n; t++) {
+        const at = from + t * this.#stride + h * D;
+        floats.copyWithin(gathered / 4 + t * D, at, at + D);
+      }
+      this.#keys.attendTogether(0, h, gathered, attended, n, scratch);
+      for (let t = 0; t < n; t++)
+        floats.copyWithin(to + t * this.#stride + h * D, attended / 4 + t * D, attended / 4 + (t + 1) * D);
     }
   }
 
