@@ -41,7 +41,10 @@ export const soundFieldsSchema = z
   })
   .meta({ id: 'TranscriptionForm' });
 
-export type SoundFields = Omit<z.output<typeof soundFieldsSchema>, 'file'> & {
+/** The file is read as it comes, and not among the texts. */
+const textFieldsSchema = soundFieldsSchema.omit({ file: true });
+
+export type SoundFields = z.output<typeof textFieldsSchema> & {
   readonly wantsWords: boolean;
   readonly wantsSegments: boolean;
 };
@@ -61,7 +64,7 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
   if (refused !== undefined)
     throw invalid(refused, `${refused}: is not supported yet; expected it to be absent`);
   const single = Object.fromEntries([...fields].map(([name, values]) => [name, values.at(-1)]));
-  const { file: _, ...values } = checkBody(single, soundFieldsSchema);
+  const values = checkBody(single, textFieldsSchema);
   const asked = ['timestamp_granularities[]', 'timestamp_granularities'].flatMap(
     (name) => fields.get(name) ?? [],
   );
