@@ -30,6 +30,7 @@ import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
+import { realtimeTranscribe } from './realtime-transcribe.ts';
 import { answerTask } from './task-answer.ts';
 import { classifyTask } from './task-classify.ts';
 import { extractTask } from './task-extract.ts';
@@ -70,6 +71,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   cancelBatch,
   transcriptions,
   translations,
+  realtimeTranscribe,
   runOnnx,
   listModels,
   getModel,

@@ -22,7 +22,8 @@ export function rawFormatOf(request: Request): RawFormat | null {
   };
 }
 
-function wholeNumber(query: URLSearchParams, name: string, otherwise: number): number {
+/** @throws {EngineError} E_REQUEST_INVALID for what is no number. */
+export function wholeNumber(query: URLSearchParams, name: string, otherwise: number): number {
   const text = query.get(name);
   if (text === null) return otherwise;
   if (/^\d{1,7}$/.test(text)) return Number(text);
