@@ -14,7 +14,6 @@ import { IGNORED_HEADER, ignoredHeader } from '../schemas/unknown-fields.ts';
 import { OPENAI_SSE, sseResponse } from '../shapes/sse.ts';
 import { optionsOf, readFields, soundFieldsSchema } from './fields.ts';
 import type { ResponseFormat, SoundFields } from './fields.ts';
-import { rawFormatOf } from './raw-format.ts';
 import { runSound } from './run-sound.ts';
 import { textOf, usageOf, verboseJson } from './transcript-json.ts';
 import { receiveSound } from './upload.ts';
@@ -32,7 +31,7 @@ export async function answerSound(
   { request, env, record }: Context,
   task: SpeechTask,
 ): Promise<Response> {
-  const { fields: given, sound } = await receiveSound(env, request, rawFormatOf(request));
+  const { fields: given, sound } = await receiveSound(env, request);
   const fields = readFields(given);
   const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.SPEECH_MODEL);
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);

@@ -99,6 +99,8 @@ export function optionsOf(
   config: SpeechConfig,
   tokenizer: Tokenizer,
 ): TranscribeOptions {
+  if (task === 'translate' && !config.isMultilingual)
+    throw invalid('model', 'model: knows English alone; expected a multilingual one to translate');
   const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
   // As in the reference: a space before the prompt, as before any word.
   const text = prompt.trim();

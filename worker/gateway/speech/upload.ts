@@ -2,6 +2,7 @@
  * A form with a recording: its fields, and its samples as they are decoded. The file goes straight on to
  * the audio script, whatever order the fields come in.
  */
+import { EngineError } from '../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import { audioTooLarge, MAX_AUDIO_BYTES } from '../../audio/decode-stream.ts';
 import { decodeFrames } from '../../audio/frames.ts';
@@ -10,6 +11,7 @@ import type { RawFormat } from '../../audio/open-audio.ts';
 import { readForm } from '../../files/form.ts';
 import type { ReadForm } from '../../files/form.ts';
 import type { GatewayEnv } from '../env.ts';
+import { rawFormatOf } from './raw-format.ts';
 
 export interface SoundUpload {
   readonly fields: ReadForm['fields'];
@@ -20,8 +22,8 @@ export interface SoundUpload {
 export async function receiveSound(
   env: Pick<GatewayEnv, 'AUDIO'>,
   request: Request,
-  raw: RawFormat | null,
 ): Promise<SoundUpload> {
+  const raw = rawFormatOrRefusal(request);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
   let decoded: Promise<ReadableStream<Uint8Array>> | null = null;
@@ -30,6 +32,8 @@ export async function receiveSound(
       maxFileBytes: MAX_AUDIO_BYTES,
       tooLarge: audioTooLarge,
       begin() {
+        // Read away, so that its client gets the answer.
+        if (raw instanceof EngineError) return { write: () => Promise.resolve() };
         decoded = decode(env, readable, raw);
         // Told when it is awaited; a refused form forgets it.
         decoded.catch(() => undefined);
@@ -37,11 +41,21 @@ export async function receiveSound(
         return { write: (bytes) => writer.write(bytes).catch(() => undefined) };
       },
     });
+    if (raw instanceof EngineError) throw raw;
     await writer.close().catch(() => undefined);
     // A form without a file has been refused.
     return { fields: form.fields, sound: new Sound(await decoded!) };
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
+    throw error;
+  }
+}
+
+function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
+  try {
+    return rawFormatOf(request);
+  } catch (error) {
+    if (error instanceof EngineError) return error;
     throw error;
   }
 }
