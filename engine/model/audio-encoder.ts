@@ -41,7 +41,6 @@ export class AudioEncoder {
   readonly #wide: Rows;
   readonly #out: number;
   readonly #keys: PagedKeys;
-  readonly #plan: SpeechPlan;
 
   constructor(
     config: SpeechConfig,
@@ -51,7 +50,6 @@ export class AudioEncoder {
     memory: WebAssembly.Memory,
   ) {
     this.config = config;
-    this.#plan = plan;
     this.#kernels = kernels;
     this.#memory = memory;
     this.#ops = new Ops(kernels);
@@ -81,17 +79,17 @@ export class AudioEncoder {
       };
     });
     this.#lastNorm = normRef(weights, 'encoder.norm')!;
-    // Stopgap until dense attention.
+    // The first layer's pages of cross attention are free until the encoder is done.
     this.#keys = new PagedKeys({
       kernels,
       memory,
-      geometry: { ...plan.kv },
+      geometry: plan.kv,
       nHead: config.nHead,
       headDim: config.nEmbd / config.nHead,
       nPage: plan.nCrossPage,
       pages: at('crossPages'),
       table: at('crossTable'),
-      scratch: at('audioKeys'),
+      scratch: 0,
     });
   }
 
@@ -153,7 +151,11 @@ export class AudioEncoder {
       }
       this.#keys.attendTogether(0, h, gathered, attended, n, scratch);
       for (let t = 0; t < n; t++)
-        floats.copyWithin(to + t * this.#stride + h * D, attended / 4 + t * D, attended / 4 + (t + 1) * D);
+        floats.copyWithin(
+          to + t * this.#stride + h * D,
+          attended / 4 + t * D,
+          attended / 4 + (t + 1) * D,
+        );
     }
   }
 

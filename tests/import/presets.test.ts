@@ -10,7 +10,7 @@ import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts'
 
 const MATRICES = ['embedding', 'head', 'attention', 'ffn'] as const satisfies TensorRole[];
 const dtypeOf = (preset: PresetName, role: TensorRole, source: SourceDtype) =>
-  presetDtype(preset, { role, source, isTinyF32: false });
+  presetDtype(preset, { role, source, manyRows: false, isTinyF32: false });
 
 describe.each(PRESET_NAMES)('preset %s', (preset) => {
   test('keeps norms and biases whole', () => {
