@@ -105,3 +105,16 @@ describe('requantizeWarning', () => {
     expect(requantizedTensors({ tensors }).map(({ name }) => name)).toEqual(['tokEmbd']);
   });
 });
+
+test('edge stores what many rows meet in 7 bits, and convolutions in 8 at least', () => {
+  const of = (preset: PresetName, role: TensorRole, source: SourceDtype, manyRows: boolean) =>
+    presetDtype(preset, { role, source, manyRows, isTinyF32: false });
+  expect(of('edge', 'ffn', 'F16', true)).toBe('q7');
+  expect(of('edge', 'ffn', 'F16', false)).toBe('q8');
+  expect(of('edge', 'bias', 'F16', true)).toBe('f32');
+  expect(of('edge', 'ffn', 'Q4_1', true)).toBe('q4m');
+  for (const preset of PRESET_NAMES) {
+    const conv = of(preset, 'convolution', 'F16', true);
+    expect(['q8', 'f16']).toContain(conv);
+  }
+});

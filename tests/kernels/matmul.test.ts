@@ -109,7 +109,18 @@ for (const build of ['relaxed', 'simd'] as const) {
       return worst / largest;
     }
 
-    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8', 'f32', 'f16', 'bf16'] as const) {
+    for (const dtype of [
+      'q4',
+      'q4m',
+      'q5',
+      'q5m',
+      'q6',
+      'q7',
+      'q8',
+      'f32',
+      'f16',
+      'bf16',
+    ] as const) {
       it(`${dtype}: a token gets the same bits alone and beside others`, () => {
         const [nRow, nCol, nTok] = [43, 96, 9];
         scratch.reset();
@@ -189,7 +200,18 @@ for (const build of ['relaxed', 'simd'] as const) {
     });
 
     it('looks rows up as unpackRow does', () => {
-      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8', 'f32', 'f16', 'bf16'] as const) {
+      for (const dtype of [
+        'q4',
+        'q4m',
+        'q5',
+        'q5m',
+        'q6',
+        'q7',
+        'q8',
+        'f32',
+        'f16',
+        'bf16',
+      ] as const) {
         const [nRow, nCol] = [21, 70];
         const bytes = dtype.startsWith('q')
           ? randomBlocks(dtype as BlockDtypeName, nRow, nCol, 9)
