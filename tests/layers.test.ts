@@ -10,6 +10,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/audio': 1,
   'engine/formats': 1,
   'engine/grammar': 1,
+  'engine/onnx': 1,
   'engine/quant': 1,
   'engine/text': 1,
   'engine/kernels': 2,

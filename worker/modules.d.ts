@@ -24,3 +24,8 @@ declare module '*/opus-decoder.mjs' {
   const OpusDecoder: { new (options: DecoderOptions): Decoder; module: WebAssembly.Module };
   export default OpusDecoder;
 }
+/** Made by scripts/build/ort.ts: onnxruntime-web with a memory of its own. */
+declare module '*/create-ort.mjs' {
+  const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');
+  export default createOrt;
+}

@@ -7,10 +7,11 @@ import { z } from 'zod';
 import { EngineError } from '../base/errors.ts';
 import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { speechConfigSchema, speechContradiction } from './speech-config.ts';
+import { about, fileName, sha256 } from './manifest-about.ts';
+import { onnxContradiction, onnxManifestSchema } from './onnx-manifest.ts';
 
-export const MANIFEST_VERSION = 1;
-/** Model ids are R2 key parts and URL parts. */
-export const MODEL_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export { MANIFEST_VERSION, MODEL_ID_PATTERN } from './manifest-about.ts';
+
 const MAX_DIM = 1 << 24;
 /** Of all layers together: each has tensors of its own, which are listed before they are looked for. */
 const MAX_EXPERTS = 32_768;
@@ -18,8 +19,6 @@ const MAX_EXPERTS = 32_768;
 export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
 
 const dim = z.number().int().positive().max(MAX_DIM);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/);
 
 const ropeFactors = z.array(z.number().positive()).max(1024);
 const ropeScaling = z.discriminatedUnion('kind', [
@@ -128,19 +127,6 @@ const shard = z.object({
   layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
 });
 
-/** What every kind of model has. */
-const about = {
-  formatVersion: z.literal(MANIFEST_VERSION),
-  id: z.string().regex(MODEL_ID_PATTERN),
-  name: z.string().max(200),
-  createdAt: z.string().max(40),
-  licence: z.string().max(200),
-  source: z.string().max(500),
-  sourceSha256: sha256.nullable(),
-  /** The model card's text (Markdown), or ''. */
-  card: z.string().max(1_000_000),
-};
-
 /** What models have whose weights our own kernels read. */
 const weighted = {
   ...about,
@@ -197,17 +183,24 @@ export const manifestSchema = z.discriminatedUnion('kind', [
   decoderManifestSchema,
   encoderManifestSchema,
   speechManifestSchema,
+  onnxManifestSchema,
 ]);
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;
 export type RopeScaling = ModelConfig['ropeScaling'];
 export type Manifest = z.output<typeof manifestSchema>;
 export type ModelKind = Manifest['kind'];
-export const MODEL_KINDS = ['decoder', 'encoder', 'speech'] as const satisfies readonly ModelKind[];
+export const MODEL_KINDS = [
+  'decoder',
+  'encoder',
+  'speech',
+  'onnx',
+] as const satisfies readonly ModelKind[];
 export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
 export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
 export type SpeechManifest = ManifestOf<'speech'>;
+export type OnnxManifest = ManifestOf<'onnx'>;
 export type EncoderConfig = EncoderManifest['config'];
 /** Of a model whose weights our own kernels read. */
 export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
@@ -241,11 +234,22 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
     title: 'a speech model',
     contradiction: (manifest) => speechContradiction(manifest.config),
   },
+  onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
+};
+
+/** What a model of each kind is called. */
+export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
+  decoder: KINDS.decoder.title,
+  encoder: KINDS.encoder.title,
+  speech: KINDS.speech.title,
+  onnx: KINDS.onnx.title,
 };
 
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {
-  return [...manifest.shards, manifest.tokenizer].map(({ file, bytes, sha256 }) => ({
+  const files =
+    manifest.kind === 'onnx' ? manifest.files : [...manifest.shards, manifest.tokenizer];
+  return files.map(({ file, bytes, sha256 }) => ({
     file,
     bytes,
     sha256,

@@ -17,6 +17,7 @@ import { join, resolve } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { withLock } from '../lib/lock.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
+import { buildOrt, ORT_INPUTS, ORT_OUTPUTS } from './ort.ts';
 import { isUpToDate, writeStamp } from './stamp.ts';
 import { readWorkerConfigs, WORKERS, workersJsonPath } from './workers.ts';
 import type { WorkerRow } from './workers.ts';
@@ -31,7 +32,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `opus`, the Workers' names, `workers.json`. */
+  /** Steps that were built, of `kernels`, `opus`, `ort`, a script's name, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -84,7 +85,7 @@ function stampPath(step: Step): string {
 }
 
 function makeSteps(): Step[] {
-  return [kernelStep(), opusStep(), ...WORKERS.map(bundleStep), configStep()];
+  return [kernelStep(), opusStep(), ortStep(), ...WORKERS.map(bundleStep), configStep()];
 }
 
 function kernelStep(): Step {
@@ -114,6 +115,18 @@ function opusStep(): Step {
       const { buildOpus, OPUS_INPUTS, OPUS_OUTPUTS } = await import('./opus.ts');
       await buildOpus();
       return { inputs: [...OPUS_INPUTS], outputs: [...OPUS_OUTPUTS] };
+    },
+  };
+}
+
+function ortStep(): Step {
+  return {
+    name: 'ort',
+    settings: `onnxruntime-web ${packageVersion('onnxruntime-web')}`,
+    async run(onStep) {
+      onStep('onnxruntime-web');
+      await buildOrt();
+      return { inputs: [...ORT_INPUTS], outputs: [...ORT_OUTPUTS] };
     },
   };
 }

@@ -15,6 +15,7 @@ export interface WorkerRow {
 export const WORKERS: readonly WorkerRow[] = [
   { name: 'stage', entry: 'worker/stage/index.ts', config: 'worker/stage/wrangler.toml' },
   { name: 'audio', entry: 'worker/audio/index.ts', config: 'worker/audio/wrangler.toml' },
+  { name: 'onnx', entry: 'worker/onnx/index.ts', config: 'worker/onnx/wrangler.toml' },
   { name: 'gateway', entry: 'worker/gateway/index.ts', config: 'wrangler.toml' },
 ];
 

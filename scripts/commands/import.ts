@@ -32,6 +32,8 @@ interface ImportFlags {
   readonly text?: string;
   readonly maxTokens: number;
   readonly calibration?: string;
+  readonly task?: string;
+  readonly dim: ReadonlyMap<string, number>;
 }
 
 const EXAMPLES = `
@@ -44,6 +46,7 @@ Examples:
   thimble import hf:org/repo/model.gguf --id my-model --json
   thimble import model.gguf --id my-model --force               (replace a model)
   thimble import model-F16.gguf --id small --fit 128MB --ctx 2048   (types chosen to fit)
+  thimble import classifier.onnx --id my-graph --dim seq=128    (any graph, run on tensors)
   thimble import model-F16.gguf --compare --text book.txt       (a table of presets, nothing kept)
 
 Presets:
@@ -80,6 +83,13 @@ export function register(program: Command): void {
     .option('--text <file>', 'measure on this text instead of the built-in passages')
     .option('--max-tokens <n>', 'measure on so many tokens', parseCount(2), 2048)
     .option('--no-measure', 'with --fit: do not measure perplexity after the import')
+    .option('--task <task>', 'of an .onnx file: what it is for (docs/onnx.md); tensors by default')
+    .option(
+      '--dim <name=size>',
+      'of an .onnx file: largest size of a named dimension; may be repeated',
+      parseDim,
+      new Map<string, number>(),
+    )
     .option('--tokenizer <file>', 'vocabulary of a llama2.c model (default: tok<N>.bin beside it)')
     .option('--force', 'replace a model of this id')
     .option('--json', 'print one JSON object')
@@ -92,6 +102,7 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   const resolved = await resolveSource(source);
   const warnings: string[] = [];
   const calibration = wishOf(flags, (text) => warnings.push(text));
+  if (extname(resolved.path) === '.onnx') return await runOnnxImport(source, resolved, flags);
   if (flags.compare === true) return runCompare(resolved, { ...flags, calibration, warnings });
   const id = flags.id ?? resolved.id;
   if (id === undefined)
@@ -136,6 +147,58 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
       ? `${JSON.stringify(fitted === undefined ? summary : { ...summary, fit: fitted.json })}\n`
       : describe(result, seconds) + (fitted === undefined ? '' : `\n${fitted.table}\n`),
   );
+}
+
+const MAX_DIM = 2 ** 31 - 1;
+
+function parseDim(text: string, before: ReadonlyMap<string, number>): Map<string, number> {
+  const [, name = '', size = ''] = /^(.+)=(\d{1,10})$/.exec(text) ?? [];
+  const value = Number(size);
+  if (name !== '' && value >= 1 && value <= MAX_DIM) return new Map([...before, [name, value]]);
+  throw new EngineError(
+    'E_USAGE',
+    `import: --dim '${text}'; expected a name and its largest size, such as --dim seq=128.`,
+  );
+}
+
+async function runOnnxImport(
+  source: string,
+  resolved: ResolvedSource,
+  { id = resolved.id, task = resolved.task, dim, force, json }: ImportFlags,
+): Promise<void> {
+  const { importOnnx } = await import('../import/onnx/import-onnx.ts');
+  const { build } = await import('../build/build.ts');
+  if (id === undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
+    );
+  // Memory is measured in the runtime that serves.
+  await build({ only: 'ort' });
+  const warnings: string[] = [];
+  const { manifest, folder } = await withProgress(`importing ${id}: `, () =>
+    importOnnx({
+      input: resolved.path,
+      id,
+      outRoot: modelsDir(),
+      about: resolved.about,
+      dims: dim,
+      onWarning: (text) => warnings.push(text),
+      ...(task === undefined ? {} : { task }),
+      ...(force === undefined ? {} : { force }),
+    }),
+  );
+  showWarnings(warnings);
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const { graphs, memory } = manifest;
+  const summary = { id, folder, task: manifest.task.name, bytes, memory, warnings };
+  const text = [
+    `${id}: ${graphs.map(({ name }) => name).join(', ')} for ${manifest.task.name}, ${formatBytes(bytes)}`,
+    `memory: ${formatBytes(memory.loadedBytes)} of WebAssembly memory when loaded, ${formatBytes(memory.peakBytes)} at its peak`,
+    `next: thimble push ${id}`,
+    '',
+  ].join('\n');
+  process.stdout.write(json === true ? `${JSON.stringify(summary)}\n` : text);
 }
 
 function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
@@ -188,6 +251,8 @@ interface ResolvedSource {
   readonly path: string;
   readonly id?: string;
   readonly preset?: string;
+  /** Of an .onnx file. */
+  readonly task?: string;
   readonly about: ModelAbout;
 }
 
@@ -211,11 +276,13 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
     );
   const entry = findCatalogueEntry(source);
   const { id, licence, card, title } = entry;
-  const preset = importPreset(entry);
+  const about = { licence, card, name: title, source: `catalogue:${id}` };
+  const onnx = entry.onnxTask === undefined ? {} : { task: entry.onnxTask };
+  const preset = entry.onnxTask === undefined ? { preset: importPreset(entry) } : {};
   const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
     pullModel(id, { onProgress }),
   );
-  return { path, id, preset, about: { licence, card, name: title, source: `catalogue:${id}` } };
+  return { path, id, ...preset, ...onnx, about };
 }
 
 async function withProgress<T>(

@@ -7,10 +7,16 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { modelFiles, requireKind } from '../../engine/formats/manifest.ts';
-import type { DecoderManifest, Manifest, WeightedManifest } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  Manifest,
+  ModelKind,
+  WeightedManifest,
+} from '../../engine/formats/manifest.ts';
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
+import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir, repoRoot } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
@@ -50,7 +56,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
   if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
-  importPreset(found);
+  if (found.onnxTask === undefined) importPreset(found);
   const path = await pullStep(found);
   return await importStep(found, path);
 }
@@ -72,15 +78,24 @@ async function pullStep(entry: CatalogueEntry): Promise<string> {
 
 async function importStep(entry: CatalogueEntry, input: string): Promise<Manifest> {
   const { id, licence, card, title } = entry;
+  const about = { licence, card, name: title, source: `catalogue:${id}` };
+  const { onnxTask: task } = entry;
+  if (task !== undefined) return await onnxImportStep({ input, id, about, task });
   const preset = importPreset(entry);
-  return await runStep('import', (tools) =>
-    timedImport(tools, {
-      input,
-      id,
-      preset,
-      about: { licence, card, name: title, source: `catalogue:${id}` },
-    }),
-  );
+  return await runStep('import', (tools) => timedImport(tools, { input, id, preset, about }));
+}
+
+async function onnxImportStep(
+  wish: Pick<OnnxImportOptions, 'input' | 'id' | 'about' | 'task'>,
+): Promise<Manifest> {
+  const { importOnnx } = await import('../import/onnx/import-onnx.ts');
+  return await runStep('import', async () => {
+    const { manifest } = await importOnnx({ ...wish, outRoot: modelsDir(), force: true });
+    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
+    const { length } = manifest.graphs;
+    const text = `${wish.id}: ${formatBytes(bytes)} in ${length} ${length === 1 ? 'graph' : 'graphs'} for ${manifest.task.name}`;
+    return { text, value: manifest };
+  });
 }
 
 async function importEmbedded(): Promise<Manifest> {
@@ -158,11 +173,11 @@ export async function findImported(id: string): Promise<Manifest | null> {
   );
 }
 
-/** Ids of the imported models. */
-export async function listImported(): Promise<string[]> {
+/** Ids of the imported models of one kind. */
+export async function listImported(kind: ModelKind): Promise<string[]> {
   const names = await readdir(modelsDir()).catch(() => []);
-  const found = await Promise.all(names.map(async (name) => (await findImported(name)) !== null));
-  return names.filter((_, i) => found[i]).sort();
+  const found = await Promise.all(names.map((name) => findImported(name)));
+  return names.filter((_, i) => found[i]?.kind === kind).sort();
 }
 
 function findCatalogueEntryOrNull(id: string): CatalogueEntry | null {

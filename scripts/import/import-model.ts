@@ -74,21 +74,13 @@ export interface ImportResult {
 export async function importModel(options: ImportOptions): Promise<ImportResult> {
   const { id, outRoot, force = false } = options;
   const preset = choosePreset(options.preset ?? 'lossless');
-  if (!MODEL_ID_PATTERN.test(id) || RESERVED_ENDINGS.some((ending) => id.endsWith(ending)))
-    throw new EngineError(
-      'E_USAGE',
-      `import: id '${id}'; expected lower-case letters, digits, dots and dashes, at most 64. Choose another --id.`,
-    );
+  requireId(id);
   const folder = join(outRoot, id);
   try {
     await mkdir(outRoot, { recursive: true });
     // Beside the folders, so that it is not renamed with them.
     return await withLock(join(outRoot, `.${id}.lock`), async () => {
-      if (!force && (await exists(folder)))
-        throw new EngineError(
-          'E_USAGE',
-          `import: model ${id} is there already. Use --force to replace it.`,
-        );
+      await requireFreshId(id, folder, force);
       await using open = new AsyncDisposableStack();
       const model = await openModel(options.input, open, options.tokenizer);
       return await writeModel(model, preset, folder, options);
@@ -96,6 +88,24 @@ export async function importModel(options: ImportOptions): Promise<ImportResult>
   } catch (error) {
     throw asDiskError(error, outRoot, `import of ${id}`);
   }
+}
+
+/** @throws {EngineError} E_USAGE for an id that is none, or that is taken. */
+export async function requireFreshId(id: string, folder: string, force: boolean): Promise<void> {
+  requireId(id);
+  if (force || !(await exists(folder))) return;
+  throw new EngineError(
+    'E_USAGE',
+    `import: model ${id} is there already. Use --force to replace it.`,
+  );
+}
+
+export function requireId(id: string): void {
+  if (MODEL_ID_PATTERN.test(id) && !RESERVED_ENDINGS.some((ending) => id.endsWith(ending))) return;
+  throw new EngineError(
+    'E_USAGE',
+    `import: id '${id}'; expected lower-case letters, digits, dots and dashes, at most 64. Choose another --id.`,
+  );
 }
 
 async function writeModel(
@@ -128,7 +138,8 @@ async function writeModel(
       sourceSha256: fileHashes.length === 1 ? fileHashes[0]! : null,
     }),
   );
-  const manifest = described;
+  // What describeModel describes has shards.
+  const manifest = described as WeightedManifest;
   await writeText(partial, 'manifest.json', `${JSON.stringify(manifest)}\n`);
   await removeLeftovers(partial, manifest);
   await replaceFolder(partial, folder);
@@ -247,7 +258,7 @@ async function removeLeftovers(partial: string, manifest: WeightedManifest): Pro
   }
 }
 
-async function replaceFolder(partial: string, folder: string): Promise<void> {
+export async function replaceFolder(partial: string, folder: string): Promise<void> {
   const old = `${folder}.old`;
   await rm(old, { recursive: true, force: true });
   if (await exists(folder)) await rename(folder, old);

@@ -81,7 +81,8 @@ export async function loadKernelModules(): Promise<KernelModules> {
   return { relaxed: await load('relaxed'), simd: await load('simd') };
 }
 
-interface WasmCompiler {
+/** What the Workers' types leave out: there nothing is compiled from bytes. */
+export interface WasmCompiler {
   compile(bytes: Uint8Array): Promise<WebAssembly.Module>;
 }
 

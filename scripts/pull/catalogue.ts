@@ -3,6 +3,7 @@
  * must have. A source names a package or a hub repository, never an address.
  */
 import { EngineError } from '../../engine/base/errors.ts';
+import type { OnnxTask } from '../../engine/formats/onnx-manifest.ts';
 
 export interface CatalogueFile {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface CatalogueEntry {
   readonly licence: string;
   /** What it is imported with; null for files that only pull knows yet. */
   readonly preset: 'edge' | 'lossless' | null;
+  /** Of an .onnx file: what it is imported for. */
+  readonly onnxTask?: OnnxTask['name'];
   /** The first is the one to import; others lie beside it. */
   readonly files: readonly [CatalogueFile, ...CatalogueFile[]];
   /** Short model card, for `thimble inspect` and /v1/models. */
@@ -163,6 +166,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     task: 'text-to-speech',
     licence: 'MIT (voice data: CC0)',
     preset: null,
+    onnxTask: 'speech-synthesis',
     card: 'An English voice, 22,050 Hz, VITS (arXiv 2106.06103).',
     files: [
       {
@@ -193,6 +197,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     task: 'voice-activity',
     licence: 'MIT',
     preset: null,
+    onnxTask: 'voice-activity',
     card: 'Tells speech from silence and noise, 16 kHz.',
     files: [
       {
@@ -227,6 +232,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     task: 'image-classification',
     licence: 'BSD-2-Clause',
     preset: null,
+    onnxTask: 'image-moderation',
     card: "Yahoo's classifier of images that are not safe for work; a score, not a judgement.",
     files: [
       {

@@ -9,6 +9,7 @@ import { importModel } from '../../scripts/import/import-model.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
+import { importCached } from './onnx-models.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 
 export const STORIES_ID = 'stories260k';
@@ -31,6 +32,8 @@ export interface TestServerOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** Told what the Workers log, all of it. */
   readonly onLog?: (line: string) => void;
+  /** ONNX models of the catalogue to serve, too; their files have to be in the cache. */
+  readonly onnx?: readonly string[];
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -49,6 +52,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const bucketName = loadWorkerConfigs()[0]?.bucketNames[0] ?? '';
   const bucket = await openLocalBucket(bucketName, persist);
   await pushModel(STORIES_ID, { bucket, modelsRoot });
+  for (const id of options.onnx ?? []) {
+    await importCached(id, modelsRoot);
+    await pushModel(id, { bucket, modelsRoot });
+  }
   await options.prepare?.(bucket);
   const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
   const { onLog } = options;

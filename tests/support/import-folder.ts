@@ -40,7 +40,8 @@ export async function failure(promise: Promise<unknown>): Promise<EngineError> {
 }
 /** All weights of an imported model as floats, from the files on disk. */
 export async function readWeights(folder: string): Promise<Map<string, Float32Array>> {
-  const manifest = parseManifest(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')));
+  const text = await readFile(join(folder, 'manifest.json'), 'utf8');
+  const manifest = parseManifest(JSON.parse(text)) as WeightedManifest;
   const shards = await Promise.all(manifest.shards.map(({ file }) => readFile(join(folder, file))));
   return new Map(
     manifest.tensors.map(({ name, dtype, shape, shard, offset, bytes }) => {

@@ -1,6 +1,7 @@
 /** What the gateway's script is bound to (wrangler.toml). */
 import type Audio from '../audio/index.ts';
 import type { BatchObject } from '../batches/batch-object.ts';
+import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
 import type { Stage } from '../stage/index.ts';
@@ -12,11 +13,16 @@ export interface GatewayEnv {
   readonly STAGE: DurableObjectNamespace<Stage>;
   /** Recordings into samples. */
   readonly AUDIO: Service<Audio>;
+  readonly ONNX: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
+  /** The speech model of requests that name none; the only one there is when empty. */
+  readonly SPEECH_MODEL?: string;
+  /** What tells speech from silence; recordings are heard whole without it. */
+  readonly VAD_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

@@ -6,10 +6,12 @@ import type {
   Manifest,
   ManifestOf,
   ModelKind,
+  OnnxManifest,
   SpeechManifest,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
+import { plannedBytes } from '../onnx/plan.ts';
 import { readCount } from '../vars.ts';
 import type { GatewayEnv } from './env.ts';
 import type { modelSchema } from './schemas/models.ts';
@@ -29,6 +31,7 @@ const KIND_JSON: {
   decoder: decoderJson,
   encoder: encoderJson,
   speech: speechJson,
+  onnx: onnxJson,
 };
 
 export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
@@ -96,6 +99,30 @@ function speechJson(manifest: SpeechManifest): KindJson {
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+const ONNX_MODALITIES: Readonly<
+  Record<OnnxManifest['task']['name'], KindJson['extension']['modalities']>
+> = {
+  tensors: { input: ['tensor'], output: ['tensor'] },
+  'voice-activity': { input: ['audio'], output: ['tensor'] },
+  'speech-synthesis': { input: ['text'], output: ['audio'] },
+  'image-moderation': { input: ['image'], output: ['text'] },
+  'image-classification': { input: ['image'], output: ['text'] },
+};
+
+function onnxJson({ task, files, memory }: OnnxManifest): KindJson {
+  return {
+    top: {},
+    extension: {
+      modalities: ONNX_MODALITIES[task.name],
+      memory: {
+        weight_bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+        wasm_bytes: memory.peakBytes,
+        total_bytes: plannedBytes([memory]),
+      },
     },
   };
 }

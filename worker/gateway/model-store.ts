@@ -29,7 +29,7 @@ export interface ModelOfKind<K extends ModelKind = ModelKind> {
   readonly id: string;
   readonly version: string;
   readonly manifest: ManifestOf<K>;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: ManifestOf<K> extends WeightedManifest ? Tokenizer : null;
 }
 
 /** A text model. */
@@ -107,8 +107,12 @@ async function refresh(
 async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
   const { id } = manifest;
   const checkedAtMs = Date.now();
+  if (manifest.kind === 'onnx') {
+    const model: ModelOfKind<'onnx'> = { id, version, manifest, tokenizer: null };
+    return { model: model as ModelOfKind, text: null, tokenizerBytes: 0, checkedAtMs };
+  }
   const tokenizer = await loadTokenizer(bucket, id, manifest.tokenizer);
-  const model: ModelOfKind = { id, version, manifest, tokenizer };
+  const model = { id, version, manifest, tokenizer } as unknown as ModelOfKind;
   const text = manifest.kind === 'decoder' ? servedModel(manifest, version, tokenizer) : null;
   return { model, text, tokenizerBytes: manifest.tokenizer.bytes, checkedAtMs };
 }

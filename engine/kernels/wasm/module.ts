@@ -135,6 +135,7 @@ export interface KernelExports {
   ): void;
   geluMul(gate: Address, up: Address, out: Address, n: number): void;
   geluRow(x: Address, out: Address, n: number): void;
+  geluErfRow(x: Address, out: Address, n: number): void;
   siluRow(x: Address, out: Address, n: number): void;
   addScaled(y: Address, x: Address, scale: number, n: number): void;
   scaleRow(x: Address, scale: number, n: number): void;
@@ -144,6 +145,21 @@ export interface KernelExports {
   kvWriteF16: KvWrite;
   attendQ8: Attend;
   attendF16: Attend;
+  attendDense(
+    q: Address,
+    qStride: number,
+    k: Address,
+    v: Address,
+    kvStride: number,
+    out: Address,
+    outStride: number,
+    scratch: Address,
+    nQuery: number,
+    nKey: number,
+    nHead: number,
+    headDim: number,
+    scale: number,
+  ): void;
   argmax(x: Address, n: number): number;
   sumExp(x: Address, n: number, top: number): number;
 }

@@ -13,6 +13,8 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
+  | 'onnx'
+  | 'audio'
   | 'models'
   | 'text'
   | 'sessions'

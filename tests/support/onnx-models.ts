@@ -1,0 +1,108 @@
+/** ONNX models for tests: those of the catalogue that are in the cache, and tiny ones made here. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
+import type { OnnxGraph, OnnxModel, OnnxNode } from '../../engine/onnx/types.ts';
+import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
+import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import { cacheDir } from '../../scripts/lib/paths.ts';
+import { findCatalogueEntry } from '../../scripts/pull/catalogue.ts';
+
+/** The file of a catalogue model, or null when nobody pulled it. Tests download nothing. */
+export function cachedFile(id: string): string | null {
+  const [file] = findCatalogueEntry(id).files;
+  const path = join(cacheDir(), 'models', id, file.name);
+  return existsSync(path) ? path : null;
+}
+
+export async function importCached(
+  id: string,
+  outRoot: string,
+): Promise<{ folder: string; manifest: OnnxManifest }> {
+  const input = cachedFile(id);
+  if (input === null) throw new Error(`not in the cache: thimble pull ${id}`);
+  const { onnxTask: task = 'tensors' } = findCatalogueEntry(id);
+  return await importOnnx({ input, id, outRoot, task, force: true });
+}
+
+/** A file of real speech and the like (THIMBLE_TEST_DATA names the folder), or null. */
+export function testData(...parts: readonly string[]): string | null {
+  const root = process.env['THIMBLE_TEST_DATA'];
+  if (root === undefined) return null;
+  const path = join(root, ...parts);
+  return existsSync(path) ? path : null;
+}
+
+/** Samples of a mono 16-bit WAV file without extra chunks. */
+export function readTestWav(path: string): Float32Array {
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf('data') + 8;
+  const samples = new Int16Array(
+    bytes.buffer.slice(
+      bytes.byteOffset + at,
+      bytes.byteOffset + bytes.length - ((bytes.length - at) % 2),
+    ),
+  );
+  return Float32Array.from(samples, (sample) => sample / 32_768);
+}
+
+export function node(
+  opType: string,
+  inputs: string[],
+  outputs: string[],
+  more: Partial<OnnxNode> = {},
+): OnnxNode {
+  return {
+    name: `${opType}_${outputs[0]}`,
+    opType,
+    domain: '',
+    inputs,
+    outputs,
+    attributes: [],
+    ...more,
+  };
+}
+
+export function model(graph: Partial<OnnxGraph>, more: Partial<OnnxModel> = {}): OnnxModel {
+  const empty = { name: 'g', nodes: [], initializers: [], inputs: [], outputs: [], values: [] };
+  return {
+    irVersion: 8,
+    opsets: [{ domain: '', version: 17 }],
+    graph: { ...empty, ...graph },
+    ...more,
+  };
+}
+
+/** y[batch, 3] = x[batch, 2] W + b, and i = j + 1. */
+export function linearModel(): OnnxModel {
+  const floats = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
+  const inline = (bytes: Uint8Array) => ({ kind: 'inline', bytes }) as const;
+  return model({
+    inputs: [
+      { name: 'x', dtype: 'float32', dims: ['batch', 2] },
+      { name: 'j', dtype: 'int64', dims: [] },
+    ],
+    outputs: [
+      { name: 'y', dtype: 'float32', dims: ['batch', 3] },
+      { name: 'i', dtype: 'int64', dims: [] },
+    ],
+    initializers: [
+      { name: 'w', dtype: 'float32', dims: [2, 3], place: inline(floats([1, 2, 3, 4, 5, 6])) },
+      { name: 'b', dtype: 'float32', dims: [3], place: inline(floats([0.5, 0, -0.5])) },
+      {
+        name: 'one',
+        dtype: 'int64',
+        dims: [],
+        place: inline(new Uint8Array(BigInt64Array.of(1n).buffer)),
+      },
+    ],
+    nodes: [
+      node('MatMul', ['x', 'w'], ['xw']),
+      node('Add', ['xw', 'b'], ['y']),
+      node('Add', ['j', 'one'], ['i']),
+    ],
+  });
+}
+
+export const linearBytes = (): Uint8Array => writeOnnxModel(linearModel());

@@ -1,0 +1,33 @@
+/** Asks the ONNX script; its errors are errors here, too. */
+import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
+import type { ErrorRecord } from '../../../engine/base/errors.ts';
+import type { OnnxAnswer, OnnxObject } from '../../onnx/index.ts';
+import type { GatewayEnv } from '../env.ts';
+
+type Stub = DurableObjectStub<OnnxObject>;
+
+/** @throws {EngineError} what the script reports; E_BACKEND_UNAVAILABLE when it does not answer. */
+export async function askOnnx<T>(
+  env: Pick<GatewayEnv, 'ONNX'>,
+  modelId: string,
+  call: (stub: Stub) => Promise<unknown>,
+): Promise<T> {
+  const answer = (await reachOnnx(() => call(env.ONNX.getByName(modelId)))) as OnnxAnswer<T>;
+  if ('ok' in answer) return answer.ok;
+  throw errorFromRecord(answer.error as ErrorRecord);
+}
+
+export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const { message } = errorToRecord(cause);
+    throw new EngineError(
+      'E_BACKEND_UNAVAILABLE',
+      `onnx: did not answer (${message}). Try again.`,
+      {
+        cause,
+      },
+    );
+  }
+}

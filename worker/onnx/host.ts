@@ -1,0 +1,158 @@
+/**
+ * The ONNX models of one isolate, at module level: several objects may share an isolate. Models stay
+ * loaded while their plans fit together; the longest idle goes first.
+ *
+ * onnxruntime's memory never shrinks. What an evicted model gives back is used by the next one inside
+ * the same memory, but the isolate keeps its highest size; hence the plan adds what is loaded and the
+ * largest run, and the memory is capped at the budget. When a load still finds no room (the memory is
+ * in pieces), all models are dropped and the next runtime begins with a new memory.
+ */
+import { EngineError } from '../../engine/base/errors.ts';
+import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import createOrt from '../../dist/ort/create-ort.mjs';
+import ortModule from '../../dist/ort/ort.wasm';
+import { readCount } from '../vars.ts';
+import { loadOnnxModel } from './load-model.ts';
+import type { OnnxModel } from './load-model.ts';
+import { OrtRuntime } from './ort-runtime.ts';
+import { ISOLATE_BYTES, JS_HEAP_BYTES, plannedBytes } from './plan.ts';
+import { readOnnxFile, readOnnxManifest } from './r2-files.ts';
+
+export interface OnnxHostEnv {
+  readonly MODELS: R2Bucket;
+  /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
+  readonly MEMORY_BUDGET_BYTES?: string;
+}
+
+interface Slot {
+  readonly id: string;
+  readonly version: string;
+  readonly plan: OnnxManifest['memory'];
+  readonly model: Promise<OnnxModel>;
+  users: number;
+}
+
+const BUSY_RETRY_AFTER_S = 2;
+
+/** In order of last use. */
+let slots: Slot[] = [];
+let runtime: OrtRuntime | null = null;
+/** Loads follow each other, so that each plans with what is there. */
+let lastLoad: Promise<unknown> = Promise.resolve();
+
+/** What `use` gives, while the model is held. @throws {EngineError} */
+export async function withModel<T>(
+  env: OnnxHostEnv,
+  id: string,
+  use: (model: OnnxModel) => Promise<T>,
+): Promise<T> {
+  const { model, release } = await acquireModel(env, id);
+  try {
+    return await use(model);
+  } finally {
+    release();
+  }
+}
+
+export async function acquireModel(
+  env: OnnxHostEnv,
+  id: string,
+): Promise<{ model: OnnxModel; release: () => void }> {
+  const slot = await findOrLoad(env, id);
+  slot.users++;
+  slots = [...slots.filter((other) => other !== slot), slot];
+  let isHeld = true;
+  const release = () => {
+    if (isHeld) slot.users--;
+    isHeld = false;
+  };
+  try {
+    return { model: await slot.model, release };
+  } catch (error) {
+    release();
+    // A load that failed is not kept: the next request tries anew.
+    slots = slots.filter((other) => other !== slot);
+    throw error;
+  }
+}
+
+export interface OnnxHostStats {
+  readonly memoryBytes: number;
+  readonly loaded: readonly { readonly id: string; readonly users: number }[];
+}
+
+export function onnxHostStats(): OnnxHostStats {
+  return {
+    memoryBytes: runtime?.memoryBytes ?? 0,
+    loaded: slots.map(({ id, users }) => ({ id, users })),
+  };
+}
+
+async function findOrLoad(env: OnnxHostEnv, id: string): Promise<Slot> {
+  const known = slots.find((slot) => slot.id === id);
+  const stored = await readOnnxManifest(env.MODELS, id, known?.version);
+  if (stored === 'unchanged' && known !== undefined && slots.includes(known)) return known;
+  const turn = lastLoad.then(async () => {
+    const fresh = stored === 'unchanged' ? await readOnnxManifest(env.MODELS, id) : stored;
+    if (fresh === 'unchanged') throw new RangeError('a version without one to compare with');
+    const loaded = slots.find((slot) => slot.id === id);
+    if (loaded?.version === fresh.version) return loaded;
+    if (loaded !== undefined) await drop(loaded);
+    return await load(env, fresh.manifest, fresh.version);
+  });
+  lastLoad = turn.catch(() => undefined);
+  return await turn;
+}
+
+async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): Promise<Slot> {
+  const budgetBytes = readCount(env.MEMORY_BUDGET_BYTES) ?? ISOLATE_BYTES;
+  await makeRoom(manifest, budgetBytes);
+  const wasmBytes = budgetBytes - JS_HEAP_BYTES;
+  const attempt = async () => {
+    runtime ??= new OrtRuntime(createOrt, ortModule, wasmBytes);
+    return await loadOnnxModel(runtime, manifest, (file) =>
+      readOnnxFile(env.MODELS, manifest, file),
+    );
+  };
+  const model = attempt().catch(async (error: unknown) => {
+    const isInPieces = error instanceof EngineError && error.code === 'E_MEMORY_BUDGET';
+    if (!isInPieces || slots.some(({ users, id }) => users > 0 && id !== manifest.id)) throw error;
+    for (const other of slots.filter(({ id }) => id !== manifest.id)) await drop(other);
+    runtime = null;
+    return await attempt();
+  });
+  const slot: Slot = { id: manifest.id, version, plan: manifest.memory, model, users: 0 };
+  slots.push(slot);
+  await model.catch(() => undefined);
+  return slot;
+}
+
+/** @throws {EngineError} E_MEMORY_BUDGET when it does not fit alone, E_BUSY when others are in use. */
+async function makeRoom({ id, memory }: OnnxManifest, budgetBytes: number): Promise<void> {
+  const alone = plannedBytes([memory]);
+  if (alone > budgetBytes)
+    throw new EngineError(
+      'E_MEMORY_BUDGET',
+      `memory: ${id} needs ${alone} bytes (${memory.loadedBytes} loaded, ${memory.peakBytes} at its peak, ` +
+        `${JS_HEAP_BYTES} for JavaScript), but the isolate has ${budgetBytes}. Import it with smaller maxima (--dim) or in a smaller type.`,
+      { details: { neededBytes: alone, budgetBytes } },
+    );
+  const needed = () => plannedBytes([...slots.map(({ plan }) => plan), memory]);
+  for (const slot of [...slots]) {
+    if (needed() <= budgetBytes) return;
+    if (slot.users === 0) await drop(slot);
+  }
+  if (needed() <= budgetBytes) return;
+  const busy = slots.map((slot) => slot.id).join(', ');
+  throw new EngineError(
+    'E_BUSY',
+    `memory: ${id} needs ${needed()} of ${budgetBytes} bytes beside ${busy}, in use. Try again when they are done.`,
+    { details: { neededBytes: needed(), budgetBytes, retryAfterS: BUSY_RETRY_AFTER_S } },
+  );
+}
+
+async function drop(slot: Slot): Promise<void> {
+  slots = slots.filter((other) => other !== slot);
+  const model = await slot.model.catch(() => null);
+  await model?.release();
+}

@@ -1,0 +1,60 @@
+/**
+ * The ONNX script: onnxruntime-web and what runs on it. One object a model id, so that requests for a
+ * model meet where it is loaded; a stateless entrypoint would load it anew wherever it happens to run.
+ * The objects keep nothing themselves: models live in host.ts, once an isolate, and streams carry
+ * their state along.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { errorToRecord } from '../../engine/base/errors.ts';
+import type { ErrorRecord } from '../../engine/base/errors.ts';
+import { onnxHostStats, withModel } from './host.ts';
+import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
+import type { OnnxModel } from './load-model.ts';
+import { requireTask } from './tasks/require-task.ts';
+import { runVad } from './tasks/voice-activity.ts';
+import type { VadRequest, VadResult } from './tasks/voice-activity.ts';
+import type { OnnxTensors } from './tensors.ts';
+
+/** Errors come back as values: RPC would drop their codes. */
+export type OnnxAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
+
+export class OnnxObject extends DurableObject<OnnxHostEnv> {
+  /** Runs a graph of a model ('main', or one of its task's parts). */
+  async run(
+    modelId: string,
+    feeds: OnnxTensors,
+    graph: string = 'main',
+  ): Promise<OnnxAnswer<OnnxTensors>> {
+    return await this.answer(modelId, (model) => model.run(graph, feeds));
+  }
+
+  /** Speech segments of what comes next in a stream of samples (tasks/voice-activity.ts). */
+  async vad(modelId: string, request: VadRequest): Promise<OnnxAnswer<VadResult>> {
+    return await this.answer(modelId, (model) => {
+      requireTask(model.manifest, 'voice-activity');
+      return runVad(model, request);
+    });
+  }
+
+  /** Loads the model if need be; what the isolate holds. */
+  async status(modelId: string): Promise<OnnxAnswer<OnnxHostStats>> {
+    return await this.answer(modelId, async () => onnxHostStats());
+  }
+
+  private async answer<T>(
+    modelId: string,
+    use: (model: OnnxModel) => Promise<T>,
+  ): Promise<OnnxAnswer<T>> {
+    try {
+      return { ok: await withModel(this.env, modelId, use) };
+    } catch (error) {
+      return { error: errorToRecord(error) };
+    }
+  }
+}
+
+export default {
+  fetch(): Response {
+    return new Response('This script has no address of its own.\n', { status: 404 });
+  },
+};

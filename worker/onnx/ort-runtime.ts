@@ -1,0 +1,162 @@
+/**
+ * onnxruntime-web over one WebAssembly memory of its own: graphs go in as bytes, tensors as typed
+ * arrays. Runs in workerd and in Node; knows no R2 and no task. The memory is capped, since
+ * onnxruntime's never shrinks and a graph may ask for more than an isolate has.
+ */
+import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { OnnxGraphRow } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxTensors, OnnxTensorData, TensorArray } from './tensors.ts';
+
+type Ort = typeof import('onnxruntime-web/wasm');
+export type CreateOrt = (webAssembly: typeof WebAssembly) => Ort;
+
+const PAGE_BYTES = 65_536;
+
+export interface GraphFiles {
+  readonly graph: Uint8Array;
+  readonly weights: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+export interface LoadedGraph {
+  /** @throws {EngineError} E_REQUEST_INVALID or E_MEMORY_BUDGET with onnxruntime's own words. */
+  run(feeds: OnnxTensors): Promise<OnnxTensors>;
+  release(): Promise<void>;
+}
+
+export class OrtRuntime {
+  private readonly ort: Ort;
+  private memory: WebAssembly.Memory | null = null;
+  private readonly maxBytes: number;
+
+  /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
+  constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
+    this.maxBytes = maxBytes;
+    this.ort = createOrt(this.webAssemblyFor(module));
+    const { env } = this.ort;
+    env.logLevel = 'error';
+    env.wasm.numThreads = 1;
+    // Anything that is not empty: the module is compiled already.
+    env.wasm.wasmBinary = new Uint8Array(1).buffer;
+  }
+
+  /** Bytes of WebAssembly memory; it only grows. */
+  get memoryBytes(): number {
+    return this.memory?.buffer.byteLength ?? 0;
+  }
+
+  /** @throws {EngineError} E_FORMAT_INVALID for a graph onnxruntime refuses, E_MEMORY_BUDGET. */
+  async load(
+    name: string,
+    { graph, weights }: GraphFiles,
+    optimization: OnnxGraphRow['optimization'],
+  ): Promise<LoadedGraph> {
+    let session: InferenceSession;
+    try {
+      session = await this.ort.InferenceSession.create(graph, {
+        graphOptimizationLevel: optimization,
+        enableCpuMemArena: false,
+        enableMemPattern: false,
+        externalData: [...weights],
+        logSeverityLevel: 4,
+        // Packed copies of weights would double them.
+        extra: { session: { disable_prepacking: '1' } },
+      });
+    } catch (error) {
+      throw this.loadError(name, error);
+    }
+    return {
+      run: (feeds) => this.run(name, session, feeds),
+      release: () => session.release(),
+    };
+  }
+
+  private async run(
+    name: string,
+    session: InferenceSession,
+    feeds: OnnxTensors,
+  ): Promise<OnnxTensors> {
+    const inputs: Record<string, Tensor> = {};
+    for (const [key, { dtype, dims, data }] of Object.entries(feeds))
+      inputs[key] = new this.ort.Tensor(dtype, data as Float32Array, dims);
+    try {
+      const outputs = await session.run(inputs);
+      return Object.fromEntries(
+        Object.entries(outputs).map(([key, tensor]) => [key, tensorData(tensor)]),
+      );
+    } catch (error) {
+      throw this.runError(name, error);
+    }
+  }
+
+  private loadError(name: string, cause: unknown): EngineError {
+    const text = messageOf(cause);
+    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to load', cause);
+    return new EngineError(
+      'E_FORMAT_INVALID',
+      `${name}: onnxruntime refuses the graph: ${text}. Export the model again, and check it with onnx.checker.`,
+      { details: { reason: text }, cause },
+    );
+  }
+
+  private runError(name: string, cause: unknown): EngineError {
+    const text = messageOf(cause);
+    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to run', cause);
+    return new EngineError(
+      'E_REQUEST_INVALID',
+      `${name}: onnxruntime cannot run the graph on these tensors: ${text}. Change their shapes or values.`,
+      { param: 'inputs', details: { reason: text }, cause },
+    );
+  }
+
+  private outOfMemory(name: string, what: string, cause: unknown): EngineError {
+    return new EngineError(
+      'E_MEMORY_BUDGET',
+      `${name}: needs more than ${this.maxBytes} bytes of WebAssembly memory ${what}. Use smaller inputs or a smaller model.`,
+      { details: { maxBytes: this.maxBytes, memoryBytes: this.memoryBytes }, cause },
+    );
+  }
+
+  /** `WebAssembly` as this runtime sees it: one module, one memory, at most so large. */
+  private webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
+    const maximum = Math.floor(this.maxBytes / PAGE_BYTES);
+    const makeMemory = (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory => {
+      // A memory of no pages is how the loader finds SharedArrayBuffer.
+      if ((descriptor.maximum ?? 0) === 0) return new WebAssembly.Memory(descriptor);
+      return (this.memory = new WebAssembly.Memory({ ...descriptor, maximum }));
+    };
+    const instantiate = async (_bytes: unknown, imports: WebAssembly.Imports) => ({
+      module,
+      instance: await WebAssembly.instantiate(module, imports),
+    });
+    return Object.create(WebAssembly, {
+      Memory: {
+        // `new` on a function that returns an object gives that object.
+        value: function Memory(descriptor: WebAssembly.MemoryDescriptor) {
+          return makeMemory(descriptor);
+        },
+      },
+      instantiate: { value: instantiate },
+    }) as typeof WebAssembly;
+  }
+}
+
+function tensorData(tensor: Tensor): OnnxTensorData {
+  return {
+    dtype: tensor.type as OnnxTensorData['dtype'],
+    dims: [...tensor.dims],
+    data: tensor.data as TensorArray,
+  };
+}
+
+/** onnxruntime's own words, on one line and not too long. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replaceAll(/\s+/g, ' ').slice(0, 500);
+}
+
+function isOutOfMemory(text: string): boolean {
+  return /bad_alloc|failed to allocate|out of memory|OOM|Aborted\(|unreachable|memory access/i.test(
+    text,
+  );
+}
