@@ -165,7 +165,7 @@ export class AudioEncoder {
       this.#norm(w.ffnNorm, from, n);
       this.#ops.quantize(this.#in, n, w.up.weight);
       this.#project(w.up, this.#in, n, this.#wide.address, this.#wide.stride);
-      this.#kernels.geluRow(this.#wide.address, this.#wide.address, n * this.#wide.stride);
+      this.#kernels.geluErfRow(this.#wide.address, this.#wide.address, n * this.#wide.stride);
       this.#add(w.down, this.#wide, from, n);
     }
   }

@@ -53,7 +53,7 @@ function wholeCharacters(
     pieces.push({
       text,
       start: open[0]!.start,
-      end: open.at(-1)!.end,
+      end: open.at(-1).end,
       probability: sum / open.length,
       nToken: open.length,
     });

@@ -14,11 +14,15 @@ const SCALARS = { 'decoder/num_heads': 2, 'decoder/alignment_layer': -1 };
 const ALIASES = { 'decoder/projection/weight': 'decoder/embeddings/weight' };
 const GOOD = writeCtranslate2(VARIABLES, SCALARS, ALIASES);
 
+/** Where a text stands in GOOD. */
+function placeOf(text: string): number {
+  return new TextDecoder('latin1').decode(GOOD).indexOf(text);
+}
+
 /** GOOD with a text replaced by one of the same length. */
 function replaced(from: string, to: string): Uint8Array {
-  const at = Buffer.from(GOOD).indexOf(from);
   const copy = GOOD.slice();
-  copy.set(new TextEncoder().encode(to), at);
+  copy.set(new TextEncoder().encode(to), placeOf(from));
   return copy;
 }
 
@@ -94,7 +98,7 @@ describe('readCtranslate2', () => {
 
   test('names the way out for weights that CTranslate2 quantized', async () => {
     const copy = GOOD.slice();
-    const name = Buffer.from(GOOD).indexOf('encoder/conv1/weight');
+    const name = placeOf('encoder/conv1/weight');
     // Behind the name, its zero byte, the rank and three dimensions stands the type; F32 and i32 are as long.
     copy[name + 'encoder/conv1/weight'.length + 2 + 12] = 3;
     const reading = readCtranslate2(memorySource('model.bin', copy));

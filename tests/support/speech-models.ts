@@ -9,7 +9,7 @@ import { AudioEncoder } from '../../engine/model/audio-encoder.ts';
 import { bindWeights, loadShards } from '../../engine/model/loader.ts';
 import { SpeechDecoder } from '../../engine/model/speech-decoder.ts';
 import { planSpeech } from '../../engine/model/speech-plan.ts';
-import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
 import type { SpeechEngineOptions } from '../../engine/transcribe/speech-engine.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
