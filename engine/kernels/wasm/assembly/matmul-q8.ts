@@ -165,58 +165,24 @@ export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
 // @ts-ignore: decorator
 @inline
 function tile<N>(w: usize, x: usize, y: usize, nBlock: i32, ys: usize, add: i32, side: usize): void {
-  const mask = v128.load(MASK), zero = f32x4.splat(0);
+  const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE), zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
   for (let b = 0; b < nBlock; b++) {
-    const ws = w + side;
     let h0 = v128.load(x, 128 * offsetof<N>()), h1 = zero, h2 = zero, h3 = zero;
     if (offsetof<N>() > 1) h1 = v128.load(x, 128 * offsetof<N>() + 16);
     if (offsetof<N>() > 2) h2 = v128.load(x, 128 * offsetof<N>() + 32);
     if (offsetof<N>() > 3) h3 = v128.load(x, 128 * offsetof<N>() + 48);
-    let t: v128, lo: v128, hi: v128, v: v128;
-    let l0: v128, l1 = zero, l2 = zero, l3 = zero;
-    t = v128.load(ws); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 0 * offsetof<N>() + 0); l0 = dot(v, lo); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 0 * offsetof<N>() + 16); l1 = dot(v, lo); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 0 * offsetof<N>() + 32); l2 = dot(v, lo); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 0 * offsetof<N>() + 48); l3 = dot(v, lo); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 32); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 16 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 16 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 16 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 16 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 64); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 32 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 32 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 32 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 32 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 96); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 48 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 48 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 48 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 48 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 128); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 64 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 64 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 64 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 64 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 160); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 80 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 80 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 80 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 80 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 192); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 96 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 96 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 96 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 96 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    t = v128.load(ws, 224); lo = v128.and(t, mask); hi = high(t, mask);
-    v = v128.load(x, 112 * offsetof<N>() + 0); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
-    if (offsetof<N>() > 1) { v = v128.load(x, 112 * offsetof<N>() + 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
-    if (offsetof<N>() > 2) { v = v128.load(x, 112 * offsetof<N>() + 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
-    if (offsetof<N>() > 3) { v = v128.load(x, 112 * offsetof<N>() + 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
-    const ones = v128.load(ONES);
-    const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), 256), f32x4.splat(HALF_SCALE));
+    let l0 = zero, l1 = zero, l2 = zero, l3 = zero;
+    for (let g: usize = 0; g < 8; g++) {
+      const t = v128.load(w + g * 32 + side);
+      const lo = v128.and(t, mask), hi = high(t, mask);
+      const xg = x + g * 16 * offsetof<N>();
+      let v = v128.load(xg); l0 = i16x8.add(l0, dot(v, lo)); h0 = i16x8.add(h0, dot(v, hi));
+      if (offsetof<N>() > 1) { v = v128.load(xg, 16); l1 = i16x8.add(l1, dot(v, lo)); h1 = i16x8.add(h1, dot(v, hi)); }
+      if (offsetof<N>() > 2) { v = v128.load(xg, 32); l2 = i16x8.add(l2, dot(v, lo)); h2 = i16x8.add(h2, dot(v, hi)); }
+      if (offsetof<N>() > 3) { v = v128.load(xg, 48); l3 = i16x8.add(l3, dot(v, lo)); h3 = i16x8.add(h3, dot(v, hi)); }
+    }
+    const d = f32x4.mul(loadHalvesScaled(w + (side >> 1), 256), half);
     a0 = madd(f32x4.convert_i32x4_s(join(l0, h0, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 0)), a0);
     if (offsetof<N>() > 1) a1 = madd(f32x4.convert_i32x4_s(join(l1, h1, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 16)), a1);
     if (offsetof<N>() > 2) a2 = madd(f32x4.convert_i32x4_s(join(l2, h2, ones)), f32x4.mul(d, v128.load(x, 160 * offsetof<N>() + 32)), a2);
