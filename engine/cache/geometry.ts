@@ -50,6 +50,17 @@ export function attendScratchBytes({ dimPad }: KvGeometry, nHead: number): numbe
   return nHead * (16 + dimPad * 8);
 }
 
+/** Keys of a block of dense attention (engine/kernels/wasm/assembly/attend-dense.ts). */
+const DENSE_BLOCK_KEYS = 128;
+const DENSE_TILE_QUERIES = 8;
+
+/** What one call of dense attention keeps: a block's keys, values and scores, a tile's queries, sums. */
+export function denseScratchBytes(nQuery: number, headDim: number): number {
+  const block = DENSE_BLOCK_KEYS * (2 * headDim + DENSE_TILE_QUERIES);
+  const tile = DENSE_TILE_QUERIES * (headDim + 1);
+  return 4 * (block + tile + 2 * roundUp(nQuery, DENSE_TILE_QUERIES));
+}
+
 export function pagesFor(nTokens: number): number {
   return Math.ceil(nTokens / PAGE_TOKENS);
 }

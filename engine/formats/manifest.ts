@@ -153,7 +153,11 @@ export const encoderConfigSchema = z.object({
   nFf: dim,
   nVocab: dim,
   /** Positions the model has rows for. */
-  nCtx: dim,
+  nCtx: dim.max(32_768),
+  /** The longest text it was made for, special tokens included. */
+  maxTokens: dim.max(32_768),
+  /** Rows of the table of token types. */
+  nTokenType: dim.max(64),
   normEps: z.number().nonnegative(),
   /** How a text's vector is made of those of its tokens. */
   pooling: z.enum(['mean', 'cls', 'last']),
@@ -227,14 +231,21 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   },
   encoder: {
     title: 'an embedding model',
-    contradiction: ({ config: { nEmbd, nHead } }) =>
-      nEmbd % nHead === 0 ? null : `nEmbd ${nEmbd} is no multiple of nHead ${nHead}`,
+    contradiction: (manifest) => encoderContradiction(manifest.config),
   },
   speech: {
     title: 'a speech model',
     contradiction: (manifest) => speechContradiction(manifest.config),
   },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
+};
+
+/** What a model of each kind is called. */
+export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
+  decoder: KINDS.decoder.title,
+  encoder: KINDS.encoder.title,
+  speech: KINDS.speech.title,
+  onnx: KINDS.onnx.title,
 };
 
 /** Every file of a model but its manifest. */
@@ -302,6 +313,13 @@ export function configContradiction(c: ModelConfig): string | null {
   if (of * c.nLayer > MAX_EXPERTS)
     return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;
   return used > of || (of > 0 && used === 0) ? `nExpertUsed ${used} of ${of} experts` : null;
+}
+
+/** What numbers of an encoder's config say against each other, or null. */
+export function encoderContradiction(c: EncoderConfig): string | null {
+  if (c.nEmbd % (4 * c.nHead) !== 0)
+    return `nEmbd ${c.nEmbd} is no multiple of four times nHead ${c.nHead}`;
+  return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 
 function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {

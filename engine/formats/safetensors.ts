@@ -25,12 +25,15 @@ const MAX_INDEX_BYTES = 32 * 1024 * 1024;
 const DTYPES: Readonly<Record<string, SourceDtype>> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
 
 /**
- * The tensors of all given files together.
+ * The tensors of all given files together, but those `unused` names: buffers of other types.
  * @throws {EngineError} E_FORMAT_MAGIC, E_FORMAT_INVALID, E_DTYPE_UNSUPPORTED
  */
-export async function readSafetensors(sources: readonly ByteSource[]): Promise<SourceTensor[]> {
+export async function readSafetensors(
+  sources: readonly ByteSource[],
+  unused: RegExp | null = null,
+): Promise<SourceTensor[]> {
   const tensors: SourceTensor[] = [];
-  for (const source of sources) tensors.push(...(await readSafetensorsPart(source)));
+  for (const source of sources) tensors.push(...(await readSafetensorsPart(source, unused)));
   if (tensors.length > MAX_TENSORS)
     throw invalidFile('safetensors', 'too many tensors', `at most ${MAX_TENSORS}`, {
       tensors: tensors.length,
@@ -83,12 +86,16 @@ export async function readSafetensorsIndex(source: ByteSource): Promise<string[]
   return [...names].sort();
 }
 
-async function readSafetensorsPart(source: ByteSource): Promise<SourceTensor[]> {
+async function readSafetensorsPart(
+  source: ByteSource,
+  unused: RegExp | null,
+): Promise<SourceTensor[]> {
   const header = await readHeader(source);
   const dataStart = PREFIX_BYTES + header.bytes;
   const tensors: SourceTensor[] = [];
   for (const [name, entry] of Object.entries(header.json)) {
-    if (name !== '__metadata__') tensors.push(readEntry(source, name, entry, dataStart));
+    if (name !== '__metadata__' && unused?.test(name) !== true)
+      tensors.push(readEntry(source, name, entry, dataStart));
   }
   return tensors;
 }

@@ -1,6 +1,7 @@
 /**
  * The bytes behind a vocabulary's spelling of a token: byte-level BPE writes each byte as one
- * printable character (GPT-2's table), SentencePiece writes spaces as U+2581 and bytes as <0xHH>.
+ * printable character (GPT-2's table), SentencePiece writes spaces as U+2581 and bytes as <0xHH>,
+ * WordPiece writes what continues a word with ## before it.
  */
 
 const METASPACE = '\u2581';
@@ -44,4 +45,9 @@ export function bytesOfSentencePiece(piece: string): Uint8Array {
   const byte = BYTE_PIECE.exec(piece)?.[1];
   if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
   return new TextEncoder().encode(piece.replaceAll(METASPACE, ' '));
+}
+
+/** A word begins after a space; what continues one is marked. Case and accents are lost. */
+export function bytesOfWordPiece(piece: string): Uint8Array {
+  return new TextEncoder().encode(piece.startsWith('##') ? piece.slice(2) : ` ${piece}`);
 }

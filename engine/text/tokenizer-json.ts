@@ -55,6 +55,7 @@ export function tokenizerJsonFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const builders: Record<string, (metadata: GgufMetadata) => BuiltTokenizer> = {
     gpt2: byteLevelFromGguf,
     llama: sentencePieceFromGguf,
+    bert: wordPieceFromGguf,
   };
   const build =
     typeof model === 'string' && Object.hasOwn(builders, model) ? builders[model] : null;
@@ -62,7 +63,7 @@ export function tokenizerJsonFromGguf(metadata: GgufMetadata): BuiltTokenizer {
     const got = model === undefined ? 'no such key' : JSON.stringify(model).slice(0, 80);
     fail(
       `tokenizer.ggml.model; expected one of ${Object.keys(builders).join(', ')}, got ${got}. ` +
-        'Only byte-level BPE and SentencePiece BPE vocabularies are supported.',
+        'Only byte-level BPE, SentencePiece BPE and WordPiece vocabularies are supported.',
       { known: Object.keys(builders) },
     );
   }
@@ -130,6 +131,61 @@ function byteLevelFromGguf(metadata: GgufMetadata): BuiltTokenizer {
     },
   };
   return { json: JSON.stringify(json), ...readFacts(metadata, tokens, types, pre.addBos) };
+}
+
+/**
+ * GGUF marks the beginnings of words (U+2581) where WordPiece marks what continues them (##). Letters
+ * lose their case and accents, as llama.cpp has it for all such files.
+ */
+function wordPieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
+  const pieces = readTokens(metadata);
+  const types = readTypes(metadata, pieces.length);
+  const isControl = (piece: string, id: number) =>
+    types === null ? /^\[[A-Z]+\]$/.test(piece) : types[id] === TOKEN_TYPE.control;
+  const tokens = pieces.map((piece, id) => {
+    if (piece.startsWith(METASPACE)) return piece.slice(1);
+    return isControl(piece, id) || piece.startsWith('[unused') ? piece : `##${piece}`;
+  });
+  const special = tokens.flatMap((token, id) => (isControl(token, id) ? [id] : []));
+  const idOf = (key: string, name: string): number => {
+    const id = metadata.get(`tokenizer.ggml.${key}`);
+    const found = typeof id === 'number' ? id : tokens.indexOf(name);
+    if (!Number.isInteger(found) || found < 0 || found >= tokens.length)
+      fail(`tokenizer.ggml.${key}; expected the id of ${name}.`, { key });
+    return found;
+  };
+  const json = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: addedTokens(tokens, special, []),
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: true,
+      lowercase: true,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: null,
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
+      type: 'WordPiece',
+      unk_token: tokens[idOf('unknown_token_id', '[UNK]')],
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+      vocab: vocabObject(tokens),
+    },
+  };
+  const bosId = idOf(
+    metadata.has('tokenizer.ggml.cls_token_id') ? 'cls_token_id' : 'bos_token_id',
+    '[CLS]',
+  );
+  const endId = idOf(
+    metadata.has('tokenizer.ggml.seperator_token_id') ? 'seperator_token_id' : 'eos_token_id',
+    '[SEP]',
+  );
+  return { json: JSON.stringify(json), addBos: true, bosId, eosIds: [endId] };
 }
 
 function sentencePieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {

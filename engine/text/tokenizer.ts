@@ -8,7 +8,7 @@ import { EngineError } from '../base/errors.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
 import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
-import { bytesOfByteLevelPiece, bytesOfSentencePiece } from './token-bytes.ts';
+import { bytesOfByteLevelPiece, bytesOfSentencePiece, bytesOfWordPiece } from './token-bytes.ts';
 import { MAX_VOCAB, type TokenizerFacts } from './tokenizer-json.ts';
 
 export interface EncodeOptions {
@@ -42,7 +42,9 @@ export class Tokenizer {
     this.library = createLibrary(json);
     const isByteLevel =
       mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
-    this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : bytesOfSentencePiece;
+    const isWordPiece = asObject(json['model'], 'tokenizer.json: model')['type'] === 'WordPiece';
+    const others = isWordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
+    this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : others;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
     this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
     this.longestTokenBytes = this.findLongestToken();
@@ -179,12 +181,15 @@ function asObject(value: unknown, what: string): JsonObject {
   throw invalid(`${what}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}.`);
 }
 
+/** What texts are cut into tokens by. */
+const MODEL_TYPES: readonly unknown[] = ['BPE', 'WordPiece'];
+
 function createLibrary(json: JsonObject): HfTokenizer {
   const model = asObject(json['model'], 'tokenizer.json: model');
-  if (model['type'] !== 'BPE' && model['type'] !== undefined)
+  if (model['type'] !== undefined && !MODEL_TYPES.includes(model['type']))
     throw invalid(
-      `tokenizer.json: model.type; expected "BPE", got ${JSON.stringify(model['type'])}. ` +
-        'Only BPE tokenizers are supported.',
+      `tokenizer.json: model.type; expected one of ${MODEL_TYPES.join(', ')}, ` +
+        `got ${JSON.stringify(model['type'])}. Only such tokenizers are supported.`,
     );
   const own = {
     ...json,

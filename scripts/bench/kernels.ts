@@ -19,6 +19,14 @@ const N_TOK = 48;
 const SIZES = { cached: 512, streamed: 98_304 } as const;
 const N_CTX = 512;
 const HEADS = { nHead: 9, nKvHead: 3, headDim: 64 } as const;
+/** Queries, keys and width of each of eight heads of dense attention. */
+const DENSE = [
+  [16, 16, 32],
+  [128, 128, 32],
+  [500, 500, 64],
+  [1500, 1500, 64],
+] as const;
+const DENSE_HEADS = 8;
 const ROUNDS = 9;
 /** Calls are repeated until they take about this long. */
 const TARGET_MS = 20;
@@ -52,7 +60,7 @@ interface Bench {
 
 /** Median time of every kernel on both builds. */
 export async function benchKernels(onProgress?: (line: string) => void): Promise<KernelRow[]> {
-  const cases = [...productCases(), ...otherCases()];
+  const cases = [...productCases(), ...otherCases(), ...denseCases()];
   const benches = { relaxed: await openBench('relaxed'), simd: await openBench('simd') };
   return cases.map((row) => {
     onProgress?.(`${row.kernel} ${row.size}`);
@@ -187,6 +195,37 @@ function otherCases(): Case[] {
       ops.row(weightRef('q6', 512, N_COL, weights), 7, y),
     ),
   ];
+}
+
+/** Queries, keys, values and results follow each other where weights lie otherwise. */
+function denseCases(): Case[] {
+  return DENSE.map(([nQuery, nKey, headDim]) => ({
+    kernel: `dense attention, ${DENSE_HEADS} heads of ${headDim}`,
+    size: `${nQuery}x${nKey}`,
+    bytes: null,
+    run: ({ kernels, weights }) => {
+      const stride = DENSE_HEADS * headDim;
+      const [q, kv] = [nQuery * stride * 4, nKey * stride * 4];
+      const [k, v, out, scratch] = [q, q + kv, q + 2 * kv, 2 * q + 2 * kv].map(
+        (at) => weights + at,
+      );
+      kernels.attendDense(
+        weights,
+        stride,
+        k!,
+        v!,
+        stride,
+        out!,
+        stride,
+        scratch!,
+        nQuery,
+        nKey,
+        DENSE_HEADS,
+        headDim,
+        headDim ** -0.5,
+      );
+    },
+  }));
 }
 
 async function openBench(build: KernelBuild): Promise<Bench> {

@@ -217,7 +217,7 @@ function q40Step(gguf: string): Promise<string> {
 
 /** Id of the same file imported without loss; imported now if there is none. */
 async function losslessOf(manifest: DecoderManifest): Promise<string> {
-  for (const id of await listImported()) {
+  for (const id of await listImported('decoder')) {
     const other = await findImported(id);
     if (other?.kind !== 'decoder') continue;
     if (other.preset === 'lossless' && other.sourceSha256 === manifest.sourceSha256) return id;

@@ -10,6 +10,7 @@ import {
   buildStep,
   findImported,
   listImported,
+  obtainModel,
   obtainTextModel,
   pushStep,
 } from '../dev/prepare.ts';
@@ -21,6 +22,7 @@ const EXAMPLES = `
 Examples:
   thimble dev
   thimble dev --port 9000 --model stories260k
+  thimble dev --also all-minilm-l6-v2 whisper-tiny.en
   thimble dev --host 0.0.0.0                     (others on the network can reach it)
 `;
 
@@ -33,6 +35,7 @@ export function register(program: Command): void {
         'persist between runs. A model of the catalogue is pulled and imported when it is not there.',
     );
   addServeOptions(command)
+    .option('--also <ids...>', 'models of any kind to serve beside it')
     .option('--draft <id>', 'a smaller model of the same tokenizer that guesses ahead')
     .addHelpText('after', EXAMPLES)
     .action(runDev);
@@ -40,6 +43,7 @@ export function register(program: Command): void {
 
 interface DevFlags extends ServeFlags {
   readonly draft?: string;
+  readonly also?: readonly string[];
 }
 
 async function runDev(flags: DevFlags): Promise<void> {
@@ -49,6 +53,10 @@ async function runDev(flags: DevFlags): Promise<void> {
   const manifest =
     flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
   await pushStep(manifest.id);
+  for (const id of flags.also ?? []) {
+    await obtainModel(id);
+    await pushStep(id);
+  }
   const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
   if (flags.draft === undefined) {
     await serve(manifest, { ...options, vars });
@@ -62,7 +70,7 @@ async function runDev(flags: DevFlags): Promise<void> {
 
 /** The default model when it was imported, else the only other one, else a question. */
 async function chooseModel(): Promise<DecoderManifest> {
-  const ids = await listImported();
+  const ids = await listImported('decoder');
   const id = ids.includes(DEFAULT_MODEL_ID) || ids.length === 0 ? DEFAULT_MODEL_ID : ids[0];
   if (ids.length > 1 && id !== DEFAULT_MODEL_ID) {
     throw new EngineError(

@@ -7,7 +7,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { modelFiles, requireKind } from '../../engine/formats/manifest.ts';
-import type { DecoderManifest, Manifest, WeightedManifest } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  Manifest,
+  ModelKind,
+  WeightedManifest,
+} from '../../engine/formats/manifest.ts';
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
@@ -168,11 +173,11 @@ export async function findImported(id: string): Promise<Manifest | null> {
   );
 }
 
-/** Ids of the imported models. */
-export async function listImported(): Promise<string[]> {
+/** Ids of the imported models of one kind. */
+export async function listImported(kind: ModelKind): Promise<string[]> {
   const names = await readdir(modelsDir()).catch(() => []);
-  const found = await Promise.all(names.map(async (name) => (await findImported(name)) !== null));
-  return names.filter((_, i) => found[i]).sort();
+  const found = await Promise.all(names.map((name) => findImported(name)));
+  return names.filter((_, i) => found[i]?.kind === kind).sort();
 }
 
 function findCatalogueEntryOrNull(id: string): CatalogueEntry | null {

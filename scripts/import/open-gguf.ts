@@ -1,6 +1,7 @@
 /** Opens a GGUF file, or all files of a split one, as a model. */
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ENCODERS } from '../../engine/archs/bert.ts';
 import { archByGgufName } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readRange } from '../../engine/formats/byte-source.ts';
@@ -12,8 +13,9 @@ import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromGguf } from './gguf-config.ts';
-import { openedDecoder } from './opened-model.ts';
-import type { OpenedModel } from './opened-model.ts';
+import { encoderConfigFromGguf } from './open-encoder-gguf.ts';
+import { openedDecoder, openedEncoder } from './opened-model.ts';
+import type { OpenedKind, OpenedModel } from './opened-model.ts';
 
 /** More rotary factors than any head has values. */
 const MAX_ROPE_FACTORS = 1024;
@@ -23,16 +25,9 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
   const files = await openParts(path, open);
   const where = basename(path);
   const { metadata, tensors } = await readGguf(files);
-  const arch = archByGgufName(readText(metadata, 'general.architecture') ?? '');
-  const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
-  const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
-  const config = configFromGguf(where, metadata, arch, {
-    hasHead: tensors.some(({ name }) => name === 'output.weight'),
-    ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
-    ...(short === null || long === null ? {} : { longRope: { short, long } }),
-  });
+  const kind = await openedKind(where, metadata, tensors);
   return {
-    ...openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template')),
+    ...kind,
     format: 'gguf',
     files,
     tensors,
@@ -43,6 +38,32 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
     licence: readText(metadata, 'general.license') ?? '',
     card: '',
   };
+}
+
+async function openedKind(
+  where: string,
+  metadata: GgufMetadata,
+  tensors: readonly SourceTensor[],
+): Promise<OpenedKind> {
+  const name = readText(metadata, 'general.architecture') ?? '';
+  const encoder = ENCODERS.find(({ ggufNames }) => ggufNames.includes(name));
+  if (encoder !== undefined) {
+    const types = tensors.find((tensor) => tensor.name === 'token_types.weight');
+    return openedEncoder(
+      encoder,
+      where,
+      encoderConfigFromGguf(where, metadata, types?.dims[0] ?? 0),
+    );
+  }
+  const arch = archByGgufName(name);
+  const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
+  const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
+  const config = configFromGguf(where, metadata, arch, {
+    hasHead: tensors.some(({ name }) => name === 'output.weight'),
+    ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
+    ...(short === null || long === null ? {} : { longRope: { short, long } }),
+  });
+  return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
 }
 
 async function openParts(path: string, open: AsyncDisposableStack): Promise<FileSource[]> {

@@ -1,8 +1,10 @@
 /** Tells what kind of model a path is, and opens it. */
-import { readdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { CTRANSLATE2_HEAD_BYTES, startsLikeCtranslate2 } from '../../engine/formats/ctranslate2.ts';
+import { unpackZip } from '../pull/zip.ts';
 import { isCtranslate2Name, openCtranslate2 } from './open-ctranslate2.ts';
 import { openFileSource } from './file-source.ts';
 import { openGguf } from './open-gguf.ts';
@@ -24,6 +26,7 @@ export async function openModel(
       cause,
     });
   });
+  if (path.endsWith('.zip')) return openZip(path, open);
   if (info.isDirectory()) return openFolder(path, open, tokenizerPath);
   if (path.endsWith('.safetensors') || basename(path) === 'config.json')
     return openSafetensors(dirname(path), open);
@@ -32,6 +35,22 @@ export async function openModel(
   if (await startsWithGguf(path)) return openGguf(path, open);
   // llama2.c's version 0 has no magic: its reader refuses what is none.
   return openLlama2c(path, open, tokenizerPath);
+}
+
+/** A model's folder in a zip; the hash of the import is the archive's. */
+async function openZip(path: string, open: AsyncDisposableStack): Promise<OpenedModel> {
+  const folder = await mkdtemp(join(tmpdir(), 'thimble-import-'));
+  open.defer(() => rm(folder, { recursive: true, force: true }));
+  await unpackZip(path, folder);
+  const file = open.use(await openFileSource(path));
+  return { ...(await openFolder(await onlyFolder(folder), open)), files: [file] };
+}
+
+/** Archives hold a folder's files, or the folder. */
+async function onlyFolder(folder: string): Promise<string> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const [only] = entries;
+  return entries.length === 1 && only!.isDirectory() ? join(folder, only!.name) : folder;
 }
 
 async function openFolder(

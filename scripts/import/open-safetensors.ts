@@ -2,6 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archByHfModelType } from '../../engine/archs/index.ts';
+import { ENCODERS } from '../../engine/archs/bert.ts';
+import type { EncoderArchitecture } from '../../engine/archs/bert.ts';
 import type { Architecture } from '../../engine/archs/types.ts';
 import { WHISPER } from '../../engine/archs/whisper.ts';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -10,12 +12,19 @@ import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../engine/formats/safetensors.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import { isErrno } from '../lib/lock.ts';
+import {
+  encoderConfigFromHf,
+  encoderTokenizer,
+  findPoolingFolder,
+  moduleTypes,
+  nameOf,
+} from './open-encoder-hf.ts';
 import { speechConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
-import { openedDecoder, openedSpeech } from './opened-model.ts';
+import { openedDecoder, openedEncoder, openedSpeech } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
@@ -31,6 +40,8 @@ export async function openSafetensors(
   const config = await readJson(folder, 'config.json');
   const modelType = textOf(config['model_type']).slice(0, 40);
   if (WHISPER.hfModelTypes.includes(modelType)) return openSpeech(folder, files, config);
+  const encoder = ENCODERS.find(({ hfModelTypes }) => hfModelTypes.includes(modelType));
+  if (encoder !== undefined) return openEncoder(folder, files, config, encoder);
   const arch = archByHfModelType(modelType);
   const modelConfig = configFromHf('config.json', config, arch);
   const text = await readText(folder, 'tokenizer.json');
@@ -62,6 +73,49 @@ export async function openSafetensors(
   };
 }
 
+async function openEncoder(
+  folder: string,
+  files: readonly FileSource[],
+  json: JsonObject,
+  arch: EncoderArchitecture,
+): Promise<OpenedModel> {
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const optional = async (name: string) => (await readOptionalJson(folder, name)) ?? {};
+  const poolingFolder = await findPoolingFolder(folder);
+  const modules = await readText(folder, 'modules.json');
+  const name = nameOf(json, folder);
+  const config = encoderConfigFromHf(
+    {
+      config: json,
+      pooling:
+        poolingFolder === null
+          ? {}
+          : ((await readOptionalJson(poolingFolder, 'config.json')) ?? {}),
+      sentenceBert: await optional('sentence_bert_config.json'),
+      sentenceTransformers: await optional('config_sentence_transformers.json'),
+      modules: modules === null ? null : moduleTypes(parseList('modules.json', modules)),
+      name,
+    },
+    arch,
+  );
+  const card = (await readText(folder, 'README.md')) ?? '';
+  const unused = new RegExp(`^(${arch.hfPrefix.replace('.', '\\.')})?(${arch.unused.source})`);
+  const tensors = await readSafetensors(files, unused);
+  return {
+    ...openedEncoder(arch, 'config.json', config),
+    format: 'safetensors',
+    files,
+    tensors: tensors.map((tensor) => withoutPrefix(tensor, arch)),
+    naming: 'hf',
+    wanted: new Set(),
+    tokenizer: encoderTokenizer(text, parseText('tokenizer.json', text)),
+    name,
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
 async function openSpeech(
   folder: string,
   files: readonly FileSource[],
@@ -87,7 +141,10 @@ async function openSpeech(
   };
 }
 
-function withoutPrefix(tensor: SourceTensor, { hfPrefix = '' }: Architecture): SourceTensor {
+function withoutPrefix(
+  tensor: SourceTensor,
+  { hfPrefix = '' }: Pick<Architecture, 'hfPrefix'>,
+): SourceTensor {
   const { name } = tensor;
   return name.startsWith(hfPrefix) ? { ...tensor, name: name.slice(hfPrefix.length) } : tensor;
 }
@@ -131,6 +188,11 @@ export async function readJson(folder: string, name: string): Promise<JsonObject
 async function readOptionalJson(folder: string, name: string): Promise<JsonObject | null> {
   const text = await readText(folder, name);
   return text === null ? null : parseText(name, text);
+}
+
+/** A JSON text whose outermost value is a list. */
+function parseList(name: string, text: string): JsonValue {
+  return parseJsonObject(name, new TextEncoder().encode(`{"list":${text}}`))['list'] ?? null;
 }
 
 export function parseText(name: string, text: string): JsonObject {

@@ -3,10 +3,16 @@ import type { Architecture, Naming } from '../../engine/archs/types.ts';
 import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { configContradiction, modelConfigSchema } from '../../engine/formats/manifest.ts';
-import type { KindFields, ModelConfig } from '../../engine/formats/manifest.ts';
+import {
+  configContradiction,
+  encoderConfigSchema,
+  encoderContradiction,
+  modelConfigSchema,
+} from '../../engine/formats/manifest.ts';
+import type { EncoderConfig, KindFields, ModelConfig } from '../../engine/formats/manifest.ts';
 import { speechConfigSchema, speechContradiction } from '../../engine/formats/speech-config.ts';
 import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
+import type { EncoderArchitecture } from '../../engine/archs/bert.ts';
 import type { SpeechArchitecture } from '../../engine/archs/whisper.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
@@ -70,6 +76,21 @@ export function openedSpeech(
   return {
     architecture: arch.name,
     fields: { kind: 'speech', config },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
+}
+
+/** An embedding model, as its files describe it. */
+export function openedEncoder(
+  arch: EncoderArchitecture,
+  where: string,
+  described: EncoderConfig,
+): OpenedKind {
+  const config = checked(where, encoderConfigSchema, described, encoderContradiction);
+  return {
+    architecture: arch.name,
+    fields: { kind: 'encoder', config },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
   };

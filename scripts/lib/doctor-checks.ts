@@ -135,7 +135,7 @@ function checkSimd(): CheckResult {
 }
 
 async function checkModels(): Promise<CheckResult> {
-  const ids = await listImported();
+  const ids = await listImported('decoder');
   if (ids.length > 0) return ok(ids.join(', '));
   return warn('none imported', `Run: npm start, or thimble import ${DEFAULT_MODEL_ID}`);
 }

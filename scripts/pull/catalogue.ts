@@ -149,7 +149,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'all-MiniLM-L6-v2 (safetensors in a zip, F32)',
     task: 'embedding',
     licence: 'Apache-2.0',
-    preset: null,
+    preset: 'edge',
     card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
     files: [
       {

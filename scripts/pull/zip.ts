@@ -1,5 +1,7 @@
-/** One file out of a zip archive (a Python wheel), with yauzl; the archive is not trusted. */
+/** Files out of a zip archive (a Python wheel, a model's folder), with yauzl; archives are not trusted. */
 import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -73,4 +75,42 @@ function badArchive(zipPath: string, what: string): EngineError {
   return new EngineError('E_SOURCE_UNAVAILABLE', `archive ${zipPath}: ${what}`, {
     details: { archive: zipPath },
   });
+}
+
+/** More files than any model folder has. */
+const MAX_ENTRIES = 1000;
+
+/**
+ * Writes every file of `zipPath` below `folder`.
+ * @throws {EngineError} E_SOURCE_UNAVAILABLE for a broken archive, or one with names that lead elsewhere.
+ */
+export async function unpackZip(zipPath: string, folder: string): Promise<void> {
+  for (const name of await listEntries(zipPath)) {
+    const parts = name.split('/');
+    if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\\')))
+      throw badArchive(zipPath, `names an odd file ${JSON.stringify(name).slice(0, 80)}`);
+    const path = join(folder, ...parts);
+    await mkdir(dirname(path), { recursive: true });
+    await extractZipEntry(zipPath, name, path);
+  }
+}
+
+/** Names of the files in an archive; folders have entries of their own, which are left out. */
+async function listEntries(zipPath: string): Promise<string[]> {
+  const zip = await openZip(zipPath);
+  try {
+    return await new Promise((resolve, reject) => {
+      const names: string[] = [];
+      zip.on('entry', ({ fileName }: yauzl.Entry) => {
+        if (!fileName.endsWith('/')) names.push(fileName);
+        if (names.length <= MAX_ENTRIES) zip.readEntry();
+        else reject(badArchive(zipPath, `holds more than ${MAX_ENTRIES} files`));
+      });
+      zip.on('end', () => resolve(names));
+      zip.on('error', (error: Error) => reject(badArchive(zipPath, error.message)));
+      zip.readEntry();
+    });
+  } finally {
+    zip.close();
+  }
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { attendScratchBytes, kvGeometry, PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { attendReference } from '../../engine/kernels/reference/attend.ts';
 import {
+  geluErfReference,
   geluReference,
   layerNormReference,
   rmsNormReference,
@@ -136,6 +137,11 @@ for (const build of ['relaxed', 'simd'] as const) {
       expectEach((i) => geluReference(gates[i]!) * ups[i]!);
       s.kernels.geluRow(x, out, 400);
       expectEach((i) => geluReference(gates[i]!));
+      s.kernels.geluErfRow(x, out, 400);
+      for (let i = 0; i < 400; i++) {
+        const error = Math.abs(s.f32(out, 400)[i]! - geluErfReference(gates[i]!));
+        expect(error, `input ${gates[i]}`).toBeLessThanOrEqual(3e-7 * Math.abs(gates[i]!) + 2e-6);
+      }
       s.kernels.siluRow(x, out, 400);
       expectEach((i) => siluReference(gates[i]!));
     });

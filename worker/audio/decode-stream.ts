@@ -61,6 +61,8 @@ export async function* decodeAudio(
   const reader = await openAudio(bytes, modules, raw);
   try {
     const { container, nChannel, statedSeconds } = reader;
+    // Known before anything has been heard, where a file says it.
+    if ((statedSeconds ?? 0) > MAX_AUDIO_SECONDS) throw tooLong();
     yield {
       type: 'info',
       value: { container, sampleRate: reader.sampleRate, nChannel, statedSeconds },

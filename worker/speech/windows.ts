@@ -59,9 +59,9 @@ export class PlainWindows implements Windows {
   }
 
   async #read(): Promise<void> {
-    const { value, done } = await this.#blocks.next();
-    if (done === true) this.#isOver = true;
-    else this.#buffer.push(value);
+    const next: IteratorResult<Float32Array, unknown> = await this.#blocks.next();
+    if (next.done === true) this.#isOver = true;
+    else this.#buffer.push(next.value);
   }
 }
 
@@ -114,9 +114,9 @@ export class SpeechWindows implements Windows {
   async #read(): Promise<void> {
     const fresh = new SampleBuffer();
     while (!this.#isOver && fresh.end < DETECT_SAMPLES) {
-      const { value, done } = await this.#blocks.next();
-      if (done === true) this.#isOver = true;
-      else fresh.push(value);
+      const next: IteratorResult<Float32Array, unknown> = await this.#blocks.next();
+      if (next.done === true) this.#isOver = true;
+      else fresh.push(next.value);
     }
     const samples = fresh.slice(0, fresh.end);
     this.#buffer.push(samples);

@@ -89,12 +89,14 @@ export interface KernelExports {
   matmulQ5One: MatmulOne;
   matmulQ5mOne: MatmulOne;
   matmulQ6One: MatmulOne;
+  matmulQ7One: MatmulOne;
   matmulQ8One: MatmulOne;
   matmulQ4Many: MatmulMany;
   matmulQ4mMany: MatmulMany;
   matmulQ5Many: MatmulMany;
   matmulQ5mMany: MatmulMany;
   matmulQ6Many: MatmulMany;
+  matmulQ7Many: MatmulMany;
   matmulQ8Many: MatmulMany;
   matmulF32: MatmulFloat;
   matmulF16: MatmulFloat;
@@ -104,6 +106,7 @@ export interface KernelExports {
   rowQ5: Row;
   rowQ5m: Row;
   rowQ6: Row;
+  rowQ7: Row;
   rowQ8: Row;
   rowF32: Row;
   rowF16: Row;
@@ -132,6 +135,7 @@ export interface KernelExports {
   ): void;
   geluMul(gate: Address, up: Address, out: Address, n: number): void;
   geluRow(x: Address, out: Address, n: number): void;
+  geluErfRow(x: Address, out: Address, n: number): void;
   siluRow(x: Address, out: Address, n: number): void;
   addScaled(y: Address, x: Address, scale: number, n: number): void;
   scaleRow(x: Address, scale: number, n: number): void;
@@ -141,6 +145,21 @@ export interface KernelExports {
   kvWriteF16: KvWrite;
   attendQ8: Attend;
   attendF16: Attend;
+  attendDense(
+    q: Address,
+    qStride: number,
+    k: Address,
+    v: Address,
+    kvStride: number,
+    out: Address,
+    outStride: number,
+    scratch: Address,
+    nQuery: number,
+    nKey: number,
+    nHead: number,
+    headDim: number,
+    scale: number,
+  ): void;
   argmax(x: Address, n: number): number;
   sumExp(x: Address, n: number, top: number): number;
 }

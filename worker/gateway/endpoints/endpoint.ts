@@ -15,6 +15,7 @@ export type Tag =
   | 'tasks'
   | 'audio'
   | 'onnx'
+  | 'audio'
   | 'models'
   | 'text'
   | 'sessions'

@@ -7,6 +7,7 @@ import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
+import { createModeration } from './create-moderation.ts';
 import { createResponse } from './create-response.ts';
 import { createSpeech } from './create-speech.ts';
 import { deleteFile } from './delete-file.ts';
@@ -31,6 +32,7 @@ import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
+import { realtimeTranscribe } from './realtime-transcribe.ts';
 import { answerTask } from './task-answer.ts';
 import { classifyTask } from './task-classify.ts';
 import { extractTask } from './task-extract.ts';
@@ -39,6 +41,8 @@ import { summarizeTask } from './task-summarize.ts';
 import { translateTask } from './task-translate.ts';
 import { runOnnx } from './run-onnx.ts';
 import { tokenize } from './tokenize.ts';
+import { transcriptions } from './transcriptions.ts';
+import { translations } from './translations.ts';
 import { webSocket } from './websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -67,7 +71,11 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listBatches,
   getBatch,
   cancelBatch,
+  transcriptions,
+  translations,
+  realtimeTranscribe,
   createSpeech,
+  createModeration,
   runOnnx,
   listModels,
   getModel,

@@ -27,6 +27,28 @@ export function geluRow(x: usize, out: usize, n: i32): void {
   }
 }
 
+/**
+ * out = x / 2 (1 + erf(x / sqrt(2))) over n values: GELU as it is defined. erf by Abramowitz and Stegun
+ * 7.1.26, off by 1.5e-7 at most: with q = 1 - erf(|x| / sqrt(2)) it is max(x, 0) - |x| q / 2.
+ */
+export function geluErfRow(x: usize, out: usize, n: i32): void {
+  const one = f32x4.splat(1);
+  for (let i = 0; i < n; i += 4) {
+    const at = <usize>i * 4;
+    const v = v128.load(x + at);
+    const size = f32x4.abs(v);
+    // 0.3275911 / sqrt(2)
+    const t = f32x4.div(one, madd(size, f32x4.splat(0.231641888), one));
+    let p = madd(t, f32x4.splat(1.061405429), f32x4.splat(-1.453152027));
+    p = madd(p, t, f32x4.splat(1.421413741));
+    p = madd(p, t, f32x4.splat(-0.284496736));
+    p = f32x4.mul(madd(p, t, f32x4.splat(0.254829592)), t);
+    const q = f32x4.mul(p, exp(f32x4.mul(f32x4.mul(v, v), f32x4.splat(-0.5))));
+    const half = f32x4.mul(f32x4.mul(size, f32x4.splat(0.5)), q);
+    v128.store(out + at, f32x4.sub(f32x4.pmax(v, f32x4.splat(0)), half));
+  }
+}
+
 /** out = silu(x) over n values. */
 export function siluRow(x: usize, out: usize, n: i32): void {
   const one = f32x4.splat(1);

@@ -1,0 +1,177 @@
+/**
+ * A loaded embedding model: token ids in, vectors out. The only thing hosts talk to; knows no text, no
+ * files, no HTTP. One call at a time: they share the memory they work in.
+ */
+import { archTensors } from '../archs/index.ts';
+import { encoderByName } from '../archs/bert.ts';
+import { EngineError, throwIfAborted } from '../base/errors.ts';
+import type { EncoderConfig, EncoderManifest } from '../formats/manifest.ts';
+import { plainTurns } from '../generate/turns.ts';
+import type { OpenTurns } from '../generate/turns.ts';
+import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
+import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
+import { PASS_TOKENS, planEncoder } from '../model/encoder-plan.ts';
+import type { EncoderPlan, EncoderPlanOptions } from '../model/encoder-plan.ts';
+import { bindWeights, loadShards } from '../model/loader.ts';
+import type { ModelSource } from '../model/source.ts';
+import { TextEncoder } from '../model/text-encoder.ts';
+import { planPasses } from './passes.ts';
+
+export interface EncoderEngineOptions extends EncoderPlanOptions {
+  /** Gives the host's event loop a turn between layers (engine/generate/engine.ts). */
+  openTurns?: OpenTurns;
+  /** Forces one kernel build (tests, benches). */
+  kernelBuild?: KernelBuild;
+}
+
+/** More is refused: a caller sends the rest in further calls. */
+export const MAX_TEXTS_A_CALL = 2048;
+
+/** Tokens of the warm-up: whole tiles, and what is left of one. */
+const WARM_TOKENS = 71;
+
+export class EncoderEngine {
+  readonly modelId: string;
+  readonly plan: EncoderPlan;
+  readonly kernelBuild: KernelBuild;
+  readonly #encoder: TextEncoder;
+  readonly #openTurns: OpenTurns;
+  #closed = false;
+  /** Ends when whoever came last is done. */
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(
+    modelId: string,
+    encoder: TextEncoder,
+    plan: EncoderPlan,
+    kernelBuild: KernelBuild,
+    openTurns: OpenTurns,
+  ) {
+    this.modelId = modelId;
+    this.#encoder = encoder;
+    this.plan = plan;
+    this.kernelBuild = kernelBuild;
+    this.#openTurns = openTurns;
+  }
+
+  /**
+   * Plans, allocates once, loads and checks every shard.
+   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_ARCH_UNKNOWN, E_WEIGHTS_HASH,
+   * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE.
+   */
+  static async load(
+    source: ModelSource<EncoderManifest>,
+    modules: KernelModules,
+    options: EncoderEngineOptions = {},
+  ): Promise<EncoderEngine> {
+    const { manifest } = source;
+    const arch = encoderByName(manifest.architecture);
+    if (arch === undefined)
+      throw new EngineError(
+        'E_ARCH_UNKNOWN',
+        `engine: ${manifest.id} is of architecture '${manifest.architecture}', which this version does ` +
+          'not know. Import the model again with this version of thimble.',
+      );
+    const plan = planEncoder(manifest, options);
+    const weights = bindWeights(manifest, archTensors(arch, manifest.config), plan.shardAddresses);
+    const memory = createMemory(plan.wasmBytes);
+    const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
+    await loadShards(source, plan.shardAddresses, memory);
+    const encoder = new TextEncoder(manifest.config, plan, weights, exports, memory);
+    const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
+    const engine = new EncoderEngine(manifest.id, encoder, plan, build, openTurns);
+    // V8 optimizes what has run (engine/generate/warm-up.ts).
+    const warm = Array.from({ length: Math.min(WARM_TOKENS, manifest.config.nCtx) }, () => 0);
+    for (const _ of encoder.run([warm]));
+    return engine;
+  }
+
+  get config(): EncoderConfig {
+    return this.#encoder.config;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /**
+   * One vector a text, in the texts' order. Who comes while another runs waits; aborting ends a call
+   * before its next layer.
+   * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED.
+   */
+  async embed(
+    texts: readonly (readonly number[])[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array[]> {
+    this.#check(texts);
+    const leave = await this.#enter();
+    try {
+      return await this.#run(texts, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  async #run(
+    texts: readonly (readonly number[])[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array[]> {
+    const vectors: Float32Array[] = [];
+    const nRow = Math.max(PASS_TOKENS, ...texts.map(({ length }) => length));
+    const turns = this.#openTurns();
+    try {
+      for (const pass of planPasses(
+        texts.map(({ length }) => length),
+        nRow,
+      )) {
+        const made = this.#encoder.run(pass.map((i) => texts[i]!));
+        let step = made.next();
+        for (; step.done !== true; step = made.next()) {
+          await turns.next();
+          if (signal !== undefined) throwIfAborted(signal, 'embedding: stopped by the caller');
+        }
+        for (const [k, i] of pass.entries()) vectors[i] = step.value[k]!;
+      }
+    } finally {
+      turns.close();
+    }
+    return vectors;
+  }
+
+  async #enter(): Promise<() => void> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    return resolve;
+  }
+
+  #check(texts: readonly (readonly number[])[]): void {
+    const { nCtx, nVocab } = this.config;
+    if (this.#closed)
+      throw new EngineError(
+        'E_BACKEND_UNAVAILABLE',
+        `engine: ${this.modelId} was unloaded; try again`,
+      );
+    if (texts.length > MAX_TEXTS_A_CALL)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `embed: expected at most ${MAX_TEXTS_A_CALL} texts, got ${texts.length}.`,
+      );
+    for (const [i, text] of texts.entries()) {
+      if (text.length === 0 || text.length > nCtx)
+        throw new EngineError(
+          text.length === 0 ? 'E_REQUEST_INVALID' : 'E_PROMPT_TOO_LONG',
+          `embed: text ${i}; expected 1 to ${nCtx} tokens, got ${text.length}.`,
+          { details: { index: i, tokens: text.length, nCtx } },
+        );
+      const bad = text.find((id) => !Number.isInteger(id) || id < 0 || id >= nVocab);
+      if (bad !== undefined)
+        throw new EngineError(
+          'E_REQUEST_INVALID',
+          `embed: text ${i}; expected token ids below ${nVocab}, got ${bad}.`,
+          { details: { index: i, id: bad } },
+        );
+    }
+  }
+}
