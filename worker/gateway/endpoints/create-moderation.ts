@@ -5,7 +5,11 @@ import { requireTask } from '../../onnx/tasks/require-task.ts';
 import { findModelOfKind } from '../model-store.ts';
 import { readDataUrl } from '../onnx/data-url.ts';
 import { askOnnx } from '../onnx/onnx-client.ts';
-import { moderationBodySchema, moderationSchema } from '../schemas/moderations.ts';
+import {
+  MAX_MODERATED_IMAGES,
+  moderationBodySchema,
+  moderationSchema,
+} from '../schemas/moderations.ts';
 import { defineEndpoint } from './endpoint.ts';
 
 /** What the classifier calls it. */
@@ -71,6 +75,12 @@ type Input = (typeof moderationBodySchema)['_output']['input'];
 /** @throws {EngineError} E_REQUEST_INVALID naming the first part that is no picture. */
 function imagesOf(input: Input): Uint8Array[] {
   const parts = typeof input === 'string' ? [input] : input;
+  if (parts.length > MAX_MODERATED_IMAGES)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `input: expected at most ${MAX_MODERATED_IMAGES} pictures in a request, got ${parts.length}.`,
+      { param: 'input' },
+    );
   return parts.map((part, i) => {
     if (typeof part !== 'string' && part.type === 'image_url')
       return readDataUrl(part.image_url.url, `input[${i}].image_url.url`);

@@ -5,6 +5,7 @@ import { modelField, strictField } from './common.ts';
 /** Of one request; together they are one thing that is judged, as with OpenAI. */
 export const MAX_MODERATED_IMAGES = 4;
 const MAX_TEXT_CHARS = 100_000;
+const MAX_PARTS = 64;
 
 const imagePart = z.strictObject({
   type: z.literal('image_url'),
@@ -21,7 +22,7 @@ export const moderationBodySchema = z
       z
         .array(z.discriminatedUnion('type', [imagePart, textPart]))
         .min(1)
-        .max(MAX_MODERATED_IMAGES),
+        .max(MAX_PARTS),
     ]),
     threshold: z.number().min(0).max(1).default(0.8),
     strict: strictField,
