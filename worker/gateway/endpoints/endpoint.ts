@@ -13,7 +13,6 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
-  | 'audio'
   | 'onnx'
   | 'audio'
   | 'models'
