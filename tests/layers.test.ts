@@ -12,6 +12,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/grammar': 1,
   'engine/onnx': 1,
   'engine/quant': 1,
+  'engine/speech-text': 1,
   'engine/text': 1,
   'engine/kernels': 2,
   'engine/ops': 3,

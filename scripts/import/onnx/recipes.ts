@@ -2,6 +2,7 @@
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import type { OnnxTask } from '../../../engine/formats/onnx-manifest.ts';
 import { runVad, VAD_RATE } from '../../../worker/onnx/tasks/voice-activity.ts';
+import { piperVoice } from './piper.ts';
 import type { MakeRecipe, Recipe } from './recipe.ts';
 import { inputRows, outputRows } from './values.ts';
 
@@ -48,5 +49,6 @@ const voiceActivity: MakeRecipe = async ({ file, path }): Promise<Recipe> => {
 export const RECIPES: Partial<Readonly<Record<OnnxTask['name'], MakeRecipe>>> = {
   tensors,
   'voice-activity': voiceActivity,
+  'speech-synthesis': piperVoice,
 };
 export const ONNX_TASK_NAMES = Object.keys(RECIPES);

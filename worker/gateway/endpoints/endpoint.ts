@@ -13,6 +13,7 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
+  | 'audio'
   | 'onnx'
   | 'audio'
   | 'models'

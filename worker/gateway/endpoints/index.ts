@@ -8,6 +8,7 @@ import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
 import { createResponse } from './create-response.ts';
+import { createSpeech } from './create-speech.ts';
 import { deleteFile } from './delete-file.ts';
 import { deleteResponse } from './delete-response.ts';
 import { deleteSession } from './delete-session.ts';
@@ -72,6 +73,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   transcriptions,
   translations,
   realtimeTranscribe,
+  createSpeech,
   runOnnx,
   listModels,
   getModel,

@@ -1,6 +1,5 @@
 /** Asks the ONNX script; its errors are errors here, too. */
 import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../../engine/base/errors.ts';
 import type { OnnxAnswer, OnnxObject } from '../../onnx/index.ts';
 import type { GatewayEnv } from '../env.ts';
 
@@ -14,7 +13,7 @@ export async function askOnnx<T>(
 ): Promise<T> {
   const answer = (await reachOnnx(() => call(env.ONNX.getByName(modelId)))) as OnnxAnswer<T>;
   if ('ok' in answer) return answer.ok;
-  throw errorFromRecord(answer.error as ErrorRecord);
+  throw errorFromRecord(answer.error);
 }
 
 export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
