@@ -15,7 +15,6 @@ export type Tag =
   | 'tasks'
   | 'audio'
   | 'onnx'
-  | 'audio'
   | 'models'
   | 'text'
   | 'sessions'
