@@ -78,7 +78,7 @@ export interface TensorPlace {
 }
 
 export interface TensorInstance {
-  readonly spec: Pick<TensorSpec, 'name' | 'role' | 'ropeRows'>;
+  readonly spec: Pick<TensorSpec, 'name' | 'role' | 'ropeRows' | 'manyRows'>;
   /** The layer, or null for tensors of the whole model. */
   readonly layer: number | null;
   /** The expert, or 0. */
@@ -152,9 +152,9 @@ function instance<C extends object>(
       return found === undefined ? [] : [[naming, found]];
     }),
   );
-  const { name, role, ropeRows, required } = spec;
+  const { name, role, ropeRows, required, manyRows = false } = spec;
   return {
-    spec: { name, role, ...(ropeRows === undefined ? {} : { ropeRows }) },
+    spec: { name, role, manyRows, ...(ropeRows === undefined ? {} : { ropeRows }) },
     layer,
     expert,
     name: fill(name),

@@ -49,6 +49,8 @@ export interface AnyTensorSpec<C> extends Partial<Readonly<Record<Naming, FilePl
   readonly shape: (c: C) => readonly [number, number];
   /** False: may be missing from a file. */
   readonly required: boolean | ((c: C) => boolean);
+  /** Multiplied with many rows at a time: its work counts more than its bytes. */
+  readonly manyRows?: boolean;
   /** True: the config says that another tensor stands in for it, even if a file has it. */
   readonly isAlias?: (c: C) => boolean;
   /** Rows of this tensor are permuted in HF files relative to GGUF's when `ggufPairing` is 'adjacent'. */

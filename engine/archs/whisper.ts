@@ -41,6 +41,7 @@ function convolution(name: string, nIn: (c: SpeechConfig) => number): Spec[] {
       ct2: { ...ct2, taps },
       hf: { ...hf, taps },
       role: 'convolution',
+      manyRows: true,
       perLayer: false,
       shape: (c) => [c.nEmbd, TAPS * nIn(c)],
       required: true,
@@ -116,8 +117,10 @@ class Stack {
     });
     const bias: Shape = (c) => [1, shape(c)[0]];
     const biasName = name.replace(/Proj$/, 'Bias');
+    // What the encoder made passes through these rows at once.
+    const manyRows = this.#stack === 'encoder' || /^cross[KV]/.test(name);
     return [
-      this.#tensor(name, place('weight'), `${hf}.weight`, role, shape),
+      { ...this.#tensor(name, place('weight'), `${hf}.weight`, role, shape), manyRows },
       {
         ...this.#tensor(biasName, place('bias'), `${hf}.bias`, 'bias', bias),
         required: !/k(Bias)$/i.test(biasName),

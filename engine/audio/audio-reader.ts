@@ -6,7 +6,7 @@ export interface AudioReader {
   readonly container: string;
   readonly sampleRate: number;
   readonly nChannel: number;
-  /** What the file says of its length; null when it does not, and never believed. */
+  /** What the file says of its length, as far as it can be so; null when it does not say. */
   readonly statedSeconds: number | null;
   /** The next samples, one array a channel, all of one length; null at the end. */
   read(): Float32Array[] | null;

@@ -95,7 +95,7 @@ function samplesOf(
     container: 'wav',
     sampleRate,
     nChannel,
-    statedSeconds: statedBytes === null ? null : statedBytes / frameBytes / sampleRate,
+    statedSeconds: nFrame / sampleRate,
     isTruncated: statedBytes !== null && statedBytes > data.length,
     read() {
       const n = Math.min(nFrame - done, BLOCK_SAMPLES);

@@ -240,6 +240,14 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
 };
 
+/** What a model of each kind is called. */
+export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
+  decoder: KINDS.decoder.title,
+  encoder: KINDS.encoder.title,
+  speech: KINDS.speech.title,
+  onnx: KINDS.onnx.title,
+};
+
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {
   const files =

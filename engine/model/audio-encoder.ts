@@ -41,7 +41,6 @@ export class AudioEncoder {
   readonly #wide: Rows;
   readonly #out: number;
   readonly #keys: PagedKeys;
-  readonly #plan: SpeechPlan;
 
   constructor(
     config: SpeechConfig,
@@ -51,7 +50,6 @@ export class AudioEncoder {
     memory: WebAssembly.Memory,
   ) {
     this.config = config;
-    this.#plan = plan;
     this.#kernels = kernels;
     this.#memory = memory;
     this.#ops = new Ops(kernels);
@@ -81,17 +79,17 @@ export class AudioEncoder {
       };
     });
     this.#lastNorm = normRef(weights, 'encoder.norm')!;
-    // Stopgap until dense attention.
+    // The first layer's pages of cross attention are free until the encoder is done.
     this.#keys = new PagedKeys({
       kernels,
       memory,
-      geometry: { ...plan.kv },
+      geometry: plan.kv,
       nHead: config.nHead,
       headDim: config.nEmbd / config.nHead,
       nPage: plan.nCrossPage,
       pages: at('crossPages'),
       table: at('crossTable'),
-      scratch: at('audioKeys'),
+      scratch: 0,
     });
   }
 
@@ -132,9 +130,32 @@ export class AudioEncoder {
       this.#norm(w.attnNorm, from, n);
       this.#ops.quantize(this.#in, n, w.q.weight);
       this.#project(w.q, this.#in, n, k, stride);
-      for (let t = 0; t < n; t++)
-        this.#keys.attend(0, k + t * stride * 4, this.#in.address + t * stride * 4);
+      this.#attendHeads(k, n);
       this.#add(w.o, this.#in, from, n);
+    }
+  }
+
+  /** in = softmax(q k) v of n rows of queries, head by head. */
+  #attendHeads(queries: number, n: number): void {
+    const { nHead, nEmbd } = this.config;
+    const D = nEmbd / nHead;
+    const floats = new Float32Array(this.#memory.buffer);
+    const [from, to] = [queries / 4, this.#in.address / 4];
+    const gathered = this.#wide.address;
+    const attended = gathered + n * D * 4;
+    const scratch = attended + n * D * 4;
+    for (let h = 0; h < nHead; h++) {
+      for (let t = 0; t < n; t++) {
+        const at = from + t * this.#stride + h * D;
+        floats.copyWithin(gathered / 4 + t * D, at, at + D);
+      }
+      this.#keys.attendTogether(0, h, gathered, attended, n, scratch);
+      for (let t = 0; t < n; t++)
+        floats.copyWithin(
+          to + t * this.#stride + h * D,
+          attended / 4 + t * D,
+          attended / 4 + (t + 1) * D,
+        );
     }
   }
 
@@ -144,7 +165,7 @@ export class AudioEncoder {
       this.#norm(w.ffnNorm, from, n);
       this.#ops.quantize(this.#in, n, w.up.weight);
       this.#project(w.up, this.#in, n, this.#wide.address, this.#wide.stride);
-      this.#kernels.geluRow(this.#wide.address, this.#wide.address, n * this.#wide.stride);
+      this.#kernels.geluErfRow(this.#wide.address, this.#wide.address, n * this.#wide.stride);
       this.#add(w.down, this.#wide, from, n);
     }
   }

@@ -99,6 +99,6 @@ export class AudioStem {
     this.#ops.quantize(windows, n, weight);
     this.#ops.matmul(weight, windows, n, out, stride);
     this.#kernels.addBias(out, bias, weight.nRow, n, stride);
-    this.#kernels.geluRow(out, out, n * stride);
+    this.#kernels.geluErfRow(out, out, n * stride);
   }
 }

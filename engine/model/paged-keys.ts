@@ -83,6 +83,42 @@ export class PagedKeys {
     );
   }
 
+  /**
+   * out = softmax(q k) v of n queries of one head, [n, headDim] each: they share every page of keys
+   * and values as query heads of one key/value head do.
+   * @param scratch room for n queries (attendScratchBytes)
+   */
+  attendTogether(
+    layer: number,
+    head: number,
+    queries: number,
+    out: number,
+    n: number,
+    scratch: number,
+  ): void {
+    const { kernels: k, geometry, headDim, table } = this.#o;
+    const attend = geometry.dtype === 'q8' ? k.attendQ8 : k.attendF16;
+    const { dimPad, sectionBytes } = geometry;
+    const offset = layer * this.#layerBytes + head * sectionBytes;
+    const { length } = this;
+    attend(
+      queries,
+      out,
+      scratch,
+      n,
+      1,
+      headDim,
+      dimPad,
+      table,
+      offset,
+      sectionBytes,
+      length,
+      this.#scale,
+      0,
+      0,
+    );
+  }
+
   /** Keys of one head of all positions, [length, headDim] f32. Layout: kv-write.ts. */
   keysOf(layer: number, head: number): Float32Array {
     const { memory, geometry, headDim } = this.#o;

@@ -228,7 +228,7 @@ export class SpeechDecoder {
     this.#norm(w.ffnNorm, T);
     this.#ops.quantize(this.#normed, T, w.up.weight);
     this.#project(w.up, this.#normed, T, this.#up.address, this.#up.stride);
-    this.#kernels.geluRow(this.#up.address, this.#up.address, T * this.#up.stride);
+    this.#kernels.geluErfRow(this.#up.address, this.#up.address, T * this.#up.stride);
     this.#add(w.down, this.#up, T);
   }
 

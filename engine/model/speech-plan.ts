@@ -33,7 +33,7 @@ export interface SpeechRegion {
 
 type LastingName = 'kernels' | 'weights' | 'crossPages' | 'crossTable' | 'selfPages' | 'selfTable';
 type EncodeName =
-  | ('mel' | 'frames' | 'windowPanels' | 'audio' | 'audioKeys' | 'audioValues' | 'rowsIn')
+  | ('mel' | 'frames' | 'windowPanels' | 'audio' | 'rowsIn')
   | ('rowsInPanels' | 'rowsOut' | 'rowsWide' | 'rowsWidePanels');
 type DecodeName =
   | ('hidden' | 'normed' | 'normedPanels' | 'queries' | 'keys' | 'values' | 'attended')
@@ -132,7 +132,6 @@ export const CONV_TAPS = 3;
 function encodeSizes(c: SpeechConfig): Sizes<EncodeName> {
   const nFrame = FRAMES_PER_POSITION * c.nAudioCtx;
   const row = rowStride(c.nEmbd) * 4;
-  const whole = c.nAudioCtx * row;
   const frames = FRAMES_PER_POSITION * AUDIO_ROWS + 1;
   return {
     // A row of zeros before and behind, and what a block reads beyond the last.
@@ -142,9 +141,7 @@ function encodeSizes(c: SpeechConfig): Sizes<EncodeName> {
       panelBytes(frames, CONV_TAPS * c.nMels),
       panelBytes(AUDIO_ROWS, CONV_TAPS * c.nEmbd),
     ),
-    audio: whole,
-    audioKeys: whole,
-    audioValues: whole,
+    audio: c.nAudioCtx * row,
     rowsIn: AUDIO_ROWS * row,
     rowsInPanels: panelBytes(AUDIO_ROWS, c.nEmbd),
     rowsOut: 2 * AUDIO_ROWS * row,

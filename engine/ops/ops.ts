@@ -24,7 +24,7 @@ export function panelBytes(nTok: number, width: number): number {
   return nTok * Math.ceil(width / BLOCK_COLS) * PANEL_BLOCK_BYTES;
 }
 
-type BlockName = 'Q4' | 'Q4m' | 'Q5' | 'Q5m' | 'Q6' | 'Q8';
+type BlockName = 'Q4' | 'Q4m' | 'Q5' | 'Q5m' | 'Q6' | 'Q7' | 'Q8';
 type FloatName = 'F32' | 'F16' | 'Bf16';
 const BLOCK_NAMES = {
   q4: 'Q4',
@@ -32,6 +32,7 @@ const BLOCK_NAMES = {
   q5: 'Q5',
   q5m: 'Q5m',
   q6: 'Q6',
+  q7: 'Q7',
   q8: 'Q8',
 } as const satisfies Partial<Record<WeightDtype, BlockName>>;
 const FLOAT_NAMES = { f32: 'F32', f16: 'F16', bf16: 'Bf16' } as const satisfies Partial<

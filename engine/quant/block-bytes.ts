@@ -74,6 +74,13 @@ function getSixBits(bytes: Uint8Array, at: number, j: number, k: number): number
   return [0, 1, 2].reduce((q, n) => q | ((bytes[first + n * 32]! >> 6) << (2 * n)), 0);
 }
 
+function putBytes(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
+  for (let k = 0; k < BLOCK_COLS; k++) bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = q[k]!;
+}
+function getByte(bytes: Uint8Array, at: number, j: number, k: number): number {
+  return bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)]!;
+}
+
 type QuantWriter = (bytes: Uint8Array, at: number, j: number, q: Uint8Array) => void;
 type QuantReader = (bytes: Uint8Array, at: number, j: number, k: number) => number;
 
@@ -84,9 +91,8 @@ export const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
   q5: putFiveBits,
   q5m: putFiveBits,
   q6: putSixBits,
-  q8: (bytes, at, j, q) => {
-    for (let k = 0; k < BLOCK_COLS; k++) bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)] = q[k]!;
-  },
+  q7: putBytes,
+  q8: putBytes,
 };
 /** Reads quant `k` of row `j` of the block at byte `at`. */
 export const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
@@ -95,5 +101,6 @@ export const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
   q5: getFiveBits,
   q5m: getFiveBits,
   q6: getSixBits,
-  q8: (bytes, at, j, k) => bytes[at + (k >> 2) * 32 + j * 4 + (k & 3)]!,
+  q7: getByte,
+  q8: getByte,
 };

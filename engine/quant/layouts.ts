@@ -36,10 +36,10 @@ export interface PackReport {
 }
 
 /** The q of a zero weight; also what pads rows and columns (with d = 0 it adds nothing). */
-export const QUANT_ZERO = { q4: 8, q4m: 0, q5: 16, q5m: 0, q6: 32, q8: 128 } as const;
+export const QUANT_ZERO = { q4: 8, q4m: 0, q5: 16, q5m: 0, q6: 32, q7: 64, q8: 128 } as const;
 export type BlockDtypeName = keyof typeof QUANT_ZERO;
 /** Largest q of each block type. */
-export const QUANT_MAX = { q4: 15, q4m: 15, q5: 31, q5m: 31, q6: 63, q8: 255 } as const;
+export const QUANT_MAX = { q4: 15, q4m: 15, q5: 31, q5m: 31, q6: 63, q7: 127, q8: 255 } as const;
 
 /** Types of w = d q + m. */
 export const WITH_MIN: ReadonlySet<BlockDtypeName> = new Set(['q4m', 'q5m']);
@@ -53,7 +53,7 @@ const SCALE_MAX = { q4: 32752, q4m: 16376 } as const;
 export const MIN_MULTIPLIER = 16;
 
 /** Bytes of a block before its scales. */
-const QUANT_BYTES = { q4: 128, q4m: 128, q5: 160, q5m: 160, q6: 192, q8: 256 } as const;
+const QUANT_BYTES = { q4: 128, q4m: 128, q5: 160, q5m: 160, q6: 192, q7: 256, q8: 256 } as const;
 
 /** Packs quantized integers into `dtype`'s kernel layout. */
 export function packBlocks(

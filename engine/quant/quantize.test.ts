@@ -15,6 +15,7 @@ const RMS_BOUNDS = {
   q5: { most: 0.0415, least: 0.034 },
   q5m: { most: 0.0365, least: 0.029 },
   q6: { most: 0.0206, least: 0.017 },
+  q7: { most: 0.0103, least: 0.008 },
   q8: { most: 0.0051, least: 0.004 },
 } as const;
 const DTYPES = Object.keys(RMS_BOUNDS) as BlockDtypeName[];

@@ -18,6 +18,7 @@ const SEARCH = {
   q5: { steps: 9, step: 0.2 },
   q5m: { steps: 9, step: 0.2 },
   q6: { steps: 8, step: 0.5 },
+  q7: { steps: 9, step: 0.9 },
   q8: { steps: 5, step: 0.8 },
 } as const;
 /** Largest finite half. */

@@ -1,5 +1,5 @@
 /**
- * `npm test`, after the packages: builds, brings the default model's file, then format, lint, types
+ * `npm test`, after the packages: builds, brings the files of the models that are tested, then format, lint, types
  * and vitest. The last line is `N passed, N failed`. Arguments are handed to vitest; with arguments
  * the three checks are left out.
  */
@@ -17,6 +17,16 @@ import { runStep } from '../lib/step.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 import { buildStep } from './prepare.ts';
+
+/** What tests of real models read. */
+const TEST_MODEL_IDS: readonly string[] = [
+  DEFAULT_MODEL_ID,
+  'whisper-tiny.en',
+  'all-minilm-l6-v2',
+  'silero-vad',
+  'piper-en-us-joe',
+  'open-nsfw',
+];
 
 const CHECKS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
   {
@@ -56,17 +66,19 @@ async function main(): Promise<void> {
   if (failed > 0) process.exitCode = 1;
 }
 
-/** Without the file the tests that need it say so; the others still run. */
+/** Without a file the tests that need it say so; the others still run. */
 async function pullForTests(): Promise<void> {
-  try {
-    await runStep('pull', async ({ onProgress, note }) => {
-      const onSource = (source: string, failure: string | null) =>
-        note(failure === null ? `trying ${source}` : `  failed: ${failure}`);
-      const { bytes } = await pullModel(DEFAULT_MODEL_ID, { onProgress, onSource });
-      return { text: `${DEFAULT_MODEL_ID}: ${formatBytes(bytes)} in the cache`, value: null };
-    });
-  } catch (error) {
-    process.stderr.write(`${errorToRecord(error).message}\n`);
+  for (const id of TEST_MODEL_IDS) {
+    try {
+      await runStep('pull', async ({ onProgress, note }) => {
+        const onSource = (source: string, failure: string | null) =>
+          note(failure === null ? `trying ${source}` : `  failed: ${failure}`);
+        const { bytes } = await pullModel(id, { onProgress, onSource });
+        return { text: `${id}: ${formatBytes(bytes)} in the cache`, value: null };
+      });
+    } catch (error) {
+      process.stderr.write(`${errorToRecord(error).message}\n`);
+    }
   }
 }
 

@@ -11,6 +11,8 @@ import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 
 export interface PresetInput {
   readonly role: TensorRole;
+  /** Multiplied with many rows at a time. */
+  readonly manyRows: boolean;
   readonly source: SourceDtype;
   /** The whole file is F32 and small: nothing would be won by rounding it. */
   readonly isTinyF32: boolean;
@@ -84,12 +86,13 @@ export const PRESETS = {
   },
   edge: {
     about:
-      'for one 128 MB isolate: 6-bit embedding and head, 8-bit layers where the file has floats',
+      'for one 128 MB isolate: 6-bit embedding and head, 8-bit layers where the file has floats (7 where many rows meet them)',
     rules: [
       SMALL_RULE,
       CONVOLUTION_RULE,
       { when: ({ isTinyF32 }) => isTinyF32, dtype: 'f32' },
       ...TABLE_RULES,
+      { when: (t) => t.manyRows && isFloat(t), dtype: 'q7' },
       { when: isFloat, dtype: 'q8' },
     ],
   },

@@ -57,10 +57,10 @@ export function planShards(
     sourceBytes < TINY_F32_BYTES && matched.every(({ tensor }) => tensor.dtype === 'F32');
   const sized = matched.map((match): SizedTensor => {
     const { instance, tensor } = match;
-    const { role } = instance.spec;
+    const { role, manyRows = false } = instance.spec;
     const dtype =
       choices.dtypes?.get(instance.name) ??
-      presetDtype(preset, { role, source: tensor.dtype, isTinyF32 });
+      presetDtype(preset, { role, manyRows, source: tensor.dtype, isTinyF32 });
     const bytes = matrixBytes(dtype, instance.shape[0], instance.shape[1]);
     if (bytes > SHARD_MAX_BYTES) throw tooLarge(instance.name, dtype, bytes);
     const columnWeights = choices.columnWeights?.get(instance.name) ?? null;

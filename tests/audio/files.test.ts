@@ -8,22 +8,22 @@ import { failure } from '../support/import-folder.ts';
 import { decoderModules, readAll, readMono, signalToNoise, soundFile } from '../support/sound.ts';
 
 let modules: DecoderModules;
-let speech: Float32Array;
+let sound: Float32Array;
 beforeAll(async () => {
   modules = await decoderModules();
-  speech = readAll(openWav(await soundFile('speech.wav')))[0]!;
+  sound = readAll(openWav(await soundFile('sound.wav')))[0]!;
 });
 const open = async (name: string) => await openAudio(await soundFile(name), modules);
 
 test('FLAC gives back every sample', async () => {
-  const reader = await open('speech.flac');
+  const reader = await open('sound.flac');
   expect(reader).toMatchObject({
     container: 'flac',
     sampleRate: 16_000,
     nChannel: 1,
     statedSeconds: 1,
   });
-  expect(readAll(reader)).toEqual([speech]);
+  expect(readAll(reader)).toEqual([sound]);
   expect(reader.isTruncated).toBe(false);
 });
 
@@ -32,19 +32,19 @@ test('FLAC of 24 bits and two channels gives back every sample', async () => {
   expect(readAll(await open('stereo.flac'))).toEqual(want);
 });
 
-test('Opus is the same speech', async () => {
-  const reader = await open('speech.opus');
+test('Opus is the same sound', async () => {
+  const reader = await open('sound.opus');
   const got = readAll(reader)[0]!;
   expect(reader).toMatchObject({ container: 'ogg-opus', sampleRate: 16_000, isTruncated: false });
-  expect(got.length).toBe(speech.length);
-  expect(signalToNoise(speech, got)).toBeGreaterThan(15);
+  expect(got.length).toBe(sound.length);
+  expect(signalToNoise(sound, got)).toBeGreaterThan(15);
 });
 
-test('MP3 is the same speech, a little later', async () => {
-  const reader = await open('speech.mp3');
+test('MP3 is the same sound, a little later', async () => {
+  const reader = await open('sound.mp3');
   const got = readMono(reader, 16_000);
   const noise = Array.from({ length: 2500 }, (_, delay) =>
-    signalToNoise(speech.subarray(0, 8000), got.subarray(delay, delay + 8000)),
+    signalToNoise(sound.subarray(0, 8000), got.subarray(delay, delay + 8000)),
   );
   expect(reader.container).toBe('mp3');
   expect(Math.max(...noise)).toBeGreaterThan(15);
@@ -52,7 +52,7 @@ test('MP3 is the same speech, a little later', async () => {
 
 test('a tag in front of MP3 and FLAC is passed over', async () => {
   const tag = Uint8Array.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 0, 1, 0, ...new Uint8Array(128)]);
-  for (const name of ['speech.mp3', 'speech.flac']) {
+  for (const name of ['sound.mp3', 'sound.flac']) {
     const tagged = Uint8Array.from([...tag, ...(await soundFile(name))]);
     const got = readAll(await openAudio(tagged, modules));
     expect(got).toEqual(readAll(await open(name)));
@@ -60,7 +60,7 @@ test('a tag in front of MP3 and FLAC is passed over', async () => {
 });
 
 describe('cut off anywhere: what was there, or an error that says so', () => {
-  test.each(['speech.flac', 'speech.opus', 'speech.mp3', 'speech.wav'])('%s', async (name) => {
+  test.each(['sound.flac', 'sound.opus', 'sound.mp3', 'sound.wav'])('%s', async (name) => {
     const bytes = await soundFile(name);
     const whole = readAll(await open(name))[0]!;
     for (const part of [0.01, 0.1, 0.37, 0.7, 0.95]) {
@@ -71,7 +71,7 @@ describe('cut off anywhere: what was there, or an error that says so', () => {
         expect(got.length).toBeLessThan(whole.length);
         const nSure = Math.max(0, got.length - 2000);
         expect(got.subarray(0, nSure)).toEqual(whole.subarray(0, nSure));
-        if (name !== 'speech.mp3') expect(reader.isTruncated).toBe(true);
+        if (name !== 'sound.mp3') expect(reader.isTruncated).toBe(true);
       } catch (error) {
         expect(error).toMatchObject({ code: 'E_AUDIO_INVALID', param: 'file' });
       }
@@ -80,7 +80,7 @@ describe('cut off anywhere: what was there, or an error that says so', () => {
 });
 
 describe('damaged anywhere: no crash and no endless loop', () => {
-  test.each(['speech.flac', 'speech.opus', 'speech.mp3', 'speech.wav'])('%s', async (name) => {
+  test.each(['sound.flac', 'sound.opus', 'sound.mp3', 'sound.wav'])('%s', async (name) => {
     const bytes = await soundFile(name);
     let nRefused = 0;
     for (let round = 0; round < 60; round++) {
@@ -102,14 +102,14 @@ describe('damaged anywhere: no crash and no endless loop', () => {
 });
 
 test('a damaged FLAC frame is told by its checksum', async () => {
-  const bytes = Uint8Array.from(await soundFile('speech.flac'));
+  const bytes = Uint8Array.from(await soundFile('sound.flac'));
   bytes[bytes.length - 100]! ^= 4;
   expect(() => readAll(openFlac(bytes))).toThrow(/checksum|damaged/);
 });
 
 test.each([
-  ['speech.m4a', 'MP4 or M4A'],
-  ['speech.webm', 'WebM or Matroska'],
+  ['sound.m4a', 'MP4 or M4A'],
+  ['sound.webm', 'WebM or Matroska'],
   ['vorbis.ogg', 'Vorbis'],
   ['make.sh', 'not a recording'],
 ])('%s is refused by name', async (name, text) => {

@@ -10,7 +10,7 @@ import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts'
 
 const MATRICES = ['embedding', 'head', 'attention', 'ffn'] as const satisfies TensorRole[];
 const dtypeOf = (preset: PresetName, role: TensorRole, source: SourceDtype) =>
-  presetDtype(preset, { role, source, isTinyF32: false });
+  presetDtype(preset, { role, source, manyRows: false, isTinyF32: false });
 
 describe.each(PRESET_NAMES)('preset %s', (preset) => {
   test('keeps norms and biases whole', () => {
@@ -104,4 +104,17 @@ describe('requantizeWarning', () => {
     );
     expect(requantizedTensors({ tensors }).map(({ name }) => name)).toEqual(['tokEmbd']);
   });
+});
+
+test('edge stores what many rows meet in 7 bits, and convolutions in 8 at least', () => {
+  const of = (preset: PresetName, role: TensorRole, source: SourceDtype, manyRows: boolean) =>
+    presetDtype(preset, { role, source, manyRows, isTinyF32: false });
+  expect(of('edge', 'ffn', 'F16', true)).toBe('q7');
+  expect(of('edge', 'ffn', 'F16', false)).toBe('q8');
+  expect(of('edge', 'bias', 'F16', true)).toBe('f32');
+  expect(of('edge', 'ffn', 'Q4_1', true)).toBe('q4m');
+  for (const preset of PRESET_NAMES) {
+    const conv = of(preset, 'convolution', 'F16', true);
+    expect(['q8', 'f16']).toContain(conv);
+  }
 });

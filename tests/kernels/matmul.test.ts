@@ -109,7 +109,18 @@ for (const build of ['relaxed', 'simd'] as const) {
       return worst / largest;
     }
 
-    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+    for (const dtype of [
+      'q4',
+      'q4m',
+      'q5',
+      'q5m',
+      'q6',
+      'q7',
+      'q8',
+      'f32',
+      'f16',
+      'bf16',
+    ] as const) {
       it(`${dtype}: a token gets the same bits alone and beside others`, () => {
         const [nRow, nCol, nTok] = [43, 96, 9];
         scratch.reset();
@@ -136,7 +147,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       });
     }
 
-    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8'] as const) {
+    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8'] as const) {
       it(`${dtype} equals the reference`, () => {
         for (const [nRow, nCol] of SIZES) {
           const bytes = randomBlocks(dtype, nRow, nCol, nRow * 31 + nCol);
@@ -161,7 +172,7 @@ for (const build of ['relaxed', 'simd'] as const) {
     }
 
     it('stays exact at the largest operands (no i16 or i32 overflow)', () => {
-      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8'] as const) {
+      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8'] as const) {
         const [nRow, nCol] = [8, 64];
         const nBlock = 2;
         // Odd rows have the smallest quants: -16 of five bits is further from 0 than 15.
@@ -189,7 +200,18 @@ for (const build of ['relaxed', 'simd'] as const) {
     });
 
     it('looks rows up as unpackRow does', () => {
-      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q8', 'f32', 'f16', 'bf16'] as const) {
+      for (const dtype of [
+        'q4',
+        'q4m',
+        'q5',
+        'q5m',
+        'q6',
+        'q7',
+        'q8',
+        'f32',
+        'f16',
+        'bf16',
+      ] as const) {
         const [nRow, nCol] = [21, 70];
         const bytes = dtype.startsWith('q')
           ? randomBlocks(dtype as BlockDtypeName, nRow, nCol, 9)

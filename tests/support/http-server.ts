@@ -1,12 +1,14 @@
 /** The gateway and the stage as they deploy, in workerd, on a folder of their own. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from '../../scripts/build/build.ts';
 import { loadWorkerConfigs } from '../../scripts/build/workers.ts';
 import { startServer } from '../../scripts/dev/server.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
+import { findCatalogueEntry, importPreset } from '../../scripts/pull/catalogue.ts';
+import { pullModel } from '../../scripts/pull/pull.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
 import { importCached } from './onnx-models.ts';
@@ -34,6 +36,8 @@ export interface TestServerOptions {
   readonly onLog?: (line: string) => void;
   /** ONNX models of the catalogue to serve, too; their files have to be in the cache. */
   readonly onnx?: readonly string[];
+  /** Other models of the catalogue to serve, too; their files have to be in the cache. */
+  readonly models?: readonly string[];
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -54,6 +58,17 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await pushModel(STORIES_ID, { bucket, modelsRoot });
   for (const id of options.onnx ?? []) {
     await importCached(id, modelsRoot);
+    await pushModel(id, { bucket, modelsRoot });
+  }
+  for (const id of options.models ?? []) {
+    const { path } = await pullModel(id);
+    const input = id.startsWith('whisper') ? dirname(path) : path;
+    await importModel({
+      input,
+      id,
+      outRoot: modelsRoot,
+      preset: importPreset(findCatalogueEntry(id)),
+    });
     await pushModel(id, { bucket, modelsRoot });
   }
   await options.prepare?.(bucket);

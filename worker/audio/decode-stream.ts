@@ -1,12 +1,14 @@
 /** One recording, from bytes to frames of samples, within the time and memory of a request. */
 import { invalidAudio } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
-import { errorToRecord } from '../../engine/base/errors.ts';
+import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { encodeFrame } from './frames.ts';
 import type { AudioFrame } from './frames.ts';
 import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
 
+/** OpenAI's own limit for uploads of sound. */
+export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 /** What is heard of one file: above it a request would run into the platform's five minutes of CPU. */
 export const MAX_AUDIO_SECONDS = 3600;
 
@@ -59,6 +61,8 @@ export async function* decodeAudio(
   const reader = await openAudio(bytes, modules, raw);
   try {
     const { container, nChannel, statedSeconds } = reader;
+    // Known before anything has been heard, where a file says it.
+    if ((statedSeconds ?? 0) > MAX_AUDIO_SECONDS) throw tooLong();
     yield {
       type: 'info',
       value: { container, sampleRate: reader.sampleRate, nChannel, statedSeconds },
@@ -85,5 +89,14 @@ function tooLong() {
     `more than ${MAX_AUDIO_SECONDS} seconds of sound`,
     'at most that',
     'Cut the recording into parts',
+  );
+}
+
+export function audioTooLarge(): EngineError {
+  return new EngineError(
+    'E_BODY_TOO_LARGE',
+    `file: more than ${MAX_AUDIO_BYTES} bytes; expected at most that. Send a compressed recording ` +
+      '(FLAC, MP3, Opus), or parts of it.',
+    { param: 'file', details: { maxBytes: MAX_AUDIO_BYTES } },
   );
 }

@@ -6,12 +6,10 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
 import opus from '../../dist/opus/opus.wasm';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
-import { decodeStream } from './decode-stream.ts';
+import { audioTooLarge, decodeStream, MAX_AUDIO_BYTES } from './decode-stream.ts';
 import type { DecodeWish } from './decode-stream.ts';
 import { encodeFrame } from './frames.ts';
 
-/** OpenAI's own limit for uploads of sound. */
-export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 /** Of all files in this isolate; MP3 stands in memory twice. */
 const MAX_HELD_BYTES = 50 * 1024 * 1024;
 const BUSY_RETRY_AFTER_S = 5;
@@ -52,7 +50,7 @@ async function readBody(
   let length = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > MAX_AUDIO_BYTES) throw tooLarge();
+    if (length > MAX_AUDIO_BYTES) throw audioTooLarge();
     take(chunk.length);
     if (heldBytes > MAX_HELD_BYTES) throw busy();
     chunks.push(chunk);
@@ -64,15 +62,6 @@ async function readBody(
     at += chunk.length;
   }
   return bytes;
-}
-
-function tooLarge(): EngineError {
-  return new EngineError(
-    'E_BODY_TOO_LARGE',
-    `file: more than ${MAX_AUDIO_BYTES} bytes; expected at most that. Send a compressed recording ` +
-      '(FLAC, MP3, Opus), or parts of it.',
-    { param: 'file', details: { maxBytes: MAX_AUDIO_BYTES } },
-  );
 }
 
 function busy(): EngineError {

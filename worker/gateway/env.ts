@@ -19,6 +19,10 @@ export interface GatewayEnv {
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
+  /** The speech model of requests that name none; the only one there is when empty. */
+  readonly SPEECH_MODEL?: string;
+  /** What tells speech from silence; recordings are heard whole without it. */
+  readonly VAD_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

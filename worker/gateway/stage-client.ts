@@ -6,14 +6,14 @@ import {
   throwIfAborted,
 } from '../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
+import type { TranscribeEvent, TranscribeRequest } from '../../engine/transcribe/types.ts';
 import type { StageStatus } from '../stage/index.ts';
 import type { GatewayEnv } from './env.ts';
-import type { ServedModel } from './model-store.ts';
+import type { ModelOfKind, ServedModel } from './model-store.ts';
 
 const CLIENT_GONE = 'request: the client went away.';
 
-type StageLine = GenerateEvent | { readonly type: 'error'; readonly error: ErrorRecord };
-
+type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
 /**
  * The events of one generation. Ending the iteration early, or the signal, ends the generation.
  * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it breaks off.
@@ -25,16 +25,34 @@ export async function* generateEvents(
   signal: AbortSignal,
   promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
-  throwIfAborted(signal, CLIENT_GONE);
-  const stage = env.STAGE.getByName(model.id);
-  const stream = await reachStage(() =>
-    stage.generate(
-      model.id,
-      request,
-      model.version,
-      request.constraint === undefined ? null : model.vocabulary,
-    ),
+  const vocabulary = request.constraint === undefined ? null : model.vocabulary;
+  yield* stageEvents<GenerateEvent>(
+    () => env.STAGE.getByName(model.id).generate(model.id, request, model.version, vocabulary),
+    signal,
+    (record) => withField(record, promptField),
   );
+}
+
+/** The same of the transcription of one window. */
+export async function* transcribeEvents(
+  env: Pick<GatewayEnv, 'STAGE'>,
+  model: ModelOfKind<'speech'>,
+  request: TranscribeRequest,
+  signal: AbortSignal,
+): AsyncGenerator<TranscribeEvent, void, void> {
+  yield* stageEvents<TranscribeEvent>(
+    () => env.STAGE.getByName(model.id).transcribe(model.id, request, model.version),
+    signal,
+  );
+}
+
+async function* stageEvents<E extends { readonly type: string }>(
+  open: () => Promise<ReadableStream<Uint8Array>>,
+  signal: AbortSignal,
+  toRecord: (record: ErrorRecord) => ErrorRecord = (record) => record,
+): AsyncGenerator<E, void, void> {
+  throwIfAborted(signal, CLIENT_GONE);
+  const stream = await reachStage(open);
   const reader = stream.getReader();
   const cancel = (): void => {
     // The reason has no reader: the stage only needs to know that nobody listens.
@@ -43,8 +61,8 @@ export async function* generateEvents(
   signal.addEventListener('abort', cancel, { once: true });
   try {
     for await (const line of readLines(reader)) {
-      const event = JSON.parse(line) as StageLine;
-      if (event.type === 'error') throw errorFromRecord(withField(event.error, promptField));
+      const event = JSON.parse(line) as StageLine<E>;
+      if (isFailure(event)) throw errorFromRecord(toRecord(event.error));
       yield event;
       if (event.type === 'done') return;
     }
@@ -54,6 +72,12 @@ export async function* generateEvents(
     signal.removeEventListener('abort', cancel);
     cancel();
   }
+}
+
+function isFailure<E extends { readonly type: string }>(
+  event: StageLine<E>,
+): event is { readonly type: 'error'; readonly error: ErrorRecord } {
+  return event.type === 'error';
 }
 
 /** The stage knows tokens, not the field of the request they came from. */

@@ -89,12 +89,14 @@ export interface KernelExports {
   matmulQ5One: MatmulOne;
   matmulQ5mOne: MatmulOne;
   matmulQ6One: MatmulOne;
+  matmulQ7One: MatmulOne;
   matmulQ8One: MatmulOne;
   matmulQ4Many: MatmulMany;
   matmulQ4mMany: MatmulMany;
   matmulQ5Many: MatmulMany;
   matmulQ5mMany: MatmulMany;
   matmulQ6Many: MatmulMany;
+  matmulQ7Many: MatmulMany;
   matmulQ8Many: MatmulMany;
   matmulF32: MatmulFloat;
   matmulF16: MatmulFloat;
@@ -104,6 +106,7 @@ export interface KernelExports {
   rowQ5: Row;
   rowQ5m: Row;
   rowQ6: Row;
+  rowQ7: Row;
   rowQ8: Row;
   rowF32: Row;
   rowF16: Row;

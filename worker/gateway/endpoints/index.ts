@@ -30,6 +30,7 @@ import { metrics } from './metrics.ts';
 import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
+import { realtimeTranscribe } from './realtime-transcribe.ts';
 import { answerTask } from './task-answer.ts';
 import { classifyTask } from './task-classify.ts';
 import { extractTask } from './task-extract.ts';
@@ -38,6 +39,8 @@ import { summarizeTask } from './task-summarize.ts';
 import { translateTask } from './task-translate.ts';
 import { runOnnx } from './run-onnx.ts';
 import { tokenize } from './tokenize.ts';
+import { transcriptions } from './transcriptions.ts';
+import { translations } from './translations.ts';
 import { webSocket } from './websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -66,6 +69,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   listBatches,
   getBatch,
   cancelBatch,
+  transcriptions,
+  translations,
+  realtimeTranscribe,
   runOnnx,
   listModels,
   getModel,

@@ -85,14 +85,24 @@ export function rowQ6(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   }
 }
 
+export function rowQ7(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  rowBytes(w, row, nBlock, out, 64);
+}
 export function rowQ8(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  rowBytes(w, row, nBlock, out, 128);
+}
+
+/** A byte a weight, d (q - zero). */
+// @ts-ignore: decorator
+@inline
+function rowBytes(w: usize, row: usize, nBlock: usize, out: usize, zero: i32): void {
   const j = row & 7;
   let block = panel(w, row, nBlock, 272);
   for (let b: usize = 0; b < nBlock; b++, block += 272) {
     const d = loadHalf(block + 256 + j * 2);
     for (let k: usize = 0; k < 32; k++, out += 4) {
       const q = <i32>load<u8>(block + (k >> 2) * 32 + j * 4 + (k & 3));
-      store<f32>(out, d * <f32>(q - 128));
+      store<f32>(out, d * <f32>(q - zero));
     }
   }
 }

@@ -1,0 +1,118 @@
+/** Real speech models for tests: pulled when they are not cached, imported into a folder that goes. */
+import { dirname } from 'node:path';
+import { archTensors } from '../../engine/archs/index.ts';
+import { WHISPER } from '../../engine/archs/whisper.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { SpeechManifest } from '../../engine/formats/manifest.ts';
+import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
+import { AudioEncoder } from '../../engine/model/audio-encoder.ts';
+import { bindWeights, loadShards } from '../../engine/model/loader.ts';
+import { SpeechDecoder } from '../../engine/model/speech-decoder.ts';
+import { planSpeech } from '../../engine/model/speech-plan.ts';
+import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
+import type { SpeechEngineOptions } from '../../engine/transcribe/speech-engine.ts';
+import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
+import type {
+  TranscribeEvent,
+  TranscribeOptions,
+  TranscribeRequest,
+} from '../../engine/transcribe/types.ts';
+import { importModel } from '../../scripts/import/import-model.ts';
+import {
+  FileModelSource,
+  loadKernelModules,
+  readTokenizer,
+} from '../../scripts/lib/local-engine.ts';
+import { pullModel } from '../../scripts/pull/pull.ts';
+import { temporaryFolder } from './models.ts';
+
+export type WhisperId = 'whisper-tiny.en' | 'whisper-base';
+
+/** The CTranslate2 folder of a catalogue entry. */
+export async function whisperFolder(id: WhisperId): Promise<string> {
+  return dirname((await pullModel(id)).path);
+}
+
+interface Loaded {
+  readonly source: FileModelSource<SpeechManifest>;
+  readonly tokenizer: Tokenizer;
+}
+
+async function imported<T>(
+  input: string,
+  preset: string,
+  load: (model: Loaded) => Promise<T>,
+): Promise<T> {
+  await using folder = await temporaryFolder();
+  const result = await importModel({ input, id: 'test', preset, outRoot: folder.path });
+  const manifest = requireKind(result.manifest, 'speech');
+  const tokenizer = await readTokenizer(result.folder, manifest);
+  // Awaited here: the folder goes when this function returns.
+  return await load({ source: new FileModelSource(result.folder, manifest), tokenizer });
+}
+
+export async function speechEngineFrom(
+  input: string,
+  preset: string,
+  options: SpeechEngineOptions = {},
+): Promise<{ engine: SpeechEngine; tokenizer: Tokenizer }> {
+  const modules = await loadKernelModules();
+  return await imported(input, preset, async ({ source, tokenizer }) => ({
+    engine: await SpeechEngine.load(source, modules, { memoryBudgetBytes: null, ...options }),
+    tokenizer,
+  }));
+}
+
+/** The bare encoder and decoder of what `speechEngineFrom` loads. */
+export async function speechPartsFrom(input: string, preset: string) {
+  const modules = await loadKernelModules();
+  return await imported(input, preset, async ({ source, tokenizer }) => {
+    const { manifest } = source;
+    const { config } = manifest;
+    const plan = planSpeech(manifest, { memoryBudgetBytes: null });
+    const memory = createMemory(plan.wasmBytes);
+    const { exports: kernels } = await instantiateKernels(modules, memory);
+    await loadShards(source, plan.shardAddresses, memory);
+    const weights = bindWeights(manifest, archTensors(WHISPER, config), plan.shardAddresses);
+    return {
+      config,
+      kernels,
+      memory,
+      tokenizer,
+      encoder: new AudioEncoder(config, plan, weights, kernels, memory),
+      decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+    };
+  });
+}
+
+/** All events of one transcription. */
+export async function transcribeAll(
+  engine: SpeechEngine,
+  samples: Float32Array,
+  options: Partial<TranscribeOptions> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<TranscribeEvent[]> {
+  const request: TranscribeRequest = { ...DEFAULT_TRANSCRIBE, ...options, samples };
+  const events: TranscribeEvent[] = [];
+  for await (const event of engine.transcribe(request, signal)) events.push(event);
+  return events;
+}
+
+/** The events of one type. */
+export function eventsOf<T extends TranscribeEvent['type']>(
+  events: readonly TranscribeEvent[],
+  type: T,
+): Extract<TranscribeEvent, { type: T }>[] {
+  return events.filter(
+    (event): event is Extract<TranscribeEvent, { type: T }> => event.type === type,
+  );
+}
+
+/** The text of all segments. */
+export function textOf(events: readonly TranscribeEvent[], tokenizer: Tokenizer): string {
+  return eventsOf(events, 'segment')
+    .map(({ tokens }) => tokenizer.decode(tokens))
+    .join('')
+    .trim();
+}

@@ -1,0 +1,46 @@
+/** A recording through a speech model of the stage, its silence left out where a detector is at hand. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
+import type { VadResult } from '../../onnx/tasks/voice-activity.ts';
+import { transcribeSound } from '../../speech/transcribe-sound.ts';
+import type { TranscriptEvent } from '../../speech/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../speech/windows.ts';
+import type { DetectSpeech } from '../../speech/windows.ts';
+import type { GatewayEnv } from '../env.ts';
+import { findModelOfKind } from '../model-store.ts';
+import type { ModelOfKind } from '../model-store.ts';
+import { askOnnx } from '../onnx/onnx-client.ts';
+import { transcribeEvents } from '../stage-client.ts';
+
+export interface SoundJob {
+  readonly env: GatewayEnv;
+  readonly model: ModelOfKind<'speech'>;
+  readonly options: TranscribeOptions;
+  readonly signal: AbortSignal;
+  readonly useVad: boolean;
+}
+
+/** @throws {EngineError} what the recording, the detector and the stage give. */
+export async function* runSound(
+  { env, model, options, signal, useVad }: SoundJob,
+  blocks: AsyncIterable<Float32Array>,
+): AsyncGenerator<TranscriptEvent, void, void> {
+  const detect = useVad ? await findDetector(env) : null;
+  yield* transcribeSound({
+    windows: detect === null ? new PlainWindows(blocks) : new SpeechWindows(blocks, detect),
+    transcribe: (request) => transcribeEvents(env, model, request, signal),
+    tokenizer: model.tokenizer,
+    options,
+  });
+}
+
+/** The detector VAD_MODEL names; null when it has not been pushed. */
+export async function findDetector(env: GatewayEnv): Promise<DetectSpeech | null> {
+  try {
+    const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');
+    return (request) => askOnnx<VadResult>(env, id, (stub) => stub.vad(id, request));
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'E_MODEL_NOT_FOUND') return null;
+    throw error;
+  }
+}
