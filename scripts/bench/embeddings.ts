@@ -9,13 +9,16 @@ import { pairedRatio, spread } from './statistics.ts';
 import type { Sample, Spread } from './statistics.ts';
 
 /** Texts in one call, and tokens of each. */
-export const EMBEDDING_ROWS = [
+export const EMBEDDING_ROWS: readonly EmbeddingRow[] = [
   { nText: 1, nTok: 16 },
   { nText: 16, nTok: 16 },
   { nText: 1, nTok: 128 },
   { nText: 4, nTok: 128 },
-] as const;
-type EmbeddingRow = (typeof EMBEDDING_ROWS)[number];
+];
+export interface EmbeddingRow {
+  readonly nText: number;
+  readonly nTok: number;
+}
 
 /** Calls are repeated until they take about this long. */
 const TARGET_MS = 150;

@@ -14,6 +14,7 @@ export type Tag =
   | 'batches'
   | 'tasks'
   | 'onnx'
+  | 'retrieval'
   | 'audio'
   | 'models'
   | 'text'
