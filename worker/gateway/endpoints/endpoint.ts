@@ -13,6 +13,8 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
+  | 'onnx'
+  | 'retrieval'
   | 'audio'
   | 'onnx'
   | 'models'
