@@ -17,14 +17,16 @@ export interface GatewayEnv {
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
+  /** The embedding model of requests that name none; the only one there is when empty. */
+  readonly EMBEDDING_MODEL?: string;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
   /** The speech model of requests that name none; the only one there is when empty. */
-  readonly SPEECH_MODEL?: string;
+  readonly TRANSCRIPTION_MODEL?: string;
   /** What tells speech from silence; recordings are heard whole without it. */
   readonly VAD_MODEL: string;
   /** The voice of requests for speech that name none. */
-  readonly VOICE_MODEL: string;
+  readonly SPEECH_MODEL: string;
   /** The classifier of requests for moderation that name none. */
   readonly MODERATION_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */

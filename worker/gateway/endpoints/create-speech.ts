@@ -38,7 +38,7 @@ export const createSpeech = defineEndpoint({
     { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
   ],
   async handle({ env, body, request, record }) {
-    const { manifest } = await findModelOfKind(env.MODELS, body.model ?? env.VOICE_MODEL, 'onnx');
+    const { manifest } = await findModelOfKind(env.MODELS, body.model ?? env.SPEECH_MODEL, 'onnx');
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
