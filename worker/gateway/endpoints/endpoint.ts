@@ -13,7 +13,6 @@ export type Tag =
   | 'messages'
   | 'batches'
   | 'tasks'
-  | 'onnx'
   | 'retrieval'
   | 'audio'
   | 'onnx'
