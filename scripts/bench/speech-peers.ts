@@ -6,12 +6,16 @@ import { tmpdir } from 'node:os';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import { planSpeech } from '../../engine/model/speech-plan.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
 import { startServer } from '../dev/server.ts';
 import { pushStep } from '../dev/prepare.ts';
 import { loadLocalSpeech } from '../lib/local-speech.ts';
+import { modelsDir } from '../lib/paths.ts';
 import { pullModel } from '../pull/pull.ts';
-import { isolateMemory } from './isolate-memory.ts';
+import { readImported } from '../push/push.ts';
+import { stageHeapBytes } from './isolate-memory.ts';
 
 export interface SpeechAnswer {
   readonly text: string;
@@ -83,8 +87,10 @@ async function startWorkerd({ modelId, persist, language }: SpeechConfig): Promi
         return body.text;
       }),
     memory: async () => {
-      const { jsHeapBytes, wasmBytes } = await isolateMemory(server, modelId);
-      return jsHeapBytes + wasmBytes;
+      const { manifest } = await readImported(join(modelsDir(), modelId), modelId);
+      // /readyz speaks of text models; the plan is what was allocated.
+      const { wasmBytes } = planSpeech(requireKind(manifest, 'speech'));
+      return (await stageHeapBytes(server)) + wasmBytes;
     },
     close: () => server.close(),
   };
