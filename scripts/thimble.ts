@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   classify: () => task('classify'),
   rewrite: () => task('rewrite'),
   answer: () => task('answer'),
+  transcribe: () => import('./commands/transcribe.ts'),
   speak: () => import('./commands/speak.ts'),
   bench: () => import('./commands/bench.ts'),
   eval: () => import('./commands/eval.ts'),

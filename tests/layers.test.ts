@@ -20,6 +20,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/archs': 4,
   'engine/model': 5,
   'engine/sample': 6,
+  'engine/encode': 6,
   'engine/generate': 6,
   'engine/transcribe': 6,
   worker: 7,

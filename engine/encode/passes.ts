@@ -13,7 +13,7 @@ export function planPasses(lengths: readonly number[], nRow: number): number[][]
       passes.push([]);
       left = nRow;
     }
-    passes.at(-1)!.push(i);
+    passes.at(-1).push(i);
     left -= lengths[i]!;
   }
   return passes;

@@ -38,6 +38,8 @@ export interface TestServerOptions {
   readonly onnx?: readonly string[];
   /** Other models of the catalogue to serve, too; their files have to be in the cache. */
   readonly models?: readonly string[];
+  /** Models that were imported here, to serve beside it. */
+  readonly imported?: { readonly modelsRoot: string; readonly ids: readonly string[] };
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -71,6 +73,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     });
     await pushModel(id, { bucket, modelsRoot });
   }
+  for (const id of options.imported?.ids ?? [])
+    await pushModel(id, { bucket, modelsRoot: options.imported!.modelsRoot });
   await options.prepare?.(bucket);
   const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
   const { onLog } = options;

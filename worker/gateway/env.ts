@@ -17,6 +17,8 @@ export interface GatewayEnv {
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
+  /** The embedding model of requests that name none; the only one there is when empty. */
+  readonly EMBEDDING_MODEL?: string;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
   /** The speech model of requests that name none; the only one there is when empty. */

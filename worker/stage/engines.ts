@@ -1,6 +1,13 @@
 /** How a model of each kind is planned and loaded: a row a kind. */
+import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import { Engine } from '../../engine/generate/engine.ts';
-import type { DecoderManifest, ManifestOf, SpeechManifest } from '../../engine/formats/manifest.ts';
+import type {
+  DecoderManifest,
+  EncoderManifest,
+  ManifestOf,
+  SpeechManifest,
+} from '../../engine/formats/manifest.ts';
+import { planEncoder } from '../../engine/model/encoder-plan.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
 import { planSpeech } from '../../engine/model/speech-plan.ts';
 import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
@@ -31,6 +38,7 @@ export interface PlannedEngine<E> {
 
 export interface EngineByKind {
   readonly decoder: Engine;
+  readonly encoder: EncoderEngine;
   readonly speech: SpeechEngine;
 }
 export type EngineKind = keyof EngineByKind;
@@ -43,6 +51,7 @@ type PlanEngine<K extends EngineKind> = (
 /** @throws {EngineError} E_MEMORY_BUDGET when a model would not fit even alone. */
 export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   decoder: planDecoder,
+  encoder: planEncoderEngine,
   speech: planSpeechEngine,
 };
 
@@ -70,6 +79,24 @@ async function planDecoder(
     load: async () =>
       draft === null ? await load(manifest) : await load(manifest, await load(draft)),
   };
+}
+
+function planEncoderEngine(
+  env: HostEnv,
+  manifest: EncoderManifest,
+): Promise<PlannedEngine<EncoderEngine>> {
+  const options = { memoryBudgetBytes: budgetOf(env) };
+  const { totalBytes, jsHeapBytes } = planEncoder(manifest, options);
+  return Promise.resolve({
+    totalBytes,
+    jsHeapBytes,
+    load: () =>
+      EncoderEngine.load(
+        new R2Source(env.MODELS, manifest),
+        { relaxed, simd },
+        { ...options, openTurns },
+      ),
+  });
 }
 
 function planSpeechEngine(

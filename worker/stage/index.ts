@@ -29,6 +29,9 @@ export interface StageStatus {
   readonly loaded: ReturnType<typeof hostStats>;
 }
 
+export type EmbedAnswer =
+  { readonly vectors: Float32Array } | { readonly error: ReturnType<typeof errorToRecord> };
+
 export class Stage extends DurableObject<HostEnv> {
   /**
    * NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
@@ -72,6 +75,32 @@ export class Stage extends DurableObject<HostEnv> {
       () => acquireEngine(this.env, 'speech', modelId, version),
       (engine, signal) => engine.transcribe(request, signal),
     );
+  }
+
+  /**
+   * One vector a text, one behind the other. Calls of one model wait for each other. Errors come back
+   * as values: RPC would drop their codes.
+   * @param texts token ids, special tokens included
+   */
+  async embed(
+    modelId: string,
+    texts: readonly (readonly number[])[],
+    version: string | null = null,
+  ): Promise<EmbedAnswer> {
+    try {
+      const held = await acquireEngine(this.env, 'encoder', modelId, version);
+      try {
+        const made = await held.engine.embed(texts);
+        const { nEmbd } = held.engine.config;
+        const vectors = new Float32Array(made.length * nEmbd);
+        for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
+        return { vectors };
+      } finally {
+        held.release();
+      }
+    } catch (error) {
+      return { error: errorToRecord(error) };
+    }
   }
 
   /** Loads the model if need be. Errors come back as values: RPC would drop their codes. */

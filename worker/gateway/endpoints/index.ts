@@ -14,6 +14,7 @@ import { deleteResponse } from './delete-response.ts';
 import { deleteSession } from './delete-session.ts';
 import { detokenize } from './detokenize.ts';
 import { docs } from './docs.ts';
+import { embeddings } from './embeddings.ts';
 import type { Endpoint } from './endpoint.ts';
 import { getBatch } from './get-batch.ts';
 import { getFile } from './get-file.ts';
@@ -32,6 +33,7 @@ import { openapi } from './openapi.ts';
 import { page } from './page.ts';
 import { readyz } from './readyz.ts';
 import { realtimeTranscribe } from './realtime-transcribe.ts';
+import { rerank } from './rerank.ts';
 import { answerTask } from './task-answer.ts';
 import { classifyTask } from './task-classify.ts';
 import { extractTask } from './task-extract.ts';
@@ -60,6 +62,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   classifyTask,
   rewriteTask,
   answerTask,
+  embeddings,
+  rerank,
   webSocket,
   createFile,
   listFiles,

@@ -17,6 +17,8 @@ const TAGS: Readonly<Record<Endpoint['tag'], string>> = {
   messages: "Answers in the shape of Anthropic's messages.",
   batches: 'Files of requests that are answered without a client, and of their answers.',
   tasks: 'What language models are used for, with the prompts already written (docs/tasks.md).',
+  retrieval:
+    'Embeddings, ranking, and collections of documents that can be searched (docs/retrieval.md).',
   audio: 'Speech to text, and text to speech.',
   onnx: 'ONNX graphs, on tensors or on what their tasks take (docs/onnx.md).',
   models: 'What is served.',

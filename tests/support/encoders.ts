@@ -1,0 +1,107 @@
+/** Embedding models for tests: the real one when its file is in the cache, and a tiny random one. */
+import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { archTensors } from '../../engine/archs/index.ts';
+import { BERT } from '../../engine/archs/bert.ts';
+import type { EncoderConfig } from '../../engine/formats/manifest.ts';
+import { importModel } from '../../scripts/import/import-model.ts';
+import { cachedFile } from './onnx-models.ts';
+import { randomValues } from './random.ts';
+import { writeSafetensors } from './safetensors-writer.ts';
+
+export const MINILM_ID = 'all-minilm-l6-v2';
+
+/** The path of the real model's zip, or null when nobody pulled it. */
+export const minilmPath = (): string | null => cachedFile(MINILM_ID);
+
+const WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+export const TINY_WORDS: readonly string[] = [
+  ...['the', 'sea', 'is', 'blue', 'bread', 'warm', 'a', 'cat', 'sat', 'on', 'mat', 'rain'],
+  ...'abcdefghijklmnopqrstuvwxyz'.split('').map((letter) => `##${letter}`),
+  ...'bcdefghijklmnopqrstuvwxyz0123456789.,?!'.split(''),
+];
+
+export const TINY_CONFIG: EncoderConfig = {
+  nLayer: 2,
+  nEmbd: 40,
+  nHead: 2,
+  nFf: 72,
+  nVocab: WORDS.length + TINY_WORDS.length,
+  nCtx: 64,
+  maxTokens: 48,
+  nTokenType: 2,
+  normEps: 1e-12,
+  pooling: 'mean',
+  normalize: true,
+  queryPrefix: '',
+  documentPrefix: '',
+};
+
+/** Writes a folder as sentence-transformers does. */
+export async function writeTinyEncoder(
+  folder: string,
+  config: EncoderConfig = TINY_CONFIG,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const vocab = [...WORDS, ...TINY_WORDS];
+  const files: Record<string, unknown> = {
+    'config.json': {
+      model_type: 'bert',
+      hidden_act: 'gelu',
+      num_hidden_layers: config.nLayer,
+      hidden_size: config.nEmbd,
+      num_attention_heads: config.nHead,
+      intermediate_size: config.nFf,
+      vocab_size: config.nVocab,
+      max_position_embeddings: config.nCtx,
+      type_vocab_size: config.nTokenType,
+      layer_norm_eps: config.normEps,
+      ...more,
+    },
+    'sentence_bert_config.json': { max_seq_length: config.maxTokens },
+    '1_Pooling/config.json': {
+      [`pooling_mode_${config.pooling === 'mean' ? 'mean_tokens' : 'cls_token'}`]: true,
+    },
+    'modules.json': [
+      { type: 'sentence_transformers.models.Transformer' },
+      { type: 'sentence_transformers.models.Pooling' },
+      { type: 'sentence_transformers.models.Normalize' },
+    ],
+    'tokenizer.json': {
+      version: '1.0',
+      added_tokens: WORDS.map((content, id) => ({ id, content, special: true })),
+      normalizer: { type: 'BertNormalizer', lowercase: true, clean_text: true },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      model: {
+        type: 'WordPiece',
+        unk_token: '[UNK]',
+        continuing_subword_prefix: '##',
+        max_input_chars_per_word: 100,
+        vocab: Object.fromEntries(vocab.map((word, id) => [word, id])),
+      },
+    },
+  };
+  await mkdir(join(folder, '1_Pooling'), { recursive: true });
+  for (const [name, json] of Object.entries(files))
+    await writeFile(join(folder, name), JSON.stringify(json));
+  const tensors = archTensors(BERT, config).map(({ places, shape: [nRow, nCol], spec }, i) => {
+    const isVector = nRow === 1;
+    const values = randomValues(nRow * nCol, i + 1, 0.2);
+    // Norms about one, as trained ones are.
+    const shifted = spec.role === 'norm' ? values.map((value) => value + 1) : values;
+    return {
+      name: places.hf!.name,
+      dtype: 'F32',
+      shape: isVector ? [nCol] : [nRow, nCol],
+      data: new Uint8Array(shifted.buffer),
+    };
+  });
+  await writeFile(join(folder, 'model.safetensors'), writeSafetensors(tensors));
+}
+
+/** Imports a tiny encoder of random weights under `id`. */
+export async function importTinyEncoder(root: string, id: string): Promise<void> {
+  const folder = join(root, `${id}-source`);
+  await writeTinyEncoder(folder);
+  await importModel({ input: folder, id, outRoot: join(root, 'models') });
+}

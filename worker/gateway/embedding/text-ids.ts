@@ -1,0 +1,77 @@
+/** Texts as the token ids an encoder reads: prefix, [CLS], the text, [SEP]; cut or refused when too long. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { EncoderModel } from './find-encoder.ts';
+
+export const INPUT_TYPES = ['query', 'document'] as const;
+export type InputType = (typeof INPUT_TYPES)[number];
+
+export interface TextIdsOptions {
+  /** Which of the model's prefixes comes first; none without it. */
+  readonly inputType?: InputType | undefined;
+  /** Cut what is too long at its end instead of refusing it. */
+  readonly truncate: boolean;
+  /** What a text is called in errors, by its index. */
+  readonly nameOf: (index: number) => string;
+}
+
+/** A text, or its token ids without special tokens. */
+export type EncoderInput = string | readonly number[];
+
+/**
+ * @throws {EngineError} E_REQUEST_INVALID or E_PROMPT_TOO_LONG naming the text by its index.
+ */
+export function textIds(
+  { manifest, tokenizer }: EncoderModel,
+  inputs: readonly EncoderInput[],
+  { inputType, truncate, nameOf }: TextIdsOptions,
+): number[][] {
+  const { maxTokens, nVocab, queryPrefix, documentPrefix } = manifest.config;
+  const { bosId, eosIds } = manifest.tokenizer;
+  const prefixes = { query: queryPrefix, document: documentPrefix };
+  const prefix = inputType === undefined ? '' : prefixes[inputType];
+  const [before, behind] = [bosId === null ? [] : [bosId], eosIds.slice(0, 1)];
+  const room = maxTokens - before.length - behind.length;
+  return inputs.map((input, index) => {
+    const name = nameOf(index);
+    const ids =
+      typeof input === 'string'
+        ? tokenizer.encode(prefix + checkText(input, name), { special: false })
+        : withoutSpecial(checkIds(input, nVocab, name), before, behind);
+    if (ids.length > room && !truncate) throw tooLong(name, index, ids.length, room);
+    return [...before, ...ids.slice(0, room), ...behind];
+  });
+}
+
+function checkText(text: string, name: string): string {
+  if (text.trim() !== '') return text;
+  throw invalid(name, 'is empty; expected a text. Leave it out of the list.');
+}
+
+function checkIds(ids: readonly number[], nVocab: number, name: string): readonly number[] {
+  if (ids.length === 0) throw invalid(name, 'is empty; expected token ids. Leave it out.');
+  const bad = ids.find((id) => id >= nVocab);
+  if (bad === undefined) return ids;
+  throw invalid(name, `expected token ids below ${nVocab}, got ${bad}.`);
+}
+
+/** Ids of a tokenizer that puts its special tokens around texts are taken as they are. */
+function withoutSpecial(
+  ids: readonly number[],
+  before: readonly number[],
+  behind: readonly number[],
+): readonly number[] {
+  const isWhole = ids.length > 1 && ids[0] === before[0] && ids.at(-1) === behind[0];
+  return isWhole ? ids.slice(1, -1) : ids;
+}
+
+function invalid(name: string, what: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', `${name}: ${what}`, { param: name });
+}
+
+function tooLong(name: string, index: number, tokens: number, room: number): EngineError {
+  return new EngineError(
+    'E_PROMPT_TOO_LONG',
+    `${name}: expected at most ${room} tokens, got ${tokens}. Split the text, or set "truncate": true.`,
+    { param: name, details: { index, tokens, maxTokens: room } },
+  );
+}
