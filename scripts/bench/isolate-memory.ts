@@ -26,6 +26,12 @@ export async function isolateMemory(
   server: RunningServer,
   modelId: string,
 ): Promise<IsolateMemory> {
+  const jsHeapBytes = await stageHeapBytes(server);
+  return { jsHeapBytes, wasmBytes: await readWasmBytes(server.url, modelId) };
+}
+
+/** The JavaScript heap of the stage script's isolate. */
+export async function stageHeapBytes(server: RunningServer): Promise<number> {
   if (server.inspectorUrl === null) throw new Error('bench: the server runs without an inspector');
   const base = server.inspectorUrl.replace(/^ws/, 'http');
   const response = await fetch(new URL('/json/list', base));
@@ -34,8 +40,7 @@ export async function isolateMemory(
   if (target === undefined)
     throw new Error(`bench: no inspector target for ${STAGE_SCRIPT}: ${JSON.stringify(list)}`);
   const heap = await callInspector<HeapUsage>(target.webSocketDebuggerUrl, 'Runtime.getHeapUsage');
-  const wasmBytes = await readWasmBytes(server.url, modelId);
-  return { jsHeapBytes: heap.totalSize + (heap.embedderHeapUsedSize ?? 0), wasmBytes };
+  return heap.totalSize + (heap.embedderHeapUsedSize ?? 0);
 }
 
 async function readWasmBytes(url: string, modelId: string): Promise<number> {
