@@ -27,6 +27,8 @@ export interface GatewayEnv {
   readonly VAD_MODEL: string;
   /** The voice of requests for speech that name none. */
   readonly SPEECH_MODEL: string;
+  /** The classifier of requests for moderation that name none. */
+  readonly MODERATION_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

@@ -7,6 +7,7 @@ import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
+import { createModeration } from './create-moderation.ts';
 import { createResponse } from './create-response.ts';
 import { createSpeech } from './create-speech.ts';
 import { deleteFile } from './delete-file.ts';
@@ -78,6 +79,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   translations,
   realtimeTranscribe,
   createSpeech,
+  createModeration,
   runOnnx,
   listModels,
   getModel,

@@ -118,6 +118,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     '"auto" leaves out the oldest turns when the context is full; "disabled" refuses',
   ),
   typical_p: extension('keep tokens of typical surprise up to this sum; 1 keeps all'),
+  threshold: extension('score from which it is flagged; 0.8 by default'),
   user: row('not used'),
   voice: row("default; OpenAI's names mean the same, since a model has one voice"),
   vad: row('threshold, endThreshold, minSpeechS, hangoverS, paddingS: when speech begins and ends'),
