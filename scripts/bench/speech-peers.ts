@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import { planSpeech } from '../../engine/model/speech-plan.ts';
-import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
+import { DEFAULT_TRANSCRIBE, SAMPLE_RATE } from '../../engine/transcribe/types.ts';
 import { startServer } from '../dev/server.ts';
 import { pushStep } from '../dev/prepare.ts';
 import { loadLocalSpeech } from '../lib/local-speech.ts';
@@ -64,6 +64,9 @@ export const SPEECH_PEERS: readonly SpeechPeerRow[] = [
   },
 ];
 
+/** What is left of a recording and shorter than this holds no word. */
+const LEAST_SAMPLES = SAMPLE_RATE / 10;
+
 async function timed(work: () => Promise<string>): Promise<SpeechAnswer> {
   const begin = performance.now();
   const text = await work();
@@ -103,9 +106,15 @@ async function startNode({ modelId, language }: SpeechConfig): Promise<SpeechPee
     transcribe: (_, samples) =>
       timed(async () => {
         let text = '';
-        const request = { ...DEFAULT_TRANSCRIBE, language, samples };
-        for await (const event of engine.transcribe(request, signal))
-          if (event.type === 'segment') text += tokenizer.decode(event.tokens);
+        for (let at = 0; samples.length - at > LEAST_SAMPLES;) {
+          const request = { ...DEFAULT_TRANSCRIBE, language, samples: samples.slice(at) };
+          for await (const event of engine.transcribe(request, signal)) {
+            if (event.type === 'segment') text += tokenizer.decode(event.tokens);
+            // What stands behind the last whole segment is heard again.
+            if (event.type === 'done')
+              at += Math.max(LEAST_SAMPLES, Math.round(event.consumedSeconds * SAMPLE_RATE));
+          }
+        }
         return text;
       }),
     close: () => Promise.resolve(engine.close()),
