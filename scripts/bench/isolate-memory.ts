@@ -26,9 +26,14 @@ export async function isolateMemory(
   server: RunningServer,
   modelId: string,
 ): Promise<IsolateMemory> {
+  const jsHeapBytes = await stageHeapBytes(server);
+  return { jsHeapBytes, wasmBytes: await readWasmBytes(server.url, modelId) };
+}
+
+/** The JavaScript heap of the stage script's isolate. */
+export async function stageHeapBytes(server: RunningServer): Promise<number> {
   const heap = await scriptHeap(server, STAGE_SCRIPT);
-  const wasmBytes = await readWasmBytes(server.url, modelId);
-  return { jsHeapBytes: heap.totalSize + (heap.embedderHeapUsedSize ?? 0), wasmBytes };
+  return heap.totalSize + (heap.embedderHeapUsedSize ?? 0);
 }
 
 /** What V8 says of the heap of the script's isolate whose name holds `script`. */

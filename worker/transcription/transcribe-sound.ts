@@ -60,7 +60,7 @@ export async function* transcribeSound(
       quality.temperature > TRUSTED_TEMPERATURE
         ? []
         : [...said, ...heard.tokens].slice(-MAX_PROMPT_TOKENS);
-    windows.consumed(window.isWhole ? window.samples.length : consumedSeconds);
+    windows.consumed(consumedSeconds);
     sums = {
       nWindow: sums.nWindow + 1,
       decodedTokens: sums.decodedTokens + usage.decodedTokens,
