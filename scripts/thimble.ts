@@ -29,6 +29,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   classify: () => task('classify'),
   rewrite: () => task('rewrite'),
   answer: () => task('answer'),
+  embed: () => import('./commands/embed.ts'),
+  search: () => import('./commands/search.ts'),
   bench: () => import('./commands/bench.ts'),
   eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),
