@@ -14,6 +14,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/quant': 1,
   'engine/speech-text': 1,
   'engine/text': 1,
+  'engine/vision': 1,
   'engine/kernels': 2,
   'engine/ops': 3,
   'engine/cache': 3,

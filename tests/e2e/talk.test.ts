@@ -53,6 +53,9 @@ describe.skipIf(browser === null)('talking with the page', () => {
     expect(Number(await answer.getAttribute('data-spoken-seconds'))).toBeGreaterThan(0.3);
     expect(spoken.every((status) => status === 200)).toBe(true);
     expect(spoken.length).toBeGreaterThan(0);
+    // It goes on for as long as the story does.
+    await page.keyboard.press('Escape');
+    await page.locator('#send').waitFor();
     expect(errors).toEqual([]);
   }, 240_000);
 });

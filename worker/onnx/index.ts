@@ -11,6 +11,8 @@ import type { ErrorRecord } from '../../engine/base/errors.ts';
 import { acquireModel, onnxHostStats, withModel } from './host.ts';
 import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
 import type { OnnxModel } from './load-model.ts';
+import { labelImage } from './tasks/image-labels.ts';
+import type { ImageLabel } from './tasks/image-labels.ts';
 import { requireTask } from './tasks/require-task.ts';
 import { speechStream } from './speech-frames.ts';
 import { speakText } from './tasks/speech.ts';
@@ -42,6 +44,11 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
       requireTask(model.manifest, 'voice-activity');
       return runVad(model, request);
     });
+  }
+
+  /** Labels of a PNG or JPEG with their scores, the likeliest first. */
+  async labelImage(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<ImageLabel[]>> {
+    return await this.answer(modelId, (model) => labelImage(model, bytes));
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */

@@ -46,9 +46,19 @@ const voiceActivity: MakeRecipe = async ({ file, path }): Promise<Recipe> => {
   };
 };
 
+/** Yahoo's classifier takes one picture at a time here (docs/onnx.md says how it is prepared). */
+const openNsfw: MakeRecipe = async (input): Promise<Recipe> => {
+  const { task: _task, ...rest } = await tensors({ ...input, dims: new Map([['batch', 1]]) });
+  return {
+    ...rest,
+    task: { name: 'image-moderation', image: 'vgg-bgr-224', labels: ['sfw', 'nsfw'] },
+  };
+};
+
 export const RECIPES: Partial<Readonly<Record<OnnxTask['name'], MakeRecipe>>> = {
   tensors,
   'voice-activity': voiceActivity,
   'speech-synthesis': piperVoice,
+  'image-moderation': openNsfw,
 };
 export const ONNX_TASK_NAMES = Object.keys(RECIPES);

@@ -3,10 +3,24 @@ import { applyTemplate } from './apply-template.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import { cancelResponse } from './cancel-response.ts';
 import { chatCompletions } from './chat-completions.ts';
+import {
+  addCollectionDocuments,
+  deleteCollectionDocument,
+  getCollectionDocument,
+  listCollectionDocuments,
+  searchCollectionEndpoint,
+} from './collection-documents.ts';
+import {
+  createCollection,
+  deleteCollection,
+  getCollection,
+  listCollections,
+} from './collections.ts';
 import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
+import { createModeration } from './create-moderation.ts';
 import { createResponse } from './create-response.ts';
 import { createSpeech } from './create-speech.ts';
 import { deleteFile } from './delete-file.ts';
@@ -64,6 +78,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
   answerTask,
   embeddings,
   rerank,
+  createCollection,
+  listCollections,
+  getCollection,
+  deleteCollection,
+  addCollectionDocuments,
+  listCollectionDocuments,
+  getCollectionDocument,
+  deleteCollectionDocument,
+  searchCollectionEndpoint,
   webSocket,
   createFile,
   listFiles,
@@ -78,6 +101,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   translations,
   realtimeTranscribe,
   createSpeech,
+  createModeration,
   runOnnx,
   listModels,
   getModel,

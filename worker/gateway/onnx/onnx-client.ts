@@ -10,10 +10,13 @@ export async function askOnnx<T>(
   env: Pick<GatewayEnv, 'ONNX'>,
   modelId: string,
   call: (stub: Stub) => Promise<unknown>,
+  /** The request's field that pictures came from. */
+  imageField = 'image',
 ): Promise<T> {
   const answer = (await reachOnnx(() => call(env.ONNX.getByName(modelId)))) as OnnxAnswer<T>;
   if ('ok' in answer) return answer.ok;
-  throw errorFromRecord(answer.error);
+  const { error } = answer;
+  throw errorFromRecord(error.code === 'E_IMAGE_INVALID' ? { ...error, param: imageField } : error);
 }
 
 export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
