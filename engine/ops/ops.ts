@@ -109,6 +109,7 @@ export class Ops {
   }
 }
 
-function isBlock({ dtype }: WeightRef): boolean {
+/** Whether a weight's products read rows that were rounded to int8. */
+export function isBlock({ dtype }: WeightRef): boolean {
   return WEIGHT_DTYPES[dtype].kind === 'block';
 }
