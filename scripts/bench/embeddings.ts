@@ -117,7 +117,9 @@ async function openOnnxPeer(path: string): Promise<Embed> {
   const ort = await import('onnxruntime-web');
   ort.env.wasm.numThreads = 1;
   const graph = await readFile(path).catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `bench: ${path} cannot be read. Give an .onnx file.`, { cause });
+    throw new EngineError('E_USAGE', `bench: ${path} cannot be read. Give an .onnx file.`, {
+      cause,
+    });
   });
   const session = await ort.InferenceSession.create(graph, {
     executionProviders: ['wasm'],
@@ -126,7 +128,11 @@ async function openOnnxPeer(path: string): Promise<Embed> {
   return async (texts) => {
     const dims = [texts.length, texts[0]!.length];
     const whole = (value: (id: number) => number) =>
-      new ort.Tensor('int64', BigInt64Array.from(texts.flat(), (id) => BigInt(value(id))), dims);
+      new ort.Tensor(
+        'int64',
+        BigInt64Array.from(texts.flat(), (id) => BigInt(value(id))),
+        dims,
+      );
     const all = {
       input_ids: whole((id) => id),
       attention_mask: whole(() => 1),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
 import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { servedContext } from '../../engine/model/plan.ts';
 import { benchKernels } from '../bench/kernels.ts';
@@ -21,7 +22,13 @@ import type { BenchRow } from '../bench/rows.ts';
 import { runBench } from '../bench/run.ts';
 import type { BenchResult } from '../bench/run.ts';
 import { build } from '../build/build.ts';
-import { listImported, findImported, obtainTextModel, pushStep } from '../dev/prepare.ts';
+import {
+  listImported,
+  findImported,
+  obtainModel,
+  obtainTextModel,
+  pushStep,
+} from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../lib/chat-prompt.ts';
@@ -55,6 +62,7 @@ Examples:
   thimble bench --rows outside-kernels           (which kernel a token's time goes to)
   thimble bench --peers --write-docs             (table in README.md, chart in docs/bench.svg)
   thimble bench --kernels
+  thimble bench --speech --clips FOLDER --python PYTHON   (recordings, beside faster-whisper)
 
 Rows:
 ${BENCH_ROWS.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')}
@@ -67,6 +75,9 @@ interface BenchFlags {
   readonly model: string;
   readonly peers?: boolean;
   readonly kernels?: boolean;
+  readonly speech?: boolean;
+  readonly clips?: string;
+  readonly python?: string;
   readonly quick?: boolean;
   readonly rows?: string;
   readonly only?: readonly string[];
@@ -98,6 +109,9 @@ export function register(program: Command): void {
       parseCount(1),
     )
     .option('--kernels', 'every kernel by itself, on both builds, instead of whole models')
+    .option('--speech', 'how long recordings take to be written down, instead of text models')
+    .option('--clips <folder>', 'with --speech: .wav files, and what is said in a .txt beside each')
+    .option('--python <file>', 'with --speech: a Python that has faster-whisper (THIMBLE_PYTHON)')
     .option('--markdown <file>', 'also write the tables to this file')
     .option('--chart <file>', 'also write the chart to this SVG file')
     .option('--write-docs', "write README.md's table and docs/bench.svg")
@@ -109,6 +123,7 @@ export function register(program: Command): void {
 
 async function runBenchCommand(flags: BenchFlags): Promise<void> {
   if (flags.kernels === true) return await runKernelBench(flags.json === true);
+  if (flags.speech === true) return await runSpeechBench(flags);
   const named = chooseRows(flags);
   const chosen = choosePeers(flags);
   await build();
@@ -128,6 +143,36 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
     const facts = factsOf(manifest, rounds, flags.ownTime === true);
     const result = await benchStep(rows, peers, rounds, config, facts);
     await report(flags, facts, result);
+  } finally {
+    forget();
+    await rm(persist, { recursive: true, force: true });
+  }
+}
+
+const SPEECH_MODEL_ID = 'whisper-tiny.en';
+
+async function runSpeechBench(flags: BenchFlags): Promise<void> {
+  const { benchSpeech, describeSpeech } = await import('../bench/speech.ts');
+  const modelId = flags.model === DEFAULT_MODEL_ID ? SPEECH_MODEL_ID : flags.model;
+  await build();
+  requireKind(await obtainModel(modelId), 'speech');
+  if (flags.clips === undefined)
+    throw new EngineError('E_USAGE', 'bench: --speech needs recordings: give --clips FOLDER.');
+  const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
+  const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
+  try {
+    const result = await benchSpeech({
+      modelId,
+      persist,
+      clips: flags.clips,
+      language: 'en',
+      python: flags.python ?? process.env['THIMBLE_PYTHON'] ?? null,
+      rounds: flags.rounds ?? (flags.quick === true ? QUICK_ROUNDS : 5),
+      peers: flags.only ?? null,
+      onNote: (text) => process.stderr.write(`bench     ${text}\n`),
+    });
+    if (flags.json !== true) process.stdout.write(`${describeSpeech(result)}\n`);
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     forget();
     await rm(persist, { recursive: true, force: true });

@@ -37,6 +37,7 @@ export interface CatalogueEntry {
 }
 
 export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';
+export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
 /** Committed with the project, so that a first answer always comes. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
 
