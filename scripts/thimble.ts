@@ -31,6 +31,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   answer: () => task('answer'),
   transcribe: () => import('./commands/transcribe.ts'),
   speak: () => import('./commands/speak.ts'),
+  embed: () => import('./commands/embed.ts'),
+  search: () => import('./commands/search.ts'),
   bench: () => import('./commands/bench.ts'),
   eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),

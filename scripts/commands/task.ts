@@ -1,12 +1,13 @@
 /** `thimble summarize`, `translate`, ...: a task on a file, in this process or on a server. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import { EngineError, ERROR_ROWS, type ErrorCode } from '../../engine/base/errors.ts';
 import type { TaskFields } from '../../worker/gateway/tasks/fields.ts';
 import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
 import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
+import { askServer, serverAddress } from '../lib/ask-server.ts';
+import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
 import { localTaskHost } from '../lib/local-task.ts';
@@ -23,8 +24,6 @@ interface CommonFlags extends TaskFlags {
   readonly temperature?: number;
   readonly seed?: number;
 }
-
-type Answer = Readonly<Record<string, unknown>>;
 
 /** The command of a task, as thimble.ts registers commands. */
 export function taskCommand(name: string): { register(program: Command): void } {
@@ -61,7 +60,7 @@ async function runCommand(name: string, file: string, flags: CommonFlags): Promi
   const answer =
     flags.url === undefined
       ? await runHere(task, checked, flags)
-      : await askServer(addressOf(flags.url, name), body);
+      : await askServer(serverAddress(flags.url, `/v1/tasks/${name}`, name), body);
   process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
 }
 
@@ -72,39 +71,4 @@ async function runHere(task: Task, body: TaskFields, flags: CommonFlags): Promis
   for await (const event of runTask(task, localTaskHost(model, interruptSignal), body))
     if (event.type === 'done') answer = event.answer as Answer;
   return answer;
-}
-
-/** @throws {EngineError} E_USAGE */
-function addressOf(server: string, name: string): URL {
-  const url = URL.parse(`/v1/tasks/${name}`, server);
-  if (url !== null && /^https?:$/.test(url.protocol)) return url;
-  throw new EngineError(
-    'E_USAGE',
-    `${name}: --url; expected an address such as http://localhost:8787, got ${server}.`,
-  );
-}
-
-/** @throws {EngineError} what the server answers; E_BACKEND_UNAVAILABLE when it does not */
-async function askServer(url: URL, body: object): Promise<Answer> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal: interruptSignal,
-  }).catch((cause: unknown) => {
-    throw unavailable(url, 'does not answer', cause);
-  });
-  const answer = (await response.json().catch((cause: unknown) => {
-    throw unavailable(url, `answers ${response.status} and no JSON`, cause);
-  })) as Answer;
-  if (response.ok) return answer;
-  const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string };
-  if (code === undefined || !Object.hasOwn(ERROR_ROWS, code) || message === undefined)
-    throw unavailable(url, `answers ${response.status}`);
-  throw new EngineError(code as ErrorCode, message);
-}
-
-function unavailable(url: URL, what: string, cause?: unknown): EngineError {
-  const message = `${url.origin}: ${what}. Is it a thimble server (thimble dev)?`;
-  return new EngineError('E_BACKEND_UNAVAILABLE', message, { cause });
 }

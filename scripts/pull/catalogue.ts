@@ -28,7 +28,7 @@ export interface CatalogueEntry {
   readonly task: CatalogueTask;
   readonly licence: string;
   /** What it is imported with; null for files that only pull knows yet. */
-  readonly preset: 'edge' | 'lossless' | 'q6' | null;
+  readonly preset: 'edge' | 'lossless' | 'q6b' | null;
   /** Of an .onnx file: what it is imported for. */
   readonly onnxTask?: OnnxTask['name'];
   /** The first is the one to import; others lie beside it. */
@@ -38,6 +38,7 @@ export interface CatalogueEntry {
 }
 
 export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';
+export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
 /** Committed with the project, so that a first answer always comes. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
 
@@ -150,7 +151,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'all-MiniLM-L6-v2 (safetensors in a zip, F32)',
     task: 'embedding',
     licence: 'Apache-2.0',
-    preset: 'q6',
+    preset: 'q6b',
     card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
     files: [
       {
@@ -292,7 +293,7 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
 }
 
 /** @throws {EngineError} E_ARCH_UNKNOWN for files that nothing here can serve yet. */
-export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6' {
+export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6b' {
   if (preset !== null) return preset;
   throw new EngineError(
     'E_ARCH_UNKNOWN',

@@ -1,6 +1,8 @@
 /** What the gateway's script is bound to (wrangler.toml). */
 import type Audio from '../audio/index.ts';
 import type { BatchObject } from '../batches/batch-object.ts';
+import type { CollectionObject } from '../collections/collection-object.ts';
+import type { VectorizeBinding } from '../collections/vectorize-index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../responses/response-object.ts';
 import type { Session } from '../session/session.ts';
@@ -17,6 +19,9 @@ export interface GatewayEnv {
   readonly ONNX?: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
+  readonly COLLECTIONS: DurableObjectNamespace<CollectionObject>;
+  /** Where vectors of collections are kept instead of in their objects; optional. */
+  readonly VECTORIZE?: VectorizeBinding;
   readonly BATCHES: DurableObjectNamespace<BatchObject>;
   /** The embedding model of requests that name none; the only one there is when empty. */
   readonly EMBEDDING_MODEL?: string;

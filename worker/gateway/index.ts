@@ -13,6 +13,7 @@ import { IGNORED_HEADER } from './schemas/unknown-fields.ts';
 import { SITE } from './site.ts';
 
 export { BatchObject } from '../batches/batch-object.ts';
+export { CollectionObject } from '../collections/collection-object.ts';
 export { ResponseObject } from '../responses/response-object.ts';
 export { Session } from '../session/session.ts';
 

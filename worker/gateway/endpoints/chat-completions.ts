@@ -3,6 +3,7 @@ import { findModel } from '../model-store.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../schemas/answers.ts';
 import { chatBodySchema } from '../schemas/chat.ts';
 import { CHAT_REFUSED } from '../schemas/refused.ts';
+import { retrieve } from '../collections/retrieve.ts';
 import { answerChat } from '../shapes/chat-completion.ts';
 import { defineEndpoint } from './endpoint.ts';
 
@@ -71,6 +72,11 @@ export const chatCompletions = defineEndpoint({
       },
     },
     {
+      title: 'An answer from a collection that is not there',
+      body: { messages, retrieval: { collection: 'nothing', top_k: 3 } },
+      status: 404,
+    },
+    {
       title: 'A wrong value, and what the error says of it',
       body: { messages, temperature: -1 },
       status: 400,
@@ -84,6 +90,10 @@ export const chatCompletions = defineEndpoint({
       return await env.SESSIONS.getByName(body.session).fetch('https://session/turn', init);
     }
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
-    return await answerChat({ env, model, body, messages: body.messages, signal, record });
+    if (body.retrieval === undefined)
+      return await answerChat({ env, model, body, messages: body.messages, signal, record });
+    const found = await retrieve(env, body.retrieval, body.messages, signal);
+    const { messages, citations } = found;
+    return await answerChat({ env, model, body, messages, signal, record, citations });
   },
 });

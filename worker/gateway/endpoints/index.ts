@@ -3,6 +3,19 @@ import { applyTemplate } from './apply-template.ts';
 import { cancelBatch } from './cancel-batch.ts';
 import { cancelResponse } from './cancel-response.ts';
 import { chatCompletions } from './chat-completions.ts';
+import {
+  addCollectionDocuments,
+  deleteCollectionDocument,
+  getCollectionDocument,
+  listCollectionDocuments,
+  searchCollectionEndpoint,
+} from './collection-documents.ts';
+import {
+  createCollection,
+  deleteCollection,
+  getCollection,
+  listCollections,
+} from './collections.ts';
 import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
@@ -65,6 +78,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
   answerTask,
   embeddings,
   rerank,
+  createCollection,
+  listCollections,
+  getCollection,
+  deleteCollection,
+  addCollectionDocuments,
+  listCollectionDocuments,
+  getCollectionDocument,
+  deleteCollectionDocument,
+  searchCollectionEndpoint,
   webSocket,
   createFile,
   listFiles,

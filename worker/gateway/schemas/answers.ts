@@ -61,6 +61,20 @@ const chatLogprobs = z
   .nullable();
 
 const session = z.strictObject({ id: z.string(), dropped_messages: count });
+const citations = z
+  .array(
+    z.strictObject({
+      index: count.describe('the number that the answer cites it by, from 1'),
+      cited: z.boolean().describe('whether an answer has [index]'),
+      document: z.string(),
+      chunk: count,
+      start: count.describe('in the document as it was sent, UTF-16 units'),
+      end: count,
+      text: z.string(),
+      score: z.number(),
+    }),
+  )
+  .meta({ id: 'Citations', description: 'extension: the passages that the answer was given' });
 const chatHead = { id: z.string(), created: count, model: z.string() };
 
 export const chatCompletionSchema = z
@@ -83,6 +97,7 @@ export const chatCompletionSchema = z
     usage: usageSchema,
     timings: timingsSchema,
     resources: resourcesSchema,
+    citations: citations.optional(),
     session: session.optional(),
   })
   .meta({ id: 'ChatCompletion' });
@@ -107,6 +122,7 @@ export const chatChunkSchema = z
     usage: usageSchema.nullable().optional(),
     timings: timingsSchema.optional(),
     resources: resourcesSchema.optional(),
+    citations: citations.optional(),
     session: session.optional(),
   })
   .meta({ id: 'ChatCompletionChunk' });

@@ -13,6 +13,7 @@ import {
   strictField,
   tooManyTokens,
 } from './common.ts';
+import { retrievalField } from './collections.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from './output.ts';
 
 export const MAX_MESSAGES = 4096;
@@ -126,6 +127,7 @@ export const chatBodySchema = z
     ...passiveFields,
     n: choiceCount.default(1),
     session: sessionId.optional(),
+    retrieval: retrievalField,
     strict: strictField,
   })
   .superRefine((body, context) => {
@@ -133,6 +135,12 @@ export const chatBodySchema = z
     if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
     if (body.session !== undefined && body.n > 1)
       context.addIssue({ code: 'custom', path: ['n'], message: 'expected 1 in a session' });
+    if (body.session !== undefined && body.retrieval !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['retrieval'],
+        message: 'expected none in a session: send the conversation yourself',
+      });
     const fault = callFault(body.messages);
     if (fault !== null)
       context.addIssue({

@@ -8,6 +8,8 @@ import type { Delta } from '../generation/run-generation.ts';
 import type { AnswerReason } from '../generation/text-events.ts';
 import { chatTools } from '../output/api-tools.ts';
 import { chatFormat } from '../output/constraint.ts';
+import type { Citation } from '../collections/retrieve.ts';
+import { markCited } from '../collections/retrieve.ts';
 import type { ServedModel } from '../model-store.ts';
 import type { RequestRecord } from '../observe/record.ts';
 import type { ChatBody } from '../schemas/chat.ts';
@@ -32,6 +34,8 @@ export interface ChatTurn {
   readonly record: RequestRecord;
   /** Reported in the answer when the turn belongs to a session. */
   readonly session?: { readonly id: string; readonly dropped_messages: number };
+  /** Passages that the model was given, for an answer from a collection. */
+  readonly citations?: readonly Citation[];
   /** Called when the (only) choice is complete, before its last part goes out. */
   readonly onAnswer?: (answer: ChatAnswer) => void;
   /** Called once, however the turn ends. */
@@ -135,7 +139,11 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
       finish_reason: reason,
     })),
     usage: usageJson(joinChoices(usages)),
-    ...extensions(turn, usages),
+    ...extensions(
+      turn,
+      usages,
+      choices.map(({ content }) => content),
+    ),
   };
 }
 
@@ -165,12 +173,14 @@ async function* chatChunks(
   });
   const usages: GenerateUsage[] = [];
   let content = '';
+  const contents = Array.from({ length: turn.body.n }, () => '');
   for await (const delta of deltas) {
     const { choice } = delta;
     if (delta.type === 'start') {
       yield chunk(choice, { role: 'assistant', content: '', refusal: null }, [], null);
     } else if (delta.type === 'text') {
       content += delta.text;
+      contents[choice] += delta.text;
       const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
       yield chunk(choice, { content: delta.text }, tokens, null);
     } else if (delta.type === 'call') {
@@ -184,17 +194,25 @@ async function* chatChunks(
       usages.push(delta.usage);
       turn.onAnswer?.({ text: content, usage: delta.usage });
       const isLast = usages.length === turn.body.n;
-      yield { ...chunk(choice, {}, [], delta.reason), ...(isLast ? extensions(turn, usages) : {}) };
+      yield {
+        ...chunk(choice, {}, [], delta.reason),
+        ...(isLast ? extensions(turn, usages, contents) : {}),
+      };
     }
   }
   if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
 }
 
 /** What OpenAI's answers do not have. */
-function extensions(turn: ChatTurn, usages: readonly GenerateUsage[]): object {
+function extensions(
+  turn: ChatTurn,
+  usages: readonly GenerateUsage[],
+  contents: readonly string[],
+): object {
   return {
     timings: timingsJson(joinChoices(usages)),
     resources: resourcesJson(turn.model.manifest, usages),
+    ...(turn.citations === undefined ? {} : { citations: markCited(turn.citations, contents) }),
     ...(turn.session === undefined ? {} : { session: turn.session }),
   };
 }

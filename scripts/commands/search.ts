@@ -1,0 +1,127 @@
+/** `thimble search`: a collection of a running server, filled with files and asked. */
+import { basename, extname } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import { readTextFile } from '../eval/passages.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { askServer, serverAddress } from '../lib/ask-server.ts';
+import { ProgressLine } from '../lib/progress.ts';
+
+interface SearchFlags {
+  readonly url: string;
+  readonly create?: boolean;
+  readonly add?: readonly string[];
+  readonly mode: string;
+  readonly topK: number;
+  readonly json?: boolean;
+}
+
+interface Hit {
+  readonly document: string;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly score: number;
+}
+
+interface Added {
+  readonly data: readonly {
+    readonly id: string;
+    readonly status: string;
+    readonly chunks: number;
+    readonly error?: { readonly message: string };
+  }[];
+}
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.md': 'text/markdown',
+  '.markdown': 'text/markdown',
+  '.html': 'text/html',
+  '.htm': 'text/html',
+};
+const DEFAULT_URL = 'http://localhost:8787';
+const DEFAULT_TOP_K = 5;
+
+const EXAMPLES = `
+Examples:
+  thimble dev --also all-minilm-l6-v2                          (in another terminal)
+  thimble search notes --create --add notes/*.md "When is bread baked?"
+  thimble search notes "When is bread baked?" --mode text --json
+`;
+
+export function register(program: Command): void {
+  program
+    .command('search')
+    .summary('search a collection of a server')
+    .description(
+      'Finds the passages of a collection that fit a question: by meaning, by words, or by both. ' +
+        'With --add, text files (.md and .html by their endings) are put into it first.',
+    )
+    .argument('<collection>', 'name of the collection')
+    .argument('[query]', 'what to look for')
+    .option('--url <url>', 'the server', DEFAULT_URL)
+    .option('--create', 'make the collection first')
+    .option('--add <files...>', 'files to put into it, named by their file names')
+    .option('--mode <mode>', 'hybrid, vector or text', 'hybrid')
+    .option('--top-k <n>', 'how many passages', parseCount(1), DEFAULT_TOP_K)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(runSearch);
+}
+
+async function runSearch(
+  collection: string,
+  query: string | undefined,
+  flags: SearchFlags,
+): Promise<void> {
+  const { add = [], create, url, json } = flags;
+  if (query === undefined && add.length === 0 && create !== true)
+    throw new EngineError('E_USAGE', 'search: nothing to do; expected a query or --add FILES.');
+  const base = '/v1/collections';
+  const one = `${base}/${encodeURIComponent(collection)}`;
+  const ask = (path: string, body: object) => askServer(serverAddress(url, path, 'search'), body);
+  if (create === true) await ask(base, { name: collection });
+  const added =
+    add.length === 0 ? [] : await addFiles(add, (body) => ask(`${one}/documents`, body));
+  const found =
+    query === undefined
+      ? null
+      : await ask(`${one}/search`, { query, mode: flags.mode, top_k: flags.topK });
+  const hits = (found?.['data'] ?? []) as readonly Hit[];
+  process.stdout.write(
+    json === true ? `${JSON.stringify({ added, hits })}\n` : hits.map(describeHit).join('\n'),
+  );
+  const failed = added.filter(({ status }) => status === 'failed');
+  for (const { id, error } of failed)
+    process.stderr.write(`not added: ${id}: ${error?.message ?? 'failed'}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** A request a file: what is wrong with one is said of one. */
+async function addFiles(
+  files: readonly string[],
+  ask: (body: object) => Promise<object>,
+): Promise<Added['data']> {
+  const line = new ProgressLine('adding: ');
+  const added: Added['data'][number][] = [];
+  try {
+    for (const [done, file] of files.entries()) {
+      line.update({ done, total: files.length, unit: 'items', note: basename(file) });
+      const content = await readTextFile(file, 'search', '--add');
+      const content_type = CONTENT_TYPES[extname(file).toLowerCase()] ?? 'text/plain';
+      const document = { id: basename(file), content, content_type };
+      const answer = (await ask({ documents: [document] })) as Added;
+      added.push(...answer.data);
+    }
+    line.finish('done');
+    return added;
+  } catch (error) {
+    line.fail();
+    throw error;
+  }
+}
+
+function describeHit({ document, start, end, text, score }: Hit): string {
+  return `${document} ${start}-${end} (${score.toFixed(4)})\n${text.replace(/\s+/g, ' ')}\n`;
+}

@@ -1,0 +1,19 @@
+/**
+ * Two rankings as one, by reciprocal ranks: sum of 1 / (60 + rank) (Cormack, Clarke and Buettcher, SIGIR
+ * 2009). Scores of the rankings need no common scale.
+ */
+
+const RANK_OFFSET = 60;
+
+/** @param rankings keys, the best first. */
+export function fuseRankings(
+  rankings: readonly (readonly number[])[],
+): { readonly key: number; readonly score: number }[] {
+  const scores = new Map<number, number>();
+  for (const ranking of rankings)
+    for (const [rank, key] of ranking.entries())
+      scores.set(key, (scores.get(key) ?? 0) + 1 / (RANK_OFFSET + rank + 1));
+  return [...scores]
+    .map(([key, score]) => ({ key, score }))
+    .sort((a, b) => b.score - a.score || a.key - b.key);
+}

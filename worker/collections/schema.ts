@@ -1,0 +1,30 @@
+/** Tables of a collection's database, as a list of migrations that only ever grows. */
+export const COLLECTION_MIGRATIONS: readonly string[] = [
+  // One row: what the collection is.
+  `CREATE TABLE about (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+   CREATE TABLE documents (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     metadata TEXT NOT NULL,
+     n_char INTEGER NOT NULL,
+     n_chunk INTEGER NOT NULL,
+     created_at INTEGER NOT NULL
+   );
+   CREATE TABLE chunks (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     document INTEGER NOT NULL,
+     -- Which of the document's, from 0; and where in the document as it was sent, in UTF-16 units.
+     position INTEGER NOT NULL,
+     "start" INTEGER NOT NULL,
+     "end" INTEGER NOT NULL,
+     heading TEXT NOT NULL,
+     text TEXT NOT NULL,
+     -- int8, one behind the other; value = scale * int8.
+     vector BLOB NOT NULL,
+     scale REAL NOT NULL
+   );
+   CREATE INDEX chunks_of_document ON chunks (document);
+   CREATE VIRTUAL TABLE chunk_text USING fts5(
+     heading, text, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+   );`,
+];

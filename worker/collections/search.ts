@@ -1,0 +1,104 @@
+/** A search over one collection: by meaning, by words, or by both. */
+import type { CollectionStore, StoredDocument } from './collection-store.ts';
+import { matchesFilter } from './filter.ts';
+import type { Filter, Metadata } from './filter.ts';
+import { fuseRankings } from './fuse.ts';
+import type { IsAllowed, VectorIndex } from './vector-index.ts';
+
+export const SEARCH_MODES = ['hybrid', 'vector', 'text'] as const;
+export type SearchMode = (typeof SEARCH_MODES)[number];
+
+export interface SearchQuery {
+  readonly mode: SearchMode;
+  readonly topK: number;
+  readonly text: string;
+  /** Of the query; null for a search by words alone. */
+  readonly vector: Float32Array | null;
+  readonly filter: Filter | null;
+}
+
+export interface SearchResult {
+  readonly document: string;
+  /** Which passage of the document, from 0. */
+  readonly chunk: number;
+  /** In the document as it was sent, UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+  readonly heading: string;
+  readonly text: string;
+  readonly metadata: Metadata;
+  /** What the order follows; only scores of one mode compare. */
+  readonly score: number;
+  /** Cosine, and BM25; null where that ranking did not have the passage. */
+  readonly vector_score: number | null;
+  readonly text_score: number | null;
+}
+
+/** Of each ranking that is fused: what is further behind cannot come far forward. */
+const MIN_CANDIDATES = 50;
+
+export async function searchCollection(
+  store: CollectionStore,
+  index: VectorIndex,
+  query: SearchQuery,
+): Promise<SearchResult[]> {
+  const { mode, topK, text, vector, filter } = query;
+  const isAllowed = allowedBy(store, filter);
+  const nCandidate = mode === 'hybrid' ? Math.max(MIN_CANDIDATES, topK) : topK;
+  const byVector = new Map<number, number>();
+  const byText = new Map<number, number>();
+  if (vector !== null)
+    for (const { chunk, score } of await index.search(vector, nCandidate, isAllowed))
+      byVector.set(chunk, score);
+  if (mode !== 'vector')
+    for (const { chunk, document, score } of store.searchText(text)) {
+      if (!isAllowed(document)) continue;
+      byText.set(chunk, score);
+      if (byText.size >= nCandidate) break;
+    }
+  return results(store, rank(mode, byVector, byText).slice(0, topK), byVector, byText);
+}
+
+function rank(
+  mode: SearchMode,
+  byVector: ReadonlyMap<number, number>,
+  byText: ReadonlyMap<number, number>,
+): { key: number; score: number }[] {
+  if (mode === 'hybrid') return fuseRankings([[...byVector.keys()], [...byText.keys()]]);
+  return Array.from(mode === 'vector' ? byVector : byText, ([key, score]) => ({ key, score }));
+}
+
+function results(
+  store: CollectionStore,
+  ranked: readonly { key: number; score: number }[],
+  byVector: ReadonlyMap<number, number>,
+  byText: ReadonlyMap<number, number>,
+): SearchResult[] {
+  const chunks = store.chunks(ranked.map(({ key }) => key));
+  const documents = new Map<number, StoredDocument | null>();
+  return ranked.flatMap(({ key, score }) => {
+    const chunk = chunks.get(key);
+    if (chunk === undefined) return [];
+    if (!documents.has(chunk.document))
+      documents.set(chunk.document, store.documentByNumber(chunk.document));
+    const document = documents.get(chunk.document);
+    if (document === null || document === undefined) return [];
+    const { position, start, end, heading, text } = chunk;
+    return {
+      document: document.id,
+      ...{ chunk: position, start, end, heading, text },
+      metadata: document.metadata,
+      score,
+      vector_score: byVector.get(key) ?? null,
+      text_score: byText.get(key) ?? null,
+    };
+  });
+}
+
+function allowedBy(store: CollectionStore, filter: Filter | null): IsAllowed {
+  if (filter === null || Object.keys(filter).length === 0) return () => true;
+  const allowed = new Set<number>();
+  for (const { number, metadata } of store.allDocuments())
+    if (matchesFilter(metadata, filter)) allowed.add(number);
+  return (document) => allowed.has(document);
+}

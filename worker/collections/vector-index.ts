@@ -1,0 +1,38 @@
+/** Where the vectors of a collection are looked up: in its object's memory, or in a service beside it. */
+
+export interface VectorRow {
+  readonly chunk: number;
+  /** The number of the chunk's document. */
+  readonly document: number;
+  /** Of length one. */
+  readonly vector: Float32Array;
+}
+
+export interface VectorHit {
+  readonly chunk: number;
+  /** Cosine. */
+  readonly score: number;
+}
+
+export type IsAllowed = (document: number) => boolean;
+
+export interface VectorIndex {
+  add(rows: readonly VectorRow[]): Promise<void>;
+  remove(chunks: readonly number[]): Promise<void>;
+  /** The best `k` of allowed documents, the best first. */
+  search(query: Float32Array, k: number, isAllowed: IsAllowed): Promise<VectorHit[]>;
+}
+
+/** A vector as int8 and what they are multiples of: 384 values in 384 bytes. */
+export interface RoundedVector {
+  readonly values: Int8Array;
+  readonly scale: number;
+}
+
+export function roundVector(vector: Float32Array): RoundedVector {
+  let largest = 0;
+  for (const value of vector) largest = Math.max(largest, Math.abs(value));
+  const scale = largest / 127;
+  const values = Int8Array.from(vector, (value) => (scale === 0 ? 0 : Math.round(value / scale)));
+  return { values, scale };
+}
