@@ -29,6 +29,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   classify: () => task('classify'),
   rewrite: () => task('rewrite'),
   answer: () => task('answer'),
+  transcribe: () => import('./commands/transcribe.ts'),
+  speak: () => import('./commands/speak.ts'),
   embed: () => import('./commands/embed.ts'),
   search: () => import('./commands/search.ts'),
   bench: () => import('./commands/bench.ts'),

@@ -29,3 +29,10 @@ declare module '*/create-ort.mjs' {
   const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');
   export default createOrt;
 }
+/** Made by scripts/build/phonemes.ts: the English half of phonemize. */
+declare module '*/english-g2p.mjs' {
+  export class EnglishG2P {
+    tagWord(word: string, context?: { prev?: string; next?: string }): { pos: string };
+    predict(word: string, language?: string, pos?: string): string | null;
+  }
+}

@@ -22,6 +22,7 @@ function row(party: ErrorParty, httpStatus: number, retryable: boolean, type: st
 export const ERROR_ROWS = {
   E_REQUEST_INVALID: row('caller', 400, false, 'invalid_request_error'),
   E_PROMPT_TOO_LONG: row('caller', 400, false, 'invalid_request_error'),
+  E_IMAGE_INVALID: row('caller', 400, false, 'invalid_request_error'),
   E_AUDIO_INVALID: row('caller', 400, false, 'invalid_request_error'),
   E_TEMPLATE: row('modelFile', 400, false, 'invalid_request_error'),
   E_MODEL_NOT_FOUND: row('caller', 404, false, 'invalid_request_error'),

@@ -1,4 +1,4 @@
-/** What the stage's isolate really holds: JavaScript heap through the inspector, WebAssembly by size. */
+/** What an isolate really holds: JavaScript heap through the inspector, WebAssembly by size. */
 import type { RunningServer } from '../dev/server.ts';
 
 export interface IsolateMemory {
@@ -6,7 +6,7 @@ export interface IsolateMemory {
   readonly wasmBytes: number;
 }
 
-interface HeapUsage {
+export interface HeapUsage {
   readonly usedSize: number;
   readonly totalSize: number;
   readonly embedderHeapUsedSize?: number;
@@ -26,16 +26,26 @@ export async function isolateMemory(
   server: RunningServer,
   modelId: string,
 ): Promise<IsolateMemory> {
+  const jsHeapBytes = await stageHeapBytes(server);
+  return { jsHeapBytes, wasmBytes: await readWasmBytes(server.url, modelId) };
+}
+
+/** The JavaScript heap of the stage script's isolate. */
+export async function stageHeapBytes(server: RunningServer): Promise<number> {
+  const heap = await scriptHeap(server, STAGE_SCRIPT);
+  return heap.totalSize + (heap.embedderHeapUsedSize ?? 0);
+}
+
+/** What V8 says of the heap of the script's isolate whose name holds `script`. */
+export async function scriptHeap(server: RunningServer, script: string): Promise<HeapUsage> {
   if (server.inspectorUrl === null) throw new Error('bench: the server runs without an inspector');
   const base = server.inspectorUrl.replace(/^ws/, 'http');
   const response = await fetch(new URL('/json/list', base));
   const list = await response.json<Target[]>();
-  const target = list.find(({ title, id }) => `${title} ${id}`.includes(STAGE_SCRIPT));
+  const target = list.find(({ title, id }) => `${title} ${id}`.includes(script));
   if (target === undefined)
-    throw new Error(`bench: no inspector target for ${STAGE_SCRIPT}: ${JSON.stringify(list)}`);
-  const heap = await callInspector<HeapUsage>(target.webSocketDebuggerUrl, 'Runtime.getHeapUsage');
-  const wasmBytes = await readWasmBytes(server.url, modelId);
-  return { jsHeapBytes: heap.totalSize + (heap.embedderHeapUsedSize ?? 0), wasmBytes };
+    throw new Error(`bench: no inspector target for ${script}: ${JSON.stringify(list)}`);
+  return await callInspector<HeapUsage>(target.webSocketDebuggerUrl, 'Runtime.getHeapUsage');
 }
 
 async function readWasmBytes(url: string, modelId: string): Promise<number> {

@@ -183,6 +183,7 @@ function otherCases(): Case[] {
       kernels.layerNormRows(x, x, x, y, N_COL, 1, N_COL, 1e-5),
     ),
     simple('geluMul', '1536', ({ kernels, x, y }) => kernels.geluMul(x, x, y, 1536)),
+    simple('gelu, exact', '1536', ({ kernels, x, y }) => kernels.geluErfRow(x, y, 1536)),
     simple('gelu', '1536', ({ kernels, x, y }) => kernels.geluRow(x, y, 1536)),
     simple('silu', '1536', ({ kernels, x, y }) => kernels.siluRow(x, y, 1536)),
     simple('addScaled', `${N_COL}`, ({ kernels, x, y }) => kernels.addScaled(y, x, 0, N_COL)),

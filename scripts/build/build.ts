@@ -18,6 +18,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { withLock } from '../lib/lock.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
 import { buildOrt, ORT_INPUTS, ORT_OUTPUTS } from './ort.ts';
+import { buildPhonemes, PHONEMES_INPUTS, PHONEMES_OUTPUT } from './phonemes.ts';
 import { isUpToDate, writeStamp } from './stamp.ts';
 import { readWorkerConfigs, WORKERS, workersJsonPath } from './workers.ts';
 import type { WorkerRow } from './workers.ts';
@@ -32,7 +33,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `opus`, `ort`, a script's name, `workers.json`. */
+  /** Steps that were built, of `kernels`, `opus`, `ort`, `phonemes`, a script's name, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -85,7 +86,14 @@ function stampPath(step: Step): string {
 }
 
 function makeSteps(): Step[] {
-  return [kernelStep(), opusStep(), ortStep(), ...WORKERS.map(bundleStep), configStep()];
+  return [
+    kernelStep(),
+    opusStep(),
+    ortStep(),
+    phonemesStep(),
+    ...WORKERS.map(bundleStep),
+    configStep(),
+  ];
 }
 
 function kernelStep(): Step {
@@ -127,6 +135,18 @@ function ortStep(): Step {
       onStep('onnxruntime-web');
       await buildOrt();
       return { inputs: [...ORT_INPUTS], outputs: [...ORT_OUTPUTS] };
+    },
+  };
+}
+
+function phonemesStep(): Step {
+  return {
+    name: 'phonemes',
+    settings: `phonemize ${packageVersion('phonemize')}, esbuild ${packageVersion('esbuild')}`,
+    async run(onStep) {
+      onStep('pronunciations');
+      await buildPhonemes();
+      return { inputs: [...PHONEMES_INPUTS], outputs: [PHONEMES_OUTPUT] };
     },
   };
 }

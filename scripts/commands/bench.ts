@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/formats/manifest.ts';
 import type { DecoderManifest } from '../../engine/formats/manifest.ts';
 import { servedContext } from '../../engine/model/plan.ts';
 import { benchKernels } from '../bench/kernels.ts';
@@ -21,7 +22,13 @@ import type { BenchRow } from '../bench/rows.ts';
 import { runBench } from '../bench/run.ts';
 import type { BenchResult } from '../bench/run.ts';
 import { build } from '../build/build.ts';
-import { listImported, findImported, obtainTextModel, pushStep } from '../dev/prepare.ts';
+import {
+  listImported,
+  findImported,
+  obtainModel,
+  obtainTextModel,
+  pushStep,
+} from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../lib/chat-prompt.ts';
@@ -57,6 +64,7 @@ Examples:
   thimble bench --kernels
   thimble bench --embeddings --peer-graph all-minilm-l6-v2-int8.onnx
   thimble bench --retrieval stories.txt          (10,000 sentences of a text in a collection)
+  thimble bench --speech --clips FOLDER --python PYTHON   (recordings, beside faster-whisper)
 
 Rows:
 ${BENCH_ROWS.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')}
@@ -72,6 +80,9 @@ interface BenchFlags {
   readonly embeddings?: boolean;
   readonly retrieval?: string;
   readonly peerGraph?: string;
+  readonly speech?: boolean;
+  readonly clips?: string;
+  readonly python?: string;
   readonly quick?: boolean;
   readonly rows?: string;
   readonly only?: readonly string[];
@@ -106,6 +117,9 @@ export function register(program: Command): void {
     .option('--embeddings', 'an embedding model, in Node and in workerd')
     .option('--peer-graph <file>', 'with --embeddings: an ONNX graph of it for onnxruntime-web')
     .option('--retrieval <file>', 'a collection of the sentences of a text, in workerd')
+    .option('--speech', 'how long recordings take to be written down, instead of text models')
+    .option('--clips <folder>', 'with --speech: .wav files, and what is said in a .txt beside each')
+    .option('--python <file>', 'with --speech: a Python that has faster-whisper (THIMBLE_PYTHON)')
     .option('--markdown <file>', 'also write the tables to this file')
     .option('--chart <file>', 'also write the chart to this SVG file')
     .option('--write-docs', "write README.md's table and docs/bench.svg")
@@ -119,6 +133,7 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   if (flags.kernels === true) return await runKernelBench(flags.json === true);
   if (flags.embeddings === true || flags.retrieval !== undefined)
     return await runEncoderBench(flags);
+  if (flags.speech === true) return await runSpeechBench(flags);
   const named = chooseRows(flags);
   const chosen = choosePeers(flags);
   await build();
@@ -148,6 +163,36 @@ async function runEncoderBench(flags: BenchFlags): Promise<void> {
   const { runEncoderBenches } = await import('../bench/encoder-benches.ts');
   const model = flags.model === DEFAULT_MODEL_ID ? DEFAULT_ENCODER_ID : flags.model;
   await runEncoderBenches({ ...flags, model });
+}
+
+const SPEECH_MODEL_ID = 'whisper-tiny.en';
+
+async function runSpeechBench(flags: BenchFlags): Promise<void> {
+  const { benchSpeech, describeSpeech } = await import('../bench/speech.ts');
+  const modelId = flags.model === DEFAULT_MODEL_ID ? SPEECH_MODEL_ID : flags.model;
+  await build();
+  requireKind(await obtainModel(modelId), 'speech');
+  if (flags.clips === undefined)
+    throw new EngineError('E_USAGE', 'bench: --speech needs recordings: give --clips FOLDER.');
+  const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
+  const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
+  try {
+    const result = await benchSpeech({
+      modelId,
+      persist,
+      clips: flags.clips,
+      language: 'en',
+      python: flags.python ?? process.env['THIMBLE_PYTHON'] ?? null,
+      rounds: flags.rounds ?? (flags.quick === true ? QUICK_ROUNDS : 5),
+      peers: flags.only ?? null,
+      onNote: (text) => process.stderr.write(`bench     ${text}\n`),
+    });
+    if (flags.json !== true) process.stdout.write(`${describeSpeech(result)}\n`);
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } finally {
+    forget();
+    await rm(persist, { recursive: true, force: true });
+  }
 }
 
 function benchStep(

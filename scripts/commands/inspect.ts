@@ -7,10 +7,12 @@ import { modelFiles } from '../../engine/formats/manifest.ts';
 import type {
   DecoderManifest,
   Manifest,
+  SpeechManifest,
   TensorRow,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
+import { planSpeech } from '../../engine/model/speech-plan.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { readImported } from '../push/push.ts';
@@ -77,8 +79,25 @@ function describeOther(manifest: Manifest): string {
     `  source        ${source}`,
     `  imported      ${createdAt}`,
     `  files         ${files.length}, ${formatBytes(bytes)}`,
+    ...(manifest.kind === 'speech' ? speechLines(manifest) : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Shape and memory of a speech model. */
+function speechLines(manifest: SpeechManifest): string[] {
+  const { config: c, architecture, preset } = manifest;
+  const plan = planSpeech(manifest, { memoryBudgetBytes: null });
+  const { weights, crossPages, selfPages } = plan.regions;
+  const fits = plan.totalBytes <= ISOLATE_BYTES ? 'fits' : 'DOES NOT FIT (try --preset edge)';
+  const languages = c.isMultilingual ? `${c.tokens.languages.length} languages` : 'English';
+  return [
+    `  architecture  ${architecture}: ${c.nAudioLayer} layers over ${c.nMels} bands, ${c.nTextLayer} layers over text, ` +
+      `width ${c.nEmbd}, ${c.nHead} heads, ${languages}, preset ${preset}`,
+    `  memory        ${formatBytes(plan.totalBytes)} of ${formatBytes(ISOLATE_BYTES)}: ${fits}`,
+    `    weights ${formatBytes(weights.bytes)}, cache ${formatBytes(crossPages.bytes + selfPages.bytes)}, ` +
+      `JavaScript ${formatBytes(plan.jsHeapBytes)}`,
+  ];
 }
 
 /** The facts of a manifest that both forms of output show. */

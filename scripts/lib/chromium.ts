@@ -11,17 +11,23 @@ const QUIET = [
   '--disable-quic',
 ];
 
-/** @throws {EngineError} E_BACKEND_UNAVAILABLE when the development packages are missing or it does not start. */
-export async function launchChromium(): Promise<Browser> {
+/**
+ * @param more flags of Chromium's own
+ * @throws {EngineError} E_BACKEND_UNAVAILABLE when the development packages are missing or it does not start.
+ */
+export async function launchChromium(more: readonly string[] = []): Promise<Browser> {
   try {
     const { chromium } = await import('playwright-core');
     const own = process.env['CHROMIUM'];
     if (own !== undefined)
-      return await chromium.launch({ executablePath: own, args: ['--no-sandbox', ...QUIET] });
+      return await chromium.launch({
+        executablePath: own,
+        args: ['--no-sandbox', ...QUIET, ...more],
+      });
     const { default: packaged } = await import('@sparticuz/chromium');
     return await chromium.launch({
       executablePath: await packaged.executablePath(),
-      args: [...packaged.args, ...QUIET],
+      args: [...packaged.args, ...QUIET, ...more],
     });
   } catch (cause) {
     throw new EngineError(

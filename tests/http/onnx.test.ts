@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
 import type { OnnxManifest } from '../../engine/formats/manifest.ts';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
@@ -67,13 +68,13 @@ describe('tensors', () => {
   });
 
   test('as base64', async () => {
-    const data = Buffer.from(Float32Array.from(x.data).buffer).toString('base64');
+    const data = base64Of(Float32Array.from(x.data));
     const { answer } = await run('linear', {
       inputs: { x: { ...x, data }, j },
       encoding: 'base64',
     });
-    const bytes = Buffer.from(String(answer.outputs?.['y']?.data), 'base64');
-    expect([...new Float32Array(Uint8Array.from(bytes).buffer)]).toEqual(Y);
+    const bytes = fromBase64(String(answer.outputs?.['y']?.data));
+    expect([...new Float32Array(bytes?.buffer ?? new ArrayBuffer(0))]).toEqual(Y);
   });
 
   test('numbers that JSON lacks', async () => {
@@ -271,7 +272,7 @@ describe('a stored graph that is hostile', () => {
 });
 
 function base64Of(samples: Float32Array): string {
-  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64');
+  return toBase64(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
 }
 
 describe.skipIf(!hasSilero)('speech', () => {

@@ -7,7 +7,7 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
-import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
+import { joinBytes, pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
 import { jfkPath } from '../support/speech.ts';
 
 const JFK = jfkPath();
@@ -103,7 +103,7 @@ describe.skipIf(JFK === null)('a minute of history', () => {
       { file: new Uint8Array(half.buffer) },
       '?encoding=pcm16&sample_rate=8000',
     );
-    expect(((await response.json()) as { text: string }).text).toMatch(/my fellow Americans/i);
+    expect((await response.json<{ text: string }>()).text).toMatch(/my fellow Americans/i);
   });
 
   test('a recording that is cut off is heard as far as it goes, and says so', async () => {
@@ -111,7 +111,7 @@ describe.skipIf(JFK === null)('a minute of history', () => {
       file: jfk.subarray(0, 200_000),
       response_format: 'verbose_json',
     });
-    const answer = (await response.json()) as { duration: number; thimble: { truncated: boolean } };
+    const answer = await response.json<{ duration: number; thimble: { truncated: boolean } }>();
     expect(answer.thimble.truncated).toBe(true);
     expect(answer.duration).toBeCloseTo(6.25, 1);
   });
@@ -119,7 +119,7 @@ describe.skipIf(JFK === null)('a minute of history', () => {
   test('silence between is skipped, and times are those of the recording', async () => {
     const second = 32_000;
     const gap = new Uint8Array(40 * second);
-    const twice = wavBytes(Buffer.concat([jfk.subarray(44), gap, jfk.subarray(44)]));
+    const twice = wavBytes(joinBytes([jfk.subarray(44), gap, jfk.subarray(44)]));
     const answer = await openai.audio.transcriptions.create({
       file: await asFile(twice),
       model,
@@ -132,9 +132,9 @@ describe.skipIf(JFK === null)('a minute of history', () => {
   });
 
   test('without the detector, windows follow each other', async () => {
-    const long = wavBytes(Buffer.concat([1, 2, 3, 4].map(() => jfk.subarray(44))));
+    const long = wavBytes(joinBytes([1, 2, 3, 4].map(() => jfk.subarray(44))));
     const response = await post({ file: long, vad: 'off', response_format: 'verbose_json' });
-    const answer = (await response.json()) as { text: string; thimble: { windows: number } };
+    const answer = await response.json<{ text: string; thimble: { windows: number } }>();
     expect(answer.text.match(/fellow americans/gi)).toHaveLength(4);
     expect(answer.thimble.windows).toBeGreaterThan(1);
   });
@@ -148,7 +148,6 @@ test('silence has no text, and noise no invention', async () => {
 });
 
 interface Fields {
-  readonly file?: Uint8Array;
   readonly [name: string]: Uint8Array | string | undefined;
 }
 
@@ -175,7 +174,14 @@ describe('refused by name', () => {
   ][] = [
     ['no file', { language: 'en' }, '', 400, 'file', 'expected a file'],
     ['an empty file', { file: new Uint8Array(0) }, '', 400, 'file', '0 bytes'],
-    ['a text', { file: Buffer.from('not a recording at all') }, '', 400, 'file', 'not a recording'],
+    [
+      'a text',
+      { file: new TextEncoder().encode('not a recording at all') },
+      '',
+      400,
+      'file',
+      'not a recording',
+    ],
     ['4 Hz', { file: wavBytes(pcm16(sine(1, 4, 9)), { rate: 4 }) }, '', 400, 'file', '4 Hz'],
     ['1 MHz', { file: wavBytes(new Uint8Array(64), { rate: 1e6 }) }, '', 400, 'file', '1000000 Hz'],
     [
@@ -264,7 +270,7 @@ describe('refused by name', () => {
   ];
   test.each(CASES)('%s', async (_name, fields, query, status, param, text) => {
     const response = await post(fields, query);
-    const { error } = (await response.json()) as { error: { message: string; param: string } };
+    const { error } = await response.json<{ error: { message: string; param: string } }>();
     expect({ status: response.status, param: error.param }).toEqual({ status, param });
     expect(error.message).toContain(text);
   });
@@ -297,12 +303,9 @@ describe('refused by name', () => {
   });
 
   test('the speech model is listed as what it is', async () => {
-    const { thimble } = (await (await fetch(`${server.url}/v1/models/${model}`)).json()) as {
-      thimble: { kind: string; modalities: unknown };
-    };
-    expect(thimble).toMatchObject({
-      kind: 'speech',
-      modalities: { input: ['audio'], output: ['text'] },
+    const response = await fetch(`${server.url}/v1/models/${model}`);
+    expect(await response.json()).toMatchObject({
+      thimble: { kind: 'speech', modalities: { input: ['audio'], output: ['text'] } },
     });
   });
 });

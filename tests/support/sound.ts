@@ -11,11 +11,12 @@ export const soundFile = (name: string): Promise<Buffer> =>
   readFile(join(repoRoot, 'tests', 'audio', 'fixtures', name));
 
 /** Workers may not compile, so their types, which win over Node's, have no way to. */
-const compile = (WebAssembly as unknown as { compile(b: Uint8Array): Promise<WebAssembly.Module> })
-  .compile;
+const compiler = WebAssembly as unknown as {
+  compile: (bytes: Uint8Array) => Promise<WebAssembly.Module>;
+};
 
 export async function decoderModules(): Promise<DecoderModules> {
-  const load = async (path: string) => await compile(await readFile(join(repoRoot, path)));
+  const load = async (path: string) => await compiler.compile(await readFile(join(repoRoot, path)));
   return {
     mp3: await load('node_modules/minimp3-wasm/dist/decoder.opt.wasm'),
     opus: await load('dist/opus/opus.wasm'),
@@ -106,4 +107,14 @@ export function signalToNoise(want: Float32Array, got: Float32Array): number {
     noise += (x - (got[i] ?? 0)) ** 2;
   }
   return 10 * Math.log10(signal / noise);
+}
+
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

@@ -15,6 +15,17 @@ export interface Chunk {
 }
 
 const MAX_HEADING_CHARS = 200;
+/** Rules, borders of tables, fences, marks of lists and emphasis: what a reader does not read. */
+const MARKS = /[|`*_#>]+|[-=~+:]{3,}|^\s*[-+]\s/gm;
+
+/** A passage as it is searched: Markdown without its marks, which are many tokens and no words. */
+export function plainText(text: string, type: ContentType): string {
+  if (type !== 'text/markdown') return text;
+  return text
+    .replaceAll(MARKS, ' ')
+    .replaceAll(/[^\S\n]+/g, ' ')
+    .trim();
+}
 
 export function chunkDocument(
   content: string,
@@ -23,11 +34,16 @@ export function chunkDocument(
   count: CountTokens,
 ): Chunk[] {
   const { text, sourceOf } = documentText(content, type);
+  const countPlain = (part: string) => count(plainText(part, type));
   return sectionsOf(text, type).flatMap(({ heading, start, end }) =>
-    chunkText(text.slice(start, end), maxTokens, count).map((span) => {
+    chunkText(text.slice(start, end), maxTokens, countPlain).flatMap((span) => {
       const whole = { start: start + span.start, end: start + span.end };
+      const passage = textOf(text, whole);
+      // A heading alone is above the passages that follow; a line across the page says nothing.
+      const says = plainText(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
+      if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) return [];
       const [from, to] = sourceOf(whole.start, whole.end);
-      return { start: from, end: to, heading, text: textOf(text, whole) };
+      return [{ start: from, end: to, heading, text: passage }];
     }),
   );
 }

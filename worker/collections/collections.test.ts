@@ -1,7 +1,7 @@
 /** Parts of collections by themselves: passages and their spans, filters, ranks, the index in memory. */
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../tests/support/random.ts';
-import { chunkDocument } from './chunk-document.ts';
+import { chunkDocument, plainText } from './chunk-document.ts';
 import { documentText, isBinary } from './document-text.ts';
 import { filterSchema, matchesFilter } from './filter.ts';
 import { fuseRankings } from './fuse.ts';
@@ -21,10 +21,20 @@ describe('passages', () => {
     expect(chunks.some(({ heading }) => heading.includes('no heading'))).toBe(false);
     for (const { start, end, text: passage } of chunks) {
       expect(text.slice(start, end)).toBe(passage);
-      expect(words(passage)).toBeLessThanOrEqual(8);
+      expect(words(plainText(passage, 'text/markdown'))).toBeLessThanOrEqual(8);
     }
     const kept = chunks.map(({ text: passage }) => passage.replaceAll(/\s/g, '')).join('');
     expect(kept).toBe(text.replaceAll(/\s/g, ''));
+  });
+
+  test('of Markdown are counted without its marks, and lines of marks alone are none', () => {
+    const text =
+      '# Table\n\n| a | b |\n| --- | --- |\n| one | two |\n\n---\n\n# Empty\n\n# End\n\n- last\n';
+    const chunks = chunkDocument(text, 'text/markdown', 6, words);
+    expect(chunks.map(({ heading }) => heading)).toEqual(['Table', 'End']);
+    expect(plainText(chunks[0]!.text, 'text/markdown').split(/\s+/)).toEqual(
+      'Table a b one two'.split(' '),
+    );
   });
 
   test('of HTML lose its markup, and their spans are those of the source', () => {

@@ -27,9 +27,13 @@ export interface GatewayEnv {
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
   /** The speech model of requests that name none; the only one there is when empty. */
-  readonly SPEECH_MODEL?: string;
+  readonly TRANSCRIPTION_MODEL?: string;
   /** What tells speech from silence; recordings are heard whole without it. */
   readonly VAD_MODEL: string;
+  /** The voice of requests for speech that name none. */
+  readonly SPEECH_MODEL: string;
+  /** The classifier of requests for moderation that name none. */
+  readonly MODERATION_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

@@ -11,6 +11,7 @@ import type {
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
+import { planSpeech } from '../../engine/model/speech-plan.ts';
 import { plannedBytes } from '../onnx/plan.ts';
 import { readCount } from '../vars.ts';
 import type { GatewayEnv } from './env.ts';
@@ -99,8 +100,19 @@ function speechJson(manifest: SpeechManifest): KindJson {
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
+      memory: speechMemoryJson(manifest),
     },
   };
+}
+
+function speechMemoryJson(manifest: SpeechManifest): ModelJson['thimble']['memory'] {
+  try {
+    const { regions, wasmBytes, totalBytes } = planSpeech(manifest);
+    return { weight_bytes: regions.weights.bytes, wasm_bytes: wasmBytes, total_bytes: totalBytes };
+  } catch {
+    // It does not fit one isolate.
+    return null;
+  }
 }
 
 const ONNX_MODALITIES: Readonly<

@@ -5,15 +5,25 @@
  * their state along.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { EnglishG2P } from '../../dist/phonemes/english-g2p.mjs';
 import { errorToRecord } from '../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../engine/base/errors.ts';
-import { onnxHostStats, withModel } from './host.ts';
+import { acquireModel, onnxHostStats, withModel } from './host.ts';
 import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
 import type { OnnxModel } from './load-model.ts';
+import { labelImage } from './tasks/image-labels.ts';
+import type { ImageLabel } from './tasks/image-labels.ts';
 import { requireTask } from './tasks/require-task.ts';
+import { speechStream } from './speech-frames.ts';
+import { speakText } from './tasks/speech.ts';
+import type { SpeechRequest } from './tasks/speech.ts';
 import { runVad } from './tasks/voice-activity.ts';
 import type { VadRequest, VadResult } from './tasks/voice-activity.ts';
 import type { OnnxTensors } from './tensors.ts';
+
+let english: EnglishG2P | null = null;
+/** Made when someone speaks: its small tables are parsed then. */
+const pronouncer = (): EnglishG2P => (english ??= new EnglishG2P());
 
 /** Errors come back as values: RPC would drop their codes. */
 export type OnnxAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
@@ -34,6 +44,26 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
       requireTask(model.manifest, 'voice-activity');
       return runVad(model, request);
     });
+  }
+
+  /** Labels of a PNG or JPEG with their scores, the likeliest first. */
+  async labelImage(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<ImageLabel[]>> {
+    return await this.answer(modelId, (model) => labelImage(model, bytes));
+  }
+
+  /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
+  speak(modelId: string, request: SpeechRequest): ReadableStream<Uint8Array> {
+    let release = () => {};
+    return speechStream(
+      async () => {
+        const held = await acquireModel(this.env, modelId);
+        release = held.release;
+        const { voice } = requireTask(held.model.manifest, 'speech-synthesis');
+        const { sampleRate } = voice;
+        return { sampleRate, samples: speakText(held.model, voice, pronouncer(), request) };
+      },
+      () => release(),
+    );
   }
 
   /** Loads the model if need be; what the isolate holds. */

@@ -73,7 +73,9 @@ async function readSource(path: string): Promise<Uint8Array> {
       'E_USAGE',
       `import: ${path}; expected an .onnx file of at most ${MAX_SOURCE_BYTES} bytes, got ${info === null ? 'nothing' : `${info.size} bytes`}.`,
     );
-  return await readFile(path);
+  const { buffer, byteOffset, byteLength } = await readFile(path);
+  // A Buffer's slices share its memory; what is read here expects those of plain bytes.
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function writeModel(

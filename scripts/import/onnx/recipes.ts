@@ -2,6 +2,7 @@
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import type { OnnxTask } from '../../../engine/formats/onnx-manifest.ts';
 import { runVad, VAD_RATE } from '../../../worker/onnx/tasks/voice-activity.ts';
+import { piperVoice } from './piper.ts';
 import type { MakeRecipe, Recipe } from './recipe.ts';
 import { inputRows, outputRows } from './values.ts';
 
@@ -45,8 +46,19 @@ const voiceActivity: MakeRecipe = async ({ file, path }): Promise<Recipe> => {
   };
 };
 
+/** Yahoo's classifier takes one picture at a time here (docs/onnx.md says how it is prepared). */
+const openNsfw: MakeRecipe = async (input): Promise<Recipe> => {
+  const { task: _task, ...rest } = await tensors({ ...input, dims: new Map([['batch', 1]]) });
+  return {
+    ...rest,
+    task: { name: 'image-moderation', image: 'vgg-bgr-224', labels: ['sfw', 'nsfw'] },
+  };
+};
+
 export const RECIPES: Partial<Readonly<Record<OnnxTask['name'], MakeRecipe>>> = {
   tensors,
   'voice-activity': voiceActivity,
+  'speech-synthesis': piperVoice,
+  'image-moderation': openNsfw,
 };
 export const ONNX_TASK_NAMES = Object.keys(RECIPES);

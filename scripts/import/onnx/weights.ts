@@ -96,11 +96,21 @@ class FileSetWriter {
   done(): WeightFile[] {
     return this.files.map(({ bytes }, i) => ({
       file: this.nameOf(i),
-      bytes: Buffer.concat(bytes),
+      bytes: concat(bytes),
     }));
   }
 
   private nameOf(index: number): string {
     return `${this.stem}-${index}.bin`;
   }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

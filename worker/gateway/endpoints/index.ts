@@ -20,7 +20,9 @@ import { completions } from './completions.ts';
 import { countTokens } from './count-tokens.ts';
 import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
+import { createModeration } from './create-moderation.ts';
 import { createResponse } from './create-response.ts';
+import { createSpeech } from './create-speech.ts';
 import { deleteFile } from './delete-file.ts';
 import { deleteResponse } from './delete-response.ts';
 import { deleteSession } from './delete-session.ts';
@@ -98,6 +100,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   transcriptions,
   translations,
   realtimeTranscribe,
+  createSpeech,
+  createModeration,
   runOnnx,
   listModels,
   getModel,

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
-import { LiveTranscriber, MAX_BACKLOG_SECONDS } from '../../speech/live-transcriber.ts';
+import { LiveTranscriber, MAX_BACKLOG_SECONDS } from '../../transcription/live-transcriber.ts';
 import type { GatewayEnv } from '../env.ts';
 import { chooseModel } from '../default-model.ts';
 import type { ModelOfKind } from '../model-store.ts';
-import { optionsOf } from '../speech/fields.ts';
-import { IDLE_TIMEOUT_MS, liveMessageSchema, LiveSocket } from '../speech/live-socket.ts';
-import { wholeNumber } from '../speech/raw-format.ts';
-import { findDetector } from '../speech/run-sound.ts';
+import { optionsOf } from '../transcription/fields.ts';
+import { IDLE_TIMEOUT_MS, liveMessageSchema, LiveSocket } from '../transcription/live-socket.ts';
+import { wholeNumber } from '../transcription/raw-format.ts';
+import { findDetector } from '../transcription/run-sound.ts';
 import { transcribeEvents } from '../stage-client.ts';
 import { defineEndpoint } from './endpoint.ts';
 
@@ -71,7 +71,11 @@ export const realtimeTranscribe = defineEndpoint({
         'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
       );
     const query = new URL(request.url).searchParams;
-    const model = await chooseModel(env.MODELS, 'speech', query.get('model') ?? env.SPEECH_MODEL);
+    const model = await chooseModel(
+      env.MODELS,
+      'speech',
+      query.get('model') ?? env.TRANSCRIPTION_MODEL,
+    );
     const { 0: client, 1: server } = new WebSocketPair();
     const sampleRate = rateOf(query);
     const socket = await openSocket(env, model, query, server, sampleRate);

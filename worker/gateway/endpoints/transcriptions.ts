@@ -1,12 +1,12 @@
 /** POST /v1/audio/transcriptions. */
 import { MAX_AUDIO_BYTES, MAX_AUDIO_SECONDS } from '../../audio/decode-stream.ts';
-import { answerSound } from '../speech/answer-sound.ts';
-import { soundFieldsSchema } from '../speech/fields.ts';
+import { answerSound } from '../transcription/answer-sound.ts';
+import { soundFieldsSchema } from '../transcription/fields.ts';
 import {
   transcriptEventSchema,
   transcriptSchema,
   verboseTranscriptSchema,
-} from '../speech/transcript-json.ts';
+} from '../transcription/transcript-json.ts';
 import { defineEndpoint, type ResponseRow } from './endpoint.ts';
 
 export const SOUND_RESPONSES: readonly ResponseRow[] = [

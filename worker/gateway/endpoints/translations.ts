@@ -1,6 +1,6 @@
 /** POST /v1/audio/translations. */
-import { answerSound } from '../speech/answer-sound.ts';
-import { soundFieldsSchema } from '../speech/fields.ts';
+import { answerSound } from '../transcription/answer-sound.ts';
+import { soundFieldsSchema } from '../transcription/fields.ts';
 import { defineEndpoint } from './endpoint.ts';
 import { RAW_QUERY, SOUND_RESPONSES } from './transcriptions.ts';
 

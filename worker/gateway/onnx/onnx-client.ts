@@ -1,6 +1,5 @@
 /** Asks the ONNX script; its errors are errors here, too. */
 import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../../engine/base/errors.ts';
 import type { OnnxAnswer, OnnxObject } from '../../onnx/index.ts';
 import type { GatewayEnv } from '../env.ts';
 
@@ -11,10 +10,13 @@ export async function askOnnx<T>(
   env: Pick<GatewayEnv, 'ONNX'>,
   modelId: string,
   call: (stub: Stub) => Promise<unknown>,
+  /** The request's field that pictures came from. */
+  imageField = 'image',
 ): Promise<T> {
   const answer = (await reachOnnx(() => call(env.ONNX.getByName(modelId)))) as OnnxAnswer<T>;
   if ('ok' in answer) return answer.ok;
-  throw errorFromRecord(answer.error as ErrorRecord);
+  const { error } = answer;
+  throw errorFromRecord(error.code === 'E_IMAGE_INVALID' ? { ...error, param: imageField } : error);
 }
 
 export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {

@@ -1,10 +1,12 @@
 /** A request of /v1/onnx as tensors, or as what a task takes: a row a way. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { fromBase64 } from '../../../engine/base/base64.ts';
+import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
 import type { SpeechSegment, VadOptions } from '../../onnx/tasks/speech-detector.ts';
 import type { VadRequest, VadResult } from '../../onnx/tasks/voice-activity.ts';
 import type { OnnxTensors } from '../../onnx/tensors.ts';
 import type { GatewayEnv } from '../env.ts';
+import { readDataUrl } from './data-url.ts';
 import { tensorsFromJson, tensorsToJson } from './json-tensors.ts';
 import type { JsonTensor, TensorEncoding } from './json-tensors.ts';
 import { askOnnx } from './onnx-client.ts';
@@ -34,6 +36,8 @@ export async function runOnnxTask(
   return { model, ...(await WAYS[way](env, model, body)) };
 }
 
+const DEFAULT_LABELS = 5;
+
 const WAYS: Readonly<
   Record<Way, (env: GatewayEnv, model: string, body: OnnxBody) => Promise<object>>
 > = {
@@ -57,8 +61,10 @@ const WAYS: Readonly<
     return { segments: segments.map(segmentJson) };
   },
 
-  async image() {
-    throw invalid('image', 'it to be absent: images are not taken yet');
+  async image(env, model, { image = '', top_k: count = DEFAULT_LABELS }) {
+    const bytes = readDataUrl(image, 'image');
+    const labels = await askOnnx<ImageLabel[]>(env, model, (stub) => stub.labelImage(model, bytes));
+    return { labels: labels.slice(0, count) };
   },
 };
 

@@ -5,8 +5,8 @@ import type {
   TranscriptEvent,
   TranscriptSegment,
   TranscriptSummary,
-} from '../../speech/transcript.ts';
-import { srtText, vttText } from '../../speech/subtitles.ts';
+} from '../../transcription/transcript.ts';
+import { srtText, vttText } from '../../transcription/subtitles.ts';
 import { chooseModel } from '../default-model.ts';
 import type { EndpointContext } from '../endpoints/endpoint.ts';
 import type { RequestRecord } from '../observe/record.ts';
@@ -33,7 +33,7 @@ export async function answerSound(
 ): Promise<Response> {
   const { fields: given, sound } = await receiveSound(env, request);
   const fields = readFields(given);
-  const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.SPEECH_MODEL);
+  const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
   const signal = AbortSignal.any([request.signal, abort.signal]);

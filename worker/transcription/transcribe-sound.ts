@@ -4,6 +4,7 @@
  */
 import { Detokenizer } from '../../engine/text/detokenizer.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { groupWords } from '../../engine/transcribe/words.ts';
 import type {
   SpeechQuality,
   SpeechSegment,
@@ -13,7 +14,6 @@ import type {
   TranscribeRequest,
 } from '../../engine/transcribe/types.ts';
 import type { TranscriptEvent, TranscriptSegment, TranscriptSummary } from './transcript.ts';
-import { wordsOf } from './words.ts';
 import type { SoundWindow, Windows } from './windows.ts';
 
 export type TranscribeWindow = (request: TranscribeRequest) => AsyncIterable<TranscribeEvent>;
@@ -60,7 +60,7 @@ export async function* transcribeSound(
       quality.temperature > TRUSTED_TEMPERATURE
         ? []
         : [...said, ...heard.tokens].slice(-MAX_PROMPT_TOKENS);
-    windows.consumed(window.isWhole ? window.samples.length : consumedSeconds);
+    windows.consumed(consumedSeconds);
     sums = {
       nWindow: sums.nWindow + 1,
       decodedTokens: sums.decodedTokens + usage.decodedTokens,
@@ -140,7 +140,7 @@ class WindowReader {
       const timings = this.#timings.slice(nTiming, nTiming + found.tokens.length);
       nTiming += found.tokens.length;
       if (text.trim() === '') continue;
-      const words = wordsOf(timings, this.#tokenizer, language);
+      const words = groupWords(timings, (ids) => this.#tokenizer.decode(ids), language);
       out.push({
         id: firstId + out.length,
         seek: Math.round(startSeconds * FRAMES_PER_SECOND),
@@ -156,7 +156,12 @@ class WindowReader {
         words:
           timings.length === 0
             ? null
-            : words.map((word) => ({ ...word, start: round(word.start), end: round(word.end) })),
+            : words.map((word) => ({
+                word: word.text.trim(),
+                start: round(word.start),
+                end: round(word.end),
+                probability: word.probability,
+              })),
       });
     }
     return out;

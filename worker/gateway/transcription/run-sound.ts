@@ -2,10 +2,10 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
 import type { VadResult } from '../../onnx/tasks/voice-activity.ts';
-import { transcribeSound } from '../../speech/transcribe-sound.ts';
-import type { TranscriptEvent } from '../../speech/transcript.ts';
-import { PlainWindows, SpeechWindows } from '../../speech/windows.ts';
-import type { DetectSpeech } from '../../speech/windows.ts';
+import { transcribeSound } from '../../transcription/transcribe-sound.ts';
+import type { TranscriptEvent } from '../../transcription/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../transcription/windows.ts';
+import type { DetectSpeech } from '../../transcription/windows.ts';
 import type { GatewayEnv } from '../env.ts';
 import { findModelOfKind } from '../model-store.ts';
 import type { ModelOfKind } from '../model-store.ts';

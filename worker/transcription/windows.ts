@@ -9,8 +9,6 @@ export interface SoundWindow {
   /** Of its first sample, in seconds from the recording's beginning. */
   readonly startSeconds: number;
   readonly samples: Float32Array;
-  /** Nothing follows that the recogniser could leave over for another window. */
-  readonly isWhole: boolean;
 }
 
 export type DetectSpeech = (request: VadRequest) => Promise<VadResult>;
@@ -33,7 +31,7 @@ export class PlainWindows implements Windows {
   readonly #blocks: AsyncIterator<Float32Array>;
   readonly #buffer = new SampleBuffer();
   #isOver = false;
-  #current: { readonly nSample: number; readonly isWhole: boolean } = { nSample: 0, isWhole: true };
+  #nSample = 0;
 
   constructor(blocks: AsyncIterable<Float32Array>) {
     this.#blocks = blocks[Symbol.asyncIterator]();
@@ -48,14 +46,12 @@ export class PlainWindows implements Windows {
     while (!this.#isOver && buffer.end - buffer.start <= MAX_SAMPLES) await this.#read();
     const samples = buffer.slice(buffer.start, buffer.start + MAX_SAMPLES);
     if (samples.length < LEAST_SAMPLES) return null;
-    const isWhole = this.#isOver && buffer.end - buffer.start <= MAX_SAMPLES;
-    this.#current = { nSample: samples.length, isWhole };
-    return { startSeconds: buffer.start / SAMPLE_RATE, samples, isWhole };
+    this.#nSample = samples.length;
+    return { startSeconds: buffer.start / SAMPLE_RATE, samples };
   }
 
   consumed(seconds: number): void {
-    const { nSample, isWhole } = this.#current;
-    this.#buffer.dropBefore(this.#buffer.start + advance(seconds, nSample, isWhole));
+    this.#buffer.dropBefore(this.#buffer.start + advance(seconds, this.#nSample));
   }
 
   async #read(): Promise<void> {
@@ -92,7 +88,7 @@ export class SpeechWindows implements Windows {
         this.#cut = cut;
         const samples = this.#buffer.slice(cut.from, cut.to);
         this.#segments = this.#segments.slice(cut.nSegment);
-        return { startSeconds: cut.from / SAMPLE_RATE, samples, isWhole: !cut.isHard };
+        return { startSeconds: cut.from / SAMPLE_RATE, samples };
       }
       if (this.#isOver) return null;
       await this.#read();
@@ -101,8 +97,11 @@ export class SpeechWindows implements Windows {
 
   consumed(seconds: number): void {
     const { from, to, isHard } = this.#cut;
-    const end = isHard ? from + advance(seconds, to - from, false) : to;
-    if (isHard) {
+    const end = from + advance(seconds, to - from);
+    if (!isHard && end < to) {
+      // What the recogniser left over is heard again, also where nothing follows it.
+      this.#segments = [{ from: end, to }, ...this.#segments];
+    } else if (isHard) {
       // Speech goes on from here: the segment, or the stretch that has not ended.
       const [first, ...rest] = this.#segments;
       if (first === undefined) this.#openSince = end;
@@ -133,8 +132,14 @@ export class SpeechWindows implements Windows {
   }
 }
 
-/** Samples of a window that are dealt with: never none, or it would come again and again. */
-function advance(seconds: number, nSample: number, isWhole: boolean): number {
+/** A recogniser that leaves over less than this has heard all. */
+const LEAST_LEFT = SAMPLE_RATE / 2;
+/** Windows that are left over go on by at least so much, or they would come again and again. */
+const LEAST_ADVANCE = SAMPLE_RATE;
+
+/** Samples of a window that are dealt with: never none. */
+function advance(seconds: number, nSample: number): number {
   const n = Math.round(seconds * SAMPLE_RATE);
-  return isWhole || n <= 0 || n > nSample ? nSample : n;
+  if (n <= 0 || n > nSample - LEAST_LEFT) return nSample;
+  return Math.min(nSample, Math.max(n, LEAST_ADVANCE));
 }

@@ -1,0 +1,189 @@
+/** `thimble transcribe`: what is said in a recording, in this process. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import process from 'node:process';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
+import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
+import { optionsOf } from '../../worker/gateway/transcription/fields.ts';
+import { textOf, verboseJson } from '../../worker/gateway/transcription/transcript-json.ts';
+import { srtText, vttText } from '../../worker/transcription/subtitles.ts';
+import { transcribeSound } from '../../worker/transcription/transcribe-sound.ts';
+import type {
+  TranscriptSegment,
+  TranscriptSummary,
+} from '../../worker/transcription/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../worker/transcription/windows.ts';
+import { obtainModel } from '../dev/prepare.ts';
+import { asDiskError } from '../lib/disk.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { loadDecoders, loadDetector, LocalSound } from '../lib/local-sound.ts';
+import { loadLocalSpeech } from '../lib/local-speech.ts';
+import type { LocalSpeech } from '../lib/local-speech.ts';
+import { formatSeconds } from '../lib/progress.ts';
+
+const FORMATS = ['text', 'srt', 'vtt', 'json'] as const;
+type Format = (typeof FORMATS)[number];
+const DEFAULT_SPEECH_ID = 'whisper-tiny.en';
+/** Local files may be larger than uploads: nothing else shares this process. */
+const MAX_FILE_BYTES = 20 * MAX_AUDIO_BYTES;
+
+interface TranscribeFlags {
+  readonly model: string;
+  readonly language?: string;
+  readonly prompt?: string;
+  readonly translate?: boolean;
+  readonly format: Format;
+  readonly words?: boolean;
+  readonly output?: string;
+  readonly vad: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  thimble transcribe talk.mp3
+  thimble transcribe talk.flac --format srt -o talk.srt
+  thimble transcribe interview.wav -m whisper-base --language German --translate
+  thimble transcribe call.opus --format json --words
+`;
+
+export function register(program: Command): void {
+  program
+    .command('transcribe <file>')
+    .summary('write down what is said in a recording')
+    .description(
+      'Writes down what is said in a recording: WAV, FLAC, MP3 or Ogg Opus, at any rate.',
+    )
+    .option(
+      '-m, --model <id>',
+      'an imported speech model; one of the catalogue is pulled',
+      DEFAULT_SPEECH_ID,
+    )
+    .option('--language <name>', 'a code or a name; found out without it')
+    .option('--prompt <text>', 'words that may occur, spelled as they should be')
+    .option('--translate', 'write English whatever is spoken (multilingual models)')
+    .addOption(new Option('--format <name>', 'how to write it').choices(FORMATS).default('text'))
+    .option('--words', 'with times of words (--format json)')
+    .option('-o, --output <file>', 'instead of standard output')
+    .option('--no-vad', 'hear everything, not only where somebody speaks')
+    .addHelpText('after', EXAMPLES)
+    .action(runTranscribe);
+}
+
+async function runTranscribe(file: string, flags: TranscribeFlags): Promise<void> {
+  if (flags.words === true && flags.format !== 'json')
+    throw new EngineError(
+      'E_USAGE',
+      `transcribe: --words; expected --format json with it, got ${flags.format}.`,
+    );
+  const bytes = await readSound(file);
+  await obtainModel(flags.model);
+  const speech = await loadLocalSpeech(flags.model);
+  const sound = new LocalSound(bytes, await loadDecoders());
+  const startMs = performance.now();
+  const { segments, summary } = await transcribe(file, speech, sound, flags);
+  const text = WRITERS[flags.format](segments, summary, sound, flags);
+  if (flags.output === undefined) process.stdout.write(text);
+  else
+    await writeFile(flags.output, text).catch((cause: unknown) => {
+      throw asDiskError(cause, flags.output ?? '', 'transcribe');
+    });
+  const seconds = (performance.now() - startMs) / 1000;
+  const speed = (summary.seconds / seconds).toFixed(1);
+  process.stderr.write(
+    `${basename(file)}: ${formatSeconds(summary.seconds)} of sound in ${formatSeconds(seconds)} (${speed} times as fast), ` +
+      `language ${summary.language}${sound.end?.isTruncated === true ? '; the file is cut off' : ''}\n`,
+  );
+}
+
+async function readSound(file: string): Promise<Uint8Array> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new EngineError('E_USAGE', `transcribe: ${file} cannot be read. Give a recording.`, {
+      cause,
+    });
+  });
+  if (bytes.length <= MAX_FILE_BYTES) return bytes;
+  throw new EngineError(
+    'E_USAGE',
+    `transcribe: ${file} has ${bytes.length} bytes; expected at most ${MAX_FILE_BYTES}. Compress or cut it.`,
+  );
+}
+
+interface Transcript {
+  readonly segments: TranscriptSegment[];
+  readonly summary: TranscriptSummary;
+}
+
+async function transcribe(
+  file: string,
+  { engine, tokenizer, manifest }: LocalSpeech,
+  sound: LocalSound,
+  flags: TranscribeFlags,
+): Promise<Transcript> {
+  const options: TranscribeOptions = optionsOf(
+    {
+      ...(flags.language === undefined ? {} : { language: flags.language }),
+      ...(flags.prompt === undefined ? {} : { prompt: flags.prompt }),
+      wantsWords: flags.words === true,
+    },
+    flags.translate === true ? 'translate' : 'transcribe',
+    manifest.config,
+    tokenizer,
+  );
+  const windows = flags.vad
+    ? new SpeechWindows(sound, await loadDetector())
+    : new PlainWindows(sound);
+  const segments: TranscriptSegment[] = [];
+  const events = transcribeSound({
+    windows,
+    tokenizer,
+    options,
+    transcribe: (request) => engine.transcribe(request, interruptSignal),
+  });
+  const startMs = performance.now();
+  for await (const event of events) {
+    if (event.type === 'segment') segments.push(event.segment);
+    else if (event.type === 'progress') showProgress(file, sound, event.seconds, startMs);
+    else if (event.type === 'done') return { segments, summary: event.summary };
+  }
+  throw new EngineError(
+    'E_INTERNAL',
+    'transcribe: the transcription ended without its last event.',
+  );
+}
+
+/** One line a window: what has been heard, of how much, and how long the rest will take. */
+function showProgress(file: string, sound: LocalSound, seconds: number, startMs: number): void {
+  const total = sound.info?.statedSeconds ?? null;
+  const took = (performance.now() - startMs) / 1000;
+  const of = total === null ? '' : ` of ${formatSeconds(total)}`;
+  const left =
+    total === null
+      ? ''
+      : `, ${formatSeconds((took / seconds) * Math.max(0, total - seconds))} left`;
+  process.stderr.write(`${basename(file)}: ${formatSeconds(seconds)}${of} heard${left}\n`);
+}
+
+type Writer = (
+  segments: readonly TranscriptSegment[],
+  summary: TranscriptSummary,
+  sound: LocalSound,
+  flags: TranscribeFlags,
+) => string;
+
+const WRITERS: Readonly<Record<Format, Writer>> = {
+  text: (segments) => `${textOf(segments)}\n`,
+  srt: (segments) => srtText(segments),
+  vtt: (segments) => vttText(segments),
+  json: (segments, summary, sound, flags) => {
+    const json = verboseJson(segments, summary, {
+      task: flags.translate === true ? 'translate' : 'transcribe',
+      isTruncated: sound.end?.isTruncated ?? false,
+      wantsSegments: true,
+      wantsWords: flags.words === true,
+    });
+    return `${JSON.stringify(json, null, 2)}\n`;
+  },
+};

@@ -1,0 +1,144 @@
+/** POST /v1/audio/speech: OpenAI's client, sound that is sound, and what is refused. */
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openWav } from '../../engine/audio/wav.ts';
+import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
+import { sseData, startTestServer } from '../support/http-server.ts';
+import type { TestServer } from '../support/http-server.ts';
+import { cachedFile } from '../support/onnx-models.ts';
+
+const VOICE = 'piper-en-us-joe';
+const hasVoice = cachedFile(VOICE) !== null;
+const hasSilero = cachedFile('silero-vad') !== null;
+const input = 'Hello there. It is five past nine.';
+
+interface Failure {
+  readonly error: {
+    readonly code: string;
+    readonly param: string | null;
+    readonly message: string;
+  };
+}
+
+let server: TestServer;
+beforeAll(async () => {
+  const onnx = [...(hasVoice ? [VOICE] : []), ...(hasSilero ? ['silero-vad'] : [])];
+  server = await startTestServer({ onnx });
+});
+afterAll(() => server.close());
+
+async function failure(body: object): Promise<Failure['error'] & { status: number }> {
+  const response = await server.post('/v1/audio/speech', body);
+  const { error } = await response.json<Failure>();
+  return { ...error, status: response.status };
+}
+
+describe('refused', () => {
+  test.each([
+    ['50,000 characters', { input: 'word '.repeat(10_000) }, 'input', '4096 characters'],
+    ['no text', { input: '' }, 'input', ''],
+    ['no input', {}, 'input', ''],
+    ['a speed beyond', { input, speed: 9 }, 'speed', ''],
+    ['a voice of nobody', { input, voice: 'nobody' }, 'voice', ''],
+    ['mp3', { input, response_format: 'mp3' }, 'response_format', 'expected wav or pcm'],
+    ['instructions', { input, instructions: 'be sad' }, 'instructions', 'one way'],
+  ])('%s', async (_title, body, param, message) => {
+    const error = await failure(body);
+    expect([error.status, error.param]).toEqual([400, param]);
+    expect(error.message).toContain(message);
+  });
+
+  test('models that cannot speak', async () => {
+    expect((await failure({ input, model: 'nothing' })).code).toBe('E_MODEL_NOT_FOUND');
+    expect((await failure({ input, model: 'stories260k' })).code).toBe('E_MODEL_KIND');
+    if (hasSilero)
+      expect((await failure({ input, model: 'silero-vad' })).code).toBe('E_MODEL_KIND');
+  });
+});
+
+describe.skipIf(!hasVoice)('speech', () => {
+  test.each(['😀🎉', '\u0000\u0007', '你好'])('%j says nothing', async (text) => {
+    const error = await failure({ input: text });
+    expect([error.status, error.param]).toEqual([400, 'input']);
+    expect(error.message).toContain('nothing that can be spoken');
+  });
+
+  async function wave(body: object): Promise<Float32Array> {
+    const response = await server.post('/v1/audio/speech', { input, seed: 1, ...body });
+    expect(response.headers.get('content-type')).toBe('audio/wav');
+    return readWav(new Uint8Array(await response.arrayBuffer()));
+  }
+
+  test('comes as WAV, the same for the same seed, faster when told', async () => {
+    const [a, b, fast] = [await wave({}), await wave({}), await wave({ speed: 2 })];
+    expect(a).toEqual(b);
+    expect(a.length / 22_050).toBeGreaterThan(1.5);
+    expect(a.length / 22_050).toBeLessThan(4);
+    expect(fast.length / a.length).toBeLessThan(0.65);
+    expect(Math.max(...a)).toBeGreaterThan(0.1);
+  });
+
+  test('markup is not spoken', async () => {
+    expect(await wave({ input: `<speak>${input}</speak>` })).toEqual(await wave({}));
+  });
+
+  test.skipIf(!hasSilero)('a voice detector hears it as two sentences', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none' });
+    const response = await client.audio.speech.create({
+      ...{ model: VOICE, voice: 'alloy', input, response_format: 'pcm' },
+    });
+    const pcm = new Int16Array(await response.arrayBuffer());
+    // 24,000 to 8,000 and back to 16,000 would do as well; every third of two is what the detector takes.
+    const samples = Float32Array.from({ length: Math.floor((pcm.length * 2) / 3) }, (_, i) => {
+      const at = i * 1.5;
+      return (pcm[Math.floor(at)]! + pcm[Math.ceil(at)]!) / 65_536;
+    });
+    const bytes = new Uint8Array(samples.buffer);
+    const body = { samples: toBase64(bytes), vad: { hangoverS: 0.15 } };
+    const answer = await (
+      await server.post('/v1/onnx/silero-vad', body)
+    ).json<{
+      segments: { start: number; end: number }[];
+    }>();
+    expect(answer.segments.length).toBe(2);
+    expect(answer.segments[0]?.start).toBeLessThan(0.4);
+  });
+
+  test('comes as events', async () => {
+    const response = await server.post('/v1/audio/speech', {
+      input,
+      seed: 1,
+      stream_format: 'sse',
+    });
+    const events: { type: string; audio?: string }[] = [];
+    for await (const data of sseData(response)) events.push(JSON.parse(data) as { type: string });
+    expect(events.at(-1)).toEqual({ type: 'speech.audio.done' });
+    const parts = events.flatMap(({ audio }) => (audio === undefined ? [] : [fromBase64(audio)!]));
+    expect(parts.length).toBeGreaterThan(2);
+    const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
+    expect(readWav(bytes)).toEqual(await wave({}));
+  });
+
+  test('a client that leaves ends the work', async () => {
+    const abort = new AbortController();
+    const long = `${'This is a long sentence about nothing at all. '.repeat(60)}`;
+    const response = await server.post(
+      '/v1/audio/speech',
+      { input: long },
+      { signal: abort.signal },
+    );
+    const reader = response.body!.getReader();
+    await reader.read();
+    abort.abort();
+    await reader.read().catch(() => undefined);
+    // The voice is free again: nobody holds it, and the next request is served.
+    expect((await wave({})).length).toBeGreaterThan(0);
+  });
+});
+
+function readWav(bytes: Uint8Array): Float32Array {
+  const reader = openWav(bytes);
+  expect([reader.sampleRate, reader.nChannel]).toEqual([22_050, 1]);
+  const samples = new Int16Array(bytes.buffer.slice(bytes.byteOffset + 44));
+  return Float32Array.from(samples, (sample) => sample / 32_768);
+}

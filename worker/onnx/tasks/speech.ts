@@ -1,0 +1,73 @@
+/** Text to sound: pieces of text one after the other, with the pauses between them. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { Voice } from '../../../engine/formats/onnx-manifest.ts';
+import { phonemeIds } from '../../../engine/speech-text/phoneme-ids.ts';
+import { toPhonemes } from '../../../engine/speech-text/phonemes.ts';
+import type { Pronouncer } from '../../../engine/speech-text/phonemes.ts';
+import { speechPieces } from '../../../engine/speech-text/sentences.ts';
+import type { SpokenPiece } from '../../../engine/speech-text/sentences.ts';
+import type { OnnxModel } from '../load-model.ts';
+import { MAX_SPEAK_IDS, speakIds } from './speak.ts';
+import type { SpeakOptions } from './speak.ts';
+
+export interface SpeechRequest {
+  readonly text: string;
+  /** 2 is twice as fast; 1 by default. */
+  readonly speed?: number;
+  /** The same seed gives the same samples. */
+  readonly seed?: number;
+  readonly noiseScale?: number;
+  readonly noiseW?: number;
+}
+
+const SENTENCE_PAUSE_S = 0.25;
+const PARAGRAPH_PAUSE_S = 0.6;
+
+/** Mono samples at the voice's rate. @throws {EngineError} E_REQUEST_INVALID when nothing can be said. */
+export async function* speakText(
+  model: OnnxModel,
+  voice: Voice,
+  pronouncer: Pronouncer,
+  request: SpeechRequest,
+): AsyncGenerator<Float32Array, void, void> {
+  const pieces = speechPieces(request.text);
+  if (pieces.length === 0)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      'input: holds nothing that can be spoken; expected words in Latin letters, or numbers.',
+      { param: 'input' },
+    );
+  const { speed = 1, seed = 0, noiseScale, noiseW } = request;
+  const options: SpeakOptions = {
+    lengthScale: voice.lengthScale / speed,
+    ...(noiseScale === undefined ? {} : { noiseScale }),
+    ...(noiseW === undefined ? {} : { noiseW }),
+  };
+  for (const [i, piece] of pieces.entries()) {
+    const runs = idRuns(toPhonemes(piece.text, pronouncer), voice);
+    for (const [j, ids] of runs.entries())
+      yield* speakIds(model, voice, ids, { ...options, seed: mixSeed(seed, i, j) });
+    const pauseS = i === pieces.length - 1 ? 0 : pauseAfter(piece) / speed;
+    if (pauseS > 0) yield new Float32Array(Math.round(pauseS * voice.sampleRate));
+  }
+}
+
+function pauseAfter({ isSentenceEnd, isParagraphEnd }: SpokenPiece): number {
+  if (isParagraphEnd) return PARAGRAPH_PAUSE_S;
+  return isSentenceEnd ? SENTENCE_PAUSE_S : 0;
+}
+
+/** A piece's noise depends on its place and on nothing before it. */
+function mixSeed(seed: number, piece: number, run: number): number {
+  return (Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) + piece * 1000 + run) >>> 0;
+}
+
+/** As many ids as the encoder takes; what is longer (letters without end) is cut between words. */
+function idRuns(phonemes: string, voice: Voice): number[][] {
+  const whole = phonemeIds(phonemes, voice.phonemeIds);
+  if (whole.length <= MAX_SPEAK_IDS) return [whole];
+  const middle = phonemes.length >> 1;
+  const space = phonemes.indexOf(' ', middle);
+  const at = space < 0 ? middle : space;
+  return [phonemes.slice(0, at), phonemes.slice(at)].flatMap((half) => idRuns(half, voice));
+}
