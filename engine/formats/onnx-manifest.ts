@@ -87,6 +87,10 @@ const task = z.discriminatedUnion('name', [
   z.object({ name: z.literal('voice-activity') }),
   z.object({ name: z.literal('speech-synthesis'), voice }),
   z.object({ name: z.literal('image-moderation'), image: z.enum(IMAGE_INPUTS), labels }),
+  z.object({
+    name: z.literal('text-recognition'),
+    characters: z.array(z.string().min(1).max(8)).min(1).max(MAX_LABELS),
+  }),
   z.object({ name: z.literal('image-classification'), image: z.enum(IMAGE_INPUTS), labels }),
 ]);
 

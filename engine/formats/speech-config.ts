@@ -52,8 +52,8 @@ export type SpeechConfig = z.output<typeof speechConfigSchema>;
 export function speechContradiction(c: SpeechConfig): string | null {
   if (c.nEmbd % c.nHead !== 0) return `nEmbd ${c.nEmbd} is no multiple of nHead ${c.nHead}`;
   // Neighbouring rows are one wider row (engine/model/audio-stem.ts).
-  if (c.nEmbd % 32 !== 0 || c.nMels % 8 !== 0)
-    return `nEmbd ${c.nEmbd} or nMels ${c.nMels} is no multiple of 32 or 8`;
+  if (c.nEmbd % 32 !== 0 || c.nFf % 32 !== 0 || c.nMels % 8 !== 0)
+    return `nEmbd ${c.nEmbd}, nFf ${c.nFf} or nMels ${c.nMels} is no multiple of 32, 32 and 8`;
   if (c.minAudioCtx > c.nAudioCtx)
     return `minAudioCtx ${c.minAudioCtx} is more than nAudioCtx ${c.nAudioCtx}`;
   const { languages, ...named } = c.tokens;

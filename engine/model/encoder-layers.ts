@@ -19,7 +19,20 @@ export interface Span {
   readonly n: number;
 }
 
-/** Addresses of what layers work in; `T` is the largest number of rows. */
+/**
+ * Keys and values kept elsewhere than in rows, for many rows that all see each other: a slice of them
+ * is written at a time, and a slice of queries asks at a time.
+ */
+export interface KeptKeys {
+  write(from: number, n: number, keys: number, values: number, stride: number): void;
+  /** out = softmax(q k) v of n rows of queries. */
+  attend(queries: number, out: number, n: number, stride: number): void;
+}
+
+/**
+ * Addresses of what layers work in; `T` is the largest number of rows. With KeptKeys queries, keys,
+ * values and attended have SLICE_ROWS rows, and nothing is read from scratch.
+ */
 export interface EncoderRegions {
   /** [T, rowStride(nEmbd)] f32: the stream itself, and what a layer makes of it. */
   readonly hidden: number;
@@ -67,15 +80,21 @@ export class EncoderLayers {
   readonly #stride: number;
   readonly #slice: Rows;
   readonly #wide: Rows;
+  readonly #kept: KeptKeys | null;
 
-  /** @param prefix of the layers' names, before `<layer>.` */
+  /**
+   * @param prefix of the layers' names, before `<layer>.`
+   * @param kept where keys and values go; null keeps them as rows
+   */
   constructor(
     ops: Ops,
     shape: EncoderShape,
     regions: EncoderRegions,
     weights: WeightMap,
     prefix: string,
+    kept: KeptKeys | null = null,
   ) {
+    this.#kept = kept;
     this.#ops = ops;
     this.#kernels = ops.kernels;
     this.#shape = shape;
@@ -93,7 +112,8 @@ export class EncoderLayers {
   /** Runs all layers over `T` rows of `hidden`; yields after each, so that its host gets a turn. */
   *run(spans: readonly Span[], T: number): Generator<void, void, void> {
     for (const layer of this.#layers) {
-      this.#attend(layer, spans, T);
+      if (this.#kept === null) this.#attend(layer, spans, T);
+      else this.#attendKept(layer, this.#kept, T);
       this.#feedForward(layer, T);
       yield;
     }
@@ -135,6 +155,26 @@ export class EncoderLayers {
       const address = attended + from * stride * 4;
       const x = { address, panels: this.#regions.slicePanels, stride };
       this.#leaveHalf(w.o, x, w.attnNorm, from, n);
+    }
+  }
+
+  /** As #attend over one span, through keys and values that are kept elsewhere. */
+  #attendKept(w: LayerRefs, kept: KeptKeys, T: number): void {
+    const { queries, keys, values, attended, slicePanels } = this.#regions;
+    const stride = this.#stride;
+    for (const { from, n } of slices(T)) {
+      const x = this.#enterHalf(w.attnNorm, from, n);
+      this.#ops.quantize(x, n, w.k.weight, w.v.weight);
+      this.#project(w.k, x, n, keys, stride);
+      this.#project(w.v, x, n, values, stride);
+      kept.write(from, n, keys, values, stride);
+    }
+    for (const { from, n } of slices(T)) {
+      const x = this.#enterHalf(w.attnNorm, from, n);
+      this.#ops.quantize(x, n, w.q.weight);
+      this.#project(w.q, x, n, queries, stride);
+      kept.attend(queries, attended, n, stride);
+      this.#leaveHalf(w.o, { address: attended, panels: slicePanels, stride }, w.attnNorm, from, n);
     }
   }
 

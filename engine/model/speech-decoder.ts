@@ -7,7 +7,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { SpeechConfig } from '../formats/speech-config.ts';
 import type { KernelExports } from '../kernels/wasm/module.ts';
-import { Ops } from '../ops/ops.ts';
+import { isBlock, Ops } from '../ops/ops.ts';
 import type { Rows } from '../ops/ops.ts';
 import type { WeightRef } from '../ops/weights.ts';
 import type { NormRef, WeightMap } from './layer-weights.ts';
@@ -50,6 +50,8 @@ export class SpeechDecoder {
   readonly #tokEmbd: WeightRef;
   readonly #positions: WeightRef;
   readonly #lastNorm: NormRef;
+  /** Of the weights that read the encoder's rows one that wants them rounded, if any does. */
+  readonly #heardBy: WeightRef;
   readonly #self: PagedKeys;
   readonly #cross: PagedKeys;
   readonly #normed: Rows;
@@ -80,6 +82,8 @@ export class SpeechDecoder {
     this.#tokEmbd = weights.get('tokEmbd')!;
     this.#positions = weights.get('textPositions')!;
     this.#lastNorm = normRef(weights, 'decoder.norm')!;
+    const readers = this.#layers.flatMap(({ crossK, crossV }) => [crossK.weight, crossV.weight]);
+    this.#heardBy = readers.find(isBlock) ?? readers[0]!;
     const at = (name: keyof SpeechPlan['regions']) => plan.regions[name].address;
     const heads = { nHead: config.nHead, headDim: config.nEmbd / config.nHead };
     const shared = { kernels, memory, geometry: plan.kv, scratch: at('attendScratch'), ...heads };
@@ -132,8 +136,9 @@ export class SpeechDecoder {
    */
   hear(x: Rows, from: number, T: number, scratch: number): void {
     const [keys, values] = [scratch, scratch + T * this.#stride * 4];
+    // All layers read the same rows: they are rounded once, if any weight wants them so.
+    this.#ops.quantize(x, T, this.#heardBy);
     for (const [i, { crossK, crossV }] of this.#layers.entries()) {
-      this.#ops.quantize(x, T, crossK.weight, crossV.weight);
       this.#project(crossK, x, T, keys);
       this.#project(crossV, x, T, values);
       this.#cross.write(i, from, T, keys, values, this.#stride);

@@ -10,6 +10,7 @@ import type { SpeechConfig } from '../formats/speech-config.ts';
 import type { SpeechManifest } from '../formats/manifest.ts';
 import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../kernels/wasm/module.ts';
 import { panelBytes } from '../ops/ops.ts';
+import { SLICE_ROWS } from './encoder-layers.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES, rowStride } from './plan.ts';
 
 /** Tokens of text evaluated in one pass. */
@@ -17,7 +18,7 @@ export const TEXT_ROWS = 48;
 /** Rows of logits that stand in memory at a time. */
 export const LOGIT_ROWS = 4;
 /** Positions of audio that go through a product together: the workspace does not grow with the audio. */
-export const AUDIO_ROWS = 64;
+export const AUDIO_ROWS = SLICE_ROWS;
 
 const REGION_ALIGN = 64;
 
@@ -94,7 +95,7 @@ export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions
   };
   const shared = place(lasting, null, 0);
   const ends = [
-    place(encodeSizes(c), 'encode', shared),
+    place(encodeSizes(c, kv), 'encode', shared),
     place(decodeSizes(c, kv), 'decode', shared),
   ];
   let shardAt = regions.weights.address;
@@ -129,7 +130,7 @@ export const FRAMES_PER_POSITION = 2;
 /** Neighbours a convolution looks at. */
 export const CONV_TAPS = 3;
 
-function encodeSizes(c: SpeechConfig): Sizes<EncodeName> {
+function encodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<EncodeName> {
   const nFrame = FRAMES_PER_POSITION * c.nAudioCtx;
   const row = rowStride(c.nEmbd) * 4;
   const frames = FRAMES_PER_POSITION * AUDIO_ROWS + 1;
@@ -145,7 +146,11 @@ function encodeSizes(c: SpeechConfig): Sizes<EncodeName> {
     rowsIn: AUDIO_ROWS * row,
     rowsInPanels: panelBytes(AUDIO_ROWS, c.nEmbd),
     rowsOut: 2 * AUDIO_ROWS * row,
-    rowsWide: AUDIO_ROWS * rowStride(c.nFf) * 4,
+    // Or one head's queries, what they attend to, and the scratch of attention.
+    rowsWide: Math.max(
+      AUDIO_ROWS * rowStride(c.nFf) * 4,
+      2 * AUDIO_ROWS * (c.nEmbd / c.nHead) * 4 + attendScratchBytes(kv, AUDIO_ROWS),
+    ),
     rowsWidePanels: panelBytes(AUDIO_ROWS, c.nFf),
   };
 }

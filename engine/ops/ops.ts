@@ -24,7 +24,7 @@ export function panelBytes(nTok: number, width: number): number {
   return nTok * Math.ceil(width / BLOCK_COLS) * PANEL_BLOCK_BYTES;
 }
 
-type BlockName = 'Q4' | 'Q4m' | 'Q5' | 'Q5m' | 'Q6' | 'Q7' | 'Q8';
+type BlockName = 'Q4' | 'Q4m' | 'Q5' | 'Q5m' | 'Q6' | 'Q6b' | 'Q7' | 'Q8';
 type FloatName = 'F32' | 'F16' | 'Bf16';
 const BLOCK_NAMES = {
   q4: 'Q4',
@@ -32,6 +32,7 @@ const BLOCK_NAMES = {
   q5: 'Q5',
   q5m: 'Q5m',
   q6: 'Q6',
+  q6b: 'Q6b',
   q7: 'Q7',
   q8: 'Q8',
 } as const satisfies Partial<Record<WeightDtype, BlockName>>;
@@ -79,10 +80,14 @@ export class Ops {
   readonly kernels: KernelExports;
   observer: ProductObserver | null = null;
   readonly #multiply: Record<WeightDtype, Multiply>;
+  readonly #quantize: KernelExports['quantizeRows'];
+  readonly #quantizeCoarse: KernelExports['quantizeRows'];
   readonly #row: Record<WeightDtype, KernelExports['rowQ4']>;
 
   constructor(kernels: KernelExports) {
     this.kernels = kernels;
+    this.#quantize = kernels.quantizeRows;
+    this.#quantizeCoarse = kernels.quantizeRowsCoarse;
     this.#multiply = {
       ...mapValues(BLOCK_NAMES, (name) => multiplyBlocks(kernels, name)),
       ...mapValues(FLOAT_NAMES, (name) => multiplyFloats(kernels, name)),
@@ -94,7 +99,9 @@ export class Ops {
   quantize(x: Rows, nTok: number, w: WeightRef, second = w, third = w): void {
     if (!isBlock(w) && !isBlock(second) && !isBlock(third)) return;
     const nGroup = Math.ceil(w.nCol / BLOCK_COLS);
-    this.kernels.quantizeRows(x.address, x.stride, nTok, nGroup, x.panels);
+    const isCoarse = [w, second, third].some(({ dtype }) => dtype === 'q6b');
+    const round = isCoarse ? this.#quantizeCoarse : this.#quantize;
+    round(x.address, x.stride, nTok, nGroup, x.panels);
   }
 
   /** y = W x (or y += W x), y: [nTok, yStride]. For block types x must be quantized. */
@@ -109,6 +116,7 @@ export class Ops {
   }
 }
 
-function isBlock({ dtype }: WeightRef): boolean {
+/** Whether a weight's products read rows that were rounded to int8. */
+export function isBlock({ dtype }: WeightRef): boolean {
   return WEIGHT_DTYPES[dtype].kind === 'block';
 }

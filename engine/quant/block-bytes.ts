@@ -6,7 +6,7 @@
  *     q[4g+i] of group g = FIVE_GROUPS[v], in its high three a part of groups 2, 5 and 7 (`putFiveBits`)
  *   six bits (q6): byte h*96 + v*32 + j*4 + i = q[16h+4v+i], v = 0..2, with bits 2v..2v+1 of q[16h+12+i]
  *     as its high pair, h = 0..1
- *   bytes (q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
+ *   bytes (q6b, q7, q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
  */
 import { BLOCK_COLS } from '../base/dtypes.ts';
 import type { BlockDtypeName } from './layouts.ts';
@@ -91,6 +91,7 @@ export const QUANT_WRITERS: Record<BlockDtypeName, QuantWriter> = {
   q5: putFiveBits,
   q5m: putFiveBits,
   q6: putSixBits,
+  q6b: putBytes,
   q7: putBytes,
   q8: putBytes,
 };
@@ -101,6 +102,7 @@ export const QUANT_READERS: Record<BlockDtypeName, QuantReader> = {
   q5: getFiveBits,
   q5m: getFiveBits,
   q6: getSixBits,
+  q6b: getByte,
   q7: getByte,
   q8: getByte,
 };

@@ -2,7 +2,7 @@
  * Kernel layouts of weight matrices: packing at import, unpacking for references and tests.
  * Knows bytes only. Layout letters as in engine/base/dtypes.ts: panels of 8 rows, blocks of 32
  * columns; within a panel the blocks follow each other, so that a product reads one ascending
- * stream. How quants share bytes is in block-bytes.ts. Row multipliers of q4/q4m stand behind the last panel.
+ * stream. How quants share bytes is in block-bytes.ts. Row multipliers of q4, q4m and q6b stand behind the last panel.
  */
 import {
   BLOCK_COLS,
@@ -36,24 +36,57 @@ export interface PackReport {
 }
 
 /** The q of a zero weight; also what pads rows and columns (with d = 0 it adds nothing). */
-export const QUANT_ZERO = { q4: 8, q4m: 0, q5: 16, q5m: 0, q6: 32, q7: 64, q8: 128 } as const;
+export const QUANT_ZERO = {
+  q4: 8,
+  q4m: 0,
+  q5: 16,
+  q5m: 0,
+  q6: 32,
+  q6b: 40,
+  q7: 64,
+  q8: 128,
+} as const;
 export type BlockDtypeName = keyof typeof QUANT_ZERO;
 /** Largest q of each block type. */
-export const QUANT_MAX = { q4: 15, q4m: 15, q5: 31, q5m: 31, q6: 63, q7: 127, q8: 255 } as const;
+export const QUANT_MAX = {
+  q4: 15,
+  q4m: 15,
+  q5: 31,
+  q5m: 31,
+  q6: 63,
+  q6b: 80,
+  q7: 127,
+  q8: 255,
+} as const;
 
 /** Types of w = d q + m. */
 export const WITH_MIN: ReadonlySet<BlockDtypeName> = new Set(['q4m', 'q5m']);
 
 /**
  * i16 bounds of stored scales. q4: pair sums of 2 x 16,256 times the scale stay below 2^31.
+ * q6b: pair sums of 2 x 32,640 times the scale.
  * q4m: 2 x 30,480 x scale + 2 x 32,512 x minimum < 2^31 holds up to 16,376 each.
  */
-const SCALE_MAX = { q4: 32752, q4m: 16376 } as const;
+const SCALE_MAX = { q4: 32752, q4m: 16376, q6b: 32752 } as const;
+type RowScaled = keyof typeof SCALE_MAX;
+
+function isRowScaled(name: string): name is RowScaled {
+  return Object.hasOwn(SCALE_MAX, name);
+}
 /** Minimums are stored against 16 times the row multiplier; the kernel multiplies pair sums by 16. */
 export const MIN_MULTIPLIER = 16;
 
 /** Bytes of a block before its scales. */
-const QUANT_BYTES = { q4: 128, q4m: 128, q5: 160, q5m: 160, q6: 192, q7: 256, q8: 256 } as const;
+const QUANT_BYTES = {
+  q4: 128,
+  q4m: 128,
+  q5: 160,
+  q5m: 160,
+  q6: 192,
+  q6b: 256,
+  q7: 256,
+  q8: 256,
+} as const;
 
 /** Packs quantized integers into `dtype`'s kernel layout. */
 export function packBlocks(
@@ -73,8 +106,10 @@ export function packBlocks(
       putQuants(bytes, base + block * blockBytes, row % PANEL_ROWS, q);
     }
   }
-  const packScales = dtype === 'q4' || dtype === 'q4m' ? packRowScaled : packHalfScaled;
-  return { bytes, report: packScales(dtype, matrix, view) };
+  const report = isRowScaled(dtype)
+    ? packRowScaled(dtype, matrix, view)
+    : packHalfScaled(dtype, matrix, view);
+  return { bytes, report };
 }
 
 /** Packs plain values: rows padded with zeros to 8 columns. */
@@ -156,7 +191,7 @@ function blockNumbers(
 ): { d: number; m: number } {
   const blockBytes = WEIGHT_DTYPES[name].blockBytes;
   const scales = at + QUANT_BYTES[name] + j * 2;
-  if (name !== 'q4' && name !== 'q4m') {
+  if (!isRowScaled(name)) {
     const d = f16ToF32(view.getUint16(scales, true));
     if (WITH_MIN.has(name)) return { d, m: f16ToF32(view.getUint16(scales + 16, true)) };
     return { d, m: -QUANT_ZERO[name] * d };
@@ -164,7 +199,7 @@ function blockNumbers(
   const tail = Math.ceil(nRow / PANEL_ROWS) * nBlock * blockBytes;
   const multiplier = view.getFloat32(tail + row * 4, true);
   const d = view.getInt16(scales, true) * multiplier;
-  if (name === 'q4') return { d, m: -8 * d };
+  if (name !== 'q4m') return { d, m: -QUANT_ZERO[name] * d };
   const m = view.getInt16(scales + 16, true) * multiplier * MIN_MULTIPLIER;
   return { d, m };
 }
@@ -190,10 +225,9 @@ const FLOAT_READERS = {
 
 /**
  * i16 scales against a power-of-two multiplier a row: an f16 scale has 11 significant bits, so every
- * scale within a factor of 16 (q4) or 8 (q4m) of the row's largest is kept to the last bit.
+ * scale within a factor of 16 (q4, q6b) or 8 (q4m) of the row's largest is kept to the last bit.
  */
-function packRowScaled(dtype: BlockDtypeName, matrix: QuantizedMatrix, view: DataView): PackReport {
-  const name = dtype as 'q4' | 'q4m';
+function packRowScaled(name: RowScaled, matrix: QuantizedMatrix, view: DataView): PackReport {
   const { nRow, scales, mins } = matrix;
   const nBlock = Math.ceil(matrix.nCol / BLOCK_COLS);
   const blockBytes = WEIGHT_DTYPES[name].blockBytes;

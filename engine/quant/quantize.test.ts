@@ -15,6 +15,7 @@ const RMS_BOUNDS = {
   q5: { most: 0.0415, least: 0.034 },
   q5m: { most: 0.0365, least: 0.029 },
   q6: { most: 0.0206, least: 0.017 },
+  q6b: { most: 0.0165, least: 0.013 },
   q7: { most: 0.0103, least: 0.008 },
   q8: { most: 0.0051, least: 0.004 },
 } as const;
@@ -125,7 +126,7 @@ describe.each(DTYPES)('quantizeMatrix %s', (dtype) => {
 
   test('scales are what the layout stores', () => {
     const { scales, quants } = quantizeMatrix(dtype, 64, 256, values);
-    if (dtype !== 'q4' && dtype !== 'q4m')
+    if (dtype !== 'q4' && dtype !== 'q4m' && dtype !== 'q6b')
       expect([...scales].every((d) => f16ToF32(f32ToF16(d)) === d)).toBe(true);
     expect(Math.max(...quants)).toBeLessThanOrEqual(QUANT_MAX[dtype]);
   });

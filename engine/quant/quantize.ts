@@ -18,6 +18,7 @@ const SEARCH = {
   q5: { steps: 9, step: 0.2 },
   q5m: { steps: 9, step: 0.2 },
   q6: { steps: 8, step: 0.5 },
+  q6b: { steps: 8, step: 0.5 },
   q7: { steps: 9, step: 0.9 },
   q8: { steps: 5, step: 0.8 },
 } as const;
@@ -116,7 +117,7 @@ function searchScale(dtype: BlockDtypeName, x: Numbers, weights: Numbers): Block
     }
   }
   // Below f32's normal range 1 / d would leave it.
-  if (dtype === 'q4') d = Math.abs(d) < 2 ** -126 ? 0 : Math.fround(d);
+  if (dtype === 'q4' || dtype === 'q6b') d = Math.abs(d) < 2 ** -126 ? 0 : Math.fround(d);
   else d = toHalf(d);
   return { d, m: 0 };
 }

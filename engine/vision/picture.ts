@@ -8,10 +8,12 @@ import { Unzlib } from 'fflate';
 import { decode as decodeJpegFile } from 'jpeg-js';
 import { EngineError } from '../base/errors.ts';
 
-/** Three megapixels: with a decoder's tables they take 60 MB for a moment. */
-export const MAX_PICTURE_PIXELS = 3 * 1024 * 1024;
+/** A PNG takes 9 bytes a pixel for a moment, a JPEG with its decoder's tables 33 (measured). */
+export const MAX_PNG_PIXELS = 2 * 1024 * 1024;
+export const MAX_JPEG_PIXELS = 1024 * 1024;
 export const MAX_PICTURE_SIDE = 16_384;
-const JPEG_MAX_BYTES = 80;
+/** In MB, as the decoder wants it. */
+const JPEG_MAX_BYTES = 40;
 /** A progressive picture has about ten; each goes over all of it. */
 const MAX_JPEG_SCANS = 40;
 const INFLATE_STEP = 4096;
@@ -51,12 +53,12 @@ export function decodePicture(bytes: Uint8Array): Picture {
   }
 }
 
-function checkSize({ width, height }: Size): Size {
+function checkSize({ width, height }: Size, maxPixels: number): Size {
   const isPossible = width > 0 && height > 0 && Math.max(width, height) <= MAX_PICTURE_SIDE;
-  if (isPossible && width * height <= MAX_PICTURE_PIXELS) return { width, height };
+  if (isPossible && width * height <= maxPixels) return { width, height };
   throw invalidPicture(
     `is ${width} x ${height} pixels`,
-    `at most ${MAX_PICTURE_PIXELS} pixels and ${MAX_PICTURE_SIDE} a side; make it smaller`,
+    `at most ${maxPixels} pixels and ${MAX_PICTURE_SIDE} a side; make it smaller`,
   );
 }
 
@@ -70,7 +72,10 @@ const PNG_CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2,
 function decodePng(bytes: Uint8Array): Picture {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 33) throw invalidPicture('is cut off', 'a whole PNG');
-  const { width, height } = checkSize({ width: view.getUint32(16), height: view.getUint32(20) });
+  const { width, height } = checkSize(
+    { width: view.getUint32(16), height: view.getUint32(20) },
+    MAX_PNG_PIXELS,
+  );
   const [depth = 0, colour = 0] = bytes.subarray(24, 26);
   const rowBytes = 1 + Math.ceil((width * depth * (PNG_CHANNELS[colour] ?? 0)) / 8);
   const kept: Uint8Array[] = [bytes.subarray(0, 8)];
@@ -153,12 +158,12 @@ function unpacked({ data, channels, depth, width, height }: DecodedPng): Samples
 // JPEG (ITU-T T.81)
 
 function decodeJpeg(bytes: Uint8Array): Picture {
-  const size = checkSize(jpegSize(bytes));
+  const size = checkSize(jpegSize(bytes), MAX_JPEG_PIXELS);
   const { data, width, height } = decodeJpegFile(bytes, {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,
-    maxResolutionInMP: MAX_PICTURE_PIXELS / 1e6,
+    maxResolutionInMP: MAX_JPEG_PIXELS / 1e6,
     maxMemoryUsageInMB: JPEG_MAX_BYTES,
   });
   if (width !== size.width || height !== size.height)

@@ -55,12 +55,21 @@ function tapsOf(index: number, from: number, to: number): Taps {
 }
 
 /** The middle of a picture. */
-export function cropCentre({ width, height, rgb }: Picture, size: number): Picture {
-  const [left, top] = [(width - size) >> 1, (height - size) >> 1];
-  const out = new Uint8Array(3 * size * size);
-  for (let y = 0; y < size; y++) {
-    const start = 3 * ((top + y) * width + left);
-    out.set(rgb.subarray(start, start + 3 * size), 3 * y * size);
+export function cropCentre(picture: Picture, size: number): Picture {
+  const [left, top] = [(picture.width - size) >> 1, (picture.height - size) >> 1];
+  return crop(picture, [left, top, left + size, top + size]);
+}
+
+/** Left, top, right and bottom lie inside; the last two are beyond the part. */
+export function crop(
+  { width, rgb }: Picture,
+  [left, top, right, bottom]: readonly [number, number, number, number],
+): Picture {
+  const row = 3 * (right - left);
+  const out = new Uint8Array(row * (bottom - top));
+  for (let y = top; y < bottom; y++) {
+    const start = 3 * (y * width + left);
+    out.set(rgb.subarray(start, start + row), (y - top) * row);
   }
-  return { width: size, height: size, rgb: out };
+  return { width: right - left, height: bottom - top, rgb: out };
 }

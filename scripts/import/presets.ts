@@ -100,6 +100,16 @@ export const PRESETS = {
     about: '8 bits for all that is finer in the file',
     rules: [SMALL_RULE, CONVOLUTION_RULE, { when: finerThan(8), dtype: 'q8' }],
   },
+  q6b: {
+    about:
+      '6-bit embedding, layers of 81 steps that meet activations of 103: the fastest on many tokens, for encoders',
+    rules: [
+      SMALL_RULE,
+      CONVOLUTION_RULE,
+      ...TABLE_RULES,
+      { when: (t) => !isTable(t) && finerThan(6)(t), dtype: 'q6b' },
+    ],
+  },
   q6: {
     about: '6 bits for all that is finer than 4 bits in the file',
     rules: [SMALL_RULE, CONVOLUTION_RULE, ...FIVE_BIT_RULES, { when: finerThan(4), dtype: 'q6' }],

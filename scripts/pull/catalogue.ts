@@ -18,7 +18,8 @@ export type CatalogueTask =
   | 'text-to-speech'
   | 'voice-activity'
   | 'embedding'
-  | 'image-classification';
+  | 'image-classification'
+  | 'text-recognition';
 
 export interface CatalogueEntry {
   readonly id: string;
@@ -27,7 +28,7 @@ export interface CatalogueEntry {
   readonly task: CatalogueTask;
   readonly licence: string;
   /** What it is imported with; null for files that only pull knows yet. */
-  readonly preset: 'edge' | 'lossless' | 'q6' | null;
+  readonly preset: 'edge' | 'lossless' | 'q6b' | null;
   /** Of an .onnx file: what it is imported for. */
   readonly onnxTask?: OnnxTask['name'];
   /** The first is the one to import; others lie beside it. */
@@ -150,7 +151,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     title: 'all-MiniLM-L6-v2 (safetensors in a zip, F32)',
     task: 'embedding',
     licence: 'Apache-2.0',
-    preset: 'q6',
+    preset: 'q6b',
     card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
     files: [
       {
@@ -250,6 +251,33 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       },
     ],
   },
+  {
+    id: 'pp-ocr-v4',
+    title: 'PP-OCRv4 mobile, detector and reader (ONNX)',
+    task: 'text-recognition',
+    licence: 'Apache-2.0',
+    preset: null,
+    onnxTask: 'text-recognition',
+    card: "PaddleOCR's small models (arXiv 2009.09941): lines of Chinese and English text in pictures, and what they say.",
+    files: [
+      {
+        name: 'ch_PP-OCRv4_det_infer.onnx',
+        bytes: 4_745_517,
+        sha256: 'd2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9',
+        sources: [
+          'pip:rapidocr-onnxruntime==1.4.4#rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx',
+        ],
+      },
+      {
+        name: 'ch_PP-OCRv4_rec_infer.onnx',
+        bytes: 10_857_958,
+        sha256: '48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b',
+        sources: [
+          'pip:rapidocr-onnxruntime==1.4.4#rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx',
+        ],
+      },
+    ],
+  },
 ];
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the ids there are. */
@@ -265,7 +293,7 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
 }
 
 /** @throws {EngineError} E_ARCH_UNKNOWN for files that nothing here can serve yet. */
-export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6' {
+export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6b' {
   if (preset !== null) return preset;
   throw new EngineError(
     'E_ARCH_UNKNOWN',

@@ -109,7 +109,7 @@ describe('thimble import and inspect', () => {
     [
       'an unknown preset',
       ['import', 'tiny.gguf', '--id', 'x', '--preset', 'q2'],
-      'lossless, edge, q8, q6, q5, mix, q4m, q4',
+      'lossless, edge, q8, q6b, q6, q5, mix, q4m, q4',
     ],
     [
       'a budget that is no size',

@@ -18,6 +18,7 @@ const WEIGHTS = [
   { weights: 'bf16', preset: 'lossless', dtype: 'BF16' },
   { weights: 'q8', preset: 'q8', dtype: 'F16' },
   { weights: 'q6', preset: 'q6', dtype: 'F16' },
+  { weights: 'q6b', preset: 'q6b', dtype: 'F16' },
   { weights: 'q5', preset: 'q5', dtype: 'F16' },
   { weights: 'q4m', preset: 'q4m', dtype: 'F16' },
   { weights: 'q4', preset: 'q4', dtype: 'F16' },

@@ -271,6 +271,21 @@ describe('a stored graph that is hostile', () => {
   });
 });
 
+test('models that take turns for the memory answer, or say that they are busy', async () => {
+  const memory = { loadedBytes: 60_000_000, peakBytes: 61_000_000 };
+  for (const id of ['turn-a', 'turn-b']) await pushGraph(id, linearBytes(), { memory });
+  const ids = Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? 'turn-a' : 'turn-b'));
+  const answers = await Promise.all(ids.map((id) => run(id, { inputs: { x, j } })));
+  for (const { status, answer } of answers) {
+    if (status === 503) expect(answer.error?.code).toBe('E_BUSY');
+    else expect([answer.error?.message, answer.outputs?.['y']?.data]).toEqual([undefined, Y]);
+  }
+  expect(answers.some(({ status }) => status === 200)).toBe(true);
+  // Pushed anew while it is used: the old one ends what it began.
+  await pushGraph('turn-a', linearBytes(), { memory, name: 'another' });
+  expect((await run('turn-a', { inputs: { x, j } })).status).toBe(200);
+});
+
 function base64Of(samples: Float32Array): string {
   return toBase64(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
 }

@@ -115,6 +115,7 @@ describe('presets', () => {
   test.each([
     ['lossless', { embedding: 'f16', norm: 'f32', layer: 'f16' }, 0],
     ['edge', { embedding: 'q6', norm: 'f32', layer: 'q8' }, 0.05],
+    ['q6b', { embedding: 'q6', norm: 'f32', layer: 'q6b' }, 0.05],
     ['q6', { embedding: 'q6', norm: 'f32', layer: 'q6' }, 0.05],
     ['q5', { embedding: 'q6', norm: 'f32', layer: 'q5' }, 0.1],
     ['q4m', { embedding: 'q6', norm: 'f32', layer: 'q4m' }, 0.25],
@@ -152,6 +153,6 @@ describe('presets', () => {
   test('an unknown preset names the known ones', async () => {
     const error = await failure(run(await put('tiny.gguf', tinyGguf()), { preset: 'small' }));
     expect(error.code).toBe('E_USAGE');
-    expect(error.message).toContain('lossless, edge, q8, q6, q5, mix, q4m, q4');
+    expect(error.message).toContain('lossless, edge, q8, q6b, q6, q5, mix, q4m, q4');
   });
 });

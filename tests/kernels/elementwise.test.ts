@@ -146,6 +146,18 @@ for (const build of ['relaxed', 'simd'] as const) {
       expectEach((i) => siluReference(gates[i]!));
     });
 
+    it('geluErfRow far out, and finely in between', () => {
+      s.reset();
+      const inputs = Float32Array.from({ length: 1200 }, (_, i) => (i - 600) * 0.0123);
+      inputs.set([-1e4, 1e4, -100, 100]);
+      const out = s.reserve(4800);
+      s.kernels.geluErfRow(s.putF32(inputs), out, 1200);
+      for (const [i, x] of inputs.entries()) {
+        const error = Math.abs(s.f32(out, 1200)[i]! - geluErfReference(x));
+        expect(error, `input ${x}`).toBeLessThanOrEqual(3e-7 * Math.abs(x) + 1e-6);
+      }
+    });
+
     it('addScaled, scaleRow and softcapRow, and nothing behind them', () => {
       for (const n of [4, 8, 32, 1024]) {
         s.reset();

@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { matrixBytes, roundUp } from '../../engine/base/dtypes.ts';
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import {
+  ACTIVATION_STEPS,
+  COARSE_STEPS,
   matmulQuantizedReference,
   matmulReference,
 } from '../../engine/kernels/reference/matmul.ts';
@@ -94,11 +96,15 @@ for (const build of ['relaxed', 'simd'] as const) {
       ops.quantize(x, nTok, w);
       ops.matmul(w, x, nTok, y, yStride, add);
       const dense = unpackMatrix(dtype, nRow, nCol, bytes);
-      const reference = dtype.startsWith('q') ? matmulQuantizedReference : matmulReference;
+      const reference = (rows: number, x: Float32Array) => {
+        if (!dtype.startsWith('q')) return matmulReference(dense, rows, x);
+        const steps = dtype === 'q6b' ? COARSE_STEPS : ACTIVATION_STEPS;
+        return matmulQuantizedReference(dense, rows, x, steps);
+      };
       let worst = 0;
       let largest = 1e-9;
       for (const [t, values] of inputs.entries()) {
-        const want = reference(dense, nRow, values);
+        const want = reference(nRow, values);
         const got = scratch.f32(y + t * yStride * 4, nRow);
         for (let row = 0; row < nRow; row++) {
           const expected = want[row]! + before[t * yStride + row]!;
@@ -115,6 +121,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       'q5',
       'q5m',
       'q6',
+      'q6b',
       'q7',
       'q8',
       'f32',
@@ -147,7 +154,7 @@ for (const build of ['relaxed', 'simd'] as const) {
       });
     }
 
-    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8'] as const) {
+    for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q6b', 'q7', 'q8'] as const) {
       it(`${dtype} equals the reference`, () => {
         for (const [nRow, nCol] of SIZES) {
           const bytes = randomBlocks(dtype, nRow, nCol, nRow * 31 + nCol);
@@ -172,7 +179,7 @@ for (const build of ['relaxed', 'simd'] as const) {
     }
 
     it('stays exact at the largest operands (no i16 or i32 overflow)', () => {
-      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q7', 'q8'] as const) {
+      for (const dtype of ['q4', 'q4m', 'q5', 'q5m', 'q6', 'q6b', 'q7', 'q8'] as const) {
         const [nRow, nCol] = [8, 64];
         const nBlock = 2;
         // Odd rows have the smallest quants: -16 of five bits is further from 0 than 15.
@@ -206,6 +213,7 @@ for (const build of ['relaxed', 'simd'] as const) {
         'q5',
         'q5m',
         'q6',
+        'q6b',
         'q7',
         'q8',
         'f32',

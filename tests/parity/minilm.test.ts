@@ -49,8 +49,8 @@ describe.skipIf(path === null)(`${MINILM_ID}, when its file is in the cache`, ()
     }
   });
 
-  test('in six bits, as it is served: cosines of texts stay', async () => {
-    const { engine } = await load('q6');
+  test('in 81 steps, as it is served: cosines of texts stay', async () => {
+    const { engine } = await load('q6b');
     const vectors = await engine.embed(rows.map(({ ids }) => ids));
     for (const [i, vector] of vectors.entries())
       expect(Math.abs(dot(vector, vectors[0]!) - rows[i]!.cosine)).toBeLessThan(0.05);

@@ -7,6 +7,7 @@ import type { EncoderConfig } from '../../engine/formats/manifest.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { cachedFile } from './onnx-models.ts';
 import { randomValues } from './random.ts';
+import { writeGguf } from './gguf-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 
 export const MINILM_ID = 'all-minilm-l6-v2';
@@ -15,6 +16,7 @@ export const MINILM_ID = 'all-minilm-l6-v2';
 export const minilmPath = (): string | null => cachedFile(MINILM_ID);
 
 const WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+const FLAGS = { single_word: false, lstrip: false, rstrip: false, normalized: false };
 export const TINY_WORDS: readonly string[] = [
   ...['the', 'sea', 'is', 'blue', 'bread', 'warm', 'a', 'cat', 'sat', 'on', 'mat', 'rain'],
   ...'abcdefghijklmnopqrstuvwxyz'.split('').map((letter) => `##${letter}`),
@@ -69,9 +71,19 @@ export async function writeTinyEncoder(
     ],
     'tokenizer.json': {
       version: '1.0',
-      added_tokens: WORDS.map((content, id) => ({ id, content, special: true })),
-      normalizer: { type: 'BertNormalizer', lowercase: true, clean_text: true },
+      truncation: null,
+      padding: null,
+      added_tokens: WORDS.map((content, id) => ({ id, content, ...FLAGS, special: true })),
+      normalizer: {
+        type: 'BertNormalizer',
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: null,
+        lowercase: true,
+      },
       pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: null,
+      decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
       model: {
         type: 'WordPiece',
         unk_token: '[UNK]',
@@ -84,19 +96,64 @@ export async function writeTinyEncoder(
   await mkdir(join(folder, '1_Pooling'), { recursive: true });
   for (const [name, json] of Object.entries(files))
     await writeFile(join(folder, name), JSON.stringify(json));
-  const tensors = archTensors(BERT, config).map(({ places, shape: [nRow, nCol], spec }, i) => {
-    const isVector = nRow === 1;
+  const tensors = tinyTensors(config).map(({ places, dims, data }) => ({
+    ...{ name: places.hf!.name, dtype: 'F32', shape: dims, data },
+  }));
+  await writeFile(join(folder, 'model.safetensors'), writeSafetensors(tensors));
+}
+
+function tinyTensors(config: EncoderConfig) {
+  return archTensors(BERT, config).map(({ places, shape: [nRow, nCol], spec }, i) => {
     const values = randomValues(nRow * nCol, i + 1, 0.2);
     // Norms about one, as trained ones are.
     const shifted = spec.role === 'norm' ? values.map((value) => value + 1) : values;
-    return {
-      name: places.hf!.name,
-      dtype: 'F32',
-      shape: isVector ? [nCol] : [nRow, nCol],
-      data: new Uint8Array(shifted.buffer),
-    };
+    const dims = nRow === 1 ? [nCol] : [nRow, nCol];
+    return { places, dims, data: new Uint8Array(shifted.buffer) };
   });
-  await writeFile(join(folder, 'model.safetensors'), writeSafetensors(tensors));
+}
+
+/** llama_pooling_type and llama_token_type. */
+const GGUF_POOLING = { mean: 1, cls: 2, last: 3 } as const;
+const [NORMAL, UNKNOWN, CONTROL] = [1, 2, 3];
+
+/** The same model as llama.cpp's converter writes it. */
+export function tinyEncoderGguf(config: EncoderConfig = TINY_CONFIG): Uint8Array {
+  const u32 = (value: number) => ['u32', value] as const;
+  const types = [...WORDS, ...TINY_WORDS].map((word, id) => {
+    if (word === '[UNK]') return UNKNOWN;
+    return id < WORDS.length ? CONTROL : NORMAL;
+  });
+  // What begins a word is marked there, not what continues one.
+  const pieces = TINY_WORDS.map((word) =>
+    word.startsWith('##') ? word.slice(2) : `\u2581${word}`,
+  );
+  const id = (word: string) => u32(WORDS.indexOf(word));
+  return writeGguf({
+    metadata: {
+      'general.architecture': ['string', 'bert'],
+      'general.name': ['string', 'tiny'],
+      'bert.block_count': u32(config.nLayer),
+      'bert.context_length': u32(config.nCtx),
+      'bert.embedding_length': u32(config.nEmbd),
+      'bert.feed_forward_length': u32(config.nFf),
+      'bert.attention.head_count': u32(config.nHead),
+      'bert.attention.layer_norm_epsilon': ['f32', config.normEps],
+      'bert.attention.causal': ['bool', false],
+      'bert.pooling_type': u32(GGUF_POOLING[config.pooling]),
+      'tokenizer.ggml.model': ['string', 'bert'],
+      'tokenizer.ggml.token_type_count': u32(config.nTokenType),
+      'tokenizer.ggml.tokens': ['strings', [...WORDS, ...pieces]],
+      'tokenizer.ggml.token_type': ['array', 'i32', types],
+      'tokenizer.ggml.unknown_token_id': id('[UNK]'),
+      'tokenizer.ggml.cls_token_id': id('[CLS]'),
+      'tokenizer.ggml.seperator_token_id': id('[SEP]'),
+      'tokenizer.ggml.padding_token_id': id('[PAD]'),
+      'tokenizer.ggml.mask_token_id': id('[MASK]'),
+    },
+    tensors: tinyTensors(config).map(({ places, dims, data }) => ({
+      ...{ name: places.gguf!.name, dtype: 'F32' as const, dims, data },
+    })),
+  });
 }
 
 /** Imports a tiny encoder of random weights under `id`. */

@@ -8,6 +8,7 @@ import type { ErrorRecord } from '../../engine/base/errors.ts';
 import type { GatewayEnv } from '../gateway/env.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
+import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
 import { LocalIndex } from './local-index.ts';
 import { searchCollection } from './search.ts';
 import type { SearchQuery, SearchResult } from './search.ts';
@@ -47,6 +48,7 @@ export class CollectionObject extends DurableObject<GatewayEnv> {
     await this.openIndex().remove(Array.from(this.store.vectors(), ({ chunk }) => chunk));
     await this.ctx.storage.deleteAll();
     this.index = null;
+    forgetIndexMemory(this);
     return true;
   }
 
@@ -90,17 +92,25 @@ export class CollectionObject extends DurableObject<GatewayEnv> {
     return answer(() => searchCollection(this.store, this.openIndex(), query));
   }
 
-  /** Vectors are read once an object's life. */
+  /** Vectors are read once an object's life, as long as there is room for them. */
   private openIndex(): VectorIndex {
-    if (this.index !== null) return this.index;
+    this.index ??= this.readIndex();
+    if (this.index instanceof LocalIndex)
+      useIndexMemory(this, this.index.bytes, () => (this.index = null));
+    return this.index;
+  }
+
+  private readIndex(): VectorIndex {
     const about = this.store.about();
     if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: is gone.');
     if (this.env.VECTORIZE !== undefined)
-      return (this.index = new VectorizeIndex(this.env.VECTORIZE, about.name));
-    const local = new LocalIndex(about.nEmbd);
+      return new VectorizeIndex(this.env.VECTORIZE, about.key, (chunk) =>
+        this.store.documentOf(chunk),
+      );
+    const local = new LocalIndex(about.nEmbd, this.store.counts().nChunk);
     for (const { chunk, document, rounded } of this.store.vectors())
       local.put(chunk, document, rounded);
-    return (this.index = local);
+    return local;
   }
 
   private requireRoom(nChunk: number): void {

@@ -8,6 +8,8 @@ import type { RoundedVector, VectorRow } from './vector-index.ts';
 /** What a collection is. */
 export interface CollectionAbout {
   readonly name: string;
+  /** Of this collection and no later one of the same name. */
+  readonly key: string;
   readonly model: string;
   readonly nEmbd: number;
   readonly chunkTokens: number;
@@ -133,6 +135,12 @@ export class CollectionStore {
       if (row !== undefined) found.set(id, chunkOf(row));
     }
     return found;
+  }
+
+  /** The number of a chunk's document, or null when the chunk is gone. */
+  documentOf(chunk: number): number | null {
+    const [row] = this.#sql.exec('SELECT document FROM chunks WHERE id = ?', chunk).toArray();
+    return row === undefined ? null : Number(row['document']);
   }
 
   documentByNumber(number: number): StoredDocument | null {

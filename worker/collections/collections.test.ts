@@ -6,6 +6,7 @@ import { documentText, isBinary } from './document-text.ts';
 import { filterSchema, matchesFilter } from './filter.ts';
 import { fuseRankings } from './fuse.ts';
 import { LocalIndex } from './local-index.ts';
+import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
 import { VectorizeIndex } from './vectorize-index.ts';
 import type { VectorizeBinding } from './vectorize-index.ts';
 
@@ -153,21 +154,54 @@ test('Vectorize is asked in its own terms: namespaces, batches, ids', async () =
     deleteByIds: (ids) => Promise.resolve(calls.push(['delete', ids.length])),
     query: (_vector, options) => {
       calls.push(['query', options]);
-      const matches = [
-        { id: 'notes:3', score: 0.9, metadata: { document: 1 } },
-        { id: 'notes:4', score: 0.8, metadata: { document: 2 } },
-      ];
+      const matches = [3, 4, 5].map((chunk) => ({ id: `notes:${chunk}`, score: 1 - chunk / 10 }));
       return Promise.resolve({ matches });
     },
   };
-  const index = new VectorizeIndex(binding, 'notes');
+  // Chunk 5 was deleted, which the service does not know yet.
+  const documents = new Map([
+    [3, 1],
+    [4, 2],
+  ]);
+  const index = new VectorizeIndex(binding, 'notes', (chunk) => documents.get(chunk) ?? null);
   const vector = Float32Array.of(1, 0);
   await index.add(Array.from({ length: 1001 }, (_, chunk) => ({ chunk, document: 1, vector })));
   await index.remove(Array.from({ length: 150 }, (_, chunk) => chunk));
   expect(await index.search(vector, 5, (document) => document === 2)).toEqual([
-    { chunk: 4, score: 0.8 },
+    { chunk: 4, score: 0.6 },
   ]);
-  expect(calls.map(([name]) => name)).toEqual(['upsert', 'upsert', 'delete', 'delete', 'query']);
+  expect(await index.search(vector, 5, () => true)).toHaveLength(2);
+  expect(calls.map(([name]) => name)).toEqual([
+    ...['upsert', 'upsert', 'delete', 'delete', 'query', 'query'],
+  ]);
   expect(calls[1]![1]).toEqual(['notes:1000']);
-  expect(calls[4]![1]).toEqual({ topK: 100, namespace: 'notes', returnMetadata: 'all' });
+  expect(calls[4]![1]).toEqual({ topK: 100, namespace: 'notes', returnMetadata: 'none' });
+});
+
+test('vectors that were not used for longest leave the memory that objects share', () => {
+  const dropped: string[] = [];
+  const owners = { a: {}, b: {}, c: {} };
+  const use = (name: keyof typeof owners, bytes: number) =>
+    useIndexMemory(owners[name], bytes, () => dropped.push(name), 100);
+  use('a', 40);
+  use('b', 40);
+  use('a', 45);
+  use('c', 30);
+  expect(dropped).toEqual(['b']);
+  // Grown: one alone may be larger than all together should.
+  use('c', 120);
+  expect(dropped).toEqual(['b', 'a']);
+  use('a', 10);
+  expect(dropped).toEqual(['b', 'a', 'c']);
+  for (const owner of Object.values(owners)) forgetIndexMemory(owner);
+});
+
+test('an index grows from what it was made for', async () => {
+  const index = new LocalIndex(4, 1000);
+  const before = index.bytes;
+  const vector = Float32Array.of(1, 0, 0, 0);
+  for (let chunk = 0; chunk < 1001; chunk++) await index.add([{ chunk, document: 0, vector }]);
+  expect(index.size).toBe(1001);
+  expect(index.bytes).toBeGreaterThan(before);
+  expect(await index.search(vector, 2000, () => true)).toHaveLength(1001);
 });

@@ -12,6 +12,10 @@ import type {
 } from './vector-index.ts';
 
 const FIRST_CAPACITY = 256;
+/** Twice as many would be twice a large collection's bytes while they are moved. */
+const GROWTH = 1.5;
+/** What a row of the map of chunks takes, about. */
+const MAP_ROW_BYTES = 40;
 
 export class LocalIndex implements VectorIndex {
   readonly #nEmbd: number;
@@ -22,12 +26,20 @@ export class LocalIndex implements VectorIndex {
   #documents: Float64Array;
   readonly #rowOf = new Map<number, number>();
 
-  constructor(nEmbd: number) {
+  /** @param nChunk how many are about to come */
+  constructor(nEmbd: number, nChunk = 0) {
+    const capacity = Math.max(nChunk, FIRST_CAPACITY);
     this.#nEmbd = nEmbd;
-    this.#values = new Int8Array(FIRST_CAPACITY * nEmbd);
-    this.#scales = new Float32Array(FIRST_CAPACITY);
-    this.#chunks = new Float64Array(FIRST_CAPACITY);
-    this.#documents = new Float64Array(FIRST_CAPACITY);
+    this.#values = new Int8Array(capacity * nEmbd);
+    this.#scales = new Float32Array(capacity);
+    this.#chunks = new Float64Array(capacity);
+    this.#documents = new Float64Array(capacity);
+  }
+
+  /** Of memory, about. */
+  get bytes(): number {
+    const perRow = this.#nEmbd + 4 + 8 + 8;
+    return this.#scales.length * perRow + this.#n * MAP_ROW_BYTES;
   }
 
   get size(): number {
@@ -88,10 +100,11 @@ export class LocalIndex implements VectorIndex {
       to.set(from);
       return to;
     };
-    this.#values = grown(new Int8Array(capacity * 2 * this.#nEmbd), this.#values);
-    this.#scales = grown(new Float32Array(capacity * 2), this.#scales);
-    this.#chunks = grown(new Float64Array(capacity * 2), this.#chunks);
-    this.#documents = grown(new Float64Array(capacity * 2), this.#documents);
+    const more = Math.ceil(capacity * GROWTH);
+    this.#values = grown(new Int8Array(more * this.#nEmbd), this.#values);
+    this.#scales = grown(new Float32Array(more), this.#scales);
+    this.#chunks = grown(new Float64Array(more), this.#chunks);
+    this.#documents = grown(new Float64Array(more), this.#documents);
   }
 }
 

@@ -1,11 +1,14 @@
 /**
  * Cloudflare Vectorize behind the interface of the local index: one index for all collections, a
- * namespace each. What it takes is written some seconds later, and a search sees at most its 100 best, of
- * which those of other documents are left out here.
+ * namespace each. What it takes is written some seconds later: a search sees at most its 100 best, of
+ * which those of other documents, and those that are gone from the collection, are left out here.
  */
 import type { IsAllowed, VectorHit, VectorIndex, VectorRow } from './vector-index.ts';
 
-/** Limits of the service: vectors of a call, matches of a query without values, ids of a deletion. */
+/**
+ * Limits of the service: vectors of a call; matches of a query that asks for neither values nor
+ * metadata, with which there are fewer; ids of a deletion.
+ */
 const MAX_UPSERT = 1000;
 const MAX_MATCHES = 100;
 const MAX_DELETE = 100;
@@ -17,39 +20,43 @@ export interface VectorizeBinding {
       readonly id: string;
       readonly namespace: string;
       readonly values: readonly number[];
-      readonly metadata: { readonly document: number };
     }[],
   ): Promise<unknown>;
   deleteByIds(ids: readonly string[]): Promise<unknown>;
   query(
     vector: readonly number[],
-    options: { readonly topK: number; readonly namespace: string; readonly returnMetadata: 'all' },
+    options: { readonly topK: number; readonly namespace: string; readonly returnMetadata: 'none' },
   ): Promise<{
-    readonly matches: readonly {
-      readonly id: string;
-      readonly score: number;
-      readonly metadata?: Readonly<Record<string, unknown>>;
-    }[];
+    readonly matches: readonly { readonly id: string; readonly score: number }[];
   }>;
 }
 
 export class VectorizeIndex implements VectorIndex {
   readonly #binding: VectorizeBinding;
   readonly #namespace: string;
+  readonly #documentOf: (chunk: number) => number | null;
 
-  constructor(binding: VectorizeBinding, namespace: string) {
+  /**
+   * @param namespace of at most 47 characters: with a chunk's number it is an id, which may have 64 bytes
+   * @param documentOf null for chunks that are gone
+   */
+  constructor(
+    binding: VectorizeBinding,
+    namespace: string,
+    documentOf: (chunk: number) => number | null,
+  ) {
     this.#binding = binding;
     this.#namespace = namespace;
+    this.#documentOf = documentOf;
   }
 
   async add(rows: readonly VectorRow[]): Promise<void> {
     for (let i = 0; i < rows.length; i += MAX_UPSERT)
       await this.#binding.upsert(
-        rows.slice(i, i + MAX_UPSERT).map(({ chunk, document, vector }) => ({
+        rows.slice(i, i + MAX_UPSERT).map(({ chunk, vector }) => ({
           id: this.#id(chunk),
           namespace: this.#namespace,
           values: [...vector],
-          metadata: { document },
         })),
       );
   }
@@ -64,12 +71,18 @@ export class VectorizeIndex implements VectorIndex {
     const { matches } = await this.#binding.query([...query], {
       topK: MAX_MATCHES,
       namespace: this.#namespace,
-      returnMetadata: 'all',
+      returnMetadata: 'none',
     });
-    return matches
-      .filter(({ metadata }) => isAllowed(Number(metadata?.['document'])))
-      .slice(0, k)
-      .map(({ id, score }) => ({ chunk: Number(id.slice(id.lastIndexOf(':') + 1)), score }));
+    const hits = matches.map(({ id, score }) => ({
+      chunk: Number(id.slice(id.lastIndexOf(':') + 1)),
+      score,
+    }));
+    return hits
+      .filter(({ chunk }) => {
+        const document = this.#documentOf(chunk);
+        return document !== null && isAllowed(document);
+      })
+      .slice(0, k);
   }
 
   /** Ids are of the whole index, not of a namespace. */

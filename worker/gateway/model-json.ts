@@ -122,6 +122,7 @@ const ONNX_MODALITIES: Readonly<
   'voice-activity': { input: ['audio'], output: ['tensor'] },
   'speech-synthesis': { input: ['text'], output: ['audio'] },
   'image-moderation': { input: ['image'], output: ['text'] },
+  'text-recognition': { input: ['image'], output: ['text'] },
   'image-classification': { input: ['image'], output: ['text'] },
 };
 

@@ -54,24 +54,25 @@ export async function withModel<T>(
   }
 }
 
+/** A model that stays loaded until `release` is called. @throws {EngineError} */
 export async function acquireModel(
   env: OnnxHostEnv,
   id: string,
 ): Promise<{ model: OnnxModel; release: () => void }> {
-  const slot = await findOrLoad(env, id);
-  slot.users++;
-  slots = [...slots.filter((other) => other !== slot), slot];
+  const slot = await holdSlot(env, id);
   let isHeld = true;
   const release = () => {
-    if (isHeld) slot.users--;
+    if (!isHeld) return;
     isHeld = false;
+    slot.users--;
+    if (slot.users === 0 && !slots.includes(slot)) void releaseModel(slot);
   };
   try {
     return { model: await slot.model, release };
   } catch (error) {
-    release();
     // A load that failed is not kept: the next request tries anew.
     slots = slots.filter((other) => other !== slot);
+    release();
     throw error;
   }
 }
@@ -88,20 +89,27 @@ export function onnxHostStats(): OnnxHostStats {
   };
 }
 
-async function findOrLoad(env: OnnxHostEnv, id: string): Promise<Slot> {
+/** Counted as used before anyone else can run, so that no other load takes it away. */
+async function holdSlot(env: OnnxHostEnv, id: string): Promise<Slot> {
   const known = slots.find((slot) => slot.id === id);
   const stored = await readOnnxManifest(env.MODELS, id, known?.version);
-  if (stored === 'unchanged' && known !== undefined && slots.includes(known)) return known;
+  if (stored === 'unchanged' && known !== undefined && slots.includes(known)) return hold(known);
   const turn = lastLoad.then(async () => {
     const fresh = stored === 'unchanged' ? await readOnnxManifest(env.MODELS, id) : stored;
     if (fresh === 'unchanged') throw new RangeError('a version without one to compare with');
     const loaded = slots.find((slot) => slot.id === id);
-    if (loaded?.version === fresh.version) return loaded;
+    if (loaded?.version === fresh.version) return hold(loaded);
     if (loaded !== undefined) await drop(loaded);
-    return await load(env, fresh.manifest, fresh.version);
+    return hold(await load(env, fresh.manifest, fresh.version));
   });
   lastLoad = turn.catch(() => undefined);
   return await turn;
+}
+
+function hold(slot: Slot): Slot {
+  slot.users++;
+  slots = [...slots.filter((other) => other !== slot), slot];
+  return slot;
 }
 
 async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): Promise<Slot> {
@@ -121,10 +129,9 @@ async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): 
     runtime = null;
     return await attempt();
   });
-  const slot: Slot = { id: manifest.id, version, plan: manifest.memory, model, users: 0 };
-  slots.push(slot);
+  // Whether it succeeded is for whoever asked.
   await model.catch(() => undefined);
-  return slot;
+  return { id: manifest.id, version, plan: manifest.memory, model, users: 0 };
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET when it does not fit alone, E_BUSY when others are in use. */
@@ -151,8 +158,13 @@ async function makeRoom({ id, memory }: OnnxManifest, budgetBytes: number): Prom
   );
 }
 
+/** Who uses it goes on with it; the last one releases it. */
 async function drop(slot: Slot): Promise<void> {
   slots = slots.filter((other) => other !== slot);
+  if (slot.users === 0) await releaseModel(slot);
+}
+
+async function releaseModel(slot: Slot): Promise<void> {
   const model = await slot.model.catch(() => null);
   await model?.release();
 }

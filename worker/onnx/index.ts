@@ -13,6 +13,8 @@ import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
 import type { OnnxModel } from './load-model.ts';
 import { labelImage } from './tasks/image-labels.ts';
 import type { ImageLabel } from './tasks/image-labels.ts';
+import { readText } from './tasks/read-text.ts';
+import type { TextLine } from './tasks/read-text.ts';
 import { requireTask } from './tasks/require-task.ts';
 import { speechStream } from './speech-frames.ts';
 import { speakText } from './tasks/speech.ts';
@@ -49,6 +51,11 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
   /** Labels of a PNG or JPEG with their scores, the likeliest first. */
   async labelImage(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<ImageLabel[]>> {
     return await this.answer(modelId, (model) => labelImage(model, bytes));
+  }
+
+  /** The lines of text in a PNG or JPEG, in reading order. */
+  async readText(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<TextLine[]>> {
+    return await this.answer(modelId, (model) => readText(model, bytes));
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */

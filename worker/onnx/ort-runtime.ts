@@ -28,6 +28,8 @@ export class OrtRuntime {
   private readonly ort: Ort;
   private memory: WebAssembly.Memory | null = null;
   private readonly maxBytes: number;
+  /** What onnxruntime is doing: it keeps a stack of its own across waits, so calls must not mix. */
+  private lastCall: Promise<unknown> = Promise.resolve();
 
   /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
   constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
@@ -53,22 +55,30 @@ export class OrtRuntime {
   ): Promise<LoadedGraph> {
     let session: InferenceSession;
     try {
-      session = await this.ort.InferenceSession.create(graph, {
-        graphOptimizationLevel: optimization,
-        enableCpuMemArena: false,
-        enableMemPattern: false,
-        externalData: [...weights],
-        logSeverityLevel: 4,
-        // Packed copies of weights would double them.
-        extra: { session: { disable_prepacking: '1' } },
-      });
+      session = await this.inTurn(() =>
+        this.ort.InferenceSession.create(graph, {
+          graphOptimizationLevel: optimization,
+          enableCpuMemArena: false,
+          enableMemPattern: false,
+          externalData: [...weights],
+          logSeverityLevel: 4,
+          // Packed copies of weights would double them.
+          extra: { session: { disable_prepacking: '1' } },
+        }),
+      );
     } catch (error) {
       throw this.loadError(name, error);
     }
     return {
       run: (feeds) => this.run(name, session, feeds),
-      release: () => session.release(),
+      release: () => this.inTurn(() => session.release()),
     };
+  }
+
+  private async inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const turn = this.lastCall.then(call);
+    this.lastCall = turn.catch(() => undefined);
+    return await turn;
   }
 
   private async run(
@@ -80,7 +90,7 @@ export class OrtRuntime {
     for (const [key, { dtype, dims, data }] of Object.entries(feeds))
       inputs[key] = new this.ort.Tensor(dtype, data as Float32Array, dims);
     try {
-      const outputs = await session.run(inputs);
+      const outputs = await this.inTurn(() => session.run(inputs));
       return Object.fromEntries(
         Object.entries(outputs).map(([key, tensor]) => [key, tensorData(tensor)]),
       );

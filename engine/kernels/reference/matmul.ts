@@ -5,22 +5,26 @@
 import { BLOCK_COLS } from '../../base/dtypes.ts';
 
 export interface QuantizedRow {
-  /** [nCol] in -127..127. */
+  /** [nCol] in -steps..steps. */
   readonly quants: Int8Array;
-  /** One a block of 32: max|x| / 127. */
+  /** One a block of 32: max|x| / steps. */
   readonly scales: Float32Array;
 }
 
-/** q = round(x * 127 / max|x|) per block of 32, ties to even, in f32 as the kernel computes it. */
-export function quantizeReference(x: Float32Array): QuantizedRow {
+/** Steps of activations to each side of 0, and of those that weights of 81 steps meet. */
+export const ACTIVATION_STEPS = 127;
+export const COARSE_STEPS = 51;
+
+/** q = round(x * steps / max|x|) per block of 32, ties to even, in f32 as the kernel computes it. */
+export function quantizeReference(x: Float32Array, steps = ACTIVATION_STEPS): QuantizedRow {
   const quants = new Int8Array(x.length);
   const scales = new Float32Array(Math.ceil(x.length / BLOCK_COLS));
   for (let b = 0; b < scales.length; b++) {
     const block = x.subarray(b * BLOCK_COLS, (b + 1) * BLOCK_COLS);
     const largest = block.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
     if (!(largest > 1e-30)) continue;
-    scales[b] = largest / 127;
-    const inverse = Math.fround(127 / largest);
+    scales[b] = largest / steps;
+    const inverse = Math.fround(steps / largest);
     for (let k = 0; k < block.length; k++) {
       quants[b * BLOCK_COLS + k] = roundTiesToEven(Math.fround(block[k]! * inverse));
     }
@@ -38,8 +42,9 @@ export function matmulQuantizedReference(
   w: Float32Array,
   nRow: number,
   x: Float32Array,
+  steps = ACTIVATION_STEPS,
 ): Float64Array {
-  const { quants, scales } = quantizeReference(x);
+  const { quants, scales } = quantizeReference(x, steps);
   const rounded = Float64Array.from(quants, (q, k) => q * scales[Math.floor(k / BLOCK_COLS)]!);
   return matmulReference(w, nRow, rounded);
 }

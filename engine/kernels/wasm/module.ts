@@ -11,6 +11,13 @@ export interface KernelModules {
 }
 
 type Address = number;
+type Quantize = (
+  src: Address,
+  srcStride: number,
+  nTok: number,
+  nBlock: number,
+  dst: Address,
+) => void;
 type MatmulOne = (
   w: Address,
   rows: Address,
@@ -83,12 +90,14 @@ type Attend = (
 export interface KernelExports {
   heapBase(): Address;
   probeDot(): number;
-  quantizeRows(src: Address, srcStride: number, nTok: number, nBlock: number, dst: Address): void;
+  quantizeRows: Quantize;
+  quantizeRowsCoarse: Quantize;
   matmulQ4One: MatmulOne;
   matmulQ4mOne: MatmulOne;
   matmulQ5One: MatmulOne;
   matmulQ5mOne: MatmulOne;
   matmulQ6One: MatmulOne;
+  matmulQ6bOne: MatmulOne;
   matmulQ7One: MatmulOne;
   matmulQ8One: MatmulOne;
   matmulQ4Many: MatmulMany;
@@ -96,6 +105,7 @@ export interface KernelExports {
   matmulQ5Many: MatmulMany;
   matmulQ5mMany: MatmulMany;
   matmulQ6Many: MatmulMany;
+  matmulQ6bMany: MatmulMany;
   matmulQ7Many: MatmulMany;
   matmulQ8Many: MatmulMany;
   matmulF32: MatmulFloat;
@@ -106,6 +116,7 @@ export interface KernelExports {
   rowQ5: Row;
   rowQ5m: Row;
   rowQ6: Row;
+  rowQ6b: Row;
   rowQ7: Row;
   rowQ8: Row;
   rowF32: Row;

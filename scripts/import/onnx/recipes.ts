@@ -2,6 +2,7 @@
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import type { OnnxTask } from '../../../engine/formats/onnx-manifest.ts';
 import { runVad, VAD_RATE } from '../../../worker/onnx/tasks/voice-activity.ts';
+import { ocrPair } from './ocr.ts';
 import { piperVoice } from './piper.ts';
 import type { MakeRecipe, Recipe } from './recipe.ts';
 import { inputRows, outputRows } from './values.ts';
@@ -60,5 +61,6 @@ export const RECIPES: Partial<Readonly<Record<OnnxTask['name'], MakeRecipe>>> = 
   'voice-activity': voiceActivity,
   'speech-synthesis': piperVoice,
   'image-moderation': openNsfw,
+  'text-recognition': ocrPair,
 };
 export const ONNX_TASK_NAMES = Object.keys(RECIPES);

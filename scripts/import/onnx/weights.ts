@@ -2,10 +2,11 @@
  * Weights out of graphs, into files that onnxruntime copies tensor by tensor: a graph with its weights
  * inside would be in memory twice. Weights of the source may lie in files beside it.
  */
-import { open } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import { ONNX_FILE_MAX_BYTES } from '../../../engine/formats/onnx-manifest.ts';
+import { hoistConstants } from '../../../engine/onnx/hoist-constants.ts';
 import type { OnnxModel, OnnxTensor } from '../../../engine/onnx/types.ts';
 
 /** Smaller tensors stay in the graph: shapes and axes are needed while it is planned. */
@@ -25,9 +26,10 @@ export async function externalize(
   sourcePath: string,
   stem: string,
 ): Promise<{ model: OnnxModel; files: WeightFile[] }> {
+  const graph = hoistConstants(stem, model.graph, MIN_EXTERNAL_BYTES);
   const writer = new FileSetWriter(stem);
   const initializers: OnnxTensor[] = [];
-  for (const tensor of model.graph.initializers) {
+  for (const tensor of graph.initializers) {
     const bytes = await tensorBytes(tensor, sourcePath);
     const place =
       bytes.length < MIN_EXTERNAL_BYTES
@@ -35,7 +37,7 @@ export async function externalize(
         : ({ kind: 'external', ...writer.add(sourcePath, bytes) } as const);
     initializers.push({ ...tensor, place });
   }
-  return { model: { ...model, graph: { ...model.graph, initializers } }, files: writer.done() };
+  return { model: { ...model, graph: { ...graph, initializers } }, files: writer.done() };
 }
 
 /** @throws {EngineError} E_FORMAT_INVALID when the file beside the graph ends too early. */
@@ -49,11 +51,13 @@ export async function tensorBytes({ name, place }: OnnxTensor, path: string): Pr
       `tensor ${name}: ${location} ${what}`,
       `bytes ${offset} to ${offset + length} of it`,
     );
+  // A link could lead out of the folder.
+  const link = await lstat(file).catch(() => null);
+  if (link?.isSymbolicLink() === true) throw fail('is a link');
   const handle = await open(file, 'r').catch(() => {
     throw fail('is missing');
   });
   try {
-    // A link could lead out of the folder; what is read is only ever weights, so a plain file is enough.
     const info = await handle.stat();
     if (!info.isFile() || offset + length > info.size) throw fail(`has ${info.size} bytes`);
     const bytes = new Uint8Array(length);

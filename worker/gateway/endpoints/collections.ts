@@ -40,7 +40,7 @@ export const createCollection = defineEndpoint({
     const model = await findEncoder(env, body.model);
     const { nEmbd, maxTokens } = model.manifest.config;
     const about = {
-      ...{ name, model: model.id, nEmbd },
+      ...{ name, key: crypto.randomUUID(), model: model.id, nEmbd },
       chunkTokens: Math.min(body.chunk_tokens, maxTokens - SPECIAL_TOKENS),
       createdAtMs: Date.now(),
     };

@@ -58,6 +58,18 @@ export const runOnnx = defineEndpoint({
           .array(z.strictObject({ start: z.number(), end: z.number() }))
           .describe('speech, in seconds')
           .optional(),
+        text: z.string().describe('the lines of a picture, one under the other').optional(),
+        lines: z
+          .array(
+            z.strictObject({
+              text: z.string(),
+              score: z.number(),
+              box: z
+                .tuple([z.number(), z.number(), z.number(), z.number()])
+                .describe('left, top, right, bottom in pixels'),
+            }),
+          )
+          .optional(),
         labels: z.array(z.strictObject({ label: z.string(), score: z.number() })).optional(),
       }),
     },

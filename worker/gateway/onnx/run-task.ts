@@ -4,7 +4,9 @@ import { fromBase64 } from '../../../engine/base/base64.ts';
 import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
 import type { SpeechSegment, VadOptions } from '../../onnx/tasks/speech-detector.ts';
 import type { VadRequest, VadResult } from '../../onnx/tasks/voice-activity.ts';
+import type { TextLine } from '../../onnx/tasks/read-text.ts';
 import type { OnnxTensors } from '../../onnx/tensors.ts';
+import { findModelOfKind } from '../model-store.ts';
 import type { GatewayEnv } from '../env.ts';
 import { readDataUrl } from './data-url.ts';
 import { tensorsFromJson, tensorsToJson } from './json-tensors.ts';
@@ -63,6 +65,11 @@ const WAYS: Readonly<
 
   async image(env, model, { image = '', top_k: count = DEFAULT_LABELS }) {
     const bytes = readDataUrl(image, 'image');
+    const { manifest } = await findModelOfKind(env.MODELS, model, 'onnx');
+    if (manifest.task.name === 'text-recognition') {
+      const lines = await askOnnx<TextLine[]>(env, model, (stub) => stub.readText(model, bytes));
+      return { text: lines.map(({ text }) => text).join('\n'), lines };
+    }
     const labels = await askOnnx<ImageLabel[]>(env, model, (stub) => stub.labelImage(model, bytes));
     return { labels: labels.slice(0, count) };
   },

@@ -81,7 +81,12 @@ export function siluMul(gate: usize, up: usize, out: usize, n: i32): void {
 /** Adds a bias of n values to each of nTok rows. */
 export function addBias(y: usize, bias: usize, n: i32, nTok: i32, stride: usize): void {
   for (let t = 0; t < nTok; t++) {
-    for (let i = 0; i < n; i++) {
+    let i = 0;
+    for (; i + 4 <= n; i += 4) {
+      const at = <usize>i * 4;
+      v128.store(y + at, f32x4.add(v128.load(y + at), v128.load(bias + at)));
+    }
+    for (; i < n; i++) {
       const at = <usize>i * 4;
       store<f32>(y + at, load<f32>(y + at) + load<f32>(bias + at));
     }

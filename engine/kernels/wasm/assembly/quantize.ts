@@ -16,17 +16,27 @@ export const BLOCK_BYTES: usize = 176;
  * smaller one of what is left.
  */
 export function quantizeRows(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
+  quantize(src, srcStride, nTok, nBlock, dst, 127);
+}
+/** The same in fewer steps, |q| <= 51, as weights of 81 steps want them (matmul-q6b.ts); any product reads them. */
+export function quantizeRowsCoarse(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
+  quantize(src, srcStride, nTok, nBlock, dst, 51);
+}
+
+// @ts-ignore: decorator
+@inline
+function quantize(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize, most: f32): void {
   const rowBytes = <usize>nBlock * BLOCK_BYTES;
   for (let t = 0; t < nTok; t++) {
     const tile = <usize>min(4, nTok - (t & ~3));
     const out = dst + <usize>(t & ~3) * rowBytes + <usize>(t & 3) * 16;
-    quantizeRow(src + <usize>t * srcStride * 4, nBlock, out, tile);
+    quantizeRow(src + <usize>t * srcStride * 4, nBlock, out, tile, most);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
+function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize, most: f32): void {
   for (let b = 0; b < nBlock; b++) {
     const x0 = v128.load(src), x1 = v128.load(src, 16), x2 = v128.load(src, 32), x3 = v128.load(src, 48);
     const x4 = v128.load(src, 64), x5 = v128.load(src, 80), x6 = v128.load(src, 96), x7 = v128.load(src, 112);
@@ -35,7 +45,7 @@ function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
     m = f32x4.pmax(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     m = f32x4.pmax(m, i8x16.shuffle(m, m, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     const largest = f32x4.extract_lane(m, 0);
-    const inverse = f32x4.splat(largest > 1e-30 ? <f32>127.0 / largest : 0);
+    const inverse = f32x4.splat(largest > 1e-30 ? most / largest : 0);
     const lo = i8x16.narrow_i16x8_s(
       i16x8.narrow_i32x4_s(round(x0, inverse), round(x1, inverse)),
       i16x8.narrow_i32x4_s(round(x2, inverse), round(x3, inverse)),
@@ -56,7 +66,7 @@ function quantizeRow(src: usize, nBlock: i32, dst: usize, tile: usize): void {
     sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
     sums = i16x8.add(sums, i8x16.shuffle(sums, sums, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
     v128.store(dst + 128 * tile, i16x8.neg(i16x8.shl(sums, 3)));
-    const scale = f32x4.splat(largest > 1e-30 ? largest / <f32>127.0 : 0);
+    const scale = f32x4.splat(largest > 1e-30 ? largest / most : 0);
     const total = f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(sums, i16x8.splat(16)));
     v128.store(dst + 144 * tile, f32x4.mul(total, scale));
     v128.store(dst + 160 * tile, scale);

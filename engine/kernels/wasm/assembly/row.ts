@@ -85,6 +85,18 @@ export function rowQ6(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   }
 }
 
+export function rowQ6b(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
+  const multiplier = load<f32>(rows + row * 4), j = row & 7;
+  let block = panel(w, row, nBlock, 272);
+  for (let b: usize = 0; b < nBlock; b++, block += 272) {
+    const d = <f32>load<i16>(block + 256 + j * 2) * multiplier;
+    for (let k: usize = 0; k < 32; k++, out += 4) {
+      const q = <i32>load<u8>(block + (k >> 2) * 32 + j * 4 + (k & 3));
+      store<f32>(out, d * <f32>(q - 40));
+    }
+  }
+}
+
 export function rowQ7(w: usize, rows: usize, row: usize, nBlock: usize, out: usize): void {
   rowBytes(w, row, nBlock, out, 64);
 }

@@ -1,0 +1,11 @@
+"""A small picture of text, for reading it back: pip install pillow; python tests/golden/make-text-picture.py"""
+
+from PIL import Image, ImageDraw, ImageFont
+
+image = Image.new("L", (420, 150), 255)
+draw = ImageDraw.Draw(image)
+draw.text((16, 14), "Thimble reads pictures", font=ImageFont.load_default(28), fill=0)
+draw.text((16, 62), "Order 4711: 3 apples, 12.50", font=ImageFont.load_default(22), fill=40)
+draw.text((16, 106), "left", font=ImageFont.load_default(20), fill=0)
+draw.text((300, 106), "right", font=ImageFont.load_default(20), fill=0)
+image.save("tests/golden/text-picture.png", optimize=True)
