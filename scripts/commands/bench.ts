@@ -37,7 +37,7 @@ import { readTokenizer } from '../lib/local-engine.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+import { DEFAULT_ENCODER_ID, DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 
 /** Small models do this one: they copy nearly all of it. */
@@ -62,6 +62,8 @@ Examples:
   thimble bench --rows outside-kernels           (which kernel a token's time goes to)
   thimble bench --peers --write-docs             (table in README.md, chart in docs/bench.svg)
   thimble bench --kernels
+  thimble bench --embeddings --peer-graph all-minilm-l6-v2-int8.onnx
+  thimble bench --retrieval stories.txt          (10,000 sentences of a text in a collection)
   thimble bench --speech --clips FOLDER --python PYTHON   (recordings, beside faster-whisper)
 
 Rows:
@@ -75,6 +77,9 @@ interface BenchFlags {
   readonly model: string;
   readonly peers?: boolean;
   readonly kernels?: boolean;
+  readonly embeddings?: boolean;
+  readonly retrieval?: string;
+  readonly peerGraph?: string;
   readonly speech?: boolean;
   readonly clips?: string;
   readonly python?: string;
@@ -109,6 +114,9 @@ export function register(program: Command): void {
       parseCount(1),
     )
     .option('--kernels', 'every kernel by itself, on both builds, instead of whole models')
+    .option('--embeddings', 'an embedding model, in Node and in workerd')
+    .option('--peer-graph <file>', 'with --embeddings: an ONNX graph of it for onnxruntime-web')
+    .option('--retrieval <file>', 'a collection of the sentences of a text, in workerd')
     .option('--speech', 'how long recordings take to be written down, instead of text models')
     .option('--clips <folder>', 'with --speech: .wav files, and what is said in a .txt beside each')
     .option('--python <file>', 'with --speech: a Python that has faster-whisper (THIMBLE_PYTHON)')
@@ -123,6 +131,8 @@ export function register(program: Command): void {
 
 async function runBenchCommand(flags: BenchFlags): Promise<void> {
   if (flags.kernels === true) return await runKernelBench(flags.json === true);
+  if (flags.embeddings === true || flags.retrieval !== undefined)
+    return await runEncoderBench(flags);
   if (flags.speech === true) return await runSpeechBench(flags);
   const named = chooseRows(flags);
   const chosen = choosePeers(flags);
@@ -147,6 +157,12 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
     forget();
     await rm(persist, { recursive: true, force: true });
   }
+}
+
+async function runEncoderBench(flags: BenchFlags): Promise<void> {
+  const { runEncoderBenches } = await import('../bench/encoder-benches.ts');
+  const model = flags.model === DEFAULT_MODEL_ID ? DEFAULT_ENCODER_ID : flags.model;
+  await runEncoderBenches({ ...flags, model });
 }
 
 const SPEECH_MODEL_ID = 'whisper-tiny.en';

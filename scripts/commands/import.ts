@@ -327,13 +327,20 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
   };
 }
 
+/** What a model of a kind is tried with. */
+const NEXT: Record<ImportResult['manifest']['kind'], string> = {
+  decoder: 'thimble chat -m',
+  encoder: 'thimble embed -m',
+  speech: 'thimble push',
+};
+
 function describe(result: ImportResult, seconds: number): string {
   const s = summarize(result, seconds);
   const kept = s.keptShards > 0 ? ` (${s.keptShards} kept from before)` : '';
   return [
     `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
     `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
-    `next: thimble inspect ${s.id}, thimble chat -m ${s.id}`,
+    `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind]} ${s.id}`,
     '',
   ].join('\n');
 }

@@ -52,8 +52,16 @@ export class CollectionObject extends DurableObject<GatewayEnv> {
     return true;
   }
 
-  /** Puts a document in the place of one of the same id; whether there was one. */
-  put(document: NewDocument): Promise<CollectionAnswer<{ replaced: boolean }>> {
+  /** Puts documents in the place of those of the same ids; of each, whether there was one, or its error. */
+  async putAll(
+    documents: readonly NewDocument[],
+  ): Promise<CollectionAnswer<{ replaced: boolean }>[]> {
+    const answers: CollectionAnswer<{ replaced: boolean }>[] = [];
+    for (const document of documents) answers.push(await this.put(document));
+    return answers;
+  }
+
+  private put(document: NewDocument): Promise<CollectionAnswer<{ replaced: boolean }>> {
     return answer(async () => {
       this.requireRoom(document.chunks.length);
       const index = this.openIndex();

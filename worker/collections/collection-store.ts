@@ -148,25 +148,23 @@ export class CollectionStore {
     return row === undefined ? null : documentOf(row);
   }
 
-  /** Passages that have any of the query's words, the best first (BM25). */
-  *searchText(
-    query: string,
-  ): Generator<{ chunk: number; document: number; score: number }, void, void> {
-    const words = query.match(/[\p{L}\p{N}]+/gu)?.slice(0, MAX_QUERY_WORDS) ?? [];
-    if (words.length === 0) return;
-    const match = words.map((word) => `"${word}"`).join(' OR ');
+  /** The `limit` best passages of those that have any of the query's words (BM25). */
+  searchText(query: string, limit: number): { chunk: number; document: number; score: number }[] {
+    const words = queryWords(query);
+    if (words.length === 0) return [];
+    // Documents are looked up for the best alone.
     const rows = this.#sql.exec(
-      `SELECT chunk_text.rowid AS id, chunks.document AS document, -bm25(chunk_text) AS score
-       FROM chunk_text JOIN chunks ON chunks.id = chunk_text.rowid
-       WHERE chunk_text MATCH ? ORDER BY score DESC`,
-      match,
+      `SELECT best.id AS id, chunks.document AS document, best.score AS score
+       FROM (SELECT rowid AS id, -rank AS score FROM chunk_text WHERE chunk_text MATCH ?
+             ORDER BY rank LIMIT ?) AS best
+       JOIN chunks ON chunks.id = best.id ORDER BY score DESC`,
+      ...[words.map((word) => `"${word}"`).join(' OR '), limit],
     );
-    for (const row of rows)
-      yield {
-        chunk: Number(row['id']),
-        document: Number(row['document']),
-        score: Number(row['score']),
-      };
+    return rows.toArray().map((row) => ({
+      chunk: Number(row['id']),
+      document: Number(row['document']),
+      score: Number(row['score']),
+    }));
   }
 
   get #sql(): SqlStorage {
@@ -206,6 +204,21 @@ export class CollectionStore {
     this.#sql.exec('DELETE FROM documents WHERE number = ?', found.number);
     return rows.map((row) => Number(row['id']));
   }
+}
+
+/** Words that nearly every English passage has: they cost much and tell nothing. */
+const COMMON_WORDS = new Set(
+  (
+    'a an and are as at be but by for from had has have he her him his i in is it its me my not of on or ' +
+    'our she so that the their them then there they this to us was we were what when where which who will with you your'
+  ).split(' '),
+);
+
+/** What is looked for; common words only where there are no others. */
+function queryWords(query: string): string[] {
+  const all = [...new Set(query.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])];
+  const telling = all.filter((word) => !COMMON_WORDS.has(word));
+  return (telling.length > 0 ? telling : all).slice(0, MAX_QUERY_WORDS);
 }
 
 type Row = Record<string, SqlStorageValue>;

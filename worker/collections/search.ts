@@ -36,6 +36,8 @@ export interface SearchResult {
 
 /** Of each ranking that is fused: what is further behind cannot come far forward. */
 const MIN_CANDIDATES = 50;
+/** Of a ranking by words of which a filter leaves some. */
+const FILTERED_CANDIDATES = 2000;
 
 export async function searchCollection(
   store: CollectionStore,
@@ -51,11 +53,11 @@ export async function searchCollection(
     for (const { chunk, score } of await index.search(vector, nCandidate, isAllowed))
       byVector.set(chunk, score);
   if (mode !== 'vector')
-    for (const { chunk, document, score } of store.searchText(text)) {
-      if (!isAllowed(document)) continue;
-      byText.set(chunk, score);
-      if (byText.size >= nCandidate) break;
-    }
+    for (const { chunk, document, score } of store.searchText(
+      text,
+      filter === null ? nCandidate : FILTERED_CANDIDATES,
+    ))
+      if (byText.size < nCandidate && isAllowed(document)) byText.set(chunk, score);
   return results(store, rank(mode, byVector, byText).slice(0, topK), byVector, byText);
 }
 

@@ -1,6 +1,7 @@
 /** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
 import { EngineError, errorToRecord, throwIfAborted } from '../../../engine/base/errors.ts';
 import { chunkDocument } from '../../collections/chunk-document.ts';
+import type { Chunk } from '../../collections/chunk-document.ts';
 import { isBinary } from '../../collections/document-text.ts';
 import type { ContentType } from '../../collections/document-text.ts';
 import type { Metadata } from '../../collections/filter.ts';
@@ -25,6 +26,16 @@ export interface AddedJson {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** A document's passages and what stands for them in the model. */
+interface Prepared {
+  readonly document: IncomingDocument;
+  readonly chunks: readonly Chunk[];
+  readonly ids: readonly number[][];
+}
+
+/** Vectors of one call of the collection's object: some megabytes. */
+const CALL_CHUNKS = 512;
+
 /** What became of each document, in their order. @throws {EngineError} E_ABORTED */
 export async function addDocuments(
   env: GatewayEnv,
@@ -33,26 +44,36 @@ export async function addDocuments(
   documents: readonly IncomingDocument[],
   signal: AbortSignal,
 ): Promise<AddedJson[]> {
-  const added: AddedJson[] = [];
-  for (const [i, document] of documents.entries()) {
+  const added = new Array<AddedJson>(documents.length);
+  let waiting: { readonly at: number; readonly prepared: Prepared }[] = [];
+  const flush = async (): Promise<void> => {
+    const answers = await putAll(env, collection, model, waiting, signal);
+    for (const [k, { at }] of waiting.entries()) added[at] = answers[k]!;
+    waiting = [];
+  };
+  for (const [at, document] of documents.entries()) {
     throwIfAborted(signal, 'request: the client went away.');
-    added.push(
-      await addDocument(env, collection, model, document, `documents[${i}]`, signal).catch(
-        (error: unknown) => failed(document.id, error),
-      ),
-    );
+    try {
+      const prepared = prepare(collection, model, document, `documents[${at}]`);
+      waiting.push({ at, prepared });
+    } catch (error) {
+      added[at] = failed(document.id, error);
+    }
+    if (waiting.reduce((sum, { prepared }) => sum + prepared.ids.length, 0) >= CALL_CHUNKS)
+      await flush();
   }
+  await flush();
   return added;
 }
 
-async function addDocument(
-  env: GatewayEnv,
-  { stub, state }: Collection,
+/** @throws {EngineError} E_REQUEST_INVALID naming the document. */
+function prepare(
+  { state }: Collection,
   model: EncoderModel,
-  { id, content, content_type, metadata }: IncomingDocument,
+  document: IncomingDocument,
   name: string,
-  signal: AbortSignal,
-): Promise<AddedJson> {
+): Prepared {
+  const { content, content_type } = document;
   if (isBinary(content))
     throw invalid(name, 'is no text but bytes of something else; expected text.');
   const { tokenizer } = model;
@@ -66,11 +87,47 @@ async function addDocument(
     truncate: true,
     nameOf: () => name,
   });
-  const vectors = await embed(env, model, ids, signal);
-  const stored = chunks.map((chunk, i) => ({ ...chunk, vector: vectors[i]! }));
-  const put: unknown = await stub.put({ id, metadata, nChar: content.length, chunks: stored });
-  const { replaced } = answerOf<{ replaced: boolean }>(put);
-  return { id, status: replaced ? 'replaced' : 'added', chunks: chunks.length };
+  return { document, chunks, ids };
+}
+
+/** Texts of several documents share passes of the model. */
+async function putAll(
+  env: GatewayEnv,
+  { stub }: Collection,
+  model: EncoderModel,
+  waiting: readonly { readonly prepared: Prepared }[],
+  signal: AbortSignal,
+): Promise<AddedJson[]> {
+  if (waiting.length === 0) return [];
+  try {
+    const vectors = await embed(
+      env,
+      model,
+      waiting.flatMap(({ prepared }) => prepared.ids),
+      signal,
+    );
+    let at = 0;
+    const stored = waiting.map(({ prepared: { document, chunks } }) => ({
+      id: document.id,
+      metadata: document.metadata,
+      nChar: document.content.length,
+      chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
+    }));
+    // RPC's type of an answer loses what it is made of.
+    const asked: PromiseLike<unknown> = stub.putAll(stored);
+    const answers = await asked;
+    return (answers as readonly unknown[]).map((answer, k) => {
+      const { id, chunks } = stored[k]!;
+      try {
+        const { replaced } = answerOf<{ replaced: boolean }>(answer);
+        return { id, status: replaced ? 'replaced' : 'added', chunks: chunks.length };
+      } catch (error) {
+        return failed(id, error);
+      }
+    });
+  } catch (error) {
+    return waiting.map(({ prepared }) => failed(prepared.document.id, error));
+  }
 }
 
 function failed(id: string, error: unknown): AddedJson {
