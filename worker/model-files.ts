@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../engine/base/errors.ts';
 import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../engine/formats/manifest.ts';
+import type { ModelFile } from '../engine/formats/manifest.ts';
 import { retry } from './retry.ts';
 
 export const R2_ATTEMPTS = 4;
@@ -71,6 +72,35 @@ function parseJson(key: string, text: string): unknown {
       cause,
     });
   }
+}
+
+/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for another length. */
+export async function readModelFile(
+  bucket: R2Bucket,
+  modelId: string,
+  { file, bytes: expected }: Pick<ModelFile, 'file' | 'bytes'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const key = modelKey(modelId, file);
+  return await retryR2(key, async () => {
+    const object = await bucket.get(key);
+    if (object === null)
+      throw new EngineError(
+        'E_WEIGHTS_FETCH',
+        `storage: ${key} is missing. Push the model again.`,
+        {
+          details: { key },
+        },
+      );
+    if (object.size !== expected) {
+      await object.body.cancel();
+      throw new EngineError(
+        'E_WEIGHTS_HASH',
+        `storage: ${key}; expected ${expected} bytes, got ${object.size}. Push the model again.`,
+        { details: { key, expected, got: object.size } },
+      );
+    }
+    return new Uint8Array(await object.arrayBuffer());
+  });
 }
 
 /** Ids of the models that are complete: a manifest is written last. */

@@ -9,6 +9,7 @@ import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { speechConfigSchema, speechContradiction } from './speech-config.ts';
 import { about, fileName, sha256 } from './manifest-about.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx-manifest.ts';
+import { voiceContradiction, voiceManifestSchema } from './voice-manifest.ts';
 
 export { MANIFEST_VERSION, MODEL_ID_PATTERN } from './manifest-about.ts';
 
@@ -188,6 +189,7 @@ export const manifestSchema = z.discriminatedUnion('kind', [
   encoderManifestSchema,
   speechManifestSchema,
   onnxManifestSchema,
+  voiceManifestSchema,
 ]);
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;
@@ -199,12 +201,14 @@ export const MODEL_KINDS = [
   'encoder',
   'speech',
   'onnx',
+  'voice',
 ] as const satisfies readonly ModelKind[];
 export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
 export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
 export type SpeechManifest = ManifestOf<'speech'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
+export type VoiceManifest = ManifestOf<'voice'>;
 export type EncoderConfig = EncoderManifest['config'];
 /** Of a model whose weights our own kernels read. */
 export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
@@ -238,6 +242,7 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
     contradiction: (manifest) => speechContradiction(manifest.config),
   },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
+  voice: { title: 'a small voice', contradiction: voiceContradiction },
 };
 
 /** What a model of each kind is called. */
@@ -246,12 +251,13 @@ export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
   encoder: KINDS.encoder.title,
   speech: KINDS.speech.title,
   onnx: KINDS.onnx.title,
+  voice: KINDS.voice.title,
 };
 
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {
   const files =
-    manifest.kind === 'onnx' ? manifest.files : [...manifest.shards, manifest.tokenizer];
+    'files' in manifest ? manifest.files : [...manifest.shards, manifest.tokenizer];
   return files.map(({ file, bytes, sha256 }) => ({
     file,
     bytes,

@@ -1,4 +1,5 @@
 /** Normalised paragraphs to pieces that are spoken one after the other. */
+import { EngineError } from '../base/errors.ts';
 import { normalizeText } from './normalize.ts';
 
 /** A piece that ends a sentence is followed by a longer pause. */
@@ -16,6 +17,26 @@ const MIN_FIRST_CHARS = 20;
 const MIN_PIECE_CHARS = 25;
 /** A longer run of letters is no word. */
 const MAX_WORD_CHARS = 30;
+
+const SENTENCE_PAUSE_S = 0.25;
+const PARAGRAPH_PAUSE_S = 0.6;
+
+/** Silence after a piece, in seconds at plain speed. */
+export function pauseAfter({ isSentenceEnd, isParagraphEnd }: SpokenPiece): number {
+  if (isParagraphEnd) return PARAGRAPH_PAUSE_S;
+  return isSentenceEnd ? SENTENCE_PAUSE_S : 0;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when nothing can be said. */
+export function requirePieces(text: string): SpokenPiece[] {
+  const pieces = speechPieces(text);
+  if (pieces.length > 0) return pieces;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    'input: holds nothing that can be spoken; expected words in Latin letters, or numbers.',
+    { param: 'input' },
+  );
+}
 
 /** What will be spoken of `text`, in order; empty when there is nothing to say. */
 export function speechPieces(text: string): SpokenPiece[] {

@@ -1,14 +1,21 @@
 /**
- * The audio script: recordings of any kind become mono samples. Apart from the gateway, so that uploads
- * and decoders have memory of their own. Knows no models and no HTTP.
+ * The audio script: recordings of any kind become mono samples, and a small voice speaks. Apart from the
+ * gateway, so that uploads and decoders have memory of their own. Knows no neural networks and no HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
+import pico from '@echogarden/svoxpico-wasm/svoxpico.wasm';
 import opus from '../../dist/opus/opus.wasm';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { audioTooLarge, decodeStream, MAX_AUDIO_BYTES } from './decode-stream.ts';
 import type { DecodeWish } from './decode-stream.ts';
 import { encodeFrame } from './frames.ts';
+import { speechStream } from '../speech-frames.ts';
+import { PICO_SAMPLE_RATE } from './pico.ts';
+import type { PicoVoice } from './pico.ts';
+import { speakPieces } from './speak.ts';
+import type { SpeakWish } from './speak.ts';
+import { dropVoice, voiceOf } from './voice-host.ts';
 
 /** Of all files in this isolate; MP3 stands in memory twice. */
 const MAX_HELD_BYTES = 50 * 1024 * 1024;
@@ -16,7 +23,12 @@ const BUSY_RETRY_AFTER_S = 5;
 
 let heldBytes = 0;
 
-export default class Audio extends WorkerEntrypoint {
+export interface AudioEnv {
+  /** Small voices. */
+  readonly MODELS: R2Bucket;
+}
+
+export default class Audio extends WorkerEntrypoint<AudioEnv> {
   /** Frames (frames.ts) of the recording that `body` holds; nothing fails but by an `error` frame. */
   async decode(body: ReadableStream<Uint8Array>, wish: DecodeWish): Promise<ReadableStream> {
     let taken = 0;
@@ -36,8 +48,32 @@ export default class Audio extends WorkerEntrypoint {
     }
   }
 
+  /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
+  speak(modelId: string, wish: SpeakWish): ReadableStream<Uint8Array> {
+    return speechStream(
+      async () => {
+        const voice = await voiceOf(this.env.MODELS, pico, modelId);
+        return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, wish) };
+      },
+      () => {},
+    );
+  }
+
   override fetch(): Response {
     return new Response('This script has no address of its own.\n', { status: 404 });
+  }
+}
+
+/** A program that stumbled may be in any state. */
+async function* guardedSamples(
+  voice: PicoVoice,
+  wish: SpeakWish,
+): AsyncGenerator<Float32Array, void, void> {
+  try {
+    yield* speakPieces(voice, wish);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'E_REQUEST_INVALID') dropVoice();
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   ModelKind,
   OnnxManifest,
   SpeechManifest,
+  VoiceManifest,
   WeightedManifest,
 } from '../../engine/formats/manifest.ts';
 import { planMemory, servedContext } from '../../engine/model/plan.ts';
@@ -33,6 +34,7 @@ const KIND_JSON: {
   encoder: encoderJson,
   speech: speechJson,
   onnx: onnxJson,
+  voice: voiceJson,
 };
 
 export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
@@ -138,6 +140,10 @@ function onnxJson({ task, files, memory }: OnnxManifest): KindJson {
       },
     },
   };
+}
+
+function voiceJson(_manifest: VoiceManifest): KindJson {
+  return { top: {}, extension: { modalities: { input: ['text'], output: ['audio'] } } };
 }
 
 function quantizationJson({

@@ -76,6 +76,11 @@ export async function findModelOfKind<K extends ModelKind>(
   return model as unknown as ModelOfKind<K>;
 }
 
+/** A model that may be of several kinds. @throws {EngineError} E_MODEL_NOT_FOUND with the list of models. */
+export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<ModelOfKind> {
+  return (await findEntry(bucket, modelId)).model;
+}
+
 async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
   const entry = kept.get(modelId);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return touch(entry);
@@ -107,9 +112,9 @@ async function refresh(
 async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
   const { id } = manifest;
   const checkedAtMs = Date.now();
-  if (manifest.kind === 'onnx') {
-    const model: ModelOfKind<'onnx'> = { id, version, manifest, tokenizer: null };
-    return { model: model as ModelOfKind, text: null, tokenizerBytes: 0, checkedAtMs };
+  if (!('tokenizer' in manifest)) {
+    const model = { id, version, manifest, tokenizer: null } as unknown as ModelOfKind;
+    return { model, text: null, tokenizerBytes: 0, checkedAtMs };
   }
   const tokenizer = await loadTokenizer(bucket, id, manifest.tokenizer);
   const model = { id, version, manifest, tokenizer } as unknown as ModelOfKind;

@@ -16,7 +16,7 @@ import type { ImageLabel } from './tasks/image-labels.ts';
 import { readText } from './tasks/read-text.ts';
 import type { TextLine } from './tasks/read-text.ts';
 import { requireTask } from './tasks/require-task.ts';
-import { speechStream } from './speech-frames.ts';
+import { speechStream } from '../speech-frames.ts';
 import { speakText } from './tasks/speech.ts';
 import type { SpeechRequest } from './tasks/speech.ts';
 import { runVad } from './tasks/voice-activity.ts';

@@ -2,7 +2,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import type { OnnxManifest } from '../../engine/formats/manifest.ts';
-import { modelKey, readManifest, retryR2 } from '../model-files.ts';
+import { readManifest, readModelFile } from '../model-files.ts';
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_MANIFEST_INVALID, E_WEIGHTS_FETCH. */
 export async function readOnnxManifest(
@@ -30,26 +30,6 @@ export async function readOnnxFile(
   { id, files }: OnnxManifest,
   file: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const key = modelKey(id, file);
-  const expected = files.find((row) => row.file === file)?.bytes ?? 0;
-  return await retryR2(key, async () => {
-    const object = await bucket.get(key);
-    if (object === null)
-      throw new EngineError(
-        'E_WEIGHTS_FETCH',
-        `storage: ${key} is missing. Push the model again.`,
-        {
-          details: { key },
-        },
-      );
-    if (object.size !== expected) {
-      await object.body.cancel();
-      throw new EngineError(
-        'E_WEIGHTS_HASH',
-        `storage: ${key}; expected ${expected} bytes, got ${object.size}. Push the model again.`,
-        { details: { key, expected, got: object.size } },
-      );
-    }
-    return new Uint8Array(await object.arrayBuffer());
-  });
+  const bytes = files.find((row) => row.file === file)?.bytes ?? 0;
+  return await readModelFile(bucket, id, { file, bytes });
 }

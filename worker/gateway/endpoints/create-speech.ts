@@ -1,7 +1,7 @@
 /** POST /v1/audio/speech. */
 import { toBase64 } from '../../../engine/base/base64.ts';
 import { errorBody } from '../error-response.ts';
-import { findModelOfKind } from '../model-store.ts';
+import { findAnyModel } from '../model-store.ts';
 import {
   MAX_SPEECH_CHARS,
   SPEECH_REFUSED,
@@ -38,11 +38,11 @@ export const createSpeech = defineEndpoint({
     { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
   ],
   async handle({ env, body, request, record }) {
-    const { manifest } = await findModelOfKind(env.MODELS, body.model ?? env.SPEECH_MODEL, 'onnx');
+    const { manifest } = await findAnyModel(env.MODELS, body.model ?? env.SPEECH_MODEL);
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
-    const speech = await openSpeech(env, manifest.id, wish, request.signal);
+    const speech = await openSpeech(env, manifest, wish, request.signal);
     const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
     const chunks = encode(speech);
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);

@@ -13,7 +13,7 @@ export async function askOnnx<T>(
   /** The request's field that pictures came from. */
   imageField = 'image',
 ): Promise<T> {
-  const answer = (await reachOnnx(() => call(onnxStub(env, modelId)))) as OnnxAnswer<T>;
+  const answer = (await reachScript('onnx', () => call(onnxStub(env, modelId)))) as OnnxAnswer<T>;
   if ('ok' in answer) return answer.ok;
   const { error } = answer;
   throw errorFromRecord(error.code === 'E_IMAGE_INVALID' ? { ...error, param: imageField } : error);
@@ -28,7 +28,8 @@ export function onnxStub({ ONNX }: Pick<GatewayEnv, 'ONNX'>, modelId: string): S
   );
 }
 
-export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
+/** @throws {EngineError} E_BACKEND_UNAVAILABLE when the script does not answer. */
+export async function reachScript<T>(script: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
@@ -36,7 +37,7 @@ export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
     const { message } = errorToRecord(cause);
     throw new EngineError(
       'E_BACKEND_UNAVAILABLE',
-      `onnx: did not answer (${message}). Try again.`,
+      `${script}: did not answer (${message}). Try again.`,
       {
         cause,
       },

@@ -1,10 +1,12 @@
-/** Asks the ONNX script for speech, and reads it as samples. */
+/** Asks the script of a voice for speech, and reads it as samples. */
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
-import { readSpeech } from '../../onnx/speech-frames.ts';
-import type { SpeechFrame } from '../../onnx/speech-frames.ts';
+import { requireKind } from '../../../engine/formats/manifest.ts';
+import type { Manifest } from '../../../engine/formats/manifest.ts';
+import { readSpeech } from '../../speech-frames.ts';
+import type { SpeechFrame } from '../../speech-frames.ts';
 import type { SpeechRequest } from '../../onnx/tasks/speech.ts';
 import type { GatewayEnv } from '../env.ts';
-import { onnxStub, reachOnnx } from '../onnx/onnx-client.ts';
+import { onnxStub, reachScript } from '../onnx/onnx-client.ts';
 
 export interface Speech {
   readonly sampleRate: number;
@@ -12,21 +14,24 @@ export interface Speech {
   readonly samples: AsyncGenerator<Float32Array, void, void>;
 }
 
-/** Waits for the first samples, so that what goes wrong until then has a status of its own. */
+/**
+ * Waits for the first samples, so that what goes wrong until then has a status of its own.
+ * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
+ */
 export async function openSpeech(
-  env: Pick<GatewayEnv, 'ONNX'>,
-  modelId: string,
+  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  manifest: Manifest,
   request: SpeechRequest,
   signal: AbortSignal,
 ): Promise<Speech> {
   const gone = 'request: the client went away.';
   throwIfAborted(signal, gone);
-  const stream = await reachOnnx(() => onnxStub(env, modelId).speak(modelId, request));
+  const stream = await askToSpeak(env, manifest, request);
   const frames = readSpeech(stream);
   const start = await nextFrame(frames);
   const first = await nextFrame(frames);
   if (start.type !== 'start' || first.type !== 'samples')
-    throw new EngineError('E_INTERNAL', `onnx: speech began with ${start.type}, ${first.type}.`);
+    throw new EngineError('E_INTERNAL', `speech: began with ${start.type}, ${first.type}.`);
   const samples = async function* (): AsyncGenerator<Float32Array, void, void> {
     try {
       yield first.samples;
@@ -44,5 +49,16 @@ export async function openSpeech(
 async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promise<SpeechFrame> {
   const { value, done } = await frames.next();
   if (done !== true) return value;
-  throw new EngineError('E_BACKEND_UNAVAILABLE', 'onnx: speech ended at once. Try again.');
+  throw new EngineError('E_BACKEND_UNAVAILABLE', 'speech: ended at once. Try again.');
+}
+
+async function askToSpeak(
+  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  manifest: Manifest,
+  request: SpeechRequest,
+): Promise<ReadableStream<Uint8Array>> {
+  if (manifest.kind === 'voice')
+    return await reachScript('audio', () => env.AUDIO.speak(manifest.id, request));
+  const { id } = requireKind(manifest, 'onnx');
+  return await reachScript('onnx', () => onnxStub(env, id).speak(id, request));
 }

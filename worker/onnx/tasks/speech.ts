@@ -1,11 +1,9 @@
 /** Text to sound: pieces of text one after the other, with the pauses between them. */
-import { EngineError } from '../../../engine/base/errors.ts';
 import type { Voice } from '../../../engine/formats/onnx-manifest.ts';
 import { phonemeIds } from '../../../engine/speech-text/phoneme-ids.ts';
 import { toPhonemes } from '../../../engine/speech-text/phonemes.ts';
 import type { Pronouncer } from '../../../engine/speech-text/phonemes.ts';
-import { speechPieces } from '../../../engine/speech-text/sentences.ts';
-import type { SpokenPiece } from '../../../engine/speech-text/sentences.ts';
+import { pauseAfter, requirePieces } from '../../../engine/speech-text/sentences.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { MAX_SPEAK_IDS, speakIds } from './speak.ts';
 import type { SpeakOptions } from './speak.ts';
@@ -20,9 +18,6 @@ export interface SpeechRequest {
   readonly noiseW?: number;
 }
 
-const SENTENCE_PAUSE_S = 0.25;
-const PARAGRAPH_PAUSE_S = 0.6;
-
 /** Mono samples at the voice's rate. @throws {EngineError} E_REQUEST_INVALID when nothing can be said. */
 export async function* speakText(
   model: OnnxModel,
@@ -30,13 +25,7 @@ export async function* speakText(
   pronouncer: Pronouncer,
   request: SpeechRequest,
 ): AsyncGenerator<Float32Array, void, void> {
-  const pieces = speechPieces(request.text);
-  if (pieces.length === 0)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      'input: holds nothing that can be spoken; expected words in Latin letters, or numbers.',
-      { param: 'input' },
-    );
+  const pieces = requirePieces(request.text);
   const { speed = 1, seed = 0, noiseScale, noiseW } = request;
   const options: SpeakOptions = {
     lengthScale: voice.lengthScale / speed,
@@ -50,11 +39,6 @@ export async function* speakText(
     const pauseS = i === pieces.length - 1 ? 0 : pauseAfter(piece) / speed;
     if (pauseS > 0) yield new Float32Array(Math.round(pauseS * voice.sampleRate));
   }
-}
-
-function pauseAfter({ isSentenceEnd, isParagraphEnd }: SpokenPiece): number {
-  if (isParagraphEnd) return PARAGRAPH_PAUSE_S;
-  return isSentenceEnd ? SENTENCE_PAUSE_S : 0;
 }
 
 /** A piece's noise depends on its place and on nothing before it. */

@@ -2,8 +2,8 @@
  * Speech as bytes between scripts: frames of a type, a length and a payload. A stream cannot say what
  * went wrong otherwise, and its chunks may be cut anywhere.
  */
-import { EngineError, errorFromRecord, errorToRecord } from '../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../engine/base/errors.ts';
+import { EngineError, errorFromRecord, errorToRecord } from '../engine/base/errors.ts';
+import type { ErrorRecord } from '../engine/base/errors.ts';
 
 /** JSON `{sampleRate}`; little-endian float32 samples; JSON of an error; nothing. */
 const TYPES = { start: 0, samples: 1, error: 2, end: 3 } as const;
@@ -128,5 +128,5 @@ class ByteQueue {
 }
 
 function brokenOff(what: string): EngineError {
-  return new EngineError('E_BACKEND_UNAVAILABLE', `onnx: speech broke off (${what}). Try again.`);
+  return new EngineError('E_BACKEND_UNAVAILABLE', `speech: broke off (${what}). Try again.`);
 }
