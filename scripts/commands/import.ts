@@ -11,6 +11,7 @@ import type { CalibrationWish } from '../import/calibrated-chooser.ts';
 import type { ModelAbout } from '../import/describe-model.ts';
 import { importModel } from '../import/import-model.ts';
 import type { ImportResult } from '../import/import-model.ts';
+import { importVoice, isVoiceFile } from '../import/import-voice.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/presets.ts';
 import { requantizeWarning } from '../import/requantized.ts';
 import { parseBytes, parseCount } from '../lib/arguments.ts';
@@ -46,6 +47,7 @@ Examples:
   thimble import hf:org/repo/model.gguf --id my-model --json
   thimble import model.gguf --id my-model --force               (replace a model)
   thimble import model-F16.gguf --id small --fit 128MB --ctx 2048   (types chosen to fit)
+  thimble import en-US_ta.bin --id tiny-voice                   (a voice of SVOX Pico)
   thimble import classifier.onnx --id my-graph --dim seq=128    (any graph, run on tensors)
   thimble import model-F16.gguf --compare --text book.txt       (a table of presets, nothing kept)
 
@@ -103,13 +105,10 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   const warnings: string[] = [];
   const calibration = wishOf(flags, (text) => warnings.push(text));
   if (extname(resolved.path) === '.onnx') return await runOnnxImport(source, resolved, flags);
+  if (isVoiceFile(resolved.path)) return await runVoiceImport(source, resolved, flags);
   if (flags.compare === true) return runCompare(resolved, { ...flags, calibration, warnings });
   const id = flags.id ?? resolved.id;
-  if (id === undefined)
-    throw new EngineError(
-      'E_USAGE',
-      `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
-    );
+  if (id === undefined) throw noId(source);
   const preset = flags.preset ?? resolved.preset ?? 'lossless';
   const startMs = performance.now();
   const fit =
@@ -168,11 +167,7 @@ async function runOnnxImport(
 ): Promise<void> {
   const { importOnnx } = await import('../import/onnx/import-onnx.ts');
   const { build } = await import('../build/build.ts');
-  if (id === undefined)
-    throw new EngineError(
-      'E_USAGE',
-      `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
-    );
+  if (id === undefined) throw noId(source);
   // Memory is measured in the runtime that serves.
   await build({ only: 'ort' });
   const warnings: string[] = [];
@@ -199,6 +194,33 @@ async function runOnnxImport(
     '',
   ].join('\n');
   process.stdout.write(json === true ? `${JSON.stringify(summary)}\n` : text);
+}
+
+async function runVoiceImport(
+  source: string,
+  resolved: ResolvedSource,
+  { id = resolved.id, force, json }: ImportFlags,
+): Promise<void> {
+  if (id === undefined) throw noId(source);
+  const { folder, manifest } = await withProgress(`importing ${id}: `, () =>
+    importVoice({
+      input: resolved.path,
+      id,
+      outRoot: modelsDir(),
+      about: resolved.about,
+      ...(force === undefined ? {} : { force }),
+    }),
+  );
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const text = `${id}: a voice, ${manifest.language}, ${formatBytes(bytes)}\nnext: thimble push ${id}\n`;
+  process.stdout.write(json === true ? `${JSON.stringify({ id, folder, bytes })}\n` : text);
+}
+
+function noId(source: string): EngineError {
+  return new EngineError(
+    'E_USAGE',
+    `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
+  );
 }
 
 function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
@@ -278,7 +300,8 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
   const { id, licence, card, title } = entry;
   const about = { licence, card, name: title, source: `catalogue:${id}` };
   const onnx = entry.onnxTask === undefined ? {} : { task: entry.onnxTask };
-  const preset = entry.onnxTask === undefined ? { preset: importPreset(entry) } : {};
+  const isOther = entry.onnxTask !== undefined || isVoiceFile(entry.files[0].name);
+  const preset = isOther ? {} : { preset: importPreset(entry) };
   const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
     pullModel(id, { onProgress }),
   );

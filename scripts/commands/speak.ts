@@ -7,14 +7,18 @@ import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
+import type { Manifest, VoiceManifest } from '../../engine/formats/manifest.ts';
 import type { Pronouncer } from '../../engine/speech-text/phonemes.ts';
 import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
 import { speakText } from '../../worker/onnx/tasks/speech.ts';
+import type { SpeechRequest } from '../../worker/onnx/tasks/speech.ts';
+import { speakPieces } from '../../worker/audio/speak.ts';
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { loadLocalOnnx, openOrtRuntime } from '../lib/local-onnx.ts';
+import { loadLocalVoice } from '../lib/local-voice.ts';
 import { distDir, modelsDir } from '../lib/paths.ts';
 import { readStdin } from '../lib/stdin.ts';
 
@@ -34,6 +38,7 @@ const EXAMPLES = `
 Examples:
   thimble speak "It is five past nine." -o nine.wav
   thimble speak --speed 1.5 -o page.wav < page.txt
+  thimble speak -m pico-en-us "A tiny voice." -o tiny.wav
   echo Hello | thimble speak -o - | aplay
 `;
 
@@ -60,19 +65,13 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     );
   if (flags.output === '-' && flags.json === true)
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
-  await build({ only: 'ort' });
-  await build({ only: 'phonemes' });
-  const manifest = requireKind(await obtainModel(flags.model), 'onnx');
-  const { voice } = requireTask(manifest, 'speech-synthesis');
-  const model = await loadLocalOnnx(
-    await openOrtRuntime(),
-    join(modelsDir(), manifest.id),
-    manifest,
-  );
+  const manifest = await obtainModel(flags.model);
+  const speech = await (manifest.kind === 'voice' ? openVoice(manifest) : openOnnxVoice(manifest));
   const startMs = performance.now();
-  const samples = speakText(model, voice, await openPronouncer(), { text, ...flags });
-  const nSample = await writeSpeech(flags.output, voice.sampleRate, samples);
-  const seconds = nSample / voice.sampleRate;
+  const { sampleRate } = speech;
+  const samples = speech.speak({ text, ...flags });
+  const nSample = await writeSpeech(flags.output, sampleRate, samples);
+  const seconds = nSample / sampleRate;
   const facts = {
     file: flags.output,
     seconds: Number(seconds.toFixed(2)),
@@ -80,6 +79,36 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
   };
   if (flags.json === true) process.stdout.write(`${JSON.stringify(facts)}\n`);
   else process.stderr.write(`${flags.output}: ${facts.seconds} s of speech in ${facts.took} s\n`);
+}
+
+/** Of the voices there are, what they say with the given seed and speed. */
+interface LocalVoice {
+  readonly sampleRate: number;
+  readonly speak: (request: SpeechRequest) => AsyncIterable<Float32Array>;
+}
+
+async function openVoice(manifest: VoiceManifest): Promise<LocalVoice> {
+  const voice = await loadLocalVoice(manifest);
+  const { sampleRate } = manifest;
+  return {
+    sampleRate,
+    async *speak(request) {
+      yield* speakPieces(voice, request);
+    },
+  };
+}
+
+async function openOnnxVoice(manifest: Manifest): Promise<LocalVoice> {
+  const onnx = requireKind(manifest, 'onnx');
+  const { voice } = requireTask(onnx, 'speech-synthesis');
+  await build({ only: 'ort' });
+  await build({ only: 'phonemes' });
+  const model = await loadLocalOnnx(await openOrtRuntime(), join(modelsDir(), onnx.id), onnx);
+  const pronouncer = await openPronouncer();
+  return {
+    sampleRate: voice.sampleRate,
+    speak: (request) => speakText(model, voice, pronouncer, request),
+  };
 }
 
 async function openPronouncer(): Promise<Pronouncer> {

@@ -16,6 +16,8 @@ import type {
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
+import { importVoice, isVoiceFile } from '../import/import-voice.ts';
+import type { VoiceImportOptions } from '../import/import-voice.ts';
 import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir, repoRoot } from '../lib/paths.ts';
@@ -56,7 +58,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
   if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
-  if (found.onnxTask === undefined) importPreset(found);
+  if (found.onnxTask === undefined && !isVoiceFile(found.files[0].name)) importPreset(found);
   const path = await pullStep(found);
   return await importStep(found, path);
 }
@@ -81,6 +83,7 @@ async function importStep(entry: CatalogueEntry, input: string): Promise<Manifes
   const about = { licence, card, name: title, source: `catalogue:${id}` };
   const { onnxTask: task } = entry;
   if (task !== undefined) return await onnxImportStep({ input, id, about, task });
+  if (isVoiceFile(input)) return await voiceImportStep({ input, id, about });
   const preset = importPreset(entry);
   return await runStep('import', (tools) => timedImport(tools, { input, id, preset, about }));
 }
@@ -95,6 +98,16 @@ async function onnxImportStep(
     const { length } = manifest.graphs;
     const text = `${wish.id}: ${formatBytes(bytes)} in ${length} ${length === 1 ? 'graph' : 'graphs'} for ${manifest.task.name}`;
     return { text, value: manifest };
+  });
+}
+
+async function voiceImportStep(
+  wish: Pick<VoiceImportOptions, 'input' | 'id' | 'about'>,
+): Promise<Manifest> {
+  return await runStep('import', async () => {
+    const { manifest } = await importVoice({ ...wish, outRoot: modelsDir(), force: true });
+    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
+    return { text: `${wish.id}: a voice, ${formatBytes(bytes)}`, value: manifest };
   });
 }
 

@@ -25,6 +25,7 @@ const TEST_MODEL_IDS: readonly string[] = [
   'all-minilm-l6-v2',
   'silero-vad',
   'piper-en-us-joe',
+  'pico-en-us',
   'open-nsfw',
 ];
 

@@ -194,6 +194,28 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     ],
   },
   {
+    id: 'pico-en-us',
+    title: 'SVOX Pico voice en-US',
+    task: 'text-to-speech',
+    licence: 'Apache-2.0',
+    preset: null,
+    card: 'A tiny English voice, 16,000 Hz: hidden Markov models, no neural network. It sounds like a machine, and needs hardly one.',
+    files: [
+      {
+        name: 'en-US_ta.bin',
+        bytes: 650_668,
+        sha256: '3a2a4d23de2a44dbbff50f69dcb9486be53b6d0a871d77cdc35f45c3e25e82aa',
+        sources: ['pip:py-nanotts==0.1.1#py_nanotts/lang/en-US_ta.bin'],
+      },
+      {
+        name: 'en-US_lh0_sg.bin',
+        bytes: 777_396,
+        sha256: 'd6946526696d9eb085f7b23b1fbdf7a9986caca658b645e9eb73c6514fd4789d',
+        sources: ['pip:py-nanotts==0.1.1#py_nanotts/lang/en-US_lh0_sg.bin'],
+      },
+    ],
+  },
+  {
     id: 'silero-vad',
     title: 'Silero voice activity detector v5 (ONNX)',
     task: 'voice-activity',

@@ -6,6 +6,7 @@ import { build } from '../../scripts/build/build.ts';
 import { loadWorkerConfigs } from '../../scripts/build/workers.ts';
 import { startServer } from '../../scripts/dev/server.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
+import { importVoice, isVoiceFile } from '../../scripts/import/import-voice.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { findCatalogueEntry, importPreset } from '../../scripts/pull/catalogue.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
@@ -64,6 +65,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
   for (const id of options.models ?? []) {
     const { path } = await pullModel(id);
+    if (isVoiceFile(path)) {
+      await importVoice({ input: path, id, outRoot: modelsRoot });
+      await pushModel(id, { bucket, modelsRoot });
+      continue;
+    }
     const input = id.startsWith('whisper') ? dirname(path) : path;
     await importModel({
       input,

@@ -1,0 +1,124 @@
+/**
+ * `thimble import` of a voice of SVOX Pico: its two files (..._ta.bin and ..._sg.bin in one folder) are
+ * checked to be what they say, copied and hashed.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { parseManifest, requireKind } from '../../engine/formats/manifest.ts';
+import type { ModelFile, VoiceManifest } from '../../engine/formats/manifest.ts';
+import { MANIFEST_VERSION } from '../../engine/formats/manifest-about.ts';
+import { PICO_FILES, VOICE_FILE_MAX_BYTES } from '../../engine/formats/voice-manifest.ts';
+import { PICO_SAMPLE_RATE } from '../../worker/audio/pico.ts';
+import { loadPico } from '../lib/local-voice.ts';
+import { asDiskError } from '../lib/disk.ts';
+import { withLock } from '../lib/lock.ts';
+import type { ModelAbout } from './describe-model.ts';
+import { replaceFolder, requireFreshId, requireId } from './import-model.ts';
+
+/** Texts are read as English (engine/speech-text). */
+const NAME = /^(en-[A-Z]{2})_ta\.bin$/;
+const SIGNAL_NAME = /^(en-[A-Z]{2})_.*sg\.bin$/;
+
+export interface VoiceImportOptions {
+  /** The file of text analysis; that of the signal lies beside it. */
+  readonly input: string;
+  readonly id: string;
+  readonly outRoot: string;
+  readonly force?: boolean;
+  readonly about?: ModelAbout;
+}
+
+/** Whether a file is half of a voice of Pico, by its name. */
+export function isVoiceFile(path: string): boolean {
+  return /_(?:ta|sg)\.bin$/.test(basename(path));
+}
+
+/** @throws {EngineError} E_USAGE, E_DISK, E_FORMAT_INVALID for files that Pico does not take. */
+export async function importVoice(
+  options: VoiceImportOptions,
+): Promise<{ folder: string; manifest: VoiceManifest }> {
+  const { id, outRoot } = options;
+  requireId(id);
+  const folder = join(outRoot, id);
+  try {
+    await mkdir(outRoot, { recursive: true });
+    return await withLock(join(outRoot, `.${id}.lock`), async () => {
+      await requireFreshId(id, folder, options.force === true);
+      return { folder, manifest: await writeVoice(folder, options) };
+    });
+  } catch (error) {
+    throw asDiskError(error, outRoot, `import of ${id}`);
+  }
+}
+
+async function writeVoice(
+  folder: string,
+  { input, id, about = {} }: VoiceImportOptions,
+): Promise<VoiceManifest> {
+  const language = NAME.exec(basename(input))?.[1];
+  if (language === undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `import: ${basename(input)}; expected the text analysis of an English voice, such as en-US_ta.bin, with its ..._sg.bin beside it.`,
+    );
+  const textAnalysis = await readVoiceFile(input);
+  const signal = await readVoiceFile(await findSignal(input, language));
+  // What cannot be loaded is found now, and not by the first request.
+  await loadPico({ textAnalysis, signal });
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  const put = async (file: string, bytes: Uint8Array): Promise<ModelFile> => {
+    await writeFile(join(partial, file), bytes, { flush: true });
+    return { file, bytes: bytes.length, sha256: sha256Of(bytes) };
+  };
+  const files = [
+    await put(PICO_FILES.textAnalysis, textAnalysis),
+    await put(PICO_FILES.signal, signal),
+  ];
+  const draft: VoiceManifest = {
+    kind: 'voice',
+    formatVersion: MANIFEST_VERSION,
+    id,
+    name: about.name ?? basename(input),
+    createdAt: new Date().toISOString(),
+    licence: about.licence ?? '',
+    source: about.source ?? `file:${basename(input)}`,
+    sourceSha256: sha256Of(textAnalysis),
+    card: about.card ?? '',
+    engine: 'pico',
+    language,
+    sampleRate: PICO_SAMPLE_RATE,
+    files,
+  };
+  const manifest = requireKind(parseManifest(draft), 'voice');
+  await writeFile(join(partial, 'manifest.json'), `${JSON.stringify(manifest)}\n`, { flush: true });
+  await replaceFolder(partial, folder);
+  return manifest;
+}
+
+async function findSignal(input: string, language: string): Promise<string> {
+  const folder = dirname(input);
+  const names = await readdir(folder);
+  const found = names.find((name) => SIGNAL_NAME.exec(name)?.[1] === language);
+  if (found !== undefined) return join(folder, found);
+  throw new EngineError(
+    'E_USAGE',
+    `import: no ${language}_..._sg.bin beside ${basename(input)}; expected the other half of the voice there.`,
+  );
+}
+
+async function readVoiceFile(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path);
+  if (size > 0 && size <= VOICE_FILE_MAX_BYTES) return await readFile(path);
+  throw new EngineError(
+    'E_FORMAT_INVALID',
+    `import: ${basename(path)}: ${size} bytes; expected 1 to ${VOICE_FILE_MAX_BYTES}.`,
+  );
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
