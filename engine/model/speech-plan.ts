@@ -2,6 +2,7 @@
  * The memory plan of one speech model in one isolate: every region and its address, before anything
  * is allocated. What encodes and what decodes follow each other and share their memory.
  */
+import { MAX_SAMPLES } from '../audio/log-mel.ts';
 import { roundUp } from '../base/dtypes.ts';
 import { EngineError } from '../base/errors.ts';
 import { attendScratchBytes, kvGeometry, pagesFor } from '../cache/geometry.ts';
@@ -19,6 +20,11 @@ export const TEXT_ROWS = 48;
 export const LOGIT_ROWS = 4;
 /** Positions of audio that go through a product together: the workspace does not grow with the audio. */
 export const AUDIO_ROWS = SLICE_ROWS;
+
+/** Transcriptions that may wait for another to end: each holds its samples. */
+export const MAX_WAITING = 3;
+/** Samples of the one that runs and of those that wait, beside the memory of the kernels. */
+const SAMPLE_BYTES = (1 + MAX_WAITING) * MAX_SAMPLES * 4;
 
 const REGION_ALIGN = 64;
 
@@ -103,7 +109,7 @@ export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions
   const wasmBytes = roundUp(Math.max(...ends), WASM_PAGE_BYTES);
   const budgetBytes =
     options.memoryBudgetBytes === undefined ? ISOLATE_BYTES : options.memoryBudgetBytes;
-  const totalBytes = wasmBytes + JS_HEAP_BYTES;
+  const totalBytes = wasmBytes + JS_HEAP_BYTES + SAMPLE_BYTES;
   if (budgetBytes !== null && totalBytes > budgetBytes)
     throw new EngineError(
       'E_MEMORY_BUDGET',

@@ -17,7 +17,7 @@ import { AudioEncoder } from '../model/audio-encoder.ts';
 import { bindWeights, loadShards } from '../model/loader.ts';
 import type { ModelSource } from '../model/source.ts';
 import { SpeechDecoder } from '../model/speech-decoder.ts';
-import { FRAMES_PER_POSITION, planSpeech } from '../model/speech-plan.ts';
+import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/speech-plan.ts';
 import type { SpeechPlan, SpeechPlanOptions } from '../model/speech-plan.ts';
 import { checkTranscribe } from './check-request.ts';
 import { Transcription } from './transcription.ts';
@@ -39,6 +39,9 @@ export interface SpeechEngineStats {
   readonly nQueued: number;
   readonly loadMs: number;
 }
+
+/** How long a client should wait before it comes again. */
+const BUSY_RETRY_AFTER_S = 2;
 
 /** What a transcription works with. */
 export interface SpeechParts {
@@ -140,7 +143,8 @@ export class SpeechEngine {
   /**
    * Transcribes one window. Who comes while another runs waits; leaving (or aborting) ends a
    * transcription before its next token or layer.
-   * @throws {EngineError} E_REQUEST_INVALID, E_BACKEND_UNAVAILABLE, E_ABORTED.
+   * @throws {EngineError} E_REQUEST_INVALID, E_BACKEND_UNAVAILABLE, E_ABORTED; E_BUSY when
+   *   MAX_WAITING others wait.
    */
   async *transcribe(
     request: TranscribeRequest,
@@ -152,6 +156,7 @@ export class SpeechEngine {
         `engine: ${this.modelId} was unloaded; try again`,
       );
     checkTranscribe(this.config, request);
+    this.#refuseCrowd();
     const queuedAt = Date.now();
     const leave = await this.#enter(signal);
     try {
@@ -184,14 +189,24 @@ export class SpeechEngine {
     }
   }
 
+  /** Each who waits holds up to 30 s of samples, which the memory plan counts. */
+  #refuseCrowd(): void {
+    if (this.#nRunning + this.#nQueued <= MAX_WAITING) return;
+    throw new EngineError(
+      'E_BUSY',
+      `engine: ${this.modelId} has ${this.#nQueued} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
+        'Try again when one of them has ended.',
+      { details: { nQueued: this.#nQueued, retryAfterS: BUSY_RETRY_AFTER_S } },
+    );
+  }
+
   /** Waits for all who came before; what is returned lets the next one in. */
   async #enter(signal: AbortSignal): Promise<() => void> {
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
     this.#nQueued++;
-    await before;
-    this.#nQueued--;
+    await before.finally(() => this.#nQueued--);
     this.#nRunning++;
     const leave = (): void => {
       this.#nRunning--;

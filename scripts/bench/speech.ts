@@ -12,7 +12,7 @@ import type { SpeechConfig, SpeechPeer, SpeechPeerRow } from './speech-peers.ts'
 import { spread } from './statistics.ts';
 import { spokenWords, wordErrors } from './word-errors.ts';
 
-interface Clip {
+export interface Clip {
   readonly name: string;
   readonly path: string;
   readonly samples: Float32Array;
@@ -43,9 +43,9 @@ export interface SpeechBench {
 }
 
 export interface SpeechBenchOptions extends SpeechConfig {
-  readonly clips: string;
+  readonly clips: readonly Clip[];
   readonly rounds: number;
-  readonly peers: readonly string[] | null;
+  readonly peers: readonly SpeechPeerRow[];
   readonly onNote: (text: string) => void;
 }
 
@@ -56,10 +56,21 @@ interface Running {
   readonly texts: string[];
 }
 
-/** @throws {EngineError} E_USAGE without clips; what our own peers throw. Others are skipped. */
+/** @throws {EngineError} E_USAGE for a name that is none. */
+export function chooseSpeechPeers(only: readonly string[] | undefined): readonly SpeechPeerRow[] {
+  const names = SPEECH_PEERS.map(({ name }) => name);
+  const unknown = only?.find((name) => !names.includes(name));
+  if (unknown === undefined) return SPEECH_PEERS.filter(({ name }) => only?.includes(name) ?? true);
+  throw new EngineError(
+    'E_USAGE',
+    `bench: --only ${unknown}; expected some of ${names.join(', ')}`,
+    { details: { unknown, known: names } },
+  );
+}
+
+/** @throws {EngineError} what our own peers throw. Others are skipped. */
 export async function benchSpeech(options: SpeechBenchOptions): Promise<SpeechBench> {
-  const clips = await readClips(options.clips);
-  const rows = SPEECH_PEERS.filter(({ name }) => options.peers?.includes(name) ?? true);
+  const { clips, peers: rows } = options;
   const skipped: { name: string; why: string }[] = [];
   const running: Running[] = [];
   try {
@@ -136,8 +147,11 @@ async function resultOf(
   };
 }
 
-/** Every .wav of a folder (mono, 16 bits, 16 kHz, at most a window), with the .txt beside it. */
-async function readClips(folder: string): Promise<Clip[]> {
+/**
+ * Every .wav of a folder (mono, 16 bits, 16 kHz, at most a window), with the .txt beside it.
+ * @throws {EngineError} E_USAGE naming the folder or file.
+ */
+export async function readClips(folder: string): Promise<Clip[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.wav'));
   const clips: Clip[] = [];
   for (const name of names.sort()) {

@@ -10,12 +10,19 @@ export interface WorkerRow {
   readonly name: string;
   readonly entry: string;
   readonly config: string;
+  /** Too large for the free plan: deployed without it, and without the bindings to it. */
+  readonly isPaidOnly?: boolean;
 }
 
 export const WORKERS: readonly WorkerRow[] = [
   { name: 'stage', entry: 'worker/stage/index.ts', config: 'worker/stage/wrangler.toml' },
   { name: 'audio', entry: 'worker/audio/index.ts', config: 'worker/audio/wrangler.toml' },
-  { name: 'onnx', entry: 'worker/onnx/index.ts', config: 'worker/onnx/wrangler.toml' },
+  {
+    name: 'onnx',
+    entry: 'worker/onnx/index.ts',
+    config: 'worker/onnx/wrangler.toml',
+    isPaidOnly: true,
+  },
   { name: 'gateway', entry: 'worker/gateway/index.ts', config: 'wrangler.toml' },
 ];
 

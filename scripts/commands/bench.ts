@@ -168,23 +168,26 @@ async function runEncoderBench(flags: BenchFlags): Promise<void> {
 const SPEECH_MODEL_ID = 'whisper-tiny.en';
 
 async function runSpeechBench(flags: BenchFlags): Promise<void> {
-  const { benchSpeech, describeSpeech } = await import('../bench/speech.ts');
+  const { benchSpeech, chooseSpeechPeers, describeSpeech, readClips } =
+    await import('../bench/speech.ts');
   const modelId = flags.model === DEFAULT_MODEL_ID ? SPEECH_MODEL_ID : flags.model;
-  await build();
-  requireKind(await obtainModel(modelId), 'speech');
   if (flags.clips === undefined)
     throw new EngineError('E_USAGE', 'bench: --speech needs recordings: give --clips FOLDER.');
+  const peers = chooseSpeechPeers(flags.only);
+  const clips = await readClips(flags.clips);
+  await build();
+  requireKind(await obtainModel(modelId), 'speech');
   const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
   const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
   try {
     const result = await benchSpeech({
       modelId,
       persist,
-      clips: flags.clips,
+      clips,
       language: 'en',
       python: flags.python ?? process.env['THIMBLE_PYTHON'] ?? null,
       rounds: flags.rounds ?? (flags.quick === true ? QUICK_ROUNDS : 5),
-      peers: flags.only ?? null,
+      peers,
       onNote: (text) => process.stderr.write(`bench     ${text}\n`),
     });
     if (flags.json !== true) process.stdout.write(`${describeSpeech(result)}\n`);

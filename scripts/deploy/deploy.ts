@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { WORKERS } from '../build/workers.ts';
+import type { WorkerRow } from '../build/workers.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
 import { failureReason } from '../lib/exec.ts';
 import { distDir } from '../lib/paths.ts';
@@ -14,6 +15,7 @@ import { pushModel } from '../push/push.ts';
 import { openRemoteBucket } from '../push/remote-bucket.ts';
 import { brokenLimits, measureBundle, PLANS } from './limits.ts';
 import type { BundleSize } from './limits.ts';
+import { writeConfigWithout } from './without-scripts.ts';
 import { runWrangler } from './wrangler.ts';
 
 export interface DeployOptions {
@@ -38,7 +40,10 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
     );
   }
   await buildStep();
-  const sizes = WORKERS.map(({ name }) => measureBundle(name, join(distDir, name)));
+  const isDeployed = ({ isPaidOnly = false }: WorkerRow) => options.plan !== 'free' || !isPaidOnly;
+  const absent = WORKERS.filter((row) => !isDeployed(row)).map(({ name }) => `thimble-${name}`);
+  const workers = WORKERS.filter(isDeployed);
+  const sizes = workers.map(({ name }) => measureBundle(name, join(distDir, name)));
   const broken = sizes.flatMap((size) => brokenLimits(size, options.plan));
   if (broken.length > 0) {
     throw new EngineError('E_MEMORY_BUDGET', `deploy: too large. ${broken.join('. ')}.`, {
@@ -47,8 +52,10 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
   }
   if (!options.dryRun) await prepareAccount(options.model);
   const urls: string[] = [];
-  for (const { name, config } of WORKERS) {
-    urls.push(...(await deployScript(name, config, options.dryRun)));
+  for (const { name, config } of workers) {
+    const isBound = name === 'gateway' && absent.length > 0;
+    const used = isBound ? writeConfigWithout(config, absent) : config;
+    urls.push(...(await deployScript(name, used, options.dryRun)));
   }
   return { dryRun: options.dryRun, sizes, urls };
 }

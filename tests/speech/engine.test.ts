@@ -136,6 +136,16 @@ describe('transcribe', () => {
     expect(engine.stats()).toMatchObject({ nRunning: 0, nQueued: 0 });
   });
 
+  it('lets three wait, and tells the next to come again', async () => {
+    const all = Array.from({ length: 6 }, () => transcribeAll(engine, noise(RATE), GREEDY));
+    const ends = await Promise.allSettled(all);
+    const refused = ends.filter((end) => end.status === 'rejected');
+    expect(refused.length).toBe(2);
+    for (const { reason } of refused)
+      expect(reason).toMatchObject({ code: 'E_BUSY', details: { retryAfterS: 2 } });
+    expect(engine.stats()).toMatchObject({ nRunning: 0, nQueued: 0 });
+  });
+
   it('is free again when its reader leaves, or aborts, or waits in vain', async () => {
     const request = { ...GREEDY };
     const want = tokensOf(await transcribeAll(engine, noise(RATE), request));

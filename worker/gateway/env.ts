@@ -15,7 +15,8 @@ export interface GatewayEnv {
   readonly STAGE: DurableObjectNamespace<Stage>;
   /** Recordings into samples. */
   readonly AUDIO: Service<Audio>;
-  readonly ONNX: DurableObjectNamespace<OnnxObject>;
+  /** Absent where the plan has no room for its script. */
+  readonly ONNX?: DurableObjectNamespace<OnnxObject>;
   readonly SESSIONS: DurableObjectNamespace<Session>;
   readonly RESPONSES: DurableObjectNamespace<ResponseObject>;
   readonly COLLECTIONS: DurableObjectNamespace<CollectionObject>;

@@ -13,16 +13,26 @@ export async function askOnnx<T>(
   /** The request's field that pictures came from. */
   imageField = 'image',
 ): Promise<T> {
-  const answer = (await reachOnnx(() => call(env.ONNX.getByName(modelId)))) as OnnxAnswer<T>;
+  const answer = (await reachOnnx(() => call(onnxStub(env, modelId)))) as OnnxAnswer<T>;
   if ('ok' in answer) return answer.ok;
   const { error } = answer;
   throw errorFromRecord(error.code === 'E_IMAGE_INVALID' ? { ...error, param: imageField } : error);
+}
+
+/** @throws {EngineError} E_BACKEND_UNAVAILABLE where the script was not deployed. */
+export function onnxStub({ ONNX }: Pick<GatewayEnv, 'ONNX'>, modelId: string): Stub {
+  if (ONNX !== undefined) return ONNX.getByName(modelId);
+  throw new EngineError(
+    'E_BACKEND_UNAVAILABLE',
+    'onnx: this server was deployed without its ONNX script, which the free plan has no room for. Deploy it on the paid plan.',
+  );
 }
 
 export async function reachOnnx<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
     const { message } = errorToRecord(cause);
     throw new EngineError(
       'E_BACKEND_UNAVAILABLE',

@@ -4,7 +4,7 @@ import { readSpeech } from '../../onnx/speech-frames.ts';
 import type { SpeechFrame } from '../../onnx/speech-frames.ts';
 import type { SpeechRequest } from '../../onnx/tasks/speech.ts';
 import type { GatewayEnv } from '../env.ts';
-import { reachOnnx } from '../onnx/onnx-client.ts';
+import { onnxStub, reachOnnx } from '../onnx/onnx-client.ts';
 
 export interface Speech {
   readonly sampleRate: number;
@@ -21,7 +21,7 @@ export async function openSpeech(
 ): Promise<Speech> {
   const gone = 'request: the client went away.';
   throwIfAborted(signal, gone);
-  const stream = await reachOnnx(() => env.ONNX.getByName(modelId).speak(modelId, request));
+  const stream = await reachOnnx(() => onnxStub(env, modelId).speak(modelId, request));
   const frames = readSpeech(stream);
   const start = await nextFrame(frames);
   const first = await nextFrame(frames);

@@ -34,8 +34,9 @@ export async function* runSound(
   });
 }
 
-/** The detector VAD_MODEL names; null when it has not been pushed. */
+/** The detector VAD_MODEL names; null when it has not been pushed, or has no script to run on. */
 export async function findDetector(env: GatewayEnv): Promise<DetectSpeech | null> {
+  if (env.ONNX === undefined) return null;
   try {
     const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');
     return (request) => askOnnx<VadResult>(env, id, (stub) => stub.vad(id, request));
