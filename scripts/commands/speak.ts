@@ -1,21 +1,12 @@
 /** `thimble speak`: a text as sound, in this process. */
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { Pronouncer } from '../../engine/speech-text/phonemes.ts';
-import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
-import { speakText } from '../../worker/onnx/tasks/speech.ts';
-import { build } from '../build/build.ts';
-import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../lib/local-onnx.ts';
-import { distDir, modelsDir } from '../lib/paths.ts';
+import { openVoice } from '../lib/local-voice.ts';
 import { readStdin } from '../lib/stdin.ts';
 
 interface SpeakFlags {
@@ -60,18 +51,13 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     );
   if (flags.output === '-' && flags.json === true)
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
-  await build({ only: 'ort' });
-  await build({ only: 'phonemes' });
-  const manifest = requireKind(await obtainModel(flags.model), 'onnx');
-  const { voice } = requireTask(manifest, 'speech-synthesis');
-  const model = await loadLocalOnnx(
-    await openOrtRuntime(),
-    join(modelsDir(), manifest.id),
-    manifest,
-  );
+  const voice = await openVoice(flags.model);
   const startMs = performance.now();
-  const samples = speakText(model, voice, await openPronouncer(), { text, ...flags });
-  const nSample = await writeSpeech(flags.output, voice.sampleRate, samples);
+  const nSample = await writeSpeech(
+    flags.output,
+    voice.sampleRate,
+    voice.speak({ text, ...flags }),
+  );
   const seconds = nSample / voice.sampleRate;
   const facts = {
     file: flags.output,
@@ -80,12 +66,6 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
   };
   if (flags.json === true) process.stdout.write(`${JSON.stringify(facts)}\n`);
   else process.stderr.write(`${flags.output}: ${facts.seconds} s of speech in ${facts.took} s\n`);
-}
-
-async function openPronouncer(): Promise<Pronouncer> {
-  const path = pathToFileURL(join(distDir, 'phonemes', 'english-g2p.mjs')).href;
-  const { EnglishG2P } = (await import(path)) as { EnglishG2P: new () => Pronouncer };
-  return new EnglishG2P();
 }
 
 /** @returns samples written. */
