@@ -68,7 +68,7 @@ export async function addDocuments(
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the document. */
 function prepare(
-  { state }: Collection,
+  { about }: Collection,
   model: EncoderModel,
   document: IncomingDocument,
   name: string,
@@ -78,7 +78,7 @@ function prepare(
     throw invalid(name, 'is no text but bytes of something else; expected text.');
   const { tokenizer } = model;
   const count = (text: string) => tokenizer.encode(text, { special: false }).length;
-  const chunks = chunkDocument(content, content_type, state.about.chunkTokens, count);
+  const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
   if (chunks.length === 0) throw invalid(name, 'has no text; expected some.');
   const texts = chunks.map(({ heading, text }) =>
     [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
