@@ -26,6 +26,7 @@ const TEST_MODEL_IDS: readonly string[] = [
   'silero-vad',
   'piper-en-us-joe',
   'open-nsfw',
+  'pp-ocr-v4',
 ];
 
 const CHECKS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
