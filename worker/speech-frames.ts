@@ -29,6 +29,9 @@ function frame(type: keyof typeof TYPES, payload: Uint8Array): Uint8Array {
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
+/** A turn of the event loop, and time for the bytes to go through the gateway. */
+const SEND_MS = 2;
+
 /**
  * What `speak` gives as a stream of frames; its errors become a frame. Samples are made when they are
  * asked for, and no more once nobody listens.
@@ -56,6 +59,8 @@ export function speechStream(
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
+      // What was made last leaves the isolate before the next window takes its thread.
+      if (samples !== null) await scheduler.wait(SEND_MS);
       const { bytes, isLast } = await next();
       controller.enqueue(bytes);
       if (!isLast) return;

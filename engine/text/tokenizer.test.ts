@@ -199,7 +199,7 @@ describe('vocabularies that cannot be right', () => {
     ['not JSON', '{'],
     ['no model', '{}'],
     ['ids out of range', '{"model":{"type":"BPE","vocab":{"a":1e12},"merges":[]}}'],
-    ['another algorithm', '{"model":{"type":"WordPiece","vocab":{"a":0}}}'],
+    ['another algorithm', '{"model":{"type":"Unigram","vocab":[["a",0]]}}'],
     ['an added token without text', '{"model":{"vocab":{},"merges":[]},"added_tokens":[{"id":0}]}'],
   ])('tokenizer.json: %s', (_what, json) => {
     const facts = { addBos: false, bosId: null, eosIds: [] };

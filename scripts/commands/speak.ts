@@ -1,25 +1,12 @@
 /** `thimble speak`: a text as sound, in this process. */
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { Manifest, VoiceManifest } from '../../engine/formats/manifest.ts';
-import type { Pronouncer } from '../../engine/speech-text/phonemes.ts';
-import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
-import { speakText } from '../../worker/onnx/tasks/speech.ts';
-import type { SpeechRequest } from '../../worker/onnx/tasks/speech.ts';
-import { speakPieces } from '../../worker/audio/speak.ts';
-import { build } from '../build/build.ts';
-import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../lib/local-onnx.ts';
-import { loadLocalVoice } from '../lib/local-voice.ts';
-import { distDir, modelsDir } from '../lib/paths.ts';
+import { openVoice } from '../lib/local-voice.ts';
 import { readStdin } from '../lib/stdin.ts';
 
 interface SpeakFlags {
@@ -65,13 +52,14 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     );
   if (flags.output === '-' && flags.json === true)
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
-  const manifest = await obtainModel(flags.model);
-  const speech = await (manifest.kind === 'voice' ? openVoice(manifest) : openOnnxVoice(manifest));
+  const voice = await openVoice(flags.model);
   const startMs = performance.now();
-  const { sampleRate } = speech;
-  const samples = speech.speak({ text, ...flags });
-  const nSample = await writeSpeech(flags.output, sampleRate, samples);
-  const seconds = nSample / sampleRate;
+  const nSample = await writeSpeech(
+    flags.output,
+    voice.sampleRate,
+    voice.speak({ text, ...flags }),
+  );
+  const seconds = nSample / voice.sampleRate;
   const facts = {
     file: flags.output,
     seconds: Number(seconds.toFixed(2)),
@@ -79,42 +67,6 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
   };
   if (flags.json === true) process.stdout.write(`${JSON.stringify(facts)}\n`);
   else process.stderr.write(`${flags.output}: ${facts.seconds} s of speech in ${facts.took} s\n`);
-}
-
-/** Of the voices there are, what they say with the given seed and speed. */
-interface LocalVoice {
-  readonly sampleRate: number;
-  readonly speak: (request: SpeechRequest) => AsyncIterable<Float32Array>;
-}
-
-async function openVoice(manifest: VoiceManifest): Promise<LocalVoice> {
-  const voice = await loadLocalVoice(manifest);
-  const { sampleRate } = manifest;
-  return {
-    sampleRate,
-    async *speak(request) {
-      yield* speakPieces(voice, request);
-    },
-  };
-}
-
-async function openOnnxVoice(manifest: Manifest): Promise<LocalVoice> {
-  const onnx = requireKind(manifest, 'onnx');
-  const { voice } = requireTask(onnx, 'speech-synthesis');
-  await build({ only: 'ort' });
-  await build({ only: 'phonemes' });
-  const model = await loadLocalOnnx(await openOrtRuntime(), join(modelsDir(), onnx.id), onnx);
-  const pronouncer = await openPronouncer();
-  return {
-    sampleRate: voice.sampleRate,
-    speak: (request) => speakText(model, voice, pronouncer, request),
-  };
-}
-
-async function openPronouncer(): Promise<Pronouncer> {
-  const path = pathToFileURL(join(distDir, 'phonemes', 'english-g2p.mjs')).href;
-  const { EnglishG2P } = (await import(path)) as { EnglishG2P: new () => Pronouncer };
-  return new EnglishG2P();
 }
 
 /** @returns samples written. */

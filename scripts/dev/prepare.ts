@@ -19,6 +19,7 @@ import { importModel } from '../import/import-model.ts';
 import { importVoice, isVoiceFile } from '../import/import-voice.ts';
 import type { VoiceImportOptions } from '../import/import-voice.ts';
 import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
+import { hashOfHashes } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir, repoRoot } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
@@ -203,7 +204,8 @@ function findCatalogueEntryOrNull(id: string): CatalogueEntry | null {
 
 /** A model that was imported by hand (another file, another preset) stays as its owner made it. */
 function isCurrent(manifest: Manifest, entry: CatalogueEntry): boolean {
-  return (
-    manifest.source !== `catalogue:${entry.id}` || manifest.sourceSha256 === entry.files[0].sha256
-  );
+  if (manifest.source !== `catalogue:${entry.id}`) return true;
+  const parts = entry.files.filter(({ name }) => /\.part\d+$/.test(name));
+  const hashes = (parts.length > 0 ? parts : [entry.files[0]]).map(({ sha256 }) => sha256);
+  return manifest.sourceSha256 === hashOfHashes(hashes);
 }

@@ -27,6 +27,7 @@ const TEST_MODEL_IDS: readonly string[] = [
   'piper-en-us-joe',
   'pico-en-us',
   'open-nsfw',
+  'pp-ocr-v4',
 ];
 
 const CHECKS: readonly { readonly name: string; readonly args: readonly string[] }[] = [

@@ -16,7 +16,7 @@ import { describeModel } from './describe-model.ts';
 import type { ModelAbout, WrittenFile } from './describe-model.ts';
 import type { TensorReport } from './encode-tensor.ts';
 import { isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './journal.ts';
-import { hashFile } from '../lib/hash-file.ts';
+import { hashFile, hashOfHashes } from '../lib/hash-file.ts';
 import type { ShardEntry } from './journal.ts';
 import { matchTensors } from './opened-model.ts';
 import type { MatchedTensor, OpenedModel } from './opened-model.ts';
@@ -135,7 +135,7 @@ async function writeModel(
     describeModel(model, label, shards, written.entries, {
       ...options,
       tokenizer,
-      sourceSha256: fileHashes.length === 1 ? fileHashes[0]! : null,
+      sourceSha256: hashOfHashes(fileHashes),
     }),
   );
   // What describeModel describes has shards.

@@ -99,7 +99,7 @@ function configOf(file: Ctranslate2File, json: JsonObject, tokenizer: JsonObject
   return {
     nMels: nMels!,
     nAudioCtx: nAudioCtx!,
-    minAudioCtx: minAudioCtx(nAudioLayer, nAudioCtx!),
+    minAudioCtx: minAudioCtx(nAudioCtx!),
     nTextCtx: nTextCtx!,
     nEmbd: nEmbd!,
     nHead: file.scalars.get('decoder/num_heads') ?? 0,

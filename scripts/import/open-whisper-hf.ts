@@ -44,7 +44,7 @@ export function speechConfigFromHf(
   const numbers = Object.fromEntries(entries) as Record<keyof typeof FIELDS, number>;
   return {
     ...numbers,
-    minAudioCtx: minAudioCtx(numbers.nAudioLayer, numbers.nAudioCtx),
+    minAudioCtx: minAudioCtx(numbers.nAudioCtx),
     normEps: NORM_EPS,
     ...speechTokens(tokenizer, numbers.nVocab),
     suppress: ids(generation['suppress_tokens'] ?? json['suppress_tokens']),

@@ -56,9 +56,9 @@ export function speechTokens(
   };
 }
 
-/** 10 s for four layers (tiny), 15 s for more: with less the decoder loops (docs/audio.md). */
-export function minAudioCtx(nAudioLayer: number, nAudioCtx: number): number {
-  return Math.min(nAudioCtx, nAudioLayer <= 4 ? 500 : 750);
+/** 15 s: with less the decoder loops, and the smallest model mishears a word in fifty. */
+export function minAudioCtx(nAudioCtx: number): number {
+  return Math.min(nAudioCtx, 750);
 }
 
 /** A list of token ids of a config; what is none is left to the schema. */

@@ -12,3 +12,10 @@ export async function hashFile(path: string, onBytes?: (bytes: number) => void):
   }
   return hash.digest('hex');
 }
+
+/** One hash of several files in their order: a file's own when it is alone. */
+export function hashOfHashes(hashes: readonly string[]): string {
+  const [first = ''] = hashes;
+  if (hashes.length === 1) return first;
+  return createHash('sha256').update(hashes.join('\n')).digest('hex');
+}

@@ -1,33 +1,74 @@
-/** A small voice in this Node process: the same program as in the audio script. */
+/** Voices in this Node process: what `thimble speak` and the bench of voices run. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VoiceManifest } from '../../engine/formats/manifest.ts';
+import { pathToFileURL } from 'node:url';
+import { requireKind } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest, VoiceManifest } from '../../engine/formats/manifest.ts';
 import { PICO_FILES } from '../../engine/formats/voice-manifest.ts';
+import type { Pronouncer } from '../../engine/speech-text/phonemes.ts';
 import { PicoVoice } from '../../worker/audio/pico.ts';
 import type { PicoFiles } from '../../worker/audio/pico.ts';
+import { speakPieces } from '../../worker/audio/speak.ts';
+import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
+import { speakText } from '../../worker/onnx/tasks/speech.ts';
+import type { SpeechRequest } from '../../worker/onnx/tasks/speech.ts';
+import { build } from '../build/build.ts';
+import { obtainModel } from '../dev/prepare.ts';
 import type { WasmCompiler } from './local-engine.ts';
-import { modelsDir, repoRoot } from './paths.ts';
+import { loadLocalOnnx, openOrtRuntime } from './local-onnx.ts';
+import { distDir, modelsDir, repoRoot } from './paths.ts';
 
-const MODULE = 'node_modules/@echogarden/svoxpico-wasm/svoxpico.wasm';
+const PICO_MODULE = 'node_modules/@echogarden/svoxpico-wasm/svoxpico.wasm';
+
+export interface LocalVoice {
+  readonly sampleRate: number;
+  speak(request: SpeechRequest): AsyncGenerator<Float32Array, void, void>;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, and what pulling and importing give. */
+export async function openVoice(id: string): Promise<LocalVoice> {
+  const manifest = await obtainModel(id);
+  return manifest.kind === 'voice'
+    ? await openSmallVoice(manifest)
+    : await openOnnxVoice(requireKind(manifest, 'onnx'));
+}
+
+async function openSmallVoice({ id, sampleRate }: VoiceManifest): Promise<LocalVoice> {
+  const read = (file: string) => readFile(join(modelsDir(), id, file));
+  const voice = await loadPico({
+    textAnalysis: await read(PICO_FILES.textAnalysis),
+    signal: await read(PICO_FILES.signal),
+  });
+  return {
+    sampleRate,
+    async *speak(request) {
+      yield* speakPieces(voice, request);
+    },
+  };
+}
 
 /** @throws {EngineError} E_FORMAT_INVALID for files that are no voice. */
 export async function loadPico(files: PicoFiles): Promise<PicoVoice> {
   const compiler = WebAssembly as unknown as WasmCompiler;
-  return await PicoVoice.load(
-    await compiler.compile(await readFile(join(repoRoot, MODULE))),
-    files,
-  );
+  const module = await compiler.compile(await readFile(join(repoRoot, PICO_MODULE)));
+  return await PicoVoice.load(module, files);
 }
 
-/** An imported voice. */
-export async function loadLocalVoice(
-  { id }: VoiceManifest,
-  modelsRoot: string = modelsDir(),
-): Promise<PicoVoice> {
-  const [textAnalysis, signal] = await Promise.all(
-    [PICO_FILES.textAnalysis, PICO_FILES.signal].map((file) =>
-      readFile(join(modelsRoot, id, file)),
-    ),
-  );
-  return await loadPico({ textAnalysis: textAnalysis!, signal: signal! });
+async function openOnnxVoice(manifest: OnnxManifest): Promise<LocalVoice> {
+  const { voice } = requireTask(manifest, 'speech-synthesis');
+  await build({ only: 'ort' });
+  await build({ only: 'phonemes' });
+  const runtime = await openOrtRuntime();
+  const model = await loadLocalOnnx(runtime, join(modelsDir(), manifest.id), manifest);
+  const pronouncer = await openPronouncer();
+  return {
+    sampleRate: voice.sampleRate,
+    speak: (request) => speakText(model, voice, pronouncer, request),
+  };
+}
+
+async function openPronouncer(): Promise<Pronouncer> {
+  const path = pathToFileURL(join(distDir, 'phonemes', 'english-g2p.mjs')).href;
+  const { EnglishG2P } = (await import(path)) as { EnglishG2P: new () => Pronouncer };
+  return new EnglishG2P();
 }

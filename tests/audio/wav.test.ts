@@ -28,8 +28,8 @@ const CODINGS: [name: string, tag: number, bits: number, put: Put, within: numbe
 type Put = (view: DataView, at: number, x: number) => void;
 
 describe('every coding', () => {
-  test.each(CODINGS)('%s, one and three channels', (_name, tag, bits, put, within) => {
-    for (const nChannel of [1, 3]) {
+  test.each(CODINGS)('%s, one, three and eight channels', (_name, tag, bits, put, within) => {
+    for (const nChannel of [1, 3, 8]) {
       const data = new Uint8Array((WAVE.length * nChannel * bits) / 8);
       const view = new DataView(data.buffer);
       for (const [i, x] of WAVE.entries())

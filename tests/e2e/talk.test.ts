@@ -45,7 +45,7 @@ describe.skipIf(browser === null)('talking with the page', () => {
     await page.locator('#talk').click();
     const question = page.locator('article.user');
     await question.waitFor({ timeout: 60_000 });
-    expect(await question.textContent()).toMatch(/my fellow american/i);
+    expect(await question.textContent()).toMatch(/and so,? my fellow/i);
     const answer = page.locator('article.assistant[data-spoken-seconds]');
     await answer.waitFor({ timeout: 120_000 });
     expect(await answer.textContent()).toMatch(/\w+ \w+/);

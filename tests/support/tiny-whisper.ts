@@ -23,7 +23,7 @@ const N_TIMESTAMP = 1501;
 export const TINY_WHISPER: SpeechConfig = {
   nMels: 16,
   nAudioCtx: 1500,
-  minAudioCtx: 500,
+  minAudioCtx: 750,
   nTextCtx: 64,
   nEmbd: 32,
   nHead: 2,

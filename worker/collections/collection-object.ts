@@ -38,6 +38,11 @@ export class CollectionObject extends DurableObject<GatewayEnv> {
     return true;
   }
 
+  /** Without its numbers, which take a look at every document. */
+  about(): CollectionAbout | null {
+    return this.store.about();
+  }
+
   read(): CollectionState | null {
     const about = this.store.about();
     return about === null ? null : { about, ...this.store.counts() };

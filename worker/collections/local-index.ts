@@ -84,9 +84,10 @@ export class LocalIndex implements VectorIndex {
     const nEmbd = this.#nEmbd;
     const values = this.#values;
     const top = new TopScores(k);
+    const { steps, scale } = roundQuery(query);
     for (let row = 0; row < this.#n; row++) {
       if (!isAllowed(this.#documents[row]!)) continue;
-      const score = dotRow(values, row * nEmbd, query, nEmbd) * this.#scales[row]!;
+      const score = dotRow(values, row * nEmbd, steps, nEmbd) * scale * this.#scales[row]!;
       top.offer(this.#chunks[row]!, score);
     }
     return Promise.resolve(top.hits());
@@ -108,18 +109,28 @@ export class LocalIndex implements VectorIndex {
   }
 }
 
-/** Four sums, so that no addition waits for the one before it. */
-function dotRow(values: Int8Array, from: number, query: Float32Array, n: number): number {
+/** Whole numbers multiply twice as fast; of so many steps nothing is lost that int8 vectors had. */
+const QUERY_STEPS = 2047;
+
+function roundQuery(query: Float32Array): { steps: Int32Array; scale: number } {
+  let largest = 1e-30;
+  for (const value of query) largest = Math.max(largest, Math.abs(value));
+  const scale = largest / QUERY_STEPS;
+  return { steps: Int32Array.from(query, (value) => Math.round(value / scale)), scale };
+}
+
+/** Sums stay below 2^31 up to 8,000 values. Four of them, so that no addition waits for the one before it. */
+function dotRow(values: Int8Array, from: number, query: Int32Array, n: number): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   let i = 0;
   for (; i + 4 <= n; i += 4) {
     const at = from + i;
-    a += values[at]! * query[i]!;
-    b += values[at + 1]! * query[i + 1]!;
-    c += values[at + 2]! * query[i + 2]!;
-    d += values[at + 3]! * query[i + 3]!;
+    a = (a + Math.imul(values[at]!, query[i]!)) | 0;
+    b = (b + Math.imul(values[at + 1]!, query[i + 1]!)) | 0;
+    c = (c + Math.imul(values[at + 2]!, query[i + 2]!)) | 0;
+    d = (d + Math.imul(values[at + 3]!, query[i + 3]!)) | 0;
   }
-  for (; i < n; i++) a += values[from + i]! * query[i]!;
+  for (; i < n; i++) a = (a + Math.imul(values[from + i]!, query[i]!)) | 0;
   return a + b + (c + d);
 }
 

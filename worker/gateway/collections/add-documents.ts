@@ -1,6 +1,6 @@
 /** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
 import { EngineError, errorToRecord, throwIfAborted } from '../../../engine/base/errors.ts';
-import { chunkDocument } from '../../collections/chunk-document.ts';
+import { chunkDocument, plainText } from '../../collections/chunk-document.ts';
 import type { Chunk } from '../../collections/chunk-document.ts';
 import { isBinary } from '../../collections/document-text.ts';
 import type { ContentType } from '../../collections/document-text.ts';
@@ -68,7 +68,7 @@ export async function addDocuments(
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the document. */
 function prepare(
-  { state }: Collection,
+  { about }: Collection,
   model: EncoderModel,
   document: IncomingDocument,
   name: string,
@@ -78,9 +78,11 @@ function prepare(
     throw invalid(name, 'is no text but bytes of something else; expected text.');
   const { tokenizer } = model;
   const count = (text: string) => tokenizer.encode(text, { special: false }).length;
-  const chunks = chunkDocument(content, content_type, state.about.chunkTokens, count);
+  const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
   if (chunks.length === 0) throw invalid(name, 'has no text; expected some.');
-  const texts = chunks.map(({ heading, text }) => (heading === '' ? text : `${heading}\n${text}`));
+  const texts = chunks.map(({ heading, text }) =>
+    [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
+  );
   const ids = textIds(model, texts, {
     inputType: 'document',
     // Chunks fit; what their heading adds may be cut.

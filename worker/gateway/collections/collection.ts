@@ -6,7 +6,7 @@ import type {
   CollectionObject,
   CollectionState,
 } from '../../collections/collection-object.ts';
-import type { StoredDocument } from '../../collections/collection-store.ts';
+import type { CollectionAbout, StoredDocument } from '../../collections/collection-store.ts';
 import type { GatewayEnv } from '../env.ts';
 
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -18,7 +18,7 @@ type Stub = DurableObjectStub<CollectionObject>;
 
 export interface Collection {
   readonly stub: Stub;
-  readonly state: CollectionState;
+  readonly about: CollectionAbout;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID */
@@ -39,8 +39,8 @@ export function collectionStub(env: Env, name: string): Stub {
 /** @throws {EngineError} E_REQUEST_INVALID for an odd name, E_NOT_FOUND. */
 export async function findCollection(env: Env, name: string, param = 'name'): Promise<Collection> {
   const stub = collectionStub(env, checkName(name, param));
-  const state: unknown = await stub.read();
-  if (state !== null) return { stub, state: state as CollectionState };
+  const about: unknown = await stub.about();
+  if (about !== null) return { stub, about: about as CollectionAbout };
   throw new EngineError(
     'E_NOT_FOUND',
     `${param}: no collection ${JSON.stringify(name)}. POST /v1/collections makes one.`,

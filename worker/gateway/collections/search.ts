@@ -34,8 +34,7 @@ export async function search(
 }
 
 /** The model that made a collection's vectors. @throws {EngineError} */
-export async function encoderOf(env: GatewayEnv, { state }: Collection): Promise<EncoderModel> {
-  const { about } = state;
+export async function encoderOf(env: GatewayEnv, { about }: Collection): Promise<EncoderModel> {
   const model = await findEncoder(env, about.model);
   const { nEmbd } = model.manifest.config;
   if (nEmbd === about.nEmbd) return model;

@@ -1,6 +1,7 @@
 /** Collections: make, list, read, delete. */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
+import type { CollectionState } from '../../collections/collection-object.ts';
 import {
   checkName,
   collectionJson,
@@ -91,7 +92,12 @@ export const getCollection = defineEndpoint({
   responses: [{ status: 200, what: 'the collection', schema: collectionSchema }],
   examples: missing,
   async handle({ env, params: { name = '' } }) {
-    return Response.json(collectionJson((await findCollection(env, name)).state));
+    const { stub, about } = await findCollection(env, name);
+    const state: unknown = await stub.read();
+    // Gone meanwhile: as it was when it was found.
+    return Response.json(
+      collectionJson((state as CollectionState | null) ?? { about, nDocument: 0, nChunk: 0 }),
+    );
   },
 });
 

@@ -1,0 +1,107 @@
+/** `thimble embed` in its own process and `thimble search` on a server, on a tiny random encoder. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TINY_CONFIG, writeTinyEncoder } from '../support/encoders.ts';
+import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { runThimble } from '../support/program.ts';
+
+const ID = 'tiny-encoder';
+let home = '';
+let server: TestServer;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'thimble-retrieval-'));
+  await writeTinyEncoder(join(home, 'source'));
+  await writeFile(join(home, 'lines.txt'), 'the sea is blue\nwarm bread\n');
+  await writeFile(join(home, 'sea.md'), '# Sea\n\nthe sea is blue\n');
+  await writeFile(join(home, 'page.html'), '<p>a cat sat on the <b>mat</b></p>');
+  await writeFile(join(home, 'picture.txt'), Uint8Array.of(137, 80, 78, 71, 0, 1, 2));
+  const imported = await runThimble(['import', join(home, 'source'), '--id', ID], { home });
+  expect(imported).toMatchObject({ code: 0 });
+  expect(imported.stdout).toContain(`thimble embed -m ${ID}`);
+  server = await startTestServer({
+    imported: { modelsRoot: join(home, 'data', 'models'), ids: [ID] },
+  });
+});
+afterAll(async () => {
+  await server.close();
+  await rm(home, { recursive: true, force: true });
+});
+
+const run = (args: readonly string[], input?: string) =>
+  runThimble(args, { home, ...(input === undefined ? {} : { input }) });
+
+describe('thimble embed', () => {
+  test('gives what the server gives, from arguments, a file and standard input', async () => {
+    const response = await server.post('/v1/embeddings', {
+      input: ['the sea is blue', 'warm bread'],
+      encoding_format: 'float',
+    });
+    const { data } = await response.json<{ data: { embedding: number[] }[] }>();
+    const given = await run(['embed', '-m', ID, '--json', 'the sea is blue', 'warm bread']);
+    expect(given.code).toBe(0);
+    const made = JSON.parse(given.stdout) as { data: number[][]; dimensions: number };
+    expect(made.dimensions).toBe(TINY_CONFIG.nEmbd);
+    expect(made.data).toEqual(data.map(({ embedding }) => embedding));
+    const fromFile = await run(['embed', '-m', ID, '--json', '--file', join(home, 'lines.txt')]);
+    expect(JSON.parse(fromFile.stdout)).toEqual(made);
+    const piped = await run(
+      ['embed', '-m', ID, '--dimensions', '2'],
+      'the sea is blue\nwarm bread\n',
+    );
+    const lines = piped.stdout.trimEnd().split('\n');
+    expect(lines.map((line) => line.split(' ').length)).toEqual([2, 2]);
+    expect(Math.hypot(...lines[0]!.split(' ').map(Number))).toBeCloseTo(1, 5);
+  });
+
+  test.each([
+    [['embed', '-m', ID, 'bread', ''], 'text 2: is empty'],
+    [['embed', '-m', ID, 'bread', '--dimensions', '41'], 'at most 40'],
+    [['embed', '-m', ID, 'bread', '--input-type', 'both'], 'query or document'],
+    [['embed', '-m', 'nothing', 'bread'], 'nothing'],
+  ])('%j fails with its reason', async (args, reason) => {
+    const ended = await run(args);
+    expect(ended.code).not.toBe(0);
+    expect(ended.stderr).toContain(reason);
+  });
+});
+
+describe('thimble search', () => {
+  test('makes a collection, adds files, finds; what cannot be added is named', async () => {
+    const files = ['sea.md', 'page.html', 'picture.txt'].map((name) => join(home, name));
+    const url = ['--url', server.url];
+    const first = await run([
+      'search',
+      'notes',
+      'cat',
+      '--create',
+      '--add',
+      ...files,
+      '--mode',
+      'text',
+      '--json',
+      ...url,
+    ]);
+    expect(first.code).toBe(1);
+    expect(first.stderr).toContain('not added: picture.txt');
+    const { added, hits } = JSON.parse(first.stdout) as {
+      added: { id: string; status: string }[];
+      hits: { document: string; text: string }[];
+    };
+    expect(added.map(({ status }) => status)).toEqual(['added', 'added', 'failed']);
+    expect(hits[0]).toMatchObject({ document: 'page.html', text: 'a cat sat on the mat' });
+    const again = await run(['search', 'notes', 'the blue sea', ...url]);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain('sea.md 0-');
+    const missing = await run(['search', 'others', 'sea', ...url]);
+    expect(missing.stderr).toContain('no collection "others"');
+  });
+
+  test('without anything to do says so', async () => {
+    const ended = await run(['search', 'notes', '--url', server.url]);
+    expect(ended.code).not.toBe(0);
+    expect(ended.stderr).toContain('expected a query or --add');
+  });
+});
