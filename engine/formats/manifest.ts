@@ -256,8 +256,7 @@ export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
 
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {
-  const files =
-    'files' in manifest ? manifest.files : [...manifest.shards, manifest.tokenizer];
+  const files = 'files' in manifest ? manifest.files : [...manifest.shards, manifest.tokenizer];
   return files.map(({ file, bytes, sha256 }) => ({
     file,
     bytes,

@@ -68,10 +68,7 @@ export class PicoVoice {
   static async load(module: WebAssembly.Module, files: PicoFiles): Promise<PicoVoice> {
     const disk = new MemoryFiles({ [TEXT_PATH]: files.textAnalysis, [SIGNAL_PATH]: files.signal });
     // Bytes would have given a pair.
-    const instance = (await WebAssembly.instantiate(
-      module,
-      disk.imports(),
-    )) as unknown as WebAssembly.Instance;
+    const instance = await WebAssembly.instantiate(module, disk.imports());
     const pico = instance.exports as unknown as PicoExports;
     disk.memory = pico.memory;
     return new PicoVoice(pico);
@@ -115,7 +112,7 @@ export class PicoVoice {
     this.#memory().set(bytes, this.#text);
     const chunks: Int16Array[] = [];
     let nSample = 0;
-    for (let at = 0, status = STEP_BUSY; at < bytes.length || status === STEP_BUSY; ) {
+    for (let at = 0, status = STEP_BUSY; at < bytes.length || status === STEP_BUSY;) {
       if (at < bytes.length) at += this.#put(at, bytes.length - at);
       const step = this.#step();
       status = step.status;
@@ -128,9 +125,7 @@ export class PicoVoice {
 
   /** @returns bytes taken. */
   #put(at: number, length: number): number {
-    this.#check(
-      this.#pico.pico_putTextUtf8(this.#engine, this.#text + at, length, this.#result),
-    );
+    this.#check(this.#pico.pico_putTextUtf8(this.#engine, this.#text + at, length, this.#result));
     return this.#view().getInt16(this.#result, true);
   }
 
@@ -226,21 +221,21 @@ class MemoryFiles {
     return {
       env: {
         _emscripten_memcpy_js: (to, from, length) => {
-          this.#bytes().copyWithin(to!, from!, from! + length!);
+          this.#bytes().copyWithin(to, from, from + length);
           return 0;
         },
-        __syscall_openat: (_folder, path) => this.#openFile(this.#readText(path!)),
+        __syscall_openat: (_folder, path) => this.#openFile(this.#readText(path)),
         __syscall_fcntl64: () => 0,
         __syscall_ioctl: () => NO_TERMINAL,
         emscripten_resize_heap: () => 0,
       },
       wasi_snapshot_preview1: {
-        fd_read: (fd, list, n, done) => this.#read(this.#file(fd!), list!, n!, done!),
-        fd_write: (_fd, list, n, done) => this.#discard(list!, n!, done!),
+        fd_read: (fd, list, n, done) => this.#read(this.#file(fd), list, n, done),
+        fd_write: (_fd, list, n, done) => this.#discard(list, n, done),
         fd_seek: (fd, low, _high, origin, result) =>
-          this.#seek(this.#file(fd!), low!, origin!, result!),
+          this.#seek(this.#file(fd), low, origin, result),
         fd_close: (fd) => {
-          this.#open[fd! - FIRST_FD] = null;
+          this.#open[fd - FIRST_FD] = null;
           return 0;
         },
       },

@@ -1,0 +1,62 @@
+/** /v1/audio/speech with the tiny voice, in the audio script of workerd; heard by Whisper tiny.en. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '../support/http-server.ts';
+
+const model = 'pico-en-us';
+const RATE = 16_000;
+const WAV_HEADER_BYTES = 44;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ models: [model, 'whisper-tiny.en'] });
+}, 60_000);
+afterAll(() => server.close());
+
+async function speak(fields: Readonly<Record<string, unknown>>): Promise<Uint8Array> {
+  const response = await server.post('/v1/audio/speech', { model, ...fields });
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('audio/wav');
+  return new Uint8Array(await response.arrayBuffer());
+}
+const seconds = (wav: Uint8Array) => (wav.length - WAV_HEADER_BYTES) / 2 / RATE;
+
+test('what is spoken is understood, numbers and abbreviations too', async () => {
+  const wav = await speak({ input: 'Doctor Smith lives here. He has 21 cats.' });
+  const form = new FormData();
+  form.append('model', 'whisper-tiny.en');
+  form.append('file', new Blob([Uint8Array.from(wav)]), 'pico.wav');
+  const heard = await fetch(`${server.url}/v1/audio/transcriptions`, {
+    method: 'POST',
+    body: form,
+  });
+  expect(await heard.text()).toMatch(/smith lives here.*(21|twenty-one) cats/i);
+});
+
+test('the same text gives the same samples, faster ones fewer of them', async () => {
+  const input = 'The sea is blue, and the night is long.';
+  const [once, again] = [await speak({ input }), await speak({ input })];
+  expect(again).toEqual(once);
+  expect(seconds(once)).toBeGreaterThan(1.5);
+  expect(seconds(once)).toBeLessThan(6);
+  expect(seconds(await speak({ input, speed: 2 }))).toBeLessThan(0.7 * seconds(once));
+});
+
+test('as much as may be said, and markup that is no command', async () => {
+  const long = 'All is well. '.repeat(315).slice(0, 4096);
+  expect(seconds(await speak({ input: long }))).toBeGreaterThan(100);
+  const marked = await speak({
+    input: '<speed level="20">Slow</speed> <volume level="0">loud</volume>',
+  });
+  expect(seconds(marked)).toBeLessThan(4);
+}, 60_000);
+
+test.each([
+  [{ input: '😀' }, 400, 'input'],
+  [{ input: 'a'.repeat(50_000) }, 400, 'input'],
+  [{ input: 'a', speed: 9 }, 400, 'speed'],
+  [{ input: 'a', response_format: 'mp3' }, 400, 'response_format'],
+] as const)('refused: %j', async (fields, status, param) => {
+  const response = await server.post('/v1/audio/speech', { model, ...fields });
+  expect(response.status).toBe(status);
+  expect(await response.json()).toMatchObject({ error: { param } });
+});
