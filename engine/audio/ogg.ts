@@ -1,4 +1,5 @@
 /** Packets of an Ogg file's first logical stream (RFC 3533). */
+import { joinBytes } from '../base/joined.ts';
 import { invalidAudio, tagAt } from './audio-reader.ts';
 
 const HEADER_BYTES = 27;
@@ -62,11 +63,5 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
       `at most ${MAX_PACKET_BYTES}`,
       'Encode it again',
     );
-  const out = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joinBytes(parts);
 }

@@ -245,14 +245,10 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   voice: { title: 'a small voice', contradiction: voiceContradiction },
 };
 
-/** What a model of each kind is called. */
-export const KIND_TITLES: Readonly<Record<ModelKind, string>> = {
-  decoder: KINDS.decoder.title,
-  encoder: KINDS.encoder.title,
-  speech: KINDS.speech.title,
-  onnx: KINDS.onnx.title,
-  voice: KINDS.voice.title,
-};
+/** What a model of a kind is called. */
+export function kindTitle(kind: ModelKind): string {
+  return KINDS[kind].title;
+}
 
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {

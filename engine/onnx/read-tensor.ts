@@ -1,4 +1,5 @@
 /** TensorProto and the subgraphs of AttributeProto, as hostile input. */
+import { joinBytes } from '../base/joined.ts';
 import { EngineError } from '../base/errors.ts';
 import { invalidFile } from '../formats/byte-source.ts';
 import { dtypeOfCode, ONNX_DTYPE_NAMES, ONNX_DTYPES } from './types.ts';
@@ -123,14 +124,7 @@ function externalPlace(
 
 /** Values in typed fields (float_data and the like) as the little-endian bytes of raw_data. */
 function typedBytes(name: string, dtype: OnnxDtype, fields: readonly WireField[]): Uint8Array {
-  const parts = fields.map((field) => typedPart(name, dtype, field));
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joinBytes(fields.map((field) => typedPart(name, dtype, field)));
 }
 
 function typedPart(name: string, dtype: OnnxDtype, field: WireField): Uint8Array {

@@ -6,6 +6,7 @@
 import { convertIndexedToRgb, decode as decodePngFile } from 'fast-png';
 import { Unzlib } from 'fflate';
 import { decode as decodeJpegFile } from 'jpeg-js';
+import { joinBytes } from '../base/joined.ts';
 import { EngineError } from '../base/errors.ts';
 
 /** A PNG takes 9 bytes a pixel for a moment, a JPEG with its decoder's tables 33 (measured). */
@@ -91,7 +92,7 @@ function decodePng(bytes: Uint8Array): Picture {
   }
   // Seven passes of an interlaced picture begin rows of their own.
   checkInflated(data, height * rowBytes + 8 * (height + 8));
-  return toRgb(decodePngFile(concat(kept)), { width, height });
+  return toRgb(decodePngFile(joinBytes(kept)), { width, height });
 }
 
 /** @throws {EngineError} E_IMAGE_INVALID when the data inflates to more than the pixels are. */
@@ -197,16 +198,6 @@ function jpegSize(bytes: Uint8Array): Size {
   }
   if (size === null) throw invalidPicture('has no frame', 'a whole JPEG');
   return size;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 export function invalidPicture(what: string, expected: string, cause?: unknown): EngineError {

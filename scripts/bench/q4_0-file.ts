@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import process from 'node:process';
+import { joinBytes } from '../../engine/base/joined.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readGguf } from '../../engine/formats/gguf.ts';
 import type { ByteSource } from '../../engine/formats/byte-source.ts';
@@ -47,7 +48,7 @@ export async function writeQ40(from: string, to: string): Promise<void> {
   const target = await open(to, 'w');
   try {
     const entries = makeEntries(tensors);
-    const head = concat([await readHead(source, tensors), ...entries]);
+    const head = joinBytes([await readHead(source, tensors), ...entries]);
     await target.write(padded(head));
     for (const tensor of tensors) await writeTensor(tensor, (bytes) => target.write(padded(bytes)));
   } finally {
@@ -96,23 +97,13 @@ function makeEntries(tensors: readonly SourceTensor[]): Uint8Array[] {
     tail.setUint32(0, SOURCE_DTYPES[newDtype(tensor)].ggmlId, true);
     tail.setBigUint64(4, BigInt(offset), true);
     offset += Math.ceil(newBytes(tensor) / ALIGNMENT) * ALIGNMENT;
-    return concat([entryStart(tensor), new Uint8Array(tail.buffer)]);
+    return joinBytes([entryStart(tensor), new Uint8Array(tail.buffer)]);
   });
 }
 
 function padded(bytes: Uint8Array): Uint8Array {
   const rest = (ALIGNMENT - (bytes.byteLength % ALIGNMENT)) % ALIGNMENT;
-  return concat([bytes, new Uint8Array(rest)]);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.byteLength;
-  }
-  return out;
+  return joinBytes([bytes, new Uint8Array(rest)]);
 }
 
 async function writeTensor(

@@ -5,6 +5,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { compileWasm } from './compile-wasm.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import type { DecoderManifest, WeightedManifest } from '../../engine/formats/manifest.ts';
@@ -74,16 +75,8 @@ export function draftLine({
 export async function loadKernelModules(): Promise<KernelModules> {
   const { build } = await import('../build/build.ts');
   await build({ only: 'kernels' });
-  // Workers may not compile, so the Workers types, which win over Node's, have no `compile`.
-  const compiler = WebAssembly as unknown as WasmCompiler;
-  const load = async (name: string) =>
-    await compiler.compile(await readFile(join(distDir, 'kernels', `${name}.wasm`)));
+  const load = (name: string) => compileWasm(join(distDir, 'kernels', `${name}.wasm`));
   return { relaxed: await load('relaxed'), simd: await load('simd') };
-}
-
-/** What the Workers' types leave out: there nothing is compiled from bytes. */
-export interface WasmCompiler {
-  compile(bytes: Uint8Array): Promise<WebAssembly.Module>;
 }
 
 /** Shards as files. The loader checks their hashes. */

@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { compileWasm } from './compile-wasm.ts';
 import type { OnnxManifest } from '../../engine/formats/manifest.ts';
 import { loadOnnxModel } from '../../worker/onnx/load-model.ts';
 import type { OnnxModel } from '../../worker/onnx/load-model.ts';
 import { OrtRuntime } from '../../worker/onnx/ort-runtime.ts';
 import type { CreateOrt } from '../../worker/onnx/ort-runtime.ts';
-import type { WasmCompiler } from './local-engine.ts';
 import { distDir } from './paths.ts';
 
 /** What WebAssembly can address; natively there is no other limit. */
@@ -18,13 +18,9 @@ export async function openOrtRuntime(maxBytes = LOCAL_MAX_BYTES): Promise<OrtRun
     import(pathToFileURL(join(distDir, 'ort', 'create-ort.mjs')).href) as Promise<{
       default: CreateOrt;
     }>,
-    readFile(join(distDir, 'ort', 'ort.wasm')),
+    compileWasm(join(distDir, 'ort', 'ort.wasm')),
   ]);
-  return new OrtRuntime(
-    createOrt,
-    await (WebAssembly as unknown as WasmCompiler).compile(wasm),
-    maxBytes,
-  );
+  return new OrtRuntime(createOrt, wasm, maxBytes);
 }
 
 export async function loadLocalOnnx(

@@ -1,6 +1,6 @@
 /** Recordings in this Node process: the same decoders and the same cutting as in the Workers. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compileWasm } from './compile-wasm.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import { SAMPLE_RATE } from '../../engine/transcribe/types.ts';
 import { decodeAudio } from '../../worker/audio/decode-stream.ts';
@@ -10,7 +10,6 @@ import { runVad } from '../../worker/onnx/tasks/voice-activity.ts';
 import type { DetectSpeech } from '../../worker/transcription/windows.ts';
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
-import type { WasmCompiler } from './local-engine.ts';
 import { loadLocalOnnx, openOrtRuntime } from './local-onnx.ts';
 import { distDir, modelsDir, repoRoot } from './paths.ts';
 
@@ -42,11 +41,9 @@ export class LocalSound implements AsyncIterable<Float32Array> {
 /** The decoders; libopus is taken out of its package when that has not been done. */
 export async function loadDecoders(): Promise<DecoderModules> {
   await build({ only: 'opus' });
-  const compiler = WebAssembly as unknown as WasmCompiler;
-  const load = async (path: string) => await compiler.compile(await readFile(path));
   return {
-    mp3: await load(join(repoRoot, 'node_modules/minimp3-wasm/dist/decoder.opt.wasm')),
-    opus: await load(join(distDir, 'opus', 'opus.wasm')),
+    mp3: await compileWasm(join(repoRoot, 'node_modules/minimp3-wasm/dist/decoder.opt.wasm')),
+    opus: await compileWasm(join(distDir, 'opus', 'opus.wasm')),
   };
 }
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { compileWasm } from './compile-wasm.ts';
 import { requireKind } from '../../engine/formats/manifest.ts';
 import type { OnnxManifest, VoiceManifest } from '../../engine/formats/manifest.ts';
 import { PICO_FILES } from '../../engine/formats/voice-manifest.ts';
@@ -14,7 +15,6 @@ import { speakText } from '../../worker/onnx/tasks/speech.ts';
 import type { SpeechRequest } from '../../worker/onnx/tasks/speech.ts';
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
-import type { WasmCompiler } from './local-engine.ts';
 import { loadLocalOnnx, openOrtRuntime } from './local-onnx.ts';
 import { distDir, modelsDir, repoRoot } from './paths.ts';
 
@@ -49,9 +49,7 @@ async function openSmallVoice({ id, sampleRate }: VoiceManifest): Promise<LocalV
 
 /** @throws {EngineError} E_FORMAT_INVALID for files that are no voice. */
 export async function loadPico(files: PicoFiles): Promise<PicoVoice> {
-  const compiler = WebAssembly as unknown as WasmCompiler;
-  const module = await compiler.compile(await readFile(join(repoRoot, PICO_MODULE)));
-  return await PicoVoice.load(module, files);
+  return await PicoVoice.load(await compileWasm(join(repoRoot, PICO_MODULE)), files);
 }
 
 async function openOnnxVoice(manifest: OnnxManifest): Promise<LocalVoice> {

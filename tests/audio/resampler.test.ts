@@ -1,15 +1,16 @@
 /** The resampler: how much of what may not be there gets through, and that pieces make no difference. */
 import { describe, expect, test } from 'vitest';
+import { joinFloats } from '../../engine/base/joined.ts';
 import { mixDown } from '../../engine/audio/mono.ts';
 import { Resampler } from '../../engine/audio/resampler.ts';
-import { joinSamples, signalToNoise, sine } from '../support/sound.ts';
+import { signalToNoise, sine } from '../support/sound.ts';
 
 function resample(samples: Float32Array, from: number, to: number, piece = samples.length) {
   const resampler = new Resampler(from, to);
   const parts: Float32Array[] = [];
   for (let at = 0; at < samples.length; at += piece)
     parts.push(resampler.push(samples.subarray(at, at + piece)));
-  return joinSamples([...parts, resampler.flush()]);
+  return joinFloats([...parts, resampler.flush()]);
 }
 
 /** Without the first and last tenth, where silence begins. */

@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { joinBytes } from '../../engine/base/joined.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
-import { joinBytes, pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
+import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
 import { jfkPath } from '../support/speech.ts';
 
 const JFK = jfkPath();

@@ -1,4 +1,5 @@
 /** Small zip and tar writers, for archives that tests unpack. */
+import { joinBytes } from '../../engine/base/joined.ts';
 import { crc32 } from 'node:zlib';
 
 export interface ArchiveEntry {
@@ -42,7 +43,7 @@ export function writeZip(entries: readonly ArchiveEntry[]): Uint8Array {
     ...u32(directoryBytes, offset),
     ...u16(0),
   ]);
-  return concat([...parts, ...directory, end]);
+  return joinBytes([...parts, ...directory, end]);
 }
 
 /** A tar; names beyond 100 bytes go into a pax header, as npm writes them. */
@@ -55,7 +56,7 @@ export function writeTar(entries: readonly ArchiveEntry[]): Uint8Array {
     }
     parts.push(tarHeader(name.slice(0, 100), bytes.byteLength, '0'), padded(bytes));
   }
-  return concat([...parts, new Uint8Array(1024)]);
+  return joinBytes([...parts, new Uint8Array(1024)]);
 }
 
 /** `length key=value\n`, where the length counts its own digits. */
@@ -84,16 +85,6 @@ function tarHeader(name: string, bytes: number, type: string): Uint8Array {
 function padded(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(Math.ceil(bytes.byteLength / 512) * 512);
   out.set(bytes);
-  return out;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.byteLength;
-  }
   return out;
 }
 

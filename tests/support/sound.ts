@@ -1,6 +1,8 @@
 /** Recordings for tests: made of numbers, written as WAV, read to their end. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { compileWasm } from '../../scripts/lib/compile-wasm.ts';
+import { joinFloats } from '../../engine/base/joined.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
@@ -10,13 +12,8 @@ import { ByteWriter } from './byte-writer.ts';
 export const soundFile = (name: string): Promise<Buffer> =>
   readFile(join(repoRoot, 'tests', 'audio', 'fixtures', name));
 
-/** Workers may not compile, so their types, which win over Node's, have no way to. */
-const compiler = WebAssembly as unknown as {
-  compile: (bytes: Uint8Array) => Promise<WebAssembly.Module>;
-};
-
 export async function decoderModules(): Promise<DecoderModules> {
-  const load = async (path: string) => await compiler.compile(await readFile(join(repoRoot, path)));
+  const load = (path: string) => compileWasm(join(repoRoot, path));
   return {
     mp3: await load('node_modules/minimp3-wasm/dist/decoder.opt.wasm'),
     opus: await load('dist/opus/opus.wasm'),
@@ -35,22 +32,12 @@ export function readAll(reader: AudioReader): Float32Array[] {
   const blocks: Float32Array[][] = [];
   for (let block = reader.read(); block !== null; block = reader.read()) blocks.push(block);
   return Array.from({ length: reader.nChannel }, (_, channel) =>
-    joinSamples(blocks.map((block) => block[channel]!)),
+    joinFloats(blocks.map((block) => block[channel]!)),
   );
 }
 
 export function readMono(reader: AudioReader, rate: number): Float32Array {
-  return joinSamples([...monoSamples(reader, rate)]);
-}
-
-export function joinSamples(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joinFloats([...monoSamples(reader, rate)]);
 }
 
 export interface WavWish {
@@ -107,14 +94,4 @@ export function signalToNoise(want: Float32Array, got: Float32Array): number {
     noise += (x - (got[i] ?? 0)) ** 2;
   }
   return 10 * Math.log10(signal / noise);
-}
-
-export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -5,6 +5,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
 import pico from '@echogarden/svoxpico-wasm/svoxpico.wasm';
+import { joinBytes } from '../../engine/base/joined.ts';
 import opus from '../../dist/opus/opus.wasm';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { audioTooLarge, decodeStream, MAX_AUDIO_BYTES } from './decode-stream.ts';
@@ -91,13 +92,7 @@ async function readBody(
     if (heldBytes > MAX_HELD_BYTES) throw busy();
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }
 
 function busy(): EngineError {

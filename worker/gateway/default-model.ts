@@ -1,6 +1,6 @@
 /** The model of a request that names none, of kinds that there may be several of or none. */
 import { EngineError } from '../../engine/base/errors.ts';
-import { KIND_TITLES } from '../../engine/formats/manifest.ts';
+import { kindTitle } from '../../engine/formats/manifest.ts';
 import type { ModelKind } from '../../engine/formats/manifest.ts';
 import { listModelIds, readManifest } from '../model-files.ts';
 import { findModelOfKind } from './model-store.ts';
@@ -17,18 +17,35 @@ export async function chooseModel<K extends ModelKind>(
   named: string | undefined,
 ): Promise<ModelOfKind<K>> {
   if (named !== undefined && named !== '') return await findModelOfKind(bucket, named, kind);
-  const ids = await idsOfKind(bucket, kind);
+  const ids = await servedOfKind(bucket, kind);
   const [only] = ids;
   if (only !== undefined && ids.length === 1) return await findModelOfKind(bucket, only, kind);
   const known = ids.length === 0 ? 'there is none yet' : `expected one of: ${ids.join(', ')}`;
   throw new EngineError(
     'E_MODEL_NOT_FOUND',
-    `model: is needed, the id of ${KIND_TITLES[kind]}; ${known}.`,
+    `model: is needed, the id of ${kindTitle(kind)}; ${known}.`,
     { param: 'model', details: { models: ids, kind } },
   );
 }
 
-async function idsOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
+/** How long the only one of a kind is believed to be it: reading every manifest costs a request each. */
+const BELIEVED_MS = 10_000;
+
+const onlyOnes = new Map<ModelKind, { readonly id: string; readonly untilMs: number }>();
+
+/** Ids of the models of a kind. */
+export async function servedOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
+  const nowMs = Date.now();
+  const believed = onlyOnes.get(kind);
+  if (believed !== undefined && believed.untilMs > nowMs) return [believed.id];
+  const ids = await readIdsOfKind(bucket, kind);
+  const [only] = ids;
+  if (only !== undefined && ids.length === 1)
+    onlyOnes.set(kind, { id: only, untilMs: nowMs + BELIEVED_MS });
+  return ids;
+}
+
+async function readIdsOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
   const found = await Promise.all(
     (await listModelIds(bucket)).map(async (id) => {
       // A model that this version cannot read is none to choose.

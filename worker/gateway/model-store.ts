@@ -20,7 +20,7 @@ import {
   listModelIds,
   modelKey,
   readManifest,
-  retryR2,
+  readModelFile,
   type StoredManifest,
 } from '../model-files.ts';
 
@@ -128,18 +128,7 @@ async function loadTokenizer(
   facts: WeightedManifest['tokenizer'],
 ): Promise<Tokenizer> {
   const key = modelKey(modelId, facts.file);
-  const bytes = await retryR2(key, async () => {
-    const object = await bucket.get(key);
-    if (object === null)
-      throw new EngineError(
-        'E_WEIGHTS_FETCH',
-        `storage: ${key} is missing. Push the model again.`,
-        {
-          details: { key },
-        },
-      );
-    return new Uint8Array(await object.arrayBuffer());
-  });
+  const bytes = await readModelFile(bucket, modelId, facts);
   const got = await sha256Hex(bytes);
   if (got !== facts.sha256)
     throw new EngineError(

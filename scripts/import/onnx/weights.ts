@@ -4,6 +4,7 @@
  */
 import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { joinBytes } from '../../../engine/base/joined.ts';
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import { ONNX_FILE_MAX_BYTES } from '../../../engine/formats/onnx-manifest.ts';
 import { hoistConstants } from '../../../engine/onnx/hoist-constants.ts';
@@ -100,21 +101,11 @@ class FileSetWriter {
   done(): WeightFile[] {
     return this.files.map(({ bytes }, i) => ({
       file: this.nameOf(i),
-      bytes: concat(bytes),
+      bytes: joinBytes(bytes),
     }));
   }
 
   private nameOf(index: number): string {
     return `${this.stem}-${index}.bin`;
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -1,17 +1,12 @@
 /** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import { listModelIds, readManifest } from '../../model-files.ts';
+import { servedOfKind } from '../default-model.ts';
 import type { GatewayEnv } from '../env.ts';
 import { findModelOfKind } from '../model-store.ts';
 import type { ModelOfKind } from '../model-store.ts';
 
 export type EncoderModel = ModelOfKind<'encoder'>;
 type Env = Pick<GatewayEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
-
-/** How long the only one is believed to be it: reading every manifest costs a request each. */
-const BELIEVED_MS = 10_000;
-
-let only: { readonly id: string; readonly untilMs: number } | null = null;
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when none follows. */
 export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {
@@ -20,16 +15,7 @@ export async function findEncoder(env: Env, wanted: string | undefined): Promise
 }
 
 async function onlyEncoder(env: Env): Promise<string> {
-  const nowMs = Date.now();
-  if (only !== null && only.untilMs > nowMs) return only.id;
-  const ids = await listModelIds(env.MODELS);
-  const kinds = await Promise.all(
-    ids.map(async (id) => {
-      const stored = await readManifest(env.MODELS, id).catch(() => null);
-      return stored !== null && stored !== 'unchanged' && stored.manifest.kind === 'encoder';
-    }),
-  );
-  const encoders = ids.filter((_, i) => kinds[i]);
+  const encoders = await servedOfKind(env.MODELS, 'encoder');
   const [id] = encoders;
   if (id === undefined)
     throw new EngineError(
@@ -44,6 +30,5 @@ async function onlyEncoder(env: Env): Promise<string> {
         'EMBEDDING_MODEL names none of them.',
       { param: 'model', details: { models: encoders } },
     );
-  only = { id, untilMs: nowMs + BELIEVED_MS };
   return id;
 }

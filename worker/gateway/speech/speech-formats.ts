@@ -1,4 +1,5 @@
 /** Samples as what a client asked for: a row a format. */
+import { joinBytes } from '../../../engine/base/joined.ts';
 import { Resampler } from '../../../engine/audio/resampler.ts';
 import { pcm16, wavHeader } from '../../../engine/audio/write-wav.ts';
 import type { Speech } from './speech-client.ts';
@@ -24,7 +25,7 @@ async function* encodeWav({ sampleRate, samples }: Speech): ReturnType<FormatRow
   for await (const chunk of samples) {
     const bytes = pcm16(chunk);
     // Together with the first samples: a chunk of its own would hold them back.
-    if (header.length > 0) yield joined(header, bytes);
+    if (header.length > 0) yield joinBytes([header, bytes]);
     else yield bytes;
     header = new Uint8Array(0);
   }
@@ -34,11 +35,4 @@ async function* encodePcm({ sampleRate, samples }: Speech): ReturnType<FormatRow
   const resampler = new Resampler(sampleRate, PCM_RATE);
   for await (const chunk of samples) yield pcm16(resampler.push(chunk));
   yield pcm16(resampler.flush());
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
 }

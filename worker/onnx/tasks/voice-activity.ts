@@ -3,6 +3,7 @@
  * speech for each 32 ms at 16 kHz. A frame goes in behind the last 64 samples of the frame before,
  * with the network's state [2, 1, 128]; without them it hears half as well.
  */
+import { joinFloats } from '../../../engine/base/joined.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of, float32Tensor, int64Tensor } from '../tensors.ts';
@@ -60,7 +61,7 @@ export async function runVad(model: OnnxModel, request: VadRequest): Promise<Vad
   checkRequest(request);
   const { options = {}, isLast = true } = request;
   const before = request.state ?? START;
-  const samples = joined(before.rest, request.samples);
+  const samples = joinFloats([before.rest, request.samples]);
   const whole = Math.floor(samples.length / FRAME);
   // The last frame of a stream is filled up with silence.
   const nFrame = isLast && samples.length % FRAME > 0 ? whole + 1 : whole;
@@ -89,14 +90,6 @@ export async function runVad(model: OnnxModel, request: VadRequest): Promise<Vad
     probabilities,
     state: { network, context, rest: samples.slice(nFrame * FRAME), detector: found.state },
   };
-}
-
-function joined(a: Float32Array, b: Float32Array): Float32Array {
-  if (a.length === 0) return b;
-  const out = new Float32Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
 }
 
 function checkRequest({ samples, options = {}, state }: VadRequest): void {
