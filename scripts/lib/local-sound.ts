@@ -32,8 +32,8 @@ export class LocalSound implements AsyncIterable<Float32Array> {
     const wish = { sampleRate: SAMPLE_RATE, raw: null };
     for await (const frame of decodeAudio(this.#bytes, this.#modules, wish)) {
       if (frame.type === 'samples') yield frame.value;
-      else if (frame.type === 'info') this.info = frame.value;
-      else if (frame.type === 'end') this.end = frame.value;
+      else if (frame.type === 'start') this.info = frame.value;
+      else this.end = frame.value;
     }
   }
 }

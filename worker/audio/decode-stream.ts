@@ -1,8 +1,7 @@
 /** One recording, from bytes to frames of samples, within the time and memory of a request. */
 import { invalidAudio } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
-import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
-import { encodeFrame } from './frames.ts';
+import { EngineError } from '../../engine/base/errors.ts';
 import type { AudioFrame } from './frames.ts';
 import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
@@ -17,41 +16,6 @@ export interface DecodeWish {
   readonly raw: RawFormat | null;
 }
 
-/** The frames of a recording, made as they are read; a failure is a last frame. */
-export function decodeStream(
-  bytes: Uint8Array,
-  modules: DecoderModules,
-  wish: DecodeWish,
-  onEnd: () => void,
-): ReadableStream<Uint8Array> {
-  const frames = guarded(decodeAudio(bytes, modules, wish));
-  const source: UnderlyingByteSource = {
-    type: 'bytes',
-    async pull(controller: ReadableByteStreamController) {
-      const { value, done } = await frames.next();
-      if (done === true) {
-        controller.close();
-        onEnd();
-      } else controller.enqueue(encodeFrame(value));
-    },
-    async cancel() {
-      await frames.return();
-      onEnd();
-    },
-  };
-  return new ReadableStream(source);
-}
-
-async function* guarded(
-  frames: AsyncGenerator<AudioFrame, void, void>,
-): AsyncGenerator<AudioFrame, void, void> {
-  try {
-    yield* frames;
-  } catch (error) {
-    yield { type: 'error', value: errorToRecord(error) };
-  }
-}
-
 /** @throws {EngineError} E_AUDIO_INVALID */
 export async function* decodeAudio(
   bytes: Uint8Array,
@@ -64,7 +28,7 @@ export async function* decodeAudio(
     // Known before anything has been heard, where a file says it.
     if ((statedSeconds ?? 0) > MAX_AUDIO_SECONDS) throw tooLong();
     yield {
-      type: 'info',
+      type: 'start',
       value: { container, sampleRate: reader.sampleRate, nChannel, statedSeconds },
     };
     let nSample = 0;

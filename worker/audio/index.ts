@@ -7,10 +7,11 @@ import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
 import pico from '@echogarden/svoxpico-wasm/svoxpico.wasm';
 import { joinBytes } from '../../engine/base/joined.ts';
 import opus from '../../dist/opus/opus.wasm';
-import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
-import { audioTooLarge, decodeStream, MAX_AUDIO_BYTES } from './decode-stream.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
 import type { DecodeWish } from './decode-stream.ts';
-import { encodeFrame } from './frames.ts';
+import type { AudioFrame } from './frames.ts';
+import { soundStream } from '../sound-frames.ts';
 import { speechStream } from '../speech-frames.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
@@ -37,16 +38,13 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
       heldBytes -= taken;
       taken = 0;
     };
-    try {
-      const bytes = await readBody(body, (n) => {
-        taken += n;
-        heldBytes += n;
-      });
-      return decodeStream(bytes, { mp3, opus }, wish, release);
-    } catch (error) {
-      release();
-      return onlyError(error);
-    }
+    const bytes = readBody(body, (n) => {
+      taken += n;
+      heldBytes += n;
+    });
+    // What comes in as a stream is read while the call lasts; a refusal is told by the frames.
+    await bytes.catch(() => undefined);
+    return soundStream(audioFrames(bytes, wish), release);
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
@@ -103,11 +101,9 @@ function busy(): EngineError {
   );
 }
 
-function onlyError(error: unknown): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(encodeFrame({ type: 'error', value: errorToRecord(error) }));
-      controller.close();
-    },
-  });
+async function* audioFrames(
+  bytes: Promise<Uint8Array>,
+  wish: DecodeWish,
+): AsyncGenerator<AudioFrame, void, void> {
+  yield* decodeAudio(await bytes, { mp3, opus }, wish);
 }

@@ -34,21 +34,21 @@ export async function openSpeech(
     throw new EngineError('E_INTERNAL', `speech: began with ${start.type}, ${first.type}.`);
   const samples = async function* (): AsyncGenerator<Float32Array, void, void> {
     try {
-      yield first.samples;
+      yield first.value;
       for await (const frame of frames) {
         throwIfAborted(signal, gone);
-        if (frame.type === 'samples') yield frame.samples;
+        if (frame.type === 'samples') yield frame.value;
       }
     } finally {
       await frames.return();
     }
   };
-  return { sampleRate: start.sampleRate, samples: samples() };
+  return { sampleRate: start.value.sampleRate, samples: samples() };
 }
 
 async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promise<SpeechFrame> {
   const { value, done } = await frames.next();
-  if (done !== true) return value;
+  if (done !== true && value.type !== 'end') return value;
   throw new EngineError('E_BACKEND_UNAVAILABLE', 'speech: ended at once. Try again.');
 }
 

@@ -5,7 +5,7 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import { audioTooLarge, MAX_AUDIO_BYTES } from '../../audio/decode-stream.ts';
-import { decodeFrames } from '../../audio/frames.ts';
+import { readAudio } from '../../audio/frames.ts';
 import type { AudioEnd, AudioInfo } from '../../audio/frames.ts';
 import type { RawFormat } from '../../audio/open-audio.ts';
 import { readForm } from '../../files/form.ts';
@@ -82,9 +82,9 @@ export class Sound implements AsyncIterable<Float32Array> {
 
   /** @throws {EngineError} E_AUDIO_INVALID, E_BODY_TOO_LARGE, E_BUSY. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
-    for await (const frame of decodeFrames(this.#stream)) {
+    for await (const frame of readAudio(this.#stream)) {
       if (frame.type === 'samples') yield frame.value;
-      else if (frame.type === 'info') this.info = frame.value;
+      else if (frame.type === 'start') this.info = frame.value;
       else this.end = frame.value;
     }
   }
