@@ -11,15 +11,8 @@ import { modelKey } from '../../scripts/push/bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
-import {
-  cachedFile,
-  linearBytes,
-  linearModel,
-  model,
-  node,
-  readTestWav,
-  testData,
-} from '../support/onnx-models.ts';
+import { cachedFile, linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
+import { jfkPath, readWav } from '../support/speech.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
 
@@ -298,9 +291,9 @@ describe.skipIf(!hasSilero)('speech', () => {
       expect((await run('silero-vad', { samples: base64Of(samples) })).answer.segments).toEqual([]);
   });
 
-  const jfk = testData('speech-jfk', 'jfk.wav');
+  const jfk = jfkPath();
   test.skipIf(jfk === null)('where it is', async () => {
-    const speech = readTestWav(jfk ?? '');
+    const speech = await readWav(jfk ?? '');
     const samples = new Float32Array(16_000 + speech.length);
     samples.set(speech, 16_000);
     const { answer } = await run('silero-vad', { samples: base64Of(samples) });

@@ -1,7 +1,6 @@
 /** ONNX models for tests: those of the catalogue that are in the cache, and tiny ones made here. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../engine/onnx/types.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
@@ -24,27 +23,6 @@ export async function importCached(
   if (input === null) throw new Error(`not in the cache: thimble pull ${id}`);
   const { onnxTask: task = 'tensors' } = findCatalogueEntry(id);
   return await importOnnx({ input, id, outRoot, task, force: true });
-}
-
-/** A file of real speech and the like (THIMBLE_TEST_DATA names the folder), or null. */
-export function testData(...parts: readonly string[]): string | null {
-  const root = process.env['THIMBLE_TEST_DATA'];
-  if (root === undefined) return null;
-  const path = join(root, ...parts);
-  return existsSync(path) ? path : null;
-}
-
-/** Samples of a mono 16-bit WAV file without extra chunks. */
-export function readTestWav(path: string): Float32Array {
-  const bytes = readFileSync(path);
-  const at = bytes.indexOf('data') + 8;
-  const samples = new Int16Array(
-    bytes.buffer.slice(
-      bytes.byteOffset + at,
-      bytes.byteOffset + bytes.length - ((bytes.length - at) % 2),
-    ),
-  );
-  return Float32Array.from(samples, (sample) => sample / 32_768);
 }
 
 export function node(
