@@ -3,26 +3,27 @@
  * Everything is written to `<id>.partial/` and renamed at the end: a folder named by an id is whole.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open as openFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { MODEL_ID_PATTERN, parseManifest } from '../../engine/formats/manifest.ts';
+import { parseManifest } from '../../engine/formats/manifest.ts';
 import type { WeightedManifest } from '../../engine/formats/manifest.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { asDiskError, requireFreeBytes } from '../lib/disk.ts';
-import { withLock } from '../lib/lock.ts';
+import { requireFreeBytes } from '../lib/disk.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { describeModel } from './describe-model.ts';
 import type { ModelAbout, WrittenFile } from './describe-model.ts';
 import type { TensorReport } from './encode-tensor.ts';
 import { isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './journal.ts';
-import { hashFile, hashOfHashes } from '../lib/hash-file.ts';
+import { hashBytes, hashFile, hashOfHashes } from '../lib/hash-file.ts';
 import type { ShardEntry } from './journal.ts';
 import { matchTensors } from './opened-model.ts';
 import type { MatchedTensor, OpenedModel } from './opened-model.ts';
 import { openModel } from './open-model.ts';
 import { choosePreset } from './presets.ts';
 import type { PresetName } from './presets.ts';
+import { importInto, replaceFolder } from './model-folder.ts';
+import type { ModelPlace } from './model-folder.ts';
 import { planShards } from './shard-plan.ts';
 import type { PlannedShard, TensorChoices } from './shard-plan.ts';
 import { writeShard } from './write-shard.ts';
@@ -30,19 +31,13 @@ import { writeShard } from './write-shard.ts';
 /** Counted up when encoders change, so that shards of an older version are not taken over. */
 const ENCODER_VERSION = 2;
 const TOKENIZER_NAME = 'tokenizer.json';
-/** Endings that ids may not have: folders of unfinished and of replaced imports. */
-const RESERVED_ENDINGS = ['.partial', '.old'];
 
-export interface ImportOptions {
+export interface ImportOptions extends ModelPlace {
   /** A file (GGUF, safetensors, llama2.c) or a folder that holds one. */
   readonly input: string;
-  readonly id: string;
   readonly preset?: string;
   /** Types and weights of single tensors, chosen once the file is open. */
   readonly choose?: TensorChooser;
-  readonly outRoot: string;
-  /** Replace a model of this id. */
-  readonly force?: boolean;
   /** llama2.c only: the vocabulary file. */
   readonly tokenizer?: string;
   readonly about?: ModelAbout;
@@ -72,40 +67,12 @@ export interface ImportResult {
  *   everything a damaged or unsupported file gives.
  */
 export async function importModel(options: ImportOptions): Promise<ImportResult> {
-  const { id, outRoot, force = false } = options;
   const preset = choosePreset(options.preset ?? 'lossless');
-  requireId(id);
-  const folder = join(outRoot, id);
-  try {
-    await mkdir(outRoot, { recursive: true });
-    // Beside the folders, so that it is not renamed with them.
-    return await withLock(join(outRoot, `.${id}.lock`), async () => {
-      await requireFreshId(id, folder, force);
-      await using open = new AsyncDisposableStack();
-      const model = await openModel(options.input, open, options.tokenizer);
-      return await writeModel(model, preset, folder, options);
-    });
-  } catch (error) {
-    throw asDiskError(error, outRoot, `import of ${id}`);
-  }
-}
-
-/** @throws {EngineError} E_USAGE for an id that is none, or that is taken. */
-export async function requireFreshId(id: string, folder: string, force: boolean): Promise<void> {
-  requireId(id);
-  if (force || !(await exists(folder))) return;
-  throw new EngineError(
-    'E_USAGE',
-    `import: model ${id} is there already. Use --force to replace it.`,
-  );
-}
-
-export function requireId(id: string): void {
-  if (MODEL_ID_PATTERN.test(id) && !RESERVED_ENDINGS.some((ending) => id.endsWith(ending))) return;
-  throw new EngineError(
-    'E_USAGE',
-    `import: id '${id}'; expected lower-case letters, digits, dots and dashes, at most 64. Choose another --id.`,
-  );
+  return await importInto(options, async (folder) => {
+    await using open = new AsyncDisposableStack();
+    const model = await openModel(options.input, open, options.tokenizer);
+    return await writeModel(model, preset, folder, options);
+  });
 }
 
 async function writeModel(
@@ -242,7 +209,7 @@ async function writeText(folder: string, file: string, text: string): Promise<Wr
   await using handle = await openFile(join(folder, file), 'w');
   await handle.writeFile(data);
   await handle.sync();
-  return { file, bytes: data.byteLength, sha256: createHash('sha256').update(data).digest('hex') };
+  return { file, bytes: data.byteLength, sha256: hashBytes(data) };
 }
 
 /** The journal, and shards of another preset or file that was imported here before. */
@@ -256,19 +223,4 @@ async function removeLeftovers(partial: string, manifest: WeightedManifest): Pro
   for (const name of await readdir(partial)) {
     if (!keep.has(name)) await rm(join(partial, name), { recursive: true, force: true });
   }
-}
-
-export async function replaceFolder(partial: string, folder: string): Promise<void> {
-  const old = `${folder}.old`;
-  await rm(old, { recursive: true, force: true });
-  if (await exists(folder)) await rename(folder, old);
-  await rename(partial, folder);
-  await rm(old, { recursive: true, force: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return readdir(path).then(
-    () => true,
-    () => false,
-  );
 }

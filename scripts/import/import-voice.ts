@@ -2,31 +2,26 @@
  * `thimble import` of a voice of SVOX Pico: its two files (..._ta.bin and ..._sg.bin in one folder) are
  * checked to be what they say, copied and hashed.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseManifest, requireKind } from '../../engine/formats/manifest.ts';
-import type { ModelFile, VoiceManifest } from '../../engine/formats/manifest.ts';
-import { MANIFEST_VERSION } from '../../engine/formats/manifest-about.ts';
+import type { VoiceManifest } from '../../engine/formats/manifest.ts';
 import { PICO_FILES, VOICE_FILE_MAX_BYTES } from '../../engine/formats/voice-manifest.ts';
 import { PICO_SAMPLE_RATE } from '../../worker/audio/pico.ts';
 import { loadPico } from '../lib/local-voice.ts';
-import { asDiskError } from '../lib/disk.ts';
-import { withLock } from '../lib/lock.ts';
+import { hashBytes } from '../lib/hash-file.ts';
 import type { ModelAbout } from './describe-model.ts';
-import { replaceFolder, requireFreshId, requireId } from './import-model.ts';
+import { aboutFile, importInto, PartialFolder } from './model-folder.ts';
+import type { ModelPlace } from './model-folder.ts';
 
 /** Texts are read as English (engine/speech-text). */
 const NAME = /^(en-[A-Z]{2})_ta\.bin$/;
 const SIGNAL_NAME = /^(en-[A-Z]{2})_.*sg\.bin$/;
 
-export interface VoiceImportOptions {
+export interface VoiceImportOptions extends ModelPlace {
   /** The file of text analysis; that of the signal lies beside it. */
   readonly input: string;
-  readonly id: string;
-  readonly outRoot: string;
-  readonly force?: boolean;
   readonly about?: ModelAbout;
 }
 
@@ -39,23 +34,15 @@ export function isVoiceFile(path: string): boolean {
 export async function importVoice(
   options: VoiceImportOptions,
 ): Promise<{ folder: string; manifest: VoiceManifest }> {
-  const { id, outRoot } = options;
-  requireId(id);
-  const folder = join(outRoot, id);
-  try {
-    await mkdir(outRoot, { recursive: true });
-    return await withLock(join(outRoot, `.${id}.lock`), async () => {
-      await requireFreshId(id, folder, options.force === true);
-      return { folder, manifest: await writeVoice(folder, options) };
-    });
-  } catch (error) {
-    throw asDiskError(error, outRoot, `import of ${id}`);
-  }
+  return await importInto(options, async (folder) => ({
+    folder,
+    manifest: await writeVoice(folder, options),
+  }));
 }
 
 async function writeVoice(
   folder: string,
-  { input, id, about = {} }: VoiceImportOptions,
+  { input, id, about }: VoiceImportOptions,
 ): Promise<VoiceManifest> {
   const language = NAME.exec(basename(input))?.[1];
   if (language === undefined)
@@ -67,35 +54,19 @@ async function writeVoice(
   const signal = await readVoiceFile(await findSignal(input, language));
   // What cannot be loaded is found now, and not by the first request.
   await loadPico({ textAnalysis, signal });
-  const partial = `${folder}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  const put = async (file: string, bytes: Uint8Array): Promise<ModelFile> => {
-    await writeFile(join(partial, file), bytes, { flush: true });
-    return { file, bytes: bytes.length, sha256: sha256Of(bytes) };
-  };
-  const files = [
-    await put(PICO_FILES.textAnalysis, textAnalysis),
-    await put(PICO_FILES.signal, signal),
-  ];
+  const partial = await PartialFolder.open(folder);
+  await partial.put(PICO_FILES.textAnalysis, textAnalysis);
+  await partial.put(PICO_FILES.signal, signal);
   const draft: VoiceManifest = {
     kind: 'voice',
-    formatVersion: MANIFEST_VERSION,
-    id,
-    name: about.name ?? basename(input),
-    createdAt: new Date().toISOString(),
-    licence: about.licence ?? '',
-    source: about.source ?? `file:${basename(input)}`,
-    sourceSha256: sha256Of(textAnalysis),
-    card: about.card ?? '',
+    ...aboutFile(id, input, hashBytes(textAnalysis), about),
     engine: 'pico',
     language,
     sampleRate: PICO_SAMPLE_RATE,
-    files,
+    files: partial.files,
   };
   const manifest = requireKind(parseManifest(draft), 'voice');
-  await writeFile(join(partial, 'manifest.json'), `${JSON.stringify(manifest)}\n`, { flush: true });
-  await replaceFolder(partial, folder);
+  await partial.finish(manifest);
   return manifest;
 }
 
@@ -117,8 +88,4 @@ async function readVoiceFile(path: string): Promise<Uint8Array> {
     'E_FORMAT_INVALID',
     `import: ${basename(path)}: ${size} bytes; expected 1 to ${VOICE_FILE_MAX_BYTES}.`,
   );
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -19,3 +19,7 @@ export function hashOfHashes(hashes: readonly string[]): string {
   if (hashes.length === 1) return first;
   return createHash('sha256').update(hashes.join('\n')).digest('hex');
 }
+
+export function hashBytes(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -2,12 +2,12 @@
  * Copies an imported model into a bucket: shards and tokenizer first, manifest.json last, so that a
  * push that is cut off never leaves a model that is listed but not whole.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { modelFiles, parseManifest } from '../../engine/formats/manifest.ts';
 import type { Manifest, ModelFile } from '../../engine/formats/manifest.ts';
+import { hashBytes } from '../lib/hash-file.ts';
 import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { modelKey } from './bucket.ts';
@@ -59,7 +59,7 @@ export async function pushModel(id: string, options: PushOptions): Promise<PushR
     options.onProgress?.({ done: skippedBytes + pushedBytes, total: totalBytes, unit: 'bytes' });
   }
   const manifestBytes = new TextEncoder().encode(text);
-  await bucket.put(manifestKey, manifestBytes, sha256Hex(manifestBytes));
+  await bucket.put(manifestKey, manifestBytes, hashBytes(manifestBytes));
   return { id, pushedBytes, totalBytes, nSkipped: pieces.length - missing.length };
 }
 
@@ -110,7 +110,7 @@ async function readPiece(dir: string, piece: ModelFile): Promise<Uint8Array> {
   if (bytes.byteLength !== piece.bytes) {
     throw damaged(path, `expected ${piece.bytes} bytes, got ${bytes.byteLength}`);
   }
-  const sha256 = sha256Hex(bytes);
+  const sha256 = hashBytes(bytes);
   if (sha256 !== piece.sha256) {
     throw damaged(path, `expected SHA-256 ${piece.sha256}, got ${sha256}`);
   }
@@ -122,8 +122,4 @@ function damaged(path: string, what: string, cause?: unknown): EngineError {
     details: { path },
     cause,
   });
-}
-
-function sha256Hex(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -2,20 +2,18 @@
  * `thimble import` of an .onnx file: read as hostile, made into the graphs its task needs, weights in
  * files of their own, memory measured, and only then given its final place.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { parseManifest, requireKind } from '../../../engine/formats/manifest.ts';
-import type { ModelFile, OnnxManifest } from '../../../engine/formats/manifest.ts';
-import { MANIFEST_VERSION } from '../../../engine/formats/manifest-about.ts';
+import type { OnnxManifest } from '../../../engine/formats/manifest.ts';
 import { readOnnxModel } from '../../../engine/onnx/read-model.ts';
 import { writeOnnxModel } from '../../../engine/onnx/write-model.ts';
-import { asDiskError } from '../../lib/disk.ts';
-import { withLock } from '../../lib/lock.ts';
+import { hashBytes } from '../../lib/hash-file.ts';
 import type { OnProgress } from '../../lib/progress.ts';
 import type { ModelAbout } from '../describe-model.ts';
-import { replaceFolder, requireFreshId, requireId } from '../import-model.ts';
+import { aboutFile, importInto, PartialFolder } from '../model-folder.ts';
+import type { ModelPlace } from '../model-folder.ts';
 import { exerciseOnZeros, measureMemory } from './measure-memory.ts';
 import type { Recipe, RecipeGraph } from './recipe.ts';
 import { ONNX_TASK_NAMES, RECIPES } from './recipes.ts';
@@ -24,15 +22,12 @@ import { externalize } from './weights.ts';
 /** A protocol buffer ends at 2 GiB; nothing near that fits an isolate. */
 const MAX_SOURCE_BYTES = 512 * 1024 * 1024;
 
-export interface OnnxImportOptions {
+export interface OnnxImportOptions extends ModelPlace {
   readonly input: string;
-  readonly id: string;
-  readonly outRoot: string;
   /** What the model is for; any graph on tensors by default. */
   readonly task?: string;
   /** Largest sizes of named dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
-  readonly force?: boolean;
   readonly about?: ModelAbout;
   readonly onProgress?: OnProgress;
   readonly onWarning?: (text: string) => void;
@@ -42,28 +37,18 @@ export interface OnnxImportOptions {
 export async function importOnnx(
   options: OnnxImportOptions,
 ): Promise<{ folder: string; manifest: OnnxManifest }> {
-  const { id, outRoot } = options;
   const make = RECIPES[(options.task ?? 'tensors') as keyof typeof RECIPES];
   if (make === undefined)
     throw new EngineError(
       'E_USAGE',
       `import: --task '${options.task}'; expected one of ${ONNX_TASK_NAMES.join(', ')}.`,
     );
-  requireId(id);
-  const folder = join(outRoot, id);
-  try {
-    await mkdir(outRoot, { recursive: true });
-    return await withLock(join(outRoot, `.${id}.lock`), async () => {
-      await requireFreshId(id, folder, options.force === true);
-      const bytes = await readSource(options.input);
-      const file = readOnnxModel(basename(options.input), bytes);
-      const recipe = await make({ file, path: options.input, dims: options.dims ?? new Map() });
-      const sourceSha256 = sha256Of(bytes);
-      return await writeModel(recipe, folder, options, sourceSha256);
-    });
-  } catch (error) {
-    throw asDiskError(error, outRoot, `import of ${id}`);
-  }
+  return await importInto(options, async (folder) => {
+    const bytes = await readSource(options.input);
+    const file = readOnnxModel(basename(options.input), bytes);
+    const recipe = await make({ file, path: options.input, dims: options.dims ?? new Map() });
+    return await writeModel(recipe, folder, options, hashBytes(bytes));
+  });
 }
 
 async function readSource(path: string): Promise<Uint8Array> {
@@ -84,41 +69,26 @@ async function writeModel(
   options: OnnxImportOptions,
   sourceSha256: string,
 ): Promise<{ folder: string; manifest: OnnxManifest }> {
-  const partial = `${folder}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  const files: ModelFile[] = [];
-  const put = async (file: string, bytes: Uint8Array) => {
-    await writeFile(join(partial, file), bytes, { flush: true });
-    files.push({ file, bytes: bytes.length, sha256: sha256Of(bytes) });
-  };
+  const partial = await PartialFolder.open(folder);
+  const put = (file: string, bytes: Uint8Array) => partial.put(file, bytes);
   const graphs: OnnxManifest['graphs'] = [];
   for (const graph of recipe.graphs) graphs.push(await writeGraph(graph, options.input, put));
-  const { about = {}, id, input } = options;
   const draft: OnnxManifest = {
     kind: 'onnx',
-    formatVersion: MANIFEST_VERSION,
-    id,
-    name: about.name ?? basename(input),
-    createdAt: new Date().toISOString(),
-    licence: about.licence ?? '',
-    source: about.source ?? `file:${basename(input)}`,
-    sourceSha256,
-    card: about.card ?? '',
+    ...aboutFile(options.id, options.input, sourceSha256, options.about),
     task: recipe.task,
     graphs,
-    files,
+    files: partial.files,
     memory: { loadedBytes: 1, peakBytes: 1 },
   };
   const { memory, failure } = await measureMemory(
-    partial,
+    partial.path,
     requireKind(parseManifest(draft), 'onnx'),
     recipe.exercise ?? exerciseOnZeros,
   );
   if (failure !== null) judgeFailure(recipe, failure, options);
   const manifest = requireKind(parseManifest({ ...draft, memory }), 'onnx');
-  await writeFile(join(partial, 'manifest.json'), `${JSON.stringify(manifest)}\n`, { flush: true });
-  await replaceFolder(partial, folder);
+  await partial.finish(manifest);
   return { folder, manifest };
 }
 
@@ -147,8 +117,4 @@ function judgeFailure({ task }: Recipe, failure: unknown, { onWarning }: OnnxImp
   onWarning?.(
     `the graph cannot be run on zeros of its largest shapes, so that its memory is only known as loaded: ${failure.message}`,
   );
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
