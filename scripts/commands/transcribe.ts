@@ -10,7 +10,8 @@ import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { optionsOf } from '../../worker/gateway/transcription/fields.ts';
 import { textOf, verboseJson } from '../../worker/gateway/transcription/transcript-json.ts';
 import { srtText, vttText } from '../../worker/transcription/subtitles.ts';
-import { transcribeSound } from '../../worker/transcription/transcribe-sound.ts';
+import { collectTranscript, transcribeSound } from '../../worker/transcription/transcribe-sound.ts';
+import type { Transcript } from '../../worker/transcription/transcribe-sound.ts';
 import type {
   TranscriptSegment,
   TranscriptSummary,
@@ -111,11 +112,6 @@ async function readSound(file: string): Promise<Uint8Array> {
   );
 }
 
-interface Transcript {
-  readonly segments: TranscriptSegment[];
-  readonly summary: TranscriptSummary;
-}
-
 async function transcribe(
   file: string,
   { engine, tokenizer, manifest }: LocalSpeech,
@@ -135,7 +131,6 @@ async function transcribe(
   const windows = flags.vad
     ? new SpeechWindows(sound, await loadDetector())
     : new PlainWindows(sound);
-  const segments: TranscriptSegment[] = [];
   const events = transcribeSound({
     windows,
     tokenizer,
@@ -143,15 +138,7 @@ async function transcribe(
     transcribe: (request) => engine.transcribe(request, interruptSignal),
   });
   const startMs = performance.now();
-  for await (const event of events) {
-    if (event.type === 'segment') segments.push(event.segment);
-    else if (event.type === 'progress') showProgress(file, sound, event.seconds, startMs);
-    else if (event.type === 'done') return { segments, summary: event.summary };
-  }
-  throw new EngineError(
-    'E_INTERNAL',
-    'transcribe: the transcription ended without its last event.',
-  );
+  return await collectTranscript(events, (seconds) => showProgress(file, sound, seconds, startMs));
 }
 
 /** One line a window: what has been heard, of how much, and how long the rest will take. */

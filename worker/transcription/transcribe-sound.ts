@@ -2,6 +2,7 @@
  * A recording of any length through a recogniser of 30 seconds: window after window, each told what was
  * said before it. Knows no HTTP and no files; runs in the gateway and in Node alike.
  */
+import { EngineError } from '../../engine/base/errors.ts';
 import { Detokenizer } from '../../engine/text/detokenizer.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { groupWords } from '../../engine/transcribe/words.ts';
@@ -77,6 +78,28 @@ export async function* transcribeSound(
     language: language ?? 'en',
   };
   yield { type: 'done', summary };
+}
+
+export interface Transcript {
+  readonly segments: readonly TranscriptSegment[];
+  readonly summary: TranscriptSummary;
+}
+
+/**
+ * A recording's events to their end.
+ * @param onProgress told how many of its seconds are dealt with, a window at a time
+ */
+export async function collectTranscript(
+  events: AsyncIterable<TranscriptEvent>,
+  onProgress: (seconds: number) => void = () => {},
+): Promise<Transcript> {
+  const segments: TranscriptSegment[] = [];
+  for await (const event of events) {
+    if (event.type === 'segment') segments.push(event.segment);
+    else if (event.type === 'progress') onProgress(event.seconds);
+    else if (event.type === 'done') return { segments, summary: event.summary };
+  }
+  throw new EngineError('E_INTERNAL', 'transcription: ended without its last event.');
 }
 
 type DoneEvent = Extract<TranscribeEvent, { type: 'done' }>;

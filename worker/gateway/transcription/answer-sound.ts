@@ -1,12 +1,10 @@
 /** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { SpeechTask } from '../../../engine/transcribe/types.ts';
-import type {
-  TranscriptEvent,
-  TranscriptSegment,
-  TranscriptSummary,
-} from '../../transcription/transcript.ts';
+import type { TranscriptEvent, TranscriptSegment } from '../../transcription/transcript.ts';
 import { srtText, vttText } from '../../transcription/subtitles.ts';
+import { collectTranscript } from '../../transcription/transcribe-sound.ts';
+import type { Transcript } from '../../transcription/transcribe-sound.ts';
 import { chooseModel } from '../default-model.ts';
 import type { EndpointContext } from '../endpoints/endpoint.ts';
 import type { RequestRecord } from '../observe/record.ts';
@@ -20,11 +18,6 @@ import { receiveSound } from './upload.ts';
 import type { Sound } from './upload.ts';
 
 type Context = EndpointContext<undefined>;
-
-interface Finished {
-  readonly segments: readonly TranscriptSegment[];
-  readonly summary: TranscriptSummary;
-}
 
 /** @throws {EngineError} what the form, the recording and the model are refused for. */
 export async function answerSound(
@@ -42,7 +35,7 @@ export async function answerSound(
   const response =
     fields.stream === true
       ? await sseResponse(soundEvents(events, fields), OPENAI_SSE, record, () => abort.abort())
-      : answerWhole(await collect(events), sound, fields, task);
+      : WRITERS[fields.response_format](await collectTranscript(events), sound, fields, task);
   const ignored = [...given.keys()].filter((name) => !isKnown(name));
   if (ignored.length > 0) response.headers.set(IGNORED_HEADER, ignoredHeader(ignored));
   return response;
@@ -68,16 +61,12 @@ async function* noted(
   }
 }
 
-async function collect(events: AsyncIterable<TranscriptEvent>): Promise<Finished> {
-  const segments: TranscriptSegment[] = [];
-  for await (const event of events) {
-    if (event.type === 'segment') segments.push(event.segment);
-    if (event.type === 'done') return { segments, summary: event.summary };
-  }
-  throw new Error('a transcription without an end');
-}
-
-type Writer = (finished: Finished, sound: Sound, fields: SoundFields, task: SpeechTask) => Response;
+type Writer = (
+  finished: Transcript,
+  sound: Sound,
+  fields: SoundFields,
+  task: SpeechTask,
+) => Response;
 
 const plain = (text: string, type: string): Response =>
   new Response(text, { headers: { 'content-type': `${type}; charset=utf-8` } });
@@ -95,15 +84,6 @@ const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
     );
   },
 };
-
-function answerWhole(
-  finished: Finished,
-  sound: Sound,
-  fields: SoundFields,
-  task: SpeechTask,
-): Response {
-  return WRITERS[fields.response_format](finished, sound, fields, task);
-}
 
 /** Text as it becomes certain: a window's attempts may be given up, its segments stand. */
 async function* soundEvents(
