@@ -3,8 +3,8 @@
  * gateway (tokenizer) and the stage (weights).
  */
 import { EngineError } from '../engine/base/errors.ts';
-import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../engine/formats/manifest.ts';
-import type { ModelFile } from '../engine/formats/manifest.ts';
+import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../engine/manifest/manifest.ts';
+import type { ModelFile } from '../engine/manifest/manifest.ts';
 import { retry } from './retry.ts';
 
 export const R2_ATTEMPTS = 4;

@@ -1,18 +1,18 @@
 /** The table of architectures. A new one is a file with its rows and a line here. */
 import { EngineError } from '../base/errors.ts';
-import { GEMMA2 } from './gemma2.ts';
-import { GEMMA3 } from './gemma3.ts';
-import { GPT2 } from './gpt2.ts';
-import { GRANITE } from './granite.ts';
-import { LLAMA } from './llama.ts';
-import { OLMO2 } from './olmo2.ts';
-import { OLMOE } from './olmoe.ts';
-import { PHI3 } from './phi3.ts';
-import { QWEN2 } from './qwen2.ts';
-import { QWEN3 } from './qwen3.ts';
-import { QWEN3MOE } from './qwen3moe.ts';
-import { STABLELM } from './stablelm.ts';
-import { STARCODER2 } from './starcoder2.ts';
+import { GEMMA2 } from './decoders/gemma2.ts';
+import { GEMMA3 } from './decoders/gemma3.ts';
+import { GPT2 } from './decoders/gpt2.ts';
+import { GRANITE } from './decoders/granite.ts';
+import { LLAMA } from './decoders/llama.ts';
+import { OLMO2 } from './decoders/olmo2.ts';
+import { OLMOE } from './decoders/olmoe.ts';
+import { PHI3 } from './decoders/phi3.ts';
+import { QWEN2 } from './decoders/qwen2.ts';
+import { QWEN3 } from './decoders/qwen3.ts';
+import { QWEN3MOE } from './decoders/qwen3moe.ts';
+import { STABLELM } from './decoders/stablelm.ts';
+import { STARCODER2 } from './decoders/starcoder2.ts';
 import { NAMINGS } from './types.ts';
 import type { AnyTensorSpec, Architecture, FilePlace, Naming, TensorSpec } from './types.ts';
 

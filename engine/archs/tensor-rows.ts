@@ -1,5 +1,5 @@
 /** Rows of tensors that families share, by the names most of them use. */
-import type { ModelConfig } from '../formats/manifest.ts';
+import type { ModelConfig } from '../manifest/manifest.ts';
 import type { FilePlace, TensorRole, TensorSpec } from './types.ts';
 
 export type Shape = TensorSpec['shape'];

@@ -1,5 +1,5 @@
 /** What an architecture is made of: closed choices and rows of data. Knows no I/O and no kernels. */
-import type { ModelConfig } from '../formats/manifest.ts';
+import type { ModelConfig } from '../manifest/manifest.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
 export type TensorRole =

@@ -3,18 +3,18 @@
  * files, no HTTP. One call at a time: they share the memory they work in.
  */
 import { archTensors } from '../archs/index.ts';
-import { encoderByName } from '../archs/bert.ts';
+import { encoderByName } from '../archs/encoders/bert.ts';
 import { EngineError, throwIfAborted } from '../base/errors.ts';
-import type { EncoderConfig, EncoderManifest } from '../formats/manifest.ts';
+import type { EncoderConfig, EncoderManifest } from '../manifest/manifest.ts';
 import { plainTurns } from '../generate/turns.ts';
 import type { OpenTurns } from '../generate/turns.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
-import { PASS_TOKENS, planEncoder } from '../model/encoder-plan.ts';
-import type { EncoderPlan, EncoderPlanOptions } from '../model/encoder-plan.ts';
-import { bindWeights, loadShards } from '../model/loader.ts';
-import type { ModelSource } from '../model/source.ts';
-import { TextEncoder } from '../model/text-encoder.ts';
+import { PASS_TOKENS, planEncoder } from '../model/encoder/plan.ts';
+import type { EncoderPlan, EncoderPlanOptions } from '../model/encoder/plan.ts';
+import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import type { ModelSource } from '../model/memory/source.ts';
+import { TextEncoder } from '../model/encoder/text-encoder.ts';
 import { planPasses } from './passes.ts';
 
 export interface EncoderEngineOptions extends EncoderPlanOptions {

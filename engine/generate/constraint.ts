@@ -5,9 +5,9 @@
  */
 import { EngineError } from '../base/errors.ts';
 import type { Grammar } from '../grammar/grammar.ts';
-import { GrammarProgram } from '../grammar/matcher.ts';
-import type { GrammarMatcher } from '../grammar/matcher.ts';
-import type { Vocabulary } from '../grammar/vocabulary.ts';
+import { GrammarProgram } from '../grammar/run/matcher.ts';
+import type { GrammarMatcher } from '../grammar/run/matcher.ts';
+import type { Vocabulary } from '../grammar/run/vocabulary.ts';
 import type { TokenFilter } from '../sample/chain.ts';
 
 /** What a request is held to. */

@@ -4,17 +4,17 @@
  */
 import { archByName, archTensors } from '../archs/index.ts';
 import { EngineError } from '../base/errors.ts';
-import type { DecoderManifest, ModelConfig } from '../formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
-import { Decoder } from '../model/decoder.ts';
-import type { InputObserver } from '../model/decoder.ts';
-import { bindWeights, loadShards } from '../model/loader.ts';
-import { planMemory } from '../model/plan.ts';
-import type { MemoryPlan, PlanOptions } from '../model/plan.ts';
-import type { ModelSource } from '../model/source.ts';
-import type { GrammarProgram } from '../grammar/matcher.ts';
-import type { Vocabulary } from '../grammar/vocabulary.ts';
+import { Decoder } from '../model/decoder/decoder.ts';
+import type { InputObserver } from '../model/decoder/decoder.ts';
+import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import { planMemory } from '../model/decoder/plan.ts';
+import type { MemoryPlan, PlanOptions } from '../model/decoder/plan.ts';
+import type { ModelSource } from '../model/memory/source.ts';
+import type { GrammarProgram } from '../grammar/run/matcher.ts';
+import type { Vocabulary } from '../grammar/run/vocabulary.ts';
 import { checkSampling } from '../sample/samplers.ts';
 import { GrammarPrograms } from './constraint.ts';
 import type { ConstraintRequest } from './constraint.ts';

@@ -2,10 +2,10 @@
  * One generation as the step loop sees it: a text, what of it is evaluated, and what to do with
  * logits. Knows no batch and no other generation.
  */
-import type { Decoder } from '../model/decoder.ts';
+import type { Decoder } from '../model/decoder/decoder.ts';
 import { SamplerChain } from '../sample/chain.ts';
 import type { TextSoFar } from '../sample/sampler.ts';
-import type { GrammarProgram } from '../grammar/matcher.ts';
+import type { GrammarProgram } from '../grammar/run/matcher.ts';
 import { Constraint } from './constraint.ts';
 import type { Drafts } from './drafts.ts';
 import { Inbox } from './inbox.ts';

@@ -3,9 +3,9 @@
  * continues the text greedily, the larger one checks all of it in one pass.
  */
 import { EngineError } from '../base/errors.ts';
-import type { DecoderManifest } from '../formats/manifest.ts';
-import type { Decoder } from '../model/decoder.ts';
-import { CHUNK_TOKENS } from '../model/plan.ts';
+import type { DecoderManifest } from '../manifest/manifest.ts';
+import type { Decoder } from '../model/decoder/decoder.ts';
+import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';
 import type { Lease, Scheduler } from './scheduler.ts';

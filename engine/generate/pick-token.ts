@@ -1,5 +1,5 @@
 /** From a row of logits to a token and its log-probabilities, as a request wants them. */
-import type { Decoder } from '../model/decoder.ts';
+import type { Decoder } from '../model/decoder/decoder.ts';
 import type { SamplerChain, TokenFilter } from '../sample/chain.ts';
 import type { TextSoFar } from '../sample/sampler.ts';
 import { topTokens } from '../sample/top-tokens.ts';

@@ -7,7 +7,7 @@
 import { EngineError } from '../base/errors.ts';
 import { PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
-import { CHUNK_TOKENS, MAX_SEQUENCES } from '../model/plan.ts';
+import { CHUNK_TOKENS, MAX_SEQUENCES } from '../model/decoder/plan.ts';
 
 export interface Lease {
   readonly sequence: Sequence;

@@ -2,7 +2,7 @@
  * What a step costs by its number of rows, learnt from the steps that ran. Workers' clocks may stand
  * still while code runs: without any measurement the fixed numbers below hold.
  */
-import { CHUNK_TOKENS } from '../model/plan.ts';
+import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 
 /**

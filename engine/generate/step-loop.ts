@@ -2,11 +2,11 @@
  * Continuous batching: while any generation can go on, step after step, each one pass over the
  * weights for all of them. Generations join and leave between steps. Every stream that decodes has
  * its next token in every step; prompts get what rows and time are left. What a generation gets is
- * the same whatever its mates (engine/model/decoder.ts), so nothing here changes a text.
+ * the same whatever its mates (engine/model/decoder/decoder.ts), so nothing here changes a text.
  */
 import { EngineError, throwIfAborted } from '../base/errors.ts';
-import type { BatchPart, Decoder } from '../model/decoder.ts';
-import { CHUNK_TOKENS } from '../model/plan.ts';
+import type { BatchPart, Decoder } from '../model/decoder/decoder.ts';
+import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';

@@ -3,7 +3,7 @@
  * sixth of the speed and optimizes functions that have run.
  */
 import { PagePool, Sequence } from '../cache/pages.ts';
-import type { Decoder } from '../model/decoder.ts';
+import type { Decoder } from '../model/decoder/decoder.ts';
 
 const WARM_TOKENS = 3;
 

@@ -1,5 +1,5 @@
 /** Rotary positions: frequencies with their scalings, and the angle table of a chunk. arXiv 2104.09864. */
-import type { RopeScaling } from '../formats/manifest.ts';
+import type { RopeScaling } from '../manifest/manifest.ts';
 
 /**
  * Inverse wavelength of each rotating pair, [ropeDim / 2], and the factor on all rotated values.

@@ -1,5 +1,5 @@
 /** What a tokenizer's ids stand for, for grammars. */
-import { Vocabulary } from '../grammar/vocabulary.ts';
+import { Vocabulary } from '../grammar/run/vocabulary.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const NONE: ReadonlySet<string> = new Set();

@@ -144,7 +144,7 @@ export type TranscribeEvent =
   /** All tokens so far are void: another attempt begins, at `temperature`. */
   | { type: 'retry'; temperature: number; reason: RetryReason }
   | ({ type: 'segment' } & SpeechSegment & SpeechQuality)
-  /** Every text token of all segments, in order; group them with engine/transcribe/words.ts. */
+  /** Every text token of all segments, in order; group them with engine/transcribe/window/words.ts. */
   | { type: 'words'; tokens: TokenTiming[] }
   | {
       type: 'done';

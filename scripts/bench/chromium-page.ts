@@ -1,8 +1,8 @@
 /** What the Chromium peer's page runs: the engine, fed over HTTP, answering the bench's questions. */
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
-import { parseManifest, requireKind } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { parseManifest, requireKind } from '../../engine/manifest/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
-import type { ModelSource } from '../../engine/model/source.ts';
+import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { benchRequest, engineAnswers, fillContext, timeGeneration } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';
 import type { Question } from './peer.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { sentencesOf } from '../../worker/gateway/tasks/chunk-text.ts';
+import { sentencesOf } from '../../engine/text/chunk-text.ts';
 import { build } from '../build/build.ts';
 import { obtainModel, pushStep } from '../dev/prepare.ts';
 import { startServer } from '../dev/server.ts';

@@ -3,8 +3,8 @@
  * decoding uses. A process of its own, since the loop's 96 MB would count as the engine's.
  */
 import { KV_DTYPES } from '../../engine/cache/geometry.ts';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
-import type { MemoryPlan } from '../../engine/model/plan.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import type { MemoryPlan } from '../../engine/model/decoder/plan.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
 import { benchRequest, timeGeneration } from './engine-answers.ts';
 import { benchTokens } from './peer.ts';

@@ -1,17 +1,17 @@
 /**
  * The English half of `phonemize` (MIT) as one module, its dictionary packed
- * (engine/speech-text/packed-dictionary.ts): the package's own form takes 32 MB of heap.
+ * (engine/voice/packed-dictionary.ts): the package's own form takes 32 MB of heap.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { packDictionary } from '../../engine/speech-text/packed-dictionary.ts';
+import { packDictionary } from '../../engine/voice/packed-dictionary.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
 
 const PACKAGE_DIST = join(repoRoot, 'node_modules', 'phonemize', 'dist');
 const G2P = join(PACKAGE_DIST, 'en-g2p.mjs');
 const DICTIONARY = join(PACKAGE_DIST, 'en', 'exceptions.json');
-const PACKER = join(repoRoot, 'engine', 'speech-text', 'packed-dictionary.ts');
+const PACKER = join(repoRoot, 'engine', 'voice', 'packed-dictionary.ts');
 export const PHONEMES_INPUTS: readonly string[] = [G2P, DICTIONARY, PACKER, import.meta.filename];
 export const PHONEMES_OUTPUT: string = join(distDir, 'phonemes', 'english-g2p.mjs');
 

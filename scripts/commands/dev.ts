@@ -2,7 +2,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import { addServeOptions, readServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';

@@ -2,7 +2,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import { toLengthOne } from '../../engine/model/pooling.ts';
+import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 import { textIds } from '../../worker/gateway/embedding/text-ids.ts';
 import type { InputType } from '../../worker/gateway/embedding/text-ids.ts';
 import { readTextFile } from '../eval/passages.ts';

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import { calibratedPreset } from '../import/calibrated-chooser.ts';
 import type { CalibrationWish } from '../import/calibrated-chooser.ts';
 import type { ModelAbout } from '../import/describe-model.ts';

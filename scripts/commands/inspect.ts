@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import { modelFiles } from '../../engine/formats/manifest.ts';
+import { modelFiles } from '../../engine/manifest/manifest.ts';
 import type {
   DecoderManifest,
   Manifest,
   SpeechManifest,
   TensorRow,
   WeightedManifest,
-} from '../../engine/formats/manifest.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import { planSpeech } from '../../engine/model/speech-plan.ts';
+} from '../../engine/manifest/manifest.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { readImported } from '../push/push.ts';

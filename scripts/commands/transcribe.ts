@@ -9,14 +9,17 @@ import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { optionsOf } from '../../worker/gateway/transcription/fields.ts';
 import { textOf, verboseJson } from '../../worker/gateway/transcription/transcript-json.ts';
-import { srtText, vttText } from '../../worker/transcription/subtitles.ts';
-import { collectTranscript, transcribeSound } from '../../worker/transcription/transcribe-sound.ts';
-import type { Transcript } from '../../worker/transcription/transcribe-sound.ts';
+import { srtText, vttText } from '../../engine/transcribe/recording/subtitles.ts';
+import {
+  collectTranscript,
+  transcribeSound,
+} from '../../engine/transcribe/recording/transcribe-recording.ts';
+import type { Transcript } from '../../engine/transcribe/recording/transcribe-recording.ts';
 import type {
   TranscriptSegment,
   TranscriptSummary,
-} from '../../worker/transcription/transcript.ts';
-import { PlainWindows, SpeechWindows } from '../../worker/transcription/windows.ts';
+} from '../../engine/transcribe/recording/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../engine/transcribe/recording/windows.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';

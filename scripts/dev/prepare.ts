@@ -6,13 +6,13 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { modelFiles, requireKind } from '../../engine/formats/manifest.ts';
+import { modelFiles, requireKind } from '../../engine/manifest/manifest.ts';
 import type {
   DecoderManifest,
   Manifest,
   ModelKind,
   WeightedManifest,
-} from '../../engine/formats/manifest.ts';
+} from '../../engine/manifest/manifest.ts';
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';

@@ -1,6 +1,6 @@
 /** Serving until Ctrl-C: starts the server, waits until the model answers, says how to reach it. */
 import process from 'node:process';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';

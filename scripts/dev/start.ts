@@ -5,7 +5,7 @@
 import process from 'node:process';
 import { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { runMain } from '../lib/run-command.ts';
 import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
 import { addServeOptions, readServeOptions } from './options.ts';

@@ -5,9 +5,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../../engine/base/errors.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { loadPassages, tokenWindows } from '../eval/passages.ts';
 import type { Passage } from '../eval/passages.ts';
 import { decodeSpeed, LogitsFile, scoreAgainst, scoreReference } from '../eval/preset-scores.ts';

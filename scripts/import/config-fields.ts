@@ -1,6 +1,6 @@
 /** A config from an architecture's rows, whatever the file's format: what both formats share. */
 import type { Architecture, FieldReader, PartialConfig } from '../../engine/archs/types.ts';
-import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
+import type { ModelConfig, RopeScaling } from '../../engine/manifest/manifest.ts';
 import { checkConfig } from './opened-model.ts';
 
 /** What each format has its own place for. */

@@ -1,7 +1,7 @@
 /** The manifest of an imported model: what the file says, what a catalogue knows better, what was written. */
 import { basename } from 'node:path';
-import { MANIFEST_VERSION } from '../../engine/formats/manifest.ts';
-import type { TensorRow, WeightedManifest } from '../../engine/formats/manifest.ts';
+import { MANIFEST_VERSION } from '../../engine/manifest/manifest.ts';
+import type { TensorRow, WeightedManifest } from '../../engine/manifest/manifest.ts';
 import type { ShardEntry } from './journal.ts';
 import type { OpenedModel } from './opened-model.ts';
 import type { PlannedShard } from './shard-plan.ts';

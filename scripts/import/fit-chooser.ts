@@ -1,8 +1,8 @@
 /** `thimble import --fit`: types chosen so that the whole memory plan stays under a budget. */
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { planMemory } from '../../engine/model/plan.ts';
-import type { MemoryPlan, PlannableModel } from '../../engine/model/plan.ts';
+import { planMemory } from '../../engine/model/decoder/plan.ts';
+import type { MemoryPlan, PlannableModel } from '../../engine/model/decoder/plan.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { findCalibration } from './calibrated-chooser.ts';
 import type { CalibrationWish } from './calibrated-chooser.ts';

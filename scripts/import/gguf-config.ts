@@ -4,7 +4,7 @@
  */
 import type { Architecture, FieldReader } from '../../engine/archs/types.ts';
 import type { GgufMetadata, GgufValue } from '../../engine/formats/gguf.ts';
-import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
+import type { ModelConfig, RopeScaling } from '../../engine/manifest/manifest.ts';
 import { configFromRows, periodic } from './config-fields.ts';
 import type { LayerWindows } from './config-fields.ts';
 import { configError } from './opened-model.ts';

@@ -4,7 +4,7 @@
  */
 import type { Architecture, FieldReader } from '../../engine/archs/types.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
-import type { ModelConfig, RopeScaling } from '../../engine/formats/manifest.ts';
+import type { ModelConfig, RopeScaling } from '../../engine/manifest/manifest.ts';
 import { configFromRows, periodic } from './config-fields.ts';
 import type { LayerWindows } from './config-fields.ts';
 import { yarnAttnFactor } from './gguf-config.ts';

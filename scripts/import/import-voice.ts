@@ -5,9 +5,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { parseManifest, requireKind } from '../../engine/formats/manifest.ts';
-import type { VoiceManifest } from '../../engine/formats/manifest.ts';
-import { PICO_FILES, VOICE_FILE_MAX_BYTES } from '../../engine/formats/voice-manifest.ts';
+import { parseManifest, requireKind } from '../../engine/manifest/manifest.ts';
+import type { VoiceManifest } from '../../engine/manifest/manifest.ts';
+import { PICO_FILES, VOICE_FILE_MAX_BYTES } from '../../engine/manifest/voice.ts';
 import { PICO_SAMPLE_RATE } from '../../worker/audio/pico.ts';
 import { loadPico } from '../lib/local-voice.ts';
 import { hashBytes } from '../lib/hash-file.ts';
@@ -15,7 +15,7 @@ import type { ModelAbout } from './describe-model.ts';
 import { aboutFile, importInto, PartialFolder } from './model-folder.ts';
 import type { ModelPlace } from './model-folder.ts';
 
-/** Texts are read as English (engine/speech-text). */
+/** Texts are read as English (engine/voice). */
 const NAME = /^(en-[A-Z]{2})_ta\.bin$/;
 const SIGNAL_NAME = /^(en-[A-Z]{2})_.*sg\.bin$/;
 

@@ -1,7 +1,7 @@
 /** What `thimble import` measures: a table of presets, and a fit's prediction beside the truth. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { cacheDir, modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';

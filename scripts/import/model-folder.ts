@@ -5,9 +5,9 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { MODEL_ID_PATTERN } from '../../engine/formats/manifest.ts';
-import type { Manifest, ModelFile } from '../../engine/formats/manifest.ts';
-import { MANIFEST_VERSION } from '../../engine/formats/manifest-about.ts';
+import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
+import type { Manifest, ModelFile } from '../../engine/manifest/manifest.ts';
+import { MANIFEST_VERSION } from '../../engine/manifest/about.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import { withLock } from '../lib/lock.ts';

@@ -1,13 +1,13 @@
 /** Opens a CTranslate2 folder (model.bin, whole or in parts, config.json, tokenizer.json) as a model. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { WHISPER } from '../../engine/archs/whisper.ts';
+import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { invalidFile, joinedSource } from '../../engine/formats/byte-source.ts';
 import { readCtranslate2 } from '../../engine/formats/ctranslate2.ts';
 import type { Ctranslate2File } from '../../engine/formats/ctranslate2.ts';
 import type { JsonObject } from '../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
 import { openFileSource } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
 import { configError, openedSpeech } from './opened-model.ts';

@@ -1,6 +1,6 @@
 /** GGUF metadata of an encoder as its config. Keys: ggml/docs/gguf.md; pooling types: llama.h. */
 import type { GgufMetadata } from '../../engine/formats/gguf.ts';
-import type { EncoderConfig } from '../../engine/formats/manifest.ts';
+import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { encoderPrompts } from './encoder-prompts.ts';
 import { configError } from './opened-model.ts';
 

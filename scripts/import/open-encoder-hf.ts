@@ -4,10 +4,10 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { EncoderArchitecture } from '../../engine/archs/bert.ts';
+import type { EncoderArchitecture } from '../../engine/archs/encoders/bert.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
-import type { EncoderConfig } from '../../engine/formats/manifest.ts';
+import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { encoderPrompts } from './encoder-prompts.ts';
 import { asObject } from './hf-config.ts';
 import { readAddedTokens } from './hf-tokenizer.ts';

@@ -1,7 +1,7 @@
 /** Opens a GGUF file, or all files of a split one, as a model. */
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ENCODERS } from '../../engine/archs/bert.ts';
+import { ENCODERS } from '../../engine/archs/encoders/bert.ts';
 import { archByGgufName } from '../../engine/archs/index.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readRange } from '../../engine/formats/byte-source.ts';

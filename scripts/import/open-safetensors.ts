@@ -2,10 +2,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { archByHfModelType } from '../../engine/archs/index.ts';
-import { ENCODERS } from '../../engine/archs/bert.ts';
-import type { EncoderArchitecture } from '../../engine/archs/bert.ts';
+import { ENCODERS } from '../../engine/archs/encoders/bert.ts';
+import type { EncoderArchitecture } from '../../engine/archs/encoders/bert.ts';
 import type { Architecture } from '../../engine/archs/types.ts';
-import { WHISPER } from '../../engine/archs/whisper.ts';
+import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseJsonObject } from '../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';

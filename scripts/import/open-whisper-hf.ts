@@ -1,6 +1,6 @@
 /** config.json and generation_config.json of a Hugging Face Whisper as a SpeechConfig. */
 import type { JsonObject } from '../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
 import { configError } from './opened-model.ts';
 import { headPairs, ids, minAudioCtx, speechTokens } from './speech-tokens.ts';
 

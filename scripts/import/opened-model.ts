@@ -8,12 +8,15 @@ import {
   encoderConfigSchema,
   encoderContradiction,
   modelConfigSchema,
-} from '../../engine/formats/manifest.ts';
-import type { EncoderConfig, KindFields, ModelConfig } from '../../engine/formats/manifest.ts';
-import { speechConfigSchema, speechContradiction } from '../../engine/formats/speech-config.ts';
-import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
-import type { EncoderArchitecture } from '../../engine/archs/bert.ts';
-import type { SpeechArchitecture } from '../../engine/archs/whisper.ts';
+} from '../../engine/manifest/manifest.ts';
+import type { EncoderConfig, KindFields, ModelConfig } from '../../engine/manifest/manifest.ts';
+import {
+  speechConfigSchema,
+  speechContradiction,
+} from '../../engine/manifest/recognition-config.ts';
+import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
+import type { EncoderArchitecture } from '../../engine/archs/encoders/bert.ts';
+import type { SpeechArchitecture } from '../../engine/archs/recognition/whisper.ts';
 import type { SourceTensor } from '../../engine/formats/source-tensor.ts';
 import type { FileSource } from './file-source.ts';
 import { viewTensor } from './tensor-views.ts';

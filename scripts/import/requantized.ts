@@ -2,7 +2,7 @@
  * Tensors that were rounded by whoever made the file and are rounded to 4 bits once more: what that
  * costs is more than what it saves, so an import says it.
  */
-import type { WeightedManifest, TensorRow } from '../../engine/formats/manifest.ts';
+import type { WeightedManifest, TensorRow } from '../../engine/manifest/manifest.ts';
 import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { canCarry } from '../../engine/quant/carry-over.ts';

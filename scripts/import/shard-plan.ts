@@ -5,7 +5,7 @@
 import { matrixBytes, roundUp } from '../../engine/base/dtypes.ts';
 import type { WeightDtype } from '../../engine/base/dtypes.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { SHARD_MAX_BYTES } from '../../engine/formats/manifest.ts';
+import { SHARD_MAX_BYTES } from '../../engine/manifest/manifest.ts';
 import type { MatchedTensor } from './opened-model.ts';
 import { presetDtype, TINY_F32_BYTES } from './presets.ts';
 import type { PresetName } from './presets.ts';

@@ -1,7 +1,7 @@
 /** The special tokens of a Whisper tokenizer.json, by their names there. */
 import { EngineError } from '../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
 import { readAddedTokens } from './hf-tokenizer.ts';
 
 /** Models of English alone have a row less. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compileWasm } from './compile-wasm.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { loadOnnxModel } from '../../worker/onnx/load-model.ts';
 import type { OnnxModel } from '../../worker/onnx/load-model.ts';
 import { OrtRuntime } from '../../worker/onnx/ort-runtime.ts';

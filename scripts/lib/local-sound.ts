@@ -1,13 +1,13 @@
 /** Recordings in this Node process: the same decoders and the same cutting as in the Workers. */
 import { join } from 'node:path';
 import { compileWasm } from './compile-wasm.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import { SAMPLE_RATE } from '../../engine/transcribe/types.ts';
 import { decodeAudio } from '../../worker/audio/decode-stream.ts';
 import type { AudioEnd, AudioInfo } from '../../worker/audio/frames.ts';
 import type { DecoderModules } from '../../worker/audio/open-audio.ts';
 import { runVad } from '../../worker/onnx/tasks/voice-activity.ts';
-import type { DetectSpeech } from '../../worker/transcription/windows.ts';
+import type { DetectSpeech } from '../../engine/transcribe/recording/windows.ts';
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { loadLocalOnnx, openOrtRuntime } from './local-onnx.ts';

@@ -1,12 +1,12 @@
 /** A speech model in this Node process: what `transcribe` and the speech bench run. */
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { SpeechManifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
 import { plainTurns } from '../../engine/generate/turns.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
-import type { SpeechEngineOptions } from '../../engine/transcribe/speech-engine.ts';
+import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { SpeechEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
 import { readImported } from '../push/push.ts';
 import { FileModelSource, loadKernelModules, readTokenizer } from './local-engine.ts';
 import { modelsDir } from './paths.ts';

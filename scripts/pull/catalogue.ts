@@ -3,7 +3,7 @@
  * must have. A source names a package or a hub repository, never an address.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { OnnxTask } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxTask } from '../../engine/manifest/onnx.ts';
 
 export interface CatalogueFile {
   readonly name: string;

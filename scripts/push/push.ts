@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { modelFiles, parseManifest } from '../../engine/formats/manifest.ts';
-import type { Manifest, ModelFile } from '../../engine/formats/manifest.ts';
+import { modelFiles, parseManifest } from '../../engine/manifest/manifest.ts';
+import type { Manifest, ModelFile } from '../../engine/manifest/manifest.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';

@@ -1,10 +1,10 @@
 /** Bidirectional layers against float64 ones: both orders of norms, several sequences, more rows than a slice. */
 import { describe, expect, it } from 'vitest';
 import { denseScratchBytes } from '../../engine/cache/geometry.ts';
-import { EncoderLayers, SLICE_ROWS } from '../../engine/model/encoder-layers.ts';
-import type { EncoderRegions, EncoderShape } from '../../engine/model/encoder-layers.ts';
-import type { WeightMap } from '../../engine/model/layer-weights.ts';
-import { rowStride } from '../../engine/model/plan.ts';
+import { EncoderLayers, SLICE_ROWS } from '../../engine/model/encoder/layers.ts';
+import type { EncoderRegions, EncoderShape } from '../../engine/model/encoder/layers.ts';
+import type { WeightMap } from '../../engine/model/memory/layer-weights.ts';
+import { rowStride } from '../../engine/model/decoder/plan.ts';
 import { Ops, panelBytes } from '../../engine/ops/ops.ts';
 import { weightRef } from '../../engine/ops/weights.ts';
 import type { WeightRef } from '../../engine/ops/weights.ts';

@@ -9,7 +9,7 @@ import { StepLoop } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/generate/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
 import type { GenerateUsage, SamplingParams } from '../../engine/generate/types.ts';
-import type { Decoder } from '../../engine/model/decoder.ts';
+import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { decoderFrom, engineFrom, STORIES_FILE, temporaryFolder } from '../support/models.ts';
 import { randomConfig, randomGguf, randomLlama } from '../support/random-llama.ts';

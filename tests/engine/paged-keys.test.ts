@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { attendScratchBytes, kvGeometry, pagesFor } from '../../engine/cache/geometry.ts';
 import type { KvDtype } from '../../engine/cache/geometry.ts';
-import { PagedKeys } from '../../engine/model/paged-keys.ts';
+import { PagedKeys } from '../../engine/model/encoder/paged-keys.ts';
 import { Scratch } from '../support/kernels.ts';
 import { randomValues } from '../support/random.ts';
 

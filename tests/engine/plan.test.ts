@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
-import { parseManifest } from '../../engine/formats/manifest.ts';
-import type { DecoderManifest, ModelConfig } from '../../engine/formats/manifest.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import type { MemoryPlan, PlanOptions } from '../../engine/model/plan.ts';
+import { parseManifest } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import type { MemoryPlan, PlanOptions } from '../../engine/model/decoder/plan.ts';
 import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts';
 import { seededRandom } from '../support/random.ts';
 import { TINY_CONFIG } from '../support/tiny-llama.ts';

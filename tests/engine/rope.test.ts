@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RopeScaling } from '../../engine/formats/manifest.ts';
+import type { RopeScaling } from '../../engine/manifest/manifest.ts';
 import { fillRopeTable, ropeFrequencies } from '../../engine/ops/rope.ts';
 
 /** Two ways to the same double, a few roundings apart. */

@@ -4,7 +4,7 @@ import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { CopyPage, Lease } from '../../engine/generate/scheduler.ts';
-import { MAX_SEQUENCES } from '../../engine/model/plan.ts';
+import { MAX_SEQUENCES } from '../../engine/model/decoder/plan.ts';
 
 let nextAge = 0;
 

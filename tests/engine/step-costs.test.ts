@@ -1,7 +1,7 @@
 /** What is learnt from the time of steps, and what holds without any. */
 import { expect, it } from 'vitest';
 import { StepCosts } from '../../engine/generate/step-costs.ts';
-import { CHUNK_TOKENS } from '../../engine/model/plan.ts';
+import { CHUNK_TOKENS } from '../../engine/model/decoder/plan.ts';
 
 it('a clock that stands still leaves the fixed numbers', () => {
   const costs = new StepCosts();

@@ -13,7 +13,7 @@ import { plainTurns } from '../../engine/generate/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
 import type { SamplingParams } from '../../engine/generate/types.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
-import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/plan.ts';
+import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/decoder/plan.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';

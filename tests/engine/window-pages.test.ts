@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
 import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
-import type { Decoder } from '../../engine/model/decoder.ts';
+import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { decoderFrom, engineFrom, temporaryFolder } from '../support/models.ts';
 import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../engine/formats/byte-source.ts';
 import { ggufSplitNames, readGguf } from '../../engine/formats/gguf.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
-import { LLAMA } from '../../engine/archs/llama.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import { configFromGguf } from '../../scripts/import/gguf-config.ts';
 import { writeGguf } from '../support/gguf-writer.ts';
 import type { WrittenGguf, WrittenTensor } from '../support/gguf-writer.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseManifest } from '../../engine/formats/manifest.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { parseManifest } from '../../engine/manifest/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { plannedManifest } from '../support/planned-manifest.ts';
 import { failure } from '../support/import-folder.ts';
 import { TINY_CONFIG } from '../support/tiny-llama.ts';

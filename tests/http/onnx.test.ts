@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
 import { modelKey } from '../../scripts/push/bucket.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LLAMA } from '../../engine/archs/llama.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import type { GgufValue } from '../../engine/formats/gguf.ts';
 import type { JsonObject } from '../../engine/formats/json.ts';
 import { configFromGguf } from '../../scripts/import/gguf-config.ts';

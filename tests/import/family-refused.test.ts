@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { archByName, archTensors } from '../../engine/archs/index.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { readGguf } from '../../engine/formats/gguf.ts';
 import { memorySource, readRange } from '../../engine/formats/byte-source.ts';
 import { writeGguf } from '../support/gguf-writer.ts';

@@ -1,7 +1,7 @@
 /** Types chosen under a budget: never above it, near the best there is, refused with numbers. */
 import { describe, expect, test } from 'vitest';
 import { archTensors } from '../../engine/archs/index.ts';
-import { LLAMA } from '../../engine/archs/llama.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import type { ByteSource } from '../../engine/formats/byte-source.ts';
 import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';

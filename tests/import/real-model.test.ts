@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SHARD_MAX_BYTES } from '../../engine/formats/manifest.ts';
+import { SHARD_MAX_BYTES } from '../../engine/manifest/manifest.ts';
 import { run } from '../support/import-folder.ts';
 import { smollm2Gguf } from '../support/models.ts';
 

@@ -5,9 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { powerSpectrum } from '../support/spectrum.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
-import type { Voice } from '../../engine/formats/onnx-manifest.ts';
-import { phonemeIds } from '../../engine/speech-text/phoneme-ids.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
+import type { Voice } from '../../engine/manifest/onnx.ts';
+import { phonemeIds } from '../../engine/voice/phoneme-ids.ts';
 import { loadLocalOnnx, openOrtRuntime } from '../../scripts/lib/local-onnx.ts';
 import type { OnnxModel } from '../../worker/onnx/load-model.ts';
 import { requireTask } from '../../worker/onnx/tasks/require-task.ts';

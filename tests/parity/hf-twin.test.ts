@@ -6,12 +6,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { WrittenValue } from '../support/gguf-writer.ts';
 import { engineLogits, maxDifference } from '../support/logits.ts';
 import type { LogitRows } from '../support/logits.ts';
 import { engineFrom, temporaryFolder } from '../support/models.ts';
-import { LLAMA } from '../../engine/archs/llama.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import { inHfOrder } from '../support/random-model.ts';
 import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';
 import { tinyHfConfig, writeTinyFolder } from '../support/tiny-llama.ts';

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { WrittenValue } from '../support/gguf-writer.ts';
 import { engineLogits, meanKl, nativeLogits, top1Disagreements } from '../support/logits.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
+import type { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
 import { MAX_SAMPLES } from '../../engine/transcribe/types.ts';
 import type { TranscribeEvent, TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { temporaryFolder } from '../support/models.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { requireKind } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { TINY_WHISPER, writeTinyCtranslate2, writeTinyHf } from '../support/tiny-whisper.ts';

@@ -1,14 +1,14 @@
 /** The parts of a transcription that need no model. */
 import { describe, expect, it } from 'vitest';
-import { medianFilter, warpRows } from '../../engine/transcribe/dynamic-time-warping.ts';
-import { buildPrompt } from '../../engine/transcribe/prompt.ts';
-import { loopPeriod, repetitionOf } from '../../engine/transcribe/repetition.ts';
-import { cutSegments } from '../../engine/transcribe/segments.ts';
-import { TokenRules } from '../../engine/transcribe/token-rules.ts';
+import { medianFilter, warpRows } from '../../engine/transcribe/window/dynamic-time-warping.ts';
+import { buildPrompt } from '../../engine/transcribe/window/prompt.ts';
+import { loopPeriod, repetitionOf } from '../../engine/transcribe/window/repetition.ts';
+import { cutSegments } from '../../engine/transcribe/window/segments.ts';
+import { TokenRules } from '../../engine/transcribe/window/token-rules.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
-import { groupWords } from '../../engine/transcribe/words.ts';
-import type { SpeechConfig } from '../../engine/formats/speech-config.ts';
-import { speechContradiction } from '../../engine/formats/speech-config.ts';
+import { groupWords } from '../../engine/transcribe/window/words.ts';
+import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
+import { speechContradiction } from '../../engine/manifest/recognition-config.ts';
 import { seededRandom } from '../support/random.ts';
 import { TINY_WHISPER } from '../support/tiny-whisper.ts';
 

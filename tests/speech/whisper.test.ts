@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LogMel } from '../../engine/audio/log-mel.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { alignTokens } from '../../engine/transcribe/align.ts';
-import type { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
-import { groupWords } from '../../engine/transcribe/words.ts';
+import { alignTokens } from '../../engine/transcribe/window/align.ts';
+import type { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import { groupWords } from '../../engine/transcribe/window/words.ts';
 import {
   eventsOf,
   speechEngineFrom,

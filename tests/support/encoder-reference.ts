@@ -5,7 +5,7 @@ import {
   layerNormReference,
 } from '../../engine/kernels/reference/elementwise.ts';
 import { matmulReference } from '../../engine/kernels/reference/matmul.ts';
-import type { EncoderShape } from '../../engine/model/encoder-layers.ts';
+import type { EncoderShape } from '../../engine/model/encoder/layers.ts';
 
 export interface PlainLinear {
   /** [nRow, nCol] */

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { archTensors } from '../../engine/archs/index.ts';
-import { BERT } from '../../engine/archs/bert.ts';
-import type { EncoderConfig } from '../../engine/formats/manifest.ts';
+import { BERT } from '../../engine/archs/encoders/bert.ts';
+import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { cachedFile } from './onnx-models.ts';
 import { randomValues } from './random.ts';

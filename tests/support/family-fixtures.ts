@@ -1,5 +1,5 @@
 /** A row a family: the tiny random model it is verified with (tests/parity/families.test.ts). */
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { WrittenValue } from './gguf-writer.ts';
 
 export interface FamilyFixture {

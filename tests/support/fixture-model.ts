@@ -1,6 +1,6 @@
 /** The model a family's fixture stands for: its config, its weights, its Hugging Face folder. */
 import { archByName } from '../../engine/archs/index.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { FamilyFixture } from './family-fixtures.ts';
 import { randomConfig, randomTokens } from './random-llama.ts';
 import { randomTensors, writeFamilyFolder } from './random-model.ts';

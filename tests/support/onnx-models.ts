@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../engine/onnx/types.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { cacheDir } from '../../scripts/lib/paths.ts';
 import { findCatalogueEntry } from '../../scripts/pull/catalogue.ts';
 

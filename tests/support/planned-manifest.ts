@@ -1,8 +1,8 @@
 /** The manifest an import would write for a model of these sizes, without any weights. */
 import { archTensors } from '../../engine/archs/index.ts';
-import { LLAMA } from '../../engine/archs/llama.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import { memorySource } from '../../engine/formats/byte-source.ts';
-import type { DecoderManifest, ModelConfig } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
 import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { PresetName } from '../../scripts/import/presets.ts';

@@ -3,8 +3,8 @@
  * llama's file may say beside them.
  */
 import type { TensorInstance } from '../../engine/archs/index.ts';
-import { LLAMA } from '../../engine/archs/llama.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { WrittenTensor, WrittenValue } from './gguf-writer.ts';

@@ -9,7 +9,7 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance, TensorPlace } from '../../engine/archs/index.ts';
 import { SMALL_ROLES } from '../../engine/archs/types.ts';
 import type { Architecture } from '../../engine/archs/types.ts';
-import type { ModelConfig } from '../../engine/formats/manifest.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { writeGguf } from './gguf-writer.ts';

@@ -1,17 +1,17 @@
 /** Real speech models for tests: pulled when they are not cached, imported into a folder that goes. */
 import { dirname } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
-import { WHISPER } from '../../engine/archs/whisper.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { SpeechManifest } from '../../engine/formats/manifest.ts';
+import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
 import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
-import { AudioEncoder } from '../../engine/model/audio-encoder.ts';
-import { bindWeights, loadShards } from '../../engine/model/loader.ts';
-import { SpeechDecoder } from '../../engine/model/speech-decoder.ts';
-import { planSpeech } from '../../engine/model/speech-plan.ts';
+import { AudioEncoder } from '../../engine/model/recognition/audio-encoder.ts';
+import { bindWeights, loadShards } from '../../engine/model/memory/loader.ts';
+import { SpeechDecoder } from '../../engine/model/recognition/text-decoder.ts';
+import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
-import type { SpeechEngineOptions } from '../../engine/transcribe/speech-engine.ts';
+import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { SpeechEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
 import type {
   TranscribeEvent,

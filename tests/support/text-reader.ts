@@ -1,6 +1,6 @@
 /** Several texts through one decoder, in passes cut at will. */
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
-import type { BatchPart, Decoder } from '../../engine/model/decoder.ts';
+import type { BatchPart, Decoder } from '../../engine/model/decoder/decoder.ts';
 
 export class TextReader {
   /** The bits of the logits of every position of every text. */

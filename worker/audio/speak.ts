@@ -1,5 +1,5 @@
 /** Speech of a small voice: pieces of text one after the other, with the pauses between them. */
-import { pauseAfter, requirePieces } from '../../engine/speech-text/sentences.ts';
+import { pauseAfter, requirePieces } from '../../engine/voice/sentences.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 

@@ -1,9 +1,9 @@
 /** The small voice this isolate holds: one at a time, 17 MB of WebAssembly memory. */
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { VoiceManifest } from '../../engine/formats/manifest.ts';
-import { PICO_FILES } from '../../engine/formats/voice-manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { VoiceManifest } from '../../engine/manifest/manifest.ts';
+import { PICO_FILES } from '../../engine/manifest/voice.ts';
 import { modelKey, readManifest, readModelFile } from '../model-files.ts';
 import { PicoVoice } from './pico.ts';
 

@@ -1,6 +1,6 @@
 /** A document as passages: by its headings, then paragraphs, sentences, words; spans of what was sent. */
-import { chunkText, textOf } from '../gateway/tasks/chunk-text.ts';
-import type { CountTokens } from '../gateway/tasks/chunk-text.ts';
+import { chunkText, textOf } from '../../engine/text/chunk-text.ts';
+import type { CountTokens } from '../../engine/text/chunk-text.ts';
 import { documentText } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
 

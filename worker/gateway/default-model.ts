@@ -1,7 +1,7 @@
 /** The model of a request that names none, of kinds that there may be several of or none. */
 import { EngineError } from '../../engine/base/errors.ts';
-import { kindTitle } from '../../engine/formats/manifest.ts';
-import type { ModelKind } from '../../engine/formats/manifest.ts';
+import { kindTitle } from '../../engine/manifest/manifest.ts';
+import type { ModelKind } from '../../engine/manifest/manifest.ts';
 import { listModelIds, readManifest } from '../model-files.ts';
 import { findModelOfKind } from './model-store.ts';
 import type { ModelOfKind } from './model-store.ts';

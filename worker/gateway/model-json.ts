@@ -10,9 +10,9 @@ import type {
   SpeechManifest,
   VoiceManifest,
   WeightedManifest,
-} from '../../engine/formats/manifest.ts';
-import { planMemory, servedContext } from '../../engine/model/plan.ts';
-import { planSpeech } from '../../engine/model/speech-plan.ts';
+} from '../../engine/manifest/manifest.ts';
+import { planMemory, servedContext } from '../../engine/model/decoder/plan.ts';
+import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../onnx/plan.ts';
 import { readCount } from '../vars.ts';
 import type { GatewayEnv } from './env.ts';

@@ -5,13 +5,13 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import type {
   DecoderManifest,
   ManifestOf,
   ModelKind,
   WeightedManifest,
-} from '../../engine/formats/manifest.ts';
+} from '../../engine/manifest/manifest.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';

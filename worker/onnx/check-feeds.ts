@@ -3,7 +3,7 @@
  * many values as its shape says, and no dimension beyond its maximum.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { OnnxGraphRow, OnnxValueRow } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxGraphRow, OnnxValueRow } from '../../engine/manifest/onnx.ts';
 import { TENSOR_ARRAYS } from './tensors.ts';
 import type { OnnxTensorData, OnnxTensors } from './tensors.ts';
 

@@ -8,7 +8,7 @@
  * in pieces), all models are dropped and the next runtime begins with a new memory.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import createOrt from '../../dist/ort/create-ort.mjs';
 import ortModule from '../../dist/ort/ort.wasm';
 import { readCount } from '../vars.ts';

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
-import type { OnnxGraphRow, OnnxManifest } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxGraphRow, OnnxManifest } from '../../engine/manifest/onnx.ts';
 import { readOnnxModel } from '../../engine/onnx/read-model.ts';
 import type { OnnxGraph } from '../../engine/onnx/types.ts';
 import { checkFeeds } from './check-feeds.ts';

@@ -5,7 +5,7 @@
  */
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { OnnxGraphRow } from '../../engine/formats/onnx-manifest.ts';
+import type { OnnxGraphRow } from '../../engine/manifest/onnx.ts';
 import type { OnnxTensors, OnnxTensorData, TensorArray } from './tensors.ts';
 
 type Ort = typeof import('onnxruntime-web/wasm');

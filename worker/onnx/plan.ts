@@ -1,5 +1,5 @@
 /** What ONNX models take of an isolate, from what import measured. */
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 
 export const ISOLATE_BYTES = 128 * 1024 * 1024;
 /**

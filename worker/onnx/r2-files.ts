@@ -1,7 +1,7 @@
 /** An ONNX model's manifest and files in R2. */
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { OnnxManifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { readManifest, readModelFile } from '../model-files.ts';
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_MANIFEST_INVALID, E_WEIGHTS_FETCH. */

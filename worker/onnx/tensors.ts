@@ -1,5 +1,5 @@
 /** Tensors as they pass between scripts: type, sizes and a typed array, row-major. */
-import type { ONNX_IO_DTYPES } from '../../engine/formats/onnx-manifest.ts';
+import type { ONNX_IO_DTYPES } from '../../engine/manifest/onnx.ts';
 
 export type IoDtype = (typeof ONNX_IO_DTYPES)[number];
 

@@ -3,10 +3,10 @@
  * tokenizer. It is a part of each engine it drafts for: planned, loaded and closed with it.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { sharesTokenizer } from '../../engine/generate/model-drafts.ts';
-import { planMemory, type MemoryPlan, type PlanOptions } from '../../engine/model/plan.ts';
+import { planMemory, type MemoryPlan, type PlanOptions } from '../../engine/model/decoder/plan.ts';
 import { readManifest } from '../model-files.ts';
 
 /**

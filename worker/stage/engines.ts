@@ -6,11 +6,11 @@ import type {
   EncoderManifest,
   ManifestOf,
   SpeechManifest,
-} from '../../engine/formats/manifest.ts';
-import { planEncoder } from '../../engine/model/encoder-plan.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/plan.ts';
-import { planSpeech } from '../../engine/model/speech-plan.ts';
-import { SpeechEngine } from '../../engine/transcribe/speech-engine.ts';
+} from '../../engine/manifest/manifest.ts';
+import { planEncoder } from '../../engine/model/encoder/plan.ts';
+import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import { planSpeech } from '../../engine/model/recognition/plan.ts';
+import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readCount } from '../vars.ts';

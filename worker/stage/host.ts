@@ -3,7 +3,7 @@
  * are held once. Makes room by closing engines that nobody uses, the longest idle first.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/formats/manifest.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import { readManifest } from '../model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlannedEngine } from './engines.ts';

@@ -1,6 +1,6 @@
 /** Reading shards from storage that gives little at a time, breaks off, or lies. */
 import { expect, test } from 'vitest';
-import type { DecoderManifest } from '../../engine/formats/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { seededRandom } from '../../tests/support/random.ts';
 import { R2_ATTEMPTS } from '../model-files.ts';
 import { R2Source } from './r2-source.ts';

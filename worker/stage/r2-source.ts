@@ -3,8 +3,8 @@
  * lengths, not hashes: the engine's loader does that. Knows nothing of what the bytes mean.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import type { WeightedManifest, ShardRow } from '../../engine/formats/manifest.ts';
-import type { ModelSource } from '../../engine/model/source.ts';
+import type { WeightedManifest, ShardRow } from '../../engine/manifest/manifest.ts';
+import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { modelKey, retryR2 } from '../model-files.ts';
 
 /** One BYOB read; a larger buffer was no faster, the default reader's small chunks four times slower. */

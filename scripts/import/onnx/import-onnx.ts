@@ -5,8 +5,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { parseManifest, requireKind } from '../../../engine/formats/manifest.ts';
-import type { OnnxManifest } from '../../../engine/formats/manifest.ts';
+import { parseManifest, requireKind } from '../../../engine/manifest/manifest.ts';
+import type { OnnxManifest } from '../../../engine/manifest/manifest.ts';
 import { readOnnxModel } from '../../../engine/onnx/read-model.ts';
 import { writeOnnxModel } from '../../../engine/onnx/write-model.ts';
 import { hashBytes } from '../../lib/hash-file.ts';

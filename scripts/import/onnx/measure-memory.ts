@@ -1,5 +1,5 @@
 /** What a model takes of WebAssembly memory, in the build that will serve it. */
-import type { OnnxManifest, OnnxValueRow } from '../../../engine/formats/onnx-manifest.ts';
+import type { OnnxManifest, OnnxValueRow } from '../../../engine/manifest/onnx.ts';
 import type { OnnxModel } from '../../../worker/onnx/load-model.ts';
 import { MAX_TENSOR_ELEMENTS } from '../../../worker/onnx/check-feeds.ts';
 import { TENSOR_ARRAYS } from '../../../worker/onnx/tensors.ts';

@@ -10,7 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
-import type { OnnxValueRow, Voice } from '../../../engine/formats/onnx-manifest.ts';
+import type { OnnxValueRow, Voice } from '../../../engine/manifest/onnx.ts';
 import { quantizeWeights } from '../../../engine/onnx/quantize-weights.ts';
 import { subgraph } from '../../../engine/onnx/subgraph.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../../../engine/onnx/types.ts';

@@ -1,5 +1,5 @@
 /** What an .onnx file becomes: graphs, their inputs and outputs, and what the model is for. */
-import type { OnnxGraphRow, OnnxManifest } from '../../../engine/formats/onnx-manifest.ts';
+import type { OnnxGraphRow, OnnxManifest } from '../../../engine/manifest/onnx.ts';
 import type { OnnxModel as OnnxFile } from '../../../engine/onnx/types.ts';
 import type { OnnxModel } from '../../../worker/onnx/load-model.ts';
 

@@ -1,6 +1,6 @@
 /** Tasks an .onnx file can be imported for: a row each. */
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
-import type { OnnxTask } from '../../../engine/formats/onnx-manifest.ts';
+import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
 import { runVad, VAD_RATE } from '../../../worker/onnx/tasks/voice-activity.ts';
 import { ocrPair } from './ocr.ts';
 import { piperVoice } from './piper.ts';

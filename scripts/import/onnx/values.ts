@@ -1,7 +1,7 @@
 /** Inputs and outputs of a graph as rows of the manifest. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import { ONNX_IO_DTYPES } from '../../../engine/formats/onnx-manifest.ts';
-import type { OnnxValueRow } from '../../../engine/formats/onnx-manifest.ts';
+import { ONNX_IO_DTYPES } from '../../../engine/manifest/onnx.ts';
+import type { OnnxValueRow } from '../../../engine/manifest/onnx.ts';
 import type { OnnxGraph, OnnxValue } from '../../../engine/onnx/types.ts';
 
 /** Of a named dimension that nobody gave a size: one of a batch, else so many. */

@@ -6,7 +6,7 @@ import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { joinBytes } from '../../../engine/base/joined.ts';
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
-import { ONNX_FILE_MAX_BYTES } from '../../../engine/formats/onnx-manifest.ts';
+import { ONNX_FILE_MAX_BYTES } from '../../../engine/manifest/onnx.ts';
 import { hoistConstants } from '../../../engine/onnx/hoist-constants.ts';
 import type { OnnxModel, OnnxTensor } from '../../../engine/onnx/types.ts';
 

@@ -1,7 +1,7 @@
 /** POST /v1/embeddings. */
 import { toBase64 } from '../../../engine/base/base64.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { toLengthOne } from '../../../engine/model/pooling.ts';
+import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
 import { embed } from '../embedding/embed.ts';
 import { findEncoder } from '../embedding/find-encoder.ts';
 import { textIds } from '../embedding/text-ids.ts';

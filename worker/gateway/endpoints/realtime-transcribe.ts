@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
-import { LiveTranscriber, MAX_BACKLOG_SECONDS } from '../../transcription/live-transcriber.ts';
+import {
+  LiveTranscriber,
+  MAX_BACKLOG_SECONDS,
+} from '../../../engine/transcribe/live/live-transcriber.ts';
 import type { GatewayEnv } from '../env.ts';
 import { chooseModel } from '../default-model.ts';
 import type { ModelOfKind } from '../model-store.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { fromBase64, toBase64 } from '../../../engine/base/base64.ts';
-import { ONNX_IO_DTYPES } from '../../../engine/formats/onnx-manifest.ts';
+import { ONNX_IO_DTYPES } from '../../../engine/manifest/onnx.ts';
 import { TENSOR_ARRAYS } from '../../onnx/tensors.ts';
 import type { IoDtype, OnnxTensorData, OnnxTensors, TensorArray } from '../../onnx/tensors.ts';
 

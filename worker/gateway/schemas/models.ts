@@ -1,6 +1,6 @@
 /** A model as /v1/models tells of it. */
 import { z } from 'zod';
-import { MODEL_KINDS } from '../../../engine/formats/manifest.ts';
+import { MODEL_KINDS } from '../../../engine/manifest/manifest.ts';
 
 const MODALITIES = ['text', 'audio', 'image', 'embedding', 'tensor'] as const;
 

@@ -3,8 +3,8 @@
  * passes and seconds, and each is charged for all of its own, so sums over requests are too high.
  */
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
-import type { DecoderManifest } from '../../../engine/formats/manifest.ts';
-import { CHUNK_TOKENS } from '../../../engine/model/plan.ts';
+import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
+import { CHUNK_TOKENS } from '../../../engine/model/decoder/plan.ts';
 import prices from '../prices.json' with { type: 'json' };
 
 export interface ResourcesJson {

@@ -1,7 +1,7 @@
 /** Asks the script of a voice for speech, and reads it as samples. */
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
-import { requireKind } from '../../../engine/formats/manifest.ts';
-import type { Manifest } from '../../../engine/formats/manifest.ts';
+import { requireKind } from '../../../engine/manifest/manifest.ts';
+import type { Manifest } from '../../../engine/manifest/manifest.ts';
 import { readSpeech } from '../../speech-frames.ts';
 import type { SpeechFrame } from '../../speech-frames.ts';
 import type { SpeechRequest } from '../../onnx/tasks/speech.ts';

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { chunkText, sentencesOf, type Span, textOf } from './chunk-text.ts';
+import { chunkText, sentencesOf, type Span, textOf } from '../../../engine/text/chunk-text.ts';
 import {
   finishReason,
   lineField,

@@ -13,7 +13,7 @@ import {
   taskFields,
   textField,
 } from './fields.ts';
-import { textOf } from './chunk-text.ts';
+import { textOf } from '../../../engine/text/chunk-text.ts';
 import { calibrate, calibrateEach, meanRow, normalize } from './label-scores.ts';
 import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';

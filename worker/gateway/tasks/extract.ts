@@ -12,7 +12,7 @@ import {
   textField,
 } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, inOnePiece, worstReason } from './task.ts';
-import { textOf } from './chunk-text.ts';
+import { textOf } from '../../../engine/text/chunk-text.ts';
 import { jsonJudge, mergeJson } from './merge-json.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { extractPrompt } from './prompts/extract.ts';

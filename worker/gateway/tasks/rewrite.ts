@@ -18,7 +18,7 @@ import {
   replaceSpans,
   worstReason,
 } from './task.ts';
-import { textOf } from './chunk-text.ts';
+import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { rewritePrompt, type RewriteWish } from './prompts/rewrite.ts';
 

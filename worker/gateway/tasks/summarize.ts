@@ -9,7 +9,7 @@ import { chunkCount, finishReason, taskEnd, taskFields, textField } from './fiel
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
 import { mergePrompt, summaryPrompt, type SummaryWish } from './prompts/summarize.ts';
-import { textOf } from './chunk-text.ts';
+import { textOf } from '../../../engine/text/chunk-text.ts';
 
 export const MAX_SUMMARY_WORDS = 2_000;
 export const LENGTH_WORDS = { short: 40, medium: 100, long: 250 } as const;

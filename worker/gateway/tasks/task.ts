@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { resourcesJson } from '../shapes/resources.ts';
 import { timingsJson, usageJson } from '../shapes/usage.ts';
-import { chunkText, type Span } from './chunk-text.ts';
+import { chunkText, type Span } from '../../../engine/text/chunk-text.ts';
 import { MAX_CHUNKS, type TaskFields } from './fields.ts';
 import { TaskModel, type TaskHost, type Written } from './task-model.ts';
 

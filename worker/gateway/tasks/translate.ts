@@ -12,7 +12,7 @@ import {
   replaceSpans,
   worstReason,
 } from './task.ts';
-import { chunkText, textOf, type Span } from './chunk-text.ts';
+import { chunkText, textOf, type Span } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { translatePrompt, type Languages } from './prompts/translate.ts';
 

@@ -1,10 +1,13 @@
 /** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { SpeechTask } from '../../../engine/transcribe/types.ts';
-import type { TranscriptEvent, TranscriptSegment } from '../../transcription/transcript.ts';
-import { srtText, vttText } from '../../transcription/subtitles.ts';
-import { collectTranscript } from '../../transcription/transcribe-sound.ts';
-import type { Transcript } from '../../transcription/transcribe-sound.ts';
+import type {
+  TranscriptEvent,
+  TranscriptSegment,
+} from '../../../engine/transcribe/recording/transcript.ts';
+import { srtText, vttText } from '../../../engine/transcribe/recording/subtitles.ts';
+import { collectTranscript } from '../../../engine/transcribe/recording/transcribe-recording.ts';
+import type { Transcript } from '../../../engine/transcribe/recording/transcribe-recording.ts';
 import { chooseModel } from '../default-model.ts';
 import type { EndpointContext } from '../endpoints/endpoint.ts';
 import type { RequestRecord } from '../observe/record.ts';

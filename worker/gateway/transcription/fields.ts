@@ -1,7 +1,7 @@
 /** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { SpeechConfig } from '../../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { DEFAULT_TRANSCRIBE } from '../../../engine/transcribe/types.ts';
 import type { SpeechTask, TranscribeOptions } from '../../../engine/transcribe/types.ts';

@@ -1,6 +1,6 @@
 /** Languages by code and by English name, as people and programs write them. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { SpeechConfig } from '../../../engine/formats/speech-config.ts';
+import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
 
 /** Whisper's code for Javanese is none of ISO 639's. */
 const CODES: Readonly<Record<string, string>> = { jw: 'jv' };

@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { DEFAULT_TRANSCRIBE } from '../../../engine/transcribe/types.ts';
-import { LiveTranscriber } from '../../transcription/live-transcriber.ts';
+import { LiveTranscriber } from '../../../engine/transcribe/live/live-transcriber.ts';
 import { IDLE_TIMEOUT_MS, LiveSocket } from './live-socket.ts';
 
 afterEach(() => vi.useRealTimers());

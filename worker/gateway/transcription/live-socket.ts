@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Resampler } from '../../../engine/audio/resampler.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
-import type { LiveTranscriber } from '../../transcription/live-transcriber.ts';
+import type { LiveTranscriber } from '../../../engine/transcribe/live/live-transcriber.ts';
 import { errorBody, recordForClient } from '../error-response.ts';
 import { checkBody } from '../schemas/json-body.ts';
 

@@ -2,10 +2,10 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
 import type { VadResult } from '../../onnx/tasks/voice-activity.ts';
-import { transcribeSound } from '../../transcription/transcribe-sound.ts';
-import type { TranscriptEvent } from '../../transcription/transcript.ts';
-import { PlainWindows, SpeechWindows } from '../../transcription/windows.ts';
-import type { DetectSpeech } from '../../transcription/windows.ts';
+import { transcribeSound } from '../../../engine/transcribe/recording/transcribe-recording.ts';
+import type { TranscriptEvent } from '../../../engine/transcribe/recording/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../../engine/transcribe/recording/windows.ts';
+import type { DetectSpeech } from '../../../engine/transcribe/recording/windows.ts';
 import type { GatewayEnv } from '../env.ts';
 import { findModelOfKind } from '../model-store.ts';
 import type { ModelOfKind } from '../model-store.ts';

@@ -1,7 +1,10 @@
 /** Transcripts in OpenAI's shapes. */
 import { z } from 'zod';
 import type { SpeechTask } from '../../../engine/transcribe/types.ts';
-import type { TranscriptSegment, TranscriptSummary } from '../../transcription/transcript.ts';
+import type {
+  TranscriptSegment,
+  TranscriptSummary,
+} from '../../../engine/transcribe/recording/transcript.ts';
 import { languageName } from './languages.ts';
 
 const usageSchema = z.strictObject({ type: z.literal('duration'), seconds: z.number() });

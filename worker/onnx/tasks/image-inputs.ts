@@ -1,6 +1,6 @@
 /** Pictures as the tensors classifiers were trained on: a row a way. */
 import { decode, encode } from 'jpeg-js';
-import type { ImageInput } from '../../../engine/formats/onnx-manifest.ts';
+import type { ImageInput } from '../../../engine/manifest/onnx.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
 import { cropCentre, resize } from '../../../engine/vision/resize.ts';
 import { float32Tensor } from '../tensors.ts';

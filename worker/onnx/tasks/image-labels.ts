@@ -1,6 +1,6 @@
 /** A picture's labels and their scores. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { OnnxTask } from '../../../engine/formats/onnx-manifest.ts';
+import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
 import { decodePicture } from '../../../engine/vision/picture.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of } from '../tensors.ts';

@@ -1,6 +1,6 @@
 /** A model for what a request asks of it. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { OnnxManifest } from '../../../engine/formats/manifest.ts';
+import type { OnnxManifest } from '../../../engine/manifest/manifest.ts';
 
 type TaskName = OnnxManifest['task']['name'];
 

@@ -4,7 +4,7 @@
  * context as their convolutions reach, so that a window's samples are those of the whole.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { Voice } from '../../../engine/formats/onnx-manifest.ts';
+import type { Voice } from '../../../engine/manifest/onnx.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of, float32Tensor, int64Tensor } from '../tensors.ts';
 import { normalSource } from './normal-source.ts';

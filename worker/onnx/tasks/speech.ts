@@ -1,9 +1,9 @@
 /** Text to sound: pieces of text one after the other, with the pauses between them. */
-import type { Voice } from '../../../engine/formats/onnx-manifest.ts';
-import { phonemeIds } from '../../../engine/speech-text/phoneme-ids.ts';
-import { toPhonemes } from '../../../engine/speech-text/phonemes.ts';
-import type { Pronouncer } from '../../../engine/speech-text/phonemes.ts';
-import { pauseAfter, requirePieces } from '../../../engine/speech-text/sentences.ts';
+import type { Voice } from '../../../engine/manifest/onnx.ts';
+import { phonemeIds } from '../../../engine/voice/phoneme-ids.ts';
+import { toPhonemes } from '../../../engine/voice/phonemes.ts';
+import type { Pronouncer } from '../../../engine/voice/phonemes.ts';
+import { pauseAfter, requirePieces } from '../../../engine/voice/sentences.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { MAX_SPEAK_IDS, speakIds } from './speak.ts';
 import type { SpeakOptions } from './speak.ts';

@@ -7,8 +7,16 @@ import { joinFloats } from '../../../engine/base/joined.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of, float32Tensor, int64Tensor } from '../tensors.ts';
-import { DETECTOR_START, detectSpeech, finishSpeech } from './speech-detector.ts';
-import type { DetectorState, SpeechSegment, VadOptions } from './speech-detector.ts';
+import {
+  DETECTOR_START,
+  detectSpeech,
+  finishSpeech,
+} from '../../../engine/audio/speech-detector.ts';
+import type {
+  DetectorState,
+  SpeechSegment,
+  VadOptions,
+} from '../../../engine/audio/speech-detector.ts';
 
 export const VAD_RATE = 16_000;
 const FRAME = 512;

@@ -1,0 +1,105 @@
+/**
+ * BERT (arXiv 1810.04805) and what was made of it for sentences (MiniLM, bge, e5, gte): learned
+ * positions, LayerNorm behind each half, GELU without a gate, biases everywhere. Token types are all
+ * zero in what is encoded here, so that of their table one row is used.
+ */
+import type { EncoderConfig } from '../../manifest/manifest.ts';
+import type { AnyTensorSpec, TensorRole } from '../types.ts';
+
+type Spec = AnyTensorSpec<EncoderConfig>;
+type Shape = Spec['shape'];
+
+export interface EncoderArchitecture {
+  readonly name: string;
+  readonly ggufNames: readonly string[];
+  readonly hfModelTypes: readonly string[];
+  /** What some writers put before every HF name. */
+  readonly hfPrefix: string;
+  /** Beginnings of names of tensors that no vector of a text depends on. */
+  readonly unused: RegExp;
+  readonly tensors: readonly Spec[];
+}
+
+const width: Shape = (c) => [1, c.nEmbd];
+
+function whole(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec {
+  return {
+    name,
+    gguf: { name: gguf },
+    hf: { name: `embeddings.${hf}` },
+    role,
+    perLayer: false,
+    shape,
+    required: true,
+  };
+}
+
+function layer(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec {
+  return {
+    name: `layers.{i}.${name}`,
+    gguf: { name: `blk.{i}.${gguf}` },
+    hf: { name: `encoder.layer.{i}.${hf}` },
+    role,
+    perLayer: true,
+    shape,
+    required: true,
+  };
+}
+
+/** LayerNorm of a layer. */
+function norm(name: string, gguf: string, hf: string): Spec[] {
+  return [
+    layer(name, `${gguf}.weight`, `${hf}.weight`, 'norm', width),
+    layer(`${name}Bias`, `${gguf}.bias`, `${hf}.bias`, 'bias', width),
+  ];
+}
+
+/** A product of a layer with its bias. */
+function linear(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec[] {
+  const bias: Shape = (c) => [1, shape(c)[0]];
+  return [
+    layer(`${name}Proj`, `${gguf}.weight`, `${hf}.weight`, role, shape),
+    layer(`${name}Bias`, `${gguf}.bias`, `${hf}.bias`, 'bias', bias),
+  ];
+}
+
+const square: Shape = (c) => [c.nEmbd, c.nEmbd];
+
+export const BERT: EncoderArchitecture = {
+  name: 'bert',
+  ggufNames: ['bert'],
+  hfModelTypes: ['bert'],
+  hfPrefix: 'bert.',
+  unused: /pooler\.|cls\.|embeddings\.position_ids$/,
+  tensors: [
+    whole('tokEmbd', 'token_embd.weight', 'word_embeddings.weight', 'embedding', (c) => [
+      c.nVocab,
+      c.nEmbd,
+    ]),
+    whole('positions', 'position_embd.weight', 'position_embeddings.weight', 'positions', (c) => [
+      c.nCtx,
+      c.nEmbd,
+    ]),
+    whole('tokenTypes', 'token_types.weight', 'token_type_embeddings.weight', 'positions', (c) => [
+      c.nTokenType,
+      c.nEmbd,
+    ]),
+    whole('embdNorm', 'token_embd_norm.weight', 'LayerNorm.weight', 'norm', width),
+    whole('embdNormBias', 'token_embd_norm.bias', 'LayerNorm.bias', 'bias', width),
+    ...linear('q', 'attn_q', 'attention.self.query', 'attention', square),
+    ...linear('k', 'attn_k', 'attention.self.key', 'attention', square),
+    ...linear('v', 'attn_v', 'attention.self.value', 'attention', square),
+    ...linear('o', 'attn_output', 'attention.output.dense', 'attention', square),
+    ...norm('attnNorm', 'attn_output_norm', 'attention.output.LayerNorm'),
+    ...linear('up', 'ffn_up', 'intermediate.dense', 'ffn', (c) => [c.nFf, c.nEmbd]),
+    ...linear('down', 'ffn_down', 'output.dense', 'ffn', (c) => [c.nEmbd, c.nFf]),
+    ...norm('ffnNorm', 'layer_output_norm', 'output.LayerNorm'),
+  ],
+};
+
+/** The table of encoders of text. */
+export const ENCODERS: readonly EncoderArchitecture[] = [BERT];
+
+export function encoderByName(name: string): EncoderArchitecture | undefined {
+  return ENCODERS.find((arch) => arch.name === name);
+}

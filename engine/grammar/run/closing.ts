@@ -1,0 +1,62 @@
+/** Ways to the end: the shortest completion of a configuration, and bytes that must follow. */
+import { EngineError } from '../../base/errors.ts';
+import type { Automaton } from './automaton.ts';
+import type { Closing, Configuration } from './configuration.ts';
+import type { GrammarProgram } from './matcher.ts';
+
+/** Longest run of forced bytes that is looked for. */
+const MAX_FORCED_BYTES = 256;
+
+/**
+ * The shortest completion in bytes, of several the first in order. What remains of it after any of
+ * its bytes is the shortest completion there: a plan that is followed stays the plan.
+ */
+export function closingBytes(automaton: Automaton, from: Configuration): Uint8Array {
+  const bytes: number[] = [];
+  for (let at = from; at.minBytes > 0;) {
+    let least = 256;
+    for (const stack of at.stacks) {
+      if (stack.minBytes !== at.minBytes) continue;
+      // A leaf that is done has its continuation beside it, as a stack of its own.
+      least = Math.min(least, automaton.closingByte(stack) ?? 256);
+    }
+    const next = least < 256 ? automaton.step(at, least) : null;
+    if (next === null || next.minBytes !== at.minBytes - 1)
+      throw new EngineError('E_INTERNAL', `grammar: no way to the end in ${at.minBytes} bytes.`);
+    bytes.push(least);
+    at = next;
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** @returns null when no tokens spell the completion */
+export function closingOf(
+  { automaton, vocabulary }: GrammarProgram,
+  at: Configuration,
+): Closing | null {
+  if (at.closing === undefined) {
+    const tokens = vocabulary.spell(closingBytes(automaton, at));
+    at.closing = tokens === null ? null : { tokens, from: 0 };
+  }
+  return at.closing;
+}
+
+/** Who takes the first token of the plan has the rest of it as plan, without making a new one. */
+export function followClosing(at: Configuration, token: number, next: Configuration): void {
+  const { closing } = at;
+  if (closing == null || next.closing !== undefined) return;
+  if (closing.tokens[closing.from] !== token) return;
+  next.closing = { tokens: closing.tokens, from: closing.from + 1 };
+}
+
+export function forcedBytes(automaton: Automaton, from: Configuration): Uint8Array {
+  const bytes: number[] = [];
+  let at: Configuration | null = from;
+  while (at !== null && bytes.length < MAX_FORCED_BYTES) {
+    const byte = at.onlyByte;
+    if (byte < 0) break;
+    bytes.push(byte);
+    at = automaton.step(at, byte);
+  }
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,191 @@
+/**
+ * The bytes of every token, sorted, in a few typed arrays: about 14 bytes a token of English text.
+ * A walk over all tokens in that order meets each common beginning once. Knows no tokenizer.
+ */
+import { EngineError } from '../../base/errors.ts';
+
+export interface VocabularyRows {
+  /** Number of token ids, [0, nVocab). */
+  readonly nVocab: number;
+  /** Bytes of text a token stands for; null or empty for tokens that are no text. */
+  readonly bytesOf: (token: number) => Uint8Array | null;
+  /** Tokens that end the output; never text. */
+  readonly endTokens: readonly number[];
+}
+
+/** Beginnings are compared up to here; longer tokens are read again from there. */
+const MAX_SHARED = 255;
+
+/** What crosses from the isolate that reads a tokenizer to the one that decodes: nothing to parse. */
+export interface VocabularyParts {
+  readonly nVocab: number;
+  readonly endTokens: readonly number[];
+  /** Tokens that are text, sorted by their bytes. */
+  readonly order: Uint16Array | Uint32Array;
+  /** By place in `order`: bytes shared with the token before. */
+  readonly shared: Uint8Array;
+  /** Of token t: `bytes[offsets[t]]` to before `bytes[offsets[t + 1]]`. */
+  readonly bytes: Uint8Array;
+  readonly offsets: Uint32Array;
+}
+
+export class Vocabulary implements VocabularyParts {
+  readonly nVocab: number;
+  readonly endTokens: readonly number[];
+  readonly order: Uint16Array | Uint32Array;
+  readonly shared: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly offsets: Uint32Array;
+  /** By first byte: the place of its first token; [257], the last is the number of tokens. */
+  readonly firstPlace: Uint32Array;
+  readonly longestBytes: number;
+  /** Bytes that are a token by themselves. */
+  readonly singles: ReadonlySet<number>;
+
+  constructor(of: VocabularyRows | VocabularyParts) {
+    const parts = 'order' in of ? of : sortedParts(of);
+    this.nVocab = parts.nVocab;
+    this.endTokens = parts.endTokens;
+    this.order = parts.order;
+    this.shared = parts.shared;
+    this.bytes = parts.bytes;
+    this.offsets = parts.offsets;
+    this.firstPlace = this.findFirstPlaces();
+    let longest = 0;
+    const singles = new Set<number>();
+    for (const token of this.order) {
+      longest = Math.max(longest, this.lengthOf(token));
+      if (this.lengthOf(token) === 1) singles.add(this.bytesOf(token)[0]!);
+    }
+    this.longestBytes = longest;
+    this.singles = singles;
+  }
+
+  /** All that another isolate needs to have the same vocabulary. */
+  get parts(): VocabularyParts {
+    const { nVocab, endTokens, order, shared, bytes, offsets } = this;
+    return { nVocab, endTokens, order, shared, bytes, offsets };
+  }
+
+  /** Bytes of memory the arrays take. */
+  get byteLength(): number {
+    const { order, shared, firstPlace, bytes, offsets } = this;
+    return [order, shared, firstPlace, bytes, offsets].reduce((sum, a) => sum + a.byteLength, 0);
+  }
+
+  lengthOf(token: number): number {
+    return this.offsets[token + 1]! - this.offsets[token]!;
+  }
+
+  bytesOf(token: number): Uint8Array {
+    return this.bytes.subarray(this.offsets[token], this.offsets[token + 1]);
+  }
+
+  /** Whether the id is one of text, so that its bytes decide. */
+  isText(token: number): boolean {
+    return token >= 0 && token < this.nVocab && this.lengthOf(token) > 0;
+  }
+
+  /**
+   * The fewest tokens that spell `bytes`, in order.
+   * @returns null when no tokens spell them
+   */
+  spell(bytes: Uint8Array): number[] | null {
+    const fewest = new Array<number>(bytes.length + 1).fill(Infinity);
+    const choice = new Array<number>(bytes.length).fill(-1);
+    fewest[bytes.length] = 0;
+    for (let at = bytes.length - 1; at >= 0; at--) {
+      this.eachPrefix(bytes, at, (token, length) => {
+        const count = 1 + fewest[at + length]!;
+        if (count >= fewest[at]!) return;
+        fewest[at] = count;
+        choice[at] = token;
+      });
+    }
+    if (fewest[0] === Infinity) return null;
+    const tokens: number[] = [];
+    for (let at = 0; at < bytes.length; at += this.lengthOf(choice[at]!)) tokens.push(choice[at]!);
+    return tokens;
+  }
+
+  /** Calls with every token that `bytes` from `at` on begin with. */
+  private eachPrefix(
+    bytes: Uint8Array,
+    at: number,
+    visit: (token: number, length: number) => void,
+  ): void {
+    let from = this.firstPlace[bytes[at]!]!;
+    let to = this.firstPlace[bytes[at]! + 1]!;
+    for (let length = 1; from < to; length++) {
+      const token = this.order[from]!;
+      if (this.lengthOf(token) === length) visit(token, length);
+      if (at + length >= bytes.length) return;
+      // Of those that share `length` bytes, those with the right next one.
+      const byte = bytes[at + length]!;
+      from = this.lowerBound(from, to, length, byte);
+      to = this.lowerBound(from, to, length, byte + 1);
+    }
+  }
+
+  /** First place in [from, to) whose byte at `index` is at least `byte`; a missing one is less. */
+  private lowerBound(from: number, to: number, index: number, byte: number): number {
+    let [low, high] = [from, to];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const token = this.order[middle]!;
+      const value = index < this.lengthOf(token) ? this.bytes[this.offsets[token]! + index]! : -1;
+      if (value < byte) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private findFirstPlaces(): Uint32Array {
+    const places = new Uint32Array(257);
+    for (const token of this.order) places[this.bytes[this.offsets[token]!]! + 1]!++;
+    for (let byte = 0; byte < 256; byte++) places[byte + 1]! += places[byte]!;
+    return places;
+  }
+}
+
+function sortedParts({ nVocab, bytesOf, endTokens }: VocabularyRows): VocabularyParts {
+  const ends = new Set(endTokens);
+  const words = Array.from({ length: nVocab }, (_, token) =>
+    ends.has(token) ? null : bytesOf(token),
+  );
+  const offsets = new Uint32Array(nVocab + 1);
+  words.forEach((word, token) => {
+    offsets[token + 1] = offsets[token]! + (word?.length ?? 0);
+  });
+  const bytes = new Uint8Array(offsets[nVocab]!);
+  words.forEach((word, token) => word && bytes.set(word, offsets[token]));
+  const texts = words.flatMap((word, token) => (word !== null && word.length > 0 ? [token] : []));
+  const common = (a: number, b: number): number => commonBytes(words[a]!, words[b]!);
+  texts.sort((a, b) => {
+    const at = common(a, b);
+    return (words[a]![at] ?? -1) - (words[b]![at] ?? -1) || a - b;
+  });
+  return {
+    ...{ nVocab, endTokens, bytes, offsets },
+    order: nVocab <= 0x10000 ? Uint16Array.from(texts) : Uint32Array.from(texts),
+    shared: Uint8Array.from(texts, (token, place) =>
+      place === 0 ? 0 : Math.min(common(texts[place - 1]!, token), MAX_SHARED),
+    ),
+  };
+}
+
+function commonBytes(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length);
+  let count = 0;
+  while (count < most && a[count] === b[count]) count++;
+  return count;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when `token` is no id of the vocabulary */
+export function checkToken(vocabulary: Vocabulary, token: number): void {
+  if (Number.isInteger(token) && token >= 0 && token < vocabulary.nVocab) return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `grammar: token; expected an id below ${vocabulary.nVocab}, got ${token}.`,
+  );
+}

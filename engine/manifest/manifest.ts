@@ -1,0 +1,354 @@
+/**
+ * `manifest.json`: everything about an imported model but its weights' bytes. One schema for who
+ * writes it (scripts/import) and who reads it (worker, CLI). Hostile until parsed: every length,
+ * offset and name is checked here, before anything is allocated.
+ */
+import { z } from 'zod';
+import { EngineError } from '../base/errors.ts';
+import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
+import { speechConfigSchema, speechContradiction } from './recognition-config.ts';
+import { about, fileName, sha256 } from './about.ts';
+import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
+import { voiceContradiction, voiceManifestSchema } from './voice.ts';
+
+export { MANIFEST_VERSION, MODEL_ID_PATTERN } from './about.ts';
+
+const MAX_DIM = 1 << 24;
+/** Of all layers together: each has tensors of its own, which are listed before they are looked for. */
+const MAX_EXPERTS = 32_768;
+/** A shard is one object that is read in one go. */
+export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
+
+const dim = z.number().int().positive().max(MAX_DIM);
+
+const ropeFactors = z.array(z.number().positive()).max(1024);
+const ropeScaling = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  /** Positions divided by `factor`. */
+  z.object({ kind: z.literal('linear'), factor: z.number().positive() }),
+  /** Llama 3's frequency-dependent scaling. */
+  z.object({
+    kind: z.literal('llama3'),
+    factor: z.number().positive(),
+    lowFreqFactor: z.number().positive(),
+    highFreqFactor: z.number().positive(),
+    originalCtx: dim,
+  }),
+  /** YaRN (arXiv 2309.00071); attnFactor multiplies cosines and sines as it stands. */
+  z.object({
+    kind: z.literal('yarn'),
+    factor: z.number().positive(),
+    originalCtx: dim,
+    betaFast: z.number().positive(),
+    betaSlow: z.number().positive(),
+    attnFactor: z.number().positive(),
+  }),
+  /** Per-frequency divisors, as GGUF's rope_freqs tensor gives them ([headDim / 2]). */
+  z.object({ kind: z.literal('factors'), factors: ropeFactors }),
+  /** Per-frequency divisors for contexts up to `originalCtx` and beyond (arXiv 2402.13753). */
+  z.object({
+    kind: z.literal('longrope'),
+    short: ropeFactors,
+    long: ropeFactors,
+    originalCtx: dim,
+    attnFactor: z.number().positive(),
+  }),
+]);
+
+/** Shape and numbers of a decoder; names as in ARCHITECTURE.md's glossary. */
+export const modelConfigSchema = z.object({
+  nLayer: dim.max(1024),
+  nEmbd: dim,
+  nHead: dim.max(4096),
+  nKvHead: dim.max(4096),
+  headDim: dim.max(1024),
+  nFf: dim,
+  nVocab: dim,
+  /** Positions the model was trained for. */
+  nCtx: dim,
+  normEps: z.number().nonnegative(),
+  ropeTheta: z.number().positive(),
+  /** Which two values rotate together: (2i, 2i+1) or (i, i + ropeDim/2). */
+  ropePairing: z.enum(['adjacent', 'half']),
+  /** Leading values of a head that rotate; the rest pass. 0 when positions are learned. */
+  ropeDim: z.number().int().nonnegative().max(1024),
+  ropeScaling,
+  tiedHead: z.boolean(),
+  /** Of layers with a window, instead of ropeTheta and ropeScaling. */
+  localRopeTheta: z.number().positive().optional(),
+  /** Positions each layer attends to, 0 for all; without the list all layers attend to all. */
+  windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** On scores before their softmax; 1 / sqrt(headDim) without it. */
+  attentionScale: z.number().positive().optional(),
+  /** Scores become cap tanh(score / cap). */
+  attentionSoftcap: z.number().positive().optional(),
+  /** The same for logits. */
+  logitSoftcap: z.number().positive().optional(),
+  /** Logits are divided by this. */
+  logitDivisor: z.number().positive().optional(),
+  /** On embeddings. */
+  embeddingScale: z.number().positive().optional(),
+  /** On what each half of a layer adds. */
+  residualScale: z.number().positive().optional(),
+  nExpert: dim.max(1024).optional(),
+  /** Experts a token is given to. */
+  nExpertUsed: dim.max(1024).optional(),
+  /** Whether the weights of a token's experts are made to sum to one. */
+  normalizeExperts: z.boolean().optional(),
+});
+
+const tokenizer = z.object({
+  file: fileName,
+  bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
+  sha256,
+  addBos: z.boolean(),
+  bosId: z.number().int().nonnegative().nullable(),
+  /** Ids that end a generation (end of text, end of turn). */
+  eosIds: z.array(z.number().int().nonnegative()).max(64),
+});
+
+const tensor = z.object({
+  name: z.string().min(1).max(120),
+  dtype: z.enum(WEIGHT_DTYPE_NAMES),
+  /** [nRow, nCol]; a vector is [1, n]. */
+  shape: z.tuple([dim, dim]),
+  shard: z.number().int().nonnegative(),
+  offset: z.number().int().nonnegative().multipleOf(16),
+  bytes: z.number().int().positive(),
+  sourceDtype: z.string().max(16),
+  /** True when every value equals the source file's to the last bit. */
+  exact: z.boolean(),
+});
+
+const shard = z.object({
+  file: fileName,
+  bytes: z.number().int().positive().max(SHARD_MAX_BYTES),
+  sha256,
+  /** Half-open range of layers whose tensors this shard holds; null for embedding and head. */
+  layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
+});
+
+/** What models have whose weights our own kernels read. */
+const weighted = {
+  ...about,
+  architecture: z.string().max(40),
+  preset: z.string().max(40),
+  tokenizer,
+  tensors: z.array(tensor).min(1).max(100_000),
+  shards: z.array(shard).min(1).max(4096),
+};
+
+/** Continues token ids. */
+export const decoderManifestSchema = z.object({
+  kind: z.literal('decoder'),
+  ...weighted,
+  config: modelConfigSchema,
+  chatTemplate: z.string().max(200_000).nullable(),
+});
+
+/** Shape and numbers of a bidirectional encoder of text (BERT, arXiv 1810.04805). */
+export const encoderConfigSchema = z.object({
+  nLayer: dim.max(1024),
+  nEmbd: dim,
+  nHead: dim.max(4096),
+  nFf: dim,
+  nVocab: dim,
+  /** Positions the model has rows for. */
+  nCtx: dim.max(32_768),
+  /** The longest text it was made for, special tokens included. */
+  maxTokens: dim.max(32_768),
+  /** Rows of the table of token types. */
+  nTokenType: dim.max(64),
+  normEps: z.number().nonnegative(),
+  /** How a text's vector is made of those of its tokens. */
+  pooling: z.enum(['mean', 'cls', 'last']),
+  /** Whether vectors are made to have length one. */
+  normalize: z.boolean(),
+  /** What the model was trained to see before a question and before a passage. */
+  queryPrefix: z.string().max(500),
+  documentPrefix: z.string().max(500),
+});
+
+/** Turns a text into a vector. */
+export const encoderManifestSchema = z.object({
+  kind: z.literal('encoder'),
+  ...weighted,
+  config: encoderConfigSchema,
+});
+
+/** Writes down what is said. */
+export const speechManifestSchema = z.object({
+  kind: z.literal('speech'),
+  ...weighted,
+  config: speechConfigSchema,
+});
+
+/** A row a kind: what a model is for decides which engine runs it. */
+export const manifestSchema = z.discriminatedUnion('kind', [
+  decoderManifestSchema,
+  encoderManifestSchema,
+  speechManifestSchema,
+  onnxManifestSchema,
+  voiceManifestSchema,
+]);
+
+export type ModelConfig = z.output<typeof modelConfigSchema>;
+export type RopeScaling = ModelConfig['ropeScaling'];
+export type Manifest = z.output<typeof manifestSchema>;
+export type ModelKind = Manifest['kind'];
+export const MODEL_KINDS = [
+  'decoder',
+  'encoder',
+  'speech',
+  'onnx',
+  'voice',
+] as const satisfies readonly ModelKind[];
+export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
+export type DecoderManifest = ManifestOf<'decoder'>;
+export type EncoderManifest = ManifestOf<'encoder'>;
+export type SpeechManifest = ManifestOf<'speech'>;
+export type OnnxManifest = ManifestOf<'onnx'>;
+export type VoiceManifest = ManifestOf<'voice'>;
+export type EncoderConfig = EncoderManifest['config'];
+/** Of a model whose weights our own kernels read. */
+export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
+export type TensorRow = z.output<typeof tensor>;
+export type ShardRow = z.output<typeof shard>;
+type OwnFields<M> = M extends WeightedManifest ? Omit<M, keyof typeof weighted> : never;
+/** What a manifest says of one kind of model and no other. */
+export type KindFields = OwnFields<WeightedManifest>;
+/** A file of a model, beside its manifest. */
+export type ModelFile = Pick<ShardRow, 'file' | 'bytes' | 'sha256'>;
+
+interface KindFacts<K extends ModelKind> {
+  /** What such a model is called in messages. */
+  readonly title: string;
+  /** What is wrong between fields that are right alone, or null. */
+  readonly contradiction: (manifest: ManifestOf<K>) => string | null;
+}
+
+/** What a model of each kind is, for messages and checks. */
+const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
+  decoder: {
+    title: 'a text model',
+    contradiction: (manifest) => configContradiction(manifest.config),
+  },
+  encoder: {
+    title: 'an embedding model',
+    contradiction: (manifest) => encoderContradiction(manifest.config),
+  },
+  speech: {
+    title: 'a speech model',
+    contradiction: (manifest) => speechContradiction(manifest.config),
+  },
+  onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
+  voice: { title: 'a small voice', contradiction: voiceContradiction },
+};
+
+/** What a model of a kind is called. */
+export function kindTitle(kind: ModelKind): string {
+  return KINDS[kind].title;
+}
+
+/** Every file of a model but its manifest. */
+export function modelFiles(manifest: Manifest): ModelFile[] {
+  const files = 'files' in manifest ? manifest.files : [...manifest.shards, manifest.tokenizer];
+  return files.map(({ file, bytes, sha256 }) => ({
+    file,
+    bytes,
+    sha256,
+  }));
+}
+
+/** @throws {EngineError} E_MODEL_KIND when the model is of another kind. */
+export function requireKind<K extends ModelKind>(manifest: Manifest, kind: K): ManifestOf<K> {
+  const { title } = KINDS[manifest.kind];
+  if (manifest.kind === kind) return manifest as ManifestOf<K>;
+  throw new EngineError(
+    'E_MODEL_KIND',
+    `model: ${manifest.id} is ${title}; expected ${KINDS[kind].title}. ` +
+      'GET /v1/models lists the models and their kinds.',
+    { param: 'model', details: { model: manifest.id, kind: manifest.kind, expected: kind } },
+  );
+}
+
+/**
+ * Checks a parsed manifest.json as hostile input.
+ * @throws {EngineError} E_MANIFEST_INVALID naming the field; E_TENSOR_SHAPE for sizes that disagree.
+ */
+export function parseManifest(json: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    throw new EngineError(
+      'E_MANIFEST_INVALID',
+      `manifest.json: ${field}: ${issue?.message ?? 'invalid'}. Import the model again with this version of thimble.`,
+      { details: { field } },
+    );
+  }
+  const wrong = contradictionOf(parsed.data);
+  if (wrong !== null)
+    throw new EngineError(
+      'E_MANIFEST_INVALID',
+      `manifest.json: config: ${wrong}. Import the model again with this version of thimble.`,
+      { details: { field: 'config' } },
+    );
+  if ('tensors' in parsed.data) checkTensorTable(parsed.data);
+  return parsed.data;
+}
+
+/** What numbers of a config say against each other, or null: kernels rely on these relations. */
+export function configContradiction(c: ModelConfig): string | null {
+  if (c.nHead % c.nKvHead !== 0) return `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`;
+  if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
+    return `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`;
+  const wrongFactors = ropeFactorLists(c.ropeScaling).find(
+    ({ length }) => length * 2 !== c.ropeDim,
+  );
+  if (wrongFactors !== undefined)
+    return `${wrongFactors.length} rope factors for ropeDim ${c.ropeDim}`;
+  if (c.windows !== undefined && c.windows.length !== c.nLayer)
+    return `${c.windows.length} windows for ${c.nLayer} layers`;
+  const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
+  if (of * c.nLayer > MAX_EXPERTS)
+    return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;
+  return used > of || (of > 0 && used === 0) ? `nExpertUsed ${used} of ${of} experts` : null;
+}
+
+/** What numbers of an encoder's config say against each other, or null. */
+export function encoderContradiction(c: EncoderConfig): string | null {
+  if (c.nEmbd % (4 * c.nHead) !== 0)
+    return `nEmbd ${c.nEmbd} is no multiple of four times nHead ${c.nHead}`;
+  return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
+}
+
+function ropeFactorLists(scaling: RopeScaling): readonly (readonly number[])[] {
+  if (scaling.kind === 'factors') return [scaling.factors];
+  return scaling.kind === 'longrope' ? [scaling.short, scaling.long] : [];
+}
+
+function contradictionOf<K extends ModelKind>(manifest: ManifestOf<K>): string | null {
+  const facts: KindFacts<K> = KINDS[manifest.kind];
+  return facts.contradiction(manifest);
+}
+
+function checkTensorTable(manifest: WeightedManifest): void {
+  const seen = new Set<string>();
+  for (const { name, dtype, shape, shard, offset, bytes } of manifest.tensors) {
+    const fail = (what: string) => {
+      throw new EngineError('E_TENSOR_SHAPE', `manifest.json: tensor ${name}: ${what}`, {
+        details: { name, dtype, shape, shard, offset, bytes },
+      });
+    };
+    if (seen.has(name)) fail('is listed twice');
+    seen.add(name);
+    const want = matrixBytes(dtype, shape[0], shape[1]);
+    if (want !== bytes)
+      fail(`expected ${want} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
+    const shardRow = manifest.shards[shard];
+    if (shardRow === undefined) fail(`names shard ${shard} of ${manifest.shards.length}`);
+    else if (offset + bytes > shardRow.bytes)
+      fail(`ends at byte ${offset + bytes} of a shard of ${shardRow.bytes}`);
+  }
+}

@@ -1,0 +1,102 @@
+/** Whisper's encoder: features of sound to rows that the text decoder attends to. */
+import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { KernelExports } from '../../kernels/wasm/module.ts';
+import { Ops } from '../../ops/ops.ts';
+import type { Rows } from '../../ops/ops.ts';
+import { AudioStem } from './audio-stem.ts';
+import { EncoderLayers, slices } from '../encoder/layers.ts';
+import type { EncoderShape } from '../encoder/layers.ts';
+import { HeadByHead } from '../encoder/head-by-head.ts';
+import { normRef } from '../memory/layer-weights.ts';
+import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
+import { PagedKeys } from '../encoder/paged-keys.ts';
+import { rowStride } from '../decoder/plan.ts';
+import { AUDIO_ROWS } from './plan.ts';
+import type { SpeechPlan } from './plan.ts';
+
+/** Is given `n` rows of the encoder's output, positions `from`...; `scratch` has room for 2 n rows. */
+export type TakeRows = (x: Rows, from: number, n: number, scratch: number) => void;
+
+export class AudioEncoder {
+  readonly config: SpeechConfig;
+  readonly stem: AudioStem;
+  readonly #kernels: KernelExports;
+  readonly #layers: EncoderLayers;
+  readonly #lastNorm: NormRef;
+  readonly #audio: number;
+  readonly #stride: number;
+  readonly #rows: Rows;
+  readonly #scratch: number;
+  readonly #keys: PagedKeys;
+
+  constructor(
+    config: SpeechConfig,
+    plan: SpeechPlan,
+    weights: WeightMap,
+    kernels: KernelExports,
+    memory: WebAssembly.Memory,
+  ) {
+    this.config = config;
+    this.#kernels = kernels;
+    const ops = new Ops(kernels);
+    this.stem = new AudioStem(config, plan, weights, ops, memory);
+    const at = (name: keyof SpeechPlan['regions']) => plan.regions[name].address;
+    const stride = rowStride(config.nEmbd);
+    this.#audio = at('audio');
+    this.#stride = stride;
+    this.#rows = { address: at('rowsIn'), panels: at('rowsInPanels'), stride };
+    this.#scratch = at('rowsOut');
+    this.#lastNorm = normRef(weights, 'encoder.norm')!;
+    const headDim = config.nEmbd / config.nHead;
+    // The first layer's pages of cross attention are free until the encoder is done.
+    this.#keys = new PagedKeys({
+      kernels,
+      memory,
+      geometry: plan.kv,
+      nHead: config.nHead,
+      headDim,
+      nPage: plan.nCrossPage,
+      pages: at('crossPages'),
+      table: at('crossTable'),
+      scratch: 0,
+    });
+    // The wide rows are free while a slice attends.
+    const { nHead } = config;
+    const room = { nHead, headDim, address: at('rowsWide'), nRow: AUDIO_ROWS };
+    const kept = new HeadByHead(this.#keys, memory, room);
+    const shape: EncoderShape = { ...config, nLayer: config.nAudioLayer, normed: 'before' };
+    const regions = {
+      hidden: this.#audio,
+      queries: at('rowsOut'),
+      keys: at('rowsOut'),
+      values: at('rowsOut') + AUDIO_ROWS * stride * 4,
+      attended: at('rowsIn'),
+      scratch: 0,
+      slice: at('rowsIn'),
+      slicePanels: at('rowsInPanels'),
+      wide: at('rowsWide'),
+      widePanels: at('rowsWidePanels'),
+    };
+    this.#layers = new EncoderLayers(ops, shape, regions, weights, 'encoder.layers.', kept);
+  }
+
+  /**
+   * The rows of S positions whose features stand in `stem.features(S)`, a slice at a time to `take`.
+   * Gives its caller a turn after each layer.
+   */
+  *run(S: number, take: TakeRows): Generator<void, void, void> {
+    this.stem.run(S);
+    yield;
+    this.#keys.fillTable();
+    this.#keys.length = S;
+    yield* this.#layers.run([{ from: 0, n: S }], S);
+    const { weight, bias, n: width } = this.#lastNorm;
+    const { normEps } = this.config;
+    for (const { from, n } of slices(S)) {
+      const x = this.#audio + from * this.#stride * 4;
+      const out = this.#rows.address;
+      this.#kernels.layerNormRows(x, weight, bias, out, width, n, this.#stride, normEps);
+      take(this.#rows, from, n, this.#scratch);
+    }
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * A loaded speech model that answers transcriptions of one window: samples in, token ids and times out.
+ * The only thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they
+ * share the memory they work in.
+ */
+import { archTensors } from '../archs/index.ts';
+import { WHISPER } from '../archs/recognition/whisper.ts';
+import { LogMel } from '../audio/log-mel.ts';
+import { EngineError, throwIfAborted } from '../base/errors.ts';
+import type { SpeechManifest } from '../manifest/manifest.ts';
+import type { SpeechConfig } from '../manifest/recognition-config.ts';
+import { plainTurns } from '../generate/turns.ts';
+import type { OpenTurns } from '../generate/turns.ts';
+import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
+import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
+import { AudioEncoder } from '../model/recognition/audio-encoder.ts';
+import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import type { ModelSource } from '../model/memory/source.ts';
+import { SpeechDecoder } from '../model/recognition/text-decoder.ts';
+import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/recognition/plan.ts';
+import type { SpeechPlan, SpeechPlanOptions } from '../model/recognition/plan.ts';
+import { checkTranscribe } from './window/check-request.ts';
+import { Transcription } from './window/transcription.ts';
+import type { TranscribeEvent, TranscribeRequest } from './types.ts';
+
+export interface SpeechEngineOptions extends SpeechPlanOptions {
+  /** Gives the host's event loop a turn between tokens and layers (engine/generate/engine.ts). */
+  openTurns?: OpenTurns;
+  /** Forces one kernel build (tests, benches). */
+  kernelBuild?: KernelBuild;
+  onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
+}
+
+export interface SpeechEngineStats {
+  readonly modelId: string;
+  readonly kernelBuild: KernelBuild;
+  readonly wasmBytes: number;
+  readonly nRunning: number;
+  readonly nQueued: number;
+  readonly loadMs: number;
+}
+
+/** How long a client should wait before it comes again. */
+const BUSY_RETRY_AFTER_S = 2;
+
+/** What a transcription works with. */
+export interface SpeechParts {
+  readonly config: SpeechConfig;
+  readonly mel: LogMel;
+  readonly encoder: AudioEncoder;
+  readonly decoder: SpeechDecoder;
+  readonly kernels: KernelExports;
+}
+
+export class SpeechEngine {
+  readonly modelId: string;
+  readonly plan: SpeechPlan;
+  readonly #parts: SpeechParts;
+  readonly #build: KernelBuild;
+  readonly #openTurns: OpenTurns;
+  readonly #loadMs: number;
+  #loadMsUnreported: number;
+  #closed = false;
+  #nRunning = 0;
+  #nQueued = 0;
+  /** Ends when whoever came last is done. */
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(
+    manifest: SpeechManifest,
+    parts: SpeechParts,
+    plan: SpeechPlan,
+    build: KernelBuild,
+    openTurns: OpenTurns,
+    loadMs: number,
+  ) {
+    this.modelId = manifest.id;
+    this.plan = plan;
+    this.#parts = parts;
+    this.#build = build;
+    this.#openTurns = openTurns;
+    this.#loadMs = loadMs;
+    this.#loadMsUnreported = loadMs;
+  }
+
+  /**
+   * Plans, allocates once, loads and checks every shard.
+   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_WEIGHTS_HASH,
+   * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE.
+   */
+  static async load(
+    source: ModelSource<SpeechManifest>,
+    modules: KernelModules,
+    options: SpeechEngineOptions = {},
+  ): Promise<SpeechEngine> {
+    const startedAt = Date.now();
+    const { manifest } = source;
+    const { config } = manifest;
+    const plan = planSpeech(manifest, options);
+    const instances = archTensors(WHISPER, config);
+    const weights = bindWeights(manifest, instances, plan.shardAddresses);
+    const memory = createMemory(plan.wasmBytes);
+    const { exports: kernels, build } = await instantiateKernels(
+      modules,
+      memory,
+      options.kernelBuild,
+    );
+    const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
+      options.onLoadProgress?.(bytes, totalBytes),
+    );
+    const parts: SpeechParts = {
+      config,
+      kernels,
+      mel: new LogMel(config.nMels),
+      encoder: new AudioEncoder(config, plan, weights, kernels, memory),
+      decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+    };
+    warmUp(parts);
+    const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
+    return new SpeechEngine(manifest, parts, plan, build, openTurns, Date.now() - startedAt);
+  }
+
+  get config(): SpeechConfig {
+    return this.#parts.config;
+  }
+
+  stats(): SpeechEngineStats {
+    return {
+      modelId: this.modelId,
+      kernelBuild: this.#build,
+      wasmBytes: this.plan.wasmBytes,
+      nRunning: this.#nRunning,
+      nQueued: this.#nQueued,
+      loadMs: this.#loadMs,
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /**
+   * Transcribes one window. Who comes while another runs waits; leaving (or aborting) ends a
+   * transcription before its next token or layer.
+   * @throws {EngineError} E_REQUEST_INVALID, E_BACKEND_UNAVAILABLE, E_ABORTED; E_BUSY when
+   *   MAX_WAITING others wait.
+   */
+  async *transcribe(
+    request: TranscribeRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<TranscribeEvent, void, void> {
+    if (this.#closed)
+      throw new EngineError(
+        'E_BACKEND_UNAVAILABLE',
+        `engine: ${this.modelId} was unloaded; try again`,
+      );
+    checkTranscribe(this.config, request);
+    this.#refuseCrowd();
+    const queuedAt = Date.now();
+    const leave = await this.#enter(signal);
+    try {
+      const loadMs = this.#loadMsUnreported;
+      this.#loadMsUnreported = 0;
+      const transcription = new Transcription(this.#parts, request, {
+        loadMs,
+        queueMs: Date.now() - queuedAt,
+      });
+      yield* this.#run(transcription, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  async *#run(
+    transcription: Transcription,
+    signal: AbortSignal,
+  ): AsyncGenerator<TranscribeEvent, void, void> {
+    const turns = this.#openTurns();
+    try {
+      for (const event of transcription.run()) {
+        throwIfAborted(signal, `transcription: stopped by the caller`);
+        if (event !== null) yield event;
+        await turns.next();
+        throwIfAborted(signal, `transcription: stopped by the caller`);
+      }
+    } finally {
+      turns.close();
+    }
+  }
+
+  /** Each who waits holds up to 30 s of samples, which the memory plan counts. */
+  #refuseCrowd(): void {
+    if (this.#nRunning + this.#nQueued <= MAX_WAITING) return;
+    throw new EngineError(
+      'E_BUSY',
+      `engine: ${this.modelId} has ${this.#nQueued} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
+        'Try again when one of them has ended.',
+      { details: { nQueued: this.#nQueued, retryAfterS: BUSY_RETRY_AFTER_S } },
+    );
+  }
+
+  /** Waits for all who came before; what is returned lets the next one in. */
+  async #enter(signal: AbortSignal): Promise<() => void> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    this.#nQueued++;
+    await before.finally(() => this.#nQueued--);
+    this.#nRunning++;
+    const leave = (): void => {
+      this.#nRunning--;
+      resolve();
+    };
+    if (signal.aborted) leave();
+    throwIfAborted(signal, 'transcription: stopped by the caller');
+    return leave;
+  }
+}
+
+/** Positions of the warm-up: enough for whole tiles and what is left of one. */
+const WARM_POSITIONS = 70;
+const WARM_TOKENS = 3;
+
+/** Runs every kernel a little: V8 optimizes what has run (engine/generate/warm-up.ts). */
+function warmUp({ encoder, decoder, config, mel }: SpeechParts): void {
+  const S = Math.min(WARM_POSITIONS, config.nAudioCtx);
+  mel.fill(new Float32Array(1), FRAMES_PER_POSITION * S, encoder.stem.features(S));
+  for (const _ of encoder.run(S, (...rows) => decoder.hear(...rows)));
+  decoder.listen(S);
+  const { startOfTranscript } = config.tokens;
+  decoder.forward(Array.from({ length: 5 }, () => startOfTranscript));
+  for (let i = 0; i < WARM_TOKENS; i++) decoder.forward([startOfTranscript], [0], () => undefined);
+}
