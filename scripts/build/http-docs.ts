@@ -6,9 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
-import type { Endpoint } from '../../worker/gateway/endpoints/endpoint.ts';
-import { ENDPOINTS } from '../../worker/gateway/endpoints/index.ts';
-import { isPassive, PARAMETERS } from '../../worker/gateway/openapi/parameters.ts';
+import type { Endpoint } from '../../worker/http/endpoint.ts';
+import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
+import { isPassive, PARAMETERS } from '../../worker/http/openapi/parameters.ts';
 import { repoRoot } from '../lib/paths.ts';
 
 const DOCUMENT = join(repoRoot, 'docs/http.md');

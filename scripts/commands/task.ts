@@ -1,9 +1,9 @@
 /** `thimble summarize`, `translate`, ...: a task on a file, in this process or on a server. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { TaskFields } from '../../worker/gateway/tasks/fields.ts';
-import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
-import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
+import type { TaskFields } from '../../worker/serving/tasks/fields.ts';
+import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
+import { checkBody } from '../../worker/http/body/json-body.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';

@@ -7,8 +7,8 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
-import { optionsOf } from '../../worker/gateway/transcription/fields.ts';
-import { textOf, verboseJson } from '../../worker/gateway/transcription/transcript-json.ts';
+import { optionsOf } from '../../worker/apis/audio/recognition/fields.ts';
+import { textOf, verboseJson } from '../../worker/apis/audio/recognition/transcript-json.ts';
 import { srtText, vttText } from '../../engine/transcribe/recording/subtitles.ts';
 import {
   collectTranscript,

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import * as tasks from '../../worker/gateway/tasks/index.ts';
-import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
-import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
+import * as tasks from '../../worker/serving/tasks/index.ts';
+import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
+import { checkBody } from '../../worker/http/body/json-body.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../lib/local-engine.ts';
 import { localTaskHost } from '../lib/local-task.ts';

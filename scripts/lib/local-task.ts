@@ -1,8 +1,8 @@
 /** A model of this process as what tasks run on, the same as in the gateway. */
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
-import { TRIGGERS } from '../../worker/gateway/output/tool-formats.ts';
-import type { TaskHost } from '../../worker/gateway/tasks/task-model.ts';
+import { TRIGGERS } from '../../worker/serving/output/tool-formats.ts';
+import type { TaskHost } from '../../worker/serving/tasks/task-model.ts';
 import type { LocalModel } from './local-engine.ts';
 
 export function localTaskHost(

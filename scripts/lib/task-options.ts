@@ -1,7 +1,7 @@
 /** The task commands as rows: what each takes, the request that makes, and how its result is shown. */
 import { EngineError } from '../../engine/base/errors.ts';
-import * as tasks from '../../worker/gateway/tasks/index.ts';
-import type { Task } from '../../worker/gateway/tasks/task.ts';
+import * as tasks from '../../worker/serving/tasks/index.ts';
+import type { Task } from '../../worker/serving/tasks/task.ts';
 import { parseCount, parseNumber } from './arguments.ts';
 import { readTextFile } from '../eval/passages.ts';
 

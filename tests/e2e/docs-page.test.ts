@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from '../../scripts/lib/chromium.ts';
-import { ENDPOINTS } from '../../worker/gateway/endpoints/index.ts';
+import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
 

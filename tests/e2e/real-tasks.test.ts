@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { loadLocalModel } from '../../scripts/lib/local-engine.ts';
 import { localTaskHost } from '../../scripts/lib/local-task.ts';
-import { checkBody } from '../../worker/gateway/schemas/json-body.ts';
-import * as tasks from '../../worker/gateway/tasks/index.ts';
-import { runTask, type Task } from '../../worker/gateway/tasks/task.ts';
-import type { TaskHost } from '../../worker/gateway/tasks/task-model.ts';
+import { checkBody } from '../../worker/http/body/json-body.ts';
+import * as tasks from '../../worker/serving/tasks/index.ts';
+import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
+import type { TaskHost } from '../../worker/serving/tasks/task-model.ts';
 import { smollm2Gguf, temporaryFolder } from '../support/models.ts';
 
 let host: TaskHost;

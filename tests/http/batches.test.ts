@@ -1,8 +1,8 @@
 /** /v1/batches with OpenAI's own client: answers, broken lines, restarts, cancelling, files that go. */
 import OpenAI, { APIError, toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BATCH_ENDPOINTS } from '../../worker/gateway/schemas/batches.ts';
-import { ENDPOINTS } from '../../worker/gateway/endpoints/index.ts';
+import { BATCH_ENDPOINTS } from '../../worker/apis/batches/json-schema.ts';
+import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { countRunning, takeWeightsAway } from '../support/outage.ts';
 

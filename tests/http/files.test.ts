@@ -1,7 +1,7 @@
 /** /v1/files with OpenAI's own client, and with forms that no client sends. */
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_FILE_BYTES } from '../../worker/files/upload.ts';
+import { MAX_FILE_BYTES } from '../../worker/apis/files/upload.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;

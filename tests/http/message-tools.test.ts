@@ -1,7 +1,7 @@
 /** /v1/messages with tools and formats: blocks, events, what is counted and refused. */
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { messageEventSchema, messageSchema } from '../../worker/gateway/schemas/messages.ts';
+import { messageEventSchema, messageSchema } from '../../worker/apis/messages/schema.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;

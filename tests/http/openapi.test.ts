@@ -2,10 +2,10 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import type { Endpoint, Example } from '../../worker/gateway/endpoints/endpoint.ts';
-import { ENDPOINTS } from '../../worker/gateway/endpoints/index.ts';
-import { PARAMETERS } from '../../worker/gateway/openapi/parameters.ts';
-import { anthropicErrorSchema, errorSchema } from '../../worker/gateway/schemas/answers.ts';
+import type { Endpoint, Example } from '../../worker/http/endpoint.ts';
+import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
+import { PARAMETERS } from '../../worker/http/openapi/parameters.ts';
+import { anthropicErrorSchema, errorSchema } from '../../worker/serving/fields/answers.ts';
 import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
 import { runExample } from '../support/run-example.ts';
 
@@ -48,7 +48,7 @@ test('every endpoint of the table is there once, with examples', () => {
 
 test('every field of every body is described, and every description has a field', () => {
   const fields = ENDPOINTS.flatMap(({ body }) => Object.keys(body?.shape ?? {}));
-  // A field without a row: add one to worker/gateway/openapi/parameters.ts.
+  // A field without a row: add one to worker/http/openapi/parameters.ts.
   expect(fields.filter((name) => !Object.hasOwn(PARAMETERS, name))).toEqual([]);
   expect(Object.keys(PARAMETERS).filter((name) => !fields.includes(name))).toEqual([]);
   const properties = Object.entries(document.components.schemas)

@@ -1,8 +1,8 @@
 /** /v1/responses with tools and formats: items, events, what is stored and gone on with. */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outputItemSchema } from '../../worker/gateway/schemas/response-items.ts';
-import { responseEventSchema, responseSchema } from '../../worker/gateway/schemas/responses.ts';
+import { outputItemSchema } from '../../worker/apis/responses/item-schema.ts';
+import { responseEventSchema, responseSchema } from '../../worker/apis/responses/schema.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
 type Item = OpenAI.Responses.ResponseOutputItem;

@@ -1,10 +1,10 @@
 /** Tasks over HTTP: structure, constraints, streams, errors, and the likelihoods against completions. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { classifyPrompt } from '../../worker/gateway/tasks/prompts/classify.ts';
-import { CONTENT_FREE_TEXTS } from '../../worker/gateway/tasks/prompts/content-free.ts';
-import { MAX_SENTENCES } from '../../worker/gateway/tasks/answer.ts';
-import { MAX_LABELS } from '../../worker/gateway/tasks/classify.ts';
-import { MAX_CHUNKS, MAX_TEXT_CHARS } from '../../worker/gateway/tasks/fields.ts';
+import { classifyPrompt } from '../../worker/serving/tasks/prompts/classify.ts';
+import { CONTENT_FREE_TEXTS } from '../../worker/serving/tasks/prompts/content-free.ts';
+import { MAX_SENTENCES } from '../../worker/serving/tasks/answer.ts';
+import { MAX_LABELS } from '../../worker/serving/tasks/classify.ts';
+import { MAX_CHUNKS, MAX_TEXT_CHARS } from '../../worker/serving/tasks/fields.ts';
 import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;

@@ -1,7 +1,7 @@
 /** /v1/ws over a real socket: what is asked there is what a POST gives, many at a time. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_REQUESTS, WINDOW_MESSAGES } from '../../worker/gateway/websocket/connection.ts';
-import { serverMessageSchema } from '../../worker/gateway/websocket/messages.ts';
+import { MAX_REQUESTS, WINDOW_MESSAGES } from '../../worker/apis/websocket/connection.ts';
+import { serverMessageSchema } from '../../worker/apis/websocket/message-schema.ts';
 import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
 import { countRunning } from '../support/outage.ts';
 

@@ -1,5 +1,5 @@
 /** An endpoint's example as a request to a running server. */
-import type { Endpoint, Example, Form } from '../../worker/gateway/endpoints/endpoint.ts';
+import type { Endpoint, Example, Form } from '../../worker/http/endpoint.ts';
 import { STORIES_ID, type TestServer } from './http-server.ts';
 
 /** Sends what comes before the example, then the example. */

@@ -1,6 +1,6 @@
 /** A decoded recording between the audio script and whoever listens. */
-import { readSound } from '../sound-frames.ts';
-import type { SoundFrame } from '../sound-frames.ts';
+import { readSound } from '../platform/sound-frames.ts';
+import type { SoundFrame } from '../platform/sound-frames.ts';
 
 export interface AudioInfo {
   readonly container: string;

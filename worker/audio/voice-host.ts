@@ -4,7 +4,7 @@ import { sha256Hex } from '../../engine/base/sha256.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { VoiceManifest } from '../../engine/manifest/manifest.ts';
 import { PICO_FILES } from '../../engine/manifest/voice.ts';
-import { modelKey, readManifest, readModelFile } from '../model-files.ts';
+import { modelKey, readManifest, readModelFile } from '../platform/model-files.ts';
 import { PicoVoice } from './pico.ts';
 
 interface Held {

@@ -1,11 +1,11 @@
 /** What the gateway's script is bound to (wrangler.toml). */
 import type Audio from '../audio/index.ts';
-import type { BatchObject } from '../batches/batch-object.ts';
-import type { CollectionObject } from '../collections/collection-object.ts';
-import type { VectorizeBinding } from '../collections/vectorize-index.ts';
+import type { BatchObject } from '../apis/batches/batch-object.ts';
+import type { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
+import type { VectorizeBinding } from '../apis/retrieval/object/vectorize-index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
-import type { ResponseObject } from '../responses/response-object.ts';
-import type { Session } from '../session/session.ts';
+import type { ResponseObject } from '../apis/responses/response-object.ts';
+import type { Session } from '../apis/sessions/session-object.ts';
 import type { Stage } from '../stage/index.ts';
 
 export interface GatewayEnv {

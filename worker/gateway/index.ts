@@ -5,17 +5,17 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
-import { dispatch } from './dispatch.ts';
-import { ENDPOINTS } from './endpoints/index.ts';
+import { dispatch } from '../http/dispatch.ts';
+import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
-import { errorResponse } from './error-response.ts';
-import { IGNORED_HEADER } from './schemas/unknown-fields.ts';
+import { errorResponse } from '../http/error-response.ts';
+import { IGNORED_HEADER } from '../http/body/unknown-fields.ts';
 import { SITE } from './site.ts';
 
-export { BatchObject } from '../batches/batch-object.ts';
-export { CollectionObject } from '../collections/collection-object.ts';
-export { ResponseObject } from '../responses/response-object.ts';
-export { Session } from '../session/session.ts';
+export { BatchObject } from '../apis/batches/batch-object.ts';
+export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
+export { ResponseObject } from '../apis/responses/response-object.ts';
+export { Session } from '../apis/sessions/session-object.ts';
 
 const app = new Hono<{ Bindings: GatewayEnv }>();
 

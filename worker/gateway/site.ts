@@ -1,7 +1,7 @@
 /** All that is served, with the pages that only the bundle can import. */
-import { ENDPOINTS } from './endpoints/index.ts';
-import type { Site } from './endpoints/endpoint.ts';
-import chatPage from './page/index.html';
-import docsPage from './page/docs.html';
+import { ENDPOINTS } from './endpoints.ts';
+import type { Site } from '../http/endpoint.ts';
+import chatPage from '../../web/chat.html';
+import docsPage from '../../web/docs.html';
 
 export const SITE: Site = { endpoints: ENDPOINTS, pages: { chat: chatPage, docs: docsPage } };

@@ -11,7 +11,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import createOrt from '../../dist/ort/create-ort.mjs';
 import ortModule from '../../dist/ort/ort.wasm';
-import { readCount } from '../vars.ts';
+import { readCount } from '../platform/vars.ts';
 import { loadOnnxModel } from './load-model.ts';
 import type { OnnxModel } from './load-model.ts';
 import { OrtRuntime } from './ort-runtime.ts';

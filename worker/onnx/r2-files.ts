@@ -2,7 +2,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
-import { readManifest, readModelFile } from '../model-files.ts';
+import { readManifest, readModelFile } from '../platform/model-files.ts';
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_MANIFEST_INVALID, E_WEIGHTS_FETCH. */
 export async function readOnnxManifest(

@@ -7,7 +7,7 @@ import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { sharesTokenizer } from '../../engine/generate/model-drafts.ts';
 import { planMemory, type MemoryPlan, type PlanOptions } from '../../engine/model/decoder/plan.ts';
-import { readManifest } from '../model-files.ts';
+import { readManifest } from '../platform/model-files.ts';
 
 /**
  * The draft model for `manifest`; null when none is named, or when it has another tokenizer (other

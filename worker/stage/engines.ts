@@ -13,7 +13,7 @@ import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
-import { readCount } from '../vars.ts';
+import { readCount } from '../platform/vars.ts';
 import { bytesWithDraft, findDraft } from './draft.ts';
 import { R2Source } from './r2-source.ts';
 import { openTurns } from './turns.ts';

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import { readManifest } from '../model-files.ts';
+import { readManifest } from '../platform/model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlannedEngine } from './engines.ts';
 

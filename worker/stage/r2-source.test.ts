@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { seededRandom } from '../../tests/support/random.ts';
-import { R2_ATTEMPTS } from '../model-files.ts';
+import { R2_ATTEMPTS } from '../platform/model-files.ts';
 import { R2Source } from './r2-source.ts';
 
 const random = seededRandom(5);

@@ -5,7 +5,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import type { WeightedManifest, ShardRow } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
-import { modelKey, retryR2 } from '../model-files.ts';
+import { modelKey, retryR2 } from '../platform/model-files.ts';
 
 /** One BYOB read; a larger buffer was no faster, the default reader's small chunks four times slower. */
 const READ_BYTES = 1024 * 1024;

@@ -1,0 +1,59 @@
+/** POST /v1/audio/speech. */
+import { toBase64 } from '../../../engine/base/base64.ts';
+import { errorBody } from '../../http/error-response.ts';
+import { findAnyModel } from '../../serving/models/model-store.ts';
+import {
+  MAX_SPEECH_CHARS,
+  SPEECH_REFUSED,
+  speechBodySchema,
+  speechEventSchema,
+} from './voice/schema.ts';
+import { sseResponse } from '../../http/sse.ts';
+import { audioResponse } from './voice/audio-response.ts';
+import { openSpeech } from '../../serving/clients/voice-client.ts';
+import { SPEECH_FORMAT_ROWS } from './voice/formats.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const input = 'Hello there. It is five past nine.';
+
+export const createSpeech = defineEndpoint({
+  name: 'createSpeech',
+  method: 'POST',
+  path: '/v1/audio/speech',
+  tag: 'audio',
+  summary: 'Speak a text',
+  description:
+    `As OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body comes ` +
+    'sentence by sentence, as it is made: WAV of 16 bits at the rate of the voice (its header does ' +
+    'not tell the length), or bare samples of 16 bits at 24,000 Hz. How numbers, dates and the like ' +
+    'are read stands in docs/audio.md.',
+  body: speechBodySchema,
+  refused: SPEECH_REFUSED,
+  responses: [
+    { status: 200, what: 'the sound', contentType: 'audio/wav', event: speechEventSchema },
+  ],
+  examples: [
+    { title: 'Nothing to say', body: { input: '😀', model: 'nothing' }, status: 404 },
+    { title: 'Another format', body: { input, response_format: 'mp3' }, status: 400 },
+    { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
+  ],
+  async handle({ env, body, request, record }) {
+    const { manifest } = await findAnyModel(env.MODELS, body.model ?? env.SPEECH_MODEL);
+    record.modelId = manifest.id;
+    const { speed, seed } = body;
+    const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
+    const speech = await openSpeech(env, manifest, wish, request.signal);
+    const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
+    const chunks = encode(speech);
+    if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);
+    const shape = { isNamed: false, last: null, failure: errorBody };
+    return await sseResponse(speechEvents(chunks), shape, record, () => {});
+  },
+});
+
+async function* speechEvents(
+  chunks: AsyncGenerator<Uint8Array, void, void>,
+): AsyncGenerator<unknown, void, void> {
+  for await (const bytes of chunks) yield { type: 'speech.audio.delta', audio: toBase64(bytes) };
+  yield { type: 'speech.audio.done' };
+}

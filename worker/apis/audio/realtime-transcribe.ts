@@ -1,0 +1,161 @@
+/** GET /v1/realtime/transcribe: a microphone on a WebSocket. */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
+import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
+import {
+  LiveTranscriber,
+  MAX_BACKLOG_SECONDS,
+} from '../../../engine/transcribe/live/live-transcriber.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { chooseModel } from '../../serving/models/default-model.ts';
+import type { ModelOfKind } from '../../serving/models/model-store.ts';
+import { optionsOf } from './recognition/fields.ts';
+import { IDLE_TIMEOUT_MS, liveMessageSchema, LiveSocket } from './recognition/live-socket.ts';
+import { wholeNumber } from './recognition/raw-format.ts';
+import { findDetector } from '../../serving/recognition/run-sound.ts';
+import { transcribeEvents } from '../../serving/clients/stage-client.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const MAX_PROMPT_CHARS = 1000;
+
+const liveEventSchema = z
+  .union([
+    z.strictObject({
+      type: z.literal('ready'),
+      model: z.string(),
+      sample_rate: z.number().int(),
+    }),
+    z.strictObject({ type: z.literal('partial'), start: z.number(), text: z.string() }),
+    z.strictObject({
+      type: z.literal('final'),
+      start: z.number(),
+      end: z.number(),
+      text: z.string(),
+      language: z.string(),
+      latency_ms: z.number().describe('from the last sample of the speech to this text'),
+    }),
+    z.strictObject({ type: z.literal('done'), seconds: z.number() }),
+    z.looseObject({ type: z.literal('error') }),
+  ])
+  .meta({ id: 'LiveTranscriptionEvent' });
+
+export const realtimeTranscribe = defineEndpoint({
+  name: 'realtimeTranscribe',
+  method: 'GET',
+  path: '/v1/realtime/transcribe',
+  tag: 'audio',
+  summary: 'Text while it is spoken',
+  description:
+    'A WebSocket. Binary messages are mono PCM of 16 bits, little end first, cut anywhere; {"type": "commit"} ' +
+    'makes what is being said final, {"type": "end"} ends. The server says "ready", then "partial" while ' +
+    'somebody speaks (it replaces the partial before), "final" at each pause, and "done". More than ' +
+    `${MAX_BACKLOG_SECONDS} seconds ahead of what is heard, or ${IDLE_TIMEOUT_MS / 1000} seconds of nothing, ` +
+    'end it with an "error". Needs a voice activity detector (VAD_MODEL).',
+  query: {
+    model: 'a speech model',
+    language: 'a code (en) or a name (English); found out when left out',
+    prompt: 'words that may occur',
+    sample_rate: 'of the samples; 16000 when left out',
+  },
+  responses: [
+    {
+      status: 101,
+      what: 'the socket; its messages are the event schema, those it takes the other',
+      schema: liveMessageSchema,
+      event: liveEventSchema,
+    },
+  ],
+  examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
+  async handle({ request, env, record }) {
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket')
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
+      );
+    const query = new URL(request.url).searchParams;
+    const model = await chooseModel(
+      env.MODELS,
+      'speech',
+      query.get('model') ?? env.TRANSCRIPTION_MODEL,
+    );
+    const { 0: client, 1: server } = new WebSocketPair();
+    const sampleRate = rateOf(query);
+    const socket = await openSocket(env, model, query, server, sampleRate);
+    const leave = (): void => {
+      socket.leave();
+      record.end();
+    };
+    server.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) =>
+      socket.receive(data),
+    );
+    server.addEventListener('close', leave);
+    server.addEventListener('error', leave);
+    server.binaryType = 'arraybuffer';
+    server.accept();
+    record.hold();
+    record.modelId = model.id;
+    socket.send({ type: 'ready', model: model.id, sample_rate: sampleRate });
+    void socket.run().finally(leave);
+    return new Response(null, { status: 101, webSocket: client });
+  },
+});
+
+/** @throws {EngineError} what the query is refused for; E_MODEL_NOT_FOUND without a detector. */
+async function openSocket(
+  env: GatewayEnv,
+  model: ModelOfKind<'speech'>,
+  query: URLSearchParams,
+  server: WebSocket,
+  sampleRate: number,
+): Promise<LiveSocket> {
+  const language = query.get('language');
+  const options = optionsOf(
+    {
+      ...(language === null ? {} : { language }),
+      prompt: (query.get('prompt') ?? '').slice(0, MAX_PROMPT_CHARS),
+      wantsWords: false,
+    },
+    'transcribe',
+    model.manifest.config,
+    model.tokenizer,
+  );
+  const detect = await findDetector(env);
+  if (detect === null)
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      `model: no voice activity detector ${JSON.stringify(env.VAD_MODEL)}. Run: thimble pull ${env.VAD_MODEL}, ` +
+        'import and push it.',
+      { param: 'model' },
+    );
+  const abort = new AbortController();
+  const transcriber = new LiveTranscriber({
+    detect,
+    transcribe: (request) => transcribeEvents(env, model, request, abort.signal),
+    tokenizer: model.tokenizer,
+    options,
+    emit: (event) => socket.send(event),
+  });
+  const socket: LiveSocket = new LiveSocket(
+    {
+      send: (text) => server.send(text),
+      close: (code, reason) => server.close(code, reason),
+      abort: () => abort.abort(),
+      sampleRate,
+    },
+    transcriber,
+  );
+  return socket;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID */
+function rateOf(query: URLSearchParams): number {
+  const sampleRate = wholeNumber(query, 'sample_rate', SAMPLE_RATE);
+  if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `sample_rate: expected ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE}, got ${sampleRate}. Send 16000.`,
+      { param: 'sample_rate' },
+    );
+  return sampleRate;
+}

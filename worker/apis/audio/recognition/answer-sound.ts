@@ -1,0 +1,109 @@
+/** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
+import { NO_USAGE } from '../../../../engine/generate/types.ts';
+import type { SpeechTask } from '../../../../engine/transcribe/types.ts';
+import type {
+  TranscriptEvent,
+  TranscriptSegment,
+} from '../../../../engine/transcribe/recording/transcript.ts';
+import { srtText, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
+import { collectTranscript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
+import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
+import { chooseModel } from '../../../serving/models/default-model.ts';
+import type { EndpointContext } from '../../../http/endpoint.ts';
+import type { RequestRecord } from '../../../http/observe/record.ts';
+import { IGNORED_HEADER, ignoredHeader } from '../../../http/body/unknown-fields.ts';
+import { OPENAI_SSE, sseResponse } from '../../../http/sse.ts';
+import { optionsOf, readFields, soundFieldsSchema } from './fields.ts';
+import type { ResponseFormat, SoundFields } from './fields.ts';
+import { runSound } from '../../../serving/recognition/run-sound.ts';
+import { textOf, usageOf, verboseJson } from './transcript-json.ts';
+import { receiveSound } from './upload.ts';
+import type { Sound } from './upload.ts';
+
+type Context = EndpointContext<undefined>;
+
+/** @throws {EngineError} what the form, the recording and the model are refused for. */
+export async function answerSound(
+  { request, env, record }: Context,
+  task: SpeechTask,
+): Promise<Response> {
+  const { fields: given, sound } = await receiveSound(env, request);
+  const fields = readFields(given);
+  const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
+  const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
+  const abort = new AbortController();
+  const signal = AbortSignal.any([request.signal, abort.signal]);
+  const job = { env, model, options, signal, useVad: fields.vad === 'auto' };
+  const events = noted(runSound(job, sound), record, model.id);
+  const response =
+    fields.stream === true
+      ? await sseResponse(soundEvents(events, fields), OPENAI_SSE, record, () => abort.abort())
+      : WRITERS[fields.response_format](await collectTranscript(events), sound, fields, task);
+  const ignored = [...given.keys()].filter((name) => !isKnown(name));
+  if (ignored.length > 0) response.headers.set(IGNORED_HEADER, ignoredHeader(ignored));
+  return response;
+}
+
+function isKnown(name: string): boolean {
+  return name.startsWith('timestamp_granularities') || name in soundFieldsSchema.shape;
+}
+
+/** The events, and their sums in the request's record. */
+async function* noted(
+  events: AsyncGenerator<TranscriptEvent, void, void>,
+  record: RequestRecord,
+  modelId: string,
+): AsyncGenerator<TranscriptEvent, void, void> {
+  for await (const event of events) {
+    if (event.type === 'done') {
+      const { decodedTokens, encodeMs, decodeMs, loadMs, queueMs } = event.summary;
+      const times = { prefillMs: encodeMs, decodeMs, loadMs, queueMs };
+      record.addUsage(modelId, { ...NO_USAGE, completionTokens: decodedTokens, ...times });
+    }
+    yield event;
+  }
+}
+
+type Writer = (
+  finished: Transcript,
+  sound: Sound,
+  fields: SoundFields,
+  task: SpeechTask,
+) => Response;
+
+const plain = (text: string, type: string): Response =>
+  new Response(text, { headers: { 'content-type': `${type}; charset=utf-8` } });
+
+const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
+  json: ({ segments, summary }) =>
+    Response.json({ text: textOf(segments), usage: usageOf(summary) }),
+  text: ({ segments }) => plain(`${textOf(segments)}\n`, 'text/plain'),
+  srt: ({ segments }) => plain(srtText(segments), 'application/x-subrip'),
+  vtt: ({ segments }) => plain(vttText(segments), 'text/vtt'),
+  verbose_json: ({ segments, summary }, sound, { wantsSegments, wantsWords }, task) => {
+    const isTruncated = sound.end?.isTruncated ?? false;
+    return Response.json(
+      verboseJson(segments, summary, { task, isTruncated, wantsSegments, wantsWords }),
+    );
+  },
+};
+
+/** Text as it becomes certain: a window's attempts may be given up, its segments stand. */
+async function* soundEvents(
+  events: AsyncIterable<TranscriptEvent>,
+  { response_format: format }: SoundFields,
+): AsyncGenerator<unknown, void, void> {
+  const segments: TranscriptSegment[] = [];
+  for await (const event of events) {
+    if (event.type === 'segment') {
+      const { id, start, end, text } = event.segment;
+      const delta = segments.length === 0 ? text.trimStart() : text;
+      segments.push(event.segment);
+      yield { type: 'transcript.text.delta', delta };
+      if (format === 'verbose_json')
+        yield { type: 'transcript.text.segment', id: String(id), start, end, text, speaker: '' };
+    } else if (event.type === 'done') {
+      yield { type: 'transcript.text.done', text: textOf(segments), usage: usageOf(event.summary) };
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
+import { z } from 'zod';
+import { EngineError } from '../../../../engine/base/errors.ts';
+import type { SpeechConfig } from '../../../../engine/manifest/recognition-config.ts';
+import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
+import { DEFAULT_TRANSCRIBE } from '../../../../engine/transcribe/types.ts';
+import type { SpeechTask, TranscribeOptions } from '../../../../engine/transcribe/types.ts';
+import { checkBody } from '../../../http/body/json-body.ts';
+import { findLanguage } from './languages.ts';
+
+export const RESPONSE_FORMATS = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const;
+export type ResponseFormat = (typeof RESPONSE_FORMATS)[number];
+
+const MAX_PROMPT_CHARS = 4000;
+const isTrue = z
+  .enum(['true', 'false', '1', '0'])
+  .transform((text) => text === 'true' || text === '1');
+const whole = z
+  .string()
+  .regex(/^\d{1,9}$/, 'expected a whole number')
+  .transform(Number);
+
+/** Texts of the form's fields, but the file. */
+export const soundFieldsSchema = z
+  .object({
+    file: z.unknown().describe('the recording: WAV, FLAC, MP3 or Ogg Opus'),
+    model: z.string().min(1).max(200).optional(),
+    language: z.string().min(2).max(40).optional().describe('a code (en) or a name (English)'),
+    prompt: z.string().max(MAX_PROMPT_CHARS).optional(),
+    response_format: z.enum(RESPONSE_FORMATS).default('json'),
+    temperature: z
+      .string()
+      .regex(/^(0?\.\d+|0|1|[01]\.\d+)$/, 'expected a number from 0 to 1')
+      .transform(Number)
+      .pipe(z.number().max(1))
+      .optional(),
+    stream: isTrue.optional(),
+    chunking_strategy: z.string().max(400).optional().describe('accepted: cutting is automatic'),
+    vad: z.enum(['auto', 'off']).default('auto').describe('extension: skip what is no speech'),
+    seed: whole.optional().describe('extension: of temperatures above 0'),
+  })
+  .meta({ id: 'TranscriptionForm' });
+
+/** The file is read as it comes, and not among the texts. */
+const textFieldsSchema = soundFieldsSchema.omit({ file: true });
+
+export type SoundFields = z.output<typeof textFieldsSchema> & {
+  readonly wantsWords: boolean;
+  readonly wantsSegments: boolean;
+};
+
+const GRANULARITIES: readonly string[] = ['word', 'segment'];
+/** Fields that would change the answer, and are not supported. */
+const REFUSED: readonly string[] = [
+  'include',
+  'include[]',
+  'known_speaker_names[]',
+  'known_speaker_references[]',
+];
+
+/** @throws {EngineError} E_REQUEST_INVALID naming the field. */
+export function readFields(fields: ReadonlyMap<string, readonly string[]>): SoundFields {
+  const refused = REFUSED.find((name) => fields.has(name));
+  if (refused !== undefined)
+    throw invalid(refused, `${refused}: is not supported yet; expected it to be absent`);
+  const single = Object.fromEntries([...fields].map(([name, values]) => [name, values.at(-1)]));
+  const values = checkBody(single, textFieldsSchema);
+  const asked = ['timestamp_granularities[]', 'timestamp_granularities'].flatMap(
+    (name) => fields.get(name) ?? [],
+  );
+  const wrong = asked.find((name) => !GRANULARITIES.includes(name));
+  if (wrong !== undefined)
+    throw invalid(
+      'timestamp_granularities[]',
+      `timestamp_granularities[]: expected word or segment, got ${JSON.stringify(wrong.slice(0, 40))}`,
+    );
+  if (asked.length > 0 && values.response_format !== 'verbose_json')
+    throw invalid(
+      'timestamp_granularities[]',
+      'timestamp_granularities[]: expected response_format verbose_json with it, got ' +
+        `${values.response_format}`,
+    );
+  if (values.stream === true && ['srt', 'vtt'].includes(values.response_format))
+    throw invalid(
+      'stream',
+      `stream: expected false with response_format ${values.response_format}`,
+    );
+  return {
+    ...values,
+    wantsWords: asked.includes('word'),
+    wantsSegments: asked.length === 0 || asked.includes('segment'),
+  };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for a language the model does not know. */
+export function optionsOf(
+  fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'>,
+  task: SpeechTask,
+  config: SpeechConfig,
+  tokenizer: Tokenizer,
+): TranscribeOptions {
+  if (task === 'translate' && !config.isMultilingual)
+    throw invalid('model', 'model: knows English alone; expected a multilingual one to translate');
+  const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
+  // As in the reference: a space before the prompt, as before any word.
+  const text = prompt.trim();
+  return {
+    ...DEFAULT_TRANSCRIBE,
+    task,
+    language: language === undefined ? null : findLanguage(language, config),
+    promptTokens: text === '' ? [] : tokenizer.encode(` ${text}`, { special: false, bos: false }),
+    temperatures:
+      temperature === 0 ? DEFAULT_TRANSCRIBE.temperatures : temperaturesFrom(temperature),
+    withWords: wantsWords,
+    seed,
+  };
+}
+
+/** From `first` to 1 in steps of 0.2. */
+function temperaturesFrom(first: number): number[] {
+  const steps = Array.from({ length: 6 }, (_, i) => first + 0.2 * i).filter((t) => t <= 1);
+  return steps.map((t) => Math.round(t * 1000) / 1000);
+}
+
+function invalid(param: string, message: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param });
+}

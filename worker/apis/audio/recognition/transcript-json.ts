@@ -1,0 +1,128 @@
+/** Transcripts in OpenAI's shapes. */
+import { z } from 'zod';
+import type { SpeechTask } from '../../../../engine/transcribe/types.ts';
+import type {
+  TranscriptSegment,
+  TranscriptSummary,
+} from '../../../../engine/transcribe/recording/transcript.ts';
+import { languageName } from './languages.ts';
+
+const usageSchema = z.strictObject({ type: z.literal('duration'), seconds: z.number() });
+
+const segmentSchema = z.strictObject({
+  id: z.number().int(),
+  seek: z.number().int(),
+  start: z.number(),
+  end: z.number(),
+  text: z.string(),
+  tokens: z.array(z.number().int()),
+  temperature: z.number(),
+  avg_logprob: z.number(),
+  compression_ratio: z.number(),
+  no_speech_prob: z.number(),
+});
+const wordSchema = z.strictObject({
+  word: z.string(),
+  start: z.number(),
+  end: z.number(),
+  probability: z.number().describe('extension'),
+});
+
+export const transcriptSchema = z
+  .strictObject({ text: z.string(), usage: usageSchema })
+  .meta({ id: 'Transcription' });
+
+export const verboseTranscriptSchema = z
+  .strictObject({
+    task: z.enum(['transcribe', 'translate']),
+    language: z.string(),
+    duration: z.number(),
+    text: z.string(),
+    segments: z.array(segmentSchema).optional(),
+    words: z.array(wordSchema).optional(),
+    usage: usageSchema,
+    thimble: z
+      .strictObject({
+        truncated: z.boolean().describe('the file ends before its header says it does'),
+        windows: z.number().int(),
+        encode_ms: z.number(),
+        decode_ms: z.number(),
+      })
+      .describe('extension'),
+  })
+  .meta({ id: 'TranscriptionVerbose' });
+
+export const transcriptEventSchema = z
+  .union([
+    z.strictObject({ type: z.literal('transcript.text.delta'), delta: z.string() }),
+    z.strictObject({
+      type: z.literal('transcript.text.segment'),
+      id: z.string(),
+      start: z.number(),
+      end: z.number(),
+      text: z.string(),
+      speaker: z.string(),
+    }),
+    z.strictObject({
+      type: z.literal('transcript.text.done'),
+      text: z.string(),
+      usage: usageSchema,
+    }),
+  ])
+  .meta({ id: 'TranscriptionEvent' });
+
+type Usage = z.output<typeof usageSchema>;
+
+/** OpenAI counts begun seconds. */
+export function usageOf({ seconds }: TranscriptSummary): Usage {
+  return { type: 'duration', seconds: Math.ceil(seconds) };
+}
+
+export function textOf(segments: readonly TranscriptSegment[]): string {
+  return segments
+    .map(({ text }) => text)
+    .join('')
+    .trim();
+}
+
+export function segmentJson(segment: TranscriptSegment): z.output<typeof segmentSchema> {
+  return {
+    id: segment.id,
+    seek: segment.seek,
+    start: segment.start,
+    end: segment.end,
+    text: segment.text,
+    tokens: [...segment.tokens],
+    temperature: segment.temperature,
+    avg_logprob: segment.avgLogprob,
+    compression_ratio: segment.compressionRatio,
+    no_speech_prob: segment.noSpeechProb,
+  };
+}
+
+export function verboseJson(
+  segments: readonly TranscriptSegment[],
+  summary: TranscriptSummary,
+  options: {
+    readonly task: SpeechTask;
+    readonly isTruncated: boolean;
+    readonly wantsSegments: boolean;
+    readonly wantsWords: boolean;
+  },
+): z.output<typeof verboseTranscriptSchema> {
+  return {
+    task: options.task,
+    language: languageName(summary.language),
+    duration: Math.round(summary.seconds * 1000) / 1000,
+    text: textOf(segments),
+    ...(options.wantsSegments ? { segments: segments.map(segmentJson) } : {}),
+    ...(options.wantsWords ? { words: segments.flatMap(({ words }) => words ?? []) } : {}),
+    usage: usageOf(summary),
+    thimble: {
+      truncated: options.isTruncated,
+      windows: summary.nWindow,
+      encode_ms: summary.encodeMs,
+      decode_ms: summary.decodeMs,
+    },
+  };
+}

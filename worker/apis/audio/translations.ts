@@ -1,0 +1,20 @@
+/** POST /v1/audio/translations. */
+import { answerSound } from './recognition/answer-sound.ts';
+import { soundFieldsSchema } from './recognition/fields.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+import { RAW_QUERY, SOUND_RESPONSES } from './transcriptions.ts';
+
+export const translations = defineEndpoint({
+  name: 'createTranslation',
+  method: 'POST',
+  path: '/v1/audio/translations',
+  tag: 'audio',
+  summary: 'What is said in a recording, in English',
+  description:
+    'As /v1/audio/transcriptions, whatever language is spoken. Needs a multilingual model.',
+  query: RAW_QUERY,
+  form: soundFieldsSchema,
+  responses: SOUND_RESPONSES,
+  examples: [{ title: 'Without a file it is refused', form: { prompt: 'A talk.' }, status: 400 }],
+  handle: (context) => answerSound(context, 'translate'),
+});

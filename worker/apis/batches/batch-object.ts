@@ -1,0 +1,263 @@
+/**
+ * A batch: one object per id. It works in slices, each an alarm: a slice does a few lines and sets
+ * the next alarm. What a slice did is in the database before the next begins, so a batch goes on
+ * after a restart with the lines that have no result yet. Lines go through the same dispatch as
+ * requests from outside.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import type { FileLine } from '../files/line-reader.ts';
+import { newFileId } from '../files/stored-file.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { recordForClient } from '../../http/error-response.ts';
+import { ask } from './ask.ts';
+import {
+  answerResult,
+  brokenResult,
+  duplicateError,
+  type LineRequest,
+  parseLine,
+  skippedResult,
+} from './batch-line.ts';
+import {
+  type BatchJob,
+  type BatchState,
+  forgottenAtS,
+  isFinal,
+  MAX_TRIES,
+  newBatchState,
+  nextStep,
+  pauseMs,
+  type Step,
+  withCancel,
+  withCount,
+  withEnd,
+  withExpiry,
+  withFailure,
+  withFiles,
+} from './batch-state.ts';
+import { BatchStore } from './batch-store.ts';
+import {
+  countLines,
+  fileGone,
+  MAX_BATCH_LINES,
+  noLines,
+  readSlice,
+  type Slice,
+  tooManyLines,
+} from './input-lines.ts';
+import { removeFromList, writeResultFile } from './result-files.ts';
+
+/** Answered in one alarm: between two of them the platform and the bucket take some 50 ms. */
+const SLICE_LINES = 32;
+/** An alarm may take 15 minutes; after so long no line is begun. */
+const SLICE_MS = 2 * 60_000;
+/** Of those at a time: they share passes over the weights, and leave room for others. */
+const CONCURRENT_LINES = 4;
+/** Noted in one alarm as not run. */
+const SKIPPED_LINES = 1000;
+/** Answers that the same request may not get again. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
+
+const now = (): number => Math.floor(Date.now() / 1000);
+
+interface Task {
+  readonly number: number;
+  readonly request: LineRequest;
+}
+
+export class BatchObject extends DurableObject<GatewayEnv> {
+  private readonly store = new BatchStore(this.ctx.storage);
+  /** While an alarm works: ends what it does. */
+  private abort: AbortController | null = null;
+
+  /** JSON of the batch. Text, since RPC's types lose the shape. */
+  async create(job: BatchJob): Promise<string> {
+    const state = newBatchState(job, now());
+    this.store.create(state);
+    await this.ctx.storage.setAlarm(Date.now());
+    return JSON.stringify(state.batch);
+  }
+
+  /** JSON of the batch, or null. */
+  async read(): Promise<string | null> {
+    const state = this.store.read();
+    if (state === null) return null;
+    await this.wake(state);
+    return JSON.stringify(state.batch);
+  }
+
+  /** Ends what is being answered; of a batch that is over nothing changes. */
+  async cancel(): Promise<string | null> {
+    if (this.store.read() === null) return null;
+    const state = this.store.update((found) => withCancel(found, now()));
+    if (state.outcome === 'cancelled') this.abort?.abort();
+    await this.wake(state);
+    return JSON.stringify(state.batch);
+  }
+
+  override async alarm(): Promise<void> {
+    if (this.store.read() === null) return;
+    this.abort = new AbortController();
+    let delayMs: number | null;
+    try {
+      const state = this.store.update((found) => withExpiry(found, now()));
+      delayMs = await this.steps[nextStep(state, now())](state);
+    } catch (error) {
+      delayMs = this.noteFailure(error);
+    } finally {
+      this.abort = null;
+    }
+    if (delayMs !== null) await this.ctx.storage.setAlarm(Date.now() + delayMs);
+  }
+
+  /** Should an alarm have been lost, whoever asks sets it going again. */
+  private async wake(state: BatchState): Promise<void> {
+    if (isFinal(state) || this.abort !== null) return;
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now());
+  }
+
+  /** Each gives the pause until the next, or null for the last. */
+  private readonly steps: Readonly<
+    Record<Step, (state: BatchState) => Promise<number | null> | number | null>
+  > = {
+    count: (state) => this.count(state),
+    run: (state) => this.runSlice(state),
+    skip: (state) => this.skipSlice(state),
+    finish: () => this.finish(),
+    wait: (state) => Math.max(0, forgottenAtS(state) * 1000 - Date.now()),
+    forget: (state) => this.forget(state),
+  };
+
+  private async count({ batch }: BatchState): Promise<number> {
+    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.abort?.signal);
+    if (nLine === null) return this.fail(fileGone(batch.input_file_id));
+    if (this.isAborted()) return 0;
+    if (nLine === 0) return this.fail(noLines());
+    if (nLine > MAX_BATCH_LINES) return this.fail(tooManyLines());
+    this.store.update((state) => withCount(state, nLine, now()));
+    return 0;
+  }
+
+  private async runSlice(state: BatchState): Promise<number> {
+    const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
+    if (slice === null) return this.fail(fileGone(state.batch.input_file_id));
+    const tasks = slice.lines.flatMap((line) => this.prepare(line, state.batch.endpoint));
+    const isLastTry = state.nTry + 1 >= MAX_TRIES;
+    const endMs = Date.now() + SLICE_MS;
+    let nDone = 0;
+    let nRetry = 0;
+    const work = async (): Promise<void> => {
+      while (Date.now() < endMs && !this.isAborted()) {
+        const task = tasks.shift();
+        if (task === undefined) return;
+        if (await this.runLine(task, state.batch.endpoint, isLastTry)) nDone++;
+        else nRetry++;
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
+    if (tasks.length === 0 && nRetry === 0) this.moveOn(slice);
+    if (nRetry === 0 || this.isAborted()) return 0;
+    // A server that is busy and answers some of them is not given up.
+    const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
+    return pauseMs(this.store.update(retried).nTry);
+  }
+
+  /** A line that has its result already, or is broken, leaves nothing to be run. */
+  private prepare(line: FileLine, endpoint: string): Task[] {
+    const { number } = line;
+    if (this.store.hasResult(number)) return [];
+    const { customId, request, error } = parseLine(line, endpoint);
+    const owner = customId === null ? number : this.store.claim(customId, number);
+    const isDuplicate = customId !== null && owner !== number;
+    const broken = error ?? (isDuplicate ? duplicateError(customId, owner) : null);
+    if (broken !== null) this.store.keep(number, brokenResult(number, customId, broken));
+    return broken !== null || request === null ? [] : [{ number, request }];
+  }
+
+  /** False when the line has no result yet. */
+  private async runLine(task: Task, endpoint: string, isLastTry: boolean): Promise<boolean> {
+    const { number, request } = task;
+    const { status, text } = await ask(this.env, endpoint, request.body, this.abort?.signal);
+    if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
+    this.store.keep(number, answerResult(number, request.customId, status, text));
+    return true;
+  }
+
+  private async skipSlice(state: BatchState): Promise<number> {
+    const { outcome, batch } = state;
+    const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
+    if (slice === null) {
+      // Nobody can say which lines were left; what was answered is kept.
+      this.store.update((found) => ({ ...found, isRead: true }));
+      return 0;
+    }
+    const why = outcome === 'expired' ? 'expired' : 'cancelled';
+    this.ctx.storage.transactionSync(() => {
+      for (const line of slice.lines) {
+        if (this.store.hasResult(line.number)) continue;
+        const { customId } = parseLine(line, batch.endpoint);
+        this.store.keep(line.number, skippedResult(line.number, customId, why));
+      }
+      this.moveOn(slice);
+    });
+    return 0;
+  }
+
+  private moveOn({ lines, isEnd }: Slice): void {
+    this.store.update((state) => {
+      const last = lines.at(-1);
+      const cursor =
+        last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 };
+      // Nothing can be read from a file's very end on.
+      const isRead = isEnd || cursor.offset >= state.inputBytes;
+      return { ...state, nTry: 0, cursor, isRead };
+    });
+  }
+
+  private async finish(): Promise<number> {
+    const { batch } = this.store.update((state) => {
+      const idOf = (isError: boolean) => (this.store.hasResults(isError) ? newFileId() : null);
+      const files = { output_file_id: idOf(false), error_file_id: idOf(true) };
+      return withFiles(state, files, now());
+    });
+    const write = async (id: string | null, isError: boolean): Promise<void> => {
+      const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
+      if (id !== null) await writeResultFile(this.env.FILES, this.store, { id, filename, isError });
+    };
+    await write(batch.output_file_id, false);
+    await write(batch.error_file_id, true);
+    this.ctx.storage.transactionSync(() => {
+      this.store.update((state) => withEnd(state, now()));
+      this.store.dropResults();
+    });
+    return 0;
+  }
+
+  private async forget({ batch }: BatchState): Promise<null> {
+    await removeFromList(this.env.FILES, batch.id);
+    await this.ctx.storage.deleteAll();
+    return null;
+  }
+
+  private fail(error: EngineError): number {
+    const { code, message, param } = recordForClient(error);
+    this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+    return 0;
+  }
+
+  /** Storage that was away, say: tried again, and given up unless only the files are missing. */
+  private noteFailure(error: unknown): number {
+    const { code, message, param } = recordForClient(error);
+    const { nTry, isRead } = this.store.update(withTry);
+    if (nTry >= MAX_TRIES && !isRead)
+      this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+    return pauseMs(nTry);
+  }
+
+  private isAborted(): boolean {
+    return this.abort?.signal.aborted === true;
+  }
+}
+
+const withTry = (state: BatchState): BatchState => ({ ...state, nTry: state.nTry + 1 });

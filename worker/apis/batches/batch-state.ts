@@ -1,0 +1,139 @@
+/** What a batch is and what it does next: data and pure functions, no storage and no clock. */
+import type { BatchErrorJson, BatchJson } from './json-schema.ts';
+
+/** completion_window, the only one there is. */
+export const WINDOW_S = 24 * 60 * 60;
+/** A batch, its list entry and nothing else; its files stay until they are deleted. */
+export const KEPT_S = 30 * 24 * 60 * 60;
+/** What fails for a passing reason is tried again: after a second, then twice as long each time. */
+export const FIRST_PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 60_000;
+/** About six minutes of that. */
+export const MAX_TRIES = 11;
+
+export type Outcome = 'completed' | 'failed' | 'expired' | 'cancelled';
+
+export interface BatchState {
+  readonly batch: BatchJson;
+  /** Of the input, which never changes. */
+  readonly inputBytes: number;
+  /** Where the first line that is not done begins. */
+  readonly cursor: { readonly offset: number; readonly number: number };
+  readonly isCounted: boolean;
+  /** No line is left to be done. */
+  readonly isRead: boolean;
+  /** Why the lines that are left are not run; null while they are. */
+  readonly outcome: Outcome | null;
+  /** Failed attempts since something last went on. */
+  readonly nTry: number;
+}
+
+export interface BatchJob {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly inputFileId: string;
+  readonly inputBytes: number;
+  readonly metadata: BatchJson['metadata'];
+}
+
+export function newBatchState(job: BatchJob, nowS: number): BatchState {
+  const { id, endpoint, inputFileId, inputBytes, metadata } = job;
+  const batch: BatchJson = {
+    ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
+    ...{ completion_window: '24h', status: 'validating', output_file_id: null },
+    ...{ error_file_id: null, created_at: nowS, in_progress_at: null },
+    ...{ expires_at: nowS + WINDOW_S, finalizing_at: null, completed_at: null, failed_at: null },
+    ...{ expired_at: null, cancelling_at: null, cancelled_at: null },
+    ...{ request_counts: { total: 0, completed: 0, failed: 0 }, metadata },
+  };
+  const cursor = { offset: 0, number: 1 };
+  const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
+  return { batch, inputBytes, cursor, ...progress };
+}
+
+const FINAL: ReadonlySet<string> = new Set<Outcome>([
+  'completed',
+  'failed',
+  'expired',
+  'cancelled',
+]);
+
+export const isFinal = ({ batch }: BatchState): boolean => FINAL.has(batch.status);
+
+/** When a batch that is over is forgotten. */
+export const forgottenAtS = ({ batch }: BatchState): number => batch.created_at + KEPT_S;
+
+/**
+ * count: see how many lines there are. run: answer the next few. skip: note the next many as not run.
+ * finish: write the files. wait: nothing before it is forgotten.
+ */
+export type Step = 'count' | 'run' | 'skip' | 'finish' | 'wait' | 'forget';
+
+/** @param state after `withExpiry`. */
+export function nextStep(state: BatchState, nowS: number): Step {
+  if (nowS >= forgottenAtS(state)) return 'forget';
+  if (isFinal(state)) return 'wait';
+  if (state.isRead) return 'finish';
+  // Nothing was begun: nothing is to be told of the lines.
+  if (!state.isCounted) return state.outcome === null ? 'count' : 'finish';
+  return state.outcome === null ? 'run' : 'skip';
+}
+
+export function withExpiry(state: BatchState, nowS: number): BatchState {
+  const isOver = state.isRead || state.outcome !== null || isFinal(state);
+  return isOver || nowS < state.batch.expires_at ? state : { ...state, outcome: 'expired' };
+}
+
+/** Of a batch whose lines are all done, and of one that is over, nothing changes. */
+export function withCancel(state: BatchState, nowS: number): BatchState {
+  if (isFinal(state) || state.isRead || state.outcome !== null) return state;
+  const batch: BatchJson = { ...state.batch, status: 'cancelling', cancelling_at: nowS };
+  return { ...state, batch, outcome: 'cancelled' };
+}
+
+export function withCount(state: BatchState, total: number, nowS: number): BatchState {
+  const { batch } = state;
+  const counted = { ...batch, request_counts: { ...batch.request_counts, total } };
+  // It may have been cancelled meanwhile.
+  const isRunning = batch.status === 'validating';
+  return {
+    ...{ ...state, isCounted: true, nTry: 0 },
+    batch: isRunning ? { ...counted, status: 'in_progress', in_progress_at: nowS } : counted,
+  };
+}
+
+/** The batch as a whole cannot go on. What was answered so far is kept. */
+export function withFailure(state: BatchState, error: BatchErrorJson): BatchState {
+  const errors = { object: 'list' as const, data: [error] };
+  return { ...state, isRead: true, outcome: 'failed', batch: { ...state.batch, errors } };
+}
+
+/** Before the files are written, with the names they will have. */
+export function withFiles(
+  state: BatchState,
+  files: Pick<BatchJson, 'output_file_id' | 'error_file_id'>,
+  nowS: number,
+): BatchState {
+  const { batch } = state;
+  if (batch.finalizing_at !== null) return state;
+  // A batch that is being cancelled keeps that status to its end, as OpenAI's.
+  const status = batch.status === 'cancelling' ? batch.status : 'finalizing';
+  return { ...state, isRead: true, batch: { ...batch, ...files, status, finalizing_at: nowS } };
+}
+
+export function withEnd(state: BatchState, nowS: number): BatchState {
+  const status = state.outcome ?? 'completed';
+  return { ...state, nTry: 0, batch: { ...state.batch, status, [`${status}_at`]: nowS } };
+}
+
+export function withResult(state: BatchState, isError: boolean): BatchState {
+  const { completed, failed, total } = state.batch.request_counts;
+  const counts = isError
+    ? { total, completed, failed: failed + 1 }
+    : { total, completed: completed + 1, failed };
+  return { ...state, batch: { ...state.batch, request_counts: counts } };
+}
+
+export function pauseMs(nTry: number): number {
+  return Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (nTry - 1));
+}

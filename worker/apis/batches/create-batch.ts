@@ -1,0 +1,66 @@
+/** POST /v1/batches. The batch's own object runs it. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { addToList, newBatchId } from './result-files.ts';
+import { headFile } from '../files/stored-file.ts';
+import { jsonText } from '../../http/json-text.ts';
+import { BATCH_ENDPOINTS, BATCH_REFUSED, batchBodySchema, batchSchema } from './json-schema.ts';
+import { EXAMPLE_FORM } from '../files/create-file.ts';
+import { defineEndpoint, type Example } from '../../http/endpoint.ts';
+
+/** A batch of the file that was uploaded before. */
+export const EXAMPLE_BATCH = {
+  ...{ input_file_id: '$id', endpoint: '/v1/chat/completions', completion_window: '24h' },
+  metadata: { what: 'two questions' },
+};
+
+/** What comes before the examples of batches. */
+export const BEFORE_BATCH: NonNullable<Example['before']> = [
+  { path: '/v1/files', form: EXAMPLE_FORM },
+  { path: '/v1/batches', body: EXAMPLE_BATCH },
+];
+
+export const createBatch = defineEndpoint({
+  name: 'createBatch',
+  method: 'POST',
+  path: '/v1/batches',
+  tag: 'batches',
+  summary: 'Have a file of requests answered',
+  description:
+    `All lines ask one endpoint, one of ${BATCH_ENDPOINTS.join(', ')}. They run a few at a time, ` +
+    'as requests of their own would, and survive a restart of the server. Answers come as a file of ' +
+    'lines in the order of the input; a line that is broken or refused fails alone and stands in ' +
+    'the error file.',
+  body: batchBodySchema,
+  refused: BATCH_REFUSED,
+  responses: [{ status: 200, what: 'the batch, which has begun', schema: batchSchema }],
+  examples: [
+    {
+      title: 'Answer the requests of a file',
+      before: [{ path: '/v1/files', form: EXAMPLE_FORM }],
+      body: EXAMPLE_BATCH,
+    },
+    {
+      title: 'A file that is not there',
+      body: { ...EXAMPLE_BATCH, input_file_id: 'file-0' },
+      status: 400,
+    },
+  ],
+  async handle({ env, body }) {
+    const file = await headFile(env.FILES, body.input_file_id);
+    if (file === null) throw wrongFile('the id of a file of /v1/files', body.input_file_id);
+    if (file.purpose !== 'batch')
+      throw wrongFile('a file of purpose "batch"', `one of "${file.purpose}"`);
+    const id = newBatchId();
+    // First the list: a batch that nobody can find must not run.
+    await addToList(env.FILES, id);
+    const { endpoint, input_file_id: inputFileId, metadata = null } = body;
+    const job = { id, endpoint, inputFileId, inputBytes: file.bytes, metadata };
+    return jsonText(await env.BATCHES.getByName(id).create(job));
+  },
+});
+
+function wrongFile(expected: string, got: string): EngineError {
+  const param = 'input_file_id';
+  const message = `${param}: expected ${expected}, got ${got.slice(0, 80)}.`;
+  return new EngineError('E_REQUEST_INVALID', message, { param });
+}

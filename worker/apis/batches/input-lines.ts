@@ -1,0 +1,65 @@
+/** A batch's input, read a slice at a time, and what can be wrong with it as a whole. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { type FileLine, readLines } from '../files/line-reader.ts';
+import { openFile } from '../files/stored-file.ts';
+import { MAX_LINE_BYTES } from './batch-line.ts';
+import type { BatchState } from './batch-state.ts';
+
+export const MAX_BATCH_LINES = 50_000;
+/** Held of the input at a time; a line more may come on top. */
+const SLICE_BYTES = 4 * 1024 * 1024;
+
+export interface Slice {
+  readonly lines: readonly FileLine[];
+  readonly isEnd: boolean;
+}
+
+/** Lines that hold something, but not far beyond the most allowed; null without the file. */
+export async function countLines(
+  bucket: R2Bucket,
+  fileId: string,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  const stream = await openFile(bucket, fileId);
+  if (stream === null) return null;
+  let nLine = 0;
+  for await (const _line of readLines(stream, { offset: 0, number: 1 }, MAX_LINE_BYTES))
+    if (++nLine > MAX_BATCH_LINES || signal?.aborted === true) break;
+  return nLine;
+}
+
+/** From the cursor on; null when the file is not there. */
+export async function readSlice(
+  bucket: R2Bucket,
+  { batch, cursor }: BatchState,
+  limit: number,
+): Promise<Slice | null> {
+  const stream = await openFile(bucket, batch.input_file_id, cursor.offset);
+  if (stream === null) return null;
+  const lines: FileLine[] = [];
+  for await (const line of readLines(stream, cursor, MAX_LINE_BYTES)) {
+    lines.push(line);
+    const nByte = line.endOffset - cursor.offset;
+    if (lines.length === limit || nByte >= SLICE_BYTES) return { lines, isEnd: false };
+  }
+  return { lines, isEnd: true };
+}
+
+function invalidFile(message: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', message, { param: 'input_file_id' });
+}
+
+export function fileGone(id: string): EngineError {
+  const message = `input_file_id: ${id} was deleted before the batch was done. Upload it again.`;
+  return new EngineError('E_NOT_FOUND', message, { param: 'input_file_id' });
+}
+
+export function noLines(): EngineError {
+  return invalidFile('input_file_id: expected requests, got a file of blank lines.');
+}
+
+export function tooManyLines(): EngineError {
+  return invalidFile(
+    `input_file_id: expected at most ${MAX_BATCH_LINES} lines, got more. Split the file.`,
+  );
+}

@@ -1,0 +1,116 @@
+/** Files and batches in OpenAI's shapes. */
+import { z } from 'zod';
+import { MAX_FILE_BYTES } from '../files/upload.ts';
+import { strictField } from '../../serving/fields/common.ts';
+import type { RefusedParameter } from '../../http/body/refused.ts';
+
+/** What lines may ask: POSTs whose answers are whole. */
+export const BATCH_ENDPOINTS = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/responses',
+  '/v1/messages',
+  '/tokenize',
+  '/detokenize',
+  '/apply-template',
+] as const;
+
+/** OpenAI's limits of metadata. */
+const MAX_METADATA_KEYS = 16;
+const MAX_KEY_CHARS = 64;
+const MAX_VALUE_CHARS = 512;
+
+export const metadataField = z
+  .record(z.string().max(MAX_KEY_CHARS), z.string().max(MAX_VALUE_CHARS))
+  .refine(
+    (metadata) => Object.keys(metadata).length <= MAX_METADATA_KEYS,
+    `expected at most ${MAX_METADATA_KEYS} pairs`,
+  );
+
+export const batchBodySchema = z
+  .looseObject({
+    input_file_id: z.string(),
+    endpoint: z.enum(BATCH_ENDPOINTS),
+    completion_window: z.literal('24h'),
+    metadata: metadataField.optional(),
+    strict: strictField,
+  })
+  .meta({ id: 'BatchRequest' });
+
+export const BATCH_REFUSED: readonly RefusedParameter[] = [{ name: 'output_expires_after' }];
+
+const time = z.number().int().nullable();
+const count = z.number().int();
+
+const batchErrorSchema = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  param: z.string().nullable(),
+  line: z.number().int().nullable(),
+});
+export type BatchErrorJson = z.output<typeof batchErrorSchema>;
+
+export const batchSchema = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('batch'),
+    endpoint: z.string(),
+    errors: z
+      .strictObject({ object: z.literal('list'), data: z.array(batchErrorSchema) })
+      .nullable()
+      .describe('why the batch as a whole failed; lines that fail are in the error file'),
+    input_file_id: z.string(),
+    completion_window: z.literal('24h'),
+    status: z.enum([
+      ...(['validating', 'failed', 'in_progress', 'finalizing'] as const),
+      ...(['completed', 'expired', 'cancelling', 'cancelled'] as const),
+    ]),
+    output_file_id: z.string().nullable(),
+    error_file_id: z.string().nullable(),
+    created_at: count,
+    in_progress_at: time,
+    expires_at: count,
+    finalizing_at: time,
+    completed_at: time,
+    failed_at: time,
+    expired_at: time,
+    cancelling_at: time,
+    cancelled_at: time,
+    request_counts: z.strictObject({ total: count, completed: count, failed: count }),
+    metadata: z.record(z.string(), z.string()).nullable(),
+  })
+  .meta({ id: 'Batch' });
+export type BatchJson = z.output<typeof batchSchema>;
+
+export const uploadFormSchema = z
+  .strictObject({
+    file: z
+      .string()
+      .meta({ format: 'binary' })
+      .describe(`a request a line, at most ${MAX_FILE_BYTES} bytes`),
+    purpose: z.literal('batch').describe('what the file is for'),
+  })
+  .meta({ id: 'FileForm' });
+
+export const fileSchema = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('file'),
+    bytes: count,
+    created_at: count,
+    filename: z.string(),
+    purpose: z.enum(['batch', 'batch_output']),
+    status: z.literal('processed'),
+  })
+  .meta({ id: 'File' });
+
+/** A page of a list in OpenAI's shape. */
+export function listSchema<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({
+    object: z.literal('list'),
+    data: z.array(item),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+}

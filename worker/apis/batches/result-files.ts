@@ -1,0 +1,54 @@
+/** What a batch leaves in the bucket: its result files, and its entry in the list of batches. */
+import { FileWriter } from '../files/file-writer.ts';
+import { listObjects, retryBucket } from '../../platform/storage/bucket.ts';
+import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
+import type { BatchStore } from './batch-store.ts';
+
+const LIST_PREFIX = 'batches/';
+const ID_PREFIX = 'batch_';
+const NEWLINE = new Uint8Array([10]);
+
+export const newBatchId = (): string => newObjectId(ID_PREFIX);
+export const isBatchId = (id: string): boolean => isObjectId(ID_PREFIX, id);
+
+/** Writing it anew under the same id, after a restart, replaces what was there. */
+export async function writeResultFile(
+  bucket: R2Bucket,
+  store: BatchStore,
+  file: { readonly id: string; readonly filename: string; readonly isError: boolean },
+): Promise<void> {
+  const writer = new FileWriter(bucket, { ...file, purpose: 'batch_output' });
+  try {
+    for (const { bytes, isLast } of store.results(file.isError)) {
+      await writer.write(bytes);
+      if (isLast) await writer.write(NEWLINE);
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
+}
+
+export async function addToList(bucket: R2Bucket, id: string): Promise<void> {
+  await retryBucket(id, () => bucket.put(LIST_PREFIX + id, ''));
+}
+
+export async function removeFromList(bucket: R2Bucket, id: string): Promise<void> {
+  await retryBucket(id, () => bucket.delete(LIST_PREFIX + id));
+}
+
+/** The newest first. */
+export async function listBatchIds(
+  bucket: R2Bucket,
+  limit: number,
+  after: string | null,
+): Promise<{ ids: string[]; hasMore: boolean }> {
+  const ids: string[] = [];
+  const start = after === null ? undefined : LIST_PREFIX + after;
+  for await (const { key } of listObjects(bucket, LIST_PREFIX, start)) {
+    if (ids.length === limit) return { ids, hasMore: true };
+    ids.push(key.slice(LIST_PREFIX.length));
+  }
+  return { ids, hasMore: false };
+}

@@ -1,0 +1,218 @@
+/** An answer as OpenAI's chat completion, streamed or whole. */
+import type { GenerateUsage } from '../../../engine/generate/types.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { generationParams } from '../../serving/generation/params.ts';
+import { runChat } from '../../serving/generation/run-chat.ts';
+import type { Delta } from '../../serving/generation/run-generation.ts';
+import type { AnswerReason } from '../../serving/generation/text-events.ts';
+import { chatTools } from '../../serving/output/api-tools.ts';
+import { chatFormat } from '../../serving/output/constraint.ts';
+import type { Citation } from '../retrieval/retrieve.ts';
+import { markCited } from '../retrieval/retrieve.ts';
+import type { ServedModel } from '../../serving/models/model-store.ts';
+import type { RequestRecord } from '../../http/observe/record.ts';
+import type { ChatBody } from './schema.ts';
+import { answer } from '../../http/answer.ts';
+import { resourcesJson } from '../../serving/accounting/resources.ts';
+import { OPENAI_SSE } from '../../http/sse.ts';
+import { type ChatTokenJson, chatTokenJson } from './token-json.ts';
+import { joinChoices, timingsJson, usageJson } from '../../serving/accounting/usage.ts';
+
+export interface ChatAnswer {
+  readonly text: string;
+  readonly usage: GenerateUsage;
+}
+
+export interface ChatTurn {
+  readonly env: GatewayEnv;
+  readonly model: ServedModel;
+  readonly body: ChatBody;
+  /** The whole conversation, the new messages last. */
+  readonly messages: readonly ChatMessage[];
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+  /** Reported in the answer when the turn belongs to a session. */
+  readonly session?: { readonly id: string; readonly dropped_messages: number };
+  /** Passages that the model was given, for an answer from a collection. */
+  readonly citations?: readonly Citation[];
+  /** Called when the (only) choice is complete, before its last part goes out. */
+  readonly onAnswer?: (answer: ChatAnswer) => void;
+  /** Called once, however the turn ends. */
+  readonly onEnd?: () => void;
+}
+
+export async function answerChat(turn: ChatTurn): Promise<Response> {
+  const { env, model, body, messages, record, signal } = turn;
+  const tools = chatTools(body);
+  const params = generationParams(
+    body,
+    {
+      maxTokens: body.max_completion_tokens ?? body.max_tokens,
+      topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+      nChoice: body.n,
+      format: chatFormat(body.response_format),
+      tools,
+    },
+    model,
+  );
+  return await answer({
+    ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
+    run: (ended) =>
+      runChat({
+        ...{ env, model, messages, params, promptField: 'messages', signal: ended },
+        tools: tools?.tools ?? [],
+      }),
+    chunks: (deltas) => chatChunks(turn, deltas),
+    whole: (deltas) => wholeChat(turn, deltas),
+    ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
+  });
+}
+
+interface ChatHead {
+  id: string;
+  object: string;
+  created: number;
+  model: string;
+}
+
+function chatHead(turn: ChatTurn, object: string): ChatHead {
+  return {
+    id: `chatcmpl-${crypto.randomUUID()}`,
+    object,
+    created: Math.floor(Date.now() / 1000),
+    model: turn.model.id,
+  };
+}
+
+/** A call whose arguments are still to come. */
+function callJson(id: string, name: string) {
+  return { id, type: 'function' as const, function: { name, arguments: '' } };
+}
+type ChatCallJson = ReturnType<typeof callJson>;
+
+/** A choice as far as it came. */
+interface Choice {
+  content: string;
+  readonly tokens: ChatTokenJson[];
+  readonly calls: ChatCallJson[];
+  reason: AnswerReason | null;
+}
+
+async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<unknown> {
+  const { tokenizer } = turn.model;
+  const choices = Array.from({ length: turn.body.n }, (): Choice => ({
+    content: '',
+    tokens: [],
+    calls: [],
+    reason: null,
+  }));
+  const usages: GenerateUsage[] = [];
+  for await (const delta of deltas) {
+    const choice = choices[delta.choice];
+    if (choice === undefined) continue;
+    if (delta.type === 'text') {
+      choice.content += delta.text;
+      choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
+    } else if (delta.type === 'call') {
+      choice.calls.push(callJson(delta.id, delta.name));
+    } else if (delta.type === 'arguments') {
+      choice.calls[delta.index]!.function.arguments += delta.text;
+    } else if (delta.type === 'done') {
+      choice.reason = delta.reason;
+      usages.push(delta.usage);
+      turn.onAnswer?.({ text: choice.content, usage: delta.usage });
+    }
+  }
+  return {
+    ...chatHead(turn, 'chat.completion'),
+    choices: choices.map(({ content, tokens, calls, reason }, index) => ({
+      index,
+      message: {
+        role: 'assistant',
+        // As OpenAI says it: no text beside calls is null, not ''.
+        content: calls.length > 0 && content === '' ? null : content,
+        refusal: null,
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      },
+      logprobs: turn.body.logprobs ? { content: tokens, refusal: null } : null,
+      finish_reason: reason,
+    })),
+    usage: usageJson(joinChoices(usages)),
+    ...extensions(
+      turn,
+      usages,
+      choices.map(({ content }) => content),
+    ),
+  };
+}
+
+async function* chatChunks(
+  turn: ChatTurn,
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<unknown, void, void> {
+  const { tokenizer } = turn.model;
+  const head = chatHead(turn, 'chat.completion.chunk');
+  const wantsUsage = turn.body.stream_options?.include_usage === true;
+  const chunk = (
+    index: number,
+    delta: object,
+    tokens: ChatTokenJson[],
+    finishReason: AnswerReason | null,
+  ) => ({
+    ...head,
+    choices: [
+      {
+        index,
+        delta,
+        logprobs: turn.body.logprobs ? { content: tokens, refusal: null } : null,
+        finish_reason: finishReason,
+      },
+    ],
+    ...(wantsUsage ? { usage: null } : {}),
+  });
+  const usages: GenerateUsage[] = [];
+  let content = '';
+  const contents = Array.from({ length: turn.body.n }, () => '');
+  for await (const delta of deltas) {
+    const { choice } = delta;
+    if (delta.type === 'start') {
+      yield chunk(choice, { role: 'assistant', content: '', refusal: null }, [], null);
+    } else if (delta.type === 'text') {
+      content += delta.text;
+      contents[choice] += delta.text;
+      const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
+      yield chunk(choice, { content: delta.text }, tokens, null);
+    } else if (delta.type === 'call') {
+      const call = { index: delta.index, ...callJson(delta.id, delta.name) };
+      yield chunk(choice, { tool_calls: [call] }, [], null);
+    } else if (delta.type === 'arguments') {
+      const { index, text } = delta;
+      const more = { index, function: { arguments: text } };
+      yield chunk(choice, { tool_calls: [more] }, [], null);
+    } else if (delta.type === 'done') {
+      usages.push(delta.usage);
+      turn.onAnswer?.({ text: content, usage: delta.usage });
+      const isLast = usages.length === turn.body.n;
+      yield {
+        ...chunk(choice, {}, [], delta.reason),
+        ...(isLast ? extensions(turn, usages, contents) : {}),
+      };
+    }
+  }
+  if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
+}
+
+/** What OpenAI's answers do not have. */
+function extensions(
+  turn: ChatTurn,
+  usages: readonly GenerateUsage[],
+  contents: readonly string[],
+): object {
+  return {
+    timings: timingsJson(joinChoices(usages)),
+    resources: resourcesJson(turn.model.manifest, usages),
+    ...(turn.citations === undefined ? {} : { citations: markCited(turn.citations, contents) }),
+    ...(turn.session === undefined ? {} : { session: turn.session }),
+  };
+}

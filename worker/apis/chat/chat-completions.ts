@@ -1,0 +1,99 @@
+/** POST /v1/chat/completions. With a session the turn runs in the session's object. */
+import { findModel } from '../../serving/models/model-store.ts';
+import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
+import { chatBodySchema } from './schema.ts';
+import { CHAT_REFUSED } from '../../http/body/refused.ts';
+import { retrieve } from '../retrieval/retrieve.ts';
+import { answerChat } from './answer-chat.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const messages = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
+
+const city = { enum: ['Paris', 'Rome'] };
+const parameters = { type: 'object', properties: { city }, required: ['city'] };
+const description = 'The weather now.';
+
+export const chatCompletions = defineEndpoint({
+  name: 'chatCompletions',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  tag: 'generation',
+  summary: 'Answer a conversation',
+  description:
+    'As OpenAI\'s endpoint. With "session" only the new messages are sent; the server keeps the rest.',
+  body: chatBodySchema,
+  refused: CHAT_REFUSED,
+  responses: [
+    {
+      status: 200,
+      what: 'the answer, or its chunks as server-sent events that end with [DONE]',
+      schema: chatCompletionSchema,
+      event: chatChunkSchema,
+    },
+  ],
+  examples: [
+    { title: 'An answer', body: { messages, max_tokens: 32 } },
+    {
+      title: 'An answer as it is made',
+      body: { messages, max_tokens: 32, stream: true, stream_options: { include_usage: true } },
+    },
+    {
+      title: 'Two answers that can be had again',
+      body: { messages, max_tokens: 16, n: 2, seed: 7, temperature: 0.8 },
+    },
+    {
+      title: 'Log-probabilities of each token',
+      body: { messages, max_tokens: 4, temperature: 0, logprobs: true, top_logprobs: 2 },
+    },
+    {
+      title: 'A conversation that the server remembers',
+      body: {
+        session: 'ada',
+        messages: [{ role: 'user', content: 'My name is Ada.' }],
+        max_tokens: 16,
+      },
+    },
+    {
+      title: 'A call of a tool',
+      body: {
+        messages: [{ role: 'user', content: 'Is it warm in Rome?' }],
+        tools: [{ type: 'function', function: { name: 'get_weather', description, parameters } }],
+        tool_choice: 'required',
+      },
+    },
+    {
+      title: 'JSON of a schema',
+      body: {
+        messages: [{ role: 'user', content: 'Where is it warm?' }],
+        response_format: {
+          type: 'json_schema',
+          json_schema: { name: 'place', schema: parameters },
+        },
+      },
+    },
+    {
+      title: 'An answer from a collection that is not there',
+      body: { messages, retrieval: { collection: 'nothing', top_k: 3 } },
+      status: 404,
+    },
+    {
+      title: 'A wrong value, and what the error says of it',
+      body: { messages, temperature: -1 },
+      status: 400,
+    },
+  ],
+  async handle({ request, env, body, record }) {
+    const { signal } = request;
+    if (body.session !== undefined) {
+      record.handOver();
+      const init = { method: 'POST', body: JSON.stringify(body), signal };
+      return await env.SESSIONS.getByName(body.session).fetch('https://session/turn', init);
+    }
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    if (body.retrieval === undefined)
+      return await answerChat({ env, model, body, messages: body.messages, signal, record });
+    const found = await retrieve(env, body.retrieval, body.messages, signal);
+    const { messages, citations } = found;
+    return await answerChat({ env, model, body, messages, signal, record, citations });
+  },
+});

@@ -1,0 +1,167 @@
+/** The body of POST /v1/chat/completions. */
+import { z } from 'zod';
+import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
+import { callFault, type CallFault, faultText } from '../../serving/output/tool-turns.ts';
+import {
+  choiceCount,
+  count,
+  generationFields,
+  MAX_MAX_TOKENS,
+  MAX_TOP_LOGPROBS,
+  passiveFields,
+  sessionId,
+  strictField,
+  tooManyTokens,
+} from '../../serving/fields/common.ts';
+import { retrievalField } from '../retrieval/schema.ts';
+import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
+
+export const MAX_MESSAGES = 4096;
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
+
+export const textPart = z.discriminatedUnion(
+  'type',
+  [z.object({ type: z.literal('text'), text: z.string() })],
+  {
+    error: ({ input }) => {
+      const type = (input as { type?: unknown } | undefined)?.type;
+      return typeof type === 'string'
+        ? `content parts of type ${JSON.stringify(type.slice(0, 40))} are not supported yet; expected {"type": "text", "text": "..."}`
+        : 'expected {"type": "text", "text": "..."}';
+    },
+  },
+);
+
+const text = z
+  .union([z.string(), z.array(textPart).min(1)], 'expected a text or an array of text parts')
+  .transform((content) =>
+    typeof content === 'string' ? content : content.map((part) => part.text).join(''),
+  );
+
+export const callId = z.string().min(1).max(200);
+const toolCall = z
+  .looseObject({
+    id: callId,
+    type: z.literal('function').default('function'),
+    function: z.looseObject({ name: toolName, arguments: z.string() }),
+  })
+  .transform(({ id, type, function: { name, arguments: json } }, context): ToolCall => {
+    const value = parseArguments(json);
+    if (value === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['function', 'arguments'],
+        message: 'expected the JSON text of an object',
+      });
+    return { id, type, function: { name, arguments: value } };
+  });
+
+/** Undefined when it is no JSON object; the empty text is an empty object, as clients send it. */
+export function parseArguments(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json === '' ? '{}' : json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const chatMessage = z
+  .object({
+    role: z.enum(ROLES),
+    content: text.nullish(),
+    name: z.string().max(64).optional(),
+    tool_calls: z.array(toolCall).max(MAX_TOOLS).nullish(),
+    tool_call_id: callId.optional(),
+  })
+  .superRefine(({ role, content, tool_calls: calls, tool_call_id: answered }, context) => {
+    const refuse = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    const hasCalls = (calls?.length ?? 0) > 0;
+    if (typeof content !== 'string' && !(role === 'assistant' && hasCalls))
+      refuse('content', 'expected a text or an array of text parts');
+    if (hasCalls && role !== 'assistant') refuse('tool_calls', 'expected only of role "assistant"');
+    if (role === 'tool' && answered === undefined)
+      refuse('tool_call_id', 'expected the id of the call that the message answers');
+  })
+  .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): ChatMessage => ({
+    // OpenAI's newer name of the same role.
+    role: role === 'developer' ? 'system' : role,
+    content: content ?? '',
+    ...(name === undefined ? {} : { name }),
+    ...(calls == null || calls.length === 0 ? {} : { tool_calls: calls }),
+    ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
+  }));
+
+/** Where a body has to do with tools, or null. Sessions keep texts alone. */
+function toolsOf({
+  tools = [],
+  messages,
+}: {
+  readonly tools?: readonly unknown[] | undefined;
+  readonly messages: readonly ChatMessage[];
+}): (string | number)[] | null {
+  if (tools.length > 0) return ['tools'];
+  const at = messages.findIndex(
+    ({ role, tool_calls: calls }) => role === 'tool' || calls !== undefined,
+  );
+  return at < 0 ? null : ['messages', at];
+}
+
+const FAULT_FIELDS: Readonly<Record<CallFault['kind'], readonly string[]>> = {
+  unknown: ['tool_call_id'],
+  answered: ['tool_call_id'],
+  interrupted: ['role'],
+  unanswered: [],
+};
+
+export const chatBodySchema = z
+  .looseObject({
+    ...generationFields,
+    ...formatFields,
+    ...chatToolFields,
+    messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
+    max_completion_tokens: count.min(0).max(MAX_MAX_TOKENS).optional(),
+    logprobs: z.boolean().default(false),
+    top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
+    ...passiveFields,
+    n: choiceCount.default(1),
+    session: sessionId.optional(),
+    retrieval: retrievalField,
+    strict: strictField,
+  })
+  .superRefine((body, context) => {
+    const tooMany = tooManyTokens(body.n, body.max_completion_tokens ?? body.max_tokens);
+    if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
+    if (body.session !== undefined && body.n > 1)
+      context.addIssue({ code: 'custom', path: ['n'], message: 'expected 1 in a session' });
+    if (body.session !== undefined && body.retrieval !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['retrieval'],
+        message: 'expected none in a session: send the conversation yourself',
+      });
+    const fault = callFault(body.messages);
+    if (fault !== null)
+      context.addIssue({
+        code: 'custom',
+        path: ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
+        message: faultText(fault, 'a message of role "tool"'),
+      });
+    const toolPath = body.session === undefined ? null : toolsOf(body);
+    if (toolPath !== null)
+      context.addIssue({
+        code: 'custom',
+        path: toolPath,
+        message: 'expected no tools in a session: send the conversation yourself',
+      });
+    if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
+      context.addIssue({
+        code: 'custom',
+        path: ['top_logprobs'],
+        message: 'expected "logprobs": true beside it',
+      });
+  })
+  .meta({ id: 'ChatCompletionRequest' });
+
+export type ChatBody = z.output<typeof chatBodySchema>;

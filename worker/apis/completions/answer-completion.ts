@@ -1,0 +1,221 @@
+/** Plain completions, streamed or whole, of one prompt or several, with echo and log-probabilities. */
+import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { generationParams } from '../../serving/generation/params.ts';
+import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
+import { type Delta, runGeneration } from '../../serving/generation/run-generation.ts';
+import type { AnswerReason } from '../../serving/generation/text-events.ts';
+import { chatFormat } from '../../serving/output/constraint.ts';
+import type { ServedModel } from '../../serving/models/model-store.ts';
+import type { RequestRecord } from '../../http/observe/record.ts';
+import { type CompletionBody, listPrompts, type Prompt } from './schema.ts';
+import { answer } from '../../http/answer.ts';
+import { resourcesJson } from '../../serving/accounting/resources.ts';
+import { OPENAI_SSE } from '../../http/sse.ts';
+import { joinLegacy, LegacyLogprobs, type LegacyLogprobsJson } from '../chat/token-json.ts';
+import { addUsage, joinChoices, timingsJson, usageJson } from '../../serving/accounting/usage.ts';
+
+/** OpenAI's default for this endpoint. */
+const DEFAULT_MAX_TOKENS = 16;
+
+export interface CompletionTask {
+  readonly env: GatewayEnv;
+  readonly model: ServedModel;
+  readonly body: CompletionBody;
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+}
+
+interface Piece {
+  /** Of the choice in the answer. */
+  readonly index: number;
+  readonly text: string;
+  readonly logprobs: LegacyLogprobsJson | null;
+  /** Of the tokens the model made, to rank choices by. */
+  readonly scores: readonly TokenLogprob[];
+  /** Set on the last piece of a choice. */
+  readonly end: { readonly reason: AnswerReason; readonly usage: GenerateUsage } | null;
+}
+
+export async function answerCompletion(task: CompletionTask): Promise<Response> {
+  const { body, model, record, signal } = task;
+  // Ids are checked and texts encoded before the first token is made.
+  const prompts = listPrompts(body.prompt).map((prompt) => encodePrompt(task, prompt));
+  return await answer({
+    ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
+    run: (ended) => runPrompts(task, prompts, ended),
+    chunks: (deltas) => chunks(task, pieces(task, prompts, deltas)),
+    whole: (deltas) => wholeCompletion(task, pieces(task, prompts, deltas)),
+  });
+}
+
+function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly number[] {
+  if (typeof prompt !== 'string') return prompt;
+  refuseTooLong(model, prompt.length, 'prompt');
+  return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
+}
+
+/** Answers made for each prompt; the best `n` of them are told. */
+function countCandidates({ n, best_of }: CompletionBody): number {
+  return best_of ?? n;
+}
+
+/** One prompt after the other; a prompt's choices side by side. Choices count through all prompts. */
+async function* runPrompts(
+  { env, model, body }: CompletionTask,
+  prompts: readonly (readonly number[])[],
+  signal: AbortSignal,
+): AsyncGenerator<Delta, void, void> {
+  const nChoice = countCandidates(body);
+  const params = generationParams(
+    body,
+    {
+      maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
+      // Ranking needs each token's own.
+      topLogprobs: body.logprobs ?? (nChoice > body.n ? 0 : null),
+      promptLogprobs: body.echo && body.logprobs !== undefined,
+      ignoreEos: body.ignore_eos,
+      nChoice,
+      format: chatFormat(body.response_format),
+    },
+    model,
+  );
+  for (const [p, promptTokens] of prompts.entries()) {
+    const plan = { env, model, promptTokens, promptField: 'prompt', atTextStart: false };
+    for await (const delta of runGeneration({ ...plan, params, signal }))
+      yield { ...delta, choice: p * nChoice + delta.choice };
+  }
+}
+
+async function* pieces(
+  { model, body }: CompletionTask,
+  prompts: readonly (readonly number[])[],
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<Piece, void, void> {
+  const nChoice = countCandidates(body);
+  const legacy = new Map<number, LegacyLogprobs>();
+  for await (const delta of deltas) {
+    const index = delta.choice;
+    const promptTokens = prompts[Math.floor(index / nChoice)] ?? [];
+    if (body.logprobs !== undefined && !legacy.has(index))
+      legacy.set(index, new LegacyLogprobs(model.tokenizer, body.echo));
+    const own = legacy.get(index) ?? null;
+    const piece = { index, text: '', logprobs: null, scores: [], end: null };
+    if (delta.type === 'start' && body.echo && own === null) {
+      yield { ...piece, text: echoText(model, promptTokens) };
+    } else if (delta.type === 'prompt' && own !== null) {
+      const logprobs = own.add(promptTokens, delta.logprobs);
+      yield { ...piece, text: echoText(model, promptTokens), logprobs };
+    } else if (delta.type === 'text') {
+      const ids = delta.tokens.map(({ token }) => token);
+      const logprobs = own?.add(ids, delta.tokens) ?? null;
+      yield { ...piece, text: delta.text, logprobs, scores: delta.tokens };
+    } else if (delta.type === 'done') {
+      const { reason, usage } = delta;
+      yield { ...piece, logprobs: own?.add([], []) ?? null, end: { reason, usage } };
+    }
+  }
+}
+
+/** The prompt as text, without the BOS token that encoding added. */
+function echoText({ tokenizer }: ServedModel, promptTokens: readonly number[]): string {
+  const { addBos, bosId } = tokenizer.facts;
+  const skip = addBos && promptTokens[0] === bosId ? 1 : 0;
+  return tokenizer.decode(promptTokens.slice(skip));
+}
+
+function head({ model }: CompletionTask): object {
+  return {
+    id: `cmpl-${crypto.randomUUID()}`,
+    object: 'text_completion',
+    created: Math.floor(Date.now() / 1000),
+    model: model.id,
+  };
+}
+
+/** A choice as far as it came. */
+interface Candidate {
+  text: string;
+  readonly logprobs: LegacyLogprobsJson[];
+  reason: AnswerReason | null;
+  score: number;
+  nScored: number;
+}
+
+async function wholeCompletion(task: CompletionTask, all: AsyncIterable<Piece>): Promise<unknown> {
+  const candidates: Candidate[] = [];
+  const usages: GenerateUsage[] = [];
+  for await (const { index, text, logprobs, scores, end } of all) {
+    const empty: Candidate = { text: '', logprobs: [], reason: null, score: 0, nScored: 0 };
+    const candidate = (candidates[index] ??= empty);
+    candidate.text += text;
+    if (logprobs !== null) candidate.logprobs.push(logprobs);
+    for (const { logprob } of scores) candidate.score += logprob;
+    candidate.nScored += scores.length;
+    if (end === null) continue;
+    candidate.reason = end.reason;
+    usages[index] = end.usage;
+  }
+  const choices = pickBest(candidates, task.body).map(({ text, logprobs, reason }, index) => ({
+    index,
+    text,
+    logprobs: task.body.logprobs === undefined ? null : joinLegacy(logprobs),
+    finish_reason: reason,
+  }));
+  return { ...head(task), choices, ...closing(task, usages) };
+}
+
+/** Of each prompt's candidates the `n` with the highest mean log-probability, the best first. */
+function pickBest(candidates: readonly Candidate[], body: CompletionBody): Candidate[] {
+  const nChoice = countCandidates(body);
+  if (nChoice === body.n) return [...candidates];
+  // Nothing scored says nothing: it comes last.
+  const mean = ({ score, nScored }: Candidate): number =>
+    nScored === 0 ? -Infinity : score / nScored;
+  const groups = Map.groupBy(candidates.entries(), ([index]) => Math.floor(index / nChoice));
+  return [...groups.values()].flatMap((group) =>
+    group
+      .map(([, candidate]) => candidate)
+      .toSorted((a, b) => (mean(a) === mean(b) ? 0 : mean(b) - mean(a)))
+      .slice(0, body.n),
+  );
+}
+
+async function* chunks(
+  task: CompletionTask,
+  all: AsyncIterable<Piece>,
+): AsyncGenerator<unknown, void, void> {
+  const top = head(task);
+  const wantsUsage = task.body.stream_options?.include_usage === true;
+  const nTotal = listPrompts(task.body.prompt).length * countCandidates(task.body);
+  const usages: GenerateUsage[] = [];
+  let nEnded = 0;
+  for await (const { index, text, logprobs, end } of all) {
+    if (end !== null) {
+      usages[index] = end.usage;
+      nEnded++;
+    }
+    const choice = { index, text, logprobs, finish_reason: end?.reason ?? null };
+    const chunk = { ...top, choices: [choice], ...(wantsUsage ? { usage: null } : {}) };
+    if (nEnded < nTotal) {
+      yield chunk;
+    } else {
+      const { timings, resources } = closing(task, usages);
+      yield { ...chunk, timings, resources };
+    }
+  }
+  if (wantsUsage) yield { ...top, choices: [], usage: closing(task, usages).usage };
+}
+
+/** Usage and extensions: choices of a prompt ran side by side, prompts one after the other. */
+function closing({ body, model }: CompletionTask, usages: readonly GenerateUsage[]) {
+  const nChoice = countCandidates(body);
+  const groups = Map.groupBy(usages.entries(), ([index]) => Math.floor(index / nChoice));
+  const joined = [...groups.values()].map((group) => joinChoices(group.map(([, usage]) => usage)));
+  const total = joined.reduce(addUsage, joinChoices([]));
+  return {
+    usage: usageJson(total),
+    timings: timingsJson(total),
+    resources: resourcesJson(model.manifest, usages),
+  };
+}

@@ -1,0 +1,50 @@
+/** POST /v1/completions. */
+import { findModel } from '../../serving/models/model-store.ts';
+import { completionChunkSchema, completionSchema } from '../../serving/fields/answers.ts';
+import { completionBodySchema } from './schema.ts';
+import { COMPLETION_REFUSED } from '../../http/body/refused.ts';
+import { answerCompletion } from './answer-completion.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const completions = defineEndpoint({
+  name: 'completions',
+  method: 'POST',
+  path: '/v1/completions',
+  tag: 'generation',
+  summary: 'Continue a text',
+  description: 'Texts or token ids, one or several; no chat template is applied.',
+  body: completionBodySchema,
+  refused: COMPLETION_REFUSED,
+  responses: [
+    {
+      status: 200,
+      what: 'the continuation, or its chunks as server-sent events that end with [DONE]',
+      schema: completionSchema,
+      event: completionChunkSchema,
+    },
+  ],
+  examples: [
+    { title: 'A continuation', body: { prompt: 'The sea is', max_tokens: 20, temperature: 0 } },
+    {
+      title: 'The best of three by mean log-probability',
+      body: { prompt: 'The sea is', max_tokens: 12, best_of: 3, seed: 1 },
+    },
+    {
+      title: 'Two continuations of two texts, streamed',
+      body: { prompt: ['The sea is', 'One day'], n: 2, max_tokens: 8, seed: 1, stream: true },
+    },
+    {
+      title: 'How likely a text is',
+      body: { prompt: 'The sea is blue', max_tokens: 0, echo: true, logprobs: 2 },
+    },
+    {
+      title: 'Filling in is refused by name',
+      body: { prompt: 'The sea', suffix: 'blue' },
+      status: 400,
+    },
+  ],
+  async handle({ request, env, body, record }) {
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    return await answerCompletion({ env, model, body, signal: request.signal, record });
+  },
+});

@@ -1,0 +1,65 @@
+/** The body of POST /v1/completions: one prompt or several, as texts or as token ids. */
+import { z } from 'zod';
+import {
+  choiceCount,
+  count,
+  generationFields,
+  MAX_TOP_LOGPROBS,
+  passiveFields,
+  strictField,
+  tooManyTokens,
+} from '../../serving/fields/common.ts';
+import { formatFields } from '../../serving/fields/output.ts';
+
+const MAX_PROMPTS = 64;
+const MAX_TOKEN_ID = 2 ** 31 - 1;
+
+export const tokenId = count.min(0).max(MAX_TOKEN_ID);
+const tokenPrompt = z.array(tokenId).min(1);
+
+export const completionBodySchema = z
+  .looseObject({
+    ...generationFields,
+    ...formatFields,
+    prompt: z.union(
+      [
+        z.string(),
+        tokenPrompt,
+        z.array(z.string()).min(1).max(MAX_PROMPTS),
+        z.array(tokenPrompt).min(1).max(MAX_PROMPTS),
+      ],
+      'expected a text, token ids, or an array of either',
+    ),
+    echo: z.boolean().default(false),
+    logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
+    /** Extension: special-token literals in a text prompt become special tokens. */
+    parse_special: z.boolean().default(false),
+    /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
+    ignore_eos: z.boolean().default(false),
+    ...passiveFields,
+    n: choiceCount.default(1),
+    best_of: choiceCount.optional(),
+    strict: strictField,
+  })
+  .superRefine((body, context) => {
+    const { n, best_of: bestOf } = body;
+    const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
+    if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
+    const refuse = (message: string): void =>
+      context.addIssue({ code: 'custom', path: ['best_of'], message });
+    if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
+    if (bestOf !== undefined && bestOf > n && body.stream)
+      refuse('expected it to be absent when "stream" is true: the best is known at the end');
+  })
+  .meta({ id: 'CompletionRequest' });
+
+export type CompletionBody = z.output<typeof completionBodySchema>;
+
+export type Prompt = string | readonly number[];
+
+/** The prompts one by one: an array of numbers is one prompt, of anything else several. */
+export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
+  if (typeof prompt === 'string') return [prompt];
+  if (prompt.every((part) => typeof part === 'number')) return [prompt];
+  return prompt;
+}

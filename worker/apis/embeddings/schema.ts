@@ -1,0 +1,90 @@
+/** Bodies and answers of embeddings and of ranking. */
+import { z } from 'zod';
+import { INPUT_TYPES } from '../../serving/embedding/text-ids.ts';
+import { count, modelField, strictField } from '../../serving/fields/common.ts';
+
+/** As OpenAI has it. */
+export const MAX_EMBEDDING_INPUTS = 2048;
+/** Special tokens excluded; longer ones than any encoder reads are refused by the model's own limit. */
+const MAX_INPUT_IDS = 32_768;
+const MAX_DOCUMENTS = 1000;
+
+const ids = z.array(count.min(0)).max(MAX_INPUT_IDS);
+
+export const embeddingsBodySchema = z
+  .looseObject({
+    model: modelField,
+    input: z
+      .union(
+        [z.string(), z.array(z.string()).min(1), ids.min(1), z.array(ids).min(1)],
+        `expected a text, token ids, or 1 to ${MAX_EMBEDDING_INPUTS} of either`,
+      )
+      .refine(
+        (input) => typeof input[0] !== 'object' || input.length <= MAX_EMBEDDING_INPUTS,
+        `expected at most ${MAX_EMBEDDING_INPUTS} lists of token ids`,
+      )
+      .refine(
+        (input) =>
+          !Array.isArray(input) ||
+          typeof input[0] !== 'string' ||
+          input.length <= MAX_EMBEDDING_INPUTS,
+        `expected at most ${MAX_EMBEDDING_INPUTS} texts`,
+      ),
+    dimensions: count.min(1).optional(),
+    encoding_format: z.enum(['float', 'base64']).default('float'),
+    input_type: z.enum(INPUT_TYPES).optional(),
+    truncate: z.boolean().default(false),
+    user: z.string().optional(),
+    strict: strictField,
+  })
+  .meta({ id: 'EmbeddingsRequest' });
+export type EmbeddingsBody = z.output<typeof embeddingsBodySchema>;
+
+const usage = z.strictObject({ prompt_tokens: count, total_tokens: count });
+
+export const embeddingsSchema = z
+  .strictObject({
+    object: z.literal('list'),
+    data: z.array(
+      z.strictObject({
+        object: z.literal('embedding'),
+        index: count,
+        embedding: z.union([z.array(z.number()), z.string()]),
+      }),
+    ),
+    model: z.string(),
+    usage,
+  })
+  .meta({ id: 'Embeddings' });
+
+export const rerankBodySchema = z
+  .looseObject({
+    model: modelField,
+    query: z.string().min(1).max(100_000),
+    documents: z
+      .array(z.union([z.string(), z.looseObject({ text: z.string() })]))
+      .min(1)
+      .max(MAX_DOCUMENTS),
+    top_n: count.min(1).optional(),
+    return_documents: z.boolean().default(false),
+    truncate: z.boolean().default(true),
+    strict: strictField,
+  })
+  .meta({ id: 'RerankRequest' });
+
+export const rerankSchema = z
+  .strictObject({
+    model: z.string(),
+    method: z
+      .literal('embedding')
+      .describe('cosine of embeddings; no cross-encoder has read the pairs'),
+    results: z.array(
+      z.strictObject({
+        index: count,
+        relevance_score: z.number(),
+        document: z.strictObject({ text: z.string() }).optional(),
+      }),
+    ),
+    usage: z.strictObject({ total_tokens: count }),
+  })
+  .meta({ id: 'Rerank' });

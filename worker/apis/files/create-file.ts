@@ -1,0 +1,47 @@
+/** POST /v1/files. */
+import { MAX_FILE_BYTES, receiveUpload } from './upload.ts';
+import { fileSchema, uploadFormSchema } from '../batches/json-schema.ts';
+import { IGNORED_HEADER, ignoredHeader } from '../../http/body/unknown-fields.ts';
+import { defineEndpoint, type Form } from '../../http/endpoint.ts';
+
+const request = (id: string, content: string): string =>
+  JSON.stringify({
+    ...{ custom_id: id, method: 'POST', url: '/v1/chat/completions' },
+    body: { messages: [{ role: 'user', content }], max_tokens: 8 },
+  });
+
+/** A file of two requests. */
+export const EXAMPLE_FORM: Form = {
+  purpose: 'batch',
+  file: {
+    filename: 'requests.jsonl',
+    text: `${request('a', 'What does a bicycle need?')}\n${request('b', 'And a car?')}\n`,
+  },
+};
+
+export const createFile = defineEndpoint({
+  name: 'createFile',
+  method: 'POST',
+  path: '/v1/files',
+  tag: 'batches',
+  summary: 'Upload a file of requests for a batch',
+  description:
+    `A form (multipart/form-data) with the fields "file", at most ${MAX_FILE_BYTES} bytes, and ` +
+    '"purpose", "batch". Each line is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
+    'looked at when the batch runs. The file stays until it is deleted.',
+  form: uploadFormSchema,
+  responses: [{ status: 200, what: 'the file', schema: fileSchema }],
+  examples: [
+    { title: 'Two requests', form: EXAMPLE_FORM },
+    {
+      title: 'Another purpose is refused',
+      form: { ...EXAMPLE_FORM, purpose: 'fine-tune' },
+      status: 400,
+    },
+  ],
+  async handle({ env, request }) {
+    const { file, ignored } = await receiveUpload(env.FILES, request);
+    const headers = ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) };
+    return Response.json(file, { headers });
+  },
+});

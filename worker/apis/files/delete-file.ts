@@ -1,0 +1,38 @@
+/** DELETE /v1/files/:id. */
+import { z } from 'zod';
+import { deleteFile as removeFile, fileNotFound } from './stored-file.ts';
+import { EXAMPLE_FORM } from './create-file.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const deleteFile = defineEndpoint({
+  name: 'deleteFile',
+  method: 'DELETE',
+  path: '/v1/files/:id',
+  tag: 'batches',
+  summary: 'Delete a file',
+  description: 'A batch that has not read it to its end fails, and keeps what it has answered.',
+  params: { id: 'the id of a file' },
+  responses: [
+    {
+      status: 200,
+      what: 'deleted',
+      schema: z.strictObject({
+        id: z.string(),
+        object: z.literal('file'),
+        deleted: z.literal(true),
+      }),
+    },
+  ],
+  examples: [
+    {
+      title: 'Delete a file',
+      before: [{ path: '/v1/files', form: EXAMPLE_FORM }],
+      params: { id: '$id' },
+    },
+  ],
+  async handle({ env, params }) {
+    const id = params['id'] ?? '';
+    if (!(await removeFile(env.FILES, id))) throw fileNotFound(id);
+    return Response.json({ id, object: 'file', deleted: true });
+  },
+});

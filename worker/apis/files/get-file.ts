@@ -1,0 +1,29 @@
+/** GET /v1/files/:id. */
+import { fileNotFound, headFile } from './stored-file.ts';
+import { fileSchema } from '../batches/json-schema.ts';
+import { EXAMPLE_FORM } from './create-file.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const getFile = defineEndpoint({
+  name: 'getFile',
+  method: 'GET',
+  path: '/v1/files/:id',
+  tag: 'batches',
+  summary: 'Tell of a file',
+  params: { id: 'the id of a file' },
+  responses: [{ status: 200, what: 'the file', schema: fileSchema }],
+  examples: [
+    {
+      title: 'A file',
+      before: [{ path: '/v1/files', form: EXAMPLE_FORM }],
+      params: { id: '$id' },
+    },
+    { title: 'One that is not there', params: { id: 'file-0' }, status: 404 },
+  ],
+  async handle({ env, params }) {
+    const id = params['id'] ?? '';
+    const file = await headFile(env.FILES, id);
+    if (file === null) throw fileNotFound(id);
+    return Response.json(file);
+  },
+});

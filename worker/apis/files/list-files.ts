@@ -1,0 +1,36 @@
+/** GET /v1/files. */
+import { isFileId, listFiles as readFiles, MAX_SEEN_FILES } from './stored-file.ts';
+import { fileSchema, listSchema } from '../batches/json-schema.ts';
+import { listJson, readAfter, readLimit, readOrder } from '../../http/body/page-query.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const MAX_LIMIT = 1000;
+
+export const listFiles = defineEndpoint({
+  name: 'listFiles',
+  method: 'GET',
+  path: '/v1/files',
+  tag: 'batches',
+  summary: 'List files, those of requests and those of answers',
+  query: {
+    limit: `1 to ${MAX_LIMIT}, which is the default`,
+    order: `"desc", the newest first, or "asc", of at most ${MAX_SEEN_FILES} files`,
+    after: 'the id of a file: the list begins behind it',
+    purpose: '"batch" or "batch_output": only such files',
+  },
+  responses: [{ status: 200, what: 'a page of files', schema: listSchema(fileSchema) }],
+  examples: [
+    { title: 'The newest', query: 'limit=10' },
+    { title: 'Answers of batches', query: 'purpose=batch_output' },
+  ],
+  async handle({ env, request }) {
+    const query = new URL(request.url).searchParams;
+    const { data, hasMore } = await readFiles(env.FILES, {
+      limit: readLimit(query, MAX_LIMIT, MAX_LIMIT),
+      order: readOrder(query),
+      after: readAfter(query, isFileId),
+      purpose: query.get('purpose'),
+    });
+    return Response.json(listJson(data, hasMore));
+  },
+});

@@ -1,0 +1,69 @@
+/** A file of requests into the bucket as it comes. Nothing of a form that is refused stays. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { FileWriter } from './file-writer.ts';
+import { invalidField, readForm } from '../../http/body/form.ts';
+import type { ReadForm } from '../../http/body/form.ts';
+import { type FileJson, newFileId } from './stored-file.ts';
+
+/** Below what the platform takes as a request (100 MB). */
+export const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_SHOWN_CHARS = 60;
+const PURPOSE = 'batch';
+/** Fields that would change what happens, and are not supported. */
+const REFUSED_FIELD = /^expires_after\b/;
+
+export interface Upload {
+  readonly file: FileJson;
+  /** Names of fields that had no effect. */
+  readonly ignored: readonly string[];
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE naming the field. */
+export async function receiveUpload(bucket: R2Bucket, request: Request): Promise<Upload> {
+  const writers: FileWriter[] = [];
+  try {
+    const form = await readForm(request, {
+      maxFileBytes: MAX_FILE_BYTES,
+      tooLarge,
+      begin(filename = 'file.jsonl') {
+        const writer = new FileWriter(bucket, { id: newFileId(), filename, purpose: PURPOSE });
+        writers.push(writer);
+        return writer;
+      },
+    });
+    const ignored = checkFields(form);
+    // A form without a file has been refused.
+    return { file: await writers[0]!.finish(), ignored };
+  } catch (error) {
+    await writers[0]?.abandon();
+    throw error;
+  }
+}
+
+/** @returns the names of fields that have no effect */
+function checkFields({ fields, fileBytes }: ReadForm): string[] {
+  const purpose = fields.get('purpose')?.at(-1) ?? null;
+  const names = [...fields.keys()].filter((name) => name !== 'purpose');
+  const refused = names.find((name) => REFUSED_FIELD.test(name));
+  if (refused !== undefined) throw unsupported(refused.slice(0, MAX_SHOWN_CHARS));
+  if (purpose !== PURPOSE) throw wrongPurpose(purpose);
+  if (fileBytes === 0) throw invalidField('file', 'file: expected requests, got 0 bytes');
+  return names;
+}
+
+function unsupported(name: string): EngineError {
+  return invalidField(name, `${name}: is not supported yet; expected it to be absent`);
+}
+
+function wrongPurpose(purpose: string | null): EngineError {
+  const got = purpose === null ? 'nothing' : JSON.stringify(purpose.slice(0, 80));
+  return invalidField('purpose', `purpose: expected "${PURPOSE}", got ${got}`);
+}
+
+function tooLarge(): EngineError {
+  return new EngineError(
+    'E_BODY_TOO_LARGE',
+    `file: is larger than ${MAX_FILE_BYTES} bytes. Split it into several batches.`,
+    { param: 'file', details: { maxFileBytes: MAX_FILE_BYTES } },
+  );
+}

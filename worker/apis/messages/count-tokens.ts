@@ -1,0 +1,30 @@
+/** POST /v1/messages/count_tokens, in Anthropic's shape. */
+import { z } from 'zod';
+import { encodeChat } from '../../serving/generation/run-chat.ts';
+import { conversationOf } from './input.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { messagesTools } from '../../serving/output/api-tools.ts';
+import { countTokensBodySchema } from './schema.ts';
+import { MESSAGES_REFUSED } from '../../http/body/refused.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const countTokens = defineEndpoint({
+  name: 'countTokens',
+  method: 'POST',
+  path: '/v1/messages/count_tokens',
+  tag: 'messages',
+  summary: 'Count the tokens of a conversation',
+  body: countTokensBodySchema,
+  refused: MESSAGES_REFUSED,
+  errors: 'anthropic',
+  responses: [
+    { status: 200, what: 'the count', schema: z.strictObject({ input_tokens: z.number().int() }) },
+  ],
+  examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
+  async handle({ env, body }) {
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const { messages, prefill } = conversationOf(body);
+    const tools = messagesTools(body)?.tools ?? [];
+    return Response.json({ input_tokens: encodeChat(model, messages, { prefill, tools }).length });
+  },
+});

@@ -1,0 +1,123 @@
+/** POST /v1/messages, in Anthropic's shape. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { generationParams } from '../../serving/generation/params.ts';
+import { runChat } from '../../serving/generation/run-chat.ts';
+import { conversationOf } from './input.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { messagesTools } from '../../serving/output/api-tools.ts';
+import { type FormatSource, textFormat } from '../../serving/output/constraint.ts';
+import { messageEventSchema, messagesBodySchema, messageSchema } from './schema.ts';
+import { MESSAGES_REFUSED } from '../../http/body/refused.ts';
+import { answer } from '../../http/answer.ts';
+import { MESSAGES_SSE, messageEvents, wholeMessage } from './shape.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const question = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
+
+const city = { enum: ['Paris', 'Rome'] };
+const schema = { type: 'object', properties: { city }, required: ['city'] };
+const tools = [{ name: 'get_weather', description: 'The weather now.', input_schema: schema }];
+const warm = { role: 'user', content: 'Is it warm in Rome?' };
+
+export const messages = defineEndpoint({
+  name: 'messages',
+  method: 'POST',
+  path: '/v1/messages',
+  tag: 'messages',
+  summary: 'Answer a conversation',
+  description:
+    "As Anthropic's endpoint, for texts and calls of tools. x-api-key and anthropic-version may be sent and change " +
+    'nothing. A last message of the assistant is how the answer begins.',
+  body: messagesBodySchema,
+  refused: MESSAGES_REFUSED,
+  errors: 'anthropic',
+  responses: [
+    {
+      status: 200,
+      what: 'the answer, or its events as server-sent events that end with message_stop',
+      schema: messageSchema,
+      event: messageEventSchema,
+    },
+  ],
+  examples: [
+    {
+      title: 'An answer',
+      headers: { 'anthropic-version': '2023-06-01' },
+      body: { max_tokens: 32, system: 'Be short.', messages: question },
+    },
+    {
+      title: 'The events of an answer',
+      body: { max_tokens: 32, messages: question, stream: true },
+    },
+    {
+      title: 'An answer that begins as told',
+      body: {
+        max_tokens: 8,
+        messages: [...question, { role: 'assistant', content: 'Two wheels' }],
+        stop_sequences: ['.'],
+      },
+    },
+    {
+      title: 'A call of a tool',
+      body: { max_tokens: 100, messages: [warm], tools, tool_choice: { type: 'any' } },
+    },
+    {
+      title: 'Going on from the result of a call',
+      body: {
+        max_tokens: 16,
+        messages: [
+          warm,
+          {
+            role: 'assistant',
+            content: [{ type: 'tool_use', id: 'a', name: 'get_weather', input: { city: 'Rome' } }],
+          },
+          {
+            role: 'user',
+            content: [{ type: 'tool_result', tool_use_id: 'a', content: '31 degrees' }],
+          },
+        ],
+        tools,
+      },
+    },
+    {
+      title: 'JSON of a schema',
+      body: {
+        max_tokens: 60,
+        messages: [{ role: 'user', content: 'Where is it warm?' }],
+        output_config: { format: { type: 'json_schema', schema } },
+      },
+    },
+    { title: 'max_tokens is required', body: { messages: question }, status: 400 },
+  ],
+  async handle({ env, body, request, record }) {
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const conversation = conversationOf(body);
+    const tools = messagesTools(body);
+    const format = textFormat(body.output_config?.format, 'output_config.format');
+    refuseBegun(format, conversation.prefill);
+    const params = generationParams(
+      { ...body, stop: body.stop_sequences },
+      { maxTokens: body.max_tokens, topLogprobs: null, format, tools },
+      model,
+    );
+    const chat = { env, model, ...conversation, params, promptField: 'messages' };
+    const shown = tools?.tools ?? [];
+    return await answer({
+      ...{ modelId: model.id, signal: request.signal, record },
+      ...{ stream: body.stream, sse: MESSAGES_SSE },
+      run: (signal) => runChat({ ...chat, tools: shown, signal }),
+      chunks: (deltas) => messageEvents(model, deltas),
+      whole: (deltas) => wholeMessage(model, deltas),
+    });
+  },
+});
+
+/** A format is of the whole answer, of which only the rest would be made. */
+function refuseBegun(format: FormatSource | null, prefill: string): void {
+  if (format === null || prefill === '') return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `${format.param}: holds a whole answer, but the last message begins one; expected one of them.`,
+    { param: format.param },
+  );
+}

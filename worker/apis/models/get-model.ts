@@ -1,0 +1,27 @@
+/** GET /v1/models/:id. */
+import { readManifest } from '../../platform/model-files.ts';
+import { modelJson } from './model-json.ts';
+import { modelNotFound } from '../../serving/models/model-store.ts';
+import { modelSchema } from './schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const getModel = defineEndpoint({
+  name: 'getModel',
+  method: 'GET',
+  path: '/v1/models/:id',
+  tag: 'models',
+  summary: 'Tell of one model',
+  params: { id: 'an id of /v1/models' },
+  responses: [{ status: 200, what: 'the model', schema: modelSchema }],
+  examples: [
+    { title: 'One model', params: { id: '$model' } },
+    { title: 'One that is not there', params: { id: 'nope' }, status: 404 },
+  ],
+  async handle({ env, params }) {
+    const id = params['id'] ?? '';
+    const stored = await readManifest(env.MODELS, id);
+    if (stored !== null && stored !== 'unchanged')
+      return Response.json(modelJson(stored.manifest, env));
+    throw await modelNotFound(env.MODELS, id);
+  },
+});

@@ -1,0 +1,40 @@
+/** GET /v1/models. */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { listModelIds, readManifest } from '../../platform/model-files.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { modelJson } from './model-json.ts';
+import { modelSchema } from './schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const listModels = defineEndpoint({
+  name: 'listModels',
+  method: 'GET',
+  path: '/v1/models',
+  tag: 'models',
+  summary: 'List what is served, the default first',
+  responses: [
+    {
+      status: 200,
+      what: 'the models',
+      schema: z.strictObject({ object: z.literal('list'), data: z.array(modelSchema) }),
+    },
+  ],
+  examples: [{ title: 'All models' }],
+  async handle({ env }) {
+    const ids = await listModelIds(env.MODELS);
+    // The default comes first: clients that take the first take the right one.
+    ids.sort((a, b) => Number(b === env.DEFAULT_MODEL) - Number(a === env.DEFAULT_MODEL));
+    const models = await Promise.all(ids.map((id) => readListed(env, id)));
+    return Response.json({ object: 'list', data: models.flat() });
+  },
+});
+
+/** A model whose manifest does not parse is not served, so it is not listed. */
+async function readListed(env: GatewayEnv, id: string): Promise<object[]> {
+  const stored = await readManifest(env.MODELS, id).catch((error: unknown) => {
+    if (error instanceof EngineError && error.row.party === 'modelFile') return null;
+    throw error;
+  });
+  return stored === null || stored === 'unchanged' ? [] : [modelJson(stored.manifest, env)];
+}

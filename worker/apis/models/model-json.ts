@@ -1,0 +1,181 @@
+/** A manifest as the model object of /v1/models. */
+import type { z } from 'zod';
+import type {
+  DecoderManifest,
+  EncoderManifest,
+  Manifest,
+  ManifestOf,
+  ModelKind,
+  OnnxManifest,
+  SpeechManifest,
+  VoiceManifest,
+  WeightedManifest,
+} from '../../../engine/manifest/manifest.ts';
+import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
+import { planSpeech } from '../../../engine/model/recognition/plan.ts';
+import { plannedBytes } from '../../onnx/plan.ts';
+import { readCount } from '../../platform/vars.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import type { modelSchema } from './schema.ts';
+
+type ModelJson = z.output<typeof modelSchema>;
+type Env = Pick<GatewayEnv, 'CONTEXT_TOKENS'>;
+
+/** What only models of one kind have, beside what all have. */
+interface KindJson {
+  readonly top: Partial<ModelJson>;
+  readonly extension: Pick<ModelJson['thimble'], 'modalities'> & Partial<ModelJson['thimble']>;
+}
+
+const KIND_JSON: {
+  readonly [K in ModelKind]: (manifest: ManifestOf<K>, env: Env) => KindJson;
+} = {
+  decoder: decoderJson,
+  encoder: encoderJson,
+  speech: speechJson,
+  onnx: onnxJson,
+  voice: voiceJson,
+};
+
+export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env): ModelJson {
+  const { id, name, createdAt, source, licence }: Manifest = manifest;
+  const createdMs = Date.parse(createdAt);
+  const toJson: (manifest: ManifestOf<K>, env: Env) => KindJson = KIND_JSON[manifest.kind];
+  const { top, extension } = toJson(manifest, env);
+  return {
+    id,
+    object: 'model',
+    created: Number.isNaN(createdMs) ? 0 : Math.floor(createdMs / 1000),
+    owned_by: source,
+    licence,
+    ...top,
+    thimble: { kind: manifest.kind, name, licence, ...extension },
+  };
+}
+
+function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
+  const { architecture, preset, config } = manifest;
+  const wanted = readCount(env.CONTEXT_TOKENS) ?? undefined;
+  const served = servedContext(config, wanted);
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: served,
+      trained_context_length: config.nCtx,
+    },
+    extension: {
+      context: { served, trained: config.nCtx },
+      modalities: { input: ['text'], output: ['text'] },
+      chat_template: manifest.chatTemplate !== null,
+      quantization: quantizationJson(manifest),
+      memory: memoryJson(manifest, wanted),
+    },
+  };
+}
+
+function encoderJson(manifest: EncoderManifest): KindJson {
+  const { architecture, preset, config } = manifest;
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: config.nCtx,
+      trained_context_length: config.nCtx,
+    },
+    extension: {
+      modalities: { input: ['text'], output: ['embedding'] },
+      quantization: quantizationJson(manifest),
+    },
+  };
+}
+
+function speechJson(manifest: SpeechManifest): KindJson {
+  const { architecture, preset, config } = manifest;
+  return {
+    top: {
+      architecture,
+      preset,
+      context_length: config.nTextCtx,
+      trained_context_length: config.nTextCtx,
+    },
+    extension: {
+      modalities: { input: ['audio'], output: ['text'] },
+      quantization: quantizationJson(manifest),
+      memory: speechMemoryJson(manifest),
+    },
+  };
+}
+
+function speechMemoryJson(manifest: SpeechManifest): ModelJson['thimble']['memory'] {
+  try {
+    const { regions, wasmBytes, totalBytes } = planSpeech(manifest);
+    return { weight_bytes: regions.weights.bytes, wasm_bytes: wasmBytes, total_bytes: totalBytes };
+  } catch {
+    // It does not fit one isolate.
+    return null;
+  }
+}
+
+const ONNX_MODALITIES: Readonly<
+  Record<OnnxManifest['task']['name'], KindJson['extension']['modalities']>
+> = {
+  tensors: { input: ['tensor'], output: ['tensor'] },
+  'voice-activity': { input: ['audio'], output: ['tensor'] },
+  'speech-synthesis': { input: ['text'], output: ['audio'] },
+  'image-moderation': { input: ['image'], output: ['text'] },
+  'text-recognition': { input: ['image'], output: ['text'] },
+  'image-classification': { input: ['image'], output: ['text'] },
+};
+
+function onnxJson({ task, files, memory }: OnnxManifest): KindJson {
+  return {
+    top: {},
+    extension: {
+      modalities: ONNX_MODALITIES[task.name],
+      memory: {
+        weight_bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+        wasm_bytes: memory.peakBytes,
+        total_bytes: plannedBytes([memory]),
+      },
+    },
+  };
+}
+
+function voiceJson(_manifest: VoiceManifest): KindJson {
+  return { top: {}, extension: { modalities: { input: ['text'], output: ['audio'] } } };
+}
+
+function quantizationJson({
+  preset,
+  tensors,
+}: WeightedManifest): ModelJson['thimble']['quantization'] {
+  const bytesByType: Record<string, number> = {};
+  let nBytes = 0;
+  let nWeight = 0;
+  for (const { dtype, bytes, shape } of tensors) {
+    bytesByType[dtype] = (bytesByType[dtype] ?? 0) + bytes;
+    nBytes += bytes;
+    nWeight += shape[0] * shape[1];
+  }
+  const bits = Math.round((8000 * nBytes) / nWeight) / 1000;
+  return { preset, bits_per_weight: bits, bytes_by_type: bytesByType };
+}
+
+/** What the stage will plan with the platform's limit; it may be given another one. */
+function memoryJson(
+  manifest: DecoderManifest,
+  nCtx: number | undefined,
+): ModelJson['thimble']['memory'] {
+  try {
+    const plan = planMemory(manifest, nCtx === undefined ? {} : { nCtx });
+    const weightBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    return {
+      weight_bytes: weightBytes,
+      wasm_bytes: plan.wasmBytes,
+      total_bytes: plan.totalBytes,
+    };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,88 @@
+/** POST /v1/onnx/:model. */
+import { z } from 'zod';
+import { ENCODINGS, jsonTensorSchema, jsonTensorsSchema } from './json-tensors.ts';
+import { ONNX_WAYS, runOnnxTask } from './run-task.ts';
+import { strictField } from '../../serving/fields/common.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const runOnnx = defineEndpoint({
+  name: 'runOnnx',
+  method: 'POST',
+  path: '/v1/onnx/:model',
+  tag: 'onnx',
+  summary: 'Run an ONNX graph, on tensors or on what its task takes',
+  description:
+    'One of "inputs", "samples" and "image" (docs/onnx.md). Every input is checked against the ' +
+    "graph's own: name, type, shape, number of values.",
+  params: { model: 'id of an ONNX model' },
+  body: z
+    .looseObject({
+      inputs: jsonTensorsSchema.optional(),
+      graph: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,31}$/)
+        .optional(),
+      encoding: z.enum(ENCODINGS).default('json'),
+      samples: z.string().min(1).optional(),
+      vad: z
+        .strictObject({
+          threshold: z.number().min(0).max(1).optional(),
+          endThreshold: z.number().min(0).max(1).optional(),
+          minSpeechS: z.number().min(0).max(60).optional(),
+          hangoverS: z.number().min(0).max(60).optional(),
+          paddingS: z.number().min(0).max(60).optional(),
+        })
+        .optional(),
+      image: z.string().min(1).optional(),
+      top_k: z.number().int().min(1).max(100).optional(),
+      strict: strictField,
+    })
+    .superRefine((body, context) => {
+      const given = ONNX_WAYS.filter((way) => body[way] !== undefined);
+      if (given.length !== 1)
+        context.addIssue({
+          code: 'custom',
+          path: [given[1] ?? 'inputs'],
+          message: `expected exactly one of ${ONNX_WAYS.join(', ')}`,
+        });
+    })
+    .meta({ id: 'OnnxRequest' }),
+  responses: [
+    {
+      status: 200,
+      what: 'what the graph gave, or what the task made of it',
+      schema: z.strictObject({
+        model: z.string(),
+        outputs: z.record(z.string(), jsonTensorSchema).optional(),
+        segments: z
+          .array(z.strictObject({ start: z.number(), end: z.number() }))
+          .describe('speech, in seconds')
+          .optional(),
+        text: z.string().describe('the lines of a picture, one under the other').optional(),
+        lines: z
+          .array(
+            z.strictObject({
+              text: z.string(),
+              score: z.number(),
+              box: z
+                .tuple([z.number(), z.number(), z.number(), z.number()])
+                .describe('left, top, right, bottom in pixels'),
+            }),
+          )
+          .optional(),
+        labels: z.array(z.strictObject({ label: z.string(), score: z.number() })).optional(),
+      }),
+    },
+  ],
+  examples: [
+    {
+      title: 'A graph that is not there',
+      params: { model: 'nothing' },
+      body: { inputs: { x: { dtype: 'float32', shape: [1, 2], data: [0.5, -1] } } },
+      status: 404,
+    },
+  ],
+  async handle({ env, params, body }) {
+    return Response.json(await runOnnxTask(env, params['model'] ?? '', body));
+  },
+});

@@ -1,0 +1,85 @@
+/** A request of /v1/onnx as tensors, or as what a task takes: a row a way. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { fromBase64 } from '../../../engine/base/base64.ts';
+import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
+import type { SpeechSegment, VadOptions } from '../../../engine/audio/speech-detector.ts';
+import type { VadRequest, VadResult } from '../../onnx/tasks/voice-activity.ts';
+import type { TextLine } from '../../onnx/tasks/read-text.ts';
+import type { OnnxTensors } from '../../onnx/tensors.ts';
+import { findModelOfKind } from '../../serving/models/model-store.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { readDataUrl } from '../../http/body/data-url.ts';
+import { tensorsFromJson, tensorsToJson } from './json-tensors.ts';
+import type { JsonTensor, TensorEncoding } from './json-tensors.ts';
+import { askOnnx } from '../../serving/clients/onnx-client.ts';
+
+export const ONNX_WAYS = ['inputs', 'samples', 'image'] as const;
+type Way = (typeof ONNX_WAYS)[number];
+
+type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** The body of /v1/onnx, checked: one of the ways is given. */
+export interface OnnxBody {
+  readonly inputs?: Readonly<Record<string, JsonTensor>> | undefined;
+  readonly graph?: string | undefined;
+  readonly encoding: TensorEncoding;
+  readonly samples?: string | undefined;
+  readonly vad?: Given<VadOptions> | undefined;
+  readonly image?: string | undefined;
+  readonly top_k?: number | undefined;
+}
+
+export async function runOnnxTask(
+  env: GatewayEnv,
+  model: string,
+  body: OnnxBody,
+): Promise<Readonly<Record<string, unknown>>> {
+  const way = ONNX_WAYS.find((name) => body[name] !== undefined) ?? 'inputs';
+  return { model, ...(await WAYS[way](env, model, body)) };
+}
+
+const DEFAULT_LABELS = 5;
+
+const WAYS: Readonly<
+  Record<Way, (env: GatewayEnv, model: string, body: OnnxBody) => Promise<object>>
+> = {
+  async inputs(env, model, { inputs = {}, graph, encoding }) {
+    const feeds = tensorsFromJson(inputs);
+    const outputs = await askOnnx<OnnxTensors>(env, model, (stub) =>
+      stub.run(model, feeds, graph ?? 'main'),
+    );
+    return { outputs: tensorsToJson(outputs, encoding) };
+  },
+
+  async samples(env, model, { samples = '', vad = {} }) {
+    const bytes = fromBase64(samples);
+    if (bytes === null || bytes.length % 4 !== 0)
+      throw invalid('samples', 'base64 of little-endian float32, mono at 16 kHz');
+    const options = Object.fromEntries(
+      Object.entries(vad).filter(([, value]) => value !== undefined),
+    ) as VadOptions;
+    const request: VadRequest = { samples: new Float32Array(bytes.buffer), options };
+    const { segments } = await askOnnx<VadResult>(env, model, (stub) => stub.vad(model, request));
+    return { segments: segments.map(segmentJson) };
+  },
+
+  async image(env, model, { image = '', top_k: count = DEFAULT_LABELS }) {
+    const bytes = readDataUrl(image, 'image');
+    const { manifest } = await findModelOfKind(env.MODELS, model, 'onnx');
+    if (manifest.task.name === 'text-recognition') {
+      const lines = await askOnnx<TextLine[]>(env, model, (stub) => stub.readText(model, bytes));
+      return { text: lines.map(({ text }) => text).join('\n'), lines };
+    }
+    const labels = await askOnnx<ImageLabel[]>(env, model, (stub) => stub.labelImage(model, bytes));
+    return { labels: labels.slice(0, count) };
+  },
+};
+
+function segmentJson({ startS, endS }: SpeechSegment): { start: number; end: number } {
+  const round = (seconds: number) => Math.round(seconds * 1000) / 1000;
+  return { start: round(startS), end: round(endS) };
+}
+
+function invalid(param: string, expected: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', `${param}: expected ${expected}.`, { param });
+}

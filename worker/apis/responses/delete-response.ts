@@ -1,0 +1,39 @@
+/** DELETE /v1/responses/:id. */
+import { z } from 'zod';
+import { responseNotFound } from './input.ts';
+import { responseId } from './schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const deleteResponse = defineEndpoint({
+  name: 'deleteResponse',
+  method: 'DELETE',
+  path: '/v1/responses/:id',
+  tag: 'responses',
+  summary: 'Forget a response',
+  description: 'Responses that went on from it keep what they need.',
+  params: { id: 'the id of a stored response' },
+  responses: [
+    {
+      status: 200,
+      what: 'forgotten',
+      schema: z.strictObject({
+        id: z.string(),
+        object: z.literal('response.deleted'),
+        deleted: z.literal(true),
+      }),
+    },
+  ],
+  examples: [
+    {
+      title: 'Forget a response',
+      before: [{ path: '/v1/responses', body: { input: 'Hello!', max_output_tokens: 4 } }],
+      params: { id: '$id' },
+    },
+  ],
+  async handle({ env, params }) {
+    const id = params['id'] ?? '';
+    const isId = responseId.safeParse(id).success;
+    if (!isId || !(await env.RESPONSES.getByName(id).remove())) throw responseNotFound(id);
+    return Response.json({ id, object: 'response.deleted', deleted: true });
+  },
+});

@@ -1,0 +1,36 @@
+/** GET /v1/responses/:id. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { responseNotFound } from './input.ts';
+import { responseId, responseSchema } from './schema.ts';
+import { jsonText } from '../../http/json-text.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const getResponse = defineEndpoint({
+  name: 'getResponse',
+  method: 'GET',
+  path: '/v1/responses/:id',
+  tag: 'responses',
+  summary: 'Read a response, also while it is made',
+  params: { id: 'the id of a stored response' },
+  responses: [{ status: 200, what: 'the response', schema: responseSchema }],
+  examples: [
+    {
+      title: 'A stored response',
+      before: [{ path: '/v1/responses', body: { input: 'Hello!', max_output_tokens: 4 } }],
+      params: { id: '$id' },
+    },
+    { title: 'One that is not there', params: { id: 'resp_0' }, status: 404 },
+  ],
+  async handle({ env, params, request }) {
+    if (new URL(request.url).searchParams.get('stream') === 'true')
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        'stream: a response that was begun cannot be streamed anew; expected it to be absent.',
+        { param: 'stream' },
+      );
+    const id = params['id'] ?? '';
+    const text = responseId.safeParse(id).success ? await env.RESPONSES.getByName(id).read() : null;
+    if (text === null) throw responseNotFound(id);
+    return jsonText(text);
+  },
+});

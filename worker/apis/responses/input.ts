@@ -1,0 +1,132 @@
+/** The conversation of a response: what its predecessor answered, that answer, and the new items. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { callFault, faultText } from '../../serving/output/tool-turns.ts';
+import { parseArguments } from '../chat/schema.ts';
+import { type InputItemJson, itemText, type NewItem } from './item-schema.ts';
+import type { ResponseJson } from './schema.ts';
+import { newItemId } from './item-shape.ts';
+
+export function newResponseId(): string {
+  return `resp_${crypto.randomUUID().replaceAll('-', '')}`;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when there is no such predecessor, or it is not done. */
+export async function readConversation(
+  env: Pick<GatewayEnv, 'RESPONSES'>,
+  previousId: string | undefined,
+): Promise<InputItemJson[]> {
+  if (previousId === undefined) return [];
+  const object = env.RESPONSES.getByName(previousId);
+  const [input, text] = await Promise.all([object.readInput(), object.read()]);
+  if (input === null || text === null)
+    throw wrongPredecessor(`expected the id of a stored response, got ${previousId}`);
+  const previous = JSON.parse(text) as ResponseJson;
+  if (previous.status !== 'completed' && previous.status !== 'incomplete')
+    throw wrongPredecessor(`expected a response that is done; ${previousId} is ${previous.status}`);
+  const output = previous.output.map((item): InputItemJson =>
+    item.type === 'function_call'
+      ? item
+      : {
+          ...{ id: item.id, type: 'message', status: 'completed', role: 'assistant' },
+          // Log-probabilities belong to the answer, not to the conversation.
+          content: item.content.map((part) => ({ ...part, logprobs: [] })),
+        },
+  );
+  return [...(JSON.parse(input) as InputItemJson[]), ...output];
+}
+
+function wrongPredecessor(what: string): EngineError {
+  const param = 'previous_response_id';
+  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+}
+
+export function newItems(input: readonly NewItem[]): InputItemJson[] {
+  return input.map(newItem);
+}
+
+function newItem(item: NewItem): InputItemJson {
+  const status = 'completed';
+  if (item.type === 'function_call') {
+    const { type, call_id, name, arguments: json } = item;
+    return { id: newItemId(type), type, status, call_id, name, arguments: json };
+  }
+  if (item.type === 'function_call_output') {
+    const { type, call_id, output } = item;
+    return { id: newItemId(type), type, status, call_id, output: itemText(output) };
+  }
+  const text = itemText(item.content);
+  const role = item.role === 'developer' ? 'system' : item.role;
+  return {
+    ...{ id: newItemId('message'), type: 'message', status, role },
+    content: [
+      role === 'assistant'
+        ? { type: 'output_text', text, annotations: [], logprobs: [] }
+        : { type: 'input_text', text },
+    ],
+  };
+}
+
+interface ItemTurns {
+  readonly messages: ChatMessage[];
+  /** Of each message, the index of its first item. */
+  readonly itemOf: number[];
+}
+
+/** Items as the messages of a conversation: calls are their assistant's message's, beside its text. */
+export function itemTurns(items: readonly InputItemJson[]): ItemTurns {
+  const turns: ItemTurns = { messages: [], itemOf: [] };
+  for (const [i, item] of items.entries()) {
+    const message = itemMessage(item);
+    const last = turns.messages.at(-1);
+    const hasCalls = message.tool_calls !== undefined || last?.tool_calls !== undefined;
+    if (hasCalls && message.role === 'assistant' && last?.role === 'assistant') {
+      turns.messages[turns.messages.length - 1] = joinTurns(last, message);
+      continue;
+    }
+    turns.messages.push(message);
+    turns.itemOf.push(i);
+  }
+  return turns;
+}
+
+function itemMessage(item: InputItemJson): ChatMessage {
+  if (item.type === 'function_call_output')
+    return { role: 'tool', content: item.output, tool_call_id: item.call_id };
+  if (item.type === 'message')
+    return { role: item.role, content: item.content.map(({ text }) => text).join('') };
+  const { call_id: id, name, arguments: json } = item;
+  // Checked when it came in, or made under a grammar.
+  const call = { name, arguments: parseArguments(json) ?? {} };
+  return { role: 'assistant', content: '', tool_calls: [{ id, type: 'function', function: call }] };
+}
+
+function joinTurns(a: ChatMessage, b: ChatMessage): ChatMessage {
+  const content = [a.content, b.content].filter((text) => text !== '').join('\n');
+  return { ...a, content, tool_calls: [...(a.tool_calls ?? []), ...(b.tool_calls ?? [])] };
+}
+
+const FAULT_FIELDS = { unknown: '.call_id', answered: '.call_id', interrupted: '', unanswered: '' };
+
+/**
+ * Each call of a conversation has one answer before the talk goes on.
+ * @throws {EngineError} E_REQUEST_INVALID naming the new item at fault
+ */
+export function checkCalls(history: ItemTurns, fresh: ItemTurns): void {
+  const fault = callFault([...history.messages, ...fresh.messages]);
+  if (fault === null) return;
+  const at = fresh.itemOf[fault.at - history.messages.length];
+  const param = at === undefined ? 'input' : `input[${at}]${FAULT_FIELDS[fault.kind]}`;
+  const what = faultText(fault, 'an item of type "function_call_output"');
+  throw new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+}
+
+/** @throws {EngineError} E_NOT_FOUND */
+export function responseNotFound(id: string): EngineError {
+  return new EngineError(
+    'E_NOT_FOUND',
+    `response: no response ${JSON.stringify(id.slice(0, 80))}; it was deleted, is older than 30 days, or was not stored.`,
+    { param: 'response_id' },
+  );
+}

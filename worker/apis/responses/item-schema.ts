@@ -1,0 +1,115 @@
+/** Items of responses: what is put in, what comes out, and what is kept of both. */
+import { z } from 'zod';
+import { tokenLogprobSchema } from '../../serving/fields/answers.ts';
+import { callId, parseArguments } from '../chat/schema.ts';
+import { toolName } from '../../serving/fields/output.ts';
+
+const textPart = z.looseObject(
+  { type: z.enum(['input_text', 'output_text', 'text']), text: z.string() },
+  'expected {"type": "input_text", "text": "..."}; other parts are not supported yet',
+);
+const texts = z.union(
+  [z.string(), z.array(textPart).min(1)],
+  'expected a text or an array of text parts',
+);
+
+/** A message, as OpenAI's short form or as an item of an earlier answer. */
+const messageItem = z.looseObject({
+  type: z.literal('message').optional(),
+  role: z.enum(['system', 'developer', 'user', 'assistant']),
+  content: texts,
+});
+const callItem = z
+  .looseObject({
+    type: z.literal('function_call'),
+    call_id: callId,
+    name: toolName,
+    arguments: z.string(),
+  })
+  .refine(({ arguments: json }) => parseArguments(json) !== undefined, {
+    path: ['arguments'],
+    message: 'expected the JSON text of an object',
+  });
+const callOutputItem = z.looseObject({
+  type: z.literal('function_call_output'),
+  call_id: callId,
+  output: texts,
+});
+
+export const newItemSchema = z.discriminatedUnion(
+  'type',
+  [messageItem, callItem, callOutputItem],
+  'expected "message", "function_call" or "function_call_output"; other items are not supported yet',
+);
+
+export type NewItem = z.output<typeof newItemSchema>;
+
+/** Texts of parts put together. */
+export function itemText(content: z.output<typeof texts>): string {
+  return typeof content === 'string' ? content : content.map(({ text }) => text).join('');
+}
+
+const nothing = z.array(z.never()).max(0);
+const status = z.enum(['in_progress', 'completed', 'incomplete']);
+
+export const outputTextSchema = z.strictObject({
+  type: z.literal('output_text'),
+  text: z.string(),
+  annotations: nothing,
+  logprobs: z.array(tokenLogprobSchema),
+});
+
+const outputMessage = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('message'),
+    status,
+    role: z.literal('assistant'),
+    content: z.array(outputTextSchema),
+  })
+  .meta({ id: 'ResponseOutputMessage' });
+const functionCall = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('function_call'),
+    status,
+    call_id: z.string(),
+    name: z.string(),
+    arguments: z.string(),
+  })
+  .meta({ id: 'ResponseFunctionCall' });
+
+export const outputItemSchema = z
+  .discriminatedUnion('type', [outputMessage, functionCall])
+  .meta({ id: 'ResponseOutputItem' });
+
+export const inputItemSchema = z
+  .discriminatedUnion('type', [
+    z.strictObject({
+      id: z.string(),
+      type: z.literal('message'),
+      status: z.literal('completed'),
+      role: z.enum(['system', 'user', 'assistant']),
+      content: z.array(
+        z.union([
+          z.strictObject({ type: z.literal('input_text'), text: z.string() }),
+          outputTextSchema,
+        ]),
+      ),
+    }),
+    functionCall,
+    z.strictObject({
+      id: z.string(),
+      type: z.literal('function_call_output'),
+      status: z.literal('completed'),
+      call_id: z.string(),
+      output: z.string(),
+    }),
+  ])
+  .meta({ id: 'ResponseInputItem' });
+
+export type OutputTextJson = z.output<typeof outputTextSchema>;
+export type OutputMessageJson = z.output<typeof outputMessage>;
+export type FunctionCallJson = z.output<typeof functionCall>;
+export type OutputItemJson = z.output<typeof outputItemSchema>;
+export type InputItemJson = z.output<typeof inputItemSchema>;

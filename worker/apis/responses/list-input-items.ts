@@ -1,0 +1,60 @@
+/** GET /v1/responses/:id/input_items. */
+import { z } from 'zod';
+import { responseNotFound } from './input.ts';
+import { listJson, readLimit, readOrder, wrongQuery } from '../../http/body/page-query.ts';
+import { type InputItemJson, inputItemSchema } from './item-schema.ts';
+import { responseId } from './schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 100;
+
+const listSchema = z.strictObject({
+  object: z.literal('list'),
+  data: z.array(inputItemSchema),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
+
+export const listInputItems = defineEndpoint({
+  name: 'listInputItems',
+  method: 'GET',
+  path: '/v1/responses/:id/input_items',
+  tag: 'responses',
+  summary: 'What a response answers',
+  description: 'All items of the conversation before it, also those of earlier responses.',
+  params: { id: 'the id of a stored response' },
+  query: {
+    limit: `1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default`,
+    order: '"desc", the newest first, or "asc"',
+    after: 'the id of an item: the list begins behind it',
+  },
+  responses: [{ status: 200, what: 'a page of items', schema: listSchema }],
+  examples: [
+    {
+      title: 'The oldest first',
+      before: [{ path: '/v1/responses', body: { input: 'Hello!', max_output_tokens: 4 } }],
+      params: { id: '$id' },
+      query: 'order=asc&limit=10',
+    },
+  ],
+  async handle({ env, params, request }) {
+    const id = params['id'] ?? '';
+    const isId = responseId.safeParse(id).success;
+    const text = isId ? await env.RESPONSES.getByName(id).readInput() : null;
+    if (text === null) throw responseNotFound(id);
+    return Response.json(pageOf(JSON.parse(text) as InputItemJson[], new URL(request.url)));
+  },
+});
+
+/** @throws {EngineError} E_REQUEST_INVALID naming the query parameter. */
+function pageOf(items: readonly InputItemJson[], { searchParams }: URL): object {
+  const order = readOrder(searchParams);
+  const limit = readLimit(searchParams, DEFAULT_LIMIT, MAX_LIMIT);
+  const sorted = order === 'asc' ? items : items.toReversed();
+  const after = searchParams.get('after');
+  const begin = after === null ? 0 : sorted.findIndex((item) => item.id === after) + 1;
+  if (after !== null && begin === 0) throw wrongQuery('after', 'expected the id of an item', after);
+  return listJson(sorted.slice(begin, begin + limit), begin + limit < sorted.length);
+}

@@ -1,0 +1,138 @@
+/**
+ * A stored response: one object per response id. It runs the generation itself, so that whoever
+ * knows the id can read how far it is, or cancel it. What was stored goes after `KEPT_DAYS`.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { errorResponse, recordForClient } from '../../http/error-response.ts';
+import { RequestRecord } from '../../http/observe/record.ts';
+import type { InputItemJson } from './item-schema.ts';
+import type { ResponseBody, ResponseJson } from './schema.ts';
+import { emptyResponse, type ResponseRun } from './shape.ts';
+import { answerResponse, planResponse, runInBackground } from './run-response.ts';
+import { checkStorable, StoredResponse } from './stored-response.ts';
+
+const KEPT_DAYS = 30;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What POST /v1/responses hands over. */
+export interface ResponseJob {
+  readonly id: string;
+  readonly body: ResponseBody;
+  /** The whole conversation, the new items last. */
+  readonly input: readonly InputItemJson[];
+  readonly nNew: number;
+}
+
+export class ResponseObject extends DurableObject<GatewayEnv> {
+  private readonly stored = new StoredResponse(this.ctx.storage);
+  private live: ResponseJson | null = null;
+  private liveInput: readonly InputItemJson[] = [];
+  private abort: AbortController | null = null;
+  private isCancelled = false;
+  private isRemoved = false;
+
+  /** A job that was checked; answers as POST /v1/responses does. */
+  override async fetch(request: Request): Promise<Response> {
+    const record = new RequestRecord('POST', 'createResponse');
+    let response: Response;
+    try {
+      response = await this.run(await request.json<ResponseJob>(), request.signal, record);
+    } catch (error) {
+      this.live = null;
+      record.fail(recordForClient(error).code);
+      response = errorResponse(error);
+    }
+    record.headersSent(response.status);
+    return response;
+  }
+
+  /** JSON of the response, or null. Text, since RPC's types lose the shape. */
+  read(): string | null {
+    const response = this.current();
+    return response === null ? null : JSON.stringify(response);
+  }
+
+  /** JSON of all that the response answers, the oldest first, or null. */
+  readInput(): string | null {
+    if (this.live !== null) return JSON.stringify(this.liveInput);
+    return this.stored.read() === null ? null : JSON.stringify(this.stored.readInput());
+  }
+
+  /** Ends a response that is being made; of one that is done nothing changes. */
+  async cancel(): Promise<string | null> {
+    this.isCancelled = true;
+    this.abort?.abort();
+    const response = this.current();
+    if (response === null) return null;
+    // What was made so far is added when the generation has noticed.
+    if (this.live !== null) this.live = { ...this.live, status: 'cancelled' };
+    return JSON.stringify(this.live ?? response);
+  }
+
+  async remove(): Promise<boolean> {
+    const found = this.current() !== null;
+    this.isRemoved = true;
+    this.isCancelled = true;
+    this.abort?.abort();
+    this.live = null;
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    return found;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.ctx.storage.deleteAll();
+  }
+
+  private current(): ResponseJson | null {
+    if (this.live !== null) return this.live;
+    const response = this.stored.read();
+    if (response === null || response.status !== 'in_progress') return response;
+    // The object was put away while it worked.
+    const error = {
+      code: 'E_BACKEND_UNAVAILABLE',
+      message: 'the server stopped while it answered',
+    };
+    return { ...response, status: 'failed', error };
+  }
+
+  private async run(
+    job: ResponseJob,
+    signal: AbortSignal,
+    record: RequestRecord,
+  ): Promise<Response> {
+    checkStorable(job.input, job.body);
+    this.abort = new AbortController();
+    this.liveInput = job.input;
+    const ended = AbortSignal.any([this.abort.signal, ...(job.body.background ? [] : [signal])]);
+    const plan = await planResponse(this.env, job, ended, record);
+    const run: ResponseRun = {
+      ...plan.run,
+      isCancelled: () => this.isCancelled,
+      onChange: (response) => this.keep(response, job.input),
+    };
+    if (!job.body.background) {
+      const onEnd = (): void => {
+        // A client that left: nothing is kept, as with sessions.
+        this.live = null;
+      };
+      return await answerResponse({ ...plan, run, onEnd });
+    }
+    const first = emptyResponse(run, 'in_progress');
+    this.keep(first, job.input, true);
+    record.hold();
+    this.ctx.waitUntil(runInBackground({ ...plan, run }).finally(() => record.end()));
+    return Response.json(first);
+  }
+
+  /** Written when it is over, or at once when nobody waits for it. */
+  private keep(response: ResponseJson, input: readonly InputItemJson[], atOnce = false): void {
+    if (this.isRemoved) return;
+    const isOver = response.status !== 'in_progress';
+    this.live = isOver ? null : response;
+    if (!isOver && !atOnce) return;
+    this.stored.write(response, input);
+    void this.ctx.storage.setAlarm(Date.now() + KEPT_DAYS * DAY_MS);
+  }
+}

@@ -1,0 +1,100 @@
+/** A response's generation: in the gateway when nothing is stored, else in the response's object. */
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { recordForClient } from '../../http/error-response.ts';
+import { generationParams } from '../../serving/generation/params.ts';
+import { runChat } from '../../serving/generation/run-chat.ts';
+import type { Delta } from '../../serving/generation/run-generation.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import type { RequestRecord } from '../../http/observe/record.ts';
+import { responseTools } from '../../serving/output/api-tools.ts';
+import { textFormat } from '../../serving/output/constraint.ts';
+import { checkCalls, itemTurns } from './input.ts';
+import { LOGPROBS_INCLUDE } from './schema.ts';
+import { answer } from '../../http/answer.ts';
+import {
+  emptyResponse,
+  responseEvents,
+  type ResponseRun,
+  RESPONSES_SSE,
+  wholeResponse,
+} from './shape.ts';
+import { fitToContext } from '../../serving/generation/fit-context.ts';
+import type { ResponseJob } from './response-object.ts';
+
+export interface ResponsePlan {
+  readonly run: ResponseRun;
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+  readonly start: (signal: AbortSignal) => AsyncGenerator<Delta, void, void>;
+  readonly onEnd?: () => void;
+}
+
+/** Everything but the generation itself: model, messages that fit, parameters. */
+export async function planResponse(
+  env: GatewayEnv,
+  { id, body, input, nNew }: ResponseJob,
+  signal: AbortSignal,
+  record: RequestRecord,
+): Promise<ResponsePlan> {
+  const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+  const { instructions } = body;
+  const system = instructions === undefined ? [] : [{ role: 'system', content: instructions }];
+  const before = itemTurns(input.slice(0, input.length - nNew));
+  const after = itemTurns(input.slice(input.length - nNew));
+  checkCalls(before, after);
+  const history = [...system, ...before.messages];
+  const fresh = after.messages;
+  const tools = responseTools(body);
+  const shown = tools?.tools ?? [];
+  const { messages, nDropped } =
+    body.truncation === 'auto'
+      ? await fitToContext(env, model, history, fresh, body.max_output_tokens, shown)
+      : { messages: [...history, ...fresh], nDropped: 0 };
+  const createdAt = Math.floor(Date.now() / 1000);
+  const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
+  const params = generationParams(
+    body,
+    {
+      maxTokens: body.max_output_tokens,
+      topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
+      format: textFormat(body.text?.format, 'text.format'),
+      tools,
+    },
+    model,
+  );
+  return {
+    run: { id, model, body, nDropped, createdAt, isCancelled: () => false },
+    signal,
+    record,
+    start: (ended) =>
+      runChat({
+        ...{ env, model, messages, params, promptField: 'input', signal: ended },
+        tools: shown,
+      }),
+  };
+}
+
+export async function answerResponse(plan: ResponsePlan): Promise<Response> {
+  const { run, signal, record, start, onEnd } = plan;
+  return await answer({
+    ...{ modelId: run.model.id, signal, record, stream: run.body.stream, sse: RESPONSES_SSE },
+    run: start,
+    chunks: (deltas) => responseEvents(run, deltas),
+    whole: (deltas) => wholeResponse(run, deltas),
+    ...(onEnd === undefined ? {} : { onEnd }),
+  });
+}
+
+/** Nobody waits: a failure is the response's last state. */
+export async function runInBackground(plan: ResponsePlan): Promise<void> {
+  const { run } = plan;
+  try {
+    await answerResponse(plan);
+  } catch (error) {
+    const { code, message: text } = recordForClient(error);
+    plan.record.fail(code);
+    const response = emptyResponse(run, 'in_progress');
+    if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });
+    else run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+  }
+}

@@ -1,0 +1,182 @@
+/** The body of POST /v1/responses, and its answers and events. */
+import { z } from 'zod';
+import { MAX_MESSAGES } from '../chat/schema.ts';
+import {
+  count,
+  generationFields,
+  MAX_MAX_TOKENS,
+  MAX_TOP_LOGPROBS,
+  passiveFields,
+  strictField,
+} from '../../serving/fields/common.ts';
+import {
+  timingsSchema,
+  resourcesSchema,
+  tokenLogprobSchema,
+} from '../../serving/fields/answers.ts';
+import { responseOutputFields } from '../../serving/fields/output.ts';
+import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
+
+/** As the server makes them. */
+export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
+export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
+const MAX_METADATA = 16;
+
+// All that chat has and responses name in the same words, whatever else it may get.
+const {
+  max_tokens: _maxTokens,
+  stream_options: _streamOptions,
+  ...sharedFields
+} = generationFields;
+
+export const responseBodySchema = z
+  .looseObject({
+    ...sharedFields,
+    ...passiveFields,
+    ...responseOutputFields,
+    input: z
+      .union(
+        [z.string().min(1), z.array(newItemSchema).min(1).max(MAX_MESSAGES)],
+        'expected a text or a list of items',
+      )
+      .transform((input): NewItem[] =>
+        typeof input === 'string' ? [{ role: 'user', content: input }] : input,
+      ),
+    instructions: z.string().optional(),
+    max_output_tokens: count.min(1).max(MAX_MAX_TOKENS).optional(),
+    previous_response_id: responseId.optional(),
+    store: z.boolean().default(true),
+    background: z.boolean().default(false),
+    truncation: z.enum(['auto', 'disabled']).default('disabled'),
+    include: z.array(z.literal(LOGPROBS_INCLUDE)).max(1).default([]),
+    top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
+    metadata: z
+      .record(z.string().max(64), z.string().max(512))
+      .refine((map) => Object.keys(map).length <= MAX_METADATA, `expected at most ${MAX_METADATA}`)
+      .optional(),
+    strict: strictField,
+  })
+  .superRefine((body, context) => {
+    const refuse = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if (body.background && !body.store) refuse('store', 'expected true with "background": true');
+    if (body.background && body.stream)
+      refuse('stream', 'expected false with "background": true: read the response by its id');
+  })
+  .meta({ id: 'ResponseRequest' });
+
+export type ResponseBody = z.output<typeof responseBodySchema>;
+
+/** As the request said it, with defaults filled in. */
+const shownTool = z.strictObject({
+  type: z.literal('function'),
+  name: z.string(),
+  description: z.string().nullable(),
+  parameters: z.record(z.string(), z.unknown()),
+  strict: z.boolean(),
+});
+const shownFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    name: z.string(),
+    description: z.string().nullable(),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean(),
+  }),
+]);
+
+export type ResponseStatus =
+  'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
+
+export const responseSchema = z
+  .strictObject({
+    id: responseId,
+    object: z.literal('response'),
+    created_at: count,
+    completed_at: count.nullable(),
+    status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
+    background: z.boolean(),
+    error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+    incomplete_details: z.strictObject({ reason: z.literal('max_output_tokens') }).nullable(),
+    instructions: z.string().nullable(),
+    max_output_tokens: count.nullable(),
+    metadata: z.record(z.string(), z.string()),
+    model: z.string(),
+    output: z.array(outputItemSchema),
+    parallel_tool_calls: z.boolean(),
+    previous_response_id: z.string().nullable(),
+    store: z.boolean(),
+    temperature: z.number(),
+    text: z.strictObject({ format: shownFormat }),
+    tool_choice: z.union([
+      z.enum(['none', 'auto', 'required']),
+      z.strictObject({ type: z.literal('function'), name: z.string() }),
+    ]),
+    tools: z.array(shownTool),
+    top_logprobs: count,
+    top_p: z.number(),
+    truncation: z.enum(['auto', 'disabled']),
+    usage: z
+      .strictObject({
+        input_tokens: count,
+        input_tokens_details: z.strictObject({ cached_tokens: count }),
+        output_tokens: count,
+        output_tokens_details: z.strictObject({ reasoning_tokens: count }),
+        total_tokens: count,
+        speculation: z
+          .strictObject({ drafted_tokens: count, accepted_tokens: count })
+          .describe('extension'),
+      })
+      .nullable(),
+    timings: timingsSchema.nullable(),
+    resources: resourcesSchema.nullable(),
+    dropped_messages: count.describe('extension: messages left out by "truncation": "auto"'),
+  })
+  .meta({ id: 'Response' });
+
+export type ResponseJson = z.output<typeof responseSchema>;
+
+const event = <T extends string, F extends z.ZodRawShape>(type: T, fields: F) =>
+  z.strictObject({ type: z.literal(type), sequence_number: count, ...fields });
+const ofItem = { item_id: z.string(), output_index: count };
+const ofPart = { ...ofItem, content_index: count };
+
+export const responseEventSchema = z
+  .discriminatedUnion('type', [
+    event('response.created', { response: responseSchema }),
+    event('response.in_progress', { response: responseSchema }),
+    event('response.output_item.added', { output_index: count, item: outputItemSchema }),
+    event('response.content_part.added', { ...ofPart, part: outputTextSchema }),
+    event('response.output_text.delta', {
+      ...ofPart,
+      delta: z.string(),
+      logprobs: z.array(tokenLogprobSchema),
+    }),
+    event('response.output_text.done', {
+      ...ofPart,
+      text: z.string(),
+      logprobs: z.array(tokenLogprobSchema),
+    }),
+    event('response.content_part.done', { ...ofPart, part: outputTextSchema }),
+    event('response.function_call_arguments.delta', { ...ofItem, delta: z.string() }),
+    event('response.function_call_arguments.done', {
+      ...ofItem,
+      name: z.string(),
+      arguments: z.string(),
+    }),
+    event('response.output_item.done', { output_index: count, item: outputItemSchema }),
+    event('response.completed', { response: responseSchema }),
+    event('response.incomplete', { response: responseSchema }),
+    event('response.failed', { response: responseSchema }),
+  ])
+  .meta({ id: 'ResponseEvent' });
+
+export type ResponseEventJson = z.output<typeof responseEventSchema>;
+/** Before it has its number. */
+export type UnnumberedEvent = ResponseEventJson extends infer E
+  ? E extends unknown
+    ? Omit<E, 'sequence_number'>
+    : never
+  : never;

@@ -1,0 +1,221 @@
+/**
+ * An answer as OpenAI's response: the events of its stream, the last of which holds the whole. What
+ * is not streamed is that last event's response. Knows nothing of where responses are kept.
+ */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { GenerateUsage } from '../../../engine/generate/types.ts';
+import { recordForClient } from '../../http/error-response.ts';
+import type { Delta } from '../../serving/generation/run-generation.ts';
+import type { ServedModel } from '../../serving/models/model-store.ts';
+import type { FlatTool, FlatToolChoice, TextFormat } from '../../serving/fields/output.ts';
+import {
+  LOGPROBS_INCLUDE,
+  type ResponseBody,
+  type ResponseEventJson,
+  type ResponseJson,
+  type UnnumberedEvent,
+} from './schema.ts';
+import { resourcesJson } from '../../serving/accounting/resources.ts';
+import { OutputItems } from './item-shape.ts';
+import type { SseShape } from '../../http/sse.ts';
+import { chatTokenJson } from '../chat/token-json.ts';
+import { timingsJson, usageJson } from '../../serving/accounting/usage.ts';
+
+/** Failures after the headers are events of their own, made by `responseEvents`. */
+export const RESPONSES_SSE: SseShape = {
+  isNamed: true,
+  last: null,
+  failure: ({ code, message, param }) => ({ type: 'error', code, message, param }),
+};
+
+export interface ResponseRun {
+  readonly id: string;
+  readonly model: ServedModel;
+  readonly body: ResponseBody;
+  readonly nDropped: number;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
+  /** Whether somebody asked that the response end before it is complete. */
+  readonly isCancelled: () => boolean;
+  /** Told of every state, the last one before its event goes out. */
+  readonly onChange?: (response: ResponseJson) => void;
+}
+
+/** A response of which nothing has been made yet. */
+export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
+  const { id, model, body, nDropped, createdAt } = run;
+  return {
+    id,
+    object: 'response',
+    created_at: createdAt,
+    completed_at: null,
+    status,
+    background: body.background,
+    error: null,
+    incomplete_details: null,
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    metadata: body.metadata ?? {},
+    model: model.id,
+    output: [],
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: body.previous_response_id ?? null,
+    store: body.store,
+    temperature: body.temperature ?? 1,
+    text: { format: shownFormat(body.text?.format) },
+    tool_choice: shownChoice(body.tool_choice),
+    tools: (body.tools ?? []).map(shownTool),
+    top_logprobs: body.top_logprobs ?? 0,
+    top_p: body.top_p ?? 1,
+    truncation: body.truncation,
+    usage: null,
+    timings: null,
+    resources: null,
+    dropped_messages: nDropped,
+  };
+}
+
+function shownTool({
+  name,
+  description,
+  parameters,
+  strict,
+}: FlatTool): ResponseJson['tools'][number] {
+  return {
+    ...{ type: 'function', name, description: description ?? null },
+    // Calls are held to their schemas whatever it says.
+    ...{ parameters: parameters ?? {}, strict: strict ?? true },
+  };
+}
+
+function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice'] {
+  return typeof choice === 'object' ? { type: 'function', name: choice.name } : choice;
+}
+
+function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text']['format'] {
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { name = 'answer', description = null, schema, strict } = format;
+  return { type: 'json_schema', name, description, schema, strict: strict ?? true };
+}
+
+/**
+ * What fails before the first delta is thrown, so that it has a status of its own; what fails later
+ * is the last event.
+ */
+export async function* responseEvents(
+  run: ResponseRun,
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<ResponseEventJson, void, void> {
+  let n = 0;
+  for await (const event of events(run, deltas)) yield { ...event, sequence_number: n++ };
+}
+
+async function* events(
+  run: ResponseRun,
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<UnnumberedEvent, void, void> {
+  const maker = new ResponseMaker(run);
+  let hasBegun = false;
+  try {
+    for await (const delta of deltas) {
+      if (delta.type === 'start') {
+        hasBegun = true;
+        yield* maker.begin();
+      } else if (delta.type === 'text') {
+        const tokens = delta.tokens.map((one) => chatTokenJson(run.model.tokenizer, one));
+        yield* maker.items.text(delta.text, tokens);
+      } else if (delta.type === 'call') {
+        yield* maker.items.call(delta.id, delta.name);
+      } else if (delta.type === 'arguments') {
+        yield* maker.items.arguments(delta.text);
+      } else if (delta.type === 'done') {
+        yield* maker.finish(delta.reason === 'length' ? 'incomplete' : 'completed', delta.usage);
+      }
+    }
+  } catch (error) {
+    if (!hasBegun) throw error;
+    if (run.isCancelled()) {
+      yield* maker.finish('cancelled', null);
+      return;
+    }
+    // The client has left: there is nobody to tell, and nothing is kept.
+    if (error instanceof EngineError && error.code === 'E_ABORTED') throw error;
+    yield maker.fail(recordForClient(error));
+  }
+}
+
+/** The states a response goes through, with the events that tell of them. */
+class ResponseMaker {
+  readonly items: OutputItems;
+  private response: ResponseJson;
+  private readonly run: ResponseRun;
+
+  constructor(run: ResponseRun) {
+    this.run = run;
+    this.items = new OutputItems(run.body.include.includes(LOGPROBS_INCLUDE));
+    this.response = emptyResponse(run, 'in_progress');
+  }
+
+  *begin(): Generator<UnnumberedEvent, void, void> {
+    this.change({});
+    const { response } = this;
+    yield { type: 'response.created', response };
+    yield { type: 'response.in_progress', response };
+  }
+
+  *finish(
+    status: 'completed' | 'incomplete' | 'cancelled',
+    usage: GenerateUsage | null,
+  ): Generator<UnnumberedEvent, void, void> {
+    // Told only once the last state is kept.
+    const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
+    this.change({
+      status,
+      completed_at: status === 'completed' ? Math.floor(Date.now() / 1000) : null,
+      incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
+      output: this.items.all,
+      ...(usage === null ? {} : this.costs(usage)),
+    });
+    yield* events;
+    const type = status === 'completed' ? 'response.completed' : 'response.incomplete';
+    yield { type, response: this.response };
+  }
+
+  fail({ code, message }: { readonly code: string; readonly message: string }): UnnumberedEvent {
+    this.change({ status: 'failed', error: { code, message } });
+    return { type: 'response.failed', response: this.response };
+  }
+
+  private change(changes: Partial<ResponseJson>): void {
+    this.response = { ...this.response, ...changes };
+    this.run.onChange?.(this.response);
+  }
+
+  private costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {
+    const { prompt_tokens, completion_tokens, total_tokens, speculation } = usageJson(usage);
+    return {
+      usage: {
+        input_tokens: prompt_tokens,
+        input_tokens_details: { cached_tokens: usage.cachedTokens },
+        output_tokens: completion_tokens,
+        output_tokens_details: { reasoning_tokens: 0 },
+        total_tokens,
+        speculation,
+      },
+      timings: timingsJson(usage),
+      resources: resourcesJson(this.run.model.manifest, [usage]),
+    };
+  }
+}
+
+/** The whole answer. @throws {EngineError} what failed before the first delta. */
+export async function wholeResponse(
+  run: ResponseRun,
+  deltas: AsyncIterable<Delta>,
+): Promise<ResponseJson> {
+  let last: ResponseJson | null = null;
+  for await (const event of responseEvents(run, deltas))
+    if ('response' in event) last = event.response;
+  if (last === null) throw new Error('the events of a response ended without one');
+  return last;
+}

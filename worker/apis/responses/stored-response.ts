@@ -1,0 +1,97 @@
+/** One response and the conversation it answers, in a Durable Object's SQLite database. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { InputItemJson } from './item-schema.ts';
+import type { ResponseBody, ResponseJson } from './schema.ts';
+import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
+import { checkRowSize, MAX_CONTENT_BYTES, utf8Bytes } from '../../platform/storage/row-size.ts';
+import { RESPONSE_MIGRATIONS } from './migrations.ts';
+
+/** Of one conversation, which every response of it stores anew. */
+export const MAX_ITEMS = 4096;
+export const MAX_ITEMS_BYTES = 8_000_000;
+
+/** Fields of a request that its response repeats, beside its output in one row. */
+const SHOWN_FIELDS = ['instructions', 'text', 'tools'] as const;
+export const MAX_SHOWN_BYTES = 1_000_000;
+
+export class StoredResponse {
+  private readonly storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage;
+  }
+
+  /** Null when there is none; reading creates nothing. */
+  read(): ResponseJson | null {
+    const { sql } = this.storage;
+    if (readSchemaVersion(sql) === 0) return null;
+    const [row] = sql.exec<{ json: string }>('SELECT json FROM response').toArray();
+    return row === undefined ? null : (JSON.parse(row.json) as ResponseJson);
+  }
+
+  readInput(): InputItemJson[] {
+    const { sql } = this.storage;
+    if (readSchemaVersion(sql) === 0) return [];
+    const rows = sql.exec<{ json: string }>('SELECT json FROM input_items ORDER BY id');
+    return [...rows].map(({ json }) => JSON.parse(json) as InputItemJson);
+  }
+
+  /** All or nothing: replaces what was there. */
+  write(response: ResponseJson, input: readonly InputItemJson[]): void {
+    const { sql } = this.storage;
+    this.storage.transactionSync(() => {
+      migrate(sql, RESPONSE_MIGRATIONS);
+      sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', rowText(response));
+      sql.exec('DELETE FROM input_items');
+      for (const item of input)
+        sql.exec('INSERT INTO input_items (json) VALUES (?)', JSON.stringify(item));
+    });
+  }
+}
+
+/** Log-probabilities can take more than a row holds: they are not kept then, the text is. */
+export function rowText(response: ResponseJson): string {
+  const text = JSON.stringify(response);
+  if (utf8Bytes(text) <= MAX_CONTENT_BYTES) return text;
+  const output = response.output.map((item) => ({
+    ...item,
+    ...(item.type === 'message'
+      ? { content: item.content.map((part) => ({ ...part, logprobs: [] })) }
+      : {}),
+  }));
+  return JSON.stringify({ ...response, output });
+}
+
+/** Before anything is generated. @throws {EngineError} E_REQUEST_INVALID naming field and limit. */
+export function checkStorable(
+  input: readonly InputItemJson[],
+  body: Pick<ResponseBody, (typeof SHOWN_FIELDS)[number]>,
+): void {
+  let shownBytes = 0;
+  for (const name of SHOWN_FIELDS) {
+    shownBytes += utf8Bytes(JSON.stringify(body[name] ?? ''));
+    if (shownBytes > MAX_SHOWN_BYTES)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `${name}: a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
+          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false.`,
+        { param: name },
+      );
+  }
+  if (input.length > MAX_ITEMS) throw tooLong(`${input.length} messages`, `${MAX_ITEMS}`);
+  let bytes = 0;
+  input.forEach((item, i) => {
+    const json = JSON.stringify(item);
+    checkRowSize(json, `input[${i}]`, 'a response');
+    bytes += utf8Bytes(json);
+  });
+  if (bytes > MAX_ITEMS_BYTES) throw tooLong(`${bytes} bytes`, `${MAX_ITEMS_BYTES} bytes`);
+}
+
+function tooLong(got: string, limit: string): EngineError {
+  return new EngineError(
+    'E_REQUEST_INVALID',
+    `input: a stored conversation has at most ${limit}, got ${got}. Begin a new one, or send "store": false.`,
+    { param: 'input' },
+  );
+}

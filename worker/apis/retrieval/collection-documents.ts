@@ -1,0 +1,171 @@
+/** Documents of a collection: add, list, read, delete; and its search. */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { StoredDocument } from './object/collection-store.ts';
+import { addDocuments } from './documents/add-documents.ts';
+import { documentJson, findCollection } from './collection.ts';
+import { encoderOf, search } from './search-collection.ts';
+import {
+  addDocumentsSchema,
+  addedSchema,
+  documentSchema,
+  searchResultSchema,
+  searchSchema,
+} from './schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const params = { name: 'of the collection' };
+const documentParams = { ...params, id: 'of the document, percent-encoded' };
+const MAX_PAGE = 1000;
+const nothing = { name: 'nothing' };
+
+export const addCollectionDocuments = defineEndpoint({
+  name: 'addCollectionDocuments',
+  method: 'POST',
+  path: '/v1/collections/:name/documents',
+  tag: 'retrieval',
+  summary: 'Add documents, in the place of those of the same ids',
+  description:
+    'Each document is on its own: the answer says of every one whether it was added, replaced or failed, ' +
+    'and why.',
+  params,
+  body: addDocumentsSchema,
+  responses: [{ status: 200, what: 'what became of each document', schema: addedSchema }],
+  examples: [
+    {
+      title: 'A collection that is not there',
+      params: nothing,
+      body: { documents: [{ id: 'a', content: 'The sea is blue.' }] },
+      status: 404,
+    },
+  ],
+  async handle({ env, params: { name = '' }, body, request }) {
+    const collection = await findCollection(env, name);
+    const model = await encoderOf(env, collection);
+    const data = await addDocuments(env, collection, model, body.documents, request.signal);
+    const failed = data.filter(({ status }) => status === 'failed').length;
+    return Response.json({ object: 'list', data, failed });
+  },
+});
+
+export const listCollectionDocuments = defineEndpoint({
+  name: 'listCollectionDocuments',
+  method: 'GET',
+  path: '/v1/collections/:name/documents',
+  tag: 'retrieval',
+  summary: 'Documents in the order they came',
+  params,
+  query: { after: 'id of the last document of the page before' },
+  responses: [
+    {
+      status: 200,
+      what: `a page of at most ${MAX_PAGE}`,
+      schema: z.strictObject({
+        object: z.literal('list'),
+        data: z.array(documentSchema),
+        has_more: z.boolean(),
+      }),
+    },
+  ],
+  examples: [{ title: 'Of a collection that is not there', params: nothing, status: 404 }],
+  async handle({ env, params: { name = '' }, request }) {
+    const { stub } = await findCollection(env, name);
+    const after = new URL(request.url).searchParams.get('after');
+    const from = after === null ? 0 : (await findDocument(stub.document(after), after)).number;
+    const found: unknown = await stub.documents(from, MAX_PAGE + 1);
+    const documents = found as StoredDocument[];
+    const data = documents.slice(0, MAX_PAGE).map(documentJson);
+    return Response.json({ object: 'list', data, has_more: documents.length > MAX_PAGE });
+  },
+});
+
+export const getCollectionDocument = defineEndpoint({
+  name: 'getCollectionDocument',
+  method: 'GET',
+  path: '/v1/collections/:name/documents/:id',
+  tag: 'retrieval',
+  summary: 'One document: what is known of it',
+  params: documentParams,
+  responses: [{ status: 200, what: 'the document', schema: documentSchema }],
+  examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
+  async handle({ env, params: { name = '', id = '' } }) {
+    const { stub } = await findCollection(env, name);
+    return Response.json(documentJson(await findDocument(stub.document(id), id)));
+  },
+});
+
+export const deleteCollectionDocument = defineEndpoint({
+  name: 'deleteCollectionDocument',
+  method: 'DELETE',
+  path: '/v1/collections/:name/documents/:id',
+  tag: 'retrieval',
+  summary: 'Delete a document',
+  params: documentParams,
+  responses: [
+    {
+      status: 200,
+      what: 'deleted',
+      schema: z.strictObject({
+        object: z.literal('collection.document.deleted'),
+        id: z.string(),
+        deleted: z.literal(true),
+      }),
+    },
+  ],
+  examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
+  async handle({ env, params: { name = '', id = '' } }) {
+    const { stub } = await findCollection(env, name);
+    if (!(await stub.remove(id))) throw documentNotFound(id);
+    return Response.json({ object: 'collection.document.deleted', id, deleted: true });
+  },
+});
+
+export const searchCollectionEndpoint = defineEndpoint({
+  name: 'searchCollection',
+  method: 'POST',
+  path: '/v1/collections/:name/search',
+  tag: 'retrieval',
+  summary: 'Passages that fit a query',
+  description:
+    'By meaning ("vector"), by words ("text", BM25), or by both, fused by reciprocal ranks ("hybrid").',
+  params,
+  body: searchSchema,
+  responses: [
+    {
+      status: 200,
+      what: 'passages, the best first',
+      schema: z.strictObject({
+        object: z.literal('list'),
+        mode: z.string(),
+        data: z.array(searchResultSchema),
+      }),
+    },
+  ],
+  examples: [
+    {
+      title: 'In a collection that is not there',
+      params: nothing,
+      body: { query: 'sea', mode: 'text', filter: { year: { gte: 2020 } } },
+      status: 404,
+    },
+  ],
+  async handle({ env, params: { name = '' }, body, request }) {
+    const collection = await findCollection(env, name);
+    const data = await search(env, collection, body, request.signal);
+    return Response.json({ object: 'list', mode: body.mode, data });
+  },
+});
+
+async function findDocument(asked: PromiseLike<unknown>, id: string): Promise<StoredDocument> {
+  const document = await asked;
+  if (document === null) throw documentNotFound(id);
+  return document as StoredDocument;
+}
+
+function documentNotFound(id: string): EngineError {
+  return new EngineError(
+    'E_NOT_FOUND',
+    `id: no document ${JSON.stringify(id.slice(0, 100))} in the collection.`,
+    { param: 'id' },
+  );
+}

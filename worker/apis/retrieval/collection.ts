@@ -1,0 +1,100 @@
+/** Collections as the gateway reaches them: by a checked name, listed in a bucket. */
+import { EngineError, errorFromRecord } from '../../../engine/base/errors.ts';
+import { retryR2 } from '../../platform/model-files.ts';
+import type {
+  CollectionAnswer,
+  CollectionObject,
+  CollectionState,
+} from './object/collection-object.ts';
+import type { CollectionAbout, StoredDocument } from './object/collection-store.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const LIST_PREFIX = 'collections/';
+export const MAX_LISTED = 1000;
+
+type Env = Pick<GatewayEnv, 'COLLECTIONS'>;
+type Stub = DurableObjectStub<CollectionObject>;
+
+export interface Collection {
+  readonly stub: Stub;
+  readonly about: CollectionAbout;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID */
+export function checkName(name: string, param = 'name'): string {
+  if (NAME_PATTERN.test(name)) return name;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `${param}: expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign, got ` +
+      `${JSON.stringify(name.slice(0, 80))}.`,
+    { param },
+  );
+}
+
+export function collectionStub(env: Env, name: string): Stub {
+  return env.COLLECTIONS.getByName(name);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for an odd name, E_NOT_FOUND. */
+export async function findCollection(env: Env, name: string, param = 'name'): Promise<Collection> {
+  const stub = collectionStub(env, checkName(name, param));
+  const about: unknown = await stub.about();
+  if (about !== null) return { stub, about: about as CollectionAbout };
+  throw new EngineError(
+    'E_NOT_FOUND',
+    `${param}: no collection ${JSON.stringify(name)}. POST /v1/collections makes one.`,
+    { param },
+  );
+}
+
+/** What a call of the object gave. @throws {EngineError} its error */
+export function answerOf<T>(answer: unknown): T {
+  const given = answer as CollectionAnswer<T>;
+  if ('ok' in given) return given.ok;
+  throw errorFromRecord(given.error);
+}
+
+export async function noteCollection(env: Pick<GatewayEnv, 'FILES'>, name: string): Promise<void> {
+  const key = LIST_PREFIX + name;
+  await retryR2(key, () => env.FILES.put(key, name));
+}
+
+export async function forgetCollection(
+  env: Pick<GatewayEnv, 'FILES'>,
+  name: string,
+): Promise<void> {
+  const key = LIST_PREFIX + name;
+  await retryR2(key, () => env.FILES.delete(key));
+}
+
+export async function collectionNames(env: Pick<GatewayEnv, 'FILES'>): Promise<string[]> {
+  const { objects } = await retryR2('list of collections', () =>
+    env.FILES.list({ prefix: LIST_PREFIX, limit: MAX_LISTED }),
+  );
+  return objects.map(({ key }) => key.slice(LIST_PREFIX.length));
+}
+
+export function collectionJson({ about, nDocument, nChunk }: CollectionState) {
+  return {
+    object: 'collection' as const,
+    name: about.name,
+    model: about.model,
+    dimensions: about.nEmbd,
+    chunk_tokens: about.chunkTokens,
+    created_at: Math.floor(about.createdAtMs / 1000),
+    documents: nDocument,
+    chunks: nChunk,
+  };
+}
+
+export function documentJson({ id, metadata, nChar, nChunk, createdAtMs }: StoredDocument) {
+  return {
+    object: 'collection.document' as const,
+    id,
+    metadata,
+    characters: nChar,
+    chunks: nChunk,
+    created_at: Math.floor(createdAtMs / 1000),
+  };
+}

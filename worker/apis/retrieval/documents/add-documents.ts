@@ -1,0 +1,144 @@
+/** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
+import { EngineError, errorToRecord, throwIfAborted } from '../../../../engine/base/errors.ts';
+import { chunkDocument, plainText } from './chunk-document.ts';
+import type { Chunk } from './chunk-document.ts';
+import { isBinary } from './document-text.ts';
+import type { ContentType } from './document-text.ts';
+import type { Metadata } from '../object/filter.ts';
+import { embed } from '../../../serving/embedding/embed.ts';
+import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
+import { textIds } from '../../../serving/embedding/text-ids.ts';
+import type { GatewayEnv } from '../../../gateway/env.ts';
+import { answerOf } from '../collection.ts';
+import type { Collection } from '../collection.ts';
+
+export interface IncomingDocument {
+  readonly id: string;
+  readonly content: string;
+  readonly content_type: ContentType;
+  readonly metadata: Metadata;
+}
+
+export interface AddedJson {
+  readonly id: string;
+  readonly status: 'added' | 'replaced' | 'failed';
+  readonly chunks: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** A document's passages and what stands for them in the model. */
+interface Prepared {
+  readonly document: IncomingDocument;
+  readonly chunks: readonly Chunk[];
+  readonly ids: readonly number[][];
+}
+
+/** Vectors of one call of the collection's object: some megabytes. */
+const CALL_CHUNKS = 512;
+
+/** What became of each document, in their order. @throws {EngineError} E_ABORTED */
+export async function addDocuments(
+  env: GatewayEnv,
+  collection: Collection,
+  model: EncoderModel,
+  documents: readonly IncomingDocument[],
+  signal: AbortSignal,
+): Promise<AddedJson[]> {
+  const added = new Array<AddedJson>(documents.length);
+  let waiting: { readonly at: number; readonly prepared: Prepared }[] = [];
+  const flush = async (): Promise<void> => {
+    const answers = await putAll(env, collection, model, waiting, signal);
+    for (const [k, { at }] of waiting.entries()) added[at] = answers[k]!;
+    waiting = [];
+  };
+  for (const [at, document] of documents.entries()) {
+    throwIfAborted(signal, 'request: the client went away.');
+    try {
+      const prepared = prepare(collection, model, document, `documents[${at}]`);
+      waiting.push({ at, prepared });
+    } catch (error) {
+      added[at] = failed(document.id, error);
+    }
+    if (waiting.reduce((sum, { prepared }) => sum + prepared.ids.length, 0) >= CALL_CHUNKS)
+      await flush();
+  }
+  await flush();
+  return added;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming the document. */
+function prepare(
+  { about }: Collection,
+  model: EncoderModel,
+  document: IncomingDocument,
+  name: string,
+): Prepared {
+  const { content, content_type } = document;
+  if (isBinary(content))
+    throw invalid(name, 'is no text but bytes of something else; expected text.');
+  const { tokenizer } = model;
+  const count = (text: string) => tokenizer.encode(text, { special: false }).length;
+  const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
+  if (chunks.length === 0) throw invalid(name, 'has no text; expected some.');
+  const texts = chunks.map(({ heading, text }) =>
+    [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
+  );
+  const ids = textIds(model, texts, {
+    inputType: 'document',
+    // Chunks fit; what their heading adds may be cut.
+    truncate: true,
+    nameOf: () => name,
+  });
+  return { document, chunks, ids };
+}
+
+/** Texts of several documents share passes of the model. */
+async function putAll(
+  env: GatewayEnv,
+  { stub }: Collection,
+  model: EncoderModel,
+  waiting: readonly { readonly prepared: Prepared }[],
+  signal: AbortSignal,
+): Promise<AddedJson[]> {
+  if (waiting.length === 0) return [];
+  try {
+    const vectors = await embed(
+      env,
+      model,
+      waiting.flatMap(({ prepared }) => prepared.ids),
+      signal,
+    );
+    let at = 0;
+    const stored = waiting.map(({ prepared: { document, chunks } }) => ({
+      id: document.id,
+      metadata: document.metadata,
+      nChar: document.content.length,
+      chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
+    }));
+    // RPC's type of an answer loses what it is made of.
+    const asked: PromiseLike<unknown> = stub.putAll(stored);
+    const answers = await asked;
+    return (answers as readonly unknown[]).map((answer, k) => {
+      const { id, chunks } = stored[k]!;
+      try {
+        const { replaced } = answerOf<{ replaced: boolean }>(answer);
+        return { id, status: replaced ? 'replaced' : 'added', chunks: chunks.length };
+      } catch (error) {
+        return failed(id, error);
+      }
+    });
+  } catch (error) {
+    return waiting.map(({ prepared }) => failed(prepared.document.id, error));
+  }
+}
+
+function failed(id: string, error: unknown): AddedJson {
+  const { code, message } = errorToRecord(error);
+  if (code === 'E_ABORTED') throw error;
+  if (code === 'E_INTERNAL') console.error(error);
+  return { id, status: 'failed', chunks: 0, error: { code, message } };
+}
+
+function invalid(name: string, what: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', `${name}.content: ${what}`, { param: name });
+}

@@ -1,0 +1,139 @@
+/**
+ * A collection of documents: one object per name, with passages, their words and their vectors. Texts come
+ * in as passages with vectors; who makes these is outside.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { EngineError, errorToRecord } from '../../../../engine/base/errors.ts';
+import type { ErrorRecord } from '../../../../engine/base/errors.ts';
+import type { GatewayEnv } from '../../../gateway/env.ts';
+import { CollectionStore } from './collection-store.ts';
+import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
+import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
+import { LocalIndex } from './local-index.ts';
+import { searchCollection } from './search.ts';
+import type { SearchQuery, SearchResult } from './search.ts';
+import type { VectorIndex } from './vector-index.ts';
+import { VectorizeIndex } from './vectorize-index.ts';
+
+/** 384 values each are 38 MB of the object's 128. */
+export const MAX_CHUNKS = 100_000;
+
+/** Errors come back as values: RPC would drop their codes. */
+export type CollectionAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
+
+export interface CollectionState {
+  readonly about: CollectionAbout;
+  readonly nDocument: number;
+  readonly nChunk: number;
+}
+
+export class CollectionObject extends DurableObject<GatewayEnv> {
+  private readonly store = new CollectionStore(this.ctx.storage);
+  private index: VectorIndex | null = null;
+
+  /** False when a collection of this name is there. */
+  create(about: CollectionAbout): boolean {
+    if (this.store.about() !== null) return false;
+    this.store.create(about);
+    return true;
+  }
+
+  /** Without its numbers, which take a look at every document. */
+  about(): CollectionAbout | null {
+    return this.store.about();
+  }
+
+  read(): CollectionState | null {
+    const about = this.store.about();
+    return about === null ? null : { about, ...this.store.counts() };
+  }
+
+  async clear(): Promise<boolean> {
+    if (this.store.about() === null) return false;
+    await this.openIndex().remove(Array.from(this.store.vectors(), ({ chunk }) => chunk));
+    await this.ctx.storage.deleteAll();
+    this.index = null;
+    forgetIndexMemory(this);
+    return true;
+  }
+
+  /** Puts documents in the place of those of the same ids; of each, whether there was one, or its error. */
+  async putAll(
+    documents: readonly NewDocument[],
+  ): Promise<CollectionAnswer<{ replaced: boolean }>[]> {
+    const answers: CollectionAnswer<{ replaced: boolean }>[] = [];
+    for (const document of documents) answers.push(await this.put(document));
+    return answers;
+  }
+
+  private put(document: NewDocument): Promise<CollectionAnswer<{ replaced: boolean }>> {
+    return answer(async () => {
+      this.requireRoom(document.chunks.length);
+      const index = this.openIndex();
+      const replaced = this.store.document(document.id) !== null;
+      const { removed, added } = this.store.put(document);
+      await index.remove(removed);
+      await index.add(added);
+      return { replaced };
+    });
+  }
+
+  async remove(documentId: string): Promise<boolean> {
+    const index = this.openIndex();
+    const removed = this.store.remove(documentId);
+    if (removed !== null) await index.remove(removed);
+    return removed !== null;
+  }
+
+  document(documentId: string): StoredDocument | null {
+    return this.store.about() === null ? null : this.store.document(documentId);
+  }
+
+  documents(after: number, limit: number): StoredDocument[] {
+    return this.store.about() === null ? [] : this.store.documents(after, limit);
+  }
+
+  search(query: SearchQuery): Promise<CollectionAnswer<SearchResult[]>> {
+    return answer(() => searchCollection(this.store, this.openIndex(), query));
+  }
+
+  /** Vectors are read once an object's life, as long as there is room for them. */
+  private openIndex(): VectorIndex {
+    this.index ??= this.readIndex();
+    if (this.index instanceof LocalIndex)
+      useIndexMemory(this, this.index.bytes, () => (this.index = null));
+    return this.index;
+  }
+
+  private readIndex(): VectorIndex {
+    const about = this.store.about();
+    if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: is gone.');
+    if (this.env.VECTORIZE !== undefined)
+      return new VectorizeIndex(this.env.VECTORIZE, about.key, (chunk) =>
+        this.store.documentOf(chunk),
+      );
+    const local = new LocalIndex(about.nEmbd, this.store.counts().nChunk);
+    for (const { chunk, document, rounded } of this.store.vectors())
+      local.put(chunk, document, rounded);
+    return local;
+  }
+
+  private requireRoom(nChunk: number): void {
+    const { nChunk: there } = this.store.counts();
+    if (there + nChunk <= MAX_CHUNKS) return;
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `documents: a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
+        `${nChunk} more. Use a second collection.`,
+      { param: 'documents', details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
+    );
+  }
+}
+
+async function answer<T>(run: () => Promise<T>): Promise<CollectionAnswer<T>> {
+  try {
+    return { ok: await run() };
+  } catch (error) {
+    return { error: errorToRecord(error) };
+  }
+}

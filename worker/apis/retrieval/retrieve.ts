@@ -1,0 +1,80 @@
+/**
+ * An answer from a collection: passages that fit the question go before the conversation, numbered, and
+ * the answer tells where each stands. Whether a small model follows them is its own affair: what it was
+ * given is told in full, what it cites is marked.
+ */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import type { Retrieval } from './schema.ts';
+import { findCollection } from './collection.ts';
+import { search } from './search-collection.ts';
+
+export interface Citation {
+  /** The number a passage is cited by, from 1. */
+  readonly index: number;
+  readonly document: string;
+  readonly chunk: number;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly score: number;
+}
+
+/** What a question may be long, when it is a whole message. */
+const MAX_QUERY_CHARS = 10_000;
+
+const INSTRUCTION =
+  'Answer from these passages only, and put the number of the passage that says so behind each sentence, ' +
+  'like [1]. If they do not say it, say that you do not know.';
+
+/** @throws {EngineError} E_NOT_FOUND and E_REQUEST_INVALID naming `retrieval`; the search's. */
+export async function retrieve(
+  env: GatewayEnv,
+  retrieval: Retrieval,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<{ messages: ChatMessage[]; citations: Citation[] }> {
+  const query = retrieval.query ?? questionOf(messages);
+  const collection = await findCollection(env, retrieval.collection, 'retrieval.collection');
+  const wish = { ...retrieval, query };
+  const found = await search(env, collection, wish, signal, 'retrieval.query');
+  const citations = found.map(({ document, chunk, start, end, text, score }, i): Citation => ({
+    index: i + 1,
+    ...{ document, chunk, start, end, text, score },
+  }));
+  return { messages: withPassages(messages, citations), citations };
+}
+
+/** The passages, with whether an answer cites them. */
+export function markCited(citations: readonly Citation[], contents: readonly string[]) {
+  const cited = new Set(
+    contents.flatMap((content) =>
+      Array.from(content.matchAll(/\[(\d{1,2})\]/g), ([, number]) => Number(number)),
+    ),
+  );
+  return citations.map((citation) => ({ ...citation, cited: cited.has(citation.index) }));
+}
+
+function questionOf(messages: readonly ChatMessage[]): string {
+  const last = messages.findLast(({ role }) => role === 'user');
+  const question = last?.content.trim().slice(0, MAX_QUERY_CHARS) ?? '';
+  if (question !== '') return question;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    'retrieval: expected a message of role "user" to look for, or a "query".',
+    { param: 'retrieval' },
+  );
+}
+
+/** Behind the system message that is there, if any: templates know one. */
+function withPassages(
+  messages: readonly ChatMessage[],
+  citations: readonly Citation[],
+): ChatMessage[] {
+  const passages = citations.map(({ index, text }) => `[${index}] ${text}`).join('\n\n');
+  const content = `${INSTRUCTION}\n\n${passages === '' ? '(no passages were found)' : passages}`;
+  const [first, ...rest] = messages;
+  if (first?.role !== 'system') return [{ role: 'system', content }, ...messages];
+  return [{ ...first, content: `${first.content}\n\n${content}` }, ...rest];
+}

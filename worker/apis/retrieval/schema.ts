@@ -1,0 +1,138 @@
+/** Bodies and answers of collections. */
+import { z } from 'zod';
+import { CONTENT_TYPES } from './documents/document-text.ts';
+import { filterSchema, metadataSchema } from './object/filter.ts';
+import { SEARCH_MODES } from './object/search.ts';
+import { NAME_PATTERN } from './collection.ts';
+import { count, modelField, strictField } from '../../serving/fields/common.ts';
+
+export const MAX_DOCUMENTS = 256;
+const MAX_DOCUMENT_CHARS = 1_000_000;
+const MAX_QUERY_CHARS = 10_000;
+export const MAX_TOP_K = 100;
+const DEFAULT_TOP_K = 10;
+/** Fewer say too little, more are cut by most models. */
+const CHUNK_TOKENS = { min: 16, max: 512, otherwise: 128 } as const;
+
+const name = z
+  .string()
+  .regex(
+    NAME_PATTERN,
+    'expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign',
+  );
+
+export const createCollectionSchema = z
+  .looseObject({
+    name,
+    model: modelField,
+    chunk_tokens: count.min(CHUNK_TOKENS.min).max(CHUNK_TOKENS.max).default(CHUNK_TOKENS.otherwise),
+    strict: strictField,
+  })
+  .meta({ id: 'CreateCollectionRequest' });
+
+export const documentId = z
+  .string()
+  .regex(/^[^\p{Cc}]{1,200}$/u, 'expected 1 to 200 characters without control characters');
+
+export const addDocumentsSchema = z
+  .looseObject({
+    documents: z
+      .array(
+        z.looseObject({
+          id: documentId,
+          content: z.string().max(MAX_DOCUMENT_CHARS),
+          content_type: z.enum(CONTENT_TYPES).default('text/plain'),
+          metadata: metadataSchema.default({}),
+        }),
+      )
+      .min(1)
+      .max(MAX_DOCUMENTS),
+    strict: strictField,
+  })
+  .superRefine(({ documents }, context) => {
+    const seen = new Set<string>();
+    for (const [i, { id }] of documents.entries()) {
+      if (seen.has(id))
+        context.addIssue({
+          code: 'custom',
+          path: ['documents', i, 'id'],
+          message: 'expected an id that no other document of the request has',
+        });
+      seen.add(id);
+    }
+  })
+  .meta({ id: 'AddDocumentsRequest' });
+
+const query = z.string().min(1).max(MAX_QUERY_CHARS);
+const searchFields = {
+  mode: z.enum(SEARCH_MODES).default('hybrid'),
+  top_k: count.min(1).max(MAX_TOP_K).default(DEFAULT_TOP_K),
+  filter: filterSchema.optional(),
+};
+
+export const searchSchema = z
+  .looseObject({ query, ...searchFields, strict: strictField })
+  .meta({ id: 'SearchRequest' });
+
+/** Of a chat request. */
+export const retrievalField = z
+  .strictObject({
+    collection: name,
+    ...searchFields,
+    top_k: count.min(1).max(20).default(4),
+    query: query.optional(),
+  })
+  .optional();
+export type Retrieval = NonNullable<z.output<typeof retrievalField>>;
+
+export const collectionSchema = z
+  .strictObject({
+    object: z.literal('collection'),
+    name: z.string(),
+    model: z.string(),
+    dimensions: count,
+    chunk_tokens: count,
+    created_at: count,
+    documents: count,
+    chunks: count,
+  })
+  .meta({ id: 'Collection' });
+
+export const documentSchema = z
+  .strictObject({
+    object: z.literal('collection.document'),
+    id: z.string(),
+    metadata: metadataSchema,
+    characters: count,
+    chunks: count,
+    created_at: count,
+  })
+  .meta({ id: 'CollectionDocument' });
+
+export const addedSchema = z.strictObject({
+  object: z.literal('list'),
+  data: z.array(
+    z.strictObject({
+      id: z.string(),
+      status: z.enum(['added', 'replaced', 'failed']),
+      chunks: count,
+      error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+    }),
+  ),
+  failed: count.describe('documents that are not in the collection'),
+});
+
+export const searchResultSchema = z
+  .strictObject({
+    document: z.string(),
+    chunk: count,
+    start: count.describe('in the document as it was sent, UTF-16 units'),
+    end: count,
+    heading: z.string(),
+    text: z.string(),
+    metadata: metadataSchema,
+    score: z.number(),
+    vector_score: z.number().nullable(),
+    text_score: z.number().nullable(),
+  })
+  .meta({ id: 'SearchResult' });

@@ -1,0 +1,64 @@
+/** A question to a collection: its vector by the collection's own model, then the collection's search. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { Filter } from './object/filter.ts';
+import type { SearchMode, SearchResult } from './object/search.ts';
+import { embed } from '../../serving/embedding/embed.ts';
+import { findEncoder } from '../../serving/embedding/find-encoder.ts';
+import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
+import { textIds } from '../../serving/embedding/text-ids.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { answerOf } from './collection.ts';
+import type { Collection } from './collection.ts';
+
+export interface SearchWish {
+  readonly query: string;
+  readonly mode: SearchMode;
+  readonly top_k: number;
+  readonly filter?: Filter | undefined;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; the stage's. */
+export async function search(
+  env: GatewayEnv,
+  collection: Collection,
+  { query, mode, top_k, filter }: SearchWish,
+  signal: AbortSignal,
+  param = 'query',
+): Promise<SearchResult[]> {
+  const vector = mode === 'text' ? null : await vectorOf(env, collection, query, signal, param);
+  const found: unknown = await collection.stub.search({
+    ...{ mode, topK: top_k, text: query, vector },
+    filter: filter ?? null,
+  });
+  return answerOf<SearchResult[]>(found);
+}
+
+/** The model that made a collection's vectors. @throws {EngineError} */
+export async function encoderOf(env: GatewayEnv, { about }: Collection): Promise<EncoderModel> {
+  const model = await findEncoder(env, about.model);
+  const { nEmbd } = model.manifest.config;
+  if (nEmbd === about.nEmbd) return model;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `collection: ${about.name} has vectors of ${about.nEmbd} values, but ${about.model} now makes ` +
+      `${nEmbd}. Make a new collection and add the documents again.`,
+    { param: 'name', details: { dimensions: about.nEmbd, model: nEmbd } },
+  );
+}
+
+async function vectorOf(
+  env: GatewayEnv,
+  collection: Collection,
+  query: string,
+  signal: AbortSignal,
+  param: string,
+): Promise<Float32Array> {
+  const model = await encoderOf(env, collection);
+  const ids = textIds(model, [query], {
+    inputType: 'query',
+    truncate: true,
+    nameOf: () => param,
+  });
+  const [vector] = await embed(env, model, ids, signal);
+  return vector!;
+}

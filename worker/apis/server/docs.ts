@@ -1,0 +1,14 @@
+/** GET /docs: this reference as a page, drawn from /openapi.json. */
+import { pageResponse } from '../../http/page-response.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const docs = defineEndpoint({
+  name: 'docs',
+  method: 'GET',
+  path: '/docs',
+  tag: 'server',
+  summary: 'This reference',
+  responses: [{ status: 200, what: 'the page', contentType: 'text/html' }],
+  examples: [{ title: 'The page' }],
+  handle: ({ site }) => pageResponse(site.pages.docs),
+});

@@ -1,0 +1,71 @@
+/** GET /readyz: the default model answers. */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+/** Version of the model that last answered; while it stays, it is not asked again. */
+let readyVersion: string | null = null;
+
+export const readyz = defineEndpoint({
+  name: 'readyz',
+  method: 'GET',
+  path: '/readyz',
+  tag: 'server',
+  summary: 'Whether the default model answers',
+  responses: [
+    {
+      status: 200,
+      what: 'it has answered; its context and memory',
+      schema: z.strictObject({
+        status: z.literal('ready'),
+        model: z.string(),
+        context_length: z.number().int(),
+        running: z.number().int(),
+        wasm_bytes: z.number().int(),
+        kernels: z.string(),
+      }),
+    },
+  ],
+  examples: [{ title: 'Ask' }],
+  async handle({ request, env }) {
+    const model = await findDefaultModel(env);
+    if (readyVersion !== model.version) {
+      const probe = {
+        promptTokens: [model.tokenizer.facts.bosId ?? 0],
+        maxTokens: 1,
+        sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
+        stopTokens: [],
+        topLogprobs: null,
+        promptLogprobs: false,
+      };
+      for await (const event of generateEvents(env, model, probe, request.signal))
+        if (event.type === 'done') readyVersion = model.version;
+    }
+    const { nCtx, engine } = await stageStatus(env, model);
+    const { nRunning, wasmBytes, kernelBuild } = engine;
+    return Response.json({
+      status: 'ready',
+      model: model.id,
+      context_length: nCtx,
+      running: nRunning,
+      wasm_bytes: wasmBytes,
+      kernels: kernelBuild,
+    });
+  },
+});
+
+/** No model yet is a state that passes: 503, not 404. */
+async function findDefaultModel(env: GatewayEnv): ReturnType<typeof findModel> {
+  try {
+    return await findModel(env.MODELS, env.DEFAULT_MODEL);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'E_MODEL_NOT_FOUND') throw error;
+    throw new EngineError('E_BACKEND_UNAVAILABLE', `not ready: ${error.message}`, {
+      details: error.details,
+    });
+  }
+}

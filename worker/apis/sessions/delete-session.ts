@@ -1,0 +1,46 @@
+/** DELETE /v1/sessions/:id. */
+import { z } from 'zod';
+import { readSessionId, sessionNotFound } from './session-id.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const deleteSession = defineEndpoint({
+  name: 'deleteSession',
+  method: 'DELETE',
+  path: '/v1/sessions/:id',
+  tag: 'sessions',
+  summary: 'Forget a session',
+  params: { id: 'the session of a chat request' },
+  responses: [
+    {
+      status: 200,
+      what: 'forgotten',
+      schema: z.strictObject({
+        id: z.string(),
+        object: z.literal('session.deleted'),
+        deleted: z.literal(true),
+      }),
+    },
+  ],
+  examples: [
+    {
+      title: 'Forget what was said',
+      params: { id: 'joan' },
+      before: [
+        {
+          path: '/v1/chat/completions',
+          body: {
+            session: 'joan',
+            messages: [{ role: 'user', content: 'My name is Joan.' }],
+            max_tokens: 8,
+          },
+        },
+      ],
+    },
+  ],
+  async handle({ env, params }) {
+    const id = readSessionId(params);
+    const deleted = await env.SESSIONS.getByName(id).clear();
+    if (!deleted) throw sessionNotFound(id);
+    return Response.json({ id, object: 'session.deleted', deleted: true });
+  },
+});

@@ -1,0 +1,58 @@
+/** GET /v1/sessions/:id. */
+import { z } from 'zod';
+import { readSessionId, sessionNotFound } from './session-id.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+const message = z.strictObject({
+  role: z.string(),
+  content: z.string(),
+  tokens: z.number().int(),
+  model: z.string(),
+  created_at: z.number().int(),
+});
+
+export const getSession = defineEndpoint({
+  name: 'getSession',
+  method: 'GET',
+  path: '/v1/sessions/:id',
+  tag: 'sessions',
+  summary: "A session's messages",
+  params: { id: 'the session of a chat request' },
+  responses: [
+    {
+      status: 200,
+      what: 'the messages, the oldest first',
+      schema: z
+        .strictObject({
+          id: z.string(),
+          object: z.literal('session'),
+          schema_version: z.number().int(),
+          messages: z.array(message),
+        })
+        .meta({ id: 'Session' }),
+    },
+  ],
+  examples: [
+    {
+      title: 'What was said',
+      params: { id: 'grace' },
+      before: [
+        {
+          path: '/v1/chat/completions',
+          body: {
+            session: 'grace',
+            messages: [{ role: 'user', content: 'My name is Grace.' }],
+            max_tokens: 8,
+          },
+        },
+      ],
+    },
+    { title: 'A session that is not there', params: { id: 'nobody' }, status: 404 },
+  ],
+  async handle({ env, params }) {
+    const id = readSessionId(params);
+    const session = await env.SESSIONS.getByName(id).read();
+    if (session === null) throw sessionNotFound(id);
+    return Response.json({ id, ...session });
+  },
+});

@@ -1,0 +1,70 @@
+/** A session's messages in its SQLite database. */
+import { readSchemaVersion } from '../../platform/storage/migrate.ts';
+import { checkRowSize } from '../../platform/storage/row-size.ts';
+import { migrateSession, SCHEMA_VERSION } from './migrations.ts';
+
+export interface NewMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly nToken: number;
+}
+
+export interface StoredMessage extends NewMessage {
+  readonly model: string;
+  readonly createdAtMs: number;
+}
+
+/** A row of the table, with its columns' names. */
+interface MessageRow extends Record<string, SqlStorageValue> {
+  role: string;
+  content: string;
+  n_token: number;
+  model: string;
+  created_at: number;
+}
+
+export class History {
+  private readonly storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage;
+  }
+
+  /** Null when the session does not exist; reading creates nothing. */
+  read(): { schemaVersion: number; messages: StoredMessage[] } | null {
+    const { sql } = this.storage;
+    const schemaVersion = readSchemaVersion(sql);
+    if (schemaVersion === 0) return null;
+    if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrateSession(sql));
+    const rows = sql.exec<MessageRow>(
+      'SELECT role, content, n_token, model, created_at FROM messages ORDER BY id',
+    );
+    const messages = [...rows].map(({ role, content, n_token, model, created_at }) => ({
+      role,
+      content,
+      nToken: n_token,
+      model,
+      createdAtMs: created_at,
+    }));
+    return { schemaVersion: SCHEMA_VERSION, messages };
+  }
+
+  /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
+  append(model: string, messages: readonly NewMessage[]): void {
+    messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
+    const { sql } = this.storage;
+    const now = Date.now();
+    this.storage.transactionSync(() => {
+      migrateSession(sql);
+      for (const { role, content, nToken } of messages)
+        sql.exec(
+          'INSERT INTO messages (role, content, n_token, model, created_at) VALUES (?, ?, ?, ?, ?)',
+          ...[role, content, nToken, model, now],
+        );
+    });
+  }
+
+  async clear(): Promise<void> {
+    await this.storage.deleteAll();
+  }
+}

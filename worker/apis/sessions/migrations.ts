@@ -1,0 +1,22 @@
+/** Tables of a session's database, as a list of migrations that only ever grows. */
+import { migrate } from '../../platform/storage/migrate.ts';
+
+/** Entry i brings a database from version i to i + 1. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE messages (
+     id INTEGER PRIMARY KEY,
+     role TEXT NOT NULL,
+     content TEXT NOT NULL,
+     -- Tokens of the content alone, by the model of its turn.
+     n_token INTEGER NOT NULL,
+     model TEXT NOT NULL,
+     created_at INTEGER NOT NULL
+   )`,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Brings the database up to date; to be called inside a transaction. */
+export function migrateSession(sql: SqlStorage): void {
+  migrate(sql, MIGRATIONS);
+}

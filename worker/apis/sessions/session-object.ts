@@ -1,0 +1,129 @@
+/**
+ * A conversation kept on the server: one object per session id. A request brings only its new
+ * messages; they and the answer are kept when the turn is complete. A turn that fails or whose
+ * client leaves changes nothing.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { errorResponse, recordForClient } from '../../http/error-response.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { RequestRecord } from '../../http/observe/record.ts';
+import { type ChatBody, chatBodySchema } from '../chat/schema.ts';
+import { checkBody } from '../../http/body/json-body.ts';
+import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
+import { checkRowSize } from '../../platform/storage/row-size.ts';
+import { fitToContext } from '../../serving/generation/fit-context.ts';
+import { History, type NewMessage } from './history.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+export interface SessionJson {
+  readonly object: 'session';
+  readonly schema_version: number;
+  readonly messages: readonly {
+    readonly role: string;
+    readonly content: string;
+    readonly tokens: number;
+    readonly model: string;
+    readonly created_at: number;
+  }[];
+}
+
+export class Session extends DurableObject<GatewayEnv> {
+  private readonly history = new History(this.ctx.storage);
+  private readonly turns = new TurnQueue();
+
+  /** A chat request whose body was checked; answers as POST /v1/chat/completions does. */
+  override async fetch(request: Request): Promise<Response> {
+    const record = new RequestRecord('POST', 'chatCompletions');
+    const response = await this.answer(request, record);
+    record.headersSent(response.status);
+    return response;
+  }
+
+  private async answer(request: Request, record: RequestRecord): Promise<Response> {
+    try {
+      const body = checkBody(await request.json(), chatBodySchema);
+      const leave = await this.turns.enter(request.signal);
+      try {
+        return await this.runTurn(body, request.signal, record, leave);
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    } catch (error) {
+      record.fail(recordForClient(error).code);
+      return errorResponse(error);
+    }
+  }
+
+  /** Null when there is no such session. */
+  read(): SessionJson | null {
+    const found = this.history.read();
+    if (found === null) return null;
+    return {
+      object: 'session',
+      schema_version: found.schemaVersion,
+      messages: found.messages.map(({ role, content, nToken, model, createdAtMs }) => ({
+        role,
+        content,
+        tokens: nToken,
+        model,
+        created_at: Math.floor(createdAtMs / 1000),
+      })),
+    };
+  }
+
+  /** False when there was nothing to delete. Waits for the turns that are under way. */
+  async clear(): Promise<boolean> {
+    const leave = await this.turns.enter(new AbortController().signal);
+    try {
+      if (this.history.read() === null) return false;
+      await this.history.clear();
+      return true;
+    } finally {
+      leave();
+    }
+  }
+
+  private async runTurn(
+    body: ChatBody,
+    signal: AbortSignal,
+    record: RequestRecord,
+    leave: () => void,
+  ): Promise<Response> {
+    const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
+    body.messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
+    const history = (this.history.read()?.messages ?? []).map(({ role, content }) => ({
+      role,
+      content,
+    }));
+    const wanted = body.max_completion_tokens ?? body.max_tokens;
+    const fitted = await fitToContext(this.env, model, history, body.messages, wanted);
+    const countTokens = (text: string): number =>
+      model.tokenizer.encode(text, { special: false }).length;
+    const onAnswer = ({ text, usage }: ChatAnswer): void => {
+      const fresh = body.messages.map(({ role, content }) => ({
+        role,
+        content,
+        nToken: countTokens(content),
+      }));
+      const answer: NewMessage = {
+        role: 'assistant',
+        content: text,
+        nToken: usage.completionTokens,
+      };
+      this.history.append(model.id, [...fresh, answer]);
+    };
+    return await answerChat({
+      env: this.env,
+      model,
+      body,
+      messages: fitted.messages,
+      signal,
+      record,
+      session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
+      onAnswer,
+      onEnd: leave,
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/** POST /v1/tasks/classify. */
+import { classify } from '../../serving/tasks/classify.ts';
+import { defineTaskEndpoint } from './task-endpoint.ts';
+
+const text = 'What a lovely day at the sea!';
+
+export const classifyTask = defineTaskEndpoint({
+  task: classify,
+  summary: 'Which of some labels fits a text',
+  description:
+    'Nothing is generated: a probability of each label, from the log-probability of its tokens as ' +
+    'the answer, calibrated by the answers to texts that say nothing.',
+  examples: [
+    { title: 'One of two', body: { text, labels: ['positive', 'negative'] } },
+    {
+      title: 'Labels with descriptions, each for itself',
+      body: {
+        text,
+        labels: ['travel', { label: 'weather', description: 'sun, rain, wind' }],
+        multi_label: true,
+      },
+    },
+    { title: 'A label twice', body: { text, labels: ['a', 'a'] }, status: 400 },
+  ],
+});

@@ -1,0 +1,85 @@
+/** The row of a task's endpoint: the task on the model of the request, answered whole or streamed. */
+import type { z } from 'zod';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import type { RequestRecord } from '../../http/observe/record.ts';
+import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
+import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
+import type { TaskFields } from '../../serving/tasks/fields.ts';
+import { runTask, type Task, type TaskEvent } from '../../serving/tasks/task.ts';
+import type { TaskHost } from '../../serving/tasks/task-model.ts';
+import { defineEndpoint, type Endpoint, type Example } from '../../http/endpoint.ts';
+
+export interface TaskEndpointRow {
+  readonly task: Task;
+  readonly summary: string;
+  readonly description: string;
+  readonly examples: readonly Example[];
+  /** Of the events, where the task can be streamed. */
+  readonly event?: z.ZodType;
+}
+
+type Body = TaskFields & { readonly stream?: boolean };
+
+export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
+  const { task, summary, description, examples, event } = row;
+  return defineEndpoint({
+    name: `${task.name}Task`,
+    method: 'POST',
+    path: `/v1/tasks/${task.name}`,
+    tag: 'tasks',
+    ...{ summary, description, examples },
+    body: task.body,
+    responses: [
+      {
+        ...{ status: 200, what: 'the result', schema: task.answer },
+        ...(event === undefined ? {} : { event }),
+      },
+    ],
+    async handle({ request, env, body, record }) {
+      const fields = body as Body;
+      // A client that leaves cancels the response's stream; this ends what still waits below it.
+      const abort = new AbortController();
+      const signal = AbortSignal.any([request.signal, abort.signal]);
+      const host = await gatewayHost(env, fields, record, signal);
+      const events = runTask(task, host, fields);
+      const end = (): void => abort.abort();
+      if (fields.stream === true)
+        return await sseResponse(sseChunks(events), OPENAI_SSE, record, end);
+      try {
+        return Response.json(await lastAnswer(events));
+      } finally {
+        end();
+      }
+    },
+  });
+}
+
+async function gatewayHost(
+  env: GatewayEnv,
+  fields: TaskFields,
+  record: RequestRecord,
+  signal: AbortSignal,
+): Promise<TaskHost> {
+  const model = await findModel(env.MODELS, fields.model ?? env.DEFAULT_MODEL);
+  record.modelId = model.id;
+  const { nCtx } = await stageStatus(env, model);
+  return {
+    ...{ model, nCtx, signal },
+    run: (request, ended, field) => generateEvents(env, model, request, ended, field),
+    onUsage: (usage) => record.addUsage(model.id, usage),
+  };
+}
+
+async function* sseChunks(events: AsyncIterable<TaskEvent>): AsyncGenerator<unknown, void, void> {
+  for await (const event of events) {
+    if (event.type === 'delta') yield { object: 'task.delta', delta: event.text };
+    else yield event.answer;
+  }
+}
+
+async function lastAnswer(events: AsyncIterable<TaskEvent>): Promise<object> {
+  let answer = {};
+  for await (const event of events) if (event.type === 'done') ({ answer } = event);
+  return answer;
+}

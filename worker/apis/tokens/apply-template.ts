@@ -1,0 +1,55 @@
+/** POST /apply-template. */
+import { z } from 'zod';
+import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
+import { renderChat } from '../../serving/generation/run-chat.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { chatTools } from '../../serving/output/api-tools.ts';
+import { chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
+import { modelField, strictField } from '../../serving/fields/common.ts';
+import { chatToolFields } from '../../serving/fields/output.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const applyTemplate = defineEndpoint({
+  name: 'applyTemplate',
+  method: 'POST',
+  path: '/apply-template',
+  tag: 'text',
+  summary: 'Messages to the prompt the model sees',
+  description:
+    'Texts of special tokens inside messages look special in "prompt", but are plain text in ' +
+    '"tokens", which is what the model gets.',
+  body: z
+    .looseObject({
+      model: modelField,
+      messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
+      ...chatToolFields,
+      add_generation_prompt: z.boolean().default(true),
+      strict: strictField,
+    })
+    .meta({ id: 'ApplyTemplateRequest' }),
+  responses: [
+    {
+      status: 200,
+      what: 'the prompt as text and as ids',
+      schema: z.strictObject({ prompt: z.string(), tokens: z.array(z.number().int()) }),
+    },
+  ],
+  examples: [
+    {
+      title: 'The prompt of a conversation',
+      body: { messages: [{ role: 'user', content: 'Hello!' }] },
+    },
+  ],
+  async handle({ env, body }) {
+    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const { text, sentinel } = renderChat(model, body.messages, {
+      addGenerationPrompt: body.add_generation_prompt,
+      tools: chatTools(body)?.tools ?? [],
+    });
+    refuseTooLong(model, text.length, 'messages');
+    return Response.json({
+      prompt: text.replaceAll(sentinel, ''),
+      tokens: model.tokenizer.encodeTemplate(text, sentinel),
+    });
+  },
+});

@@ -1,0 +1,32 @@
+/** POST /detokenize. */
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { modelField, strictField } from '../../serving/fields/common.ts';
+import { tokenId } from '../completions/schema.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+export const detokenize = defineEndpoint({
+  name: 'detokenize',
+  method: 'POST',
+  path: '/detokenize',
+  tag: 'text',
+  summary: 'Token ids to text',
+  body: z
+    .looseObject({ model: modelField, tokens: z.array(tokenId), strict: strictField })
+    .meta({ id: 'DetokenizeRequest' }),
+  responses: [{ status: 200, what: 'the text', schema: z.strictObject({ text: z.string() }) }],
+  examples: [{ title: 'The text of ids', body: { tokens: [72, 105] } }],
+  async handle({ env, body }) {
+    const { model, tokens } = body;
+    const { tokenizer } = await findModel(env.MODELS, model ?? env.DEFAULT_MODEL);
+    const index = tokens.findIndex((token) => token >= tokenizer.nVocab);
+    if (index >= 0)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `tokens[${index}]: expected an id below ${tokenizer.nVocab}, got ${tokens[index]}.`,
+        { param: `tokens[${index}]` },
+      );
+    return Response.json({ text: tokenizer.decode(tokens) });
+  },
+});

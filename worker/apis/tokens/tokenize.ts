@@ -1,0 +1,34 @@
+/** POST /tokenize. */
+import { z } from 'zod';
+import { findModel } from '../../serving/models/model-store.ts';
+import { modelField, strictField } from '../../serving/fields/common.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+
+/** A second or three of work at worst (one letter repeated). */
+const MAX_TOKENIZE_CHARS = 1_000_000;
+
+export const tokenize = defineEndpoint({
+  name: 'tokenize',
+  method: 'POST',
+  path: '/tokenize',
+  tag: 'text',
+  summary: 'Text to token ids',
+  body: z
+    .looseObject({
+      model: modelField,
+      text: z.string().max(MAX_TOKENIZE_CHARS),
+      add_special: z.boolean().default(false),
+      parse_special: z.boolean().default(false),
+      strict: strictField,
+    })
+    .meta({ id: 'TokenizeRequest' }),
+  responses: [
+    { status: 200, what: 'the ids', schema: z.strictObject({ tokens: z.array(z.number().int()) }) },
+  ],
+  examples: [{ title: 'Ids of a text', body: { text: 'The sea is blue.' } }],
+  async handle({ env, body }) {
+    const { tokenizer } = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const options = { special: body.parse_special, bos: body.add_special };
+    return Response.json({ tokens: tokenizer.encode(body.text, options) });
+  },
+});

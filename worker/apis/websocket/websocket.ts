@@ -1,0 +1,74 @@
+/** GET /v1/ws: one socket for many requests at a time. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { dispatch } from '../../http/dispatch.ts';
+import type { Ask } from './connection.ts';
+import { MAX_REQUESTS, WebSocketConnection, WINDOW_MESSAGES } from './connection.ts';
+import { clientMessageSchema, serverMessageSchema } from './message-schema.ts';
+import { defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
+
+/** What may be asked on a socket: whatever generates. */
+const TAGS: readonly Tag[] = ['generation', 'responses', 'messages'];
+
+export const webSocket = defineEndpoint({
+  name: 'webSocket',
+  method: 'GET',
+  path: '/v1/ws',
+  tag: 'generation',
+  summary: 'Many requests on one WebSocket',
+  description:
+    'Messages are JSON. {"type": "request", "id", "path", "body"} asks an endpoint as a POST would; ' +
+    '{"type": "stop", "id"} ends it within a token; {"type": "ack", "seq"} says that all messages up ' +
+    'to that one have been read. The server answers with "event" (of a streamed answer), "answer" ' +
+    `(whole, or an error with its status) and "end", each with the request's id and the next seq. ` +
+    `At most ${MAX_REQUESTS} requests run at a time. The server is at most ${WINDOW_MESSAGES} ` +
+    'messages ahead of the last ack, then generations wait; it closes after two minutes of that.',
+  responses: [
+    {
+      status: 101,
+      what: 'the socket; its messages are the event schema, those it takes the other',
+      schema: clientMessageSchema,
+      event: serverMessageSchema,
+    },
+  ],
+  examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
+  handle(context) {
+    const { request, record } = context;
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket')
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
+      );
+    const { 0: client, 1: server } = new WebSocketPair();
+    const connection = new WebSocketConnection(server, askOf(context));
+    const leave = (): void => {
+      connection.leave();
+      record.end();
+    };
+    server.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) =>
+      connection.receive(data),
+    );
+    server.addEventListener('close', leave);
+    server.addEventListener('error', leave);
+    server.accept();
+    record.hold();
+    return new Response(null, { status: 101, webSocket: client });
+  },
+});
+
+/** @throws {EngineError} E_NOT_FOUND for what cannot be asked here. */
+function askOf({ request, env, site }: EndpointContext<undefined>): Ask {
+  const rows = site.endpoints.filter(
+    ({ method, path, tag }) => method === 'POST' && !path.includes(':') && TAGS.includes(tag),
+  );
+  return async (path, body, signal) => {
+    const endpoint = rows.find((row) => row.path === path);
+    if (endpoint === undefined) {
+      const paths = rows.map((row) => row.path).join(', ');
+      const shown = JSON.stringify(path.slice(0, 80));
+      throw new EngineError('E_NOT_FOUND', `path: expected one of ${paths}, got ${shown}.`);
+    }
+    const init = { method: 'POST', body: JSON.stringify(body), signal };
+    const call = { request: new Request(new URL(path, request.url), init), env, params: {} };
+    return await dispatch(endpoint, call, site);
+  };
+}

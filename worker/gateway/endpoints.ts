@@ -1,0 +1,119 @@
+/** Every endpoint of the gateway. A new one is a file of this folder and a row here. */
+import { applyTemplate } from '../apis/tokens/apply-template.ts';
+import { cancelBatch } from '../apis/batches/cancel-batch.ts';
+import { cancelResponse } from '../apis/responses/cancel-response.ts';
+import { chatCompletions } from '../apis/chat/chat-completions.ts';
+import {
+  addCollectionDocuments,
+  deleteCollectionDocument,
+  getCollectionDocument,
+  listCollectionDocuments,
+  searchCollectionEndpoint,
+} from '../apis/retrieval/collection-documents.ts';
+import {
+  createCollection,
+  deleteCollection,
+  getCollection,
+  listCollections,
+} from '../apis/retrieval/collections.ts';
+import { completions } from '../apis/completions/completions.ts';
+import { countTokens } from '../apis/messages/count-tokens.ts';
+import { createBatch } from '../apis/batches/create-batch.ts';
+import { createFile } from '../apis/files/create-file.ts';
+import { createModeration } from '../apis/moderations/create-moderation.ts';
+import { createResponse } from '../apis/responses/create-response.ts';
+import { createSpeech } from '../apis/audio/create-speech.ts';
+import { deleteFile } from '../apis/files/delete-file.ts';
+import { deleteResponse } from '../apis/responses/delete-response.ts';
+import { deleteSession } from '../apis/sessions/delete-session.ts';
+import { detokenize } from '../apis/tokens/detokenize.ts';
+import { docs } from '../apis/server/docs.ts';
+import { embeddings } from '../apis/embeddings/embeddings.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { getBatch } from '../apis/batches/get-batch.ts';
+import { getFile } from '../apis/files/get-file.ts';
+import { getFileContent } from '../apis/files/get-file-content.ts';
+import { getModel } from '../apis/models/get-model.ts';
+import { getResponse } from '../apis/responses/get-response.ts';
+import { getSession } from '../apis/sessions/get-session.ts';
+import { healthz } from '../apis/server/healthz.ts';
+import { listBatches } from '../apis/batches/list-batches.ts';
+import { listFiles } from '../apis/files/list-files.ts';
+import { listInputItems } from '../apis/responses/list-input-items.ts';
+import { listModels } from '../apis/models/list-models.ts';
+import { messages } from '../apis/messages/messages.ts';
+import { metrics } from '../apis/server/metrics.ts';
+import { openapi } from '../apis/server/openapi.ts';
+import { page } from '../apis/server/page.ts';
+import { readyz } from '../apis/server/readyz.ts';
+import { realtimeTranscribe } from '../apis/audio/realtime-transcribe.ts';
+import { rerank } from '../apis/embeddings/rerank.ts';
+import { answerTask } from '../apis/tasks/answer.ts';
+import { classifyTask } from '../apis/tasks/classify.ts';
+import { extractTask } from '../apis/tasks/extract.ts';
+import { rewriteTask } from '../apis/tasks/rewrite.ts';
+import { summarizeTask } from '../apis/tasks/summarize.ts';
+import { translateTask } from '../apis/tasks/translate.ts';
+import { runOnnx } from '../apis/onnx/run-onnx.ts';
+import { tokenize } from '../apis/tokens/tokenize.ts';
+import { transcriptions } from '../apis/audio/transcriptions.ts';
+import { translations } from '../apis/audio/translations.ts';
+import { webSocket } from '../apis/websocket/websocket.ts';
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  chatCompletions,
+  completions,
+  createResponse,
+  getResponse,
+  deleteResponse,
+  cancelResponse,
+  listInputItems,
+  messages,
+  countTokens,
+  summarizeTask,
+  translateTask,
+  extractTask,
+  classifyTask,
+  rewriteTask,
+  answerTask,
+  embeddings,
+  rerank,
+  createCollection,
+  listCollections,
+  getCollection,
+  deleteCollection,
+  addCollectionDocuments,
+  listCollectionDocuments,
+  getCollectionDocument,
+  deleteCollectionDocument,
+  searchCollectionEndpoint,
+  webSocket,
+  createFile,
+  listFiles,
+  getFile,
+  getFileContent,
+  deleteFile,
+  createBatch,
+  listBatches,
+  getBatch,
+  cancelBatch,
+  transcriptions,
+  translations,
+  realtimeTranscribe,
+  createSpeech,
+  createModeration,
+  runOnnx,
+  listModels,
+  getModel,
+  tokenize,
+  detokenize,
+  applyTemplate,
+  getSession,
+  deleteSession,
+  page,
+  docs,
+  openapi,
+  metrics,
+  healthz,
+  readyz,
+];

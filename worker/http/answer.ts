@@ -1,0 +1,54 @@
+/**
+ * The common frame of every generated answer: streamed or whole, ended when the client leaves,
+ * counted in the request's record. What the answer looks like is the shape's.
+ */
+import type { Delta } from '../serving/generation/run-generation.ts';
+import type { RequestRecord } from './observe/record.ts';
+import { sseResponse, type SseShape } from './sse.ts';
+
+export interface AnswerFrame {
+  readonly modelId: string;
+  readonly signal: AbortSignal;
+  readonly record: RequestRecord;
+  readonly stream: boolean;
+  readonly sse: SseShape;
+  /** Starts the generation; `signal` also fires when the client of a stream leaves. */
+  readonly run: (signal: AbortSignal) => AsyncIterable<Delta>;
+  /** The answer's events when it is streamed, ... */
+  readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
+  /** ... its body when it is not. */
+  readonly whole: (deltas: AsyncIterable<Delta>) => Promise<unknown>;
+  /** Called once, however the answer ends. */
+  readonly onEnd?: () => void;
+}
+
+export async function answer(frame: AnswerFrame): Promise<Response> {
+  // A client that leaves cancels the response's stream; this ends what still waits below it.
+  const abort = new AbortController();
+  const signal = AbortSignal.any([frame.signal, abort.signal]);
+  frame.record.modelId = frame.modelId;
+  const end = (): void => {
+    abort.abort();
+    frame.onEnd?.();
+  };
+  try {
+    const deltas = counted(frame, frame.run(signal));
+    if (frame.stream) return await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end);
+    const response = Response.json(await frame.whole(deltas));
+    end();
+    return response;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+async function* counted(
+  { modelId, record }: AnswerFrame,
+  deltas: AsyncIterable<Delta>,
+): AsyncGenerator<Delta, void, void> {
+  for await (const delta of deltas) {
+    if (delta.type === 'done') record.addUsage(modelId, delta.usage);
+    yield delta;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What an endpoint is: a row of the table in index.ts. One file an endpoint, with all that the
+ * server, /openapi.json, /docs and the tests need to know of it.
+ */
+import type { z } from 'zod';
+import type { GatewayEnv } from '../gateway/env.ts';
+import type { RequestRecord } from './observe/record.ts';
+import type { RefusedParameter } from './body/refused.ts';
+
+export type Tag =
+  | 'generation'
+  | 'responses'
+  | 'messages'
+  | 'batches'
+  | 'tasks'
+  | 'retrieval'
+  | 'audio'
+  | 'onnx'
+  | 'models'
+  | 'text'
+  | 'sessions'
+  | 'server';
+
+export interface EndpointContext<Body> {
+  readonly request: Request;
+  readonly env: GatewayEnv;
+  /** Named parts of the path. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Checked by the row's schema; undefined without one. */
+  readonly body: Body;
+  /** What metrics and the log are told of this request. */
+  readonly record: RequestRecord;
+  readonly site: Site;
+}
+
+/** What endpoints that speak of the others need. */
+export interface Site {
+  readonly endpoints: readonly Endpoint[];
+  /** HTML texts by name, which only the bundle can import. */
+  readonly pages: Readonly<Record<'chat' | 'docs', string>>;
+}
+
+export interface ResponseRow {
+  readonly status: number;
+  readonly what: string;
+  /** Of the JSON body; none for other content types. */
+  readonly schema?: z.ZodType;
+  /** Of the JSON in each server-sent event, when the request says `"stream": true`. */
+  readonly event?: z.ZodType;
+  /** When the body is neither JSON nor events. */
+  readonly contentType?: string;
+}
+
+/** Fields of a form (multipart/form-data): texts, and files by name and content. */
+export type Form = Readonly<
+  Record<string, string | { readonly filename: string; readonly text: string }>
+>;
+
+/** A request that works against a server with one model, and what it shows. Tests run every one. */
+export interface Example {
+  readonly title: string;
+  /** `$id` stands for the `id` in the answer of the last request of `before`. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly form?: Form;
+  /** Path parameters; `$id` as in the body. */
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Requests that have to come first, each with a body or a form. */
+  readonly before?: readonly (Pick<Example, 'body' | 'form'> & { readonly path: string })[];
+  /** 200 unless said otherwise. */
+  readonly status?: number;
+}
+
+export interface EndpointRow<Schema extends z.ZodObject | undefined> {
+  /** The operation's id, also its name in metrics and the log. */
+  readonly name: string;
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** `:name` is a named part. */
+  readonly path: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  /** What each named part of the path is. */
+  readonly params?: Readonly<Record<string, string>>;
+  /** What each query parameter is. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: Schema;
+  /** Fields of the form that comes instead of a body; the handler reads it, as it comes. */
+  readonly form?: z.ZodObject;
+  /** Parameters that are known and refused by name. */
+  readonly refused?: readonly RefusedParameter[];
+  readonly responses: readonly ResponseRow[];
+  readonly examples: readonly Example[];
+  /** Whose error object the endpoint answers with. */
+  readonly errors?: 'openai' | 'anthropic';
+  handle(
+    context: EndpointContext<Schema extends z.ZodObject ? z.output<Schema> : undefined>,
+  ): Response | Promise<Response>;
+}
+
+/** A row whose body has been forgotten by the type: `handle` gets what `body` made of the request. */
+export type Endpoint = Omit<EndpointRow<z.ZodObject | undefined>, 'handle'> & {
+  handle(context: EndpointContext<unknown>): Response | Promise<Response>;
+};
+
+export function defineEndpoint<Schema extends z.ZodObject | undefined = undefined>(
+  row: EndpointRow<Schema>,
+): Endpoint {
+  // Sound because dispatch gives `handle` what `body` returned, and nothing else calls it.
+  return row;
+}

@@ -1,0 +1,80 @@
+/**
+ * What is noted of one request: counted in the metrics and written as one line of JSON to the log
+ * when it ends. Never holds a prompt or an answer.
+ */
+import { NO_USAGE } from '../../../engine/generate/types.ts';
+import type { GenerateUsage } from '../../../engine/generate/types.ts';
+import { addUsage } from '../../serving/accounting/usage.ts';
+import { countEnd, countHandOver, countStart, countTokens } from './metrics.ts';
+
+export class RequestRecord {
+  /** Of the model that answers, once it is known. */
+  modelId: string | null = null;
+  /** Of the answer's headers. */
+  status = 200;
+  private errorCode: string | null = null;
+  private usage: GenerateUsage = NO_USAGE;
+  private isHeld = false;
+  private isEnded = false;
+  private readonly startedAtMs = Date.now();
+  private readonly method: string;
+  private readonly endpoint: string;
+
+  constructor(method: string, endpoint: string) {
+    this.method = method;
+    this.endpoint = endpoint;
+    countStart();
+  }
+
+  /** A generation has ended. */
+  addUsage(modelId: string, usage: GenerateUsage): void {
+    this.modelId = modelId;
+    this.usage = addUsage(this.usage, usage);
+    countTokens(modelId, usage);
+  }
+
+  fail(errorCode: string): void {
+    this.errorCode = errorCode;
+  }
+
+  /** The answer goes on after its headers: who says so calls `end`. */
+  hold(): void {
+    this.isHeld = true;
+  }
+
+  /** A Durable Object answers, and keeps a record of its own: this one is not counted. */
+  handOver(): void {
+    this.isEnded = true;
+    countHandOver();
+  }
+
+  /** The headers are out. */
+  headersSent(status: number): void {
+    this.status = status;
+    if (!this.isHeld) this.end();
+  }
+
+  /** Counted once, however often it is called. */
+  end(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    const ms = Date.now() - this.startedAtMs;
+    countEnd(this.endpoint, this.status, ms);
+    const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.usage;
+    const line = {
+      event: 'request',
+      method: this.method,
+      endpoint: this.endpoint,
+      status: this.status,
+      error: this.errorCode,
+      model: this.modelId,
+      prompt_tokens: promptTokens,
+      cached_tokens: cachedTokens,
+      completion_tokens: completionTokens,
+      drafted_tokens: draftedTokens,
+      queue_ms: queueMs,
+      ms,
+    };
+    console.log(JSON.stringify(line));
+  }
+}

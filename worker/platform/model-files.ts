@@ -1,0 +1,129 @@
+/**
+ * A model's files in the R2 bucket: where they lie and how its manifest is read. Shared by the
+ * gateway (tokenizer) and the stage (weights).
+ */
+import { EngineError } from '../../engine/base/errors.ts';
+import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../../engine/manifest/manifest.ts';
+import type { ModelFile } from '../../engine/manifest/manifest.ts';
+import { retry } from './retry.ts';
+
+export const R2_ATTEMPTS = 4;
+export const R2_FIRST_DELAY_MS = 50;
+/** What a client should wait before asking again for a model that could not be read. */
+export const R2_RETRY_AFTER_S = 5;
+
+const MODELS_PREFIX = 'models/';
+const MAX_LISTED_MODELS = 1000;
+
+export interface StoredManifest {
+  readonly manifest: Manifest;
+  /** Changes whenever the model is pushed anew. */
+  readonly version: string;
+}
+
+export function modelKey(modelId: string, file: string): string {
+  return `${MODELS_PREFIX}${modelId}/${file}`;
+}
+
+/** Runs an R2 operation, again when it fails. @throws {EngineError} E_WEIGHTS_FETCH */
+export async function retryR2<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await retry(run, {
+      attempts: R2_ATTEMPTS,
+      firstDelayMs: R2_FIRST_DELAY_MS,
+      isFinal: (error) => error instanceof EngineError && error.code !== 'E_WEIGHTS_FETCH',
+    });
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EngineError(
+      'E_WEIGHTS_FETCH',
+      `storage: ${what}: ${R2_ATTEMPTS} attempts failed, the last with: ${reason}. Try again.`,
+      { details: { what, attempts: R2_ATTEMPTS, retryAfterS: R2_RETRY_AFTER_S }, cause: error },
+    );
+  }
+}
+
+/**
+ * Reads a manifest, or gives 'unchanged' when it still is the version already known, or null when
+ * there is no such model.
+ */
+export async function readManifest(
+  bucket: R2Bucket,
+  modelId: string,
+  knownVersion?: string,
+): Promise<StoredManifest | 'unchanged' | null> {
+  if (!MODEL_ID_PATTERN.test(modelId)) return null;
+  const key = modelKey(modelId, 'manifest.json');
+  const only = knownVersion === undefined ? {} : { onlyIf: { etagDoesNotMatch: knownVersion } };
+  return await retryR2(key, async () => {
+    const object: R2ObjectBody | R2Object | null = await bucket.get(key, only);
+    if (object === null) return null;
+    if (!('body' in object)) return 'unchanged';
+    return { manifest: parseManifest(parseJson(key, await object.text())), version: object.etag };
+  });
+}
+
+function parseJson(key: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new EngineError('E_MANIFEST_INVALID', `${key}: not JSON. Push the model again.`, {
+      cause,
+    });
+  }
+}
+
+/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for another length. */
+export async function readModelFile(
+  bucket: R2Bucket,
+  modelId: string,
+  { file, bytes: expected }: Pick<ModelFile, 'file' | 'bytes'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const key = modelKey(modelId, file);
+  return await retryR2(key, async () => {
+    const object = await bucket.get(key);
+    if (object === null)
+      throw new EngineError(
+        'E_WEIGHTS_FETCH',
+        `storage: ${key} is missing. Push the model again.`,
+        {
+          details: { key },
+        },
+      );
+    if (object.size !== expected) {
+      await object.body.cancel();
+      throw new EngineError(
+        'E_WEIGHTS_HASH',
+        `storage: ${key}; expected ${expected} bytes, got ${object.size}. Push the model again.`,
+        { details: { key, expected, got: object.size } },
+      );
+    }
+    return new Uint8Array(await object.arrayBuffer());
+  });
+}
+
+/** Ids of the models that are complete: a manifest is written last. */
+export async function listModelIds(bucket: R2Bucket): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const from = cursor;
+    const page = await retryR2('list of models', () =>
+      bucket.list({
+        prefix: MODELS_PREFIX,
+        delimiter: '/',
+        ...(from === undefined ? {} : { cursor: from }),
+      }),
+    );
+    for (const prefix of page.delimitedPrefixes) ids.push(prefix.slice(MODELS_PREFIX.length, -1));
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined && ids.length < MAX_LISTED_MODELS);
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const head = await retryR2(id, () => bucket.head(modelKey(id, 'manifest.json')));
+      return head === null ? [] : [id];
+    }),
+  );
+  return found.flat().sort();
+}

@@ -1,0 +1,146 @@
+/**
+ * Sound as bytes between scripts: frames of a type, a length and a payload. A stream cannot say what went
+ * wrong otherwise, and its chunks may be cut anywhere. Samples are mono floats; what the first frame and
+ * the last say of them is the scripts' own.
+ */
+import { EngineError, errorFromRecord, errorToRecord } from '../../engine/base/errors.ts';
+import type { ErrorRecord } from '../../engine/base/errors.ts';
+
+export type SoundFrame<Start, End> =
+  | { readonly type: 'start'; readonly value: Start }
+  | { readonly type: 'samples'; readonly value: Float32Array }
+  | { readonly type: 'end'; readonly value: End };
+
+type WrittenFrame =
+  SoundFrame<unknown, unknown> | { readonly type: 'error'; readonly value: ErrorRecord };
+
+/** By number: JSON, little-endian float32 samples, JSON, JSON of an error. */
+const TYPES = ['start', 'samples', 'end', 'error'] as const;
+const HEADER_BYTES = 5;
+
+/**
+ * Frames as they are asked for; a failure becomes the last of them.
+ * @param onEnd called once, when the last frame is out or nobody listens any more
+ */
+export function soundStream<Start, End>(
+  frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
+  const source: UnderlyingByteSource = {
+    type: 'bytes',
+    async pull(controller: ReadableByteStreamController) {
+      const frame = await nextFrame(frames);
+      controller.enqueue(frameBytes(frame));
+      if (frame.type !== 'end' && frame.type !== 'error') return;
+      controller.close();
+      onEnd();
+    },
+    async cancel() {
+      await frames.return();
+      onEnd();
+    },
+  };
+  return new ReadableStream(source);
+}
+
+async function nextFrame<Start, End>(
+  frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
+): Promise<WrittenFrame> {
+  try {
+    const { value, done } = await frames.next();
+    if (done !== true) return value;
+    throw new EngineError('E_INTERNAL', 'sound: frames without an end');
+  } catch (error) {
+    return { type: 'error', value: errorToRecord(error) };
+  }
+}
+
+function frameBytes({ type, value }: WrittenFrame): Uint8Array {
+  const payload =
+    type === 'samples'
+      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      : new TextEncoder().encode(JSON.stringify(value));
+  const out = new Uint8Array(HEADER_BYTES + payload.length);
+  out[0] = TYPES.indexOf(type);
+  new DataView(out.buffer).setUint32(1, payload.length, true);
+  out.set(payload, HEADER_BYTES);
+  return out;
+}
+
+/**
+ * @param where who makes the sound, for messages
+ * @param maxFrameBytes above what it writes at once
+ * @throws {EngineError} what the stream tells; E_BACKEND_UNAVAILABLE when it breaks off.
+ */
+export async function* readSound<Start, End>(
+  stream: ReadableStream<Uint8Array>,
+  where: string,
+  maxFrameBytes: number,
+): AsyncGenerator<SoundFrame<Start, End>, void, void> {
+  const reader = stream.getReader();
+  try {
+    const bytes = new ByteQueue(reader, where);
+    for (;;) {
+      const frame = await readFrame(bytes, where, maxFrameBytes);
+      if (frame.type === 'error') throw errorFromRecord(frame.value);
+      yield frame as SoundFrame<Start, End>;
+      if (frame.type === 'end') return;
+    }
+  } finally {
+    // The reason has no reader: the other side only needs to know that nobody listens.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+async function readFrame(
+  bytes: ByteQueue,
+  where: string,
+  maxFrameBytes: number,
+): Promise<WrittenFrame> {
+  const header = await bytes.take(HEADER_BYTES);
+  const type = TYPES[header[0]!];
+  const length = new DataView(header.buffer).getUint32(1, true);
+  if (type === undefined || length > maxFrameBytes)
+    throw brokenOff(where, `a frame of kind ${header[0]} and ${length} bytes`);
+  const payload = await bytes.take(length);
+  const value: unknown =
+    type === 'samples'
+      ? new Float32Array(payload.buffer)
+      : JSON.parse(new TextDecoder().decode(payload));
+  return { type, value } as WrittenFrame;
+}
+
+class ByteQueue {
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private readonly where: string;
+  private chunk = new Uint8Array(0);
+
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, where: string) {
+    this.reader = reader;
+    this.where = where;
+  }
+
+  /** The next bytes, in an array of their own. */
+  async take(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      if (this.chunk.length === 0) {
+        const { value, done: isOver } = await this.reader.read().catch((error: unknown) => {
+          throw brokenOff(this.where, String(error));
+        });
+        if (isOver) throw brokenOff(this.where, 'it ended early');
+        this.chunk = new Uint8Array(value);
+      }
+      const part = this.chunk.subarray(0, length - done);
+      out.set(part, done);
+      this.chunk = this.chunk.subarray(part.length);
+      done += part.length;
+    }
+    return out;
+  }
+}
+
+function brokenOff(where: string, what: string): EngineError {
+  return new EngineError('E_BACKEND_UNAVAILABLE', `${where}: broke off (${what}). Try again.`);
+}

@@ -1,0 +1,64 @@
+/** Asks the script of a voice for speech, and reads it as samples. */
+import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
+import { requireKind } from '../../../engine/manifest/manifest.ts';
+import type { Manifest } from '../../../engine/manifest/manifest.ts';
+import { readSpeech } from '../../platform/voice-frames.ts';
+import type { SpeechFrame } from '../../platform/voice-frames.ts';
+import type { SpeechRequest } from '../../onnx/tasks/voice.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { onnxStub, reachScript } from './onnx-client.ts';
+
+export interface Speech {
+  readonly sampleRate: number;
+  /** As they are made; ending the iteration early ends the making. */
+  readonly samples: AsyncGenerator<Float32Array, void, void>;
+}
+
+/**
+ * Waits for the first samples, so that what goes wrong until then has a status of its own.
+ * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
+ */
+export async function openSpeech(
+  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  manifest: Manifest,
+  request: SpeechRequest,
+  signal: AbortSignal,
+): Promise<Speech> {
+  const gone = 'request: the client went away.';
+  throwIfAborted(signal, gone);
+  const stream = await askToSpeak(env, manifest, request);
+  const frames = readSpeech(stream);
+  const start = await nextFrame(frames);
+  const first = await nextFrame(frames);
+  if (start.type !== 'start' || first.type !== 'samples')
+    throw new EngineError('E_INTERNAL', `speech: began with ${start.type}, ${first.type}.`);
+  const samples = async function* (): AsyncGenerator<Float32Array, void, void> {
+    try {
+      yield first.value;
+      for await (const frame of frames) {
+        throwIfAborted(signal, gone);
+        if (frame.type === 'samples') yield frame.value;
+      }
+    } finally {
+      await frames.return();
+    }
+  };
+  return { sampleRate: start.value.sampleRate, samples: samples() };
+}
+
+async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promise<SpeechFrame> {
+  const { value, done } = await frames.next();
+  if (done !== true && value.type !== 'end') return value;
+  throw new EngineError('E_BACKEND_UNAVAILABLE', 'speech: ended at once. Try again.');
+}
+
+async function askToSpeak(
+  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  manifest: Manifest,
+  request: SpeechRequest,
+): Promise<ReadableStream<Uint8Array>> {
+  if (manifest.kind === 'voice')
+    return await reachScript('audio', () => env.AUDIO.speak(manifest.id, request));
+  const { id } = requireKind(manifest, 'onnx');
+  return await reachScript('onnx', () => onnxStub(env, id).speak(id, request));
+}

@@ -1,0 +1,34 @@
+/** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { servedOfKind } from '../models/default-model.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { findModelOfKind } from '../models/model-store.ts';
+import type { ModelOfKind } from '../models/model-store.ts';
+
+export type EncoderModel = ModelOfKind<'encoder'>;
+type Env = Pick<GatewayEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when none follows. */
+export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {
+  const named = wanted ?? (env.EMBEDDING_MODEL || undefined);
+  return await findModelOfKind(env.MODELS, named ?? (await onlyEncoder(env)), 'encoder');
+}
+
+async function onlyEncoder(env: Env): Promise<string> {
+  const encoders = await servedOfKind(env.MODELS, 'encoder');
+  const [id] = encoders;
+  if (id === undefined)
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      'model: no embedding model is served. Push one: thimble dev --also all-minilm-l6-v2.',
+      { param: 'model' },
+    );
+  if (encoders.length > 1)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `model: expected one of ${encoders.join(', ')}; there are several embedding models, and ` +
+        'EMBEDDING_MODEL names none of them.',
+      { param: 'model', details: { models: encoders } },
+    );
+  return id;
+}

@@ -1,0 +1,34 @@
+/** A conversation fitted into a model's context: its oldest turns are left out until it fits. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { encodeChat } from './run-chat.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import type { Tool } from '../output/tools.ts';
+import { stageStatus } from '../clients/stage-client.ts';
+import { fitHistory, type FittedHistory } from './fit-history.ts';
+
+/** Share of the context kept free for the answer when old turns have to go. */
+const ANSWER_SHARE = 1 / 4;
+
+/** @param wantedTokens of the answer; undefined for as many as there are. */
+export async function fitToContext(
+  env: GatewayEnv,
+  model: ServedModel,
+  history: readonly ChatMessage[],
+  fresh: readonly ChatMessage[],
+  wantedTokens: number | undefined,
+  tools: readonly Tool[] = [],
+): Promise<FittedHistory> {
+  const { nCtx } = await stageStatus(env, model);
+  const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
+  const countTokens = (messages: readonly ChatMessage[]): number => {
+    try {
+      return encodeChat(model, messages, { tools }).length;
+    } catch (error) {
+      if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
+      throw error;
+    }
+  };
+  return fitHistory(history, fresh, countTokens, nCtx - reserve);
+}

@@ -1,0 +1,47 @@
+/**
+ * Which of a session's messages still fit the context: the oldest whole turns go first, system
+ * messages stay.
+ */
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+
+export interface FittedHistory {
+  readonly messages: readonly ChatMessage[];
+  readonly nDropped: number;
+}
+
+/**
+ * @param countTokens of the rendered conversation
+ * @param maxTokens for the prompt
+ */
+export function fitHistory(
+  history: readonly ChatMessage[],
+  fresh: readonly ChatMessage[],
+  countTokens: (messages: readonly ChatMessage[]) => number,
+  maxTokens: number,
+): FittedHistory {
+  const starts = turnStarts(history);
+  const withoutTurns = (nTurn: number): ChatMessage[] => {
+    const from = starts[nTurn] ?? history.length;
+    const kept = history.filter(({ role }, i) => i >= from || role === 'system');
+    return [...kept, ...fresh];
+  };
+  const fits = (nTurn: number): boolean => countTokens(withoutTurns(nTurn)) <= maxTokens;
+  // The fewest turns to leave out, by halving: each count renders the whole conversation.
+  let low = 0;
+  // An answer to a call stays behind it.
+  let high = fresh[0]?.role === 'tool' ? Math.max(0, starts.length - 1) : starts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (fits(middle)) high = middle;
+    else low = middle + 1;
+  }
+  const messages = withoutTurns(low);
+  return { messages, nDropped: history.length + fresh.length - messages.length };
+}
+
+/** Indices where a turn begins: each user message that follows something else than a user message. */
+function turnStarts(history: readonly ChatMessage[]): number[] {
+  return history.flatMap(({ role }, i) =>
+    role === 'user' && history[i - 1]?.role !== 'user' ? [i] : [],
+  );
+}

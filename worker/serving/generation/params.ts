@@ -1,0 +1,54 @@
+/** The fields of a checked body as what a generation is made with. */
+import type { z } from 'zod';
+import {
+  type generationFields,
+  MAX_CHOICE_TOKENS,
+  MAX_MAX_TOKENS,
+  samplingParams,
+} from '../fields/common.ts';
+import {
+  callSyntax,
+  compileConstraint,
+  type FormatSource,
+  formatSource,
+} from '../output/constraint.ts';
+import type { ToolUse } from '../output/tools.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import type { GenerationParams } from './run-generation.ts';
+
+type Fields = Omit<
+  z.output<z.ZodObject<typeof generationFields>>,
+  'model' | 'stream' | 'stream_options' | 'max_tokens' | 'user'
+>;
+
+/** What the APIs say in different words. */
+interface Own {
+  readonly maxTokens: number | undefined;
+  readonly topLogprobs: number | null;
+  readonly promptLogprobs?: boolean;
+  readonly ignoreEos?: boolean;
+  readonly nChoice?: number;
+  /** What the API's own fields say the answer looks like. */
+  readonly format?: FormatSource | null;
+  readonly tools?: ToolUse | null;
+}
+
+/** An absent `maxTokens` is what the context leaves, and with several choices each one's share. */
+export function generationParams(fields: Fields, own: Own, model: ServedModel): GenerationParams {
+  const { nChoice = 1, tools = null } = own;
+  const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);
+  const format = formatSource(fields, own.format);
+  const calls = callSyntax(model, format, tools);
+  return {
+    maxTokens: own.maxTokens ?? most,
+    sampling: samplingParams(fields, model.tokenizer),
+    stops: fields.stop,
+    topLogprobs: own.topLogprobs,
+    promptLogprobs: own.promptLogprobs ?? false,
+    ignoreEos: own.ignoreEos ?? false,
+    speculation: fields.speculation,
+    nChoice,
+    constraint: compileConstraint(format, tools, calls),
+    calls,
+  };
+}

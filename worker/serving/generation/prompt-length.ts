@@ -1,0 +1,20 @@
+/** Texts that are too long for the context however they are tokenized, refused before the work. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ServedModel } from '../models/model-store.ts';
+
+/**
+ * A character is at least one byte and a token at most `longestTokenBytes`, so so many tokens it is
+ * at least. What passes is counted exactly by the stage.
+ * @throws {EngineError} E_PROMPT_TOO_LONG with both lengths.
+ */
+export function refuseTooLong(model: ServedModel, nChar: number, param: string): void {
+  const { nCtx } = model.manifest.config;
+  const atLeast = Math.ceil(nChar / model.tokenizer.longestTokenBytes);
+  if (atLeast <= nCtx) return;
+  throw new EngineError(
+    'E_PROMPT_TOO_LONG',
+    `${param}: at least ${atLeast} tokens (${nChar} characters), but the context of ${model.id} ` +
+      `is at most ${nCtx}. Shorten the prompt.`,
+    { param, details: { promptTokens: atLeast, nCtx } },
+  );
+}

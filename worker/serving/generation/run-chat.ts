@@ -1,0 +1,84 @@
+/** A conversation's answer: messages through the model's template into the generation core. */
+import type { ChatMessage, TemplateTool } from '../../../engine/text/chat-template.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import { toolFormatOf } from '../output/tool-formats.ts';
+import { turnsFor } from '../output/tool-prompt.ts';
+import type { Tool } from '../output/tools.ts';
+import { refuseTooLong } from './prompt-length.ts';
+import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
+
+export interface ChatPlan {
+  readonly env: Pick<GatewayEnv, 'STAGE'>;
+  readonly model: ServedModel;
+  /** The whole conversation, the new messages last. */
+  readonly messages: readonly ChatMessage[];
+  /** How the answer begins; '' lets the model begin. */
+  readonly prefill?: string;
+  /** What the model is told it may call. */
+  readonly tools?: readonly Tool[];
+  readonly promptField: string;
+  readonly params: GenerationParams;
+  readonly signal: AbortSignal;
+}
+
+export interface RenderChatOptions {
+  readonly addGenerationPrompt?: boolean;
+  readonly tools?: readonly Tool[];
+}
+
+export interface EncodeChatOptions {
+  readonly field?: string;
+  readonly prefill?: string;
+  readonly tools?: readonly Tool[];
+}
+
+/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; what the stage reports while it runs. */
+export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
+  const { env, model, messages, prefill = '', tools = [], promptField, params, signal } = plan;
+  return runGeneration({
+    ...{ env, model, promptField, params, signal },
+    promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
+    // Without a template the answer goes on where the last message ended.
+    atTextStart: model.manifest.chatTemplate !== null && prefill === '',
+  });
+}
+
+/**
+ * Token ids of a conversation, ready for the assistant's answer.
+ * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
+ */
+export function encodeChat(
+  model: ServedModel,
+  messages: readonly ChatMessage[],
+  { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
+): number[] {
+  const { tokenizer } = model;
+  const { text, sentinel } = renderChat(model, messages, { tools });
+  refuseTooLong(model, text.length + prefill.length, field);
+  const ids = tokenizer.encodeTemplate(text, sentinel);
+  return prefill === '' ? ids : [...ids, ...tokenizer.encode(prefill, { special: false })];
+}
+
+/** The model's template over messages; special-token texts in them are broken by the sentinel. */
+export function renderChat(
+  model: ServedModel,
+  messages: readonly ChatMessage[],
+  { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
+): { text: string; sentinel: string } {
+  const { tokenizer } = model;
+  const { bosId, eosIds } = tokenizer.facts;
+  const template = model.chatTemplate();
+  const format = toolFormatOf(model.manifest.chatTemplate);
+  return template.render(turnsFor(template, messages, tools, format), {
+    bosToken: tokenizer.literalOf(bosId),
+    eosToken: tokenizer.literalOf(eosIds[0]),
+    specialLiterals: tokenizer.specialLiterals,
+    addGenerationPrompt,
+    ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
+  });
+}
+
+function templateTool({ name, description, parameters }: Tool): TemplateTool {
+  return { type: 'function', function: { name, description, parameters } };
+}

@@ -1,0 +1,183 @@
+/**
+ * Models as the gateway needs them: manifest, tokenizer and chat template, read from R2, checked
+ * against the manifest's SHA-256 and kept for the life of the isolate, a few at a time.
+ */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { sha256Hex } from '../../../engine/base/sha256.ts';
+import type { VocabularyParts } from '../../../engine/grammar/index.ts';
+import { requireKind } from '../../../engine/manifest/manifest.ts';
+import type {
+  DecoderManifest,
+  ManifestOf,
+  ModelKind,
+  WeightedManifest,
+} from '../../../engine/manifest/manifest.ts';
+import { ChatTemplate } from '../../../engine/text/chat-template.ts';
+import { tokenVocabulary } from '../../../engine/text/token-vocabulary.ts';
+import { Tokenizer } from '../../../engine/text/tokenizer.ts';
+import { TRIGGERS } from '../output/tool-formats.ts';
+import {
+  listModelIds,
+  modelKey,
+  readManifest,
+  readModelFile,
+  type StoredManifest,
+} from '../../platform/model-files.ts';
+
+/** A model of one kind. */
+export interface ModelOfKind<K extends ModelKind = ModelKind> {
+  readonly id: string;
+  readonly version: string;
+  readonly manifest: ManifestOf<K>;
+  readonly tokenizer: ManifestOf<K> extends WeightedManifest ? Tokenizer : null;
+}
+
+/** A text model. */
+export interface ServedModel extends ModelOfKind<'decoder'> {
+  /** Throws E_TEMPLATE when used, not when the model is read, if the template does not parse. */
+  chatTemplate(): ChatTemplate;
+  /** What token ids stand for, for a stage that holds answers to grammars. */
+  readonly vocabulary: () => Promise<VocabularyParts>;
+}
+
+interface Entry {
+  readonly model: ModelOfKind;
+  /** The same model, when it is a text model. */
+  readonly text: ServedModel | null;
+  readonly tokenizerBytes: number;
+  checkedAtMs: number;
+}
+
+/** A tokenizer costs about 15 times its JSON in memory; the isolate has 128 MB. */
+const MAX_KEPT_JSON_BYTES = 4 * 1024 * 1024;
+/** How long a manifest is believed before R2 is asked whether it changed. */
+const RECHECK_MS = 2000;
+
+/** In order of last use. */
+const kept = new Map<string, Entry>();
+const loading = new Map<string, Promise<Entry>>();
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
+export async function findModel(bucket: R2Bucket, modelId: string): Promise<ServedModel> {
+  const { model, text } = await findEntry(bucket, modelId);
+  requireKind(model.manifest, 'decoder');
+  return text!;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
+export async function findModelOfKind<K extends ModelKind>(
+  bucket: R2Bucket,
+  modelId: string,
+  kind: K,
+): Promise<ModelOfKind<K>> {
+  const { model } = await findEntry(bucket, modelId);
+  requireKind(model.manifest, kind);
+  // Its manifest has just told.
+  return model as unknown as ModelOfKind<K>;
+}
+
+/** A model that may be of several kinds. @throws {EngineError} E_MODEL_NOT_FOUND with the list of models. */
+export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<ModelOfKind> {
+  return (await findEntry(bucket, modelId)).model;
+}
+
+async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
+  const entry = kept.get(modelId);
+  if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return touch(entry);
+  // Requests that come meanwhile wait for the same answer.
+  const underway = loading.get(modelId);
+  if (underway !== undefined) return await underway;
+  const promise = refresh(bucket, modelId, entry).finally(() => loading.delete(modelId));
+  loading.set(modelId, promise);
+  return await promise;
+}
+
+async function refresh(
+  bucket: R2Bucket,
+  modelId: string,
+  entry: Entry | undefined,
+): Promise<Entry> {
+  const stored = await readManifest(bucket, modelId, entry?.model.version);
+  if (stored === null) {
+    kept.delete(modelId);
+    throw await modelNotFound(bucket, modelId);
+  }
+  if (stored === 'unchanged' && entry !== undefined) {
+    entry.checkedAtMs = Date.now();
+    return touch(entry);
+  }
+  return touch(await loadModel(bucket, stored as StoredManifest));
+}
+
+async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
+  const { id } = manifest;
+  const checkedAtMs = Date.now();
+  if (!('tokenizer' in manifest)) {
+    const model = { id, version, manifest, tokenizer: null } as unknown as ModelOfKind;
+    return { model, text: null, tokenizerBytes: 0, checkedAtMs };
+  }
+  const tokenizer = await loadTokenizer(bucket, id, manifest.tokenizer);
+  const model = { id, version, manifest, tokenizer } as unknown as ModelOfKind;
+  const text = manifest.kind === 'decoder' ? servedModel(manifest, version, tokenizer) : null;
+  return { model, text, tokenizerBytes: manifest.tokenizer.bytes, checkedAtMs };
+}
+
+async function loadTokenizer(
+  bucket: R2Bucket,
+  modelId: string,
+  facts: WeightedManifest['tokenizer'],
+): Promise<Tokenizer> {
+  const key = modelKey(modelId, facts.file);
+  const bytes = await readModelFile(bucket, modelId, facts);
+  const got = await sha256Hex(bytes);
+  if (got !== facts.sha256)
+    throw new EngineError(
+      'E_WEIGHTS_HASH',
+      `storage: ${key}: SHA-256 expected ${facts.sha256}, got ${got}. Push the model again.`,
+      { details: { key, expected: facts.sha256, got } },
+    );
+  return Tokenizer.parse(new TextDecoder().decode(bytes), facts);
+}
+
+function servedModel(
+  manifest: DecoderManifest,
+  version: string,
+  tokenizer: Tokenizer,
+): ServedModel {
+  let template: ChatTemplate | null = null;
+  return {
+    id: manifest.id,
+    version,
+    manifest,
+    tokenizer,
+    chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
+    // Asked for once by each stage: sorted in a tenth of a second, and not worth keeping here.
+    vocabulary: () =>
+      Promise.resolve(tokenVocabulary(tokenizer, manifest.config.nVocab, TRIGGERS).parts),
+  };
+}
+
+/** Puts the entry last in line for eviction. */
+function touch(entry: Entry): Entry {
+  const newest = entry.model.id;
+  kept.delete(newest);
+  kept.set(newest, entry);
+  let jsonBytes = 0;
+  for (const { tokenizerBytes } of kept.values()) jsonBytes += tokenizerBytes;
+  for (const [id, { tokenizerBytes }] of kept) {
+    if (jsonBytes <= MAX_KEPT_JSON_BYTES || id === newest) break;
+    kept.delete(id);
+    jsonBytes -= tokenizerBytes;
+  }
+  return entry;
+}
+
+export async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {
+  const models = await listModelIds(bucket);
+  const known = models.length === 0 ? 'there are none yet' : models.join(', ');
+  return new EngineError(
+    'E_MODEL_NOT_FOUND',
+    `model: no model ${JSON.stringify(modelId.slice(0, 100))}; expected one of: ${known}.`,
+    { param: 'model', details: { models } },
+  );
+}

@@ -1,0 +1,50 @@
+/** Tools as the APIs name them. */
+import type { ChatToolFields, MessagesToolFields, ResponseToolFields } from '../fields/output.ts';
+import { toolUse, type ToolUse } from './tools.ts';
+
+/** Of OpenAI's chat completions. Null when nothing is to be called. @throws {EngineError} E_REQUEST_INVALID */
+export function chatTools(fields: ChatToolFields): ToolUse | null {
+  const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
+  return toolUse(
+    tools.map((tool) => tool.function),
+    typeof choice === 'object' ? { name: choice.function.name } : choice,
+    parallel,
+    (index) => `tools[${index}].function.parameters`,
+  );
+}
+
+/** Of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
+export function responseTools(fields: ResponseToolFields): ToolUse | null {
+  const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
+  return toolUse(
+    tools.map(({ name, description, parameters }) => ({
+      name,
+      description: description ?? undefined,
+      parameters: parameters ?? undefined,
+    })),
+    typeof choice === 'object' ? { name: choice.name } : choice,
+    parallel,
+    (index) => `tools[${index}].parameters`,
+  );
+}
+
+const MESSAGES_CHOICES = { none: 'none', auto: 'auto', any: 'required' } as const;
+
+/** Of Anthropic's messages. @throws {EngineError} E_REQUEST_INVALID */
+export function messagesTools({
+  tools = [],
+  tool_choice: choice,
+}: MessagesToolFields): ToolUse | null {
+  const isSingle =
+    choice !== undefined && choice.type !== 'none' && choice.disable_parallel_tool_use === true;
+  return toolUse(
+    tools.map(({ name, description, input_schema: parameters }) => ({
+      name,
+      description,
+      parameters,
+    })),
+    choice?.type === 'tool' ? { name: choice.name } : MESSAGES_CHOICES[choice?.type ?? 'auto'],
+    !isSingle,
+    (index) => `tools[${index}].input_schema`,
+  );
+}

@@ -1,0 +1,124 @@
+/** What a request holds its answer to, compiled. Grammars of the last requests are kept. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import {
+  compileGbnf,
+  compileJsonSchema,
+  compileRegex,
+  type Grammar,
+  JSON_OBJECT_GRAMMAR,
+} from '../../../engine/grammar/index.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import type { ResponseFormat, TextFormat } from '../fields/output.ts';
+import { besideJson, type CallSyntax, toolFormatOf } from './tool-formats.ts';
+import { toolGrammar, type ToolUse } from './tools.ts';
+
+/** One thing that says what an answer looks like, and the field that said it. */
+export interface FormatSource {
+  readonly kind: keyof typeof COMPILERS;
+  readonly source: unknown;
+  readonly param: string;
+}
+
+const COMPILERS = {
+  json: () => JSON_OBJECT_GRAMMAR,
+  schema: (source: unknown, param: string) => compileJsonSchema(source, { param, isClosed: true }),
+  regex: (source: unknown, param: string) => compileRegex(String(source), param),
+  gbnf: (source: unknown, param: string) => compileGbnf(String(source), param),
+} as const;
+
+/** Fields as the APIs have them; undefined where one is absent. */
+interface FormatFields {
+  readonly grammar?: string | undefined;
+  readonly regex?: string | undefined;
+}
+
+/**
+ * The one format that fields ask for; null for free text.
+ * @throws {EngineError} E_REQUEST_INVALID when two ask for different things
+ */
+export function formatSource(
+  { grammar, regex }: FormatFields,
+  structured: FormatSource | null = null,
+): FormatSource | null {
+  const asked: FormatSource[] = [];
+  if (structured !== null) asked.push(structured);
+  if (grammar !== undefined) asked.push({ kind: 'gbnf', source: grammar, param: 'grammar' });
+  if (regex !== undefined) asked.push({ kind: 'regex', source: regex, param: 'regex' });
+  const [first, second] = asked;
+  if (second !== undefined)
+    throw new EngineError(
+      'E_REQUEST_INVALID',
+      `${second.param}: contradicts ${first!.param}; expected one of them.`,
+      { param: second.param },
+    );
+  return first ?? null;
+}
+
+/** As OpenAI's chat completions name it. */
+export function chatFormat(format: ResponseFormat | undefined): FormatSource | null {
+  if (format === undefined || format.type === 'text') return null;
+  if (format.type !== 'json_schema')
+    return { kind: 'json', source: null, param: 'response_format' };
+  const param = 'response_format.json_schema.schema';
+  return { kind: 'schema', source: format.json_schema.schema, param };
+}
+
+/** As OpenAI's responses and Anthropic's messages name it. */
+export function textFormat(
+  format: TextFormat | null | undefined,
+  param: string,
+): FormatSource | null {
+  if (format == null || format.type === 'text') return null;
+  if (format.type !== 'json_schema') return { kind: 'json', source: null, param };
+  return { kind: 'schema', source: format.schema, param: `${param}.schema` };
+}
+
+/** How calls are written and found in the answer to a request; null when it has no tools. */
+export function callSyntax(
+  model: ServedModel,
+  format: FormatSource | null,
+  tools: ToolUse | null,
+): CallSyntax | null {
+  if (tools === null) return null;
+  const own = toolFormatOf(model.manifest.chatTemplate);
+  if (format === null) return { format: own, isAtStart: tools.choice !== 'auto' };
+  return { format: besideJson(own), isAtStart: true };
+}
+
+const MAX_KEPT = 16;
+/** Of the sources of what is kept, in characters. */
+const MAX_KEPT_CHARS = 1_000_000;
+const kept = new Map<string, Grammar>();
+
+/** @throws {EngineError} E_REQUEST_INVALID naming what can not be honoured */
+export function compileConstraint(
+  format: FormatSource | null,
+  tools: ToolUse | null,
+  calls: CallSyntax | null,
+): ConstraintRequest | null {
+  if (format === null && tools === null) return null;
+  const key = JSON.stringify([format, tools, calls?.format.name]);
+  const grammar = kept.get(key) ?? compile();
+  keep(key, grammar);
+  return { key, grammar };
+
+  function compile(): Grammar {
+    const text = format === null ? null : COMPILERS[format.kind](format.source, format.param);
+    if (tools === null || calls === null) return text!;
+    return toolGrammar(tools, calls.format, text);
+  }
+}
+
+function keep(key: string, grammar: Grammar): void {
+  kept.delete(key);
+  if (key.length > MAX_KEPT_CHARS) return;
+  kept.set(key, grammar);
+  let chars = 0;
+  for (const other of kept.keys()) chars += other.length;
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MAX_KEPT && chars <= MAX_KEPT_CHARS) return;
+    kept.delete(oldest);
+    chars -= oldest.length;
+  }
+}

@@ -1,0 +1,47 @@
+/** A recording through a speech model of the stage, its silence left out where a detector is at hand. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
+import type { VadResult } from '../../onnx/tasks/voice-activity.ts';
+import { transcribeSound } from '../../../engine/transcribe/recording/transcribe-recording.ts';
+import type { TranscriptEvent } from '../../../engine/transcribe/recording/transcript.ts';
+import { PlainWindows, SpeechWindows } from '../../../engine/transcribe/recording/windows.ts';
+import type { DetectSpeech } from '../../../engine/transcribe/recording/windows.ts';
+import type { GatewayEnv } from '../../gateway/env.ts';
+import { findModelOfKind } from '../models/model-store.ts';
+import type { ModelOfKind } from '../models/model-store.ts';
+import { askOnnx } from '../clients/onnx-client.ts';
+import { transcribeEvents } from '../clients/stage-client.ts';
+
+export interface SoundJob {
+  readonly env: GatewayEnv;
+  readonly model: ModelOfKind<'speech'>;
+  readonly options: TranscribeOptions;
+  readonly signal: AbortSignal;
+  readonly useVad: boolean;
+}
+
+/** @throws {EngineError} what the recording, the detector and the stage give. */
+export async function* runSound(
+  { env, model, options, signal, useVad }: SoundJob,
+  blocks: AsyncIterable<Float32Array>,
+): AsyncGenerator<TranscriptEvent, void, void> {
+  const detect = useVad ? await findDetector(env) : null;
+  yield* transcribeSound({
+    windows: detect === null ? new PlainWindows(blocks) : new SpeechWindows(blocks, detect),
+    transcribe: (request) => transcribeEvents(env, model, request, signal),
+    tokenizer: model.tokenizer,
+    options,
+  });
+}
+
+/** The detector VAD_MODEL names; null when it has not been pushed, or has no script to run on. */
+export async function findDetector(env: GatewayEnv): Promise<DetectSpeech | null> {
+  if (env.ONNX === undefined) return null;
+  try {
+    const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');
+    return (request) => askOnnx<VadResult>(env, id, (stub) => stub.vad(id, request));
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'E_MODEL_NOT_FOUND') return null;
+    throw error;
+  }
+}

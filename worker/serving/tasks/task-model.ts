@@ -1,0 +1,224 @@
+/**
+ * What tasks ask of a model: text held to a grammar or not, and how likely a text is. The gateway
+ * and the command line give the same two things below it: a served model and a way to run a request.
+ */
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import type {
+  GenerateEvent,
+  GenerateRequest,
+  GenerateUsage,
+  SamplingParams,
+} from '../../../engine/generate/types.ts';
+import { NO_USAGE } from '../../../engine/generate/types.ts';
+import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import { encodeChat } from '../generation/run-chat.ts';
+import { textEvents } from '../generation/text-events.ts';
+import { countTokens } from '../generation/tool-events.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import { samplingParams } from '../fields/sampling.ts';
+import { addUsage } from '../accounting/usage.ts';
+import type { TaskFields } from './fields.ts';
+
+export interface TaskHost {
+  readonly model: ServedModel;
+  /** Positions that prompt and answer may have together. */
+  readonly nCtx: number;
+  readonly signal: AbortSignal;
+  /** @throws {EngineError} what the engine reports; E_PROMPT_TOO_LONG names `field` */
+  run(request: GenerateRequest, signal: AbortSignal, field: string): AsyncIterable<GenerateEvent>;
+  /** Told of each generation that ended. */
+  readonly onUsage?: (usage: GenerateUsage) => void;
+}
+
+export interface TaskPrompt {
+  readonly messages: readonly ChatMessage[];
+  /** How the answer begins. */
+  readonly prefill?: string;
+  /** The request's field that its text came from. */
+  readonly field: string;
+}
+
+export interface WriteOptions {
+  readonly maxTokens: number;
+  readonly constraint?: ConstraintRequest | null;
+  readonly stops?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export type WriteEvent =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'done';
+      /** The model ended it, or there was no more room. */
+      readonly reason: 'stop' | 'length';
+    };
+
+export interface Written {
+  readonly text: string;
+  readonly reason: 'stop' | 'length';
+}
+
+/** Between what was counted in parts and what the whole comes to. */
+const SLACK_TOKENS = 8;
+/** Answers made at once: they share passes over the weights. */
+const MAX_PARALLEL = 3;
+
+export class TaskModel {
+  readonly host: TaskHost;
+  readonly #sampling: SamplingParams;
+  /** Of all generations so far. */
+  readonly usages: GenerateUsage[] = [];
+
+  constructor(host: TaskHost, fields: Pick<TaskFields, 'temperature' | 'top_p' | 'seed'> = {}) {
+    this.host = host;
+    this.#sampling = samplingParams(
+      { ...fields, temperature: fields.temperature ?? 0 },
+      host.model.tokenizer,
+    );
+  }
+
+  get usage(): GenerateUsage {
+    return this.usages.reduce(addUsage, NO_USAGE);
+  }
+
+  countTokens = (text: string): number =>
+    this.host.model.tokenizer.encode(text, { special: false }).length;
+
+  encode({ messages, prefill = '', field }: TaskPrompt): number[] {
+    return encodeChat(this.host.model, messages, { prefill, field });
+  }
+
+  /**
+   * Tokens of text that `prompt` has room for beside an answer of `answerTokens`.
+   * @param prompt without its text
+   * @throws {EngineError} E_PROMPT_TOO_LONG when that is less than `least`
+   */
+  roomFor(prompt: TaskPrompt, answerTokens: number, least: number): number {
+    const nPrompt = this.encode(prompt).length;
+    const room = this.host.nCtx - nPrompt - answerTokens - SLACK_TOKENS;
+    if (room >= least) return room;
+    const { id } = this.host.model;
+    throw new EngineError(
+      'E_PROMPT_TOO_LONG',
+      `${prompt.field}: the prompt without the text has ${nPrompt} tokens and the answer ` +
+        `${answerTokens}, but the context of ${id} is ${this.host.nCtx}; expected at least ${least} ` +
+        'to be left for text. Ask for a shorter answer, or shorten what goes with the text.',
+      { param: prompt.field, details: { nPrompt, answerTokens, nCtx: this.host.nCtx } },
+    );
+  }
+
+  /** Text as it becomes certain, then `done`. Ending the iteration early ends the generation. */
+  async *write(prompt: TaskPrompt, options: WriteOptions): AsyncGenerator<WriteEvent, void, void> {
+    const { tokenizer, manifest } = this.host.model;
+    const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
+    const request: GenerateRequest = {
+      promptTokens: this.encode(prompt),
+      maxTokens,
+      sampling: this.#sampling,
+      stopTokens: tokenizer.facts.eosIds,
+      topLogprobs: null,
+      promptLogprobs: false,
+      ...(constraint === null ? {} : { constraint }),
+    };
+    const count = { n: 0 };
+    const events = countTokens(this.host.run(request, signal, prompt.field), count);
+    const atTextStart = manifest.chatTemplate !== null && (prompt.prefill ?? '') === '';
+    let usage = NO_USAGE;
+    try {
+      for await (const event of textEvents(events, tokenizer, { stops, atTextStart })) {
+        if (event.type === 'start') usage = { ...event.usage };
+        if (event.type === 'text') {
+          if (event.text !== '') yield { type: 'text', text: event.text };
+        } else if (event.type === 'done') {
+          ({ usage } = event);
+          const reason = event.reason === 'length' ? 'length' : 'stop';
+          yield { type: 'done', reason };
+        }
+      }
+    } finally {
+      // A reader that left early got no last usage.
+      this.#count({ ...usage, completionTokens: count.n });
+    }
+  }
+
+  /** The whole answer, without white space at its ends. */
+  async writeAll(prompt: TaskPrompt, options: WriteOptions): Promise<Written> {
+    let text = '';
+    let reason: Written['reason'] = 'length';
+    for await (const event of this.write(prompt, options)) {
+      if (event.type === 'text') text += event.text;
+      else ({ reason } = event);
+    }
+    return { text: text.trim(), reason };
+  }
+
+  /** The answers to several prompts, in their order; the first failure ends all. */
+  async writeEach(
+    prompts: readonly (TaskPrompt & { readonly options: WriteOptions })[],
+  ): Promise<Written[]> {
+    return await this.inParallel(prompts, (prompt, signal) =>
+      this.writeAll(prompt, { ...prompt.options, signal }),
+    );
+  }
+
+  /** What `make` makes of each, in their order, a few at a time; the first failure ends all. */
+  async inParallel<From, To>(
+    items: readonly From[],
+    make: (item: From, signal: AbortSignal) => Promise<To>,
+  ): Promise<To[]> {
+    const abort = new AbortController();
+    const signal = AbortSignal.any([this.host.signal, abort.signal]);
+    const made: To[] = [];
+    const queue = items.entries();
+    const work = async (): Promise<void> => {
+      for (const [index, item] of queue) made[index] = await make(item, signal);
+    };
+    const workers = Array.from({ length: Math.min(MAX_PARALLEL, items.length) }, work);
+    try {
+      await Promise.all(workers);
+    } catch (error) {
+      abort.abort();
+      // Nobody is left behind that uses the engine.
+      await Promise.allSettled(workers);
+      throw error;
+    }
+    return made;
+  }
+
+  /**
+   * Log-probability (natural, of the model's own distribution) of each token of `continuation`
+   * behind `prompt`. What of the prompt an earlier call evaluated is not evaluated again.
+   */
+  async score(
+    prompt: readonly number[],
+    continuation: readonly number[],
+    field: string,
+    signal: AbortSignal = this.host.signal,
+  ): Promise<number[]> {
+    const request: GenerateRequest = {
+      promptTokens: [...prompt, ...continuation],
+      maxTokens: 0,
+      sampling: this.#sampling,
+      stopTokens: [],
+      topLogprobs: 0,
+      promptLogprobs: true,
+      promptLogprobsFrom: prompt.length,
+    };
+    let scores: number[] = [];
+    for await (const event of this.host.run(request, signal, field)) {
+      if (event.type === 'prompt') scores = event.logprobs.map((entry) => entry?.logprob ?? 0);
+      if (event.type === 'done') this.#count(event.usage);
+    }
+    return scores;
+  }
+
+  #count(usage: GenerateUsage): void {
+    this.usages.push(usage);
+    this.host.onUsage?.(usage);
+  }
+}
+
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

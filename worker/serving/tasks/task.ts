@@ -1,0 +1,102 @@
+/** What a task is: a row of the table in index.ts, the same for the gateway and the command line. */
+import type { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { resourcesJson } from '../accounting/resources.ts';
+import { timingsJson, usageJson } from '../accounting/usage.ts';
+import { chunkText, type Span } from '../../../engine/text/chunk-text.ts';
+import { MAX_CHUNKS, type TaskFields } from './fields.ts';
+import { TaskModel, type TaskHost, type Written } from './task-model.ts';
+
+export type TaskEvent =
+  /** More of the text, for those that are streamed. */
+  | { readonly type: 'delta'; readonly text: string }
+  | { readonly type: 'done'; readonly answer: object };
+
+export interface TaskRow<Body extends z.ZodObject> {
+  /** Also the last part of its address and its command. */
+  readonly name: string;
+  readonly body: Body;
+  readonly answer: z.ZodType;
+  /** Its own part of the answer; `object`, model and usage come around it. */
+  run(model: TaskModel, body: z.output<Body>): AsyncGenerator<TaskEvent, void, void>;
+}
+
+/** A row whose body has been forgotten by the type. */
+export type Task = TaskRow<z.ZodObject>;
+
+export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
+  // Sound because `run` is given what `body` made of a request.
+  return row;
+}
+
+/** A task whose answer comes in one piece. */
+export async function* inOnePiece(answer: Promise<object>): AsyncGenerator<TaskEvent, void, void> {
+  yield { type: 'done', answer: await answer };
+}
+
+/** Runs a task; the last event holds the whole answer. @param body checked by the task's schema */
+export async function* runTask(
+  task: Task,
+  host: TaskHost,
+  body: TaskFields,
+): AsyncGenerator<TaskEvent, void, void> {
+  const model = new TaskModel(host, body);
+  for await (const event of task.run(model, body)) {
+    if (event.type === 'delta') yield event;
+    else yield { type: 'done', answer: { ...frame(task, model), ...event.answer, ...end(model) } };
+  }
+}
+
+function frame(task: Task, { host }: TaskModel): object {
+  return { object: `task.${task.name}`, model: host.model.id };
+}
+
+function end(model: TaskModel): object {
+  const { usage } = model;
+  return {
+    usage: usageJson(usage),
+    timings: timingsJson(usage),
+    resources: resourcesJson(model.host.model.manifest, model.usages),
+  };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID when there are too many pieces */
+export function chunksOf(model: TaskModel, text: string, maxTokens: number): Span[] {
+  const chunks = chunkText(text, maxTokens, model.countTokens);
+  refuseTooMany(chunks.length, maxTokens);
+  return chunks;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID past MAX_CHUNKS */
+export function refuseTooMany(nChunk: number, maxTokens: number, field = 'text'): void {
+  if (nChunk <= MAX_CHUNKS) return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    `${field}: takes ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
+      `${MAX_CHUNKS}. Send less text, or use a model with a longer context.`,
+    { param: field, details: { nChunk, maxChunks: MAX_CHUNKS } },
+  );
+}
+
+/** Text around the pieces, and something in place of each. */
+export function replaceSpans(text: string, spans: readonly Span[], by: readonly string[]): string {
+  let at = 0;
+  let out = '';
+  spans.forEach(({ start, end: to }, i) => {
+    out += text.slice(at, start) + (by[i] ?? '');
+    at = to;
+  });
+  return out + text.slice(at);
+}
+
+export function worstReason(written: readonly Pick<Written, 'reason'>[]): 'stop' | 'length' {
+  return written.some(({ reason }) => reason === 'length') ? 'length' : 'stop';
+}
+
+/** Part of the context that an answer may take at most. */
+const ANSWER_SHARE = 3;
+
+/** Tokens of an answer: what was asked for, else `likely`; never more than a third of the context. */
+export function answerTokens(model: TaskModel, asked: number | undefined, likely: number): number {
+  return Math.max(1, Math.min(asked ?? likely, Math.floor(model.host.nCtx / ANSWER_SHARE)));
+}
