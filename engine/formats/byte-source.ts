@@ -1,7 +1,7 @@
 /**
  * Random access to a file's bytes, and a cursor that reads little-endian values from it.
  * Files are hostile: every read is checked against the file's length before anything is allocated.
- * Knows no format; implemented over files in scripts/import/file-source.ts.
+ * Knows no format; implemented over files in scripts/lib/file-source.ts.
  */
 import { EngineError } from '../base/errors.ts';
 

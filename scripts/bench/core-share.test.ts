@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../tests/support/models.ts';
-import { othersShare, readCoreTimes } from './core-share.ts';
+import { othersShare, readCoreTimes } from './peers/core-share.ts';
 
 function writeProcess(root: string, pid: number, parent: number, ticks: number, name = 'a'): void {
   mkdirSync(join(root, String(pid)), { recursive: true });

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { chartSvg } from './chart.ts';
-import { GOALS, judgeGoals } from './goals.ts';
-import { makeProfile, readSamples } from './peer-profile.ts';
-import type { PeerName } from './peers.ts';
-import { findPeer } from './peers.ts';
-import type { BenchFacts } from './report.ts';
-import { describeResult, otherTable, resultJson, showValue, speedTable } from './report.ts';
-import { BENCH_ROWS } from './rows.ts';
-import type { Series } from './run.ts';
-import { docsMarkdown, replaceMarked } from './write-docs.ts';
+import { chartSvg } from './report/chart.ts';
+import { GOALS, judgeGoals } from './report/goals.ts';
+import { makeProfile, readSamples } from './peers/peer-profile.ts';
+import type { PeerName } from './peers/peers.ts';
+import { findPeer } from './peers/peers.ts';
+import type { BenchFacts } from './report/report.ts';
+import { describeResult, otherTable, resultJson, showValue, speedTable } from './report/report.ts';
+import { BENCH_ROWS } from './report/rows.ts';
+import type { Series } from './report/run.ts';
+import { docsMarkdown, replaceMarked } from './report/write-docs.ts';
 
 const series = (row: string, peer: PeerName, values: number[], detail?: unknown): Series => ({
   row,

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { benchTokens } from './peer.ts';
-import { findPeer, PEER_NAMES } from './peers.ts';
-import { BENCH_ROWS, contextNeeded, SALTS_PER_QUESTION } from './rows.ts';
-import type { BenchRow } from './rows.ts';
-import { ownTime, schedule } from './run.ts';
+import { benchTokens } from './peers/peer.ts';
+import { findPeer, PEER_NAMES } from './peers/peers.ts';
+import { BENCH_ROWS, contextNeeded, SALTS_PER_QUESTION } from './report/rows.ts';
+import type { BenchRow } from './report/rows.ts';
+import { ownTime, schedule } from './report/run.ts';
 
 const row = (name: string, marks: Partial<BenchRow> = {}): BenchRow => ({
   name,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pairedRatio, spread, streamsTokensPerSecond } from './statistics.ts';
+import { pairedRatio, spread, streamsTokensPerSecond } from './report/statistics.ts';
 
 describe('spread', () => {
   test('of odd and even numbers of values, in any order', () => {

@@ -9,11 +9,11 @@ import {
   MIN_NODE_MAJOR,
   missingPackages,
   runTypeScript,
-} from './packages.mjs';
+} from '../lib/packages.mjs';
 
 const TASKS = {
-  start: { file: 'scripts/dev/start.ts', withDev: false },
-  test: { file: 'scripts/dev/test.ts', withDev: true },
+  start: { file: 'scripts/bin/start.ts', withDev: false },
+  test: { file: 'scripts/bin/test.ts', withDev: true },
 };
 const LABEL = 'packages  ';
 

@@ -8,19 +8,19 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { servedContext } from '../../engine/model/decoder/plan.ts';
-import { benchKernels } from '../bench/kernels.ts';
-import { pinnedCore } from '../bench/peer-child.ts';
-import type { PeerConfig } from '../bench/peer.ts';
-import { findPeer, PEER_NAMES } from '../bench/peers.ts';
-import type { PeerName } from '../bench/peers.ts';
-import { openReadLoop } from '../bench/read-loop.ts';
-import { describeResult, othersOf, resultJson } from '../bench/report.ts';
-import type { BenchFacts } from '../bench/report.ts';
-import { STRUCTURED_TASK } from '../bench/structured-task.ts';
-import { BENCH_ROWS, contextNeeded } from '../bench/rows.ts';
-import type { BenchRow } from '../bench/rows.ts';
-import { runBench } from '../bench/run.ts';
-import type { BenchResult } from '../bench/run.ts';
+import { benchKernels } from '../bench/workloads/kernels.ts';
+import { pinnedCore } from '../bench/peers/peer-child.ts';
+import type { PeerConfig } from '../bench/peers/peer.ts';
+import { findPeer, PEER_NAMES } from '../bench/peers/peers.ts';
+import type { PeerName } from '../bench/peers/peers.ts';
+import { openReadLoop } from '../bench/peers/read-loop.ts';
+import { describeResult, othersOf, resultJson } from '../bench/report/report.ts';
+import type { BenchFacts } from '../bench/report/report.ts';
+import { STRUCTURED_TASK } from '../bench/peers/structured-task.ts';
+import { BENCH_ROWS, contextNeeded } from '../bench/report/rows.ts';
+import type { BenchRow } from '../bench/report/rows.ts';
+import { runBench } from '../bench/report/run.ts';
+import type { BenchResult } from '../bench/report/run.ts';
 import { build } from '../build/build.ts';
 import {
   listImported,
@@ -30,10 +30,10 @@ import {
   pushStep,
 } from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
-import { parseCount } from '../lib/arguments.ts';
-import { encodeChat } from '../lib/chat-prompt.ts';
+import { parseCount } from './options/arguments.ts';
+import { encodeChat } from '../node-host/chat-prompt.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
-import { readTokenizer } from '../lib/local-engine.ts';
+import { readTokenizer } from '../node-host/engine.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
@@ -160,7 +160,7 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
 }
 
 async function runEncoderBench(flags: BenchFlags): Promise<void> {
-  const { runEncoderBenches } = await import('../bench/encoder-benches.ts');
+  const { runEncoderBenches } = await import('../bench/workloads/encoder-benches.ts');
   const model = flags.model === DEFAULT_MODEL_ID ? DEFAULT_ENCODER_ID : flags.model;
   await runEncoderBenches({ ...flags, model });
 }
@@ -169,7 +169,7 @@ const SPEECH_MODEL_ID = 'whisper-tiny.en';
 
 async function runSpeechBench(flags: BenchFlags): Promise<void> {
   const { benchSpeech, chooseSpeechPeers, describeSpeech, readClips } =
-    await import('../bench/speech.ts');
+    await import('../bench/workloads/recognition.ts');
   const modelId = flags.model === DEFAULT_MODEL_ID ? SPEECH_MODEL_ID : flags.model;
   if (flags.clips === undefined)
     throw new EngineError('E_USAGE', 'bench: --speech needs recordings: give --clips FOLDER.');
@@ -273,7 +273,7 @@ async function ggufOf({ id, source }: DecoderManifest): Promise<string> {
 
 function q40Step(gguf: string): Promise<string> {
   return runStep('q4_0', async () => {
-    const { q40File } = await import('../bench/q4_0-file.ts');
+    const { q40File } = await import('../bench/workloads/q4_0-file.ts');
     const value = await q40File(gguf);
     return { text: value, value };
   });
@@ -326,7 +326,7 @@ async function report(flags: BenchFlags, facts: BenchFacts, result: BenchResult)
           : 'numbers are low and differ from round to round; --own-time takes it out\n'),
     );
   const markdown = describeResult(result);
-  const { chartSvg } = await import('../bench/chart.ts');
+  const { chartSvg } = await import('../bench/report/chart.ts');
   const svg = chartSvg(facts, result);
   const written: string[] = [];
   if (flags.markdown !== undefined) {
@@ -338,7 +338,7 @@ async function report(flags: BenchFlags, facts: BenchFacts, result: BenchResult)
     written.push(flags.chart);
   }
   if (flags.writeDocs === true) {
-    const { docsMarkdown, writeDocs } = await import('../bench/write-docs.ts');
+    const { docsMarkdown, writeDocs } = await import('../bench/report/write-docs.ts');
     written.push(...(await writeDocs(docsMarkdown(facts, result), svg)));
   }
   if (written.length > 0) process.stderr.write(`wrote ${written.join(', ')}\n`);

@@ -6,11 +6,11 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { measureColumns } from '../eval/calibrate.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { windowsFor } from '../import/compare.ts';
-import { calibrationPath, writeCalibration } from '../import/calibration.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { windowsFor } from '../import/precision/compare.ts';
+import { calibrationPath, writeCalibration } from '../import/precision/calibration.ts';
+import { parseCount } from './options/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadLocalModel } from '../lib/local-engine.ts';
+import { loadLocalModel } from '../node-host/engine.ts';
 import { repoRoot } from '../lib/paths.ts';
 import { ProgressLine } from '../lib/progress.ts';
 

@@ -5,12 +5,12 @@ import type { Command } from 'commander';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { parseCount } from './options/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
-import { draftLine, generateText, loadModelWithDraft } from '../lib/local-engine.ts';
-import type { LocalModel } from '../lib/local-engine.ts';
-import { addSamplingOptions, CHAT_SAMPLING, readSampling } from '../lib/sampling-options.ts';
-import type { SamplingFlags } from '../lib/sampling-options.ts';
+import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
+import type { LocalModel } from '../node-host/engine.ts';
+import { addSamplingOptions, CHAT_SAMPLING, readSampling } from './options/sampling-options.ts';
+import type { SamplingFlags } from './options/sampling-options.ts';
 
 interface ChatFlags extends SamplingFlags {
   readonly model: string;

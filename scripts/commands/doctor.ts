@@ -1,8 +1,8 @@
 /** `thimble doctor`: is everything here that the other commands need, and if not, what to do. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import { CHECKS } from '../lib/doctor-checks.ts';
-import type { CheckResult } from '../lib/doctor-checks.ts';
+import { CHECKS } from './doctor-checks.ts';
+import type { CheckResult } from './doctor-checks.ts';
 
 interface DoctorFlags {
   readonly json?: boolean;

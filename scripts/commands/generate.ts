@@ -3,15 +3,15 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { parseCount } from './options/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { addConstraintOptions, readConstraint } from '../lib/constraint-options.ts';
-import type { ConstraintFlags } from '../lib/constraint-options.ts';
-import { encodeChat } from '../lib/chat-prompt.ts';
-import { draftLine, generateText, loadModelWithDraft } from '../lib/local-engine.ts';
-import type { LocalModel } from '../lib/local-engine.ts';
-import { addSamplingOptions, readSampling } from '../lib/sampling-options.ts';
-import type { SamplingFlags } from '../lib/sampling-options.ts';
+import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
+import type { ConstraintFlags } from './options/constraint-options.ts';
+import { encodeChat } from '../node-host/chat-prompt.ts';
+import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
+import type { LocalModel } from '../node-host/engine.ts';
+import { addSamplingOptions, readSampling } from './options/sampling-options.ts';
+import type { SamplingFlags } from './options/sampling-options.ts';
 import { readStdin } from '../lib/stdin.ts';
 
 interface GenerateFlags extends SamplingFlags, ConstraintFlags {

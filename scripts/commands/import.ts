@@ -6,15 +6,15 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import { calibratedPreset } from '../import/calibrated-chooser.ts';
-import type { CalibrationWish } from '../import/calibrated-chooser.ts';
-import type { ModelAbout } from '../import/describe-model.ts';
+import { calibratedPreset } from '../import/precision/calibrated-chooser.ts';
+import type { CalibrationWish } from '../import/precision/calibrated-chooser.ts';
+import type { ModelAbout } from '../import/write/describe-model.ts';
 import { importModel } from '../import/import-model.ts';
 import type { ImportResult } from '../import/import-model.ts';
-import { importVoice, isVoiceFile } from '../import/import-voice.ts';
-import { choosePreset, PRESET_NAMES, PRESETS } from '../import/presets.ts';
-import { requantizeWarning } from '../import/requantized.ts';
-import { parseBytes, parseCount } from '../lib/arguments.ts';
+import { importVoice, isVoiceFile } from '../import/voice/import-voice.ts';
+import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
+import { requantizeWarning } from '../import/precision/requantized.ts';
+import { parseBytes, parseCount } from './options/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';
@@ -114,7 +114,11 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
   const fit =
     flags.fit === undefined
       ? null
-      : (await import('../import/measure.ts')).startFit(flags.fit, flags.ctx, calibration);
+      : (await import('../import/precision/measure.ts')).startFit(
+          flags.fit,
+          flags.ctx,
+          calibration,
+        );
   const result = await withProgress(`importing ${id}: `, (onProgress) =>
     importModel({
       input: resolved.path,
@@ -260,7 +264,7 @@ interface CompareFlags extends Omit<ImportFlags, 'calibration'> {
 }
 
 async function runCompare({ path }: ResolvedSource, flags: CompareFlags): Promise<void> {
-  const { comparePresets } = await import('../import/measure.ts');
+  const { comparePresets } = await import('../import/precision/measure.ts');
   const presets = flags.preset === undefined ? PRESET_NAMES : [choosePreset(flags.preset)];
   const { json, table } = await withProgress('measuring: ', (onProgress) =>
     comparePresets(path, presets, { ...flags, onProgress }),

@@ -5,14 +5,14 @@ import type { TaskFields } from '../../worker/serving/tasks/fields.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { parseCount } from './options/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadLocalModel } from '../lib/local-engine.ts';
-import { localTaskHost } from '../lib/local-task.ts';
+import { loadLocalModel } from '../node-host/engine.ts';
+import { localTaskHost } from '../node-host/task.ts';
 import { readStdin } from '../lib/stdin.ts';
-import { TASK_COMMANDS, type TaskFlags } from '../lib/task-options.ts';
+import { TASK_COMMANDS, type TaskFlags } from './options/task-options.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 
 interface CommonFlags extends TaskFlags {

@@ -23,9 +23,9 @@ import { PlainWindows, SpeechWindows } from '../../engine/transcribe/recording/w
 import { obtainModel } from '../dev/prepare.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadDecoders, loadDetector, LocalSound } from '../lib/local-sound.ts';
-import { loadLocalSpeech } from '../lib/local-speech.ts';
-import type { LocalSpeech } from '../lib/local-speech.ts';
+import { loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
+import { loadLocalSpeech } from '../node-host/recognition.ts';
+import type { LocalSpeech } from '../node-host/recognition.ts';
 import { formatSeconds } from '../lib/progress.ts';
 
 const FORMATS = ['text', 'srt', 'vtt', 'json'] as const;

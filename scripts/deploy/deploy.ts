@@ -16,7 +16,7 @@ import { openRemoteBucket } from '../push/remote-bucket.ts';
 import { brokenLimits, measureBundle, PLANS } from './limits.ts';
 import type { BundleSize } from './limits.ts';
 import { writeConfigWithout } from './without-scripts.ts';
-import { runWrangler } from './wrangler.ts';
+import { runWrangler } from '../lib/wrangler.ts';
 
 export interface DeployOptions {
   readonly dryRun: boolean;

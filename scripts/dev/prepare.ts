@@ -16,8 +16,8 @@ import type {
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import { importModel } from '../import/import-model.ts';
-import { importVoice, isVoiceFile } from '../import/import-voice.ts';
-import type { VoiceImportOptions } from '../import/import-voice.ts';
+import { importVoice, isVoiceFile } from '../import/voice/import-voice.ts';
+import type { VoiceImportOptions } from '../import/voice/import-voice.ts';
 import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
 import { hashOfHashes } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';

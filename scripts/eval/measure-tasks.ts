@@ -9,8 +9,8 @@ import * as tasks from '../../worker/serving/tasks/index.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadLocalModel } from '../lib/local-engine.ts';
-import { localTaskHost } from '../lib/local-task.ts';
+import { loadLocalModel } from '../node-host/engine.ts';
+import { localTaskHost } from '../node-host/task.ts';
 
 const [modelId = '', toxicity = '', tatoeba = '', rows = '50'] = process.argv.slice(2);
 const nRow = Number(rows);

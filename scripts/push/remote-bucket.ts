@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { failureReason } from '../lib/exec.ts';
-import { runWrangler } from '../deploy/wrangler.ts';
+import { runWrangler } from '../lib/wrangler.ts';
 import type { Bucket } from './bucket.ts';
 
 /**

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { missingPackages, projectNodeVersion } from '../../scripts/bin/packages.mjs';
+import { missingPackages, projectNodeVersion } from '../../scripts/lib/packages.mjs';
 import { missingRows, platformOfName } from '../../scripts/build/complete-lockfile.mjs';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 

@@ -4,8 +4,8 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { servePage } from '../../scripts/bench/page-server.ts';
-import type { PageServer } from '../../scripts/bench/page-server.ts';
+import { servePage } from '../../scripts/bench/peers/page-server.ts';
+import type { PageServer } from '../../scripts/bench/peers/page-server.ts';
 import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { runThimble } from '../support/program.ts';
 

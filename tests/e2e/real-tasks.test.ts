@@ -1,8 +1,8 @@
 /** Tasks on the real SmolLM2-135M-Instruct: what even a small model gets right. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalModel } from '../../scripts/lib/local-engine.ts';
-import { localTaskHost } from '../../scripts/lib/local-task.ts';
+import { loadLocalModel } from '../../scripts/node-host/engine.ts';
+import { localTaskHost } from '../../scripts/node-host/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
 import * as tasks from '../../worker/serving/tasks/index.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';

@@ -3,7 +3,7 @@ import { memorySource } from '../../engine/formats/byte-source.ts';
 import { ggufSplitNames, readGguf } from '../../engine/formats/gguf.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { LLAMA } from '../../engine/archs/decoders/llama.ts';
-import { configFromGguf } from '../../scripts/import/gguf-config.ts';
+import { configFromGguf } from '../../scripts/import/open/gguf-config.ts';
 import { writeGguf } from '../support/gguf-writer.ts';
 import type { WrittenGguf, WrittenTensor } from '../support/gguf-writer.ts';
 import { bitFlips, extremes, outcome, truncations, WatchedSource } from '../support/hostile.ts';

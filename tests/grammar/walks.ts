@@ -5,7 +5,7 @@ import type { Grammar, GrammarMatcher } from '../../engine/grammar/index.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { openFileSource } from '../../scripts/import/file-source.ts';
+import { openFileSource } from '../../scripts/lib/file-source.ts';
 import { smollm2Gguf } from '../support/models.ts';
 
 /** SmolLM2-135M-Instruct's 49,152 tokens. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadLocalEncoder } from '../../scripts/lib/local-encoder.ts';
-import type { LocalEncoder } from '../../scripts/lib/local-encoder.ts';
+import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
+import type { LocalEncoder } from '../../scripts/node-host/encoder.ts';
 import { importTinyEncoder, TINY_CONFIG } from '../support/encoders.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 

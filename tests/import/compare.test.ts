@@ -3,10 +3,10 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { measurePerplexity } from '../../scripts/eval/perplexity.ts';
-import { compareTable, compareVariants } from '../../scripts/import/compare.ts';
-import type { Variant } from '../../scripts/import/compare.ts';
+import { compareTable, compareVariants } from '../../scripts/import/precision/compare.ts';
+import type { Variant } from '../../scripts/import/precision/compare.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalModel } from '../../scripts/lib/local-engine.ts';
+import { loadLocalModel } from '../../scripts/node-host/engine.ts';
 import { failure, outRoot, root } from '../support/import-folder.ts';
 import { STORIES_FILE } from '../support/models.ts';
 

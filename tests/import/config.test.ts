@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import type { GgufValue } from '../../engine/formats/gguf.ts';
 import type { JsonObject } from '../../engine/formats/json.ts';
-import { configFromGguf } from '../../scripts/import/gguf-config.ts';
-import { configFromHf, switchedTensors } from '../../scripts/import/hf-config.ts';
-import { chatTemplateOf, tokenizerFromHf } from '../../scripts/import/hf-tokenizer.ts';
+import { configFromGguf } from '../../scripts/import/open/gguf-config.ts';
+import { configFromHf, switchedTensors } from '../../scripts/import/open/hf-config.ts';
+import { chatTemplateOf, tokenizerFromHf } from '../../scripts/import/open/hf-tokenizer.ts';
 
 const GGUF_KEYS: Readonly<Record<string, GgufValue>> = {
   'general.architecture': 'llama',

@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest';
 import type { TensorRole } from '../../engine/archs/types.ts';
 import { SOURCE_DTYPE_NAMES, SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
-import { LOSSLESS, presetDtype, PRESET_NAMES } from '../../scripts/import/presets.ts';
-import type { PresetName } from '../../scripts/import/presets.ts';
-import { requantizedTensors, requantizeWarning } from '../../scripts/import/requantized.ts';
+import { LOSSLESS, presetDtype, PRESET_NAMES } from '../../scripts/import/precision/presets.ts';
+import type { PresetName } from '../../scripts/import/precision/presets.ts';
+import {
+  requantizedTensors,
+  requantizeWarning,
+} from '../../scripts/import/precision/requantized.ts';
 import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts';
 
 const MATRICES = ['embedding', 'head', 'attention', 'ffn'] as const satisfies TensorRole[];

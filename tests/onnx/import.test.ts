@@ -7,7 +7,7 @@ import { readOnnxModel } from '../../engine/onnx/read-model.ts';
 import type { OnnxModel } from '../../engine/onnx/types.ts';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../../scripts/lib/local-onnx.ts';
+import { loadLocalOnnx, openOrtRuntime } from '../../scripts/node-host/onnx.ts';
 import { float32Of, float32Tensor } from '../../worker/onnx/tensors.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { linearBytes, model, node } from '../support/onnx-models.ts';

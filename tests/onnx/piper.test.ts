@@ -8,7 +8,7 @@ import { powerSpectrum } from '../support/spectrum.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import type { Voice } from '../../engine/manifest/onnx.ts';
 import { phonemeIds } from '../../engine/voice/phoneme-ids.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../../scripts/lib/local-onnx.ts';
+import { loadLocalOnnx, openOrtRuntime } from '../../scripts/node-host/onnx.ts';
 import type { OnnxModel } from '../../worker/onnx/load-model.ts';
 import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
 import { MAX_SPEAK_IDS, speakIds } from '../../worker/onnx/tasks/speak.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalEncoder } from '../../scripts/lib/local-encoder.ts';
+import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
 import { MINILM_ID, minilmPath } from '../support/encoders.ts';
 
 interface Row {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { memorySource } from '../../engine/formats/byte-source.ts';
 import { readGguf } from '../../engine/formats/gguf.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
-import { roundToQ40, writeQ40 } from '../../scripts/bench/q4_0-file.ts';
+import { roundToQ40, writeQ40 } from '../../scripts/bench/workloads/q4_0-file.ts';
 import { nativeLogits } from '../support/logits.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';

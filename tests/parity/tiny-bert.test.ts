@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalEncoder } from '../../scripts/lib/local-encoder.ts';
+import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
 import { TINY_CONFIG, tinyEncoderGguf, writeTinyEncoder } from '../support/encoders.ts';
 import { temporaryFolder } from '../support/models.ts';
 

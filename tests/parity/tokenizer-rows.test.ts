@@ -14,7 +14,7 @@ import { readLlama2cVocab } from '../../engine/formats/llama2c.ts';
 import { PRE_TOKENIZER_ROWS } from '../../engine/text/pre-tokenizers.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { openFileSource } from '../../scripts/import/file-source.ts';
+import { openFileSource } from '../../scripts/lib/file-source.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { writeGguf } from '../support/gguf-writer.ts';
 import type { WrittenValue } from '../support/gguf-writer.ts';

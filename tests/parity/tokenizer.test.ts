@@ -5,7 +5,7 @@ import { readGguf } from '../../engine/formats/gguf.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenizerJsonFromGguf } from '../../engine/text/tokenizer-json.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { openFileSource } from '../../scripts/import/file-source.ts';
+import { openFileSource } from '../../scripts/lib/file-source.ts';
 import { smollm2Gguf } from '../support/models.ts';
 import { tokenizerStrings } from '../support/tokenizer-strings.ts';
 

@@ -6,7 +6,7 @@ import { build } from '../../scripts/build/build.ts';
 import { loadWorkerConfigs } from '../../scripts/build/workers.ts';
 import { startServer } from '../../scripts/dev/server.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { importVoice, isVoiceFile } from '../../scripts/import/import-voice.ts';
+import { importVoice, isVoiceFile } from '../../scripts/import/voice/import-voice.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { findCatalogueEntry, importPreset } from '../../scripts/pull/catalogue.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';

@@ -5,8 +5,8 @@ import { memorySource } from '../../engine/formats/byte-source.ts';
 import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
 import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
-import type { PresetName } from '../../scripts/import/presets.ts';
-import { planShards } from '../../scripts/import/shard-plan.ts';
+import type { PresetName } from '../../scripts/import/precision/presets.ts';
+import { planShards } from '../../scripts/import/write/shard-plan.ts';
 
 export const SMOLLM2_CONFIG: ModelConfig = {
   nLayer: 30,

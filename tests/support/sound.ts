@@ -1,7 +1,7 @@
 /** Recordings for tests: made of numbers, written as WAV, read to their end. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compileWasm } from '../../scripts/lib/compile-wasm.ts';
+import { compileWasm } from '../../scripts/node-host/compile-wasm.ts';
 import { joinFloats } from '../../engine/base/joined.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';

@@ -23,7 +23,7 @@ import {
   FileModelSource,
   loadKernelModules,
   readTokenizer,
-} from '../../scripts/lib/local-engine.ts';
+} from '../../scripts/node-host/engine.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
 import { temporaryFolder } from './models.ts';
 

@@ -4,7 +4,7 @@ import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 export const ISOLATE_BYTES = 128 * 1024 * 1024;
 /**
  * JavaScript: this script, one graph's weights while they are copied, tensors and a picture on their
- * way. Measured by scripts/bench/onnx-memory.ts: 32 MB of heap and 10 of buffers behind it.
+ * way. Measured by scripts/bench/workloads/onnx-memory.ts: 32 MB of heap and 10 of buffers behind it.
  */
 export const JS_HEAP_BYTES = 44 * 1024 * 1024;
 /** What onnxruntime's memory begins with: 256 pages, of which it fills about 7 MB by itself. */

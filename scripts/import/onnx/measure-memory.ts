@@ -4,7 +4,7 @@ import type { OnnxModel } from '../../../worker/onnx/load-model.ts';
 import { MAX_TENSOR_ELEMENTS } from '../../../worker/onnx/check-feeds.ts';
 import { TENSOR_ARRAYS } from '../../../worker/onnx/tensors.ts';
 import type { OnnxTensorData, OnnxTensors } from '../../../worker/onnx/tensors.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../../lib/local-onnx.ts';
+import { loadLocalOnnx, openOrtRuntime } from '../../node-host/onnx.ts';
 
 /** @returns what onnxruntime said when it could not run on zeros, too; the peak is then a guess. */
 export async function measureMemory(

@@ -1,0 +1,55 @@
+/** Child process of the bench: runs one peer and answers the parent's questions. */
+import process from 'node:process';
+import { SIGNALS } from '../../lib/interrupt.ts';
+import type { Answer, Peer, PeerConfig, PeerMessage, PeerReply, Question } from './peer.ts';
+import { PEERS } from './peers.ts';
+
+const [, , name = '', configJson = '{}'] = process.argv;
+/** Closing a browser or workerd takes a moment; one that hangs is left to the system. */
+const CLOSE_TIMEOUT_MS = 3_000;
+let peer: Peer | null = null;
+let closing = false;
+
+function send(reply: PeerReply): void {
+  process.send?.(reply);
+}
+
+async function answer({ question, salt }: PeerMessage): Promise<Answer> {
+  const ask = peer?.answers[question.ask] as
+    ((question: Question, salt: number) => Promise<number | Answer>) | undefined;
+  if (ask === undefined) throw new Error(`${name} cannot answer ${question.ask}`);
+  const given = await ask(question, salt);
+  const whole = typeof given === 'number' ? { value: given } : given;
+  if (!Number.isFinite(whole.value)) throw new Error(`${question.ask} gave ${whole.value}`);
+  return whole;
+}
+
+/** What the peer started (workerd, a browser) goes with it, whoever asks. */
+async function end(): Promise<void> {
+  if (closing) return;
+  closing = true;
+  setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS);
+  await peer?.close().catch(() => undefined);
+  process.exit(0);
+}
+
+for (const signal of SIGNALS) process.on(signal, () => void end());
+process.on('disconnect', () => void end());
+process.on('message', (message: PeerMessage) => {
+  answer(message).then(
+    (given) => send({ answer: given }),
+    (error: unknown) => send({ failed: error instanceof Error ? error.message : String(error) }),
+  );
+});
+
+try {
+  const row = PEERS.find((known) => known.name === name);
+  if (row === undefined) throw new Error(`no peer named ${name}`);
+  const start = await row.start();
+  peer = await start(JSON.parse(configJson) as PeerConfig);
+  if (closing) await peer.close();
+  send({ ready: true });
+} catch (error) {
+  send({ failed: error instanceof Error ? error.message : String(error) });
+  setTimeout(() => process.exit(1), 50);
+}

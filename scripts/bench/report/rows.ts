@@ -1,0 +1,195 @@
+/**
+ * What is measured, a row each: adding a measurement is adding a line here, and where it is a new
+ * question an entry in `Question` (peer.ts) and an answer of each peer that can give one.
+ */
+import type { Speculation } from '../../../engine/generate/types.ts';
+import type { Question } from '../peers/peer.ts';
+import type { PeerName } from '../peers/peers.ts';
+
+export type Unit = 'tok/s' | 'ms' | 'bytes' | 'GB/s' | 'share';
+
+export interface BenchRow {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: Unit;
+  readonly question: Question;
+  /** Those that are asked, if they take part. */
+  readonly peers: readonly PeerName[];
+  /** Asked once, at the end: it does not vary, or tells of everything that came before. */
+  readonly isOnce?: boolean;
+  /** Every time in a process of its own. */
+  readonly isFresh?: boolean;
+  /** Part of `--quick`. */
+  readonly isQuick?: boolean;
+  /** A group of bars in the chart. */
+  readonly isCharted?: boolean;
+}
+
+const OURS = ['workerd', 'node', 'chromium'] as const;
+const NATIVE = ['llama.cpp', 'llama.cpp-q4_0'] as const;
+const FAST = [...OURS, ...NATIVE] as const;
+const ALL = [...FAST, 'wllama'] as const;
+
+/** The task and its text, in any vocabulary. */
+const MAX_REWRITE_PROMPT = 400;
+
+/** Distance of salts between two questions: room for a prompt of each stream. */
+export const SALTS_PER_QUESTION = 32;
+
+function prefill(nTokens: number, peers: readonly PeerName[], marks: Partial<BenchRow>): BenchRow {
+  return {
+    name: `prefill-${nTokens}`,
+    title: `prefill of ${nTokens.toLocaleString('en')} tokens`,
+    unit: 'tok/s',
+    question: { ask: 'prefill', nTokens },
+    peers,
+    ...marks,
+  };
+}
+
+function decode(
+  nPrompt: number,
+  nTokens: number,
+  peers: readonly PeerName[],
+  marks: Partial<BenchRow>,
+): BenchRow {
+  return {
+    name: `decode-${nPrompt}`,
+    title: `decode at ${nPrompt.toLocaleString('en')} tokens of context`,
+    unit: 'tok/s',
+    question: { ask: 'decode', nPrompt, nTokens },
+    peers,
+    ...marks,
+  };
+}
+
+function streams(nStream: number, marks: Partial<BenchRow> = {}): BenchRow {
+  return {
+    name: `streams-${nStream}`,
+    title: nStream === 1 ? '1 stream' : `${nStream} streams at once, together`,
+    unit: 'tok/s',
+    question: { ask: 'streams', nStream, nPrompt: 16, nTokens: 48 },
+    peers: FAST,
+    ...marks,
+  };
+}
+
+function rewrite(speculation: Speculation, title: string): BenchRow {
+  return {
+    name: `rewrite-${speculation === 'off' ? 'plain' : 'lookup'}`,
+    title,
+    unit: 'tok/s',
+    question: { ask: 'rewrite', nTokens: 80, speculation },
+    peers: ['workerd', 'node'],
+  };
+}
+
+function structured(isHeld: boolean, title: string): BenchRow {
+  return {
+    name: `structured-${isHeld ? 'held' : 'free'}`,
+    title,
+    unit: 'tok/s',
+    question: { ask: 'structured', nTokens: 128, isHeld },
+    peers: ['workerd', 'node'],
+  };
+}
+
+export const BENCH_ROWS: readonly BenchRow[] = [
+  prefill(32, ALL, {}),
+  prefill(256, ALL, { isQuick: true, isCharted: true }),
+  prefill(1024, FAST, {}),
+  decode(16, 96, [...ALL, 'node-lossless', 'node-simd'], { isQuick: true, isCharted: true }),
+  decode(512, 64, FAST, {}),
+  decode(1900, 64, FAST, { isCharted: true }),
+  streams(1),
+  streams(2),
+  streams(4),
+  streams(8, { isCharted: true }),
+  streams(16),
+  rewrite('off', 'rewrite, nothing guessed'),
+  rewrite('auto', 'rewrite, prompt look-up'),
+  structured(false, 'a list of people, free'),
+  structured(true, 'a list of people, held to a schema'),
+  {
+    name: 'first-token-warm',
+    title: 'first token of a prompt of 16, warm',
+    unit: 'ms',
+    question: { ask: 'firstToken', nTokens: 16 },
+    peers: FAST,
+  },
+  {
+    name: 'first-token-cold',
+    title: 'first token of a prompt of 16, nothing loaded',
+    unit: 'ms',
+    question: { ask: 'coldFirstToken' },
+    peers: FAST,
+    isFresh: true,
+  },
+  {
+    name: 'read-loop',
+    title: 'plain read loop in WebAssembly',
+    unit: 'GB/s',
+    question: { ask: 'readLoop' },
+    peers: ['node-roof'],
+  },
+  {
+    name: 'read-share',
+    title: 'bytes read while decoding, against the read loop',
+    unit: 'share',
+    question: { ask: 'readShare', nPrompt: 16, nTokens: 32 },
+    peers: ['node-roof'],
+    isQuick: true,
+  },
+  {
+    name: 'outside-kernels',
+    title: "a token's time outside of kernels",
+    unit: 'share',
+    question: { ask: 'profile', nPrompt: 16, nTokens: 192 },
+    peers: ['node-profile'],
+    isQuick: true,
+  },
+  {
+    name: 'peak-memory',
+    title: 'peak memory, 2,040 tokens of context in use',
+    unit: 'bytes',
+    question: { ask: 'peakMemory' },
+    peers: FAST,
+    isOnce: true,
+    isFresh: true,
+  },
+  {
+    name: 'memory-after-all',
+    title: 'the same in a process that has answered all other rows',
+    unit: 'bytes',
+    question: { ask: 'peakMemory' },
+    peers: FAST,
+    isOnce: true,
+  },
+  {
+    name: 'bundle',
+    title: 'code to ship, gzip',
+    unit: 'bytes',
+    question: { ask: 'bundleSize' },
+    peers: ['workerd', 'chromium', 'wllama'],
+    isOnce: true,
+  },
+];
+
+/** Positions of cache a row needs. */
+export function contextNeeded({ question }: BenchRow): number {
+  switch (question.ask) {
+    case 'prefill':
+    case 'firstToken':
+      return question.nTokens + 1;
+    case 'decode':
+    case 'streams':
+    case 'readShare':
+    case 'profile':
+      return question.nPrompt + question.nTokens + 1;
+    case 'rewrite':
+    case 'structured':
+      return MAX_REWRITE_PROMPT + question.nTokens + 1;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * `npm start`, after the packages: build, pull, import, push, serve. When no source of the default
+ * model answers, the embedded stories260K is served instead, so that a first answer always comes.
+ */
+import process from 'node:process';
+import { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { runMain } from '../lib/run-command.ts';
+import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
+import { addServeOptions, readServeOptions } from '../dev/options.ts';
+import type { ServeFlags } from '../dev/options.ts';
+import { buildStep, obtainTextModel, pushStep } from '../dev/prepare.ts';
+import { serve } from '../dev/serve.ts';
+import { requireFreePort } from '../dev/server.ts';
+
+async function start(flags: ServeFlags): Promise<void> {
+  const options = readServeOptions(flags);
+  // Known before minutes are spent on downloads.
+  if (options.port !== 0) await requireFreePort(options.port, options.host);
+  await buildStep();
+  const manifest =
+    flags.model === undefined ? await obtainDefaultModel() : await obtainTextModel(flags.model);
+  await pushStep(manifest.id);
+  await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
+}
+
+async function obtainDefaultModel(): Promise<DecoderManifest> {
+  try {
+    return await obtainTextModel(DEFAULT_MODEL_ID);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
+    process.stderr.write(`\n${error.message}\n\nServing the embedded stories260K instead.\n\n`);
+    return await obtainTextModel(EMBEDDED_MODEL_ID);
+  }
+}
+
+const program = new Command('npm start --')
+  .description('Builds, brings the default model and serves it.')
+  .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 9000\n');
+addServeOptions(program).action(start);
+await runMain(async () => {
+  await program.parseAsync();
+});

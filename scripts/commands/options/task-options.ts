@@ -1,0 +1,165 @@
+/** The task commands as rows: what each takes, the request that makes, and how its result is shown. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import * as tasks from '../../../worker/serving/tasks/index.ts';
+import type { Task } from '../../../worker/serving/tasks/task.ts';
+import { parseCount, parseNumber } from './arguments.ts';
+import { readTextFile } from '../../eval/passages.ts';
+
+export type TaskFlags = Readonly<Record<string, unknown>>;
+type Option = readonly [
+  flags: string,
+  about: string,
+  parse?: (text: string, before: never) => unknown,
+];
+type Answer = Readonly<Record<string, unknown>>;
+
+export interface TaskCommand {
+  readonly task: Task;
+  readonly summary: string;
+  readonly options: readonly Option[];
+  /** The task's own fields. */
+  readonly fields: (flags: TaskFlags, text: string) => Answer | Promise<Answer>;
+  readonly show: (answer: Answer) => string;
+  readonly examples: readonly string[];
+}
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+const MAX_TOKENS: Option = ['--max-tokens <n>', 'tokens of an answer at most', parseCount(1)];
+const SAMPLING: readonly Option[] = [
+  MAX_TOKENS,
+  ['--temperature <t>', '0 (default) is greedy', parseNumber(0, 2)],
+  ['--seed <n>', 'same seed, same text', parseCount(0)],
+];
+const INSTRUCTION: Option = ['--instruction <text>', 'what to do, in words of your own'];
+
+/** `name` or `name=description`. */
+function labelOf(text: string): object | string {
+  const at = text.indexOf('=');
+  return at < 0 ? text : { label: text.slice(0, at), description: text.slice(at + 1) };
+}
+
+async function readSchema({ schema }: TaskFlags): Promise<unknown> {
+  const path = String(schema);
+  try {
+    return JSON.parse(await readTextFile(path, 'extract', '--schema')) as unknown;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new EngineError('E_USAGE', `extract: --schema ${path}: expected JSON; ${error.message}.`);
+  }
+}
+
+interface LabelRow {
+  readonly label: string;
+  readonly probability: number;
+}
+interface QuoteRow {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function showQuoted({ answer, quotes }: Answer): string {
+  if (answer === null) return 'not found in the text';
+  const lines = (quotes as readonly QuoteRow[]).map(
+    ({ text, start, end }) => `  ${start}-${end}: "${text}"`,
+  );
+  return `${answer as string}\n${lines.join('\n')}`;
+}
+
+function showLabels({ labels }: Answer): string {
+  return (labels as readonly LabelRow[])
+    .toSorted((a, b) => b.probability - a.probability)
+    .map(({ label, probability }) => `${probability.toFixed(3)}  ${label}`)
+    .join('\n');
+}
+
+export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
+  summarize: {
+    task: tasks.summarize,
+    summary: 'sum up a text of any length',
+    options: [
+      ['--length <length>', 'short, medium or long: 40, 100 or 250 words'],
+      ['--max-words <n>', 'words at most, instead of a length', parseCount(1)],
+      ['--style <style>', 'paragraph or bullet'],
+      ...SAMPLING,
+    ],
+    fields: ({ length, maxWords, style }, text) => ({ text, length, max_words: maxWords, style }),
+    show: ({ summary }) => String(summary),
+    examples: [
+      'thimble summarize report.txt --length short',
+      'thimble summarize - --style bullet < notes.md',
+    ],
+  },
+  translate: {
+    task: tasks.translate,
+    summary: 'translate a text, keeping its form',
+    options: [
+      ['--to <language>', 'the language to translate to'],
+      ['--from <language>', 'the language of the text'],
+      ...SAMPLING,
+    ],
+    fields: ({ to, from }, text) => ({ text, target: to, source: from }),
+    show: ({ translation }) => String(translation),
+    examples: [
+      'thimble translate letter.md --to French',
+      'echo "Good morning." | thimble translate - --to German --from English',
+    ],
+  },
+  extract: {
+    task: tasks.extract,
+    summary: 'data of a text as JSON of a schema',
+    options: [['--schema <file>', 'a JSON Schema'], INSTRUCTION, ...SAMPLING],
+    fields: async (flags, text) => ({
+      ...{ text, instruction: flags['instruction'] },
+      schema: flags['schema'] === undefined ? undefined : await readSchema(flags),
+    }),
+    show: ({ data }) => JSON.stringify(data, null, 2),
+    examples: ['thimble extract invoice.txt --schema invoice.schema.json'],
+  },
+  classify: {
+    task: tasks.classify,
+    summary: 'which of some labels fits a text, with probabilities',
+    options: [
+      ['--label <label>', 'a label, or label=description; several times', collect],
+      ['--multi', 'each label for itself'],
+      ['--no-calibrate', "leave out the correction by the model's own preference"],
+      INSTRUCTION,
+    ],
+    fields: ({ label, multi, calibrate, instruction }, text) => ({
+      ...{ text, multi_label: multi, calibrate, instruction },
+      labels: (label as readonly string[] | undefined)?.map(labelOf),
+    }),
+    show: showLabels,
+    examples: [
+      'thimble classify review.txt --label positive --label negative',
+      'thimble classify mail.txt --multi --label "spam=advertising nobody asked for" --label urgent',
+    ],
+  },
+  rewrite: {
+    task: tasks.rewrite,
+    summary: 'a text in other words',
+    options: [['--tone <tone>', 'such as polite or formal'], INSTRUCTION, ...SAMPLING],
+    fields: ({ tone, instruction }, text) => ({ text, tone, instruction }),
+    show: ({ text }) => String(text),
+    examples: [
+      'thimble rewrite draft.txt --tone formal',
+      'thimble rewrite - --instruction "Use short sentences." < draft.txt',
+    ],
+  },
+  answer: {
+    task: tasks.answer,
+    summary: 'answer a question from a text, with quotations',
+    options: [
+      ['-q, --question <text>', 'what to answer'],
+      ['--max-quotes <n>', 'sentences the answer may be taken from', parseCount(1)],
+      ['--min-gain <nats>', 'how much a sentence has to help', parseNumber(-100, 100)],
+      ...SAMPLING,
+    ],
+    fields: ({ question, maxQuotes, minGain }, text) => ({
+      ...{ question, max_quotes: maxQuotes, min_gain: minGain },
+      passages: [text],
+    }),
+    show: showQuoted,
+    examples: ['thimble answer manual.txt -q "How long does the battery last?"'],
+  },
+};

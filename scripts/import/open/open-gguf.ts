@@ -1,0 +1,100 @@
+/** Opens a GGUF file, or all files of a split one, as a model. */
+import { access } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ENCODERS } from '../../../engine/archs/encoders/bert.ts';
+import { archByGgufName } from '../../../engine/archs/index.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { readRange } from '../../../engine/formats/byte-source.ts';
+import { ggufSplitNames, readGguf } from '../../../engine/formats/gguf.ts';
+import type { GgufMetadata } from '../../../engine/formats/gguf.ts';
+import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
+import { dequantize } from '../../../engine/quant/dequantize.ts';
+import { tokenizerJsonFromGguf } from '../../../engine/text/tokenizer-json.ts';
+import { openFileSource } from '../../lib/file-source.ts';
+import type { FileSource } from '../../lib/file-source.ts';
+import { configFromGguf } from './gguf-config.ts';
+import { encoderConfigFromGguf } from './open-encoder-gguf.ts';
+import { openedDecoder, openedEncoder } from './opened-model.ts';
+import type { OpenedKind, OpenedModel } from './opened-model.ts';
+
+/** More rotary factors than any head has values. */
+const MAX_ROPE_FACTORS = 1024;
+
+/** @throws {EngineError} what the reader throws; E_ARCH_UNKNOWN; E_TOKENIZER_INVALID. */
+export async function openGguf(path: string, open: AsyncDisposableStack): Promise<OpenedModel> {
+  const files = await openParts(path, open);
+  const where = basename(path);
+  const { metadata, tensors } = await readGguf(files);
+  const kind = await openedKind(where, metadata, tensors);
+  return {
+    ...kind,
+    format: 'gguf',
+    files,
+    tensors,
+    naming: 'gguf',
+    wanted: new Set(),
+    tokenizer: tokenizerJsonFromGguf(metadata),
+    name: readText(metadata, 'general.name') ?? where.replace(/\.gguf$/, ''),
+    licence: readText(metadata, 'general.license') ?? '',
+    card: '',
+  };
+}
+
+async function openedKind(
+  where: string,
+  metadata: GgufMetadata,
+  tensors: readonly SourceTensor[],
+): Promise<OpenedKind> {
+  const name = readText(metadata, 'general.architecture') ?? '';
+  const encoder = ENCODERS.find(({ ggufNames }) => ggufNames.includes(name));
+  if (encoder !== undefined) {
+    const types = tensors.find((tensor) => tensor.name === 'token_types.weight');
+    return openedEncoder(
+      encoder,
+      where,
+      encoderConfigFromGguf(where, metadata, types?.dims[0] ?? 0),
+    );
+  }
+  const arch = archByGgufName(name);
+  const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
+  const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
+  const config = configFromGguf(where, metadata, arch, {
+    hasHead: tensors.some(({ name }) => name === 'output.weight'),
+    ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
+    ...(short === null || long === null ? {} : { longRope: { short, long } }),
+  });
+  return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
+}
+
+async function openParts(path: string, open: AsyncDisposableStack): Promise<FileSource[]> {
+  const names = ggufSplitNames(basename(path)) ?? [basename(path)];
+  const paths = names.map((name) => join(dirname(path), name));
+  for (const part of paths) {
+    await access(part).catch((cause: unknown) => {
+      throw new EngineError(
+        'E_SOURCE_UNAVAILABLE',
+        `${basename(part)}: part of a split model; expected all ${names.length} files in one folder, ` +
+          'got no such file. Fetch the missing part.',
+        { details: { names }, cause },
+      );
+    });
+  }
+  const files: FileSource[] = [];
+  for (const part of paths) files.push(open.use(await openFileSource(part)));
+  return files;
+}
+
+async function readRopeFactors(
+  tensors: readonly SourceTensor[],
+  wanted: string,
+): Promise<number[] | null> {
+  const tensor = tensors.find(({ name }) => name === wanted);
+  if (tensor === undefined || tensor.bytes > MAX_ROPE_FACTORS * 4) return null;
+  const bytes = await readRange(tensor.source, tensor.offset, tensor.bytes, tensor.name);
+  return [...dequantize(tensor.dtype, bytes)];
+}
+
+function readText(metadata: GgufMetadata, key: string): string | null {
+  const value = metadata.get(key);
+  return typeof value === 'string' ? value : null;
+}

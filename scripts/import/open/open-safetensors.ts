@@ -1,0 +1,224 @@
+/** Opens a Hugging Face folder (config.json, tokenizer.json, safetensors) as a model. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { archByHfModelType } from '../../../engine/archs/index.ts';
+import { ENCODERS } from '../../../engine/archs/encoders/bert.ts';
+import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
+import type { Architecture } from '../../../engine/archs/types.ts';
+import { WHISPER } from '../../../engine/archs/recognition/whisper.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { parseJsonObject } from '../../../engine/formats/json.ts';
+import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
+import { readSafetensors, readSafetensorsIndex } from '../../../engine/formats/safetensors.ts';
+import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
+import { isErrno } from '../../lib/lock.ts';
+import {
+  encoderConfigFromHf,
+  encoderTokenizer,
+  findPoolingFolder,
+  moduleTypes,
+  nameOf,
+} from './open-encoder-hf.ts';
+import { speechConfigFromHf } from './open-whisper-hf.ts';
+import { openFileSource } from '../../lib/file-source.ts';
+import type { FileSource } from '../../lib/file-source.ts';
+import { configFromHf, switchedTensors } from './hf-config.ts';
+import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
+import { openedDecoder, openedEncoder, openedSpeech } from './opened-model.ts';
+import type { OpenedModel } from './opened-model.ts';
+
+const INDEX_NAME = 'model.safetensors.index.json';
+const MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_CARD_CHARS = 1_000_000;
+
+/** @throws {EngineError} what the readers throw; E_ARCH_UNKNOWN; E_SOURCE_UNAVAILABLE. */
+export async function openSafetensors(
+  folder: string,
+  open: AsyncDisposableStack,
+): Promise<OpenedModel> {
+  const files = await openParts(folder, open);
+  const config = await readJson(folder, 'config.json');
+  const modelType = textOf(config['model_type']).slice(0, 40);
+  if (WHISPER.hfModelTypes.includes(modelType)) return openSpeech(folder, files, config);
+  const encoder = ENCODERS.find(({ hfModelTypes }) => hfModelTypes.includes(modelType));
+  if (encoder !== undefined) return openEncoder(folder, files, config, encoder);
+  const arch = archByHfModelType(modelType);
+  const modelConfig = configFromHf('config.json', config, arch);
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
+  const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
+  const card = (await readText(folder, 'README.md')) ?? '';
+  const chatTemplate =
+    (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
+  return {
+    ...openedDecoder(arch, modelConfig, chatTemplate),
+    format: 'safetensors',
+    files,
+    tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
+    naming: 'hf',
+    wanted: new Set(
+      switchedTensors(config, arch).flatMap((name) => layers.map((i) => `layers.${i}.${name}`)),
+    ),
+    tokenizer: tokenizerFromHf({
+      text,
+      tokenizer: parseText('tokenizer.json', text),
+      tokenizerConfig,
+      config,
+      generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
+    }),
+    name: textOf(config['_name_or_path']) || basename(folder),
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
+async function openEncoder(
+  folder: string,
+  files: readonly FileSource[],
+  json: JsonObject,
+  arch: EncoderArchitecture,
+): Promise<OpenedModel> {
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const optional = async (name: string) => (await readOptionalJson(folder, name)) ?? {};
+  const poolingFolder = await findPoolingFolder(folder);
+  const modules = await readText(folder, 'modules.json');
+  const name = nameOf(json, folder);
+  const config = encoderConfigFromHf(
+    {
+      config: json,
+      pooling:
+        poolingFolder === null
+          ? {}
+          : ((await readOptionalJson(poolingFolder, 'config.json')) ?? {}),
+      sentenceBert: await optional('sentence_bert_config.json'),
+      sentenceTransformers: await optional('config_sentence_transformers.json'),
+      modules: modules === null ? null : moduleTypes(parseList('modules.json', modules)),
+      name,
+    },
+    arch,
+  );
+  const card = (await readText(folder, 'README.md')) ?? '';
+  const unused = new RegExp(`^(${arch.hfPrefix.replace('.', '\\.')})?(${arch.unused.source})`);
+  const tensors = await readSafetensors(files, unused);
+  return {
+    ...openedEncoder(arch, 'config.json', config),
+    format: 'safetensors',
+    files,
+    tensors: tensors.map((tensor) => withoutPrefix(tensor, arch)),
+    naming: 'hf',
+    wanted: new Set(),
+    tokenizer: encoderTokenizer(text, parseText('tokenizer.json', text)),
+    name,
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
+async function openSpeech(
+  folder: string,
+  files: readonly FileSource[],
+  json: JsonObject,
+): Promise<OpenedModel> {
+  const text = await readText(folder, 'tokenizer.json');
+  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const generation = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
+  const config = speechConfigFromHf(json, generation, parseText('tokenizer.json', text));
+  const card = (await readText(folder, 'README.md')) ?? '';
+  return {
+    ...openedSpeech(WHISPER, 'config.json', config),
+    format: 'safetensors',
+    files,
+    // The head is stored by some writers, and is the embedding once more.
+    tensors: (await readSafetensors(files)).filter(({ name }) => name !== 'proj_out.weight'),
+    naming: 'hf',
+    wanted: new Set(),
+    tokenizer: { json: text, addBos: false, bosId: null, eosIds: [config.tokens.endOfText] },
+    name: textOf(json['_name_or_path']) || basename(folder),
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  };
+}
+
+function withoutPrefix(
+  tensor: SourceTensor,
+  { hfPrefix = '' }: Pick<Architecture, 'hfPrefix'>,
+): SourceTensor {
+  const { name } = tensor;
+  return name.startsWith(hfPrefix) ? { ...tensor, name: name.slice(hfPrefix.length) } : tensor;
+}
+
+async function openParts(folder: string, open: AsyncDisposableStack): Promise<FileSource[]> {
+  const names = await readdir(folder);
+  let parts = names.filter((name) => name.endsWith('.safetensors'));
+  if (names.includes(INDEX_NAME)) {
+    await using index = await openFileSource(join(folder, INDEX_NAME));
+    parts = await readSafetensorsIndex(index);
+  } else if (parts.length !== 1) {
+    throw new EngineError(
+      'E_FORMAT_INVALID',
+      `${basename(folder)}: expected one .safetensors file or a ${INDEX_NAME}, got ${parts.length} files. ` +
+        'Fetch the index too, or take the other files away.',
+      { details: { parts } },
+    );
+  }
+  for (const part of parts) if (!names.includes(part)) throw missingFile(folder, part);
+  const files: FileSource[] = [];
+  for (const part of parts) files.push(open.use(await openFileSource(join(folder, part))));
+  return files;
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** The licence a model card names in its front matter. */
+function licenceOf(card: string): string {
+  const front = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card.slice(0, 20_000))?.[1] ?? '';
+  return (/^license:[ \t]*["']?([\w.+-]{1,80})/m.exec(front)?.[1] ?? '').trim();
+}
+
+export async function readJson(folder: string, name: string): Promise<JsonObject> {
+  const json = await readOptionalJson(folder, name);
+  if (json === null) throw missingFile(folder, name);
+  return json;
+}
+
+async function readOptionalJson(folder: string, name: string): Promise<JsonObject | null> {
+  const text = await readText(folder, name);
+  return text === null ? null : parseText(name, text);
+}
+
+/** A JSON text whose outermost value is a list. */
+function parseList(name: string, text: string): JsonValue {
+  return parseJsonObject(name, new TextEncoder().encode(`{"list":${text}}`))['list'] ?? null;
+}
+
+export function parseText(name: string, text: string): JsonObject {
+  return parseJsonObject(name, new TextEncoder().encode(text));
+}
+
+export async function readText(folder: string, name: string): Promise<string | null> {
+  const path = join(folder, name);
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_TEXT_FILE_BYTES)
+      throw new EngineError(
+        'E_FORMAT_INVALID',
+        `${name}: too long; expected at most ${MAX_TEXT_FILE_BYTES} bytes, got ${size}. Fetch it again.`,
+      );
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+export function missingFile(folder: string, name: string): EngineError {
+  return new EngineError(
+    'E_SOURCE_UNAVAILABLE',
+    `${basename(folder)}: ${name} is missing; expected it in the model's folder. Fetch it too.`,
+    { details: { folder, name } },
+  );
+}

@@ -1,0 +1,206 @@
+/** What every kind of model file is opened as, before anything is written. */
+import type { Architecture, Naming } from '../../../engine/archs/types.ts';
+import { archTensors } from '../../../engine/archs/index.ts';
+import type { TensorInstance } from '../../../engine/archs/index.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import {
+  configContradiction,
+  encoderConfigSchema,
+  encoderContradiction,
+  modelConfigSchema,
+} from '../../../engine/manifest/manifest.ts';
+import type { EncoderConfig, KindFields, ModelConfig } from '../../../engine/manifest/manifest.ts';
+import {
+  speechConfigSchema,
+  speechContradiction,
+} from '../../../engine/manifest/recognition-config.ts';
+import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
+import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
+import type { SpeechArchitecture } from '../../../engine/archs/recognition/whisper.ts';
+import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
+import type { FileSource } from '../../lib/file-source.ts';
+import { viewTensor } from './tensor-views.ts';
+import type { z } from 'zod';
+
+export interface OpenedTokenizer {
+  /** The text of tokenizer.json. */
+  readonly json: string;
+  readonly addBos: boolean;
+  readonly bosId: number | null;
+  readonly eosIds: readonly number[];
+}
+
+/** What follows from the architecture and its config. */
+export interface OpenedKind {
+  readonly architecture: string;
+  /** Goes into the manifest as it is. */
+  readonly fields: KindFields;
+  /** Every tensor such a model has or may have. */
+  readonly instances: readonly TensorInstance[];
+  /** Ids the embedding has rows for. */
+  readonly nVocab: number;
+}
+
+export interface OpenedModel extends OpenedKind {
+  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2';
+  readonly files: readonly FileSource[];
+  readonly tensors: readonly SourceTensor[];
+  /** Which of an architecture's names the file uses. */
+  readonly naming: Naming;
+  /** Optional tensors the config asks for (attention_bias), by our names. */
+  readonly wanted: ReadonlySet<string>;
+  readonly tokenizer: OpenedTokenizer;
+  readonly name: string;
+  readonly licence: string;
+  readonly card: string;
+}
+
+/** A text model, as its files describe it. */
+export function openedDecoder(
+  arch: Architecture,
+  config: ModelConfig,
+  chatTemplate: string | null,
+): OpenedKind {
+  return {
+    architecture: arch.name,
+    fields: { kind: 'decoder', config, chatTemplate },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
+}
+
+/** A speech recogniser, as its files describe it. */
+export function openedSpeech(
+  arch: SpeechArchitecture,
+  where: string,
+  described: SpeechConfig,
+): OpenedKind {
+  const config = checked(where, speechConfigSchema, described, speechContradiction);
+  return {
+    architecture: arch.name,
+    fields: { kind: 'speech', config },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
+}
+
+/** An embedding model, as its files describe it. */
+export function openedEncoder(
+  arch: EncoderArchitecture,
+  where: string,
+  described: EncoderConfig,
+): OpenedKind {
+  const config = checked(where, encoderConfigSchema, described, encoderContradiction);
+  return {
+    architecture: arch.name,
+    fields: { kind: 'encoder', config },
+    instances: archTensors(arch, config),
+    nVocab: config.nVocab,
+  };
+}
+
+/** Numbers a file may hold that are no weights: tables of rotary positions, causal masks. */
+const NO_WEIGHTS =
+  /^rope_(freqs|factors_(long|short))\.weight$|\brotary_emb\.inv_freq$|\battn\.(masked_)?bias$/;
+
+export interface MatchedTensor {
+  readonly instance: TensorInstance;
+  readonly tensor: SourceTensor;
+}
+
+/**
+ * Pairs every tensor of the architecture with the file's.
+ * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE, E_FORMAT_INVALID for tensors that nothing
+ *   in the architecture would use: leaving them out would change the model in silence.
+ */
+export function matchTensors(model: OpenedModel): MatchedTensor[] {
+  const { naming } = model;
+  const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  if (byName.size < model.tensors.length)
+    throw configError(model.name, 'two tensors have the same name', {});
+  const used = new Set<string>();
+  const matched: MatchedTensor[] = [];
+  for (const instance of model.instances) {
+    const place = instance.places[naming];
+    const tensor = place && byName.get(place.name);
+    if (place !== undefined) used.add(place.name);
+    // A tied head that was stored all the same is the embedding once more.
+    if (instance.isAlias) continue;
+    if (tensor !== undefined) {
+      matched.push({ instance, tensor: viewTensor(tensor, instance, place!) });
+    } else if (instance.required || model.wanted.has(instance.name)) throw missing(model, instance);
+  }
+  checkOptional(model, matched);
+  refuseUnexpected(
+    model,
+    [...byName.keys()].filter((name) => !used.has(name)),
+  );
+  return matched;
+}
+
+/** An optional tensor belongs to every layer or to none. */
+function checkOptional(model: OpenedModel, matched: readonly MatchedTensor[]): void {
+  const present = new Set(matched.map(({ instance }) => instance.name));
+  const used = new Set(matched.map(({ instance }) => instance.spec.name));
+  for (const instance of model.instances) {
+    if (instance.layer !== null && used.has(instance.spec.name) && !present.has(instance.name))
+      throw missing(model, instance);
+  }
+}
+
+function refuseUnexpected(model: OpenedModel, names: readonly string[]): void {
+  const unexpected = names.filter((name) => !NO_WEIGHTS.test(name));
+  if (unexpected.length === 0) return;
+  const shown = unexpected.slice(0, 4).join(', ');
+  throw new EngineError(
+    'E_FORMAT_INVALID',
+    `${model.name}: ${unexpected.length} tensors have no place in architecture ${model.architecture}; ` +
+      `expected only its own, got ${shown}. The model is of another architecture or has more layers ` +
+      'than its config says.',
+    { details: { unexpected: unexpected.slice(0, 20), architecture: model.architecture } },
+  );
+}
+
+function missing(model: OpenedModel, instance: TensorInstance): EngineError {
+  const name = instance.places[model.naming]?.name ?? instance.name;
+  return new EngineError(
+    'E_TENSOR_MISSING',
+    `${model.name}: tensor ${name}; expected it in the file (${instance.name}, ` +
+      `[${instance.shape.join(', ')}]), got none. The file is incomplete: fetch all of its parts.`,
+    { details: { name, ours: instance.name, shape: instance.shape } },
+  );
+}
+
+/** A config as a file's metadata gives it, checked as the manifest will check it. */
+export function checkConfig(where: string, config: unknown): ModelConfig {
+  return checked(where, modelConfigSchema, config, configContradiction);
+}
+
+function checked<C>(
+  where: string,
+  schema: z.ZodType<C>,
+  config: unknown,
+  contradiction: (config: C) => string | null,
+): C {
+  const parsed = schema.safeParse(config);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    throw configError(where, `${field}: ${issue?.message ?? 'invalid'}`, { field });
+  }
+  const wrong = contradiction(parsed.data);
+  if (wrong !== null) throw configError(where, wrong, {});
+  return parsed.data;
+}
+
+export function configError(
+  where: string,
+  what: string,
+  details: Readonly<Record<string, unknown>>,
+): EngineError {
+  return new EngineError(
+    'E_FORMAT_INVALID',
+    `${where}: config: ${what}. Use another file of this model.`,
+    { details },
+  );
+}

@@ -1,0 +1,78 @@
+/** The manifest of an imported model: what the file says, what a catalogue knows better, what was written. */
+import { basename } from 'node:path';
+import { MANIFEST_VERSION } from '../../../engine/manifest/manifest.ts';
+import type { TensorRow, WeightedManifest } from '../../../engine/manifest/manifest.ts';
+import type { ShardEntry } from './journal.ts';
+import type { OpenedModel } from '../open/opened-model.ts';
+import type { PlannedShard } from './shard-plan.ts';
+
+/** What a catalogue knows better than the file. */
+export interface ModelAbout {
+  readonly name?: string;
+  readonly licence?: string;
+  readonly source?: string;
+  readonly card?: string;
+}
+export interface WrittenFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The manifest of an import, unchecked: parseManifest has the last word. */
+export function describeModel(
+  model: OpenedModel,
+  preset: string,
+  shards: readonly PlannedShard[],
+  entries: readonly ShardEntry[],
+  facts: {
+    readonly id: string;
+    readonly input: string;
+    readonly about?: ModelAbout;
+    readonly tokenizer: WrittenFile;
+    readonly sourceSha256: string | null;
+  },
+): WeightedManifest {
+  const { about = {} } = facts;
+  const byFile = new Map(entries.map((entry) => [entry.file, entry]));
+  const { addBos, bosId, eosIds } = model.tokenizer;
+  return {
+    ...model.fields,
+    formatVersion: MANIFEST_VERSION,
+    id: facts.id,
+    name: (about.name ?? model.name).slice(0, 200),
+    architecture: model.architecture,
+    preset,
+    createdAt: new Date().toISOString(),
+    licence: (about.licence ?? model.licence).slice(0, 200),
+    // A file's name, never its place: manifests are published.
+    source: (about.source ?? basename(facts.input)).slice(0, 500),
+    sourceSha256: facts.sourceSha256,
+    card: (about.card ?? model.card).slice(0, 1_000_000),
+    tokenizer: { ...facts.tokenizer, addBos, bosId, eosIds: [...eosIds] },
+    tensors: shards.flatMap((shard, index) => tensorRows(shard, index, byFile.get(shard.file))),
+    shards: shards.map(({ file, bytes, layers }) => ({
+      file,
+      bytes,
+      sha256: byFile.get(file)?.sha256 ?? '',
+      layers: layers === null ? null : [layers[0], layers[1]],
+    })),
+  };
+}
+
+function tensorRows(
+  shard: PlannedShard,
+  index: number,
+  entry: ShardEntry | undefined,
+): TensorRow[] {
+  return shard.tensors.map(({ instance, tensor, dtype, offset, bytes }) => ({
+    name: instance.name,
+    dtype,
+    shape: [instance.shape[0], instance.shape[1]],
+    shard: index,
+    offset,
+    bytes,
+    sourceDtype: tensor.dtype,
+    exact: entry?.tensors[instance.name]?.exact ?? false,
+  }));
+}

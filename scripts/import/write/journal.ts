@@ -1,0 +1,57 @@
+/**
+ * What an import has finished, beside its shards: an import that was cut off goes on from there.
+ * A journal of another file, preset or plan is worth nothing, which its fingerprint tells.
+ */
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isErrno } from '../../lib/lock.ts';
+import { hashFile } from '../../lib/hash-file.ts';
+
+export const JOURNAL_NAME = 'progress.json';
+
+const shardEntry = z.object({
+  file: z.string(),
+  bytes: z.number().int().positive(),
+  sha256: z.string(),
+  tensors: z.record(
+    z.string(),
+    z.object({ exact: z.boolean(), inexactBlocks: z.number(), blocks: z.number() }),
+  ),
+});
+const journalSchema = z.object({ fingerprint: z.string(), shards: z.array(shardEntry) });
+
+export type ShardEntry = z.output<typeof shardEntry>;
+export type Journal = z.output<typeof journalSchema>;
+
+/** The journal of `folder` if it has this fingerprint, else an empty one. */
+export async function readJournal(folder: string, fingerprint: string): Promise<Journal> {
+  const empty = { fingerprint, shards: [] };
+  try {
+    const json: unknown = JSON.parse(await readFile(join(folder, JOURNAL_NAME), 'utf8'));
+    const parsed = journalSchema.safeParse(json);
+    return parsed.success && parsed.data.fingerprint === fingerprint ? parsed.data : empty;
+  } catch (error) {
+    // A journal cut off in the middle is a journal that says nothing.
+    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return empty;
+    throw error;
+  }
+}
+
+export async function writeJournal(folder: string, journal: Journal): Promise<void> {
+  const path = join(folder, JOURNAL_NAME);
+  await writeFile(`${path}.new`, JSON.stringify(journal));
+  await rename(`${path}.new`, path);
+}
+
+/** Whether the shard on disk is still the one the journal speaks of. */
+export async function isShardIntact(folder: string, entry: ShardEntry): Promise<boolean> {
+  const path = join(folder, entry.file);
+  try {
+    const { size } = await stat(path);
+    return size === entry.bytes && (await hashFile(path)) === entry.sha256;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+/** Recordings in this Node process: the same decoders and the same cutting as in the Workers. */
+import { join } from 'node:path';
+import { compileWasm } from './compile-wasm.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import { SAMPLE_RATE } from '../../engine/transcribe/types.ts';
+import { decodeAudio } from '../../worker/audio/decode-stream.ts';
+import type { AudioEnd, AudioInfo } from '../../worker/audio/frames.ts';
+import type { DecoderModules } from '../../worker/audio/open-audio.ts';
+import { runVad } from '../../worker/onnx/tasks/voice-activity.ts';
+import type { DetectSpeech } from '../../engine/transcribe/recording/windows.ts';
+import { build } from '../build/build.ts';
+import { obtainModel } from '../dev/prepare.ts';
+import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
+import { distDir, modelsDir, repoRoot } from '../lib/paths.ts';
+
+const DETECTOR_ID = 'silero-vad';
+
+/** A recording whose blocks are decoded as they are asked for. */
+export class LocalSound implements AsyncIterable<Float32Array> {
+  info: AudioInfo | null = null;
+  end: AudioEnd | null = null;
+  readonly #bytes: Uint8Array;
+  readonly #modules: DecoderModules;
+
+  constructor(bytes: Uint8Array, modules: DecoderModules) {
+    this.#bytes = bytes;
+    this.#modules = modules;
+  }
+
+  /** @throws {EngineError} E_AUDIO_INVALID */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
+    const wish = { sampleRate: SAMPLE_RATE, raw: null };
+    for await (const frame of decodeAudio(this.#bytes, this.#modules, wish)) {
+      if (frame.type === 'samples') yield frame.value;
+      else if (frame.type === 'start') this.info = frame.value;
+      else this.end = frame.value;
+    }
+  }
+}
+
+/** The decoders; libopus is taken out of its package when that has not been done. */
+export async function loadDecoders(): Promise<DecoderModules> {
+  await build({ only: 'opus' });
+  return {
+    mp3: await compileWasm(join(repoRoot, 'node_modules/minimp3-wasm/dist/decoder.opt.wasm')),
+    opus: await compileWasm(join(distDir, 'opus', 'opus.wasm')),
+  };
+}
+
+/** The detector of the catalogue, pulled when it is not there. */
+export async function loadDetector(): Promise<DetectSpeech> {
+  await build({ only: 'ort' });
+  const manifest = requireKind(await obtainModel(DETECTOR_ID), 'onnx');
+  const runtime = await openOrtRuntime();
+  const model = await loadLocalOnnx(runtime, join(modelsDir(), DETECTOR_ID), manifest);
+  return (request) => runVad(model, request);
+}
