@@ -1,18 +1,24 @@
-/** The drawing in ARCHITECTURE.md, enforced: who may import whom, no cycles, no Node in the engine. */
+/**
+ * The floors of ARCHITECTURE.md, enforced: who may import whom (types too), no circles, nothing of
+ * Node in what runs in an isolate.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { repoRoot } from '../scripts/lib/paths.ts';
 
-/** A file imports from its own folder and from lower ranks; folders of one rank may also meet. */
+/**
+ * By folder or file: its rank. The longest prefix of a path counts. A file imports from its own rank
+ * and from lower ones.
+ */
 const RANKS: Readonly<Record<string, number>> = {
   'engine/base': 0,
   'engine/audio': 1,
   'engine/formats': 1,
   'engine/grammar': 1,
+  'engine/manifest': 1,
   'engine/onnx': 1,
   'engine/quant': 1,
-  'engine/manifest': 1,
   'engine/text': 1,
   'engine/vision': 1,
   'engine/voice': 1,
@@ -21,11 +27,31 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/cache': 3,
   'engine/archs': 4,
   'engine/model': 5,
-  'engine/sample': 6,
+  'engine/sample': 5,
   'engine/encode': 6,
   'engine/generate': 6,
   'engine/transcribe': 6,
-  worker: 7,
+  'worker/platform': 7,
+  'worker/stage': 8,
+  'worker/audio': 8,
+  'worker/onnx': 8,
+  'worker/serving': 9,
+  'worker/http': 10,
+  'worker/apis': 11,
+  'worker/gateway': 12,
+  'scripts/lib': 20,
+  'scripts/build': 21,
+  'scripts/pull': 21,
+  'scripts/push': 22,
+  'scripts/node-host': 23,
+  'scripts/eval': 24,
+  'scripts/import': 25,
+  'scripts/dev': 26,
+  'scripts/deploy': 27,
+  'scripts/bench': 27,
+  'scripts/commands': 28,
+  'scripts/thimble.ts': 29,
+  'scripts/bin': 29,
 };
 /** Compiled by another compiler, for another machine. */
 const EXCLUDED = 'engine/kernels/wasm/assembly/';
@@ -34,87 +60,81 @@ const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"]+)\1/g;
 interface SourceFile {
   readonly path: string;
   readonly specifiers: readonly string[];
-  readonly runtimeSpecifiers: readonly string[];
 }
 
 function readSources(folder: string): SourceFile[] {
   return readdirSync(join(repoRoot, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.m?ts$/.test(entry.name))
     .map((entry) => relative(repoRoot, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith(EXCLUDED) && !path.endsWith('.test.ts'))
-    .map((path) => {
-      const text = readFileSync(join(repoRoot, path), 'utf8');
-      return { path, specifiers: readImports(text), runtimeSpecifiers: readRuntimeImports(text) };
-    });
+    .filter((path) => !path.startsWith(EXCLUDED) && !/\.d\.m?ts$/.test(path))
+    .map((path) => ({ path, specifiers: readImports(readFileSync(join(repoRoot, path), 'utf8')) }));
 }
 
-/** Specifiers of a module's imports and re-exports; those in comments do not count. */
+/** Specifiers of a module's imports and re-exports, types included; those in comments do not count. */
 function readImports(text: string): string[] {
-  const code = withoutComments(text);
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
   return [...code.matchAll(IMPORT)].map(([, , specifier]) => specifier ?? '');
 }
 
-/** Imports that are there when the program runs: types are erased, and may point back. */
-function readRuntimeImports(text: string): string[] {
-  return readImports(withoutComments(text).replace(/^(im|ex)port type [^;]*;/gm, ''));
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
-}
-
-/** Paths, from the root, of the files of ours that `file` imports. */
-function importsOf(file: SourceFile, specifiers = file.specifiers): string[] {
-  return specifiers
+/** Paths, from the root, of the source files of ours that `file` imports. */
+function importsOf(file: SourceFile): string[] {
+  return file.specifiers
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => relative(repoRoot, join(repoRoot, dirname(file.path), specifier)))
-    .filter((path) => !path.startsWith('dist/') && !path.endsWith('.html'));
+    .filter((path) => !path.startsWith('dist/') && /\.m?ts$/.test(path));
 }
 
-function roomOf(path: string): string {
-  const [first = '', second = ''] = path.split('/');
-  return first === 'engine' ? `${first}/${second}` : first;
+function rankOf(path: string): number | undefined {
+  const parts = path.split('/');
+  for (let n = parts.length; n > 0; n--) {
+    const rank = RANKS[parts.slice(0, n).join('/')];
+    if (rank !== undefined) return rank;
+  }
+  return undefined;
 }
 
 /** What is wrong with one import, or null. */
 function judge(from: string, to: string): string | null {
-  const [a, b] = [roomOf(from), roomOf(to)];
-  const [rankA, rankB] = [RANKS[a], RANKS[b]];
-  if (rankA === undefined) return `${from}: ${a} has no rank; add it to tests/layers.test.ts`;
-  if (rankB === undefined)
-    return `${from} imports ${to}, which lies outside of engine/ and worker/`;
-  return rankB > rankA ? `${from} (rank ${rankA}) imports ${to} (rank ${rankB})` : null;
+  const [rankFrom, rankTo] = [rankOf(from), rankOf(to)];
+  if (rankFrom === undefined) return `${from}: has no rank; add its folder to tests/layers.test.ts`;
+  if (rankTo === undefined) return `${from} imports ${to}, which lies on no floor`;
+  return rankTo > rankFrom ? `${from} (rank ${rankFrom}) imports ${to} (rank ${rankTo})` : null;
 }
 
-/** The first cycle among `files`, as paths in order, or null. */
-function findCycle(files: ReadonlyMap<string, readonly string[]>): string[] | null {
+/** The first circle among `files`, as paths in order, or null. */
+function findCircle(files: ReadonlyMap<string, readonly string[]>): string[] | null {
   const done = new Set<string>();
   const visit = (path: string, trail: readonly string[]): string[] | null => {
     const at = trail.indexOf(path);
     if (at >= 0) return [...trail.slice(at), path];
     if (done.has(path)) return null;
     for (const next of files.get(path) ?? []) {
-      const cycle = visit(next, [...trail, path]);
-      if (cycle !== null) return cycle;
+      const circle = visit(next, [...trail, path]);
+      if (circle !== null) return circle;
     }
     done.add(path);
     return null;
   };
   for (const path of files.keys()) {
-    const cycle = visit(path, []);
-    if (cycle !== null) return cycle;
+    const circle = visit(path, []);
+    if (circle !== null) return circle;
   }
   return null;
 }
 
-const sources = [...readSources('engine'), ...readSources('worker')];
+const sources = ['engine', 'worker', 'scripts'].flatMap(readSources);
 
-test('there is something to judge', () => {
-  expect(sources.length).toBeGreaterThan(50);
-  expect(sources.flatMap((file) => importsOf(file)).length).toBeGreaterThan(100);
+test('there is something to judge on every floor', () => {
+  expect(sources.length).toBeGreaterThan(500);
+  expect(sources.flatMap((file) => importsOf(file)).length).toBeGreaterThan(1000);
+  for (const place of Object.keys(RANKS))
+    expect(
+      sources.some(({ path }) => path.startsWith(place)),
+      `${place} is empty`,
+    ).toBe(true);
 });
 
-test('no file imports upwards', () => {
+test('no file imports upwards, not even a type', () => {
   const wrong = sources.flatMap((file) =>
     importsOf(file)
       .map((to) => judge(file.path, to))
@@ -123,43 +143,49 @@ test('no file imports upwards', () => {
   expect(wrong).toEqual([]);
 });
 
-test('no import leads back to itself', () => {
-  const graph = new Map(
-    sources.map((file) => [file.path, importsOf(file, file.runtimeSpecifiers)]),
-  );
-  expect(findCycle(graph)).toBeNull();
+test('no import leads back to itself, not even a type', () => {
+  expect(findCircle(new Map(sources.map((file) => [file.path, importsOf(file)])))).toBeNull();
 });
 
-test('engine and worker import nothing of Node, scripts or tests', () => {
-  const wrong = sources.flatMap(({ path, specifiers }) =>
-    specifiers.filter((specifier) => specifier.startsWith('node:')).map((s) => `${path}: ${s}`),
-  );
+test('engine and worker import nothing of Node', () => {
+  const wrong = sources
+    .filter(({ path }) => !path.startsWith('scripts/'))
+    .flatMap(({ path, specifiers }) =>
+      specifiers.filter((specifier) => specifier.startsWith('node:')).map((s) => `${path}: ${s}`),
+    );
   expect(wrong).toEqual([]);
+});
+
+test('tests lie under tests/', () => {
+  expect(sources.filter(({ path }) => path.endsWith('.test.ts')).map(({ path }) => path)).toEqual(
+    [],
+  );
 });
 
 test('the judge bites', () => {
   expect(judge('engine/base/errors.ts', 'engine/quant/half.ts')).toContain('rank 0');
   expect(judge('engine/quant/half.ts', 'engine/base/errors.ts')).toBeNull();
-  expect(judge('worker/x.ts', 'scripts/x.ts')).toContain('outside');
+  expect(judge('engine/generate/x.ts', 'worker/platform/x.ts')).toContain('rank 7');
+  expect(judge('worker/serving/x.ts', 'worker/http/x.ts')).toContain('rank 10');
+  expect(judge('worker/http/x.ts', 'worker/apis/chat/x.ts')).toContain('rank 11');
+  expect(judge('worker/apis/chat/x.ts', 'worker/gateway/x.ts')).toContain('rank 12');
+  expect(judge('worker/x.ts', 'worker/http/x.ts')).toContain('has no rank');
+  expect(judge('worker/http/x.ts', 'scripts/lib/x.ts')).toContain('rank 20');
+  expect(judge('scripts/lib/x.ts', 'scripts/dev/x.ts')).toContain('rank 26');
+  expect(judge('scripts/dev/x.ts', 'tests/support/x.ts')).toContain('no floor');
   expect(
     readImports("import type { A } from './a.ts';\n// from './b.ts'\nawait import('./c.ts')"),
   ).toEqual(['./a.ts', './c.ts']);
-  expect(
-    findCycle(
-      new Map([
-        ['a', ['b']],
-        ['b', ['c']],
-        ['c', ['a']],
-      ]),
-    ),
-  ).toEqual(['a', 'b', 'c', 'a']);
-  expect(
-    findCycle(
-      new Map([
-        ['a', ['b', 'c']],
-        ['b', ['c']],
-        ['c', []],
-      ]),
-    ),
-  ).toBeNull();
+  const circle: [string, string[]][] = [
+    ['a', ['b']],
+    ['b', ['c']],
+    ['c', ['a']],
+  ];
+  expect(findCircle(new Map(circle))).toEqual(['a', 'b', 'c', 'a']);
+  const diamond: [string, string[]][] = [
+    ['a', ['b', 'c']],
+    ['b', ['c']],
+    ['c', []],
+  ];
+  expect(findCircle(new Map(diamond))).toBeNull();
 });

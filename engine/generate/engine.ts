@@ -26,7 +26,7 @@ import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
 import { plainTurns } from './turns.ts';
 import type { OpenTurns } from './turns.ts';
-import { DEFAULT_SAMPLING } from './types.ts';
+import { DEFAULT_SAMPLING } from '../sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 

@@ -9,7 +9,19 @@
  *   bytes (q6b, q7, q8): byte g*32 + j*4 + i = q[4g+i], g = 0..7
  */
 import { BLOCK_COLS } from '../base/dtypes.ts';
-import type { BlockDtypeName } from './layouts.ts';
+
+/** The q of a zero weight; also what pads rows and columns (with d = 0 it adds nothing). */
+export const QUANT_ZERO = {
+  q4: 8,
+  q4m: 0,
+  q5: 16,
+  q5m: 0,
+  q6: 32,
+  q6b: 40,
+  q7: 64,
+  q8: 128,
+} as const;
+export type BlockDtypeName = keyof typeof QUANT_ZERO;
 
 function putNibbles(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
   for (let k = 0; k < 16; k++) {

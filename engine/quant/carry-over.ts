@@ -7,7 +7,8 @@ import { SOURCE_DTYPES } from '../formats/source-dtypes.ts';
 import type { SourceDtype } from '../formats/source-dtypes.ts';
 import { readNibbleK, readPartQ4K } from './k-blocks.ts';
 import { WITH_MIN } from './layouts.ts';
-import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
+import type { QuantizedMatrix } from './layouts.ts';
+import type { BlockDtypeName } from './block-bytes.ts';
 import { IQ4_NL_VALUES, readFiveBits, readHalf, readNibble } from './simple-blocks.ts';
 
 interface QuantizedBlocks {

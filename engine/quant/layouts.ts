@@ -13,7 +13,8 @@ import {
   WEIGHT_DTYPES,
 } from '../base/dtypes.ts';
 import type { WeightDtype } from '../base/dtypes.ts';
-import { QUANT_READERS, QUANT_WRITERS } from './block-bytes.ts';
+import { QUANT_READERS, QUANT_WRITERS, QUANT_ZERO } from './block-bytes.ts';
+import type { BlockDtypeName } from './block-bytes.ts';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 
 /** A row-major matrix of quantized integers with per-block numbers, before it is packed. */
@@ -35,18 +36,6 @@ export interface PackReport {
   readonly blocks: number;
 }
 
-/** The q of a zero weight; also what pads rows and columns (with d = 0 it adds nothing). */
-export const QUANT_ZERO = {
-  q4: 8,
-  q4m: 0,
-  q5: 16,
-  q5m: 0,
-  q6: 32,
-  q6b: 40,
-  q7: 64,
-  q8: 128,
-} as const;
-export type BlockDtypeName = keyof typeof QUANT_ZERO;
 /** Largest q of each block type. */
 export const QUANT_MAX = {
   q4: 15,

@@ -8,8 +8,10 @@
  */
 import { BLOCK_COLS } from '../base/dtypes.ts';
 import { f16ToF32, f32ToF16 } from './half.ts';
-import { QUANT_MAX, QUANT_ZERO, WITH_MIN } from './layouts.ts';
-import type { BlockDtypeName, QuantizedMatrix } from './layouts.ts';
+import { QUANT_MAX, WITH_MIN } from './layouts.ts';
+import { QUANT_ZERO } from './block-bytes.ts';
+import type { QuantizedMatrix } from './layouts.ts';
+import type { BlockDtypeName } from './block-bytes.ts';
 
 /** Candidates to each side of the plain scale, and how far apart, in quant steps of the range. */
 const SEARCH = {

@@ -2,7 +2,7 @@
  * From logits to a token: the samplers of one generation, resolved once, run one after the other, and
  * a draw at the end whose random number belongs to the position.
  */
-import type { SamplingParams } from '../generate/types.ts';
+import type { SamplingParams } from './params.ts';
 import { Candidates, largestOf, NEGLIGIBLE_NATS, sumExp, WholeRow } from './candidates.ts';
 import { STREAMS, uniformAt } from './random.ts';
 import { isAdjuster } from './sampler.ts';

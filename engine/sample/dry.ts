@@ -4,7 +4,7 @@
  * multiplier * base^(length - allowedLength), length being that of the match before it. Matches do not
  * reach over breakers.
  */
-import type { SamplingParams } from '../generate/types.ts';
+import type { SamplingParams } from './params.ts';
 import type { Adjustable } from './candidates.ts';
 import type { Adjuster, SamplerRow, TextSoFar } from './sampler.ts';
 

@@ -4,7 +4,7 @@
  * that were left, missed tau. mu follows from the text and the logits it was drawn from: one step a
  * token, in order.
  */
-import type { SamplingParams } from '../generate/types.ts';
+import type { SamplingParams } from './params.ts';
 import type { Candidates } from './candidates.ts';
 import type { Narrower, SamplerRow } from './sampler.ts';
 

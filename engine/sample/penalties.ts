@@ -2,7 +2,7 @@
  * Penalties on tokens that were there before: repetition (CTRL, arXiv 1909.05858) over prompt and
  * completion, then frequency and presence (OpenAI's) over the completion.
  */
-import type { SamplingParams } from '../generate/types.ts';
+import type { SamplingParams } from './params.ts';
 import type { Adjustable } from './candidates.ts';
 import type { Adjuster, SamplerRow, TextSoFar } from './sampler.ts';
 

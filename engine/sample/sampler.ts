@@ -1,5 +1,5 @@
 /** What a sampler of the chain is: one row of the table in samplers.ts, one file each. */
-import type { SamplingParams } from '../generate/types.ts';
+import type { SamplingParams } from './params.ts';
 import type { Adjustable, Candidates } from './candidates.ts';
 
 /** The text so far. It grows by what is drawn, and is read where samplers look back. */

@@ -1,7 +1,7 @@
 /** The samplers a chain is made of, by name, and which parameters exclude each other. */
 import { EngineError } from '../base/errors.ts';
-import { DEFAULT_SAMPLERS } from '../generate/types.ts';
-import type { SamplerName, SamplingParams } from '../generate/types.ts';
+import { DEFAULT_SAMPLERS } from './params.ts';
+import type { SamplerName, SamplingParams } from './params.ts';
 import { DRY } from './dry.ts';
 import { LOGIT_BIAS } from './logit-bias.ts';
 import { MIN_P } from './min-p.ts';

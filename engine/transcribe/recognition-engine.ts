@@ -21,6 +21,7 @@ import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/recogniti
 import type { SpeechPlan, SpeechPlanOptions } from '../model/recognition/plan.ts';
 import { checkTranscribe } from './window/check-request.ts';
 import { Transcription } from './window/transcription.ts';
+import type { SpeechParts } from './window/transcription.ts';
 import type { TranscribeEvent, TranscribeRequest } from './types.ts';
 
 export interface SpeechEngineOptions extends SpeechPlanOptions {
@@ -42,15 +43,6 @@ export interface SpeechEngineStats {
 
 /** How long a client should wait before it comes again. */
 const BUSY_RETRY_AFTER_S = 2;
-
-/** What a transcription works with. */
-export interface SpeechParts {
-  readonly config: SpeechConfig;
-  readonly mel: LogMel;
-  readonly encoder: AudioEncoder;
-  readonly decoder: SpeechDecoder;
-  readonly kernels: KernelExports;
-}
 
 export class SpeechEngine {
   readonly modelId: string;

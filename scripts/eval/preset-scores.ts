@@ -6,7 +6,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import { argmax, klDivergence, logSumExp } from './statistics.ts';
 
 export interface TextScore {

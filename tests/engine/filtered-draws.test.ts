@@ -1,7 +1,7 @@
 /** Draws under a filter: what is refused never comes, what is allowed keeps its shares. */
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
-import type { SamplingParams } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import type { SamplingParams } from '../../engine/sample/params.ts';
 import { SamplerChain } from '../../engine/sample/chain.ts';
 import type { TokenFilter } from '../../engine/sample/chain.ts';
 import { chiSquare, chiSquareBound } from '../support/chi-square.ts';

@@ -1,7 +1,7 @@
 /** From logits to a token: every step of the chain against distributions worked out by hand. */
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
-import type { SamplingParams } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import type { SamplingParams } from '../../engine/sample/params.ts';
 import { uniformAt } from '../../engine/sample/random.ts';
 import { SamplerChain } from '../../engine/sample/chain.ts';
 import { topTokens } from '../../engine/sample/top-tokens.ts';

@@ -3,8 +3,8 @@
  * logits; chains of several; what excludes each other; and Mirostat, whose state is the text's.
  */
 import { describe, expect, it, test } from 'vitest';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
-import type { SamplingParams } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import type { SamplingParams } from '../../engine/sample/params.ts';
 import { SamplerChain } from '../../engine/sample/chain.ts';
 import { STREAMS, uniformAt } from '../../engine/sample/random.ts';
 import { checkSampling } from '../../engine/sample/samplers.ts';

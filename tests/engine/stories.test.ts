@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/generate/engine.ts';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { decoderFrom, engineFrom, temporaryFolder } from '../support/models.ts';
 import { randomConfig, randomGguf, randomLlama, randomTokens } from '../support/random-llama.ts';

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { modelKey } from '../../scripts/push/bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';

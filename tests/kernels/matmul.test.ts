@@ -17,7 +17,7 @@ import {
   unpackMatrix,
   WITH_MIN,
 } from '../../engine/quant/layouts.ts';
-import type { BlockDtypeName } from '../../engine/quant/layouts.ts';
+import type { BlockDtypeName } from '../../engine/quant/block-bytes.ts';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import { Scratch } from '../support/kernels.ts';
 import { randomValues, seededRandom } from '../support/random.ts';

@@ -6,8 +6,9 @@ import { SOURCE_DTYPE_NAMES, SOURCE_DTYPES } from '../../engine/formats/source-d
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { canCarry, carryMatrix } from '../../engine/quant/carry-over.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
-import { packBlocks, QUANT_ZERO, unpackMatrix } from '../../engine/quant/layouts.ts';
-import type { BlockDtypeName } from '../../engine/quant/layouts.ts';
+import { packBlocks, unpackMatrix } from '../../engine/quant/layouts.ts';
+import { QUANT_ZERO } from '../../engine/quant/block-bytes.ts';
+import type { BlockDtypeName } from '../../engine/quant/block-bytes.ts';
 
 interface Fixture {
   readonly sha256: string;

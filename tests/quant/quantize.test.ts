@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
-import {
-  packBlocks,
-  QUANT_MAX,
-  QUANT_ZERO,
-  unpackMatrix,
-  WITH_MIN,
-} from '../../engine/quant/layouts.ts';
-import type { BlockDtypeName, QuantizedMatrix } from '../../engine/quant/layouts.ts';
+import { packBlocks, QUANT_MAX, unpackMatrix, WITH_MIN } from '../../engine/quant/layouts.ts';
+import { QUANT_ZERO } from '../../engine/quant/block-bytes.ts';
+import type { QuantizedMatrix } from '../../engine/quant/layouts.ts';
+import type { BlockDtypeName } from '../../engine/quant/block-bytes.ts';
 import { quantizeMatrix } from '../../engine/quant/quantize.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** Requests of engine tests: greedy, from the beginning of a text. */
-import { DEFAULT_SAMPLING } from '../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 
 export const BOS = 1;

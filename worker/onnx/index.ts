@@ -20,7 +20,7 @@ import { speechStream } from '../platform/voice-frames.ts';
 import { speakText } from './tasks/voice.ts';
 import type { SpeechRequest } from './tasks/voice.ts';
 import { runVad } from './tasks/voice-activity.ts';
-import type { VadRequest, VadResult } from './tasks/voice-activity.ts';
+import type { VadRequest, VadResult } from '../../engine/audio/voice-activity.ts';
 import type { OnnxTensors } from './tensors.ts';
 
 let english: EnglishG2P | null = null;

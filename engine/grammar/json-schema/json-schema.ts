@@ -18,6 +18,7 @@ import { compileMembers } from './schema-members.ts';
 import { checkSchemaSize, isObject } from './schema-place.ts';
 import type { Place } from './schema-place.ts';
 import { compileString, Patterns } from './schema-strings.ts';
+import type { SchemaWriter } from './schema-writer.ts';
 import { ValueJudge } from './schema-values.ts';
 
 export interface JsonSchemaOptions {
@@ -42,7 +43,7 @@ export function compileJsonSchema(schema: unknown, options: JsonSchemaOptions = 
   return new SchemaCompiler(schema, budget, options.isClosed ?? false).compile();
 }
 
-export class SchemaCompiler {
+class SchemaCompiler implements SchemaWriter {
   readonly budget: Budget;
   readonly isClosed: boolean;
   readonly builder: GrammarBuilder;

@@ -1,12 +1,12 @@
 /** Arrays of a schema: items named one by one, then any number of others, within the counts. */
-import type { SchemaCompiler } from './json-schema.ts';
+import type { SchemaWriter } from './schema-writer.ts';
 import { itemPlaces, leastOf, prefixLength } from './schema-facts.ts';
 import type { Facts } from './schema-facts.ts';
 
 /** Items that are named one by one. */
 const MAX_PREFIX = 1000;
 
-export function compileItems(compiler: SchemaCompiler, facts: Facts): number {
+export function compileItems(compiler: SchemaWriter, facts: Facts): number {
   const { builder, json, budget } = compiler;
   const { itemRules, minItems, maxItems } = facts;
   budget.spend(itemRules.length);

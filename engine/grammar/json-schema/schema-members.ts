@@ -4,7 +4,7 @@
  */
 import { refuse } from '../build/budget.ts';
 import { ANY_CHARACTER, choice, literal, repeat } from '../build/expression.ts';
-import type { SchemaCompiler } from './json-schema.ts';
+import type { SchemaWriter } from './schema-writer.ts';
 import { memberNames, memberPlaces } from './schema-facts.ts';
 import type { Facts } from './schema-facts.ts';
 import type { Place } from './schema-place.ts';
@@ -19,7 +19,7 @@ interface Member {
   readonly required: boolean;
 }
 
-export function compileMembers(compiler: SchemaCompiler, facts: Facts): number {
+export function compileMembers(compiler: SchemaWriter, facts: Facts): number {
   const { builder, json, budget } = compiler;
   const names = memberNames(facts);
   if (names.length > MAX_PROPERTIES)
@@ -45,19 +45,19 @@ export function compileMembers(compiler: SchemaCompiler, facts: Facts): number {
 }
 
 /** Whether nothing but declared properties comes, though the schema says nothing of others. */
-function isClosed(compiler: SchemaCompiler, facts: Facts, names: readonly string[]): boolean {
+function isClosed(compiler: SchemaWriter, facts: Facts, names: readonly string[]): boolean {
   const saysNothing = facts.members.every(
     ({ additional, patterns }) => additional === null && patterns.length === 0,
   );
   return compiler.isClosed && saysNothing && names.length >= Math.max(1, facts.minProperties);
 }
 
-function placesOf({ patterns }: SchemaCompiler, { members }: Facts, name: string): Place[] {
+function placesOf({ patterns }: SchemaWriter, { members }: Facts, name: string): Place[] {
   return memberPlaces(members, name, (pattern, key) => patterns.matches(pattern, key));
 }
 
 /** Any member that is not declared: its key differs from the declared ones, its value fits the key. */
-function compileOthers(compiler: SchemaCompiler, facts: Facts, names: readonly string[]): number {
+function compileOthers(compiler: SchemaWriter, facts: Facts, names: readonly string[]): number {
   const { builder, json, patterns, budget } = compiler;
   const named = [...new Set(facts.members.flatMap((rule) => rule.patterns.map((p) => p.pattern)))];
   const keys = named.map((pattern) => patterns.dfaOf(pattern));
@@ -82,18 +82,18 @@ function compileOthers(compiler: SchemaCompiler, facts: Facts, names: readonly s
   return builder.choice(...pairs, pairOf(compiler, excluding(restKeys, without, compiler), rest));
 }
 
-function excluding(keys: TextDfa, names: TextDfa | null, { budget }: SchemaCompiler): TextDfa {
+function excluding(keys: TextDfa, names: TextDfa | null, { budget }: SchemaWriter): TextDfa {
   return names === null ? keys : difference(keys, names, budget);
 }
 
-function pairOf({ builder, json }: SchemaCompiler, keys: TextDfa, value: number): number {
+function pairOf({ builder, json }: SchemaWriter, keys: TextDfa, value: number): number {
   if (builder.isNever(value) || isNever(keys)) return builder.never();
   return json.pair(json.stringOf(keys), value);
 }
 
 /** A key that two patterns match would have to satisfy both; that is not worked out. */
 function refuseOverlaps(
-  { budget }: SchemaCompiler,
+  { budget }: SchemaWriter,
   patterns: readonly string[],
   keys: readonly TextDfa[],
 ): void {
@@ -110,13 +110,13 @@ function refuseOverlaps(
 
 /** Orders members, with commas between those that are there. */
 class MemberOrder {
-  private readonly compiler: SchemaCompiler;
+  private readonly compiler: SchemaWriter;
   private readonly members: readonly Member[];
   private readonly others: number;
   private readonly min: number;
   private readonly max: number | null;
 
-  constructor(compiler: SchemaCompiler, facts: Facts, members: readonly Member[], others: number) {
+  constructor(compiler: SchemaWriter, facts: Facts, members: readonly Member[], others: number) {
     this.compiler = compiler;
     this.members = members;
     this.others = others;

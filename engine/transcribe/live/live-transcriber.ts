@@ -6,7 +6,7 @@ import { EngineError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { MAX_SAMPLES, SAMPLE_RATE } from '../types.ts';
 import type { TranscribeOptions } from '../types.ts';
-import type { VadResult } from '../../../worker/onnx/tasks/voice-activity.ts';
+import type { VadResult } from '../../audio/voice-activity.ts';
 import { SampleBuffer } from '../recording/sample-buffer.ts';
 import type { TranscribeWindow } from '../recording/transcribe-recording.ts';
 import type { DetectSpeech } from '../recording/windows.ts';

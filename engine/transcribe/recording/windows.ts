@@ -1,6 +1,6 @@
 /** A recording as windows for the recogniser: those a detector finds speech in, or one after the other. */
 import { MAX_SAMPLES, SAMPLE_RATE } from '../types.ts';
-import type { VadRequest, VadResult } from '../../../worker/onnx/tasks/voice-activity.ts';
+import type { VadRequest, VadResult } from '../../audio/voice-activity.ts';
 import { SampleBuffer } from './sample-buffer.ts';
 import { nextCut } from './window-rules.ts';
 import type { Cut, Span } from './window-rules.ts';

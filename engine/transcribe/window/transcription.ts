@@ -1,12 +1,16 @@
 /** The course of one transcription: features, encoder, language, attempts, segments, times of tokens. */
 import { HOP_SAMPLES, MAX_FRAMES } from '../../audio/log-mel.ts';
+import type { LogMel } from '../../audio/log-mel.ts';
+import type { KernelExports } from '../../kernels/wasm/module.ts';
+import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { AudioEncoder } from '../../model/recognition/audio-encoder.ts';
+import type { SpeechDecoder } from '../../model/recognition/text-decoder.ts';
 import { FRAMES_PER_POSITION } from '../../model/recognition/plan.ts';
 import { alignTokens } from './align.ts';
 import { runAttempt } from './attempt.ts';
 import type { Attempt, AttemptContext } from './attempt.ts';
 import { buildPrompt, startTokens } from './prompt.ts';
 import { cutSegments } from './segments.ts';
-import type { SpeechParts } from '../recognition-engine.ts';
 import { TokenRules } from './token-rules.ts';
 import { SAMPLE_RATE, SECONDS_PER_POSITION, TIMESTAMP_SECONDS } from '../types.ts';
 import type {
@@ -25,6 +29,15 @@ const ENGLISH = 'en';
 
 /** Samples one position of the encoder stands for. */
 const SAMPLES_PER_POSITION = HOP_SAMPLES * FRAMES_PER_POSITION;
+
+/** What a transcription works with. */
+export interface SpeechParts {
+  readonly config: SpeechConfig;
+  readonly mel: LogMel;
+  readonly encoder: AudioEncoder;
+  readonly decoder: SpeechDecoder;
+  readonly kernels: KernelExports;
+}
 
 export class Transcription {
   readonly #parts: SpeechParts;

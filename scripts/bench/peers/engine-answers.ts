@@ -1,6 +1,6 @@
 /** The questions about speed, answered by our engine in this process: a Node process or a page. */
 import type { Engine } from '../../../engine/generate/engine.ts';
-import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
 import { benchTokens } from './peer.ts';
 import type { Answers } from './peer.ts';

@@ -2,8 +2,8 @@
 import { randomInt } from 'node:crypto';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { DEFAULT_SAMPLERS, DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
-import type { SamplerName, SamplingParams } from '../../../engine/generate/types.ts';
+import { DEFAULT_SAMPLERS, DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
+import type { SamplerName, SamplingParams } from '../../../engine/sample/params.ts';
 import { DEFAULT_BREAKERS } from '../../../engine/sample/dry.ts';
 import { tokensContaining } from '../../../engine/text/tokens-containing.ts';
 import type { Vocabulary } from '../../../engine/text/tokens-containing.ts';

@@ -14,7 +14,7 @@ import { SOURCE_DTYPES, sourceBytes } from '../../../engine/formats/source-dtype
 import { canCarry } from '../../../engine/quant/carry-over.ts';
 import { dequantize } from '../../../engine/quant/dequantize.ts';
 import { packBlocks, unpackMatrix } from '../../../engine/quant/layouts.ts';
-import type { BlockDtypeName } from '../../../engine/quant/layouts.ts';
+import type { BlockDtypeName } from '../../../engine/quant/block-bytes.ts';
 import { quantizeMatrix } from '../../../engine/quant/quantize.ts';
 import type { FitChoice, FitGroup } from './fit.ts';
 import type { MatchedTensor } from '../open/opened-model.ts';

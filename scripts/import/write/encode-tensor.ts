@@ -16,7 +16,8 @@ import type { SourceDtype } from '../../../engine/formats/source-dtypes.ts';
 import { canCarry, carryMatrix } from '../../../engine/quant/carry-over.ts';
 import { dequantize } from '../../../engine/quant/dequantize.ts';
 import { packBlocks, packFloats } from '../../../engine/quant/layouts.ts';
-import type { BlockDtypeName, QuantizedMatrix } from '../../../engine/quant/layouts.ts';
+import type { QuantizedMatrix } from '../../../engine/quant/layouts.ts';
+import type { BlockDtypeName } from '../../../engine/quant/block-bytes.ts';
 import { quantizeMatrix } from '../../../engine/quant/quantize.ts';
 import type { PlannedTensor } from './shard-plan.ts';
 

@@ -1,7 +1,8 @@
 /** The stream of one generation: lines, errors, cancelling, and a reader that does not read. */
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { DEFAULT_SAMPLING, type GenerateEvent } from '../../../engine/generate/types.ts';
+import { type GenerateEvent } from '../../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import { generationStream } from '../../../worker/stage/generation-stream.ts';
 
 const request = {

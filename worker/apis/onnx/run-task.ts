@@ -3,7 +3,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { fromBase64 } from '../../../engine/base/base64.ts';
 import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
 import type { SpeechSegment, VadOptions } from '../../../engine/audio/speech-detector.ts';
-import type { VadRequest, VadResult } from '../../onnx/tasks/voice-activity.ts';
+import type { VadRequest, VadResult } from '../../../engine/audio/voice-activity.ts';
 import type { TextLine } from '../../onnx/tasks/read-text.ts';
 import type { OnnxTensors } from '../../onnx/tensors.ts';
 import { findModelOfKind } from '../../serving/models/model-store.ts';

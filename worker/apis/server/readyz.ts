@@ -1,7 +1,7 @@
 /** GET /readyz: the default model answers. */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { DEFAULT_SAMPLING } from '../../../engine/generate/types.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { GatewayEnv } from '../../gateway/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';

@@ -3,6 +3,7 @@
  * speech for each 32 ms at 16 kHz. A frame goes in behind the last 64 samples of the frame before,
  * with the network's state [2, 1, 128]; without them it hears half as well.
  */
+import type { VadRequest, VadResult, VadState } from '../../../engine/audio/voice-activity.ts';
 import { joinFloats } from '../../../engine/base/joined.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxModel } from '../load-model.ts';
@@ -12,11 +13,6 @@ import {
   detectSpeech,
   finishSpeech,
 } from '../../../engine/audio/speech-detector.ts';
-import type {
-  DetectorState,
-  SpeechSegment,
-  VadOptions,
-} from '../../../engine/audio/speech-detector.ts';
 
 export const VAD_RATE = 16_000;
 const FRAME = 512;
@@ -25,37 +21,6 @@ const STATE_DIMS = [2, 1, 128] as const;
 const STATE_LENGTH = 256;
 /** Of one call: five minutes; longer sound goes on with the state. */
 export const MAX_VAD_SAMPLES = 300 * VAD_RATE;
-
-/** What the next call goes on from. Plain data: it may be stored and sent. */
-export interface VadState {
-  /** The network's, [2, 1, 128]. */
-  readonly network: Float32Array;
-  /** The last 64 samples of the last whole frame. */
-  readonly context: Float32Array;
-  /** Samples that make no whole frame yet. */
-  readonly rest: Float32Array;
-  readonly detector: DetectorState;
-}
-
-export interface VadRequest {
-  /** Mono, 16 kHz, -1 to 1; what comes next in the stream. */
-  readonly samples: Float32Array;
-  readonly options?: VadOptions;
-  /** Of the call before; null or absent at the beginning. */
-  readonly state?: VadState | null;
-  /** False when more will come: open speech is then not closed. True by default. */
-  readonly isLast?: boolean;
-}
-
-export interface VadResult {
-  /** Speech that ended, in seconds from the beginning of the stream, in order. */
-  readonly segments: SpeechSegment[];
-  /** Where speech began that goes on, in seconds; null in silence and after the last call. */
-  readonly openSinceS: number | null;
-  /** One of each frame of 32 ms that was judged in this call. */
-  readonly probabilities: Float32Array;
-  readonly state: VadState;
-}
 
 const START: VadState = {
   network: new Float32Array(STATE_LENGTH),

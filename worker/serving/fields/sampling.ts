@@ -4,7 +4,7 @@ import {
   DEFAULT_SAMPLERS,
   DEFAULT_SAMPLING,
   type SamplingParams,
-} from '../../../engine/generate/types.ts';
+} from '../../../engine/sample/params.ts';
 import { checkSampling } from '../../../engine/sample/samplers.ts';
 import { DEFAULT_BREAKERS } from '../../../engine/sample/dry.ts';
 import { tokensContaining, type Vocabulary } from '../../../engine/text/tokens-containing.ts';

@@ -3,11 +3,8 @@
  * completions, responses and messages are shapes over it.
  */
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
-import type {
-  GenerateRequest,
-  SamplingParams,
-  Speculation,
-} from '../../../engine/generate/types.ts';
+import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
+import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { GatewayEnv } from '../../gateway/env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { generateEvents } from '../clients/stage-client.ts';

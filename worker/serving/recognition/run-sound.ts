@@ -1,7 +1,7 @@
 /** A recording through a speech model of the stage, its silence left out where a detector is at hand. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
-import type { VadResult } from '../../onnx/tasks/voice-activity.ts';
+import type { VadResult } from '../../../engine/audio/voice-activity.ts';
 import { transcribeSound } from '../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { TranscriptEvent } from '../../../engine/transcribe/recording/transcript.ts';
 import { PlainWindows, SpeechWindows } from '../../../engine/transcribe/recording/windows.ts';

@@ -8,8 +8,8 @@ import type {
   GenerateEvent,
   GenerateRequest,
   GenerateUsage,
-  SamplingParams,
 } from '../../../engine/generate/types.ts';
+import type { SamplingParams } from '../../../engine/sample/params.ts';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 import { encodeChat } from '../generation/run-chat.ts';
