@@ -12,7 +12,7 @@ import type { SpeechConfig } from '../manifest/recognition-config.ts';
 import { plainTurns } from '../generate/turns.ts';
 import type { OpenTurns } from '../generate/turns.ts';
 import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
-import type { KernelBuild, KernelExports, KernelModules } from '../kernels/wasm/module.ts';
+import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { AudioEncoder } from '../model/recognition/audio-encoder.ts';
 import { bindWeights, loadShards } from '../model/memory/loader.ts';
 import type { ModelSource } from '../model/memory/source.ts';
