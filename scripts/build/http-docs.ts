@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
-import type { Endpoint } from '../../worker/http/endpoint.ts';
+import type { EndpointFacts } from '../../worker/http/endpoint.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { isPassive, PARAMETERS } from '../../worker/http/openapi/parameters.ts';
 import { repoRoot } from '../lib/paths.ts';
@@ -61,13 +61,13 @@ function parameterTable(): string {
   );
 }
 
-function support({ body, refused = [] }: Endpoint, name: string): string {
+function support({ body, refused = [] }: EndpointFacts, name: string): string {
   if (refused.some((row) => row.name === name)) return 'refused';
   if (body === undefined || !Object.hasOwn(body.shape, name)) return '';
   return isPassive(body, name) ? 'no effect' : 'yes';
 }
 
-function describe(endpoints: readonly Endpoint[], name: string): string {
+function describe(endpoints: readonly EndpointFacts[], name: string): string {
   const row = PARAMETERS[name];
   const known =
     row === undefined ? '' : `${row.isExtension === true ? 'extension: ' : ''}${row.what}`;

@@ -2,7 +2,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import type { Endpoint, Example } from '../../worker/http/endpoint.ts';
+import type { EndpointFacts, Example } from '../../worker/http/endpoint.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { PARAMETERS } from '../../worker/http/openapi/parameters.ts';
 import { anthropicErrorSchema, errorSchema } from '../../worker/serving/fields/answers.ts';
@@ -71,7 +71,7 @@ function expectSchema(schema: z.ZodType, value: unknown): void {
   expect(error?.issues ?? [], JSON.stringify(value).slice(0, 2000)).toEqual([]);
 }
 
-async function check(endpoint: Endpoint, example: Example): Promise<void> {
+async function check(endpoint: EndpointFacts, example: Example): Promise<void> {
   const response = await runExample(server, endpoint, example);
   const wanted = example.status ?? 200;
   if (response.status !== wanted) expect([response.status, await response.text()]).toEqual(wanted);
@@ -95,7 +95,7 @@ async function check(endpoint: Endpoint, example: Example): Promise<void> {
   }
 }
 
-describe.each(ENDPOINTS.map((endpoint): [string, Endpoint] => [endpoint.name, endpoint]))(
+describe.each(ENDPOINTS.map((endpoint): [string, EndpointFacts] => [endpoint.name, endpoint]))(
   'examples of %s',
   (_name, endpoint) => {
     test.each(endpoint.examples.map((example): [string, Example] => [example.title, example]))(

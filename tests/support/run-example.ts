@@ -1,11 +1,11 @@
 /** An endpoint's example as a request to a running server. */
-import type { Endpoint, Example, Form } from '../../worker/http/endpoint.ts';
+import type { EndpointFacts, Example, Form } from '../../worker/http/endpoint.ts';
 import { STORIES_ID, type TestServer } from './http-server.ts';
 
 /** Sends what comes before the example, then the example. */
 export async function runExample(
   server: TestServer,
-  endpoint: Endpoint,
+  endpoint: EndpointFacts,
   example: Example,
 ): Promise<Response> {
   let id = '';

@@ -1,4 +1,4 @@
-/** Every endpoint of the gateway. A new one is a file of this folder and a row here. */
+/** Every endpoint of the gateway. A new one is a file of its API's folder and a row here. */
 import { applyTemplate } from '../apis/tokens/apply-template.ts';
 import { cancelBatch } from '../apis/batches/cancel-batch.ts';
 import { cancelResponse } from '../apis/responses/cancel-response.ts';
@@ -30,6 +30,7 @@ import { detokenize } from '../apis/tokens/detokenize.ts';
 import { docs } from '../apis/server/docs.ts';
 import { embeddings } from '../apis/embeddings/embeddings.ts';
 import type { Endpoint } from '../http/endpoint.ts';
+import type { GatewayEnv } from './env.ts';
 import { getBatch } from '../apis/batches/get-batch.ts';
 import { getFile } from '../apis/files/get-file.ts';
 import { getFileContent } from '../apis/files/get-file-content.ts';
@@ -60,7 +61,7 @@ import { transcriptions } from '../apis/audio/transcriptions.ts';
 import { translations } from '../apis/audio/translations.ts';
 import { webSocket } from '../apis/websocket/websocket.ts';
 
-export const ENDPOINTS: readonly Endpoint[] = [
+export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   chatCompletions,
   completions,
   createResponse,

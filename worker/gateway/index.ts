@@ -5,17 +5,25 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
-import { dispatch } from '../http/dispatch.ts';
+import { BatchRunner } from '../apis/batches/batch-runner.ts';
+import { askOf, dispatch } from '../http/dispatch.ts';
+import { ANONYMOUS } from '../platform/caller.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
 import { errorResponse } from '../http/error-response.ts';
 import { IGNORED_HEADER } from '../http/body/unknown-fields.ts';
 import { SITE } from './site.ts';
 
-export { BatchObject } from '../apis/batches/batch-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { Session } from '../apis/sessions/session-object.ts';
+
+/** A batch, whose lines ask the endpoints of this script. */
+export class BatchObject extends BatchRunner {
+  constructor(ctx: DurableObjectState, env: GatewayEnv) {
+    super(ctx, env, (caller) => askOf(SITE, env, caller));
+  }
+}
 
 const app = new Hono<{ Bindings: GatewayEnv }>();
 
@@ -23,7 +31,11 @@ app.use(cors({ origin: '*', exposeHeaders: ['retry-after', IGNORED_HEADER] }));
 
 for (const endpoint of ENDPOINTS)
   app.on(endpoint.method, endpoint.path, (c) =>
-    dispatch(endpoint, { request: c.req.raw, env: c.env, params: c.req.param() }, SITE),
+    dispatch(
+      endpoint,
+      { request: c.req.raw, env: c.env, caller: ANONYMOUS, params: c.req.param() },
+      SITE,
+    ),
   );
 
 // What is left of a known path came with a method it does not have.

@@ -1,6 +1,7 @@
 /** One request through its row: body read and checked, handler, errors in the row's shape, record. */
-import type { Endpoint, Site } from './endpoint.ts';
-import type { GatewayEnv } from '../gateway/env.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Ask, Endpoint, EndpointFacts, Site } from './endpoint.ts';
 import { errorResponse, recordForClient } from './error-response.ts';
 import { RequestRecord } from './observe/record.ts';
 import { checkBody, readJson } from './body/json-body.ts';
@@ -12,20 +13,31 @@ import {
   unknownFields,
 } from './body/unknown-fields.ts';
 
-interface Call {
+export interface Call<Env> {
   readonly request: Request;
-  readonly env: GatewayEnv;
+  readonly env: Env;
+  readonly caller: Caller;
   readonly params: Readonly<Record<string, string>>;
 }
 
-export async function dispatch(endpoint: Endpoint, call: Call, site: Site): Promise<Response> {
+/** A site whose rows can be run. */
+export interface RunnableSite<Env> extends Site {
+  readonly endpoints: readonly Endpoint<Env>[];
+}
+
+export async function dispatch<Env>(
+  endpoint: Endpoint<Env>,
+  call: Call<Env>,
+  site: RunnableSite<Env>,
+): Promise<Response> {
   const record = new RequestRecord(endpoint.method, endpoint.name);
   let ignored: readonly string[] = [];
   let response: Response;
   try {
     const read = await readBody(endpoint, call.request);
     ignored = read.ignored;
-    response = await endpoint.handle({ ...call, body: read.body, record, site });
+    const ask = askOf(site, call.env, call.caller, call.request.url);
+    response = await endpoint.handle({ ...call, body: read.body, record, site, ask });
   } catch (error) {
     record.fail(recordForClient(error).code);
     response = errorResponse(error, endpoint.errors);
@@ -37,8 +49,27 @@ export async function dispatch(endpoint: Endpoint, call: Call, site: Site): Prom
   return marked;
 }
 
+/** Asks a site's own rows for `caller`: what sockets and batches do. */
+export function askOf<Env>(
+  site: RunnableSite<Env>,
+  env: Env,
+  caller: Caller,
+  baseUrl = 'https://thimble',
+): Ask {
+  return async (path, body, signal) => {
+    const endpoint = site.endpoints.find((row) => row.method === 'POST' && row.path === path);
+    if (endpoint === undefined)
+      throw new EngineError('E_NOT_FOUND', `${path.slice(0, 80)}: no such address.`);
+    const request = new Request(new URL(path, baseUrl), {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      ...{ body: JSON.stringify(body), signal },
+    });
+    return await dispatch(endpoint, { request, env, caller, params: {} }, site);
+  };
+}
+
 async function readBody(
-  { body: schema, refused = [] }: Endpoint,
+  { body: schema, refused = [] }: EndpointFacts,
   request: Request,
 ): Promise<{ body: unknown; ignored: readonly string[] }> {
   if (schema === undefined) return { body: undefined, ignored: [] };

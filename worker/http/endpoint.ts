@@ -1,11 +1,12 @@
 /**
- * What an endpoint is: a row of the table in index.ts. One file an endpoint, with all that the
+ * What an endpoint is: a row of the table in worker/gateway/endpoints.ts. One file an endpoint, with all that the
  * server, /openapi.json, /docs and the tests need to know of it.
  */
 import type { z } from 'zod';
-import type { GatewayEnv } from '../gateway/env.ts';
+import type { ServingEnv } from '../serving/env.ts';
 import type { RequestRecord } from './observe/record.ts';
 import type { RefusedParameter } from './body/refused.ts';
+import type { Caller } from '../platform/caller.ts';
 
 export type Tag =
   | 'generation'
@@ -21,9 +22,11 @@ export type Tag =
   | 'sessions'
   | 'server';
 
-export interface EndpointContext<Body> {
+export interface EndpointContext<Body, Env = ServingEnv> {
   readonly request: Request;
-  readonly env: GatewayEnv;
+  /** Of the script's bindings those that the row needs. */
+  readonly env: Env;
+  readonly caller: Caller;
   /** Named parts of the path. */
   readonly params: Readonly<Record<string, string>>;
   /** Checked by the row's schema; undefined without one. */
@@ -31,11 +34,20 @@ export interface EndpointContext<Body> {
   /** What metrics and the log are told of this request. */
   readonly record: RequestRecord;
   readonly site: Site;
+  /** Runs another row with JSON, for the same caller. */
+  readonly ask: Ask;
 }
+
+/**
+ * One request of this server's own to one of its endpoints, through the same checks as from outside.
+ * @param path of the row, without parameters; the method is POST
+ * @throws {EngineError} E_NOT_FOUND for a path that no row has
+ */
+export type Ask = (path: string, body: unknown, signal: AbortSignal | null) => Promise<Response>;
 
 /** What endpoints that speak of the others need. */
 export interface Site {
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly EndpointFacts[];
   /** HTML texts by name, which only the bundle can import. */
   readonly pages: Readonly<Record<'chat' | 'docs', string>>;
 }
@@ -72,7 +84,7 @@ export interface Example {
   readonly status?: number;
 }
 
-export interface EndpointRow<Schema extends z.ZodObject | undefined> {
+export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = ServingEnv> {
   /** The operation's id, also its name in metrics and the log. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -95,18 +107,27 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined> {
   /** Whose error object the endpoint answers with. */
   readonly errors?: 'openai' | 'anthropic';
   handle(
-    context: EndpointContext<Schema extends z.ZodObject ? z.output<Schema> : undefined>,
+    context: EndpointContext<Schema extends z.ZodObject ? z.output<Schema> : undefined, Env>,
   ): Response | Promise<Response>;
 }
 
-/** A row whose body has been forgotten by the type: `handle` gets what `body` made of the request. */
-export type Endpoint = Omit<EndpointRow<z.ZodObject | undefined>, 'handle'> & {
-  handle(context: EndpointContext<unknown>): Response | Promise<Response>;
-};
+/** What a row says of itself. */
+export type EndpointFacts = Omit<EndpointRow<z.ZodObject | undefined>, 'handle'>;
 
-export function defineEndpoint<Schema extends z.ZodObject | undefined = undefined>(
-  row: EndpointRow<Schema>,
-): Endpoint {
-  // Sound because dispatch gives `handle` what `body` returned, and nothing else calls it.
-  return row;
+/** A row whose body has been forgotten by the type: `handle` gets what `body` made of the request. */
+export interface Endpoint<Env = ServingEnv> extends EndpointFacts {
+  readonly handle: (context: EndpointContext<unknown, Env>) => Response | Promise<Response>;
+}
+
+/** A row that needs no bindings beyond those of serving. */
+export const defineEndpoint = endpointWith<ServingEnv>();
+
+/** Defines rows that need the bindings of `Env`. */
+export function endpointWith<Env>() {
+  return function define<Schema extends z.ZodObject | undefined = undefined>(
+    row: EndpointRow<Schema, Env>,
+  ): Endpoint<Env> {
+    // Sound because dispatch gives `handle` what `body` returned, and nothing else calls it.
+    return row as Endpoint<Env>;
+  };
 }

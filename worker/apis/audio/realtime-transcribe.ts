@@ -7,7 +7,7 @@ import {
   LiveTranscriber,
   MAX_BACKLOG_SECONDS,
 } from '../../../engine/transcribe/live/live-transcriber.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import type { ModelOfKind } from '../../serving/models/model-store.ts';
 import { optionsOf } from './recognition/fields.ts';
@@ -103,7 +103,7 @@ export const realtimeTranscribe = defineEndpoint({
 
 /** @throws {EngineError} what the query is refused for; E_MODEL_NOT_FOUND without a detector. */
 async function openSocket(
-  env: GatewayEnv,
+  env: ServingEnv,
   model: ModelOfKind<'speech'>,
   query: URLSearchParams,
   server: WebSocket,

@@ -1,11 +1,13 @@
 /** POST /v1/batches. The batch's own object runs it. */
+import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { addToList, newBatchId } from './result-files.ts';
 import { headFile } from '../files/stored-file.ts';
 import { jsonText } from '../../http/json-text.ts';
 import { BATCH_ENDPOINTS, BATCH_REFUSED, batchBodySchema, batchSchema } from './json-schema.ts';
 import { EXAMPLE_FORM } from '../files/create-file.ts';
-import { defineEndpoint, type Example } from '../../http/endpoint.ts';
+import { type Example } from '../../http/endpoint.ts';
+import { defineBatchEndpoint } from './env.ts';
 
 /** A batch of the file that was uploaded before. */
 export const EXAMPLE_BATCH = {
@@ -19,7 +21,7 @@ export const BEFORE_BATCH: NonNullable<Example['before']> = [
   { path: '/v1/batches', body: EXAMPLE_BATCH },
 ];
 
-export const createBatch = defineEndpoint({
+export const createBatch = defineBatchEndpoint({
   name: 'createBatch',
   method: 'POST',
   path: '/v1/batches',
@@ -45,17 +47,17 @@ export const createBatch = defineEndpoint({
       status: 400,
     },
   ],
-  async handle({ env, body }) {
+  async handle({ env, caller, body }) {
     const file = await headFile(env.FILES, body.input_file_id);
     if (file === null) throw wrongFile('the id of a file of /v1/files', body.input_file_id);
     if (file.purpose !== 'batch')
       throw wrongFile('a file of purpose "batch"', `one of "${file.purpose}"`);
     const id = newBatchId();
     // First the list: a batch that nobody can find must not run.
-    await addToList(env.FILES, id);
+    await addToList(env.FILES, caller, id);
     const { endpoint, input_file_id: inputFileId, metadata = null } = body;
-    const job = { id, endpoint, inputFileId, inputBytes: file.bytes, metadata };
-    return jsonText(await env.BATCHES.getByName(id).create(job));
+    const job = { id, caller, endpoint, inputFileId, inputBytes: file.bytes, metadata };
+    return jsonText(await env.BATCHES.getByName(objectName(caller, id)).create(job));
   },
 });
 

@@ -1,12 +1,13 @@
 /** GET /v1/batches/:id. */
+import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { isBatchId } from './result-files.ts';
 import { jsonText } from '../../http/json-text.ts';
 import { batchSchema } from './json-schema.ts';
 import { BEFORE_BATCH } from './create-batch.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineBatchEndpoint } from './env.ts';
 
-export const getBatch = defineEndpoint({
+export const getBatch = defineBatchEndpoint({
   name: 'getBatch',
   method: 'GET',
   path: '/v1/batches/:id',
@@ -19,9 +20,9 @@ export const getBatch = defineEndpoint({
     { title: 'A batch', before: BEFORE_BATCH, params: { id: '$id' } },
     { title: 'One that is not there', params: { id: 'batch_0' }, status: 404 },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
-    const text = isBatchId(id) ? await env.BATCHES.getByName(id).read() : null;
+    const text = isBatchId(id) ? await env.BATCHES.getByName(objectName(caller, id)).read() : null;
     if (text === null) throw batchNotFound(id);
     return jsonText(text);
   },

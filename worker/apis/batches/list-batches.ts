@@ -1,14 +1,15 @@
 /** GET /v1/batches. */
+import { objectName } from '../../platform/caller.ts';
 import { isBatchId, listBatchIds } from './result-files.ts';
 import { type BatchJson, batchSchema, listSchema } from './json-schema.ts';
 import { listJson, readAfter, readLimit } from '../../http/body/page-query.ts';
 import { BEFORE_BATCH } from './create-batch.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineBatchEndpoint } from './env.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
-export const listBatches = defineEndpoint({
+export const listBatches = defineBatchEndpoint({
   name: 'listBatches',
   method: 'GET',
   path: '/v1/batches',
@@ -20,11 +21,18 @@ export const listBatches = defineEndpoint({
   },
   responses: [{ status: 200, what: 'a page of batches', schema: listSchema(batchSchema) }],
   examples: [{ title: 'The newest', before: BEFORE_BATCH, query: 'limit=5' }],
-  async handle({ env, request }) {
+  async handle({ env, caller, request }) {
     const query = new URL(request.url).searchParams;
     const limit = readLimit(query, DEFAULT_LIMIT, MAX_LIMIT);
-    const { ids, hasMore } = await listBatchIds(env.FILES, limit, readAfter(query, isBatchId));
-    const texts = await Promise.all(ids.map((id) => env.BATCHES.getByName(id).read()));
+    const { ids, hasMore } = await listBatchIds(
+      env.FILES,
+      caller,
+      limit,
+      readAfter(query, isBatchId),
+    );
+    const texts = await Promise.all(
+      ids.map((id) => env.BATCHES.getByName(objectName(caller, id)).read()),
+    );
     // One that was listed and never begun is no batch.
     const data = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as BatchJson]));
     return Response.json(listJson(data, hasMore));

@@ -1,4 +1,6 @@
 /** What a batch leaves in the bucket: its result files, and its entry in the list of batches. */
+import type { Caller } from '../../platform/caller.ts';
+import { objectName } from '../../platform/caller.ts';
 import { FileWriter } from '../files/file-writer.ts';
 import { listObjects, retryBucket } from '../../platform/storage/bucket.ts';
 import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
@@ -30,25 +32,27 @@ export async function writeResultFile(
   }
 }
 
-export async function addToList(bucket: R2Bucket, id: string): Promise<void> {
-  await retryBucket(id, () => bucket.put(LIST_PREFIX + id, ''));
+export async function addToList(bucket: R2Bucket, caller: Caller, id: string): Promise<void> {
+  await retryBucket(id, () => bucket.put(LIST_PREFIX + objectName(caller, id), ''));
 }
 
-export async function removeFromList(bucket: R2Bucket, id: string): Promise<void> {
-  await retryBucket(id, () => bucket.delete(LIST_PREFIX + id));
+export async function removeFromList(bucket: R2Bucket, caller: Caller, id: string): Promise<void> {
+  await retryBucket(id, () => bucket.delete(LIST_PREFIX + objectName(caller, id)));
 }
 
 /** The newest first. */
 export async function listBatchIds(
   bucket: R2Bucket,
+  caller: Caller,
   limit: number,
   after: string | null,
 ): Promise<{ ids: string[]; hasMore: boolean }> {
   const ids: string[] = [];
-  const start = after === null ? undefined : LIST_PREFIX + after;
-  for await (const { key } of listObjects(bucket, LIST_PREFIX, start)) {
+  const prefix = LIST_PREFIX + objectName(caller, '');
+  const start = after === null ? undefined : prefix + after;
+  for await (const { key } of listObjects(bucket, prefix, start)) {
     if (ids.length === limit) return { ids, hasMore: true };
-    ids.push(key.slice(LIST_PREFIX.length));
+    ids.push(key.slice(prefix.length));
   }
   return { ids, hasMore: false };
 }

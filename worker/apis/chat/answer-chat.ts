@@ -1,7 +1,8 @@
 /** An answer as OpenAI's chat completion, streamed or whole. */
+import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import type { Delta } from '../../serving/generation/run-generation.ts';
@@ -25,7 +26,8 @@ export interface ChatAnswer {
 }
 
 export interface ChatTurn {
-  readonly env: GatewayEnv;
+  readonly env: ServingEnv;
+  readonly caller: Caller;
   readonly model: ServedModel;
   readonly body: ChatBody;
   /** The whole conversation, the new messages last. */
@@ -43,7 +45,7 @@ export interface ChatTurn {
 }
 
 export async function answerChat(turn: ChatTurn): Promise<Response> {
-  const { env, model, body, messages, record, signal } = turn;
+  const { env, caller, model, body, messages, record, signal } = turn;
   const tools = chatTools(body);
   const params = generationParams(
     body,
@@ -60,7 +62,7 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) =>
       runChat({
-        ...{ env, model, messages, params, promptField: 'messages', signal: ended },
+        ...{ env, caller, model, messages, params, promptField: 'messages', signal: ended },
         tools: tools?.tools ?? [],
       }),
     chunks: (deltas) => chatChunks(turn, deltas),

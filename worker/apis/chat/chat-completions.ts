@@ -1,11 +1,15 @@
 /** POST /v1/chat/completions. With a session the turn runs in the session's object. */
+import type { SessionTurn } from '../sessions/session-object.ts';
+import { objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
 import { chatBodySchema } from './schema.ts';
 import { CHAT_REFUSED } from '../../http/body/refused.ts';
 import { retrieve } from '../retrieval/retrieve.ts';
 import { answerChat } from './answer-chat.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { endpointWith } from '../../http/endpoint.ts';
+import type { RetrievalEnv } from '../retrieval/env.ts';
+import type { SessionsEnv } from '../sessions/env.ts';
 
 const messages = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
 
@@ -13,7 +17,7 @@ const city = { enum: ['Paris', 'Rome'] };
 const parameters = { type: 'object', properties: { city }, required: ['city'] };
 const description = 'The weather now.';
 
-export const chatCompletions = defineEndpoint({
+export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   name: 'chatCompletions',
   method: 'POST',
   path: '/v1/chat/completions',
@@ -82,18 +86,19 @@ export const chatCompletions = defineEndpoint({
       status: 400,
     },
   ],
-  async handle({ request, env, body, record }) {
+  async handle({ request, env, caller, body, record }) {
     const { signal } = request;
     if (body.session !== undefined) {
       record.handOver();
-      const init = { method: 'POST', body: JSON.stringify(body), signal };
-      return await env.SESSIONS.getByName(body.session).fetch('https://session/turn', init);
+      const turn: SessionTurn = { caller, body };
+      const init = { method: 'POST', body: JSON.stringify(turn), signal };
+      const session = env.SESSIONS.getByName(objectName(caller, body.session));
+      return await session.fetch('https://session/turn', init);
     }
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
-    if (body.retrieval === undefined)
-      return await answerChat({ env, model, body, messages: body.messages, signal, record });
-    const found = await retrieve(env, body.retrieval, body.messages, signal);
-    const { messages, citations } = found;
-    return await answerChat({ env, model, body, messages, signal, record, citations });
+    const turn = { env, caller, model, body, signal, record };
+    if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });
+    const found = await retrieve(env, caller, body.retrieval, body.messages, signal);
+    return await answerChat({ ...turn, ...found });
   },
 });

@@ -1,6 +1,7 @@
 /** Plain completions, streamed or whole, of one prompt or several, with echo and log-probabilities. */
+import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { type Delta, runGeneration } from '../../serving/generation/run-generation.ts';
@@ -19,7 +20,8 @@ import { addUsage, joinChoices, timingsJson, usageJson } from '../../serving/acc
 const DEFAULT_MAX_TOKENS = 16;
 
 export interface CompletionTask {
-  readonly env: GatewayEnv;
+  readonly env: ServingEnv;
+  readonly caller: Caller;
   readonly model: ServedModel;
   readonly body: CompletionBody;
   readonly signal: AbortSignal;
@@ -62,7 +64,7 @@ function countCandidates({ n, best_of }: CompletionBody): number {
 
 /** One prompt after the other; a prompt's choices side by side. Choices count through all prompts. */
 async function* runPrompts(
-  { env, model, body }: CompletionTask,
+  { env, caller, model, body }: CompletionTask,
   prompts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): AsyncGenerator<Delta, void, void> {
@@ -81,7 +83,7 @@ async function* runPrompts(
     model,
   );
   for (const [p, promptTokens] of prompts.entries()) {
-    const plan = { env, model, promptTokens, promptField: 'prompt', atTextStart: false };
+    const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
     for await (const delta of runGeneration({ ...plan, params, signal }))
       yield { ...delta, choice: p * nChoice + delta.choice };
   }

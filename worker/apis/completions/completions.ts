@@ -43,8 +43,8 @@ export const completions = defineEndpoint({
       status: 400,
     },
   ],
-  async handle({ request, env, body, record }) {
+  async handle({ request, env, caller, body, record }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
-    return await answerCompletion({ env, model, body, signal: request.signal, record });
+    return await answerCompletion({ env, caller, model, body, signal: request.signal, record });
   },
 });

@@ -2,7 +2,8 @@
 import { MAX_FILE_BYTES, receiveUpload } from './upload.ts';
 import { fileSchema, uploadFormSchema } from '../batches/json-schema.ts';
 import { IGNORED_HEADER, ignoredHeader } from '../../http/body/unknown-fields.ts';
-import { defineEndpoint, type Form } from '../../http/endpoint.ts';
+import { type Form } from '../../http/endpoint.ts';
+import { defineFileEndpoint } from './env.ts';
 
 const request = (id: string, content: string): string =>
   JSON.stringify({
@@ -19,7 +20,7 @@ export const EXAMPLE_FORM: Form = {
   },
 };
 
-export const createFile = defineEndpoint({
+export const createFile = defineFileEndpoint({
   name: 'createFile',
   method: 'POST',
   path: '/v1/files',

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { deleteFile as removeFile, fileNotFound } from './stored-file.ts';
 import { EXAMPLE_FORM } from './create-file.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineFileEndpoint } from './env.ts';
 
-export const deleteFile = defineEndpoint({
+export const deleteFile = defineFileEndpoint({
   name: 'deleteFile',
   method: 'DELETE',
   path: '/v1/files/:id',

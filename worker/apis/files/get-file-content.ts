@@ -1,11 +1,11 @@
 /** GET /v1/files/:id/content. */
 import { fileNotFound, openFile } from './stored-file.ts';
 import { EXAMPLE_FORM } from './create-file.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineFileEndpoint } from './env.ts';
 
 const CONTENT_TYPE = 'application/jsonl';
 
-export const getFileContent = defineEndpoint({
+export const getFileContent = defineFileEndpoint({
   name: 'getFileContent',
   method: 'GET',
   path: '/v1/files/:id/content',

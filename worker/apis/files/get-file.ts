@@ -2,9 +2,9 @@
 import { fileNotFound, headFile } from './stored-file.ts';
 import { fileSchema } from '../batches/json-schema.ts';
 import { EXAMPLE_FORM } from './create-file.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineFileEndpoint } from './env.ts';
 
-export const getFile = defineEndpoint({
+export const getFile = defineFileEndpoint({
   name: 'getFile',
   method: 'GET',
   path: '/v1/files/:id',

@@ -2,11 +2,11 @@
 import { isFileId, listFiles as readFiles, MAX_SEEN_FILES } from './stored-file.ts';
 import { fileSchema, listSchema } from '../batches/json-schema.ts';
 import { listJson, readAfter, readLimit, readOrder } from '../../http/body/page-query.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineFileEndpoint } from './env.ts';
 
 const MAX_LIMIT = 1000;
 
-export const listFiles = defineEndpoint({
+export const listFiles = defineFileEndpoint({
   name: 'listFiles',
   method: 'GET',
   path: '/v1/files',

@@ -89,7 +89,7 @@ export const messages = defineEndpoint({
     },
     { title: 'max_tokens is required', body: { messages: question }, status: 400 },
   ],
-  async handle({ env, body, request, record }) {
+  async handle({ env, caller, body, request, record }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
     const conversation = conversationOf(body);
     const tools = messagesTools(body);
@@ -100,7 +100,7 @@ export const messages = defineEndpoint({
       { maxTokens: body.max_tokens, topLogprobs: null, format, tools },
       model,
     );
-    const chat = { env, model, ...conversation, params, promptField: 'messages' };
+    const chat = { env, caller, model, ...conversation, params, promptField: 'messages' };
     const shown = tools?.tools ?? [];
     return await answer({
       ...{ modelId: model.id, signal: request.signal, record },

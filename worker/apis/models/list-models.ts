@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { modelJson } from './model-json.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -31,7 +31,7 @@ export const listModels = defineEndpoint({
 });
 
 /** A model whose manifest does not parse is not served, so it is not listed. */
-async function readListed(env: GatewayEnv, id: string): Promise<object[]> {
+async function readListed(env: ServingEnv, id: string): Promise<object[]> {
   const stored = await readManifest(env.MODELS, id).catch((error: unknown) => {
     if (error instanceof EngineError && error.row.party === 'modelFile') return null;
     throw error;

@@ -15,11 +15,11 @@ import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts
 import { planSpeech } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
 import { readCount } from '../../platform/vars.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import type { modelSchema } from './schema.ts';
 
 type ModelJson = z.output<typeof modelSchema>;
-type Env = Pick<GatewayEnv, 'CONTEXT_TOKENS'>;
+type Env = Pick<ServingEnv, 'CONTEXT_TOKENS'>;
 
 /** What only models of one kind have, beside what all have. */
 interface KindJson {

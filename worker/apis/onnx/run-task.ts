@@ -7,7 +7,7 @@ import type { VadRequest, VadResult } from '../../../engine/audio/voice-activity
 import type { TextLine } from '../../onnx/tasks/read-text.ts';
 import type { OnnxTensors } from '../../onnx/tensors.ts';
 import { findModelOfKind } from '../../serving/models/model-store.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { readDataUrl } from '../../http/body/data-url.ts';
 import { tensorsFromJson, tensorsToJson } from './json-tensors.ts';
 import type { JsonTensor, TensorEncoding } from './json-tensors.ts';
@@ -30,7 +30,7 @@ export interface OnnxBody {
 }
 
 export async function runOnnxTask(
-  env: GatewayEnv,
+  env: ServingEnv,
   model: string,
   body: OnnxBody,
 ): Promise<Readonly<Record<string, unknown>>> {
@@ -41,7 +41,7 @@ export async function runOnnxTask(
 const DEFAULT_LABELS = 5;
 
 const WAYS: Readonly<
-  Record<Way, (env: GatewayEnv, model: string, body: OnnxBody) => Promise<object>>
+  Record<Way, (env: ServingEnv, model: string, body: OnnxBody) => Promise<object>>
 > = {
   async inputs(env, model, { inputs = {}, graph, encoding }) {
     const feeds = tensorsFromJson(inputs);

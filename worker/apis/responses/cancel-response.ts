@@ -1,10 +1,11 @@
 /** POST /v1/responses/:id/cancel. */
+import { objectName } from '../../platform/caller.ts';
 import { jsonText } from '../../http/json-text.ts';
 import { responseNotFound } from './input.ts';
 import { responseId, responseSchema } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineResponseEndpoint } from './env.ts';
 
-export const cancelResponse = defineEndpoint({
+export const cancelResponse = defineResponseEndpoint({
   name: 'cancelResponse',
   method: 'POST',
   path: '/v1/responses/:id/cancel',
@@ -27,10 +28,10 @@ export const cancelResponse = defineEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
     const isId = responseId.safeParse(id).success;
-    const text = isId ? await env.RESPONSES.getByName(id).cancel() : null;
+    const text = isId ? await env.RESPONSES.getByName(objectName(caller, id)).cancel() : null;
     if (text === null) throw responseNotFound(id);
     return jsonText(text);
   },

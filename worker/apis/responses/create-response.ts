@@ -1,9 +1,10 @@
 /** POST /v1/responses. What is to be stored is made by the response's own object. */
+import { objectName } from '../../platform/caller.ts';
 import { answerResponse, planResponse } from './run-response.ts';
 import { newItems, newResponseId, readConversation } from './input.ts';
 import { RESPONSES_REFUSED } from '../../http/body/refused.ts';
 import { responseBodySchema, responseEventSchema, responseSchema } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineResponseEndpoint } from './env.ts';
 
 const input = 'Name three things a bicycle needs.';
 const city = { enum: ['Paris', 'Rome'] };
@@ -12,7 +13,7 @@ const tools = [
   { type: 'function', name: 'get_weather', description: 'The weather now.', parameters },
 ];
 
-export const createResponse = defineEndpoint({
+export const createResponse = defineResponseEndpoint({
   name: 'createResponse',
   method: 'POST',
   path: '/v1/responses',
@@ -82,15 +83,18 @@ export const createResponse = defineEndpoint({
     },
     { title: 'Only functions are tools', body: { input, tools: [{ type: 'x' }] }, status: 400 },
   ],
-  async handle({ env, body, request, record }) {
+  async handle({ env, caller, body, request, record }) {
     const id = newResponseId();
-    const history = await readConversation(env, body.previous_response_id);
+    const history = await readConversation(env, caller, body.previous_response_id);
     const fresh = newItems(body.input);
-    const job = { id, body, input: [...history, ...fresh], nNew: fresh.length };
+    const job = { id, caller, body, input: [...history, ...fresh], nNew: fresh.length };
     if (body.store) {
       record.handOver();
       const init = { method: 'POST', body: JSON.stringify(job), signal: request.signal };
-      return await env.RESPONSES.getByName(id).fetch('https://response/run', init);
+      return await env.RESPONSES.getByName(objectName(caller, id)).fetch(
+        'https://response/run',
+        init,
+      );
     }
     return await answerResponse(await planResponse(env, job, request.signal, record));
   },

@@ -1,10 +1,11 @@
 /** DELETE /v1/responses/:id. */
+import { objectName } from '../../platform/caller.ts';
 import { z } from 'zod';
 import { responseNotFound } from './input.ts';
 import { responseId } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineResponseEndpoint } from './env.ts';
 
-export const deleteResponse = defineEndpoint({
+export const deleteResponse = defineResponseEndpoint({
   name: 'deleteResponse',
   method: 'DELETE',
   path: '/v1/responses/:id',
@@ -30,10 +31,11 @@ export const deleteResponse = defineEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
     const isId = responseId.safeParse(id).success;
-    if (!isId || !(await env.RESPONSES.getByName(id).remove())) throw responseNotFound(id);
+    if (!isId || !(await env.RESPONSES.getByName(objectName(caller, id)).remove()))
+      throw responseNotFound(id);
     return Response.json({ id, object: 'response.deleted', deleted: true });
   },
 });

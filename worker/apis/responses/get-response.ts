@@ -1,11 +1,12 @@
 /** GET /v1/responses/:id. */
+import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { responseNotFound } from './input.ts';
 import { responseId, responseSchema } from './schema.ts';
 import { jsonText } from '../../http/json-text.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineResponseEndpoint } from './env.ts';
 
-export const getResponse = defineEndpoint({
+export const getResponse = defineResponseEndpoint({
   name: 'getResponse',
   method: 'GET',
   path: '/v1/responses/:id',
@@ -21,7 +22,7 @@ export const getResponse = defineEndpoint({
     },
     { title: 'One that is not there', params: { id: 'resp_0' }, status: 404 },
   ],
-  async handle({ env, params, request }) {
+  async handle({ env, caller, params, request }) {
     if (new URL(request.url).searchParams.get('stream') === 'true')
       throw new EngineError(
         'E_REQUEST_INVALID',
@@ -29,7 +30,9 @@ export const getResponse = defineEndpoint({
         { param: 'stream' },
       );
     const id = params['id'] ?? '';
-    const text = responseId.safeParse(id).success ? await env.RESPONSES.getByName(id).read() : null;
+    const text = responseId.safeParse(id).success
+      ? await env.RESPONSES.getByName(objectName(caller, id)).read()
+      : null;
     if (text === null) throw responseNotFound(id);
     return jsonText(text);
   },

@@ -1,7 +1,9 @@
 /** The conversation of a response: what its predecessor answered, that answer, and the new items. */
+import type { Caller } from '../../platform/caller.ts';
+import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ResponsesEnv } from './env.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { parseArguments } from '../chat/schema.ts';
 import { type InputItemJson, itemText, type NewItem } from './item-schema.ts';
@@ -14,11 +16,12 @@ export function newResponseId(): string {
 
 /** @throws {EngineError} E_REQUEST_INVALID when there is no such predecessor, or it is not done. */
 export async function readConversation(
-  env: Pick<GatewayEnv, 'RESPONSES'>,
+  env: Pick<ResponsesEnv, 'RESPONSES'>,
+  caller: Caller,
   previousId: string | undefined,
 ): Promise<InputItemJson[]> {
   if (previousId === undefined) return [];
-  const object = env.RESPONSES.getByName(previousId);
+  const object = env.RESPONSES.getByName(objectName(caller, previousId));
   const [input, text] = await Promise.all([object.readInput(), object.read()]);
   if (input === null || text === null)
     throw wrongPredecessor(`expected the id of a stored response, got ${previousId}`);

@@ -1,10 +1,11 @@
 /** GET /v1/responses/:id/input_items. */
+import { objectName } from '../../platform/caller.ts';
 import { z } from 'zod';
 import { responseNotFound } from './input.ts';
 import { listJson, readLimit, readOrder, wrongQuery } from '../../http/body/page-query.ts';
 import { type InputItemJson, inputItemSchema } from './item-schema.ts';
 import { responseId } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineResponseEndpoint } from './env.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
@@ -17,7 +18,7 @@ const listSchema = z.strictObject({
   has_more: z.boolean(),
 });
 
-export const listInputItems = defineEndpoint({
+export const listInputItems = defineResponseEndpoint({
   name: 'listInputItems',
   method: 'GET',
   path: '/v1/responses/:id/input_items',
@@ -39,10 +40,10 @@ export const listInputItems = defineEndpoint({
       query: 'order=asc&limit=10',
     },
   ],
-  async handle({ env, params, request }) {
+  async handle({ env, caller, params, request }) {
     const id = params['id'] ?? '';
     const isId = responseId.safeParse(id).success;
-    const text = isId ? await env.RESPONSES.getByName(id).readInput() : null;
+    const text = isId ? await env.RESPONSES.getByName(objectName(caller, id)).readInput() : null;
     if (text === null) throw responseNotFound(id);
     return Response.json(pageOf(JSON.parse(text) as InputItemJson[], new URL(request.url)));
   },

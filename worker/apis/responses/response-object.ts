@@ -3,28 +3,21 @@
  * knows the id can read how far it is, or cancel it. What was stored goes after `KEPT_DAYS`.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { errorResponse, recordForClient } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import type { InputItemJson } from './item-schema.ts';
-import type { ResponseBody, ResponseJson } from './schema.ts';
+import type { ResponseJson } from './schema.ts';
 import { emptyResponse, type ResponseRun } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
+import type { ResponseJob } from './run-response.ts';
+import type { StoredResponseObject } from './env.ts';
 import { checkStorable, StoredResponse } from './stored-response.ts';
 
 const KEPT_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** What POST /v1/responses hands over. */
-export interface ResponseJob {
-  readonly id: string;
-  readonly body: ResponseBody;
-  /** The whole conversation, the new items last. */
-  readonly input: readonly InputItemJson[];
-  readonly nNew: number;
-}
-
-export class ResponseObject extends DurableObject<GatewayEnv> {
+export class ResponseObject extends DurableObject<ServingEnv> implements StoredResponseObject {
   private readonly stored = new StoredResponse(this.ctx.storage);
   private live: ResponseJson | null = null;
   private liveInput: readonly InputItemJson[] = [];

@@ -1,5 +1,6 @@
 /** A response's generation: in the gateway when nothing is stored, else in the response's object. */
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
@@ -19,7 +20,18 @@ import {
   wholeResponse,
 } from './shape.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
-import type { ResponseJob } from './response-object.ts';
+import type { InputItemJson } from './item-schema.ts';
+import type { ResponseBody } from './schema.ts';
+
+/** What POST /v1/responses hands over. */
+export interface ResponseJob {
+  readonly id: string;
+  readonly caller: Caller;
+  readonly body: ResponseBody;
+  /** The whole conversation, the new items last. */
+  readonly input: readonly InputItemJson[];
+  readonly nNew: number;
+}
 
 export interface ResponsePlan {
   readonly run: ResponseRun;
@@ -31,8 +43,8 @@ export interface ResponsePlan {
 
 /** Everything but the generation itself: model, messages that fit, parameters. */
 export async function planResponse(
-  env: GatewayEnv,
-  { id, body, input, nNew }: ResponseJob,
+  env: ServingEnv,
+  { id, caller, body, input, nNew }: ResponseJob,
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
@@ -68,7 +80,7 @@ export async function planResponse(
     record,
     start: (ended) =>
       runChat({
-        ...{ env, model, messages, params, promptField: 'input', signal: ended },
+        ...{ env, caller, model, messages, params, promptField: 'input', signal: ended },
         tools: shown,
       }),
   };

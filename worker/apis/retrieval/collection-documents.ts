@@ -12,14 +12,14 @@ import {
   searchResultSchema,
   searchSchema,
 } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineRetrievalEndpoint } from './env.ts';
 
 const params = { name: 'of the collection' };
 const documentParams = { ...params, id: 'of the document, percent-encoded' };
 const MAX_PAGE = 1000;
 const nothing = { name: 'nothing' };
 
-export const addCollectionDocuments = defineEndpoint({
+export const addCollectionDocuments = defineRetrievalEndpoint({
   name: 'addCollectionDocuments',
   method: 'POST',
   path: '/v1/collections/:name/documents',
@@ -39,8 +39,8 @@ export const addCollectionDocuments = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, params: { name = '' }, body, request }) {
-    const collection = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '' }, body, request }) {
+    const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection);
     const data = await addDocuments(env, collection, model, body.documents, request.signal);
     const failed = data.filter(({ status }) => status === 'failed').length;
@@ -48,7 +48,7 @@ export const addCollectionDocuments = defineEndpoint({
   },
 });
 
-export const listCollectionDocuments = defineEndpoint({
+export const listCollectionDocuments = defineRetrievalEndpoint({
   name: 'listCollectionDocuments',
   method: 'GET',
   path: '/v1/collections/:name/documents',
@@ -68,8 +68,8 @@ export const listCollectionDocuments = defineEndpoint({
     },
   ],
   examples: [{ title: 'Of a collection that is not there', params: nothing, status: 404 }],
-  async handle({ env, params: { name = '' }, request }) {
-    const { stub } = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '' }, request }) {
+    const { stub } = await findCollection(env, caller, name);
     const after = new URL(request.url).searchParams.get('after');
     const from = after === null ? 0 : (await findDocument(stub.document(after), after)).number;
     const found: unknown = await stub.documents(from, MAX_PAGE + 1);
@@ -79,7 +79,7 @@ export const listCollectionDocuments = defineEndpoint({
   },
 });
 
-export const getCollectionDocument = defineEndpoint({
+export const getCollectionDocument = defineRetrievalEndpoint({
   name: 'getCollectionDocument',
   method: 'GET',
   path: '/v1/collections/:name/documents/:id',
@@ -88,13 +88,13 @@ export const getCollectionDocument = defineEndpoint({
   params: documentParams,
   responses: [{ status: 200, what: 'the document', schema: documentSchema }],
   examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
-  async handle({ env, params: { name = '', id = '' } }) {
-    const { stub } = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '', id = '' } }) {
+    const { stub } = await findCollection(env, caller, name);
     return Response.json(documentJson(await findDocument(stub.document(id), id)));
   },
 });
 
-export const deleteCollectionDocument = defineEndpoint({
+export const deleteCollectionDocument = defineRetrievalEndpoint({
   name: 'deleteCollectionDocument',
   method: 'DELETE',
   path: '/v1/collections/:name/documents/:id',
@@ -113,14 +113,14 @@ export const deleteCollectionDocument = defineEndpoint({
     },
   ],
   examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
-  async handle({ env, params: { name = '', id = '' } }) {
-    const { stub } = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '', id = '' } }) {
+    const { stub } = await findCollection(env, caller, name);
     if (!(await stub.remove(id))) throw documentNotFound(id);
     return Response.json({ object: 'collection.document.deleted', id, deleted: true });
   },
 });
 
-export const searchCollectionEndpoint = defineEndpoint({
+export const searchCollectionEndpoint = defineRetrievalEndpoint({
   name: 'searchCollection',
   method: 'POST',
   path: '/v1/collections/:name/search',
@@ -149,8 +149,8 @@ export const searchCollectionEndpoint = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, params: { name = '' }, body, request }) {
-    const collection = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '' }, body, request }) {
+    const collection = await findCollection(env, caller, name);
     const data = await search(env, collection, body, request.signal);
     return Response.json({ object: 'list', mode: body.mode, data });
   },

@@ -1,4 +1,6 @@
 /** Collections as the gateway reaches them: by a checked name, listed in a bucket. */
+import type { Caller } from '../../platform/caller.ts';
+import { objectName } from '../../platform/caller.ts';
 import { EngineError, errorFromRecord } from '../../../engine/base/errors.ts';
 import { retryR2 } from '../../platform/model-files.ts';
 import type {
@@ -7,13 +9,13 @@ import type {
   CollectionState,
 } from './object/collection-object.ts';
 import type { CollectionAbout, StoredDocument } from './object/collection-store.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { FilesEnv } from '../files/env.ts';
+import type { CollectionsEnv } from './env.ts';
 
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const LIST_PREFIX = 'collections/';
 export const MAX_LISTED = 1000;
 
-type Env = Pick<GatewayEnv, 'COLLECTIONS'>;
 type Stub = DurableObjectStub<CollectionObject>;
 
 export interface Collection {
@@ -32,13 +34,18 @@ export function checkName(name: string, param = 'name'): string {
   );
 }
 
-export function collectionStub(env: Env, name: string): Stub {
-  return env.COLLECTIONS.getByName(name);
+export function collectionStub(env: CollectionsEnv, caller: Caller, name: string): Stub {
+  return env.COLLECTIONS.getByName(objectName(caller, name));
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for an odd name, E_NOT_FOUND. */
-export async function findCollection(env: Env, name: string, param = 'name'): Promise<Collection> {
-  const stub = collectionStub(env, checkName(name, param));
+export async function findCollection(
+  env: CollectionsEnv,
+  caller: Caller,
+  name: string,
+  param = 'name',
+): Promise<Collection> {
+  const stub = collectionStub(env, caller, checkName(name, param));
   const about: unknown = await stub.about();
   if (about !== null) return { stub, about: about as CollectionAbout };
   throw new EngineError(
@@ -55,24 +62,22 @@ export function answerOf<T>(answer: unknown): T {
   throw errorFromRecord(given.error);
 }
 
-export async function noteCollection(env: Pick<GatewayEnv, 'FILES'>, name: string): Promise<void> {
-  const key = LIST_PREFIX + name;
+export async function noteCollection(env: FilesEnv, caller: Caller, name: string): Promise<void> {
+  const key = LIST_PREFIX + objectName(caller, name);
   await retryR2(key, () => env.FILES.put(key, name));
 }
 
-export async function forgetCollection(
-  env: Pick<GatewayEnv, 'FILES'>,
-  name: string,
-): Promise<void> {
-  const key = LIST_PREFIX + name;
+export async function forgetCollection(env: FilesEnv, caller: Caller, name: string): Promise<void> {
+  const key = LIST_PREFIX + objectName(caller, name);
   await retryR2(key, () => env.FILES.delete(key));
 }
 
-export async function collectionNames(env: Pick<GatewayEnv, 'FILES'>): Promise<string[]> {
+export async function collectionNames(env: FilesEnv, caller: Caller): Promise<string[]> {
+  const prefix = LIST_PREFIX + objectName(caller, '');
   const { objects } = await retryR2('list of collections', () =>
-    env.FILES.list({ prefix: LIST_PREFIX, limit: MAX_LISTED }),
+    env.FILES.list({ prefix, limit: MAX_LISTED }),
   );
-  return objects.map(({ key }) => key.slice(LIST_PREFIX.length));
+  return objects.map(({ key }) => key.slice(prefix.length));
 }
 
 export function collectionJson({ about, nDocument, nChunk }: CollectionState) {

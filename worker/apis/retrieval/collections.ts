@@ -13,14 +13,14 @@ import {
 } from './collection.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { collectionSchema, createCollectionSchema } from './schema.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineRetrievalEndpoint } from './env.ts';
 
 const params = { name: 'of the collection' };
 const missing = [{ title: 'One that is not there', params: { name: 'nothing' }, status: 404 }];
 /** Taken from a chunk's tokens: special ones, and what a heading may add. */
 const SPECIAL_TOKENS = 2;
 
-export const createCollection = defineEndpoint({
+export const createCollection = defineRetrievalEndpoint({
   name: 'createCollection',
   method: 'POST',
   path: '/v1/collections',
@@ -36,7 +36,7 @@ export const createCollection = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, body }) {
+  async handle({ env, caller, body }) {
     const { name } = body;
     const model = await findEncoder(env, body.model);
     const { nEmbd, maxTokens } = model.manifest.config;
@@ -45,18 +45,18 @@ export const createCollection = defineEndpoint({
       chunkTokens: Math.min(body.chunk_tokens, maxTokens - SPECIAL_TOKENS),
       createdAtMs: Date.now(),
     };
-    if (!(await collectionStub(env, name).create(about)))
+    if (!(await collectionStub(env, caller, name).create(about)))
       throw new EngineError(
         'E_REQUEST_INVALID',
         `name: collection ${name} is there already. Choose another name, or delete it.`,
         { param: 'name' },
       );
-    await noteCollection(env, name);
+    await noteCollection(env, caller, name);
     return Response.json(collectionJson({ about, nDocument: 0, nChunk: 0 }));
   },
 });
 
-export const listCollections = defineEndpoint({
+export const listCollections = defineRetrievalEndpoint({
   name: 'listCollections',
   method: 'GET',
   path: '/v1/collections',
@@ -73,8 +73,8 @@ export const listCollections = defineEndpoint({
     },
   ],
   examples: [{ title: 'All of them' }],
-  async handle({ env }) {
-    const names = await collectionNames(env);
+  async handle({ env, caller }) {
+    const names = await collectionNames(env, caller);
     return Response.json({
       object: 'list',
       data: names.map((name) => ({ object: 'collection', name })),
@@ -82,7 +82,7 @@ export const listCollections = defineEndpoint({
   },
 });
 
-export const getCollection = defineEndpoint({
+export const getCollection = defineRetrievalEndpoint({
   name: 'getCollection',
   method: 'GET',
   path: '/v1/collections/:name',
@@ -91,8 +91,8 @@ export const getCollection = defineEndpoint({
   params,
   responses: [{ status: 200, what: 'the collection', schema: collectionSchema }],
   examples: missing,
-  async handle({ env, params: { name = '' } }) {
-    const { stub, about } = await findCollection(env, name);
+  async handle({ env, caller, params: { name = '' } }) {
+    const { stub, about } = await findCollection(env, caller, name);
     const state: unknown = await stub.read();
     // Gone meanwhile: as it was when it was found.
     return Response.json(
@@ -101,7 +101,7 @@ export const getCollection = defineEndpoint({
   },
 });
 
-export const deleteCollection = defineEndpoint({
+export const deleteCollection = defineRetrievalEndpoint({
   name: 'deleteCollection',
   method: 'DELETE',
   path: '/v1/collections/:name',
@@ -120,10 +120,10 @@ export const deleteCollection = defineEndpoint({
     },
   ],
   examples: missing,
-  async handle({ env, params: { name = '' } }) {
-    const { stub } = await findCollection(env, checkName(name));
+  async handle({ env, caller, params: { name = '' } }) {
+    const { stub } = await findCollection(env, caller, checkName(name));
     await stub.clear();
-    await forgetCollection(env, name);
+    await forgetCollection(env, caller, name);
     return Response.json({ object: 'collection.deleted', name, deleted: true });
   },
 });

@@ -3,9 +3,10 @@
  * the answer tells where each stands. Whether a small model follows them is its own affair: what it was
  * given is told in full, what it cites is marked.
  */
+import type { Caller } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { RetrievalEnv } from './env.ts';
 import type { Retrieval } from './schema.ts';
 import { findCollection } from './collection.ts';
 import { search } from './search-collection.ts';
@@ -30,13 +31,19 @@ const INSTRUCTION =
 
 /** @throws {EngineError} E_NOT_FOUND and E_REQUEST_INVALID naming `retrieval`; the search's. */
 export async function retrieve(
-  env: GatewayEnv,
+  env: RetrievalEnv,
+  caller: Caller,
   retrieval: Retrieval,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<{ messages: ChatMessage[]; citations: Citation[] }> {
   const query = retrieval.query ?? questionOf(messages);
-  const collection = await findCollection(env, retrieval.collection, 'retrieval.collection');
+  const collection = await findCollection(
+    env,
+    caller,
+    retrieval.collection,
+    'retrieval.collection',
+  );
   const wish = { ...retrieval, query };
   const found = await search(env, collection, wish, signal, 'retrieval.query');
   const citations = found.map(({ document, chunk, start, end, text, score }, i): Citation => ({

@@ -6,7 +6,7 @@ import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { RetrievalEnv } from './env.ts';
 import { answerOf } from './collection.ts';
 import type { Collection } from './collection.ts';
 
@@ -19,7 +19,7 @@ export interface SearchWish {
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; the stage's. */
 export async function search(
-  env: GatewayEnv,
+  env: RetrievalEnv,
   collection: Collection,
   { query, mode, top_k, filter }: SearchWish,
   signal: AbortSignal,
@@ -34,7 +34,7 @@ export async function search(
 }
 
 /** The model that made a collection's vectors. @throws {EngineError} */
-export async function encoderOf(env: GatewayEnv, { about }: Collection): Promise<EncoderModel> {
+export async function encoderOf(env: RetrievalEnv, { about }: Collection): Promise<EncoderModel> {
   const model = await findEncoder(env, about.model);
   const { nEmbd } = model.manifest.config;
   if (nEmbd === about.nEmbd) return model;
@@ -47,7 +47,7 @@ export async function encoderOf(env: GatewayEnv, { about }: Collection): Promise
 }
 
 async function vectorOf(
-  env: GatewayEnv,
+  env: RetrievalEnv,
   collection: Collection,
   query: string,
   signal: AbortSignal,

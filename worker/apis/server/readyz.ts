@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -59,7 +59,7 @@ export const readyz = defineEndpoint({
 });
 
 /** No model yet is a state that passes: 503, not 404. */
-async function findDefaultModel(env: GatewayEnv): ReturnType<typeof findModel> {
+async function findDefaultModel(env: ServingEnv): ReturnType<typeof findModel> {
   try {
     return await findModel(env.MODELS, env.DEFAULT_MODEL);
   } catch (error) {

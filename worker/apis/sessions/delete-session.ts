@@ -1,9 +1,10 @@
 /** DELETE /v1/sessions/:id. */
+import { objectName } from '../../platform/caller.ts';
 import { z } from 'zod';
 import { readSessionId, sessionNotFound } from './session-id.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineSessionEndpoint } from './env.ts';
 
-export const deleteSession = defineEndpoint({
+export const deleteSession = defineSessionEndpoint({
   name: 'deleteSession',
   method: 'DELETE',
   path: '/v1/sessions/:id',
@@ -37,9 +38,9 @@ export const deleteSession = defineEndpoint({
       ],
     },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = readSessionId(params);
-    const deleted = await env.SESSIONS.getByName(id).clear();
+    const deleted = await env.SESSIONS.getByName(objectName(caller, id)).clear();
     if (!deleted) throw sessionNotFound(id);
     return Response.json({ id, object: 'session.deleted', deleted: true });
   },

@@ -1,7 +1,8 @@
 /** GET /v1/sessions/:id. */
+import { objectName } from '../../platform/caller.ts';
 import { z } from 'zod';
 import { readSessionId, sessionNotFound } from './session-id.ts';
-import { defineEndpoint } from '../../http/endpoint.ts';
+import { defineSessionEndpoint } from './env.ts';
 
 const message = z.strictObject({
   role: z.string(),
@@ -11,7 +12,7 @@ const message = z.strictObject({
   created_at: z.number().int(),
 });
 
-export const getSession = defineEndpoint({
+export const getSession = defineSessionEndpoint({
   name: 'getSession',
   method: 'GET',
   path: '/v1/sessions/:id',
@@ -49,9 +50,9 @@ export const getSession = defineEndpoint({
     },
     { title: 'A session that is not there', params: { id: 'nobody' }, status: 404 },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = readSessionId(params);
-    const session = await env.SESSIONS.getByName(id).read();
+    const session = await env.SESSIONS.getByName(objectName(caller, id)).read();
     if (session === null) throw sessionNotFound(id);
     return Response.json({ id, ...session });
   },

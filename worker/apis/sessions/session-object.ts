@@ -3,18 +3,24 @@
  * messages; they and the answer are kept when the turn is complete. A turn that fails or whose
  * client leaves changes nothing.
  */
+import type { Caller } from '../../platform/caller.ts';
 import { DurableObject } from 'cloudflare:workers';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { errorResponse, recordForClient } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
-import { type ChatBody, chatBodySchema } from '../chat/schema.ts';
-import { checkBody } from '../../http/body/json-body.ts';
+import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
 import { checkRowSize } from '../../platform/storage/row-size.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { History, type NewMessage } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
+
+/** What POST /v1/chat/completions hands over; `body` was checked. */
+export interface SessionTurn {
+  readonly caller: Caller;
+  readonly body: ChatBody;
+}
 
 export interface SessionJson {
   readonly object: 'session';
@@ -28,11 +34,11 @@ export interface SessionJson {
   }[];
 }
 
-export class Session extends DurableObject<GatewayEnv> {
+export class Session extends DurableObject<ServingEnv> {
   private readonly history = new History(this.ctx.storage);
   private readonly turns = new TurnQueue();
 
-  /** A chat request whose body was checked; answers as POST /v1/chat/completions does. */
+  /** A SessionTurn; answers as POST /v1/chat/completions does. */
   override async fetch(request: Request): Promise<Response> {
     const record = new RequestRecord('POST', 'chatCompletions');
     const response = await this.answer(request, record);
@@ -42,10 +48,10 @@ export class Session extends DurableObject<GatewayEnv> {
 
   private async answer(request: Request, record: RequestRecord): Promise<Response> {
     try {
-      const body = checkBody(await request.json(), chatBodySchema);
+      const turn = await request.json<SessionTurn>();
       const leave = await this.turns.enter(request.signal);
       try {
-        return await this.runTurn(body, request.signal, record, leave);
+        return await this.runTurn(turn, request.signal, record, leave);
       } catch (error) {
         leave();
         throw error;
@@ -86,7 +92,7 @@ export class Session extends DurableObject<GatewayEnv> {
   }
 
   private async runTurn(
-    body: ChatBody,
+    { caller, body }: SessionTurn,
     signal: AbortSignal,
     record: RequestRecord,
     leave: () => void,
@@ -116,6 +122,7 @@ export class Session extends DurableObject<GatewayEnv> {
     };
     return await answerChat({
       env: this.env,
+      caller,
       model,
       body,
       messages: fitted.messages,

@@ -1,6 +1,6 @@
 /** The row of a task's endpoint: the task on the model of the request, answered whole or streamed. */
 import type { z } from 'zod';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
@@ -56,7 +56,7 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
 }
 
 async function gatewayHost(
-  env: GatewayEnv,
+  env: ServingEnv,
   fields: TaskFields,
   record: RequestRecord,
   signal: AbortSignal,

@@ -4,6 +4,7 @@
  * generations wait meanwhile. Knows nothing of what is asked: requests are answered by `ask`.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
+import type { Ask } from '../../http/endpoint.ts';
 import { errorBody, recordForClient } from '../../http/error-response.ts';
 import { checkBody, MAX_BODY_BYTES } from '../../http/body/json-body.ts';
 import { type ClientMessage, clientMessageSchema } from './message-schema.ts';
@@ -26,8 +27,6 @@ export interface Socket {
   send(text: string): void;
   close(code: number, reason: string): void;
 }
-
-export type Ask = (path: string, body: unknown, signal: AbortSignal) => Promise<Response>;
 
 export class WebSocketConnection {
   private readonly socket: Socket;

@@ -1,10 +1,8 @@
 /** GET /v1/ws: one socket for many requests at a time. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import { dispatch } from '../../http/dispatch.ts';
-import type { Ask } from './connection.ts';
 import { MAX_REQUESTS, WebSocketConnection, WINDOW_MESSAGES } from './connection.ts';
 import { clientMessageSchema, serverMessageSchema } from './message-schema.ts';
-import { defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
+import { type Ask, defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
 
 /** What may be asked on a socket: whatever generates. */
 const TAGS: readonly Tag[] = ['generation', 'responses', 'messages'];
@@ -39,7 +37,7 @@ export const webSocket = defineEndpoint({
         'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
       );
     const { 0: client, 1: server } = new WebSocketPair();
-    const connection = new WebSocketConnection(server, askOf(context));
+    const connection = new WebSocketConnection(server, askHere(context));
     const leave = (): void => {
       connection.leave();
       record.end();
@@ -56,19 +54,16 @@ export const webSocket = defineEndpoint({
 });
 
 /** @throws {EngineError} E_NOT_FOUND for what cannot be asked here. */
-function askOf({ request, env, site }: EndpointContext<undefined>): Ask {
-  const rows = site.endpoints.filter(
-    ({ method, path, tag }) => method === 'POST' && !path.includes(':') && TAGS.includes(tag),
-  );
+function askHere({ site, ask }: EndpointContext<undefined>): Ask {
+  const paths = site.endpoints
+    .filter(
+      ({ method, path, tag }) => method === 'POST' && !path.includes(':') && TAGS.includes(tag),
+    )
+    .map(({ path }) => path);
   return async (path, body, signal) => {
-    const endpoint = rows.find((row) => row.path === path);
-    if (endpoint === undefined) {
-      const paths = rows.map((row) => row.path).join(', ');
-      const shown = JSON.stringify(path.slice(0, 80));
-      throw new EngineError('E_NOT_FOUND', `path: expected one of ${paths}, got ${shown}.`);
-    }
-    const init = { method: 'POST', body: JSON.stringify(body), signal };
-    const call = { request: new Request(new URL(path, request.url), init), env, params: {} };
-    return await dispatch(endpoint, call, site);
+    if (paths.includes(path)) return await ask(path, body, signal);
+    const shown = JSON.stringify(path.slice(0, 80));
+    const message = `path: expected one of ${paths.join(', ')}, got ${shown}.`;
+    throw new EngineError('E_NOT_FOUND', message);
   };
 }

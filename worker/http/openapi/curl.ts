@@ -1,10 +1,10 @@
 /** An example as a command line. */
-import type { Endpoint, Example } from '../endpoint.ts';
+import type { EndpointFacts, Example } from '../endpoint.ts';
 
 const ORIGIN = 'http://localhost:8787';
 
 export function curlOf(
-  { method, path }: Pick<Endpoint, 'method' | 'path'>,
+  { method, path }: Pick<EndpointFacts, 'method' | 'path'>,
   { params = {}, query, headers = {}, body, form = {} }: Example,
 ): string {
   const filled = path.replaceAll(/:(\w+)/g, (_, name: string) => shown(params[name] ?? ''));

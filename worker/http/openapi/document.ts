@@ -3,7 +3,7 @@
  * schemas that check requests.
  */
 import { z } from 'zod';
-import type { Endpoint, Example, ResponseRow } from '../endpoint.ts';
+import type { EndpointFacts, Example, ResponseRow } from '../endpoint.ts';
 import { anthropicErrorSchema, errorSchema } from '../../serving/fields/answers.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { curlOf } from './curl.ts';
@@ -11,7 +11,7 @@ import { isPassive, PARAMETERS } from './parameters.ts';
 
 type Json = Record<string, unknown>;
 
-const TAGS: Readonly<Record<Endpoint['tag'], string>> = {
+const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   generation: "Chat and plain completions in OpenAI's shapes.",
   responses: "Stored, continued and streamed answers in the shape of OpenAI's responses.",
   messages: "Answers in the shape of Anthropic's messages.",
@@ -32,11 +32,11 @@ const SCHEMA_PREFIX = '#/components/schemas/';
 /** Made once an isolate: the table does not change. */
 let made: Json | null = null;
 
-export function openapiDocument(endpoints: readonly Endpoint[]): Json {
+export function openapiDocument(endpoints: readonly EndpointFacts[]): Json {
   return (made ??= makeDocument(endpoints));
 }
 
-function makeDocument(endpoints: readonly Endpoint[]): Json {
+function makeDocument(endpoints: readonly EndpointFacts[]): Json {
   const schemas: Json = {};
   const paths: Record<string, Json> = {};
   for (const endpoint of endpoints) {
@@ -60,7 +60,7 @@ function makeDocument(endpoints: readonly Endpoint[]): Json {
   };
 }
 
-function operation(endpoint: Endpoint, schemas: Json): Json {
+function operation(endpoint: EndpointFacts, schemas: Json): Json {
   const { name, tag, summary, description, responses, examples, errors } = endpoint;
   const errorRef = schemaJson(
     errors === 'anthropic' ? anthropicErrorSchema : errorSchema,
@@ -89,7 +89,7 @@ function operation(endpoint: Endpoint, schemas: Json): Json {
   };
 }
 
-function parameters({ params = {}, query = {} }: Endpoint): Json {
+function parameters({ params = {}, query = {} }: EndpointFacts): Json {
   const rows = [
     ...Object.entries(params).map(([name, description]) => ({
       ...{ name, in: 'path', required: true, description, schema: { type: 'string' } },
@@ -101,7 +101,7 @@ function parameters({ params = {}, query = {} }: Endpoint): Json {
   return rows.length === 0 ? {} : { parameters: rows };
 }
 
-function requestBody({ body, form, refused = [], examples }: Endpoint, schemas: Json): Json {
+function requestBody({ body, form, refused = [], examples }: EndpointFacts, schemas: Json): Json {
   if (form !== undefined) {
     const schema = schemaJson(form, 'input', schemas);
     return { requestBody: { required: true, content: { 'multipart/form-data': { schema } } } };

@@ -1,13 +1,13 @@
 /** Asks the ONNX script; its errors are errors here, too. */
 import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
 import type { OnnxAnswer, OnnxObject } from '../../onnx/index.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 
 type Stub = DurableObjectStub<OnnxObject>;
 
 /** @throws {EngineError} what the script reports; E_BACKEND_UNAVAILABLE when it does not answer. */
 export async function askOnnx<T>(
-  env: Pick<GatewayEnv, 'ONNX'>,
+  env: Pick<ServingEnv, 'ONNX'>,
   modelId: string,
   call: (stub: Stub) => Promise<unknown>,
   /** The request's field that pictures came from. */
@@ -20,7 +20,7 @@ export async function askOnnx<T>(
 }
 
 /** @throws {EngineError} E_BACKEND_UNAVAILABLE where the script was not deployed. */
-export function onnxStub({ ONNX }: Pick<GatewayEnv, 'ONNX'>, modelId: string): Stub {
+export function onnxStub({ ONNX }: Pick<ServingEnv, 'ONNX'>, modelId: string): Stub {
   if (ONNX !== undefined) return ONNX.getByName(modelId);
   throw new EngineError(
     'E_BACKEND_UNAVAILABLE',

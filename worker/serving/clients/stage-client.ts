@@ -8,7 +8,7 @@ import {
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
 import type { StageStatus } from '../../stage/index.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
 
 const CLIENT_GONE = 'request: the client went away.';
@@ -19,7 +19,7 @@ type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
  * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it breaks off.
  */
 export async function* generateEvents(
-  env: Pick<GatewayEnv, 'STAGE'>,
+  env: Pick<ServingEnv, 'STAGE'>,
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
@@ -35,7 +35,7 @@ export async function* generateEvents(
 
 /** The same of the transcription of one window. */
 export async function* transcribeEvents(
-  env: Pick<GatewayEnv, 'STAGE'>,
+  env: Pick<ServingEnv, 'STAGE'>,
   model: ModelOfKind<'speech'>,
   request: TranscribeRequest,
   signal: AbortSignal,
@@ -86,7 +86,7 @@ function withField(record: ErrorRecord, promptField: string): ErrorRecord {
 }
 
 /** Loads the model if need be. @throws {EngineError} */
-export async function stageStatus(env: GatewayEnv, model: ServedModel): Promise<StageStatus> {
+export async function stageStatus(env: ServingEnv, model: ServedModel): Promise<StageStatus> {
   const stage = env.STAGE.getByName(model.id);
   const answer = await reachStage(() => stage.status(model.id, model.version));
   // RPC's type of a record loses its `unknown` values; what crosses is the record itself.

@@ -5,7 +5,7 @@ import type { Manifest } from '../../../engine/manifest/manifest.ts';
 import { readSpeech } from '../../platform/voice-frames.ts';
 import type { SpeechFrame } from '../../platform/voice-frames.ts';
 import type { SpeechRequest } from '../../onnx/tasks/voice.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import { onnxStub, reachScript } from './onnx-client.ts';
 
 export interface Speech {
@@ -19,7 +19,7 @@ export interface Speech {
  * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
  */
 export async function openSpeech(
-  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
   manifest: Manifest,
   request: SpeechRequest,
   signal: AbortSignal,
@@ -53,7 +53,7 @@ async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promi
 }
 
 async function askToSpeak(
-  env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
+  env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
   manifest: Manifest,
   request: SpeechRequest,
 ): Promise<ReadableStream<Uint8Array>> {

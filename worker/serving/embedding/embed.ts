@@ -6,7 +6,7 @@ import {
   throwIfAborted,
 } from '../../../engine/base/errors.ts';
 import type { EmbedAnswer } from '../../stage/index.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import type { EncoderModel } from './find-encoder.ts';
 
 /** Tokens of a call: some ten passes, about a second. */
@@ -18,7 +18,7 @@ const CALL_TOKENS = 4096;
  * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it does not answer.
  */
 export async function embed(
-  env: Pick<GatewayEnv, 'STAGE'>,
+  env: Pick<ServingEnv, 'STAGE'>,
   model: EncoderModel,
   texts: readonly (readonly number[])[],
   signal: AbortSignal,
@@ -54,7 +54,7 @@ function calls(order: readonly number[], texts: readonly (readonly number[])[]):
 }
 
 async function askStage(
-  env: Pick<GatewayEnv, 'STAGE'>,
+  env: Pick<ServingEnv, 'STAGE'>,
   { id, version }: EncoderModel,
   texts: readonly (readonly number[])[],
 ): Promise<Float32Array> {

@@ -1,12 +1,12 @@
 /** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { servedOfKind } from '../models/default-model.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import { findModelOfKind } from '../models/model-store.ts';
 import type { ModelOfKind } from '../models/model-store.ts';
 
 export type EncoderModel = ModelOfKind<'encoder'>;
-type Env = Pick<GatewayEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
+type Env = Pick<ServingEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when none follows. */
 export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {

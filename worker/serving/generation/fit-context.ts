@@ -1,7 +1,7 @@
 /** A conversation fitted into a model's context: its oldest turns are left out until it fits. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import { encodeChat } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import type { Tool } from '../output/tools.ts';
@@ -13,7 +13,7 @@ const ANSWER_SHARE = 1 / 4;
 
 /** @param wantedTokens of the answer; undefined for as many as there are. */
 export async function fitToContext(
-  env: GatewayEnv,
+  env: ServingEnv,
   model: ServedModel,
   history: readonly ChatMessage[],
   fresh: readonly ChatMessage[],

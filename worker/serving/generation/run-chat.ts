@@ -1,6 +1,7 @@
 /** A conversation's answer: messages through the model's template into the generation core. */
+import type { Caller } from '../../platform/caller.ts';
 import type { ChatMessage, TemplateTool } from '../../../engine/text/chat-template.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
 import { turnsFor } from '../output/tool-prompt.ts';
@@ -9,7 +10,8 @@ import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
 export interface ChatPlan {
-  readonly env: Pick<GatewayEnv, 'STAGE'>;
+  readonly env: Pick<ServingEnv, 'STAGE'>;
+  readonly caller: Caller;
   readonly model: ServedModel;
   /** The whole conversation, the new messages last. */
   readonly messages: readonly ChatMessage[];
@@ -35,9 +37,19 @@ export interface EncodeChatOptions {
 
 /** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; what the stage reports while it runs. */
 export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
-  const { env, model, messages, prefill = '', tools = [], promptField, params, signal } = plan;
+  const {
+    env,
+    caller,
+    model,
+    messages,
+    prefill = '',
+    tools = [],
+    promptField,
+    params,
+    signal,
+  } = plan;
   return runGeneration({
-    ...{ env, model, promptField, params, signal },
+    ...{ env, caller, model, promptField, params, signal },
     promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
     // Without a template the answer goes on where the last message ended.
     atTextStart: model.manifest.chatTemplate !== null && prefill === '',

@@ -2,10 +2,11 @@
  * A prompt's answers as one stream of deltas. Knows no API and no HTTP: chat completions, plain
  * completions, responses and messages are shapes over it.
  */
+import type { Caller } from '../../platform/caller.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { generateEvents } from '../clients/stage-client.ts';
 import { mergeStreams } from './merge.ts';
@@ -33,7 +34,9 @@ export interface GenerationParams {
 }
 
 export interface GenerationPlan {
-  readonly env: Pick<GatewayEnv, 'STAGE'>;
+  readonly env: Pick<ServingEnv, 'STAGE'>;
+  /** What was evaluated for one caller is reused for no other. */
+  readonly caller: Caller;
   readonly model: ServedModel;
   readonly promptTokens: readonly number[];
   /** The request's field the prompt came from, for errors. */

@@ -6,14 +6,14 @@ import { transcribeSound } from '../../../engine/transcribe/recording/transcribe
 import type { TranscriptEvent } from '../../../engine/transcribe/recording/transcript.ts';
 import { PlainWindows, SpeechWindows } from '../../../engine/transcribe/recording/windows.ts';
 import type { DetectSpeech } from '../../../engine/transcribe/recording/windows.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { ServingEnv } from '../env.ts';
 import { findModelOfKind } from '../models/model-store.ts';
 import type { ModelOfKind } from '../models/model-store.ts';
 import { askOnnx } from '../clients/onnx-client.ts';
 import { transcribeEvents } from '../clients/stage-client.ts';
 
 export interface SoundJob {
-  readonly env: GatewayEnv;
+  readonly env: ServingEnv;
   readonly model: ModelOfKind<'speech'>;
   readonly options: TranscribeOptions;
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export async function* runSound(
 }
 
 /** The detector VAD_MODEL names; null when it has not been pushed, or has no script to run on. */
-export async function findDetector(env: GatewayEnv): Promise<DetectSpeech | null> {
+export async function findDetector(env: ServingEnv): Promise<DetectSpeech | null> {
   if (env.ONNX === undefined) return null;
   try {
     const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');

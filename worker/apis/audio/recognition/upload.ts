@@ -10,7 +10,7 @@ import type { AudioEnd, AudioInfo } from '../../../audio/frames.ts';
 import type { RawFormat } from '../../../audio/open-audio.ts';
 import { readForm } from '../../../http/body/form.ts';
 import type { ReadForm } from '../../../http/body/form.ts';
-import type { GatewayEnv } from '../../../gateway/env.ts';
+import type { ServingEnv } from '../../../serving/env.ts';
 import { rawFormatOf } from './raw-format.ts';
 
 export interface SoundUpload {
@@ -20,7 +20,7 @@ export interface SoundUpload {
 
 /** @throws {EngineError} what the form is refused for; the file's own faults come with its samples. */
 export async function receiveSound(
-  env: Pick<GatewayEnv, 'AUDIO'>,
+  env: Pick<ServingEnv, 'AUDIO'>,
   request: Request,
 ): Promise<SoundUpload> {
   const raw = rawFormatOrRefusal(request);
@@ -61,7 +61,7 @@ function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
 }
 
 async function decode(
-  env: Pick<GatewayEnv, 'AUDIO'>,
+  env: Pick<ServingEnv, 'AUDIO'>,
   body: ReadableStream<Uint8Array>,
   raw: RawFormat | null,
 ): Promise<ReadableStream<Uint8Array>> {

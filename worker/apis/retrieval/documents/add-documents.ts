@@ -8,7 +8,7 @@ import type { Metadata } from '../object/filter.ts';
 import { embed } from '../../../serving/embedding/embed.ts';
 import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../../serving/embedding/text-ids.ts';
-import type { GatewayEnv } from '../../../gateway/env.ts';
+import type { RetrievalEnv } from '../env.ts';
 import { answerOf } from '../collection.ts';
 import type { Collection } from '../collection.ts';
 
@@ -38,7 +38,7 @@ const CALL_CHUNKS = 512;
 
 /** What became of each document, in their order. @throws {EngineError} E_ABORTED */
 export async function addDocuments(
-  env: GatewayEnv,
+  env: RetrievalEnv,
   collection: Collection,
   model: EncoderModel,
   documents: readonly IncomingDocument[],
@@ -94,7 +94,7 @@ function prepare(
 
 /** Texts of several documents share passes of the model. */
 async function putAll(
-  env: GatewayEnv,
+  env: RetrievalEnv,
   { stub }: Collection,
   model: EncoderModel,
   waiting: readonly { readonly prepared: Prepared }[],

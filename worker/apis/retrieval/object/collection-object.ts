@@ -5,7 +5,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { EngineError, errorToRecord } from '../../../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../../../engine/base/errors.ts';
-import type { GatewayEnv } from '../../../gateway/env.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
 import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
@@ -14,6 +13,7 @@ import { searchCollection } from './search.ts';
 import type { SearchQuery, SearchResult } from './search.ts';
 import type { VectorIndex } from './vector-index.ts';
 import { VectorizeIndex } from './vectorize-index.ts';
+import type { VectorizeBinding } from './vectorize-index.ts';
 
 /** 384 values each are 38 MB of the object's 128. */
 export const MAX_CHUNKS = 100_000;
@@ -21,13 +21,18 @@ export const MAX_CHUNKS = 100_000;
 /** Errors come back as values: RPC would drop their codes. */
 export type CollectionAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
 
+export interface VectorsEnv {
+  /** Where vectors are kept instead of in the objects; optional. */
+  readonly VECTORIZE?: VectorizeBinding;
+}
+
 export interface CollectionState {
   readonly about: CollectionAbout;
   readonly nDocument: number;
   readonly nChunk: number;
 }
 
-export class CollectionObject extends DurableObject<GatewayEnv> {
+export class CollectionObject extends DurableObject<VectorsEnv> {
   private readonly store = new CollectionStore(this.ctx.storage);
   private index: VectorIndex | null = null;
 

@@ -8,9 +8,10 @@ import { DurableObject } from 'cloudflare:workers';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
 import { newFileId } from '../files/stored-file.ts';
-import type { GatewayEnv } from '../../gateway/env.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Ask } from '../../http/endpoint.ts';
+import type { FilesEnv } from '../files/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
-import { ask } from './ask.ts';
 import {
   answerResult,
   brokenResult,
@@ -66,10 +67,19 @@ interface Task {
   readonly request: LineRequest;
 }
 
-export class BatchObject extends DurableObject<GatewayEnv> {
+/** How a batch's lines are asked for, given whose it is. The gateway's script knows its endpoints. */
+export type AskFor = (caller: Caller) => Ask;
+
+export class BatchRunner extends DurableObject<FilesEnv> {
+  readonly #askFor: AskFor;
   private readonly store = new BatchStore(this.ctx.storage);
   /** While an alarm works: ends what it does. */
   private abort: AbortController | null = null;
+
+  constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
+    super(ctx, env);
+    this.#askFor = askFor;
+  }
 
   /** JSON of the batch. Text, since RPC's types lose the shape. */
   async create(job: BatchJob): Promise<string> {
@@ -151,7 +161,7 @@ export class BatchObject extends DurableObject<GatewayEnv> {
       while (Date.now() < endMs && !this.isAborted()) {
         const task = tasks.shift();
         if (task === undefined) return;
-        if (await this.runLine(task, state.batch.endpoint, isLastTry)) nDone++;
+        if (await this.runLine(task, state, isLastTry)) nDone++;
         else nRetry++;
       }
     };
@@ -176,9 +186,16 @@ export class BatchObject extends DurableObject<GatewayEnv> {
   }
 
   /** False when the line has no result yet. */
-  private async runLine(task: Task, endpoint: string, isLastTry: boolean): Promise<boolean> {
+  private async runLine(
+    task: Task,
+    { batch, caller }: BatchState,
+    isLastTry: boolean,
+  ): Promise<boolean> {
     const { number, request } = task;
-    const { status, text } = await ask(this.env, endpoint, request.body, this.abort?.signal);
+    const signal = this.abort?.signal ?? null;
+    const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
+    const { status } = response;
+    const text = await response.text();
     if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
     this.store.keep(number, answerResult(number, request.customId, status, text));
     return true;
@@ -234,8 +251,8 @@ export class BatchObject extends DurableObject<GatewayEnv> {
     return 0;
   }
 
-  private async forget({ batch }: BatchState): Promise<null> {
-    await removeFromList(this.env.FILES, batch.id);
+  private async forget({ batch, caller }: BatchState): Promise<null> {
+    await removeFromList(this.env.FILES, caller, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }

@@ -1,0 +1,10 @@
+/** Where conversations are kept. */
+import { endpointWith } from '../../http/endpoint.ts';
+import type { ServingEnv } from '../../serving/env.ts';
+import type { Session } from './session-object.ts';
+
+export interface SessionsEnv {
+  readonly SESSIONS: DurableObjectNamespace<Session>;
+}
+
+export const defineSessionEndpoint = endpointWith<ServingEnv & SessionsEnv>();
