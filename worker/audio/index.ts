@@ -11,6 +11,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
 import type { DecodeWish } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
+import type { CallContext } from '../platform/failure.ts';
 import { soundStream } from '../platform/sound-frames.ts';
 import { speechStream } from '../platform/voice-frames.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
@@ -32,7 +33,11 @@ export interface AudioEnv {
 
 export default class Audio extends WorkerEntrypoint<AudioEnv> {
   /** Frames (frames.ts) of the recording that `body` holds; nothing fails but by an `error` frame. */
-  async decode(body: ReadableStream<Uint8Array>, wish: DecodeWish): Promise<ReadableStream> {
+  async decode(
+    call: CallContext,
+    body: ReadableStream<Uint8Array>,
+    wish: DecodeWish,
+  ): Promise<ReadableStream> {
     let taken = 0;
     const release = (): void => {
       heldBytes -= taken;
@@ -44,17 +49,18 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
     });
     // What comes in as a stream is read while the call lasts; a refusal is told by the frames.
     await bytes.catch(() => undefined);
-    return soundStream(audioFrames(bytes, wish), release);
+    return soundStream(audioFrames(bytes, wish), release, { place: 'audio.decode', ...call });
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
-  speak(modelId: string, wish: SpeakWish): ReadableStream<Uint8Array> {
+  speak(call: CallContext, modelId: string, wish: SpeakWish): ReadableStream<Uint8Array> {
     return speechStream(
       async () => {
         const voice = await voiceOf(this.env.MODELS, pico, modelId);
         return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, wish) };
       },
       () => {},
+      { place: 'audio.speak', ...call },
     );
   }
 

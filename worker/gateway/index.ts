@@ -6,8 +6,9 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
-import { askOf, dispatch } from '../http/dispatch.ts';
-import { ANONYMOUS } from '../platform/caller.ts';
+import { askOf, dispatch, REQUEST_ID_HEADER } from '../http/dispatch.ts';
+import { NO_REQUEST } from '../platform/failure.ts';
+import { ANONYMOUS, callerOf } from '../platform/caller.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
 import { errorResponse } from '../http/error-response.ts';
@@ -21,19 +22,22 @@ export { Session } from '../apis/sessions/session-object.ts';
 /** A batch, whose lines ask the endpoints of this script. */
 export class BatchObject extends BatchRunner {
   constructor(ctx: DurableObjectState, env: GatewayEnv) {
-    super(ctx, env, (caller) => askOf(SITE, env, caller));
+    super(ctx, env, (subject) => askOf(SITE, env, subject));
   }
 }
 
+/** Of failures outside of any endpoint. */
+const PLACE = { place: 'gateway', ...NO_REQUEST };
+
 const app = new Hono<{ Bindings: GatewayEnv }>();
 
-app.use(cors({ origin: '*', exposeHeaders: ['retry-after', IGNORED_HEADER] }));
+app.use(cors({ origin: '*', exposeHeaders: ['retry-after', REQUEST_ID_HEADER, IGNORED_HEADER] }));
 
 for (const endpoint of ENDPOINTS)
   app.on(endpoint.method, endpoint.path, (c) =>
     dispatch(
       endpoint,
-      { request: c.req.raw, env: c.env, caller: ANONYMOUS, params: c.req.param() },
+      { request: c.req.raw, env: c.env, caller: callerOf(ANONYMOUS), params: c.req.param() },
       SITE,
     ),
   );
@@ -44,16 +48,16 @@ for (const [path, rows] of Map.groupBy(ENDPOINTS, (endpoint) => endpoint.path)) 
   app.all(path, ({ req }) => {
     const message = `${req.path}: expected ${allow.join(' or ')}, got ${req.method}.`;
     const error = new EngineError('E_METHOD', message, { details: { allow: allow.join(', ') } });
-    return errorResponse(error, rows[0]?.errors);
+    return errorResponse(error, PLACE, rows[0]?.errors);
   });
 }
 
 app.notFound(({ req }) => {
   const paths = [...new Set(ENDPOINTS.map((endpoint) => endpoint.path))].join(', ');
   const message = `${req.method} ${req.path}: no such address; expected one of ${paths}.`;
-  return errorResponse(new EngineError('E_NOT_FOUND', message));
+  return errorResponse(new EngineError('E_NOT_FOUND', message), PLACE);
 });
 
-app.onError((error) => errorResponse(error));
+app.onError((error) => errorResponse(error, PLACE));
 
 export default app;

@@ -1,5 +1,6 @@
 /** One request through its row: body read and checked, handler, errors in the row's shape, record. */
-import { EngineError } from '../../engine/base/errors.ts';
+import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
+import { callerOf } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Ask, Endpoint, EndpointFacts, Site } from './endpoint.ts';
 import { errorResponse, recordForClient } from './error-response.ts';
@@ -12,6 +13,9 @@ import {
   refuseWhenStrict,
   unknownFields,
 } from './body/unknown-fields.ts';
+
+/** As OpenAI names it; the same id is in every line of the log that belongs to the request. */
+export const REQUEST_ID_HEADER = 'x-request-id';
 
 export interface Call<Env> {
   readonly request: Request;
@@ -30,30 +34,39 @@ export async function dispatch<Env>(
   call: Call<Env>,
   site: RunnableSite<Env>,
 ): Promise<Response> {
-  const record = new RequestRecord(endpoint.method, endpoint.name);
+  const record = new RequestRecord(endpoint.method, endpoint.name, call.caller);
   let ignored: readonly string[] = [];
   let response: Response;
   try {
     const read = await readBody(endpoint, call.request);
     ignored = read.ignored;
-    const ask = askOf(site, call.env, call.caller, call.request.url);
+    const ask = askOf(site, call.env, call.caller.subject, call.request.url);
     response = await endpoint.handle({ ...call, body: read.body, record, site, ask });
   } catch (error) {
-    record.fail(recordForClient(error).code);
-    response = errorResponse(error, endpoint.errors);
+    const failure = errorFromRecord(recordForClient(error, record));
+    record.fail(failure.code);
+    response = errorResponse(failure, record, endpoint.errors);
   }
   record.headersSent(response.status);
-  if (ignored.length === 0) return response;
+  return withHeaders(response, {
+    [REQUEST_ID_HEADER]: record.requestId,
+    ...(ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) }),
+  });
+}
+
+/** A socket's answer has no headers that anyone could read. */
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  if (response.status === 101) return response;
   const marked = new Response(response.body, response);
-  marked.headers.set(IGNORED_HEADER, ignoredHeader(ignored));
+  for (const [name, value] of Object.entries(headers)) marked.headers.set(name, value);
   return marked;
 }
 
-/** Asks a site's own rows for `caller`: what sockets and batches do. */
+/** Asks a site's own rows for a caller, each time a request of its own: what sockets and batches do. */
 export function askOf<Env>(
   site: RunnableSite<Env>,
   env: Env,
-  caller: Caller,
+  subject: string,
   baseUrl = 'https://thimble',
 ): Ask {
   return async (path, body, signal) => {
@@ -64,6 +77,7 @@ export function askOf<Env>(
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       ...{ body: JSON.stringify(body), signal },
     });
+    const caller = callerOf(subject);
     return await dispatch(endpoint, { request, env, caller, params: {} }, site);
   };
 }

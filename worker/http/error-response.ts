@@ -1,4 +1,6 @@
 /** Every error as the error object of the API that was asked. Stacks go to the log, never to clients. */
+import { reportFailure } from '../platform/failure.ts';
+import type { Place } from '../platform/failure.ts';
 import {
   EngineError,
   type ErrorRecord,
@@ -49,16 +51,21 @@ const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {
   anthropic: anthropicErrorBody,
 };
 
-/** What is not an EngineError is our fault: logged whole, told without particulars. */
-export function recordForClient(error: unknown): ErrorRecord {
-  if (error instanceof EngineError) return errorToRecord(error);
-  console.error(error);
-  const message = 'internal error: the server failed unexpectedly; its log has the particulars.';
-  return { code: 'E_INTERNAL', message, param: null, details: {} };
+/**
+ * What is not an EngineError is our fault: logged, and told without particulars. A coded error is in
+ * the line of its request, and in the log of the script it came from; here only what caused it is not.
+ */
+export function recordForClient(error: unknown, place: Place): ErrorRecord {
+  const isKnown = error instanceof EngineError && error.cause === undefined;
+  return isKnown ? errorToRecord(error) : reportFailure(error, place);
 }
 
-export function errorResponse(error: unknown, style: ErrorStyle = 'openai'): Response {
-  const record = recordForClient(error);
+export function errorResponse(
+  error: unknown,
+  place: Place,
+  style: ErrorStyle = 'openai',
+): Response {
+  const record = recordForClient(error, place);
   const { row } = errorFromRecord(record);
   const headers = new Headers({ 'content-type': 'application/json' });
   if (row.httpStatus === 503) {

@@ -88,7 +88,7 @@ export async function sseResponse(
         }
         if (shape.last !== null) send(`data: ${shape.last}\n\n`);
       } catch (error) {
-        const failure = recordForClient(error);
+        const failure = recordForClient(error, record);
         record.fail(failure.code);
         send(eventText(shape.failure(failure), shape));
       }

@@ -6,8 +6,9 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { EnglishG2P } from '../../dist/phonemes/english-g2p.mjs';
-import { errorToRecord } from '../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../engine/base/errors.ts';
+import type { CallContext } from '../platform/failure.ts';
+import { answerCall } from '../platform/rpc.ts';
+import type { RpcAnswer } from '../platform/rpc.ts';
 import { acquireModel, onnxHostStats, withModel } from './host.ts';
 import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
 import type { OnnxModel } from './load-model.ts';
@@ -27,39 +28,49 @@ let english: EnglishG2P | null = null;
 /** Made when someone speaks: its small tables are parsed then. */
 const pronouncer = (): EnglishG2P => (english ??= new EnglishG2P());
 
-/** Errors come back as values: RPC would drop their codes. */
-export type OnnxAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
-
 export class OnnxObject extends DurableObject<OnnxHostEnv> {
   /** Runs a graph of a model ('main', or one of its task's parts). */
   async run(
+    call: CallContext,
     modelId: string,
     feeds: OnnxTensors,
     graph: string = 'main',
-  ): Promise<OnnxAnswer<OnnxTensors>> {
-    return await this.answer(modelId, (model) => model.run(graph, feeds));
+  ): Promise<RpcAnswer<OnnxTensors>> {
+    return await this.#answer('run', call, modelId, (model) => model.run(graph, feeds));
   }
 
   /** Speech segments of what comes next in a stream of samples (tasks/voice-activity.ts). */
-  async vad(modelId: string, request: VadRequest): Promise<OnnxAnswer<VadResult>> {
-    return await this.answer(modelId, (model) => {
+  async vad(
+    call: CallContext,
+    modelId: string,
+    request: VadRequest,
+  ): Promise<RpcAnswer<VadResult>> {
+    return await this.#answer('vad', call, modelId, (model) => {
       requireTask(model.manifest, 'voice-activity');
       return runVad(model, request);
     });
   }
 
   /** Labels of a PNG or JPEG with their scores, the likeliest first. */
-  async labelImage(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<ImageLabel[]>> {
-    return await this.answer(modelId, (model) => labelImage(model, bytes));
+  async labelImage(
+    call: CallContext,
+    modelId: string,
+    bytes: Uint8Array,
+  ): Promise<RpcAnswer<ImageLabel[]>> {
+    return await this.#answer('labelImage', call, modelId, (model) => labelImage(model, bytes));
   }
 
   /** The lines of text in a PNG or JPEG, in reading order. */
-  async readText(modelId: string, bytes: Uint8Array): Promise<OnnxAnswer<TextLine[]>> {
-    return await this.answer(modelId, (model) => readText(model, bytes));
+  async readText(
+    call: CallContext,
+    modelId: string,
+    bytes: Uint8Array,
+  ): Promise<RpcAnswer<TextLine[]>> {
+    return await this.#answer('readText', call, modelId, (model) => readText(model, bytes));
   }
 
-  /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
-  speak(modelId: string, request: SpeechRequest): ReadableStream<Uint8Array> {
+  /** Speech as frames (voice-frames.ts), made as they are read; an error is a frame, too. */
+  speak(call: CallContext, modelId: string, request: SpeechRequest): ReadableStream<Uint8Array> {
     let release = () => {};
     return speechStream(
       async () => {
@@ -70,23 +81,23 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
         return { sampleRate, samples: speakText(held.model, voice, pronouncer(), request) };
       },
       () => release(),
+      { place: 'onnx.speak', ...call },
     );
   }
 
   /** Loads the model if need be; what the isolate holds. */
-  async status(modelId: string): Promise<OnnxAnswer<OnnxHostStats>> {
-    return await this.answer(modelId, async () => onnxHostStats());
+  async status(call: CallContext, modelId: string): Promise<RpcAnswer<OnnxHostStats>> {
+    return await this.#answer('status', call, modelId, async () => onnxHostStats());
   }
 
-  private async answer<T>(
+  #answer<T>(
+    method: string,
+    call: CallContext,
     modelId: string,
     use: (model: OnnxModel) => Promise<T>,
-  ): Promise<OnnxAnswer<T>> {
-    try {
-      return { ok: await withModel(this.env, modelId, use) };
-    } catch (error) {
-      return { error: errorToRecord(error) };
-    }
+  ): Promise<RpcAnswer<T>> {
+    const place = { place: `onnx.${method}`, ...call };
+    return answerCall(place, () => withModel(this.env, modelId, use));
   }
 }
 

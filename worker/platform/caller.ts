@@ -2,15 +2,22 @@
  * Who asks. What a caller keeps on the server belongs to its subject: names of objects are made from
  * subject and name together, never from what a request says alone.
  */
-export interface Caller {
+import type { CallContext } from './failure.ts';
+
+export interface Caller extends CallContext {
   /** Who it is, as whoever checked it says: letters, digits, "-", "_", "." and ":". */
   readonly subject: string;
 }
 
 /** Callers are not told apart yet. */
-export const ANONYMOUS: Caller = { subject: 'anonymous' };
+export const ANONYMOUS = 'anonymous';
+
+/** `subject` in a request of its own. */
+export function callerOf(subject: string): Caller {
+  return { subject, requestId: `req_${crypto.randomUUID().replaceAll('-', '')}` };
+}
 
 /** Name of a caller's object. Two subjects never share one: "/" is in no subject. */
-export function objectName({ subject }: Caller, name: string): string {
+export function objectName({ subject }: Pick<Caller, 'subject'>, name: string): string {
   return `${subject}/${name}`;
 }

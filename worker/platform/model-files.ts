@@ -5,12 +5,10 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../../engine/manifest/manifest.ts';
 import type { ModelFile } from '../../engine/manifest/manifest.ts';
-import { retry } from './retry.ts';
+import { retryStorage } from './storage/retry-storage.ts';
 
-export const R2_ATTEMPTS = 4;
-export const R2_FIRST_DELAY_MS = 50;
 /** What a client should wait before asking again for a model that could not be read. */
-export const R2_RETRY_AFTER_S = 5;
+const R2_RETRY_AFTER_S = 5;
 
 const MODELS_PREFIX = 'models/';
 const MAX_LISTED_MODELS = 1000;
@@ -25,23 +23,9 @@ export function modelKey(modelId: string, file: string): string {
   return `${MODELS_PREFIX}${modelId}/${file}`;
 }
 
-/** Runs an R2 operation, again when it fails. @throws {EngineError} E_WEIGHTS_FETCH */
-export async function retryR2<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await retry(run, {
-      attempts: R2_ATTEMPTS,
-      firstDelayMs: R2_FIRST_DELAY_MS,
-      isFinal: (error) => error instanceof EngineError && error.code !== 'E_WEIGHTS_FETCH',
-    });
-  } catch (error) {
-    if (error instanceof EngineError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EngineError(
-      'E_WEIGHTS_FETCH',
-      `storage: ${what}: ${R2_ATTEMPTS} attempts failed, the last with: ${reason}. Try again.`,
-      { details: { what, attempts: R2_ATTEMPTS, retryAfterS: R2_RETRY_AFTER_S }, cause: error },
-    );
-  }
+/** Runs an operation on a model's files, again when it fails. @throws {EngineError} E_WEIGHTS_FETCH */
+export async function retryWeights<T>(what: string, run: () => Promise<T>): Promise<T> {
+  return await retryStorage(what, run, { code: 'E_WEIGHTS_FETCH', retryAfterS: R2_RETRY_AFTER_S });
 }
 
 /**
@@ -56,7 +40,7 @@ export async function readManifest(
   if (!MODEL_ID_PATTERN.test(modelId)) return null;
   const key = modelKey(modelId, 'manifest.json');
   const only = knownVersion === undefined ? {} : { onlyIf: { etagDoesNotMatch: knownVersion } };
-  return await retryR2(key, async () => {
+  return await retryWeights(key, async () => {
     const object: R2ObjectBody | R2Object | null = await bucket.get(key, only);
     if (object === null) return null;
     if (!('body' in object)) return 'unchanged';
@@ -81,7 +65,7 @@ export async function readModelFile(
   { file, bytes: expected }: Pick<ModelFile, 'file' | 'bytes'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const key = modelKey(modelId, file);
-  return await retryR2(key, async () => {
+  return await retryWeights(key, async () => {
     const object = await bucket.get(key);
     if (object === null)
       throw new EngineError(
@@ -109,7 +93,7 @@ export async function listModelIds(bucket: R2Bucket): Promise<string[]> {
   let cursor: string | undefined;
   do {
     const from = cursor;
-    const page = await retryR2('list of models', () =>
+    const page = await retryWeights('list of models', () =>
       bucket.list({
         prefix: MODELS_PREFIX,
         delimiter: '/',
@@ -121,7 +105,7 @@ export async function listModelIds(bucket: R2Bucket): Promise<string[]> {
   } while (cursor !== undefined && ids.length < MAX_LISTED_MODELS);
   const found = await Promise.all(
     ids.map(async (id) => {
-      const head = await retryR2(id, () => bucket.head(modelKey(id, 'manifest.json')));
+      const head = await retryWeights(id, () => bucket.head(modelKey(id, 'manifest.json')));
       return head === null ? [] : [id];
     }),
   );

@@ -3,8 +3,10 @@
  * wrong otherwise, and its chunks may be cut anywhere. Samples are mono floats; what the first frame and
  * the last say of them is the scripts' own.
  */
-import { EngineError, errorFromRecord, errorToRecord } from '../../engine/base/errors.ts';
+import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../engine/base/errors.ts';
+import { reportFailure } from './failure.ts';
+import type { Place } from './failure.ts';
 
 export type SoundFrame<Start, End> =
   | { readonly type: 'start'; readonly value: Start }
@@ -25,11 +27,12 @@ const HEADER_BYTES = 5;
 export function soundStream<Start, End>(
   frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
   onEnd: () => void,
+  place: Place,
 ): ReadableStream<Uint8Array> {
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
-      const frame = await nextFrame(frames);
+      const frame = await nextFrame(frames, place);
       controller.enqueue(frameBytes(frame));
       if (frame.type !== 'end' && frame.type !== 'error') return;
       controller.close();
@@ -45,13 +48,14 @@ export function soundStream<Start, End>(
 
 async function nextFrame<Start, End>(
   frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
+  place: Place,
 ): Promise<WrittenFrame> {
   try {
     const { value, done } = await frames.next();
     if (done !== true) return value;
     throw new EngineError('E_INTERNAL', 'sound: frames without an end');
   } catch (error) {
-    return { type: 'error', value: errorToRecord(error) };
+    return { type: 'error', value: reportFailure(error, place) };
   }
 }
 
@@ -127,7 +131,7 @@ class ByteQueue {
     while (done < length) {
       if (this.chunk.length === 0) {
         const { value, done: isOver } = await this.reader.read().catch((error: unknown) => {
-          throw brokenOff(this.where, String(error));
+          throw brokenOff(this.where, 'its script failed', error);
         });
         if (isOver) throw brokenOff(this.where, 'it ended early');
         this.chunk = new Uint8Array(value);
@@ -141,6 +145,7 @@ class ByteQueue {
   }
 }
 
-function brokenOff(where: string, what: string): EngineError {
-  return new EngineError('E_BACKEND_UNAVAILABLE', `${where}: broke off (${what}). Try again.`);
+function brokenOff(where: string, what: string, cause?: unknown): EngineError {
+  const message = `${where}: broke off (${what}). Try again.`;
+  return new EngineError('E_BACKEND_UNAVAILABLE', message, { cause });
 }

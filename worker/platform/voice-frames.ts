@@ -1,4 +1,5 @@
 /** Speech between the script of a voice and the gateway. */
+import type { Place } from './failure.ts';
 import { readSound, soundStream } from './sound-frames.ts';
 import type { SoundFrame } from './sound-frames.ts';
 
@@ -21,8 +22,12 @@ type StartSpeech = () => Promise<
  * What `speak` gives as a stream of frames; its errors become a frame. Samples are made when they are
  * asked for, and no more once nobody listens.
  */
-export function speechStream(start: StartSpeech, release: () => void): ReadableStream<Uint8Array> {
-  return soundStream(speechFrames(start), release);
+export function speechStream(
+  start: StartSpeech,
+  release: () => void,
+  place: Place,
+): ReadableStream<Uint8Array> {
+  return soundStream(speechFrames(start), release, place);
 }
 
 async function* speechFrames(start: StartSpeech): AsyncGenerator<SpeechFrame, void, void> {

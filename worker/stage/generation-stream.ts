@@ -2,9 +2,10 @@
  * What an engine makes, as a byte stream of JSON lines, made as the reader asks for them: a reader
  * that stops reading stops the work, one that cancels ends it within one token.
  */
-import { errorToRecord } from '../../engine/base/errors.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
+import { NO_REQUEST, reportFailure } from '../platform/failure.ts';
+import type { Place } from '../platform/failure.ts';
 
 interface Held<E> {
   readonly engine: E;
@@ -16,13 +17,15 @@ type Run<E> = (engine: E, signal: AbortSignal) => AsyncGenerator<object, void, v
 export function generationStream(
   acquire: () => Promise<Held<Pick<Engine, 'generate'>>>,
   request: GenerateRequest,
+  place: Place = { place: 'stage', ...NO_REQUEST },
 ): ReadableStream<Uint8Array> {
-  return eventStream(acquire, (engine, signal) => engine.generate(request, signal));
+  return eventStream(acquire, (engine, signal) => engine.generate(request, signal), place);
 }
 
 export function eventStream<E>(
   acquire: () => Promise<Held<E>>,
   run: Run<E>,
+  place: Place,
 ): ReadableStream<Uint8Array> {
   const abort = new AbortController();
   const encoder = new TextEncoder();
@@ -53,8 +56,7 @@ export function eventStream<E>(
         }
       } catch (error) {
         if (abort.signal.aborted) return finish();
-        logInternal(error);
-        enqueue({ type: 'error', error: errorToRecord(error) });
+        enqueue({ type: 'error', error: reportFailure(error, place) });
       }
       finish();
       controller.close();
@@ -69,9 +71,4 @@ export function eventStream<E>(
     },
   };
   return new ReadableStream(source);
-}
-
-/** Causes and stacks belong to the log; the caller gets code and message. */
-function logInternal(error: unknown): void {
-  if (errorToRecord(error).code === 'E_INTERNAL') console.error(error);
 }

@@ -3,12 +3,14 @@
  * Knows token ids only; text and HTTP are the gateway's.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { errorToRecord } from '../../engine/base/errors.ts';
 import type { EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
+import type { CallContext } from '../platform/failure.ts';
+import { answerCall } from '../platform/rpc.ts';
+import type { RpcAnswer } from '../platform/rpc.ts';
 import type { HostEnv } from './engines.ts';
 import { acquireEngine, hostStats } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
@@ -29,9 +31,6 @@ export interface StageStatus {
   readonly loaded: ReturnType<typeof hostStats>;
 }
 
-export type EmbedAnswer =
-  { readonly vectors: Float32Array } | { readonly error: ReturnType<typeof errorToRecord> };
-
 export class Stage extends DurableObject<HostEnv> {
   /**
    * NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
@@ -40,6 +39,7 @@ export class Stage extends DurableObject<HostEnv> {
    * @param vocabulary asked for its parts by the first request that is held to a grammar.
    */
   generate(
+    call: CallContext,
     modelId: string,
     request: GenerateRequest,
     version: string | null = null,
@@ -47,19 +47,23 @@ export class Stage extends DurableObject<HostEnv> {
   ): ReadableStream<Uint8Array> {
     // What a caller passes lives as long as the call; the stream lives longer.
     const source = request.constraint === undefined ? null : keep(vocabulary);
-    return generationStream(async () => {
-      const held = await acquireEngine(this.env, 'decoder', modelId, version);
-      try {
-        if (source !== null && !held.engine.hasVocabulary)
-          held.engine.setVocabulary(new Vocabulary(await source()));
-        return held;
-      } catch (error) {
-        held.release();
-        throw error;
-      } finally {
-        source?.[Symbol.dispose]?.();
-      }
-    }, request);
+    return generationStream(
+      async () => {
+        const held = await acquireEngine(this.env, 'decoder', modelId, version);
+        try {
+          if (source !== null && !held.engine.hasVocabulary)
+            held.engine.setVocabulary(new Vocabulary(await source()));
+          return held;
+        } catch (error) {
+          held.release();
+          throw error;
+        } finally {
+          source?.[Symbol.dispose]?.();
+        }
+      },
+      request,
+      { place: 'stage.generate', ...call },
+    );
   }
 
   /**
@@ -67,6 +71,7 @@ export class Stage extends DurableObject<HostEnv> {
    * for each other.
    */
   transcribe(
+    call: CallContext,
     modelId: string,
     request: TranscribeRequest,
     version: string | null = null,
@@ -74,48 +79,46 @@ export class Stage extends DurableObject<HostEnv> {
     return eventStream(
       () => acquireEngine(this.env, 'speech', modelId, version),
       (engine, signal) => engine.transcribe(request, signal),
+      { place: 'stage.transcribe', ...call },
     );
   }
 
   /**
-   * One vector a text, one behind the other. Calls of one model wait for each other. Errors come back
-   * as values: RPC would drop their codes.
+   * One vector a text, one after the other. Calls of one model wait for each other.
    * @param texts token ids, special tokens included
    */
   async embed(
+    call: CallContext,
     modelId: string,
     texts: readonly (readonly number[])[],
     version: string | null = null,
-  ): Promise<EmbedAnswer> {
-    try {
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await answerCall({ place: 'stage.embed', ...call }, async () => {
       const held = await acquireEngine(this.env, 'encoder', modelId, version);
       try {
         const made = await held.engine.embed(texts);
         const { nEmbd } = held.engine.config;
         const vectors = new Float32Array(made.length * nEmbd);
         for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
-        return { vectors };
+        return vectors;
       } finally {
         held.release();
       }
-    } catch (error) {
-      return { error: errorToRecord(error) };
-    }
+    });
   }
 
-  /** Loads the model if need be. Errors come back as values: RPC would drop their codes. */
+  /** Loads the model if need be. */
   async status(
+    call: CallContext,
     modelId: string,
     version: string | null = null,
-  ): Promise<{ ok: StageStatus } | { error: ReturnType<typeof errorToRecord> }> {
-    try {
+  ): Promise<RpcAnswer<StageStatus>> {
+    return await answerCall({ place: 'stage.status', ...call }, async () => {
       const held = await acquireEngine(this.env, 'decoder', modelId, version);
       held.release();
       const { engine } = held;
-      return { ok: { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() } };
-    } catch (error) {
-      return { error: errorToRecord(error) };
-    }
+      return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
+    });
   }
 }
 

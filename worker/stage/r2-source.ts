@@ -5,7 +5,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import type { WeightedManifest, ShardRow } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
-import { modelKey, retryR2 } from '../platform/model-files.ts';
+import { modelKey, retryWeights } from '../platform/model-files.ts';
 
 /** One BYOB read; a larger buffer was no faster, the default reader's small chunks four times slower. */
 const READ_BYTES = 1024 * 1024;
@@ -26,7 +26,7 @@ export class R2Source<M extends WeightedManifest> implements ModelSource<M> {
     const key = modelKey(this.manifest.id, shard.file);
     let done = 0;
     // A read that broke off goes on where it stopped.
-    await retryR2(key, async () => {
+    await retryWeights(key, async () => {
       await this.readFrom(key, shard, into, done, (bytes) => (done += bytes));
       if (done < into.length) throw new Error(`ended after ${done} of ${into.length} bytes`);
     });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { seededRandom } from '../../support/random.ts';
-import { R2_ATTEMPTS } from '../../../worker/platform/model-files.ts';
+import { STORAGE_ATTEMPTS } from '../../../worker/platform/storage/retry-storage.ts';
 import { R2Source } from '../../../worker/stage/r2-source.ts';
 
 const random = seededRandom(5);
@@ -84,7 +84,7 @@ test('a read that breaks off goes on where it stopped', async () => {
 
 test('storage that keeps failing ends in E_WEIGHTS_FETCH after its attempts', async () => {
   const { offsets, error } = await read(['throws']);
-  expect(offsets).toHaveLength(R2_ATTEMPTS);
+  expect(offsets).toHaveLength(STORAGE_ATTEMPTS);
   expect(error).toMatchObject({ code: 'E_WEIGHTS_FETCH' });
   expect(String(error)).toContain('R2 is down');
 });

@@ -37,12 +37,12 @@ export const createSpeech = defineEndpoint({
     { title: 'Another format', body: { input, response_format: 'mp3' }, status: 400 },
     { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
   ],
-  async handle({ env, body, request, record }) {
+  async handle({ env, caller, body, request, record }) {
     const { manifest } = await findAnyModel(env.MODELS, body.model ?? env.SPEECH_MODEL);
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
-    const speech = await openSpeech(env, manifest, wish, request.signal);
+    const speech = await openSpeech(env, caller, manifest, wish, request.signal);
     const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
     const chunks = encode(speech);
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);

@@ -1,4 +1,5 @@
 /** GET /v1/realtime/transcribe: a microphone on a WebSocket. */
+import type { Place } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
@@ -81,7 +82,7 @@ export const realtimeTranscribe = defineEndpoint({
     );
     const { 0: client, 1: server } = new WebSocketPair();
     const sampleRate = rateOf(query);
-    const socket = await openSocket(env, model, query, server, sampleRate);
+    const socket = await openSocket(env, record, model, query, server, sampleRate);
     const leave = (): void => {
       socket.leave();
       record.end();
@@ -104,6 +105,7 @@ export const realtimeTranscribe = defineEndpoint({
 /** @throws {EngineError} what the query is refused for; E_MODEL_NOT_FOUND without a detector. */
 async function openSocket(
   env: ServingEnv,
+  place: Place,
   model: ModelOfKind<'speech'>,
   query: URLSearchParams,
   server: WebSocket,
@@ -120,7 +122,7 @@ async function openSocket(
     model.manifest.config,
     model.tokenizer,
   );
-  const detect = await findDetector(env);
+  const detect = await findDetector(env, place);
   if (detect === null)
     throw new EngineError(
       'E_MODEL_NOT_FOUND',
@@ -131,7 +133,7 @@ async function openSocket(
   const abort = new AbortController();
   const transcriber = new LiveTranscriber({
     detect,
-    transcribe: (request) => transcribeEvents(env, model, request, abort.signal),
+    transcribe: (request) => transcribeEvents(env, place, model, request, abort.signal),
     tokenizer: model.tokenizer,
     options,
     emit: (event) => socket.send(event),
@@ -142,6 +144,7 @@ async function openSocket(
       close: (code, reason) => server.close(code, reason),
       abort: () => abort.abort(),
       sampleRate,
+      place,
     },
     transcriber,
   );

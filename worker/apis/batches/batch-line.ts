@@ -1,4 +1,5 @@
 /** A line of a batch's input: read and checked, and the lines of result files that come of it. */
+import { NO_REQUEST } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError, type ErrorRecord } from '../../../engine/base/errors.ts';
 import { recordForClient } from '../../http/error-response.ts';
@@ -38,6 +39,8 @@ export interface ParsedLine {
   readonly error: ErrorRecord | null;
 }
 
+const PLACE = { place: 'gateway.batch.line', ...NO_REQUEST };
+
 /** Never throws: a broken line fails alone. @param endpoint the batch's. */
 export function parseLine(line: FileLine, endpoint: string): ParsedLine {
   let id: string | null = null;
@@ -54,7 +57,7 @@ export function parseLine(line: FileLine, endpoint: string): ParsedLine {
     }
     return { customId: id, request: { customId: custom_id, body }, error: null };
   } catch (error) {
-    return { customId: id, request: null, error: recordForClient(error) };
+    return { customId: id, request: null, error: recordForClient(error, PLACE) };
   }
 }
 

@@ -4,11 +4,11 @@
  * after a restart with the lines that have no result yet. Lines go through the same dispatch as
  * requests from outside.
  */
+import { NO_REQUEST } from '../../platform/failure.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
 import { newFileId } from '../files/stored-file.ts';
-import type { Caller } from '../../platform/caller.ts';
 import type { Ask } from '../../http/endpoint.ts';
 import type { FilesEnv } from '../files/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
@@ -60,6 +60,9 @@ const SKIPPED_LINES = 1000;
 /** Answers that the same request may not get again. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
+/** Of failures that belong to no line. */
+const PLACE = { place: 'gateway.batch', ...NO_REQUEST };
+
 const now = (): number => Math.floor(Date.now() / 1000);
 
 interface Task {
@@ -68,7 +71,7 @@ interface Task {
 }
 
 /** How a batch's lines are asked for, given whose it is. The gateway's script knows its endpoints. */
-export type AskFor = (caller: Caller) => Ask;
+export type AskFor = (subject: string) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
@@ -188,12 +191,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   /** False when the line has no result yet. */
   private async runLine(
     task: Task,
-    { batch, caller }: BatchState,
+    { batch, subject }: BatchState,
     isLastTry: boolean,
   ): Promise<boolean> {
     const { number, request } = task;
     const signal = this.abort?.signal ?? null;
-    const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
+    const response = await this.#askFor(subject)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
     if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
@@ -251,21 +254,21 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return 0;
   }
 
-  private async forget({ batch, caller }: BatchState): Promise<null> {
-    await removeFromList(this.env.FILES, caller, batch.id);
+  private async forget({ batch, subject }: BatchState): Promise<null> {
+    await removeFromList(this.env.FILES, { subject }, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }
 
   private fail(error: EngineError): number {
-    const { code, message, param } = recordForClient(error);
+    const { code, message, param } = recordForClient(error, PLACE);
     this.store.update((state) => withFailure(state, { code, message, param, line: null }));
     return 0;
   }
 
   /** Storage that was away, say: tried again, and given up unless only the files are missing. */
   private noteFailure(error: unknown): number {
-    const { code, message, param } = recordForClient(error);
+    const { code, message, param } = recordForClient(error, PLACE);
     const { nTry, isRead } = this.store.update(withTry);
     if (nTry >= MAX_TRIES && !isRead)
       this.store.update((state) => withFailure(state, { code, message, param, line: null }));

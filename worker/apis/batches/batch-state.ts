@@ -1,6 +1,5 @@
 /** What a batch is and what it does next: data and pure functions, no storage and no clock. */
 import { ANONYMOUS } from '../../platform/caller.ts';
-import type { Caller } from '../../platform/caller.ts';
 import type { BatchErrorJson, BatchJson } from './json-schema.ts';
 
 /** completion_window, the only one there is. */
@@ -18,7 +17,7 @@ export type Outcome = 'completed' | 'failed' | 'expired' | 'cancelled';
 export interface BatchState {
   readonly batch: BatchJson;
   /** Whose it is. */
-  readonly caller: Caller;
+  readonly subject: string;
   /** Of the input, which never changes. */
   readonly inputBytes: number;
   /** Where the first line that is not done begins. */
@@ -35,7 +34,7 @@ export interface BatchState {
 export interface BatchJob {
   readonly id: string;
   /** Anonymous when left out. */
-  readonly caller?: Caller;
+  readonly subject?: string;
   readonly endpoint: string;
   readonly inputFileId: string;
   readonly inputBytes: number;
@@ -43,7 +42,7 @@ export interface BatchJob {
 }
 
 export function newBatchState(job: BatchJob, nowS: number): BatchState {
-  const { id, caller = ANONYMOUS, endpoint, inputFileId, inputBytes, metadata } = job;
+  const { id, subject = ANONYMOUS, endpoint, inputFileId, inputBytes, metadata } = job;
   const batch: BatchJson = {
     ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
     ...{ completion_window: '24h', status: 'validating', output_file_id: null },
@@ -54,7 +53,7 @@ export function newBatchState(job: BatchJob, nowS: number): BatchState {
   };
   const cursor = { offset: 0, number: 1 };
   const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
-  return { batch, caller, inputBytes, cursor, ...progress };
+  return { batch, subject, inputBytes, cursor, ...progress };
 }
 
 const FINAL: ReadonlySet<string> = new Set<Outcome>([

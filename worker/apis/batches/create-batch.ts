@@ -56,7 +56,8 @@ export const createBatch = defineBatchEndpoint({
     // First the list: a batch that nobody can find must not run.
     await addToList(env.FILES, caller, id);
     const { endpoint, input_file_id: inputFileId, metadata = null } = body;
-    const job = { id, caller, endpoint, inputFileId, inputBytes: file.bytes, metadata };
+    const { subject } = caller;
+    const job = { id, subject, endpoint, inputFileId, inputBytes: file.bytes, metadata };
     return jsonText(await env.BATCHES.getByName(objectName(caller, id)).create(job));
   },
 });

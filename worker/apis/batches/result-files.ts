@@ -2,9 +2,12 @@
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { FileWriter } from '../files/file-writer.ts';
-import { listObjects, retryBucket } from '../../platform/storage/bucket.ts';
+import { listObjects } from '../../platform/storage/bucket.ts';
+import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
 import type { BatchStore } from './batch-store.ts';
+
+type Owner = Pick<Caller, 'subject'>;
 
 const LIST_PREFIX = 'batches/';
 const ID_PREFIX = 'batch_';
@@ -32,18 +35,18 @@ export async function writeResultFile(
   }
 }
 
-export async function addToList(bucket: R2Bucket, caller: Caller, id: string): Promise<void> {
-  await retryBucket(id, () => bucket.put(LIST_PREFIX + objectName(caller, id), ''));
+export async function addToList(bucket: R2Bucket, caller: Owner, id: string): Promise<void> {
+  await retryStorage(id, () => bucket.put(LIST_PREFIX + objectName(caller, id), ''));
 }
 
-export async function removeFromList(bucket: R2Bucket, caller: Caller, id: string): Promise<void> {
-  await retryBucket(id, () => bucket.delete(LIST_PREFIX + objectName(caller, id)));
+export async function removeFromList(bucket: R2Bucket, caller: Owner, id: string): Promise<void> {
+  await retryStorage(id, () => bucket.delete(LIST_PREFIX + objectName(caller, id)));
 }
 
 /** The newest first. */
 export async function listBatchIds(
   bucket: R2Bucket,
-  caller: Caller,
+  caller: Owner,
   limit: number,
   after: string | null,
 ): Promise<{ ids: string[]; hasMore: boolean }> {

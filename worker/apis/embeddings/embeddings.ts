@@ -28,7 +28,7 @@ export const embeddings = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, body, request, record }) {
+  async handle({ env, caller, body, request, record }) {
     const model = await findEncoder(env, body.model);
     record.modelId = model.id;
     const dimensions = checkDimensions(body, model.manifest.config.nEmbd);
@@ -37,7 +37,7 @@ export const embeddings = defineEndpoint({
       truncate: body.truncate,
       nameOf: (index) => (isList(body.input) ? `input[${index}]` : 'input'),
     });
-    const vectors = await embed(env, model, texts, request.signal);
+    const vectors = await embed(env, caller, model, texts, request.signal);
     const nToken = texts.reduce((sum, { length }) => sum + length, 0);
     return Response.json({
       object: 'list',

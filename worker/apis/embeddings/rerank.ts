@@ -24,7 +24,7 @@ export const rerank = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, body, request, record }) {
+  async handle({ env, caller, body, request, record }) {
     const model = await findEncoder(env, body.model);
     record.modelId = model.id;
     const documents = body.documents.map((one) => (typeof one === 'string' ? one : one.text));
@@ -40,7 +40,7 @@ export const rerank = defineEndpoint({
       nameOf: (index) => `documents[${index}]`,
     });
     const texts = [...query, ...passages];
-    const [of, ...vectors] = await embed(env, model, texts, request.signal);
+    const [of, ...vectors] = await embed(env, caller, model, texts, request.signal);
     const results = vectors
       .map((vector, index) => ({ index, relevance_score: dot(of!, vector) }))
       .sort((a, b) => b.relevance_score - a.relevance_score || a.index - b.index)

@@ -1,5 +1,5 @@
 /** Writes a file into the bucket as it comes, holding one part of it at a time. */
-import { retryBucket } from '../../platform/storage/bucket.ts';
+import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { type FileJson, fileJson, fileKey, fileMetadata, type FilePurpose } from './stored-file.ts';
 
 /** The bucket's smallest part; all but the last must be of one size. */
@@ -45,12 +45,12 @@ export class FileWriter {
     if (upload === null) {
       const bytes = this.drain();
       const { id } = this.file;
-      return fileJson(await retryBucket(id, () => bucket.put(fileKey(id), bytes, this.options())));
+      return fileJson(await retryStorage(id, () => bucket.put(fileKey(id), bytes, this.options())));
     }
     if (this.nPending > 0) await this.sendPart();
-    const object = await retryBucket(this.file.id, () => upload.complete(parts));
+    const object = await retryStorage(this.file.id, () => upload.complete(parts));
     // What completing answers lacks the metadata.
-    const head = await retryBucket(this.file.id, () => bucket.head(fileKey(this.file.id)));
+    const head = await retryStorage(this.file.id, () => bucket.head(fileKey(this.file.id)));
     return fileJson(head ?? object);
   }
 
@@ -72,13 +72,13 @@ export class FileWriter {
 
   private async sendPart(): Promise<void> {
     const { bucket, file } = this;
-    this.upload ??= await retryBucket(file.id, () =>
+    this.upload ??= await retryStorage(file.id, () =>
       bucket.createMultipartUpload(fileKey(file.id), this.options()),
     );
     const bytes = this.drain();
     const { upload } = this;
     const number = this.parts.length + 1;
-    this.parts.push(await retryBucket(file.id, () => upload.uploadPart(number, bytes)));
+    this.parts.push(await retryStorage(file.id, () => upload.uploadPart(number, bytes)));
   }
 
   private drain(): Uint8Array {

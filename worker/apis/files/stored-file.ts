@@ -1,6 +1,7 @@
 /** Files in the bucket: keys, what is told of them, and their lists. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import { listObjects, retryBucket } from '../../platform/storage/bucket.ts';
+import { listObjects } from '../../platform/storage/bucket.ts';
+import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
 
 /** Models lie under a prefix of their own. */
@@ -51,7 +52,7 @@ export function fileJson(object: R2Object): FileJson {
 /** Null when there is no such file. */
 export async function headFile(bucket: R2Bucket, id: string): Promise<FileJson | null> {
   if (!isFileId(id)) return null;
-  const object = await retryBucket(id, () => bucket.head(fileKey(id)));
+  const object = await retryStorage(id, () => bucket.head(fileKey(id)));
   return object === null ? null : fileJson(object);
 }
 
@@ -63,14 +64,14 @@ export async function openFile(
 ): Promise<ReadableStream<Uint8Array> | null> {
   if (!isFileId(id)) return null;
   const range = offset === 0 ? {} : { range: { offset } };
-  const object = await retryBucket(id, () => bucket.get(fileKey(id), range));
+  const object = await retryStorage(id, () => bucket.get(fileKey(id), range));
   return object === null ? null : (object.body as ReadableStream<Uint8Array>);
 }
 
 /** False when there was none. */
 export async function deleteFile(bucket: R2Bucket, id: string): Promise<boolean> {
   if ((await headFile(bucket, id)) === null) return false;
-  await retryBucket(id, () => bucket.delete(fileKey(id)));
+  await retryStorage(id, () => bucket.delete(fileKey(id)));
   return true;
 }
 

@@ -35,7 +35,7 @@ export const createModeration = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, body, record }) {
+  async handle({ env, caller, body, record }) {
     const images = imagesOf(body.input);
     const modelId = body.model ?? env.MODERATION_MODEL;
     const { manifest } = await findModelOfKind(env.MODELS, modelId, 'onnx');
@@ -45,8 +45,9 @@ export const createModeration = defineEndpoint({
     for (const [i, bytes] of images.entries()) {
       const labels = await askOnnx<ImageLabel[]>(
         env,
+        caller,
         manifest.id,
-        (stub) => stub.labelImage(manifest.id, bytes),
+        (stub, call) => stub.labelImage(call, manifest.id, bytes),
         `input[${i}].image_url.url`,
       );
       score = Math.max(score, labels.find(({ label }) => label === JUDGED_LABEL)?.score ?? 0);

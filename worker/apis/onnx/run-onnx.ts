@@ -82,7 +82,7 @@ export const runOnnx = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, params, body }) {
-    return Response.json(await runOnnxTask(env, params['model'] ?? '', body));
+  async handle({ env, caller, params, body }) {
+    return Response.json(await runOnnxTask(env, caller, params['model'] ?? '', body));
   },
 });

@@ -1,4 +1,5 @@
 /** A request of /v1/onnx as tensors, or as what a task takes: a row a way. */
+import type { Caller } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { fromBase64 } from '../../../engine/base/base64.ts';
 import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
@@ -31,27 +32,28 @@ export interface OnnxBody {
 
 export async function runOnnxTask(
   env: ServingEnv,
+  caller: Caller,
   model: string,
   body: OnnxBody,
 ): Promise<Readonly<Record<string, unknown>>> {
   const way = ONNX_WAYS.find((name) => body[name] !== undefined) ?? 'inputs';
-  return { model, ...(await WAYS[way](env, model, body)) };
+  return { model, ...(await WAYS[way](env, caller, model, body)) };
 }
 
 const DEFAULT_LABELS = 5;
 
 const WAYS: Readonly<
-  Record<Way, (env: ServingEnv, model: string, body: OnnxBody) => Promise<object>>
+  Record<Way, (env: ServingEnv, caller: Caller, model: string, body: OnnxBody) => Promise<object>>
 > = {
-  async inputs(env, model, { inputs = {}, graph, encoding }) {
+  async inputs(env, caller, model, { inputs = {}, graph, encoding }) {
     const feeds = tensorsFromJson(inputs);
-    const outputs = await askOnnx<OnnxTensors>(env, model, (stub) =>
-      stub.run(model, feeds, graph ?? 'main'),
+    const outputs = await askOnnx<OnnxTensors>(env, caller, model, (stub, call) =>
+      stub.run(call, model, feeds, graph ?? 'main'),
     );
     return { outputs: tensorsToJson(outputs, encoding) };
   },
 
-  async samples(env, model, { samples = '', vad = {} }) {
+  async samples(env, caller, model, { samples = '', vad = {} }) {
     const bytes = fromBase64(samples);
     if (bytes === null || bytes.length % 4 !== 0)
       throw invalid('samples', 'base64 of little-endian float32, mono at 16 kHz');
@@ -59,18 +61,24 @@ const WAYS: Readonly<
       Object.entries(vad).filter(([, value]) => value !== undefined),
     ) as VadOptions;
     const request: VadRequest = { samples: new Float32Array(bytes.buffer), options };
-    const { segments } = await askOnnx<VadResult>(env, model, (stub) => stub.vad(model, request));
+    const { segments } = await askOnnx<VadResult>(env, caller, model, (stub, call) =>
+      stub.vad(call, model, request),
+    );
     return { segments: segments.map(segmentJson) };
   },
 
-  async image(env, model, { image = '', top_k: count = DEFAULT_LABELS }) {
+  async image(env, caller, model, { image = '', top_k: count = DEFAULT_LABELS }) {
     const bytes = readDataUrl(image, 'image');
     const { manifest } = await findModelOfKind(env.MODELS, model, 'onnx');
     if (manifest.task.name === 'text-recognition') {
-      const lines = await askOnnx<TextLine[]>(env, model, (stub) => stub.readText(model, bytes));
+      const lines = await askOnnx<TextLine[]>(env, caller, model, (stub, call) =>
+        stub.readText(call, model, bytes),
+      );
       return { text: lines.map(({ text }) => text).join('\n'), lines };
     }
-    const labels = await askOnnx<ImageLabel[]>(env, model, (stub) => stub.labelImage(model, bytes));
+    const labels = await askOnnx<ImageLabel[]>(env, caller, model, (stub, call) =>
+      stub.labelImage(call, model, bytes),
+    );
     return { labels: labels.slice(0, count) };
   },
 };

@@ -2,6 +2,7 @@
  * A stored response: one object per response id. It runs the generation itself, so that whoever
  * knows the id can read how far it is, or cancel it. What was stored goes after `KEPT_DAYS`.
  */
+import { errorFromRecord } from '../../../engine/base/errors.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
 import { errorResponse, recordForClient } from '../../http/error-response.ts';
@@ -27,14 +28,16 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
 
   /** A job that was checked; answers as POST /v1/responses does. */
   override async fetch(request: Request): Promise<Response> {
-    const record = new RequestRecord('POST', 'createResponse');
+    const job = await request.json<ResponseJob>();
+    const record = new RequestRecord('POST', 'createResponse', job.caller);
     let response: Response;
     try {
-      response = await this.run(await request.json<ResponseJob>(), request.signal, record);
+      response = await this.run(job, request.signal, record);
     } catch (error) {
       this.live = null;
-      record.fail(recordForClient(error).code);
-      response = errorResponse(error);
+      const failure = errorFromRecord(recordForClient(error, record));
+      record.fail(failure.code);
+      response = errorResponse(failure, record);
     }
     record.headersSent(response.status);
     return response;

@@ -60,7 +60,7 @@ export async function planResponse(
   const shown = tools?.tools ?? [];
   const { messages, nDropped } =
     body.truncation === 'auto'
-      ? await fitToContext(env, model, history, fresh, body.max_output_tokens, shown)
+      ? await fitToContext(env, caller, model, history, fresh, body.max_output_tokens, shown)
       : { messages: [...history, ...fresh], nDropped: 0 };
   const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
@@ -75,7 +75,7 @@ export async function planResponse(
     model,
   );
   return {
-    run: { id, model, body, nDropped, createdAt, isCancelled: () => false },
+    run: { id, model, body, nDropped, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
     start: (ended) =>
@@ -103,7 +103,7 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
   try {
     await answerResponse(plan);
   } catch (error) {
-    const { code, message: text } = recordForClient(error);
+    const { code, message: text } = recordForClient(error, plan.record);
     plan.record.fail(code);
     const response = emptyResponse(run, 'in_progress');
     if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });

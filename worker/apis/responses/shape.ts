@@ -2,6 +2,7 @@
  * An answer as OpenAI's response: the events of its stream, the last of which holds the whole. What
  * is not streamed is that last event's response. Knows nothing of where responses are kept.
  */
+import type { Place } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../../http/error-response.ts';
@@ -35,6 +36,8 @@ export interface ResponseRun {
   readonly nDropped: number;
   /** Seconds since 1970. */
   readonly createdAt: number;
+  /** Of failures while it is made. */
+  readonly place: Place;
   /** Whether somebody asked that the response end before it is complete. */
   readonly isCancelled: () => boolean;
   /** Told of every state, the last one before its event goes out. */
@@ -140,7 +143,7 @@ async function* events(
     }
     // The client has left: there is nobody to tell, and nothing is kept.
     if (error instanceof EngineError && error.code === 'E_ABORTED') throw error;
-    yield maker.fail(recordForClient(error));
+    yield maker.fail(recordForClient(error, run.place));
   }
 }
 

@@ -42,7 +42,7 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
   async handle({ env, caller, params: { name = '' }, body, request }) {
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection);
-    const data = await addDocuments(env, collection, model, body.documents, request.signal);
+    const data = await addDocuments(env, caller, collection, model, body.documents, request.signal);
     const failed = data.filter(({ status }) => status === 'failed').length;
     return Response.json({ object: 'list', data, failed });
   },
@@ -151,7 +151,7 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   ],
   async handle({ env, caller, params: { name = '' }, body, request }) {
     const collection = await findCollection(env, caller, name);
-    const data = await search(env, collection, body, request.signal);
+    const data = await search(env, caller, collection, body, request.signal);
     return Response.json({ object: 'list', mode: body.mode, data });
   },
 });

@@ -1,13 +1,9 @@
 /** Collections as the gateway reaches them: by a checked name, listed in a bucket. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
-import { EngineError, errorFromRecord } from '../../../engine/base/errors.ts';
-import { retryR2 } from '../../platform/model-files.ts';
-import type {
-  CollectionAnswer,
-  CollectionObject,
-  CollectionState,
-} from './object/collection-object.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { retryStorage } from '../../platform/storage/retry-storage.ts';
+import type { CollectionObject, CollectionState } from './object/collection-object.ts';
 import type { CollectionAbout, StoredDocument } from './object/collection-store.ts';
 import type { FilesEnv } from '../files/env.ts';
 import type { CollectionsEnv } from './env.ts';
@@ -55,26 +51,19 @@ export async function findCollection(
   );
 }
 
-/** What a call of the object gave. @throws {EngineError} its error */
-export function answerOf<T>(answer: unknown): T {
-  const given = answer as CollectionAnswer<T>;
-  if ('ok' in given) return given.ok;
-  throw errorFromRecord(given.error);
-}
-
 export async function noteCollection(env: FilesEnv, caller: Caller, name: string): Promise<void> {
   const key = LIST_PREFIX + objectName(caller, name);
-  await retryR2(key, () => env.FILES.put(key, name));
+  await retryStorage(key, () => env.FILES.put(key, name));
 }
 
 export async function forgetCollection(env: FilesEnv, caller: Caller, name: string): Promise<void> {
   const key = LIST_PREFIX + objectName(caller, name);
-  await retryR2(key, () => env.FILES.delete(key));
+  await retryStorage(key, () => env.FILES.delete(key));
 }
 
 export async function collectionNames(env: FilesEnv, caller: Caller): Promise<string[]> {
   const prefix = LIST_PREFIX + objectName(caller, '');
-  const { objects } = await retryR2('list of collections', () =>
+  const { objects } = await retryStorage('list of collections', () =>
     env.FILES.list({ prefix, limit: MAX_LISTED }),
   );
   return objects.map(({ key }) => key.slice(prefix.length));

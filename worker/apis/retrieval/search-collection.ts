@@ -1,4 +1,7 @@
 /** A question to a collection: its vector by the collection's own model, then the collection's search. */
+import type { Caller } from '../../platform/caller.ts';
+import { unwrap } from '../../platform/rpc.ts';
+import type { RpcAnswer } from '../../platform/rpc.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Filter } from './object/filter.ts';
 import type { SearchMode, SearchResult } from './object/search.ts';
@@ -7,7 +10,6 @@ import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from './env.ts';
-import { answerOf } from './collection.ts';
 import type { Collection } from './collection.ts';
 
 export interface SearchWish {
@@ -20,17 +22,22 @@ export interface SearchWish {
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; the stage's. */
 export async function search(
   env: RetrievalEnv,
+  caller: Caller,
   collection: Collection,
   { query, mode, top_k, filter }: SearchWish,
   signal: AbortSignal,
   param = 'query',
 ): Promise<SearchResult[]> {
-  const vector = mode === 'text' ? null : await vectorOf(env, collection, query, signal, param);
-  const found: unknown = await collection.stub.search({
-    ...{ mode, topK: top_k, text: query, vector },
-    filter: filter ?? null,
-  });
-  return answerOf<SearchResult[]>(found);
+  const vector =
+    mode === 'text' ? null : await vectorOf(env, caller, collection, query, signal, param);
+  const found: unknown = await collection.stub.search(
+    { requestId: caller.requestId },
+    {
+      ...{ mode, topK: top_k, text: query, vector },
+      filter: filter ?? null,
+    },
+  );
+  return unwrap(found as RpcAnswer<SearchResult[]>);
 }
 
 /** The model that made a collection's vectors. @throws {EngineError} */
@@ -48,6 +55,7 @@ export async function encoderOf(env: RetrievalEnv, { about }: Collection): Promi
 
 async function vectorOf(
   env: RetrievalEnv,
+  caller: Caller,
   collection: Collection,
   query: string,
   signal: AbortSignal,
@@ -59,6 +67,6 @@ async function vectorOf(
     truncate: true,
     nameOf: () => param,
   });
-  const [vector] = await embed(env, model, ids, signal);
+  const [vector] = await embed(env, caller, model, ids, signal);
   return vector!;
 }

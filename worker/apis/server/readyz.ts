@@ -31,7 +31,7 @@ export const readyz = defineEndpoint({
     },
   ],
   examples: [{ title: 'Ask' }],
-  async handle({ request, env }) {
+  async handle({ request, env, caller }) {
     const model = await findDefaultModel(env);
     if (readyVersion !== model.version) {
       const probe = {
@@ -42,10 +42,10 @@ export const readyz = defineEndpoint({
         topLogprobs: null,
         promptLogprobs: false,
       };
-      for await (const event of generateEvents(env, model, probe, request.signal))
+      for await (const event of generateEvents(env, caller, model, probe, request.signal))
         if (event.type === 'done') readyVersion = model.version;
     }
-    const { nCtx, engine } = await stageStatus(env, model);
+    const { nCtx, engine } = await stageStatus(env, caller, model);
     const { nRunning, wasmBytes, kernelBuild } = engine;
     return Response.json({
       status: 'ready',

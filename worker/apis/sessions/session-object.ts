@@ -3,6 +3,7 @@
  * messages; they and the answer are kept when the turn is complete. A turn that fails or whose
  * client leaves changes nothing.
  */
+import { errorFromRecord } from '../../../engine/base/errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -40,25 +41,30 @@ export class Session extends DurableObject<ServingEnv> {
 
   /** A SessionTurn; answers as POST /v1/chat/completions does. */
   override async fetch(request: Request): Promise<Response> {
-    const record = new RequestRecord('POST', 'chatCompletions');
-    const response = await this.answer(request, record);
+    const turn = await request.json<SessionTurn>();
+    const record = new RequestRecord('POST', 'chatCompletions', turn.caller);
+    const response = await this.answer(turn, request.signal, record);
     record.headersSent(response.status);
     return response;
   }
 
-  private async answer(request: Request, record: RequestRecord): Promise<Response> {
+  private async answer(
+    turn: SessionTurn,
+    signal: AbortSignal,
+    record: RequestRecord,
+  ): Promise<Response> {
     try {
-      const turn = await request.json<SessionTurn>();
-      const leave = await this.turns.enter(request.signal);
+      const leave = await this.turns.enter(signal);
       try {
-        return await this.runTurn(turn, request.signal, record, leave);
+        return await this.runTurn(turn, signal, record, leave);
       } catch (error) {
         leave();
         throw error;
       }
     } catch (error) {
-      record.fail(recordForClient(error).code);
-      return errorResponse(error);
+      const failure = errorFromRecord(recordForClient(error, record));
+      record.fail(failure.code);
+      return errorResponse(failure, record);
     }
   }
 
@@ -104,7 +110,7 @@ export class Session extends DurableObject<ServingEnv> {
       content,
     }));
     const wanted = body.max_completion_tokens ?? body.max_tokens;
-    const fitted = await fitToContext(this.env, model, history, body.messages, wanted);
+    const fitted = await fitToContext(this.env, caller, model, history, body.messages, wanted);
     const countTokens = (text: string): number =>
       model.tokenizer.encode(text, { special: false }).length;
     const onAnswer = ({ text, usage }: ChatAnswer): void => {

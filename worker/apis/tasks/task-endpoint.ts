@@ -1,4 +1,5 @@
 /** The row of a task's endpoint: the task on the model of the request, answered whole or streamed. */
+import type { Caller } from '../../platform/caller.ts';
 import type { z } from 'zod';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -36,12 +37,12 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
         ...(event === undefined ? {} : { event }),
       },
     ],
-    async handle({ request, env, body, record }) {
+    async handle({ request, env, caller, body, record }) {
       const fields = body as Body;
       // A client that leaves cancels the response's stream; this ends what still waits below it.
       const abort = new AbortController();
       const signal = AbortSignal.any([request.signal, abort.signal]);
-      const host = await gatewayHost(env, fields, record, signal);
+      const host = await gatewayHost(env, caller, fields, record, signal);
       const events = runTask(task, host, fields);
       const end = (): void => abort.abort();
       if (fields.stream === true)
@@ -57,16 +58,17 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
 
 async function gatewayHost(
   env: ServingEnv,
+  caller: Caller,
   fields: TaskFields,
   record: RequestRecord,
   signal: AbortSignal,
 ): Promise<TaskHost> {
   const model = await findModel(env.MODELS, fields.model ?? env.DEFAULT_MODEL);
   record.modelId = model.id;
-  const { nCtx } = await stageStatus(env, model);
+  const { nCtx } = await stageStatus(env, caller, model);
   return {
     ...{ model, nCtx, signal },
-    run: (request, ended, field) => generateEvents(env, model, request, ended, field),
+    run: (request, ended, field) => generateEvents(env, caller, model, request, ended, field),
     onUsage: (usage) => record.addUsage(model.id, usage),
   };
 }

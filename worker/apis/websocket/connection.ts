@@ -3,6 +3,8 @@
  * it, so the client says what it has read: the server is at most `WINDOW_MESSAGES` ahead of that, and
  * generations wait meanwhile. Knows nothing of what is asked: requests are answered by `ask`.
  */
+import { NO_REQUEST } from '../../platform/failure.ts';
+import type { Place } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Ask } from '../../http/endpoint.ts';
 import { errorBody, recordForClient } from '../../http/error-response.ts';
@@ -23,12 +25,15 @@ export const MAX_STALL_MS = 120_000;
 const CLOSE_POLICY = 1008;
 const CLOSE_TOO_BIG = 1009;
 
+const SOCKET_PLACE: Place = { place: 'gateway.webSocket', ...NO_REQUEST };
+
 export interface Socket {
   send(text: string): void;
   close(code: number, reason: string): void;
 }
 
 export class WebSocketConnection {
+  readonly #place: Place;
   private readonly socket: Socket;
   private readonly ask: Ask;
   private readonly running = new Map<string, AbortController>();
@@ -38,7 +43,8 @@ export class WebSocketConnection {
   private wakeAll: (() => void)[] = [];
   private stallTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: Socket, ask: Ask) {
+  constructor(socket: Socket, ask: Ask, place: Place = SOCKET_PLACE) {
+    this.#place = place;
     this.socket = socket;
     this.ask = ask;
   }
@@ -123,7 +129,7 @@ export class WebSocketConnection {
         if (!signal.aborted) this.send('answer', id, `"status":${response.status},"body":${text}`);
       }
     } catch (error) {
-      if (!signal.aborted) this.sendError(id, recordForClient(error));
+      if (!signal.aborted) this.sendError(id, recordForClient(error, this.#place));
     }
     this.running.delete(id);
     // Beyond the window, at most one a request.

@@ -37,7 +37,7 @@ export const webSocket = defineEndpoint({
         'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
       );
     const { 0: client, 1: server } = new WebSocketPair();
-    const connection = new WebSocketConnection(server, askHere(context));
+    const connection = new WebSocketConnection(server, askHere(context), record);
     const leave = (): void => {
       connection.leave();
       record.end();

@@ -2,12 +2,16 @@
  * What is noted of one request: counted in the metrics and written as one line of JSON to the log
  * when it ends. Never holds a prompt or an answer.
  */
+import { NO_REQUEST } from '../../platform/failure.ts';
+import type { CallContext, Place } from '../../platform/failure.ts';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { addUsage } from '../../serving/accounting/usage.ts';
 import { countEnd, countHandOver, countStart, countTokens } from './metrics.ts';
 
-export class RequestRecord {
+export class RequestRecord implements Place {
+  readonly place: string;
+  readonly requestId: string;
   /** Of the model that answers, once it is known. */
   modelId: string | null = null;
   /** Of the answer's headers. */
@@ -20,7 +24,9 @@ export class RequestRecord {
   private readonly method: string;
   private readonly endpoint: string;
 
-  constructor(method: string, endpoint: string) {
+  constructor(method: string, endpoint: string, { requestId }: CallContext = NO_REQUEST) {
+    this.place = `gateway.${endpoint}`;
+    this.requestId = requestId;
     this.method = method;
     this.endpoint = endpoint;
     countStart();
@@ -63,6 +69,7 @@ export class RequestRecord {
     const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.usage;
     const line = {
       event: 'request',
+      request_id: this.requestId,
       method: this.method,
       endpoint: this.endpoint,
       status: this.status,

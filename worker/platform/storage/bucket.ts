@@ -1,24 +1,7 @@
-/** The bucket of files and of the list of batches: operations that are tried again when they fail. */
-import { EngineError } from '../../../engine/base/errors.ts';
-import { retry } from '../retry.ts';
+/** Listing a bucket, page after page. */
+import { retryStorage } from './retry-storage.ts';
 
-const ATTEMPTS = 4;
-const FIRST_DELAY_MS = 50;
-
-/** @throws {EngineError} E_BACKEND_UNAVAILABLE when every attempt failed. */
-export async function retryBucket<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await retry(run, { attempts: ATTEMPTS, firstDelayMs: FIRST_DELAY_MS });
-  } catch (cause) {
-    throw new EngineError(
-      'E_BACKEND_UNAVAILABLE',
-      `storage: ${what}: ${ATTEMPTS} attempts failed. Try again.`,
-      { details: { what, attempts: ATTEMPTS }, cause },
-    );
-  }
-}
-
-/** Objects whose key begins with `prefix`, in the order of their keys, behind `after` if given. */
+/** Objects whose key begins with `prefix`, in the order of their keys, after `after` if given. */
 export async function* listObjects(
   bucket: R2Bucket,
   prefix: string,
@@ -27,7 +10,7 @@ export async function* listObjects(
   let cursor: string | undefined;
   do {
     const from = cursor;
-    const page = await retryBucket(`list of ${prefix}`, () =>
+    const page = await retryStorage(`list of ${prefix}`, () =>
       bucket.list({
         prefix,
         include: ['customMetadata'],

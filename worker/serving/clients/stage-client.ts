@@ -1,12 +1,9 @@
 /** Asks a stage for a generation and reads its lines of JSON as events. */
-import {
-  EngineError,
-  errorFromRecord,
-  type ErrorRecord,
-  throwIfAborted,
-} from '../../../engine/base/errors.ts';
+import { errorFromRecord, type ErrorRecord, throwIfAborted } from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
+import type { CallContext } from '../../platform/failure.ts';
+import { ask, reach, unavailable } from '../../platform/rpc.ts';
 import type { StageStatus } from '../../stage/index.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
@@ -20,14 +17,16 @@ type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
  */
 export async function* generateEvents(
   env: Pick<ServingEnv, 'STAGE'>,
+  { requestId }: CallContext,
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
   promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
+  const stage = env.STAGE.getByName(model.id);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
   yield* stageEvents<GenerateEvent>(
-    () => env.STAGE.getByName(model.id).generate(model.id, request, model.version, vocabulary),
+    () => stage.generate({ requestId }, model.id, request, model.version, vocabulary),
     signal,
     (record) => withField(record, promptField),
   );
@@ -36,12 +35,14 @@ export async function* generateEvents(
 /** The same of the transcription of one window. */
 export async function* transcribeEvents(
   env: Pick<ServingEnv, 'STAGE'>,
+  { requestId }: CallContext,
   model: ModelOfKind<'speech'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {
+  const stage = env.STAGE.getByName(model.id);
   yield* stageEvents<TranscribeEvent>(
-    () => env.STAGE.getByName(model.id).transcribe(model.id, request, model.version),
+    () => stage.transcribe({ requestId }, model.id, request, model.version),
     signal,
   );
 }
@@ -52,7 +53,7 @@ async function* stageEvents<E extends { readonly type: string }>(
   toRecord: (record: ErrorRecord) => ErrorRecord = (record) => record,
 ): AsyncGenerator<E, void, void> {
   throwIfAborted(signal, CLIENT_GONE);
-  const stream = await reachStage(open);
+  const stream = await reach('stage', open);
   const reader = stream.getReader();
   const cancel = (): void => {
     // The reason has no reader: the stage only needs to know that nobody listens.
@@ -67,7 +68,7 @@ async function* stageEvents<E extends { readonly type: string }>(
       if (event.type === 'done') return;
     }
     throwIfAborted(signal, CLIENT_GONE);
-    throw unavailable('ended without a last event');
+    throw unavailable('stage', 'ended without a last event');
   } finally {
     signal.removeEventListener('abort', cancel);
     cancel();
@@ -86,20 +87,15 @@ function withField(record: ErrorRecord, promptField: string): ErrorRecord {
 }
 
 /** Loads the model if need be. @throws {EngineError} */
-export async function stageStatus(env: ServingEnv, model: ServedModel): Promise<StageStatus> {
+export async function stageStatus(
+  env: Pick<ServingEnv, 'STAGE'>,
+  { requestId }: CallContext,
+  model: ServedModel,
+): Promise<StageStatus> {
   const stage = env.STAGE.getByName(model.id);
-  const answer = await reachStage(() => stage.status(model.id, model.version));
-  // RPC's type of a record loses its `unknown` values; what crosses is the record itself.
-  if ('error' in answer) throw errorFromRecord(answer.error as ErrorRecord);
-  return answer.ok;
-}
-
-async function reachStage<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw unavailable('did not answer', error);
-  }
+  return await ask<StageStatus>('stage', () =>
+    stage.status({ requestId }, model.id, model.version),
+  );
 }
 
 async function* readLines(
@@ -109,15 +105,11 @@ async function* readLines(
   let rest = '';
   for (;;) {
     const chunk = await reader.read().catch((error: unknown) => {
-      throw unavailable('broke off', error);
+      throw unavailable('stage', 'broke off', error);
     });
     if (chunk.done) return;
     const lines = (rest + decoder.decode(chunk.value, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     yield* lines;
   }
-}
-
-function unavailable(what: string, cause?: unknown): EngineError {
-  return new EngineError('E_BACKEND_UNAVAILABLE', `stage: ${what}. Try again.`, { cause });
 }

@@ -6,7 +6,9 @@ import { readSpeech } from '../../platform/voice-frames.ts';
 import type { SpeechFrame } from '../../platform/voice-frames.ts';
 import type { SpeechRequest } from '../../onnx/tasks/voice.ts';
 import type { ServingEnv } from '../env.ts';
-import { onnxStub, reachScript } from './onnx-client.ts';
+import type { CallContext } from '../../platform/failure.ts';
+import { reach } from '../../platform/rpc.ts';
+import { onnxStub } from './onnx-client.ts';
 
 export interface Speech {
   readonly sampleRate: number;
@@ -20,13 +22,14 @@ export interface Speech {
  */
 export async function openSpeech(
   env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
+  call: CallContext,
   manifest: Manifest,
   request: SpeechRequest,
   signal: AbortSignal,
 ): Promise<Speech> {
   const gone = 'request: the client went away.';
   throwIfAborted(signal, gone);
-  const stream = await askToSpeak(env, manifest, request);
+  const stream = await askToSpeak(env, call, manifest, request);
   const frames = readSpeech(stream);
   const start = await nextFrame(frames);
   const first = await nextFrame(frames);
@@ -54,11 +57,12 @@ async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promi
 
 async function askToSpeak(
   env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
+  { requestId }: CallContext,
   manifest: Manifest,
   request: SpeechRequest,
 ): Promise<ReadableStream<Uint8Array>> {
   if (manifest.kind === 'voice')
-    return await reachScript('audio', () => env.AUDIO.speak(manifest.id, request));
+    return await reach('audio', () => env.AUDIO.speak({ requestId }, manifest.id, request));
   const { id } = requireKind(manifest, 'onnx');
-  return await reachScript('onnx', () => onnxStub(env, id).speak(id, request));
+  return await reach('onnx', () => onnxStub(env, id).speak({ requestId }, id, request));
 }

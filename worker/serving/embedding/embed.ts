@@ -1,11 +1,7 @@
 /** Asks a stage for vectors, some texts a call: whoever leaves costs at most the call under way. */
-import {
-  EngineError,
-  errorFromRecord,
-  errorToRecord,
-  throwIfAborted,
-} from '../../../engine/base/errors.ts';
-import type { EmbedAnswer } from '../../stage/index.ts';
+import { throwIfAborted } from '../../../engine/base/errors.ts';
+import type { CallContext } from '../../platform/failure.ts';
+import { ask } from '../../platform/rpc.ts';
 import type { ServingEnv } from '../env.ts';
 import type { EncoderModel } from './find-encoder.ts';
 
@@ -19,20 +15,21 @@ const CALL_TOKENS = 4096;
  */
 export async function embed(
   env: Pick<ServingEnv, 'STAGE'>,
+  { requestId }: CallContext,
   model: EncoderModel,
   texts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): Promise<Float32Array[]> {
   const { nEmbd } = model.manifest.config;
+  const stage = env.STAGE.getByName(model.id);
   const vectors: Float32Array[] = new Array<Float32Array>(texts.length);
   // Texts of like length share passes, across calls too.
   const order = texts.map((_, i) => i).sort((a, b) => texts[a]!.length - texts[b]!.length);
   for (const call of calls(order, texts)) {
     throwIfAborted(signal, 'request: the client went away.');
-    const flat = await askStage(
-      env,
-      model,
-      call.map((i) => texts[i]!),
+    const part = call.map((i) => texts[i]!);
+    const flat = await ask<Float32Array>('stage', () =>
+      stage.embed({ requestId }, model.id, part, model.version),
     );
     for (const [k, i] of call.entries()) vectors[i] = flat.slice(k * nEmbd, (k + 1) * nEmbd);
   }
@@ -51,26 +48,4 @@ function calls(order: readonly number[], texts: readonly (readonly number[])[]):
     left -= texts[i]!.length;
   }
   return made;
-}
-
-async function askStage(
-  env: Pick<ServingEnv, 'STAGE'>,
-  { id, version }: EncoderModel,
-  texts: readonly (readonly number[])[],
-): Promise<Float32Array> {
-  // RPC's type of an answer loses what it is made of; what crosses is the answer itself.
-  let answer: unknown;
-  try {
-    answer = await env.STAGE.getByName(id).embed(id, texts, version);
-  } catch (cause) {
-    const { message } = errorToRecord(cause);
-    throw new EngineError(
-      'E_BACKEND_UNAVAILABLE',
-      `stage: did not answer (${message}). Try again.`,
-      { cause },
-    );
-  }
-  const made = answer as EmbedAnswer;
-  if ('vectors' in made) return made.vectors;
-  throw errorFromRecord(made.error);
 }

@@ -1,4 +1,5 @@
 /** A conversation fitted into a model's context: its oldest turns are left out until it fits. */
+import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 import type { ServingEnv } from '../env.ts';
@@ -14,13 +15,14 @@ const ANSWER_SHARE = 1 / 4;
 /** @param wantedTokens of the answer; undefined for as many as there are. */
 export async function fitToContext(
   env: ServingEnv,
+  call: CallContext,
   model: ServedModel,
   history: readonly ChatMessage[],
   fresh: readonly ChatMessage[],
   wantedTokens: number | undefined,
   tools: readonly Tool[] = [],
 ): Promise<FittedHistory> {
-  const { nCtx } = await stageStatus(env, model);
+  const { nCtx } = await stageStatus(env, call, model);
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
   const countTokens = (messages: readonly ChatMessage[]): number => {
     try {

@@ -71,7 +71,7 @@ export async function* runGeneration(plan: GenerationPlan): AsyncGenerator<Delta
 }
 
 function runChoice(
-  { env, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
+  { env, caller, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
   choice: number,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void, void> {
@@ -87,7 +87,7 @@ function runChoice(
     speculation: params.speculation,
     ...(constraint === null ? {} : { constraint }),
   };
-  const events = generateEvents(env, model, request, signal, promptField);
+  const events = generateEvents(env, caller, model, request, signal, promptField);
   if (calls === null)
     return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
   // Stop strings end texts, not calls: they are looked for behind the calls' being split off.

@@ -1,4 +1,5 @@
 /** A recording through a speech model of the stage, its silence left out where a detector is at hand. */
+import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
 import type { VadResult } from '../../../engine/audio/voice-activity.ts';
@@ -14,6 +15,7 @@ import { transcribeEvents } from '../clients/stage-client.ts';
 
 export interface SoundJob {
   readonly env: ServingEnv;
+  readonly call: CallContext;
   readonly model: ModelOfKind<'speech'>;
   readonly options: TranscribeOptions;
   readonly signal: AbortSignal;
@@ -22,24 +24,28 @@ export interface SoundJob {
 
 /** @throws {EngineError} what the recording, the detector and the stage give. */
 export async function* runSound(
-  { env, model, options, signal, useVad }: SoundJob,
+  { env, call, model, options, signal, useVad }: SoundJob,
   blocks: AsyncIterable<Float32Array>,
 ): AsyncGenerator<TranscriptEvent, void, void> {
-  const detect = useVad ? await findDetector(env) : null;
+  const detect = useVad ? await findDetector(env, call) : null;
   yield* transcribeSound({
     windows: detect === null ? new PlainWindows(blocks) : new SpeechWindows(blocks, detect),
-    transcribe: (request) => transcribeEvents(env, model, request, signal),
+    transcribe: (request) => transcribeEvents(env, call, model, request, signal),
     tokenizer: model.tokenizer,
     options,
   });
 }
 
 /** The detector VAD_MODEL names; null when it has not been pushed, or has no script to run on. */
-export async function findDetector(env: ServingEnv): Promise<DetectSpeech | null> {
+export async function findDetector(
+  env: ServingEnv,
+  call: CallContext,
+): Promise<DetectSpeech | null> {
   if (env.ONNX === undefined) return null;
   try {
     const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');
-    return (request) => askOnnx<VadResult>(env, id, (stub) => stub.vad(id, request));
+    return (request) =>
+      askOnnx<VadResult>(env, call, id, (stub, context) => stub.vad(context, id, request));
   } catch (error) {
     if (error instanceof EngineError && error.code === 'E_MODEL_NOT_FOUND') return null;
     throw error;

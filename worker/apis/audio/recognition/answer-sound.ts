@@ -27,13 +27,13 @@ export async function answerSound(
   { request, env, record }: Context,
   task: SpeechTask,
 ): Promise<Response> {
-  const { fields: given, sound } = await receiveSound(env, request);
+  const { fields: given, sound } = await receiveSound(env, record, request);
   const fields = readFields(given);
   const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
   const signal = AbortSignal.any([request.signal, abort.signal]);
-  const job = { env, model, options, signal, useVad: fields.vad === 'auto' };
+  const job = { env, call: record, model, options, signal, useVad: fields.vad === 'auto' };
   const events = noted(runSound(job, sound), record, model.id);
   const response =
     fields.stream === true

@@ -1,4 +1,6 @@
 /** One microphone on a WebSocket: bytes of PCM and a few words of JSON in, events out. */
+import { NO_REQUEST } from '../../../platform/failure.ts';
+import type { Place } from '../../../platform/failure.ts';
 import { z } from 'zod';
 import { Resampler } from '../../../../engine/audio/resampler.ts';
 import { EngineError } from '../../../../engine/base/errors.ts';
@@ -28,6 +30,8 @@ export interface LiveSocketWish {
   /** Ends what runs for this socket. */
   readonly abort: () => void;
   readonly sampleRate: number;
+  /** Of its failures. */
+  readonly place?: Place;
 }
 
 export class LiveSocket {
@@ -121,7 +125,10 @@ export class LiveSocket {
 
   #fail(error: unknown): void {
     if (this.#isClosed) return;
-    const record = recordForClient(error);
+    const record = recordForClient(
+      error,
+      this.#wish.place ?? { place: 'gateway.live', ...NO_REQUEST },
+    );
     this.send({ type: 'error', ...errorBody(record) });
     this.#close(CLOSE_POLICY, record.code);
   }

@@ -11,6 +11,7 @@ import type { RawFormat } from '../../../audio/open-audio.ts';
 import { readForm } from '../../../http/body/form.ts';
 import type { ReadForm } from '../../../http/body/form.ts';
 import type { ServingEnv } from '../../../serving/env.ts';
+import type { CallContext } from '../../../platform/failure.ts';
 import { rawFormatOf } from './raw-format.ts';
 
 export interface SoundUpload {
@@ -21,6 +22,7 @@ export interface SoundUpload {
 /** @throws {EngineError} what the form is refused for; the file's own faults come with its samples. */
 export async function receiveSound(
   env: Pick<ServingEnv, 'AUDIO'>,
+  call: CallContext,
   request: Request,
 ): Promise<SoundUpload> {
   const raw = rawFormatOrRefusal(request);
@@ -34,7 +36,7 @@ export async function receiveSound(
       begin() {
         // Read away, so that its client gets the answer.
         if (raw instanceof EngineError) return { write: () => Promise.resolve() };
-        decoded = decode(env, readable, raw);
+        decoded = decode(env, call, readable, raw);
         // Told when it is awaited; a refused form forgets it.
         decoded.catch(() => undefined);
         // The script reads no further when it refuses: its answer says why.
@@ -62,10 +64,11 @@ function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
 
 async function decode(
   env: Pick<ServingEnv, 'AUDIO'>,
+  { requestId }: CallContext,
   body: ReadableStream<Uint8Array>,
   raw: RawFormat | null,
 ): Promise<ReadableStream<Uint8Array>> {
-  return await env.AUDIO.decode(body, { sampleRate: SAMPLE_RATE, raw });
+  return await env.AUDIO.decode({ requestId }, body, { sampleRate: SAMPLE_RATE, raw });
 }
 
 /** Samples of a recording, once. */

@@ -1,5 +1,9 @@
 /** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
-import { EngineError, errorToRecord, throwIfAborted } from '../../../../engine/base/errors.ts';
+import type { Caller } from '../../../platform/caller.ts';
+import { unwrap } from '../../../platform/rpc.ts';
+import type { RpcAnswer } from '../../../platform/rpc.ts';
+import { recordForClient } from '../../../http/error-response.ts';
+import { EngineError, throwIfAborted } from '../../../../engine/base/errors.ts';
 import { chunkDocument, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
 import { isBinary } from './document-text.ts';
@@ -9,7 +13,6 @@ import { embed } from '../../../serving/embedding/embed.ts';
 import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from '../env.ts';
-import { answerOf } from '../collection.ts';
 import type { Collection } from '../collection.ts';
 
 export interface IncomingDocument {
@@ -39,6 +42,7 @@ const CALL_CHUNKS = 512;
 /** What became of each document, in their order. @throws {EngineError} E_ABORTED */
 export async function addDocuments(
   env: RetrievalEnv,
+  caller: Caller,
   collection: Collection,
   model: EncoderModel,
   documents: readonly IncomingDocument[],
@@ -47,7 +51,7 @@ export async function addDocuments(
   const added = new Array<AddedJson>(documents.length);
   let waiting: { readonly at: number; readonly prepared: Prepared }[] = [];
   const flush = async (): Promise<void> => {
-    const answers = await putAll(env, collection, model, waiting, signal);
+    const answers = await putAll(env, caller, collection, model, waiting, signal);
     for (const [k, { at }] of waiting.entries()) added[at] = answers[k]!;
     waiting = [];
   };
@@ -57,7 +61,7 @@ export async function addDocuments(
       const prepared = prepare(collection, model, document, `documents[${at}]`);
       waiting.push({ at, prepared });
     } catch (error) {
-      added[at] = failed(document.id, error);
+      added[at] = failed(document.id, error, caller);
     }
     if (waiting.reduce((sum, { prepared }) => sum + prepared.ids.length, 0) >= CALL_CHUNKS)
       await flush();
@@ -95,6 +99,7 @@ function prepare(
 /** Texts of several documents share passes of the model. */
 async function putAll(
   env: RetrievalEnv,
+  caller: Caller,
   { stub }: Collection,
   model: EncoderModel,
   waiting: readonly { readonly prepared: Prepared }[],
@@ -104,6 +109,7 @@ async function putAll(
   try {
     const vectors = await embed(
       env,
+      caller,
       model,
       waiting.flatMap(({ prepared }) => prepared.ids),
       signal,
@@ -116,26 +122,26 @@ async function putAll(
       chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
     }));
     // RPC's type of an answer loses what it is made of.
-    const asked: PromiseLike<unknown> = stub.putAll(stored);
+    const asked: PromiseLike<unknown> = stub.putAll({ requestId: caller.requestId }, stored);
     const answers = await asked;
     return (answers as readonly unknown[]).map((answer, k) => {
       const { id, chunks } = stored[k]!;
       try {
-        const { replaced } = answerOf<{ replaced: boolean }>(answer);
+        const { replaced } = unwrap(answer as RpcAnswer<{ replaced: boolean }>);
         return { id, status: replaced ? 'replaced' : 'added', chunks: chunks.length };
       } catch (error) {
-        return failed(id, error);
+        return failed(id, error, caller);
       }
     });
   } catch (error) {
-    return waiting.map(({ prepared }) => failed(prepared.document.id, error));
+    return waiting.map(({ prepared }) => failed(prepared.document.id, error, caller));
   }
 }
 
-function failed(id: string, error: unknown): AddedJson {
-  const { code, message } = errorToRecord(error);
+function failed(id: string, error: unknown, { requestId }: Caller): AddedJson {
+  const place = { place: 'gateway.addDocuments', requestId };
+  const { code, message } = recordForClient(error, place);
   if (code === 'E_ABORTED') throw error;
-  if (code === 'E_INTERNAL') console.error(error);
   return { id, status: 'failed', chunks: 0, error: { code, message } };
 }
 

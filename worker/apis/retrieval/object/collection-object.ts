@@ -2,9 +2,11 @@
  * A collection of documents: one object per name, with passages, their words and their vectors. Texts come
  * in as passages with vectors; who makes these is outside.
  */
+import type { CallContext } from '../../../platform/failure.ts';
+import { answerCall } from '../../../platform/rpc.ts';
+import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { DurableObject } from 'cloudflare:workers';
-import { EngineError, errorToRecord } from '../../../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../../../engine/base/errors.ts';
+import { EngineError } from '../../../../engine/base/errors.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
 import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
@@ -17,9 +19,6 @@ import type { VectorizeBinding } from './vectorize-index.ts';
 
 /** 384 values each are 38 MB of the object's 128. */
 export const MAX_CHUNKS = 100_000;
-
-/** Errors come back as values: RPC would drop their codes. */
-export type CollectionAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
 
 export interface VectorsEnv {
   /** Where vectors are kept instead of in the objects; optional. */
@@ -64,15 +63,16 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
 
   /** Puts documents in the place of those of the same ids; of each, whether there was one, or its error. */
   async putAll(
+    call: CallContext,
     documents: readonly NewDocument[],
-  ): Promise<CollectionAnswer<{ replaced: boolean }>[]> {
-    const answers: CollectionAnswer<{ replaced: boolean }>[] = [];
-    for (const document of documents) answers.push(await this.put(document));
+  ): Promise<RpcAnswer<{ replaced: boolean }>[]> {
+    const answers: RpcAnswer<{ replaced: boolean }>[] = [];
+    for (const document of documents) answers.push(await this.#put(call, document));
     return answers;
   }
 
-  private put(document: NewDocument): Promise<CollectionAnswer<{ replaced: boolean }>> {
-    return answer(async () => {
+  #put(call: CallContext, document: NewDocument): Promise<RpcAnswer<{ replaced: boolean }>> {
+    return answerCall({ place: 'collection.put', ...call }, async () => {
       this.requireRoom(document.chunks.length);
       const index = this.openIndex();
       const replaced = this.store.document(document.id) !== null;
@@ -98,8 +98,10 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
     return this.store.about() === null ? [] : this.store.documents(after, limit);
   }
 
-  search(query: SearchQuery): Promise<CollectionAnswer<SearchResult[]>> {
-    return answer(() => searchCollection(this.store, this.openIndex(), query));
+  search(call: CallContext, query: SearchQuery): Promise<RpcAnswer<SearchResult[]>> {
+    return answerCall({ place: 'collection.search', ...call }, () =>
+      searchCollection(this.store, this.openIndex(), query),
+    );
   }
 
   /** Vectors are read once an object's life, as long as there is room for them. */
@@ -132,13 +134,5 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
         `${nChunk} more. Use a second collection.`,
       { param: 'documents', details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
     );
-  }
-}
-
-async function answer<T>(run: () => Promise<T>): Promise<CollectionAnswer<T>> {
-  try {
-    return { ok: await run() };
-  } catch (error) {
-    return { error: errorToRecord(error) };
   }
 }

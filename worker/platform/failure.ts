@@ -1,0 +1,68 @@
+/**
+ * Failures where they happen: one line of JSON in the log of the script that failed, and the record
+ * that may leave it. What is not a coded error leaves without its message, which may hold anything.
+ */
+import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import type { ErrorRecord } from '../../engine/base/errors.ts';
+
+/** Where a call came from; it goes along with every call between scripts. */
+export interface CallContext {
+  /** Of the request, as in the header "x-request-id". */
+  readonly requestId: string;
+}
+
+/** A call that belongs to no request (alarms, tests). */
+export const NO_REQUEST: CallContext = { requestId: 'none' };
+
+export interface Place extends CallContext {
+  /** Script and method, such as "stage.embed". */
+  readonly place: string;
+}
+
+const REDACTED = 'internal error: the server failed unexpectedly; its log has the particulars.';
+/** Lines of a stack that are logged: the places, never the message above them. */
+const MAX_STACK_LINES = 8;
+
+/**
+ * Logs `error` with its code and place, never with what a request held.
+ * @returns the record that may cross to another script or to a client
+ */
+export function reportFailure(error: unknown, { place, requestId }: Place): ErrorRecord {
+  const isCoded = error instanceof EngineError;
+  const record: ErrorRecord = isCoded
+    ? withoutCause(error)
+    : { code: 'E_INTERNAL', message: REDACTED, param: null, details: {} };
+  const isCallers = isCoded && error.row.party === 'caller';
+  const line = JSON.stringify({
+    event: 'failure',
+    place,
+    code: record.code,
+    request_id: requestId,
+    ...(isCallers ? {} : causeOf(error)),
+  });
+  if (isCallers) console.log(line);
+  else console.error(line);
+  return record;
+}
+
+/** A coded error may quote what caused it: useful where it happened, and nobody else's business. */
+function withoutCause(error: EngineError): ErrorRecord {
+  const record = errorToRecord(error);
+  const { cause } = error;
+  if (cause === undefined || cause instanceof EngineError) return record;
+  const quoted = cause instanceof Error ? cause.message : String(cause);
+  if (quoted === '') return record;
+  return { ...record, message: record.message.replaceAll(quoted, '(see the log)') };
+}
+
+/** Of whatever began it: what kind of error it was, and where it was thrown. */
+function causeOf(error: unknown): { cause: string; at: readonly string[] } {
+  let root = error;
+  while (root instanceof Error && root.cause !== undefined) root = root.cause;
+  if (!(root instanceof Error)) return { cause: typeof root, at: [] };
+  const lines = (root.stack ?? '').split('\n').map((text) => text.trim());
+  return {
+    cause: root.name,
+    at: lines.filter((text) => text.startsWith('at ')).slice(0, MAX_STACK_LINES),
+  };
+}
