@@ -2,6 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { Automaton } from './automaton.ts';
 import type { Closing, Configuration } from './configuration.ts';
+import { MAX_CLOSING_BYTES } from './grammar.ts';
 import type { GrammarProgram } from './matcher.ts';
 
 /** Longest run of forced bytes that is looked for. */
@@ -29,11 +30,12 @@ export function closingBytes(automaton: Automaton, from: Configuration): Uint8Ar
   return Uint8Array.from(bytes);
 }
 
-/** @returns null when no tokens spell the completion */
+/** @returns null when no tokens spell the completion, or it is longer than MAX_CLOSING_BYTES */
 export function closingOf(
   { automaton, vocabulary }: GrammarProgram,
   at: Configuration,
 ): Closing | null {
+  if (at.minBytes > MAX_CLOSING_BYTES) return null;
   if (at.closing === undefined) {
     const tokens = vocabulary.spell(closingBytes(automaton, at));
     at.closing = tokens === null ? null : { tokens, from: 0 };
