@@ -3,10 +3,10 @@
  * gateway, so that uploads and decoders have memory of their own. Knows no neural networks and no HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
-import pico from '@echogarden/svoxpico-wasm/svoxpico.wasm';
 import { joinBytes } from '../../engine/base/joined.ts';
-import opus from '../../dist/opus/opus.wasm';
+import mp3 from '../../dist/fuel/mp3.wasm';
+import opus from '../../dist/fuel/opus.wasm';
+import pico from '../../dist/fuel/pico.wasm';
 import { EngineError } from '../../engine/base/errors.ts';
 import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
 import type { DecodeWish } from './decode-stream.ts';
