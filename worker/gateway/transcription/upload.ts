@@ -1,6 +1,6 @@
 /**
  * A form with a recording: its fields, and its samples as they are decoded. The file goes straight on to
- * the audio script, whatever order the fields come in.
+ * the audio script, which holds it: whatever order the fields come in, they are read before it is.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
@@ -18,7 +18,10 @@ export interface SoundUpload {
   readonly sound: Sound;
 }
 
-/** @throws {EngineError} what the form is refused for; the file's own faults come with its samples. */
+/**
+ * The caller disposes of the sound unless it has been read.
+ * @throws {EngineError} what the form is refused for; the file's own faults come with its samples.
+ */
 export async function receiveSound(
   env: Pick<GatewayEnv, 'AUDIO'>,
   request: Request,
@@ -26,7 +29,7 @@ export async function receiveSound(
   const raw = rawFormatOrRefusal(request);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
-  let decoded: Promise<ReadableStream<Uint8Array>> | null = null;
+  let held: Promise<HeldStub> | null = null;
   try {
     const form = await readForm(request, {
       maxFileBytes: MAX_AUDIO_BYTES,
@@ -34,9 +37,9 @@ export async function receiveSound(
       begin() {
         // Read away, so that its client gets the answer.
         if (raw instanceof EngineError) return { write: () => Promise.resolve() };
-        decoded = decode(env, readable, raw);
+        held = hold(env, readable);
         // Told when it is awaited; a refused form forgets it.
-        decoded.catch(() => undefined);
+        held.catch(() => undefined);
         // The script reads no further when it refuses: its answer says why.
         return { write: (bytes) => writer.write(bytes).catch(() => undefined) };
       },
@@ -44,11 +47,26 @@ export async function receiveSound(
     if (raw instanceof EngineError) throw raw;
     await writer.close().catch(() => undefined);
     // A form without a file has been refused.
-    return { fields: form.fields, sound: new Sound(await decoded!) };
+    return { fields: form.fields, sound: new Sound(await held!, raw) };
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
+    await letGo(held);
     throw error;
   }
+}
+
+type HeldStub = Awaited<ReturnType<GatewayEnv['AUDIO']['hold']>>;
+
+async function hold(
+  env: Pick<GatewayEnv, 'AUDIO'>,
+  body: ReadableStream<Uint8Array>,
+): Promise<HeldStub> {
+  return await env.AUDIO.hold(body);
+}
+
+async function letGo(held: Promise<HeldStub> | null): Promise<void> {
+  const stub = await held?.catch(() => null);
+  stub?.[Symbol.dispose]();
 }
 
 function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
@@ -60,32 +78,36 @@ function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
   }
 }
 
-async function decode(
-  env: Pick<GatewayEnv, 'AUDIO'>,
-  body: ReadableStream<Uint8Array>,
-  raw: RawFormat | null,
-): Promise<ReadableStream<Uint8Array>> {
-  return await env.AUDIO.decode(body, { sampleRate: SAMPLE_RATE, raw });
-}
-
-/** Samples of a recording, once. */
-export class Sound implements AsyncIterable<Float32Array> {
+/** Samples of a recording, once; nothing decodes it before they are asked for. */
+export class Sound implements AsyncIterable<Float32Array>, Disposable {
   /** Known once the first samples have come. */
   info: AudioInfo | null = null;
   /** Known once the last samples have come. */
   end: AudioEnd | null = null;
-  readonly #stream: ReadableStream<Uint8Array>;
+  readonly #held: HeldStub;
+  readonly #raw: RawFormat | null;
 
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#stream = stream;
+  constructor(held: HeldStub, raw: RawFormat | null) {
+    this.#held = held;
+    this.#raw = raw;
   }
 
   /** @throws {EngineError} E_AUDIO_INVALID, E_BODY_TOO_LARGE, E_BUSY. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
-    for await (const frame of readAudio(this.#stream)) {
-      if (frame.type === 'samples') yield frame.value;
-      else if (frame.type === 'start') this.info = frame.value;
-      else this.end = frame.value;
+    try {
+      const stream = await this.#held.decode({ sampleRate: SAMPLE_RATE, raw: this.#raw });
+      for await (const frame of readAudio(stream)) {
+        if (frame.type === 'samples') yield frame.value;
+        else if (frame.type === 'start') this.info = frame.value;
+        else this.end = frame.value;
+      }
+    } finally {
+      this[Symbol.dispose]();
     }
+  }
+
+  /** Lets the bytes go; does nothing more the second time. */
+  [Symbol.dispose](): void {
+    this.#held[Symbol.dispose]();
   }
 }
