@@ -20,6 +20,8 @@ declare module '*/opus-decoder.mjs' {
     readonly ready: Promise<void>;
     decodeFrame(frame: Uint8Array): { channelData: Float32Array[]; samplesDecoded: number };
     free(): void;
+    /** The decoder's own; scripts/build/opus.ts adds the counter of scripts/build/fuel.ts. */
+    readonly _common: { readonly wasm: { readonly fuel: WebAssembly.Global } };
   }
   const OpusDecoder: { new (options: DecoderOptions): Decoder; module: WebAssembly.Module };
   export default OpusDecoder;

@@ -4,6 +4,7 @@
  * again among those that it allows.
  */
 import { EngineError } from '../base/errors.ts';
+import { MAX_CLOSING_BYTES } from '../grammar/grammar.ts';
 import type { Grammar } from '../grammar/grammar.ts';
 import { GrammarProgram } from '../grammar/run/matcher.ts';
 import type { GrammarMatcher } from '../grammar/run/matcher.ts';
@@ -60,16 +61,7 @@ export class Constraint implements TokenFilter {
     this.#program = program;
     this.#matcher = program.start();
     this.#left = maxTokens;
-    const least = this.#matcher.closingLength;
-    if (least > maxTokens)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        Number.isFinite(least)
-          ? `max_tokens: the shortest output that matches takes ${least} tokens; expected at least ` +
-              `as many, there is room for ${maxTokens}. Raise it, or shorten the prompt.`
-          : 'response_format: the vocabulary of this model cannot spell what the grammar asks for.',
-        { param: Number.isFinite(least) ? 'max_tokens' : 'response_format', details: { least } },
-      );
+    if (this.#matcher.closingLength > maxTokens) throw tooLong(this.#matcher, maxTokens);
   }
 
   /** Nothing may follow. */
@@ -102,4 +94,25 @@ export class Constraint implements TokenFilter {
     this.#matcher.accept(token);
     this.#left--;
   }
+}
+
+/** Of what is too long to be spelled, only how many tokens it has at least is known. */
+function tooLong(matcher: GrammarMatcher, maxTokens: number): EngineError {
+  const { closingBytes, closingLength, minClosingLength } = matcher;
+  const isSpelled = Number.isFinite(closingLength);
+  const least = isSpelled ? closingLength : minClosingLength;
+  if (least > maxTokens)
+    return new EngineError(
+      'E_REQUEST_INVALID',
+      `max_tokens: the shortest output that matches takes ${isSpelled ? '' : 'at least '}${least} ` +
+        `tokens; expected at least as many, there is room for ${maxTokens}. Raise it, or shorten the prompt.`,
+      { param: 'max_tokens', details: { least } },
+    );
+  return new EngineError(
+    'E_REQUEST_INVALID',
+    closingBytes > MAX_CLOSING_BYTES
+      ? `response_format: the shortest output that matches has ${closingBytes} bytes; expected at most ${MAX_CLOSING_BYTES}. Ask for less.`
+      : 'response_format: the vocabulary of this model cannot spell what the grammar asks for.',
+    { param: 'response_format', details: { least: closingLength } },
+  );
 }

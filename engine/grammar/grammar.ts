@@ -36,9 +36,20 @@ export interface Grammar {
   readonly nodes: readonly GrammarNode[];
   readonly dfas: readonly ByteDfa[];
   readonly root: number;
-  /** By node: bytes of its shortest word. All are finite. */
+  /** By node: bytes of its shortest word, MAX_MEASURED_BYTES for all that is longer. */
   readonly minBytes: readonly number[];
 }
 
 /** A count beyond which a bound is none: no output of any model here has as many characters. */
 export const MAX_COUNT = 1_000_000;
+
+/**
+ * Bytes of the longest completion that is ever spelled, and so of the shortest output a grammar may
+ * ask for. Objects that hold two of the next kind each double it with every line of a schema. It is
+ * some 8,000 tokens of English, about what an isolate's context holds beside weights; to spell it
+ * takes about a tenth of a second, and the other generations of a step wait for it.
+ */
+export const MAX_CLOSING_BYTES = 32 * 1024;
+
+/** What is longer counts as this long: sums stay finite, where Infinity would mean "no word". */
+export const MAX_MEASURED_BYTES = 2 ** 50;

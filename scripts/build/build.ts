@@ -33,7 +33,7 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Steps that were built, of `kernels`, `opus`, `ort`, `phonemes`, a script's name, `workers.json`. */
+  /** Steps that were built: `kernels`, `opus`, `fuel`, `ort`, `phonemes`, a script's name, `workers.json`. */
   readonly built: readonly string[];
 }
 
@@ -89,6 +89,7 @@ function makeSteps(): Step[] {
   return [
     kernelStep(),
     opusStep(),
+    fuelStep(),
     ortStep(),
     phonemesStep(),
     ...WORKERS.map(bundleStep),
@@ -123,6 +124,19 @@ function opusStep(): Step {
       const { buildOpus, OPUS_INPUTS, OPUS_OUTPUTS } = await import('./opus.ts');
       await buildOpus();
       return { inputs: [...OPUS_INPUTS], outputs: [...OPUS_OUTPUTS] };
+    },
+  };
+}
+
+function fuelStep(): Step {
+  return {
+    name: 'fuel',
+    settings: `binaryen ${packageVersion('binaryen')}`,
+    async run(onStep) {
+      onStep('decoders with a bound on their steps');
+      const { buildFuel, FUEL_INPUTS, FUEL_OUTPUTS } = await import('./fuel.ts');
+      await buildFuel();
+      return { inputs: [...FUEL_INPUTS], outputs: [...FUEL_OUTPUTS] };
     },
   };
 }

@@ -20,6 +20,8 @@ export const OPUS_OUTPUTS: readonly string[] = ['opus-decoder.mjs', 'opus.wasm']
 );
 /** The module as text: a getter that returns it. */
 const INLINED = /String\.raw`dynEncode[\s\S]*?`/;
+/** Where the package reads exports by their names; the counter of fuel.ts is one more. */
+const EXPORTS = 'const wasmExports = instance.exports;';
 
 export async function buildOpus(): Promise<void> {
   mkdirSync(DIR, { recursive: true });
@@ -54,9 +56,11 @@ export async function buildOpus(): Promise<void> {
 }
 
 function withoutModule(code: string): string {
-  if (INLINED.test(code)) {
+  if (INLINED.test(code) && code.includes(EXPORTS)) {
     // The package looks whether there is a text before it defines the getter.
-    return code.replace(INLINED, "'elsewhere'");
+    return code
+      .replace(INLINED, "'elsewhere'")
+      .replace(EXPORTS, `${EXPORTS} this.fuel = wasmExports.fuel;`);
   }
   throw new EngineError('E_INTERNAL', 'build: opus-decoder: no WebAssembly in EmscriptenWasm.js.');
 }

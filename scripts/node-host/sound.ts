@@ -11,7 +11,7 @@ import type { DetectSpeech } from '../../engine/transcribe/recording/windows.ts'
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
-import { distDir, modelsDir, repoRoot } from '../lib/paths.ts';
+import { distDir, modelsDir } from '../lib/paths.ts';
 
 const DETECTOR_ID = 'silero-vad';
 
@@ -38,12 +38,13 @@ export class LocalSound implements AsyncIterable<Float32Array> {
   }
 }
 
-/** The decoders; libopus is taken out of its package when that has not been done. */
+/** The decoders, taken out of their packages when that has not been done. */
 export async function loadDecoders(): Promise<DecoderModules> {
   await build({ only: 'opus' });
+  await build({ only: 'fuel' });
   return {
-    mp3: await compileWasm(join(repoRoot, 'node_modules/minimp3-wasm/dist/decoder.opt.wasm')),
-    opus: await compileWasm(join(distDir, 'opus', 'opus.wasm')),
+    mp3: await compileWasm(join(distDir, 'fuel', 'mp3.wasm')),
+    opus: await compileWasm(join(distDir, 'fuel', 'opus.wasm')),
   };
 }
 

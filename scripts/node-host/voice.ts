@@ -16,9 +16,7 @@ import type { SpeechRequest } from '../../worker/onnx/tasks/voice.ts';
 import { build } from '../build/build.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
-import { distDir, modelsDir, repoRoot } from '../lib/paths.ts';
-
-const PICO_MODULE = 'node_modules/@echogarden/svoxpico-wasm/svoxpico.wasm';
+import { distDir, modelsDir } from '../lib/paths.ts';
 
 export interface LocalVoice {
   readonly sampleRate: number;
@@ -49,7 +47,9 @@ async function openSmallVoice({ id, sampleRate }: VoiceManifest): Promise<LocalV
 
 /** @throws {EngineError} E_FORMAT_INVALID for files that are no voice. */
 export async function loadPico(files: PicoFiles): Promise<PicoVoice> {
-  return await PicoVoice.load(await compileWasm(join(repoRoot, PICO_MODULE)), files);
+  await build({ only: 'opus' });
+  await build({ only: 'fuel' });
+  return await PicoVoice.load(await compileWasm(join(distDir, 'fuel', 'pico.wasm')), files);
 }
 
 async function openOnnxVoice(manifest: OnnxManifest): Promise<LocalVoice> {

@@ -2,9 +2,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openFlac } from '../../engine/audio/flac.ts';
 import { openWav } from '../../engine/audio/wav.ts';
+import { joinBytes } from '../../engine/base/joined.ts';
 import { openAudio } from '../../worker/audio/open-audio.ts';
 import type { DecoderModules } from '../../worker/audio/open-audio.ts';
 import { failure } from '../support/import-folder.ts';
+import { noise } from '../support/speech.ts';
 import { decoderModules, readAll, readMono, signalToNoise, soundFile } from '../support/sound.ts';
 
 let modules: DecoderModules;
@@ -80,7 +82,8 @@ describe('cut off anywhere: what was there, or an error that says so', () => {
 });
 
 describe('damaged anywhere: no crash and no endless loop', () => {
-  test.each(['sound.flac', 'sound.opus', 'sound.mp3', 'sound.wav'])('%s', async (name) => {
+  const NAMES = ['sound.flac', 'sound.opus', 'sound.mp3', 'sound.wav', 'endless.mp3'];
+  test.each(NAMES)('%s', async (name) => {
     const bytes = await soundFile(name);
     let nRefused = 0;
     for (let round = 0; round < 60; round++) {
@@ -98,6 +101,65 @@ describe('damaged anywhere: no crash and no endless loop', () => {
       }
     }
     expect(nRefused).toBeGreaterThan(0);
+  });
+});
+
+describe('what made minimp3 turn for ever', () => {
+  const HEADER = 20;
+  const FRAME = 288;
+  /** Twelve seconds: most blocks begin within the stream. */
+  const longMp3 = async () => {
+    const one = await soundFile('sound.mp3');
+    return joinBytes([one, ...Array.from({ length: 11 }, () => one.subarray(HEADER))]);
+  };
+
+  test('one frame whose bits were cut away, and the beginning of the next', async () => {
+    const error = await failure(open('endless.mp3'));
+    expect(error).toMatchObject({ code: 'E_AUDIO_INVALID', param: 'file' });
+    expect(error.message).toContain('mp3: no frame in the file');
+  });
+
+  test.each([
+    ['a tag', new TextEncoder().encode('TAG'.padEnd(128))],
+    ['zeros', new Uint8Array(5000)],
+    ['noise', Uint8Array.from(noise(50_000), (x) => Math.floor(128 * (x + 1)))],
+  ])('%s at the end: the sound is all of it', async (_, end) => {
+    const long = await longMp3();
+    const want = readAll(await openAudio(long, modules));
+    expect(want[0]!.length).toBe(214_272);
+    expect(readAll(await openAudio(joinBytes([long, end]), modules))).toEqual(want);
+  });
+
+  test('cut in the last frame: the sound is all but that frame', async () => {
+    const long = await longMp3();
+    const [want] = readAll(await openAudio(long, modules));
+    for (const nCut of [1, 100, FRAME - 5, FRAME - 1]) {
+      const got = readAll(await openAudio(long.subarray(0, long.length - nCut), modules));
+      expect(got).toEqual([want!.subarray(0, -576)]);
+    }
+  });
+
+  test('begun and ended in the middle: what can be decoded is heard', async () => {
+    const long = await longMp3();
+    const from = HEADER + 5 * FRAME;
+    const got = readAll(await openAudio(long.subarray(from, from + 200 * FRAME + 60), modules));
+    expect(got[0]!.length).toBeGreaterThan(197 * 576);
+  });
+
+  test('headers without end, with and without a rate', async () => {
+    for (const rate of [0x90, 0x00]) {
+      const headers = new Uint8Array(3_000_000);
+      for (let i = 0; i < headers.length; i += 3) headers.set([0xff, 0xfb, rate], i);
+      const error = await failure(openAudio(headers, modules));
+      expect(error).toMatchObject({ code: 'E_AUDIO_INVALID', param: 'file' });
+    }
+  });
+
+  test('frames of which none decodes', async () => {
+    const frames = new Uint8Array(417 * 10_000).fill(0xff);
+    for (let at = 0; at < frames.length; at += 417) frames.set([0xff, 0xfb, 0x90, 0xc0], at);
+    const error = await failure(openAudio(frames, modules));
+    expect(error).toMatchObject({ code: 'E_AUDIO_INVALID', param: 'file' });
   });
 });
 

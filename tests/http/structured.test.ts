@@ -1,6 +1,7 @@
 /** Answers held to schemas, grammars and patterns, over HTTP and with OpenAI's own client. */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { doublingGbnf, doublingSchema, millionsSchema } from '../support/doubling.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;
@@ -162,5 +163,58 @@ describe('other formats', () => {
     });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error: { param: 'regex' } });
+  });
+});
+
+describe('an output that no memory holds', () => {
+  const jsonSchema = (schema: object) => ({
+    response_format: { type: 'json_schema', json_schema: { name: 'x', schema } },
+  });
+  // The arguments themselves are an object.
+  const parameters = { ...doublingSchema(39), type: 'object' };
+  const input = 'Once';
+
+  test.each<[string, string, object, string]>([
+    [
+      'a schema',
+      '/v1/chat/completions',
+      { messages, ...jsonSchema(doublingSchema(39)) },
+      'response_format.json_schema.schema',
+    ],
+    [
+      'a schema past the floats',
+      '/v1/chat/completions',
+      { messages, ...jsonSchema(millionsSchema(60)) },
+      'response_format.json_schema.schema',
+    ],
+    [
+      "a tool's parameters",
+      '/v1/chat/completions',
+      { messages, tools: [{ type: 'function', function: { name: 'f', parameters } }] },
+      'tools[0].function.parameters',
+    ],
+    [
+      'a format of messages',
+      '/v1/messages',
+      { messages, output_config: { format: { type: 'json_schema', schema: doublingSchema(39) } } },
+      'output_config.format.schema',
+    ],
+    [
+      'a format of responses',
+      '/v1/responses',
+      { input, text: { format: { type: 'json_schema', name: 'x', schema: doublingSchema(39) } } },
+      'text.format.schema',
+    ],
+    ['a grammar', '/v1/completions', { prompt: input, grammar: doublingGbnf(39) }, 'grammar'],
+    ['a pattern', '/v1/completions', { prompt: input, regex: 'a{40000}' }, 'regex'],
+  ])('is refused, and others are answered: %s', async (_, path, body, param) => {
+    const [refused, beside] = await Promise.all([
+      server.post(path, { model: STORIES_ID, max_tokens: 8, ...body }),
+      server.post('/v1/completions', { prompt: input, max_tokens: 2 }),
+    ]);
+    expect([refused.status, beside.status]).toEqual([400, 200]);
+    const { error } = await refused.json<Refusal>();
+    expect(error.message).toContain(`${param}: the shortest output that matches has at least`);
+    expect(error.message).toContain('expected at most 32768');
   });
 });

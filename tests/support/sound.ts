@@ -15,8 +15,8 @@ export const soundFile = (name: string): Promise<Buffer> =>
 export async function decoderModules(): Promise<DecoderModules> {
   const load = (path: string) => compileWasm(join(repoRoot, path));
   return {
-    mp3: await load('node_modules/minimp3-wasm/dist/decoder.opt.wasm'),
-    opus: await load('dist/opus/opus.wasm'),
+    mp3: await load('dist/fuel/mp3.wasm'),
+    opus: await load('dist/fuel/opus.wasm'),
   };
 }
 

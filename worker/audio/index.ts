@@ -3,28 +3,18 @@
  * gateway, so that uploads and decoders have memory of their own. Knows no neural networks and no HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import mp3 from 'minimp3-wasm/dist/decoder.opt.wasm';
-import pico from '@echogarden/svoxpico-wasm/svoxpico.wasm';
-import { joinBytes } from '../../engine/base/joined.ts';
-import opus from '../../dist/opus/opus.wasm';
+import mp3 from '../../dist/fuel/mp3.wasm';
+import opus from '../../dist/fuel/opus.wasm';
+import pico from '../../dist/fuel/pico.wasm';
 import { EngineError } from '../../engine/base/errors.ts';
-import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
-import type { DecodeWish } from './decode-stream.ts';
-import type { AudioFrame } from './frames.ts';
 import type { CallContext } from '../platform/failure.ts';
-import { soundStream } from '../platform/sound-frames.ts';
 import { speechStream } from '../platform/voice-frames.ts';
+import { HeldSound } from './held-sound.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 import { speakPieces } from './speak.ts';
 import type { SpeakWish } from './speak.ts';
 import { dropVoice, voiceOf } from './voice-host.ts';
-
-/** Of all files in this isolate; MP3 stands in memory twice. */
-const MAX_HELD_BYTES = 50 * 1024 * 1024;
-const BUSY_RETRY_AFTER_S = 5;
-
-let heldBytes = 0;
 
 export interface AudioEnv {
   /** Small voices. */
@@ -32,24 +22,12 @@ export interface AudioEnv {
 }
 
 export default class Audio extends WorkerEntrypoint<AudioEnv> {
-  /** Frames (frames.ts) of the recording that `body` holds; nothing fails but by an `error` frame. */
-  async decode(
-    call: CallContext,
-    body: ReadableStream<Uint8Array>,
-    wish: DecodeWish,
-  ): Promise<ReadableStream> {
-    let taken = 0;
-    const release = (): void => {
-      heldBytes -= taken;
-      taken = 0;
-    };
-    const bytes = readBody(body, (n) => {
-      taken += n;
-      heldBytes += n;
-    });
-    // What comes in as a stream is read while the call lasts; a refusal is told by the frames.
-    await bytes.catch(() => undefined);
-    return soundStream(audioFrames(bytes, wish), release, { place: 'audio.decode', ...call });
+  /** Takes a recording in, and looks at none of it: the stub decodes it, and lets it go when disposed. */
+  async hold(body: ReadableStream<Uint8Array>): Promise<HeldSound> {
+    const held = await HeldSound.receive(body, { mp3, opus });
+    // With its last stub the call would end, and its disposer find nothing left to run in.
+    this.ctx.waitUntil(HeldSound.released(held));
+    return held;
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
@@ -80,36 +58,4 @@ async function* guardedSamples(
     if (!(error instanceof EngineError) || error.code !== 'E_REQUEST_INVALID') dropVoice();
     throw error;
   }
-}
-
-/** @throws {EngineError} E_BODY_TOO_LARGE, E_BUSY. */
-async function readBody(
-  body: ReadableStream<Uint8Array>,
-  take: (bytes: number) => void,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > MAX_AUDIO_BYTES) throw audioTooLarge();
-    take(chunk.length);
-    if (heldBytes > MAX_HELD_BYTES) throw busy();
-    chunks.push(chunk);
-  }
-  return joinBytes(chunks);
-}
-
-function busy(): EngineError {
-  return new EngineError(
-    'E_BUSY',
-    `audio: ${MAX_HELD_BYTES} bytes of recordings are being read already. Try again in a moment.`,
-    { details: { retryAfterS: BUSY_RETRY_AFTER_S } },
-  );
-}
-
-async function* audioFrames(
-  bytes: Promise<Uint8Array>,
-  wish: DecodeWish,
-): AsyncGenerator<AudioFrame, void, void> {
-  yield* decodeAudio(await bytes, { mp3, opus }, wish);
 }

@@ -2,15 +2,17 @@
 import { checkFormat, invalidAudio } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { id3Bytes } from '../../engine/audio/flac.ts';
+import { Fuel } from './fuel.ts';
+import type { FueledExports } from './fuel.ts';
+import { wholeFrames } from './mp3-frames.ts';
 
 /** What the module exports (minimp3-wasm 0.1.0); numbers are bytes, samples or seconds. */
-interface Mp3Exports {
+interface Mp3Exports extends FueledExports {
   readonly memory: WebAssembly.Memory;
   decoder_init(): void;
   decoder_set_mp3_data_size(bytes: number): void;
   decoder_mp3_data_offset(): number;
   decoder_pcm_data_offset(): number;
-  decoder_pcm_data_size(): number;
   decoder_decode(seconds: number): void;
   decode_results_sampling_rate(): number;
   decode_results_num_channels(): number;
@@ -18,20 +20,40 @@ interface Mp3Exports {
 }
 
 const BLOCK_SECONDS = 4;
+/** Of all channels together, at the highest rate of MP3. */
+const MAX_BLOCK_SAMPLES = BLOCK_SECONDS * 48_000 * 2;
+/** A frame of two channels: decoding may go this far past a block. */
+const MAX_FRAME_SAMPLES = 2 * 1152;
+/** What the decoder has not written: no sound is as low for all of the shortest frame (576 samples). */
+const UNWRITTEN = -0x8000;
+const MIN_FRAME_SAMPLES = 576;
 
-/** @throws {EngineError} E_AUDIO_INVALID when there is no MP3 frame in the bytes. */
+/** 35 at 4 bits a sample (measured); 320 kbit/s of two channels have fewer bits. */
+const STEPS_PER_SAMPLE = 200;
+/**
+ * What looking for frames takes of a whole file, beside decoding: 2 a byte of noise (measured), and each byte
+ * is looked at twice. Blocks share it, so that a file of nothing but beginnings of frames ends soon.
+ */
+const SCAN_STEPS_PER_BYTE = 32;
+/** Setting up touches some thousand numbers. */
+const SETUP_STEPS = 1_000_000;
+
+interface Mp3Block {
+  readonly sampleRate: number;
+  readonly channels: Float32Array[];
+}
+
+/** @throws {EngineError} E_AUDIO_INVALID when there is no MP3 frame in the bytes, or decoding takes too long */
 export async function openMp3(bytes: Uint8Array, module: WebAssembly.Module): Promise<AudioReader> {
   const instance = await WebAssembly.instantiate(module, {});
-  const mp3 = instance.exports as unknown as Mp3Exports;
-  const data = bytes.subarray(id3Bytes(bytes));
-  mp3.decoder_init();
-  mp3.decoder_set_mp3_data_size(data.length);
-  new Uint8Array(mp3.memory.buffer, mp3.decoder_mp3_data_offset(), data.length).set(data);
-  let next = decodeBlock(mp3);
+  const data = wholeFrames(bytes.subarray(id3Bytes(bytes)));
+  const blocks = new Mp3Blocks(instance.exports as unknown as Mp3Exports, data);
+  let next = blocks.read();
   if (next === null)
     throw invalidAudio('mp3: no frame in the file', 'MPEG layer 3 audio', 'Encode it again');
   const { sampleRate, channels } = next;
   checkFormat('mp3', sampleRate, channels.length);
+  blocks.expect(sampleRate, channels.length);
   return {
     container: 'mp3',
     sampleRate,
@@ -43,21 +65,69 @@ export async function openMp3(bytes: Uint8Array, module: WebAssembly.Module): Pr
       if (block === null) return null;
       // A splice of several recordings is read as far as they are alike.
       const isAlike = block.sampleRate === sampleRate && block.channels.length === channels.length;
-      next = isAlike ? decodeBlock(mp3) : null;
+      next = isAlike ? blocks.read() : null;
       return isAlike ? block.channels : null;
     },
   };
 }
 
-function decodeBlock(mp3: Mp3Exports): { sampleRate: number; channels: Float32Array[] } | null {
-  mp3.decoder_decode(BLOCK_SECONDS);
-  const nChannel = mp3.decode_results_num_channels();
-  const nSample = mp3.decode_results_num_samples();
-  if (nSample <= 0 || nChannel <= 0) return null;
-  const pcm = new Int16Array(mp3.memory.buffer, mp3.decoder_pcm_data_offset(), nSample);
-  const length = Math.floor(nSample / nChannel);
-  const channels = Array.from({ length: nChannel }, (_, channel) =>
-    Float32Array.from({ length }, (_sample, i) => pcm[i * nChannel + channel]! / 0x8000),
-  );
-  return { sampleRate: mp3.decode_results_sampling_rate(), channels };
+/** One file in a decoder of its own. */
+class Mp3Blocks {
+  readonly #mp3: Mp3Exports;
+  readonly #fuel: Fuel;
+  #blockSteps = MAX_BLOCK_SAMPLES * STEPS_PER_SAMPLE;
+  #scanSteps: number;
+
+  constructor(mp3: Mp3Exports, data: Uint8Array) {
+    this.#mp3 = mp3;
+    this.#fuel = new Fuel(mp3, (what) =>
+      invalidAudio(`mp3: ${what}`, 'frames that decode', 'Encode it again'),
+    );
+    this.#scanSteps = data.length * SCAN_STEPS_PER_BYTE;
+    this.#fuel.run(SETUP_STEPS, () => this.#fill(data));
+  }
+
+  /** Blocks of this form are smaller than the largest there are. */
+  expect(sampleRate: number, nChannel: number): void {
+    this.#blockSteps = BLOCK_SECONDS * sampleRate * nChannel * STEPS_PER_SAMPLE;
+  }
+
+  /** Null at the end. */
+  read(): Mp3Block | null {
+    const block = this.#fuel.run(this.#blockSteps + this.#scanSteps, () => this.#decode());
+    this.#scanSteps = Math.min(this.#scanSteps, this.#fuel.left);
+    return block;
+  }
+
+  #fill(data: Uint8Array): void {
+    const { memory } = this.#mp3;
+    this.#mp3.decoder_init();
+    this.#mp3.decoder_set_mp3_data_size(data.length);
+    new Uint8Array(memory.buffer, this.#mp3.decoder_mp3_data_offset(), data.length).set(data);
+    // Room for every block now: views of the memory stay whole.
+    const end = this.#mp3.decoder_pcm_data_offset() + 2 * (MAX_BLOCK_SAMPLES + MAX_FRAME_SAMPLES);
+    memory.grow(Math.max(0, Math.ceil((end - memory.buffer.byteLength) / 65_536)));
+  }
+
+  #decode(): Mp3Block | null {
+    const mp3 = this.#mp3;
+    const pcm = new Int16Array(mp3.memory.buffer, mp3.decoder_pcm_data_offset(), MAX_BLOCK_SAMPLES);
+    pcm.fill(UNWRITTEN);
+    mp3.decoder_decode(BLOCK_SECONDS);
+    const nChannel = mp3.decode_results_num_channels();
+    const nSample = writtenSamples(pcm, mp3.decode_results_num_samples());
+    if (nSample <= 0 || nChannel <= 0) return null;
+    const length = Math.floor(nSample / nChannel);
+    const channels = Array.from({ length: nChannel }, (_, channel) =>
+      Float32Array.from({ length }, (_sample, i) => pcm[i * nChannel + channel]! / 0x8000),
+    );
+    return { sampleRate: mp3.decode_results_sampling_rate(), channels };
+  }
+}
+
+/** Frames are counted by their headers; one whose bits lie in frames that were cut away is not decoded. */
+function writtenSamples(pcm: Int16Array, nCounted: number): number {
+  let n = nCounted;
+  while (n > 0 && pcm[n - 1] === UNWRITTEN) n--;
+  return nCounted - n < MIN_FRAME_SAMPLES ? nCounted : n;
 }

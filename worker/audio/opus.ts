@@ -3,6 +3,7 @@ import OpusDecoder from '../../dist/opus/opus-decoder.mjs';
 import { checkFormat, invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { oggPackets } from '../../engine/audio/ogg.ts';
+import { Fuel } from './fuel.ts';
 
 /** One of the rates libopus decodes to. */
 const SAMPLE_RATE = 16_000;
@@ -10,6 +11,11 @@ const SAMPLE_RATE = 16_000;
 const GRANULE_RATE = 48_000;
 /** Frames of 120 ms at the highest rate there is. */
 const MAX_PACKET_BYTES = 3840;
+/**
+ * Of one packet of one stream, coupled or not: 10,000 for 20 ms of sound, 154,000 for the worst of 40,000
+ * packets of noise, 120 ms of two channels (measured).
+ */
+const STEPS_PER_STREAM = 1_500_000;
 
 interface OpusHead {
   readonly nChannel: number;
@@ -37,6 +43,8 @@ export async function openOpus(
     channelMappingTable: head.mapping,
   });
   await decoder.ready;
+  const fuel = new Fuel(decoder._common.wasm, notOpus);
+  const packetSteps = STEPS_PER_STREAM * head.streamCount;
   const toRate = (granules: number) => Math.round((granules * SAMPLE_RATE) / GRANULE_RATE);
   let toSkip = toRate(head.preSkip);
   let done = 0;
@@ -57,7 +65,9 @@ export async function openOpus(
         const { data, granule, isLast } = next.value;
         isWhole = isLast;
         if (data.length === 0 || data.length > MAX_PACKET_BYTES * head.nChannel) continue;
-        const { channelData, samplesDecoded } = decoder.decodeFrame(data);
+        const { channelData, samplesDecoded } = fuel.run(packetSteps, () =>
+          decoder.decodeFrame(data),
+        );
         // A packet that does not decode is a gap; a stream of them is no recording.
         nBad = samplesDecoded === 0 ? nBad + 1 : 0;
         if (nBad > 50) throw notOpus('50 packets in a row that do not decode');

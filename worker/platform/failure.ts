@@ -49,8 +49,8 @@ export function reportFailure(error: unknown, { place, requestId }: Place): Erro
 function withoutCause(error: EngineError): ErrorRecord {
   const record = errorToRecord(error);
   const { cause } = error;
-  if (cause === undefined || cause instanceof EngineError) return record;
-  const quoted = cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error) || cause instanceof EngineError) return record;
+  const quoted = cause.message;
   if (quoted === '') return record;
   return { ...record, message: record.message.replaceAll(quoted, '(see the log)') };
 }

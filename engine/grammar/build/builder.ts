@@ -6,7 +6,7 @@ import { refuse } from './budget.ts';
 import type { Budget } from './budget.ts';
 import { byteDfa, byteString } from './byte-dfa.ts';
 import type { TextEncoding } from './byte-dfa.ts';
-import { MAX_COUNT } from '../grammar.ts';
+import { MAX_CLOSING_BYTES, MAX_COUNT } from '../grammar.ts';
 import type { ByteDfa, Grammar, GrammarNode } from '../grammar.ts';
 import { findLeftRecursion, measureNodes } from './node-facts.ts';
 import type { TextDfa } from './text-dfa.ts';
@@ -146,12 +146,19 @@ export class GrammarBuilder {
 
   /**
    * @param nothing what to say when no text can match
-   * @throws {EngineError} E_REQUEST_INVALID when nothing can match, or a rule begins with itself
+   * @throws {EngineError} E_REQUEST_INVALID when nothing can match, or nothing that is short enough
+   * to be written, or a rule begins with itself
    */
   finish(root: number, nothing: string): Grammar {
     const minBytes = measureNodes(this.nodes, this.dfas, this.budget);
     if (minBytes[root] === Infinity)
       throw refuse(this.budget.param, nothing, 'Loosen the parts that exclude each other.');
+    if (minBytes[root]! > MAX_CLOSING_BYTES)
+      throw refuse(
+        this.budget.param,
+        `the shortest output that matches has at least ${minBytes[root]} bytes; expected at most ${MAX_CLOSING_BYTES}`,
+        'Ask for fewer required parts, or smaller minimum counts and lengths.',
+      );
     const grammar = keepReachable(this.nodes, this.dfas, root, minBytes);
     const loop = findLeftRecursion(grammar, this.budget);
     if (loop)

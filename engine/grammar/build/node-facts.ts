@@ -1,5 +1,6 @@
 /** What can be said of a grammar's nodes before any text is read: shortest words, left recursion. */
 import type { Budget } from './budget.ts';
+import { MAX_MEASURED_BYTES } from '../grammar.ts';
 import type { ByteDfa, Grammar, GrammarNode } from '../grammar.ts';
 
 /** By state of a DFA: bytes to the nearest accepting state, Infinity where there is none. */
@@ -23,7 +24,8 @@ export function distancesToAcceptance(dfa: ByteDfa): number[] {
 
 /**
  * By node: bytes of its shortest word, Infinity where it has none (a recursion without a base, or
- * parts that exclude each other). A fixpoint: whoever gets shorter asks those who contain it again.
+ * parts that exclude each other), and at most MAX_MEASURED_BYTES where it has one. A fixpoint:
+ * whoever gets shorter asks those who contain it again.
  */
 export function measureNodes(
   nodes: readonly GrammarNode[],
@@ -34,13 +36,15 @@ export function measureNodes(
   const owners: number[][] = nodes.map(() => []);
   nodes.forEach((node, id) => childrenOf(node).forEach((child) => owners[child]!.push(id)));
   const minBytes = nodes.map(() => Infinity);
-  const queue = nodes.map((_, id) => id);
-  for (const id of queue) {
+  // A set is read in order and grows while it is read: each node waits in it once.
+  const waiting = new Set(nodes.keys());
+  for (const id of waiting) {
     budget.spend(1);
+    waiting.delete(id);
     const measured = measure(nodes[id]!, minBytes, dfaBytes);
     if (measured >= minBytes[id]!) continue;
-    minBytes[id] = measured;
-    queue.push(...owners[id]!);
+    minBytes[id] = measured === Infinity ? measured : Math.min(measured, MAX_MEASURED_BYTES);
+    for (const owner of owners[id]!) waiting.add(owner);
   }
   return minBytes;
 }

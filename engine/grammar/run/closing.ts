@@ -2,7 +2,14 @@
 import { EngineError } from '../../base/errors.ts';
 import type { Automaton } from './automaton.ts';
 import type { Closing, Configuration } from './configuration.ts';
-import type { GrammarProgram } from './matcher.ts';
+import { MAX_CLOSING_BYTES } from '../grammar.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** An automaton, and the tokens that spell its bytes. */
+interface SpelledAutomaton {
+  readonly automaton: Automaton;
+  readonly vocabulary: Vocabulary;
+}
 
 /** Longest run of forced bytes that is looked for. */
 const MAX_FORCED_BYTES = 256;
@@ -29,11 +36,12 @@ export function closingBytes(automaton: Automaton, from: Configuration): Uint8Ar
   return Uint8Array.from(bytes);
 }
 
-/** @returns null when no tokens spell the completion */
+/** @returns null when no tokens spell the completion, or it is longer than MAX_CLOSING_BYTES */
 export function closingOf(
-  { automaton, vocabulary }: GrammarProgram,
+  { automaton, vocabulary }: SpelledAutomaton,
   at: Configuration,
 ): Closing | null {
+  if (at.minBytes > MAX_CLOSING_BYTES) return null;
   if (at.closing === undefined) {
     const tokens = vocabulary.spell(closingBytes(automaton, at));
     at.closing = tokens === null ? null : { tokens, from: 0 };

@@ -6,6 +6,7 @@ import { EngineError } from '../../base/errors.ts';
 import { Automaton } from './automaton.ts';
 import type { Closing, Configuration } from './configuration.ts';
 import { closingOf, followClosing, forcedBytes } from './closing.ts';
+import { MAX_CLOSING_BYTES } from '../grammar.ts';
 import type { Grammar } from '../grammar.ts';
 import { DEFAULT_CACHE_BYTES, Masks } from './masks.ts';
 import type { CacheBytes } from './masks.ts';
@@ -152,7 +153,8 @@ export class GrammarMatcher {
 
   /**
    * Tokens of the shortest completion (fewest bytes, of those the first in order), spelled with the
-   * fewest tokens; null when the vocabulary cannot spell it. Following it never lengthens it.
+   * fewest tokens; null when the vocabulary cannot spell it, or it is longer than MAX_CLOSING_BYTES.
+   * Following it never lengthens it.
    */
   closing(): readonly number[] | null {
     const closing = closingOf(this.program, this.at);
@@ -170,8 +172,21 @@ export class GrammarMatcher {
     return lengthOf(closingOf(this.program, this.at));
   }
 
+  /** Bytes of the shortest completion: known without spelling it, however long it is. */
+  get closingBytes(): number {
+    return this.at.minBytes;
+  }
+
+  /** No completion has fewer tokens: all of them as long as the longest there is. */
+  get minClosingLength(): number {
+    return Math.ceil(this.at.minBytes / Math.max(1, this.program.vocabulary.longestBytes));
+  }
+
   private canClose(at: Configuration, tokens: number): boolean {
     if (tokens < 0) return false;
+    // What cannot fit is not spelled: what a byte leads to may be longer than any memory.
+    const { longestBytes } = this.program.vocabulary;
+    if (at.minBytes > Math.min(MAX_CLOSING_BYTES, tokens * longestBytes)) return false;
     if (this.program.hasByteTokens && at.minBytes <= tokens) return true;
     return lengthOf(closingOf(this.program, at)) <= tokens;
   }

@@ -18,16 +18,26 @@ import type { ResponseFormat, SoundFields } from './fields.ts';
 import { runSound } from '../../../serving/recognition/run-sound.ts';
 import { textOf, usageOf, verboseJson } from './transcript-json.ts';
 import { receiveSound } from './upload.ts';
-import type { Sound } from './upload.ts';
+import type { Sound, SoundUpload } from './upload.ts';
 
 type Context = EndpointContext<undefined>;
 
 /** @throws {EngineError} what the form, the recording and the model are refused for. */
-export async function answerSound(
+export async function answerSound(context: Context, task: SpeechTask): Promise<Response> {
+  const upload = await receiveSound(context.env, context.record, context.request);
+  try {
+    return await answerUpload(context, task, upload);
+  } catch (error) {
+    upload.sound[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function answerUpload(
   { request, env, record }: Context,
   task: SpeechTask,
+  { fields: given, sound }: SoundUpload,
 ): Promise<Response> {
-  const { fields: given, sound } = await receiveSound(env, record, request);
   const fields = readFields(given);
   const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);

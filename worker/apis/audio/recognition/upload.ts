@@ -1,6 +1,6 @@
 /**
  * A form with a recording: its fields, and its samples as they are decoded. The file goes straight on to
- * the audio script, whatever order the fields come in.
+ * the audio script, which holds it: whatever order the fields come in, they are read before it is.
  */
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
@@ -12,6 +12,7 @@ import { readForm } from '../../../http/body/form.ts';
 import type { ReadForm } from '../../../http/body/form.ts';
 import type { ServingEnv } from '../../../serving/env.ts';
 import type { CallContext } from '../../../platform/failure.ts';
+import { reach } from '../../../platform/rpc.ts';
 import { rawFormatOf } from './raw-format.ts';
 
 export interface SoundUpload {
@@ -19,7 +20,10 @@ export interface SoundUpload {
   readonly sound: Sound;
 }
 
-/** @throws {EngineError} what the form is refused for; the file's own faults come with its samples. */
+/**
+ * The caller disposes of the sound unless it has been read.
+ * @throws {EngineError} what the form is refused for; the file's own faults come with its samples.
+ */
 export async function receiveSound(
   env: Pick<ServingEnv, 'AUDIO'>,
   call: CallContext,
@@ -28,7 +32,7 @@ export async function receiveSound(
   const raw = rawFormatOrRefusal(request);
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
-  let decoded: Promise<ReadableStream<Uint8Array>> | null = null;
+  let held: Promise<HeldStub> | null = null;
   try {
     const form = await readForm(request, {
       maxFileBytes: MAX_AUDIO_BYTES,
@@ -36,9 +40,9 @@ export async function receiveSound(
       begin() {
         // Read away, so that its client gets the answer.
         if (raw instanceof EngineError) return { write: () => Promise.resolve() };
-        decoded = decode(env, call, readable, raw);
+        held = reach('audio', () => env.AUDIO.hold(readable));
         // Told when it is awaited; a refused form forgets it.
-        decoded.catch(() => undefined);
+        held.catch(() => undefined);
         // The script reads no further when it refuses: its answer says why.
         return { write: (bytes) => writer.write(bytes).catch(() => undefined) };
       },
@@ -46,11 +50,19 @@ export async function receiveSound(
     if (raw instanceof EngineError) throw raw;
     await writer.close().catch(() => undefined);
     // A form without a file has been refused.
-    return { fields: form.fields, sound: new Sound(await decoded!) };
+    return { fields: form.fields, sound: new Sound(await held!, call, raw) };
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
+    await letGo(held);
     throw error;
   }
+}
+
+type HeldStub = Awaited<ReturnType<ServingEnv['AUDIO']['hold']>>;
+
+async function letGo(held: Promise<HeldStub> | null): Promise<void> {
+  const stub = await held?.catch(() => null);
+  stub?.[Symbol.dispose]();
 }
 
 function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
@@ -62,33 +74,39 @@ function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
   }
 }
 
-async function decode(
-  env: Pick<ServingEnv, 'AUDIO'>,
-  { requestId }: CallContext,
-  body: ReadableStream<Uint8Array>,
-  raw: RawFormat | null,
-): Promise<ReadableStream<Uint8Array>> {
-  return await env.AUDIO.decode({ requestId }, body, { sampleRate: SAMPLE_RATE, raw });
-}
-
-/** Samples of a recording, once. */
-export class Sound implements AsyncIterable<Float32Array> {
+/** Samples of a recording, once; nothing decodes it before they are asked for. */
+export class Sound implements AsyncIterable<Float32Array>, Disposable {
   /** Known once the first samples have come. */
   info: AudioInfo | null = null;
   /** Known once the last samples have come. */
   end: AudioEnd | null = null;
-  readonly #stream: ReadableStream<Uint8Array>;
+  readonly #held: HeldStub;
+  readonly #call: CallContext;
+  readonly #raw: RawFormat | null;
 
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#stream = stream;
+  constructor(held: HeldStub, { requestId }: CallContext, raw: RawFormat | null) {
+    this.#held = held;
+    this.#call = { requestId };
+    this.#raw = raw;
   }
 
   /** @throws {EngineError} E_AUDIO_INVALID, E_BODY_TOO_LARGE, E_BUSY. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
-    for await (const frame of readAudio(this.#stream)) {
-      if (frame.type === 'samples') yield frame.value;
-      else if (frame.type === 'start') this.info = frame.value;
-      else this.end = frame.value;
+    try {
+      const wish = { sampleRate: SAMPLE_RATE, raw: this.#raw };
+      const stream = await reach('audio', () => this.#held.decode(this.#call, wish));
+      for await (const frame of readAudio(stream)) {
+        if (frame.type === 'samples') yield frame.value;
+        else if (frame.type === 'start') this.info = frame.value;
+        else this.end = frame.value;
+      }
+    } finally {
+      this[Symbol.dispose]();
     }
+  }
+
+  /** Lets the bytes go; does nothing more the second time. */
+  [Symbol.dispose](): void {
+    this.#held[Symbol.dispose]();
   }
 }

@@ -1,0 +1,56 @@
+/** Where the frames of an MP3 lie, by their headers (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3, MPEG 2.5). */
+
+/** By index, in kbit/s, of MPEG 1 and of both later versions; 0 is a rate of its own, 15 is none. */
+const KILOBITS = {
+  first: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  later: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+} as const;
+/** Of MPEG 1; version 2 halves them, 2.5 once more. */
+const SAMPLE_RATES = [44_100, 48_000, 32_000] as const;
+const VERSION_1 = 3;
+const VERSION_2 = 2;
+const HEADER_BYTES = 4;
+
+/**
+ * The bytes up to the end of the last whole frame: minimp3's module turns for ever where something else
+ * follows it (a tag, half a frame) and some frame before could not be decoded. All of them where no frame
+ * is found.
+ */
+export function wholeFrames(data: Uint8Array): Uint8Array {
+  let end = 0;
+  for (let at = 0; at + HEADER_BYTES <= data.length;) {
+    const next = at + frameBytes(data, at);
+    const isFrame =
+      next > at &&
+      next <= data.length &&
+      // Four bytes of noise look like a header now and then: a frame has a neighbour of its kind.
+      ((end === at && at > 0) || next === data.length || isAlike(data, at, next));
+    if (isFrame) end = next;
+    at = isFrame ? next : at + 1;
+  }
+  return end === 0 ? data : data.subarray(0, end);
+}
+
+/** Of the frame whose header is at `at`; 0 for what is no header of layer 3, or does not tell. */
+function frameBytes(data: Uint8Array, at: number): number {
+  if (data[at] !== 0xff) return 0;
+  const [, b = 0, c = 0] = data.subarray(at, at + HEADER_BYTES);
+  const version = (b >> 3) & 3;
+  const sampleRate = SAMPLE_RATES[(c >> 2) & 3];
+  if ((b & 0xe6) !== 0xe2 || version === 1 || sampleRate === undefined) return 0;
+  const isFirst = version === VERSION_1;
+  const kilobits = KILOBITS[isFirst ? 'first' : 'later'][c >> 4] ?? 0;
+  if (kilobits === 0) return 0;
+  const halvings = isFirst ? 0 : version === VERSION_2 ? 1 : 2;
+  const bytes = ((isFirst ? 144_000 : 72_000) * kilobits) / (sampleRate >> halvings);
+  return Math.floor(bytes) + ((c >> 1) & 1);
+}
+
+/** Whether there is a header at `next` of the same version, layer and sample rate as that at `at`. */
+function isAlike(data: Uint8Array, at: number, next: number): boolean {
+  return (
+    data[next] === 0xff &&
+    ((data[at + 1]! ^ data[next + 1]!) & 0xfe) === 0 &&
+    ((data[at + 2]! ^ data[next + 2]!) & 0x0c) === 0
+  );
+}
