@@ -1,19 +1,31 @@
 /**
- * Before any test: kernels and bundles are built, and the real model's file, when it was pulled, is
- * named in THIMBLE_TEST_GGUF. Nothing is downloaded here: `npm test` does that, with progress.
+ * Before any test: kernels and bundles are built, and there is a folder and a pool of servers that all test files of
+ * the run share; both go at the end. Nothing is downloaded here: `npm test` does that, with progress.
  */
-import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
+import type { TestProject } from 'vitest/node';
 import { build } from '../scripts/build/build.ts';
-import { cacheDir } from '../scripts/lib/paths.ts';
-import { DEFAULT_MODEL_ID, findCatalogueEntry } from '../scripts/pull/catalogue.ts';
+import { openServerPool } from './support/run/pool.ts';
 
-export default async function setup(): Promise<void> {
-  await build();
-  const [file] = findCatalogueEntry(DEFAULT_MODEL_ID).files;
-  const path = join(cacheDir(), 'models', DEFAULT_MODEL_ID, file.name);
-  if (process.env['THIMBLE_TEST_GGUF'] === undefined && existsSync(path)) {
-    process.env['THIMBLE_TEST_GGUF'] = path;
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** What is made once for all test files of a run. */
+    readonly runFolder: string;
+    /** The address of support/run/pool.ts. */
+    readonly serverPool: string;
   }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await build();
+  const runFolder = await mkdtemp(join(tmpdir(), 'thimble-run-'));
+  const pool = await openServerPool(runFolder);
+  project.provide('runFolder', runFolder);
+  project.provide('serverPool', pool.url);
+  return async () => {
+    await pool.close();
+    await rm(runFolder, { recursive: true, force: true });
+  };
 }

@@ -9,18 +9,15 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findPip } from '../../scripts/pull/packages.ts';
 import { pullSource } from '../../scripts/pull/pull.ts';
 import { extractTarEntry } from '../../scripts/pull/tar.ts';
 import { extractZipEntry } from '../../scripts/pull/zip.ts';
 import { writeTar, writeZip } from '../support/archives.ts';
+import { hasPip } from '../support/needs.ts';
 
 const BODY = new Uint8Array(300_000).map((_, i) => (i * 7) & 255);
 const SHA256 = createHash('sha256').update(BODY).digest('hex');
-const hasPip = await findPip().then(
-  () => true,
-  () => false,
-);
+const isPipHere = await hasPip();
 
 let dir = '';
 const savedEnv = { ...process.env };
@@ -46,7 +43,7 @@ function wheel(): Uint8Array {
   ]);
 }
 
-describe.skipIf(!hasPip)('pip', () => {
+describe.skipIf(!isPipHere)('pip', () => {
   beforeAll(async () => {
     await mkdir(join(dir, 'wheels'), { recursive: true });
     await writeFile(join(dir, 'wheels', 'tiny_model-1.0-py3-none-any.whl'), wheel());

@@ -3,13 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TINY_CONFIG, writeTinyEncoder } from '../support/encoders.ts';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { TINY_CONFIG, TINY_ENCODER_ID, writeTinyEncoder } from '../support/encoders.ts';
+import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { runThimble } from '../support/program.ts';
 
-const ID = 'tiny-encoder';
+const ID = TINY_ENCODER_ID;
 let home = '';
-let server: TestServer;
+let server: SharedServer;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'thimble-retrieval-'));
@@ -21,9 +21,7 @@ beforeAll(async () => {
   const imported = await runThimble(['import', join(home, 'source'), '--id', ID], { home });
   expect(imported).toMatchObject({ code: 0 });
   expect(imported.stdout).toContain(`thimble embed -m ${ID}`);
-  server = await startTestServer({
-    imported: { modelsRoot: join(home, 'data', 'models'), ids: [ID] },
-  });
+  server = await shareTestServer([ID]);
 });
 afterAll(async () => {
   await server.close();

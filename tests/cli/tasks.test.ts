@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 import { STORIES_FILE } from '../support/models.ts';
 import { runThimble } from '../support/program.ts';
 
@@ -15,7 +15,7 @@ const SCHEMA = {
 };
 
 let home = '';
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'thimble-tasks-'));
   await writeFile(join(home, 'text.txt'), TEXT);
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await writeFile(join(home, 'broken.json'), '{');
   const imported = await runThimble(['import', STORIES_FILE, '--id', STORIES_ID], { home });
   expect(imported).toMatchObject({ code: 0 });
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(async () => {
   await server.close();

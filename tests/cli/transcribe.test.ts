@@ -1,23 +1,18 @@
 /** `thimble transcribe`: recordings from the terminal. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { pullModel } from '../../scripts/pull/pull.ts';
-import { importCached } from '../support/onnx-models.ts';
+import { linkModels } from '../support/models.ts';
 import { runThimble } from '../support/program.ts';
 import { soundFile } from '../support/sound.ts';
-import { jfkPath } from '../support/speech.ts';
+import { findRecording } from '../support/needs.ts';
 
-const JFK = jfkPath();
+const JFK = findRecording();
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thimble-transcribe-'));
-  const outRoot = join(folder, 'data', 'models');
-  const { path } = await pullModel('whisper-tiny.en');
-  await importModel({ input: dirname(path), id: 'whisper-tiny.en', preset: 'edge', outRoot });
-  await importCached('silero-vad', outRoot);
+  await linkModels(join(folder, 'data', 'models'), ['whisper-tiny.en', 'silero-vad']);
 }, 60_000);
 const transcribe = (...args: string[]) => runThimble(['transcribe', ...args], { home: folder });
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { servePage } from '../../scripts/bench/peers/page-server.ts';
 import type { PageServer } from '../../scripts/bench/peers/page-server.ts';
-import { launchChromium } from '../../scripts/lib/chromium.ts';
+import { findBrowser } from '../support/needs.ts';
 import { runThimble } from '../support/program.ts';
 
 let home = '';
@@ -15,11 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-const browser = await launchChromium().catch((error: unknown) => {
-  // Told here, because a skipped test cannot say why.
-  console.warn(`bench page tests are skipped: ${String(error)}`);
-  return null;
-});
+const browser = await findBrowser();
 await browser?.close();
 
 test.skipIf(browser === null)(

@@ -1,27 +1,21 @@
 /** The reference page in a real browser: drawn from /openapi.json, nothing from elsewhere. */
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
-import { startTestServer } from '../support/http-server.ts';
-import type { TestServer } from '../support/http-server.ts';
+import { shareTestServer } from '../support/http-server.ts';
+import type { SharedServer } from '../support/http-server.ts';
+import { findBrowser } from '../support/needs.ts';
 
-let browser: Browser | null = null;
-try {
-  browser = await launchChromium();
-} catch (error) {
-  // Told here, because a skipped test cannot say why.
-  console.warn(`page tests are skipped: ${String(error)}`);
-}
+const browser = await findBrowser();
 
 describe.skipIf(browser === null)('the reference page', () => {
-  let server: TestServer;
+  let server: SharedServer;
   let page: Page;
   const errors: string[] = [];
   const asked: string[] = [];
   beforeAll(async () => {
-    server = await startTestServer();
-    page = await (browser as Browser).newPage();
+    server = await shareTestServer();
+    page = await browser!.newPage();
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());

@@ -1,9 +1,9 @@
 /** The chat page in a real browser: load it, send a message, watch the answer stream in. */
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
+import { findBrowser } from '../support/needs.ts';
 
 /** Runs in the page: notes the answer's length whenever it changes. */
 const WATCH_ANSWER = `
@@ -14,23 +14,16 @@ const WATCH_ANSWER = `
   }).observe(document.body, { childList: true, subtree: true, characterData: true });
 `;
 
-let browser: Browser | null = null;
-let reason = '';
-try {
-  browser = await launchChromium();
-} catch (error) {
-  reason = String(error);
-  // Told here, because a skipped test cannot say why.
-  console.warn(`page tests are skipped: ${reason}`);
-}
+const browser = await findBrowser();
 
 describe.skipIf(browser === null)('the chat page', () => {
   let server: TestServer;
   let page: Page;
   const errors: string[] = [];
   beforeAll(async () => {
+    // own server: its model is taken away.
     server = await startTestServer();
-    page = await (browser as Browser).newPage();
+    page = await browser!.newPage();
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('requestfailed', (request) => errors.push(`${request.url()} failed`));
     await page.goto(`${server.url}/`);

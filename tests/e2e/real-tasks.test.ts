@@ -1,23 +1,20 @@
 /** Tasks on the real SmolLM2-135M-Instruct: what even a small model gets right. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { importModel } from '../../scripts/import/import-model.ts';
+import { basename, dirname } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
 import { loadLocalModel } from '../../scripts/node-host/engine.ts';
 import { localTaskHost } from '../../scripts/node-host/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
 import * as tasks from '../../worker/serving/tasks/index.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
 import type { TaskHost } from '../../worker/serving/tasks/task-model.ts';
-import { smollm2Gguf, temporaryFolder } from '../support/models.ts';
+import { importedFrom, smollm2Gguf } from '../support/models.ts';
 
 let host: TaskHost;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  await importModel({ input: await smollm2Gguf(), id: 'real', outRoot: folder.path });
-  const model = await loadLocalModel('real', { nCtx: 1024 }, folder.path);
+  const { folder } = await importedFrom(smollm2Gguf(), 'lossless', 'decoder');
+  const model = await loadLocalModel(basename(folder), { nCtx: 1024 }, dirname(folder));
   host = localTaskHost(model, new AbortController().signal);
 });
-afterAll(() => folder[Symbol.asyncDispose]());
 
 async function ask<T>(task: Task, body: object): Promise<T> {
   for await (const event of runTask(task, host, checkBody(body, task.body)))

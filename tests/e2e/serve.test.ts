@@ -6,12 +6,13 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findModelFile } from '../support/needs.ts';
 import { descendantsOf, isRunning, startBootstrap, startThimble } from '../support/program.ts';
 import type { Running } from '../support/program.ts';
 
 const MODEL = 'smollm2-135m-instruct';
 const SERVING = /Serving (\S+) at (http:\S+)\n/;
-const gguf = process.env['THIMBLE_TEST_GGUF'];
+const gguf = findModelFile(MODEL);
 
 let home = '';
 beforeAll(async () => {
@@ -37,7 +38,7 @@ function requestOfCurlLine(output: string): { url: string; body: string } {
 }
 
 // Without the file there is nothing to serve; `npm test` pulls it and says why when it cannot.
-describe.skipIf(gguf === undefined)('npm start, with the real model', () => {
+describe.skipIf(gguf === null)('npm start, with the real model', () => {
   let server: Running;
   let url = '';
   beforeAll(async () => {

@@ -1,32 +1,25 @@
 /** The chat page's microphone: a recorded clip is spoken into it, and an answer is heard. */
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchChromium } from '../../scripts/lib/chromium.ts';
-import { startTestServer } from '../support/http-server.ts';
-import type { TestServer } from '../support/http-server.ts';
-import { jfkPath } from '../support/speech.ts';
+import { shareTestServer } from '../support/http-server.ts';
+import type { SharedServer } from '../support/http-server.ts';
+import { findBrowser, findModelFile, findRecording } from '../support/needs.ts';
 
-const JFK = jfkPath();
-let browser: Browser | null = null;
-if (JFK !== null)
-  browser = await launchChromium([
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    `--use-file-for-fake-audio-capture=${JFK}%noloop`,
-    '--autoplay-policy=no-user-gesture-required',
-  ]).catch((error: unknown) => {
-    // Told here, because a skipped test cannot say why.
-    console.warn(`the page's microphone is not tested: ${String(error)}`);
-    return null;
-  });
+const JFK = findRecording();
+const MODELS = ['whisper-tiny.en', 'silero-vad', 'piper-en-us-joe'];
+const isReady = JFK !== null && MODELS.map(findModelFile).every((path) => path !== null);
+const browser = isReady
+  ? await findBrowser([
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+      `--use-file-for-fake-audio-capture=${JFK}%noloop`,
+      '--autoplay-policy=no-user-gesture-required',
+    ])
+  : null;
 
 describe.skipIf(browser === null)('talking with the page', () => {
-  let server: TestServer;
+  let server: SharedServer;
   beforeAll(async () => {
-    server = await startTestServer({
-      models: ['whisper-tiny.en'],
-      onnx: ['silero-vad', 'piper-en-us-joe'],
-    });
+    server = await shareTestServer(MODELS);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

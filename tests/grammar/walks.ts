@@ -10,7 +10,7 @@ import { smollm2Gguf } from '../support/models.ts';
 
 /** SmolLM2-135M-Instruct's 49,152 tokens. */
 export async function smollm2Vocabulary(): Promise<Vocabulary> {
-  await using file = await openFileSource(await smollm2Gguf());
+  await using file = await openFileSource(smollm2Gguf());
   const built = tokenizerJsonFromGguf((await readGguf([file])).metadata);
   const tokenizer = Tokenizer.parse(built.json, built);
   return tokenVocabulary(tokenizer, tokenizer.nVocab);

@@ -1,6 +1,6 @@
 /** What clients send wrongly, over HTTP: the right status, and a message that names field and fix. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
 interface ErrorJson {
   error: {
@@ -12,10 +12,10 @@ interface ErrorJson {
   };
 }
 
-let server: TestServer;
+let server: SharedServer;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

@@ -11,6 +11,7 @@ type Batch = OpenAI.Batches.Batch;
 
 let server: TestServer;
 beforeAll(async () => {
+  // own server: it is restarted, its weights are taken away, and the batches of others would be listed.
   server = await startTestServer();
 });
 afterAll(() => server.close());

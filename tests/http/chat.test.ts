@@ -14,6 +14,7 @@ let server: TestServer;
 let openai: OpenAI;
 
 beforeAll(async () => {
+  // own server: it is restarted, and has another model for a while.
   server = await startTestServer();
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });

@@ -1,13 +1,13 @@
 /** Several answers to one prompt: n, best_of, seeds, interleaved streams, bounds. */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(() => server.close());

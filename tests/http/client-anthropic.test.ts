@@ -7,6 +7,7 @@ import { countRunning, rejection, takeWeightsAway } from '../support/outage.ts';
 
 let server: TestServer;
 beforeAll(async () => {
+  // own server: its weights are taken away.
   server = await startTestServer();
 });
 afterAll(() => server.close());

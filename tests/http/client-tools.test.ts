@@ -18,11 +18,11 @@ import OpenAI from 'openai';
 import { zodResponseFormat, zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

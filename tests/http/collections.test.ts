@@ -1,26 +1,15 @@
 /** Collections over HTTP on a tiny random encoder: documents in, searches, faults that are named. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { importTinyEncoder } from '../support/encoders.ts';
+import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
 
-const ID = 'tiny-encoder';
-let root: string;
 let server: TestServer;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'thimble-collections-'));
-  await importTinyEncoder(root, ID);
-  server = await startTestServer({
-    imported: { modelsRoot: join(root, 'models'), ids: [ID] },
-  });
+  // own server: it is restarted.
+  server = await startTestServer({ models: [TINY_ENCODER_ID] });
 });
-afterAll(async () => {
-  await server.close();
-  await rm(root, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
 interface Hit {
   readonly document: string;

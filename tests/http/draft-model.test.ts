@@ -15,6 +15,7 @@ interface Answer {
 }
 
 async function serverWith(vars: Record<string, string>): Promise<TestServer> {
+  // own server: it has variables of its own.
   const server = await startTestServer({ vars });
   const { modelsRoot, bucket } = server;
   await importModel({ input: STORIES_FILE, id: DRAFT_ID, preset: 'q4', outRoot: modelsRoot });

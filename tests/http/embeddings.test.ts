@@ -1,32 +1,25 @@
 /** Embeddings and ranking over HTTP, with OpenAI's own client, on a tiny random encoder. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
 import type { LocalEncoder } from '../../scripts/node-host/encoder.ts';
-import { importTinyEncoder, TINY_CONFIG } from '../support/encoders.ts';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { TINY_CONFIG, TINY_ENCODER_ID } from '../support/encoders.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
+import { importedModel } from '../support/models.ts';
 
-const ID = 'tiny-encoder';
-let root: string;
-let server: TestServer;
+const ID = TINY_ENCODER_ID;
+let server: SharedServer;
 let local: LocalEncoder;
 let client: OpenAI;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'thimble-embeddings-'));
-  await importTinyEncoder(root, ID);
-  const modelsRoot = join(root, 'models');
-  local = await loadLocalEncoder(ID, {}, modelsRoot);
-  server = await startTestServer({ imported: { modelsRoot, ids: [ID] } });
+  const { folder } = await importedModel(ID, 'encoder');
+  local = await loadLocalEncoder(ID, {}, dirname(folder));
+  server = await shareTestServer([ID]);
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
-afterAll(async () => {
-  await server.close();
-  await rm(root, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
 const TEXTS = ['the sea is blue', 'a cat sat on the mat', 'bread', 'The sea is blue'];
 

@@ -7,6 +7,7 @@ import { startTestServer, type TestServer } from '../support/http-server.ts';
 let server: TestServer;
 let openai: OpenAI;
 beforeAll(async () => {
+  // own server: the files of others would be listed.
   server = await startTestServer();
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });

@@ -16,6 +16,7 @@ const N_UPLOAD = Math.ceil(HELD_BYTES / FILE_BYTES) + 2;
 let server: TestServer;
 let endless: Uint8Array<ArrayBuffer>;
 beforeAll(async () => {
+  // own server: what is held of recordings is counted from nothing.
   server = await startTestServer({ models: [model] });
   endless = Uint8Array.from(await soundFile('endless.mp3'));
 });

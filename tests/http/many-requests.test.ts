@@ -1,11 +1,11 @@
 /** More requests than the cache takes: they share steps, wait their turn, or are told to come back. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
-import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

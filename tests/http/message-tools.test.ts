@@ -2,12 +2,12 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageEventSchema, messageSchema } from '../../worker/apis/messages/schema.ts';
-import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 let client: Anthropic;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
   client = new Anthropic({ baseURL: server.url, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(() => server.close());

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repoRoot } from '../../scripts/lib/paths.ts';
-import { startTestServer } from '../support/http-server.ts';
-import type { TestServer } from '../support/http-server.ts';
-import { cachedFile } from '../support/onnx-models.ts';
+import { shareTestServer } from '../support/http-server.ts';
+import type { SharedServer } from '../support/http-server.ts';
+import { findModelFile } from '../support/needs.ts';
 import { dataUrl, formulaPng, rawPng } from '../support/pictures.ts';
 
 interface Row {
@@ -26,11 +26,11 @@ const MAX_SCORE_OFF = 0.035;
 const rows = JSON.parse(
   readFileSync(join(repoRoot, 'tests/golden/open-nsfw.json'), 'utf8'),
 ) as Row[];
-const hasModel = cachedFile('open-nsfw') !== null;
+const hasModel = findModelFile('open-nsfw') !== null;
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer({ onnx: hasModel ? ['open-nsfw'] : [] });
+  server = await shareTestServer(hasModel ? ['open-nsfw'] : []);
 });
 afterAll(() => server.close());
 

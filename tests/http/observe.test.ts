@@ -7,6 +7,7 @@ const log: string[] = [];
 beforeAll(async () => {
   // Miniflare tells of every request, too.
   vi.spyOn(console, 'log').mockReturnValue(undefined);
+  // own server: its log is read, and its metrics are counted.
   server = await startTestServer({ onLog: (line) => log.push(line) });
 });
 afterAll(() => server.close());

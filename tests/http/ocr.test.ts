@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repoRoot } from '../../scripts/lib/paths.ts';
-import { startTestServer } from '../support/http-server.ts';
-import type { TestServer } from '../support/http-server.ts';
-import { cachedFile } from '../support/onnx-models.ts';
+import { shareTestServer } from '../support/http-server.ts';
+import type { SharedServer } from '../support/http-server.ts';
+import { findModelFile } from '../support/needs.ts';
 import { dataUrl, formulaPng } from '../support/pictures.ts';
 
 const ID = 'pp-ocr-v4';
 
-describe.skipIf(cachedFile(ID) === null)('text', () => {
-  let server: TestServer;
+describe.skipIf(findModelFile(ID) === null)('text', () => {
+  let server: SharedServer;
   beforeAll(async () => {
-    server = await startTestServer({ onnx: [ID] });
+    server = await shareTestServer([ID]);
   });
   afterAll(() => server.close());
 

@@ -11,8 +11,9 @@ import { modelKey } from '../../scripts/push/bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
-import { cachedFile, linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
-import { jfkPath, readWav } from '../support/speech.ts';
+import { linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
+import { findModelFile, findRecording } from '../support/needs.ts';
+import { readWav } from '../support/speech.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
 
@@ -22,11 +23,12 @@ interface Answer {
   readonly error?: { code: string; param: string | null; message: string };
 }
 
-const hasSilero = cachedFile('silero-vad') !== null;
+const hasSilero = findModelFile('silero-vad') !== null;
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startTestServer({ onnx: hasSilero ? ['silero-vad'] : [] });
+  // own server: models are pushed into its bucket, and damaged there.
+  server = await startTestServer({ models: hasSilero ? ['silero-vad'] : [] });
   await using folder = await temporaryFolder();
   const input = join(folder.path, 'linear.onnx');
   await writeFile(input, linearBytes());
@@ -291,7 +293,7 @@ describe.skipIf(!hasSilero)('speech', () => {
       expect((await run('silero-vad', { samples: base64Of(samples) })).answer.segments).toEqual([]);
   });
 
-  const jfk = jfkPath();
+  const jfk = findRecording();
   test.skipIf(jfk === null)('where it is', async () => {
     const speech = await readWav(jfk ?? '');
     const samples = new Float32Array(16_000 + speech.length);

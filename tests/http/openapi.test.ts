@@ -6,7 +6,7 @@ import type { EndpointFacts, Example } from '../../worker/http/endpoint.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { PARAMETERS } from '../../worker/http/openapi/parameters.ts';
 import { anthropicErrorSchema, errorSchema } from '../../worker/serving/fields/answers.ts';
-import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { runExample } from '../support/run-example.ts';
 
 interface Document extends Record<string, unknown> {
@@ -14,11 +14,11 @@ interface Document extends Record<string, unknown> {
   components: { schemas: Record<string, { properties?: Record<string, object> }> };
 }
 
-let server: TestServer;
+let server: SharedServer;
 let document: Document;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
   document = await (await fetch(`${server.url}/openapi.json`)).json<Document>();
 });
 afterAll(() => server.close());

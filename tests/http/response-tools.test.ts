@@ -3,15 +3,15 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { outputItemSchema } from '../../worker/apis/responses/item-schema.ts';
 import { responseEventSchema, responseSchema } from '../../worker/apis/responses/schema.ts';
-import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
 type Item = OpenAI.Responses.ResponseOutputItem;
 type Call = OpenAI.Responses.ResponseFunctionToolCall;
 
-let server: TestServer;
+let server: SharedServer;
 let openai: OpenAI;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(() => server.close());

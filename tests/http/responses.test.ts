@@ -7,6 +7,7 @@ let server: TestServer;
 let openai: OpenAI;
 
 beforeAll(async () => {
+  // own server: it is restarted.
   server = await startTestServer();
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });

@@ -1,10 +1,10 @@
 /** Sampling parameters from the request to the text. What each does to logits is tested with the engine. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

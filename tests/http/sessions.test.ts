@@ -5,6 +5,7 @@ import { sseData, startTestServer, type TestServer } from '../support/http-serve
 let server: TestServer;
 
 beforeAll(async () => {
+  // own server: it is restarted.
   server = await startTestServer();
 });
 afterAll(() => server.close());

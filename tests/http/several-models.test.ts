@@ -17,6 +17,7 @@ const OTHER_ID = 'other';
 let server: TestServer;
 
 beforeAll(async () => {
+  // own server: it has a budget of its own, and models come and go.
   server = await startTestServer({ vars: { MEMORY_BUDGET_BYTES } });
   const { modelsRoot, bucket } = server;
   await importModel({ input: STORIES_FILE, id: OTHER_ID, outRoot: modelsRoot });

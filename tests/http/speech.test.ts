@@ -3,13 +3,13 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openWav } from '../../engine/audio/wav.ts';
 import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
-import { sseData, startTestServer } from '../support/http-server.ts';
-import type { TestServer } from '../support/http-server.ts';
-import { cachedFile } from '../support/onnx-models.ts';
+import { shareTestServer, sseData } from '../support/http-server.ts';
+import type { SharedServer } from '../support/http-server.ts';
+import { findModelFile } from '../support/needs.ts';
 
 const VOICE = 'piper-en-us-joe';
-const hasVoice = cachedFile(VOICE) !== null;
-const hasSilero = cachedFile('silero-vad') !== null;
+const hasVoice = findModelFile(VOICE) !== null;
+const hasSilero = findModelFile('silero-vad') !== null;
 const input = 'Hello there. It is five past nine.';
 
 interface Failure {
@@ -20,10 +20,12 @@ interface Failure {
   };
 }
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  const onnx = [...(hasVoice ? [VOICE] : []), ...(hasSilero ? ['silero-vad'] : [])];
-  server = await startTestServer({ onnx });
+  server = await shareTestServer([
+    ...(hasVoice ? [VOICE] : []),
+    ...(hasSilero ? ['silero-vad'] : []),
+  ]);
 });
 afterAll(() => server.close());
 

@@ -7,6 +7,7 @@ import { modelKey } from '../../scripts/push/bucket.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
+// own server: each test has one, whose storage it damages.
 let server: TestServer | null = null;
 
 afterEach(async () => {

@@ -2,12 +2,12 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { doublingGbnf, doublingSchema, millionsSchema } from '../support/doubling.ts';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, STORIES_ID, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 let client: OpenAI;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(() => server.close());

@@ -5,11 +5,11 @@ import { CONTENT_FREE_TEXTS } from '../../worker/serving/tasks/prompts/content-f
 import { MAX_SENTENCES } from '../../worker/serving/tasks/answer.ts';
 import { MAX_LABELS } from '../../worker/serving/tasks/classify.ts';
 import { MAX_CHUNKS, MAX_TEXT_CHARS } from '../../worker/serving/tasks/fields.ts';
-import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

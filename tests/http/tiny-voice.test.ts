@@ -1,14 +1,14 @@
 /** /v1/audio/speech with the tiny voice, in the audio script of workerd; heard by Whisper tiny.en. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 
 const model = 'pico-en-us';
 const RATE = 16_000;
 const WAV_HEADER_BYTES = 44;
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer({ models: [model, 'whisper-tiny.en'] });
+  server = await shareTestServer([model, 'whisper-tiny.en']);
 }, 60_000);
 afterAll(() => server.close());
 

@@ -7,18 +7,18 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { joinBytes } from '../../engine/base/joined.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
-import { jfkPath } from '../support/speech.ts';
+import { findRecording } from '../support/needs.ts';
 
-const JFK = jfkPath();
+const JFK = findRecording();
 const SAID = /and so,? my fellow americans,? ask not what your country can do for you/i;
 
-let server: TestServer;
+let server: SharedServer;
 let openai: OpenAI;
 let jfk: Uint8Array;
 beforeAll(async () => {
-  server = await startTestServer({ models: ['whisper-tiny.en'], onnx: ['silero-vad'] });
+  server = await shareTestServer(['whisper-tiny.en', 'silero-vad']);
   openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
   jfk = JFK === null ? new Uint8Array(0) : readFileSync(JFK);
 });

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_REQUESTS, WINDOW_MESSAGES } from '../../worker/apis/websocket/connection.ts';
 import { serverMessageSchema } from '../../worker/apis/websocket/message-schema.ts';
-import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
+import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { countRunning } from '../support/outage.ts';
 
-let server: TestServer;
+let server: SharedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await shareTestServer();
 });
 afterAll(() => server.close());
 

@@ -10,7 +10,7 @@ test(
   'SmolLM2-135M keeps all but 76 of its 4.2 million blocks to the last bit',
   { timeout: 120_000 },
   async () => {
-    const { manifest, reports } = await run(await smollm2Gguf());
+    const { manifest, reports } = await run(smollm2Gguf());
     const rounded = [...reports.values()].reduce(
       (sum, { inexactBlocks }) => sum + inexactBlocks,
       0,

@@ -14,11 +14,11 @@ import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
 import { MAX_SPEAK_IDS, speakIds } from '../../worker/onnx/tasks/speak.ts';
 import type { SpeakOptions } from '../../worker/onnx/tasks/speak.ts';
 import { float32Of, float32Tensor, int64Tensor } from '../../worker/onnx/tensors.ts';
-import { temporaryFolder } from '../support/models.ts';
-import { cachedFile, importCached } from '../support/onnx-models.ts';
+import { importedModel } from '../support/models.ts';
+import { findModelFile } from '../support/needs.ts';
 
 const ID = 'piper-en-us-joe';
-const file = cachedFile(ID);
+const file = findModelFile(ID);
 const PHONEMES = 'ðə kwˈɪk bɹˈaʊn fˈɑːks dʒˈʌmps ˌoʊvɚ ðə lˈeɪzi dˈɑːɡ, ænd ɪt ɹˈʌnz əwˈeɪ.';
 const QUIET: SpeakOptions = { noiseScale: 0, noiseW: 0 };
 /** Of a mean log-spectrum; a wrong channel's scale in the flow alone makes 2. */
@@ -27,21 +27,18 @@ const MAX_SPECTRAL_DB = 0.6;
 const MAX_FRAMES_OFF = 0.03;
 
 describe.skipIf(file === null)('a voice', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let manifest: OnnxManifest;
   let model: OnnxModel;
   let voice: Voice;
   let ids: number[];
 
   beforeAll(async () => {
-    folder = await temporaryFolder();
-    const imported = await importCached(ID, folder.path);
+    const imported = await importedModel(ID, 'onnx');
     manifest = imported.manifest;
     model = await loadLocalOnnx(await openOrtRuntime(), imported.folder, manifest);
     voice = requireTask(manifest, 'speech-synthesis').voice;
     ids = phonemeIds(PHONEMES, voice.phonemeIds);
   });
-  afterAll(async () => await folder[Symbol.asyncDispose]());
 
   async function speak(options: SpeakOptions, spoken = ids): Promise<Float32Array> {
     const chunks: number[] = [];

@@ -29,7 +29,7 @@ describe('SmolLM2-135M-Instruct', () => {
   let edge: ParityReport;
   let plain: ParityReport;
   beforeAll(async () => {
-    const file = await smollm2Gguf();
+    const file = smollm2Gguf();
     reference = await loadNativeModel(file, 1);
     engines = [
       await engineFrom(file, 'lossless'),

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
-import { MINILM_ID, minilmPath } from '../support/encoders.ts';
+import { MINILM_ID } from '../support/encoders.ts';
+import { findModelFile } from '../support/needs.ts';
 
 interface Row {
   readonly text: string;
@@ -20,7 +21,7 @@ interface Row {
 const rows = JSON.parse(
   readFileSync(join(import.meta.dirname, '../golden/minilm.json'), 'utf8'),
 ) as Row[];
-const path = minilmPath();
+const path = findModelFile(MINILM_ID);
 
 describe.skipIf(path === null)(`${MINILM_ID}, when its file is in the cache`, () => {
   let root: string;

@@ -40,7 +40,7 @@ let smollm2: GgufMetadata;
 
 beforeAll(async () => {
   llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.disabled, build: 'never' });
-  await using file = await openFileSource(await smollm2Gguf());
+  await using file = await openFileSource(smollm2Gguf());
   smollm2 = (await readGguf([file])).metadata;
 });
 afterAll(() => llama.dispose());

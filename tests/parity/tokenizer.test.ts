@@ -15,7 +15,7 @@ let tokenizer: Tokenizer;
 let chatTemplate: string;
 
 beforeAll(async () => {
-  const modelPath = await smollm2Gguf();
+  const modelPath = smollm2Gguf();
   llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.error, build: 'never' });
   reference = await llama.loadModel({ modelPath, vocabOnly: true });
   await using file = await openFileSource(modelPath);

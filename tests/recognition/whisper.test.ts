@@ -19,7 +19,8 @@ import {
   whisperFolder,
 } from '../support/speech-models.ts';
 import type { WhisperId } from '../support/speech-models.ts';
-import { jfkPath, noise, RATE, readWav } from '../support/speech.ts';
+import { findRecording } from '../support/needs.ts';
+import { noise, RATE, readWav } from '../support/speech.ts';
 
 interface Golden {
   readonly rows: Readonly<Record<string, readonly number[]>>;
@@ -39,7 +40,7 @@ const golden = JSON.parse(
 const SENTENCE =
   'And so my fellow Americans ask not what your country can do for you ask what you can do for your country';
 const PLAIN = { special: false } as const;
-const path = jfkPath();
+const path = findRecording();
 const bare = (text: string): string => text.replace(/[.,]/g, '');
 
 describe.skipIf(path === null)('whisper-tiny.en without loss, all 30 s', async () => {
@@ -49,7 +50,7 @@ describe.skipIf(path === null)('whisper-tiny.en without loss, all 30 s', async (
   let rows: Float32Array;
 
   beforeAll(async () => {
-    parts = await speechPartsFrom(await whisperFolder('whisper-tiny.en'), 'lossless');
+    parts = await speechPartsFrom(whisperFolder('whisper-tiny.en'), 'lossless');
     const { config, encoder, decoder, memory } = parts;
     const S = config.nAudioCtx;
     new LogMel(config.nMels).fill(samples, 2 * S, encoder.stem.features(S));
@@ -127,7 +128,7 @@ describe.skipIf(path === null).each(['whisper-tiny.en', 'whisper-base'] as const
     let engine: SpeechEngine;
     let tokenizer: Tokenizer;
     beforeAll(async () => {
-      const folder = await whisperFolder(id);
+      const folder = whisperFolder(id);
       ({ engine, tokenizer } = await speechEngineFrom(folder, 'edge', {
         memoryBudgetBytes: 128_000_000,
       }));

@@ -1,19 +1,16 @@
-/** Embedding models for tests: the real one when its file is in the cache, and a tiny random one. */
+/** Embedding models for tests: the real one's name, and a tiny random one. */
 import { join } from 'node:path';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { archTensors } from '../../engine/archs/index.ts';
 import { BERT } from '../../engine/archs/encoders/bert.ts';
 import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { cachedFile } from './onnx-models.ts';
 import { randomValues } from './random.ts';
 import { writeGguf } from './gguf-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 
 export const MINILM_ID = 'all-minilm-l6-v2';
-
-/** The path of the real model's zip, or null when nobody pulled it. */
-export const minilmPath = (): string | null => cachedFile(MINILM_ID);
+/** What support/run/imports.ts calls the tiny one. */
+export const TINY_ENCODER_ID = 'tiny-encoder';
 
 const WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const FLAGS = { single_word: false, lstrip: false, rstrip: false, normalized: false };
@@ -154,11 +151,4 @@ export function tinyEncoderGguf(config: EncoderConfig = TINY_CONFIG): Uint8Array
       ...{ name: places.gguf!.name, dtype: 'F32' as const, dims, data },
     })),
   });
-}
-
-/** Imports a tiny encoder of random weights under `id`. */
-export async function importTinyEncoder(root: string, id: string): Promise<void> {
-  const folder = join(root, `${id}-source`);
-  await writeTinyEncoder(folder);
-  await importModel({ input: folder, id, outRoot: join(root, 'models') });
 }

@@ -1,91 +1,77 @@
-/** The gateway and the stage as they deploy, in workerd, on a folder of their own. */
+/** The gateway and the stage as they deploy, in workerd: a server that files share, or one of a file's own. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { build } from '../../scripts/build/build.ts';
-import { loadWorkerConfigs } from '../../scripts/build/workers.ts';
+import { join } from 'node:path';
+import { inject } from 'vitest';
 import { startServer } from '../../scripts/dev/server.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { importVoice, isVoiceFile } from '../../scripts/import/voice/import-voice.ts';
-import { repoRoot } from '../../scripts/lib/paths.ts';
-import { findCatalogueEntry, importPreset } from '../../scripts/pull/catalogue.ts';
-import { pullModel } from '../../scripts/pull/pull.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
-import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
-import { importCached } from './onnx-models.ts';
-import { pushModel } from '../../scripts/push/push.ts';
+import { linkModels } from './models.ts';
+import { STORIES_ID } from './run/imports.ts';
+import { TEST_VARS } from './run/pool.ts';
+import type { Lease } from './run/pool.ts';
+import { copyStorage, lazyBucket } from './run/storage.ts';
 
-export const STORIES_ID = 'stories260k';
+export { STORIES_ID };
 
-export interface TestServer {
+/** What a server answers with. */
+export interface SharedServer {
   readonly url: string;
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export interface TestServer extends SharedServer {
   /** The bucket the Workers read. */
   readonly bucket: Bucket;
   /** The folder of imported models. */
   readonly modelsRoot: string;
   /** The folder of local R2 and Durable Objects. */
   readonly stateRoot: string;
-  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** Stops the Workers and starts them again on the same storage. */
   restart(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface TestServerOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** Told what the Workers log, all of it. */
   readonly onLog?: (line: string) => void;
-  /** ONNX models of the catalogue to serve, too; their files have to be in the cache. */
-  readonly onnx?: readonly string[];
-  /** Other models of the catalogue to serve, too; their files have to be in the cache. */
+  /** Models to serve beside stories260K: of the catalogue, whose files are in the cache, or the tiny encoder. */
   readonly models?: readonly string[];
-  /** Models that were imported here, to serve beside it. */
-  readonly imported?: { readonly modelsRoot: string; readonly ids: readonly string[] };
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
 
-/** Serves stories260K. */
+/**
+ * A server of stories260K and `models`, shared with the files before and after: what they stored is there. No other
+ * file asks it at the same time. `close` hands it on.
+ */
+export async function shareTestServer(models: readonly string[] = []): Promise<SharedServer> {
+  const lease = await askPool<Lease>('lease', [STORIES_ID, ...models]);
+  const { url } = lease;
+  return { url, post: poster(() => url), close: () => askPool('release', lease) };
+}
+
+async function askPool<T>(path: string, body: unknown): Promise<T> {
+  const response = await poster(() => inject('serverPool'))(`/${path}`, body);
+  const answer = (await response.json()) as T;
+  if (response.status !== 200) throw new Error(`server pool: ${String(answer)}`);
+  return answer;
+}
+
+/** A server of stories260K and `models` that nobody else has, on storage of its own. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  await build();
   const root = await mkdtemp(join(tmpdir(), 'thimble-http-'));
-  const modelsRoot = join(root, 'models');
-  const persist = join(root, 'state');
-  await importModel({
-    input: join(repoRoot, 'assets/stories260k/stories260K.bin'),
-    id: STORIES_ID,
-    outRoot: modelsRoot,
-  });
-  const bucketName = loadWorkerConfigs()[0]?.bucketNames[0] ?? '';
-  const bucket = await openLocalBucket(bucketName, persist);
-  await pushModel(STORIES_ID, { bucket, modelsRoot });
-  for (const id of options.onnx ?? []) {
-    await importCached(id, modelsRoot);
-    await pushModel(id, { bucket, modelsRoot });
-  }
-  for (const id of options.models ?? []) {
-    const { path } = await pullModel(id);
-    if (isVoiceFile(path)) {
-      await importVoice({ input: path, id, outRoot: modelsRoot });
-      await pushModel(id, { bucket, modelsRoot });
-      continue;
-    }
-    const input = id.startsWith('whisper') ? dirname(path) : path;
-    await importModel({
-      input,
-      id,
-      outRoot: modelsRoot,
-      preset: importPreset(findCatalogueEntry(id)),
-    });
-    await pushModel(id, { bucket, modelsRoot });
-  }
-  for (const id of options.imported?.ids ?? [])
-    await pushModel(id, { bucket, modelsRoot: options.imported!.modelsRoot });
+  const [modelsRoot, stateRoot] = [join(root, 'models'), join(root, 'state')];
+  const ids = [STORIES_ID, ...(options.models ?? [])];
+  await copyStorage(inject('runFolder'), ids, stateRoot);
+  await linkModels(modelsRoot, ids);
+  const bucket = lazyBucket(stateRoot);
   await options.prepare?.(bucket);
-  const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
+  const vars = { ...TEST_VARS, ...options.vars };
   const { onLog } = options;
   const logging = onLog === undefined ? {} : { onLog, verbose: true };
-  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist, ...logging });
+  const start = () =>
+    startServer({ port: 0, host: '127.0.0.1', vars, persist: stateRoot, ...logging });
   let server = await start();
   return {
     get url() {
@@ -93,14 +79,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     bucket,
     modelsRoot,
-    stateRoot: persist,
-    post: (path, body, init = {}) =>
-      fetch(`${server.url}${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-        ...init,
-      }),
+    stateRoot,
+    post: poster(() => server.url),
     async restart() {
       await server.close();
       server = await start();
@@ -111,6 +91,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+function poster(url: () => string): SharedServer['post'] {
+  return (path, body, init = {}) =>
+    fetch(`${url()}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      ...init,
+    });
 }
 
 /** The data of each server-sent event, as it comes. */

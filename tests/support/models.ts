@@ -1,11 +1,11 @@
 /** Where tests find real model files, and engines over them. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import { archByName, archTensors } from '../../engine/archs/index.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest, ManifestOf, ModelKind } from '../../engine/manifest/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
 import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
@@ -13,18 +13,16 @@ import { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { bindWeights, loadShards } from '../../engine/model/memory/loader.ts';
 import { planMemory } from '../../engine/model/decoder/plan.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
 import { FileModelSource, loadKernelModules } from '../../scripts/node-host/engine.ts';
-import { repoRoot } from '../../scripts/lib/paths.ts';
-import { pullModel } from '../../scripts/pull/pull.ts';
+import { readImported } from '../../scripts/push/push.ts';
+import { requireModelFile } from './needs.ts';
+import { importByIdOnce, importOnce, STORIES_FILE } from './run/imports.ts';
 
-export const STORIES_FILE = join(repoRoot, 'assets/stories260k/stories260K.bin');
+export { STORIES_FILE };
 
-/** Path of the SmolLM2-135M-Instruct GGUF that `npm start` pulls; pulled when it is not cached. */
-export async function smollm2Gguf(): Promise<string> {
-  const path = process.env['THIMBLE_TEST_GGUF'];
-  if (path !== undefined && existsSync(path)) return path;
-  return (await pullModel('smollm2-135m-instruct')).path;
+/** Path of the SmolLM2-135M-Instruct GGUF that `npm start` pulls. */
+export function smollm2Gguf(): string {
+  return requireModelFile('smollm2-135m-instruct');
 }
 
 /** A folder that is gone when the returned value is disposed. */
@@ -36,21 +34,36 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
   };
 }
 
-/** Imports `input` with `preset` and gives its files to `load`. */
-async function imported<T>(
+/** A model of the catalogue, stories260K or the tiny encoder, imported once a run: it must not be changed. */
+export async function importedModel<K extends ModelKind>(
+  id: string,
+  kind: K,
+): Promise<{ folder: string; manifest: ManifestOf<K> }> {
+  const folder = join(await importByIdOnce(inject('runFolder'), id), id);
+  return { folder, manifest: requireKind((await readImported(folder, id)).manifest, kind) };
+}
+
+/** Puts such models into `modelsRoot`, a folder of imported models. */
+export async function linkModels(modelsRoot: string, ids: readonly string[]): Promise<void> {
+  await mkdir(modelsRoot, { recursive: true });
+  for (const id of ids)
+    await symlink(join(await importByIdOnce(inject('runFolder'), id), id), join(modelsRoot, id));
+}
+
+/** The imported files of `input` with `preset`; they must not be changed. */
+export async function importedFrom<K extends ModelKind>(
   input: string,
   preset: string,
-  load: (source: ModelSource<DecoderManifest>) => Promise<T>,
-): Promise<T> {
-  await using folder = await temporaryFolder();
-  const { folder: model, manifest } = await importModel({
-    input,
-    id: 'test',
-    preset,
-    outRoot: folder.path,
-  });
-  // Awaited here: the folder goes when this function returns.
-  return await load(new FileModelSource(model, requireKind(manifest, 'decoder')));
+  kind: K,
+): Promise<{ folder: string; manifest: ManifestOf<K> }> {
+  const id = 'test';
+  const folder = join(await importOnce(inject('runFolder'), { input, id, preset }), id);
+  return { folder, manifest: requireKind((await readImported(folder, id)).manifest, kind) };
+}
+
+async function sourceFrom(input: string, preset: string): Promise<ModelSource<DecoderManifest>> {
+  const { folder, manifest } = await importedFrom(input, preset, 'decoder');
+  return new FileModelSource(folder, manifest);
 }
 
 /** Imports `input` with `preset` and loads it, without a memory limit unless one is given. */
@@ -59,10 +72,9 @@ export async function engineFrom(
   preset: string,
   options: EngineOptions = {},
 ): Promise<Engine> {
+  const source = await sourceFrom(input, preset);
   const modules = await loadKernelModules();
-  return await imported(input, preset, (source) =>
-    Engine.load(source, modules, { memoryBudgetBytes: null, ...options }),
-  );
+  return await Engine.load(source, modules, { memoryBudgetBytes: null, ...options });
 }
 
 /** The bare forward pass of what `engineFrom` loads. */
@@ -71,15 +83,14 @@ export async function decoderFrom(
   preset: string,
   options: EngineOptions = {},
 ): Promise<{ decoder: Decoder; manifest: DecoderManifest }> {
+  const source = await sourceFrom(input, preset);
+  const { manifest } = source;
+  const plan = planMemory(manifest, { memoryBudgetBytes: null, ...options });
+  const memory = createMemory(plan.wasmBytes);
   const modules = await loadKernelModules();
-  return await imported(input, preset, async (source) => {
-    const { manifest } = source;
-    const plan = planMemory(manifest, { memoryBudgetBytes: null, ...options });
-    const memory = createMemory(plan.wasmBytes);
-    const { exports } = await instantiateKernels(modules, memory, options.kernelBuild);
-    await loadShards(source, plan.shardAddresses, memory);
-    const instances = archTensors(archByName(manifest.architecture), manifest.config);
-    const weights = bindWeights(manifest, instances, plan.shardAddresses);
-    return { decoder: new Decoder(manifest, plan, weights, exports, memory), manifest };
-  });
+  const { exports } = await instantiateKernels(modules, memory, options.kernelBuild);
+  await loadShards(source, plan.shardAddresses, memory);
+  const instances = archTensors(archByName(manifest.architecture), manifest.config);
+  const weights = bindWeights(manifest, instances, plan.shardAddresses);
+  return { decoder: new Decoder(manifest, plan, weights, exports, memory), manifest };
 }

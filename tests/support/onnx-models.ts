@@ -1,29 +1,6 @@
-/** ONNX models for tests: those of the catalogue that are in the cache, and tiny ones made here. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+/** Tiny ONNX models for tests. */
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../engine/onnx/types.ts';
-import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
-import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
-import { cacheDir } from '../../scripts/lib/paths.ts';
-import { findCatalogueEntry } from '../../scripts/pull/catalogue.ts';
-
-/** The file of a catalogue model, or null when nobody pulled it. Tests download nothing. */
-export function cachedFile(id: string): string | null {
-  const [file] = findCatalogueEntry(id).files;
-  const path = join(cacheDir(), 'models', id, file.name);
-  return existsSync(path) ? path : null;
-}
-
-export async function importCached(
-  id: string,
-  outRoot: string,
-): Promise<{ folder: string; manifest: OnnxManifest }> {
-  const input = cachedFile(id);
-  if (input === null) throw new Error(`not in the cache: thimble pull ${id}`);
-  const { onnxTask: task = 'tensors' } = findCatalogueEntry(id);
-  return await importOnnx({ input, id, outRoot, task, force: true });
-}
 
 export function node(
   opType: string,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelKey } from '../../scripts/push/bucket.ts';
-import { STORIES_ID, type TestServer } from './http-server.ts';
+import { STORIES_ID, type SharedServer, type TestServer } from './http-server.ts';
 
 export interface Outage {
   /** For a client: puts the weights back after its first 503, and notes each answer. */
@@ -54,7 +54,7 @@ export async function rejection(promise: PromiseLike<unknown>): Promise<unknown>
 }
 
 /** Generations that the server has under way. */
-export async function countRunning(server: TestServer): Promise<number> {
+export async function countRunning(server: SharedServer): Promise<number> {
   const ready = await fetch(`${server.url}/readyz`);
   return (await ready.json<{ running: number }>()).running;
 }

@@ -1,10 +1,10 @@
 /** An endpoint's example as a request to a running server. */
 import type { EndpointFacts, Example, Form } from '../../worker/http/endpoint.ts';
-import { STORIES_ID, type TestServer } from './http-server.ts';
+import { STORIES_ID, type SharedServer } from './http-server.ts';
 
 /** Sends what comes before the example, then the example. */
 export async function runExample(
-  server: TestServer,
+  server: SharedServer,
   endpoint: EndpointFacts,
   example: Example,
 ): Promise<Response> {

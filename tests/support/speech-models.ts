@@ -1,8 +1,7 @@
-/** Real speech models for tests: pulled when they are not cached, imported into a folder that goes. */
+/** Real speech models for tests, imported once a run. */
 import { dirname } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
 import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
-import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
 import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
 import { AudioEncoder } from '../../engine/model/recognition/audio-encoder.ts';
@@ -18,20 +17,19 @@ import type {
   TranscribeOptions,
   TranscribeRequest,
 } from '../../engine/transcribe/types.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
 import {
   FileModelSource,
   loadKernelModules,
   readTokenizer,
 } from '../../scripts/node-host/engine.ts';
-import { pullModel } from '../../scripts/pull/pull.ts';
-import { temporaryFolder } from './models.ts';
+import { importedFrom } from './models.ts';
+import { requireModelFile } from './needs.ts';
 
 export type WhisperId = 'whisper-tiny.en' | 'whisper-base';
 
 /** The CTranslate2 folder of a catalogue entry. */
-export async function whisperFolder(id: WhisperId): Promise<string> {
-  return dirname((await pullModel(id)).path);
+export function whisperFolder(id: WhisperId): string {
+  return dirname(requireModelFile(id));
 }
 
 interface Loaded {
@@ -39,17 +37,10 @@ interface Loaded {
   readonly tokenizer: Tokenizer;
 }
 
-async function imported<T>(
-  input: string,
-  preset: string,
-  load: (model: Loaded) => Promise<T>,
-): Promise<T> {
-  await using folder = await temporaryFolder();
-  const result = await importModel({ input, id: 'test', preset, outRoot: folder.path });
-  const manifest = requireKind(result.manifest, 'speech');
-  const tokenizer = await readTokenizer(result.folder, manifest);
-  // Awaited here: the folder goes when this function returns.
-  return await load({ source: new FileModelSource(result.folder, manifest), tokenizer });
+async function imported(input: string, preset: string): Promise<Loaded> {
+  const { folder, manifest } = await importedFrom(input, preset, 'speech');
+  const tokenizer = await readTokenizer(folder, manifest);
+  return { source: new FileModelSource(folder, manifest), tokenizer };
 }
 
 export async function speechEngineFrom(
@@ -57,33 +48,30 @@ export async function speechEngineFrom(
   preset: string,
   options: SpeechEngineOptions = {},
 ): Promise<{ engine: SpeechEngine; tokenizer: Tokenizer }> {
+  const { source, tokenizer } = await imported(input, preset);
   const modules = await loadKernelModules();
-  return await imported(input, preset, async ({ source, tokenizer }) => ({
-    engine: await SpeechEngine.load(source, modules, { memoryBudgetBytes: null, ...options }),
-    tokenizer,
-  }));
+  const engine = await SpeechEngine.load(source, modules, { memoryBudgetBytes: null, ...options });
+  return { engine, tokenizer };
 }
 
 /** The bare encoder and decoder of what `speechEngineFrom` loads. */
 export async function speechPartsFrom(input: string, preset: string) {
-  const modules = await loadKernelModules();
-  return await imported(input, preset, async ({ source, tokenizer }) => {
-    const { manifest } = source;
-    const { config } = manifest;
-    const plan = planSpeech(manifest, { memoryBudgetBytes: null });
-    const memory = createMemory(plan.wasmBytes);
-    const { exports: kernels } = await instantiateKernels(modules, memory);
-    await loadShards(source, plan.shardAddresses, memory);
-    const weights = bindWeights(manifest, archTensors(WHISPER, config), plan.shardAddresses);
-    return {
-      config,
-      kernels,
-      memory,
-      tokenizer,
-      encoder: new AudioEncoder(config, plan, weights, kernels, memory),
-      decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
-    };
-  });
+  const { source, tokenizer } = await imported(input, preset);
+  const { manifest } = source;
+  const { config } = manifest;
+  const plan = planSpeech(manifest, { memoryBudgetBytes: null });
+  const memory = createMemory(plan.wasmBytes);
+  const { exports: kernels } = await instantiateKernels(await loadKernelModules(), memory);
+  await loadShards(source, plan.shardAddresses, memory);
+  const weights = bindWeights(manifest, archTensors(WHISPER, config), plan.shardAddresses);
+  return {
+    config,
+    kernels,
+    memory,
+    tokenizer,
+    encoder: new AudioEncoder(config, plan, weights, kernels, memory),
+    decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+  };
 }
 
 /** All events of one transcription. */

@@ -1,20 +1,7 @@
-/** Where tests find recorded speech, and signals made of formulas (as in tests/golden/make-log-mel.py). */
-import { existsSync } from 'node:fs';
+/** Samples of recorded speech, and signals made of formulas (as in tests/golden/make-log-mel.py). */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { repoRoot } from '../../scripts/lib/paths.ts';
 
 export const RATE = 16_000;
-
-/**
- * The 11 s of speech-jfk/jfk.wav (public domain): in the folder THIMBLE_TEST_DATA, or in
- * shared/data beside the repository; null where it is not.
- */
-export function jfkPath(): string | null {
-  const data = process.env['THIMBLE_TEST_DATA'] ?? join(repoRoot, '../shared/data');
-  const path = join(data, 'speech-jfk/jfk.wav');
-  return existsSync(path) ? path : null;
-}
 
 /** Samples of a mono 16-bit WAV file at RATE. */
 export async function readWav(path: string): Promise<Float32Array> {
