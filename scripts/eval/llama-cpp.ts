@@ -1,10 +1,13 @@
 /** The native reference engine, llama.cpp through node-llama-cpp (a development dependency). */
-import type { LlamaModel, Token } from 'node-llama-cpp';
+import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { TopDistribution } from './statistics.ts';
 
 /** Positions whose whole distributions are fetched at a time: each is a Map of the vocabulary. */
 const POSITIONS_AT_ONCE = 24;
+
+/** By threads; kept to the end, since each start tries the binary in a process of its own. */
+const backends = new Map<number, Promise<Llama>>();
 
 export interface NativeModel {
   readonly nVocab: number;
@@ -32,19 +35,9 @@ export async function loadNativeModel(
   threads: number,
   nCtx = 2048,
 ): Promise<NativeModel> {
-  const { getLlama } = await import('node-llama-cpp').catch((cause: unknown) => {
-    throw new EngineError(
-      'E_BACKEND_UNAVAILABLE',
-      'native reference: node-llama-cpp is not installed. Run npm ci (development packages included).',
-      { cause },
-    );
-  });
-  const llama = await getLlama({
-    gpu: false,
-    build: 'never',
-    maxThreads: threads,
-    logLevel: 'error' as never,
-  });
+  let starting = backends.get(threads);
+  if (starting === undefined) backends.set(threads, (starting = startBackend(threads)));
+  const llama = await starting;
   const model: LlamaModel = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
   const context = await model.createContext({ contextSize: nCtx, threads, batchSize: 512 });
   const sequence = context.getSequence();
@@ -98,7 +91,22 @@ export async function loadNativeModel(
     async dispose() {
       await context.dispose();
       await model.dispose();
-      await llama.dispose();
     },
   };
+}
+
+async function startBackend(threads: number): Promise<Llama> {
+  const { getLlama } = await import('node-llama-cpp').catch((cause: unknown) => {
+    throw new EngineError(
+      'E_BACKEND_UNAVAILABLE',
+      'native reference: node-llama-cpp is not installed. Run npm ci (development packages included).',
+      { cause },
+    );
+  });
+  return await getLlama({
+    gpu: false,
+    build: 'never',
+    maxThreads: threads,
+    logLevel: 'error' as never,
+  });
 }

@@ -35,7 +35,8 @@ export function randomBlocks(
   const { blockElements, blockBytes } = SOURCE_DTYPES[dtype];
   const random = seededRandom(seed);
   const nBlock = count / blockElements;
-  const bytes = Uint8Array.from({ length: nBlock * blockBytes }, () => random() * 256);
+  const bytes = new Uint8Array(nBlock * blockBytes);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = random() * 256;
   const view = new DataView(bytes.buffer);
   const shapes = Float64Array.from({ length: nBlock }, () => 0.75 + random() / 2);
   const putScales = (unit: number) => {
@@ -55,5 +56,8 @@ export function randomBlocks(
 export function encodeFloats(dtype: SourceDtype, values: Float32Array): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(values.slice().buffer);
   if (dtype !== 'F16' && dtype !== 'BF16') throw new RangeError(`${dtype} is no float type`);
-  return new Uint8Array(Uint16Array.from(values, dtype === 'F16' ? f32ToF16 : f32ToBf16).buffer);
+  const round = dtype === 'F16' ? f32ToF16 : f32ToBf16;
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = round(values[i]!);
+  return new Uint8Array(halves.buffer);
 }

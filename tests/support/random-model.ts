@@ -54,7 +54,9 @@ function tensorValues({ spec, shape }: TensorInstance, seed: number): Float32Arr
   const [offset, spread] = { ...SPREADS, ...(spec.ropeRows ? ROTATED : {}) }[spec.role](shape[1]);
   // Three uniform numbers make a bell of variance 1/4.
   const draw = () => (random() + random() + random() - 1.5) * 2;
-  return Float32Array.from({ length: shape[0] * shape[1] }, () => offset + spread * draw());
+  const values = new Float32Array(shape[0] * shape[1]);
+  for (let i = 0; i < values.length; i++) values[i] = offset + spread * draw();
+  return values;
 }
 
 /** The same model with every other value of one tensor larger: no norm behind it makes up for that. */

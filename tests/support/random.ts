@@ -13,11 +13,14 @@ export function seededRandom(seed: number): () => number {
 /** Roughly normal values, with exact zeros and a few extremes among them. */
 export function randomValues(length: number, seed: number, scale = 1): Float32Array {
   const random = seededRandom(seed);
-  return Float32Array.from({ length }, () => {
+  const draw = () => {
     const u = random() + random() + random() + random() - 2;
     const kind = random();
     if (kind < 0.02) return 0;
     if (kind < 0.04) return u * 20 * scale;
     return u * scale;
-  });
+  };
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = draw();
+  return values;
 }
