@@ -1,4 +1,7 @@
-/** `thimble bench` as a person runs it, on the embedded model; what it measures is not judged. */
+/**
+ * `thimble bench` as a person runs it, on the embedded model; what it measures is not judged.
+ * @module-tag slow
+ */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,7 @@
+/**
+ * `thimble import` and `inspect` as a person runs them.
+ * @module-tag slow
+ */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

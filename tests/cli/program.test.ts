@@ -1,4 +1,7 @@
-/** The program's manners: help, exit codes, errors, JSON, pipes; with the embedded model. */
+/**
+ * The program's manners: help, exit codes, errors, JSON, pipes; with the embedded model.
+ * @module-tag slow
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

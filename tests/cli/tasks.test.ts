@@ -1,4 +1,7 @@
-/** The task commands: on a model in this process, and on a server, with the same result. */
+/**
+ * The task commands: on a model in this process, and on a server, with the same result.
+ * @module-tag slow
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

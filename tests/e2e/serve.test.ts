@@ -1,4 +1,7 @@
-/** From a pulled file to a streamed answer, and a clean end: `npm start` as a person uses it. */
+/**
+ * From a pulled file to a streamed answer, and a clean end: `npm start` as a person uses it.
+ * @module-tag slow
+ */
 import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** The chat page's microphone: a recorded clip is spoken into it, and an answer is heard. */
+/**
+ * The chat page's microphone: a recorded clip is spoken into it, and an answer is heard.
+ * @module-tag slow
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shareTestServer } from '../support/http-server.ts';
 import type { SharedServer } from '../support/http-server.ts';

@@ -2,6 +2,7 @@
  * Schemas people wrote: GitHub's webhooks and the schema store. Each compiles or is refused with a
  * reason; of those that compile, ten random outputs each have to parse and to satisfy an
  * independent validator.
+ * @module-tag slow
  */
 import { Validator } from '@cfworker/json-schema';
 import { beforeAll, expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /**
  * What a model makes of schemas that people wrote, through the generation loop: one greedy answer and
  * nine at temperature 1.5 of each that compiles. All parse and satisfy an independent validator.
+ * @module-tag slow
  */
 import { Validator } from '@cfworker/json-schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';

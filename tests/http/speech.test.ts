@@ -1,4 +1,7 @@
-/** POST /v1/audio/speech: OpenAI's client, sound that is sound, and what is refused. */
+/**
+ * POST /v1/audio/speech: OpenAI's client, sound that is sound, and what is refused.
+ * @module-tag slow
+ */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openWav } from '../../engine/audio/wav.ts';

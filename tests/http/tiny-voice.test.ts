@@ -1,4 +1,7 @@
-/** /v1/audio/speech with the tiny voice, in the audio script of workerd; heard by Whisper tiny.en. */
+/**
+ * /v1/audio/speech with the tiny voice, in the audio script of workerd; heard by Whisper tiny.en.
+ * @module-tag slow
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 

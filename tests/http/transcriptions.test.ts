@@ -1,6 +1,7 @@
 /**
  * /v1/audio/transcriptions and /v1/realtime/transcribe with Whisper tiny.en and Silero's detector in
  * workerd: OpenAI's own client, forms that no client sends, a socket that behaves and some that do not.
+ * @module-tag slow
  */
 import { readFileSync } from 'node:fs';
 import OpenAI, { toFile } from 'openai';

@@ -1,6 +1,7 @@
 /**
  * Every family on a tiny random model: the same numbers as GGUF against llama.cpp, and as a Hugging
  * Face folder against the GGUF and against transformers. Every bound is shown to bite.
+ * @module-tag slow
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

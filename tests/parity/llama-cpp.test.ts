@@ -1,6 +1,7 @@
 /**
  * The real default model against llama.cpp on the same file, teacher-forced on prose, technical text
  * and chats, with both kernel builds.
+ * @module-tag slow
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

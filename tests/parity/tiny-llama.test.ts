@@ -2,6 +2,7 @@
  * The engine against llama.cpp over small random models, one for each thing a llama can differ in,
  * teacher-forced over 80 positions: more than two pages of cache and more than one chunk of prompt.
  * Every bound is shown to bite: the same comparison with one detail wrong must exceed it.
+ * @module-tag slow
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Every pre-tokenizer row, and SentencePiece, against llama.cpp: vocabularies of real models written
  * into small GGUF files that hold nothing else.
+ * @module-tag slow
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

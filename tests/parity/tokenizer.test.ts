@@ -1,4 +1,7 @@
-/** Token ids against llama.cpp on the same file: every one of 1,000 strings, id for id. */
+/**
+ * Token ids against llama.cpp on the same file: every one of 1,000 strings, id for id.
+ * @module-tag slow
+ */
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readGguf } from '../../engine/formats/gguf.ts';

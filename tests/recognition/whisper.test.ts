@@ -1,6 +1,7 @@
 /**
  * The real tiny.en and base against CTranslate2 in float32 on the same files
  * (tests/golden/make-whisper.py), on 11 s of speech.
+ * @module-tag slow
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
