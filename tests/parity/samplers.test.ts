@@ -1,7 +1,7 @@
 /**
  * Our samplers on llama.cpp's logits against what llama.cpp's own leave of them: the same tokens with
  * the same probabilities. It has no typical, top-n-sigma and Mirostat at hand; those stand in
- * tests/engine/samplers.test.ts.
+ * tests/sample/samplers.test.ts.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { updateHttpDocs } from '../../scripts/build/http-docs.ts';
-import { repoRoot } from '../../scripts/lib/paths.ts';
+import { updateHttpDocs } from '../../../scripts/build/http-docs.ts';
+import { repoRoot } from '../../../scripts/lib/paths.ts';
 
 const document = readFileSync(join(repoRoot, 'docs/http.md'), 'utf8');
 

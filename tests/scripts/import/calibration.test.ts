@@ -2,25 +2,25 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { EngineError } from '../../engine/base/errors.ts';
-import { memorySource } from '../../engine/formats/byte-source.ts';
-import { measureColumns } from '../../scripts/eval/calibrate.ts';
-import { calibratedPreset } from '../../scripts/import/precision/calibrated-chooser.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { memorySource } from '../../../engine/formats/byte-source.ts';
+import { measureColumns } from '../../../scripts/eval/calibrate.ts';
+import { calibratedPreset } from '../../../scripts/import/precision/calibrated-chooser.ts';
 import {
   columnsFor,
   encodeCalibration,
   readCalibration,
-} from '../../scripts/import/precision/calibration.ts';
-import type { Calibration } from '../../scripts/import/precision/calibration.ts';
-import { fitChooser } from '../../scripts/import/precision/fit-chooser.ts';
-import { hashFile } from '../../scripts/lib/hash-file.ts';
-import { loadLocalModel } from '../../scripts/node-host/engine.ts';
-import { bitFlips, extremes, outcome, truncations, WatchedSource } from '../support/hostile.ts';
-import { failure, outRoot, put, readWeights, root, run } from '../support/import-folder.ts';
-import { STORIES_FILE } from '../support/models.ts';
-import { seededRandom } from '../support/random.ts';
-import { randomConfig, randomGguf, randomLlama } from '../support/random-llama.ts';
-import { writeRawSafetensors } from '../support/safetensors-writer.ts';
+} from '../../../scripts/import/precision/calibration.ts';
+import type { Calibration } from '../../../scripts/import/precision/calibration.ts';
+import { fitChooser } from '../../../scripts/import/precision/fit-chooser.ts';
+import { hashFile } from '../../../scripts/lib/hash-file.ts';
+import { loadLocalModel } from '../../../scripts/node-host/engine.ts';
+import { bitFlips, extremes, outcome, truncations, WatchedSource } from '../../support/hostile.ts';
+import { failure, outRoot, put, readWeights, root, run } from '../../support/import-folder.ts';
+import { STORIES_FILE } from '../../support/models.ts';
+import { seededRandom } from '../../support/random.ts';
+import { randomConfig, randomGguf, randomLlama } from '../../support/random-llama.ts';
+import { writeRawSafetensors } from '../../support/safetensors-writer.ts';
 
 const made: Calibration = {
   sourceSha256: 'ab'.repeat(32),

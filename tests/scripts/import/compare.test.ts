@@ -2,13 +2,13 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { measurePerplexity } from '../../scripts/eval/perplexity.ts';
-import { compareTable, compareVariants } from '../../scripts/import/precision/compare.ts';
-import type { Variant } from '../../scripts/import/precision/compare.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalModel } from '../../scripts/node-host/engine.ts';
-import { failure, outRoot, root } from '../support/import-folder.ts';
-import { STORIES_FILE } from '../support/models.ts';
+import { measurePerplexity } from '../../../scripts/eval/perplexity.ts';
+import { compareTable, compareVariants } from '../../../scripts/import/precision/compare.ts';
+import type { Variant } from '../../../scripts/import/precision/compare.ts';
+import { importModel } from '../../../scripts/import/import-model.ts';
+import { loadLocalModel } from '../../../scripts/node-host/engine.ts';
+import { failure, outRoot, root } from '../../support/import-folder.ts';
+import { STORIES_FILE } from '../../support/models.ts';
 
 const STORY =
   'Once upon a time there was a little girl named Lily. She had a red ball. One day she went to ' +

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { LLAMA } from '../../engine/archs/decoders/llama.ts';
-import type { GgufValue } from '../../engine/formats/gguf.ts';
-import type { JsonObject } from '../../engine/formats/json.ts';
-import { configFromGguf } from '../../scripts/import/open/gguf-config.ts';
-import { configFromHf, switchedTensors } from '../../scripts/import/open/hf-config.ts';
-import { chatTemplateOf, tokenizerFromHf } from '../../scripts/import/open/hf-tokenizer.ts';
+import { LLAMA } from '../../../engine/archs/decoders/llama.ts';
+import type { GgufValue } from '../../../engine/formats/gguf.ts';
+import type { JsonObject } from '../../../engine/formats/json.ts';
+import { configFromGguf } from '../../../scripts/import/open/gguf-config.ts';
+import { configFromHf, switchedTensors } from '../../../scripts/import/open/hf-config.ts';
+import { chatTemplateOf, tokenizerFromHf } from '../../../scripts/import/open/hf-tokenizer.ts';
 
 const GGUF_KEYS: Readonly<Record<string, GgufValue>> = {
   'general.architecture': 'llama',

@@ -1,20 +1,20 @@
 /** Files of families whose tensors are parts, stacked, transposed or shifted, with something wrong. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { archByName, archTensors } from '../../engine/archs/index.ts';
-import type { ModelConfig } from '../../engine/manifest/manifest.ts';
-import { readGguf } from '../../engine/formats/gguf.ts';
-import { memorySource, readRange } from '../../engine/formats/byte-source.ts';
-import { writeGguf } from '../support/gguf-writer.ts';
-import type { WrittenTensor, WrittenValue } from '../support/gguf-writer.ts';
-import { failure, put, root, run } from '../support/import-folder.ts';
-import { randomConfig } from '../support/random-llama.ts';
+import { archByName, archTensors } from '../../../engine/archs/index.ts';
+import type { ModelConfig } from '../../../engine/manifest/manifest.ts';
+import { readGguf } from '../../../engine/formats/gguf.ts';
+import { memorySource, readRange } from '../../../engine/formats/byte-source.ts';
+import { writeGguf } from '../../support/gguf-writer.ts';
+import type { WrittenTensor, WrittenValue } from '../../support/gguf-writer.ts';
+import { failure, put, root, run } from '../../support/import-folder.ts';
+import { randomConfig } from '../../support/random-llama.ts';
 import {
   familyGguf,
   ggufMetadata,
   randomTensors,
   writeFamilyFolder,
-} from '../support/random-model.ts';
+} from '../../support/random-model.ts';
 
 const EXPERTS = { nKvHead: 4, nExpert: 6, nExpertUsed: 2 };
 const LEARNED = { nKvHead: 4, ropeDim: 0, tiedHead: true };

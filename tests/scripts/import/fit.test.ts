@@ -1,19 +1,19 @@
 /** Types chosen under a budget: never above it, near the best there is, refused with numbers. */
 import { describe, expect, test } from 'vitest';
-import { archTensors } from '../../engine/archs/index.ts';
-import { LLAMA } from '../../engine/archs/decoders/llama.ts';
-import type { ByteSource } from '../../engine/formats/byte-source.ts';
-import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
-import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
-import { fitUnderBudget, lowerHull, predictedLoss } from '../../scripts/import/precision/fit.ts';
-import type { FitChoice, FitGroup, FittedGroup } from '../../scripts/import/precision/fit.ts';
-import { fitModel } from '../../scripts/import/precision/fit-chooser.ts';
-import { fitTable } from '../../scripts/import/precision/fit-report.ts';
-import type { MatchedTensor } from '../../scripts/import/open/opened-model.ts';
-import { roundingError } from '../../scripts/import/precision/rounding-loss.ts';
-import { failure } from '../support/import-folder.ts';
-import { SMOLLM2_CONFIG } from '../support/planned-manifest.ts';
-import { seededRandom } from '../support/random.ts';
+import { archTensors } from '../../../engine/archs/index.ts';
+import { LLAMA } from '../../../engine/archs/decoders/llama.ts';
+import type { ByteSource } from '../../../engine/formats/byte-source.ts';
+import { sourceBytes } from '../../../engine/formats/source-dtypes.ts';
+import type { SourceDtype } from '../../../engine/formats/source-dtypes.ts';
+import { fitUnderBudget, lowerHull, predictedLoss } from '../../../scripts/import/precision/fit.ts';
+import type { FitChoice, FitGroup, FittedGroup } from '../../../scripts/import/precision/fit.ts';
+import { fitModel } from '../../../scripts/import/precision/fit-chooser.ts';
+import { fitTable } from '../../../scripts/import/precision/fit-report.ts';
+import type { MatchedTensor } from '../../../scripts/import/open/opened-model.ts';
+import { roundingError } from '../../../scripts/import/precision/rounding-loss.ts';
+import { failure } from '../../support/import-folder.ts';
+import { SMOLLM2_CONFIG } from '../../support/planned-manifest.ts';
+import { seededRandom } from '../../support/random.ts';
 
 const choice = (bytes: number, lossNats: number): FitChoice => ({ dtypes: [], bytes, lossNats });
 const bytesOf = (fitted: readonly FittedGroup[]) =>

@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseManifest } from '../../engine/manifest/manifest.ts';
-import { tokenizerJsonFromPieces } from '../../engine/text/tokenizer-json.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { bitFlips, outcome } from '../support/hostile.ts';
-import { TINY_PIECES, tinyGguf, tinyHfConfig, writeTinyFolder } from '../support/tiny-llama.ts';
+import { parseManifest } from '../../../engine/manifest/manifest.ts';
+import { tokenizerJsonFromPieces } from '../../../engine/text/tokenizer-json.ts';
+import { importModel } from '../../../scripts/import/import-model.ts';
+import { bitFlips, outcome } from '../../support/hostile.ts';
+import { TINY_PIECES, tinyGguf, tinyHfConfig, writeTinyFolder } from '../../support/tiny-llama.ts';
 
 /** A sound tokenizer with one id more than the embedding has rows. */
 const BIG_VOCAB = tokenizerJsonFromPieces({

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { f32ToF16 } from '../../engine/quant/half.ts';
-import { writeGguf } from '../support/gguf-writer.ts';
+import { f32ToF16 } from '../../../engine/quant/half.ts';
+import { writeGguf } from '../../support/gguf-writer.ts';
 import {
   bytesOf,
   expectTinyWeights,
@@ -12,7 +12,7 @@ import {
   readWeights,
   root,
   run,
-} from '../support/import-folder.ts';
+} from '../../support/import-folder.ts';
 import {
   TINY_CONFIG,
   tinyGguf,
@@ -22,7 +22,7 @@ import {
   tinyLlama2cVocab,
   tinyTensors,
   writeTinyFolder,
-} from '../support/tiny-llama.ts';
+} from '../../support/tiny-llama.ts';
 
 describe('every format gives the same model', () => {
   const { ropePairing: _, ...shape } = TINY_CONFIG;

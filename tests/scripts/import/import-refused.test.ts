@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bytesOf, failure, outRoot, put, root, run } from '../support/import-folder.ts';
-import { randomValues } from '../support/random.ts';
-import { tinyGguf, tinyGgufTensors, writeTinyFolder } from '../support/tiny-llama.ts';
+import { bytesOf, failure, outRoot, put, root, run } from '../../support/import-folder.ts';
+import { randomValues } from '../../support/random.ts';
+import { tinyGguf, tinyGgufTensors, writeTinyFolder } from '../../support/tiny-llama.ts';
 
 describe('what does not fit the architecture is refused', () => {
   const tensors = tinyGgufTensors();

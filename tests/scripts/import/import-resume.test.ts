@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { writeGguf } from '../support/gguf-writer.ts';
+import { writeGguf } from '../../support/gguf-writer.ts';
 import {
   expectTinyWeights,
   expectWholeFolder,
@@ -11,14 +11,14 @@ import {
   put,
   readWeights,
   run,
-} from '../support/import-folder.ts';
+} from '../../support/import-folder.ts';
 import {
   TINY_CONFIG,
   tinyGguf,
   tinyGgufMetadata,
   tinyGgufTensors,
   tinyTensors,
-} from '../support/tiny-llama.ts';
+} from '../../support/tiny-llama.ts';
 
 describe('cut off, full, twice', () => {
   /** Several shards, so that a cut has something before and behind it. */

@@ -2,16 +2,16 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EngineError } from '../../engine/base/errors.ts';
-import { readOnnxModel } from '../../engine/onnx/read-model.ts';
-import type { OnnxModel } from '../../engine/onnx/types.ts';
-import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
-import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../../scripts/node-host/onnx.ts';
-import { float32Of, float32Tensor } from '../../worker/onnx/tensors.ts';
-import { temporaryFolder } from '../support/models.ts';
-import { linearBytes, model, node } from '../support/onnx-models.ts';
-import { randomValues } from '../support/random.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { readOnnxModel } from '../../../engine/onnx/read-model.ts';
+import type { OnnxModel } from '../../../engine/onnx/types.ts';
+import { writeOnnxModel } from '../../../engine/onnx/write-model.ts';
+import { importOnnx } from '../../../scripts/import/onnx/import-onnx.ts';
+import { loadLocalOnnx, openOrtRuntime } from '../../../scripts/node-host/onnx.ts';
+import { float32Of, float32Tensor } from '../../../worker/onnx/tensors.ts';
+import { temporaryFolder } from '../../support/models.ts';
+import { linearBytes, model, node } from '../../support/onnx-models.ts';
+import { randomValues } from '../../support/random.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

@@ -1,15 +1,15 @@
 /** What each preset stores, over every role and source type, and what it says about rounding twice. */
 import { describe, expect, test } from 'vitest';
-import type { TensorRole } from '../../engine/archs/types.ts';
-import { SOURCE_DTYPE_NAMES, SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
-import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
-import { LOSSLESS, presetDtype, PRESET_NAMES } from '../../scripts/import/precision/presets.ts';
-import type { PresetName } from '../../scripts/import/precision/presets.ts';
+import type { TensorRole } from '../../../engine/archs/types.ts';
+import { SOURCE_DTYPE_NAMES, SOURCE_DTYPES } from '../../../engine/formats/source-dtypes.ts';
+import type { SourceDtype } from '../../../engine/formats/source-dtypes.ts';
+import { LOSSLESS, presetDtype, PRESET_NAMES } from '../../../scripts/import/precision/presets.ts';
+import type { PresetName } from '../../../scripts/import/precision/presets.ts';
 import {
   requantizedTensors,
   requantizeWarning,
-} from '../../scripts/import/precision/requantized.ts';
-import { plannedManifest, SMOLLM2_CONFIG } from '../support/planned-manifest.ts';
+} from '../../../scripts/import/precision/requantized.ts';
+import { plannedManifest, SMOLLM2_CONFIG } from '../../support/planned-manifest.ts';
 
 const MATRICES = ['embedding', 'head', 'attention', 'ffn'] as const satisfies TensorRole[];
 const dtypeOf = (preset: PresetName, role: TensorRole, source: SourceDtype) =>

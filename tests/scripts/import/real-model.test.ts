@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { SHARD_MAX_BYTES } from '../../engine/manifest/manifest.ts';
-import { run } from '../support/import-folder.ts';
-import { smollm2Gguf } from '../support/models.ts';
+import { SHARD_MAX_BYTES } from '../../../engine/manifest/manifest.ts';
+import { run } from '../../support/import-folder.ts';
+import { smollm2Gguf } from '../../support/models.ts';
 
 /** Counted once against values the `gguf` reference package gives for the same file. */
 const ROUNDED_BLOCKS = 76;

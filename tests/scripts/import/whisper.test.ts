@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { requireKind } from '../../engine/manifest/manifest.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { temporaryFolder } from '../support/models.ts';
-import { TINY_WHISPER, writeTinyCtranslate2, writeTinyHf } from '../support/tiny-whisper.ts';
+import { requireKind } from '../../../engine/manifest/manifest.ts';
+import { importModel } from '../../../scripts/import/import-model.ts';
+import { temporaryFolder } from '../../support/models.ts';
+import { TINY_WHISPER, writeTinyCtranslate2, writeTinyHf } from '../../support/tiny-whisper.ts';
 
 async function importOf(root: string, input: string, id: string, preset: string) {
   const { manifest } = await importModel({ input, id, preset, outRoot: join(root, 'models') });

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { missingPackages, projectNodeVersion } from '../../scripts/lib/packages.mjs';
-import { missingRows, platformOfName } from '../../scripts/build/complete-lockfile.mjs';
-import { repoRoot } from '../../scripts/lib/paths.ts';
+import { missingPackages, projectNodeVersion } from '../../../scripts/lib/packages.mjs';
+import { missingRows, platformOfName } from '../../../scripts/build/complete-lockfile.mjs';
+import { repoRoot } from '../../../scripts/lib/paths.ts';
 
 const here = { os: [process.platform], cpu: [process.arch] };
 const LOCK = {

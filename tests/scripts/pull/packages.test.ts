@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { pullSource } from '../../scripts/pull/pull.ts';
-import { extractTarEntry } from '../../scripts/pull/tar.ts';
-import { extractZipEntry } from '../../scripts/pull/zip.ts';
-import { writeTar, writeZip } from '../support/archives.ts';
-import { hasPip } from '../support/needs.ts';
+import { pullSource } from '../../../scripts/pull/pull.ts';
+import { extractTarEntry } from '../../../scripts/pull/tar.ts';
+import { extractZipEntry } from '../../../scripts/pull/zip.ts';
+import { writeTar, writeZip } from '../../support/archives.ts';
+import { hasPip } from '../../support/needs.ts';
 
 const BODY = new Uint8Array(300_000).map((_, i) => (i * 7) & 255);
 const SHA256 = createHash('sha256').update(BODY).digest('hex');

@@ -5,11 +5,11 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EngineError } from '../../engine/base/errors.ts';
-import { pullSource } from '../../scripts/pull/pull.ts';
-import type { PullOptions } from '../../scripts/pull/pull.ts';
-import { startFileServer } from '../support/file-server.ts';
-import type { FileServer } from '../support/file-server.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { pullSource } from '../../../scripts/pull/pull.ts';
+import type { PullOptions } from '../../../scripts/pull/pull.ts';
+import { startFileServer } from '../../support/file-server.ts';
+import type { FileServer } from '../../support/file-server.ts';
 
 /** Longer than a socket's buffers, so that a cut is a cut. */
 const BODY = new Uint8Array(3_000_000).map((_, i) => (i * 31 + (i >> 8)) & 255);

@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { importModel } from '../../scripts/import/import-model.ts';
-import type { Bucket } from '../../scripts/push/bucket.ts';
-import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
-import { pushModel } from '../../scripts/push/push.ts';
-import { STORIES_FILE } from '../support/models.ts';
+import { importModel } from '../../../scripts/import/import-model.ts';
+import type { Bucket } from '../../../scripts/push/bucket.ts';
+import { openLocalBucket } from '../../../scripts/push/local-bucket.ts';
+import { pushModel } from '../../../scripts/push/push.ts';
+import { STORIES_FILE } from '../../support/models.ts';
 
 const ID = 'stories260k';
 let dir = '';

@@ -4,18 +4,18 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { powerSpectrum } from '../support/spectrum.ts';
-import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
-import type { Voice } from '../../engine/manifest/onnx.ts';
-import { phonemeIds } from '../../engine/voice/phoneme-ids.ts';
-import { loadLocalOnnx, openOrtRuntime } from '../../scripts/node-host/onnx.ts';
-import type { OnnxModel } from '../../worker/onnx/load-model.ts';
-import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
-import { MAX_SPEAK_IDS, speakIds } from '../../worker/onnx/tasks/speak.ts';
-import type { SpeakOptions } from '../../worker/onnx/tasks/speak.ts';
-import { float32Of, float32Tensor, int64Tensor } from '../../worker/onnx/tensors.ts';
-import { importedModel } from '../support/models.ts';
-import { findModelFile } from '../support/needs.ts';
+import { powerSpectrum } from '../../support/spectrum.ts';
+import type { OnnxManifest } from '../../../engine/manifest/manifest.ts';
+import type { Voice } from '../../../engine/manifest/onnx.ts';
+import { phonemeIds } from '../../../engine/voice/phoneme-ids.ts';
+import { loadLocalOnnx, openOrtRuntime } from '../../../scripts/node-host/onnx.ts';
+import type { OnnxModel } from '../../../worker/onnx/load-model.ts';
+import { requireTask } from '../../../worker/onnx/tasks/require-task.ts';
+import { MAX_SPEAK_IDS, speakIds } from '../../../worker/onnx/tasks/speak.ts';
+import type { SpeakOptions } from '../../../worker/onnx/tasks/speak.ts';
+import { float32Of, float32Tensor, int64Tensor } from '../../../worker/onnx/tensors.ts';
+import { importedModel } from '../../support/models.ts';
+import { findModelFile } from '../../support/needs.ts';
 
 const ID = 'piper-en-us-joe';
 const file = findModelFile(ID);
