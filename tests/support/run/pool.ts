@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { startServer } from '../../../scripts/dev/server.ts';
 import type { RunningServer } from '../../../scripts/dev/server.ts';
 import { STORIES_ID } from './imports.ts';
@@ -44,7 +45,7 @@ export async function openServerPool(runFolder: string): Promise<ServerPool> {
   }
 
   async function answer(request: IncomingMessage): Promise<unknown> {
-    const body = JSON.parse(Buffer.concat(await Array.fromAsync(request)).toString()) as unknown;
+    const body = await json(request);
     if (request.url === '/lease') return await lease(body as string[]);
     const released = body as Lease;
     free.set(released.key, [...(free.get(released.key) ?? []), released]);

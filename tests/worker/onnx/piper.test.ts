@@ -3,7 +3,7 @@
  * Without noise both are deterministic.
  */
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { powerSpectrum } from '../../support/spectrum.ts';
 import type { OnnxManifest } from '../../../engine/manifest/manifest.ts';
 import type { Voice } from '../../../engine/manifest/onnx.ts';
