@@ -21,7 +21,9 @@ export default defineConfig({
     // A machine of two cores runs a server, a browser and an engine beside the tests.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    tags: [{ name: 'slow', description: 'Minutes of computing on real models, or many processes.' }],
+    tags: [
+      { name: 'slow', description: 'Minutes of computing on real models, or many processes.' },
+    ],
     projects: [
       { extends: true, test: { name: 'own', include: ['tests/**/*.test.ts'], exclude: PLAIN } },
       { extends: true, test: { name: 'plain', include: PLAIN, isolate: false } },
