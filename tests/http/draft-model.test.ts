@@ -69,6 +69,7 @@ test('both must fit the budget, else the numbers are told', async () => {
 });
 
 test('one that is not in the bucket is named', async () => {
+  // own server: it has variables of its own.
   const server = await startTestServer({ vars: { DRAFT_MODEL: 'nowhere' } });
   try {
     const { error } = await ask(server, STORIES_ID);
