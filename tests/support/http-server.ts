@@ -41,6 +41,8 @@ export interface TestServerOptions {
   readonly models?: readonly string[];
   /** Models that were imported here, to serve beside it. */
   readonly imported?: { readonly modelsRoot: string; readonly ids: readonly string[] };
+  /** JavaScript in the place of a script's bundle. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -83,9 +85,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     await pushModel(id, { bucket, modelsRoot: options.imported!.modelsRoot });
   await options.prepare?.(bucket);
   const vars = { DEFAULT_MODEL: STORIES_ID, ...options.vars };
-  const { onLog } = options;
+  const { onLog, sources = {} } = options;
   const logging = onLog === undefined ? {} : { onLog, verbose: true };
-  const start = () => startServer({ port: 0, host: '127.0.0.1', vars, persist, ...logging });
+  const start = () =>
+    startServer({ port: 0, host: '127.0.0.1', vars, persist, sources, ...logging });
   let server = await start();
   return {
     get url() {
