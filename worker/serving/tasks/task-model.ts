@@ -11,7 +11,7 @@ import type {
 } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { Message } from '../conversation/message.ts';
 import { encodeChat } from '../generation/run-chat.ts';
 import { textEvents } from '../generation/text-events.ts';
 import { countTokens } from '../generation/tool-events.ts';
@@ -32,7 +32,7 @@ export interface TaskHost {
 }
 
 export interface TaskPrompt {
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly Message[];
   /** How the answer begins. */
   readonly prefill?: string;
   /** The request's field that its text came from. */
