@@ -11,7 +11,7 @@ test('texts stay texts, pictures stay parts', async () => {
     compatibilityDate: '2026-11-01',
     modules: [{ type: 'ESModule', path: 'history.js', contents: script }],
     durableObjects: { HISTORY: { className: 'HistoryObject', useSQLite: true } },
-  } as V4MiniflareOptions);
+  });
   try {
     const content: Content = [
       { type: 'text', text: 'What is this?' },
