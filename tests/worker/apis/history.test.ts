@@ -1,6 +1,5 @@
 /** A session's rows in workerd's own SQLite: parts are kept, rows of an earlier version still read. */
 import { expect, test } from 'vitest';
-import type { V4MiniflareOptions } from 'miniflare';
 import { createMiniflare } from '../../../scripts/lib/miniflare.ts';
 import type { Content } from '../../../worker/serving/conversation/message.ts';
 import { bundleText } from '../../support/bundle.ts';
