@@ -30,7 +30,7 @@ import {
   pushStep,
 } from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../node-host/chat-prompt.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { readTokenizer } from '../node-host/engine.ts';

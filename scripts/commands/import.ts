@@ -14,7 +14,7 @@ import type { ImportResult } from '../import/import-model.ts';
 import { importVoice, isVoiceFile } from '../import/voice/import-voice.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
 import { requantizeWarning } from '../import/precision/requantized.ts';
-import { parseBytes, parseCount } from './options/arguments.ts';
+import { parseBytes, parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';

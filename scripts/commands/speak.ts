@@ -4,7 +4,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { parseCount, parseNumber } from './options/arguments.ts';
+import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { openVoice } from '../node-host/voice.ts';
 import { readStdin } from '../lib/stdin.ts';
