@@ -4,6 +4,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
+import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { openVoice } from '../node-host/voice.ts';
@@ -52,7 +53,7 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     );
   if (flags.output === '-' && flags.json === true)
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
-  const voice = await openVoice(flags.model);
+  const voice = await openVoice(await obtainModel(flags.model));
   const startMs = performance.now();
   const nSample = await writeSpeech(
     flags.output,

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { optionsOf } from '../../worker/apis/audio/recognition/fields.ts';
@@ -23,7 +24,7 @@ import { PlainWindows, SpeechWindows } from '../../engine/transcribe/recording/w
 import { obtainModel } from '../dev/prepare.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
+import { DETECTOR_ID, loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
 import { loadLocalSpeech } from '../node-host/recognition.ts';
 import type { LocalSpeech } from '../node-host/recognition.ts';
 import { formatSeconds } from '../lib/progress.ts';
@@ -132,7 +133,10 @@ async function transcribe(
     tokenizer,
   );
   const windows = flags.vad
-    ? new SpeechWindows(sound, await loadDetector())
+    ? new SpeechWindows(
+        sound,
+        await loadDetector(requireKind(await obtainModel(DETECTOR_ID), 'onnx')),
+      )
     : new PlainWindows(sound);
   const events = transcribeSound({
     windows,

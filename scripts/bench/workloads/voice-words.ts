@@ -24,7 +24,7 @@ const SENTENCES = join(repoRoot, 'assets', 'texts', 'spoken-sentences.txt');
 async function main(): Promise<void> {
   const [voiceId = 'piper-en-us-joe', speechId = 'whisper-base', path = SENTENCES] =
     process.argv.slice(2);
-  const voice = await openVoice(voiceId);
+  const voice = await openVoice(await obtainModel(voiceId));
   requireKind(await obtainModel(speechId), 'speech');
   const recogniser = await loadLocalSpeech(speechId);
   const sentences = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
