@@ -2,8 +2,7 @@
  * A loaded embedding model: token ids in, vectors out. The only thing hosts talk to; knows no text, no
  * files, no HTTP. One call at a time: they share the memory they work in.
  */
-import { archTensors } from '../archs/index.ts';
-import { encoderByName } from '../archs/encoders/bert.ts';
+import { archTensors, familyByName } from '../archs/index.ts';
 import { EngineError, throwIfAborted } from '../base/errors.ts';
 import type { EncoderConfig, EncoderManifest } from '../manifest/manifest.ts';
 import { plainTurns } from '../generate/turns.ts';
@@ -65,13 +64,7 @@ export class EncoderEngine {
     options: EncoderEngineOptions = {},
   ): Promise<EncoderEngine> {
     const { manifest } = source;
-    const arch = encoderByName(manifest.architecture);
-    if (arch === undefined)
-      throw new EngineError(
-        'E_ARCH_UNKNOWN',
-        `engine: ${manifest.id} is of architecture '${manifest.architecture}', which this version does ` +
-          'not know. Import the model again with this version of thimble.',
-      );
+    const arch = familyByName('encoder', manifest.architecture);
     const plan = planEncoder(manifest, options);
     const weights = bindWeights(manifest, archTensors(arch, manifest.config), plan.shardAddresses);
     const memory = createMemory(plan.wasmBytes);

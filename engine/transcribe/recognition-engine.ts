@@ -3,8 +3,7 @@
  * The only thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they
  * share the memory they work in.
  */
-import { archTensors } from '../archs/index.ts';
-import { WHISPER } from '../archs/recognition/whisper.ts';
+import { archTensors, familyByName } from '../archs/index.ts';
 import { LogMel } from '../audio/log-mel.ts';
 import { EngineError, throwIfAborted } from '../base/errors.ts';
 import type { SpeechManifest } from '../manifest/manifest.ts';
@@ -77,7 +76,7 @@ export class SpeechEngine {
 
   /**
    * Plans, allocates once, loads and checks every shard.
-   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_WEIGHTS_HASH,
+   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_ARCH_UNKNOWN, E_WEIGHTS_HASH,
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE.
    */
   static async load(
@@ -89,7 +88,7 @@ export class SpeechEngine {
     const { manifest } = source;
     const { config } = manifest;
     const plan = planSpeech(manifest, options);
-    const instances = archTensors(WHISPER, config);
+    const instances = archTensors(familyByName('speech', manifest.architecture), config);
     const weights = bindWeights(manifest, instances, plan.shardAddresses);
     const memory = createMemory(plan.wasmBytes);
     const { exports: kernels, build } = await instantiateKernels(

@@ -4,7 +4,7 @@
  * gate, biases everywhere but at the keys; the head is the token embedding.
  */
 import type { SpeechConfig } from '../../manifest/recognition-config.ts';
-import type { AnyTensorSpec, FilePlace, TensorRole } from '../types.ts';
+import type { AnyTensorSpec, FilePlace, RecognitionFamily, TensorRole } from '../types.ts';
 
 type Spec = AnyTensorSpec<SpeechConfig>;
 type Place = FilePlace<SpeechConfig>;
@@ -12,14 +12,6 @@ type Shape = Spec['shape'];
 type Layers = (c: SpeechConfig) => number;
 /** Which part of a stacked tensor: of `count`, number `index`. */
 type Part = readonly [index: number, count: number];
-
-export interface SpeechArchitecture {
-  readonly name: string;
-  readonly hfModelTypes: readonly string[];
-  /** Names of specs in CTranslate2 files. */
-  readonly ct2Specs: readonly string[];
-  readonly tensors: readonly Spec[];
-}
 
 const width: Shape = (c) => [1, c.nEmbd];
 const square: Shape = (c) => [c.nEmbd, c.nEmbd];
@@ -188,7 +180,7 @@ class Stack {
 const audio = new Stack('encoder', (c) => c.nAudioLayer);
 const text = new Stack('decoder', (c) => c.nTextLayer);
 
-export const WHISPER: SpeechArchitecture = {
+export const WHISPER: RecognitionFamily = {
   name: 'whisper',
   hfModelTypes: ['whisper'],
   ct2Specs: ['WhisperSpec'],

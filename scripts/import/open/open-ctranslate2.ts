@@ -1,7 +1,7 @@
 /** Opens a CTranslate2 folder (model.bin, whole or in parts, config.json, tokenizer.json) as a model. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { WHISPER } from '../../../engine/archs/recognition/whisper.ts';
+import { familyFileNames, findFamily } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidFile, joinedSource } from '../../../engine/formats/byte-source.ts';
 import { readCtranslate2 } from '../../../engine/formats/ctranslate2.ts';
@@ -41,10 +41,11 @@ export async function openCtranslate2(
   const file = await readCtranslate2(
     files.length === 1 ? files[0]! : joinedSource('model.bin', files),
   );
-  if (!WHISPER.ct2Specs.includes(file.spec))
+  const found = findFamily('ct2', file.spec);
+  if (found === undefined)
     throw new EngineError(
       'E_ARCH_UNKNOWN',
-      `${where}: CTranslate2 model of ${file.spec}; expected ${WHISPER.ct2Specs.join(', ')}. Only speech models are read from CTranslate2.`,
+      `${where}: CTranslate2 model of ${file.spec}; expected ${familyFileNames('ct2').join(', ')}. Only speech models are read from CTranslate2.`,
       { details: { spec: file.spec } },
     );
   const text = await readText(folder, 'tokenizer.json');
@@ -55,7 +56,7 @@ export async function openCtranslate2(
     parseText('tokenizer.json', text),
   );
   return {
-    ...openedSpeech(WHISPER, `${where}: config.json`, config),
+    ...openedSpeech(found.family, `${where}: config.json`, config),
     format: 'ctranslate2',
     files,
     tensors: file.tensors,

@@ -1,5 +1,10 @@
 /** What every kind of model file is opened as, before anything is written. */
-import type { Architecture, Naming } from '../../../engine/archs/types.ts';
+import type {
+  Architecture,
+  EncoderFamily,
+  Naming,
+  RecognitionFamily,
+} from '../../../engine/archs/types.ts';
 import { archTensors } from '../../../engine/archs/index.ts';
 import type { TensorInstance } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -15,8 +20,6 @@ import {
   speechContradiction,
 } from '../../../engine/manifest/recognition-config.ts';
 import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
-import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
-import type { SpeechArchitecture } from '../../../engine/archs/recognition/whisper.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -71,7 +74,7 @@ export function openedDecoder(
 
 /** A speech recogniser, as its files describe it. */
 export function openedSpeech(
-  arch: SpeechArchitecture,
+  arch: RecognitionFamily,
   where: string,
   described: SpeechConfig,
 ): OpenedKind {
@@ -86,7 +89,7 @@ export function openedSpeech(
 
 /** An embedding model, as its files describe it. */
 export function openedEncoder(
-  arch: EncoderArchitecture,
+  arch: EncoderFamily,
   where: string,
   described: EncoderConfig,
 ): OpenedKind {
