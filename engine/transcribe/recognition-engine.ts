@@ -5,15 +5,16 @@
  */
 import { archTensors, familyByName } from '../archs/index.ts';
 import { LogMel } from '../audio/log-mel.ts';
-import { EngineError, throwIfAborted } from '../base/errors.ts';
+import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
+import { RunQueue } from '../base/run-queue.ts';
 import type { SpeechManifest } from '../manifest/manifest.ts';
 import type { SpeechConfig } from '../manifest/recognition-config.ts';
-import { plainTurns } from '../generate/turns.ts';
-import type { OpenTurns } from '../generate/turns.ts';
-import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { AudioEncoder } from '../model/recognition/audio-encoder.ts';
-import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import { loadModel } from '../model/memory/load-model.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
 import { SpeechDecoder } from '../model/recognition/text-decoder.ts';
 import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/recognition/plan.ts';
@@ -23,13 +24,7 @@ import { Transcription } from './window/transcription.ts';
 import type { SpeechParts } from './window/transcription.ts';
 import type { TranscribeEvent, TranscribeRequest } from './types.ts';
 
-export interface SpeechEngineOptions extends SpeechPlanOptions {
-  /** Gives the host's event loop a turn between tokens and layers (engine/generate/engine.ts). */
-  openTurns?: OpenTurns;
-  /** Forces one kernel build (tests, benches). */
-  kernelBuild?: KernelBuild;
-  onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
-}
+export interface SpeechEngineOptions extends SpeechPlanOptions, LoadOptions {}
 
 export interface SpeechEngineStats {
   readonly modelId: string;
@@ -43,6 +38,8 @@ export interface SpeechEngineStats {
 /** How long a client should wait before it comes again. */
 const BUSY_RETRY_AFTER_S = 2;
 
+const STOPPED = 'transcription: stopped by the caller';
+
 export class SpeechEngine {
   readonly modelId: string;
   readonly plan: SpeechPlan;
@@ -50,12 +47,8 @@ export class SpeechEngine {
   readonly #build: KernelBuild;
   readonly #openTurns: OpenTurns;
   readonly #loadMs: number;
+  readonly #queue: RunQueue;
   #loadMsUnreported: number;
-  #closed = false;
-  #nRunning = 0;
-  #nQueued = 0;
-  /** Ends when whoever came last is done. */
-  #last: Promise<void> = Promise.resolve();
 
   private constructor(
     manifest: SpeechManifest,
@@ -70,6 +63,12 @@ export class SpeechEngine {
     this.#parts = parts;
     this.#build = build;
     this.#openTurns = openTurns;
+    // Each who waits holds up to 30 s of samples, which the memory plan counts.
+    this.#queue = new RunQueue({
+      maxWaiting: MAX_WAITING,
+      busy: (nWaiting) => tooManyTranscriptions(manifest.id, nWaiting),
+      aborted: STOPPED,
+    });
     this.#loadMs = loadMs;
     this.#loadMsUnreported = loadMs;
   }
@@ -89,17 +88,8 @@ export class SpeechEngine {
     const { config } = manifest;
     const plan = planSpeech(manifest, options);
     const instances = archTensors(familyByName('speech', manifest.architecture), config);
-    const weights = bindWeights(manifest, instances, plan.shardAddresses);
-    const memory = createMemory(plan.wasmBytes);
-    const { exports: kernels, build } = await instantiateKernels(
-      modules,
-      memory,
-      options.kernelBuild,
-    );
-    const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
-      options.onLoadProgress?.(bytes, totalBytes),
-    );
+    const loaded = await loadModel(source, instances, plan, modules, options);
+    const { weights, kernels, memory, build } = loaded;
     const parts: SpeechParts = {
       config,
       kernels,
@@ -121,14 +111,14 @@ export class SpeechEngine {
       modelId: this.modelId,
       kernelBuild: this.#build,
       wasmBytes: this.plan.wasmBytes,
-      nRunning: this.#nRunning,
-      nQueued: this.#nQueued,
+      nRunning: this.#queue.nRunning,
+      nQueued: this.#queue.nWaiting,
       loadMs: this.#loadMs,
     };
   }
 
   close(): void {
-    this.#closed = true;
+    this.#queue.close(unloaded(this.modelId));
   }
 
   /**
@@ -141,15 +131,9 @@ export class SpeechEngine {
     request: TranscribeRequest,
     signal: AbortSignal,
   ): AsyncGenerator<TranscribeEvent, void, void> {
-    if (this.#closed)
-      throw new EngineError(
-        'E_BACKEND_UNAVAILABLE',
-        `engine: ${this.modelId} was unloaded; try again`,
-      );
     checkTranscribe(this.config, request);
-    this.#refuseCrowd();
     const queuedAt = Date.now();
-    const leave = await this.#enter(signal);
+    const leave = await this.#queue.enter(signal);
     try {
       const loadMs = this.#loadMsUnreported;
       this.#loadMsUnreported = 0;
@@ -170,43 +154,24 @@ export class SpeechEngine {
     const turns = this.#openTurns();
     try {
       for (const event of transcription.run()) {
-        throwIfAborted(signal, `transcription: stopped by the caller`);
+        throwIfAborted(signal, STOPPED);
         if (event !== null) yield event;
         await turns.next();
-        throwIfAborted(signal, `transcription: stopped by the caller`);
+        throwIfAborted(signal, STOPPED);
       }
     } finally {
       turns.close();
     }
   }
+}
 
-  /** Each who waits holds up to 30 s of samples, which the memory plan counts. */
-  #refuseCrowd(): void {
-    if (this.#nRunning + this.#nQueued <= MAX_WAITING) return;
-    throw new EngineError(
-      'E_BUSY',
-      `engine: ${this.modelId} has ${this.#nQueued} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
-        'Try again when one of them has ended.',
-      { details: { nQueued: this.#nQueued, retryAfterS: BUSY_RETRY_AFTER_S } },
-    );
-  }
-
-  /** Waits for all who came before; what is returned lets the next one in. */
-  async #enter(signal: AbortSignal): Promise<() => void> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    this.#nQueued++;
-    await before.finally(() => this.#nQueued--);
-    this.#nRunning++;
-    const leave = (): void => {
-      this.#nRunning--;
-      resolve();
-    };
-    if (signal.aborted) leave();
-    throwIfAborted(signal, 'transcription: stopped by the caller');
-    return leave;
-  }
+function tooManyTranscriptions(modelId: string, nWaiting: number): EngineError {
+  return new EngineError(
+    'E_BUSY',
+    `engine: ${modelId} has ${nWaiting} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
+      'Try again when one of them has ended.',
+    { details: { nQueued: nWaiting, retryAfterS: BUSY_RETRY_AFTER_S } },
+  );
 }
 
 /** Positions of the warm-up: enough for whole tiles and what is left of one. */

@@ -11,7 +11,8 @@ import type {
   TensorRow,
   WeightedManifest,
 } from '../../engine/manifest/manifest.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import { planMemory } from '../../engine/model/decoder/plan.ts';
+import { ISOLATE_BYTES } from '../../engine/model/memory/budget.ts';
 import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';

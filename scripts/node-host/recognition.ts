@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
 import type { SpeechEngineOptions } from '../../engine/transcribe/recognition-engine.ts';

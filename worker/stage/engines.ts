@@ -8,7 +8,8 @@ import type {
   SpeechManifest,
 } from '../../engine/manifest/manifest.ts';
 import { planEncoder } from '../../engine/model/encoder/plan.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
+import { planMemory } from '../../engine/model/decoder/plan.ts';
+import { ISOLATE_BYTES } from '../../engine/model/memory/budget.ts';
 import { planSpeech } from '../../engine/model/recognition/plan.ts';
 import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';

@@ -6,7 +6,7 @@ import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { speechLinear } from '../memory/checked-weights.ts';
 import type { Linear } from '../memory/checked-weights.ts';
 

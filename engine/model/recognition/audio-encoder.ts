@@ -10,7 +10,7 @@ import { HeadByHead } from '../encoder/head-by-head.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { PagedKeys } from '../encoder/paged-keys.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { AUDIO_ROWS } from './plan.ts';
 import type { SpeechPlan } from './plan.ts';
 

@@ -6,7 +6,7 @@ import type { SpeechConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
 import type { WeightMap } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { AUDIO_ROWS, FRAMES_PER_POSITION } from './plan.ts';
 import type { SpeechPlan } from './plan.ts';
 import type { Linear } from '../memory/checked-weights.ts';

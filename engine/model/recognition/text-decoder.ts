@@ -12,7 +12,7 @@ import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { normRef } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { PagedKeys } from '../encoder/paged-keys.ts';
 import { speechLinear } from '../memory/checked-weights.ts';
 import type { Linear } from '../memory/checked-weights.ts';
