@@ -77,9 +77,9 @@ export interface ConfigRow {
   /** The field of config.json. */
   readonly hf: string;
   /** What a file that does not say means; without it the file must say, unless `optional`. */
-  readonly otherwise?: number | ((c: PartialConfig) => number);
+  readonly fallback?: number | ((c: PartialConfig) => number);
   /** The same for config.json only. */
-  readonly hfOtherwise?: number;
+  readonly hfFallback?: number;
   /** The config goes without it. */
   readonly optional?: boolean;
   /** Written as a real number. */

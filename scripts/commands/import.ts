@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import { calibratedPreset } from '../import/precision/calibrated-chooser.ts';
-import type { CalibrationWish } from '../import/precision/calibrated-chooser.ts';
+import type { CalibrationOptions } from '../import/precision/calibrated-chooser.ts';
 import type { ImportResult, TensorChooser } from '../import/import-model.ts';
 import {
   catalogueRequest,
@@ -109,7 +109,7 @@ async function runImport(source: string, flags: ImportFlags, command: Command): 
   const resolved = await resolveSource(source);
   checkImportOptions(resolved.input, given);
   const warnings: string[] = [];
-  const calibration = wishOf(flags, (text) => warnings.push(text));
+  const calibration = calibrationOptions(flags, (text) => warnings.push(text));
   if (flags.compare === true) return runCompare(resolved, { ...flags, calibration, warnings });
   const request = importRequest(source, resolved, flags);
   const fit =
@@ -180,7 +180,7 @@ function importRequest(
 /** How tensors get their types, where an importer asks. */
 function choice(
   { preset = 'lossless' }: ImportRequest,
-  calibration: CalibrationWish | null,
+  calibration: CalibrationOptions | null,
   fitting: TensorChooser | undefined,
 ): Pick<ImportRequest, 'preset' | 'choose'> {
   if (fitting !== undefined) return { preset: 'lossless', choose: fitting };
@@ -215,10 +215,10 @@ function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
     throw new EngineError('E_USAGE', 'import: --compare keeps nothing. Leave --id out.');
 }
 
-function wishOf(
+function calibrationOptions(
   { calibration }: ImportFlags,
   onWarning: (text: string) => void,
-): CalibrationWish | null {
+): CalibrationOptions | null {
   return calibration === undefined ? null : { path: calibration, onWarning };
 }
 
@@ -227,7 +227,7 @@ function showWarnings(warnings: readonly string[]): void {
 }
 
 interface CompareFlags extends Omit<ImportFlags, 'calibration'> {
-  readonly calibration: CalibrationWish | null;
+  readonly calibration: CalibrationOptions | null;
   readonly warnings: readonly string[];
 }
 

@@ -29,8 +29,8 @@ export class LocalSound implements AsyncIterable<Float32Array> {
 
   /** @throws {EngineError} E_AUDIO_INVALID */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
-    const wish = { sampleRate: SAMPLE_RATE, raw: null };
-    for await (const frame of decodeAudio(this.#bytes, this.#modules, wish)) {
+    const options = { sampleRate: SAMPLE_RATE, raw: null };
+    for await (const frame of decodeAudio(this.#bytes, this.#modules, options)) {
       if (frame.type === 'samples') yield frame.value;
       else if (frame.type === 'start') this.info = frame.value;
       else this.end = frame.value;

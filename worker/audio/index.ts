@@ -9,14 +9,14 @@ import { joinBytes } from '../../engine/base/joined.ts';
 import opus from '../../dist/opus/opus.wasm';
 import { EngineError } from '../../engine/base/errors.ts';
 import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
-import type { DecodeWish } from './decode-stream.ts';
+import type { DecodeOptions } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
 import { soundStream } from '../platform/sound-frames.ts';
 import { speechStream } from '../platform/voice-frames.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 import { speakPieces } from './speak.ts';
-import type { SpeakWish } from './speak.ts';
+import type { SpeakRequest } from './speak.ts';
 import { dropVoice, voiceOf } from './voice-host.ts';
 
 /** Of all files in this isolate; MP3 stands in memory twice. */
@@ -32,7 +32,7 @@ export interface AudioEnv {
 
 export default class Audio extends WorkerEntrypoint<AudioEnv> {
   /** Frames (frames.ts) of the recording that `body` holds; nothing fails but by an `error` frame. */
-  async decode(body: ReadableStream<Uint8Array>, wish: DecodeWish): Promise<ReadableStream> {
+  async decode(body: ReadableStream<Uint8Array>, options: DecodeOptions): Promise<ReadableStream> {
     let taken = 0;
     const release = (): void => {
       heldBytes -= taken;
@@ -44,15 +44,15 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
     });
     // What comes in as a stream is read while the call lasts; a refusal is told by the frames.
     await bytes.catch(() => undefined);
-    return soundStream(audioFrames(bytes, wish), release);
+    return soundStream(audioFrames(bytes, options), release);
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
-  speak(modelId: string, wish: SpeakWish): ReadableStream<Uint8Array> {
+  speak(modelId: string, request: SpeakRequest): ReadableStream<Uint8Array> {
     return speechStream(
       async () => {
         const voice = await voiceOf(this.env.MODELS, pico, modelId);
-        return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, wish) };
+        return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, request) };
       },
       () => {},
     );
@@ -66,10 +66,10 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
 /** A program that stumbled may be in any state. */
 async function* guardedSamples(
   voice: PicoVoice,
-  wish: SpeakWish,
+  request: SpeakRequest,
 ): AsyncGenerator<Float32Array, void, void> {
   try {
-    yield* speakPieces(voice, wish);
+    yield* speakPieces(voice, request);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'E_REQUEST_INVALID') dropVoice();
     throw error;
@@ -103,7 +103,7 @@ function busy(): EngineError {
 
 async function* audioFrames(
   bytes: Promise<Uint8Array>,
-  wish: DecodeWish,
+  options: DecodeOptions,
 ): AsyncGenerator<AudioFrame, void, void> {
-  yield* decodeAudio(await bytes, { mp3, opus }, wish);
+  yield* decodeAudio(await bytes, { mp3, opus }, options);
 }
