@@ -23,7 +23,7 @@ import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
 export interface FamilyOf {
   readonly decoder: Architecture;
   readonly encoder: EncoderFamily;
-  readonly speech: RecognitionFamily;
+  readonly recognition: RecognitionFamily;
 }
 /** Kinds of models whose weights our own kernels read. */
 export type FamilyKind = keyof FamilyOf;
@@ -49,7 +49,7 @@ const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
     STARCODER2,
   ],
   encoder: [BERT],
-  speech: [WHISPER],
+  recognition: [WHISPER],
 };
 
 export const ARCHITECTURES = FAMILIES.decoder;
@@ -58,7 +58,7 @@ export const ARCHITECTURES = FAMILIES.decoder;
 export interface KindsOfFiles {
   readonly gguf: 'decoder' | 'encoder';
   readonly hf: FamilyKind;
-  readonly ct2: 'speech';
+  readonly ct2: 'recognition';
 }
 
 /** What files of a naming call a family. */

@@ -1,6 +1,6 @@
 /** What an architecture is made of: closed choices and rows of data. Knows no I/O and no kernels. */
 import type { EncoderConfig, ModelConfig } from '../manifest/manifest.ts';
-import type { SpeechConfig } from '../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../manifest/recognition-config.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
 export type TensorRole =
@@ -118,7 +118,7 @@ export interface EncoderFamily extends Family<EncoderConfig> {
 }
 
 /** A family of recognisers of speech. */
-export type RecognitionFamily = Family<SpeechConfig>;
+export type RecognitionFamily = Family<RecognitionConfig>;
 
 /** A family of decoders. */
 export interface Architecture extends Family<ModelConfig> {

@@ -1,5 +1,5 @@
 /**
- * A loaded speech model that answers transcriptions of one window: samples in, token ids and times out.
+ * A loaded recogniser that answers transcriptions of one window: samples in, token ids and times out.
  * The only thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they
  * share the memory they work in.
  */
@@ -7,8 +7,8 @@ import { archTensors, familyByName } from '../archs/index.ts';
 import { LogMel } from '../audio/log-mel.ts';
 import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
 import { RunQueue } from '../base/run-queue.ts';
-import type { SpeechManifest } from '../manifest/manifest.ts';
-import type { SpeechConfig } from '../manifest/recognition-config.ts';
+import type { RecognitionManifest } from '../manifest/manifest.ts';
+import type { RecognitionConfig } from '../manifest/recognition-config.ts';
 import { plainTurns } from '../base/turns.ts';
 import type { OpenTurns } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
@@ -16,17 +16,17 @@ import { AudioEncoder } from '../model/recognition/audio-encoder.ts';
 import { loadModel } from '../model/memory/load-model.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
-import { SpeechDecoder } from '../model/recognition/text-decoder.ts';
-import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/recognition/plan.ts';
-import type { SpeechPlan, SpeechPlanOptions } from '../model/recognition/plan.ts';
+import { TextDecoder } from '../model/recognition/text-decoder.ts';
+import { FRAMES_PER_POSITION, MAX_WAITING, planRecognition } from '../model/recognition/plan.ts';
+import type { RecognitionPlan, RecognitionPlanOptions } from '../model/recognition/plan.ts';
 import { checkTranscribe } from './window/check-request.ts';
 import { Transcription } from './window/transcription.ts';
-import type { SpeechParts } from './window/transcription.ts';
+import type { RecognitionParts } from './window/transcription.ts';
 import type { TranscribeEvent, TranscribeRequest } from './types.ts';
 
-export interface SpeechEngineOptions extends SpeechPlanOptions, LoadOptions {}
+export interface RecognitionEngineOptions extends RecognitionPlanOptions, LoadOptions {}
 
-export interface SpeechEngineStats {
+export interface RecognitionEngineStats {
   readonly modelId: string;
   readonly kernelBuild: KernelBuild;
   readonly wasmBytes: number;
@@ -40,10 +40,10 @@ const BUSY_RETRY_AFTER_S = 2;
 
 const STOPPED = 'transcription: stopped by the caller';
 
-export class SpeechEngine {
+export class RecognitionEngine {
   readonly modelId: string;
-  readonly plan: SpeechPlan;
-  readonly #parts: SpeechParts;
+  readonly plan: RecognitionPlan;
+  readonly #parts: RecognitionParts;
   readonly #build: KernelBuild;
   readonly #openTurns: OpenTurns;
   readonly #loadMs: number;
@@ -51,9 +51,9 @@ export class SpeechEngine {
   #loadMsUnreported: number;
 
   private constructor(
-    manifest: SpeechManifest,
-    parts: SpeechParts,
-    plan: SpeechPlan,
+    manifest: RecognitionManifest,
+    parts: RecognitionParts,
+    plan: RecognitionPlan,
     build: KernelBuild,
     openTurns: OpenTurns,
     loadMs: number,
@@ -79,34 +79,34 @@ export class SpeechEngine {
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE.
    */
   static async load(
-    source: ModelSource<SpeechManifest>,
+    source: ModelSource<RecognitionManifest>,
     modules: KernelModules,
-    options: SpeechEngineOptions = {},
-  ): Promise<SpeechEngine> {
+    options: RecognitionEngineOptions = {},
+  ): Promise<RecognitionEngine> {
     const startedAt = Date.now();
     const { manifest } = source;
     const { config } = manifest;
-    const plan = planSpeech(manifest, options);
-    const instances = archTensors(familyByName('speech', manifest.architecture), config);
+    const plan = planRecognition(manifest, options);
+    const instances = archTensors(familyByName('recognition', manifest.architecture), config);
     const loaded = await loadModel(source, instances, plan, modules, options);
     const { weights, kernels, memory, build } = loaded;
-    const parts: SpeechParts = {
+    const parts: RecognitionParts = {
       config,
       kernels,
       mel: new LogMel(config.nMels),
       encoder: new AudioEncoder(config, plan, weights, kernels, memory),
-      decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+      decoder: new TextDecoder(config, plan, weights, kernels, memory),
     };
     warmUp(parts);
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
-    return new SpeechEngine(manifest, parts, plan, build, openTurns, Date.now() - startedAt);
+    return new RecognitionEngine(manifest, parts, plan, build, openTurns, Date.now() - startedAt);
   }
 
-  get config(): SpeechConfig {
+  get config(): RecognitionConfig {
     return this.#parts.config;
   }
 
-  stats(): SpeechEngineStats {
+  stats(): RecognitionEngineStats {
     return {
       modelId: this.modelId,
       kernelBuild: this.#build,
@@ -179,7 +179,7 @@ const WARM_POSITIONS = 70;
 const WARM_TOKENS = 3;
 
 /** Runs every kernel a little: V8 optimizes what has run (engine/generate/warm-up.ts). */
-function warmUp({ encoder, decoder, config, mel }: SpeechParts): void {
+function warmUp({ encoder, decoder, config, mel }: RecognitionParts): void {
   const S = Math.min(WARM_POSITIONS, config.nAudioCtx);
   mel.fill(new Float32Array(1), FRAMES_PER_POSITION * S, encoder.stem.features(S));
   for (const _ of encoder.run(S, (...rows) => decoder.hear(...rows)));

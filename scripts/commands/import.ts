@@ -359,7 +359,7 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
 const NEXT: Record<ImportResult['manifest']['kind'], string> = {
   decoder: 'thimble chat -m',
   encoder: 'thimble embed -m',
-  speech: 'thimble push',
+  recognition: 'thimble push',
 };
 
 function describe(result: ImportResult, seconds: number): string {

@@ -55,11 +55,7 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
   const voice = await openVoice(await obtainModel(flags.model));
   const startMs = performance.now();
-  const nSample = await writeSpeech(
-    flags.output,
-    voice.sampleRate,
-    voice.speak({ text, ...flags }),
-  );
+  const nSample = await writeSound(flags.output, voice.sampleRate, voice.speak({ text, ...flags }));
   const seconds = nSample / voice.sampleRate;
   const facts = {
     file: flags.output,
@@ -71,7 +67,7 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
 }
 
 /** @returns samples written. */
-async function writeSpeech(
+async function writeSound(
   path: string,
   sampleRate: number,
   samples: AsyncIterable<Float32Array>,

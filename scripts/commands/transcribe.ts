@@ -25,13 +25,13 @@ import { obtainModel } from '../dev/prepare.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { DETECTOR_ID, loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
-import { loadLocalSpeech } from '../node-host/recognition.ts';
-import type { LocalSpeech } from '../node-host/recognition.ts';
+import { loadLocalRecogniser } from '../node-host/recognition.ts';
+import type { LocalRecogniser } from '../node-host/recognition.ts';
 import { formatSeconds } from '../lib/progress.ts';
 
 const FORMATS = ['text', 'srt', 'vtt', 'json'] as const;
 type Format = (typeof FORMATS)[number];
-const DEFAULT_SPEECH_ID = 'whisper-tiny.en';
+const DEFAULT_RECOGNISER_ID = 'whisper-tiny.en';
 /** Local files may be larger than uploads: nothing else shares this process. */
 const MAX_FILE_BYTES = 20 * MAX_AUDIO_BYTES;
 
@@ -64,7 +64,7 @@ export function register(program: Command): void {
     .option(
       '-m, --model <id>',
       'an imported speech model; one of the catalogue is pulled',
-      DEFAULT_SPEECH_ID,
+      DEFAULT_RECOGNISER_ID,
     )
     .option('--language <name>', 'a code or a name; found out without it')
     .option('--prompt <text>', 'words that may occur, spelled as they should be')
@@ -85,10 +85,10 @@ async function runTranscribe(file: string, flags: TranscribeFlags): Promise<void
     );
   const bytes = await readSound(file);
   await obtainModel(flags.model);
-  const speech = await loadLocalSpeech(flags.model);
+  const recogniser = await loadLocalRecogniser(flags.model);
   const sound = new LocalSound(bytes, await loadDecoders());
   const startMs = performance.now();
-  const { segments, summary } = await transcribe(file, speech, sound, flags);
+  const { segments, summary } = await transcribe(file, recogniser, sound, flags);
   const text = WRITERS[flags.format](segments, summary, sound, flags);
   if (flags.output === undefined) process.stdout.write(text);
   else
@@ -118,7 +118,7 @@ async function readSound(file: string): Promise<Uint8Array> {
 
 async function transcribe(
   file: string,
-  { engine, tokenizer, manifest }: LocalSpeech,
+  { engine, tokenizer, manifest }: LocalRecogniser,
   sound: LocalSound,
   flags: TranscribeFlags,
 ): Promise<Transcript> {

@@ -12,7 +12,7 @@ import type { PicoFiles } from '../../worker/audio/pico.ts';
 import { speakPieces } from '../../worker/audio/speak.ts';
 import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
 import { speakText } from '../../worker/onnx/tasks/voice.ts';
-import type { SpeechRequest } from '../../worker/onnx/tasks/voice.ts';
+import type { VoiceRequest } from '../../worker/onnx/tasks/voice.ts';
 import { build } from '../build/build.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
 import { distDir, modelsDir, repoRoot } from '../lib/paths.ts';
@@ -21,7 +21,7 @@ const PICO_MODULE = 'node_modules/@echogarden/svoxpico-wasm/svoxpico.wasm';
 
 export interface LocalVoice {
   readonly sampleRate: number;
-  speak(request: SpeechRequest): AsyncGenerator<Float32Array, void, void>;
+  speak(request: VoiceRequest): AsyncGenerator<Float32Array, void, void>;
 }
 
 /**

@@ -8,8 +8,8 @@ it.each<[Naming, string, string, string]>([
   ['gguf', 'bert', 'encoder', 'bert'],
   ['hf', 'qwen3_moe', 'decoder', 'qwen3moe'],
   ['hf', 'bert', 'encoder', 'bert'],
-  ['hf', 'whisper', 'speech', 'whisper'],
-  ['ct2', 'WhisperSpec', 'speech', 'whisper'],
+  ['hf', 'whisper', 'recognition', 'whisper'],
+  ['ct2', 'WhisperSpec', 'recognition', 'whisper'],
 ])('files of %s call it %s', (naming, fileName, kind, name) => {
   const found = familyOfFile(naming, fileName);
   expect([found.kind, found.family.name]).toEqual([kind, name]);

@@ -12,7 +12,7 @@ import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts'
 import type { DecodeOptions } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
 import { soundStream } from '../platform/sound-frames.ts';
-import { speechStream } from '../platform/voice-frames.ts';
+import { voiceStream } from '../platform/voice-frames.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 import { speakPieces } from './speak.ts';
@@ -47,9 +47,9 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
     return soundStream(audioFrames(bytes, options), release);
   }
 
-  /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
+  /** Speech as frames (voice-frames.ts), made as they are read; an error is a frame, too. */
   speak(modelId: string, request: SpeakRequest): ReadableStream<Uint8Array> {
-    return speechStream(
+    return voiceStream(
       async () => {
         const voice = await voiceOf(this.env.MODELS, pico, modelId);
         return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, request) };

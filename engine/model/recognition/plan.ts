@@ -1,12 +1,12 @@
 /**
- * The memory plan of one speech model in one isolate: every region and its address, before anything
+ * The memory plan of one recogniser in one isolate: every region and its address, before anything
  * is allocated. What encodes and what decodes follow each other and share their memory.
  */
 import { MAX_SAMPLES } from '../../audio/log-mel.ts';
 import { attendScratchBytes, kvGeometry, pagesFor } from '../../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../../cache/geometry.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
-import type { SpeechManifest } from '../../manifest/manifest.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionManifest } from '../../manifest/manifest.ts';
 import { panelBytes } from '../../ops/ops.ts';
 import { SLICE_ROWS } from '../encoder/layers.ts';
 import { layOut, refuseOverBudget, rowStride } from '../memory/layout.ts';
@@ -29,7 +29,7 @@ export const MAX_WAITING = 3;
 /** Samples of the one that runs and of those that wait, beside the memory of the kernels. */
 const SAMPLE_BYTES = (1 + MAX_WAITING) * MAX_SAMPLES * 4;
 
-export type SpeechPhase = 'encode' | 'decode';
+export type RecognitionPhase = 'encode' | 'decode';
 
 type LastingName = 'crossPages' | 'crossTable' | 'selfPages' | 'selfTable';
 type EncodeName =
@@ -38,24 +38,27 @@ type EncodeName =
 type DecodeName =
   | ('hidden' | 'normed' | 'normedPanels' | 'queries' | 'keys' | 'values' | 'attended')
   | ('attendedPanels' | 'attendScratch' | 'up' | 'upPanels' | 'logits');
-export type SpeechRegionName = LastingName | EncodeName | DecodeName;
+export type RecognitionRegionName = LastingName | EncodeName | DecodeName;
 
-export interface SpeechPlan extends MemoryLayout<SpeechRegionName, SpeechPhase> {
+export interface RecognitionPlan extends MemoryLayout<RecognitionRegionName, RecognitionPhase> {
   readonly kv: KvGeometry;
   readonly nCrossPage: number;
   readonly nSelfPage: number;
 }
 
 /** What of a manifest the plan depends on. */
-export type PlannableSpeech = Pick<SpeechManifest, 'preset' | 'config'> & PlannableShards;
+export type PlannableRecognition = Pick<RecognitionManifest, 'preset' | 'config'> & PlannableShards;
 
-export interface SpeechPlanOptions extends BudgetOptions {
+export interface RecognitionPlanOptions extends BudgetOptions {
   /** Of cached keys and values; by default f16 for lossless models, else q8. */
   kvDtype?: KvDtype;
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit. */
-export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions = {}): SpeechPlan {
+export function planRecognition(
+  manifest: PlannableRecognition,
+  options: RecognitionPlanOptions = {},
+): RecognitionPlan {
   const { config: c } = manifest;
   const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
   const shape = { nLayer: c.nTextLayer, nKvHead: c.nHead, headDim: c.nEmbd / c.nHead };
@@ -67,7 +70,7 @@ export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions
     selfPages: nSelfPage * kv.pageBytes,
     selfTable: nSelfPage * 4,
   };
-  const layout = layOut<SpeechRegionName, SpeechPhase>(
+  const layout = layOut<RecognitionRegionName, RecognitionPhase>(
     manifest,
     {
       lasting,
@@ -87,7 +90,7 @@ export const FRAMES_PER_POSITION = 2;
 /** Neighbours a convolution looks at. */
 export const CONV_TAPS = 3;
 
-function encodeSizes(c: SpeechConfig, kv: KvGeometry): RegionSizes<EncodeName> {
+function encodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<EncodeName> {
   const nFrame = FRAMES_PER_POSITION * c.nAudioCtx;
   const row = rowStride(c.nEmbd) * 4;
   const frames = FRAMES_PER_POSITION * AUDIO_ROWS + 1;
@@ -112,7 +115,7 @@ function encodeSizes(c: SpeechConfig, kv: KvGeometry): RegionSizes<EncodeName> {
   };
 }
 
-function decodeSizes(c: SpeechConfig, kv: KvGeometry): RegionSizes<DecodeName> {
+function decodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<DecodeName> {
   const rows = (width: number) => TEXT_ROWS * rowStride(width) * 4;
   return {
     hidden: rows(c.nEmbd),

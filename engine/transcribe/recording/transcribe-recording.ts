@@ -7,8 +7,8 @@ import { Detokenizer } from '../../text/detokenizer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { groupWords } from '../window/words.ts';
 import type {
-  SpeechQuality,
-  SpeechSegment,
+  WindowQuality,
+  WindowSegment,
   TokenTiming,
   TranscribeEvent,
   TranscribeOptions,
@@ -108,7 +108,7 @@ type DoneEvent = Extract<TranscribeEvent, { type: 'done' }>;
 class WindowReader {
   readonly #window: SoundWindow;
   readonly #tokenizer: Tokenizer;
-  #found: (SpeechSegment & SpeechQuality)[] = [];
+  #found: (WindowSegment & WindowQuality)[] = [];
   #timings: TokenTiming[] = [];
   #done: DoneEvent | null = null;
   #text = '';

@@ -21,12 +21,12 @@ import {
   moduleTypes,
   nameOf,
 } from './open-encoder-hf.ts';
-import { speechConfigFromHf } from './open-whisper-hf.ts';
+import { recognitionConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
-import { openedDecoder, openedEncoder, openedSpeech } from './opened-model.ts';
+import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
@@ -53,7 +53,7 @@ interface HfFolder {
 /** How a folder describes a model, by its kind. */
 const OPENERS: {
   readonly [K in FamilyKind]: (hf: HfFolder, family: FamilyOf[K]) => Promise<OpenedModel>;
-} = { decoder: openDecoder, encoder: openEncoder, speech: openSpeech };
+} = { decoder: openDecoder, encoder: openEncoder, recognition: openRecogniser };
 
 async function openFamily<K extends FamilyKind>(
   hf: HfFolder,
@@ -139,17 +139,17 @@ async function openEncoder(
   };
 }
 
-async function openSpeech(
+async function openRecogniser(
   { folder, files, config: json }: HfFolder,
   family: RecognitionFamily,
 ): Promise<OpenedModel> {
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
   const generation = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
-  const config = speechConfigFromHf(json, generation, parseText('tokenizer.json', text));
+  const config = recognitionConfigFromHf(json, generation, parseText('tokenizer.json', text));
   const card = (await readText(folder, 'README.md')) ?? '';
   return {
-    ...openedSpeech(family, 'config.json', config),
+    ...openedRecogniser(family, 'config.json', config),
     format: 'safetensors',
     files,
     // The head is stored by some writers, and is the embedding once more.

@@ -16,10 +16,10 @@ import {
 } from '../../../engine/manifest/manifest.ts';
 import type { EncoderConfig, KindFields, ModelConfig } from '../../../engine/manifest/manifest.ts';
 import {
-  speechConfigSchema,
-  speechContradiction,
+  recognitionConfigSchema,
+  recognitionContradiction,
 } from '../../../engine/manifest/recognition-config.ts';
-import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -73,15 +73,15 @@ export function openedDecoder(
 }
 
 /** A speech recogniser, as its files describe it. */
-export function openedSpeech(
+export function openedRecogniser(
   arch: RecognitionFamily,
   where: string,
-  described: SpeechConfig,
+  described: RecognitionConfig,
 ): OpenedKind {
-  const config = checked(where, speechConfigSchema, described, speechContradiction);
+  const config = checked(where, recognitionConfigSchema, described, recognitionContradiction);
   return {
     architecture: arch.name,
-    fields: { kind: 'speech', config },
+    fields: { kind: 'recognition', config },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
   };

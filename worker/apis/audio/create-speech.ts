@@ -10,7 +10,7 @@ import {
 } from './voice/schema.ts';
 import { sseResponse } from '../../http/sse.ts';
 import { audioResponse } from './voice/audio-response.ts';
-import { openSpeech } from '../../serving/clients/voice-client.ts';
+import { openRecogniser } from '../../serving/clients/voice-client.ts';
 import { SPEECH_FORMAT_ROWS } from './voice/formats.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -42,7 +42,7 @@ export const createSpeech = defineEndpoint({
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
-    const speech = await openSpeech(env, manifest, wish, request.signal);
+    const speech = await openRecogniser(env, manifest, wish, request.signal);
     const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
     const chunks = encode(speech);
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);

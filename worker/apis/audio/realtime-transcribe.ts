@@ -76,7 +76,7 @@ export const realtimeTranscribe = defineEndpoint({
     const query = new URL(request.url).searchParams;
     const model = await chooseModel(
       env.MODELS,
-      'speech',
+      'recognition',
       query.get('model') ?? env.TRANSCRIPTION_MODEL,
     );
     const { 0: client, 1: server } = new WebSocketPair();
@@ -104,7 +104,7 @@ export const realtimeTranscribe = defineEndpoint({
 /** @throws {EngineError} what the query is refused for; E_MODEL_NOT_FOUND without a detector. */
 async function openSocket(
   env: GatewayEnv,
-  model: ModelOfKind<'speech'>,
+  model: ModelOfKind<'recognition'>,
   query: URLSearchParams,
   server: WebSocket,
   sampleRate: number,

@@ -36,7 +36,7 @@ export async function* generateEvents(
 /** The same of the transcription of one window. */
 export async function* transcribeEvents(
   env: Pick<GatewayEnv, 'STAGE'>,
-  model: ModelOfKind<'speech'>,
+  model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {

@@ -14,7 +14,7 @@ import { transcribeEvents } from '../clients/stage-client.ts';
 
 export interface SoundJob {
   readonly env: GatewayEnv;
-  readonly model: ModelOfKind<'speech'>;
+  readonly model: ModelOfKind<'recognition'>;
   readonly options: TranscribeOptions;
   readonly signal: AbortSignal;
   readonly useVad: boolean;

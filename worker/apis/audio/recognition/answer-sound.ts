@@ -1,6 +1,6 @@
 /** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
 import { NO_USAGE } from '../../../../engine/generate/types.ts';
-import type { SpeechTask } from '../../../../engine/transcribe/types.ts';
+import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
   TranscriptEvent,
   TranscriptSegment,
@@ -25,11 +25,15 @@ type Context = EndpointContext<undefined>;
 /** @throws {EngineError} what the form, the recording and the model are refused for. */
 export async function answerSound(
   { request, env, record }: Context,
-  task: SpeechTask,
+  task: RecognitionTask,
 ): Promise<Response> {
   const { fields: given, sound } = await receiveSound(env, request);
   const fields = readFields(given);
-  const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
+  const model = await chooseModel(
+    env.MODELS,
+    'recognition',
+    fields.model ?? env.TRANSCRIPTION_MODEL,
+  );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
   const signal = AbortSignal.any([request.signal, abort.signal]);
@@ -68,7 +72,7 @@ type Writer = (
   finished: Transcript,
   sound: Sound,
   fields: SoundFields,
-  task: SpeechTask,
+  task: RecognitionTask,
 ) => Response;
 
 const plain = (text: string, type: string): Response =>
