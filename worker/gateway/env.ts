@@ -5,10 +5,15 @@ import type { CollectionObject } from '../apis/retrieval/object/collection-objec
 import type { VectorizeBinding } from '../apis/retrieval/object/vectorize-index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { ResponseObject } from '../apis/responses/response-object.ts';
+import type { RenamedVars } from '../platform/vars.ts';
 import type { Session } from '../apis/sessions/session-object.ts';
 import type { Stage } from '../stage/index.ts';
 
-export interface GatewayEnv {
+/**
+ * RECOGNITION_MODEL is the recogniser of requests that name none, the only one there is when empty;
+ * VOICE_MODEL the voice of requests that name none.
+ */
+export interface GatewayEnv extends RenamedVars {
   readonly MODELS: R2Bucket;
   /** Files of batches, and the list of batches, under prefixes of their own. */
   readonly FILES: R2Bucket;
@@ -27,12 +32,8 @@ export interface GatewayEnv {
   readonly EMBEDDING_MODEL?: string;
   /** The model of requests that name none. */
   readonly DEFAULT_MODEL: string;
-  /** The speech model of requests that name none; the only one there is when empty. */
-  readonly TRANSCRIPTION_MODEL?: string;
   /** What tells speech from silence; recordings are heard whole without it. */
   readonly VAD_MODEL: string;
-  /** The voice of requests for speech that name none. */
-  readonly SPEECH_MODEL: string;
   /** The classifier of requests for moderation that name none. */
   readonly MODERATION_MODEL: string;
   /** Positions of context, as the stage has it; the default when empty. */

@@ -8,6 +8,7 @@ import {
   MAX_BACKLOG_SECONDS,
 } from '../../../engine/transcribe/live/live-transcriber.ts';
 import type { GatewayEnv } from '../../gateway/env.ts';
+import { readRenamed } from '../../platform/vars.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import type { ModelOfKind } from '../../serving/models/model-store.ts';
 import { optionsOf } from './recognition/fields.ts';
@@ -77,7 +78,7 @@ export const realtimeTranscribe = defineEndpoint({
     const model = await chooseModel(
       env.MODELS,
       'recognition',
-      query.get('model') ?? env.TRANSCRIPTION_MODEL,
+      query.get('model') ?? readRenamed(env, 'RECOGNITION_MODEL'),
     );
     const { 0: client, 1: server } = new WebSocketPair();
     const sampleRate = rateOf(query);

@@ -18,7 +18,7 @@ export interface Speech {
  * Waits for the first samples, so that what goes wrong until then has a status of its own.
  * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
  */
-export async function openRecogniser(
+export async function openVoice(
   env: Pick<GatewayEnv, 'ONNX' | 'AUDIO'>,
   manifest: Manifest,
   request: VoiceRequest,

@@ -8,6 +8,7 @@ import type {
 import { srtText, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
 import { collectTranscript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
+import { readRenamed } from '../../../platform/vars.ts';
 import { chooseModel } from '../../../serving/models/default-model.ts';
 import type { EndpointContext } from '../../../http/endpoint.ts';
 import type { RequestRecord } from '../../../http/observe/record.ts';
@@ -32,7 +33,7 @@ export async function answerSound(
   const model = await chooseModel(
     env.MODELS,
     'recognition',
-    fields.model ?? env.TRANSCRIPTION_MODEL,
+    fields.model ?? readRenamed(env, 'RECOGNITION_MODEL'),
   );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
