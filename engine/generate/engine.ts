@@ -3,13 +3,13 @@
  * no text, no HTTP and no storage.
  */
 import { archByName, archTensors } from '../archs/index.ts';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, unloaded } from '../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
-import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder/decoder.ts';
 import type { InputObserver } from '../model/decoder/decoder.ts';
-import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import { loadModel } from '../model/memory/load-model.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
 import { planMemory } from '../model/decoder/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/decoder/plan.ts';
 import type { ModelSource } from '../model/memory/source.ts';
@@ -24,26 +24,18 @@ import { checkDraft } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
-import { plainTurns } from './turns.ts';
-import type { OpenTurns } from './turns.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import { DEFAULT_SAMPLING } from '../sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 
-export interface EngineOptions extends PlanOptions {
-  /**
-   * Gives the host's event loop a turn, once a step. By default only what waits for promises runs
-   * (readers): give it where aborts or requests come with the event loop's turns.
-   */
-  openTurns?: OpenTurns;
+export interface EngineOptions extends PlanOptions, LoadOptions {
   /**
    * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
    * of its own and must outlive this one.
    */
   draft?: Engine;
-  /** Forces one kernel build (tests, benches). */
-  kernelBuild?: KernelBuild;
-  onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
 
 export interface EngineStats {
@@ -118,14 +110,9 @@ export class Engine {
     if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
     const plan = planMemory(manifest, options);
     const instances = archTensors(archByName(manifest.architecture), manifest.config);
-    const weights = bindWeights(manifest, instances, plan.shardAddresses);
-    const memory = createMemory(plan.wasmBytes);
-    const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
-    const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
-      options.onLoadProgress?.(bytes, totalBytes),
-    );
-    const decoder = new Decoder(manifest, plan, weights, exports, memory);
+    const loaded = await loadModel(source, instances, plan, modules, options);
+    const { weights, kernels, memory, build } = loaded;
+    const decoder = new Decoder(manifest, plan, weights, kernels, memory);
     warmUp(decoder);
     const openTurns = options.openTurns ?? plainTurns(yieldToReaders);
     const loadMs = Date.now() - startedAt;
@@ -246,11 +233,7 @@ export class Engine {
   }
 
   #check(request: GenerateRequest): void {
-    if (this.#closed)
-      throw new EngineError(
-        'E_BACKEND_UNAVAILABLE',
-        `engine: ${this.modelId} was unloaded; try again`,
-      );
+    if (this.#closed) throw unloaded(this.modelId);
     this.#checkPrompt(request.promptTokens);
     checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens } = request;

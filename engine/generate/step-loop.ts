@@ -13,7 +13,7 @@ import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StepCosts } from './step-costs.ts';
-import type { OpenTurns } from './turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { GenerateEvent } from './types.ts';
 
 /** Generations that may wait for pages. */

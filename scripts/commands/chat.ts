@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
 import type { LocalModel } from '../node-host/engine.ts';

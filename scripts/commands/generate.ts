@@ -3,7 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
 import type { ConstraintFlags } from './options/constraint-options.ts';

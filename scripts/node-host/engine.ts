@@ -11,7 +11,7 @@ import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { DecoderManifest, WeightedManifest } from '../../engine/manifest/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import type { GenerateRequest, GenerateUsage, FinishReason } from '../../engine/generate/types.ts';
 import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Fft } from '../../engine/audio/fft.ts';
 import { LogMel, MAX_FRAMES, MAX_SAMPLES } from '../../engine/audio/log-mel.ts';
 import { melFilters } from '../../engine/audio/mel-filters.ts';
-import { chirp, jfkPath, noise, RATE, readWav } from '../support/speech.ts';
+import { chirp, jfkPath, noise, RATE, readWav } from '../support/recordings.ts';
 
 interface Golden {
   readonly nSample: number;

@@ -8,7 +8,7 @@ import { pullModel } from '../../scripts/pull/pull.ts';
 import { importCached } from '../support/onnx-models.ts';
 import { runThimble } from '../support/program.ts';
 import { soundFile } from '../support/sound.ts';
-import { jfkPath } from '../support/speech.ts';
+import { jfkPath } from '../support/recordings.ts';
 
 const JFK = jfkPath();
 let folder: string;

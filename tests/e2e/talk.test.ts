@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
-import { jfkPath } from '../support/speech.ts';
+import { jfkPath } from '../support/recordings.ts';
 
 const JFK = jfkPath();
 let browser: Browser | null = null;

@@ -6,7 +6,7 @@ import { Generation } from '../../engine/generate/generation.ts';
 import type { DraftModel } from '../../engine/generate/model-drafts.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import { StepLoop } from '../../engine/generate/step-loop.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { GenerateUsage } from '../../engine/generate/types.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';

@@ -9,7 +9,7 @@ import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';

@@ -12,7 +12,7 @@ import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
 import { cachedFile, linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
-import { jfkPath, readWav } from '../support/speech.ts';
+import { jfkPath, readWav } from '../support/recordings.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
 

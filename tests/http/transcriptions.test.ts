@@ -9,7 +9,7 @@ import { joinBytes } from '../../engine/base/joined.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
-import { jfkPath } from '../support/speech.ts';
+import { jfkPath } from '../support/recordings.ts';
 
 const JFK = jfkPath();
 const SAID = /and so,? my fellow americans,? ask not what your country can do for you/i;

@@ -1,14 +1,13 @@
 /** The gateway and the stage as they deploy, in workerd, on a folder of their own. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { build } from '../../scripts/build/build.ts';
 import { loadWorkerConfigs } from '../../scripts/build/workers.ts';
 import { startServer } from '../../scripts/dev/server.ts';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { importVoice, isVoiceFile } from '../../scripts/import/voice/import-voice.ts';
+import { catalogueRequest, importInput } from '../../scripts/import/importers.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
-import { findCatalogueEntry, importPreset } from '../../scripts/pull/catalogue.ts';
+import { findCatalogueEntry } from '../../scripts/pull/catalogue.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
@@ -53,7 +52,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const root = await mkdtemp(join(tmpdir(), 'thimble-http-'));
   const modelsRoot = join(root, 'models');
   const persist = join(root, 'state');
-  await importModel({
+  await importInput({
     input: join(repoRoot, 'assets/stories260k/stories260K.bin'),
     id: STORIES_ID,
     outRoot: modelsRoot,
@@ -66,19 +65,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     await pushModel(id, { bucket, modelsRoot });
   }
   for (const id of options.models ?? []) {
-    const { path } = await pullModel(id);
-    if (isVoiceFile(path)) {
-      await importVoice({ input: path, id, outRoot: modelsRoot });
-      await pushModel(id, { bucket, modelsRoot });
-      continue;
-    }
-    const input = id.startsWith('whisper') ? dirname(path) : path;
-    await importModel({
-      input,
-      id,
-      outRoot: modelsRoot,
-      preset: importPreset(findCatalogueEntry(id)),
-    });
+    const { path: input } = await pullModel(id);
+    const request = catalogueRequest(findCatalogueEntry(id));
+    await importInput({ ...request, input, id, outRoot: modelsRoot });
     await pushModel(id, { bucket, modelsRoot });
   }
   for (const id of options.imported?.ids ?? [])

@@ -5,11 +5,11 @@
  */
 export class Llama2cReference {
   readonly nVocab: number;
-  private readonly dim: number;
-  private readonly nHead: number;
-  private readonly nKvHead: number;
-  private readonly headSize: number;
-  private readonly layers: {
+  readonly #dim: number;
+  readonly #nHead: number;
+  readonly #nKvHead: number;
+  readonly #headSize: number;
+  readonly #layers: {
     attNorm: Float32Array;
     q: Float32Array;
     k: Float32Array;
@@ -22,18 +22,18 @@ export class Llama2cReference {
     keys: Float32Array[];
     values: Float32Array[];
   }[];
-  private readonly embedding: Float32Array;
-  private readonly finalNorm: Float32Array;
+  readonly #embedding: Float32Array;
+  readonly #finalNorm: Float32Array;
 
   constructor(file: Uint8Array) {
     const header = new Int32Array(file.buffer, file.byteOffset, 7);
     const [dim, hidden, nLayer, nHead, nKvHead, nVocab] = header as unknown as number[];
-    this.dim = dim!;
-    this.nHead = nHead!;
-    this.nKvHead = nKvHead!;
+    this.#dim = dim!;
+    this.#nHead = nHead!;
+    this.#nKvHead = nKvHead!;
     this.nVocab = nVocab!;
-    this.headSize = dim! / nHead!;
-    const kvDim = this.headSize * nKvHead!;
+    this.#headSize = dim! / nHead!;
+    const kvDim = this.#headSize * nKvHead!;
     let at = file.byteOffset + 28;
     const take = (n: number) => {
       const part = new Float32Array(file.buffer, at, n);
@@ -42,7 +42,7 @@ export class Llama2cReference {
     };
     // The file holds each kind of tensor for all layers before the next kind.
     const all = (n: number) => Array.from({ length: nLayer! }, () => take(n));
-    this.embedding = take(nVocab! * dim!);
+    this.#embedding = take(nVocab! * dim!);
     const attNorm = all(dim!);
     const q = all(dim! * dim!);
     const k = all(kvDim * dim!);
@@ -52,8 +52,8 @@ export class Llama2cReference {
     const w1 = all(hidden! * dim!);
     const w2 = all(dim! * hidden!);
     const w3 = all(hidden! * dim!);
-    this.finalNorm = take(dim!);
-    this.layers = attNorm.map((norm, i) => ({
+    this.#finalNorm = take(dim!);
+    this.#layers = attNorm.map((norm, i) => ({
       attNorm: norm,
       q: q[i]!,
       k: k[i]!,
@@ -70,9 +70,10 @@ export class Llama2cReference {
 
   /** Logits after `token` at the next position. */
   next(token: number): Float32Array {
-    const { dim, headSize } = this;
-    const x = this.embedding.slice(token * dim, (token + 1) * dim);
-    for (const layer of this.layers) {
+    const dim = this.#dim;
+    const headSize = this.#headSize;
+    const x = this.#embedding.slice(token * dim, (token + 1) * dim);
+    for (const layer of this.#layers) {
       const position = layer.keys.length;
       const normed = norm(x, layer.attNorm);
       const q = matvec(layer.q, normed);
@@ -81,18 +82,19 @@ export class Llama2cReference {
       rotate(k, headSize, position);
       layer.keys.push(k);
       layer.values.push(matvec(layer.v, normed));
-      addTo(x, matvec(layer.o, this.attend(q, layer.keys, layer.values)));
+      addTo(x, matvec(layer.o, this.#attend(q, layer.keys, layer.values)));
       const inner = norm(x, layer.ffnNorm);
       const gate = matvec(layer.w1, inner);
       const up = matvec(layer.w3, inner);
       const mixed = gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
       addTo(x, matvec(layer.w2, mixed));
     }
-    return matvec(this.embedding, norm(x, this.finalNorm));
+    return matvec(this.#embedding, norm(x, this.#finalNorm));
   }
 
-  private attend(q: Float32Array, keys: Float32Array[], values: Float32Array[]): Float32Array {
-    const { headSize, nHead, nKvHead } = this;
+  #attend(q: Float32Array, keys: Float32Array[], values: Float32Array[]): Float32Array {
+    const headSize = this.#headSize;
+    const [nHead, nKvHead] = [this.#nHead, this.#nKvHead];
     const out = new Float32Array(q.length);
     for (let h = 0; h < nHead; h++) {
       const kv = Math.floor(h / (nHead / nKvHead)) * headSize;

@@ -9,7 +9,7 @@ import { Ops } from '../../ops/ops.ts';
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { NormRef } from '../memory/layer-weights.ts';
-import { rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import type { MemoryPlan, RegionName } from './plan.ts';
 
 /** nTok rows of norm.n values, `stride` apart, from `x` to `out`, which may be `x`. */

@@ -36,7 +36,7 @@ export async function* generateEvents(
 export async function* transcribeEvents(
   env: Pick<ServingEnv, 'STAGE'>,
   { requestId }: CallContext,
-  model: ModelOfKind<'speech'>,
+  model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {
