@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { PAGE_TOKENS, pagesFor } from '../../engine/cache/geometry.ts';
 import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
 import type { Sequence } from '../../engine/cache/pages.ts';
+import { commonPrefix, PLAIN_ROOT } from '../../engine/cache/prefix-key.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { Lease } from '../../engine/generate/scheduler.ts';
 import { seededRandom } from '../support/random.ts';
@@ -44,23 +45,24 @@ class RandomRun {
     const prompt = Array.from({ length: 1 + this.below(90) }, (_, i) =>
       i % 30 === 0 ? this.below(3) : 7,
     );
+    const key = { root: PLAIN_ROOT, items: prompt };
     const running = new Set([...this.actors].map(({ lease }) => lease.sequence));
     const prefixes = [...this.sequences]
       .filter((sequence) => !running.has(sequence))
-      .map((sequence) => sequence.commonPrefix(prompt));
+      .map((sequence) => commonPrefix(sequence, key));
     const longest = Math.min(Math.max(0, ...prefixes), prompt.length - 1);
     const mayGrow = this.below(2) === 0;
     const nPromised = prompt.length + this.below(60);
-    const claim = { prompt, nTokens: nPromised, age: this.#nBegun++, mayGrow };
+    const claim = { prompt: key, nTokens: nPromised, age: this.#nBegun++, mayGrow };
     const lease = this.scheduler.admit(claim);
     if (lease === null) {
       this.counts.refused++;
       return;
     }
-    const reused = lease.sequence.tokens.length;
+    const reused = lease.sequence.items.length;
     if (this.#window === null) expect(reused).toBe(longest);
     else expect(reused).toBeLessThanOrEqual(longest);
-    expect(prompt.slice(0, reused)).toEqual(lease.sequence.tokens);
+    expect(prompt.slice(0, reused)).toEqual(lease.sequence.items);
     this.sequences.add(lease.sequence);
     this.actors.add({ lease, text: prompt, nPromised, mayGrow });
     this.counts.begun++;
@@ -70,7 +72,7 @@ class RandomRun {
   /** Does what the loop does: a chunk of the text or one more token. */
   step(actor: Actor): void {
     const { lease, text, nPromised, mayGrow } = actor;
-    const { tokens } = lease.sequence;
+    const { items: tokens } = lease.sequence;
     if (tokens.length === text.length) {
       if (text.length === nPromised && !mayGrow) return this.end(actor, true);
       text.push(this.below(3));
@@ -111,7 +113,7 @@ class RandomRun {
     expect(this.scheduler.nPromisedPages).toBeLessThanOrEqual(this.nPage);
     const window = this.#window ?? Infinity;
     const wrong = [...this.sequences].filter(
-      ({ tokens, pages, firstPosition, nHeld }) =>
+      ({ items: tokens, pages, firstPosition, nHeld }) =>
         pages.length < pagesFor(tokens.length) ||
         pages.length - nHeld !== firstPosition / PAGE_TOKENS ||
         firstPosition > Math.max(0, tokens.length - window),
@@ -142,7 +144,8 @@ it.each([null, WINDOW])(
       for (const actor of run.actors) run.end(actor, false);
       expect([run.scheduler.nRunning, run.scheduler.nPromisedPages]).toEqual([0, 0]);
       // All that is left is kept, and makes way for one that takes everything.
-      const all = { prompt: [9], nTokens: run.nPage * PAGE_TOKENS, age: 1e6, mayGrow: false };
+      const last = { root: PLAIN_ROOT, items: [9] };
+      const all = { prompt: last, nTokens: run.nPage * PAGE_TOKENS, age: 1e6, mayGrow: false };
       const lease = run.scheduler.admit(all);
       if (window === null) expect(run.scheduler.reserve(lease!, all.nTokens)).toBe(true);
       for (const [key, n] of Object.entries(run.counts)) totals[key] = (totals[key] ?? 0) + n;

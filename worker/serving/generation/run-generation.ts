@@ -3,6 +3,7 @@
  * completions, responses and messages are shapes over it.
  */
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { GatewayEnv } from '../../gateway/env.ts';
@@ -74,7 +75,7 @@ function runChoice(
 ): AsyncGenerator<AnswerEvent, void, void> {
   const { constraint, calls } = params;
   const request: GenerateRequest = {
-    promptTokens,
+    prompt: tokenPrompt(promptTokens),
     maxTokens: params.maxTokens,
     sampling: { ...params.sampling, seed: params.sampling.seed + choice },
     stopTokens: params.ignoreEos ? [] : model.tokenizer.facts.eosIds,
