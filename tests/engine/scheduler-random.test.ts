@@ -4,11 +4,17 @@ import { PAGE_TOKENS, pagesFor } from '../../engine/cache/geometry.ts';
 import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
 import type { Sequence } from '../../engine/cache/pages.ts';
 import { commonPrefix, PLAIN_ROOT } from '../../engine/cache/prefix-key.ts';
+import type { PrefixRoot } from '../../engine/cache/prefix-key.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { Lease } from '../../engine/generate/scheduler.ts';
 import { seededRandom } from '../support/random.ts';
 
 const WINDOW = 40;
+const ROOTS: readonly PrefixRoot[] = [
+  PLAIN_ROOT,
+  { scope: 'ann', adapter: null },
+  { scope: 'ann', adapter: 'poet' },
+];
 
 /** One generation. */
 interface Actor {
@@ -28,12 +34,19 @@ class RandomRun {
   readonly counts = { begun: 0, reused: 0, refused: 0, grown: 0, starved: 0, displaced: 0 };
   readonly #random: () => number;
   readonly #window: number | null;
+  readonly #roots: readonly PrefixRoot[];
+  /** For whom the keys and values of each page were written. */
+  readonly #writers = new Map<number, PrefixRoot>();
   #nBegun = 0;
 
-  constructor(seed: number, window: number | null) {
+  constructor(seed: number, window: number | null, roots: readonly PrefixRoot[]) {
     this.#random = seededRandom(seed);
+    this.#roots = roots;
     this.#window = window;
-    this.scheduler = new Scheduler({ nPage: this.nPage, copyPage: () => undefined, window });
+    const copyPage = (from: number, to: number): void => {
+      this.#writers.set(to, this.#writers.get(from)!);
+    };
+    this.scheduler = new Scheduler({ nPage: this.nPage, copyPage, window });
   }
 
   below(n: number): number {
@@ -45,7 +58,9 @@ class RandomRun {
     const prompt = Array.from({ length: 1 + this.below(90) }, (_, i) =>
       i % 30 === 0 ? this.below(3) : 7,
     );
-    const key = { root: PLAIN_ROOT, items: prompt };
+    const root =
+      this.#roots.length === 1 ? this.#roots[0]! : this.#roots[this.below(this.#roots.length)]!;
+    const key = { root, items: prompt };
     const running = new Set([...this.actors].map(({ lease }) => lease.sequence));
     const prefixes = [...this.sequences]
       .filter((sequence) => !running.has(sequence))
@@ -63,6 +78,10 @@ class RandomRun {
     if (this.#window === null) expect(reused).toBe(longest);
     else expect(reused).toBeLessThanOrEqual(longest);
     expect(prompt.slice(0, reused)).toEqual(lease.sequence.items);
+    expect(lease.sequence.root).toEqual(root);
+    // Every page that is read was written for the same root.
+    for (const page of lease.sequence.pages)
+      if (page !== RELEASED_PAGE) expect(this.#writers.get(page)).toEqual(root);
     this.sequences.add(lease.sequence);
     this.actors.add({ lease, text: prompt, nPromised, mayGrow });
     this.counts.begun++;
@@ -85,6 +104,8 @@ class RandomRun {
       return this.#displaceYounger(actor);
     }
     if (end > nPromised) this.counts.grown++;
+    for (const page of lease.sequence.pages.slice(Math.floor(tokens.length / PAGE_TOKENS)))
+      this.#writers.set(page, lease.sequence.root);
     tokens.push(...text.slice(tokens.length, end));
     this.scheduler.releasePassed(lease);
   }
@@ -125,12 +146,17 @@ class RandomRun {
   }
 }
 
-it.each([null, WINDOW])(
-  'no page is lost or held twice, and promises are kept (window %s)',
-  (window) => {
+it.each([
+  [null, 1],
+  [WINDOW, 1],
+  [null, 3],
+  [WINDOW, 3],
+] as const)(
+  'no page is lost, held twice or read by others, and promises are kept (window %s, %i roots)',
+  (window, nRoot) => {
     const totals: Record<string, number> = {};
     for (let seed = 1; seed <= 12; seed++) {
-      const run = new RandomRun(seed, window);
+      const run = new RandomRun(seed, window, ROOTS.slice(0, nRoot));
       for (let i = 0; i < 500; i++) {
         const actors = [...run.actors];
         const actor = actors[run.below(actors.length)];
@@ -152,7 +178,7 @@ it.each([null, WINDOW])(
     }
     // The run has been through what it is meant to test.
     expect(totals['begun']).toBeGreaterThan(300);
-    expect(totals['reused']).toBeGreaterThan(40);
+    expect(totals['reused']).toBeGreaterThan(nRoot === 1 ? 40 : 10);
     expect(totals['refused']).toBeGreaterThan(window === null ? 100 : 30);
     expect(totals['grown']).toBeGreaterThan(100);
     if (window === null) {

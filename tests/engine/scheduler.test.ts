@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
-import { PLAIN_ROOT } from '../../engine/cache/prefix-key.ts';
+import { commonPrefix, PLAIN_ROOT, rowKey } from '../../engine/cache/prefix-key.ts';
+import type { ItemKey, PrefixRoot } from '../../engine/cache/prefix-key.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { CopyPage, Lease } from '../../engine/generate/scheduler.ts';
 import { MAX_SEQUENCES } from '../../engine/model/decoder/plan.ts';
@@ -19,13 +20,14 @@ function tokensOf(nPage: number, first: number): number[] {
 }
 
 interface Asked {
+  readonly root?: PrefixRoot;
   readonly nTokens?: number;
   readonly mayGrow?: boolean;
 }
 
 function ask(scheduler: Scheduler, prompt: readonly number[], asked: Asked = {}): Lease | null {
-  const { nTokens = prompt.length, mayGrow = false } = asked;
-  const key = { root: PLAIN_ROOT, items: prompt };
+  const { nTokens = prompt.length, mayGrow = false, root = PLAIN_ROOT } = asked;
+  const key = { root, items: prompt };
   return scheduler.admit({ prompt: key, nTokens, age: nextAge++, mayGrow });
 }
 
@@ -136,6 +138,56 @@ describe('a kept sequence', () => {
     expect(scheduler.nPromisedPages).toBe(6);
     fill(scheduler, lease, tokensOf(6, 7));
     expect(lease.sequence.pages).toHaveLength(6);
+  });
+});
+
+describe('what a prefix is shared by', () => {
+  const ann: PrefixRoot = { scope: 'ann', adapter: null };
+  const tokens = tokensOf(4, 1);
+
+  it.each([
+    ['another scope', { scope: 'bob', adapter: null }],
+    ['the scope of nobody', PLAIN_ROOT],
+    ['an adapter', { scope: 'ann', adapter: 'poet' }],
+    ['names that run together', { scope: 'an', adapter: 'n' }],
+  ])('is not the tokens alone: %s finds nothing, and copies nothing', (_, root) => {
+    const copied: number[] = [];
+    const scheduler = schedulerOf(12, (from) => copied.push(from));
+    scheduler.end(start(scheduler, tokens, { root: ann }), true);
+    const whole = begin(scheduler, tokens, { root });
+    const part = begin(scheduler, tokens.slice(0, PAGE_TOKENS), { root });
+    expect([whole.sequence.items, part.sequence.items]).toEqual([[], []]);
+    expect(copied).toEqual([]);
+    scheduler.end(whole, false);
+    scheduler.end(part, false);
+    // What was kept is still there for its own.
+    const again = begin(scheduler, [...tokens, -1], { root: { ...ann } });
+    expect(again.sequence.items).toEqual(tokens);
+  });
+
+  it('goes with a copy: it is of the same scope', () => {
+    const scheduler = schedulerOf(12);
+    scheduler.end(start(scheduler, tokens, { root: ann }), true);
+    const head = [...tokens.slice(0, PAGE_TOKENS + 5), -1];
+    scheduler.end(start(scheduler, head, { root: ann }), true);
+    expect(begin(scheduler, [...head, -2]).sequence.items).toEqual([]);
+    expect(begin(scheduler, [...head, -2], { root: ann }).sequence.items).toEqual(head);
+  });
+
+  it('is the row of a picture, and not a token that looks like it', () => {
+    const scheduler = schedulerOf(12);
+    const text = [1, rowKey('cat', 0), rowKey('cat', 1), 2];
+    const key = (items: readonly ItemKey[]) => ({ root: ann, items });
+    const claim = { nTokens: 10, mayGrow: false };
+    const lease = scheduler.admit({ ...claim, prompt: key(text), age: nextAge++ })!;
+    scheduler.reserve(lease, text.length);
+    lease.sequence.items.push(...text);
+    scheduler.end(lease, true);
+    const shared = (...items: ItemKey[]) => commonPrefix(lease.sequence, key(items));
+    expect(shared(1, rowKey('dog', 0), rowKey('dog', 1), 2)).toBe(1);
+    expect(shared(1, 0, 1, 2)).toBe(1);
+    expect(shared(1, rowKey('cat', 0), rowKey('cat', 0), 2)).toBe(2);
+    expect(shared(...text)).toBe(4);
   });
 });
 
