@@ -93,7 +93,7 @@ export class Engine {
     this.plan = decoder.plan;
     this.#decoder = decoder;
     this.#scheduler = new Scheduler({
-      nPage: decoder.plan.nPage,
+      ...decoder.limits,
       copyPage: (from, to) => decoder.copyPage(from, to),
       window: widestWindow(decoder.config),
     });

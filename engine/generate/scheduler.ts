@@ -9,6 +9,7 @@ import { PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
 import { commonPrefix } from '../cache/prefix-key.ts';
 import type { PrefixKey, PrefixRoot } from '../cache/prefix-key.ts';
+import type { DecoderLimits } from '../model/decoder/contract.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../model/decoder/plan.ts';
 
 export interface Lease {
@@ -43,8 +44,9 @@ interface Running extends Kept, Lease {
   readonly mayGrow: boolean;
 }
 
-export interface SchedulerOptions {
-  readonly nPage: number;
+/** Limits that are not named are those of the decoder in WebAssembly. */
+export interface SchedulerOptions
+  extends Pick<DecoderLimits, 'nPage'>, Partial<Pick<DecoderLimits, 'maxRows' | 'maxSequences'>> {
   readonly copyPage: CopyPage;
   /** Positions that any layer looks back at most; null when one looks at all of them. */
   readonly window?: number | null;
@@ -53,15 +55,27 @@ export interface SchedulerOptions {
 export class Scheduler {
   readonly #pool: PagePool;
   readonly #window: number | null;
-  readonly #slots = Array.from({ length: MAX_SEQUENCES }, (_, i) => MAX_SEQUENCES - 1 - i);
+  readonly #maxRows: number;
+  /** Free ones. */
+  readonly #slots: number[];
+  readonly #maxSequences: number;
   readonly #running = new Map<Lease, Running>();
   /** Oldest first. */
   #kept: Kept[] = [];
   #nPromised = 0;
   readonly #copyPage: CopyPage;
 
-  constructor({ nPage, copyPage, window }: SchedulerOptions) {
+  constructor({
+    nPage,
+    maxRows = CHUNK_TOKENS,
+    maxSequences = MAX_SEQUENCES,
+    copyPage,
+    window,
+  }: SchedulerOptions) {
     this.#pool = new PagePool(nPage);
+    this.#maxRows = maxRows;
+    this.#maxSequences = maxSequences;
+    this.#slots = Array.from({ length: maxSequences }, (_, i) => maxSequences - 1 - i);
     this.#copyPage = copyPage;
     this.#window = window ?? null;
   }
@@ -96,7 +110,7 @@ export class Scheduler {
     const nPage = this.#pagesToHold(nTokens);
     if (nPage > this.#pool.nPage) throw neverFits(nTokens, nPage, this.#pool.nPage);
     if (this.#nPromised + nPage > this.#pool.nPage) return null;
-    if (this.#running.size === MAX_SEQUENCES) return null;
+    if (this.#running.size === this.#maxSequences) return null;
     const { kept, prefix } = this.#longestPrefix(prompt);
     const from =
       kept === null ? this.#fresh(prompt.root) : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
@@ -155,7 +169,7 @@ export class Scheduler {
   #pagesToHold(nTokens: number): number {
     if (this.#window === null) return pagesFor(nTokens);
     // Before a pass the window ends anywhere in its first page; a chunk comes behind it.
-    return Math.min(pagesFor(nTokens), pagesFor(this.#window + CHUNK_TOKENS + PAGE_TOKENS));
+    return Math.min(pagesFor(nTokens), pagesFor(this.#window + this.#maxRows + PAGE_TOKENS));
   }
 
   /** The kept sequence that shares most with `prompt`, and how much of it can be used. */
@@ -188,7 +202,7 @@ export class Scheduler {
     return copy;
   }
 
-  /** An empty sequence; there is a slot for it: fewer than MAX_SEQUENCES run. */
+  /** An empty sequence; there is a slot for it: fewer than `maxSequences` run. */
   #fresh(root: PrefixRoot): Kept {
     if (this.#slots.length === 0) this.#dropKept();
     return { sequence: new Sequence(this.#pool, root), slot: this.#slots.pop()! };

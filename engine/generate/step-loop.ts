@@ -68,7 +68,7 @@ export class StepLoop {
   readonly #decoder: DecoderBackend;
   readonly #scheduler: Scheduler;
   readonly #openTurns: OpenTurns;
-  readonly #costs = new StepCosts();
+  readonly #costs: StepCosts;
   /** All that have not ended, the oldest first. */
   readonly #live = new Set<Generation>();
   /** Who is in the step that runs; null between steps. */
@@ -84,6 +84,7 @@ export class StepLoop {
 
   constructor(decoder: DecoderBackend, scheduler: Scheduler, openTurns: OpenTurns) {
     this.#decoder = decoder;
+    this.#costs = new StepCosts(decoder.limits.maxRows);
     this.#scheduler = scheduler;
     this.#openTurns = openTurns;
   }

@@ -56,7 +56,7 @@ export interface DecoderLimits {
   readonly nCtx: number;
   /** Pages of PAGE_TOKENS positions, all sequences together. */
   readonly nPage: number;
-  /** Inputs of a pass. */
+  /** Inputs of a pass; more than `maxSequences`, so that a prompt gets on beside all that decode. */
   readonly maxRows: number;
   /** Sequences that may hold pages at the same time. */
   readonly maxSequences: number;

@@ -14,6 +14,8 @@ import { EngineError } from '../../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { WeightRef } from '../../ops/weights.ts';
+import { Adapters } from './adapters.ts';
+import type { AdapterTensors } from './adapters.ts';
 import { Attention } from './attention.ts';
 import type { BatchRow } from './attention.ts';
 import { keyOf } from './contract.ts';
@@ -78,6 +80,7 @@ export class Decoder implements DecoderBackend {
   readonly #rotary: RotaryTables | null;
   readonly #attention: Attention;
   readonly #feedForward: RunFeedForward;
+  readonly #adapters: Adapters;
 
   constructor(
     manifest: DecoderManifest,
@@ -108,6 +111,7 @@ export class Decoder implements DecoderBackend {
     this.#rotary = arch.positions === 'rope' ? new RotaryTables(this.#space) : null;
     this.#attention = new Attention(this.#space, this.#rotary);
     this.#feedForward = feedForward(this.#space);
+    this.#adapters = new Adapters(plan, weights, memory);
   }
 
   /** Logits of row `row` of the last call to `forward`'s visitor, [nVocab] f32, a view. */
@@ -153,7 +157,8 @@ export class Decoder implements DecoderBackend {
    * Hidden rows through layers [from, to), whose keys and values go into the pages. The last layer of
    * the model leaves the rows whose logits are wanted, moved together, and nothing of the others.
    * @returns how many rows there are now
-   * @throws {EngineError} E_INTERNAL for pages that are missing or layers that do not exist.
+   * @throws {EngineError} E_INTERNAL for pages that are missing, adapters that are not held or layers
+   *   that do not exist.
    */
   layers(places: readonly PartPlace[], from: number, to: number): number {
     const { nLayer } = this.config;
@@ -162,6 +167,7 @@ export class Decoder implements DecoderBackend {
     const space = this.#space;
     const rows = this.#placeRows(places);
     const T = rows.length;
+    space.ops.adapted = this.#adapters.runsOf(places);
     for (let i = from; i < to; i++) {
       const w = this.#layers[i]!;
       // Of the last layer rows without logits leave keys and values, and nothing else.
@@ -179,6 +185,8 @@ export class Decoder implements DecoderBackend {
 
   /** Logits of the rows that the last layer left, plan.logitRows at a time. */
   head(places: readonly PartPlace[], visit?: VisitLogits): void {
+    // Nothing of the head is adapted, and its rows are counted anew.
+    this.#space.ops.adapted = null;
     const { logitRows } = this.plan;
     const wanted = wantedRows(places);
     for (let start = 0; start < wanted.length; start += logitRows) {
@@ -262,6 +270,11 @@ export class Decoder implements DecoderBackend {
     const nValue = n * rowStride(c.nVocab);
     if (c.logitDivisor !== undefined) this.#kernels.scaleRow(logits, 1 / c.logitDivisor, nValue);
     if (c.logitSoftcap !== undefined) this.#kernels.softcapRow(logits, c.logitSoftcap, nValue);
+  }
+
+  /** Holds an adapter from now on. @throws {EngineError} as Adapters.add */
+  addAdapter(adapter: AdapterTensors): AdapterHandle {
+    return this.#adapters.add(adapter);
   }
 
   /** Shows `observer` the input of every product from now on; null ends it. */

@@ -18,6 +18,8 @@ export const JS_HEAP_BYTES = 11_000_000;
 export const CHUNK_TOKENS = 48;
 /** Context served unless asked otherwise, if the model has as much. */
 export const DEFAULT_CTX = 2048;
+/** Of low-rank adapters; files rarely have more than 64. */
+export const MAX_ADAPTER_RANK = 64;
 /** Sequences that may hold pages at the same time (running or kept for reuse). */
 export const MAX_SEQUENCES = 32;
 
@@ -34,6 +36,8 @@ export interface PlanOptions {
   /** Positions of key/value cache; at most the model's own context. */
   nCtx?: number;
   kvDtype?: KvDtype;
+  /** Bytes for adapters' matrices, all together; none by default. */
+  adapterBytes?: number;
   /** Bytes for WebAssembly memory and JavaScript heap; null plans without a limit (native hosts). */
   memoryBudgetBytes?: number | null;
 }
@@ -73,6 +77,8 @@ export type RegionName =
   | 'hidden'
   | 'normed'
   | 'normedPanels'
+  | 'adapters'
+  | 'adapterRows'
   | 'queries'
   | 'keys'
   | 'values'
@@ -128,6 +134,7 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const kvWidth = c.nKvHead * c.headDim;
   const rows = (width: number) => CHUNK_TOKENS * rowStride(width) * 4;
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
+  const { adapterBytes = 0 } = options;
   const hasExperts = c.nExpert !== undefined;
   const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
   const lasting: Sizes = [
@@ -139,6 +146,8 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
     ['hidden', rows(c.nEmbd)],
     ['normed', rows(c.nEmbd)],
     ['normedPanels', panels(c.nEmbd)],
+    ['adapters', adapterBytes],
+    ['adapterRows', adapterBytes === 0 ? 0 : rows(MAX_ADAPTER_RANK)],
   ];
   const layerPhases: Record<Exclude<Phase, 'output'>, Sizes> = {
     attention: [
