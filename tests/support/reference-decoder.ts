@@ -71,8 +71,8 @@ export class ReferenceDecoder implements DecoderBackend {
     const logits = this.#model.step(x, cache);
     const page = this.#pages[sequence.pages[Math.floor(position / PAGE_TOKENS)]!]!;
     page[position % PAGE_TOKENS] = {
-      keys: cache.map(({ keys }) => keys.at(-1)!),
-      values: cache.map(({ values }) => values.at(-1)!),
+      keys: cache.map(({ keys }) => keys.at(-1)),
+      values: cache.map(({ values }) => values.at(-1)),
     };
     return logits;
   }

@@ -198,7 +198,8 @@ export class Decoder implements DecoderBackend {
 
   /**
    * The first `nRow` hidden rows, [nRow, hiddenStride] f32, a view: what `embed` and `layers` leave is
-   * read here, and what `layers` and `head` read is written here. Good until the next of these calls.
+   * read here, and what `layers` and `head` read is written here. Good until the next of these calls;
+   * what is to leave this isolate is copied (`slice`).
    */
   hidden(nRow: number): Float32Array {
     checkRows(nRow);
