@@ -215,20 +215,19 @@ export class Decoder implements DecoderBackend {
   /** Positions, page tables and rotary angles of every row of a pass. */
   #placeRows(places: readonly PartPlace[]): BatchRow[] {
     checkRows(places.reduce((sum, { nRow }) => sum + nRow, 0));
-    let first = 0;
-    return places.flatMap(({ start, nRow, pages, slot }) => {
+    const rows: BatchRow[] = [];
+    for (const { start, nRow, pages, slot } of places) {
       // A write to a page that is not there would go anywhere in memory.
       if (pages.length < pagesFor(start + nRow))
         throw new EngineError('E_INTERNAL', `forward: no pages for ${start + nRow} tokens`);
       const pageTable = this.#writePageTable(pages, slot);
-      this.#rotary?.fill(first, start, nRow);
-      first += nRow;
-      return Array.from({ length: nRow }, (_, i) => {
-        const position = start + i;
+      this.#rotary?.fill(rows.length, start, nRow);
+      for (let position = start; position < start + nRow; position++) {
         const page = pages[Math.floor(position / PAGE_TOKENS)]!;
-        return { position, pageAddress: this.#pageAddress(page), pageTable };
-      });
-    });
+        rows.push({ position, pageAddress: this.#pageAddress(page), pageTable });
+      }
+    }
+    return rows;
   }
 
   /** hidden[row] = scale * embedding of the token, or the row as it is; [C]. */
@@ -332,11 +331,12 @@ function checkRows(nRow: number): void {
 }
 
 function wantedRows(places: readonly PartPlace[]): WantedRow[] {
+  const wanted: WantedRow[] = [];
   let first = 0;
-  return places.flatMap(({ nRow, logitsFrom }, part) => {
-    const n = Math.max(0, nRow - logitsFrom);
-    const row = first + logitsFrom;
+  for (const [part, { nRow, logitsFrom }] of places.entries()) {
+    for (let index = logitsFrom; index < nRow; index++)
+      wanted.push({ part, index, row: first + index });
     first += nRow;
-    return Array.from({ length: n }, (_, i) => ({ part, index: logitsFrom + i, row: row + i }));
-  });
+  }
+  return wanted;
 }
