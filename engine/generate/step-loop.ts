@@ -219,6 +219,9 @@ export class StepLoop {
     const prefilling = ready
       .filter((g) => g.lease !== null && g.nPending > 1)
       .sort((a, b) => a.lastChunkStep - b.lastChunkStep);
+    // Beside prompts, too, guesses are made and held against what comes.
+    const best = this.#bestDraft(decoding);
+    const draft = prefilling.length === 0 ? this.#withPages(best) : null;
     const shares = decoding.map((generation) => shareOf(generation, 1));
     let room = this.#promptTokens(decoding.length);
     for (const generation of prefilling) {
@@ -230,7 +233,7 @@ export class StepLoop {
       shares.push(shareOf(generation, nToken));
       room -= nToken;
     }
-    return { shares, draft: prefilling.length === 0 ? this.#planDraft(decoding) : null };
+    return { shares, draft };
   }
 
   /** Prompt tokens of a step beside `nDecoding` streams: whole tiles, within the slice. */
@@ -323,14 +326,13 @@ export class StepLoop {
     this.#leave(generation, false);
   }
 
-  /** The best draft if it pays, with pages for it. */
-  #planDraft(decoding: readonly Generation[]): DraftPlan | null {
-    const best = this.#bestDraft(decoding);
-    if (best === null) return null;
-    const { lease, limit, text } = best.generation;
-    const nToken = Math.min(best.nToken, limit - text.length - 1);
+  /** A draft as far as the text may go, once there are pages for it; else null. */
+  #withPages(plan: DraftPlan | null): DraftPlan | null {
+    if (plan === null) return null;
+    const { lease, limit, text } = plan.generation;
+    const nToken = Math.min(plan.nToken, limit - text.length - 1);
     if (nToken <= 0 || !this.#scheduler.reserve(lease!, text.length + nToken)) return null;
-    return { ...best, nToken };
+    return { ...plan, nToken };
   }
 
   /**
@@ -339,6 +341,7 @@ export class StepLoop {
    */
   #bestDraft(decoding: readonly Generation[]): DraftPlan | null {
     const nDecoding = decoding.length;
+    const longest = Math.min(MAX_DRAFT_TOKENS, this.#decoder.limits.maxRows - nDecoding);
     let best: DraftPlan | null = null;
     let bestGain = nDecoding === 0 ? 0 : (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
     for (const generation of decoding)
@@ -346,11 +349,7 @@ export class StepLoop {
         const chance = drafts.predict();
         if (chance === 0) continue;
         let nExpected = nDecoding;
-        for (
-          let n = 1;
-          n <= Math.min(MAX_DRAFT_TOKENS, this.#decoder.limits.maxRows - nDecoding);
-          n++
-        ) {
+        for (let n = 1; n <= longest; n++) {
           nExpected += chance ** n;
           const gain = nExpected / (this.#costs.of(nDecoding + n) + n * drafts.tokenCost);
           if (gain > bestGain) [best, bestGain] = [{ generation, drafts, nToken: n }, gain];
@@ -366,13 +365,14 @@ export class StepLoop {
     const visit: VisitLogits = (i, index, row) =>
       readSafely(shares[i]!.generation, starts[i]! + index, row);
     const fail = (error: unknown): void => this.#endStep(shares, step, { error });
+    let pass: void | Promise<void>;
     try {
-      const pass = this.#decoder.forward(parts, visit);
-      if (pass !== undefined) return pass.then(() => this.#endStep(shares, step), fail);
-      this.#endStep(shares, step);
+      pass = this.#decoder.forward(parts, visit);
     } catch (error) {
-      fail(error);
+      return fail(error);
     }
+    if (pass !== undefined) return pass.then(() => this.#endStep(shares, step), fail);
+    this.#endStep(shares, step);
   }
 
   #endStep(

@@ -69,8 +69,7 @@ export const NO_USAGE: Readonly<GenerateUsage> = {
 export type GenerateEvent =
   /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */
   | { type: 'start'; usage: GenerateUsage }
-  /** A position each, from `promptLogprobsFrom` on; null for the very first and for rows, which
-   * nothing predicts. */
+  /** From `promptLogprobsFrom` on; null for the very first position and for rows: nothing predicts them. */
   | { type: 'prompt'; logprobs: readonly (TokenLogprob | null)[] }
   | { type: 'token'; token: number; logprob: TokenLogprob | null }
   | { type: 'done'; reason: FinishReason; usage: GenerateUsage };

@@ -4,8 +4,9 @@ import type { Adjustable, Candidates } from './candidates.ts';
 
 /** The text so far. It grows by what is drawn, and is read where samplers look back. */
 export interface TextSoFar {
-  /** Prompt and completion; the very array the generation appends to. */
+  /** Tokens of prompt and completion; the very array the generation appends to. */
   readonly text: readonly number[];
+  /** How many of them are the prompt's. */
   readonly nPrompt: number;
 }
 
