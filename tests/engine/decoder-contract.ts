@@ -24,8 +24,8 @@ import { seededRandom } from '../support/random.ts';
 import { BOS, request } from '../support/requests.ts';
 import type { RequestChanges } from '../support/requests.ts';
 
-/** Measured: up to 4e-3, of a spread of about 4: keys and values are halves in WebAssembly. */
-const LOGIT_DIFFERENCE = 2e-2;
+/** Measured: 1.9e-2, of logits from -19 to 22: keys and values are halves in WebAssembly. */
+const LOGIT_DIFFERENCE = 3e-2;
 const TEXT_TOKENS = 80;
 
 const never = () => new AbortController().signal;
