@@ -1,6 +1,6 @@
 /**
- * A loaded model that answers generations: the only thing hosts talk to. Token ids in and out; knows
- * no text, no HTTP and no storage.
+ * A loaded model that answers generations: the only thing hosts talk to. Token ids and rows of
+ * embeddings in, token ids out; knows no text, no HTTP and no storage.
  */
 import { archByName, archTensors } from '../archs/index.ts';
 import { EngineError, unloaded } from '../base/errors.ts';
@@ -22,6 +22,7 @@ import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
 import { checkDraft } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
+import { checkPrompt, checkScope, tokenPrompt } from './prompt.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
 import { plainTurns } from '../base/turns.ts';
@@ -84,7 +85,7 @@ export class Engine {
     this.plan = decoder.plan;
     this.#decoder = decoder;
     this.#scheduler = new Scheduler({
-      nPage: decoder.plan.nPage,
+      ...decoder.limits,
       copyPage: (from, to) => decoder.copyPage(from, to),
       window: widestWindow(decoder.config),
     });
@@ -113,7 +114,7 @@ export class Engine {
     const loaded = await loadModel(source, instances, plan, modules, options);
     const { weights, kernels, memory, build } = loaded;
     const decoder = new Decoder(manifest, plan, weights, kernels, memory);
-    warmUp(decoder);
+    await warmUp(decoder);
     const openTurns = options.openTurns ?? plainTurns(yieldToReaders);
     const loadMs = Date.now() - startedAt;
     return new Engine(manifest, decoder, build, loadMs, openTurns, options.draft ?? null);
@@ -216,10 +217,11 @@ export class Engine {
     visit: (position: number, logits: Float32Array) => void,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<void> {
-    this.#checkPrompt(tokens);
+    const prompt = tokenPrompt(tokens);
+    checkPrompt(prompt, this);
     const generation = this.#newGeneration(
       {
-        promptTokens: tokens,
+        prompt,
         maxTokens: 0,
         sampling: DEFAULT_SAMPLING,
         stopTokens: [],
@@ -234,7 +236,8 @@ export class Engine {
 
   #check(request: GenerateRequest): void {
     if (this.#closed) throw unloaded(this.modelId);
-    this.#checkPrompt(request.promptTokens);
+    checkPrompt(request.prompt, this);
+    checkScope(request.scope);
     checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens } = request;
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
@@ -245,31 +248,6 @@ export class Engine {
           param: 'max_tokens',
           details: { maxTokens },
         },
-      );
-    }
-  }
-
-  #checkPrompt(tokens: readonly number[]): void {
-    if (tokens.length === 0) {
-      throw new EngineError('E_REQUEST_INVALID', 'prompt: is empty; expected at least one token', {
-        param: 'prompt',
-      });
-    }
-    if (tokens.length > this.nCtx) {
-      throw new EngineError(
-        'E_PROMPT_TOO_LONG',
-        `prompt: ${tokens.length} tokens, but the context of ${this.modelId} is ${this.nCtx}. Shorten the prompt.`,
-        { param: 'messages', details: { promptTokens: tokens.length, nCtx: this.nCtx } },
-      );
-    }
-    // Here and not in a pass: there it would be the end of all who share it.
-    const { nVocab } = this.#decoder.config;
-    for (const token of tokens) {
-      if (Number.isInteger(token) && token >= 0 && token < nVocab) continue;
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
-        { details: { token, nVocab }, param: 'prompt' },
       );
     }
   }

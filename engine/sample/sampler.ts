@@ -4,14 +4,13 @@ import type { Adjustable, Candidates } from './candidates.ts';
 
 /** What samplers may look back at: the text so far, which grows by what is drawn. */
 export interface SamplerContext {
-  /** Prompt and completion; the very array the generation appends to. */
+  /** Tokens of prompt and completion; the very array the generation appends to. */
   readonly text: readonly number[];
+  /** How many of them are the prompt's. */
   readonly nPrompt: number;
 }
 
 /** The same, by the name that engine/generate still uses. */
-export type TextSoFar = SamplerContext;
-
 /** Changes single logits: works on the whole row, or on what is left of it. */
 export interface Adjuster {
   adjust(logits: Adjustable, context: SamplerContext): void;

@@ -136,3 +136,17 @@ test('every answer names its request, and no two have the same', async () => {
   for (const id of ids) expect(id).toMatch(/^req_[0-9a-f]{32}$/);
   expect(new Set(ids).size).toBe(ids.length);
 });
+
+test('what was evaluated for one caller is reused for that caller alone', async () => {
+  const cached = async (subject: string): Promise<number> => {
+    const body = { prompt: 'Once upon a time there was a little girl', max_tokens: 2 };
+    const response = await ask(subject, '/v1/completions', body);
+    type Usage = { usage: { prompt_tokens_details: { cached_tokens: number } } };
+    const { usage } = await response.json<Usage>();
+    return usage.prompt_tokens_details.cached_tokens;
+  };
+  expect(await cached('carol')).toBe(0);
+  expect(await cached('carol')).toBeGreaterThan(4);
+  expect(await cached('dave')).toBe(0);
+  expect(await cached('carol')).toBeGreaterThan(4);
+});

@@ -19,6 +19,8 @@ import type {
 export const CHUNK_TOKENS = 48;
 /** Context served unless asked otherwise, if the model has as much. */
 export const DEFAULT_CTX = 2048;
+/** Of low-rank adapters; files rarely have more than 64. */
+export const MAX_ADAPTER_RANK = 64;
 /** Sequences that may hold pages at the same time (running or kept for reuse). */
 export const MAX_SEQUENCES = 32;
 
@@ -32,6 +34,8 @@ export interface PlanOptions extends BudgetOptions {
   /** Positions of key/value cache; at most the model's own context. */
   nCtx?: number;
   kvDtype?: KvDtype;
+  /** Bytes for adapters' matrices, all together; none by default. */
+  adapterBytes?: number;
 }
 
 /** Parts of a step that follow each other: what they need lies at the same place. */
@@ -52,6 +56,8 @@ export type RegionName =
   | 'hidden'
   | 'normed'
   | 'normedPanels'
+  | 'adapters'
+  | 'adapterRows'
   | 'queries'
   | 'keys'
   | 'values'
@@ -96,6 +102,7 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const kvWidth = c.nKvHead * c.headDim;
   const rows = (width: number) => CHUNK_TOKENS * rowStride(width) * 4;
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
+  const { adapterBytes = 0 } = options;
   const hasExperts = c.nExpert !== undefined;
   const attention = {
     // Here and in `gate` stands what a half adds, where a family does something with it before.
@@ -128,6 +135,8 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
         hidden: rows(c.nEmbd),
         normed: rows(c.nEmbd),
         normedPanels: panels(c.nEmbd),
+        adapters: adapterBytes,
+        adapterRows: adapterBytes === 0 ? 0 : rows(MAX_ADAPTER_RANK),
       },
       phases: { attention, ffn, output: { logits: logitRows * logitRowBytes } },
     },

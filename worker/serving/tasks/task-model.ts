@@ -3,6 +3,7 @@
  * and the command line give the same two things below it: a served model and a way to run a request.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import type {
   GenerateEvent,
@@ -113,7 +114,7 @@ export class TaskModel {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
     const request: GenerateRequest = {
-      promptTokens: this.encode(prompt),
+      prompt: tokenPrompt(this.encode(prompt)),
       maxTokens,
       sampling: this.#sampling,
       stopTokens: tokenizer.facts.eosIds,
@@ -197,7 +198,7 @@ export class TaskModel {
     signal: AbortSignal = this.host.signal,
   ): Promise<number[]> {
     const request: GenerateRequest = {
-      promptTokens: [...prompt, ...continuation],
+      prompt: tokenPrompt([...prompt, ...continuation]),
       maxTokens: 0,
       sampling: this.#sampling,
       stopTokens: [],
