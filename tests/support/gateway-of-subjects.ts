@@ -1,5 +1,5 @@
 /** The gateway with callers that say who they are, as one that checks keys would find out. */
-import { gatewayApp } from '../../worker/gateway/app.ts';
+import { gatewayApp } from '../../worker/gateway/router.ts';
 import { callerOf } from '../../worker/platform/caller.ts';
 
 export {

@@ -4,7 +4,7 @@
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
 import { ANONYMOUS, callerOf } from '../platform/caller.ts';
-import { gatewayApp } from './app.ts';
+import { gatewayApp } from './router.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
 
