@@ -8,7 +8,7 @@ import { LongestFirst } from './tests/support/run/longest-first.ts';
  */
 const PLAIN = [
   ...['audio', 'base', 'cache', 'formats', 'kernels', 'manifest', 'onnx', 'ops', 'quant', 'sample'],
-  ...['text', 'vision', 'voice', 'worker/apis', 'worker/http', 'worker/platform', 'worker/serving'],
+  ...['text', 'vision', 'voice', 'worker/http', 'worker/platform', 'worker/serving'],
 ].map((folder) => `tests/${folder}/**/*.test.ts`);
 
 export default defineConfig({

@@ -18,11 +18,12 @@ function mirrored(folder: string): string {
   return /^(worker|scripts)(\/|$)/.test(folder) ? folder : `engine/${folder}`;
 }
 
-/** Paths, from the root, of the files that a test imports; `folder` is the test's, below tests/. */
+/** Paths, from the root, of the files that a test imports, or names to bundle; `folder` is the test's, below tests/. */
 function importsOf(folder: string, text: string): string[] {
-  return [...text.matchAll(/(?:from |import\()'(\.[^']+)'/g)].map(([, specifier = '']) =>
+  const imported = [...text.matchAll(/(?:from |import\()'(\.[^']+)'/g)].map(([, specifier = '']) =>
     normalize(join('tests', folder, specifier)),
   );
+  return [...imported, ...[...text.matchAll(/'(tests\/[^']+\.ts)'/g)].map(([, path = '']) => path)];
 }
 
 /** Whether a file imports from `source`, itself or through its helpers. */

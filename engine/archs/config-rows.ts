@@ -12,13 +12,13 @@ const COMMON: readonly ConfigRow[] = [
     field: 'nKvHead',
     gguf: 'attention.head_count_kv',
     hf: 'num_key_value_heads',
-    otherwise: ({ nHead = 0 }) => nHead,
+    fallback: ({ nHead = 0 }) => nHead,
   },
   {
     field: 'headDim',
     gguf: 'attention.key_length',
     hf: 'head_dim',
-    otherwise: ({ nEmbd = 0, nHead = 0 }) => nEmbd / nHead,
+    fallback: ({ nEmbd = 0, nHead = 0 }) => nEmbd / nHead,
   },
   { field: 'nFf', gguf: 'feed_forward_length', hf: 'intermediate_size' },
   { field: 'nCtx', gguf: 'context_length', hf: 'max_position_embeddings' },
@@ -26,14 +26,14 @@ const COMMON: readonly ConfigRow[] = [
     field: 'normEps',
     gguf: 'attention.layer_norm_rms_epsilon',
     hf: 'rms_norm_eps',
-    hfOtherwise: 1e-6,
+    hfFallback: 1e-6,
     isReal: true,
   },
   {
     field: 'ropeTheta',
     gguf: 'rope.freq_base',
     hf: 'rope_theta',
-    otherwise: 10000,
+    fallback: 10000,
     isReal: true,
   },
 ];
@@ -49,5 +49,5 @@ export function configRows(changes: Partial<Record<NumberField, RowChange>> = {}
 
 /** The epsilon of families with LayerNorm. */
 export function layerNormEps(hf: string): RowChange {
-  return { gguf: 'attention.layer_norm_epsilon', hf, hfOtherwise: 1e-5 };
+  return { gguf: 'attention.layer_norm_epsilon', hf, hfFallback: 1e-5 };
 }

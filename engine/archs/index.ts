@@ -1,4 +1,4 @@
-/** The table of architectures. A new one is a file with its rows and a line here. */
+/** The table of families of every kind of model. A new one is a file with its rows and a line here. */
 import { EngineError } from '../base/errors.ts';
 import { GEMMA2 } from './decoders/gemma2.ts';
 import { GEMMA3 } from './decoders/gemma3.ts';
@@ -13,51 +13,113 @@ import { QWEN3 } from './decoders/qwen3.ts';
 import { QWEN3MOE } from './decoders/qwen3moe.ts';
 import { STABLELM } from './decoders/stablelm.ts';
 import { STARCODER2 } from './decoders/starcoder2.ts';
+import { BERT } from './encoders/bert.ts';
+import { WHISPER } from './recognition/whisper.ts';
 import { NAMINGS } from './types.ts';
-import type { AnyTensorSpec, Architecture, FilePlace, Naming, TensorSpec } from './types.ts';
+import type { AnyTensorSpec, Architecture, EncoderFamily, Family, FilePlace } from './types.ts';
+import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
 
-export const ARCHITECTURES: readonly Architecture[] = [
-  LLAMA,
-  QWEN2,
-  QWEN3,
-  QWEN3MOE,
-  GEMMA2,
-  GEMMA3,
-  PHI3,
-  GPT2,
-  OLMO2,
-  OLMOE,
-  GRANITE,
-  STABLELM,
-  STARCODER2,
-];
+/** What a family says of itself, by the kind of its models. */
+export interface FamilyOf {
+  readonly decoder: Architecture;
+  readonly encoder: EncoderFamily;
+  readonly recognition: RecognitionFamily;
+}
+/** Kinds of models whose weights our own kernels read. */
+export type FamilyKind = keyof FamilyOf;
+/** A family with its kind, of one of the kinds `K`. */
+export type FamilyRow<K extends FamilyKind = FamilyKind> = {
+  [P in K]: { readonly kind: P; readonly family: FamilyOf[P] };
+}[K];
 
-/** @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones. */
+const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
+  decoder: [
+    LLAMA,
+    QWEN2,
+    QWEN3,
+    QWEN3MOE,
+    GEMMA2,
+    GEMMA3,
+    PHI3,
+    GPT2,
+    OLMO2,
+    OLMOE,
+    GRANITE,
+    STABLELM,
+    STARCODER2,
+  ],
+  encoder: [BERT],
+  recognition: [WHISPER],
+};
+
+export const ARCHITECTURES = FAMILIES.decoder;
+
+/** Kinds of models that files of a naming hold. */
+export interface KindsOfFiles {
+  readonly gguf: 'decoder' | 'encoder';
+  readonly hf: FamilyKind;
+  readonly ct2: 'recognition';
+}
+
+/** What files of a naming call a family. */
+const FILE_NAMES: Readonly<Record<Naming, 'ggufNames' | 'hfModelTypes' | 'ct2Specs'>> = {
+  gguf: 'ggufNames',
+  hf: 'hfModelTypes',
+  ct2: 'ct2Specs',
+};
+
+/**
+ * The family a manifest names.
+ * @throws {EngineError} E_ARCH_UNKNOWN with the list of known ones.
+ */
+export function familyByName<K extends FamilyKind>(kind: K, name: string): FamilyOf[K] {
+  const family = FAMILIES[kind].find((row) => row.name === name);
+  if (family === undefined) throw unknownFamily(name, FAMILIES[kind]);
+  return family;
+}
+
+/** The family of decoders of this name. @throws {EngineError} E_ARCH_UNKNOWN */
 export function archByName(name: string): Architecture {
-  return found(
-    name,
-    ARCHITECTURES.find((arch) => arch.name === name),
-  );
+  return familyByName('decoder', name);
 }
-/** @throws {EngineError} E_ARCH_UNKNOWN */
-export function archByGgufName(name: string): Architecture {
-  return found(
-    name,
-    ARCHITECTURES.find((arch) => arch.ggufNames.includes(name)),
-  );
+
+/** The family that files of a naming call `name`, of any kind such files hold. */
+export function findFamily<N extends Naming>(
+  naming: N,
+  name: string,
+): FamilyRow<KindsOfFiles[N]> | undefined {
+  const found = allFamilies().find(({ family }) => family[FILE_NAMES[naming]]?.includes(name));
+  // A kind that no such file holds has no such names.
+  return found as FamilyRow<KindsOfFiles[N]> | undefined;
 }
-/** @throws {EngineError} E_ARCH_UNKNOWN */
-export function archByHfModelType(name: string): Architecture {
-  return found(
+
+/** The same. @throws {EngineError} E_ARCH_UNKNOWN with the list of those that such files may hold. */
+export function familyOfFile<N extends Naming>(
+  naming: N,
+  name: string,
+): FamilyRow<KindsOfFiles[N]> {
+  const found = findFamily(naming, name);
+  if (found !== undefined) return found;
+  const families = allFamilies().map(({ family }) => family);
+  throw unknownFamily(
     name,
-    ARCHITECTURES.find((arch) => arch.hfModelTypes.includes(name)),
+    families.filter((family) => family[FILE_NAMES[naming]] !== undefined),
   );
 }
 
-function found(name: string, arch: Architecture | undefined): Architecture {
-  if (arch !== undefined) return arch;
-  const known = ARCHITECTURES.map((a) => a.name);
-  throw new EngineError(
+/** What files of a naming may call the families there are. */
+export function familyFileNames(naming: Naming): string[] {
+  return allFamilies().flatMap(({ family }) => family[FILE_NAMES[naming]] ?? []);
+}
+
+function allFamilies(): FamilyRow[] {
+  const kinds = Object.keys(FAMILIES) as FamilyKind[];
+  return kinds.flatMap((kind) => FAMILIES[kind].map((family) => ({ kind, family }) as FamilyRow));
+}
+
+function unknownFamily(name: string, families: readonly Pick<Family<never>, 'name'>[]) {
+  const known = families.map((row) => row.name);
+  return new EngineError(
     'E_ARCH_UNKNOWN',
     `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md tells how to add one.`,
     { details: { name, known } },

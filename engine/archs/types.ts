@@ -1,5 +1,6 @@
 /** What an architecture is made of: closed choices and rows of data. Knows no I/O and no kernels. */
-import type { ModelConfig } from '../manifest/manifest.ts';
+import type { EncoderConfig, ModelConfig } from '../manifest/manifest.ts';
+import type { RecognitionConfig } from '../manifest/recognition-config.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
 export type TensorRole =
@@ -76,9 +77,9 @@ export interface ConfigRow {
   /** The field of config.json. */
   readonly hf: string;
   /** What a file that does not say means; without it the file must say, unless `optional`. */
-  readonly otherwise?: number | ((c: PartialConfig) => number);
+  readonly fallback?: number | ((c: PartialConfig) => number);
   /** The same for config.json only. */
-  readonly hfOtherwise?: number;
+  readonly hfFallback?: number;
   /** The config goes without it. */
   readonly optional?: boolean;
   /** Written as a real number. */
@@ -95,11 +96,33 @@ export interface FieldReader {
   flag(key: string, fallback: boolean): boolean;
 }
 
-export interface Architecture {
-  /** Name in the manifest; GGUF's `general.architecture` and HF's `model_type` map onto it. */
+/** What families of every kind of model say of themselves; `C` is the config of the kind. */
+export interface Family<C> {
+  /** Name in the manifest; what files call it maps onto this. */
   readonly name: string;
-  readonly ggufNames: readonly string[];
+  /** GGUF's `general.architecture`. */
+  readonly ggufNames?: readonly string[];
+  /** `model_type` of config.json. */
   readonly hfModelTypes: readonly string[];
+  /** Names of specs in CTranslate2 files. */
+  readonly ct2Specs?: readonly string[];
+  /** What some writers put before every HF name. */
+  readonly hfPrefix?: string;
+  readonly tensors: readonly AnyTensorSpec<C>[];
+}
+
+/** A family of encoders of text. */
+export interface EncoderFamily extends Family<EncoderConfig> {
+  /** Beginnings of names of tensors that no vector of a text depends on. */
+  readonly unused: RegExp;
+}
+
+/** A family of recognisers of speech. */
+export type RecognitionFamily = Family<RecognitionConfig>;
+
+/** A family of decoders. */
+export interface Architecture extends Family<ModelConfig> {
+  readonly ggufNames: readonly string[];
   readonly norm: 'rms' | 'layer';
   readonly activation: 'silu' | 'gelu';
   /** 'gated': act(gate x) * up x; 'plain': act(up x); 'experts': gated, the router's choice of them. */
@@ -115,8 +138,6 @@ export interface Architecture {
   readonly windowPeriod?: number;
   /** `tie_word_embeddings` where config.json does not say. */
   readonly hfTiedHead?: boolean;
-  /** What some writers put before every HF name. */
-  readonly hfPrefix?: string;
   /** Switches of config.json that make optional tensors required, by our names without the layer. */
   readonly hfSwitches?: Readonly<Record<string, readonly string[]>>;
   /** Fields of config.json that must be missing, null or false: nothing here does what they ask. */

@@ -1,5 +1,7 @@
 /** The pool of key/value pages, and sequences that hold some of them. Knows no attention. */
 import { PAGE_TOKENS, pagesFor } from './geometry.ts';
+import { PLAIN_ROOT } from './prefix-key.ts';
+import type { ItemKey, PrefixKey, PrefixRoot } from './prefix-key.ts';
 
 export class PagePool {
   readonly #free: number[];
@@ -28,18 +30,20 @@ export class PagePool {
 export const RELEASED_PAGE = -1;
 
 /**
- * Tokens whose keys and values are in memory, in order, and the pages that hold them.
- * `tokens.length` is the number of cached positions.
+ * Positions whose keys and values are in memory, in order, and the pages that hold them.
+ * `items.length` is the number of cached positions.
  */
-export class Sequence {
-  readonly tokens: number[] = [];
+export class Sequence implements PrefixKey {
+  readonly root: PrefixRoot;
+  readonly items: ItemKey[] = [];
   /** By position; pages before `firstPosition` are RELEASED_PAGE. */
   readonly pages: number[] = [];
   readonly #pool: PagePool;
   #nReleased = 0;
 
-  constructor(pool: PagePool) {
+  constructor(pool: PagePool, root: PrefixRoot = PLAIN_ROOT) {
     this.#pool = pool;
+    this.root = root;
   }
 
   /** Positions before this one are no longer in memory. */
@@ -79,16 +83,9 @@ export class Sequence {
   /** Forgets everything from position `length` on; all of it when its beginning is gone by then. */
   truncate(length: number): void {
     const kept = length < this.firstPosition ? 0 : length;
-    this.tokens.length = Math.min(this.tokens.length, kept);
-    const nPage = pagesFor(this.tokens.length);
+    this.items.length = Math.min(this.items.length, kept);
+    const nPage = pagesFor(this.items.length);
     this.#pool.give(this.pages.splice(nPage).slice(Math.max(0, this.#nReleased - nPage)));
     this.#nReleased = Math.min(this.#nReleased, nPage);
-  }
-
-  commonPrefix(tokens: readonly number[]): number {
-    const end = Math.min(tokens.length, this.tokens.length);
-    let i = 0;
-    while (i < end && tokens[i] === this.tokens[i]) i++;
-    return i;
   }
 }

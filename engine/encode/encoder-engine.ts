@@ -2,33 +2,36 @@
  * A loaded embedding model: token ids in, vectors out. The only thing hosts talk to; knows no text, no
  * files, no HTTP. One call at a time: they share the memory they work in.
  */
-import { archTensors } from '../archs/index.ts';
-import { encoderByName } from '../archs/encoders/bert.ts';
-import { EngineError, throwIfAborted } from '../base/errors.ts';
+import { archTensors, familyByName } from '../archs/index.ts';
+import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
+import { RunQueue } from '../base/run-queue.ts';
 import type { EncoderConfig, EncoderManifest } from '../manifest/manifest.ts';
-import { plainTurns } from '../generate/turns.ts';
-import type { OpenTurns } from '../generate/turns.ts';
-import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { PASS_TOKENS, planEncoder } from '../model/encoder/plan.ts';
-import type { EncoderPlan, EncoderPlanOptions } from '../model/encoder/plan.ts';
-import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import type { EncoderPlan } from '../model/encoder/plan.ts';
+import type { BudgetOptions } from '../model/memory/layout.ts';
+import { loadModel } from '../model/memory/load-model.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
 import { TextEncoder } from '../model/encoder/text-encoder.ts';
 import { planPasses } from './passes.ts';
 
-export interface EncoderEngineOptions extends EncoderPlanOptions {
-  /** Gives the host's event loop a turn between layers (engine/generate/engine.ts). */
-  openTurns?: OpenTurns;
-  /** Forces one kernel build (tests, benches). */
-  kernelBuild?: KernelBuild;
-}
+export interface EncoderEngineOptions extends BudgetOptions, LoadOptions {}
 
 /** More is refused: a caller sends the rest in further calls. */
 export const MAX_TEXTS_A_CALL = 2048;
 
+/** Calls that may wait for others to end: each holds the ids of its texts. */
+export const MAX_WAITING_CALLS = 256;
+/** How long a client should wait before it comes again. */
+const BUSY_RETRY_AFTER_S = 2;
+
 /** Tokens of the warm-up: whole tiles, and what is left of one. */
 const WARM_TOKENS = 71;
+
+const STOPPED = 'embedding: stopped by the caller';
 
 export class EncoderEngine {
   readonly modelId: string;
@@ -36,9 +39,7 @@ export class EncoderEngine {
   readonly kernelBuild: KernelBuild;
   readonly #encoder: TextEncoder;
   readonly #openTurns: OpenTurns;
-  #closed = false;
-  /** Ends when whoever came last is done. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #queue: RunQueue;
 
   private constructor(
     modelId: string,
@@ -52,6 +53,11 @@ export class EncoderEngine {
     this.plan = plan;
     this.kernelBuild = kernelBuild;
     this.#openTurns = openTurns;
+    this.#queue = new RunQueue({
+      maxWaiting: MAX_WAITING_CALLS,
+      busy: (nWaiting) => tooManyCalls(modelId, nWaiting),
+      aborted: STOPPED,
+    });
   }
 
   /**
@@ -65,19 +71,12 @@ export class EncoderEngine {
     options: EncoderEngineOptions = {},
   ): Promise<EncoderEngine> {
     const { manifest } = source;
-    const arch = encoderByName(manifest.architecture);
-    if (arch === undefined)
-      throw new EngineError(
-        'E_ARCH_UNKNOWN',
-        `engine: ${manifest.id} is of architecture '${manifest.architecture}', which this version does ` +
-          'not know. Import the model again with this version of thimble.',
-      );
+    const arch = familyByName('encoder', manifest.architecture);
     const plan = planEncoder(manifest, options);
-    const weights = bindWeights(manifest, archTensors(arch, manifest.config), plan.shardAddresses);
-    const memory = createMemory(plan.wasmBytes);
-    const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
-    await loadShards(source, plan.shardAddresses, memory);
-    const encoder = new TextEncoder(manifest.config, plan, weights, exports, memory);
+    const instances = archTensors(arch, manifest.config);
+    const loaded = await loadModel(source, instances, plan, modules, options);
+    const { weights, kernels, memory, build } = loaded;
+    const encoder = new TextEncoder(manifest.config, plan, weights, kernels, memory);
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
     const engine = new EncoderEngine(manifest.id, encoder, plan, build, openTurns);
     // V8 optimizes what has run (engine/generate/warm-up.ts).
@@ -91,20 +90,21 @@ export class EncoderEngine {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#queue.close(unloaded(this.modelId));
   }
 
   /**
-   * One vector a text, in the texts' order. Who comes while another runs waits; aborting ends a call
-   * before its next layer.
-   * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED.
+   * One vector a text, in the texts' order. Who comes while another runs waits; aborting ends the
+   * waiting, or a call before its next layer.
+   * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED;
+   *   E_BUSY when MAX_WAITING_CALLS others wait.
    */
   async embed(
     texts: readonly (readonly number[])[],
     signal?: AbortSignal,
   ): Promise<Float32Array[]> {
     this.#check(texts);
-    const leave = await this.#enter();
+    const leave = await this.#queue.enter(signal);
     try {
       return await this.#run(texts, signal);
     } finally {
@@ -128,7 +128,7 @@ export class EncoderEngine {
         let step = made.next();
         for (; step.done !== true; step = made.next()) {
           await turns.next();
-          if (signal !== undefined) throwIfAborted(signal, 'embedding: stopped by the caller');
+          if (signal !== undefined) throwIfAborted(signal, STOPPED);
         }
         for (const [k, i] of pass.entries()) vectors[i] = step.value[k]!;
       }
@@ -138,21 +138,8 @@ export class EncoderEngine {
     return vectors;
   }
 
-  async #enter(): Promise<() => void> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    await before;
-    return resolve;
-  }
-
   #check(texts: readonly (readonly number[])[]): void {
     const { nCtx, nVocab } = this.config;
-    if (this.#closed)
-      throw new EngineError(
-        'E_BACKEND_UNAVAILABLE',
-        `engine: ${this.modelId} was unloaded; try again`,
-      );
     if (texts.length > MAX_TEXTS_A_CALL)
       throw new EngineError(
         'E_REQUEST_INVALID',
@@ -174,4 +161,13 @@ export class EncoderEngine {
         );
     }
   }
+}
+
+function tooManyCalls(modelId: string, nWaiting: number): EngineError {
+  return new EngineError(
+    'E_BUSY',
+    `engine: ${modelId} has ${nWaiting} calls waiting; expected at most ${MAX_WAITING_CALLS}. ` +
+      'Try again when some of them have ended.',
+    { details: { nQueued: nWaiting, retryAfterS: BUSY_RETRY_AFTER_S } },
+  );
 }

@@ -97,17 +97,17 @@ const WINDOW_BYTES = 256 * 1024;
  */
 export class ByteCursor {
   readonly source: ByteSource;
-  private windowStart = 0;
-  private window: DataView = new DataView(new ArrayBuffer(0));
-  private position = 0;
+  #windowStart = 0;
+  #window: DataView = new DataView(new ArrayBuffer(0));
+  #position = 0;
 
   constructor(source: ByteSource, offset = 0) {
     this.source = source;
-    this.windowStart = offset;
+    this.#windowStart = offset;
   }
 
   get offset(): number {
-    return this.windowStart + this.position;
+    return this.#windowStart + this.#position;
   }
 
   /** Bytes of the file behind the cursor's place. */
@@ -117,18 +117,18 @@ export class ByteCursor {
 
   /** Goes on from `offset`, ahead or back; what of the window is ahead stays. */
   seek(offset: number): void {
-    const position = offset - this.windowStart;
-    if (position >= 0 && position <= this.window.byteLength) {
-      this.position = position;
+    const position = offset - this.#windowStart;
+    if (position >= 0 && position <= this.#window.byteLength) {
+      this.#position = position;
       return;
     }
-    this.window = new DataView(new ArrayBuffer(0));
-    this.windowStart = offset;
-    this.position = 0;
+    this.#window = new DataView(new ArrayBuffer(0));
+    this.#windowStart = offset;
+    this.#position = 0;
   }
 
   has(length: number): boolean {
-    return this.position + length <= this.window.byteLength;
+    return this.#position + length <= this.#window.byteLength;
   }
 
   /** @throws {EngineError} E_FORMAT_INVALID when the file ends before `length` more bytes. */
@@ -137,51 +137,51 @@ export class ByteCursor {
     const offset = this.offset;
     const wanted = Math.max(length, Math.min(WINDOW_BYTES, this.left));
     const data = await readRange(this.source, offset, wanted, what);
-    this.window = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    this.windowStart = offset;
-    this.position = 0;
+    this.#window = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.#windowStart = offset;
+    this.#position = 0;
   }
 
   u8(): number {
-    return this.window.getUint8(this.advance(1));
+    return this.#window.getUint8(this.#advance(1));
   }
   u16(): number {
-    return this.window.getUint16(this.advance(2), true);
+    return this.#window.getUint16(this.#advance(2), true);
   }
   u32(): number {
-    return this.window.getUint32(this.advance(4), true);
+    return this.#window.getUint32(this.#advance(4), true);
   }
   u64(): bigint {
-    return this.window.getBigUint64(this.advance(8), true);
+    return this.#window.getBigUint64(this.#advance(8), true);
   }
   i8(): number {
-    return this.window.getInt8(this.advance(1));
+    return this.#window.getInt8(this.#advance(1));
   }
   i16(): number {
-    return this.window.getInt16(this.advance(2), true);
+    return this.#window.getInt16(this.#advance(2), true);
   }
   i32(): number {
-    return this.window.getInt32(this.advance(4), true);
+    return this.#window.getInt32(this.#advance(4), true);
   }
   i64(): bigint {
-    return this.window.getBigInt64(this.advance(8), true);
+    return this.#window.getBigInt64(this.#advance(8), true);
   }
   f32(): number {
-    return this.window.getFloat32(this.advance(4), true);
+    return this.#window.getFloat32(this.#advance(4), true);
   }
   f64(): number {
-    return this.window.getFloat64(this.advance(8), true);
+    return this.#window.getFloat64(this.#advance(8), true);
   }
 
   /** A view of the next bytes; gone with the next `need`. */
   take(length: number): Uint8Array {
-    const at = this.advance(length);
-    return new Uint8Array(this.window.buffer, this.window.byteOffset + at, length);
+    const at = this.#advance(length);
+    return new Uint8Array(this.#window.buffer, this.#window.byteOffset + at, length);
   }
 
-  private advance(length: number): number {
-    const at = this.position;
-    this.position += length;
+  #advance(length: number): number {
+    const at = this.#position;
+    this.#position += length;
     return at;
   }
 }

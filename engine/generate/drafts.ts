@@ -11,8 +11,11 @@ export interface Drafts {
   readonly nHeld: number;
   /** Looks at the text as it stands; the chance that its next token is the one predicted. */
   predict(): number;
-  /** At most `n` tokens as predicted; none when nothing is. */
-  take(n: number): readonly number[];
+  /**
+   * At most `n` tokens as predicted; none when nothing is. Until a promise settles nothing else of it
+   * is called, and the text stays as it is.
+   */
+  take(n: number): readonly number[] | Promise<readonly number[]>;
   /** The text went on with `token`. */
   settle(token: number): void;
   /** The text has ended. */

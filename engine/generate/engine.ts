@@ -1,15 +1,15 @@
 /**
- * A loaded model that answers generations: the only thing hosts talk to. Token ids in and out; knows
- * no text, no HTTP and no storage.
+ * A loaded model that answers generations: the only thing hosts talk to. Token ids and rows of
+ * embeddings in, token ids out; knows no text, no HTTP and no storage.
  */
 import { archByName, archTensors } from '../archs/index.ts';
-import { EngineError } from '../base/errors.ts';
+import { EngineError, unloaded } from '../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
-import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { Decoder } from '../model/decoder/decoder.ts';
 import type { InputObserver } from '../model/decoder/decoder.ts';
-import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import { loadModel } from '../model/memory/load-model.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
 import { planMemory } from '../model/decoder/plan.ts';
 import type { MemoryPlan, PlanOptions } from '../model/decoder/plan.ts';
 import type { ModelSource } from '../model/memory/source.ts';
@@ -22,28 +22,21 @@ import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
 import { checkDraft } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
+import { checkPrompt, checkScope, tokenPrompt } from './prompt.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
-import { plainTurns } from './turns.ts';
-import type { OpenTurns } from './turns.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import { DEFAULT_SAMPLING } from '../sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 
-export interface EngineOptions extends PlanOptions {
-  /**
-   * Gives the host's event loop a turn, once a step. By default only what waits for promises runs
-   * (readers): give it where aborts or requests come with the event loop's turns.
-   */
-  openTurns?: OpenTurns;
+export interface EngineOptions extends PlanOptions, LoadOptions {
   /**
    * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
    * of its own and must outlive this one.
    */
   draft?: Engine;
-  /** Forces one kernel build (tests, benches). */
-  kernelBuild?: KernelBuild;
-  onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
 
 export interface EngineStats {
@@ -92,7 +85,7 @@ export class Engine {
     this.plan = decoder.plan;
     this.#decoder = decoder;
     this.#scheduler = new Scheduler({
-      nPage: decoder.plan.nPage,
+      ...decoder.limits,
       copyPage: (from, to) => decoder.copyPage(from, to),
       window: widestWindow(decoder.config),
     });
@@ -118,15 +111,10 @@ export class Engine {
     if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
     const plan = planMemory(manifest, options);
     const instances = archTensors(archByName(manifest.architecture), manifest.config);
-    const weights = bindWeights(manifest, instances, plan.shardAddresses);
-    const memory = createMemory(plan.wasmBytes);
-    const { exports, build } = await instantiateKernels(modules, memory, options.kernelBuild);
-    const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
-      options.onLoadProgress?.(bytes, totalBytes),
-    );
-    const decoder = new Decoder(manifest, plan, weights, exports, memory);
-    warmUp(decoder);
+    const loaded = await loadModel(source, instances, plan, modules, options);
+    const { weights, kernels, memory, build } = loaded;
+    const decoder = new Decoder(manifest, plan, weights, kernels, memory);
+    await warmUp(decoder);
     const openTurns = options.openTurns ?? plainTurns(yieldToReaders);
     const loadMs = Date.now() - startedAt;
     return new Engine(manifest, decoder, build, loadMs, openTurns, options.draft ?? null);
@@ -229,10 +217,11 @@ export class Engine {
     visit: (position: number, logits: Float32Array) => void,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<void> {
-    this.#checkPrompt(tokens);
+    const prompt = tokenPrompt(tokens);
+    checkPrompt(prompt, this);
     const generation = this.#newGeneration(
       {
-        promptTokens: tokens,
+        prompt,
         maxTokens: 0,
         sampling: DEFAULT_SAMPLING,
         stopTokens: [],
@@ -246,12 +235,9 @@ export class Engine {
   }
 
   #check(request: GenerateRequest): void {
-    if (this.#closed)
-      throw new EngineError(
-        'E_BACKEND_UNAVAILABLE',
-        `engine: ${this.modelId} was unloaded; try again`,
-      );
-    this.#checkPrompt(request.promptTokens);
+    if (this.#closed) throw unloaded(this.modelId);
+    checkPrompt(request.prompt, this);
+    checkScope(request.scope);
     checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens } = request;
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
@@ -262,31 +248,6 @@ export class Engine {
           param: 'max_tokens',
           details: { maxTokens },
         },
-      );
-    }
-  }
-
-  #checkPrompt(tokens: readonly number[]): void {
-    if (tokens.length === 0) {
-      throw new EngineError('E_REQUEST_INVALID', 'prompt: is empty; expected at least one token', {
-        param: 'prompt',
-      });
-    }
-    if (tokens.length > this.nCtx) {
-      throw new EngineError(
-        'E_PROMPT_TOO_LONG',
-        `prompt: ${tokens.length} tokens, but the context of ${this.modelId} is ${this.nCtx}. Shorten the prompt.`,
-        { param: 'messages', details: { promptTokens: tokens.length, nCtx: this.nCtx } },
-      );
-    }
-    // Here and not in a pass: there it would be the end of all who share it.
-    const { nVocab } = this.#decoder.config;
-    for (const token of tokens) {
-      if (Number.isInteger(token) && token >= 0 && token < nVocab) continue;
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
-        { details: { token, nVocab }, param: 'prompt' },
       );
     }
   }

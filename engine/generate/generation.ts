@@ -2,9 +2,10 @@
  * One generation as the step loop sees it: a text, what of it is evaluated, and what to do with
  * logits. Knows no batch and no other generation.
  */
-import type { Decoder } from '../model/decoder/decoder.ts';
+import type { PrefixRoot } from '../cache/prefix-key.ts';
+import type { AdapterHandle, DecoderBackend } from '../model/decoder/contract.ts';
 import { SamplerChain } from '../sample/chain.ts';
-import type { TextSoFar } from '../sample/sampler.ts';
+import type { SamplerContext } from '../sample/sampler.ts';
 import type { GrammarProgram } from '../grammar/run/matcher.ts';
 import { Constraint } from './constraint.ts';
 import type { Drafts } from './drafts.ts';
@@ -14,6 +15,7 @@ import { ModelDrafts } from './model-drafts.ts';
 import type { DraftModel } from './model-drafts.ts';
 import { logprobOf, pickToken } from './pick-token.ts';
 import type { Claim, Lease } from './scheduler.ts';
+import { Text } from './text.ts';
 import type {
   FinishReason,
   GenerateEvent,
@@ -40,6 +42,8 @@ export interface GenerationOptions {
   readonly keep: boolean;
   readonly observe?: ObserveLogits;
   readonly draftModel: DraftModel | null;
+  /** What it is evaluated with; the model as it is by default. */
+  readonly adapter?: AdapterHandle | null;
   /** Made for the request's constraint, if it has one. */
   readonly program?: GrammarProgram;
 }
@@ -47,10 +51,13 @@ export interface GenerationOptions {
 export class Generation {
   readonly inbox = new Inbox<GenerateEvent>();
   /** Prompt and completion. */
-  readonly text: number[];
+  readonly text: Text;
+  /** Whom its prefix may be shared with. */
+  readonly root: PrefixRoot;
+  readonly adapter: AdapterHandle | null;
   readonly request: GenerateRequest;
   readonly usage: GenerateUsage;
-  /** Tokens of text at which it ends. */
+  /** Positions of text at which it ends. */
   readonly limit: number;
   /** What may guess ahead for it. */
   readonly drafts: readonly Drafts[];
@@ -64,11 +71,10 @@ export class Generation {
   since: number;
   /** The last step that took some of its prompt. */
   lastChunkStep = -1;
-  readonly #decoder: Decoder;
+  readonly #decoder: DecoderBackend;
   readonly #samplers: SamplerChain;
-  readonly #so: TextSoFar;
+  readonly #context: SamplerContext;
   readonly #constraint: Constraint | null;
-  readonly #nPrompt: number;
   readonly #nCtx: number;
   readonly #observe: ObserveLogits | null;
   readonly #promptLogprobs: (TokenLogprob | null)[] = [];
@@ -77,27 +83,29 @@ export class Generation {
   #startedAt: number;
   #decodeAt = 0;
 
-  constructor(decoder: Decoder, request: GenerateRequest, options: GenerationOptions) {
+  constructor(decoder: DecoderBackend, request: GenerateRequest, options: GenerationOptions) {
     this.request = request;
-    this.text = [...request.promptTokens];
+    this.text = new Text(request.prompt, decoder.config.nEmbd);
+    this.adapter = options.adapter ?? null;
+    this.root = { scope: request.scope ?? '', adapter: this.adapter?.id ?? null };
     this.age = options.age;
     this.keep = options.keep;
     this.#decoder = decoder;
-    this.#nPrompt = this.text.length;
+    const { nPrompt, nPromptTokens, tokens } = this.text;
     this.#samplers = new SamplerChain(request.sampling);
-    this.#so = { text: this.text, nPrompt: this.#nPrompt };
+    this.#context = { text: tokens, nPrompt: nPromptTokens };
     this.#nCtx = options.nCtx;
     this.#observe = options.observe ?? null;
-    this.limit = Math.min(this.#nPrompt + request.maxTokens, options.nCtx);
-    const room = this.limit - this.#nPrompt;
+    this.limit = Math.min(nPrompt + request.maxTokens, options.nCtx);
+    const room = this.limit - nPrompt;
     this.#constraint = options.program === undefined ? null : new Constraint(options.program, room);
     this.drafts =
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     const from = this.#observe === null ? (request.promptLogprobsFrom ?? 0) : 0;
-    this.#nextRead = this.readsPrompt ? Math.max(0, from - 1) : this.#nPrompt - 1;
+    this.#nextRead = this.readsPrompt ? Math.max(0, from - 1) : nPrompt - 1;
     if (from === 0) this.#promptLogprobs.push(null);
     this.since = this.#startedAt = Date.now();
-    this.usage = { ...NO_USAGE, promptTokens: this.#nPrompt };
+    this.usage = { ...NO_USAGE, promptTokens: nPrompt };
   }
 
   /** Logits of the prompt's own positions are wanted too, from the next to be read on. */
@@ -105,9 +113,9 @@ export class Generation {
     return this.request.promptLogprobs || this.#observe !== null;
   }
 
-  /** Tokens of the text that are not in the cache. */
+  /** Positions of the text that are not in the cache. */
   get nPending(): number {
-    return this.text.length - (this.lease?.sequence.tokens.length ?? 0);
+    return this.text.length - (this.lease?.sequence.items.length ?? 0);
   }
 
   /** Its reader is behind: no steps until it takes something. */
@@ -120,10 +128,11 @@ export class Generation {
    * Most texts end long before the context does, so others are not kept waiting for all of it.
    */
   get claim(): Claim {
-    const { text, limit, age } = this;
+    const { text, limit, age, root } = this;
+    const prompt = { root, items: text.items };
     const mayGrow = limit === this.#nCtx;
     const likely = text.length + Math.ceil(this.#nCtx * UNNAMED_END_PART);
-    return { prompt: text, age, mayGrow, nTokens: mayGrow ? Math.min(likely, limit) : limit };
+    return { prompt, age, mayGrow, nTokens: mayGrow ? Math.min(likely, limit) : limit };
   }
 
   /** It has a place, at `now`. */
@@ -133,8 +142,8 @@ export class Generation {
       const { sequence } = lease;
       // Cut back, a sequence whose beginning was given back may lack what a window looks at.
       const usable = sequence.firstPosition > 0 ? 0 : this.#nextRead;
-      if (this.readsPrompt && sequence.tokens.length > usable) sequence.truncate(usable);
-      this.usage.cachedTokens = lease.sequence.tokens.length;
+      if (this.readsPrompt && sequence.items.length > usable) sequence.truncate(usable);
+      this.usage.cachedTokens = lease.sequence.items.length;
     }
     this.usage.queueMs += now - this.since;
     this.lease = lease;
@@ -146,9 +155,9 @@ export class Generation {
     this.since = now;
   }
 
-  /** Index among `nToken` tokens from `start` on of the first whose logits are wanted. */
-  logitsFrom(start: number, nToken: number): number {
-    return Math.min(Math.max(0, this.#nextRead - start), nToken);
+  /** Index among `n` positions from `start` on of the first whose logits are wanted. */
+  logitsFrom(start: number, n: number): number {
+    return Math.min(Math.max(0, this.#nextRead - start), n);
   }
 
   /**
@@ -158,15 +167,16 @@ export class Generation {
    */
   read(position: number, row: number): void {
     if (this.ended || position !== this.#nextRead) return;
-    if (this.lease?.sequence.tokens[position] !== this.text[position]) return;
+    if (this.lease?.sequence.items[position] !== this.text.items[position]) return;
     this.#nextRead++;
     this.#observe?.(position, row);
-    const following = this.text[position + 1];
-    if (following !== undefined) {
-      if (this.request.promptLogprobs) this.#promptLogprobs.push(this.#logprob(following, row));
+    if (position + 1 < this.text.length) {
+      const following = this.text.tokenAt(position + 1);
+      if (this.request.promptLogprobs)
+        this.#promptLogprobs.push(following === null ? null : this.#logprob(following, row));
       return;
     }
-    if (position + 1 === this.#nPrompt) this.#start();
+    if (position + 1 === this.text.nPrompt) this.#start();
     if (this.text.length < this.limit) this.#append(row);
     else this.#end('length');
   }
@@ -175,8 +185,8 @@ export class Generation {
   dropRejected(): void {
     const sequence = this.lease?.sequence;
     const last = this.text.length - 1;
-    if (sequence === undefined || sequence.tokens.length <= last) return;
-    sequence.truncate(sequence.tokens[last] === this.text[last] ? last + 1 : last);
+    if (sequence === undefined || sequence.items.length <= last) return;
+    sequence.truncate(sequence.items[last] === this.text.items[last] ? last + 1 : last);
   }
 
   fail(error: unknown): void {
@@ -196,7 +206,7 @@ export class Generation {
   #append(row: number): void {
     const { request, text, usage } = this;
     const constraint = this.#constraint;
-    const picked = pickToken(this.#decoder, row, this.#samplers, this.#so, constraint);
+    const picked = pickToken(this.#decoder, row, this.#samplers, this.#context, constraint);
     const token = constraint === null ? picked : constraint.settle(picked);
     const isEnd = token === null || constraint?.isEnd(token) === true;
     if (isEnd || request.stopTokens.includes(token)) {
@@ -220,8 +230,11 @@ export class Generation {
   }
 
   #draftsOf({ draftModel, age }: GenerationOptions): Drafts[] {
-    const lookup = new LookupDrafts(this.text, this.limit);
-    return draftModel === null ? [lookup] : [lookup, new ModelDrafts(draftModel, this.text, age)];
+    const { tokens, hasRows } = this.text;
+    const lookup = new LookupDrafts(tokens, this.limit);
+    // Rows are of this model's width: no other model can read them.
+    if (draftModel === null || hasRows) return [lookup];
+    return [lookup, new ModelDrafts(draftModel, tokens, { scope: this.root.scope, age })];
   }
 
   #logprob(token: number, row: number): TokenLogprob {

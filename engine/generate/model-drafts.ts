@@ -3,9 +3,10 @@
  * continues the text greedily, the larger one checks all of it in one pass.
  */
 import { EngineError } from '../base/errors.ts';
+import { commonPrefix } from '../cache/prefix-key.ts';
+import type { PrefixKey } from '../cache/prefix-key.ts';
 import type { DecoderManifest } from '../manifest/manifest.ts';
-import type { Decoder } from '../model/decoder/decoder.ts';
-import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
+import type { DecoderBackend } from '../model/decoder/contract.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';
 import type { Lease, Scheduler } from './scheduler.ts';
@@ -17,7 +18,7 @@ const RATE_WEIGHT = 0.12;
 const FORGET_WEIGHT = 0.01;
 
 export interface DraftModel {
-  readonly decoder: Decoder;
+  readonly decoder: DecoderBackend;
   /** Of the draft model's own pages. */
   readonly scheduler: Scheduler;
   /** A pass of it against one of the model it drafts for. */
@@ -44,14 +45,21 @@ export class ModelDrafts implements Drafts {
   nHeld = 0;
   readonly #model: DraftModel;
   readonly #text: readonly number[];
+  readonly #key: PrefixKey;
   readonly #age: number;
   #rate = PRIOR_RATE;
   #predicted: readonly number[] = [];
   #lease: Lease | null = null;
 
-  constructor(model: DraftModel, text: readonly number[], age: number) {
+  /** @param text grows in place; @param of whose it is, and its age among generations */
+  constructor(
+    model: DraftModel,
+    text: readonly number[],
+    { scope, age }: { readonly scope: string; readonly age: number },
+  ) {
     this.#model = model;
     this.#text = text;
+    this.#key = { root: { scope, adapter: null }, items: text };
     this.#age = age;
   }
 
@@ -63,34 +71,38 @@ export class ModelDrafts implements Drafts {
     this.#predicted = [];
     this.nHeld = 0;
     this.#rate += FORGET_WEIGHT * (PRIOR_RATE - this.#rate);
-    return this.#text.length + MAX_DRAFT_TOKENS > this.#model.decoder.plan.nCtx ? 0 : this.#rate;
+    return this.#text.length + MAX_DRAFT_TOKENS > this.#model.decoder.limits.nCtx ? 0 : this.#rate;
   }
 
-  take(n: number): readonly number[] {
+  async take(n: number): Promise<readonly number[]> {
     const { decoder, scheduler } = this.#model;
     const text = this.#text;
     const nTokens = text.length + n;
-    this.#lease ??= scheduler.admit({ prompt: text, nTokens, age: this.#age, mayGrow: true });
+    this.#lease ??= scheduler.admit({ prompt: this.#key, nTokens, age: this.#age, mayGrow: true });
     const lease = this.#lease;
     if (lease === null) return [];
     const { sequence, slot } = lease;
     // What was drafted and not chosen goes; the last token's logits are wanted.
-    sequence.truncate(Math.min(sequence.commonPrefix(text), text.length - 1));
+    sequence.truncate(Math.min(commonPrefix(sequence, this.#key), text.length - 1));
     if (!scheduler.reserve(lease, nTokens)) return [];
-    let next = text.slice(sequence.tokens.length);
-    if (next.length > CHUNK_TOKENS) {
+    const { maxRows } = decoder.limits;
+    let inputs = text.slice(sequence.items.length);
+    const part = { sequence, slot, adapter: null };
+    if (inputs.length > maxRows) {
       // A chunk a step, so that streams beside this one keep their pace.
-      const tokens = next.slice(0, CHUNK_TOKENS);
-      decoder.forward([{ tokens, sequence, slot, logitsFrom: CHUNK_TOKENS }]);
+      inputs = inputs.slice(0, maxRows);
+      const pass = decoder.forward([{ ...part, inputs, logitsFrom: maxRows }]);
+      if (pass !== undefined) await pass;
       return [];
     }
     const draft: number[] = [];
     while (draft.length < n) {
-      decoder.forward(
-        [{ tokens: next, sequence, slot, logitsFrom: next.length - 1 }],
+      const pass = decoder.forward(
+        [{ ...part, inputs, logitsFrom: inputs.length - 1 }],
         (_part, _index, row) => void draft.push(decoder.argmax(row)),
       );
-      next = draft.slice(-1);
+      if (pass !== undefined) await pass;
+      inputs = draft.slice(-1);
     }
     this.#predicted = draft;
     return draft;

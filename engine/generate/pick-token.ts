@@ -1,7 +1,7 @@
 /** From a row of logits to a token and its log-probabilities, as a request wants them. */
-import type { Decoder } from '../model/decoder/decoder.ts';
+import type { DecoderBackend } from '../model/decoder/contract.ts';
 import type { SamplerChain, TokenFilter } from '../sample/chain.ts';
-import type { TextSoFar } from '../sample/sampler.ts';
+import type { SamplerContext } from '../sample/sampler.ts';
 import { topTokens } from '../sample/top-tokens.ts';
 import type { TokenLogprob } from './types.ts';
 
@@ -11,10 +11,10 @@ import type { TokenLogprob } from './types.ts';
  * order: a chain may remember what it drew.
  */
 export function pickToken(
-  decoder: Decoder,
+  decoder: DecoderBackend,
   row: number,
   chain: SamplerChain,
-  so: TextSoFar,
+  context: SamplerContext,
   filter: TokenFilter | null,
 ): number {
   const likeliest = decoder.argmax(row);
@@ -22,18 +22,24 @@ export function pickToken(
   const logits = decoder.logits(row);
   const top = logits[likeliest]!;
   const mass = chain.wantsMass ? decoder.sumExp(row, top) : null;
-  return chain.pick(logits, so, { top, mass }, filter);
+  return chain.pick(logits, context, { top, mass }, filter);
 }
 
 /** Of the model's own distribution, with the `nTop` most likely tokens. */
 export function logprobOf(
-  decoder: Decoder,
+  decoder: DecoderBackend,
   row: number,
   token: number,
   nTop: number,
 ): TokenLogprob {
   const logits = decoder.logits(row);
-  const total = decoder.logSumExp(row);
+  const total = logSumExp(decoder, row);
   const of = (id: number) => ({ token: id, logprob: logits[id]! - total });
   return { ...of(token), top: topTokens(logits, nTop).map(of) };
+}
+
+/** log of the sum of e^logit over the row. */
+function logSumExp(decoder: DecoderBackend, row: number): number {
+  const top = decoder.logits(row)[decoder.argmax(row)]!;
+  return top + Math.log(decoder.sumExp(row, top));
 }

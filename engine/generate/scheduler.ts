@@ -7,6 +7,9 @@
 import { EngineError } from '../base/errors.ts';
 import { PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
 import { PagePool, Sequence } from '../cache/pages.ts';
+import { commonPrefix } from '../cache/prefix-key.ts';
+import type { PrefixKey, PrefixRoot } from '../cache/prefix-key.ts';
+import type { DecoderLimits } from '../model/decoder/contract.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../model/decoder/plan.ts';
 
 export interface Lease {
@@ -19,7 +22,8 @@ export interface Lease {
 
 /** What a generation asks for. */
 export interface Claim {
-  readonly prompt: readonly number[];
+  /** What is known of its text: the root and the prompt's items. */
+  readonly prompt: PrefixKey;
   /** Positions it needs pages for before it starts. */
   readonly nTokens: number;
   readonly age: number;
@@ -40,8 +44,9 @@ interface Running extends Kept, Lease {
   readonly mayGrow: boolean;
 }
 
-export interface SchedulerOptions {
-  readonly nPage: number;
+/** Limits that are not named are those of the decoder in WebAssembly. */
+export interface SchedulerOptions
+  extends Pick<DecoderLimits, 'nPage'>, Partial<Pick<DecoderLimits, 'maxRows' | 'maxSequences'>> {
   readonly copyPage: CopyPage;
   /** Positions that any layer looks back at most; null when one looks at all of them. */
   readonly window?: number | null;
@@ -50,15 +55,27 @@ export interface SchedulerOptions {
 export class Scheduler {
   readonly #pool: PagePool;
   readonly #window: number | null;
-  readonly #slots = Array.from({ length: MAX_SEQUENCES }, (_, i) => MAX_SEQUENCES - 1 - i);
+  readonly #maxRows: number;
+  /** Free ones. */
+  readonly #slots: number[];
+  readonly #maxSequences: number;
   readonly #running = new Map<Lease, Running>();
   /** Oldest first. */
   #kept: Kept[] = [];
   #nPromised = 0;
   readonly #copyPage: CopyPage;
 
-  constructor({ nPage, copyPage, window }: SchedulerOptions) {
+  constructor({
+    nPage,
+    maxRows = CHUNK_TOKENS,
+    maxSequences = MAX_SEQUENCES,
+    copyPage,
+    window,
+  }: SchedulerOptions) {
     this.#pool = new PagePool(nPage);
+    this.#maxRows = maxRows;
+    this.#maxSequences = maxSequences;
+    this.#slots = Array.from({ length: maxSequences }, (_, i) => maxSequences - 1 - i);
     this.#copyPage = copyPage;
     this.#window = window ?? null;
   }
@@ -82,20 +99,21 @@ export class Scheduler {
   }
 
   /**
-   * Starts a generation with the longest prefix of its prompt that a kept sequence has; null while
-   * the pages it asks for are promised to others. A sequence that goes on mostly as it was is taken
-   * over and cut; one that only begins alike (the same system prompt) is left as it is and the common
-   * pages are copied, if there is room. At least the last prompt token is always evaluated anew, for
-   * its logits.
+   * Starts a generation with the longest prefix of its prompt that a kept sequence of the same root
+   * has; null while the pages it asks for are promised to others. A sequence that goes on mostly as it
+   * was is taken over and cut; one that only begins alike (the same system prompt) is left as it is and
+   * the common pages are copied, if there is room. At least the last prompt token is always evaluated
+   * anew, for its logits.
    * @throws {EngineError} E_KV_FULL when there will never be as many pages.
    */
   admit({ prompt, nTokens, age, mayGrow }: Claim): Lease | null {
     const nPage = this.#pagesToHold(nTokens);
     if (nPage > this.#pool.nPage) throw neverFits(nTokens, nPage, this.#pool.nPage);
     if (this.#nPromised + nPage > this.#pool.nPage) return null;
-    if (this.#running.size === MAX_SEQUENCES) return null;
+    if (this.#running.size === this.#maxSequences) return null;
     const { kept, prefix } = this.#longestPrefix(prompt);
-    const from = kept === null ? this.#fresh() : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
+    const from =
+      kept === null ? this.#fresh(prompt.root) : (this.#copyOf(kept, prefix) ?? this.#unkeep(kept));
     from.sequence.truncate(prefix);
     const running: Running = { ...from, age, nPromised: nPage, mayGrow };
     this.#running.set(running, running);
@@ -128,7 +146,7 @@ export class Scheduler {
 
   /** Gives back the pages no layer will look at again. */
   releasePassed({ sequence }: Lease): void {
-    if (this.#window !== null) sequence.releaseBefore(sequence.tokens.length - this.#window);
+    if (this.#window !== null) sequence.releaseBefore(sequence.items.length - this.#window);
   }
 
   /** Ends a generation; what it evaluated is kept until its pages are needed. */
@@ -138,8 +156,8 @@ export class Scheduler {
     this.#running.delete(lease);
     this.#nPromised -= running.nPromised;
     const { sequence, slot } = running;
-    if (keep && sequence.tokens.length > 0) {
-      sequence.truncate(sequence.tokens.length);
+    if (keep && sequence.items.length > 0) {
+      sequence.truncate(sequence.items.length);
       this.#kept.push({ sequence, slot });
     } else {
       sequence.truncate(0);
@@ -151,15 +169,15 @@ export class Scheduler {
   #pagesToHold(nTokens: number): number {
     if (this.#window === null) return pagesFor(nTokens);
     // Before a pass the window ends anywhere in its first page; a chunk comes behind it.
-    return Math.min(pagesFor(nTokens), pagesFor(this.#window + CHUNK_TOKENS + PAGE_TOKENS));
+    return Math.min(pagesFor(nTokens), pagesFor(this.#window + this.#maxRows + PAGE_TOKENS));
   }
 
   /** The kept sequence that shares most with `prompt`, and how much of it can be used. */
-  #longestPrefix(prompt: readonly number[]): { kept: Kept | null; prefix: number } {
+  #longestPrefix(prompt: PrefixKey): { kept: Kept | null; prefix: number } {
     let best: Kept | null = null;
     let bestPrefix = 0;
     for (const kept of this.#kept) {
-      const prefix = Math.min(kept.sequence.commonPrefix(prompt), prompt.length - 1);
+      const prefix = Math.min(commonPrefix(kept.sequence, prompt), prompt.items.length - 1);
       if (prefix > bestPrefix && this.#reachesBack(kept.sequence, prefix))
         [best, bestPrefix] = [kept, prefix];
     }
@@ -173,21 +191,21 @@ export class Scheduler {
 
   /** A new sequence with the first `length` positions of `kept`; null when taking it over is better. */
   #copyOf(kept: Kept, length: number): Kept | null {
-    if (length * 2 > kept.sequence.tokens.length || kept.sequence.firstPosition > 0) return null;
+    if (length * 2 > kept.sequence.items.length || kept.sequence.firstPosition > 0) return null;
     if (this.#slots.length === 0 || this.#pool.nFree < pagesFor(length)) return null;
-    const copy = this.#fresh();
+    const copy = this.#fresh(kept.sequence.root);
     copy.sequence.reserve(length);
     for (const [i, page] of copy.sequence.pages.entries()) {
       this.#copyPage(kept.sequence.pages[i]!, page);
     }
-    copy.sequence.tokens.push(...kept.sequence.tokens.slice(0, length));
+    copy.sequence.items.push(...kept.sequence.items.slice(0, length));
     return copy;
   }
 
-  /** An empty sequence; there is a slot for it: fewer than MAX_SEQUENCES run. */
-  #fresh(): Kept {
+  /** An empty sequence; there is a slot for it: fewer than `maxSequences` run. */
+  #fresh(root: PrefixRoot): Kept {
     if (this.#slots.length === 0) this.#dropKept();
-    return { sequence: new Sequence(this.#pool), slot: this.#slots.pop()! };
+    return { sequence: new Sequence(this.#pool, root), slot: this.#slots.pop()! };
   }
 
   #unkeep(kept: Kept): Kept {

@@ -26,7 +26,14 @@ export class StepCosts {
   /** Milliseconds of a row in steps of a tile and more. */
   #rowMs: number | null = null;
   /** By rows: multiples of the cost of one. */
-  readonly #ratios = Float64Array.from({ length: CHUNK_TOKENS + 1 }, (_, nRow) => priorOf(nRow));
+  readonly #ratios: Float64Array;
+  readonly #maxRows: number;
+
+  /** @param maxRows of a step */
+  constructor(maxRows = CHUNK_TOKENS) {
+    this.#maxRows = maxRows;
+    this.#ratios = Float64Array.from({ length: maxRows + 1 }, (_, nRow) => priorOf(nRow));
+  }
 
   /**
    * A step of `nRow` rows took `ms`; nothing is learnt from a clock that stood still.
@@ -54,7 +61,7 @@ export class StepCosts {
   rowsWithin(ms: number): number {
     if (this.#rowMs === null) return UNTIMED_ROWS;
     const rows = Math.floor(ms / this.#rowMs / TILE_TOKENS) * TILE_TOKENS;
-    return Math.min(Math.max(rows, TILE_TOKENS), CHUNK_TOKENS);
+    return Math.min(Math.max(rows, TILE_TOKENS), this.#maxRows);
   }
 }
 

@@ -2,18 +2,21 @@
  * Continuous batching: while any generation can go on, step after step, each one pass over the
  * weights for all of them. Generations join and leave between steps. Every stream that decodes has
  * its next token in every step; prompts get what rows and time are left. What a generation gets is
- * the same whatever its mates (engine/model/decoder/decoder.ts), so nothing here changes a text.
+ * the same whatever its mates (engine/model/decoder/contract.ts), so nothing here changes a text.
+ *
+ * A pass may take turns of the event loop (layers in other isolates). Until it is over nobody starts
+ * and nothing is taken from or given back by who is in it: whoever leaves meanwhile ends at once for
+ * its reader, and its pages are free when the pass is.
  */
 import { EngineError, throwIfAborted } from '../base/errors.ts';
-import type { BatchPart, Decoder } from '../model/decoder/decoder.ts';
-import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
+import type { BatchPart, DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StepCosts } from './step-costs.ts';
-import type { OpenTurns } from './turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { GenerateEvent } from './types.ts';
 
 /** Generations that may wait for pages. */
@@ -34,6 +37,8 @@ const STEP_SLICE_MS = 50;
 const MIN_CHUNK_TOKENS = 2 * TILE_TOKENS;
 /** A loop that came to no step for this long was lost with the request that ran it. */
 const LOST_MS = 10_000;
+/** The same while a pass runs: one of many rows over many isolates takes seconds. */
+const LOST_PASS_MS = 120_000;
 /** How much more a step with a draft must promise: chances and costs are guesses too. */
 const DRAFT_MARGIN = 1.03;
 const CALLER_GONE = 'generation: the caller went away';
@@ -53,13 +58,21 @@ interface DraftPlan {
   readonly nToken: number;
 }
 
+interface Step {
+  readonly shares: readonly Share[];
+  /** The one of the shares that is to be drafted, if any. */
+  readonly draft: DraftPlan | null;
+}
+
 export class StepLoop {
-  readonly #decoder: Decoder;
+  readonly #decoder: DecoderBackend;
   readonly #scheduler: Scheduler;
   readonly #openTurns: OpenTurns;
-  readonly #costs = new StepCosts();
+  readonly #costs: StepCosts;
   /** All that have not ended, the oldest first. */
   readonly #live = new Set<Generation>();
+  /** Who is in the step that runs; null between steps. */
+  #inStep: ReadonlySet<Generation> | null = null;
   /** Of the loop that runs; another number stops it. Null when none does. */
   #driver: number | null = null;
   #nDriver = 0;
@@ -69,8 +82,9 @@ export class StepLoop {
   /** An older generation found no page: nobody new starts before it has. */
   #starved = false;
 
-  constructor(decoder: Decoder, scheduler: Scheduler, openTurns: OpenTurns) {
+  constructor(decoder: DecoderBackend, scheduler: Scheduler, openTurns: OpenTurns) {
     this.#decoder = decoder;
+    this.#costs = new StepCosts(decoder.limits.maxRows);
     this.#scheduler = scheduler;
     this.#openTurns = openTurns;
   }
@@ -114,7 +128,7 @@ export class StepLoop {
 
   #join(generation: Generation): void {
     this.#live.add(generation);
-    this.#admit(Date.now());
+    if (this.#inStep === null) this.#admit(Date.now());
     if (this.nQueued > MAX_QUEUED) {
       this.#live.delete(generation);
       throw busy(`${MAX_QUEUED} generations wait already`);
@@ -122,13 +136,20 @@ export class StepLoop {
     this.#kick();
   }
 
-  /** Its pages are free at once, whether or not its reader knows of its end. */
+  /**
+   * Its pages are free at once, whether or not its reader knows of its end; in the middle of a step,
+   * when that is over.
+   */
   #leave(generation: Generation, keep = generation.keep): void {
     generation.ended = true;
+    if (this.#inStep?.has(generation) !== true) this.#vacate(generation, keep);
+    if (this.#live.delete(generation)) this.#kick();
+  }
+
+  #vacate(generation: Generation, keep: boolean): void {
     if (generation.lease !== null) this.#scheduler.end(generation.lease, keep);
     generation.lease = null;
     for (const drafts of generation.drafts) drafts.close();
-    if (this.#live.delete(generation)) this.#kick();
   }
 
   #resume(generation: Generation): void {
@@ -141,10 +162,12 @@ export class StepLoop {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const now = Date.now();
-    if (this.#driver !== null && now - this.#lastStepAt < LOST_MS) return;
+    const lostMs = this.#inStep === null ? LOST_MS : LOST_PASS_MS;
+    if (this.#driver !== null && now - this.#lastStepAt < lostMs) return;
     this.#lastStepAt = now;
     const driver = ++this.#nDriver;
     this.#driver = driver;
+    this.#giveUpStep();
     this.#drive(driver).catch((error: unknown) => this.#failAll(error, driver));
   }
 
@@ -155,11 +178,18 @@ export class StepLoop {
     try {
       while (this.#driver === driver) {
         const startedAt = performance.now();
-        const shares = this.#compose(Date.now());
+        const step = this.#compose(Date.now());
         // Out of the loop in the same turn: who joins behind an await would take it for running.
-        if (shares.length === 0) break;
+        if (step.shares.length === 0) break;
         this.#nStep++;
-        this.#forward(shares);
+        this.#inStep = new Set(step.shares.map(({ generation }) => generation));
+        // Nothing is awaited but what takes turns: each await is a turn for those who wait.
+        const taken = step.draft?.drafts.take(step.draft.nToken) ?? [];
+        const guess = 'then' in taken ? await taken : taken;
+        if (this.#driver !== driver) break;
+        const shares = withDraft(step, guess);
+        const pass = this.#forward(shares, this.#inStep);
+        if (pass !== undefined) await pass;
         await turns.next();
         // Behind the turn: a clock that stands still while code runs has gone on by now.
         this.#record(shares, performance.now() - startedAt);
@@ -175,13 +205,13 @@ export class StepLoop {
   }
 
   #record(shares: readonly Share[], ms: number): void {
-    const nRow = shares.reduce((sum, { part }) => sum + part.tokens.length, 0);
+    const nRow = shares.reduce((sum, { part }) => sum + part.inputs.length, 0);
     const allRead = shares.every(({ part }) => part.logitsFrom === 0);
     this.#costs.record(nRow, ms, allRead);
   }
 
-  /** Who goes on in the next step, and with which tokens. */
-  #compose(now: number): Share[] {
+  /** Who goes on in the next step, and with what. */
+  #compose(now: number): Step {
     this.#admit(now);
     const ready = [...this.#live].filter((g) => g.lease !== null && !g.ended && !g.paused);
     this.#starved = false;
@@ -189,28 +219,32 @@ export class StepLoop {
     const prefilling = ready
       .filter((g) => g.lease !== null && g.nPending > 1)
       .sort((a, b) => a.lastChunkStep - b.lastChunkStep);
-    const shares = this.#drafted(decoding, prefilling.length === 0);
+    // Beside prompts, too, guesses are made and held against what comes.
+    const best = this.#bestDraft(decoding);
+    const draft = prefilling.length === 0 ? this.#withPages(best) : null;
+    const shares = decoding.map((generation) => shareOf(generation, 1));
     let room = this.#promptTokens(decoding.length);
     for (const generation of prefilling) {
       const nToken = Math.min(room, generation.nPending);
       if (nToken === 0) break;
       const { sequence } = generation.lease!;
-      if (!this.#scheduler.reserve(generation.lease!, sequence.tokens.length + nToken)) continue;
+      if (!this.#scheduler.reserve(generation.lease!, sequence.items.length + nToken)) continue;
       generation.lastChunkStep = this.#nStep;
       shares.push(shareOf(generation, nToken));
       room -= nToken;
     }
-    return shares;
+    return { shares, draft };
   }
 
   /** Prompt tokens of a step beside `nDecoding` streams: whole tiles, within the slice. */
   #promptTokens(nDecoding: number): number {
-    if (nDecoding === 0) return CHUNK_TOKENS;
+    const { maxRows } = this.#decoder.limits;
+    if (nDecoding === 0) return maxRows;
     const nRow = Math.max(
       this.#costs.rowsWithin(STEP_SLICE_MS),
       Math.ceil((nDecoding + MIN_CHUNK_TOKENS) / TILE_TOKENS) * TILE_TOKENS,
     );
-    return Math.min(nRow, CHUNK_TOKENS) - nDecoding;
+    return Math.min(nRow, maxRows) - nDecoding;
   }
 
   /** Who waits gets a place, strictly in the order of coming. */
@@ -292,18 +326,13 @@ export class StepLoop {
     this.#leave(generation, false);
   }
 
-  /** The streams that decode, with a draft behind one's token where that pays. */
-  #drafted(decoding: readonly Generation[], alone: boolean): Share[] {
-    const best = this.#bestDraft(decoding);
-    return decoding.map((generation) => {
-      if (!alone || best?.generation !== generation) return shareOf(generation, 1);
-      const room = generation.limit - generation.text.length - 1;
-      const n = Math.min(best.nToken, room);
-      const fits = n > 0 && this.#scheduler.reserve(generation.lease!, generation.text.length + n);
-      return fits
-        ? shareOf(generation, 1, best.drafts.take(n), best.drafts)
-        : shareOf(generation, 1);
-    });
+  /** A draft as far as the text may go, once there are pages for it; else null. */
+  #withPages(plan: DraftPlan | null): DraftPlan | null {
+    if (plan === null) return null;
+    const { lease, limit, text } = plan.generation;
+    const nToken = Math.min(plan.nToken, limit - text.length - 1);
+    if (nToken <= 0 || !this.#scheduler.reserve(lease!, text.length + nToken)) return null;
+    return { ...plan, nToken };
   }
 
   /**
@@ -312,6 +341,7 @@ export class StepLoop {
    */
   #bestDraft(decoding: readonly Generation[]): DraftPlan | null {
     const nDecoding = decoding.length;
+    const longest = Math.min(MAX_DRAFT_TOKENS, this.#decoder.limits.maxRows - nDecoding);
     let best: DraftPlan | null = null;
     let bestGain = nDecoding === 0 ? 0 : (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
     for (const generation of decoding)
@@ -319,7 +349,7 @@ export class StepLoop {
         const chance = drafts.predict();
         if (chance === 0) continue;
         let nExpected = nDecoding;
-        for (let n = 1; n <= Math.min(MAX_DRAFT_TOKENS, CHUNK_TOKENS - nDecoding); n++) {
+        for (let n = 1; n <= longest; n++) {
           nExpected += chance ** n;
           const gain = nExpected / (this.#costs.of(nDecoding + n) + n * drafts.tokenCost);
           if (gain > bestGain) [best, bestGain] = [{ generation, drafts, nToken: n }, gain];
@@ -328,21 +358,49 @@ export class StepLoop {
     return best;
   }
 
-  #forward(shares: readonly Share[]): void {
-    const starts = shares.map(({ part }) => part.sequence.tokens.length);
+  /** One pass. Whoever left while its draft was made is still in it: its rows hurt nobody. */
+  #forward(shares: readonly Share[], step: ReadonlySet<Generation>): void | Promise<void> {
+    const starts = shares.map(({ part }) => part.sequence.items.length);
+    const parts = shares.map(({ part }) => part);
+    const visit: VisitLogits = (i, index, row) =>
+      readSafely(shares[i]!.generation, starts[i]! + index, row);
+    const fail = (error: unknown): void => this.#endStep(shares, step, { error });
+    let pass: void | Promise<void>;
     try {
-      this.#decoder.forward(
-        shares.map(({ part }) => part),
-        (i, index, row) => readSafely(shares[i]!.generation, starts[i]! + index, row),
-      );
+      pass = this.#decoder.forward(parts, visit);
     } catch (error) {
-      for (const { generation } of shares) {
-        generation.fail(error);
-        // What its pages hold now is unknown.
-        this.#leave(generation, false);
-      }
+      return fail(error);
+    }
+    if (pass !== undefined) return pass.then(() => this.#endStep(shares, step), fail);
+    this.#endStep(shares, step);
+  }
+
+  #endStep(
+    shares: readonly Share[],
+    step: ReadonlySet<Generation>,
+    failure: { readonly error: unknown } | null = null,
+  ): void {
+    // Given up for lost: its places have gone to others.
+    if (this.#inStep !== step) return;
+    this.#inStep = null;
+    for (const { generation } of failure === null ? [] : shares) {
+      generation.fail(failure?.error);
+      // What its pages hold now is unknown.
+      this.#leave(generation, false);
     }
     for (const share of shares) this.#settle(share);
+  }
+
+  /** Ends whoever is in a step that never came to its end. */
+  #giveUpStep(): void {
+    const lost = this.#inStep ?? [];
+    this.#inStep = null;
+    for (const generation of lost) {
+      generation.fail(
+        new EngineError('E_BACKEND_UNAVAILABLE', 'decoder: a pass did not come back; try again.'),
+      );
+      this.#leave(generation, false);
+    }
   }
 
   #settle({ generation, nDraft, drafts }: Share): void {
@@ -356,12 +414,23 @@ export class StepLoop {
   }
 
   #failAll(error: unknown, driver: number): void {
-    if (this.#driver === driver) this.#driver = null;
+    if (this.#driver !== driver) return;
+    this.#driver = null;
+    this.#inStep = null;
     for (const generation of [...this.#live]) {
       generation.fail(error);
       this.#leave(generation, false);
     }
   }
+}
+
+/** The shares of a step, its draft's with what was guessed. */
+function withDraft({ shares, draft }: Step, guess: readonly number[]): readonly Share[] {
+  if (draft === null) return shares;
+  const { generation, drafts } = draft;
+  return shares.map((share) =>
+    share.generation === generation ? shareOf(generation, 1, guess, drafts) : share,
+  );
 }
 
 function shareOf(
@@ -371,10 +440,11 @@ function shareOf(
   drafts: Drafts | null = null,
 ): Share {
   const { sequence, slot } = generation.lease!;
-  const start = sequence.tokens.length;
-  const tokens = [...generation.text.slice(start, start + nToken), ...draft];
-  const logitsFrom = generation.logitsFrom(start, tokens.length);
-  const part = { tokens, sequence, slot, logitsFrom };
+  const { text, adapter } = generation;
+  const start = sequence.items.length;
+  const inputs = [...text.inputs(start, start + nToken), ...draft];
+  const logitsFrom = generation.logitsFrom(start, inputs.length);
+  const part = { inputs, sequence, slot, logitsFrom, adapter };
   return { generation, nDraft: draft.length, drafts, part };
 }
 

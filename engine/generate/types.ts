@@ -1,9 +1,15 @@
-/** What a generation is asked for and what it answers with: token ids only, no text, no HTTP. */
+/** What a generation is asked for and what it answers with: ids and rows, no text, no HTTP. */
 import type { SamplingParams } from '../sample/params.ts';
 import type { ConstraintRequest } from './constraint.ts';
+import type { Prompt } from './prompt.ts';
 
 export interface GenerateRequest {
-  promptTokens: readonly number[];
+  prompt: Prompt;
+  /**
+   * Who may share kept prefixes: requests of one scope do, those of different scopes neither share a
+   * page nor learn from `cachedTokens` what the other asked. Opaque; '' by default.
+   */
+  scope?: string;
   /** 0 only evaluates the prompt (with `promptLogprobs`). */
   maxTokens: number;
   sampling: SamplingParams;
@@ -13,7 +19,7 @@ export interface GenerateRequest {
   topLogprobs: number | null;
   /** Also report log-probabilities of the prompt's own tokens. */
   promptLogprobs: boolean;
-  /** The first prompt token whose log-probability is reported; those before may come from the cache. */
+  /** The first prompt position whose log-probability is reported; those before may come from the cache. */
   promptLogprobsFrom?: number;
   /** Whether tokens may be guessed ahead and checked together; the text is the same ('auto'). */
   speculation?: Speculation;
@@ -33,6 +39,7 @@ export interface TokenLogprob {
 export type FinishReason = 'stop' | 'length';
 
 export interface GenerateUsage {
+  /** Positions of the prompt: tokens, and rows of embeddings. */
   promptTokens: number;
   /** Prompt tokens whose keys and values were still in memory. */
   cachedTokens: number;
@@ -62,7 +69,7 @@ export const NO_USAGE: Readonly<GenerateUsage> = {
 export type GenerateEvent =
   /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */
   | { type: 'start'; usage: GenerateUsage }
-  /** From `promptLogprobsFrom` on; null for the very first token, which nothing predicts. */
+  /** From `promptLogprobsFrom` on; null for the very first position and for rows: nothing predicts them. */
   | { type: 'prompt'; logprobs: readonly (TokenLogprob | null)[] }
   | { type: 'token'; token: number; logprob: TokenLogprob | null }
   | { type: 'done'; reason: FinishReason; usage: GenerateUsage };

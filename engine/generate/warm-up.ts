@@ -3,15 +3,16 @@
  * sixth of the speed and optimizes functions that have run.
  */
 import { PagePool, Sequence } from '../cache/pages.ts';
-import type { Decoder } from '../model/decoder/decoder.ts';
+import type { DecoderBackend } from '../model/decoder/contract.ts';
 
 const WARM_TOKENS = 3;
 
 /** One prompt chunk of four tokens and a few single tokens, on pages nobody holds yet. */
-export function warmUp(decoder: Decoder): void {
-  const sequence = new Sequence(new PagePool(decoder.plan.nPage));
+export async function warmUp(decoder: DecoderBackend): Promise<void> {
+  const sequence = new Sequence(new PagePool(decoder.limits.nPage));
   if (!sequence.reserve(4 + WARM_TOKENS)) return;
-  decoder.forward([{ tokens: [0, 0, 0, 0], sequence, slot: 0, logitsFrom: 3 }]);
+  const part = { sequence, slot: 0, adapter: null };
+  await decoder.forward([{ ...part, inputs: [0, 0, 0, 0], logitsFrom: 3 }]);
   for (let i = 0; i < WARM_TOKENS; i++)
-    decoder.forward([{ tokens: [0], sequence, slot: 0, logitsFrom: 0 }]);
+    await decoder.forward([{ ...part, inputs: [0], logitsFrom: 0 }]);
 }

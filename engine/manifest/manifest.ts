@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { EngineError } from '../base/errors.ts';
 import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
-import { speechConfigSchema, speechContradiction } from './recognition-config.ts';
+import { recognitionConfigSchema, recognitionContradiction } from './recognition-config.ts';
 import { about, fileName, sha256 } from './about.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
 import { voiceContradiction, voiceManifestSchema } from './voice.ts';
@@ -177,36 +177,45 @@ export const encoderManifestSchema = z.object({
 });
 
 /** Writes down what is said. */
-export const speechManifestSchema = z.object({
-  kind: z.literal('speech'),
+export const recognitionManifestSchema = z.object({
+  kind: z.literal('recognition'),
   ...weighted,
-  config: speechConfigSchema,
+  config: recognitionConfigSchema,
 });
 
+/** What manifests called a kind before, by what it is called now: stored ones are still read. */
+const FORMER_KINDS: Readonly<Record<string, string>> = {
+  // Speech is heard and spoken: what listens is recognition, what speaks a voice.
+  speech: 'recognition',
+};
+
+function withPresentKind(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || !('kind' in json)) return json;
+  const { kind } = json;
+  const isFormer = typeof kind === 'string' && Object.hasOwn(FORMER_KINDS, kind);
+  return isFormer ? { ...json, kind: FORMER_KINDS[kind] } : json;
+}
+
 /** A row a kind: what a model is for decides which engine runs it. */
-export const manifestSchema = z.discriminatedUnion('kind', [
-  decoderManifestSchema,
-  encoderManifestSchema,
-  speechManifestSchema,
-  onnxManifestSchema,
-  voiceManifestSchema,
-]);
+export const manifestSchema = z.preprocess(
+  withPresentKind,
+  z.discriminatedUnion('kind', [
+    decoderManifestSchema,
+    encoderManifestSchema,
+    recognitionManifestSchema,
+    onnxManifestSchema,
+    voiceManifestSchema,
+  ]),
+);
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;
 export type RopeScaling = ModelConfig['ropeScaling'];
 export type Manifest = z.output<typeof manifestSchema>;
 export type ModelKind = Manifest['kind'];
-export const MODEL_KINDS = [
-  'decoder',
-  'encoder',
-  'speech',
-  'onnx',
-  'voice',
-] as const satisfies readonly ModelKind[];
 export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind: K }>;
 export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
-export type SpeechManifest = ManifestOf<'speech'>;
+export type RecognitionManifest = ManifestOf<'recognition'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
 export type VoiceManifest = ManifestOf<'voice'>;
 export type EncoderConfig = EncoderManifest['config'];
@@ -237,9 +246,9 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
     title: 'an embedding model',
     contradiction: (manifest) => encoderContradiction(manifest.config),
   },
-  speech: {
+  recognition: {
     title: 'a speech model',
-    contradiction: (manifest) => speechContradiction(manifest.config),
+    contradiction: (manifest) => recognitionContradiction(manifest.config),
   },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
   voice: { title: 'a small voice', contradiction: voiceContradiction },

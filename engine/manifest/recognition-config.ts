@@ -6,7 +6,7 @@ const dim = z.number().int().positive().max(MAX_DIM);
 const token = z.number().int().nonnegative().max(MAX_DIM);
 const tokens = z.array(token).max(1024);
 
-export const speechConfigSchema = z.object({
+export const recognitionConfigSchema = z.object({
   /** Bands of the log-mel features. */
   nMels: dim.max(512),
   /** Positions of the audio encoder, two frames of features each. */
@@ -46,10 +46,10 @@ export const speechConfigSchema = z.object({
     .max(1024),
 });
 
-export type SpeechConfig = z.output<typeof speechConfigSchema>;
+export type RecognitionConfig = z.output<typeof recognitionConfigSchema>;
 
 /** What numbers of a config say against each other, or null: kernels rely on these relations. */
-export function speechContradiction(c: SpeechConfig): string | null {
+export function recognitionContradiction(c: RecognitionConfig): string | null {
   if (c.nEmbd % c.nHead !== 0) return `nEmbd ${c.nEmbd} is no multiple of nHead ${c.nHead}`;
   // Neighbouring rows are one wider row (engine/model/recognition/audio-stem.ts).
   if (c.nEmbd % 32 !== 0 || c.nFf % 32 !== 0 || c.nMels % 8 !== 0)

@@ -44,27 +44,27 @@ export function* readFields(
 
 class WireReader {
   at = 0;
-  private readonly name: string;
-  private readonly data: Uint8Array;
-  private readonly view: DataView;
+  readonly #name: string;
+  readonly #data: Uint8Array;
+  readonly #view: DataView;
 
   constructor(name: string, data: Uint8Array) {
-    this.name = name;
-    this.data = data;
-    this.view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.#name = name;
+    this.#data = data;
+    this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
   varint(): bigint {
     let low = 0;
     // Most are short: up to four bytes without big integers.
     for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.byte();
+      const byte = this.#byte();
       low += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return BigInt(low);
     }
     let value = BigInt(low);
     for (let shift = 28n; shift < 70n; shift += 7n) {
-      const byte = this.byte();
+      const byte = this.#byte();
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asUintN(64, value);
     }
@@ -72,38 +72,38 @@ class WireReader {
   }
 
   fixed(length: 4 | 8): bigint {
-    this.need(length);
+    this.#need(length);
     const value =
       length === 8
-        ? this.view.getBigUint64(this.at, true)
-        : BigInt(this.view.getUint32(this.at, true));
+        ? this.#view.getBigUint64(this.at, true)
+        : BigInt(this.#view.getUint32(this.at, true));
     this.at += length;
     return value;
   }
 
   lengthDelimited(): Uint8Array {
     const length = this.varint();
-    if (length > BigInt(this.data.length - this.at))
-      throw this.invalid(`at most ${this.data.length - this.at} bytes in a field`, {
+    if (length > BigInt(this.#data.length - this.at))
+      throw this.invalid(`at most ${this.#data.length - this.at} bytes in a field`, {
         length: String(length),
       });
-    const bytes = this.data.subarray(this.at, this.at + Number(length));
+    const bytes = this.#data.subarray(this.at, this.at + Number(length));
     this.at += Number(length);
     return bytes;
   }
 
   invalid(expected: string, got: Readonly<Record<string, unknown>>) {
-    return invalidFile(this.name, 'is no protocol buffer, or is cut off', expected, got);
+    return invalidFile(this.#name, 'is no protocol buffer, or is cut off', expected, got);
   }
 
-  private byte(): number {
-    this.need(1);
-    return this.data[this.at++]!;
+  #byte(): number {
+    this.#need(1);
+    return this.#data[this.at++]!;
   }
 
-  private need(length: number): void {
-    if (this.at + length > this.data.length)
-      throw this.invalid(`${length} more bytes`, { bytes: this.data.length - this.at });
+  #need(length: number): void {
+    if (this.at + length > this.#data.length)
+      throw this.invalid(`${length} more bytes`, { bytes: this.#data.length - this.at });
   }
 }
 
@@ -133,25 +133,25 @@ export function readText(name: string, bytes: Uint8Array): string {
 
 /** Appends fields; nested messages are written by themselves first. */
 export class WireWriter {
-  private readonly parts: Uint8Array[] = [];
-  private length = 0;
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
 
   int(field: number, value: bigint | number): this {
-    this.key(field, 0);
-    return this.varint(BigInt.asUintN(64, BigInt(value)));
+    this.#key(field, 0);
+    return this.#varint(BigInt.asUintN(64, BigInt(value)));
   }
 
   float(field: number, value: number): this {
-    this.key(field, 5);
+    this.#key(field, 5);
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    return this.push(bytes);
+    return this.#push(bytes);
   }
 
   bytes(field: number, bytes: Uint8Array): this {
-    this.key(field, 2);
-    this.varint(BigInt(bytes.length));
-    return this.push(bytes);
+    this.#key(field, 2);
+    this.#varint(BigInt(bytes.length));
+    return this.#push(bytes);
   }
 
   text(field: number, text: string): this {
@@ -163,20 +163,20 @@ export class WireWriter {
   }
 
   done(): Uint8Array {
-    const out = new Uint8Array(this.length);
+    const out = new Uint8Array(this.#length);
     let at = 0;
-    for (const part of this.parts) {
+    for (const part of this.#parts) {
       out.set(part, at);
       at += part.length;
     }
     return out;
   }
 
-  private key(field: number, wire: number): void {
-    this.varint(BigInt(field * 8 + wire));
+  #key(field: number, wire: number): void {
+    this.#varint(BigInt(field * 8 + wire));
   }
 
-  private varint(value: bigint): this {
+  #varint(value: bigint): this {
     const bytes: number[] = [];
     let left = value;
     while (left > 0x7fn) {
@@ -184,12 +184,12 @@ export class WireWriter {
       left >>= 7n;
     }
     bytes.push(Number(left));
-    return this.push(Uint8Array.from(bytes));
+    return this.#push(Uint8Array.from(bytes));
   }
 
-  private push(bytes: Uint8Array): this {
-    this.parts.push(bytes);
-    this.length += bytes.length;
+  #push(bytes: Uint8Array): this {
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
     return this;
   }
 }

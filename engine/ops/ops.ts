@@ -72,6 +72,21 @@ function mapValues<K extends string, V, R>(
   return Object.fromEntries(entries) as Record<K, R>;
 }
 
+/** What an adapter adds to a product: (x A^T) B^T, both matrices f32. */
+export interface LowRankTerm {
+  /** [rank, nCol], rows padded with zeros to whole groups of columns. */
+  readonly a: WeightRef;
+  /** [nRow, rank] */
+  readonly b: WeightRef;
+}
+
+/** Rows that follow each other and carry the same adapter. */
+export interface AdaptedRun {
+  readonly first: number;
+  readonly n: number;
+  readonly terms: ReadonlyMap<WeightRef, LowRankTerm>;
+}
+
 /** Is told of every product before it is made (calibration). */
 export type ProductObserver = (w: WeightRef, x: Rows, nTok: number) => void;
 
@@ -79,13 +94,19 @@ export type ProductObserver = (w: WeightRef, x: Rows, nTok: number) => void;
 export class Ops {
   readonly kernels: KernelExports;
   observer: ProductObserver | null = null;
+  /** Which of the rows that products read carry an adapter; null when none does. */
+  adapted: readonly AdaptedRun[] | null = null;
+  /** Room for what A makes of a row, a row each. */
+  readonly #lowRank: Pick<Rows, 'address' | 'stride'> | null;
   readonly #multiply: Record<WeightDtype, Multiply>;
   readonly #quantize: KernelExports['quantizeRows'];
   readonly #quantizeCoarse: KernelExports['quantizeRows'];
   readonly #row: Record<WeightDtype, KernelExports['rowQ4']>;
 
-  constructor(kernels: KernelExports) {
+  /** @param lowRank room for rows of the largest rank, where there may be adapters */
+  constructor(kernels: KernelExports, lowRank: Pick<Rows, 'address' | 'stride'> | null = null) {
     this.kernels = kernels;
+    this.#lowRank = lowRank;
     this.#quantize = kernels.quantizeRows;
     this.#quantizeCoarse = kernels.quantizeRowsCoarse;
     this.#multiply = {
@@ -108,12 +129,45 @@ export class Ops {
   matmul(w: WeightRef, x: Rows, nTok: number, y: number, yStride: number, add = false): void {
     this.observer?.(w, x, nTok);
     this.#multiply[w.dtype](w, x, nTok, y, yStride, add ? 1 : 0);
+    if (this.adapted !== null) this.#addLowRank(this.adapted, w, x, y, yStride);
+  }
+
+  /** From now on row i is what was row rows[i], for ascending rows. */
+  keepRows(rows: readonly number[]): void {
+    this.adapted = this.adapted?.map((run) => keptRun(run, rows)) ?? null;
+  }
+
+  /** y += (x A^T) B^T for rows that carry an adapter of this weight. */
+  #addLowRank(
+    runs: readonly AdaptedRun[],
+    w: WeightRef,
+    x: Rows,
+    y: number,
+    yStride: number,
+  ): void {
+    const run = this.kernels.matmulF32;
+    const { address, stride } = this.#lowRank!;
+    for (const { first, n, terms } of runs) {
+      const term = terms.get(w);
+      if (term === undefined || n === 0) continue;
+      const { a, b } = term;
+      const from = x.address + first * x.stride * 4;
+      run(a.address, from, address, a.nRow, a.nGroup, n, x.stride, stride, 0);
+      const to = y + first * yStride * 4;
+      run(b.address, address, to, b.nRow, b.nGroup, n, stride, yStride, 1);
+    }
   }
 
   /** Row `row` of W as f32 at `out` (room for the padded width). */
   row(w: WeightRef, row: number, out: number): void {
     this.#row[w.dtype](w.address, w.rowsAddress, row, w.nGroup, out);
   }
+}
+
+function keptRun({ first, n, terms }: AdaptedRun, rows: readonly number[]): AdaptedRun {
+  const before = rows.filter((row) => row < first).length;
+  const within = rows.filter((row) => row >= first && row < first + n).length;
+  return { first: before, n: within, terms };
 }
 
 /** Whether a weight's products read rows that were rounded to int8. */

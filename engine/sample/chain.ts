@@ -6,7 +6,7 @@ import type { SamplingParams } from './params.ts';
 import { Candidates, largestOf, NEGLIGIBLE_NATS, sumExp, WholeRow } from './candidates.ts';
 import { STREAMS, uniformAt } from './random.ts';
 import { isAdjuster } from './sampler.ts';
-import type { Adjuster, Sampler, TextSoFar } from './sampler.ts';
+import type { Adjuster, Sampler, SamplerContext } from './sampler.ts';
 import { activeSamplers } from './samplers.ts';
 
 /** How deep the first sampler looks at first, in nats, and how much deeper each further time. */
@@ -76,15 +76,15 @@ export class SamplerChain {
    */
   pick(
     logits: Float32Array,
-    so: TextSoFar,
+    context: SamplerContext,
     known: Known | null = null,
     filter: TokenFilter | null = null,
   ): number {
-    let place = this.#place(logits, so, known);
+    let place = this.#place(logits, context, known);
     if (filter !== null && !filter.allows(candidates.ids[place]!))
       place =
-        this.#redraw(logits, so, place, filter) ??
-        this.#place(masked(logits, filter.mask()), so, null, STREAMS.redraw);
+        this.#redraw(logits, context, place, filter) ??
+        this.#place(masked(logits, filter.mask()), context, null, STREAMS.redraw);
     for (const sampler of this.#rest)
       if (!isAdjuster(sampler)) sampler.drawn?.(probabilityOf(place));
     return candidates.ids[place]!;
@@ -96,7 +96,7 @@ export class SamplerChain {
    */
   #redraw(
     logits: Float32Array,
-    so: TextSoFar,
+    context: SamplerContext,
     refused: number,
     filter: TokenFilter,
   ): number | null {
@@ -104,14 +104,14 @@ export class SamplerChain {
     let place = refused;
     if (temperature === 0 && this.#rest.length === 0) {
       // Only the likeliest was loaded.
-      const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, so);
+      const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, context);
       candidates.load(row, largestOf(row), GREEDY_REDRAW_NATS, null);
       place = candidates.likeliest();
     }
     const nTry = temperature === 0 ? GREEDY_REDRAWS : REDRAWS;
     for (let i = 1; i <= nTry; i++) {
       candidates.exclude(place);
-      const step = so.text.length - so.nPrompt;
+      const step = context.text.length - context.nPrompt;
       place =
         temperature === 0
           ? candidates.likeliest()
@@ -123,8 +123,8 @@ export class SamplerChain {
   }
 
   /** Probability of every token that may be drawn; of one that is drawn greedily 1. */
-  distribution(logits: Float32Array, so: TextSoFar): Map<number, number> {
-    const place = this.#place(logits, so, null);
+  distribution(logits: Float32Array, context: SamplerContext): Map<number, number> {
+    const place = this.#place(logits, context, null);
     const { n, ids } = candidates;
     if (this.#p.temperature === 0) return new Map([[ids[place]!, 1]]);
     return new Map(Array.from({ length: n }, (_, i) => [ids[i]!, probabilityOf(i)]));
@@ -133,23 +133,23 @@ export class SamplerChain {
   /** Place of the drawn token among the candidates. */
   #place(
     logits: Float32Array,
-    so: TextSoFar,
+    context: SamplerContext,
     known: Known | null,
     stream: number = STREAMS.draw,
   ): number {
     const { temperature, seed } = this.#p;
-    const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, so);
+    const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, context);
     this.#load(row, row === logits ? known : null);
     for (const sampler of this.#rest)
-      if (isAdjuster(sampler)) sampler.adjust(candidates, so);
-      else sampler.narrow(candidates, so);
+      if (isAdjuster(sampler)) sampler.adjust(candidates, context);
+      else sampler.narrow(candidates, context);
     if (temperature === 0) return candidates.likeliest();
-    return candidates.draw(uniformAt(seed, so.text.length - so.nPrompt, stream));
+    return candidates.draw(uniformAt(seed, context.text.length - context.nPrompt, stream));
   }
 
-  #adjusted(logits: Float32Array, so: TextSoFar): Float32Array {
+  #adjusted(logits: Float32Array, context: SamplerContext): Float32Array {
     const row = new WholeRow(logits.slice());
-    for (const adjuster of this.#adjusters) adjuster.adjust(row, so);
+    for (const adjuster of this.#adjusters) adjuster.adjust(row, context);
     return row.logits;
   }
 

@@ -6,7 +6,7 @@
  */
 import type { SamplingParams } from './params.ts';
 import type { Adjustable } from './candidates.ts';
-import type { Adjuster, SamplerRow, TextSoFar } from './sampler.ts';
+import type { Adjuster, SamplerRow, SamplerContext } from './sampler.ts';
 
 /** Texts that end what may repeat, unless others are named (llama.cpp's). */
 export const DEFAULT_BREAKERS: readonly string[] = ['\n', ':', '"', '*'];
@@ -20,7 +20,7 @@ class Dry implements Adjuster {
     this.#breakers = new Set(p.drySequenceBreakers);
   }
 
-  adjust(logits: Adjustable, { text }: TextSoFar): void {
+  adjust(logits: Adjustable, { text }: SamplerContext): void {
     const { dryMultiplier, dryBase, dryAllowedLength, dryPenaltyLastN } = this.#p;
     const n = dryPenaltyLastN < 0 ? text.length : Math.min(dryPenaltyLastN, text.length);
     let limit = 0;

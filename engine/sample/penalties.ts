@@ -4,7 +4,7 @@
  */
 import type { SamplingParams } from './params.ts';
 import type { Adjustable } from './candidates.ts';
-import type { Adjuster, SamplerRow, TextSoFar } from './sampler.ts';
+import type { Adjuster, SamplerRow, SamplerContext } from './sampler.ts';
 
 class Penalties implements Adjuster {
   readonly #p: SamplingParams;
@@ -16,7 +16,7 @@ class Penalties implements Adjuster {
     this.#p = p;
   }
 
-  adjust(logits: Adjustable, { text, nPrompt }: TextSoFar): void {
+  adjust(logits: Adjustable, { text, nPrompt }: SamplerContext): void {
     const { repetitionPenalty, frequencyPenalty, presencePenalty } = this.#p;
     for (; this.#nCounted < text.length; this.#nCounted++) {
       const token = text[this.#nCounted]!;

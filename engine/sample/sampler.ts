@@ -2,21 +2,23 @@
 import type { SamplingParams } from './params.ts';
 import type { Adjustable, Candidates } from './candidates.ts';
 
-/** The text so far. It grows by what is drawn, and is read where samplers look back. */
-export interface TextSoFar {
-  /** Prompt and completion; the very array the generation appends to. */
+/** What samplers may look back at: the text so far, which grows by what is drawn. */
+export interface SamplerContext {
+  /** Tokens of prompt and completion; the very array the generation appends to. */
   readonly text: readonly number[];
+  /** How many of them are the prompt's. */
   readonly nPrompt: number;
 }
 
+/** The same, by the name that engine/generate still uses. */
 /** Changes single logits: works on the whole row, or on what is left of it. */
 export interface Adjuster {
-  adjust(logits: Adjustable, so: TextSoFar): void;
+  adjust(logits: Adjustable, context: SamplerContext): void;
 }
 
 /** Narrows or reshapes candidates. */
 export interface Narrower {
-  narrow(candidates: Candidates, so: TextSoFar): void;
+  narrow(candidates: Candidates, context: SamplerContext): void;
   /** As the first of a chain: nats below the likeliest beyond which it keeps nothing, if it knows. */
   readonly reach?: number;
   /**

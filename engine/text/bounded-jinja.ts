@@ -55,19 +55,19 @@ export function runJinja(
 }
 
 class BoundedInterpreter extends library.Interpreter {
-  private steps = 0;
+  #steps = 0;
   /** Nodes whose value is walked item by item. */
-  private readonly walked = new WeakSet<JinjaNode>();
+  readonly #walked = new WeakSet<JinjaNode>();
 
   override evaluate(
     node: JinjaNode | undefined,
     environment: JinjaEnvironment,
   ): { readonly value: unknown } {
-    this.spend(1);
+    this.#spend(1);
     for (const part of [node?.iterable, node?.iterable?.lhs, node?.operand, node?.lhs])
-      if (part !== undefined) this.walked.add(part);
+      if (part !== undefined) this.#walked.add(part);
     const result = super.evaluate(node, environment);
-    this.spendOn(result.value, node !== undefined && this.walked.has(node));
+    this.#spendOn(result.value, node !== undefined && this.#walked.has(node));
     return result;
   }
 
@@ -78,25 +78,25 @@ class BoundedInterpreter extends library.Interpreter {
     const length = Math.max(0, Math.ceil((to - from) / stride));
     if (!(stride !== 0 && length <= MAX_TEMPLATE_ITEMS))
       throw new TemplateBudgetError(`asks for a range of more than ${MAX_TEMPLATE_ITEMS} numbers`);
-    this.spend(length);
+    this.#spend(length);
     return Array.from({ length }, (_, index) => from + index * stride);
   }
 
-  private spendOn(value: unknown, isWalked: boolean): void {
+  #spendOn(value: unknown, isWalked: boolean): void {
     if (typeof value === 'string') {
       if (value.length > MAX_TEMPLATE_CHARS)
         throw new TemplateBudgetError(`makes a text of more than ${MAX_TEMPLATE_CHARS} characters`);
-      this.spend(value.length >>> 10);
+      this.#spend(value.length >>> 10);
     } else if (Array.isArray(value)) {
       if (value.length > MAX_TEMPLATE_ITEMS)
         throw new TemplateBudgetError(`makes a list of more than ${MAX_TEMPLATE_ITEMS} items`);
-      if (isWalked) this.spend(value.length);
+      if (isWalked) this.#spend(value.length);
     }
   }
 
-  private spend(steps: number): void {
-    this.steps += steps;
-    if (this.steps > MAX_TEMPLATE_STEPS)
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_TEMPLATE_STEPS)
       throw new TemplateBudgetError(`takes more than ${MAX_TEMPLATE_STEPS} steps: does it loop?`);
   }
 }

@@ -58,17 +58,17 @@ export interface RenderedChat {
 export class ChatTemplate {
   /** Whether the template itself tells the model of tools. */
   readonly knowsTools: boolean;
-  private readonly program: JinjaProgram | null;
-  private readonly source: string;
+  readonly #program: JinjaProgram | null;
+  readonly #source: string;
 
   /**
    * @param source the template, or null for a model without one: contents are then concatenated.
    * @throws {EngineError} E_TEMPLATE when it does not parse.
    */
   constructor(source: string | null) {
-    this.source = source ?? '';
-    this.knowsTools = /\btools\b/.test(this.source);
-    this.program = source === null ? null : guard('parse', () => parseJinja(source));
+    this.#source = source ?? '';
+    this.knowsTools = /\btools\b/.test(this.#source);
+    this.#program = source === null ? null : guard('parse', () => parseJinja(source));
   }
 
   /** @throws {EngineError} E_TEMPLATE */
@@ -78,7 +78,7 @@ export class ChatTemplate {
       texts.push(text);
       return text;
     });
-    const sentinel = chooseSentinel([this.source, ...texts]);
+    const sentinel = chooseSentinel([this.#source, ...texts]);
     const protect = (text: string): string =>
       breakLiterals(text.toWellFormed(), options.specialLiterals, sentinel);
     const safe = messages.map((message) => ({
@@ -87,7 +87,7 @@ export class ChatTemplate {
       role: message.role,
     }));
     const tools = mapTexts(options.tools ?? [], protect) as readonly TemplateTool[];
-    const { program } = this;
+    const program = this.#program;
     if (program === null)
       return { text: safe.map(({ content }) => content).join(sentinel), sentinel };
     return {

@@ -20,31 +20,31 @@ export interface DetokenizerOptions {
 const SPACE = 0x20;
 
 export class Detokenizer {
-  private readonly tokens: TokenBytes;
-  private readonly showSpecial: boolean;
-  private readonly decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
-  private dropSpace: boolean;
+  readonly #tokens: TokenBytes;
+  readonly #showSpecial: boolean;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+  #dropSpace: boolean;
 
   constructor(tokens: TokenBytes, options: DetokenizerOptions) {
-    this.tokens = tokens;
-    this.showSpecial = options.special;
-    this.dropSpace = options.atTextStart && tokens.addsSpacePrefix;
+    this.#tokens = tokens;
+    this.#showSpecial = options.special;
+    this.#dropSpace = options.atTextStart && tokens.addsSpacePrefix;
   }
 
   /** The text that became certain with this token; often one word, sometimes ''. */
   push(id: number): string {
-    const isSpecial = this.tokens.isSpecial(id);
-    if (isSpecial && !this.showSpecial) return '';
-    let bytes = this.tokens.tokenBytes(id);
-    if (this.dropSpace && !isSpecial && bytes.length > 0) {
+    const isSpecial = this.#tokens.isSpecial(id);
+    if (isSpecial && !this.#showSpecial) return '';
+    let bytes = this.#tokens.tokenBytes(id);
+    if (this.#dropSpace && !isSpecial && bytes.length > 0) {
       if (bytes[0] === SPACE) bytes = bytes.subarray(1);
-      this.dropSpace = false;
+      this.#dropSpace = false;
     }
-    return this.decoder.decode(bytes, { stream: true });
+    return this.#decoder.decode(bytes, { stream: true });
   }
 
   /** The end: an unfinished character, if any, as U+FFFD. */
   flush(): string {
-    return this.decoder.decode();
+    return this.#decoder.decode();
   }
 }

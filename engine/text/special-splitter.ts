@@ -13,43 +13,43 @@ export interface AddedTokenRow {
 }
 
 export class SpecialSplitter {
-  private readonly byContent: ReadonlyMap<string, AddedTokenRow>;
-  private readonly byId: ReadonlyMap<number, AddedTokenRow>;
-  private readonly allPattern: RegExp | null;
-  private readonly plainPattern: RegExp | null;
+  readonly #byContent: ReadonlyMap<string, AddedTokenRow>;
+  readonly #byId: ReadonlyMap<number, AddedTokenRow>;
+  readonly #allPattern: RegExp | null;
+  readonly #plainPattern: RegExp | null;
 
   constructor(rows: readonly AddedTokenRow[]) {
-    this.byContent = new Map(rows.map((row) => [row.content, row]));
-    this.byId = new Map(rows.map((row) => [row.id, row]));
-    this.allPattern = anyOf(rows);
-    this.plainPattern = anyOf(rows.filter((row) => !row.special));
+    this.#byContent = new Map(rows.map((row) => [row.content, row]));
+    this.#byId = new Map(rows.map((row) => [row.id, row]));
+    this.#allPattern = anyOf(rows);
+    this.#plainPattern = anyOf(rows.filter((row) => !row.special));
   }
 
   get specialLiterals(): readonly string[] {
-    return [...this.byContent.values()].filter((row) => row.special).map((row) => row.content);
+    return [...this.#byContent.values()].filter((row) => row.special).map((row) => row.content);
   }
 
   get literals(): readonly string[] {
-    return [...this.byContent.keys()];
+    return [...this.#byContent.keys()];
   }
 
   contentOf(id: number): string | undefined {
-    return this.byId.get(id)?.content;
+    return this.#byId.get(id)?.content;
   }
 
   isSpecial(id: number): boolean {
-    return this.byId.get(id)?.special ?? false;
+    return this.#byId.get(id)?.special ?? false;
   }
 
   /** Pieces in order: an id for an added token, a string for text between. */
   split(text: string, special: boolean): (number | string)[] {
-    const pattern = special ? this.allPattern : this.plainPattern;
+    const pattern = special ? this.#allPattern : this.#plainPattern;
     if (pattern === null) return [text];
     const parts: (number | string)[] = [];
     let from = 0;
     let before: AddedTokenRow | undefined;
     for (const match of text.matchAll(pattern)) {
-      const row = this.byContent.get(match[0]);
+      const row = this.#byContent.get(match[0]);
       if (row === undefined) continue;
       parts.push(strip(text.slice(from, match.index), before?.rstrip, row.lstrip), row.id);
       from = match.index + match[0].length;

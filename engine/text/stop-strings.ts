@@ -11,36 +11,36 @@ export interface StopMatch {
 }
 
 export class StopMatcher {
-  private readonly stops: readonly string[];
-  private held = '';
+  readonly #stops: readonly string[];
+  #held = '';
 
   constructor(stops: readonly string[]) {
-    this.stops = stops.filter((stop) => stop !== '').map((stop) => stop.toWellFormed());
+    this.#stops = stops.filter((stop) => stop !== '').map((stop) => stop.toWellFormed());
   }
 
   push(part: string): StopMatch {
-    const text = this.held + part;
-    const found = this.findFirst(text);
+    const text = this.#held + part;
+    const found = this.#findFirst(text);
     if (found !== null) {
-      this.held = '';
+      this.#held = '';
       return { text: text.slice(0, found.index), stop: found.stop };
     }
-    const held = heldLength(text, this.stops);
-    this.held = text.slice(text.length - held);
+    const held = heldLength(text, this.#stops);
+    this.#held = text.slice(text.length - held);
     return { text: text.slice(0, text.length - held), stop: null };
   }
 
   /** The text ended without a stop string: what was held back is text after all. */
   flush(): string {
-    const text = this.held;
-    this.held = '';
+    const text = this.#held;
+    this.#held = '';
     return text;
   }
 
   /** The earliest stop string; of two at one place the longer. */
-  private findFirst(text: string): { index: number; stop: string } | null {
+  #findFirst(text: string): { index: number; stop: string } | null {
     let first: { index: number; stop: string } | null = null;
-    for (const stop of this.stops) {
+    for (const stop of this.#stops) {
       const index = text.indexOf(stop);
       if (index < 0) continue;
       const isBetter =

@@ -31,23 +31,23 @@ export class Tokenizer {
   readonly addsSpacePrefix: boolean;
   /** No token stands for more bytes of text than this. */
   readonly longestTokenBytes: number;
-  private readonly library: HfTokenizer;
-  private readonly splitter: SpecialSplitter;
-  private readonly bytesOfPiece: (piece: string) => Uint8Array;
+  readonly #library: HfTokenizer;
+  readonly #splitter: SpecialSplitter;
+  readonly #bytesOfPiece: (piece: string) => Uint8Array;
 
   private constructor(json: JsonObject, facts: TokenizerFacts) {
     const added = readAddedTokens(json['added_tokens']);
     this.facts = facts;
-    this.splitter = new SpecialSplitter(added);
-    this.library = createLibrary(json);
+    this.#splitter = new SpecialSplitter(added);
+    this.#library = createLibrary(json);
     const isByteLevel =
       mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
     const isWordPiece = asObject(json['model'], 'tokenizer.json: model')['type'] === 'WordPiece';
     const others = isWordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
-    this.bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : others;
+    this.#bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : others;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
     this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
-    this.longestTokenBytes = this.findLongestToken();
+    this.longestTokenBytes = this.#findLongestToken();
   }
 
   /**
@@ -66,8 +66,8 @@ export class Tokenizer {
 
   /** Lone surrogates become U+FFFD, as in any UTF-8 encoder. */
   encode(text: string, options: EncodeOptions): number[] {
-    const ids = this.startIds(options.bos ?? false);
-    this.appendText(ids, text.toWellFormed(), options.special, null);
+    const ids = this.#startIds(options.bos ?? false);
+    this.#appendText(ids, text.toWellFormed(), options.special, null);
     return ids;
   }
 
@@ -77,7 +77,7 @@ export class Tokenizer {
    */
   encodeTemplate(rendered: string, sentinel: string | null): number[] {
     const ids: number[] = [];
-    this.appendText(ids, rendered.toWellFormed(), true, sentinel);
+    this.#appendText(ids, rendered.toWellFormed(), true, sentinel);
     const { addBos, bosId } = this.facts;
     if (addBos && bosId !== null && ids[0] !== bosId) ids.unshift(bosId);
     return ids;
@@ -93,61 +93,61 @@ export class Tokenizer {
 
   /** The bytes a token stands for; several tokens may make up one character. */
   tokenBytes(id: number): Uint8Array {
-    const special = this.splitter.contentOf(id);
+    const special = this.#splitter.contentOf(id);
     if (special !== undefined) return new TextEncoder().encode(special);
-    const piece = this.library.id_to_token(id);
-    return piece === undefined ? EMPTY : this.bytesOfPiece(piece);
+    const piece = this.#library.id_to_token(id);
+    return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
   }
 
   /** True for tokens that mark structure (turns, ends) and are no text. */
   isSpecial(id: number): boolean {
-    return this.splitter.isSpecial(id);
+    return this.#splitter.isSpecial(id);
   }
 
   /** Literals that must not become special when they stand in text from a user. */
   get specialLiterals(): readonly string[] {
-    return this.splitter.specialLiterals;
+    return this.#splitter.specialLiterals;
   }
 
   /** Literals of the BOS and EOS tokens, which chat templates may name. */
   literalOf(id: number | null | undefined): string {
-    return id === null || id === undefined ? '' : (this.splitter.contentOf(id) ?? '');
+    return id === null || id === undefined ? '' : (this.#splitter.contentOf(id) ?? '');
   }
 
-  private startIds(bos: boolean): number[] {
+  #startIds(bos: boolean): number[] {
     const { addBos, bosId } = this.facts;
     return bos && addBos && bosId !== null ? [bosId] : [];
   }
 
-  private appendText(ids: number[], text: string, special: boolean, sentinel: string | null): void {
-    for (const part of this.splitter.split(text, special)) {
+  #appendText(ids: number[], text: string, special: boolean, sentinel: string | null): void {
+    for (const part of this.#splitter.split(text, special)) {
       if (typeof part === 'number') {
         ids.push(part);
         continue;
       }
       const plain = sentinel === null ? part : part.replaceAll(sentinel, '');
       for (const [index, piece] of cutBeforeSpaces(plain, MAX_PART_CHARS).entries())
-        this.appendPart(ids, piece, index > 0);
+        this.#appendPart(ids, piece, index > 0);
     }
   }
 
-  private appendPart(ids: number[], text: string, isContinued: boolean): void {
+  #appendPart(ids: number[], text: string, isContinued: boolean): void {
     // The space that a later part begins with is the one that the vocabulary's rule would add.
     const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
     const plain = dropsSpace ? text.slice(1) : text;
     if (plain === '') return;
-    for (const id of this.library.encode(plain, { add_special_tokens: false }).ids)
+    for (const id of this.#library.encode(plain, { add_special_tokens: false }).ids)
       // The library gives undefined where a character has neither token, bytes nor unknown token.
       if (id !== undefined) ids.push(id);
   }
 
-  private findLongestToken(): number {
+  #findLongestToken(): number {
     let longest = 1;
     for (let id = 0; id < this.nVocab; id++)
-      longest = Math.max(longest, this.library.id_to_token(id)?.length ?? 0);
-    for (const literal of this.splitter.literals) longest = Math.max(longest, literal.length);
+      longest = Math.max(longest, this.#library.id_to_token(id)?.length ?? 0);
+    for (const literal of this.#splitter.literals) longest = Math.max(longest, literal.length);
     // A piece's letter is one byte in byte-level vocabularies, up to three in others.
-    return this.bytesOfPiece === bytesOfByteLevelPiece ? longest : longest * 3;
+    return this.#bytesOfPiece === bytesOfByteLevelPiece ? longest : longest * 3;
   }
 }
 

@@ -1,38 +1,32 @@
 /**
- * A loaded speech model that answers transcriptions of one window: samples in, token ids and times out.
+ * A loaded recogniser that answers transcriptions of one window: samples in, token ids and times out.
  * The only thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they
  * share the memory they work in.
  */
-import { archTensors } from '../archs/index.ts';
-import { WHISPER } from '../archs/recognition/whisper.ts';
+import { archTensors, familyByName } from '../archs/index.ts';
 import { LogMel } from '../audio/log-mel.ts';
-import { EngineError, throwIfAborted } from '../base/errors.ts';
-import type { SpeechManifest } from '../manifest/manifest.ts';
-import type { SpeechConfig } from '../manifest/recognition-config.ts';
-import { plainTurns } from '../generate/turns.ts';
-import type { OpenTurns } from '../generate/turns.ts';
-import { createMemory, instantiateKernels } from '../kernels/wasm/module.ts';
+import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
+import { RunQueue } from '../base/run-queue.ts';
+import type { RecognitionManifest } from '../manifest/manifest.ts';
+import type { RecognitionConfig } from '../manifest/recognition-config.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { AudioEncoder } from '../model/recognition/audio-encoder.ts';
-import { bindWeights, loadShards } from '../model/memory/loader.ts';
+import { loadModel } from '../model/memory/load-model.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
-import { SpeechDecoder } from '../model/recognition/text-decoder.ts';
-import { FRAMES_PER_POSITION, MAX_WAITING, planSpeech } from '../model/recognition/plan.ts';
-import type { SpeechPlan, SpeechPlanOptions } from '../model/recognition/plan.ts';
+import { TextDecoder } from '../model/recognition/text-decoder.ts';
+import { FRAMES_PER_POSITION, MAX_WAITING, planRecognition } from '../model/recognition/plan.ts';
+import type { RecognitionPlan, RecognitionPlanOptions } from '../model/recognition/plan.ts';
 import { checkTranscribe } from './window/check-request.ts';
 import { Transcription } from './window/transcription.ts';
-import type { SpeechParts } from './window/transcription.ts';
+import type { RecognitionParts } from './window/transcription.ts';
 import type { TranscribeEvent, TranscribeRequest } from './types.ts';
 
-export interface SpeechEngineOptions extends SpeechPlanOptions {
-  /** Gives the host's event loop a turn between tokens and layers (engine/generate/engine.ts). */
-  openTurns?: OpenTurns;
-  /** Forces one kernel build (tests, benches). */
-  kernelBuild?: KernelBuild;
-  onLoadProgress?: (loadedBytes: number, totalBytes: number) => void;
-}
+export interface RecognitionEngineOptions extends RecognitionPlanOptions, LoadOptions {}
 
-export interface SpeechEngineStats {
+export interface RecognitionEngineStats {
   readonly modelId: string;
   readonly kernelBuild: KernelBuild;
   readonly wasmBytes: number;
@@ -44,24 +38,22 @@ export interface SpeechEngineStats {
 /** How long a client should wait before it comes again. */
 const BUSY_RETRY_AFTER_S = 2;
 
-export class SpeechEngine {
+const STOPPED = 'transcription: stopped by the caller';
+
+export class RecognitionEngine {
   readonly modelId: string;
-  readonly plan: SpeechPlan;
-  readonly #parts: SpeechParts;
+  readonly plan: RecognitionPlan;
+  readonly #parts: RecognitionParts;
   readonly #build: KernelBuild;
   readonly #openTurns: OpenTurns;
   readonly #loadMs: number;
+  readonly #queue: RunQueue;
   #loadMsUnreported: number;
-  #closed = false;
-  #nRunning = 0;
-  #nQueued = 0;
-  /** Ends when whoever came last is done. */
-  #last: Promise<void> = Promise.resolve();
 
   private constructor(
-    manifest: SpeechManifest,
-    parts: SpeechParts,
-    plan: SpeechPlan,
+    manifest: RecognitionManifest,
+    parts: RecognitionParts,
+    plan: RecognitionPlan,
     build: KernelBuild,
     openTurns: OpenTurns,
     loadMs: number,
@@ -71,65 +63,62 @@ export class SpeechEngine {
     this.#parts = parts;
     this.#build = build;
     this.#openTurns = openTurns;
+    // Each who waits holds up to 30 s of samples, which the memory plan counts.
+    this.#queue = new RunQueue({
+      maxWaiting: MAX_WAITING,
+      busy: (nWaiting) => tooManyTranscriptions(manifest.id, nWaiting),
+      aborted: STOPPED,
+    });
     this.#loadMs = loadMs;
     this.#loadMsUnreported = loadMs;
   }
 
   /**
    * Plans, allocates once, loads and checks every shard.
-   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_WEIGHTS_HASH,
+   * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_ARCH_UNKNOWN, E_WEIGHTS_HASH,
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE.
    */
   static async load(
-    source: ModelSource<SpeechManifest>,
+    source: ModelSource<RecognitionManifest>,
     modules: KernelModules,
-    options: SpeechEngineOptions = {},
-  ): Promise<SpeechEngine> {
+    options: RecognitionEngineOptions = {},
+  ): Promise<RecognitionEngine> {
     const startedAt = Date.now();
     const { manifest } = source;
     const { config } = manifest;
-    const plan = planSpeech(manifest, options);
-    const instances = archTensors(WHISPER, config);
-    const weights = bindWeights(manifest, instances, plan.shardAddresses);
-    const memory = createMemory(plan.wasmBytes);
-    const { exports: kernels, build } = await instantiateKernels(
-      modules,
-      memory,
-      options.kernelBuild,
-    );
-    const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
-    await loadShards(source, plan.shardAddresses, memory, (bytes) =>
-      options.onLoadProgress?.(bytes, totalBytes),
-    );
-    const parts: SpeechParts = {
+    const plan = planRecognition(manifest, options);
+    const instances = archTensors(familyByName('recognition', manifest.architecture), config);
+    const loaded = await loadModel(source, instances, plan, modules, options);
+    const { weights, kernels, memory, build } = loaded;
+    const parts: RecognitionParts = {
       config,
       kernels,
       mel: new LogMel(config.nMels),
       encoder: new AudioEncoder(config, plan, weights, kernels, memory),
-      decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+      decoder: new TextDecoder(config, plan, weights, kernels, memory),
     };
     warmUp(parts);
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
-    return new SpeechEngine(manifest, parts, plan, build, openTurns, Date.now() - startedAt);
+    return new RecognitionEngine(manifest, parts, plan, build, openTurns, Date.now() - startedAt);
   }
 
-  get config(): SpeechConfig {
+  get config(): RecognitionConfig {
     return this.#parts.config;
   }
 
-  stats(): SpeechEngineStats {
+  stats(): RecognitionEngineStats {
     return {
       modelId: this.modelId,
       kernelBuild: this.#build,
       wasmBytes: this.plan.wasmBytes,
-      nRunning: this.#nRunning,
-      nQueued: this.#nQueued,
+      nRunning: this.#queue.nRunning,
+      nQueued: this.#queue.nWaiting,
       loadMs: this.#loadMs,
     };
   }
 
   close(): void {
-    this.#closed = true;
+    this.#queue.close(unloaded(this.modelId));
   }
 
   /**
@@ -142,15 +131,9 @@ export class SpeechEngine {
     request: TranscribeRequest,
     signal: AbortSignal,
   ): AsyncGenerator<TranscribeEvent, void, void> {
-    if (this.#closed)
-      throw new EngineError(
-        'E_BACKEND_UNAVAILABLE',
-        `engine: ${this.modelId} was unloaded; try again`,
-      );
     checkTranscribe(this.config, request);
-    this.#refuseCrowd();
     const queuedAt = Date.now();
-    const leave = await this.#enter(signal);
+    const leave = await this.#queue.enter(signal);
     try {
       const loadMs = this.#loadMsUnreported;
       this.#loadMsUnreported = 0;
@@ -171,43 +154,24 @@ export class SpeechEngine {
     const turns = this.#openTurns();
     try {
       for (const event of transcription.run()) {
-        throwIfAborted(signal, `transcription: stopped by the caller`);
+        throwIfAborted(signal, STOPPED);
         if (event !== null) yield event;
         await turns.next();
-        throwIfAborted(signal, `transcription: stopped by the caller`);
+        throwIfAborted(signal, STOPPED);
       }
     } finally {
       turns.close();
     }
   }
+}
 
-  /** Each who waits holds up to 30 s of samples, which the memory plan counts. */
-  #refuseCrowd(): void {
-    if (this.#nRunning + this.#nQueued <= MAX_WAITING) return;
-    throw new EngineError(
-      'E_BUSY',
-      `engine: ${this.modelId} has ${this.#nQueued} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
-        'Try again when one of them has ended.',
-      { details: { nQueued: this.#nQueued, retryAfterS: BUSY_RETRY_AFTER_S } },
-    );
-  }
-
-  /** Waits for all who came before; what is returned lets the next one in. */
-  async #enter(signal: AbortSignal): Promise<() => void> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    this.#nQueued++;
-    await before.finally(() => this.#nQueued--);
-    this.#nRunning++;
-    const leave = (): void => {
-      this.#nRunning--;
-      resolve();
-    };
-    if (signal.aborted) leave();
-    throwIfAborted(signal, 'transcription: stopped by the caller');
-    return leave;
-  }
+function tooManyTranscriptions(modelId: string, nWaiting: number): EngineError {
+  return new EngineError(
+    'E_BUSY',
+    `engine: ${modelId} has ${nWaiting} transcriptions waiting; expected fewer than ${MAX_WAITING}. ` +
+      'Try again when one of them has ended.',
+    { details: { nQueued: nWaiting, retryAfterS: BUSY_RETRY_AFTER_S } },
+  );
 }
 
 /** Positions of the warm-up: enough for whole tiles and what is left of one. */
@@ -215,7 +179,7 @@ const WARM_POSITIONS = 70;
 const WARM_TOKENS = 3;
 
 /** Runs every kernel a little: V8 optimizes what has run (engine/generate/warm-up.ts). */
-function warmUp({ encoder, decoder, config, mel }: SpeechParts): void {
+function warmUp({ encoder, decoder, config, mel }: RecognitionParts): void {
   const S = Math.min(WARM_POSITIONS, config.nAudioCtx);
   mel.fill(new Float32Array(1), FRAMES_PER_POSITION * S, encoder.stem.features(S));
   for (const _ of encoder.run(S, (...rows) => decoder.hear(...rows)));

@@ -11,13 +11,13 @@ export const TIMESTAMP_SECONDS = 0.02;
 export const SECONDS_PER_POSITION = 0.02;
 
 /** 'translate' writes English whatever is spoken. */
-export type SpeechTask = 'transcribe' | 'translate';
+export type RecognitionTask = 'transcribe' | 'translate';
 
 /** All but the samples; every field has a value. */
 export interface TranscribeOptions {
   /** A code the model knows (`en`, `de`); null lets it find out. Models of English alone take null and `en`. */
   language: string | null;
-  task: SpeechTask;
+  task: RecognitionTask;
   /** Text before this window; its end is kept, as much as the context allows (223 tokens). */
   promptTokens: readonly number[];
   /** Text this window is known to begin with; it is part of the answer's segments. */
@@ -79,7 +79,7 @@ export const DEFAULT_TRANSCRIBE: Readonly<TranscribeOptions> = {
 };
 
 /** A piece of the window between two timestamps. */
-export interface SpeechSegment {
+export interface WindowSegment {
   start: number;
   end: number;
   /** Text only: no timestamps, no special tokens. */
@@ -87,7 +87,7 @@ export interface SpeechSegment {
 }
 
 /** What was measured of the answer that was kept; the same for all of its segments. */
-export interface SpeechQuality {
+export interface WindowQuality {
   temperature: number;
   /** Mean natural logarithm of the probability of a token, the end included. */
   avgLogprob: number;
@@ -143,7 +143,7 @@ export type TranscribeEvent =
   | { type: 'token'; token: number; time: number | null }
   /** All tokens so far are void: another attempt begins, at `temperature`. */
   | { type: 'retry'; temperature: number; reason: RetryReason }
-  | ({ type: 'segment' } & SpeechSegment & SpeechQuality)
+  | ({ type: 'segment' } & WindowSegment & WindowQuality)
   /** Every text token of all segments, in order; group them with engine/transcribe/window/words.ts. */
   | { type: 'words'; tokens: TokenTiming[] }
   | {
@@ -154,6 +154,6 @@ export type TranscribeEvent =
        * segments, else the window's length. The next window of longer audio begins here.
        */
       consumedSeconds: number;
-      quality: SpeechQuality;
+      quality: WindowQuality;
       usage: TranscribeUsage;
     };

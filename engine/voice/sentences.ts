@@ -29,7 +29,7 @@ export function pauseAfter({ isSentenceEnd, isParagraphEnd }: SpokenPiece): numb
 
 /** @throws {EngineError} E_REQUEST_INVALID when nothing can be said. */
 export function requirePieces(text: string): SpokenPiece[] {
-  const pieces = speechPieces(text);
+  const pieces = spokenPieces(text);
   if (pieces.length > 0) return pieces;
   throw new EngineError(
     'E_REQUEST_INVALID',
@@ -39,7 +39,7 @@ export function requirePieces(text: string): SpokenPiece[] {
 }
 
 /** What will be spoken of `text`, in order; empty when there is nothing to say. */
-export function speechPieces(text: string): SpokenPiece[] {
+export function spokenPieces(text: string): SpokenPiece[] {
   const pieces: SpokenPiece[] = [];
   for (const paragraph of normalizeText(text)) {
     const sentences = splitSentences(breakLongWords(paragraph));

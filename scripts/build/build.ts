@@ -3,6 +3,7 @@
  * the very files that miniflare serves and that wrangler deploys. A step whose inputs and outputs
  * are unchanged is skipped.
  */
+import type { BuildOptions as EsbuildOptions } from 'esbuild';
 import process from 'node:process';
 import {
   existsSync,
@@ -176,6 +177,27 @@ function bundleStep(row: WorkerRow): Step {
   };
 }
 
+/** How every script is bundled from its entry. */
+export function bundleOptions(entry: string) {
+  return {
+    absWorkingDir: repoRoot,
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser', 'import'],
+    mainFields: ['browser', 'module', 'main'],
+    external: ['cloudflare:*'],
+    // The platform compiles WebAssembly before the script runs: modules stay files of their own.
+    loader: { '.html': 'text', '.wasm': 'copy', '.jinja': 'text' },
+    assetNames: '[name]',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+  } satisfies EsbuildOptions;
+}
+
 async function bundleWorker(row: WorkerRow): Promise<{ inputs: string[]; outputs: string[] }> {
   const entry = join(repoRoot, row.entry);
   if (!existsSync(entry)) throw new EngineError('E_INTERNAL', `build: ${row.entry} is missing.`);
@@ -185,22 +207,8 @@ async function bundleWorker(row: WorkerRow): Promise<{ inputs: string[]; outputs
   const finalDir = join(distDir, row.name);
   try {
     const { metafile } = await esbuild({
-      absWorkingDir: repoRoot,
-      entryPoints: [entry],
+      ...bundleOptions(entry),
       outdir: tempDir,
-      bundle: true,
-      format: 'esm',
-      platform: 'neutral',
-      target: 'es2024',
-      conditions: ['workerd', 'worker', 'browser', 'import'],
-      mainFields: ['browser', 'module', 'main'],
-      external: ['cloudflare:*'],
-      // The platform compiles WebAssembly before the script runs: modules stay files of their own.
-      loader: { '.html': 'text', '.wasm': 'copy', '.jinja': 'text' },
-      assetNames: '[name]',
-      minify: true,
-      keepNames: true,
-      legalComments: 'none',
       metafile: true,
       logLevel: 'silent',
     });

@@ -30,7 +30,7 @@ import {
   pushStep,
 } from '../dev/prepare.ts';
 import { importModel } from '../import/import-model.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../node-host/chat-prompt.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { readTokenizer } from '../node-host/engine.ts';
@@ -64,7 +64,7 @@ Examples:
   thimble bench --kernels
   thimble bench --embeddings --peer-graph all-minilm-l6-v2-int8.onnx
   thimble bench --retrieval stories.txt          (10,000 sentences of a text in a collection)
-  thimble bench --speech --clips FOLDER --python PYTHON   (recordings, beside faster-whisper)
+  thimble bench --recognition --clips FOLDER --python PYTHON   (recordings, beside faster-whisper)
 
 Rows:
 ${BENCH_ROWS.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')}
@@ -80,6 +80,8 @@ interface BenchFlags {
   readonly embeddings?: boolean;
   readonly retrieval?: string;
   readonly peerGraph?: string;
+  readonly recognition?: boolean;
+  /** The former name of `recognition`. */
   readonly speech?: boolean;
   readonly clips?: string;
   readonly python?: string;
@@ -117,9 +119,16 @@ export function register(program: Command): void {
     .option('--embeddings', 'an embedding model, in Node and in workerd')
     .option('--peer-graph <file>', 'with --embeddings: an ONNX graph of it for onnxruntime-web')
     .option('--retrieval <file>', 'a collection of the sentences of a text, in workerd')
-    .option('--speech', 'how long recordings take to be written down, instead of text models')
-    .option('--clips <folder>', 'with --speech: .wav files, and what is said in a .txt beside each')
-    .option('--python <file>', 'with --speech: a Python that has faster-whisper (THIMBLE_PYTHON)')
+    .option('--recognition', 'how long recordings take to be written down, instead of text models')
+    .option('--speech', 'the same, by its former name')
+    .option(
+      '--clips <folder>',
+      'with --recognition: .wav files, and what is said in a .txt beside each',
+    )
+    .option(
+      '--python <file>',
+      'with --recognition: a Python that has faster-whisper (THIMBLE_PYTHON)',
+    )
     .option('--markdown <file>', 'also write the tables to this file')
     .option('--chart <file>', 'also write the chart to this SVG file')
     .option('--write-docs', "write README.md's table and docs/bench.svg")
@@ -133,7 +142,7 @@ async function runBenchCommand(flags: BenchFlags): Promise<void> {
   if (flags.kernels === true) return await runKernelBench(flags.json === true);
   if (flags.embeddings === true || flags.retrieval !== undefined)
     return await runEncoderBench(flags);
-  if (flags.speech === true) return await runSpeechBench(flags);
+  if (flags.recognition === true || flags.speech === true) return await runRecognitionBench(flags);
   const named = chooseRows(flags);
   const chosen = choosePeers(flags);
   await build();
@@ -165,22 +174,25 @@ async function runEncoderBench(flags: BenchFlags): Promise<void> {
   await runEncoderBenches({ ...flags, model });
 }
 
-const SPEECH_MODEL_ID = 'whisper-tiny.en';
+const RECOGNITION_MODEL_ID = 'whisper-tiny.en';
 
-async function runSpeechBench(flags: BenchFlags): Promise<void> {
-  const { benchSpeech, chooseSpeechPeers, describeSpeech, readClips } =
+async function runRecognitionBench(flags: BenchFlags): Promise<void> {
+  const { benchRecognition, chooseRecognitionPeers, describeRecognition, readClips } =
     await import('../bench/workloads/recognition.ts');
-  const modelId = flags.model === DEFAULT_MODEL_ID ? SPEECH_MODEL_ID : flags.model;
+  const modelId = flags.model === DEFAULT_MODEL_ID ? RECOGNITION_MODEL_ID : flags.model;
   if (flags.clips === undefined)
-    throw new EngineError('E_USAGE', 'bench: --speech needs recordings: give --clips FOLDER.');
-  const peers = chooseSpeechPeers(flags.only);
+    throw new EngineError(
+      'E_USAGE',
+      `bench: ${flags.speech === true ? '--speech' : '--recognition'} needs recordings: give --clips FOLDER.`,
+    );
+  const peers = chooseRecognitionPeers(flags.only);
   const clips = await readClips(flags.clips);
   await build();
-  requireKind(await obtainModel(modelId), 'speech');
+  requireKind(await obtainModel(modelId), 'recognition');
   const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
   const forget = onInterrupt(() => rm(persist, { recursive: true, force: true }));
   try {
-    const result = await benchSpeech({
+    const result = await benchRecognition({
       modelId,
       persist,
       clips,
@@ -190,7 +202,7 @@ async function runSpeechBench(flags: BenchFlags): Promise<void> {
       peers,
       onNote: (text) => process.stderr.write(`bench     ${text}\n`),
     });
-    if (flags.json !== true) process.stdout.write(`${describeSpeech(result)}\n`);
+    if (flags.json !== true) process.stdout.write(`${describeRecognition(result)}\n`);
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     forget();

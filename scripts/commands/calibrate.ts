@@ -8,7 +8,7 @@ import { measureColumns } from '../eval/calibrate.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { windowsFor } from '../import/precision/compare.ts';
 import { calibrationPath, writeCalibration } from '../import/precision/calibration.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { repoRoot } from '../lib/paths.ts';

@@ -3,9 +3,10 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
 import type { LocalModel } from '../node-host/engine.ts';
@@ -99,7 +100,7 @@ async function answer(
       );
     }
     const request = {
-      promptTokens,
+      prompt: tokenPrompt(promptTokens),
       maxTokens: Math.min(flags.maxTokens ?? room, room),
       sampling: readSampling(flags, tokenizer, CHAT_SAMPLING),
       stopTokens: eosIds,

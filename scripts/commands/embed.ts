@@ -6,7 +6,7 @@ import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 import { textIds } from '../../worker/serving/embedding/text-ids.ts';
 import type { InputType } from '../../worker/serving/embedding/text-ids.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalEncoder } from '../node-host/encoder.ts';
 import { ProgressLine } from '../lib/progress.ts';

@@ -5,7 +5,7 @@ import { loadNativeModel } from '../eval/llama-cpp.ts';
 import { compareEngines } from '../eval/parity.ts';
 import { PARITY_TEXTS, parsePassages, readTextFile } from '../eval/passages.ts';
 import { measurePerplexity } from '../eval/perplexity.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';

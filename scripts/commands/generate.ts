@@ -2,8 +2,9 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
 import type { ConstraintFlags } from './options/constraint-options.ts';
@@ -69,7 +70,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   if (constraint !== null)
     model.engine.setVocabulary(tokenVocabulary(model.tokenizer, model.engine.config.nVocab));
   const request = {
-    promptTokens,
+    prompt: tokenPrompt(promptTokens),
     maxTokens: flags.maxTokens,
     sampling,
     stopTokens: model.manifest.tokenizer.eosIds,

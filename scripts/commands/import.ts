@@ -7,14 +7,18 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import { calibratedPreset } from '../import/precision/calibrated-chooser.ts';
-import type { CalibrationWish } from '../import/precision/calibrated-chooser.ts';
-import type { ModelAbout } from '../import/write/describe-model.ts';
-import { importModel } from '../import/import-model.ts';
-import type { ImportResult } from '../import/import-model.ts';
-import { importVoice, isVoiceFile } from '../import/voice/import-voice.ts';
+import type { CalibrationOptions } from '../import/precision/calibrated-chooser.ts';
+import type { ImportResult, TensorChooser } from '../import/import-model.ts';
+import {
+  catalogueRequest,
+  checkImportOptions,
+  IMPORT_OPTIONS,
+  importInput,
+} from '../import/importers.ts';
+import type { Imported, ImportRequest } from '../import/importers.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
 import { requantizeWarning } from '../import/precision/requantized.ts';
-import { parseBytes, parseCount } from './options/arguments.ts';
+import { parseBytes, parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds, ProgressLine } from '../lib/progress.ts';
@@ -99,18 +103,15 @@ export function register(program: Command): void {
     .action(runImport);
 }
 
-async function runImport(source: string, flags: ImportFlags): Promise<void> {
+async function runImport(source: string, flags: ImportFlags, command: Command): Promise<void> {
   checkFlags(flags);
+  const given = IMPORT_OPTIONS.filter((name) => command.getOptionValueSource(name) === 'cli');
   const resolved = await resolveSource(source);
+  checkImportOptions(resolved.input, given);
   const warnings: string[] = [];
-  const calibration = wishOf(flags, (text) => warnings.push(text));
-  if (extname(resolved.path) === '.onnx') return await runOnnxImport(source, resolved, flags);
-  if (isVoiceFile(resolved.path)) return await runVoiceImport(source, resolved, flags);
+  const calibration = calibrationOptions(flags, (text) => warnings.push(text));
   if (flags.compare === true) return runCompare(resolved, { ...flags, calibration, warnings });
-  const id = flags.id ?? resolved.id;
-  if (id === undefined) throw noId(source);
-  const preset = flags.preset ?? resolved.preset ?? 'lossless';
-  const startMs = performance.now();
+  const request = importRequest(source, resolved, flags);
   const fit =
     flags.fit === undefined
       ? null
@@ -119,37 +120,72 @@ async function runImport(source: string, flags: ImportFlags): Promise<void> {
           flags.ctx,
           calibration,
         );
-  const result = await withProgress(`importing ${id}: `, (onProgress) =>
-    importModel({
-      input: resolved.path,
-      id,
-      outRoot: modelsDir(),
-      about: resolved.about,
+  const startMs = performance.now();
+  const imported = await withProgress(`importing ${request.id}: `, (onProgress) =>
+    importInput({
+      ...request,
+      ...choice(request, calibration, fit?.chooser),
       onProgress,
+      onWarning: (text) => warnings.push(text),
       signal: interruptSignal,
-      ...(fit === null ? presetOptions(preset, calibration) : { choose: fit.chooser }),
-      ...(flags.force === undefined ? {} : { force: flags.force }),
-      ...(flags.tokenizer === undefined ? {} : { tokenizer: flags.tokenizer }),
     }),
   );
   const seconds = (performance.now() - startMs) / 1000;
-  const requantized = requantizeWarning(result.manifest);
-  if (requantized !== null) warnings.push(requantized);
+  if (imported.importer === 'weights') {
+    const requantized = requantizeWarning(imported.manifest);
+    if (requantized !== null) warnings.push(requantized);
+  }
   showWarnings(warnings);
+  const { json, text } = report(imported, seconds, warnings);
   const finish = async (onProgress: OnProgress) =>
-    fit?.finish(requireKind(result.manifest, 'decoder'), resolved.path, {
+    fit?.finish(requireKind(imported.manifest, 'decoder'), resolved.input, {
       ...flags,
       calibration,
       onProgress,
     });
   const isMeasured = fit !== null && flags.measure;
   const fitted = await (isMeasured ? withProgress('measuring: ', finish) : finish(() => {}));
-  const summary = { ...summarize(result, seconds), warnings };
   process.stdout.write(
-    flags.json
-      ? `${JSON.stringify(fitted === undefined ? summary : { ...summary, fit: fitted.json })}\n`
-      : describe(result, seconds) + (fitted === undefined ? '' : `\n${fitted.table}\n`),
+    flags.json === true
+      ? `${JSON.stringify(fitted === undefined ? json : { ...json, fit: fitted.json })}\n`
+      : text + (fitted === undefined ? '' : `\n${fitted.table}\n`),
   );
+}
+
+/** The options given by hand go before those of the catalogue. */
+function importRequest(
+  source: string,
+  resolved: ResolvedSource,
+  flags: ImportFlags,
+): ImportRequest {
+  const id = flags.id ?? resolved.id;
+  if (id === undefined)
+    throw new EngineError(
+      'E_USAGE',
+      `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
+    );
+  const { preset, task, tokenizer, force, dim } = flags;
+  return {
+    ...resolved,
+    id,
+    outRoot: modelsDir(),
+    ...(preset === undefined ? {} : { preset }),
+    ...(task === undefined ? {} : { task }),
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(force === undefined ? {} : { force }),
+    ...(dim.size === 0 ? {} : { dim }),
+  };
+}
+
+/** How tensors get their types, where an importer asks. */
+function choice(
+  { preset = 'lossless' }: ImportRequest,
+  calibration: CalibrationOptions | null,
+  fitting: TensorChooser | undefined,
+): Pick<ImportRequest, 'preset' | 'choose'> {
+  if (fitting !== undefined) return { preset: 'lossless', choose: fitting };
+  if (calibration === null) return {};
+  return { choose: calibratedPreset(preset, calibration) };
 }
 
 const MAX_DIM = 2 ** 31 - 1;
@@ -161,69 +197,6 @@ function parseDim(text: string, before: ReadonlyMap<string, number>): Map<string
   throw new EngineError(
     'E_USAGE',
     `import: --dim '${text}'; expected a name and its largest size, such as --dim seq=128.`,
-  );
-}
-
-async function runOnnxImport(
-  source: string,
-  resolved: ResolvedSource,
-  { id = resolved.id, task = resolved.task, dim, force, json }: ImportFlags,
-): Promise<void> {
-  const { importOnnx } = await import('../import/onnx/import-onnx.ts');
-  const { build } = await import('../build/build.ts');
-  if (id === undefined) throw noId(source);
-  // Memory is measured in the runtime that serves.
-  await build({ only: 'ort' });
-  const warnings: string[] = [];
-  const { manifest, folder } = await withProgress(`importing ${id}: `, () =>
-    importOnnx({
-      input: resolved.path,
-      id,
-      outRoot: modelsDir(),
-      about: resolved.about,
-      dims: dim,
-      onWarning: (text) => warnings.push(text),
-      ...(task === undefined ? {} : { task }),
-      ...(force === undefined ? {} : { force }),
-    }),
-  );
-  showWarnings(warnings);
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const { graphs, memory } = manifest;
-  const summary = { id, folder, task: manifest.task.name, bytes, memory, warnings };
-  const text = [
-    `${id}: ${graphs.map(({ name }) => name).join(', ')} for ${manifest.task.name}, ${formatBytes(bytes)}`,
-    `memory: ${formatBytes(memory.loadedBytes)} of WebAssembly memory when loaded, ${formatBytes(memory.peakBytes)} at its peak`,
-    `next: thimble push ${id}`,
-    '',
-  ].join('\n');
-  process.stdout.write(json === true ? `${JSON.stringify(summary)}\n` : text);
-}
-
-async function runVoiceImport(
-  source: string,
-  resolved: ResolvedSource,
-  { id = resolved.id, force, json }: ImportFlags,
-): Promise<void> {
-  if (id === undefined) throw noId(source);
-  const { folder, manifest } = await withProgress(`importing ${id}: `, () =>
-    importVoice({
-      input: resolved.path,
-      id,
-      outRoot: modelsDir(),
-      about: resolved.about,
-      ...(force === undefined ? {} : { force }),
-    }),
-  );
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const text = `${id}: a voice, ${manifest.language}, ${formatBytes(bytes)}\nnext: thimble push ${id}\n`;
-  process.stdout.write(json === true ? `${JSON.stringify({ id, folder, bytes })}\n` : text);
-}
-
-function noId(source: string): EngineError {
-  return new EngineError(
-    'E_USAGE',
-    `import: no id; expected --id ID, for instance --id ${suggestId(source)}.`,
   );
 }
 
@@ -242,16 +215,11 @@ function checkFlags({ fit, compare, ctx, text, id }: ImportFlags): void {
     throw new EngineError('E_USAGE', 'import: --compare keeps nothing. Leave --id out.');
 }
 
-function wishOf(
+function calibrationOptions(
   { calibration }: ImportFlags,
   onWarning: (text: string) => void,
-): CalibrationWish | null {
+): CalibrationOptions | null {
   return calibration === undefined ? null : { path: calibration, onWarning };
-}
-
-function presetOptions(preset: string, calibration: CalibrationWish | null) {
-  if (calibration === null) return { preset };
-  return { preset, choose: calibratedPreset(preset, calibration) };
 }
 
 function showWarnings(warnings: readonly string[]): void {
@@ -259,41 +227,36 @@ function showWarnings(warnings: readonly string[]): void {
 }
 
 interface CompareFlags extends Omit<ImportFlags, 'calibration'> {
-  readonly calibration: CalibrationWish | null;
+  readonly calibration: CalibrationOptions | null;
   readonly warnings: readonly string[];
 }
 
-async function runCompare({ path }: ResolvedSource, flags: CompareFlags): Promise<void> {
+async function runCompare({ input }: ResolvedSource, flags: CompareFlags): Promise<void> {
   const { comparePresets } = await import('../import/precision/measure.ts');
   const presets = flags.preset === undefined ? PRESET_NAMES : [choosePreset(flags.preset)];
   const { json, table } = await withProgress('measuring: ', (onProgress) =>
-    comparePresets(path, presets, { ...flags, onProgress }),
+    comparePresets(input, presets, { ...flags, onProgress }),
   );
   showWarnings(flags.warnings);
   process.stdout.write(flags.json ? `${JSON.stringify(json)}\n` : `${table}\n`);
 }
 
-interface ResolvedSource {
-  readonly path: string;
+type ResolvedSource = Pick<ImportRequest, 'input' | 'about' | 'preset' | 'task'> & {
   readonly id?: string;
-  readonly preset?: string;
-  /** Of an .onnx file. */
-  readonly task?: string;
-  readonly about: ModelAbout;
-}
+};
 
 /** A path that is there, else a source to pull, else a catalogue id. */
 async function resolveSource(source: string): Promise<ResolvedSource> {
-  if (existsSync(source)) return { path: resolve(source), about: {} };
+  if (existsSync(source)) return { input: resolve(source), about: {} };
   // Loaded only here: importing a file needs nothing of the network.
   const { isSourceSpec } = await import('../pull/source-spec.ts');
-  const { findCatalogueEntry, importPreset } = await import('../pull/catalogue.ts');
+  const { findCatalogueEntry } = await import('../pull/catalogue.ts');
   const { pullModel, pullSource } = await import('../pull/pull.ts');
   if (isSourceSpec(source)) {
     const { path } = await withProgress(`pulling ${source}: `, (onProgress) =>
       pullSource(source, { onProgress }),
     );
-    return { path, about: { source } };
+    return { input: path, about: { source } };
   }
   if (/[/\\]/.test(source) || extname(source) === '.gguf')
     throw new EngineError(
@@ -301,15 +264,12 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
       `import: ${source} is not there. Give a file, a folder, a source or a catalogue id.`,
     );
   const entry = findCatalogueEntry(source);
-  const { id, licence, card, title } = entry;
-  const about = { licence, card, name: title, source: `catalogue:${id}` };
-  const onnx = entry.onnxTask === undefined ? {} : { task: entry.onnxTask };
-  const isOther = entry.onnxTask !== undefined || isVoiceFile(entry.files[0].name);
-  const preset = isOther ? {} : { preset: importPreset(entry) };
+  const { id } = entry;
+  const request = catalogueRequest(entry);
   const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
     pullModel(id, { onProgress }),
   );
-  return { path, id, ...preset, ...onnx, about };
+  return { ...request, input: path, id };
 }
 
 async function withProgress<T>(
@@ -337,6 +297,47 @@ function suggestId(source: string): string {
   );
 }
 
+interface Report {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+function report(imported: Imported, seconds: number, warnings: readonly string[]): Report {
+  switch (imported.importer) {
+    case 'voice':
+      return reportVoice(imported);
+    case 'onnx':
+      return reportOnnx(imported, warnings);
+    case 'weights':
+      return {
+        json: { ...summarize(imported, seconds), warnings },
+        text: describe(imported, seconds),
+      };
+  }
+}
+
+function reportVoice({ folder, manifest }: Extract<Imported, { importer: 'voice' }>): Report {
+  const { id, language, files } = manifest;
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const text = `${id}: a voice, ${language}, ${formatBytes(bytes)}\nnext: thimble push ${id}\n`;
+  return { json: { id, folder, bytes }, text };
+}
+
+function reportOnnx(
+  { folder, manifest }: Extract<Imported, { importer: 'onnx' }>,
+  warnings: readonly string[],
+): Report {
+  const { id, graphs, memory, task, files } = manifest;
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const text = [
+    `${id}: ${graphs.map(({ name }) => name).join(', ')} for ${task.name}, ${formatBytes(bytes)}`,
+    `memory: ${formatBytes(memory.loadedBytes)} of WebAssembly memory when loaded, ${formatBytes(memory.peakBytes)} at its peak`,
+    `next: thimble push ${id}`,
+    '',
+  ].join('\n');
+  return { json: { id, folder, task: task.name, bytes, memory, warnings }, text };
+}
+
 function summarize({ manifest, folder, keptShards, reports }: ImportResult, seconds: number) {
   const rows = [...reports.values()];
   return {
@@ -358,7 +359,7 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
 const NEXT: Record<ImportResult['manifest']['kind'], string> = {
   decoder: 'thimble chat -m',
   encoder: 'thimble embed -m',
-  speech: 'thimble push',
+  recognition: 'thimble push',
 };
 
 function describe(result: ImportResult, seconds: number): string {

@@ -7,12 +7,13 @@ import { modelFiles } from '../../engine/manifest/manifest.ts';
 import type {
   DecoderManifest,
   Manifest,
-  SpeechManifest,
+  RecognitionManifest,
   TensorRow,
   WeightedManifest,
 } from '../../engine/manifest/manifest.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
-import { planSpeech } from '../../engine/model/recognition/plan.ts';
+import { planMemory } from '../../engine/model/decoder/plan.ts';
+import { ISOLATE_BYTES } from '../../engine/model/memory/budget.ts';
+import { planRecognition } from '../../engine/model/recognition/plan.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { readImported } from '../push/push.ts';
@@ -79,15 +80,15 @@ function describeOther(manifest: Manifest): string {
     `  source        ${source}`,
     `  imported      ${createdAt}`,
     `  files         ${files.length}, ${formatBytes(bytes)}`,
-    ...(manifest.kind === 'speech' ? speechLines(manifest) : []),
+    ...(manifest.kind === 'recognition' ? recognitionLines(manifest) : []),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** Shape and memory of a speech model. */
-function speechLines(manifest: SpeechManifest): string[] {
+/** Shape and memory of a recogniser. */
+function recognitionLines(manifest: RecognitionManifest): string[] {
   const { config: c, architecture, preset } = manifest;
-  const plan = planSpeech(manifest, { memoryBudgetBytes: null });
+  const plan = planRecognition(manifest, { memoryBudgetBytes: null });
   const { weights, crossPages, selfPages } = plan.regions;
   const fits = plan.totalBytes <= ISOLATE_BYTES ? 'fits' : 'DOES NOT FIT (try --preset edge)';
   const languages = c.isMultilingual ? `${c.tokens.languages.length} languages` : 'English';

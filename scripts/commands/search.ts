@@ -4,7 +4,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import { ProgressLine } from '../lib/progress.ts';
 

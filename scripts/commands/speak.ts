@@ -4,7 +4,8 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { parseCount, parseNumber } from './options/arguments.ts';
+import { obtainModel } from '../dev/prepare.ts';
+import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { openVoice } from '../node-host/voice.ts';
 import { readStdin } from '../lib/stdin.ts';
@@ -52,13 +53,9 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
     );
   if (flags.output === '-' && flags.json === true)
     throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
-  const voice = await openVoice(flags.model);
+  const voice = await openVoice(await obtainModel(flags.model));
   const startMs = performance.now();
-  const nSample = await writeSpeech(
-    flags.output,
-    voice.sampleRate,
-    voice.speak({ text, ...flags }),
-  );
+  const nSample = await writeSound(flags.output, voice.sampleRate, voice.speak({ text, ...flags }));
   const seconds = nSample / voice.sampleRate;
   const facts = {
     file: flags.output,
@@ -70,7 +67,7 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
 }
 
 /** @returns samples written. */
-async function writeSpeech(
+async function writeSound(
   path: string,
   sampleRate: number,
   samples: AsyncIterable<Float32Array>,

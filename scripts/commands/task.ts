@@ -5,7 +5,7 @@ import type { TaskFields } from '../../worker/serving/tasks/fields.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { parseCount } from './options/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
 import { interruptSignal } from '../lib/interrupt.ts';

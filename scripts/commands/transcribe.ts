@@ -5,6 +5,7 @@ import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
 import { optionsOf } from '../../worker/apis/audio/recognition/fields.ts';
@@ -23,14 +24,14 @@ import { PlainWindows, SpeechWindows } from '../../engine/transcribe/recording/w
 import { obtainModel } from '../dev/prepare.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
-import { loadLocalSpeech } from '../node-host/recognition.ts';
-import type { LocalSpeech } from '../node-host/recognition.ts';
+import { DETECTOR_ID, loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
+import { loadLocalRecogniser } from '../node-host/recognition.ts';
+import type { LocalRecogniser } from '../node-host/recognition.ts';
 import { formatSeconds } from '../lib/progress.ts';
 
 const FORMATS = ['text', 'srt', 'vtt', 'json'] as const;
 type Format = (typeof FORMATS)[number];
-const DEFAULT_SPEECH_ID = 'whisper-tiny.en';
+const DEFAULT_RECOGNISER_ID = 'whisper-tiny.en';
 /** Local files may be larger than uploads: nothing else shares this process. */
 const MAX_FILE_BYTES = 20 * MAX_AUDIO_BYTES;
 
@@ -63,7 +64,7 @@ export function register(program: Command): void {
     .option(
       '-m, --model <id>',
       'an imported speech model; one of the catalogue is pulled',
-      DEFAULT_SPEECH_ID,
+      DEFAULT_RECOGNISER_ID,
     )
     .option('--language <name>', 'a code or a name; found out without it')
     .option('--prompt <text>', 'words that may occur, spelled as they should be')
@@ -84,10 +85,10 @@ async function runTranscribe(file: string, flags: TranscribeFlags): Promise<void
     );
   const bytes = await readSound(file);
   await obtainModel(flags.model);
-  const speech = await loadLocalSpeech(flags.model);
+  const recogniser = await loadLocalRecogniser(flags.model);
   const sound = new LocalSound(bytes, await loadDecoders());
   const startMs = performance.now();
-  const { segments, summary } = await transcribe(file, speech, sound, flags);
+  const { segments, summary } = await transcribe(file, recogniser, sound, flags);
   const text = WRITERS[flags.format](segments, summary, sound, flags);
   if (flags.output === undefined) process.stdout.write(text);
   else
@@ -117,7 +118,7 @@ async function readSound(file: string): Promise<Uint8Array> {
 
 async function transcribe(
   file: string,
-  { engine, tokenizer, manifest }: LocalSpeech,
+  { engine, tokenizer, manifest }: LocalRecogniser,
   sound: LocalSound,
   flags: TranscribeFlags,
 ): Promise<Transcript> {
@@ -132,7 +133,10 @@ async function transcribe(
     tokenizer,
   );
   const windows = flags.vad
-    ? new SpeechWindows(sound, await loadDetector())
+    ? new SpeechWindows(
+        sound,
+        await loadDetector(requireKind(await obtainModel(DETECTOR_ID), 'onnx')),
+      )
     : new PlainWindows(sound);
   const events = transcribeSound({
     windows,

@@ -1,6 +1,6 @@
 /** The options of every command that serves. */
 import type { Command } from 'commander';
-import { parseCount, parsePort } from '../commands/options/arguments.ts';
+import { parseCount, parsePort } from '../lib/arguments.ts';
 import type { ServerOptions } from './server.ts';
 
 export interface ServeFlags {

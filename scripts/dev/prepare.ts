@@ -7,25 +7,17 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { modelFiles, requireKind } from '../../engine/manifest/manifest.ts';
-import type {
-  DecoderManifest,
-  Manifest,
-  ModelKind,
-  WeightedManifest,
-} from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest, Manifest, ModelKind } from '../../engine/manifest/manifest.ts';
 import { build } from '../build/build.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
-import { importModel } from '../import/import-model.ts';
-import { importVoice, isVoiceFile } from '../import/voice/import-voice.ts';
-import type { VoiceImportOptions } from '../import/voice/import-voice.ts';
-import type { OnnxImportOptions } from '../import/onnx/import-onnx.ts';
+import { catalogueRequest, importInput } from '../import/importers.ts';
+import type { Imported, ImportRequest } from '../import/importers.ts';
 import { hashOfHashes } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir, repoRoot } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import type { StepTools } from '../lib/step.ts';
-import { EMBEDDED_MODEL_ID, findCatalogueEntry, importPreset } from '../pull/catalogue.ts';
+import { EMBEDDED_MODEL_ID, findCatalogueEntry } from '../pull/catalogue.ts';
 import type { CatalogueEntry } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
@@ -59,9 +51,9 @@ export async function obtainModel(id: string): Promise<Manifest> {
   if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
-  if (found.onnxTask === undefined && !isVoiceFile(found.files[0].name)) importPreset(found);
-  const path = await pullStep(found);
-  return await importStep(found, path);
+  const request = catalogueRequest(found);
+  const input = await pullStep(found);
+  return await importStep({ ...request, input, id });
 }
 
 /** The same, for commands that work with text models only. @throws {EngineError} E_MODEL_KIND */
@@ -79,37 +71,40 @@ async function pullStep(entry: CatalogueEntry): Promise<string> {
   });
 }
 
-async function importStep(entry: CatalogueEntry, input: string): Promise<Manifest> {
-  const { id, licence, card, title } = entry;
-  const about = { licence, card, name: title, source: `catalogue:${id}` };
-  const { onnxTask: task } = entry;
-  if (task !== undefined) return await onnxImportStep({ input, id, about, task });
-  if (isVoiceFile(input)) return await voiceImportStep({ input, id, about });
-  const preset = importPreset(entry);
-  return await runStep('import', (tools) => timedImport(tools, { input, id, preset, about }));
-}
-
-async function onnxImportStep(
-  wish: Pick<OnnxImportOptions, 'input' | 'id' | 'about' | 'task'>,
-): Promise<Manifest> {
-  const { importOnnx } = await import('../import/onnx/import-onnx.ts');
-  return await runStep('import', async () => {
-    const { manifest } = await importOnnx({ ...wish, outRoot: modelsDir(), force: true });
-    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
-    const { length } = manifest.graphs;
-    const text = `${wish.id}: ${formatBytes(bytes)} in ${length} ${length === 1 ? 'graph' : 'graphs'} for ${manifest.task.name}`;
-    return { text, value: manifest };
+async function importStep(request: Omit<ImportRequest, 'outRoot'>): Promise<Manifest> {
+  return await runStep('import', async ({ onProgress }) => {
+    const startMs = performance.now();
+    const imported = await importInput({
+      ...request,
+      outRoot: modelsDir(),
+      force: true,
+      onProgress,
+      signal: interruptSignal,
+    });
+    const seconds = (performance.now() - startMs) / 1000;
+    const text = `${request.id}: ${describeImported(imported, seconds)}`;
+    return { text, value: imported.manifest };
   });
 }
 
-async function voiceImportStep(
-  wish: Pick<VoiceImportOptions, 'input' | 'id' | 'about'>,
-): Promise<Manifest> {
-  return await runStep('import', async () => {
-    const { manifest } = await importVoice({ ...wish, outRoot: modelsDir(), force: true });
-    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
-    return { text: `${wish.id}: a voice, ${formatBytes(bytes)}`, value: manifest };
-  });
+function describeImported(imported: Imported, seconds: number): string {
+  const size = formatBytes(
+    modelFiles(imported.manifest).reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  switch (imported.importer) {
+    case 'voice':
+      return `a voice, ${size}`;
+    case 'onnx': {
+      const { graphs, task } = imported.manifest;
+      const what = graphs.length === 1 ? 'graph' : 'graphs';
+      return `${size} in ${graphs.length} ${what} for ${task.name}`;
+    }
+    case 'weights': {
+      const { shards, preset } = imported.manifest;
+      const bytes = formatBytes(shards.reduce((sum, shard) => sum + shard.bytes, 0));
+      return `${bytes} in ${shards.length} shards, preset ${preset}, ${formatSeconds(seconds)}`;
+    }
+  }
 }
 
 async function importEmbedded(): Promise<Manifest> {
@@ -119,38 +114,13 @@ async function importEmbedded(): Promise<Manifest> {
     source: 'file:assets/stories260k/stories260K.bin',
     card: "Andrej Karpathy's 260 thousand weights, trained on TinyStories: it goes on telling a children's story, and can do nothing else.",
   };
-  return await runStep('import', (tools) =>
-    timedImport(tools, {
-      input: join(EMBEDDED_DIR, 'stories260K.bin'),
-      tokenizer: join(EMBEDDED_DIR, 'tok512.bin'),
-      id: EMBEDDED_MODEL_ID,
-      preset: 'lossless',
-      about,
-    }),
-  );
-}
-
-type ImportWish = Pick<
-  Parameters<typeof importModel>[0],
-  'input' | 'id' | 'preset' | 'about' | 'tokenizer'
->;
-
-async function timedImport(
-  { onProgress }: StepTools,
-  wish: ImportWish,
-): Promise<{ text: string; value: WeightedManifest }> {
-  const startMs = performance.now();
-  const { manifest } = await importModel({
-    ...wish,
-    outRoot: modelsDir(),
-    force: true,
-    onProgress,
-    signal: interruptSignal,
+  return await importStep({
+    input: join(EMBEDDED_DIR, 'stories260K.bin'),
+    tokenizer: join(EMBEDDED_DIR, 'tok512.bin'),
+    id: EMBEDDED_MODEL_ID,
+    preset: 'lossless',
+    about,
   });
-  const bytes = manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
-  const seconds = formatSeconds((performance.now() - startMs) / 1000);
-  const text = `${wish.id}: ${formatBytes(bytes)} in ${manifest.shards.length} shards, preset ${manifest.preset}, ${seconds}`;
-  return { text, value: manifest };
 }
 
 /** The imported model as shards in local R2. */

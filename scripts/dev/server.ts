@@ -24,6 +24,8 @@ export interface ServerOptions {
   /** What the Workers log; warnings and errors only, unless `verbose`. */
   readonly onLog?: (line: string) => void;
   readonly verbose?: boolean;
+  /** JavaScript in the place of a script's bundle, by script; its modules stay (tests). */
+  readonly sources?: Readonly<Record<string, string>>;
 }
 
 export interface RunningServer {
@@ -64,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           options.onLog?.(`${level}: ${message}`);
         }
       },
-      workers: ordered.map((config) => workerOptions(config, options.vars ?? {})),
+      workers: ordered.map((config) => workerOptions(config, options)),
     } as V4MiniflareOptions,
     verbose,
   );
@@ -84,7 +86,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-function workerOptions(config: WorkerConfig, vars: Readonly<Record<string, string>>): object {
+function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: ServerOptions): object {
+  const contents = sources[config.name];
   const main = join(repoRoot, config.main);
   const root = dirname(main);
   const wasm = readdirSync(root).filter((name) => name.endsWith('.wasm'));
@@ -96,7 +99,7 @@ function workerOptions(config: WorkerConfig, vars: Readonly<Record<string, strin
     bindings,
     modulesRoot: root,
     modules: [
-      { type: 'ESModule', path: main },
+      { type: 'ESModule', path: main, ...(contents === undefined ? {} : { contents }) },
       ...wasm.map((name) => ({ type: 'CompiledWasm', path: join(root, name) })),
     ],
   };

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { EngineError } from '../../engine/base/errors.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import { argmax, klDivergence, logSumExp } from './statistics.ts';
@@ -133,7 +134,7 @@ export async function decodeSpeed(
   const startedAt = performance.now();
   while (speeds.length < SPEED_RUNS || performance.now() - startedAt < SPEED_MS) {
     const request = {
-      promptTokens: [...promptTokens],
+      prompt: tokenPrompt(promptTokens),
       maxTokens: Math.min(SPEED_TOKENS, engine.nCtx - promptTokens.length),
       sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
       stopTokens: [],

@@ -5,7 +5,7 @@ import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import type { EncoderEngineOptions } from '../../engine/encode/encoder-engine.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { EncoderManifest } from '../../engine/manifest/manifest.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { readImported } from '../push/push.ts';
 import { FileModelSource, loadKernelModules, readTokenizer } from './engine.ts';

@@ -11,7 +11,8 @@ import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { DecoderManifest, WeightedManifest } from '../../engine/manifest/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { EngineOptions } from '../../engine/generate/engine.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
+import { promptLength } from '../../engine/generate/prompt.ts';
 import type { GenerateRequest, GenerateUsage, FinishReason } from '../../engine/generate/types.ts';
 import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
@@ -140,8 +141,9 @@ export async function generateText(
   signal: AbortSignal,
   onText: (text: string) => void,
 ): Promise<TextResult> {
+  const { nEmbd } = engine.config;
   const detokenizer = new Detokenizer(tokenizer, {
-    atTextStart: request.promptTokens.length === 0,
+    atTextStart: promptLength(request.prompt, nEmbd) === 0,
     special: false,
   });
   const matcher = new StopMatcher(stops);
@@ -161,19 +163,23 @@ export async function generateText(
       const match = matcher.push(detokenizer.push(event.token));
       emit(match.text);
       if (match.stop !== null)
-        return { text, tokens, reason: 'stop', usage: usageAtStop(request, tokens) };
+        return { text, tokens, reason: 'stop', usage: usageAtStop(nEmbd, request, tokens) };
     }
   }
   const last = matcher.push(detokenizer.flush());
   emit(last.text);
   if (last.stop === null) emit(matcher.flush());
-  return { text, tokens, reason, usage: usage ?? usageAtStop(request, tokens) };
+  return { text, tokens, reason, usage: usage ?? usageAtStop(nEmbd, request, tokens) };
 }
 
 /** A generation that we ended ourselves reports no times. */
-function usageAtStop(request: GenerateRequest, tokens: readonly number[]): GenerateUsage {
+function usageAtStop(
+  nEmbd: number,
+  { prompt }: GenerateRequest,
+  tokens: readonly number[],
+): GenerateUsage {
   return {
-    promptTokens: request.promptTokens.length,
+    promptTokens: promptLength(prompt, nEmbd),
     cachedTokens: 0,
     completionTokens: tokens.length,
     draftedTokens: 0,

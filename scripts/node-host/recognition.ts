@@ -1,19 +1,19 @@
-/** A speech model in this Node process: what `transcribe` and the speech bench run. */
+/** A recogniser in this Node process: what `transcribe` and the bench of recognition run. */
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import type { RecognitionManifest } from '../../engine/manifest/manifest.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
-import type { SpeechEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
+import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { RecognitionEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
 import { readImported } from '../push/push.ts';
 import { FileModelSource, loadKernelModules, readTokenizer } from './engine.ts';
 import { modelsDir } from '../lib/paths.ts';
 
-export interface LocalSpeech {
-  readonly manifest: SpeechManifest;
-  readonly engine: SpeechEngine;
+export interface LocalRecogniser {
+  readonly manifest: RecognitionManifest;
+  readonly engine: RecognitionEngine;
   readonly tokenizer: Tokenizer;
 }
 
@@ -21,15 +21,15 @@ export interface LocalSpeech {
  * Loads `<modelsRoot>/<id>`; natively there is no memory limit but the machine's.
  * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, and what the engine's own loading gives.
  */
-export async function loadLocalSpeech(
+export async function loadLocalRecogniser(
   id: string,
-  options: SpeechEngineOptions = {},
+  options: RecognitionEngineOptions = {},
   modelsRoot: string = modelsDir(),
-): Promise<LocalSpeech> {
+): Promise<LocalRecogniser> {
   const dir = join(modelsRoot, id);
-  const manifest = requireKind((await readImported(dir, id)).manifest, 'speech');
+  const manifest = requireKind((await readImported(dir, id)).manifest, 'recognition');
   const tokenizer = await readTokenizer(dir, manifest);
-  const engine = await SpeechEngine.load(
+  const engine = await RecognitionEngine.load(
     new FileModelSource(dir, manifest),
     await loadKernelModules(),
     { memoryBudgetBytes: null, openTurns: plainTurns(() => setImmediate()), ...options },

@@ -1,7 +1,7 @@
 /** Recordings in this Node process: the same decoders and the same cutting as in the Workers. */
 import { join } from 'node:path';
 import { compileWasm } from './compile-wasm.ts';
-import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { SAMPLE_RATE } from '../../engine/transcribe/types.ts';
 import { decodeAudio } from '../../worker/audio/decode-stream.ts';
 import type { AudioEnd, AudioInfo } from '../../worker/audio/frames.ts';
@@ -9,11 +9,11 @@ import type { DecoderModules } from '../../worker/audio/open-audio.ts';
 import { runVad } from '../../worker/onnx/tasks/voice-activity.ts';
 import type { DetectSpeech } from '../../engine/transcribe/recording/windows.ts';
 import { build } from '../build/build.ts';
-import { obtainModel } from '../dev/prepare.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
 import { distDir, modelsDir } from '../lib/paths.ts';
 
-const DETECTOR_ID = 'silero-vad';
+/** The catalogue's detector of voice activity. */
+export const DETECTOR_ID = 'silero-vad';
 
 /** A recording whose blocks are decoded as they are asked for. */
 export class LocalSound implements AsyncIterable<Float32Array> {
@@ -29,8 +29,8 @@ export class LocalSound implements AsyncIterable<Float32Array> {
 
   /** @throws {EngineError} E_AUDIO_INVALID */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
-    const wish = { sampleRate: SAMPLE_RATE, raw: null };
-    for await (const frame of decodeAudio(this.#bytes, this.#modules, wish)) {
+    const options = { sampleRate: SAMPLE_RATE, raw: null };
+    for await (const frame of decodeAudio(this.#bytes, this.#modules, options)) {
       if (frame.type === 'samples') yield frame.value;
       else if (frame.type === 'start') this.info = frame.value;
       else this.end = frame.value;
@@ -48,11 +48,10 @@ export async function loadDecoders(): Promise<DecoderModules> {
   };
 }
 
-/** The detector of the catalogue, pulled when it is not there. */
-export async function loadDetector(): Promise<DetectSpeech> {
+/** An imported detector of voice activity. */
+export async function loadDetector(manifest: OnnxManifest): Promise<DetectSpeech> {
   await build({ only: 'ort' });
-  const manifest = requireKind(await obtainModel(DETECTOR_ID), 'onnx');
   const runtime = await openOrtRuntime();
-  const model = await loadLocalOnnx(runtime, join(modelsDir(), DETECTOR_ID), manifest);
+  const model = await loadLocalOnnx(runtime, join(modelsDir(), manifest.id), manifest);
   return (request) => runVad(model, request);
 }

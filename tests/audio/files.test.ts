@@ -6,7 +6,7 @@ import { joinBytes } from '../../engine/base/joined.ts';
 import { openAudio } from '../../worker/audio/open-audio.ts';
 import type { DecoderModules } from '../../worker/audio/open-audio.ts';
 import { failure } from '../support/import-folder.ts';
-import { noise } from '../support/speech.ts';
+import { noise } from '../support/recordings.ts';
 import { decoderModules, readAll, readMono, signalToNoise, soundFile } from '../support/sound.ts';
 
 let modules: DecoderModules;

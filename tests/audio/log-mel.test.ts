@@ -6,7 +6,7 @@ import { Fft } from '../../engine/audio/fft.ts';
 import { LogMel, MAX_FRAMES, MAX_SAMPLES } from '../../engine/audio/log-mel.ts';
 import { melFilters } from '../../engine/audio/mel-filters.ts';
 import { findRecording } from '../support/needs.ts';
-import { chirp, noise, RATE, readWav } from '../support/speech.ts';
+import { chirp, noise, RATE, readWav } from '../support/recordings.ts';
 
 interface Golden {
   readonly nSample: number;

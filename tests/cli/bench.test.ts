@@ -101,6 +101,7 @@ test.each([
   [['--only', 'ollama'], 'bench: --only ollama; expected some of workerd'],
   [['--rounds', '0'], 'Expected a whole number of at least 1'],
   [['--speech'], 'bench: --speech needs recordings'],
+  [['--recognition'], 'bench: --recognition needs recordings'],
   [['--speech', '--clips', '/nowhere'], 'bench: no recordings in /nowhere'],
   [['--speech', '--clips', '.', '--only', 'siri'], 'bench: --only siri; expected some of workerd'],
   [['--rows', 'read-share', '--only', 'node'], 'bench: no chosen peer answers a chosen row'],

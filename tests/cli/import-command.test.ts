@@ -17,6 +17,7 @@ let home = '';
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'thimble-cli-'));
   await writeFile(join(home, 'tiny.gguf'), tinyGguf());
+  for (const name of ['graph.onnx', 'en-US_ta.bin']) await writeFile(join(home, name), '');
   await thimble('import', 'tiny.gguf', '--id', 'there');
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
@@ -156,6 +157,21 @@ describe('thimble import and inspect', () => {
       'a text to calibrate with that is not there',
       ['calibrate', '-m', 'there', '--text', 'absent.txt'],
       'cannot read --text absent.txt',
+    ],
+    [
+      'a task of a model of weights',
+      ['import', 'tiny.gguf', '--id', 'x', '--task', 'tensors', '--dim', 'a=1'],
+      '--task and --dim with tiny.gguf; expected --preset, --fit,',
+    ],
+    [
+      'a preset of a graph',
+      ['import', 'graph.onnx', '--id', 'x', '--preset', 'edge'],
+      '--preset with graph.onnx; expected --task, --dim for an ONNX graph. Leave it out.',
+    ],
+    [
+      'options of a voice',
+      ['import', 'en-US_ta.bin', '--id', 'x', '--fit', '128MB'],
+      '--fit with en-US_ta.bin; expected none of these options for a voice of SVOX Pico.',
     ],
     ['a model that is not there', ['inspect', 'absent'], 'absent'],
     ['an odd context', ['inspect', 'there', '--ctx', '1.5'], "--ctx '1.5'"],

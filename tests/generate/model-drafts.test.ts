@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Generation } from '../../engine/generate/generation.ts';
 import type { DraftModel } from '../../engine/generate/model-drafts.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import { StepLoop } from '../../engine/generate/step-loop.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { GenerateUsage } from '../../engine/generate/types.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';
@@ -54,7 +55,13 @@ async function run(sampling: SamplingParams, draft: Decoder | null) {
     const generation = new Generation(
       decoder,
       {
-        ...{ promptTokens, maxTokens: N_TOKEN, sampling, stopTokens: [], speculation },
+        ...{
+          prompt: tokenPrompt(promptTokens),
+          maxTokens: N_TOKEN,
+          sampling,
+          stopTokens: [],
+          speculation,
+        },
         ...{ topLogprobs: 1, promptLogprobs: false },
       },
       { age, nCtx: 512, keep: true, draftModel },

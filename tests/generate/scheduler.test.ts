@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { RELEASED_PAGE } from '../../engine/cache/pages.ts';
+import { commonPrefix, PLAIN_ROOT, rowKey } from '../../engine/cache/prefix-key.ts';
+import type { ItemKey, PrefixRoot } from '../../engine/cache/prefix-key.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import type { CopyPage, Lease } from '../../engine/generate/scheduler.ts';
 import { MAX_SEQUENCES } from '../../engine/model/decoder/plan.ts';
@@ -18,19 +20,21 @@ function tokensOf(nPage: number, first: number): number[] {
 }
 
 interface Asked {
+  readonly root?: PrefixRoot;
   readonly nTokens?: number;
   readonly mayGrow?: boolean;
 }
 
 function ask(scheduler: Scheduler, prompt: readonly number[], asked: Asked = {}): Lease | null {
-  const { nTokens = prompt.length, mayGrow = false } = asked;
-  return scheduler.admit({ prompt, nTokens, age: nextAge++, mayGrow });
+  const { nTokens = prompt.length, mayGrow = false, root = PLAIN_ROOT } = asked;
+  const key = { root, items: prompt };
+  return scheduler.admit({ prompt: key, nTokens, age: nextAge++, mayGrow });
 }
 
 /** Takes pages for all of `tokens` and holds them in the cache. */
 function fill(scheduler: Scheduler, lease: Lease, tokens: readonly number[]): void {
   expect(scheduler.reserve(lease, tokens.length)).toBe(true);
-  lease.sequence.tokens.push(...tokens.slice(lease.sequence.tokens.length));
+  lease.sequence.items.push(...tokens.slice(lease.sequence.items.length));
 }
 
 function begin(scheduler: Scheduler, prompt: readonly number[], asked?: Asked): Lease {
@@ -52,7 +56,7 @@ function keep(scheduler: Scheduler, tokens: readonly number[]): void {
 /** How much of `tokens` is still in the cache. Looks by taking it, and puts it back. */
 function cachedLength(scheduler: Scheduler, tokens: readonly number[]): number {
   const lease = begin(scheduler, [...tokens, -1]);
-  const { length } = lease.sequence.tokens;
+  const { length } = lease.sequence.items;
   scheduler.end(lease, true);
   return length;
 }
@@ -69,15 +73,15 @@ describe('a kept sequence', () => {
     const leases = texts.map((tokens) => start(scheduler, tokens));
     for (const lease of leases) scheduler.end(lease, true);
     const lease = begin(scheduler, [1, 2, 3, 4, 5, 6, 7]);
-    expect(lease.sequence.tokens).toEqual([1, 2, 3, 4, 5]);
+    expect(lease.sequence.items).toEqual([1, 2, 3, 4, 5]);
     // What was taken over is no longer there for another.
-    expect(begin(scheduler, [1, 2, 3, 4, 5, 6, 7]).sequence.tokens).toEqual([1, 2, 3]);
+    expect(begin(scheduler, [1, 2, 3, 4, 5, 6, 7]).sequence.items).toEqual([1, 2, 3]);
   });
 
   it('leaves the last token of the prompt to be evaluated', () => {
     const scheduler = schedulerOf(10);
     keep(scheduler, [1, 2, 3, 4, 5]);
-    expect(begin(scheduler, [1, 2, 3]).sequence.tokens).toEqual([1, 2]);
+    expect(begin(scheduler, [1, 2, 3]).sequence.items).toEqual([1, 2]);
   });
 
   it('gives back the pages behind what is taken over', () => {
@@ -96,7 +100,7 @@ describe('a kept sequence', () => {
     const tokens = tokensOf(4, 1);
     keep(scheduler, tokens);
     const lease = begin(scheduler, [...tokens.slice(0, PAGE_TOKENS + 1), -1]);
-    expect(lease.sequence.tokens).toEqual(tokens.slice(0, PAGE_TOKENS + 1));
+    expect(lease.sequence.items).toEqual(tokens.slice(0, PAGE_TOKENS + 1));
     expect(copied.map(([, to]) => to)).toEqual(lease.sequence.pages);
     expect(copied.some(([from]) => lease.sequence.pages.includes(from))).toBe(false);
     expect(scheduler.nFreePages).toBe(4);
@@ -107,7 +111,7 @@ describe('a kept sequence', () => {
   it('is not what a different beginning gets', () => {
     const scheduler = schedulerOf(10);
     keep(scheduler, [1, 2, 3]);
-    expect(begin(scheduler, [2, 2, 3]).sequence.tokens).toEqual([]);
+    expect(begin(scheduler, [2, 2, 3]).sequence.items).toEqual([]);
   });
 
   it('goes when pages are needed, the oldest first, and others stay', () => {
@@ -134,6 +138,56 @@ describe('a kept sequence', () => {
     expect(scheduler.nPromisedPages).toBe(6);
     fill(scheduler, lease, tokensOf(6, 7));
     expect(lease.sequence.pages).toHaveLength(6);
+  });
+});
+
+describe('what a prefix is shared by', () => {
+  const ann: PrefixRoot = { scope: 'ann', adapter: null };
+  const tokens = tokensOf(4, 1);
+
+  it.each([
+    ['another scope', { scope: 'bob', adapter: null }],
+    ['the scope of nobody', PLAIN_ROOT],
+    ['an adapter', { scope: 'ann', adapter: 'poet' }],
+    ['names that run together', { scope: 'an', adapter: 'n' }],
+  ])('is not the tokens alone: %s finds nothing, and copies nothing', (_, root) => {
+    const copied: number[] = [];
+    const scheduler = schedulerOf(12, (from) => copied.push(from));
+    scheduler.end(start(scheduler, tokens, { root: ann }), true);
+    const whole = begin(scheduler, tokens, { root });
+    const part = begin(scheduler, tokens.slice(0, PAGE_TOKENS), { root });
+    expect([whole.sequence.items, part.sequence.items]).toEqual([[], []]);
+    expect(copied).toEqual([]);
+    scheduler.end(whole, false);
+    scheduler.end(part, false);
+    // What was kept is still there for its own.
+    const again = begin(scheduler, [...tokens, -1], { root: { ...ann } });
+    expect(again.sequence.items).toEqual(tokens);
+  });
+
+  it('goes with a copy: it is of the same scope', () => {
+    const scheduler = schedulerOf(12);
+    scheduler.end(start(scheduler, tokens, { root: ann }), true);
+    const head = [...tokens.slice(0, PAGE_TOKENS + 5), -1];
+    scheduler.end(start(scheduler, head, { root: ann }), true);
+    expect(begin(scheduler, [...head, -2]).sequence.items).toEqual([]);
+    expect(begin(scheduler, [...head, -2], { root: ann }).sequence.items).toEqual(head);
+  });
+
+  it('is the row of a picture, and not a token that looks like it', () => {
+    const scheduler = schedulerOf(12);
+    const text = [1, rowKey('cat', 0), rowKey('cat', 1), 2];
+    const key = (items: readonly ItemKey[]) => ({ root: ann, items });
+    const claim = { nTokens: 10, mayGrow: false };
+    const lease = scheduler.admit({ ...claim, prompt: key(text), age: nextAge++ })!;
+    scheduler.reserve(lease, text.length);
+    lease.sequence.items.push(...text);
+    scheduler.end(lease, true);
+    const shared = (...items: ItemKey[]) => commonPrefix(lease.sequence, key(items));
+    expect(shared(1, rowKey('dog', 0), rowKey('dog', 1), 2)).toBe(1);
+    expect(shared(1, 0, 1, 2)).toBe(1);
+    expect(shared(1, rowKey('cat', 0), rowKey('cat', 0), 2)).toBe(2);
+    expect(shared(...text)).toBe(4);
   });
 });
 
@@ -231,8 +285,8 @@ describe('when every layer looks back at most a window', () => {
 
   /** Evaluates `tokens` a page at a time, giving back what is passed. */
   function pass(scheduler: Scheduler, lease: Lease, tokens: readonly number[]): void {
-    while (lease.sequence.tokens.length < tokens.length) {
-      fill(scheduler, lease, tokens.slice(0, lease.sequence.tokens.length + PAGE_TOKENS));
+    while (lease.sequence.items.length < tokens.length) {
+      fill(scheduler, lease, tokens.slice(0, lease.sequence.items.length + PAGE_TOKENS));
       scheduler.releasePassed(lease);
     }
   }
@@ -268,10 +322,10 @@ describe('when every layer looks back at most a window', () => {
     pass(scheduler, first, tokens);
     scheduler.end(first, true);
     const near = begin(scheduler, [...tokens, -1, -2]);
-    expect(near.sequence.tokens).toEqual(tokens);
+    expect(near.sequence.items).toEqual(tokens);
     scheduler.end(near, true);
     const far = begin(scheduler, [...tokens.slice(0, 7 * PAGE_TOKENS), -1]);
-    expect(far.sequence.tokens).toEqual([]);
+    expect(far.sequence.items).toEqual([]);
     expect(far.sequence.pages).toEqual([]);
   });
 
@@ -280,10 +334,10 @@ describe('when every layer looks back at most a window', () => {
     const lease = begin(scheduler, tokensOf(8, 1));
     pass(scheduler, lease, tokensOf(8, 1));
     lease.sequence.truncate(7 * PAGE_TOKENS + 3);
-    expect(lease.sequence.tokens).toHaveLength(7 * PAGE_TOKENS + 3);
+    expect(lease.sequence.items).toHaveLength(7 * PAGE_TOKENS + 3);
     expect(lease.sequence.nHeld).toBe(2);
     lease.sequence.truncate(5 * PAGE_TOKENS);
-    expect([lease.sequence.tokens, lease.sequence.pages]).toEqual([[], []]);
+    expect([lease.sequence.items, lease.sequence.pages]).toEqual([[], []]);
     expect(scheduler.nFreePages).toBe(12);
     expect(lease.sequence.firstPosition).toBe(0);
   });

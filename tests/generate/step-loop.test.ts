@@ -9,19 +9,20 @@ import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
 import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
-import { plainTurns } from '../../engine/generate/turns.ts';
+import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';
-import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
+import type { GenerateEvent } from '../../engine/generate/types.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../engine/model/decoder/plan.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
 import { BOS, GREEDY, request } from '../support/requests.ts';
+import type { RequestChanges } from '../support/requests.ts';
 
 const never = () => new AbortController().signal;
 
-async function eventsOf(engine: Engine, changes: Partial<GenerateRequest>, signal = never()) {
+async function eventsOf(engine: Engine, changes: RequestChanges, signal = never()) {
   const events: GenerateEvent[] = [];
   for await (const event of engine.generate(request(changes), signal)) events.push(event);
   return events;
@@ -87,7 +88,7 @@ describe('many generations at once', () => {
     const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
     const counts = { whole: 0, part: 0, refused: 0, drafted: 0 };
 
-    const readOne = async (changes: Partial<GenerateRequest>, manner: Manner, nRead: number) => {
+    const readOne = async (changes: RequestChanges, manner: Manner, nRead: number) => {
       const abort = new AbortController();
       const events: GenerateEvent[] = [];
       let error: unknown = null;

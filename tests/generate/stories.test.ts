@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/generate/engine.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
-import type { GenerateEvent, GenerateRequest } from '../../engine/generate/types.ts';
+import type { GenerateEvent } from '../../engine/generate/types.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
 import { BOS, request } from '../support/requests.ts';
+import type { RequestChanges } from '../support/requests.ts';
 
-async function run(engine: Engine, changes: Partial<GenerateRequest> = {}) {
+async function run(engine: Engine, changes: RequestChanges = {}) {
   const events: GenerateEvent[] = [];
   for await (const event of engine.generate(request(changes), new AbortController().signal))
     events.push(event);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { modelKey } from '../../scripts/push/bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
@@ -309,7 +310,8 @@ async function runningGenerations(): Promise<number> {
 async function greedyTokens(promptTokens: readonly number[], maxTokens: number): Promise<number[]> {
   const engine = await engineFrom(STORIES_FILE, 'lossless');
   const request = {
-    ...{ promptTokens, maxTokens, stopTokens: [2], topLogprobs: null, promptLogprobs: false },
+    ...{ prompt: tokenPrompt(promptTokens), maxTokens, stopTokens: [2] },
+    ...{ topLogprobs: null, promptLogprobs: false },
     sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
   };
   const tokens: number[] = [];

@@ -1,6 +1,6 @@
 /** A stage with a draft model: the same texts, counted drafts, and refusals with their numbers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { JS_HEAP_BYTES } from '../../engine/model/decoder/plan.ts';
+import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';

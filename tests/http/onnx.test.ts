@@ -13,7 +13,7 @@ import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
 import { linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
 import { findModelFile, findRecording } from '../support/needs.ts';
-import { readWav } from '../support/speech.ts';
+import { readWav } from '../support/recordings.ts';
 import { temporaryFolder } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
 

@@ -7,7 +7,7 @@ import { importModel } from '../../scripts/import/import-model.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { modelKey } from '../../scripts/push/bucket.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
-import { JS_HEAP_BYTES } from '../../engine/model/decoder/plan.ts';
+import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import { STORIES_FILE } from '../support/models.ts';
 
 /** One engine of stories260K takes 2 MB and the JavaScript heap's share; two do not fit. */

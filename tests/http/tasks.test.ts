@@ -1,6 +1,7 @@
 /** Tasks over HTTP: structure, constraints, streams, errors, and the likelihoods against completions. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { classifyPrompt } from '../../worker/serving/tasks/prompts/classify.ts';
+import { contentText } from '../../worker/serving/conversation/message.ts';
 import { CONTENT_FREE_TEXTS } from '../../worker/serving/tasks/prompts/content-free.ts';
 import { MAX_SENTENCES } from '../../worker/serving/tasks/answer.ts';
 import { MAX_LABELS } from '../../worker/serving/tasks/classify.ts';
@@ -149,7 +150,7 @@ describe('classify', () => {
   /** e to the mean log-probability of a label behind the prompt, by plain completions. */
   async function likelihoodOf(subject: string, label: string): Promise<number> {
     const rows = labels.map((one) => ({ label: one }));
-    const [content] = classifyPrompt(subject, rows).map((message) => message.content);
+    const [content] = classifyPrompt(subject, rows).map((message) => contentText(message.content));
     const tokens = async (body: object): Promise<number[]> => {
       const response = await server.post('/tokenize', body);
       return (await response.json<{ tokens: number[] }>()).tokens;

@@ -128,6 +128,61 @@ for (const build of ['relaxed', 'simd'] as const) {
       'f16',
       'bf16',
     ] as const) {
+      it(`${dtype}: rows that carry an adapter get what it adds, others not a bit`, () => {
+        const [nRow, nCol, nTok, rank] = [43, 100, 9, 5];
+        const [stride, yStride] = [roundUp(nCol, 32), roundUp(nRow, 32)];
+        scratch.reset();
+        const w = weightRef(dtype, nRow, nCol, scratch.put(randomMatrix(dtype, nRow, nCol)));
+        const [a, b] = [randomValues(rank * nCol, 21), randomValues(nRow * rank, 22)];
+        const put = (rows: number, columns: number, values: Float32Array) => {
+          const bytes = packFloats('f32', rows, columns, values);
+          return weightRef('f32', rows, columns, scratch.put(bytes));
+        };
+        const paddedA = new Float32Array(8 * nCol);
+        paddedA.set(a);
+        const term = { a: put(8, nCol, paddedA), b: put(nRow, rank, b) };
+        const x = {
+          address: scratch.reserve(roundUp(nTok, 4) * stride * 4),
+          stride,
+          panels: scratch.reserve(panelBytes(nTok, nCol)),
+        };
+        const inputs = Array.from({ length: nTok }, (_, t) => randomValues(nCol, 30 + t));
+        for (const [t, values] of inputs.entries())
+          scratch.f32(x.address + t * stride * 4, nCol).set(values);
+        const y = scratch.reserve(roundUp(nTok, 4) * yStride * 4);
+        const lowRank = { address: scratch.reserve(nTok * 32 * 4), stride: 32 };
+        const adapting = new Ops(scratch.kernels, lowRank);
+        const product = () => {
+          adapting.quantize(x, nTok, w);
+          adapting.matmul(w, x, nTok, y, yStride);
+          return inputs.map((_, t) => scratch.f32(y + t * yStride * 4, nRow).slice());
+        };
+        const plain = product();
+        const other = weightRef('f32', nRow, nCol, 0);
+        adapting.adapted = [
+          { first: 1, n: 3, terms: new Map([[w, term]]) },
+          { first: 4, n: 2, terms: new Map([[other, term]]) },
+          { first: 7, n: 1, terms: new Map([[w, term]]) },
+        ];
+        const carrying = [1, 2, 3, 7];
+        const got = product();
+        for (const [t, values] of inputs.entries()) {
+          if (!carrying.includes(t)) {
+            expect(got[t]).toEqual(plain[t]);
+            continue;
+          }
+          const added = matmulReference(b, nRow, matmulReference(a, rank, values));
+          const want = plain[t]!.map((value, row) => value + added[row]!);
+          const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          const worst = want.reduce(
+            (most, value, row) => Math.max(most, Math.abs(value - got[t]![row]!)),
+            0,
+          );
+          expect(worst / largest).toBeLessThan(TOLERANCE);
+          expect(added.some((value) => Math.abs(value) > 0.1)).toBe(true);
+        }
+      });
+
       it(`${dtype}: a token gets the same bits alone and beside others`, () => {
         const [nRow, nCol, nTok] = [43, 96, 9];
         scratch.reset();

@@ -51,6 +51,16 @@ test.each([
   expect(error.message).toContain(field);
 });
 
+test.each(['talking', '__proto__', 'constructor', null, 7])(
+  'a kind %j is refused',
+  async (kind) => {
+    const wrong = { ...MANIFEST, kind };
+    const error = await failure((async () => parseManifest(await Promise.resolve(wrong)))());
+    expect(error.code).toBe('E_MANIFEST_INVALID');
+    expect(error.message).toContain('kind');
+  },
+);
+
 test('a manifest without the numbers only some families have is whole', () => {
   expect(parseManifest(MANIFEST)).toEqual(MANIFEST);
 });

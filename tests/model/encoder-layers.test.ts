@@ -4,7 +4,7 @@ import { denseScratchBytes } from '../../engine/cache/geometry.ts';
 import { EncoderLayers, SLICE_ROWS } from '../../engine/model/encoder/layers.ts';
 import type { EncoderRegions, EncoderShape } from '../../engine/model/encoder/layers.ts';
 import type { WeightMap } from '../../engine/model/memory/layer-weights.ts';
-import { rowStride } from '../../engine/model/decoder/plan.ts';
+import { rowStride } from '../../engine/model/memory/layout.ts';
 import { Ops, panelBytes } from '../../engine/ops/ops.ts';
 import { weightRef } from '../../engine/ops/weights.ts';
 import type { WeightRef } from '../../engine/ops/weights.ts';

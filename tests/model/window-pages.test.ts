@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
+import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { decoderFrom, engineFrom, temporaryFolder } from '../support/models.ts';
@@ -34,8 +35,9 @@ function alone(prompt: readonly number[]): number[] {
   while (tokens.length < MAX_TOKENS) {
     const part = next.slice(0, 48);
     next = next.slice(48);
-    sequence.reserve(sequence.tokens.length + part.length);
-    decoder.forward([{ tokens: part, sequence, slot: 0, logitsFrom: part.length - 1 }], () => {
+    sequence.reserve(sequence.items.length + part.length);
+    const rows = { inputs: part, sequence, slot: 0, logitsFrom: part.length - 1, adapter: null };
+    decoder.forward([rows], () => {
       if (next.length === 0) tokens.push(decoder.argmax(0));
     });
     if (next.length === 0) next = tokens.slice(-1);
@@ -46,7 +48,7 @@ function alone(prompt: readonly number[]): number[] {
 async function generate(promptTokens: readonly number[], onToken = (): void => undefined) {
   const tokens: number[] = [];
   const request = {
-    promptTokens,
+    prompt: tokenPrompt(promptTokens),
     maxTokens: MAX_TOKENS,
     sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
     stopTokens: [],

@@ -177,11 +177,11 @@ describe('penalties that look back at what was generated', () => {
     const chain = new SamplerChain({ ...DEFAULT_SAMPLING, logitBias, ...OURS, ...changes });
     let nChanged = 0;
     for (const [i, want] of distributions.entries()) {
-      const so = { text: tokens.slice(0, i), nPrompt: 0 };
-      const got = chain.distribution(rows[i]!, so);
+      const context = { text: tokens.slice(0, i), nPrompt: 0 };
+      const got = chain.distribution(rows[i]!, context);
       // Logits of one token and of many at once differ a little.
       expectSame(got, want, 0.01);
-      const without = plain.distribution(rows[i]!, so);
+      const without = plain.distribution(rows[i]!, context);
       const isChanged = ([token, p]: [number, number]) => Math.abs(p - without.get(token)!) > 0.05;
       if ([...got].some(isChanged)) nChanged++;
     }

@@ -170,8 +170,8 @@ describe('penalties', () => {
     prompt: readonly number[],
     completion: readonly number[],
   ) => {
-    const so = { text: [...prompt, ...completion], nPrompt: prompt.length };
-    const p = new SamplerChain(params(changes)).distribution(Float32Array.from(logits), so);
+    const context = { text: [...prompt, ...completion], nPrompt: prompt.length };
+    const p = new SamplerChain(params(changes)).distribution(Float32Array.from(logits), context);
     return logits.map((_, token) => Math.log(p.get(token)! / p.get(0)!));
   };
   const differences = (logits: readonly number[]) => logits.map((x) => x - logits[0]!);
@@ -203,11 +203,11 @@ describe('penalties', () => {
 
   it('follow the text as it grows', () => {
     const chain = new SamplerChain(params({ frequencyPenalty: 1, temperature: 0 }));
-    const so = { text: [] as number[], nPrompt: 0 };
+    const context = { text: [] as number[], nPrompt: 0 };
     const logits = Float32Array.of(2.5, 2, 0.75);
-    for (let i = 0; i < 6; i++) so.text.push(chain.pick(logits, so));
+    for (let i = 0; i < 6; i++) context.text.push(chain.pick(logits, context));
     // 2.5 2 .75, 1.5 2 .75, 1.5 1 .75, .5 1 .75, .5 0 .75, .5 0 -.25
-    expect(so.text).toEqual([0, 1, 0, 1, 2, 0]);
+    expect(context.text).toEqual([0, 1, 0, 1, 2, 0]);
   });
 
   it('leave greedy picks to the kernel only when none of them says something', () => {

@@ -191,8 +191,8 @@ describe('distributions', () => {
       const top = Math.max(...logits);
       const mass = sumOf([...logits].map((x) => Math.exp(x - top)));
       for (let step = 0; step < 50; step++) {
-        const so = { text: new Array<number>(step), nPrompt: 0 };
-        expect(chain.pick(logits, so, { top, mass })).toBe(chain.pick(logits, so));
+        const context = { text: new Array<number>(step), nPrompt: 0 };
+        expect(chain.pick(logits, context, { top, mass })).toBe(chain.pick(logits, context));
       }
     }
   });
@@ -213,8 +213,8 @@ describe('xtc', () => {
     const chain = new SamplerChain(p);
     let nExcluded = 0;
     for (let step = 0; step < 5000; step++) {
-      const so = { text: new Array<number>(step), nPrompt: 0 };
-      const isExcluded = !chain.distribution(logits, so).has(0);
+      const context = { text: new Array<number>(step), nPrompt: 0 };
+      const isExcluded = !chain.distribution(logits, context).has(0);
       expect(isExcluded).toBe(uniformAt(p.seed, step, STREAMS.xtc) < 0.3);
       if (isExcluded) nExcluded++;
     }

@@ -1,10 +1,10 @@
 /** Little-endian bytes, appended one after the other: what test writers of file formats share. */
 export class ByteWriter {
-  private readonly parts: Uint8Array[] = [];
+  readonly #parts: Uint8Array[] = [];
   bytes = 0;
 
   raw(data: Uint8Array): this {
-    this.parts.push(data.slice());
+    this.#parts.push(data.slice());
     this.bytes += data.byteLength;
     return this;
   }
@@ -37,7 +37,7 @@ export class ByteWriter {
   done(): Uint8Array {
     const out = new Uint8Array(this.bytes);
     let at = 0;
-    for (const part of this.parts) {
+    for (const part of this.#parts) {
       out.set(part, at);
       at += part.byteLength;
     }

@@ -8,17 +8,17 @@ export class WatchedSource implements ByteSource {
   readonly name = 'hostile';
   readonly bytes: number;
   readBytes = 0;
-  private readonly data: Uint8Array;
+  readonly #data: Uint8Array;
 
   constructor(data: Uint8Array) {
-    this.data = data;
+    this.#data = data;
     this.bytes = data.byteLength;
   }
   read(offset: number, length: number): Promise<Uint8Array> {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes))
       throw new RangeError(`read of ${length} at ${offset} in a file of ${this.bytes}`);
     this.readBytes += length;
-    return Promise.resolve(this.data.slice(offset, offset + length));
+    return Promise.resolve(this.#data.slice(offset, offset + length));
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { startServer } from '../../scripts/dev/server.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
+import { pushModel } from '../../scripts/push/push.ts';
 import { linkModels } from './models.ts';
 import { STORIES_ID } from './run/imports.ts';
 import { TEST_VARS } from './run/pool.ts';
@@ -37,6 +38,10 @@ export interface TestServerOptions {
   readonly onLog?: (line: string) => void;
   /** Models to serve beside stories260K: of the catalogue, whose files are in the cache, or the tiny encoder. */
   readonly models?: readonly string[];
+  /** Models that were imported by the test, to serve beside it. */
+  readonly imported?: { readonly modelsRoot: string; readonly ids: readonly string[] };
+  /** JavaScript in the place of a script's bundle. */
+  readonly sources?: Readonly<Record<string, string>>;
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -66,12 +71,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await copyStorage(inject('runFolder'), ids, stateRoot);
   await linkModels(modelsRoot, ids);
   const bucket = lazyBucket(stateRoot);
+  for (const id of options.imported?.ids ?? [])
+    await pushModel(id, { bucket, modelsRoot: options.imported!.modelsRoot });
   await options.prepare?.(bucket);
   const vars = { ...TEST_VARS, ...options.vars };
-  const { onLog } = options;
+  const { onLog, sources = {} } = options;
   const logging = onLog === undefined ? {} : { onLog, verbose: true };
   const start = () =>
-    startServer({ port: 0, host: '127.0.0.1', vars, persist: stateRoot, ...logging });
+    startServer({ port: 0, host: '127.0.0.1', vars, persist: stateRoot, sources, ...logging });
   let server = await start();
   return {
     get url() {

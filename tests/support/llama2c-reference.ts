@@ -3,37 +3,46 @@
  * activations, float64 sums: the reference of the whole engine. Shares no code with it.
  * Paper: arXiv 2302.13971; file layout: karpathy/llama2.c export.py.
  */
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
+
+type Header = [number, number, number, number, number, number, number];
+
+/** The matrices of one layer, row-major. */
+export interface Layer {
+  readonly attNorm: Float32Array;
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+  readonly o: Float32Array;
+  readonly ffnNorm: Float32Array;
+  readonly w1: Float32Array;
+  readonly w2: Float32Array;
+  readonly w3: Float32Array;
+}
+
+/** Keys and values of one layer, one of each a position. */
+export interface LayerCache {
+  readonly keys: Float32Array[];
+  readonly values: Float32Array[];
+}
+
 export class Llama2cReference {
-  readonly nVocab: number;
-  private readonly dim: number;
-  private readonly nHead: number;
-  private readonly nKvHead: number;
-  private readonly headSize: number;
-  private readonly layers: {
-    attNorm: Float32Array;
-    q: Float32Array;
-    k: Float32Array;
-    v: Float32Array;
-    o: Float32Array;
-    ffnNorm: Float32Array;
-    w1: Float32Array;
-    w2: Float32Array;
-    w3: Float32Array;
-    keys: Float32Array[];
-    values: Float32Array[];
-  }[];
-  private readonly embedding: Float32Array;
-  private readonly finalNorm: Float32Array;
+  readonly config: ModelConfig;
+  readonly #layers: readonly Layer[];
+  readonly #embedding: Float32Array;
+  readonly #finalNorm: Float32Array;
+  readonly #cache: LayerCache[];
 
   constructor(file: Uint8Array) {
     const header = new Int32Array(file.buffer, file.byteOffset, 7);
-    const [dim, hidden, nLayer, nHead, nKvHead, nVocab] = header as unknown as number[];
-    this.dim = dim!;
-    this.nHead = nHead!;
-    this.nKvHead = nKvHead!;
-    this.nVocab = nVocab!;
-    this.headSize = dim! / nHead!;
-    const kvDim = this.headSize * nKvHead!;
+    const [dim, hidden, nLayer, nHead, nKvHead, nVocab, nCtx] = [...header] as Header;
+    const headDim = dim / nHead;
+    this.config = {
+      ...{ nLayer, nEmbd: dim, nHead, nKvHead, headDim, nFf: hidden, nVocab, nCtx },
+      ...{ normEps: 1e-5, ropeTheta: 10000, ropePairing: 'adjacent', ropeDim: headDim },
+      ...{ ropeScaling: { kind: 'none' }, tiedHead: true },
+    };
+    const kvDim = headDim * nKvHead;
     let at = file.byteOffset + 28;
     const take = (n: number) => {
       const part = new Float32Array(file.buffer, at, n);
@@ -41,19 +50,19 @@ export class Llama2cReference {
       return part;
     };
     // The file holds each kind of tensor for all layers before the next kind.
-    const all = (n: number) => Array.from({ length: nLayer! }, () => take(n));
-    this.embedding = take(nVocab! * dim!);
-    const attNorm = all(dim!);
-    const q = all(dim! * dim!);
-    const k = all(kvDim * dim!);
-    const v = all(kvDim * dim!);
-    const o = all(dim! * dim!);
-    const ffnNorm = all(dim!);
-    const w1 = all(hidden! * dim!);
-    const w2 = all(dim! * hidden!);
-    const w3 = all(hidden! * dim!);
-    this.finalNorm = take(dim!);
-    this.layers = attNorm.map((norm, i) => ({
+    const all = (n: number) => Array.from({ length: nLayer }, () => take(n));
+    this.#embedding = take(nVocab * dim);
+    const attNorm = all(dim);
+    const q = all(dim * dim);
+    const k = all(kvDim * dim);
+    const v = all(kvDim * dim);
+    const o = all(dim * dim);
+    const ffnNorm = all(dim);
+    const w1 = all(hidden * dim);
+    const w2 = all(dim * hidden);
+    const w3 = all(hidden * dim);
+    this.#finalNorm = take(dim);
+    this.#layers = attNorm.map((norm, i) => ({
       attNorm: norm,
       q: q[i]!,
       k: k[i]!,
@@ -63,36 +72,52 @@ export class Llama2cReference {
       w1: w1[i]!,
       w2: w2[i]!,
       w3: w3[i]!,
-      keys: [],
-      values: [],
     }));
+    this.#cache = this.emptyCache();
+  }
+
+  /** Views into the file: whoever changes them changes the model. */
+  layer(index: number): Layer {
+    return this.#layers[index]!;
+  }
+
+  emptyCache(): LayerCache[] {
+    return this.#layers.map(() => ({ keys: [], values: [] }));
   }
 
   /** Logits after `token` at the next position. */
   next(token: number): Float32Array {
-    const { dim, headSize } = this;
-    const x = this.embedding.slice(token * dim, (token + 1) * dim);
-    for (const layer of this.layers) {
-      const position = layer.keys.length;
+    return this.step(this.embed(token), this.#cache);
+  }
+
+  embed(token: number): Float32Array {
+    const { nEmbd } = this.config;
+    return this.#embedding.slice(token * nEmbd, (token + 1) * nEmbd);
+  }
+
+  /** Logits after the row `x`, whose keys and values are appended to the cache; `x` is used up. */
+  step(x: Float32Array, cache: readonly LayerCache[]): Float32Array {
+    for (const [i, layer] of this.#layers.entries()) {
+      const { keys, values } = cache[i]!;
       const normed = norm(x, layer.attNorm);
       const q = matvec(layer.q, normed);
       const k = matvec(layer.k, normed);
-      rotate(q, headSize, position);
-      rotate(k, headSize, position);
-      layer.keys.push(k);
-      layer.values.push(matvec(layer.v, normed));
-      addTo(x, matvec(layer.o, this.attend(q, layer.keys, layer.values)));
+      rotate(q, this.config.headDim, keys.length);
+      rotate(k, this.config.headDim, keys.length);
+      keys.push(k);
+      values.push(matvec(layer.v, normed));
+      addTo(x, matvec(layer.o, this.#attend(q, keys, values)));
       const inner = norm(x, layer.ffnNorm);
       const gate = matvec(layer.w1, inner);
       const up = matvec(layer.w3, inner);
       const mixed = gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!);
       addTo(x, matvec(layer.w2, mixed));
     }
-    return matvec(this.embedding, norm(x, this.finalNorm));
+    return matvec(this.#embedding, norm(x, this.#finalNorm));
   }
 
-  private attend(q: Float32Array, keys: Float32Array[], values: Float32Array[]): Float32Array {
-    const { headSize, nHead, nKvHead } = this;
+  #attend(q: Float32Array, keys: Float32Array[], values: Float32Array[]): Float32Array {
+    const { headDim: headSize, nHead, nKvHead } = this.config;
     const out = new Float32Array(q.length);
     for (let h = 0; h < nHead; h++) {
       const kv = Math.floor(h / (nHead / nKvHead)) * headSize;

@@ -40,7 +40,7 @@ export function readMono(reader: AudioReader, rate: number): Float32Array {
   return joinFloats([...monoSamples(reader, rate)]);
 }
 
-export interface WavWish {
+export interface WavOptions {
   readonly tag?: number;
   readonly bits?: number;
   readonly rate?: number;
@@ -52,8 +52,8 @@ export interface WavWish {
   readonly extraChunk?: number;
 }
 
-export function wavBytes(data: Uint8Array, wish: WavWish = {}): Uint8Array {
-  const { tag = 1, bits = 16, rate = 16_000, nChannel = 1, extensible = false } = wish;
+export function wavBytes(data: Uint8Array, options: WavOptions = {}): Uint8Array {
+  const { tag = 1, bits = 16, rate = 16_000, nChannel = 1, extensible = false } = options;
   const u16 = (writer: ByteWriter, value: number) =>
     writer.number(2, (view) => view.setUint16(0, value, true));
   const writer = new ByteWriter()
@@ -68,14 +68,14 @@ export function wavBytes(data: Uint8Array, wish: WavWish = {}): Uint8Array {
     u16(u16(writer, 22), bits).u32(0);
     u16(writer, tag).raw(new Uint8Array(14));
   }
-  if (wish.extraChunk !== undefined)
+  if (options.extraChunk !== undefined)
     writer
       .text('LIST')
-      .u32(wish.extraChunk)
-      .raw(new Uint8Array(wish.extraChunk + (wish.extraChunk % 2)));
+      .u32(options.extraChunk)
+      .raw(new Uint8Array(options.extraChunk + (options.extraChunk % 2)));
   return writer
     .text('data')
-    .u32(wish.statedBytes ?? data.length)
+    .u32(options.statedBytes ?? data.length)
     .raw(data)
     .done();
 }

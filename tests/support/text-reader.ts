@@ -1,6 +1,7 @@
 /** Several texts through one decoder, in passes cut at will. */
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
-import type { BatchPart, Decoder } from '../../engine/model/decoder/decoder.ts';
+import type { BatchPart } from '../../engine/model/decoder/contract.ts';
+import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 
 export class TextReader {
   /** The bits of the logits of every position of every text. */
@@ -21,10 +22,11 @@ export class TextReader {
   /** One pass over the next `counts[i]` tokens of text i. */
   pass(counts: readonly number[]): void {
     const texts = counts.flatMap((n, text) => (n > 0 ? [text] : []));
-    const starts = texts.map((text) => this.sequences[text]!.tokens.length);
+    const starts = texts.map((text) => this.sequences[text]!.items.length);
     const parts = texts.map((text, i): BatchPart => {
-      const tokens = this.#texts[text]!.slice(starts[i], starts[i]! + counts[text]!);
-      return { tokens, sequence: this.sequences[text]!, slot: text, logitsFrom: 0 };
+      const inputs = this.#texts[text]!.slice(starts[i], starts[i]! + counts[text]!);
+      const sequence = this.sequences[text]!;
+      return { inputs, sequence, slot: text, logitsFrom: 0, adapter: null };
     });
     this.#decoder.forward(parts, (part, index, row) => {
       const logits = this.#decoder.logits(row);
@@ -34,6 +36,6 @@ export class TextReader {
   }
 
   left(text: number): number {
-    return this.#texts[text]!.length - this.sequences[text]!.tokens.length;
+    return this.#texts[text]!.length - this.sequences[text]!.items.length;
   }
 }

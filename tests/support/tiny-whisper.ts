@@ -5,7 +5,7 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import type { Naming } from '../../engine/archs/types.ts';
 import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
-import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../engine/manifest/recognition-config.ts';
 import { writeCtranslate2 } from './ctranslate2-writer.ts';
 import type { WrittenVariable } from './ctranslate2-writer.ts';
 import { seededRandom } from './random.ts';
@@ -20,7 +20,7 @@ const SPECIAL = [
 const idOf = (content: (typeof SPECIAL)[number]): number => N_BYTE + SPECIAL.indexOf(content);
 const N_TIMESTAMP = 1501;
 
-export const TINY_WHISPER: SpeechConfig = {
+export const TINY_WHISPER: RecognitionConfig = {
   nMels: 16,
   nAudioCtx: 1500,
   minAudioCtx: 750,

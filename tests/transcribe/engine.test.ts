@@ -2,26 +2,26 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import { MAX_SAMPLES } from '../../engine/transcribe/types.ts';
 import type { TranscribeEvent, TranscribeOptions } from '../../engine/transcribe/types.ts';
 import { temporaryFolder } from '../support/models.ts';
 import {
   eventsOf,
-  speechEngineFrom,
-  speechPartsFrom,
+  recognitionEngineFrom,
+  recognitionPartsFrom,
   transcribeAll,
-} from '../support/speech-models.ts';
-import { chirp, noise, RATE } from '../support/speech.ts';
+} from '../support/recognition-models.ts';
+import { chirp, noise, RATE } from '../support/recordings.ts';
 import { TINY_WHISPER, writeTinyCtranslate2 } from '../support/tiny-whisper.ts';
 
 let root: Awaited<ReturnType<typeof temporaryFolder>>;
 let folder: string;
-let engine: SpeechEngine;
+let engine: RecognitionEngine;
 beforeAll(async () => {
   root = await temporaryFolder();
   folder = await writeTinyCtranslate2(join(root.path, 'tiny'));
-  ({ engine } = await speechEngineFrom(folder, 'q8'));
+  ({ engine } = await recognitionEngineFrom(folder, 'q8'));
 });
 afterAll(async () => {
   await root[Symbol.asyncDispose]();
@@ -190,7 +190,7 @@ describe('transcribe', () => {
   });
 
   it('refuses to load into too little memory, with its numbers', async () => {
-    const loading = speechEngineFrom(folder, 'q8', { memoryBudgetBytes: 12_000_000 });
+    const loading = recognitionEngineFrom(folder, 'q8', { memoryBudgetBytes: 12_000_000 });
     await expect(loading).rejects.toBeInstanceOf(EngineError);
     await expect(loading).rejects.toMatchObject({
       code: 'E_MEMORY_BUDGET',
@@ -199,7 +199,7 @@ describe('transcribe', () => {
   });
 
   it('refuses once it is closed', async () => {
-    const { engine: other } = await speechEngineFrom(folder, 'q8');
+    const { engine: other } = await recognitionEngineFrom(folder, 'q8');
     other.close();
     await expect(transcribeAll(other, new Float32Array(10))).rejects.toMatchObject({
       code: 'E_BACKEND_UNAVAILABLE',
@@ -211,7 +211,7 @@ describe('the decoder', () => {
   it.each(['q8', 'lossless'])(
     'gives a token the same logits in one pass and alone (%s)',
     async (preset) => {
-      const { config, encoder, decoder } = await speechPartsFrom(folder, preset);
+      const { config, encoder, decoder } = await recognitionPartsFrom(folder, preset);
       const S = 100;
       encoder.stem.features(S).set(noise(2 * S * config.nMels, 9));
       for (const _ of encoder.run(S, (...rows) => decoder.hear(...rows)));

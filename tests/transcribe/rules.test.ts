@@ -7,8 +7,8 @@ import { cutSegments } from '../../engine/transcribe/window/segments.ts';
 import { TokenRules } from '../../engine/transcribe/window/token-rules.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
 import { groupWords } from '../../engine/transcribe/window/words.ts';
-import type { SpeechConfig } from '../../engine/manifest/recognition-config.ts';
-import { speechContradiction } from '../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../engine/manifest/recognition-config.ts';
+import { recognitionContradiction } from '../../engine/manifest/recognition-config.ts';
 import { seededRandom } from '../support/random.ts';
 import { TINY_WHISPER } from '../support/tiny-whisper.ts';
 
@@ -75,7 +75,7 @@ describe('token rules', () => {
 });
 
 describe('prompts', () => {
-  const many: SpeechConfig = {
+  const many: RecognitionConfig = {
     ...TINY_WHISPER,
     isMultilingual: true,
     tokens: {
@@ -303,7 +303,7 @@ describe('speech configs', () => {
     [{ isMultilingual: true }, 'no languages'],
     [{ nEmbd: 40 }, 'no multiple of 32'],
   ])('are refused where numbers disagree: %o', (change, message) => {
-    expect(speechContradiction({ ...TINY_WHISPER, ...change })).toContain(message);
-    expect(speechContradiction(TINY_WHISPER)).toBeNull();
+    expect(recognitionContradiction({ ...TINY_WHISPER, ...change })).toContain(message);
+    expect(recognitionContradiction(TINY_WHISPER)).toBeNull();
   });
 });

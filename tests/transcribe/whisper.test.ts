@@ -9,19 +9,19 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { LogMel } from '../../engine/audio/log-mel.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { alignTokens } from '../../engine/transcribe/window/align.ts';
-import type { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import { groupWords } from '../../engine/transcribe/window/words.ts';
 import {
   eventsOf,
-  speechEngineFrom,
-  speechPartsFrom,
+  recognitionEngineFrom,
+  recognitionPartsFrom,
   textOf,
   transcribeAll,
   whisperFolder,
-} from '../support/speech-models.ts';
-import type { WhisperId } from '../support/speech-models.ts';
+} from '../support/recognition-models.ts';
+import type { WhisperId } from '../support/recognition-models.ts';
 import { findRecording } from '../support/needs.ts';
-import { noise, RATE, readWav } from '../support/speech.ts';
+import { noise, RATE, readWav } from '../support/recordings.ts';
 
 interface Golden {
   readonly rows: Readonly<Record<string, readonly number[]>>;
@@ -47,11 +47,11 @@ const bare = (text: string): string => text.replace(/[.,]/g, '');
 describe.skipIf(path === null)('whisper-tiny.en without loss, all 30 s', async () => {
   const samples = path === null ? new Float32Array() : await readWav(path);
   const want = golden.models['whisper-tiny.en'];
-  let parts: Awaited<ReturnType<typeof speechPartsFrom>>;
+  let parts: Awaited<ReturnType<typeof recognitionPartsFrom>>;
   let rows: Float32Array;
 
   beforeAll(async () => {
-    parts = await speechPartsFrom(whisperFolder('whisper-tiny.en'), 'lossless');
+    parts = await recognitionPartsFrom(whisperFolder('whisper-tiny.en'), 'lossless');
     const { config, encoder, decoder, memory } = parts;
     const S = config.nAudioCtx;
     new LogMel(config.nMels).fill(samples, 2 * S, encoder.stem.features(S));
@@ -126,11 +126,11 @@ describe.skipIf(path === null).each(['whisper-tiny.en', 'whisper-base'] as const
   async (id) => {
     const samples = path === null ? new Float32Array() : await readWav(path);
     const want = golden.models[id];
-    let engine: SpeechEngine;
+    let engine: RecognitionEngine;
     let tokenizer: Tokenizer;
     beforeAll(async () => {
       const folder = whisperFolder(id);
-      ({ engine, tokenizer } = await speechEngineFrom(folder, 'edge', {
+      ({ engine, tokenizer } = await recognitionEngineFrom(folder, 'edge', {
         memoryBudgetBytes: 128_000_000,
       }));
     });

@@ -4,10 +4,10 @@ import { EnglishG2P } from '../../dist/phonemes/english-g2p.mjs';
 import { dictionaryObject, lookUp, packDictionary } from '../../engine/voice/packed-dictionary.ts';
 import { phonemeIds } from '../../engine/voice/phoneme-ids.ts';
 import { toPhonemes } from '../../engine/voice/phonemes.ts';
-import { speechPieces } from '../../engine/voice/sentences.ts';
+import { spokenPieces } from '../../engine/voice/sentences.ts';
 
 const said = (text: string): string =>
-  speechPieces(text)
+  spokenPieces(text)
     .map((piece) => piece.text)
     .join(' | ');
 
@@ -71,13 +71,13 @@ test.each([
   '***',
   '\uD800',
 ])('nothing is said of %j', (text) => {
-  expect(speechPieces(text)).toEqual([]);
+  expect(spokenPieces(text)).toEqual([]);
 });
 
 describe('cut into pieces', () => {
   test('at sentences, long ones at pauses', () => {
     const long = `${'a few words, '.repeat(40)}and the end. Next.`;
-    const pieces = speechPieces(long);
+    const pieces = spokenPieces(long);
     expect(pieces.every(({ text }) => text.length <= 220)).toBe(true);
     expect(pieces.at(-1)).toEqual({ text: 'Next.', isSentenceEnd: true, isParagraphEnd: true });
     expect(pieces.filter(({ isSentenceEnd }) => isSentenceEnd)).toHaveLength(2);
@@ -85,7 +85,7 @@ describe('cut into pieces', () => {
   });
 
   test('the first is short', () => {
-    const [first] = speechPieces(`When it was over at last, ${'nobody said a word '.repeat(8)}.`);
+    const [first] = spokenPieces(`When it was over at last, ${'nobody said a word '.repeat(8)}.`);
     expect(first?.text).toBe('When it was over at last,');
   });
 });
@@ -114,7 +114,7 @@ const HOSTILE = [
 test.each(HOSTILE)('%j over and over', (part) => {
   const pronouncer = new EnglishG2P();
   const text = part.repeat(Math.floor(4096 / part.length));
-  const phonemes = speechPieces(text).map((piece) => toPhonemes(piece.text, pronouncer));
+  const phonemes = spokenPieces(text).map((piece) => toPhonemes(piece.text, pronouncer));
   expect(phonemes.join('').length).toBeLessThan(60_000);
 });
 

@@ -11,7 +11,7 @@ export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 /** What is heard of one file: above it a request would run into the platform's five minutes of CPU. */
 export const MAX_AUDIO_SECONDS = 3600;
 
-export interface DecodeWish {
+export interface DecodeOptions {
   readonly sampleRate: number;
   readonly raw: RawFormat | null;
 }
@@ -20,7 +20,7 @@ export interface DecodeWish {
 export async function* decodeAudio(
   bytes: Uint8Array,
   modules: DecoderModules,
-  { sampleRate, raw }: DecodeWish,
+  { sampleRate, raw }: DecodeOptions,
 ): AsyncGenerator<AudioFrame, void, void> {
   const reader = await openAudio(bytes, modules, raw);
   try {

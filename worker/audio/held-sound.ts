@@ -8,7 +8,7 @@ import { joinBytes } from '../../engine/base/joined.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { soundStream } from '../platform/sound-frames.ts';
 import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
-import type { DecodeWish } from './decode-stream.ts';
+import type { DecodeOptions } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
 import type { DecoderModules } from './open-audio.ts';
 
@@ -48,7 +48,7 @@ export class HeldSound extends RpcTarget implements Disposable {
   }
 
   /** Frames (frames.ts) of the recording, once; nothing fails but by an `error` frame. */
-  decode(call: CallContext, wish: DecodeWish): ReadableStream<Uint8Array> {
+  decode(call: CallContext, wish: DecodeOptions): ReadableStream<Uint8Array> {
     const place = { place: 'audio.decode', ...call };
     return soundStream(this.#frames(wish), () => this.#release(), place);
   }
@@ -58,7 +58,7 @@ export class HeldSound extends RpcTarget implements Disposable {
     this.#release();
   }
 
-  async *#frames(wish: DecodeWish): AsyncGenerator<AudioFrame, void, void> {
+  async *#frames(wish: DecodeOptions): AsyncGenerator<AudioFrame, void, void> {
     await this.#whole;
     const bytes = joinBytes(this.#chunks);
     this.#chunks = [];

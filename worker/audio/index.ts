@@ -8,12 +8,12 @@ import opus from '../../dist/fuel/opus.wasm';
 import pico from '../../dist/fuel/pico.wasm';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { CallContext } from '../platform/failure.ts';
-import { speechStream } from '../platform/voice-frames.ts';
+import { voiceStream } from '../platform/voice-frames.ts';
 import { HeldSound } from './held-sound.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 import { speakPieces } from './speak.ts';
-import type { SpeakWish } from './speak.ts';
+import type { SpeakRequest } from './speak.ts';
 import { dropVoice, voiceOf } from './voice-host.ts';
 
 export interface AudioEnv {
@@ -31,11 +31,11 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
   }
 
   /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
-  speak(call: CallContext, modelId: string, wish: SpeakWish): ReadableStream<Uint8Array> {
-    return speechStream(
+  speak(call: CallContext, modelId: string, request: SpeakRequest): ReadableStream<Uint8Array> {
+    return voiceStream(
       async () => {
         const voice = await voiceOf(this.env.MODELS, pico, modelId);
-        return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, wish) };
+        return { sampleRate: PICO_SAMPLE_RATE, samples: guardedSamples(voice, request) };
       },
       () => {},
       { place: 'audio.speak', ...call },
@@ -50,10 +50,10 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
 /** A program that stumbled may be in any state. */
 async function* guardedSamples(
   voice: PicoVoice,
-  wish: SpeakWish,
+  request: SpeakRequest,
 ): AsyncGenerator<Float32Array, void, void> {
   try {
-    yield* speakPieces(voice, wish);
+    yield* speakPieces(voice, request);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'E_REQUEST_INVALID') dropVoice();
     throw error;

@@ -3,7 +3,7 @@ import { pauseAfter, requirePieces } from '../../engine/voice/sentences.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 
-export interface SpeakWish {
+export interface SpeakRequest {
   readonly text: string;
   /** 2 is twice as fast; 1 by default. */
   readonly speed?: number;
@@ -22,7 +22,7 @@ const MARGIN_SAMPLES = PICO_SAMPLE_RATE * 0.03;
  */
 export function* speakPieces(
   voice: PicoVoice,
-  { text, speed = 1 }: SpeakWish,
+  { text, speed = 1 }: SpeakRequest,
 ): Generator<Float32Array, void, void> {
   const pieces = requirePieces(text);
   for (const [i, piece] of pieces.entries()) {

@@ -17,9 +17,9 @@ import type { ImageLabel } from './tasks/image-labels.ts';
 import { readText } from './tasks/read-text.ts';
 import type { TextLine } from './tasks/read-text.ts';
 import { requireTask } from './tasks/require-task.ts';
-import { speechStream } from '../platform/voice-frames.ts';
+import { voiceStream } from '../platform/voice-frames.ts';
 import { speakText } from './tasks/voice.ts';
-import type { SpeechRequest } from './tasks/voice.ts';
+import type { VoiceRequest } from './tasks/voice.ts';
 import { runVad } from './tasks/voice-activity.ts';
 import type { VadRequest, VadResult } from '../../engine/audio/voice-activity.ts';
 import type { OnnxTensors } from './tensors.ts';
@@ -70,9 +70,9 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
   }
 
   /** Speech as frames (voice-frames.ts), made as they are read; an error is a frame, too. */
-  speak(call: CallContext, modelId: string, request: SpeechRequest): ReadableStream<Uint8Array> {
+  speak(call: CallContext, modelId: string, request: VoiceRequest): ReadableStream<Uint8Array> {
     let release = () => {};
-    return speechStream(
+    return voiceStream(
       async () => {
         const held = await acquireModel(this.env, modelId);
         release = held.release;

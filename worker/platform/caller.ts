@@ -5,7 +5,7 @@
 import type { CallContext } from './failure.ts';
 
 export interface Caller extends CallContext {
-  /** Who it is, as whoever checked it says: letters, digits, "-", "_", "." and ":". */
+  /** Who it is, as whoever checked it says. */
   readonly subject: string;
 }
 
@@ -17,7 +17,7 @@ export function callerOf(subject: string): Caller {
   return { subject, requestId: `req_${crypto.randomUUID().replaceAll('-', '')}` };
 }
 
-/** Name of a caller's object. Two subjects never share one: "/" is in no subject. */
+/** Name of a caller's object. Two subjects never share one: what precedes the first "/" is the subject. */
 export function objectName({ subject }: Pick<Caller, 'subject'>, name: string): string {
-  return `${subject}/${name}`;
+  return `${encodeURIComponent(subject)}/${name}`;
 }

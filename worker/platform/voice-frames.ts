@@ -3,34 +3,32 @@ import type { Place } from './failure.ts';
 import { readSound, soundStream } from './sound-frames.ts';
 import type { SoundFrame } from './sound-frames.ts';
 
-export interface SpeechStart {
+export interface VoiceStart {
   readonly sampleRate: number;
 }
-type SpeechEnd = Readonly<Record<string, never>>;
-export type SpeechFrame = SoundFrame<SpeechStart, SpeechEnd>;
+type VoiceEnd = Readonly<Record<string, never>>;
+export type VoiceFrame = SoundFrame<VoiceStart, VoiceEnd>;
 
 /** A window of the vocoder is a thirtieth of it. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** A turn of the event loop, and time for the bytes to go through the gateway. */
 const SEND_MS = 2;
 
-type StartSpeech = () => Promise<
-  SpeechStart & { samples: AsyncGenerator<Float32Array, void, void> }
->;
+type StartVoice = () => Promise<VoiceStart & { samples: AsyncGenerator<Float32Array, void, void> }>;
 
 /**
  * What `speak` gives as a stream of frames; its errors become a frame. Samples are made when they are
  * asked for, and no more once nobody listens.
  */
-export function speechStream(
-  start: StartSpeech,
+export function voiceStream(
+  start: StartVoice,
   release: () => void,
   place: Place,
 ): ReadableStream<Uint8Array> {
-  return soundStream(speechFrames(start), release, place);
+  return soundStream(voiceFrames(start), release, place);
 }
 
-async function* speechFrames(start: StartSpeech): AsyncGenerator<SpeechFrame, void, void> {
+async function* voiceFrames(start: StartVoice): AsyncGenerator<VoiceFrame, void, void> {
   const { sampleRate, samples } = await start();
   try {
     yield { type: 'start', value: { sampleRate } };
@@ -48,8 +46,8 @@ async function* speechFrames(start: StartSpeech): AsyncGenerator<SpeechFrame, vo
 }
 
 /** @throws {EngineError} what the stream tells; E_BACKEND_UNAVAILABLE when it breaks off. */
-export function readSpeech(
+export function readVoice(
   stream: ReadableStream<Uint8Array>,
-): AsyncGenerator<SpeechFrame, void, void> {
+): AsyncGenerator<VoiceFrame, void, void> {
   return readSound(stream, 'speech', MAX_FRAME_BYTES);
 }

@@ -5,12 +5,13 @@ import type {
   DecoderManifest,
   EncoderManifest,
   ManifestOf,
-  SpeechManifest,
+  RecognitionManifest,
 } from '../../engine/manifest/manifest.ts';
 import { planEncoder } from '../../engine/model/encoder/plan.ts';
-import { ISOLATE_BYTES, planMemory } from '../../engine/model/decoder/plan.ts';
-import { planSpeech } from '../../engine/model/recognition/plan.ts';
-import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
+import { planMemory } from '../../engine/model/decoder/plan.ts';
+import { ISOLATE_BYTES } from '../../engine/model/memory/budget.ts';
+import { planRecognition } from '../../engine/model/recognition/plan.ts';
+import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readCount } from '../platform/vars.ts';
@@ -39,7 +40,7 @@ export interface PlannedEngine<E> {
 export interface EngineByKind {
   readonly decoder: Engine;
   readonly encoder: EncoderEngine;
-  readonly speech: SpeechEngine;
+  readonly recognition: RecognitionEngine;
 }
 export type EngineKind = keyof EngineByKind;
 
@@ -52,7 +53,7 @@ type PlanEngine<K extends EngineKind> = (
 export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   decoder: planDecoder,
   encoder: planEncoderEngine,
-  speech: planSpeechEngine,
+  recognition: planRecognitionEngine,
 };
 
 export function budgetOf(env: HostEnv): number {
@@ -99,17 +100,17 @@ function planEncoderEngine(
   });
 }
 
-function planSpeechEngine(
+function planRecognitionEngine(
   env: HostEnv,
-  manifest: SpeechManifest,
-): Promise<PlannedEngine<SpeechEngine>> {
+  manifest: RecognitionManifest,
+): Promise<PlannedEngine<RecognitionEngine>> {
   const options = { memoryBudgetBytes: budgetOf(env) };
-  const { totalBytes, jsHeapBytes } = planSpeech(manifest, options);
+  const { totalBytes, jsHeapBytes } = planRecognition(manifest, options);
   return Promise.resolve({
     totalBytes,
     jsHeapBytes,
     load: () =>
-      SpeechEngine.load(
+      RecognitionEngine.load(
         new R2Source(env.MODELS, manifest),
         { relaxed, simd },
         { ...options, openTurns },

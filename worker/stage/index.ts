@@ -77,7 +77,7 @@ export class Stage extends DurableObject<HostEnv> {
     version: string | null = null,
   ): ReadableStream<Uint8Array> {
     return eventStream(
-      () => acquireEngine(this.env, 'speech', modelId, version),
+      () => acquireEngine(this.env, 'recognition', modelId, version),
       (engine, signal) => engine.transcribe(request, signal),
       { place: 'stage.transcribe', ...call },
     );

@@ -3,7 +3,7 @@
  * A message to oneself comes back at once, where a timer of 0 ms takes 1 ms. One channel a run of the
  * step loop: one a step would leave ports behind until a full collection, about 2 kB a token.
  */
-import type { Turns } from '../../engine/generate/turns.ts';
+import type { Turns } from '../../engine/base/turns.ts';
 
 /** Steps after which the event loop gets a whole millisecond, whatever messages do. */
 const STEPS_BETWEEN_WAITS = 16;

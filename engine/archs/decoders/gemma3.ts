@@ -14,11 +14,11 @@ export const GEMMA3: Architecture = {
   hfModelTypes: ['gemma3_text'],
   windowPeriod: 6,
   config: configRows({
-    ropeTheta: { otherwise: 1_000_000 },
+    ropeTheta: { fallback: 1_000_000 },
     localRopeTheta: {
       gguf: 'rope.freq_base_swa',
       hf: 'rope_local_base_freq',
-      otherwise: 10000,
+      fallback: 10000,
       isReal: true,
     },
     logitSoftcap: {

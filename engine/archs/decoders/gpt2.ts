@@ -42,7 +42,7 @@ export const GPT2: Architecture = {
     nLayer: { hf: 'n_layer' },
     nEmbd: { hf: 'n_embd' },
     nHead: { hf: 'n_head' },
-    nFf: { hf: 'n_inner', otherwise: ({ nEmbd = 0 }) => 4 * nEmbd },
+    nFf: { hf: 'n_inner', fallback: ({ nEmbd = 0 }) => 4 * nEmbd },
     nCtx: { hf: 'n_positions' },
     normEps: layerNormEps('layer_norm_epsilon'),
   }),

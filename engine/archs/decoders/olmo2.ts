@@ -26,11 +26,11 @@ export const OLMO2: Architecture = {
   ggufPairing: 'half',
   windowPeriod: 4,
   config: configRows({
-    normEps: { hfOtherwise: 1e-5 },
+    normEps: { hfFallback: 1e-5 },
     localRopeTheta: {
       gguf: 'rope.freq_base_swa',
       hf: 'rope_local_base_freq',
-      otherwise: ({ ropeTheta = 10000 }) => ropeTheta,
+      fallback: ({ ropeTheta = 10000 }) => ropeTheta,
       isReal: true,
     },
   }),

@@ -22,7 +22,7 @@ export const OLMOE: Architecture = {
   ggufPairing: 'half',
   hfRefused: ['clip_qkv'],
   config: configRows({
-    normEps: { hfOtherwise: 1e-5 },
+    normEps: { hfFallback: 1e-5 },
     nExpert: { gguf: 'expert_count', hf: 'num_experts' },
     nExpertUsed: { gguf: 'expert_used_count', hf: 'num_experts_per_tok' },
   }),

@@ -52,7 +52,7 @@ export const PHI3: Architecture = {
   ffn: 'gated',
   positions: 'rope',
   ggufPairing: 'half',
-  config: configRows({ normEps: { hfOtherwise: 1e-5 } }),
+  config: configRows({ normEps: { hfFallback: 1e-5 } }),
   tensors: [
     ...EMBEDDING,
     ...PRE_NORMS,

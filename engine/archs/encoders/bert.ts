@@ -4,21 +4,10 @@
  * zero in what is encoded here, so that of their table one row is used.
  */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
-import type { AnyTensorSpec, TensorRole } from '../types.ts';
+import type { AnyTensorSpec, EncoderFamily, TensorRole } from '../types.ts';
 
 type Spec = AnyTensorSpec<EncoderConfig>;
 type Shape = Spec['shape'];
-
-export interface EncoderArchitecture {
-  readonly name: string;
-  readonly ggufNames: readonly string[];
-  readonly hfModelTypes: readonly string[];
-  /** What some writers put before every HF name. */
-  readonly hfPrefix: string;
-  /** Beginnings of names of tensors that no vector of a text depends on. */
-  readonly unused: RegExp;
-  readonly tensors: readonly Spec[];
-}
 
 const width: Shape = (c) => [1, c.nEmbd];
 
@@ -65,7 +54,7 @@ function linear(name: string, gguf: string, hf: string, role: TensorRole, shape:
 
 const square: Shape = (c) => [c.nEmbd, c.nEmbd];
 
-export const BERT: EncoderArchitecture = {
+export const BERT: EncoderFamily = {
   name: 'bert',
   ggufNames: ['bert'],
   hfModelTypes: ['bert'],
@@ -98,8 +87,3 @@ export const BERT: EncoderArchitecture = {
 };
 
 /** The table of encoders of text. */
-export const ENCODERS: readonly EncoderArchitecture[] = [BERT];
-
-export function encoderByName(name: string): EncoderArchitecture | undefined {
-  return ENCODERS.find((arch) => arch.name === name);
-}

@@ -3,23 +3,15 @@
  * a decoder that also attends to what the encoder made. LayerNorm before each half, GELU without a
  * gate, biases everywhere but at the keys; the head is the token embedding.
  */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
-import type { AnyTensorSpec, FilePlace, TensorRole } from '../types.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
+import type { AnyTensorSpec, FilePlace, RecognitionFamily, TensorRole } from '../types.ts';
 
-type Spec = AnyTensorSpec<SpeechConfig>;
-type Place = FilePlace<SpeechConfig>;
+type Spec = AnyTensorSpec<RecognitionConfig>;
+type Place = FilePlace<RecognitionConfig>;
 type Shape = Spec['shape'];
-type Layers = (c: SpeechConfig) => number;
+type Layers = (c: RecognitionConfig) => number;
 /** Which part of a stacked tensor: of `count`, number `index`. */
 type Part = readonly [index: number, count: number];
-
-export interface SpeechArchitecture {
-  readonly name: string;
-  readonly hfModelTypes: readonly string[];
-  /** Names of specs in CTranslate2 files. */
-  readonly ct2Specs: readonly string[];
-  readonly tensors: readonly Spec[];
-}
 
 const width: Shape = (c) => [1, c.nEmbd];
 const square: Shape = (c) => [c.nEmbd, c.nEmbd];
@@ -28,7 +20,7 @@ const narrow: Shape = (c) => [c.nEmbd, c.nFf];
 const TAPS = 3;
 
 /** Three neighbouring frames a row, the features of each behind the one's before it. */
-function convolution(name: string, nIn: (c: SpeechConfig) => number): Spec[] {
+function convolution(name: string, nIn: (c: RecognitionConfig) => number): Spec[] {
   const place = (kind: string): { ct2: Place; hf: Place } => ({
     ct2: { name: `encoder/${name}/${kind}` },
     hf: { name: `model.encoder.${name}.${kind}` },
@@ -188,7 +180,7 @@ class Stack {
 const audio = new Stack('encoder', (c) => c.nAudioLayer);
 const text = new Stack('decoder', (c) => c.nTextLayer);
 
-export const WHISPER: SpeechArchitecture = {
+export const WHISPER: RecognitionFamily = {
   name: 'whisper',
   hfModelTypes: ['whisper'],
   ct2Specs: ['WhisperSpec'],

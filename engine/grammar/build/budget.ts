@@ -19,19 +19,19 @@ export interface Source {
 
 export class Budget {
   readonly param: string;
-  private steps: number;
-  private size: number;
+  #steps: number;
+  #size: number;
 
   constructor(param: string, steps = MAX_COMPILE_STEPS, size = MAX_GRAMMAR_SIZE) {
     this.param = param;
-    this.steps = steps;
-    this.size = size;
+    this.#steps = steps;
+    this.#size = size;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID once the compilation took too many steps */
   spend(steps: number): void {
-    this.steps -= steps;
-    if (this.steps < 0)
+    this.#steps -= steps;
+    if (this.#steps < 0)
       throw refuse(
         this.param,
         `compiling it takes more than ${MAX_COMPILE_STEPS} steps`,
@@ -41,8 +41,8 @@ export class Budget {
 
   /** @throws {EngineError} E_REQUEST_INVALID once the grammar is too large */
   grow(size: number): void {
-    this.size -= size;
-    if (this.size < 0)
+    this.#size -= size;
+    if (this.#size < 0)
       throw refuse(
         this.param,
         `it compiles to a grammar of more than ${MAX_GRAMMAR_SIZE} numbers`,
@@ -55,15 +55,15 @@ export class Budget {
    * Steps spent stay spent.
    */
   attempt<T>(steps: number, work: (budget: Budget) => T): T | null {
-    const part = new Budget(this.param, Math.min(steps, this.steps), this.size);
-    const before = part.steps;
+    const part = new Budget(this.param, Math.min(steps, this.#steps), this.#size);
+    const before = part.#steps;
     try {
       return work(part);
     } catch (error) {
-      if (error instanceof EngineError && part.steps < 0) return null;
+      if (error instanceof EngineError && part.#steps < 0) return null;
       throw error;
     } finally {
-      this.spend(before - Math.max(part.steps, 0));
+      this.spend(before - Math.max(part.#steps, 0));
     }
   }
 }

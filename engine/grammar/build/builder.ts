@@ -13,11 +13,11 @@ import type { TextDfa } from './text-dfa.ts';
 
 export class GrammarBuilder {
   readonly budget: Budget;
-  private readonly nodes: GrammarNode[] = [];
-  private readonly dfas: ByteDfa[] = [];
-  private readonly nodeIds = new Map<string, number>();
-  private readonly dfaIds = new Map<string, number>();
-  private readonly textIds = new Map<TextDfa, number>();
+  readonly #nodes: GrammarNode[] = [];
+  readonly #dfas: ByteDfa[] = [];
+  readonly #nodeIds = new Map<string, number>();
+  readonly #dfaIds = new Map<string, number>();
+  readonly #textIds = new Map<TextDfa, number>();
 
   constructor(budget: Budget) {
     this.budget = budget;
@@ -29,32 +29,32 @@ export class GrammarBuilder {
   }
 
   bytes(bytes: string): number {
-    return this.add({ kind: 'bytes', bytes });
+    return this.#add({ kind: 'bytes', bytes });
   }
 
   textDfa(dfa: TextDfa, encoding: TextEncoding): number {
-    const known = encoding === 'json' ? this.textIds.get(dfa) : undefined;
+    const known = encoding === 'json' ? this.#textIds.get(dfa) : undefined;
     if (known !== undefined) return known;
     const id = this.byteDfa(byteDfa(dfa, encoding, this.budget));
-    if (encoding === 'json') this.textIds.set(dfa, id);
+    if (encoding === 'json') this.#textIds.set(dfa, id);
     return id;
   }
 
   byteDfa(dfa: ByteDfa): number {
     const key = JSON.stringify(dfa);
-    let index = this.dfaIds.get(key);
+    let index = this.#dfaIds.get(key);
     if (index === undefined) {
       this.budget.grow(dfa.edges.reduce((sum, edges) => sum + edges.length, dfa.accepting.length));
-      index = this.dfas.push(dfa) - 1;
-      this.dfaIds.set(key, index);
+      index = this.#dfas.push(dfa) - 1;
+      this.#dfaIds.set(key, index);
     }
-    return this.add({ kind: 'dfa', dfa: index });
+    return this.#add({ kind: 'dfa', dfa: index });
   }
 
   sequence(...items: readonly number[]): number {
-    const ids = this.joined(items.flatMap((item) => this.sequenceItems(item)));
+    const ids = this.#joined(items.flatMap((item) => this.#sequenceItems(item)));
     if (ids.some((id) => this.isNever(id))) return this.never();
-    return ids.length === 1 ? ids[0]! : this.add({ kind: 'sequence', items: ids });
+    return ids.length === 1 ? ids[0]! : this.#add({ kind: 'sequence', items: ids });
   }
 
   /** Alternatives that begin with the same bytes share them, so that one reading follows them. */
@@ -62,8 +62,8 @@ export class GrammarBuilder {
     const unique = [...new Set(items)].filter((id) => !this.isNever(id));
     const groups = new Map<string, { index: number; bytes: string; rest: number[] }[]>();
     unique.forEach((id, index) => {
-      const [first = -1, ...rest] = this.sequenceItems(id);
-      const bytes = this.bytesOf(first);
+      const [first = -1, ...rest] = this.#sequenceItems(id);
+      const bytes = this.#bytesOf(first);
       const key = bytes === '' ? `#${index}` : bytes[0]!;
       const entry = { index, bytes, rest };
       const group = groups.get(key);
@@ -82,7 +82,7 @@ export class GrammarBuilder {
       );
       return this.sequence(this.bytes(shared), this.choice(...rests));
     });
-    return merged.length === 1 ? merged[0]! : this.add({ kind: 'choice', items: merged });
+    return merged.length === 1 ? merged[0]! : this.#add({ kind: 'choice', items: merged });
   }
 
   optional(item: number): number {
@@ -100,34 +100,34 @@ export class GrammarBuilder {
     const bound = max !== null && max > MAX_COUNT ? null : max;
     if (bound === 0 || this.isNever(item)) return min > 0 ? this.never() : this.empty();
     if (min === 1 && bound === 1) return item;
-    return this.add({ kind: 'repeat', item, min, max: bound });
+    return this.#add({ kind: 'repeat', item, min, max: bound });
   }
 
   island(item: number): number {
-    return this.isNever(item) ? item : this.add({ kind: 'island', item });
+    return this.isNever(item) ? item : this.#add({ kind: 'island', item });
   }
 
   never(): number {
-    return this.add({ kind: 'choice', items: [] });
+    return this.#add({ kind: 'choice', items: [] });
   }
 
   empty(): number {
-    return this.add({ kind: 'sequence', items: [] });
+    return this.#add({ kind: 'sequence', items: [] });
   }
 
   isNever(id: number): boolean {
-    const node = this.nodes[id]!;
+    const node = this.#nodes[id]!;
     return node.kind === 'choice' && node.items.length === 0;
   }
 
   /** A place for a rule that may be recursive; `define` fills it. */
   reserve(): number {
     this.budget.grow(2);
-    return this.nodes.push({ kind: 'rule', item: -1 }) - 1;
+    return this.#nodes.push({ kind: 'rule', item: -1 }) - 1;
   }
 
   define(rule: number, item: number): void {
-    this.nodes[rule] = { kind: 'rule', item };
+    this.#nodes[rule] = { kind: 'rule', item };
   }
 
   /** Takes in another grammar; gives its root here. */
@@ -135,7 +135,7 @@ export class GrammarBuilder {
     const dfas = grammar.dfas.map((dfa) => this.byteDfa(dfa));
     const places = grammar.nodes.map((node) => (node.kind === 'rule' ? this.reserve() : -1));
     const placed = (id: number): number => {
-      if (places[id]! < 0) places[id] = this.includeNode(grammar.nodes[id]!, dfas, placed);
+      if (places[id]! < 0) places[id] = this.#includeNode(grammar.nodes[id]!, dfas, placed);
       return places[id]!;
     };
     grammar.nodes.forEach((node, id) => {
@@ -150,7 +150,7 @@ export class GrammarBuilder {
    * to be written, or a rule begins with itself
    */
   finish(root: number, nothing: string): Grammar {
-    const minBytes = measureNodes(this.nodes, this.dfas, this.budget);
+    const minBytes = measureNodes(this.#nodes, this.#dfas, this.budget);
     if (minBytes[root] === Infinity)
       throw refuse(this.budget.param, nothing, 'Loosen the parts that exclude each other.');
     if (minBytes[root]! > MAX_CLOSING_BYTES)
@@ -159,7 +159,7 @@ export class GrammarBuilder {
         `the shortest output that matches has at least ${minBytes[root]} bytes; expected at most ${MAX_CLOSING_BYTES}`,
         'Ask for fewer required parts, or smaller minimum counts and lengths.',
       );
-    const grammar = keepReachable(this.nodes, this.dfas, root, minBytes);
+    const grammar = keepReachable(this.#nodes, this.#dfas, root, minBytes);
     const loop = findLeftRecursion(grammar, this.budget);
     if (loop)
       throw refuse(
@@ -170,11 +170,7 @@ export class GrammarBuilder {
     return grammar;
   }
 
-  private includeNode(
-    node: GrammarNode,
-    dfas: readonly number[],
-    placed: (id: number) => number,
-  ): number {
+  #includeNode(node: GrammarNode, dfas: readonly number[], placed: (id: number) => number): number {
     switch (node.kind) {
       case 'bytes':
         return this.bytes(node.bytes);
@@ -195,30 +191,30 @@ export class GrammarBuilder {
     }
   }
 
-  private add(node: GrammarNode): number {
+  #add(node: GrammarNode): number {
     const key = JSON.stringify(node);
-    const known = this.nodeIds.get(key);
+    const known = this.#nodeIds.get(key);
     if (known !== undefined) return known;
     const size = 'items' in node ? node.items.length : 'bytes' in node ? node.bytes.length : 1;
     this.budget.grow(2 + size);
     this.budget.spend(1 + size);
-    const id = this.nodes.push(node) - 1;
-    this.nodeIds.set(key, id);
+    const id = this.#nodes.push(node) - 1;
+    this.#nodeIds.set(key, id);
     return id;
   }
 
-  private sequenceItems(id: number): readonly number[] {
-    const node = this.nodes[id];
+  #sequenceItems(id: number): readonly number[] {
+    const node = this.#nodes[id];
     return node?.kind === 'sequence' ? node.items : [id];
   }
 
-  private bytesOf(id: number): string {
-    const node = this.nodes[id];
+  #bytesOf(id: number): string {
+    const node = this.#nodes[id];
     return node?.kind === 'bytes' ? node.bytes : '';
   }
 
   /** Neighbouring byte strings as one; empty ones go. */
-  private joined(items: readonly number[]): number[] {
+  #joined(items: readonly number[]): number[] {
     const out: number[] = [];
     let bytes = '';
     const flush = () => {
@@ -226,7 +222,7 @@ export class GrammarBuilder {
       bytes = '';
     };
     for (const item of items) {
-      const node = this.nodes[item]!;
+      const node = this.#nodes[item]!;
       if (node.kind === 'bytes') bytes += node.bytes;
       else {
         flush();

@@ -1,10 +1,13 @@
-/** What parsers of small notations share: code points, a place among them, and refusals that name it. */
+/**
+ * What parsers of small notations share: code points, a place among them, and refusals that name it. A
+ * parser is a module's own class that only its `parse` function sees.
+ */
 import type { Budget } from './budget.ts';
 
 export abstract class CharacterReader {
-  protected readonly characters: readonly string[];
-  protected readonly budget: Budget;
-  protected at = 0;
+  readonly characters: readonly string[];
+  readonly budget: Budget;
+  at = 0;
 
   constructor(text: string, budget: Budget) {
     this.characters = [...text];
@@ -12,29 +15,29 @@ export abstract class CharacterReader {
   }
 
   /** The error of a text that is not what it has to be here. */
-  protected abstract fail(what: string): Error;
+  abstract fail(what: string): Error;
 
-  protected peek(offset = 0): string | undefined {
+  peek(offset = 0): string | undefined {
     return this.characters[this.at + offset];
   }
 
-  protected ahead(count: number): string {
+  ahead(count: number): string {
     return this.characters.slice(this.at, this.at + count).join('');
   }
 
-  protected startsWith(text: string): boolean {
+  startsWith(text: string): boolean {
     return this.ahead(text.length) === text;
   }
 
   /** @throws what `fail(missing)` makes, at the end of the text */
-  protected next(missing: string): string {
+  next(missing: string): string {
     const character = this.characters[this.at];
     if (character === undefined) throw this.fail(missing);
     this.at++;
     return character;
   }
 
-  protected take(text: string): boolean {
+  take(text: string): boolean {
     if (!this.startsWith(text)) return false;
     this.at += text.length;
     return true;

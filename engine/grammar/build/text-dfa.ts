@@ -114,35 +114,35 @@ function determinize(nfa: Nfa, start: number, end: number, budget: Budget): Text
 class SubsetTable {
   readonly members: number[][] = [];
   readonly accepting: boolean[] = [];
-  private readonly ids = new Map<string, number>();
-  private readonly nfa: Nfa;
-  private readonly end: number;
-  private readonly budget: Budget;
+  readonly #ids = new Map<string, number>();
+  readonly #nfa: Nfa;
+  readonly #end: number;
+  readonly #budget: Budget;
 
   constructor(nfa: Nfa, end: number, budget: Budget) {
-    this.nfa = nfa;
-    this.end = end;
-    this.budget = budget;
+    this.#nfa = nfa;
+    this.#end = end;
+    this.#budget = budget;
   }
 
   idOf(states: readonly number[], isStart: boolean): number {
-    const closed = this.close(states, isStart, false);
+    const closed = this.#close(states, isStart, false);
     // The start is a state of its own: only there do start anchors hold.
     const key = `${isStart ? '^' : ''}${closed.join()}`;
-    const known = this.ids.get(key);
+    const known = this.#ids.get(key);
     if (known !== undefined) return known;
-    this.ids.set(key, this.members.length);
+    this.#ids.set(key, this.members.length);
     this.members.push(closed);
-    this.accepting.push(this.close(closed, isStart, true).includes(this.end));
+    this.accepting.push(this.#close(closed, isStart, true).includes(this.#end));
     return this.members.length - 1;
   }
 
-  private close(states: readonly number[], isStart: boolean, isEnd: boolean): number[] {
-    const { empty, atStart, atEnd } = this.nfa;
+  #close(states: readonly number[], isStart: boolean, isEnd: boolean): number[] {
+    const { empty, atStart, atEnd } = this.#nfa;
     const found = new Set(states);
     const visit = (targets: readonly number[]) => targets.forEach((target) => found.add(target));
     for (const state of found) {
-      this.budget.spend(1);
+      this.#budget.spend(1);
       visit(empty[state]!);
       if (isStart) visit(atStart[state]!);
       if (isEnd) visit(atEnd[state]!);

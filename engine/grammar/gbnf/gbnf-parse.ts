@@ -36,83 +36,83 @@ export function parseGbnf(text: string, budget: Budget): ReadonlyMap<string, Exp
 }
 
 class GbnfParser extends CharacterReader {
-  private readonly rules = new Map<string, Expression>();
+  readonly #rules = new Map<string, Expression>();
 
   parse(): ReadonlyMap<string, Expression> {
-    this.skipSpace(true);
-    while (this.at < this.characters.length) this.parseRule();
-    return this.rules;
+    this.#skipSpace(true);
+    while (this.at < this.characters.length) this.#parseRule();
+    return this.#rules;
   }
 
-  private parseRule(): void {
-    const name = this.parseName();
-    this.skipSpace(false);
+  #parseRule(): void {
+    const name = this.#parseName();
+    this.#skipSpace(false);
     if (!this.take('::=')) throw this.fail('"::="');
-    this.skipSpace(true);
-    if (this.rules.has(name)) throw this.fail(`one rule ${name} only`);
-    if (this.rules.size >= MAX_RULES) throw this.fail(`at most ${MAX_RULES} rules`);
-    this.rules.set(name, this.parseChoice(0));
+    this.#skipSpace(true);
+    if (this.#rules.has(name)) throw this.fail(`one rule ${name} only`);
+    if (this.#rules.size >= MAX_RULES) throw this.fail(`at most ${MAX_RULES} rules`);
+    this.#rules.set(name, this.#parseChoice(0));
     if (this.at < this.characters.length && !/[\r\n]/.test(this.peek()!))
       throw this.fail('the end of the rule');
-    this.skipSpace(true);
+    this.#skipSpace(true);
   }
 
   /** Within parentheses a line may end anywhere, outside of them only after "|". */
-  private parseChoice(depth: number): Expression {
+  #parseChoice(depth: number): Expression {
     if (depth > MAX_NESTING) throw this.fail(`at most ${MAX_NESTING} groups within each other`);
-    const branches = [this.parseSequence(depth)];
+    const branches = [this.#parseSequence(depth)];
     while (this.take('|')) {
-      this.skipSpace(true);
-      branches.push(this.parseSequence(depth));
+      this.#skipSpace(true);
+      branches.push(this.#parseSequence(depth));
     }
     return choice(...branches);
   }
 
-  private parseSequence(depth: number): Expression {
+  #parseSequence(depth: number): Expression {
     const items: Expression[] = [];
     for (;;) {
-      const item = this.parseItem(depth);
+      const item = this.#parseItem(depth);
       if (item === null) return sequence(...items);
       this.budget.spend(1);
-      this.skipSpace(depth > 0);
-      items.push(this.parseRepeats(item, depth));
+      this.#skipSpace(depth > 0);
+      items.push(this.#parseRepeats(item, depth));
     }
   }
 
-  private parseItem(depth: number): Expression | null {
+  #parseItem(depth: number): Expression | null {
     const character = this.peek();
-    if (character === '"') return this.parseLiteral();
-    if (character === '[') return set(this.parseClass());
+    if (character === '"') return this.#parseLiteral();
+    if (character === '[') return set(this.#parseClass());
     if (character === '.') {
       this.at++;
       return set(ALL);
     }
-    if (character === '(') return this.parseGroup(depth);
+    if (character === '(') return this.#parseGroup(depth);
     if (character === undefined || !NAME.test(character)) return null;
-    return { kind: 'rule', name: this.parseName() };
+    return { kind: 'rule', name: this.#parseName() };
   }
 
-  private parseGroup(depth: number): Expression {
+  #parseGroup(depth: number): Expression {
     this.at++;
-    this.skipSpace(true);
-    const inner = this.parseChoice(depth + 1);
-    this.skipSpace(true);
+    this.#skipSpace(true);
+    const inner = this.#parseChoice(depth + 1);
+    this.#skipSpace(true);
     if (!this.take(')')) throw this.fail('")"');
     return inner;
   }
 
-  private parseRepeats(item: Expression, depth: number): Expression {
+  #parseRepeats(item: Expression, depth: number): Expression {
     let repeated = item;
-    for (let bounds = this.parseRepeat(); bounds !== null; bounds = this.parseRepeat()) {
+    for (let bounds = this.#parseRepeat(); bounds !== null; bounds = this.#parseRepeat()) {
       const [min, max] = bounds;
       if (max !== null && max < min) throw this.fail(`a repetition {${min},${max}} in order`);
       repeated = repeat(repeated, min, max);
-      this.skipSpace(depth > 0);
+      this.#skipSpace(depth > 0);
     }
     return repeated;
   }
 
-  private parseRepeat(): readonly [number, number | null] | null {
+  #parseRepeat(): readonly [number, number | null] | null {
     const character = this.peek() ?? '';
     if (Object.hasOwn(SIMPLE_REPEATS, character)) {
       this.at++;
@@ -128,29 +128,29 @@ class GbnfParser extends CharacterReader {
     return [min, match[3] === undefined ? null : Number(match[3])];
   }
 
-  private parseLiteral(): Expression {
+  #parseLiteral(): Expression {
     this.at++;
     const items: Expression[] = [];
     while (!this.take('"')) {
       this.budget.spend(1);
-      items.push(set(this.parseCharacter('"')));
+      items.push(set(this.#parseCharacter('"')));
     }
     return sequence(...items);
   }
 
-  private parseClass(): Ranges {
+  #parseClass(): Ranges {
     this.at++;
     const negated = this.take('^');
     const sets: Ranges[] = [];
     while (!this.take(']')) {
       this.budget.spend(1);
-      const low = this.parseCharacter(']');
+      const low = this.#parseCharacter(']');
       if (this.peek() !== '-' || this.characters[this.at + 1] === ']') {
         sets.push(low);
         continue;
       }
       this.at++;
-      const high = this.parseCharacter(']');
+      const high = this.#parseCharacter(']');
       if (low.length === 0 || high.length === 0 || high[0]! < low[0]!)
         throw this.fail('a range in order');
       sets.push(normalize([[low[0]!, high[0]!]]));
@@ -159,18 +159,18 @@ class GbnfParser extends CharacterReader {
     return negated ? complement(all) : all;
   }
 
-  private parseCharacter(closing: string): Ranges {
+  #parseCharacter(closing: string): Ranges {
     if (/[\r\n]/.test(this.peek() ?? '')) throw this.fail(closing);
     const character = this.next(closing);
     if (character !== '\\') return single(character.codePointAt(0)!);
     const escape = this.next(closing);
     if (Object.hasOwn(CONTROLS, escape)) return single(CONTROLS[escape]!);
-    if (Object.hasOwn(HEX_DIGITS, escape)) return single(this.parseHex(HEX_DIGITS[escape]!));
+    if (Object.hasOwn(HEX_DIGITS, escape)) return single(this.#parseHex(HEX_DIGITS[escape]!));
     if ('"\\[]-^'.includes(escape)) return single(escape.codePointAt(0)!);
     throw this.fail('one of the escapes \\n \\r \\t \\" \\\\ \\[ \\] \\x \\u \\U');
   }
 
-  private parseHex(digits: number): number {
+  #parseHex(digits: number): number {
     const text = this.characters.slice(this.at, this.at + digits).join('');
     if (text.length < digits || /[^0-9A-Fa-f]/.test(text))
       throw this.fail(`${digits} hexadecimal digits`);
@@ -178,14 +178,14 @@ class GbnfParser extends CharacterReader {
     return parseInt(text, 16);
   }
 
-  private parseName(): string {
+  #parseName(): string {
     let name = '';
     while (NAME.test(this.peek() ?? '')) name += this.characters[this.at++];
     if (name === '') throw this.fail("a rule's name");
     return name;
   }
 
-  private skipSpace(lines: boolean): void {
+  #skipSpace(lines: boolean): void {
     for (let next = this.peek(); next !== undefined; next = this.peek()) {
       if (next === '#') while (!/[\r\n]/.test(this.peek() ?? '\n')) this.at++;
       else if (next === ' ' || next === '\t' || (lines && /[\r\n]/.test(next))) this.at++;
@@ -193,7 +193,7 @@ class GbnfParser extends CharacterReader {
     }
   }
 
-  protected fail(expected: string): Error {
+  fail(expected: string): Error {
     const before = this.characters.slice(0, this.at).join('').split('\n');
     const found = this.characters.slice(this.at, this.at + 12).join('') || 'its end';
     return refuse(

@@ -25,115 +25,115 @@ export function compileGbnf(text: string, param = 'grammar'): Grammar {
 }
 
 class GbnfCompiler {
-  private readonly rules: ReadonlyMap<string, Expression>;
-  private readonly budget: Budget;
-  private readonly builder: GrammarBuilder;
-  private readonly places = new Map<string, number>();
+  readonly #rules: ReadonlyMap<string, Expression>;
+  readonly #budget: Budget;
+  readonly #builder: GrammarBuilder;
+  readonly #places = new Map<string, number>();
   /** By rule: its body without any names, or null where it recurs (or is too large). */
-  private readonly regular = new Map<string, Expression | null>();
+  readonly #regular = new Map<string, Expression | null>();
 
   constructor(rules: ReadonlyMap<string, Expression>, budget: Budget) {
-    this.rules = rules;
-    this.budget = budget;
-    this.builder = new GrammarBuilder(budget);
+    this.#rules = rules;
+    this.#budget = budget;
+    this.#builder = new GrammarBuilder(budget);
   }
 
   compile(): Grammar {
-    if (!this.rules.has('root'))
-      throw refuse(this.budget.param, 'grammar without a rule root', 'Name the first rule root.');
-    const root = this.placeOf('root');
+    if (!this.#rules.has('root'))
+      throw refuse(this.#budget.param, 'grammar without a rule root', 'Name the first rule root.');
+    const root = this.#placeOf('root');
     // Bodies name further rules; those are added while this runs.
-    for (const [name, place] of this.places)
-      this.builder.define(place, this.lower(this.rules.get(name)!));
-    return this.builder.finish(root, 'no finite text is a word of the grammar');
+    for (const [name, place] of this.#places)
+      this.#builder.define(place, this.#lower(this.#rules.get(name)!));
+    return this.#builder.finish(root, 'no finite text is a word of the grammar');
   }
 
-  private placeOf(name: string): number {
-    if (!this.rules.has(name)) throw this.undefinedRule(name);
-    let place = this.places.get(name);
-    if (place === undefined) this.places.set(name, (place = this.builder.reserve()));
+  #placeOf(name: string): number {
+    if (!this.#rules.has(name)) throw this.#undefinedRule(name);
+    let place = this.#places.get(name);
+    if (place === undefined) this.#places.set(name, (place = this.#builder.reserve()));
     return place;
   }
 
-  private lower(expression: Expression): number {
-    const flat = this.flatten(expression, []);
-    const whole = flat === null ? null : this.tryDfa(flat);
+  #lower(expression: Expression): number {
+    const flat = this.#flatten(expression, []);
+    const whole = flat === null ? null : this.#tryDfa(flat);
     if (whole !== null) return whole;
-    this.budget.spend(1);
+    this.#budget.spend(1);
     switch (expression.kind) {
       case 'sequence':
-        return this.builder.sequence(...this.lowerRuns(expression.items));
+        return this.#builder.sequence(...this.#lowerRuns(expression.items));
       case 'choice':
-        return this.builder.choice(...this.lowerChoice(expression.items));
+        return this.#builder.choice(...this.#lowerChoice(expression.items));
       case 'repeat':
-        return this.builder.repeat(this.lower(expression.item), expression.min, expression.max);
+        return this.#builder.repeat(this.#lower(expression.item), expression.min, expression.max);
       case 'rule':
-        return this.placeOf(expression.name);
+        return this.#placeOf(expression.name);
       default:
         // A single set always fits; GBNF has no anchors.
-        return this.builder.textDfa(textDfa(expression, this.budget), 'utf8');
+        return this.#builder.textDfa(textDfa(expression, this.#budget), 'utf8');
     }
   }
 
   /** Neighbours that do not recur as one automaton. */
-  private lowerRuns(items: readonly Expression[]): number[] {
+  #lowerRuns(items: readonly Expression[]): number[] {
     const nodes: number[] = [];
     let run: Expression[] = [];
     const flush = () => {
-      if (run.length > 0) nodes.push(...this.lowerRun(run));
+      if (run.length > 0) nodes.push(...this.#lowerRun(run));
       run = [];
     };
     for (const item of items) {
-      const flat = this.flatten(item, []);
+      const flat = this.#flatten(item, []);
       if (flat !== null) run.push(flat);
       else {
         flush();
-        nodes.push(this.lower(item));
+        nodes.push(this.#lower(item));
       }
     }
     flush();
     return nodes;
   }
 
-  private lowerRun(run: readonly Expression[]): number[] {
-    const whole = this.tryDfa(sequence(...run));
+  #lowerRun(run: readonly Expression[]): number[] {
+    const whole = this.#tryDfa(sequence(...run));
     if (whole !== null) return [whole];
-    return run.length === 1 ? [this.lower(run[0]!)] : run.map((item) => this.lower(item));
+    return run.length === 1 ? [this.#lower(run[0]!)] : run.map((item) => this.#lower(item));
   }
 
-  private lowerChoice(items: readonly Expression[]): number[] {
-    const flat = items.map((item) => this.flatten(item, []));
+  #lowerChoice(items: readonly Expression[]): number[] {
+    const flat = items.map((item) => this.#flatten(item, []));
     const regular = flat.filter((item) => item !== null);
-    const whole = regular.length > 1 ? this.tryDfa(choice(...regular)) : null;
+    const whole = regular.length > 1 ? this.#tryDfa(choice(...regular)) : null;
     return items.flatMap((item, index) => {
-      if (whole === null || flat[index] === null) return [this.lower(item)];
+      if (whole === null || flat[index] === null) return [this.#lower(item)];
       return flat[index] === regular[0] ? [whole] : [];
     });
   }
 
-  private tryDfa(expression: Expression): number | null {
-    const dfa = this.budget.attempt(MAX_PART_STEPS, (part) => textDfa(expression, part));
-    return dfa === null ? null : this.builder.textDfa(dfa, 'utf8');
+  #tryDfa(expression: Expression): number | null {
+    const dfa = this.#budget.attempt(MAX_PART_STEPS, (part) => textDfa(expression, part));
+    return dfa === null ? null : this.#builder.textDfa(dfa, 'utf8');
   }
 
   /** The expression with rules' bodies in the place of their names; null where one recurs. */
-  private flatten(expression: Expression, trail: readonly string[]): Expression | null {
-    this.budget.spend(1);
+  #flatten(expression: Expression, trail: readonly string[]): Expression | null {
+    this.#budget.spend(1);
     switch (expression.kind) {
       case 'rule':
-        return this.flattenRule(expression.name, trail);
+        return this.#flattenRule(expression.name, trail);
       case 'sequence':
       case 'choice': {
         const items: Expression[] = [];
         for (const item of expression.items) {
-          const flat = this.flatten(item, trail);
+          const flat = this.#flatten(item, trail);
           if (flat === null) return null;
           items.push(flat);
         }
         return expression.kind === 'sequence' ? sequence(...items) : choice(...items);
       }
       case 'repeat': {
-        const item = this.flatten(expression.item, trail);
+        const item = this.#flatten(expression.item, trail);
         return item === null ? null : repeat(item, expression.min, expression.max);
       }
       default:
@@ -141,18 +141,22 @@ class GbnfCompiler {
     }
   }
 
-  private flattenRule(name: string, trail: readonly string[]): Expression | null {
-    const body = this.rules.get(name);
-    if (body === undefined) throw this.undefinedRule(name);
+  #flattenRule(name: string, trail: readonly string[]): Expression | null {
+    const body = this.#rules.get(name);
+    if (body === undefined) throw this.#undefinedRule(name);
     if (trail.includes(name)) return null;
-    const known = this.regular.get(name);
+    const known = this.#regular.get(name);
     if (known !== undefined) return known;
-    const flat = this.flatten(body, [...trail, name]);
-    this.regular.set(name, flat);
+    const flat = this.#flatten(body, [...trail, name]);
+    this.#regular.set(name, flat);
     return flat;
   }
 
-  private undefinedRule(name: string): Error {
-    return refuse(this.budget.param, `rule ${name} is not defined`, 'Define it, or mend its name.');
+  #undefinedRule(name: string): Error {
+    return refuse(
+      this.#budget.param,
+      `rule ${name} is not defined`,
+      'Define it, or mend its name.',
+    );
   }
 }

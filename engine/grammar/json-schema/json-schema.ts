@@ -49,12 +49,12 @@ class SchemaCompiler implements SchemaWriter {
   readonly builder: GrammarBuilder;
   readonly json: JsonText;
   readonly patterns: Patterns;
-  private readonly root: Place;
-  private readonly cases: CaseReader;
-  private readonly judge: ValueJudge;
-  private readonly rules = new Map<string, number>();
+  readonly #root: Place;
+  readonly #cases: CaseReader;
+  readonly #judge: ValueJudge;
+  readonly #rules = new Map<string, number>();
   /** Rules that still have to be written. */
-  private readonly queue: { readonly rule: number; readonly places: readonly Place[] }[] = [];
+  readonly #queue: { readonly rule: number; readonly places: readonly Place[] }[] = [];
 
   constructor(schema: unknown, budget: Budget, isClosed = false) {
     this.budget = budget;
@@ -62,15 +62,15 @@ class SchemaCompiler implements SchemaWriter {
     this.builder = new GrammarBuilder(budget);
     this.json = new JsonText(this.builder);
     this.patterns = new Patterns(budget);
-    this.root = { value: schema, pointer: '' };
-    this.judge = new ValueJudge(this.patterns, budget, () => this.cases);
-    this.cases = new CaseReader(this.root, budget, this.judge.excludes);
+    this.#root = { value: schema, pointer: '' };
+    this.#judge = new ValueJudge(this.patterns, budget, () => this.#cases);
+    this.#cases = new CaseReader(this.#root, budget, this.#judge.excludes);
   }
 
   compile(): Grammar {
-    const root = this.ruleOf([this.root]);
-    for (const { rule, places } of this.queue)
-      this.builder.define(rule, this.builder.choice(...this.compilePlaces(places)));
+    const root = this.ruleOf([this.#root]);
+    for (const { rule, places } of this.#queue)
+      this.builder.define(rule, this.builder.choice(...this.#compilePlaces(places)));
     return this.builder.finish(
       root,
       'no text can satisfy the schema: its parts contradict each other, or it refers to itself without end',
@@ -85,33 +85,33 @@ class SchemaCompiler implements SchemaWriter {
     );
     if (binding.size === 0) return this.json.anyValue();
     const key = [...binding.keys()].join('\n');
-    let rule = this.rules.get(key);
+    let rule = this.#rules.get(key);
     if (rule === undefined) {
       rule = this.builder.reserve();
-      this.rules.set(key, rule);
-      this.queue.push({ rule, places: [...binding.values()] });
+      this.#rules.set(key, rule);
+      this.#queue.push({ rule, places: [...binding.values()] });
     }
     return rule;
   }
 
-  private compilePlaces(places: readonly Place[]): number[] {
-    const cases = distinctCases(this.cases.casesOf(places, 'write'));
-    for (const facts of cases) this.checkFormats(facts, places[0]!);
+  #compilePlaces(places: readonly Place[]): number[] {
+    const cases = distinctCases(this.#cases.casesOf(places, 'write'));
+    for (const facts of cases) this.#checkFormats(facts, places[0]!);
     if (cases.some((facts) => isFree(facts))) return [this.json.anyValue()];
     return cases.flatMap((facts) =>
-      facts.values === null ? this.compileTypes(facts) : this.compileValues(facts, facts.values),
+      facts.values === null ? this.#compileTypes(facts) : this.#compileValues(facts, facts.values),
     );
   }
 
-  private compileValues(facts: Facts, values: readonly unknown[]): number[] {
+  #compileValues(facts: Facts, values: readonly unknown[]): number[] {
     return values
-      .filter((value) => this.judge.matches(value, facts))
+      .filter((value) => this.#judge.matches(value, facts))
       .map((value) => JSON.stringify(value))
       .filter((text) => !HALF_PAIR.test(text))
       .map((text) => this.builder.text(text));
   }
 
-  private compileTypes(facts: Facts): number[] {
+  #compileTypes(facts: Facts): number[] {
     const { types } = facts;
     const { json, builder } = this;
     const nodes: number[] = [];
@@ -120,13 +120,13 @@ class SchemaCompiler implements SchemaWriter {
     if (types.has('array'))
       nodes.push(hasNoItemFacts(facts) ? json.anyArray() : compileItems(this, facts));
     if (types.has('string')) nodes.push(compileString(json, this.patterns, facts));
-    if (types.has('integer') || types.has('real')) nodes.push(this.compileNumber(facts));
+    if (types.has('integer') || types.has('real')) nodes.push(this.#compileNumber(facts));
     if (types.has('boolean')) nodes.push(json.anyBoolean);
     if (types.has('null')) nodes.push(builder.text('null'));
     return nodes;
   }
 
-  private compileNumber(facts: Facts): number {
+  #compileNumber(facts: Facts): number {
     let { min, max } = facts;
     for (const format of facts.formats) {
       const bounds = Object.hasOwn(NUMBER_FORMATS, format) ? NUMBER_FORMATS[format] : null;
@@ -142,7 +142,7 @@ class SchemaCompiler implements SchemaWriter {
     return this.builder.textDfa(dfa, 'utf8');
   }
 
-  private checkFormats({ formats }: Facts, place: Place): void {
+  #checkFormats({ formats }: Facts, place: Place): void {
     for (const format of formats) {
       if (Object.hasOwn(FORMAT_PATTERNS, format) || Object.hasOwn(NUMBER_FORMATS, format)) continue;
       throw refuse(

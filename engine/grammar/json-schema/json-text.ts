@@ -40,10 +40,10 @@ const CHARACTER: Expression = choice(
 /** Makes JSON's texts in one grammar; each once. */
 export class JsonText {
   readonly builder: GrammarBuilder;
-  private readonly freeValues: number[] = [];
-  private anyStringNode: number | null = null;
-  private characterNode: number | null = null;
-  private anyNumberNode: number | null = null;
+  readonly #freeValues: number[] = [];
+  #anyStringNode: number | null = null;
+  #characterNode: number | null = null;
+  #anyNumberNode: number | null = null;
 
   constructor(builder: GrammarBuilder) {
     this.builder = builder;
@@ -60,14 +60,14 @@ export class JsonText {
 
   get anyString(): number {
     const inner = sequence(literal('"'), repeat(CHARACTER, 0, null), literal('"'));
-    this.anyStringNode ??= this.utf8(inner);
-    return this.anyStringNode;
+    this.#anyStringNode ??= this.#utf8(inner);
+    return this.#anyStringNode;
   }
 
   get anyNumber(): number {
     const limits = { integer: false, min: null, max: null, multiples: [] };
-    this.anyNumberNode ??= this.builder.textDfa(numberDfa(limits, this.builder.budget), 'utf8');
-    return this.anyNumberNode;
+    this.#anyNumberNode ??= this.builder.textDfa(numberDfa(limits, this.builder.budget), 'utf8');
+    return this.#anyNumberNode;
   }
 
   get anyBoolean(): number {
@@ -77,13 +77,13 @@ export class JsonText {
   /** A string of `min` to `max` characters (code points). */
   countedString(min: number, max: number | null): number {
     if (min === 0 && max === null) return this.anyString;
-    this.characterNode ??= this.utf8(CHARACTER);
-    return this.island(this.builder.repeat(this.characterNode, min, max));
+    this.#characterNode ??= this.#utf8(CHARACTER);
+    return this.#island(this.builder.repeat(this.#characterNode, min, max));
   }
 
   /** `min` to `max` characters of one set. */
   countedSet(dfa: TextDfa, min: number, max: number | null): number {
-    return this.island(this.builder.repeat(this.builder.textDfa(dfa, 'json'), min, max));
+    return this.#island(this.builder.repeat(this.builder.textDfa(dfa, 'json'), min, max));
   }
 
   /** A string whose content is a word of `dfa`, written as `JSON.stringify` writes it. */
@@ -118,12 +118,12 @@ export class JsonText {
 
   /** Any value with at most `depth` arrays and objects within each other. */
   anyValue(depth = MAX_FREE_DEPTH): number {
-    for (let level = this.freeValues.length; level <= depth; level++) {
+    for (let level = this.#freeValues.length; level <= depth; level++) {
       const rule = this.builder.reserve();
-      this.builder.define(rule, this.freeValue(level));
-      this.freeValues.push(rule);
+      this.builder.define(rule, this.#freeValue(level));
+      this.#freeValues.push(rule);
     }
-    return this.freeValues[depth]!;
+    return this.#freeValues[depth]!;
   }
 
   anyArray(depth = MAX_FREE_DEPTH): number {
@@ -138,7 +138,7 @@ export class JsonText {
     return builder.sequence(builder.text('{'), members, builder.text('}'));
   }
 
-  private freeValue(depth: number): number {
+  #freeValue(depth: number): number {
     const { builder } = this;
     return builder.choice(
       this.anyString,
@@ -149,12 +149,12 @@ export class JsonText {
     );
   }
 
-  private island(content: number): number {
+  #island(content: number): number {
     const quote = this.builder.text('"');
     return this.builder.island(this.builder.sequence(quote, content, quote));
   }
 
-  private utf8(expression: Expression): number {
+  #utf8(expression: Expression): number {
     const { budget } = this.builder;
     return this.builder.textDfa(textDfa(expression, budget), 'utf8');
   }

@@ -17,17 +17,17 @@ export const MAX_CASES = 1024;
 export type Excludes = (a: Facts, b: Facts) => boolean;
 
 export class CaseReader {
-  private readonly root: Place;
-  private readonly budget: Budget;
-  private readonly excludes: Excludes;
+  readonly #root: Place;
+  readonly #budget: Budget;
+  readonly #excludes: Excludes;
   /** By pointers of the places: results are asked for often, by oneOf above all. */
-  private readonly known = new Map<string, readonly Facts[]>();
-  private isWriting = false;
+  readonly #known = new Map<string, readonly Facts[]>();
+  #isWriting = false;
 
   constructor(root: Place, budget: Budget, excludes: Excludes) {
-    this.root = root;
-    this.budget = budget;
-    this.excludes = excludes;
+    this.#root = root;
+    this.#budget = budget;
+    this.#excludes = excludes;
   }
 
   /**
@@ -36,58 +36,58 @@ export class CaseReader {
    * @throws {EngineError} E_REQUEST_INVALID naming the place
    */
   casesOf(places: readonly Place[], purpose: 'write' | 'compare' = 'compare'): readonly Facts[] {
-    this.isWriting = purpose === 'write';
+    this.#isWriting = purpose === 'write';
     const key = [purpose, ...places.map(({ pointer }) => pointer)].join('\n');
-    let cases = this.known.get(key);
+    let cases = this.#known.get(key);
     if (cases === undefined) {
       cases = places
-        .reduce<readonly Facts[]>((facts, place) => this.add(facts, place, []), [NO_FACTS])
+        .reduce<readonly Facts[]>((facts, place) => this.#add(facts, place, []), [NO_FACTS])
         .filter(isPossible);
-      this.known.set(key, cases);
+      this.#known.set(key, cases);
     }
     return cases;
   }
 
-  private add(cases: readonly Facts[], place: Place, trail: readonly string[]): readonly Facts[] {
-    this.budget.spend(10 * (1 + cases.length));
+  #add(cases: readonly Facts[], place: Place, trail: readonly string[]): readonly Facts[] {
+    this.#budget.spend(10 * (1 + cases.length));
     const { value } = place;
     if (value === true || cases.length === 0) return cases;
     if (value === false) return [];
     if (!isObject(value))
-      throw refuseAt(this.budget, place, 'expected a schema', 'Write an object, true or false.');
+      throw refuseAt(this.#budget, place, 'expected a schema', 'Write an object, true or false.');
     if (trail.includes(place.pointer))
       throw refuseAt(
-        this.budget,
+        this.#budget,
         place,
         'the schema leads back to itself with nothing between',
         'Let the recursion go through a property or an item.',
       );
-    this.checkId(value, place);
+    this.#checkId(value, place);
     const inner = [...trail, place.pointer];
-    const own = cases.map((facts) => readKeywords(facts, place, this.budget));
+    const own = cases.map((facts) => readKeywords(facts, place, this.#budget));
     const referred = Object.hasOwn(value, '$ref')
-      ? this.add(own, resolveReference(this.root, below(place, '$ref'), this.budget), inner)
+      ? this.#add(own, resolveReference(this.#root, below(place, '$ref'), this.#budget), inner)
       : own;
-    const all = this.branches(value, place, 'allOf').reduce(
-      (facts, branch) => this.add(facts, branch, inner),
+    const all = this.#branches(value, place, 'allOf').reduce(
+      (facts, branch) => this.#add(facts, branch, inner),
       referred,
     );
-    const any = this.addAny(all, this.branches(value, place, 'anyOf'), inner);
-    const ones = this.branches(value, place, 'oneOf');
-    if (this.isWriting) this.checkOneOf(ones, place, inner);
-    return this.addAny(any, ones, inner);
+    const any = this.#addAny(all, this.#branches(value, place, 'anyOf'), inner);
+    const ones = this.#branches(value, place, 'oneOf');
+    if (this.#isWriting) this.#checkOneOf(ones, place, inner);
+    return this.#addAny(any, ones, inner);
   }
 
-  private addAny(
+  #addAny(
     cases: readonly Facts[],
     branches: readonly Place[],
     trail: readonly string[],
   ): readonly Facts[] {
     if (branches.length === 0) return cases;
-    const opened = branches.flatMap((branch) => this.add(cases, branch, trail)).filter(isPossible);
+    const opened = branches.flatMap((branch) => this.#add(cases, branch, trail)).filter(isPossible);
     if (opened.length > MAX_CASES)
       throw refuseAt(
-        this.budget,
+        this.#budget,
         branches[0]!,
         `the schema has more than ${MAX_CASES} cases`,
         'Use fewer anyOf and oneOf within each other.',
@@ -96,16 +96,16 @@ export class CaseReader {
   }
 
   /** oneOf is anyOf where no value can satisfy two branches; otherwise it cannot be decided here. */
-  private checkOneOf(branches: readonly Place[], place: Place, trail: readonly string[]): void {
-    const cases = branches.map((branch) => this.add([NO_FACTS], branch, trail).filter(isPossible));
+  #checkOneOf(branches: readonly Place[], place: Place, trail: readonly string[]): void {
+    const cases = branches.map((branch) => this.#add([NO_FACTS], branch, trail).filter(isPossible));
     for (let b = 1; b < cases.length; b++) {
       for (let a = 0; a < b; a++) {
-        this.budget.spend(20 * cases[a]!.length * cases[b]!.length);
-        const apart = cases[a]!.every((x) => cases[b]!.every((y) => this.excludes(x, y)));
-        this.isWriting = true; // Comparing read other cases.
+        this.#budget.spend(20 * cases[a]!.length * cases[b]!.length);
+        const apart = cases[a]!.every((x) => cases[b]!.every((y) => this.#excludes(x, y)));
+        this.#isWriting = true; // Comparing read other cases.
         if (!apart)
           throw refuseAt(
-            this.budget,
+            this.#budget,
             below(place, 'oneOf'),
             `oneOf: branches ${a} and ${b} may both match`,
             'Tell them apart by type, or by a required property with a const; or use anyOf.',
@@ -114,12 +114,12 @@ export class CaseReader {
     }
   }
 
-  private branches(schema: JsonObject, place: Place, keyword: string): Place[] {
+  #branches(schema: JsonObject, place: Place, keyword: string): Place[] {
     if (!Object.hasOwn(schema, keyword)) return [];
     const list = schema[keyword];
     if (!Array.isArray(list) || list.length === 0)
       throw refuseAt(
-        this.budget,
+        this.#budget,
         below(place, keyword),
         'expected a list of schemas',
         'Write at least one.',
@@ -128,12 +128,12 @@ export class CaseReader {
   }
 
   /** An identifier inside of the schema would change what its references mean. */
-  private checkId(schema: JsonObject, place: Place): void {
+  #checkId(schema: JsonObject, place: Place): void {
     for (const keyword of ['$id', 'id']) {
       const id = memberOf(schema, keyword);
       if (typeof id !== 'string' || place.pointer === '' || id.startsWith('#')) continue;
       throw refuseAt(
-        this.budget,
+        this.#budget,
         place,
         `${keyword} inside of a schema is not supported`,
         'Leave it out and refer by pointer.',

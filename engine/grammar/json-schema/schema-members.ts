@@ -110,24 +110,24 @@ function refuseOverlaps(
 
 /** Orders members, with commas between those that are there. */
 class MemberOrder {
-  private readonly compiler: SchemaWriter;
-  private readonly members: readonly Member[];
-  private readonly others: number;
-  private readonly min: number;
-  private readonly max: number | null;
+  readonly #compiler: SchemaWriter;
+  readonly #members: readonly Member[];
+  readonly #others: number;
+  readonly #min: number;
+  readonly #max: number | null;
 
   constructor(compiler: SchemaWriter, facts: Facts, members: readonly Member[], others: number) {
-    this.compiler = compiler;
-    this.members = members;
-    this.others = others;
+    this.#compiler = compiler;
+    this.#members = members;
+    this.#others = others;
     const closed = compiler.builder.isNever(others);
     const { minProperties, maxProperties } = facts;
     // Bounds that hold anyway need no counting.
     const isMaxIdle = closed && maxProperties !== null && maxProperties >= members.length;
-    this.min = minProperties <= facts.required.length ? 0 : minProperties;
-    this.max = isMaxIdle ? null : maxProperties;
+    this.#min = minProperties <= facts.required.length ? 0 : minProperties;
+    this.#max = isMaxIdle ? null : maxProperties;
     // Two undeclared members might get the same name, and be one.
-    if (!closed && this.min > members.length + 1)
+    if (!closed && this.#min > members.length + 1)
       throw refuse(
         compiler.budget.param,
         `minProperties ${minProperties} needs several undeclared properties to differ`,
@@ -136,37 +136,37 @@ class MemberOrder {
   }
 
   compile(): number {
-    const { builder, budget } = this.compiler;
-    const counts = 1 + Math.max(1, this.min, Math.min(this.max ?? 0, this.members.length + 1));
-    let behind = Array.from({ length: counts }, (_, count) => this.end(count));
-    for (const member of [...this.members].reverse()) {
+    const { builder, budget } = this.#compiler;
+    const counts = 1 + Math.max(1, this.#min, Math.min(this.#max ?? 0, this.#members.length + 1));
+    let behind = Array.from({ length: counts }, (_, count) => this.#end(count));
+    for (const member of [...this.#members].reverse()) {
       budget.spend(counts);
       behind = behind.map((skip, count) => {
         const next = behind[Math.min(count + 1, counts - 1)]!;
-        const isFull = this.max !== null && count >= this.max;
-        const comma = count > 0 ? this.compiler.json.comma : builder.empty();
+        const isFull = this.#max !== null && count >= this.#max;
+        const comma = count > 0 ? this.#compiler.json.comma : builder.empty();
         const write = isFull ? builder.never() : builder.sequence(comma, member.node, next);
-        return this.shared(member.required ? write : builder.choice(skip, write));
+        return this.#shared(member.required ? write : builder.choice(skip, write));
       });
     }
     return behind[0]!;
   }
 
   /** Behind the declared members, `count` of which were written. */
-  private end(count: number): number {
-    const { builder, json } = this.compiler;
-    const missing = Math.max(0, this.min - count);
-    const room = this.max === null ? null : Math.max(0, this.max - count);
-    if (builder.isNever(this.others) || room === 0)
+  #end(count: number): number {
+    const { builder, json } = this.#compiler;
+    const missing = Math.max(0, this.#min - count);
+    const room = this.#max === null ? null : Math.max(0, this.#max - count);
+    if (builder.isNever(this.#others) || room === 0)
       return missing > 0 ? builder.never() : builder.empty();
     if (missing > 1) return builder.never();
-    if (count === 0) return json.list(this.others, missing, room);
-    return builder.repeat(builder.sequence(json.comma, this.others), missing, room);
+    if (count === 0) return json.list(this.#others, missing, room);
+    return builder.repeat(builder.sequence(json.comma, this.#others), missing, room);
   }
 
   /** As a rule, so that what follows is not copied into every way that leads to it. */
-  private shared(node: number): number {
-    const { builder } = this.compiler;
+  #shared(node: number): number {
+    const { builder } = this.#compiler;
     if (builder.isNever(node)) return node;
     const rule = builder.reserve();
     builder.define(rule, node);

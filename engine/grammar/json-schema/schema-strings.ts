@@ -14,17 +14,17 @@ import type { TextDfa } from '../build/text-dfa.ts';
 
 /** Automata of patterns and formats, each made once a schema. */
 export class Patterns {
-  private readonly budget: Budget;
-  private readonly known = new Map<string, TextDfa>();
+  readonly #budget: Budget;
+  readonly #known = new Map<string, TextDfa>();
 
   constructor(budget: Budget) {
-    this.budget = budget;
+    this.#budget = budget;
   }
 
   /** Texts that contain a match of the pattern. */
   dfaOf(pattern: string): TextDfa {
-    return this.once(`/${pattern}`, () =>
-      containing(parseRegex(pattern, this.budget), ANY_CHARACTER, this.budget),
+    return this.#once(`/${pattern}`, () =>
+      containing(parseRegex(pattern, this.#budget), ANY_CHARACTER, this.#budget),
     );
   }
 
@@ -34,11 +34,11 @@ export class Patterns {
     const expression = formatExpression(format);
     if (expression === null)
       throw refuse(
-        this.budget.param,
+        this.#budget.param,
         `format ${JSON.stringify(format.slice(0, 80))} is not supported`,
         `Use one of ${Object.keys(FORMAT_PATTERNS).join(', ')}, or a pattern.`,
       );
-    return this.once(`:${format}`, () => textDfa(expression, this.budget));
+    return this.#once(`:${format}`, () => textDfa(expression, this.#budget));
   }
 
   matches(pattern: string, text: string): boolean {
@@ -52,12 +52,12 @@ export class Patterns {
       ...formats.map((format) => this.formatDfa(format)).filter((dfa) => dfa !== null),
     ];
     if (all.length === 0) return null;
-    return all.reduce((a, b) => intersection(a, b, this.budget));
+    return all.reduce((a, b) => intersection(a, b, this.#budget));
   }
 
-  private once(key: string, make: () => TextDfa): TextDfa {
-    let dfa = this.known.get(key);
-    if (dfa === undefined) this.known.set(key, (dfa = make()));
+  #once(key: string, make: () => TextDfa): TextDfa {
+    let dfa = this.#known.get(key);
+    if (dfa === undefined) this.#known.set(key, (dfa = make()));
     return dfa;
   }
 }

@@ -16,15 +16,15 @@ import { hasWord, intersection, isNever, textDfa } from '../build/text-dfa.ts';
 const MAX_COMPARED_DEPTH = 3;
 
 export class ValueJudge {
-  private readonly patterns: Patterns;
-  private readonly budget: Budget;
-  private readonly reader: () => CaseReader;
-  private depth = 0;
+  readonly #patterns: Patterns;
+  readonly #budget: Budget;
+  readonly #reader: () => CaseReader;
+  #depth = 0;
 
   constructor(patterns: Patterns, budget: Budget, reader: () => CaseReader) {
-    this.patterns = patterns;
-    this.budget = budget;
-    this.reader = reader;
+    this.#patterns = patterns;
+    this.#budget = budget;
+    this.#reader = reader;
   }
 
   /**
@@ -32,107 +32,109 @@ export class ValueJudge {
    * granted: the value stands in the schema, and whoever wrote it there meant it.
    */
   matches(value: unknown, facts: Facts): boolean {
-    this.budget.spend(2);
+    this.#budget.spend(2);
     if (!facts.types.has(typeOf(value))) return false;
     if (facts.values !== null && !facts.values.some((v) => canonical(v) === canonical(value)))
       return false;
     if (typeof value === 'number') return isWithin(value, facts);
-    if (typeof value === 'string') return this.matchesString(value, facts);
-    if (Array.isArray(value)) return this.matchesArray(value, facts);
-    return isObject(value) ? this.matchesObject(value, facts) : true;
+    if (typeof value === 'string') return this.#matchesString(value, facts);
+    if (Array.isArray(value)) return this.#matchesArray(value, facts);
+    return isObject(value) ? this.#matchesObject(value, facts) : true;
   }
 
   /** Whether surely no value satisfies both. */
   readonly excludes = (a: Facts, b: Facts): boolean => {
-    if (a.values !== null) return !a.values.some((value) => this.matchesBoth(value, a, b));
-    if (b.values !== null) return !b.values.some((value) => this.matchesBoth(value, b, a));
-    return [...a.types].every((type) => !b.types.has(type) || this.excludesType(type, a, b));
+    if (a.values !== null) return !a.values.some((value) => this.#matchesBoth(value, a, b));
+    if (b.values !== null) return !b.values.some((value) => this.#matchesBoth(value, b, a));
+    return [...a.types].every((type) => !b.types.has(type) || this.#excludesType(type, a, b));
   };
 
-  private matchesBoth(value: unknown, a: Facts, b: Facts): boolean {
+  #matchesBoth(value: unknown, a: Facts, b: Facts): boolean {
     return this.matches(value, a) && this.matches(value, b);
   }
 
-  private excludesType(type: JsonType, a: Facts, b: Facts): boolean {
+  #excludesType(type: JsonType, a: Facts, b: Facts): boolean {
     switch (type) {
       case 'integer':
       case 'real':
         return isBefore(a, b) || isBefore(b, a);
       case 'string':
-        return this.excludesStrings(a, b);
+        return this.#excludesStrings(a, b);
       case 'array':
         return below(a.maxItems, b.minItems) || below(b.maxItems, a.minItems);
       case 'object':
-        return this.excludesObjects(a, b);
+        return this.#excludesObjects(a, b);
       default:
         return false;
     }
   }
 
-  private excludesStrings(a: Facts, b: Facts): boolean {
+  #excludesStrings(a: Facts, b: Facts): boolean {
     if (below(a.maxLength, b.minLength) || below(b.maxLength, a.minLength)) return true;
     // A format may have more texts than we know: only patterns can tell.
     if (a.patterns.length === 0 || b.patterns.length === 0) return false;
-    const [left, right] = [a, b].map((facts) => this.patternDfa(facts));
-    return isNever(intersection(left!, right!, this.budget));
+    const [left, right] = [a, b].map((facts) => this.#patternDfa(facts));
+    return isNever(intersection(left!, right!, this.#budget));
   }
 
-  private patternDfa(facts: Facts) {
-    const any = textDfa(repeat(ANY_CHARACTER, 0, null), this.budget);
-    const dfa = this.patterns.contentDfa({ ...facts, formats: [] }) ?? any;
-    return withLengths(dfa, facts.minLength, facts.maxLength, this.budget);
+  #patternDfa(facts: Facts) {
+    const any = textDfa(repeat(ANY_CHARACTER, 0, null), this.#budget);
+    const dfa = this.#patterns.contentDfa({ ...facts, formats: [] }) ?? any;
+    return withLengths(dfa, facts.minLength, facts.maxLength, this.#budget);
   }
 
   /** Some property that one of them requires is in the other impossible, or cannot have the value. */
-  private excludesObjects(a: Facts, b: Facts): boolean {
-    if (this.depth >= MAX_COMPARED_DEPTH) return false;
-    this.depth++;
+  #excludesObjects(a: Facts, b: Facts): boolean {
+    if (this.#depth >= MAX_COMPARED_DEPTH) return false;
+    this.#depth++;
     try {
       return [...new Set([...a.required, ...b.required])].some((key) => {
-        const inA = this.reader().casesOf(this.placesOf(a, key));
-        const inB = this.reader().casesOf(this.placesOf(b, key));
+        const inA = this.#reader().casesOf(this.#placesOf(a, key));
+        const inB = this.#reader().casesOf(this.#placesOf(b, key));
         if (inA.length === 0 || inB.length === 0) return true;
         const inBoth = a.required.includes(key) && b.required.includes(key);
         return inBoth && inA.every((x) => inB.every((y) => this.excludes(x, y)));
       });
     } finally {
-      this.depth--;
+      this.#depth--;
     }
   }
 
-  private placesOf({ members }: Facts, key: string): Place[] {
-    return memberPlaces(members, key, (pattern, name) => this.patterns.matches(pattern, name));
+  #placesOf({ members }: Facts, key: string): Place[] {
+    return memberPlaces(members, key, (pattern, name) => this.#patterns.matches(pattern, name));
   }
 
-  private matchesString(value: string, facts: Facts): boolean {
+  #matchesString(value: string, facts: Facts): boolean {
     const length = [...value].length;
     if (length < facts.minLength || length > (facts.maxLength ?? Infinity)) return false;
-    if (!facts.patterns.every((pattern) => this.patterns.matches(pattern, value))) return false;
+    if (!facts.patterns.every((pattern) => this.#patterns.matches(pattern, value))) return false;
     return facts.formats.every((format) => {
       if (!EXACT_FORMATS.has(format)) return true;
-      const dfa = this.patterns.formatDfa(format);
+      const dfa = this.#patterns.formatDfa(format);
       return dfa === null || hasWord(dfa, value);
     });
   }
 
-  private matchesArray(value: readonly unknown[], facts: Facts): boolean {
+  #matchesArray(value: readonly unknown[], facts: Facts): boolean {
     if (value.length < facts.minItems || value.length > (facts.maxItems ?? Infinity)) return false;
     return value.every((item, index) => {
       const rulesIndex = Math.min(index, prefixLength(facts.itemRules));
-      return this.matchesPlaces(item, itemPlaces(facts.itemRules, rulesIndex));
+      return this.#matchesPlaces(item, itemPlaces(facts.itemRules, rulesIndex));
     });
   }
 
-  private matchesObject(value: JsonObject, facts: Facts): boolean {
+  #matchesObject(value: JsonObject, facts: Facts): boolean {
     const keys = Object.keys(value);
     if (keys.length < facts.minProperties || keys.length > (facts.maxProperties ?? Infinity))
       return false;
     if (!facts.required.every((name) => Object.hasOwn(value, name))) return false;
-    return keys.every((key) => this.matchesPlaces(memberOf(value, key), this.placesOf(facts, key)));
+    return keys.every((key) =>
+      this.#matchesPlaces(memberOf(value, key), this.#placesOf(facts, key)),
+    );
   }
 
-  private matchesPlaces(value: unknown, places: readonly Place[]): boolean {
-    const cases = this.reader().casesOf(places);
+  #matchesPlaces(value: unknown, places: readonly Place[]): boolean {
+    const cases = this.#reader().casesOf(places);
     return cases.some((facts) => this.matches(value, facts));
   }
 }

@@ -56,29 +56,29 @@ export function parseRegex(pattern: string, budget: Budget): Expression {
 
 class RegexParser extends CharacterReader {
   parse(): Expression {
-    const expression = this.parseChoice(0);
+    const expression = this.#parseChoice(0);
     if (this.at < this.characters.length) throw this.fail('a ")" without its "("');
     return expression;
   }
 
-  private parseChoice(depth: number): Expression {
+  #parseChoice(depth: number): Expression {
     if (depth > MAX_NESTING) throw this.fail(`groups nested deeper than ${MAX_NESTING}`);
-    const branches = [this.parseSequence(depth)];
-    while (this.take('|')) branches.push(this.parseSequence(depth));
+    const branches = [this.#parseSequence(depth)];
+    while (this.take('|')) branches.push(this.#parseSequence(depth));
     return choice(...branches);
   }
 
-  private parseSequence(depth: number): Expression {
+  #parseSequence(depth: number): Expression {
     const items: Expression[] = [];
     for (let next = this.peek(); next !== undefined && next !== '|' && next !== ')';) {
       this.budget.spend(1);
-      items.push(this.parseQuantified(this.parseAtom(depth)));
+      items.push(this.#parseQuantified(this.#parseAtom(depth)));
       next = this.peek();
     }
     return sequence(...items);
   }
 
-  private parseAtom(depth: number): Expression {
+  #parseAtom(depth: number): Expression {
     const character = this.next('its end');
     switch (character) {
       case '^':
@@ -88,11 +88,11 @@ class RegexParser extends CharacterReader {
       case '.':
         return set(NOT_LINE_END);
       case '(':
-        return this.parseGroup(depth);
+        return this.#parseGroup(depth);
       case '[':
-        return set(this.parseClass());
+        return set(this.#parseClass());
       case '\\':
-        return set(this.parseEscape(false));
+        return set(this.#parseEscape(false));
       case '*':
       case '+':
       case '?':
@@ -102,25 +102,25 @@ class RegexParser extends CharacterReader {
     }
   }
 
-  private parseGroup(depth: number): Expression {
+  #parseGroup(depth: number): Expression {
     for (const [opening, name] of REFUSED_GROUPS)
       if (this.startsWith(opening)) throw this.fail(`${name}, which is not supported`);
-    if (this.startsWith('?<')) this.skipGroupName();
+    if (this.startsWith('?<')) this.#skipGroupName();
     else if (this.startsWith('?:')) this.at += 2;
     else if (this.startsWith('?')) throw this.fail('a group modifier, which is not supported');
-    const inner = this.parseChoice(depth + 1);
+    const inner = this.#parseChoice(depth + 1);
     if (!this.take(')')) throw this.fail('the end, where a ")" is missing');
     return inner;
   }
 
-  private skipGroupName(): void {
+  #skipGroupName(): void {
     const end = this.characters.indexOf('>', this.at);
     if (end < 0) throw this.fail('a group name without its ">"');
     this.at = end + 1;
   }
 
-  private parseQuantified(atom: Expression): Expression {
-    const bounds = this.parseQuantifier();
+  #parseQuantified(atom: Expression): Expression {
+    const bounds = this.#parseQuantifier();
     if (bounds === null) return atom;
     this.take('?'); // Lazy or not, the same words match.
     if (atom.kind === 'start' || atom.kind === 'end') throw this.fail('a quantified anchor');
@@ -129,7 +129,7 @@ class RegexParser extends CharacterReader {
     return repeat(atom, min, max);
   }
 
-  private parseQuantifier(): readonly [number, number | null] | null {
+  #parseQuantifier(): readonly [number, number | null] | null {
     if (this.take('*')) return [0, null];
     if (this.take('+')) return [1, null];
     if (this.take('?')) return [0, 1];
@@ -143,18 +143,18 @@ class RegexParser extends CharacterReader {
     return [min, match[3] === undefined ? null : Number(match[3])];
   }
 
-  private parseClass(): Ranges {
+  #parseClass(): Ranges {
     const negated = this.take('^');
     const sets: Ranges[] = [];
     while (!this.take(']')) {
       this.budget.spend(1);
-      const low = this.parseClassAtom();
+      const low = this.#parseClassAtom();
       if (this.peek() !== '-' || this.peek(1) === ']' || low.length !== 2 || low[0] !== low[1]) {
         sets.push(low);
         continue;
       }
       this.at++;
-      const high = this.parseClassAtom();
+      const high = this.#parseClassAtom();
       if (high.length !== 2 || high[0] !== high[1] || high[0]! < low[0]!)
         throw this.fail('a class range out of order');
       sets.push(normalize([[low[0]!, high[0]!]]));
@@ -163,19 +163,19 @@ class RegexParser extends CharacterReader {
     return negated ? complement(all) : all;
   }
 
-  private parseClassAtom(): Ranges {
+  #parseClassAtom(): Ranges {
     const character = this.next('the end, where a "]" is missing');
-    return character === '\\' ? this.parseEscape(true) : rangesOf(character);
+    return character === '\\' ? this.#parseEscape(true) : rangesOf(character);
   }
 
-  private parseEscape(inClass: boolean): Ranges {
+  #parseEscape(inClass: boolean): Ranges {
     const character = this.next('a backslash at the end');
     if (Object.hasOwn(CLASS_ESCAPES, character)) return CLASS_ESCAPES[character]!;
     if (Object.hasOwn(CONTROL_ESCAPES, character)) return single(CONTROL_ESCAPES[character]!);
     if (character === 'b' && inClass) return single(8);
-    if (character === 'x') return single(this.parseHex(2));
-    if (character === 'u') return single(this.parseUnicode());
-    if (character === 'c') return single(this.parseControl());
+    if (character === 'x') return single(this.#parseHex(2));
+    if (character === 'u') return single(this.#parseUnicode());
+    if (character === 'c') return single(this.#parseControl());
     if (character === '0' && !/\d/.test(this.peek() ?? '')) return single(0);
     if (/[0-9k]/.test(character)) throw this.fail('a backreference, which is not supported');
     if (/[bB]/.test(character)) throw this.fail('a word boundary, which is not supported');
@@ -184,27 +184,27 @@ class RegexParser extends CharacterReader {
     return rangesOf(character);
   }
 
-  private parseControl(): number {
+  #parseControl(): number {
     const letter = this.next('its end');
     if (!/[A-Za-z]/.test(letter)) throw this.fail(`an unknown escape "\\c${letter}"`);
     return letter.charCodeAt(0) % 32;
   }
 
-  private parseUnicode(): number {
+  #parseUnicode(): number {
     if (this.peek() === '{') {
       const match = /^\{([0-9A-Fa-f]{1,6})\}/.exec(this.ahead(8));
       if (match === null) throw this.fail('a broken "\\u{...}"');
       this.at += match[0].length;
       return parseInt(match[1]!, 16);
     }
-    const high = this.parseHex(4);
+    const high = this.#parseHex(4);
     const low = /^\\u([dD][c-fC-F][0-9A-Fa-f]{2})/.exec(this.ahead(6));
     if (high < 0xd800 || high > 0xdbff || low === null) return high;
     this.at += 6;
     return 0x10000 + ((high - 0xd800) << 10) + (parseInt(low[1]!, 16) - 0xdc00);
   }
 
-  private parseHex(digits: number): number {
+  #parseHex(digits: number): number {
     const text = this.ahead(digits);
     if (text.length < digits || /[^0-9A-Fa-f]/.test(text))
       throw this.fail(`an escape without its ${digits} hexadecimal digits`);
@@ -212,7 +212,7 @@ class RegexParser extends CharacterReader {
     return parseInt(text, 16);
   }
 
-  protected fail(what: string): Error {
+  fail(what: string): Error {
     const pattern = JSON.stringify(this.characters.join('').slice(0, 80));
     return refuse(
       this.budget.param,

@@ -24,25 +24,25 @@ const WIDE_BYTES = 64;
 export class Automaton {
   readonly grammar: Grammar;
   readonly start: Configuration;
-  private readonly end: Stack;
-  private readonly hole: Stack;
+  readonly #end: Stack;
+  readonly #hole: Stack;
   /** By DFA, by state: bytes to acceptance. */
-  private readonly distances: readonly (readonly number[])[];
-  private readonly accepting: readonly ReadonlySet<number>[];
-  private readonly frames = new Map<number, Map<number, Frame>>();
-  private stacks = new Map<number, Stack>();
-  private configurations = new Map<string, Configuration>();
-  private nextId = 1;
-  private epoch = 0;
+  readonly #distances: readonly (readonly number[])[];
+  readonly #accepting: readonly ReadonlySet<number>[];
+  readonly #frames = new Map<number, Map<number, Frame>>();
+  #stacks = new Map<number, Stack>();
+  #configurations = new Map<string, Configuration>();
+  #nextId = 1;
+  #epoch = 0;
 
   constructor(grammar: Grammar) {
     this.grammar = grammar;
-    this.distances = grammar.dfas.map(distancesToAcceptance);
-    this.accepting = grammar.dfas.map(({ accepting }) => new Set(accepting));
-    this.end = new Stack(0, this.specialFrame(), null);
-    this.hole = new Stack(this.nextId++, this.specialFrame(), null);
+    this.#distances = grammar.dfas.map(distancesToAcceptance);
+    this.#accepting = grammar.dfas.map(({ accepting }) => new Set(accepting));
+    this.#end = new Stack(0, this.#specialFrame(), null);
+    this.#hole = new Stack(this.#nextId++, this.#specialFrame(), null);
     const found = new Closure();
-    this.enter(grammar.root, this.end, found);
+    this.#enter(grammar.root, this.#end, found);
     this.start = this.configurationOf(found.tops);
   }
 
@@ -50,19 +50,19 @@ export class Automaton {
   step(from: Configuration, byte: number): Configuration | null {
     // Keywords refuse nearly everything: not worth remembering.
     if (from.onlyByte >= 0 && from.onlyByte !== byte) return null;
-    if (from.epoch !== this.epoch) this.forgetSteps(from);
+    if (from.epoch !== this.#epoch) this.#forgetSteps(from);
     const known = from.many === null ? from.few.get(byte) : from.many[byte];
     if (known !== undefined) return known;
     const found = new Closure();
-    for (const stack of from.stacks) this.stepStack(stack, byte, found);
+    for (const stack of from.stacks) this.#stepStack(stack, byte, found);
     const next = found.tops.size === 0 ? null : this.configurationOf(found.tops);
-    this.remember(from, byte, next);
+    this.#remember(from, byte, next);
     return next;
   }
 
   /** Whether the stack waits inside of something like free text: a string, not a keyword. */
   isWide({ frame }: Stack): boolean {
-    const node = this.nodeOf(frame);
+    const node = this.#nodeOf(frame);
     if (node?.kind !== 'dfa') return false;
     const edges = this.grammar.dfas[node.dfa]!.edges[frame.a]!;
     let count = 0;
@@ -71,7 +71,7 @@ export class Automaton {
   }
 
   isEnd(stack: Stack): boolean {
-    return stack === this.end;
+    return stack === this.#end;
   }
 
   /**
@@ -81,9 +81,9 @@ export class Automaton {
   localOf(stack: Stack, longest: number): Configuration {
     stack.local ??= this.configurationOf(
       new Set([
-        this.upperFrames(stack).reduceRight<Stack>(
-          (below, { frame }) => this.push(this.clamped(frame, longest), below),
-          this.hole,
+        this.#upperFrames(stack).reduceRight<Stack>(
+          (below, { frame }) => this.#push(this.#clamped(frame, longest), below),
+          this.#hole,
         ),
       ]),
     );
@@ -94,7 +94,7 @@ export class Automaton {
   restOf(stack: Stack): Configuration {
     if (stack.rest === null) {
       const found = new Closure();
-      this.resume(this.upperFrames(stack).at(-1).parent!, found);
+      this.#resume(this.#upperFrames(stack).at(-1).parent!, found);
       stack.rest = this.configurationOf(found.tops);
     }
     return stack.rest;
@@ -110,22 +110,22 @@ export class Automaton {
 
   /** The configuration of these readings. */
   configurationOf(stacks: Iterable<Stack>): Configuration {
-    const sorted = this.limited([...stacks]).sort((a, b) => a.id - b.id);
+    const sorted = this.#limited([...stacks]).sort((a, b) => a.id - b.id);
     const key = sorted.map(({ id }) => id).join();
-    const known = this.configurations.get(key);
+    const known = this.#configurations.get(key);
     if (known !== undefined) return known;
-    const made = new Configuration(sorted, this.onlyByteOf(sorted), this.end, this.hole);
-    this.configurations.set(key, made);
-    if (this.configurations.size > MAX_CONFIGURATIONS || this.stacks.size > MAX_STACKS)
-      this.forget();
+    const made = new Configuration(sorted, this.#onlyByteOf(sorted), this.#end, this.#hole);
+    this.#configurations.set(key, made);
+    if (this.#configurations.size > MAX_CONFIGURATIONS || this.#stacks.size > MAX_STACKS)
+      this.#forget();
     return made;
   }
 
   /** The least byte that brings `stack` nearer to its end. */
   closingByte({ frame }: Stack): number | null {
-    const node = this.nodeOf(frame);
+    const node = this.#nodeOf(frame);
     if (node?.kind === 'bytes') return node.bytes.charCodeAt(frame.a);
-    return node?.kind === 'dfa' ? this.closingEdge(node.dfa, frame.a) : null;
+    return node?.kind === 'dfa' ? this.#closingEdge(node.dfa, frame.a) : null;
   }
 
   /** Every byte that `closingByte` can give. */
@@ -135,13 +135,13 @@ export class Automaton {
       if (node.kind === 'bytes')
         for (let i = 0; i < node.bytes.length; i++) bytes.add(node.bytes.charCodeAt(i));
     this.grammar.dfas.forEach((dfa, id) =>
-      dfa.edges.forEach((_, state) => bytes.add(this.closingEdge(id, state) ?? 0x20)),
+      dfa.edges.forEach((_, state) => bytes.add(this.#closingEdge(id, state) ?? 0x20)),
     );
     return bytes;
   }
 
-  private closingEdge(dfa: number, state: number): number | null {
-    const distances = this.distances[dfa]!;
+  #closingEdge(dfa: number, state: number): number | null {
+    const distances = this.#distances[dfa]!;
     const edges = this.grammar.dfas[dfa]!.edges[state]!;
     for (let i = 0; i < edges.length; i += 3)
       if (distances[edges[i + 2]!] === distances[state]! - 1) return edges[i]!;
@@ -150,160 +150,160 @@ export class Automaton {
 
   /** Sizes of what is remembered now. */
   get remembered(): { readonly stacks: number; readonly configurations: number } {
-    return { stacks: this.stacks.size, configurations: this.configurations.size };
+    return { stacks: this.#stacks.size, configurations: this.#configurations.size };
   }
 
-  private stepStack(stack: Stack, byte: number, found: Closure): void {
+  #stepStack(stack: Stack, byte: number, found: Closure): void {
     const { frame, parent } = stack;
-    const node = this.nodeOf(frame);
+    const node = this.#nodeOf(frame);
     if (node?.kind === 'bytes') {
       if (node.bytes.charCodeAt(frame.a) !== byte) return;
-      if (frame.a + 1 === node.bytes.length) this.resume(parent!, found);
-      else found.tops.add(this.push(this.frameOf(frame.node, frame.a + 1), parent!));
+      if (frame.a + 1 === node.bytes.length) this.#resume(parent!, found);
+      else found.tops.add(this.#push(this.#frameOf(frame.node, frame.a + 1), parent!));
     } else if (node?.kind === 'dfa') {
       const edges = this.grammar.dfas[node.dfa]!.edges[frame.a]!;
       for (let i = 0; i < edges.length && edges[i]! <= byte; i += 3)
-        if (byte <= edges[i + 1]!) this.enterState(frame.node, edges[i + 2]!, parent!, found);
+        if (byte <= edges[i + 1]!) this.#enterState(frame.node, edges[i + 2]!, parent!, found);
     }
   }
 
-  private enterState(id: number, state: number, below: Stack, found: Closure): void {
+  #enterState(id: number, state: number, below: Stack, found: Closure): void {
     const { dfa } = this.grammar.nodes[id] as GrammarNode & { kind: 'dfa' };
-    if (this.accepting[dfa]!.has(state)) this.resume(below, found);
+    if (this.#accepting[dfa]!.has(state)) this.#resume(below, found);
     if (this.grammar.dfas[dfa]!.edges[state]!.length > 0)
-      found.tops.add(this.push(this.frameOf(id, state), below));
+      found.tops.add(this.#push(this.#frameOf(id, state), below));
   }
 
   /** Adds every stack that can read the first byte of node `id` above `below`. */
-  private enter(id: number, below: Stack, found: Closure): void {
+  #enter(id: number, below: Stack, found: Closure): void {
     const node = this.grammar.nodes[id]!;
     switch (node.kind) {
       case 'bytes':
-        if (node.bytes === '') this.resume(below, found);
-        else found.tops.add(this.push(this.frameOf(id, 0), below));
+        if (node.bytes === '') this.#resume(below, found);
+        else found.tops.add(this.#push(this.#frameOf(id, 0), below));
         return;
       case 'dfa':
-        return this.enterState(id, 0, below, found);
+        return this.#enterState(id, 0, below, found);
       case 'sequence':
-        return this.enterItem(id, node, 0, below, found);
+        return this.#enterItem(id, node, 0, below, found);
       case 'choice':
-        for (const item of node.items) this.enter(item, below, found);
+        for (const item of node.items) this.#enter(item, below, found);
         return;
       case 'repeat':
-        return this.resume(this.push(this.repeatFrame(id, node.min, node.max), below), found);
+        return this.#resume(this.#push(this.#repeatFrame(id, node.min, node.max), below), found);
       case 'island':
-        return this.enter(node.item, this.push(this.frameOf(id, 0), below), found);
+        return this.#enter(node.item, this.#push(this.#frameOf(id, 0), below), found);
       case 'rule':
-        if (found.isNew(id, below)) this.enter(node.item, below, found);
+        if (found.isNew(id, below)) this.#enter(node.item, below, found);
         return;
       default:
         return node satisfies never;
     }
   }
 
-  private enterItem(
+  #enterItem(
     id: number,
     { items }: GrammarNode & { kind: 'sequence' },
     index: number,
     below: Stack,
     found: Closure,
   ): void {
-    if (index === items.length) return this.resume(below, found);
+    if (index === items.length) return this.#resume(below, found);
     // The last item returns straight to what is below: right recursion needs no depth.
     const isLast = index + 1 === items.length;
-    const next = isLast ? below : this.push(this.frameOf(id, index + 1), below);
-    this.enter(items[index]!, next, found);
+    const next = isLast ? below : this.#push(this.#frameOf(id, index + 1), below);
+    this.#enter(items[index]!, next, found);
   }
 
   /** Goes on where a finished item returns to. */
-  private resume(stack: Stack, found: Closure): void {
+  #resume(stack: Stack, found: Closure): void {
     if (found.resumed.has(stack)) return;
     found.resumed.add(stack);
     const { frame, parent } = stack;
-    const node = this.nodeOf(frame);
+    const node = this.#nodeOf(frame);
     if (node === undefined) found.tops.add(stack);
-    else if (node.kind === 'sequence') this.enterItem(frame.node, node, frame.a, parent!, found);
-    else if (node.kind === 'island') this.resume(parent!, found);
-    else if (node.kind === 'repeat') this.resumeRepeat(frame, node.item, parent!, found);
+    else if (node.kind === 'sequence') this.#enterItem(frame.node, node, frame.a, parent!, found);
+    else if (node.kind === 'island') this.#resume(parent!, found);
+    else if (node.kind === 'repeat') this.#resumeRepeat(frame, node.item, parent!, found);
   }
 
-  private resumeRepeat({ node, a, b }: Frame, item: number, below: Stack, found: Closure): void {
-    if (a === 0 || this.grammar.minBytes[item] === 0) this.resume(below, found);
+  #resumeRepeat({ node, a, b }: Frame, item: number, below: Stack, found: Closure): void {
+    if (a === 0 || this.grammar.minBytes[item] === 0) this.#resume(below, found);
     if (b === 0) return;
-    const left = this.repeatFrame(node, Math.max(a - 1, 0), b === Infinity ? null : b - 1);
-    this.enter(item, this.push(left, below), found);
+    const left = this.#repeatFrame(node, Math.max(a - 1, 0), b === Infinity ? null : b - 1);
+    this.#enter(item, this.#push(left, below), found);
   }
 
   /** Frames from the top of a stack that belong together, the top first. */
-  private upperFrames(stack: Stack): Stack[] {
+  #upperFrames(stack: Stack): Stack[] {
     const upper = [stack];
     for (let at = stack.parent; at !== null && upper.length <= MAX_ISLAND_FRAMES; at = at.parent) {
       upper.push(at);
-      if (this.nodeOf(at.frame)?.kind === 'island') return upper;
+      if (this.#nodeOf(at.frame)?.kind === 'island') return upper;
     }
     return [stack];
   }
 
-  private clamped(frame: Frame, longest: number): Frame {
-    const node = this.nodeOf(frame);
+  #clamped(frame: Frame, longest: number): Frame {
+    const node = this.#nodeOf(frame);
     if (node?.kind !== 'repeat') return frame;
     const min = Math.min(frame.a, longest + 1);
-    return this.repeatFrame(frame.node, min, frame.b > longest ? null : frame.b);
+    return this.#repeatFrame(frame.node, min, frame.b > longest ? null : frame.b);
   }
 
-  private push(frame: Frame, below: Stack): Stack {
+  #push(frame: Frame, below: Stack): Stack {
     const key = frame.id * 2 ** 27 + below.id;
-    let stack = this.stacks.get(key);
+    let stack = this.#stacks.get(key);
     if (stack === undefined) {
-      stack = new Stack(this.nextId++, frame, below);
-      this.stacks.set(key, stack);
+      stack = new Stack(this.#nextId++, frame, below);
+      this.#stacks.set(key, stack);
     }
     return stack;
   }
 
-  private repeatFrame(node: number, min: number, max: number | null): Frame {
-    return this.frameOf(node, min, max ?? Infinity);
+  #repeatFrame(node: number, min: number, max: number | null): Frame {
+    return this.#frameOf(node, min, max ?? Infinity);
   }
 
-  private frameOf(node: number, a: number, b = 0): Frame {
-    let places = this.frames.get(node);
-    if (places === undefined) this.frames.set(node, (places = new Map<number, Frame>()));
+  #frameOf(node: number, a: number, b = 0): Frame {
+    let places = this.#frames.get(node);
+    if (places === undefined) this.#frames.set(node, (places = new Map<number, Frame>()));
     // Counts stay below 2^21 (MAX_COUNT); 2^21 - 1 stands for no end.
     const key = a * 2 ** 21 + Math.min(b, 2 ** 21 - 1);
     let frame = places.get(key);
     if (frame === undefined) {
-      frame = { id: this.nextId++, node, a, b, minBytes: this.measure(node, a) };
+      frame = { id: this.#nextId++, node, a, b, minBytes: this.#measure(node, a) };
       places.set(key, frame);
     }
     return frame;
   }
 
-  private measure(id: number, a: number): number {
+  #measure(id: number, a: number): number {
     const node = this.grammar.nodes[id]!;
     const { minBytes } = this.grammar;
     if (node.kind === 'bytes') return node.bytes.length - a;
-    if (node.kind === 'dfa') return this.distances[node.dfa]![a]!;
+    if (node.kind === 'dfa') return this.#distances[node.dfa]![a]!;
     if (node.kind === 'repeat') return a === 0 ? 0 : a * minBytes[node.item]!;
     if (node.kind === 'sequence')
       return node.items.slice(a).reduce((sum, item) => sum + minBytes[item]!, 0);
     return 0;
   }
 
-  private specialFrame(): Frame {
-    return { id: this.nextId++, node: -1, a: 0, b: 0, minBytes: 0 };
+  #specialFrame(): Frame {
+    return { id: this.#nextId++, node: -1, a: 0, b: 0, minBytes: 0 };
   }
 
-  private nodeOf(frame: Frame): GrammarNode | undefined {
+  #nodeOf(frame: Frame): GrammarNode | undefined {
     return frame.node < 0 ? undefined : this.grammar.nodes[frame.node];
   }
 
-  private onlyByteOf(stacks: readonly Stack[]): number {
-    const bytes = new Set(stacks.map(({ frame }) => this.singleByte(frame)));
+  #onlyByteOf(stacks: readonly Stack[]): number {
+    const bytes = new Set(stacks.map(({ frame }) => this.#singleByte(frame)));
     return bytes.size === 1 ? [...bytes][0]! : -1;
   }
 
-  private singleByte(frame: Frame): number {
-    const node = this.nodeOf(frame);
+  #singleByte(frame: Frame): number {
+    const node = this.#nodeOf(frame);
     if (node?.kind === 'bytes') return node.bytes.charCodeAt(frame.a);
     if (node?.kind !== 'dfa') return -1;
     const edges = this.grammar.dfas[node.dfa]!.edges[frame.a]!;
@@ -311,13 +311,13 @@ export class Automaton {
   }
 
   /** Dropping readings allows less, never more; the one that ends soonest stays. */
-  private limited(stacks: Stack[]): Stack[] {
+  #limited(stacks: Stack[]): Stack[] {
     if (stacks.length <= MAX_READINGS) return stacks;
     return stacks.sort((a, b) => a.minBytes - b.minBytes || a.id - b.id).slice(0, MAX_READINGS);
   }
 
-  private remember(from: Configuration, byte: number, next: Configuration | null): void {
-    if (from.epoch !== this.epoch) this.forgetSteps(from);
+  #remember(from: Configuration, byte: number, next: Configuration | null): void {
+    if (from.epoch !== this.#epoch) this.#forgetSteps(from);
     if (from.many !== null) from.many[byte] = next;
     else from.few.set(byte, next);
     if (from.few.size <= MAX_FEW) return;
@@ -327,16 +327,16 @@ export class Automaton {
   }
 
   /** Live configurations stay usable; the tables start anew. */
-  private forget(): void {
-    this.stacks = new Map();
-    this.configurations = new Map();
-    this.epoch++;
-    for (const [node, places] of this.frames)
+  #forget(): void {
+    this.#stacks = new Map();
+    this.#configurations = new Map();
+    this.#epoch++;
+    for (const [node, places] of this.#frames)
       if (this.grammar.nodes[node]!.kind === 'repeat') places.clear();
   }
 
-  private forgetSteps(configuration: Configuration): void {
-    configuration.epoch = this.epoch;
+  #forgetSteps(configuration: Configuration): void {
+    configuration.epoch = this.#epoch;
     configuration.few = new Map();
     configuration.many = null;
   }

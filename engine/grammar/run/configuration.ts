@@ -67,12 +67,12 @@ export class Configuration {
 export class Closure {
   readonly tops = new Set<Stack>();
   readonly resumed = new Set<Stack>();
-  private readonly entered = new Set<number>();
+  readonly #entered = new Set<number>();
 
   isNew(rule: number, below: Stack): boolean {
     const key = rule * 2 ** 27 + below.id;
-    if (this.entered.has(key)) return false;
-    this.entered.add(key);
+    if (this.#entered.has(key)) return false;
+    this.#entered.add(key);
     return true;
   }
 }

@@ -28,118 +28,119 @@ interface Interior {
 
 /** Least recently used first, bounded by bytes. */
 class ByteCache<Key, Value> {
-  private readonly entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
-  private readonly maxBytes: number;
-  private usedBytes = 0;
+  readonly #entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
+  readonly #maxBytes: number;
+  #usedBytes = 0;
 
   constructor(maxBytes: number) {
-    this.maxBytes = maxBytes;
+    this.#maxBytes = maxBytes;
   }
 
   get(key: Key): Value | undefined {
-    const entry = this.entries.get(key);
+    const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.entries.delete(key);
-    this.entries.set(key, entry);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
     return entry.value;
   }
 
   set(key: Key, value: Value, bytes: number): void {
-    this.entries.set(key, { value, bytes });
-    this.usedBytes += bytes;
-    for (const [oldest, entry] of this.entries) {
-      if (this.usedBytes <= this.maxBytes || oldest === key) return;
-      this.entries.delete(oldest);
-      this.usedBytes -= entry.bytes;
+    this.#entries.set(key, { value, bytes });
+    this.#usedBytes += bytes;
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#usedBytes <= this.#maxBytes || oldest === key) return;
+      this.#entries.delete(oldest);
+      this.#usedBytes -= entry.bytes;
     }
   }
 
   get bytes(): number {
-    return this.usedBytes;
+    return this.#usedBytes;
   }
 }
 
 export class Masks {
   /** Masks that had to be made. */
   misses = 0;
-  private readonly automaton: Automaton;
-  private readonly vocabulary: Vocabulary;
-  private readonly masks: ByteCache<Configuration, Uint32Array>;
-  private readonly interiors: ByteCache<string, Interior | null>;
+  readonly #automaton: Automaton;
+  readonly #vocabulary: Vocabulary;
+  readonly #masks: ByteCache<Configuration, Uint32Array>;
+  readonly #interiors: ByteCache<string, Interior | null>;
 
   constructor(automaton: Automaton, vocabulary: Vocabulary, cacheBytes: CacheBytes) {
-    this.automaton = automaton;
-    this.vocabulary = vocabulary;
-    this.masks = new ByteCache(cacheBytes.masks);
-    this.interiors = new ByteCache(cacheBytes.interiors);
+    this.#automaton = automaton;
+    this.#vocabulary = vocabulary;
+    this.#masks = new ByteCache(cacheBytes.masks);
+    this.#interiors = new ByteCache(cacheBytes.interiors);
   }
 
   /** Bit `token & 31` of word `token >> 5`; shared with the cache, not to be written to. */
   of(configuration: Configuration): Uint32Array {
-    const known = this.masks.get(configuration);
+    const known = this.#masks.get(configuration);
     if (known !== undefined) return known;
     this.misses++;
-    const mask = this.compute(configuration);
-    this.masks.set(configuration, mask, mask.byteLength);
+    const mask = this.#compute(configuration);
+    this.#masks.set(configuration, mask, mask.byteLength);
     return mask;
   }
 
   get bytes(): number {
-    return this.masks.bytes + this.interiors.bytes;
+    return this.#masks.bytes + this.#interiors.bytes;
   }
 
-  private compute(configuration: Configuration): Uint32Array {
-    const mask = this.emptyMask();
+  #compute(configuration: Configuration): Uint32Array {
+    const mask = this.#emptyMask();
     const others: Stack[] = [];
     for (const stack of configuration.stacks) {
-      if (this.automaton.isEnd(stack)) this.vocabulary.endTokens.forEach((t) => setBit(mask, t));
-      else if (!this.automaton.isWide(stack) || !this.addInterior(mask, stack)) others.push(stack);
+      if (this.#automaton.isEnd(stack)) this.#vocabulary.endTokens.forEach((t) => setBit(mask, t));
+      else if (!this.#automaton.isWide(stack) || !this.#addInterior(mask, stack))
+        others.push(stack);
     }
-    if (others.length > 0) this.walk(this.automaton.configurationOf(others), mask);
+    if (others.length > 0) this.#walk(this.#automaton.configurationOf(others), mask);
     return mask;
   }
 
-  private walk(from: Configuration, mask: Uint32Array): void {
-    walkTokens(this.automaton, this.vocabulary, from, { accept: (token) => setBit(mask, token) });
+  #walk(from: Configuration, mask: Uint32Array): void {
+    walkTokens(this.#automaton, this.#vocabulary, from, { accept: (token) => setBit(mask, token) });
   }
 
   /** @returns false when the stack has to be walked as a whole */
-  private addInterior(mask: Uint32Array, stack: Stack): boolean {
-    const local = this.automaton.localOf(stack, this.vocabulary.longestBytes);
-    const interior = this.interiorOf(local);
+  #addInterior(mask: Uint32Array, stack: Stack): boolean {
+    const local = this.#automaton.localOf(stack, this.#vocabulary.longestBytes);
+    const interior = this.#interiorOf(local);
     if (interior === null) return false;
     for (let word = 0; word < mask.length; word++) mask[word]! |= interior.inside[word]!;
-    const rest = this.automaton.restOf(stack);
+    const rest = this.#automaton.restOf(stack);
     const { leaving } = interior;
     for (let i = 0; i < leaving.length; i += 2)
-      if (this.isReadable(rest, leaving[i]!, leaving[i + 1]!)) setBit(mask, leaving[i]!);
+      if (this.#isReadable(rest, leaving[i]!, leaving[i + 1]!)) setBit(mask, leaving[i]!);
     return true;
   }
 
-  private isReadable(from: Configuration, token: number, depth: number): boolean {
-    const { bytes, offsets } = this.vocabulary;
+  #isReadable(from: Configuration, token: number, depth: number): boolean {
+    const { bytes, offsets } = this.#vocabulary;
     let at: Configuration | null = from;
     for (let i = offsets[token]! + depth; i < offsets[token + 1]!; i++) {
-      at = this.automaton.step(at, bytes[i]!);
+      at = this.#automaton.step(at, bytes[i]!);
       if (at === null) return false;
     }
     return true;
   }
 
-  private interiorOf(local: Configuration): Interior | null {
-    const name = this.automaton.nameOf(local);
-    const known = this.interiors.get(name);
+  #interiorOf(local: Configuration): Interior | null {
+    const name = this.#automaton.nameOf(local);
+    const known = this.#interiors.get(name);
     if (known !== undefined) return known;
-    const made = this.computeInterior(local);
+    const made = this.#computeInterior(local);
     const bytes = made === null ? 0 : made.inside.byteLength + made.leaving.byteLength;
-    this.interiors.set(name, made, bytes);
+    this.#interiors.set(name, made, bytes);
     return made;
   }
 
-  private computeInterior(local: Configuration): Interior | null {
-    const inside = this.emptyMask();
+  #computeInterior(local: Configuration): Interior | null {
+    const inside = this.#emptyMask();
     const leaving: number[] = [];
-    walkTokens(this.automaton, this.vocabulary, local, {
+    walkTokens(this.#automaton, this.#vocabulary, local, {
       accept: (token) => setBit(inside, token),
       leave: (token, depth) => {
         if (leaving.length <= 2 * MAX_LEAVING) leaving.push(token, depth);
@@ -149,8 +150,8 @@ export class Masks {
     return { inside, leaving: Uint32Array.from(leaving) };
   }
 
-  private emptyMask(): Uint32Array {
-    return new Uint32Array((this.vocabulary.nVocab + 31) >>> 5);
+  #emptyMask(): Uint32Array {
+    return new Uint32Array((this.#vocabulary.nVocab + 31) >>> 5);
   }
 }
 

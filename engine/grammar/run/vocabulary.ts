@@ -50,7 +50,7 @@ export class Vocabulary implements VocabularyParts {
     this.shared = parts.shared;
     this.bytes = parts.bytes;
     this.offsets = parts.offsets;
-    this.firstPlace = this.findFirstPlaces();
+    this.firstPlace = this.#findFirstPlaces();
     let longest = 0;
     const singles = new Set<number>();
     for (const token of this.order) {
@@ -95,7 +95,7 @@ export class Vocabulary implements VocabularyParts {
     const choice = new Array<number>(bytes.length).fill(-1);
     fewest[bytes.length] = 0;
     for (let at = bytes.length - 1; at >= 0; at--) {
-      this.eachPrefix(bytes, at, (token, length) => {
+      this.#eachPrefix(bytes, at, (token, length) => {
         const count = 1 + fewest[at + length]!;
         if (count >= fewest[at]!) return;
         fewest[at] = count;
@@ -109,11 +109,7 @@ export class Vocabulary implements VocabularyParts {
   }
 
   /** Calls with every token that `bytes` from `at` on begin with. */
-  private eachPrefix(
-    bytes: Uint8Array,
-    at: number,
-    visit: (token: number, length: number) => void,
-  ): void {
+  #eachPrefix(bytes: Uint8Array, at: number, visit: (token: number, length: number) => void): void {
     let from = this.firstPlace[bytes[at]!]!;
     let to = this.firstPlace[bytes[at]! + 1]!;
     for (let length = 1; from < to; length++) {
@@ -122,13 +118,13 @@ export class Vocabulary implements VocabularyParts {
       if (at + length >= bytes.length) return;
       // Of those that share `length` bytes, those with the right next one.
       const byte = bytes[at + length]!;
-      from = this.lowerBound(from, to, length, byte);
-      to = this.lowerBound(from, to, length, byte + 1);
+      from = this.#lowerBound(from, to, length, byte);
+      to = this.#lowerBound(from, to, length, byte + 1);
     }
   }
 
   /** First place in [from, to) whose byte at `index` is at least `byte`; a missing one is less. */
-  private lowerBound(from: number, to: number, index: number, byte: number): number {
+  #lowerBound(from: number, to: number, index: number, byte: number): number {
     let [low, high] = [from, to];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -140,7 +136,7 @@ export class Vocabulary implements VocabularyParts {
     return low;
   }
 
-  private findFirstPlaces(): Uint32Array {
+  #findFirstPlaces(): Uint32Array {
     const places = new Uint32Array(257);
     for (const token of this.order) places[this.bytes[this.offsets[token]!]! + 1]!++;
     for (let byte = 0; byte < 256; byte++) places[byte + 1]! += places[byte]!;

@@ -3,7 +3,8 @@ import { PAGE_TOKENS } from '../../cache/geometry.ts';
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { LayerWeights, NormRef } from '../memory/layer-weights.ts';
-import { layerOffset, rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
+import { layerOffset } from './plan.ts';
 import type { RotaryTables } from './rotary-tables.ts';
 import type { Workspace } from './workspace.ts';
 

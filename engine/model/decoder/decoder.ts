@@ -1,44 +1,61 @@
 /**
- * The forward pass of a decoder: token ids and a sequence's pages in, logits out. Knows no sampling,
- * no text, no I/O. Dimension letters as in ARCHITECTURE.md: T new tokens, C = nEmbd, F = nFf.
+ * The forward pass of a decoder in WebAssembly: token ids or rows and a sequence's pages in, logits
+ * out. Knows no sampling, no text, no I/O. Dimension letters as in ARCHITECTURE.md: T new positions,
+ * C = nEmbd, F = nFf.
+ *
+ * `forward` is `embed`, `layers` and `head`, each of which can be called by itself: between them hidden
+ * rows can leave this memory and enter another's, where other layers are.
  *
  * Straight-line on purpose: it reads like the paper (arXiv 2302.13971, figure 1 of 1706.03762).
  */
 import { archByName } from '../../archs/index.ts';
-import { PAGE_TOKENS } from '../../cache/geometry.ts';
-import type { Sequence } from '../../cache/pages.ts';
+import { PAGE_TOKENS, pagesFor } from '../../cache/geometry.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { WeightRef } from '../../ops/weights.ts';
+import { Adapters } from './adapters.ts';
+import type { AdapterTensors } from './adapters.ts';
 import { Attention } from './attention.ts';
 import type { BatchRow } from './attention.ts';
+import { keyOf } from './contract.ts';
+import type {
+  AdapterHandle,
+  BatchPart,
+  DecoderBackend,
+  DecoderLimits,
+  PositionInput,
+  VisitLogits,
+} from './contract.ts';
 import { feedForward } from './feed-forward.ts';
 import type { RunFeedForward } from './feed-forward.ts';
 import { layerWeights, normRef } from '../memory/layer-weights.ts';
 import type { LayerWeights, NormRef, WeightMap } from '../memory/layer-weights.ts';
-import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES, rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
+import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
 
-/** Tokens of one sequence in a pass. Several parts share one reading of the weights. */
-export interface BatchPart {
-  /** At least one; all parts together at most CHUNK_TOKENS. */
-  readonly tokens: readonly number[];
-  /** Where they are appended; pages must have been reserved. No two parts share a sequence. */
-  readonly sequence: Sequence;
-  /** The sequence's page table among MAX_SEQUENCES. */
-  readonly slot: number;
-  /** Logits are wanted of `tokens[logitsFrom]` and all behind it; tokens.length for none. */
-  readonly logitsFrom: number;
-}
-
-/** Called while the logits of token `index` of part `part` stand in `row`. */
-export type VisitLogits = (part: number, index: number, row: number) => void;
-
 /** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
 export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
+
+/**
+ * What layers know of a part: nothing of its content. Plain numbers, so that it can travel with hidden
+ * rows to where other layers are.
+ */
+export interface PartPlace {
+  /** Position of its first row. */
+  readonly start: number;
+  readonly nRow: number;
+  /** Pages of its sequence, by position. */
+  readonly pages: readonly number[];
+  /** The sequence's page table among MAX_SEQUENCES. */
+  readonly slot: number;
+  /** Of its rows, the first whose logits are wanted; nRow for none. */
+  readonly logitsFrom: number;
+  readonly adapter: AdapterHandle | null;
+}
 
 /** A row of a pass that wants logits, and whose it is. */
 interface WantedRow {
@@ -47,8 +64,9 @@ interface WantedRow {
   readonly row: number;
 }
 
-export class Decoder {
+export class Decoder implements DecoderBackend {
   readonly config: ModelConfig;
+  readonly limits: DecoderLimits;
   readonly plan: MemoryPlan;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: KernelExports;
@@ -63,6 +81,7 @@ export class Decoder {
   readonly #rotary: RotaryTables | null;
   readonly #attention: Attention;
   readonly #feedForward: RunFeedForward;
+  readonly #adapters: Adapters;
 
   constructor(
     manifest: DecoderManifest,
@@ -75,6 +94,12 @@ export class Decoder {
     const arch = archByName(manifest.architecture);
     this.config = c;
     this.plan = plan;
+    this.limits = {
+      nCtx: plan.nCtx,
+      nPage: plan.nPage,
+      maxRows: CHUNK_TOKENS,
+      maxSequences: MAX_SEQUENCES,
+    };
     this.#memory = memory;
     this.#kernels = kernels;
     this.#space = new Workspace(arch, c, plan, kernels, memory);
@@ -87,6 +112,7 @@ export class Decoder {
     this.#rotary = arch.positions === 'rope' ? new RotaryTables(this.#space) : null;
     this.#attention = new Attention(this.#space, this.#rotary);
     this.#feedForward = feedForward(this.#space);
+    this.#adapters = new Adapters(plan, weights, memory);
   }
 
   /** Logits of row `row` of the last call to `forward`'s visitor, [nVocab] f32, a view. */
@@ -98,74 +124,72 @@ export class Decoder {
     return this.#kernels.argmax(this.#logitsAddress(row), this.config.nVocab);
   }
 
-  /** log of the sum of e^logit over row `row`. */
-  logSumExp(row = 0): number {
-    const top = this.logits(row)[this.argmax(row)]!;
-    return top + Math.log(this.sumExp(row, top));
-  }
-
   /** Sum of e^(logit - top) over row `row`; `top` is its largest logit. */
   sumExp(row: number, top: number): number {
     return this.#kernels.sumExp(this.#logitsAddress(row), this.config.nVocab, top);
   }
 
-  /**
-   * One pass: evaluates the tokens of every part behind what its sequence holds and appends them.
-   * Rows of one sequence see each other causally, rows of different ones not at all, so that what a
-   * part gets does not depend on its mates.
-   * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary, before anything is
-   *   appended.
-   */
   forward(parts: readonly BatchPart[], visit?: VisitLogits): void {
-    const tokens = parts.flatMap((part) => part.tokens);
-    const T = tokens.length;
-    if (T === 0 || T > CHUNK_TOKENS)
-      throw new EngineError('E_INTERNAL', `forward: ${T} tokens; expected 1 to ${CHUNK_TOKENS}`);
+    const places = parts.map(placeOf);
+    this.embed(parts);
+    this.layers(places, 0, this.config.nLayer);
+    for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
+    this.head(places, visit);
+  }
+
+  /**
+   * The hidden rows the first layer reads, of every input of every part, one after the other.
+   * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary.
+   */
+  embed(parts: readonly BatchPart[]): void {
+    checkRows(parts.reduce((sum, { inputs }) => sum + inputs.length, 0));
+    let row = 0;
+    for (const { inputs, sequence } of parts) {
+      const start = sequence.items.length;
+      for (const [i, input] of inputs.entries()) {
+        this.#embedInput(input, row);
+        if (this.#posEmbd !== null) this.#addPosition(this.#posEmbd, row, start + i);
+        row++;
+      }
+    }
+  }
+
+  /**
+   * Hidden rows through layers [from, to), whose keys and values go into the pages. The last layer of
+   * the model leaves the rows whose logits are wanted, moved together, and nothing of the others.
+   * @returns how many rows there are now
+   * @throws {EngineError} E_INTERNAL for pages that are missing, adapters that are not held or layers
+   *   that do not exist.
+   */
+  layers(places: readonly PartPlace[], from: number, to: number): number {
+    const { nLayer } = this.config;
+    if (!(0 <= from && from <= to && to <= nLayer))
+      throw new EngineError('E_INTERNAL', `layers: [${from}, ${to}) of ${nLayer}`);
     const space = this.#space;
-    this.#embed(tokens);
-    const rows = this.#placeRows(parts);
-    if (this.#posEmbd !== null) this.#addPositions(this.#posEmbd, rows);
-    const wanted = wantedRows(parts);
-    const layers = this.#layers;
-    for (let i = 0; i < layers.length; i++) {
-      const w = layers[i]!;
+    const rows = this.#placeRows(places);
+    const T = rows.length;
+    space.ops.adapted = this.#adapters.runsOf(places);
+    for (let i = from; i < to; i++) {
+      const w = this.#layers[i]!;
       // Of the last layer rows without logits leave keys and values, and nothing else.
-      const kept = i < layers.length - 1 ? null : wanted.map(({ row }) => row);
+      const kept = i < nLayer - 1 ? null : wantedRows(places).map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
       const n = this.#attention.run(w, i, rows, kept);
-      if (n === 0) break;
-      space.enterHalf(w.ffnNorm, n);
-      this.#feedForward(w, n);
+      if (n > 0) {
+        space.enterHalf(w.ffnNorm, n);
+        this.#feedForward(w, n);
+      }
+      if (kept !== null) return n;
     }
-    for (const { sequence, tokens: appended } of parts) sequence.tokens.push(...appended);
-    this.#visitLogits(wanted, visit);
+    return T;
   }
 
-  /** Positions, page tables and rotary angles of every token of a batch. */
-  #placeRows(parts: readonly BatchPart[]): BatchRow[] {
-    let nRow = 0;
-    return parts.flatMap(({ tokens, sequence, slot }) => {
-      const start = sequence.tokens.length;
-      // A write to a page that is not there would go anywhere in memory.
-      if (sequence.pagesMissing(start + tokens.length) > 0)
-        throw new EngineError(
-          'E_INTERNAL',
-          `forward: no pages for ${start + tokens.length} tokens`,
-        );
-      const pageTable = this.#writePageTable(sequence, slot);
-      this.#rotary?.fill(nRow, start, tokens.length);
-      nRow += tokens.length;
-      return tokens.map((_, i) => {
-        const position = start + i;
-        const page = sequence.pages[Math.floor(position / PAGE_TOKENS)]!;
-        return { position, pageAddress: this.#pageAddress(page), pageTable };
-      });
-    });
-  }
-
-  /** Final norm and head for what the last layer kept, plan.logitRows at a time. */
-  #visitLogits(wanted: readonly WantedRow[], visit: VisitLogits | undefined): void {
+  /** Logits of the rows that the last layer left, plan.logitRows at a time. */
+  head(places: readonly PartPlace[], visit?: VisitLogits): void {
+    // Nothing of the head is adapted, and its rows are counted anew.
+    this.#space.ops.adapted = null;
     const { logitRows } = this.plan;
+    const wanted = wantedRows(places);
     for (let start = 0; start < wanted.length; start += logitRows) {
       const rows = wanted.slice(start, start + logitRows);
       this.#project(start, rows.length);
@@ -173,31 +197,67 @@ export class Decoder {
     }
   }
 
-  /** hidden[t] = scale * embedding of tokens[t], [T, C]. */
-  #embed(tokens: readonly number[]): void {
-    const { nVocab, embeddingScale } = this.config;
-    const { hidden, stride, ops } = this.#space;
-    for (const [t, token] of tokens.entries()) {
-      if (!Number.isInteger(token) || token < 0 || token >= nVocab) {
-        throw new EngineError(
-          'E_REQUEST_INVALID',
-          `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
-          { details: { token, nVocab }, param: 'prompt' },
-        );
-      }
-      ops.row(this.#tokEmbd, token, hidden + t * stride * 4);
-    }
-    if (embeddingScale !== undefined)
-      this.#kernels.scaleRow(hidden, embeddingScale, tokens.length * stride);
+  /**
+   * The first `nRow` hidden rows, [nRow, hiddenStride] f32, a view: what `embed` and `layers` leave is
+   * read here, and what `layers` and `head` read is written here. Good until the next of these calls;
+   * what is to leave this isolate is copied (`slice`).
+   */
+  hidden(nRow: number): Float32Array {
+    checkRows(nRow);
+    const { hidden, stride } = this.#space;
+    return new Float32Array(this.#memory.buffer, hidden, nRow * stride);
   }
 
-  /** hidden[t] += the learned row of its position. */
-  #addPositions(posEmbd: WeightRef, rows: readonly BatchRow[]): void {
-    const { ops, normed } = this.#space;
-    for (const [t, { position }] of rows.entries()) {
-      ops.row(posEmbd, position, normed.address);
-      this.#space.addRow(t, normed.address, 1);
+  /** Values from one hidden row to the next: nEmbd and padding. */
+  get hiddenStride(): number {
+    return this.#space.stride;
+  }
+
+  /** Positions, page tables and rotary angles of every row of a pass. */
+  #placeRows(places: readonly PartPlace[]): BatchRow[] {
+    checkRows(places.reduce((sum, { nRow }) => sum + nRow, 0));
+    const rows: BatchRow[] = [];
+    for (const { start, nRow, pages, slot } of places) {
+      // A write to a page that is not there would go anywhere in memory.
+      if (pages.length < pagesFor(start + nRow))
+        throw new EngineError('E_INTERNAL', `forward: no pages for ${start + nRow} tokens`);
+      const pageTable = this.#writePageTable(pages, slot);
+      this.#rotary?.fill(rows.length, start, nRow);
+      for (let position = start; position < start + nRow; position++) {
+        const page = pages[Math.floor(position / PAGE_TOKENS)]!;
+        rows.push({ position, pageAddress: this.#pageAddress(page), pageTable });
+      }
     }
+    return rows;
+  }
+
+  /** hidden[row] = scale * embedding of the token, or the row as it is; [C]. */
+  #embedInput(input: PositionInput, row: number): void {
+    const { nVocab, nEmbd, embeddingScale } = this.config;
+    const { hidden, stride, ops } = this.#space;
+    const to = hidden + row * stride * 4;
+    if (typeof input !== 'number') {
+      if (input.values.length !== nEmbd)
+        throw new EngineError('E_INTERNAL', `row of ${input.values.length} values of ${nEmbd}`);
+      new Float32Array(this.#memory.buffer, to, nEmbd).set(input.values);
+      return;
+    }
+    if (!Number.isInteger(input) || input < 0 || input >= nVocab) {
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `tokens: id ${input} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+        { details: { token: input, nVocab }, param: 'prompt' },
+      );
+    }
+    ops.row(this.#tokEmbd, input, to);
+    if (embeddingScale !== undefined) this.#kernels.scaleRow(to, embeddingScale, stride);
+  }
+
+  /** hidden[row] += the learned row of its position. */
+  #addPosition(posEmbd: WeightRef, row: number, position: number): void {
+    const { ops, normed } = this.#space;
+    ops.row(posEmbd, position, normed.address);
+    this.#space.addRow(row, normed.address, 1);
   }
 
   /** Final norm and head of `n` hidden rows from row `first` on into the logits region. */
@@ -211,6 +271,11 @@ export class Decoder {
     const nValue = n * rowStride(c.nVocab);
     if (c.logitDivisor !== undefined) this.#kernels.scaleRow(logits, 1 / c.logitDivisor, nValue);
     if (c.logitSoftcap !== undefined) this.#kernels.softcapRow(logits, c.logitSoftcap, nValue);
+  }
+
+  /** Holds an adapter from now on. @throws {EngineError} as Adapters.add */
+  addAdapter(adapter: AdapterTensors): AdapterHandle {
+    return this.#adapters.add(adapter);
   }
 
   /** Shows `observer` the input of every product from now on; null ends it. */
@@ -245,23 +310,34 @@ export class Decoder {
     return this.plan.regions.kvPages.address + page * this.plan.kv.layerBytes;
   }
 
-  #writePageTable(sequence: Sequence, table: number): number {
+  #writePageTable(pages: readonly number[], table: number): number {
     if (table < 0 || table >= MAX_SEQUENCES)
       throw new EngineError('E_INTERNAL', `page table ${table} of ${MAX_SEQUENCES}`);
     const address = this.plan.regions.pageTables.address + table * this.plan.nPage * 4;
     const entries = new Uint32Array(this.#memory.buffer, address, this.plan.nPage);
-    for (const [i, page] of sequence.pages.entries()) entries[i] = this.#pageAddress(page);
+    for (const [i, page] of pages.entries()) entries[i] = this.#pageAddress(page);
     return address;
   }
 }
 
-function wantedRows(parts: readonly BatchPart[]): WantedRow[] {
-  let nRow = 0;
-  return parts.flatMap(({ tokens, logitsFrom }, part) => {
-    const first = nRow;
-    nRow += tokens.length;
-    return tokens.flatMap((_, index) =>
-      index < logitsFrom ? [] : [{ part, index, row: first + index }],
-    );
-  });
+export function placeOf(part: BatchPart): PartPlace {
+  const { inputs, sequence, slot, logitsFrom, adapter } = part;
+  const { pages, items } = sequence;
+  return { start: items.length, nRow: inputs.length, pages, slot, logitsFrom, adapter };
+}
+
+function checkRows(nRow: number): void {
+  if (nRow === 0 || nRow > CHUNK_TOKENS)
+    throw new EngineError('E_INTERNAL', `forward: ${nRow} tokens; expected 1 to ${CHUNK_TOKENS}`);
+}
+
+function wantedRows(places: readonly PartPlace[]): WantedRow[] {
+  const wanted: WantedRow[] = [];
+  let first = 0;
+  for (const [part, { nRow, logitsFrom }] of places.entries()) {
+    for (let index = logitsFrom; index < nRow; index++)
+      wanted.push({ part, index, row: first + index });
+    first += nRow;
+  }
+  return wanted;
 }

@@ -1,6 +1,7 @@
 /** Rotary angles of a pass: one table for all layers, a second one for layers with a window. */
 import { fillRopeTable, ropeFrequencies } from '../../ops/rope.ts';
-import { CHUNK_TOKENS, rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
+import { CHUNK_TOKENS } from './plan.ts';
 import type { Workspace } from './workspace.ts';
 
 type Frequencies = ReturnType<typeof ropeFrequencies>;

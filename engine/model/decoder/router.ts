@@ -1,7 +1,8 @@
 /** Which experts a token is given to, and with which weight (arXiv 1701.06538, 2409.02060). */
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
-import { CHUNK_TOKENS, rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
+import { CHUNK_TOKENS } from './plan.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A token that chose an expert. */

@@ -9,7 +9,8 @@ import { Ops } from '../../ops/ops.ts';
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { NormRef } from '../memory/layer-weights.ts';
-import { rowStride } from './plan.ts';
+import { rowStride } from '../memory/layout.ts';
+import { MAX_ADAPTER_RANK } from './plan.ts';
 import type { MemoryPlan, RegionName } from './plan.ts';
 
 /** nTok rows of norm.n values, `stride` apart, from `x` to `out`, which may be `x`. */
@@ -42,7 +43,8 @@ export class Workspace {
     this.plan = plan;
     this.kernels = kernels;
     this.memory = memory;
-    this.ops = new Ops(kernels);
+    const stride = rowStride(MAX_ADAPTER_RANK);
+    this.ops = new Ops(kernels, { address: this.at('adapterRows'), stride });
     this.hidden = this.at('hidden');
     this.stride = rowStride(config.nEmbd);
     this.normed = this.rows('normed', 'normedPanels', config.nEmbd);
@@ -88,8 +90,9 @@ export class Workspace {
     kernels.addScaled(hidden, out, this.#residualScale, T * stride);
   }
 
-  /** hidden[i] = hidden[rows[i]], for ascending rows. */
+  /** hidden[i] = hidden[rows[i]], for ascending rows, and with them the adapters they carry. */
   keepRows(rows: readonly number[]): void {
+    this.ops.keepRows(rows);
     const bytes = new Uint8Array(this.memory.buffer);
     const rowBytes = this.stride * 4;
     for (const [i, row] of rows.entries()) {

@@ -6,9 +6,9 @@ import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
-import { speechLinear } from '../memory/checked-weights.ts';
-import type { Linear } from '../memory/checked-weights.ts';
+import { rowStride } from '../memory/layout.ts';
+import { linearOf } from '../memory/linear.ts';
+import type { Linear } from '../memory/linear.ts';
 
 /** Rows that go through a product together. */
 export const SLICE_ROWS = 64;
@@ -225,7 +225,7 @@ export function slices(T: number): Span[] {
 }
 
 function layerRefs(weights: WeightMap, prefix: string, i: number): LayerRefs {
-  const linear = (name: string) => speechLinear(weights, `${prefix}${i}.${name}`);
+  const linear = (name: string) => linearOf(weights, `${prefix}${i}.${name}`);
   // bindWeights has seen to it that what is required is there.
   const norm = (name: string) => normRef(weights, `${prefix}${i}.${name}`)!;
   return {

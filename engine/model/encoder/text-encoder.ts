@@ -8,7 +8,7 @@ import type { Span } from './layers.ts';
 import type { EncoderPlan } from './plan.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { pool } from './pooling.ts';
 
 export class TextEncoder {

@@ -1,5 +1,5 @@
 /** Whisper's encoder: features of sound to rows that the text decoder attends to. */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import { Ops } from '../../ops/ops.ts';
 import type { Rows } from '../../ops/ops.ts';
@@ -10,15 +10,15 @@ import { HeadByHead } from '../encoder/head-by-head.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { PagedKeys } from '../encoder/paged-keys.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { AUDIO_ROWS } from './plan.ts';
-import type { SpeechPlan } from './plan.ts';
+import type { RecognitionPlan } from './plan.ts';
 
 /** Is given `n` rows of the encoder's output, positions `from`...; `scratch` has room for 2 n rows. */
 export type TakeRows = (x: Rows, from: number, n: number, scratch: number) => void;
 
 export class AudioEncoder {
-  readonly config: SpeechConfig;
+  readonly config: RecognitionConfig;
   readonly stem: AudioStem;
   readonly #kernels: KernelExports;
   readonly #layers: EncoderLayers;
@@ -30,8 +30,8 @@ export class AudioEncoder {
   readonly #keys: PagedKeys;
 
   constructor(
-    config: SpeechConfig,
-    plan: SpeechPlan,
+    config: RecognitionConfig,
+    plan: RecognitionPlan,
     weights: WeightMap,
     kernels: KernelExports,
     memory: WebAssembly.Memory,
@@ -40,7 +40,7 @@ export class AudioEncoder {
     this.#kernels = kernels;
     const ops = new Ops(kernels);
     this.stem = new AudioStem(config, plan, weights, ops, memory);
-    const at = (name: keyof SpeechPlan['regions']) => plan.regions[name].address;
+    const at = (name: keyof RecognitionPlan['regions']) => plan.regions[name].address;
     const stride = rowStride(config.nEmbd);
     this.#audio = at('audio');
     this.#stride = stride;

@@ -2,18 +2,18 @@
  * The two convolutions before Whisper's encoder. Features lie time first, so that three neighbouring
  * frames are one row of three times the width: a convolution is a product over rows as they lie.
  */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
 import type { WeightMap } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { AUDIO_ROWS, FRAMES_PER_POSITION } from './plan.ts';
-import type { SpeechPlan } from './plan.ts';
-import type { Linear } from '../memory/checked-weights.ts';
+import type { RecognitionPlan } from './plan.ts';
+import type { Linear } from '../memory/linear.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 
 export class AudioStem {
-  readonly #config: SpeechConfig;
+  readonly #config: RecognitionConfig;
   readonly #kernels: KernelExports;
   readonly #memory: WebAssembly.Memory;
   readonly #ops: Ops;
@@ -26,8 +26,8 @@ export class AudioStem {
   readonly #audio: number;
 
   constructor(
-    config: SpeechConfig,
-    plan: SpeechPlan,
+    config: RecognitionConfig,
+    plan: RecognitionPlan,
     weights: WeightMap,
     ops: Ops,
     memory: WebAssembly.Memory,

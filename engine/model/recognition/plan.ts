@@ -1,18 +1,21 @@
 /**
- * The memory plan of one speech model in one isolate: every region and its address, before anything
+ * The memory plan of one recogniser in one isolate: every region and its address, before anything
  * is allocated. What encodes and what decodes follow each other and share their memory.
  */
 import { MAX_SAMPLES } from '../../audio/log-mel.ts';
-import { roundUp } from '../../base/dtypes.ts';
-import { EngineError } from '../../base/errors.ts';
 import { attendScratchBytes, kvGeometry, pagesFor } from '../../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../../cache/geometry.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
-import type { SpeechManifest } from '../../manifest/manifest.ts';
-import { KERNEL_STATIC_BYTES, WASM_PAGE_BYTES } from '../../kernels/wasm/module.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionManifest } from '../../manifest/manifest.ts';
 import { panelBytes } from '../../ops/ops.ts';
 import { SLICE_ROWS } from '../encoder/layers.ts';
-import { ISOLATE_BYTES, JS_HEAP_BYTES, rowStride } from '../decoder/plan.ts';
+import { layOut, refuseOverBudget, rowStride } from '../memory/layout.ts';
+import type {
+  BudgetOptions,
+  MemoryLayout,
+  PlannableShards,
+  RegionSizes,
+} from '../memory/layout.ts';
 
 /** Tokens of text evaluated in one pass. */
 export const TEXT_ROWS = 48;
@@ -26,109 +29,60 @@ export const MAX_WAITING = 3;
 /** Samples of the one that runs and of those that wait, beside the memory of the kernels. */
 const SAMPLE_BYTES = (1 + MAX_WAITING) * MAX_SAMPLES * 4;
 
-const REGION_ALIGN = 64;
+export type RecognitionPhase = 'encode' | 'decode';
 
-export type SpeechPhase = 'encode' | 'decode';
-
-export interface SpeechRegion {
-  readonly name: string;
-  /** Null for what lasts over the whole transcription. */
-  readonly phase: SpeechPhase | null;
-  readonly address: number;
-  readonly bytes: number;
-}
-
-type LastingName = 'kernels' | 'weights' | 'crossPages' | 'crossTable' | 'selfPages' | 'selfTable';
+type LastingName = 'crossPages' | 'crossTable' | 'selfPages' | 'selfTable';
 type EncodeName =
   | ('mel' | 'frames' | 'windowPanels' | 'audio' | 'rowsIn')
   | ('rowsInPanels' | 'rowsOut' | 'rowsWide' | 'rowsWidePanels');
 type DecodeName =
   | ('hidden' | 'normed' | 'normedPanels' | 'queries' | 'keys' | 'values' | 'attended')
   | ('attendedPanels' | 'attendScratch' | 'up' | 'upPanels' | 'logits');
-export type SpeechRegionName = LastingName | EncodeName | DecodeName;
+export type RecognitionRegionName = LastingName | EncodeName | DecodeName;
 
-export interface SpeechPlan {
+export interface RecognitionPlan extends MemoryLayout<RecognitionRegionName, RecognitionPhase> {
   readonly kv: KvGeometry;
   readonly nCrossPage: number;
   readonly nSelfPage: number;
-  readonly regions: Readonly<Record<SpeechRegionName, SpeechRegion>>;
-  /** Start of each shard in memory, in the manifest's order. */
-  readonly shardAddresses: readonly number[];
-  readonly wasmBytes: number;
-  readonly jsHeapBytes: number;
-  readonly totalBytes: number;
-  readonly budgetBytes: number | null;
 }
 
 /** What of a manifest the plan depends on. */
-export type PlannableSpeech = Pick<SpeechManifest, 'id' | 'preset' | 'config'> & {
-  readonly shards: readonly { readonly bytes: number }[];
-};
+export type PlannableRecognition = Pick<RecognitionManifest, 'preset' | 'config'> & PlannableShards;
 
-export interface SpeechPlanOptions {
+export interface RecognitionPlanOptions extends BudgetOptions {
   /** Of cached keys and values; by default f16 for lossless models, else q8. */
   kvDtype?: KvDtype;
-  /** Bytes for WebAssembly memory and JavaScript heap; null plans without a limit (native hosts). */
-  memoryBudgetBytes?: number | null;
 }
 
-type Sizes<Name extends string> = Readonly<Record<Name, number>>;
-
 /** @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit. */
-export function planSpeech(manifest: PlannableSpeech, options: SpeechPlanOptions = {}): SpeechPlan {
+export function planRecognition(
+  manifest: PlannableRecognition,
+  options: RecognitionPlanOptions = {},
+): RecognitionPlan {
   const { config: c } = manifest;
   const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
   const shape = { nLayer: c.nTextLayer, nKvHead: c.nHead, headDim: c.nEmbd / c.nHead };
   const kv = kvGeometry(kvDtype, shape);
   const [nCrossPage, nSelfPage] = [pagesFor(c.nAudioCtx), pagesFor(c.nTextCtx)];
-  const shardBytes = manifest.shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
-  const lasting: Sizes<LastingName> = {
-    kernels: KERNEL_STATIC_BYTES,
-    weights: shardBytes.reduce((sum, bytes) => sum + bytes, 0),
+  const lasting: RegionSizes<LastingName> = {
     crossPages: nCrossPage * kv.pageBytes,
     crossTable: nCrossPage * 4,
     selfPages: nSelfPage * kv.pageBytes,
     selfTable: nSelfPage * 4,
   };
-  const regions = {} as Record<SpeechRegionName, SpeechRegion>;
-  const place = (sizes: Sizes<string>, phase: SpeechPhase | null, start: number): number => {
-    let address = start;
-    for (const [name, bytes] of Object.entries(sizes)) {
-      regions[name as SpeechRegionName] = { name, phase, address, bytes };
-      address += roundUp(bytes, REGION_ALIGN);
-    }
-    return address;
-  };
-  const shared = place(lasting, null, 0);
-  const ends = [
-    place(encodeSizes(c, kv), 'encode', shared),
-    place(decodeSizes(c, kv), 'decode', shared),
-  ];
-  let shardAt = regions.weights.address;
-  const shardAddresses = shardBytes.map((bytes) => (shardAt += bytes) - bytes);
-  const wasmBytes = roundUp(Math.max(...ends), WASM_PAGE_BYTES);
-  const budgetBytes =
-    options.memoryBudgetBytes === undefined ? ISOLATE_BYTES : options.memoryBudgetBytes;
-  const totalBytes = wasmBytes + JS_HEAP_BYTES + SAMPLE_BYTES;
-  if (budgetBytes !== null && totalBytes > budgetBytes)
-    throw new EngineError(
-      'E_MEMORY_BUDGET',
-      `memory plan: ${manifest.id} needs ${totalBytes} bytes (weights ${lasting.weights}, cached ` +
-        `keys and values ${lasting.crossPages + lasting.selfPages}), the budget is ${budgetBytes}. ` +
-        'Import with a smaller preset (--preset edge), or use a smaller model.',
-      { details: { totalBytes, budgetBytes, weightBytes: lasting.weights } },
-    );
-  return {
-    kv,
-    nCrossPage,
-    nSelfPage,
-    regions,
-    shardAddresses,
-    wasmBytes,
-    jsHeapBytes: JS_HEAP_BYTES,
-    totalBytes,
-    budgetBytes,
-  };
+  const layout = layOut<RecognitionRegionName, RecognitionPhase>(
+    manifest,
+    {
+      lasting,
+      phases: { encode: encodeSizes(c, kv), decode: decodeSizes(c, kv) },
+      besideBytes: SAMPLE_BYTES,
+    },
+    options,
+  );
+  refuseOverBudget(manifest, layout, () => ({
+    beside: `cached keys and values ${lasting.crossPages + lasting.selfPages}`,
+  }));
+  return { kv, nCrossPage, nSelfPage, ...layout };
 }
 
 /** Frames of features a position of audio is made of: the second convolution has a stride of two. */
@@ -136,7 +90,7 @@ export const FRAMES_PER_POSITION = 2;
 /** Neighbours a convolution looks at. */
 export const CONV_TAPS = 3;
 
-function encodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<EncodeName> {
+function encodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<EncodeName> {
   const nFrame = FRAMES_PER_POSITION * c.nAudioCtx;
   const row = rowStride(c.nEmbd) * 4;
   const frames = FRAMES_PER_POSITION * AUDIO_ROWS + 1;
@@ -161,7 +115,7 @@ function encodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<EncodeName> {
   };
 }
 
-function decodeSizes(c: SpeechConfig, kv: KvGeometry): Sizes<DecodeName> {
+function decodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<DecodeName> {
   const rows = (width: number) => TEXT_ROWS * rowStride(width) * 4;
   return {
     hidden: rows(c.nEmbd),

@@ -5,19 +5,19 @@
  * Straight-line as in figure 1 of arXiv 1706.03762, with LayerNorm before each half.
  */
 import { EngineError } from '../../base/errors.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import { isBlock, Ops } from '../../ops/ops.ts';
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { normRef } from '../memory/layer-weights.ts';
-import { rowStride } from '../decoder/plan.ts';
+import { rowStride } from '../memory/layout.ts';
 import { PagedKeys } from '../encoder/paged-keys.ts';
-import { speechLinear } from '../memory/checked-weights.ts';
-import type { Linear } from '../memory/checked-weights.ts';
+import { linearOf } from '../memory/linear.ts';
+import type { Linear } from '../memory/linear.ts';
 import { LOGIT_ROWS, TEXT_ROWS } from './plan.ts';
-import type { SpeechPlan } from './plan.ts';
+import type { RecognitionPlan } from './plan.ts';
 
 interface DecoderLayer {
   readonly attnNorm: NormRef;
@@ -40,9 +40,9 @@ export type VisitRow = (row: number, logits: Float32Array) => void;
 /** Queries of cross attention of one layer, [T, stride] f32, a view; heads of nEmbd / nHead values. */
 export type ObserveQueries = (layer: number, queries: Float32Array, stride: number) => void;
 
-export class SpeechDecoder {
-  readonly config: SpeechConfig;
-  readonly plan: SpeechPlan;
+export class TextDecoder {
+  readonly config: RecognitionConfig;
+  readonly plan: RecognitionPlan;
   readonly #kernels: KernelExports;
   readonly #memory: WebAssembly.Memory;
   readonly #ops: Ops;
@@ -67,8 +67,8 @@ export class SpeechDecoder {
   #observe: ObserveQueries | null = null;
 
   constructor(
-    config: SpeechConfig,
-    plan: SpeechPlan,
+    config: RecognitionConfig,
+    plan: RecognitionPlan,
     weights: WeightMap,
     kernels: KernelExports,
     memory: WebAssembly.Memory,
@@ -84,7 +84,7 @@ export class SpeechDecoder {
     this.#lastNorm = normRef(weights, 'decoder.norm')!;
     const readers = this.#layers.flatMap(({ crossK, crossV }) => [crossK.weight, crossV.weight]);
     this.#heardBy = readers.find(isBlock) ?? readers[0]!;
-    const at = (name: keyof SpeechPlan['regions']) => plan.regions[name].address;
+    const at = (name: keyof RecognitionPlan['regions']) => plan.regions[name].address;
     const heads = { nHead: config.nHead, headDim: config.nEmbd / config.nHead };
     const shared = { kernels, memory, geometry: plan.kv, scratch: at('attendScratch'), ...heads };
     this.#self = new PagedKeys({
@@ -298,7 +298,7 @@ export class SpeechDecoder {
 function decoderLayer(weights: WeightMap, layer: number): DecoderLayer {
   const prefix = `decoder.layers.${layer}.`;
   const norm = (name: string) => normRef(weights, prefix + name)!;
-  const linear = (name: string) => speechLinear(weights, prefix + name);
+  const linear = (name: string) => linearOf(weights, prefix + name);
   return {
     attnNorm: norm('attnNorm'),
     q: linear('q'),

@@ -24,7 +24,7 @@ export type LiveEvent =
     }
   | { readonly type: 'done'; readonly seconds: number };
 
-export interface LiveWish {
+export interface LiveOptions {
   readonly detect: DetectSpeech;
   readonly transcribe: TranscribeWindow;
   readonly tokenizer: Tokenizer;
@@ -49,7 +49,7 @@ interface Arrival {
 }
 
 export class LiveTranscriber {
-  readonly #wish: LiveWish;
+  readonly #live: LiveOptions;
   readonly #buffer = new SampleBuffer();
   #arrivals: Arrival[] = [];
   /** Samples the detector has judged. */
@@ -67,10 +67,10 @@ export class LiveTranscriber {
   #said: readonly number[];
   #wake: (() => void) | null = null;
 
-  constructor(wish: LiveWish) {
-    this.#wish = wish;
-    this.#language = wish.options.language;
-    this.#said = wish.options.promptTokens;
+  constructor(live: LiveOptions) {
+    this.#live = live;
+    this.#language = live.options.language;
+    this.#said = live.options.promptTokens;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID when more waits than MAX_BACKLOG_SECONDS. */
@@ -112,12 +112,12 @@ export class LiveTranscriber {
       await this.#guess();
       if (isLast) break;
     }
-    this.#wish.emit({ type: 'done', seconds: this.#buffer.end / SAMPLE_RATE });
+    this.#live.emit({ type: 'done', seconds: this.#buffer.end / SAMPLE_RATE });
   }
 
   /** Asks the detector about what is new, and closes what has ended. */
   async #judge(isLast: boolean): Promise<void> {
-    const { detect } = this.#wish;
+    const { detect } = this.#live;
     const to = this.#buffer.end;
     const samples = this.#buffer.slice(this.#judged, to);
     const found = await detect({ samples, state: this.#state, isLast });
@@ -140,13 +140,13 @@ export class LiveTranscriber {
   async #close(start: number, end: number): Promise<void> {
     const from = Math.max(start, this.#closedTo);
     if (end - from < SAMPLE_RATE / 10) return;
-    const { text, tokens } = await this.#hear(from, end, this.#wish.options.temperatures);
+    const { text, tokens } = await this.#hear(from, end, this.#live.options.temperatures);
     this.#said = [...this.#said, ...tokens].slice(-MAX_PROMPT_TOKENS);
     this.#closedTo = end;
     this.#guessedTo = end;
     if (text === '') return;
     const arrived = this.#arrivals.find((arrival) => arrival.end >= end)?.atMs ?? Date.now();
-    this.#wish.emit({
+    this.#live.emit({
       type: 'final',
       start: from / SAMPLE_RATE,
       end: end / SAMPLE_RATE,
@@ -164,7 +164,7 @@ export class LiveTranscriber {
     if (to - Math.max(open, this.#guessedTo) < PARTIAL_SAMPLES) return;
     this.#guessedTo = to;
     const { text } = await this.#hear(open, to, [0]);
-    if (text !== '') this.#wish.emit({ type: 'partial', start: open / SAMPLE_RATE, text });
+    if (text !== '') this.#live.emit({ type: 'partial', start: open / SAMPLE_RATE, text });
   }
 
   async #hear(
@@ -172,7 +172,7 @@ export class LiveTranscriber {
     to: number,
     temperatures: readonly number[],
   ): Promise<{ text: string; tokens: number[] }> {
-    const { options, transcribe, tokenizer } = this.#wish;
+    const { options, transcribe, tokenizer } = this.#live;
     const samples = this.#buffer.slice(from, to);
     const language = this.#language;
     const tokens: number[] = [];

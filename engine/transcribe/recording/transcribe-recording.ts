@@ -7,8 +7,8 @@ import { Detokenizer } from '../../text/detokenizer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { groupWords } from '../window/words.ts';
 import type {
-  SpeechQuality,
-  SpeechSegment,
+  WindowQuality,
+  WindowSegment,
   TokenTiming,
   TranscribeEvent,
   TranscribeOptions,
@@ -19,7 +19,7 @@ import type { SoundWindow, Windows } from './windows.ts';
 
 export type TranscribeWindow = (request: TranscribeRequest) => AsyncIterable<TranscribeEvent>;
 
-export interface SoundWish {
+export interface RecordingRequest {
   readonly windows: Windows;
   readonly transcribe: TranscribeWindow;
   readonly tokenizer: Tokenizer;
@@ -35,17 +35,17 @@ const FRAMES_PER_SECOND = 100;
 
 /** @throws {EngineError} what the recogniser and the source of samples throw. */
 export async function* transcribeSound(
-  wish: SoundWish,
+  recording: RecordingRequest,
 ): AsyncGenerator<TranscriptEvent, void, void> {
-  const { windows, options } = wish;
+  const { windows, options } = recording;
   let language = options.language;
   let said: readonly number[] = options.promptTokens;
   let nSegment = 0;
   let sums = { nWindow: 0, decodedTokens: 0, encodeMs: 0, decodeMs: 0, loadMs: 0, queueMs: 0 };
   for (let window = await windows.next(); window !== null; window = await windows.next()) {
-    const heard = new WindowReader(window, wish.tokenizer);
+    const heard = new WindowReader(window, recording.tokenizer);
     const request = { ...options, samples: window.samples, language, promptTokens: said };
-    for await (const event of wish.transcribe(request)) {
+    for await (const event of recording.transcribe(request)) {
       const partial = heard.take(event);
       if (partial !== null) yield partial;
       if (event.type !== 'language' || language !== null) continue;
@@ -108,7 +108,7 @@ type DoneEvent = Extract<TranscribeEvent, { type: 'done' }>;
 class WindowReader {
   readonly #window: SoundWindow;
   readonly #tokenizer: Tokenizer;
-  #found: (SpeechSegment & SpeechQuality)[] = [];
+  #found: (WindowSegment & WindowQuality)[] = [];
   #timings: TokenTiming[] = [];
   #done: DoneEvent | null = null;
   #text = '';

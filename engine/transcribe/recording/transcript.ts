@@ -1,5 +1,5 @@
 /** What is said in a recording, as text with times. Times are seconds from its beginning. */
-import type { RetryReason, SpeechQuality } from '../types.ts';
+import type { RetryReason, WindowQuality } from '../types.ts';
 
 export interface TranscriptWord {
   readonly word: string;
@@ -9,7 +9,7 @@ export interface TranscriptWord {
   readonly probability: number;
 }
 
-export interface TranscriptSegment extends SpeechQuality {
+export interface TranscriptSegment extends WindowQuality {
   readonly id: number;
   /** Where the window began that it was heard in, in frames of 10 ms. */
   readonly seek: number;

@@ -3,8 +3,8 @@
  * (openai/whisper, timing.py: find_alignment). Each head's weights are normalized over tokens,
  * smoothed over time, and a path through their mean gives every token its time.
  */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
-import type { SpeechDecoder } from '../../model/recognition/text-decoder.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
+import type { TextDecoder } from '../../model/recognition/text-decoder.ts';
 import { medianFilter, warpRows } from './dynamic-time-warping.ts';
 import { SECONDS_PER_POSITION } from '../types.ts';
 import type { TokenTiming } from '../types.ts';
@@ -23,8 +23,8 @@ export interface AlignRequest {
 
 /** One entry a token of `text`. The decoder listens to the window; its tokens are replaced. */
 export function alignTokens(
-  config: SpeechConfig,
-  decoder: SpeechDecoder,
+  config: RecognitionConfig,
+  decoder: TextDecoder,
   { start, text, nAudio }: AlignRequest,
 ): TokenTiming[] {
   if (text.length === 0 || nAudio === 0) return [];
@@ -71,7 +71,7 @@ class HeadQueries {
   /** Rows each head has so far: long texts come in several passes. */
   readonly #filled: number[];
 
-  constructor({ alignmentHeads, nTextLayer, nHead, nEmbd }: SpeechConfig, nToken: number) {
+  constructor({ alignmentHeads, nTextLayer, nHead, nEmbd }: RecognitionConfig, nToken: number) {
     // Without a list the upper half of all layers, as the reference has it.
     const upper = Array.from({ length: nTextLayer * nHead }, (_, i) => i).filter(
       (i) => i >= Math.floor(nTextLayer / 2) * nHead,

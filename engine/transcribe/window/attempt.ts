@@ -1,26 +1,26 @@
 /** One way through a window at one temperature: tokens one by one until the end, a loop, or no room. */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
-import type { SpeechDecoder } from '../../model/recognition/text-decoder.ts';
+import type { TextDecoder } from '../../model/recognition/text-decoder.ts';
 import { uniformAt } from '../../sample/random.ts';
-import type { SpeechPrompt } from './prompt.ts';
+import type { DecoderPrompt } from './prompt.ts';
 import { loopPeriod, repetitionOf } from './repetition.ts';
 import type { TokenRules } from './token-rules.ts';
-import type { SpeechQuality } from '../types.ts';
+import type { WindowQuality } from '../types.ts';
 
 export interface Attempt {
   /** Text and timestamps, what was known beforehand included, the end not. */
   readonly tokens: readonly number[];
-  readonly quality: SpeechQuality;
+  readonly quality: WindowQuality;
   /** 'loop': went round until it was stopped; the rounds but the first are taken off. */
   readonly end: 'stop' | 'length' | 'loop';
 }
 
 export interface AttemptContext {
-  readonly config: SpeechConfig;
-  readonly decoder: SpeechDecoder;
+  readonly config: RecognitionConfig;
+  readonly decoder: TextDecoder;
   readonly kernels: KernelExports;
-  readonly prompt: SpeechPrompt;
+  readonly prompt: DecoderPrompt;
   readonly rules: TokenRules;
   readonly seed: number;
 }

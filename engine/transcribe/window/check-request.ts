@@ -1,13 +1,13 @@
 /** A request's numbers, checked before anything is computed: it may come from anywhere. */
 import { EngineError } from '../../base/errors.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import { MAX_SAMPLES, MAX_TEMPERATURES } from '../types.ts';
 import type { TranscribeRequest } from '../types.ts';
 
 const MAX_TEMPERATURE = 2;
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the field. */
-export function checkTranscribe(config: SpeechConfig, request: TranscribeRequest): void {
+export function checkTranscribe(config: RecognitionConfig, request: TranscribeRequest): void {
   checkSamples(request.samples);
   checkTask(config, request);
   checkTokens(config, 'prompt', request.promptTokens);
@@ -35,7 +35,7 @@ function checkSamples(samples: unknown): void {
   if (at >= 0) throw invalid('file', `a number as sample ${at}`, samples[at]);
 }
 
-function checkTask(config: SpeechConfig, { language, task }: TranscribeRequest): void {
+function checkTask(config: RecognitionConfig, { language, task }: TranscribeRequest): void {
   if (config.isMultilingual) return;
   if (task !== 'transcribe')
     throw new EngineError(
@@ -54,7 +54,7 @@ function checkTask(config: SpeechConfig, { language, task }: TranscribeRequest):
 
 /** Text only: signs have their places, and nobody else's text may bring them. */
 function checkTokens(
-  { tokens, limit = tokens.endOfText }: Pick<SpeechConfig, 'tokens'> & { limit?: number },
+  { tokens, limit = tokens.endOfText }: Pick<RecognitionConfig, 'tokens'> & { limit?: number },
   field: string,
   ids: readonly number[],
 ): void {

@@ -1,9 +1,9 @@
 /** What stands before an answer: earlier text, the signs of language and task, a known beginning. */
 import { EngineError } from '../../base/errors.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { TranscribeOptions } from '../types.ts';
 
-export interface SpeechPrompt {
+export interface DecoderPrompt {
   readonly tokens: readonly number[];
   /** The end of `tokens` that is part of the answer: what it is known to begin with. */
   readonly known: readonly number[];
@@ -15,7 +15,7 @@ export interface SpeechPrompt {
 
 /** The sign of the start, and in multilingual models language and task. */
 export function startTokens(
-  { tokens, isMultilingual }: SpeechConfig,
+  { tokens, isMultilingual }: RecognitionConfig,
   language: string,
   task: TranscribeOptions['task'],
 ): number[] {
@@ -23,7 +23,7 @@ export function startTokens(
   return [tokens.startOfTranscript, languageToken(tokens, language), tokens[task]];
 }
 
-function languageToken({ languages }: SpeechConfig['tokens'], language: string): number {
+function languageToken({ languages }: RecognitionConfig['tokens'], language: string): number {
   const found = languages.find(({ code }) => code === language);
   if (found !== undefined) return found.token;
   throw new EngineError(
@@ -36,10 +36,10 @@ function languageToken({ languages }: SpeechConfig['tokens'], language: string):
 
 /** An answer takes at most half of the context, earlier text at most the other half. */
 export function buildPrompt(
-  config: SpeechConfig,
+  config: RecognitionConfig,
   options: TranscribeOptions,
   language: string,
-): SpeechPrompt {
+): DecoderPrompt {
   const { tokens, nTextCtx } = config;
   const half = Math.floor(nTextCtx / 2);
   const before =

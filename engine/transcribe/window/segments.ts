@@ -1,10 +1,10 @@
 /** An answer cut at its timestamps (openai/whisper, transcribe.py). */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import { TIMESTAMP_SECONDS } from '../types.ts';
-import type { SpeechSegment } from '../types.ts';
+import type { WindowSegment } from '../types.ts';
 
 export interface CutAnswer {
-  readonly segments: readonly SpeechSegment[];
+  readonly segments: readonly WindowSegment[];
   /** See TranscribeEvent `done`. */
   readonly consumedSeconds: number;
 }
@@ -15,7 +15,7 @@ export interface CutAnswer {
  */
 export function cutSegments(
   tokens: readonly number[],
-  { timestampBegin }: Pick<SpeechConfig['tokens'], 'timestampBegin'>,
+  { timestampBegin }: Pick<RecognitionConfig['tokens'], 'timestampBegin'>,
   seconds: number,
 ): CutAnswer {
   const isTime = (i: number): boolean => (tokens[i] ?? -1) >= timestampBegin;
@@ -24,7 +24,7 @@ export function cutSegments(
   const endsInOneTime = n > 1 && isTime(n - 1) && !isTime(n - 2);
   const cuts: number[] = [];
   for (let i = 1; i < n; i++) if (isTime(i - 1) && isTime(i)) cuts.push(i);
-  const segment = (from: number, to: number, start: number, end: number): SpeechSegment[] => {
+  const segment = (from: number, to: number, start: number, end: number): WindowSegment[] => {
     const text = tokens.slice(from, to).filter((token) => token < timestampBegin);
     const [first, last] = [Math.min(start, seconds), Math.min(end, seconds)];
     return text.length === 0 || first >= last ? [] : [{ start: first, end: last, tokens: text }];

@@ -2,19 +2,19 @@
  * Which tokens Whisper may choose next (openai/whisper, decoding.py: SuppressBlank, SuppressTokens,
  * ApplyTimestampRules). Changes logits in place: what is forbidden becomes -Infinity.
  */
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import { TIMESTAMP_SECONDS } from '../types.ts';
 import type { TranscribeOptions } from '../types.ts';
 
 export class TokenRules {
-  readonly #tokens: SpeechConfig['tokens'];
+  readonly #tokens: RecognitionConfig['tokens'];
   readonly #suppress: readonly number[];
   readonly #suppressFirst: readonly number[];
   readonly #withTimestamps: boolean;
   readonly #lastInitial: number | null;
 
   constructor(
-    config: SpeechConfig,
+    config: RecognitionConfig,
     options: Pick<
       TranscribeOptions,
       'suppressTokens' | 'suppressBlank' | 'withTimestamps' | 'maxInitialTimestamp'

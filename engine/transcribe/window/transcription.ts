@@ -2,9 +2,9 @@
 import { HOP_SAMPLES, MAX_FRAMES } from '../../audio/log-mel.ts';
 import type { LogMel } from '../../audio/log-mel.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
-import type { SpeechConfig } from '../../manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { AudioEncoder } from '../../model/recognition/audio-encoder.ts';
-import type { SpeechDecoder } from '../../model/recognition/text-decoder.ts';
+import type { TextDecoder } from '../../model/recognition/text-decoder.ts';
 import { FRAMES_PER_POSITION } from '../../model/recognition/plan.ts';
 import { alignTokens } from './align.ts';
 import { runAttempt } from './attempt.ts';
@@ -15,7 +15,7 @@ import { TokenRules } from './token-rules.ts';
 import { SAMPLE_RATE, SECONDS_PER_POSITION, TIMESTAMP_SECONDS } from '../types.ts';
 import type {
   RetryReason,
-  SpeechQuality,
+  WindowQuality,
   TranscribeEvent,
   TranscribeReason,
   TranscribeRequest,
@@ -31,16 +31,16 @@ const ENGLISH = 'en';
 const SAMPLES_PER_POSITION = HOP_SAMPLES * FRAMES_PER_POSITION;
 
 /** What a transcription works with. */
-export interface SpeechParts {
-  readonly config: SpeechConfig;
+export interface RecognitionParts {
+  readonly config: RecognitionConfig;
   readonly mel: LogMel;
   readonly encoder: AudioEncoder;
-  readonly decoder: SpeechDecoder;
+  readonly decoder: TextDecoder;
   readonly kernels: KernelExports;
 }
 
 export class Transcription {
-  readonly #parts: SpeechParts;
+  readonly #parts: RecognitionParts;
   readonly #request: TranscribeRequest;
   readonly #usage: TranscribeUsage;
   /** Positions that have audio, and that the encoder is run over. */
@@ -48,7 +48,7 @@ export class Transcription {
   readonly #nHeard: number;
 
   constructor(
-    parts: SpeechParts,
+    parts: RecognitionParts,
     request: TranscribeRequest,
     times: { readonly loadMs: number; readonly queueMs: number },
   ) {
@@ -166,7 +166,7 @@ export class Transcription {
     return logprobThreshold !== null && quality.avgLogprob < logprobThreshold ? 'logprob' : null;
   }
 
-  #isSilence({ noSpeechProb, avgLogprob }: SpeechQuality): boolean {
+  #isSilence({ noSpeechProb, avgLogprob }: WindowQuality): boolean {
     const { noSpeechThreshold, logprobThreshold } = this.#request;
     if (noSpeechThreshold === null || noSpeechProb <= noSpeechThreshold) return false;
     return logprobThreshold === null || avgLogprob < logprobThreshold;

@@ -1,6 +1,7 @@
 /** The questions about speed, answered by our engine in this process: a Node process or a page. */
 import type { Engine } from '../../../engine/generate/engine.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
 import { benchTokens } from './peer.ts';
 import type { Answers } from './peer.ts';
@@ -24,7 +25,7 @@ export function benchRequest(
   speculation: Speculation = 'off',
 ): GenerateRequest {
   return {
-    promptTokens,
+    prompt: tokenPrompt(promptTokens),
     maxTokens,
     sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
     stopTokens: [],

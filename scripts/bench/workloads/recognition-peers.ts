@@ -7,27 +7,27 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
-import { planSpeech } from '../../../engine/model/recognition/plan.ts';
+import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { DEFAULT_TRANSCRIBE, SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import { startServer } from '../../dev/server.ts';
 import { pushStep } from '../../dev/prepare.ts';
-import { loadLocalSpeech } from '../../node-host/recognition.ts';
+import { loadLocalRecogniser } from '../../node-host/recognition.ts';
 import { modelsDir } from '../../lib/paths.ts';
 import { pullModel } from '../../pull/pull.ts';
 import { readImported } from '../../push/push.ts';
 import { stageHeapBytes } from '../peers/isolate-memory.ts';
 
-export interface SpeechAnswer {
+export interface RecognitionAnswer {
   readonly text: string;
   readonly seconds: number;
 }
-export interface SpeechPeer {
-  readonly transcribe: (path: string, samples: Float32Array) => Promise<SpeechAnswer>;
+export interface RecognitionPeer {
+  readonly transcribe: (path: string, samples: Float32Array) => Promise<RecognitionAnswer>;
   /** Bytes of JavaScript heap and WebAssembly; null where nobody can tell. */
   readonly memory?: () => Promise<number>;
   close(): Promise<void>;
 }
-export interface SpeechConfig {
+export interface RecognitionConfig {
   readonly modelId: string;
   /** A Python that has faster-whisper, or null. */
   readonly python: string | null;
@@ -35,14 +35,14 @@ export interface SpeechConfig {
   readonly persist: string;
   readonly language: string;
 }
-export interface SpeechPeerRow {
+export interface RecognitionPeerRow {
   readonly name: string;
   readonly label: string;
   readonly isOther: boolean;
-  readonly start: (config: SpeechConfig) => Promise<SpeechPeer>;
+  readonly start: (config: RecognitionConfig) => Promise<RecognitionPeer>;
 }
 
-export const SPEECH_PEERS: readonly SpeechPeerRow[] = [
+export const SPEECH_PEERS: readonly RecognitionPeerRow[] = [
   {
     name: 'workerd',
     label: 'Thimble in workerd, over HTTP',
@@ -67,13 +67,17 @@ export const SPEECH_PEERS: readonly SpeechPeerRow[] = [
 /** What is left of a recording and shorter than this holds no word. */
 const LEAST_SAMPLES = SAMPLE_RATE / 10;
 
-async function timed(work: () => Promise<string>): Promise<SpeechAnswer> {
+async function timed(work: () => Promise<string>): Promise<RecognitionAnswer> {
   const begin = performance.now();
   const text = await work();
   return { text, seconds: (performance.now() - begin) / 1000 };
 }
 
-async function startWorkerd({ modelId, persist, language }: SpeechConfig): Promise<SpeechPeer> {
+async function startWorkerd({
+  modelId,
+  persist,
+  language,
+}: RecognitionConfig): Promise<RecognitionPeer> {
   await pushStep(modelId, persist);
   const server = await startServer({ port: 0, host: '127.0.0.1', persist, inspectorPort: 0 });
   return {
@@ -92,15 +96,15 @@ async function startWorkerd({ modelId, persist, language }: SpeechConfig): Promi
     memory: async () => {
       const { manifest } = await readImported(join(modelsDir(), modelId), modelId);
       // /readyz speaks of text models; the plan is what was allocated.
-      const { wasmBytes } = planSpeech(requireKind(manifest, 'speech'));
+      const { wasmBytes } = planRecognition(requireKind(manifest, 'recognition'));
       return (await stageHeapBytes(server)) + wasmBytes;
     },
     close: () => server.close(),
   };
 }
 
-async function startNode({ modelId, language }: SpeechConfig): Promise<SpeechPeer> {
-  const { engine, tokenizer } = await loadLocalSpeech(modelId);
+async function startNode({ modelId, language }: RecognitionConfig): Promise<RecognitionPeer> {
+  const { engine, tokenizer } = await loadLocalRecogniser(modelId);
   const { signal } = new AbortController();
   return {
     transcribe: (_, samples) =>
@@ -122,9 +126,9 @@ async function startNode({ modelId, language }: SpeechConfig): Promise<SpeechPee
 }
 
 async function startFasterWhisper(
-  { modelId, python, language }: SpeechConfig,
+  { modelId, python, language }: RecognitionConfig,
   computeType: string,
-): Promise<SpeechPeer> {
+): Promise<RecognitionPeer> {
   if (python === null)
     throw new EngineError(
       'E_USAGE',
@@ -137,10 +141,10 @@ async function startFasterWhisper(
     env: { ...process.env, OMP_NUM_THREADS: '1' },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<Partial<SpeechAnswer> & { ready?: boolean }> => {
+  const next = async (): Promise<Partial<RecognitionAnswer> & { ready?: boolean }> => {
     const { value, done } = await lines.next();
     if (done === true) throw new Error('bench: faster-whisper ended without an answer');
-    return JSON.parse(value) as Partial<SpeechAnswer>;
+    return JSON.parse(value) as Partial<RecognitionAnswer>;
   };
   child.on('error', () => child.stdout.destroy());
   await next();

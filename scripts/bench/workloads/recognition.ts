@@ -1,5 +1,5 @@
 /**
- * `thimble bench --speech`: seconds to write down recordings, end to end, beside faster-whisper on the
+ * `thimble bench --recognition`: seconds to write down recordings, end to end, beside faster-whisper on the
  * same files and core. Peers take turns clip by clip and change places each round; medians are kept.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -8,7 +8,11 @@ import { cpus, loadavg } from 'node:os';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_SAMPLES, SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import { SPEECH_PEERS } from './recognition-peers.ts';
-import type { SpeechConfig, SpeechPeer, SpeechPeerRow } from './recognition-peers.ts';
+import type {
+  RecognitionConfig,
+  RecognitionPeer,
+  RecognitionPeerRow,
+} from './recognition-peers.ts';
 import { spread } from '../report/statistics.ts';
 import { spokenWords, wordErrors } from './word-errors.ts';
 
@@ -31,7 +35,7 @@ interface PeerResult {
   readonly texts: readonly string[];
   readonly memoryBytes: number | null;
 }
-export interface SpeechBench {
+export interface RecognitionBench {
   readonly bench: 'speech';
   readonly model: string;
   readonly cpu: string;
@@ -42,22 +46,24 @@ export interface SpeechBench {
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
 }
 
-export interface SpeechBenchOptions extends SpeechConfig {
+export interface RecognitionBenchOptions extends RecognitionConfig {
   readonly clips: readonly Clip[];
   readonly rounds: number;
-  readonly peers: readonly SpeechPeerRow[];
+  readonly peers: readonly RecognitionPeerRow[];
   readonly onNote: (text: string) => void;
 }
 
 interface Running {
-  readonly row: SpeechPeerRow;
-  readonly peer: SpeechPeer;
+  readonly row: RecognitionPeerRow;
+  readonly peer: RecognitionPeer;
   readonly seconds: number[][];
   readonly texts: string[];
 }
 
 /** @throws {EngineError} E_USAGE for a name that is none. */
-export function chooseSpeechPeers(only: readonly string[] | undefined): readonly SpeechPeerRow[] {
+export function chooseRecognitionPeers(
+  only: readonly string[] | undefined,
+): readonly RecognitionPeerRow[] {
   const names = SPEECH_PEERS.map(({ name }) => name);
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown === undefined) return SPEECH_PEERS.filter(({ name }) => only?.includes(name) ?? true);
@@ -69,7 +75,9 @@ export function chooseSpeechPeers(only: readonly string[] | undefined): readonly
 }
 
 /** @throws {EngineError} what our own peers throw. Others are skipped. */
-export async function benchSpeech(options: SpeechBenchOptions): Promise<SpeechBench> {
+export async function benchRecognition(
+  options: RecognitionBenchOptions,
+): Promise<RecognitionBench> {
   const { clips, peers: rows } = options;
   const skipped: { name: string; why: string }[] = [];
   const running: Running[] = [];
@@ -188,7 +196,13 @@ async function readWav(path: string): Promise<Float32Array> {
 }
 
 /** A table for people. */
-export function describeSpeech({ model, clips, peers, skipped, rounds }: SpeechBench): string {
+export function describeRecognition({
+  model,
+  clips,
+  peers,
+  skipped,
+  rounds,
+}: RecognitionBench): string {
   const audio = clips.reduce((sum, { seconds }) => sum + seconds, 0);
   const base = peers.find(({ name }) => name === 'faster-whisper-int8');
   const rows = peers.map((peer) => {

@@ -13,8 +13,8 @@ import { normalizeText } from '../../../engine/voice/normalize.ts';
 import { DEFAULT_TRANSCRIBE, SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import { SampleBuffer } from '../../../engine/transcribe/recording/sample-buffer.ts';
 import { openVoice } from '../../node-host/voice.ts';
-import { loadLocalSpeech } from '../../node-host/recognition.ts';
-import type { LocalSpeech } from '../../node-host/recognition.ts';
+import { loadLocalRecogniser } from '../../node-host/recognition.ts';
+import type { LocalRecogniser } from '../../node-host/recognition.ts';
 import { obtainModel } from '../../dev/prepare.ts';
 import { repoRoot } from '../../lib/paths.ts';
 import { spokenWords, wordErrors } from './word-errors.ts';
@@ -22,11 +22,11 @@ import { spokenWords, wordErrors } from './word-errors.ts';
 const SENTENCES = join(repoRoot, 'assets', 'texts', 'spoken-sentences.txt');
 
 async function main(): Promise<void> {
-  const [voiceId = 'piper-en-us-joe', speechId = 'whisper-base', path = SENTENCES] =
+  const [voiceId = 'piper-en-us-joe', recogniserId = 'whisper-base', path = SENTENCES] =
     process.argv.slice(2);
-  const voice = await openVoice(voiceId);
-  requireKind(await obtainModel(speechId), 'speech');
-  const recogniser = await loadLocalSpeech(speechId);
+  const voice = await openVoice(await obtainModel(voiceId));
+  requireKind(await obtainModel(recogniserId), 'recognition');
+  const recogniser = await loadLocalRecogniser(recogniserId);
   const sentences = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   let nError = 0;
   let nWord = 0;
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   const result = {
     bench: 'voice-words',
     voice: voiceId,
-    recogniser: speechId,
+    recogniser: recogniserId,
     sentences: sentences.length,
     words: nWord,
     wrong: nError,
@@ -71,7 +71,7 @@ function withTimesOf(sentence: string, heard: string): string {
 }
 
 async function writeDown(
-  { engine, tokenizer }: LocalSpeech,
+  { engine, tokenizer }: LocalRecogniser,
   samples: Float32Array,
 ): Promise<string> {
   const request = { ...DEFAULT_TRANSCRIBE, samples, language: 'en' };

@@ -7,7 +7,7 @@ import type { SamplerName, SamplingParams } from '../../../engine/sample/params.
 import { DEFAULT_BREAKERS } from '../../../engine/sample/dry.ts';
 import { tokensContaining } from '../../../engine/text/tokens-containing.ts';
 import type { Vocabulary } from '../../../engine/text/tokens-containing.ts';
-import { collectBias, parseCount, parseNames, parseNumber } from './arguments.ts';
+import { collectBias, parseCount, parseNames, parseNumber } from '../../lib/arguments.ts';
 
 /** Flags that are named as the parameter they set. */
 type SameNamed = Omit<

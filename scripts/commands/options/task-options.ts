@@ -2,7 +2,7 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import * as tasks from '../../../worker/serving/tasks/index.ts';
 import type { Task } from '../../../worker/serving/tasks/task.ts';
-import { parseCount, parseNumber } from './arguments.ts';
+import { parseCount, parseNumber } from '../../lib/arguments.ts';
 import { readTextFile } from '../../eval/passages.ts';
 
 export type TaskFlags = Readonly<Record<string, unknown>>;

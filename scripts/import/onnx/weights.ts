@@ -71,11 +71,11 @@ export async function tensorBytes({ name, place }: OnnxTensor, path: string): Pr
 }
 
 class FileSetWriter {
-  private readonly stem: string;
-  private readonly files: { bytes: Uint8Array[]; length: number }[] = [];
+  readonly #stem: string;
+  readonly #files: { bytes: Uint8Array[]; length: number }[] = [];
 
   constructor(stem: string) {
-    this.stem = stem;
+    this.#stem = stem;
   }
 
   add(name: string, bytes: Uint8Array): { location: string; offset: number; length: number } {
@@ -88,24 +88,24 @@ class FileSetWriter {
           bytes: bytes.length,
         },
       );
-    let file = this.files.at(-1);
+    let file = this.#files.at(-1);
     if (file === undefined || file.length + bytes.length > FILE_BYTES)
-      this.files.push((file = { bytes: [], length: 0 }));
+      this.#files.push((file = { bytes: [], length: 0 }));
     const offset = file.length;
     const padding = (ALIGNMENT - (bytes.length % ALIGNMENT)) % ALIGNMENT;
     file.bytes.push(bytes, new Uint8Array(padding));
     file.length += bytes.length + padding;
-    return { location: this.nameOf(this.files.length - 1), offset, length: bytes.length };
+    return { location: this.#nameOf(this.#files.length - 1), offset, length: bytes.length };
   }
 
   done(): WeightFile[] {
-    return this.files.map(({ bytes }, i) => ({
-      file: this.nameOf(i),
+    return this.#files.map(({ bytes }, i) => ({
+      file: this.#nameOf(i),
       bytes: joinBytes(bytes),
     }));
   }
 
-  private nameOf(index: number): string {
-    return `${this.stem}-${index}.bin`;
+  #nameOf(index: number): string {
+    return `${this.#stem}-${index}.bin`;
   }
 }

@@ -57,10 +57,10 @@ function readRows(arch: Architecture, file: FieldReader): PartialConfig {
       if (value !== undefined) numbers[row.field] = value;
       continue;
     }
-    const ofFormat = file.format === 'hf' ? row.hfOtherwise : undefined;
-    const otherwise = ofFormat ?? row.otherwise;
-    const fallback = typeof otherwise === 'function' ? otherwise(numbers) : otherwise;
-    numbers[row.field] = file.number(key, fallback);
+    const ofFormat = file.format === 'hf' ? row.hfFallback : undefined;
+    const fallback = ofFormat ?? row.fallback;
+    const value = typeof fallback === 'function' ? fallback(numbers) : fallback;
+    numbers[row.field] = file.number(key, value);
   }
   return numbers;
 }

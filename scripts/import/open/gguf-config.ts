@@ -100,53 +100,53 @@ function tokenCount(metadata: GgufMetadata): number {
 /** Typed look-ups under `<architecture>.`. */
 class KeyReader implements FieldReader {
   readonly format = 'gguf';
-  private readonly where: string;
-  private readonly metadata: GgufMetadata;
-  private readonly prefix: string;
+  readonly #where: string;
+  readonly #metadata: GgufMetadata;
+  readonly #prefix: string;
 
   constructor(where: string, metadata: GgufMetadata, prefix: string) {
-    this.where = where;
-    this.metadata = metadata;
-    this.prefix = prefix;
+    this.#where = where;
+    this.#metadata = metadata;
+    this.#prefix = prefix;
   }
 
   /** A number, or one number a layer when all are equal. */
   number(key: string, fallback?: number): number {
     const value = this.optional(key) ?? fallback;
     if (value !== undefined && Number.isFinite(value)) return value;
-    const full = `${this.prefix}.${key}`;
+    const full = `${this.#prefix}.${key}`;
     const what = value === undefined ? 'is missing' : 'is no number';
-    throw configError(this.where, `key ${full} ${what}`, { key: full });
+    throw configError(this.#where, `key ${full} ${what}`, { key: full });
   }
 
   optional(key: string): number | undefined {
-    const full = `${this.prefix}.${key}`;
-    const value = this.metadata.get(full);
+    const full = `${this.#prefix}.${key}`;
+    const value = this.#metadata.get(full);
     if (value === undefined) return undefined;
     const number = uniform(value);
     if (typeof number === 'number' && Number.isFinite(number)) return number;
-    throw configError(this.where, `key ${full} is no number, or differs between layers`, {
+    throw configError(this.#where, `key ${full} is no number, or differs between layers`, {
       key: full,
     });
   }
 
   flag(key: string, fallback: boolean): boolean {
-    const full = `${this.prefix}.${key}`;
-    const value = this.metadata.get(full) ?? fallback;
+    const full = `${this.#prefix}.${key}`;
+    const value = this.#metadata.get(full) ?? fallback;
     if (typeof value === 'boolean') return value;
-    throw configError(this.where, `key ${full} is no true or false`, { key: full });
+    throw configError(this.#where, `key ${full} is no true or false`, { key: full });
   }
 
   string(key: string, fallback: string): string {
-    const full = `${this.prefix}.${key}`;
-    const value = this.metadata.get(full) ?? fallback;
+    const full = `${this.#prefix}.${key}`;
+    const value = this.#metadata.get(full) ?? fallback;
     if (typeof value === 'string') return value;
-    throw configError(this.where, `key ${full} is no string`, { key: full });
+    throw configError(this.#where, `key ${full} is no string`, { key: full });
   }
 
   /** One value a layer, or null. */
   list(key: string): readonly GgufValue[] | null {
-    const value = this.metadata.get(`${this.prefix}.${key}`);
+    const value = this.#metadata.get(`${this.#prefix}.${key}`);
     return Array.isArray(value) ? (value as readonly GgufValue[]) : null;
   }
 }

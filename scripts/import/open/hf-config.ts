@@ -143,29 +143,29 @@ const SCALINGS: ReadonlyMap<string, ScalingReader> = new Map<string, ScalingRead
 class JsonReader implements FieldReader {
   readonly format = 'hf';
   readonly json: JsonObject;
-  private readonly where: string;
+  readonly #where: string;
 
   constructor(where: string, json: JsonObject) {
-    this.where = where;
+    this.#where = where;
     this.json = json;
   }
 
   number(key: string, fallback?: number): number {
     const value = this.optional(key) ?? fallback;
     if (value !== undefined && Number.isFinite(value)) return value;
-    throw this.wrong(key, 'a number');
+    throw this.#wrong(key, 'a number');
   }
 
   optional(key: string): number | undefined {
     const value = this.json[key] ?? undefined;
     if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value;
-    throw this.wrong(key, 'a number');
+    throw this.#wrong(key, 'a number');
   }
 
   flag(key: string, fallback: boolean): boolean {
     const value = this.json[key] ?? fallback;
     if (typeof value === 'boolean') return value;
-    throw this.wrong(key, 'true or false');
+    throw this.#wrong(key, 'true or false');
   }
 
   list(key: string): readonly JsonValue[] | null {
@@ -177,12 +177,12 @@ class JsonReader implements FieldReader {
     const list = this.list(key) ?? [];
     const numbers = list.filter((x): x is number => typeof x === 'number' && Number.isFinite(x));
     if (numbers.length > 0 && numbers.length === list.length) return numbers;
-    throw this.wrong(key, 'a list of numbers');
+    throw this.#wrong(key, 'a list of numbers');
   }
 
-  private wrong(key: string, expected: string): Error {
+  #wrong(key: string, expected: string): Error {
     const got = shown(this.json[key]);
-    return configError(this.where, `${key}; expected ${expected}, got ${got}`, { key });
+    return configError(this.#where, `${key}; expected ${expected}, got ${got}`, { key });
   }
 }
 

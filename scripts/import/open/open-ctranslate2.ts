@@ -1,19 +1,19 @@
 /** Opens a CTranslate2 folder (model.bin, whole or in parts, config.json, tokenizer.json) as a model. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { WHISPER } from '../../../engine/archs/recognition/whisper.ts';
+import { familyFileNames, findFamily } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidFile, joinedSource } from '../../../engine/formats/byte-source.ts';
 import { readCtranslate2 } from '../../../engine/formats/ctranslate2.ts';
 import type { Ctranslate2File } from '../../../engine/formats/ctranslate2.ts';
 import type { JsonObject } from '../../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
-import { configError, openedSpeech } from './opened-model.ts';
+import { configError, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 import { missingFile, parseText, readJson, readText } from './open-safetensors.ts';
-import { headPairs, ids, minAudioCtx, speechTokens } from './recognition-tokens.ts';
+import { headPairs, ids, minAudioCtx, recognitionTokens } from './recognition-tokens.ts';
 
 const MODEL_NAME = /^model\.bin(?:\.part(\d{1,3}))?$/;
 /** LayerNorm's in every Whisper; not in the file. */
@@ -41,10 +41,11 @@ export async function openCtranslate2(
   const file = await readCtranslate2(
     files.length === 1 ? files[0]! : joinedSource('model.bin', files),
   );
-  if (!WHISPER.ct2Specs.includes(file.spec))
+  const found = findFamily('ct2', file.spec);
+  if (found === undefined)
     throw new EngineError(
       'E_ARCH_UNKNOWN',
-      `${where}: CTranslate2 model of ${file.spec}; expected ${WHISPER.ct2Specs.join(', ')}. Only speech models are read from CTranslate2.`,
+      `${where}: CTranslate2 model of ${file.spec}; expected ${familyFileNames('ct2').join(', ')}. Only speech models are read from CTranslate2.`,
       { details: { spec: file.spec } },
     );
   const text = await readText(folder, 'tokenizer.json');
@@ -55,7 +56,7 @@ export async function openCtranslate2(
     parseText('tokenizer.json', text),
   );
   return {
-    ...openedSpeech(WHISPER, `${where}: config.json`, config),
+    ...openedRecogniser(found.family, `${where}: config.json`, config),
     format: 'ctranslate2',
     files,
     tensors: file.tensors,
@@ -83,7 +84,11 @@ async function openParts(folder: string, open: AsyncDisposableStack): Promise<Fi
   return files;
 }
 
-function configOf(file: Ctranslate2File, json: JsonObject, tokenizer: JsonObject): SpeechConfig {
+function configOf(
+  file: Ctranslate2File,
+  json: JsonObject,
+  tokenizer: JsonObject,
+): RecognitionConfig {
   for (const [name, expected] of Object.entries(EXPECTED)) {
     const got = file.scalars.get(name);
     if (got !== undefined && got !== expected)
@@ -108,7 +113,7 @@ function configOf(file: Ctranslate2File, json: JsonObject, tokenizer: JsonObject
     nTextLayer: layersOf(file, 'decoder'),
     nVocab: nVocab!,
     normEps: NORM_EPS,
-    ...speechTokens(tokenizer, nVocab!),
+    ...recognitionTokens(tokenizer, nVocab!),
     suppress: ids(json['suppress_ids']),
     suppressFirst: ids(json['suppress_ids_begin']),
     alignmentHeads: headPairs(json['alignment_heads']),

@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
+import type { EncoderFamily } from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
 import type { EncoderConfig } from '../../../engine/manifest/manifest.ts';
@@ -43,7 +43,7 @@ export interface EncoderFiles {
 }
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the field: what cannot be done is refused. */
-export function encoderConfigFromHf(files: EncoderFiles, arch: EncoderArchitecture): EncoderConfig {
+export function encoderConfigFromHf(files: EncoderFiles, arch: EncoderFamily): EncoderConfig {
   const { config, modules } = files;
   const where = 'config.json';
   const number = (field: string): number => {

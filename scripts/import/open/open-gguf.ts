@@ -1,8 +1,8 @@
 /** Opens a GGUF file, or all files of a split one, as a model. */
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ENCODERS } from '../../../engine/archs/encoders/bert.ts';
-import { archByGgufName } from '../../../engine/archs/index.ts';
+import { familyOfFile } from '../../../engine/archs/index.ts';
+import type { FamilyOf, FamilyRow, KindsOfFiles } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { readRange } from '../../../engine/formats/byte-source.ts';
 import { ggufSplitNames, readGguf } from '../../../engine/formats/gguf.ts';
@@ -25,7 +25,8 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
   const files = await openParts(path, open);
   const where = basename(path);
   const { metadata, tensors } = await readGguf(files);
-  const kind = await openedKind(where, metadata, tensors);
+  const name = readText(metadata, 'general.architecture') ?? '';
+  const kind = await openKind({ where, metadata, tensors }, familyOfFile('gguf', name));
   return {
     ...kind,
     format: 'gguf',
@@ -40,30 +41,43 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
   };
 }
 
-async function openedKind(
-  where: string,
-  metadata: GgufMetadata,
-  tensors: readonly SourceTensor[],
-): Promise<OpenedKind> {
-  const name = readText(metadata, 'general.architecture') ?? '';
-  const encoder = ENCODERS.find(({ ggufNames }) => ggufNames.includes(name));
-  if (encoder !== undefined) {
+interface GgufModel {
+  readonly where: string;
+  readonly metadata: GgufMetadata;
+  readonly tensors: readonly SourceTensor[];
+}
+
+type GgufKind = KindsOfFiles['gguf'];
+
+/** How a file describes a model, by its kind. */
+const OPENERS: {
+  readonly [K in GgufKind]: (
+    model: GgufModel,
+    family: FamilyOf[K],
+  ) => OpenedKind | Promise<OpenedKind>;
+} = {
+  async decoder({ where, metadata, tensors }, arch) {
+    const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
+    const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
+    const config = configFromGguf(where, metadata, arch, {
+      hasHead: tensors.some(({ name }) => name === 'output.weight'),
+      ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
+      ...(short === null || long === null ? {} : { longRope: { short, long } }),
+    });
+    return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
+  },
+  encoder({ where, metadata, tensors }, family) {
     const types = tensors.find((tensor) => tensor.name === 'token_types.weight');
-    return openedEncoder(
-      encoder,
-      where,
-      encoderConfigFromGguf(where, metadata, types?.dims[0] ?? 0),
-    );
-  }
-  const arch = archByGgufName(name);
-  const short = await readRopeFactors(tensors, 'rope_factors_short.weight');
-  const long = await readRopeFactors(tensors, 'rope_factors_long.weight');
-  const config = configFromGguf(where, metadata, arch, {
-    hasHead: tensors.some(({ name }) => name === 'output.weight'),
-    ropeFactors: await readRopeFactors(tensors, 'rope_freqs.weight'),
-    ...(short === null || long === null ? {} : { longRope: { short, long } }),
-  });
-  return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
+    const config = encoderConfigFromGguf(where, metadata, types?.dims[0] ?? 0);
+    return openedEncoder(family, where, config);
+  },
+};
+
+async function openKind<K extends GgufKind>(
+  model: GgufModel,
+  { kind, family }: FamilyRow<K>,
+): Promise<OpenedKind> {
+  return await OPENERS[kind](model, family);
 }
 
 async function openParts(path: string, open: AsyncDisposableStack): Promise<FileSource[]> {

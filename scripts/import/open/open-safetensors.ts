@@ -1,11 +1,13 @@
 /** Opens a Hugging Face folder (config.json, tokenizer.json, safetensors) as a model. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { archByHfModelType } from '../../../engine/archs/index.ts';
-import { ENCODERS } from '../../../engine/archs/encoders/bert.ts';
-import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
-import type { Architecture } from '../../../engine/archs/types.ts';
-import { WHISPER } from '../../../engine/archs/recognition/whisper.ts';
+import { familyOfFile } from '../../../engine/archs/index.ts';
+import type { FamilyKind, FamilyOf, FamilyRow } from '../../../engine/archs/index.ts';
+import type {
+  Architecture,
+  EncoderFamily,
+  RecognitionFamily,
+} from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
@@ -19,12 +21,12 @@ import {
   moduleTypes,
   nameOf,
 } from './open-encoder-hf.ts';
-import { speechConfigFromHf } from './open-whisper-hf.ts';
+import { recognitionConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
-import { openedDecoder, openedEncoder, openedSpeech } from './opened-model.ts';
+import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
@@ -39,10 +41,31 @@ export async function openSafetensors(
   const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
   const modelType = textOf(config['model_type']).slice(0, 40);
-  if (WHISPER.hfModelTypes.includes(modelType)) return openSpeech(folder, files, config);
-  const encoder = ENCODERS.find(({ hfModelTypes }) => hfModelTypes.includes(modelType));
-  if (encoder !== undefined) return openEncoder(folder, files, config, encoder);
-  const arch = archByHfModelType(modelType);
+  return await openFamily({ folder, files, config }, familyOfFile('hf', modelType));
+}
+
+interface HfFolder {
+  readonly folder: string;
+  readonly files: readonly FileSource[];
+  readonly config: JsonObject;
+}
+
+/** How a folder describes a model, by its kind. */
+const OPENERS: {
+  readonly [K in FamilyKind]: (hf: HfFolder, family: FamilyOf[K]) => Promise<OpenedModel>;
+} = { decoder: openDecoder, encoder: openEncoder, recognition: openRecogniser };
+
+async function openFamily<K extends FamilyKind>(
+  hf: HfFolder,
+  { kind, family }: FamilyRow<K>,
+): Promise<OpenedModel> {
+  return await OPENERS[kind](hf, family);
+}
+
+async function openDecoder(
+  { folder, files, config }: HfFolder,
+  arch: Architecture,
+): Promise<OpenedModel> {
   const modelConfig = configFromHf('config.json', config, arch);
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
@@ -74,10 +97,8 @@ export async function openSafetensors(
 }
 
 async function openEncoder(
-  folder: string,
-  files: readonly FileSource[],
-  json: JsonObject,
-  arch: EncoderArchitecture,
+  { folder, files, config: json }: HfFolder,
+  arch: EncoderFamily,
 ): Promise<OpenedModel> {
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
@@ -100,7 +121,9 @@ async function openEncoder(
     arch,
   );
   const card = (await readText(folder, 'README.md')) ?? '';
-  const unused = new RegExp(`^(${arch.hfPrefix.replace('.', '\\.')})?(${arch.unused.source})`);
+  const unused = new RegExp(
+    `^(${(arch.hfPrefix ?? '').replace('.', '\\.')})?(${arch.unused.source})`,
+  );
   const tensors = await readSafetensors(files, unused);
   return {
     ...openedEncoder(arch, 'config.json', config),
@@ -116,18 +139,17 @@ async function openEncoder(
   };
 }
 
-async function openSpeech(
-  folder: string,
-  files: readonly FileSource[],
-  json: JsonObject,
+async function openRecogniser(
+  { folder, files, config: json }: HfFolder,
+  family: RecognitionFamily,
 ): Promise<OpenedModel> {
   const text = await readText(folder, 'tokenizer.json');
   if (text === null) throw missingFile(folder, 'tokenizer.json');
   const generation = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
-  const config = speechConfigFromHf(json, generation, parseText('tokenizer.json', text));
+  const config = recognitionConfigFromHf(json, generation, parseText('tokenizer.json', text));
   const card = (await readText(folder, 'README.md')) ?? '';
   return {
-    ...openedSpeech(WHISPER, 'config.json', config),
+    ...openedRecogniser(family, 'config.json', config),
     format: 'safetensors',
     files,
     // The head is stored by some writers, and is the embedding once more.

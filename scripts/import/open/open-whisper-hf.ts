@@ -1,8 +1,8 @@
-/** config.json and generation_config.json of a Hugging Face Whisper as a SpeechConfig. */
+/** config.json and generation_config.json of a Hugging Face Whisper as a RecognitionConfig. */
 import type { JsonObject } from '../../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import { configError } from './opened-model.ts';
-import { headPairs, ids, minAudioCtx, speechTokens } from './recognition-tokens.ts';
+import { headPairs, ids, minAudioCtx, recognitionTokens } from './recognition-tokens.ts';
 
 /** transformers' fields; its classes have the same defaults for none of them. */
 const FIELDS = {
@@ -15,17 +15,17 @@ const FIELDS = {
   nAudioLayer: 'encoder_layers',
   nTextLayer: 'decoder_layers',
   nVocab: 'vocab_size',
-} as const satisfies Partial<Record<keyof SpeechConfig, string>>;
+} as const satisfies Partial<Record<keyof RecognitionConfig, string>>;
 
 /** LayerNorm's in every Whisper; not in the config. */
 const NORM_EPS = 1e-5;
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the field; E_TOKENIZER_INVALID. */
-export function speechConfigFromHf(
+export function recognitionConfigFromHf(
   json: JsonObject,
   generation: JsonObject,
   tokenizer: JsonObject,
-): SpeechConfig {
+): RecognitionConfig {
   const number = (field: string): number => {
     const value = json[field];
     if (typeof value === 'number') return value;
@@ -46,7 +46,7 @@ export function speechConfigFromHf(
     ...numbers,
     minAudioCtx: minAudioCtx(numbers.nAudioCtx),
     normEps: NORM_EPS,
-    ...speechTokens(tokenizer, numbers.nVocab),
+    ...recognitionTokens(tokenizer, numbers.nVocab),
     suppress: ids(generation['suppress_tokens'] ?? json['suppress_tokens']),
     suppressFirst: ids(generation['begin_suppress_tokens'] ?? json['begin_suppress_tokens']),
     alignmentHeads: headPairs(generation['alignment_heads']),

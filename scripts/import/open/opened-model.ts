@@ -1,5 +1,10 @@
 /** What every kind of model file is opened as, before anything is written. */
-import type { Architecture, Naming } from '../../../engine/archs/types.ts';
+import type {
+  Architecture,
+  EncoderFamily,
+  Naming,
+  RecognitionFamily,
+} from '../../../engine/archs/types.ts';
 import { archTensors } from '../../../engine/archs/index.ts';
 import type { TensorInstance } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -11,12 +16,10 @@ import {
 } from '../../../engine/manifest/manifest.ts';
 import type { EncoderConfig, KindFields, ModelConfig } from '../../../engine/manifest/manifest.ts';
 import {
-  speechConfigSchema,
-  speechContradiction,
+  recognitionConfigSchema,
+  recognitionContradiction,
 } from '../../../engine/manifest/recognition-config.ts';
-import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
-import type { EncoderArchitecture } from '../../../engine/archs/encoders/bert.ts';
-import type { SpeechArchitecture } from '../../../engine/archs/recognition/whisper.ts';
+import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -70,15 +73,15 @@ export function openedDecoder(
 }
 
 /** A speech recogniser, as its files describe it. */
-export function openedSpeech(
-  arch: SpeechArchitecture,
+export function openedRecogniser(
+  arch: RecognitionFamily,
   where: string,
-  described: SpeechConfig,
+  described: RecognitionConfig,
 ): OpenedKind {
-  const config = checked(where, speechConfigSchema, described, speechContradiction);
+  const config = checked(where, recognitionConfigSchema, described, recognitionContradiction);
   return {
     architecture: arch.name,
-    fields: { kind: 'speech', config },
+    fields: { kind: 'recognition', config },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
   };
@@ -86,7 +89,7 @@ export function openedSpeech(
 
 /** An embedding model, as its files describe it. */
 export function openedEncoder(
-  arch: EncoderArchitecture,
+  arch: EncoderFamily,
   where: string,
   described: EncoderConfig,
 ): OpenedKind {

@@ -1,7 +1,7 @@
 /** The special tokens of a Whisper tokenizer.json, by their names there. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
-import type { SpeechConfig } from '../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import { readAddedTokens } from './hf-tokenizer.ts';
 
 /** Models of English alone have a row less. */
@@ -15,7 +15,7 @@ const NAMES = {
   startOfPrevious: ['<|startofprev|>'],
   noSpeech: ['<|nospeech|>', '<|nocaptions|>'],
   noTimestamps: ['<|notimestamps|>'],
-} as const satisfies Partial<Record<keyof SpeechConfig['tokens'], readonly string[]>>;
+} as const satisfies Partial<Record<keyof RecognitionConfig['tokens'], readonly string[]>>;
 
 type Named = keyof typeof NAMES;
 
@@ -23,10 +23,10 @@ type Named = keyof typeof NAMES;
  * @param nVocab rows of the embedding
  * @throws {EngineError} E_TOKENIZER_INVALID naming the token that is missing.
  */
-export function speechTokens(
+export function recognitionTokens(
   tokenizer: JsonObject,
   nVocab: number,
-): Pick<SpeechConfig, 'tokens' | 'isMultilingual'> {
+): Pick<RecognitionConfig, 'tokens' | 'isMultilingual'> {
   const added = readAddedTokens(tokenizer);
   const idOf = new Map(added.map(({ content, id }) => [content, id]));
   const find = (name: Named): number => {

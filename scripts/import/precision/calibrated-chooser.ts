@@ -6,7 +6,7 @@ import { openFileSource } from '../../lib/file-source.ts';
 import type { TensorChooser } from '../import-model.ts';
 import type { MatchedTensor } from '../open/opened-model.ts';
 
-export interface CalibrationWish {
+export interface CalibrationOptions {
   /** A file, or `auto`: what was left for the very file that is imported. */
   readonly path: string;
   readonly onWarning: (text: string) => void;
@@ -19,7 +19,7 @@ export interface FoundCalibration {
 
 /** @throws {EngineError} E_USAGE when there is none; what a damaged or foreign file gives. */
 export async function findCalibration(
-  { path, onWarning }: CalibrationWish,
+  { path, onWarning }: CalibrationOptions,
   matched: readonly MatchedTensor[],
   fileHashes: readonly string[],
 ): Promise<FoundCalibration> {
@@ -48,11 +48,11 @@ export async function findCalibration(
 }
 
 /** A preset's types with a calibration's weights. */
-export function calibratedPreset(preset: string, wish: CalibrationWish): TensorChooser {
+export function calibratedPreset(preset: string, options: CalibrationOptions): TensorChooser {
   return {
     label: preset,
     async choose(_, matched, fileHashes) {
-      const { key, columns } = await findCalibration(wish, matched, fileHashes);
+      const { key, columns } = await findCalibration(options, matched, fileHashes);
       return { key, columnWeights: columns };
     },
   };

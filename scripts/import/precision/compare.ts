@@ -5,7 +5,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../../../engine/base/errors.ts';
-import { ISOLATE_BYTES, planMemory } from '../../../engine/model/decoder/plan.ts';
+import { planMemory } from '../../../engine/model/decoder/plan.ts';
+import { ISOLATE_BYTES } from '../../../engine/model/memory/budget.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { loadPassages, tokenWindows } from '../../eval/passages.ts';

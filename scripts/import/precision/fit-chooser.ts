@@ -5,7 +5,7 @@ import { planMemory } from '../../../engine/model/decoder/plan.ts';
 import type { MemoryPlan, PlannableModel } from '../../../engine/model/decoder/plan.ts';
 import { formatBytes } from '../../lib/progress.ts';
 import { findCalibration } from './calibrated-chooser.ts';
-import type { CalibrationWish } from './calibrated-chooser.ts';
+import type { CalibrationOptions } from './calibrated-chooser.ts';
 import { fitUnderBudget, lowerHull, predictedLoss } from './fit.ts';
 import type { FitGroup, FittedGroup } from './fit.ts';
 import type { TensorChooser } from '../import-model.ts';
@@ -32,7 +32,7 @@ export interface FitReport {
 /** @param onReport called with what was chosen, before anything is written. */
 export function fitChooser(
   budget: FitBudget,
-  calibration: CalibrationWish | null,
+  calibration: CalibrationOptions | null,
   onReport: (report: FitReport) => void,
 ): TensorChooser {
   return {

@@ -6,7 +6,7 @@ import { interruptSignal, onInterrupt } from '../../lib/interrupt.ts';
 import { cacheDir, modelsDir } from '../../lib/paths.ts';
 import type { OnProgress } from '../../lib/progress.ts';
 import { calibratedPreset } from './calibrated-chooser.ts';
-import type { CalibrationWish } from './calibrated-chooser.ts';
+import type { CalibrationOptions } from './calibrated-chooser.ts';
 import { compareTable, compareVariants } from './compare.ts';
 import type { Variant, VariantRow } from './compare.ts';
 import { FIT_PRESET, fitChooser } from './fit-chooser.ts';
@@ -23,7 +23,7 @@ export interface MeasureOptions {
   readonly text?: string;
   readonly maxTokens: number;
   readonly tokenizer?: string;
-  readonly calibration: CalibrationWish | null;
+  readonly calibration: CalibrationOptions | null;
   /** False: predict only. */
   readonly measure: boolean;
   readonly onProgress: OnProgress;
@@ -48,7 +48,7 @@ const LOSSLESS: Variant = { name: 'lossless', preset: 'lossless' };
 export function startFit(
   budgetBytes: number,
   nCtx: number | undefined,
-  calibration: CalibrationWish | null,
+  calibration: CalibrationOptions | null,
 ): Fit {
   const reports: FitReport[] = [];
   const budget = nCtx === undefined ? { budgetBytes } : { budgetBytes, nCtx };

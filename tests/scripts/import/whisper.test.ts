@@ -4,12 +4,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { importModel } from '../../../scripts/import/import-model.ts';
+import { readImported } from '../../../scripts/push/push.ts';
 import { temporaryFolder } from '../../support/models.ts';
 import { TINY_WHISPER, writeTinyCtranslate2, writeTinyHf } from '../../support/tiny-whisper.ts';
 
 async function importOf(root: string, input: string, id: string, preset: string) {
   const { manifest } = await importModel({ input, id, preset, outRoot: join(root, 'models') });
-  return requireKind(manifest, 'speech');
+  return requireKind(manifest, 'recognition');
 }
 
 describe('import of Whisper', () => {
@@ -45,6 +46,17 @@ describe('import of Whisper', () => {
     expect(typeOf('encoder.layers.0.qProj')).toBe('q8');
     expect(typeOf('encoder.layers.0.qBias')).toBe('f32');
     expect(typeOf('audioPositions')).toBe('f32');
+  });
+
+  it('reads manifests that call the kind by its former name', async () => {
+    await using root = await temporaryFolder();
+    const folder = await writeTinyCtranslate2(join(root.path, 'ct2'));
+    const manifest = await importOf(root.path, folder, 'tiny', 'edge');
+    const path = join(root.path, 'models', 'tiny', 'manifest.json');
+    await writeFile(path, JSON.stringify({ ...manifest, kind: 'speech' }));
+    const { manifest: read } = await readImported(join(root.path, 'models', 'tiny'), 'tiny');
+    expect(read).toEqual(manifest);
+    expect(read.kind).toBe('recognition');
   });
 
   it('names what is missing', async () => {

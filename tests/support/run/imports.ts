@@ -5,13 +5,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { importModel } from '../../../scripts/import/import-model.ts';
-import { importOnnx } from '../../../scripts/import/onnx/import-onnx.ts';
-import { importVoice, isVoiceFile } from '../../../scripts/import/voice/import-voice.ts';
+import { catalogueRequest, importInput } from '../../../scripts/import/importers.ts';
 import { withLock } from '../../../scripts/lib/lock.ts';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
-import { findCatalogueEntry, importPreset } from '../../../scripts/pull/catalogue.ts';
+import { findCatalogueEntry } from '../../../scripts/pull/catalogue.ts';
 import { TINY_ENCODER_ID, writeTinyEncoder } from '../encoders.ts';
 import { requireModelFile } from '../needs.ts';
 
@@ -58,20 +57,11 @@ export async function importByIdOnce(runFolder: string, id: string): Promise<str
       await writeTinyEncoder(input);
       await importModel({ input, id, outRoot });
     });
-  const entry = findCatalogueEntry(id);
-  const file = requireModelFile(id);
-  if (isVoiceFile(file))
-    return await makeOnce(runFolder, 'imports', [file], (outRoot) =>
-      importVoice({ input: file, id, outRoot }),
-    );
-  if (file.endsWith('.onnx')) {
-    const { onnxTask: task = 'tensors' } = entry;
-    return await makeOnce(runFolder, 'imports', [file], (outRoot) =>
-      importOnnx({ input: file, id, outRoot, task }),
-    );
-  }
-  const input = id.startsWith('whisper') ? dirname(file) : file;
-  return await importOnce(runFolder, { input, id, preset: importPreset(entry) });
+  const input = requireModelFile(id);
+  const request = catalogueRequest(findCatalogueEntry(id));
+  return await makeOnce(runFolder, 'imports', [input, request], (outRoot) =>
+    importInput({ ...request, input, id, outRoot }),
+  );
 }
 
 /** The folder `<run>/<kind>/<hash of the key>`, which `make` fills once, whoever asks. */

@@ -9,10 +9,7 @@ import { documentText, isBinary } from '../../../worker/apis/retrieval/documents
 import { filterSchema, matchesFilter } from '../../../worker/apis/retrieval/object/filter.ts';
 import { fuseRankings } from '../../../worker/apis/retrieval/object/fuse.ts';
 import { LocalIndex } from '../../../worker/apis/retrieval/object/local-index.ts';
-import {
-  forgetIndexMemory,
-  useIndexMemory,
-} from '../../../worker/apis/retrieval/object/index-memory.ts';
+import { indexMemory } from '../../../worker/apis/retrieval/object/index-memory.ts';
 import { VectorizeIndex } from '../../../worker/apis/retrieval/object/vectorize-index.ts';
 import type { VectorizeBinding } from '../../../worker/apis/retrieval/object/vectorize-index.ts';
 
@@ -186,9 +183,10 @@ test('Vectorize is asked in its own terms: namespaces, batches, ids', async () =
 
 test('vectors that were not used for longest leave the memory that objects share', () => {
   const dropped: string[] = [];
+  const memory = indexMemory(100);
   const owners = { a: {}, b: {}, c: {} };
   const use = (name: keyof typeof owners, bytes: number) =>
-    useIndexMemory(owners[name], bytes, () => dropped.push(name), 100);
+    memory.set(owners[name], { bytes, drop: () => dropped.push(name) });
   use('a', 40);
   use('b', 40);
   use('a', 45);
@@ -199,7 +197,7 @@ test('vectors that were not used for longest leave the memory that objects share
   expect(dropped).toEqual(['b', 'a']);
   use('a', 10);
   expect(dropped).toEqual(['b', 'a', 'c']);
-  for (const owner of Object.values(owners)) forgetIndexMemory(owner);
+  for (const owner of Object.values(owners)) memory.delete(owner);
 });
 
 test('an index grows from what it was made for', async () => {

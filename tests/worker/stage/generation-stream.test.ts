@@ -1,12 +1,13 @@
 /** The stream of one generation: lines, errors, cancelling, and a reader that does not read. */
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import { type GenerateEvent } from '../../../engine/generate/types.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import { generationStream } from '../../../worker/stage/generation-stream.ts';
 
 const request = {
-  promptTokens: [1],
+  prompt: tokenPrompt([1]),
   maxTokens: 5,
   sampling: { ...DEFAULT_SAMPLING },
   stopTokens: [],

@@ -1,6 +1,7 @@
 /** POST /v1/audio/speech. */
 import { toBase64 } from '../../../engine/base/base64.ts';
 import { errorBody } from '../../http/error-response.ts';
+import { readRenamed } from '../../platform/vars.ts';
 import { findAnyModel } from '../../serving/models/model-store.ts';
 import {
   MAX_SPEECH_CHARS,
@@ -10,7 +11,7 @@ import {
 } from './voice/schema.ts';
 import { sseResponse } from '../../http/sse.ts';
 import { audioResponse } from './voice/audio-response.ts';
-import { openSpeech } from '../../serving/clients/voice-client.ts';
+import { openVoice } from '../../serving/clients/voice-client.ts';
 import { SPEECH_FORMAT_ROWS } from './voice/formats.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -38,11 +39,12 @@ export const createSpeech = defineEndpoint({
     { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
   ],
   async handle({ env, caller, body, request, record }) {
-    const { manifest } = await findAnyModel(env.MODELS, body.model ?? env.SPEECH_MODEL);
+    const modelId = body.model ?? readRenamed(env, 'VOICE_MODEL') ?? '';
+    const { manifest } = await findAnyModel(env.MODELS, modelId);
     record.modelId = manifest.id;
     const { speed, seed } = body;
-    const wish = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
-    const speech = await openSpeech(env, caller, manifest, wish, request.signal);
+    const options = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
+    const speech = await openVoice(env, caller, manifest, options, request.signal);
     const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
     const chunks = encode(speech);
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);

@@ -8,6 +8,7 @@ import {
   LiveTranscriber,
   MAX_BACKLOG_SECONDS,
 } from '../../../engine/transcribe/live/live-transcriber.ts';
+import { readRenamed } from '../../platform/vars.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import type { ModelOfKind } from '../../serving/models/model-store.ts';
@@ -77,8 +78,8 @@ export const realtimeTranscribe = defineEndpoint({
     const query = new URL(request.url).searchParams;
     const model = await chooseModel(
       env.MODELS,
-      'speech',
-      query.get('model') ?? env.TRANSCRIPTION_MODEL,
+      'recognition',
+      query.get('model') ?? readRenamed(env, 'RECOGNITION_MODEL'),
     );
     const { 0: client, 1: server } = new WebSocketPair();
     const sampleRate = rateOf(query);
@@ -106,7 +107,7 @@ export const realtimeTranscribe = defineEndpoint({
 async function openSocket(
   env: ServingEnv,
   place: Place,
-  model: ModelOfKind<'speech'>,
+  model: ModelOfKind<'recognition'>,
   query: URLSearchParams,
   server: WebSocket,
   sampleRate: number,

@@ -1,7 +1,7 @@
 /** An answer as OpenAI's chat completion, streamed or whole. */
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { Message } from '../../serving/conversation/message.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
@@ -31,7 +31,7 @@ export interface ChatTurn {
   readonly model: ServedModel;
   readonly body: ChatBody;
   /** The whole conversation, the new messages last. */
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly Message[];
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
   /** Reported in the answer when the turn belongs to a session. */

@@ -1,9 +1,10 @@
 /** POST /v1/chat/completions. With a session the turn runs in the session's object. */
+import { checkInputs } from '../../serving/conversation/message.ts';
 import type { SessionTurn } from '../sessions/session-object.ts';
 import { objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
-import { chatBodySchema } from './schema.ts';
+import { CHAT_PARTS, chatBodySchema } from './schema.ts';
 import { CHAT_REFUSED } from '../../http/body/refused.ts';
 import { retrieve } from '../retrieval/retrieve.ts';
 import { answerChat } from './answer-chat.ts';
@@ -96,6 +97,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       return await session.fetch('https://session/turn', init);
     }
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    checkInputs(model.id, body.messages, CHAT_PARTS);
     const turn = { env, caller, model, body, signal, record };
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });
     const found = await retrieve(env, caller, body.retrieval, body.messages, signal);

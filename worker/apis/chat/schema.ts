@@ -1,6 +1,8 @@
 /** The body of POST /v1/chat/completions. */
 import { z } from 'zod';
-import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
+import type { ToolCall } from '../../../engine/text/chat-template.ts';
+import type { Message, PartNames } from '../../serving/conversation/message.ts';
+import { chatContent } from '../../serving/fields/content.ts';
 import { callFault, type CallFault, faultText } from '../../serving/output/tool-turns.ts';
 import {
   choiceCount,
@@ -17,26 +19,12 @@ import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
 export const MAX_MESSAGES = 4096;
+/** Where parts of messages stand in a body. */
+export const CHAT_PARTS: PartNames = {
+  path: (message, part) => `messages[${message}].content[${part}]`,
+  text: '{"type": "text", "text": "..."}',
+};
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
-
-export const textPart = z.discriminatedUnion(
-  'type',
-  [z.object({ type: z.literal('text'), text: z.string() })],
-  {
-    error: ({ input }) => {
-      const type = (input as { type?: unknown } | undefined)?.type;
-      return typeof type === 'string'
-        ? `content parts of type ${JSON.stringify(type.slice(0, 40))} are not supported yet; expected {"type": "text", "text": "..."}`
-        : 'expected {"type": "text", "text": "..."}';
-    },
-  },
-);
-
-const text = z
-  .union([z.string(), z.array(textPart).min(1)], 'expected a text or an array of text parts')
-  .transform((content) =>
-    typeof content === 'string' ? content : content.map((part) => part.text).join(''),
-  );
 
 export const callId = z.string().min(1).max(200);
 const toolCall = z
@@ -69,7 +57,7 @@ export function parseArguments(json: string): object | undefined {
 export const chatMessage = z
   .object({
     role: z.enum(ROLES),
-    content: text.nullish(),
+    content: chatContent.nullish(),
     name: z.string().max(64).optional(),
     tool_calls: z.array(toolCall).max(MAX_TOOLS).nullish(),
     tool_call_id: callId.optional(),
@@ -78,16 +66,16 @@ export const chatMessage = z
     const refuse = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
     const hasCalls = (calls?.length ?? 0) > 0;
-    if (typeof content !== 'string' && !(role === 'assistant' && hasCalls))
+    if (content == null && !(role === 'assistant' && hasCalls))
       refuse('content', 'expected a text or an array of text parts');
     if (hasCalls && role !== 'assistant') refuse('tool_calls', 'expected only of role "assistant"');
     if (role === 'tool' && answered === undefined)
       refuse('tool_call_id', 'expected the id of the call that the message answers');
   })
-  .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): ChatMessage => ({
+  .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): Message => ({
     // OpenAI's newer name of the same role.
     role: role === 'developer' ? 'system' : role,
-    content: content ?? '',
+    content: content ?? [],
     ...(name === undefined ? {} : { name }),
     ...(calls == null || calls.length === 0 ? {} : { tool_calls: calls }),
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
@@ -99,7 +87,7 @@ function toolsOf({
   messages,
 }: {
   readonly tools?: readonly unknown[] | undefined;
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly Message[];
 }): (string | number)[] | null {
   if (tools.length > 0) return ['tools'];
   const at = messages.findIndex(

@@ -1,7 +1,7 @@
 /** POST /v1/messages/count_tokens, in Anthropic's shape. */
 import { z } from 'zod';
 import { encodeChat } from '../../serving/generation/run-chat.ts';
-import { conversationOf } from './input.ts';
+import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
 import { countTokensBodySchema } from './schema.ts';
@@ -23,6 +23,7 @@ export const countTokens = defineEndpoint({
   examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
   async handle({ env, body }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    checkBlocks(model.id, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];
     return Response.json({ input_tokens: encodeChat(model, messages, { prefill, tools }).length });

@@ -1,6 +1,12 @@
 /** The conversation of a request in Anthropic's shape: its blocks as turns. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import {
+  checkInputs,
+  contentText,
+  textContent,
+  textMessage,
+} from '../../serving/conversation/message.ts';
+import type { ContentPart, Message } from '../../serving/conversation/message.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import type { Conversation, MessageBlock } from './schema.ts';
 
@@ -10,10 +16,10 @@ import type { Conversation, MessageBlock } from './schema.ts';
  * @throws {EngineError} E_REQUEST_INVALID for a call without its answer, an answer without its call
  */
 export function conversationOf({ system, messages }: Conversation): {
-  messages: ChatMessage[];
+  messages: Message[];
   prefill: string;
 } {
-  const turns: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
+  const turns: Message[] = system === undefined ? [] : [textMessage('system', system)];
   const messageOf = turns.map(() => 0);
   for (const [i, { role, content }] of messages.entries()) {
     const blocks = typeof content === 'string' ? [textBlock(content)] : content;
@@ -27,7 +33,7 @@ export function conversationOf({ system, messages }: Conversation): {
   checkAnswers(turns, messageOf);
   const last = turns.at(-1);
   if (last?.role !== 'assistant') return { messages: turns, prefill: '' };
-  return { messages: turns.slice(0, -1), prefill: last.content };
+  return { messages: turns.slice(0, -1), prefill: contentText(last.content) };
 }
 
 function textBlock(text: string): MessageBlock {
@@ -35,44 +41,71 @@ function textBlock(text: string): MessageBlock {
 }
 
 /** Texts of a message are one; so are an assistant's text and its calls. */
-function turnsOf(role: string, blocks: readonly MessageBlock[]): ChatMessage[] {
-  const turns: ChatMessage[] = [];
+function turnsOf(role: string, blocks: readonly MessageBlock[]): Message[] {
+  const turns: Message[] = [];
   for (const block of blocks) {
     if (block.type === 'tool_result') {
       const { content = '', is_error: isError, tool_use_id: id } = block;
       const text = isError === true ? `Error: ${content}` : content;
-      turns.push({ role: 'tool', content: text, tool_call_id: id });
+      turns.push({ ...textMessage('tool', text), tool_call_id: id });
       continue;
     }
     const last = turns.at(-1);
-    const turn = last?.role === role ? last : { role, content: '' };
+    const turn = last?.role === role ? last : { role, content: [] };
     if (turn === last) turns.pop();
     turns.push(withBlock(turn, block));
   }
-  return blocks.length === 0 ? [{ role, content: '' }] : turns;
+  return blocks.length === 0 ? [{ role, content: [] }] : turns;
 }
 
-function withBlock(
-  turn: ChatMessage,
-  block: Exclude<MessageBlock, { type: 'tool_result' }>,
-): ChatMessage {
-  if (block.type === 'text') return { ...turn, content: turn.content + block.text };
+function withBlock(turn: Message, block: Exclude<MessageBlock, { type: 'tool_result' }>): Message {
+  if (block.type === 'text' || block.type === 'image')
+    return { ...turn, content: [...turn.content, partOf(block)] };
   const { id, name, input } = block;
   const call = { id, type: 'function' as const, function: { name, arguments: input } };
   return { ...turn, tool_calls: [...(turn.tool_calls ?? []), call] };
 }
 
-function join(a: ChatMessage, b: ChatMessage): ChatMessage {
+function partOf(block: Extract<MessageBlock, { type: 'text' | 'image' }>): ContentPart {
+  if (block.type === 'text') return { type: 'text', text: block.text };
+  return { type: 'image', url: urlOf(block.source), given: block.type };
+}
+
+function urlOf(source: Extract<MessageBlock, { type: 'image' }>['source']): string | null {
+  if (source === undefined) return null;
+  return source.type === 'url' ? source.url : `data:${source.media_type};base64,${source.data}`;
+}
+
+/** Texts of two turns stand on lines of their own, unless one has none. */
+function join(a: Message, b: Message): Message {
   const calls = [...(a.tool_calls ?? []), ...(b.tool_calls ?? [])];
-  const isTextless = (calls.length > 0 && a.content === '') || b.content === '';
+  const isTextless = (calls.length > 0 && a.content.length === 0) || b.content.length === 0;
+  const between = isTextless ? [] : textContent('\n');
   return {
     role: a.role,
-    content: isTextless ? a.content + b.content : `${a.content}\n${b.content}`,
+    content: [...a.content, ...between, ...b.content],
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }
 
-function checkAnswers(turns: readonly ChatMessage[], messageOf: readonly number[]): void {
+/** @throws {EngineError} E_REQUEST_INVALID naming a block that the model has no input for */
+export function checkBlocks(modelId: string, { messages }: Conversation): void {
+  const asked = messages.map(({ role, content }): Message => ({
+    role,
+    content: typeof content === 'string' ? [] : content.map(blockPart),
+  }));
+  checkInputs(modelId, asked, {
+    path: (message, part) => `messages[${message}].content[${part}]`,
+    text: 'a block of type "text"',
+  });
+}
+
+function blockPart(block: MessageBlock): ContentPart {
+  if (block.type === 'text' || block.type === 'image') return partOf(block);
+  return { type: 'text', text: '' };
+}
+
+function checkAnswers(turns: readonly Message[], messageOf: readonly number[]): void {
   const fault = callFault(turns);
   if (fault === null) return;
   const param = `messages[${messageOf[fault.at]}].content`;

@@ -2,7 +2,7 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
-import { conversationOf } from './input.ts';
+import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
 import { type FormatSource, textFormat } from '../../serving/output/constraint.ts';
@@ -91,6 +91,7 @@ export const messages = defineEndpoint({
   ],
   async handle({ env, caller, body, request, record }) {
     const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    checkBlocks(model.id, body);
     const conversation = conversationOf(body);
     const tools = messagesTools(body);
     const format = textFormat(body.output_config?.format, 'output_config.format');

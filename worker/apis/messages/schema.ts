@@ -1,7 +1,8 @@
 /** The bodies of POST /v1/messages and count_tokens in Anthropic's shape, and their answers. */
 import { z } from 'zod';
 import { resourcesSchema, timingsSchema } from '../../serving/fields/answers.ts';
-import { callId, MAX_MESSAGES, textPart } from '../chat/schema.ts';
+import { callId, MAX_MESSAGES } from '../chat/schema.ts';
+import { textPartSchema } from '../../serving/fields/content.ts';
 import {
   count,
   generationFields,
@@ -13,7 +14,7 @@ import { messagesOutputFields, messagesToolFields, toolName } from '../../servin
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() });
 const texts = z.union(
-  [z.string(), z.array(textPart)],
+  [z.string(), z.array(textPartSchema)],
   'expected a text or an array of text blocks',
 );
 const text = texts.transform(joined);
@@ -22,6 +23,19 @@ function joined(content: z.output<typeof texts>): string {
   return typeof content === 'string' ? content : content.map((block) => block.text).join('');
 }
 
+const imageBlock = z.looseObject({
+  type: z.literal('image'),
+  source: z
+    .discriminatedUnion('type', [
+      z.looseObject({
+        type: z.literal('base64'),
+        media_type: z.string().max(80),
+        data: z.string(),
+      }),
+      z.looseObject({ type: z.literal('url'), url: z.string() }),
+    ])
+    .optional(),
+});
 const toolUseBlock = z.looseObject({
   type: z.literal('tool_use'),
   id: callId,
@@ -36,12 +50,16 @@ const toolResultBlock = z.looseObject({
 });
 const block = z.discriminatedUnion(
   'type',
-  [textBlock, toolUseBlock, toolResultBlock],
-  'expected a block of type "text", "tool_use" or "tool_result"; other blocks are not supported yet',
+  [textBlock, imageBlock, toolUseBlock, toolResultBlock],
+  'expected a block of type "text", "image", "tool_use" or "tool_result"; other blocks are not supported yet',
 );
 
 /** Who may send a block that not everybody may. */
-const SENDERS: Readonly<Record<string, string>> = { tool_use: 'assistant', tool_result: 'user' };
+const SENDERS: Readonly<Record<string, string>> = {
+  tool_use: 'assistant',
+  tool_result: 'user',
+  image: 'user',
+};
 
 const message = z
   .looseObject({

@@ -7,15 +7,16 @@ import type {
   ManifestOf,
   ModelKind,
   OnnxManifest,
-  SpeechManifest,
+  RecognitionManifest,
   VoiceManifest,
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
-import { planSpeech } from '../../../engine/model/recognition/plan.ts';
+import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
 import { readCount } from '../../platform/vars.ts';
 import type { ServingEnv } from '../../serving/env.ts';
+import { PUBLIC_KINDS } from './schema.ts';
 import type { modelSchema } from './schema.ts';
 
 type ModelJson = z.output<typeof modelSchema>;
@@ -32,7 +33,7 @@ const KIND_JSON: {
 } = {
   decoder: decoderJson,
   encoder: encoderJson,
-  speech: speechJson,
+  recognition: recognitionJson,
   onnx: onnxJson,
   voice: voiceJson,
 };
@@ -49,7 +50,7 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
     owned_by: source,
     licence,
     ...top,
-    thimble: { kind: manifest.kind, name, licence, ...extension },
+    thimble: { kind: PUBLIC_KINDS[manifest.kind], name, licence, ...extension },
   };
 }
 
@@ -90,7 +91,7 @@ function encoderJson(manifest: EncoderManifest): KindJson {
   };
 }
 
-function speechJson(manifest: SpeechManifest): KindJson {
+function recognitionJson(manifest: RecognitionManifest): KindJson {
   const { architecture, preset, config } = manifest;
   return {
     top: {
@@ -102,14 +103,14 @@ function speechJson(manifest: SpeechManifest): KindJson {
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
-      memory: speechMemoryJson(manifest),
+      memory: recognitionMemoryJson(manifest),
     },
   };
 }
 
-function speechMemoryJson(manifest: SpeechManifest): ModelJson['thimble']['memory'] {
+function recognitionMemoryJson(manifest: RecognitionManifest): ModelJson['thimble']['memory'] {
   try {
-    const { regions, wasmBytes, totalBytes } = planSpeech(manifest);
+    const { regions, wasmBytes, totalBytes } = planRecognition(manifest);
     return { weight_bytes: regions.weights.bytes, wasm_bytes: wasmBytes, total_bytes: totalBytes };
   } catch {
     // It does not fit one isolate.

@@ -1,6 +1,15 @@
 /** A model as /v1/models tells of it. */
 import { z } from 'zod';
-import { MODEL_KINDS } from '../../../engine/manifest/manifest.ts';
+import type { ModelKind } from '../../../engine/manifest/manifest.ts';
+
+/** What clients know a kind of model by. */
+export const PUBLIC_KINDS = {
+  decoder: 'decoder',
+  encoder: 'encoder',
+  recognition: 'speech',
+  onnx: 'onnx',
+  voice: 'voice',
+} as const satisfies Readonly<Record<ModelKind, string>>;
 
 const MODALITIES = ['text', 'audio', 'image', 'embedding', 'tensor'] as const;
 
@@ -17,7 +26,9 @@ export const modelSchema = z
     trained_context_length: z.number().int().optional(),
     thimble: z
       .strictObject({
-        kind: z.enum(MODEL_KINDS).describe('what sort of model it is: what endpoints take it'),
+        kind: z
+          .enum(Object.values(PUBLIC_KINDS))
+          .describe('what sort of model it is: what endpoints take it'),
         name: z.string(),
         context: z
           .strictObject({

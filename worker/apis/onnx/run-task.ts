@@ -37,7 +37,9 @@ export async function runOnnxTask(
   body: OnnxBody,
 ): Promise<Readonly<Record<string, unknown>>> {
   const way = ONNX_WAYS.find((name) => body[name] !== undefined) ?? 'inputs';
-  return { model, ...(await WAYS[way](env, caller, model, body)) };
+  // Objects are named by models that are there, not by whatever a request says.
+  const { id } = await findModelOfKind(env.MODELS, model, 'onnx');
+  return { model, ...(await WAYS[way](env, caller, id, body)) };
 }
 
 const DEFAULT_LABELS = 5;

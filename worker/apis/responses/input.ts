@@ -2,7 +2,8 @@
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
+import type { ContentPart, Message } from '../../serving/conversation/message.ts';
 import type { ResponsesEnv } from './env.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { parseArguments } from '../chat/schema.ts';
@@ -50,7 +51,7 @@ export function newItems(input: readonly NewItem[]): InputItemJson[] {
 }
 
 function newItem(item: NewItem): InputItemJson {
-  const status = 'completed';
+  const status = 'completed' as const;
   if (item.type === 'function_call') {
     const { type, call_id, name, arguments: json } = item;
     return { id: newItemId(type), type, status, call_id, name, arguments: json };
@@ -59,20 +60,47 @@ function newItem(item: NewItem): InputItemJson {
     const { type, call_id, output } = item;
     return { id: newItemId(type), type, status, call_id, output: itemText(output) };
   }
-  const text = itemText(item.content);
+  const { content } = item;
   const role = item.role === 'developer' ? 'system' : item.role;
-  return {
-    ...{ id: newItemId('message'), type: 'message', status, role },
-    content: [
-      role === 'assistant'
-        ? { type: 'output_text', text, annotations: [], logprobs: [] }
-        : { type: 'input_text', text },
-    ],
-  };
+  const head = { id: newItemId('message'), type: 'message' as const, status, role };
+  if (role === 'assistant') {
+    const text = typeof content === 'string' ? content : content.map(partText).join('');
+    return { ...head, content: [{ type: 'output_text', text, annotations: [], logprobs: [] }] };
+  }
+  const isText = typeof content === 'string' || content.every((part) => 'text' in part);
+  if (!isText) return { ...head, content: content.map(newPart) };
+  const text = typeof content === 'string' ? content : content.map(partText).join('');
+  return { ...head, content: [{ type: 'input_text', text }] };
+}
+
+type NewPart = Exclude<Extract<NewItem, { content: unknown }>['content'], string>[number];
+type InputPart = Extract<InputItemJson, { type: 'message' }>['content'][number];
+
+const partText = (part: NewPart): string => ('text' in part ? String(part.text) : '');
+
+function newPart(part: NewPart): InputPart {
+  if (part.type === 'input_image') return { type: part.type, url: part.image_url ?? null };
+  if (part.type !== 'input_audio') return { type: 'input_text', text: part.text };
+  const { data, format } = part.input_audio;
+  return { type: part.type, url: `data:audio/${format};base64,${data}` };
+}
+
+function contentPart(part: InputPart): ContentPart {
+  if ('text' in part) return { type: 'text', text: part.text };
+  const type = part.type === 'input_image' ? 'image' : 'audio';
+  return { type, url: part.url, given: part.type };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming a part that the model has no input for */
+export function checkItemInputs(modelId: string, fresh: ItemTurns): void {
+  checkInputs(modelId, fresh.messages, {
+    path: (message, part) => `input[${fresh.itemOf[message]}].content[${part}]`,
+    text: '{"type": "input_text", "text": "..."}',
+  });
 }
 
 interface ItemTurns {
-  readonly messages: ChatMessage[];
+  readonly messages: Message[];
   /** Of each message, the index of its first item. */
   readonly itemOf: number[];
 }
@@ -94,19 +122,19 @@ export function itemTurns(items: readonly InputItemJson[]): ItemTurns {
   return turns;
 }
 
-function itemMessage(item: InputItemJson): ChatMessage {
+function itemMessage(item: InputItemJson): Message {
   if (item.type === 'function_call_output')
-    return { role: 'tool', content: item.output, tool_call_id: item.call_id };
-  if (item.type === 'message')
-    return { role: item.role, content: item.content.map(({ text }) => text).join('') };
+    return { ...textMessage('tool', item.output), tool_call_id: item.call_id };
+  if (item.type === 'message') return { role: item.role, content: item.content.map(contentPart) };
   const { call_id: id, name, arguments: json } = item;
   // Checked when it came in, or made under a grammar.
   const call = { name, arguments: parseArguments(json) ?? {} };
-  return { role: 'assistant', content: '', tool_calls: [{ id, type: 'function', function: call }] };
+  return { role: 'assistant', content: [], tool_calls: [{ id, type: 'function', function: call }] };
 }
 
-function joinTurns(a: ChatMessage, b: ChatMessage): ChatMessage {
-  const content = [a.content, b.content].filter((text) => text !== '').join('\n');
+function joinTurns(a: Message, b: Message): Message {
+  const between = a.content.length > 0 && b.content.length > 0 ? textContent('\n') : [];
+  const content = [...a.content, ...between, ...b.content];
   return { ...a, content, tool_calls: [...(a.tool_calls ?? []), ...(b.tool_calls ?? [])] };
 }
 

@@ -12,12 +12,35 @@ const texts = z.union(
   [z.string(), z.array(textPart).min(1)],
   'expected a text or an array of text parts',
 );
+const imagePart = z.looseObject({
+  type: z.literal('input_image'),
+  image_url: z.string().nullish(),
+});
+const audioPart = z.looseObject({
+  type: z.literal('input_audio'),
+  input_audio: z.looseObject({ data: z.string(), format: z.string().max(20) }),
+});
+const parts = z.union(
+  [
+    z.string(),
+    z
+      .array(
+        z.discriminatedUnion(
+          'type',
+          [textPart, imagePart, audioPart],
+          'expected {"type": "input_text", "text": "..."}; other parts are not supported yet',
+        ),
+      )
+      .min(1),
+  ],
+  'expected a text or an array of parts',
+);
 
 /** A message, as OpenAI's short form or as an item of an earlier answer. */
 const messageItem = z.looseObject({
   type: z.literal('message').optional(),
   role: z.enum(['system', 'developer', 'user', 'assistant']),
-  content: texts,
+  content: parts,
 });
 const callItem = z
   .looseObject({
@@ -93,6 +116,10 @@ export const inputItemSchema = z
       content: z.array(
         z.union([
           z.strictObject({ type: z.literal('input_text'), text: z.string() }),
+          z.strictObject({
+            type: z.enum(['input_image', 'input_audio']),
+            url: z.string().nullable().describe('a data: URL or an address'),
+          }),
           outputTextSchema,
         ]),
       ),

@@ -1,4 +1,5 @@
 /** A response's generation: in the gateway when nothing is stored, else in the response's object. */
+import { textMessage } from '../../serving/conversation/message.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
@@ -9,7 +10,7 @@ import { findModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { responseTools } from '../../serving/output/api-tools.ts';
 import { textFormat } from '../../serving/output/constraint.ts';
-import { checkCalls, itemTurns } from './input.ts';
+import { checkCalls, checkItemInputs, itemTurns } from './input.ts';
 import { LOGPROBS_INCLUDE } from './schema.ts';
 import { answer } from '../../http/answer.ts';
 import {
@@ -50,10 +51,11 @@ export async function planResponse(
 ): Promise<ResponsePlan> {
   const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
   const { instructions } = body;
-  const system = instructions === undefined ? [] : [{ role: 'system', content: instructions }];
+  const system = instructions === undefined ? [] : [textMessage('system', instructions)];
   const before = itemTurns(input.slice(0, input.length - nNew));
   const after = itemTurns(input.slice(input.length - nNew));
   checkCalls(before, after);
+  checkItemInputs(model.id, after);
   const history = [...system, ...before.messages];
   const fresh = after.messages;
   const tools = responseTools(body);

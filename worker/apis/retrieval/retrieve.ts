@@ -5,7 +5,8 @@
  */
 import type { Caller } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import { contentText, textContent, textMessage } from '../../serving/conversation/message.ts';
+import type { Message } from '../../serving/conversation/message.ts';
 import type { RetrievalEnv } from './env.ts';
 import type { Retrieval } from './schema.ts';
 import { findCollection } from './collection.ts';
@@ -34,9 +35,9 @@ export async function retrieve(
   env: RetrievalEnv,
   caller: Caller,
   retrieval: Retrieval,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   signal: AbortSignal,
-): Promise<{ messages: ChatMessage[]; citations: Citation[] }> {
+): Promise<{ messages: Message[]; citations: Citation[] }> {
   const query = retrieval.query ?? questionOf(messages);
   const collection = await findCollection(
     env,
@@ -63,9 +64,10 @@ export function markCited(citations: readonly Citation[], contents: readonly str
   return citations.map((citation) => ({ ...citation, cited: cited.has(citation.index) }));
 }
 
-function questionOf(messages: readonly ChatMessage[]): string {
+function questionOf(messages: readonly Message[]): string {
   const last = messages.findLast(({ role }) => role === 'user');
-  const question = last?.content.trim().slice(0, MAX_QUERY_CHARS) ?? '';
+  const text = last === undefined ? '' : contentText(last.content);
+  const question = text.trim().slice(0, MAX_QUERY_CHARS);
   if (question !== '') return question;
   throw new EngineError(
     'E_REQUEST_INVALID',
@@ -75,13 +77,10 @@ function questionOf(messages: readonly ChatMessage[]): string {
 }
 
 /** Behind the system message that is there, if any: templates know one. */
-function withPassages(
-  messages: readonly ChatMessage[],
-  citations: readonly Citation[],
-): ChatMessage[] {
+function withPassages(messages: readonly Message[], citations: readonly Citation[]): Message[] {
   const passages = citations.map(({ index, text }) => `[${index}] ${text}`).join('\n\n');
   const content = `${INSTRUCTION}\n\n${passages === '' ? '(no passages were found)' : passages}`;
   const [first, ...rest] = messages;
-  if (first?.role !== 'system') return [{ role: 'system', content }, ...messages];
-  return [{ ...first, content: `${first.content}\n\n${content}` }, ...rest];
+  if (first?.role !== 'system') return [textMessage('system', content), ...messages];
+  return [{ ...first, content: [...first.content, ...textContent(`\n\n${content}`)] }, ...rest];
 }

@@ -1,6 +1,7 @@
 /** GET /readyz: the default model answers. */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -35,7 +36,7 @@ export const readyz = defineEndpoint({
     const model = await findDefaultModel(env);
     if (readyVersion !== model.version) {
       const probe = {
-        promptTokens: [model.tokenizer.facts.bosId ?? 0],
+        prompt: tokenPrompt([model.tokenizer.facts.bosId ?? 0]),
         maxTokens: 1,
         sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
         stopTokens: [],

@@ -1,11 +1,13 @@
 /** A session's messages in its SQLite database. */
+import { contentText, textContent } from '../../serving/conversation/message.ts';
+import type { Content } from '../../serving/conversation/message.ts';
 import { readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { checkRowSize } from '../../platform/storage/row-size.ts';
 import { migrateSession, SCHEMA_VERSION } from './migrations.ts';
 
 export interface NewMessage {
   readonly role: string;
-  readonly content: string;
+  readonly content: Content;
   readonly nToken: number;
 }
 
@@ -17,7 +19,10 @@ export interface StoredMessage extends NewMessage {
 /** A row of the table, with its columns' names. */
 interface MessageRow extends Record<string, SqlStorageValue> {
   role: string;
+  /** The texts. */
   content: string;
+  /** JSON of the parts; null where they are one text. */
+  parts: string | null;
   n_token: number;
   model: string;
   created_at: number;
@@ -37,11 +42,11 @@ export class History {
     if (schemaVersion === 0) return null;
     if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrateSession(sql));
     const rows = sql.exec<MessageRow>(
-      'SELECT role, content, n_token, model, created_at FROM messages ORDER BY id',
+      'SELECT role, content, parts, n_token, model, created_at FROM messages ORDER BY id',
     );
-    const messages = [...rows].map(({ role, content, n_token, model, created_at }) => ({
+    const messages = [...rows].map(({ role, content, parts, n_token, model, created_at }) => ({
       role,
-      content,
+      content: parts === null ? textContent(content) : (JSON.parse(parts) as Content),
       nToken: n_token,
       model,
       createdAtMs: created_at,
@@ -51,15 +56,15 @@ export class History {
 
   /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
   append(model: string, messages: readonly NewMessage[]): void {
-    messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
+    messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const { sql } = this.storage;
     const now = Date.now();
     this.storage.transactionSync(() => {
       migrateSession(sql);
       for (const { role, content, nToken } of messages)
         sql.exec(
-          'INSERT INTO messages (role, content, n_token, model, created_at) VALUES (?, ?, ?, ?, ?)',
-          ...[role, content, nToken, model, now],
+          'INSERT INTO messages (role, content, parts, n_token, model, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+          ...[role, contentText(content), partsJson(content), nToken, model, now],
         );
     });
   }
@@ -67,4 +72,14 @@ export class History {
   async clear(): Promise<void> {
     await this.storage.deleteAll();
   }
+}
+
+/** What a row keeps beside the texts; null where they say it all. */
+function partsJson(content: Content): string | null {
+  return content.every(({ type }) => type === 'text') ? null : JSON.stringify(content);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming `param`, when a row with `content` is too large. */
+export function checkStored(content: Content, param: string): void {
+  checkRowSize(contentText(content) + (partsJson(content) ?? ''), param);
 }

@@ -2,7 +2,7 @@
 import { migrate } from '../../platform/storage/migrate.ts';
 
 /** Entry i brings a database from version i to i + 1. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE messages (
      id INTEGER PRIMARY KEY,
      role TEXT NOT NULL,
@@ -12,6 +12,8 @@ const MIGRATIONS: readonly string[] = [
      model TEXT NOT NULL,
      created_at INTEGER NOT NULL
    )`,
+  // Content of more than text: JSON of its parts, beside the texts in content.
+  'ALTER TABLE messages ADD COLUMN parts TEXT',
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

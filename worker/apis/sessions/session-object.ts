@@ -12,9 +12,10 @@ import { findModel } from '../../serving/models/model-store.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
-import { checkRowSize } from '../../platform/storage/row-size.ts';
+import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
+import { CHAT_PARTS } from '../chat/schema.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
-import { History, type NewMessage } from './history.ts';
+import { checkStored, History, type NewMessage } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** What POST /v1/chat/completions hands over; `body` was checked. */
@@ -77,7 +78,7 @@ export class Session extends DurableObject<ServingEnv> {
       schema_version: found.schemaVersion,
       messages: found.messages.map(({ role, content, nToken, model, createdAtMs }) => ({
         role,
-        content,
+        content: contentText(content),
         tokens: nToken,
         model,
         created_at: Math.floor(createdAtMs / 1000),
@@ -104,7 +105,8 @@ export class Session extends DurableObject<ServingEnv> {
     leave: () => void,
   ): Promise<Response> {
     const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
-    body.messages.forEach(({ content }, i) => checkRowSize(content, `messages[${i}].content`));
+    checkInputs(model.id, body.messages, CHAT_PARTS);
+    body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const history = (this.history.read()?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
@@ -117,11 +119,11 @@ export class Session extends DurableObject<ServingEnv> {
       const fresh = body.messages.map(({ role, content }) => ({
         role,
         content,
-        nToken: countTokens(content),
+        nToken: countTokens(contentText(content)),
       }));
       const answer: NewMessage = {
         role: 'assistant',
-        content: text,
+        content: textContent(text),
         nToken: usage.completionTokens,
       };
       this.history.append(model.id, [...fresh, answer]);

@@ -8,7 +8,7 @@ import type { OnnxModel } from '../load-model.ts';
 import { MAX_SPEAK_IDS, speakIds } from './speak.ts';
 import type { SpeakOptions } from './speak.ts';
 
-export interface SpeechRequest {
+export interface VoiceRequest {
   readonly text: string;
   /** 2 is twice as fast; 1 by default. */
   readonly speed?: number;
@@ -23,7 +23,7 @@ export async function* speakText(
   model: OnnxModel,
   voice: Voice,
   pronouncer: Pronouncer,
-  request: SpeechRequest,
+  request: VoiceRequest,
 ): AsyncGenerator<Float32Array, void, void> {
   const pieces = requirePieces(request.text);
   const { speed = 1, seed = 0, noiseScale, noiseW } = request;

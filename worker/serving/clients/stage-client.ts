@@ -2,6 +2,7 @@
 import { errorFromRecord, type ErrorRecord, throwIfAborted } from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
+import type { Caller } from '../../platform/caller.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { ask, reach, unavailable } from '../../platform/rpc.ts';
 import type { StageStatus } from '../../stage/index.ts';
@@ -17,16 +18,18 @@ type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
  */
 export async function* generateEvents(
   env: Pick<ServingEnv, 'STAGE'>,
-  { requestId }: CallContext,
+  { requestId, subject }: Caller,
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
   promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
+  // What was evaluated for one subject is reused for no other, nor seen in its cached_tokens.
+  const scoped = { ...request, scope: subject };
   const stage = env.STAGE.getByName(model.id);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
   yield* stageEvents<GenerateEvent>(
-    () => stage.generate({ requestId }, model.id, request, model.version, vocabulary),
+    () => stage.generate({ requestId }, model.id, scoped, model.version, vocabulary),
     signal,
     (record) => withField(record, promptField),
   );
@@ -36,7 +39,7 @@ export async function* generateEvents(
 export async function* transcribeEvents(
   env: Pick<ServingEnv, 'STAGE'>,
   { requestId }: CallContext,
-  model: ModelOfKind<'speech'>,
+  model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {

@@ -2,9 +2,9 @@
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import type { Manifest } from '../../../engine/manifest/manifest.ts';
-import { readSpeech } from '../../platform/voice-frames.ts';
-import type { SpeechFrame } from '../../platform/voice-frames.ts';
-import type { SpeechRequest } from '../../onnx/tasks/voice.ts';
+import { readVoice } from '../../platform/voice-frames.ts';
+import type { VoiceFrame } from '../../platform/voice-frames.ts';
+import type { VoiceRequest } from '../../onnx/tasks/voice.ts';
 import type { ServingEnv } from '../env.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { reach } from '../../platform/rpc.ts';
@@ -20,17 +20,17 @@ export interface Speech {
  * Waits for the first samples, so that what goes wrong until then has a status of its own.
  * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
  */
-export async function openSpeech(
+export async function openVoice(
   env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
   call: CallContext,
   manifest: Manifest,
-  request: SpeechRequest,
+  request: VoiceRequest,
   signal: AbortSignal,
 ): Promise<Speech> {
   const gone = 'request: the client went away.';
   throwIfAborted(signal, gone);
   const stream = await askToSpeak(env, call, manifest, request);
-  const frames = readSpeech(stream);
+  const frames = readVoice(stream);
   const start = await nextFrame(frames);
   const first = await nextFrame(frames);
   if (start.type !== 'start' || first.type !== 'samples')
@@ -49,7 +49,7 @@ export async function openSpeech(
   return { sampleRate: start.value.sampleRate, samples: samples() };
 }
 
-async function nextFrame(frames: AsyncGenerator<SpeechFrame, void, void>): Promise<SpeechFrame> {
+async function nextFrame(frames: AsyncGenerator<VoiceFrame, void, void>): Promise<VoiceFrame> {
   const { value, done } = await frames.next();
   if (done !== true && value.type !== 'end') return value;
   throw new EngineError('E_BACKEND_UNAVAILABLE', 'speech: ended at once. Try again.');
@@ -59,7 +59,7 @@ async function askToSpeak(
   env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
   { requestId }: CallContext,
   manifest: Manifest,
-  request: SpeechRequest,
+  request: VoiceRequest,
 ): Promise<ReadableStream<Uint8Array>> {
   if (manifest.kind === 'voice')
     return await reach('audio', () => env.AUDIO.speak({ requestId }, manifest.id, request));

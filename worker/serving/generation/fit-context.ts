@@ -1,7 +1,7 @@
 /** A conversation fitted into a model's context: its oldest turns are left out until it fits. */
 import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import { encodeChat } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
@@ -17,14 +17,14 @@ export async function fitToContext(
   env: ServingEnv,
   call: CallContext,
   model: ServedModel,
-  history: readonly ChatMessage[],
-  fresh: readonly ChatMessage[],
+  history: readonly Message[],
+  fresh: readonly Message[],
   wantedTokens: number | undefined,
   tools: readonly Tool[] = [],
-): Promise<FittedHistory> {
+): Promise<FittedHistory<Message>> {
   const { nCtx } = await stageStatus(env, call, model);
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
-  const countTokens = (messages: readonly ChatMessage[]): number => {
+  const countTokens = (messages: readonly Message[]): number => {
     try {
       return encodeChat(model, messages, { tools }).length;
     } catch (error) {

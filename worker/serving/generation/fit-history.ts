@@ -2,10 +2,13 @@
  * Which of a session's messages still fit the context: the oldest whole turns go first, system
  * messages stay.
  */
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+/** Of a message only who speaks matters here. */
+interface Spoken {
+  readonly role: string;
+}
 
-export interface FittedHistory {
-  readonly messages: readonly ChatMessage[];
+export interface FittedHistory<M extends Spoken> {
+  readonly messages: readonly M[];
   readonly nDropped: number;
 }
 
@@ -13,14 +16,14 @@ export interface FittedHistory {
  * @param countTokens of the rendered conversation
  * @param maxTokens for the prompt
  */
-export function fitHistory(
-  history: readonly ChatMessage[],
-  fresh: readonly ChatMessage[],
-  countTokens: (messages: readonly ChatMessage[]) => number,
+export function fitHistory<M extends Spoken>(
+  history: readonly M[],
+  fresh: readonly M[],
+  countTokens: (messages: readonly M[]) => number,
   maxTokens: number,
-): FittedHistory {
+): FittedHistory<M> {
   const starts = turnStarts(history);
-  const withoutTurns = (nTurn: number): ChatMessage[] => {
+  const withoutTurns = (nTurn: number): M[] => {
     const from = starts[nTurn] ?? history.length;
     const kept = history.filter(({ role }, i) => i >= from || role === 'system');
     return [...kept, ...fresh];
@@ -40,7 +43,7 @@ export function fitHistory(
 }
 
 /** Indices where a turn begins: each user message that follows something else than a user message. */
-function turnStarts(history: readonly ChatMessage[]): number[] {
+function turnStarts(history: readonly Spoken[]): number[] {
   return history.flatMap(({ role }, i) =>
     role === 'user' && history[i - 1]?.role !== 'user' ? [i] : [],
   );

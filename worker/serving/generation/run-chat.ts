@@ -1,6 +1,8 @@
 /** A conversation's answer: messages through the model's template into the generation core. */
 import type { Caller } from '../../platform/caller.ts';
-import type { ChatMessage, TemplateTool } from '../../../engine/text/chat-template.ts';
+import type { TemplateTool } from '../../../engine/text/chat-template.ts';
+import { checkInputs, templateMessage } from '../conversation/message.ts';
+import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
@@ -14,7 +16,7 @@ export interface ChatPlan {
   readonly caller: Caller;
   readonly model: ServedModel;
   /** The whole conversation, the new messages last. */
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly Message[];
   /** How the answer begins; '' lets the model begin. */
   readonly prefill?: string;
   /** What the model is told it may call. */
@@ -62,7 +64,7 @@ export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
  */
 export function encodeChat(
   model: ServedModel,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
 ): number[] {
   const { tokenizer } = model;
@@ -75,14 +77,19 @@ export function encodeChat(
 /** The model's template over messages; special-token texts in them are broken by the sentinel. */
 export function renderChat(
   model: ServedModel,
-  messages: readonly ChatMessage[],
+  messages: readonly Message[],
   { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
 ): { text: string; sentinel: string } {
+  // Nothing is left out without a word; APIs that know better names have checked before.
+  checkInputs(model.id, messages, {
+    path: (message, part) => `messages[${message}].content[${part}]`,
+    text: 'text',
+  });
   const { tokenizer } = model;
   const { bosId, eosIds } = tokenizer.facts;
   const template = model.chatTemplate();
   const format = toolFormatOf(model.manifest.chatTemplate);
-  return template.render(turnsFor(template, messages, tools, format), {
+  return template.render(turnsFor(template, messages.map(templateMessage), tools, format), {
     bosToken: tokenizer.literalOf(bosId),
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,

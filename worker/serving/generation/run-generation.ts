@@ -4,6 +4,7 @@
  */
 import type { Caller } from '../../platform/caller.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { ServingEnv } from '../env.ts';
@@ -77,7 +78,7 @@ function runChoice(
 ): AsyncGenerator<AnswerEvent, void, void> {
   const { constraint, calls } = params;
   const request: GenerateRequest = {
-    promptTokens,
+    prompt: tokenPrompt(promptTokens),
     maxTokens: params.maxTokens,
     sampling: { ...params.sampling, seed: params.sampling.seed + choice },
     stopTokens: params.ignoreEos ? [] : model.tokenizer.facts.eosIds,

@@ -3,6 +3,7 @@
  * against the manifest's SHA-256 and kept for the life of the isolate, a few at a time.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../../engine/grammar/index.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
@@ -53,8 +54,10 @@ const MAX_KEPT_JSON_BYTES = 4 * 1024 * 1024;
 /** How long a manifest is believed before R2 is asked whether it changed. */
 const RECHECK_MS = 2000;
 
-/** In order of last use. */
-const kept = new Map<string, Entry>();
+const kept = new RecentCache<string, Entry>({
+  maxSize: MAX_KEPT_JSON_BYTES,
+  sizeOf: ({ tokenizerBytes }) => tokenizerBytes,
+});
 const loading = new Map<string, Promise<Entry>>();
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
@@ -83,7 +86,7 @@ export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<M
 
 async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
   const entry = kept.get(modelId);
-  if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return touch(entry);
+  if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return entry;
   // Requests that come meanwhile wait for the same answer.
   const underway = loading.get(modelId);
   if (underway !== undefined) return await underway;
@@ -104,9 +107,11 @@ async function refresh(
   }
   if (stored === 'unchanged' && entry !== undefined) {
     entry.checkedAtMs = Date.now();
-    return touch(entry);
+    return entry;
   }
-  return touch(await loadModel(bucket, stored as StoredManifest));
+  const loaded = await loadModel(bucket, stored as StoredManifest);
+  kept.set(modelId, loaded);
+  return loaded;
 }
 
 async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
@@ -155,21 +160,6 @@ function servedModel(
     vocabulary: () =>
       Promise.resolve(tokenVocabulary(tokenizer, manifest.config.nVocab, TRIGGERS).parts),
   };
-}
-
-/** Puts the entry last in line for eviction. */
-function touch(entry: Entry): Entry {
-  const newest = entry.model.id;
-  kept.delete(newest);
-  kept.set(newest, entry);
-  let jsonBytes = 0;
-  for (const { tokenizerBytes } of kept.values()) jsonBytes += tokenizerBytes;
-  for (const [id, { tokenizerBytes }] of kept) {
-    if (jsonBytes <= MAX_KEPT_JSON_BYTES || id === newest) break;
-    kept.delete(id);
-    jsonBytes -= tokenizerBytes;
-  }
-  return entry;
 }
 
 export async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {

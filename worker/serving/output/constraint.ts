@@ -1,5 +1,6 @@
 /** What a request holds its answer to, compiled. Grammars of the last requests are kept. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import {
   compileGbnf,
@@ -89,7 +90,16 @@ export function callSyntax(
 const MAX_KEPT = 16;
 /** Of the sources of what is kept, in characters. */
 const MAX_KEPT_CHARS = 1_000_000;
-const kept = new Map<string, Grammar>();
+interface KeptGrammar {
+  readonly grammar: Grammar;
+  readonly nChar: number;
+}
+
+const kept = new RecentCache<string, KeptGrammar>({
+  maxEntries: MAX_KEPT,
+  maxSize: MAX_KEPT_CHARS,
+  sizeOf: ({ nChar }) => nChar,
+});
 
 /** @throws {EngineError} E_REQUEST_INVALID naming what can not be honoured */
 export function compileConstraint(
@@ -99,26 +109,16 @@ export function compileConstraint(
 ): ConstraintRequest | null {
   if (format === null && tools === null) return null;
   const key = JSON.stringify([format, tools, calls?.format.name]);
-  const grammar = kept.get(key) ?? compile();
-  keep(key, grammar);
+  const known = kept.get(key);
+  if (known !== undefined) return { key, grammar: known.grammar };
+  const grammar = compile();
+  // One that is too large alone would push out all others.
+  if (key.length <= MAX_KEPT_CHARS) kept.set(key, { grammar, nChar: key.length });
   return { key, grammar };
 
   function compile(): Grammar {
     const text = format === null ? null : COMPILERS[format.kind](format.source, format.param);
     if (tools === null || calls === null) return text!;
     return toolGrammar(tools, calls.format, text);
-  }
-}
-
-function keep(key: string, grammar: Grammar): void {
-  kept.delete(key);
-  if (key.length > MAX_KEPT_CHARS) return;
-  kept.set(key, grammar);
-  let chars = 0;
-  for (const other of kept.keys()) chars += other.length;
-  for (const oldest of kept.keys()) {
-    if (kept.size <= MAX_KEPT && chars <= MAX_KEPT_CHARS) return;
-    kept.delete(oldest);
-    chars -= oldest.length;
   }
 }

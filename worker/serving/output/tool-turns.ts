@@ -1,6 +1,9 @@
 /** Calls in a conversation and the messages that answer them. */
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 
+/** What of a message has to do with calls. */
+type CallMessage = Pick<ChatMessage, 'role' | 'tool_calls' | 'tool_call_id'>;
+
 /** Where calls and their answers do not match. */
 export interface CallFault {
   /** Index of the message at fault; the last one's where an answer is missing behind it. */
@@ -10,7 +13,7 @@ export interface CallFault {
 }
 
 /** What is wrong with the answers to calls, or null: each call has one answer before the talk goes on. */
-export function callFault(messages: readonly ChatMessage[]): CallFault | null {
+export function callFault(messages: readonly CallMessage[]): CallFault | null {
   const open = new Set<string>();
   const known = new Set<string>();
   for (const [at, { role, tool_calls: calls, tool_call_id: id = '' }] of messages.entries()) {

@@ -16,7 +16,7 @@ import { transcribeEvents } from '../clients/stage-client.ts';
 export interface SoundJob {
   readonly env: ServingEnv;
   readonly call: CallContext;
-  readonly model: ModelOfKind<'speech'>;
+  readonly model: ModelOfKind<'recognition'>;
   readonly options: TranscribeOptions;
   readonly signal: AbortSignal;
   readonly useVad: boolean;

@@ -3,6 +3,7 @@
  * and the command line give the same two things below it: a served model and a way to run a request.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import type {
   GenerateEvent,
@@ -11,7 +12,7 @@ import type {
 } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
-import type { ChatMessage } from '../../../engine/text/chat-template.ts';
+import type { Message } from '../conversation/message.ts';
 import { encodeChat } from '../generation/run-chat.ts';
 import { textEvents } from '../generation/text-events.ts';
 import { countTokens } from '../generation/tool-events.ts';
@@ -32,7 +33,7 @@ export interface TaskHost {
 }
 
 export interface TaskPrompt {
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly Message[];
   /** How the answer begins. */
   readonly prefill?: string;
   /** The request's field that its text came from. */
@@ -113,7 +114,7 @@ export class TaskModel {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
     const request: GenerateRequest = {
-      promptTokens: this.encode(prompt),
+      prompt: tokenPrompt(this.encode(prompt)),
       maxTokens,
       sampling: this.#sampling,
       stopTokens: tokenizer.facts.eosIds,
@@ -197,7 +198,7 @@ export class TaskModel {
     signal: AbortSignal = this.host.signal,
   ): Promise<number[]> {
     const request: GenerateRequest = {
-      promptTokens: [...prompt, ...continuation],
+      prompt: tokenPrompt([...prompt, ...continuation]),
       maxTokens: 0,
       sampling: this.#sampling,
       stopTokens: [],

@@ -1,6 +1,6 @@
 /** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
 import { NO_USAGE } from '../../../../engine/generate/types.ts';
-import type { SpeechTask } from '../../../../engine/transcribe/types.ts';
+import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
   TranscriptEvent,
   TranscriptSegment,
@@ -8,6 +8,7 @@ import type {
 import { srtText, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
 import { collectTranscript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
+import { readRenamed } from '../../../platform/vars.ts';
 import { chooseModel } from '../../../serving/models/default-model.ts';
 import type { EndpointContext } from '../../../http/endpoint.ts';
 import type { RequestRecord } from '../../../http/observe/record.ts';
@@ -23,7 +24,7 @@ import type { Sound, SoundUpload } from './upload.ts';
 type Context = EndpointContext<undefined>;
 
 /** @throws {EngineError} what the form, the recording and the model are refused for. */
-export async function answerSound(context: Context, task: SpeechTask): Promise<Response> {
+export async function answerSound(context: Context, task: RecognitionTask): Promise<Response> {
   const upload = await receiveSound(context.env, context.record, context.request);
   try {
     return await answerUpload(context, task, upload);
@@ -35,11 +36,15 @@ export async function answerSound(context: Context, task: SpeechTask): Promise<R
 
 async function answerUpload(
   { request, env, record }: Context,
-  task: SpeechTask,
+  task: RecognitionTask,
   { fields: given, sound }: SoundUpload,
 ): Promise<Response> {
   const fields = readFields(given);
-  const model = await chooseModel(env.MODELS, 'speech', fields.model ?? env.TRANSCRIPTION_MODEL);
+  const model = await chooseModel(
+    env.MODELS,
+    'recognition',
+    fields.model ?? readRenamed(env, 'RECOGNITION_MODEL'),
+  );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
   const signal = AbortSignal.any([request.signal, abort.signal]);
@@ -78,7 +83,7 @@ type Writer = (
   finished: Transcript,
   sound: Sound,
   fields: SoundFields,
-  task: SpeechTask,
+  task: RecognitionTask,
 ) => Response;
 
 const plain = (text: string, type: string): Response =>

@@ -1,10 +1,10 @@
 /** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
 import { z } from 'zod';
 import { EngineError } from '../../../../engine/base/errors.ts';
-import type { SpeechConfig } from '../../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
 import { DEFAULT_TRANSCRIBE } from '../../../../engine/transcribe/types.ts';
-import type { SpeechTask, TranscribeOptions } from '../../../../engine/transcribe/types.ts';
+import type { RecognitionTask, TranscribeOptions } from '../../../../engine/transcribe/types.ts';
 import { checkBody } from '../../../http/body/json-body.ts';
 import { findLanguage } from './languages.ts';
 
@@ -95,8 +95,8 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
 /** @throws {EngineError} E_REQUEST_INVALID for a language the model does not know. */
 export function optionsOf(
   fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'>,
-  task: SpeechTask,
-  config: SpeechConfig,
+  task: RecognitionTask,
+  config: RecognitionConfig,
   tokenizer: Tokenizer,
 ): TranscribeOptions {
   if (task === 'translate' && !config.isMultilingual)

@@ -1,6 +1,6 @@
 /** Languages by code and by English name, as people and programs write them. */
 import { EngineError } from '../../../../engine/base/errors.ts';
-import type { SpeechConfig } from '../../../../engine/manifest/recognition-config.ts';
+import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 
 /** Whisper's code for Javanese is none of ISO 639's. */
 const CODES: Readonly<Record<string, string>> = { jw: 'jv' };
@@ -15,7 +15,7 @@ export function languageName(code: string): string {
  * A model's code for a language given as code (`de`, `de-CH`) or name (`German`).
  * @throws {EngineError} E_REQUEST_INVALID with the codes there are.
  */
-export function findLanguage(given: string, { isMultilingual, tokens }: SpeechConfig): string {
+export function findLanguage(given: string, { isMultilingual, tokens }: RecognitionConfig): string {
   const codes = isMultilingual ? tokens.languages.map(({ code }) => code) : ['en'];
   const wanted = given.toLowerCase();
   const found = codes.find(

@@ -1,6 +1,6 @@
 /** Transcripts in OpenAI's shapes. */
 import { z } from 'zod';
-import type { SpeechTask } from '../../../../engine/transcribe/types.ts';
+import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
   TranscriptSegment,
   TranscriptSummary,
@@ -104,7 +104,7 @@ export function verboseJson(
   segments: readonly TranscriptSegment[],
   summary: TranscriptSummary,
   options: {
-    readonly task: SpeechTask;
+    readonly task: RecognitionTask;
     readonly isTruncated: boolean;
     readonly wantsSegments: boolean;
     readonly wantsWords: boolean;

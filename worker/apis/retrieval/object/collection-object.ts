@@ -9,7 +9,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
-import { forgetIndexMemory, useIndexMemory } from './index-memory.ts';
+import { INDEX_MEMORY } from './index-memory.ts';
 import { LocalIndex } from './local-index.ts';
 import { searchCollection } from './search.ts';
 import type { SearchQuery, SearchResult } from './search.ts';
@@ -57,7 +57,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
     await this.openIndex().remove(Array.from(this.store.vectors(), ({ chunk }) => chunk));
     await this.ctx.storage.deleteAll();
     this.index = null;
-    forgetIndexMemory(this);
+    INDEX_MEMORY.delete(this);
     return true;
   }
 
@@ -108,7 +108,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
   private openIndex(): VectorIndex {
     this.index ??= this.readIndex();
     if (this.index instanceof LocalIndex)
-      useIndexMemory(this, this.index.bytes, () => (this.index = null));
+      INDEX_MEMORY.set(this, { bytes: this.index.bytes, drop: () => (this.index = null) });
     return this.index;
   }
 

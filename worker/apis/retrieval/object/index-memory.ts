@@ -4,39 +4,25 @@
  * the next search reads them again.
  */
 
+import { RecentCache } from '../../../../engine/base/recent-cache.ts';
+
 /** Of one isolate. Collections of 100,000 passages have 40 MB each. */
 export const MAX_INDEX_BYTES = 48_000_000;
 
 interface Held {
   readonly bytes: number;
+  /** Makes the owner forget its vectors. */
   readonly drop: () => void;
 }
 
-/** In order of last use. */
-const held = new Map<object, Held>();
-
-/**
- * Notes that `owner` uses `bytes`, and lets go of others that were not used for longest.
- * @param drop makes the owner forget its vectors
- */
-export function useIndexMemory(
-  owner: object,
-  bytes: number,
-  drop: () => void,
-  most: number = MAX_INDEX_BYTES,
-): void {
-  forgetIndexMemory(owner);
-  held.set(owner, { bytes, drop });
-  let total = 0;
-  for (const { bytes: each } of held.values()) total += each;
-  for (const [other, row] of held) {
-    if (total <= most || other === owner) break;
-    held.delete(other);
-    total -= row.bytes;
-    row.drop();
-  }
+/** @param maxBytes of all owners together */
+export function indexMemory(maxBytes: number = MAX_INDEX_BYTES): RecentCache<object, Held> {
+  return new RecentCache({
+    maxSize: maxBytes,
+    sizeOf: ({ bytes }) => bytes,
+    onEvict: ({ drop }) => drop(),
+  });
 }
 
-export function forgetIndexMemory(owner: object): void {
-  held.delete(owner);
-}
+/** By the object that holds them. */
+export const INDEX_MEMORY = indexMemory();

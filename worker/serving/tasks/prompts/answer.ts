@@ -1,12 +1,13 @@
-import type { ChatMessage } from '../../../../engine/text/chat-template.ts';
+import { textMessage } from '../../conversation/message.ts';
+import type { Message } from '../../conversation/message.ts';
 
 /** What follows is the question, as likely as the sentence makes it. */
-export function questionPrompt(sentence: string): ChatMessage[] {
-  return [{ role: 'user', content: `${sentence}\n\nAsk a question about this text.` }];
+export function questionPrompt(sentence: string): Message[] {
+  return [textMessage('user', `${sentence}\n\nAsk a question about this text.`)];
 }
 
-export function answerPrompt(quotes: readonly string[], question: string): ChatMessage[] {
+export function answerPrompt(quotes: readonly string[], question: string): Message[] {
   const ask = 'Answer with the text above only, in one short sentence.';
   const content = `${quotes.join('\n')}\n\nQuestion: ${question}\n${ask}`;
-  return [{ role: 'user', content }];
+  return [textMessage('user', content)];
 }

@@ -1,4 +1,5 @@
-import type { ChatMessage } from '../../../../engine/text/chat-template.ts';
+import { textMessage } from '../../conversation/message.ts';
+import type { Message } from '../../conversation/message.ts';
 
 export interface Label {
   readonly label: string;
@@ -13,8 +14,8 @@ export function classifyPrompt(
   text: string,
   labels: readonly Label[],
   instruction = 'Describe this text with one word.',
-): ChatMessage[] {
+): Message[] {
   const known = labels.filter(({ description }) => description !== undefined);
   const list = known.map(({ label, description }) => `\n${label}: ${description}`).join('');
-  return [{ role: 'user', content: `${text}\n\n${instruction}${list}` }];
+  return [textMessage('user', `${text}\n\n${instruction}${list}`)];
 }

@@ -1,4 +1,5 @@
-import type { ChatMessage } from '../../../../engine/text/chat-template.ts';
+import { textMessage } from '../../conversation/message.ts';
+import type { Message } from '../../conversation/message.ts';
 
 export interface SummaryWish {
   readonly maxWords: number;
@@ -11,13 +12,13 @@ const STYLES = {
 } as const;
 
 /** Of a text, or of a part of a longer one: behind it a small model still knows what to do. */
-export function summaryPrompt(text: string, { maxWords, style }: SummaryWish): ChatMessage[] {
+export function summaryPrompt(text: string, { maxWords, style }: SummaryWish): Message[] {
   return [user(`${text}\n\nSummarize this ${STYLES[style](maxWords)}.`)];
 }
 
 /** Of summaries of a text's parts. */
-export function mergePrompt(notes: string, { maxWords, style }: SummaryWish): ChatMessage[] {
+export function mergePrompt(notes: string, { maxWords, style }: SummaryWish): Message[] {
   return [user(`${notes}\n\nSummarize these notes on one text ${STYLES[style](maxWords)}.`)];
 }
 
-const user = (content: string): ChatMessage => ({ role: 'user', content });
+const user = (content: string): Message => textMessage('user', content);

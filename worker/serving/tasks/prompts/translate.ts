@@ -1,12 +1,13 @@
-import type { ChatMessage } from '../../../../engine/text/chat-template.ts';
+import { textMessage } from '../../conversation/message.ts';
+import type { Message } from '../../conversation/message.ts';
 
 export interface Languages {
   readonly target: string;
   readonly source?: string | undefined;
 }
 
-export function translatePrompt(text: string, { target, source }: Languages): ChatMessage[] {
+export function translatePrompt(text: string, { target, source }: Languages): Message[] {
   const from = source === undefined ? '' : ` from ${source}`;
   const ask = `Translate this text${from} to ${target}. Write the translation only.`;
-  return [{ role: 'user', content: `${ask}\n\n${text}` }];
+  return [textMessage('user', `${ask}\n\n${text}`)];
 }

@@ -9,7 +9,7 @@ export interface Linear {
 }
 
 /** `<name>Proj` and `<name>Bias`; bindWeights has seen to it that what is required is there. */
-export function speechLinear(weights: WeightMap, name: string): Linear {
+export function linearOf(weights: WeightMap, name: string): Linear {
   return {
     weight: weights.get(`${name}Proj`)!,
     bias: weights.get(`${name}Bias`)?.address ?? 0,

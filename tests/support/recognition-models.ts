@@ -2,15 +2,15 @@
 import { dirname } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
 import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
-import type { SpeechManifest } from '../../engine/manifest/manifest.ts';
+import type { RecognitionManifest } from '../../engine/manifest/manifest.ts';
 import { createMemory, instantiateKernels } from '../../engine/kernels/wasm/module.ts';
 import { AudioEncoder } from '../../engine/model/recognition/audio-encoder.ts';
 import { bindWeights, loadShards } from '../../engine/model/memory/loader.ts';
-import { SpeechDecoder } from '../../engine/model/recognition/text-decoder.ts';
-import { planSpeech } from '../../engine/model/recognition/plan.ts';
+import { TextDecoder } from '../../engine/model/recognition/text-decoder.ts';
+import { planRecognition } from '../../engine/model/recognition/plan.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { SpeechEngine } from '../../engine/transcribe/recognition-engine.ts';
-import type { SpeechEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
+import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
+import type { RecognitionEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
 import { DEFAULT_TRANSCRIBE } from '../../engine/transcribe/types.ts';
 import type {
   TranscribeEvent,
@@ -33,33 +33,36 @@ export function whisperFolder(id: WhisperId): string {
 }
 
 interface Loaded {
-  readonly source: FileModelSource<SpeechManifest>;
+  readonly source: FileModelSource<RecognitionManifest>;
   readonly tokenizer: Tokenizer;
 }
 
 async function imported(input: string, preset: string): Promise<Loaded> {
-  const { folder, manifest } = await importedFrom(input, preset, 'speech');
+  const { folder, manifest } = await importedFrom(input, preset, 'recognition');
   const tokenizer = await readTokenizer(folder, manifest);
   return { source: new FileModelSource(folder, manifest), tokenizer };
 }
 
-export async function speechEngineFrom(
+export async function recognitionEngineFrom(
   input: string,
   preset: string,
-  options: SpeechEngineOptions = {},
-): Promise<{ engine: SpeechEngine; tokenizer: Tokenizer }> {
+  options: RecognitionEngineOptions = {},
+): Promise<{ engine: RecognitionEngine; tokenizer: Tokenizer }> {
   const { source, tokenizer } = await imported(input, preset);
   const modules = await loadKernelModules();
-  const engine = await SpeechEngine.load(source, modules, { memoryBudgetBytes: null, ...options });
+  const engine = await RecognitionEngine.load(source, modules, {
+    memoryBudgetBytes: null,
+    ...options,
+  });
   return { engine, tokenizer };
 }
 
-/** The bare encoder and decoder of what `speechEngineFrom` loads. */
-export async function speechPartsFrom(input: string, preset: string) {
+/** The bare encoder and decoder of what `recognitionEngineFrom` loads. */
+export async function recognitionPartsFrom(input: string, preset: string) {
   const { source, tokenizer } = await imported(input, preset);
   const { manifest } = source;
   const { config } = manifest;
-  const plan = planSpeech(manifest, { memoryBudgetBytes: null });
+  const plan = planRecognition(manifest, { memoryBudgetBytes: null });
   const memory = createMemory(plan.wasmBytes);
   const { exports: kernels } = await instantiateKernels(await loadKernelModules(), memory);
   await loadShards(source, plan.shardAddresses, memory);
@@ -70,13 +73,13 @@ export async function speechPartsFrom(input: string, preset: string) {
     memory,
     tokenizer,
     encoder: new AudioEncoder(config, plan, weights, kernels, memory),
-    decoder: new SpeechDecoder(config, plan, weights, kernels, memory),
+    decoder: new TextDecoder(config, plan, weights, kernels, memory),
   };
 }
 
 /** All events of one transcription. */
 export async function transcribeAll(
-  engine: SpeechEngine,
+  engine: RecognitionEngine,
   samples: Float32Array,
   options: Partial<TranscribeOptions> = {},
   signal: AbortSignal = new AbortController().signal,

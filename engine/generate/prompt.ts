@@ -1,0 +1,124 @@
+/**
+ * Prompts: segments of token ids and of rows of embeddings (a picture as its projector gives it, say),
+ * in the order the model reads them. Plain data that may cross isolates (structured clone).
+ */
+import { EngineError } from '../base/errors.ts';
+import type { ModelConfig } from '../manifest/manifest.ts';
+
+export type PromptSegment =
+  | { readonly kind: 'tokens'; readonly ids: readonly number[] }
+  | {
+      readonly kind: 'rows';
+      /** [n, nEmbd] f32, one row a position, in the scale of the residual stream. */
+      readonly rows: Float32Array;
+      /** Of what the rows were made from and with: equal hashes are taken for equal rows. */
+      readonly hash: string;
+    };
+
+export type Prompt = readonly PromptSegment[];
+
+/** A hash is a key of every position it stands for: no longer than any digest in hex. */
+const MAX_HASH_CHARS = 128;
+
+const MAX_SCOPE_CHARS = 256;
+
+/** The prompt of plain text. */
+export function tokenPrompt(ids: readonly number[]): Prompt {
+  return [{ kind: 'tokens', ids }];
+}
+
+/** Positions it takes. */
+export function promptLength(prompt: Prompt, nEmbd: number): number {
+  return prompt.reduce((sum, segment) => sum + segmentLength(segment, nEmbd), 0);
+}
+
+function segmentLength(segment: PromptSegment, nEmbd: number): number {
+  return segment.kind === 'tokens' ? segment.ids.length : segment.rows.length / nEmbd;
+}
+
+/** What a prompt must fit. */
+export interface PromptBounds {
+  readonly modelId: string;
+  readonly nCtx: number;
+  readonly config: Pick<ModelConfig, 'nVocab' | 'nEmbd'>;
+}
+
+/**
+ * Here and not in a pass: there it would be the end of all who share it.
+ * @throws {EngineError} E_REQUEST_INVALID for an empty prompt, an id outside the vocabulary, rows of
+ *   another width, of values that are no numbers or without a hash; E_PROMPT_TOO_LONG.
+ */
+export function checkPrompt(prompt: Prompt, { modelId, nCtx, config }: PromptBounds): void {
+  const { nEmbd, nVocab } = config;
+  for (const [i, segment] of prompt.entries())
+    if (segment.kind === 'rows') checkRowsShape(segment, `prompt[${i}]`, nEmbd);
+  const length = promptLength(prompt, nEmbd);
+  if (length === 0) throw invalid('prompt: is empty; expected at least one token', 'prompt');
+  if (length > nCtx)
+    throw new EngineError(
+      'E_PROMPT_TOO_LONG',
+      `prompt: ${length} tokens, but the context of ${modelId} is ${nCtx}. Shorten the prompt.`,
+      { param: 'messages', details: { promptTokens: length, nCtx } },
+    );
+  // Values are looked at once their number is known to be bounded.
+  for (const [i, segment] of prompt.entries())
+    if (segment.kind === 'tokens') checkIds(segment.ids, nVocab);
+    else checkFinite(segment.rows, `prompt[${i}].rows`, nEmbd);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for a scope that is no string or longer than any key. */
+export function checkScope(scope: string | undefined): void {
+  if (scope === undefined || (typeof scope === 'string' && scope.length <= MAX_SCOPE_CHARS)) return;
+  throw invalid(
+    `scope: expected a string of at most ${MAX_SCOPE_CHARS} characters. Hash what names the caller.`,
+    'scope',
+  );
+}
+
+function checkIds(ids: readonly number[], nVocab: number): void {
+  const token = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < nVocab));
+  if (token === undefined) return;
+  throw invalid(
+    `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+    'prompt',
+    { token, nVocab },
+  );
+}
+
+type RowsSegment = Extract<PromptSegment, { kind: 'rows' }>;
+
+function checkRowsShape({ rows, hash }: RowsSegment, field: string, nEmbd: number): void {
+  if (!(rows instanceof Float32Array) || rows.length === 0 || rows.length % nEmbd !== 0)
+    throw invalid(
+      `${field}.rows: ${rows.length} values; expected f32 rows of ${nEmbd} each, at least one. ` +
+        'Make them with a projector of this model.',
+      `${field}.rows`,
+      { nValue: rows.length, nEmbd },
+    );
+  if (typeof hash !== 'string' || hash.length === 0 || hash.length > MAX_HASH_CHARS)
+    throw invalid(
+      `${field}.hash: expected 1 to ${MAX_HASH_CHARS} characters, got ${JSON.stringify(hash)?.slice(0, 40)}. ` +
+        'Hash what the rows were made from.',
+      `${field}.hash`,
+    );
+}
+
+function checkFinite(rows: Float32Array, field: string, nEmbd: number): void {
+  const at = rows.findIndex((x) => !Number.isFinite(x));
+  if (at < 0) return;
+  const [row, column] = [Math.floor(at / nEmbd), at % nEmbd];
+  throw invalid(
+    `${field}: value ${column} of row ${row} is ${rows[at]}; expected finite numbers. ` +
+      'Make the rows again.',
+    field,
+    { row, column, value: String(rows[at]) },
+  );
+}
+
+function invalid(
+  message: string,
+  param: string,
+  details: Readonly<Record<string, unknown>> = {},
+): EngineError {
+  return new EngineError('E_REQUEST_INVALID', message, { param, details });
+}

@@ -1,0 +1,91 @@
+/**
+ * What generation asks of a decoder, whatever computes it: WebAssembly in this isolate, a ring of
+ * isolates that hold layers, a GPU, or a plain reference. Nothing here knows addresses or kernels;
+ * tests/model/decoder-contract.ts holds every implementation to it.
+ */
+import type { Sequence } from '../../cache/pages.ts';
+import type { ItemKey } from '../../cache/prefix-key.ts';
+import type { ModelConfig } from '../../manifest/manifest.ts';
+
+/**
+ * A row that enters the first layer as it is, in place of a token's embedding: part of a picture, say.
+ * It stands in the scale of the residual stream: a family's embedding scale is not applied to it.
+ */
+export interface EmbeddingRow {
+  /** What it is known by in the cache (`rowKey`). */
+  readonly key: string;
+  /** [nEmbd] */
+  readonly values: Float32Array;
+}
+
+/** What one position is evaluated from: a token's id, or a row. */
+export type PositionInput = number | EmbeddingRow;
+
+/** What a position is known by in the cache. */
+export function keyOf(input: PositionInput): ItemKey {
+  return typeof input === 'number' ? input : input.key;
+}
+
+/** An adapter that a decoder holds. May travel to another isolate. */
+export interface AdapterHandle {
+  readonly id: string;
+}
+
+/** Positions of one sequence in a pass. Several parts share one reading of the weights. */
+export interface BatchPart {
+  /** At least one; all parts together at most `limits.maxRows`. */
+  readonly inputs: readonly PositionInput[];
+  /** Where they are appended; pages must have been reserved. No two parts share a sequence. */
+  readonly sequence: Sequence;
+  /** The sequence's place among `limits.maxSequences`: no two parts of a pass share it. */
+  readonly slot: number;
+  /** Logits are wanted of `inputs[logitsFrom]` and all after it; inputs.length for none. */
+  readonly logitsFrom: number;
+  /** What these rows are evaluated with; null is the model as it is. */
+  readonly adapter: AdapterHandle | null;
+}
+
+/**
+ * Called while the logits of input `index` of part `part` stand in `row`, in the order of parts and
+ * inputs. `logits`, `argmax` and `sumExp` may be asked for `row` until it returns.
+ */
+export type VisitLogits = (part: number, index: number, row: number) => void;
+
+export interface DecoderLimits {
+  /** Positions a sequence may have. */
+  readonly nCtx: number;
+  /** Pages of PAGE_TOKENS positions, all sequences together. */
+  readonly nPage: number;
+  /** Inputs of a pass; more than `maxSequences`, so that a prompt gets on beside all that decode. */
+  readonly maxRows: number;
+  /** Sequences that may hold pages at the same time. */
+  readonly maxSequences: number;
+}
+
+export interface DecoderBackend {
+  readonly config: ModelConfig;
+  readonly limits: DecoderLimits;
+
+  /**
+   * One pass: evaluates the inputs of every part after what its sequence holds, appends their keys to
+   * the sequences, then shows the logits that are wanted. Rows of one sequence see each other causally,
+   * rows of different ones not at all, and what a part gets does not depend on its mates, to the bit.
+   *
+   * The pass is over when it returns, or when the promise it returns settles. A promise must settle:
+   * what reaches over a network sets a limit of time itself. Until then nobody calls `forward` again,
+   * changes a sequence of the pass or writes to its pages.
+   * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary, E_INTERNAL for parts that
+   *   break a limit, lack pages or name an adapter that is not held: all before anything is appended.
+   */
+  forward(parts: readonly BatchPart[], visit?: VisitLogits): void | Promise<void>;
+
+  /** [nVocab] f32, to be read and not changed. */
+  logits(row: number): Float32Array;
+  /** The id of the largest logit; of equal ones the first. */
+  argmax(row: number): number;
+  /** Sum of e^(logit - top) over the row; `top` is its largest logit. */
+  sumExp(row: number, top: number): number;
+
+  /** Copies all keys and values of a page. Passes that begin later see the copy. */
+  copyPage(from: number, to: number): void;
+}
