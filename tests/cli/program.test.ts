@@ -196,14 +196,14 @@ describe('doctor and deploy', () => {
     expect(stdout).toMatch(/^gateway .* raw .* gzip/m);
     expect(stdout).toContain('3 MiB gzip on the free plan');
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   test('the bundles fit the free plan, without the ONNX script', async () => {
     const ended = await thimble('deploy', '--dry-run', '--plan', 'free', '--json');
     expect(ended.code).toBe(0);
     const { sizes } = jsonOf(ended) as { sizes: { name: string }[] };
     expect(sizes.map(({ name }) => name)).toEqual(['stage', 'audio', 'gateway']);
-  }, 60_000);
+  });
 });
 
 test('what cannot be written is told as such', async () => {

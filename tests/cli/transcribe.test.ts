@@ -13,7 +13,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thimble-transcribe-'));
   await linkModels(join(folder, 'data', 'models'), ['whisper-tiny.en', 'silero-vad']);
-}, 60_000);
+});
 const transcribe = (...args: string[]) => runThimble(['transcribe', ...args], { home: folder });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -23,7 +23,7 @@ describe.skipIf(JFK === null)('a recording', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^And so,? my fellow Americans/);
     expect(stderr).toMatch(/jfk\.wav: 11 s of sound in .* times as fast\), language en/);
-  }, 60_000);
+  });
 
   test('as subtitles in a file, and as JSON with words', async () => {
     const out = join(folder, 'jfk.srt');
@@ -34,7 +34,7 @@ describe.skipIf(JFK === null)('a recording', () => {
     const { words, duration } = JSON.parse(json.stdout) as { words: unknown[]; duration: number };
     expect(words.length).toBeGreaterThan(18);
     expect(duration).toBe(11);
-  }, 60_000);
+  });
 });
 
 describe('refused with one line', () => {
@@ -46,19 +46,15 @@ describe('refused with one line', () => {
     [['FOLDER/sound.m4a', '-m', 'silero-vad'], 'expected a speech model'],
     [['FOLDER/sound.m4a', '--language', 'xx'], 'expected one of'],
     [['FOLDER/sound.m4a', '--translate'], 'knows English alone'],
-  ])(
-    '%j',
-    async (args, text) => {
-      await writeFile(join(folder, 'sound.m4a'), await soundFile('sound.m4a'));
-      await writeFile(join(folder, 'empty.wav'), '');
-      const { code, stdout, stderr } = await transcribe(
-        ...args.map((arg) => arg.replace('FOLDER', folder)),
-      );
-      expect(code).not.toBe(0);
-      expect(stdout).toBe('');
-      expect(stderr).toContain(text);
-      expect(stderr).not.toContain('    at ');
-    },
-    60_000,
-  );
+  ])('%j', async (args, text) => {
+    await writeFile(join(folder, 'sound.m4a'), await soundFile('sound.m4a'));
+    await writeFile(join(folder, 'empty.wav'), '');
+    const { code, stdout, stderr } = await transcribe(
+      ...args.map((arg) => arg.replace('FOLDER', folder)),
+    );
+    expect(code).not.toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(text);
+    expect(stderr).not.toContain('    at ');
+  });
 });

@@ -18,28 +18,24 @@ afterAll(() => rm(home, { recursive: true, force: true }));
 const browser = await findBrowser();
 await browser?.close();
 
-test.skipIf(browser === null)(
-  'the engine answers in Chromium',
-  async () => {
-    const { code, stdout, stderr } = await runThimble(
-      [
-        ...['bench', '-m', 'stories260k', '--rounds', '1', '--json', '--only', 'chromium'],
-        ...['--rows', 'prefill-32,decode-16,streams-2,first-token-cold,peak-memory,bundle'],
-      ],
-      { home },
-    );
-    expect(stderr).not.toContain('error');
-    expect(code).toBe(0);
-    const { rows, failures } = JSON.parse(stdout) as {
-      rows: { name: string; peers: Record<string, { median: number }> }[];
-      failures: object;
-    };
-    expect(failures).toEqual({});
-    expect(rows).toHaveLength(6);
-    for (const { peers } of rows) expect(peers['chromium']?.median).toBeGreaterThan(0);
-  },
-  60_000,
-);
+test.skipIf(browser === null)('the engine answers in Chromium', async () => {
+  const { code, stdout, stderr } = await runThimble(
+    [
+      ...['bench', '-m', 'stories260k', '--rounds', '1', '--json', '--only', 'chromium'],
+      ...['--rows', 'prefill-32,decode-16,streams-2,first-token-cold,peak-memory,bundle'],
+    ],
+    { home },
+  );
+  expect(stderr).not.toContain('error');
+  expect(code).toBe(0);
+  const { rows, failures } = JSON.parse(stdout) as {
+    rows: { name: string; peers: Record<string, { median: number }> }[];
+    failures: object;
+  };
+  expect(failures).toEqual({});
+  expect(rows).toHaveLength(6);
+  for (const { peers } of rows) expect(peers['chromium']?.median).toBeGreaterThan(0);
+});
 
 describe('the page server', () => {
   let server: PageServer;

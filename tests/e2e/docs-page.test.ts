@@ -23,7 +23,7 @@ describe.skipIf(browser === null)('the reference page', () => {
     page.on('request', (request) => asked.push(request.url()));
     await page.goto(`${server.url}/docs`);
     await page.locator('body[data-drawn]').waitFor();
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server.close();

@@ -27,7 +27,7 @@ describe.skipIf(browser === null)('the chat page', () => {
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('requestfailed', (request) => errors.push(`${request.url()} failed`));
     await page.goto(`${server.url}/`);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server.close();
@@ -47,12 +47,12 @@ describe.skipIf(browser === null)('the chat page', () => {
     expect([...lengths].sort((a, b) => a - b)).toEqual(lengths);
     expect(await page.locator('article.assistant').textContent()).toMatch(/\w+ \w+ \w+/);
     expect(errors).toEqual([]);
-  }, 60_000);
+  });
 
   test('a model that goes away is told in the page', async () => {
     await server.bucket.delete('models/stories260k/manifest.json');
     await page.reload();
     await page.locator('[role="alert"]').waitFor();
     expect(await page.locator('[role="alert"]').textContent()).toContain('no model');
-  }, 60_000);
+  });
 });

@@ -75,7 +75,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
     });
     expect(response.headers.get('content-type')).toContain('text/event-stream');
     expect(await response.text()).toMatch(/data: \[DONE\]\s*$/);
-  }, 60_000);
+  });
 
   test('the openai package reads the stream, and the same text at once', async () => {
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -98,7 +98,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
     const whole = await client.chat.completions.create({ ...request, stream: false });
     expect(whole.choices[0]?.message.content).toBe(text);
     expect(whole.usage?.completion_tokens).toBeGreaterThan(3);
-  }, 60_000);
+  });
 
   test('the openai package lists the model and gets typed errors', async () => {
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -138,7 +138,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
     } finally {
       second.kill('SIGKILL');
     }
-  }, 60_000);
+  });
 
   test('Ctrl-C in the middle of an import leaves no half model, and the next one finishes', async () => {
     const models = join(home, 'data', 'models');
@@ -180,5 +180,5 @@ describe('npm start, when no source answers', () => {
     } finally {
       server.kill('SIGKILL');
     }
-  }, 90_000);
+  });
 });

@@ -23,7 +23,7 @@ describe.skipIf(browser === null)('talking with the page', () => {
   let server: SharedServer;
   beforeAll(async () => {
     server = await shareTestServer(MODELS);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await server.close();

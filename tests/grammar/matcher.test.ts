@@ -62,7 +62,6 @@ test.each(Object.keys(GRAMMARS))(
       }
     }
   },
-  60_000,
 );
 
 test('with exactly as many tokens as the shortest output has, the output is complete', () => {
@@ -76,7 +75,7 @@ test('with exactly as many tokens as the shortest output has, the output is comp
       if (name === 'person' || name === 'object') expect(JSON.parse(text)).toBeDefined();
     }
   }
-}, 60_000);
+});
 
 test('a token that leaves no room for the end is refused, and the plan shrinks a token at a time', () => {
   const matcher = new GrammarProgram(PERSON, vocabulary).start();

@@ -66,7 +66,7 @@ beforeAll(async () => {
     models: ['pico-en-us', TINY_ENCODER_ID],
     imported: { modelsRoot, ids: ['linear', 'tiny-whisper'] },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   await rm(root, { recursive: true, force: true });

@@ -12,7 +12,7 @@ const WAV_HEADER_BYTES = 44;
 let server: SharedServer;
 beforeAll(async () => {
   server = await shareTestServer([model, 'whisper-tiny.en']);
-}, 60_000);
+});
 afterAll(() => server.close());
 
 async function speak(fields: Readonly<Record<string, unknown>>): Promise<Uint8Array> {
@@ -51,7 +51,7 @@ test('as much as may be said, and markup that is no command', async () => {
     input: '<speed level="20">Slow</speed> <volume level="0">loud</volume>',
   });
   expect(seconds(marked)).toBeLessThan(4);
-}, 60_000);
+});
 
 test.each([
   [{ input: '😀' }, 400, 'input'],

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const built = tokenizerJsonFromGguf(metadata);
   tokenizer = Tokenizer.parse(built.json, built);
   chatTemplate = String(metadata.get('tokenizer.chat_template'));
-}, 60_000);
+});
 
 afterAll(async () => {
   await reference.dispose();

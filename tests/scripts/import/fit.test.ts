@@ -162,7 +162,7 @@ describe('fitModel', () => {
       expect(new Set(names).size).toBe(matched.length);
     }
     expect(last).toBeGreaterThan(most.predictedChange);
-  }, 60_000);
+  });
 
   test('what reads the same activations gets one type, and small tensors stay whole', async () => {
     const { leastBytes } = await nothingFits();
@@ -180,7 +180,7 @@ describe('fitModel', () => {
       expect(of('attnNorm')).toBe('f32');
     }
     expect(fitTable(report)).toContain('| tokEmbd |');
-  }, 60_000);
+  });
 
   test('refuses with what the smallest types need', async () => {
     const { error, leastBytes } = await nothingFits();
@@ -189,7 +189,7 @@ describe('fitModel', () => {
     expect(error.message).toContain('smaller model');
     expect(error.details).toMatchObject({ budgetBytes: 1e6, nCtx: 256 });
     expect((await fit(leastBytes)).plan.totalBytes).toBe(leastBytes);
-  }, 60_000);
+  });
 });
 
 describe('roundingError', () => {
