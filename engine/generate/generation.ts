@@ -91,9 +91,9 @@ export class Generation {
     this.age = options.age;
     this.keep = options.keep;
     this.#decoder = decoder;
-    const { nPrompt, nPromptTokens, tokens } = this.text;
+    const { nPrompt, nPromptTokens, tokens, runStarts } = this.text;
     this.#samplers = new SamplerChain(request.sampling);
-    this.#context = { text: tokens, nPrompt: nPromptTokens };
+    this.#context = { text: tokens, nPrompt: nPromptTokens, runStarts };
     this.#nCtx = options.nCtx;
     this.#observe = options.observe ?? null;
     this.limit = Math.min(nPrompt + request.maxTokens, options.nCtx);
@@ -230,8 +230,8 @@ export class Generation {
   }
 
   #draftsOf({ draftModel, age }: GenerationOptions): Drafts[] {
-    const { tokens, hasRows } = this.text;
-    const lookup = new LookupDrafts(tokens, this.limit);
+    const { tokens, runStarts, hasRows } = this.text;
+    const lookup = new LookupDrafts(tokens, this.limit, runStarts);
     // Rows are of this model's width: no other model can read them.
     if (draftModel === null || hasRows) return [lookup];
     return [lookup, new ModelDrafts(draftModel, tokens, { scope: this.root.scope, age })];

@@ -10,6 +10,11 @@ export class Text {
   readonly items: ItemKey[] = [];
   /** The tokens in order, without rows: what samplers and look-ups see. Grows in place. */
   readonly tokens: number[] = [];
+  /**
+   * For each token, and for the next one to come: index in `tokens` of the first of its run. Rows
+   * between two tokens begin a new run, so that tokens on both sides of rows are no neighbours.
+   */
+  readonly runStarts: number[] = [0];
   /** Positions of the prompt, and how many of them are tokens. */
   readonly nPrompt: number;
   readonly nPromptTokens: number;
@@ -36,6 +41,7 @@ export class Text {
   push(token: number): void {
     this.items.push(token);
     this.tokens.push(token);
+    this.runStarts.push(this.runStarts.at(-1));
   }
 
   /** The token at `position`; null where a row stands or nothing yet. */
@@ -54,6 +60,7 @@ export class Text {
   }
 
   #pushRows(rows: Float32Array, hash: string, nEmbd: number): void {
+    this.runStarts[this.tokens.length] = this.tokens.length;
     for (let i = 0; i < rows.length / nEmbd; i++) {
       const key = rowKey(hash, i);
       this.items.push(key);

@@ -8,9 +8,13 @@ export interface SamplerContext {
   readonly text: readonly number[];
   /** How many of them are the prompt's. */
   readonly nPrompt: number;
+  /**
+   * For each token of the text, and for the next: index of the first token of its run. Tokens of
+   * different runs are no neighbours (rows of a picture lie between them). Without: one run.
+   */
+  readonly runStarts?: readonly number[];
 }
 
-/** The same, by the name that engine/generate still uses. */
 /** Changes single logits: works on the whole row, or on what is left of it. */
 export interface Adjuster {
   adjust(logits: Adjustable, context: SamplerContext): void;
