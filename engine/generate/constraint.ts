@@ -4,6 +4,7 @@
  * again among those that it allows.
  */
 import { EngineError } from '../base/errors.ts';
+import { RecentCache } from '../base/recent-cache.ts';
 import { MAX_CLOSING_BYTES } from '../grammar/grammar.ts';
 import type { Grammar } from '../grammar/grammar.ts';
 import { GrammarProgram } from '../grammar/run/matcher.ts';
@@ -23,24 +24,20 @@ const MAX_PROGRAMS = 2;
 /** Of one program: the isolate's memory is mostly weights. */
 const CACHE_BYTES = { masks: 192 * 1024, interiors: 256 * 1024 };
 
-/** Programs of one vocabulary, the last used last. */
+/** The programs of one vocabulary that were used last. */
 export class GrammarPrograms {
   readonly #vocabulary: Vocabulary;
-  readonly #programs = new Map<string, GrammarProgram>();
+  readonly #programs = new RecentCache<string, GrammarProgram>({ maxEntries: MAX_PROGRAMS });
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
   }
 
   of({ grammar, key }: ConstraintRequest): GrammarProgram {
-    const program =
-      this.#programs.get(key) ?? new GrammarProgram(grammar, this.#vocabulary, CACHE_BYTES);
-    this.#programs.delete(key);
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const program = new GrammarProgram(grammar, this.#vocabulary, CACHE_BYTES);
     this.#programs.set(key, program);
-    for (const oldest of this.#programs.keys()) {
-      if (this.#programs.size <= MAX_PROGRAMS) break;
-      this.#programs.delete(oldest);
-    }
     return program;
   }
 }
