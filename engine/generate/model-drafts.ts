@@ -5,7 +5,6 @@
 import { EngineError } from '../base/errors.ts';
 import { commonPrefix } from '../cache/prefix-key.ts';
 import type { PrefixKey } from '../cache/prefix-key.ts';
-import type { DecoderManifest } from '../manifest/manifest.ts';
 import type { DecoderBackend } from '../model/decoder/contract.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';
@@ -25,13 +24,20 @@ export interface DraftModel {
   readonly tokenCost: number;
 }
 
+/** What tells whether two models can work together; a manifest does. */
+export interface ModelIdentity {
+  readonly id: string;
+  readonly tokenizer: { readonly sha256: string };
+  readonly config: { readonly nVocab: number };
+}
+
 /** Whether token ids mean the same to both. */
-export function sharesTokenizer(a: DecoderManifest, b: DecoderManifest): boolean {
+export function sharesTokenizer(a: ModelIdentity, b: ModelIdentity): boolean {
   return a.tokenizer.sha256 === b.tokenizer.sha256 && a.config.nVocab === b.config.nVocab;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer than `model`. */
-export function checkDraft(model: DecoderManifest, draft: DecoderManifest): void {
+export function checkDraft(model: ModelIdentity, draft: ModelIdentity): void {
   if (sharesTokenizer(model, draft)) return;
   throw new EngineError(
     'E_REQUEST_INVALID',

@@ -51,6 +51,9 @@ export interface BatchPart {
  */
 export type VisitLogits = (part: number, index: number, row: number) => void;
 
+/** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
+export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
+
 export interface DecoderLimits {
   /** Positions a sequence may have. */
   readonly nCtx: number;
@@ -88,4 +91,10 @@ export interface DecoderBackend {
 
   /** Copies all keys and values of a page. Passes that begin later see the copy. */
   copyPage(from: number, to: number): void;
+
+  /**
+   * Shows `observer` what every weight of the passes from now on is multiplied with; null ends it. For
+   * calibration: a decoder that only serves has no need of it.
+   */
+  observeInputs?(observer: InputObserver | null): void;
 }

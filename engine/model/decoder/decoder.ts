@@ -24,6 +24,7 @@ import type {
   BatchPart,
   DecoderBackend,
   DecoderLimits,
+  InputObserver,
   PositionInput,
   VisitLogits,
 } from './contract.ts';
@@ -36,9 +37,6 @@ import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
-
-/** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
-export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
 
 /**
  * What layers know of a part: nothing of its content. Plain numbers, so that it can travel with hidden
