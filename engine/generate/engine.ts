@@ -30,8 +30,8 @@ import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions extends PlanOptions, LoadOptions {
   /**
-   * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
-   * of its own and must outlive this one.
+   * A smaller model with the same tokenizer that guesses ahead; the text stays the same. It remains an
+   * engine of its own and must outlive this one.
    */
   draft?: Engine;
 }
@@ -77,7 +77,7 @@ export interface EngineStats {
   readonly loadMs: number;
 }
 
-/** Turns of the promise queue in which readers take what a step gave them. */
+/** Turns of the promise queue in which readers take the events of a step. */
 const READER_TURNS = 16;
 
 export class Engine {
@@ -187,8 +187,8 @@ export class Engine {
 
   /**
    * Generates until a stop token, `maxTokens` or the end of the context, together with all others in
-   * one pass a step. Starts when its pages can be promised to it; who comes later waits longer. A
-   * reader that stops asking pauses it after a few tokens; leaving (or aborting) ends it before its
+   * one pass per step. Starts when its pages can be promised to it, first come, first served. A
+   * reader that stops reading pauses it after a few tokens; leaving (or aborting) ends it before its
    * next step and frees or keeps its pages at once.
    * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BUSY, E_ABORTED;
    *   E_BACKEND_UNAVAILABLE once the engine is closed.
@@ -209,13 +209,13 @@ export class Engine {
     return this.#programs !== null;
   }
 
-  /** What the token ids stand for, of as many tokens as the model has. */
+  /** Sets the bytes of all token ids. @throws {EngineError} E_INTERNAL unless it has as many tokens as the model. */
   setVocabulary(vocabulary: Vocabulary): void {
     const { nVocab } = this.config;
     if (vocabulary.nVocab !== nVocab)
       throw new EngineError(
         'E_INTERNAL',
-        `engine: a vocabulary of ${vocabulary.nVocab} tokens; expected ${nVocab}`,
+        `engine: vocabulary; expected ${nVocab} tokens, got ${vocabulary.nVocab}. Use the tokenizer of this model.`,
       );
     this.#programs = new GrammarPrograms(vocabulary);
   }
@@ -238,13 +238,16 @@ export class Engine {
 
   #program(constraint: ConstraintRequest): GrammarProgram {
     if (this.#programs === null)
-      throw new EngineError('E_INTERNAL', `engine: ${this.modelId} was given no vocabulary`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `engine: ${this.modelId} has no vocabulary; call setVocabulary before a constrained request.`,
+      );
     return this.#programs.of(constraint);
   }
 
   /**
-   * Logits of every position of `tokens`, one after the other (evaluation and parity tools).
-   * The array passed to `visit` is only valid during the call.
+   * Passes the logits of every position of `tokens` to `visit`, in order (evaluation and parity tools).
+   * The array, [nVocab] f32, is only valid during the call.
    * @throws {EngineError} as `generate`.
    */
   async evaluate(
@@ -283,7 +286,7 @@ export class Engine {
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `max_tokens: expected a whole number >= 0, got ${maxTokens}`,
+        `max_tokens: expected a whole number >= 0, got ${maxTokens}. Give a number of tokens.`,
         {
           param: 'max_tokens',
           details: { maxTokens },

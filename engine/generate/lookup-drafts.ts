@@ -7,7 +7,7 @@ import type { Drafts } from './drafts.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 import type { Match } from './prompt-lookup.ts';
 
-/** From which length of a match on, and how often its next token was right before any is known. */
+/** Classes of matches by their least length, with a first guess of how often their next token is right. */
 const CLASSES = [
   { minLength: 12, prior: 0.9 },
   { minLength: 7, prior: 0.8 },

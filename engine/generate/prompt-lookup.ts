@@ -5,7 +5,7 @@
 
 /** Lengths of the endings that are looked up, the longest first. */
 const GRAM_LENGTHS = [4, 3, 2] as const;
-/** How far back two equal endings are compared: what is longer is no surer. */
+/** How far back two equal endings are compared: longer matches are not more certain. */
 const MAX_MATCH = 32;
 /** Table entries for each token of text: three grams, half full. */
 const ENTRIES_PER_TOKEN = 8;
@@ -19,7 +19,7 @@ export interface Match {
 
 /**
  * An index of every 2-, 3- and 4-gram of a growing text: the position after its last occurrence. A
- * hash table of fixed size in which the later wins; what it gives is checked against the text.
+ * hash table of fixed size in which later entries win; what it finds is compared with the text.
  */
 export class PromptLookup {
   readonly #text: readonly number[];
@@ -32,7 +32,7 @@ export class PromptLookup {
    * @param text may grow, but must not change
    * @param maxTokens length of the text at most
    * @param runStarts for each token, and for the next: index of the first of its run; grows with the
-   *   text. What lies in different runs is no match (rows lie between). Empty: one run.
+   *   text. A match lies within one run, since rows lie between runs. Empty: one run.
    */
   constructor(text: readonly number[], maxTokens: number, runStarts: readonly number[] = []) {
     this.#text = text;

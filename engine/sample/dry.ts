@@ -1,6 +1,6 @@
 /**
  * DRY ("don't repeat yourself", by p-e-w in text-generation-webui; llama.cpp's `dry`): a token that
- * would make the end of the text go on as an earlier part of it did loses
+ * would continue the end of the text as an earlier part of it went on loses
  * multiplier * base^(length - allowedLength), where length is that of the match before it. Matches do
  * not reach over breakers, nor over rows between tokens.
  */
@@ -8,7 +8,7 @@ import type { SamplingParams } from './params.ts';
 import type { Adjustable } from './candidates.ts';
 import type { Adjuster, SamplerRow, SamplerContext } from './sampler.ts';
 
-/** Texts that end what may repeat, unless others are named (llama.cpp's). */
+/** Texts that matches do not reach over, by default (llama.cpp's). */
 export const DEFAULT_BREAKERS: readonly string[] = ['\n', ':', '"', '*'];
 
 class Dry implements Adjuster {
