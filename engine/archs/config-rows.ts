@@ -3,7 +3,7 @@ import type { ConfigRow, NumberField } from './types.ts';
 
 type RowChange = Partial<Omit<ConfigRow, 'field'>>;
 
-/** In the order they are read: what a later one falls back to stands before it. */
+/** In the order they are read: a row comes after those it falls back to. */
 const COMMON: readonly ConfigRow[] = [
   { field: 'nLayer', gguf: 'block_count', hf: 'num_hidden_layers' },
   { field: 'nEmbd', gguf: 'embedding_length', hf: 'hidden_size' },
@@ -38,7 +38,7 @@ const COMMON: readonly ConfigRow[] = [
   },
 ];
 
-/** The common rows with a family's changes, and behind them rows for fields only it has. */
+/** The common rows with a family's changes, followed by rows for fields only it has. */
 export function configRows(changes: Partial<Record<NumberField, RowChange>> = {}): ConfigRow[] {
   const known = new Set(COMMON.map(({ field }) => field));
   const added = (Object.keys(changes) as NumberField[])

@@ -19,7 +19,7 @@ import { NAMINGS } from './types.ts';
 import type { AnyTensorSpec, Architecture, EncoderFamily, Family, FilePlace } from './types.ts';
 import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
 
-/** What a family says of itself, by the kind of its models. */
+/** Description of a family, by the kind of its models. */
 export interface FamilyOf {
   readonly decoder: Architecture;
   readonly encoder: EncoderFamily;
@@ -61,7 +61,7 @@ export interface KindsOfFiles {
   readonly ct2: 'recognition';
 }
 
-/** What files of a naming call a family. */
+/** Field with the names that files of a naming use for a family. */
 const FILE_NAMES: Readonly<Record<Naming, 'ggufNames' | 'hfModelTypes' | 'ct2Specs'>> = {
   gguf: 'ggufNames',
   hf: 'hfModelTypes',
@@ -89,11 +89,11 @@ export function findFamily<N extends Naming>(
   name: string,
 ): FamilyRow<KindsOfFiles[N]> | undefined {
   const found = allFamilies().find(({ family }) => family[FILE_NAMES[naming]]?.includes(name));
-  // A kind that no such file holds has no such names.
+  // A kind that no such file holds has no names of that naming.
   return found as FamilyRow<KindsOfFiles[N]> | undefined;
 }
 
-/** The same. @throws {EngineError} E_ARCH_UNKNOWN with the list of those that such files may hold. */
+/** `findFamily`, for a name that must be known. @throws {EngineError} E_ARCH_UNKNOWN with the names such files may hold. */
 export function familyOfFile<N extends Naming>(
   naming: N,
   name: string,
@@ -107,7 +107,7 @@ export function familyOfFile<N extends Naming>(
   );
 }
 
-/** What files of a naming may call the families there are. */
+/** All names that files of a naming may use for the known families. */
 export function familyFileNames(naming: Naming): string[] {
   return allFamilies().flatMap(({ family }) => family[FILE_NAMES[naming]] ?? []);
 }
@@ -121,18 +121,18 @@ function unknownFamily(name: string, families: readonly Pick<Family<never>, 'nam
   const known = families.map((row) => row.name);
   return new EngineError(
     'E_ARCH_UNKNOWN',
-    `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md tells how to add one.`,
+    `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md says how to add one.`,
     { details: { name, known } },
   );
 }
 
-/** A row's place with what it says of the config worked out. */
+/** A row's place, with everything that depends on the config computed. */
 export interface TensorPlace {
   readonly name: string;
   /** Ours are `shape[0]` rows (of a vector: values) from `from` of the file's `of`. */
   readonly from: number;
   readonly of: number;
-  /** How many of ours the file's tensor holds, one behind the other; 0 when it is ours alone. */
+  /** How many of our tensors the file's tensor holds, one after the other; 0 when it holds one alone. */
   readonly nStacked: number;
   readonly transposed: boolean;
   readonly taps: number;
@@ -152,13 +152,13 @@ export interface TensorInstance {
   readonly isAlias: boolean;
 }
 
-/** What the numbers of layers and experts are read from. */
+/** Config fields with the numbers of layers and experts. */
 interface LayeredConfig {
   readonly nLayer?: number;
   readonly nExpert?: number | undefined;
 }
 
-/** A config of any kind as far as it counts layers and experts. */
+/** The numbers of layers and experts of a config of any kind. */
 function counts(config: object): LayeredConfig {
   return config;
 }

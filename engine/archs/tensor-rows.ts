@@ -12,7 +12,7 @@ export const qRows = (c: ModelConfig) => c.nHead * c.headDim;
 export const kvRows = (c: ModelConfig) => c.nKvHead * c.headDim;
 export const optional = { required: false } as const;
 
-/** A tensor of every layer; names are given without what stands before them in each file. */
+/** A tensor of every layer; names are given without the prefix they have in each file. */
 export function layer(
   name: string,
   gguf: Place,
@@ -87,7 +87,7 @@ export function postNorms(hf: Partial<FilePlace> = {}): TensorSpec[] {
     layer('ffnPostNorm', 'post_ffw_norm.weight', ffn, 'norm', width),
   ];
 }
-/** What LayerNorm adds. */
+/** Biases of LayerNorm. */
 export const NORM_BIASES: readonly TensorSpec[] = [
   layer('attnNormBias', 'attn_norm.bias', 'input_layernorm.bias', 'bias', width),
   layer('ffnNormBias', 'ffn_norm.bias', 'post_attention_layernorm.bias', 'bias', width),
@@ -103,7 +103,7 @@ export const ATTENTION_OUTPUT: readonly TensorSpec[] = [
     qRows(c),
   ]),
 ];
-/** Queries, keys and values in matrices of their own. */
+/** Queries, keys and values in separate matrices. */
 export const ATTENTION: readonly TensorSpec[] = [
   layer(
     'qProj',

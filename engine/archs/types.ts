@@ -17,7 +17,7 @@ export type TensorRole =
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
 export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
 
-/** Whose names a file uses: GGUF's, Hugging Face's, CTranslate2's. */
+/** Whose tensor names a file uses: GGUF's, Hugging Face's or CTranslate2's. */
 export const NAMINGS = ['gguf', 'hf', 'ct2'] as const;
 export type Naming = (typeof NAMINGS)[number];
 
@@ -31,13 +31,13 @@ export interface FilePlace<C = ModelConfig> {
   readonly stacked?: boolean;
   /** The file has columns as rows: [nCol, nRow]. */
   readonly transposed?: boolean;
-  /** A convolution over so many neighbours: the file's [nRow, nCol / taps, taps] is our row of neighbours, one behind the other. */
+  /** A convolution over this many neighbours: the file's [nRow, nCol / taps, taps] is our row of neighbours, one after the other. */
   readonly taps?: number;
-  /** What a value of ours is more than the file's (norms stored as distance from 1). */
+  /** Added to the file's values (norms stored as distance from 1). */
   readonly plus?: number;
 }
 
-/** A row of any kind of model: `C` is its config; a family lacks the namings nobody writes it in. */
+/** A row of any kind of model: `C` is its config; a family lacks the namings that no file of it uses. */
 export interface AnyTensorSpec<C> extends Partial<Readonly<Record<Naming, FilePlace<C>>>> {
   /** Our name; `{i}` is the layer, `{e}` the expert. */
   readonly name: string;
@@ -48,11 +48,11 @@ export interface AnyTensorSpec<C> extends Partial<Readonly<Record<Naming, FilePl
   readonly perExpert?: boolean;
   /** [nRow, nCol] of the logical matrix; a vector is [1, n]. */
   readonly shape: (c: C) => readonly [number, number];
-  /** False: may be missing from a file. */
+  /** Whether a file must have it. */
   readonly required: boolean | ((c: C) => boolean);
   /** Multiplied with many rows at a time: its work counts more than its bytes. */
   readonly manyRows?: boolean;
-  /** True: the config says that another tensor stands in for it, even if a file has it. */
+  /** Whether the config says that another tensor replaces it, even if a file has it. */
   readonly isAlias?: (c: C) => boolean;
   /** Rows of this tensor are permuted in HF files relative to GGUF's when `ggufPairing` is 'adjacent'. */
   readonly ropeRows?: 'nHead' | 'nKvHead';
@@ -76,11 +76,11 @@ export interface ConfigRow {
   readonly gguf: string;
   /** The field of config.json. */
   readonly hf: string;
-  /** What a file that does not say means; without it the file must say, unless `optional`. */
+  /** Value when a file does not state it; without a fallback the file must state it, unless `optional`. */
   readonly fallback?: number | ((c: PartialConfig) => number);
-  /** The same for config.json only. */
+  /** As `fallback`, for config.json only. */
   readonly hfFallback?: number;
-  /** The config goes without it. */
+  /** Whether the config may lack it. */
   readonly optional?: boolean;
   /** Written as a real number. */
   readonly isReal?: boolean;
@@ -89,14 +89,14 @@ export interface ConfigRow {
 /** A file's own settings, whatever its format. */
 export interface FieldReader {
   readonly format: 'gguf' | 'hf';
-  /** @throws {EngineError} E_FORMAT_INVALID for what is no number, or missing without a fallback. */
+  /** @throws {EngineError} E_FORMAT_INVALID for a value that is not a number, or missing without a fallback. */
   number(key: string, fallback?: number): number;
-  /** The number, or undefined where the file does not say. */
+  /** The number, or undefined where the file does not state it. */
   optional(key: string): number | undefined;
   flag(key: string, fallback: boolean): boolean;
 }
 
-/** What families of every kind of model say of themselves; `C` is the config of the kind. */
+/** Description of a family of any kind of model; `C` is the config of the kind. */
 export interface Family<C> {
   /** Name in the manifest; what files call it maps onto this. */
   readonly name: string;
@@ -106,18 +106,18 @@ export interface Family<C> {
   readonly hfModelTypes: readonly string[];
   /** Names of specs in CTranslate2 files. */
   readonly ct2Specs?: readonly string[];
-  /** What some writers put before every HF name. */
+  /** Prefix that some writers put before every HF name. */
   readonly hfPrefix?: string;
   readonly tensors: readonly AnyTensorSpec<C>[];
 }
 
-/** A family of encoders of text. */
+/** A family of text encoders. */
 export interface EncoderFamily extends Family<EncoderConfig> {
   /** Beginnings of names of tensors that no vector of a text depends on. */
   readonly unused: RegExp;
 }
 
-/** A family of recognisers of speech. */
+/** A family of recognition models. */
 export type RecognitionFamily = Family<RecognitionConfig>;
 
 /** A family of decoders. */
@@ -129,21 +129,21 @@ export interface Architecture extends Family<ModelConfig> {
   readonly ffn: 'gated' | 'plain' | 'experts';
   /** 'learned': a row of the tensor `posEmbd` is added to each embedding. */
   readonly positions: 'rope' | 'learned';
-  /** Which values of a head rotate together in GGUF files; in HF files always the two halves. */
+  /** Which values of a head rotate together in GGUF files; in HF files always its two halves. */
   readonly ggufPairing: ModelConfig['ropePairing'];
   /**
    * When a file gives a sliding window: every n-th layer attends to everything, the others to their
    * window; 0 for a window in every layer. A file's own pattern goes first.
    */
   readonly windowPeriod?: number;
-  /** `tie_word_embeddings` where config.json does not say. */
+  /** `tie_word_embeddings` where config.json does not state it. */
   readonly hfTiedHead?: boolean;
   /** Switches of config.json that make optional tensors required, by our names without the layer. */
   readonly hfSwitches?: Readonly<Record<string, readonly string[]>>;
   /** Fields of config.json that must be missing, null or false: nothing here does what they ask. */
   readonly hfRefused?: readonly string[];
   readonly config: readonly ConfigRow[];
-  /** What follows from other numbers, or stands in files in another way. */
+  /** Fields that follow from other numbers, or that files store in another way. */
   readonly complete?: (c: ModelConfig, file: FieldReader) => Partial<ModelConfig>;
   readonly tensors: readonly TensorSpec[];
 }

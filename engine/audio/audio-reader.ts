@@ -1,4 +1,4 @@
-/** What every kind of audio file is read as: blocks of planar samples, nominally within [-1, 1]. */
+/** The form every kind of audio file is read into: blocks of planar samples, nominally within [-1, 1]. */
 import { EngineError } from '../base/errors.ts';
 
 export interface AudioReader {
@@ -6,9 +6,9 @@ export interface AudioReader {
   readonly container: string;
   readonly sampleRate: number;
   readonly nChannel: number;
-  /** What the file says of its length, as far as it can be so; null when it does not say. */
+  /** Length that the file states, in seconds, where that is possible; null when it states none. */
   readonly statedSeconds: number | null;
-  /** The next samples, one array a channel, all of one length; null at the end. */
+  /** The next samples, one array per channel, all of one length; null at the end. */
   read(): Float32Array[] | null;
   /** Once read to the end: whether the file ends before its own header says it does. */
   readonly isTruncated: boolean;
@@ -18,7 +18,7 @@ export interface AudioReader {
 export const MIN_SAMPLE_RATE = 4000;
 export const MAX_SAMPLE_RATE = 384_000;
 export const MAX_CHANNELS = 8;
-/** Samples of a channel that readers hand out at a time, at most. */
+/** Most samples of a channel that readers return at a time. */
 export const BLOCK_SAMPLES = 65_536;
 
 /** @throws {EngineError} E_AUDIO_INVALID for rates and channels that no recording has. */
@@ -37,14 +37,14 @@ export function checkFormat(container: string, sampleRate: number, nChannel: num
     );
 }
 
-/** An error about an audio file, in the house's form. */
+/** E_AUDIO_INVALID in the project's message form. */
 export function invalidAudio(what: string, expected: string, fix: string): EngineError {
   return new EngineError('E_AUDIO_INVALID', `file: ${what}; expected ${expected}. ${fix}.`, {
     param: 'file',
   });
 }
 
-/** Four characters of a file, as text; what is behind the end reads as zeros. */
+/** Four characters of a file, as text; bytes after the end read as zeros. */
 export function tagAt(bytes: Uint8Array, at: number): string {
   return String.fromCharCode(...[0, 1, 2, 3].map((i) => bytes[at + i] ?? 0));
 }

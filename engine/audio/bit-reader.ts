@@ -1,7 +1,7 @@
-/** Bits from the largest of each byte on, as FLAC writes them. */
+/** Reads bits, the most significant of each byte first, as FLAC writes them. */
 export class BitReader {
   readonly bytes: Uint8Array;
-  /** Of the next bit. */
+  /** Position of the next bit. */
   #byte: number;
   #bit = 0;
 
@@ -15,7 +15,7 @@ export class BitReader {
     return this.#byte;
   }
 
-  /** An unsigned number of 0 to 48 bits. @throws {RangeError} behind the last byte. */
+  /** An unsigned number of 0 to 48 bits. @throws {RangeError} after the last byte. */
   read(nBit: number): number {
     let value = 0;
     for (let left = nBit; left > 0;) {
@@ -33,13 +33,13 @@ export class BitReader {
     return value;
   }
 
-  /** The same in two's complement. */
+  /** A number in two's complement of as many bits. */
   readSigned(nBit: number): number {
     const value = this.read(nBit);
     return nBit > 0 && value >= 2 ** (nBit - 1) ? value - 2 ** nBit : value;
   }
 
-  /** Zeros before the next one, which is read too. @throws {RangeError} behind the last byte. */
+  /** Number of zeros before the next one, which is read too. @throws {RangeError} after the last byte. */
   readUnary(): number {
     let n = 0;
     for (;;) {

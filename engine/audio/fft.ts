@@ -7,7 +7,7 @@ import { EngineError } from '../base/errors.ts';
 
 interface Pass {
   readonly radix: Radix;
-  /** Vectors of this pass: `n` values, every one `s` times beside each other. */
+  /** Vectors of this pass: `n` values, each `s` times side by side. */
   readonly n: number;
   readonly s: number;
   /** cos and sin of -2 pi p k / n, [n / radix][radix - 1] pairs. */
@@ -33,7 +33,7 @@ export class Fft {
     [this.#otherRe, this.#otherIm] = [new Float64Array(n), new Float64Array(n)];
   }
 
-  /** What is transformed, and after `run` the result: a view until the next `run`. */
+  /** Real parts of the input, and after `run` of the result; a view, valid until the next `run`. */
   get re(): Float64Array {
     return this.#re;
   }

@@ -1,4 +1,4 @@
-/** One channel of a FLAC frame (RFC 9639, section 9.2): how it is predicted, and what is left over. */
+/** One channel of a FLAC frame (RFC 9639, section 9.2): its prediction, and the residual. */
 import { invalidAudio } from './audio-reader.ts';
 import type { BitReader } from './bit-reader.ts';
 
@@ -9,7 +9,7 @@ const FIRST_LPC = 32;
 /**
  * @param bits of a sample, one more for a channel that is a difference
  * @returns whole numbers; doubles, since a 32-bit difference needs 33 bits
- * @throws {RangeError} when the data ends; {EngineError} E_AUDIO_INVALID for codes that mean nothing
+ * @throws {RangeError} when the data ends; {EngineError} E_AUDIO_INVALID for undefined codes
  */
 export function readSubframe(reader: BitReader, blockSize: number, bits: number): Float64Array {
   reader.read(1);
@@ -49,7 +49,7 @@ function readLpc(reader: BitReader, values: Float64Array, order: number, bits: n
   predict(values, coefficients, shift);
 }
 
-/** values[i] += floor(prediction from the samples before / 2^shift); the first `order` stand. */
+/** values[i] += floor(prediction from the samples before / 2^shift); the first `order` stay. */
 function predict(values: Float64Array, coefficients: readonly number[], shift: number): void {
   const order = coefficients.length;
   const scale = 2 ** -shift;
@@ -60,7 +60,7 @@ function predict(values: Float64Array, coefficients: readonly number[], shift: n
   }
 }
 
-/** What the prediction misses, into values[order] and on (section 9.2.7). */
+/** Reads the residual of the prediction into values[order] and on (section 9.2.7). */
 function readResidual(reader: BitReader, values: Float64Array, order: number): void {
   const method = reader.read(2);
   if (method > 1) throw invalid(`a residual of method ${method}`);

@@ -1,7 +1,7 @@
 /**
- * FLAC (RFC 9639). Frames are decoded one by one, so that a long file never stands in memory as
- * samples; every frame's checksums are compared. Ours because what npm has is either LGPL or tied to a
- * browser.
+ * FLAC (RFC 9639). Frames are decoded one by one, so that the samples of a long file
+ * are never all in memory; every frame's checksums are compared. A decoder of our own: those on npm are
+ * either LGPL or tied to a browser.
  */
 import { checkFormat, invalidAudio, tagAt } from './audio-reader.ts';
 import type { AudioReader } from './audio-reader.ts';
@@ -25,14 +25,14 @@ interface FrameHeader {
 
 const MAX_METADATA_BLOCKS = 1000;
 const STREAMINFO_BYTES = 34;
-/** What the code for a frame's sample size means, by code; 0 is the stream's own. */
+/** Bits of a sample by a frame's code for them; code 0 is the stream's own size. */
 const SAMPLE_BITS = [0, 8, 12, undefined, 16, 20, 24, 32];
 /** Second channel and first of the assignments that store a difference. */
 const LEFT_SIDE = 8;
 const SIDE_RIGHT = 9;
 const MID_SIDE = 10;
 
-/** @param start where `fLaC` stands, behind tags some programs put first */
+/** @param start byte at which `fLaC` is: some programs put tags before it */
 export function openFlac(bytes: Uint8Array, start = 0): AudioReader {
   const { info, at: firstFrame } = readMetadata(bytes, start + 4);
   let at = firstFrame;
@@ -133,7 +133,7 @@ function readHeader(reader: BitReader, at: number, info: StreamInfo): FrameHeade
   reader.read(1);
   skipNumber(reader, at);
   const blockSize = readBlockSize(reader, sizeCode);
-  // The rate may stand here once more; it cannot change within a stream that is played.
+  // The rate may be repeated here; it cannot change within a stream that is played.
   if (rateCode >= 12) reader.read(rateCode === 12 ? 8 : 16);
   const { bytes } = reader;
   const want = bytes[reader.byte];
@@ -142,12 +142,12 @@ function readHeader(reader: BitReader, at: number, info: StreamInfo): FrameHeade
   if (want !== got) throw damaged(at, 'a wrong checksum of a header');
   const nChannel = assignment < LEFT_SIDE ? assignment + 1 : 2;
   if (bits === undefined || blockSize === 0 || nChannel !== info.nChannel || assignment > MID_SIDE)
-    throw damaged(at, 'a frame of another form than the stream');
+    throw damaged(at, 'a frame in another format than the stream');
   if (blockSize > info.maxBlock) throw damaged(at, 'a frame longer than the stream allows');
   return { blockSize, assignment, bits: bits === 0 ? info.bits : bits };
 }
 
-/** The frame's number, in the way of UTF-8 with up to seven bytes. */
+/** Skips the frame's number, which is coded like UTF-8 in up to seven bytes. */
 function skipNumber(reader: BitReader, at: number): void {
   const first = reader.read(8);
   if (first < 0x80) return;
@@ -156,7 +156,7 @@ function skipNumber(reader: BitReader, at: number): void {
   reader.read(8 * nMore);
 }
 
-/** Samples in the frame; 0 for codes that mean nothing. */
+/** Samples in the frame; 0 for undefined codes. */
 function readBlockSize(reader: BitReader, code: number): number {
   if (code === 0) return 0;
   if (code === 1) return 192;
@@ -212,7 +212,7 @@ function checksum16(bytes: Uint8Array, from: number, to: number): number {
   return sum;
 }
 
-/** Where `fLaC` stands: at the start, or behind an ID3v2 tag. -1 when nowhere. */
+/** Byte at which `fLaC` is: the start, or after an ID3v2 tag; -1 when it is missing. */
 export function findFlac(bytes: Uint8Array): number {
   const at = id3Bytes(bytes);
   return tagAt(bytes, at) === 'fLaC' ? at : -1;

@@ -20,7 +20,7 @@ export const MAX_FRAMES = MAX_SAMPLES / HOP_SAMPLES;
 const N_BIN = N_FFT / 2 + 1;
 /** Power below this is silence. */
 const LEAST_POWER = 1e-10;
-/** What is quieter than the loudest value by more counts as this much quieter, in powers of ten. */
+/** Values are clamped to this many powers of ten below the loudest. */
 const DYNAMIC_RANGE = 8;
 
 /** Tables for one number of mel bands; about 40 kB of JavaScript heap. */
@@ -42,8 +42,8 @@ export class LogMel {
   }
 
   /**
-   * Features of `samples` with silence behind them up to 30 s, of which the first `nFrame` frames are
-   * wanted: [nFrame, nMels], time first, into `out`.
+   * Writes the features of `samples`, followed by silence up to 30 s, into `out`: the first `nFrame`
+   * frames, [nFrame, nMels], time first.
    * @throws {EngineError} E_REQUEST_INVALID for more samples than a window has; E_INTERNAL for frames
    *   that would leave samples out.
    */
@@ -87,7 +87,7 @@ export class LogMel {
     }
   }
 
-  /** One window; what lies before the first sample or behind 30 s is the audio mirrored. */
+  /** Cuts one window; before the first sample and after 30 s the audio is mirrored. */
   #cut(samples: Float32Array, start: number, to: Float64Array): void {
     const hann = this.#hann;
     const n = samples.length;

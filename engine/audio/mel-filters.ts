@@ -1,6 +1,6 @@
 /**
  * Triangular filters on Slaney's mel scale, each of area one (Slaney, Auditory Toolbox 1998; the
- * defaults of librosa.filters.mel): what Whisper's features are sums by. Computed, not stored.
+ * defaults of librosa.filters.mel): Whisper's features are sums with these weights. Computed, not stored.
  */
 
 /** Below this the scale is linear, above logarithmic. */

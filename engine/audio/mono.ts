@@ -1,4 +1,4 @@
-/** A recording as one channel at one rate, piece by piece: what a speech model hears. */
+/** A recording as one channel at one rate, piece by piece: what a recognition model reads. */
 import type { AudioReader } from './audio-reader.ts';
 import { Resampler } from './resampler.ts';
 

@@ -10,12 +10,12 @@ export interface OggPacket {
   readonly data: Uint8Array;
   /** Samples of the stream up to the end of this packet's page, for the last packet that ends on it. */
   readonly granule: number | null;
-  /** Nothing follows it. */
+  /** Whether nothing follows it. */
   readonly isLast: boolean;
 }
 
 /**
- * A page that was cut off, or bytes that are no page, end the packets; then none of them `isLast`.
+ * A page that was cut off, or bytes that are not a page, end the packets; then none of them `isLast`.
  * @throws {EngineError} E_AUDIO_INVALID for a packet of more than MAX_PACKET_BYTES.
  */
 export function* oggPackets(bytes: Uint8Array): Generator<OggPacket, void, void> {

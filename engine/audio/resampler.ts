@@ -6,16 +6,16 @@
 
 /** Zero crossings of the sinc on each side, at the lower of the two rates. */
 const HALF_CROSSINGS = 32;
-/** Table entries a zero crossing; straight lines between them stay below -110 dB. */
+/** Table entries per zero crossing; straight lines between them stay below -110 dB. */
 const ENTRIES = 512;
-/** Of the Kaiser window: stop-band of about -100 dB. */
+/** Shape of the Kaiser window: a stop-band of about -100 dB. */
 const KAISER_BETA = 10;
 /**
- * Where the filter is half way down, as a part of the lower rate's half: tones up to 0.8 of it pass,
- * those above it are gone.
+ * Where the filter has fallen by half, as a part of half the lower rate: tones up to 0.8 of that half
+ * pass, those above it are removed.
  */
 const CUTOFF_PART = 0.91;
-/** Filters kept, one for each place between two samples; rates with more places make theirs anew. */
+/** Filters kept, one for each position between two samples; rates with more positions recompute theirs. */
 const MAX_FILTERS = 1024;
 
 export class Resampler {
@@ -46,7 +46,7 @@ export class Resampler {
     this.#start = -this.#reach;
   }
 
-  /** @returns what can be told with these samples; the last 32 crossings wait for more. */
+  /** @returns the output these samples decide; the last 32 crossings wait for more. */
   push(samples: Float32Array): Float32Array {
     this.#append(samples);
     this.#nInput += samples.length;
@@ -55,7 +55,7 @@ export class Resampler {
     return this.#emit(Math.max(nReady, this.#nOutput));
   }
 
-  /** The rest, as if silence followed. */
+  /** The rest of the output, as if silence followed. */
   flush(): Float32Array {
     const nTotal = Math.round((this.#nInput * this.#to) / this.#from);
     this.#append(new Float32Array(this.#reach + 1));
@@ -93,7 +93,7 @@ export class Resampler {
     return sum;
   }
 
-  /** What the inputs from `reach` before to `reach` behind a place count that is phase/to behind one. */
+  /** Weights of the inputs from `reach` before to `reach` after a position phase/to after one of them. */
   #filterOf(phase: number): Float32Array {
     const known = this.#filters.get(phase);
     if (known !== undefined) return known;
@@ -112,7 +112,7 @@ function greatestDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestDivisor(b, a % b);
 }
 
-/** Half of the symmetric filter, ENTRIES a crossing, two zeros behind its end. */
+/** Half of the symmetric filter, ENTRIES per crossing, with two zeros after its end. */
 function sincTable(ratio: number): Float32Array {
   const n = HALF_CROSSINGS * ENTRIES;
   const table = new Float32Array(n + ENTRIES);

@@ -1,6 +1,6 @@
 /**
- * Speech segments from a probability a frame: hysteresis, hangover, least length, padding. All of it
- * is a plain value, so that it can go on in another call. Knows nothing of how frames were judged.
+ * Speech segments from a probability per frame: hysteresis, hangover, least length, padding. Its state is
+ * plain data, so that it can go on in another call. Knows nothing of how frames were judged.
  */
 
 export interface VadOptions {
@@ -28,12 +28,12 @@ export interface SpeechSegment {
   readonly endS: number;
 }
 
-/** Samples from the beginning of the stream. */
+/** Positions in samples from the beginning of the stream. */
 export interface DetectorState {
   readonly at: number;
   /** Where speech began, or null in silence. */
   readonly start: number | null;
-  /** Where it may have ended: the first frame of the silence that goes on. */
+  /** Where it may have ended: the first frame of the present silence. */
   readonly maybeEnd: number | null;
   /** End of the last segment with its padding. */
   readonly lastEnd: number;
@@ -62,7 +62,7 @@ function resolve(options: VadOptions, rate: number): Resolved {
   };
 }
 
-/** Takes the next frames; gives the segments that ended in them. */
+/** Takes the next frames; returns the segments that ended in them. */
 export function detectSpeech(
   probabilities: readonly number[],
   frame: number,

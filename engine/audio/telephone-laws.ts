@@ -1,4 +1,4 @@
-/** The two logarithmic codings of telephone lines, one byte a sample (ITU-T G.711). */
+/** The two logarithmic codings of telephone lines, one byte per sample (ITU-T G.711). */
 
 /** @returns a sample within [-1, 1] of an A-law byte. */
 export function decodeALaw(byte: number): number {

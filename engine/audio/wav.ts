@@ -1,6 +1,6 @@
 /**
- * WAV (RIFF WAVE; Microsoft's multimedia standards update of 1994 and WAVEFORMATEXTENSIBLE): whole
- * numbers of 8 to 32 bits, floats of 32 and 64, A-law and mu-law. Also bare PCM without a header.
+ * WAV (RIFF WAVE; Microsoft's multimedia standards update of 1994 and WAVEFORMATEXTENSIBLE): integers
+ * of 8 to 32 bits, floats of 32 and 64, A-law and mu-law. Also bare PCM without a header.
  */
 import { BLOCK_SAMPLES, checkFormat, invalidAudio, tagAt } from './audio-reader.ts';
 import type { AudioReader } from './audio-reader.ts';
@@ -22,7 +22,7 @@ const CODINGS: Readonly<Record<string, ReadSample>> = {
 const EXTENSIBLE = 0xfffe;
 /** Chunks before the samples, at most: real files have a handful. */
 const MAX_CHUNKS = 1000;
-/** What programs write that do not know the length yet. */
+/** Sizes written by programs that do not know the length yet. */
 const UNKNOWN_SIZES: readonly number[] = [0, 0xffff_ffff, 0x7fff_ffff];
 
 interface WavFormat {
@@ -32,7 +32,7 @@ interface WavFormat {
   readonly bits: number;
 }
 
-/** @throws {EngineError} E_AUDIO_INVALID for headers that say what cannot be, or what is not read here. */
+/** @throws {EngineError} E_AUDIO_INVALID for headers that are impossible or not supported. */
 export function openWav(bytes: Uint8Array): AudioReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let format: WavFormat | null = null;
@@ -53,7 +53,7 @@ export function openWav(bytes: Uint8Array): AudioReader {
   throw invalidAudio('wav: no data chunk', 'samples', 'The file was cut off: save it again');
 }
 
-/** Samples without a header: whole numbers of 16 bits, little end first. */
+/** Samples without a header: 16-bit integers, little endian. */
 export function openPcm16(bytes: Uint8Array, sampleRate: number, nChannel = 1): AudioReader {
   checkFormat('pcm', sampleRate, nChannel);
   return {

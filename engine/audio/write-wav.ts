@@ -1,10 +1,10 @@
 /** Samples as 16-bit PCM, and the WAV header before them. */
 
 const HEADER_BYTES = 44;
-/** What programs write that do not know the length yet. */
+/** The size of a file whose length is not known yet. */
 const UNKNOWN_SIZE = 0xffff_ffff;
 
-/** -1 to 1 as little-endian whole numbers of 16 bits; louder is cut off. */
+/** Samples within [-1, 1] as little-endian 16-bit integers; louder ones are clipped. */
 export function pcm16(samples: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(2 * samples.length);
   const view = new DataView(bytes.buffer);
@@ -15,7 +15,7 @@ export function pcm16(samples: Float32Array): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** @param nSample null when it is not known yet: the file then goes on to its end. */
+/** @param nSample null when it is not known yet: readers then read to the end of the file. */
 export function wavHeader(sampleRate: number, nSample: number | null): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES);
   const view = new DataView(bytes.buffer);

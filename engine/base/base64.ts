@@ -2,7 +2,7 @@
 
 const CHUNK = 0x8000;
 
-/** Null for anything that is no base64. */
+/** Null for anything that is not base64. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   let binary: string;
   try {

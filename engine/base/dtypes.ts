@@ -15,7 +15,7 @@ export interface BlockDtype {
   readonly kind: 'block';
   /** Bytes of one panel block: 8 rows x 32 columns with their scales. */
   readonly blockBytes: number;
-  /** Bytes for every (padded) row behind the last block: the f32 row multiplier, or nothing. */
+  /** Bytes for every (padded) row after the last block: the f32 row multiplier, or nothing. */
   readonly rowTailBytes: number;
 }
 export interface FloatDtype {
@@ -36,7 +36,7 @@ export const WEIGHT_DTYPES = {
   q6: { kind: 'block', blockBytes: 208, rowTailBytes: 0 },
   /**
    * 81 steps in a byte each, w = d (q - 40): 256 bytes, 8 x i16 scale; f32 multiplier a row. Activations
-   * that meet it have fewer steps, too (ops.ts): half again as fast as q7 on many rows.
+   * multiplied with it have fewer steps, too (ops.ts): half again as fast as q7 on many rows.
    */
   q6b: { kind: 'block', blockBytes: 272, rowTailBytes: 4 },
   /** 7 bits in a byte each, w = d (q - 64): 256 bytes, 8 x f16 scale. As large as q8, half its work. */

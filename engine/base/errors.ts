@@ -106,9 +106,9 @@ export function errorFromRecord(record: ErrorRecord): EngineError {
   return new EngineError(code, message, { details, ...(param === null ? {} : { param }) });
 }
 
-/** What a model's engine says when it was closed, since another took its place. */
+/** The error of a model's engine that was closed because another took its place. */
 export function unloaded(modelId: string): EngineError {
-  return new EngineError('E_BACKEND_UNAVAILABLE', `engine: ${modelId} was unloaded; try again`);
+  return new EngineError('E_BACKEND_UNAVAILABLE', `engine: ${modelId} was unloaded; try again.`);
 }
 
 /** @throws {EngineError} E_ABORTED with `message`, once `signal` is aborted. */

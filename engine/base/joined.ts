@@ -1,4 +1,4 @@
-/** Pieces of bytes or numbers as one. */
+/** Joins pieces of bytes or numbers into one array. */
 
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));

@@ -1,13 +1,13 @@
-/** What was used last, within bounds of number and size: the least recently used goes first. */
+/** A cache bounded by number and size of its entries: the least recently used goes first. */
 
 export interface RecentCacheBounds<V> {
   /** Infinity by default. */
   readonly maxEntries?: number;
-  /** Of all entries together, in the unit of `sizeOf`; Infinity by default. */
+  /** Size of all entries together, in the unit of `sizeOf`; Infinity by default. */
   readonly maxSize?: number;
   /** 0 by default. */
   readonly sizeOf?: (value: V) => number;
-  /** Told of each entry that has to go, not of those that are deleted or replaced. */
+  /** Called with each entry that is evicted, not with those that are deleted or replaced. */
   readonly onEvict?: (value: V) => void;
 }
 

@@ -4,9 +4,9 @@ import { EngineError } from './errors.ts';
 export interface RunQueueLimits {
   /** How many may wait beside the one that runs. */
   readonly maxWaiting: number;
-  /** What is said to who comes when as many wait: E_BUSY with `retryAfterS` in its details. */
+  /** The error of whoever comes when as many wait: E_BUSY with `retryAfterS` in its details. */
   readonly busy: (nWaiting: number) => EngineError;
-  /** What is said to who leaves while waiting, or who comes aborted: E_ABORTED. */
+  /** Message of E_ABORTED, for whoever leaves while waiting or comes aborted. */
   readonly aborted: string;
 }
 
@@ -30,16 +30,16 @@ export class RunQueue {
     return this.#nWaiting;
   }
 
-  /** Lets nobody in any more; who waits or runs goes on. */
+  /** Refuses newcomers with `error`; those who wait or run go on. */
   close(error: EngineError): void {
     this.#closed ??= error;
   }
 
   /**
-   * Waits for all who came before. Who gets in must call what it gets when its run is over; further
-   * calls do nothing.
-   * @throws {EngineError} E_BUSY when too many wait, E_ABORTED when the signal comes first, what the
-   *   queue was closed with.
+   * Waits for all who came before. Whoever gets in must call the returned function when its run is
+   * over; further calls do nothing.
+   * @throws {EngineError} E_BUSY when too many wait, E_ABORTED when the signal comes first, the error
+   *   that the queue was closed with.
    */
   async enter(signal?: AbortSignal): Promise<() => void> {
     const { maxWaiting, busy, aborted } = this.#limits;
@@ -69,7 +69,7 @@ export class RunQueue {
   }
 }
 
-/** @throws {EngineError} E_ABORTED when the signal comes before the promise, or is there already. */
+/** @throws {EngineError} E_ABORTED when the signal comes before the promise, or came before. */
 async function untilAborted(
   before: Promise<void>,
   signal: AbortSignal | undefined,

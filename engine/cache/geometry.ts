@@ -1,7 +1,7 @@
 /**
  * Geometry of key/value pages: how many bytes, and where a layer's section starts.
- * A page holds PAGE_TOKENS tokens of one sequence for all layers. Its parts lie apart, all pages of a
- * layer together; in a layer's part sections of one key/value head follow each other (byte layout:
+ * A page holds PAGE_TOKENS tokens of one sequence for all layers. Its parts lie apart, those of all pages
+ * for a layer together; in a layer's part sections of one key/value head follow each other (byte layout:
  * engine/kernels/wasm/assembly/kv-write.ts).
  */
 import { roundUp } from '../base/dtypes.ts';
@@ -12,7 +12,7 @@ export const PAGE_TOKENS = 32;
 export const MAX_HEAD_DIM = 1024;
 
 export const KV_DTYPES = {
-  /** int8 with one f32 scale a token, head and side. */
+  /** int8 with one f32 scale per token, head and side (key or value). */
   q8: { elementBytes: 1, scaleBytes: 4 },
   f16: { elementBytes: 2, scaleBytes: 0 },
 } as const;
@@ -35,7 +35,8 @@ export function kvGeometry(
   if (shape.headDim > MAX_HEAD_DIM) {
     throw new EngineError(
       'E_TENSOR_SHAPE',
-      `kv cache: headDim ${shape.headDim} is more than the ${MAX_HEAD_DIM} the attention kernels take`,
+      `kv cache: headDim; the attention kernels take at most ${MAX_HEAD_DIM}, got ${shape.headDim}. ` +
+        'Use a model with narrower heads.',
     );
   }
   const { elementBytes, scaleBytes } = KV_DTYPES[dtype];
@@ -45,7 +46,7 @@ export function kvGeometry(
   return { dtype, dimPad, sectionBytes, layerBytes, pageBytes: shape.nLayer * layerBytes };
 }
 
-/** What one call of an attention kernel keeps: a state, weighted values and the packed query a head. */
+/** Bytes one call of an attention kernel works in: a state, weighted values and the packed query per head. */
 export function attendScratchBytes({ dimPad }: KvGeometry, nHead: number): number {
   return nHead * (16 + dimPad * 8);
 }
@@ -54,7 +55,7 @@ export function attendScratchBytes({ dimPad }: KvGeometry, nHead: number): numbe
 const DENSE_BLOCK_KEYS = 128;
 const DENSE_TILE_QUERIES = 8;
 
-/** What one call of dense attention keeps: a block's keys, values and scores, a tile's queries, sums. */
+/** Bytes one call of dense attention works in: a block's keys, values and scores, a tile's queries, sums. */
 export function denseScratchBytes(nQuery: number, headDim: number): number {
   const block = DENSE_BLOCK_KEYS * (2 * headDim + DENSE_TILE_QUERIES);
   const tile = DENSE_TILE_QUERIES * (headDim + 1);

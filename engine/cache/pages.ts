@@ -26,7 +26,7 @@ export class PagePool {
   }
 }
 
-/** Stands in the list of a sequence's pages for one that was given back. */
+/** Takes the place of a page that was given back, in a sequence's list of pages. */
 export const RELEASED_PAGE = -1;
 
 /**
@@ -71,7 +71,7 @@ export class Sequence implements PrefixKey {
     return true;
   }
 
-  /** Gives back the pages that lie wholly before `position`: no layer looks so far back any more. */
+  /** Gives back the pages that lie wholly before `position`: no layer looks back that far any more. */
   releaseBefore(position: number): void {
     const end = Math.min(Math.floor(position / PAGE_TOKENS), this.pages.length);
     for (; this.#nReleased < end; this.#nReleased++) {

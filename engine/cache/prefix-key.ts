@@ -1,6 +1,6 @@
 /**
- * What a kept prefix is known by. Keys and values at a position follow from everything before it, so
- * the key is a chain: the root, then one item a position, and two texts share a position only if they
+ * The key of a kept prefix. Keys and values at a position follow from everything before it, so
+ * the key is a chain: the root, then one item per position, and two texts share a position only if they
  * share the root and every item before it. The chain is written out and compared item by item rather
  * than hashed page by page: no two prefixes can be mistaken for each other, and a page that is the
  * same up to its middle is shared up to there.
@@ -19,7 +19,7 @@ export interface PrefixRoot {
 
 export interface PrefixKey {
   readonly root: PrefixRoot;
-  /** One a position. */
+  /** One per position. */
   readonly items: readonly ItemKey[];
 }
 

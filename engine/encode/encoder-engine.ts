@@ -1,6 +1,6 @@
 /**
  * A loaded embedding model: token ids in, vectors out. The only thing hosts talk to; knows no text, no
- * files, no HTTP. One call at a time: they share the memory they work in.
+ * files, no HTTP. One call at a time: calls share their working memory.
  */
 import { archTensors, familyByName } from '../archs/index.ts';
 import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
@@ -20,12 +20,12 @@ import { planPasses } from './passes.ts';
 
 export interface EncoderEngineOptions extends BudgetOptions, LoadOptions {}
 
-/** More is refused: a caller sends the rest in further calls. */
+/** Most texts of a call: a caller sends the rest in further calls. */
 export const MAX_TEXTS_A_CALL = 2048;
 
 /** Calls that may wait for others to end: each holds the ids of its texts. */
 export const MAX_WAITING_CALLS = 256;
-/** How long a client should wait before it comes again. */
+/** Seconds a client should wait before it tries again. */
 const BUSY_RETRY_AFTER_S = 2;
 
 /** Tokens of the warm-up: whole tiles, and what is left of one. */
@@ -94,8 +94,8 @@ export class EncoderEngine {
   }
 
   /**
-   * One vector a text, in the texts' order. Who comes while another runs waits; aborting ends the
-   * waiting, or a call before its next layer.
+   * One vector per text, [nEmbd] f32, in the texts' order. A call waits while another runs; aborting
+   * ends the waiting, or a call before its next layer.
    * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED;
    *   E_BUSY when MAX_WAITING_CALLS others wait.
    */
@@ -143,20 +143,20 @@ export class EncoderEngine {
     if (texts.length > MAX_TEXTS_A_CALL)
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `embed: expected at most ${MAX_TEXTS_A_CALL} texts, got ${texts.length}.`,
+        `embed: expected at most ${MAX_TEXTS_A_CALL} texts, got ${texts.length}. Send the rest in another call.`,
       );
     for (const [i, text] of texts.entries()) {
       if (text.length === 0 || text.length > nCtx)
         throw new EngineError(
           text.length === 0 ? 'E_REQUEST_INVALID' : 'E_PROMPT_TOO_LONG',
-          `embed: text ${i}; expected 1 to ${nCtx} tokens, got ${text.length}.`,
+          `embed: text ${i}; expected 1 to ${nCtx} tokens, got ${text.length}. Shorten or split it.`,
           { details: { index: i, tokens: text.length, nCtx } },
         );
       const bad = text.find((id) => !Number.isInteger(id) || id < 0 || id >= nVocab);
       if (bad !== undefined)
         throw new EngineError(
           'E_REQUEST_INVALID',
-          `embed: text ${i}; expected token ids below ${nVocab}, got ${bad}.`,
+          `embed: text ${i}; expected token ids below ${nVocab}, got ${bad}. Use the tokenizer of this model.`,
           { details: { index: i, id: bad } },
         );
     }

@@ -1,4 +1,4 @@
-/** Texts of like length together, so that a pass is full and nothing is padded. */
+/** Puts texts of similar length together, so that a pass is full and nothing is padded. */
 
 /**
  * Indices of texts, pass by pass: the shortest first, as many as fit into `nRow` rows.

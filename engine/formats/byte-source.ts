@@ -6,10 +6,10 @@
 import { EngineError } from '../base/errors.ts';
 
 export interface ByteSource {
-  /** For messages. */
+  /** The file's name, for messages. */
   readonly name: string;
   readonly bytes: number;
-  /** The `length` bytes from `offset`, in an array of their own. The range lies inside the file. */
+  /** The `length` bytes from `offset`, in an array of its own. The range lies inside the file. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -22,7 +22,7 @@ export function memorySource(name: string, data: Uint8Array): ByteSource {
   };
 }
 
-/** Files that are parts of one, in this order, as that one: nothing is copied. */
+/** The parts of a file, in order, as one file; nothing is copied. */
 export function joinedSource(name: string, parts: readonly ByteSource[]): ByteSource {
   const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
   return {
@@ -53,7 +53,7 @@ export async function readRange(
   what: string,
 ): Promise<Uint8Array> {
   if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0))
-    throw invalidFile(source.name, `${what} has an impossible place`, 'whole numbers', {
+    throw invalidFile(source.name, `${what} is at an impossible position`, 'whole numbers', {
       offset,
       length,
     });
@@ -110,12 +110,12 @@ export class ByteCursor {
     return this.#windowStart + this.#position;
   }
 
-  /** Bytes of the file behind the cursor's place. */
+  /** Bytes of the file after the cursor's position. */
   get left(): number {
     return this.source.bytes - this.offset;
   }
 
-  /** Goes on from `offset`, ahead or back; what of the window is ahead stays. */
+  /** Moves to `offset`, forwards or back; the part of the window that lies ahead is kept. */
   seek(offset: number): void {
     const position = offset - this.#windowStart;
     if (position >= 0 && position <= this.#window.byteLength) {
@@ -173,7 +173,7 @@ export class ByteCursor {
     return this.#window.getFloat64(this.#advance(8), true);
   }
 
-  /** A view of the next bytes; gone with the next `need`. */
+  /** A view of the next bytes, valid until the next `need`. */
   take(length: number): Uint8Array {
     const at = this.#advance(length);
     return new Uint8Array(this.#window.buffer, this.#window.byteOffset + at, length);

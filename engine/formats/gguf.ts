@@ -98,7 +98,7 @@ function checkSplit(sources: readonly ByteSource[], parts: readonly GgufFile[]):
     // A count of 0 is what gguf-split leaves in a merged file.
     if (count === 0 && parts.length === 1) continue;
     if (count !== parts.length)
-      throw invalidFile(name, 'is one of a split', `all ${String(count)} files of it`, {
+      throw invalidFile(name, 'is one file of a split model', `all ${String(count)} files of it`, {
         files: parts.length,
       });
     if (no !== index)

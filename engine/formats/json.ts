@@ -8,7 +8,7 @@ export interface JsonObject {
 }
 
 /**
- * @throws {EngineError} E_FORMAT_INVALID when `data` is no JSON object in UTF-8.
+ * @throws {EngineError} E_FORMAT_INVALID when `data` is not a JSON object in UTF-8.
  */
 export function parseJsonObject(
   name: string,
@@ -29,13 +29,13 @@ export function parseJsonObject(
     );
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw invalidFile(name, 'is no JSON object', 'an object');
+    throw invalidFile(name, 'is not a JSON object', 'an object');
   if (noDuplicateKeys) checkTopLevelKeys(name, text);
   return json as JsonObject;
 }
 
 /**
- * JSON.parse keeps the last of two equal names in silence; a file with two is refused instead.
+ * JSON.parse silently keeps the last of two equal names; a file with two is refused instead.
  * The text is valid JSON here, so that strings and brackets are all that has to be told apart.
  */
 function checkTopLevelKeys(name: string, text: string): void {

@@ -39,7 +39,7 @@ const MAX_LAYERS = 1024;
 const MAX_PIECE_BYTES = 4096;
 
 /**
- * @throws {EngineError} E_FORMAT_MAGIC when the file is no llama2.c model, E_FORMAT_VERSION,
+ * @throws {EngineError} E_FORMAT_MAGIC when the file is not a llama2.c model, E_FORMAT_VERSION,
  *   E_FORMAT_INVALID when it is cut off.
  */
 export async function readLlama2c(source: ByteSource): Promise<Llama2cFile> {
@@ -87,7 +87,7 @@ function checkHeader(
   tiedHead: boolean,
 ): Llama2cHeader {
   const [nEmbd = 0, nFf = 0, nLayer = 0, nHead = 0, nKvHead = 0, rawVocab = 0, nCtx = 0] = dims;
-  // Version 0 marks a head of its own by a negative vocabulary.
+  // Version 0 marks an untied head by a negative vocabulary size.
   const nVocab = version === 0 ? Math.abs(rawVocab) : rawVocab;
   const inRange = [nEmbd, nFf, nLayer, nHead, nKvHead, nVocab, nCtx].every(
     (n) => n > 0 && n <= MAX_DIM,
@@ -111,7 +111,7 @@ interface Stretch {
 }
 type LayerRow = readonly [name: string, ...dims: number[]];
 
-/** One tensor for each layer, one behind the other. */
+/** One tensor for each layer, one after the other. */
 function eachLayer(header: Llama2cHeader, [name, ...dims]: LayerRow): Stretch[] {
   return Array.from({ length: header.nLayer }, (_, i) => ({ name: `blk.${i}.${name}`, dims }));
 }
@@ -143,7 +143,7 @@ function planV0(h: Llama2cHeader): Stretch[] {
     { name: 'token_embd.weight', dims: [h.nVocab, h.nEmbd] },
     ...[...attnNorm, ...attention, ...ffnNorm, ...ffn],
     { name: 'output_norm.weight', dims: [h.nEmbd] },
-    // Tables of cosines and sines, which we work out ourselves.
+    // Tables of cosines and sines, which we compute ourselves.
     rotations,
     rotations,
     ...headStretch(h),
@@ -173,7 +173,7 @@ export async function readLlama2cVocab(source: ByteSource, nVocab: number): Prom
   const fail = (what: string) =>
     new EngineError(
       'E_TOKENIZER_INVALID',
-      `${source.name}: ${what}; expected ${nVocab} pieces. Give the tokenizer file of this very model.`,
+      `${source.name}: ${what}; expected ${nVocab} pieces. Give the tokenizer file of this model.`,
       { details: { nVocab, bytes: source.bytes } },
     );
   if (nVocab > source.bytes / 8 || nVocab * MAX_PIECE_BYTES < source.bytes - 4)
@@ -196,7 +196,7 @@ export async function readLlama2cVocab(source: ByteSource, nVocab: number): Prom
     } catch (cause) {
       throw new EngineError(
         'E_TOKENIZER_INVALID',
-        fail(`piece ${pieces.length} is no UTF-8`).message,
+        fail(`piece ${pieces.length} is not UTF-8`).message,
         { cause },
       );
     }

@@ -25,7 +25,7 @@ const MAX_INDEX_BYTES = 32 * 1024 * 1024;
 const DTYPES: Readonly<Record<string, SourceDtype>> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
 
 /**
- * The tensors of all given files together, but those `unused` names: buffers of other types.
+ * The tensors of all given files together, without those that `unused` names (buffers of other types).
  * @throws {EngineError} E_FORMAT_MAGIC, E_FORMAT_INVALID, E_DTYPE_UNSUPPORTED
  */
 export async function readSafetensors(
@@ -74,7 +74,7 @@ export async function readSafetensorsIndex(source: ByteSource): Promise<string[]
     if (typeof name !== 'string' || !/^[\w][\w.-]{0,200}\.safetensors$/.test(name))
       throw invalidFile(
         source.name,
-        'names an odd file',
+        'names an unexpected file',
         'a .safetensors file of the same folder',
         {
           name: JSON.stringify(name).slice(0, 80),

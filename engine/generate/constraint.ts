@@ -1,9 +1,10 @@
 /**
  * A grammar over one generation: which token may follow, and a valid end before the last token. Texts
- * depend on the request alone: a token is drawn freely, and only where the grammar refuses it drawn
- * again among those that it allows.
+ * depend on the request alone: a token is drawn freely, and only where the grammar refuses it, it
+ * is drawn again among those that it allows.
  */
 import { EngineError } from '../base/errors.ts';
+import { RecentCache } from '../base/recent-cache.ts';
 import { MAX_CLOSING_BYTES } from '../grammar/grammar.ts';
 import type { Grammar } from '../grammar/grammar.ts';
 import { GrammarProgram } from '../grammar/run/matcher.ts';
@@ -11,36 +12,32 @@ import type { GrammarMatcher } from '../grammar/run/matcher.ts';
 import type { Vocabulary } from '../grammar/run/vocabulary.ts';
 import type { TokenFilter } from '../sample/chain.ts';
 
-/** What a request is held to. */
+/** The grammar that a completion must match. */
 export interface ConstraintRequest {
   readonly grammar: Grammar;
-  /** Equal grammars have equal keys: what was learnt of one is kept for the next request. */
+  /** Equal grammars have equal keys: their program and its masks are kept for the next request. */
   readonly key: string;
 }
 
 /** Programs that are kept; each caches masks. */
 const MAX_PROGRAMS = 2;
-/** Of one program: the isolate's memory is mostly weights. */
+/** Cache of one program: the isolate's memory is mostly weights. */
 const CACHE_BYTES = { masks: 192 * 1024, interiors: 256 * 1024 };
 
-/** Programs of one vocabulary, the last used last. */
+/** The programs of one vocabulary that were used last. */
 export class GrammarPrograms {
   readonly #vocabulary: Vocabulary;
-  readonly #programs = new Map<string, GrammarProgram>();
+  readonly #programs = new RecentCache<string, GrammarProgram>({ maxEntries: MAX_PROGRAMS });
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
   }
 
   of({ grammar, key }: ConstraintRequest): GrammarProgram {
-    const program =
-      this.#programs.get(key) ?? new GrammarProgram(grammar, this.#vocabulary, CACHE_BYTES);
-    this.#programs.delete(key);
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const program = new GrammarProgram(grammar, this.#vocabulary, CACHE_BYTES);
     this.#programs.set(key, program);
-    for (const oldest of this.#programs.keys()) {
-      if (this.#programs.size <= MAX_PROGRAMS) break;
-      this.#programs.delete(oldest);
-    }
     return program;
   }
 }
@@ -50,12 +47,12 @@ export class Constraint implements TokenFilter {
   readonly #matcher: GrammarMatcher;
   /** Tokens that may still come. */
   #left: number;
-  /** A token was refused only because there was no room for an end behind it. */
+  /** Whether a token was refused only because there was no room for an end after it. */
   isCut = false;
 
   /**
    * @param maxTokens tokens there is room for
-   * @throws {EngineError} E_REQUEST_INVALID when nothing that matches is as short
+   * @throws {EngineError} E_REQUEST_INVALID when nothing that matches is that short
    */
   constructor(program: GrammarProgram, maxTokens: number) {
     this.#program = program;
@@ -64,19 +61,19 @@ export class Constraint implements TokenFilter {
     if (this.#matcher.closingLength > maxTokens) throw tooLong(this.#matcher, maxTokens);
   }
 
-  /** Nothing may follow. */
+  /** Whether nothing may follow. */
   get isComplete(): boolean {
     return this.#matcher.isComplete;
   }
 
-  /** Whether `token` is no text but the end. */
+  /** Whether `token` is not text but the end. */
   isEnd(token: number): boolean {
     return this.#program.isEndToken(token);
   }
 
   allows(token: number): boolean {
     if (this.#matcher.isAllowedWithin(token, this.#left)) return true;
-    // Refused for want of room alone: what comes instead is an end that was not the model's.
+    // Refused only for lack of room: the end that comes instead is not the model's own.
     if (this.#matcher.isAllowed(token)) this.isCut = true;
     return false;
   }
@@ -85,7 +82,7 @@ export class Constraint implements TokenFilter {
     return this.#matcher.mask();
   }
 
-  /** `token`, or where it leaves no room for an end the next token of the shortest one. */
+  /** `token`, or the next token of the shortest end where `token` leaves no room for one. */
   settle(token: number): number | null {
     return this.allows(token) ? token : this.#matcher.closingToken;
   }
@@ -96,7 +93,7 @@ export class Constraint implements TokenFilter {
   }
 }
 
-/** Of what is too long to be spelled, only how many tokens it has at least is known. */
+/** For an output that is too long to be spelled, only a lower bound of its tokens is known. */
 function tooLong(matcher: GrammarMatcher, maxTokens: number): EngineError {
   const { closingBytes, closingLength, minClosingLength } = matcher;
   const isSpelled = Number.isFinite(closingLength);
@@ -112,7 +109,7 @@ function tooLong(matcher: GrammarMatcher, maxTokens: number): EngineError {
     'E_REQUEST_INVALID',
     closingBytes > MAX_CLOSING_BYTES
       ? `response_format: the shortest output that matches has ${closingBytes} bytes; expected at most ${MAX_CLOSING_BYTES}. Ask for less.`
-      : 'response_format: the vocabulary of this model cannot spell what the grammar asks for.',
+      : 'response_format: the vocabulary of this model cannot spell what the grammar asks for. Use another grammar or model.',
     { param: 'response_format', details: { least: closingLength } },
   );
 }

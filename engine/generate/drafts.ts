@@ -1,19 +1,19 @@
-/** What guesses ahead: how a text may go on, and how sure and how dear that guess is. */
+/** Guesses ahead: how a text may go on, with what probability and at what cost. */
 
-/** Tokens guessed ahead at most: longer drafts gain nothing even if they hold. */
+/** Most tokens guessed ahead: longer drafts gain nothing even if they are right. */
 export const MAX_DRAFT_TOKENS = 7;
 
 /** Guesses for one generation's text. */
 export interface Drafts {
-  /** Cost of a guessed token, as a part of what a step of one row costs. */
+  /** Cost of a guessed token, as a part of the cost of a step of one row. */
   readonly tokenCost: number;
-  /** Tokens that have come since the last prediction, as it said. */
+  /** Tokens since the last prediction that came as predicted. */
   readonly nHeld: number;
   /** Looks at the text as it stands; the chance that its next token is the one predicted. */
   predict(): number;
   /**
-   * At most `n` tokens as predicted; none when nothing is. Until a promise settles nothing else of it
-   * is called, and the text stays as it is.
+   * At most `n` predicted tokens; none when nothing is predicted. Until a promise settles, no other
+   * method is called and the text does not change.
    */
   take(n: number): readonly number[] | Promise<readonly number[]>;
   /** The text went on with `token`. */

@@ -2,46 +2,70 @@
  * A loaded model that answers generations: the only thing hosts talk to. Token ids and rows of
  * embeddings in, token ids out; knows no text, no HTTP and no storage.
  */
-import { archByName, archTensors } from '../archs/index.ts';
 import { EngineError, unloaded } from '../base/errors.ts';
-import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
-import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
-import { Decoder } from '../model/decoder/decoder.ts';
-import type { InputObserver } from '../model/decoder/decoder.ts';
-import { loadModel } from '../model/memory/load-model.ts';
-import type { LoadOptions } from '../model/memory/load-model.ts';
-import { planMemory } from '../model/decoder/plan.ts';
-import type { MemoryPlan, PlanOptions } from '../model/decoder/plan.ts';
-import type { ModelSource } from '../model/memory/source.ts';
+import { plainTurns } from '../base/turns.ts';
+import type { OpenTurns } from '../base/turns.ts';
 import type { GrammarProgram } from '../grammar/run/matcher.ts';
 import type { Vocabulary } from '../grammar/run/vocabulary.ts';
+import type { KernelModules } from '../kernels/wasm/module.ts';
+import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
+import type { DecoderBackend, InputObserver } from '../model/decoder/contract.ts';
+import { loadDecoder } from '../model/decoder/load-decoder.ts';
+import type { PlanOptions } from '../model/decoder/plan.ts';
+import type { LoadOptions } from '../model/memory/load-model.ts';
+import type { ModelSource } from '../model/memory/source.ts';
+import { DEFAULT_SAMPLING } from '../sample/params.ts';
 import { checkSampling } from '../sample/samplers.ts';
 import { GrammarPrograms } from './constraint.ts';
 import type { ConstraintRequest } from './constraint.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
 import { checkDraft } from './model-drafts.ts';
-import type { DraftModel } from './model-drafts.ts';
+import type { DraftModel, ModelIdentity } from './model-drafts.ts';
 import { checkPrompt, checkScope, tokenPrompt } from './prompt.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
-import { plainTurns } from '../base/turns.ts';
-import type { OpenTurns } from '../base/turns.ts';
-import { DEFAULT_SAMPLING } from '../sample/params.ts';
 import type { GenerateEvent, GenerateRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions extends PlanOptions, LoadOptions {
   /**
-   * A smaller model of the same tokenizer that guesses ahead; the text is the same. It stays an engine
-   * of its own and must outlive this one.
+   * A smaller model with the same tokenizer that guesses ahead; the text stays the same. It remains an
+   * engine of its own and must outlive this one.
    */
   draft?: Engine;
 }
 
+/** The memory that was planned for a decoder; a MemoryPlan is one. */
+export interface PlannedMemory {
+  /** Positions of its key/value cache. */
+  readonly nCtx: number;
+  /** Bytes of WebAssembly memory and JavaScript heap together. */
+  readonly totalBytes: number;
+  /** Bytes of WebAssembly memory; 0 for a decoder without. */
+  readonly wasmBytes: number;
+  /** Bytes of weights a pass reads, above 0: what it costs beside a pass of another model. */
+  readonly regions: { readonly weights: { readonly bytes: number } };
+}
+
+/** What an engine is made of, whatever computes its passes. */
+export interface EngineParts {
+  readonly model: ModelIdentity;
+  readonly decoder: DecoderBackend;
+  readonly plan: PlannedMemory;
+  /** The build of the kernels, or the name of whatever else computes the passes. */
+  readonly kernelBuild: string;
+  /** Milliseconds that loading took. */
+  readonly loadMs: number;
+  /** Turns of the host's event loop between steps; by default readers' promises run. */
+  readonly openTurns?: OpenTurns;
+  /** As in `EngineOptions`. */
+  readonly draft?: Engine;
+}
+
 export interface EngineStats {
   readonly modelId: string;
-  readonly kernelBuild: KernelBuild;
+  readonly kernelBuild: string;
   readonly wasmBytes: number;
   /** Generations that hold pages, and those that wait for them. */
   readonly nRunning: number;
@@ -53,51 +77,49 @@ export interface EngineStats {
   readonly loadMs: number;
 }
 
-/** Turns of the promise queue in which readers take what a step gave them. */
+/** Turns of the promise queue in which readers take the events of a step. */
 const READER_TURNS = 16;
 
 export class Engine {
   readonly modelId: string;
-  readonly plan: MemoryPlan;
-  readonly #manifest: DecoderManifest;
-  readonly #decoder: Decoder;
+  readonly plan: PlannedMemory;
+  readonly #model: ModelIdentity;
+  readonly #decoder: DecoderBackend;
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
   readonly #draftModel: DraftModel | null;
-  readonly #build: KernelBuild;
+  readonly #build: string;
   readonly #loadMs: number;
   #loadMsUnreported: number;
   #closed = false;
   #nGeneration = 0;
   #programs: GrammarPrograms | null = null;
 
-  private constructor(
-    manifest: DecoderManifest,
-    decoder: Decoder,
-    build: KernelBuild,
-    loadMs: number,
-    openTurns: OpenTurns,
-    draft: Engine | null,
-  ) {
-    this.modelId = manifest.id;
-    this.#manifest = manifest;
-    this.#draftModel = draft === null ? null : draft.#asDraftOf(decoder);
-    this.plan = decoder.plan;
+  /**
+   * An engine over a decoder of any kind; `Engine.load` makes one from a model's files.
+   * @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer.
+   */
+  constructor({ model, decoder, plan, kernelBuild, loadMs, openTurns, draft }: EngineParts) {
+    if (draft !== undefined) checkDraft(model, draft.#model);
+    this.modelId = model.id;
+    this.plan = plan;
+    this.#model = model;
     this.#decoder = decoder;
+    this.#build = kernelBuild;
+    this.#loadMs = loadMs;
+    this.#loadMsUnreported = loadMs;
+    this.#draftModel = draft === undefined ? null : draft.#asDraftOf(plan);
     this.#scheduler = new Scheduler({
       ...decoder.limits,
       copyPage: (from, to) => decoder.copyPage(from, to),
       window: widestWindow(decoder.config),
     });
-    this.#loop = new StepLoop(decoder, this.#scheduler, openTurns);
-    this.#build = build;
-    this.#loadMs = loadMs;
-    this.#loadMsUnreported = loadMs;
+    this.#loop = new StepLoop(decoder, this.#scheduler, openTurns ?? plainTurns(yieldToReaders));
   }
 
   /**
-   * Plans, allocates once, loads and checks every shard.
-   * @throws {EngineError} E_REQUEST_INVALID for a draft model of another tokenizer.
+   * Plans, allocates once, loads and checks every shard, and runs the kernels until they are fast.
+   * @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer.
    * @throws {EngineError} E_MEMORY_BUDGET before anything is allocated; E_WEIGHTS_HASH,
    * E_WEIGHTS_FETCH, E_TENSOR_MISSING, E_TENSOR_SHAPE, E_ARCH_UNKNOWN.
    */
@@ -107,17 +129,18 @@ export class Engine {
     options: EngineOptions = {},
   ): Promise<Engine> {
     const startedAt = Date.now();
-    const { manifest } = source;
-    if (options.draft !== undefined) checkDraft(manifest, options.draft.#manifest);
-    const plan = planMemory(manifest, options);
-    const instances = archTensors(archByName(manifest.architecture), manifest.config);
-    const loaded = await loadModel(source, instances, plan, modules, options);
-    const { weights, kernels, memory, build } = loaded;
-    const decoder = new Decoder(manifest, plan, weights, kernels, memory);
+    const { draft, openTurns } = options;
+    const model = source.manifest;
+    // Before weights are read.
+    if (draft !== undefined) checkDraft(model, draft.#model);
+    const { decoder, build } = await loadDecoder(source, modules, options);
     await warmUp(decoder);
-    const openTurns = options.openTurns ?? plainTurns(yieldToReaders);
-    const loadMs = Date.now() - startedAt;
-    return new Engine(manifest, decoder, build, loadMs, openTurns, options.draft ?? null);
+    return new Engine({
+      ...{ model, decoder, plan: decoder.plan, kernelBuild: build },
+      loadMs: Date.now() - startedAt,
+      ...(openTurns === undefined ? {} : { openTurns }),
+      ...(draft === undefined ? {} : { draft }),
+    });
   }
 
   get config(): ModelConfig {
@@ -126,11 +149,20 @@ export class Engine {
 
   /** Positions a generation may use, prompt and completion together. */
   get nCtx(): number {
-    return this.plan.nCtx;
+    return this.#decoder.limits.nCtx;
   }
 
-  /** Shows `observer` the activations every weight is multiplied with; null ends it (calibration). */
+  /**
+   * Shows `observer` the activations every weight is multiplied with; null ends it (calibration).
+   * @throws {EngineError} E_INTERNAL when the decoder cannot show them.
+   */
   observeInputs(observer: InputObserver | null): void {
+    if (this.#decoder.observeInputs === undefined)
+      throw new EngineError(
+        'E_INTERNAL',
+        `engine: the ${this.#build} decoder of ${this.modelId} shows no activations; ` +
+          'calibrate with the WebAssembly decoder (Engine.load).',
+      );
     this.#decoder.observeInputs(observer);
   }
 
@@ -143,21 +175,23 @@ export class Engine {
       nQueued: this.#loop.nQueued,
       nPromisedPages: this.#scheduler.nPromisedPages,
       nFreePages: this.#scheduler.nFreePages,
-      nPage: this.plan.nPage,
+      nPage: this.#decoder.limits.nPage,
       loadMs: this.#loadMs,
     };
   }
 
+  /** Refuses new generations; those that run or wait go on to their end. May be called again. */
   close(): void {
     this.#closed = true;
   }
 
   /**
    * Generates until a stop token, `maxTokens` or the end of the context, together with all others in
-   * one pass a step. Starts when its pages can be promised to it; who comes later waits longer. A
-   * reader that stops asking pauses it after a few tokens; leaving (or aborting) ends it before its
+   * one pass per step. Starts when its pages can be promised to it, first come, first served. A
+   * reader that stops reading pauses it after a few tokens; leaving (or aborting) ends it before its
    * next step and frees or keeps its pages at once.
-   * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BUSY, E_ABORTED.
+   * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BUSY, E_ABORTED;
+   *   E_BACKEND_UNAVAILABLE once the engine is closed.
    */
   async *generate(
     request: GenerateRequest,
@@ -175,20 +209,20 @@ export class Engine {
     return this.#programs !== null;
   }
 
-  /** What the token ids stand for, of as many tokens as the model has. */
+  /** Sets the bytes of all token ids. @throws {EngineError} E_INTERNAL unless it has as many tokens as the model. */
   setVocabulary(vocabulary: Vocabulary): void {
     const { nVocab } = this.config;
     if (vocabulary.nVocab !== nVocab)
       throw new EngineError(
         'E_INTERNAL',
-        `engine: a vocabulary of ${vocabulary.nVocab} tokens; expected ${nVocab}`,
+        `engine: vocabulary; expected ${nVocab} tokens, got ${vocabulary.nVocab}. Use the tokenizer of this model.`,
       );
     this.#programs = new GrammarPrograms(vocabulary);
   }
 
-  /** A pass takes time by the weights it reads. */
-  #asDraftOf({ plan }: Decoder): DraftModel {
-    const tokenCost = this.plan.regions.weights.bytes / plan.regions.weights.bytes;
+  /** A pass takes time in proportion to the weights it reads. */
+  #asDraftOf({ regions }: PlannedMemory): DraftModel {
+    const tokenCost = this.plan.regions.weights.bytes / regions.weights.bytes;
     return { decoder: this.#decoder, scheduler: this.#scheduler, tokenCost };
   }
 
@@ -204,19 +238,24 @@ export class Engine {
 
   #program(constraint: ConstraintRequest): GrammarProgram {
     if (this.#programs === null)
-      throw new EngineError('E_INTERNAL', `engine: ${this.modelId} was given no vocabulary`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `engine: ${this.modelId} has no vocabulary; call setVocabulary before a constrained request.`,
+      );
     return this.#programs.of(constraint);
   }
 
   /**
-   * Logits of every position of `tokens`, one after the other (evaluation and parity tools).
-   * The array passed to `visit` is only valid during the call.
+   * Passes the logits of every position of `tokens` to `visit`, in order (evaluation and parity tools).
+   * The array, [nVocab] f32, is only valid during the call.
+   * @throws {EngineError} as `generate`.
    */
   async evaluate(
     tokens: readonly number[],
     visit: (position: number, logits: Float32Array) => void,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<void> {
+    this.#checkOpen();
     const prompt = tokenPrompt(tokens);
     checkPrompt(prompt, this);
     const generation = this.#newGeneration(
@@ -234,8 +273,12 @@ export class Engine {
     for await (const event of this.#loop.run(generation, signal)) if (event.type === 'done') return;
   }
 
-  #check(request: GenerateRequest): void {
+  #checkOpen(): void {
     if (this.#closed) throw unloaded(this.modelId);
+  }
+
+  #check(request: GenerateRequest): void {
+    this.#checkOpen();
     checkPrompt(request.prompt, this);
     checkScope(request.scope);
     checkSampling(request.sampling, this.config.nVocab);
@@ -243,7 +286,7 @@ export class Engine {
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `max_tokens: expected a whole number >= 0, got ${maxTokens}`,
+        `max_tokens: expected a whole number >= 0, got ${maxTokens}. Give a number of tokens.`,
         {
           param: 'max_tokens',
           details: { maxTokens },

@@ -1,6 +1,6 @@
 /**
- * One generation as the step loop sees it: a text, what of it is evaluated, and what to do with
- * logits. Knows no batch and no other generation.
+ * One generation as the step loop sees it: its text, the part of it that is evaluated, and what to
+ * do with logits. Knows no batch and no other generation.
  */
 import type { PrefixRoot } from '../cache/prefix-key.ts';
 import type { AdapterHandle, DecoderBackend } from '../model/decoder/contract.ts';
@@ -25,16 +25,16 @@ import type {
 } from './types.ts';
 import { NO_USAGE } from './types.ts';
 
-/** Tokens that may wait for their reader before its generation pauses. */
+/** Events that may wait for their reader before its generation pauses. */
 export const MAX_UNREAD_EVENTS = 8;
-/** Part of the context that is promised beyond the text to a generation whose end nobody named. */
+/** Part of the context promised beyond the text to a generation whose request names no end. */
 const UNNAMED_END_PART = 1 / 8;
 
-/** Sees the logits of every position while they stand in `row`. */
+/** Called with every position while its logits are in `row`. */
 export type ObserveLogits = (position: number, row: number) => void;
 
 export interface GenerationOptions {
-  /** Who came first has the smallest. */
+  /** Smaller for generations that came earlier. */
   readonly age: number;
   /** Positions a text may have. */
   readonly nCtx: number;
@@ -42,7 +42,7 @@ export interface GenerationOptions {
   readonly keep: boolean;
   readonly observe?: ObserveLogits;
   readonly draftModel: DraftModel | null;
-  /** What it is evaluated with; the model as it is by default. */
+  /** Adapter it is evaluated with; none by default. */
   readonly adapter?: AdapterHandle | null;
   /** Made for the request's constraint, if it has one. */
   readonly program?: GrammarProgram;
@@ -52,12 +52,12 @@ export class Generation {
   readonly inbox = new Inbox<GenerateEvent>();
   /** Prompt and completion. */
   readonly text: Text;
-  /** Whom its prefix may be shared with. */
+  /** With whom its prefix may be shared. */
   readonly root: PrefixRoot;
   readonly adapter: AdapterHandle | null;
   readonly request: GenerateRequest;
   readonly usage: GenerateUsage;
-  /** Positions of text at which it ends. */
+  /** Number of positions at which it ends. */
   readonly limit: number;
   /** What may guess ahead for it. */
   readonly drafts: readonly Drafts[];
@@ -65,7 +65,7 @@ export class Generation {
   readonly keep: boolean;
   /** Its place in the cache; null while it waits for one. */
   lease: Lease | null = null;
-  /** Done or failed: no more steps. */
+  /** Whether it is done or failed: it takes part in no more steps. */
   ended = false;
   /** Since when it waits for pages, or for its reader. */
   since: number;
@@ -78,7 +78,7 @@ export class Generation {
   readonly #nCtx: number;
   readonly #observe: ObserveLogits | null;
   readonly #promptLogprobs: (TokenLogprob | null)[] = [];
-  /** The first position whose logits nobody has seen. */
+  /** The first position whose logits were not read yet. */
   #nextRead: number;
   #startedAt: number;
   #decodeAt = 0;
@@ -91,9 +91,9 @@ export class Generation {
     this.age = options.age;
     this.keep = options.keep;
     this.#decoder = decoder;
-    const { nPrompt, nPromptTokens, tokens } = this.text;
+    const { nPrompt, nPromptTokens, tokens, runStarts } = this.text;
     this.#samplers = new SamplerChain(request.sampling);
-    this.#context = { text: tokens, nPrompt: nPromptTokens };
+    this.#context = { text: tokens, nPrompt: nPromptTokens, runStarts };
     this.#nCtx = options.nCtx;
     this.#observe = options.observe ?? null;
     this.limit = Math.min(nPrompt + request.maxTokens, options.nCtx);
@@ -108,7 +108,7 @@ export class Generation {
     this.usage = { ...NO_USAGE, promptTokens: nPrompt };
   }
 
-  /** Logits of the prompt's own positions are wanted too, from the next to be read on. */
+  /** Whether logits of the prompt's own positions are wanted too, from the next to be read on. */
   get readsPrompt(): boolean {
     return this.request.promptLogprobs || this.#observe !== null;
   }
@@ -118,7 +118,7 @@ export class Generation {
     return this.text.length - (this.lease?.sequence.items.length ?? 0);
   }
 
-  /** Its reader is behind: no steps until it takes something. */
+  /** Whether it waits for its reader: it takes part in no steps until something is read. */
   get paused(): boolean {
     return this.inbox.nUnread >= MAX_UNREAD_EVENTS;
   }
@@ -135,12 +135,12 @@ export class Generation {
     return { prompt, age, mayGrow, nTokens: mayGrow ? Math.min(likely, limit) : limit };
   }
 
-  /** It has a place, at `now`. */
+  /** Gives it a place in the cache, at `now`. */
   place(lease: Lease, now: number): void {
-    // What was cached when it began, not what is found again after it lost its pages.
+    // Counts what was cached when it began, not what is found again after it lost its pages.
     if (this.lease === null && this.#decodeAt === 0) {
       const { sequence } = lease;
-      // Cut back, a sequence whose beginning was given back may lack what a window looks at.
+      // Once cut, a sequence whose beginning was given back may lack positions that a window needs.
       const usable = sequence.firstPosition > 0 ? 0 : this.#nextRead;
       if (this.readsPrompt && sequence.items.length > usable) sequence.truncate(usable);
       this.usage.cachedTokens = lease.sequence.items.length;
@@ -149,7 +149,7 @@ export class Generation {
     this.lease = lease;
   }
 
-  /** It lost its place, at `now`, and waits for another. */
+  /** Takes its place away, at `now`: it waits for another. */
   displace(now: number): void {
     this.lease = null;
     this.since = now;
@@ -161,9 +161,9 @@ export class Generation {
   }
 
   /**
-   * The logits of `position` stand in `row`: takes what is wanted of them. Called in order of
-   * positions, in the turn of the event loop that made the logits; behind a draft that was not
-   * chosen there is nothing to take.
+   * Takes what is wanted of the logits of `position`, which are in `row`. Called in order of positions,
+   * in the turn of the event loop that made the logits; after a draft that was not chosen there is
+   * nothing to take.
    */
   read(position: number, row: number): void {
     if (this.ended || position !== this.#nextRead) return;
@@ -181,7 +181,7 @@ export class Generation {
     else this.#end('length');
   }
 
-  /** After a step: what was evaluated of drafts that were not chosen is forgotten. */
+  /** After a step: drops the evaluated tokens of drafts that were not chosen. */
   dropRejected(): void {
     const sequence = this.lease?.sequence;
     const last = this.text.length - 1;
@@ -230,8 +230,8 @@ export class Generation {
   }
 
   #draftsOf({ draftModel, age }: GenerationOptions): Drafts[] {
-    const { tokens, hasRows } = this.text;
-    const lookup = new LookupDrafts(tokens, this.limit);
+    const { tokens, runStarts, hasRows } = this.text;
+    const lookup = new LookupDrafts(tokens, this.limit, runStarts);
     // Rows are of this model's width: no other model can read them.
     if (draftModel === null || hasRows) return [lookup];
     return [lookup, new ModelDrafts(draftModel, tokens, { scope: this.root.scope, age })];

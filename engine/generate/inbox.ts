@@ -1,11 +1,11 @@
 /**
- * Events between the step loop, which never waits for a reader, and one reader. What the reader has
- * not taken is counted, so that the loop can leave a generation alone that nobody reads.
+ * Events between the step loop, which never waits for a reader, and one reader. Unread events
+ * are counted, so that the loop can pause a generation that nobody reads.
  */
 export class Inbox<Event> {
   readonly #events: Event[] = [];
   #failure: { readonly error: unknown } | null = null;
-  /** Of a reader that waits. */
+  /** Wakes the reader that waits. */
   #arrive: (() => void) | null = null;
 
   get nUnread(): number {
@@ -17,7 +17,7 @@ export class Inbox<Event> {
     this.#wake();
   }
 
-  /** Ends it: what was not read yet is dropped, and reading throws `error`. */
+  /** Ends it: unread events are dropped, and reading throws `error`. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#events.length = 0;

@@ -1,13 +1,13 @@
 /**
- * Drafts from the text itself, by how it went on before. Every prediction is
- * held against the token that comes, drafted or not, so that drafts stop when they fail and come
- * back when they would have held.
+ * Drafts from the text itself, by how it went on before. Every prediction is compared with the token
+ * that comes, drafted or not, so that drafts stop when they fail and come back when they would have
+ * been right.
  */
 import type { Drafts } from './drafts.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 import type { Match } from './prompt-lookup.ts';
 
-/** From which length of a match on, and how often its next token was right before any is known. */
+/** Classes of matches by their least length, with a first guess of how often their next token is right. */
 const CLASSES = [
   { minLength: 12, prior: 0.9 },
   { minLength: 7, prior: 0.8 },
@@ -24,6 +24,7 @@ export class LookupDrafts implements Drafts {
   nHeld = 0;
   readonly #text: readonly number[];
   readonly #maxTokens: number;
+  readonly #runStarts: readonly number[];
   /** Made when first asked: an index takes memory. */
   #lookup: PromptLookup | null = null;
   readonly #rates = CLASSES.map(({ prior }) => prior as number);
@@ -31,13 +32,15 @@ export class LookupDrafts implements Drafts {
   #class = 0;
   #predicted: readonly number[] = [];
 
-  constructor(text: readonly number[], maxTokens: number) {
+  /** Parameters as those of PromptLookup. */
+  constructor(text: readonly number[], maxTokens: number, runStarts: readonly number[] = []) {
     this.#text = text;
     this.#maxTokens = maxTokens;
+    this.#runStarts = runStarts;
   }
 
   predict(): number {
-    this.#lookup ??= new PromptLookup(this.#text, this.#maxTokens);
+    this.#lookup ??= new PromptLookup(this.#text, this.#maxTokens, this.#runStarts);
     const match = this.#lookup.find();
     this.#match = match;
     this.nHeld = 0;

@@ -5,33 +5,39 @@
 import { EngineError } from '../base/errors.ts';
 import { commonPrefix } from '../cache/prefix-key.ts';
 import type { PrefixKey } from '../cache/prefix-key.ts';
-import type { DecoderManifest } from '../manifest/manifest.ts';
 import type { DecoderBackend } from '../model/decoder/contract.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
 import type { Drafts } from './drafts.ts';
 import type { Lease, Scheduler } from './scheduler.ts';
 
-/** How often a draft's token is right, before any is known. */
+/** First guess of how often a draft's token is right. */
 const PRIOR_RATE = 0.7;
 const RATE_WEIGHT = 0.12;
-/** How fast a rate goes back there, a step: drafts that failed are tried again some time. */
+/** How fast a rate returns to that, per step: drafts that failed are tried again some time. */
 const FORGET_WEIGHT = 0.01;
 
 export interface DraftModel {
   readonly decoder: DecoderBackend;
-  /** Of the draft model's own pages. */
+  /** Scheduler of the draft model's own pages. */
   readonly scheduler: Scheduler;
-  /** A pass of it against one of the model it drafts for. */
+  /** Cost of one of its passes, as a part of a pass of the model it drafts for. */
   readonly tokenCost: number;
 }
 
+/** Decides whether two models can work together; a manifest has these fields. */
+export interface ModelIdentity {
+  readonly id: string;
+  readonly tokenizer: { readonly sha256: string };
+  readonly config: { readonly nVocab: number };
+}
+
 /** Whether token ids mean the same to both. */
-export function sharesTokenizer(a: DecoderManifest, b: DecoderManifest): boolean {
+export function sharesTokenizer(a: ModelIdentity, b: ModelIdentity): boolean {
   return a.tokenizer.sha256 === b.tokenizer.sha256 && a.config.nVocab === b.config.nVocab;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for a draft model with another tokenizer than `model`. */
-export function checkDraft(model: DecoderManifest, draft: DecoderManifest): void {
+export function checkDraft(model: ModelIdentity, draft: ModelIdentity): void {
   if (sharesTokenizer(model, draft)) return;
   throw new EngineError(
     'E_REQUEST_INVALID',
@@ -51,7 +57,7 @@ export class ModelDrafts implements Drafts {
   #predicted: readonly number[] = [];
   #lease: Lease | null = null;
 
-  /** @param text grows in place; @param of whose it is, and its age among generations */
+  /** @param text grows in place */
   constructor(
     model: DraftModel,
     text: readonly number[],
@@ -82,14 +88,14 @@ export class ModelDrafts implements Drafts {
     const lease = this.#lease;
     if (lease === null) return [];
     const { sequence, slot } = lease;
-    // What was drafted and not chosen goes; the last token's logits are wanted.
+    // Drop drafted tokens that were not chosen, and the last token, whose logits are wanted.
     sequence.truncate(Math.min(commonPrefix(sequence, this.#key), text.length - 1));
     if (!scheduler.reserve(lease, nTokens)) return [];
     const { maxRows } = decoder.limits;
     let inputs = text.slice(sequence.items.length);
     const part = { sequence, slot, adapter: null };
     if (inputs.length > maxRows) {
-      // A chunk a step, so that streams beside this one keep their pace.
+      // One chunk per step, so that streams beside this one keep their pace.
       inputs = inputs.slice(0, maxRows);
       const pass = decoder.forward([{ ...part, inputs, logitsFrom: maxRows }]);
       if (pass !== undefined) await pass;

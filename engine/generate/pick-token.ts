@@ -6,8 +6,8 @@ import { topTokens } from '../sample/top-tokens.ts';
 import type { TokenLogprob } from './types.ts';
 
 /**
- * The token behind the text. A function of the logits, the text and the parameters alone: the random
- * number belongs to the position, so that nothing that runs beside changes it. Called once a token, in
+ * The token after the text. A function of the logits, the text and the parameters alone: the random
+ * number belongs to the position, so that nothing that runs beside changes it. Called once per token, in
  * order: a chain may remember what it drew.
  */
 export function pickToken(
@@ -25,7 +25,7 @@ export function pickToken(
   return chain.pick(logits, context, { top, mass }, filter);
 }
 
-/** Of the model's own distribution, with the `nTop` most likely tokens. */
+/** Log-probability of `token` in the model's own distribution, with the `nTop` most likely tokens. */
 export function logprobOf(
   decoder: DecoderBackend,
   row: number,

@@ -5,7 +5,7 @@
 
 /** Lengths of the endings that are looked up, the longest first. */
 const GRAM_LENGTHS = [4, 3, 2] as const;
-/** How far back two equal endings are compared: what is longer is no surer. */
+/** How far back two equal endings are compared: longer matches are not more certain. */
 const MAX_MATCH = 32;
 /** Table entries for each token of text: three grams, half full. */
 const ENTRIES_PER_TOKEN = 8;
@@ -18,18 +18,25 @@ export interface Match {
 }
 
 /**
- * An index of every 2-, 3- and 4-gram of a growing text: the position behind its last occurrence. A
- * hash table of fixed size in which the later wins; what it gives is checked against the text.
+ * An index of every 2-, 3- and 4-gram of a growing text: the position after its last occurrence. A
+ * hash table of fixed size in which later entries win; what it finds is compared with the text.
  */
 export class PromptLookup {
   readonly #text: readonly number[];
+  readonly #runStarts: readonly number[];
   readonly #entries: Int32Array;
   /** Grams that end before this position are in the table. */
   #nIndexed = 0;
 
-  /** @param text may grow, but must not change; @param maxTokens it will have at most. */
-  constructor(text: readonly number[], maxTokens: number) {
+  /**
+   * @param text may grow, but must not change
+   * @param maxTokens length of the text at most
+   * @param runStarts for each token, and for the next: index of the first of its run; grows with the
+   *   text. A match lies within one run, since rows lie between runs. Empty: one run.
+   */
+  constructor(text: readonly number[], maxTokens: number, runStarts: readonly number[] = []) {
     this.#text = text;
+    this.#runStarts = runStarts;
     this.#entries = new Int32Array(2 ** Math.ceil(Math.log2(maxTokens * ENTRIES_PER_TOKEN)));
   }
 
@@ -39,22 +46,38 @@ export class PromptLookup {
     // The ending itself stays out: it would find nothing but itself.
     while (this.#nIndexed < text.length - 1) this.#index(++this.#nIndexed);
     for (const n of GRAM_LENGTHS) {
-      const position = text.length < n ? 0 : this.#entries[this.#entryOf(text.length, n)]!;
+      const isThere = this.#runLength(text.length) >= n;
+      const position = isThere ? this.#entries[this.#entryOf(text.length, n)]! : 0;
       const length = position === 0 ? 0 : this.#commonEnding(position);
       if (length >= n) return { position, length };
     }
     return null;
   }
 
-  /** `n` tokens from `position` on; a text that ends first is taken to repeat from there. */
+  /**
+   * `n` tokens from `position` on; a text that ends first is taken to repeat from there. Fewer where
+   * the run of `position` ends before the text does.
+   */
   tokensFrom(position: number, n: number): number[] {
-    const period = this.#text.length - position;
-    return Array.from({ length: n }, (_, i) => this.#text[position + (i % period)]!);
+    const text = this.#text;
+    const tokens: number[] = [];
+    for (let at = position; tokens.length < n; at++) {
+      if (at === text.length) at = position;
+      if ((this.#runStarts[at] ?? 0) > position) break;
+      tokens.push(text[at]!);
+    }
+    return tokens;
   }
 
   /** Enters the grams that end before `end`. */
   #index(end: number): void {
-    for (const n of GRAM_LENGTHS) if (end >= n) this.#entries[this.#entryOf(end, n)] = end;
+    const length = this.#runLength(end);
+    for (const n of GRAM_LENGTHS) if (length >= n) this.#entries[this.#entryOf(end, n)] = end;
+  }
+
+  /** Tokens before `end` that the token at `end` goes on from. */
+  #runLength(end: number): number {
+    return end - (this.#runStarts[end] ?? 0);
   }
 
   #entryOf(end: number, n: number): number {
@@ -68,7 +91,7 @@ export class PromptLookup {
 
   #commonEnding(position: number): number {
     const text = this.#text;
-    const max = Math.min(position, MAX_MATCH);
+    const max = Math.min(this.#runLength(position), this.#runLength(text.length), MAX_MATCH);
     let n = 0;
     while (n < max && text[position - 1 - n] === text[text.length - 1 - n]) n++;
     return n;

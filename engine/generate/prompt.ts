@@ -9,15 +9,15 @@ export type PromptSegment =
   | { readonly kind: 'tokens'; readonly ids: readonly number[] }
   | {
       readonly kind: 'rows';
-      /** [n, nEmbd] f32, one row a position, in the scale of the residual stream. */
+      /** [n, nEmbd] f32, one row per position, in the scale of the residual stream. */
       readonly rows: Float32Array;
-      /** Of what the rows were made from and with: equal hashes are taken for equal rows. */
+      /** Hash of what the rows were made from and with: equal hashes stand for equal rows. */
       readonly hash: string;
     };
 
 export type Prompt = readonly PromptSegment[];
 
-/** A hash is a key of every position it stands for: no longer than any digest in hex. */
+/** A hash becomes a key of each of its positions: it may be as long as any digest in hex. */
 const MAX_HASH_CHARS = 128;
 
 const MAX_SCOPE_CHARS = 256;
@@ -27,7 +27,7 @@ export function tokenPrompt(ids: readonly number[]): Prompt {
   return [{ kind: 'tokens', ids }];
 }
 
-/** Positions it takes. */
+/** Number of positions a prompt takes. */
 export function promptLength(prompt: Prompt, nEmbd: number): number {
   return prompt.reduce((sum, segment) => sum + segmentLength(segment, nEmbd), 0);
 }
@@ -36,7 +36,7 @@ function segmentLength(segment: PromptSegment, nEmbd: number): number {
   return segment.kind === 'tokens' ? segment.ids.length : segment.rows.length / nEmbd;
 }
 
-/** What a prompt must fit. */
+/** Bounds that a prompt must fit. */
 export interface PromptBounds {
   readonly modelId: string;
   readonly nCtx: number;
@@ -44,29 +44,30 @@ export interface PromptBounds {
 }
 
 /**
- * Here and not in a pass: there it would be the end of all who share it.
+ * Checks a prompt before it joins a pass: an error there would end all who share the pass.
  * @throws {EngineError} E_REQUEST_INVALID for an empty prompt, an id outside the vocabulary, rows of
- *   another width, of values that are no numbers or without a hash; E_PROMPT_TOO_LONG.
+ *   another width, with values that are not finite or without a hash; E_PROMPT_TOO_LONG.
  */
 export function checkPrompt(prompt: Prompt, { modelId, nCtx, config }: PromptBounds): void {
   const { nEmbd, nVocab } = config;
   for (const [i, segment] of prompt.entries())
     if (segment.kind === 'rows') checkRowsShape(segment, `prompt[${i}]`, nEmbd);
   const length = promptLength(prompt, nEmbd);
-  if (length === 0) throw invalid('prompt: is empty; expected at least one token', 'prompt');
+  if (length === 0)
+    throw invalid('prompt: is empty; expected at least one token. Send some text.', 'prompt');
   if (length > nCtx)
     throw new EngineError(
       'E_PROMPT_TOO_LONG',
       `prompt: ${length} tokens, but the context of ${modelId} is ${nCtx}. Shorten the prompt.`,
       { param: 'messages', details: { promptTokens: length, nCtx } },
     );
-  // Values are looked at once their number is known to be bounded.
+  // Values are read only once their number is known to be bounded.
   for (const [i, segment] of prompt.entries())
     if (segment.kind === 'tokens') checkIds(segment.ids, nVocab);
     else checkFinite(segment.rows, `prompt[${i}].rows`, nEmbd);
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for a scope that is no string or longer than any key. */
+/** @throws {EngineError} E_REQUEST_INVALID for a scope that is not a string or too long. */
 export function checkScope(scope: string | undefined): void {
   if (scope === undefined || (typeof scope === 'string' && scope.length <= MAX_SCOPE_CHARS)) return;
   throw invalid(
@@ -79,7 +80,7 @@ function checkIds(ids: readonly number[], nVocab: number): void {
   const token = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < nVocab));
   if (token === undefined) return;
   throw invalid(
-    `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+    `tokens: id ${token} is not in the vocabulary; expected 0 to ${nVocab - 1}. Use the tokenizer of this model.`,
     'prompt',
     { token, nVocab },
   );

@@ -2,7 +2,7 @@
  * Who holds key/value pages: running generations and finished sequences kept for reuse of their
  * prefix. A generation starts when all pages it asks for can be promised to it; promises never
  * exceed the pages there are, so that what was promised is there when it is needed. Kept sequences
- * live on what is left and go first. Knows no time and no model: nothing here waits.
+ * use the remaining pages and are dropped first. Knows no time and no model: nothing here waits.
  */
 import { EngineError } from '../base/errors.ts';
 import { PAGE_TOKENS, pagesFor } from '../cache/geometry.ts';
@@ -20,14 +20,14 @@ export interface Lease {
   readonly age: number;
 }
 
-/** What a generation asks for. */
+/** The pages that a generation asks for. */
 export interface Claim {
   /** What is known of its text: the root and the prompt's items. */
   readonly prompt: PrefixKey;
   /** Positions it needs pages for before it starts. */
   readonly nTokens: number;
   readonly age: number;
-  /** May it go on past `nTokens`? Then others may have its pages taken away. */
+  /** Whether it may go on past `nTokens`; if so, its pages may be given to others. */
   readonly mayGrow: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Running extends Kept, Lease {
   readonly mayGrow: boolean;
 }
 
-/** Limits that are not named are those of the decoder in WebAssembly. */
+/** Limits that are missing are those of the decoder in WebAssembly. */
 export interface SchedulerOptions
   extends Pick<DecoderLimits, 'nPage'>, Partial<Pick<DecoderLimits, 'maxRows' | 'maxSequences'>> {
   readonly copyPage: CopyPage;
@@ -56,7 +56,7 @@ export class Scheduler {
   readonly #pool: PagePool;
   readonly #window: number | null;
   readonly #maxRows: number;
-  /** Free ones. */
+  /** Free slots. */
   readonly #slots: number[];
   readonly #maxSequences: number;
   readonly #running = new Map<Lease, Running>();
@@ -93,16 +93,16 @@ export class Scheduler {
     return this.#nPromised;
   }
 
-  /** Is it still running? False when its pages were taken away. */
+  /** Whether it is still running; false when its pages were taken away. */
   holds(lease: Lease): boolean {
     return this.#running.has(lease);
   }
 
   /**
    * Starts a generation with the longest prefix of its prompt that a kept sequence of the same root
-   * has; null while the pages it asks for are promised to others. A sequence that goes on mostly as it
-   * was is taken over and cut; one that only begins alike (the same system prompt) is left as it is and
-   * the common pages are copied, if there is room. At least the last prompt token is always evaluated
+   * has; null while the pages it asks for are promised to others. A sequence of which most is
+   * shared is taken over and cut; of one that only begins alike (the same system prompt), the common
+   * pages are copied if there is room. At least the last prompt token is always evaluated
    * anew, for its logits.
    * @throws {EngineError} E_KV_FULL when there will never be as many pages.
    */
@@ -122,8 +122,8 @@ export class Scheduler {
   }
 
   /**
-   * Takes pages for `nTokens` positions: what was promised, and beyond that what nobody was promised.
-   * False when there is none.
+   * Takes pages for `nTokens` positions: promised ones, and beyond those pages that nobody was promised.
+   * False when there are too few.
    */
   reserve(lease: Lease, nTokens: number): boolean {
     const running = this.#running.get(lease);
@@ -144,7 +144,7 @@ export class Scheduler {
     return younger.sort((a, b) => b.age - a.age)[0] ?? null;
   }
 
-  /** Gives back the pages no layer will look at again. */
+  /** Gives back the pages that no layer will read again. */
   releasePassed({ sequence }: Lease): void {
     if (this.#window !== null) sequence.releaseBefore(sequence.items.length - this.#window);
   }
@@ -168,7 +168,7 @@ export class Scheduler {
   /** Pages a sequence of `nTokens` holds at most at a time. */
   #pagesToHold(nTokens: number): number {
     if (this.#window === null) return pagesFor(nTokens);
-    // Before a pass the window ends anywhere in its first page; a chunk comes behind it.
+    // Before a pass the window ends anywhere in its first page; a chunk comes after it.
     return Math.min(pagesFor(nTokens), pagesFor(this.#window + this.#maxRows + PAGE_TOKENS));
   }
 
@@ -184,7 +184,7 @@ export class Scheduler {
     return { kept: best, prefix: bestPrefix };
   }
 
-  /** Are all positions that the one behind `length` looks at still in memory? */
+  /** Whether all positions that the one after `length` attends to are still in memory. */
   #reachesBack({ firstPosition }: Sequence, length: number): boolean {
     return firstPosition === 0 || (this.#window !== null && length - this.#window >= firstPosition);
   }

@@ -1,13 +1,13 @@
 /**
- * What a step costs by its number of rows, learnt from the steps that ran. Workers' clocks may stand
+ * Cost of a step by its number of rows, learnt from the steps that ran. Workers' clocks may stand
  * still while code runs: without any measurement the fixed numbers below hold.
  */
 import { CHUNK_TOKENS } from '../model/decoder/plan.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 
 /**
- * Several rows against one, before anything is measured: reading the weights is shared, arithmetic
- * is not (SmolLM2 135M, q4m). On the low side: what is never tried is never measured.
+ * Cost of several rows against one, before anything is measured: reading the weights is shared, arithmetic
+ * is not (SmolLM2 135M, q4m). Chosen low: what is never tried is never measured.
  */
 const SHARED_COST = 0.6;
 const ROW_COST = 0.45;
@@ -15,9 +15,9 @@ const ROW_COST = 0.45;
 const UNTIMED_ROWS = 16;
 /** Weight of the latest step. */
 const COST_WEIGHT = 0.15;
-/** A step may have been interrupted by others: it counts as at most this many times what is known. */
+/** A step may have been interrupted by others: it counts as at most this many times the known cost. */
 const MAX_SURPRISE = 2;
-/** How fast a cost nobody measures any more goes back to the fixed number, a step. */
+/** How fast a cost that is no longer measured returns to the fixed number, per step. */
 const FORGET_WEIGHT = 0.004;
 
 export class StepCosts {
@@ -25,11 +25,11 @@ export class StepCosts {
   #oneMs: number | null = null;
   /** Milliseconds of a row in steps of a tile and more. */
   #rowMs: number | null = null;
-  /** By rows: multiples of the cost of one. */
+  /** By number of rows: cost as a multiple of one row's. */
   readonly #ratios: Float64Array;
   readonly #maxRows: number;
 
-  /** @param maxRows of a step */
+  /** @param maxRows most rows of a step */
   constructor(maxRows = CHUNK_TOKENS) {
     this.#maxRows = maxRows;
     this.#ratios = Float64Array.from({ length: maxRows + 1 }, (_, nRow) => priorOf(nRow));

@@ -1,12 +1,12 @@
 /**
  * Continuous batching: while any generation can go on, step after step, each one pass over the
  * weights for all of them. Generations join and leave between steps. Every stream that decodes has
- * its next token in every step; prompts get what rows and time are left. What a generation gets is
- * the same whatever its mates (engine/model/decoder/contract.ts), so nothing here changes a text.
+ * its next token in every step; prompts get the remaining rows and time. The result of a
+ * generation does not depend on its mates (engine/model/decoder/contract.ts), so nothing here changes a text.
  *
- * A pass may take turns of the event loop (layers in other isolates). Until it is over nobody starts
- * and nothing is taken from or given back by who is in it: whoever leaves meanwhile ends at once for
- * its reader, and its pages are free when the pass is.
+ * A pass may take turns of the event loop (layers in other isolates). Until it is over nobody starts,
+ * and generations in it neither lose nor give back pages: one that leaves meanwhile ends at once for
+ * its reader, and its pages are free once the pass is over.
  */
 import { EngineError, throwIfAborted } from '../base/errors.ts';
 import type { BatchPart, DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
@@ -21,34 +21,34 @@ import type { GenerateEvent } from './types.ts';
 
 /** Generations that may wait for pages. */
 export const MAX_QUEUED = 64;
-/** Longest wait for pages before the caller is told to come back. */
+/** Longest wait for pages before the caller is asked to try again. */
 const MAX_WAIT_MS = 120_000;
 /** A generation whose reader takes nothing for this long may lose its pages to one that waits. */
 const STALLED_MS = 5000;
-/** One whose reader takes nothing for this long is ended: nobody is there. */
+/** A generation whose reader takes nothing for this long is ended as abandoned. */
 const ABANDONED_MS = 600_000;
-/** While all who have pages are paused, the loop looks this often whether one has stalled. */
+/** While all generations with pages are paused, the loop checks this often whether one has stalled. */
 const WAKE_MS = 1000;
-/** How long a client should wait while too many are before it. */
+/** Seconds a client should wait while too many are before it. */
 const BUSY_RETRY_AFTER_S = 5;
-/** How long a step may take that evaluates prompts beside streams that decode. */
+/** Longest step that evaluates prompts beside streams that decode. */
 const STEP_SLICE_MS = 50;
 /** Prompt tokens beside decoding streams in every step, however slow. */
 const MIN_CHUNK_TOKENS = 2 * TILE_TOKENS;
-/** A loop that came to no step for this long was lost with the request that ran it. */
+/** A loop without a step for this long was lost with the request that ran it. */
 const LOST_MS = 10_000;
-/** The same while a pass runs: one of many rows over many isolates takes seconds. */
+/** As LOST_MS, while a pass runs: a pass of many rows over many isolates takes seconds. */
 const LOST_PASS_MS = 120_000;
-/** How much more a step with a draft must promise: chances and costs are guesses too. */
+/** Factor by which a step with a draft must be better: probabilities and costs are estimates. */
 const DRAFT_MARGIN = 1.03;
 const CALLER_GONE = 'generation: the caller went away';
 
-/** What a generation does in a step. */
+/** The part of a generation in a step. */
 interface Share {
   readonly generation: Generation;
   readonly part: BatchPart;
   readonly nDraft: number;
-  /** Where its draft came from. */
+  /** Source of its draft. */
   readonly drafts: Drafts | null;
 }
 
@@ -60,7 +60,7 @@ interface DraftPlan {
 
 interface Step {
   readonly shares: readonly Share[];
-  /** The one of the shares that is to be drafted, if any. */
+  /** The draft to be made for one of the shares, if any. */
   readonly draft: DraftPlan | null;
 }
 
@@ -69,17 +69,17 @@ export class StepLoop {
   readonly #scheduler: Scheduler;
   readonly #openTurns: OpenTurns;
   readonly #costs: StepCosts;
-  /** All that have not ended, the oldest first. */
+  /** All generations that have not ended, the oldest first. */
   readonly #live = new Set<Generation>();
-  /** Who is in the step that runs; null between steps. */
+  /** Generations in the step that runs; null between steps. */
   #inStep: ReadonlySet<Generation> | null = null;
-  /** Of the loop that runs; another number stops it. Null when none does. */
+  /** Number of the loop that runs; another number stops it. Null when none runs. */
   #driver: number | null = null;
   #nDriver = 0;
   #lastStepAt = 0;
   #nStep = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** An older generation found no page: nobody new starts before it has. */
+  /** Whether an older generation found no page: nobody new starts before it has one. */
   #starved = false;
 
   constructor(decoder: DecoderBackend, scheduler: Scheduler, openTurns: OpenTurns) {
@@ -137,8 +137,8 @@ export class StepLoop {
   }
 
   /**
-   * Its pages are free at once, whether or not its reader knows of its end; in the middle of a step,
-   * when that is over.
+   * Frees its pages at once, whether or not its reader knows of its end; in the middle of a step, when
+   * that is over.
    */
   #leave(generation: Generation, keep = generation.keep): void {
     generation.ended = true;
@@ -179,11 +179,11 @@ export class StepLoop {
       while (this.#driver === driver) {
         const startedAt = performance.now();
         const step = this.#compose(Date.now());
-        // Out of the loop in the same turn: who joins behind an await would take it for running.
+        // Left in the same turn: a generation that joins after an await would take the loop for running.
         if (step.shares.length === 0) break;
         this.#nStep++;
         this.#inStep = new Set(step.shares.map(({ generation }) => generation));
-        // Nothing is awaited but what takes turns: each await is a turn for those who wait.
+        // Only what takes turns is awaited: each await is a turn for those who wait.
         const taken = step.draft?.drafts.take(step.draft.nToken) ?? [];
         const guess = 'then' in taken ? await taken : taken;
         if (this.#driver !== driver) break;
@@ -191,7 +191,7 @@ export class StepLoop {
         const pass = this.#forward(shares, this.#inStep);
         if (pass !== undefined) await pass;
         await turns.next();
-        // Behind the turn: a clock that stands still while code runs has gone on by now.
+        // After the turn: a clock that stands still while code runs has gone on by now.
         this.#record(shares, performance.now() - startedAt);
         this.#lastStepAt = Date.now();
       }
@@ -210,7 +210,7 @@ export class StepLoop {
     this.#costs.record(nRow, ms, allRead);
   }
 
-  /** Who goes on in the next step, and with what. */
+  /** The generations of the next step, and their parts in it. */
   #compose(now: number): Step {
     this.#admit(now);
     const ready = [...this.#live].filter((g) => g.lease !== null && !g.ended && !g.paused);
@@ -219,7 +219,7 @@ export class StepLoop {
     const prefilling = ready
       .filter((g) => g.lease !== null && g.nPending > 1)
       .sort((a, b) => a.lastChunkStep - b.lastChunkStep);
-    // Beside prompts, too, guesses are made and held against what comes.
+    // Beside prompts guesses are made, too, only to be compared with what comes.
     const best = this.#bestDraft(decoding);
     const draft = prefilling.length === 0 ? this.#withPages(best) : null;
     const shares = decoding.map((generation) => shareOf(generation, 1));
@@ -247,7 +247,7 @@ export class StepLoop {
     return Math.min(nRow, maxRows) - nDecoding;
   }
 
-  /** Who waits gets a place, strictly in the order of coming. */
+  /** Gives places to those who wait, strictly in order of arrival. */
   #admit(now: number): void {
     for (const generation of this.#live)
       if (generation.paused) this.#forgetAbandoned(generation, now);
@@ -275,13 +275,13 @@ export class StepLoop {
     }
   }
 
-  /** The next token's page: promised, free, or taken from who stalls or is younger and may grow. */
+  /** Takes the next token's page: promised, free, or from one that stalls or is younger and may grow. */
   #takePages(generation: Generation, now: number): boolean {
     const { lease } = generation;
     if (lease === null) return false;
     for (;;) {
       if (this.#scheduler.reserve(lease, generation.text.length)) return true;
-      // Somebody older took the pages in this very step.
+      // An older generation took the pages in this step.
       if (!this.#scheduler.holds(lease)) return false;
       if (this.#displaceStalled(now)) continue;
       const victim = this.#scheduler.youngestGrower(lease);
@@ -336,8 +336,8 @@ export class StepLoop {
   }
 
   /**
-   * The draft that gives most tokens for the cost of the step, and its length; null when none gives
-   * more than a step without. Beside many streams rows are dear, and there are none.
+   * The draft, with its length, that yields most tokens for the cost of the step; null when none yields
+   * more than a step without. Beside many streams rows are expensive, and no draft pays.
    */
   #bestDraft(decoding: readonly Generation[]): DraftPlan | null {
     const nDecoding = decoding.length;
@@ -358,7 +358,7 @@ export class StepLoop {
     return best;
   }
 
-  /** One pass. Whoever left while its draft was made is still in it: its rows hurt nobody. */
+  /** Runs one pass. A generation that left while its draft was made is still in it, harmlessly. */
   #forward(shares: readonly Share[], step: ReadonlySet<Generation>): void | Promise<void> {
     const starts = shares.map(({ part }) => part.sequence.items.length);
     const parts = shares.map(({ part }) => part);
@@ -380,7 +380,7 @@ export class StepLoop {
     step: ReadonlySet<Generation>,
     failure: { readonly error: unknown } | null = null,
   ): void {
-    // Given up for lost: its places have gone to others.
+    // Given up as lost: its places have gone to others.
     if (this.#inStep !== step) return;
     this.#inStep = null;
     for (const { generation } of failure === null ? [] : shares) {
@@ -391,7 +391,7 @@ export class StepLoop {
     for (const share of shares) this.#settle(share);
   }
 
-  /** Ends whoever is in a step that never came to its end. */
+  /** Ends the generations of a step that never finished. */
   #giveUpStep(): void {
     const lost = this.#inStep ?? [];
     this.#inStep = null;
@@ -424,7 +424,7 @@ export class StepLoop {
   }
 }
 
-/** The shares of a step, its draft's with what was guessed. */
+/** The shares of a step, with the guessed tokens in the drafted one. */
 function withDraft({ shares, draft }: Step, guess: readonly number[]): readonly Share[] {
   if (draft === null) return shares;
   const { generation, drafts } = draft;
@@ -458,7 +458,7 @@ function readSafely(generation: Generation, position: number, row: number): void
 }
 
 function busy(what: string, details: object = {}): EngineError {
-  return new EngineError('E_BUSY', `cache: ${what}; try again later`, {
+  return new EngineError('E_BUSY', `cache: ${what}; try again later.`, {
     details: { ...details, retryAfterS: BUSY_RETRY_AFTER_S },
   });
 }

@@ -1,4 +1,4 @@
-/** A generation's text: what its positions hold, prompt and completion. */
+/** A generation's text: the content of its positions, prompt and completion. */
 import { rowKey } from '../cache/prefix-key.ts';
 import type { ItemKey } from '../cache/prefix-key.ts';
 import type { PositionInput } from '../model/decoder/contract.ts';
@@ -6,14 +6,19 @@ import { promptLength } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
 
 export class Text {
-  /** By position: what the cache knows it by. */
+  /** By position: its key in the cache. */
   readonly items: ItemKey[] = [];
-  /** The tokens in order, without rows: what samplers and look-ups see. Grows in place. */
+  /** The tokens in order, without rows, as samplers and look-ups see them. Grows in place. */
   readonly tokens: number[] = [];
+  /**
+   * For each token, and for the next one to come: index in `tokens` of the first of its run. Rows
+   * between two tokens begin a new run, so that tokens on both sides of rows are not neighbours.
+   */
+  readonly runStarts: number[] = [0];
   /** Positions of the prompt, and how many of them are tokens. */
   readonly nPrompt: number;
   readonly nPromptTokens: number;
-  /** What a row's key stands for. */
+  /** Values by a row's key, [nEmbd] each. */
   readonly #rows = new Map<ItemKey, Float32Array>();
 
   constructor(prompt: Prompt, nEmbd: number) {
@@ -24,7 +29,7 @@ export class Text {
     this.nPromptTokens = this.tokens.length;
   }
 
-  /** Positions. */
+  /** Number of positions. */
   get length(): number {
     return this.items.length;
   }
@@ -36,6 +41,7 @@ export class Text {
   push(token: number): void {
     this.items.push(token);
     this.tokens.push(token);
+    this.runStarts.push(this.runStarts.at(-1));
   }
 
   /** The token at `position`; null where a row stands or nothing yet. */
@@ -44,7 +50,7 @@ export class Text {
     return typeof item === 'number' ? item : null;
   }
 
-  /** What positions [start, end) are evaluated from. */
+  /** Inputs from which positions [start, end) are evaluated. */
   inputs(start: number, end: number): PositionInput[] {
     return this.items
       .slice(start, end)
@@ -54,6 +60,7 @@ export class Text {
   }
 
   #pushRows(rows: Float32Array, hash: string, nEmbd: number): void {
+    this.runStarts[this.tokens.length] = this.tokens.length;
     for (let i = 0; i < rows.length / nEmbd; i++) {
       const key = rowKey(hash, i);
       this.items.push(key);

@@ -1,4 +1,4 @@
-/** What a generation is asked for and what it answers with: ids and rows, no text, no HTTP. */
+/** Request and events of a generation: ids and rows, no text, no HTTP. */
 import type { SamplingParams } from '../sample/params.ts';
 import type { ConstraintRequest } from './constraint.ts';
 import type { Prompt } from './prompt.ts';
@@ -7,7 +7,7 @@ export interface GenerateRequest {
   prompt: Prompt;
   /**
    * Who may share kept prefixes: requests of one scope do, those of different scopes neither share a
-   * page nor learn from `cachedTokens` what the other asked. Opaque; '' by default.
+   * page nor learn from `cachedTokens` what another asked. Opaque; '' by default.
    */
   scope?: string;
   /** 0 only evaluates the prompt (with `promptLogprobs`). */
@@ -23,7 +23,7 @@ export interface GenerateRequest {
   promptLogprobsFrom?: number;
   /** Whether tokens may be guessed ahead and checked together; the text is the same ('auto'). */
   speculation?: Speculation;
-  /** What the completion is held to; it ends when nothing more can follow. */
+  /** Grammar the completion must match; it ends when nothing more can follow. */
   constraint?: ConstraintRequest;
 }
 

@@ -7,7 +7,7 @@ import type { DecoderBackend } from '../model/decoder/contract.ts';
 
 const WARM_TOKENS = 3;
 
-/** One prompt chunk of four tokens and a few single tokens, on pages nobody holds yet. */
+/** One prompt chunk of four tokens and a few single tokens, on pages that nobody holds yet. */
 export async function warmUp(decoder: DecoderBackend): Promise<void> {
   const sequence = new Sequence(new PagePool(decoder.limits.nPage));
   if (!sequence.reserve(4 + WARM_TOKENS)) return;

@@ -19,14 +19,14 @@ export type GrammarNode =
   | { readonly kind: 'sequence'; readonly items: readonly number[] }
   /** No items: nothing can match. */
   | { readonly kind: 'choice'; readonly items: readonly number[] }
-  /** `max` null: without end. */
+  /** `max` null: no upper bound. */
   | {
       readonly kind: 'repeat';
       readonly item: number;
       readonly min: number;
       readonly max: number | null;
     }
-  /** The item as it is; what happens inside is cached without regard to what surrounds it. */
+  /** The item itself; what happens inside is cached without regard to its surroundings. */
   | { readonly kind: 'island'; readonly item: number }
   | { readonly kind: 'rule'; readonly item: number };
 
@@ -40,7 +40,7 @@ export interface Grammar {
   readonly minBytes: readonly number[];
 }
 
-/** A count beyond which a bound is none: no output of any model here has as many characters. */
+/** Counts above this are unbounded: no output of any model here has as many characters. */
 export const MAX_COUNT = 1_000_000;
 
 /**

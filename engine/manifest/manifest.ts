@@ -14,7 +14,7 @@ import { voiceContradiction, voiceManifestSchema } from './voice.ts';
 export { MANIFEST_VERSION, MODEL_ID_PATTERN } from './about.ts';
 
 const MAX_DIM = 1 << 24;
-/** Of all layers together: each has tensors of its own, which are listed before they are looked for. */
+/** Experts of all layers together: each has tensors of its own, listed before they are looked for. */
 const MAX_EXPERTS = 32_768;
 /** A shard is one object that is read in one go. */
 export const SHARD_MAX_BYTES = 64 * 1024 * 1024;
@@ -74,11 +74,11 @@ export const modelConfigSchema = z.object({
   ropeDim: z.number().int().nonnegative().max(1024),
   ropeScaling,
   tiedHead: z.boolean(),
-  /** Of layers with a window, instead of ropeTheta and ropeScaling. */
+  /** RoPE base of layers with a window, which ignore ropeTheta and ropeScaling. */
   localRopeTheta: z.number().positive().optional(),
   /** Positions each layer attends to, 0 for all; without the list all layers attend to all. */
   windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
-  /** On scores before their softmax; 1 / sqrt(headDim) without it. */
+  /** Factor of attention scores before their softmax; 1 / sqrt(headDim) by default. */
   attentionScale: z.number().positive().optional(),
   /** Scores become cap tanh(score / cap). */
   attentionSoftcap: z.number().positive().optional(),
@@ -86,12 +86,12 @@ export const modelConfigSchema = z.object({
   logitSoftcap: z.number().positive().optional(),
   /** Logits are divided by this. */
   logitDivisor: z.number().positive().optional(),
-  /** On embeddings. */
+  /** Factor of embeddings. */
   embeddingScale: z.number().positive().optional(),
-  /** On what each half of a layer adds. */
+  /** Factor of what each half of a layer adds. */
   residualScale: z.number().positive().optional(),
   nExpert: dim.max(1024).optional(),
-  /** Experts a token is given to. */
+  /** Experts that evaluate each token. */
   nExpertUsed: dim.max(1024).optional(),
   /** Whether the weights of a token's experts are made to sum to one. */
   normalizeExperts: z.boolean().optional(),
@@ -128,7 +128,7 @@ const shard = z.object({
   layers: z.tuple([z.number().int().nonnegative(), z.number().int().positive()]).nullable(),
 });
 
-/** What models have whose weights our own kernels read. */
+/** Fields of models whose weights our own kernels read. */
 const weighted = {
   ...about,
   architecture: z.string().max(40),
@@ -138,7 +138,7 @@ const weighted = {
   shards: z.array(shard).min(1).max(4096),
 };
 
-/** Continues token ids. */
+/** A decoder: continues token ids. */
 export const decoderManifestSchema = z.object({
   kind: z.literal('decoder'),
   ...weighted,
@@ -169,23 +169,23 @@ export const encoderConfigSchema = z.object({
   documentPrefix: z.string().max(500),
 });
 
-/** Turns a text into a vector. */
+/** An encoder: turns a text into a vector. */
 export const encoderManifestSchema = z.object({
   kind: z.literal('encoder'),
   ...weighted,
   config: encoderConfigSchema,
 });
 
-/** Writes down what is said. */
+/** A recognition model: writes down what is said. */
 export const recognitionManifestSchema = z.object({
   kind: z.literal('recognition'),
   ...weighted,
   config: recognitionConfigSchema,
 });
 
-/** What manifests called a kind before, by what it is called now: stored ones are still read. */
+/** Present names of kinds by their former ones, which stored manifests still have. */
 const FORMER_KINDS: Readonly<Record<string, string>> = {
-  // Speech is heard and spoken: what listens is recognition, what speaks a voice.
+  // Speech is heard and spoken: a recognition model listens, a voice speaks.
   speech: 'recognition',
 };
 
@@ -196,7 +196,7 @@ function withPresentKind(json: unknown): unknown {
   return isFormer ? { ...json, kind: FORMER_KINDS[kind] } : json;
 }
 
-/** A row a kind: what a model is for decides which engine runs it. */
+/** One row for each kind: what a model is for decides which engine runs it. */
 export const manifestSchema = z.preprocess(
   withPresentKind,
   z.discriminatedUnion('kind', [
@@ -219,24 +219,24 @@ export type RecognitionManifest = ManifestOf<'recognition'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
 export type VoiceManifest = ManifestOf<'voice'>;
 export type EncoderConfig = EncoderManifest['config'];
-/** Of a model whose weights our own kernels read. */
+/** The manifest of a model whose weights our own kernels read. */
 export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
 export type TensorRow = z.output<typeof tensor>;
 export type ShardRow = z.output<typeof shard>;
 type OwnFields<M> = M extends WeightedManifest ? Omit<M, keyof typeof weighted> : never;
-/** What a manifest says of one kind of model and no other. */
+/** Fields that models of only one kind have. */
 export type KindFields = OwnFields<WeightedManifest>;
 /** A file of a model, beside its manifest. */
 export type ModelFile = Pick<ShardRow, 'file' | 'bytes' | 'sha256'>;
 
 interface KindFacts<K extends ModelKind> {
-  /** What such a model is called in messages. */
+  /** Name of such a model in messages. */
   readonly title: string;
-  /** What is wrong between fields that are right alone, or null. */
+  /** What is wrong between fields that are each valid alone, or null. */
   readonly contradiction: (manifest: ManifestOf<K>) => string | null;
 }
 
-/** What a model of each kind is, for messages and checks. */
+/** Names and checks of each kind. */
 const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   decoder: {
     title: 'a text model',
@@ -254,7 +254,7 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   voice: { title: 'a small voice', contradiction: voiceContradiction },
 };
 
-/** What a model of a kind is called. */
+/** Name of a model of this kind, for messages. */
 export function kindTitle(kind: ModelKind): string {
   return KINDS[kind].title;
 }
@@ -307,9 +307,10 @@ export function parseManifest(json: unknown): Manifest {
   return parsed.data;
 }
 
-/** What numbers of a config say against each other, or null: kernels rely on these relations. */
+/** How numbers of a config contradict each other, or null: kernels rely on these relations. */
 export function configContradiction(c: ModelConfig): string | null {
-  if (c.nHead % c.nKvHead !== 0) return `nHead ${c.nHead} is no multiple of nKvHead ${c.nKvHead}`;
+  if (c.nHead % c.nKvHead !== 0)
+    return `nHead ${c.nHead} is not a multiple of nKvHead ${c.nKvHead}`;
   if (c.ropeDim % 2 !== 0 || c.ropeDim > c.headDim)
     return `ropeDim ${c.ropeDim} does not fit headDim ${c.headDim}`;
   const wrongFactors = ropeFactorLists(c.ropeScaling).find(
@@ -325,10 +326,10 @@ export function configContradiction(c: ModelConfig): string | null {
   return used > of || (of > 0 && used === 0) ? `nExpertUsed ${used} of ${of} experts` : null;
 }
 
-/** What numbers of an encoder's config say against each other, or null. */
+/** How numbers of an encoder's config contradict each other, or null. */
 export function encoderContradiction(c: EncoderConfig): string | null {
   if (c.nEmbd % (4 * c.nHead) !== 0)
-    return `nEmbd ${c.nEmbd} is no multiple of four times nHead ${c.nHead}`;
+    return `nEmbd ${c.nEmbd} is not a multiple of four times nHead ${c.nHead}`;
   return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 
@@ -346,9 +347,13 @@ function checkTensorTable(manifest: WeightedManifest): void {
   const seen = new Set<string>();
   for (const { name, dtype, shape, shard, offset, bytes } of manifest.tensors) {
     const fail = (what: string) => {
-      throw new EngineError('E_TENSOR_SHAPE', `manifest.json: tensor ${name}: ${what}`, {
-        details: { name, dtype, shape, shard, offset, bytes },
-      });
+      throw new EngineError(
+        'E_TENSOR_SHAPE',
+        `manifest.json: tensor ${name}: ${what}. Import the model again.`,
+        {
+          details: { name, dtype, shape, shard, offset, bytes },
+        },
+      );
     };
     if (seen.has(name)) fail('is listed twice');
     seen.add(name);

@@ -1,13 +1,13 @@
 /**
  * `manifest.json` of an ONNX model: its graphs, what goes in and comes out, and the files they lie in.
- * Hostile until parsed, as every manifest.
+ * Hostile until parsed, like every manifest.
  */
 import { z } from 'zod';
 import { about, fileName, sha256 } from './about.ts';
 
 const MAX_GRAPHS = 8;
 const MAX_FILES = 256;
-/** Of one file: read in one go, and copied into WebAssembly memory. */
+/** Bytes of one file: it is read in one go, and copied into WebAssembly memory. */
 export const ONNX_FILE_MAX_BYTES = 64 * 1024 * 1024;
 /** Graphs are parsed at load; their weights lie in files of their own. */
 export const ONNX_GRAPH_MAX_BYTES = 8 * 1024 * 1024;
@@ -51,7 +51,7 @@ const value = z.object({
 });
 
 const graph = z.object({
-  /** 'main', or what a task calls its parts. */
+  /** 'main', or the name a task gives to this part. */
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   file: fileName,
   /** Files of weights that the graph names. */
@@ -78,7 +78,7 @@ const voice = z.object({
   noiseScale: z.number().min(0).max(10),
   lengthScale: z.number().positive().max(10),
   noiseW: z.number().min(0).max(10),
-  /** Characters of IPA, and what separates, begins and ends, to the voice's ids. */
+  /** The voice's ids by IPA character, and by what separates, begins and ends. */
   phonemeIds: z.record(z.string().max(8), z.number().int().min(0).max(65_535)),
 });
 
@@ -110,7 +110,7 @@ export const onnxManifestSchema = z.object({
     .min(1)
     .max(MAX_FILES),
   /**
-   * Of onnxruntime's WebAssembly memory, measured at import in the very build that serves: after
+   * Bytes of onnxruntime's WebAssembly memory, measured at import with the build that serves: after
    * loading, and after a run at the largest shapes (the task's own, where it has some).
    */
   memory: z.object({
@@ -126,14 +126,16 @@ export type OnnxTask = OnnxManifest['task'];
 export type Voice = z.output<typeof voice>;
 export type ImageInput = (typeof IMAGE_INPUTS)[number];
 
-/** What graphs name is listed, once: what is wrong, or null. */
+/** What is wrong, or null: every file that graphs name must be listed once. */
 export function onnxContradiction({ graphs, files }: OnnxManifest): string | null {
   const listed = new Map(files.map((row) => [row.file, row.bytes]));
-  if (listed.size !== files.length) return 'files name one twice';
-  if (new Set(graphs.map(({ name }) => name)).size !== graphs.length) return 'two graphs of a name';
+  if (listed.size !== files.length) return 'a file is listed twice';
+  if (new Set(graphs.map(({ name }) => name)).size !== graphs.length)
+    return 'two graphs have the same name';
   for (const { name, file, weights } of graphs) {
     const missing = [file, ...weights].find((wanted) => !listed.has(wanted));
-    if (missing !== undefined) return `graph ${name} names ${missing}, which is no file`;
+    if (missing !== undefined)
+      return `graph ${name} names ${missing}, which is not among the files`;
     const bytes = listed.get(file) ?? 0;
     if (bytes > ONNX_GRAPH_MAX_BYTES)
       return `graph ${name} has ${bytes} bytes; expected at most ${ONNX_GRAPH_MAX_BYTES}`;

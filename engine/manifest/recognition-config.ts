@@ -1,4 +1,4 @@
-/** Shape, numbers and special tokens of a speech recogniser (Whisper, arXiv 2212.04356). */
+/** Shape, numbers and special tokens of a recognition model (Whisper, arXiv 2212.04356). */
 import { z } from 'zod';
 
 const MAX_DIM = 1 << 24;
@@ -11,7 +11,7 @@ export const recognitionConfigSchema = z.object({
   nMels: dim.max(512),
   /** Positions of the audio encoder, two frames of features each. */
   nAudioCtx: dim.max(1500),
-  /** Positions the encoder is run over at least: fewer make the decoder loop. */
+  /** Fewest positions the encoder runs over: with fewer the decoder loops. */
   minAudioCtx: dim.max(1500),
   /** Positions of the text decoder. */
   nTextCtx: dim.max(4096),
@@ -48,7 +48,7 @@ export const recognitionConfigSchema = z.object({
 
 export type RecognitionConfig = z.output<typeof recognitionConfigSchema>;
 
-/** What numbers of a config say against each other, or null: kernels rely on these relations. */
+/** How numbers of a config contradict each other, or null: kernels rely on these relations. */
 export function recognitionContradiction(c: RecognitionConfig): string | null {
   if (c.nEmbd % c.nHead !== 0) return `nEmbd ${c.nEmbd} is no multiple of nHead ${c.nHead}`;
   // Neighbouring rows are one wider row (engine/model/recognition/audio-stem.ts).
@@ -62,7 +62,7 @@ export function recognitionContradiction(c: RecognitionConfig): string | null {
   if (most >= c.nVocab) return `token ${most} is outside of nVocab ${c.nVocab}`;
   if (c.tokens.timestampBegin <= c.tokens.endOfText)
     return 'timestamps stand before the end of text';
-  if (c.isMultilingual && languages.length === 0) return 'no languages of a multilingual model';
+  if (c.isMultilingual && languages.length === 0) return 'a multilingual model has no languages';
   const head = c.alignmentHeads.find(([layer, h]) => layer >= c.nTextLayer || h >= c.nHead);
-  return head === undefined ? null : `alignment head ${head.join('/')} is not there`;
+  return head === undefined ? null : `alignment head ${head.join('/')} does not exist`;
 }

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { about, fileName, sha256 } from './about.ts';
 
-/** Of one file; those of Pico are below 1 MB. */
+/** Bytes of one file; those of Pico are below 1 MB. */
 export const VOICE_FILE_MAX_BYTES = 1024 * 1024;
-/** What Pico's two files are for, and called. */
+/** Purpose and name of Pico's two files. */
 export const PICO_FILES = { textAnalysis: 'text-analysis.bin', signal: 'signal.bin' } as const;
 
 export const voiceManifestSchema = z.object({
@@ -25,7 +25,7 @@ export const voiceManifestSchema = z.object({
     .max(8),
 });
 
-/** The files its program reads are there: what is wrong, or null. */
+/** What is wrong, or null: the files its program reads must be there. */
 export function voiceContradiction({ files }: z.output<typeof voiceManifestSchema>): string | null {
   const names = files.map(({ file }) => file).sort();
   const wanted = Object.values(PICO_FILES).sort();

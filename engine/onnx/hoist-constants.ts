@@ -1,9 +1,9 @@
-/** Constant nodes as initializers: some exporters keep all weights in nodes, where nothing moves them out. */
+/** Turns Constant nodes into initializers: some exporters keep all weights in nodes, where nothing moves them out. */
 import { readTensor } from './read-tensor.ts';
 import type { OnnxGraph, OnnxTensor } from './types.ts';
 import { readFields } from './wire.ts';
 
-/** Those of fewer bytes stay nodes. Subgraphs are left alone. */
+/** Constants of fewer than `minBytes` stay nodes. Subgraphs are left alone. */
 export function hoistConstants(name: string, graph: OnnxGraph, minBytes: number): OnnxGraph {
   const hoisted: OnnxTensor[] = [];
   const nodes = graph.nodes.filter(({ opType, domain, outputs, attributes }) => {

@@ -1,7 +1,7 @@
 /**
- * Weights as 8-bit integers with a scale a channel. The graph gets a DequantizeLinear node for each
- * (opset 13), all of them FIRST: onnxruntime then runs each right before its consumer, and only one
- * weight at a time is there as floats; beside their consumers they would all be made at the start.
+ * Weights as 8-bit integers with a scale per channel. The graph gets a DequantizeLinear node for each
+ * (opset 13), all of them FIRST: onnxruntime then runs each right before its consumer, so that
+ * only one weight at a time exists as floats; next to their consumers, all would be made at the start.
  */
 import type { OnnxGraph, OnnxNode, OnnxTensor } from './types.ts';
 import { intAttribute } from './write-model.ts';

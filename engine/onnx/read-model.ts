@@ -1,6 +1,6 @@
 /**
  * Reads an .onnx file as hostile input: every count, name, length and nesting is bounded, and what
- * cannot be run here is refused by name. Knows nothing of how nodes compute.
+ * cannot run here is refused by name. Knows nothing of how nodes compute.
  */
 import { EngineError } from '../base/errors.ts';
 import { invalidFile } from '../formats/byte-source.ts';
@@ -11,10 +11,10 @@ import { readFields, readInts, readText } from './wire.ts';
 
 /** Subgraphs inside subgraphs. */
 export const MAX_GRAPH_DEPTH = 8;
-/** Of a model, subgraphs included. */
+/** Nodes of a model, subgraphs included. */
 export const MAX_NODES = 50_000;
 export const MAX_TENSORS = 50_000;
-/** Of one node. */
+/** Inputs and outputs of one node. */
 const MAX_NODE_VALUES = 4096;
 const MAX_ATTRIBUTES = 256;
 export const MAX_RANK = 8;
@@ -23,7 +23,7 @@ const MAX_OPSETS = 16;
 /** IR 3 was the first with files that are still around; onnxruntime 1.30 reads up to 13. */
 const IR_VERSIONS = [3, 13] as const;
 
-/** What onnxruntime's WebAssembly build knows, and from which to which version. */
+/** Operator sets that onnxruntime's WebAssembly build knows, with their first and last version. */
 const OPSETS: Readonly<Record<string, readonly [number, number]>> = {
   '': [7, 26],
   'ai.onnx': [7, 26],
@@ -31,7 +31,7 @@ const OPSETS: Readonly<Record<string, readonly [number, number]>> = {
   'com.microsoft': [1, 1],
 };
 
-/** What is counted over the whole model. */
+/** Counts over the whole model. */
 interface Budget {
   nodes: number;
   tensors: number;
@@ -93,7 +93,7 @@ function checkVersions(name: string, irVersion: number, opsets: OnnxModel['opset
     throw invalidFile(name, "imports no opset of ONNX's own operators", 'an opset_import');
   for (const { domain, version } of opsets) {
     const range = OPSETS[domain];
-    // A domain that is only imported does no harm; nodes of it are refused below.
+    // A domain that is only imported does no harm; its nodes are refused below.
     if (range !== undefined && (version < range[0] || version > range[1]))
       fail(`opset of ${JSON.stringify(domain)}`, range, version);
   }
@@ -232,7 +232,7 @@ function readDim(name: string, value: bigint): number {
   return Number(value);
 }
 
-/** Every name is made once, and what describes one value twice does not contradict itself. */
+/** Checks that every name is made once, and that two descriptions of a value agree. */
 function checkGraphValues(name: string, graph: OnnxGraph, outer: ReadonlySet<string>): void {
   const made = new Set(outer);
   const define = (value: string, what: string) => {

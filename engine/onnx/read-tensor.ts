@@ -8,9 +8,9 @@ import { readFields, readInts, readText } from './wire.ts';
 import type { WireField } from './wire.ts';
 
 const MAX_TENSOR_RANK = 8;
-/** Of one tensor; a protocol buffer ends at 2 GiB. */
+/** Bytes of one tensor; a protocol buffer ends at 2 GiB. */
 const MAX_TENSOR_BYTES = 2 ** 31 - 1;
-/** A file beside the graph: a plain name, so that nothing outside of its folder is read. */
+/** A file beside the graph: a plain name, so that nothing outside its folder is read. */
 const EXTERNAL_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}$/;
 
 /** @throws {EngineError} E_FORMAT_INVALID, E_DTYPE_UNSUPPORTED, E_TENSOR_SHAPE. */
@@ -82,7 +82,7 @@ function inlinePlace(
   if (bytes.length === expected) return { kind: 'inline', bytes };
   throw new EngineError(
     'E_TENSOR_SHAPE',
-    `${name}: tensor ${JSON.stringify(tensor)} of ${dtype}; expected ${expected} bytes for its shape, got ${bytes.length}. The file is damaged.`,
+    `${name}: tensor ${JSON.stringify(tensor)} of ${dtype}; expected ${expected} bytes for its shape, got ${bytes.length}. The file is damaged: export the model again.`,
     { details: { tensor, expected, got: bytes.length } },
   );
 }
@@ -97,7 +97,7 @@ function readEntry(name: string, bytes: Uint8Array, into: Map<string, string>): 
   if (into.size < 16) into.set(key, value);
 }
 
-/** The file itself is checked by who reads it: here only what the graph says. */
+/** What the graph says of the external data; whoever reads the file checks the file. */
 function externalPlace(
   name: string,
   tensor: string,
@@ -116,7 +116,7 @@ function externalPlace(
   if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected)
     throw new EngineError(
       'E_TENSOR_SHAPE',
-      `${name}: tensor ${JSON.stringify(tensor)}; expected ${expected} bytes of external data at a whole offset, got ${length} at ${offset}.`,
+      `${name}: tensor ${JSON.stringify(tensor)}; expected ${expected} bytes of external data at a whole offset, got ${length} at ${offset}. Export the model again.`,
       { details: { tensor, offset, length, expected } },
     );
   return { kind: 'external', location, offset, length };

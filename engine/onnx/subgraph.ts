@@ -41,7 +41,7 @@ export function subgraph(
   };
 }
 
-/** What a node reads, its subgraphs included: names that these make themselves do no harm. */
+/** What a node reads, its subgraphs included: names that these produce themselves do no harm. */
 function valuesOf(node: OnnxNode): string[] {
   const inner = node.attributes.flatMap(({ graphs }) => graphs);
   return [...node.inputs, ...inner.flatMap(freeValues)];

@@ -1,10 +1,10 @@
-/** An ONNX model as data (github.com/onnx/onnx, onnx.proto3), reduced to what is read here. */
+/** An ONNX model as data (github.com/onnx/onnx, onnx.proto3), reduced to what is used here. */
 
 export interface OnnxDtypeRow {
   /** TensorProto.DataType. */
   readonly code: number;
   readonly bytes: number;
-  /** Whether tensors of it may come in and go out by JSON. */
+  /** Whether tensors of this type may be sent as JSON. */
   readonly isPublic: boolean;
 }
 
@@ -39,7 +39,7 @@ export function dtypeOfCode(code: number): OnnxDtype | null {
   return ONNX_DTYPE_NAMES.find((name) => ONNX_DTYPES[name].code === code) ?? null;
 }
 
-/** Bytes of an initializer: here, or in another file. */
+/** Where the bytes of an initializer are: inline, or in another file. */
 export type TensorPlace =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   | {
@@ -74,14 +74,14 @@ export interface OnnxNode {
   readonly attributes: readonly OnnxAttribute[];
 }
 
-/** A dimension: a number, a name, or null when nothing is said. */
+/** A dimension: a number, a name, or null when it is not stated. */
 export type OnnxDim = number | string | null;
 
 export interface OnnxValue {
   readonly name: string;
-  /** Null for what is no tensor, or of a type that is not known here. */
+  /** Null for values that are not tensors, or of an unknown type. */
   readonly dtype: OnnxDtype | null;
-  /** Null when not even the rank is said. */
+  /** Null when not even the rank is stated. */
   readonly dims: readonly OnnxDim[] | null;
 }
 

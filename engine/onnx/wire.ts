@@ -4,7 +4,7 @@
  */
 import { invalidFile } from '../formats/byte-source.ts';
 
-/** Longest name or text that is decoded; more is damage. */
+/** Longest name or text that is decoded; longer ones mean damage. */
 export const MAX_TEXT_BYTES = 65_536;
 const MAX_FIELD = (1 << 29) - 1;
 
@@ -12,9 +12,9 @@ const MAX_FIELD = (1 << 29) - 1;
 export interface WireField {
   readonly field: number;
   readonly wire: 0 | 1 | 2 | 5;
-  /** Of wire types 0 (as a signed 64-bit number), 1 and 5 (as little-endian bits). */
+  /** Value of wire types 0 (as a signed 64-bit number), 1 and 5 (as little-endian bits). */
   readonly value: bigint;
-  /** Of wire type 2; a view of the file. */
+  /** Bytes of wire type 2; a view of the file. */
   readonly bytes: Uint8Array;
 }
 
@@ -93,7 +93,7 @@ class WireReader {
   }
 
   invalid(expected: string, got: Readonly<Record<string, unknown>>) {
-    return invalidFile(this.#name, 'is no protocol buffer, or is cut off', expected, got);
+    return invalidFile(this.#name, 'is not a protocol buffer, or is cut off', expected, got);
   }
 
   #byte(): number {
@@ -107,7 +107,7 @@ class WireReader {
   }
 }
 
-/** Numbers of a repeated integer field: packed (wire type 2) or one a field. */
+/** Numbers of a repeated integer field: packed (wire type 2) or one per field. */
 export function readInts(name: string, { wire, value, bytes }: WireField): bigint[] {
   if (wire !== 2) return [value];
   const reader = new WireReader(name, bytes);
@@ -118,7 +118,7 @@ export function readInts(name: string, { wire, value, bytes }: WireField): bigin
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws {EngineError} E_FORMAT_INVALID for text that is too long or no UTF-8. */
+/** @throws {EngineError} E_FORMAT_INVALID for text that is too long or not UTF-8. */
 export function readText(name: string, bytes: Uint8Array): string {
   if (bytes.length > MAX_TEXT_BYTES)
     throw invalidFile(name, 'has a name that is too long', `at most ${MAX_TEXT_BYTES} bytes`, {
@@ -127,11 +127,11 @@ export function readText(name: string, bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw invalidFile(name, 'has a name that is no text', 'UTF-8');
+    throw invalidFile(name, 'has a name that is not text', 'UTF-8');
   }
 }
 
-/** Appends fields; nested messages are written by themselves first. */
+/** Appends fields; nested messages are written on their own first. */
 export class WireWriter {
   readonly #parts: Uint8Array[] = [];
   #length = 0;

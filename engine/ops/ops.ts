@@ -1,5 +1,5 @@
 /**
- * Operations on rows of activations: shapes and dispatch by dtype, one table row a type.
+ * Operations on rows of activations: shapes and dispatch by dtype, one table row per type.
  * Knows kernels by name only, and no models.
  */
 import { BLOCK_COLS, WEIGHT_DTYPES } from '../base/dtypes.ts';
@@ -16,7 +16,7 @@ export const TILE_TOKENS = 4;
 export interface Rows {
   readonly address: number;
   readonly stride: number;
-  /** Where their int8 form goes, when a block product reads them. */
+  /** Address of their int8 form, for products with block types. */
   readonly panels: number;
 }
 
@@ -87,7 +87,7 @@ export interface AdaptedRun {
   readonly terms: ReadonlyMap<WeightRef, LowRankTerm>;
 }
 
-/** Is told of every product before it is made (calibration). */
+/** Called with every product before it is made (calibration). */
 export type ProductObserver = (w: WeightRef, x: Rows, nTok: number) => void;
 
 /** Kernels are looked up once: nothing is allocated for a product. */
@@ -96,7 +96,7 @@ export class Ops {
   observer: ProductObserver | null = null;
   /** Which of the rows that products read carry an adapter; null when none does. */
   adapted: readonly AdaptedRun[] | null = null;
-  /** Room for what A makes of a row, a row each. */
+  /** Room for the products of rows with A. */
   readonly #lowRank: Pick<Rows, 'address' | 'stride'> | null;
   readonly #multiply: Record<WeightDtype, Multiply>;
   readonly #quantize: KernelExports['quantizeRows'];
@@ -132,7 +132,7 @@ export class Ops {
     if (this.adapted !== null) this.#addLowRank(this.adapted, w, x, y, yStride);
   }
 
-  /** From now on row i is what was row rows[i], for ascending rows. */
+  /** Keeps only `rows` (ascending): row i is from now on what row rows[i] was. */
   keepRows(rows: readonly number[]): void {
     this.adapted = this.adapted?.map((run) => keptRun(run, rows)) ?? null;
   }

@@ -7,7 +7,7 @@ export interface WeightRef {
   readonly nRow: number;
   readonly nCol: number;
   readonly address: number;
-  /** Row multipliers of q4, q4m and q6b, behind the panels. */
+  /** Row multipliers of q4, q4m and q6b, after the panels. */
   readonly rowsAddress: number;
   readonly nPanel: number;
   /** Blocks of 32 columns (block types) or groups of 8 (float types). */

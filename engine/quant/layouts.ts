@@ -2,7 +2,7 @@
  * Kernel layouts of weight matrices: packing at import, unpacking for references and tests.
  * Knows bytes only. Layout letters as in engine/base/dtypes.ts: panels of 8 rows, blocks of 32
  * columns; within a panel the blocks follow each other, so that a product reads one ascending
- * stream. How quants share bytes is in block-bytes.ts. Row multipliers of q4, q4m and q6b stand behind the last panel.
+ * stream. How quants share bytes is in block-bytes.ts. Row multipliers of q4, q4m and q6b come after the last panel.
  */
 import {
   BLOCK_COLS,

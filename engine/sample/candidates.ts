@@ -1,23 +1,23 @@
 /**
- * Tokens that may still be drawn, with their logits: what samplers narrow and reshape. Numbers stand
- * in arrays that are kept from token to token; candidates have no order that may be relied upon.
+ * Tokens that may still be drawn, with their logits: what samplers narrow and reshape. The
+ * arrays are reused from token to token; the order of candidates is not defined.
  */
 
-/** What a logit becomes; both whole rows of logits and candidates let themselves be changed by it. */
+/** Logits that can be changed: a whole row, or those of candidates. */
 export interface Adjustable {
   /** Changes the logit of `token`, if it is there. */
   change(token: number, to: (logit: number) => number): void;
 }
 
 /**
- * What is this many nats (after temperature) below the best is not worth a look: all of it together
- * weighs less than nVocab * e^-30, about 1e-8 for the largest vocabularies.
+ * Tokens this many nats (after temperature) below the best are negligible: all of them together
+ * weigh less than nVocab * e^-30, about 1e-8 for the largest vocabularies.
  */
 export const NEGLIGIBLE_NATS = 30;
 const FIRST_CAPACITY = 1024;
 
 export class Candidates implements Adjustable {
-  /** How many there are. */
+  /** Number of candidates. */
   n = 0;
   /** Token ids and logits of the first `n` places. */
   ids = new Int32Array(FIRST_CAPACITY);
@@ -30,8 +30,8 @@ export class Candidates implements Adjustable {
   #mass: number | null = null;
 
   /**
-   * Takes the tokens at most `depth` nats below the likeliest, in order of ids; what is NaN or masked
-   * never.
+   * Loads the tokens at most `depth` nats below the likeliest, in order of ids; never one whose logit is
+   * NaN or masked.
    * @param top the largest of the logits
    * @param mass sum of e^(logit - top) of all logits, if it is known
    */
@@ -45,7 +45,7 @@ export class Candidates implements Adjustable {
       if (x >= floor) this.#push(token, x);
     }
     this.#mass = mass;
-    // Of a row without numbers the first token is as good as any.
+    // In a row without numbers the first token is as good as any.
     if (this.n > 0) return;
     this.top = 0;
     this.#push(0, 0);
@@ -63,7 +63,7 @@ export class Candidates implements Adjustable {
     return (this.#mass ??= this.loadedMass());
   }
 
-  /** Keeps candidates for which `keeps(i)`, the likeliest if there is none. */
+  /** Keeps candidates for which `keeps(i)` is true; the likeliest if there is none. */
   filter(keeps: (i: number) => boolean): void {
     const { ids, logits } = this;
     const likeliest = this.likeliest();
@@ -100,14 +100,14 @@ export class Candidates implements Adjustable {
     }
   }
 
-  /** Place of the likeliest; of tied ones the first. */
+  /** Place of the likeliest; the first of tied ones. */
   likeliest(): number {
     let best = 0;
     for (let i = 1; i < this.n; i++) if (this.logits[i]! > this.logits[best]!) best = i;
     return best;
   }
 
-  /** Takes the chance of candidate `i` away. */
+  /** Makes candidate `i` impossible. */
   exclude(i: number): void {
     this.logits[i] = -Infinity;
     this.#mass = null;
@@ -138,7 +138,7 @@ export class Candidates implements Adjustable {
       sum += Math.exp(this.logits[i]! - this.top);
       if (goal < sum) return i;
     }
-    // Rounding left a sliver of probability to nobody.
+    // Rounding left a sliver of probability unassigned.
     return this.likeliest();
   }
 

@@ -13,15 +13,15 @@ import { activeSamplers } from './samplers.ts';
 const FIRST_NATS = 6;
 const DEEPER = 2;
 
-/** How often something else is drawn for what a filter refuses, before its mask is asked for. */
+/** Draws in place of a refused token before the mask of the filter is computed. */
 const REDRAWS = 6;
 const GREEDY_REDRAWS = 48;
 /** Nats below the likeliest within which greedy looks for what is allowed. */
 const GREEDY_REDRAW_NATS = 12;
 
-/** What the caller can tell of a row of logits. */
+/** What the caller knows of a row of logits. */
 export interface Known {
-  /** The largest. */
+  /** The largest logit. */
   readonly top: number;
   /** Sum of e^(logit - top). */
   readonly mass: number | null;
@@ -30,19 +30,19 @@ export interface Known {
 /** Which tokens may be drawn at all. */
 export interface TokenFilter {
   allows(token: number): boolean;
-  /** Those that may, token t as bit `t & 31` of word `t >> 5`; read at once, never written. */
+  /** Allowed tokens, token t as bit `t & 31` of word `t >> 5`; read at once, never written. */
   mask(): Uint32Array;
 }
 
-/** Every chain's: a token is drawn in one go. */
+/** Shared by all chains: a token is drawn without awaiting anything. */
 const candidates = new Candidates();
 
 export class SamplerChain {
   readonly #p: SamplingParams;
-  /** Those at the beginning that change single logits: they work on the whole row. */
+  /** Samplers at the beginning that change single logits: they work on the whole row. */
   readonly #adjusters: readonly Adjuster[];
   readonly #rest: readonly Sampler[];
-  /** Nats below which no token is worth a look: logits may be divided by the temperature later. */
+  /** Nats below which tokens are negligible: logits may be divided by the temperature later. */
   readonly #depth: number;
 
   constructor(p: SamplingParams) {
@@ -52,12 +52,12 @@ export class SamplerChain {
     const rest = samplers.slice(nAdjuster);
     this.#p = p;
     this.#adjusters = samplers.slice(0, nAdjuster).filter(isAdjuster);
-    // Whatever only narrows keeps the likeliest.
+    // A sampler that only narrows keeps the likeliest.
     this.#rest = p.temperature === 0 && !rest.some(isAdjuster) ? [] : rest;
     this.#depth = rest.some(needsAll) ? Infinity : NEGLIGIBLE_NATS * Math.max(1, p.temperature);
   }
 
-  /** The likeliest token of the model's own logits: no need to look at them. */
+  /** Whether the draw is always the likeliest token of the model's own logits, whatever they are. */
   get isGreedy(): boolean {
     return this.#p.temperature === 0 && this.#adjusters.length === 0 && this.#rest.length === 0;
   }
@@ -70,9 +70,9 @@ export class SamplerChain {
   }
 
   /**
-   * Draws the token behind the text so far.
+   * Draws the token after the text so far.
    * @param logits of the whole vocabulary; not changed
-   * @param filter what it refuses is drawn again, among those it allows
+   * @param filter tokens it refuses are drawn again, among those it allows
    */
   pick(
     logits: Float32Array,
@@ -91,8 +91,8 @@ export class SamplerChain {
   }
 
   /**
-   * Draws without what is refused, until something is allowed: among what the chain left, allowed
-   * tokens keep their shares. Null after a few tries; a mask is dear, and mostly not needed.
+   * Draws without refused tokens until one is allowed: among those the chain left, allowed tokens keep
+   * their shares. Null after a few tries. A mask is expensive, and mostly not needed.
    */
   #redraw(
     logits: Float32Array,
@@ -122,7 +122,7 @@ export class SamplerChain {
     return null;
   }
 
-  /** Probability of every token that may be drawn; of one that is drawn greedily 1. */
+  /** Probability of every token that may be drawn; 1 for the token of a greedy draw. */
   distribution(logits: Float32Array, context: SamplerContext): Map<number, number> {
     const place = this.#place(logits, context, null);
     const { n, ids } = candidates;
@@ -153,7 +153,7 @@ export class SamplerChain {
     return row.logits;
   }
 
-  /** As many candidates as the first sampler can have a use for. */
+  /** Loads as many candidates as the first sampler can use. */
   #load(logits: Float32Array, known: Known | null): void {
     const top = known?.top ?? largestOf(logits);
     const [first] = this.#rest;

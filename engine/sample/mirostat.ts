@@ -1,8 +1,8 @@
 /**
  * Mirostat 2 (arXiv 2007.14966, algorithm 2; llama.cpp's `mirostat_v2`): tokens of more than mu bits
- * of surprise are left out; after each token mu moves by eta times how much its surprise, among those
- * that were left, missed tau. mu follows from the text and the logits it was drawn from: one step a
- * token, in order.
+ * of surprise are left out; after each token mu changes by eta times the difference between tau and its
+ * surprise among those that were left. mu follows from the text and the logits it was drawn from: one
+ * step per token, in order.
  */
 import type { SamplingParams } from './params.ts';
 import type { Candidates } from './candidates.ts';

@@ -1,4 +1,4 @@
-/** What a sampler chain is asked for, every field with a value. */
+/** Parameters of a sampler chain. */
 
 /** Samplers whose order can be chosen. */
 export type SamplerName =
@@ -42,7 +42,7 @@ export interface SamplingParams {
   /** 0 changes nothing. */
   dryMultiplier: number;
   dryBase: number;
-  /** Longest repetition that costs nothing. */
+  /** Longest repetition without a penalty. */
   dryAllowedLength: number;
   /** Tokens looked back at; -1 is all of the text. */
   dryPenaltyLastN: number;
@@ -55,7 +55,7 @@ export interface SamplingParams {
   mirostatEta: number;
   /** Added to the logits of single tokens. */
   logitBias: readonly (readonly [token: number, bias: number])[];
-  /** In this order; those that are not named are not used. */
+  /** Order of samplers; those that are not named are not used. */
   samplers: readonly SamplerName[];
   /** Same seed, same prompt, same parameters: same tokens. */
   seed: number;

@@ -1,5 +1,5 @@
 /**
- * Penalties on tokens that were there before: repetition (CTRL, arXiv 1909.05858) over prompt and
+ * Penalties on tokens that occurred before: repetition (CTRL, arXiv 1909.05858) over prompt and
  * completion, then frequency and presence (OpenAI's) over the completion.
  */
 import type { SamplingParams } from './params.ts';
@@ -8,7 +8,7 @@ import type { Adjuster, SamplerRow, SamplerContext } from './sampler.ts';
 
 class Penalties implements Adjuster {
   readonly #p: SamplingParams;
-  /** How often each token of the text so far stands in its completion. */
+  /** For each token of the text so far, how often it occurs in the completion. */
   readonly #counts = new Map<number, number>();
   #nCounted = 0;
 

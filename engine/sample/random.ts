@@ -1,6 +1,6 @@
-/** Random numbers as a pure function of seed and step: the same whatever else runs beside. */
+/** Random numbers as a pure function of seed and step: independent of whatever runs beside. */
 
-/** What random numbers are for: those of one step are independent of each other; `redraw` and behind. */
+/** Streams of random numbers, independent of each other within a step; redraws use `redraw` and those after it. */
 export const STREAMS = { draw: 0, xtc: 1, redraw: 2 } as const;
 
 /** A uniform number in [0, 1) with 32 random bits; mixes as in murmur3's finalizer. */

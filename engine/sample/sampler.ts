@@ -2,15 +2,19 @@
 import type { SamplingParams } from './params.ts';
 import type { Adjustable, Candidates } from './candidates.ts';
 
-/** What samplers may look back at: the text so far, which grows by what is drawn. */
+/** The text so far, which grows by what is drawn. */
 export interface SamplerContext {
-  /** Tokens of prompt and completion; the very array the generation appends to. */
+  /** Tokens of prompt and completion; the array that the generation appends to. */
   readonly text: readonly number[];
   /** How many of them are the prompt's. */
   readonly nPrompt: number;
+  /**
+   * For each token of the text, and for the next: index of the first token of its run. Tokens of
+   * different runs are not neighbours: rows (of a picture, say) lie between them. One run by default.
+   */
+  readonly runStarts?: readonly number[];
 }
 
-/** The same, by the name that engine/generate still uses. */
 /** Changes single logits: works on the whole row, or on what is left of it. */
 export interface Adjuster {
   adjust(logits: Adjustable, context: SamplerContext): void;
@@ -19,16 +23,16 @@ export interface Adjuster {
 /** Narrows or reshapes candidates. */
 export interface Narrower {
   narrow(candidates: Candidates, context: SamplerContext): void;
-  /** As the first of a chain: nats below the likeliest beyond which it keeps nothing, if it knows. */
+  /** As the first of a chain: nats below the likeliest beyond which it keeps nothing, if that is known. */
   readonly reach?: number;
   /**
-   * As the first of a chain: whether what is loaded holds all that it will keep, so that less likely
-   * tokens need not be looked at. Without, all that are not negligible are loaded.
+   * As the first of a chain: whether the loaded candidates include all that it will keep, so that less
+   * likely tokens need not be loaded. Without it, all that are not negligible are loaded.
    */
   enough?(candidates: Candidates): boolean;
-  /** As the first of a chain: asks for the mass of all tokens, loaded or not. */
+  /** As the first of a chain: whether it needs the mass of all tokens, loaded or not. */
   readonly needsMass?: boolean;
-  /** Looks at every logit there is, even at negligible ones. */
+  /** Whether it needs every logit, even negligible ones. */
   readonly needsAll?: boolean;
   /** A candidate was drawn, with this probability among those that were left. */
   drawn?(probability: number): void;

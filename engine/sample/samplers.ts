@@ -27,7 +27,7 @@ export const SAMPLERS: Readonly<Record<SamplerName, SamplerRow>> = {
   temperature: TEMPERATURE,
 };
 
-/** The request's field behind a sampler, for errors. */
+/** The request's field for each sampler, for errors. */
 const FIELDS: Readonly<Record<SamplerName, string>> = {
   penalties: 'repetition_penalty',
   dry: 'dry_multiplier',
@@ -39,7 +39,7 @@ const FIELDS: Readonly<Record<SamplerName, string>> = {
   xtc: 'xtc_probability',
   temperature: 'temperature',
 };
-/** What Mirostat works with: it decides itself how many tokens are left. */
+/** Samplers that work with Mirostat, which decides itself how many tokens are left. */
 const WITH_MIROSTAT = ['penalties', 'dry', 'temperature'] as const satisfies SamplerName[];
 
 /** Samplers that do something with these parameters, in order. */
@@ -80,7 +80,7 @@ export function checkSampling(p: SamplingParams, nVocab: number): void {
   if (outside !== undefined)
     throw new EngineError(
       'E_REQUEST_INVALID',
-      `logit_bias: id ${outside[0]} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+      `logit_bias: id ${outside[0]} is not in the vocabulary; expected 0 to ${nVocab - 1}. Use the tokenizer of this model.`,
       { param: 'logit_bias', details: { token: outside[0], nVocab } },
     );
 }

@@ -1,4 +1,4 @@
-/** Divides logits: below 1 likely tokens become likelier. 0, which is greedy, is the chain's matter. */
+/** Divides logits: below 1 likely tokens become likelier. The chain handles 0, which is greedy. */
 import { NEGLIGIBLE_NATS } from './candidates.ts';
 import type { SamplerRow } from './sampler.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Locally typical sampling (arXiv 2202.00666): tokens whose surprise -ln p is nearest to the entropy,
- * as few as reach probability p; all of those that are equally near to the last one.
+ * Locally typical sampling (arXiv 2202.00666): the fewest tokens whose surprise -ln p is nearest to
+ * the entropy that reach probability p, with all that are as near as the last one.
  */
 import type { SamplerRow } from './sampler.ts';
 
@@ -25,8 +25,8 @@ export const TYPICAL_P: SamplerRow = {
 };
 
 /**
- * The smallest gap within which probabilities reach `goal`. Sorting numbers alone and halving is many
- * times faster than sorting candidates by a function.
+ * The smallest gap within which probabilities reach `goal`. Sorting plain numbers and a binary search
+ * are many times faster than sorting candidates by a function.
  */
 function smallestGap(gaps: Float64Array, p: Float64Array, goal: number): number {
   const sorted = gaps.toSorted();

@@ -1,6 +1,6 @@
 /**
- * XTC ("exclude top choices", by p-e-w in text-generation-webui; llama.cpp's `xtc`): with a chance of
- * `xtcProbability` a token, all but the least likely of those that have at least `xtcThreshold` go.
+ * XTC ("exclude top choices", by p-e-w in text-generation-webui; llama.cpp's `xtc`): with probability
+ * `xtcProbability` per token, all but the least likely of those with at least `xtcThreshold` are dropped.
  */
 import { STREAMS, uniformAt } from './random.ts';
 import type { SamplerRow } from './sampler.ts';
@@ -18,7 +18,7 @@ export const XTC: SamplerRow = {
       let last = -1;
       for (let i = 0; i < n; i++) {
         if (logits[i]! < floor) continue;
-        // Of tied ones the largest id is the last, as sorting would have it.
+        // The largest id of tied ones is the last, as in a sorted list.
         const order = last < 0 ? -1 : logits[i]! - logits[last]! || ids[last]! - ids[i]!;
         if (order < 0) last = i;
       }

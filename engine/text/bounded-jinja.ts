@@ -5,7 +5,7 @@
  */
 import * as jinja from '@huggingface/jinja';
 
-/** What is used of the library, whose own type files do not resolve under NodeNext. */
+/** The part of the library that is used; its own type files do not resolve under NodeNext. */
 interface JinjaNode {
   readonly type: string;
   readonly iterable?: JinjaNode;
@@ -72,7 +72,7 @@ class BoundedInterpreter extends library.Interpreter {
   }
 
   range(start: number, stop?: number, step?: number): number[] {
-    // Keyword arguments arrive as a last value that is no number.
+    // Keyword arguments arrive as a last value that is not a number.
     const [from, to] = typeof stop === 'number' ? [start, stop] : [0, start];
     const stride = typeof step === 'number' ? step : 1;
     const length = Math.max(0, Math.ceil((to - from) / stride));

@@ -13,9 +13,9 @@ export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly name?: string;
-  /** Of an assistant's message. */
+  /** Calls of an assistant's message. */
   readonly tool_calls?: readonly ToolCall[];
-  /** Of a tool's message: the call it answers. */
+  /** Id of the call that a tool's message answers. */
   readonly tool_call_id?: string;
 }
 
@@ -43,9 +43,9 @@ export interface ChatTemplateOptions {
   readonly specialLiterals: readonly string[];
   /** Ends the text where the assistant's answer begins. Default true. */
   readonly addGenerationPrompt?: boolean;
-  /** Given to templates that know of tools. */
+  /** Tools, for templates that know of them. */
   readonly tools?: readonly TemplateTool[];
-  /** The time `strftime_now` tells. */
+  /** The time that `strftime_now` gives. */
   readonly now?: Date;
 }
 
@@ -83,7 +83,7 @@ export class ChatTemplate {
       breakLiterals(text.toWellFormed(), options.specialLiterals, sentinel);
     const safe = messages.map((message) => ({
       ...(mapTexts(message, protect) as ChatMessage),
-      // A role is the template's word, not a text.
+      // Templates compare roles: they are names, not texts.
       role: message.role,
     }));
     const tools = mapTexts(options.tools ?? [], protect) as readonly TemplateTool[];
@@ -130,7 +130,7 @@ function mapTexts(value: unknown, map: (text: string) => string): unknown {
 function templateError(what: string, cause?: unknown): EngineError {
   return new EngineError(
     'E_TEMPLATE',
-    `chat template: ${what}. The template is part of the model's file; other messages may suit it.`,
+    `chat template: ${what}. The template is part of the model's file; try other messages.`,
     { cause },
   );
 }

@@ -3,7 +3,7 @@
  * UTF-8 sequence wait for the next token; what can never become a character is U+FFFD.
  */
 
-/** What of a tokenizer is needed here. */
+/** The part of a tokenizer that is needed here. */
 export interface TokenBytes {
   readonly addsSpacePrefix: boolean;
   tokenBytes(id: number): Uint8Array;
@@ -13,7 +13,7 @@ export interface TokenBytes {
 export interface DetokenizerOptions {
   /** The first token begins a text: a SentencePiece vocabulary's added space is dropped. */
   readonly atTextStart: boolean;
-  /** Show special tokens as their literals; otherwise they are dropped. */
+  /** Show special tokens as their literals; else they are dropped. */
   readonly special: boolean;
 }
 

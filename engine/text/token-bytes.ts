@@ -1,5 +1,5 @@
 /**
- * The bytes behind a vocabulary's spelling of a token: byte-level BPE writes each byte as one
+ * The bytes that a vocabulary's spelling of a token stands for: byte-level BPE writes each byte as one
  * printable character (GPT-2's table), SentencePiece writes spaces as U+2581 and bytes as <0xHH>,
  * WordPiece writes what continues a word with ## before it.
  */

@@ -5,7 +5,7 @@ import type { Tokenizer } from './tokenizer.ts';
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Special tokens are no text, whatever they look like, so that no grammar lets them come.
+ * Special tokens are not text, whatever they look like, so that no grammar allows them.
  * @param nVocab of the model, which may have more rows than the tokenizer has tokens
  * @param literals of special tokens that grammars may ask for all the same
  */

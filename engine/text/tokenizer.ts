@@ -99,7 +99,7 @@ export class Tokenizer {
     return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
   }
 
-  /** True for tokens that mark structure (turns, ends) and are no text. */
+  /** True for tokens that mark structure (turns, ends) and are not text. */
   isSpecial(id: number): boolean {
     return this.#splitter.isSpecial(id);
   }
@@ -152,7 +152,7 @@ export class Tokenizer {
 }
 
 /**
- * Parts of at most `maxChars`, cut where a space follows a character that is none: there every
+ * Parts of at most `maxChars`, cut where a space follows a character that is not one: there every
  * pre-tokenizer cuts, too. Only a word longer than a part is cut inside.
  */
 export function cutBeforeSpaces(text: string, maxChars: number): string[] {
@@ -181,7 +181,7 @@ function asObject(value: unknown, what: string): JsonObject {
   throw invalid(`${what}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}.`);
 }
 
-/** What texts are cut into tokens by. */
+/** Algorithms that cut texts into tokens. */
 const MODEL_TYPES: readonly unknown[] = ['BPE', 'WordPiece'];
 
 function createLibrary(json: JsonObject): HfTokenizer {

@@ -1,16 +1,16 @@
 /**
- * Which tokens a text is part of: what samplers that know ids only are told instead of a text (DRY's
+ * Which tokens a text is part of: given to samplers, which know ids only, in place of a text (DRY's
  * breakers). Texts and tokens are compared as bytes, so that parts of characters are no special case.
  */
 import { EngineError } from '../base/errors.ts';
 
-/** What of a tokenizer is needed here. */
+/** The part of a tokenizer that is needed here. */
 export interface Vocabulary {
   readonly nVocab: number;
   tokenBytes(id: number): Uint8Array;
 }
 
-/** More than this hold a text that ends no thought: ' ' or 'e'. */
+/** A text that more tokens contain is too common to separate anything: ' ' or 'e'. */
 export const MAX_CONTAINING_TOKENS = 16_384;
 /** Texts whose tokens are remembered for a vocabulary. */
 const MAX_KEPT = 32;

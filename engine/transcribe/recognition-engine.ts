@@ -1,7 +1,7 @@
 /**
- * A loaded recogniser that answers transcriptions of one window: samples in, token ids and times out.
- * The only thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they
- * share the memory they work in.
+ * A loaded recognition model that transcribes one window: samples in, token ids and times out. The only
+ * thing hosts talk to; knows no text, no files, no HTTP. One transcription at a time: they share their
+ * working memory.
  */
 import { archTensors, familyByName } from '../archs/index.ts';
 import { LogMel } from '../audio/log-mel.ts';
@@ -35,7 +35,7 @@ export interface RecognitionEngineStats {
   readonly loadMs: number;
 }
 
-/** How long a client should wait before it comes again. */
+/** Seconds a client should wait before it tries again. */
 const BUSY_RETRY_AFTER_S = 2;
 
 const STOPPED = 'transcription: stopped by the caller';
@@ -63,7 +63,7 @@ export class RecognitionEngine {
     this.#parts = parts;
     this.#build = build;
     this.#openTurns = openTurns;
-    // Each who waits holds up to 30 s of samples, which the memory plan counts.
+    // Each that waits holds up to 30 s of samples, which the memory plan counts.
     this.#queue = new RunQueue({
       maxWaiting: MAX_WAITING,
       busy: (nWaiting) => tooManyTranscriptions(manifest.id, nWaiting),
@@ -122,7 +122,7 @@ export class RecognitionEngine {
   }
 
   /**
-   * Transcribes one window. Who comes while another runs waits; leaving (or aborting) ends a
+   * Transcribes one window. A transcription waits while another runs; leaving (or aborting) ends a
    * transcription before its next token or layer.
    * @throws {EngineError} E_REQUEST_INVALID, E_BACKEND_UNAVAILABLE, E_ABORTED; E_BUSY when
    *   MAX_WAITING others wait.

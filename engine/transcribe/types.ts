@@ -1,5 +1,5 @@
 /**
- * What a transcription is asked for and what it answers with: samples in, token ids and times out.
+ * Request and events of a transcription: samples in, token ids and times out.
  * Knows no text, no files, no HTTP: callers decode and resample audio, cut it into windows, and turn
  * ids into text. Times are seconds from the window's first sample.
  */
@@ -7,18 +7,18 @@
 export { MAX_SAMPLES, SAMPLE_RATE, WINDOW_SECONDS } from '../audio/log-mel.ts';
 /** One step of timestamp tokens, in seconds. */
 export const TIMESTAMP_SECONDS = 0.02;
-/** What one position of the encoder stands for, in seconds. */
+/** Seconds of audio of one position of the encoder. */
 export const SECONDS_PER_POSITION = 0.02;
 
-/** 'translate' writes English whatever is spoken. */
+/** 'translate' writes English, whatever language is spoken. */
 export type RecognitionTask = 'transcribe' | 'translate';
 
 /** All but the samples; every field has a value. */
 export interface TranscribeOptions {
-  /** A code the model knows (`en`, `de`); null lets it find out. Models of English alone take null and `en`. */
+  /** A code the model knows (`en`, `de`); null detects it. English-only models take null and `en`. */
   language: string | null;
   task: RecognitionTask;
-  /** Text before this window; its end is kept, as much as the context allows (223 tokens). */
+  /** Text before this window; as much of its end as the context allows is used (223 tokens). */
   promptTokens: readonly number[];
   /** Text this window is known to begin with; it is part of the answer's segments. */
   prefixTokens: readonly number[];
@@ -27,27 +27,27 @@ export interface TranscribeOptions {
    * One to MAX_TEMPERATURES.
    */
   temperatures: readonly number[];
-  /** Below this mean log-probability a token the next temperature is tried; null never. */
+  /** Below this mean log-probability per token the next temperature is tried; null never. */
   logprobThreshold: number | null;
-  /** Above this many tokens a phrase (`repetition` of a segment) the next temperature is tried; null never. */
+  /** Above this many tokens per phrase (`repetition` of a segment) the next temperature is tried; null never. */
   repetitionThreshold: number | null;
   /** Above this probability, and below logprobThreshold, a window is taken for silence; null never. */
   noSpeechThreshold: number | null;
-  /** Segments with their times; without, the whole window is one segment. */
+  /** Whether to give segments with times; without, the whole window is one segment. */
   withTimestamps: boolean;
-  /** Times of every token, from the decoder's attention to the audio. */
+  /** Whether to give times of every token, from the decoder's attention to the audio. */
   withWords: boolean;
   /** Ids that are never chosen; null for the model's own list (symbols that are not spoken). */
   suppressTokens: readonly number[] | null;
-  /** No blank and no end as the first token. */
+  /** Whether the first token may be neither a blank nor the end. */
   suppressBlank: boolean;
   /** The first timestamp is at most this, in seconds; null for no bound. */
   maxInitialTimestamp: number | null;
-  /** Of text and timestamps together, at most what the context has room for; null for that. */
+  /** Most tokens of text and timestamps together; null for as many as the context has room for. */
   maxTokens: number | null;
   /** Same seed, same request: same tokens, also at temperatures above 0. */
   seed: number;
-  /** 'speech' hears the speech and a second more (with a floor that keeps the error rate), 'full' all 30 s. */
+  /** 'speech' encodes the speech and a second more (at least as much as keeps the error rate), 'full' all 30 s. */
   audioContext: 'speech' | 'full';
 }
 
@@ -86,14 +86,14 @@ export interface WindowSegment {
   tokens: number[];
 }
 
-/** What was measured of the answer that was kept; the same for all of its segments. */
+/** Measures of the answer that was kept; the same for all of its segments. */
 export interface WindowQuality {
   temperature: number;
   /** Mean natural logarithm of the probability of a token, the end included. */
   avgLogprob: number;
   /** Probability that nothing is said, at the start of the text. */
   noSpeechProb: number;
-  /** Tokens a phrase: 1 for text that never repeats, large for loops. */
+  /** Tokens per phrase: 1 for text that never repeats, large for loops. */
   repetition: number;
 }
 
@@ -108,18 +108,18 @@ export interface TokenTiming {
 /** 'stop' at the model's own end, 'length' at maxTokens or the context's end, 'silence' for no speech. */
 export type TranscribeReason = 'stop' | 'length' | 'silence';
 
-/** Why an attempt was given up: its mean log-probability, or repetition (also while it went on). */
+/** Why an attempt was given up: its mean log-probability, or repetition (even before its end). */
 export type RetryReason = 'logprob' | 'repetition';
 
 export interface TranscribeUsage {
-  /** Of the request's samples. */
+  /** Seconds of the request's samples. */
   audioSeconds: number;
-  /** What the encoder was run over. */
+  /** Seconds that the encoder was run over. */
   encodedSeconds: number;
   promptTokens: number;
-  /** Of the kept attempt, text and timestamps. */
+  /** Tokens of the kept attempt, text and timestamps. */
   completionTokens: number;
-  /** Of all attempts. */
+  /** Tokens of all attempts. */
   decodedTokens: number;
   attempts: number;
   loadMs: number;
@@ -137,9 +137,9 @@ export interface TranscribeUsage {
 export type TranscribeEvent =
   /** The audio is encoded. A reader that stops before `done` knows usage from here. */
   | { type: 'start'; usage: TranscribeUsage }
-  /** What is spoken: as requested (probability 1), or found out. */
+  /** The language: as requested (probability 1), or detected. */
   | { type: 'language'; language: string; probability: number }
-  /** Of the running attempt; `time` is set for timestamps (then no text), in seconds. */
+  /** A token of the running attempt; `time` is set for timestamps (then it is not text), in seconds. */
   | { type: 'token'; token: number; time: number | null }
   /** All tokens so far are void: another attempt begins, at `temperature`. */
   | { type: 'retry'; temperature: number; reason: RetryReason }
@@ -150,7 +150,7 @@ export type TranscribeEvent =
       type: 'done';
       reason: TranscribeReason;
       /**
-       * Up to where the window is dealt with: the last timestamp where the model stopped between two
+       * End of the transcribed part of the window: the last timestamp where the model stopped between two
        * segments, else the window's length. The next window of longer audio begins here.
        */
       consumedSeconds: number;

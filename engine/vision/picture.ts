@@ -13,9 +13,9 @@ import { EngineError } from '../base/errors.ts';
 export const MAX_PNG_PIXELS = 2 * 1024 * 1024;
 export const MAX_JPEG_PIXELS = 1024 * 1024;
 export const MAX_PICTURE_SIDE = 16_384;
-/** In MB, as the decoder wants it. */
-const JPEG_MAX_BYTES = 40;
-/** A progressive picture has about ten; each goes over all of it. */
+/** Memory of the decoder. */
+const JPEG_MAX_MB = 40;
+/** A progressive picture has about ten scans; each goes over all of it. */
 const MAX_JPEG_SCANS = 40;
 const INFLATE_STEP = 4096;
 
@@ -44,7 +44,7 @@ const FORMATS: readonly Format[] = [
 /** Transparent parts are shown on white. @throws {EngineError} E_IMAGE_INVALID */
 export function decodePicture(bytes: Uint8Array): Picture {
   const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
-  if (format === undefined) throw invalidPicture('is no picture that is read here', 'PNG or JPEG');
+  if (format === undefined) throw invalidPicture('is not a supported image', 'PNG or JPEG');
   try {
     return format.decode(bytes);
   } catch (cause) {
@@ -165,7 +165,7 @@ function decodeJpeg(bytes: Uint8Array): Picture {
     formatAsRGBA: false,
     tolerantDecoding: false,
     maxResolutionInMP: MAX_JPEG_PIXELS / 1e6,
-    maxMemoryUsageInMB: JPEG_MAX_BYTES,
+    maxMemoryUsageInMB: JPEG_MAX_MB,
   });
   if (width !== size.width || height !== size.height)
     throw invalidPicture('contradicts its own header', 'one size');

@@ -1,4 +1,4 @@
-/** Pictures of another size: a triangle over as many pixels as one stands for, as Pillow's BILINEAR. */
+/** Resizes pictures with a triangle filter over as many pixels as one stands for (Pillow's BILINEAR). */
 import type { Picture } from './picture.ts';
 
 /** For each new pixel, the first old one and the weights of those from there on. */
@@ -60,7 +60,7 @@ export function cropCentre(picture: Picture, size: number): Picture {
   return crop(picture, [left, top, left + size, top + size]);
 }
 
-/** Left, top, right and bottom lie inside; the last two are beyond the part. */
+/** The part from left and top up to right and bottom, which are exclusive; all lie inside. */
 export function crop(
   { width, rgb }: Picture,
   [left, top, right, bottom]: readonly [number, number, number, number],

@@ -1,5 +1,5 @@
 /**
- * What no voice can say, taken out or made plain: control characters, emoji, markup. There is no SSML:
+ * Removes what no voice can say, or makes it plain: control characters, emoji, markup. There is no SSML:
  * tags are dropped and what they enclose is spoken. Every pattern takes linear time.
  */
 
@@ -22,7 +22,7 @@ const MARKDOWN: readonly (readonly [RegExp, string])[] = [
   [/!?\[([^[\]]{0,300})\]\([^()\s]{0,500}\)/g, '$1'],
   [/^\s{0,3}#{1,6}\s+/gm, ''],
   [/^\s{0,3}>\s?/gm, ''],
-  // A list's items are sentences of their own.
+  // A list's items are separate sentences.
   [/^\s{0,8}[-*+•]\s+/gm, '\n\n'],
   [/^\s{0,3}(?:[-*_]\s?){3,}$/gm, '\n\n'],
   [/```[\w-]{0,20}/g, ' '],

@@ -1,6 +1,6 @@
 /**
- * Written English to words a voice can say: a list of rules in order, each a pattern and what it is
- * said as. American readings (1/3 is January third). docs/audio.md has a table of what becomes what.
+ * Written English to words a voice can say: a list of rules in order, each a pattern and its
+ * spoken form. American readings (1/3 is January third). docs/audio.md has a table of examples.
  */
 import { cleanText } from './clean.ts';
 import { cardinal, decimal, digitByDigit, isOne, ordinal, year } from './numbers.ts';
@@ -33,7 +33,7 @@ const oneOf = (words: readonly string[]): string =>
 const INT = String.raw`\d{1,3}(?:,\d{3})+|\d+`;
 const NUMBER = String.raw`(?:${INT})(?:\.\d+)?`;
 const MONTH = oneOf(Object.keys(MONTH_NAMES));
-/** No digit, letter or point right before. */
+/** Not directly after a digit, letter or point. */
 const START = String.raw`(?<![\p{L}\p{N}.,])`;
 const END = String.raw`(?![\p{L}\p{N}])`;
 
@@ -241,14 +241,14 @@ function acronym(word: string, s: string | undefined): string {
   return `${spell(letters)}${s ?? ''}`;
 }
 
-/** Whether most letters are capitals: then they mean nothing, and words are not spelled. */
+/** Whether most letters are capitals: then capitals mean nothing, and words are not spelled out. */
 function isShouted(text: string): boolean {
   const letters = text.match(/\p{L}/gu)?.length ?? 0;
   const capitals = text.match(/\p{Lu}/gu)?.length ?? 0;
   return letters >= 12 && capitals > 0.7 * letters;
 }
 
-/** Paragraphs of words, with the punctuation that has a pause: . , ; : ! ? */
+/** Paragraphs of words, with the punctuation that makes a pause: . , ; : ! ? */
 export function normalizeText(text: string): string[] {
   const clean = cleanText(text).replaceAll(/&+/g, '&');
   const lower = isShouted(clean) ? clean.toLowerCase() : clean;

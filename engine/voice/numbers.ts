@@ -1,4 +1,4 @@
-/** English names of numbers. Texts in, since 0.10 and 007 are no plain numbers. */
+/** English names of numbers. Texts in, since 0.10 and 007 are not plain numbers. */
 
 const ONES = [
   ...['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'],
@@ -8,7 +8,7 @@ const ONES = [
 const TENS = [
   ...['', '', 'twenty', 'thirty', 'forty', 'fifty', 'sixty', 'seventy', 'eighty', 'ninety'],
 ] as const;
-/** By thousands; longer numbers are told digit by digit. */
+/** Names of powers of a thousand; longer numbers are read digit by digit. */
 const GROUPS = ['', 'thousand', 'million', 'billion', 'trillion', 'quadrillion'] as const;
 const MAX_DIGITS = 3 * GROUPS.length;
 

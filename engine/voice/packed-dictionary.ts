@@ -1,5 +1,5 @@
 /**
- * A pronunciation dictionary as one text of a byte a character, searched by halves: 57,000 words take
+ * A pronunciation dictionary as one text of one byte per character, with a binary search: 57,000 words take
  * 1.1 MB, where an object of them takes over 20. Knows no language.
  */
 

@@ -1,17 +1,17 @@
 /**
- * Words to phonemes as the voice was trained on them (espeak's en-us): the mark of stress right before
+ * Words to phonemes as the voice was trained on them (espeak's en-us): the stress mark right before
  * the vowel, long vowels with a length mark, t between vowels tapped. A dictionary gives the words'
- * sounds in another notation; what differs is the table here.
+ * sounds in another notation; the tables here translate it.
  */
 
 /** A pronunciation dictionary with rules for words it lacks. */
 export interface Pronouncer {
   tagWord(word: string, context?: { prev?: string; next?: string }): { pos: string };
-  /** IPA with the marks of stress before syllables. */
+  /** IPA with stress marks before syllables. */
   predict(word: string, language?: string, pos?: string): string | null;
 }
 
-/** Said without stress inside a sentence, and how, where the dictionary has only the strong form. */
+/** Unstressed forms inside a sentence, where the dictionary has only the strong form. */
 const WEAK: Readonly<Record<string, string>> = {
   a: 'ɐ',
   an: 'ɐn',
@@ -76,7 +76,7 @@ const WEAK: Readonly<Record<string, string>> = {
   does: 'dʌz',
 };
 
-/** Where the dictionary is wrong about words that normalisation makes, or that are everywhere. */
+/** Corrections of the dictionary for words that normalisation makes, or that are frequent. */
 const OWN: Readonly<Record<string, string>> = {
   ay: 'ˈeɪ',
   new: 'nˈuː',
@@ -115,7 +115,7 @@ function respell(ipa: string, isStressed: boolean): string {
   const marked = STRESS.test(ipa) || !isStressed ? ipa : `ˈ${ipa}`;
   let out = marked;
   for (const [pattern, replacement] of SPELLINGS) out = out.replaceAll(pattern, replacement);
-  // Marks of stress go right before their vowel.
+  // Stress marks go right before their vowel.
   out = out.replaceAll(new RegExp(`([ˈˌ])([^${VOWELS}ˈˌɝ]*)(?=[${VOWELS}ɝ])`, 'g'), '$2$1');
   out = out.replaceAll(/([ˈˌ])ɝ/g, '$1ɜː').replaceAll('ɝ', 'ɚ');
   out = out.replaceAll(/([ˈˌ])i(?!ː)/g, '$1iː').replaceAll(/([ˈˌ])u(?!ː)/g, '$1uː');
@@ -130,8 +130,8 @@ function tapT(ipa: string): string {
 }
 
 /**
- * A normalised piece as phonemes: words separated by spaces, punctuation where it stands.
- * Words that have no sound (none here, by what normalisation leaves) are left out.
+ * A normalised piece as phonemes: words separated by spaces, punctuation kept.
+ * Words without a pronunciation (none after normalisation) are left out.
  */
 export function toPhonemes(piece: string, pronouncer: Pronouncer): string {
   const tokens = piece.match(/[\p{L}']+|[.,;:!?]/gu) ?? [];

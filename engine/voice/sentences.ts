@@ -9,13 +9,13 @@ export interface SpokenPiece {
   readonly isParagraphEnd: boolean;
 }
 
-/** Longer sentences are cut at a comma, else between words: one piece is held in memory at a time. */
+/** Longer sentences are cut at a comma, else between words: one piece at a time is in memory. */
 const MAX_PIECE_CHARS = 220;
 /** The first piece ends at the first pause from here on, for an early sound. */
 const MIN_FIRST_CHARS = 20;
-/** Cuts of a piece leave no shorter rest than this. */
+/** A cut leaves a rest of at least this length. */
 const MIN_PIECE_CHARS = 25;
-/** A longer run of letters is no word. */
+/** A longer run of letters is not a word. */
 const MAX_WORD_CHARS = 30;
 
 const SENTENCE_PAUSE_S = 0.25;
@@ -33,7 +33,7 @@ export function requirePieces(text: string): SpokenPiece[] {
   if (pieces.length > 0) return pieces;
   throw new EngineError(
     'E_REQUEST_INVALID',
-    'input: holds nothing that can be spoken; expected words in Latin letters, or numbers.',
+    'input: contains nothing that can be spoken; expected words in Latin letters, or numbers.',
     { param: 'input' },
   );
 }
@@ -83,7 +83,7 @@ function cutSentence(sentence: string, isFirst: boolean): string[] {
   return [...parts, rest].filter((part) => /\p{L}/u.test(part));
 }
 
-/** After the last pause that fits, else the last space, else right there. */
+/** Where to cut: after the last pause that fits, else the last space, else at `max`. */
 function cutPlace(text: string, max: number): number {
   const head = text.slice(0, max);
   for (const marks of [/[;:](?=\s)/g, /,(?=\s)/g, /\s/g]) {

@@ -5,7 +5,7 @@ export const MONTHS = [
   ...['September', 'October', 'November', 'December'],
 ] as const;
 
-/** With their period; those at the end of a sentence keep it. */
+/** Abbreviations with their period, which stays at the end of a sentence. */
 export const ABBREVIATIONS: Readonly<Record<string, string>> = {
   'Mr.': 'Mister',
   'Mrs.': 'Missus',
@@ -131,7 +131,7 @@ export const CURRENCIES: Readonly<Record<string, readonly [string, string, strin
   '₹': ['rupee', 'rupees', 'paisa', 'paise'],
 };
 
-/** What is left of symbols, in words. */
+/** Remaining symbols, in words. */
 export const SYMBOLS: Readonly<Record<string, string>> = {
   '&': ' and ',
   '+': ' plus ',
@@ -155,7 +155,7 @@ export const SYMBOLS: Readonly<Record<string, string>> = {
   µ: ' micro ',
 };
 
-/** Capitals that are said as a word. Others of up to five letters are spelled. */
+/** Acronyms read as a word. Others of up to five letters are spelled out. */
 export const WORD_ACRONYMS: ReadonlySet<string> = new Set([
   ...['NASA', 'NATO', 'UNESCO', 'UNICEF', 'OPEC', 'FIFA', 'AIDS', 'COVID', 'SWAT', 'SCUBA'],
   ...['LASER', 'RADAR', 'RAM', 'ROM', 'GIF', 'JPEG', 'PIN', 'SIM', 'LAN', 'WAN', 'WASM', 'OK'],

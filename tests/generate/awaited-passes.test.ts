@@ -13,6 +13,7 @@ import type { GenerateEvent } from '../../engine/generate/types.ts';
 import type { BatchPart, DecoderBackend } from '../../engine/model/decoder/contract.ts';
 import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import { engineOver } from '../support/backend-engines.ts';
 import { LayeredDecoder } from '../support/layered-decoder.ts';
 import { decoderFrom, STORIES_FILE } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
@@ -234,6 +235,110 @@ describe('in the middle of a pass', () => {
       tokensOf(await solo.run({ promptTokens: promptOf(1), maxTokens: 20 })),
     );
     await bench.expectNothingHeld();
+  });
+});
+
+describe('an engine that is closed in the middle of a pass', () => {
+  async function opened() {
+    const decoder = new LayeredDecoder((await decoderFrom(STORIES_FILE, 'lossless')).decoder);
+    const turns = { nOpen: 0, nClosed: 0 };
+    const engine = engineOver(decoder, {
+      openTurns: () => {
+        turns.nOpen++;
+        return { next: () => setImmediate(), close: () => void turns.nClosed++ };
+      },
+    });
+    const run = async (changes: RequestChanges, signal = new AbortController().signal) => {
+      const events: GenerateEvent[] = [];
+      for await (const event of engine.generate(request(changes), signal)) events.push(event);
+      return tokensOf(events);
+    };
+    /** Calls `then` once, in the middle of pass `n`. */
+    const during = (n: number, then: () => void): void => {
+      decoder.passes.between = () => {
+        if (decoder.passes.n !== n) return;
+        decoder.passes.between = () => undefined;
+        then();
+      };
+    };
+    return { decoder, engine, turns, run, during };
+  }
+  const idle = { nRunning: 0, nQueued: 0, nPromisedPages: 0 };
+
+  it('lets those who run or wait end with their own texts, and takes nobody new', async () => {
+    const { engine, turns, run, during } = await opened();
+    const closed = Promise.withResolvers<void>();
+    during(3, () => {
+      engine.close();
+      closed.resolve();
+    });
+    // Two take all pages, so that the third waits.
+    const asked = [
+      { promptTokens: promptOf(1), maxTokens: 200 },
+      { promptTokens: promptOf(2), maxTokens: 200 },
+      { promptTokens: promptOf(3), maxTokens: 300 },
+    ];
+    const running = asked.map((changes) => run(changes));
+    // Asked for before, begun after: nothing of it has run.
+    const unread = engine.generate(request({}), new AbortController().signal);
+    await closed.promise;
+    expect(engine.stats()).toMatchObject({ nRunning: 2, nQueued: 1 });
+    const refusal = {
+      code: 'E_BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('stories') as string,
+    };
+    await expect(run({})).rejects.toMatchObject(refusal);
+    await expect(unread.next()).rejects.toMatchObject(refusal);
+    await expect(engine.evaluate([BOS], () => {})).rejects.toMatchObject(refusal);
+    engine.close();
+    for (const [i, changes] of asked.entries())
+      expect(await running[i]).toEqual(tokensOf(await solo.run(changes)));
+    await setImmediate();
+    expect(engine.stats()).toMatchObject(idle);
+    expect(turns.nOpen).toBe(turns.nClosed);
+  });
+
+  it('gives back the pages of who aborts then, and rests', async () => {
+    const { decoder, engine, turns, run, during } = await opened();
+    const abort = new AbortController();
+    during(4, () => {
+      abort.abort();
+      engine.close();
+    });
+    const aborted = run({ promptTokens: promptOf(1), maxTokens: 200 }, abort.signal);
+    await expect(aborted).rejects.toMatchObject({ code: 'E_ABORTED' });
+    // Its host may drop the engine now, but the pass still writes.
+    expect([decoder.isRunning, engine.stats().nRunning]).toEqual([true, 1]);
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+    expect(decoder.isRunning).toBe(false);
+    expect(decoder.passes.n).toBe(4);
+    expect(engine.stats()).toMatchObject(idle);
+    expect(turns).toEqual({ nOpen: 1, nClosed: 1 });
+  });
+
+  it('fails those who are in it when it fails, and whoever waits goes on', async () => {
+    const gated = new GatedDecoder((await decoderFrom(STORIES_FILE, 'lossless')).decoder);
+    const engine = engineOver(gated);
+    const read = async (changes: RequestChanges) => {
+      const events: GenerateEvent[] = [];
+      for await (const event of engine.generate(request(changes), new AbortController().signal))
+        events.push(event);
+      return tokensOf(events);
+    };
+    const { promise, reject } = Promise.withResolvers<void>();
+    gated.gate = promise;
+    const changes = { promptTokens: promptOf(2), maxTokens: 300 };
+    const failed = read({ promptTokens: promptOf(1), maxTokens: 400 }).catch(String);
+    await setImmediate();
+    const waiting = read(changes);
+    await setImmediate();
+    expect(engine.stats()).toMatchObject({ nRunning: 1, nQueued: 1 });
+    engine.close();
+    gated.gate = null;
+    reject(new Error('the ring broke'));
+    expect(await failed).toContain('the ring broke');
+    expect(await waiting).toEqual(tokensOf(await solo.run(changes)));
+    expect(engine.stats()).toMatchObject(idle);
   });
 });
 

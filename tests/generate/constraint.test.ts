@@ -1,5 +1,6 @@
 /** Generations held to a grammar: valid to the end, whatever the room, the mates and the drafts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GrammarPrograms } from '../../engine/generate/constraint.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import { compileJsonSchema, compileRegex, Vocabulary } from '../../engine/grammar/index.ts';
@@ -13,10 +14,12 @@ const EOS = 2;
 const bytesOf = (token: number): Uint8Array | null =>
   token >= FIRST_BYTE && token < FIRST_BYTE + 256 ? Uint8Array.of(token - FIRST_BYTE) : null;
 
+const vocabulary = () => new Vocabulary({ nVocab: 512, bytesOf, endTokens: [EOS] });
+
 let engine: Engine;
 beforeAll(async () => {
   engine = await engineFrom(STORIES_FILE, 'lossless');
-  engine.setVocabulary(new Vocabulary({ nVocab: 512, bytesOf, endTokens: [EOS] }));
+  engine.setVocabulary(vocabulary());
 });
 afterAll(() => engine.close());
 
@@ -88,3 +91,14 @@ describe('an answer', () => {
 function never(): AbortSignal {
   return new AbortController().signal;
 }
+
+it('programs of grammars are kept by key, the two that were used last', () => {
+  const programs = new GrammarPrograms(vocabulary());
+  const programOf = (key: string) => programs.of({ grammar: compileRegex(key), key });
+  const [a, b] = [programOf('a'), programOf('b')];
+  expect(b).not.toBe(a);
+  expect(programOf('a')).toBe(a);
+  programOf('c');
+  expect(programOf('a')).toBe(a);
+  expect(programOf('b')).not.toBe(b);
+});

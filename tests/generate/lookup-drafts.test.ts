@@ -5,11 +5,12 @@ import { PromptLookup } from '../../engine/generate/prompt-lookup.ts';
 import { seededRandom } from '../support/random.ts';
 
 /** The last position before the end behind a copy of the longest ending of 4, 3 or 2 tokens. */
-function findSlowly(text: readonly number[]): number | null {
+function findSlowly(text: readonly number[], runStarts: readonly number[] = []): number | null {
+  const runLength = (end: number) => end - (runStarts[end] ?? 0);
   for (const n of [4, 3, 2]) {
     const ending = text.slice(-n).join();
-    for (let end = text.length - 1; end >= n && text.length >= n; end--)
-      if (text.slice(end - n, end).join() === ending) return end;
+    for (let end = text.length - 1; end >= n && runLength(text.length) >= n; end--)
+      if (runLength(end) >= n && text.slice(end - n, end).join() === ending) return end;
   }
   return null;
 }
@@ -39,6 +40,40 @@ describe('the index', () => {
     expect(nThere).toBeGreaterThan(700);
     expect(nFound).toBeGreaterThan(0.9 * nThere);
     expect(nSame).toBeGreaterThan(0.8 * nFound);
+  });
+
+  it('takes no tokens on both sides of rows for neighbours', () => {
+    const random = seededRandom(4);
+    let [nThere, nFound, nCut] = [0, 0, 0];
+    for (const nToken of [2, 3, 5]) {
+      const text: number[] = [];
+      const runStarts = [0];
+      const lookup = new PromptLookup(text, 600, runStarts);
+      while (text.length < 600) {
+        if (random() < 0.1) runStarts[text.length] = text.length;
+        text.push(Math.floor(random() * nToken));
+        runStarts.push(runStarts.at(-1));
+        const expected = findSlowly(text, runStarts);
+        const found = lookup.find();
+        if (expected !== null) nThere++;
+        if (found === null) continue;
+        nFound++;
+        const { position, length } = found;
+        expect(text.slice(position - length, position)).toEqual(text.slice(-length));
+        for (const end of [position, text.length])
+          expect(end - length).toBeGreaterThanOrEqual(runStarts[end]!);
+        const tokens = lookup.tokensFrom(position, 7);
+        expect(tokens.length).toBeGreaterThan(0);
+        for (const [i, token] of tokens.entries()) {
+          const at = position + (i % (text.length - position));
+          expect([text[at], runStarts[at]]).toEqual([token, runStarts[position]]);
+        }
+        if (tokens.length < 7) nCut++;
+      }
+    }
+    expect(nThere).toBeGreaterThan(700);
+    expect(nFound).toBeGreaterThan(0.9 * nThere);
+    expect(nCut).toBeGreaterThan(100);
   });
 
   it('finds nothing in what is new, nor the ending itself', () => {

@@ -194,6 +194,25 @@ describe('what is known of rows', () => {
     expect(rows.tokens).toEqual([likeliest]);
   });
 
+  it('parts the tokens on both sides of it: they are no neighbours', async () => {
+    const rows = rowsSegment(decoder, [300]);
+    const text = new Text([rows, tokens([BOS, 7]), rows, rows, tokens([8]), rows], N_EMBD);
+    expect(text.runStarts).toEqual([0, 0, 2, 3]);
+    text.push(9);
+    expect(text.runStarts).toEqual([0, 0, 2, 3, 3]);
+    // A copy of what is to be said, which is one only when the row in its middle is overlooked.
+    const ids = [BOS, ...story.slice(0, 60)];
+    const [before, end, next] = [story[58]!, story[59]!, story[60]!];
+    const split = [tokens([before, end]), rows, tokens([next, ...ids])];
+    const whole = [tokens([before, end, next, ...ids])];
+    const dry = { ...GREEDY, dryMultiplier: 50 };
+    const firstOf = async (prompt: Prompt, sampling = GREEDY) =>
+      (await run({ prompt, maxTokens: 1, sampling })).tokens;
+    expect([await firstOf(split), await firstOf(whole)]).toEqual([[next], [next]]);
+    expect(await firstOf(split, dry)).toEqual([next]);
+    expect(await firstOf(whole, dry)).not.toEqual([next]);
+  });
+
   it('guesses ahead change nothing of a text after rows', async () => {
     const ids = [BOS, ...story.slice(0, 80), BOS, ...story.slice(0, 20)];
     const prompt = [

@@ -1,23 +1,27 @@
 /**
  * What every decoder must give (engine/model/decoder/contract.ts), shown on stories260K: passes,
- * pages, refusals, and whole generations through the step loop.
+ * pages, refusals, and whole generations through the step loop and the engine.
  */
 import { readFile } from 'node:fs/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PAGE_TOKENS, pagesFor } from '../../engine/cache/geometry.ts';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import { rowKey } from '../../engine/cache/prefix-key.ts';
+import type { Engine } from '../../engine/generate/engine.ts';
 import { Generation } from '../../engine/generate/generation.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
 import { StepLoop } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/base/turns.ts';
 import type { GenerateEvent } from '../../engine/generate/types.ts';
+import { compileRegex, Vocabulary } from '../../engine/grammar/index.ts';
 import type {
   BatchPart,
   DecoderBackend,
   PositionInput,
 } from '../../engine/model/decoder/contract.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
+import { engineOver } from '../support/backend-engines.ts';
 import { Llama2cReference } from '../support/llama2c-reference.ts';
 import { STORIES_FILE } from '../support/models.ts';
 import { seededRandom } from '../support/random.ts';
@@ -208,7 +212,7 @@ export function describeDecoder(name: string, open: () => Promise<DecoderBackend
       const newLoop = (on: DecoderBackend) => {
         const copyPage = (from: number, to: number): void => on.copyPage(from, to);
         const scheduler = new Scheduler({ ...on.limits, copyPage });
-        const turns = plainTurns(() => new Promise((resolve) => setImmediate(resolve)));
+        const turns = plainTurns(() => setImmediate());
         const loop = new StepLoop(on, scheduler, turns);
         return { scheduler, loop };
       };
@@ -244,6 +248,78 @@ export function describeDecoder(name: string, open: () => Promise<DecoderBackend
         const [beside] = await Promise.all([run(on, changes), run(on, { maxTokens: 50 })]);
         expect(beside.tokens).toEqual(alone.tokens);
         expect([alone.usage.cachedTokens, beside.usage.cachedTokens]).toEqual([0, 39]);
+      });
+    });
+
+    describe('in an engine', () => {
+      /** Tokens 3 to 258 stand for single bytes. */
+      const FIRST_BYTE = 3;
+      const vocabulary = () =>
+        new Vocabulary({
+          nVocab: 512,
+          bytesOf: (token) =>
+            token >= FIRST_BYTE && token < FIRST_BYTE + 256
+              ? Uint8Array.of(token - FIRST_BYTE)
+              : null,
+          endTokens: [2],
+        });
+      const run = async (engine: Engine, changes: RequestChanges = {}) => {
+        const events: GenerateEvent[] = [];
+        for await (const event of engine.generate(request(changes), never())) events.push(event);
+        const done = events.at(-1);
+        if (done?.type !== 'done') throw new Error('no done event');
+        const tokens = events.flatMap((e) => (e.type === 'token' ? [e.token] : []));
+        return { tokens, usage: done.usage, reason: done.reason };
+      };
+      afterEach(() => void vi.restoreAllMocks());
+
+      it('says the plain model’s greedy text, however many ask at once', async () => {
+        const engine = engineOver(decoder);
+        const lengths = [3, 12, 25, 30, 7, 40, 1];
+        const answers = await Promise.all(
+          lengths.map((n) => run(engine, { promptTokens: text.slice(0, n), maxTokens: 40 })),
+        );
+        for (const [i, n] of lengths.entries())
+          expect(answers[i]!.tokens).toEqual(text.slice(n, n + 40));
+        expect(engine.stats()).toMatchObject({
+          ...{ modelId: 'stories', nRunning: 0, nQueued: 0, nPromisedPages: 0 },
+          nPage: decoder.limits.nPage,
+        });
+        expect(engine.nCtx).toBe(decoder.limits.nCtx);
+      });
+
+      it('shows the logits of every position, to the bit those of its passes', async () => {
+        const engine = engineOver(decoder);
+        const ids = text.slice(0, 60);
+        const seen: string[] = [];
+        await engine.evaluate(ids, (position, row) => (seen[position] = bitsOf(row)));
+        expect(seen).toEqual((await read(newSequence(), ids)).map(bitsOf));
+      });
+
+      it('keeps to a grammar', async () => {
+        const engine = engineOver(decoder);
+        engine.setVocabulary(vocabulary());
+        const grammar = compileRegex('(yes|no)( [a-c]{4})+');
+        const sampling = { ...DEFAULT_SAMPLING, temperature: 1.5, seed: 3 };
+        const { tokens, reason } = await run(engine, {
+          ...{ maxTokens: 30, stopTokens: [2], sampling },
+          constraint: { grammar, key: 'yes or no' },
+        });
+        const said = String.fromCharCode(...tokens.map((token) => token - FIRST_BYTE));
+        expect(said).toMatch(/^(yes|no)( [a-c]{4})+$/);
+        expect(['stop', 'length']).toContain(reason);
+      });
+
+      it('says the same with guesses of another decoder like it, which mostly hold', async () => {
+        // By a clock that stands still steps cost what is known of them.
+        vi.spyOn(performance, 'now').mockReturnValue(1000);
+        const draft = engineOver(await open());
+        const engine = engineOver(decoder, { weightBytes: 10, draft });
+        const changes = { promptTokens: text.slice(0, 5), maxTokens: 60 };
+        const { tokens, usage } = await run(engine, changes);
+        expect(tokens).toEqual(text.slice(5, 65));
+        expect(usage.acceptedTokens).toBeGreaterThan(10);
+        expect(draft.stats()).toMatchObject({ nRunning: 0, nPromisedPages: 0 });
       });
     });
   });

@@ -139,7 +139,7 @@ async function compare({ shape, lengths, dtype = 'f32' }: Case) {
 const SMALL = { nLayer: N_LAYER, nEmbd: 48, nHead: 4, nFf: 100, normEps: 1e-12 } as const;
 
 describe('EncoderLayers', () => {
-  for (const normed of ['before', 'behind'] as const)
+  for (const normed of ['before', 'after'] as const)
     it(`norms ${normed} each half: one sequence, several, more than a slice`, async () => {
       const shape = { ...SMALL, normed };
       expect((await compare({ shape, lengths: [1] })).worst).toBeLessThan(2e-5);
@@ -149,7 +149,7 @@ describe('EncoderLayers', () => {
 
   it('8-bit weights stay near', async () => {
     const widths = { nEmbd: 64, nHead: 2, nFf: 96, normEps: 1e-12 };
-    const shape = { nLayer: N_LAYER, ...widths, normed: 'behind' } as const;
+    const shape = { nLayer: N_LAYER, ...widths, normed: 'after' } as const;
     const { worst, lowestCosine } = await compare({ shape, lengths: [9, 5], dtype: 'q8' });
     expect(worst).toBeGreaterThan(1e-4);
     expect(lowestCosine).toBeGreaterThan(0.998);

@@ -235,12 +235,19 @@ describe('xtc', () => {
 });
 
 /** The penalty of every token by comparing each earlier end with the end of the text. */
-function dryPenalties(text: readonly number[], p: SamplingParams): Map<number, number> {
+function dryPenalties(
+  text: readonly number[],
+  p: SamplingParams,
+  runStarts: readonly number[] = [],
+): Map<number, number> {
   const window = p.dryPenaltyLastN < 0 ? text : text.slice(-p.dryPenaltyLastN || text.length);
+  const passed = text.length - window.length;
+  /** Tokens of the window before `at` that stand in the run of what is at `at`. */
+  const nBefore = (at: number) => at - Math.max(0, (runStarts[passed + at] ?? 0) - passed);
   const longest = new Map<number, number>();
   for (let end = 0; end < window.length - 1; end++) {
     let length = 0;
-    while (length <= end) {
+    while (length < Math.min(nBefore(end + 1), nBefore(window.length))) {
       const mine = window[window.length - 1 - length]!;
       if (mine !== window[end - length] || p.drySequenceBreakers.includes(mine)) break;
       length++;
@@ -259,10 +266,11 @@ function dryPenalties(text: readonly number[], p: SamplingParams): Map<number, n
 }
 
 describe('dry', () => {
-  const penaltiesOf = (text: readonly number[], p: SamplingParams) => {
+  const penaltiesOf = (text: readonly number[], p: SamplingParams, runStarts?: number[]) => {
     const distribution = new SamplerChain(p).distribution(new Float32Array(8), {
       text,
       nPrompt: 3,
+      ...(runStarts === undefined ? {} : { runStarts }),
     });
     // Token 7 is never in a text: nothing is taken from it.
     return [...distribution].map(
@@ -275,6 +283,39 @@ describe('dry', () => {
     const got = new Map(penaltiesOf([1, 2, 3, 4, 0, 1, 2, 3], p));
     expect(got.get(4)).toBeCloseTo(0.8 * 1.75, 6);
     for (const token of [0, 1, 2, 3, 5, 6]) expect(got.get(token)).toBeCloseTo(0, 9);
+  });
+
+  it('compares nothing across the end of a run', () => {
+    const p = params({ dryMultiplier: 0.8, dryBase: 1.75, dryAllowedLength: 2 });
+    const text = [1, 2, 3, 4, 0, 1, 2, 3];
+    const penaltyOf4 = (...starts: number[]) => {
+      // As of nine positions, the last of which is to come.
+      const runStarts = Array.from({ length: 9 }, (_, i) =>
+        Math.max(0, ...starts.filter((start) => start <= i)),
+      );
+      return new Map(penaltiesOf(text, p, runStarts)).get(4);
+    };
+    expect(penaltyOf4(4)).toBeCloseTo(0.8 * 1.75, 6);
+    expect(penaltyOf4(1, 6)).toBeCloseTo(0.8, 6);
+    // What follows the earlier match, its middle, the end of the text, what comes after it.
+    for (const start of [3, 2, 7, 8]) expect(penaltyOf4(start)).toBeCloseTo(0, 9);
+  });
+
+  it('is the plain computation on random texts of several runs', () => {
+    const random = seededRandom(78);
+    let nPenalty = 0;
+    for (let run = 0; run < 300; run++) {
+      const changes = [{}, { drySequenceBreakers: [0] }, { dryPenaltyLastN: 20 }][run % 3];
+      const p = params({ dryMultiplier: 0.1, dryBase: 1.05, dryAllowedLength: 1, ...changes });
+      const text = Array.from({ length: 60 }, () => Math.floor(random() * 3));
+      const runStarts: number[] = [0];
+      for (let i = 1; i <= text.length; i++) runStarts.push(random() < 0.1 ? i : runStarts[i - 1]!);
+      const want = dryPenalties(text, p, runStarts);
+      nPenalty += want.size;
+      for (const [token, penalty] of penaltiesOf(text, p, runStarts))
+        expect(penalty, `${text.join()}: ${token}`).toBeCloseTo(want.get(token) ?? 0, 5);
+    }
+    expect(nPenalty).toBeGreaterThan(300);
   });
 
   it('is the plain computation on random texts of few words', () => {

@@ -1,5 +1,5 @@
 /**
- * Gemma 2: norms before and behind each half, GELU gates, soft caps on scores and logits, a window in
+ * Gemma 2: norms before and after each half, GELU gates, soft caps on scores and logits, a window in
  * every other layer, embeddings scaled by sqrt(C). Hugging Face files hold norms as distance from 1.
  * arXiv 2408.00118.
  */
@@ -19,7 +19,7 @@ import type { Architecture, FieldReader, TensorSpec } from '../types.ts';
 
 const cap = (name: string) => ({ gguf: name, hf: name, optional: true, isReal: true });
 
-/** What a norm of Gemma is more than its file says. */
+/** Added to the values of Gemma's norms in Hugging Face files. */
 export const GEMMA_PLUS = { plus: 1 } as const;
 
 export const GEMMA_NORMS: readonly TensorSpec[] = [
@@ -48,8 +48,8 @@ export const GEMMA_NORMS: readonly TensorSpec[] = [
 ];
 
 /**
- * config.json has the width scores are scaled by; GGUF files do not, and it is a head's but for the
- * 27B models, known by their layers.
+ * config.json has the width that scores are scaled by. GGUF files do not: it is the width of a head,
+ * except in the 27B models, which are recognised by their number of layers.
  */
 export function completeGemma(
   c: ModelConfig,

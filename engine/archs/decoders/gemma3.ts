@@ -1,6 +1,6 @@
 /**
  * Gemma 3, text: Gemma 2 with norms of each head's query and key instead of soft caps, and a window
- * in five of six layers, which rotate at a base of their own. arXiv 2503.19786.
+ * in five of six layers, which have their own RoPE base. arXiv 2503.19786.
  */
 import { configRows } from '../config-rows.ts';
 import { completeGemma, GEMMA2, GEMMA_PLUS } from './gemma2.ts';

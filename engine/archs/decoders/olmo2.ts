@@ -1,5 +1,5 @@
 /**
- * OLMo 2 and 3: norms behind each half instead of before it, and of whole rows of queries and keys.
+ * OLMo 2 and 3: norms after each half instead of before it, and norms of whole rows of queries and keys.
  * Three of four layers of OLMo 3 have a window; they rotate without the scaling of the others.
  * arXiv 2501.00656.
  */

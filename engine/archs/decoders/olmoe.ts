@@ -26,7 +26,7 @@ export const OLMOE: Architecture = {
     nExpert: { gguf: 'expert_count', hf: 'num_experts' },
     nExpertUsed: { gguf: 'expert_used_count', hf: 'num_experts_per_tok' },
   }),
-  // GGUF has no key for it: the published models do without.
+  // GGUF has no key for it: the published models do not normalize.
   complete: (_, file) => ({ normalizeExperts: file.flag('norm_topk_prob', false) }),
   tensors: [
     ...EMBEDDING,

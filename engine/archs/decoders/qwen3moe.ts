@@ -25,7 +25,7 @@ export const QWEN3MOE: Architecture = {
     nExpert: { gguf: 'expert_count', hf: 'num_experts' },
     nExpertUsed: { gguf: 'expert_used_count', hf: 'num_experts_per_tok' },
   }),
-  // GGUF has no key for it: the published models do.
+  // GGUF has no key for it: the published models normalize.
   complete: (_, file) => ({
     normalizeExperts: file.format === 'gguf' || file.flag('norm_topk_prob', false),
   }),

@@ -1,6 +1,6 @@
 /**
- * StableLM 3B, Zephyr 3B and StableLM 2 1.6B: Llama with LayerNorm, of whose heads a part rotates.
- * The 12B model (parallel halves, norms of each head) is not among them. arXiv 2402.17834.
+ * StableLM 3B, Zephyr 3B and StableLM 2 1.6B: Llama with LayerNorm, where only a part of each head rotates.
+ * The 12B model (parallel halves, norms of each head) is not supported. arXiv 2402.17834.
  */
 import { configRows, layerNormEps } from '../config-rows.ts';
 import {

@@ -1,7 +1,7 @@
 /**
- * BERT (arXiv 1810.04805) and what was made of it for sentences (MiniLM, bge, e5, gte): learned
- * positions, LayerNorm behind each half, GELU without a gate, biases everywhere. Token types are all
- * zero in what is encoded here, so that of their table one row is used.
+ * BERT (arXiv 1810.04805) and the models derived from it for sentences (MiniLM, bge, e5, gte): learned
+ * positions, LayerNorm after each half, GELU without a gate, biases everywhere. Token types are all
+ * zero here, so that one row of their table is used.
  */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { AnyTensorSpec, EncoderFamily, TensorRole } from '../types.ts';
@@ -86,4 +86,4 @@ export const BERT: EncoderFamily = {
   ],
 };
 
-/** The table of encoders of text. */
+/** The table of text encoders. */

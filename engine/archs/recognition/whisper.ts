@@ -1,7 +1,7 @@
 /**
  * Whisper (arXiv 2212.04356): two convolutions, a bidirectional encoder with sinusoidal positions, and
- * a decoder that also attends to what the encoder made. LayerNorm before each half, GELU without a
- * gate, biases everywhere but at the keys; the head is the token embedding.
+ * a decoder that also attends to the encoder's output. LayerNorm before each half, GELU without a
+ * gate, biases everywhere except for keys; the head is the token embedding.
  */
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { AnyTensorSpec, FilePlace, RecognitionFamily, TensorRole } from '../types.ts';
@@ -10,7 +10,7 @@ type Spec = AnyTensorSpec<RecognitionConfig>;
 type Place = FilePlace<RecognitionConfig>;
 type Shape = Spec['shape'];
 type Layers = (c: RecognitionConfig) => number;
-/** Which part of a stacked tensor: of `count`, number `index`. */
+/** A part of a stacked tensor: number `index` of `count`. */
 type Part = readonly [index: number, count: number];
 
 const width: Shape = (c) => [1, c.nEmbd];
@@ -19,7 +19,7 @@ const wide: Shape = (c) => [c.nFf, c.nEmbd];
 const narrow: Shape = (c) => [c.nEmbd, c.nFf];
 const TAPS = 3;
 
-/** Three neighbouring frames a row, the features of each behind the one's before it. */
+/** A row holds three neighbouring frames, the features of each after those of the one before. */
 function convolution(name: string, nIn: (c: RecognitionConfig) => number): Spec[] {
   const place = (kind: string): { ct2: Place; hf: Place } => ({
     ct2: { name: `encoder/${name}/${kind}` },
@@ -109,7 +109,7 @@ class Stack {
     });
     const bias: Shape = (c) => [1, shape(c)[0]];
     const biasName = name.replace(/Proj$/, 'Bias');
-    // What the encoder made passes through these rows at once.
+    // All of the encoder's output passes through these rows at once.
     const manyRows = this.#stack === 'encoder' || /^cross[KV]/.test(name);
     return [
       { ...this.#tensor(name, place('weight'), `${hf}.weight`, role, shape), manyRows },

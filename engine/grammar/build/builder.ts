@@ -23,7 +23,7 @@ export class GrammarBuilder {
     this.budget = budget;
   }
 
-  /** A text, as its UTF-8. */
+  /** A node that matches exactly this text, as UTF-8. */
   text(text: string): number {
     return this.bytes(byteString(text));
   }
@@ -89,7 +89,7 @@ export class GrammarBuilder {
     return this.isNever(item) ? this.empty() : this.choice(this.empty(), item);
   }
 
-  /** A `max` past MAX_COUNT is none: no output is as long. */
+  /** A `max` above MAX_COUNT counts as unbounded: no output is as long. */
   repeat(item: number, min: number, max: number | null): number {
     if (min > MAX_COUNT)
       throw refuse(
@@ -120,7 +120,7 @@ export class GrammarBuilder {
     return node.kind === 'choice' && node.items.length === 0;
   }
 
-  /** A place for a rule that may be recursive; `define` fills it. */
+  /** Reserves a node for a rule that may be recursive; `define` fills it. */
   reserve(): number {
     this.budget.grow(2);
     return this.#nodes.push({ kind: 'rule', item: -1 }) - 1;
@@ -130,7 +130,7 @@ export class GrammarBuilder {
     this.#nodes[rule] = { kind: 'rule', item };
   }
 
-  /** Takes in another grammar; gives its root here. */
+  /** Takes in another grammar; returns the number of its root in this one. */
   include(grammar: Grammar): number {
     const dfas = grammar.dfas.map((dfa) => this.byteDfa(dfa));
     const places = grammar.nodes.map((node) => (node.kind === 'rule' ? this.reserve() : -1));
@@ -145,7 +145,7 @@ export class GrammarBuilder {
   }
 
   /**
-   * @param nothing what to say when no text can match
+   * @param nothing message for when no text can match
    * @throws {EngineError} E_REQUEST_INVALID when nothing can match, or nothing that is short enough
    * to be written, or a rule begins with itself
    */
@@ -213,7 +213,7 @@ export class GrammarBuilder {
     return node?.kind === 'bytes' ? node.bytes : '';
   }
 
-  /** Neighbouring byte strings as one; empty ones go. */
+  /** Joins neighbouring byte strings and drops empty ones. */
   #joined(items: readonly number[]): number[] {
     const out: number[] = [];
     let bytes = '';
@@ -241,7 +241,7 @@ function commonPrefix(strings: readonly string[]): string {
   return first.slice(0, length);
 }
 
-/** Only what the root leads to, without what can never match, numbered anew. */
+/** Keeps what the root leads to, without what can never match, and renumbers it. */
 function keepReachable(
   nodes: readonly GrammarNode[],
   dfas: readonly ByteDfa[],

@@ -40,7 +40,7 @@ const LENGTHS: readonly (readonly [number, number, number])[] = [
   [0x10000, 0x10ffff, 4],
 ];
 
-/** State numbers of `dfa` stay; states inside of characters follow them. */
+/** State numbers of `dfa` stay; states within characters follow them. */
 export function byteDfa(dfa: TextDfa, encoding: TextEncoding, budget: Budget): ByteDfa {
   const edges: number[][] = dfa.edges.map(() => []);
   const inner = new Map<string, number>();
@@ -101,7 +101,7 @@ export function utf8Rows(from: number, to: number): ByteRow[] {
   });
 }
 
-/** Cuts where continuation bytes would not run through all of 80 to BF. */
+/** Cuts a range where continuation bytes would not run through all of 80 to BF. */
 function splitRange(from: number, to: number, length: number): ByteRow[] {
   for (let tail = 1; tail < length; tail++) {
     const mask = (1 << (6 * tail)) - 1;

@@ -1,6 +1,6 @@
 /**
- * What parsers of small notations share: code points, a place among them, and refusals that name it. A
- * parser is a module's own class that only its `parse` function sees.
+ * What parsers of small notations share: code points, a position among them, and errors that name it. A
+ * parser is a private class of its module, used by its `parse` function alone.
  */
 import type { Budget } from './budget.ts';
 
@@ -14,7 +14,7 @@ export abstract class CharacterReader {
     this.budget = budget;
   }
 
-  /** The error of a text that is not what it has to be here. */
+  /** The error of a text that does not have what is expected here. */
   abstract fail(what: string): Error;
 
   peek(offset = 0): string | undefined {
@@ -29,7 +29,7 @@ export abstract class CharacterReader {
     return this.ahead(text.length) === text;
   }
 
-  /** @throws what `fail(missing)` makes, at the end of the text */
+  /** @throws the error of `fail(missing)` at the end of the text */
   next(missing: string): string {
     const character = this.characters[this.at];
     if (character === undefined) throw this.fail(missing);

@@ -1,6 +1,6 @@
 /**
- * Grammars put together: fixed texts, one after the other, one of several, repeated, and free text
- * up to a trigger. What tool calls are made of.
+ * Composes grammars: fixed texts, sequences, alternatives, repetitions, and free text up to a trigger.
+ * Tool calls are made of these.
  */
 import { Budget } from './budget.ts';
 import { GrammarBuilder } from './builder.ts';
@@ -13,22 +13,22 @@ import { textDfa } from './text-dfa.ts';
 const PARAM = 'tools';
 const NOTHING = 'no text can match';
 
-/** Exactly this text. */
+/** Matches exactly this text. */
 export function literalGrammar(text: string, param = PARAM): Grammar {
   return build(param, (builder) => builder.text(text));
 }
 
-/** One after the other. @throws {EngineError} E_REQUEST_INVALID past the budget, as all here */
+/** Matches `parts` in order. @throws {EngineError} E_REQUEST_INVALID past the budget, like all here */
 export function sequenceGrammar(parts: readonly Grammar[], param = PARAM): Grammar {
   return build(param, (builder) => builder.sequence(...parts.map((part) => builder.include(part))));
 }
 
-/** One of them. Common beginnings are read once, so a thousand alternatives are fine. */
+/** Matches one of `parts`. Common beginnings are read once, so a thousand alternatives are fine. */
 export function choiceGrammar(parts: readonly Grammar[], param = PARAM): Grammar {
   return build(param, (builder) => builder.choice(...parts.map((part) => builder.include(part))));
 }
 
-/** `min` to `max` times, null for no end. */
+/** Matches `item` `min` to `max` times; null for no upper bound. */
 export function repeatGrammar(
   part: Grammar,
   min: number,
@@ -38,14 +38,14 @@ export function repeatGrammar(
   return build(param, (builder) => builder.repeat(builder.include(part), min, max));
 }
 
-/** Any text in which no trigger occurs; also the empty one. */
+/** Matches any text in which no trigger occurs, the empty one included. */
 export function textWithout(triggers: readonly string[], param = PARAM): Grammar {
   return build(param, (builder) =>
     builder.byteDfa(triggerDfa(triggers, builder.budget, 'without')),
   );
 }
 
-/** Any text up to and with the first trigger in it. */
+/** Matches any text up to and including its first trigger. */
 export function textUntil(triggers: readonly string[], param = PARAM): Grammar {
   return build(param, (builder) => builder.byteDfa(triggerDfa(triggers, builder.budget, 'until')));
 }
@@ -55,7 +55,7 @@ function build(param: string, make: (builder: GrammarBuilder) => number): Gramma
   return builder.finish(make(builder), NOTHING);
 }
 
-/** Valid UTF-8 side by side with how much of a trigger the last bytes are (Aho and Corasick). */
+/** States are valid UTF-8 combined with how much of a trigger the last bytes are (Aho and Corasick). */
 function triggerDfa(
   triggers: readonly string[],
   budget: Budget,

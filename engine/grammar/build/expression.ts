@@ -10,10 +10,10 @@ export type Expression =
       readonly kind: 'repeat';
       readonly item: Expression;
       readonly min: number;
-      /** Null: without end. */
+      /** Null for no upper bound. */
       readonly max: number | null;
     }
-  /** Zero width: only before the first character, only behind the last. */
+  /** Zero width: only before the first character, only after the last. */
   | { readonly kind: 'start' | 'end' }
   /** A named rule of a GBNF grammar. */
   | { readonly kind: 'rule'; readonly name: string };

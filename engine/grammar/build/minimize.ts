@@ -1,7 +1,7 @@
-/** Automata over code points, and the same with as few states as that needs. */
+/** Automata over code points, and their minimization. */
 import type { Budget } from './budget.ts';
 
-/** It starts in state 0; what no edge names is refused. */
+/** Starts in state 0; characters that no edge names are refused. */
 export interface TextDfa {
   /** By state: triples `from, to, target`, ascending and disjoint. */
   readonly edges: readonly (readonly number[])[];
@@ -13,7 +13,7 @@ const MAX_MINIMIZED_STATES = 400;
 /** A missing edge. */
 export const NOWHERE = -1;
 
-/** The same words without dead and, where that is cheap, without equivalent states (Moore). */
+/** Drops dead states and, where that is cheap, equivalent ones (Moore); the words stay the same. */
 export function minimize(dfa: TextDfa, budget: Budget): TextDfa {
   const trimmed = withoutDead(dfa, budget);
   const count = trimmed.edges.length;
@@ -67,7 +67,7 @@ function withoutDead(dfa: TextDfa, budget: Budget): TextDfa {
   };
 }
 
-/** Adds an edge behind the others; joins it with the last where they touch. */
+/** Appends an edge; joins it with the last where they touch. */
 export function pushEdge(edges: number[], from: number, to: number, target: number): void {
   const last = edges.length - 3;
   if (last >= 0 && edges[last + 2] === target && edges[last + 1] === from - 1) edges[last + 1] = to;

@@ -25,7 +25,7 @@ export function distancesToAcceptance(dfa: ByteDfa): number[] {
 /**
  * By node: bytes of its shortest word, Infinity where it has none (a recursion without a base, or
  * parts that exclude each other), and at most MAX_MEASURED_BYTES where it has one. A fixpoint:
- * whoever gets shorter asks those who contain it again.
+ * when a node gets shorter, those that contain it are measured again.
  */
 export function measureNodes(
   nodes: readonly GrammarNode[],
@@ -96,7 +96,7 @@ export function findLeftRecursion(grammar: Grammar, budget: Budget): boolean {
   return nodes.some((_, id) => visit(id));
 }
 
-/** Children that can stand at the very beginning: in a sequence also those behind empty ones. */
+/** Children that can stand at the very beginning: in a sequence also those after empty ones. */
 function leadingChildren(node: GrammarNode, minBytes: readonly number[]): readonly number[] {
   if (node.kind !== 'sequence') return childrenOf(node);
   const firstSolid = node.items.findIndex((item) => minBytes[item]! > 0);

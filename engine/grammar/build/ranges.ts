@@ -1,6 +1,6 @@
 /**
  * Sets of code points as sorted, disjoint ranges `[from, to, from, to, ...]` (both ends included).
- * Surrogates are no code points of a text and never members.
+ * Surrogates are not code points of a text and never members.
  */
 
 export type Ranges = readonly number[];

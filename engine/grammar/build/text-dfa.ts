@@ -17,13 +17,13 @@ interface Nfa {
   /** By state: triples `from, to, target`. */
   readonly edges: number[][];
   readonly empty: number[][];
-  /** Edges that may be taken only before the first, or behind the last character. */
+  /** Edges that may be taken only before the first, or after the last character. */
   readonly atStart: number[][];
   readonly atEnd: number[][];
 }
 
 /**
- * Words of `expression`; with anchors, those texts that it matches as a whole.
+ * An automaton of the words of `expression`; with anchors, of the texts that it matches as a whole.
  * @throws {EngineError} E_REQUEST_INVALID past the budget
  */
 export function textDfa(expression: Expression, budget: Budget): TextDfa {
@@ -38,7 +38,7 @@ function addState(nfa: Nfa): number {
   return nfa.edges.length - 1;
 }
 
-/** Adds what leads from `from` through a word of the expression; gives the state behind it. */
+/** Adds what leads from `from` through a word of the expression; returns the state after it. */
 function addExpression(nfa: Nfa, expression: Expression, from: number, budget: Budget): number {
   budget.spend(STATE_STEPS);
   switch (expression.kind) {
@@ -151,7 +151,7 @@ class SubsetTable {
   }
 }
 
-/** Overlapping triples as disjoint ones, whose targets `name` turns into one. */
+/** Splits overlapping triples into disjoint ones; `name` turns their targets into one. */
 function splitEdges(
   triples: readonly number[],
   budget: Budget,
@@ -178,8 +178,8 @@ function splitEdges(
 }
 
 /**
- * Words that `accepts` picks by whether `a` and `b` have them. Where a missing edge of one side
- * can still lead to acceptance, it leads on (`a` and not `b` goes on where `b` ends).
+ * Words that `accepts` picks by whether `a` and `b` have them. A missing edge of one side is followed
+ * where it can still lead to acceptance (`a` and not `b` goes on where `b` ends).
  */
 export function combine(
   a: TextDfa,
@@ -240,7 +240,7 @@ export function intersection(a: TextDfa, b: TextDfa, budget: Budget): TextDfa {
   return combine(a, b, (inA, inB) => inA && inB, budget);
 }
 
-/** Words of `a` that are none of `b`. */
+/** Words of `a` that are not words of `b`. */
 export function difference(a: TextDfa, b: TextDfa, budget: Budget): TextDfa {
   return combine(a, b, (inA, inB) => inA && !inB, budget);
 }

@@ -1,6 +1,6 @@
 /**
  * llama.cpp's grammar notation (grammars/README.md there): rules of literals, classes, groups,
- * alternatives and repetitions. Only reads it; what the rules mean together is gbnf.ts's.
+ * alternatives and repetitions. Only reads it; gbnf.ts knows what the rules mean together.
  */
 import { CharacterReader } from '../build/character-reader.ts';
 import { MAX_NESTING, refuse } from '../build/budget.ts';
@@ -105,7 +105,8 @@ class GbnfParser extends CharacterReader {
     let repeated = item;
     for (let bounds = this.#parseRepeat(); bounds !== null; bounds = this.#parseRepeat()) {
       const [min, max] = bounds;
-      if (max !== null && max < min) throw this.fail(`a repetition {${min},${max}} in order`);
+      if (max !== null && max < min)
+        throw this.fail(`a repetition {${min},${max}} in ascending order`);
       repeated = repeat(repeated, min, max);
       this.#skipSpace(depth > 0);
     }
@@ -152,7 +153,7 @@ class GbnfParser extends CharacterReader {
       this.at++;
       const high = this.#parseCharacter(']');
       if (low.length === 0 || high.length === 0 || high[0]! < low[0]!)
-        throw this.fail('a range in order');
+        throw this.fail('a range in ascending order');
       sets.push(normalize([[low[0]!, high[0]!]]));
     }
     const all = union(...sets);

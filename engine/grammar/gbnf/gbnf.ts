@@ -1,6 +1,6 @@
 /**
- * GBNF rules as a grammar. Whatever part of a rule does not recur becomes one deterministic
- * automaton, where that stays small: ambiguous or overlapping alternatives cost nothing then.
+ * GBNF rules as a grammar. Each part of a rule that does not recur becomes one deterministic automaton
+ * where that stays small: ambiguous or overlapping alternatives then cost nothing.
  */
 import { Budget, refuse } from '../build/budget.ts';
 import { GrammarBuilder } from '../build/builder.ts';
@@ -10,13 +10,13 @@ import { parseGbnf } from './gbnf-parse.ts';
 import type { Grammar } from '../grammar.ts';
 import { textDfa } from '../build/text-dfa.ts';
 
-/** Steps tried on making one part an automaton. */
+/** Steps spent at most on turning one part into an automaton. */
 const MAX_PART_STEPS = 20_000;
 
 /**
  * @param text rules in llama.cpp's notation; the output is a word of `root`
  * @param param the request's field, for errors
- * @throws {EngineError} E_REQUEST_INVALID for mistakes (with their place), undefined rules, left
+ * @throws {EngineError} E_REQUEST_INVALID for mistakes (with their position), undefined rules, left
  * recursion, and grammars past the budget or without any word
  */
 export function compileGbnf(text: string, param = 'grammar'): Grammar {
@@ -75,7 +75,7 @@ class GbnfCompiler {
     }
   }
 
-  /** Neighbours that do not recur as one automaton. */
+  /** Turns neighbours that do not recur into one automaton. */
   #lowerRuns(items: readonly Expression[]): number[] {
     const nodes: number[] = [];
     let run: Expression[] = [];
@@ -116,7 +116,7 @@ class GbnfCompiler {
     return dfa === null ? null : this.#builder.textDfa(dfa, 'utf8');
   }
 
-  /** The expression with rules' bodies in the place of their names; null where one recurs. */
+  /** The expression with rules' bodies in place of their names; null where one recurs. */
   #flatten(expression: Expression, trail: readonly string[]): Expression | null {
     this.#budget.spend(1);
     switch (expression.kind) {
@@ -156,7 +156,7 @@ class GbnfCompiler {
     return refuse(
       this.#budget.param,
       `rule ${name} is not defined`,
-      'Define it, or mend its name.',
+      'Define it, or correct its name.',
     );
   }
 }

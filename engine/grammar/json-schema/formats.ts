@@ -1,6 +1,5 @@
 /**
- * Formats of strings as expressions. Each writes only texts that are of the format, not always all
- * of them: `email` writes no quoted names, `ipv6` no abbreviations.
+ * Formats of strings as expressions. Each allows only texts of the format, not always all of them: `email` writes no quoted names, `ipv6` no abbreviations.
  */
 import { Budget } from '../build/budget.ts';
 import type { Expression } from '../build/expression.ts';
@@ -38,7 +37,7 @@ export const FORMAT_PATTERNS: Readonly<Record<string, string>> = {
   'json-pointer': '(?:/(?:[A-Za-z0-9_-]|~[01])*)*',
 };
 
-/** Those of which all texts are written, so that a text that is not written is not of the format. */
+/** Formats whose every text can be written: what cannot be written is not of the format. */
 export const EXACT_FORMATS: ReadonlySet<string> = new Set(['date', 'uuid', 'ipv4']);
 
 /** Formats of numbers (OpenAPI): which integers, or null for no restriction beyond the type. */

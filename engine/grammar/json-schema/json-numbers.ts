@@ -10,7 +10,7 @@ import { normalize, rangesOf } from '../build/ranges.ts';
 import { intersection, textDfa } from '../build/text-dfa.ts';
 import type { TextDfa } from '../build/text-dfa.ts';
 
-/** Digits before the point: every integer of as many is exact as a double. */
+/** Digits before the point: every integer of that many is exact as a double. */
 export const MAX_INTEGER_DIGITS = 15;
 export const MAX_FRACTION_DIGITS = 15;
 /** Digits of an exponent; numbers with bounds have none. */
@@ -71,7 +71,7 @@ function fractionOf(digits: Expression): Expression {
   return sequence(literal('.'), digits);
 }
 
-/** Next to an exclusive bound only as many digits as a double can tell apart. */
+/** Next to an exclusive bound, only as many digits as a double can tell apart. */
 function fractionDigits({ min, max }: NumberLimits): number {
   const exclusive = [min, max].filter((bound) => bound?.exclusive === true);
   const longest = Math.max(0, ...exclusive.map((bound) => plainDigits(bound!.value).whole.length));
@@ -91,8 +91,8 @@ function readBound({ value, exclusive }: NumberBound, budget: Budget): Magnitude
   if (whole.length > MAX_INTEGER_DIGITS || fraction.length > MAX_FRACTION_DIGITS)
     throw refuse(
       budget.param,
-      `a bound of ${value} has more digits than numbers are written with here`,
-      `Use at most ${MAX_INTEGER_DIGITS} digits before and behind the point.`,
+      `a bound of ${value} has too many digits`,
+      `Use at most ${MAX_INTEGER_DIGITS} digits before and after the point.`,
     );
   return { negative: value < 0, whole, fraction, exclusive };
 }

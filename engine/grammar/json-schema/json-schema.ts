@@ -1,8 +1,8 @@
 /**
- * JSON Schema (2020-12) as a grammar of JSON texts: compact, with at most one space behind a comma
+ * JSON Schema (2020-12) as a grammar of JSON texts: compact, with at most one space after a comma
  * or colon, properties in the schema's order. Each set of schemas that one value has to satisfy
  * becomes a rule, so that recursive references become recursive rules. What cannot be honoured
- * is refused with keyword and place; the list is in docs/structured-output.md.
+ * is refused with its keyword and place; the list is in docs/structured-output.md.
  */
 import { Budget, refuse } from '../build/budget.ts';
 import { GrammarBuilder } from '../build/builder.ts';
@@ -26,7 +26,7 @@ export interface JsonSchemaOptions {
   readonly param?: string;
   /**
    * Objects that declare properties have no others unless the schema says they may, as strict
-   * schemas demand: a weak model would go on adding members. What is made is valid all the same.
+   * schemas demand: a weak model would go on adding members. The output is valid either way.
    */
   readonly isClosed?: boolean;
 }

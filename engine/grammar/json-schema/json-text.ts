@@ -9,7 +9,7 @@ import { complement, normalize, rangesOf, union } from '../build/ranges.ts';
 import { textDfa } from '../build/text-dfa.ts';
 import type { TextDfa } from '../build/text-dfa.ts';
 
-/** Arrays and objects within each other where a schema does not say what they are. */
+/** Nesting of arrays and objects that a schema does not describe. */
 export const MAX_FREE_DEPTH = 16;
 
 const HEX_DIGIT = set(rangesOf('0123456789abcdefABCDEF'));
@@ -37,7 +37,7 @@ const CHARACTER: Expression = choice(
   ),
 );
 
-/** Makes JSON's texts in one grammar; each once. */
+/** Makes the nodes of JSON's texts in one grammar, each once. */
 export class JsonText {
   readonly builder: GrammarBuilder;
   readonly #freeValues: number[] = [];
@@ -49,7 +49,7 @@ export class JsonText {
     this.builder = builder;
   }
 
-  /** Behind a comma or a colon: nothing or one space, so that none can go on forever. */
+  /** After a comma or a colon: nothing or one space, so that none can go on forever. */
   get space(): number {
     return this.builder.optional(this.builder.text(' '));
   }

@@ -20,7 +20,7 @@ export class CaseReader {
   readonly #root: Place;
   readonly #budget: Budget;
   readonly #excludes: Excludes;
-  /** By pointers of the places: results are asked for often, by oneOf above all. */
+  /** By pointers of the places: results are asked for often, most of all by oneOf. */
   readonly #known = new Map<string, readonly Facts[]>();
   #isWriting = false;
 
@@ -95,7 +95,7 @@ export class CaseReader {
     return opened;
   }
 
-  /** oneOf is anyOf where no value can satisfy two branches; otherwise it cannot be decided here. */
+  /** oneOf is anyOf where no value can satisfy two branches; else it cannot be decided here. */
   #checkOneOf(branches: readonly Place[], place: Place, trail: readonly string[]): void {
     const cases = branches.map((branch) => this.#add([NO_FACTS], branch, trail).filter(isPossible));
     for (let b = 1; b < cases.length; b++) {
@@ -127,7 +127,7 @@ export class CaseReader {
     return list.map((_, index) => below(place, keyword, index));
   }
 
-  /** An identifier inside of the schema would change what its references mean. */
+  /** An identifier inside the schema would change what its references mean. */
   #checkId(schema: JsonObject, place: Place): void {
     for (const keyword of ['$id', 'id']) {
       const id = memberOf(schema, keyword);
@@ -135,7 +135,7 @@ export class CaseReader {
       throw refuseAt(
         this.#budget,
         place,
-        `${keyword} inside of a schema is not supported`,
+        `${keyword} inside a schema is not supported`,
         'Leave it out and refer by pointer.',
       );
     }

@@ -29,15 +29,15 @@ export const TYPE_NAMES: Readonly<Record<string, readonly JsonType[]>> = {
   object: ['object'],
 };
 
-/** One schema object's word on an object's members. */
+/** What one schema object says of an object's members. */
 export interface MembersRule {
   readonly properties: ReadonlyMap<string, Place>;
   readonly patterns: readonly { readonly pattern: string; readonly place: Place }[];
-  /** For members that neither names. Null: anything. */
+  /** For members that neither of them names; null allows anything. */
   readonly additional: Place | null;
 }
 
-/** One schema object's word on an array's items. */
+/** What one schema object says of an array's items. */
 export interface ItemsRule {
   readonly prefix: readonly Place[];
   readonly items: Place | null;
@@ -45,7 +45,7 @@ export interface ItemsRule {
 
 export interface Facts {
   readonly types: ReadonlySet<JsonType>;
-  /** From enum and const; null: any. */
+  /** Values of enum and const; null allows any. */
   readonly values: readonly unknown[] | null;
   readonly min: NumberBound | null;
   readonly max: NumberBound | null;

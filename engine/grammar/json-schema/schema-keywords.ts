@@ -1,6 +1,6 @@
 /**
  * The keywords of a schema object, as rows: what each adds to the facts, which only annotate, and
- * which are refused. A keyword in no row is refused by name: nothing is ignored that binds.
+ * which are refused. A keyword without a row is refused by name: nothing that binds is ignored.
  * Read as JSON Schema 2020-12, with the older spellings that mean the same.
  */
 import type { Budget } from '../build/budget.ts';
@@ -10,7 +10,7 @@ import type { Facts, ItemsRule, MembersRule } from './schema-facts.ts';
 import { below, isObject, memberOf, refuseAt } from './schema-place.ts';
 import type { JsonObject, Place } from './schema-place.ts';
 
-/** What the rest of the schema object says, and where errors point to. */
+/** The rest of the schema object, and the place that errors point to. */
 interface Reading {
   readonly schema: JsonObject;
   /** The schema object's place. */
@@ -72,7 +72,7 @@ export const KEYWORDS: Readonly<Record<string, Keyword>> = {
     return { ...facts, types: new Set([...facts.types].filter((type) => allowed.has(type))) };
   },
   enum: (facts, value, { fail }) => {
-    if (!Array.isArray(value)) throw fail('enum is no array', 'List the values.');
+    if (!Array.isArray(value)) throw fail('enum is not an array', 'List the values.');
     return withValues(facts, value);
   },
   const: (facts, value) => withValues(facts, [value]),
@@ -103,18 +103,18 @@ export const KEYWORDS: Readonly<Record<string, Keyword>> = {
     maxLength: leastOf(facts.maxLength, count(value, reading)),
   }),
   pattern: (facts, value, { fail }) => {
-    if (typeof value !== 'string') throw fail('pattern is no string', 'Write a pattern.');
+    if (typeof value !== 'string') throw fail('pattern is not a string', 'Write a pattern.');
     return { ...facts, patterns: [...new Set([...facts.patterns, value])] };
   },
   format: (facts, value, { fail }) => {
-    if (typeof value !== 'string') throw fail('format is no string', 'Name a format.');
+    if (typeof value !== 'string') throw fail('format is not a string', 'Name a format.');
     return { ...facts, formats: [...new Set([...facts.formats, value])] };
   },
   properties: (facts, _value, reading) => withMembers(facts, reading),
   required: (facts, value, { fail }) => {
     // Draft 3's boolean and OpenAPI's mistakes would bind nothing here.
     if (!Array.isArray(value) || value.some((name) => typeof name !== 'string'))
-      throw fail('required is no list of names', 'List the names of required properties.');
+      throw fail('required is not a list of names', 'List the names of required properties.');
     return { ...facts, required: [...new Set([...facts.required, ...(value as string[])])] };
   },
   minProperties: (facts, value, reading) => ({
@@ -214,7 +214,7 @@ function withMembers(facts: Facts, { schema, place, fail }: Reading): Facts {
   const properties = memberOf(schema, 'properties') ?? {};
   const patterns = memberOf(schema, 'patternProperties') ?? {};
   if (!isObject(properties) || !isObject(patterns))
-    throw fail('properties are no object', 'Write an object of schemas by name.');
+    throw fail('properties is not an object', 'Write an object of schemas by name.');
   const rule: MembersRule = {
     properties: new Map(
       Object.keys(properties).map((key) => [key, below(place, 'properties', key)]),

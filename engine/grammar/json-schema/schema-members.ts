@@ -1,6 +1,6 @@
 /**
  * Objects of a schema: declared properties in the schema's order, then any others that it allows.
- * States are how far the order is and how many members were written, as far as a count matters.
+ * A state is how far the order has come and how many members were written, where the count matters.
  */
 import { refuse } from '../build/budget.ts';
 import { ANY_CHARACTER, choice, literal, repeat } from '../build/expression.ts';
@@ -30,7 +30,7 @@ export function compileMembers(compiler: SchemaWriter, facts: Facts): number {
     );
   const required = new Set(facts.required);
   const members = names.map((name): Member => {
-    // Half a surrogate pair is no text: such a name cannot be written.
+    // A lone surrogate is not text: such a name cannot be written.
     const value = name.isWellFormed()
       ? compiler.ruleOf(placesOf(compiler, facts, name))
       : builder.never();
@@ -91,7 +91,7 @@ function pairOf({ builder, json }: SchemaWriter, keys: TextDfa, value: number): 
   return json.pair(json.stringOf(keys), value);
 }
 
-/** A key that two patterns match would have to satisfy both; that is not worked out. */
+/** A key that two patterns match would have to satisfy both, which is not supported. */
 function refuseOverlaps(
   { budget }: SchemaWriter,
   patterns: readonly string[],
@@ -108,7 +108,7 @@ function refuseOverlaps(
         );
 }
 
-/** Orders members, with commas between those that are there. */
+/** Writes members in order, with commas between those that are present. */
 class MemberOrder {
   readonly #compiler: SchemaWriter;
   readonly #members: readonly Member[];
@@ -138,21 +138,21 @@ class MemberOrder {
   compile(): number {
     const { builder, budget } = this.#compiler;
     const counts = 1 + Math.max(1, this.#min, Math.min(this.#max ?? 0, this.#members.length + 1));
-    let behind = Array.from({ length: counts }, (_, count) => this.#end(count));
+    let after = Array.from({ length: counts }, (_, count) => this.#end(count));
     for (const member of [...this.#members].reverse()) {
       budget.spend(counts);
-      behind = behind.map((skip, count) => {
-        const next = behind[Math.min(count + 1, counts - 1)]!;
+      after = after.map((skip, count) => {
+        const next = after[Math.min(count + 1, counts - 1)]!;
         const isFull = this.#max !== null && count >= this.#max;
         const comma = count > 0 ? this.#compiler.json.comma : builder.empty();
         const write = isFull ? builder.never() : builder.sequence(comma, member.node, next);
         return this.#shared(member.required ? write : builder.choice(skip, write));
       });
     }
-    return behind[0]!;
+    return after[0]!;
   }
 
-  /** Behind the declared members, `count` of which were written. */
+  /** After the declared members, `count` of which were written. */
   #end(count: number): number {
     const { builder, json } = this.#compiler;
     const missing = Math.max(0, this.#min - count);

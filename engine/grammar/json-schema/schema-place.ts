@@ -19,7 +19,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An own member; what JavaScript's objects inherit is none. */
+/** An own member of `object`, not one that JavaScript's objects inherit. */
 export function memberOf(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
@@ -34,7 +34,7 @@ export function below(place: Place, ...keys: readonly (string | number)[]): Plac
   return { value, pointer };
 }
 
-/** What a caller is told about one place of its schema. */
+/** The error for one place of a schema. */
 export function refuseAt(budget: Budget, place: Place, what: string, fix: string): Error {
   return refuse(budget.param, `schema at ${place.pointer || '/'}: ${what}`, fix);
 }

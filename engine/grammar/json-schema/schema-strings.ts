@@ -12,7 +12,7 @@ import type { Facts } from './schema-facts.ts';
 import { containing, hasWord, intersection, textDfa } from '../build/text-dfa.ts';
 import type { TextDfa } from '../build/text-dfa.ts';
 
-/** Automata of patterns and formats, each made once a schema. */
+/** Automata of patterns and formats, each made once per schema. */
 export class Patterns {
   readonly #budget: Budget;
   readonly #known = new Map<string, TextDfa>();
@@ -28,7 +28,7 @@ export class Patterns {
     );
   }
 
-  /** Texts of the format; null when it binds no strings. */
+  /** Texts of the format; null when it does not restrict strings. */
   formatDfa(format: string): TextDfa | null {
     if (Object.hasOwn(NUMBER_FORMATS, format)) return null;
     const expression = formatExpression(format);
@@ -77,7 +77,7 @@ export function compileString(json: JsonText, patterns: Patterns, facts: Facts):
   return json.stringOf(withLengths(content, minLength, maxLength, budget));
 }
 
-/** Only words of `min` to `max` characters; as it is when all words are. */
+/** Keeps words of `min` to `max` characters; returns `dfa` itself when all words are. */
 export function withLengths(
   dfa: TextDfa,
   min: number,
@@ -127,7 +127,7 @@ function shortestWord(dfa: TextDfa): number {
   return Infinity;
 }
 
-/** Null: there is none, words grow without end. (All states of our automata lead to acceptance.) */
+/** Null when words grow without end. (All states of our automata lead to acceptance.) */
 function longestWord(dfa: TextDfa): number | null {
   const incoming = dfa.edges.map(() => 0);
   dfa.edges.forEach((_, state) => targetsOf(dfa, state).forEach((to) => incoming[to]!++));

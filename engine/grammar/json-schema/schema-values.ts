@@ -28,8 +28,8 @@ export class ValueJudge {
   }
 
   /**
-   * Whether `value` satisfies the case. A format of which we know only some texts is taken for
-   * granted: the value stands in the schema, and whoever wrote it there meant it.
+   * Whether `value` satisfies the case. A format of which only some texts are known is assumed to
+   * hold: the value stands in the schema, so its author meant it to be valid.
    */
   matches(value: unknown, facts: Facts): boolean {
     this.#budget.spend(2);
@@ -83,7 +83,7 @@ export class ValueJudge {
     return withLengths(dfa, facts.minLength, facts.maxLength, this.#budget);
   }
 
-  /** Some property that one of them requires is in the other impossible, or cannot have the value. */
+  /** Whether a property that one of them requires is impossible in the other, or cannot have its value. */
   #excludesObjects(a: Facts, b: Facts): boolean {
     if (this.#depth >= MAX_COMPARED_DEPTH) return false;
     this.#depth++;

@@ -43,7 +43,7 @@ const REFUSED_GROUPS: readonly (readonly [string, string])[] = [
   ['?<!', 'lookbehind'],
 ];
 
-/** @throws {EngineError} E_REQUEST_INVALID with the place and what stands there */
+/** @throws {EngineError} E_REQUEST_INVALID with the position and what was found there */
 export function parseRegex(pattern: string, budget: Budget): Expression {
   if (pattern.length > MAX_PATTERN_CHARS)
     throw refuse(

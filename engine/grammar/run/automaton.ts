@@ -2,23 +2,23 @@
  * Runs a grammar over bytes. A reading is a stack of frames (places in nodes) with a leaf on top; a
  * configuration is the set of all readings that are possible at once. Stacks and configurations are
  * made once and compared by identity (hash-consing, as in xgrammar, arXiv 2411.15100), and each
- * configuration remembers where bytes lead: what was read before is a table lookup.
+ * configuration remembers where bytes lead: what was read before is a table look-up.
  */
 import { Closure, Configuration, Stack } from './configuration.ts';
 import type { Frame } from './configuration.ts';
 import type { Grammar, GrammarNode } from '../grammar.ts';
 import { distancesToAcceptance } from '../build/node-facts.ts';
 
-/** Readings followed at once; of more, those that can end soonest are kept. */
+/** Readings followed at once; when there are more, those that can end soonest are kept. */
 export const MAX_READINGS = 1024;
-/** Stacks and configurations remembered before all are forgotten; a few MB. */
+/** Stacks and configurations remembered before all are dropped; a few MB. */
 const MAX_STACKS = 16_384;
 const MAX_CONFIGURATIONS = 4_096;
 /** Bytes seen at a configuration before its table becomes an array. */
 const MAX_FEW = 12;
-/** An island's frames below a leaf: its sequence, its repetition, itself. */
+/** Frames of an island below a leaf: its sequence, its repetition, the island. */
 const MAX_ISLAND_FRAMES = 4;
-/** Bytes a state goes on with, from which it counts as free text. */
+/** A state that goes on with at least this many bytes counts as free text. */
 const WIDE_BYTES = 64;
 
 export class Automaton {
@@ -46,7 +46,7 @@ export class Automaton {
     this.start = this.configurationOf(found.tops);
   }
 
-  /** The configuration behind one more byte; null when the grammar does not allow it. */
+  /** The configuration after one more byte; null when the grammar does not allow it. */
   step(from: Configuration, byte: number): Configuration | null {
     // Keywords refuse nearly everything: not worth remembering.
     if (from.onlyByte >= 0 && from.onlyByte !== byte) return null;
@@ -60,7 +60,7 @@ export class Automaton {
     return next;
   }
 
-  /** Whether the stack waits inside of something like free text: a string, not a keyword. */
+  /** Whether the stack waits inside something like free text: a string, not a keyword. */
   isWide({ frame }: Stack): boolean {
     const node = this.#nodeOf(frame);
     if (node?.kind !== 'dfa') return false;
@@ -76,7 +76,7 @@ export class Automaton {
 
   /**
    * The upper part of a stack that waits at a leaf: the leaf, or all of the island around it, on a
-   * hole. Counts that no token can exhaust are all alike (`longest` bytes), so that parts repeat.
+   * hole. Counts that no token can exhaust (`longest` bytes) are made equal, so that parts repeat.
    */
   localOf(stack: Stack, longest: number): Configuration {
     stack.local ??= this.configurationOf(
@@ -100,7 +100,7 @@ export class Automaton {
     return stack.rest;
   }
 
-  /** Names an upper part for as long as its frames live. */
+  /** A name of an upper part, unique for as long as its frames live. */
   nameOf(local: Configuration): string {
     let name = '';
     for (let at: Stack | null = local.stacks[0]!; at !== null; at = at.parent)
@@ -148,7 +148,7 @@ export class Automaton {
     return null;
   }
 
-  /** Sizes of what is remembered now. */
+  /** How many stacks and configurations are remembered now. */
   get remembered(): { readonly stacks: number; readonly configurations: number } {
     return { stacks: this.#stacks.size, configurations: this.#configurations.size };
   }
@@ -215,7 +215,7 @@ export class Automaton {
     this.#enter(items[index]!, next, found);
   }
 
-  /** Goes on where a finished item returns to. */
+  /** Continues at the place that a finished item returns to. */
   #resume(stack: Stack, found: Closure): void {
     if (found.resumed.has(stack)) return;
     found.resumed.add(stack);

@@ -15,7 +15,7 @@ interface SpelledAutomaton {
 const MAX_FORCED_BYTES = 256;
 
 /**
- * The shortest completion in bytes, of several the first in order. What remains of it after any of
+ * The shortest completion in bytes, the first in order when there are several. What remains of it after any of
  * its bytes is the shortest completion there: a plan that is followed stays the plan.
  */
 export function closingBytes(automaton: Automaton, from: Configuration): Uint8Array {
@@ -49,7 +49,7 @@ export function closingOf(
   return at.closing;
 }
 
-/** Who takes the first token of the plan has the rest of it as plan, without making a new one. */
+/** After the first token of a plan, the rest of it is the plan: no new one is made. */
 export function followClosing(at: Configuration, token: number, next: Configuration): void {
   const { closing } = at;
   if (closing == null || next.closing !== undefined) return;

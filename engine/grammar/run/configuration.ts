@@ -9,7 +9,7 @@ export interface Frame {
   readonly node: number;
   readonly a: number;
   readonly b: number;
-  /** Bytes that at least follow within this frame. */
+  /** Fewest bytes that follow within this frame. */
   readonly minBytes: number;
 }
 
@@ -21,7 +21,7 @@ export class Stack {
   readonly minBytes: number;
   /** What follows once the top frame (or the island it is in) is done. */
   rest: Configuration | null = null;
-  /** The stack's upper part alone, on a hole; null until asked for. */
+  /** The stack's upper part alone, on top of a hole; null until asked for. */
   local: Configuration | null = null;
 
   constructor(id: number, frame: Frame, parent: Stack | null) {
@@ -63,7 +63,7 @@ export class Configuration {
   }
 }
 
-/** What one byte leads to, while it is being found out. */
+/** Collects what one byte leads to. */
 export class Closure {
   readonly tops = new Set<Stack>();
   readonly resumed = new Set<Stack>();

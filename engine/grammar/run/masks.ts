@@ -1,62 +1,34 @@
 /**
- * Which tokens may follow a configuration, as a set of bits. Inside of strings and other wide places
- * nearly every token stays inside, whatever surrounds them: those sets are made once a place
- * (`Interior`), with a list of the few tokens that leave it, which are read on from what surrounds.
+ * Which tokens may follow a configuration, as a set of bits. Inside strings and other wide places
+ * nearly every token stays inside, whatever surrounds it: those sets are made once for each place
+ * (`Interior`), with a list of the few tokens that leave it, which are read on in its surroundings.
  */
+import { RecentCache } from '../../base/recent-cache.ts';
 import type { Automaton } from './automaton.ts';
 import type { Configuration, Stack } from './configuration.ts';
 import { walkTokens } from './token-walk.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 export interface CacheBytes {
-  /** Of whole configurations' masks. */
+  /** Bytes for masks of whole configurations. */
   readonly masks: number;
-  /** Of interiors. */
+  /** Bytes for interiors. */
   readonly interiors: number;
 }
 
 export const DEFAULT_CACHE_BYTES: CacheBytes = { masks: 512 * 1024, interiors: 1024 * 1024 };
-/** Past this many leaving tokens an interior saves nothing. */
+/** An interior with more leaving tokens saves nothing. */
 const MAX_LEAVING = 8192;
 
-/** Tokens by how they go on inside of one place. */
+/** Tokens by how they go on inside one place. */
 interface Interior {
   readonly inside: Uint32Array;
   /** Pairs: a token, and after how many of its bytes the place can be left. */
   readonly leaving: Uint32Array;
 }
 
-/** Least recently used first, bounded by bytes. */
-class ByteCache<Key, Value> {
-  readonly #entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
-  readonly #maxBytes: number;
-  #usedBytes = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  get(key: Key): Value | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    return entry.value;
-  }
-
-  set(key: Key, value: Value, bytes: number): void {
-    this.#entries.set(key, { value, bytes });
-    this.#usedBytes += bytes;
-    for (const [oldest, entry] of this.#entries) {
-      if (this.#usedBytes <= this.#maxBytes || oldest === key) return;
-      this.#entries.delete(oldest);
-      this.#usedBytes -= entry.bytes;
-    }
-  }
-
-  get bytes(): number {
-    return this.#usedBytes;
-  }
+function interiorBytes(interior: Interior | null): number {
+  return interior === null ? 0 : interior.inside.byteLength + interior.leaving.byteLength;
 }
 
 export class Masks {
@@ -64,14 +36,17 @@ export class Masks {
   misses = 0;
   readonly #automaton: Automaton;
   readonly #vocabulary: Vocabulary;
-  readonly #masks: ByteCache<Configuration, Uint32Array>;
-  readonly #interiors: ByteCache<string, Interior | null>;
+  readonly #masks: RecentCache<Configuration, Uint32Array>;
+  readonly #interiors: RecentCache<string, Interior | null>;
 
   constructor(automaton: Automaton, vocabulary: Vocabulary, cacheBytes: CacheBytes) {
     this.#automaton = automaton;
     this.#vocabulary = vocabulary;
-    this.#masks = new ByteCache(cacheBytes.masks);
-    this.#interiors = new ByteCache(cacheBytes.interiors);
+    this.#masks = new RecentCache({
+      maxSize: cacheBytes.masks,
+      sizeOf: ({ byteLength }) => byteLength,
+    });
+    this.#interiors = new RecentCache({ maxSize: cacheBytes.interiors, sizeOf: interiorBytes });
   }
 
   /** Bit `token & 31` of word `token >> 5`; shared with the cache, not to be written to. */
@@ -80,12 +55,12 @@ export class Masks {
     if (known !== undefined) return known;
     this.misses++;
     const mask = this.#compute(configuration);
-    this.#masks.set(configuration, mask, mask.byteLength);
+    this.#masks.set(configuration, mask);
     return mask;
   }
 
   get bytes(): number {
-    return this.#masks.bytes + this.#interiors.bytes;
+    return this.#masks.size + this.#interiors.size;
   }
 
   #compute(configuration: Configuration): Uint32Array {
@@ -132,8 +107,7 @@ export class Masks {
     const known = this.#interiors.get(name);
     if (known !== undefined) return known;
     const made = this.#computeInterior(local);
-    const bytes = made === null ? 0 : made.inside.byteLength + made.leaving.byteLength;
-    this.#interiors.set(name, made, bytes);
+    this.#interiors.set(name, made);
     return made;
   }
 

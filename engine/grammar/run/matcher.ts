@@ -18,7 +18,7 @@ export class GrammarProgram {
   readonly vocabulary: Vocabulary;
   readonly automaton: Automaton;
   readonly masks: Masks;
-  /** Whether completions can be spelled a byte a token: they never take more tokens than bytes. */
+  /** Whether every byte of a completion is a token: then it never takes more tokens than bytes. */
   readonly hasByteTokens: boolean;
   private readonly endTokens: ReadonlySet<number>;
 
@@ -87,7 +87,7 @@ export class GrammarMatcher {
     return this.at.canEnd && this.at.stacks.length === 1;
   }
 
-  /** @throws {EngineError} E_REQUEST_INVALID when it is no id of the vocabulary */
+  /** @throws {EngineError} E_REQUEST_INVALID when it is not an id of the vocabulary */
   isAllowed(token: number): boolean {
     checkToken(this.program.vocabulary, token);
     return this.program.next(this.at, token) !== null;
@@ -115,7 +115,7 @@ export class GrammarMatcher {
     this.at = next;
   }
 
-  /** Reads bytes that are no whole tokens. @returns false, unchanged, when they are refused */
+  /** Reads bytes that are not whole tokens. @returns false, with nothing changed, when they are refused */
   acceptBytes(bytes: Uint8Array): boolean {
     let at: Configuration | null = this.at;
     for (const byte of bytes) {
@@ -146,7 +146,7 @@ export class GrammarMatcher {
     return mask;
   }
 
-  /** Bytes that must follow, as far as there is only one way; may be empty. A draft for free. */
+  /** Bytes that must follow, as long as there is only one way to go on; may be empty. */
   forced(): Uint8Array {
     return forcedBytes(this.program.automaton, this.at);
   }
@@ -177,7 +177,7 @@ export class GrammarMatcher {
     return this.at.minBytes;
   }
 
-  /** No completion has fewer tokens: all of them as long as the longest there is. */
+  /** A lower bound on the tokens of any completion, as if all were as long as the longest token. */
   get minClosingLength(): number {
     return Math.ceil(this.at.minBytes / Math.max(1, this.program.vocabulary.longestBytes));
   }

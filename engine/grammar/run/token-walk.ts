@@ -9,7 +9,7 @@ import type { Vocabulary } from './vocabulary.ts';
 export interface TokenVisitor {
   /** A token all of whose bytes were read. */
   readonly accept: (token: number) => void;
-  /** A token that failed, or may, behind its first `depth` bytes, where the walked part can be left. */
+  /** A token that fails, or may fail, after its first `depth` bytes, where the walked part can be left. */
   readonly leave?: (token: number, depth: number) => void;
 }
 
@@ -40,7 +40,7 @@ function walkGroup(
   { accept, leave }: TokenVisitor,
 ): void {
   const { order, shared, bytes, offsets } = vocabulary;
-  /** By depth: the configuration behind as many bytes. [0] is not used. */
+  /** By depth: the configuration after as many bytes. [0] is not used. */
   const path: Configuration[] = [first, first];
   /** Depths at which the walked part can be left, ascending. */
   const exits: number[] = [];

@@ -7,7 +7,7 @@ import { EngineError } from '../../base/errors.ts';
 export interface VocabularyRows {
   /** Number of token ids, [0, nVocab). */
   readonly nVocab: number;
-  /** Bytes of text a token stands for; null or empty for tokens that are no text. */
+  /** Bytes of text a token stands for; null or empty for tokens that are not text. */
   readonly bytesOf: (token: number) => Uint8Array | null;
   /** Tokens that end the output; never text. */
   readonly endTokens: readonly number[];
@@ -16,7 +16,7 @@ export interface VocabularyRows {
 /** Beginnings are compared up to here; longer tokens are read again from there. */
 const MAX_SHARED = 255;
 
-/** What crosses from the isolate that reads a tokenizer to the one that decodes: nothing to parse. */
+/** Crosses from the isolate that reads a tokenizer to the one that decodes; nothing to parse. */
 export interface VocabularyParts {
   readonly nVocab: number;
   readonly endTokens: readonly number[];
@@ -24,7 +24,7 @@ export interface VocabularyParts {
   readonly order: Uint16Array | Uint32Array;
   /** By place in `order`: bytes shared with the token before. */
   readonly shared: Uint8Array;
-  /** Of token t: `bytes[offsets[t]]` to before `bytes[offsets[t + 1]]`. */
+  /** Bytes of all tokens: those of token t from `offsets[t]` up to `offsets[t + 1]`. */
   readonly bytes: Uint8Array;
   readonly offsets: Uint32Array;
 }
@@ -81,7 +81,7 @@ export class Vocabulary implements VocabularyParts {
     return this.bytes.subarray(this.offsets[token], this.offsets[token + 1]);
   }
 
-  /** Whether the id is one of text, so that its bytes decide. */
+  /** Whether the id stands for text, so that its bytes decide. */
   isText(token: number): boolean {
     return token >= 0 && token < this.nVocab && this.lengthOf(token) > 0;
   }
@@ -108,7 +108,7 @@ export class Vocabulary implements VocabularyParts {
     return tokens;
   }
 
-  /** Calls with every token that `bytes` from `at` on begin with. */
+  /** Calls `visit` with every token that `bytes` begin with, from `at` on. */
   #eachPrefix(bytes: Uint8Array, at: number, visit: (token: number, length: number) => void): void {
     let from = this.firstPlace[bytes[at]!]!;
     let to = this.firstPlace[bytes[at]! + 1]!;
@@ -116,7 +116,7 @@ export class Vocabulary implements VocabularyParts {
       const token = this.order[from]!;
       if (this.lengthOf(token) === length) visit(token, length);
       if (at + length >= bytes.length) return;
-      // Of those that share `length` bytes, those with the right next one.
+      // Narrow those that share `length` bytes to those with the right next one.
       const byte = bytes[at + length]!;
       from = this.#lowerBound(from, to, length, byte);
       to = this.#lowerBound(from, to, length, byte + 1);
@@ -177,7 +177,7 @@ function commonBytes(a: Uint8Array, b: Uint8Array): number {
   return count;
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID when `token` is no id of the vocabulary */
+/** @throws {EngineError} E_REQUEST_INVALID when `token` is not an id of the vocabulary */
 export function checkToken(vocabulary: Vocabulary, token: number): void {
   if (Number.isInteger(token) && token >= 0 && token < vocabulary.nVocab) return;
   throw new EngineError(

@@ -7,11 +7,11 @@ import { BLOCK_COLS } from '../../base/dtypes.ts';
 export interface QuantizedRow {
   /** [nCol] in -steps..steps. */
   readonly quants: Int8Array;
-  /** One a block of 32: max|x| / steps. */
+  /** One per block of 32: max|x| / steps. */
   readonly scales: Float32Array;
 }
 
-/** Steps of activations to each side of 0, and of those that weights of 81 steps meet. */
+/** Steps of activations to each side of 0, and of activations for weights of 81 steps. */
 export const ACTIVATION_STEPS = 127;
 export const COARSE_STEPS = 51;
 

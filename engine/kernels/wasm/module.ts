@@ -1,6 +1,6 @@
 /**
  * The kernel module as the engine sees it: typed exports over one memory. Knows no shapes of models.
- * WebAssembly cannot be compiled from bytes inside a Worker's handler, so hosts hand in modules.
+ * WebAssembly cannot be compiled from bytes inside a Worker's handler, so hosts provide compiled modules.
  */
 import { EngineError } from '../../base/errors.ts';
 
@@ -180,7 +180,7 @@ export type KernelBuild = 'relaxed' | 'simd';
 /** The unit of WebAssembly memory (WebAssembly core specification). */
 export const WASM_PAGE_BYTES = 64 * 1024;
 
-/** A memory of at least `bytes` that never grows: all of it is planned. */
+/** A memory of at least `bytes` that never grows, since all of it is planned. */
 export function createMemory(bytes: number): WebAssembly.Memory {
   const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
   return new WebAssembly.Memory({ initial: pages, maximum: pages });
@@ -206,13 +206,14 @@ export async function instantiateKernels(
     if (exports.heapBase() > KERNEL_STATIC_BYTES) {
       throw new EngineError(
         'E_INTERNAL',
-        `kernels: static data ends at ${exports.heapBase()}, more than the ${KERNEL_STATIC_BYTES} bytes kept for it`,
+        `kernels: static data; expected at most ${KERNEL_STATIC_BYTES} bytes, got ${exports.heapBase()}. ` +
+          'Raise KERNEL_STATIC_BYTES.',
       );
     }
     if (exports.probeDot() === 1) return { exports, build };
   }
   throw new EngineError(
     'E_BACKEND_UNAVAILABLE',
-    'kernels: no build runs on this host; WebAssembly SIMD128 is needed.',
+    'kernels: no build runs on this host; expected WebAssembly SIMD128. Use a newer runtime.',
   );
 }

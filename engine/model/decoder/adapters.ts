@@ -14,9 +14,9 @@ import type { AdapterHandle } from './contract.ts';
 import { MAX_ADAPTER_RANK } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
 
-/** Products that can be adapted: of every row of a pass, in its order. */
+/** Weights that can be adapted: their products cover every row of a pass, in its order. */
 const ADAPTABLE = /^layers\.\d+\.(?:q|k|v|o|gate|up|down)Proj$/;
-/** Of every matrix, as kernels like it. */
+/** Alignment of every matrix, as kernels need it. */
 const ALIGN_BYTES = 64;
 
 /** Row-major f32: `a` [rank, nCol], `b` [nRow, rank]. */
@@ -28,13 +28,13 @@ export interface AdapterPair {
 export interface AdapterTensors {
   readonly id: string;
   readonly rank: number;
-  /** Factor on what is added; alpha / rank in most files. */
+  /** Factor of what the adapter adds; alpha / rank in most files. */
   readonly scale: number;
-  /** By the name of the weight, `layers.0.qProj`. */
+  /** Matrices by the name of the weight, such as `layers.0.qProj`. */
   readonly pairs: ReadonlyMap<string, AdapterPair>;
 }
 
-/** Rows of a part and what they carry. */
+/** Rows of a part and their adapter. */
 interface CarryingRows {
   readonly nRow: number;
   readonly adapter: AdapterHandle | null;
@@ -55,8 +55,8 @@ export class Adapters {
 
   /**
    * @throws {EngineError} E_REQUEST_INVALID for an id that is taken or a rank that is too large,
-   *   E_TENSOR_MISSING for a weight that cannot be adapted, E_TENSOR_SHAPE, E_MEMORY_BUDGET; nothing
-   *   is held then.
+   *   E_TENSOR_MISSING for a weight that cannot be adapted, E_TENSOR_SHAPE, E_MEMORY_BUDGET; then nothing
+   *   is held.
    */
   add(adapter: AdapterTensors): AdapterHandle {
     const { id, rank, pairs } = adapter;
@@ -101,7 +101,7 @@ export class Adapters {
     if (weight === undefined)
       throw new EngineError(
         'E_TENSOR_MISSING',
-        `adapter ${id}: ${name} cannot be adapted; expected projections of this model's layers`,
+        `adapter ${id}: ${name} cannot be adapted; expected projections of this model's layers. Use an adapter made for it.`,
         { details: { id, name } },
       );
     const { nRow, nCol } = weight;
@@ -109,7 +109,7 @@ export class Adapters {
       throw new EngineError(
         'E_TENSOR_SHAPE',
         `adapter ${id}: ${name}: expected [${rank}, ${nCol}] and [${nRow}, ${rank}], ` +
-          `got ${a.length} and ${b.length} values`,
+          `got ${a.length} and ${b.length} values. Use an adapter made for this model.`,
         { details: { id, name, rank, nRow, nCol, a: a.length, b: b.length } },
       );
     return weight;
@@ -129,7 +129,7 @@ export class Adapters {
     );
   }
 
-  /** `b` is stored times the scale. `a` gets rows of zeros, so that what it makes has no rest. */
+  /** `b` is stored times the scale; `a` is padded with rows of zeros, so that its products fill whole groups. */
   #write({ rank, scale }: AdapterTensors, weight: WeightRef, { a, b }: AdapterPair): LowRankTerm {
     const { nRow, nCol } = weight;
     return {

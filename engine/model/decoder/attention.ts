@@ -8,10 +8,10 @@ import { layerOffset } from './plan.ts';
 import type { RotaryTables } from './rotary-tables.ts';
 import type { Workspace } from './workspace.ts';
 
-/** One token of a batch: its place in its sequence and where that one's pages are listed. */
+/** One row of a batch: its position, and the addresses of its page and its sequence's page table. */
 export interface BatchRow {
   readonly position: number;
-  /** Where the first layer's part of its page lies. */
+  /** Address of the first layer's part of its page. */
   readonly pageAddress: number;
   readonly pageTable: number;
 }
@@ -45,8 +45,8 @@ export class Attention {
 
   /**
    * hidden += attention(normed); keys and values of all rows go into the cache.
-   * @param kept rows that go on, in ascending order, and move together; null keeps all
-   * @returns how many go on
+   * @param kept rows that go on, in ascending order, moved together; null keeps all
+   * @returns the number of rows that go on
    */
   run(
     w: LayerWeights,
@@ -63,7 +63,7 @@ export class Attention {
     if (kept !== null) space.keepRows(kept);
     if (T === 0) return 0;
     space.clearPadding(this.#attended, this.#qWidth, T);
-    // The queries have been read: what is added may stand in their place.
+    // The queries have been read: their place is scratch for what is added.
     space.leaveHalf(this.#attended, T, w.oProj, w.oBias, w.attnPostNorm, this.#queries);
     return T;
   }
@@ -97,7 +97,7 @@ export class Attention {
     }
   }
 
-  /** Keys and values of every row into its page. */
+  /** Writes the keys and values of every row into its page. */
   #write(layer: number, rows: readonly BatchRow[]): void {
     const { config: c, plan, kernels: k } = this.#space;
     const { kv } = plan;

@@ -9,10 +9,10 @@ import type { ModelConfig } from '../../manifest/manifest.ts';
 
 /**
  * A row that enters the first layer as it is, in place of a token's embedding: part of a picture, say.
- * It stands in the scale of the residual stream: a family's embedding scale is not applied to it.
+ * It has the scale of the residual stream: a family's embedding scale is not applied to it.
  */
 export interface EmbeddingRow {
-  /** What it is known by in the cache (`rowKey`). */
+  /** Its key in the cache (`rowKey`). */
   readonly key: string;
   /** [nEmbd] */
   readonly values: Float32Array;
@@ -21,7 +21,7 @@ export interface EmbeddingRow {
 /** What one position is evaluated from: a token's id, or a row. */
 export type PositionInput = number | EmbeddingRow;
 
-/** What a position is known by in the cache. */
+/** The key of a position in the cache. */
 export function keyOf(input: PositionInput): ItemKey {
   return typeof input === 'number' ? input : input.key;
 }
@@ -41,22 +41,25 @@ export interface BatchPart {
   readonly slot: number;
   /** Logits are wanted of `inputs[logitsFrom]` and all after it; inputs.length for none. */
   readonly logitsFrom: number;
-  /** What these rows are evaluated with; null is the model as it is. */
+  /** Adapter of these rows; null for the model as it is. */
   readonly adapter: AdapterHandle | null;
 }
 
 /**
- * Called while the logits of input `index` of part `part` stand in `row`, in the order of parts and
- * inputs. `logits`, `argmax` and `sumExp` may be asked for `row` until it returns.
+ * Called while the logits of input `index` of part `part` are in row `row`, in the order of parts and
+ * inputs. `logits`, `argmax` and `sumExp` may be called with `row` until it returns.
  */
 export type VisitLogits = (part: number, index: number, row: number) => void;
+
+/** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
+export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
 
 export interface DecoderLimits {
   /** Positions a sequence may have. */
   readonly nCtx: number;
   /** Pages of PAGE_TOKENS positions, all sequences together. */
   readonly nPage: number;
-  /** Inputs of a pass; more than `maxSequences`, so that a prompt gets on beside all that decode. */
+  /** Inputs of a pass; more than `maxSequences`, so that a prompt advances beside all that decode. */
   readonly maxRows: number;
   /** Sequences that may hold pages at the same time. */
   readonly maxSequences: number;
@@ -69,23 +72,29 @@ export interface DecoderBackend {
   /**
    * One pass: evaluates the inputs of every part after what its sequence holds, appends their keys to
    * the sequences, then shows the logits that are wanted. Rows of one sequence see each other causally,
-   * rows of different ones not at all, and what a part gets does not depend on its mates, to the bit.
+   * rows of different ones not at all, and the logits of a part do not depend on its mates, to the bit.
    *
    * The pass is over when it returns, or when the promise it returns settles. A promise must settle:
-   * what reaches over a network sets a limit of time itself. Until then nobody calls `forward` again,
+   * a decoder that reaches over a network sets a time limit itself. Until then nobody calls `forward` again,
    * changes a sequence of the pass or writes to its pages.
    * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary, E_INTERNAL for parts that
    *   break a limit, lack pages or name an adapter that is not held: all before anything is appended.
    */
   forward(parts: readonly BatchPart[], visit?: VisitLogits): void | Promise<void>;
 
-  /** [nVocab] f32, to be read and not changed. */
+  /** Logits of `row`, [nVocab] f32, to be read and not changed. */
   logits(row: number): Float32Array;
-  /** The id of the largest logit; of equal ones the first. */
+  /** The id of the largest logit; the first of equal ones. */
   argmax(row: number): number;
   /** Sum of e^(logit - top) over the row; `top` is its largest logit. */
   sumExp(row: number, top: number): number;
 
   /** Copies all keys and values of a page. Passes that begin later see the copy. */
   copyPage(from: number, to: number): void;
+
+  /**
+   * Shows `observer` what every weight of the passes from now on is multiplied with; null ends it. For
+   * calibration: a decoder that only serves may lack it.
+   */
+  observeInputs?(observer: InputObserver | null): void;
 }

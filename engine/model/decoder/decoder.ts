@@ -4,7 +4,7 @@
  * C = nEmbd, F = nFf.
  *
  * `forward` is `embed`, `layers` and `head`, each of which can be called by itself: between them hidden
- * rows can leave this memory and enter another's, where other layers are.
+ * rows can move to the memory of another decoder, which holds other layers.
  *
  * Straight-line on purpose: it reads like the paper (arXiv 2302.13971, figure 1 of 1706.03762).
  */
@@ -24,6 +24,7 @@ import type {
   BatchPart,
   DecoderBackend,
   DecoderLimits,
+  InputObserver,
   PositionInput,
   VisitLogits,
 } from './contract.ts';
@@ -37,12 +38,9 @@ import type { MemoryPlan } from './plan.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
 
-/** `x`: the rows a product of this weight reads, [nTok, stride] f32, a view that lasts for the call. */
-export type InputObserver = (tensor: string, x: Float32Array, nTok: number, stride: number) => void;
-
 /**
  * What layers know of a part: nothing of its content. Plain numbers, so that it can travel with hidden
- * rows to where other layers are.
+ * rows to another decoder.
  */
 export interface PartPlace {
   /** Position of its first row. */
@@ -52,12 +50,12 @@ export interface PartPlace {
   readonly pages: readonly number[];
   /** The sequence's page table among MAX_SEQUENCES. */
   readonly slot: number;
-  /** Of its rows, the first whose logits are wanted; nRow for none. */
+  /** The first of its rows whose logits are wanted; nRow for none. */
   readonly logitsFrom: number;
   readonly adapter: AdapterHandle | null;
 }
 
-/** A row of a pass that wants logits, and whose it is. */
+/** A row of a pass whose logits are wanted, with its part and its index there. */
 interface WantedRow {
   readonly part: number;
   readonly index: number;
@@ -138,7 +136,7 @@ export class Decoder implements DecoderBackend {
   }
 
   /**
-   * The hidden rows the first layer reads, of every input of every part, one after the other.
+   * Writes the hidden rows the first layer reads, for every input of every part, one after the other.
    * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary.
    */
   embed(parts: readonly BatchPart[]): void {
@@ -156,22 +154,25 @@ export class Decoder implements DecoderBackend {
 
   /**
    * Hidden rows through layers [from, to), whose keys and values go into the pages. The last layer of
-   * the model leaves the rows whose logits are wanted, moved together, and nothing of the others.
-   * @returns how many rows there are now
-   * @throws {EngineError} E_INTERNAL for pages that are missing, adapters that are not held or layers
-   *   that do not exist.
+   * the model keeps only the rows whose logits are wanted, moved together.
+   * @returns the number of rows after it
+   * @throws {EngineError} E_INTERNAL for missing pages, adapters that are not held or layers that do
+   *   not exist.
    */
   layers(places: readonly PartPlace[], from: number, to: number): number {
     const { nLayer } = this.config;
     if (!(0 <= from && from <= to && to <= nLayer))
-      throw new EngineError('E_INTERNAL', `layers: [${from}, ${to}) of ${nLayer}`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `layers: [${from}, ${to}) of ${nLayer}; expected a range of existing layers`,
+      );
     const space = this.#space;
     const rows = this.#placeRows(places);
     const T = rows.length;
     space.ops.adapted = this.#adapters.runsOf(places);
     for (let i = from; i < to; i++) {
       const w = this.#layers[i]!;
-      // Of the last layer rows without logits leave keys and values, and nothing else.
+      // In the last layer, rows without logits only write their keys and values.
       const kept = i < nLayer - 1 ? null : wantedRows(places).map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
       const n = this.#attention.run(w, i, rows, kept);
@@ -186,7 +187,7 @@ export class Decoder implements DecoderBackend {
 
   /** Logits of the rows that the last layer left, plan.logitRows at a time. */
   head(places: readonly PartPlace[], visit?: VisitLogits): void {
-    // Nothing of the head is adapted, and its rows are counted anew.
+    // The head is not adapted, and its rows have other indices.
     this.#space.ops.adapted = null;
     const { logitRows } = this.plan;
     const wanted = wantedRows(places);
@@ -198,9 +199,9 @@ export class Decoder implements DecoderBackend {
   }
 
   /**
-   * The first `nRow` hidden rows, [nRow, hiddenStride] f32, a view: what `embed` and `layers` leave is
-   * read here, and what `layers` and `head` read is written here. Good until the next of these calls;
-   * what is to leave this isolate is copied (`slice`).
+   * The first `nRow` hidden rows, [nRow, hiddenStride] f32, a view: the output of `embed`
+   * and `layers` is read here, and the input of `layers` and `head` is written here. Valid until the
+   * next of these calls; copy (`slice`) what is to leave this isolate.
    */
   hidden(nRow: number): Float32Array {
     checkRows(nRow);
@@ -218,7 +219,7 @@ export class Decoder implements DecoderBackend {
     checkRows(places.reduce((sum, { nRow }) => sum + nRow, 0));
     const rows: BatchRow[] = [];
     for (const { start, nRow, pages, slot } of places) {
-      // A write to a page that is not there would go anywhere in memory.
+      // A write to a missing page would go anywhere in memory.
       if (pages.length < pagesFor(start + nRow))
         throw new EngineError('E_INTERNAL', `forward: no pages for ${start + nRow} tokens`);
       const pageTable = this.#writePageTable(pages, slot);
@@ -238,14 +239,17 @@ export class Decoder implements DecoderBackend {
     const to = hidden + row * stride * 4;
     if (typeof input !== 'number') {
       if (input.values.length !== nEmbd)
-        throw new EngineError('E_INTERNAL', `row of ${input.values.length} values of ${nEmbd}`);
+        throw new EngineError(
+          'E_INTERNAL',
+          `embed: expected a row of ${nEmbd} values, got ${input.values.length}`,
+        );
       new Float32Array(this.#memory.buffer, to, nEmbd).set(input.values);
       return;
     }
     if (!Number.isInteger(input) || input < 0 || input >= nVocab) {
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `tokens: id ${input} is not in the vocabulary; expected 0 to ${nVocab - 1}`,
+        `tokens: id ${input} is not in the vocabulary; expected 0 to ${nVocab - 1}. Use the tokenizer of this model.`,
         { details: { token: input, nVocab }, param: 'prompt' },
       );
     }
@@ -305,14 +309,17 @@ export class Decoder implements DecoderBackend {
     return this.plan.regions.logits.address + row * rowStride(this.config.nVocab) * 4;
   }
 
-  /** Where the first layer's part of a page lies. */
+  /** Address of the first layer's part of a page. */
   #pageAddress(page: number): number {
     return this.plan.regions.kvPages.address + page * this.plan.kv.layerBytes;
   }
 
   #writePageTable(pages: readonly number[], table: number): number {
     if (table < 0 || table >= MAX_SEQUENCES)
-      throw new EngineError('E_INTERNAL', `page table ${table} of ${MAX_SEQUENCES}`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `forward: expected a slot from 0 to ${MAX_SEQUENCES - 1}, got ${table}`,
+      );
     const address = this.plan.regions.pageTables.address + table * this.plan.nPage * 4;
     const entries = new Uint32Array(this.#memory.buffer, address, this.plan.nPage);
     for (const [i, page] of pages.entries()) entries[i] = this.#pageAddress(page);
@@ -328,7 +335,7 @@ export function placeOf(part: BatchPart): PartPlace {
 
 function checkRows(nRow: number): void {
   if (nRow === 0 || nRow > CHUNK_TOKENS)
-    throw new EngineError('E_INTERNAL', `forward: ${nRow} tokens; expected 1 to ${CHUNK_TOKENS}`);
+    throw new EngineError('E_INTERNAL', `forward: expected 1 to ${CHUNK_TOKENS} rows, got ${nRow}`);
 }
 
 function wantedRows(places: readonly PartPlace[]): WantedRow[] {

@@ -7,10 +7,10 @@ import type { FfnWeights, LayerWeights } from '../memory/layer-weights.ts';
 import { Router } from './router.ts';
 import type { Workspace } from './workspace.ts';
 
-/** hidden += what the half makes of normed; T rows. */
+/** hidden += the output of the half for normed; T rows. */
 export type RunFeedForward = (w: LayerWeights, T: number) => void;
 
-/** The half an architecture has. */
+/** The feed-forward half of an architecture. */
 export function feedForward(space: Workspace): RunFeedForward {
   return FEED_FORWARDS[space.arch.ffn](space);
 }
@@ -25,13 +25,13 @@ function wholeFfn(space: Workspace): RunFeedForward {
   const inner = new InnerRows(space);
   return (w, T) => {
     inner.fill(w.ffn, space.normed, T);
-    // The gate has been read: what is added may stand in its place.
+    // The gate has been read: its place is scratch for what is added.
     const { downProj, downBias } = w.ffn;
     space.leaveHalf(inner.rows, T, downProj, downBias, w.ffnPostNorm, inner.gate);
   };
 }
 
-/** Each expert once for all tokens that chose it, in the order of experts whatever the batch is. */
+/** Runs each expert once for all tokens that chose it, in the order of experts whatever the batch is. */
 function mixedFfn(space: Workspace): RunFeedForward {
   const inner = new InnerRows(space);
   const router = new Router(space);

@@ -17,9 +17,9 @@ import type {
 
 /** Tokens of a prompt evaluated in one pass. */
 export const CHUNK_TOKENS = 48;
-/** Context served unless asked otherwise, if the model has as much. */
+/** Context served by default, if the model has as much. */
 export const DEFAULT_CTX = 2048;
-/** Of low-rank adapters; files rarely have more than 64. */
+/** Largest rank of low-rank adapters; files rarely have more than 64. */
 export const MAX_ADAPTER_RANK = 64;
 /** Sequences that may hold pages at the same time (running or kept for reuse). */
 export const MAX_SEQUENCES = 32;
@@ -27,7 +27,7 @@ export const MAX_SEQUENCES = 32;
 /** A page's address in the table of every sequence. */
 const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;
 
-/** What of a manifest the plan depends on: known before any shard is written. */
+/** The part of a manifest that the plan depends on: known before any shard is written. */
 export type PlannableModel = Pick<DecoderManifest, 'preset' | 'config'> & PlannableShards;
 
 export interface PlanOptions extends BudgetOptions {
@@ -38,14 +38,14 @@ export interface PlanOptions extends BudgetOptions {
   adapterBytes?: number;
 }
 
-/** Parts of a step that follow each other: what they need lies at the same place. */
+/** Parts of a step that follow each other and share memory. */
 export type Phase = 'attention' | 'ffn' | 'output';
 
 export interface MemoryPlan extends MemoryLayout<RegionName, Phase> {
   readonly nCtx: number;
   readonly kv: KvGeometry;
   readonly nPage: number;
-  /** Rows of logits that stand in memory at a time. */
+  /** Rows of logits that are in memory at a time. */
   readonly logitRows: number;
 }
 
@@ -81,7 +81,7 @@ export function servedContext(
 }
 
 /**
- * Where the parts of pages that belong to a layer begin, behind those of the first: the pages of one
+ * Where the parts of pages that belong to a layer begin, in bytes after those of the first layer: the pages of one
  * layer follow each other, so that attention reads them as one stream.
  */
 export function layerOffset({ nPage, kv }: MemoryPlan, layer: number): number {
@@ -105,7 +105,7 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const { adapterBytes = 0 } = options;
   const hasExperts = c.nExpert !== undefined;
   const attention = {
-    // Here and in `gate` stands what a half adds, where a family does something with it before.
+    // `queries` and `gate` are also scratch for what a half adds, in families that change it before.
     queries: rows(Math.max(qWidth, c.nEmbd)),
     keys: rows(kvWidth),
     values: rows(kvWidth),

@@ -1,4 +1,4 @@
-/** Which experts a token is given to, and with which weight (arXiv 1701.06538, 2409.02060). */
+/** Which experts evaluate a token, and with which weight (arXiv 1701.06538, 2409.02060). */
 import type { Rows } from '../../ops/ops.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import { rowStride } from '../memory/layout.ts';
@@ -15,7 +15,7 @@ export class Router {
   readonly #space: Workspace;
   readonly #stride: number;
   readonly #scores: Float32Array;
-  /** By expert, in the order of tokens. */
+  /** Tokens of each expert, in their order. */
   readonly #chosen: Routed[][];
 
   constructor(space: Workspace) {
@@ -58,7 +58,7 @@ export class Router {
   }
 }
 
-/** The `n` largest probabilities of a softmax; of equal ones the first. */
+/** The `n` largest probabilities of a softmax; the first of equal ones. */
 export function bestOf(
   scores: Float32Array,
   n: number,

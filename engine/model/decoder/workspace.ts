@@ -26,7 +26,7 @@ export class Workspace {
   /** The residual stream, [T, stride] f32. */
   readonly hidden: number;
   readonly stride: number;
-  /** What a half of a layer reads. */
+  /** The input of a half of a layer. */
   readonly normed: Rows;
   readonly norm: RunNorm;
   readonly #residualScale: number;
@@ -68,8 +68,8 @@ export class Workspace {
   }
 
   /**
-   * hidden += scale * norm(W x + bias), as far as a family has each.
-   * @param scratch room for T rows, for families that do something before they add
+   * hidden += scale * norm(W x + bias), each where a family has it.
+   * @param scratch room for T rows, for families that change the product before it is added
    */
   leaveHalf(
     x: Rows,
@@ -107,7 +107,7 @@ export class Workspace {
     this.kernels.addScaled(to, x, weight * this.#residualScale, this.stride);
   }
 
-  /** Zeros behind the last value of each row: another phase has written there. */
+  /** Writes zeros after the last value of each row: another phase has written there. */
   clearPadding({ address, stride }: Rows, width: number, T: number): void {
     if (width === stride) return;
     const rows = new Float32Array(this.memory.buffer, address, T * stride);

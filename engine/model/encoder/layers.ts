@@ -1,6 +1,6 @@
 /**
- * Layers that attend both ways, norms before each half or behind it: what encoders of text and of sound
- * share. Products go over slices of rows, so that only the rows themselves grow with their number.
+ * Layers that attend both ways, norms before or after each half: shared by encoders of text and
+ * of sound. Products go over slices of rows, so that only the rows themselves grow with their number.
  */
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
@@ -20,8 +20,8 @@ export interface Span {
 }
 
 /**
- * Keys and values kept elsewhere than in rows, for many rows that all see each other: a slice of them
- * is written at a time, and a slice of queries asks at a time.
+ * Keys and values kept elsewhere than in rows, for many rows that all see each other: they are written
+ * a slice at a time, and queries attend a slice at a time.
  */
 export interface KeptKeys {
   write(from: number, n: number, keys: number, values: number, stride: number): void;
@@ -34,7 +34,7 @@ export interface KeptKeys {
  * values and attended have SLICE_ROWS rows, and nothing is read from scratch.
  */
 export interface EncoderRegions {
-  /** [T, rowStride(nEmbd)] f32: the stream itself, and what a layer makes of it. */
+  /** [T, rowStride(nEmbd)] f32: the residual stream, and rows derived from it. */
   readonly hidden: number;
   readonly queries: number;
   readonly keys: number;
@@ -56,8 +56,8 @@ export interface EncoderShape {
   readonly nHead: number;
   readonly nFf: number;
   readonly normEps: number;
-  /** Where the norm of a half stands: before it, or behind what it has added. */
-  readonly normed: 'before' | 'behind';
+  /** Where the norm of a half is: before it, or after its sum. */
+  readonly normed: 'before' | 'after';
 }
 
 interface LayerRefs {
@@ -83,7 +83,7 @@ export class EncoderLayers {
   readonly #kept: KeptKeys | null;
 
   /**
-   * @param prefix of the layers' names, before `<layer>.`
+   * @param prefix before `<layer>.` in the names of weights
    * @param kept where keys and values go; null keeps them as rows
    */
   constructor(
@@ -189,21 +189,21 @@ export class EncoderLayers {
     }
   }
 
-  /** What a half reads: norm(hidden), or hidden itself. */
+  /** The input of a half: norm(hidden), or hidden itself. */
   #enterHalf(norm: NormRef, from: number, n: number): Rows {
     const address = this.#regions.hidden + from * this.#stride * 4;
-    if (this.#shape.normed === 'behind') return { ...this.#slice, address };
+    if (this.#shape.normed === 'after') return { ...this.#slice, address };
     this.#norm(norm, address, this.#slice.address, n);
     return this.#slice;
   }
 
-  /** hidden += W x + b, then its norm where that stands behind. */
+  /** hidden += W x + b, then its norm where that comes after. */
   #leaveHalf({ weight, bias }: Linear, x: Rows, norm: NormRef, from: number, n: number): void {
     const to = this.#regions.hidden + from * this.#stride * 4;
     this.#ops.quantize(x, n, weight);
     this.#ops.matmul(weight, x, n, to, this.#stride, true);
     if (bias !== 0) this.#kernels.addBias(to, bias, weight.nRow, n, this.#stride);
-    if (this.#shape.normed === 'behind') this.#norm(norm, to, to, n);
+    if (this.#shape.normed === 'after') this.#norm(norm, to, to, n);
   }
 
   #project({ weight, bias }: Linear, x: Rows, n: number, y: number, stride: number): void {
@@ -226,7 +226,7 @@ export function slices(T: number): Span[] {
 
 function layerRefs(weights: WeightMap, prefix: string, i: number): LayerRefs {
   const linear = (name: string) => linearOf(weights, `${prefix}${i}.${name}`);
-  // bindWeights has seen to it that what is required is there.
+  // bindWeights has checked that required weights are present.
   const norm = (name: string) => normRef(weights, `${prefix}${i}.${name}`)!;
   return {
     q: linear('q'),

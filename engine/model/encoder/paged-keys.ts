@@ -1,6 +1,6 @@
 /**
- * Keys and values of one sequence on pages that are its own: all layers, heads that share nothing.
- * What a sequence of text has seen, or what the encoder made of audio.
+ * Keys and values of one sequence on its own pages: all layers, without grouped heads. Holds the text
+ * a decoder has read, or the output of an audio encoder.
  */
 import { PAGE_TOKENS } from '../../cache/geometry.ts';
 import type { KvGeometry } from '../../cache/geometry.ts';
@@ -33,14 +33,14 @@ export class PagedKeys {
     this.#scale = 1 / Math.sqrt(options.headDim);
   }
 
-  /** Pages lie in order; their table may have been written over by another phase. */
+  /** Writes the page table anew, in order: another phase may have overwritten it. */
   fillTable(): void {
     const { memory, table, nPage, pages, geometry } = this.#o;
     const entries = new Uint32Array(memory.buffer, table, nPage);
     for (let page = 0; page < nPage; page++) entries[page] = pages + page * geometry.layerBytes;
   }
 
-  /** Keys and values of T positions from `from` on, rows `stride` values apart. */
+  /** Writes keys and values of T positions from `from` on, rows `stride` values apart. */
   write(
     layer: number,
     from: number,

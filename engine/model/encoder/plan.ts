@@ -1,4 +1,4 @@
-/** The memory plan of one encoder of text in one isolate: every region, before anything is allocated. */
+/** The memory plan of one text encoder in one isolate: every region, before anything is allocated. */
 import { denseScratchBytes } from '../../cache/geometry.ts';
 import type { EncoderManifest } from '../../manifest/manifest.ts';
 import { panelBytes } from '../../ops/ops.ts';
@@ -23,7 +23,7 @@ export interface EncoderPlan extends MemoryLayout<EncoderRegionName> {
   readonly nRow: number;
 }
 
-/** What of a manifest the plan depends on. */
+/** The part of a manifest that the plan depends on. */
 export type PlannableEncoder = Pick<EncoderManifest, 'config'> & PlannableShards;
 
 /** @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit. */

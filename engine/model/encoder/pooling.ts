@@ -1,4 +1,4 @@
-/** One vector of a text's rows: their mean, the first or the last, made to have length one if asked. */
+/** One vector from a text's rows: their mean, the first or the last; of length one if asked. */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { Span } from './layers.ts';
 
@@ -36,7 +36,7 @@ export function pool(
   return normalize ? toLengthOne(vector) : vector;
 }
 
-/** In place; a vector of zeros stays one. */
+/** Scales in place to length one; a vector of zeros stays zero. */
 export function toLengthOne(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;

@@ -49,9 +49,9 @@ export class TextEncoder {
       wide: r.wide.address,
       widePanels: r.widePanels.address,
     };
-    const shape = { ...config, normed: 'behind' } as const;
+    const shape = { ...config, normed: 'after' } as const;
     this.#layers = new EncoderLayers(this.#ops, shape, regions, weights, 'layers.');
-    // bindWeights has seen to it that they are there.
+    // bindWeights has checked that they are present.
     this.#tokEmbd = weights.get('tokEmbd')!;
     this.#positions = weights.get('positions')!.address;
     this.#tokenTypes = weights.get('tokenTypes')!.address;
@@ -60,9 +60,9 @@ export class TextEncoder {
   }
 
   /**
-   * One vector of nEmbd values a text, of texts that fit into one pass together. Gives its caller a
-   * turn after each layer.
-   * @param texts ids below nVocab, 1 to nCtx a text, at most plan.nRow together
+   * One vector of nEmbd values per text, for texts that fit into one pass together. Yields after each
+   * layer, so that its caller gets a turn.
+   * @param texts ids below nVocab, 1 to nCtx per text, at most plan.nRow together
    */
   *run(texts: readonly (readonly number[])[]): Generator<void, Float32Array[], void> {
     let T = 0;

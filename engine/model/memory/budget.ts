@@ -1,4 +1,4 @@
-/** What an isolate has, and what of it is kept for JavaScript: the numbers of every kind of plan. */
+/** Memory of an isolate and the part of it kept for JavaScript: the numbers of every kind of plan. */
 
 /** Memory of one isolate, JavaScript heap and WebAssembly together (Workers platform limits). */
 export const ISOLATE_BYTES = 128_000_000;

@@ -3,7 +3,7 @@ import type { ModelConfig } from '../../manifest/manifest.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 
 export interface NormRef {
-  /** Of the f32 weights, and of the biases or 0. */
+  /** Addresses of the f32 weights, and of the biases or 0. */
   readonly weight: number;
   readonly bias: number;
   /** Values each norm spans. */
@@ -29,10 +29,10 @@ export interface LayerWeights {
   readonly kBias: WeightRef | null;
   readonly vBias: WeightRef | null;
   readonly oBias: WeightRef | null;
-  /** Of queries and keys, before they rotate. */
+  /** Norms of queries and keys, before they rotate. */
   readonly qNorm: NormRef | null;
   readonly kNorm: NormRef | null;
-  /** Of what a half adds, before it is added. */
+  /** Norms of what a half adds, before it is added. */
   readonly attnPostNorm: NormRef | null;
   readonly ffnNorm: NormRef | null;
   readonly ffnPostNorm: NormRef | null;
@@ -46,7 +46,7 @@ export type WeightMap = ReadonlyMap<string, WeightRef>;
 export function layerWeights(weights: WeightMap, layer: number, c: ModelConfig): LayerWeights {
   const prefix = `layers.${layer}.`;
   const find = (name: string) => weights.get(prefix + name) ?? null;
-  // bindWeights has seen to it that what a family requires is there.
+  // bindWeights has checked that what a family requires is present.
   const need = (name: string) => weights.get(prefix + name)!;
   const norm = (name: string) => normRef(weights, prefix + name);
   const ffn = (before: string): FfnWeights => ({

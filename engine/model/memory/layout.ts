@@ -18,7 +18,7 @@ type SharedName = 'kernels' | 'weights';
 
 export interface Region<Phase extends string = never> {
   readonly name: string;
-  /** Null for what lasts over the whole step. */
+  /** Null for regions that last over the whole step. */
   readonly phase: Phase | null;
   readonly address: number;
   readonly bytes: number;
@@ -34,7 +34,7 @@ export interface MemoryLayout<Name extends string, Phase extends string = never>
   readonly budgetBytes: number | null;
 }
 
-/** What of a manifest every plan depends on: known before any shard is written. */
+/** The part of a manifest that every plan depends on: known before any shard is written. */
 export interface PlannableShards {
   readonly id: string;
   readonly shards: readonly { readonly bytes: number }[];
@@ -48,7 +48,7 @@ export interface BudgetOptions {
 export interface LayoutParts<Name extends string, Phase extends string> {
   readonly lasting: RegionSizes<Name>;
   readonly phases: Readonly<Record<Phase, RegionSizes<Name>>>;
-  /** Bytes that a model takes beside the memory of the kernels and the JavaScript heap of any. */
+  /** Bytes that a model takes beside WebAssembly memory and the JavaScript heap that every model has. */
   readonly besideBytes?: number;
 }
 
@@ -99,9 +99,9 @@ export function layOut<Name extends string, Phase extends string = never>(
   };
 }
 
-/** What a refusal says beyond the numbers of every plan. */
+/** What E_MEMORY_BUDGET says beyond the numbers of every plan. */
 export interface RefusalFacts {
-  /** What takes room beside the weights, with its bytes. */
+  /** Names what takes room beside the weights, with its bytes. */
   readonly beside?: string;
   readonly advice?: string;
   readonly details?: Readonly<Record<string, number>>;
@@ -110,7 +110,7 @@ export interface RefusalFacts {
 const SMALLER = 'Import with a smaller preset (--preset edge), or use a smaller model.';
 
 /**
- * @param facts asked for only when the layout does not fit
+ * @param facts called only when the layout does not fit
  * @throws {EngineError} E_MEMORY_BUDGET with the numbers and a way out when the layout does not fit.
  */
 export function refuseOverBudget(

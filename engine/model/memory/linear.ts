@@ -1,4 +1,4 @@
-/** A product and what is added to it, by their names in the rows of an architecture. */
+/** A weight and its bias, by their names in the rows of an architecture. */
 import type { WeightRef } from '../../ops/weights.ts';
 import type { WeightMap } from './layer-weights.ts';
 
@@ -8,7 +8,7 @@ export interface Linear {
   readonly bias: number;
 }
 
-/** `<name>Proj` and `<name>Bias`; bindWeights has seen to it that what is required is there. */
+/** `<name>Proj` and `<name>Bias`; bindWeights has checked that what is required is present. */
 export function linearOf(weights: WeightMap, name: string): Linear {
   return {
     weight: weights.get(`${name}Proj`)!,

@@ -1,4 +1,4 @@
-/** The way of every kind of model from a plan to weights in memory. Allocates once. */
+/** From a plan to weights in memory, for every kind of model. Allocates once. */
 import type { TensorInstance } from '../../archs/index.ts';
 import type { OpenTurns } from '../../base/turns.ts';
 import { createMemory, instantiateKernels } from '../../kernels/wasm/module.ts';
@@ -8,11 +8,11 @@ import type { MemoryLayout } from './layout.ts';
 import { bindWeights, loadShards } from './loader.ts';
 import type { ModelSource } from './source.ts';
 
-/** What every kind of engine is loaded with. */
+/** Options of loading that every kind of engine has. */
 export interface LoadOptions {
   /**
-   * Gives the host's event loop a turn between steps. By default only what waits for promises runs:
-   * give it where aborts or requests come with the event loop's turns.
+   * Gives the host's event loop a turn between steps. By default only pending promises run: give it
+   * where aborts or requests come with the event loop's turns.
    */
   openTurns?: OpenTurns;
   /** Forces one kernel build (tests, benches). */

@@ -13,7 +13,7 @@ const LOAD_CONCURRENCY = 4;
 
 /**
  * Reads every shard to its planned address and checks its SHA-256.
- * @throws {EngineError} E_WEIGHTS_HASH naming the shard; what the source throws.
+ * @throws {EngineError} E_WEIGHTS_HASH naming the shard; the errors of the source.
  */
 export async function loadShards(
   source: ModelSource,
@@ -49,9 +49,9 @@ async function checkHash(shard: ShardRow, bytes: Uint8Array<ArrayBuffer>): Promi
 }
 
 /**
- * The weights of a model by name, as the architecture's rows demand them.
+ * The weights of a model by name, as the architecture's rows require them.
  * @param instances every tensor such a model has or may have
- * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE.
+ * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE, E_DTYPE_UNSUPPORTED.
  */
 export function bindWeights(
   { id, tensors }: Pick<WeightedManifest, 'id' | 'tensors'>,
@@ -66,7 +66,7 @@ export function bindWeights(
       if (!required) continue;
       throw new EngineError(
         'E_TENSOR_MISSING',
-        `weights: ${name} is not in the manifest of ${id}`,
+        `weights: ${name} is not in the manifest of ${id}. Import the model again.`,
         {
           details: { name },
         },
@@ -75,14 +75,14 @@ export function bindWeights(
     if (tensor.shape[0] !== shape[0] || tensor.shape[1] !== shape[1]) {
       throw new EngineError(
         'E_TENSOR_SHAPE',
-        `weights: ${name}; expected [${shape.join(', ')}], got [${tensor.shape.join(', ')}]`,
+        `weights: ${name}; expected [${shape.join(', ')}], got [${tensor.shape.join(', ')}]. Import the model again.`,
         { details: { name, expected: shape, got: tensor.shape } },
       );
     }
     if (SMALL_ROLES.includes(spec.role) && tensor.dtype !== 'f32') {
       throw new EngineError(
         'E_DTYPE_UNSUPPORTED',
-        `weights: ${name} must be f32, got ${tensor.dtype}`,
+        `weights: ${name}; expected f32, got ${tensor.dtype}. Import the model again.`,
         {
           details: { name, dtype: tensor.dtype },
         },

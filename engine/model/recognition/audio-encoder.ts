@@ -14,7 +14,7 @@ import { rowStride } from '../memory/layout.ts';
 import { AUDIO_ROWS } from './plan.ts';
 import type { RecognitionPlan } from './plan.ts';
 
-/** Is given `n` rows of the encoder's output, positions `from`...; `scratch` has room for 2 n rows. */
+/** Takes `n` rows of the encoder's output, positions `from` and on; `scratch` has room for 2 n rows. */
 export type TakeRows = (x: Rows, from: number, n: number, scratch: number) => void;
 
 export class AudioEncoder {
@@ -81,8 +81,8 @@ export class AudioEncoder {
   }
 
   /**
-   * The rows of S positions whose features stand in `stem.features(S)`, a slice at a time to `take`.
-   * Gives its caller a turn after each layer.
+   * Passes the rows of the S positions whose features are in `stem.features(S)` to `take`, a slice at a
+   * time. Yields after each layer, so that its caller gets a turn.
    */
   *run(S: number, take: TakeRows): Generator<void, void, void> {
     this.stem.run(S);

@@ -1,6 +1,6 @@
 /**
  * The two convolutions before Whisper's encoder. Features lie time first, so that three neighbouring
- * frames are one row of three times the width: a convolution is a product over rows as they lie.
+ * frames are one row of three times the width: a convolution is a product over the rows in place.
  */
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
@@ -50,7 +50,7 @@ export class AudioStem {
     this.#audio = audio.address;
   }
 
-  /** Where features of S positions go, [2 S, nMels], time first; what lies around them is zero. */
+  /** Where the features of S positions go, [2 S, nMels], time first, with zeros around them. */
   features(S: number): Float32Array {
     const { nMels } = this.#config;
     const nFrame = FRAMES_PER_POSITION * S;
@@ -78,7 +78,7 @@ export class AudioStem {
     }
   }
 
-  /** Frames 2 from - 1 to 2 (from + n) - 1 behind the first convolution; the one before all is zero. */
+  /** Frames 2 from - 1 to 2 (from + n) - 1 after the first convolution; the frame before the first is zero. */
   #framesBefore(from: number, n: number, stride: number): void {
     const { nMels } = this.#config;
     const isFirst = from === 0;

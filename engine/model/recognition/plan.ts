@@ -1,6 +1,6 @@
 /**
- * The memory plan of one recogniser in one isolate: every region and its address, before anything
- * is allocated. What encodes and what decodes follow each other and share their memory.
+ * The memory plan of one recognition model in one isolate: every region and its address, before
+ * anything is allocated. Encoder and decoder run after each other and share their memory.
  */
 import { MAX_SAMPLES } from '../../audio/log-mel.ts';
 import { attendScratchBytes, kvGeometry, pagesFor } from '../../cache/geometry.ts';
@@ -19,7 +19,7 @@ import type {
 
 /** Tokens of text evaluated in one pass. */
 export const TEXT_ROWS = 48;
-/** Rows of logits that stand in memory at a time. */
+/** Rows of logits that are in memory at a time. */
 export const LOGIT_ROWS = 4;
 /** Positions of audio that go through a product together: the workspace does not grow with the audio. */
 export const AUDIO_ROWS = SLICE_ROWS;
@@ -46,11 +46,11 @@ export interface RecognitionPlan extends MemoryLayout<RecognitionRegionName, Rec
   readonly nSelfPage: number;
 }
 
-/** What of a manifest the plan depends on. */
+/** The part of a manifest that the plan depends on. */
 export type PlannableRecognition = Pick<RecognitionManifest, 'preset' | 'config'> & PlannableShards;
 
 export interface RecognitionPlanOptions extends BudgetOptions {
-  /** Of cached keys and values; by default f16 for lossless models, else q8. */
+  /** Type of cached keys and values; by default f16 for lossless models, else q8. */
   kvDtype?: KvDtype;
 }
 
@@ -85,7 +85,7 @@ export function planRecognition(
   return { kv, nCrossPage, nSelfPage, ...layout };
 }
 
-/** Frames of features a position of audio is made of: the second convolution has a stride of two. */
+/** Frames of features that make one position of audio: the second convolution has a stride of two. */
 export const FRAMES_PER_POSITION = 2;
 /** Neighbours a convolution looks at. */
 export const CONV_TAPS = 3;
@@ -95,7 +95,7 @@ function encodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<EncodeNa
   const row = rowStride(c.nEmbd) * 4;
   const frames = FRAMES_PER_POSITION * AUDIO_ROWS + 1;
   return {
-    // A row of zeros before and behind, and what a block reads beyond the last.
+    // A row of zeros before and after, and what a block reads beyond the last.
     mel: ((nFrame + 2) * c.nMels + 32) * 4,
     frames: frames * row + 128,
     windowPanels: Math.max(
@@ -106,7 +106,7 @@ function encodeSizes(c: RecognitionConfig, kv: KvGeometry): RegionSizes<EncodeNa
     rowsIn: AUDIO_ROWS * row,
     rowsInPanels: panelBytes(AUDIO_ROWS, c.nEmbd),
     rowsOut: 2 * AUDIO_ROWS * row,
-    // Or one head's queries, what they attend to, and the scratch of attention.
+    // Also one head's queries and their results, and the scratch of attention.
     rowsWide: Math.max(
       AUDIO_ROWS * rowStride(c.nFf) * 4,
       2 * AUDIO_ROWS * (c.nEmbd / c.nHead) * 4 + attendScratchBytes(kv, AUDIO_ROWS),

@@ -1,6 +1,6 @@
 /**
- * Whisper's text decoder: tokens behind what it has seen, and the cached keys and values of what the
- * encoder heard, to logits. One sequence. Letters as in ARCHITECTURE.md: T new tokens, S audio positions.
+ * Whisper's text decoder: tokens after those it holds, and the cached keys and values of the encoder's
+ * output, to logits. One sequence. Letters as in ARCHITECTURE.md: T new tokens, S audio positions.
  *
  * Straight-line as in figure 1 of arXiv 1706.03762, with LayerNorm before each half.
  */
@@ -35,7 +35,7 @@ interface DecoderLayer {
   readonly down: Linear;
 }
 
-/** Called while the logits of row `row` of a pass stand at `logits`, [nVocab] f32, a view. */
+/** Called with the logits of row `row` of a pass, [nVocab] f32, a view valid during the call. */
 export type VisitRow = (row: number, logits: Float32Array) => void;
 /** Queries of cross attention of one layer, [T, stride] f32, a view; heads of nEmbd / nHead values. */
 export type ObserveQueries = (layer: number, queries: Float32Array, stride: number) => void;
@@ -50,7 +50,7 @@ export class TextDecoder {
   readonly #tokEmbd: WeightRef;
   readonly #positions: WeightRef;
   readonly #lastNorm: NormRef;
-  /** Of the weights that read the encoder's rows one that wants them rounded, if any does. */
+  /** One of the weights that read the encoder's rows: one that needs them rounded, if any does. */
   readonly #heardBy: WeightRef;
   readonly #self: PagedKeys;
   readonly #cross: PagedKeys;
@@ -120,7 +120,7 @@ export class TextDecoder {
     return this.#nToken;
   }
 
-  /** Forgets all tokens behind the first `nToken`. */
+  /** Forgets all tokens after the first `nToken`. */
   rewind(nToken: number): void {
     this.#nToken = Math.min(nToken, this.#nToken);
   }
@@ -131,12 +131,12 @@ export class TextDecoder {
   }
 
   /**
-   * Keys and values of cross attention from T rows of the encoder's output, which are positions
-   * `from`... of the audio. `scratch` has room for 2 T rows.
+   * Writes keys and values of cross attention for T rows of the encoder's output, positions `from` and
+   * on of the audio. `scratch` has room for 2 T rows.
    */
   hear(x: Rows, from: number, T: number, scratch: number): void {
     const [keys, values] = [scratch, scratch + T * this.#stride * 4];
-    // All layers read the same rows: they are rounded once, if any weight wants them so.
+    // All layers read the same rows: they are rounded once, if any weight needs that.
     this.#ops.quantize(x, T, this.#heardBy);
     for (const [i, { crossK, crossV }] of this.#layers.entries()) {
       this.#project(crossK, x, T, keys);
@@ -145,7 +145,7 @@ export class TextDecoder {
     }
   }
 
-  /** Audio positions that are attended to from now on; tokens start anew. */
+  /** Sets the number of audio positions attended to, and forgets all tokens. */
   listen(nAudio: number): void {
     this.#cross.fillTable();
     this.#self.fillTable();
@@ -159,8 +159,8 @@ export class TextDecoder {
   }
 
   /**
-   * Evaluates tokens behind those the decoder holds and appends them.
-   * @param wanted rows whose logits `visit` is shown, in ascending order
+   * Evaluates tokens after those the decoder holds and appends them.
+   * @param wanted rows whose logits `visit` is called with, in ascending order
    */
   forward(tokens: readonly number[], wanted: readonly number[] = [], visit?: VisitRow): void {
     for (let from = 0; from < tokens.length; from += TEXT_ROWS) {
@@ -178,7 +178,10 @@ export class TextDecoder {
     const T = tokens.length;
     const first = this.#nToken;
     if (first + T > this.config.nTextCtx)
-      throw new EngineError('E_INTERNAL', `speech: ${first + T} tokens of ${this.config.nTextCtx}`);
+      throw new EngineError(
+        'E_INTERNAL',
+        `recognition: expected at most ${this.config.nTextCtx} tokens of text, got ${first + T}`,
+      );
     this.#embed(tokens, first);
     for (const [i, w] of this.#layers.entries()) {
       this.#attendToText(i, w, first, T);

@@ -1,6 +1,6 @@
 /**
- * Speech as it is spoken: samples come in pieces, text goes out, first as a guess that may change
- * (`partial`), then for good once the speaker pauses (`final`). Knows no sockets.
+ * Transcribes speech as it is spoken: samples come in pieces, text goes out, first as a guess that may
+ * change (`partial`), then as final once the speaker pauses (`final`). Knows no sockets.
  */
 import { EngineError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -19,7 +19,7 @@ export type LiveEvent =
       readonly end: number;
       readonly text: string;
       readonly language: string;
-      /** From the arrival of the last sample of the speech to this event. */
+      /** Time from the arrival of the last sample of the speech to this event. */
       readonly latency_ms: number;
     }
   | { readonly type: 'done'; readonly seconds: number };
@@ -32,15 +32,15 @@ export interface LiveOptions {
   readonly emit: (event: LiveEvent) => void;
 }
 
-/** What may wait to be heard: a sender that is so far ahead is no microphone. */
+/** Most audio that may wait: a sender that is further ahead is not a microphone. */
 export const MAX_BACKLOG_SECONDS = 60;
-/** The detector is asked about at least so much. */
+/** Fewest samples given to the detector at a time. */
 const STEP_SAMPLES = SAMPLE_RATE / 4;
 /** Fresh speech after which a guess is worth its time. */
 const PARTIAL_SAMPLES = SAMPLE_RATE;
-/** Enough to know what it is about, and little enough to be read again each time. */
+/** Enough text to give context, and little enough to be read again each time. */
 const MAX_PROMPT_TOKENS = 64;
-/** Longer speech without a pause is closed in the middle. */
+/** Longer speech without a pause is cut in the middle. */
 const LONGEST_SAMPLES = MAX_SAMPLES - 2 * SAMPLE_RATE;
 
 interface Arrival {
@@ -56,14 +56,14 @@ export class LiveTranscriber {
   #judged = 0;
   #state: VadResult['state'] | null = null;
   #openSince: number | null = null;
-  /** Up to where the running stretch was last guessed at. */
+  /** End of the last guess for the present stretch of speech. */
   #guessedTo = 0;
-  /** Nothing before it is heard again: a stretch was closed here. */
+  /** End of the last closed stretch: nothing before it is transcribed again. */
   #closedTo = 0;
   #isEnded = false;
   #isCommitted = false;
   #language: string | null;
-  /** Tokens of what is final: the recogniser hears better for what was said before. */
+  /** Tokens of final text: earlier text improves recognition. */
   #said: readonly number[];
   #wake: (() => void) | null = null;
 
@@ -87,19 +87,19 @@ export class LiveTranscriber {
     this.#wakeUp();
   }
 
-  /** What is being said is final now, pause or not. */
+  /** Makes what is being said final now, with or without a pause. */
   commit(): void {
     this.#isCommitted = true;
     this.#wakeUp();
   }
 
-  /** Nothing more comes. */
+  /** Ends the stream: nothing more comes. */
   end(): void {
     this.#isEnded = true;
     this.#wakeUp();
   }
 
-  /** Until the end; to be called once. @throws {EngineError} what detector and recogniser throw. */
+  /** Runs until the end; call it once. @throws {EngineError} the errors of detector and recogniser. */
   async run(): Promise<void> {
     for (;;) {
       const fresh = this.#buffer.end - this.#judged;
@@ -115,7 +115,7 @@ export class LiveTranscriber {
     this.#live.emit({ type: 'done', seconds: this.#buffer.end / SAMPLE_RATE });
   }
 
-  /** Asks the detector about what is new, and closes what has ended. */
+  /** Gives new samples to the detector, and closes stretches that have ended. */
   async #judge(isLast: boolean): Promise<void> {
     const { detect } = this.#live;
     const to = this.#buffer.end;
@@ -132,7 +132,7 @@ export class LiveTranscriber {
     this.#forget();
   }
 
-  /** Where the speech that goes on has not been written yet, or null. */
+  /** Start of the open speech that has no final text yet, or null. */
   #openFrom(): number | null {
     return this.#openSince === null ? null : Math.max(this.#openSince, this.#closedTo);
   }
@@ -156,7 +156,7 @@ export class LiveTranscriber {
     });
   }
 
-  /** What the speech that goes on seems to be, when there is enough new of it. */
+  /** Emits a guess of the open speech, when there is enough new of it. */
   async #guess(): Promise<void> {
     const open = this.#openFrom();
     if (open === null) return;

@@ -1,10 +1,10 @@
-/** Samples of a recording between where it is dealt with and where it has been read to. */
+/** Samples of a recording that were read and are not transcribed yet. */
 export class SampleBuffer {
   #samples = new Float32Array(1 << 16);
   #start = 0;
   #length = 0;
 
-  /** Of the first sample held, from the recording's beginning. */
+  /** Position of the first sample held, from the recording's beginning. */
   get start(): number {
     return this.#start;
   }
@@ -24,13 +24,13 @@ export class SampleBuffer {
     this.#length = needed;
   }
 
-  /** A copy of the samples from `from` to `to`, as far as they are held. */
+  /** A copy of the samples from `from` to `to`, limited to those held. */
   slice(from: number, to: number): Float32Array {
     const begin = Math.max(0, from - this.#start);
     return this.#samples.slice(begin, Math.max(begin, Math.min(this.#length, to - this.#start)));
   }
 
-  /** Forgets what lies before `to`. */
+  /** Drops the samples before `to`. */
   dropBefore(to: number): void {
     const n = Math.min(Math.max(0, to - this.#start), this.#length);
     this.#samples.copyWithin(0, n, this.#length);

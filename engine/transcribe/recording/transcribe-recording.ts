@@ -1,6 +1,6 @@
 /**
- * A recording of any length through a recogniser of 30 seconds: window after window, each told what was
- * said before it. Knows no HTTP and no files; runs in the gateway and in Node alike.
+ * Transcribes a recording of any length in windows of at most 30 seconds, each with the text before it
+ * as context. Knows no HTTP and no files; runs in the gateway and in Node alike.
  */
 import { EngineError } from '../../base/errors.ts';
 import { Detokenizer } from '../../text/detokenizer.ts';
@@ -23,17 +23,17 @@ export interface RecordingRequest {
   readonly windows: Windows;
   readonly transcribe: TranscribeWindow;
   readonly tokenizer: Tokenizer;
-  /** Of every window; language and prompt of later ones follow from the first. */
+  /** Options of every window; language and prompt of later ones follow from the first. */
   readonly options: TranscribeOptions;
 }
 
-/** Above this an answer was a guess, and is no help to the next window (openai/whisper, transcribe.py). */
+/** Above this an answer was a guess, and is not used as context (openai/whisper, transcribe.py). */
 const TRUSTED_TEMPERATURE = 0.5;
-/** More than any context takes. */
+/** More tokens than any context takes. */
 const MAX_PROMPT_TOKENS = 448;
 const FRAMES_PER_SECOND = 100;
 
-/** @throws {EngineError} what the recogniser and the source of samples throw. */
+/** @throws {EngineError} the errors of the recogniser and of the source of samples. */
 export async function* transcribeSound(
   recording: RecordingRequest,
 ): AsyncGenerator<TranscriptEvent, void, void> {
@@ -86,8 +86,8 @@ export interface Transcript {
 }
 
 /**
- * A recording's events to their end.
- * @param onProgress told how many of its seconds are dealt with, a window at a time
+ * Collects a recording's events to their end.
+ * @param onProgress called after each window with the seconds transcribed so far
  */
 export async function collectTranscript(
   events: AsyncIterable<TranscriptEvent>,
@@ -104,7 +104,7 @@ export async function collectTranscript(
 
 type DoneEvent = Extract<TranscribeEvent, { type: 'done' }>;
 
-/** The events of one window, put together. */
+/** Collects the events of one window. */
 class WindowReader {
   readonly #window: SoundWindow;
   readonly #tokenizer: Tokenizer;
@@ -147,12 +147,12 @@ class WindowReader {
     return this.#done!;
   }
 
-  /** Of the text, without times. */
+  /** Tokens of the text, without times. */
   get tokens(): number[] {
     return this.#found.flatMap(({ tokens }) => tokens);
   }
 
-  /** Those that say something, with ids from `firstId` on. */
+  /** Segments with text, numbered from `firstId` on. */
   async segments(firstId: number, language: string): Promise<TranscriptSegment[]> {
     const { startSeconds } = this.#window;
     const round = (seconds: number) => Math.round((startSeconds + seconds) * 1000) / 1000;

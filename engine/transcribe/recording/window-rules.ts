@@ -4,28 +4,28 @@
  */
 import { MAX_SAMPLES, SAMPLE_RATE } from '../types.ts';
 
-/** Samples from the recording's beginning. */
+/** A range in samples from the recording's beginning. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** A window that is at least so long ends at the next pause: the encoder costs more than its length. */
+/** A window that is at least this long ends at the next pause: the encoder costs more than its length. */
 const ENOUGH_SAMPLES = 15 * SAMPLE_RATE;
 
 export interface Cut extends Span {
-  /** How many of the segments the window takes up. */
+  /** Number of segments that the window contains. */
   readonly nSegment: number;
-  /** Speech goes on behind the window: what the recogniser leaves over is heard again. */
+  /** Whether speech goes on after the window: its untranscribed rest is transcribed again. */
   readonly isHard: boolean;
 }
 
 /**
  * The next window, or null when more has to be read.
  * @param segments that have ended, in order
- * @param openSince where speech began that goes on, or null
+ * @param openSince where speech began that has not ended, or null
  * @param readTo how far the recording has been read
- * @param isOver nothing follows
+ * @param isOver whether nothing follows
  */
 export function nextCut(
   segments: readonly Span[],

@@ -6,14 +6,14 @@ import { nextCut } from './window-rules.ts';
 import type { Cut, Span } from './window-rules.ts';
 
 export interface SoundWindow {
-  /** Of its first sample, in seconds from the recording's beginning. */
+  /** Time of its first sample, in seconds from the recording's beginning. */
   readonly startSeconds: number;
   readonly samples: Float32Array;
 }
 
 export type DetectSpeech = (request: VadRequest) => Promise<VadResult>;
 
-/** Told after each window how many of its seconds are dealt with. */
+/** Windows of a recording; told after each how many of its seconds were transcribed. */
 export interface Windows {
   next(): Promise<SoundWindow | null>;
   consumed(seconds: number): void;
@@ -21,12 +21,12 @@ export interface Windows {
   readonly seconds: number;
 }
 
-/** Below this nothing can be said. */
+/** Shorter audio holds no speech. */
 const LEAST_SAMPLES = SAMPLE_RATE / 20;
-/** What is handed to the detector at a time. */
+/** Samples given to the detector at a time. */
 const DETECT_SAMPLES = 8 * SAMPLE_RATE;
 
-/** Windows of 30 s, each from where the last one was left. */
+/** Windows of 30 s, each from where the last transcription ended. */
 export class PlainWindows implements Windows {
   readonly #blocks: AsyncIterator<Float32Array>;
   readonly #buffer = new SampleBuffer();
@@ -61,7 +61,7 @@ export class PlainWindows implements Windows {
   }
 }
 
-/** Windows that begin and end in pauses; silence is never heard. */
+/** Windows that begin and end in pauses; silence is left out. */
 export class SpeechWindows implements Windows {
   readonly #blocks: AsyncIterator<Float32Array>;
   readonly #detect: DetectSpeech;
@@ -99,7 +99,7 @@ export class SpeechWindows implements Windows {
     const { from, to, isHard } = this.#cut;
     const end = from + advance(seconds, to - from);
     if (!isHard && end < to) {
-      // What the recogniser left over is heard again, also where nothing follows it.
+      // The untranscribed rest comes again, also where nothing follows it.
       this.#segments = [{ from: end, to }, ...this.#segments];
     } else if (isHard) {
       // Speech goes on from here: the segment, or the stretch that has not ended.
@@ -132,12 +132,12 @@ export class SpeechWindows implements Windows {
   }
 }
 
-/** A recogniser that leaves over less than this has heard all. */
+/** A shorter untranscribed rest counts as transcribed. */
 const LEAST_LEFT = SAMPLE_RATE / 2;
-/** Windows that are left over go on by at least so much, or they would come again and again. */
+/** Windows advance by at least this much, or the same one could come again and again. */
 const LEAST_ADVANCE = SAMPLE_RATE;
 
-/** Samples of a window that are dealt with: never none. */
+/** Samples of a window that count as transcribed: never none. */
 function advance(seconds: number, nSample: number): number {
   const n = Math.round(seconds * SAMPLE_RATE);
   if (n <= 0 || n > nSample - LEAST_LEFT) return nSample;

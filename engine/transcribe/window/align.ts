@@ -13,7 +13,7 @@ import type { TokenTiming } from '../types.ts';
 const MEDIAN_WIDTH = 7;
 
 export interface AlignRequest {
-  /** Signs of start, language and task. */
+  /** Special tokens of start, language and task. */
   readonly start: readonly number[];
   /** Text only. */
   readonly text: readonly number[];
@@ -21,7 +21,7 @@ export interface AlignRequest {
   readonly nAudio: number;
 }
 
-/** One entry a token of `text`. The decoder listens to the window; its tokens are replaced. */
+/** One entry per token of `text`. The decoder already holds the window; its tokens are replaced. */
 export function alignTokens(
   config: RecognitionConfig,
   decoder: TextDecoder,
@@ -72,7 +72,7 @@ class HeadQueries {
   readonly #filled: number[];
 
   constructor({ alignmentHeads, nTextLayer, nHead, nEmbd }: RecognitionConfig, nToken: number) {
-    // Without a list the upper half of all layers, as the reference has it.
+    // Without a list the upper half of all layers, as in the reference.
     const upper = Array.from({ length: nTextLayer * nHead }, (_, i) => i).filter(
       (i) => i >= Math.floor(nTextLayer / 2) * nHead,
     );
@@ -129,7 +129,7 @@ function headWeights(
   return out;
 }
 
-/** Each column to mean 0 and deviation 1. */
+/** Scales each column to mean 0 and deviation 1. */
 function normalizeColumns(x: Float32Array, T: number, S: number): void {
   for (let s = 0; s < S; s++) {
     let [sum, squares] = [0, 0];
@@ -142,7 +142,7 @@ function normalizeColumns(x: Float32Array, T: number, S: number): void {
   }
 }
 
-/** Of `token` among text tokens (the end and all behind it left out). */
+/** Probability of `token` among text tokens (without the end and all ids after it). */
 function probabilityOf(logits: Float32Array, token: number, nText: number): number {
   let top = -Infinity;
   for (let i = 0; i < nText; i++) if (logits[i]! > top) top = logits[i]!;

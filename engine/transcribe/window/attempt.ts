@@ -1,4 +1,4 @@
-/** One way through a window at one temperature: tokens one by one until the end, a loop, or no room. */
+/** One attempt at a window at one temperature: tokens one by one until the end, a loop, or no room. */
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { TextDecoder } from '../../model/recognition/text-decoder.ts';
@@ -9,10 +9,10 @@ import type { TokenRules } from './token-rules.ts';
 import type { WindowQuality } from '../types.ts';
 
 export interface Attempt {
-  /** Text and timestamps, what was known beforehand included, the end not. */
+  /** Text and timestamps, the known beginning included, without the end. */
   readonly tokens: readonly number[];
   readonly quality: WindowQuality;
-  /** 'loop': went round until it was stopped; the rounds but the first are taken off. */
+  /** 'loop': repeated itself until it was stopped; repetitions after the first are removed. */
   readonly end: 'stop' | 'length' | 'loop';
 }
 
@@ -25,7 +25,7 @@ export interface AttemptContext {
   readonly seed: number;
 }
 
-/** Yields each token as it is chosen. The decoder listens to the window already. */
+/** Yields each token as it is chosen. The decoder already holds the window. */
 export function* runAttempt(
   context: AttemptContext,
   temperature: number,
@@ -81,7 +81,7 @@ export function* runAttempt(
   return { tokens: end === 'loop' ? withoutRounds(tokens) : tokens, quality, end };
 }
 
-/** A loop as if it had been said once. */
+/** The tokens with a loop reduced to one repetition. */
 function withoutRounds(tokens: readonly number[]): number[] {
   const period = loopPeriod(tokens);
   let n = tokens.length;
@@ -99,7 +99,7 @@ function logSumExp(kernels: KernelExports, logits: Float32Array): number {
   return top + Math.log(kernels.sumExp(logits.byteOffset, logits.length, top));
 }
 
-/** What is less likely than e^-30 of the likeliest is never drawn. */
+/** Tokens less likely than e^-30 of the likeliest are never drawn. */
 const LEAST_NATS = 30;
 
 function drawnAt(temperature: number, uniform: number): Pick {

@@ -16,7 +16,7 @@ export function checkTranscribe(config: RecognitionConfig, request: TranscribeRe
   const { temperatures, maxTokens, maxInitialTimestamp, seed } = request;
   const inRange = (t: number): boolean => t >= 0 && t <= MAX_TEMPERATURE;
   if (temperatures.length < 1 || temperatures.length > MAX_TEMPERATURES)
-    throw invalid('temperature', `1 to ${MAX_TEMPERATURES} of them`, temperatures.length);
+    throw invalid('temperature', `1 to ${MAX_TEMPERATURES} temperatures`, temperatures.length);
   const wrong = temperatures.find((t) => !inRange(t));
   if (wrong !== undefined) throw invalid('temperature', `0 to ${MAX_TEMPERATURE}`, wrong);
   if (maxTokens !== null && !(Number.isInteger(maxTokens) && maxTokens > 0))
@@ -30,7 +30,7 @@ function checkSamples(samples: unknown): void {
   if (!(samples instanceof Float32Array) || samples.length === 0)
     throw invalid('file', 'samples', 'none');
   if (samples.length > MAX_SAMPLES)
-    throw invalid('file', `at most ${MAX_SAMPLES} samples a window`, samples.length);
+    throw invalid('file', `at most ${MAX_SAMPLES} samples per window`, samples.length);
   const at = samples.findIndex((sample) => !Number.isFinite(sample));
   if (at >= 0) throw invalid('file', `a number as sample ${at}`, samples[at]);
 }
@@ -52,7 +52,7 @@ function checkTask(config: RecognitionConfig, { language, task }: TranscribeRequ
     );
 }
 
-/** Text only: signs have their places, and nobody else's text may bring them. */
+/** Text tokens only: special tokens have fixed places, and no other text may contain them. */
 function checkTokens(
   { tokens, limit = tokens.endOfText }: Pick<RecognitionConfig, 'tokens'> & { limit?: number },
   field: string,

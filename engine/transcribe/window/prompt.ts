@@ -1,19 +1,19 @@
-/** What stands before an answer: earlier text, the signs of language and task, a known beginning. */
+/** Tokens before an answer: earlier text, special tokens of language and task, a known beginning. */
 import { EngineError } from '../../base/errors.ts';
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { TranscribeOptions } from '../types.ts';
 
 export interface DecoderPrompt {
   readonly tokens: readonly number[];
-  /** The end of `tokens` that is part of the answer: what it is known to begin with. */
+  /** The end of `tokens` that is part of the answer: its known beginning. */
   readonly known: readonly number[];
-  /** Where the sign of the start stands: what is likely behind it says whether anything is said. */
+  /** Index of the start token: the probabilities after it tell whether anything is said. */
   readonly startIndex: number;
   /** Tokens an answer has room for. */
   readonly maxTokens: number;
 }
 
-/** The sign of the start, and in multilingual models language and task. */
+/** The start token, and in multilingual models those of language and task. */
 export function startTokens(
   { tokens, isMultilingual }: RecognitionConfig,
   language: string,

@@ -1,9 +1,9 @@
-/** How much a text repeats itself, and whether it goes round in a loop, by its tokens alone. */
+/** How much a text repeats itself, and whether it is in a loop, by its tokens alone. */
 
 /**
- * Tokens a phrase, where a phrase is the longest piece that stood before and one token more
- * (Lempel and Ziv 1977): 1 for text that never repeats, large for loops. On tokens what the reference
- * measures with zlib on characters; both call more than 2.4 a loop.
+ * Tokens per phrase, where a phrase is the longest piece that occurred before and one token more
+ * (Lempel and Ziv 1977): 1 for text that never repeats, large for loops. The reference measures the same
+ * with zlib on characters; both call more than 2.4 a loop.
  */
 export function repetitionOf(tokens: readonly number[]): number {
   if (tokens.length === 0) return 1;
@@ -23,7 +23,7 @@ function longestBefore(tokens: readonly number[], at: number): number {
   return longest;
 }
 
-/** A piece that comes so often in a row is a loop. */
+/** A piece that comes this often in a row is a loop. */
 const LOOP_TIMES = 5;
 /** The shortest text that is taken for a loop: people do say no, no, no, no, no. */
 const LOOP_TOKENS = 20;

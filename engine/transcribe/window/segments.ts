@@ -41,7 +41,7 @@ export function cutSegments(
     const from = cuts[i - 1] ?? 0;
     return segment(from, cut, isTime(from) ? timeOf(from) : 0, timeOf(cut - 1));
   });
-  // Text behind the last pair has no end yet: the next window begins there.
+  // Text after the last pair has no end yet: the next window begins there.
   const last = timeOf(cuts.at(-1) - 1);
   return { segments, consumedSeconds: endsInOneTime ? seconds : Math.min(last, seconds) };
 }

@@ -1,6 +1,6 @@
 /**
  * Which tokens Whisper may choose next (openai/whisper, decoding.py: SuppressBlank, SuppressTokens,
- * ApplyTimestampRules). Changes logits in place: what is forbidden becomes -Infinity.
+ * ApplyTimestampRules). Changes logits in place: forbidden tokens get -Infinity.
  */
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import { TIMESTAMP_SECONDS } from '../types.ts';
@@ -39,7 +39,7 @@ export class TokenRules {
     const { endOfText, timestampBegin } = this.#tokens;
     for (const token of this.#suppress) logits[token] = -Infinity;
     if (sampled.length === 0) for (const token of this.#suppressFirst) logits[token] = -Infinity;
-    // Languages, tasks and other signs: never within an answer.
+    // Languages, tasks and other special tokens: never within an answer.
     logits.fill(-Infinity, endOfText + 1, timestampBegin);
     if (this.#withTimestamps) this.#applyTimestamps(logits, sampled);
     else logits.fill(-Infinity, timestampBegin);

@@ -22,15 +22,15 @@ import type {
   TranscribeUsage,
 } from '../types.ts';
 
-/** Heard beyond the end of speech, in positions: a second. */
+/** Positions encoded beyond the end of speech: a second. */
 const POSITIONS_AFTER = 50;
-/** What models of English alone are asked for. */
+/** Language of English-only models. */
 const ENGLISH = 'en';
 
 /** Samples one position of the encoder stands for. */
 const SAMPLES_PER_POSITION = HOP_SAMPLES * FRAMES_PER_POSITION;
 
-/** What a transcription works with. */
+/** The parts of a model that a transcription uses. */
 export interface RecognitionParts {
   readonly config: RecognitionConfig;
   readonly mel: LogMel;
@@ -104,7 +104,7 @@ export class Transcription {
     this.#usage.encodeMs = Date.now() - begin - this.#usage.melMs;
   }
 
-  /** The likeliest language behind the sign of the start (arXiv 2212.04356, section 2.3). */
+  /** The likeliest language after the start token (arXiv 2212.04356, section 2.3). */
   #findLanguage(): { language: string; probability: number } {
     const { config, decoder } = this.#parts;
     const { language } = this.#request;
@@ -123,7 +123,7 @@ export class Transcription {
     return found;
   }
 
-  /** Temperature after temperature, until an answer will do; else the best of them. */
+  /** Temperature after temperature, until an answer is good enough; else the best of them. */
   *#attempts(context: AttemptContext): Generator<TranscribeEvent, Attempt, void> {
     const { temperatures } = this.#request;
     const attempts: Attempt[] = [];
@@ -156,7 +156,7 @@ export class Transcription {
     }
   }
 
-  /** What is wrong with an answer, or null. Silence is no fault. */
+  /** What is wrong with an answer, or null. Silence is not a fault. */
   #whyNot({ quality, end }: Attempt): RetryReason | null {
     const { repetitionThreshold, logprobThreshold } = this.#request;
     if (this.#isSilence(quality)) return null;

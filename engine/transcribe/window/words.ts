@@ -13,14 +13,14 @@ export interface SpokenWord {
   probability: number;
 }
 
-/** Languages written without spaces: every character, or what a token makes of several, is a word. */
+/** Languages written without spaces: every character, or the characters of one token, is a word. */
 const SPACELESS = new Set(['zh', 'ja', 'th', 'lo', 'my', 'yue']);
-/** Joined to the word behind them, and to the one before. */
+/** Punctuation joined to the word after it, and to the word before it. */
 const OPENING = '"\'“¿([{-';
 const CLOSING = '"\'.。,，!！?？:：”)]}、';
 const SENTENCE_ENDS = '.。!！?？';
 const PUNCTUATION = /^[\p{P}\p{S}]+$/u;
-/** Half a character decodes to this. */
+/** An incomplete character decodes to this. */
 const BROKEN = '\ufffd';
 /** A word that takes longer than twice the median, or twice this, holds a pause. */
 const LONGEST_MEDIAN_SECONDS = 0.7;
@@ -91,7 +91,7 @@ function joined(a: Piece, b: Piece): Piece {
   };
 }
 
-/** Attention lingers where nobody speaks: pauses at the ends of sentences are no part of words. */
+/** Attention lingers where nobody speaks: pauses at the ends of sentences are not part of words. */
 function shortenPauses(words: readonly Piece[]): void {
   const durations = words.map(({ start, end }) => end - start).filter((seconds) => seconds > 0);
   if (durations.length === 0) return;

@@ -4,6 +4,7 @@
  */
 import { KV_DTYPES } from '../../../engine/cache/geometry.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
+import { planMemory } from '../../../engine/model/decoder/plan.ts';
 import type { MemoryPlan } from '../../../engine/model/decoder/plan.ts';
 import { loadLocalModel } from '../../node-host/engine.ts';
 import { benchRequest, timeGeneration } from './engine-answers.ts';
@@ -31,7 +32,8 @@ export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> 
           tokenRates.push(run.tokensPerSecond);
           loopRates.push(readLoop());
         }
-        const bytes = bytesPerToken(manifest, engine.plan, nPrompt + nTokens / 2);
+        const plan = planMemory(manifest, { memoryBudgetBytes: null });
+        const bytes = bytesPerToken(manifest, plan, nPrompt + nTokens / 2);
         const gigabytesPerSecond = (spread(tokenRates).median * bytes) / 1e9;
         const loopGigabytesPerSecond = spread(loopRates).median;
         return {

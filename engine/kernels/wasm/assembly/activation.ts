@@ -1,4 +1,4 @@
-// What some families have instead of SiLU, and what they do to whole rows: GELU, scaling, soft caps.
+// GELU in place of SiLU, and operations of some families on whole rows: scaling, soft caps.
 // f32 in, f32 out, n a multiple of 4. References: engine/kernels/reference/elementwise.ts.
 import { exp, madd } from './simd';
 

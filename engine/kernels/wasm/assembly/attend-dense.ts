@@ -1,5 +1,5 @@
 // Attention of many queries over dense rows of keys and values, both ways: encoders, cross-attention.
-//   out[i] = sum_j softmax_j(scale * q[i] . k[j]) v[j], a head at a time, f32.
+//   out[i] = sum_j softmax_j(scale * q[i] . k[j]) v[j], one head at a time, f32.
 // Reference: attendDenseReference in engine/kernels/reference/attend.ts.
 //
 // Keys go in blocks with a running maximum (online softmax, arXiv 1805.02867). A block's keys and
@@ -71,7 +71,7 @@ function splat(x: v128, lane: i32): v128 {
   return v128.shuffle<f32>(x, x, 3, 3, 3, 3);
 }
 
-/** Four rows' four values from `a`, `b`, `c`, `d`, the other way round, `step` bytes apart. */
+/** Four values of four rows from `a`, `b`, `c`, `d`, transposed, `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
 function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, step: usize): void {
@@ -110,7 +110,7 @@ function packValues(v: usize, stride: usize, n: i32, headDim: i32, to: usize): v
   }
 }
 
-/** [headDim][8] scaled; queries there are not repeat the last. */
+/** [headDim][8] scaled; missing queries repeat the last. */
 function packQueries(q: usize, stride: usize, n: i32, headDim: i32, scale: f32, to: usize): void {
   const by = f32x4.splat(scale);
   for (let half = 0; half < n; half += 4) {
@@ -131,7 +131,7 @@ function packQueries(q: usize, stride: usize, n: i32, headDim: i32, scale: f32, 
   }
 }
 
-/** scores[j][i] = q[i] . k[j] for eight queries, keys by fours. */
+/** scores[j][i] = q[i] . k[j] for eight queries, four keys at a time. */
 function scoresOfEight(queries: usize, keys: usize, n: i32, headDim: i32, scores: usize): void {
   for (let j = 0; j < n; j += 4, scores += 128) {
     let a = queries;
@@ -195,8 +195,8 @@ function scoresOfFour(queries: usize, keys: usize, n: i32, headDim: i32, scores:
 }
 
 /**
- * Turns scores of four queries into weights below the running maximum. `factors`: what sums so far are
- * multiplied by; `sum` keeps the weights' sum, behind the last block its inverse.
+ * Turns scores of four queries into weights relative to the running maximum. `factors`: factors of the
+ * sums so far; `sum` holds the sum of weights, after the last block its inverse.
  */
 function softmaxLanes(scores: usize, n: i32, step: usize, first: bool, last: bool, maximum: usize, sum: usize, factors: usize): void {
   const end = scores + <usize>n * step;
@@ -267,7 +267,7 @@ function weigh(weights: usize, values: usize, n: i32, headDim: i32, out: usize, 
   if (nRow > 3) putRow(out + stride * 3, c3, splat(b, 3), splat(by, 3), first);
 }
 
-/** out = (factor * out + sum) * by; `first`: there is no out yet. */
+/** out = (factor * out + sum) * by; `first`: nothing is in out yet. */
 // @ts-ignore: decorator
 @inline
 function putRow(out: usize, sum: v128, factor: v128, by: v128, first: bool): void {

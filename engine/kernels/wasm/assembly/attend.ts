@@ -15,7 +15,7 @@ const LOWEST: f32 = -1e30;
 /** Bytes of PAGE_TOKENS scores. */
 const SCORE_BYTES: usize = 128;
 
-// Of up to four heads over one page.
+// Scores of up to four heads over one page.
 const SCORES = memory.data(512, 16);
 /** i16 pairs of weights, heads of a pair of tokens side by side. */
 const WEIGHTS = memory.data(256, 16);
@@ -25,12 +25,12 @@ const FACTORS = memory.data(16, 16);
 // Scratch of a call, from the caller (attendScratchBytes in engine/cache/geometry.ts):
 //   [nHead] x 16 bytes of state: running maximum, running sum, scale of q, unused
 //   [nHead][dimPad] f32: weighted sums of values
-//   q, packed by tiles of heads (packQ8, packF16): at most 4 bytes a value
+//   q, packed by tiles of heads (packQ8, packF16): at most 4 bytes per value
 const STATE_BYTES: usize = 16;
 
 /**
  * q: [nHead, headDim] f32, out the same; nHead / nKvHead query heads share a key/value head.
- * pageTable: u32 addresses of the sequence's pages; layerOffset: the layer's first section behind
+ * pageTable: u32 addresses of the sequence's pages; layerOffset: the layer's first section after
  * them; n: tokens so far (the token itself included), of which those from position `from` on are
  * attended to; scale: usually 1/sqrt(headDim); softcap: scores become c tanh(score / c), 0 for none
  * (arXiv 2408.00118).
@@ -177,7 +177,7 @@ function packQ8(q: usize, headDim: usize, dimPad: usize, to: usize, i: i32, tile
   }
   return largest > 1e-30 ? largest / Q_MAX : 0;
 }
-/** The same for f32: values times `scale`, one by one, heads side by side. */
+/** As packQ8, in f32: values times `scale`, one by one, heads side by side. */
 function packF16(q: usize, headDim: usize, dimPad: usize, to: usize, i: i32, tile: i32, scale: f32): void {
   for (let d: usize = 0; d < dimPad; d++) {
     store<f32>(to + (d * <usize>tile + <usize>i) * 4, d < headDim ? load<f32>(q + d * 4) * scale : 0);
@@ -290,8 +290,8 @@ function scoresF16(section: usize, dimPad: usize, q: usize, end: usize, H: i32):
 }
 
 /**
- * Scores of one head become e^(score - running maximum), 0 outside [first, end); its state and what
- * it has summed so far follow when the maximum rises.
+ * Turns scores of one head into e^(score - running maximum), 0 outside [first, end); its state and its
+ * sums so far are rescaled when the maximum rises.
  */
 function softmax(scores: usize, state: usize, acc: usize, dimPad: usize, first: usize, end: usize, softcap: f32): void {
   if (softcap != 0) capScores(scores, softcap);
@@ -329,7 +329,7 @@ function packWeights(scores: usize, vScales: usize, end: usize, to: usize, H: i3
   for (let i: usize = 0; i < end * 4; i += 16) {
     v128.store(scores + i, f32x4.mul(v128.load(scores + i), v128.load(vScales + i)));
   }
-  // Behind the last token stand scales of another sequence; the scores there are zero.
+  // After the last token are scales of another sequence; the scores there are zero.
   const largest = maxOf32(scores);
   const inverse = f32x4.splat(largest > 1e-30 ? WEIGHT_MAX / largest : 0);
   for (let t: usize = 0; t < PAGE_TOKENS; t += 4) {

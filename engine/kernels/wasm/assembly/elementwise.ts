@@ -45,7 +45,7 @@ export function ropeAdjacent(x: usize, table: usize, nHead: i32, headDim: i32, r
   }
 }
 
-/** The same for pairs (i, i + ropeDim/2). */
+/** As ropeAdjacent, for pairs (i, i + ropeDim/2). */
 export function ropeHalf(x: usize, table: usize, nHead: i32, headDim: i32, ropeDim: i32, nTok: i32, stride: usize): void {
   const apart = <usize>ropeDim * 2;
   for (let t = 0; t < nTok; t++) {

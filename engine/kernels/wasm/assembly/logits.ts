@@ -1,7 +1,7 @@
-// Over the logits of one position.
+// Reductions over the logits of one position.
 import { exp, sumF32 } from './simd';
 
-/** Index of the largest of n values; the lowest index of equals. */
+/** Index of the largest of n values; the lowest index of equal ones. */
 export function argmax(x: usize, n: i32): i32 {
   let best = 0,
     i = 0;

@@ -19,7 +19,7 @@ function lowNibbles(w: v128, mask: v128): v128 {
 function highNibbles(w: v128, mask: v128): v128 {
   return v128.and(i16x8.shr_u(w, 4), mask);
 }
-/** dot of x with the low nibbles of w. The plain build takes both nibbles of a byte's place at once. */
+/** dot of x with the low nibbles of w. The plain build takes both nibbles at a byte's place at once. */
 // @ts-ignore: decorator
 @inline
 function dotLow(x: v128, w: v128, mask: v128): v128 {
@@ -49,7 +49,7 @@ function pairsSecond(v: v128): v128 {
 // Sixteen bytes of 0x0f, loaded once: V8 rebuilds a constant at every use, a local it keeps.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-// Two panels a pass, half the matrix apart: two streams from memory where one waits for address
+// Two panels per pass, half the matrix apart: two streams from memory where one waits for address
 // translation at every 4 KiB page (8.6 against 17.8 GB/s on 64 MB, equal in the caches).
 // @ts-ignore: decorator
 @inline
@@ -58,7 +58,7 @@ function one(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32
   const blockBytes: usize = withMin ? 160 : 144;
   const nSecond = nPanel >> 1, nFirst = nPanel - nSecond;
   for (let p = 0; p < nFirst; p++) {
-    // The last panel of an odd number goes with itself.
+    // The last panel of an odd number is paired with itself.
     const apart = p < nSecond ? <usize>nFirst : 0;
     let w2 = w + apart * <usize>nBlock * blockBytes;
     let xq = x;
@@ -307,7 +307,7 @@ function tiles(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i
   }
 }
 
-/** Tiles of four tokens and one of what is left, a few panels at a time (PANELS_TOGETHER). */
+/** Tiles of four tokens and one of the rest, a few panels at a time (PANELS_TOGETHER). */
 // @ts-ignore: decorator
 @inline
 function many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32, withMin: bool): void {
@@ -335,7 +335,7 @@ export function matmulQ4One(w: usize, rows: usize, x: usize, y: usize, nPanel: i
 export function matmulQ4mOne(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   one(w, rows, x, y, nPanel, nBlock, add, true);
 }
-/** Several tokens: y is [nTok, yStride]. Every token gets the very bits the one-token product gives. */
+/** Several tokens: y is [nTok, yStride]. Every token gets the same bits as from the one-token product. */
 export function matmulQ4Many(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, nTok: i32, yStride: usize, add: i32): void {
   many(w, rows, x, y, nPanel, nBlock, nTok, yStride, add, false);
 }

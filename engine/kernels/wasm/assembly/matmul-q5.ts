@@ -4,7 +4,7 @@
 // each, groups 2, 5 and 7 in pieces above them (engine/quant/layouts.ts); 23 operations unpack what
 // nibbles and a plane of fifth bits take 35 for. A 5-bit weight is a 7-bit operand. i16 sums start at
 // -16 x the sums of x (twice the panel's -8 x) and go over all eight groups: q - 16 is -16 to 15, so
-// what is left is at most 16 products of 16 x 127, 32,512; that sums wrap on the way does no harm.
+// what is left is at most 16 products of 16 x 127, 32,512; sums may wrap on the way.
 // The exact f16 scale of the block comes in f32. q5m: d q + m = d (q - 16) + (m + 16 d), so that the
 // second part times the sum of x follows.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
@@ -42,7 +42,7 @@ function halves(v: v128, bits: v128): v128 {
   return v128.and(i32x4.shl(v, 13), bits);
 }
 
-/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
+/** Two panels per pass, half the matrix apart, as in matmul-q4.ts. */
 // @ts-ignore: decorator
 @inline
 function one(w: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32, withMin: bool): void {

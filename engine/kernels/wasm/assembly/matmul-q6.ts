@@ -3,7 +3,7 @@
 // Three vectors hold four groups of 6-bit weights: groups 0-2 in the low six bits of a vector each,
 // group 3 in their high pairs (engine/quant/layouts.ts). A 6-bit weight is a 7-bit operand; two dot
 // products fit i16 (32,004), then pairs widen to i32. The zero point is -32 x the sum of x: the
-// panel's -8 x pair sums times 4. Sums are exact and meet the exact f16 scale of the block in f32.
+// panel's -8 x pair sums times 4. Sums are exact and are multiplied with the exact f16 scale in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
@@ -31,7 +31,7 @@ function twoDots(x: v128, w: v128, u: v128, v: v128, ones: v128): v128 {
   return i32x4.dot_i16x8_s(i16x8.add(dot(x, w), dot(u, v)), ones);
 }
 
-/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
+/** Two panels per pass, half the matrix apart, as in matmul-q4.ts. */
 export function matmulQ6One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const six = v128.load(SIX), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
   const low = v128.load(LOW_PAIR), middle = v128.load(MIDDLE_PAIR), high = v128.load(HIGH_PAIR);

@@ -3,7 +3,7 @@
 // Bytes need no unpacking, and with |x| <= 51 and |q - 40| <= 40 the sixteen products of a lane stay
 // within 32,640: a whole block sums up in i16, one instruction for sixteen products and one to add
 // them. Sums are modulo 2^16 on the way: a lane begins with -40 x pair sums, 5 x the panel's.
-// Scales are i16 against an f32 multiplier a row, as in matmul-q4.ts.
+// Scales are i16 against an f32 multiplier per row, as in matmul-q4.ts.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';

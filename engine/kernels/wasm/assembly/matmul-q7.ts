@@ -1,9 +1,9 @@
 // y = W x for 7-bit weights, d (q - 64), and int8 activations.
 //
-// A 7-bit weight is the unsigned operand of the dot product as it is stored, a byte each: nothing is
+// A 7-bit weight is the unsigned operand of the dot product as it is stored, one byte each: nothing is
 // unpacked, and one product does the work of q8's two. A pair of products fills i16 (32,258), so each
 // widens to i32 at once. The zero point is -64 x the sum of x: the panel's -8 x pair sums times 8.
-// Sums are exact and meet the exact f16 scale of the block in f32.
+// Sums are exact and are multiplied with the exact f16 scale in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
@@ -19,7 +19,7 @@ function wide(x: v128, w: v128, ones: v128): v128 {
   return i32x4.dot_i16x8_s(dot(x, w), ones);
 }
 
-/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
+/** Two panels per pass, half the matrix apart, as in matmul-q4.ts. */
 export function matmulQ7One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const ones = v128.load(ONES), eights = v128.load(EIGHTS), half = f32x4.splat(HALF_SCALE);
   const nSecond = nPanel >> 1, nFirst = nPanel - nSecond;

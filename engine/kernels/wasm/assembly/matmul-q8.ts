@@ -2,7 +2,7 @@
 //
 // An unsigned byte is two nibbles, each a 7-bit operand: q x = lo x + 16 hi x. The zero point is
 // 8 x 16, so the high accumulator starts with -8 x pair sums.
-// Sums widen to i32 and meet the exact f16 scale of the block in f32: the sum is exact.
+// Sums widen to i32, so that they are exact, and are multiplied with the exact f16 scale in f32.
 // Reference: matmulReference in engine/kernels/reference/matmul.ts.
 import { dot, HALF_SCALE, loadHalvesScaled, madd, put } from './simd';
 import { BLOCK_BYTES } from './quantize';
@@ -23,7 +23,7 @@ function join(lo: v128, hi: v128, ones: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(lo, ones), i32x4.shl(i32x4.dot_i16x8_s(hi, ones), 4));
 }
 
-/** Two panels a pass, half the matrix apart, as in matmul-q4.ts. */
+/** Two panels per pass, half the matrix apart, as in matmul-q4.ts. */
 export function matmulQ8One(w: usize, rows: usize, x: usize, y: usize, nPanel: i32, nBlock: i32, add: i32): void {
   const mask = v128.load(MASK), ones = v128.load(ONES), half = f32x4.splat(HALF_SCALE);
   const nSecond = nPanel >> 1, nFirst = nPanel - nSecond;

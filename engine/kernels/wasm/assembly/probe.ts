@@ -1,4 +1,4 @@
-// Asked once after instantiation.
+// Called once after instantiation.
 import { dot } from './simd';
 
 /** First byte the kernels leave alone: everything below is their static data. */

@@ -1,7 +1,7 @@
 // Activations to int8, in the panel form the block products read.
 //
 // Per block of 32 columns and tile of T tokens (1 to 4), 176 T bytes, token t of the tile at 16 t:
-//   0       8 groups g of T x 16 bytes: int8 x[4g .. 4g+3], four times over (one copy a row)
+//   0       8 groups g of T x 16 bytes: int8 x[4g .. 4g+3], four times over (one copy per row)
 //   128 T   i16 pairs -8 x (sum of pairs k%4 in {0,1}, sum of pairs k%4 in {2,3})
 //   144 T   f32 16 x the sum of x as rounded (scale included), four times
 //   160 T   f32 scale, four times
@@ -13,12 +13,12 @@ export const BLOCK_BYTES: usize = 176;
 
 /**
  * src: [nTok, srcStride] f32, each row padded with zeros to nBlock * 32. Tiles of four tokens, and a
- * smaller one of what is left.
+ * smaller one of the rest.
  */
 export function quantizeRows(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
   quantize(src, srcStride, nTok, nBlock, dst, 127);
 }
-/** The same in fewer steps, |q| <= 51, as weights of 81 steps want them (matmul-q6b.ts); any product reads them. */
+/** As quantizeRows in fewer steps, |q| <= 51, for weights of 81 steps (matmul-q6b.ts); any product reads them. */
 export function quantizeRowsCoarse(src: usize, srcStride: usize, nTok: i32, nBlock: i32, dst: usize): void {
   quantize(src, srcStride, nTok, nBlock, dst, 51);
 }

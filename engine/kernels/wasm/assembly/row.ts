@@ -20,7 +20,7 @@ function fiveBits(block: usize, j: usize, k: usize): i32 {
   if (g % 3 == 2) return (<i32>load<u8>(low) >> 5) | (((<i32>load<u8>(low, 32) >> 5) & 3) << 3);
   return <i32>load<u8>(low + (g % 3) * 32) & 31;
 }
-/** Six bits of column k: its own, or of every fourth group the high pairs of the three before it. */
+/** Six bits of column k: its own, or in every fourth group the high pairs of the three before it. */
 // @ts-ignore: decorator
 @inline
 function sixBits(block: usize, j: usize, k: usize): i32 {
@@ -104,7 +104,7 @@ export function rowQ8(w: usize, rows: usize, row: usize, nBlock: usize, out: usi
   rowBytes(w, row, nBlock, out, 128);
 }
 
-/** A byte a weight, d (q - zero). */
+/** One byte per weight, d (q - zero). */
 // @ts-ignore: decorator
 @inline
 function rowBytes(w: usize, row: usize, nBlock: usize, out: usize, zero: i32): void {

@@ -24,7 +24,7 @@ export function dot(x: v128, w: v128): v128 {
   return i16x8.add(even, odd);
 }
 
-/** a * b + c; fused or not as the machine likes in the relaxed build. */
+/** a * b + c; fused or not, as the machine chooses, in the relaxed build. */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
@@ -32,14 +32,14 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Stores four results, or adds them to what stands there. */
+/** Stores four results, or adds them to the values there. */
 // @ts-ignore: decorator
 @inline
 export function put(y: usize, value: v128, add: i32): void {
   v128.store(y, add ? f32x4.add(v128.load(y), value) : value);
 }
 
-/** Nearest whole numbers of lanes that fit i32 (what does not fit is the machine's choice). */
+/** Nearest whole numbers of lanes that fit i32 (the result for others is the machine's choice). */
 // @ts-ignore: decorator
 @inline
 export function roundToInt(x: v128): v128 {
@@ -70,7 +70,7 @@ export function maxF32(v: v128): f32 {
   return max(f32x4.extract_lane(halves, 0), f32x4.extract_lane(halves, 1));
 }
 
-/** Largest magnitude of n values; NaN counts as nothing. */
+/** Largest magnitude of n values; NaN is ignored. */
 // @ts-ignore: decorator
 @inline
 export function maxAbs(x: usize, n: usize): f32 {

@@ -28,8 +28,8 @@ export class Four {
 }
 
 /**
- * Panels that a tile of tokens goes through before the next tile does. A panel that comes from memory
- * breaks the stream when it is done with alone: the next begins with a wait. The tile's activations
- * stay in the first cache meanwhile.
+ * Panels that a tile of tokens goes through before the next tile does. One panel at a time
+ * would break the stream from memory: the next panel would begin with a wait. The activations of the
+ * tile stay in the first cache meanwhile.
  */
 export const PANELS_TOGETHER: i32 = 16;
