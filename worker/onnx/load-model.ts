@@ -16,28 +16,28 @@ export type ReadFile = (file: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 export class OnnxModel {
   readonly manifest: OnnxManifest;
-  private readonly graphs: ReadonlyMap<string, LoadedGraph>;
+  readonly #graphs: ReadonlyMap<string, LoadedGraph>;
 
   constructor(manifest: OnnxManifest, graphs: ReadonlyMap<string, LoadedGraph>) {
     this.manifest = manifest;
-    this.graphs = graphs;
+    this.#graphs = graphs;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID naming the input, E_MEMORY_BUDGET. */
   async run(graphName: string, feeds: OnnxTensors): Promise<OnnxTensors> {
     const row = this.manifest.graphs.find(({ name }) => name === graphName);
-    const graph = this.graphs.get(graphName);
+    const graph = this.#graphs.get(graphName);
     if (row === undefined || graph === undefined)
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `graph: ${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.graphs.keys()].join(', ')}.`,
+        `graph: ${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.#graphs.keys()].join(', ')}.`,
         { param: 'graph' },
       );
     return await graph.run(checkFeeds(row, feeds));
   }
 
   async release(): Promise<void> {
-    for (const graph of this.graphs.values()) await graph.release();
+    for (const graph of this.#graphs.values()) await graph.release();
   }
 }
 

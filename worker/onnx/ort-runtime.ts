@@ -25,17 +25,17 @@ export interface LoadedGraph {
 }
 
 export class OrtRuntime {
-  private readonly ort: Ort;
-  private memory: WebAssembly.Memory | null = null;
-  private readonly maxBytes: number;
+  readonly #ort: Ort;
+  #memory: WebAssembly.Memory | null = null;
+  readonly #maxBytes: number;
   /** What onnxruntime is doing: it keeps a stack of its own across waits, so calls must not mix. */
-  private lastCall: Promise<unknown> = Promise.resolve();
+  #lastCall: Promise<unknown> = Promise.resolve();
 
   /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
   constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
-    this.maxBytes = maxBytes;
-    this.ort = createOrt(this.webAssemblyFor(module));
-    const { env } = this.ort;
+    this.#maxBytes = maxBytes;
+    this.#ort = createOrt(this.#webAssemblyFor(module));
+    const { env } = this.#ort;
     env.logLevel = 'error';
     env.wasm.numThreads = 1;
     // Anything that is not empty: the module is compiled already.
@@ -44,7 +44,7 @@ export class OrtRuntime {
 
   /** Bytes of WebAssembly memory; it only grows. */
   get memoryBytes(): number {
-    return this.memory?.buffer.byteLength ?? 0;
+    return this.#memory?.buffer.byteLength ?? 0;
   }
 
   /** @throws {EngineError} E_FORMAT_INVALID for a graph onnxruntime refuses, E_MEMORY_BUDGET. */
@@ -55,8 +55,8 @@ export class OrtRuntime {
   ): Promise<LoadedGraph> {
     let session: InferenceSession;
     try {
-      session = await this.inTurn(() =>
-        this.ort.InferenceSession.create(graph, {
+      session = await this.#inTurn(() =>
+        this.#ort.InferenceSession.create(graph, {
           graphOptimizationLevel: optimization,
           enableCpuMemArena: false,
           enableMemPattern: false,
@@ -67,41 +67,37 @@ export class OrtRuntime {
         }),
       );
     } catch (error) {
-      throw this.loadError(name, error);
+      throw this.#loadError(name, error);
     }
     return {
-      run: (feeds) => this.run(name, session, feeds),
-      release: () => this.inTurn(() => session.release()),
+      run: (feeds) => this.#run(name, session, feeds),
+      release: () => this.#inTurn(() => session.release()),
     };
   }
 
-  private async inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const turn = this.lastCall.then(call);
-    this.lastCall = turn.catch(() => undefined);
+  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const turn = this.#lastCall.then(call);
+    this.#lastCall = turn.catch(() => undefined);
     return await turn;
   }
 
-  private async run(
-    name: string,
-    session: InferenceSession,
-    feeds: OnnxTensors,
-  ): Promise<OnnxTensors> {
+  async #run(name: string, session: InferenceSession, feeds: OnnxTensors): Promise<OnnxTensors> {
     const inputs: Record<string, Tensor> = {};
     for (const [key, { dtype, dims, data }] of Object.entries(feeds))
-      inputs[key] = new this.ort.Tensor(dtype, data as Float32Array, dims);
+      inputs[key] = new this.#ort.Tensor(dtype, data as Float32Array, dims);
     try {
-      const outputs = await this.inTurn(() => session.run(inputs));
+      const outputs = await this.#inTurn(() => session.run(inputs));
       return Object.fromEntries(
         Object.entries(outputs).map(([key, tensor]) => [key, tensorData(tensor)]),
       );
     } catch (error) {
-      throw this.runError(name, error);
+      throw this.#runError(name, error);
     }
   }
 
-  private loadError(name: string, cause: unknown): EngineError {
+  #loadError(name: string, cause: unknown): EngineError {
     const text = messageOf(cause);
-    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to load', cause);
+    if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to load', cause);
     return new EngineError(
       'E_FORMAT_INVALID',
       `${name}: onnxruntime refuses the graph: ${text}. Export the model again, and check it with onnx.checker.`,
@@ -109,9 +105,9 @@ export class OrtRuntime {
     );
   }
 
-  private runError(name: string, cause: unknown): EngineError {
+  #runError(name: string, cause: unknown): EngineError {
     const text = messageOf(cause);
-    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to run', cause);
+    if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to run', cause);
     return new EngineError(
       'E_REQUEST_INVALID',
       `${name}: onnxruntime cannot run the graph on these tensors: ${text}. Change their shapes or values.`,
@@ -119,21 +115,21 @@ export class OrtRuntime {
     );
   }
 
-  private outOfMemory(name: string, what: string, cause: unknown): EngineError {
+  #outOfMemory(name: string, what: string, cause: unknown): EngineError {
     return new EngineError(
       'E_MEMORY_BUDGET',
-      `${name}: needs more than ${this.maxBytes} bytes of WebAssembly memory ${what}. Use smaller inputs or a smaller model.`,
-      { details: { maxBytes: this.maxBytes, memoryBytes: this.memoryBytes }, cause },
+      `${name}: needs more than ${this.#maxBytes} bytes of WebAssembly memory ${what}. Use smaller inputs or a smaller model.`,
+      { details: { maxBytes: this.#maxBytes, memoryBytes: this.memoryBytes }, cause },
     );
   }
 
   /** `WebAssembly` as this runtime sees it: one module, one memory, at most so large. */
-  private webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
-    const maximum = Math.floor(this.maxBytes / PAGE_BYTES);
+  #webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
+    const maximum = Math.floor(this.#maxBytes / PAGE_BYTES);
     const makeMemory = (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory => {
       // A memory of no pages is how the loader finds SharedArrayBuffer.
       if ((descriptor.maximum ?? 0) === 0) return new WebAssembly.Memory(descriptor);
-      return (this.memory = new WebAssembly.Memory({ ...descriptor, maximum }));
+      return (this.#memory = new WebAssembly.Memory({ ...descriptor, maximum }));
     };
     const instantiate = async (_bytes: unknown, imports: WebAssembly.Imports) => ({
       module,

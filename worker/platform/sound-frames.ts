@@ -115,13 +115,13 @@ async function readFrame(
 }
 
 class ByteQueue {
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
-  private readonly where: string;
-  private chunk = new Uint8Array(0);
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #where: string;
+  #chunk = new Uint8Array(0);
 
   constructor(reader: ReadableStreamDefaultReader<Uint8Array>, where: string) {
-    this.reader = reader;
-    this.where = where;
+    this.#reader = reader;
+    this.#where = where;
   }
 
   /** The next bytes, in an array of their own. */
@@ -129,16 +129,16 @@ class ByteQueue {
     const out = new Uint8Array(length);
     let done = 0;
     while (done < length) {
-      if (this.chunk.length === 0) {
-        const { value, done: isOver } = await this.reader.read().catch((error: unknown) => {
-          throw brokenOff(this.where, 'its script failed', error);
+      if (this.#chunk.length === 0) {
+        const { value, done: isOver } = await this.#reader.read().catch((error: unknown) => {
+          throw brokenOff(this.#where, 'its script failed', error);
         });
-        if (isOver) throw brokenOff(this.where, 'it ended early');
-        this.chunk = new Uint8Array(value);
+        if (isOver) throw brokenOff(this.#where, 'it ended early');
+        this.#chunk = new Uint8Array(value);
       }
-      const part = this.chunk.subarray(0, length - done);
+      const part = this.#chunk.subarray(0, length - done);
       out.set(part, done);
-      this.chunk = this.chunk.subarray(part.length);
+      this.#chunk = this.#chunk.subarray(part.length);
       done += part.length;
     }
     return out;

@@ -12,10 +12,10 @@ const READ_BYTES = 1024 * 1024;
 
 export class R2Source<M extends WeightedManifest> implements ModelSource<M> {
   readonly manifest: M;
-  private readonly bucket: R2Bucket;
+  readonly #bucket: R2Bucket;
 
   constructor(bucket: R2Bucket, manifest: M) {
-    this.bucket = bucket;
+    this.#bucket = bucket;
     this.manifest = manifest;
   }
 
@@ -27,19 +27,19 @@ export class R2Source<M extends WeightedManifest> implements ModelSource<M> {
     let done = 0;
     // A read that broke off goes on where it stopped.
     await retryWeights(key, async () => {
-      await this.readFrom(key, shard, into, done, (bytes) => (done += bytes));
+      await this.#readFrom(key, shard, into, done, (bytes) => (done += bytes));
       if (done < into.length) throw new Error(`ended after ${done} of ${into.length} bytes`);
     });
   }
 
-  private async readFrom(
+  async #readFrom(
     key: string,
     shard: ShardRow,
     into: Uint8Array,
     offset: number,
     onRead: (bytes: number) => void,
   ): Promise<void> {
-    const object = await this.bucket.get(key, { range: { offset } });
+    const object = await this.#bucket.get(key, { range: { offset } });
     if (object === null) throw missingShard(key, shard);
     if (object.size !== shard.bytes) {
       await object.body.cancel();

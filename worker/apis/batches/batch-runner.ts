@@ -75,9 +75,9 @@ export type AskFor = (subject: string) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
-  private readonly store = new BatchStore(this.ctx.storage);
+  readonly #store = new BatchStore(this.ctx.storage);
   /** While an alarm works: ends what it does. */
-  private abort: AbortController | null = null;
+  #abort: AbortController | null = null;
 
   constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
     super(ctx, env);
@@ -87,145 +87,141 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   /** JSON of the batch. Text, since RPC's types lose the shape. */
   async create(job: BatchJob): Promise<string> {
     const state = newBatchState(job, now());
-    this.store.create(state);
+    this.#store.create(state);
     await this.ctx.storage.setAlarm(Date.now());
     return JSON.stringify(state.batch);
   }
 
   /** JSON of the batch, or null. */
   async read(): Promise<string | null> {
-    const state = this.store.read();
+    const state = this.#store.read();
     if (state === null) return null;
-    await this.wake(state);
+    await this.#wake(state);
     return JSON.stringify(state.batch);
   }
 
   /** Ends what is being answered; of a batch that is over nothing changes. */
   async cancel(): Promise<string | null> {
-    if (this.store.read() === null) return null;
-    const state = this.store.update((found) => withCancel(found, now()));
-    if (state.outcome === 'cancelled') this.abort?.abort();
-    await this.wake(state);
+    if (this.#store.read() === null) return null;
+    const state = this.#store.update((found) => withCancel(found, now()));
+    if (state.outcome === 'cancelled') this.#abort?.abort();
+    await this.#wake(state);
     return JSON.stringify(state.batch);
   }
 
   override async alarm(): Promise<void> {
-    if (this.store.read() === null) return;
-    this.abort = new AbortController();
+    if (this.#store.read() === null) return;
+    this.#abort = new AbortController();
     let delayMs: number | null;
     try {
-      const state = this.store.update((found) => withExpiry(found, now()));
-      delayMs = await this.steps[nextStep(state, now())](state);
+      const state = this.#store.update((found) => withExpiry(found, now()));
+      delayMs = await this.#steps[nextStep(state, now())](state);
     } catch (error) {
-      delayMs = this.noteFailure(error);
+      delayMs = this.#noteFailure(error);
     } finally {
-      this.abort = null;
+      this.#abort = null;
     }
     if (delayMs !== null) await this.ctx.storage.setAlarm(Date.now() + delayMs);
   }
 
   /** Should an alarm have been lost, whoever asks sets it going again. */
-  private async wake(state: BatchState): Promise<void> {
-    if (isFinal(state) || this.abort !== null) return;
+  async #wake(state: BatchState): Promise<void> {
+    if (isFinal(state) || this.#abort !== null) return;
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now());
   }
 
   /** Each gives the pause until the next, or null for the last. */
-  private readonly steps: Readonly<
+  readonly #steps: Readonly<
     Record<Step, (state: BatchState) => Promise<number | null> | number | null>
   > = {
-    count: (state) => this.count(state),
-    run: (state) => this.runSlice(state),
-    skip: (state) => this.skipSlice(state),
-    finish: () => this.finish(),
+    count: (state) => this.#count(state),
+    run: (state) => this.#runSlice(state),
+    skip: (state) => this.#skipSlice(state),
+    finish: () => this.#finish(),
     wait: (state) => Math.max(0, forgottenAtS(state) * 1000 - Date.now()),
-    forget: (state) => this.forget(state),
+    forget: (state) => this.#forget(state),
   };
 
-  private async count({ batch }: BatchState): Promise<number> {
-    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.abort?.signal);
-    if (nLine === null) return this.fail(fileGone(batch.input_file_id));
-    if (this.isAborted()) return 0;
-    if (nLine === 0) return this.fail(noLines());
-    if (nLine > MAX_BATCH_LINES) return this.fail(tooManyLines());
-    this.store.update((state) => withCount(state, nLine, now()));
+  async #count({ batch }: BatchState): Promise<number> {
+    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.#abort?.signal);
+    if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
+    if (this.#isAborted()) return 0;
+    if (nLine === 0) return this.#fail(noLines());
+    if (nLine > MAX_BATCH_LINES) return this.#fail(tooManyLines());
+    this.#store.update((state) => withCount(state, nLine, now()));
     return 0;
   }
 
-  private async runSlice(state: BatchState): Promise<number> {
+  async #runSlice(state: BatchState): Promise<number> {
     const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
-    if (slice === null) return this.fail(fileGone(state.batch.input_file_id));
-    const tasks = slice.lines.flatMap((line) => this.prepare(line, state.batch.endpoint));
+    if (slice === null) return this.#fail(fileGone(state.batch.input_file_id));
+    const tasks = slice.lines.flatMap((line) => this.#prepare(line, state.batch.endpoint));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
     let nRetry = 0;
     const work = async (): Promise<void> => {
-      while (Date.now() < endMs && !this.isAborted()) {
+      while (Date.now() < endMs && !this.#isAborted()) {
         const task = tasks.shift();
         if (task === undefined) return;
-        if (await this.runLine(task, state, isLastTry)) nDone++;
+        if (await this.#runLine(task, state, isLastTry)) nDone++;
         else nRetry++;
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
-    if (tasks.length === 0 && nRetry === 0) this.moveOn(slice);
-    if (nRetry === 0 || this.isAborted()) return 0;
+    if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
+    if (nRetry === 0 || this.#isAborted()) return 0;
     // A server that is busy and answers some of them is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
-    return pauseMs(this.store.update(retried).nTry);
+    return pauseMs(this.#store.update(retried).nTry);
   }
 
   /** A line that has its result already, or is broken, leaves nothing to be run. */
-  private prepare(line: FileLine, endpoint: string): Task[] {
+  #prepare(line: FileLine, endpoint: string): Task[] {
     const { number } = line;
-    if (this.store.hasResult(number)) return [];
+    if (this.#store.hasResult(number)) return [];
     const { customId, request, error } = parseLine(line, endpoint);
-    const owner = customId === null ? number : this.store.claim(customId, number);
+    const owner = customId === null ? number : this.#store.claim(customId, number);
     const isDuplicate = customId !== null && owner !== number;
     const broken = error ?? (isDuplicate ? duplicateError(customId, owner) : null);
-    if (broken !== null) this.store.keep(number, brokenResult(number, customId, broken));
+    if (broken !== null) this.#store.keep(number, brokenResult(number, customId, broken));
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
   /** False when the line has no result yet. */
-  private async runLine(
-    task: Task,
-    { batch, subject }: BatchState,
-    isLastTry: boolean,
-  ): Promise<boolean> {
+  async #runLine(task: Task, { batch, subject }: BatchState, isLastTry: boolean): Promise<boolean> {
     const { number, request } = task;
-    const signal = this.abort?.signal ?? null;
+    const signal = this.#abort?.signal ?? null;
     const response = await this.#askFor(subject)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
-    if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
-    this.store.keep(number, answerResult(number, request.customId, status, text));
+    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
+    this.#store.keep(number, answerResult(number, request.customId, status, text));
     return true;
   }
 
-  private async skipSlice(state: BatchState): Promise<number> {
+  async #skipSlice(state: BatchState): Promise<number> {
     const { outcome, batch } = state;
     const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
     if (slice === null) {
       // Nobody can say which lines were left; what was answered is kept.
-      this.store.update((found) => ({ ...found, isRead: true }));
+      this.#store.update((found) => ({ ...found, isRead: true }));
       return 0;
     }
     const why = outcome === 'expired' ? 'expired' : 'cancelled';
     this.ctx.storage.transactionSync(() => {
       for (const line of slice.lines) {
-        if (this.store.hasResult(line.number)) continue;
+        if (this.#store.hasResult(line.number)) continue;
         const { customId } = parseLine(line, batch.endpoint);
-        this.store.keep(line.number, skippedResult(line.number, customId, why));
+        this.#store.keep(line.number, skippedResult(line.number, customId, why));
       }
-      this.moveOn(slice);
+      this.#moveOn(slice);
     });
     return 0;
   }
 
-  private moveOn({ lines, isEnd }: Slice): void {
-    this.store.update((state) => {
+  #moveOn({ lines, isEnd }: Slice): void {
+    this.#store.update((state) => {
       const last = lines.at(-1);
       const cursor =
         last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 };
@@ -235,48 +231,49 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     });
   }
 
-  private async finish(): Promise<number> {
-    const { batch } = this.store.update((state) => {
-      const idOf = (isError: boolean) => (this.store.hasResults(isError) ? newFileId() : null);
+  async #finish(): Promise<number> {
+    const { batch } = this.#store.update((state) => {
+      const idOf = (isError: boolean) => (this.#store.hasResults(isError) ? newFileId() : null);
       const files = { output_file_id: idOf(false), error_file_id: idOf(true) };
       return withFiles(state, files, now());
     });
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
-      if (id !== null) await writeResultFile(this.env.FILES, this.store, { id, filename, isError });
+      if (id !== null)
+        await writeResultFile(this.env.FILES, this.#store, { id, filename, isError });
     };
     await write(batch.output_file_id, false);
     await write(batch.error_file_id, true);
     this.ctx.storage.transactionSync(() => {
-      this.store.update((state) => withEnd(state, now()));
-      this.store.dropResults();
+      this.#store.update((state) => withEnd(state, now()));
+      this.#store.dropResults();
     });
     return 0;
   }
 
-  private async forget({ batch, subject }: BatchState): Promise<null> {
+  async #forget({ batch, subject }: BatchState): Promise<null> {
     await removeFromList(this.env.FILES, { subject }, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }
 
-  private fail(error: EngineError): number {
+  #fail(error: EngineError): number {
     const { code, message, param } = recordForClient(error, PLACE);
-    this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+    this.#store.update((state) => withFailure(state, { code, message, param, line: null }));
     return 0;
   }
 
   /** Storage that was away, say: tried again, and given up unless only the files are missing. */
-  private noteFailure(error: unknown): number {
+  #noteFailure(error: unknown): number {
     const { code, message, param } = recordForClient(error, PLACE);
-    const { nTry, isRead } = this.store.update(withTry);
+    const { nTry, isRead } = this.#store.update(withTry);
     if (nTry >= MAX_TRIES && !isRead)
-      this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+      this.#store.update((state) => withFailure(state, { code, message, param, line: null }));
     return pauseMs(nTry);
   }
 
-  private isAborted(): boolean {
-    return this.abort?.signal.aborted === true;
+  #isAborted(): boolean {
+    return this.#abort?.signal.aborted === true;
   }
 }
 

@@ -14,24 +14,24 @@ export interface LineResult {
 }
 
 export class BatchStore {
-  private readonly storage: DurableObjectStorage;
+  readonly #storage: DurableObjectStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.storage = storage;
+    this.#storage = storage;
   }
 
   /** Null when there is none; reading creates nothing. */
   read(): BatchState | null {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
     return row === undefined ? null : (JSON.parse(row.json) as BatchState);
   }
 
   create(state: BatchState): void {
-    this.storage.transactionSync(() => {
-      migrate(this.storage.sql, BATCH_MIGRATIONS);
-      this.write(state);
+    this.#storage.transactionSync(() => {
+      migrate(this.#storage.sql, BATCH_MIGRATIONS);
+      this.#write(state);
     });
   }
 
@@ -40,20 +40,20 @@ export class BatchStore {
     const state = this.read();
     if (state === null) throw new Error('batch: there is no state to change');
     const changed = change(state);
-    if (changed !== state) this.write(changed);
+    if (changed !== state) this.#write(changed);
     return changed;
   }
 
   /** The line that has this id: `line`, unless an earlier one has it. */
   claim(customId: string, line: number): number {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     sql.exec('INSERT OR IGNORE INTO custom_ids VALUES (?, ?)', customId, line);
     const row = sql.exec('SELECT line FROM custom_ids WHERE custom_id = ?', customId).one();
     return Number(row['line']);
   }
 
   hasResult(line: number): boolean {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     return (
       sql.exec('SELECT 1 FROM results WHERE line = ? AND piece = 0', line).toArray().length > 0
     );
@@ -61,10 +61,10 @@ export class BatchStore {
 
   /** Each line once, with its count. */
   keep(line: number, { isError, text }: LineResult): void {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (this.hasResult(line)) return;
     const bytes = new TextEncoder().encode(text);
-    this.storage.transactionSync(() => {
+    this.#storage.transactionSync(() => {
       for (let piece = 0; piece * MAX_CONTENT_BYTES < bytes.length; piece++) {
         const from = piece * MAX_CONTENT_BYTES;
         // A copy: a view would be stored with all of its buffer.
@@ -76,14 +76,14 @@ export class BatchStore {
   }
 
   hasResults(isError: boolean): boolean {
-    return this.lineNumbers(isError, 0, 1).length > 0;
+    return this.#lineNumbers(isError, 0, 1).length > 0;
   }
 
   /** The lines of one result file in the order of the input, a piece at a time. */
   *results(isError: boolean): Generator<{ bytes: Uint8Array; isLast: boolean }, void, void> {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     for (let after = 0; ;) {
-      const lines = this.lineNumbers(isError, after, PAGE_LINES);
+      const lines = this.#lineNumbers(isError, after, PAGE_LINES);
       if (lines.length === 0) return;
       for (const line of lines) {
         const found = sql.exec('SELECT count(*) AS n FROM results WHERE line = ?', line).one();
@@ -100,17 +100,17 @@ export class BatchStore {
 
   /** What the files now hold. */
   dropResults(): void {
-    this.storage.sql.exec('DELETE FROM results; DELETE FROM custom_ids;');
+    this.#storage.sql.exec('DELETE FROM results; DELETE FROM custom_ids;');
   }
 
-  private lineNumbers(isError: boolean, after: number, limit: number): number[] {
+  #lineNumbers(isError: boolean, after: number, limit: number): number[] {
     const query =
       'SELECT line FROM results WHERE is_error = ? AND piece = 0 AND line > ? ORDER BY line LIMIT ?';
-    const rows = this.storage.sql.exec(query, Number(isError), after, limit).toArray();
+    const rows = this.#storage.sql.exec(query, Number(isError), after, limit).toArray();
     return rows.map(({ line }) => Number(line));
   }
 
-  private write(state: BatchState): void {
-    this.storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
+  #write(state: BatchState): void {
+    this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
   }
 }

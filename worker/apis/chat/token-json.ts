@@ -35,14 +35,14 @@ export interface LegacyLogprobsJson {
 }
 
 export class LegacyLogprobs {
-  private readonly tokenizer: Tokenizer;
-  private readonly detokenizer: Detokenizer;
-  private offset = 0;
+  readonly #tokenizer: Tokenizer;
+  readonly #detokenizer: Detokenizer;
+  #offset = 0;
 
   /** @param atTextStart the first token added begins the text: the prompt's, when it is echoed. */
   constructor(tokenizer: Tokenizer, atTextStart: boolean) {
-    this.tokenizer = tokenizer;
-    this.detokenizer = new Detokenizer(tokenizer, { atTextStart, special: true });
+    this.#tokenizer = tokenizer;
+    this.#detokenizer = new Detokenizer(tokenizer, { atTextStart, special: true });
   }
 
   /** @param entries null stands for the first prompt token, which nothing predicts. */
@@ -55,19 +55,19 @@ export class LegacyLogprobs {
     };
     tokens.forEach((token, i) => {
       const entry = entries[i] ?? null;
-      const text = tokenText(this.tokenizer, token);
+      const text = tokenText(this.#tokenizer, token);
       const top = entry?.top.map((one): [string, number] => [
-        tokenText(this.tokenizer, one.token),
+        tokenText(this.#tokenizer, one.token),
         one.logprob,
       ]);
       json.tokens.push(text);
       json.token_logprobs.push(entry?.logprob ?? null);
       // Of tokens with one spelling (halves of characters) the likeliest stays: entries are sorted.
       json.top_logprobs.push(top === undefined ? null : Object.fromEntries(top.toReversed()));
-      json.text_offset.push(this.offset);
+      json.text_offset.push(this.#offset);
       // A BOS token that encoding added is no part of the text.
-      const isAddedBos = this.offset === 0 && token === this.tokenizer.facts.bosId;
-      if (!isAddedBos) this.offset += this.detokenizer.push(token).length;
+      const isAddedBos = this.#offset === 0 && token === this.#tokenizer.facts.bosId;
+      if (!isAddedBos) this.#offset += this.#detokenizer.push(token).length;
     });
     return json;
   }

@@ -47,26 +47,26 @@ export async function* readLines(
 
 class LineBuffer {
   isBlank = true;
-  private pieces: Uint8Array[] = [];
-  private nBytes = 0;
-  private readonly maxBytes: number;
+  #pieces: Uint8Array[] = [];
+  #nBytes = 0;
+  readonly #maxBytes: number;
 
   constructor(maxBytes: number) {
-    this.maxBytes = maxBytes;
+    this.#maxBytes = maxBytes;
   }
 
   add(piece: Uint8Array): void {
-    this.nBytes += piece.length;
+    this.#nBytes += piece.length;
     this.isBlank &&= piece.every((byte) => BLANKS.has(byte));
-    if (this.nBytes > this.maxBytes) this.pieces = [];
-    else if (piece.length > 0) this.pieces.push(piece);
+    if (this.#nBytes > this.#maxBytes) this.#pieces = [];
+    else if (piece.length > 0) this.#pieces.push(piece);
   }
 
   take(): Uint8Array | null {
-    if (this.nBytes > this.maxBytes) return null;
-    const bytes = new Uint8Array(this.nBytes);
+    if (this.#nBytes > this.#maxBytes) return null;
+    const bytes = new Uint8Array(this.#nBytes);
     let at = 0;
-    for (const piece of this.pieces) {
+    for (const piece of this.#pieces) {
       bytes.set(piece, at);
       at += piece.length;
     }
@@ -75,7 +75,7 @@ class LineBuffer {
 
   clear(): void {
     this.isBlank = true;
-    this.pieces = [];
-    this.nBytes = 0;
+    this.#pieces = [];
+    this.#nBytes = 0;
   }
 }

@@ -15,22 +15,22 @@ const SHOWN_FIELDS = ['instructions', 'text', 'tools'] as const;
 export const MAX_SHOWN_BYTES = 1_000_000;
 
 export class StoredResponse {
-  private readonly storage: DurableObjectStorage;
+  readonly #storage: DurableObjectStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.storage = storage;
+    this.#storage = storage;
   }
 
   /** Null when there is none; reading creates nothing. */
   read(): ResponseJson | null {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
     const [row] = sql.exec<{ json: string }>('SELECT json FROM response').toArray();
     return row === undefined ? null : (JSON.parse(row.json) as ResponseJson);
   }
 
   readInput(): InputItemJson[] {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return [];
     const rows = sql.exec<{ json: string }>('SELECT json FROM input_items ORDER BY id');
     return [...rows].map(({ json }) => JSON.parse(json) as InputItemJson);
@@ -38,8 +38,8 @@ export class StoredResponse {
 
   /** All or nothing: replaces what was there. */
   write(response: ResponseJson, input: readonly InputItemJson[]): void {
-    const { sql } = this.storage;
-    this.storage.transactionSync(() => {
+    const { sql } = this.#storage;
+    this.#storage.transactionSync(() => {
       migrate(sql, RESPONSE_MIGRATIONS);
       sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', rowText(response));
       sql.exec('DELETE FROM input_items');

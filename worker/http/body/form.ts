@@ -43,75 +43,75 @@ export async function readForm(request: Request, wish: FormWish): Promise<ReadFo
 }
 
 class FormReader {
-  private readonly parser: ReturnType<typeof make>;
-  private readonly wish: FormWish;
-  private readonly fields = new Map<string, string[]>();
-  private error: EngineError | null = null;
-  private sink: FileSink | null = null;
+  readonly #parser: ReturnType<typeof make>;
+  readonly #wish: FormWish;
+  readonly #fields = new Map<string, string[]>();
+  #error: EngineError | null = null;
+  #sink: FileSink | null = null;
   /** Of the file, told by the parser and not written yet. */
-  private fresh: Uint8Array[] = [];
-  private fileBytes = 0;
-  private isWhole = false;
+  #fresh: Uint8Array[] = [];
+  #fileBytes = 0;
+  #isWhole = false;
 
   constructor(contentType: string, wish: FormWish) {
-    this.wish = wish;
+    this.#wish = wish;
     checkContentType(contentType);
-    this.parser = make({
+    this.#parser = make({
       headers: { 'content-type': contentType },
       maxParts: MAX_FORM_PARTS,
       maxFieldSize: MAX_FIELD_BYTES,
       isFile: (info) => fieldOf(info).name === 'file',
-      onFile: (info) => this.beginFile(info),
-      onField: (info, value) => this.field(fieldOf(info).name, new TextDecoder().decode(value)),
-      onError: (error) => this.fail(formError(error)),
-      onDone: () => (this.isWhole = true),
+      onFile: (info) => this.#beginFile(info),
+      onField: (info, value) => this.#field(fieldOf(info).name, new TextDecoder().decode(value)),
+      onError: (error) => this.#fail(formError(error)),
+      onDone: () => (this.#isWhole = true),
     });
   }
 
   /** After an error the form is read on, and forgotten. */
   async read(chunk: Uint8Array): Promise<void> {
-    if (this.error !== null || this.isWhole) return;
+    if (this.#error !== null || this.#isWhole) return;
     try {
-      this.parser.write(chunk);
+      this.#parser.write(chunk);
     } catch (cause) {
       // A header with broken percent-encoding, say.
-      this.fail(invalidField('file', 'body: a part of the form has a broken header', cause));
+      this.#fail(invalidField('file', 'body: a part of the form has a broken header', cause));
     }
-    const { fresh, sink } = this;
-    this.fresh = [];
-    if (this.error !== null) return;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    if (this.#error !== null) return;
     for (const bytes of fresh) {
-      this.fileBytes += bytes.length;
-      await sink?.write(bytes);
+      this.#fileBytes += bytes.length;
+      await this.#sink?.write(bytes);
     }
-    if (this.fileBytes > this.wish.maxFileBytes) this.fail(this.wish.tooLarge());
+    if (this.#fileBytes > this.#wish.maxFileBytes) this.#fail(this.#wish.tooLarge());
   }
 
   finish(): ReadForm {
-    if (this.error === null && !this.isWhole) this.fail(formError({ _tag: 'EndNotReached' }));
-    if (this.error !== null) throw this.error;
-    if (this.sink === null)
+    if (this.#error === null && !this.#isWhole) this.#fail(formError({ _tag: 'EndNotReached' }));
+    if (this.#error !== null) throw this.#error;
+    if (this.#sink === null)
       throw invalidField('file', 'file: expected a file, got nothing. Add a field "file" with one');
-    return { fields: this.fields, fileBytes: this.fileBytes };
+    return { fields: this.#fields, fileBytes: this.#fileBytes };
   }
 
-  private beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
-    if (this.sink !== null)
-      this.fail(invalidField('file', 'file: expected one file, got several. Send one a request'));
-    this.sink ??= this.wish.begin(fieldOf(info).filename);
+  #beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
+    if (this.#sink !== null)
+      this.#fail(invalidField('file', 'file: expected one file, got several. Send one a request'));
+    this.#sink ??= this.#wish.begin(fieldOf(info).filename);
     return (chunk) => {
-      if (chunk !== null) this.fresh.push(chunk);
+      if (chunk !== null) this.#fresh.push(chunk);
     };
   }
 
-  private field(name: string, value: string): void {
-    const values = this.fields.get(name);
-    if (values === undefined) this.fields.set(name, [value]);
+  #field(name: string, value: string): void {
+    const values = this.#fields.get(name);
+    if (values === undefined) this.#fields.set(name, [value]);
     else values.push(value);
   }
 
-  private fail(error: EngineError): void {
-    this.error ??= error;
+  #fail(error: EngineError): void {
+    this.#error ??= error;
   }
 }
 

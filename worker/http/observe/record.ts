@@ -16,64 +16,64 @@ export class RequestRecord implements Place {
   modelId: string | null = null;
   /** Of the answer's headers. */
   status = 200;
-  private errorCode: string | null = null;
-  private usage: GenerateUsage = NO_USAGE;
-  private isHeld = false;
-  private isEnded = false;
-  private readonly startedAtMs = Date.now();
-  private readonly method: string;
-  private readonly endpoint: string;
+  #errorCode: string | null = null;
+  #usage: GenerateUsage = NO_USAGE;
+  #isHeld = false;
+  #isEnded = false;
+  readonly #startedAtMs = Date.now();
+  readonly #method: string;
+  readonly #endpoint: string;
 
   constructor(method: string, endpoint: string, { requestId }: CallContext = NO_REQUEST) {
     this.place = `gateway.${endpoint}`;
     this.requestId = requestId;
-    this.method = method;
-    this.endpoint = endpoint;
+    this.#method = method;
+    this.#endpoint = endpoint;
     countStart();
   }
 
   /** A generation has ended. */
   addUsage(modelId: string, usage: GenerateUsage): void {
     this.modelId = modelId;
-    this.usage = addUsage(this.usage, usage);
+    this.#usage = addUsage(this.#usage, usage);
     countTokens(modelId, usage);
   }
 
   fail(errorCode: string): void {
-    this.errorCode = errorCode;
+    this.#errorCode = errorCode;
   }
 
   /** The answer goes on after its headers: who says so calls `end`. */
   hold(): void {
-    this.isHeld = true;
+    this.#isHeld = true;
   }
 
   /** A Durable Object answers, and keeps a record of its own: this one is not counted. */
   handOver(): void {
-    this.isEnded = true;
+    this.#isEnded = true;
     countHandOver();
   }
 
   /** The headers are out. */
   headersSent(status: number): void {
     this.status = status;
-    if (!this.isHeld) this.end();
+    if (!this.#isHeld) this.end();
   }
 
   /** Counted once, however often it is called. */
   end(): void {
-    if (this.isEnded) return;
-    this.isEnded = true;
-    const ms = Date.now() - this.startedAtMs;
-    countEnd(this.endpoint, this.status, ms);
-    const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.usage;
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const ms = Date.now() - this.#startedAtMs;
+    countEnd(this.#endpoint, this.status, ms);
+    const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.#usage;
     const line = {
       event: 'request',
       request_id: this.requestId,
-      method: this.method,
-      endpoint: this.endpoint,
+      method: this.#method,
+      endpoint: this.#endpoint,
       status: this.status,
-      error: this.errorCode,
+      error: this.#errorCode,
       model: this.modelId,
       prompt_tokens: promptTokens,
       cached_tokens: cachedTokens,

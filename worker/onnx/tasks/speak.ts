@@ -134,47 +134,47 @@ function drawPrior(
 
 /** The flow's output, made as far as someone asks and kept until it is behind. */
 class LatentWindows {
-  private readonly model: OnnxModel;
-  private readonly voice: Voice;
-  private readonly prior: Prior;
+  readonly #model: OnnxModel;
+  readonly #voice: Voice;
+  readonly #prior: Prior;
   /** [channels, nFrame]; filled up to `made`. */
-  private readonly latent: Float32Array;
-  private made = 0;
+  readonly #latent: Float32Array;
+  #made = 0;
 
   constructor(model: OnnxModel, voice: Voice, prior: Prior) {
-    this.model = model;
-    this.voice = voice;
-    this.prior = prior;
-    this.latent = new Float32Array(prior.frames.length);
+    this.#model = model;
+    this.#voice = voice;
+    this.#prior = prior;
+    this.#latent = new Float32Array(prior.frames.length);
   }
 
   /** Frames [from, to) as [channels, to - from]. */
   async range(from: number, to: number): Promise<Float32Array> {
-    while (this.made < to) await this.next();
-    return columns(this.latent, this.prior.nFrame, from, to);
+    while (this.#made < to) await this.#next();
+    return columns(this.#latent, this.#prior.nFrame, from, to);
   }
 
-  private async next(): Promise<void> {
-    const { nFrame, frames } = this.prior;
-    const to = Math.min(nFrame, this.made + (this.made === 0 ? FLOW_FIRST : FLOW_NEXT));
-    const from = Math.max(0, this.made - FLOW_CONTEXT);
+  async #next(): Promise<void> {
+    const { nFrame, frames } = this.#prior;
+    const to = Math.min(nFrame, this.#made + (this.#made === 0 ? FLOW_FIRST : FLOW_NEXT));
+    const from = Math.max(0, this.#made - FLOW_CONTEXT);
     const until = Math.min(nFrame, to + FLOW_CONTEXT);
     const length = until - from;
-    const { inputs, outputs } = graphOf(this.model, 'flow');
-    const made = await this.model.run('flow', {
+    const { inputs, outputs } = graphOf(this.#model, 'flow');
+    const made = await this.#model.run('flow', {
       [inputs[0]?.name ?? '']: float32Tensor(columns(frames, nFrame, from, until), [
         1,
-        this.voice.channels,
+        this.#voice.channels,
         length,
       ]),
       [inputs[1]?.name ?? '']: float32Tensor(new Float32Array(length).fill(1), [1, 1, length]),
     });
     const window = float32Of(made, outputs[0]?.name ?? '');
-    for (let channel = 0; channel < this.voice.channels; channel++) {
+    for (let channel = 0; channel < this.#voice.channels; channel++) {
       const row = window.subarray(channel * length, (channel + 1) * length);
-      this.latent.set(row.subarray(this.made - from, to - from), channel * nFrame + this.made);
+      this.#latent.set(row.subarray(this.#made - from, to - from), channel * nFrame + this.#made);
     }
-    this.made = to;
+    this.#made = to;
   }
 }
 
