@@ -48,9 +48,9 @@ export class HeldSound extends RpcTarget implements Disposable {
   }
 
   /** Frames (frames.ts) of the recording, once; nothing fails but by an `error` frame. */
-  decode(call: CallContext, wish: DecodeOptions): ReadableStream<Uint8Array> {
+  decode(call: CallContext, options: DecodeOptions): ReadableStream<Uint8Array> {
     const place = { place: 'audio.decode', ...call };
-    return soundStream(this.#frames(wish), () => this.#release(), place);
+    return soundStream(this.#frames(options), () => this.#release(), place);
   }
 
   /** Called when the gateway lets go of it, or its request has ended in whatever way. */
@@ -58,11 +58,11 @@ export class HeldSound extends RpcTarget implements Disposable {
     this.#release();
   }
 
-  async *#frames(wish: DecodeOptions): AsyncGenerator<AudioFrame, void, void> {
+  async *#frames(options: DecodeOptions): AsyncGenerator<AudioFrame, void, void> {
     await this.#whole;
     const bytes = joinBytes(this.#chunks);
     this.#chunks = [];
-    yield* decodeAudio(bytes, this.#modules, wish);
+    yield* decodeAudio(bytes, this.#modules, options);
   }
 
   /** @throws {EngineError} E_BODY_TOO_LARGE, E_BUSY. */

@@ -45,8 +45,8 @@ export async function retrieve(
     retrieval.collection,
     'retrieval.collection',
   );
-  const wish = { ...retrieval, query };
-  const found = await search(env, caller, collection, wish, signal, 'retrieval.query');
+  const request = { ...retrieval, query };
+  const found = await search(env, caller, collection, request, signal, 'retrieval.query');
   const citations = found.map(({ document, chunk, start, end, text, score }, i): Citation => ({
     index: i + 1,
     ...{ document, chunk, start, end, text, score },

@@ -12,7 +12,7 @@ const MAX_QUERY_CHARS = 10_000;
 export const MAX_TOP_K = 100;
 const DEFAULT_TOP_K = 10;
 /** Fewer say too little, more are cut by most models. */
-const CHUNK_TOKENS = { min: 16, max: 512, otherwise: 128 } as const;
+const CHUNK_TOKENS = { min: 16, max: 512, default: 128 } as const;
 
 const name = z
   .string()
@@ -25,7 +25,7 @@ export const createCollectionSchema = z
   .looseObject({
     name,
     model: modelField,
-    chunk_tokens: count.min(CHUNK_TOKENS.min).max(CHUNK_TOKENS.max).default(CHUNK_TOKENS.otherwise),
+    chunk_tokens: count.min(CHUNK_TOKENS.min).max(CHUNK_TOKENS.max).default(CHUNK_TOKENS.default),
     strict: strictField,
   })
   .meta({ id: 'CreateCollectionRequest' });

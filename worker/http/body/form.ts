@@ -10,7 +10,7 @@ export interface FileSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-export interface FormWish {
+export interface FormOptions {
   readonly maxFileBytes: number;
   /** What is thrown for a larger one. */
   readonly tooLarge: () => EngineError;
@@ -30,21 +30,21 @@ const MAX_FIELD_BYTES = 4096;
 const MAX_BOUNDARY_CHARS = 70;
 
 /** @throws {EngineError} E_REQUEST_INVALID, and what `tooLarge` makes. */
-export async function readForm(request: Request, wish: FormWish): Promise<ReadForm> {
-  const form = new FormReader(request.headers.get('content-type') ?? '', wish);
+export async function readForm(request: Request, options: FormOptions): Promise<ReadForm> {
+  const form = new FormReader(request.headers.get('content-type') ?? '', options);
   let nRead = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     nRead += chunk.length;
     await form.read(chunk);
     // A form that is refused is read away up to here, so that its client gets the answer.
-    if (nRead > 2 * wish.maxFileBytes) break;
+    if (nRead > 2 * options.maxFileBytes) break;
   }
   return form.finish();
 }
 
 class FormReader {
   readonly #parser: ReturnType<typeof make>;
-  readonly #wish: FormWish;
+  readonly #options: FormOptions;
   readonly #fields = new Map<string, string[]>();
   #error: EngineError | null = null;
   #sink: FileSink | null = null;
@@ -53,8 +53,8 @@ class FormReader {
   #fileBytes = 0;
   #isWhole = false;
 
-  constructor(contentType: string, wish: FormWish) {
-    this.#wish = wish;
+  constructor(contentType: string, options: FormOptions) {
+    this.#options = options;
     checkContentType(contentType);
     this.#parser = make({
       headers: { 'content-type': contentType },
@@ -84,7 +84,7 @@ class FormReader {
       this.#fileBytes += bytes.length;
       await this.#sink?.write(bytes);
     }
-    if (this.#fileBytes > this.#wish.maxFileBytes) this.#fail(this.#wish.tooLarge());
+    if (this.#fileBytes > this.#options.maxFileBytes) this.#fail(this.#options.tooLarge());
   }
 
   finish(): ReadForm {
@@ -98,7 +98,7 @@ class FormReader {
   #beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
     if (this.#sink !== null)
       this.#fail(invalidField('file', 'file: expected one file, got several. Send one a request'));
-    this.#sink ??= this.#wish.begin(fieldOf(info).filename);
+    this.#sink ??= this.#options.begin(fieldOf(info).filename);
     return (chunk) => {
       if (chunk !== null) this.#fresh.push(chunk);
     };

@@ -77,7 +77,7 @@ const answerSchema = z
 
 export const answer = defineTask({
   ...{ name: 'answer', body, answer: answerSchema },
-  run: (model, wish) => inOnePiece(run(model, wish)),
+  run: (model, request) => inOnePiece(run(model, request)),
 });
 
 interface Sentence extends Span {
@@ -89,9 +89,9 @@ interface Quote extends Sentence {
   readonly gain: number;
 }
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { passages, question, max_quotes: maxQuotes, min_gain: minGain } = wish;
-  const maxTokens = answerTokens(model, wish.max_tokens, LIKELY_TOKENS);
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { passages, question, max_quotes: maxQuotes, min_gain: minGain } = request;
+  const maxTokens = answerTokens(model, request.max_tokens, LIKELY_TOKENS);
   const nQuestion = model.countTokens(question);
   const rooms = [
     model.roomFor(questionAfter(''), nQuestion, LEAST_ROOM),

@@ -89,17 +89,17 @@ const answer = z
 
 export const classify = defineTask({
   ...{ name: 'classify', body, answer },
-  run: (taskModel, wish) => inOnePiece(run(taskModel, wish)),
+  run: (taskModel, request) => inOnePiece(run(taskModel, request)),
 });
 
 type Body = z.output<typeof body>;
 
-async function run(taskModel: TaskModel, wish: Body): Promise<object> {
-  const { labels, multi_label: isMulti } = wish;
-  const chunks = chunksFor(taskModel, wish);
-  const ofChunks = await likelihoodsOf(taskModel, wish, chunks);
-  const prior = wish.calibrate
-    ? meanRow(await likelihoodsOf(taskModel, wish, CONTENT_FREE_TEXTS))
+async function run(taskModel: TaskModel, request: Body): Promise<object> {
+  const { labels, multi_label: isMulti } = request;
+  const chunks = chunksFor(taskModel, request);
+  const ofChunks = await likelihoodsOf(taskModel, request, chunks);
+  const prior = request.calibrate
+    ? meanRow(await likelihoodsOf(taskModel, request, CONTENT_FREE_TEXTS))
     : labels.map(() => 1 / labels.length);
   const weights = chunks.map((chunk) => taskModel.countTokens(chunk));
   const correct = isMulti ? calibrateEach : calibrate;
@@ -123,10 +123,10 @@ async function run(taskModel: TaskModel, wish: Body): Promise<object> {
   };
 }
 
-function chunksFor(taskModel: TaskModel, wish: Body): string[] {
-  const longest = Math.max(...wish.labels.map((one) => taskModel.countTokens(one.label)));
-  const room = taskModel.roomFor(promptOf('', wish), longest, LEAST_ROOM);
-  return chunksOf(taskModel, wish.text, room).map((span) => textOf(wish.text, span));
+function chunksFor(taskModel: TaskModel, request: Body): string[] {
+  const longest = Math.max(...request.labels.map((one) => taskModel.countTokens(one.label)));
+  const room = taskModel.roomFor(promptOf('', request), longest, LEAST_ROOM);
+  return chunksOf(taskModel, request.text, room).map((span) => textOf(request.text, span));
 }
 
 /**
@@ -135,20 +135,20 @@ function chunksFor(taskModel: TaskModel, wish: Body): string[] {
  */
 async function likelihoodsOf(
   taskModel: TaskModel,
-  wish: Body,
+  request: Body,
   texts: readonly string[],
 ): Promise<number[][]> {
   const { tokenizer } = taskModel.host.model;
   const rows: number[][] = [];
   for (const text of texts) {
-    const ids = taskModel.encode(promptOf(text, wish));
+    const ids = taskModel.encode(promptOf(text, request));
     const row: number[] = [];
     // One after the other: each finds the prompt in the cache.
-    for (const { label: name } of wish.labels) {
+    for (const { label: name } of request.labels) {
       const tokens = tokenizer.encode(name, { special: false });
       row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));
     }
-    rows.push(wish.multi_label ? row : normalize(row));
+    rows.push(request.multi_label ? row : normalize(row));
   }
   return rows;
 }

@@ -48,18 +48,18 @@ const answer = z
 
 export const extract = defineTask({
   ...{ name: 'extract', body, answer },
-  run: (model, wish) => inOnePiece(run(model, wish)),
+  run: (model, request) => inOnePiece(run(model, request)),
 });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { text, schema, instruction } = wish;
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { text, schema, instruction } = request;
   const source = { kind: 'schema', source: schema, param: 'schema' } as const;
   const constraint = compileConstraint(source, null, null)!;
   const promptOf = (part: string): TaskPrompt => ({
     messages: extractPrompt(part, schema, instruction),
     field: 'text',
   });
-  const maxTokens = answerTokens(model, wish.max_tokens, LIKELY_TOKENS);
+  const maxTokens = answerTokens(model, request.max_tokens, LIKELY_TOKENS);
   const room = model.roomFor(promptOf(''), maxTokens, LEAST_ROOM);
   const chunks = chunksOf(model, text, room);
   const prompts = chunks.map((chunk) => ({

@@ -20,7 +20,7 @@ import {
 } from './task.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
-import { rewritePrompt, type RewriteWish } from './prompts/rewrite.ts';
+import { rewritePrompt, type RewriteOptions } from './prompts/rewrite.ts';
 
 export const MAX_TONE_CHARS = 100;
 const LEAST_ROOM = 32;
@@ -52,27 +52,27 @@ const answer = z
 
 export const rewrite = defineTask({
   ...{ name: 'rewrite', body, answer },
-  run: (model, wish) => inOnePiece(run(model, wish)),
+  run: (model, request) => inOnePiece(run(model, request)),
 });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const maxTokens = answerTokens(model, wish.max_tokens, model.host.nCtx);
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const maxTokens = answerTokens(model, request.max_tokens, model.host.nCtx);
   // A piece comes back about as long as it was.
-  const room = model.roomFor(promptOf('', wish), maxTokens, LEAST_ROOM);
-  const chunks = chunksOf(model, wish.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
+  const room = model.roomFor(promptOf('', request), maxTokens, LEAST_ROOM);
+  const chunks = chunksOf(model, request.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
   const prompts = chunks.map((chunk) => ({
-    ...promptOf(textOf(wish.text, chunk), wish),
+    ...promptOf(textOf(request.text, chunk), request),
     options: { maxTokens },
   }));
   const written = await model.writeEach(prompts);
   const parts = written.map(({ text }) => text);
   return {
-    text: replaceSpans(wish.text, chunks, parts).trim(),
+    text: replaceSpans(request.text, chunks, parts).trim(),
     finish_reason: worstReason(written),
     chunks: chunks.length,
   };
 }
 
-function promptOf(text: string, wish: RewriteWish): TaskPrompt {
-  return { messages: rewritePrompt(text, wish), field: 'text' };
+function promptOf(text: string, options: RewriteOptions): TaskPrompt {
+  return { messages: rewritePrompt(text, options), field: 'text' };
 }

@@ -8,7 +8,7 @@ import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import { chunkCount, finishReason, taskEnd, taskFields, textField } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
-import { mergePrompt, summaryPrompt, type SummaryWish } from './prompts/summarize.ts';
+import { mergePrompt, summaryPrompt, type SummaryOptions } from './prompts/summarize.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 
 export const MAX_SUMMARY_WORDS = 2_000;
@@ -60,22 +60,22 @@ export const summarize = defineTask({ name: 'summarize', body, answer, run });
 type Body = z.output<typeof body>;
 
 async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, void, void> {
-  const wish = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
-  const maxTokens = answerTokens(model, body.max_tokens, wish.maxWords * TOKENS_PER_WORD + 16);
-  const room = model.roomFor(promptOf(mergePrompt, '', wish), maxTokens, LEAST_ROOM);
+  const options = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
+  const maxTokens = answerTokens(model, body.max_tokens, options.maxWords * TOKENS_PER_WORD + 16);
+  const room = model.roomFor(promptOf(mergePrompt, '', options), maxTokens, LEAST_ROOM);
   let texts = piecesOf(model, body.text, room);
   const nChunk = texts.length;
   let rounds = 1;
   for (; texts.length > 1; rounds++) {
-    const notes = await sumUpEach(model, texts, wish, room, rounds > 1);
+    const notes = await sumUpEach(model, texts, options, room, rounds > 1);
     texts = piecesOf(model, notes.join('\n\n'), room);
   }
-  const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', wish);
+  const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', options);
   const constraint = body.style === 'bullet' ? BULLETS : null;
   let summary = '';
   for await (const event of limitWords(
     model.write(prompt, { maxTokens, constraint }),
-    wish.maxWords,
+    options.maxWords,
   )) {
     if (event.type === 'text') {
       const text = summary === '' ? event.text.trimStart() : event.text;
@@ -95,12 +95,12 @@ function piecesOf(model: TaskModel, text: string, room: number): string[] {
 async function sumUpEach(
   model: TaskModel,
   texts: readonly string[],
-  wish: SummaryWish,
+  options: SummaryOptions,
   room: number,
   isNotes: boolean,
 ): Promise<string[]> {
   const maxTokens = Math.max(1, Math.floor(room / PART_SHARE));
-  const maxWords = Math.max(wish.maxWords, Math.floor(maxTokens / TOKENS_PER_WORD));
+  const maxWords = Math.max(options.maxWords, Math.floor(maxTokens / TOKENS_PER_WORD));
   const ask = isNotes ? mergePrompt : summaryPrompt;
   const prompts = texts.map((text) => ({
     ...promptOf(ask, text, { maxWords, style: 'paragraph' }),
@@ -110,8 +110,8 @@ async function sumUpEach(
   return written.map(({ text }) => text);
 }
 
-function promptOf(ask: typeof summaryPrompt, text: string, wish: SummaryWish): TaskPrompt {
-  return { messages: ask(text, wish), field: 'text' };
+function promptOf(ask: typeof summaryPrompt, text: string, options: SummaryOptions): TaskPrompt {
+  return { messages: ask(text, options), field: 'text' };
 }
 
 /** Ends a text before the word that is one too many. */

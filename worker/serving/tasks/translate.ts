@@ -50,11 +50,11 @@ export const translate = defineTask({
   run: (model, body) => inOnePiece(run(model, body)),
 });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { text } = wish;
-  const most = answerTokens(model, wish.max_tokens, MAX_PIECE_TOKENS * GROWTH);
-  const room = model.roomFor(promptOf('', wish), most, LEAST_ROOM);
-  const size = Math.min(room, MAX_PIECE_TOKENS, wish.max_tokens ?? Infinity);
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { text } = request;
+  const most = answerTokens(model, request.max_tokens, MAX_PIECE_TOKENS * GROWTH);
+  const room = model.roomFor(promptOf('', request), most, LEAST_ROOM);
+  const size = Math.min(room, MAX_PIECE_TOKENS, request.max_tokens ?? Infinity);
   const pieces = proseOf(text).flatMap((line) =>
     chunkText(textOf(text, line), size, model.countTokens).map(({ start, end }) => ({
       start: line.start + start,
@@ -63,7 +63,7 @@ async function run(model: TaskModel, wish: z.output<typeof body>): Promise<objec
   );
   refuseTooMany(pieces.length, size);
   const prompts = pieces.map((piece) => ({
-    ...promptOf(textOf(text, piece), wish),
+    ...promptOf(textOf(text, piece), request),
     // A translation of a line is a line.
     options: { maxTokens: most, stops: ['\n'] },
   }));
@@ -92,6 +92,6 @@ export function proseOf(text: string): Span[] {
   return spans;
 }
 
-function promptOf(text: string, wish: Languages): TaskPrompt {
-  return { messages: translatePrompt(text, wish), field: 'text' };
+function promptOf(text: string, request: Languages): TaskPrompt {
+  return { messages: translatePrompt(text, request), field: 'text' };
 }

@@ -24,7 +24,7 @@ export const liveMessageSchema = z
   ])
   .meta({ id: 'LiveTranscriptionMessage' });
 
-export interface LiveSocketWish {
+export interface LiveSocketOptions {
   readonly send: (text: string) => void;
   readonly close: (code: number, reason: string) => void;
   /** Ends what runs for this socket. */
@@ -35,7 +35,7 @@ export interface LiveSocketWish {
 }
 
 export class LiveSocket {
-  readonly #wish: LiveSocketWish;
+  readonly #options: LiveSocketOptions;
   readonly #transcriber: LiveTranscriber;
   readonly #resampler: Resampler | null;
   /** Half a sample, when a message ends in one. */
@@ -43,10 +43,10 @@ export class LiveSocket {
   #isClosed = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(wish: LiveSocketWish, transcriber: LiveTranscriber) {
-    this.#wish = wish;
+  constructor(options: LiveSocketOptions, transcriber: LiveTranscriber) {
+    this.#options = options;
     this.#transcriber = transcriber;
-    const { sampleRate } = wish;
+    const { sampleRate } = options;
     this.#resampler = sampleRate === SAMPLE_RATE ? null : new Resampler(sampleRate, SAMPLE_RATE);
   }
 
@@ -76,12 +76,12 @@ export class LiveSocket {
   leave(): void {
     this.#isClosed = true;
     clearTimeout(this.#idleTimer);
-    this.#wish.abort();
+    this.#options.abort();
     this.#transcriber.end();
   }
 
   send(event: unknown): void {
-    if (!this.#isClosed) this.#wish.send(JSON.stringify(event));
+    if (!this.#isClosed) this.#options.send(JSON.stringify(event));
   }
 
   #command(text: string): void {
@@ -127,7 +127,7 @@ export class LiveSocket {
     if (this.#isClosed) return;
     const record = recordForClient(
       error,
-      this.#wish.place ?? { place: 'gateway.live', ...NO_REQUEST },
+      this.#options.place ?? { place: 'gateway.live', ...NO_REQUEST },
     );
     this.send({ type: 'error', ...errorBody(record) });
     this.#close(CLOSE_POLICY, record.code);
@@ -136,7 +136,7 @@ export class LiveSocket {
   #close(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.leave();
-    this.#wish.close(code, reason);
+    this.#options.close(code, reason);
   }
 }
 

@@ -23,9 +23,9 @@ export function rawFormatOf(request: Request): RawFormat | null {
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for what is no number. */
-export function wholeNumber(query: URLSearchParams, name: string, otherwise: number): number {
+export function wholeNumber(query: URLSearchParams, name: string, fallback: number): number {
   const text = query.get(name);
-  if (text === null) return otherwise;
+  if (text === null) return fallback;
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw new EngineError(
     'E_REQUEST_INVALID',

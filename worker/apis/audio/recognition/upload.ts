@@ -93,8 +93,8 @@ export class Sound implements AsyncIterable<Float32Array>, Disposable {
   /** @throws {EngineError} E_AUDIO_INVALID, E_BODY_TOO_LARGE, E_BUSY. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Float32Array, void, void> {
     try {
-      const wish = { sampleRate: SAMPLE_RATE, raw: this.#raw };
-      const stream = await reach('audio', () => this.#held.decode(this.#call, wish));
+      const options = { sampleRate: SAMPLE_RATE, raw: this.#raw };
+      const stream = await reach('audio', () => this.#held.decode(this.#call, options));
       for await (const frame of readAudio(stream)) {
         if (frame.type === 'samples') yield frame.value;
         else if (frame.type === 'start') this.info = frame.value;
