@@ -2,7 +2,8 @@
  * What goes into a graph, against what its manifest says: each input there, of its type, with as
  * many values as its shape says, and no dimension beyond its maximum.
  */
-import { EngineError } from '../../engine/base/errors.ts';
+import type { EngineError } from '../../engine/base/errors.ts';
+import { invalidField } from '../platform/invalid-field.ts';
 import type { OnnxGraphRow, OnnxValueRow } from '../../engine/manifest/onnx.ts';
 import { TENSOR_ARRAYS } from './tensors.ts';
 import type { OnnxTensorData, OnnxTensors } from './tensors.ts';
@@ -81,12 +82,7 @@ function describe({ dtype, shape }: OnnxValueRow): string {
 
 function invalid(field: string, what: string, expected: string, got: string): EngineError {
   const param = `inputs.${field}`;
-  return new EngineError(
-    'E_REQUEST_INVALID',
-    `${param}: ${what}; expected ${expected}, got ${got}.`,
-    {
-      param,
-      details: { expected, got },
-    },
-  );
+  return invalidField(param, `${what}; expected ${expected}, got ${got}`, {
+    details: { expected, got },
+  });
 }

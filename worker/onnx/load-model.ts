@@ -3,6 +3,7 @@
  * pushes a manifest can hash what they like), one graph's weights in the JavaScript heap at a time.
  */
 import { EngineError } from '../../engine/base/errors.ts';
+import { invalidField } from '../platform/invalid-field.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import type { OnnxGraphRow, OnnxManifest } from '../../engine/manifest/onnx.ts';
 import { readOnnxModel } from '../../engine/onnx/read-model.ts';
@@ -28,10 +29,9 @@ export class OnnxModel {
     const row = this.manifest.graphs.find(({ name }) => name === graphName);
     const graph = this.#graphs.get(graphName);
     if (row === undefined || graph === undefined)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `graph: ${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.#graphs.keys()].join(', ')}.`,
-        { param: 'graph' },
+      throw invalidField(
+        'graph',
+        `${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.#graphs.keys()].join(', ')}`,
       );
     return await graph.run(checkFeeds(row, feeds));
   }

@@ -2,6 +2,7 @@
 import type { Place } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import {
@@ -156,10 +157,9 @@ async function openSocket(
 function rateOf(query: URLSearchParams): number {
   const sampleRate = wholeNumber(query, 'sample_rate', SAMPLE_RATE);
   if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `sample_rate: expected ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE}, got ${sampleRate}. Send 16000.`,
-      { param: 'sample_rate' },
+    throw invalidField(
+      'sample_rate',
+      `expected ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE}, got ${sampleRate}. Send 16000`,
     );
   return sampleRate;
 }

@@ -1,4 +1,5 @@
 /** A line of a batch's input: read and checked, and the lines of result files that come of it. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError, type ErrorRecord } from '../../../engine/base/errors.ts';
@@ -49,11 +50,11 @@ export function parseLine(line: FileLine, endpoint: string): ParsedLine {
     id = customIdOf(json);
     const { custom_id, url, body } = checkBody(json, lineSchema);
     if (url !== endpoint)
-      throw invalid('url', `url: expected ${endpoint} as in the batch, got ${shown(url)}`);
+      throw invalidField('url', `expected ${endpoint} as in the batch, got ${shown(url)}`);
     for (const [name, why] of Object.entries(REFUSED_FIELDS)) {
       const value = body[name];
       if (value !== undefined && value !== null && value !== false)
-        throw invalid(`body.${name}`, `body.${name}: ${why}; expected it to be absent`);
+        throw invalidField(`body.${name}`, `${why}; expected it to be absent`);
     }
     return { customId: id, request: { customId: custom_id, body }, error: null };
   } catch (error) {
@@ -120,10 +121,6 @@ function decode({ bytes }: FileLine): string {
 function customIdOf(json: unknown): string | null {
   const value: unknown = (json as { custom_id?: unknown } | null)?.custom_id;
   return customId.safeParse(value).data ?? null;
-}
-
-function invalid(param: string, message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param });
 }
 
 function shown(text: string): string {

@@ -1,6 +1,7 @@
 /** POST /v1/batches. The batch's own object runs it. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { objectName } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
 import { addToList, newBatchId } from './result-files.ts';
 import { headFile } from '../files/stored-file.ts';
 import { jsonText } from '../../http/json-text.ts';
@@ -63,7 +64,5 @@ export const createBatch = defineBatchEndpoint({
 });
 
 function wrongFile(expected: string, got: string): EngineError {
-  const param = 'input_file_id';
-  const message = `${param}: expected ${expected}, got ${got.slice(0, 80)}.`;
-  return new EngineError('E_REQUEST_INVALID', message, { param });
+  return invalidField('input_file_id', `expected ${expected}, got ${got.slice(0, 80)}`);
 }

@@ -1,4 +1,5 @@
 /** A batch's input, read a slice at a time, and what can be wrong with it as a whole. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { type FileLine, readLines } from '../files/line-reader.ts';
 import { openFile } from '../files/stored-file.ts';
@@ -45,21 +46,18 @@ export async function readSlice(
   return { lines, isEnd: true };
 }
 
-function invalidFile(message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', message, { param: 'input_file_id' });
-}
-
 export function fileGone(id: string): EngineError {
   const message = `input_file_id: ${id} was deleted before the batch was done. Upload it again.`;
   return new EngineError('E_NOT_FOUND', message, { param: 'input_file_id' });
 }
 
 export function noLines(): EngineError {
-  return invalidFile('input_file_id: expected requests, got a file of blank lines.');
+  return invalidField('input_file_id', 'expected requests, got a file of blank lines');
 }
 
 export function tooManyLines(): EngineError {
-  return invalidFile(
-    `input_file_id: expected at most ${MAX_BATCH_LINES} lines, got more. Split the file.`,
+  return invalidField(
+    'input_file_id',
+    `expected at most ${MAX_BATCH_LINES} lines, got more. Split the file`,
   );
 }

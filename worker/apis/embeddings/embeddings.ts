@@ -1,6 +1,6 @@
 /** POST /v1/embeddings. */
 import { toBase64 } from '../../../engine/base/base64.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
 import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
@@ -63,10 +63,10 @@ function inputsOf(input: EmbeddingsBody['input']): readonly EncoderInput[] {
 
 function checkDimensions({ dimensions }: EmbeddingsBody, nEmbd: number): number {
   if (dimensions === undefined || dimensions <= nEmbd) return dimensions ?? nEmbd;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `dimensions: expected at most ${nEmbd}, what the model has, got ${dimensions}.`,
-    { param: 'dimensions', details: { dimensions, nEmbd } },
+  throw invalidField(
+    'dimensions',
+    `expected at most ${nEmbd}, what the model has, got ${dimensions}`,
+    { details: { dimensions, nEmbd } },
   );
 }
 

@@ -1,5 +1,5 @@
 /** The conversation of a request in Anthropic's shape: its blocks as turns. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import {
   checkInputs,
   contentText,
@@ -110,5 +110,5 @@ function checkAnswers(turns: readonly Message[], messageOf: readonly number[]): 
   if (fault === null) return;
   const param = `messages[${messageOf[fault.at]}].content`;
   const what = faultText(fault, 'a block of type "tool_result", before any text,');
-  throw new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+  throw invalidField(param, what);
 }

@@ -1,5 +1,5 @@
 /** POST /v1/messages, in Anthropic's shape. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import { checkBlocks, conversationOf } from './input.ts';
@@ -116,9 +116,8 @@ export const messages = defineEndpoint({
 /** A format is of the whole answer, of which only the rest would be made. */
 function refuseBegun(format: FormatSource | null, prefill: string): void {
   if (format === null || prefill === '') return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${format.param}: holds a whole answer, but the last message begins one; expected one of them.`,
-    { param: format.param },
+  throw invalidField(
+    format.param,
+    `holds a whole answer, but the last message begins one; expected one of them`,
   );
 }

@@ -1,6 +1,6 @@
 /** GET /v1/responses/:id. */
 import { objectName } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { responseNotFound } from './input.ts';
 import { responseId, responseSchema } from './schema.ts';
 import { jsonText } from '../../http/json-text.ts';
@@ -24,10 +24,9 @@ export const getResponse = defineResponseEndpoint({
   ],
   async handle({ env, caller, params, request }) {
     if (new URL(request.url).searchParams.get('stream') === 'true')
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        'stream: a response that was begun cannot be streamed anew; expected it to be absent.',
-        { param: 'stream' },
+      throw invalidField(
+        'stream',
+        'a response that was begun cannot be streamed anew; expected it to be absent',
       );
     const id = params['id'] ?? '';
     const text = responseId.safeParse(id).success

@@ -2,6 +2,7 @@
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message } from '../../serving/conversation/message.ts';
 import type { ResponsesEnv } from './env.ts';
@@ -43,7 +44,7 @@ export async function readConversation(
 
 function wrongPredecessor(what: string): EngineError {
   const param = 'previous_response_id';
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+  return invalidField(param, what);
 }
 
 export function newItems(input: readonly NewItem[]): InputItemJson[] {
@@ -150,7 +151,7 @@ export function checkCalls(history: ItemTurns, fresh: ItemTurns): void {
   const at = fresh.itemOf[fault.at - history.messages.length];
   const param = at === undefined ? 'input' : `input[${at}]${FAULT_FIELDS[fault.kind]}`;
   const what = faultText(fault, 'an item of type "function_call_output"');
-  throw new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+  throw invalidField(param, what);
 }
 
 /** @throws {EngineError} E_NOT_FOUND */

@@ -1,5 +1,6 @@
 /** One response and the conversation it answers, in a Durable Object's SQLite database. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
@@ -71,11 +72,10 @@ export function checkStorable(
   for (const name of SHOWN_FIELDS) {
     shownBytes += utf8Bytes(JSON.stringify(body[name] ?? ''));
     if (shownBytes > MAX_SHOWN_BYTES)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `${name}: a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
-          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false.`,
-        { param: name },
+      throw invalidField(
+        name,
+        `a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
+          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false`,
       );
   }
   if (input.length > MAX_ITEMS) throw tooLong(`${input.length} messages`, `${MAX_ITEMS}`);
@@ -89,9 +89,8 @@ export function checkStorable(
 }
 
 function tooLong(got: string, limit: string): EngineError {
-  return new EngineError(
-    'E_REQUEST_INVALID',
-    `input: a stored conversation has at most ${limit}, got ${got}. Begin a new one, or send "store": false.`,
-    { param: 'input' },
+  return invalidField(
+    'input',
+    `a stored conversation has at most ${limit}, got ${got}. Begin a new one, or send "store": false`,
   );
 }

@@ -2,6 +2,7 @@
  * A form with a file (multipart/form-data, RFC 7578) read as it comes: fields are kept, the file goes on
  * piece by piece. Hostile input: parts, headers, fields and the file are bounded.
  */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { make, type MultipartError, type PartInfo } from 'multipasta';
 import { EngineError } from '../../../engine/base/errors.ts';
 
@@ -75,7 +76,8 @@ class FormReader {
       this.#parser.write(chunk);
     } catch (cause) {
       // A header with broken percent-encoding, say.
-      this.#fail(invalidField('file', 'body: a part of the form has a broken header', cause));
+      const message = 'body: a part of the form has a broken header.';
+      this.#fail(new EngineError('E_REQUEST_INVALID', message, { param: 'file', cause }));
     }
     const fresh = this.#fresh;
     this.#fresh = [];
@@ -91,13 +93,13 @@ class FormReader {
     if (this.#error === null && !this.#isWhole) this.#fail(formError({ _tag: 'EndNotReached' }));
     if (this.#error !== null) throw this.#error;
     if (this.#sink === null)
-      throw invalidField('file', 'file: expected a file, got nothing. Add a field "file" with one');
+      throw invalidField('file', 'expected a file, got nothing. Add a field "file" with one');
     return { fields: this.#fields, fileBytes: this.#fileBytes };
   }
 
   #beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
     if (this.#sink !== null)
-      this.#fail(invalidField('file', 'file: expected one file, got several. Send one a request'));
+      this.#fail(invalidField('file', 'expected one file, got several. Send one a request'));
     this.#sink ??= this.#options.begin(fieldOf(info).filename);
     return (chunk) => {
       if (chunk !== null) this.#fresh.push(chunk);
@@ -157,9 +159,4 @@ function formError(error: MultipartError): EngineError {
   const message =
     error._tag === 'ReachedLimit' ? LIMIT_MESSAGES[error.limit] : FORM_MESSAGES[error._tag];
   return new EngineError('E_REQUEST_INVALID', `${message ?? 'body: the form is too large'}.`);
-}
-
-/** An error about one field of a form. */
-export function invalidField(param: string, message: string, cause?: unknown): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param, cause });
 }

@@ -1,5 +1,6 @@
 /** Query parameters of lists, and a page of one. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 
 /** @throws {EngineError} E_REQUEST_INVALID */
 export function readLimit(query: URLSearchParams, byDefault: number, max: number): number {
@@ -25,7 +26,7 @@ export function readAfter(query: URLSearchParams, isId: (id: string) => boolean)
 
 export function wrongQuery(param: string, expected: string, got: string): EngineError {
   const shown = JSON.stringify(got.slice(0, 80));
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${expected}, got ${shown}.`, { param });
+  return invalidField(param, `${expected}, got ${shown}`);
 }
 
 export function listJson(data: readonly { readonly id: string }[], hasMore: boolean): object {

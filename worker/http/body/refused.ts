@@ -1,5 +1,5 @@
 /** Parameters of the APIs we speak that change the answer and are not supported: refused by name. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 
 interface Passes {
   readonly text: string;
@@ -86,6 +86,6 @@ export function refuseParameters(body: unknown, rows: readonly RefusedParameter[
     if (passes?.test(value) === true) continue;
     const or = passes === undefined ? '' : ` or ${passes.text}`;
     const what = why ?? `is not supported yet; expected it to be absent${or}`;
-    throw new EngineError('E_REQUEST_INVALID', `${name}: ${what}.`, { param: name });
+    throw invalidField(name, what);
   }
 }

@@ -1,6 +1,6 @@
 /** Fields of a body that its schema does not know: named in a header, or refused when asked to be. */
 import type { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { RefusedParameter } from './refused.ts';
 
 /** Names of fields that had no effect, percent-encoded, separated by commas. */
@@ -24,11 +24,10 @@ export function refuseWhenStrict(body: object, unknown: readonly string[]): void
   const [first] = unknown;
   if (first === undefined || !('strict' in body) || body.strict !== true) return;
   const shown = first.slice(0, MAX_NAME_CHARS);
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${shown}: is no parameter of this endpoint; expected it to be absent. ` +
-      'Without "strict" it would be ignored.',
-    { param: shown },
+  throw invalidField(
+    shown,
+    `is no parameter of this endpoint; expected it to be absent. ` +
+      'Without "strict" it would be ignored',
   );
 }
 

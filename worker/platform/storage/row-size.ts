@@ -1,5 +1,5 @@
 /** How large a row of a Durable Object's database may be. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../invalid-field.ts';
 
 /** The platform's limit for a row or blob; local workerd takes more, so it is enforced here. */
 export const MAX_ROW_BYTES = 2_000_000;
@@ -18,9 +18,9 @@ export function checkRowSize(content: string, param: string, keeper = 'a session
   const bytes = utf8Bytes(content);
   const maxBytes = MAX_CONTENT_BYTES;
   if (bytes <= maxBytes) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${param}: ${keeper} keeps messages of at most ${maxBytes} bytes, got ${bytes}. Split the message.`,
-    { param, details: { bytes, maxBytes } },
+  throw invalidField(
+    param,
+    `${keeper} keeps messages of at most ${maxBytes} bytes, got ${bytes}. Split the message`,
+    { details: { bytes, maxBytes } },
   );
 }

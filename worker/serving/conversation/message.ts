@@ -1,5 +1,5 @@
 /** A conversation as every API gives it to the models: messages of typed parts. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
 
 /** A picture or a sound as it came; whoever decodes it checks it. */
@@ -64,11 +64,11 @@ export function checkInputs(
     for (const [j, part] of content.entries()) {
       if (part.type === 'text') continue;
       const param = `${path(i, j)}.type`;
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `${param}: ${JSON.stringify(part.given)} is not supported yet by ${modelId}, which takes text ` +
-          `alone; expected ${text}.`,
-        { param, details: { model: modelId, type: part.type } },
+      throw invalidField(
+        param,
+        `${JSON.stringify(part.given)} is not supported yet by ${modelId}, which takes text ` +
+          `alone; expected ${text}`,
+        { details: { model: modelId, type: part.type } },
       );
     }
 }

@@ -1,5 +1,6 @@
 /** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { servedOfKind } from '../models/default-model.ts';
 import type { ServingEnv } from '../env.ts';
 import { findModelOfKind } from '../models/model-store.ts';
@@ -24,11 +25,11 @@ async function onlyEncoder(env: Env): Promise<string> {
       { param: 'model' },
     );
   if (encoders.length > 1)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `model: expected one of ${encoders.join(', ')}; there are several embedding models, and ` +
-        'EMBEDDING_MODEL names none of them.',
-      { param: 'model', details: { models: encoders } },
+    throw invalidField(
+      'model',
+      `expected one of ${encoders.join(', ')}; there are several embedding models, and ` +
+        'EMBEDDING_MODEL names none of them',
+      { details: { models: encoders } },
     );
   return id;
 }

@@ -1,4 +1,5 @@
 /** Texts as the token ids an encoder reads: prefix, [CLS], the text, [SEP]; cut or refused when too long. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { EncoderModel } from './find-encoder.ts';
 
@@ -44,14 +45,14 @@ export function textIds(
 
 function checkText(text: string, name: string): string {
   if (text.trim() !== '') return text;
-  throw invalid(name, 'is empty; expected a text. Leave it out of the list.');
+  throw invalidField(name, 'is empty; expected a text. Leave it out of the list');
 }
 
 function checkIds(ids: readonly number[], nVocab: number, name: string): readonly number[] {
-  if (ids.length === 0) throw invalid(name, 'is empty; expected token ids. Leave it out.');
+  if (ids.length === 0) throw invalidField(name, 'is empty; expected token ids. Leave it out');
   const bad = ids.find((id) => id >= nVocab);
   if (bad === undefined) return ids;
-  throw invalid(name, `expected token ids below ${nVocab}, got ${bad}.`);
+  throw invalidField(name, `expected token ids below ${nVocab}, got ${bad}`);
 }
 
 /** Ids of a tokenizer that puts its special tokens around texts are taken as they are. */
@@ -62,10 +63,6 @@ function withoutSpecial(
 ): readonly number[] {
   const isWhole = ids.length > 1 && ids[0] === before[0] && ids.at(-1) === behind[0];
   return isWhole ? ids.slice(1, -1) : ids;
-}
-
-function invalid(name: string, what: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${name}: ${what}`, { param: name });
 }
 
 function tooLong(name: string, index: number, tokens: number, room: number): EngineError {

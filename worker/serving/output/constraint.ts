@@ -1,5 +1,5 @@
 /** What a request holds its answer to, compiled. Grammars of the last requests are kept. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import {
@@ -48,11 +48,7 @@ export function formatSource(
   if (regex !== undefined) asked.push({ kind: 'regex', source: regex, param: 'regex' });
   const [first, second] = asked;
   if (second !== undefined)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `${second.param}: contradicts ${first!.param}; expected one of them.`,
-      { param: second.param },
-    );
+    throw invalidField(second.param, `contradicts ${first!.param}; expected one of them`);
   return first ?? null;
 }
 

@@ -1,5 +1,5 @@
 /** What a request says of tools, in one form whichever API said it. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import {
   choiceGrammar,
   compileJsonSchema,
@@ -52,7 +52,7 @@ export function toolUse(
   const tools = rows.map(({ name, description = '', parameters = {} }, index) => {
     const type = parameters['type'];
     if (type !== undefined && type !== 'object')
-      throw invalid(
+      throw invalidField(
         schemaParam(index),
         `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}: arguments are an object`,
       );
@@ -64,13 +64,17 @@ export function toolUse(
 function checkNames(rows: readonly ToolRow[], choice: 'none' | ToolUse['choice']): void {
   const names = new Set<string>();
   for (const { name } of rows) {
-    if (names.has(name)) throw invalid('tools', `"${name}" is there twice; expected unique names`);
+    if (names.has(name))
+      throw invalidField('tools', `"${name}" is there twice; expected unique names`);
     names.add(name);
   }
   if (typeof choice === 'object' && !names.has(choice.name))
-    throw invalid('tool_choice', `"${choice.name}" is none of the tools; expected one of them`);
+    throw invalidField(
+      'tool_choice',
+      `"${choice.name}" is none of the tools; expected one of them`,
+    );
   if (choice !== 'none' && choice !== 'auto' && rows.length === 0)
-    throw invalid('tool_choice', 'asks for a call, but there are no tools; expected "tools"');
+    throw invalidField('tool_choice', 'asks for a call, but there are no tools; expected "tools"');
 }
 
 /**
@@ -123,8 +127,4 @@ const OPENING = ['additionalProperties', 'patternProperties', '$ref', 'allOf', '
 function closed(schema: Tool['parameters']): Tool['parameters'] {
   const isOpen = OPENING.some((keyword) => Object.hasOwn(schema, keyword));
   return isOpen ? schema : { ...schema, additionalProperties: false };
-}
-
-function invalid(param: string, what: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
 }

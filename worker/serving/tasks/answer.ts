@@ -5,7 +5,7 @@
  * that a quotation is a place of the passages and never something a model wrote.
  */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { chunkText, sentencesOf, type Span, textOf } from '../../../engine/text/chunk-text.ts';
 import {
   finishReason,
@@ -130,11 +130,11 @@ function listSentences(
     ),
   );
   if (sentences.length <= MAX_SENTENCES) return sentences;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `passages: have ${sentences.length} sentences; expected at most ${MAX_SENTENCES}. Send the ` +
-      'passages that a search found.',
-    { param: 'passages', details: { nSentence: sentences.length, maxSentences: MAX_SENTENCES } },
+  throw invalidField(
+    'passages',
+    `have ${sentences.length} sentences; expected at most ${MAX_SENTENCES}. Send the ` +
+      'passages that a search found',
+    { details: { nSentence: sentences.length, maxSentences: MAX_SENTENCES } },
   );
 }
 

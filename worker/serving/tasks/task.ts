@@ -1,6 +1,6 @@
 /** What a task is: a row of the table in index.ts, the same for the gateway and the command line. */
 import type { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { resourcesJson } from '../accounting/resources.ts';
 import { timingsJson, usageJson } from '../accounting/usage.ts';
 import { chunkText, type Span } from '../../../engine/text/chunk-text.ts';
@@ -70,11 +70,11 @@ export function chunksOf(model: TaskModel, text: string, maxTokens: number): Spa
 /** @throws {EngineError} E_REQUEST_INVALID past MAX_CHUNKS */
 export function refuseTooMany(nChunk: number, maxTokens: number, field = 'text'): void {
   if (nChunk <= MAX_CHUNKS) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${field}: takes ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
-      `${MAX_CHUNKS}. Send less text, or use a model with a longer context.`,
-    { param: field, details: { nChunk, maxChunks: MAX_CHUNKS } },
+  throw invalidField(
+    field,
+    `takes ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
+      `${MAX_CHUNKS}. Send less text, or use a model with a longer context`,
+    { details: { nChunk, maxChunks: MAX_CHUNKS } },
   );
 }
 

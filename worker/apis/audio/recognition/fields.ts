@@ -1,6 +1,6 @@
 /** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { z } from 'zod';
-import { EngineError } from '../../../../engine/base/errors.ts';
 import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
 import { DEFAULT_TRANSCRIBE } from '../../../../engine/transcribe/types.ts';
@@ -62,7 +62,7 @@ const REFUSED: readonly string[] = [
 export function readFields(fields: ReadonlyMap<string, readonly string[]>): SoundFields {
   const refused = REFUSED.find((name) => fields.has(name));
   if (refused !== undefined)
-    throw invalid(refused, `${refused}: is not supported yet; expected it to be absent`);
+    throw invalidField(refused, 'is not supported yet; expected it to be absent');
   const single = Object.fromEntries([...fields].map(([name, values]) => [name, values.at(-1)]));
   const values = checkBody(single, textFieldsSchema);
   const asked = ['timestamp_granularities[]', 'timestamp_granularities'].flatMap(
@@ -70,21 +70,17 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
   );
   const wrong = asked.find((name) => !GRANULARITIES.includes(name));
   if (wrong !== undefined)
-    throw invalid(
+    throw invalidField(
       'timestamp_granularities[]',
-      `timestamp_granularities[]: expected word or segment, got ${JSON.stringify(wrong.slice(0, 40))}`,
+      `expected word or segment, got ${JSON.stringify(wrong.slice(0, 40))}`,
     );
   if (asked.length > 0 && values.response_format !== 'verbose_json')
-    throw invalid(
+    throw invalidField(
       'timestamp_granularities[]',
-      'timestamp_granularities[]: expected response_format verbose_json with it, got ' +
-        `${values.response_format}`,
+      `expected response_format verbose_json with it, got ${values.response_format}`,
     );
   if (values.stream === true && ['srt', 'vtt'].includes(values.response_format))
-    throw invalid(
-      'stream',
-      `stream: expected false with response_format ${values.response_format}`,
-    );
+    throw invalidField('stream', `expected false with response_format ${values.response_format}`);
   return {
     ...values,
     wantsWords: asked.includes('word'),
@@ -100,7 +96,7 @@ export function optionsOf(
   tokenizer: Tokenizer,
 ): TranscribeOptions {
   if (task === 'translate' && !config.isMultilingual)
-    throw invalid('model', 'model: knows English alone; expected a multilingual one to translate');
+    throw invalidField('model', 'knows English alone; expected a multilingual one to translate');
   const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
   // As in the reference: a space before the prompt, as before any word.
   const text = prompt.trim();
@@ -120,8 +116,4 @@ export function optionsOf(
 function temperaturesFrom(first: number): number[] {
   const steps = Array.from({ length: 6 }, (_, i) => first + 0.2 * i).filter((t) => t <= 1);
   return steps.map((t) => Math.round(t * 1000) / 1000);
-}
-
-function invalid(param: string, message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param });
 }

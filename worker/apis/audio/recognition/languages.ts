@@ -1,5 +1,5 @@
 /** Languages by code and by English name, as people and programs write them. */
-import { EngineError } from '../../../../engine/base/errors.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
 import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 
 /** Whisper's code for Javanese is none of ISO 639's. */
@@ -22,10 +22,10 @@ export function findLanguage(given: string, { isMultilingual, tokens }: Recognit
     (code) => wanted === code || wanted.split(/[-_]/)[0] === code || wanted === languageName(code),
   );
   if (found !== undefined) return found;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `language: expected one of ${codes.join(', ')}, got ${JSON.stringify(given.slice(0, 40))}. ` +
-      'Leave it out to have it detected.',
-    { param: 'language', details: { codes } },
+  throw invalidField(
+    'language',
+    `expected one of ${codes.join(', ')}, got ${JSON.stringify(given.slice(0, 40))}. ` +
+      'Leave it out to have it detected',
+    { details: { codes } },
   );
 }

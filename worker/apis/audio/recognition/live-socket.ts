@@ -3,7 +3,8 @@ import { NO_REQUEST } from '../../../platform/failure.ts';
 import type { Place } from '../../../platform/failure.ts';
 import { z } from 'zod';
 import { Resampler } from '../../../../engine/audio/resampler.ts';
-import { EngineError } from '../../../../engine/base/errors.ts';
+import type { EngineError } from '../../../../engine/base/errors.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
 import type { LiveTranscriber } from '../../../../engine/transcribe/live/live-transcriber.ts';
 import { errorBody, recordForClient } from '../../../http/error-response.ts';
@@ -149,11 +150,5 @@ function parse(text: string): unknown {
 }
 
 function invalid(what: string): EngineError {
-  return new EngineError(
-    'E_REQUEST_INVALID',
-    `audio: ${what}. Send 16-bit PCM, little end first.`,
-    {
-      param: 'audio',
-    },
-  );
+  return invalidField('audio', `${what}. Send 16-bit PCM, little end first`);
 }

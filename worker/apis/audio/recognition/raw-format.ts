@@ -1,5 +1,5 @@
 /** Samples without a header, as the query tells of them: `?encoding=pcm16&sample_rate=8000&channels=2`. */
-import { EngineError } from '../../../../engine/base/errors.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
 import type { RawFormat } from '../../../audio/open-audio.ts';
 
@@ -11,10 +11,9 @@ export function rawFormatOf(request: Request): RawFormat | null {
   const encoding = query.get('encoding');
   if (encoding === null) return null;
   if (encoding !== ENCODING)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `encoding: expected ${ENCODING}, got ${JSON.stringify(encoding.slice(0, 40))}. Leave it out for files with a header.`,
-      { param: 'encoding' },
+    throw invalidField(
+      'encoding',
+      `expected ${ENCODING}, got ${JSON.stringify(encoding.slice(0, 40))}. Leave it out for files with a header`,
     );
   return {
     sampleRate: wholeNumber(query, 'sample_rate', SAMPLE_RATE),
@@ -27,9 +26,8 @@ export function wholeNumber(query: URLSearchParams, name: string, fallback: numb
   const text = query.get(name);
   if (text === null) return fallback;
   if (/^\d{1,7}$/.test(text)) return Number(text);
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${name}: expected a whole number, got ${JSON.stringify(text.slice(0, 40))}. Give it in digits.`,
-    { param: name },
+  throw invalidField(
+    name,
+    `expected a whole number, got ${JSON.stringify(text.slice(0, 40))}. Give it in digits`,
   );
 }

@@ -7,6 +7,7 @@ import { answerCall } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { DurableObject } from 'cloudflare:workers';
 import { EngineError } from '../../../../engine/base/errors.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
 import { INDEX_MEMORY } from './index-memory.ts';
@@ -128,11 +129,11 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
   #requireRoom(nChunk: number): void {
     const { nChunk: there } = this.#store.counts();
     if (there + nChunk <= MAX_CHUNKS) return;
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `documents: a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
-        `${nChunk} more. Use a second collection.`,
-      { param: 'documents', details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
+    throw invalidField(
+      'documents',
+      `a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
+        `${nChunk} more. Use a second collection`,
+      { details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
     );
   }
 }
