@@ -11,6 +11,7 @@ import {
   strictField,
 } from '../../serving/fields/common.ts';
 import { messagesOutputFields, messagesToolFields, toolName } from '../../serving/fields/output.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() });
 const texts = z.union(
@@ -71,8 +72,7 @@ const message = z
     for (const [i, { type }] of content.entries()) {
       const sender = SENDERS[type] ?? role;
       if (sender === role) continue;
-      const what = `expected "${type}" only of role "${sender}"`;
-      context.addIssue({ code: 'custom', path: ['content', i, 'type'], message: what });
+      refuseAt(context, ['content', i, 'type'], `expected "${type}" only of role "${sender}"`);
     }
   });
 

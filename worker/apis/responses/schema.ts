@@ -14,6 +14,7 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
 import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
 
@@ -57,8 +58,7 @@ export const responseBodySchema = z
     strict: strictField,
   })
   .superRefine((body, context) => {
-    const refuse = (path: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message });
+    const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
     if (body.background && !body.store) refuse('store', 'expected true with "background": true');
     if (body.background && body.stream)
       refuse('stream', 'expected false with "background": true: read the response by its id');

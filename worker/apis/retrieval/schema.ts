@@ -5,6 +5,7 @@ import { filterSchema, metadataSchema } from './object/filter.ts';
 import { SEARCH_MODES } from './object/search.ts';
 import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 
 export const MAX_DOCUMENTS = 256;
 const MAX_DOCUMENT_CHARS = 1_000_000;
@@ -53,11 +54,11 @@ export const addDocumentsSchema = z
     const seen = new Set<string>();
     for (const [i, { id }] of documents.entries()) {
       if (seen.has(id))
-        context.addIssue({
-          code: 'custom',
-          path: ['documents', i, 'id'],
-          message: 'expected an id that no other document of the request has',
-        });
+        refuseAt(
+          context,
+          ['documents', i, 'id'],
+          'expected an id that no other document of the request has',
+        );
       seen.add(id);
     }
   })

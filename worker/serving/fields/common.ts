@@ -59,14 +59,10 @@ export const MAX_CHOICES = 8;
 export const MAX_CHOICE_TOKENS = 32_768;
 export const choiceCount = count.min(1).max(MAX_CHOICES);
 
-/** The issue of a body that asks for more tokens than one request may make, or null. */
-export function tooManyTokens(
-  nChoice: number,
-  maxTokens: number | undefined,
-): { path: ['max_tokens']; message: string } | null {
+/** What to say of a `max_tokens` that asks for more than one request may make, or null. */
+export function tooManyTokens(nChoice: number, maxTokens: number | undefined): string | null {
   if (nChoice === 1 || maxTokens === undefined) return null;
   const most = Math.floor(MAX_CHOICE_TOKENS / nChoice);
   if (maxTokens <= most) return null;
-  const message = `expected at most ${most} with ${nChoice} answers (${MAX_CHOICE_TOKENS} tokens together)`;
-  return { path: ['max_tokens'], message };
+  return `expected at most ${most} with ${nChoice} answers (${MAX_CHOICE_TOKENS} tokens together)`;
 }

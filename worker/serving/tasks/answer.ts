@@ -19,6 +19,7 @@ import { answerPrompt, questionPrompt } from './prompts/answer.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { answerTokens, defineTask, inOnePiece } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_PASSAGES = 256;
 /** Of all passages together: each is evaluated on its own. */
@@ -43,8 +44,8 @@ const body = z
   })
   .superRefine(({ passages }, context) => {
     const nChar = passages.reduce((sum, { length }) => sum + length, 0);
-    const message = `expected at most ${MAX_TEXT_CHARS} characters in all`;
-    if (nChar > MAX_TEXT_CHARS) context.addIssue({ code: 'custom', path: ['passages'], message });
+    if (nChar > MAX_TEXT_CHARS)
+      refuseAt(context, ['passages'], `expected at most ${MAX_TEXT_CHARS} characters in all`);
   })
   .meta({ id: 'AnswerRequest' });
 

@@ -19,6 +19,7 @@ import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { chunksOf, defineTask, inOnePiece } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_LABELS = 64;
 export const MAX_LABEL_CHARS = 100;
@@ -55,7 +56,7 @@ const body = z
   })
   .superRefine(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
-      context.addIssue({ code: 'custom', path, message });
+      refuseAt(context, path, message);
     const names = labels.map((one) => one.label.trim());
     const twice = names.findIndex((name, i) => names.indexOf(name) < i);
     if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');

@@ -21,6 +21,7 @@ import {
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { rewritePrompt, type RewriteOptions } from './prompts/rewrite.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_TONE_CHARS = 100;
 const LEAST_ROOM = 32;
@@ -34,8 +35,7 @@ const body = z
   })
   .superRefine((fields, context) => {
     if (fields.instruction !== undefined || fields.tone !== undefined) return;
-    const message = 'expected it, or "tone", to say how to rewrite the text';
-    context.addIssue({ code: 'custom', path: ['instruction'], message });
+    refuseAt(context, ['instruction'], 'expected it, or "tone", to say how to rewrite the text');
   })
   .meta({ id: 'RewriteRequest' });
 
