@@ -3,6 +3,7 @@ import type { Place } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
+import { acceptSocket, requireUpgrade } from '../../http/socket.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import {
@@ -71,11 +72,7 @@ export const realtimeTranscribe = defineEndpoint({
   ],
   examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
   async handle({ request, env, record }) {
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket')
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
-      );
+    requireUpgrade(request);
     const query = new URL(request.url).searchParams;
     const model = await chooseModel(
       env.MODELS,
@@ -89,13 +86,7 @@ export const realtimeTranscribe = defineEndpoint({
       socket.leave();
       record.end();
     };
-    server.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) =>
-      socket.receive(data),
-    );
-    server.addEventListener('close', leave);
-    server.addEventListener('error', leave);
-    server.binaryType = 'arraybuffer';
-    server.accept();
+    acceptSocket(server, (data) => socket.receive(data), leave);
     record.hold();
     record.modelId = model.id;
     socket.send({ type: 'ready', model: model.id, sample_rate: sampleRate });

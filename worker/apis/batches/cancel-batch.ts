@@ -1,11 +1,9 @@
 /** POST /v1/batches/:id/cancel. */
-import { objectName } from '../../platform/caller.ts';
-import { isBatchId } from './result-files.ts';
 import { jsonText } from '../../http/json-text.ts';
+import { askBatch } from './ask-batch.ts';
 import { batchSchema } from './json-schema.ts';
 import { BEFORE_BATCH } from './create-batch.ts';
 import { defineBatchEndpoint } from './env.ts';
-import { batchNotFound } from './get-batch.ts';
 
 export const cancelBatch = defineBatchEndpoint({
   name: 'cancelBatch',
@@ -19,12 +17,5 @@ export const cancelBatch = defineBatchEndpoint({
   params: { id: 'the id of a batch' },
   responses: [{ status: 200, what: 'the batch', schema: batchSchema }],
   examples: [{ title: 'Enough', before: BEFORE_BATCH, params: { id: '$id' } }],
-  async handle({ env, caller, params }) {
-    const id = params['id'] ?? '';
-    const text = isBatchId(id)
-      ? await env.BATCHES.getByName(objectName(caller, id)).cancel()
-      : null;
-    if (text === null) throw batchNotFound(id);
-    return jsonText(text);
-  },
+  handle: async (context) => jsonText(await askBatch(context, (batch) => batch.cancel())),
 });

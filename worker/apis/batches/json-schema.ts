@@ -1,7 +1,7 @@
 /** Files and batches in OpenAI's shapes. */
 import { z } from 'zod';
 import { MAX_FILE_BYTES } from '../files/upload.ts';
-import { strictField } from '../../serving/fields/common.ts';
+import { metadataField, strictField } from '../../serving/fields/common.ts';
 import type { RefusedParameter } from '../../http/body/refused.ts';
 
 /** What lines may ask: POSTs whose answers are whole. */
@@ -14,18 +14,6 @@ export const BATCH_ENDPOINTS = [
   '/detokenize',
   '/apply-template',
 ] as const;
-
-/** OpenAI's limits of metadata. */
-const MAX_METADATA_KEYS = 16;
-const MAX_KEY_CHARS = 64;
-const MAX_VALUE_CHARS = 512;
-
-export const metadataField = z
-  .record(z.string().max(MAX_KEY_CHARS), z.string().max(MAX_VALUE_CHARS))
-  .refine(
-    (metadata) => Object.keys(metadata).length <= MAX_METADATA_KEYS,
-    `expected at most ${MAX_METADATA_KEYS} pairs`,
-  );
 
 export const batchBodySchema = z
   .looseObject({
@@ -103,14 +91,3 @@ export const fileSchema = z
     status: z.literal('processed'),
   })
   .meta({ id: 'File' });
-
-/** A page of a list in OpenAI's shape. */
-export function listSchema<Item extends z.ZodType>(item: Item) {
-  return z.strictObject({
-    object: z.literal('list'),
-    data: z.array(item),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  });
-}

@@ -1,8 +1,8 @@
 /** GET /v1/batches. */
 import { objectName } from '../../platform/caller.ts';
 import { isBatchId, listBatchIds } from './result-files.ts';
-import { type BatchJson, batchSchema, listSchema } from './json-schema.ts';
-import { listJson, readAfter, readLimit } from '../../http/body/page-query.ts';
+import { type BatchJson, batchSchema } from './json-schema.ts';
+import { listJson, listSchema, readAfter, readLimit } from '../../http/body/page-query.ts';
 import { BEFORE_BATCH } from './create-batch.ts';
 import { defineBatchEndpoint } from './env.ts';
 

@@ -1,7 +1,13 @@
 /** GET /v1/files. */
 import { isFileId, listFiles as readFiles, MAX_SEEN_FILES } from './stored-file.ts';
-import { fileSchema, listSchema } from '../batches/json-schema.ts';
-import { listJson, readAfter, readLimit, readOrder } from '../../http/body/page-query.ts';
+import { fileSchema } from '../batches/json-schema.ts';
+import {
+  listJson,
+  listSchema,
+  readAfter,
+  readLimit,
+  readOrder,
+} from '../../http/body/page-query.ts';
 import { defineFileEndpoint } from './env.ts';
 
 const MAX_LIMIT = 1000;

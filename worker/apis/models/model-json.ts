@@ -54,17 +54,20 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
   };
 }
 
+function weightedTop(
+  { architecture, preset }: WeightedManifest,
+  trained: number,
+  served = trained,
+): Partial<ModelJson> {
+  return { architecture, preset, context_length: served, trained_context_length: trained };
+}
+
 function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
-  const { architecture, preset, config } = manifest;
+  const { config } = manifest;
   const wanted = readCount(env.CONTEXT_TOKENS) ?? undefined;
   const served = servedContext(config, wanted);
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: served,
-      trained_context_length: config.nCtx,
-    },
+    top: weightedTop(manifest, config.nCtx, served),
     extension: {
       context: { served, trained: config.nCtx },
       modalities: { input: ['text'], output: ['text'] },
@@ -76,14 +79,8 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
 }
 
 function encoderJson(manifest: EncoderManifest): KindJson {
-  const { architecture, preset, config } = manifest;
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: config.nCtx,
-      trained_context_length: config.nCtx,
-    },
+    top: weightedTop(manifest, manifest.config.nCtx),
     extension: {
       modalities: { input: ['text'], output: ['embedding'] },
       quantization: quantizationJson(manifest),
@@ -92,14 +89,8 @@ function encoderJson(manifest: EncoderManifest): KindJson {
 }
 
 function recognitionJson(manifest: RecognitionManifest): KindJson {
-  const { architecture, preset, config } = manifest;
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: config.nTextCtx,
-      trained_context_length: config.nTextCtx,
-    },
+    top: weightedTop(manifest, manifest.config.nTextCtx),
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),

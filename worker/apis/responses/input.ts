@@ -1,7 +1,7 @@
 /** The conversation of a response: what its predecessor answered, that answer, and the new items. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message } from '../../serving/conversation/message.ts';
@@ -152,13 +152,4 @@ export function checkCalls(history: ItemTurns, fresh: ItemTurns): void {
   const param = at === undefined ? 'input' : `input[${at}]${FAULT_FIELDS[fault.kind]}`;
   const what = faultText(fault, 'an item of type "function_call_output"');
   throw invalidField(param, what);
-}
-
-/** @throws {EngineError} E_NOT_FOUND */
-export function responseNotFound(id: string): EngineError {
-  return new EngineError(
-    'E_NOT_FOUND',
-    `response: no response ${JSON.stringify(id.slice(0, 80))}; it was deleted, is older than 30 days, or was not stored.`,
-    { param: 'response_id' },
-  );
 }

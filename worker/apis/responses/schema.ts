@@ -6,6 +6,7 @@ import {
   generationFields,
   MAX_MAX_TOKENS,
   MAX_TOP_LOGPROBS,
+  metadataField,
   passiveFields,
   strictField,
 } from '../../serving/fields/common.ts';
@@ -21,7 +22,6 @@ import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from 
 /** As the server makes them. */
 export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
 export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
-const MAX_METADATA = 16;
 
 // All that chat has and responses name in the same words, whatever else it may get.
 const {
@@ -51,10 +51,7 @@ export const responseBodySchema = z
     truncation: z.enum(['auto', 'disabled']).default('disabled'),
     include: z.array(z.literal(LOGPROBS_INCLUDE)).max(1).default([]),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
-    metadata: z
-      .record(z.string().max(64), z.string().max(512))
-      .refine((map) => Object.keys(map).length <= MAX_METADATA, `expected at most ${MAX_METADATA}`)
-      .optional(),
+    metadata: metadataField.optional(),
     strict: strictField,
   })
   .superRefine((body, context) => {

@@ -1,4 +1,5 @@
 /** Query parameters of lists, and a page of one. */
+import { z } from 'zod';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 
@@ -29,6 +30,18 @@ export function wrongQuery(param: string, expected: string, got: string): Engine
   return invalidField(param, `${expected}, got ${shown}`);
 }
 
+/** What `listJson` makes of items with the schema `item`. */
+export function listSchema<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({
+    object: z.literal('list'),
+    data: z.array(item),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+}
+
+/** A page of a list in OpenAI's shape. */
 export function listJson(data: readonly { readonly id: string }[], hasMore: boolean): object {
   return {
     object: 'list',

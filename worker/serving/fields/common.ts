@@ -51,6 +51,18 @@ export const passiveFields = {
   store: z.boolean().optional(),
 };
 
+/** OpenAI's limits of metadata. */
+const MAX_METADATA_KEYS = 16;
+const MAX_KEY_CHARS = 64;
+const MAX_VALUE_CHARS = 512;
+
+export const metadataField = z
+  .record(z.string().max(MAX_KEY_CHARS), z.string().max(MAX_VALUE_CHARS))
+  .refine(
+    (metadata) => Object.keys(metadata).length <= MAX_METADATA_KEYS,
+    `expected at most ${MAX_METADATA_KEYS} pairs`,
+  );
+
 /** Of every body that asks for something. */
 export const strictField = z.boolean().default(false);
 

@@ -12,12 +12,12 @@ import {
   lineField,
   MAX_TEXT_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
 } from './fields.ts';
 import { answerPrompt, questionPrompt } from './prompts/answer.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
-import { answerTokens, defineTask, inOnePiece } from './task.ts';
+import { answerTokens, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
 import { refuseAt } from '../fields/refuse-at.ts';
 
@@ -50,36 +50,26 @@ const body = z
   .meta({ id: 'AnswerRequest' });
 
 const count = z.number().int().nonnegative();
-const answerSchema = z
-  .strictObject({
-    object: z.literal('task.answer'),
-    model: z.string(),
-    found: z.boolean().describe('false: no sentence gains "min_gain"'),
-    answer: z.string().nullable(),
-    quotes: z
-      .array(
-        z.strictObject({
-          text: z.string(),
-          passage: count.describe('index in passages'),
-          start: count.describe('in UTF-16 units of the passage, as JavaScript counts'),
-          end: count,
-          gain: z.number().describe('nats a token by which it makes the question likelier'),
-        }),
-      )
-      .describe(
-        'what the answer is taken from, the best first; passages[passage].slice(start, end)',
-      ),
-    best_gain: z.number().describe('of any sentence'),
-    finish_reason: finishReason,
-    sentences: z.number().int().positive().describe('that were weighed'),
-    ...taskEnd,
-  })
-  .meta({ id: 'QuotedAnswer' });
+const answerSchema = taskAnswer('answer', {
+  found: z.boolean().describe('false: no sentence gains "min_gain"'),
+  answer: z.string().nullable(),
+  quotes: z
+    .array(
+      z.strictObject({
+        text: z.string(),
+        passage: count.describe('index in passages'),
+        start: count.describe('in UTF-16 units of the passage, as JavaScript counts'),
+        end: count,
+        gain: z.number().describe('nats a token by which it makes the question likelier'),
+      }),
+    )
+    .describe('what the answer is taken from, the best first; passages[passage].slice(start, end)'),
+  best_gain: z.number().describe('of any sentence'),
+  finish_reason: finishReason,
+  sentences: z.number().int().positive().describe('that were weighed'),
+}).meta({ id: 'QuotedAnswer' });
 
-export const answer = defineTask({
-  ...{ name: 'answer', body, answer: answerSchema },
-  run: (model, request) => inOnePiece(run(model, request)),
-});
+export const answer = defineWholeTask({ name: 'answer', body, answer: answerSchema, run });
 
 interface Sentence extends Span {
   readonly text: string;

@@ -9,7 +9,7 @@ import {
   lineField,
   chunkCount,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
@@ -17,7 +17,7 @@ import { textOf } from '../../../engine/text/chunk-text.ts';
 import { calibrate, calibrateEach, meanRow, normalize } from './label-scores.ts';
 import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
-import { chunksOf, defineTask, inOnePiece } from './task.ts';
+import { chunksOf, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
 import { refuseAt } from '../fields/refuse-at.ts';
 
@@ -67,31 +67,23 @@ const body = z
   })
   .meta({ id: 'ClassifyRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.classify'),
-    model: z.string(),
-    label: z.string().nullable().describe('the likeliest; with multi_label null when none applies'),
-    labels: z
-      .array(
-        z.strictObject({
-          label: z.string(),
-          probability: z.number().min(0).max(1),
-          likelihood: z.number().min(0).max(1).describe('before calibration'),
-          prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
-          applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
-        }),
-      )
-      .describe('in the order of the request; without multi_label all three sum to one'),
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'Classification' });
+const answer = taskAnswer('classify', {
+  label: z.string().nullable().describe('the likeliest; with multi_label null when none applies'),
+  labels: z
+    .array(
+      z.strictObject({
+        label: z.string(),
+        probability: z.number().min(0).max(1),
+        likelihood: z.number().min(0).max(1).describe('before calibration'),
+        prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
+        applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
+      }),
+    )
+    .describe('in the order of the request; without multi_label all three sum to one'),
+  chunks: chunkCount,
+}).meta({ id: 'Classification' });
 
-export const classify = defineTask({
-  ...{ name: 'classify', body, answer },
-  run: (taskModel, request) => inOnePiece(run(taskModel, request)),
-});
+export const classify = defineWholeTask({ name: 'classify', body, answer, run });
 
 type Body = z.output<typeof body>;
 

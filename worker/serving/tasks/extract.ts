@@ -7,11 +7,11 @@ import {
   finishReason,
   MAX_INSTRUCTION_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
-import { answerTokens, chunksOf, defineTask, inOnePiece, worstReason } from './task.ts';
+import { answerTokens, chunksOf, defineWholeTask, worstReason } from './task.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import { jsonJudge, mergeJson } from './merge-json.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
@@ -30,26 +30,18 @@ const body = z
   })
   .meta({ id: 'ExtractRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.extract'),
-    model: z.string(),
-    data: z.unknown().describe('satisfies the schema'),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    left_out: z
-      .number()
-      .int()
-      .nonnegative()
-      .describe('pieces whose data could not be merged without breaking the schema'),
-    ...taskEnd,
-  })
-  .meta({ id: 'ExtractedData' });
+const answer = taskAnswer('extract', {
+  data: z.unknown().describe('satisfies the schema'),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+  left_out: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe('pieces whose data could not be merged without breaking the schema'),
+}).meta({ id: 'ExtractedData' });
 
-export const extract = defineTask({
-  ...{ name: 'extract', body, answer },
-  run: (model, request) => inOnePiece(run(model, request)),
-});
+export const extract = defineWholeTask({ name: 'extract', body, answer, run });
 
 async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
   const { text, schema, instruction } = request;

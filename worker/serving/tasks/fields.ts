@@ -43,9 +43,17 @@ export const finishReason = z
   .enum(['stop', 'length'])
   .describe('"length": a part of it ended for want of tokens');
 
-/** Behind every task's own fields. */
-export const taskEnd = {
-  usage: usageSchema.describe('of all generations together'),
-  timings: timingsSchema,
-  resources: resourcesSchema,
-};
+/** The answer of the task `name`: its own `fields`, between what it is and what it took. */
+export function taskAnswer<Name extends string, Fields extends z.ZodRawShape>(
+  name: Name,
+  fields: Fields,
+) {
+  return z.strictObject({
+    object: z.literal(`task.${name}`),
+    model: z.string(),
+    ...fields,
+    usage: usageSchema.describe('of all generations together'),
+    timings: timingsSchema,
+    resources: resourcesSchema,
+  });
+}

@@ -6,18 +6,11 @@ import {
   lineField,
   MAX_INSTRUCTION_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
-import {
-  answerTokens,
-  chunksOf,
-  defineTask,
-  inOnePiece,
-  replaceSpans,
-  worstReason,
-} from './task.ts';
+import { answerTokens, chunksOf, defineWholeTask, replaceSpans, worstReason } from './task.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { rewritePrompt, type RewriteOptions } from './prompts/rewrite.ts';
@@ -39,21 +32,13 @@ const body = z
   })
   .meta({ id: 'RewriteRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.rewrite'),
-    model: z.string(),
-    text: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'RewrittenText' });
+const answer = taskAnswer('rewrite', {
+  text: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+}).meta({ id: 'RewrittenText' });
 
-export const rewrite = defineTask({
-  ...{ name: 'rewrite', body, answer },
-  run: (model, request) => inOnePiece(run(model, request)),
-});
+export const rewrite = defineWholeTask({ name: 'rewrite', body, answer, run });
 
 async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
   const maxTokens = answerTokens(model, request.max_tokens, model.host.nCtx);

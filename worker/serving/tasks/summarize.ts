@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { compileRegex } from '../../../engine/grammar/index.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
-import { chunkCount, finishReason, taskEnd, taskFields, textField } from './fields.ts';
+import { chunkCount, finishReason, taskAnswer, taskFields, textField } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
 import { mergePrompt, summaryPrompt, type SummaryOptions } from './prompts/summarize.ts';
@@ -37,17 +37,12 @@ const body = z
   })
   .meta({ id: 'SummarizeRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.summarize'),
-    model: z.string(),
-    summary: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    rounds: z.number().int().positive().describe('1 when the text was summed up at once'),
-    ...taskEnd,
-  })
-  .meta({ id: 'Summary' });
+const answer = taskAnswer('summarize', {
+  summary: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+  rounds: z.number().int().positive().describe('1 when the text was summed up at once'),
+}).meta({ id: 'Summary' });
 
 /** Of a stream: more of the summary, at last the whole answer. */
 export const summaryEvent = z.union([

@@ -29,9 +29,19 @@ export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
   return row;
 }
 
-/** A task whose answer comes in one piece. */
-export async function* inOnePiece(answer: Promise<object>): AsyncGenerator<TaskEvent, void, void> {
-  yield { type: 'done', answer: await answer };
+/** Defines a task whose answer comes in one piece. */
+export function defineWholeTask<Body extends z.ZodObject>({
+  run,
+  ...row
+}: Omit<TaskRow<Body>, 'run'> & {
+  readonly run: (model: TaskModel, body: z.output<Body>) => Promise<object>;
+}): Task {
+  return defineTask<Body>({
+    ...row,
+    async *run(model, body) {
+      yield { type: 'done', answer: await run(model, body) };
+    },
+  });
 }
 
 /** Runs a task; the last event holds the whole answer. @param body checked by the task's schema */

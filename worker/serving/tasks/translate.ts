@@ -3,15 +3,15 @@
  * headings and quotes, code fences and what has no letters stay as they are.
  */
 import { z } from 'zod';
-import { chunkCount, finishReason, lineField, taskEnd, taskFields, textField } from './fields.ts';
 import {
-  answerTokens,
-  defineTask,
-  inOnePiece,
-  refuseTooMany,
-  replaceSpans,
-  worstReason,
-} from './task.ts';
+  chunkCount,
+  finishReason,
+  lineField,
+  taskAnswer,
+  taskFields,
+  textField,
+} from './fields.ts';
+import { answerTokens, defineWholeTask, refuseTooMany, replaceSpans, worstReason } from './task.ts';
 import { chunkText, textOf, type Span } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { translatePrompt, type Languages } from './prompts/translate.ts';
@@ -34,21 +34,13 @@ const body = z
   })
   .meta({ id: 'TranslateRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.translate'),
-    model: z.string(),
-    translation: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'Translation' });
+const answer = taskAnswer('translate', {
+  translation: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+}).meta({ id: 'Translation' });
 
-export const translate = defineTask({
-  ...{ name: 'translate', body, answer },
-  run: (model, body) => inOnePiece(run(model, body)),
-});
+export const translate = defineWholeTask({ name: 'translate', body, answer, run });
 
 async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
   const { text } = request;

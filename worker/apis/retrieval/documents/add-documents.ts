@@ -4,7 +4,7 @@ import type { Caller } from '../../../platform/caller.ts';
 import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
-import { EngineError, throwIfAborted } from '../../../../engine/base/errors.ts';
+import { throwIfAborted } from '../../../../engine/base/errors.ts';
 import { chunkDocument, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
 import { isBinary } from './document-text.ts';
