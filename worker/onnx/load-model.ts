@@ -1,8 +1,9 @@
 /**
- * A model's graphs into a runtime: files checked by hash, graphs read as hostile once more (who
- * pushes a manifest can hash what they like), one graph's weights in the JavaScript heap at a time.
+ * Loads a model's graphs into a runtime: files are checked by hash, graphs parsed as hostile input again (who
+ * pushes a manifest can hash anything), with one graph's weights in the JavaScript heap at a time.
  */
 import { EngineError } from '../../engine/base/errors.ts';
+import { invalidField } from '../platform/invalid-field.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import type { OnnxGraphRow, OnnxManifest } from '../../engine/manifest/onnx.ts';
 import { readOnnxModel } from '../../engine/onnx/read-model.ts';
@@ -11,33 +12,32 @@ import { checkFeeds } from './check-feeds.ts';
 import type { LoadedGraph, OrtRuntime } from './ort-runtime.ts';
 import type { OnnxTensors } from './tensors.ts';
 
-/** Bytes of a file of the model, whole. */
+/** Reads a whole file of the model. */
 export type ReadFile = (file: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 export class OnnxModel {
   readonly manifest: OnnxManifest;
-  private readonly graphs: ReadonlyMap<string, LoadedGraph>;
+  readonly #graphs: ReadonlyMap<string, LoadedGraph>;
 
   constructor(manifest: OnnxManifest, graphs: ReadonlyMap<string, LoadedGraph>) {
     this.manifest = manifest;
-    this.graphs = graphs;
+    this.#graphs = graphs;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID naming the input, E_MEMORY_BUDGET. */
   async run(graphName: string, feeds: OnnxTensors): Promise<OnnxTensors> {
     const row = this.manifest.graphs.find(({ name }) => name === graphName);
-    const graph = this.graphs.get(graphName);
+    const graph = this.#graphs.get(graphName);
     if (row === undefined || graph === undefined)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `graph: ${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.graphs.keys()].join(', ')}.`,
-        { param: 'graph' },
+      throw invalidField(
+        'graph',
+        `${this.manifest.id} has no graph ${JSON.stringify(graphName.slice(0, 100))}; expected one of ${[...this.#graphs.keys()].join(', ')}`,
       );
     return await graph.run(checkFeeds(row, feeds));
   }
 
   async release(): Promise<void> {
-    for (const graph of this.graphs.values()) await graph.release();
+    for (const graph of this.#graphs.values()) await graph.release();
   }
 }
 
@@ -92,7 +92,7 @@ async function readChecked(
   );
 }
 
-/** Weights lie in the graph's own files, and end where those do. */
+/** Weights must lie inside the graph's own files. */
 function checkExternal(
   name: string,
   graph: OnnxGraph,

@@ -1,6 +1,6 @@
 /**
- * onnxruntime-web over one WebAssembly memory of its own: graphs go in as bytes, tensors as typed
- * arrays. Runs in workerd and in Node; knows no R2 and no task. The memory is capped, since
+ * onnxruntime-web with one WebAssembly memory of its own: graphs go in as bytes, tensors as typed
+ * arrays. Runs in workerd and in Node; knows neither R2 nor tasks. The memory is capped, since
  * onnxruntime's never shrinks and a graph may ask for more than an isolate has.
  */
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
@@ -19,32 +19,32 @@ export interface GraphFiles {
 }
 
 export interface LoadedGraph {
-  /** @throws {EngineError} E_REQUEST_INVALID or E_MEMORY_BUDGET with onnxruntime's own words. */
+  /** @throws {EngineError} E_REQUEST_INVALID or E_MEMORY_BUDGET with onnxruntime's message. */
   run(feeds: OnnxTensors): Promise<OnnxTensors>;
   release(): Promise<void>;
 }
 
 export class OrtRuntime {
-  private readonly ort: Ort;
-  private memory: WebAssembly.Memory | null = null;
-  private readonly maxBytes: number;
-  /** What onnxruntime is doing: it keeps a stack of its own across waits, so calls must not mix. */
-  private lastCall: Promise<unknown> = Promise.resolve();
+  readonly #ort: Ort;
+  #memory: WebAssembly.Memory | null = null;
+  readonly #maxBytes: number;
+  /** The latest call: onnxruntime keeps its own stack across waits, so calls must not overlap. */
+  #lastCall: Promise<unknown> = Promise.resolve();
 
-  /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
+  /** @param maxBytes limit of WebAssembly memory; at least the 16 MiB it begins with */
   constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
-    this.maxBytes = maxBytes;
-    this.ort = createOrt(this.webAssemblyFor(module));
-    const { env } = this.ort;
+    this.#maxBytes = maxBytes;
+    this.#ort = createOrt(this.#webAssemblyFor(module));
+    const { env } = this.#ort;
     env.logLevel = 'error';
     env.wasm.numThreads = 1;
-    // Anything that is not empty: the module is compiled already.
+    // Any bytes will do: the module is already compiled.
     env.wasm.wasmBinary = new Uint8Array(1).buffer;
   }
 
   /** Bytes of WebAssembly memory; it only grows. */
   get memoryBytes(): number {
-    return this.memory?.buffer.byteLength ?? 0;
+    return this.#memory?.buffer.byteLength ?? 0;
   }
 
   /** @throws {EngineError} E_FORMAT_INVALID for a graph onnxruntime refuses, E_MEMORY_BUDGET. */
@@ -55,53 +55,49 @@ export class OrtRuntime {
   ): Promise<LoadedGraph> {
     let session: InferenceSession;
     try {
-      session = await this.inTurn(() =>
-        this.ort.InferenceSession.create(graph, {
+      session = await this.#inTurn(() =>
+        this.#ort.InferenceSession.create(graph, {
           graphOptimizationLevel: optimization,
           enableCpuMemArena: false,
           enableMemPattern: false,
           externalData: [...weights],
           logSeverityLevel: 4,
-          // Packed copies of weights would double them.
+          // Prepacking would keep a second copy of the weights.
           extra: { session: { disable_prepacking: '1' } },
         }),
       );
     } catch (error) {
-      throw this.loadError(name, error);
+      throw this.#loadError(name, error);
     }
     return {
-      run: (feeds) => this.run(name, session, feeds),
-      release: () => this.inTurn(() => session.release()),
+      run: (feeds) => this.#run(name, session, feeds),
+      release: () => this.#inTurn(() => session.release()),
     };
   }
 
-  private async inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const turn = this.lastCall.then(call);
-    this.lastCall = turn.catch(() => undefined);
+  async #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const turn = this.#lastCall.then(call);
+    this.#lastCall = turn.catch(() => undefined);
     return await turn;
   }
 
-  private async run(
-    name: string,
-    session: InferenceSession,
-    feeds: OnnxTensors,
-  ): Promise<OnnxTensors> {
+  async #run(name: string, session: InferenceSession, feeds: OnnxTensors): Promise<OnnxTensors> {
     const inputs: Record<string, Tensor> = {};
     for (const [key, { dtype, dims, data }] of Object.entries(feeds))
-      inputs[key] = new this.ort.Tensor(dtype, data as Float32Array, dims);
+      inputs[key] = new this.#ort.Tensor(dtype, data as Float32Array, dims);
     try {
-      const outputs = await this.inTurn(() => session.run(inputs));
+      const outputs = await this.#inTurn(() => session.run(inputs));
       return Object.fromEntries(
         Object.entries(outputs).map(([key, tensor]) => [key, tensorData(tensor)]),
       );
     } catch (error) {
-      throw this.runError(name, error);
+      throw this.#runError(name, error);
     }
   }
 
-  private loadError(name: string, cause: unknown): EngineError {
+  #loadError(name: string, cause: unknown): EngineError {
     const text = messageOf(cause);
-    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to load', cause);
+    if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to load', cause);
     return new EngineError(
       'E_FORMAT_INVALID',
       `${name}: onnxruntime refuses the graph: ${text}. Export the model again, and check it with onnx.checker.`,
@@ -109,9 +105,9 @@ export class OrtRuntime {
     );
   }
 
-  private runError(name: string, cause: unknown): EngineError {
+  #runError(name: string, cause: unknown): EngineError {
     const text = messageOf(cause);
-    if (isOutOfMemory(text)) return this.outOfMemory(name, 'to run', cause);
+    if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to run', cause);
     return new EngineError(
       'E_REQUEST_INVALID',
       `${name}: onnxruntime cannot run the graph on these tensors: ${text}. Change their shapes or values.`,
@@ -119,21 +115,21 @@ export class OrtRuntime {
     );
   }
 
-  private outOfMemory(name: string, what: string, cause: unknown): EngineError {
+  #outOfMemory(name: string, what: string, cause: unknown): EngineError {
     return new EngineError(
       'E_MEMORY_BUDGET',
-      `${name}: needs more than ${this.maxBytes} bytes of WebAssembly memory ${what}. Use smaller inputs or a smaller model.`,
-      { details: { maxBytes: this.maxBytes, memoryBytes: this.memoryBytes }, cause },
+      `${name}: needs more than ${this.#maxBytes} bytes of WebAssembly memory ${what}. Use smaller inputs or a smaller model.`,
+      { details: { maxBytes: this.#maxBytes, memoryBytes: this.memoryBytes }, cause },
     );
   }
 
-  /** `WebAssembly` as this runtime sees it: one module, one memory, at most so large. */
-  private webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
-    const maximum = Math.floor(this.maxBytes / PAGE_BYTES);
+  /** `WebAssembly` as this runtime sees it: one module, one memory of bounded size. */
+  #webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
+    const maximum = Math.floor(this.#maxBytes / PAGE_BYTES);
     const makeMemory = (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory => {
       // A memory of no pages is how the loader finds SharedArrayBuffer.
       if ((descriptor.maximum ?? 0) === 0) return new WebAssembly.Memory(descriptor);
-      return (this.memory = new WebAssembly.Memory({ ...descriptor, maximum }));
+      return (this.#memory = new WebAssembly.Memory({ ...descriptor, maximum }));
     };
     const instantiate = async (_bytes: unknown, imports: WebAssembly.Imports) => ({
       module,
@@ -159,7 +155,7 @@ function tensorData(tensor: Tensor): OnnxTensorData {
   };
 }
 
-/** onnxruntime's own words, on one line and not too long. */
+/** onnxruntime's message, on one line and cut to a bounded length. */
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replaceAll(/\s+/g, ' ').slice(0, 500);

@@ -1,12 +1,7 @@
-/** How a model of each kind is planned and loaded: a row a kind. */
+/** How a model of each kind is planned and loaded: a row per kind. */
 import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import { Engine } from '../../engine/generate/engine.ts';
-import type {
-  DecoderManifest,
-  EncoderManifest,
-  ManifestOf,
-  RecognitionManifest,
-} from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest, ManifestOf } from '../../engine/manifest/manifest.ts';
 import { planEncoder } from '../../engine/model/encoder/plan.ts';
 import { planMemory } from '../../engine/model/decoder/plan.ts';
 import { ISOLATE_BYTES } from '../../engine/model/memory/budget.ts';
@@ -19,21 +14,26 @@ import { bytesWithDraft, findDraft } from './draft.ts';
 import { R2Source } from './r2-source.ts';
 import { openTurns } from './turns.ts';
 
+const KERNELS = { relaxed, simd };
+
 export interface HostEnv {
   readonly MODELS: R2Bucket;
-  /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
+  /** Bytes of this isolate for WebAssembly memory and JavaScript heap together. */
   readonly MEMORY_BUDGET_BYTES?: string;
-  /** Positions of context; the model's own and the default bound it. */
+  /** Tokens of context; limited by the model's own context and the default. */
   readonly CONTEXT_TOKENS?: string;
-  /** Id of a model that guesses ahead for models with its tokenizer. */
+  /** Id of a model that drafts tokens for models with its tokenizer. */
   readonly DRAFT_MODEL?: string;
 }
 
-/** What a model will take; nothing is allocated before `load`. */
-export interface PlannedEngine<E> {
+interface PlannedBytes {
   readonly totalBytes: number;
-  /** Of totalBytes, what all engines of an isolate share. */
+  /** The part of totalBytes that all engines of an isolate share. */
   readonly jsHeapBytes: number;
+}
+
+/** The memory a model will take; nothing is allocated before `load`. */
+export interface PlannedEngine<E> extends PlannedBytes {
   load(): Promise<E>;
 }
 
@@ -49,11 +49,22 @@ type PlanEngine<K extends EngineKind> = (
   manifest: ManifestOf<K>,
 ) => Promise<PlannedEngine<EngineByKind[K]>>;
 
-/** @throws {EngineError} E_MEMORY_BUDGET when a model would not fit even alone. */
+interface BudgetOptions {
+  readonly memoryBudgetBytes: number;
+}
+
+type LoadEngine<K extends EngineKind> = (
+  source: R2Source<ManifestOf<K>>,
+  options: BudgetOptions & { readonly openTurns: typeof openTurns },
+) => Promise<EngineByKind[K]>;
+
+/** Plans an engine. @throws {EngineError} E_MEMORY_BUDGET when the model would not fit even alone */
 export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   decoder: planDecoder,
-  encoder: planEncoderEngine,
-  recognition: planRecognitionEngine,
+  encoder: planWith(planEncoder, (source, options) => EncoderEngine.load(source, KERNELS, options)),
+  recognition: planWith(planRecognition, (source, options) =>
+    RecognitionEngine.load(source, KERNELS, options),
+  ),
 };
 
 export function budgetOf(env: HostEnv): number {
@@ -69,11 +80,11 @@ async function planDecoder(
   const options = { memoryBudgetBytes: budgetOf(env), ...(nCtx === null ? {} : { nCtx }) };
   const plan = planMemory(manifest, options);
   const load = (model: DecoderManifest, draftEngine?: Engine): Promise<Engine> =>
-    Engine.load(
-      new R2Source(env.MODELS, model),
-      { relaxed, simd },
-      { ...options, openTurns, ...(draftEngine === undefined ? {} : { draft: draftEngine }) },
-    );
+    Engine.load(new R2Source(env.MODELS, model), KERNELS, {
+      ...options,
+      openTurns,
+      ...(draftEngine === undefined ? {} : { draft: draftEngine }),
+    });
   return {
     totalBytes: draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, options),
     jsHeapBytes: plan.jsHeapBytes,
@@ -82,38 +93,18 @@ async function planDecoder(
   };
 }
 
-function planEncoderEngine(
-  env: HostEnv,
-  manifest: EncoderManifest,
-): Promise<PlannedEngine<EncoderEngine>> {
-  const options = { memoryBudgetBytes: budgetOf(env) };
-  const { totalBytes, jsHeapBytes } = planEncoder(manifest, options);
-  return Promise.resolve({
-    totalBytes,
-    jsHeapBytes,
-    load: () =>
-      EncoderEngine.load(
-        new R2Source(env.MODELS, manifest),
-        { relaxed, simd },
-        { ...options, openTurns },
-      ),
-  });
-}
-
-function planRecognitionEngine(
-  env: HostEnv,
-  manifest: RecognitionManifest,
-): Promise<PlannedEngine<RecognitionEngine>> {
-  const options = { memoryBudgetBytes: budgetOf(env) };
-  const { totalBytes, jsHeapBytes } = planRecognition(manifest, options);
-  return Promise.resolve({
-    totalBytes,
-    jsHeapBytes,
-    load: () =>
-      RecognitionEngine.load(
-        new R2Source(env.MODELS, manifest),
-        { relaxed, simd },
-        { ...options, openTurns },
-      ),
-  });
+/** Plans engines of a kind that needs no option but the budget. */
+function planWith<K extends 'encoder' | 'recognition'>(
+  plan: (manifest: ManifestOf<K>, options: BudgetOptions) => PlannedBytes,
+  load: LoadEngine<K>,
+): PlanEngine<K> {
+  return async (env, manifest) => {
+    const options = { memoryBudgetBytes: budgetOf(env) };
+    const { totalBytes, jsHeapBytes } = plan(manifest, options);
+    return {
+      totalBytes,
+      jsHeapBytes,
+      load: () => load(new R2Source(env.MODELS, manifest), { ...options, openTurns }),
+    };
+  };
 }

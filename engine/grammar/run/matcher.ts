@@ -20,7 +20,7 @@ export class GrammarProgram {
   readonly masks: Masks;
   /** Whether every byte of a completion is a token: then it never takes more tokens than bytes. */
   readonly hasByteTokens: boolean;
-  private readonly endTokens: ReadonlySet<number>;
+  readonly #endTokens: ReadonlySet<number>;
 
   /** @throws {EngineError} E_INTERNAL when the grammar is of another version */
   constructor(
@@ -36,7 +36,7 @@ export class GrammarProgram {
     this.vocabulary = vocabulary;
     this.automaton = new Automaton(grammar);
     this.masks = new Masks(this.automaton, vocabulary, cacheBytes);
-    this.endTokens = new Set(vocabulary.endTokens);
+    this.#endTokens = new Set(vocabulary.endTokens);
     this.hasByteTokens = this.automaton.closingAlphabet().isSubsetOf(vocabulary.singles);
   }
 
@@ -46,12 +46,12 @@ export class GrammarProgram {
   }
 
   isEndToken(token: number): boolean {
-    return this.endTokens.has(token);
+    return this.#endTokens.has(token);
   }
 
   /** Where `token` leads; null when it is refused. End tokens lead nowhere and stay. */
   next(from: Configuration, token: number): Configuration | null {
-    if (this.endTokens.has(token)) return from.canEnd ? from : null;
+    if (this.#endTokens.has(token)) return from.canEnd ? from : null;
     const { bytes, offsets } = this.vocabulary;
     const end = offsets[token + 1]!;
     let at: Configuration | null = from;
@@ -64,33 +64,33 @@ export class GrammarProgram {
 
 /** One generation's position. Cheap to fork; never goes back. */
 export class GrammarMatcher {
-  private readonly program: GrammarProgram;
-  private at: Configuration;
+  readonly #program: GrammarProgram;
+  #at: Configuration;
 
   constructor(program: GrammarProgram, at: Configuration) {
-    this.program = program;
-    this.at = at;
+    this.#program = program;
+    this.#at = at;
   }
 
   /** An independent matcher at the same place. */
   fork(): GrammarMatcher {
-    return new GrammarMatcher(this.program, this.at);
+    return new GrammarMatcher(this.#program, this.#at);
   }
 
   /** Whether the output so far is complete. */
   get canEnd(): boolean {
-    return this.at.canEnd;
+    return this.#at.canEnd;
   }
 
   /** Whether it is complete and nothing can follow. */
   get isComplete(): boolean {
-    return this.at.canEnd && this.at.stacks.length === 1;
+    return this.#at.canEnd && this.#at.stacks.length === 1;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID when it is not an id of the vocabulary */
   isAllowed(token: number): boolean {
-    checkToken(this.program.vocabulary, token);
-    return this.program.next(this.at, token) !== null;
+    checkToken(this.#program.vocabulary, token);
+    return this.#program.next(this.#at, token) !== null;
   }
 
   /**
@@ -98,31 +98,31 @@ export class GrammarMatcher {
    * `tokensLeft` tokens, `token` included. An end token needs none of them.
    */
   isAllowedWithin(token: number, tokensLeft: number): boolean {
-    checkToken(this.program.vocabulary, token);
-    const next = this.program.next(this.at, token);
+    checkToken(this.#program.vocabulary, token);
+    const next = this.#program.next(this.#at, token);
     if (next === null) return false;
-    followClosing(this.at, token, next);
-    return this.program.isEndToken(token) || this.canClose(next, tokensLeft - 1);
+    followClosing(this.#at, token, next);
+    return this.#program.isEndToken(token) || this.#canClose(next, tokensLeft - 1);
   }
 
   /** @throws {EngineError} E_INTERNAL when the grammar refuses the token; nothing has changed then */
   accept(token: number): void {
-    checkToken(this.program.vocabulary, token);
-    const next = this.program.next(this.at, token);
+    checkToken(this.#program.vocabulary, token);
+    const next = this.#program.next(this.#at, token);
     if (next === null)
       throw new EngineError('E_INTERNAL', `grammar: token ${token} is not allowed here.`);
-    followClosing(this.at, token, next);
-    this.at = next;
+    followClosing(this.#at, token, next);
+    this.#at = next;
   }
 
   /** Reads bytes that are not whole tokens. @returns false, with nothing changed, when they are refused */
   acceptBytes(bytes: Uint8Array): boolean {
-    let at: Configuration | null = this.at;
+    let at: Configuration | null = this.#at;
     for (const byte of bytes) {
-      at = this.program.automaton.step(at, byte);
+      at = this.#program.automaton.step(at, byte);
       if (at === null) return false;
     }
-    this.at = at;
+    this.#at = at;
     return true;
   }
 
@@ -131,7 +131,7 @@ export class GrammarMatcher {
    * It belongs to a cache: read it before the next call, never write to it.
    */
   mask(): Uint32Array {
-    return this.program.masks.of(this.at);
+    return this.#program.masks.of(this.#at);
   }
 
   /** The mask without tokens after which the output could not be completed in `tokensLeft`. */
@@ -148,7 +148,7 @@ export class GrammarMatcher {
 
   /** Bytes that must follow, as long as there is only one way to go on; may be empty. */
   forced(): Uint8Array {
-    return forcedBytes(this.program.automaton, this.at);
+    return forcedBytes(this.#program.automaton, this.#at);
   }
 
   /**
@@ -157,38 +157,38 @@ export class GrammarMatcher {
    * Following it never lengthens it.
    */
   closing(): readonly number[] | null {
-    const closing = closingOf(this.program, this.at);
+    const closing = closingOf(this.#program, this.#at);
     return closing && closing.tokens.slice(closing.from);
   }
 
   /** First token of `closing()`; null when the output is complete or there is no way to spell it. */
   get closingToken(): number | null {
-    const closing = closingOf(this.program, this.at);
+    const closing = closingOf(this.#program, this.#at);
     return closing?.tokens[closing.from] ?? null;
   }
 
   /** Number of tokens of `closing()`; Infinity when it is null. */
   get closingLength(): number {
-    return lengthOf(closingOf(this.program, this.at));
+    return lengthOf(closingOf(this.#program, this.#at));
   }
 
   /** Bytes of the shortest completion: known without spelling it, however long it is. */
   get closingBytes(): number {
-    return this.at.minBytes;
+    return this.#at.minBytes;
   }
 
   /** A lower bound on the tokens of any completion, as if all were as long as the longest token. */
   get minClosingLength(): number {
-    return Math.ceil(this.at.minBytes / Math.max(1, this.program.vocabulary.longestBytes));
+    return Math.ceil(this.#at.minBytes / Math.max(1, this.#program.vocabulary.longestBytes));
   }
 
-  private canClose(at: Configuration, tokens: number): boolean {
+  #canClose(at: Configuration, tokens: number): boolean {
     if (tokens < 0) return false;
     // What cannot fit is not spelled: what a byte leads to may be longer than any memory.
-    const { longestBytes } = this.program.vocabulary;
+    const { longestBytes } = this.#program.vocabulary;
     if (at.minBytes > Math.min(MAX_CLOSING_BYTES, tokens * longestBytes)) return false;
-    if (this.program.hasByteTokens && at.minBytes <= tokens) return true;
-    return lengthOf(closingOf(this.program, at)) <= tokens;
+    if (this.#program.hasByteTokens && at.minBytes <= tokens) return true;
+    return lengthOf(closingOf(this.#program, at)) <= tokens;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A batch: one object per id. It works in slices, each an alarm: a slice does a few lines and sets
- * the next alarm. What a slice did is in the database before the next begins, so a batch goes on
+ * A batch: one object per id. It works in slices, one per alarm: a slice runs a few lines and sets
+ * the next alarm. The results of a slice are in the database before the next begins, so a batch continues
  * after a restart with the lines that have no result yet. Lines go through the same dispatch as
  * requests from outside.
  */
@@ -49,18 +49,18 @@ import {
 } from './input-lines.ts';
 import { removeFromList, writeResultFile } from './result-files.ts';
 
-/** Answered in one alarm: between two of them the platform and the bucket take some 50 ms. */
+/** Lines per alarm: between two alarms the platform and the bucket take some 50 ms. */
 const SLICE_LINES = 32;
-/** An alarm may take 15 minutes; after so long no line is begun. */
+/** The platform gives an alarm 15 minutes; after this time no further line is begun. */
 const SLICE_MS = 2 * 60_000;
-/** Of those at a time: they share passes over the weights, and leave room for others. */
+/** Lines that run in parallel: they share passes over the weights, and leave room for other requests. */
 const CONCURRENT_LINES = 4;
-/** Noted in one alarm as not run. */
+/** Lines per alarm that are recorded as not run. */
 const SKIPPED_LINES = 1000;
-/** Answers that the same request may not get again. */
+/** Statuses of transient failures, after which the same request may succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
-/** Of failures that belong to no line. */
+/** Place of failures that belong to no line. */
 const PLACE = { place: 'gateway.batch', ...NO_REQUEST };
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -70,213 +70,210 @@ interface Task {
   readonly request: LineRequest;
 }
 
-/** How a batch's lines are asked for, given whose it is. The gateway's script knows its endpoints. */
+/** Makes the function that runs lines for a subject. The gateway script knows its endpoints. */
 export type AskFor = (subject: string) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
-  private readonly store = new BatchStore(this.ctx.storage);
-  /** While an alarm works: ends what it does. */
-  private abort: AbortController | null = null;
+  readonly #store = new BatchStore(this.ctx.storage);
+  /** Aborts the work of the current alarm; null between alarms. */
+  #abort: AbortController | null = null;
 
   constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
     super(ctx, env);
     this.#askFor = askFor;
   }
 
-  /** JSON of the batch. Text, since RPC's types lose the shape. */
+  /** Creates the batch. @returns its JSON, as a string since RPC's types lose the shape */
   async create(job: BatchJob): Promise<string> {
     const state = newBatchState(job, now());
-    this.store.create(state);
+    this.#store.create(state);
     await this.ctx.storage.setAlarm(Date.now());
     return JSON.stringify(state.batch);
   }
 
-  /** JSON of the batch, or null. */
+  /** @returns JSON of the batch; null when there is none */
   async read(): Promise<string | null> {
-    const state = this.store.read();
+    const state = this.#store.read();
     if (state === null) return null;
-    await this.wake(state);
+    await this.#wake(state);
     return JSON.stringify(state.batch);
   }
 
-  /** Ends what is being answered; of a batch that is over nothing changes. */
+  /** Aborts the lines that run; a finished batch does not change. */
   async cancel(): Promise<string | null> {
-    if (this.store.read() === null) return null;
-    const state = this.store.update((found) => withCancel(found, now()));
-    if (state.outcome === 'cancelled') this.abort?.abort();
-    await this.wake(state);
+    if (this.#store.read() === null) return null;
+    const state = this.#store.update((found) => withCancel(found, now()));
+    if (state.outcome === 'cancelled') this.#abort?.abort();
+    await this.#wake(state);
     return JSON.stringify(state.batch);
   }
 
   override async alarm(): Promise<void> {
-    if (this.store.read() === null) return;
-    this.abort = new AbortController();
+    if (this.#store.read() === null) return;
+    this.#abort = new AbortController();
     let delayMs: number | null;
     try {
-      const state = this.store.update((found) => withExpiry(found, now()));
-      delayMs = await this.steps[nextStep(state, now())](state);
+      const state = this.#store.update((found) => withExpiry(found, now()));
+      delayMs = await this.#steps[nextStep(state, now())](state);
     } catch (error) {
-      delayMs = this.noteFailure(error);
+      delayMs = this.#noteFailure(error);
     } finally {
-      this.abort = null;
+      this.#abort = null;
     }
     if (delayMs !== null) await this.ctx.storage.setAlarm(Date.now() + delayMs);
   }
 
-  /** Should an alarm have been lost, whoever asks sets it going again. */
-  private async wake(state: BatchState): Promise<void> {
-    if (isFinal(state) || this.abort !== null) return;
+  /** Sets the alarm again in case it was lost. */
+  async #wake(state: BatchState): Promise<void> {
+    if (isFinal(state) || this.#abort !== null) return;
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now());
   }
 
-  /** Each gives the pause until the next, or null for the last. */
-  private readonly steps: Readonly<
+  /** Each step gives the milliseconds until the next one; null after the last. */
+  readonly #steps: Readonly<
     Record<Step, (state: BatchState) => Promise<number | null> | number | null>
   > = {
-    count: (state) => this.count(state),
-    run: (state) => this.runSlice(state),
-    skip: (state) => this.skipSlice(state),
-    finish: () => this.finish(),
+    count: (state) => this.#count(state),
+    run: (state) => this.#runSlice(state),
+    skip: (state) => this.#skipSlice(state),
+    finish: () => this.#finish(),
     wait: (state) => Math.max(0, forgottenAtS(state) * 1000 - Date.now()),
-    forget: (state) => this.forget(state),
+    forget: (state) => this.#forget(state),
   };
 
-  private async count({ batch }: BatchState): Promise<number> {
-    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.abort?.signal);
-    if (nLine === null) return this.fail(fileGone(batch.input_file_id));
-    if (this.isAborted()) return 0;
-    if (nLine === 0) return this.fail(noLines());
-    if (nLine > MAX_BATCH_LINES) return this.fail(tooManyLines());
-    this.store.update((state) => withCount(state, nLine, now()));
+  async #count({ batch }: BatchState): Promise<number> {
+    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.#abort?.signal);
+    if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
+    if (this.#isAborted()) return 0;
+    if (nLine === 0) return this.#fail(noLines());
+    if (nLine > MAX_BATCH_LINES) return this.#fail(tooManyLines());
+    this.#store.update((state) => withCount(state, nLine, now()));
     return 0;
   }
 
-  private async runSlice(state: BatchState): Promise<number> {
+  async #runSlice(state: BatchState): Promise<number> {
     const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
-    if (slice === null) return this.fail(fileGone(state.batch.input_file_id));
-    const tasks = slice.lines.flatMap((line) => this.prepare(line, state.batch.endpoint));
+    if (slice === null) return this.#fail(fileGone(state.batch.input_file_id));
+    const tasks = slice.lines.flatMap((line) => this.#prepare(line, state.batch.endpoint));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
     let nRetry = 0;
     const work = async (): Promise<void> => {
-      while (Date.now() < endMs && !this.isAborted()) {
+      while (Date.now() < endMs && !this.#isAborted()) {
         const task = tasks.shift();
         if (task === undefined) return;
-        if (await this.runLine(task, state, isLastTry)) nDone++;
+        if (await this.#runLine(task, state, isLastTry)) nDone++;
         else nRetry++;
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
-    if (tasks.length === 0 && nRetry === 0) this.moveOn(slice);
-    if (nRetry === 0 || this.isAborted()) return 0;
-    // A server that is busy and answers some of them is not given up.
+    if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
+    if (nRetry === 0 || this.#isAborted()) return 0;
+    // A busy server that answers some of the lines is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
-    return pauseMs(this.store.update(retried).nTry);
+    return pauseMs(this.#store.update(retried).nTry);
   }
 
-  /** A line that has its result already, or is broken, leaves nothing to be run. */
-  private prepare(line: FileLine, endpoint: string): Task[] {
+  /** The line as a task; none when it has a result already or is broken. */
+  #prepare(line: FileLine, endpoint: string): Task[] {
     const { number } = line;
-    if (this.store.hasResult(number)) return [];
+    if (this.#store.hasResult(number)) return [];
     const { customId, request, error } = parseLine(line, endpoint);
-    const owner = customId === null ? number : this.store.claim(customId, number);
+    const owner = customId === null ? number : this.#store.claim(customId, number);
     const isDuplicate = customId !== null && owner !== number;
     const broken = error ?? (isDuplicate ? duplicateError(customId, owner) : null);
-    if (broken !== null) this.store.keep(number, brokenResult(number, customId, broken));
+    if (broken !== null) this.#store.keep(number, brokenResult(number, customId, broken));
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
-  /** False when the line has no result yet. */
-  private async runLine(
-    task: Task,
-    { batch, subject }: BatchState,
-    isLastTry: boolean,
-  ): Promise<boolean> {
+  /** @returns false when the line has no result yet */
+  async #runLine(task: Task, { batch, subject }: BatchState, isLastTry: boolean): Promise<boolean> {
     const { number, request } = task;
-    const signal = this.abort?.signal ?? null;
+    const signal = this.#abort?.signal ?? null;
     const response = await this.#askFor(subject)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
-    if (this.isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
-    this.store.keep(number, answerResult(number, request.customId, status, text));
+    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
+    this.#store.keep(number, answerResult(number, request.customId, status, text));
     return true;
   }
 
-  private async skipSlice(state: BatchState): Promise<number> {
+  async #skipSlice(state: BatchState): Promise<number> {
     const { outcome, batch } = state;
     const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
     if (slice === null) {
-      // Nobody can say which lines were left; what was answered is kept.
-      this.store.update((found) => ({ ...found, isRead: true }));
+      // The remaining lines are unknown; results so far are kept.
+      this.#store.update((found) => ({ ...found, isRead: true }));
       return 0;
     }
     const why = outcome === 'expired' ? 'expired' : 'cancelled';
     this.ctx.storage.transactionSync(() => {
       for (const line of slice.lines) {
-        if (this.store.hasResult(line.number)) continue;
+        if (this.#store.hasResult(line.number)) continue;
         const { customId } = parseLine(line, batch.endpoint);
-        this.store.keep(line.number, skippedResult(line.number, customId, why));
+        this.#store.keep(line.number, skippedResult(line.number, customId, why));
       }
-      this.moveOn(slice);
+      this.#moveOn(slice);
     });
     return 0;
   }
 
-  private moveOn({ lines, isEnd }: Slice): void {
-    this.store.update((state) => {
+  #moveOn({ lines, isEnd }: Slice): void {
+    this.#store.update((state) => {
       const last = lines.at(-1);
       const cursor =
         last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 };
-      // Nothing can be read from a file's very end on.
+      // A range read cannot begin at the very end of a file.
       const isRead = isEnd || cursor.offset >= state.inputBytes;
       return { ...state, nTry: 0, cursor, isRead };
     });
   }
 
-  private async finish(): Promise<number> {
-    const { batch } = this.store.update((state) => {
-      const idOf = (isError: boolean) => (this.store.hasResults(isError) ? newFileId() : null);
+  async #finish(): Promise<number> {
+    const { batch } = this.#store.update((state) => {
+      const idOf = (isError: boolean) => (this.#store.hasResults(isError) ? newFileId() : null);
       const files = { output_file_id: idOf(false), error_file_id: idOf(true) };
       return withFiles(state, files, now());
     });
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
-      if (id !== null) await writeResultFile(this.env.FILES, this.store, { id, filename, isError });
+      if (id !== null)
+        await writeResultFile(this.env.FILES, this.#store, { id, filename, isError });
     };
     await write(batch.output_file_id, false);
     await write(batch.error_file_id, true);
     this.ctx.storage.transactionSync(() => {
-      this.store.update((state) => withEnd(state, now()));
-      this.store.dropResults();
+      this.#store.update((state) => withEnd(state, now()));
+      this.#store.dropResults();
     });
     return 0;
   }
 
-  private async forget({ batch, subject }: BatchState): Promise<null> {
+  async #forget({ batch, subject }: BatchState): Promise<null> {
     await removeFromList(this.env.FILES, { subject }, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }
 
-  private fail(error: EngineError): number {
+  #fail(error: EngineError): number {
     const { code, message, param } = recordForClient(error, PLACE);
-    this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+    this.#store.update((state) => withFailure(state, { code, message, param, line: null }));
     return 0;
   }
 
-  /** Storage that was away, say: tried again, and given up unless only the files are missing. */
-  private noteFailure(error: unknown): number {
+  /** A failure of storage, for example: retried, and given up unless only the files are missing. */
+  #noteFailure(error: unknown): number {
     const { code, message, param } = recordForClient(error, PLACE);
-    const { nTry, isRead } = this.store.update(withTry);
+    const { nTry, isRead } = this.#store.update(withTry);
     if (nTry >= MAX_TRIES && !isRead)
-      this.store.update((state) => withFailure(state, { code, message, param, line: null }));
+      this.#store.update((state) => withFailure(state, { code, message, param, line: null }));
     return pauseMs(nTry);
   }
 
-  private isAborted(): boolean {
-    return this.abort?.signal.aborted === true;
+  #isAborted(): boolean {
+    return this.#abort?.signal.aborted === true;
   }
 }
 

@@ -1,73 +1,73 @@
-/** A batch in its object's SQLite database: state, results that are not in a file yet, ids seen. */
+/** A batch in its object's SQLite database: state, results that are not in a file yet, known custom_ids. */
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { MAX_CONTENT_BYTES } from '../../platform/storage/row-size.ts';
 import { type BatchState, withResult } from './batch-state.ts';
 import { BATCH_MIGRATIONS } from './migrations.ts';
 
-/** Numbers of lines read at a time when results are listed. */
+/** Line numbers read at a time when results are listed. */
 const PAGE_LINES = 256;
 
 export interface LineResult {
   readonly isError: boolean;
-  /** A line of a result file, without its end. */
+  /** A line of a result file, without its line break. */
   readonly text: string;
 }
 
 export class BatchStore {
-  private readonly storage: DurableObjectStorage;
+  readonly #storage: DurableObjectStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.storage = storage;
+    this.#storage = storage;
   }
 
-  /** Null when there is none; reading creates nothing. */
+  /** The state; null when there is none. Reading creates nothing. */
   read(): BatchState | null {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
     return row === undefined ? null : (JSON.parse(row.json) as BatchState);
   }
 
   create(state: BatchState): void {
-    this.storage.transactionSync(() => {
-      migrate(this.storage.sql, BATCH_MIGRATIONS);
-      this.write(state);
+    this.#storage.transactionSync(() => {
+      migrate(this.#storage.sql, BATCH_MIGRATIONS);
+      this.#write(state);
     });
   }
 
-  /** Changes what is there now: others may have changed it since it was last read. */
+  /** Changes the current state, which may have changed since it was last read. */
   update(change: (state: BatchState) => BatchState): BatchState {
     const state = this.read();
-    if (state === null) throw new Error('batch: there is no state to change');
+    if (state === null) throw new Error('batch: no state to change');
     const changed = change(state);
-    if (changed !== state) this.write(changed);
+    if (changed !== state) this.#write(changed);
     return changed;
   }
 
-  /** The line that has this id: `line`, unless an earlier one has it. */
+  /** The line that owns a custom_id: `line`, unless an earlier one has it. */
   claim(customId: string, line: number): number {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     sql.exec('INSERT OR IGNORE INTO custom_ids VALUES (?, ?)', customId, line);
     const row = sql.exec('SELECT line FROM custom_ids WHERE custom_id = ?', customId).one();
     return Number(row['line']);
   }
 
   hasResult(line: number): boolean {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     return (
       sql.exec('SELECT 1 FROM results WHERE line = ? AND piece = 0', line).toArray().length > 0
     );
   }
 
-  /** Each line once, with its count. */
+  /** Stores a line's result and counts it, once per line. */
   keep(line: number, { isError, text }: LineResult): void {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (this.hasResult(line)) return;
     const bytes = new TextEncoder().encode(text);
-    this.storage.transactionSync(() => {
+    this.#storage.transactionSync(() => {
       for (let piece = 0; piece * MAX_CONTENT_BYTES < bytes.length; piece++) {
         const from = piece * MAX_CONTENT_BYTES;
-        // A copy: a view would be stored with all of its buffer.
+        // A copy, since a view would be stored with its whole buffer.
         const part = bytes.slice(from, from + MAX_CONTENT_BYTES).buffer;
         sql.exec('INSERT INTO results VALUES (?, ?, ?, ?)', line, piece, Number(isError), part);
       }
@@ -76,14 +76,14 @@ export class BatchStore {
   }
 
   hasResults(isError: boolean): boolean {
-    return this.lineNumbers(isError, 0, 1).length > 0;
+    return this.#lineNumbers(isError, 0, 1).length > 0;
   }
 
-  /** The lines of one result file in the order of the input, a piece at a time. */
+  /** Lines of one result file in the order of the input, a piece at a time. */
   *results(isError: boolean): Generator<{ bytes: Uint8Array; isLast: boolean }, void, void> {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     for (let after = 0; ;) {
-      const lines = this.lineNumbers(isError, after, PAGE_LINES);
+      const lines = this.#lineNumbers(isError, after, PAGE_LINES);
       if (lines.length === 0) return;
       for (const line of lines) {
         const found = sql.exec('SELECT count(*) AS n FROM results WHERE line = ?', line).one();
@@ -98,19 +98,19 @@ export class BatchStore {
     }
   }
 
-  /** What the files now hold. */
+  /** Deletes the results, which the files now hold. */
   dropResults(): void {
-    this.storage.sql.exec('DELETE FROM results; DELETE FROM custom_ids;');
+    this.#storage.sql.exec('DELETE FROM results; DELETE FROM custom_ids;');
   }
 
-  private lineNumbers(isError: boolean, after: number, limit: number): number[] {
+  #lineNumbers(isError: boolean, after: number, limit: number): number[] {
     const query =
       'SELECT line FROM results WHERE is_error = ? AND piece = 0 AND line > ? ORDER BY line LIMIT ?';
-    const rows = this.storage.sql.exec(query, Number(isError), after, limit).toArray();
+    const rows = this.#storage.sql.exec(query, Number(isError), after, limit).toArray();
     return rows.map(({ line }) => Number(line));
   }
 
-  private write(state: BatchState): void {
-    this.storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
+  #write(state: BatchState): void {
+    this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
   }
 }

@@ -1,4 +1,5 @@
-/** A batch's input, read a slice at a time, and what can be wrong with it as a whole. */
+/** Reads a batch's input a slice at a time; errors of the input as a whole. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { type FileLine, readLines } from '../files/line-reader.ts';
 import { openFile } from '../files/stored-file.ts';
@@ -6,7 +7,7 @@ import { MAX_LINE_BYTES } from './batch-line.ts';
 import type { BatchState } from './batch-state.ts';
 
 export const MAX_BATCH_LINES = 50_000;
-/** Held of the input at a time; a line more may come on top. */
+/** Bytes of the input held at a time; at most one line more. */
 const SLICE_BYTES = 4 * 1024 * 1024;
 
 export interface Slice {
@@ -14,7 +15,7 @@ export interface Slice {
   readonly isEnd: boolean;
 }
 
-/** Lines that hold something, but not far beyond the most allowed; null without the file. */
+/** Counts lines that are not blank, up to just above the limit; null without the file. */
 export async function countLines(
   bucket: R2Bucket,
   fileId: string,
@@ -28,7 +29,7 @@ export async function countLines(
   return nLine;
 }
 
-/** From the cursor on; null when the file is not there. */
+/** Lines from the cursor on; null when the file is missing. */
 export async function readSlice(
   bucket: R2Bucket,
   { batch, cursor }: BatchState,
@@ -45,21 +46,18 @@ export async function readSlice(
   return { lines, isEnd: true };
 }
 
-function invalidFile(message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', message, { param: 'input_file_id' });
-}
-
 export function fileGone(id: string): EngineError {
   const message = `input_file_id: ${id} was deleted before the batch was done. Upload it again.`;
   return new EngineError('E_NOT_FOUND', message, { param: 'input_file_id' });
 }
 
 export function noLines(): EngineError {
-  return invalidFile('input_file_id: expected requests, got a file of blank lines.');
+  return invalidField('input_file_id', 'expected requests, got a file of blank lines');
 }
 
 export function tooManyLines(): EngineError {
-  return invalidFile(
-    `input_file_id: expected at most ${MAX_BATCH_LINES} lines, got more. Split the file.`,
+  return invalidField(
+    'input_file_id',
+    `expected at most ${MAX_BATCH_LINES} lines, got more. Split the file`,
   );
 }

@@ -1,10 +1,10 @@
 /** Files and batches in OpenAI's shapes. */
 import { z } from 'zod';
 import { MAX_FILE_BYTES } from '../files/upload.ts';
-import { strictField } from '../../serving/fields/common.ts';
+import { metadataField, strictField } from '../../serving/fields/common.ts';
 import type { RefusedParameter } from '../../http/body/refused.ts';
 
-/** What lines may ask: POSTs whose answers are whole. */
+/** Endpoints that lines may use: those of POST whose answers come whole. */
 export const BATCH_ENDPOINTS = [
   '/v1/chat/completions',
   '/v1/completions',
@@ -14,18 +14,6 @@ export const BATCH_ENDPOINTS = [
   '/detokenize',
   '/apply-template',
 ] as const;
-
-/** OpenAI's limits of metadata. */
-const MAX_METADATA_KEYS = 16;
-const MAX_KEY_CHARS = 64;
-const MAX_VALUE_CHARS = 512;
-
-export const metadataField = z
-  .record(z.string().max(MAX_KEY_CHARS), z.string().max(MAX_VALUE_CHARS))
-  .refine(
-    (metadata) => Object.keys(metadata).length <= MAX_METADATA_KEYS,
-    `expected at most ${MAX_METADATA_KEYS} pairs`,
-  );
 
 export const batchBodySchema = z
   .looseObject({
@@ -87,8 +75,8 @@ export const uploadFormSchema = z
     file: z
       .string()
       .meta({ format: 'binary' })
-      .describe(`a request a line, at most ${MAX_FILE_BYTES} bytes`),
-    purpose: z.literal('batch').describe('what the file is for'),
+      .describe(`a request per line, at most ${MAX_FILE_BYTES} bytes`),
+    purpose: z.literal('batch').describe('the use of the file'),
   })
   .meta({ id: 'FileForm' });
 
@@ -103,14 +91,3 @@ export const fileSchema = z
     status: z.literal('processed'),
   })
   .meta({ id: 'File' });
-
-/** A page of a list in OpenAI's shape. */
-export function listSchema<Item extends z.ZodType>(item: Item) {
-  return z.strictObject({
-    object: z.literal('list'),
-    data: z.array(item),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean(),
-  });
-}

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ToolCall } from '../../../engine/text/chat-template.ts';
 import type { Message, PartNames } from '../../serving/conversation/message.ts';
 import { chatContent } from '../../serving/fields/content.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 import { callFault, type CallFault, faultText } from '../../serving/output/tool-turns.ts';
 import {
   choiceCount,
@@ -19,7 +20,7 @@ import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
 export const MAX_MESSAGES = 4096;
-/** Where parts of messages stand in a body. */
+/** Paths of parts of messages in a body. */
 export const CHAT_PARTS: PartNames = {
   path: (message, part) => `messages[${message}].content[${part}]`,
   text: '{"type": "text", "text": "..."}',
@@ -36,15 +37,11 @@ const toolCall = z
   .transform(({ id, type, function: { name, arguments: json } }, context): ToolCall => {
     const value = parseArguments(json);
     if (value === undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['function', 'arguments'],
-        message: 'expected the JSON text of an object',
-      });
+      refuseAt(context, ['function', 'arguments'], 'expected the JSON text of an object');
     return { id, type, function: { name, arguments: value } };
   });
 
-/** Undefined when it is no JSON object; the empty text is an empty object, as clients send it. */
+/** Undefined when `json` is not an object; clients send an empty string for an empty object. */
 export function parseArguments(json: string): object | undefined {
   try {
     const value: unknown = JSON.parse(json === '' ? '{}' : json);
@@ -63,8 +60,7 @@ export const chatMessage = z
     tool_call_id: callId.optional(),
   })
   .superRefine(({ role, content, tool_calls: calls, tool_call_id: answered }, context) => {
-    const refuse = (path: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message });
+    const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
     const hasCalls = (calls?.length ?? 0) > 0;
     if (content == null && !(role === 'assistant' && hasCalls))
       refuse('content', 'expected a text or an array of text parts');
@@ -73,7 +69,7 @@ export const chatMessage = z
       refuse('tool_call_id', 'expected the id of the call that the message answers');
   })
   .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): Message => ({
-    // OpenAI's newer name of the same role.
+    // OpenAI's newer name for the same role.
     role: role === 'developer' ? 'system' : role,
     content: content ?? [],
     ...(name === undefined ? {} : { name }),
@@ -81,7 +77,7 @@ export const chatMessage = z
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
-/** Where a body has to do with tools, or null. Sessions keep texts alone. */
+/** Path of the first use of tools, or null. Sessions keep texts only. */
 function toolsOf({
   tools = [],
   messages,
@@ -120,35 +116,23 @@ export const chatBodySchema = z
   })
   .superRefine((body, context) => {
     const tooMany = tooManyTokens(body.n, body.max_completion_tokens ?? body.max_tokens);
-    if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
-    if (body.session !== undefined && body.n > 1)
-      context.addIssue({ code: 'custom', path: ['n'], message: 'expected 1 in a session' });
+    const refuse = (path: readonly (string | number)[], message: string): void =>
+      refuseAt(context, path, message);
+    if (tooMany !== null) refuse(['max_tokens'], tooMany);
+    if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
     if (body.session !== undefined && body.retrieval !== undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['retrieval'],
-        message: 'expected none in a session: send the conversation yourself',
-      });
+      refuse(['retrieval'], 'expected none in a session: send the conversation yourself');
     const fault = callFault(body.messages);
     if (fault !== null)
-      context.addIssue({
-        code: 'custom',
-        path: ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
-        message: faultText(fault, 'a message of role "tool"'),
-      });
+      refuse(
+        ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
+        faultText(fault, 'a message of role "tool"'),
+      );
     const toolPath = body.session === undefined ? null : toolsOf(body);
     if (toolPath !== null)
-      context.addIssue({
-        code: 'custom',
-        path: toolPath,
-        message: 'expected no tools in a session: send the conversation yourself',
-      });
+      refuse(toolPath, 'expected no tools in a session: send the conversation yourself');
     if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
-      context.addIssue({
-        code: 'custom',
-        path: ['top_logprobs'],
-        message: 'expected "logprobs": true beside it',
-      });
+      refuse(['top_logprobs'], 'expected "logprobs": true with it');
   })
   .meta({ id: 'ChatCompletionRequest' });
 

@@ -1,4 +1,4 @@
-/** The body of POST /v1/completions: one prompt or several, as texts or as token ids. */
+/** The body of POST /v1/completions: one or several prompts, as texts or token ids. */
 import { z } from 'zod';
 import {
   choiceCount,
@@ -10,6 +10,7 @@ import {
   tooManyTokens,
 } from '../../serving/fields/common.ts';
 import { formatFields } from '../../serving/fields/output.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 
 const MAX_PROMPTS = 64;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
@@ -32,9 +33,9 @@ export const completionBodySchema = z
     ),
     echo: z.boolean().default(false),
     logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
-    /** Extension: special-token literals in a text prompt become special tokens. */
+    /** Extension: names of special tokens in a text prompt become special tokens. */
     parse_special: z.boolean().default(false),
-    /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
+    /** Extension, as in other servers: go on to max_tokens, past end tokens. */
     ignore_eos: z.boolean().default(false),
     ...passiveFields,
     n: choiceCount.default(1),
@@ -44,9 +45,8 @@ export const completionBodySchema = z
   .superRefine((body, context) => {
     const { n, best_of: bestOf } = body;
     const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
-    if (tooMany !== null) context.addIssue({ code: 'custom', ...tooMany });
-    const refuse = (message: string): void =>
-      context.addIssue({ code: 'custom', path: ['best_of'], message });
+    if (tooMany !== null) refuseAt(context, ['max_tokens'], tooMany);
+    const refuse = (message: string): void => refuseAt(context, ['best_of'], message);
     if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
     if (bestOf !== undefined && bestOf > n && body.stream)
       refuse('expected it to be absent when "stream" is true: the best is known at the end');
@@ -57,7 +57,7 @@ export type CompletionBody = z.output<typeof completionBodySchema>;
 
 export type Prompt = string | readonly number[];
 
-/** The prompts one by one: an array of numbers is one prompt, of anything else several. */
+/** The prompts as a list: an array of numbers is one prompt, any other array several. */
 export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
   if (typeof prompt === 'string') return [prompt];
   if (prompt.every((part) => typeof part === 'number')) return [prompt];

@@ -1,5 +1,5 @@
 /** DELETE /v1/files/:id. */
-import { z } from 'zod';
+import { deletedJson, deletedRow } from '../../http/deleted.ts';
 import { deleteFile as removeFile, fileNotFound } from './stored-file.ts';
 import { EXAMPLE_FORM } from './create-file.ts';
 import { defineFileEndpoint } from './env.ts';
@@ -10,19 +10,9 @@ export const deleteFile = defineFileEndpoint({
   path: '/v1/files/:id',
   tag: 'batches',
   summary: 'Delete a file',
-  description: 'A batch that has not read it to its end fails, and keeps what it has answered.',
-  params: { id: 'the id of a file' },
-  responses: [
-    {
-      status: 200,
-      what: 'deleted',
-      schema: z.strictObject({
-        id: z.string(),
-        object: z.literal('file'),
-        deleted: z.literal(true),
-      }),
-    },
-  ],
+  description: 'A batch that has not read the file to its end fails, and keeps its answers so far.',
+  params: { id: 'id of the file' },
+  responses: [deletedRow('file')],
   examples: [
     {
       title: 'Delete a file',
@@ -33,6 +23,6 @@ export const deleteFile = defineFileEndpoint({
   async handle({ env, params }) {
     const id = params['id'] ?? '';
     if (!(await removeFile(env.FILES, id))) throw fileNotFound(id);
-    return Response.json({ id, object: 'file', deleted: true });
+    return deletedJson('file', id);
   },
 });

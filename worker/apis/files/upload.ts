@@ -1,15 +1,16 @@
-/** A file of requests into the bucket as it comes. Nothing of a form that is refused stays. */
+/** Stores an uploaded file of requests as it arrives. Nothing of a refused form stays. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { FileWriter } from './file-writer.ts';
-import { invalidField, readForm } from '../../http/body/form.ts';
+import { readForm } from '../../http/body/form.ts';
 import type { ReadForm } from '../../http/body/form.ts';
 import { type FileJson, newFileId } from './stored-file.ts';
 
-/** Below what the platform takes as a request (100 MB). */
+/** Below the platform's limit for a request (100 MB). */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_SHOWN_CHARS = 60;
 const PURPOSE = 'batch';
-/** Fields that would change what happens, and are not supported. */
+/** Fields that would have an effect and are not supported. */
 const REFUSED_FIELD = /^expires_after\b/;
 
 export interface Upload {
@@ -32,7 +33,7 @@ export async function receiveUpload(bucket: R2Bucket, request: Request): Promise
       },
     });
     const ignored = checkFields(form);
-    // A form without a file has been refused.
+    // A form without a file has been refused already.
     return { file: await writers[0]!.finish(), ignored };
   } catch (error) {
     await writers[0]?.abandon();
@@ -47,17 +48,17 @@ function checkFields({ fields, fileBytes }: ReadForm): string[] {
   const refused = names.find((name) => REFUSED_FIELD.test(name));
   if (refused !== undefined) throw unsupported(refused.slice(0, MAX_SHOWN_CHARS));
   if (purpose !== PURPOSE) throw wrongPurpose(purpose);
-  if (fileBytes === 0) throw invalidField('file', 'file: expected requests, got 0 bytes');
+  if (fileBytes === 0) throw invalidField('file', 'expected requests, got 0 bytes');
   return names;
 }
 
 function unsupported(name: string): EngineError {
-  return invalidField(name, `${name}: is not supported yet; expected it to be absent`);
+  return invalidField(name, 'is not supported yet; expected it to be absent');
 }
 
 function wrongPurpose(purpose: string | null): EngineError {
   const got = purpose === null ? 'nothing' : JSON.stringify(purpose.slice(0, 80));
-  return invalidField('purpose', `purpose: expected "${PURPOSE}", got ${got}`);
+  return invalidField('purpose', `expected "${PURPOSE}", got ${got}`);
 }
 
 function tooLarge(): EngineError {

@@ -22,7 +22,7 @@ import type { modelSchema } from './schema.ts';
 type ModelJson = z.output<typeof modelSchema>;
 type Env = Pick<ServingEnv, 'CONTEXT_TOKENS'>;
 
-/** What only models of one kind have, beside what all have. */
+/** Fields that only models of one kind have. */
 interface KindJson {
   readonly top: Partial<ModelJson>;
   readonly extension: Pick<ModelJson['thimble'], 'modalities'> & Partial<ModelJson['thimble']>;
@@ -54,17 +54,20 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
   };
 }
 
+function weightedTop(
+  { architecture, preset }: WeightedManifest,
+  trained: number,
+  served = trained,
+): Partial<ModelJson> {
+  return { architecture, preset, context_length: served, trained_context_length: trained };
+}
+
 function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
-  const { architecture, preset, config } = manifest;
+  const { config } = manifest;
   const wanted = readCount(env.CONTEXT_TOKENS) ?? undefined;
   const served = servedContext(config, wanted);
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: served,
-      trained_context_length: config.nCtx,
-    },
+    top: weightedTop(manifest, config.nCtx, served),
     extension: {
       context: { served, trained: config.nCtx },
       modalities: { input: ['text'], output: ['text'] },
@@ -76,14 +79,8 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
 }
 
 function encoderJson(manifest: EncoderManifest): KindJson {
-  const { architecture, preset, config } = manifest;
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: config.nCtx,
-      trained_context_length: config.nCtx,
-    },
+    top: weightedTop(manifest, manifest.config.nCtx),
     extension: {
       modalities: { input: ['text'], output: ['embedding'] },
       quantization: quantizationJson(manifest),
@@ -92,14 +89,8 @@ function encoderJson(manifest: EncoderManifest): KindJson {
 }
 
 function recognitionJson(manifest: RecognitionManifest): KindJson {
-  const { architecture, preset, config } = manifest;
   return {
-    top: {
-      architecture,
-      preset,
-      context_length: config.nTextCtx,
-      trained_context_length: config.nTextCtx,
-    },
+    top: weightedTop(manifest, manifest.config.nTextCtx),
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
@@ -163,7 +154,7 @@ function quantizationJson({
   return { preset, bits_per_weight: bits, bytes_by_type: bytesByType };
 }
 
-/** What the stage will plan with the platform's limit; it may be given another one. */
+/** The stage's memory plan with the platform's limit; a deployment may set another one. */
 function memoryJson(
   manifest: DecoderManifest,
   nCtx: number | undefined,

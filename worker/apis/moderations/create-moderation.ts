@@ -1,5 +1,5 @@
 /** POST /v1/moderations. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
 import { requireTask } from '../../onnx/tasks/require-task.ts';
 import { findModelOfKind } from '../../serving/models/model-store.ts';
@@ -73,19 +73,17 @@ type Input = (typeof moderationBodySchema)['_output']['input'];
 function imagesOf(input: Input): Uint8Array[] {
   const parts = typeof input === 'string' ? [input] : input;
   if (parts.length > MAX_MODERATED_IMAGES)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `input: expected at most ${MAX_MODERATED_IMAGES} pictures in a request, got ${parts.length}.`,
-      { param: 'input' },
+    throw invalidField(
+      'input',
+      `expected at most ${MAX_MODERATED_IMAGES} pictures in a request, got ${parts.length}`,
     );
   return parts.map((part, i) => {
     if (typeof part !== 'string' && part.type === 'image_url')
       return readDataUrl(part.image_url.url, `input[${i}].image_url.url`);
     const param = typeof input === 'string' ? 'input' : `input[${i}]`;
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `${param}: texts are not judged here, no model for them is served; expected {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}}.`,
-      { param },
+    throw invalidField(
+      param,
+      `texts are not judged here, no model for them is served; expected {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}}`,
     );
   });
 }

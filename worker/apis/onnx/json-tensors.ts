@@ -3,7 +3,7 @@
  * little-endian bytes. 64-bit integers may be numbers or texts; NaN and the infinities are texts.
  */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { fromBase64, toBase64 } from '../../../engine/base/base64.ts';
 import { ONNX_IO_DTYPES } from '../../../engine/manifest/onnx.ts';
 import { TENSOR_ARRAYS } from '../../onnx/tensors.ts';
@@ -42,16 +42,23 @@ function arrayOf(param: string, dtype: IoDtype, data: JsonTensor['data']): Tenso
   if (typeof data === 'string') {
     const bytes = fromBase64(data);
     const size = TypedArray.BYTES_PER_ELEMENT;
-    if (bytes === null) throw invalid(param, 'base64', JSON.stringify(data.slice(0, 40)));
+    if (bytes === null) throw invalidField(param, `expected base64, got ${show(data)}`);
     if (bytes.length % size !== 0)
-      throw invalid(param, `whole values of ${size} bytes`, `${bytes.length} bytes`);
+      throw invalidField(
+        param,
+        `expected whole values of ${size} bytes, got ${bytes.length} bytes`,
+      );
     return new TypedArray(bytes.buffer);
   }
   const out = new TypedArray(data.length);
   const read = READERS[dtype];
   for (let i = 0; i < data.length; i++) {
     const value = read(data[i]);
-    if (value === null) throw invalid(`${param}[${i}]`, EXPECTED[dtype] ?? dtype, show(data[i]));
+    if (value === null)
+      throw invalidField(
+        `${param}[${i}]`,
+        `expected ${EXPECTED[dtype] ?? dtype}, got ${show(data[i])}`,
+      );
     out[i] = value;
   }
   return out;
@@ -141,10 +148,4 @@ function values(dtype: IoDtype, data: TensorArray): unknown[] {
 
 function show(value: unknown): string {
   return (JSON.stringify(value) ?? 'nothing').slice(0, 40);
-}
-
-function invalid(param: string, expected: string, got: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${param}: expected ${expected}, got ${got}.`, {
-    param,
-  });
 }

@@ -4,6 +4,7 @@ import { ENCODINGS, jsonTensorSchema, jsonTensorsSchema } from './json-tensors.t
 import { ONNX_WAYS, runOnnxTask } from './run-task.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 
 export const runOnnx = defineEndpoint({
   name: 'runOnnx',
@@ -40,11 +41,11 @@ export const runOnnx = defineEndpoint({
     .superRefine((body, context) => {
       const given = ONNX_WAYS.filter((way) => body[way] !== undefined);
       if (given.length !== 1)
-        context.addIssue({
-          code: 'custom',
-          path: [given[1] ?? 'inputs'],
-          message: `expected exactly one of ${ONNX_WAYS.join(', ')}`,
-        });
+        refuseAt(
+          context,
+          [given[1] ?? 'inputs'],
+          `expected exactly one of ${ONNX_WAYS.join(', ')}`,
+        );
     })
     .meta({ id: 'OnnxRequest' }),
   responses: [

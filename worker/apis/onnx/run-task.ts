@@ -1,6 +1,6 @@
 /** A request of /v1/onnx as tensors, or as what a task takes: a row a way. */
 import type { Caller } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { fromBase64 } from '../../../engine/base/base64.ts';
 import type { ImageLabel } from '../../onnx/tasks/image-labels.ts';
 import type { SpeechSegment, VadOptions } from '../../../engine/audio/speech-detector.ts';
@@ -58,7 +58,7 @@ const WAYS: Readonly<
   async samples(env, caller, model, { samples = '', vad = {} }) {
     const bytes = fromBase64(samples);
     if (bytes === null || bytes.length % 4 !== 0)
-      throw invalid('samples', 'base64 of little-endian float32, mono at 16 kHz');
+      throw invalidField('samples', 'expected base64 of little-endian float32, mono at 16 kHz');
     const options = Object.fromEntries(
       Object.entries(vad).filter(([, value]) => value !== undefined),
     ) as VadOptions;
@@ -88,8 +88,4 @@ const WAYS: Readonly<
 function segmentJson({ startS, endS }: SpeechSegment): { start: number; end: number } {
   const round = (seconds: number) => Math.round(seconds * 1000) / 1000;
   return { start: round(startS), end: round(endS) };
-}
-
-function invalid(param: string, expected: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${param}: expected ${expected}.`, { param });
 }

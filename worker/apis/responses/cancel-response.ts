@@ -1,8 +1,7 @@
 /** POST /v1/responses/:id/cancel. */
-import { objectName } from '../../platform/caller.ts';
 import { jsonText } from '../../http/json-text.ts';
-import { responseNotFound } from './input.ts';
-import { responseId, responseSchema } from './schema.ts';
+import { askStored } from './ask-stored.ts';
+import { responseSchema } from './schema.ts';
 import { defineResponseEndpoint } from './env.ts';
 
 export const cancelResponse = defineResponseEndpoint({
@@ -28,11 +27,5 @@ export const cancelResponse = defineResponseEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, caller, params }) {
-    const id = params['id'] ?? '';
-    const isId = responseId.safeParse(id).success;
-    const text = isId ? await env.RESPONSES.getByName(objectName(caller, id)).cancel() : null;
-    if (text === null) throw responseNotFound(id);
-    return jsonText(text);
-  },
+  handle: async (context) => jsonText(await askStored(context, (stored) => stored.cancel())),
 });

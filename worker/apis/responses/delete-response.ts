@@ -1,8 +1,6 @@
 /** DELETE /v1/responses/:id. */
-import { objectName } from '../../platform/caller.ts';
-import { z } from 'zod';
-import { responseNotFound } from './input.ts';
-import { responseId } from './schema.ts';
+import { deletedJson, deletedRow } from '../../http/deleted.ts';
+import { askStored } from './ask-stored.ts';
 import { defineResponseEndpoint } from './env.ts';
 
 export const deleteResponse = defineResponseEndpoint({
@@ -13,17 +11,7 @@ export const deleteResponse = defineResponseEndpoint({
   summary: 'Forget a response',
   description: 'Responses that went on from it keep what they need.',
   params: { id: 'the id of a stored response' },
-  responses: [
-    {
-      status: 200,
-      what: 'forgotten',
-      schema: z.strictObject({
-        id: z.string(),
-        object: z.literal('response.deleted'),
-        deleted: z.literal(true),
-      }),
-    },
-  ],
+  responses: [deletedRow('response.deleted')],
   examples: [
     {
       title: 'Forget a response',
@@ -31,11 +19,10 @@ export const deleteResponse = defineResponseEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, caller, params }) {
-    const id = params['id'] ?? '';
-    const isId = responseId.safeParse(id).success;
-    if (!isId || !(await env.RESPONSES.getByName(objectName(caller, id)).remove()))
-      throw responseNotFound(id);
-    return Response.json({ id, object: 'response.deleted', deleted: true });
+  async handle(context) {
+    const id = await askStored(context, async (stored, id) =>
+      (await stored.remove()) ? id : null,
+    );
+    return deletedJson('response.deleted', id);
   },
 });

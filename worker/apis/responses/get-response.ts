@@ -1,8 +1,8 @@
 /** GET /v1/responses/:id. */
-import { objectName } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
-import { responseNotFound } from './input.ts';
-import { responseId, responseSchema } from './schema.ts';
+
+import { invalidField } from '../../platform/invalid-field.ts';
+import { askStored } from './ask-stored.ts';
+import { responseSchema } from './schema.ts';
 import { jsonText } from '../../http/json-text.ts';
 import { defineResponseEndpoint } from './env.ts';
 
@@ -22,18 +22,12 @@ export const getResponse = defineResponseEndpoint({
     },
     { title: 'One that is not there', params: { id: 'resp_0' }, status: 404 },
   ],
-  async handle({ env, caller, params, request }) {
-    if (new URL(request.url).searchParams.get('stream') === 'true')
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        'stream: a response that was begun cannot be streamed anew; expected it to be absent.',
-        { param: 'stream' },
+  async handle(context) {
+    if (new URL(context.request.url).searchParams.get('stream') === 'true')
+      throw invalidField(
+        'stream',
+        'a response that was begun cannot be streamed anew; expected it to be absent',
       );
-    const id = params['id'] ?? '';
-    const text = responseId.safeParse(id).success
-      ? await env.RESPONSES.getByName(objectName(caller, id)).read()
-      : null;
-    if (text === null) throw responseNotFound(id);
-    return jsonText(text);
+    return jsonText(await askStored(context, (stored) => stored.read()));
   },
 });

@@ -1,7 +1,8 @@
 /** The conversation of a response: what its predecessor answered, that answer, and the new items. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message } from '../../serving/conversation/message.ts';
 import type { ResponsesEnv } from './env.ts';
@@ -43,7 +44,7 @@ export async function readConversation(
 
 function wrongPredecessor(what: string): EngineError {
   const param = 'previous_response_id';
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
+  return invalidField(param, what);
 }
 
 export function newItems(input: readonly NewItem[]): InputItemJson[] {
@@ -150,14 +151,5 @@ export function checkCalls(history: ItemTurns, fresh: ItemTurns): void {
   const at = fresh.itemOf[fault.at - history.messages.length];
   const param = at === undefined ? 'input' : `input[${at}]${FAULT_FIELDS[fault.kind]}`;
   const what = faultText(fault, 'an item of type "function_call_output"');
-  throw new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
-}
-
-/** @throws {EngineError} E_NOT_FOUND */
-export function responseNotFound(id: string): EngineError {
-  return new EngineError(
-    'E_NOT_FOUND',
-    `response: no response ${JSON.stringify(id.slice(0, 80))}; it was deleted, is older than 30 days, or was not stored.`,
-    { param: 'response_id' },
-  );
+  throw invalidField(param, what);
 }

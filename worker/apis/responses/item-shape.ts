@@ -28,32 +28,32 @@ interface OpenItem {
 
 /** One item at a time is open; texts and calls come one after the other. */
 export class OutputItems {
-  private readonly wantsLogprobs: boolean;
-  private readonly done: OutputItemJson[] = [];
-  private open: OpenItem | null = null;
+  readonly #wantsLogprobs: boolean;
+  readonly #done: OutputItemJson[] = [];
+  #open: OpenItem | null = null;
 
   constructor(wantsLogprobs: boolean) {
-    this.wantsLogprobs = wantsLogprobs;
+    this.#wantsLogprobs = wantsLogprobs;
   }
 
   /** Those that are over. */
   get all(): OutputItemJson[] {
-    return [...this.done];
+    return [...this.#done];
   }
 
   /** Text begins a message when none is open; nothing is said of no text. */
   *text(delta: string, tokens: readonly ChatTokenJson[]): Events {
-    const logprobs = this.wantsLogprobs ? [...tokens] : [];
+    const logprobs = this.#wantsLogprobs ? [...tokens] : [];
     if (delta === '' && logprobs.length === 0) return;
-    const message = yield* this.openMessage();
+    const message = yield* this.#openMessage();
     message.text += delta;
     message.tokens.push(...logprobs);
-    yield { type: 'response.output_text.delta', ...this.place(message), ...PART, delta, logprobs };
+    yield { type: 'response.output_text.delta', ...this.#place(message), ...PART, delta, logprobs };
   }
 
   *call(callId: string, name: string): Events {
     yield* this.end('completed');
-    yield* this.begin({
+    yield* this.#begin({
       ...{ id: newItemId('function_call'), type: 'function_call', status: 'in_progress' },
       ...{ call_id: callId, name, arguments: '' },
     });
@@ -61,16 +61,16 @@ export class OutputItems {
 
   /** Of the call that is open. */
   *arguments(delta: string): Events {
-    if (this.open === null) return;
-    this.open.text += delta;
-    yield { type: 'response.function_call_arguments.delta', ...this.place(this.open), delta };
+    if (this.#open === null) return;
+    this.#open.text += delta;
+    yield { type: 'response.function_call_arguments.delta', ...this.#place(this.#open), delta };
   }
 
   /** Ends the item that is open, if one is. */
   *end(status: Status): Events {
-    const { open } = this;
+    const open = this.#open;
     if (open === null) return;
-    const place = this.place(open);
+    const place = this.#place(open);
     const item = itemOf(open, status);
     if (item.type === 'message') {
       const part = partOf(open);
@@ -81,32 +81,32 @@ export class OutputItems {
       const { name, arguments: json } = item;
       yield { type: 'response.function_call_arguments.done', ...place, name, arguments: json };
     }
-    yield { type: 'response.output_item.done', output_index: this.done.length, item };
-    this.done.push(item);
-    this.open = null;
+    yield { type: 'response.output_item.done', output_index: this.#done.length, item };
+    this.#done.push(item);
+    this.#open = null;
   }
 
-  private *openMessage(): Generator<UnnumberedEvent, OpenItem, void> {
-    if (this.open?.item.type === 'message') return this.open;
+  *#openMessage(): Generator<UnnumberedEvent, OpenItem, void> {
+    if (this.#open?.item.type === 'message') return this.#open;
     yield* this.end('completed');
-    const open = yield* this.begin({
+    const open = yield* this.#begin({
       ...{ id: newItemId('message'), type: 'message', status: 'in_progress' },
       ...{ role: 'assistant', content: [] },
     });
     const part = partOf(open);
-    yield { type: 'response.content_part.added', ...this.place(open), ...PART, part };
+    yield { type: 'response.content_part.added', ...this.#place(open), ...PART, part };
     return open;
   }
 
-  private *begin(item: OpenItem['item']): Generator<UnnumberedEvent, OpenItem, void> {
+  *#begin(item: OpenItem['item']): Generator<UnnumberedEvent, OpenItem, void> {
     const open = { item, text: '', tokens: [] };
-    this.open = open;
-    yield { type: 'response.output_item.added', output_index: this.done.length, item };
+    this.#open = open;
+    yield { type: 'response.output_item.added', output_index: this.#done.length, item };
     return open;
   }
 
-  private place({ item }: OpenItem) {
-    return { item_id: item.id, output_index: this.done.length };
+  #place({ item }: OpenItem) {
+    return { item_id: item.id, output_index: this.#done.length };
   }
 }
 

@@ -1,22 +1,18 @@
 /** GET /v1/responses/:id/input_items. */
-import { objectName } from '../../platform/caller.ts';
-import { z } from 'zod';
-import { responseNotFound } from './input.ts';
-import { listJson, readLimit, readOrder, wrongQuery } from '../../http/body/page-query.ts';
+import {
+  listJson,
+  listSchema,
+  readLimit,
+  readOrder,
+  wrongQuery,
+} from '../../http/body/page-query.ts';
+import { askStored } from './ask-stored.ts';
 import { type InputItemJson, inputItemSchema } from './item-schema.ts';
-import { responseId } from './schema.ts';
+
 import { defineResponseEndpoint } from './env.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
-
-const listSchema = z.strictObject({
-  object: z.literal('list'),
-  data: z.array(inputItemSchema),
-  first_id: z.string().nullable(),
-  last_id: z.string().nullable(),
-  has_more: z.boolean(),
-});
 
 export const listInputItems = defineResponseEndpoint({
   name: 'listInputItems',
@@ -31,7 +27,7 @@ export const listInputItems = defineResponseEndpoint({
     order: '"desc", the newest first, or "asc"',
     after: 'the id of an item: the list begins behind it',
   },
-  responses: [{ status: 200, what: 'a page of items', schema: listSchema }],
+  responses: [{ status: 200, what: 'a page of items', schema: listSchema(inputItemSchema) }],
   examples: [
     {
       title: 'The oldest first',
@@ -40,12 +36,10 @@ export const listInputItems = defineResponseEndpoint({
       query: 'order=asc&limit=10',
     },
   ],
-  async handle({ env, caller, params, request }) {
-    const id = params['id'] ?? '';
-    const isId = responseId.safeParse(id).success;
-    const text = isId ? await env.RESPONSES.getByName(objectName(caller, id)).readInput() : null;
-    if (text === null) throw responseNotFound(id);
-    return Response.json(pageOf(JSON.parse(text) as InputItemJson[], new URL(request.url)));
+  async handle(context) {
+    const text = await askStored(context, (stored) => stored.readInput());
+    const items = JSON.parse(text) as InputItemJson[];
+    return Response.json(pageOf(items, new URL(context.request.url)));
   },
 });
 

@@ -19,12 +19,12 @@ const KEPT_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export class ResponseObject extends DurableObject<ServingEnv> implements StoredResponseObject {
-  private readonly stored = new StoredResponse(this.ctx.storage);
-  private live: ResponseJson | null = null;
-  private liveInput: readonly InputItemJson[] = [];
-  private abort: AbortController | null = null;
-  private isCancelled = false;
-  private isRemoved = false;
+  readonly #stored = new StoredResponse(this.ctx.storage);
+  #live: ResponseJson | null = null;
+  #liveInput: readonly InputItemJson[] = [];
+  #abort: AbortController | null = null;
+  #isCancelled = false;
+  #isRemoved = false;
 
   /** A job that was checked; answers as POST /v1/responses does. */
   override async fetch(request: Request): Promise<Response> {
@@ -32,9 +32,9 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     const record = new RequestRecord('POST', 'createResponse', job.caller);
     let response: Response;
     try {
-      response = await this.run(job, request.signal, record);
+      response = await this.#run(job, request.signal, record);
     } catch (error) {
-      this.live = null;
+      this.#live = null;
       const failure = errorFromRecord(recordForClient(error, record));
       record.fail(failure.code);
       response = errorResponse(failure, record);
@@ -45,33 +45,33 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
 
   /** JSON of the response, or null. Text, since RPC's types lose the shape. */
   read(): string | null {
-    const response = this.current();
+    const response = this.#current();
     return response === null ? null : JSON.stringify(response);
   }
 
   /** JSON of all that the response answers, the oldest first, or null. */
   readInput(): string | null {
-    if (this.live !== null) return JSON.stringify(this.liveInput);
-    return this.stored.read() === null ? null : JSON.stringify(this.stored.readInput());
+    if (this.#live !== null) return JSON.stringify(this.#liveInput);
+    return this.#stored.read() === null ? null : JSON.stringify(this.#stored.readInput());
   }
 
   /** Ends a response that is being made; of one that is done nothing changes. */
   async cancel(): Promise<string | null> {
-    this.isCancelled = true;
-    this.abort?.abort();
-    const response = this.current();
+    this.#isCancelled = true;
+    this.#abort?.abort();
+    const response = this.#current();
     if (response === null) return null;
     // What was made so far is added when the generation has noticed.
-    if (this.live !== null) this.live = { ...this.live, status: 'cancelled' };
-    return JSON.stringify(this.live ?? response);
+    if (this.#live !== null) this.#live = { ...this.#live, status: 'cancelled' };
+    return JSON.stringify(this.#live ?? response);
   }
 
   async remove(): Promise<boolean> {
-    const found = this.current() !== null;
-    this.isRemoved = true;
-    this.isCancelled = true;
-    this.abort?.abort();
-    this.live = null;
+    const found = this.#current() !== null;
+    this.#isRemoved = true;
+    this.#isCancelled = true;
+    this.#abort?.abort();
+    this.#live = null;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     return found;
@@ -81,9 +81,9 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     await this.ctx.storage.deleteAll();
   }
 
-  private current(): ResponseJson | null {
-    if (this.live !== null) return this.live;
-    const response = this.stored.read();
+  #current(): ResponseJson | null {
+    if (this.#live !== null) return this.#live;
+    const response = this.#stored.read();
     if (response === null || response.status !== 'in_progress') return response;
     // The object was put away while it worked.
     const error = {
@@ -93,42 +93,38 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     return { ...response, status: 'failed', error };
   }
 
-  private async run(
-    job: ResponseJob,
-    signal: AbortSignal,
-    record: RequestRecord,
-  ): Promise<Response> {
+  async #run(job: ResponseJob, signal: AbortSignal, record: RequestRecord): Promise<Response> {
     checkStorable(job.input, job.body);
-    this.abort = new AbortController();
-    this.liveInput = job.input;
-    const ended = AbortSignal.any([this.abort.signal, ...(job.body.background ? [] : [signal])]);
+    this.#abort = new AbortController();
+    this.#liveInput = job.input;
+    const ended = AbortSignal.any([this.#abort.signal, ...(job.body.background ? [] : [signal])]);
     const plan = await planResponse(this.env, job, ended, record);
     const run: ResponseRun = {
       ...plan.run,
-      isCancelled: () => this.isCancelled,
-      onChange: (response) => this.keep(response, job.input),
+      isCancelled: () => this.#isCancelled,
+      onChange: (response) => this.#keep(response, job.input),
     };
     if (!job.body.background) {
       const onEnd = (): void => {
         // A client that left: nothing is kept, as with sessions.
-        this.live = null;
+        this.#live = null;
       };
       return await answerResponse({ ...plan, run, onEnd });
     }
     const first = emptyResponse(run, 'in_progress');
-    this.keep(first, job.input, true);
+    this.#keep(first, job.input, true);
     record.hold();
     this.ctx.waitUntil(runInBackground({ ...plan, run }).finally(() => record.end()));
     return Response.json(first);
   }
 
   /** Written when it is over, or at once when nobody waits for it. */
-  private keep(response: ResponseJson, input: readonly InputItemJson[], atOnce = false): void {
-    if (this.isRemoved) return;
+  #keep(response: ResponseJson, input: readonly InputItemJson[], atOnce = false): void {
+    if (this.#isRemoved) return;
     const isOver = response.status !== 'in_progress';
-    this.live = isOver ? null : response;
+    this.#live = isOver ? null : response;
     if (!isOver && !atOnce) return;
-    this.stored.write(response, input);
+    this.#stored.write(response, input);
     void this.ctx.storage.setAlarm(Date.now() + KEPT_DAYS * DAY_MS);
   }
 }

@@ -6,6 +6,7 @@ import {
   generationFields,
   MAX_MAX_TOKENS,
   MAX_TOP_LOGPROBS,
+  metadataField,
   passiveFields,
   strictField,
 } from '../../serving/fields/common.ts';
@@ -14,13 +15,13 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
 import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
 
 /** As the server makes them. */
 export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
 export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
-const MAX_METADATA = 16;
 
 // All that chat has and responses name in the same words, whatever else it may get.
 const {
@@ -50,15 +51,11 @@ export const responseBodySchema = z
     truncation: z.enum(['auto', 'disabled']).default('disabled'),
     include: z.array(z.literal(LOGPROBS_INCLUDE)).max(1).default([]),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
-    metadata: z
-      .record(z.string().max(64), z.string().max(512))
-      .refine((map) => Object.keys(map).length <= MAX_METADATA, `expected at most ${MAX_METADATA}`)
-      .optional(),
+    metadata: metadataField.optional(),
     strict: strictField,
   })
   .superRefine((body, context) => {
-    const refuse = (path: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message });
+    const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
     if (body.background && !body.store) refuse('store', 'expected true with "background": true');
     if (body.background && body.stream)
       refuse('stream', 'expected false with "background": true: read the response by its id');

@@ -150,18 +150,18 @@ async function* events(
 /** The states a response goes through, with the events that tell of them. */
 class ResponseMaker {
   readonly items: OutputItems;
-  private response: ResponseJson;
-  private readonly run: ResponseRun;
+  #response: ResponseJson;
+  readonly #run: ResponseRun;
 
   constructor(run: ResponseRun) {
-    this.run = run;
+    this.#run = run;
     this.items = new OutputItems(run.body.include.includes(LOGPROBS_INCLUDE));
-    this.response = emptyResponse(run, 'in_progress');
+    this.#response = emptyResponse(run, 'in_progress');
   }
 
   *begin(): Generator<UnnumberedEvent, void, void> {
-    this.change({});
-    const { response } = this;
+    this.#change({});
+    const response = this.#response;
     yield { type: 'response.created', response };
     yield { type: 'response.in_progress', response };
   }
@@ -172,29 +172,29 @@ class ResponseMaker {
   ): Generator<UnnumberedEvent, void, void> {
     // Told only once the last state is kept.
     const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
-    this.change({
+    this.#change({
       status,
       completed_at: status === 'completed' ? Math.floor(Date.now() / 1000) : null,
       incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
       output: this.items.all,
-      ...(usage === null ? {} : this.costs(usage)),
+      ...(usage === null ? {} : this.#costs(usage)),
     });
     yield* events;
     const type = status === 'completed' ? 'response.completed' : 'response.incomplete';
-    yield { type, response: this.response };
+    yield { type, response: this.#response };
   }
 
   fail({ code, message }: { readonly code: string; readonly message: string }): UnnumberedEvent {
-    this.change({ status: 'failed', error: { code, message } });
-    return { type: 'response.failed', response: this.response };
+    this.#change({ status: 'failed', error: { code, message } });
+    return { type: 'response.failed', response: this.#response };
   }
 
-  private change(changes: Partial<ResponseJson>): void {
-    this.response = { ...this.response, ...changes };
-    this.run.onChange?.(this.response);
+  #change(changes: Partial<ResponseJson>): void {
+    this.#response = { ...this.#response, ...changes };
+    this.#run.onChange?.(this.#response);
   }
 
-  private costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {
+  #costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {
     const { prompt_tokens, completion_tokens, total_tokens, speculation } = usageJson(usage);
     return {
       usage: {
@@ -206,7 +206,7 @@ class ResponseMaker {
         speculation,
       },
       timings: timingsJson(usage),
-      resources: resourcesJson(this.run.model.manifest, [usage]),
+      resources: resourcesJson(this.#run.model.manifest, [usage]),
     };
   }
 }

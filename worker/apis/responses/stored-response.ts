@@ -1,5 +1,6 @@
 /** One response and the conversation it answers, in a Durable Object's SQLite database. */
-import { EngineError } from '../../../engine/base/errors.ts';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
@@ -15,22 +16,22 @@ const SHOWN_FIELDS = ['instructions', 'text', 'tools'] as const;
 export const MAX_SHOWN_BYTES = 1_000_000;
 
 export class StoredResponse {
-  private readonly storage: DurableObjectStorage;
+  readonly #storage: DurableObjectStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.storage = storage;
+    this.#storage = storage;
   }
 
   /** Null when there is none; reading creates nothing. */
   read(): ResponseJson | null {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
     const [row] = sql.exec<{ json: string }>('SELECT json FROM response').toArray();
     return row === undefined ? null : (JSON.parse(row.json) as ResponseJson);
   }
 
   readInput(): InputItemJson[] {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return [];
     const rows = sql.exec<{ json: string }>('SELECT json FROM input_items ORDER BY id');
     return [...rows].map(({ json }) => JSON.parse(json) as InputItemJson);
@@ -38,8 +39,8 @@ export class StoredResponse {
 
   /** All or nothing: replaces what was there. */
   write(response: ResponseJson, input: readonly InputItemJson[]): void {
-    const { sql } = this.storage;
-    this.storage.transactionSync(() => {
+    const { sql } = this.#storage;
+    this.#storage.transactionSync(() => {
       migrate(sql, RESPONSE_MIGRATIONS);
       sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', rowText(response));
       sql.exec('DELETE FROM input_items');
@@ -71,11 +72,10 @@ export function checkStorable(
   for (const name of SHOWN_FIELDS) {
     shownBytes += utf8Bytes(JSON.stringify(body[name] ?? ''));
     if (shownBytes > MAX_SHOWN_BYTES)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `${name}: a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
-          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false.`,
-        { param: name },
+      throw invalidField(
+        name,
+        `a stored response keeps at most ${MAX_SHOWN_BYTES} bytes of ` +
+          `${SHOWN_FIELDS.join(', ')}, got ${shownBytes} with it. Shorten it, or send "store": false`,
       );
   }
   if (input.length > MAX_ITEMS) throw tooLong(`${input.length} messages`, `${MAX_ITEMS}`);
@@ -89,9 +89,8 @@ export function checkStorable(
 }
 
 function tooLong(got: string, limit: string): EngineError {
-  return new EngineError(
-    'E_REQUEST_INVALID',
-    `input: a stored conversation has at most ${limit}, got ${got}. Begin a new one, or send "store": false.`,
-    { param: 'input' },
+  return invalidField(
+    'input',
+    `a stored conversation has at most ${limit}, got ${got}. Begin a new one, or send "store": false`,
   );
 }

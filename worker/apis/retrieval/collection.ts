@@ -2,6 +2,7 @@
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import type { CollectionObject, CollectionState } from './object/collection-object.ts';
 import type { CollectionAbout, StoredDocument } from './object/collection-store.ts';
@@ -22,11 +23,10 @@ export interface Collection {
 /** @throws {EngineError} E_REQUEST_INVALID */
 export function checkName(name: string, param = 'name'): string {
   if (NAME_PATTERN.test(name)) return name;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${param}: expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign, got ` +
-      `${JSON.stringify(name.slice(0, 80))}.`,
-    { param },
+  throw invalidField(
+    param,
+    `expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign, got ` +
+      `${JSON.stringify(name.slice(0, 80))}`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** Collections: make, list, read, delete. */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { CollectionState } from './object/collection-object.ts';
 import {
   checkName,
@@ -46,10 +46,9 @@ export const createCollection = defineRetrievalEndpoint({
       createdAtMs: Date.now(),
     };
     if (!(await collectionStub(env, caller, name).create(about)))
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `name: collection ${name} is there already. Choose another name, or delete it.`,
-        { param: 'name' },
+      throw invalidField(
+        'name',
+        `collection ${name} is there already. Choose another name, or delete it`,
       );
     await noteCollection(env, caller, name);
     return Response.json(collectionJson({ about, nDocument: 0, nChunk: 0 }));

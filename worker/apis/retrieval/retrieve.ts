@@ -4,7 +4,7 @@
  * given is told in full, what it cites is marked.
  */
 import type { Caller } from '../../platform/caller.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { contentText, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { Message } from '../../serving/conversation/message.ts';
 import type { RetrievalEnv } from './env.ts';
@@ -45,8 +45,8 @@ export async function retrieve(
     retrieval.collection,
     'retrieval.collection',
   );
-  const wish = { ...retrieval, query };
-  const found = await search(env, caller, collection, wish, signal, 'retrieval.query');
+  const request = { ...retrieval, query };
+  const found = await search(env, caller, collection, request, signal, 'retrieval.query');
   const citations = found.map(({ document, chunk, start, end, text, score }, i): Citation => ({
     index: i + 1,
     ...{ document, chunk, start, end, text, score },
@@ -69,11 +69,7 @@ function questionOf(messages: readonly Message[]): string {
   const text = last === undefined ? '' : contentText(last.content);
   const question = text.trim().slice(0, MAX_QUERY_CHARS);
   if (question !== '') return question;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    'retrieval: expected a message of role "user" to look for, or a "query".',
-    { param: 'retrieval' },
-  );
+  throw invalidField('retrieval', 'expected a message of role "user" to look for, or a "query"');
 }
 
 /** Behind the system message that is there, if any: templates know one. */

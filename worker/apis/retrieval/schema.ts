@@ -5,6 +5,7 @@ import { filterSchema, metadataSchema } from './object/filter.ts';
 import { SEARCH_MODES } from './object/search.ts';
 import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
+import { refuseAt } from '../../serving/fields/refuse-at.ts';
 
 export const MAX_DOCUMENTS = 256;
 const MAX_DOCUMENT_CHARS = 1_000_000;
@@ -12,7 +13,7 @@ const MAX_QUERY_CHARS = 10_000;
 export const MAX_TOP_K = 100;
 const DEFAULT_TOP_K = 10;
 /** Fewer say too little, more are cut by most models. */
-const CHUNK_TOKENS = { min: 16, max: 512, otherwise: 128 } as const;
+const CHUNK_TOKENS = { min: 16, max: 512, default: 128 } as const;
 
 const name = z
   .string()
@@ -25,7 +26,7 @@ export const createCollectionSchema = z
   .looseObject({
     name,
     model: modelField,
-    chunk_tokens: count.min(CHUNK_TOKENS.min).max(CHUNK_TOKENS.max).default(CHUNK_TOKENS.otherwise),
+    chunk_tokens: count.min(CHUNK_TOKENS.min).max(CHUNK_TOKENS.max).default(CHUNK_TOKENS.default),
     strict: strictField,
   })
   .meta({ id: 'CreateCollectionRequest' });
@@ -53,11 +54,11 @@ export const addDocumentsSchema = z
     const seen = new Set<string>();
     for (const [i, { id }] of documents.entries()) {
       if (seen.has(id))
-        context.addIssue({
-          code: 'custom',
-          path: ['documents', i, 'id'],
-          message: 'expected an id that no other document of the request has',
-        });
+        refuseAt(
+          context,
+          ['documents', i, 'id'],
+          'expected an id that no other document of the request has',
+        );
       seen.add(id);
     }
   })

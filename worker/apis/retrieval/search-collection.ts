@@ -12,7 +12,7 @@ import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from './env.ts';
 import type { Collection } from './collection.ts';
 
-export interface SearchWish {
+export interface SearchRequest {
   readonly query: string;
   readonly mode: SearchMode;
   readonly top_k: number;
@@ -24,7 +24,7 @@ export async function search(
   env: RetrievalEnv,
   caller: Caller,
   collection: Collection,
-  { query, mode, top_k, filter }: SearchWish,
+  { query, mode, top_k, filter }: SearchRequest,
   signal: AbortSignal,
   param = 'query',
 ): Promise<SearchResult[]> {

@@ -1,6 +1,6 @@
 /** DELETE /v1/sessions/:id. */
 import { objectName } from '../../platform/caller.ts';
-import { z } from 'zod';
+import { deletedJson, deletedRow } from '../../http/deleted.ts';
 import { readSessionId, sessionNotFound } from './session-id.ts';
 import { defineSessionEndpoint } from './env.ts';
 
@@ -11,17 +11,7 @@ export const deleteSession = defineSessionEndpoint({
   tag: 'sessions',
   summary: 'Forget a session',
   params: { id: 'the session of a chat request' },
-  responses: [
-    {
-      status: 200,
-      what: 'forgotten',
-      schema: z.strictObject({
-        id: z.string(),
-        object: z.literal('session.deleted'),
-        deleted: z.literal(true),
-      }),
-    },
-  ],
+  responses: [deletedRow('session.deleted')],
   examples: [
     {
       title: 'Forget what was said',
@@ -42,6 +32,6 @@ export const deleteSession = defineSessionEndpoint({
     const id = readSessionId(params);
     const deleted = await env.SESSIONS.getByName(objectName(caller, id)).clear();
     if (!deleted) throw sessionNotFound(id);
-    return Response.json({ id, object: 'session.deleted', deleted: true });
+    return deletedJson('session.deleted', id);
   },
 });

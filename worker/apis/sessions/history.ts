@@ -29,18 +29,18 @@ interface MessageRow extends Record<string, SqlStorageValue> {
 }
 
 export class History {
-  private readonly storage: DurableObjectStorage;
+  readonly #storage: DurableObjectStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.storage = storage;
+    this.#storage = storage;
   }
 
   /** Null when the session does not exist; reading creates nothing. */
   read(): { schemaVersion: number; messages: StoredMessage[] } | null {
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     const schemaVersion = readSchemaVersion(sql);
     if (schemaVersion === 0) return null;
-    if (schemaVersion < SCHEMA_VERSION) this.storage.transactionSync(() => migrateSession(sql));
+    if (schemaVersion < SCHEMA_VERSION) this.#storage.transactionSync(() => migrateSession(sql));
     const rows = sql.exec<MessageRow>(
       'SELECT role, content, parts, n_token, model, created_at FROM messages ORDER BY id',
     );
@@ -57,9 +57,9 @@ export class History {
   /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
   append(model: string, messages: readonly NewMessage[]): void {
     messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const { sql } = this.storage;
+    const { sql } = this.#storage;
     const now = Date.now();
-    this.storage.transactionSync(() => {
+    this.#storage.transactionSync(() => {
       migrateSession(sql);
       for (const { role, content, nToken } of messages)
         sql.exec(
@@ -70,7 +70,7 @@ export class History {
   }
 
   async clear(): Promise<void> {
-    await this.storage.deleteAll();
+    await this.#storage.deleteAll();
   }
 }
 

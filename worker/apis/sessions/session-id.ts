@@ -1,15 +1,15 @@
 /** A session's id in an address. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { sessionId } from '../../serving/fields/common.ts';
 
 /** @throws {EngineError} E_REQUEST_INVALID */
 export function readSessionId(params: Readonly<Record<string, string>>): string {
   const id = params['id'] ?? '';
   if (sessionId.safeParse(id).success) return id;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `session: expected 1 to 64 letters, digits, "-" or "_", got ${JSON.stringify(id.slice(0, 80))}.`,
-    { param: 'session' },
+  throw invalidField(
+    'session',
+    `expected 1 to 64 letters, digits, "-" or "_", got ${JSON.stringify(id.slice(0, 80))}`,
   );
 }
 

@@ -37,27 +37,23 @@ export interface SessionJson {
 }
 
 export class Session extends DurableObject<ServingEnv> {
-  private readonly history = new History(this.ctx.storage);
-  private readonly turns = new TurnQueue();
+  readonly #history = new History(this.ctx.storage);
+  readonly #turns = new TurnQueue();
 
   /** A SessionTurn; answers as POST /v1/chat/completions does. */
   override async fetch(request: Request): Promise<Response> {
     const turn = await request.json<SessionTurn>();
     const record = new RequestRecord('POST', 'chatCompletions', turn.caller);
-    const response = await this.answer(turn, request.signal, record);
+    const response = await this.#answer(turn, request.signal, record);
     record.headersSent(response.status);
     return response;
   }
 
-  private async answer(
-    turn: SessionTurn,
-    signal: AbortSignal,
-    record: RequestRecord,
-  ): Promise<Response> {
+  async #answer(turn: SessionTurn, signal: AbortSignal, record: RequestRecord): Promise<Response> {
     try {
-      const leave = await this.turns.enter(signal);
+      const leave = await this.#turns.enter(signal);
       try {
-        return await this.runTurn(turn, signal, record, leave);
+        return await this.#runTurn(turn, signal, record, leave);
       } catch (error) {
         leave();
         throw error;
@@ -71,7 +67,7 @@ export class Session extends DurableObject<ServingEnv> {
 
   /** Null when there is no such session. */
   read(): SessionJson | null {
-    const found = this.history.read();
+    const found = this.#history.read();
     if (found === null) return null;
     return {
       object: 'session',
@@ -88,17 +84,17 @@ export class Session extends DurableObject<ServingEnv> {
 
   /** False when there was nothing to delete. Waits for the turns that are under way. */
   async clear(): Promise<boolean> {
-    const leave = await this.turns.enter(new AbortController().signal);
+    const leave = await this.#turns.enter(new AbortController().signal);
     try {
-      if (this.history.read() === null) return false;
-      await this.history.clear();
+      if (this.#history.read() === null) return false;
+      await this.#history.clear();
       return true;
     } finally {
       leave();
     }
   }
 
-  private async runTurn(
+  async #runTurn(
     { caller, body }: SessionTurn,
     signal: AbortSignal,
     record: RequestRecord,
@@ -107,7 +103,7 @@ export class Session extends DurableObject<ServingEnv> {
     const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
     checkInputs(model.id, body.messages, CHAT_PARTS);
     body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const history = (this.history.read()?.messages ?? []).map(({ role, content }) => ({
+    const history = (this.#history.read()?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
     }));
@@ -126,7 +122,7 @@ export class Session extends DurableObject<ServingEnv> {
         content: textContent(text),
         nToken: usage.completionTokens,
       };
-      this.history.append(model.id, [...fresh, answer]);
+      this.#history.append(model.id, [...fresh, answer]);
     };
     return await answerChat({
       env: this.env,

@@ -1,6 +1,6 @@
 /** POST /detokenize. */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { tokenId } from '../completions/schema.ts';
@@ -22,10 +22,9 @@ export const detokenize = defineEndpoint({
     const { tokenizer } = await findModel(env.MODELS, model ?? env.DEFAULT_MODEL);
     const index = tokens.findIndex((token) => token >= tokenizer.nVocab);
     if (index >= 0)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `tokens[${index}]: expected an id below ${tokenizer.nVocab}, got ${tokens[index]}.`,
-        { param: `tokens[${index}]` },
+      throw invalidField(
+        `tokens[${index}]`,
+        `expected an id below ${tokenizer.nVocab}, got ${tokens[index]}`,
       );
     return Response.json({ text: tokenizer.decode(tokens) });
   },

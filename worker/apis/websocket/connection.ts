@@ -34,45 +34,45 @@ export interface Socket {
 
 export class WebSocketConnection {
   readonly #place: Place;
-  private readonly socket: Socket;
-  private readonly ask: Ask;
-  private readonly running = new Map<string, AbortController>();
-  private sentSeq = 0;
-  private readSeq = 0;
-  private isClosed = false;
-  private wakeAll: (() => void)[] = [];
-  private stallTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #socket: Socket;
+  readonly #ask: Ask;
+  readonly #running = new Map<string, AbortController>();
+  #sentSeq = 0;
+  #readSeq = 0;
+  #isClosed = false;
+  #wakeAll: (() => void)[] = [];
+  #stallTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: Socket, ask: Ask, place: Place = SOCKET_PLACE) {
     this.#place = place;
-    this.socket = socket;
-    this.ask = ask;
+    this.#socket = socket;
+    this.#ask = ask;
   }
 
   /** A message of the client. One that is no message at all ends the connection. */
   receive(data: string | ArrayBuffer): void {
-    if (this.isClosed) return;
-    if (typeof data !== 'string') return this.end(CLOSE_POLICY, 'expected text');
-    if (data.length > MAX_BODY_BYTES) return this.end(CLOSE_TOO_BIG, 'message too large');
+    if (this.#isClosed) return;
+    if (typeof data !== 'string') return this.#end(CLOSE_POLICY, 'expected text');
+    if (data.length > MAX_BODY_BYTES) return this.#end(CLOSE_TOO_BIG, 'message too large');
     let message: ClientMessage;
     try {
       message = checkBody(JSON.parse(data), clientMessageSchema);
     } catch (error) {
       const reason = error instanceof EngineError ? error.message : 'expected JSON';
-      return this.end(CLOSE_POLICY, reason);
+      return this.#end(CLOSE_POLICY, reason);
     }
-    this.handle(message);
+    this.#handle(message);
   }
 
-  private handle(message: ClientMessage): void {
+  #handle(message: ClientMessage): void {
     switch (message.type) {
       case 'request':
-        return this.begin(message);
+        return this.#begin(message);
       case 'stop':
-        this.running.get(message.id)?.abort();
-        return this.wake();
+        this.#running.get(message.id)?.abort();
+        return this.#wake();
       case 'ack':
-        return this.acknowledge(message.seq);
+        return this.#acknowledge(message.seq);
       default:
         message satisfies never;
     }
@@ -80,103 +80,103 @@ export class WebSocketConnection {
 
   /** The client has left: nothing more is sent, all that runs ends. */
   leave(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    clearTimeout(this.stallTimer);
-    for (const abort of this.running.values()) abort.abort();
-    this.wake();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#stallTimer);
+    for (const abort of this.#running.values()) abort.abort();
+    this.#wake();
   }
 
-  private end(code: number, reason: string): void {
-    if (this.isClosed) return;
+  #end(code: number, reason: string): void {
+    if (this.#isClosed) return;
     this.leave();
     // A reason has at most 123 bytes.
-    this.socket.close(code, reason.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 120));
+    this.#socket.close(code, reason.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 120));
   }
 
-  private begin({ id, path, body }: Extract<ClientMessage, { type: 'request' }>): void {
-    if (this.running.has(id))
-      return this.refuse(
+  #begin({ id, path, body }: Extract<ClientMessage, { type: 'request' }>): void {
+    if (this.#running.has(id))
+      return this.#refuse(
         id,
         'E_REQUEST_INVALID',
         `id: ${JSON.stringify(id)} is in use; expected a new one.`,
       );
-    if (this.running.size >= MAX_REQUESTS)
-      return this.refuse(
+    if (this.#running.size >= MAX_REQUESTS)
+      return this.#refuse(
         id,
         'E_BUSY',
         `websocket: ${MAX_REQUESTS} requests run already. Wait for an end.`,
       );
     const abort = new AbortController();
-    this.running.set(id, abort);
-    void this.serve(id, path, body, abort.signal);
+    this.#running.set(id, abort);
+    void this.#serve(id, path, body, abort.signal);
   }
 
-  private async serve(id: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {
+  async #serve(id: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {
     try {
-      const response = await this.ask(path, body, signal);
+      const response = await this.#ask(path, body, signal);
       const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
       if (isStream === true && response.body !== null) {
         const stream = response.body as ReadableStream<Uint8Array>;
         for await (const data of eventData(stream, signal)) {
-          await this.room(signal);
+          await this.#room(signal);
           if (signal.aborted) break;
-          this.send('event', id, `"data":${data}`);
+          this.#send('event', id, `"data":${data}`);
         }
       } else {
         const text = await response.text();
-        await this.room(signal);
-        if (!signal.aborted) this.send('answer', id, `"status":${response.status},"body":${text}`);
+        await this.#room(signal);
+        if (!signal.aborted) this.#send('answer', id, `"status":${response.status},"body":${text}`);
       }
     } catch (error) {
-      if (!signal.aborted) this.sendError(id, recordForClient(error, this.#place));
+      if (!signal.aborted) this.#sendError(id, recordForClient(error, this.#place));
     }
-    this.running.delete(id);
+    this.#running.delete(id);
     // Beyond the window, at most one a request.
-    this.send('end', id, `"stopped":${signal.aborted}`);
+    this.#send('end', id, `"stopped":${signal.aborted}`);
   }
 
-  private refuse(id: string, code: 'E_BUSY' | 'E_REQUEST_INVALID', message: string): void {
-    if (this.sentSeq - this.readSeq >= WINDOW_MESSAGES + MAX_REFUSALS)
-      return this.end(CLOSE_POLICY, 'too many requests, and no ack of their answers');
-    this.sendError(id, { code, message, param: null, details: {} });
+  #refuse(id: string, code: 'E_BUSY' | 'E_REQUEST_INVALID', message: string): void {
+    if (this.#sentSeq - this.#readSeq >= WINDOW_MESSAGES + MAX_REFUSALS)
+      return this.#end(CLOSE_POLICY, 'too many requests, and no ack of their answers');
+    this.#sendError(id, { code, message, param: null, details: {} });
   }
 
-  private sendError(id: string, record: Parameters<typeof errorBody>[0]): void {
+  #sendError(id: string, record: Parameters<typeof errorBody>[0]): void {
     const { httpStatus } = new EngineError(record.code, record.message).row;
-    this.send('answer', id, `"status":${httpStatus},"body":${JSON.stringify(errorBody(record))}`);
+    this.#send('answer', id, `"status":${httpStatus},"body":${JSON.stringify(errorBody(record))}`);
   }
 
   /** @param rest of the message, JSON already: events are passed on as they are. */
-  private send(type: string, id: string, rest: string): void {
-    if (this.isClosed) return;
-    this.sentSeq++;
-    const head = `"type":"${type}","seq":${this.sentSeq},"id":${JSON.stringify(id)}`;
-    this.socket.send(`{${head},${rest}}`);
+  #send(type: string, id: string, rest: string): void {
+    if (this.#isClosed) return;
+    this.#sentSeq++;
+    const head = `"type":"${type}","seq":${this.#sentSeq},"id":${JSON.stringify(id)}`;
+    this.#socket.send(`{${head},${rest}}`);
   }
 
-  private acknowledge(seq: number): void {
-    if (seq > this.sentSeq) return this.end(CLOSE_POLICY, `ack: seq ${seq} was never sent`);
-    this.readSeq = Math.max(this.readSeq, seq);
-    clearTimeout(this.stallTimer);
-    this.stallTimer = undefined;
-    this.wake();
+  #acknowledge(seq: number): void {
+    if (seq > this.#sentSeq) return this.#end(CLOSE_POLICY, `ack: seq ${seq} was never sent`);
+    this.#readSeq = Math.max(this.#readSeq, seq);
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+    this.#wake();
   }
 
   /** Waits until the client has read enough, the request is stopped or the socket closed. */
-  private async room(signal: AbortSignal): Promise<void> {
-    while (this.sentSeq - this.readSeq >= WINDOW_MESSAGES && !signal.aborted && !this.isClosed) {
-      this.stallTimer ??= setTimeout(
-        () => this.end(CLOSE_POLICY, 'no ack for two minutes'),
+  async #room(signal: AbortSignal): Promise<void> {
+    while (this.#sentSeq - this.#readSeq >= WINDOW_MESSAGES && !signal.aborted && !this.#isClosed) {
+      this.#stallTimer ??= setTimeout(
+        () => this.#end(CLOSE_POLICY, 'no ack for two minutes'),
         MAX_STALL_MS,
       );
-      await new Promise<void>((resolve) => this.wakeAll.push(resolve));
+      await new Promise<void>((resolve) => this.#wakeAll.push(resolve));
     }
   }
 
-  private wake(): void {
-    const waiting = this.wakeAll;
-    this.wakeAll = [];
+  #wake(): void {
+    const waiting = this.#wakeAll;
+    this.#wakeAll = [];
     for (const resolve of waiting) resolve();
   }
 }

@@ -1,6 +1,7 @@
 /** GET /v1/ws: one socket for many requests at a time. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_REQUESTS, WebSocketConnection, WINDOW_MESSAGES } from './connection.ts';
+import { acceptSocket, requireUpgrade } from '../../http/socket.ts';
 import { clientMessageSchema, serverMessageSchema } from './message-schema.ts';
 import { type Ask, defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
 
@@ -31,23 +32,14 @@ export const webSocket = defineEndpoint({
   examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
   handle(context) {
     const { request, record } = context;
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket')
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
-      );
+    requireUpgrade(request);
     const { 0: client, 1: server } = new WebSocketPair();
     const connection = new WebSocketConnection(server, askHere(context), record);
     const leave = (): void => {
       connection.leave();
       record.end();
     };
-    server.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) =>
-      connection.receive(data),
-    );
-    server.addEventListener('close', leave);
-    server.addEventListener('error', leave);
-    server.accept();
+    acceptSocket(server, (data) => connection.receive(data), leave);
     record.hold();
     return new Response(null, { status: 101, webSocket: client });
   },

@@ -1,7 +1,8 @@
 /**
- * A form with a file (multipart/form-data, RFC 7578) read as it comes: fields are kept, the file goes on
- * piece by piece. Hostile input: parts, headers, fields and the file are bounded.
+ * A form with a file (multipart/form-data, RFC 7578), read as it arrives: fields are kept, the file is
+ * passed on piece by piece. Hostile input: parts, headers, fields and the file are bounded.
  */
+import { invalidField } from '../../platform/invalid-field.ts';
 import { make, type MultipartError, type PartInfo } from 'multipasta';
 import { EngineError } from '../../../engine/base/errors.ts';
 
@@ -10,112 +11,113 @@ export interface FileSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-export interface FormWish {
+export interface FormOptions {
   readonly maxFileBytes: number;
-  /** What is thrown for a larger one. */
+  /** Makes the error for a larger file. */
   readonly tooLarge: () => EngineError;
-  /** Called once, when the file begins. */
+  /** Called once, at the beginning of the file. */
   readonly begin: (filename: string | undefined) => FileSink;
 }
 
 export interface ReadForm {
-  /** Texts by name, in the order they came. */
+  /** Values by name, in the order they were sent. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly fileBytes: number;
 }
 
 const MAX_FORM_PARTS = 16;
 const MAX_FIELD_BYTES = 4096;
-/** RFC 2046, section 5.1.1. */
+/** Limit of RFC 2046, section 5.1.1. */
 const MAX_BOUNDARY_CHARS = 70;
 
 /** @throws {EngineError} E_REQUEST_INVALID, and what `tooLarge` makes. */
-export async function readForm(request: Request, wish: FormWish): Promise<ReadForm> {
-  const form = new FormReader(request.headers.get('content-type') ?? '', wish);
+export async function readForm(request: Request, options: FormOptions): Promise<ReadForm> {
+  const form = new FormReader(request.headers.get('content-type') ?? '', options);
   let nRead = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     nRead += chunk.length;
     await form.read(chunk);
-    // A form that is refused is read away up to here, so that its client gets the answer.
-    if (nRead > 2 * wish.maxFileBytes) break;
+    // A refused form is drained up to here, so that its client gets the response.
+    if (nRead > 2 * options.maxFileBytes) break;
   }
   return form.finish();
 }
 
 class FormReader {
-  private readonly parser: ReturnType<typeof make>;
-  private readonly wish: FormWish;
-  private readonly fields = new Map<string, string[]>();
-  private error: EngineError | null = null;
-  private sink: FileSink | null = null;
-  /** Of the file, told by the parser and not written yet. */
-  private fresh: Uint8Array[] = [];
-  private fileBytes = 0;
-  private isWhole = false;
+  readonly #parser: ReturnType<typeof make>;
+  readonly #options: FormOptions;
+  readonly #fields = new Map<string, string[]>();
+  #error: EngineError | null = null;
+  #sink: FileSink | null = null;
+  /** Bytes of the file that the parser has given and that are not written yet. */
+  #fresh: Uint8Array[] = [];
+  #fileBytes = 0;
+  #isWhole = false;
 
-  constructor(contentType: string, wish: FormWish) {
-    this.wish = wish;
+  constructor(contentType: string, options: FormOptions) {
+    this.#options = options;
     checkContentType(contentType);
-    this.parser = make({
+    this.#parser = make({
       headers: { 'content-type': contentType },
       maxParts: MAX_FORM_PARTS,
       maxFieldSize: MAX_FIELD_BYTES,
       isFile: (info) => fieldOf(info).name === 'file',
-      onFile: (info) => this.beginFile(info),
-      onField: (info, value) => this.field(fieldOf(info).name, new TextDecoder().decode(value)),
-      onError: (error) => this.fail(formError(error)),
-      onDone: () => (this.isWhole = true),
+      onFile: (info) => this.#beginFile(info),
+      onField: (info, value) => this.#field(fieldOf(info).name, new TextDecoder().decode(value)),
+      onError: (error) => this.#fail(formError(error)),
+      onDone: () => (this.#isWhole = true),
     });
   }
 
-  /** After an error the form is read on, and forgotten. */
+  /** After an error the rest of the form is ignored. */
   async read(chunk: Uint8Array): Promise<void> {
-    if (this.error !== null || this.isWhole) return;
+    if (this.#error !== null || this.#isWhole) return;
     try {
-      this.parser.write(chunk);
+      this.#parser.write(chunk);
     } catch (cause) {
-      // A header with broken percent-encoding, say.
-      this.fail(invalidField('file', 'body: a part of the form has a broken header', cause));
+      // Broken percent-encoding in a header, for example.
+      const message = 'body: a part of the form has a broken header.';
+      this.#fail(new EngineError('E_REQUEST_INVALID', message, { param: 'file', cause }));
     }
-    const { fresh, sink } = this;
-    this.fresh = [];
-    if (this.error !== null) return;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    if (this.#error !== null) return;
     for (const bytes of fresh) {
-      this.fileBytes += bytes.length;
-      await sink?.write(bytes);
+      this.#fileBytes += bytes.length;
+      await this.#sink?.write(bytes);
     }
-    if (this.fileBytes > this.wish.maxFileBytes) this.fail(this.wish.tooLarge());
+    if (this.#fileBytes > this.#options.maxFileBytes) this.#fail(this.#options.tooLarge());
   }
 
   finish(): ReadForm {
-    if (this.error === null && !this.isWhole) this.fail(formError({ _tag: 'EndNotReached' }));
-    if (this.error !== null) throw this.error;
-    if (this.sink === null)
-      throw invalidField('file', 'file: expected a file, got nothing. Add a field "file" with one');
-    return { fields: this.fields, fileBytes: this.fileBytes };
+    if (this.#error === null && !this.#isWhole) this.#fail(formError({ _tag: 'EndNotReached' }));
+    if (this.#error !== null) throw this.#error;
+    if (this.#sink === null)
+      throw invalidField('file', 'expected a file, got nothing. Add a field "file" with one');
+    return { fields: this.#fields, fileBytes: this.#fileBytes };
   }
 
-  private beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
-    if (this.sink !== null)
-      this.fail(invalidField('file', 'file: expected one file, got several. Send one a request'));
-    this.sink ??= this.wish.begin(fieldOf(info).filename);
+  #beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
+    if (this.#sink !== null)
+      this.#fail(invalidField('file', 'expected one file, got several. Send one per request'));
+    this.#sink ??= this.#options.begin(fieldOf(info).filename);
     return (chunk) => {
-      if (chunk !== null) this.fresh.push(chunk);
+      if (chunk !== null) this.#fresh.push(chunk);
     };
   }
 
-  private field(name: string, value: string): void {
-    const values = this.fields.get(name);
-    if (values === undefined) this.fields.set(name, [value]);
+  #field(name: string, value: string): void {
+    const values = this.#fields.get(name);
+    if (values === undefined) this.#fields.set(name, [value]);
     else values.push(value);
   }
 
-  private fail(error: EngineError): void {
-    this.error ??= error;
+  #fail(error: EngineError): void {
+    this.#error ??= error;
   }
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for what is no form. */
+/** @throws {EngineError} E_REQUEST_INVALID when the body is not a form. */
 function checkContentType(contentType: string): void {
   const isForm = /^multipart\/form-data\s*(;|$)/i.test(contentType);
   const boundary = /;\s*boundary=(?:"([^"]*)"|([^\s;]*))/i.exec(contentType);
@@ -129,8 +131,8 @@ function checkContentType(contentType: string): void {
 }
 
 /**
- * The parser takes names of Latin letters only; clients send UTF-8 as it is. Quotation marks come as
- * browsers write them (%22) or with a backslash, as older programs do.
+ * The parser accepts names of Latin letters only; clients send raw UTF-8. Quotation marks come as
+ * %22 (browsers) or with a backslash (older programs).
  */
 function fieldOf({ headers }: PartInfo): { name: string; filename: string | undefined } {
   const header = String(headers['content-disposition'] ?? '');
@@ -147,19 +149,15 @@ const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
 };
 
 const FORM_MESSAGES: Readonly<Record<Exclude<MultipartError['_tag'], 'ReachedLimit'>, string>> = {
-  InvalidBoundary: 'content-type: has no boundary that could be read',
+  InvalidBoundary: 'content-type: has no valid boundary',
   BadHeaders: 'body: a part of the form has broken headers',
   InvalidDisposition: 'body: a part of the form has no name',
-  EndNotReached: 'body: the form is cut off, or its boundary is not that of its content-type',
+  EndNotReached:
+    'body: the form is cut off, or its boundary differs from the one in its content-type',
 };
 
 function formError(error: MultipartError): EngineError {
   const message =
     error._tag === 'ReachedLimit' ? LIMIT_MESSAGES[error.limit] : FORM_MESSAGES[error._tag];
   return new EngineError('E_REQUEST_INVALID', `${message ?? 'body: the form is too large'}.`);
-}
-
-/** An error about one field of a form. */
-export function invalidField(param: string, message: string, cause?: unknown): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param, cause });
 }

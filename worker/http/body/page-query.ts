@@ -1,5 +1,7 @@
-/** Query parameters of lists, and a page of one. */
-import { EngineError } from '../../../engine/base/errors.ts';
+/** Query parameters of lists, and pages of them. */
+import { z } from 'zod';
+import type { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 
 /** @throws {EngineError} E_REQUEST_INVALID */
 export function readLimit(query: URLSearchParams, byDefault: number, max: number): number {
@@ -16,7 +18,7 @@ export function readOrder(query: URLSearchParams): 'asc' | 'desc' {
   throw wrongQuery('order', 'expected "asc" or "desc"', order);
 }
 
-/** The id that a page begins behind, or null. @throws {EngineError} E_REQUEST_INVALID */
+/** The id after which the page begins, or null. @throws {EngineError} E_REQUEST_INVALID */
 export function readAfter(query: URLSearchParams, isId: (id: string) => boolean): string | null {
   const after = query.get('after');
   if (after === null || isId(after)) return after;
@@ -25,9 +27,21 @@ export function readAfter(query: URLSearchParams, isId: (id: string) => boolean)
 
 export function wrongQuery(param: string, expected: string, got: string): EngineError {
   const shown = JSON.stringify(got.slice(0, 80));
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${expected}, got ${shown}.`, { param });
+  return invalidField(param, `${expected}, got ${shown}`);
 }
 
+/** What `listJson` makes of items with the schema `item`. */
+export function listSchema<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({
+    object: z.literal('list'),
+    data: z.array(item),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  });
+}
+
+/** A page of a list in OpenAI's shape. */
 export function listJson(data: readonly { readonly id: string }[], hasMore: boolean): object {
   return {
     object: 'list',

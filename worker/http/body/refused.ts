@@ -1,5 +1,5 @@
-/** Parameters of the APIs we speak that change the answer and are not supported: refused by name. */
-import { EngineError } from '../../../engine/base/errors.ts';
+/** Parameters of the APIs that would change the answer and are not supported: refused by name. */
+import { invalidField } from '../../platform/invalid-field.ts';
 
 interface Passes {
   readonly text: string;
@@ -8,9 +8,9 @@ interface Passes {
 
 export interface RefusedParameter {
   readonly name: string;
-  /** Values that ask for nothing pass; empty lists and objects always do. */
+  /** Values that are accepted since they ask for nothing; empty lists and objects always are. */
   readonly passes?: Passes;
-  /** Why, when "not supported yet" does not say it. */
+  /** The message, where "is not supported yet" is not right. */
   readonly why?: string;
 }
 
@@ -86,6 +86,6 @@ export function refuseParameters(body: unknown, rows: readonly RefusedParameter[
     if (passes?.test(value) === true) continue;
     const or = passes === undefined ? '' : ` or ${passes.text}`;
     const what = why ?? `is not supported yet; expected it to be absent${or}`;
-    throw new EngineError('E_REQUEST_INVALID', `${name}: ${what}.`, { param: name });
+    throw invalidField(name, what);
   }
 }

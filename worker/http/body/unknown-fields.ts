@@ -1,15 +1,15 @@
-/** Fields of a body that its schema does not know: named in a header, or refused when asked to be. */
+/** Fields of a body that its schema does not know: named in a header, or refused on request. */
 import type { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { RefusedParameter } from './refused.ts';
 
-/** Names of fields that had no effect, percent-encoded, separated by commas. */
+/** Header with the names of fields that had no effect, percent-encoded, separated by commas. */
 export const IGNORED_HEADER = 'x-thimble-ignored';
 const MAX_NAME_CHARS = 60;
-/** Clients give up on long headers: what does not fit is not named. */
+/** Clients reject long headers: names that do not fit are left out. */
 const MAX_HEADER_CHARS = 2000;
 
-/** Top-level fields only: what nested objects hold beyond their schemas is left alone. */
+/** Unknown fields at the top level; unknown fields of nested objects are not reported. */
 export function unknownFields(
   body: object,
   schema: z.ZodObject,
@@ -24,11 +24,10 @@ export function refuseWhenStrict(body: object, unknown: readonly string[]): void
   const [first] = unknown;
   if (first === undefined || !('strict' in body) || body.strict !== true) return;
   const shown = first.slice(0, MAX_NAME_CHARS);
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${shown}: is no parameter of this endpoint; expected it to be absent. ` +
-      'Without "strict" it would be ignored.',
-    { param: shown },
+  throw invalidField(
+    shown,
+    `is no parameter of this endpoint; expected it to be absent. ` +
+      'Without "strict" it would be ignored',
   );
 }
 

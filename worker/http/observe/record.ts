@@ -1,5 +1,5 @@
 /**
- * What is noted of one request: counted in the metrics and written as one line of JSON to the log
+ * The record of one request: counted in the metrics and written as one line of JSON to the log
  * when it ends. Never holds a prompt or an answer.
  */
 import { NO_REQUEST } from '../../platform/failure.ts';
@@ -12,68 +12,68 @@ import { countEnd, countHandOver, countStart, countTokens } from './metrics.ts';
 export class RequestRecord implements Place {
   readonly place: string;
   readonly requestId: string;
-  /** Of the model that answers, once it is known. */
+  /** Id of the model that answers, once it is known. */
   modelId: string | null = null;
-  /** Of the answer's headers. */
+  /** HTTP status of the response. */
   status = 200;
-  private errorCode: string | null = null;
-  private usage: GenerateUsage = NO_USAGE;
-  private isHeld = false;
-  private isEnded = false;
-  private readonly startedAtMs = Date.now();
-  private readonly method: string;
-  private readonly endpoint: string;
+  #errorCode: string | null = null;
+  #usage: GenerateUsage = NO_USAGE;
+  #isHeld = false;
+  #isEnded = false;
+  readonly #startedAtMs = Date.now();
+  readonly #method: string;
+  readonly #endpoint: string;
 
   constructor(method: string, endpoint: string, { requestId }: CallContext = NO_REQUEST) {
     this.place = `gateway.${endpoint}`;
     this.requestId = requestId;
-    this.method = method;
-    this.endpoint = endpoint;
+    this.#method = method;
+    this.#endpoint = endpoint;
     countStart();
   }
 
-  /** A generation has ended. */
+  /** Adds the usage of a generation that has ended. */
   addUsage(modelId: string, usage: GenerateUsage): void {
     this.modelId = modelId;
-    this.usage = addUsage(this.usage, usage);
+    this.#usage = addUsage(this.#usage, usage);
     countTokens(modelId, usage);
   }
 
   fail(errorCode: string): void {
-    this.errorCode = errorCode;
+    this.#errorCode = errorCode;
   }
 
-  /** The answer goes on after its headers: who says so calls `end`. */
+  /** The response continues after its headers; the caller of `hold` will call `end`. */
   hold(): void {
-    this.isHeld = true;
+    this.#isHeld = true;
   }
 
-  /** A Durable Object answers, and keeps a record of its own: this one is not counted. */
+  /** A Durable Object answers and keeps its own record: this one is not counted. */
   handOver(): void {
-    this.isEnded = true;
+    this.#isEnded = true;
     countHandOver();
   }
 
-  /** The headers are out. */
+  /** Notes that the headers have been sent. */
   headersSent(status: number): void {
     this.status = status;
-    if (!this.isHeld) this.end();
+    if (!this.#isHeld) this.end();
   }
 
-  /** Counted once, however often it is called. */
+  /** Ends the record; further calls do nothing. */
   end(): void {
-    if (this.isEnded) return;
-    this.isEnded = true;
-    const ms = Date.now() - this.startedAtMs;
-    countEnd(this.endpoint, this.status, ms);
-    const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.usage;
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const ms = Date.now() - this.#startedAtMs;
+    countEnd(this.#endpoint, this.status, ms);
+    const { promptTokens, cachedTokens, completionTokens, draftedTokens, queueMs } = this.#usage;
     const line = {
       event: 'request',
       request_id: this.requestId,
-      method: this.method,
-      endpoint: this.endpoint,
+      method: this.#method,
+      endpoint: this.#endpoint,
       status: this.status,
-      error: this.errorCode,
+      error: this.#errorCode,
       model: this.modelId,
       prompt_tokens: promptTokens,
       cached_tokens: cachedTokens,

@@ -1,5 +1,6 @@
-/** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
+/** The embedding model of a request: the one it names, else EMBEDDING_MODEL, else the only one. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { servedOfKind } from '../models/default-model.ts';
 import type { ServingEnv } from '../env.ts';
 import { findModelOfKind } from '../models/model-store.ts';
@@ -8,7 +9,7 @@ import type { ModelOfKind } from '../models/model-store.ts';
 export type EncoderModel = ModelOfKind<'encoder'>;
 type Env = Pick<ServingEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when none follows. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when it is ambiguous. */
 export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {
   const named = wanted ?? (env.EMBEDDING_MODEL || undefined);
   return await findModelOfKind(env.MODELS, named ?? (await onlyEncoder(env)), 'encoder');
@@ -24,11 +25,11 @@ async function onlyEncoder(env: Env): Promise<string> {
       { param: 'model' },
     );
   if (encoders.length > 1)
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `model: expected one of ${encoders.join(', ')}; there are several embedding models, and ` +
-        'EMBEDDING_MODEL names none of them.',
-      { param: 'model', details: { models: encoders } },
+    throw invalidField(
+      'model',
+      `expected one of ${encoders.join(', ')}; there are several embedding models, and ` +
+        'EMBEDDING_MODEL names none of them',
+      { details: { models: encoders } },
     );
   return id;
 }

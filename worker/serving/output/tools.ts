@@ -1,5 +1,5 @@
-/** What a request says of tools, in one form whichever API said it. */
-import { EngineError } from '../../../engine/base/errors.ts';
+/** The tools of a request, in one form for all APIs. */
+import { invalidField } from '../../platform/invalid-field.ts';
 import {
   choiceGrammar,
   compileJsonSchema,
@@ -12,7 +12,7 @@ import {
 } from '../../../engine/grammar/index.ts';
 import type { ToolFormat } from './tool-formats.ts';
 
-/** Calls in one answer: a model that cannot stop is stopped. */
+/** Most calls in one answer, for models that do not stop. */
 export const MAX_CALLS = 8;
 
 export interface Tool {
@@ -24,10 +24,10 @@ export interface Tool {
 
 export interface ToolUse {
   readonly tools: readonly Tool[];
-  /** Whether calls may come, must come, or must be of one function. */
+  /** Whether the model may call, must call, or must call one function. */
   readonly choice: 'auto' | 'required' | { readonly name: string };
   readonly isParallel: boolean;
-  /** Where a tool's schema stands in the request. */
+  /** Path of a tool's schema in the request. */
   readonly schemaParam: (index: number) => string;
 }
 
@@ -38,8 +38,8 @@ interface ToolRow {
 }
 
 /**
- * Null when nothing is to be called.
- * @throws {EngineError} E_REQUEST_INVALID for two tools of one name, a choice that names none
+ * The tools that may be called; null when there are none.
+ * @throws {EngineError} E_REQUEST_INVALID for two tools with one name, or a choice of an unknown tool
  */
 export function toolUse(
   rows: readonly ToolRow[],
@@ -52,9 +52,9 @@ export function toolUse(
   const tools = rows.map(({ name, description = '', parameters = {} }, index) => {
     const type = parameters['type'];
     if (type !== undefined && type !== 'object')
-      throw invalid(
+      throw invalidField(
         schemaParam(index),
-        `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}: arguments are an object`,
+        `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}, since arguments are an object`,
       );
     return { name, description, parameters: { ...parameters, type: 'object' } };
   });
@@ -64,18 +64,22 @@ export function toolUse(
 function checkNames(rows: readonly ToolRow[], choice: 'none' | ToolUse['choice']): void {
   const names = new Set<string>();
   for (const { name } of rows) {
-    if (names.has(name)) throw invalid('tools', `"${name}" is there twice; expected unique names`);
+    if (names.has(name))
+      throw invalidField('tools', `"${name}" is there twice; expected unique names`);
     names.add(name);
   }
   if (typeof choice === 'object' && !names.has(choice.name))
-    throw invalid('tool_choice', `"${choice.name}" is none of the tools; expected one of them`);
+    throw invalidField(
+      'tool_choice',
+      `"${choice.name}" is none of the tools; expected one of them`,
+    );
   if (choice !== 'none' && choice !== 'auto' && rows.length === 0)
-    throw invalid('tool_choice', 'asks for a call, but there are no tools; expected "tools"');
+    throw invalidField('tool_choice', 'asks for a call, but there are no tools; expected "tools"');
 }
 
 /**
- * Answers with calls as a grammar; without a call the answer is as `without` says, or free text.
- * @throws {EngineError} E_REQUEST_INVALID naming what of a schema is not honoured
+ * The grammar of answers with calls; an answer without a call matches `without`, or is free text.
+ * @throws {EngineError} E_REQUEST_INVALID naming the part of a schema that is not supported
  */
 export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar | null): Grammar {
   const { choice } = use;
@@ -101,7 +105,7 @@ export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar |
   return choiceGrammar([textWithout(triggers), sequenceGrammar([textUntil(triggers), calls])]);
 }
 
-/** A call from its name on. */
+/** The rest of a call, from its name on. */
 function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Grammar {
   return sequenceGrammar([
     literalGrammar(tool.name + format.middle),
@@ -113,18 +117,14 @@ function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Gr
   ]);
 }
 
-/** Keywords beside which an object's own properties are not all that it may have. */
+/** Keywords that may allow more than an object's own `properties`. */
 const OPENING = ['additionalProperties', 'patternProperties', '$ref', 'allOf', 'anyOf', 'oneOf'];
 
 /**
- * Functions have the arguments that their schemas name, and none if they name none: JSON Schema would
- * let a model invent more. A schema that says itself what else there may be stays as it is.
+ * Allows only the arguments that the schema names, or none if it names none: JSON Schema would
+ * let a model invent more. A schema that says what else is allowed stays as it is.
  */
 function closed(schema: Tool['parameters']): Tool['parameters'] {
   const isOpen = OPENING.some((keyword) => Object.hasOwn(schema, keyword));
   return isOpen ? schema : { ...schema, additionalProperties: false };
-}
-
-function invalid(param: string, what: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${param}: ${what}.`, { param });
 }

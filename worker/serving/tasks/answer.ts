@@ -1,33 +1,34 @@
 /**
  * Answers to a question over given passages, with the sentences they are taken from. A sentence is
- * chosen by how much likelier it makes the question than texts that say nothing do (the query
+ * chosen by how much more likely it makes the question than texts without content do (the query
  * likelihood of Ponte and Croft 1998; with language models Sachan et al. 2022, arXiv 2204.07496), so
- * that a quotation is a place of the passages and never something a model wrote.
+ * that a quotation is a span of a passage, never something a model wrote.
  */
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { chunkText, sentencesOf, type Span, textOf } from '../../../engine/text/chunk-text.ts';
 import {
   finishReason,
   lineField,
   MAX_TEXT_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
 } from './fields.ts';
 import { answerPrompt, questionPrompt } from './prompts/answer.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
-import { answerTokens, defineTask, inOnePiece } from './task.ts';
+import { answerTokens, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_PASSAGES = 256;
-/** Of all passages together: each is evaluated on its own. */
+/** Most sentences of all passages together: each is evaluated separately. */
 export const MAX_SENTENCES = 500;
 /** Longer sentences are quoted in parts. */
 export const MAX_SENTENCE_TOKENS = 128;
 export const MAX_QUESTION_CHARS = 2_000;
 export const MAX_QUOTES = 5;
-/** Nats a token of the question that a sentence has to gain over a text that says nothing. */
+/** Nats per token of the question that a sentence must gain over a text without content. */
 export const DEFAULT_MIN_GAIN = 0.75;
 const MAX_MIN_GAIN = 100;
 const LIKELY_TOKENS = 100;
@@ -43,42 +44,34 @@ const body = z
   })
   .superRefine(({ passages }, context) => {
     const nChar = passages.reduce((sum, { length }) => sum + length, 0);
-    const message = `expected at most ${MAX_TEXT_CHARS} characters in all`;
-    if (nChar > MAX_TEXT_CHARS) context.addIssue({ code: 'custom', path: ['passages'], message });
+    if (nChar > MAX_TEXT_CHARS)
+      refuseAt(context, ['passages'], `expected at most ${MAX_TEXT_CHARS} characters in all`);
   })
   .meta({ id: 'AnswerRequest' });
 
 const count = z.number().int().nonnegative();
-const answerSchema = z
-  .strictObject({
-    object: z.literal('task.answer'),
-    model: z.string(),
-    found: z.boolean().describe('false: no sentence gains "min_gain"'),
-    answer: z.string().nullable(),
-    quotes: z
-      .array(
-        z.strictObject({
-          text: z.string(),
-          passage: count.describe('index in passages'),
-          start: count.describe('in UTF-16 units of the passage, as JavaScript counts'),
-          end: count,
-          gain: z.number().describe('nats a token by which it makes the question likelier'),
-        }),
-      )
-      .describe(
-        'what the answer is taken from, the best first; passages[passage].slice(start, end)',
-      ),
-    best_gain: z.number().describe('of any sentence'),
-    finish_reason: finishReason,
-    sentences: z.number().int().positive().describe('that were weighed'),
-    ...taskEnd,
-  })
-  .meta({ id: 'QuotedAnswer' });
+const answerSchema = taskAnswer('answer', {
+  found: z.boolean().describe('false: no sentence gains "min_gain"'),
+  answer: z.string().nullable(),
+  quotes: z
+    .array(
+      z.strictObject({
+        text: z.string(),
+        passage: count.describe('index in passages'),
+        start: count.describe('in UTF-16 units of the passage, as in JavaScript'),
+        end: count,
+        gain: z.number().describe('nats per token by which it makes the question more likely'),
+      }),
+    )
+    .describe(
+      'sources of the answer, the best first; each text is passages[passage].slice(start, end)',
+    ),
+  best_gain: z.number().describe('highest gain of any sentence'),
+  finish_reason: finishReason,
+  sentences: z.number().int().positive().describe('number of sentences compared'),
+}).meta({ id: 'QuotedAnswer' });
 
-export const answer = defineTask({
-  ...{ name: 'answer', body, answer: answerSchema },
-  run: (model, wish) => inOnePiece(run(model, wish)),
-});
+export const answer = defineWholeTask({ name: 'answer', body, answer: answerSchema, run });
 
 interface Sentence extends Span {
   readonly text: string;
@@ -89,9 +82,9 @@ interface Quote extends Sentence {
   readonly gain: number;
 }
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { passages, question, max_quotes: maxQuotes, min_gain: minGain } = wish;
-  const maxTokens = answerTokens(model, wish.max_tokens, LIKELY_TOKENS);
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { passages, question, max_quotes: maxQuotes, min_gain: minGain } = request;
+  const maxTokens = answerTokens(model, request.max_tokens, LIKELY_TOKENS);
   const nQuestion = model.countTokens(question);
   const rooms = [
     model.roomFor(questionAfter(''), nQuestion, LEAST_ROOM),
@@ -130,15 +123,15 @@ function listSentences(
     ),
   );
   if (sentences.length <= MAX_SENTENCES) return sentences;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `passages: have ${sentences.length} sentences; expected at most ${MAX_SENTENCES}. Send the ` +
-      'passages that a search found.',
-    { param: 'passages', details: { nSentence: sentences.length, maxSentences: MAX_SENTENCES } },
+  throw invalidField(
+    'passages',
+    `have ${sentences.length} sentences; expected at most ${MAX_SENTENCES}. Send the ` +
+      'passages that a search found',
+    { details: { nSentence: sentences.length, maxSentences: MAX_SENTENCES } },
   );
 }
 
-/** Of each sentence: mean over the question's tokens of how much likelier it makes them. */
+/** Gain of each sentence: mean nats by which it makes the question's tokens more likely. */
 async function gainsOf(
   model: TaskModel,
   sentences: readonly Sentence[],

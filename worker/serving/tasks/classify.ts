@@ -1,7 +1,7 @@
 /**
- * Which of some labels fits a text, by how likely the model finds each label as its answer. Nothing
- * is generated: a label's score is the mean log-probability of its tokens behind the prompt,
- * calibrated by what the model answers to texts that say nothing.
+ * Classifies a text by how likely the model finds each label as its answer. Nothing
+ * is generated: a label's score is the mean log-probability of its tokens after the prompt,
+ * calibrated by the model's answers to texts without content.
  */
 import { z } from 'zod';
 import {
@@ -9,7 +9,7 @@ import {
   lineField,
   chunkCount,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
@@ -17,8 +17,9 @@ import { textOf } from '../../../engine/text/chunk-text.ts';
 import { calibrate, calibrateEach, meanRow, normalize } from './label-scores.ts';
 import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
-import { chunksOf, defineTask, inOnePiece } from './task.ts';
+import { chunksOf, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_LABELS = 64;
 export const MAX_LABEL_CHARS = 100;
@@ -55,7 +56,7 @@ const body = z
   })
   .superRefine(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
-      context.addIssue({ code: 'custom', path, message });
+      refuseAt(context, path, message);
     const names = labels.map((one) => one.label.trim());
     const twice = names.findIndex((name, i) => names.indexOf(name) < i);
     if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
@@ -66,40 +67,39 @@ const body = z
   })
   .meta({ id: 'ClassifyRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.classify'),
-    model: z.string(),
-    label: z.string().nullable().describe('the likeliest; with multi_label null when none applies'),
-    labels: z
-      .array(
-        z.strictObject({
-          label: z.string(),
-          probability: z.number().min(0).max(1),
-          likelihood: z.number().min(0).max(1).describe('before calibration'),
-          prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
-          applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
-        }),
-      )
-      .describe('in the order of the request; without multi_label all three sum to one'),
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'Classification' });
+const answer = taskAnswer('classify', {
+  label: z
+    .string()
+    .nullable()
+    .describe('the most likely one; with multi_label, null when none applies'),
+  labels: z
+    .array(
+      z.strictObject({
+        label: z.string(),
+        probability: z.number().min(0).max(1),
+        likelihood: z.number().min(0).max(1).describe('before calibration'),
+        prior: z.number().min(0).max(1).describe('its likelihood after texts without content'),
+        applies: z
+          .boolean()
+          .describe(
+            'with multi_label, whether its probability is above 0.5; else whether it is the most likely',
+          ),
+      }),
+    )
+    .describe('in the order of the request; without multi_label, each kind of number sums to one'),
+  chunks: chunkCount,
+}).meta({ id: 'Classification' });
 
-export const classify = defineTask({
-  ...{ name: 'classify', body, answer },
-  run: (taskModel, wish) => inOnePiece(run(taskModel, wish)),
-});
+export const classify = defineWholeTask({ name: 'classify', body, answer, run });
 
 type Body = z.output<typeof body>;
 
-async function run(taskModel: TaskModel, wish: Body): Promise<object> {
-  const { labels, multi_label: isMulti } = wish;
-  const chunks = chunksFor(taskModel, wish);
-  const ofChunks = await likelihoodsOf(taskModel, wish, chunks);
-  const prior = wish.calibrate
-    ? meanRow(await likelihoodsOf(taskModel, wish, CONTENT_FREE_TEXTS))
+async function run(taskModel: TaskModel, request: Body): Promise<object> {
+  const { labels, multi_label: isMulti } = request;
+  const chunks = chunksFor(taskModel, request);
+  const ofChunks = await likelihoodsOf(taskModel, request, chunks);
+  const prior = request.calibrate
+    ? meanRow(await likelihoodsOf(taskModel, request, CONTENT_FREE_TEXTS))
     : labels.map(() => 1 / labels.length);
   const weights = chunks.map((chunk) => taskModel.countTokens(chunk));
   const correct = isMulti ? calibrateEach : calibrate;
@@ -123,32 +123,32 @@ async function run(taskModel: TaskModel, wish: Body): Promise<object> {
   };
 }
 
-function chunksFor(taskModel: TaskModel, wish: Body): string[] {
-  const longest = Math.max(...wish.labels.map((one) => taskModel.countTokens(one.label)));
-  const room = taskModel.roomFor(promptOf('', wish), longest, LEAST_ROOM);
-  return chunksOf(taskModel, wish.text, room).map((span) => textOf(wish.text, span));
+function chunksFor(taskModel: TaskModel, request: Body): string[] {
+  const longest = Math.max(...request.labels.map((one) => taskModel.countTokens(one.label)));
+  const room = taskModel.roomFor(promptOf('', request), longest, LEAST_ROOM);
+  return chunksOf(taskModel, request.text, room).map((span) => textOf(request.text, span));
 }
 
 /**
- * [texts][labels]: e to the mean log-probability of the label's tokens; where one label is sought, made
- * to sum to one for each text.
+ * [texts][labels]: e to the mean log-probability of the label's tokens; unless labels are independent,
+ * normalized to sum to one for each text.
  */
 async function likelihoodsOf(
   taskModel: TaskModel,
-  wish: Body,
+  request: Body,
   texts: readonly string[],
 ): Promise<number[][]> {
   const { tokenizer } = taskModel.host.model;
   const rows: number[][] = [];
   for (const text of texts) {
-    const ids = taskModel.encode(promptOf(text, wish));
+    const ids = taskModel.encode(promptOf(text, request));
     const row: number[] = [];
-    // One after the other: each finds the prompt in the cache.
-    for (const { label: name } of wish.labels) {
+    // One after the other, so that each finds the prompt in the KV cache.
+    for (const { label: name } of request.labels) {
       const tokens = tokenizer.encode(name, { special: false });
       row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));
     }
-    rows.push(wish.multi_label ? row : normalize(row));
+    rows.push(request.multi_label ? row : normalize(row));
   }
   return rows;
 }

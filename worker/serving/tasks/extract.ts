@@ -1,4 +1,4 @@
-/** Data of a text as JSON that a schema describes; long texts in pieces, merged by merge-json.ts. */
+/** Extracts data from a text as JSON of a schema; long texts in pieces, merged by merge-json.ts. */
 import { z } from 'zod';
 import { compileConstraint } from '../output/constraint.ts';
 import { jsonSchema } from '../fields/output.ts';
@@ -7,17 +7,17 @@ import {
   finishReason,
   MAX_INSTRUCTION_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
-import { answerTokens, chunksOf, defineTask, inOnePiece, worstReason } from './task.ts';
+import { answerTokens, chunksOf, defineWholeTask, worstReason } from './task.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import { jsonJudge, mergeJson } from './merge-json.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { extractPrompt } from './prompts/extract.ts';
 
-/** Tokens of the JSON of one piece, when the request names none. */
+/** Most tokens of the JSON of one piece, unless the request says it. */
 const LIKELY_TOKENS = 512;
 const LEAST_ROOM = 32;
 
@@ -30,36 +30,28 @@ const body = z
   })
   .meta({ id: 'ExtractRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.extract'),
-    model: z.string(),
-    data: z.unknown().describe('satisfies the schema'),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    left_out: z
-      .number()
-      .int()
-      .nonnegative()
-      .describe('pieces whose data could not be merged without breaking the schema'),
-    ...taskEnd,
-  })
-  .meta({ id: 'ExtractedData' });
+const answer = taskAnswer('extract', {
+  data: z.unknown().describe('satisfies the schema'),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+  left_out: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe('pieces whose data could not be merged without breaking the schema'),
+}).meta({ id: 'ExtractedData' });
 
-export const extract = defineTask({
-  ...{ name: 'extract', body, answer },
-  run: (model, wish) => inOnePiece(run(model, wish)),
-});
+export const extract = defineWholeTask({ name: 'extract', body, answer, run });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { text, schema, instruction } = wish;
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { text, schema, instruction } = request;
   const source = { kind: 'schema', source: schema, param: 'schema' } as const;
   const constraint = compileConstraint(source, null, null)!;
   const promptOf = (part: string): TaskPrompt => ({
     messages: extractPrompt(part, schema, instruction),
     field: 'text',
   });
-  const maxTokens = answerTokens(model, wish.max_tokens, LIKELY_TOKENS);
+  const maxTokens = answerTokens(model, request.max_tokens, LIKELY_TOKENS);
   const room = model.roomFor(promptOf(''), maxTokens, LEAST_ROOM);
   const chunks = chunksOf(model, text, room);
   const prompts = chunks.map((chunk) => ({

@@ -1,4 +1,4 @@
-/** A text in other words: by an instruction, a tone or both; long ones paragraph by paragraph. */
+/** Rewrites a text by an instruction, a tone or both; long texts in pieces. */
 import { z } from 'zod';
 import {
   chunkCount,
@@ -6,21 +6,15 @@ import {
   lineField,
   MAX_INSTRUCTION_CHARS,
   someText,
-  taskEnd,
+  taskAnswer,
   taskFields,
   textField,
 } from './fields.ts';
-import {
-  answerTokens,
-  chunksOf,
-  defineTask,
-  inOnePiece,
-  replaceSpans,
-  worstReason,
-} from './task.ts';
+import { answerTokens, chunksOf, defineWholeTask, replaceSpans, worstReason } from './task.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
-import { rewritePrompt, type RewriteWish } from './prompts/rewrite.ts';
+import { rewritePrompt, type RewriteOptions } from './prompts/rewrite.ts';
+import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_TONE_CHARS = 100;
 const LEAST_ROOM = 32;
@@ -34,45 +28,36 @@ const body = z
   })
   .superRefine((fields, context) => {
     if (fields.instruction !== undefined || fields.tone !== undefined) return;
-    const message = 'expected it, or "tone", to say how to rewrite the text';
-    context.addIssue({ code: 'custom', path: ['instruction'], message });
+    refuseAt(context, ['instruction'], 'expected it, or "tone", to say how to rewrite the text');
   })
   .meta({ id: 'RewriteRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.rewrite'),
-    model: z.string(),
-    text: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'RewrittenText' });
+const answer = taskAnswer('rewrite', {
+  text: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+}).meta({ id: 'RewrittenText' });
 
-export const rewrite = defineTask({
-  ...{ name: 'rewrite', body, answer },
-  run: (model, wish) => inOnePiece(run(model, wish)),
-});
+export const rewrite = defineWholeTask({ name: 'rewrite', body, answer, run });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const maxTokens = answerTokens(model, wish.max_tokens, model.host.nCtx);
-  // A piece comes back about as long as it was.
-  const room = model.roomFor(promptOf('', wish), maxTokens, LEAST_ROOM);
-  const chunks = chunksOf(model, wish.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const maxTokens = answerTokens(model, request.max_tokens, model.host.nCtx);
+  // A rewritten piece is about as long as the piece.
+  const room = model.roomFor(promptOf('', request), maxTokens, LEAST_ROOM);
+  const chunks = chunksOf(model, request.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
   const prompts = chunks.map((chunk) => ({
-    ...promptOf(textOf(wish.text, chunk), wish),
+    ...promptOf(textOf(request.text, chunk), request),
     options: { maxTokens },
   }));
   const written = await model.writeEach(prompts);
   const parts = written.map(({ text }) => text);
   return {
-    text: replaceSpans(wish.text, chunks, parts).trim(),
+    text: replaceSpans(request.text, chunks, parts).trim(),
     finish_reason: worstReason(written),
     chunks: chunks.length,
   };
 }
 
-function promptOf(text: string, wish: RewriteWish): TaskPrompt {
-  return { messages: rewritePrompt(text, wish), field: 'text' };
+function promptOf(text: string, options: RewriteOptions): TaskPrompt {
+  return { messages: rewritePrompt(text, options), field: 'text' };
 }

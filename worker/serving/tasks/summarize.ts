@@ -1,14 +1,14 @@
 /**
- * Summaries of texts of any length: what fits the context is summed up at once; of a longer text
- * its pieces are, then the summaries together, until they fit.
+ * Summaries of texts of any length: a text that fits the context is summarized at once; of a longer one
+ * the pieces are, then their summaries together, until they fit.
  */
 import { z } from 'zod';
 import { compileRegex } from '../../../engine/grammar/index.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
-import { chunkCount, finishReason, taskEnd, taskFields, textField } from './fields.ts';
+import { chunkCount, finishReason, taskAnswer, taskFields, textField } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
-import { mergePrompt, summaryPrompt, type SummaryWish } from './prompts/summarize.ts';
+import { mergePrompt, summaryPrompt, type SummaryOptions } from './prompts/summarize.ts';
 import { textOf } from '../../../engine/text/chunk-text.ts';
 
 export const MAX_SUMMARY_WORDS = 2_000;
@@ -16,9 +16,9 @@ export const LENGTH_WORDS = { short: 40, medium: 100, long: 250 } as const;
 export const MAX_BULLETS = 8;
 /** Tokens of text that a summary's prompt must have room for. */
 const LEAST_ROOM = 32;
-/** A word is seldom more tokens, with what stands around it. */
+/** A word, with the space and punctuation around it, seldom has more tokens. */
 const TOKENS_PER_WORD = 3;
-/** A piece's summary is at most this part of the piece, so that each round leaves less. */
+/** A piece's summary is at most the piece's length divided by this, so that each round leaves less. */
 const PART_SHARE = 4;
 
 const BULLETS: ConstraintRequest = {
@@ -37,19 +37,14 @@ const body = z
   })
   .meta({ id: 'SummarizeRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.summarize'),
-    model: z.string(),
-    summary: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    rounds: z.number().int().positive().describe('1 when the text was summed up at once'),
-    ...taskEnd,
-  })
-  .meta({ id: 'Summary' });
+const answer = taskAnswer('summarize', {
+  summary: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+  rounds: z.number().int().positive().describe('1 when the text was summarized at once'),
+}).meta({ id: 'Summary' });
 
-/** Of a stream: more of the summary, at last the whole answer. */
+/** Events of a stream: parts of the summary, then the whole answer. */
 export const summaryEvent = z.union([
   z.strictObject({ object: z.literal('task.delta'), delta: z.string() }),
   answer,
@@ -60,22 +55,22 @@ export const summarize = defineTask({ name: 'summarize', body, answer, run });
 type Body = z.output<typeof body>;
 
 async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, void, void> {
-  const wish = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
-  const maxTokens = answerTokens(model, body.max_tokens, wish.maxWords * TOKENS_PER_WORD + 16);
-  const room = model.roomFor(promptOf(mergePrompt, '', wish), maxTokens, LEAST_ROOM);
+  const options = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
+  const maxTokens = answerTokens(model, body.max_tokens, options.maxWords * TOKENS_PER_WORD + 16);
+  const room = model.roomFor(promptOf(mergePrompt, '', options), maxTokens, LEAST_ROOM);
   let texts = piecesOf(model, body.text, room);
   const nChunk = texts.length;
   let rounds = 1;
   for (; texts.length > 1; rounds++) {
-    const notes = await sumUpEach(model, texts, wish, room, rounds > 1);
+    const notes = await sumUpEach(model, texts, options, room, rounds > 1);
     texts = piecesOf(model, notes.join('\n\n'), room);
   }
-  const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', wish);
+  const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', options);
   const constraint = body.style === 'bullet' ? BULLETS : null;
   let summary = '';
   for await (const event of limitWords(
     model.write(prompt, { maxTokens, constraint }),
-    wish.maxWords,
+    options.maxWords,
   )) {
     if (event.type === 'text') {
       const text = summary === '' ? event.text.trimStart() : event.text;
@@ -95,12 +90,12 @@ function piecesOf(model: TaskModel, text: string, room: number): string[] {
 async function sumUpEach(
   model: TaskModel,
   texts: readonly string[],
-  wish: SummaryWish,
+  options: SummaryOptions,
   room: number,
   isNotes: boolean,
 ): Promise<string[]> {
   const maxTokens = Math.max(1, Math.floor(room / PART_SHARE));
-  const maxWords = Math.max(wish.maxWords, Math.floor(maxTokens / TOKENS_PER_WORD));
+  const maxWords = Math.max(options.maxWords, Math.floor(maxTokens / TOKENS_PER_WORD));
   const ask = isNotes ? mergePrompt : summaryPrompt;
   const prompts = texts.map((text) => ({
     ...promptOf(ask, text, { maxWords, style: 'paragraph' }),
@@ -110,11 +105,11 @@ async function sumUpEach(
   return written.map(({ text }) => text);
 }
 
-function promptOf(ask: typeof summaryPrompt, text: string, wish: SummaryWish): TaskPrompt {
-  return { messages: ask(text, wish), field: 'text' };
+function promptOf(ask: typeof summaryPrompt, text: string, options: SummaryOptions): TaskPrompt {
+  return { messages: ask(text, options), field: 'text' };
 }
 
-/** Ends a text before the word that is one too many. */
+/** Ends a text after `maxWords` words. */
 export async function* limitWords(
   events: AsyncIterable<WriteEvent>,
   maxWords: number,
@@ -134,7 +129,7 @@ export async function* limitWords(
       end += char.length;
     }
     if (end > 0) yield { type: 'text', text: event.text.slice(0, end) };
-    // Leaving the loop ends the generation, whose tokens are counted then.
+    // Leaving the loop ends the generation, and its tokens are counted.
     if (nWord > maxWords) break;
   }
   yield { type: 'done', reason: 'length' };

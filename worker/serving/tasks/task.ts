@@ -1,6 +1,6 @@
 /** What a task is: a row of the table in index.ts, the same for the gateway and the command line. */
 import type { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { resourcesJson } from '../accounting/resources.ts';
 import { timingsJson, usageJson } from '../accounting/usage.ts';
 import { chunkText, type Span } from '../../../engine/text/chunk-text.ts';
@@ -8,20 +8,20 @@ import { MAX_CHUNKS, type TaskFields } from './fields.ts';
 import { TaskModel, type TaskHost, type Written } from './task-model.ts';
 
 export type TaskEvent =
-  /** More of the text, for those that are streamed. */
+  /** More of the text, in tasks that stream. */
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'done'; readonly answer: object };
 
 export interface TaskRow<Body extends z.ZodObject> {
-  /** Also the last part of its address and its command. */
+  /** Also the last part of the task's path, and its command. */
   readonly name: string;
   readonly body: Body;
   readonly answer: z.ZodType;
-  /** Its own part of the answer; `object`, model and usage come around it. */
+  /** Gives the task's own part of the answer; `runTask` adds `object`, model and usage. */
   run(model: TaskModel, body: z.output<Body>): AsyncGenerator<TaskEvent, void, void>;
 }
 
-/** A row whose body has been forgotten by the type. */
+/** A row whose type forgets its body. */
 export type Task = TaskRow<z.ZodObject>;
 
 export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
@@ -29,9 +29,19 @@ export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
   return row;
 }
 
-/** A task whose answer comes in one piece. */
-export async function* inOnePiece(answer: Promise<object>): AsyncGenerator<TaskEvent, void, void> {
-  yield { type: 'done', answer: await answer };
+/** Defines a task whose answer comes in one piece. */
+export function defineWholeTask<Body extends z.ZodObject>({
+  run,
+  ...row
+}: Omit<TaskRow<Body>, 'run'> & {
+  readonly run: (model: TaskModel, body: z.output<Body>) => Promise<object>;
+}): Task {
+  return defineTask<Body>({
+    ...row,
+    async *run(model, body) {
+      yield { type: 'done', answer: await run(model, body) };
+    },
+  });
 }
 
 /** Runs a task; the last event holds the whole answer. @param body checked by the task's schema */
@@ -67,18 +77,18 @@ export function chunksOf(model: TaskModel, text: string, maxTokens: number): Spa
   return chunks;
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID past MAX_CHUNKS */
+/** @throws {EngineError} E_REQUEST_INVALID above MAX_CHUNKS */
 export function refuseTooMany(nChunk: number, maxTokens: number, field = 'text'): void {
   if (nChunk <= MAX_CHUNKS) return;
-  throw new EngineError(
-    'E_REQUEST_INVALID',
-    `${field}: takes ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
-      `${MAX_CHUNKS}. Send less text, or use a model with a longer context.`,
-    { param: field, details: { nChunk, maxChunks: MAX_CHUNKS } },
+  throw invalidField(
+    field,
+    `needs ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
+      `${MAX_CHUNKS}. Send less text, or use a model with a longer context`,
+    { details: { nChunk, maxChunks: MAX_CHUNKS } },
   );
 }
 
-/** Text around the pieces, and something in place of each. */
+/** Replaces spans of a text, and keeps the text around them. */
 export function replaceSpans(text: string, spans: readonly Span[], by: readonly string[]): string {
   let at = 0;
   let out = '';
@@ -93,10 +103,10 @@ export function worstReason(written: readonly Pick<Written, 'reason'>[]): 'stop'
   return written.some(({ reason }) => reason === 'length') ? 'length' : 'stop';
 }
 
-/** Part of the context that an answer may take at most. */
+/** An answer takes at most the context divided by this. */
 const ANSWER_SHARE = 3;
 
-/** Tokens of an answer: what was asked for, else `likely`; never more than a third of the context. */
+/** Most tokens of an answer: `asked`, else `likely`; never more than a third of the context. */
 export function answerTokens(model: TaskModel, asked: number | undefined, likely: number): number {
   return Math.max(1, Math.min(asked ?? likely, Math.floor(model.host.nCtx / ANSWER_SHARE)));
 }

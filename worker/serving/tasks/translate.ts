@@ -1,26 +1,26 @@
 /**
- * Translations line by line, a long line by sentences. Line breaks, indents, the marks of lists,
- * headings and quotes, code fences and what has no letters stay as they are.
+ * Translates line by line, long lines by sentences. Line breaks, indents, the marks of lists,
+ * headings and quotes, code fences and lines without letters stay as they are.
  */
 import { z } from 'zod';
-import { chunkCount, finishReason, lineField, taskEnd, taskFields, textField } from './fields.ts';
 import {
-  answerTokens,
-  defineTask,
-  inOnePiece,
-  refuseTooMany,
-  replaceSpans,
-  worstReason,
-} from './task.ts';
+  chunkCount,
+  finishReason,
+  lineField,
+  taskAnswer,
+  taskFields,
+  textField,
+} from './fields.ts';
+import { answerTokens, defineWholeTask, refuseTooMany, replaceSpans, worstReason } from './task.ts';
 import { chunkText, textOf, type Span } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { translatePrompt, type Languages } from './prompts/translate.ts';
 
 export const MAX_LANGUAGE_CHARS = 60;
-/** Of one piece: small models lose the thread of long ones. */
+/** Most tokens of one piece: small models go astray in longer ones. */
 export const MAX_PIECE_TOKENS = 200;
 const LEAST_ROOM = 16;
-/** A translation has seldom more than so many tokens for one of its text. */
+/** A translation seldom has more tokens per token of its text. */
 const GROWTH = 3;
 const MARKS = /^\s*(?:(?:[-*+>]|#{1,6}|\d{1,4}[.)])\s+)*/;
 const FENCE = /^\s*(?:```|~~~)/;
@@ -34,27 +34,19 @@ const body = z
   })
   .meta({ id: 'TranslateRequest' });
 
-const answer = z
-  .strictObject({
-    object: z.literal('task.translate'),
-    model: z.string(),
-    translation: z.string(),
-    finish_reason: finishReason,
-    chunks: chunkCount,
-    ...taskEnd,
-  })
-  .meta({ id: 'Translation' });
+const answer = taskAnswer('translate', {
+  translation: z.string(),
+  finish_reason: finishReason,
+  chunks: chunkCount,
+}).meta({ id: 'Translation' });
 
-export const translate = defineTask({
-  ...{ name: 'translate', body, answer },
-  run: (model, body) => inOnePiece(run(model, body)),
-});
+export const translate = defineWholeTask({ name: 'translate', body, answer, run });
 
-async function run(model: TaskModel, wish: z.output<typeof body>): Promise<object> {
-  const { text } = wish;
-  const most = answerTokens(model, wish.max_tokens, MAX_PIECE_TOKENS * GROWTH);
-  const room = model.roomFor(promptOf('', wish), most, LEAST_ROOM);
-  const size = Math.min(room, MAX_PIECE_TOKENS, wish.max_tokens ?? Infinity);
+async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
+  const { text } = request;
+  const most = answerTokens(model, request.max_tokens, MAX_PIECE_TOKENS * GROWTH);
+  const room = model.roomFor(promptOf('', request), most, LEAST_ROOM);
+  const size = Math.min(room, MAX_PIECE_TOKENS, request.max_tokens ?? Infinity);
   const pieces = proseOf(text).flatMap((line) =>
     chunkText(textOf(text, line), size, model.countTokens).map(({ start, end }) => ({
       start: line.start + start,
@@ -63,8 +55,8 @@ async function run(model: TaskModel, wish: z.output<typeof body>): Promise<objec
   );
   refuseTooMany(pieces.length, size);
   const prompts = pieces.map((piece) => ({
-    ...promptOf(textOf(text, piece), wish),
-    // A translation of a line is a line.
+    ...promptOf(textOf(text, piece), request),
+    // The translation of a line is one line.
     options: { maxTokens: most, stops: ['\n'] },
   }));
   const written = await model.writeEach(prompts);
@@ -76,7 +68,7 @@ async function run(model: TaskModel, wish: z.output<typeof body>): Promise<objec
   };
 }
 
-/** What of a text is to be translated: the letters of each line, behind its marks. */
+/** Spans of a text to translate: lines with letters, after their marks. */
 export function proseOf(text: string): Span[] {
   const spans: Span[] = [];
   let isCode = false;
@@ -92,6 +84,6 @@ export function proseOf(text: string): Span[] {
   return spans;
 }
 
-function promptOf(text: string, wish: Languages): TaskPrompt {
-  return { messages: translatePrompt(text, wish), field: 'text' };
+function promptOf(text: string, request: Languages): TaskPrompt {
+  return { messages: translatePrompt(text, request), field: 'text' };
 }

@@ -1,6 +1,6 @@
-/** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
+/** Fields of a transcription's form, under OpenAI's names, and the options they become. */
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { z } from 'zod';
-import { EngineError } from '../../../../engine/base/errors.ts';
 import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
 import { DEFAULT_TRANSCRIBE } from '../../../../engine/transcribe/types.ts';
@@ -20,7 +20,7 @@ const whole = z
   .regex(/^\d{1,9}$/, 'expected a whole number')
   .transform(Number);
 
-/** Texts of the form's fields, but the file. */
+/** Fields of the form. */
 export const soundFieldsSchema = z
   .object({
     file: z.unknown().describe('the recording: WAV, FLAC, MP3 or Ogg Opus'),
@@ -35,13 +35,13 @@ export const soundFieldsSchema = z
       .pipe(z.number().max(1))
       .optional(),
     stream: isTrue.optional(),
-    chunking_strategy: z.string().max(400).optional().describe('accepted: cutting is automatic'),
-    vad: z.enum(['auto', 'off']).default('auto').describe('extension: skip what is no speech'),
-    seed: whole.optional().describe('extension: of temperatures above 0'),
+    chunking_strategy: z.string().max(400).optional().describe('unused: chunking is automatic'),
+    vad: z.enum(['auto', 'off']).default('auto').describe('extension: skip everything but speech'),
+    seed: whole.optional().describe('extension: seed for temperatures above 0'),
   })
   .meta({ id: 'TranscriptionForm' });
 
-/** The file is read as it comes, and not among the texts. */
+/** Without the file, which is read as it arrives. */
 const textFieldsSchema = soundFieldsSchema.omit({ file: true });
 
 export type SoundFields = z.output<typeof textFieldsSchema> & {
@@ -50,7 +50,7 @@ export type SoundFields = z.output<typeof textFieldsSchema> & {
 };
 
 const GRANULARITIES: readonly string[] = ['word', 'segment'];
-/** Fields that would change the answer, and are not supported. */
+/** Fields that would change the answer and are not supported. */
 const REFUSED: readonly string[] = [
   'include',
   'include[]',
@@ -62,7 +62,7 @@ const REFUSED: readonly string[] = [
 export function readFields(fields: ReadonlyMap<string, readonly string[]>): SoundFields {
   const refused = REFUSED.find((name) => fields.has(name));
   if (refused !== undefined)
-    throw invalid(refused, `${refused}: is not supported yet; expected it to be absent`);
+    throw invalidField(refused, 'is not supported yet; expected it to be absent');
   const single = Object.fromEntries([...fields].map(([name, values]) => [name, values.at(-1)]));
   const values = checkBody(single, textFieldsSchema);
   const asked = ['timestamp_granularities[]', 'timestamp_granularities'].flatMap(
@@ -70,21 +70,17 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
   );
   const wrong = asked.find((name) => !GRANULARITIES.includes(name));
   if (wrong !== undefined)
-    throw invalid(
+    throw invalidField(
       'timestamp_granularities[]',
-      `timestamp_granularities[]: expected word or segment, got ${JSON.stringify(wrong.slice(0, 40))}`,
+      `expected word or segment, got ${JSON.stringify(wrong.slice(0, 40))}`,
     );
   if (asked.length > 0 && values.response_format !== 'verbose_json')
-    throw invalid(
+    throw invalidField(
       'timestamp_granularities[]',
-      'timestamp_granularities[]: expected response_format verbose_json with it, got ' +
-        `${values.response_format}`,
+      `expected response_format verbose_json with it, got ${values.response_format}`,
     );
   if (values.stream === true && ['srt', 'vtt'].includes(values.response_format))
-    throw invalid(
-      'stream',
-      `stream: expected false with response_format ${values.response_format}`,
-    );
+    throw invalidField('stream', `expected false with response_format ${values.response_format}`);
   return {
     ...values,
     wantsWords: asked.includes('word'),
@@ -92,7 +88,7 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
   };
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for a language the model does not know. */
+/** @throws {EngineError} E_REQUEST_INVALID for a language or task that the model does not know. */
 export function optionsOf(
   fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'>,
   task: RecognitionTask,
@@ -100,9 +96,9 @@ export function optionsOf(
   tokenizer: Tokenizer,
 ): TranscribeOptions {
   if (task === 'translate' && !config.isMultilingual)
-    throw invalid('model', 'model: knows English alone; expected a multilingual one to translate');
+    throw invalidField('model', 'knows English alone; expected a multilingual one to translate');
   const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
-  // As in the reference: a space before the prompt, as before any word.
+  // As in the reference implementation: a space before the prompt, as before any word.
   const text = prompt.trim();
   return {
     ...DEFAULT_TRANSCRIBE,
@@ -120,8 +116,4 @@ export function optionsOf(
 function temperaturesFrom(first: number): number[] {
   const steps = Array.from({ length: 6 }, (_, i) => first + 0.2 * i).filter((t) => t <= 1);
   return steps.map((t) => Math.round(t * 1000) / 1000);
-}
-
-function invalid(param: string, message: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${message}.`, { param });
 }

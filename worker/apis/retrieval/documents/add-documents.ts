@@ -1,9 +1,10 @@
 /** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
+import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
 import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
-import { EngineError, throwIfAborted } from '../../../../engine/base/errors.ts';
+import { throwIfAborted } from '../../../../engine/base/errors.ts';
 import { chunkDocument, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
 import { isBinary } from './document-text.ts';
@@ -79,11 +80,11 @@ function prepare(
 ): Prepared {
   const { content, content_type } = document;
   if (isBinary(content))
-    throw invalid(name, 'is no text but bytes of something else; expected text.');
+    throw invalidField(`${name}.content`, 'is no text but bytes of something else; expected text');
   const { tokenizer } = model;
   const count = (text: string) => tokenizer.encode(text, { special: false }).length;
   const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
-  if (chunks.length === 0) throw invalid(name, 'has no text; expected some.');
+  if (chunks.length === 0) throw invalidField(`${name}.content`, 'has no text; expected some');
   const texts = chunks.map(({ heading, text }) =>
     [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
   );
@@ -143,8 +144,4 @@ function failed(id: string, error: unknown, { requestId }: Caller): AddedJson {
   const { code, message } = recordForClient(error, place);
   if (code === 'E_ABORTED') throw error;
   return { id, status: 'failed', chunks: 0, error: { code, message } };
-}
-
-function invalid(name: string, what: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `${name}.content: ${what}`, { param: name });
 }

@@ -7,6 +7,7 @@ import { answerCall } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { DurableObject } from 'cloudflare:workers';
 import { EngineError } from '../../../../engine/base/errors.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
 import { CollectionStore } from './collection-store.ts';
 import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
 import { INDEX_MEMORY } from './index-memory.ts';
@@ -32,31 +33,31 @@ export interface CollectionState {
 }
 
 export class CollectionObject extends DurableObject<VectorsEnv> {
-  private readonly store = new CollectionStore(this.ctx.storage);
-  private index: VectorIndex | null = null;
+  readonly #store = new CollectionStore(this.ctx.storage);
+  #index: VectorIndex | null = null;
 
   /** False when a collection of this name is there. */
   create(about: CollectionAbout): boolean {
-    if (this.store.about() !== null) return false;
-    this.store.create(about);
+    if (this.#store.about() !== null) return false;
+    this.#store.create(about);
     return true;
   }
 
   /** Without its numbers, which take a look at every document. */
   about(): CollectionAbout | null {
-    return this.store.about();
+    return this.#store.about();
   }
 
   read(): CollectionState | null {
-    const about = this.store.about();
-    return about === null ? null : { about, ...this.store.counts() };
+    const about = this.#store.about();
+    return about === null ? null : { about, ...this.#store.counts() };
   }
 
   async clear(): Promise<boolean> {
-    if (this.store.about() === null) return false;
-    await this.openIndex().remove(Array.from(this.store.vectors(), ({ chunk }) => chunk));
+    if (this.#store.about() === null) return false;
+    await this.#openIndex().remove(Array.from(this.#store.vectors(), ({ chunk }) => chunk));
     await this.ctx.storage.deleteAll();
-    this.index = null;
+    this.#index = null;
     INDEX_MEMORY.delete(this);
     return true;
   }
@@ -73,10 +74,10 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
 
   #put(call: CallContext, document: NewDocument): Promise<RpcAnswer<{ replaced: boolean }>> {
     return answerCall({ place: 'collection.put', ...call }, async () => {
-      this.requireRoom(document.chunks.length);
-      const index = this.openIndex();
-      const replaced = this.store.document(document.id) !== null;
-      const { removed, added } = this.store.put(document);
+      this.#requireRoom(document.chunks.length);
+      const index = this.#openIndex();
+      const replaced = this.#store.document(document.id) !== null;
+      const { removed, added } = this.#store.put(document);
       await index.remove(removed);
       await index.add(added);
       return { replaced };
@@ -84,55 +85,55 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
   }
 
   async remove(documentId: string): Promise<boolean> {
-    const index = this.openIndex();
-    const removed = this.store.remove(documentId);
+    const index = this.#openIndex();
+    const removed = this.#store.remove(documentId);
     if (removed !== null) await index.remove(removed);
     return removed !== null;
   }
 
   document(documentId: string): StoredDocument | null {
-    return this.store.about() === null ? null : this.store.document(documentId);
+    return this.#store.about() === null ? null : this.#store.document(documentId);
   }
 
   documents(after: number, limit: number): StoredDocument[] {
-    return this.store.about() === null ? [] : this.store.documents(after, limit);
+    return this.#store.about() === null ? [] : this.#store.documents(after, limit);
   }
 
   search(call: CallContext, query: SearchQuery): Promise<RpcAnswer<SearchResult[]>> {
     return answerCall({ place: 'collection.search', ...call }, () =>
-      searchCollection(this.store, this.openIndex(), query),
+      searchCollection(this.#store, this.#openIndex(), query),
     );
   }
 
   /** Vectors are read once an object's life, as long as there is room for them. */
-  private openIndex(): VectorIndex {
-    this.index ??= this.readIndex();
-    if (this.index instanceof LocalIndex)
-      INDEX_MEMORY.set(this, { bytes: this.index.bytes, drop: () => (this.index = null) });
-    return this.index;
+  #openIndex(): VectorIndex {
+    this.#index ??= this.#readIndex();
+    if (this.#index instanceof LocalIndex)
+      INDEX_MEMORY.set(this, { bytes: this.#index.bytes, drop: () => (this.#index = null) });
+    return this.#index;
   }
 
-  private readIndex(): VectorIndex {
-    const about = this.store.about();
+  #readIndex(): VectorIndex {
+    const about = this.#store.about();
     if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: is gone.');
     if (this.env.VECTORIZE !== undefined)
       return new VectorizeIndex(this.env.VECTORIZE, about.key, (chunk) =>
-        this.store.documentOf(chunk),
+        this.#store.documentOf(chunk),
       );
-    const local = new LocalIndex(about.nEmbd, this.store.counts().nChunk);
-    for (const { chunk, document, rounded } of this.store.vectors())
+    const local = new LocalIndex(about.nEmbd, this.#store.counts().nChunk);
+    for (const { chunk, document, rounded } of this.#store.vectors())
       local.put(chunk, document, rounded);
     return local;
   }
 
-  private requireRoom(nChunk: number): void {
-    const { nChunk: there } = this.store.counts();
+  #requireRoom(nChunk: number): void {
+    const { nChunk: there } = this.#store.counts();
     if (there + nChunk <= MAX_CHUNKS) return;
-    throw new EngineError(
-      'E_REQUEST_INVALID',
-      `documents: a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
-        `${nChunk} more. Use a second collection.`,
-      { param: 'documents', details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
+    throw invalidField(
+      'documents',
+      `a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
+        `${nChunk} more. Use a second collection`,
+      { details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
     );
   }
 }

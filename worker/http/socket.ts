@@ -1,0 +1,24 @@
+/** The server's side of a WebSocket. */
+import { EngineError } from '../../engine/base/errors.ts';
+
+/** @throws {EngineError} E_REQUEST_INVALID for a request without an upgrade to a WebSocket */
+export function requireUpgrade({ headers }: Request): void {
+  if (headers.get('upgrade')?.toLowerCase() === 'websocket') return;
+  throw new EngineError(
+    'E_REQUEST_INVALID',
+    'websocket: expected the header "upgrade: websocket". Connect with a WebSocket client.',
+  );
+}
+
+/** @param onLeave called when the socket is closed or broken, possibly more than once */
+export function acceptSocket(
+  server: WebSocket,
+  onMessage: (data: string | ArrayBuffer) => void,
+  onLeave: () => void,
+): void {
+  server.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) => onMessage(data));
+  server.addEventListener('close', onLeave);
+  server.addEventListener('error', onLeave);
+  server.binaryType = 'arraybuffer';
+  server.accept();
+}
