@@ -33,7 +33,7 @@ export default tseslint.config(
   },
   {
     // Private is `#name`, which JavaScript keeps; constructors have no such form.
-    files: ['engine/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts'],
+    files: ['engine/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts', 'web/**/*.ts'],
     // To follow with its other changes.
     ignores: ['engine/grammar/run/matcher.ts'],
     rules: {

@@ -36,7 +36,10 @@ const CHECKS: readonly { readonly name: string; readonly args: readonly string[]
     args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   },
   { name: 'lint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
-  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  ...['tsconfig.json', 'web/tsconfig.json'].map((project) => ({
+    name: 'types',
+    args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', project],
+  })),
 ];
 
 interface Counts {
