@@ -33,7 +33,7 @@ import { importModel } from '../import/import-model.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { encodeChat } from '../node-host/chat-prompt.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
-import { readTokenizer } from '../node-host/engine.ts';
+import { readTokenizer } from '../node-host/model-files.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';

@@ -14,7 +14,8 @@ import { bindWeights, loadShards } from '../../engine/model/memory/loader.ts';
 import { planMemory } from '../../engine/model/decoder/plan.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { FileModelSource, loadKernelModules } from '../../scripts/node-host/engine.ts';
+import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
+import { FileModelSource } from '../../scripts/node-host/model-files.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
 

@@ -19,11 +19,8 @@ import type {
   TranscribeRequest,
 } from '../../engine/transcribe/types.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import {
-  FileModelSource,
-  loadKernelModules,
-  readTokenizer,
-} from '../../scripts/node-host/engine.ts';
+import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
+import { FileModelSource, readTokenizer } from '../../scripts/node-host/model-files.ts';
 import { pullModel } from '../../scripts/pull/pull.ts';
 import { temporaryFolder } from './models.ts';
 
