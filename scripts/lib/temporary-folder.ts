@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onInterrupt } from './interrupt.ts';
 
-/** Runs `work` with a new folder that is removed after it, and on Ctrl-C. */
+/**
+ * Runs `work` with a new folder that is removed after it, and on Ctrl-C.
+ * @param parent where the folder is made; it must exist
+ */
 export async function withTemporaryFolder<T>(
   purpose: string,
   work: (folder: string) => Promise<T>,
+  parent: string = tmpdir(),
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), `thimble-${purpose}-`));
+  const folder = await mkdtemp(join(parent, `thimble-${purpose}-`));
   const remove = () => rm(folder, { recursive: true, force: true });
   const forget = onInterrupt(remove);
   try {
