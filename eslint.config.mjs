@@ -33,7 +33,7 @@ export default tseslint.config(
   },
   {
     // Private is `#name`, which JavaScript keeps; constructors have no such form.
-    files: ['engine/**/*.ts', 'worker/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts'],
+    files: ['engine/**/*.ts', 'worker/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts', 'web/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -33,7 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   speak: () => import('./commands/speak.ts'),
   embed: () => import('./commands/embed.ts'),
   search: () => import('./commands/search.ts'),
-  bench: () => import('./commands/bench.ts'),
+  bench: () => import('./commands/bench/index.ts'),
   eval: () => import('./commands/eval.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
   const wanted = process.argv[2] ?? '';
-  const names = wanted in COMMANDS ? [wanted] : Object.keys(COMMANDS);
+  const names = Object.hasOwn(COMMANDS, wanted) ? [wanted] : Object.keys(COMMANDS);
   for (const name of names) (await COMMANDS[name]?.())?.register(program);
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError('(--help shows what is possible)');

@@ -12,6 +12,8 @@ import { repoRoot } from '../scripts/lib/paths.ts';
  * and from lower ones.
  */
 const RANKS: Readonly<Record<string, number>> = {
+  // Bundled by itself for browsers: it imports nothing of ours.
+  web: -1,
   'engine/base': 0,
   'engine/audio': 1,
   'engine/formats': 1,
@@ -122,7 +124,7 @@ function findCircle(files: ReadonlyMap<string, readonly string[]>): string[] | n
   return null;
 }
 
-const sources = ['engine', 'worker', 'scripts'].flatMap(readSources);
+const sources = ['web', 'engine', 'worker', 'scripts'].flatMap(readSources);
 
 test('there is something to judge on every floor', () => {
   expect(sources.length).toBeGreaterThan(500);
@@ -147,7 +149,12 @@ test('no import leads back to itself, not even a type', () => {
   expect(findCircle(new Map(sources.map((file) => [file.path, importsOf(file)])))).toBeNull();
 });
 
-test('engine and worker import nothing of Node', () => {
+test('the pages are imported by nothing: the build makes files of them', () => {
+  const outside = sources.filter(({ path }) => !path.startsWith('web/'));
+  expect(outside.flatMap(importsOf).filter((path) => path.startsWith('web/'))).toEqual([]);
+});
+
+test('engine, worker and pages import nothing of Node', () => {
   const wrong = sources
     .filter(({ path }) => !path.startsWith('scripts/'))
     .flatMap(({ path, specifiers }) =>
@@ -165,6 +172,8 @@ test('tests lie under tests/', () => {
 test('the judge bites', () => {
   expect(judge('engine/base/errors.ts', 'engine/quant/half.ts')).toContain('rank 0');
   expect(judge('engine/quant/half.ts', 'engine/base/errors.ts')).toBeNull();
+  expect(judge('web/chat/x.ts', 'engine/base/errors.ts')).toContain('rank -1');
+  expect(judge('web/chat/x.ts', 'web/docs/x.ts')).toBeNull();
   expect(judge('engine/generate/x.ts', 'worker/platform/x.ts')).toContain('rank 7');
   expect(judge('worker/serving/x.ts', 'worker/http/x.ts')).toContain('rank 10');
   expect(judge('worker/http/x.ts', 'worker/apis/chat/x.ts')).toContain('rank 11');

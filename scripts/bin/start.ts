@@ -8,21 +8,14 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { runMain } from '../lib/run-command.ts';
 import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
-import { addServeOptions, readServeOptions } from '../dev/options.ts';
+import { addServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';
-import { buildStep, obtainTextModel, pushStep } from '../dev/prepare.ts';
-import { serve } from '../dev/serve.ts';
-import { requireFreePort } from '../dev/server.ts';
+import { obtainTextModel } from '../dev/prepare.ts';
+import { prepareToServe, serve } from '../dev/serve.ts';
 
 async function start(flags: ServeFlags): Promise<void> {
-  const options = readServeOptions(flags);
-  // Known before minutes are spent on downloads.
-  if (options.port !== 0) await requireFreePort(options.port, options.host);
-  await buildStep();
-  const manifest =
-    flags.model === undefined ? await obtainDefaultModel() : await obtainTextModel(flags.model);
-  await pushStep(manifest.id);
-  await serve(manifest, { ...options, vars: { ...options.vars, DEFAULT_MODEL: manifest.id } });
+  const { manifest, options } = await prepareToServe(flags, obtainDefaultModel);
+  await serve(manifest, options);
 }
 
 async function obtainDefaultModel(): Promise<DecoderManifest> {

@@ -58,6 +58,11 @@ const CHECKS: readonly Check[] = [
     args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'],
     cacheArgs: ['--incremental', '--tsBuildInfoFile', join(CACHE_DIR, 'tsc.json')],
   },
+  {
+    name: 'types of pages',
+    args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'web/tsconfig.json'],
+    cacheArgs: ['--incremental', '--tsBuildInfoFile', join(CACHE_DIR, 'tsc-web.json')],
+  },
 ];
 
 interface Counts {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
 import { OPUS_OUTPUTS } from './opus.ts';
+import type { Built } from './stamp.ts';
 
 interface FueledModule {
   readonly name: string;
@@ -31,16 +32,13 @@ const START_STEPS = 1_000_000;
 
 const DIR = join(distDir, 'fuel');
 const outputOf = ({ name }: FueledModule) => join(DIR, `${name}.wasm`);
-export const FUEL_INPUTS: readonly string[] = [
-  ...MODULES.map(({ source }) => source),
-  import.meta.filename,
-];
-export const FUEL_OUTPUTS: readonly string[] = MODULES.map(outputOf);
+const INPUTS: readonly string[] = [...MODULES.map(({ source }) => source), import.meta.filename];
 
-export async function buildFuel(): Promise<void> {
+export async function buildFuel(): Promise<Built> {
   mkdirSync(DIR, { recursive: true });
   for (const row of MODULES)
     writeFileSync(outputOf(row), await fueledModule(row.name, readFileSync(row.source)));
+  return { inputs: INPUTS, outputs: MODULES.map(outputOf) };
 }
 
 /**

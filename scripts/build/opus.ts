@@ -7,10 +7,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
+import type { Built } from './stamp.ts';
 
 const PACKAGE = join(repoRoot, 'node_modules', 'opus-decoder');
 const DIR = join(distDir, 'opus');
-export const OPUS_INPUTS: readonly string[] = [
+const INPUTS: readonly string[] = [
   join(PACKAGE, 'src', 'EmscriptenWasm.js'),
   join(PACKAGE, 'src', 'OpusDecoder.js'),
   import.meta.filename,
@@ -23,13 +24,13 @@ const INLINED = /String\.raw`dynEncode[\s\S]*?`/;
 /** Where the package reads exports by their names; the counter of fuel.ts is one more. */
 const EXPORTS = 'const wasmExports = instance.exports;';
 
-export async function buildOpus(): Promise<void> {
+export async function buildOpus(): Promise<Built> {
   mkdirSync(DIR, { recursive: true });
   writeFileSync(OPUS_OUTPUTS[1]!, await takeModule());
   const { build, stop } = await import('esbuild');
   try {
     await build({
-      entryPoints: [OPUS_INPUTS[1]!],
+      entryPoints: [INPUTS[1]!],
       outfile: OPUS_OUTPUTS[0]!,
       bundle: true,
       format: 'esm',
@@ -50,6 +51,7 @@ export async function buildOpus(): Promise<void> {
         },
       ],
     });
+    return { inputs: INPUTS, outputs: OPUS_OUTPUTS };
   } finally {
     await stop();
   }

@@ -6,23 +6,22 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distDir, repoRoot } from '../lib/paths.ts';
+import type { Built } from './stamp.ts';
 
 const PACKAGE_DIST = join(repoRoot, 'node_modules', 'onnxruntime-web', 'dist');
-export const ORT_INPUTS: readonly string[] = [
+const INPUTS: readonly string[] = [
   join(PACKAGE_DIST, 'ort.wasm.bundle.min.mjs'),
   join(PACKAGE_DIST, 'ort-wasm-simd-threaded.wasm'),
   import.meta.filename,
 ];
-export const ORT_DIR: string = join(distDir, 'ort');
-export const ORT_OUTPUTS: readonly string[] = ['create-ort.mjs', 'ort.wasm'].map((name) =>
-  join(ORT_DIR, name),
-);
+const DIR = join(distDir, 'ort');
+const OUTPUTS: readonly string[] = ['create-ort.mjs', 'ort.wasm'].map((name) => join(DIR, name));
 
-export async function buildOrt(): Promise<void> {
+export async function buildOrt(): Promise<Built> {
   const { build, stop } = await import('esbuild');
   try {
     const { outputFiles } = await build({
-      entryPoints: [ORT_INPUTS[0]!],
+      entryPoints: [INPUTS[0]!],
       bundle: true,
       write: false,
       format: 'iife',
@@ -34,13 +33,14 @@ export async function buildOrt(): Promise<void> {
       logLevel: 'silent',
     });
     const text = outputFiles[0]?.text ?? '';
-    mkdirSync(ORT_DIR, { recursive: true });
+    mkdirSync(DIR, { recursive: true });
     writeFileSync(
-      ORT_OUTPUTS[0]!,
+      OUTPUTS[0]!,
       `// onnxruntime-web (MIT), see scripts/build/ort.ts\n` +
         `export default function createOrt(WebAssembly) {\n${text}\nreturn ort;\n}\n`,
     );
-    copyFileSync(ORT_INPUTS[1]!, ORT_OUTPUTS[1]!);
+    copyFileSync(INPUTS[1]!, OUTPUTS[1]!);
+    return { inputs: INPUTS, outputs: OUTPUTS };
   } finally {
     await stop();
   }

@@ -7,24 +7,25 @@ import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { packDictionary } from '../../engine/voice/packed-dictionary.ts';
 import { distDir, repoRoot } from '../lib/paths.ts';
+import type { Built } from './stamp.ts';
 
 const PACKAGE_DIST = join(repoRoot, 'node_modules', 'phonemize', 'dist');
 const G2P = join(PACKAGE_DIST, 'en-g2p.mjs');
 const DICTIONARY = join(PACKAGE_DIST, 'en', 'exceptions.json');
 const PACKER = join(repoRoot, 'engine', 'voice', 'packed-dictionary.ts');
-export const PHONEMES_INPUTS: readonly string[] = [G2P, DICTIONARY, PACKER, import.meta.filename];
-export const PHONEMES_OUTPUT: string = join(distDir, 'phonemes', 'english-g2p.mjs');
+const INPUTS: readonly string[] = [G2P, DICTIONARY, PACKER, import.meta.filename];
+const OUTPUT = join(distDir, 'phonemes', 'english-g2p.mjs');
 
 /** The package copies its dictionary, which a packed one cannot be. */
 const COPY = 'Object.assign(Object.create(null),resolveJson(lookupTable))';
 
-export async function buildPhonemes(): Promise<void> {
+export async function buildPhonemes(): Promise<Built> {
   const { build, stop } = await import('esbuild');
   try {
     mkdirSync(join(distDir, 'phonemes'), { recursive: true });
     await build({
       entryPoints: [G2P],
-      outfile: PHONEMES_OUTPUT,
+      outfile: OUTPUT,
       bundle: true,
       format: 'esm',
       platform: 'neutral',
@@ -51,6 +52,7 @@ export async function buildPhonemes(): Promise<void> {
         },
       ],
     });
+    return { inputs: INPUTS, outputs: [OUTPUT] };
   } finally {
     await stop();
   }

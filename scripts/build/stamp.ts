@@ -6,6 +6,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
+/** The files a step read and those it wrote. */
+export interface Built {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
 export interface Stamp {
   /** What is not a file but changes the result: versions, flags. */
   readonly settings: string;

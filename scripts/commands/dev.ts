@@ -4,18 +4,16 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { checkDraft } from '../../engine/generate/model-drafts.ts';
-import { addServeOptions, readServeOptions } from '../dev/options.ts';
+import { addServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';
 import {
-  buildStep,
   findImported,
   listImported,
   obtainModel,
   obtainTextModel,
   pushStep,
 } from '../dev/prepare.ts';
-import { serve } from '../dev/serve.ts';
-import { requireFreePort } from '../dev/server.ts';
+import { prepareToServe, serve } from '../dev/serve.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 
 const EXAMPLES = `
@@ -47,25 +45,16 @@ interface DevFlags extends ServeFlags {
 }
 
 async function runDev(flags: DevFlags): Promise<void> {
-  const options = readServeOptions(flags);
-  if (options.port !== 0) await requireFreePort(options.port, options.host);
-  await buildStep();
-  const manifest =
-    flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
-  await pushStep(manifest.id);
+  const { manifest, options } = await prepareToServe(flags, chooseModel);
   for (const id of flags.also ?? []) {
     await obtainModel(id);
     await pushStep(id);
   }
-  const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
-  if (flags.draft === undefined) {
-    await serve(manifest, { ...options, vars });
-    return;
-  }
+  if (flags.draft === undefined) return await serve(manifest, options);
   const draft = await obtainTextModel(flags.draft);
   checkDraft(manifest, draft);
   await pushStep(draft.id);
-  await serve(manifest, { ...options, vars: { ...vars, DRAFT_MODEL: draft.id } });
+  await serve(manifest, { ...options, vars: { ...options.vars, DRAFT_MODEL: draft.id } });
 }
 
 /** The default model when it was imported, else the only other one, else a question. */

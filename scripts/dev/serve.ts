@@ -4,11 +4,32 @@ import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import { startServer, waitUntilReady } from './server.ts';
+import { readServeOptions } from './options.ts';
+import type { ServeFlags } from './options.ts';
+import { buildStep, obtainTextModel, pushStep } from './prepare.ts';
+import { requireFreePort, startServer, waitUntilReady } from './server.ts';
 import type { ServerOptions } from './server.ts';
 
 /** Loading a model of the largest size that fits takes seconds; a slow disk, tens of them. */
 const READY_TIMEOUT_MS = 120_000;
+
+/**
+ * What comes before serving: the port is tried first, since what follows may take minutes.
+ * @param chooseModel which model is served when no option names one
+ */
+export async function prepareToServe(
+  flags: ServeFlags,
+  chooseModel: () => Promise<DecoderManifest>,
+): Promise<{ readonly manifest: DecoderManifest; readonly options: ServerOptions }> {
+  const options = readServeOptions(flags);
+  if (options.port !== 0) await requireFreePort(options.port, options.host);
+  await buildStep();
+  const manifest =
+    flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
+  await pushStep(manifest.id);
+  const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
+  return { manifest, options: { ...options, vars } };
+}
 
 /** Resolves once the server is ready; it then runs until the process is interrupted. */
 export async function serve(manifest: DecoderManifest, options: ServerOptions): Promise<void> {

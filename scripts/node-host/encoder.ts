@@ -1,38 +1,21 @@
-/** An embedding model in this Node process: what the embedding bench and `eval` run. */
-import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+/** An embedding model in this Node process: what `thimble embed` and the bench of embeddings run. */
 import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import type { EncoderEngineOptions } from '../../engine/encode/encoder-engine.ts';
-import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { EncoderManifest } from '../../engine/manifest/manifest.ts';
-import { plainTurns } from '../../engine/base/turns.ts';
-import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { readImported } from '../push/push.ts';
-import { FileModelSource, loadKernelModules, readTokenizer } from './engine.ts';
-import { modelsDir } from '../lib/paths.ts';
+import { loadLocal } from './load-local.ts';
+import type { Local } from './load-local.ts';
 
-export interface LocalEncoder {
-  readonly manifest: EncoderManifest;
-  readonly engine: EncoderEngine;
-  readonly tokenizer: Tokenizer;
-}
+export type LocalEncoder = Local<'encoder', EncoderEngine>;
 
-/**
- * Loads `<modelsRoot>/<id>`; natively there is no memory limit but the machine's.
- * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, and what the engine's own loading gives.
- */
-export async function loadLocalEncoder(
+/** Loads `<modelsRoot>/<id>`. @throws {EngineError} as `loadLocal` does */
+export function loadLocalEncoder(
   id: string,
   options: EncoderEngineOptions = {},
-  modelsRoot: string = modelsDir(),
+  modelsRoot?: string,
 ): Promise<LocalEncoder> {
-  const dir = join(modelsRoot, id);
-  const manifest = requireKind((await readImported(dir, id)).manifest, 'encoder');
-  const tokenizer = await readTokenizer(dir, manifest);
-  const engine = await EncoderEngine.load(
-    new FileModelSource(dir, manifest),
-    await loadKernelModules(),
-    { memoryBudgetBytes: null, openTurns: plainTurns(() => setImmediate()), ...options },
+  return loadLocal(
+    'encoder',
+    (source, modules, host) => EncoderEngine.load(source, modules, { ...host, ...options }),
+    id,
+    modelsRoot,
   );
-  return { manifest, engine, tokenizer };
 }

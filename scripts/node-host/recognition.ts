@@ -1,38 +1,21 @@
-/** A recogniser in this Node process: what `transcribe` and the bench of recognition run. */
-import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { RecognitionManifest } from '../../engine/manifest/manifest.ts';
-import { plainTurns } from '../../engine/base/turns.ts';
-import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+/** A recogniser in this Node process: what `thimble transcribe` and the bench of recognition run. */
 import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import type { RecognitionEngineOptions } from '../../engine/transcribe/recognition-engine.ts';
-import { readImported } from '../push/push.ts';
-import { FileModelSource, loadKernelModules, readTokenizer } from './engine.ts';
-import { modelsDir } from '../lib/paths.ts';
+import { loadLocal } from './load-local.ts';
+import type { Local } from './load-local.ts';
 
-export interface LocalRecogniser {
-  readonly manifest: RecognitionManifest;
-  readonly engine: RecognitionEngine;
-  readonly tokenizer: Tokenizer;
-}
+export type LocalRecogniser = Local<'recognition', RecognitionEngine>;
 
-/**
- * Loads `<modelsRoot>/<id>`; natively there is no memory limit but the machine's.
- * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, and what the engine's own loading gives.
- */
-export async function loadLocalRecogniser(
+/** Loads `<modelsRoot>/<id>`. @throws {EngineError} as `loadLocal` does */
+export function loadLocalRecogniser(
   id: string,
   options: RecognitionEngineOptions = {},
-  modelsRoot: string = modelsDir(),
+  modelsRoot?: string,
 ): Promise<LocalRecogniser> {
-  const dir = join(modelsRoot, id);
-  const manifest = requireKind((await readImported(dir, id)).manifest, 'recognition');
-  const tokenizer = await readTokenizer(dir, manifest);
-  const engine = await RecognitionEngine.load(
-    new FileModelSource(dir, manifest),
-    await loadKernelModules(),
-    { memoryBudgetBytes: null, openTurns: plainTurns(() => setImmediate()), ...options },
+  return loadLocal(
+    'recognition',
+    (source, modules, host) => RecognitionEngine.load(source, modules, { ...host, ...options }),
+    id,
+    modelsRoot,
   );
-  return { manifest, engine, tokenizer };
 }

@@ -1,7 +1,7 @@
 /** A script of a test's own, bundled as those that deploy. */
 import { join } from 'node:path';
 import { build as esbuild } from 'esbuild';
-import { bundleOptions } from '../../scripts/build/build.ts';
+import { bundleOptions } from '../../scripts/build/bundle.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 
 /** @param entry path from the repository's root */

@@ -5,7 +5,7 @@ import {
   instantiateKernels,
 } from '../../engine/kernels/wasm/module.ts';
 import type { KernelBuild, KernelExports } from '../../engine/kernels/wasm/module.ts';
-import { loadKernelModules } from '../../scripts/node-host/engine.ts';
+import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
 
 export class Scratch {
   readonly memory: WebAssembly.Memory;

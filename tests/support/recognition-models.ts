@@ -17,11 +17,8 @@ import type {
   TranscribeOptions,
   TranscribeRequest,
 } from '../../engine/transcribe/types.ts';
-import {
-  FileModelSource,
-  loadKernelModules,
-  readTokenizer,
-} from '../../scripts/node-host/engine.ts';
+import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
+import { FileModelSource, readTokenizer } from '../../scripts/node-host/model-files.ts';
 import { importedFrom } from './models.ts';
 import { requireModelFile } from './needs.ts';
 

@@ -2,8 +2,8 @@
 import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
 import type { RunnableSite } from '../http/dispatch.ts';
-import chatPage from '../../web/chat.html';
-import docsPage from '../../web/docs.html';
+import chatPage from '../../dist/web/chat.html';
+import docsPage from '../../dist/web/docs.html';
 
 export const SITE: RunnableSite<GatewayEnv> = {
   endpoints: ENDPOINTS,

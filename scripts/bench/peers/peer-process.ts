@@ -1,7 +1,8 @@
 /** Child process of the bench: runs one peer and answers the parent's questions. */
 import process from 'node:process';
 import { SIGNALS } from '../../lib/interrupt.ts';
-import type { Answer, Peer, PeerConfig, PeerMessage, PeerReply, Question } from './peer.ts';
+import { askPeer } from './ask.ts';
+import type { Peer, PeerConfig, PeerMessage, PeerReply } from './peer.ts';
 import { PEERS } from './peers.ts';
 
 const [, , name = '', configJson = '{}'] = process.argv;
@@ -12,16 +13,6 @@ let closing = false;
 
 function send(reply: PeerReply): void {
   process.send?.(reply);
-}
-
-async function answer({ question, salt }: PeerMessage): Promise<Answer> {
-  const ask = peer?.answers[question.ask] as
-    ((question: Question, salt: number) => Promise<number | Answer>) | undefined;
-  if (ask === undefined) throw new Error(`${name} cannot answer ${question.ask}`);
-  const given = await ask(question, salt);
-  const whole = typeof given === 'number' ? { value: given } : given;
-  if (!Number.isFinite(whole.value)) throw new Error(`${question.ask} gave ${whole.value}`);
-  return whole;
 }
 
 /** What the peer started (workerd, a browser) goes with it, whoever asks. */
@@ -36,7 +27,7 @@ async function end(): Promise<void> {
 for (const signal of SIGNALS) process.on(signal, () => void end());
 process.on('disconnect', () => void end());
 process.on('message', (message: PeerMessage) => {
-  answer(message).then(
+  askPeer(name, peer?.answers ?? {}, message).then(
     (given) => send({ answer: given }),
     (error: unknown) => send({ failed: error instanceof Error ? error.message : String(error) }),
   );

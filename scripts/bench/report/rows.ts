@@ -8,8 +8,22 @@ import type { PeerName } from '../peers/peers.ts';
 
 export type Unit = 'tok/s' | 'ms' | 'bytes' | 'GB/s' | 'share';
 
+/** What a command of `thimble bench` measures: a group of rows. */
+export const BENCH_GROUPS = {
+  prefill: 'how many tokens of a prompt are read a second',
+  decode: 'how many tokens one stream gets a second, at several lengths of context',
+  streams: 'how many tokens several streams get a second together',
+  rewrite: 'a task that copies most of its prompt, with and without tokens guessed from it',
+  structured: 'a list as JSON, free and held to a schema',
+  latency: 'how long the first token takes, warm and cold',
+  profile: "how much of the memory's speed is used, and where a token's time goes",
+  memory: 'how large an isolate is at its peak, and the code that is shipped',
+} as const;
+export type BenchGroup = keyof typeof BENCH_GROUPS;
+
 export interface BenchRow {
   readonly name: string;
+  readonly group: BenchGroup;
   readonly title: string;
   readonly unit: Unit;
   readonly question: Question;
@@ -39,6 +53,7 @@ export const SALTS_PER_QUESTION = 32;
 function prefill(nTokens: number, peers: readonly PeerName[], marks: Partial<BenchRow>): BenchRow {
   return {
     name: `prefill-${nTokens}`,
+    group: 'prefill',
     title: `prefill of ${nTokens.toLocaleString('en')} tokens`,
     unit: 'tok/s',
     question: { ask: 'prefill', nTokens },
@@ -55,6 +70,7 @@ function decode(
 ): BenchRow {
   return {
     name: `decode-${nPrompt}`,
+    group: 'decode',
     title: `decode at ${nPrompt.toLocaleString('en')} tokens of context`,
     unit: 'tok/s',
     question: { ask: 'decode', nPrompt, nTokens },
@@ -66,6 +82,7 @@ function decode(
 function streams(nStream: number, marks: Partial<BenchRow> = {}): BenchRow {
   return {
     name: `streams-${nStream}`,
+    group: 'streams',
     title: nStream === 1 ? '1 stream' : `${nStream} streams at once, together`,
     unit: 'tok/s',
     question: { ask: 'streams', nStream, nPrompt: 16, nTokens: 48 },
@@ -77,6 +94,7 @@ function streams(nStream: number, marks: Partial<BenchRow> = {}): BenchRow {
 function rewrite(speculation: Speculation, title: string): BenchRow {
   return {
     name: `rewrite-${speculation === 'off' ? 'plain' : 'lookup'}`,
+    group: 'rewrite',
     title,
     unit: 'tok/s',
     question: { ask: 'rewrite', nTokens: 80, speculation },
@@ -87,6 +105,7 @@ function rewrite(speculation: Speculation, title: string): BenchRow {
 function structured(isHeld: boolean, title: string): BenchRow {
   return {
     name: `structured-${isHeld ? 'held' : 'free'}`,
+    group: 'structured',
     title,
     unit: 'tok/s',
     question: { ask: 'structured', nTokens: 128, isHeld },
@@ -112,6 +131,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   structured(true, 'a list of people, held to a schema'),
   {
     name: 'first-token-warm',
+    group: 'latency',
     title: 'first token of a prompt of 16, warm',
     unit: 'ms',
     question: { ask: 'firstToken', nTokens: 16 },
@@ -119,6 +139,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'first-token-cold',
+    group: 'latency',
     title: 'first token of a prompt of 16, nothing loaded',
     unit: 'ms',
     question: { ask: 'coldFirstToken' },
@@ -127,6 +148,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'read-loop',
+    group: 'profile',
     title: 'plain read loop in WebAssembly',
     unit: 'GB/s',
     question: { ask: 'readLoop' },
@@ -134,6 +156,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'read-share',
+    group: 'profile',
     title: 'bytes read while decoding, against the read loop',
     unit: 'share',
     question: { ask: 'readShare', nPrompt: 16, nTokens: 32 },
@@ -142,6 +165,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'outside-kernels',
+    group: 'profile',
     title: "a token's time outside of kernels",
     unit: 'share',
     question: { ask: 'profile', nPrompt: 16, nTokens: 192 },
@@ -150,6 +174,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'peak-memory',
+    group: 'memory',
     title: 'peak memory, 2,040 tokens of context in use',
     unit: 'bytes',
     question: { ask: 'peakMemory' },
@@ -159,6 +184,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'memory-after-all',
+    group: 'memory',
     title: 'the same in a process that has answered all other rows',
     unit: 'bytes',
     question: { ask: 'peakMemory' },
@@ -167,6 +193,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
   {
     name: 'bundle',
+    group: 'memory',
     title: 'code to ship, gzip',
     unit: 'bytes',
     question: { ask: 'bundleSize' },

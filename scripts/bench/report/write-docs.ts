@@ -38,7 +38,7 @@ export function replaceMarked(text: string, markdown: string): string {
 /** What stands between the marks: how it was measured, the chart, the tables. */
 export function docsMarkdown(facts: BenchFacts, result: BenchResult): string {
   const { model, preset, cpu, date, rounds, ownTime } = facts;
-  const options = `--peers --rounds ${rounds}${ownTime ? ' --own-time' : ''}`;
+  const options = `peers --rounds ${rounds}${ownTime ? ' --own-time' : ''}`;
   return [
     `\`npx thimble bench ${options}\`, ${date}: ${model}, preset \`${preset}\`, one core`,
     `(${cpu}). Medians of ${rounds} alternating rounds, lowest and highest in brackets.`,

@@ -1,79 +1,61 @@
-/** What `thimble bench --embeddings` and `--retrieval` run: a server of their own, then the measurements. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The benches of an embedding model: a server of their own, then the measurements. */
+import { readFile } from 'node:fs/promises';
 import process from 'node:process';
-import { sentencesOf } from '../../../engine/text/chunk-text.ts';
-import { build } from '../../build/build.ts';
-import { obtainModel, pushStep } from '../../dev/prepare.ts';
-import { startServer } from '../../dev/server.ts';
-import type { RunningServer } from '../../dev/server.ts';
-import { loadLocalEncoder } from '../../node-host/encoder.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { requireKind } from '../../../engine/manifest/manifest.ts';
+import { sentencesOf } from '../../../engine/text/chunk-text.ts';
+import { obtainModel } from '../../dev/prepare.ts';
+import { loadLocalEncoder } from '../../node-host/encoder.ts';
+import { DEFAULT_ENCODER_ID } from '../../pull/catalogue.ts';
+import { withBenchServer } from '../bench-server.ts';
 import { benchEmbeddings, describeEmbeddings } from './embeddings.ts';
 import { benchRetrieval, describeRetrieval } from './retrieval.ts';
 
-export interface EncoderBenchFlags {
-  readonly model: string;
+export interface EncoderBenchOptions {
+  /** An embedding model; the catalogue's by default. */
+  readonly model?: string;
+  /** Measure embeddings. */
   readonly embeddings?: boolean;
+  /** A text whose sentences make the collection of the bench of retrieval; none leaves it out. */
   readonly retrieval?: string;
+  /** An ONNX graph of the model, for onnxruntime-web. */
   readonly peerGraph?: string;
-  readonly rounds?: number;
+  readonly rounds: number;
   readonly json?: boolean;
 }
 
-const DEFAULT_ROUNDS = 5;
 const N_SENTENCE = 10_200;
 const SENTENCE_CHARS = { min: 20, max: 400 } as const;
 
 /** @throws {EngineError} E_USAGE, E_MODEL_KIND, what the server answers. */
-export async function runEncoderBenches(flags: EncoderBenchFlags): Promise<void> {
-  await build();
-  await obtainModel(flags.model);
-  const persist = await mkdtemp(join(tmpdir(), 'thimble-bench-'));
+export async function runEncoderBenches(options: EncoderBenchOptions): Promise<void> {
+  const { model = DEFAULT_ENCODER_ID, rounds } = options;
+  const sentences = options.retrieval === undefined ? null : await readSentences(options.retrieval);
+  requireKind(await obtainModel(model), 'encoder');
   const note = (line: string) => process.stderr.write(`${line}\n`);
-  const start = () =>
-    startServer({
-      port: 0,
-      host: '127.0.0.1',
-      persist,
-      vars: { DEFAULT_MODEL: flags.model, EMBEDDING_MODEL: flags.model },
-    });
-  let server: RunningServer | null = null;
-  try {
-    await pushStep(flags.model, persist);
-    server = await start();
+  const show = (text: string) => options.json === true || process.stdout.write(text);
+  const vars = { DEFAULT_MODEL: model, EMBEDDING_MODEL: model };
+  await withBenchServer({ models: [model], vars }, async ({ server, restart }) => {
     const { url } = server;
-    const results: Record<string, unknown> = { model: flags.model };
-    const show = (text: string) => flags.json === true || process.stdout.write(text);
-    if (flags.embeddings === true) {
+    const results: Record<string, unknown> = { model };
+    if (options.embeddings === true) {
+      const peerGraph = options.peerGraph ?? null;
       const rows = await benchEmbeddings({
-        modelId: flags.model,
-        peerGraph: flags.peerGraph ?? null,
-        url,
-        rounds: flags.rounds ?? DEFAULT_ROUNDS,
+        ...{ modelId: model, peerGraph, url, rounds },
         onProgress: note,
       });
       results['embeddings'] = rows;
       show(describeEmbeddings(rows));
     }
-    if (flags.retrieval !== undefined) {
-      const restart = async () => {
-        await server?.close();
-        server = await start();
-        return server.url;
-      };
-      const local = await loadLocalEncoder(flags.model);
-      const sentences = await readSentences(flags.retrieval);
-      const result = await benchRetrieval(url, local, sentences, restart, note);
+    if (sentences !== null) {
+      const local = await loadLocalEncoder(model);
+      const restarted = async () => (await restart()).url;
+      const result = await benchRetrieval(url, local, sentences, restarted, note);
       results['retrieval'] = result;
       show(describeRetrieval(result));
     }
     process.stdout.write(`${JSON.stringify(results)}\n`);
-  } finally {
-    await server?.close();
-    await rm(persist, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Sentences of a text, each once. */

@@ -1,7 +1,6 @@
 /**
  * Times constrained decoding with SmolLM2's tokenizer: compiling, `isAllowed`, masks that are made
- * and masks that are remembered, memory. The last line is one JSON object.
- * Run: node scripts/bench/workloads/grammar-masks.ts
+ * and masks that are remembered, memory.
  */
 import { readGguf } from '../../../engine/formats/gguf.ts';
 import {
@@ -85,7 +84,7 @@ const CASES: readonly (readonly [string, () => Grammar])[] = [
   ['GBNF arithmetic', () => compileGbnf(ARITHMETIC)],
 ];
 
-interface Row {
+export interface GrammarRow {
   readonly grammar: string;
   readonly compileMs: number;
   readonly grammarBytes: number;
@@ -102,11 +101,21 @@ interface Spread {
   readonly p99: number;
 }
 
-const vocabulary = await openVocabulary();
-console.log(`vocabulary: ${vocabulary.nVocab} tokens in ${vocabulary.byteLength} bytes`);
-const rows = CASES.map(([grammar, compile]) => benchGrammar(grammar, compile));
-for (const row of rows) console.log(describe(row));
-console.log(JSON.stringify({ vocabularyBytes: vocabulary.byteLength, rows }));
+export interface GrammarBench {
+  readonly vocabularyBytes: number;
+  readonly rows: readonly GrammarRow[];
+}
+
+/** @throws {EngineError} E_SOURCE_UNAVAILABLE when the model's file cannot be had. */
+export async function benchGrammars(onNote: (text: string) => void): Promise<GrammarBench> {
+  const vocabulary = await openVocabulary();
+  onNote(`vocabulary: ${vocabulary.nVocab} tokens in ${vocabulary.byteLength} bytes`);
+  const rows = CASES.map(([grammar, compile]) => {
+    onNote(grammar);
+    return benchGrammar(vocabulary, grammar, compile);
+  });
+  return { vocabularyBytes: vocabulary.byteLength, rows };
+}
 
 async function openVocabulary(): Promise<Vocabulary> {
   await using file = await openFileSource((await pullModel('smollm2-135m-instruct')).path);
@@ -116,7 +125,7 @@ async function openVocabulary(): Promise<Vocabulary> {
 }
 
 /** Walks random outputs; a third of the tokens are the shortest completion's, so that they end. */
-function benchGrammar(name: string, compile: () => Grammar): Row {
+function benchGrammar(vocabulary: Vocabulary, name: string, compile: () => Grammar): GrammarRow {
   const compiles = Array.from({ length: COMPILES }, () => timed(compile).ms);
   const grammar = compile();
   const program = new GrammarProgram(grammar, vocabulary);
@@ -131,7 +140,7 @@ function benchGrammar(name: string, compile: () => Grammar): Row {
       hits.push(timed(() => matcher.mask()).ms * 1000);
       const candidate = Math.floor(random() * vocabulary.nVocab);
       checks.push(timed(() => matcher.isAllowed(candidate)).ms * 1000);
-      const token = random() < 0.33 ? matcher.closingToken : pick(mask, random);
+      const token = random() < 0.33 ? matcher.closingToken : pick(vocabulary, mask, random);
       if (token === null) break;
       checks.push(timed(() => matcher.isAllowedWithin(token, MAX_TOKENS * 4)).ms * 1000);
       matcher.accept(token);
@@ -149,7 +158,7 @@ function benchGrammar(name: string, compile: () => Grammar): Row {
   };
 }
 
-function pick(mask: Uint32Array, random: () => number): number | null {
+function pick(vocabulary: Vocabulary, mask: Uint32Array, random: () => number): number | null {
   const from = Math.floor(random() * vocabulary.nVocab);
   for (let i = 0; i < vocabulary.nVocab; i++) {
     const token = (from + i) % vocabulary.nVocab;
@@ -173,7 +182,11 @@ function spread(values: readonly number[]): Spread {
   return { median: at(0.5), p99: at(0.99) };
 }
 
-function describe(row: Row): string {
+export function describeGrammars({ rows }: GrammarBench): string {
+  return rows.map((row) => `${describe(row)}\n`).join('');
+}
+
+function describe(row: GrammarRow): string {
   const { grammar, compileMs, isAllowedUs, maskMissMs, maskHitUs, cacheBytes } = row;
   const show = ({ median, p99 }: Spread) => `${median} (p99 ${p99})`;
   return (

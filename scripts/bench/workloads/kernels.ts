@@ -10,7 +10,7 @@ import {
 import type { KernelBuild, KernelExports } from '../../../engine/kernels/wasm/module.ts';
 import { Ops, panelBytes } from '../../../engine/ops/ops.ts';
 import { weightRef } from '../../../engine/ops/weights.ts';
-import { loadKernelModules } from '../../node-host/engine.ts';
+import { loadKernelModules } from '../../node-host/kernels.ts';
 import { spread } from '../report/statistics.ts';
 
 const N_COL = 576;

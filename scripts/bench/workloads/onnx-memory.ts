@@ -1,19 +1,12 @@
 /**
  * What the ONNX script's isolate holds while it speaks, listens and looks: JavaScript heap and the
- * buffers behind it, as V8 tells them. Models that were imported take part. The last line is one JSON
- * object. Run: node scripts/bench/workloads/onnx-memory.ts
+ * buffers outside it, as V8 reports them. Imported models take part.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
 import { toBase64 } from '../../../engine/base/base64.ts';
-import { build } from '../../build/build.ts';
-import { listImported, modelsBucketName } from '../../dev/prepare.ts';
-import { startServer } from '../../dev/server.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { listImported } from '../../dev/prepare.ts';
 import type { RunningServer } from '../../dev/server.ts';
-import { openLocalBucket } from '../../push/local-bucket.ts';
-import { pushModel } from '../../push/push.ts';
+import { withBenchServer } from '../bench-server.ts';
 import { scriptHeap } from '../peers/isolate-memory.ts';
 
 const SCRIPT = 'onnx';
@@ -45,7 +38,8 @@ const LOADS: readonly Load[] = [
   { model: 'open-nsfw', path: '/v1/onnx/open-nsfw', body: { image: PICTURE } },
 ];
 
-interface Peak {
+/** The highest values seen while a request was answered. */
+export interface Peak {
   jsHeapBytes: number;
   backingBytes: number;
 }
@@ -72,35 +66,43 @@ async function measure(server: RunningServer, { path, body }: Load): Promise<Pea
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  await response.arrayBuffer();
-  if (!response.ok) throw new Error(`bench: ${path}: status ${response.status}`);
+  const answer = await response.text();
   isOver = true;
   await sampling;
+  if (!response.ok)
+    throw new EngineError('E_BACKEND_UNAVAILABLE', `bench: ${path}: ${answer.slice(0, 300)}`);
   await sample();
   return peak;
 }
 
-async function main(): Promise<void> {
-  await build();
-  const root = await mkdtemp(join(tmpdir(), 'thimble-onnx-memory-'));
-  try {
-    const imported = await listImported('onnx');
-    const loads = LOADS.filter(({ model }) => imported.includes(model));
-    const bucket = await openLocalBucket(modelsBucketName(), root);
-    for (const { model } of loads) await pushModel(model, { bucket });
-    await bucket.close();
-    const options = { port: 0, host: '127.0.0.1', persist: root, inspectorPort: 0 };
-    const server = await startServer(options);
-    try {
-      const peaks: Record<string, Peak> = {};
-      for (const load of loads) peaks[load.model] = await measure(server, load);
-      process.stdout.write(`${JSON.stringify(peaks)}\n`);
-    } finally {
-      await server.close();
+/** By model. @throws {EngineError} E_MODEL_NOT_FOUND when none of the models is imported */
+export async function benchOnnxMemory(
+  onNote: (text: string) => void,
+): Promise<Record<string, Peak>> {
+  const imported = await listImported('onnx');
+  const loads = LOADS.filter(({ model }) => imported.includes(model));
+  if (loads.length === 0)
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      `bench: expected one of ${LOADS.map(({ model }) => model).join(', ')} to be imported, found none. Run: thimble import ${LOADS[0]!.model}`,
+    );
+  const models = loads.map(({ model }) => model);
+  return await withBenchServer({ models, inspectorPort: 0 }, async ({ server }) => {
+    const peaks: Record<string, Peak> = {};
+    for (const load of loads) {
+      onNote(load.model);
+      peaks[load.model] = await measure(server, load);
     }
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
+    return peaks;
+  });
 }
 
-await main();
+export function describeOnnxMemory(peaks: Readonly<Record<string, Peak>>): string {
+  const show = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  return Object.entries(peaks)
+    .map(
+      ([model, { jsHeapBytes, backingBytes }]) =>
+        `${model}: ${show(jsHeapBytes)} of JavaScript heap, ${show(backingBytes)} of buffers\n`,
+    )
+    .join('');
+}

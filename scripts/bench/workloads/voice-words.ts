@@ -1,12 +1,10 @@
 /**
- * How well a voice is understood: sentences with numbers, dates and names are spoken, written down again by
- * a recogniser, and compared word by word, both written out as they are read aloud. Progress goes to
- * standard error, every error with it; the last line is one JSON object.
- * Run: node scripts/bench/workloads/voice-words.ts [VOICE] [RECOGNISER] [SENTENCES.txt]
+ * How well a voice is understood: sentences with numbers, dates and names are spoken, transcribed by a
+ * recogniser, and compared word by word, both written out as they are read aloud.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
+import { EngineError } from '../../../engine/base/errors.ts';
 import { Resampler } from '../../../engine/audio/resampler.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { normalizeText } from '../../../engine/voice/normalize.ts';
@@ -21,13 +19,37 @@ import { spokenWords, wordErrors } from './word-errors.ts';
 
 const SENTENCES = join(repoRoot, 'assets', 'texts', 'spoken-sentences.txt');
 
-async function main(): Promise<void> {
-  const [voiceId = 'piper-en-us-joe', recogniserId = 'whisper-base', path = SENTENCES] =
-    process.argv.slice(2);
+export interface VoiceWordsOptions {
+  /** A voice of the catalogue, or an imported one. */
+  readonly voiceId: string;
+  readonly recogniserId: string;
+  /** A text of a sentence a line. */
+  readonly path?: string;
+  /** Called with every sentence that was not understood. */
+  readonly onNote: (text: string) => void;
+}
+
+export interface VoiceWords {
+  readonly bench: 'voice-words';
+  readonly voice: string;
+  readonly recogniser: string;
+  readonly sentences: number;
+  readonly words: number;
+  readonly wrong: number;
+  readonly wordErrorRate: number;
+}
+
+/** @throws {EngineError} E_USAGE for a text without sentences; E_MODEL_KIND */
+export async function benchVoiceWords({
+  voiceId,
+  recogniserId,
+  path = SENTENCES,
+  onNote,
+}: VoiceWordsOptions): Promise<VoiceWords> {
+  const sentences = await readSentences(path);
   const voice = await openVoice(await obtainModel(voiceId));
   requireKind(await obtainModel(recogniserId), 'recognition');
   const recogniser = await loadLocalRecogniser(recogniserId);
-  const sentences = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   let nError = 0;
   let nWord = 0;
   for (const [i, sentence] of sentences.entries()) {
@@ -36,14 +58,14 @@ async function main(): Promise<void> {
     for await (const samples of voice.speak({ text: sentence, speed: 1, seed: 0 }))
       sound.push(resampler.push(samples));
     sound.push(resampler.flush());
-    const heard = await writeDown(recogniser, sound.slice(0, sound.end));
+    const heard = await transcribe(recogniser, sound.slice(0, sound.end));
     const want = readAloud(sentence);
     const errors = wordErrors(want, readAloud(withTimesOf(sentence, heard)));
     nError += errors;
     nWord += want.length;
-    if (errors > 0) process.stderr.write(`${i + 1}: ${errors} in "${sentence}" -> "${heard}"\n`);
+    if (errors > 0) onNote(`${i + 1}: ${errors} wrong in "${sentence}" -> "${heard}"`);
   }
-  const result = {
+  return {
     bench: 'voice-words',
     voice: voiceId,
     recogniser: recogniserId,
@@ -52,7 +74,20 @@ async function main(): Promise<void> {
     wrong: nError,
     wordErrorRate: nError / nWord,
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+export function describeVoiceWords({ voice, recogniser, words, wrong }: VoiceWords): string {
+  const share = ((wrong / words) * 100).toFixed(1);
+  return `${recogniser} heard ${wrong} of ${words} words of ${voice} wrong: ${share} %\n`;
+}
+
+async function readSentences(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new EngineError('E_USAGE', `bench: ${path} cannot be read. Give a text file.`, { cause });
+  });
+  const sentences = text.split(/\r?\n/).filter((line) => readAloud(line).length > 0);
+  if (sentences.length > 0) return sentences;
+  throw new EngineError('E_USAGE', `bench: ${path} has no words; expected a sentence a line.`);
 }
 
 /** Numbers, dates and money as words, on both sides alike. */
@@ -70,7 +105,7 @@ function withTimesOf(sentence: string, heard: string): string {
   }, heard);
 }
 
-async function writeDown(
+async function transcribe(
   { engine, tokenizer }: LocalRecogniser,
   samples: Float32Array,
 ): Promise<string> {
@@ -80,5 +115,3 @@ async function writeDown(
     if (event.type === 'segment') text += tokenizer.decode(event.tokens);
   return text.trim();
 }
-
-await main();

@@ -1,79 +1,83 @@
-/**
- * How soon speech begins and how fast it comes, in workerd, over HTTP: medians of warm requests. The
- * last line is one JSON object. Run: node scripts/bench/workloads/voice.ts
- */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
-import { build } from '../../build/build.ts';
-import { modelsBucketName, obtainModel } from '../../dev/prepare.ts';
-import { startServer } from '../../dev/server.ts';
-import { openLocalBucket } from '../../push/local-bucket.ts';
-import { pushModel } from '../../push/push.ts';
+/** How soon speech begins and how fast it comes, in workerd, over HTTP: medians of warm requests. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { obtainModel } from '../../dev/prepare.ts';
+import { withBenchServer } from '../bench-server.ts';
 import { spread } from '../report/statistics.ts';
 
-const VOICE = 'piper-en-us-joe';
-const ROUNDS = 5;
+/** A WAV file's header as the server writes it, and where the sample rate stands (RIFF, format 1). */
 const WAV_HEADER_BYTES = 44;
+const SAMPLE_RATE_OFFSET = 24;
+const BYTES_A_SAMPLE = 2;
 const TEXTS: Readonly<Record<string, string>> = {
   short: 'It is five past nine, and nobody is here.',
   long: 'The old library stands on the corner of the street, right across from the museum. Children learn to read there, to write, and to think for themselves. In the middle of the night a loud noise woke up the whole village.',
 };
 
-interface Run {
+export interface VoiceTimes {
+  /** Seconds from the request to the first sample. */
   readonly firstS: number;
+  /** Seconds of work a second of sound. */
   readonly realTimeFactor: number;
 }
 
-async function speak(url: string, input: string): Promise<Run> {
+export interface VoiceBenchOptions {
+  /** A voice of the catalogue, or an imported one. */
+  readonly model: string;
+  readonly rounds: number;
+  readonly onNote: (text: string) => void;
+}
+
+/** Medians for each text. @throws {EngineError} E_BACKEND_UNAVAILABLE with the server's answer */
+export async function benchVoice({
+  model,
+  rounds,
+  onNote,
+}: VoiceBenchOptions): Promise<Record<string, VoiceTimes>> {
+  await obtainModel(model);
+  return await withBenchServer({ models: [model] }, async ({ server }) => {
+    const results: Record<string, VoiceTimes> = {};
+    for (const [name, text] of Object.entries(TEXTS)) {
+      onNote(`${name} text`);
+      await speak(server.url, model, text);
+      const runs: VoiceTimes[] = [];
+      for (let i = 0; i < rounds; i++) runs.push(await speak(server.url, model, text));
+      results[name] = {
+        firstS: spread(runs.map(({ firstS }) => firstS)).median,
+        realTimeFactor: spread(runs.map(({ realTimeFactor }) => realTimeFactor)).median,
+      };
+    }
+    return results;
+  });
+}
+
+async function speak(url: string, model: string, input: string): Promise<VoiceTimes> {
   const startMs = performance.now();
   const response = await fetch(`${url}/v1/audio/speech`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input, model: VOICE, seed: 1 }),
+    body: JSON.stringify({ input, model, seed: 1 }),
   });
+  if (!response.ok || response.body === null)
+    throw new EngineError('E_BACKEND_UNAVAILABLE', `bench: ${await response.text()}`);
+  const header = new Uint8Array(WAV_HEADER_BYTES);
   let nByte = 0;
-  let firstMs: number | null = null;
-  for await (const chunk of response.body ?? []) {
-    nByte += (chunk as Uint8Array).length;
-    if (nByte > WAV_HEADER_BYTES) firstMs ??= performance.now();
+  let firstMs = Number.NaN;
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    if (nByte < WAV_HEADER_BYTES) header.set(chunk.subarray(0, WAV_HEADER_BYTES - nByte), nByte);
+    nByte += chunk.length;
+    if (nByte > WAV_HEADER_BYTES && Number.isNaN(firstMs)) firstMs = performance.now();
   }
   const tookS = (performance.now() - startMs) / 1000;
-  const seconds = (nByte - WAV_HEADER_BYTES) / 2 / 22_050;
-  return {
-    firstS: ((firstMs ?? Number.NaN) - startMs) / 1000,
-    realTimeFactor: tookS / seconds,
-  };
+  const sampleRate = new DataView(header.buffer).getUint32(SAMPLE_RATE_OFFSET, true);
+  const seconds = (nByte - WAV_HEADER_BYTES) / BYTES_A_SAMPLE / sampleRate;
+  return { firstS: (firstMs - startMs) / 1000, realTimeFactor: tookS / seconds };
 }
 
-async function main(): Promise<void> {
-  await build();
-  await obtainModel(VOICE);
-  const root = await mkdtemp(join(tmpdir(), 'thimble-speech-bench-'));
-  try {
-    const bucket = await openLocalBucket(modelsBucketName(), root);
-    await pushModel(VOICE, { bucket });
-    await bucket.close();
-    const server = await startServer({ port: 0, host: '127.0.0.1', persist: root });
-    try {
-      const results: Record<string, Run> = {};
-      for (const [name, text] of Object.entries(TEXTS)) {
-        await speak(server.url, text);
-        const runs: Run[] = [];
-        for (let i = 0; i < ROUNDS; i++) runs.push(await speak(server.url, text));
-        results[name] = {
-          firstS: spread(runs.map((run) => run.firstS)).median,
-          realTimeFactor: spread(runs.map((run) => run.realTimeFactor)).median,
-        };
-      }
-      process.stdout.write(`${JSON.stringify(results)}\n`);
-    } finally {
-      await server.close();
-    }
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
+export function describeVoice(results: Readonly<Record<string, VoiceTimes>>): string {
+  return Object.entries(results)
+    .map(
+      ([name, { firstS, realTimeFactor }]) =>
+        `${name} text: first sound after ${firstS.toFixed(2)} s, real-time factor ${realTimeFactor.toFixed(2)}\n`,
+    )
+    .join('');
 }
-
-await main();

@@ -62,24 +62,31 @@ async function openFamily<K extends FamilyKind>(
   return await OPENERS[kind](hf, family);
 }
 
-async function openDecoder(
-  { folder, files, config }: HfFolder,
-  arch: Architecture,
-): Promise<OpenedModel> {
+/** What a folder says of a model of any kind. */
+async function aboutFolder({ folder, files, config }: HfFolder) {
+  const card = (await readText(folder, 'README.md')) ?? '';
+  return {
+    format: 'safetensors',
+    naming: 'hf',
+    files,
+    name: nameOf(config, folder),
+    licence: licenceOf(card),
+    card: card.slice(0, MAX_CARD_CHARS),
+  } as const;
+}
+
+async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedModel> {
+  const { folder, files, config } = hf;
   const modelConfig = configFromHf('config.json', config, arch);
-  const text = await readText(folder, 'tokenizer.json');
-  if (text === null) throw missingFile(folder, 'tokenizer.json');
+  const text = await requireText(folder, 'tokenizer.json');
   const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
-  const card = (await readText(folder, 'README.md')) ?? '';
   const chatTemplate =
     (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
   return {
     ...openedDecoder(arch, modelConfig, chatTemplate),
-    format: 'safetensors',
-    files,
+    ...(await aboutFolder(hf)),
     tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
-    naming: 'hf',
     wanted: new Set(
       switchedTensors(config, arch).flatMap((name) => layers.map((i) => `layers.${i}.${name}`)),
     ),
@@ -90,22 +97,15 @@ async function openDecoder(
       config,
       generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
     }),
-    name: textOf(config['_name_or_path']) || basename(folder),
-    licence: licenceOf(card),
-    card: card.slice(0, MAX_CARD_CHARS),
   };
 }
 
-async function openEncoder(
-  { folder, files, config: json }: HfFolder,
-  arch: EncoderFamily,
-): Promise<OpenedModel> {
-  const text = await readText(folder, 'tokenizer.json');
-  if (text === null) throw missingFile(folder, 'tokenizer.json');
+async function openEncoder(hf: HfFolder, arch: EncoderFamily): Promise<OpenedModel> {
+  const { folder, files, config: json } = hf;
+  const text = await requireText(folder, 'tokenizer.json');
   const optional = async (name: string) => (await readOptionalJson(folder, name)) ?? {};
   const poolingFolder = await findPoolingFolder(folder);
   const modules = await readText(folder, 'modules.json');
-  const name = nameOf(json, folder);
   const config = encoderConfigFromHf(
     {
       config: json,
@@ -116,50 +116,35 @@ async function openEncoder(
       sentenceBert: await optional('sentence_bert_config.json'),
       sentenceTransformers: await optional('config_sentence_transformers.json'),
       modules: modules === null ? null : moduleTypes(parseList('modules.json', modules)),
-      name,
+      name: nameOf(json, folder),
     },
     arch,
   );
-  const card = (await readText(folder, 'README.md')) ?? '';
   const unused = new RegExp(
     `^(${(arch.hfPrefix ?? '').replace('.', '\\.')})?(${arch.unused.source})`,
   );
   const tensors = await readSafetensors(files, unused);
   return {
     ...openedEncoder(arch, 'config.json', config),
-    format: 'safetensors',
-    files,
+    ...(await aboutFolder(hf)),
     tensors: tensors.map((tensor) => withoutPrefix(tensor, arch)),
-    naming: 'hf',
     wanted: new Set(),
     tokenizer: encoderTokenizer(text, parseText('tokenizer.json', text)),
-    name,
-    licence: licenceOf(card),
-    card: card.slice(0, MAX_CARD_CHARS),
   };
 }
 
-async function openRecogniser(
-  { folder, files, config: json }: HfFolder,
-  family: RecognitionFamily,
-): Promise<OpenedModel> {
-  const text = await readText(folder, 'tokenizer.json');
-  if (text === null) throw missingFile(folder, 'tokenizer.json');
+async function openRecogniser(hf: HfFolder, family: RecognitionFamily): Promise<OpenedModel> {
+  const { folder, files, config: json } = hf;
+  const text = await requireText(folder, 'tokenizer.json');
   const generation = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
   const config = recognitionConfigFromHf(json, generation, parseText('tokenizer.json', text));
-  const card = (await readText(folder, 'README.md')) ?? '';
   return {
     ...openedRecogniser(family, 'config.json', config),
-    format: 'safetensors',
-    files,
+    ...(await aboutFolder(hf)),
     // The head is stored by some writers, and is the embedding once more.
     tensors: (await readSafetensors(files)).filter(({ name }) => name !== 'proj_out.weight'),
-    naming: 'hf',
     wanted: new Set(),
     tokenizer: { json: text, addBos: false, bosId: null, eosIds: [config.tokens.endOfText] },
-    name: textOf(json['_name_or_path']) || basename(folder),
-    licence: licenceOf(card),
-    card: card.slice(0, MAX_CARD_CHARS),
   };
 }
 
@@ -219,6 +204,12 @@ function parseList(name: string, text: string): JsonValue {
 
 export function parseText(name: string, text: string): JsonObject {
   return parseJsonObject(name, new TextEncoder().encode(text));
+}
+
+async function requireText(folder: string, name: string): Promise<string> {
+  const text = await readText(folder, name);
+  if (text === null) throw missingFile(folder, name);
+  return text;
 }
 
 export async function readText(folder: string, name: string): Promise<string | null> {

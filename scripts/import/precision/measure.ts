@@ -1,10 +1,11 @@
 /** What `thimble import` measures: a table of presets, and a fit's prediction beside the truth. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
-import { interruptSignal, onInterrupt } from '../../lib/interrupt.ts';
+import { interruptSignal } from '../../lib/interrupt.ts';
 import { cacheDir, modelsDir } from '../../lib/paths.ts';
 import type { OnProgress } from '../../lib/progress.ts';
+import { withTemporaryFolder } from '../../lib/temporary-folder.ts';
 import { calibratedPreset } from './calibrated-chooser.ts';
 import type { CalibrationOptions } from './calibrated-chooser.ts';
 import { compareTable, compareVariants } from './compare.ts';
@@ -99,23 +100,20 @@ async function compareHere(
   variants: readonly [Variant, ...Variant[]],
 ): Promise<VariantRow[]> {
   await mkdir(cacheDir(), { recursive: true });
-  const folder = await mkdtemp(join(cacheDir(), 'compare-'));
-  const remove = () => rm(folder, { recursive: true, force: true });
-  const forget = onInterrupt(remove);
-  try {
-    return await compareVariants({
-      input,
-      variants,
-      maxTokens,
-      folder,
-      signal: interruptSignal,
-      ...(text === undefined ? {} : { textPath: text }),
-      ...(ctx === undefined ? {} : { nCtx: ctx }),
-      ...(tokenizer === undefined ? {} : { tokenizer }),
-      onStep: (note, done, total) => onProgress({ done, total, unit: 'items', note }),
-    });
-  } finally {
-    forget();
-    await remove();
-  }
+  return await withTemporaryFolder(
+    'compare',
+    (folder) =>
+      compareVariants({
+        input,
+        variants,
+        maxTokens,
+        folder,
+        signal: interruptSignal,
+        ...(text === undefined ? {} : { textPath: text }),
+        ...(ctx === undefined ? {} : { nCtx: ctx }),
+        ...(tokenizer === undefined ? {} : { tokenizer }),
+        onStep: (note, done, total) => onProgress({ done, total, unit: 'items', note }),
+      }),
+    cacheDir(),
+  );
 }

@@ -11,6 +11,7 @@ import { ownTime, schedule } from '../../../scripts/bench/report/run.ts';
 
 const row = (name: string, marks: Partial<BenchRow> = {}): BenchRow => ({
   name,
+  group: 'prefill',
   title: name,
   unit: 'tok/s',
   question: { ask: 'prefill', nTokens: 4 },

@@ -119,7 +119,7 @@ export class LiveSocket {
   #watchIdle(): void {
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(
-      () => this.#fail(invalid(`no message for ${IDLE_TIMEOUT_MS / 1000} seconds`)),
+      () => this.#fail(invalid(`nothing came for ${IDLE_TIMEOUT_MS / 1000} seconds`)),
       IDLE_TIMEOUT_MS,
     );
   }

@@ -1,0 +1,13 @@
+/** The compiled kernels in this Node process. */
+import { join } from 'node:path';
+import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
+import { build } from '../build/build.ts';
+import { distDir } from '../lib/paths.ts';
+import { compileWasm } from './compile-wasm.ts';
+
+/** Both builds from dist/, built first when they are missing or out of date. */
+export async function loadKernelModules(): Promise<KernelModules> {
+  await build({ only: 'kernels' });
+  const load = (name: string) => compileWasm(join(distDir, 'kernels', `${name}.wasm`));
+  return { relaxed: await load('relaxed'), simd: await load('simd') };
+}

@@ -1,0 +1,17 @@
+/** The parts of index.html that the scripts use. */
+
+function byId<E extends HTMLElement>(id: string, type: new () => E): E {
+  const found = document.getElementById(id);
+  if (found instanceof type) return found;
+  throw new Error(`index.html: expected a ${type.name} with the id ${id}`);
+}
+
+export const log = byId('log', HTMLElement);
+export const form = byId('form', HTMLFormElement);
+export const text = byId('text', HTMLTextAreaElement);
+export const model = byId('model', HTMLSelectElement);
+export const memory = byId('memory', HTMLInputElement);
+export const newChat = byId('new', HTMLButtonElement);
+export const talk = byId('talk', HTMLButtonElement);
+export const send = byId('send', HTMLButtonElement);
+export const stop = byId('stop', HTMLButtonElement);

@@ -1,0 +1,98 @@
+/** One operation as a section: what it takes, what it answers, examples. */
+import { code, node } from './node.ts';
+import type { OpenApiDocument, Operation, Schema } from './openapi.ts';
+import { boundsOf, follow, typeOf } from './schema.ts';
+
+export function drawOperation(
+  document: OpenApiDocument,
+  path: string,
+  method: string,
+  operation: Operation,
+): HTMLElement {
+  return node(
+    'section',
+    { id: operation.operationId },
+    node('h3', {}, node('span', { className: 'method' }, method.toUpperCase()), ' ', code(path)),
+    node('p', {}, `${operation.summary}.`, ' ', operation.description ?? ''),
+    ...(operation.parameters ?? []).map((parameter) =>
+      node('p', {}, code(parameter.name), ` (${parameter.in}): ${parameter.description}`),
+    ),
+    ...drawBody(document, operation),
+    ...drawAnswers(document, operation),
+    ...drawExamples(operation),
+  );
+}
+
+function drawBody(document: OpenApiDocument, { requestBody }: Operation): HTMLElement[] {
+  if (requestBody === undefined) return [];
+  const { content, description = '' } = requestBody;
+  return [
+    node('h4', {}, 'Body'),
+    ...Object.entries(content).flatMap(([type, { schema }]) => [
+      node('p', {}, code(type)),
+      fieldTable(document, schema),
+    ]),
+    ...(description === '' ? [] : [node('p', {}, description.replaceAll('`', ''))]),
+  ];
+}
+
+function drawAnswers(document: OpenApiDocument, { responses }: Operation): HTMLElement[] {
+  // The default response is the error shape, the same everywhere.
+  const rows = Object.entries(responses).filter(([status]) => status !== 'default');
+  return [
+    node('h4', {}, 'Answer'),
+    ...rows.flatMap(([status, { description, content = {} }]) => [
+      node('p', {}, code(status), ` ${description}`),
+      ...Object.entries(content).flatMap(([type, { schema }]) => [
+        node('p', {}, code(type)),
+        ...drawShape(document, schema.contentSchema ?? schema),
+      ]),
+    ]),
+  ];
+}
+
+function drawShape(document: OpenApiDocument, shape: Schema): HTMLElement[] {
+  if (follow(document, shape).properties === undefined) return [];
+  return [node('details', {}, node('summary', {}, typeOf(shape)), fieldTable(document, shape))];
+}
+
+function drawExamples({ 'x-codeSamples': samples = [] }: Operation): HTMLElement[] {
+  if (samples.length === 0) return [];
+  return [
+    node('h4', {}, 'Examples'),
+    ...samples.flatMap(({ label, source }) => [
+      node('div', {}, label),
+      node('pre', { className: 'example' }, source),
+    ]),
+  ];
+}
+
+function fieldTable(document: OpenApiDocument, schema: Schema): HTMLElement {
+  const { properties = {}, required = [] } = follow(document, schema);
+  const rows = Object.entries(properties).map(([name, field]) =>
+    node(
+      'tr',
+      {},
+      node('td', {}, code(name)),
+      node('td', {}, code(typeOf(field)), ' ', boundsOf(field)),
+      node(
+        'td',
+        {},
+        ...badgesOf(field, required.includes(name)).flatMap((text) => [
+          node('span', { className: 'badge' }, text),
+          ' ',
+        ]),
+        field.description ?? '',
+      ),
+    ),
+  );
+  return node('table', {}, node('tbody', {}, ...rows));
+}
+
+function badgesOf(field: Schema, isRequired: boolean): string[] {
+  return [
+    ...(isRequired ? ['required'] : []),
+    ...(field['x-extension'] === true ? ['extension'] : []),
+    ...(field['x-no-effect'] === true ? ['no effect'] : []),
+  ];
+}
