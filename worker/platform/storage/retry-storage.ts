@@ -1,8 +1,8 @@
 /** R2 operations, retried with growing pauses. The caller chooses the code of a failure. */
 import { EngineError } from '../../../engine/base/errors.ts';
-import { retry } from '../retry.ts';
 
 export const STORAGE_ATTEMPTS = 4;
+/** Pause before the second attempt; doubled before each further one. */
 const FIRST_DELAY_MS = 50;
 
 /** What is reported when every attempt has failed. */
@@ -20,22 +20,31 @@ interface StorageFailure {
 export async function retryStorage<T>(
   what: string,
   run: () => Promise<T>,
-  { code, retryAfterS }: StorageFailure = { code: 'E_BACKEND_UNAVAILABLE' },
+  failure: StorageFailure = { code: 'E_BACKEND_UNAVAILABLE' },
 ): Promise<T> {
-  try {
-    return await retry(run, {
-      attempts: STORAGE_ATTEMPTS,
-      firstDelayMs: FIRST_DELAY_MS,
-      isFinal: (error) => error instanceof EngineError && error.code !== code,
-    });
-  } catch (cause) {
-    if (cause instanceof EngineError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const wait = retryAfterS === undefined ? {} : { retryAfterS };
-    throw new EngineError(
-      code,
-      `storage: ${what}: ${STORAGE_ATTEMPTS} attempts failed, the last with: ${reason}. Try again.`,
-      { details: { what, attempts: STORAGE_ATTEMPTS, ...wait }, cause },
-    );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof EngineError && error.code !== failure.code) throw error;
+      if (attempt === STORAGE_ATTEMPTS) throw storageError(what, failure, error);
+      const delayMs = FIRST_DELAY_MS * 2 ** (attempt - 1);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+    }
   }
+}
+
+function storageError(
+  what: string,
+  { code, retryAfterS }: StorageFailure,
+  cause: unknown,
+): EngineError {
+  if (cause instanceof EngineError) return cause;
+  const reason = cause instanceof Error ? cause.message : 'an unknown failure';
+  const wait = retryAfterS === undefined ? {} : { retryAfterS };
+  return new EngineError(
+    code,
+    `storage: ${what}: ${STORAGE_ATTEMPTS} attempts failed, the last with: ${reason}. Try again.`,
+    { details: { what, attempts: STORAGE_ATTEMPTS, ...wait }, cause },
+  );
 }
