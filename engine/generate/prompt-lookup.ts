@@ -45,10 +45,10 @@ export class PromptLookup {
     const text = this.#text;
     // The ending itself stays out: it would find nothing but itself.
     while (this.#nIndexed < text.length - 1) this.#index(++this.#nIndexed);
+    const runLength = this.#runLength(text.length);
     for (const n of GRAM_LENGTHS) {
-      const isThere = this.#runLength(text.length) >= n;
-      const position = isThere ? this.#entries[this.#entryOf(text.length, n)]! : 0;
-      const length = position === 0 ? 0 : this.#commonEnding(position);
+      const position = runLength < n ? 0 : this.#entries[this.#entryOf(text.length, n)]!;
+      const length = position === 0 ? 0 : this.#commonEnding(position, runLength);
       if (length >= n) return { position, length };
     }
     return null;
@@ -89,9 +89,9 @@ export class PromptLookup {
     return h & (this.#entries.length - 1);
   }
 
-  #commonEnding(position: number): number {
+  #commonEnding(position: number, runLength: number): number {
     const text = this.#text;
-    const max = Math.min(this.#runLength(position), this.#runLength(text.length), MAX_MATCH);
+    const max = Math.min(this.#runLength(position), runLength, MAX_MATCH);
     let n = 0;
     while (n < max && text[position - 1 - n] === text[text.length - 1 - n]) n++;
     return n;

@@ -54,6 +54,7 @@ function longestMatches(
     while (i + length < n && text[last - length] === text[last - i - length]) length++;
     lengths[i] = length;
     if (i + length > right) [left, right] = [i, i + length];
+    if (length === 0) continue;
     const at = last - i + 1;
     const next = text[at]!;
     const capped = Math.min(length, limit, at - (runStarts[at] ?? 0));
