@@ -3,7 +3,7 @@
  * that may leave it. An error without a code leaves without its message, which may contain anything.
  */
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
-import type { ErrorRecord } from '../../engine/base/errors.ts';
+import type { ErrorParty, ErrorRecord } from '../../engine/base/errors.ts';
 
 /** The request that a call belongs to; passed along with every call between scripts. */
 export interface CallContext {
@@ -45,14 +45,16 @@ export function reportFailure(error: unknown, { place, requestId }: Place): Erro
   return record;
 }
 
-/** A coded error may quote its cause, which must not leave the script. */
+/** Who may be told what caused an error: whoever sent or imported what it is about. */
+const CAUSE_STAYS: ReadonlySet<ErrorParty> = new Set(['system', 'us']);
+
+/** An error of ours or of the platform may quote its cause, which must not leave the script. */
 function withoutCause(error: EngineError): ErrorRecord {
   const record = errorToRecord(error);
-  const { cause } = error;
+  const { cause, row } = error;
   if (!(cause instanceof Error) || cause instanceof EngineError) return record;
-  const quoted = cause.message;
-  if (quoted === '') return record;
-  return { ...record, message: record.message.replaceAll(quoted, '(see the log)') };
+  if (cause.message === '' || !CAUSE_STAYS.has(row.party)) return record;
+  return { ...record, message: record.message.replaceAll(cause.message, '(see the log)') };
 }
 
 /** The root cause: its kind of error, and where it was thrown. */
