@@ -6,9 +6,9 @@ import type { AudioFrame } from './frames.ts';
 import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
 
-/** OpenAI's own limit for uploads of sound. */
+/** OpenAI's own limit for uploads of audio. */
 export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
-/** What is heard of one file: above it a request would run into the platform's five minutes of CPU. */
+/** Longest recording; a longer one would run into the platform's limit of five minutes of CPU. */
 export const MAX_AUDIO_SECONDS = 3600;
 
 export interface DecodeOptions {
@@ -25,7 +25,7 @@ export async function* decodeAudio(
   const reader = await openAudio(bytes, modules, raw);
   try {
     const { container, nChannel, statedSeconds } = reader;
-    // Known before anything has been heard, where a file says it.
+    // Some files state their length, so that nothing has to be decoded to refuse them.
     if ((statedSeconds ?? 0) > MAX_AUDIO_SECONDS) throw tooLong();
     yield {
       type: 'start',

@@ -1,12 +1,12 @@
 /**
- * Calls into WebAssembly of others, each with a bound on its steps: scripts/build/fuel.ts has put a counter
- * into every loop, and below zero the module traps. Also makes errors of ours of what such a module throws.
+ * Calls into third-party WebAssembly, each with a bound on its steps: scripts/build/fuel.ts has put a counter
+ * into every loop, and below zero the module traps. What such a module throws becomes an error of ours.
  */
 import type { EngineError } from '../../engine/base/errors.ts';
 
-/** What the modules of dist/fuel export beside their own. */
+/** What the modules of dist/fuel export in addition to their own functions. */
 export interface FueledExports {
-  /** Turns of loops and calls of functions that are left; an i64. */
+  /** Loop iterations and function calls that are left; an i64. */
   readonly fuel: WebAssembly.Global;
 }
 
@@ -14,15 +14,15 @@ export class Fuel {
   readonly #counter: WebAssembly.Global;
   readonly #broken: (what: string) => EngineError;
 
-  /** @param broken makes the error of a module that trapped; it is not to be used again then */
+  /** @param broken makes the error for a module that trapped, which must not be used again */
   constructor({ fuel }: FueledExports, broken: (what: string) => EngineError) {
     this.#counter = fuel;
     this.#broken = broken;
   }
 
   /**
-   * @param steps all that `call` may take, in whole numbers
-   * @throws {EngineError} what `broken` makes when they do not suffice, or the module fails otherwise
+   * @param steps the most that `call` may take; a whole number
+   * @throws {EngineError} what `broken` makes, when the steps run out or the module fails in another way
    */
   run<T>(steps: number, call: () => T): T {
     this.#counter.value = BigInt(steps);
@@ -35,13 +35,13 @@ export class Fuel {
     }
   }
 
-  /** Steps that the last run did not take. */
+  /** Steps that the last run left over. */
   get left(): number {
     return Number(this.#counter.value as bigint);
   }
 }
 
-/** Traps; a stack that is full, an array that cannot be; Emscripten's `abort` and `exit` throw texts. */
+/** Traps, a full stack, an impossible array length; Emscripten's `abort` and `exit` throw strings. */
 function isFailure(error: unknown): boolean {
   if (typeof error === 'string' || error instanceof RangeError) return true;
   return error instanceof Error && error.name === 'RuntimeError';

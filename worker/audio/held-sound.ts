@@ -1,6 +1,6 @@
 /**
- * A recording that has come in, whole, and waits: nothing looks into it before the gateway has read the
- * form and found the model. It counts towards what this isolate may hold until it is let go.
+ * A whole recording that has been received and waits: nothing decodes it before the gateway has read the
+ * form and found the model. Until it is released it counts towards what this isolate may hold.
  */
 import { RpcTarget } from 'cloudflare:workers';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -12,7 +12,7 @@ import type { DecodeOptions } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
 import type { DecoderModules } from './open-audio.ts';
 
-/** Of all files in this isolate; MP3 stands in memory twice. */
+/** Bytes of all files in this isolate; an MP3 is in memory twice. */
 const MAX_HELD_BYTES = 50 * 1024 * 1024;
 const BUSY_RETRY_AFTER_S = 5;
 
@@ -23,7 +23,7 @@ export class HeldSound extends RpcTarget implements Disposable {
   #chunks: Uint8Array[] = [];
   #nByte = 0;
   readonly #released = Promise.withResolvers<void>();
-  /** Settled when all has come in; fails with what the recording is refused for, which the frames tell. */
+  /** Settled when the whole body has arrived; rejects with the refusal, which the frames then report. */
   readonly #whole: Promise<void>;
 
   /** @returns once the whole body has been read, or refused */
@@ -42,18 +42,18 @@ export class HeldSound extends RpcTarget implements Disposable {
     this.#whole = this.#read(body);
   }
 
-  /** Fulfilled when its bytes have been let go. */
+  /** Resolves once the recording's bytes have been released. */
   static released(held: HeldSound): Promise<void> {
     return held.#released.promise;
   }
 
-  /** Frames (frames.ts) of the recording, once; nothing fails but by an `error` frame. */
+  /** The recording as frames (frames.ts), readable once; failures are reported by an `error` frame. */
   decode(call: CallContext, options: DecodeOptions): ReadableStream<Uint8Array> {
     const place = { place: 'audio.decode', ...call };
     return soundStream(this.#frames(options), () => this.#release(), place);
   }
 
-  /** Called when the gateway lets go of it, or its request has ended in whatever way. */
+  /** Called when the gateway disposes of it, or its request has ended in any way. */
   [Symbol.dispose](): void {
     this.#release();
   }

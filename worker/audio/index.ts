@@ -1,6 +1,6 @@
 /**
- * The audio script: recordings of any kind become mono samples, and a small voice speaks. Apart from the
- * gateway, so that uploads and decoders have memory of their own. Knows no neural networks and no HTTP.
+ * The audio script: decodes recordings into mono samples, and speaks with a small voice. Separate from the
+ * gateway, so that uploads and decoders have memory of their own. Knows neither neural networks nor HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import mp3 from '../../dist/fuel/mp3.wasm';
@@ -22,15 +22,15 @@ export interface AudioEnv {
 }
 
 export default class Audio extends WorkerEntrypoint<AudioEnv> {
-  /** Takes a recording in, and looks at none of it: the stub decodes it, and lets it go when disposed. */
+  /** Receives a recording without looking into it: the stub decodes it, and releases it when disposed. */
   async hold(body: ReadableStream<Uint8Array>): Promise<HeldSound> {
     const held = await HeldSound.receive(body, { mp3, opus });
-    // With its last stub the call would end, and its disposer find nothing left to run in.
+    // Without this the call would end with its last stub, before its disposer has run.
     this.ctx.waitUntil(HeldSound.released(held));
     return held;
   }
 
-  /** Speech as frames (speech-frames.ts), made as they are read; an error is a frame, too. */
+  /** Speech as frames (voice-frames.ts), made as they are read; an error is a frame, too. */
   speak(call: CallContext, modelId: string, request: SpeakRequest): ReadableStream<Uint8Array> {
     return voiceStream(
       async () => {
@@ -43,11 +43,11 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
   }
 
   override fetch(): Response {
-    return new Response('This script has no address of its own.\n', { status: 404 });
+    return new Response('This script serves no HTTP requests.\n', { status: 404 });
   }
 }
 
-/** A program that stumbled may be in any state. */
+/** Drops the voice after a failure: the program may be in any state. */
 async function* guardedSamples(
   voice: PicoVoice,
   request: SpeakRequest,

@@ -1,18 +1,18 @@
-/** Where the frames of an MP3 lie, by their headers (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3, MPEG 2.5). */
+/** Finds the frames of an MP3 by their headers (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3, MPEG 2.5). */
 
-/** By index, in kbit/s, of MPEG 1 and of both later versions; 0 is a rate of its own, 15 is none. */
+/** Bit rates by index in kbit/s, for MPEG 1 and for both later versions; 0 is a free rate, 15 is invalid. */
 const KILOBITS = {
   first: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
   later: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 } as const;
-/** Of MPEG 1; version 2 halves them, 2.5 once more. */
+/** Sample rates in Hz of MPEG 1; version 2 halves them, 2.5 quarters them. */
 const SAMPLE_RATES = [44_100, 48_000, 32_000] as const;
 const VERSION_1 = 3;
 const VERSION_2 = 2;
 const HEADER_BYTES = 4;
 
 /**
- * The bytes up to the end of the last whole frame: minimp3's module turns for ever where something else
+ * The bytes up to the end of the last whole frame: minimp3's module loops for ever where something else
  * follows it (a tag, half a frame) and some frame before could not be decoded. All of them where no frame
  * is found.
  */
@@ -23,7 +23,7 @@ export function wholeFrames(data: Uint8Array): Uint8Array {
     const isFrame =
       next > at &&
       next <= data.length &&
-      // Four bytes of noise look like a header now and then: a frame has a neighbour of its kind.
+      // Four bytes of noise may look like a header: a real frame has a neighbour of its kind.
       ((end === at && at > 0) || next === data.length || isAlike(data, at, next));
     if (isFrame) end = next;
     at = isFrame ? next : at + 1;
@@ -31,7 +31,7 @@ export function wholeFrames(data: Uint8Array): Uint8Array {
   return end === 0 ? data : data.subarray(0, end);
 }
 
-/** Of the frame whose header is at `at`; 0 for what is no header of layer 3, or does not tell. */
+/** Length of the frame whose header is at `at`; 0 when it is no layer 3 header, or has a free rate. */
 function frameBytes(data: Uint8Array, at: number): number {
   if (data[at] !== 0xff) return 0;
   const [, b = 0, c = 0] = data.subarray(at, at + HEADER_BYTES);

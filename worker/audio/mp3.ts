@@ -6,7 +6,7 @@ import { Fuel } from './fuel.ts';
 import type { FueledExports } from './fuel.ts';
 import { wholeFrames } from './mp3-frames.ts';
 
-/** What the module exports (minimp3-wasm 0.1.0); numbers are bytes, samples or seconds. */
+/** Exports of the module (minimp3-wasm 0.1.0); numbers are bytes, samples or seconds. */
 interface Mp3Exports extends FueledExports {
   readonly memory: WebAssembly.Memory;
   decoder_init(): void;
@@ -20,22 +20,22 @@ interface Mp3Exports extends FueledExports {
 }
 
 const BLOCK_SECONDS = 4;
-/** Of all channels together, at the highest rate of MP3. */
+/** Samples of a block, all channels together, at the highest sample rate of MP3. */
 const MAX_BLOCK_SAMPLES = BLOCK_SECONDS * 48_000 * 2;
-/** A frame of two channels: decoding may go this far past a block. */
+/** Samples of a stereo frame: decoding may go this far past a block. */
 const MAX_FRAME_SAMPLES = 2 * 1152;
-/** What the decoder has not written: no sound is as low for all of the shortest frame (576 samples). */
+/** Marks unwritten samples: no sound stays this low for the shortest frame (576 samples). */
 const UNWRITTEN = -0x8000;
 const MIN_FRAME_SAMPLES = 576;
 
-/** 35 at 4 bits a sample (measured); 320 kbit/s of two channels have fewer bits. */
+/** Measured: 35 at 4 bits a sample; 320 kbit/s in stereo has fewer bits. */
 const STEPS_PER_SAMPLE = 200;
 /**
- * What looking for frames takes of a whole file, beside decoding: 2 a byte of noise (measured), and each byte
- * is looked at twice. Blocks share it, so that a file of nothing but beginnings of frames ends soon.
+ * Steps of the search for frames in a whole file, in addition to decoding. Measured: 2 a byte of noise; each byte
+ * is looked at twice. Blocks share the budget, so that a file of nothing but frame headers ends soon.
  */
 const SCAN_STEPS_PER_BYTE = 32;
-/** Setting up touches some thousand numbers. */
+/** Setting up touches a few thousand numbers. */
 const SETUP_STEPS = 1_000_000;
 
 interface Mp3Block {
@@ -63,7 +63,7 @@ export async function openMp3(bytes: Uint8Array, module: WebAssembly.Module): Pr
     read() {
       const block = next;
       if (block === null) return null;
-      // A splice of several recordings is read as far as they are alike.
+      // Recordings joined into one file are read as long as their formats agree.
       const isAlike = block.sampleRate === sampleRate && block.channels.length === channels.length;
       next = isAlike ? blocks.read() : null;
       return isAlike ? block.channels : null;
@@ -71,7 +71,7 @@ export async function openMp3(bytes: Uint8Array, module: WebAssembly.Module): Pr
   };
 }
 
-/** One file in a decoder of its own. */
+/** One file, in a decoder instance of its own. */
 class Mp3Blocks {
   readonly #mp3: Mp3Exports;
   readonly #fuel: Fuel;
@@ -87,12 +87,12 @@ class Mp3Blocks {
     this.#fuel.run(SETUP_STEPS, () => this.#fill(data));
   }
 
-  /** Blocks of this form are smaller than the largest there are. */
+  /** Sets the block size: blocks of this format are smaller than the largest possible. */
   expect(sampleRate: number, nChannel: number): void {
     this.#blockSteps = BLOCK_SECONDS * sampleRate * nChannel * STEPS_PER_SAMPLE;
   }
 
-  /** Null at the end. */
+  /** The next block; null at the end. */
   read(): Mp3Block | null {
     const block = this.#fuel.run(this.#blockSteps + this.#scanSteps, () => this.#decode());
     this.#scanSteps = Math.min(this.#scanSteps, this.#fuel.left);
@@ -104,7 +104,7 @@ class Mp3Blocks {
     this.#mp3.decoder_init();
     this.#mp3.decoder_set_mp3_data_size(data.length);
     new Uint8Array(memory.buffer, this.#mp3.decoder_mp3_data_offset(), data.length).set(data);
-    // Room for every block now: views of the memory stay whole.
+    // Grows the memory once for every block: views of it stay valid.
     const end = this.#mp3.decoder_pcm_data_offset() + 2 * (MAX_BLOCK_SAMPLES + MAX_FRAME_SAMPLES);
     memory.grow(Math.max(0, Math.ceil((end - memory.buffer.byteLength) / 65_536)));
   }
@@ -125,7 +125,7 @@ class Mp3Blocks {
   }
 }
 
-/** Frames are counted by their headers; one whose bits lie in frames that were cut away is not decoded. */
+/** The decoder counts a frame by its header, even if it cannot decode it for want of earlier frames. */
 function writtenSamples(pcm: Int16Array, nCounted: number): number {
   let n = nCounted;
   while (n > 0 && pcm[n - 1] === UNWRITTEN) n--;

@@ -1,4 +1,4 @@
-/** Tells what a recording is by its first bytes, whatever its name says, and opens it. */
+/** Recognises the format of a recording by its first bytes, whatever its name says, and opens it. */
 import { invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { findFlac, id3Bytes, openFlac } from '../../engine/audio/flac.ts';
@@ -6,13 +6,13 @@ import { openPcm16, openWav } from '../../engine/audio/wav.ts';
 import { openMp3 } from './mp3.ts';
 import { openOpus } from './opus.ts';
 
-/** Decoders that are WebAssembly, compiled by whoever runs this. */
+/** WebAssembly modules of the decoders, compiled by the host. */
 export interface DecoderModules {
   readonly mp3: WebAssembly.Module;
   readonly opus: WebAssembly.Module;
 }
 
-/** What the sender knows about bytes that have no header. */
+/** The format of bytes without a header, as the sender states it. */
 export interface RawFormat {
   readonly sampleRate: number;
   readonly nChannel: number;
@@ -23,7 +23,7 @@ interface Container {
   readonly open: (bytes: Uint8Array, modules: DecoderModules) => AudioReader | Promise<AudioReader>;
 }
 
-/** In the order to try. */
+/** Formats in the order they are tried. */
 const CONTAINERS: readonly Container[] = [
   {
     is: (bytes) => tagAt(bytes, 0) === 'RIFF' && tagAt(bytes, 8) === 'WAVE',
@@ -35,7 +35,7 @@ const CONTAINERS: readonly Container[] = [
     open: (bytes, { opus }) => openOpus(bytes, opus),
   },
   {
-    // A frame of layer 3: eleven set bits, a version, a layer, a rate that is one.
+    // A layer 3 frame header: eleven set bits, then a valid version, layer and rate.
     is: (bytes) => {
       const at = id3Bytes(bytes);
       const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3);
@@ -47,7 +47,7 @@ const CONTAINERS: readonly Container[] = [
   },
 ];
 
-/** Of files people send all the same, by what stands at their start. */
+/** Formats that people send although they are not supported, by their first bytes. */
 const NOT_READ: readonly (readonly [what: string, is: (bytes: Uint8Array) => boolean])[] = [
   ['MP4 or M4A', (bytes) => tagAt(bytes, 4) === 'ftyp'],
   ['WebM or Matroska', (bytes) => tagAt(bytes, 0) === '\x1a\x45\xdf\xa3'],
@@ -56,7 +56,7 @@ const NOT_READ: readonly (readonly [what: string, is: (bytes: Uint8Array) => boo
 ];
 
 /**
- * @param raw given for PCM of 16 bits without a header
+ * @param raw the format of 16-bit PCM without a header; null for files with one
  * @throws {EngineError} E_AUDIO_INVALID
  */
 export async function openAudio(
@@ -70,7 +70,7 @@ export async function openAudio(
   if (container !== undefined) return await container.open(bytes, modules);
   const known = NOT_READ.find(([, is]) => is(bytes))?.[0];
   throw invalidAudio(
-    known === undefined ? 'not a recording that is known here' : `${known} is not read here`,
+    known === undefined ? 'not a recording in a known format' : `${known} is not read here`,
     'WAV, FLAC, MP3 or Ogg Opus',
     'Convert it to one of these',
   );

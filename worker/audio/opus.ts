@@ -1,19 +1,19 @@
-/** Opus in Ogg (RFC 7845), decoded by libopus straight to the rate speech models hear. */
+/** Opus in Ogg (RFC 7845), decoded by libopus straight to the sample rate of recognition models. */
 import OpusDecoder from '../../dist/opus/opus-decoder.mjs';
 import { checkFormat, invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { oggPackets } from '../../engine/audio/ogg.ts';
 import { Fuel } from './fuel.ts';
 
-/** One of the rates libopus decodes to. */
+/** In Hz; one of the rates libopus decodes to. */
 const SAMPLE_RATE = 16_000;
-/** Positions in an Opus stream are counted at this rate whatever was recorded (section 4). */
+/** In Hz: positions in an Opus stream count at this rate, whatever rate was recorded (section 4). */
 const GRANULE_RATE = 48_000;
-/** Frames of 120 ms at the highest rate there is. */
+/** A packet of 120 ms at the highest bit rate. */
 const MAX_PACKET_BYTES = 3840;
 /**
- * Of one packet of one stream, coupled or not: 10,000 for 20 ms of sound, 154,000 for the worst of 40,000
- * packets of noise, 120 ms of two channels (measured).
+ * Steps for one packet of one stream, coupled or not. Measured: 10,000 for 20 ms of sound, 154,000 for the worst
+ * of 40,000 packets of noise (120 ms of two channels).
  */
 const STEPS_PER_STREAM = 1_500_000;
 
@@ -25,14 +25,14 @@ interface OpusHead {
   readonly mapping: number[];
 }
 
-/** @throws {EngineError} E_AUDIO_INVALID for a stream that is no Opus, or a form of it not read here. */
+/** @throws {EngineError} E_AUDIO_INVALID for a stream that is not Opus, or an unsupported form of it. */
 export async function openOpus(
   bytes: Uint8Array,
   module: WebAssembly.Module,
 ): Promise<AudioReader & Disposable> {
   const packets = oggPackets(bytes);
   const head = readHead(packets.next().value?.data ?? new Uint8Array(0));
-  // Comments.
+  // The comment header.
   packets.next();
   OpusDecoder.module = module;
   const decoder = new OpusDecoder({
@@ -68,7 +68,7 @@ export async function openOpus(
         const { channelData, samplesDecoded } = fuel.run(packetSteps, () =>
           decoder.decodeFrame(data),
         );
-        // A packet that does not decode is a gap; a stream of them is no recording.
+        // One packet that does not decode is a gap; many in a row mean a broken recording.
         nBad = samplesDecoded === 0 ? nBad + 1 : 0;
         if (nBad > 50) throw notOpus('50 packets in a row that do not decode');
         const skipped = Math.min(toSkip, samplesDecoded);
@@ -88,7 +88,7 @@ export async function openOpus(
 function readHead(data: Uint8Array): OpusHead {
   if (data.length < 19 || tagAt(data, 0) + tagAt(data, 4) !== 'OpusHead')
     throw notOpus(
-      tagAt(data, 1) === 'vorb' ? 'Vorbis, which is not read here' : 'a stream of another kind',
+      tagAt(data, 1) === 'vorb' ? 'Vorbis, which is not supported' : 'another kind of stream',
     );
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const nChannel = data[9]!;

@@ -1,16 +1,16 @@
 /**
- * SVOX Pico (Apache-2.0), a speech synthesizer of hidden Markov models, as WebAssembly: its C interface
+ * SVOX Pico (Apache-2.0), a speech synthesizer with hidden Markov models, as WebAssembly: its C interface
  * (picoapi.h), and the few system calls it makes. Its files are opened from memory.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { Fuel } from './fuel.ts';
 import type { FueledExports } from './fuel.ts';
 
-/** Of every Pico voice. */
+/** Sample rate of every Pico voice, in Hz. */
 export const PICO_SAMPLE_RATE = 16_000;
-/** What Pico's own markup takes, in percent. */
+/** Range that Pico's markup accepts, in percent. */
 const SPEED_PERCENT = [20, 500] as const;
-/** At Pico's own loudness (100) sentences clip. */
+/** At Pico's own volume (100) sentences clip. */
 const VOLUME_PERCENT = 60;
 
 /** Bytes of a voice's two files. */
@@ -19,21 +19,21 @@ export interface PicoFiles {
   readonly signal: Uint8Array;
 }
 
-/** Of Pico's own heap; as its authors' programs have it. */
+/** Size of Pico's own heap, as in its authors' programs. */
 const HEAP_BYTES = 2_500_000;
 const NAME_BYTES = 32;
 const OUT_BYTES = 4096;
 const VOICE_NAME = 'voice';
-/** Pico tells what a file is by how its name ends. */
+/** Pico recognises a file by the end of its name. */
 const TEXT_PATH = 'voice_ta.bin';
 const SIGNAL_PATH = 'voice_sg.bin';
-/** Room for a piece of text, with markup, in UTF-8. */
+/** Longest piece of text with its markup, in UTF-8. */
 const MAX_TEXT_BYTES = 4096;
-/** Of one piece of text; above it Pico has lost its way. */
+/** Longest speech of one piece of text; beyond it Pico has gone wrong. */
 const MAX_PIECE_SECONDS = 300;
-/** Opening the two files takes 35,000 (measured). */
+/** Measured: opening the two files takes 35,000. */
 const LOAD_STEPS = 10_000_000;
-/** The longest pieces took 50 million, and 103 million at a fifth of the speed (measured): five seconds. */
+/** Measured: the longest pieces took 50 million, and 103 million at a fifth of the speed: five seconds. */
 const PIECE_STEPS = 1_000_000_000;
 
 const STATUS_OK = 0;
@@ -56,23 +56,23 @@ interface PicoExports extends FueledExports {
   readonly pico_getData: Call;
 }
 
-/** One voice in a memory of its own. After any error it is not to be used again. */
+/** One voice in a memory of its own. It must not be used again after an error. */
 export class PicoVoice {
   readonly #pico: PicoExports;
   readonly #fuel: Fuel;
   readonly #system: number;
   readonly #engine: number;
-  /** Scratch in the module's memory: two results, text, samples. */
+  /** Scratch addresses in the module's memory: two results, text, samples. */
   readonly #result: number;
   readonly #text: number;
   readonly #out: number;
-  /** Of the memory before anything was said: Pico's noise goes on from one sentence to the next. */
+  /** Copy of the memory before the first sentence: Pico's noise would go on from one to the next. */
   readonly #fresh: Uint8Array;
 
-  /** @throws {EngineError} E_FORMAT_INVALID for files that Pico does not take. */
+  /** @throws {EngineError} E_FORMAT_INVALID for files that Pico does not accept. */
   static async load(module: WebAssembly.Module, files: PicoFiles): Promise<PicoVoice> {
     const disk = new MemoryFiles({ [TEXT_PATH]: files.textAnalysis, [SIGNAL_PATH]: files.signal });
-    // Bytes would have given a pair.
+    // From a module, not from bytes, the result is the instance itself.
     const instance = await WebAssembly.instantiate(module, disk.imports());
     const pico = instance.exports as unknown as PicoExports;
     disk.memory = pico.memory;
@@ -94,7 +94,7 @@ export class PicoVoice {
     this.#check(pico.pico_createVoiceDefinition(this.#system, voice));
     for (const path of [TEXT_PATH, SIGNAL_PATH]) this.#addResource(path, voice);
     this.#engine = this.#made(pico.pico_newEngine(this.#system, voice, this.#result));
-    // All that is in use lies below what is given out last.
+    // All memory in use lies below the last allocation.
     this.#fresh = this.#memory().slice(0, pico.malloc(1));
   }
 
@@ -104,7 +104,7 @@ export class PicoVoice {
   }
 
   /**
-   * Speaks one piece of text in one go, in about a twentieth of the time it is heard; the same text gives
+   * Speaks one piece of text at once, about twenty times as fast as it is heard; the same text gives
    * the same samples.
    * @param text words and punctuation, without `<`
    * @param speed 2 is about twice as fast (measured: 0.26 for 0.25, 1.9 for 2, 3.2 for 4)
@@ -113,7 +113,7 @@ export class PicoVoice {
    */
   speak(text: string, speed: number): Float32Array {
     const marked = `<volume level="${VOLUME_PERCENT}"><speed level="${speedPercent(speed)}">${text}</speed></volume>`;
-    // A zero says that no more text comes.
+    // A zero byte marks the end of the text.
     const bytes = new TextEncoder().encode(`${marked}\0`);
     if (bytes.length > MAX_TEXT_BYTES) throw broken(`a piece of ${bytes.length} bytes`);
     return this.#fuel.run(PIECE_STEPS, () => this.#speak(bytes));
@@ -135,7 +135,7 @@ export class PicoVoice {
     return toFloats(chunks, nSample);
   }
 
-  /** @returns bytes taken. */
+  /** @returns bytes that Pico has accepted. */
   #put(at: number, length: number): number {
     this.#check(this.#pico.pico_putTextUtf8(this.#engine, this.#text + at, length, this.#result));
     return this.#view().getInt16(this.#result, true);
@@ -161,7 +161,7 @@ export class PicoVoice {
     this.#check(pico.pico_addResourceToVoiceDefinition(this.#system, voice, name));
   }
 
-  /** What a call left at `#result`. */
+  /** The pointer that a call left at `#result`. */
   #made(status: number): number {
     this.#check(status);
     return this.#view().getUint32(this.#result, true);
@@ -185,7 +185,7 @@ export class PicoVoice {
   }
 }
 
-/** Held to what Pico has. */
+/** Clamped to the range that Pico accepts. */
 function speedPercent(speed: number): number {
   const [least, most] = SPEED_PERCENT;
   return Math.min(most, Math.max(least, Math.round(speed * 100)));
@@ -201,12 +201,12 @@ function toFloats(chunks: readonly Int16Array[], nSample: number): Float32Array 
 function broken(what: string): EngineError {
   return new EngineError(
     'E_FORMAT_INVALID',
-    `pico: ${what}; expected a voice that speaks. Import and push the voice again.`,
+    `pico: ${what}; expected a working voice. Import and push the voice again.`,
   );
 }
 
 const FIRST_FD = 3;
-/** As WASI and Linux number them; the latter come negative. */
+/** Error numbers of WASI and of Linux; the latter are returned negative. */
 const BAD_FILE = 8;
 const NO_FILE = -44;
 const NO_TERMINAL = -59;
@@ -217,7 +217,7 @@ interface OpenFile {
   position: number;
 }
 
-/** Files that are read, for a module made by Emscripten. What is written goes nowhere. */
+/** Files in memory for a module made by Emscripten: they can be read; writes are dropped. */
 class MemoryFiles {
   memory: WebAssembly.Memory | null = null;
   readonly #files: Readonly<Record<string, Uint8Array>>;

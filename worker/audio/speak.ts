@@ -1,23 +1,23 @@
-/** Speech of a small voice: pieces of text one after the other, with the pauses between them. */
+/** Speech by a small voice: pieces of text one after the other, with pauses between them. */
 import { pauseAfter, requirePieces } from '../../engine/voice/sentences.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 
 export interface SpeakRequest {
   readonly text: string;
-  /** 2 is twice as fast; 1 by default. */
+  /** 2 is twice as fast; default 1. */
   readonly speed?: number;
 }
 
-/** What is given out at once. */
+/** Samples of a chunk. */
 const CHUNK_SAMPLES = PICO_SAMPLE_RATE;
-/** Below it nobody hears anything. */
+/** Amplitude below which a sample counts as silent. */
 const SILENCE = 0.004;
-/** Left of Pico's own silence around a piece. */
+/** Samples kept of Pico's own silence around a piece. */
 const MARGIN_SAMPLES = PICO_SAMPLE_RATE * 0.03;
 
 /**
- * Mono samples at PICO_SAMPLE_RATE; a piece is made when it is asked for.
+ * Mono samples at PICO_SAMPLE_RATE; each piece is made when it is asked for.
  * @throws {EngineError} E_REQUEST_INVALID when nothing can be said.
  */
 export function* speakPieces(
@@ -32,17 +32,17 @@ export function* speakPieces(
   }
 }
 
-/** Copies: what is sent away may not share its memory. */
+/** Copies, since what is transferred must not share memory with the rest. */
 function* chunksOf(samples: Float32Array): Generator<Float32Array, void, void> {
   for (let at = 0; at < samples.length; at += CHUNK_SAMPLES)
     yield samples.slice(at, at + CHUNK_SAMPLES);
 }
 
-/** Without the silence that Pico puts around everything it says, half a second at its end. */
+/** Cuts the silence that Pico puts around everything it says, half a second at the end. */
 function trimmed(samples: Float32Array): Float32Array {
   const isLoud = (sample: number) => Math.abs(sample) > SILENCE;
   const first = samples.findIndex(isLoud);
-  // A piece of silence is said all the same: an answer has samples.
+  // A silent piece keeps some samples, so that an answer is never empty.
   if (first < 0) return samples.subarray(0, MARGIN_SAMPLES);
   const last = samples.findLastIndex(isLoud);
   return samples.subarray(Math.max(0, first - MARGIN_SAMPLES), last + MARGIN_SAMPLES);

@@ -1,4 +1,4 @@
-/** The small voice this isolate holds: one at a time, 17 MB of WebAssembly memory. */
+/** The small voice that this isolate holds: one at a time, 17 MB of WebAssembly memory. */
 import { EngineError } from '../../engine/base/errors.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
@@ -16,7 +16,7 @@ interface Held {
 let held: Held | null = null;
 
 /**
- * The voice as it was pushed last.
+ * The latest pushed version of the voice.
  * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_FORMAT_INVALID
  */
 export async function voiceOf(
@@ -32,7 +32,7 @@ export async function voiceOf(
       param: 'model',
     });
   const { version } = stored;
-  // Another request has begun to load it meanwhile.
+  // Another request has begun to load it in the meantime.
   if (held?.id === id && held.version === version) return await held.voice;
   const made: Held = {
     ...{ id, version },
@@ -45,7 +45,7 @@ export async function voiceOf(
   });
 }
 
-/** For a voice that went wrong: the next request loads it anew. */
+/** Drops a voice that has failed: the next request loads it again. */
 export function dropVoice(): void {
   held = null;
 }
@@ -61,7 +61,7 @@ async function load(
   return await PicoVoice.load(module, { textAnalysis: textAnalysis!, signal: signal! });
 }
 
-/** The program trusts its files: they have to be the very ones that were imported. */
+/** The program trusts its files, so they must be exactly those that were imported. */
 async function readChecked(
   bucket: R2Bucket,
   { id, files }: VoiceManifest,
@@ -74,7 +74,7 @@ async function readChecked(
   const key = modelKey(id, file);
   throw new EngineError(
     'E_WEIGHTS_HASH',
-    `storage: ${key}: SHA-256 expected ${row.sha256}, got ${got}. Push the model again.`,
+    `storage: ${key}: SHA-256; expected ${row.sha256}, got ${got}. Push the model again.`,
     { details: { key, expected: row.sha256, got } },
   );
 }

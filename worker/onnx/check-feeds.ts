@@ -1,5 +1,5 @@
 /**
- * What goes into a graph, against what its manifest says: each input there, of its type, with as
+ * Checks the inputs of a graph against its manifest: each is present, of its type, with as
  * many values as its shape says, and no dimension beyond its maximum.
  */
 import type { EngineError } from '../../engine/base/errors.ts';
@@ -8,7 +8,7 @@ import type { OnnxGraphRow, OnnxValueRow } from '../../engine/manifest/onnx.ts';
 import { TENSOR_ARRAYS } from './tensors.ts';
 import type { OnnxTensorData, OnnxTensors } from './tensors.ts';
 
-/** Of one tensor: 64 MiB of floats would leave no room for anything else. */
+/** Most values of one tensor: 64 MiB of floats would leave no room for anything else. */
 export const MAX_TENSOR_ELEMENTS = 4 * 1024 * 1024;
 
 /** @throws {EngineError} E_REQUEST_INVALID whose `param` is the input (`inputs.NAME`). */
@@ -28,12 +28,12 @@ export function checkFeeds({ inputs }: OnnxGraphRow, feeds: OnnxTensors): OnnxTe
 
 function checkTensor(row: OnnxValueRow, feed: OnnxTensorData, named: Map<string, number>): void {
   const { name, dtype, shape } = row;
-  if (feed.dtype !== dtype) throw invalid(`${name}.dtype`, 'is of another type', dtype, feed.dtype);
+  if (feed.dtype !== dtype) throw invalid(`${name}.dtype`, 'has the wrong type', dtype, feed.dtype);
   if (!(feed.data instanceof TENSOR_ARRAYS[dtype]))
-    throw invalid(`${name}.data`, 'is no array of its type', dtype, feed.data.constructor.name);
+    throw invalid(`${name}.data`, 'is not an array of its type', dtype, feed.data.constructor.name);
   const got = `[${feed.dims.join(', ')}]`;
   if (feed.dims.length !== shape.length)
-    throw invalid(`${name}.shape`, 'has another number of dimensions', describe(row), got);
+    throw invalid(`${name}.shape`, 'has the wrong number of dimensions', describe(row), got);
   shape.forEach((dim, i) => {
     const size = feed.dims[i] ?? -1;
     if (!Number.isSafeInteger(size) || size < 0 || (typeof dim === 'number' && size !== dim))
@@ -67,7 +67,7 @@ function checkTensor(row: OnnxValueRow, feed: OnnxTensorData, named: Map<string,
   if (feed.data.length !== elements)
     throw invalid(
       `${name}.data`,
-      'has another number of values than its shape',
+      'does not have as many values as its shape says',
       String(elements),
       String(feed.data.length),
     );

@@ -1,11 +1,11 @@
 /**
  * The ONNX models of one isolate, at module level: several objects may share an isolate. Models stay
- * loaded while their plans fit together; the longest idle goes first.
+ * loaded as long as their plans fit together; the longest idle goes first.
  *
- * onnxruntime's memory never shrinks. What an evicted model gives back is used by the next one inside
- * the same memory, but the isolate keeps its highest size; hence the plan adds what is loaded and the
- * largest run, and the memory is capped at the budget. When a load still finds no room (the memory is
- * in pieces), all models are dropped and the next runtime begins with a new memory.
+ * onnxruntime's memory never shrinks. What an evicted model frees is used by the next one inside
+ * the same memory, but the isolate keeps its largest size; hence the plan adds what is loaded and the
+ * largest run, and the memory is capped at the budget. When a load still finds no room (in fragmented
+ * memory), all models are dropped and the next runtime begins with a new memory.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
@@ -34,13 +34,13 @@ interface Slot {
 
 const BUSY_RETRY_AFTER_S = 2;
 
-/** In order of last use. */
+/** Loaded models, the least recently used first. */
 let slots: Slot[] = [];
 let runtime: OrtRuntime | null = null;
-/** Loads follow each other, so that each plans with what is there. */
+/** Loads run one after the other, so that each plans with what is loaded. */
 let lastLoad: Promise<unknown> = Promise.resolve();
 
-/** What `use` gives, while the model is held. @throws {EngineError} */
+/** The result of `use`, which runs while the model is held. @throws {EngineError} */
 export async function withModel<T>(
   env: OnnxHostEnv,
   id: string,
@@ -70,7 +70,7 @@ export async function acquireModel(
   try {
     return { model: await slot.model, release };
   } catch (error) {
-    // A load that failed is not kept: the next request tries anew.
+    // A failed load is not kept: the next request tries again.
     slots = slots.filter((other) => other !== slot);
     release();
     throw error;
@@ -89,14 +89,15 @@ export function onnxHostStats(): OnnxHostStats {
   };
 }
 
-/** Counted as used before anyone else can run, so that no other load takes it away. */
+/** Counts the slot as used before anything else can run, so that no other load evicts it. */
 async function holdSlot(env: OnnxHostEnv, id: string): Promise<Slot> {
   const known = slots.find((slot) => slot.id === id);
   const stored = await readOnnxManifest(env.MODELS, id, known?.version);
   if (stored === 'unchanged' && known !== undefined && slots.includes(known)) return hold(known);
   const turn = lastLoad.then(async () => {
     const fresh = stored === 'unchanged' ? await readOnnxManifest(env.MODELS, id) : stored;
-    if (fresh === 'unchanged') throw new RangeError('a version without one to compare with');
+    if (fresh === 'unchanged')
+      throw new RangeError('readManifest said "unchanged" without a known version');
     const loaded = slots.find((slot) => slot.id === id);
     if (loaded?.version === fresh.version) return hold(loaded);
     if (loaded !== undefined) await drop(loaded);
@@ -129,7 +130,7 @@ async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): 
     runtime = null;
     return await attempt();
   });
-  // Whether it succeeded is for whoever asked.
+  // The caller handles a failure.
   await model.catch(() => undefined);
   return { id: manifest.id, version, plan: manifest.memory, model, users: 0 };
 }
@@ -158,7 +159,7 @@ async function makeRoom({ id, memory }: OnnxManifest, budgetBytes: number): Prom
   );
 }
 
-/** Who uses it goes on with it; the last one releases it. */
+/** Current users keep it; the last one releases it. */
 async function drop(slot: Slot): Promise<void> {
   slots = slots.filter((other) => other !== slot);
   if (slot.users === 0) await releaseModel(slot);

@@ -1,7 +1,7 @@
 /**
- * The ONNX script: onnxruntime-web and what runs on it. One object a model id, so that requests for a
- * model meet where it is loaded; a stateless entrypoint would load it anew wherever it happens to run.
- * The objects keep nothing themselves: models live in host.ts, once an isolate, and streams carry
+ * The ONNX script: onnxruntime-web and the tasks on top of it. One object per model id, so that requests for a
+ * model meet where it is loaded; a stateless entrypoint would load it again wherever it happens to run.
+ * The objects keep nothing themselves: models live in host.ts, once per isolate, and streams carry
  * their state along.
  */
 import { DurableObject } from 'cloudflare:workers';
@@ -25,11 +25,11 @@ import type { VadRequest, VadResult } from '../../engine/audio/voice-activity.ts
 import type { OnnxTensors } from './tensors.ts';
 
 let english: EnglishG2P | null = null;
-/** Made when someone speaks: its small tables are parsed then. */
+/** Made on first use, since its tables are parsed then. */
 const pronouncer = (): EnglishG2P => (english ??= new EnglishG2P());
 
 export class OnnxObject extends DurableObject<OnnxHostEnv> {
-  /** Runs a graph of a model ('main', or one of its task's parts). */
+  /** Runs a graph of a model: 'main', or one of its task's parts. */
   async run(
     call: CallContext,
     modelId: string,
@@ -39,7 +39,7 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
     return await this.#answer('run', call, modelId, (model) => model.run(graph, feeds));
   }
 
-  /** Speech segments of what comes next in a stream of samples (tasks/voice-activity.ts). */
+  /** Speech segments in the next samples of a stream (tasks/voice-activity.ts). */
   async vad(
     call: CallContext,
     modelId: string,
@@ -51,7 +51,7 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
     });
   }
 
-  /** Labels of a PNG or JPEG with their scores, the likeliest first. */
+  /** Labels of a PNG or JPEG with their scores, the most likely first. */
   async labelImage(
     call: CallContext,
     modelId: string,
@@ -85,7 +85,7 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
     );
   }
 
-  /** Loads the model if need be; what the isolate holds. */
+  /** Loads the model if necessary, and says what the isolate holds. */
   async status(call: CallContext, modelId: string): Promise<RpcAnswer<OnnxHostStats>> {
     return await this.#answer('status', call, modelId, async () => onnxHostStats());
   }
@@ -103,6 +103,6 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
 
 export default {
   fetch(): Response {
-    return new Response('This script has no address of its own.\n', { status: 404 });
+    return new Response('This script serves no HTTP requests.\n', { status: 404 });
   },
 };

@@ -1,6 +1,6 @@
 /**
- * A model's graphs into a runtime: files checked by hash, graphs read as hostile once more (who
- * pushes a manifest can hash what they like), one graph's weights in the JavaScript heap at a time.
+ * Loads a model's graphs into a runtime: files are checked by hash, graphs parsed as hostile input again (who
+ * pushes a manifest can hash anything), with one graph's weights in the JavaScript heap at a time.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { invalidField } from '../platform/invalid-field.ts';
@@ -12,7 +12,7 @@ import { checkFeeds } from './check-feeds.ts';
 import type { LoadedGraph, OrtRuntime } from './ort-runtime.ts';
 import type { OnnxTensors } from './tensors.ts';
 
-/** Bytes of a file of the model, whole. */
+/** Reads a whole file of the model. */
 export type ReadFile = (file: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 export class OnnxModel {
@@ -92,7 +92,7 @@ async function readChecked(
   );
 }
 
-/** Weights lie in the graph's own files, and end where those do. */
+/** Weights must lie inside the graph's own files. */
 function checkExternal(
   name: string,
   graph: OnnxGraph,

@@ -1,6 +1,6 @@
 /**
- * onnxruntime-web over one WebAssembly memory of its own: graphs go in as bytes, tensors as typed
- * arrays. Runs in workerd and in Node; knows no R2 and no task. The memory is capped, since
+ * onnxruntime-web with one WebAssembly memory of its own: graphs go in as bytes, tensors as typed
+ * arrays. Runs in workerd and in Node; knows neither R2 nor tasks. The memory is capped, since
  * onnxruntime's never shrinks and a graph may ask for more than an isolate has.
  */
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
@@ -19,7 +19,7 @@ export interface GraphFiles {
 }
 
 export interface LoadedGraph {
-  /** @throws {EngineError} E_REQUEST_INVALID or E_MEMORY_BUDGET with onnxruntime's own words. */
+  /** @throws {EngineError} E_REQUEST_INVALID or E_MEMORY_BUDGET with onnxruntime's message. */
   run(feeds: OnnxTensors): Promise<OnnxTensors>;
   release(): Promise<void>;
 }
@@ -28,17 +28,17 @@ export class OrtRuntime {
   readonly #ort: Ort;
   #memory: WebAssembly.Memory | null = null;
   readonly #maxBytes: number;
-  /** What onnxruntime is doing: it keeps a stack of its own across waits, so calls must not mix. */
+  /** The latest call: onnxruntime keeps its own stack across waits, so calls must not overlap. */
   #lastCall: Promise<unknown> = Promise.resolve();
 
-  /** @param maxBytes of WebAssembly memory, at least what it begins with, 16 MiB. */
+  /** @param maxBytes limit of WebAssembly memory; at least the 16 MiB it begins with */
   constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#ort = createOrt(this.#webAssemblyFor(module));
     const { env } = this.#ort;
     env.logLevel = 'error';
     env.wasm.numThreads = 1;
-    // Anything that is not empty: the module is compiled already.
+    // Any bytes will do: the module is already compiled.
     env.wasm.wasmBinary = new Uint8Array(1).buffer;
   }
 
@@ -62,7 +62,7 @@ export class OrtRuntime {
           enableMemPattern: false,
           externalData: [...weights],
           logSeverityLevel: 4,
-          // Packed copies of weights would double them.
+          // Prepacking would keep a second copy of the weights.
           extra: { session: { disable_prepacking: '1' } },
         }),
       );
@@ -123,7 +123,7 @@ export class OrtRuntime {
     );
   }
 
-  /** `WebAssembly` as this runtime sees it: one module, one memory, at most so large. */
+  /** `WebAssembly` as this runtime sees it: one module, one memory of bounded size. */
   #webAssemblyFor(module: WebAssembly.Module): typeof WebAssembly {
     const maximum = Math.floor(this.#maxBytes / PAGE_BYTES);
     const makeMemory = (descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory => {
@@ -155,7 +155,7 @@ function tensorData(tensor: Tensor): OnnxTensorData {
   };
 }
 
-/** onnxruntime's own words, on one line and not too long. */
+/** onnxruntime's message, on one line and cut to a bounded length. */
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replaceAll(/\s+/g, ' ').slice(0, 500);

@@ -24,7 +24,7 @@ function notFound(id: string): EngineError {
   );
 }
 
-/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for another length. */
+/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for a wrong length. */
 export async function readOnnxFile(
   bucket: R2Bucket,
   { id, files }: OnnxManifest,

@@ -1,4 +1,4 @@
-/** Tensors as they pass between scripts: type, sizes and a typed array, row-major. */
+/** Tensors as they pass between scripts: dtype, dimensions and a typed array, row-major. */
 import type { ONNX_IO_DTYPES } from '../../engine/manifest/onnx.ts';
 
 export type IoDtype = (typeof ONNX_IO_DTYPES)[number];
@@ -46,9 +46,10 @@ export function int64Tensor(values: readonly number[], dims: readonly number[]):
   return { dtype: 'int64', dims, data: BigInt64Array.from(values, BigInt) };
 }
 
-/** The float output of this name. @throws {TypeError} when the graph gave something else. */
+/** The float32 output of this name. @throws {TypeError} when the graph gave something else. */
 export function float32Of(tensors: OnnxTensors, name: string): Float32Array {
   const data = tensors[name]?.data;
-  if (!(data instanceof Float32Array)) throw new TypeError(`output ${name} is no float32 tensor`);
+  if (!(data instanceof Float32Array))
+    throw new TypeError(`output ${name} is not a float32 tensor`);
   return data;
 }

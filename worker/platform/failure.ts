@@ -1,17 +1,17 @@
 /**
- * Failures where they happen: one line of JSON in the log of the script that failed, and the record
- * that may leave it. What is not a coded error leaves without its message, which may hold anything.
+ * Reports failures where they happen: one line of JSON in the log of the script that failed, and the record
+ * that may leave it. An error without a code leaves without its message, which may contain anything.
  */
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../engine/base/errors.ts';
 
-/** Where a call came from; it goes along with every call between scripts. */
+/** The request that a call belongs to; passed along with every call between scripts. */
 export interface CallContext {
-  /** Of the request, as in the header "x-request-id". */
+  /** The request's id, as in the header "x-request-id". */
   readonly requestId: string;
 }
 
-/** A call that belongs to no request (alarms, tests). */
+/** Context of a call that belongs to no request (alarms, tests). */
 export const NO_REQUEST: CallContext = { requestId: 'none' };
 
 export interface Place extends CallContext {
@@ -20,11 +20,11 @@ export interface Place extends CallContext {
 }
 
 const REDACTED = 'internal error: the server failed unexpectedly; its log has the particulars.';
-/** Lines of a stack that are logged: the places, never the message above them. */
+/** Lines of a stack that are logged: its places, never the message above them. */
 const MAX_STACK_LINES = 8;
 
 /**
- * Logs `error` with its code and place, never with what a request held.
+ * Logs `error` with its code and place, never with the contents of a request.
  * @returns the record that may cross to another script or to a client
  */
 export function reportFailure(error: unknown, { place, requestId }: Place): ErrorRecord {
@@ -45,7 +45,7 @@ export function reportFailure(error: unknown, { place, requestId }: Place): Erro
   return record;
 }
 
-/** A coded error may quote what caused it: useful where it happened, and nobody else's business. */
+/** A coded error may quote its cause, which must not leave the script. */
 function withoutCause(error: EngineError): ErrorRecord {
   const record = errorToRecord(error);
   const { cause } = error;
@@ -55,7 +55,7 @@ function withoutCause(error: EngineError): ErrorRecord {
   return { ...record, message: record.message.replaceAll(quoted, '(see the log)') };
 }
 
-/** Of whatever began it: what kind of error it was, and where it was thrown. */
+/** The root cause: its kind of error, and where it was thrown. */
 function causeOf(error: unknown): { cause: string; at: readonly string[] } {
   let root = error;
   while (root instanceof Error && root.cause !== undefined) root = root.cause;

@@ -1,5 +1,5 @@
 /**
- * A model's files in the R2 bucket: where they lie and how its manifest is read. Shared by the
+ * A model's files in the R2 bucket: their keys, and how its manifest is read. Shared by the
  * gateway (tokenizer) and the stage (weights).
  */
 import { EngineError } from '../../engine/base/errors.ts';
@@ -7,7 +7,7 @@ import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../../engine/man
 import type { ModelFile } from '../../engine/manifest/manifest.ts';
 import { retryStorage } from './storage/retry-storage.ts';
 
-/** What a client should wait before asking again for a model that could not be read. */
+/** How long a client should wait before asking again for a model that could not be read. */
 const R2_RETRY_AFTER_S = 5;
 
 const MODELS_PREFIX = 'models/';
@@ -15,7 +15,7 @@ const MAX_LISTED_MODELS = 1000;
 
 export interface StoredManifest {
   readonly manifest: Manifest;
-  /** Changes whenever the model is pushed anew. */
+  /** Changes whenever the model is pushed again. */
   readonly version: string;
 }
 
@@ -23,13 +23,13 @@ export function modelKey(modelId: string, file: string): string {
   return `${MODELS_PREFIX}${modelId}/${file}`;
 }
 
-/** Runs an operation on a model's files, again when it fails. @throws {EngineError} E_WEIGHTS_FETCH */
+/** Runs an operation on a model's files and retries it. @throws {EngineError} E_WEIGHTS_FETCH */
 export async function retryWeights<T>(what: string, run: () => Promise<T>): Promise<T> {
   return await retryStorage(what, run, { code: 'E_WEIGHTS_FETCH', retryAfterS: R2_RETRY_AFTER_S });
 }
 
 /**
- * Reads a manifest, or gives 'unchanged' when it still is the version already known, or null when
+ * Reads a manifest; gives 'unchanged' when it still is the known version, null when
  * there is no such model.
  */
 export async function readManifest(
@@ -58,7 +58,7 @@ function parseJson(key: string, text: string): unknown {
   }
 }
 
-/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for another length. */
+/** @throws {EngineError} E_WEIGHTS_FETCH naming the file, E_WEIGHTS_HASH for a wrong length. */
 export async function readModelFile(
   bucket: R2Bucket,
   modelId: string,
@@ -87,7 +87,7 @@ export async function readModelFile(
   });
 }
 
-/** Ids of the models that are complete: a manifest is written last. */
+/** Ids of the models with a manifest, which is written last: only complete ones. */
 export async function listModelIds(bucket: R2Bucket): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;

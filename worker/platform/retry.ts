@@ -1,10 +1,10 @@
-/** Trying again with growing pauses, for storage that fails now and then. */
+/** Retries with growing pauses, for storage that fails now and then. */
 
 export interface RetryOptions {
   readonly attempts: number;
   /** Pause before the second attempt; doubled before each further one. */
   readonly firstDelayMs: number;
-  /** Errors that trying again cannot mend. */
+  /** Whether an error cannot be fixed by a retry. */
   readonly isFinal?: (error: unknown) => boolean;
 }
 

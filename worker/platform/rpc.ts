@@ -9,7 +9,7 @@ import type { Place } from './failure.ts';
 
 export type RpcAnswer<T> = { readonly ok: T } | { readonly error: ErrorRecord };
 
-/** In the script that is asked: never throws. */
+/** Answers a call in the script that is called; never throws. */
 export async function answerCall<T>(
   place: Place,
   run: () => T | Promise<T>,
@@ -22,12 +22,12 @@ export async function answerCall<T>(
 }
 
 /**
- * In the script that asks: the answer of a method that uses `answerCall`.
- * @param script for messages
+ * Calls a method of another script that answers with `answerCall`.
+ * @param script its name, for messages
  * @throws {EngineError} what the other script reports; E_BACKEND_UNAVAILABLE when it does not answer.
  */
 export async function ask<T>(script: string, call: () => PromiseLike<unknown>): Promise<T> {
-  // RPC's type of an answer loses what it is made of; what crosses is the answer itself.
+  // RPC's types lose the shape of an answer; the value itself crosses unchanged.
   return unwrap((await reach(script, call)) as RpcAnswer<T>);
 }
 
@@ -37,7 +37,7 @@ export function unwrap<T>(answer: RpcAnswer<T>): T {
   throw errorFromRecord(answer.error);
 }
 
-/** Any call to another script. @throws {EngineError} E_BACKEND_UNAVAILABLE when it does not answer. */
+/** Makes any call to another script. @throws {EngineError} E_BACKEND_UNAVAILABLE when it does not answer. */
 export async function reach<T>(script: string, call: () => PromiseLike<T>): Promise<T> {
   try {
     return await call();
@@ -47,7 +47,7 @@ export async function reach<T>(script: string, call: () => PromiseLike<T>): Prom
   }
 }
 
-/** The cause is logged, not told: it may hold anything. */
+/** The cause goes to the log, not to the client: it may contain anything. */
 export function unavailable(script: string, what: string, cause?: unknown): EngineError {
   return new EngineError('E_BACKEND_UNAVAILABLE', `${script}: ${what}. Try again.`, { cause });
 }

@@ -1,7 +1,7 @@
 /**
- * Sound as bytes between scripts: frames of a type, a length and a payload. A stream cannot say what went
- * wrong otherwise, and its chunks may be cut anywhere. Samples are mono floats; what the first frame and
- * the last say of them is the scripts' own.
+ * Sound as bytes between scripts: frames of a type, a length and a payload. A bare stream could not say what
+ * went wrong, and its chunks may be cut anywhere. Samples are mono float32; what the first frame and
+ * the last say about them is up to the scripts.
  */
 import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../engine/base/errors.ts';
@@ -16,13 +16,13 @@ export type SoundFrame<Start, End> =
 type WrittenFrame =
   SoundFrame<unknown, unknown> | { readonly type: 'error'; readonly value: ErrorRecord };
 
-/** By number: JSON, little-endian float32 samples, JSON, JSON of an error. */
+/** Frame types by number. Payloads: JSON, little-endian float32 samples, JSON, JSON of an ErrorRecord. */
 const TYPES = ['start', 'samples', 'end', 'error'] as const;
 const HEADER_BYTES = 5;
 
 /**
- * Frames as they are asked for; a failure becomes the last of them.
- * @param onEnd called once, when the last frame is out or nobody listens any more
+ * A stream that makes frames as they are read; a failure becomes the last of them.
+ * @param onEnd called once, when the last frame is out or the reader has cancelled
  */
 export function soundStream<Start, End>(
   frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
@@ -53,7 +53,7 @@ async function nextFrame<Start, End>(
   try {
     const { value, done } = await frames.next();
     if (done !== true) return value;
-    throw new EngineError('E_INTERNAL', 'sound: frames without an end');
+    throw new EngineError('E_INTERNAL', 'sound: the frames ended without an "end" frame');
   } catch (error) {
     return { type: 'error', value: reportFailure(error, place) };
   }
@@ -72,9 +72,9 @@ function frameBytes({ type, value }: WrittenFrame): Uint8Array {
 }
 
 /**
- * @param where who makes the sound, for messages
- * @param maxFrameBytes above what it writes at once
- * @throws {EngineError} what the stream tells; E_BACKEND_UNAVAILABLE when it breaks off.
+ * @param where what makes the sound, for messages
+ * @param maxFrameBytes limit of one frame; more than the writer ever writes at once
+ * @throws {EngineError} the error that the stream reports; E_BACKEND_UNAVAILABLE when it breaks off.
  */
 export async function* readSound<Start, End>(
   stream: ReadableStream<Uint8Array>,
@@ -91,7 +91,7 @@ export async function* readSound<Start, End>(
       if (frame.type === 'end') return;
     }
   } finally {
-    // The reason has no reader: the other side only needs to know that nobody listens.
+    // Without a reason: the other side only needs to know that nobody reads any more.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-/** Speech between the script of a voice and the gateway. */
+/** Speech on its way from the script of a voice to the gateway. */
 import type { Place } from './failure.ts';
 import { readSound, soundStream } from './sound-frames.ts';
 import type { SoundFrame } from './sound-frames.ts';
@@ -9,16 +9,16 @@ export interface VoiceStart {
 type VoiceEnd = Readonly<Record<string, never>>;
 export type VoiceFrame = SoundFrame<VoiceStart, VoiceEnd>;
 
-/** A window of the vocoder is a thirtieth of it. */
+/** Thirty times a window of the vocoder. */
 const MAX_FRAME_BYTES = 1024 * 1024;
-/** A turn of the event loop, and time for the bytes to go through the gateway. */
+/** One turn of the event loop, and time for the bytes to pass through the gateway. */
 const SEND_MS = 2;
 
 type StartVoice = () => Promise<VoiceStart & { samples: AsyncGenerator<Float32Array, void, void> }>;
 
 /**
- * What `speak` gives as a stream of frames; its errors become a frame. Samples are made when they are
- * asked for, and no more once nobody listens.
+ * The samples of `speak` as a stream of frames; an error becomes a frame. Samples are made when they are
+ * read, and no longer once the reader has cancelled.
  */
 export function voiceStream(
   start: StartVoice,
@@ -33,7 +33,7 @@ async function* voiceFrames(start: StartVoice): AsyncGenerator<VoiceFrame, void,
   try {
     yield { type: 'start', value: { sampleRate } };
     for (;;) {
-      // What was made last leaves the isolate before the next window takes its thread.
+      // Lets the last samples leave the isolate before the next window blocks its thread.
       await scheduler.wait(SEND_MS);
       const { value, done } = await samples.next();
       if (done === true) break;
@@ -45,7 +45,7 @@ async function* voiceFrames(start: StartVoice): AsyncGenerator<VoiceFrame, void,
   yield { type: 'end', value: {} };
 }
 
-/** @throws {EngineError} what the stream tells; E_BACKEND_UNAVAILABLE when it breaks off. */
+/** @throws {EngineError} the error that the stream reports; E_BACKEND_UNAVAILABLE when it breaks off. */
 export function readVoice(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<VoiceFrame, void, void> {

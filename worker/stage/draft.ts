@@ -1,6 +1,6 @@
 /**
- * The draft model of the stage (`DRAFT_MODEL`): a smaller model that guesses ahead for those with its
- * tokenizer. It is a part of each engine it drafts for: planned, loaded and closed with it.
+ * The draft model of the stage (`DRAFT_MODEL`): a smaller model that drafts tokens for models with its
+ * tokenizer. It is part of each engine it drafts for: planned, loaded and closed with it.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
@@ -10,9 +10,9 @@ import { planMemory, type MemoryPlan, type PlanOptions } from '../../engine/mode
 import { readManifest } from '../platform/model-files.ts';
 
 /**
- * The draft model for `manifest`; null when none is named, or when it has another tokenizer (other
- * models may be served beside the one it is meant for).
- * @throws {EngineError} E_MODEL_NOT_FOUND when the one named is not in the bucket.
+ * The draft model for `manifest`; null when none is configured, or when it has another tokenizer (other
+ * models may be served besides the one it is meant for).
+ * @throws {EngineError} E_MODEL_NOT_FOUND when the configured one is not in the bucket.
  */
 export async function findDraft(
   bucket: R2Bucket,

@@ -1,4 +1,4 @@
-/** How a model of each kind is planned and loaded: a row a kind. */
+/** How a model of each kind is planned and loaded: a row per kind. */
 import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import type { DecoderManifest, ManifestOf } from '../../engine/manifest/manifest.ts';
@@ -18,11 +18,11 @@ const KERNELS = { relaxed, simd };
 
 export interface HostEnv {
   readonly MODELS: R2Bucket;
-  /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
+  /** Bytes of this isolate for WebAssembly memory and JavaScript heap together. */
   readonly MEMORY_BUDGET_BYTES?: string;
-  /** Positions of context; the model's own and the default bound it. */
+  /** Tokens of context; limited by the model's own context and the default. */
   readonly CONTEXT_TOKENS?: string;
-  /** Id of a model that guesses ahead for models with its tokenizer. */
+  /** Id of a model that drafts tokens for models with its tokenizer. */
   readonly DRAFT_MODEL?: string;
 }
 
@@ -32,7 +32,7 @@ interface PlannedBytes {
   readonly jsHeapBytes: number;
 }
 
-/** What a model will take; nothing is allocated before `load`. */
+/** The memory a model will take; nothing is allocated before `load`. */
 export interface PlannedEngine<E> extends PlannedBytes {
   load(): Promise<E>;
 }
@@ -58,7 +58,7 @@ type LoadEngine<K extends EngineKind> = (
   options: BudgetOptions & { readonly openTurns: typeof openTurns },
 ) => Promise<EngineByKind[K]>;
 
-/** @throws {EngineError} E_MEMORY_BUDGET when a model would not fit even alone. */
+/** Plans an engine. @throws {EngineError} E_MEMORY_BUDGET when the model would not fit even alone */
 export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   decoder: planDecoder,
   encoder: planWith(planEncoder, (source, options) => EncoderEngine.load(source, KERNELS, options)),
@@ -93,7 +93,7 @@ async function planDecoder(
   };
 }
 
-/** A kind whose plan and engine need nothing but the budget. */
+/** Plans engines of a kind that needs no option but the budget. */
 function planWith<K extends 'encoder' | 'recognition'>(
   plan: (manifest: ManifestOf<K>, options: BudgetOptions) => PlannedBytes,
   load: LoadEngine<K>,

@@ -1,5 +1,5 @@
 /**
- * What an engine makes, as a byte stream of JSON lines, made as the reader asks for them: a reader
+ * Events of an engine as a byte stream of JSON lines, made as the reader asks for them: a reader
  * that stops reading stops the work, one that cancels ends it within one token.
  */
 import type { Engine } from '../../engine/generate/engine.ts';
@@ -13,7 +13,7 @@ interface Held<E> {
 }
 type Run<E> = (engine: E, signal: AbortSignal) => AsyncGenerator<object, void, void>;
 
-/** One generation. */
+/** The events of one generation. */
 export function generationStream(
   acquire: () => Promise<Held<Pick<Engine, 'generate'>>>,
   request: GenerateRequest,

@@ -1,6 +1,6 @@
 /**
  * The engines of one isolate, at module level: several objects may share an isolate, and weights
- * are held once. Makes room by closing engines that nobody uses, the longest idle first.
+ * are held once. Makes room by closing unused engines, the longest idle first.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
@@ -14,16 +14,16 @@ interface Slot {
   readonly totalBytes: number;
   readonly kind: EngineKind;
   readonly engine: Promise<EngineByKind[EngineKind]>;
-  /** Generations that hold the engine. */
+  /** Number of requests that hold the engine. */
   users: number;
-  /** Closed as soon as nobody uses it: a newer version of the model was pushed. */
+  /** Whether to close the engine once it is unused: a newer version was pushed, or loading failed. */
   retired: boolean;
 }
 
 /** How long a client should wait while all engines are in use. */
 const BUSY_RETRY_AFTER_S = 2;
 
-/** In order of last use. */
+/** Loaded engines, the least recently used first. */
 let slots: Slot[] = [];
 
 /** A model's engine, which stays loaded until `release` is called. */
@@ -32,7 +32,7 @@ export interface HeldEngine<K extends EngineKind> {
   release(): void;
 }
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_BUSY, E_MEMORY_BUDGET, what loading gives. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_BUSY, E_MEMORY_BUDGET, errors of loading. */
 export async function acquireEngine<K extends EngineKind>(
   env: HostEnv,
   kind: K,
@@ -50,7 +50,7 @@ export async function acquireEngine<K extends EngineKind>(
     // Slots are found by kind.
     return { engine: (await slot.engine) as EngineByKind[K], release };
   } catch (error) {
-    // A load that failed is not kept: the next request tries anew.
+    // A failed load is not kept: the next request tries again.
     slot.retired = true;
     release();
     throw error;
@@ -78,13 +78,17 @@ async function openSlot<K extends EngineKind>(
 ): Promise<Slot> {
   const stored = await readManifest(env.MODELS, modelId);
   if (stored === null || stored === 'unchanged')
-    throw new EngineError('E_MODEL_NOT_FOUND', `model: no model ${JSON.stringify(modelId)}.`, {
-      param: 'model',
-    });
+    throw new EngineError(
+      'E_MODEL_NOT_FOUND',
+      `model: no model ${JSON.stringify(modelId)}. Push it.`,
+      {
+        param: 'model',
+      },
+    );
   const manifest = requireKind(stored.manifest, kind);
-  // Refused with its numbers when it would not fit even alone.
+  // Throws with the numbers when the model would not fit even alone.
   const planned = await PLAN_ENGINE[kind](env, manifest);
-  // Another request may have opened it while manifests were read.
+  // Another request may have opened it while this one read manifests.
   const opened = findSlot(kind, modelId, stored.version);
   if (opened !== undefined) return opened;
   for (const slot of slots.filter((old) => old.modelId === modelId)) retire(slot);
@@ -103,14 +107,14 @@ function loadSlot(
   return slot;
 }
 
-/** @throws {EngineError} E_BUSY when what is loaded is in use and there is no room beside it. */
+/** @throws {EngineError} E_BUSY when the loaded engines are in use and leave no room. */
 function makeRoom(
   modelId: string,
   neededBytes: number,
   budgetBytes: number,
   jsHeapBytes: number,
 ): void {
-  // One JavaScript heap is shared by all engines of the isolate.
+  // All engines of the isolate share one JavaScript heap.
   const used = (): number =>
     slots.reduce((sum, slot) => sum + slot.totalBytes - jsHeapBytes, neededBytes);
   for (const slot of [...slots]) {

@@ -1,5 +1,5 @@
 /**
- * The stage script: holds weights, answers generations as lines of JSON. One object per model id.
+ * The stage script: holds weights, and answers generations as lines of JSON. One object per model id.
  * Knows token ids only; text and HTTP are the gateway's.
  */
 import { DurableObject } from 'cloudflare:workers';
@@ -15,7 +15,7 @@ import type { HostEnv } from './engines.ts';
 import { acquireEngine, hostStats } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
 
-/** A function over RPC, and what its stub adds to it. */
+/** A function passed over RPC, with what its stub adds to it. */
 type VocabularySource = (() => Promise<VocabularyParts>) & {
   dup?(): VocabularySource;
   [Symbol.dispose]?(): void;
@@ -33,10 +33,10 @@ export interface StageStatus {
 
 export class Stage extends DurableObject<HostEnv> {
   /**
-   * NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
+   * Generates as NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
    * Cancelling the stream ends the generation within one token.
-   * @param version of the model as the caller knows it; null takes what is loaded.
-   * @param vocabulary asked for its parts by the first request that is held to a grammar.
+   * @param version the model's version as the caller knows it; null takes what is loaded
+   * @param vocabulary called by the first request with a grammar
    */
   generate(
     call: CallContext,
@@ -45,7 +45,7 @@ export class Stage extends DurableObject<HostEnv> {
     version: string | null = null,
     vocabulary: VocabularySource | null = null,
   ): ReadableStream<Uint8Array> {
-    // What a caller passes lives as long as the call; the stream lives longer.
+    // An argument lives as long as the call; the stream lives longer.
     const source = request.constraint === undefined ? null : keep(vocabulary);
     return generationStream(
       async () => {
@@ -67,8 +67,8 @@ export class Stage extends DurableObject<HostEnv> {
   }
 
   /**
-   * NDJSON of TranscribeEvent, as `generate`. One window of samples a call; calls of one model wait
-   * for each other.
+   * Transcribes as NDJSON of TranscribeEvent, like `generate`. One window of samples per call; calls of
+   * one model wait for each other.
    */
   transcribe(
     call: CallContext,
@@ -84,8 +84,9 @@ export class Stage extends DurableObject<HostEnv> {
   }
 
   /**
-   * One vector a text, one after the other. Calls of one model wait for each other.
-   * @param texts token ids, special tokens included
+   * Embeds texts. Calls of one model wait for each other.
+   * @param texts token ids of each, special tokens included
+   * @returns [texts.length, nEmbd], row-major
    */
   async embed(
     call: CallContext,
@@ -107,7 +108,7 @@ export class Stage extends DurableObject<HostEnv> {
     });
   }
 
-  /** Loads the model if need be. */
+  /** Loads the model if necessary. */
   async status(
     call: CallContext,
     modelId: string,
@@ -124,6 +125,6 @@ export class Stage extends DurableObject<HostEnv> {
 
 export default {
   fetch(): Response {
-    return new Response('This script has no address of its own.\n', { status: 404 });
+    return new Response('This script serves no HTTP requests.\n', { status: 404 });
   },
 };

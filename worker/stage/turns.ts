@@ -1,7 +1,7 @@
 /**
- * Turns of workerd's event loop between steps: other requests run, and a client's leaving is noticed.
- * A message to oneself comes back at once, where a timer of 0 ms takes 1 ms. One channel a run of the
- * step loop: one a step would leave ports behind until a full collection, about 2 kB a token.
+ * Turns of workerd's event loop between steps: other requests run, and cancellations are noticed.
+ * A message to oneself comes back at once, where a timer of 0 ms takes 1 ms. One channel per run of the
+ * step loop: one per step would leave ports until a full garbage collection, about 2 kB a token.
  */
 import type { Turns } from '../../engine/base/turns.ts';
 

@@ -1,4 +1,4 @@
-/** Pictures as the tensors classifiers were trained on: a row a way. */
+/** Images as the tensors that classifiers were trained on: a row per preparation. */
 import { decode, encode } from 'jpeg-js';
 import type { ImageInput } from '../../../engine/manifest/onnx.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
@@ -8,9 +8,9 @@ import type { OnnxTensorData } from '../tensors.ts';
 
 const SIZE = 224;
 const RESIZED = 256;
-/** Pillow's quality of a JPEG when nothing is said. */
+/** Pillow's default JPEG quality. */
 const JPEG_QUALITY = 75;
-/** Blue, green, red. */
+/** Means of blue, green and red. */
 const VGG_MEANS = [104, 117, 123] as const;
 const IMAGENET_MEANS = [0.485, 0.456, 0.406] as const;
 const IMAGENET_DEVIATIONS = [0.229, 0.224, 0.225] as const;
@@ -22,8 +22,8 @@ export const IMAGE_INPUT_ROWS: Readonly<Record<ImageInput, (picture: Picture) =>
   };
 
 /**
- * Yahoo's Open NSFW (github.com/yahoo/open_nsfw, classify_nsfw.py): 256 x 256 whatever the shape, once
- * through JPEG as the pictures it learned from, the middle, blue first, means taken off. [1, 224, 224, 3]
+ * Yahoo's Open NSFW (github.com/yahoo/open_nsfw, classify_nsfw.py): 256 x 256 whatever the aspect ratio, re-encoded
+ * as JPEG like its training images, cropped to the centre, BGR, means subtracted. [1, 224, 224, 3]
  */
 function vggBgr(picture: Picture): OnnxTensorData {
   const { rgb } = cropCentre(throughJpeg(resize(picture, RESIZED, RESIZED)), SIZE);
@@ -41,7 +41,7 @@ function throughJpeg({ width, height, rgb }: Picture): Picture {
   return { width, height, rgb: data };
 }
 
-/** torchvision's usual: shorter side 256, the middle, standardised a channel. [1, 3, 224, 224] */
+/** torchvision's default: shorter side 256, centre crop, normalized per channel. [1, 3, 224, 224] */
 function imagenetRgb(picture: Picture): OnnxTensorData {
   const scale = RESIZED / Math.min(picture.width, picture.height);
   const [width, height] = [picture.width, picture.height].map((side) => Math.round(side * scale));

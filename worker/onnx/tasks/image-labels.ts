@@ -1,4 +1,4 @@
-/** A picture's labels and their scores. */
+/** Labels of an image with their scores. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
 import { decodePicture } from '../../../engine/vision/picture.ts';
@@ -8,13 +8,13 @@ import { IMAGE_INPUT_ROWS } from './image-inputs.ts';
 
 export interface ImageLabel {
   readonly label: string;
-  /** 0 to 1; all labels' together 1. */
+  /** 0 to 1; the scores of all labels sum to 1. */
   readonly score: number;
 }
 
 type ImageTask = Extract<OnnxTask, { readonly image: string }>;
 
-/** The likeliest first. @throws {EngineError} E_IMAGE_INVALID */
+/** The most likely first. @throws {EngineError} E_IMAGE_INVALID */
 export async function labelImage(model: OnnxModel, bytes: Uint8Array): Promise<ImageLabel[]> {
   const { image, labels } = requireImageTask(model);
   const tensor = IMAGE_INPUT_ROWS[image](decodePicture(bytes));
@@ -39,7 +39,7 @@ function requireImageTask({ manifest: { id, task } }: OnnxModel): ImageTask {
   );
 }
 
-/** As they are when they are probabilities already, else their softmax. */
+/** Unchanged when the values are probabilities already, else their softmax. */
 function probabilities(values: Float32Array): number[] {
   const sum = values.reduce((total, value) => total + value, 0);
   if (values.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return [...values];

@@ -1,6 +1,6 @@
 /**
- * The text of a picture with PP-OCR (github.com/PaddlePaddle/PaddleOCR): one graph finds lines, the
- * other reads each, a probability of each character for every few columns (CTC, Graves et al. 2006).
+ * Reads the text of an image with PP-OCR (github.com/PaddlePaddle/PaddleOCR): one graph finds lines, the
+ * other gives a probability of each character for every few columns of a line (CTC, Graves et al. 2006).
  */
 import { decodePicture } from '../../../engine/vision/picture.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
@@ -12,19 +12,19 @@ import { requireTask } from './require-task.ts';
 import { findLines } from './text-lines.ts';
 import type { Box } from './text-lines.ts';
 
-/** Sides of what the detector sees are multiples of 32 up to this. */
+/** Longest side of the detector's input in pixels; sides are multiples of 32. */
 export const DETECTOR_SIDE = 448;
 const DETECTOR_STEP = 32;
-/** Of what the reader sees; longer lines are squeezed. */
+/** Height of the reader's input in pixels; longer lines are squeezed to its width. */
 export const READER_HEIGHT = 48;
 export const READER_MAX_WIDTH = 640;
 const READER_MIN_WIDTH = 16;
-/** Lines read less surely are noise. */
+/** Lines with a lower score are taken for noise. */
 const MIN_SCORE = 0.5;
 
 export interface TextLine {
   readonly text: string;
-  /** Mean probability of its characters. */
+  /** Mean probability of the line's characters. */
   readonly score: number;
   readonly box: Box;
 }
@@ -62,7 +62,7 @@ async function readLine(
 }
 
 /**
- * The likeliest class of each step, without repetitions and blanks.
+ * The most likely class of each step, without repetitions and blanks.
  * @param scores [steps, 1 + characters]; class 0 is the blank
  */
 export function readScores(
@@ -88,7 +88,7 @@ export function readScores(
   return { text, score: n === 0 ? 0 : sum / n };
 }
 
-/** Blue, green, red from -1 to 1, [1, 3, height, width]. */
+/** Planes of blue, green and red from -1 to 1, [1, 3, height, width]. */
 function planes({ width, height, rgb }: Picture): OnnxTensorData {
   const plane = width * height;
   const data = new Float32Array(3 * plane);

@@ -1,4 +1,4 @@
-/** A model for what a request asks of it. */
+/** Checks that a model does what a request asks of it. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxManifest } from '../../../engine/manifest/manifest.ts';
 

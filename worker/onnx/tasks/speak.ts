@@ -1,5 +1,5 @@
 /**
- * Phoneme ids to sound with a Piper voice, window by window (scripts/import/onnx/piper.ts says how the
+ * Phoneme ids to speech with a Piper voice, window by window (scripts/import/onnx/piper.ts says how the
  * graph was cut). The encoder runs over the whole sentence; flow and vocoder over windows with as much
  * context as their convolutions reach, so that a window's samples are those of the whole.
  */
@@ -9,30 +9,30 @@ import type { OnnxModel } from '../load-model.ts';
 import { float32Of, float32Tensor, int64Tensor } from '../tensors.ts';
 import { normalSource } from './normal-source.ts';
 
-/** Ids of one sentence; phonemes have pads between them, so half as many phonemes. */
+/** Most ids of one sentence; padding lies between phonemes, so this is half as many phonemes. */
 export const MAX_SPEAK_IDS = 640;
-/** Four couplings of four convolutions that reach 2 frames: 32 to each side. */
+/** Frames on each side: four couplings of four convolutions that reach 2 frames each. */
 const FLOW_CONTEXT = 32;
-/** New frames of a window of the flow: few at first, for an early sound. */
+/** New frames of a window of the flow: few at first, so that speech starts early. */
 const FLOW_FIRST = 64;
 const FLOW_NEXT = 192;
 export const FLOW_WINDOW_MAX = FLOW_NEXT + 2 * FLOW_CONTEXT;
-/** The vocoder's convolutions reach 11 frames and a part. */
+/** Frames on each side: the vocoder's convolutions reach between 11 and 12. */
 const VOCODER_CONTEXT = 12;
 const VOCODER_FIRST = 32;
 const VOCODER_NEXT = 64;
 export const VOCODER_WINDOW_MAX = VOCODER_NEXT + 2 * VOCODER_CONTEXT;
-/** Of one sentence: 93 s at 22,050 Hz. What is longer has gone wrong. */
+/** Most frames of one sentence: 93 s at 22,050 Hz. A longer one has gone wrong. */
 const MAX_FRAMES = 8000;
 
 export interface SpeakOptions {
-  /** How much a sound may differ from its mean; the voice's own by default. */
+  /** How much a sound varies around its mean; the voice's own by default. */
   readonly noiseScale?: number;
   /** 2 speaks half as fast. */
   readonly lengthScale?: number;
-  /** How much durations differ. */
+  /** How much durations vary. */
   readonly noiseW?: number;
-  /** The same seed gives the same samples; 0 by default. */
+  /** The same seed gives the same samples; default 0. */
   readonly seed?: number;
 }
 
@@ -104,7 +104,7 @@ async function encode(
   return drawPrior(durations, means, deviations, voice.channels, noiseScale, normal);
 }
 
-/** Each phoneme's mean and deviation for as many frames as it lasts, with noise. */
+/** Draws each phoneme's frames from its mean and deviation, for as long as it lasts. */
 function drawPrior(
   durations: Float32Array,
   means: Float32Array,
@@ -120,7 +120,7 @@ function drawPrior(
   const nFrame = owners.length;
   const nPhoneme = durations.length;
   const frames = new Float32Array(channels * nFrame);
-  // Frame by frame, so that the noise of a frame does not depend on how many follow.
+  // Frame by frame, so that a frame's noise does not depend on how many follow.
   for (let frame = 0; frame < nFrame; frame++) {
     const owner = owners[frame]!;
     for (let channel = 0; channel < channels; channel++) {
@@ -132,12 +132,12 @@ function drawPrior(
   return { frames, nFrame };
 }
 
-/** The flow's output, made as far as someone asks and kept until it is behind. */
+/** The flow's output, computed as far as it is asked for and kept while it may be needed. */
 class LatentWindows {
   readonly #model: OnnxModel;
   readonly #voice: Voice;
   readonly #prior: Prior;
-  /** [channels, nFrame]; filled up to `made`. */
+  /** [channels, nFrame]; filled up to frame `#made`. */
   readonly #latent: Float32Array;
   #made = 0;
 

@@ -1,23 +1,23 @@
 /**
- * Where a picture holds lines of text: boxes around the parts of a probability map that are probable
- * enough, widened to what the detector was taught to shrink (Differentiable Binarization, arXiv
- * 1911.08947). Boxes are upright; slanted text is found, but badly read.
+ * Finds lines of text in an image: boxes around the connected parts of a probability map that are probable
+ * enough, widened because the detector is trained on shrunken boxes (Differentiable Binarization, arXiv
+ * 1911.08947). Boxes are upright; slanted text is found, but read badly.
  */
 
-/** Pixels of the picture: left, top, right, bottom; the last two are beyond the box. */
+/** Pixels of the image: left, top, right, bottom; the last two are exclusive. */
 export type Box = readonly [number, number, number, number];
 
 const THRESHOLD = 0.3;
 const BOX_THRESHOLD = 0.5;
-/** Area over circumference times this is what a box grows by on each side. */
+/** A box grows on each side by this times its area divided by its circumference. */
 const UNCLIP = 1.6;
-/** Of the map; smaller specks are no text. */
+/** Shortest side of a box in pixels of the map; smaller specks are not text. */
 const MIN_SIDE = 3;
 export const MAX_LINES = 64;
 
 /**
  * @param map [height, width], 0 to 1
- * @returns boxes in pixels of a picture of `to`, from the top left, line by line.
+ * @returns boxes in pixels of an image of size `to`, in reading order.
  */
 export function findLines(
   map: Float32Array,
@@ -35,7 +35,7 @@ export function findLines(
   return inReadingOrder(boxes);
 }
 
-/** The box around what is connected with `start`, or null when it is too small or too faint. */
+/** The box around the area connected to `start`, or null when it is too small or too faint. */
 function flood(
   map: Float32Array,
   width: number,
@@ -86,7 +86,7 @@ function widen(
   ];
 }
 
-/** From top to bottom; boxes whose middle lies in another's height are of its row, from left to right. */
+/** Top to bottom; boxes whose middle lies within another's height are in its row, left to right. */
 function inReadingOrder(boxes: readonly Box[]): Box[] {
   const rows: Box[][] = [];
   for (const box of boxes.toSorted((a, b) => a[1] - b[1])) {

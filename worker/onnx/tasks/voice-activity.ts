@@ -1,7 +1,7 @@
 /**
  * Silero's voice activity detector, v5 and v6 (github.com/snakers4/silero-vad): a probability of
- * speech for each 32 ms at 16 kHz. A frame goes in behind the last 64 samples of the frame before,
- * with the network's state [2, 1, 128]; without them it hears half as well.
+ * speech for each 32 ms at 16 kHz. A frame goes in after the last 64 samples of the frame before,
+ * with the network's state [2, 1, 128]; without them it detects half as well.
  */
 import type { VadRequest, VadResult, VadState } from '../../../engine/audio/voice-activity.ts';
 import { joinFloats } from '../../../engine/base/joined.ts';
@@ -19,7 +19,7 @@ const FRAME = 512;
 const CONTEXT = 64;
 const STATE_DIMS = [2, 1, 128] as const;
 const STATE_LENGTH = 256;
-/** Of one call: five minutes; longer sound goes on with the state. */
+/** Most samples of one call: five minutes; longer audio continues with the state. */
 export const MAX_VAD_SAMPLES = 300 * VAD_RATE;
 
 const START: VadState = {
@@ -29,14 +29,14 @@ const START: VadState = {
   detector: DETECTOR_START,
 };
 
-/** @throws {EngineError} E_REQUEST_INVALID for samples, options or a state that are none. */
+/** @throws {EngineError} E_REQUEST_INVALID for invalid samples, options or state. */
 export async function runVad(model: OnnxModel, request: VadRequest): Promise<VadResult> {
   checkRequest(request);
   const { options = {}, isLast = true } = request;
   const before = request.state ?? START;
   const samples = joinFloats([before.rest, request.samples]);
   const whole = Math.floor(samples.length / FRAME);
-  // The last frame of a stream is filled up with silence.
+  // The last frame of a stream is padded with silence.
   const nFrame = isLast && samples.length % FRAME > 0 ? whole + 1 : whole;
   const probabilities = new Float32Array(nFrame);
   let { network, context } = before;
@@ -78,7 +78,7 @@ function checkRequest({ samples, options = {}, state }: VadRequest): void {
   if (state == null) return;
   const { network, context, rest } = state;
   if (network.length !== STATE_LENGTH || context.length !== CONTEXT || rest.length >= FRAME)
-    throw invalid('state', 'what the call before gave');
+    throw invalid('state', 'the state that the previous call returned');
 }
 
 function invalid(param: string, expected: string): EngineError {

@@ -1,4 +1,4 @@
-/** Text to sound: pieces of text one after the other, with the pauses between them. */
+/** Text to speech: pieces of text one after the other, with pauses between them. */
 import type { Voice } from '../../../engine/manifest/onnx.ts';
 import { phonemeIds } from '../../../engine/voice/phoneme-ids.ts';
 import { toPhonemes } from '../../../engine/voice/phonemes.ts';
@@ -10,7 +10,7 @@ import type { SpeakOptions } from './speak.ts';
 
 export interface VoiceRequest {
   readonly text: string;
-  /** 2 is twice as fast; 1 by default. */
+  /** 2 is twice as fast; default 1. */
   readonly speed?: number;
   /** The same seed gives the same samples. */
   readonly seed?: number;
@@ -41,12 +41,12 @@ export async function* speakText(
   }
 }
 
-/** A piece's noise depends on its place and on nothing before it. */
+/** A piece's noise depends on its position, and on nothing before it. */
 function mixSeed(seed: number, piece: number, run: number): number {
   return (Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) + piece * 1000 + run) >>> 0;
 }
 
-/** As many ids as the encoder takes; what is longer (letters without end) is cut between words. */
+/** Runs of at most as many ids as the encoder takes; longer ones (endless letters) are cut between words. */
 function idRuns(phonemes: string, voice: Voice): number[][] {
   const whole = phonemeIds(phonemes, voice.phonemeIds);
   if (whole.length <= MAX_SPEAK_IDS) return [whole];

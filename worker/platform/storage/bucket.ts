@@ -1,7 +1,7 @@
-/** Listing a bucket, page after page. */
+/** Lists a bucket page by page. */
 import { retryStorage } from './retry-storage.ts';
 
-/** Objects whose key begins with `prefix`, in the order of their keys, after `after` if given. */
+/** Objects whose keys begin with `prefix`, in the order of their keys; after the key `after` if given. */
 export async function* listObjects(
   bucket: R2Bucket,
   prefix: string,

@@ -1,6 +1,6 @@
-/** A Durable Object's database, brought from version to version by statements in order. */
+/** Migrates a Durable Object's database from version to version, by statements in order. */
 
-/** 0 for a database that was never written to. */
+/** Version of the schema; 0 for a database that was never written to. */
 export function readSchemaVersion(sql: SqlStorage): number {
   const found = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").toArray();
   if (found.length === 0) return 0;

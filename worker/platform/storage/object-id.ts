@@ -1,14 +1,14 @@
 /**
- * Ids that sort by age, the newest first, as buckets list their keys: so a page of the newest needs
- * no index beside the bucket.
+ * Ids that sort by age, the newest first, since buckets list keys in order: a page of the newest needs
+ * no index besides the bucket.
  */
 
-/** Larger than any time in milliseconds that will be asked for; 12 hexadecimal digits. */
+/** Larger than any time in milliseconds that will occur; 12 hexadecimal digits. */
 const END_OF_TIME_MS = 0xffff_ffff_ffff;
 const N_TIME_DIGIT = 12;
 const N_RANDOM_DIGIT = 20;
 
-/** @param prefix with its separator: `file-`, `batch_`. */
+/** @param prefix with its separator, such as `file-` or `batch_` */
 export function newObjectId(prefix: string, nowMs: number = Date.now()): string {
   const time = (END_OF_TIME_MS - nowMs).toString(16).padStart(N_TIME_DIGIT, '0');
   return prefix + time + randomDigits().slice(0, N_RANDOM_DIGIT);

@@ -1,21 +1,21 @@
-/** R2 operations, tried again with growing pauses. Whoever uses them says what a failure is called. */
+/** R2 operations, retried with growing pauses. The caller chooses the code of a failure. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { retry } from '../retry.ts';
 
 export const STORAGE_ATTEMPTS = 4;
 const FIRST_DELAY_MS = 50;
 
-/** What is told when every attempt failed. */
+/** What is reported when every attempt has failed. */
 interface StorageFailure {
   readonly code: 'E_BACKEND_UNAVAILABLE' | 'E_WEIGHTS_FETCH';
-  /** What a client should wait before it asks again; the status's own default when left out. */
+  /** How long a client should wait before it asks again; by default what the status suggests. */
   readonly retryAfterS?: number;
 }
 
 /**
- * Coded errors of `run` are final, but for those with the failure's own code. What storage said stays
+ * Coded errors of `run` are final, except those with the failure's own code. The storage's message stays
  * in this script (failure.ts).
- * @throws {EngineError} the failure's code when every attempt failed.
+ * @throws {EngineError} the failure's code when every attempt has failed.
  */
 export async function retryStorage<T>(
   what: string,

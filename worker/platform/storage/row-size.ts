@@ -1,12 +1,12 @@
-/** How large a row of a Durable Object's database may be. */
+/** Size limits of rows in a Durable Object's database. */
 import { invalidField } from '../invalid-field.ts';
 
-/** The platform's limit for a row or blob; local workerd takes more, so it is enforced here. */
+/** The platform's limit for a row or blob; local workerd accepts more, so it is enforced here. */
 export const MAX_ROW_BYTES = 2_000_000;
-/** Left of a row for what is not content. */
+/** Bytes of a row that are reserved for other columns than the content. */
 const ROW_OVERHEAD_BYTES = 1024;
 
-/** Of a row's text, in UTF-8. */
+/** Limit of a row's text, in UTF-8. */
 export const MAX_CONTENT_BYTES = MAX_ROW_BYTES - ROW_OVERHEAD_BYTES;
 
 export function utf8Bytes(text: string): number {
