@@ -1,4 +1,4 @@
-/** The table of endpoints as an app: a router, CORS, and answers to what no endpoint takes. */
+/** The table of endpoints as an app: a router, CORS, and errors for unknown paths and methods. */
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -11,10 +11,10 @@ import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
 
-/** Of failures outside of any endpoint. */
+/** Place of failures outside any endpoint. */
 const PLACE = { place: 'gateway', ...NO_REQUEST };
 
-/** @param callerFor says who sends a request */
+/** @param callerFor identifies the caller of a request */
 export function gatewayApp(
   callerFor: (request: Request) => Caller,
 ): Hono<{ Bindings: GatewayEnv }> {
@@ -28,7 +28,7 @@ export function gatewayApp(
       return dispatch(endpoint, call, SITE);
     });
 
-  // What is left of a known path came with a method it does not have.
+  // A request that gets here on a known path has the wrong method.
   for (const [path, rows] of Map.groupBy(ENDPOINTS, (endpoint) => endpoint.path)) {
     const allow = rows.map(({ method }) => method);
     app.all(path, ({ req }) => {
@@ -40,7 +40,7 @@ export function gatewayApp(
 
   app.notFound(({ req }) => {
     const paths = [...new Set(ENDPOINTS.map((endpoint) => endpoint.path))].join(', ');
-    const message = `${req.method} ${req.path}: no such address; expected one of ${paths}.`;
+    const message = `${req.method} ${req.path}: no such path; expected one of ${paths}.`;
     return errorResponse(new EngineError('E_NOT_FOUND', message), PLACE);
   });
 

@@ -1,4 +1,4 @@
-/** What the gateway's script is bound to (wrangler.toml): the parts that each API says it needs. */
+/** Bindings of the gateway script (wrangler.toml): those that each API declares. */
 import type { BatchesEnv } from '../apis/batches/env.ts';
 import type { FilesEnv } from '../apis/files/env.ts';
 import type { ResponsesEnv } from '../apis/responses/env.ts';

@@ -1,5 +1,5 @@
 /**
- * The gateway script: HTTP, text and what callers keep. No weights and no kernels here.
+ * The gateway script: HTTP, text and what callers store. It holds neither weights nor kernels.
  */
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
@@ -12,7 +12,7 @@ export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
 export { Session } from '../apis/sessions/session-object.ts';
 
-/** A batch, whose lines ask the endpoints of this script. */
+/** A batch whose lines are sent to the endpoints of this script. */
 export class BatchObject extends BatchRunner {
   constructor(ctx: DurableObjectState, env: GatewayEnv) {
     super(ctx, env, (subject) => askOf(SITE, env, subject));

@@ -1,4 +1,4 @@
-/** All that is served, with the pages that only the bundle can import. */
+/** All endpoints, with the pages that only the bundle can import. */
 import { ENDPOINTS } from './endpoints.ts';
 import type { GatewayEnv } from './env.ts';
 import type { RunnableSite } from '../http/dispatch.ts';

@@ -1,6 +1,6 @@
 /**
- * The common frame of every generated answer: streamed or whole, ended when the client leaves,
- * counted in the request's record. What the answer looks like is the shape's.
+ * The common frame of every generated answer: streamed or whole, aborted when the client leaves,
+ * counted in the request's record. The API's shape decides what the answer looks like.
  */
 import type { Delta } from '../serving/generation/run-generation.ts';
 import type { RequestRecord } from './observe/record.ts';
@@ -14,16 +14,16 @@ export interface AnswerFrame {
   readonly sse: SseShape;
   /** Starts the generation; `signal` also fires when the client of a stream leaves. */
   readonly run: (signal: AbortSignal) => AsyncIterable<Delta>;
-  /** The answer's events when it is streamed, ... */
+  /** The events of a streamed answer. */
   readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
-  /** ... its body when it is not. */
+  /** The body of an answer that is not streamed. */
   readonly whole: (deltas: AsyncIterable<Delta>) => Promise<unknown>;
   /** Called once, however the answer ends. */
   readonly onEnd?: () => void;
 }
 
 export async function answer(frame: AnswerFrame): Promise<Response> {
-  // A client that leaves cancels the response's stream; this ends what still waits below it.
+  // A client that leaves cancels the response's stream; this also aborts what waits upstream.
   const abort = new AbortController();
   const signal = AbortSignal.any([frame.signal, abort.signal]);
   frame.record.modelId = frame.modelId;

@@ -1,4 +1,4 @@
-/** What is answered once something is deleted, in OpenAI's shape. */
+/** Answer of an endpoint that deletes something, in OpenAI's shape. */
 import { z } from 'zod';
 import type { ResponseRow } from './endpoint.ts';
 

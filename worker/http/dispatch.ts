@@ -1,4 +1,4 @@
-/** One request through its row: body read and checked, handler, errors in the row's shape, record. */
+/** Runs a request through its row: checks the body, calls the handler, shapes errors, keeps the record. */
 import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
 import { callerOf } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -14,7 +14,7 @@ import {
   unknownFields,
 } from './body/unknown-fields.ts';
 
-/** As OpenAI names it; the same id is in every line of the log that belongs to the request. */
+/** OpenAI's name; every line of the log that belongs to the request has the same id. */
 export const REQUEST_ID_HEADER = 'x-request-id';
 
 export interface Call<Env> {
@@ -54,7 +54,7 @@ export async function dispatch<Env>(
   });
 }
 
-/** A socket's answer has no headers that anyone could read. */
+/** The headers of a WebSocket's response cannot be changed. */
 function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
   if (response.status === 101) return response;
   const marked = new Response(response.body, response);
@@ -62,7 +62,7 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   return marked;
 }
 
-/** Asks a site's own rows for a caller, each time a request of its own: what sockets and batches do. */
+/** Sends requests to a site's own rows for a caller, as sockets and batches do. */
 export function askOf<Env>(
   site: RunnableSite<Env>,
   env: Env,
@@ -72,7 +72,7 @@ export function askOf<Env>(
   return async (path, body, signal) => {
     const endpoint = site.endpoints.find((row) => row.method === 'POST' && row.path === path);
     if (endpoint === undefined)
-      throw new EngineError('E_NOT_FOUND', `${path.slice(0, 80)}: no such address.`);
+      throw new EngineError('E_NOT_FOUND', `${path.slice(0, 80)}: no such path.`);
     const request = new Request(new URL(path, baseUrl), {
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       ...{ body: JSON.stringify(body), signal },

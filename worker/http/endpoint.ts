@@ -1,6 +1,6 @@
 /**
- * What an endpoint is: a row of the table in worker/gateway/endpoints.ts. One file an endpoint, with all that the
- * server, /openapi.json, /docs and the tests need to know of it.
+ * What an endpoint is: a row of the table in worker/gateway/endpoints.ts. One file per endpoint, with
+ * all that the server, /openapi.json, /docs and the tests need to know about it.
  */
 import type { z } from 'zod';
 import type { ServingEnv } from '../serving/env.ts';
@@ -24,51 +24,51 @@ export type Tag =
 
 export interface EndpointContext<Body, Env = ServingEnv> {
   readonly request: Request;
-  /** Of the script's bindings those that the row needs. */
+  /** The script's bindings that the row needs. */
   readonly env: Env;
   readonly caller: Caller;
   /** Named parts of the path. */
   readonly params: Readonly<Record<string, string>>;
-  /** Checked by the row's schema; undefined without one. */
+  /** Body checked by the row's schema; undefined without one. */
   readonly body: Body;
-  /** What metrics and the log are told of this request. */
+  /** Collects what metrics and the log report about this request. */
   readonly record: RequestRecord;
   readonly site: Site;
-  /** Runs another row with JSON, for the same caller. */
+  /** Sends JSON to another row, for the same caller. */
   readonly ask: Ask;
 }
 
 /**
- * One request of this server's own to one of its endpoints, through the same checks as from outside.
+ * A request that this server sends to one of its own endpoints, with the same checks as from outside.
  * @param path of the row, without parameters; the method is POST
  * @throws {EngineError} E_NOT_FOUND for a path that no row has
  */
 export type Ask = (path: string, body: unknown, signal: AbortSignal | null) => Promise<Response>;
 
-/** What endpoints that speak of the others need. */
+/** What endpoints that describe the others need. */
 export interface Site {
   readonly endpoints: readonly EndpointFacts[];
-  /** HTML texts by name, which only the bundle can import. */
+  /** HTML of the pages, which only the bundle can import. */
   readonly pages: Readonly<Record<'chat' | 'docs', string>>;
 }
 
 export interface ResponseRow {
   readonly status: number;
   readonly what: string;
-  /** Of the JSON body; none for other content types. */
+  /** Schema of the JSON body; none for other content types. */
   readonly schema?: z.ZodType;
-  /** Of the JSON in each server-sent event, when the request says `"stream": true`. */
+  /** Schema of the JSON in each server-sent event, when the request says `"stream": true`. */
   readonly event?: z.ZodType;
-  /** When the body is neither JSON nor events. */
+  /** Type of a body that is neither JSON nor events. */
   readonly contentType?: string;
 }
 
-/** Fields of a form (multipart/form-data): texts, and files by name and content. */
+/** Fields of a form (multipart/form-data): values, and files with name and content. */
 export type Form = Readonly<
   Record<string, string | { readonly filename: string; readonly text: string }>
 >;
 
-/** A request that works against a server with one model, and what it shows. Tests run every one. */
+/** A request that works against a server with one model, for the reference. Tests run every one. */
 export interface Example {
   readonly title: string;
   /** `$id` stands for the `id` in the answer of the last request of `before`. */
@@ -78,14 +78,14 @@ export interface Example {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Requests that have to come first, each with a body or a form. */
+  /** Requests that must be sent first, each with a body or a form. */
   readonly before?: readonly (Pick<Example, 'body' | 'form'> & { readonly path: string })[];
-  /** 200 unless said otherwise. */
+  /** Expected status; 200 by default. */
   readonly status?: number;
 }
 
 export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = ServingEnv> {
-  /** The operation's id, also its name in metrics and the log. */
+  /** Id of the operation; also its name in metrics and the log. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** `:name` is a named part. */
@@ -98,28 +98,28 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = Servi
   /** What each query parameter is. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Schema;
-  /** Fields of the form that comes instead of a body; the handler reads it, as it comes. */
+  /** Fields of a form that takes the place of a body; the handler reads it as it arrives. */
   readonly form?: z.ZodObject;
-  /** Parameters that are known and refused by name. */
+  /** Known parameters that are refused by name. */
   readonly refused?: readonly RefusedParameter[];
   readonly responses: readonly ResponseRow[];
   readonly examples: readonly Example[];
-  /** Whose error object the endpoint answers with. */
+  /** The API whose error object the endpoint answers with. */
   readonly errors?: 'openai' | 'anthropic';
   handle(
     context: EndpointContext<Schema extends z.ZodObject ? z.output<Schema> : undefined, Env>,
   ): Response | Promise<Response>;
 }
 
-/** What a row says of itself. */
+/** A row without its handler. */
 export type EndpointFacts = Omit<EndpointRow<z.ZodObject | undefined>, 'handle'>;
 
-/** A row whose body has been forgotten by the type: `handle` gets what `body` made of the request. */
+/** A row whose type forgets its body: `handle` gets what `body` made of the request. */
 export interface Endpoint<Env = ServingEnv> extends EndpointFacts {
   readonly handle: (context: EndpointContext<unknown, Env>) => Response | Promise<Response>;
 }
 
-/** A row that needs no bindings beyond those of serving. */
+/** Defines rows that need no bindings beyond those of serving. */
 export const defineEndpoint = endpointWith<ServingEnv>();
 
 /** Defines rows that need the bindings of `Env`. */

@@ -1,4 +1,4 @@
-/** Every error as the error object of the API that was asked. Stacks go to the log, never to clients. */
+/** Every error as the error object of the API in use. Stacks go to the log, never to clients. */
 import { reportFailure } from '../platform/failure.ts';
 import type { Place } from '../platform/failure.ts';
 import {
@@ -8,7 +8,7 @@ import {
   errorToRecord,
 } from '../../engine/base/errors.ts';
 
-/** What a client should wait when an error that passes does not say how long. */
+/** How long a client should wait after a retryable error that does not say it. */
 const DEFAULT_RETRY_AFTER_S = 2;
 
 export type ErrorStyle = 'openai' | 'anthropic';
@@ -30,7 +30,7 @@ export function errorBody(record: ErrorRecord): ErrorBody {
   return { error: { message, type, param, code, ...(hasDetails ? { details } : {}) } };
 }
 
-/** Anthropic's names by status; other statuses are the server's fault. */
+/** Anthropic's error types by status; all other statuses are api_error. */
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   404: 'not_found_error',
@@ -52,8 +52,8 @@ const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {
 };
 
 /**
- * What is not an EngineError is our fault: logged, and told without particulars. A coded error is in
- * the line of its request, and in the log of the script it came from; here only what caused it is not.
+ * An error that is not an EngineError is our fault: logged, and reported without details. A coded error is in
+ * the log line of its request, and in the log of the script it came from; only its cause is not.
  */
 export function recordForClient(error: unknown, place: Place): ErrorRecord {
   const isKnown = error instanceof EngineError && error.cause === undefined;

@@ -1,6 +1,6 @@
 /**
- * A page that takes all it needs from its own server, and says so to the browser. What reads the
- * microphone (an audio worklet) has to be a script with an address: a blob of the page's own.
+ * A page that loads everything from its own server, which its content security policy enforces. The
+ * audio worklet that reads the microphone must be a script with a URL: a blob made by the page.
  */
 
 const HEADERS = {

@@ -1,7 +1,7 @@
-/** Server's side of a WebSocket. */
+/** The server's side of a WebSocket. */
 import { EngineError } from '../../engine/base/errors.ts';
 
-/** @throws {EngineError} E_REQUEST_INVALID for a request that asks for no WebSocket */
+/** @throws {EngineError} E_REQUEST_INVALID for a request without an upgrade to a WebSocket */
 export function requireUpgrade({ headers }: Request): void {
   if (headers.get('upgrade')?.toLowerCase() === 'websocket') return;
   throw new EngineError(

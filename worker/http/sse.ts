@@ -1,6 +1,6 @@
 /**
  * Server-sent events from an async iterator of chunks. The first chunk is awaited before the
- * headers go out, so that errors until then have their own status; later ones are a last event.
+ * headers are sent, so that errors until then have their own status; later ones are a last event.
  */
 import type { ErrorRecord } from '../../engine/base/errors.ts';
 import { errorBody, recordForClient } from './error-response.ts';
@@ -9,20 +9,20 @@ import type { RequestRecord } from './observe/record.ts';
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
-  // Proxies that buffer would keep tokens back.
+  // Tells proxies not to buffer, which would delay tokens.
   'x-accel-buffering': 'no',
 };
 
-/** A client that reads nothing for so long has gone without a word. */
+/** A client that reads nothing for this long is taken to be gone. */
 export const MAX_STALL_MS = 120_000;
 
 /** How an API writes its events. */
 export interface SseShape {
   /** Each event begins with a line `event: ` and the chunk's `type`. */
   readonly isNamed: boolean;
-  /** The last event's data; null when the stream just ends. */
+  /** Data of the last event; null when the stream simply ends. */
   readonly last: string | null;
-  /** The chunk that tells of an error after the headers. */
+  /** The chunk that reports an error after the headers. */
   readonly failure: (record: ErrorRecord) => unknown;
 }
 
@@ -49,9 +49,9 @@ export async function sseResponse(
   };
   const encoder = new TextEncoder();
   let stallTimer: ReturnType<typeof setTimeout> | undefined;
-  /** When the chunk went out that the client has not asked beyond; null while it waits for one. */
+  /** When the chunk was sent that the client has not read beyond; null while it waits for one. */
   let unreadSince: number | null = null;
-  /** Ends the generators inside, down to the stage's stream. */
+  /** Ends the generators upstream, down to the stage's stream. */
   const abandon = async (): Promise<void> => {
     end();
     await chunks.return();
@@ -61,7 +61,7 @@ export async function sseResponse(
     first = null;
     return result;
   };
-  /** One timer a stream, not one a token: it looks again when the time could be over. */
+  /** One timer per stream, not per token: it checks again when the time could be over. */
   const watchStall = (controller: ReadableByteStreamController, waitMs: number): void => {
     stallTimer = setTimeout(() => {
       const leftMs = unreadSince === null ? MAX_STALL_MS : unreadSince + MAX_STALL_MS - Date.now();

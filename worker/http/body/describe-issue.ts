@@ -1,4 +1,4 @@
-/** A zod issue as a sentence: field, what was expected, what came. */
+/** A zod issue as a sentence: the field, what was expected, and what was sent. */
 import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
@@ -13,7 +13,7 @@ export function describeIssue(issue: Issue, body: unknown): { param: string; mes
   return { param, message: `${where}: ${expectation(deepest)}, got ${got}.` };
 }
 
-/** Of a union's branches, the one that came furthest into the value says most. */
+/** The issue of the union's branch that matched deepest, which says the most. */
 function deepestIssue(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
   const inner = issue.errors.flat().map((branch) => {
@@ -35,7 +35,7 @@ function expectation(issue: Issue): string {
     case 'invalid_type':
       return `expected ${issue.expected === 'int' ? 'a whole number' : withArticle(issue.expected)}`;
     default:
-      // Schemas of this folder word their own messages as "expected ...".
+      // Our schemas word their own messages as "expected ...".
       return issue.message;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A form with a file (multipart/form-data, RFC 7578) read as it comes: fields are kept, the file goes on
- * piece by piece. Hostile input: parts, headers, fields and the file are bounded.
+ * A form with a file (multipart/form-data, RFC 7578), read as it arrives: fields are kept, the file is
+ * passed on piece by piece. Hostile input: parts, headers, fields and the file are bounded.
  */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { make, type MultipartError, type PartInfo } from 'multipasta';
@@ -13,21 +13,21 @@ export interface FileSink {
 
 export interface FormOptions {
   readonly maxFileBytes: number;
-  /** What is thrown for a larger one. */
+  /** Makes the error for a larger file. */
   readonly tooLarge: () => EngineError;
-  /** Called once, when the file begins. */
+  /** Called once, at the beginning of the file. */
   readonly begin: (filename: string | undefined) => FileSink;
 }
 
 export interface ReadForm {
-  /** Texts by name, in the order they came. */
+  /** Values by name, in the order they were sent. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
   readonly fileBytes: number;
 }
 
 const MAX_FORM_PARTS = 16;
 const MAX_FIELD_BYTES = 4096;
-/** RFC 2046, section 5.1.1. */
+/** Limit of RFC 2046, section 5.1.1. */
 const MAX_BOUNDARY_CHARS = 70;
 
 /** @throws {EngineError} E_REQUEST_INVALID, and what `tooLarge` makes. */
@@ -37,7 +37,7 @@ export async function readForm(request: Request, options: FormOptions): Promise<
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     nRead += chunk.length;
     await form.read(chunk);
-    // A form that is refused is read away up to here, so that its client gets the answer.
+    // A refused form is drained up to here, so that its client gets the response.
     if (nRead > 2 * options.maxFileBytes) break;
   }
   return form.finish();
@@ -49,7 +49,7 @@ class FormReader {
   readonly #fields = new Map<string, string[]>();
   #error: EngineError | null = null;
   #sink: FileSink | null = null;
-  /** Of the file, told by the parser and not written yet. */
+  /** Bytes of the file that the parser has given and that are not written yet. */
   #fresh: Uint8Array[] = [];
   #fileBytes = 0;
   #isWhole = false;
@@ -69,13 +69,13 @@ class FormReader {
     });
   }
 
-  /** After an error the form is read on, and forgotten. */
+  /** After an error the rest of the form is ignored. */
   async read(chunk: Uint8Array): Promise<void> {
     if (this.#error !== null || this.#isWhole) return;
     try {
       this.#parser.write(chunk);
     } catch (cause) {
-      // A header with broken percent-encoding, say.
+      // Broken percent-encoding in a header, for example.
       const message = 'body: a part of the form has a broken header.';
       this.#fail(new EngineError('E_REQUEST_INVALID', message, { param: 'file', cause }));
     }
@@ -99,7 +99,7 @@ class FormReader {
 
   #beginFile(info: PartInfo): (chunk: Uint8Array | null) => void {
     if (this.#sink !== null)
-      this.#fail(invalidField('file', 'expected one file, got several. Send one a request'));
+      this.#fail(invalidField('file', 'expected one file, got several. Send one per request'));
     this.#sink ??= this.#options.begin(fieldOf(info).filename);
     return (chunk) => {
       if (chunk !== null) this.#fresh.push(chunk);
@@ -117,7 +117,7 @@ class FormReader {
   }
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for what is no form. */
+/** @throws {EngineError} E_REQUEST_INVALID when the body is not a form. */
 function checkContentType(contentType: string): void {
   const isForm = /^multipart\/form-data\s*(;|$)/i.test(contentType);
   const boundary = /;\s*boundary=(?:"([^"]*)"|([^\s;]*))/i.exec(contentType);
@@ -131,8 +131,8 @@ function checkContentType(contentType: string): void {
 }
 
 /**
- * The parser takes names of Latin letters only; clients send UTF-8 as it is. Quotation marks come as
- * browsers write them (%22) or with a backslash, as older programs do.
+ * The parser accepts names of Latin letters only; clients send raw UTF-8. Quotation marks come as
+ * %22 (browsers) or with a backslash (older programs).
  */
 function fieldOf({ headers }: PartInfo): { name: string; filename: string | undefined } {
   const header = String(headers['content-disposition'] ?? '');
@@ -149,10 +149,11 @@ const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
 };
 
 const FORM_MESSAGES: Readonly<Record<Exclude<MultipartError['_tag'], 'ReachedLimit'>, string>> = {
-  InvalidBoundary: 'content-type: has no boundary that could be read',
+  InvalidBoundary: 'content-type: has no valid boundary',
   BadHeaders: 'body: a part of the form has broken headers',
   InvalidDisposition: 'body: a part of the form has no name',
-  EndNotReached: 'body: the form is cut off, or its boundary is not that of its content-type',
+  EndNotReached:
+    'body: the form is cut off, or its boundary differs from the one in its content-type',
 };
 
 function formError(error: MultipartError): EngineError {

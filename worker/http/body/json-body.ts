@@ -1,12 +1,12 @@
-/** A request's body as checked JSON: size, syntax (with the position), then a zod schema. */
+/** A request's body as checked JSON: size, then syntax (with the position of an error), then a zod schema. */
 import type { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { describeIssue } from './describe-issue.ts';
 import { findJsonError } from './json-error.ts';
 
-/** A context of 100,000 tokens of text fits several times. */
+/** Holds several times the text of a context of 100,000 tokens. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** How much of a body that is too large is read away before the connection is given up. */
+/** How much of a body that is too large is drained before the connection is given up. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
 /** The body as JSON, not checked yet. @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
@@ -19,12 +19,12 @@ export function checkBody<T>(body: unknown, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(dropNulls(body));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  if (issue === undefined) throw new EngineError('E_REQUEST_INVALID', 'body: is not valid.');
+  if (issue === undefined) throw new EngineError('E_REQUEST_INVALID', 'body: is invalid.');
   const { param, message } = describeIssue(issue, body);
   throw new EngineError('E_REQUEST_INVALID', message, param === '' ? {} : { param });
 }
 
-/** The limit holds for bodies that do not tell their length, too. */
+/** The limit also holds for bodies that do not state their length. */
 async function readText(request: Request): Promise<string> {
   if (request.body === null) return '';
   const decoder = new TextDecoder();
@@ -48,7 +48,7 @@ function tooLarge(): EngineError {
   );
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID saying at which place of `where`. */
+/** @throws {EngineError} E_REQUEST_INVALID with the position in `where`. */
 export function parseJson(text: string, where = 'body'): unknown {
   try {
     return JSON.parse(text);
@@ -62,7 +62,7 @@ export function parseJson(text: string, where = 'body'): unknown {
   }
 }
 
-/** OpenAI's clients send null for "not given". */
+/** OpenAI's clients send null for a field that is absent. */
 function dropNulls(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

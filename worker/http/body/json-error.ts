@@ -1,11 +1,11 @@
 /**
- * Where a text stops being JSON. JSON.parse knows, but V8 leaves the position out of most of its
+ * Finds where a text stops being JSON. JSON.parse knows, but V8 leaves the position out of most of its
  * messages. Follows RFC 8259 with a stack of open brackets instead of recursion.
  */
 
 export interface JsonErrorPlace {
   readonly offset: number;
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
   readonly column: number;
   readonly what: string;
@@ -30,7 +30,7 @@ const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const STRING_START = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;
 
-/** Only for texts that JSON.parse refused. */
+/** @param text one that JSON.parse has refused */
 export function findJsonError(text: string): JsonErrorPlace {
   const open: ('{' | '[')[] = [];
   let offset = 0;

@@ -1,4 +1,4 @@
-/** Query parameters of lists, and a page of one. */
+/** Query parameters of lists, and pages of them. */
 import { z } from 'zod';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
@@ -18,7 +18,7 @@ export function readOrder(query: URLSearchParams): 'asc' | 'desc' {
   throw wrongQuery('order', 'expected "asc" or "desc"', order);
 }
 
-/** The id that a page begins behind, or null. @throws {EngineError} E_REQUEST_INVALID */
+/** The id after which the page begins, or null. @throws {EngineError} E_REQUEST_INVALID */
 export function readAfter(query: URLSearchParams, isId: (id: string) => boolean): string | null {
   const after = query.get('after');
   if (after === null || isId(after)) return after;

@@ -1,4 +1,4 @@
-/** Parameters of the APIs we speak that change the answer and are not supported: refused by name. */
+/** Parameters of the APIs that would change the answer and are not supported: refused by name. */
 import { invalidField } from '../../platform/invalid-field.ts';
 
 interface Passes {
@@ -8,9 +8,9 @@ interface Passes {
 
 export interface RefusedParameter {
   readonly name: string;
-  /** Values that ask for nothing pass; empty lists and objects always do. */
+  /** Values that are accepted since they ask for nothing; empty lists and objects always are. */
   readonly passes?: Passes;
-  /** Why, when "not supported yet" does not say it. */
+  /** The message, where "is not supported yet" is not right. */
   readonly why?: string;
 }
 

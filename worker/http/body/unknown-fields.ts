@@ -1,15 +1,15 @@
-/** Fields of a body that its schema does not know: named in a header, or refused when asked to be. */
+/** Fields of a body that its schema does not know: named in a header, or refused on request. */
 import type { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { RefusedParameter } from './refused.ts';
 
-/** Names of fields that had no effect, percent-encoded, separated by commas. */
+/** Header with the names of fields that had no effect, percent-encoded, separated by commas. */
 export const IGNORED_HEADER = 'x-thimble-ignored';
 const MAX_NAME_CHARS = 60;
-/** Clients give up on long headers: what does not fit is not named. */
+/** Clients reject long headers: names that do not fit are left out. */
 const MAX_HEADER_CHARS = 2000;
 
-/** Top-level fields only: what nested objects hold beyond their schemas is left alone. */
+/** Unknown fields at the top level; unknown fields of nested objects are not reported. */
 export function unknownFields(
   body: object,
   schema: z.ZodObject,

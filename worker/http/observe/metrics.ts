@@ -1,18 +1,18 @@
 /**
  * Counters of this isolate since it started, as Prometheus reads them (text format 0.0.4). Several
- * isolates serve one address: each tells its own counts under its own `isolate` label.
+ * isolates serve one address: each reports its own counts under its own `isolate` label.
  * Label values come from tables and stored models, never from what a client wrote.
  */
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 
 /** Upper bounds in seconds. */
 const DURATION_BUCKETS_S = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300] as const;
-/** Models whose tokens are counted apart; later ones are counted together. */
+/** Models whose tokens are counted separately; later ones are counted together. */
 const MAX_MODELS = 100;
 const OTHER_MODELS = 'other';
 
 interface Histogram {
-  /** Of each bucket alone, the last for all that is longer. */
+  /** Requests per bucket, not cumulative; the last entry counts all longer ones. */
   readonly counts: number[];
   sumS: number;
 }
@@ -21,14 +21,14 @@ const requests = new Map<string, number>();
 const durations = new Map<string, Histogram>();
 const tokens = new Map<string, Record<'prompt' | 'cached' | 'completion' | 'drafted', number>>();
 let nInFlight = 0;
-/** Made with the first request: the platform has no random numbers before. */
+/** Made with the first request: the platform has no random numbers before one. */
 let isolate: string | null = null;
 
 export function countStart(): void {
   nInFlight++;
 }
 
-/** A request that another object counts when it ends. */
+/** Notes a request that another object counts when it ends. */
 export function countHandOver(): void {
   nInFlight--;
 }
@@ -78,7 +78,7 @@ export function metricsText(): string {
     const [endpoint = '', status = ''] = key.split(' ');
     sample('thimble_requests_total', { endpoint, status }, value);
   }
-  family('thimble_requests_in_flight', 'gauge', 'Requests under way.');
+  family('thimble_requests_in_flight', 'gauge', 'Requests in flight.');
   sample('thimble_requests_in_flight', {}, nInFlight);
   family('thimble_tokens_total', 'counter', 'Tokens of generations that have ended.');
   for (const [model, kinds] of tokens)

@@ -1,5 +1,5 @@
 /**
- * What is noted of one request: counted in the metrics and written as one line of JSON to the log
+ * The record of one request: counted in the metrics and written as one line of JSON to the log
  * when it ends. Never holds a prompt or an answer.
  */
 import { NO_REQUEST } from '../../platform/failure.ts';
@@ -12,9 +12,9 @@ import { countEnd, countHandOver, countStart, countTokens } from './metrics.ts';
 export class RequestRecord implements Place {
   readonly place: string;
   readonly requestId: string;
-  /** Of the model that answers, once it is known. */
+  /** Id of the model that answers, once it is known. */
   modelId: string | null = null;
-  /** Of the answer's headers. */
+  /** HTTP status of the response. */
   status = 200;
   #errorCode: string | null = null;
   #usage: GenerateUsage = NO_USAGE;
@@ -32,7 +32,7 @@ export class RequestRecord implements Place {
     countStart();
   }
 
-  /** A generation has ended. */
+  /** Adds the usage of a generation that has ended. */
   addUsage(modelId: string, usage: GenerateUsage): void {
     this.modelId = modelId;
     this.#usage = addUsage(this.#usage, usage);
@@ -43,24 +43,24 @@ export class RequestRecord implements Place {
     this.#errorCode = errorCode;
   }
 
-  /** The answer goes on after its headers: who says so calls `end`. */
+  /** The response continues after its headers; the caller of `hold` will call `end`. */
   hold(): void {
     this.#isHeld = true;
   }
 
-  /** A Durable Object answers, and keeps a record of its own: this one is not counted. */
+  /** A Durable Object answers and keeps its own record: this one is not counted. */
   handOver(): void {
     this.#isEnded = true;
     countHandOver();
   }
 
-  /** The headers are out. */
+  /** Notes that the headers have been sent. */
   headersSent(status: number): void {
     this.status = status;
     if (!this.#isHeld) this.end();
   }
 
-  /** Counted once, however often it is called. */
+  /** Ends the record; further calls do nothing. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -1,4 +1,4 @@
-/** An example as a command line. */
+/** An example as a curl command line. */
 import type { EndpointFacts, Example } from '../endpoint.ts';
 
 const ORIGIN = 'http://localhost:8787';
@@ -21,12 +21,12 @@ export function curlOf(
   return parts.join(' ');
 }
 
-/** `$id` is what an earlier answer told. */
+/** `$id` stands for an id from an earlier answer. */
 function shown(value: string): string {
   return value.startsWith('$') ? `<${value.slice(1)}>` : value;
 }
 
-/** For a POSIX shell. */
+/** Quoted for a POSIX shell. */
 function quote(text: string): string {
   return /^[\w:/.?=&-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,5 +1,5 @@
 /**
- * The table of endpoints as an OpenAPI 3.1 document (spec.openapis.org/oas/v3.1.1), from the very
+ * The table of endpoints as an OpenAPI 3.1 document (spec.openapis.org/oas/v3.1.1), from the same
  * schemas that check requests.
  */
 import { z } from 'zod';
@@ -12,24 +12,23 @@ import { isPassive, PARAMETERS } from './parameters.ts';
 type Json = Record<string, unknown>;
 
 const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
-  generation: "Chat and plain completions in OpenAI's shapes.",
-  responses: "Stored, continued and streamed answers in the shape of OpenAI's responses.",
-  messages: "Answers in the shape of Anthropic's messages.",
-  batches: 'Files of requests that are answered without a client, and of their answers.',
-  tasks: 'What language models are used for, with the prompts already written (docs/tasks.md).',
-  retrieval:
-    'Embeddings, ranking, and collections of documents that can be searched (docs/retrieval.md).',
+  generation: "Chat completions and plain completions in OpenAI's format.",
+  responses: "Stored, continued and streamed responses in OpenAI's format.",
+  messages: "Messages in Anthropic's format.",
+  batches: 'Files of requests that run in the background, and files with their results.',
+  tasks: 'Common uses of language models, with built-in prompts (docs/tasks.md).',
+  retrieval: 'Embeddings, reranking, and searchable collections of documents (docs/retrieval.md).',
   audio: 'Speech to text, and text to speech.',
-  onnx: 'ONNX graphs, on tensors or on what their tasks take (docs/onnx.md).',
-  models: 'What is served.',
-  text: 'Tokenizer and chat template.',
-  sessions: 'Conversations that the server remembers.',
-  server: 'Pages, documents, health and counters.',
+  onnx: 'ONNX models, run on tensors or on the inputs of their tasks (docs/onnx.md).',
+  models: 'The models that this server has.',
+  text: 'Tokenizers and chat templates.',
+  sessions: 'Conversations that the server stores.',
+  server: 'Pages, reference, health and metrics.',
 };
 
 const SCHEMA_PREFIX = '#/components/schemas/';
 
-/** Made once an isolate: the table does not change. */
+/** Made once per isolate: the table does not change. */
 let made: Json | null = null;
 
 export function openapiDocument(endpoints: readonly EndpointFacts[]): Json {
@@ -50,8 +49,8 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
       version: '0.1.0',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description:
-        'An open model behind the APIs that existing clients speak. Fields with x-extension are ' +
-        'no part of those APIs. Unknown fields are ignored and named in the header x-thimble-ignored.',
+        'Open models, served through the APIs that existing clients use. Fields with x-extension are ' +
+        'not part of those APIs. Unknown fields are ignored, and named in the header x-thimble-ignored.',
     },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -77,7 +76,7 @@ function operation(endpoint: EndpointFacts, schemas: Json): Json {
     responses: {
       ...Object.fromEntries(responses.map((row) => [row.status, response(row, schemas)])),
       default: {
-        description: 'an error; its code says which, docs/errors.md what to do',
+        description: 'an error; docs/errors.md says for each code what to do',
         content: { 'application/json': { schema: errorRef } },
       },
     },
@@ -111,7 +110,7 @@ function requestBody({ body, form, refused = [], examples }: EndpointFacts, sche
   return {
     requestBody: {
       required: true,
-      ...(names === '' ? {} : { description: `Refused by name when set: ${names}.` }),
+      ...(names === '' ? {} : { description: `Refused when set: ${names}.` }),
       'x-refused': refused.map(({ name }) => name),
       content: {
         'application/json': {
@@ -138,7 +137,7 @@ function response({ what, schema, event, contentType }: ResponseRow, schemas: Js
     content['text/event-stream'] = {
       schema: {
         type: 'string',
-        description: 'with "stream": true; the data of each event is JSON of this schema',
+        description: 'with "stream": true; the data of each event is JSON with this schema',
         contentMediaType: 'application/json',
         contentSchema: schemaJson(event, 'output', schemas),
       },
@@ -147,7 +146,7 @@ function response({ what, schema, event, contentType }: ResponseRow, schemas: Js
   return { description: what, content };
 }
 
-/** A schema as JSON; those with a name go to the document's components. */
+/** A schema as JSON; named schemas go into the document's components. */
 function schemaJson(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: describeField });
   const { $schema: _dialect, $defs = {}, ...own } = moveRefs(json);
@@ -159,12 +158,12 @@ function moveRefs(json: Json): Json {
   return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', `"${SCHEMA_PREFIX}`)) as Json;
 }
 
-/** Says what the fields of a request are. */
+/** Describes the fields of a request. */
 function describeField({ zodSchema, jsonSchema }: { zodSchema: unknown; jsonSchema: Json }): void {
   const { properties } = jsonSchema as { properties?: Record<string, Json> };
   const isRequest = zodSchema instanceof z.ZodObject && zodSchema.shape['strict'] === strictField;
   if (properties === undefined || !isRequest) return;
-  // No id inside: the named schema is the object, not its fields.
+  // Without the id: the named schema is the object, not its fields.
   for (const [name, property] of Object.entries(properties)) {
     const row = PARAMETERS[name];
     if (row === undefined) continue;
