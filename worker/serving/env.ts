@@ -1,28 +1,28 @@
-/** What serving models is bound to: the models' bucket, the scripts that run them, and their defaults. */
+/** Bindings for serving models: their bucket, the scripts that run them, and the defaults. */
 import type Audio from '../audio/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { RenamedVars } from '../platform/vars.ts';
 import type { Stage } from '../stage/index.ts';
 
 /**
- * RECOGNITION_MODEL is the recogniser of requests that name none, the only one there is when empty;
- * VOICE_MODEL the voice of requests that name none.
+ * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.
+ * VOICE_MODEL is the voice of requests that name none.
  */
 export interface ServingEnv extends RenamedVars {
   readonly MODELS: R2Bucket;
   readonly STAGE: DurableObjectNamespace<Stage>;
-  /** Recordings into samples. */
+  /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
-  /** Absent where the plan has no room for its script. */
+  /** Absent where the platform's plan has no room for the script. */
   readonly ONNX?: DurableObjectNamespace<OnnxObject>;
-  /** The model of requests that name none. */
+  /** Id of the text model of requests that name none. */
   readonly DEFAULT_MODEL: string;
-  /** The embedding model of requests that name none; the only one there is when empty. */
+  /** Id of the embedding model of requests that name none; when empty, the only one there is. */
   readonly EMBEDDING_MODEL?: string;
-  /** What tells speech from silence; recordings are heard whole without it. */
+  /** Id of the voice activity detector; without it, recordings are transcribed whole. */
   readonly VAD_MODEL: string;
-  /** The classifier of requests for moderation that name none. */
+  /** Id of the classifier of moderation requests that name none. */
   readonly MODERATION_MODEL: string;
-  /** Positions of context, as the stage has it; the default when empty. */
+  /** Tokens of context, as in the stage; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

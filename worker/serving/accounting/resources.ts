@@ -1,6 +1,6 @@
 /**
- * What an answer cost the platform, as an estimate: an extension beside usage. Generations share
- * passes and seconds, and each is charged for all of its own, so sums over requests are too high.
+ * Estimated cost of an answer on the platform: an extension to usage. Generations share
+ * passes and seconds, but each is charged in full, so sums over requests are too high.
  */
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
@@ -8,14 +8,14 @@ import { CHUNK_TOKENS } from '../../../engine/model/decoder/plan.ts';
 import prices from './prices.json' with { type: 'json' };
 
 export interface ResourcesJson {
-  /** Weights of the model times passes over them. */
+  /** Bytes of the model's weights times the number of passes over them. */
   weight_bytes_read: number;
   estimated_usd: number;
-  /** The day the prices were read. */
+  /** Date on which the prices were looked up. */
   prices_of: string;
 }
 
-/** @param usages of each generation of the answer. */
+/** @param usages one per generation of the answer */
 export function resourcesJson(
   manifest: Pick<DecoderManifest, 'shards'>,
   usages: readonly GenerateUsage[],
@@ -29,13 +29,13 @@ export function resourcesJson(
     seconds * prices.objectGb * prices.perObjectGbSecond;
   return {
     weight_bytes_read: weightBytes * nPass,
-    // Twelve digits behind the point: a short answer costs parts of a millionth.
+    // Twelve decimals: a short answer costs less than a millionth.
     estimated_usd: Number(usd.toFixed(12)),
     prices_of: prices.readOn,
   };
 }
 
-/** Passes over the weights, were the generation alone: the prompt's last gives the first token. */
+/** Passes over the weights if the generation ran alone: the prompt's last pass gives the first token. */
 export function countPasses(usage: GenerateUsage): number {
   const { promptTokens, cachedTokens, completionTokens, acceptedTokens } = usage;
   const prefill = Math.max(1, Math.ceil((promptTokens - cachedTokens) / CHUNK_TOKENS));

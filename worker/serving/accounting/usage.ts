@@ -1,4 +1,4 @@
-/** OpenAI's usage object, and the times of a generation as an extension beside it. */
+/** OpenAI's usage object, and the timings of a generation as an extension. */
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 
@@ -7,7 +7,7 @@ export interface UsageJson {
   completion_tokens: number;
   total_tokens: number;
   prompt_tokens_details: { cached_tokens: number };
-  /** An extension: tokens guessed ahead and evaluated together, and how many the model chose. */
+  /** Extension: drafted tokens, which are evaluated together, and how many of them were accepted. */
   speculation: { drafted_tokens: number; accepted_tokens: number };
 }
 
@@ -34,7 +34,7 @@ export function timingsJson(usage: GenerateUsage): TimingsJson {
   return { load_ms: loadMs, queue_ms: queueMs, prefill_ms: prefillMs, decode_ms: decodeMs };
 }
 
-/** Of the answers to one prompt, made side by side: the prompt counts once, times are the longest. */
+/** Usage of parallel answers to one prompt: the prompt counts once, times are the longest. */
 export function joinChoices(usages: readonly GenerateUsage[]): GenerateUsage {
   const longest = (of: (usage: GenerateUsage) => number): number => Math.max(0, ...usages.map(of));
   const total = usages.reduce(addUsage, NO_USAGE);

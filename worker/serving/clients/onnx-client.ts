@@ -1,4 +1,4 @@
-/** Asks the ONNX script; its errors are errors here, too. */
+/** Calls the ONNX script; its errors are thrown here. */
 import type { CallContext } from '../../platform/failure.ts';
 import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
 import { ask } from '../../platform/rpc.ts';
@@ -7,13 +7,13 @@ import type { ServingEnv } from '../env.ts';
 
 type Stub = DurableObjectStub<OnnxObject>;
 
-/** @throws {EngineError} what the script reports; E_BACKEND_UNAVAILABLE when it does not answer. */
+/** @throws {EngineError} errors of the script; E_BACKEND_UNAVAILABLE when it does not answer. */
 export async function askOnnx<T>(
   env: Pick<ServingEnv, 'ONNX'>,
   { requestId }: CallContext,
   modelId: string,
   use: (stub: Stub, call: CallContext) => Promise<unknown>,
-  /** The request's field that pictures came from. */
+  /** Field of the request that held the image. */
   imageField = 'image',
 ): Promise<T> {
   try {
@@ -29,6 +29,6 @@ export function onnxStub({ ONNX }: Pick<ServingEnv, 'ONNX'>, modelId: string): S
   if (ONNX !== undefined) return ONNX.getByName(modelId);
   throw new EngineError(
     'E_BACKEND_UNAVAILABLE',
-    'onnx: this server was deployed without its ONNX script, which the free plan has no room for. Deploy it on the paid plan.',
+    'onnx: this server was deployed without its ONNX script, which is too large for the free plan. Deploy it on the paid plan.',
   );
 }

@@ -1,4 +1,4 @@
-/** Asks a stage for a generation and reads its lines of JSON as events. */
+/** Calls a stage for a generation, and reads its lines of JSON as events. */
 import { errorFromRecord, type ErrorRecord, throwIfAborted } from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
@@ -9,12 +9,12 @@ import type { StageStatus } from '../../stage/index.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
 
-const CLIENT_GONE = 'request: the client went away.';
+const CLIENT_GONE = 'request: the client has left.';
 
 type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
 /**
- * The events of one generation. Ending the iteration early, or the signal, ends the generation.
- * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it breaks off.
+ * Events of one generation. Ending the iteration early, or aborting the signal, ends the generation.
+ * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when the stream breaks off.
  */
 export async function* generateEvents(
   env: Pick<ServingEnv, 'STAGE'>,
@@ -24,7 +24,7 @@ export async function* generateEvents(
   signal: AbortSignal,
   promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
-  // What was evaluated for one subject is reused for no other, nor seen in its cached_tokens.
+  // A prompt cached for one subject is not reused for another, whose cached_tokens would show it.
   const scoped = { ...request, scope: subject };
   const stage = env.STAGE.getByName(model.id);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
@@ -35,7 +35,7 @@ export async function* generateEvents(
   );
 }
 
-/** The same of the transcription of one window. */
+/** Events of the transcription of one window, in the same way. */
 export async function* transcribeEvents(
   env: Pick<ServingEnv, 'STAGE'>,
   { requestId }: CallContext,
@@ -59,7 +59,7 @@ async function* stageEvents<E extends { readonly type: string }>(
   const stream = await reach('stage', open);
   const reader = stream.getReader();
   const cancel = (): void => {
-    // The reason has no reader: the stage only needs to know that nobody listens.
+    // Without a reason: the stage only needs to know that nobody reads any more.
     reader.cancel().catch(() => undefined);
   };
   signal.addEventListener('abort', cancel, { once: true });
@@ -84,12 +84,12 @@ function isFailure<E extends { readonly type: string }>(
   return event.type === 'error';
 }
 
-/** The stage knows tokens, not the field of the request they came from. */
+/** Adds the field that the prompt came from, which the stage does not know. */
 function withField(record: ErrorRecord, promptField: string): ErrorRecord {
   return record.code === 'E_PROMPT_TOO_LONG' ? { ...record, param: promptField } : record;
 }
 
-/** Loads the model if need be. @throws {EngineError} */
+/** Loads the model if necessary. @throws {EngineError} */
 export async function stageStatus(
   env: Pick<ServingEnv, 'STAGE'>,
   { requestId }: CallContext,

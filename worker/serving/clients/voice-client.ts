@@ -1,4 +1,4 @@
-/** Asks the script of a voice for speech, and reads it as samples. */
+/** Calls the script of a voice for speech, and reads it as samples. */
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import type { Manifest } from '../../../engine/manifest/manifest.ts';
@@ -12,13 +12,13 @@ import { onnxStub } from './onnx-client.ts';
 
 export interface Speech {
   readonly sampleRate: number;
-  /** As they are made; ending the iteration early ends the making. */
+  /** Samples as they are made; ending the iteration early ends the synthesis. */
   readonly samples: AsyncGenerator<Float32Array, void, void>;
 }
 
 /**
- * Waits for the first samples, so that what goes wrong until then has a status of its own.
- * @throws {EngineError} E_MODEL_KIND for a model that is no voice, and what its script gives.
+ * Waits for the first samples, so that an error until then has a status of its own.
+ * @throws {EngineError} E_MODEL_KIND for a model that is not a voice; errors of its script.
  */
 export async function openVoice(
   env: Pick<ServingEnv, 'ONNX' | 'AUDIO'>,
@@ -27,14 +27,17 @@ export async function openVoice(
   request: VoiceRequest,
   signal: AbortSignal,
 ): Promise<Speech> {
-  const gone = 'request: the client went away.';
+  const gone = 'request: the client has left.';
   throwIfAborted(signal, gone);
   const stream = await askToSpeak(env, call, manifest, request);
   const frames = readVoice(stream);
   const start = await nextFrame(frames);
   const first = await nextFrame(frames);
   if (start.type !== 'start' || first.type !== 'samples')
-    throw new EngineError('E_INTERNAL', `speech: began with ${start.type}, ${first.type}.`);
+    throw new EngineError(
+      'E_INTERNAL',
+      `speech: expected frames "start" and "samples", got ${start.type}, ${first.type}.`,
+    );
   const samples = async function* (): AsyncGenerator<Float32Array, void, void> {
     try {
       yield first.value;
@@ -52,7 +55,10 @@ export async function openVoice(
 async function nextFrame(frames: AsyncGenerator<VoiceFrame, void, void>): Promise<VoiceFrame> {
   const { value, done } = await frames.next();
   if (done !== true && value.type !== 'end') return value;
-  throw new EngineError('E_BACKEND_UNAVAILABLE', 'speech: ended at once. Try again.');
+  throw new EngineError(
+    'E_BACKEND_UNAVAILABLE',
+    'speech: the stream ended without a frame. Try again.',
+  );
 }
 
 async function askToSpeak(

@@ -1,13 +1,13 @@
-/** A conversation as every API gives it to the models: messages of typed parts. */
+/** A conversation in the form that all APIs share: messages of typed parts. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { ChatMessage, ToolCall } from '../../../engine/text/chat-template.ts';
 
-/** A picture or a sound as it came; whoever decodes it checks it. */
+/** An image or a recording as it was sent; its decoder checks it. */
 export interface MediaPart {
   readonly type: 'image' | 'audio';
-  /** A data: URL or an address; null when the request gave none. */
+  /** A data: URL or another URL; null when the request gave none. */
   readonly url: string | null;
-  /** What the request called it, for errors: "image_url", "input_audio". */
+  /** The part's type in the request, for errors: "image_url", "input_audio". */
   readonly given: string;
 }
 
@@ -19,9 +19,9 @@ export interface Message {
   readonly role: string;
   readonly content: Content;
   readonly name?: string;
-  /** Of an assistant's message. */
+  /** Only in messages of the assistant. */
   readonly tool_calls?: readonly ToolCall[];
-  /** Of a tool's message: the call it answers. */
+  /** Only in messages of a tool: id of the call that the message answers. */
   readonly tool_call_id?: string;
 }
 
@@ -29,7 +29,7 @@ export function textContent(text: string): Content {
   return text === '' ? [] : [{ type: 'text', text }];
 }
 
-/** The texts alone, put together. */
+/** The text parts, joined. */
 export function contentText(content: Content): string {
   return content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
@@ -38,21 +38,21 @@ export function textMessage(role: string, text: string): Message {
   return { role, content: textContent(text) };
 }
 
-/** A message as templates take it: text. */
+/** A message as chat templates take it, with its content as text. */
 export function templateMessage({ content, ...message }: Message): ChatMessage {
   return { ...message, content: contentText(content) };
 }
 
-/** Where a part stands in the request, and what its API calls a text. */
+/** How an API names parts: their paths, and its text part. */
 export interface PartNames {
-  /** Path of part `part` of message `message`: "messages[1].content[0]". */
+  /** Path of part `part` of message `message`, such as "messages[1].content[0]". */
   readonly path: (message: number, part: number) => string;
-  /** An example of a part that every model takes. */
+  /** An example of a text part, which every model takes. */
   readonly text: string;
 }
 
 /**
- * Refuses parts that the model has no input for: none has one for pictures or sound yet.
+ * Refuses parts that the model has no input for: no model takes images or audio yet.
  * @throws {EngineError} E_REQUEST_INVALID naming the part
  */
 export function checkInputs(

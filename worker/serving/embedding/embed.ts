@@ -1,17 +1,17 @@
-/** Asks a stage for vectors, some texts a call: whoever leaves costs at most the call under way. */
+/** Calls a stage for vectors, a few texts per call: a client that leaves costs at most the current call. */
 import { throwIfAborted } from '../../../engine/base/errors.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { ask } from '../../platform/rpc.ts';
 import type { ServingEnv } from '../env.ts';
 import type { EncoderModel } from './find-encoder.ts';
 
-/** Tokens of a call: some ten passes, about a second. */
+/** Tokens per call: some ten passes, about a second. */
 const CALL_TOKENS = 4096;
 
 /**
- * One vector of config.nEmbd values a text, in their order.
+ * One vector of config.nEmbd values per text, in the order of the texts.
  * @param texts token ids, special tokens included
- * @throws {EngineError} what the stage reports; E_BACKEND_UNAVAILABLE when it does not answer.
+ * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when it does not answer.
  */
 export async function embed(
   env: Pick<ServingEnv, 'STAGE'>,
@@ -23,10 +23,10 @@ export async function embed(
   const { nEmbd } = model.manifest.config;
   const stage = env.STAGE.getByName(model.id);
   const vectors: Float32Array[] = new Array<Float32Array>(texts.length);
-  // Texts of like length share passes, across calls too.
+  // Sorted by length, so that texts of similar length share passes.
   const order = texts.map((_, i) => i).sort((a, b) => texts[a]!.length - texts[b]!.length);
   for (const call of calls(order, texts)) {
-    throwIfAborted(signal, 'request: the client went away.');
+    throwIfAborted(signal, 'request: the client has left.');
     const part = call.map((i) => texts[i]!);
     const flat = await ask<Float32Array>('stage', () =>
       stage.embed({ requestId }, model.id, part, model.version),

@@ -1,4 +1,4 @@
-/** The embedding model of a request: the one it names, EMBEDDING_MODEL, or the only one there is. */
+/** The embedding model of a request: the one it names, else EMBEDDING_MODEL, else the only one. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { servedOfKind } from '../models/default-model.ts';
@@ -9,7 +9,7 @@ import type { ModelOfKind } from '../models/model-store.ts';
 export type EncoderModel = ModelOfKind<'encoder'>;
 type Env = Pick<ServingEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when none follows. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when it is ambiguous. */
 export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {
   const named = wanted ?? (env.EMBEDDING_MODEL || undefined);
   return await findModelOfKind(env.MODELS, named ?? (await onlyEncoder(env)), 'encoder');

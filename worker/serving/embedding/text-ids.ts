@@ -1,4 +1,4 @@
-/** Texts as the token ids an encoder reads: prefix, [CLS], the text, [SEP]; cut or refused when too long. */
+/** Token ids that an encoder reads for a text: [CLS], prefix, text, [SEP]; cut or refused when too long. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { EncoderModel } from './find-encoder.ts';
@@ -7,11 +7,11 @@ export const INPUT_TYPES = ['query', 'document'] as const;
 export type InputType = (typeof INPUT_TYPES)[number];
 
 export interface TextIdsOptions {
-  /** Which of the model's prefixes comes first; none without it. */
+  /** Which of the model's prefixes to add; none by default. */
   readonly inputType?: InputType | undefined;
-  /** Cut what is too long at its end instead of refusing it. */
+  /** Whether to cut a text that is too long at its end instead of refusing it. */
   readonly truncate: boolean;
-  /** What a text is called in errors, by its index. */
+  /** Name of a text in errors, by its index. */
   readonly nameOf: (index: number) => string;
 }
 
@@ -30,38 +30,39 @@ export function textIds(
   const { bosId, eosIds } = manifest.tokenizer;
   const prefixes = { query: queryPrefix, document: documentPrefix };
   const prefix = inputType === undefined ? '' : prefixes[inputType];
-  const [before, behind] = [bosId === null ? [] : [bosId], eosIds.slice(0, 1)];
-  const room = maxTokens - before.length - behind.length;
+  const [before, after] = [bosId === null ? [] : [bosId], eosIds.slice(0, 1)];
+  const room = maxTokens - before.length - after.length;
   return inputs.map((input, index) => {
     const name = nameOf(index);
     const ids =
       typeof input === 'string'
         ? tokenizer.encode(prefix + checkText(input, name), { special: false })
-        : withoutSpecial(checkIds(input, nVocab, name), before, behind);
+        : withoutSpecial(checkIds(input, nVocab, name), before, after);
     if (ids.length > room && !truncate) throw tooLong(name, index, ids.length, room);
-    return [...before, ...ids.slice(0, room), ...behind];
+    return [...before, ...ids.slice(0, room), ...after];
   });
 }
 
 function checkText(text: string, name: string): string {
   if (text.trim() !== '') return text;
-  throw invalidField(name, 'is empty; expected a text. Leave it out of the list');
+  throw invalidField(name, 'is empty; expected a text. Remove it from the list');
 }
 
 function checkIds(ids: readonly number[], nVocab: number, name: string): readonly number[] {
-  if (ids.length === 0) throw invalidField(name, 'is empty; expected token ids. Leave it out');
+  if (ids.length === 0)
+    throw invalidField(name, 'is empty; expected token ids. Remove it from the list');
   const bad = ids.find((id) => id >= nVocab);
   if (bad === undefined) return ids;
   throw invalidField(name, `expected token ids below ${nVocab}, got ${bad}`);
 }
 
-/** Ids of a tokenizer that puts its special tokens around texts are taken as they are. */
+/** Ids without the special tokens that a tokenizer may have put around them. */
 function withoutSpecial(
   ids: readonly number[],
   before: readonly number[],
-  behind: readonly number[],
+  after: readonly number[],
 ): readonly number[] {
-  const isWhole = ids.length > 1 && ids[0] === before[0] && ids.at(-1) === behind[0];
+  const isWhole = ids.length > 1 && ids[0] === before[0] && ids.at(-1) === after[0];
   return isWhole ? ids.slice(1, -1) : ids;
 }
 

@@ -1,4 +1,4 @@
-/** Answers in OpenAI's shapes as schemas: for /openapi.json, and for the tests that check them. */
+/** Schemas of answers in OpenAI's shapes, for /openapi.json and for tests. */
 import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
@@ -23,11 +23,13 @@ export const usageSchema = z
     completion_tokens: count,
     total_tokens: count,
     prompt_tokens_details: z.strictObject({
-      cached_tokens: count.describe('of the prompt, still in memory from earlier requests'),
+      cached_tokens: count.describe(
+        'tokens of the prompt that were still in memory from earlier requests',
+      ),
     }),
     speculation: z
       .strictObject({ drafted_tokens: count, accepted_tokens: count })
-      .describe('extension: tokens guessed ahead, and how many of them the model chose'),
+      .describe('extension: drafted tokens, and how many of them were accepted'),
   })
   .meta({ id: 'Usage' });
 
@@ -38,15 +40,17 @@ export const timingsSchema = z
     prefill_ms: z.number(),
     decode_ms: z.number(),
   })
-  .meta({ id: 'Timings', description: 'extension: milliseconds by the clock of the stage' });
+  .meta({ id: 'Timings', description: "extension: milliseconds by the stage's clock" });
 
 export const resourcesSchema = z
   .strictObject({
-    weight_bytes_read: count.describe('weights of the model times passes, as if alone'),
+    weight_bytes_read: count.describe(
+      "bytes of the model's weights times passes over them, as if the request ran alone",
+    ),
     estimated_usd: z.number().nonnegative(),
-    prices_of: z.string().describe('the day the price table was read'),
+    prices_of: z.string().describe('date on which the prices were looked up'),
   })
-  .meta({ id: 'Resources', description: 'extension: an estimate of what the platform charges' });
+  .meta({ id: 'Resources', description: "extension: estimate of the platform's charge" });
 
 const topLogprob = z.strictObject({
   token: z.string(),
@@ -64,17 +68,17 @@ const session = z.strictObject({ id: z.string(), dropped_messages: count });
 const citations = z
   .array(
     z.strictObject({
-      index: count.describe('the number that the answer cites it by, from 1'),
-      cited: z.boolean().describe('whether an answer has [index]'),
+      index: count.describe('number that cites the passage in the answer, from 1'),
+      cited: z.boolean().describe('whether an answer contains [index]'),
       document: z.string(),
       chunk: count,
-      start: count.describe('in the document as it was sent, UTF-16 units'),
+      start: count.describe('position in the document as it was sent, in UTF-16 units'),
       end: count,
       text: z.string(),
       score: z.number(),
     }),
   )
-  .meta({ id: 'Citations', description: 'extension: the passages that the answer was given' });
+  .meta({ id: 'Citations', description: 'extension: the passages that the model was given' });
 const chatHead = { id: z.string(), created: count, model: z.string() };
 
 export const chatCompletionSchema = z
@@ -171,7 +175,7 @@ export const errorSchema = z
     error: z.strictObject({
       message: z.string(),
       type: z.string(),
-      param: z.string().nullable().describe('the field at fault'),
+      param: z.string().nullable().describe('path of the field at fault'),
       code: z.string(),
       details: z.record(z.string(), z.unknown()).optional(),
     }),

@@ -1,4 +1,4 @@
-/** Fields that bodies share, and their limits. */
+/** Fields that request bodies share, and their limits. */
 import { z } from 'zod';
 import { samplingFields } from './sampling.ts';
 
@@ -17,7 +17,7 @@ const stopText = z.string().min(1).max(MAX_STOP_CHARS);
 
 export const modelField = z.string().min(1).max(MAX_MODEL_CHARS).optional();
 
-/** `session` ids are part of addresses. */
+/** Session ids are part of paths. */
 export const sessionId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "-" or "_"');
@@ -37,11 +37,11 @@ export const generationFields = {
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
   ...grammarFields,
   user: z.string().optional(),
-  /** Extension: tokens guessed ahead change how fast a text comes, never which. */
+  /** Extension: speculative decoding changes the speed, never the text. */
   speculation: z.enum(['auto', 'off']).default('auto'),
 };
 
-/** Parameters of OpenAI's that change nothing here: accepted, and not called unknown. */
+/** Parameters of OpenAI's that have no effect here: accepted, and not reported as unknown. */
 export const passiveFields = {
   metadata: z.record(z.string(), z.unknown()).optional(),
   prompt_cache_key: z.string().optional(),
@@ -51,7 +51,7 @@ export const passiveFields = {
   store: z.boolean().optional(),
 };
 
-/** OpenAI's limits of metadata. */
+/** OpenAI's limits for metadata. */
 const MAX_METADATA_KEYS = 16;
 const MAX_KEY_CHARS = 64;
 const MAX_VALUE_CHARS = 512;
@@ -63,15 +63,15 @@ export const metadataField = z
     `expected at most ${MAX_METADATA_KEYS} pairs`,
   );
 
-/** Of every body that asks for something. */
+/** Part of every body: whether to refuse unknown fields. */
 export const strictField = z.boolean().default(false);
 
 export const MAX_CHOICES = 8;
-/** Tokens that one request may ask for with all its choices together. */
+/** Most tokens of all choices of one request together. */
 export const MAX_CHOICE_TOKENS = 32_768;
 export const choiceCount = count.min(1).max(MAX_CHOICES);
 
-/** What to say of a `max_tokens` that asks for more than one request may make, or null. */
+/** Error message for a `max_tokens` that is too large for `nChoice` choices, or null. */
 export function tooManyTokens(nChoice: number, maxTokens: number | undefined): string | null {
   if (nChoice === 1 || maxTokens === undefined) return null;
   const most = Math.floor(MAX_CHOICE_TOKENS / nChoice);

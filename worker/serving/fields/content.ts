@@ -1,8 +1,8 @@
-/** Parts of a message's content as OpenAI's chat has them, read into the parts of conversations. */
+/** Content parts of OpenAI's chat messages, as parts of a conversation. */
 import { z } from 'zod';
 import type { ContentPart } from '../conversation/message.ts';
 
-/** An address or a data: URL; how long it may be follows from the size of a body. */
+/** A URL; its length is limited by the size of the body. */
 const url = z.string();
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
@@ -34,12 +34,12 @@ export const chatPart = z.discriminatedUnion('type', [textPart, imagePart, audio
   },
 });
 
-/** A text or parts, as parts. */
+/** A text or a list of parts, as a list of parts. */
 export const chatContent = z
   .union([z.string(), z.array(chatPart).min(1)], 'expected a text or an array of text parts')
   .transform((content): readonly ContentPart[] =>
     typeof content === 'string' ? [{ type: 'text', text: content }] : content,
   );
 
-/** Texts alone: what tools and system prompts say. */
+/** Text parts only, for tools and system prompts. */
 export const textPartSchema = textPart;

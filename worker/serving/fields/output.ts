@@ -1,4 +1,4 @@
-/** Fields that say what an answer has to look like: formats, grammars and tools. */
+/** Fields that constrain an answer: formats, grammars and tools. */
 import { z } from 'zod';
 
 export const MAX_TOOLS = 1024;
@@ -13,7 +13,7 @@ export const toolName = z
     `expected 1 to ${MAX_TOOL_NAME_CHARS} letters, digits, "-" or "_"`,
   );
 export const toolDescription = z.string().max(MAX_DESCRIPTION_CHARS);
-/** A schema is checked where it is compiled, with the place of what is wrong. */
+/** Any JSON Schema; compiling it reports where it is wrong. */
 export const jsonSchema = z.record(z.string(), z.unknown());
 
 const chatTool = z.looseObject({
@@ -35,7 +35,7 @@ const chatToolChoice = z.union(
   'expected "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}',
 );
 
-/** Of responses: what chat completions say, one level up. */
+/** Responses: the fields of chat completions, one level up. */
 const flatTool = z.looseObject({
   type: z.literal('function', 'expected "function"; other tools are not supported'),
   name: toolName,
@@ -95,11 +95,11 @@ const unset = z
   .refine((value) => value === null, 'is not supported yet; expected it to be absent')
   .optional();
 
-/** Extensions of every generation (common.ts). */
+/** Extensions that every generation takes (common.ts). */
 export const grammarFields = {
-  /** GBNF, as llama.cpp has it. */
+  /** GBNF, as in llama.cpp. */
   grammar: z.string().min(1).max(MAX_GRAMMAR_CHARS).optional(),
-  /** Of the whole answer. */
+  /** Matches the whole answer. */
   regex: z.string().min(1).max(MAX_GRAMMAR_CHARS).optional(),
 };
 

@@ -1,4 +1,4 @@
-/** Refusals of a schema that look at several fields, each of which is right by itself. */
+/** Refusals by a schema that compares fields, each of which is valid by itself. */
 import type { z } from 'zod';
 
 /**

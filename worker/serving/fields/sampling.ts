@@ -1,4 +1,4 @@
-/** The fields that say how tokens are drawn, and the parameters they become (docs/http.md, Samplers). */
+/** Fields of sampling, and the parameters they become (docs/http.md, Samplers). */
 import { z } from 'zod';
 import {
   DEFAULT_SAMPLERS,
@@ -40,7 +40,7 @@ const samplerNames = z
 export const samplingFields = {
   temperature: z.number().min(0).max(2).optional(),
   top_p: z.number().gt(0).max(1).optional(),
-  /** -1 keeps all, as in other servers. */
+  /** 0 or -1 keeps all, as in other servers. */
   top_k: count.min(-1).max(MAX_TOP_K).optional(),
   min_p: z.number().min(0).max(1).optional(),
   repetition_penalty: z.number().gt(0).max(MAX_REPETITION_PENALTY).optional(),
@@ -53,7 +53,7 @@ export const samplingFields = {
   dry_multiplier: z.number().min(0).max(MAX_DRY).optional(),
   dry_base: z.number().min(1).max(MAX_DRY).optional(),
   dry_allowed_length: count.min(1).max(MAX_DRY_LENGTH).optional(),
-  /** -1 looks back at all of the text, 0 at nothing. */
+  /** -1 looks back at the whole text, 0 at nothing. */
   dry_penalty_last_n: count.min(-1).max(MAX_LAST_N).optional(),
   dry_sequence_breakers: z
     .array(z.string().min(1).max(MAX_BREAKER_CHARS))
@@ -71,7 +71,7 @@ type SamplingFields = z.output<z.ZodObject<typeof samplingFields>>;
 
 /**
  * An absent seed is drawn at random, so that equal requests differ.
- * @param vocabulary that breakers become tokens of
+ * @param vocabulary turns sequence breakers into tokens
  * @throws {EngineError} E_REQUEST_INVALID naming parameters that exclude each other.
  */
 export function samplingParams(fields: SamplingFields, vocabulary: Vocabulary): SamplingParams {

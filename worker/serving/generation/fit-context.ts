@@ -1,4 +1,4 @@
-/** A conversation fitted into a model's context: its oldest turns are left out until it fits. */
+/** Fits a conversation into a model's context by leaving out its oldest turns. */
 import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Message } from '../conversation/message.ts';
@@ -9,10 +9,10 @@ import type { Tool } from '../output/tools.ts';
 import { stageStatus } from '../clients/stage-client.ts';
 import { fitHistory, type FittedHistory } from './fit-history.ts';
 
-/** Share of the context kept free for the answer when old turns have to go. */
+/** Share of the context that is kept free for the answer when turns must be left out. */
 const ANSWER_SHARE = 1 / 4;
 
-/** @param wantedTokens of the answer; undefined for as many as there are. */
+/** @param wantedTokens tokens of the answer; undefined for as many as fit */
 export async function fitToContext(
   env: ServingEnv,
   call: CallContext,

@@ -1,8 +1,8 @@
 /**
- * Which of a session's messages still fit the context: the oldest whole turns go first, system
+ * The messages of a conversation that fit the context: the oldest whole turns go first, system
  * messages stay.
  */
-/** Of a message only who speaks matters here. */
+/** Only a message's role matters here. */
 interface Spoken {
   readonly role: string;
 }
@@ -13,8 +13,8 @@ export interface FittedHistory<M extends Spoken> {
 }
 
 /**
- * @param countTokens of the rendered conversation
- * @param maxTokens for the prompt
+ * @param countTokens counts the rendered conversation
+ * @param maxTokens limit of the prompt
  */
 export function fitHistory<M extends Spoken>(
   history: readonly M[],
@@ -29,9 +29,9 @@ export function fitHistory<M extends Spoken>(
     return [...kept, ...fresh];
   };
   const fits = (nTurn: number): boolean => countTokens(withoutTurns(nTurn)) <= maxTokens;
-  // The fewest turns to leave out, by halving: each count renders the whole conversation.
+  // Binary search for the fewest turns to leave out: each count renders the whole conversation.
   let low = 0;
-  // An answer to a call stays behind it.
+  // A tool's answer must stay with its call.
   let high = fresh[0]?.role === 'tool' ? Math.max(0, starts.length - 1) : starts.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -42,7 +42,7 @@ export function fitHistory<M extends Spoken>(
   return { messages, nDropped: history.length + fresh.length - messages.length };
 }
 
-/** Indices where a turn begins: each user message that follows something else than a user message. */
+/** Indices where a turn begins: each user message that does not follow another one. */
 function turnStarts(history: readonly Spoken[]): number[] {
   return history.flatMap(({ role }, i) =>
     role === 'user' && history[i - 1]?.role !== 'user' ? [i] : [],

@@ -1,4 +1,4 @@
-/** Several generators as one: each is a value ahead at most, and whoever has one comes next. */
+/** Merges generators into one, in the order in which values arrive; each is at most one value ahead. */
 
 export interface Merged<T> {
   readonly index: number;
@@ -10,7 +10,7 @@ type Arrival<T> =
   | { readonly index: number; readonly error: unknown };
 
 /**
- * Ends all of `streams` when one fails or the reader stops. A generator that waits for something
+ * Ends all `streams` when one fails or the reader stops. A generator that waits for something
  * ends only when that comes: abort what it waits for before `return`.
  */
 export async function* mergeStreams<T>(
@@ -47,7 +47,7 @@ export async function* mergeStreams<T>(
       pull(index);
     }
   } finally {
-    // Not awaited: one of them may wait for what its owner aborts only after this.
+    // Not awaited: a generator may wait for something that its owner aborts only afterwards.
     for (const stream of streams) stream.return().catch(() => undefined);
   }
 }

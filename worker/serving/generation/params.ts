@@ -1,4 +1,4 @@
-/** The fields of a checked body as what a generation is made with. */
+/** The fields of a checked body as the parameters of a generation. */
 import type { z } from 'zod';
 import {
   type generationFields,
@@ -21,19 +21,19 @@ type Fields = Omit<
   'model' | 'stream' | 'stream_options' | 'max_tokens' | 'user'
 >;
 
-/** What the APIs say in different words. */
+/** What the APIs express in different fields. */
 interface Own {
   readonly maxTokens: number | undefined;
   readonly topLogprobs: number | null;
   readonly promptLogprobs?: boolean;
   readonly ignoreEos?: boolean;
   readonly nChoice?: number;
-  /** What the API's own fields say the answer looks like. */
+  /** The answer's format according to the API's own fields. */
   readonly format?: FormatSource | null;
   readonly tools?: ToolUse | null;
 }
 
-/** An absent `maxTokens` is what the context leaves, and with several choices each one's share. */
+/** By default `maxTokens` is what the context leaves; with several choices, each one's share of it. */
 export function generationParams(fields: Fields, own: Own, model: ServedModel): GenerationParams {
   const { nChoice = 1, tools = null } = own;
   const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);

@@ -1,10 +1,10 @@
-/** Texts that are too long for the context however they are tokenized, refused before the work. */
+/** Refuses texts that are too long for the context however they are tokenized, before tokenizing them. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { ServedModel } from '../models/model-store.ts';
 
 /**
- * A character is at least one byte and a token at most `longestTokenBytes`, so so many tokens it is
- * at least. What passes is counted exactly by the stage.
+ * A character is at least one byte, and a token at most `longestTokenBytes`: this gives a lower bound on
+ * the number of tokens. The stage counts exactly.
  * @throws {EngineError} E_PROMPT_TOO_LONG with both lengths.
  */
 export function refuseTooLong(model: ServedModel, nChar: number, param: string): void {

@@ -1,4 +1,4 @@
-/** A conversation's answer: messages through the model's template into the generation core. */
+/** Answers a conversation: its messages go through the model's template into a generation. */
 import type { Caller } from '../../platform/caller.ts';
 import type { TemplateTool } from '../../../engine/text/chat-template.ts';
 import { checkInputs, templateMessage } from '../conversation/message.ts';
@@ -17,9 +17,9 @@ export interface ChatPlan {
   readonly model: ServedModel;
   /** The whole conversation, the new messages last. */
   readonly messages: readonly Message[];
-  /** How the answer begins; '' lets the model begin. */
+  /** Beginning of the answer; '' lets the model begin. */
   readonly prefill?: string;
-  /** What the model is told it may call. */
+  /** Tools that the model is told it may call. */
   readonly tools?: readonly Tool[];
   readonly promptField: string;
   readonly params: GenerationParams;
@@ -37,7 +37,7 @@ export interface EncodeChatOptions {
   readonly tools?: readonly Tool[];
 }
 
-/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; what the stage reports while it runs. */
+/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; errors of the stage while it runs. */
 export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
   const {
     env,
@@ -53,7 +53,7 @@ export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
   return runGeneration({
     ...{ env, caller, model, promptField, params, signal },
     promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
-    // Without a template the answer goes on where the last message ended.
+    // Without a template the answer continues where the last message ended.
     atTextStart: model.manifest.chatTemplate !== null && prefill === '',
   });
 }
@@ -74,13 +74,13 @@ export function encodeChat(
   return prefill === '' ? ids : [...ids, ...tokenizer.encode(prefill, { special: false })];
 }
 
-/** The model's template over messages; special-token texts in them are broken by the sentinel. */
+/** The model's template over messages; the sentinel breaks up names of special tokens in them. */
 export function renderChat(
   model: ServedModel,
   messages: readonly Message[],
   { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
 ): { text: string; sentinel: string } {
-  // Nothing is left out without a word; APIs that know better names have checked before.
+  // Never drops a part silently; APIs with better names for parts have checked before.
   checkInputs(model.id, messages, {
     path: (message, part) => `messages[${message}].content[${part}]`,
     text: 'text',

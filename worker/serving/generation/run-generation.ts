@@ -1,5 +1,5 @@
 /**
- * A prompt's answers as one stream of deltas. Knows no API and no HTTP: chat completions, plain
+ * The answers to a prompt as one stream of deltas. Knows neither APIs nor HTTP: chat completions, plain
  * completions, responses and messages are shapes over it.
  */
 import type { Caller } from '../../platform/caller.ts';
@@ -15,45 +15,45 @@ import type { CallSyntax } from '../output/tool-formats.ts';
 import { textEvents } from './text-events.ts';
 import { type AnswerEvent, countTokens, toolEvents } from './tool-events.ts';
 
-/** What an answer is made with, resolved: the same whichever API asked. */
+/** Parameters of an answer, the same for every API. */
 export interface GenerationParams {
   readonly maxTokens: number;
   readonly sampling: SamplingParams;
   readonly stops: readonly string[];
-  /** Alternatives reported with each token; null reports no log-probabilities. */
+  /** Number of alternatives reported with each token; null reports no log-probabilities. */
   readonly topLogprobs: number | null;
-  /** Also report the prompt's own. */
+  /** Whether to report log-probabilities of the prompt's tokens, too. */
   readonly promptLogprobs: boolean;
   readonly ignoreEos: boolean;
   readonly speculation: Speculation;
-  /** Answers to the prompt, made side by side; answer i has the seed plus i. */
+  /** Number of answers to the prompt, made in parallel; answer i uses the seed plus i. */
   readonly nChoice: number;
-  /** What the answers are held to; null is free text. */
+  /** Grammar that the answers must match; null is free text. */
   readonly constraint: ConstraintRequest | null;
-  /** Calls in the answers become deltas of their own; null when there are no tools. */
+  /** How calls are found in the answers, to become deltas of their own; null when there are no tools. */
   readonly calls: CallSyntax | null;
 }
 
 export interface GenerationPlan {
   readonly env: Pick<ServingEnv, 'STAGE'>;
-  /** What was evaluated for one caller is reused for no other. */
+  /** A prompt cached for one caller is not reused for another. */
   readonly caller: Caller;
   readonly model: ServedModel;
   readonly promptTokens: readonly number[];
-  /** The request's field the prompt came from, for errors. */
+  /** Field of the request that the prompt came from, for errors. */
   readonly promptField: string;
-  /** The answer begins a text of its own, not the prompt's continuation. */
+  /** Whether the answer begins a text of its own instead of continuing the prompt. */
   readonly atTextStart: boolean;
   readonly params: GenerationParams;
   readonly signal: AbortSignal;
 }
 
-/** start, prompt (at most once), (text | call, arguments*)*, done: in this order for each choice, choices interleaved. */
+/** Per choice in this order: start, prompt (at most once), (text | call, arguments*)*, done. */
 export type Delta = AnswerEvent & { readonly choice: number };
 
 /**
- * Ending the iteration early, or the signal, ends the generations within a token.
- * @throws {EngineError} what the stage reports
+ * Ending the iteration early, or aborting the signal, ends the generations within a token.
+ * @throws {EngineError} errors of the stage
  */
 export async function* runGeneration(plan: GenerationPlan): AsyncGenerator<Delta, void, void> {
   const { params } = plan;
@@ -83,7 +83,7 @@ function runChoice(
     sampling: { ...params.sampling, seed: params.sampling.seed + choice },
     stopTokens: params.ignoreEos ? [] : model.tokenizer.facts.eosIds,
     topLogprobs: params.topLogprobs,
-    // The same for all choices.
+    // Equal for all choices, so the first reports it.
     promptLogprobs: params.promptLogprobs,
     speculation: params.speculation,
     ...(constraint === null ? {} : { constraint }),
@@ -91,7 +91,7 @@ function runChoice(
   const events = generateEvents(env, caller, model, request, signal, promptField);
   if (calls === null)
     return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
-  // Stop strings end texts, not calls: they are looked for behind the calls' being split off.
+  // Stop strings end texts, not calls: they are searched for after calls have been split off.
   const count = { n: 0 };
   const counted = countTokens(events, count);
   const texts = textEvents(counted, model.tokenizer, { stops: [], atTextStart, special: true });

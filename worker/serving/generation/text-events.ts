@@ -1,5 +1,5 @@
 /**
- * Token events to text events: detokenizes, withholds what may become a stop string, and ends at
+ * Token events to text events: detokenizes, holds back what may become a stop string, and ends at
  * one. Knows no API: chat and plain completions shape these events into their own chunks.
  */
 import type {
@@ -16,27 +16,27 @@ import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 export type AnswerReason = FinishReason | 'tool_calls';
 
 export type TextEvent =
-  /** The prompt is evaluated; tokens of the answer are not counted yet. */
+  /** The prompt has been evaluated; tokens of the answer are not counted yet. */
   | { readonly type: 'start'; readonly usage: GenerateUsage }
   | { readonly type: 'prompt'; readonly logprobs: readonly (TokenLogprob | null)[] }
   | { readonly type: 'text'; readonly text: string; readonly tokens: readonly TokenLogprob[] }
   | {
       readonly type: 'done';
       readonly reason: AnswerReason;
-      /** The stop string that ended it; null when it was the model or the length. */
+      /** The stop string that ended the answer; null when the model or the length did. */
       readonly stop: string | null;
       readonly usage: GenerateUsage;
     };
 
 export interface TextOptions {
   readonly stops: readonly string[];
-  /** The completion begins a text of its own (a chat's answer), not the prompt's continuation. */
+  /** Whether the answer begins a text of its own (in a chat) instead of continuing the prompt. */
   readonly atTextStart: boolean;
-  /** Show special tokens: some families begin tool calls with one. */
+  /** Whether to show special tokens: some families begin tool calls with one. */
   readonly special?: boolean;
 }
 
-/** A token whose text has not gone out yet. */
+/** A token whose text has not been sent yet. */
 interface PendingToken {
   readonly startOffset: number;
   readonly logprob: TokenLogprob;
@@ -58,7 +58,7 @@ export async function* textEvents(
   let seenChars = 0;
   let sentChars = 0;
 
-  /** Text that may go out, with the tokens that begin in it. */
+  /** Sends text, with the tokens that begin in it. */
   const release = (text: string): TextEvent[] => {
     sentChars += text.length;
     const tokens: TokenLogprob[] = [];
@@ -91,7 +91,7 @@ export async function* textEvents(
           yield* release(text);
           break;
         }
-        // What the stop string took away counts as never seen, but for the tokens before it.
+        // The stop string and all after it are dropped; tokens before it are kept.
         const end = sentChars + text.length;
         while ((pending.at(-1)?.startOffset ?? -1) >= end) pending.pop();
         seenChars = end;

@@ -1,4 +1,4 @@
-/** Text events to events of text and tool calls. Stop strings end texts; a call is never cut. */
+/** Splits text events into text and tool calls. Stop strings end texts; a call is never cut. */
 import type { GenerateEvent } from '../../../engine/generate/types.ts';
 import { StopMatcher } from '../../../engine/text/stop-strings.ts';
 import { ToolSplitter, type ToolEvent } from '../output/tool-deltas.ts';
@@ -13,7 +13,7 @@ export interface TokenCount {
   n: number;
 }
 
-/** Counts tokens of an answer as they pass: text held back hides how many there were. */
+/** Counts an answer's tokens as they pass, since text that is held back hides their number. */
 export async function* countTokens(
   events: AsyncIterable<GenerateEvent>,
   count: TokenCount,
@@ -34,7 +34,7 @@ export async function* toolEvents(
   const matcher = new StopMatcher(stops);
   let usage: Done['usage'] | null = null;
   let startedAt = 0;
-  /** Of text that is held back, since it could become a call. */
+  /** Tokens of text that is held back because it could become a call. */
   let tokens: Tokens = [];
   const text = (part: string, tokens: Tokens): AnswerEvent[] =>
     part === '' && tokens.length === 0 ? [] : [{ type: 'text', text: part, tokens }];
@@ -44,7 +44,7 @@ export async function* toolEvents(
       tokens = [...tokens, ...event.tokens];
       for (const piece of splitter.push(event.text)) {
         if (piece.type !== 'text') {
-          // What looked like the beginning of a stop string was text before a call.
+          // A beginning of a stop string was only text before a call.
           if (piece.type === 'call') yield* text(matcher.flush(), []);
           tokens = [];
           yield piece;
@@ -63,7 +63,7 @@ export async function* toolEvents(
         };
         return;
       }
-      // Tokens of calls are told nowhere.
+      // Tokens of calls are not reported.
       if (splitter.isInCalls) tokens = [];
     } else if (event.type === 'done') {
       const { text: safe, stop } = matcher.push(splitter.flush());

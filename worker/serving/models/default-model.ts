@@ -1,4 +1,4 @@
-/** The model of a request that names none, of kinds that there may be several of or none. */
+/** The default model of a kind of which there may be several or none. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { kindTitle } from '../../../engine/manifest/manifest.ts';
 import type { ModelKind } from '../../../engine/manifest/manifest.ts';
@@ -7,9 +7,9 @@ import { findModelOfKind } from './model-store.ts';
 import type { ModelOfKind } from './model-store.ts';
 
 /**
- * The model that is named, else the only one of its kind.
- * @param named by the request or, failing that, by a variable of the deployment
- * @throws {EngineError} E_MODEL_NOT_FOUND with the ids there are; E_MODEL_KIND for models of other kinds.
+ * The named model, else the only one of its kind.
+ * @param named the id in the request or else in a variable of the deployment
+ * @throws {EngineError} E_MODEL_NOT_FOUND with the known ids; E_MODEL_KIND for models of other kinds.
  */
 export async function chooseModel<K extends ModelKind>(
   bucket: R2Bucket,
@@ -28,7 +28,7 @@ export async function chooseModel<K extends ModelKind>(
   );
 }
 
-/** How long the only one of a kind is believed to be it: reading every manifest costs a request each. */
+/** How long the list of a kind's models is cached: reading each manifest costs a request. */
 const BELIEVED_MS = 10_000;
 
 const onlyOnes = new Map<ModelKind, { readonly id: string; readonly untilMs: number }>();
@@ -48,7 +48,7 @@ export async function servedOfKind(bucket: R2Bucket, kind: ModelKind): Promise<s
 async function readIdsOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
   const found = await Promise.all(
     (await listModelIds(bucket)).map(async (id) => {
-      // A model that this version cannot read is none to choose.
+      // A model that this version cannot read is not a candidate.
       const stored = await readManifest(bucket, id).catch(() => null);
       return stored !== null && stored !== 'unchanged' && stored.manifest.kind === kind ? [id] : [];
     }),

@@ -1,6 +1,6 @@
 /**
- * Models as the gateway needs them: manifest, tokenizer and chat template, read from R2, checked
- * against the manifest's SHA-256 and kept for the life of the isolate, a few at a time.
+ * Models as the gateway needs them: manifest, tokenizer and chat template, read from R2, verified
+ * against the manifest's SHA-256 and cached for the life of the isolate, a few at a time.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
@@ -35,23 +35,23 @@ export interface ModelOfKind<K extends ModelKind = ModelKind> {
 
 /** A text model. */
 export interface ServedModel extends ModelOfKind<'decoder'> {
-  /** Throws E_TEMPLATE when used, not when the model is read, if the template does not parse. */
+  /** Parsed on use, so that a broken template throws E_TEMPLATE only then. */
   chatTemplate(): ChatTemplate;
-  /** What token ids stand for, for a stage that holds answers to grammars. */
+  /** Bytes of every token, for a stage that applies grammars. */
   readonly vocabulary: () => Promise<VocabularyParts>;
 }
 
 interface Entry {
   readonly model: ModelOfKind;
-  /** The same model, when it is a text model. */
+  /** The same model as a text model; null for other kinds. */
   readonly text: ServedModel | null;
   readonly tokenizerBytes: number;
   checkedAtMs: number;
 }
 
-/** A tokenizer costs about 15 times its JSON in memory; the isolate has 128 MB. */
+/** A tokenizer takes about 15 times the size of its JSON in memory; the isolate has 128 MB. */
 const MAX_KEPT_JSON_BYTES = 4 * 1024 * 1024;
-/** How long a manifest is believed before R2 is asked whether it changed. */
+/** How long a manifest is cached before R2 is asked whether it has changed. */
 const RECHECK_MS = 2000;
 
 const kept = new RecentCache<string, Entry>({
@@ -75,7 +75,7 @@ export async function findModelOfKind<K extends ModelKind>(
 ): Promise<ModelOfKind<K>> {
   const { model } = await findEntry(bucket, modelId);
   requireKind(model.manifest, kind);
-  // Its manifest has just told.
+  // Its manifest's kind has just been checked.
   return model as unknown as ModelOfKind<K>;
 }
 
@@ -87,7 +87,7 @@ export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<M
 async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
   const entry = kept.get(modelId);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return entry;
-  // Requests that come meanwhile wait for the same answer.
+  // Requests that arrive in the meantime share the result.
   const underway = loading.get(modelId);
   if (underway !== undefined) return await underway;
   const promise = refresh(bucket, modelId, entry).finally(() => loading.delete(modelId));
@@ -138,7 +138,7 @@ async function loadTokenizer(
   if (got !== facts.sha256)
     throw new EngineError(
       'E_WEIGHTS_HASH',
-      `storage: ${key}: SHA-256 expected ${facts.sha256}, got ${got}. Push the model again.`,
+      `storage: ${key}: SHA-256; expected ${facts.sha256}, got ${got}. Push the model again.`,
       { details: { key, expected: facts.sha256, got } },
     );
   return Tokenizer.parse(new TextDecoder().decode(bytes), facts);
@@ -156,7 +156,7 @@ function servedModel(
     manifest,
     tokenizer,
     chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
-    // Asked for once by each stage: sorted in a tenth of a second, and not worth keeping here.
+    // Each stage asks once, and sorting takes a tenth of a second: not worth caching.
     vocabulary: () =>
       Promise.resolve(tokenVocabulary(tokenizer, manifest.config.nVocab, TRIGGERS).parts),
   };

@@ -1,8 +1,8 @@
-/** Tools as the APIs name them. */
+/** Tools from the fields of each API. */
 import type { ChatToolFields, MessagesToolFields, ResponseToolFields } from '../fields/output.ts';
 import { toolUse, type ToolUse } from './tools.ts';
 
-/** Of OpenAI's chat completions. Null when nothing is to be called. @throws {EngineError} E_REQUEST_INVALID */
+/** Tools of OpenAI's chat completions; null without any. @throws {EngineError} E_REQUEST_INVALID */
 export function chatTools(fields: ChatToolFields): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
   return toolUse(
@@ -13,7 +13,7 @@ export function chatTools(fields: ChatToolFields): ToolUse | null {
   );
 }
 
-/** Of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
+/** Tools of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
 export function responseTools(fields: ResponseToolFields): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
   return toolUse(
@@ -30,7 +30,7 @@ export function responseTools(fields: ResponseToolFields): ToolUse | null {
 
 const MESSAGES_CHOICES = { none: 'none', auto: 'auto', any: 'required' } as const;
 
-/** Of Anthropic's messages. @throws {EngineError} E_REQUEST_INVALID */
+/** Tools of Anthropic's messages. @throws {EngineError} E_REQUEST_INVALID */
 export function messagesTools({
   tools = [],
   tool_choice: choice,

@@ -1,4 +1,4 @@
-/** What a request holds its answer to, compiled. Grammars of the last requests are kept. */
+/** Compiles the formats that requests demand of their answers. Recent grammars are cached. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
@@ -14,7 +14,7 @@ import type { ResponseFormat, TextFormat } from '../fields/output.ts';
 import { besideJson, type CallSyntax, toolFormatOf } from './tool-formats.ts';
 import { toolGrammar, type ToolUse } from './tools.ts';
 
-/** One thing that says what an answer looks like, and the field that said it. */
+/** A format of an answer, and the field that demands it. */
 export interface FormatSource {
   readonly kind: keyof typeof COMPILERS;
   readonly source: unknown;
@@ -28,15 +28,15 @@ const COMPILERS = {
   gbnf: (source: unknown, param: string) => compileGbnf(String(source), param),
 } as const;
 
-/** Fields as the APIs have them; undefined where one is absent. */
+/** Fields of the APIs; undefined where absent. */
 interface FormatFields {
   readonly grammar?: string | undefined;
   readonly regex?: string | undefined;
 }
 
 /**
- * The one format that fields ask for; null for free text.
- * @throws {EngineError} E_REQUEST_INVALID when two ask for different things
+ * The one format that the fields ask for; null for free text.
+ * @throws {EngineError} E_REQUEST_INVALID when two fields ask for a format
  */
 export function formatSource(
   { grammar, regex }: FormatFields,
@@ -52,7 +52,7 @@ export function formatSource(
   return first ?? null;
 }
 
-/** As OpenAI's chat completions name it. */
+/** Format of OpenAI's chat completions. */
 export function chatFormat(format: ResponseFormat | undefined): FormatSource | null {
   if (format === undefined || format.type === 'text') return null;
   if (format.type !== 'json_schema')
@@ -61,7 +61,7 @@ export function chatFormat(format: ResponseFormat | undefined): FormatSource | n
   return { kind: 'schema', source: format.json_schema.schema, param };
 }
 
-/** As OpenAI's responses and Anthropic's messages name it. */
+/** Format of OpenAI's responses and Anthropic's messages. */
 export function textFormat(
   format: TextFormat | null | undefined,
   param: string,
@@ -71,7 +71,7 @@ export function textFormat(
   return { kind: 'schema', source: format.schema, param: `${param}.schema` };
 }
 
-/** How calls are written and found in the answer to a request; null when it has no tools. */
+/** How calls are written and found in an answer; null when there are no tools. */
 export function callSyntax(
   model: ServedModel,
   format: FormatSource | null,
@@ -84,7 +84,7 @@ export function callSyntax(
 }
 
 const MAX_KEPT = 16;
-/** Of the sources of what is kept, in characters. */
+/** Limit of the cached grammars' sources, in characters. */
 const MAX_KEPT_CHARS = 1_000_000;
 interface KeptGrammar {
   readonly grammar: Grammar;
@@ -97,7 +97,7 @@ const kept = new RecentCache<string, KeptGrammar>({
   sizeOf: ({ nChar }) => nChar,
 });
 
-/** @throws {EngineError} E_REQUEST_INVALID naming what can not be honoured */
+/** @throws {EngineError} E_REQUEST_INVALID naming what cannot be honoured */
 export function compileConstraint(
   format: FormatSource | null,
   tools: ToolUse | null,
@@ -108,7 +108,7 @@ export function compileConstraint(
   const known = kept.get(key);
   if (known !== undefined) return { key, grammar: known.grammar };
   const grammar = compile();
-  // One that is too large alone would push out all others.
+  // A grammar above the limit would only evict all others.
   if (key.length <= MAX_KEPT_CHARS) kept.set(key, { grammar, nChar: key.length });
   return { key, grammar };
 

@@ -1,6 +1,6 @@
 /**
- * Text of an answer to text and tool calls, as it comes. Reads what the grammar of tools.ts makes:
- * nothing else can come, so nothing is guessed.
+ * Splits an answer into text and tool calls as it arrives. Reads what the grammar of tools.ts allows:
+ * nothing else can occur, so nothing is guessed.
  */
 import { heldLength } from '../../../engine/text/stop-strings.ts';
 import type { CallSyntax, ToolFormat } from './tool-formats.ts';
@@ -9,7 +9,7 @@ export type ToolEvent =
   | { readonly type: 'text'; readonly text: string }
   /** A call begins. */
   | { readonly type: 'call'; readonly index: number; readonly id: string; readonly name: string }
-  /** More of its arguments' JSON text. */
+  /** More of the JSON text of the arguments. */
   | { readonly type: 'arguments'; readonly index: number; readonly text: string };
 
 type State = 'start' | 'text' | 'plain' | 'head' | 'arguments' | 'tail';
@@ -28,12 +28,12 @@ export class ToolSplitter {
     this.#state = isAtStart ? 'start' : 'text';
   }
 
-  /** Calls that have begun. */
+  /** Number of calls that have begun. */
   get nCalls(): number {
     return this.#nCall;
   }
 
-  /** Whether text is over: what comes is calls. */
+  /** Whether the text has ended and calls follow. */
   get isInCalls(): boolean {
     return this.#state === 'head' || this.#state === 'arguments' || this.#state === 'tail';
   }
@@ -41,12 +41,12 @@ export class ToolSplitter {
   push(part: string): ToolEvent[] {
     this.#held += part;
     const events: ToolEvent[] = [];
-    // Each state takes what it can and says whether the next may go on.
+    // Each state consumes what it can, and says whether another step is possible.
     while (this.#step(events));
     return events;
   }
 
-  /** What was held back because it could have become a call. */
+  /** Text that was held back because it could have become a call. */
   flush(): string {
     const text = this.isInCalls ? '' : this.#held;
     this.#held = '';
@@ -91,7 +91,7 @@ export class ToolSplitter {
   #takeHead(events: ToolEvent[]): boolean {
     const { start, open, between, middle } = this.#format;
     const before = this.#nCall === 0 ? start + open : between + open;
-    // Names hold no quotation mark, with which the middle begins.
+    // Names contain no quotation mark, with which the middle begins.
     const nameEnd = this.#held.indexOf('"', before.length);
     if (nameEnd < 0 || this.#held.length < nameEnd + middle.length) return false;
     const name = this.#held.slice(before.length, nameEnd);
@@ -113,7 +113,7 @@ export class ToolSplitter {
     return true;
   }
 
-  /** Behind the brace that closes the object; null when it is still to come. */
+  /** Index after the brace that closes the object; null before it has arrived. */
   #argumentsEnd(): number | null {
     for (let i = 0; i < this.#held.length; i++) {
       const char = this.#held[i];

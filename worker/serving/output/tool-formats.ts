@@ -1,11 +1,11 @@
 /**
- * How model families write tool calls: a row each. A call is
+ * How model families write tool calls, a row per family. A call is
  * `open` name `middle` arguments `close`; an answer with calls is `start` call (`between` call)* `end`.
  */
 
 export interface ToolFormat {
   readonly name: string;
-  /** Whether a chat template speaks it. */
+  /** Whether a chat template uses the format. */
   readonly speaks: (template: string) => boolean;
   /** Free text ends where this begins; `start` + `open` begins with it. */
   readonly trigger: string;
@@ -16,16 +16,16 @@ export interface ToolFormat {
   readonly between: string;
   readonly end: string;
   readonly maxCalls: number | null;
-  /** What differs where an answer without calls is JSON that could begin as a call does. */
+  /** Changes for answers where JSON without a call could begin like a call. */
   readonly besideJson?: Partial<ToolFormat>;
-  /** Templates refuse ids of calls that are not of this many letters and digits. */
+  /** Exact number of letters and digits in ids of calls, where templates demand it. */
   readonly idChars?: number;
 }
 
 /** How the calls of one answer are written and found. */
 export interface CallSyntax {
   readonly format: ToolFormat;
-  /** An answer begins with a call or has none: what looks like one further on is text. */
+  /** Whether calls come first or not at all, so that later text like a call is text. */
   readonly isAtStart: boolean;
 }
 
@@ -40,11 +40,11 @@ const tagged = {
   maxCalls: null,
 } as const;
 
-/** The first row that speaks a template's language counts; the last speaks every one. */
+/** The first row that matches a template is used; the last one matches every template. */
 export const TOOL_FORMATS: readonly ToolFormat[] = [
-  // Hermes 2 Pro and after, Qwen 2.5 and 3.
+  // Hermes 2 Pro and later, Qwen 2.5 and 3.
   { ...tagged, name: 'hermes', speaks: (template) => template.includes('<tool_call>') },
-  // Mistral from 7B v0.3 on; the trigger is a token of its own.
+  // Mistral 7B v0.3 and later; the trigger is a single token.
   {
     name: 'mistral',
     speaks: (template) => template.includes('[TOOL_CALLS]'),
@@ -58,7 +58,7 @@ export const TOOL_FORMATS: readonly ToolFormat[] = [
     maxCalls: null,
     idChars: 9,
   },
-  // Llama 3.1 and after: one call, bare.
+  // Llama 3.1 and later: one bare call.
   {
     name: 'llama',
     speaks: (template) => template.includes('<|python_tag|>') || template.includes('ipython'),
@@ -70,10 +70,10 @@ export const TOOL_FORMATS: readonly ToolFormat[] = [
     between: '',
     end: '',
     maxCalls: 1,
-    // The family's own mark of a call, which its templates leave out.
+    // The family's own mark of a call, which its templates omit.
     besideJson: { trigger: '<|python_tag|>', open: '<|python_tag|>{"name": "' },
   },
-  // Templates that know no tools are told of this in a system message.
+  // For templates without tools; a system message describes this format.
   { ...tagged, name: 'generic', speaks: () => true },
 ];
 
@@ -81,12 +81,12 @@ export function toolFormatOf(template: string | null): ToolFormat {
   return TOOL_FORMATS.find(({ speaks }) => speaks(template ?? ''))!;
 }
 
-/** A format as it is written where answers without calls are held to JSON, a pattern or a grammar. */
+/** The format where answers without calls must match JSON, a pattern or a grammar. */
 export function besideJson(format: ToolFormat): ToolFormat {
   return { ...format, ...format.besideJson };
 }
 
-/** Tokens that are special in some vocabularies and text in calls. */
+/** Triggers that are special tokens in some vocabularies. */
 export const TRIGGERS: ReadonlySet<string> = new Set(
   TOOL_FORMATS.flatMap((format) => [format.trigger, besideJson(format).trigger]),
 );

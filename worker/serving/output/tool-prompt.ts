@@ -1,10 +1,10 @@
-/** A conversation with tools for templates that know none: told in words, written as texts. */
+/** Conversations with tools for templates that have none: tools and calls become plain text. */
 import type { ChatMessage, ChatTemplate, ToolCall } from '../../../engine/text/chat-template.ts';
 import type { ToolFormat } from './tool-formats.ts';
 import { inCallOrder, withShortIds } from './tool-turns.ts';
 import type { Tool } from './tools.ts';
 
-/** A conversation as a template takes it. */
+/** A conversation as the template takes it. */
 export function turnsFor(
   { knowsTools }: Pick<ChatTemplate, 'knowsTools'>,
   messages: readonly ChatMessage[],
@@ -16,7 +16,7 @@ export function turnsFor(
   return format.idChars === undefined ? ordered : withShortIds(ordered, format.idChars);
 }
 
-/** Tools go into the system message, calls into the assistant's text, their answers to the user. */
+/** Puts tools into the system message, calls into the assistant's text, their answers into the user's. */
 function withoutToolRoles(
   messages: readonly ChatMessage[],
   tools: readonly Tool[],

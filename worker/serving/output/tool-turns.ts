@@ -1,18 +1,18 @@
-/** Calls in a conversation and the messages that answer them. */
+/** Tool calls in a conversation, and the messages that answer them. */
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
 
-/** What of a message has to do with calls. */
+/** Fields of a message that matter for calls. */
 type CallMessage = Pick<ChatMessage, 'role' | 'tool_calls' | 'tool_call_id'>;
 
-/** Where calls and their answers do not match. */
+/** A mismatch between calls and their answers. */
 export interface CallFault {
-  /** Index of the message at fault; the last one's where an answer is missing behind it. */
+  /** Index of the message at fault; the last one's where an answer is missing after it. */
   readonly at: number;
   readonly kind: 'unknown' | 'answered' | 'interrupted' | 'unanswered';
   readonly id: string;
 }
 
-/** What is wrong with the answers to calls, or null: each call has one answer before the talk goes on. */
+/** The first mismatch, or null: each call needs one answer before the conversation continues. */
 export function callFault(messages: readonly CallMessage[]): CallFault | null {
   const open = new Set<string>();
   const known = new Set<string>();
@@ -32,19 +32,19 @@ export function callFault(messages: readonly CallMessage[]): CallFault | null {
   return left === undefined ? null : { at: messages.length - 1, kind: 'unanswered', id: left };
 }
 
-/** @param answer what an API calls the answer to a call, with its article */
+/** @param answer the API's name of an answer to a call, with its article */
 export function faultText({ kind, id }: CallFault, answer: string): string {
   const shown = JSON.stringify(id);
   const texts: Readonly<Record<CallFault['kind'], string>> = {
-    unknown: `${shown} is no call before it; expected the id of an open call`,
+    unknown: `${shown} names no call before it; expected the id of an open call`,
     answered: `${shown} has an answer already; expected the id of an open call`,
     interrupted: `expected ${answer} that answers the call ${shown}`,
-    unanswered: `expected ${answer} behind the last, for the call ${shown}`,
+    unanswered: `expected ${answer} after the last, for the call ${shown}`,
   };
   return texts[kind];
 }
 
-/** Answers in the order of their calls: templates show them as they come. */
+/** Sorts answers by their calls, since templates show them in the given order. */
 export function inCallOrder(messages: readonly ChatMessage[]): ChatMessage[] {
   const ordered: ChatMessage[] = [];
   let order: readonly string[] = [];
@@ -67,7 +67,7 @@ export function inCallOrder(messages: readonly ChatMessage[]): ChatMessage[] {
   return ordered;
 }
 
-/** Ids of calls as templates of some families want them: `nChar` letters and digits. */
+/** Replaces ids of calls by `nChar` letters and digits, as templates of some families demand. */
 export function withShortIds(messages: readonly ChatMessage[], nChar: number): ChatMessage[] {
   const isShort = new RegExp(`^[A-Za-z0-9]{${nChar}}$`);
   const names = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** What a request says of tools, in one form whichever API said it. */
+/** The tools of a request, in one form for all APIs. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import {
   choiceGrammar,
@@ -12,7 +12,7 @@ import {
 } from '../../../engine/grammar/index.ts';
 import type { ToolFormat } from './tool-formats.ts';
 
-/** Calls in one answer: a model that cannot stop is stopped. */
+/** Most calls in one answer, for models that do not stop. */
 export const MAX_CALLS = 8;
 
 export interface Tool {
@@ -24,10 +24,10 @@ export interface Tool {
 
 export interface ToolUse {
   readonly tools: readonly Tool[];
-  /** Whether calls may come, must come, or must be of one function. */
+  /** Whether the model may call, must call, or must call one function. */
   readonly choice: 'auto' | 'required' | { readonly name: string };
   readonly isParallel: boolean;
-  /** Where a tool's schema stands in the request. */
+  /** Path of a tool's schema in the request. */
   readonly schemaParam: (index: number) => string;
 }
 
@@ -38,8 +38,8 @@ interface ToolRow {
 }
 
 /**
- * Null when nothing is to be called.
- * @throws {EngineError} E_REQUEST_INVALID for two tools of one name, a choice that names none
+ * The tools that may be called; null when there are none.
+ * @throws {EngineError} E_REQUEST_INVALID for two tools with one name, or a choice of an unknown tool
  */
 export function toolUse(
   rows: readonly ToolRow[],
@@ -54,7 +54,7 @@ export function toolUse(
     if (type !== undefined && type !== 'object')
       throw invalidField(
         schemaParam(index),
-        `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}: arguments are an object`,
+        `type; expected "object", got ${JSON.stringify(type).slice(0, 40)}, since arguments are an object`,
       );
     return { name, description, parameters: { ...parameters, type: 'object' } };
   });
@@ -78,8 +78,8 @@ function checkNames(rows: readonly ToolRow[], choice: 'none' | ToolUse['choice']
 }
 
 /**
- * Answers with calls as a grammar; without a call the answer is as `without` says, or free text.
- * @throws {EngineError} E_REQUEST_INVALID naming what of a schema is not honoured
+ * The grammar of answers with calls; an answer without a call matches `without`, or is free text.
+ * @throws {EngineError} E_REQUEST_INVALID naming the part of a schema that is not supported
  */
 export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar | null): Grammar {
   const { choice } = use;
@@ -105,7 +105,7 @@ export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar |
   return choiceGrammar([textWithout(triggers), sequenceGrammar([textUntil(triggers), calls])]);
 }
 
-/** A call from its name on. */
+/** The rest of a call, from its name on. */
 function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Grammar {
   return sequenceGrammar([
     literalGrammar(tool.name + format.middle),
@@ -117,12 +117,12 @@ function bodyOf(use: ToolUse, tool: Tool, index: number, format: ToolFormat): Gr
   ]);
 }
 
-/** Keywords beside which an object's own properties are not all that it may have. */
+/** Keywords that may allow more than an object's own `properties`. */
 const OPENING = ['additionalProperties', 'patternProperties', '$ref', 'allOf', 'anyOf', 'oneOf'];
 
 /**
- * Functions have the arguments that their schemas name, and none if they name none: JSON Schema would
- * let a model invent more. A schema that says itself what else there may be stays as it is.
+ * Allows only the arguments that the schema names, or none if it names none: JSON Schema would
+ * let a model invent more. A schema that says what else is allowed stays as it is.
  */
 function closed(schema: Tool['parameters']): Tool['parameters'] {
   const isOpen = OPENING.some((keyword) => Object.hasOwn(schema, keyword));

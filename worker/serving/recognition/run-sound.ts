@@ -1,4 +1,4 @@
-/** A recording through a speech model of the stage, its silence left out where a detector is at hand. */
+/** Runs a recording through a recognition model of the stage, without its silence if there is a detector. */
 import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
@@ -22,7 +22,7 @@ export interface SoundJob {
   readonly useVad: boolean;
 }
 
-/** @throws {EngineError} what the recording, the detector and the stage give. */
+/** @throws {EngineError} errors of the recording, the detector and the stage. */
 export async function* runSound(
   { env, call, model, options, signal, useVad }: SoundJob,
   blocks: AsyncIterable<Float32Array>,
@@ -36,7 +36,7 @@ export async function* runSound(
   });
 }
 
-/** The detector VAD_MODEL names; null when it has not been pushed, or has no script to run on. */
+/** The detector that VAD_MODEL names; null when it has not been pushed or the ONNX script is absent. */
 export async function findDetector(
   env: ServingEnv,
   call: CallContext,

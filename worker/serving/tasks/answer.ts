@@ -1,8 +1,8 @@
 /**
  * Answers to a question over given passages, with the sentences they are taken from. A sentence is
- * chosen by how much likelier it makes the question than texts that say nothing do (the query
+ * chosen by how much more likely it makes the question than texts without content do (the query
  * likelihood of Ponte and Croft 1998; with language models Sachan et al. 2022, arXiv 2204.07496), so
- * that a quotation is a place of the passages and never something a model wrote.
+ * that a quotation is a span of a passage, never something a model wrote.
  */
 import { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
@@ -22,13 +22,13 @@ import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
 import { refuseAt } from '../fields/refuse-at.ts';
 
 export const MAX_PASSAGES = 256;
-/** Of all passages together: each is evaluated on its own. */
+/** Most sentences of all passages together: each is evaluated separately. */
 export const MAX_SENTENCES = 500;
 /** Longer sentences are quoted in parts. */
 export const MAX_SENTENCE_TOKENS = 128;
 export const MAX_QUESTION_CHARS = 2_000;
 export const MAX_QUOTES = 5;
-/** Nats a token of the question that a sentence has to gain over a text that says nothing. */
+/** Nats per token of the question that a sentence must gain over a text without content. */
 export const DEFAULT_MIN_GAIN = 0.75;
 const MAX_MIN_GAIN = 100;
 const LIKELY_TOKENS = 100;
@@ -58,15 +58,17 @@ const answerSchema = taskAnswer('answer', {
       z.strictObject({
         text: z.string(),
         passage: count.describe('index in passages'),
-        start: count.describe('in UTF-16 units of the passage, as JavaScript counts'),
+        start: count.describe('in UTF-16 units of the passage, as in JavaScript'),
         end: count,
-        gain: z.number().describe('nats a token by which it makes the question likelier'),
+        gain: z.number().describe('nats per token by which it makes the question more likely'),
       }),
     )
-    .describe('what the answer is taken from, the best first; passages[passage].slice(start, end)'),
-  best_gain: z.number().describe('of any sentence'),
+    .describe(
+      'sources of the answer, the best first; each text is passages[passage].slice(start, end)',
+    ),
+  best_gain: z.number().describe('highest gain of any sentence'),
   finish_reason: finishReason,
-  sentences: z.number().int().positive().describe('that were weighed'),
+  sentences: z.number().int().positive().describe('number of sentences compared'),
 }).meta({ id: 'QuotedAnswer' });
 
 export const answer = defineWholeTask({ name: 'answer', body, answer: answerSchema, run });
@@ -129,7 +131,7 @@ function listSentences(
   );
 }
 
-/** Of each sentence: mean over the question's tokens of how much likelier it makes them. */
+/** Gain of each sentence: mean nats by which it makes the question's tokens more likely. */
 async function gainsOf(
   model: TaskModel,
   sentences: readonly Sentence[],

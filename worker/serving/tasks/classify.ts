@@ -1,7 +1,7 @@
 /**
- * Which of some labels fits a text, by how likely the model finds each label as its answer. Nothing
- * is generated: a label's score is the mean log-probability of its tokens behind the prompt,
- * calibrated by what the model answers to texts that say nothing.
+ * Classifies a text by how likely the model finds each label as its answer. Nothing
+ * is generated: a label's score is the mean log-probability of its tokens after the prompt,
+ * calibrated by the model's answers to texts without content.
  */
 import { z } from 'zod';
 import {
@@ -68,18 +68,25 @@ const body = z
   .meta({ id: 'ClassifyRequest' });
 
 const answer = taskAnswer('classify', {
-  label: z.string().nullable().describe('the likeliest; with multi_label null when none applies'),
+  label: z
+    .string()
+    .nullable()
+    .describe('the most likely one; with multi_label, null when none applies'),
   labels: z
     .array(
       z.strictObject({
         label: z.string(),
         probability: z.number().min(0).max(1),
         likelihood: z.number().min(0).max(1).describe('before calibration'),
-        prior: z.number().min(0).max(1).describe('its likelihood behind texts that say nothing'),
-        applies: z.boolean().describe('with multi_label: above 0.5; else the likeliest'),
+        prior: z.number().min(0).max(1).describe('its likelihood after texts without content'),
+        applies: z
+          .boolean()
+          .describe(
+            'with multi_label, whether its probability is above 0.5; else whether it is the most likely',
+          ),
       }),
     )
-    .describe('in the order of the request; without multi_label all three sum to one'),
+    .describe('in the order of the request; without multi_label, each kind of number sums to one'),
   chunks: chunkCount,
 }).meta({ id: 'Classification' });
 
@@ -123,8 +130,8 @@ function chunksFor(taskModel: TaskModel, request: Body): string[] {
 }
 
 /**
- * [texts][labels]: e to the mean log-probability of the label's tokens; where one label is sought, made
- * to sum to one for each text.
+ * [texts][labels]: e to the mean log-probability of the label's tokens; unless labels are independent,
+ * normalized to sum to one for each text.
  */
 async function likelihoodsOf(
   taskModel: TaskModel,
@@ -136,7 +143,7 @@ async function likelihoodsOf(
   for (const text of texts) {
     const ids = taskModel.encode(promptOf(text, request));
     const row: number[] = [];
-    // One after the other: each finds the prompt in the cache.
+    // One after the other, so that each finds the prompt in the KV cache.
     for (const { label: name } of request.labels) {
       const tokens = tokenizer.encode(name, { special: false });
       row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));

@@ -1,4 +1,4 @@
-/** Data of a text as JSON that a schema describes; long texts in pieces, merged by merge-json.ts. */
+/** Extracts data from a text as JSON of a schema; long texts in pieces, merged by merge-json.ts. */
 import { z } from 'zod';
 import { compileConstraint } from '../output/constraint.ts';
 import { jsonSchema } from '../fields/output.ts';
@@ -17,7 +17,7 @@ import { jsonJudge, mergeJson } from './merge-json.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { extractPrompt } from './prompts/extract.ts';
 
-/** Tokens of the JSON of one piece, when the request names none. */
+/** Most tokens of the JSON of one piece, unless the request says it. */
 const LIKELY_TOKENS = 512;
 const LEAST_ROOM = 32;
 

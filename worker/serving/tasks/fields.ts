@@ -1,16 +1,16 @@
-/** Fields that bodies and answers of tasks share, and their limits. */
+/** Fields that the bodies and answers of tasks share, and their limits. */
 import { z } from 'zod';
 import { resourcesSchema, timingsSchema, usageSchema } from '../fields/answers.ts';
 import { count, MAX_MAX_TOKENS, modelField, strictField } from '../fields/common.ts';
 import { samplingFields } from '../fields/sampling.ts';
 
-/** Of a text, or of all passages together: about a hundred contexts of 2,048 tokens. */
+/** Longest text, or all passages together: about a hundred contexts of 2,048 tokens. */
 export const MAX_TEXT_CHARS = 500_000;
 export const MAX_INSTRUCTION_CHARS = 2_000;
-/** Pieces that one request may cut its text into. */
+/** Most pieces into which a text is cut. */
 export const MAX_CHUNKS = 400;
 
-/** Ends the check: what compares fields sees only those that are right. */
+/** Aborts the check, so that refinements that compare fields see valid ones only. */
 const SOME_TEXT = { error: 'expected a text that is not empty', abort: true };
 
 export const someText = (maxChars: number) =>
@@ -31,7 +31,7 @@ export type TaskFields = Partial<z.output<z.ZodObject<typeof taskFields>>>;
 
 export const textField = someText(MAX_TEXT_CHARS);
 
-/** One line, as it stands in a prompt. */
+/** A single line, which goes into a prompt. */
 export const lineField = (maxChars: number) =>
   someText(maxChars).refine((text) => !/[\n\r]/.test(text), {
     error: 'expected a text of one line',
@@ -41,9 +41,9 @@ export const lineField = (maxChars: number) =>
 export const chunkCount = z.number().int().positive().describe('pieces the text was cut into');
 export const finishReason = z
   .enum(['stop', 'length'])
-  .describe('"length": a part of it ended for want of tokens');
+  .describe('"length": a part of the answer reached its limit of tokens');
 
-/** The answer of the task `name`: its own `fields`, between what it is and what it took. */
+/** Schema of the answer of task `name`: its own `fields`, with those that all tasks share around them. */
 export function taskAnswer<Name extends string, Fields extends z.ZodRawShape>(
   name: Name,
   fields: Fields,

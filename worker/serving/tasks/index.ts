@@ -1,4 +1,4 @@
-/** Every task. Its endpoint is a file of ../endpoints, its command a row of scripts/commands/task.ts. */
+/** Every task. Its endpoint is a file of worker/apis/tasks, its options are in scripts/commands/options. */
 export { answer } from './answer.ts';
 export { classify } from './classify.ts';
 export { extract } from './extract.ts';

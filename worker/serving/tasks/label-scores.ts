@@ -1,12 +1,12 @@
-/** From likelihoods of labels to probabilities. Pure; all arrays have one number a label. */
+/** Likelihoods of labels to probabilities. Pure; all arrays have one number per label. */
 
-/** Made to sum to one. */
+/** Scales numbers to sum to one. */
 export function normalize(weights: readonly number[]): number[] {
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / sum);
 }
 
-/** Number by number; `weights` are of the rows and need not sum to one. */
+/** Mean of rows, column by column; `weights` belong to the rows and need not sum to one. */
 export function meanRow(
   rows: readonly (readonly number[])[],
   weights: readonly number[] = rows.map(() => 1),
@@ -17,14 +17,14 @@ export function meanRow(
 }
 
 /**
- * One of the labels: contextual calibration with W = diag(prior)^-1 and b = 0, made to sum to one
+ * For one label of several: contextual calibration with W = diag(prior)^-1 and b = 0, normalized
  * (Zhao et al. 2021, arXiv 2102.09690, section 5).
  */
 export function calibrate(probabilities: readonly number[], prior: readonly number[]): number[] {
   return normalize(probabilities.map((p, i) => p / prior[i]!));
 }
 
-/** Each label for itself: the odds are its likelihood against that behind texts that say nothing. */
+/** For independent labels: the odds are the label's likelihood against that after texts without content. */
 export function calibrateEach(likelihoods: readonly number[], prior: readonly number[]): number[] {
   return likelihoods.map((p, i) => p / (p + prior[i]!));
 }

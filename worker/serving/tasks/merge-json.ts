@@ -1,7 +1,7 @@
 /**
- * One value of the values that the pieces of a text gave, in their order. Objects are merged member
- * by member, arrays put together without what they have already, and of other values the first that
- * says something stays. A piece whose data would break the schema is left out.
+ * Merges the values that the pieces of a text gave, in their order. Objects are merged member
+ * by member, arrays are joined without duplicates, and of other values the first that
+ * is not empty stays. A piece whose data would break the schema is left out.
  */
 import { type Grammar, GrammarProgram, Vocabulary } from '../../../engine/grammar/index.ts';
 
@@ -43,7 +43,7 @@ function mergeArrays(a: readonly unknown[], b: readonly unknown[]): unknown[] {
   return [...a, ...b.filter(isNew)];
 }
 
-/** Members that only `b` has come behind; the judge says whether the schema takes that. */
+/** Members that only `b` has come last; the judge decides whether the schema allows that. */
 function mergeObjects(a: JsonObject, b: JsonObject): JsonObject {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   const merged = [...names].map((name): [string, unknown] => {
@@ -61,7 +61,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether a grammar's words include a value's JSON. Members have to be in the schema's order. */
+/** Judges whether a grammar matches a value's JSON. Members must be in the schema's order. */
 export function jsonJudge(grammar: Grammar): JsonJudge {
   const program = new GrammarProgram(grammar, BYTES);
   return (value) => {
@@ -71,7 +71,7 @@ export function jsonJudge(grammar: Grammar): JsonJudge {
 }
 
 const BYTE_VALUES = 256;
-/** A token a byte, and one that ends. */
+/** A token per byte, and an end token. */
 const BYTES = new Vocabulary({
   nVocab: BYTE_VALUES + 1,
   bytesOf: (token) => (token < BYTE_VALUES ? Uint8Array.of(token) : null),

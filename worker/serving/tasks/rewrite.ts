@@ -1,4 +1,4 @@
-/** A text in other words: by an instruction, a tone or both; long ones paragraph by paragraph. */
+/** Rewrites a text by an instruction, a tone or both; long texts in pieces. */
 import { z } from 'zod';
 import {
   chunkCount,
@@ -42,7 +42,7 @@ export const rewrite = defineWholeTask({ name: 'rewrite', body, answer, run });
 
 async function run(model: TaskModel, request: z.output<typeof body>): Promise<object> {
   const maxTokens = answerTokens(model, request.max_tokens, model.host.nCtx);
-  // A piece comes back about as long as it was.
+  // A rewritten piece is about as long as the piece.
   const room = model.roomFor(promptOf('', request), maxTokens, LEAST_ROOM);
   const chunks = chunksOf(model, request.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
   const prompts = chunks.map((chunk) => ({

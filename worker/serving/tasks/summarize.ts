@@ -1,6 +1,6 @@
 /**
- * Summaries of texts of any length: what fits the context is summed up at once; of a longer text
- * its pieces are, then the summaries together, until they fit.
+ * Summaries of texts of any length: a text that fits the context is summarized at once; of a longer one
+ * the pieces are, then their summaries together, until they fit.
  */
 import { z } from 'zod';
 import { compileRegex } from '../../../engine/grammar/index.ts';
@@ -16,9 +16,9 @@ export const LENGTH_WORDS = { short: 40, medium: 100, long: 250 } as const;
 export const MAX_BULLETS = 8;
 /** Tokens of text that a summary's prompt must have room for. */
 const LEAST_ROOM = 32;
-/** A word is seldom more tokens, with what stands around it. */
+/** A word, with the space and punctuation around it, seldom has more tokens. */
 const TOKENS_PER_WORD = 3;
-/** A piece's summary is at most this part of the piece, so that each round leaves less. */
+/** A piece's summary is at most the piece's length divided by this, so that each round leaves less. */
 const PART_SHARE = 4;
 
 const BULLETS: ConstraintRequest = {
@@ -41,10 +41,10 @@ const answer = taskAnswer('summarize', {
   summary: z.string(),
   finish_reason: finishReason,
   chunks: chunkCount,
-  rounds: z.number().int().positive().describe('1 when the text was summed up at once'),
+  rounds: z.number().int().positive().describe('1 when the text was summarized at once'),
 }).meta({ id: 'Summary' });
 
-/** Of a stream: more of the summary, at last the whole answer. */
+/** Events of a stream: parts of the summary, then the whole answer. */
 export const summaryEvent = z.union([
   z.strictObject({ object: z.literal('task.delta'), delta: z.string() }),
   answer,
@@ -109,7 +109,7 @@ function promptOf(ask: typeof summaryPrompt, text: string, options: SummaryOptio
   return { messages: ask(text, options), field: 'text' };
 }
 
-/** Ends a text before the word that is one too many. */
+/** Ends a text after `maxWords` words. */
 export async function* limitWords(
   events: AsyncIterable<WriteEvent>,
   maxWords: number,
@@ -129,7 +129,7 @@ export async function* limitWords(
       end += char.length;
     }
     if (end > 0) yield { type: 'text', text: event.text.slice(0, end) };
-    // Leaving the loop ends the generation, whose tokens are counted then.
+    // Leaving the loop ends the generation, and its tokens are counted.
     if (nWord > maxWords) break;
   }
   yield { type: 'done', reason: 'length' };

@@ -1,6 +1,6 @@
 /**
- * What tasks ask of a model: text held to a grammar or not, and how likely a text is. The gateway
- * and the command line give the same two things below it: a served model and a way to run a request.
+ * What tasks need of a model: text, with or without a grammar, and the likelihood of a text. The gateway
+ * and the command line both provide a served model and a way to run a request.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { tokenPrompt } from '../../../engine/generate/prompt.ts';
@@ -23,20 +23,20 @@ import type { TaskFields } from './fields.ts';
 
 export interface TaskHost {
   readonly model: ServedModel;
-  /** Positions that prompt and answer may have together. */
+  /** Most tokens of prompt and answer together. */
   readonly nCtx: number;
   readonly signal: AbortSignal;
-  /** @throws {EngineError} what the engine reports; E_PROMPT_TOO_LONG names `field` */
+  /** @throws {EngineError} errors of the engine; E_PROMPT_TOO_LONG names `field` */
   run(request: GenerateRequest, signal: AbortSignal, field: string): AsyncIterable<GenerateEvent>;
-  /** Told of each generation that ended. */
+  /** Called after each generation. */
   readonly onUsage?: (usage: GenerateUsage) => void;
 }
 
 export interface TaskPrompt {
   readonly messages: readonly Message[];
-  /** How the answer begins. */
+  /** Beginning of the answer. */
   readonly prefill?: string;
-  /** The request's field that its text came from. */
+  /** Field of the request that the text came from. */
   readonly field: string;
 }
 
@@ -51,7 +51,7 @@ export type WriteEvent =
   | { readonly type: 'text'; readonly text: string }
   | {
       readonly type: 'done';
-      /** The model ended it, or there was no more room. */
+      /** Whether the model ended the text or its tokens ran out. */
       readonly reason: 'stop' | 'length';
     };
 
@@ -60,15 +60,15 @@ export interface Written {
   readonly reason: 'stop' | 'length';
 }
 
-/** Between what was counted in parts and what the whole comes to. */
+/** Allowed difference between the tokens of parts and of the whole. */
 const SLACK_TOKENS = 8;
-/** Answers made at once: they share passes over the weights. */
+/** Answers that are made in parallel, sharing passes over the weights. */
 const MAX_PARALLEL = 3;
 
 export class TaskModel {
   readonly host: TaskHost;
   readonly #sampling: SamplingParams;
-  /** Of all generations so far. */
+  /** Usage of each generation so far. */
   readonly usages: GenerateUsage[] = [];
 
   constructor(host: TaskHost, fields: Pick<TaskFields, 'temperature' | 'top_p' | 'seed'> = {}) {
@@ -91,8 +91,8 @@ export class TaskModel {
   }
 
   /**
-   * Tokens of text that `prompt` has room for beside an answer of `answerTokens`.
-   * @param prompt without its text
+   * Tokens of text that `prompt` has room for besides an answer of `answerTokens`.
+   * @param prompt the prompt without its text
    * @throws {EngineError} E_PROMPT_TOO_LONG when that is less than `least`
    */
   roomFor(prompt: TaskPrompt, answerTokens: number, least: number): number {
@@ -104,12 +104,12 @@ export class TaskModel {
       'E_PROMPT_TOO_LONG',
       `${prompt.field}: the prompt without the text has ${nPrompt} tokens and the answer ` +
         `${answerTokens}, but the context of ${id} is ${this.host.nCtx}; expected at least ${least} ` +
-        'to be left for text. Ask for a shorter answer, or shorten what goes with the text.',
+        'to be left for text. Ask for a shorter answer, or shorten the other fields.',
       { param: prompt.field, details: { nPrompt, answerTokens, nCtx: this.host.nCtx } },
     );
   }
 
-  /** Text as it becomes certain, then `done`. Ending the iteration early ends the generation. */
+  /** Generates text, in pieces that are final, then `done`. Ending the iteration early ends the generation. */
   async *write(prompt: TaskPrompt, options: WriteOptions): AsyncGenerator<WriteEvent, void, void> {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
@@ -138,12 +138,12 @@ export class TaskModel {
         }
       }
     } finally {
-      // A reader that left early got no last usage.
+      // A reader that has left early got no final usage.
       this.#count({ ...usage, completionTokens: count.n });
     }
   }
 
-  /** The whole answer, without white space at its ends. */
+  /** Generates a whole answer, trimmed. */
   async writeAll(prompt: TaskPrompt, options: WriteOptions): Promise<Written> {
     let text = '';
     let reason: Written['reason'] = 'length';
@@ -154,7 +154,7 @@ export class TaskModel {
     return { text: text.trim(), reason };
   }
 
-  /** The answers to several prompts, in their order; the first failure ends all. */
+  /** Generates answers to several prompts, in their order; the first failure ends all. */
   async writeEach(
     prompts: readonly (TaskPrompt & { readonly options: WriteOptions })[],
   ): Promise<Written[]> {
@@ -163,7 +163,7 @@ export class TaskModel {
     );
   }
 
-  /** What `make` makes of each, in their order, a few at a time; the first failure ends all. */
+  /** Maps values with `make`, a few at a time, keeping their order; the first failure ends all. */
   async inParallel<From, To>(
     items: readonly From[],
     make: (item: From, signal: AbortSignal) => Promise<To>,
@@ -180,7 +180,7 @@ export class TaskModel {
       await Promise.all(workers);
     } catch (error) {
       abort.abort();
-      // Nobody is left behind that uses the engine.
+      // Waits until no worker uses the engine any more.
       await Promise.allSettled(workers);
       throw error;
     }
@@ -188,8 +188,8 @@ export class TaskModel {
   }
 
   /**
-   * Log-probability (natural, of the model's own distribution) of each token of `continuation`
-   * behind `prompt`. What of the prompt an earlier call evaluated is not evaluated again.
+   * Natural log-probability, in the model's own distribution, of each token of `continuation`
+   * after `prompt`. The part of the prompt that an earlier call evaluated is not evaluated again.
    */
   async score(
     prompt: readonly number[],

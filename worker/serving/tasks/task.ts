@@ -8,20 +8,20 @@ import { MAX_CHUNKS, type TaskFields } from './fields.ts';
 import { TaskModel, type TaskHost, type Written } from './task-model.ts';
 
 export type TaskEvent =
-  /** More of the text, for those that are streamed. */
+  /** More of the text, in tasks that stream. */
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'done'; readonly answer: object };
 
 export interface TaskRow<Body extends z.ZodObject> {
-  /** Also the last part of its address and its command. */
+  /** Also the last part of the task's path, and its command. */
   readonly name: string;
   readonly body: Body;
   readonly answer: z.ZodType;
-  /** Its own part of the answer; `object`, model and usage come around it. */
+  /** Gives the task's own part of the answer; `runTask` adds `object`, model and usage. */
   run(model: TaskModel, body: z.output<Body>): AsyncGenerator<TaskEvent, void, void>;
 }
 
-/** A row whose body has been forgotten by the type. */
+/** A row whose type forgets its body. */
 export type Task = TaskRow<z.ZodObject>;
 
 export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
@@ -77,18 +77,18 @@ export function chunksOf(model: TaskModel, text: string, maxTokens: number): Spa
   return chunks;
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID past MAX_CHUNKS */
+/** @throws {EngineError} E_REQUEST_INVALID above MAX_CHUNKS */
 export function refuseTooMany(nChunk: number, maxTokens: number, field = 'text'): void {
   if (nChunk <= MAX_CHUNKS) return;
   throw invalidField(
     field,
-    `takes ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
+    `needs ${nChunk} pieces of at most ${maxTokens} tokens; expected at most ` +
       `${MAX_CHUNKS}. Send less text, or use a model with a longer context`,
     { details: { nChunk, maxChunks: MAX_CHUNKS } },
   );
 }
 
-/** Text around the pieces, and something in place of each. */
+/** Replaces spans of a text, and keeps the text around them. */
 export function replaceSpans(text: string, spans: readonly Span[], by: readonly string[]): string {
   let at = 0;
   let out = '';
@@ -103,10 +103,10 @@ export function worstReason(written: readonly Pick<Written, 'reason'>[]): 'stop'
   return written.some(({ reason }) => reason === 'length') ? 'length' : 'stop';
 }
 
-/** Part of the context that an answer may take at most. */
+/** An answer takes at most the context divided by this. */
 const ANSWER_SHARE = 3;
 
-/** Tokens of an answer: what was asked for, else `likely`; never more than a third of the context. */
+/** Most tokens of an answer: `asked`, else `likely`; never more than a third of the context. */
 export function answerTokens(model: TaskModel, asked: number | undefined, likely: number): number {
   return Math.max(1, Math.min(asked ?? likely, Math.floor(model.host.nCtx / ANSWER_SHARE)));
 }

@@ -1,6 +1,6 @@
 /**
- * Translations line by line, a long line by sentences. Line breaks, indents, the marks of lists,
- * headings and quotes, code fences and what has no letters stay as they are.
+ * Translates line by line, long lines by sentences. Line breaks, indents, the marks of lists,
+ * headings and quotes, code fences and lines without letters stay as they are.
  */
 import { z } from 'zod';
 import {
@@ -17,10 +17,10 @@ import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { translatePrompt, type Languages } from './prompts/translate.ts';
 
 export const MAX_LANGUAGE_CHARS = 60;
-/** Of one piece: small models lose the thread of long ones. */
+/** Most tokens of one piece: small models go astray in longer ones. */
 export const MAX_PIECE_TOKENS = 200;
 const LEAST_ROOM = 16;
-/** A translation has seldom more than so many tokens for one of its text. */
+/** A translation seldom has more tokens per token of its text. */
 const GROWTH = 3;
 const MARKS = /^\s*(?:(?:[-*+>]|#{1,6}|\d{1,4}[.)])\s+)*/;
 const FENCE = /^\s*(?:```|~~~)/;
@@ -56,7 +56,7 @@ async function run(model: TaskModel, request: z.output<typeof body>): Promise<ob
   refuseTooMany(pieces.length, size);
   const prompts = pieces.map((piece) => ({
     ...promptOf(textOf(text, piece), request),
-    // A translation of a line is a line.
+    // The translation of a line is one line.
     options: { maxTokens: most, stops: ['\n'] },
   }));
   const written = await model.writeEach(prompts);
@@ -68,7 +68,7 @@ async function run(model: TaskModel, request: z.output<typeof body>): Promise<ob
   };
 }
 
-/** What of a text is to be translated: the letters of each line, behind its marks. */
+/** Spans of a text to translate: lines with letters, after their marks. */
 export function proseOf(text: string): Span[] {
   const spans: Span[] = [];
   let isCode = false;

@@ -1,7 +1,7 @@
 import { textMessage } from '../../conversation/message.ts';
 import type { Message } from '../../conversation/message.ts';
 
-/** What follows is the question, as likely as the sentence makes it. */
+/** The prompt after which a question is scored, given a sentence. */
 export function questionPrompt(sentence: string): Message[] {
   return [textMessage('user', `${sentence}\n\nAsk a question about this text.`)];
 }

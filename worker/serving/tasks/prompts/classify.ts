@@ -7,8 +7,8 @@ export interface Label {
 }
 
 /**
- * What follows is a label, as likely as the text makes it. The labels themselves are not listed: a
- * small model answers with one of a list whatever the text is (docs/tasks.md has the numbers).
+ * The prompt after which labels are scored, given a text. The labels themselves are not listed: a
+ * small model prefers one of a list whatever the text is (docs/tasks.md has the numbers).
  */
 export function classifyPrompt(
   text: string,

@@ -11,12 +11,12 @@ const STYLES = {
   bullet: (maxWords: number) => `as a list of short points, in at most ${maxWords} words`,
 } as const;
 
-/** Of a text, or of a part of a longer one: behind it a small model still knows what to do. */
+/** Summarizes a text, or a part of a longer one. The task comes last, where small models heed it. */
 export function summaryPrompt(text: string, { maxWords, style }: SummaryOptions): Message[] {
   return [user(`${text}\n\nSummarize this ${STYLES[style](maxWords)}.`)];
 }
 
-/** Of summaries of a text's parts. */
+/** Summarizes the summaries of a text's parts. */
 export function mergePrompt(notes: string, { maxWords, style }: SummaryOptions): Message[] {
   return [user(`${notes}\n\nSummarize these notes on one text ${STYLES[style](maxWords)}.`)];
 }
