@@ -22,16 +22,16 @@ export const createSpeech = defineEndpoint({
   method: 'POST',
   path: '/v1/audio/speech',
   tag: 'audio',
-  summary: 'Speak a text',
+  summary: 'Turn text into speech',
   description:
-    `As OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body comes ` +
-    'sentence by sentence, as it is made: WAV of 16 bits at the rate of the voice (its header does ' +
-    'not tell the length), or bare samples of 16 bits at 24,000 Hz. How numbers, dates and the like ' +
-    'are read stands in docs/audio.md.',
+    `Like OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body is sent ` +
+    "sentence by sentence, as it is made: 16-bit WAV at the voice's sample rate (the header does " +
+    'not state the length), or raw 16-bit samples at 24,000 Hz. docs/audio.md says how numbers, dates ' +
+    'and abbreviations are read.',
   body: speechBodySchema,
   refused: SPEECH_REFUSED,
   responses: [
-    { status: 200, what: 'the sound', contentType: 'audio/wav', event: speechEventSchema },
+    { status: 200, what: 'the audio', contentType: 'audio/wav', event: speechEventSchema },
   ],
   examples: [
     { title: 'Nothing to say', body: { input: '😀', model: 'nothing' }, status: 404 },

@@ -37,7 +37,9 @@ const liveEventSchema = z
       end: z.number(),
       text: z.string(),
       language: z.string(),
-      latency_ms: z.number().describe('from the last sample of the speech to this text'),
+      latency_ms: z
+        .number()
+        .describe('milliseconds from the last sample of the speech to this text'),
     }),
     z.strictObject({ type: z.literal('done'), seconds: z.number() }),
     z.looseObject({ type: z.literal('error') }),
@@ -49,28 +51,28 @@ export const realtimeTranscribe = defineEndpoint({
   method: 'GET',
   path: '/v1/realtime/transcribe',
   tag: 'audio',
-  summary: 'Text while it is spoken',
+  summary: 'Transcribe live speech',
   description:
-    'A WebSocket. Binary messages are mono PCM of 16 bits, little end first, cut anywhere; {"type": "commit"} ' +
-    'makes what is being said final, {"type": "end"} ends. The server says "ready", then "partial" while ' +
-    'somebody speaks (it replaces the partial before), "final" at each pause, and "done". More than ' +
-    `${MAX_BACKLOG_SECONDS} seconds ahead of what is heard, or ${IDLE_TIMEOUT_MS / 1000} seconds of nothing, ` +
-    'end it with an "error". Needs a voice activity detector (VAD_MODEL).',
+    'A WebSocket. Binary messages are 16-bit little-endian mono PCM, cut anywhere; {"type": "commit"} ' +
+    'makes the current speech final, {"type": "end"} ends. The server sends "ready", then "partial" while ' +
+    'somebody speaks (it replaces the previous partial), "final" at each pause, and "done". More than ' +
+    `${MAX_BACKLOG_SECONDS} seconds of audio that waits, or ${IDLE_TIMEOUT_MS / 1000} seconds without a message, ` +
+    'end the socket with an "error". Needs a voice activity detector (VAD_MODEL).',
   query: {
-    model: 'a speech model',
-    language: 'a code (en) or a name (English); found out when left out',
-    prompt: 'words that may occur',
-    sample_rate: 'of the samples; 16000 when left out',
+    model: 'id of a recognition model',
+    language: 'a code (en) or a name (English); detected by default',
+    prompt: 'words that are likely to occur',
+    sample_rate: 'sample rate in Hz; default 16000',
   },
   responses: [
     {
       status: 101,
-      what: 'the socket; its messages are the event schema, those it takes the other',
+      what: 'the socket; the server sends the event schema, the client the other one',
       schema: liveMessageSchema,
       event: liveEventSchema,
     },
   ],
-  examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
+  examples: [{ title: 'Refused without an upgrade', status: 400 }],
   async handle({ request, env, record }) {
     requireUpgrade(request);
     const query = new URL(request.url).searchParams;
@@ -95,7 +97,7 @@ export const realtimeTranscribe = defineEndpoint({
   },
 });
 
-/** @throws {EngineError} what the query is refused for; E_MODEL_NOT_FOUND without a detector. */
+/** @throws {EngineError} errors of the query; E_MODEL_NOT_FOUND without a detector. */
 async function openSocket(
   env: ServingEnv,
   place: Place,

@@ -9,12 +9,12 @@ export const translations = defineEndpoint({
   method: 'POST',
   path: '/v1/audio/translations',
   tag: 'audio',
-  summary: 'What is said in a recording, in English',
+  summary: 'Transcribe a recording into English',
   description:
-    'As /v1/audio/transcriptions, whatever language is spoken. Needs a multilingual model.',
+    'Like /v1/audio/transcriptions, for speech in any language. Needs a multilingual model.',
   query: RAW_QUERY,
   form: soundFieldsSchema,
   responses: SOUND_RESPONSES,
-  examples: [{ title: 'Without a file it is refused', form: { prompt: 'A talk.' }, status: 400 }],
+  examples: [{ title: 'Refused without a file', form: { prompt: 'A talk.' }, status: 400 }],
   handle: (context) => answerSound(context, 'translate'),
 });

@@ -19,7 +19,7 @@ export async function askBatch(
   if (answer !== null) return answer;
   throw new EngineError(
     'E_NOT_FOUND',
-    `batch: no batch ${JSON.stringify(id.slice(0, 80))}; it never was, or is older than 30 days.`,
+    `batch: no batch ${JSON.stringify(id.slice(0, 80))}; it never existed, or is older than 30 days.`,
     { param: 'batch_id' },
   );
 }

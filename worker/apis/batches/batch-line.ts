@@ -1,4 +1,4 @@
-/** A line of a batch's input: read and checked, and the lines of result files that come of it. */
+/** A line of a batch's input, read and checked, and the line of a result file that it becomes. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import type { FileLine } from '../files/line-reader.ts';
 import type { LineResult } from './batch-store.ts';
 
 const MAX_CUSTOM_ID_CHARS = 512;
-/** A body and what stands around it. */
+/** A body, and room for the fields around it. */
 export const MAX_LINE_BYTES = MAX_BODY_BYTES + 16 * 1024;
 
 const customId = z.string().min(1).max(MAX_CUSTOM_ID_CHARS);
@@ -21,11 +21,11 @@ const lineSchema = z.looseObject({
   body: z.record(z.string(), z.unknown()),
 });
 
-/** Fields that make no sense where nobody listens and lines run side by side. */
+/** Fields that make no sense where nobody waits and lines run in parallel. */
 const REFUSED_FIELDS: Readonly<Record<string, string>> = {
   stream: 'a line of a batch is not streamed',
   background: 'a batch runs in the background already',
-  session: 'lines of a batch run side by side, turns of a session one after the other',
+  session: 'lines of a batch run in parallel, turns of a session one after the other',
 };
 
 export interface LineRequest {
@@ -34,7 +34,7 @@ export interface LineRequest {
 }
 
 export interface ParsedLine {
-  /** Also of a broken line, when it has one. */
+  /** Id of the line, if it has one; broken lines may. */
   readonly customId: string | null;
   readonly request: LineRequest | null;
   readonly error: ErrorRecord | null;
@@ -42,7 +42,7 @@ export interface ParsedLine {
 
 const PLACE = { place: 'gateway.batch.line', ...NO_REQUEST };
 
-/** Never throws: a broken line fails alone. @param endpoint the batch's. */
+/** Never throws: a broken line fails alone. @param endpoint path of the batch's endpoint */
 export function parseLine(line: FileLine, endpoint: string): ParsedLine {
   let id: string | null = null;
   try {
@@ -63,18 +63,18 @@ export function parseLine(line: FileLine, endpoint: string): ParsedLine {
 }
 
 export function duplicateError(id: string, firstLine: number): ErrorRecord {
-  const message = `custom_id: expected one that no other line has, got ${shown(id)}, which is that of line ${firstLine}.`;
+  const message = `custom_id: expected one that no other line has, got ${shown(id)}, which line ${firstLine} has.`;
   return { code: 'E_REQUEST_INVALID', message, param: 'custom_id', details: { firstLine } };
 }
 
-/** What is told of a line that was not asked. */
+/** Result of a line that is refused. */
 export function brokenResult(line: number, id: string | null, error: ErrorRecord): LineResult {
   const { code, message, param } = error;
   const told = { code, message: `line ${line}: ${message}`, param, line };
   return { isError: true, text: lineText(line, id, null, told) };
 }
 
-/** What is told of a line that was not run; the codes are OpenAI's. */
+/** Result of a line that was not run; the codes are OpenAI's. */
 export function skippedResult(
   line: number,
   id: string | null,
@@ -88,7 +88,7 @@ export function skippedResult(
   return { isError: true, text: lineText(line, id, null, error) };
 }
 
-/** @param body JSON, as the endpoint wrote it. */
+/** Result of a line that was answered. @param body JSON as the endpoint wrote it */
 export function answerResult(line: number, id: string, status: number, body: string): LineResult {
   const head = `"status_code":${status},"request_id":"req_${randomDigits()}"`;
   const isError = status < 200 || status > 299;

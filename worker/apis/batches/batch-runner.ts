@@ -1,6 +1,6 @@
 /**
- * A batch: one object per id. It works in slices, each an alarm: a slice does a few lines and sets
- * the next alarm. What a slice did is in the database before the next begins, so a batch goes on
+ * A batch: one object per id. It works in slices, one per alarm: a slice runs a few lines and sets
+ * the next alarm. The results of a slice are in the database before the next begins, so a batch continues
  * after a restart with the lines that have no result yet. Lines go through the same dispatch as
  * requests from outside.
  */
@@ -49,18 +49,18 @@ import {
 } from './input-lines.ts';
 import { removeFromList, writeResultFile } from './result-files.ts';
 
-/** Answered in one alarm: between two of them the platform and the bucket take some 50 ms. */
+/** Lines per alarm: between two alarms the platform and the bucket take some 50 ms. */
 const SLICE_LINES = 32;
-/** An alarm may take 15 minutes; after so long no line is begun. */
+/** The platform gives an alarm 15 minutes; after this time no further line is begun. */
 const SLICE_MS = 2 * 60_000;
-/** Of those at a time: they share passes over the weights, and leave room for others. */
+/** Lines that run in parallel: they share passes over the weights, and leave room for other requests. */
 const CONCURRENT_LINES = 4;
-/** Noted in one alarm as not run. */
+/** Lines per alarm that are recorded as not run. */
 const SKIPPED_LINES = 1000;
-/** Answers that the same request may not get again. */
+/** Statuses of transient failures, after which the same request may succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
-/** Of failures that belong to no line. */
+/** Place of failures that belong to no line. */
 const PLACE = { place: 'gateway.batch', ...NO_REQUEST };
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -70,13 +70,13 @@ interface Task {
   readonly request: LineRequest;
 }
 
-/** How a batch's lines are asked for, given whose it is. The gateway's script knows its endpoints. */
+/** Makes the function that runs lines for a subject. The gateway script knows its endpoints. */
 export type AskFor = (subject: string) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
   readonly #store = new BatchStore(this.ctx.storage);
-  /** While an alarm works: ends what it does. */
+  /** Aborts the work of the current alarm; null between alarms. */
   #abort: AbortController | null = null;
 
   constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
@@ -84,7 +84,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     this.#askFor = askFor;
   }
 
-  /** JSON of the batch. Text, since RPC's types lose the shape. */
+  /** Creates the batch. @returns its JSON, as a string since RPC's types lose the shape */
   async create(job: BatchJob): Promise<string> {
     const state = newBatchState(job, now());
     this.#store.create(state);
@@ -92,7 +92,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return JSON.stringify(state.batch);
   }
 
-  /** JSON of the batch, or null. */
+  /** @returns JSON of the batch; null when there is none */
   async read(): Promise<string | null> {
     const state = this.#store.read();
     if (state === null) return null;
@@ -100,7 +100,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return JSON.stringify(state.batch);
   }
 
-  /** Ends what is being answered; of a batch that is over nothing changes. */
+  /** Aborts the lines that run; a finished batch does not change. */
   async cancel(): Promise<string | null> {
     if (this.#store.read() === null) return null;
     const state = this.#store.update((found) => withCancel(found, now()));
@@ -124,13 +124,13 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     if (delayMs !== null) await this.ctx.storage.setAlarm(Date.now() + delayMs);
   }
 
-  /** Should an alarm have been lost, whoever asks sets it going again. */
+  /** Sets the alarm again in case it was lost. */
   async #wake(state: BatchState): Promise<void> {
     if (isFinal(state) || this.#abort !== null) return;
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now());
   }
 
-  /** Each gives the pause until the next, or null for the last. */
+  /** Each step gives the milliseconds until the next one; null after the last. */
   readonly #steps: Readonly<
     Record<Step, (state: BatchState) => Promise<number | null> | number | null>
   > = {
@@ -171,12 +171,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
     if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
     if (nRetry === 0 || this.#isAborted()) return 0;
-    // A server that is busy and answers some of them is not given up.
+    // A busy server that answers some of the lines is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
     return pauseMs(this.#store.update(retried).nTry);
   }
 
-  /** A line that has its result already, or is broken, leaves nothing to be run. */
+  /** The line as a task; none when it has a result already or is broken. */
   #prepare(line: FileLine, endpoint: string): Task[] {
     const { number } = line;
     if (this.#store.hasResult(number)) return [];
@@ -188,7 +188,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
-  /** False when the line has no result yet. */
+  /** @returns false when the line has no result yet */
   async #runLine(task: Task, { batch, subject }: BatchState, isLastTry: boolean): Promise<boolean> {
     const { number, request } = task;
     const signal = this.#abort?.signal ?? null;
@@ -204,7 +204,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const { outcome, batch } = state;
     const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
     if (slice === null) {
-      // Nobody can say which lines were left; what was answered is kept.
+      // The remaining lines are unknown; results so far are kept.
       this.#store.update((found) => ({ ...found, isRead: true }));
       return 0;
     }
@@ -225,7 +225,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
       const last = lines.at(-1);
       const cursor =
         last === undefined ? state.cursor : { offset: last.endOffset, number: last.number + 1 };
-      // Nothing can be read from a file's very end on.
+      // A range read cannot begin at the very end of a file.
       const isRead = isEnd || cursor.offset >= state.inputBytes;
       return { ...state, nTry: 0, cursor, isRead };
     });
@@ -263,7 +263,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return 0;
   }
 
-  /** Storage that was away, say: tried again, and given up unless only the files are missing. */
+  /** A failure of storage, for example: retried, and given up unless only the files are missing. */
   #noteFailure(error: unknown): number {
     const { code, message, param } = recordForClient(error, PLACE);
     const { nTry, isRead } = this.#store.update(withTry);

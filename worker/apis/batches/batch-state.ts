@@ -1,39 +1,39 @@
-/** What a batch is and what it does next: data and pure functions, no storage and no clock. */
+/** The state of a batch and its next step: data and pure functions, without storage or clock. */
 import { ANONYMOUS } from '../../platform/caller.ts';
 import type { BatchErrorJson, BatchJson } from './json-schema.ts';
 
-/** completion_window, the only one there is. */
+/** The only completion_window. */
 export const WINDOW_S = 24 * 60 * 60;
-/** A batch, its list entry and nothing else; its files stay until they are deleted. */
+/** How long a batch and its list entry are kept; its files stay until they are deleted. */
 export const KEPT_S = 30 * 24 * 60 * 60;
-/** What fails for a passing reason is tried again: after a second, then twice as long each time. */
+/** Transient failures are retried after a second, then after twice as long each time. */
 export const FIRST_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 60_000;
-/** About six minutes of that. */
+/** About six minutes of retries. */
 export const MAX_TRIES = 11;
 
 export type Outcome = 'completed' | 'failed' | 'expired' | 'cancelled';
 
 export interface BatchState {
   readonly batch: BatchJson;
-  /** Whose it is. */
+  /** Owner of the batch. */
   readonly subject: string;
-  /** Of the input, which never changes. */
+  /** Size of the input file, which never changes. */
   readonly inputBytes: number;
-  /** Where the first line that is not done begins. */
+  /** Byte offset and number of the first line that is not done. */
   readonly cursor: { readonly offset: number; readonly number: number };
   readonly isCounted: boolean;
-  /** No line is left to be done. */
+  /** Whether no line is left. */
   readonly isRead: boolean;
-  /** Why the lines that are left are not run; null while they are. */
+  /** Why the remaining lines are not run; null while they are. */
   readonly outcome: Outcome | null;
-  /** Failed attempts since something last went on. */
+  /** Failed attempts since the last progress. */
   readonly nTry: number;
 }
 
 export interface BatchJob {
   readonly id: string;
-  /** Anonymous when left out. */
+  /** Anonymous by default. */
   readonly subject?: string;
   readonly endpoint: string;
   readonly inputFileId: string;
@@ -65,21 +65,21 @@ const FINAL: ReadonlySet<string> = new Set<Outcome>([
 
 export const isFinal = ({ batch }: BatchState): boolean => FINAL.has(batch.status);
 
-/** When a batch that is over is forgotten. */
+/** When a finished batch is deleted. */
 export const forgottenAtS = ({ batch }: BatchState): number => batch.created_at + KEPT_S;
 
 /**
- * count: see how many lines there are. run: answer the next few. skip: note the next many as not run.
- * finish: write the files. wait: nothing before it is forgotten.
+ * count: count the lines. run: answer the next few. skip: record the next many as not run.
+ * finish: write the result files. wait: nothing to do until it is deleted.
  */
 export type Step = 'count' | 'run' | 'skip' | 'finish' | 'wait' | 'forget';
 
-/** @param state after `withExpiry`. */
+/** @param state after `withExpiry` */
 export function nextStep(state: BatchState, nowS: number): Step {
   if (nowS >= forgottenAtS(state)) return 'forget';
   if (isFinal(state)) return 'wait';
   if (state.isRead) return 'finish';
-  // Nothing was begun: nothing is to be told of the lines.
+  // No line was begun, so the lines have no results.
   if (!state.isCounted) return state.outcome === null ? 'count' : 'finish';
   return state.outcome === null ? 'run' : 'skip';
 }
@@ -89,7 +89,7 @@ export function withExpiry(state: BatchState, nowS: number): BatchState {
   return isOver || nowS < state.batch.expires_at ? state : { ...state, outcome: 'expired' };
 }
 
-/** Of a batch whose lines are all done, and of one that is over, nothing changes. */
+/** Changes nothing when all lines are done or the batch is finished. */
 export function withCancel(state: BatchState, nowS: number): BatchState {
   if (isFinal(state) || state.isRead || state.outcome !== null) return state;
   const batch: BatchJson = { ...state.batch, status: 'cancelling', cancelling_at: nowS };
@@ -99,7 +99,7 @@ export function withCancel(state: BatchState, nowS: number): BatchState {
 export function withCount(state: BatchState, total: number, nowS: number): BatchState {
   const { batch } = state;
   const counted = { ...batch, request_counts: { ...batch.request_counts, total } };
-  // It may have been cancelled meanwhile.
+  // It may have been cancelled in the meantime.
   const isRunning = batch.status === 'validating';
   return {
     ...{ ...state, isCounted: true, nTry: 0 },
@@ -107,13 +107,13 @@ export function withCount(state: BatchState, total: number, nowS: number): Batch
   };
 }
 
-/** The batch as a whole cannot go on. What was answered so far is kept. */
+/** The batch as a whole has failed. Results so far are kept. */
 export function withFailure(state: BatchState, error: BatchErrorJson): BatchState {
   const errors = { object: 'list' as const, data: [error] };
   return { ...state, isRead: true, outcome: 'failed', batch: { ...state.batch, errors } };
 }
 
-/** Before the files are written, with the names they will have. */
+/** The state before the files are written, with the ids they will have. */
 export function withFiles(
   state: BatchState,
   files: Pick<BatchJson, 'output_file_id' | 'error_file_id'>,
@@ -121,7 +121,7 @@ export function withFiles(
 ): BatchState {
   const { batch } = state;
   if (batch.finalizing_at !== null) return state;
-  // A batch that is being cancelled keeps that status to its end, as OpenAI's.
+  // A batch that is being cancelled keeps that status to its end, as with OpenAI.
   const status = batch.status === 'cancelling' ? batch.status : 'finalizing';
   return { ...state, isRead: true, batch: { ...batch, ...files, status, finalizing_at: nowS } };
 }

@@ -1,15 +1,15 @@
-/** A batch in its object's SQLite database: state, results that are not in a file yet, ids seen. */
+/** A batch in its object's SQLite database: state, results that are not in a file yet, known custom_ids. */
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { MAX_CONTENT_BYTES } from '../../platform/storage/row-size.ts';
 import { type BatchState, withResult } from './batch-state.ts';
 import { BATCH_MIGRATIONS } from './migrations.ts';
 
-/** Numbers of lines read at a time when results are listed. */
+/** Line numbers read at a time when results are listed. */
 const PAGE_LINES = 256;
 
 export interface LineResult {
   readonly isError: boolean;
-  /** A line of a result file, without its end. */
+  /** A line of a result file, without its line break. */
   readonly text: string;
 }
 
@@ -20,7 +20,7 @@ export class BatchStore {
     this.#storage = storage;
   }
 
-  /** Null when there is none; reading creates nothing. */
+  /** The state; null when there is none. Reading creates nothing. */
   read(): BatchState | null {
     const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
@@ -35,16 +35,16 @@ export class BatchStore {
     });
   }
 
-  /** Changes what is there now: others may have changed it since it was last read. */
+  /** Changes the current state, which may have changed since it was last read. */
   update(change: (state: BatchState) => BatchState): BatchState {
     const state = this.read();
-    if (state === null) throw new Error('batch: there is no state to change');
+    if (state === null) throw new Error('batch: no state to change');
     const changed = change(state);
     if (changed !== state) this.#write(changed);
     return changed;
   }
 
-  /** The line that has this id: `line`, unless an earlier one has it. */
+  /** The line that owns a custom_id: `line`, unless an earlier one has it. */
   claim(customId: string, line: number): number {
     const { sql } = this.#storage;
     sql.exec('INSERT OR IGNORE INTO custom_ids VALUES (?, ?)', customId, line);
@@ -59,7 +59,7 @@ export class BatchStore {
     );
   }
 
-  /** Each line once, with its count. */
+  /** Stores a line's result and counts it, once per line. */
   keep(line: number, { isError, text }: LineResult): void {
     const { sql } = this.#storage;
     if (this.hasResult(line)) return;
@@ -67,7 +67,7 @@ export class BatchStore {
     this.#storage.transactionSync(() => {
       for (let piece = 0; piece * MAX_CONTENT_BYTES < bytes.length; piece++) {
         const from = piece * MAX_CONTENT_BYTES;
-        // A copy: a view would be stored with all of its buffer.
+        // A copy, since a view would be stored with its whole buffer.
         const part = bytes.slice(from, from + MAX_CONTENT_BYTES).buffer;
         sql.exec('INSERT INTO results VALUES (?, ?, ?, ?)', line, piece, Number(isError), part);
       }
@@ -79,7 +79,7 @@ export class BatchStore {
     return this.#lineNumbers(isError, 0, 1).length > 0;
   }
 
-  /** The lines of one result file in the order of the input, a piece at a time. */
+  /** Lines of one result file in the order of the input, a piece at a time. */
   *results(isError: boolean): Generator<{ bytes: Uint8Array; isLast: boolean }, void, void> {
     const { sql } = this.#storage;
     for (let after = 0; ;) {
@@ -98,7 +98,7 @@ export class BatchStore {
     }
   }
 
-  /** What the files now hold. */
+  /** Deletes the results, which the files now hold. */
   dropResults(): void {
     this.#storage.sql.exec('DELETE FROM results; DELETE FROM custom_ids;');
   }

@@ -10,12 +10,12 @@ export const cancelBatch = defineBatchEndpoint({
   method: 'POST',
   path: '/v1/batches/:id/cancel',
   tag: 'batches',
-  summary: 'End a batch',
+  summary: 'Cancel a batch',
   description:
-    'What is being answered ends; it and what was not begun stand in the error file with the code ' +
-    '"batch_cancelled". What was answered is kept. Of a batch that is over nothing changes.',
-  params: { id: 'the id of a batch' },
+    'Running requests are aborted; they and those not begun are in the error file with the code ' +
+    '"batch_cancelled". Answers so far are kept. A finished batch does not change.',
+  params: { id: 'id of the batch' },
   responses: [{ status: 200, what: 'the batch', schema: batchSchema }],
-  examples: [{ title: 'Enough', before: BEFORE_BATCH, params: { id: '$id' } }],
+  examples: [{ title: 'Cancel a batch', before: BEFORE_BATCH, params: { id: '$id' } }],
   handle: async (context) => jsonText(await askBatch(context, (batch) => batch.cancel())),
 });

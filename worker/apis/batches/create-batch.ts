@@ -10,13 +10,13 @@ import { EXAMPLE_FORM } from '../files/create-file.ts';
 import { type Example } from '../../http/endpoint.ts';
 import { defineBatchEndpoint } from './env.ts';
 
-/** A batch of the file that was uploaded before. */
+/** Body for a batch of the file that was uploaded before. */
 export const EXAMPLE_BATCH = {
   ...{ input_file_id: '$id', endpoint: '/v1/chat/completions', completion_window: '24h' },
   metadata: { what: 'two questions' },
 };
 
-/** What comes before the examples of batches. */
+/** Requests before the examples of batches. */
 export const BEFORE_BATCH: NonNullable<Example['before']> = [
   { path: '/v1/files', form: EXAMPLE_FORM },
   { path: '/v1/batches', body: EXAMPLE_BATCH },
@@ -27,15 +27,15 @@ export const createBatch = defineBatchEndpoint({
   method: 'POST',
   path: '/v1/batches',
   tag: 'batches',
-  summary: 'Have a file of requests answered',
+  summary: 'Create a batch from a file of requests',
   description:
-    `All lines ask one endpoint, one of ${BATCH_ENDPOINTS.join(', ')}. They run a few at a time, ` +
-    'as requests of their own would, and survive a restart of the server. Answers come as a file of ' +
-    'lines in the order of the input; a line that is broken or refused fails alone and stands in ' +
+    `All lines are requests to one endpoint, one of ${BATCH_ENDPOINTS.join(', ')}. They run a few at a time, ` +
+    'like single requests, and the batch survives a restart of the server. Answers are in a file with ' +
+    'a line each, in the order of the input; a broken or refused line fails alone and is in ' +
     'the error file.',
   body: batchBodySchema,
   refused: BATCH_REFUSED,
-  responses: [{ status: 200, what: 'the batch, which has begun', schema: batchSchema }],
+  responses: [{ status: 200, what: 'the batch, which has been started', schema: batchSchema }],
   examples: [
     {
       title: 'Answer the requests of a file',
@@ -43,7 +43,7 @@ export const createBatch = defineBatchEndpoint({
       body: EXAMPLE_BATCH,
     },
     {
-      title: 'A file that is not there',
+      title: 'An unknown file',
       body: { ...EXAMPLE_BATCH, input_file_id: 'file-0' },
       status: 400,
     },
@@ -52,9 +52,9 @@ export const createBatch = defineBatchEndpoint({
     const file = await headFile(env.FILES, body.input_file_id);
     if (file === null) throw wrongFile('the id of a file of /v1/files', body.input_file_id);
     if (file.purpose !== 'batch')
-      throw wrongFile('a file of purpose "batch"', `one of "${file.purpose}"`);
+      throw wrongFile('a file of purpose "batch"', `purpose "${file.purpose}"`);
     const id = newBatchId();
-    // First the list: a batch that nobody can find must not run.
+    // The list comes first: a batch that cannot be found must not run.
     await addToList(env.FILES, caller, id);
     const { endpoint, input_file_id: inputFileId, metadata = null } = body;
     const { subject } = caller;

@@ -1,4 +1,4 @@
-/** Where batches run. */
+/** Bindings of batches. */
 import { endpointWith } from '../../http/endpoint.ts';
 import type { FilesEnv } from '../files/env.ts';
 import type { BatchRunner } from './batch-runner.ts';

@@ -10,13 +10,13 @@ export const getBatch = defineBatchEndpoint({
   method: 'GET',
   path: '/v1/batches/:id',
   tag: 'batches',
-  summary: 'How far a batch is, and where its answers are',
+  summary: 'Get a batch: its progress and its result files',
   description: 'Batches are kept for 30 days; their files stay until they are deleted.',
-  params: { id: 'the id of a batch' },
+  params: { id: 'id of the batch' },
   responses: [{ status: 200, what: 'the batch', schema: batchSchema }],
   examples: [
     { title: 'A batch', before: BEFORE_BATCH, params: { id: '$id' } },
-    { title: 'One that is not there', params: { id: 'batch_0' }, status: 404 },
+    { title: 'An unknown batch', params: { id: 'batch_0' }, status: 404 },
   ],
   handle: async (context) => jsonText(await askBatch(context, (batch) => batch.read())),
 });

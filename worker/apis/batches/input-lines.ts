@@ -1,4 +1,4 @@
-/** A batch's input, read a slice at a time, and what can be wrong with it as a whole. */
+/** Reads a batch's input a slice at a time; errors of the input as a whole. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { type FileLine, readLines } from '../files/line-reader.ts';
@@ -7,7 +7,7 @@ import { MAX_LINE_BYTES } from './batch-line.ts';
 import type { BatchState } from './batch-state.ts';
 
 export const MAX_BATCH_LINES = 50_000;
-/** Held of the input at a time; a line more may come on top. */
+/** Bytes of the input held at a time; at most one line more. */
 const SLICE_BYTES = 4 * 1024 * 1024;
 
 export interface Slice {
@@ -15,7 +15,7 @@ export interface Slice {
   readonly isEnd: boolean;
 }
 
-/** Lines that hold something, but not far beyond the most allowed; null without the file. */
+/** Counts lines that are not blank, up to just above the limit; null without the file. */
 export async function countLines(
   bucket: R2Bucket,
   fileId: string,
@@ -29,7 +29,7 @@ export async function countLines(
   return nLine;
 }
 
-/** From the cursor on; null when the file is not there. */
+/** Lines from the cursor on; null when the file is missing. */
 export async function readSlice(
   bucket: R2Bucket,
   { batch, cursor }: BatchState,

@@ -4,7 +4,7 @@ import { MAX_FILE_BYTES } from '../files/upload.ts';
 import { metadataField, strictField } from '../../serving/fields/common.ts';
 import type { RefusedParameter } from '../../http/body/refused.ts';
 
-/** What lines may ask: POSTs whose answers are whole. */
+/** Endpoints that lines may use: those of POST whose answers come whole. */
 export const BATCH_ENDPOINTS = [
   '/v1/chat/completions',
   '/v1/completions',
@@ -75,8 +75,8 @@ export const uploadFormSchema = z
     file: z
       .string()
       .meta({ format: 'binary' })
-      .describe(`a request a line, at most ${MAX_FILE_BYTES} bytes`),
-    purpose: z.literal('batch').describe('what the file is for'),
+      .describe(`a request per line, at most ${MAX_FILE_BYTES} bytes`),
+    purpose: z.literal('batch').describe('the use of the file'),
   })
   .meta({ id: 'FileForm' });
 

@@ -16,8 +16,8 @@ export const listBatches = defineBatchEndpoint({
   tag: 'batches',
   summary: 'List batches, the newest first',
   query: {
-    limit: `1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default`,
-    after: 'the id of a batch: the list begins behind it',
+    limit: `1 to ${MAX_LIMIT}, default ${DEFAULT_LIMIT}`,
+    after: 'id of a batch, after which the list begins',
   },
   responses: [{ status: 200, what: 'a page of batches', schema: listSchema(batchSchema) }],
   examples: [{ title: 'The newest', before: BEFORE_BATCH, query: 'limit=5' }],
@@ -33,7 +33,7 @@ export const listBatches = defineBatchEndpoint({
     const texts = await Promise.all(
       ids.map((id) => env.BATCHES.getByName(objectName(caller, id)).read()),
     );
-    // One that was listed and never begun is no batch.
+    // An entry whose batch was never created is skipped.
     const data = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as BatchJson]));
     return Response.json(listJson(data, hasMore));
   },

@@ -1,6 +1,6 @@
 /** Tables of a batch's database, as a list of migrations that only ever grows. */
 export const BATCH_MIGRATIONS: readonly string[] = [
-  // One row: the batch and how far it is.
+  // One row: the batch and its progress.
   `CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
    -- Lines of the result files until these are written, in pieces that fit a row. is_error: which file.
    CREATE TABLE results (

@@ -1,4 +1,4 @@
-/** What a batch leaves in the bucket: its result files, and its entry in the list of batches. */
+/** Objects of a batch in the bucket: its result files, and its entry in the list of batches. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { FileWriter } from '../files/file-writer.ts';
@@ -16,7 +16,7 @@ const NEWLINE = new Uint8Array([10]);
 export const newBatchId = (): string => newObjectId(ID_PREFIX);
 export const isBatchId = (id: string): boolean => isObjectId(ID_PREFIX, id);
 
-/** Writing it anew under the same id, after a restart, replaces what was there. */
+/** Writing a file again under the same id, after a restart, replaces it. */
 export async function writeResultFile(
   bucket: R2Bucket,
   store: BatchStore,
@@ -43,7 +43,7 @@ export async function removeFromList(bucket: R2Bucket, caller: Owner, id: string
   await retryStorage(id, () => bucket.delete(LIST_PREFIX + objectName(caller, id)));
 }
 
-/** The newest first. */
+/** Ids of the caller's batches, the newest first. */
 export async function listBatchIds(
   bucket: R2Bucket,
   caller: Owner,

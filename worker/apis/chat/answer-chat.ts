@@ -34,11 +34,11 @@ export interface ChatTurn {
   readonly messages: readonly Message[];
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
-  /** Reported in the answer when the turn belongs to a session. */
+  /** Reported in the answer to a turn of a session. */
   readonly session?: { readonly id: string; readonly dropped_messages: number };
-  /** Passages that the model was given, for an answer from a collection. */
+  /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
-  /** Called when the (only) choice is complete, before its last part goes out. */
+  /** Called when the (only) choice is complete, before its last part is sent. */
   readonly onAnswer?: (answer: ChatAnswer) => void;
   /** Called once, however the turn ends. */
   readonly onEnd?: () => void;
@@ -87,13 +87,13 @@ function chatHead(turn: ChatTurn, object: string): ChatHead {
   };
 }
 
-/** A call whose arguments are still to come. */
+/** A call whose arguments will follow. */
 function callJson(id: string, name: string) {
   return { id, type: 'function' as const, function: { name, arguments: '' } };
 }
 type ChatCallJson = ReturnType<typeof callJson>;
 
-/** A choice as far as it came. */
+/** A choice, as far as it has been generated. */
 interface Choice {
   content: string;
   readonly tokens: ChatTokenJson[];
@@ -132,7 +132,7 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
       index,
       message: {
         role: 'assistant',
-        // As OpenAI says it: no text beside calls is null, not ''.
+        // As in OpenAI's API: content without text is null next to calls, not ''.
         content: calls.length > 0 && content === '' ? null : content,
         refusal: null,
         ...(calls.length === 0 ? {} : { tool_calls: calls }),
@@ -205,7 +205,7 @@ async function* chatChunks(
   if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
 }
 
-/** What OpenAI's answers do not have. */
+/** Fields that OpenAI's answers do not have. */
 function extensions(
   turn: ChatTurn,
   usages: readonly GenerateUsage[],

@@ -25,13 +25,13 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   tag: 'generation',
   summary: 'Answer a conversation',
   description:
-    'As OpenAI\'s endpoint. With "session" only the new messages are sent; the server keeps the rest.',
+    'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest.',
   body: chatBodySchema,
   refused: CHAT_REFUSED,
   responses: [
     {
       status: 200,
-      what: 'the answer, or its chunks as server-sent events that end with [DONE]',
+      what: 'the answer, or chunks of it as server-sent events that end with [DONE]',
       schema: chatCompletionSchema,
       event: chatChunkSchema,
     },
@@ -39,11 +39,11 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   examples: [
     { title: 'An answer', body: { messages, max_tokens: 32 } },
     {
-      title: 'An answer as it is made',
+      title: 'A streamed answer',
       body: { messages, max_tokens: 32, stream: true, stream_options: { include_usage: true } },
     },
     {
-      title: 'Two answers that can be had again',
+      title: 'Two reproducible answers',
       body: { messages, max_tokens: 16, n: 2, seed: 7, temperature: 0.8 },
     },
     {
@@ -51,7 +51,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       body: { messages, max_tokens: 4, temperature: 0, logprobs: true, top_logprobs: 2 },
     },
     {
-      title: 'A conversation that the server remembers',
+      title: 'A conversation that the server keeps',
       body: {
         session: 'ada',
         messages: [{ role: 'user', content: 'My name is Ada.' }],
@@ -59,7 +59,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       },
     },
     {
-      title: 'A call of a tool',
+      title: 'A tool call',
       body: {
         messages: [{ role: 'user', content: 'Is it warm in Rome?' }],
         tools: [{ type: 'function', function: { name: 'get_weather', description, parameters } }],
@@ -67,7 +67,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       },
     },
     {
-      title: 'JSON of a schema',
+      title: 'JSON that matches a schema',
       body: {
         messages: [{ role: 'user', content: 'Where is it warm?' }],
         response_format: {
@@ -77,12 +77,12 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       },
     },
     {
-      title: 'An answer from a collection that is not there',
+      title: 'An answer from an unknown collection',
       body: { messages, retrieval: { collection: 'nothing', top_k: 3 } },
       status: 404,
     },
     {
-      title: 'A wrong value, and what the error says of it',
+      title: 'An invalid value',
       body: { messages, temperature: -1 },
       status: 400,
     },

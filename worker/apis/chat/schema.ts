@@ -20,7 +20,7 @@ import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
 export const MAX_MESSAGES = 4096;
-/** Where parts of messages stand in a body. */
+/** Paths of parts of messages in a body. */
 export const CHAT_PARTS: PartNames = {
   path: (message, part) => `messages[${message}].content[${part}]`,
   text: '{"type": "text", "text": "..."}',
@@ -41,7 +41,7 @@ const toolCall = z
     return { id, type, function: { name, arguments: value } };
   });
 
-/** Undefined when it is no JSON object; the empty text is an empty object, as clients send it. */
+/** Undefined when `json` is not an object; clients send an empty string for an empty object. */
 export function parseArguments(json: string): object | undefined {
   try {
     const value: unknown = JSON.parse(json === '' ? '{}' : json);
@@ -69,7 +69,7 @@ export const chatMessage = z
       refuse('tool_call_id', 'expected the id of the call that the message answers');
   })
   .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): Message => ({
-    // OpenAI's newer name of the same role.
+    // OpenAI's newer name for the same role.
     role: role === 'developer' ? 'system' : role,
     content: content ?? [],
     ...(name === undefined ? {} : { name }),
@@ -77,7 +77,7 @@ export const chatMessage = z
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
-/** Where a body has to do with tools, or null. Sessions keep texts alone. */
+/** Path of the first use of tools, or null. Sessions keep texts only. */
 function toolsOf({
   tools = [],
   messages,
@@ -132,7 +132,7 @@ export const chatBodySchema = z
     if (toolPath !== null)
       refuse(toolPath, 'expected no tools in a session: send the conversation yourself');
     if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
-      refuse(['top_logprobs'], 'expected "logprobs": true beside it');
+      refuse(['top_logprobs'], 'expected "logprobs": true with it');
   })
   .meta({ id: 'ChatCompletionRequest' });
 

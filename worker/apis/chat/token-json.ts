@@ -1,9 +1,9 @@
-/** Log-probabilities of tokens in the two forms of OpenAI's API. */
+/** Log-probabilities of tokens in the two formats of OpenAI's API. */
 import type { TokenLogprob } from '../../../engine/generate/types.ts';
 import { Detokenizer } from '../../../engine/text/detokenizer.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 
-/** A token as text; half a character shows as U+FFFD, its bytes tell. */
+/** A token as text; part of a character shows as U+FFFD. */
 export function tokenText(tokenizer: Tokenizer, token: number): string {
   return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(
     tokenizer.tokenBytes(token),
@@ -26,7 +26,7 @@ export function chatTokenJson(tokenizer: Tokenizer, entry: TokenLogprob): ChatTo
   return { ...one(entry), top_logprobs: entry.top.map(one) };
 }
 
-/** The older form: parallel arrays. */
+/** The older format: parallel arrays. */
 export interface LegacyLogprobsJson {
   tokens: string[];
   token_logprobs: (number | null)[];
@@ -39,13 +39,13 @@ export class LegacyLogprobs {
   readonly #detokenizer: Detokenizer;
   #offset = 0;
 
-  /** @param atTextStart the first token added begins the text: the prompt's, when it is echoed. */
+  /** @param atTextStart whether the first token added begins the text, as with an echoed prompt */
   constructor(tokenizer: Tokenizer, atTextStart: boolean) {
     this.#tokenizer = tokenizer;
     this.#detokenizer = new Detokenizer(tokenizer, { atTextStart, special: true });
   }
 
-  /** @param entries null stands for the first prompt token, which nothing predicts. */
+  /** @param entries one per token; null for the first prompt token, which nothing predicts */
   add(tokens: readonly number[], entries: readonly (TokenLogprob | null)[]): LegacyLogprobsJson {
     const json: LegacyLogprobsJson = {
       tokens: [],
@@ -62,10 +62,10 @@ export class LegacyLogprobs {
       ]);
       json.tokens.push(text);
       json.token_logprobs.push(entry?.logprob ?? null);
-      // Of tokens with one spelling (halves of characters) the likeliest stays: entries are sorted.
+      // Of tokens with the same text (parts of characters) the most likely stays: entries are sorted.
       json.top_logprobs.push(top === undefined ? null : Object.fromEntries(top.toReversed()));
       json.text_offset.push(this.#offset);
-      // A BOS token that encoding added is no part of the text.
+      // A BOS token that encoding added is not part of the text.
       const isAddedBos = this.#offset === 0 && token === this.#tokenizer.facts.bosId;
       if (!isAddedBos) this.#offset += this.#detokenizer.push(token).length;
     });

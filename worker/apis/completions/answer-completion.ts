@@ -1,4 +1,4 @@
-/** Plain completions, streamed or whole, of one prompt or several, with echo and log-probabilities. */
+/** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -29,19 +29,19 @@ export interface CompletionTask {
 }
 
 interface Piece {
-  /** Of the choice in the answer. */
+  /** Index of the choice in the answer. */
   readonly index: number;
   readonly text: string;
   readonly logprobs: LegacyLogprobsJson | null;
-  /** Of the tokens the model made, to rank choices by. */
+  /** Log-probabilities of generated tokens, for ranking choices. */
   readonly scores: readonly TokenLogprob[];
-  /** Set on the last piece of a choice. */
+  /** Set in the last piece of a choice. */
   readonly end: { readonly reason: AnswerReason; readonly usage: GenerateUsage } | null;
 }
 
 export async function answerCompletion(task: CompletionTask): Promise<Response> {
   const { body, model, record, signal } = task;
-  // Ids are checked and texts encoded before the first token is made.
+  // Checks ids and encodes texts before the first token is generated.
   const prompts = listPrompts(body.prompt).map((prompt) => encodePrompt(task, prompt));
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
@@ -57,12 +57,12 @@ function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly
   return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
 }
 
-/** Answers made for each prompt; the best `n` of them are told. */
+/** Number of answers generated per prompt; the best `n` are returned. */
 function countCandidates({ n, best_of }: CompletionBody): number {
   return best_of ?? n;
 }
 
-/** One prompt after the other; a prompt's choices side by side. Choices count through all prompts. */
+/** Prompts one after the other, a prompt's choices in parallel. Choices are numbered across all prompts. */
 async function* runPrompts(
   { env, caller, model, body }: CompletionTask,
   prompts: readonly (readonly number[])[],
@@ -73,7 +73,7 @@ async function* runPrompts(
     body,
     {
       maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
-      // Ranking needs each token's own.
+      // Ranking needs the log-probability of each token.
       topLogprobs: body.logprobs ?? (nChoice > body.n ? 0 : null),
       promptLogprobs: body.echo && body.logprobs !== undefined,
       ignoreEos: body.ignore_eos,
@@ -135,7 +135,7 @@ function head({ model }: CompletionTask): object {
   };
 }
 
-/** A choice as far as it came. */
+/** A choice, as far as it has been generated. */
 interface Candidate {
   text: string;
   readonly logprobs: LegacyLogprobsJson[];
@@ -167,11 +167,11 @@ async function wholeCompletion(task: CompletionTask, all: AsyncIterable<Piece>):
   return { ...head(task), choices, ...closing(task, usages) };
 }
 
-/** Of each prompt's candidates the `n` with the highest mean log-probability, the best first. */
+/** The `n` candidates of each prompt with the highest mean log-probability, the best first. */
 function pickBest(candidates: readonly Candidate[], body: CompletionBody): Candidate[] {
   const nChoice = countCandidates(body);
   if (nChoice === body.n) return [...candidates];
-  // Nothing scored says nothing: it comes last.
+  // A candidate without scored tokens comes last.
   const mean = ({ score, nScored }: Candidate): number =>
     nScored === 0 ? -Infinity : score / nScored;
   const groups = Map.groupBy(candidates.entries(), ([index]) => Math.floor(index / nChoice));
@@ -209,7 +209,7 @@ async function* chunks(
   if (wantsUsage) yield { ...top, choices: [], usage: closing(task, usages).usage };
 }
 
-/** Usage and extensions: choices of a prompt ran side by side, prompts one after the other. */
+/** Usage and extensions: choices of a prompt ran in parallel, prompts one after the other. */
 function closing({ body, model }: CompletionTask, usages: readonly GenerateUsage[]) {
   const nChoice = countCandidates(body);
   const groups = Map.groupBy(usages.entries(), ([index]) => Math.floor(index / nChoice));

@@ -12,13 +12,13 @@ export const completions = defineEndpoint({
   path: '/v1/completions',
   tag: 'generation',
   summary: 'Continue a text',
-  description: 'Texts or token ids, one or several; no chat template is applied.',
+  description: 'One or several prompts, as texts or token ids; no chat template is applied.',
   body: completionBodySchema,
   refused: COMPLETION_REFUSED,
   responses: [
     {
       status: 200,
-      what: 'the continuation, or its chunks as server-sent events that end with [DONE]',
+      what: 'the continuation, or chunks of it as server-sent events that end with [DONE]',
       schema: completionSchema,
       event: completionChunkSchema,
     },
@@ -34,11 +34,11 @@ export const completions = defineEndpoint({
       body: { prompt: ['The sea is', 'One day'], n: 2, max_tokens: 8, seed: 1, stream: true },
     },
     {
-      title: 'How likely a text is',
+      title: 'Log-probabilities of a text',
       body: { prompt: 'The sea is blue', max_tokens: 0, echo: true, logprobs: 2 },
     },
     {
-      title: 'Filling in is refused by name',
+      title: 'Filling in the middle is refused',
       body: { prompt: 'The sea', suffix: 'blue' },
       status: 400,
     },

@@ -1,4 +1,4 @@
-/** The body of POST /v1/completions: one prompt or several, as texts or as token ids. */
+/** The body of POST /v1/completions: one or several prompts, as texts or token ids. */
 import { z } from 'zod';
 import {
   choiceCount,
@@ -33,9 +33,9 @@ export const completionBodySchema = z
     ),
     echo: z.boolean().default(false),
     logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
-    /** Extension: special-token literals in a text prompt become special tokens. */
+    /** Extension: names of special tokens in a text prompt become special tokens. */
     parse_special: z.boolean().default(false),
-    /** Extension, as in other servers: on to max_tokens, whatever the model would end at. */
+    /** Extension, as in other servers: go on to max_tokens, past end tokens. */
     ignore_eos: z.boolean().default(false),
     ...passiveFields,
     n: choiceCount.default(1),
@@ -57,7 +57,7 @@ export type CompletionBody = z.output<typeof completionBodySchema>;
 
 export type Prompt = string | readonly number[];
 
-/** The prompts one by one: an array of numbers is one prompt, of anything else several. */
+/** The prompts as a list: an array of numbers is one prompt, any other array several. */
 export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
   if (typeof prompt === 'string') return [prompt];
   if (prompt.every((part) => typeof part === 'number')) return [prompt];

@@ -15,15 +15,15 @@ export const embeddings = defineEndpoint({
   method: 'POST',
   path: '/v1/embeddings',
   tag: 'retrieval',
-  summary: 'Vectors of texts',
+  summary: 'Embed texts as vectors',
   description:
-    'Texts whose vectors point the same way mean the same. "dimensions" keeps the first values and makes ' +
-    'the length one again: only models trained for it keep their quality (docs/retrieval.md).',
+    'Texts with similar meanings have vectors in similar directions. "dimensions" keeps the first values and ' +
+    'normalizes them again: only models trained for it keep their quality (docs/retrieval.md).',
   body: embeddingsBodySchema,
-  responses: [{ status: 200, what: 'a vector a text', schema: embeddingsSchema }],
+  responses: [{ status: 200, what: 'a vector per text', schema: embeddingsSchema }],
   examples: [
     {
-      title: 'A model that is not there',
+      title: 'An unknown model',
       body: { model: 'nothing', input: ['The sea is blue.'] },
       status: 404,
     },
@@ -52,7 +52,7 @@ export const embeddings = defineEndpoint({
   },
 });
 
-/** Several inputs, not one text or its ids. */
+/** Whether the input is a list, and not one text or its ids. */
 function isList(input: EmbeddingsBody['input']): boolean {
   return typeof input !== 'string' && typeof input[0] !== 'number';
 }
@@ -65,7 +65,7 @@ function checkDimensions({ dimensions }: EmbeddingsBody, nEmbd: number): number 
   if (dimensions === undefined || dimensions <= nEmbd) return dimensions ?? nEmbd;
   throw invalidField(
     'dimensions',
-    `expected at most ${nEmbd}, what the model has, got ${dimensions}`,
+    `expected at most ${nEmbd}, the model's own size, got ${dimensions}`,
     { details: { dimensions, nEmbd } },
   );
 }
@@ -74,7 +74,7 @@ function shortened(vector: Float32Array, dimensions: number): Float32Array {
   return dimensions === vector.length ? vector : toLengthOne(vector.slice(0, dimensions));
 }
 
-/** Base64 of little-endian f32, as OpenAI has it. */
+/** A vector as numbers, or as base64 of little-endian float32 as in OpenAI's API. */
 function encoded(
   vector: Float32Array,
   format: EmbeddingsBody['encoding_format'],

@@ -11,15 +11,15 @@ export const rerank = defineEndpoint({
   method: 'POST',
   path: '/v1/rerank',
   tag: 'retrieval',
-  summary: 'Order documents by how well they fit a query',
+  summary: 'Rank documents by relevance to a query',
   description:
-    'By the cosine of their embeddings, and says so ("method"): no model has read query and document ' +
+    'Ranks by the cosine of embeddings, as "method" says: no model reads query and document ' +
     'together. Long documents are cut unless "truncate" is false.',
   body: rerankBodySchema,
   responses: [{ status: 200, what: 'the best documents first', schema: rerankSchema }],
   examples: [
     {
-      title: 'A model that is not there',
+      title: 'An unknown model',
       body: { model: 'nothing', query: 'sea', documents: ['The sea is blue.', 'Bread is warm.'] },
       status: 404,
     },

@@ -1,11 +1,11 @@
-/** Bodies and answers of embeddings and of ranking. */
+/** Bodies and answers of embeddings and reranking. */
 import { z } from 'zod';
 import { INPUT_TYPES } from '../../serving/embedding/text-ids.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 
-/** As OpenAI has it. */
+/** OpenAI's limit. */
 export const MAX_EMBEDDING_INPUTS = 2048;
-/** Special tokens excluded; longer ones than any encoder reads are refused by the model's own limit. */
+/** More ids than any encoder reads; the model's own limit refuses longer inputs by its number. */
 const MAX_INPUT_IDS = 32_768;
 const MAX_DOCUMENTS = 1000;
 
@@ -75,9 +75,7 @@ export const rerankBodySchema = z
 export const rerankSchema = z
   .strictObject({
     model: z.string(),
-    method: z
-      .literal('embedding')
-      .describe('cosine of embeddings; no cross-encoder has read the pairs'),
+    method: z.literal('embedding').describe('cosine of embeddings; not a cross-encoder'),
     results: z.array(
       z.strictObject({
         index: count,

@@ -29,13 +29,13 @@ export const createFile = defineFileEndpoint({
   description:
     `A form (multipart/form-data) with the fields "file", at most ${MAX_FILE_BYTES} bytes, and ` +
     '"purpose", "batch". Each line is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
-    'looked at when the batch runs. The file stays until it is deleted.',
+    'checked when the batch runs. The file stays until it is deleted.',
   form: uploadFormSchema,
   responses: [{ status: 200, what: 'the file', schema: fileSchema }],
   examples: [
     { title: 'Two requests', form: EXAMPLE_FORM },
     {
-      title: 'Another purpose is refused',
+      title: 'Other purposes are refused',
       form: { ...EXAMPLE_FORM, purpose: 'fine-tune' },
       status: 400,
     },

@@ -10,8 +10,8 @@ export const deleteFile = defineFileEndpoint({
   path: '/v1/files/:id',
   tag: 'batches',
   summary: 'Delete a file',
-  description: 'A batch that has not read it to its end fails, and keeps what it has answered.',
-  params: { id: 'the id of a file' },
+  description: 'A batch that has not read the file to its end fails, and keeps its answers so far.',
+  params: { id: 'id of the file' },
   responses: [deletedRow('file')],
   examples: [
     {

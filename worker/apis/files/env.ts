@@ -1,8 +1,8 @@
-/** Where uploaded files, and the lists of batches and collections, are kept. */
+/** Bindings of uploaded files, and of the lists of batches and collections. */
 import { endpointWith } from '../../http/endpoint.ts';
 
 export interface FilesEnv {
-  /** Each kind has a prefix of its own. */
+  /** Each kind has its own prefix of keys. */
   readonly FILES: R2Bucket;
 }
 

@@ -1,8 +1,8 @@
-/** Writes a file into the bucket as it comes, holding one part of it at a time. */
+/** Writes a file into the bucket as it arrives, holding one part of it at a time. */
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { type FileJson, fileJson, fileKey, fileMetadata, type FilePurpose } from './stored-file.ts';
 
-/** The bucket's smallest part; all but the last must be of one size. */
+/** R2's smallest part; all parts but the last must have one size. */
 export const PART_BYTES = 5 * 1024 * 1024;
 
 export interface NewFile {
@@ -12,7 +12,7 @@ export interface NewFile {
 }
 
 export class FileWriter {
-  /** Of the whole file, so far. */
+  /** Bytes of the file so far. */
   nBytes = 0;
   #chunks: Uint8Array[] = [];
   #nPending = 0;
@@ -26,7 +26,7 @@ export class FileWriter {
     this.#file = file;
   }
 
-  /** Keeps `chunk` as it is: it must not change afterwards. */
+  /** Keeps a reference to `chunk`, which must not change afterwards. */
   async write(chunk: Uint8Array): Promise<void> {
     this.nBytes += chunk.length;
     let rest = chunk;
@@ -39,7 +39,7 @@ export class FileWriter {
     if (rest.length > 0) this.#take(rest);
   }
 
-  /** The file is there once this returns, and not before. */
+  /** Completes the file, which exists only once this returns. */
   async finish(): Promise<FileJson> {
     const upload = this.#upload;
     const key = fileKey(this.#file.id);
@@ -50,12 +50,12 @@ export class FileWriter {
     }
     if (this.#nPending > 0) await this.#sendPart();
     const object = await this.#retry(() => upload.complete(this.#parts));
-    // What completing answers lacks the metadata.
+    // The answer to completing an upload lacks the metadata.
     const head = await this.#retry(() => this.#bucket.head(key));
     return fileJson(head ?? object);
   }
 
-  /** Leaves nothing behind. What cannot be removed now the bucket removes after a week. */
+  /** Removes what was written. R2 itself removes abandoned parts after a week. */
   async abandon(): Promise<void> {
     this.#chunks = [];
     this.#nPending = 0;

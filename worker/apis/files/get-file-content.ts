@@ -10,9 +10,9 @@ export const getFileContent = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files/:id/content',
   tag: 'batches',
-  summary: 'The content of a file',
-  params: { id: 'the id of a file' },
-  responses: [{ status: 200, what: 'its bytes', contentType: CONTENT_TYPE }],
+  summary: 'Get the content of a file',
+  params: { id: 'id of the file' },
+  responses: [{ status: 200, what: 'the bytes of the file', contentType: CONTENT_TYPE }],
   examples: [
     {
       title: 'The requests of a file',
@@ -24,7 +24,7 @@ export const getFileContent = defineFileEndpoint({
     const id = params['id'] ?? '';
     const stream = await openFile(env.FILES, id);
     if (stream === null) throw fileNotFound(id);
-    // Anybody's bytes, on the origin of our pages: never to be taken for one.
+    // Uploaded bytes, on the origin of our pages, must never be taken for a page.
     const headers = { 'content-type': CONTENT_TYPE, 'x-content-type-options': 'nosniff' };
     return new Response(stream, { headers });
   },

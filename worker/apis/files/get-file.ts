@@ -9,8 +9,8 @@ export const getFile = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files/:id',
   tag: 'batches',
-  summary: 'Tell of a file',
-  params: { id: 'the id of a file' },
+  summary: 'Get information about a file',
+  params: { id: 'id of the file' },
   responses: [{ status: 200, what: 'the file', schema: fileSchema }],
   examples: [
     {
@@ -18,7 +18,7 @@ export const getFile = defineFileEndpoint({
       before: [{ path: '/v1/files', form: EXAMPLE_FORM }],
       params: { id: '$id' },
     },
-    { title: 'One that is not there', params: { id: 'file-0' }, status: 404 },
+    { title: 'An unknown file', params: { id: 'file-0' }, status: 404 },
   ],
   async handle({ env, params }) {
     const id = params['id'] ?? '';

@@ -1,25 +1,25 @@
-/** The lines of a stored file, by bytes, so that reading can go on where it ended. */
+/** Lines of a stored file with their byte offsets, so that reading can continue where it ended. */
 
-/** A line as it lies in its file; `bytes` is null of one that is longer than allowed. */
+/** A line of a file; `bytes` is null when it is longer than allowed. */
 export interface FileLine {
-  /** From 1, blank lines counted. */
+  /** Counted from 1, blank lines included. */
   readonly number: number;
   readonly bytes: Uint8Array | null;
-  /** Where the next line begins, in bytes from the beginning of the file. */
+  /** Byte offset of the next line in the file. */
   readonly endOffset: number;
 }
 
 export interface LineStart {
   readonly offset: number;
-  /** Of the line that begins there. */
+  /** Number of the line that begins at `offset`. */
   readonly number: number;
 }
 
 const LINE_FEED = 10;
-/** What JSON calls whitespace. */
+/** JSON's whitespace. */
 const BLANKS: ReadonlySet<number> = new Set([9, 10, 13, 32]);
 
-/** Lines that hold something. Ending the iteration early ends the stream. */
+/** Lines that are not blank. Ending the iteration early ends the stream. */
 export async function* readLines(
   stream: ReadableStream<Uint8Array>,
   start: LineStart,

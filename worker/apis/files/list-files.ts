@@ -17,17 +17,17 @@ export const listFiles = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files',
   tag: 'batches',
-  summary: 'List files, those of requests and those of answers',
+  summary: 'List files: uploads and results of batches',
   query: {
-    limit: `1 to ${MAX_LIMIT}, which is the default`,
-    order: `"desc", the newest first, or "asc", of at most ${MAX_SEEN_FILES} files`,
-    after: 'the id of a file: the list begins behind it',
-    purpose: '"batch" or "batch_output": only such files',
+    limit: `1 to ${MAX_LIMIT}; default ${MAX_LIMIT}`,
+    order: `"desc" for the newest first (default), or "asc", for at most ${MAX_SEEN_FILES} files`,
+    after: 'id of a file, after which the list begins',
+    purpose: '"batch" or "batch_output": list only files of this purpose',
   },
   responses: [{ status: 200, what: 'a page of files', schema: listSchema(fileSchema) }],
   examples: [
     { title: 'The newest', query: 'limit=10' },
-    { title: 'Answers of batches', query: 'purpose=batch_output' },
+    { title: 'Results of batches', query: 'purpose=batch_output' },
   ],
   async handle({ env, request }) {
     const query = new URL(request.url).searchParams;

@@ -1,17 +1,17 @@
-/** Files in the bucket: keys, what is told of them, and their lists. */
+/** Files in the bucket: their keys, JSON and lists. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
 
-/** Models lie under a prefix of their own. */
+/** Prefix of files; models have a prefix of their own. */
 const PREFIX = 'files/';
 const ID_PREFIX = 'file-';
-/** OpenAI's name for what batches read, and for what they write. */
+/** OpenAI's names for the files that batches read and write. */
 export type FilePurpose = 'batch' | 'batch_output';
-/** Percent-encoded it fits the bucket's 2,048 bytes of metadata. */
+/** Percent-encoded, a name fits R2's 2,048 bytes of metadata. */
 const MAX_NAME_CHARS = 200;
-/** How many files are looked at for one list: 10 pages of the bucket. */
+/** Most files that are read for one list: 10 pages of the bucket. */
 export const MAX_SEEN_FILES = 10_000;
 
 /** OpenAI's file object. */
@@ -29,9 +29,9 @@ export const newFileId = (): string => newObjectId(ID_PREFIX);
 export const isFileId = (id: string): boolean => isObjectId(ID_PREFIX, id);
 export const fileKey = (id: string): string => PREFIX + id;
 
-/** What the bucket keeps beside a file. */
+/** The bucket's metadata of a file. */
 export function fileMetadata(filename: string, purpose: FilePurpose): Record<string, string> {
-  // Metadata travels as headers: percent-encoded, whatever the name holds.
+  // Metadata is sent in headers, so the name is percent-encoded.
   const name = encodeURIComponent(filename.slice(0, MAX_NAME_CHARS).toWellFormed());
   return { filename: name, purpose };
 }
@@ -49,14 +49,14 @@ export function fileJson(object: R2Object): FileJson {
   };
 }
 
-/** Null when there is no such file. */
+/** A file's JSON; null when there is no such file. */
 export async function headFile(bucket: R2Bucket, id: string): Promise<FileJson | null> {
   if (!isFileId(id)) return null;
   const object = await retryStorage(id, () => bucket.head(fileKey(id)));
   return object === null ? null : fileJson(object);
 }
 
-/** From byte `offset` on; null when there is no such file. */
+/** Content from byte `offset` on; null when there is no such file. */
 export async function openFile(
   bucket: R2Bucket,
   id: string,
@@ -68,7 +68,7 @@ export async function openFile(
   return object === null ? null : (object.body as ReadableStream<Uint8Array>);
 }
 
-/** False when there was none. */
+/** @returns false when there is no such file */
 export async function deleteFile(bucket: R2Bucket, id: string): Promise<boolean> {
   if ((await headFile(bucket, id)) === null) return false;
   await retryStorage(id, () => bucket.delete(fileKey(id)));
@@ -82,7 +82,7 @@ export interface FileQuery {
   readonly purpose: string | null;
 }
 
-/** The oldest first means reading the list to its end, so that is bounded. */
+/** Listing the oldest first reads the list to its end, so that is bounded. */
 export async function listFiles(
   bucket: R2Bucket,
   { limit, order, after, purpose }: FileQuery,

@@ -1,4 +1,4 @@
-/** A file of requests into the bucket as it comes. Nothing of a form that is refused stays. */
+/** Stores an uploaded file of requests as it arrives. Nothing of a refused form stays. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { FileWriter } from './file-writer.ts';
@@ -6,11 +6,11 @@ import { readForm } from '../../http/body/form.ts';
 import type { ReadForm } from '../../http/body/form.ts';
 import { type FileJson, newFileId } from './stored-file.ts';
 
-/** Below what the platform takes as a request (100 MB). */
+/** Below the platform's limit for a request (100 MB). */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_SHOWN_CHARS = 60;
 const PURPOSE = 'batch';
-/** Fields that would change what happens, and are not supported. */
+/** Fields that would have an effect and are not supported. */
 const REFUSED_FIELD = /^expires_after\b/;
 
 export interface Upload {
@@ -33,7 +33,7 @@ export async function receiveUpload(bucket: R2Bucket, request: Request): Promise
       },
     });
     const ignored = checkFields(form);
-    // A form without a file has been refused.
+    // A form without a file has been refused already.
     return { file: await writers[0]!.finish(), ignored };
   } catch (error) {
     await writers[0]?.abandon();

@@ -1,16 +1,16 @@
-/** The blocks of a message in Anthropic's shape as they are made, with the events that tell of them. */
+/** Blocks of a message in Anthropic's shape as they are made, with their events. */
 import type { AnswerBlock, MessageEventJson } from './schema.ts';
 
 type Events = Generator<MessageEventJson, void, void>;
 
-/** One block at a time is open; an answer without text has no block of text. */
+/** One block is open at a time; an answer without text has no text block. */
 export class MessageBlocks {
   readonly #done: AnswerBlock[] = [];
   #open: AnswerBlock | null = null;
-  /** Of the block that is open: its text, or the JSON of its input. */
+  /** Text of the open block, or the JSON of its input. */
   #text = '';
 
-  /** Those that are over. */
+  /** The finished blocks. */
   get all(): AnswerBlock[] {
     return [...this.#done];
   }
@@ -31,7 +31,7 @@ export class MessageBlocks {
     yield this.#delta({ type: 'input_json_delta', partial_json: json });
   }
 
-  /** Ends the block that is open, if one is. */
+  /** Ends the open block, if any. */
   *end(): Events {
     if (this.#open === null) return;
     yield { type: 'content_block_stop', index: this.#done.length };
@@ -57,7 +57,7 @@ export class MessageBlocks {
   }
 }
 
-/** Made under a grammar of an object; empty only when the answer ended before it. */
+/** Parses a call's input. A grammar makes it an object; it is empty only when the answer ended early. */
 function inputOf(json: string): Record<string, unknown> {
   return JSON.parse(json === '' ? '{}' : json) as Record<string, unknown>;
 }

@@ -18,7 +18,11 @@ export const countTokens = defineEndpoint({
   refused: MESSAGES_REFUSED,
   errors: 'anthropic',
   responses: [
-    { status: 200, what: 'the count', schema: z.strictObject({ input_tokens: z.number().int() }) },
+    {
+      status: 200,
+      what: 'the number of tokens',
+      schema: z.strictObject({ input_tokens: z.number().int() }),
+    },
   ],
   examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
   async handle({ env, body }) {

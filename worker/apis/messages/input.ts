@@ -1,4 +1,4 @@
-/** The conversation of a request in Anthropic's shape: its blocks as turns. */
+/** The conversation of a request in Anthropic's shape, from blocks to messages. */
 import { invalidField } from '../../platform/invalid-field.ts';
 import {
   checkInputs,
@@ -11,9 +11,9 @@ import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import type { Conversation, MessageBlock } from './schema.ts';
 
 /**
- * As the API has it: turns of one role that follow each other are one, the last may be begun. An
- * answer to a call is a turn of its own.
- * @throws {EngineError} E_REQUEST_INVALID for a call without its answer, an answer without its call
+ * As in Anthropic's API, successive turns of one role are joined, and the last one may begin the answer. An
+ * answer to a call is a separate turn.
+ * @throws {EngineError} E_REQUEST_INVALID for a call without an answer, or an answer without a call
  */
 export function conversationOf({ system, messages }: Conversation): {
   messages: Message[];
@@ -40,7 +40,7 @@ function textBlock(text: string): MessageBlock {
   return { type: 'text', text };
 }
 
-/** Texts of a message are one; so are an assistant's text and its calls. */
+/** Joins the texts of a message, and an assistant's text and calls. */
 function turnsOf(role: string, blocks: readonly MessageBlock[]): Message[] {
   const turns: Message[] = [];
   for (const block of blocks) {
@@ -76,7 +76,7 @@ function urlOf(source: Extract<MessageBlock, { type: 'image' }>['source']): stri
   return source.type === 'url' ? source.url : `data:${source.media_type};base64,${source.data}`;
 }
 
-/** Texts of two turns stand on lines of their own, unless one has none. */
+/** Joins two turns, with a line break between their texts. */
 function join(a: Message, b: Message): Message {
   const calls = [...(a.tool_calls ?? []), ...(b.tool_calls ?? [])];
   const isTextless = (calls.length > 0 && a.content.length === 0) || b.content.length === 0;

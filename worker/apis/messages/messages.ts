@@ -26,15 +26,15 @@ export const messages = defineEndpoint({
   tag: 'messages',
   summary: 'Answer a conversation',
   description:
-    "As Anthropic's endpoint, for texts and calls of tools. x-api-key and anthropic-version may be sent and change " +
-    'nothing. A last message of the assistant is how the answer begins.',
+    "Like Anthropic's endpoint, for texts and tool calls. x-api-key and anthropic-version may be sent and have " +
+    'no effect. If the last message is from the assistant, it is the beginning of the answer.',
   body: messagesBodySchema,
   refused: MESSAGES_REFUSED,
   errors: 'anthropic',
   responses: [
     {
       status: 200,
-      what: 'the answer, or its events as server-sent events that end with message_stop',
+      what: 'the answer, or server-sent events that end with message_stop',
       schema: messageSchema,
       event: messageEventSchema,
     },
@@ -46,11 +46,11 @@ export const messages = defineEndpoint({
       body: { max_tokens: 32, system: 'Be short.', messages: question },
     },
     {
-      title: 'The events of an answer',
+      title: 'A streamed answer',
       body: { max_tokens: 32, messages: question, stream: true },
     },
     {
-      title: 'An answer that begins as told',
+      title: 'An answer with a given beginning',
       body: {
         max_tokens: 8,
         messages: [...question, { role: 'assistant', content: 'Two wheels' }],
@@ -58,11 +58,11 @@ export const messages = defineEndpoint({
       },
     },
     {
-      title: 'A call of a tool',
+      title: 'A tool call',
       body: { max_tokens: 100, messages: [warm], tools, tool_choice: { type: 'any' } },
     },
     {
-      title: 'Going on from the result of a call',
+      title: 'Continuing after the result of a call',
       body: {
         max_tokens: 16,
         messages: [
@@ -80,7 +80,7 @@ export const messages = defineEndpoint({
       },
     },
     {
-      title: 'JSON of a schema',
+      title: 'JSON that matches a schema',
       body: {
         max_tokens: 60,
         messages: [{ role: 'user', content: 'Where is it warm?' }],
@@ -113,11 +113,11 @@ export const messages = defineEndpoint({
   },
 });
 
-/** A format is of the whole answer, of which only the rest would be made. */
+/** A format applies to the whole answer, but only the rest of it would be generated. */
 function refuseBegun(format: FormatSource | null, prefill: string): void {
   if (format === null || prefill === '') return;
   throw invalidField(
     format.param,
-    `holds a whole answer, but the last message begins one; expected one of them`,
+    'applies to a whole answer, but the last message begins one; expected one of them',
   );
 }

@@ -55,7 +55,7 @@ const block = z.discriminatedUnion(
   'expected a block of type "text", "image", "tool_use" or "tool_result"; other blocks are not supported yet',
 );
 
-/** Who may send a block that not everybody may. */
+/** The only role that may send a type of block. */
 const SENDERS: Readonly<Record<string, string>> = {
   tool_use: 'assistant',
   tool_result: 'user',
@@ -72,7 +72,11 @@ const message = z
     for (const [i, { type }] of content.entries()) {
       const sender = SENDERS[type] ?? role;
       if (sender === role) continue;
-      refuseAt(context, ['content', i, 'type'], `expected "${type}" only of role "${sender}"`);
+      refuseAt(
+        context,
+        ['content', i, 'type'],
+        `expected "${type}" only in messages of role "${sender}"`,
+      );
     }
   });
 
@@ -84,7 +88,7 @@ const conversationFields = {
   strict: strictField,
 };
 
-// All that chat has and messages name in the same words, whatever else it may get.
+// Every field of chat that messages share under the same name.
 const { stream_options: _streamOptions, stop, user: _user, ...sharedFields } = generationFields;
 const { metadata, service_tier } = passiveFields;
 
@@ -110,7 +114,7 @@ export type MessageBlock = z.output<typeof block>;
 
 const usageSchema = z
   .strictObject({
-    input_tokens: count.describe('without those read from the cache'),
+    input_tokens: count.describe('tokens of the prompt, without those read from the cache'),
     cache_creation_input_tokens: count,
     cache_read_input_tokens: count,
     output_tokens: count,

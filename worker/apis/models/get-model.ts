@@ -10,12 +10,12 @@ export const getModel = defineEndpoint({
   method: 'GET',
   path: '/v1/models/:id',
   tag: 'models',
-  summary: 'Tell of one model',
+  summary: 'Get information about a model',
   params: { id: 'an id of /v1/models' },
   responses: [{ status: 200, what: 'the model', schema: modelSchema }],
   examples: [
     { title: 'One model', params: { id: '$model' } },
-    { title: 'One that is not there', params: { id: 'nope' }, status: 404 },
+    { title: 'An unknown model', params: { id: 'nope' }, status: 404 },
   ],
   async handle({ env, params }) {
     const id = params['id'] ?? '';

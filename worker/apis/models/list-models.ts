@@ -12,7 +12,7 @@ export const listModels = defineEndpoint({
   method: 'GET',
   path: '/v1/models',
   tag: 'models',
-  summary: 'List what is served, the default first',
+  summary: 'List the models, the default first',
   responses: [
     {
       status: 200,
@@ -23,7 +23,7 @@ export const listModels = defineEndpoint({
   examples: [{ title: 'All models' }],
   async handle({ env }) {
     const ids = await listModelIds(env.MODELS);
-    // The default comes first: clients that take the first take the right one.
+    // The default comes first, since some clients take the first one.
     ids.sort((a, b) => Number(b === env.DEFAULT_MODEL) - Number(a === env.DEFAULT_MODEL));
     const models = await Promise.all(ids.map((id) => readListed(env, id)));
     return Response.json({ object: 'list', data: models.flat() });

@@ -22,7 +22,7 @@ import type { modelSchema } from './schema.ts';
 type ModelJson = z.output<typeof modelSchema>;
 type Env = Pick<ServingEnv, 'CONTEXT_TOKENS'>;
 
-/** What only models of one kind have, beside what all have. */
+/** Fields that only models of one kind have. */
 interface KindJson {
   readonly top: Partial<ModelJson>;
   readonly extension: Pick<ModelJson['thimble'], 'modalities'> & Partial<ModelJson['thimble']>;
@@ -154,7 +154,7 @@ function quantizationJson({
   return { preset, bits_per_weight: bits, bytes_by_type: bytesByType };
 }
 
-/** What the stage will plan with the platform's limit; it may be given another one. */
+/** The stage's memory plan with the platform's limit; a deployment may set another one. */
 function memoryJson(
   manifest: DecoderManifest,
   nCtx: number | undefined,

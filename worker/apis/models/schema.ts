@@ -1,8 +1,8 @@
-/** A model as /v1/models tells of it. */
+/** The model object of /v1/models. */
 import { z } from 'zod';
 import type { ModelKind } from '../../../engine/manifest/manifest.ts';
 
-/** What clients know a kind of model by. */
+/** Public names of the kinds of models. */
 export const PUBLIC_KINDS = {
   decoder: 'decoder',
   encoder: 'encoder',
@@ -28,11 +28,11 @@ export const modelSchema = z
       .strictObject({
         kind: z
           .enum(Object.values(PUBLIC_KINDS))
-          .describe('what sort of model it is: what endpoints take it'),
+          .describe('kind of model, which decides what endpoints take it'),
         name: z.string(),
         context: z
           .strictObject({
-            served: z.number().int().describe('positions of prompt and answer together'),
+            served: z.number().int().describe('most tokens of prompt and answer together'),
             trained: z.number().int(),
           })
           .optional(),
@@ -57,7 +57,7 @@ export const modelSchema = z
           })
           .nullable()
           .optional()
-          .describe('of one isolate; null when the model does not fit one'),
+          .describe('memory of one isolate; null when the model does not fit one'),
       })
       .describe('extension'),
   })

@@ -1,4 +1,4 @@
-/** One form with a recording, answered: what both endpoints of OpenAI's audio API share. */
+/** Answers a form with a recording, for both endpoints of OpenAI's audio API. */
 import { NO_USAGE } from '../../../../engine/generate/types.ts';
 import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
@@ -23,7 +23,7 @@ import type { Sound, SoundUpload } from './upload.ts';
 
 type Context = EndpointContext<undefined>;
 
-/** @throws {EngineError} what the form, the recording and the model are refused for. */
+/** @throws {EngineError} errors of the form, the recording and the model. */
 export async function answerSound(context: Context, task: RecognitionTask): Promise<Response> {
   const upload = await receiveSound(context.env, context.record, context.request);
   try {
@@ -63,7 +63,7 @@ function isKnown(name: string): boolean {
   return name.startsWith('timestamp_granularities') || name in soundFieldsSchema.shape;
 }
 
-/** The events, and their sums in the request's record. */
+/** Passes the events on, and adds their usage to the request's record. */
 async function* noted(
   events: AsyncGenerator<TranscriptEvent, void, void>,
   record: RequestRecord,
@@ -103,7 +103,7 @@ const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
   },
 };
 
-/** Text as it becomes certain: a window's attempts may be given up, its segments stand. */
+/** Text as it becomes final: attempts at a window may be dropped, its segments stay. */
 async function* soundEvents(
   events: AsyncIterable<TranscriptEvent>,
   { response_format: format }: SoundFields,

@@ -1,4 +1,4 @@
-/** The fields of a transcription's form, in OpenAI's names, and what they ask of the recogniser. */
+/** Fields of a transcription's form, under OpenAI's names, and the options they become. */
 import { invalidField } from '../../../platform/invalid-field.ts';
 import { z } from 'zod';
 import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
@@ -20,7 +20,7 @@ const whole = z
   .regex(/^\d{1,9}$/, 'expected a whole number')
   .transform(Number);
 
-/** Texts of the form's fields, but the file. */
+/** Fields of the form. */
 export const soundFieldsSchema = z
   .object({
     file: z.unknown().describe('the recording: WAV, FLAC, MP3 or Ogg Opus'),
@@ -35,13 +35,13 @@ export const soundFieldsSchema = z
       .pipe(z.number().max(1))
       .optional(),
     stream: isTrue.optional(),
-    chunking_strategy: z.string().max(400).optional().describe('accepted: cutting is automatic'),
-    vad: z.enum(['auto', 'off']).default('auto').describe('extension: skip what is no speech'),
-    seed: whole.optional().describe('extension: of temperatures above 0'),
+    chunking_strategy: z.string().max(400).optional().describe('unused: chunking is automatic'),
+    vad: z.enum(['auto', 'off']).default('auto').describe('extension: skip everything but speech'),
+    seed: whole.optional().describe('extension: seed for temperatures above 0'),
   })
   .meta({ id: 'TranscriptionForm' });
 
-/** The file is read as it comes, and not among the texts. */
+/** Without the file, which is read as it arrives. */
 const textFieldsSchema = soundFieldsSchema.omit({ file: true });
 
 export type SoundFields = z.output<typeof textFieldsSchema> & {
@@ -50,7 +50,7 @@ export type SoundFields = z.output<typeof textFieldsSchema> & {
 };
 
 const GRANULARITIES: readonly string[] = ['word', 'segment'];
-/** Fields that would change the answer, and are not supported. */
+/** Fields that would change the answer and are not supported. */
 const REFUSED: readonly string[] = [
   'include',
   'include[]',
@@ -88,7 +88,7 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
   };
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for a language the model does not know. */
+/** @throws {EngineError} E_REQUEST_INVALID for a language or task that the model does not know. */
 export function optionsOf(
   fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'>,
   task: RecognitionTask,
@@ -98,7 +98,7 @@ export function optionsOf(
   if (task === 'translate' && !config.isMultilingual)
     throw invalidField('model', 'knows English alone; expected a multilingual one to translate');
   const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
-  // As in the reference: a space before the prompt, as before any word.
+  // As in the reference implementation: a space before the prompt, as before any word.
   const text = prompt.trim();
   return {
     ...DEFAULT_TRANSCRIBE,

@@ -1,19 +1,19 @@
-/** Languages by code and by English name, as people and programs write them. */
+/** Languages by code and by English name. */
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { RecognitionConfig } from '../../../../engine/manifest/recognition-config.ts';
 
-/** Whisper's code for Javanese is none of ISO 639's. */
+/** Whisper's code for Javanese is not one of ISO 639. */
 const CODES: Readonly<Record<string, string>> = { jw: 'jv' };
 const names = new Intl.DisplayNames(['en'], { type: 'language' });
 
-/** `german` for `de`, as OpenAI's answers have it. */
+/** Name of a language as in OpenAI's answers: `german` for `de`. */
 export function languageName(code: string): string {
   return (names.of(CODES[code] ?? code) ?? code).toLowerCase();
 }
 
 /**
- * A model's code for a language given as code (`de`, `de-CH`) or name (`German`).
- * @throws {EngineError} E_REQUEST_INVALID with the codes there are.
+ * The model's code for a language given by code (`de`, `de-CH`) or name (`German`).
+ * @throws {EngineError} E_REQUEST_INVALID with the known codes.
  */
 export function findLanguage(given: string, { isMultilingual, tokens }: RecognitionConfig): string {
   const codes = isMultilingual ? tokens.languages.map(({ code }) => code) : ['en'];
@@ -25,7 +25,7 @@ export function findLanguage(given: string, { isMultilingual, tokens }: Recognit
   throw invalidField(
     'language',
     `expected one of ${codes.join(', ')}, got ${JSON.stringify(given.slice(0, 40))}. ` +
-      'Leave it out to have it detected',
+      'Leave it out to detect it',
     { details: { codes } },
   );
 }

@@ -1,4 +1,4 @@
-/** One microphone on a WebSocket: bytes of PCM and a few words of JSON in, events out. */
+/** One microphone on a WebSocket: PCM and commands in JSON come in, events go out. */
 import { NO_REQUEST } from '../../../platform/failure.ts';
 import type { Place } from '../../../platform/failure.ts';
 import { z } from 'zod';
@@ -13,25 +13,25 @@ import { checkBody } from '../../../http/body/json-body.ts';
 /** RFC 6455: normal end, policy violation. */
 const CLOSE_NORMAL = 1000;
 const CLOSE_POLICY = 1008;
-/** A microphone sends many times a second; a client that sends nothing for so long has gone. */
+/** A microphone sends many times a second; a client that sends nothing for this long is gone. */
 export const IDLE_TIMEOUT_MS = 60_000;
-/** Ten seconds of the highest rate. */
+/** Ten seconds at the highest sample rate. */
 export const MAX_MESSAGE_BYTES = 1_920_000;
 
 export const liveMessageSchema = z
   .union([
-    z.object({ type: z.literal('commit') }).describe('what is being said is final now'),
-    z.object({ type: z.literal('end') }).describe('nothing more comes'),
+    z.object({ type: z.literal('commit') }).describe('make the current speech final'),
+    z.object({ type: z.literal('end') }).describe('the end of the audio'),
   ])
   .meta({ id: 'LiveTranscriptionMessage' });
 
 export interface LiveSocketOptions {
   readonly send: (text: string) => void;
   readonly close: (code: number, reason: string) => void;
-  /** Ends what runs for this socket. */
+  /** Aborts the work for this socket. */
   readonly abort: () => void;
   readonly sampleRate: number;
-  /** Of its failures. */
+  /** Where failures are reported to have happened. */
   readonly place?: Place;
 }
 
@@ -39,7 +39,7 @@ export class LiveSocket {
   readonly #options: LiveSocketOptions;
   readonly #transcriber: LiveTranscriber;
   readonly #resampler: Resampler | null;
-  /** Half a sample, when a message ends in one. */
+  /** First byte of a sample, when a message ends after it. */
   #oddByte: number | null = null;
   #isClosed = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +51,7 @@ export class LiveSocket {
     this.#resampler = sampleRate === SAMPLE_RATE ? null : new Resampler(sampleRate, SAMPLE_RATE);
   }
 
-  /** Until the last text is out, or something fails. */
+  /** Runs until the last text has been sent, or something fails. */
   async run(): Promise<void> {
     this.#watchIdle();
     try {
@@ -73,7 +73,7 @@ export class LiveSocket {
     }
   }
 
-  /** The client has left. */
+  /** Called when the client has left. */
   leave(): void {
     this.#isClosed = true;
     clearTimeout(this.#idleTimer);
@@ -103,7 +103,7 @@ export class LiveSocket {
     this.#transcriber.push(this.#resampler?.push(samples) ?? samples);
   }
 
-  /** Messages may be cut anywhere: half a sample waits for its other half. */
+  /** Samples of a message; half a sample at its end waits for the other half. */
   #toFloats(bytes: Uint8Array): Float32Array {
     const whole = new Uint8Array(bytes.length + (this.#oddByte === null ? 0 : 1));
     if (this.#oddByte !== null) whole[0] = this.#oddByte;
@@ -145,10 +145,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text.slice(0, 10_000));
   } catch {
-    throw invalid('a text that is no JSON; expected {"type": "commit"} or {"type": "end"}');
+    throw invalid('a text message with no JSON; expected {"type": "commit"} or {"type": "end"}');
   }
 }
 
 function invalid(what: string): EngineError {
-  return invalidField('audio', `${what}. Send 16-bit PCM, little end first`);
+  return invalidField('audio', `${what}. Send 16-bit little-endian PCM`);
 }

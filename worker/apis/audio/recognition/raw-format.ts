@@ -1,11 +1,11 @@
-/** Samples without a header, as the query tells of them: `?encoding=pcm16&sample_rate=8000&channels=2`. */
+/** Format of samples without a header, from the query: `?encoding=pcm16&sample_rate=8000&channels=2`. */
 import { invalidField } from '../../../platform/invalid-field.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
 import type { RawFormat } from '../../../audio/open-audio.ts';
 
 const ENCODING = 'pcm16';
 
-/** @returns null for files that tell themselves what they are */
+/** @returns null for files with a header */
 export function rawFormatOf(request: Request): RawFormat | null {
   const query = new URL(request.url).searchParams;
   const encoding = query.get('encoding');
@@ -21,13 +21,13 @@ export function rawFormatOf(request: Request): RawFormat | null {
   };
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for what is no number. */
+/** @throws {EngineError} E_REQUEST_INVALID when it is not a whole number. */
 export function wholeNumber(query: URLSearchParams, name: string, fallback: number): number {
   const text = query.get(name);
   if (text === null) return fallback;
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw invalidField(
     name,
-    `expected a whole number, got ${JSON.stringify(text.slice(0, 40))}. Give it in digits`,
+    `expected a whole number, got ${JSON.stringify(text.slice(0, 40))}. Write it in digits`,
   );
 }

@@ -43,7 +43,7 @@ export const verboseTranscriptSchema = z
     usage: usageSchema,
     thimble: z
       .strictObject({
-        truncated: z.boolean().describe('the file ends before its header says it does'),
+        truncated: z.boolean().describe('whether the file ends before its header says it does'),
         windows: z.number().int(),
         encode_ms: z.number(),
         decode_ms: z.number(),
@@ -73,7 +73,7 @@ export const transcriptEventSchema = z
 
 type Usage = z.output<typeof usageSchema>;
 
-/** OpenAI counts begun seconds. */
+/** OpenAI rounds seconds up. */
 export function usageOf({ seconds }: TranscriptSummary): Usage {
   return { type: 'duration', seconds: Math.ceil(seconds) };
 }

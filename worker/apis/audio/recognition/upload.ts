@@ -1,6 +1,6 @@
 /**
- * A form with a recording: its fields, and its samples as they are decoded. The file goes straight on to
- * the audio script, which holds it: whatever order the fields come in, they are read before it is.
+ * A form with a recording: its fields, and its samples as they are decoded. The file is passed straight on to
+ * the audio script, which holds it: fields are read before it is decoded, in whatever order they come.
  */
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
@@ -22,7 +22,7 @@ export interface SoundUpload {
 
 /**
  * The caller disposes of the sound unless it has been read.
- * @throws {EngineError} what the form is refused for; the file's own faults come with its samples.
+ * @throws {EngineError} errors of the form; errors of the file come with its samples.
  */
 export async function receiveSound(
   env: Pick<ServingEnv, 'AUDIO'>,
@@ -38,18 +38,18 @@ export async function receiveSound(
       maxFileBytes: MAX_AUDIO_BYTES,
       tooLarge: audioTooLarge,
       begin() {
-        // Read away, so that its client gets the answer.
+        // Drained, so that the client gets the response.
         if (raw instanceof EngineError) return { write: () => Promise.resolve() };
         held = reach('audio', () => env.AUDIO.hold(readable));
-        // Told when it is awaited; a refused form forgets it.
+        // A failure is reported when it is awaited; a refused form ignores it.
         held.catch(() => undefined);
-        // The script reads no further when it refuses: its answer says why.
+        // When the script refuses, it stops reading, and its answer says why.
         return { write: (bytes) => writer.write(bytes).catch(() => undefined) };
       },
     });
     if (raw instanceof EngineError) throw raw;
     await writer.close().catch(() => undefined);
-    // A form without a file has been refused.
+    // Not null: a form without a file has been refused.
     return { fields: form.fields, sound: new Sound(await held!, call, raw) };
   } catch (error) {
     await writer.abort(error).catch(() => undefined);
@@ -74,11 +74,11 @@ function rawFormatOrRefusal(request: Request): RawFormat | null | EngineError {
   }
 }
 
-/** Samples of a recording, once; nothing decodes it before they are asked for. */
+/** Samples of a recording, readable once; it is decoded as they are asked for. */
 export class Sound implements AsyncIterable<Float32Array>, Disposable {
-  /** Known once the first samples have come. */
+  /** Known once the first samples have arrived. */
   info: AudioInfo | null = null;
-  /** Known once the last samples have come. */
+  /** Known once the last samples have arrived. */
   end: AudioEnd | null = null;
   readonly #held: HeldStub;
   readonly #call: CallContext;
@@ -105,7 +105,7 @@ export class Sound implements AsyncIterable<Float32Array>, Disposable {
     }
   }
 
-  /** Lets the bytes go; does nothing more the second time. */
+  /** Releases the recording; a second call does nothing. */
   [Symbol.dispose](): void {
     this.#held[Symbol.dispose]();
   }

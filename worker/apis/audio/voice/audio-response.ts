@@ -1,10 +1,10 @@
-/** Sound as a response body, made as it is read. */
+/** Audio as a response body, made as it is read. */
 import type { RequestRecord } from '../../../http/observe/record.ts';
 import { MAX_STALL_MS } from '../../../http/sse.ts';
 
 /**
- * A failure after the headers breaks the body off, which clients see as an incomplete answer. A client
- * that reads nothing for MAX_STALL_MS has gone without a word: it must not hold the voice.
+ * A failure after the headers aborts the body, which clients see as an incomplete response. A client
+ * that reads nothing for MAX_STALL_MS is taken to be gone: it must not block the voice.
  */
 export function audioResponse(
   chunks: AsyncGenerator<Uint8Array<ArrayBuffer>, void, void>,

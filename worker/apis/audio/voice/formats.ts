@@ -1,4 +1,4 @@
-/** Samples as what a client asked for: a row a format. */
+/** Audio formats of speech: a row per format. */
 import { joinBytes } from '../../../../engine/base/joined.ts';
 import { Resampler } from '../../../../engine/audio/resampler.ts';
 import { pcm16, wavHeader } from '../../../../engine/audio/write-wav.ts';
@@ -7,7 +7,7 @@ import type { Speech } from '../../../serving/clients/voice-client.ts';
 export const SPEECH_FORMATS = ['wav', 'pcm'] as const;
 export type SpeechFormat = (typeof SPEECH_FORMATS)[number];
 
-/** Raw samples say nothing of their rate: clients expect OpenAI's. */
+/** In Hz. Raw samples do not state their rate, so clients expect OpenAI's. */
 const PCM_RATE = 24_000;
 
 interface FormatRow {
@@ -24,7 +24,7 @@ async function* encodeWav({ sampleRate, samples }: Speech): ReturnType<FormatRow
   let header = wavHeader(sampleRate, null);
   for await (const chunk of samples) {
     const bytes = pcm16(chunk);
-    // Together with the first samples: a chunk of its own would hold them back.
+    // Together with the first samples: a chunk of its own would delay them.
     if (header.length > 0) yield joinBytes([header, bytes]);
     else yield bytes;
     header = new Uint8Array(0);

@@ -1,15 +1,15 @@
-/** POST /v1/audio/speech: OpenAI's body, and what is told of one speech. */
+/** POST /v1/audio/speech: OpenAI's body, and its events. */
 import { z } from 'zod';
 import { SPEECH_FORMATS } from './formats.ts';
 import type { SpeechFormat } from './formats.ts';
 import { modelField, strictField } from '../../../serving/fields/common.ts';
 import type { RefusedParameter } from '../../../http/body/refused.ts';
 
-/** As OpenAI's. */
+/** OpenAI's limit. */
 export const MAX_SPEECH_CHARS = 4096;
 const SPEEDS = [0.25, 4] as const;
 
-/** A model has one voice: OpenAI's names for theirs are taken to mean it. */
+/** A model has one voice, which every name of OpenAI's voices stands for. */
 export const VOICES = [
   'default',
   ...['alloy', 'ash', 'ballad', 'cedar', 'coral', 'echo', 'fable', 'marin', 'nova', 'onyx'],
@@ -19,12 +19,12 @@ export const VOICES = [
 const isFormat = (text: string): text is SpeechFormat =>
   SPEECH_FORMATS.some((format) => format === text);
 
-/** OpenAI has mp3, opus, aac and flac, too, and mp3 when nothing is said: told with what to do. */
+/** OpenAI also has mp3, opus, aac and flac, and mp3 is its default: the message says what to do. */
 const formatField = z
   .string()
   .refine(
     isFormat,
-    'expected wav or pcm; other formats are not made here, but any encoder takes these',
+    'expected wav or pcm; other formats are not supported, but any encoder reads these',
   )
   .meta({ enum: [...SPEECH_FORMATS] });
 
@@ -56,7 +56,7 @@ export const SPEECH_REFUSED: readonly RefusedParameter[] = [
   {
     name: 'instructions',
     passes: { text: '""', test: (value) => value === '' },
-    why: 'is not supported: these voices speak in one way; expected it to be absent',
+    why: 'is not supported: a voice has one way of speaking; expected it to be absent',
   },
 ];
 
