@@ -8,10 +8,10 @@ import { askOnnx } from '../../serving/clients/onnx-client.ts';
 import { MAX_MODERATED_IMAGES, moderationBodySchema, moderationSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
-/** What the classifier calls it. */
+/** The classifier's name of the category. */
 const JUDGED_LABEL = 'nsfw';
 
-/** 2 x 2 pixels of grey. */
+/** A PNG of 2 x 2 grey pixels. */
 const GREY =
   'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNoaGBoaAAABgYCAZQ7Q6QAAAAASUVORK5CYII=';
 
@@ -20,17 +20,17 @@ export const createModeration = defineEndpoint({
   method: 'POST',
   path: '/v1/moderations',
   tag: 'onnx',
-  summary: 'Judge whether pictures are sexual',
+  summary: 'Classify whether images are sexual',
   description:
-    "As OpenAI's endpoint, with the one category a picture classifier can tell: sexual. Pictures are " +
-    'data: URLs of PNG or JPEG; several are judged together, by the highest score. Texts are refused: ' +
-    'no model here judges them. A score is a guess, not a judgement (docs/onnx.md).',
+    "Like OpenAI's endpoint, with the one category that the image classifier knows: sexual. Images are " +
+    'data: URLs of PNG or JPEG; several are classified together, by the highest score. Texts are refused: ' +
+    'no model classifies them. A score is an estimate, not a decision (docs/onnx.md).',
   body: moderationBodySchema,
-  responses: [{ status: 200, what: 'the judgement', schema: moderationSchema }],
+  responses: [{ status: 200, what: 'the result', schema: moderationSchema }],
   examples: [
-    { title: 'Texts are not judged', body: { input: 'Is this fine?' }, status: 400 },
+    { title: 'Texts are refused', body: { input: 'Is this fine?' }, status: 400 },
     {
-      title: 'A model that is not there',
+      title: 'An unknown model',
       body: { model: 'nothing', input: [{ type: 'image_url', image_url: { url: GREY } }] },
       status: 404,
     },
@@ -69,13 +69,13 @@ export const createModeration = defineEndpoint({
 
 type Input = (typeof moderationBodySchema)['_output']['input'];
 
-/** @throws {EngineError} E_REQUEST_INVALID naming the first part that is no picture. */
+/** @throws {EngineError} E_REQUEST_INVALID naming the first part that is not an image. */
 function imagesOf(input: Input): Uint8Array[] {
   const parts = typeof input === 'string' ? [input] : input;
   if (parts.length > MAX_MODERATED_IMAGES)
     throw invalidField(
       'input',
-      `expected at most ${MAX_MODERATED_IMAGES} pictures in a request, got ${parts.length}`,
+      `expected at most ${MAX_MODERATED_IMAGES} images in a request, got ${parts.length}`,
     );
   return parts.map((part, i) => {
     if (typeof part !== 'string' && part.type === 'image_url')
@@ -83,7 +83,7 @@ function imagesOf(input: Input): Uint8Array[] {
     const param = typeof input === 'string' ? 'input' : `input[${i}]`;
     throw invalidField(
       param,
-      `texts are not judged here, no model for them is served; expected {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}}`,
+      `texts are not judged, since no model here can; expected {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}}`,
     );
   });
 }

@@ -1,8 +1,8 @@
-/** POST /v1/moderations: OpenAI's body; of its categories those that the classifier can judge. */
+/** POST /v1/moderations: OpenAI's body, and those of its categories that the classifier knows. */
 import { z } from 'zod';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 
-/** Of one request; together they are one thing that is judged, as with OpenAI. */
+/** Most images of a request, which get one result together, as with OpenAI. */
 export const MAX_MODERATED_IMAGES = 4;
 const MAX_TEXT_CHARS = 100_000;
 const MAX_PARTS = 64;

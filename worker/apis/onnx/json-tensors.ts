@@ -1,6 +1,6 @@
 /**
  * Tensors as JSON: `{dtype, shape, data}`, where data is a flat array (row-major) or base64 of
- * little-endian bytes. 64-bit integers may be numbers or texts; NaN and the infinities are texts.
+ * little-endian bytes. 64-bit integers may be numbers or strings; NaN and the infinities are strings.
  */
 import { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
@@ -22,12 +22,15 @@ export type JsonTensor = z.output<typeof jsonTensorSchema>;
 
 export const jsonTensorsSchema = z
   .record(z.string().min(1).max(512), jsonTensorSchema)
-  .refine((inputs) => Object.keys(inputs).length <= MAX_INPUTS, `at most ${MAX_INPUTS} inputs`);
+  .refine(
+    (inputs) => Object.keys(inputs).length <= MAX_INPUTS,
+    `expected at most ${MAX_INPUTS} inputs`,
+  );
 
 export const ENCODINGS = ['json', 'base64'] as const;
 export type TensorEncoding = (typeof ENCODINGS)[number];
 
-/** @throws {EngineError} E_REQUEST_INVALID naming the input and the first value that is none. */
+/** @throws {EngineError} E_REQUEST_INVALID naming the input and the first invalid value. */
 export function tensorsFromJson(inputs: Readonly<Record<string, JsonTensor>>): OnnxTensors {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, data }]): [string, OnnxTensorData] => [
@@ -114,8 +117,8 @@ const READERS: Readonly<Record<IoDtype, Read>> = {
 const EXPECTED: Partial<Readonly<Record<IoDtype, string>>> = {
   float32: 'a number, or "NaN", "Infinity", "-Infinity"',
   float64: 'a number, or "NaN", "Infinity", "-Infinity"',
-  int64: 'a whole number of 64 bits, as a text beyond 2^53',
-  uint64: 'a whole number of 64 bits, as a text beyond 2^53',
+  int64: 'a 64-bit whole number, as a string beyond 2^53',
+  uint64: 'a 64-bit whole number, as a string beyond 2^53',
   bool: 'true or false',
 };
 

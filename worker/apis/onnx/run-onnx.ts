@@ -11,9 +11,9 @@ export const runOnnx = defineEndpoint({
   method: 'POST',
   path: '/v1/onnx/:model',
   tag: 'onnx',
-  summary: 'Run an ONNX graph, on tensors or on what its task takes',
+  summary: 'Run an ONNX model on tensors, samples or an image',
   description:
-    'One of "inputs", "samples" and "image" (docs/onnx.md). Every input is checked against the ' +
+    'Takes one of "inputs", "samples" and "image" (docs/onnx.md). Every input is checked against the ' +
     "graph's own: name, type, shape, number of values.",
   params: { model: 'id of an ONNX model' },
   body: z
@@ -51,15 +51,18 @@ export const runOnnx = defineEndpoint({
   responses: [
     {
       status: 200,
-      what: 'what the graph gave, or what the task made of it',
+      what: 'the outputs of the graph, or the result of the task',
       schema: z.strictObject({
         model: z.string(),
         outputs: z.record(z.string(), jsonTensorSchema).optional(),
         segments: z
           .array(z.strictObject({ start: z.number(), end: z.number() }))
-          .describe('speech, in seconds')
+          .describe('segments of speech, in seconds')
           .optional(),
-        text: z.string().describe('the lines of a picture, one under the other').optional(),
+        text: z
+          .string()
+          .describe('the lines of text in an image, separated by line breaks')
+          .optional(),
         lines: z
           .array(
             z.strictObject({
@@ -77,7 +80,7 @@ export const runOnnx = defineEndpoint({
   ],
   examples: [
     {
-      title: 'A graph that is not there',
+      title: 'An unknown graph',
       params: { model: 'nothing' },
       body: { inputs: { x: { dtype: 'float32', shape: [1, 2], data: [0.5, -1] } } },
       status: 404,

@@ -1,4 +1,4 @@
-/** A request of /v1/onnx as tensors, or as what a task takes: a row a way. */
+/** Runs a request of /v1/onnx on tensors or on the input of a task: a row per kind of input. */
 import type { Caller } from '../../platform/caller.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { fromBase64 } from '../../../engine/base/base64.ts';
@@ -19,7 +19,7 @@ type Way = (typeof ONNX_WAYS)[number];
 
 type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
-/** The body of /v1/onnx, checked: one of the ways is given. */
+/** The checked body of /v1/onnx: exactly one of ONNX_WAYS is present. */
 export interface OnnxBody {
   readonly inputs?: Readonly<Record<string, JsonTensor>> | undefined;
   readonly graph?: string | undefined;

@@ -9,15 +9,15 @@ export const cancelResponse = defineResponseEndpoint({
   method: 'POST',
   path: '/v1/responses/:id/cancel',
   tag: 'responses',
-  summary: 'End a response that is being made',
+  summary: 'Cancel a response in progress',
   description:
-    'In the background or streamed: what was made so far stays, with the status "cancelled". ' +
-    'Of a response that is done nothing changes.',
-  params: { id: 'the id of a stored response' },
+    'Cancels a response in the background or a streamed one: its output so far stays, with the status "cancelled". ' +
+    'A finished response does not change.',
+  params: { id: 'id of the stored response' },
   responses: [{ status: 200, what: 'the response', schema: responseSchema }],
   examples: [
     {
-      title: 'Enough',
+      title: 'Cancel a response',
       before: [
         {
           path: '/v1/responses',

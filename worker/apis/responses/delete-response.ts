@@ -8,13 +8,13 @@ export const deleteResponse = defineResponseEndpoint({
   method: 'DELETE',
   path: '/v1/responses/:id',
   tag: 'responses',
-  summary: 'Forget a response',
-  description: 'Responses that went on from it keep what they need.',
-  params: { id: 'the id of a stored response' },
+  summary: 'Delete a response',
+  description: 'Responses that continued it keep what they need.',
+  params: { id: 'id of the stored response' },
   responses: [deletedRow('response.deleted')],
   examples: [
     {
-      title: 'Forget a response',
+      title: 'Delete a response',
       before: [{ path: '/v1/responses', body: { input: 'Hello!', max_output_tokens: 4 } }],
       params: { id: '$id' },
     },

@@ -1,16 +1,16 @@
-/** Where stored responses are kept, and what may be asked of one. */
+/** Bindings of stored responses, and the interface of their objects. */
 import { endpointWith } from '../../http/endpoint.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 
-/** The object of one response. JSON as text, since RPC's types lose the shape. */
+/** The object of one response. Its JSON is a string, since RPC's types lose the shape. */
 export interface StoredResponseObject extends Rpc.DurableObjectBranded {
-  /** Runs a job (response-object.ts); answers as POST /v1/responses does. */
+  /** Runs a job (response-object.ts); answers like POST /v1/responses. */
   fetch(request: Request): Promise<Response>;
-  /** JSON of the response, or null. */
+  /** @returns JSON of the response; null when there is none */
   read(): string | null;
-  /** JSON of all that the response answers, the oldest first, or null. */
+  /** @returns JSON of the whole input of the response, the oldest item first; null when there is none */
   readInput(): string | null;
-  /** Ends a response that is being made; one that is done stays as it is. */
+  /** Cancels a response in progress; a finished one does not change. */
   cancel(): Promise<string | null>;
   remove(): Promise<boolean>;
 }

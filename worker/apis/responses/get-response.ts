@@ -11,8 +11,8 @@ export const getResponse = defineResponseEndpoint({
   method: 'GET',
   path: '/v1/responses/:id',
   tag: 'responses',
-  summary: 'Read a response, also while it is made',
-  params: { id: 'the id of a stored response' },
+  summary: 'Get a response, finished or in progress',
+  params: { id: 'id of the stored response' },
   responses: [{ status: 200, what: 'the response', schema: responseSchema }],
   examples: [
     {
@@ -20,13 +20,13 @@ export const getResponse = defineResponseEndpoint({
       before: [{ path: '/v1/responses', body: { input: 'Hello!', max_output_tokens: 4 } }],
       params: { id: '$id' },
     },
-    { title: 'One that is not there', params: { id: 'resp_0' }, status: 404 },
+    { title: 'An unknown response', params: { id: 'resp_0' }, status: 404 },
   ],
   async handle(context) {
     if (new URL(context.request.url).searchParams.get('stream') === 'true')
       throw invalidField(
         'stream',
-        'a response that was begun cannot be streamed anew; expected it to be absent',
+        'a stored response cannot be streamed again; expected it to be absent',
       );
     return jsonText(await askStored(context, (stored) => stored.read()));
   },

@@ -1,4 +1,4 @@
-/** The conversation of a response: what its predecessor answered, that answer, and the new items. */
+/** The conversation of a response: its predecessor's input and output, then the new items. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
@@ -16,7 +16,7 @@ export function newResponseId(): string {
   return `resp_${crypto.randomUUID().replaceAll('-', '')}`;
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID when there is no such predecessor, or it is not done. */
+/** @throws {EngineError} E_REQUEST_INVALID when the predecessor does not exist or is not finished. */
 export async function readConversation(
   env: Pick<ResponsesEnv, 'RESPONSES'>,
   caller: Caller,
@@ -102,11 +102,11 @@ export function checkItemInputs(modelId: string, fresh: ItemTurns): void {
 
 interface ItemTurns {
   readonly messages: Message[];
-  /** Of each message, the index of its first item. */
+  /** Index of each message's first item. */
   readonly itemOf: number[];
 }
 
-/** Items as the messages of a conversation: calls are their assistant's message's, beside its text. */
+/** Items as the messages of a conversation: calls join the text of their assistant's message. */
 export function itemTurns(items: readonly InputItemJson[]): ItemTurns {
   const turns: ItemTurns = { messages: [], itemOf: [] };
   for (const [i, item] of items.entries()) {
@@ -128,7 +128,7 @@ function itemMessage(item: InputItemJson): Message {
     return { ...textMessage('tool', item.output), tool_call_id: item.call_id };
   if (item.type === 'message') return { role: item.role, content: item.content.map(contentPart) };
   const { call_id: id, name, arguments: json } = item;
-  // Checked when it came in, or made under a grammar.
+  // Checked when it was received, or generated under a grammar.
   const call = { name, arguments: parseArguments(json) ?? {} };
   return { role: 'assistant', content: [], tool_calls: [{ id, type: 'function', function: call }] };
 }
@@ -142,7 +142,7 @@ function joinTurns(a: Message, b: Message): Message {
 const FAULT_FIELDS = { unknown: '.call_id', answered: '.call_id', interrupted: '', unanswered: '' };
 
 /**
- * Each call of a conversation has one answer before the talk goes on.
+ * Checks that each call has one answer before the conversation continues.
  * @throws {EngineError} E_REQUEST_INVALID naming the new item at fault
  */
 export function checkCalls(history: ItemTurns, fresh: ItemTurns): void {

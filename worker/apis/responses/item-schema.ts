@@ -1,4 +1,4 @@
-/** Items of responses: what is put in, what comes out, and what is kept of both. */
+/** Items of responses: those of inputs, those of outputs, and their stored form. */
 import { z } from 'zod';
 import { tokenLogprobSchema } from '../../serving/fields/answers.ts';
 import { callId, parseArguments } from '../chat/schema.ts';
@@ -36,7 +36,7 @@ const parts = z.union(
   'expected a text or an array of parts',
 );
 
-/** A message, as OpenAI's short form or as an item of an earlier answer. */
+/** A message in OpenAI's short form, or an item of an earlier answer. */
 const messageItem = z.looseObject({
   type: z.literal('message').optional(),
   role: z.enum(['system', 'developer', 'user', 'assistant']),
@@ -67,7 +67,7 @@ export const newItemSchema = z.discriminatedUnion(
 
 export type NewItem = z.output<typeof newItemSchema>;
 
-/** Texts of parts put together. */
+/** Texts of the parts, joined. */
 export function itemText(content: z.output<typeof texts>): string {
   return typeof content === 'string' ? content : content.map(({ text }) => text).join('');
 }
@@ -118,7 +118,7 @@ export const inputItemSchema = z
           z.strictObject({ type: z.literal('input_text'), text: z.string() }),
           z.strictObject({
             type: z.enum(['input_image', 'input_audio']),
-            url: z.string().nullable().describe('a data: URL or an address'),
+            url: z.string().nullable().describe('a data: URL or another URL'),
           }),
           outputTextSchema,
         ]),

@@ -1,4 +1,4 @@
-/** The items of a response's output as they are made, with the events that tell of them. */
+/** Items of a response's output as they are made, with their events. */
 import type {
   FunctionCallJson,
   OutputItemJson,
@@ -11,22 +11,22 @@ import type { ChatTokenJson } from '../chat/token-json.ts';
 type Events = Generator<UnnumberedEvent, void, void>;
 type Status = OutputItemJson['status'];
 
-/** How ids of items begin. */
+/** Prefixes of item ids. */
 const PREFIXES = { message: 'msg', function_call: 'fc', function_call_output: 'fco' } as const;
 
 export function newItemId(type: keyof typeof PREFIXES): string {
   return `${PREFIXES[type]}_${crypto.randomUUID().replaceAll('-', '')}`;
 }
 
-/** What is being made: the item as it was begun, and what came of it since. */
+/** The open item: as it was begun, and its content so far. */
 interface OpenItem {
   readonly item: OutputMessageJson | FunctionCallJson;
-  /** Of a message, or the arguments' JSON. */
+  /** Text of a message, or JSON of a call's arguments. */
   text: string;
   readonly tokens: ChatTokenJson[];
 }
 
-/** One item at a time is open; texts and calls come one after the other. */
+/** One item is open at a time; texts and calls come one after the other. */
 export class OutputItems {
   readonly #wantsLogprobs: boolean;
   readonly #done: OutputItemJson[] = [];
@@ -36,12 +36,12 @@ export class OutputItems {
     this.#wantsLogprobs = wantsLogprobs;
   }
 
-  /** Those that are over. */
+  /** The finished items. */
   get all(): OutputItemJson[] {
     return [...this.#done];
   }
 
-  /** Text begins a message when none is open; nothing is said of no text. */
+  /** Adds text, in a new message if none is open; empty text has no event. */
   *text(delta: string, tokens: readonly ChatTokenJson[]): Events {
     const logprobs = this.#wantsLogprobs ? [...tokens] : [];
     if (delta === '' && logprobs.length === 0) return;
@@ -59,14 +59,14 @@ export class OutputItems {
     });
   }
 
-  /** Of the call that is open. */
+  /** Adds to the arguments of the open call. */
   *arguments(delta: string): Events {
     if (this.#open === null) return;
     this.#open.text += delta;
     yield { type: 'response.function_call_arguments.delta', ...this.#place(this.#open), delta };
   }
 
-  /** Ends the item that is open, if one is. */
+  /** Ends the open item, if any. */
   *end(status: Status): Events {
     const open = this.#open;
     if (open === null) return;

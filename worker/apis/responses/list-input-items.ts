@@ -19,13 +19,14 @@ export const listInputItems = defineResponseEndpoint({
   method: 'GET',
   path: '/v1/responses/:id/input_items',
   tag: 'responses',
-  summary: 'What a response answers',
-  description: 'All items of the conversation before it, also those of earlier responses.',
-  params: { id: 'the id of a stored response' },
+  summary: 'List the input items of a response',
+  description:
+    'All items of the conversation before the response, including those of earlier responses.',
+  params: { id: 'id of the stored response' },
   query: {
-    limit: `1 to ${MAX_LIMIT}, ${DEFAULT_LIMIT} by default`,
-    order: '"desc", the newest first, or "asc"',
-    after: 'the id of an item: the list begins behind it',
+    limit: `1 to ${MAX_LIMIT}; default ${DEFAULT_LIMIT}`,
+    order: '"desc" for the newest first (default), or "asc"',
+    after: 'id of an item, after which the list begins',
   },
   responses: [{ status: 200, what: 'a page of items', schema: listSchema(inputItemSchema) }],
   examples: [

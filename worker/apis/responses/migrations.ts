@@ -1,6 +1,6 @@
 /** Tables of a stored response's database, as a list of migrations that only ever grows. */
 export const RESPONSE_MIGRATIONS: readonly string[] = [
-  // One row: the response as its last state was told.
+  // One row: the last reported state of the response.
   `CREATE TABLE response (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
    -- What the response answers, the whole conversation before it, the oldest first.
    CREATE TABLE input_items (id INTEGER PRIMARY KEY, json TEXT NOT NULL);`,

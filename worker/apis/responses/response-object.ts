@@ -1,6 +1,6 @@
 /**
  * A stored response: one object per response id. It runs the generation itself, so that whoever
- * knows the id can read how far it is, or cancel it. What was stored goes after `KEPT_DAYS`.
+ * knows the id can read its progress or cancel it. It is deleted after `KEPT_DAYS`.
  */
 import { errorFromRecord } from '../../../engine/base/errors.ts';
 import { DurableObject } from 'cloudflare:workers';
@@ -26,7 +26,7 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
   #isCancelled = false;
   #isRemoved = false;
 
-  /** A job that was checked; answers as POST /v1/responses does. */
+  /** Runs a checked job; answers like POST /v1/responses. */
   override async fetch(request: Request): Promise<Response> {
     const job = await request.json<ResponseJob>();
     const record = new RequestRecord('POST', 'createResponse', job.caller);
@@ -43,25 +43,25 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     return response;
   }
 
-  /** JSON of the response, or null. Text, since RPC's types lose the shape. */
+  /** @returns JSON of the response; null when there is none */
   read(): string | null {
     const response = this.#current();
     return response === null ? null : JSON.stringify(response);
   }
 
-  /** JSON of all that the response answers, the oldest first, or null. */
+  /** @returns JSON of the whole input of the response, the oldest item first; null when there is none */
   readInput(): string | null {
     if (this.#live !== null) return JSON.stringify(this.#liveInput);
     return this.#stored.read() === null ? null : JSON.stringify(this.#stored.readInput());
   }
 
-  /** Ends a response that is being made; of one that is done nothing changes. */
+  /** Cancels a response in progress; a finished one does not change. */
   async cancel(): Promise<string | null> {
     this.#isCancelled = true;
     this.#abort?.abort();
     const response = this.#current();
     if (response === null) return null;
-    // What was made so far is added when the generation has noticed.
+    // The output so far is added once the generation has ended.
     if (this.#live !== null) this.#live = { ...this.#live, status: 'cancelled' };
     return JSON.stringify(this.#live ?? response);
   }
@@ -85,10 +85,10 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     if (this.#live !== null) return this.#live;
     const response = this.#stored.read();
     if (response === null || response.status !== 'in_progress') return response;
-    // The object was put away while it worked.
+    // The object was evicted while it worked.
     const error = {
       code: 'E_BACKEND_UNAVAILABLE',
-      message: 'the server stopped while it answered',
+      message: 'the server was stopped while it answered',
     };
     return { ...response, status: 'failed', error };
   }
@@ -106,7 +106,7 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     };
     if (!job.body.background) {
       const onEnd = (): void => {
-        // A client that left: nothing is kept, as with sessions.
+        // The client has left: nothing is kept, as with sessions.
         this.#live = null;
       };
       return await answerResponse({ ...plan, run, onEnd });
@@ -118,7 +118,7 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     return Response.json(first);
   }
 
-  /** Written when it is over, or at once when nobody waits for it. */
+  /** Stores the response when it is finished, or at once when nobody waits for it. */
   #keep(response: ResponseJson, input: readonly InputItemJson[], atOnce = false): void {
     if (this.#isRemoved) return;
     const isOver = response.status !== 'in_progress';

@@ -1,4 +1,4 @@
-/** A response's generation: in the gateway when nothing is stored, else in the response's object. */
+/** Generates a response: in the gateway when it is not stored, else in the response's object. */
 import { textMessage } from '../../serving/conversation/message.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -24,7 +24,7 @@ import { fitToContext } from '../../serving/generation/fit-context.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody } from './schema.ts';
 
-/** What POST /v1/responses hands over. */
+/** What POST /v1/responses passes to the object. */
 export interface ResponseJob {
   readonly id: string;
   readonly caller: Caller;
@@ -99,7 +99,7 @@ export async function answerResponse(plan: ResponsePlan): Promise<Response> {
   });
 }
 
-/** Nobody waits: a failure is the response's last state. */
+/** Nobody waits for the response, so a failure becomes its last state. */
 export async function runInBackground(plan: ResponsePlan): Promise<void> {
   const { run } = plan;
   try {

@@ -19,11 +19,11 @@ import { refuseAt } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
 import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
 
-/** As the server makes them. */
+/** Ids as the server makes them. */
 export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
 export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
 
-// All that chat has and responses name in the same words, whatever else it may get.
+// Every field of chat that responses share under the same name.
 const {
   max_tokens: _maxTokens,
   stream_options: _streamOptions,
@@ -64,7 +64,7 @@ export const responseBodySchema = z
 
 export type ResponseBody = z.output<typeof responseBodySchema>;
 
-/** As the request said it, with defaults filled in. */
+/** A tool of the request, with defaults filled in. */
 const shownTool = z.strictObject({
   type: z.literal('function'),
   name: z.string(),
@@ -171,7 +171,7 @@ export const responseEventSchema = z
   .meta({ id: 'ResponseEvent' });
 
 export type ResponseEventJson = z.output<typeof responseEventSchema>;
-/** Before it has its number. */
+/** An event before it gets its number. */
 export type UnnumberedEvent = ResponseEventJson extends infer E
   ? E extends unknown
     ? Omit<E, 'sequence_number'>

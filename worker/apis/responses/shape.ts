@@ -1,6 +1,6 @@
 /**
- * An answer as OpenAI's response: the events of its stream, the last of which holds the whole. What
- * is not streamed is that last event's response. Knows nothing of where responses are kept.
+ * An answer as OpenAI's response: the events of its stream, the last of which holds the whole response,
+ * which is also the answer without a stream. Does not know where responses are stored.
  */
 import type { Place } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -36,15 +36,15 @@ export interface ResponseRun {
   readonly nDropped: number;
   /** Seconds since 1970. */
   readonly createdAt: number;
-  /** Of failures while it is made. */
+  /** Place of failures during the generation. */
   readonly place: Place;
-  /** Whether somebody asked that the response end before it is complete. */
+  /** Whether the response has been cancelled. */
   readonly isCancelled: () => boolean;
-  /** Told of every state, the last one before its event goes out. */
+  /** Called with every state; with the last one before its event is sent. */
   readonly onChange?: (response: ResponseJson) => void;
 }
 
-/** A response of which nothing has been made yet. */
+/** A response without output yet. */
 export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
   const { id, model, body, nDropped, createdAt } = run;
   return {
@@ -86,7 +86,7 @@ function shownTool({
 }: FlatTool): ResponseJson['tools'][number] {
   return {
     ...{ type: 'function', name, description: description ?? null },
-    // Calls are held to their schemas whatever it says.
+    // Calls always match their schemas, whatever `strict` says.
     ...{ parameters: parameters ?? {}, strict: strict ?? true },
   };
 }
@@ -102,7 +102,7 @@ function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text'
 }
 
 /**
- * What fails before the first delta is thrown, so that it has a status of its own; what fails later
+ * A failure before the first delta is thrown, so that it has its own status; a later one
  * is the last event.
  */
 export async function* responseEvents(
@@ -141,13 +141,13 @@ async function* events(
       yield* maker.finish('cancelled', null);
       return;
     }
-    // The client has left: there is nobody to tell, and nothing is kept.
+    // The client has left: nobody gets the event, and nothing is kept.
     if (error instanceof EngineError && error.code === 'E_ABORTED') throw error;
     yield maker.fail(recordForClient(error, run.place));
   }
 }
 
-/** The states a response goes through, with the events that tell of them. */
+/** The states of a response, with their events. */
 class ResponseMaker {
   readonly items: OutputItems;
   #response: ResponseJson;
@@ -170,7 +170,7 @@ class ResponseMaker {
     status: 'completed' | 'incomplete' | 'cancelled',
     usage: GenerateUsage | null,
   ): Generator<UnnumberedEvent, void, void> {
-    // Told only once the last state is kept.
+    // Sent only once the last state has been stored.
     const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
     this.#change({
       status,
@@ -211,7 +211,7 @@ class ResponseMaker {
   }
 }
 
-/** The whole answer. @throws {EngineError} what failed before the first delta. */
+/** The whole answer. @throws {EngineError} a failure before the first delta */
 export async function wholeResponse(
   run: ResponseRun,
   deltas: AsyncIterable<Delta>,

@@ -7,11 +7,11 @@ import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { checkRowSize, MAX_CONTENT_BYTES, utf8Bytes } from '../../platform/storage/row-size.ts';
 import { RESPONSE_MIGRATIONS } from './migrations.ts';
 
-/** Of one conversation, which every response of it stores anew. */
+/** Most items of a conversation, which every response in it stores again. */
 export const MAX_ITEMS = 4096;
 export const MAX_ITEMS_BYTES = 8_000_000;
 
-/** Fields of a request that its response repeats, beside its output in one row. */
+/** Fields of a request that its response repeats, next to its output in one row. */
 const SHOWN_FIELDS = ['instructions', 'text', 'tools'] as const;
 export const MAX_SHOWN_BYTES = 1_000_000;
 
@@ -22,7 +22,7 @@ export class StoredResponse {
     this.#storage = storage;
   }
 
-  /** Null when there is none; reading creates nothing. */
+  /** The response; null when there is none. Reading creates nothing. */
   read(): ResponseJson | null {
     const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
@@ -37,7 +37,7 @@ export class StoredResponse {
     return [...rows].map(({ json }) => JSON.parse(json) as InputItemJson);
   }
 
-  /** All or nothing: replaces what was there. */
+  /** Replaces response and input, or changes nothing when it fails. */
   write(response: ResponseJson, input: readonly InputItemJson[]): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
@@ -50,7 +50,7 @@ export class StoredResponse {
   }
 }
 
-/** Log-probabilities can take more than a row holds: they are not kept then, the text is. */
+/** JSON of the response, without log-probabilities if they would exceed a row. */
 export function rowText(response: ResponseJson): string {
   const text = JSON.stringify(response);
   if (utf8Bytes(text) <= MAX_CONTENT_BYTES) return text;
@@ -63,7 +63,7 @@ export function rowText(response: ResponseJson): string {
   return JSON.stringify({ ...response, output });
 }
 
-/** Before anything is generated. @throws {EngineError} E_REQUEST_INVALID naming field and limit. */
+/** Called before anything is generated. @throws {EngineError} E_REQUEST_INVALID naming field and limit. */
 export function checkStorable(
   input: readonly InputItemJson[],
   body: Pick<ResponseBody, (typeof SHOWN_FIELDS)[number]>,

@@ -1,4 +1,4 @@
-/** Documents of a collection: add, list, read, delete; and its search. */
+/** Endpoints for the documents of a collection, and for its search. */
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { StoredDocument } from './object/collection-store.ts';
@@ -14,8 +14,8 @@ import {
 } from './schema.ts';
 import { defineRetrievalEndpoint } from './env.ts';
 
-const params = { name: 'of the collection' };
-const documentParams = { ...params, id: 'of the document, percent-encoded' };
+const params = { name: 'name of the collection' };
+const documentParams = { ...params, id: 'id of the document, percent-encoded' };
 const MAX_PAGE = 1000;
 const nothing = { name: 'nothing' };
 
@@ -24,16 +24,16 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections/:name/documents',
   tag: 'retrieval',
-  summary: 'Add documents, in the place of those of the same ids',
+  summary: 'Add documents, replacing those with the same ids',
   description:
-    'Each document is on its own: the answer says of every one whether it was added, replaced or failed, ' +
+    'Documents are added independently: the answer says for each one whether it was added, replaced or failed, ' +
     'and why.',
   params,
   body: addDocumentsSchema,
-  responses: [{ status: 200, what: 'what became of each document', schema: addedSchema }],
+  responses: [{ status: 200, what: 'the result for each document', schema: addedSchema }],
   examples: [
     {
-      title: 'A collection that is not there',
+      title: 'An unknown collection',
       params: nothing,
       body: { documents: [{ id: 'a', content: 'The sea is blue.' }] },
       status: 404,
@@ -53,9 +53,9 @@ export const listCollectionDocuments = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name/documents',
   tag: 'retrieval',
-  summary: 'Documents in the order they came',
+  summary: 'List documents in the order they were added',
   params,
-  query: { after: 'id of the last document of the page before' },
+  query: { after: 'id of the last document of the previous page' },
   responses: [
     {
       status: 200,
@@ -67,7 +67,7 @@ export const listCollectionDocuments = defineRetrievalEndpoint({
       }),
     },
   ],
-  examples: [{ title: 'Of a collection that is not there', params: nothing, status: 404 }],
+  examples: [{ title: 'An unknown collection', params: nothing, status: 404 }],
   async handle({ env, caller, params: { name = '' }, request }) {
     const { stub } = await findCollection(env, caller, name);
     const after = new URL(request.url).searchParams.get('after');
@@ -84,10 +84,10 @@ export const getCollectionDocument = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name/documents/:id',
   tag: 'retrieval',
-  summary: 'One document: what is known of it',
+  summary: 'Get information about a document',
   params: documentParams,
   responses: [{ status: 200, what: 'the document', schema: documentSchema }],
-  examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
+  examples: [{ title: 'An unknown document', params: { ...nothing, id: 'a' }, status: 404 }],
   async handle({ env, caller, params: { name = '', id = '' } }) {
     const { stub } = await findCollection(env, caller, name);
     return Response.json(documentJson(await findDocument(stub.document(id), id)));
@@ -112,7 +112,7 @@ export const deleteCollectionDocument = defineRetrievalEndpoint({
       }),
     },
   ],
-  examples: [{ title: 'One that is not there', params: { ...nothing, id: 'a' }, status: 404 }],
+  examples: [{ title: 'An unknown document', params: { ...nothing, id: 'a' }, status: 404 }],
   async handle({ env, caller, params: { name = '', id = '' } }) {
     const { stub } = await findCollection(env, caller, name);
     if (!(await stub.remove(id))) throw documentNotFound(id);
@@ -125,9 +125,9 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections/:name/search',
   tag: 'retrieval',
-  summary: 'Passages that fit a query',
+  summary: 'Search a collection for passages',
   description:
-    'By meaning ("vector"), by words ("text", BM25), or by both, fused by reciprocal ranks ("hybrid").',
+    'Searches by meaning ("vector"), by words ("text", BM25), or by both, fused by reciprocal ranks ("hybrid").',
   params,
   body: searchSchema,
   responses: [
@@ -143,7 +143,7 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   ],
   examples: [
     {
-      title: 'In a collection that is not there',
+      title: 'An unknown collection',
       params: nothing,
       body: { query: 'sea', mode: 'text', filter: { year: { gte: 2020 } } },
       status: 404,

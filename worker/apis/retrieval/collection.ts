@@ -1,4 +1,4 @@
-/** Collections as the gateway reaches them: by a checked name, listed in a bucket. */
+/** The gateway's access to collections: objects by checked name, and a list in a bucket. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -25,7 +25,7 @@ export function checkName(name: string, param = 'name'): string {
   if (NAME_PATTERN.test(name)) return name;
   throw invalidField(
     param,
-    `expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign, got ` +
+    `expected 1 to 63 lower-case letters, digits, "-" or "_", starting with a letter or digit, got ` +
       `${JSON.stringify(name.slice(0, 80))}`,
   );
 }
@@ -34,7 +34,7 @@ export function collectionStub(env: CollectionsEnv, caller: Caller, name: string
   return env.COLLECTIONS.getByName(objectName(caller, name));
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID for an odd name, E_NOT_FOUND. */
+/** @throws {EngineError} E_REQUEST_INVALID for an invalid name, E_NOT_FOUND. */
 export async function findCollection(
   env: CollectionsEnv,
   caller: Caller,
@@ -46,7 +46,7 @@ export async function findCollection(
   if (about !== null) return { stub, about: about as CollectionAbout };
   throw new EngineError(
     'E_NOT_FOUND',
-    `${param}: no collection ${JSON.stringify(name)}. POST /v1/collections makes one.`,
+    `${param}: no collection ${JSON.stringify(name)}. Create one with POST /v1/collections.`,
     { param },
   );
 }

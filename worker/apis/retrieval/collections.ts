@@ -1,4 +1,4 @@
-/** Collections: make, list, read, delete. */
+/** Endpoints that create, list, read and delete collections. */
 import { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { CollectionState } from './object/collection-object.ts';
@@ -15,9 +15,9 @@ import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { collectionSchema, createCollectionSchema } from './schema.ts';
 import { defineRetrievalEndpoint } from './env.ts';
 
-const params = { name: 'of the collection' };
-const missing = [{ title: 'One that is not there', params: { name: 'nothing' }, status: 404 }];
-/** Taken from a chunk's tokens: special ones, and what a heading may add. */
+const params = { name: 'name of the collection' };
+const missing = [{ title: 'An unknown collection', params: { name: 'nothing' }, status: 404 }];
+/** Tokens of a chunk that are reserved for special tokens. */
 const SPECIAL_TOKENS = 2;
 
 export const createCollection = defineRetrievalEndpoint({
@@ -25,13 +25,13 @@ export const createCollection = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections',
   tag: 'retrieval',
-  summary: 'Make a collection of documents',
-  description: 'Its embedding model stays the same for its life (docs/retrieval.md).',
+  summary: 'Create a collection of documents',
+  description: 'A collection keeps its embedding model (docs/retrieval.md).',
   body: createCollectionSchema,
   responses: [{ status: 200, what: 'the collection', schema: collectionSchema }],
   examples: [
     {
-      title: 'A model that is not there',
+      title: 'An unknown model',
       body: { name: 'notes', model: 'nothing' },
       status: 404,
     },
@@ -48,7 +48,7 @@ export const createCollection = defineRetrievalEndpoint({
     if (!(await collectionStub(env, caller, name).create(about)))
       throw invalidField(
         'name',
-        `collection ${name} is there already. Choose another name, or delete it`,
+        `collection ${name} exists already. Choose another name, or delete it`,
       );
     await noteCollection(env, caller, name);
     return Response.json(collectionJson({ about, nDocument: 0, nChunk: 0 }));
@@ -60,18 +60,18 @@ export const listCollections = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections',
   tag: 'retrieval',
-  summary: 'Names of the collections',
+  summary: 'List the names of the collections',
   responses: [
     {
       status: 200,
-      what: 'the first 1,000, in the order of their names',
+      what: 'the first 1,000, sorted by name',
       schema: z.strictObject({
         object: z.literal('list'),
         data: z.array(z.strictObject({ object: z.literal('collection'), name: z.string() })),
       }),
     },
   ],
-  examples: [{ title: 'All of them' }],
+  examples: [{ title: 'All collections' }],
   async handle({ env, caller }) {
     const names = await collectionNames(env, caller);
     return Response.json({
@@ -86,14 +86,14 @@ export const getCollection = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name',
   tag: 'retrieval',
-  summary: 'One collection',
+  summary: 'Get information about a collection',
   params,
   responses: [{ status: 200, what: 'the collection', schema: collectionSchema }],
   examples: missing,
   async handle({ env, caller, params: { name = '' } }) {
     const { stub, about } = await findCollection(env, caller, name);
     const state: unknown = await stub.read();
-    // Gone meanwhile: as it was when it was found.
+    // If it was deleted in the meantime, it is reported as empty.
     return Response.json(
       collectionJson((state as CollectionState | null) ?? { about, nDocument: 0, nChunk: 0 }),
     );
@@ -105,7 +105,7 @@ export const deleteCollection = defineRetrievalEndpoint({
   method: 'DELETE',
   path: '/v1/collections/:name',
   tag: 'retrieval',
-  summary: 'Delete a collection and all that is in it',
+  summary: 'Delete a collection and its documents',
   params,
   responses: [
     {

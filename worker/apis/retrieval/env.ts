@@ -1,4 +1,4 @@
-/** Where collections of documents are kept. */
+/** Bindings of collections of documents. */
 import { endpointWith } from '../../http/endpoint.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import type { FilesEnv } from '../files/env.ts';
@@ -8,7 +8,7 @@ export interface CollectionsEnv {
   readonly COLLECTIONS: DurableObjectNamespace<CollectionObject>;
 }
 
-/** What a search needs: the object, and a model that embeds the query. */
+/** Bindings of a search: the collection's object, and a model that embeds the query. */
 export type RetrievalEnv = ServingEnv & CollectionsEnv;
 
 export const defineRetrievalEndpoint = endpointWith<RetrievalEnv & FilesEnv>();

@@ -1,7 +1,7 @@
 /**
- * An answer from a collection: passages that fit the question go before the conversation, numbered, and
- * the answer tells where each stands. Whether a small model follows them is its own affair: what it was
- * given is told in full, what it cites is marked.
+ * An answer from a collection: numbered passages that match the question go before the conversation, and
+ * the response lists them with their positions. A small model may not use them: all passages that it was
+ * given are listed, and those it cites are marked.
  */
 import type { Caller } from '../../platform/caller.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
@@ -13,7 +13,7 @@ import { findCollection } from './collection.ts';
 import { search } from './search-collection.ts';
 
 export interface Citation {
-  /** The number a passage is cited by, from 1. */
+  /** Number that cites the passage, from 1. */
   readonly index: number;
   readonly document: string;
   readonly chunk: number;
@@ -23,14 +23,14 @@ export interface Citation {
   readonly score: number;
 }
 
-/** What a question may be long, when it is a whole message. */
+/** Longest query, when a whole message is the query. */
 const MAX_QUERY_CHARS = 10_000;
 
 const INSTRUCTION =
-  'Answer from these passages only, and put the number of the passage that says so behind each sentence, ' +
-  'like [1]. If they do not say it, say that you do not know.';
+  'Answer only from these passages. Put the number of the passage after each sentence it supports, ' +
+  'like [1]. If the passages do not contain the answer, say that you do not know.';
 
-/** @throws {EngineError} E_NOT_FOUND and E_REQUEST_INVALID naming `retrieval`; the search's. */
+/** @throws {EngineError} E_NOT_FOUND and E_REQUEST_INVALID naming `retrieval`; errors of the search. */
 export async function retrieve(
   env: RetrievalEnv,
   caller: Caller,
@@ -54,7 +54,7 @@ export async function retrieve(
   return { messages: withPassages(messages, citations), citations };
 }
 
-/** The passages, with whether an answer cites them. */
+/** The passages, and whether an answer cites each. */
 export function markCited(citations: readonly Citation[], contents: readonly string[]) {
   const cited = new Set(
     contents.flatMap((content) =>
@@ -69,10 +69,10 @@ function questionOf(messages: readonly Message[]): string {
   const text = last === undefined ? '' : contentText(last.content);
   const question = text.trim().slice(0, MAX_QUERY_CHARS);
   if (question !== '') return question;
-  throw invalidField('retrieval', 'expected a message of role "user" to look for, or a "query"');
+  throw invalidField('retrieval', 'expected a message of role "user" to search for, or a "query"');
 }
 
-/** Behind the system message that is there, if any: templates know one. */
+/** Adds the passages to the system message, since templates expect one at most. */
 function withPassages(messages: readonly Message[], citations: readonly Citation[]): Message[] {
   const passages = citations.map(({ index, text }) => `[${index}] ${text}`).join('\n\n');
   const content = `${INSTRUCTION}\n\n${passages === '' ? '(no passages were found)' : passages}`;

@@ -1,4 +1,4 @@
-/** Bodies and answers of collections. */
+/** Schemas of bodies and answers of collections. */
 import { z } from 'zod';
 import { CONTENT_TYPES } from './documents/document-text.ts';
 import { filterSchema, metadataSchema } from './object/filter.ts';
@@ -12,14 +12,14 @@ const MAX_DOCUMENT_CHARS = 1_000_000;
 const MAX_QUERY_CHARS = 10_000;
 export const MAX_TOP_K = 100;
 const DEFAULT_TOP_K = 10;
-/** Fewer say too little, more are cut by most models. */
+/** Fewer tokens say too little; most models cut more. */
 const CHUNK_TOKENS = { min: 16, max: 512, default: 128 } as const;
 
 const name = z
   .string()
   .regex(
     NAME_PATTERN,
-    'expected 1 to 63 lower-case letters, digits, "-" or "_", the first no sign',
+    'expected 1 to 63 lower-case letters, digits, "-" or "_", starting with a letter or digit',
   );
 
 export const createCollectionSchema = z
@@ -75,7 +75,7 @@ export const searchSchema = z
   .looseObject({ query, ...searchFields, strict: strictField })
   .meta({ id: 'SearchRequest' });
 
-/** Of a chat request. */
+/** Field of a chat request. */
 export const retrievalField = z
   .strictObject({
     collection: name,
@@ -120,14 +120,14 @@ export const addedSchema = z.strictObject({
       error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
     }),
   ),
-  failed: count.describe('documents that are not in the collection'),
+  failed: count.describe('number of documents that are not in the collection'),
 });
 
 export const searchResultSchema = z
   .strictObject({
     document: z.string(),
     chunk: count,
-    start: count.describe('in the document as it was sent, UTF-16 units'),
+    start: count.describe('position in the document as it was sent, in UTF-16 units'),
     end: count,
     heading: z.string(),
     text: z.string(),

@@ -1,4 +1,4 @@
-/** A question to a collection: its vector by the collection's own model, then the collection's search. */
+/** Searches a collection: embeds the query with the collection's model, then asks the collection's object. */
 import type { Caller } from '../../platform/caller.ts';
 import { unwrap } from '../../platform/rpc.ts';
 import type { RpcAnswer } from '../../platform/rpc.ts';
@@ -19,7 +19,7 @@ export interface SearchRequest {
   readonly filter?: Filter | undefined;
 }
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; the stage's. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; errors of the stage. */
 export async function search(
   env: RetrievalEnv,
   caller: Caller,
@@ -48,7 +48,7 @@ export async function encoderOf(env: RetrievalEnv, { about }: Collection): Promi
   throw new EngineError(
     'E_REQUEST_INVALID',
     `collection: ${about.name} has vectors of ${about.nEmbd} values, but ${about.model} now makes ` +
-      `${nEmbd}. Make a new collection and add the documents again.`,
+      `${nEmbd}. Create a new collection and add the documents again.`,
     { param: 'name', details: { dimensions: about.nEmbd, model: nEmbd } },
   );
 }

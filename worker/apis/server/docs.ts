@@ -1,4 +1,4 @@
-/** GET /docs: this reference as a page, drawn from /openapi.json. */
+/** GET /docs: the API reference as a page, made from /openapi.json. */
 import { pageResponse } from '../../http/page-response.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -7,7 +7,7 @@ export const docs = defineEndpoint({
   method: 'GET',
   path: '/docs',
   tag: 'server',
-  summary: 'This reference',
+  summary: 'API reference as a page',
   responses: [{ status: 200, what: 'the page', contentType: 'text/html' }],
   examples: [{ title: 'The page' }],
   handle: ({ site }) => pageResponse(site.pages.docs),

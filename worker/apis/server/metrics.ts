@@ -7,10 +7,10 @@ export const metrics = defineEndpoint({
   method: 'GET',
   path: '/metrics',
   tag: 'server',
-  summary: 'Counters for Prometheus',
+  summary: 'Metrics for Prometheus',
   description:
-    'Of the isolate that answers, since it started: requests by endpoint and status, tokens, ' +
-    'durations, requests in flight. An address served by several isolates has several sets.',
+    'Counted by the isolate that answers, since it started: requests by endpoint and status, tokens, ' +
+    'durations, requests in flight. Several isolates that serve one address have separate counts.',
   responses: [{ status: 200, what: 'Prometheus text', contentType: 'text/plain' }],
   examples: [{ title: 'Scrape' }],
   handle: () =>

@@ -7,7 +7,7 @@ export const page = defineEndpoint({
   method: 'GET',
   path: '/',
   tag: 'server',
-  summary: 'A page to chat with the models',
+  summary: 'Chat page',
   responses: [{ status: 200, what: 'the page', contentType: 'text/html' }],
   examples: [{ title: 'The page' }],
   handle: ({ site }) => pageResponse(site.pages.chat),

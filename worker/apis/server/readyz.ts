@@ -8,7 +8,7 @@ import { findModel } from '../../serving/models/model-store.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
-/** Version of the model that last answered; while it stays, it is not asked again. */
+/** Version of the model that last answered; it is not probed again while it stays the same. */
 let readyVersion: string | null = null;
 
 export const readyz = defineEndpoint({
@@ -20,7 +20,7 @@ export const readyz = defineEndpoint({
   responses: [
     {
       status: 200,
-      what: 'it has answered; its context and memory',
+      what: 'the model has answered; its context and memory',
       schema: z.strictObject({
         status: z.literal('ready'),
         model: z.string(),
@@ -59,7 +59,7 @@ export const readyz = defineEndpoint({
   },
 });
 
-/** No model yet is a state that passes: 503, not 404. */
+/** That no model is there yet is a transient state: 503, not 404. */
 async function findDefaultModel(env: ServingEnv): ReturnType<typeof findModel> {
   try {
     return await findModel(env.MODELS, env.DEFAULT_MODEL);

@@ -9,12 +9,12 @@ export const deleteSession = defineSessionEndpoint({
   method: 'DELETE',
   path: '/v1/sessions/:id',
   tag: 'sessions',
-  summary: 'Forget a session',
-  params: { id: 'the session of a chat request' },
+  summary: 'Delete a session',
+  params: { id: 'id of the session' },
   responses: [deletedRow('session.deleted')],
   examples: [
     {
-      title: 'Forget what was said',
+      title: 'Delete a session',
       params: { id: 'joan' },
       before: [
         {

@@ -1,4 +1,4 @@
-/** Where conversations are kept. */
+/** Bindings of sessions. */
 import { endpointWith } from '../../http/endpoint.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import type { Session } from './session-object.ts';

@@ -17,8 +17,8 @@ export const getSession = defineSessionEndpoint({
   method: 'GET',
   path: '/v1/sessions/:id',
   tag: 'sessions',
-  summary: "A session's messages",
-  params: { id: 'the session of a chat request' },
+  summary: 'Get the messages of a session',
+  params: { id: 'id of the session' },
   responses: [
     {
       status: 200,
@@ -35,7 +35,7 @@ export const getSession = defineSessionEndpoint({
   ],
   examples: [
     {
-      title: 'What was said',
+      title: 'The messages of a session',
       params: { id: 'grace' },
       before: [
         {
@@ -48,7 +48,7 @@ export const getSession = defineSessionEndpoint({
         },
       ],
     },
-    { title: 'A session that is not there', params: { id: 'nobody' }, status: 404 },
+    { title: 'An unknown session', params: { id: 'nobody' }, status: 404 },
   ],
   async handle({ env, caller, params }) {
     const id = readSessionId(params);

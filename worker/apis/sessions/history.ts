@@ -19,9 +19,9 @@ export interface StoredMessage extends NewMessage {
 /** A row of the table, with its columns' names. */
 interface MessageRow extends Record<string, SqlStorageValue> {
   role: string;
-  /** The texts. */
+  /** The text parts, joined. */
   content: string;
-  /** JSON of the parts; null where they are one text. */
+  /** JSON of the parts; null when the content is a single text. */
   parts: string | null;
   n_token: number;
   model: string;
@@ -35,7 +35,7 @@ export class History {
     this.#storage = storage;
   }
 
-  /** Null when the session does not exist; reading creates nothing. */
+  /** The messages; null when the session does not exist. Reading creates nothing. */
   read(): { schemaVersion: number; messages: StoredMessage[] } | null {
     const { sql } = this.#storage;
     const schemaVersion = readSchemaVersion(sql);
@@ -54,7 +54,7 @@ export class History {
     return { schemaVersion: SCHEMA_VERSION, messages };
   }
 
-  /** All or nothing. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
+  /** Adds all messages or none. @throws {EngineError} E_REQUEST_INVALID when a row would be too large. */
   append(model: string, messages: readonly NewMessage[]): void {
     messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const { sql } = this.#storage;
@@ -74,7 +74,7 @@ export class History {
   }
 }
 
-/** What a row keeps beside the texts; null where they say it all. */
+/** Parts that a row keeps in addition to the text; null when the text is enough. */
 function partsJson(content: Content): string | null {
   return content.every(({ type }) => type === 'text') ? null : JSON.stringify(content);
 }

@@ -12,7 +12,7 @@ export const MIGRATIONS: readonly string[] = [
      model TEXT NOT NULL,
      created_at INTEGER NOT NULL
    )`,
-  // Content of more than text: JSON of its parts, beside the texts in content.
+  // Content with more than text: JSON of its parts, in addition to the text in `content`.
   'ALTER TABLE messages ADD COLUMN parts TEXT',
 ];
 

@@ -1,4 +1,4 @@
-/** A session's id in an address. */
+/** A session's id in a path. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { sessionId } from '../../serving/fields/common.ts';
@@ -14,7 +14,11 @@ export function readSessionId(params: Readonly<Record<string, string>>): string 
 }
 
 export function sessionNotFound(id: string): EngineError {
-  return new EngineError('E_NOT_FOUND', `session: no session ${JSON.stringify(id)}.`, {
-    param: 'session',
-  });
+  return new EngineError(
+    'E_NOT_FOUND',
+    `session: no session ${JSON.stringify(id)}. A chat request with "session" creates one.`,
+    {
+      param: 'session',
+    },
+  );
 }

@@ -1,5 +1,5 @@
 /**
- * A conversation kept on the server: one object per session id. A request brings only its new
+ * A conversation kept on the server: one object per session id. A request sends only its new
  * messages; they and the answer are kept when the turn is complete. A turn that fails or whose
  * client leaves changes nothing.
  */
@@ -18,7 +18,7 @@ import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { checkStored, History, type NewMessage } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** What POST /v1/chat/completions hands over; `body` was checked. */
+/** What POST /v1/chat/completions passes to the object; `body` has been checked. */
 export interface SessionTurn {
   readonly caller: Caller;
   readonly body: ChatBody;
@@ -40,7 +40,7 @@ export class Session extends DurableObject<ServingEnv> {
   readonly #history = new History(this.ctx.storage);
   readonly #turns = new TurnQueue();
 
-  /** A SessionTurn; answers as POST /v1/chat/completions does. */
+  /** Runs a SessionTurn; answers like POST /v1/chat/completions. */
   override async fetch(request: Request): Promise<Response> {
     const turn = await request.json<SessionTurn>();
     const record = new RequestRecord('POST', 'chatCompletions', turn.caller);
@@ -65,7 +65,7 @@ export class Session extends DurableObject<ServingEnv> {
     }
   }
 
-  /** Null when there is no such session. */
+  /** The session; null when it does not exist. */
   read(): SessionJson | null {
     const found = this.#history.read();
     if (found === null) return null;
@@ -82,7 +82,7 @@ export class Session extends DurableObject<ServingEnv> {
     };
   }
 
-  /** False when there was nothing to delete. Waits for the turns that are under way. */
+  /** Deletes the session after its running turns. @returns false when there was nothing to delete */
   async clear(): Promise<boolean> {
     const leave = await this.#turns.enter(new AbortController().signal);
     try {

@@ -1,4 +1,4 @@
-/** One turn of a session at a time, in the order they came; a bounded number may wait. */
+/** Runs a session's turns one at a time, in order of arrival; a bounded number may wait. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { RunQueue } from '../../../engine/base/run-queue.ts';
 
@@ -10,7 +10,7 @@ export class TurnQueue extends RunQueue {
     super({
       maxWaiting: MAX_WAITING_TURNS,
       busy: tooManyTurns,
-      aborted: 'session: the client went away while its turn waited.',
+      aborted: 'session: the client has left while its turn waited.',
     });
   }
 }
@@ -18,7 +18,7 @@ export class TurnQueue extends RunQueue {
 function tooManyTurns(): EngineError {
   return new EngineError(
     'E_BUSY',
-    `session: ${MAX_WAITING_TURNS} turns wait already. Send the next when one has ended.`,
+    `session: ${MAX_WAITING_TURNS} turns are waiting already. Send the next when one has ended.`,
     { details: { maxWaitingTurns: MAX_WAITING_TURNS, retryAfterS: BUSY_RETRY_AFTER_S } },
   );
 }

@@ -12,10 +12,10 @@ export const answerTask = defineTaskEndpoint({
   task: answer,
   summary: 'Answer a question from given passages, with quotations',
   description:
-    'Quotations are sentences of the passages, with their places: those that make the question most ' +
-    'likely. The answer is written from them alone; where no sentence helps, "found" is false.',
+    'Quotations are sentences of the passages, with their positions: those that make the question most ' +
+    'likely. The answer is written from them only; if no sentence helps, "found" is false.',
   examples: [
-    { title: 'With the sentence it comes from', body: { question, passages, max_tokens: 24 } },
+    { title: 'An answer with its source', body: { question, passages, max_tokens: 24 } },
     { title: 'No passages', body: { question, passages: [] }, status: 400 },
   ],
 });

@@ -6,14 +6,14 @@ const text = 'What a lovely day at the sea!';
 
 export const classifyTask = defineTaskEndpoint({
   task: classify,
-  summary: 'Which of some labels fits a text',
+  summary: 'Classify a text by labels',
   description:
-    'Nothing is generated: a probability of each label, from the log-probability of its tokens as ' +
-    'the answer, calibrated by the answers to texts that say nothing.',
+    'Generates nothing: the probability of each label follows from the log-probability of its tokens as ' +
+    'the answer, calibrated by the answers to texts without content.',
   examples: [
     { title: 'One of two', body: { text, labels: ['positive', 'negative'] } },
     {
-      title: 'Labels with descriptions, each for itself',
+      title: 'Independent labels with descriptions',
       body: {
         text,
         labels: ['travel', { label: 'weather', description: 'sun, rain, wind' }],

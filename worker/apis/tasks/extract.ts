@@ -16,10 +16,10 @@ const schema = {
 
 export const extractTask = defineTaskEndpoint({
   task: extract,
-  summary: 'Data of a text as JSON of a schema',
+  summary: 'Extract data from a text as JSON of a schema',
   description:
-    'The data always satisfies the schema. Of a long text each piece gives data; objects are merged ' +
-    'by member, arrays put together without repetitions, and of other values the first stays.',
+    'The data always matches the schema. Each piece of a long text gives data; objects are merged ' +
+    'by member, arrays are joined without duplicates, and of other values the first stays.',
   examples: [
     { title: 'A person', body: { text, schema, max_tokens: 100 } },
     {

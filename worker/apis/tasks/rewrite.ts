@@ -6,7 +6,7 @@ const text = 'send me the report now';
 
 export const rewriteTask = defineTaskEndpoint({
   task: rewrite,
-  summary: 'A text in other words',
+  summary: 'Rewrite a text',
   description: 'By an instruction, a tone, or both. Long texts are rewritten piece by piece.',
   examples: [
     { title: 'In a tone', body: { text, tone: 'polite', max_tokens: 24 } },

@@ -9,14 +9,14 @@ const text =
 export const summarizeTask = defineTaskEndpoint({
   task: summarize,
   event: summaryEvent,
-  summary: 'Sum up a text of any length',
+  summary: 'Summarize a text of any length',
   description:
-    'What does not fit the context is cut between paragraphs or sentences; the pieces are summed up, ' +
-    'then their summaries together. A stream has the last of these as it is made.',
+    'A text that does not fit the context is cut between paragraphs or sentences; the pieces are summarized, ' +
+    'then their summaries together. A stream contains the final summary as it is made.',
   examples: [
     { title: 'One paragraph', body: { text, max_words: 20 } },
     { title: 'Points', body: { text, style: 'bullet', length: 'short', max_tokens: 60 } },
-    { title: 'As it is made', body: { text, max_words: 15, stream: true } },
-    { title: 'Nothing to sum up', body: { text: ' ' }, status: 400 },
+    { title: 'A streamed summary', body: { text, max_words: 15, stream: true } },
+    { title: 'An empty text', body: { text: ' ' }, status: 400 },
   ],
 });

@@ -1,4 +1,4 @@
-/** The row of a task's endpoint: the task on the model of the request, answered whole or streamed. */
+/** Defines the endpoint of a task, which runs on the request's model and answers whole or streamed. */
 import type { Caller } from '../../platform/caller.ts';
 import type { z } from 'zod';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -16,7 +16,7 @@ export interface TaskEndpointRow {
   readonly summary: string;
   readonly description: string;
   readonly examples: readonly Example[];
-  /** Of the events, where the task can be streamed. */
+  /** Schema of the events, if the task can be streamed. */
   readonly event?: z.ZodType;
 }
 
@@ -39,7 +39,7 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
     ],
     async handle({ request, env, caller, body, record }) {
       const fields = body as Body;
-      // A client that leaves cancels the response's stream; this ends what still waits below it.
+      // A client that leaves cancels the response's stream; this also aborts what waits upstream.
       const abort = new AbortController();
       const signal = AbortSignal.any([request.signal, abort.signal]);
       const host = await gatewayHost(env, caller, fields, record, signal);

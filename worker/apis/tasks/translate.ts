@@ -4,9 +4,9 @@ import { defineTaskEndpoint } from './task-endpoint.ts';
 
 export const translateTask = defineTaskEndpoint({
   task: translate,
-  summary: 'Translate a text, keeping its form',
+  summary: 'Translate a text, keeping its layout',
   description:
-    'Line by line, long lines by sentences. Line breaks, list marks, headings and code stay as they are.',
+    'Translates line by line, long lines by sentences. Line breaks, list marks, headings and code stay as they are.',
   examples: [
     {
       title: 'To French',

@@ -14,9 +14,9 @@ export const applyTemplate = defineEndpoint({
   method: 'POST',
   path: '/apply-template',
   tag: 'text',
-  summary: 'Messages to the prompt the model sees',
+  summary: 'Render messages as the prompt that the model sees',
   description:
-    'Texts of special tokens inside messages look special in "prompt", but are plain text in ' +
+    'Names of special tokens inside messages look special in "prompt", but are plain text in ' +
     '"tokens", which is what the model gets.',
   body: z
     .looseObject({
@@ -30,7 +30,7 @@ export const applyTemplate = defineEndpoint({
   responses: [
     {
       status: 200,
-      what: 'the prompt as text and as ids',
+      what: 'the prompt as text and as token ids',
       schema: z.strictObject({ prompt: z.string(), tokens: z.array(z.number().int()) }),
     },
   ],

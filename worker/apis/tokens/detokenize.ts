@@ -11,7 +11,7 @@ export const detokenize = defineEndpoint({
   method: 'POST',
   path: '/detokenize',
   tag: 'text',
-  summary: 'Token ids to text',
+  summary: 'Convert token ids to text',
   body: z
     .looseObject({ model: modelField, tokens: z.array(tokenId), strict: strictField })
     .meta({ id: 'DetokenizeRequest' }),

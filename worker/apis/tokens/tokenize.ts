@@ -4,7 +4,7 @@ import { findModel } from '../../serving/models/model-store.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
-/** A second or three of work at worst (one letter repeated). */
+/** One to three seconds of work at worst (one letter repeated). */
 const MAX_TOKENIZE_CHARS = 1_000_000;
 
 export const tokenize = defineEndpoint({
@@ -12,7 +12,7 @@ export const tokenize = defineEndpoint({
   method: 'POST',
   path: '/tokenize',
   tag: 'text',
-  summary: 'Text to token ids',
+  summary: 'Convert text to token ids',
   body: z
     .looseObject({
       model: modelField,
@@ -23,7 +23,11 @@ export const tokenize = defineEndpoint({
     })
     .meta({ id: 'TokenizeRequest' }),
   responses: [
-    { status: 200, what: 'the ids', schema: z.strictObject({ tokens: z.array(z.number().int()) }) },
+    {
+      status: 200,
+      what: 'the token ids',
+      schema: z.strictObject({ tokens: z.array(z.number().int()) }),
+    },
   ],
   examples: [{ title: 'Ids of a text', body: { text: 'The sea is blue.' } }],
   async handle({ env, body }) {

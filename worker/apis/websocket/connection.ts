@@ -1,7 +1,7 @@
 /**
- * Many requests on one WebSocket. A socket takes all that is sent and tells nobody how much waits in
- * it, so the client says what it has read: the server is at most `WINDOW_MESSAGES` ahead of that, and
- * generations wait meanwhile. Knows nothing of what is asked: requests are answered by `ask`.
+ * Many requests on one WebSocket. A socket accepts everything that is sent and does not say how much waits in
+ * it, so the client acknowledges what it has read: the server is at most `WINDOW_MESSAGES` ahead, and
+ * generations wait in the meantime. Requests are answered by `ask`.
  */
 import { NO_REQUEST } from '../../platform/failure.ts';
 import type { Place } from '../../platform/failure.ts';
@@ -12,13 +12,13 @@ import { checkBody, MAX_BODY_BYTES } from '../../http/body/json-body.ts';
 import { type ClientMessage, clientMessageSchema } from './message-schema.ts';
 import { eventData } from './event-data.ts';
 
-/** Requests of one socket at a time. */
+/** Most parallel requests of one socket. */
 export const MAX_REQUESTS = 16;
-/** Messages sent that the client has not said to have read. */
+/** Most messages that are sent without an acknowledgement. */
 export const WINDOW_MESSAGES = 256;
-/** Beyond the window, for refusals, which nobody can wait with. */
+/** Messages beyond the window for refusals, which cannot wait. */
 export const MAX_REFUSALS = 64;
-/** A client that reads nothing for so long has gone without a word. */
+/** A client that reads nothing for this long is taken to be gone. */
 export const MAX_STALL_MS = 120_000;
 
 /** RFC 6455: policy violation, message too big. */
@@ -49,7 +49,7 @@ export class WebSocketConnection {
     this.#ask = ask;
   }
 
-  /** A message of the client. One that is no message at all ends the connection. */
+  /** Handles a message of the client. An invalid message ends the connection. */
   receive(data: string | ArrayBuffer): void {
     if (this.#isClosed) return;
     if (typeof data !== 'string') return this.#end(CLOSE_POLICY, 'expected text');
@@ -78,7 +78,7 @@ export class WebSocketConnection {
     }
   }
 
-  /** The client has left: nothing more is sent, all that runs ends. */
+  /** Called when the client has left: sends nothing more, and aborts what runs. */
   leave(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -90,7 +90,7 @@ export class WebSocketConnection {
   #end(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.leave();
-    // A reason has at most 123 bytes.
+    // RFC 6455: a reason has at most 123 bytes.
     this.#socket.close(code, reason.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 120));
   }
 
@@ -105,7 +105,7 @@ export class WebSocketConnection {
       return this.#refuse(
         id,
         'E_BUSY',
-        `websocket: ${MAX_REQUESTS} requests run already. Wait for an end.`,
+        `websocket: ${MAX_REQUESTS} requests run already. Wait until one has ended.`,
       );
     const abort = new AbortController();
     this.#running.set(id, abort);
@@ -132,7 +132,7 @@ export class WebSocketConnection {
       if (!signal.aborted) this.#sendError(id, recordForClient(error, this.#place));
     }
     this.#running.delete(id);
-    // Beyond the window, at most one a request.
+    // May exceed the window, by at most one message per request.
     this.#send('end', id, `"stopped":${signal.aborted}`);
   }
 
@@ -147,7 +147,7 @@ export class WebSocketConnection {
     this.#send('answer', id, `"status":${httpStatus},"body":${JSON.stringify(errorBody(record))}`);
   }
 
-  /** @param rest of the message, JSON already: events are passed on as they are. */
+  /** @param rest the rest of the message as JSON text, since events are passed on unparsed */
   #send(type: string, id: string, rest: string): void {
     if (this.#isClosed) return;
     this.#sentSeq++;

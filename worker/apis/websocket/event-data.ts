@@ -1,8 +1,8 @@
-/** The data of each of our own server-sent events: one line, as shapes/sse.ts writes them. */
+/** The data of each of our own server-sent events: one line, as worker/http/sse.ts writes them. */
 
 const DONE = '[DONE]';
 
-/** Ends, and cancels the stream, when `signal` fires, also while the next event is waited for. */
+/** Ends and cancels the stream when `signal` fires, even while it waits for the next event. */
 export async function* eventData(
   stream: ReadableStream<Uint8Array>,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** What is said on a WebSocket, in both directions. */
+/** Messages on a WebSocket, in both directions. */
 import { z } from 'zod';
 
 const MAX_ID_CHARS = 64;
@@ -9,16 +9,16 @@ export const clientMessageSchema = z
   .discriminatedUnion(
     'type',
     [
-      /** Asks an endpoint: `path` and `body` as they would be posted. */
+      /** A request to an endpoint: `path` and `body` as in a POST. */
       z.strictObject({
         type: z.literal('request'),
         id,
         path: z.string().max(200),
         body: z.record(z.string(), z.unknown()),
       }),
-      /** Ends a request within a token; its `end` still comes. */
+      /** Ends a request within a token; its `end` still follows. */
       z.strictObject({ type: z.literal('stop'), id }),
-      /** All messages up to `seq` have been read. */
+      /** Acknowledges all messages up to `seq`. */
       z.strictObject({ type: z.literal('ack'), seq: z.number().int().nonnegative() }),
     ],
     'expected a message of type "request", "stop" or "ack"',

@@ -1,11 +1,11 @@
-/** GET /v1/ws: one socket for many requests at a time. */
+/** GET /v1/ws: one socket for many parallel requests. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_REQUESTS, WebSocketConnection, WINDOW_MESSAGES } from './connection.ts';
 import { acceptSocket, requireUpgrade } from '../../http/socket.ts';
 import { clientMessageSchema, serverMessageSchema } from './message-schema.ts';
 import { type Ask, defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
 
-/** What may be asked on a socket: whatever generates. */
+/** Tags of endpoints that a socket can use: those that generate. */
 const TAGS: readonly Tag[] = ['generation', 'responses', 'messages'];
 
 export const webSocket = defineEndpoint({
@@ -15,21 +15,21 @@ export const webSocket = defineEndpoint({
   tag: 'generation',
   summary: 'Many requests on one WebSocket',
   description:
-    'Messages are JSON. {"type": "request", "id", "path", "body"} asks an endpoint as a POST would; ' +
-    '{"type": "stop", "id"} ends it within a token; {"type": "ack", "seq"} says that all messages up ' +
-    'to that one have been read. The server answers with "event" (of a streamed answer), "answer" ' +
-    `(whole, or an error with its status) and "end", each with the request's id and the next seq. ` +
+    'Messages are JSON. {"type": "request", "id", "path", "body"} sends a body to an endpoint like a POST; ' +
+    '{"type": "stop", "id"} ends the request within a token; {"type": "ack", "seq"} says that all messages up ' +
+    'to "seq" have been read. The server answers with "event" (of a streamed answer), "answer" ' +
+    `(a whole answer or an error, with its status) and "end", each with the request's id and the next seq. ` +
     `At most ${MAX_REQUESTS} requests run at a time. The server is at most ${WINDOW_MESSAGES} ` +
-    'messages ahead of the last ack, then generations wait; it closes after two minutes of that.',
+    'messages ahead of the last ack; then generations wait, and after two minutes the socket is closed.',
   responses: [
     {
       status: 101,
-      what: 'the socket; its messages are the event schema, those it takes the other',
+      what: 'the socket; the server sends the event schema, the client the other one',
       schema: clientMessageSchema,
       event: serverMessageSchema,
     },
   ],
-  examples: [{ title: 'Without an upgrade it is refused', status: 400 }],
+  examples: [{ title: 'Refused without an upgrade', status: 400 }],
   handle(context) {
     const { request, record } = context;
     requireUpgrade(request);
@@ -45,7 +45,7 @@ export const webSocket = defineEndpoint({
   },
 });
 
-/** @throws {EngineError} E_NOT_FOUND for what cannot be asked here. */
+/** @throws {EngineError} E_NOT_FOUND for other endpoints. */
 function askHere({ site, ask }: EndpointContext<undefined>): Ask {
   const paths = site.endpoints
     .filter(

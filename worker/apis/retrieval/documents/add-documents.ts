@@ -1,4 +1,4 @@
-/** Documents into a collection: text, passages, vectors; each on its own, so that one fault is one. */
+/** Adds documents to a collection: text, passages, vectors. Each may fail without the others. */
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
 import { unwrap } from '../../../platform/rpc.ts';
@@ -30,17 +30,17 @@ export interface AddedJson {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** A document's passages and what stands for them in the model. */
+/** A document's passages, and the token ids that are embedded for them. */
 interface Prepared {
   readonly document: IncomingDocument;
   readonly chunks: readonly Chunk[];
   readonly ids: readonly number[][];
 }
 
-/** Vectors of one call of the collection's object: some megabytes. */
+/** Vectors per call of the collection's object: some megabytes. */
 const CALL_CHUNKS = 512;
 
-/** What became of each document, in their order. @throws {EngineError} E_ABORTED */
+/** Results of the documents, in their order. @throws {EngineError} E_ABORTED */
 export async function addDocuments(
   env: RetrievalEnv,
   caller: Caller,
@@ -57,7 +57,7 @@ export async function addDocuments(
     waiting = [];
   };
   for (const [at, document] of documents.entries()) {
-    throwIfAborted(signal, 'request: the client went away.');
+    throwIfAborted(signal, 'request: the client has left.');
     try {
       const prepared = prepare(collection, model, document, `documents[${at}]`);
       waiting.push({ at, prepared });
@@ -80,7 +80,7 @@ function prepare(
 ): Prepared {
   const { content, content_type } = document;
   if (isBinary(content))
-    throw invalidField(`${name}.content`, 'is no text but bytes of something else; expected text');
+    throw invalidField(`${name}.content`, 'is no text, but binary data; expected text');
   const { tokenizer } = model;
   const count = (text: string) => tokenizer.encode(text, { special: false }).length;
   const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
@@ -90,14 +90,14 @@ function prepare(
   );
   const ids = textIds(model, texts, {
     inputType: 'document',
-    // Chunks fit; what their heading adds may be cut.
+    // Chunks fit; with their headings they may be too long.
     truncate: true,
     nameOf: () => name,
   });
   return { document, chunks, ids };
 }
 
-/** Texts of several documents share passes of the model. */
+/** Embeds and stores several documents, whose texts share passes of the model. */
 async function putAll(
   env: RetrievalEnv,
   caller: Caller,
@@ -122,7 +122,7 @@ async function putAll(
       nChar: document.content.length,
       chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
     }));
-    // RPC's type of an answer loses what it is made of.
+    // RPC's types lose the shape of an answer.
     const asked: PromiseLike<unknown> = stub.putAll({ requestId: caller.requestId }, stored);
     const answers = await asked;
     return (answers as readonly unknown[]).map((answer, k) => {

@@ -1,24 +1,24 @@
-/** A document as passages: by its headings, then paragraphs, sentences, words; spans of what was sent. */
+/** Cuts a document into passages at headings, then paragraphs, sentences, words; as spans of the source. */
 import { chunkText, textOf } from '../../../../engine/text/chunk-text.ts';
 import type { CountTokens } from '../../../../engine/text/chunk-text.ts';
 import { documentText } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
 
 export interface Chunk {
-  /** In the document as it was sent, UTF-16 units. */
+  /** Position in the document as it was sent, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
-  /** The headings above it, outermost first, joined. */
+  /** Headings above the passage, joined, the outermost first. */
   readonly heading: string;
-  /** What was sent, without markup. */
+  /** Text of the passage, without HTML markup. */
   readonly text: string;
 }
 
 const MAX_HEADING_CHARS = 200;
-/** Rules, borders of tables, fences, marks of lists and emphasis: what a reader does not read. */
+/** Markdown syntax that is not read: rules, table borders, fences, marks of lists and emphasis. */
 const MARKS = /[|`*_#>]+|[-=~+:]{3,}|^\s*[-+]\s/gm;
 
-/** A passage as it is searched: Markdown without its marks, which are many tokens and no words. */
+/** A passage as it is searched: without Markdown's marks, which are many tokens but not words. */
 export function plainText(text: string, type: ContentType): string {
   if (type !== 'text/markdown') return text;
   return text
@@ -39,7 +39,7 @@ export function chunkDocument(
     chunkText(text.slice(start, end), maxTokens, countPlain).flatMap((span) => {
       const whole = { start: start + span.start, end: start + span.end };
       const passage = textOf(text, whole);
-      // A heading alone is above the passages that follow; a line across the page says nothing.
+      // A heading alone is part of the passages below it; a rule has no text.
       const says = plainText(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
       if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) return [];
       const [from, to] = sourceOf(whole.start, whole.end);
@@ -54,7 +54,7 @@ interface Section {
   readonly end: number;
 }
 
-/** Of Markdown, from heading to heading (CommonMark's ATX form); fenced code has none. */
+/** Sections of Markdown, from heading to heading (CommonMark's ATX headings), ignoring fenced code. */
 function sectionsOf(text: string, type: ContentType): Section[] {
   if (type !== 'text/markdown') return [{ heading: '', start: 0, end: text.length }];
   const sections: Section[] = [];

@@ -1,6 +1,6 @@
 /**
- * The text of a document as it is searched, and where each of its characters stands in what was sent.
- * HTML loses its tags and gains characters for entities; all else stays as it is.
+ * The searchable text of a document, and the source position of each of its characters.
+ * HTML loses its tags, and entities become characters; other text is unchanged.
  */
 
 export const CONTENT_TYPES = ['text/plain', 'text/markdown', 'text/html'] as const;
@@ -8,17 +8,17 @@ export type ContentType = (typeof CONTENT_TYPES)[number];
 
 export interface DocumentText {
   readonly text: string;
-  /** Where a span of `text` stands in what was sent. */
+  /** Source positions of a span of `text`. */
   readonly sourceOf: (start: number, end: number) => readonly [number, number];
 }
 
-/** Control characters that no text has; a file that was read as text is full of them. */
+/** Control characters that do not occur in text, but in binary files that were read as text. */
 const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/;
-/** Bytes that were no UTF-8 when they were read. */
+/** Marks of bytes that were not UTF-8. */
 const REPLACEMENTS = /\ufffd/g;
 const MAX_REPLACEMENT_SHARE = 0.01;
 
-/** Whether this is no text but bytes of something else. */
+/** Whether the content is binary data instead of text. */
 export function isBinary(content: string): boolean {
   if (BINARY.test(content)) return true;
   const nBroken = content.match(REPLACEMENTS)?.length ?? 0;
@@ -30,7 +30,7 @@ export function documentText(content: string, type: ContentType): DocumentText {
   return { text: content, sourceOf: (start, end) => [start, end] };
 }
 
-/** Elements that stand apart from what is around them. */
+/** Elements that are separated from the text around them. */
 const BLOCKS = new Set(
   'address article aside blockquote br dd div dl dt figcaption footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table td th tr ul title'.split(
     ' ',
@@ -65,7 +65,7 @@ const MAX_CODE_POINT = 0x10ffff;
 
 function htmlText(html: string): DocumentText {
   let text = '';
-  // Pieces of the text and where they begin in both.
+  // Pieces of the text: their start in the text, and their span in the source.
   const pieces: { readonly at: number; readonly from: number; readonly to: number }[] = [];
   const add = (piece: string, from: number, to: number): void => {
     if (piece === '') return;
@@ -101,7 +101,7 @@ function htmlText(html: string): DocumentText {
   };
 }
 
-/** Elements whose content is no text. */
+/** Elements whose content is not text. */
 const RAW = new Set(['script', 'style', 'template', 'noscript', 'svg']);
 const TAG = /<\/?([a-zA-Z][\w-]*)/y;
 const ENTITY = /&(#x[0-9a-fA-F]{1,6}|#\d{1,7}|[a-zA-Z][a-zA-Z0-9]{1,31});/y;
@@ -109,11 +109,11 @@ const ENTITY = /&(#x[0-9a-fA-F]{1,6}|#\d{1,7}|[a-zA-Z][a-zA-Z0-9]{1,31});/y;
 interface Markup {
   readonly from: number;
   readonly to: number;
-  /** What stands for it in the text. */
+  /** Its replacement in the text. */
   readonly text: string;
 }
 
-/** Tags, comments and entities in their order. Every character is looked at a fixed number of times. */
+/** Tags, comments and entities in order. Every character is read a bounded number of times. */
 function* markupOf(html: string): Generator<Markup, void, void> {
   const starts = /[<&]/g;
   for (let match = starts.exec(html); match !== null; match = starts.exec(html)) {
@@ -128,8 +128,8 @@ function* markupOf(html: string): Generator<Markup, void, void> {
 type Found = Pick<Markup, 'to' | 'text'>;
 
 function tagAt(html: string, from: number): Found | null {
-  if (html.startsWith('<!--', from)) return { to: behind(html, '-->', from), text: '' };
-  if (html.startsWith('<!', from)) return { to: behind(html, '>', from), text: '' };
+  if (html.startsWith('<!--', from)) return { to: after(html, '-->', from), text: '' };
+  if (html.startsWith('<!', from)) return { to: after(html, '>', from), text: '' };
   TAG.lastIndex = from;
   const [opening = '', name = ''] = TAG.exec(html) ?? [];
   if (opening === '') return null;
@@ -140,16 +140,16 @@ function tagAt(html: string, from: number): Found | null {
   const closing = new RegExp(`</${tag}`, 'gi');
   closing.lastIndex = end;
   const close = closing.exec(html);
-  return { to: close === null ? html.length : behind(html, '>', close.index), text };
+  return { to: close === null ? html.length : after(html, '>', close.index), text };
 }
 
-/** Behind the next `mark`, or at the end: what is never closed goes on. */
-function behind(html: string, mark: string, from: number): number {
+/** Index after the next `mark`; the end of the text when it is never closed. */
+function after(html: string, mark: string, from: number): number {
   const at = html.indexOf(mark, from);
   return at < 0 ? html.length : at + mark.length;
 }
 
-/** Behind the '>' of a tag, which quotation marks may hold others before. */
+/** Index after the '>' that ends a tag; a '>' in quotation marks does not end it. */
 function tagEnd(html: string, from: number): number {
   const marks = /["'>]/g;
   marks.lastIndex = from;

@@ -1,6 +1,6 @@
 /**
- * A collection of documents: one object per name, with passages, their words and their vectors. Texts come
- * in as passages with vectors; who makes these is outside.
+ * A collection of documents: one object per name, with passages, their words and their vectors.
+ * Documents arrive as passages with vectors.
  */
 import type { CallContext } from '../../../platform/failure.ts';
 import { answerCall } from '../../../platform/rpc.ts';
@@ -18,11 +18,11 @@ import type { VectorIndex } from './vector-index.ts';
 import { VectorizeIndex } from './vectorize-index.ts';
 import type { VectorizeBinding } from './vectorize-index.ts';
 
-/** 384 values each are 38 MB of the object's 128. */
+/** With 384 values each, 38 MB of the object's 128 MB. */
 export const MAX_CHUNKS = 100_000;
 
 export interface VectorsEnv {
-  /** Where vectors are kept instead of in the objects; optional. */
+  /** Optional: keeps vectors instead of the objects. */
   readonly VECTORIZE?: VectorizeBinding;
 }
 
@@ -36,14 +36,14 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
   readonly #store = new CollectionStore(this.ctx.storage);
   #index: VectorIndex | null = null;
 
-  /** False when a collection of this name is there. */
+  /** @returns false when the collection exists already */
   create(about: CollectionAbout): boolean {
     if (this.#store.about() !== null) return false;
     this.#store.create(about);
     return true;
   }
 
-  /** Without its numbers, which take a look at every document. */
+  /** The collection without its counts, which would read every document. */
   about(): CollectionAbout | null {
     return this.#store.about();
   }
@@ -62,7 +62,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
     return true;
   }
 
-  /** Puts documents in the place of those of the same ids; of each, whether there was one, or its error. */
+  /** Adds or replaces documents. @returns per document whether it replaced one, or its error */
   async putAll(
     call: CallContext,
     documents: readonly NewDocument[],
@@ -105,7 +105,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
     );
   }
 
-  /** Vectors are read once an object's life, as long as there is room for them. */
+  /** Vectors are read once in an object's life, as long as there is room for them. */
   #openIndex(): VectorIndex {
     this.#index ??= this.#readIndex();
     if (this.#index instanceof LocalIndex)
@@ -115,7 +115,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
 
   #readIndex(): VectorIndex {
     const about = this.#store.about();
-    if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: is gone.');
+    if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: has been deleted.');
     if (this.env.VECTORIZE !== undefined)
       return new VectorizeIndex(this.env.VECTORIZE, about.key, (chunk) =>
         this.#store.documentOf(chunk),
@@ -131,7 +131,7 @@ export class CollectionObject extends DurableObject<VectorsEnv> {
     if (there + nChunk <= MAX_CHUNKS) return;
     throw invalidField(
       'documents',
-      `a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, these are ` +
+      `a collection holds at most ${MAX_CHUNKS} passages; it has ${there}, and these are ` +
         `${nChunk} more. Use a second collection`,
       { details: { there, more: nChunk, maxChunks: MAX_CHUNKS } },
     );

@@ -1,14 +1,14 @@
-/** A collection's rows: documents, their passages as text and as vectors. Knows no HTTP and no models. */
+/** A collection's rows: documents, and their passages as text and vectors. Knows neither HTTP nor models. */
 import { migrate, readSchemaVersion } from '../../../platform/storage/migrate.ts';
 import type { Metadata } from './filter.ts';
 import { COLLECTION_MIGRATIONS } from './migrations.ts';
 import { roundVector } from './vector-index.ts';
 import type { RoundedVector, VectorRow } from './vector-index.ts';
 
-/** What a collection is. */
+/** Properties of a collection. */
 export interface CollectionAbout {
   readonly name: string;
-  /** Of this collection and no later one of the same name. */
+  /** Unique to this collection, unlike its name, which a later one may have. */
   readonly key: string;
   readonly model: string;
   readonly nEmbd: number;
@@ -46,7 +46,7 @@ export interface NewDocument {
   readonly chunks: readonly NewChunk[];
 }
 
-/** Words of a query that are looked for: more say nothing new. */
+/** Most words of a query that are searched for. */
 const MAX_QUERY_WORDS = 32;
 
 export class CollectionStore {
@@ -56,7 +56,7 @@ export class CollectionStore {
     this.#storage = storage;
   }
 
-  /** Null when there is no such collection: nothing was ever written. */
+  /** Null when the collection does not exist. */
   about(): CollectionAbout | null {
     if (readSchemaVersion(this.#sql) === 0) return null;
     const [row] = this.#sql.exec('SELECT json FROM about').toArray();
@@ -77,7 +77,7 @@ export class CollectionStore {
     return { nDocument: Number(row['n']), nChunk: Number(row['chunks']) };
   }
 
-  /** Puts a document in the place of one of the same id. */
+  /** Adds a document, or replaces the one with the same id. */
   put({ id, metadata, nChar, chunks }: NewDocument): { removed: number[]; added: VectorRow[] } {
     return this.#storage.transactionSync(() => {
       const removed = this.#removeRows(id);
@@ -92,7 +92,7 @@ export class CollectionStore {
     });
   }
 
-  /** Ids of the passages that went, or null when there was no such document. */
+  /** @returns ids of the removed passages; null when there is no such document */
   remove(id: string): number[] | null {
     if (this.document(id) === null) return null;
     return this.#storage.transactionSync(() => this.#removeRows(id));
@@ -103,7 +103,7 @@ export class CollectionStore {
     return row === undefined ? null : documentOf(row);
   }
 
-  /** In the order they came, those behind `after`. */
+  /** Documents in the order they were added, after number `after`. */
   documents(after: number, limit: number): StoredDocument[] {
     return this.#sql
       .exec('SELECT * FROM documents WHERE number > ? ORDER BY number LIMIT ?', after, limit)
@@ -137,7 +137,7 @@ export class CollectionStore {
     return found;
   }
 
-  /** The number of a chunk's document, or null when the chunk is gone. */
+  /** Number of a chunk's document; null when the chunk has been removed. */
   documentOf(chunk: number): number | null {
     const [row] = this.#sql.exec('SELECT document FROM chunks WHERE id = ?', chunk).toArray();
     return row === undefined ? null : Number(row['document']);
@@ -148,11 +148,11 @@ export class CollectionStore {
     return row === undefined ? null : documentOf(row);
   }
 
-  /** The `limit` best passages of those that have any of the query's words (BM25). */
+  /** The `limit` best passages with any of the query's words (BM25). */
   searchText(query: string, limit: number): { chunk: number; document: number; score: number }[] {
     const words = queryWords(query);
     if (words.length === 0) return [];
-    // Documents are looked up for the best alone.
+    // Documents are only looked up for the best passages.
     const rows = this.#sql.exec(
       `SELECT best.id AS id, chunks.document AS document, best.score AS score
        FROM (SELECT rowid AS id, -rank AS score FROM chunk_text WHERE chunk_text MATCH ?
@@ -194,7 +194,7 @@ export class CollectionStore {
     const rows = this.#sql
       .exec('SELECT id, heading, text FROM chunks WHERE document = ?', found.number)
       .toArray();
-    // An index over another table's text is told what it has to forget.
+    // An external-content index must be given the text to remove.
     for (const { id: chunk, heading, text } of rows)
       this.#sql.exec(
         "INSERT INTO chunk_text (chunk_text, rowid, heading, text) VALUES ('delete', ?, ?, ?)",
@@ -206,7 +206,7 @@ export class CollectionStore {
   }
 }
 
-/** Words that nearly every English passage has: they cost much and tell nothing. */
+/** Words that nearly every English passage contains: expensive to search for, and useless. */
 const COMMON_WORDS = new Set(
   (
     'a an and are as at be but by for from had has have he her him his i in is it its me my not of on or ' +
@@ -214,7 +214,7 @@ const COMMON_WORDS = new Set(
   ).split(' '),
 );
 
-/** What is looked for; common words only where there are no others. */
+/** Words to search for; common words only if there are no others. */
 function queryWords(query: string): string[] {
   const all = [...new Set(query.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])];
   const telling = all.filter((word) => !COMMON_WORDS.has(word));

@@ -1,4 +1,4 @@
-/** What a search may find, by the metadata of documents. */
+/** Filters of a search, by the metadata of documents. */
 import { z } from 'zod';
 
 const value = z.union([z.string().max(1000), z.number(), z.boolean()]);
@@ -26,7 +26,7 @@ const conditions = z.strictObject({
 });
 type Conditions = z.output<typeof conditions>;
 
-/** A value, or conditions that must all hold; a field that is not there fulfils only "ne". */
+/** A value, or conditions that must all hold; a missing field only satisfies "ne". */
 export const filterSchema = z
   .record(
     field,

@@ -1,11 +1,11 @@
 /**
- * Two rankings as one, by reciprocal ranks: sum of 1 / (60 + rank) (Cormack, Clarke and Buettcher, SIGIR
- * 2009). Scores of the rankings need no common scale.
+ * Reciprocal rank fusion of rankings: sum of 1 / (60 + rank) (Cormack, Clarke and Buettcher, SIGIR
+ * 2009). The rankings' scores need no common scale.
  */
 
 const RANK_OFFSET = 60;
 
-/** @param rankings keys, the best first. */
+/** @param rankings keys of each ranking, the best first */
 export function fuseRankings(
   rankings: readonly (readonly number[])[],
 ): { readonly key: number; readonly score: number }[] {

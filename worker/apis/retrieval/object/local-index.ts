@@ -1,6 +1,6 @@
 /**
- * Vectors as int8 in memory, all of them looked at by every search: 10,000 of 384 values are 3.8 MB and
- * some milliseconds. Nothing is approximated but the rounding.
+ * Vectors as int8 in memory; every search reads all of them: 10,000 of 384 values are 3.8 MB and
+ * take some milliseconds. Exact except for the rounding.
  */
 import { roundVector } from './vector-index.ts';
 import type {
@@ -12,9 +12,9 @@ import type {
 } from './vector-index.ts';
 
 const FIRST_CAPACITY = 256;
-/** Twice as many would be twice a large collection's bytes while they are moved. */
+/** Less than 2, since a large collection is in memory twice while it is moved. */
 const GROWTH = 1.5;
-/** What a row of the map of chunks takes, about. */
+/** Approximate size of a row in the map of chunks. */
 const MAP_ROW_BYTES = 40;
 
 export class LocalIndex implements VectorIndex {
@@ -26,7 +26,7 @@ export class LocalIndex implements VectorIndex {
   #documents: Float64Array;
   readonly #rowOf = new Map<number, number>();
 
-  /** @param nChunk how many are about to come */
+  /** @param nChunk number of chunks to make room for */
   constructor(nEmbd: number, nChunk = 0) {
     const capacity = Math.max(nChunk, FIRST_CAPACITY);
     this.#nEmbd = nEmbd;
@@ -36,7 +36,7 @@ export class LocalIndex implements VectorIndex {
     this.#documents = new Float64Array(capacity);
   }
 
-  /** Of memory, about. */
+  /** Approximate bytes of memory. */
   get bytes(): number {
     const perRow = this.#nEmbd + 4 + 8 + 8;
     return this.#scales.length * perRow + this.#n * MAP_ROW_BYTES;
@@ -46,7 +46,7 @@ export class LocalIndex implements VectorIndex {
     return this.#n;
   }
 
-  /** A vector as it was stored. */
+  /** Adds a vector in its stored form. */
   put(chunk: number, document: number, { values, scale }: RoundedVector): void {
     const row = this.#rowOf.get(chunk) ?? this.#n;
     if (row === this.#n) this.#grow();
@@ -62,7 +62,7 @@ export class LocalIndex implements VectorIndex {
     return Promise.resolve();
   }
 
-  /** The last row takes a removed one's place. */
+  /** Removes rows; the last row takes a removed one's place. */
   remove(chunks: readonly number[]): Promise<void> {
     for (const chunk of chunks) {
       const row = this.#rowOf.get(chunk);
@@ -109,7 +109,7 @@ export class LocalIndex implements VectorIndex {
   }
 }
 
-/** Whole numbers multiply twice as fast; of so many steps nothing is lost that int8 vectors had. */
+/** Integers multiply twice as fast, and this many steps lose nothing compared to int8 vectors. */
 const QUERY_STEPS = 2047;
 
 function roundQuery(query: Float32Array): { steps: Int32Array; scale: number } {
@@ -119,7 +119,7 @@ function roundQuery(query: Float32Array): { steps: Int32Array; scale: number } {
   return { steps: Int32Array.from(query, (value) => Math.round(value / scale)), scale };
 }
 
-/** Sums stay below 2^31 up to 8,000 values. Four of them, so that no addition waits for the one before it. */
+/** Sums stay below 2^31 up to 8,000 values. Four sums, so that additions do not wait for each other. */
 function dotRow(values: Int8Array, from: number, query: Int32Array, n: number): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   let i = 0;
@@ -134,7 +134,7 @@ function dotRow(values: Int8Array, from: number, query: Int32Array, n: number): 
   return a + b + (c + d);
 }
 
-/** The k largest of many scores, in the order of their size. */
+/** The k largest of many scores, sorted. */
 class TopScores {
   readonly #k: number;
   readonly #hits: VectorHit[] = [];

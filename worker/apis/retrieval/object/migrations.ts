@@ -1,6 +1,6 @@
 /** Tables of a collection's database, as a list of migrations that only ever grows. */
 export const COLLECTION_MIGRATIONS: readonly string[] = [
-  // One row: what the collection is.
+  // One row: the properties of the collection.
   `CREATE TABLE about (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
    CREATE TABLE documents (
      number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -19,7 +19,7 @@ export const COLLECTION_MIGRATIONS: readonly string[] = [
      "end" INTEGER NOT NULL,
      heading TEXT NOT NULL,
      text TEXT NOT NULL,
-     -- int8, one behind the other; value = scale * int8.
+     -- int8, one after the other; value = scale * int8.
      vector BLOB NOT NULL,
      scale REAL NOT NULL
    );

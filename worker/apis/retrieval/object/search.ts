@@ -1,4 +1,4 @@
-/** A search over one collection: by meaning, by words, or by both. */
+/** A search of one collection: by meaning, by words, or by both. */
 import type { CollectionStore, StoredDocument } from './collection-store.ts';
 import { matchesFilter } from './filter.ts';
 import type { Filter, Metadata } from './filter.ts';
@@ -12,31 +12,31 @@ export interface SearchQuery {
   readonly mode: SearchMode;
   readonly topK: number;
   readonly text: string;
-  /** Of the query; null for a search by words alone. */
+  /** The query's vector; null for a search by words only. */
   readonly vector: Float32Array | null;
   readonly filter: Filter | null;
 }
 
 export interface SearchResult {
   readonly document: string;
-  /** Which passage of the document, from 0. */
+  /** Index of the passage in the document. */
   readonly chunk: number;
-  /** In the document as it was sent, UTF-16 units. */
+  /** Position in the document as it was sent, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
   readonly heading: string;
   readonly text: string;
   readonly metadata: Metadata;
-  /** What the order follows; only scores of one mode compare. */
+  /** Score that results are sorted by; only comparable within one mode. */
   readonly score: number;
-  /** Cosine, and BM25; null where that ranking did not have the passage. */
+  /** Cosine, and BM25; null where the passage is not in that ranking. */
   readonly vector_score: number | null;
   readonly text_score: number | null;
 }
 
-/** Of each ranking that is fused: what is further behind cannot come far forward. */
+/** Entries of each ranking that are fused: a lower one cannot rise far. */
 const MIN_CANDIDATES = 50;
-/** Of a ranking by words of which a filter leaves some. */
+/** Entries of a ranking by words before a filter is applied. */
 const FILTERED_CANDIDATES = 2000;
 
 export async function searchCollection(

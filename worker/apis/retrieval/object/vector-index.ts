@@ -1,16 +1,16 @@
-/** Where the vectors of a collection are looked up: in its object's memory, or in a service beside it. */
+/** An index of a collection's vectors: in its object's memory, or in an external service. */
 
 export interface VectorRow {
   readonly chunk: number;
-  /** The number of the chunk's document. */
+  /** Number of the chunk's document. */
   readonly document: number;
-  /** Of length one. */
+  /** Normalized to length one. */
   readonly vector: Float32Array;
 }
 
 export interface VectorHit {
   readonly chunk: number;
-  /** Cosine. */
+  /** Cosine similarity. */
   readonly score: number;
 }
 
@@ -19,11 +19,11 @@ export type IsAllowed = (document: number) => boolean;
 export interface VectorIndex {
   add(rows: readonly VectorRow[]): Promise<void>;
   remove(chunks: readonly number[]): Promise<void>;
-  /** The best `k` of allowed documents, the best first. */
+  /** The `k` best chunks of allowed documents, the best first. */
   search(query: Float32Array, k: number, isAllowed: IsAllowed): Promise<VectorHit[]>;
 }
 
-/** A vector as int8 and what they are multiples of: 384 values in 384 bytes. */
+/** A vector as int8 values and their scale: 384 values in 384 bytes. */
 export interface RoundedVector {
   readonly values: Int8Array;
   readonly scale: number;

@@ -1,19 +1,19 @@
 /**
- * Cloudflare Vectorize behind the interface of the local index: one index for all collections, a
- * namespace each. What it takes is written some seconds later: a search sees at most its 100 best, of
- * which those of other documents, and those that are gone from the collection, are left out here.
+ * Cloudflare Vectorize with the interface of the local index: one index for all collections, with a
+ * namespace each. Writes take effect some seconds later. A search returns at most its 100 best, from
+ * which chunks of other documents, and chunks that have been removed, are filtered here.
  */
 import type { IsAllowed, VectorHit, VectorIndex, VectorRow } from './vector-index.ts';
 
 /**
- * Limits of the service: vectors of a call; matches of a query that asks for neither values nor
- * metadata, with which there are fewer; ids of a deletion.
+ * Limits of the service: vectors per call; matches of a query that asks for neither values nor
+ * metadata (with them the limit is lower); ids per deletion.
  */
 const MAX_UPSERT = 1000;
 const MAX_MATCHES = 100;
 const MAX_DELETE = 100;
 
-/** The part of the binding that is used. */
+/** The methods of the binding that are used. */
 export interface VectorizeBinding {
   upsert(
     vectors: readonly {
@@ -37,8 +37,8 @@ export class VectorizeIndex implements VectorIndex {
   readonly #documentOf: (chunk: number) => number | null;
 
   /**
-   * @param namespace of at most 47 characters: with a chunk's number it is an id, which may have 64 bytes
-   * @param documentOf null for chunks that are gone
+   * @param namespace at most 47 characters: with a chunk's number it makes an id, which may have 64 bytes
+   * @param documentOf number of a chunk's document; null for removed chunks
    */
   constructor(
     binding: VectorizeBinding,
@@ -85,7 +85,7 @@ export class VectorizeIndex implements VectorIndex {
       .slice(0, k);
   }
 
-  /** Ids are of the whole index, not of a namespace. */
+  /** Ids are unique in the whole index, not in a namespace. */
   #id(chunk: number): string {
     return `${this.#namespace}:${chunk}`;
   }
