@@ -31,8 +31,8 @@ const MIN_FRAME_SAMPLES = 576;
 /** Measured: 35 at 4 bits a sample; 320 kbit/s in stereo has fewer bits. */
 const STEPS_PER_SAMPLE = 200;
 /**
- * Steps of the search for frames in a whole file, in addition to decoding. Measured: 2 a byte of noise; each byte
- * is looked at twice. Blocks share the budget, so that a file of nothing but frame headers ends soon.
+ * Steps of the search for frames in a whole file, in addition to decoding. Measured: 2 per byte of noise;
+ * each byte is read twice. Blocks share the budget, so that a file of nothing but frame headers ends soon.
  */
 const SCAN_STEPS_PER_BYTE = 32;
 /** Setting up touches a few thousand numbers. */

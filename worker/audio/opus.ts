@@ -12,8 +12,8 @@ const GRANULE_RATE = 48_000;
 /** A packet of 120 ms at the highest bit rate. */
 const MAX_PACKET_BYTES = 3840;
 /**
- * Steps for one packet of one stream, coupled or not. Measured: 10,000 for 20 ms of sound, 154,000 for the worst
- * of 40,000 packets of noise (120 ms of two channels).
+ * Steps for one packet of one stream, coupled or not. Measured: 10,000 for 20 ms of sound, 154,000 for
+ * the worst of 40,000 packets of noise (120 ms of two channels).
  */
 const STEPS_PER_STREAM = 1_500_000;
 

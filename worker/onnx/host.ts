@@ -154,7 +154,7 @@ async function makeRoom({ id, memory }: OnnxManifest, budgetBytes: number): Prom
   const busy = slots.map((slot) => slot.id).join(', ');
   throw new EngineError(
     'E_BUSY',
-    `memory: ${id} needs ${needed()} of ${budgetBytes} bytes beside ${busy}, in use. Try again when they are done.`,
+    `memory: ${id} needs ${needed()} of ${budgetBytes} bytes, but these models are in use: ${busy}. Try again when they are done.`,
     { details: { neededBytes: needed(), budgetBytes, retryAfterS: BUSY_RETRY_AFTER_S } },
   );
 }

@@ -22,8 +22,9 @@ export const IMAGE_INPUT_ROWS: Readonly<Record<ImageInput, (picture: Picture) =>
   };
 
 /**
- * Yahoo's Open NSFW (github.com/yahoo/open_nsfw, classify_nsfw.py): 256 x 256 whatever the aspect ratio, re-encoded
- * as JPEG like its training images, cropped to the centre, BGR, means subtracted. [1, 224, 224, 3]
+ * Yahoo's Open NSFW (github.com/yahoo/open_nsfw, classify_nsfw.py): 256 x 256 whatever the aspect ratio,
+ * re-encoded as JPEG like its training images, cropped to the centre, BGR, means subtracted.
+ * [1, 224, 224, 3]
  */
 function vggBgr(picture: Picture): OnnxTensorData {
   const { rgb } = cropCentre(throughJpeg(resize(picture, RESIZED, RESIZED)), SIZE);
