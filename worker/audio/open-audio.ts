@@ -70,7 +70,7 @@ export async function openAudio(
   if (container !== undefined) return await container.open(bytes, modules);
   const known = NOT_READ.find(([, is]) => is(bytes))?.[0];
   throw invalidAudio(
-    known === undefined ? 'not a recording in a known format' : `${known}, which is not supported`,
+    known === undefined ? 'not a recording in a known format' : `${known} is not read here`,
     'WAV, FLAC, MP3 or Ogg Opus',
     'Convert it to one of these',
   );
