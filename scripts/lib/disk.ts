@@ -1,4 +1,4 @@
-/** Disk space: asked before a long write, and named when it runs out in the middle of one. */
+/** Disk space: checked before a long write, and reported when it runs out during one. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -38,9 +38,20 @@ export function asDiskError(error: unknown, path: string, what: string): unknown
     const full = code === 'ENOSPC' || code === 'EDQUOT';
     return new EngineError(
       'E_DISK',
-      `${what}: ${full ? 'the disk is full' : `cannot write (${code})`} at ${path}. ${full ? 'Free some space' : 'Check the folder'} or set THIMBLE_HOME to another place, then run the same command again; what was fetched so far is kept.`,
+      `${what}: ${full ? 'the disk is full' : `cannot write (${code})`} at ${path}. ${full ? 'Free some space' : 'Check the folder'} or set THIMBLE_HOME to another place, then run the same command again.`,
       { details: { path, systemCode: code }, cause: error },
     );
   }
   return error;
+}
+
+/** The same for a file that the user named: a wrong path is the user's to correct. */
+export function asOutputError(error: unknown, path: string, what: string): unknown {
+  const code = ['ENOENT', 'EISDIR'].find((known) => isErrno(error, known));
+  if (code === undefined) return asDiskError(error, path, what);
+  return new EngineError(
+    'E_USAGE',
+    `${what}: cannot write ${path} (${code}). Name a file in an existing folder.`,
+    { details: { path, systemCode: code }, cause: error },
+  );
 }

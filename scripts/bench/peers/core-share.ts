@@ -1,14 +1,14 @@
 /**
- * Who had the measured core: a process with everything it started, nobody, or others. Read from
- * Linux's /proc (proc(5)); elsewhere nothing is known.
+ * Who used the measured core: a process with everything it started, no one, or other programs. Read from
+ * Linux's /proc (proc(5)); elsewhere it is unknown.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Milliseconds since some beginning. */
+/** Milliseconds since an arbitrary start. */
 export interface CoreTimes {
   readonly wallMs: number;
-  /** Of the process and all below it, on whatever core. */
+  /** Time of the process and all its descendants, on any core. */
   readonly ownMs: number;
   readonly idleMs: number;
 }
@@ -17,14 +17,14 @@ export interface CoreTimes {
 const TICK_MS = 10;
 /** Times in /proc step by ticks, of each process: shorter spans say nothing. */
 const MIN_SPAN_MS = 300;
-/** Fields of a process's stat behind its name, which may hold spaces: state is the first. */
+/** Fields of a process's stat after its name, which may contain spaces: state is the first. */
 const PARENT_FIELD = 1;
 const USER_FIELD = 11;
 const SYSTEM_FIELD = 12;
 /** Fields of a core's line: user, nice, system, idle, iowait. */
 const IDLE_FIELDS = [4, 5];
 
-/** Null where it cannot be known. `root` is `/proc` but in tests. */
+/** Null where it cannot be determined. `root` is `/proc` except in tests. */
 export function readCoreTimes(core: number, pid: number, root = '/proc'): CoreTimes | null {
   try {
     const line = readFileSync(join(root, 'stat'), 'utf8')
@@ -40,7 +40,7 @@ export function readCoreTimes(core: number, pid: number, root = '/proc'): CoreTi
   }
 }
 
-/** Share, 0 to 1, of the core's time that went to others; null when it cannot be told. */
+/** Share, 0 to 1, of the core's time that went to other programs; null when it cannot be determined. */
 export function othersShare(before: CoreTimes | null, after: CoreTimes | null): number | null {
   if (before === null || after === null) return null;
   const wallMs = after.wallMs - before.wallMs;
@@ -49,7 +49,7 @@ export function othersShare(before: CoreTimes | null, after: CoreTimes | null): 
   return Math.min(1, Math.max(0, 1 - oursMs / wallMs));
 }
 
-/** Ticks that `pid` and all below it have run; null when there is no such process. */
+/** Ticks that `pid` and its descendants have run; null when there is no such process. */
 function treeTicks(pid: number, root: string): number | null {
   const processes = new Map<number, { readonly parent: number; readonly ticks: number }>();
   for (const name of readdirSync(root).filter((entry) => /^\d+$/.test(entry))) {
@@ -60,7 +60,7 @@ function treeTicks(pid: number, root: string): number | null {
   }
   if (!processes.has(pid)) return null;
   const tree = new Set([pid]);
-  // A set that grows while it is walked: children of children come as well.
+  // A set that grows while it is iterated: children of children are added as well.
   for (const parent of tree)
     for (const [child, row] of processes) if (row.parent === parent) tree.add(child);
   return [...tree].reduce((sum, id) => sum + (processes.get(id)?.ticks ?? 0), 0);
@@ -71,7 +71,7 @@ function readStat(path: string): string[] | null {
     const text = readFileSync(path, 'utf8');
     return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
-    // It ended while we looked.
+    // It ended meanwhile.
     return null;
   }
 }

@@ -9,7 +9,7 @@ import { streamsTokensPerSecond } from '../report/statistics.ts';
 import type { StreamTimes } from '../report/statistics.ts';
 
 export interface TimedRun extends StreamTimes {
-  /** What was made, in a form that can be compared. */
+  /** The output, in a form that can be compared. */
   readonly text: string;
   readonly firstMs: number;
   readonly tokensPerSecond: number;
@@ -17,7 +17,7 @@ export interface TimedRun extends StreamTimes {
 
 /**
  * Greedy, to the last token asked for, whatever the model would stop at. What follows random ids
- * repeats itself more than any text: guessing ahead would show rates that nobody else sees.
+ * repeats itself more than any text: guessing ahead would show rates that no user sees.
  */
 export function benchRequest(
   promptTokens: number[],
@@ -35,7 +35,7 @@ export function benchRequest(
   };
 }
 
-/** The whole context in use but for a few tokens: a long prompt, then tokens. */
+/** Nearly the whole context: a long prompt, then generated tokens. */
 export function fullContext(nCtx: number): { readonly nPrompt: number; readonly nTokens: number } {
   const nTokens = Math.min(140, nCtx >> 1);
   return { nPrompt: nCtx - nTokens - 8, nTokens };
@@ -74,7 +74,7 @@ export function timesOf(
   };
 }
 
-/** Prefill, first token, decode and streams over anything that runs a prompt and tells the times. */
+/** Prefill, first token, decode and streams over anything that runs a prompt and reports the times. */
 export function speedAnswers(
   nVocab: number,
   run: (prompt: number[], maxTokens: number, stream: number) => Promise<TimedRun>,
@@ -117,7 +117,7 @@ export function rewriteAnswer(
   };
 }
 
-/** The same prompt answered freely and held to a schema. What is held may end before `nTokens`. */
+/** The same prompt answered freely and held to a schema. Constrained output may end before `nTokens`. */
 export function structuredAnswer(
   prompt: readonly number[],
   run: (prompt: number[], maxTokens: number, isHeld: boolean) => Promise<TimedRun>,

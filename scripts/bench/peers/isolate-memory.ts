@@ -1,4 +1,4 @@
-/** What an isolate really holds: JavaScript heap through the inspector, WebAssembly by size. */
+/** The memory an isolate uses: JavaScript heap through the inspector, WebAssembly by size. */
 import type { RunningServer } from '../../dev/server.ts';
 
 export interface IsolateMemory {
@@ -36,7 +36,7 @@ export async function stageHeapBytes(server: RunningServer): Promise<number> {
   return heap.totalSize + (heap.embedderHeapUsedSize ?? 0);
 }
 
-/** What V8 says of the heap of the script's isolate whose name holds `script`. */
+/** V8's report on the heap of the isolate whose script's name contains `script`. */
 export async function scriptHeap(server: RunningServer, script: string): Promise<HeapUsage> {
   if (server.inspectorUrl === null) throw new Error('bench: the server runs without an inspector');
   const base = server.inspectorUrl.replace(/^ws/, 'http');
@@ -53,7 +53,7 @@ async function readWasmBytes(url: string, modelId: string): Promise<number> {
   const status = await response.json<{ wasm_bytes?: number }>();
   const bytes = status.wasm_bytes;
   if (typeof bytes !== 'number')
-    throw new Error(`bench: /readyz does not tell the memory of ${modelId}`);
+    throw new Error(`bench: /readyz does not report the memory of ${modelId}`);
   return bytes;
 }
 

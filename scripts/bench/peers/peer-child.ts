@@ -9,9 +9,9 @@ import type { CoreTimes } from './core-share.ts';
 import type { Answer, PeerConfig, PeerMessage, PeerReply } from './peer.ts';
 import type { PeerName } from './peers.ts';
 
-/** Slow browser starts included. */
+/** Includes the start of a slow browser. */
 const REPLY_TIMEOUT_MS = 300_000;
-/** Errors are told with this much of what the process wrote. */
+/** Errors contain this much of what the process wrote. */
 const KEEP_CHARS = 2000;
 
 /** One core for everything that is measured; null where the tool is missing. */
@@ -22,7 +22,7 @@ export function pinnedCore(): number | null {
 }
 
 export interface WatchedAnswer extends Answer {
-  /** Share of the core's time that other programs took meanwhile; null where nobody can tell. */
+  /** Share of the core's time that other programs took meanwhile; null where it is unknown. */
   readonly othersShare: number | null;
 }
 
@@ -65,7 +65,7 @@ export class PeerChild {
     const before = this.#coreTimes();
     this.#child.send(message);
     const reply = await this.#reply();
-    if (!('answer' in reply)) throw new Error('bench: a peer gave no answer');
+    if (!('answer' in reply)) throw new Error('bench: a peer did not answer');
     return { ...reply.answer, othersShare: othersShare(before, this.#coreTimes()) };
   }
 

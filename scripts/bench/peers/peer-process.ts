@@ -15,7 +15,7 @@ function send(reply: PeerReply): void {
   process.send?.(reply);
 }
 
-/** What the peer started (workerd, a browser) goes with it, whoever asks. */
+/** Ends the peer with what it started (workerd, a browser), whoever asks. */
 async function end(): Promise<void> {
   if (closing) return;
   closing = true;

@@ -53,7 +53,7 @@ export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> 
         let startedAt = 0;
         for await (const event of engine.generate(request, new AbortController().signal)) {
           if (event.type !== 'token' || startedAt !== 0) continue;
-          // The prompt is done: from here on it is tokens.
+          // The prompt has been read: from here on tokens are decoded.
           await session.post('Profiler.start');
           startedAt = performance.now();
         }
@@ -71,7 +71,7 @@ export async function startPeer({ modelId, nVocab }: PeerConfig): Promise<Peer> 
   };
 }
 
-/** Names of kernels by the number V8 gives their functions: an exported function is named by it. */
+/** Names of kernels by the number of their function, which is what V8 names an exported function by. */
 async function kernelNames(modules: KernelModules): Promise<ReadonlyMap<string, string>> {
   const { exports } = await instantiateKernels(modules, createMemory(1));
   const functions = Object.entries(exports as unknown as Record<string, unknown>).flatMap(
@@ -96,10 +96,10 @@ export function readSamples(
   };
   return samples.flatMap((id, i): ProfileSample[] => {
     const { functionName = '', url = '', lineNumber = 0 } = frames.get(id) ?? {};
-    // The profiler's own calls, and waiting for it.
+    // The profiler's own calls, and the time spent waiting for it.
     if (url.startsWith('node:inspector') || functionName === '(idle)') return [];
     const microseconds = timeDeltas[i] ?? 0;
-    // Crossing the border between JavaScript and WebAssembly has frames of its own: no kernel's.
+    // Calls between JavaScript and WebAssembly have frames of their own, which are not a kernel's.
     if (functionName.startsWith('wasm-function['))
       return [{ name: kernelOf(id) ?? functionName, isKernel: true, microseconds }];
     const where =

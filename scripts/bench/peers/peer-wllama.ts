@@ -47,7 +47,7 @@ export async function startPeer({ gguf }: PeerConfig): Promise<Peer> {
     await page.evaluate<Timings>(`window.ask(${JSON.stringify(prompt)}, ${maxTokens})`);
   return {
     answers: {
-      // It takes text only: words of one token each, others every time.
+      // It takes text only: words of one token each, different ones every time.
       async prefill({ nTokens }, salt) {
         const { prompt_ms, prompt_n } = await ask(words(nTokens, salt), 1);
         return (prompt_n * 1000) / prompt_ms;

@@ -61,7 +61,7 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
 }
 
 /**
- * The server keeps the core this process was given; the client, which is no part of it, moves to the
+ * The server keeps the core this process was given; the client, which is not part of it, moves to the
  * others. Without them, or without taskset, both stay.
  */
 function leaveServersCore(): void {

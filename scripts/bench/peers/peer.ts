@@ -15,13 +15,13 @@ export interface PeerConfig {
   readonly nVocab: number;
   /** Positions the server and the engine have. */
   readonly nCtx: number;
-  /** A task whose answer copies most of the prompt; [] for a model that takes no tasks. */
+  /** A task whose answer copies most of the prompt; [] for a model without a chat template. */
   readonly rewritePrompt: readonly number[];
   /** A task that asks for JSON (structured-task.ts); [] likewise. */
   readonly structuredPrompt: readonly number[];
 }
 
-/** A question with its parameters. `Answers` says what each is answered with. */
+/** A question with its parameters; `Peer` says what each is answered with. */
 export type Question =
   | { readonly ask: 'prefill'; readonly nTokens: number }
   | { readonly ask: 'firstToken'; readonly nTokens: number }
@@ -43,7 +43,7 @@ export type Question =
 
 export interface Answer {
   readonly value: number;
-  /** What stands behind the number, kept in the JSON of the last round. */
+  /** How the number came about; kept in the JSON of the last round. */
   readonly detail?: unknown;
 }
 

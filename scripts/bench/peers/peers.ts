@@ -6,13 +6,13 @@ export interface PeerRow {
   readonly label: string;
   /** Head of a column, and name of a bar. */
   readonly short: string;
-  /** Needs development packages: asked with --peers only. */
+  /** Needs development packages: takes part with `thimble bench peers` and --peers only. */
   readonly isOther: boolean;
   /** Slow ones are asked in the first rounds only. */
   readonly maxRounds?: number;
-  /** Answers questions of its own: a line under the table instead of a column. */
+  /** Answers questions of its own: a line below the table instead of a column. */
   readonly isSpecial?: boolean;
-  /** Our engine in another form, there to be compared with: no column beside the others. */
+  /** Our engine in another form, for comparison only: no column of its own. */
   readonly isVariant?: boolean;
   readonly start: () => Promise<StartPeer>;
 }

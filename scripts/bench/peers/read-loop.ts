@@ -1,5 +1,5 @@
 /**
- * How fast this core reads memory in a plain WebAssembly loop: what decoding can at best reach.
+ * How fast this core reads memory in a plain WebAssembly loop: the upper bound for decoding.
  * One stream of addresses leaves part of the memory's speed unused on most machines, so the loop is
  * written for several numbers of streams and the fastest counts.
  */
@@ -15,7 +15,7 @@ const ROUNDS = 5;
 
 type Read = (from: number, bytes: number) => number;
 
-/** A function that tells the fastest loop's median rate of a few, in GB/s. */
+/** A function that measures and returns the fastest loop's median rate, in GB/s. */
 export async function openReadLoop(): Promise<() => number> {
   const memory = new WebAssembly.Memory({ initial: READ_BYTES / 65_536 + 1 });
   // Pages that were never written are all the same one.
@@ -50,7 +50,7 @@ async function compileLoops(): Promise<WebAssembly.Module> {
       `bench: the read loop did not compile: ${(stderr as { toString(): string }).toString()}`,
       { cause: error },
     );
-  // Workers may not compile, so the Workers types, which win over Node's, have no such constructor.
+  // Workers may not compile, so the Workers types, which take precedence over Node's, have no such constructor.
   const Compiled = WebAssembly.Module as unknown as new (bytes: Uint8Array) => WebAssembly.Module;
   return new Compiled(binary);
 }

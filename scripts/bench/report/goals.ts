@@ -1,4 +1,4 @@
-/** What the numbers are to be, a row each, and how each is taken from the measurements. */
+/** The goals, a row each, and how each is computed from the measurements. */
 import type { PeerName } from '../peers/peers.ts';
 import type { Series } from './run.ts';
 import { pairedRatio, spread } from './statistics.ts';
@@ -158,7 +158,7 @@ export const GOALS: readonly Goal[] = [
   ),
 ];
 
-/** The goals of which everything was measured. */
+/** The goals for which everything was measured. */
 export function judgeGoals(
   series: readonly Series[],
   goals: readonly Goal[] = GOALS,

@@ -10,7 +10,7 @@ import type { BenchResult, Series } from './run.ts';
 import { spread } from './statistics.ts';
 import type { Spread } from './statistics.ts';
 
-/** Facts of a run beside its numbers. */
+/** Facts about a run, apart from its numbers. */
 export interface BenchFacts {
   readonly model: string;
   readonly preset: string;
@@ -19,7 +19,7 @@ export interface BenchFacts {
   readonly rounds: number;
   readonly pinnedCore: number | null;
   readonly cpu: string;
-  /** Programs that wanted a core in the minute before: more than none makes numbers low and noisy. */
+  /** Programs that waited for a core in the minute before: more than none makes numbers low and noisy. */
   readonly loadBefore: number;
   /** Others' share of the core was taken out of the numbers. */
   readonly ownTime: boolean;
@@ -41,7 +41,7 @@ export function speedTable({ series }: BenchResult, rows = BENCH_ROWS): string {
     : table(['', ...columns.map((peer) => findPeer(peer).short)], lines);
 }
 
-/** Those that were measured; variants of ours only where nothing else was. */
+/** The peers that were measured; variants of ours only where nothing else was. */
 function tableColumns(series: readonly Series[]): PeerName[] {
   const measured = PEER_NAMES.filter(
     (peer) => findPeer(peer).isSpecial !== true && series.some((one) => one.peer === peer),
@@ -50,7 +50,7 @@ function tableColumns(series: readonly Series[]): PeerName[] {
   return plain.length > 0 ? plain : measured;
 }
 
-/** What has no column: a line for every measurement of a special peer or of a variant; shares are goals. */
+/** A line for every measurement without a column, of special peers and variants; shares are among the goals. */
 export function otherTable({ series }: BenchResult, rows = BENCH_ROWS): string {
   const columns = tableColumns(series);
   const lines = rows
@@ -81,7 +81,7 @@ function rowTitle({ title, unit }: BenchRow): string {
   return `${title}, ${UNIT_NAMES[unit]}`;
 }
 
-/** Empty when nothing was measured that a goal speaks of. */
+/** Empty when no goal could be judged. */
 export function goalTable(results: readonly GoalResult[]): string {
   if (results.length === 0) return '';
   const lines = results.map(({ goal, measured, isMet }) => {
@@ -121,7 +121,7 @@ export function profileOf(series: readonly Series[]): Profile | null {
   return found === undefined ? null : (found as Profile);
 }
 
-/** Every table there is, with a blank line between; what failed comes last. */
+/** All tables, with a blank line between them; failures come last. */
 export function describeResult(result: BenchResult): string {
   const failures = Object.entries(result.failures).map(([peer, why]) => `${peer} failed: ${why}`);
   return [
@@ -166,7 +166,7 @@ export function resultJson(facts: BenchFacts, { series, failures }: BenchResult)
   };
 }
 
-/** The median share of the core that others had; nothing where it is not known. */
+/** The median share of the core that other programs had; nothing where it is unknown. */
 export function othersOf(series: readonly Series[]): { readonly othersShare?: number } {
   const shares = series.flatMap(({ samples }) =>
     samples.flatMap(({ othersShare }) => (typeof othersShare === 'number' ? [othersShare] : [])),
@@ -188,7 +188,7 @@ export function showSpread({ median, min, max }: Spread, unit: Unit): string {
   return `${showValue(median, unit)}${range}`;
 }
 
-/** Three figures that count; bytes in megabytes. */
+/** Three significant figures; bytes in megabytes. */
 export function showValue(value: number, unit: Unit): string {
   const scaled = unit === 'bytes' ? value / 1e6 : value;
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.max(scaled, 0.01))));

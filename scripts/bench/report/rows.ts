@@ -1,5 +1,5 @@
 /**
- * What is measured, a row each: adding a measurement is adding a line here, and where it is a new
+ * What is measured, a row each: adding a measurement is adding a line here, and for a new kind of
  * question an entry in `Question` (peer.ts) and an answer of each peer that can give one.
  */
 import type { Speculation } from '../../../engine/generate/types.ts';
@@ -27,15 +27,15 @@ export interface BenchRow {
   readonly title: string;
   readonly unit: Unit;
   readonly question: Question;
-  /** Those that are asked, if they take part. */
+  /** The peers that are asked, if they take part. */
   readonly peers: readonly PeerName[];
-  /** Asked once, at the end: it does not vary, or tells of everything that came before. */
+  /** Asked once, at the end: it does not vary, or depends on everything that came before. */
   readonly isOnce?: boolean;
-  /** Every time in a process of its own. */
+  /** Asked in a new process every time. */
   readonly isFresh?: boolean;
-  /** Part of `--quick`. */
+  /** Part of `thimble bench quick`. */
   readonly isQuick?: boolean;
-  /** A group of bars in the chart. */
+  /** Drawn as a group of bars in the chart. */
   readonly isCharted?: boolean;
 }
 
@@ -44,7 +44,7 @@ const NATIVE = ['llama.cpp', 'llama.cpp-q4_0'] as const;
 const FAST = [...OURS, ...NATIVE] as const;
 const ALL = [...FAST, 'wllama'] as const;
 
-/** The task and its text, in any vocabulary. */
+/** Upper bound for the tokens of the task and its text, in any vocabulary. */
 const MAX_REWRITE_PROMPT = 400;
 
 /** Distance of salts between two questions: room for a prompt of each stream. */
@@ -202,7 +202,7 @@ export const BENCH_ROWS: readonly BenchRow[] = [
   },
 ];
 
-/** Positions of cache a row needs. */
+/** Positions of the KV cache that a row needs. */
 export function contextNeeded({ question }: BenchRow): number {
   switch (question.ask) {
     case 'prefill':

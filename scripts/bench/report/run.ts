@@ -1,6 +1,6 @@
 /**
  * Asks every peer every row, round by round: all rows in each round, so that what slows the machine
- * down for minutes falls on all of them, and peers in an order that turns round each time.
+ * down for minutes falls on all of them, and peers in an order that is reversed each round.
  */
 import { throwIfAborted } from '../../../engine/base/errors.ts';
 import { PeerChild } from '../peers/peer-child.ts';
@@ -19,10 +19,10 @@ export interface BenchPlan {
   readonly config: PeerConfig;
   readonly pinnedCore: number | null;
   readonly onProgress?: (done: number, total: number, note: string) => void;
-  /** Numbers as they would be had other programs not taken their share of the core's time. */
+  /** Take other programs' share of the core's time out of the numbers. */
   readonly ownTime: boolean;
   readonly signal: AbortSignal;
-  /** Told how to end what runs, for an interrupt. */
+  /** Called with a function that ends what is running, for an interrupt. */
   readonly onStart?: (end: () => Promise<void>) => void;
 }
 
@@ -30,7 +30,7 @@ export interface Series {
   readonly row: string;
   readonly peer: PeerName;
   readonly samples: readonly Sample[];
-  /** Of the last sample. */
+  /** Detail of the last sample. */
   readonly detail?: unknown;
 }
 
@@ -47,7 +47,7 @@ interface Step {
   readonly peer: PeerName;
 }
 
-/** All that is asked, in order. Rows that are asked once come last. */
+/** All questions, in order. Rows that are asked once come last. */
 export function schedule(plan: Pick<BenchPlan, 'rows' | 'peers' | 'rounds'>): Step[] {
   const steps: Step[] = [];
   const add = (row: BenchRow, round: number) => {
@@ -63,13 +63,13 @@ export function schedule(plan: Pick<BenchPlan, 'rows' | 'peers' | 'rounds'>): St
   return steps;
 }
 
-/** Short, and enough for V8 to compile what runs often. */
+/** Short, but enough for V8 to compile the hot functions. */
 const WARM_UP: readonly Question[] = [
   { ask: 'prefill', nTokens: 24 },
   { ask: 'decode', nPrompt: 4, nTokens: 24 },
 ];
 
-/** @throws {EngineError} E_ABORTED when `signal` is; a peer that fails is told in the result. */
+/** @throws {EngineError} E_ABORTED when `signal` is; a peer that fails is reported in the result. */
 export async function runBench(plan: BenchPlan): Promise<BenchResult> {
   const steps = schedule(plan);
   const children = new Map<PeerName, PeerChild>();
@@ -91,7 +91,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
       const { round, row, peer } = step;
       plan.onProgress?.(i, steps.length, `round ${round} of ${plan.rounds}, ${row.name}, ${peer}`);
       throwIfAborted(plan.signal, 'bench: interrupted');
-      // The same for all peers of a row: they are given the same prompts.
+      // The same for all peers of a row: they get the same prompts.
       if (steps[i - 1]?.row !== row) salt += SALTS_PER_QUESTION;
       if (peer in failures) continue;
       await attempt(peer, async () => record(step, await ask(step)));
@@ -149,7 +149,7 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
   }
 }
 
-/** Others' share of the time taken out of a rate or a time; of the rest nothing is known. */
+/** A rate or a time without other programs' share of the core; other units stay as they are. */
 export function ownTime(value: number, unit: Unit, othersShare: number | null): number {
   if (othersShare === null || othersShare >= 1) return value;
   if (unit === 'ms') return value * (1 - othersShare);

@@ -21,12 +21,12 @@ export function spread(values: readonly number[]): Spread {
 export interface Sample {
   readonly round: number;
   readonly value: number;
-  /** Share of the core's time that other programs took meanwhile; null where nobody can tell. */
+  /** Share of the core's time that other programs took meanwhile; null where it is unknown. */
   readonly othersShare?: number | null;
 }
 
 /**
- * Quotients of rounds that both have: what slows the whole machine down for a while falls out.
+ * Quotients of rounds that both have: what slows the whole machine down for a while cancels out.
  * Null when no round is shared.
  */
 export function pairedRatio(over: readonly Sample[], under: readonly Sample[]): Spread | null {

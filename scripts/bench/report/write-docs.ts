@@ -1,4 +1,4 @@
-/** Puts a run's tables between the marks of README.md and its chart beside the documents. */
+/** Writes a run's tables between the marks of README.md and its chart into docs/. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -35,7 +35,7 @@ export function replaceMarked(text: string, markdown: string): string {
   return text.slice(0, begin + BEGIN.length) + content + text.slice(end);
 }
 
-/** What stands between the marks: how it was measured, the chart, the tables. */
+/** The text between the marks: how it was measured, the chart, the tables. */
 export function docsMarkdown(facts: BenchFacts, result: BenchResult): string {
   const { model, preset, cpu, date, rounds, ownTime } = facts;
   const options = `peers --rounds ${rounds}${ownTime ? ' --own-time' : ''}`;

@@ -1,7 +1,8 @@
 /** A bench's result where it was asked for: standard output, files, the documents. */
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import process from 'node:process';
-import { asDiskError } from '../../lib/disk.ts';
+import { asOutputError } from '../../lib/disk.ts';
 import { chartSvg } from './chart.ts';
 import { describeResult, othersOf, resultJson } from './report.ts';
 import type { BenchFacts } from './report.ts';
@@ -22,7 +23,19 @@ export interface ReportOptions {
 /** Share of the core that other programs had from which the numbers are worth a warning. */
 const QUIET_SHARE = 0.03;
 
-/** @throws {EngineError} E_DISK when a file cannot be written. */
+/**
+ * Asked before minutes are spent on measuring.
+ * @throws {EngineError} E_USAGE for a file whose folder does not exist, E_DISK for one that is read-only.
+ */
+export async function requireWritable({ markdown, chart }: ReportOptions): Promise<void> {
+  for (const file of [markdown, chart])
+    if (file !== undefined)
+      await access(dirname(resolve(file)), constants.W_OK).catch((cause: unknown) => {
+        throw asOutputError(cause, file, 'bench');
+      });
+}
+
+/** @throws {EngineError} E_USAGE, E_DISK when a file cannot be written. */
 export async function writeReport(
   options: ReportOptions,
   facts: BenchFacts,
@@ -38,7 +51,7 @@ export async function writeReport(
   ] as const) {
     if (file === undefined) continue;
     await writeFile(file, text).catch((cause: unknown) => {
-      throw asDiskError(cause, file, 'bench');
+      throw asOutputError(cause, file, 'bench');
     });
     written.push(file);
   }

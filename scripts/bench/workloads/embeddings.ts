@@ -95,7 +95,7 @@ async function measure(
   };
 }
 
-/** Plain words of the vocabulary; which ones makes no difference to the time. */
+/** Plain words of the vocabulary; which ones does not change the time. */
 function benchTexts({ nText, nTok }: EmbeddingRow): number[][] {
   return Array.from({ length: nText }, (_, i) =>
     Array.from({ length: nTok }, (_, k) => 2000 + ((i * 37 + k * 91) % 20_000)),

@@ -18,7 +18,7 @@ import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import { pullModel } from '../../pull/pull.ts';
 
-/** Outputs walked a grammar, and tokens of each at most. */
+/** Random outputs of each grammar, and the maximum tokens of each. */
 const WALKS = 40;
 const MAX_TOKENS = 60;
 const COMPILES = 9;

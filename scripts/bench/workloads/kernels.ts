@@ -15,7 +15,7 @@ import { spread } from '../report/statistics.ts';
 
 const N_COL = 576;
 const N_TOK = 48;
-/** Rows of a matrix that stays in the second-level cache, and of one that streams from memory. */
+/** Rows of a matrix that fits the second-level cache, and of one that streams from memory. */
 const SIZES = { cached: 512, streamed: 98_304 } as const;
 const N_CTX = 512;
 const HEADS = { nHead: 9, nKvHead: 3, headDim: 64 } as const;
@@ -198,7 +198,7 @@ function otherCases(): Case[] {
   ];
 }
 
-/** Queries, keys, values and results follow each other where weights lie otherwise. */
+/** Queries, keys, values and results are stored one after the other, in place of the weights. */
 function denseCases(): Case[] {
   return DENSE.map(([nQuery, nKey, headDim]) => ({
     kernel: `dense attention, ${DENSE_HEADS} heads of ${headDim}`,

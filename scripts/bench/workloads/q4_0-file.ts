@@ -1,6 +1,6 @@
 /**
  * The same model with every matrix in Q4_0, the type llama.cpp is fastest with: metadata as they
- * are, weights rounded again. Kept in the user's cache, since it is made of a file that is there.
+ * are, weights rounded again. Kept in the user's cache, since it can be made again.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** Who writes down speech in the speech bench: our server in workerd, our engine in Node, faster-whisper. */
+/** The peers of the bench of recognition: our server in workerd, our engine in Node, faster-whisper. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -23,7 +23,7 @@ export interface RecognitionAnswer {
 }
 export interface RecognitionPeer {
   readonly transcribe: (path: string, samples: Float32Array) => Promise<RecognitionAnswer>;
-  /** Bytes of JavaScript heap and WebAssembly; null where nobody can tell. */
+  /** Bytes of JavaScript heap and WebAssembly; missing where they are unknown. */
   readonly memory?: () => Promise<number>;
   close(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export const SPEECH_PEERS: readonly RecognitionPeerRow[] = [
   },
 ];
 
-/** What is left of a recording and shorter than this holds no word. */
+/** A rest of a recording that is shorter than this holds no word. */
 const LEAST_SAMPLES = SAMPLE_RATE / 10;
 
 async function timed(work: () => Promise<string>): Promise<RecognitionAnswer> {
@@ -95,7 +95,7 @@ async function startWorkerd({
       }),
     memory: async () => {
       const { manifest } = await readImported(join(modelsDir(), modelId), modelId);
-      // /readyz speaks of text models; the plan is what was allocated.
+      // /readyz reports text models only; the plan is what was allocated.
       const { wasmBytes } = planRecognition(requireKind(manifest, 'recognition'));
       return (await stageHeapBytes(server)) + wasmBytes;
     },
@@ -114,7 +114,7 @@ async function startNode({ modelId, language }: RecognitionConfig): Promise<Reco
           const request = { ...DEFAULT_TRANSCRIBE, language, samples: samples.slice(at) };
           for await (const event of engine.transcribe(request, signal)) {
             if (event.type === 'segment') text += tokenizer.decode(event.tokens);
-            // What stands behind the last whole segment is heard again.
+            // What comes after the last whole segment is transcribed again.
             if (event.type === 'done')
               at += Math.max(LEAST_SAMPLES, Math.round(event.consumedSeconds * SAMPLE_RATE));
           }
@@ -132,7 +132,7 @@ async function startFasterWhisper(
   if (python === null)
     throw new EngineError(
       'E_USAGE',
-      'bench: no Python with faster-whisper; give --python FILE or THIMBLE_PYTHON.',
+      'bench: no Python with faster-whisper; give --python FILE or set THIMBLE_PYTHON.',
     );
   const folder = await ctranslate2Folder(modelId);
   const script = join(import.meta.dirname, 'faster-whisper.py');

@@ -1,5 +1,5 @@
 /**
- * `thimble bench --recognition`: seconds to write down recordings, end to end, beside faster-whisper on the
+ * `thimble bench recognition`: seconds to transcribe recordings, end to end, beside faster-whisper on the
  * same files and core. Peers take turns clip by clip and change places each round; medians are kept.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ export interface Clip {
   readonly name: string;
   readonly path: string;
   readonly samples: Float32Array;
-  /** What is said, where a text stands beside the file. */
+  /** What is said, where there is a text beside the file. */
   readonly text: string | null;
 }
 interface PeerResult {
@@ -30,7 +30,7 @@ interface PeerResult {
   readonly clipSeconds: readonly number[];
   readonly seconds: number;
   readonly realTimeFactor: number;
-  /** Of words; null without texts. */
+  /** Share of words that are wrong; null without texts. */
   readonly wordErrorRate: number | null;
   readonly texts: readonly string[];
   readonly memoryBytes: number | null;
@@ -60,7 +60,7 @@ interface Running {
   readonly texts: string[];
 }
 
-/** @throws {EngineError} E_USAGE for a name that is none. */
+/** @throws {EngineError} E_USAGE for an unknown name. */
 export function chooseRecognitionPeers(
   only: readonly string[] | undefined,
 ): readonly RecognitionPeerRow[] {
@@ -170,7 +170,7 @@ export async function readClips(folder: string): Promise<Clip[]> {
   if (clips.length > 0) return clips;
   throw new EngineError(
     'E_USAGE',
-    `bench: no recordings in ${folder}; expected .wav files (mono, 16 bits, 16 kHz), what is said in a .txt beside each. Give --clips FOLDER.`,
+    `bench: no recordings in ${folder}; expected .wav files (mono, 16 bits, 16 kHz), what is said in a .txt beside each. Run: thimble bench recognition FOLDER.`,
   );
 }
 
@@ -178,13 +178,13 @@ async function readWav(path: string): Promise<Float32Array> {
   const bytes = await readFile(path);
   const wrong = (what: string) =>
     new EngineError('E_USAGE', `bench: ${path}: ${what}; expected mono, 16 bits, 16 kHz.`);
-  if (bytes.length < 44 || bytes.toString('latin1', 0, 4) !== 'RIFF') throw wrong('no WAV file');
+  if (bytes.length < 44 || bytes.toString('latin1', 0, 4) !== 'RIFF') throw wrong('not a WAV file');
   let at = 12;
   for (; at + 8 <= bytes.length; at += 8 + bytes.readUInt32LE(at + 4)) {
     const chunk = bytes.toString('latin1', at, at + 4);
     if (chunk === 'fmt ') {
       const format = [bytes.readUInt16LE(at + 10), bytes.readUInt32LE(at + 12)].join();
-      if (format !== `1,${SAMPLE_RATE}`) throw wrong(`channels and rate are ${format}`);
+      if (format !== `1,${SAMPLE_RATE}`) throw wrong(`channels and sample rate are ${format}`);
     }
     if (chunk === 'data') break;
   }

@@ -1,6 +1,6 @@
 /**
- * A collection of sentences in workerd: how fast they go in, how fast they are found, and how many of what
- * exact search over float vectors finds are found.
+ * A collection of sentences in workerd: how fast they are added, how fast they are found, and how many
+ * results of an exact search over float vectors are found.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { askServer, serverAddress } from '../../lib/ask-server.ts';
@@ -17,10 +17,10 @@ type Mode = (typeof MODES)[number];
 export interface RetrievalResult {
   readonly passages: number;
   readonly passagesPerSecond: number;
-  /** Of the first search of a collection that is not in memory. */
+  /** Time of the first search, of a collection that is not in memory. */
   readonly firstSearchMs: number;
   readonly milliseconds: Readonly<Record<Mode, { readonly median: number; readonly p95: number }>>;
-  /** Of the ten best by exact cosine of float vectors, how many a search by vectors gives. */
+  /** Share of the ten best by exact cosine of float vectors that a search by vectors finds. */
   readonly recallAt10: number;
 }
 

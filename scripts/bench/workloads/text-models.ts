@@ -41,7 +41,7 @@ export interface TextBench {
   readonly result: BenchResult;
 }
 
-/** Small models do this one: they copy nearly all of it. */
+/** A task that small models can do: nearly all of the answer is a copy. */
 const REWRITE_TASK =
   'Rewrite the following text. Correct spelling mistakes and keep everything else exactly as it is.' +
   '\n\nThe harbour town woke slowly. Fishermen mended their nets on the quay, and the baker carried ' +
@@ -129,7 +129,7 @@ async function ggufOf({ id, source }: DecoderManifest): Promise<string> {
   if (path.endsWith('.gguf')) return path;
   throw new EngineError(
     'E_USAGE',
-    `bench: llama.cpp and wllama read GGUF files, and ${id} does not come from one of the catalogue. Leave --peers out, or choose with --only.`,
+    `bench: llama.cpp and wllama read GGUF files, and ${id} does not come from one of the catalogue. Leave --peers out, or choose peers with --only.`,
     { details: { id, source } },
   );
 }

@@ -1,6 +1,6 @@
-/** Words that a transcript gets wrong, as everybody counts them. Pure. */
+/** Words that a transcript gets wrong, as word error rates count them. Pure. */
 
-/** Lower case, without marks; what is spelled in two ways is one. */
+/** Lower case, without punctuation; two spellings of a word count as one. */
 export function spokenWords(text: string): string[] {
   return text
     .toLowerCase()
@@ -11,7 +11,7 @@ export function spokenWords(text: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** Fewest words to put in, take out or replace (Levenshtein 1965). */
+/** Fewest words to insert, delete or replace (Levenshtein 1965). */
 export function wordErrors(want: readonly string[], got: readonly string[]): number {
   let before = Array.from({ length: got.length + 1 }, (_, j) => j);
   for (const [i, word] of want.entries()) {
