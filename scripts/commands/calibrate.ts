@@ -35,17 +35,17 @@ interface CalibrateFlags {
 export function register(program: Command): void {
   program
     .command('calibrate')
-    .summary('measure which weights matter')
+    .summary('measure which weights matter most')
     .description(
       'Runs a text through an imported model and writes the mean square of every input column of ' +
         "every matrix: import's --calibration weighs errors by it.",
     )
-    .requiredOption('-m, --model <id>', 'an imported model, in as much precision as there is')
+    .requiredOption('-m, --model <id>', 'an imported model, of the highest precision available')
     .option(
       '--text <file>',
       'a UTF-8 text like what the model will be used for (default: built in)',
     )
-    .option('--max-tokens <n>', 'use so many tokens of it', parseCount(2), 16_384)
+    .option('--max-tokens <n>', 'number of tokens of it to use', parseCount(2), 16_384)
     .option('--out <file>', "where to write (default: the cache, where 'auto' finds it)")
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)

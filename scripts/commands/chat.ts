@@ -35,12 +35,16 @@ In the chat:
 export function register(program: Command): void {
   const command = program
     .command('chat')
-    .summary('talk with a model in the terminal')
-    .description('A conversation with an imported model; one line is one message.')
+    .summary('chat with a model in the terminal')
+    .description('Chats with an imported model; each line is one message.')
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('--system <text>', 'a system message')
-    .option('--max-tokens <n>', 'tokens of one answer at most (default: what fits)', parseCount(1))
-    .option('--ctx <tokens>', 'context length to make room for', parseCount(1))
+    .option(
+      '--max-tokens <n>',
+      'maximum tokens of one answer (default: as many as fit)',
+      parseCount(1),
+    )
+    .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1))
     .option(
       '--draft <id>',
       'a smaller model of the same tokenizer that guesses ahead; the text is the same',
@@ -74,7 +78,7 @@ async function runChat(flags: ChatFlags): Promise<void> {
   lines.close();
 }
 
-/** One turn; a turn that fails is told and not kept, and the conversation goes on. */
+/** One turn; a turn that fails is reported and not kept, and the conversation goes on. */
 async function answer(
   model: LocalModel,
   template: ChatTemplate,

@@ -24,14 +24,17 @@ export function register(program: Command): void {
     .command('deploy')
     .summary('put the service on Cloudflare')
     .description(
-      'Builds, checks sizes against the platform, makes the bucket when it is not there, pushes the ' +
+      'Builds, checks sizes against the platform, creates the bucket when it is missing, pushes the ' +
         'model, and deploys the stage before the gateway that is bound to it.',
     )
-    .option('--dry-run', 'everything but the account: build, let wrangler check, print sizes')
+    .option(
+      '--dry-run',
+      'do everything that needs no account: build, let wrangler check, print sizes',
+    )
     .option('--model <id>', 'also push this imported model into the bucket')
     .option(
       '--plan <plan>',
-      `${Object.keys(PLANS).join(' or ')}: whose limits are enforced`,
+      `the plan whose limits are enforced: ${Object.keys(PLANS).join(' or ')}`,
       'paid',
     )
     .option('--json', 'print one JSON object')

@@ -30,10 +30,10 @@ export function register(program: Command): void {
     .summary('serve on this machine')
     .description(
       'Serves with the very bundles that deploy, in workerd, with local R2 and Durable Objects that ' +
-        'persist between runs. A model of the catalogue is pulled and imported when it is not there.',
+        'persist between runs. A model of the catalogue is pulled and imported when it is missing.',
     );
   addServeOptions(command)
-    .option('--also <ids...>', 'models of any kind to serve beside it')
+    .option('--also <ids...>', 'further models of any kind to serve')
     .option('--draft <id>', 'a smaller model of the same tokenizer that guesses ahead')
     .addHelpText('after', EXAMPLES)
     .action(runDev);
@@ -57,7 +57,7 @@ async function runDev(flags: DevFlags): Promise<void> {
   await serve(manifest, { ...options, vars: { ...options.vars, DRAFT_MODEL: draft.id } });
 }
 
-/** The default model when it was imported, else the only other one, else a question. */
+/** The default model when it was imported, else the only other one. @throws {EngineError} E_USAGE for several */
 async function chooseModel(): Promise<DecoderManifest> {
   const ids = await listImported('decoder');
   const id = ids.includes(DEFAULT_MODEL_ID) || ids.length === 0 ? DEFAULT_MODEL_ID : ids[0];

@@ -1,4 +1,4 @@
-/** The rows of `thimble doctor`. A check looks and never changes anything. */
+/** The rows of `thimble doctor`. A check never changes anything. */
 import process from 'node:process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -83,7 +83,7 @@ function checkPackages(): CheckResult {
   const missing = missingPackages({ withDev: false });
   if (missing.length > 0) {
     const names = missing.slice(0, 5).join(', ');
-    return fail(`${missing.length} not as in package-lock.json (${names})`, 'Run: npm ci');
+    return fail(`${missing.length} differ from package-lock.json (${names})`, 'Run: npm ci');
   }
   const missingDev = missingPackages({ withDev: true });
   if (missingDev.length === 0) return ok('as in package-lock.json');
@@ -118,7 +118,7 @@ function checkBuild(): CheckResult {
   if (stale.length === 0) return ok('dist/ is up to date');
   return warn(
     `${stale.join(', ')} to be built`,
-    'Nothing to do: npm start builds. Or: npm run build',
+    'Nothing to do: npm start builds them. Or run: npm run build',
   );
 }
 

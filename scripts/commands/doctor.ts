@@ -1,4 +1,4 @@
-/** `thimble doctor`: is everything here that the other commands need, and if not, what to do. */
+/** `thimble doctor`: checks for everything that the other commands need, and says how to get it. */
 import process from 'node:process';
 import type { Command } from 'commander';
 import { CHECKS } from './doctor-checks.ts';
@@ -14,7 +14,7 @@ Examples:
   thimble doctor
   thimble doctor --json | jq '.checks[] | select(.status != "ok")'
 
-The exit code is 0 when nothing failed; a warning is no failure.
+The exit code is 0 when nothing failed; a warning does not count as a failure.
 `;
 
 export function register(program: Command): void {
@@ -22,7 +22,7 @@ export function register(program: Command): void {
     .command('doctor')
     .summary('check this machine and say what to do')
     .description('Checks versions, packages, disk, ports, kernels, models and workerd.')
-    .option('--port <port>', 'the port to look at', '8787')
+    .option('--port <port>', 'the port to check', '8787')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runDoctor);
@@ -41,7 +41,7 @@ async function runDoctor(flags: DoctorFlags): Promise<void> {
   }
   const ok = checks.every(({ status }) => status !== 'fail');
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ ok, checks })}\n`);
-  else process.stdout.write(ok ? 'all that is needed is here\n' : 'something is missing\n');
+  else process.stdout.write(ok ? 'everything that is needed is here\n' : 'something is missing\n');
   if (!ok) process.exitCode = 1;
 }
 

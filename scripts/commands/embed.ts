@@ -23,35 +23,35 @@ interface EmbedFlags {
 }
 
 const INPUT_TYPES: readonly string[] = ['query', 'document'] satisfies InputType[];
-/** Texts of a call of the engine: progress is shown between them. */
+/** Texts in each call of the engine: progress is shown between calls. */
 const CALL_TEXTS = 64;
 
 const EXAMPLES = `
 Examples:
   thimble embed "The sea is blue."
   thimble embed "The sea is blue." "Bread is warm." --json
-  thimble embed --file sentences.txt --json > vectors.json    (a text a line)
+  thimble embed --file sentences.txt --json > vectors.json    (one text per line)
   cat sentences.txt | thimble embed
 `;
 
 export function register(program: Command): void {
   program
     .command('embed')
-    .summary('vectors of texts')
+    .summary('print vectors of texts')
     .description(
-      'Prints a vector a text: its numbers with spaces between, a line each; with --json one object.',
+      'Prints one vector for each text, as a line of numbers; with --json one object for all.',
     )
-    .argument('[texts...]', 'texts; without any, a text a line from --file or standard input')
+    .argument('[texts...]', 'texts; without any, one text per line of --file or standard input')
     .option('-m, --model <id>', 'an imported embedding model', DEFAULT_ENCODER_ID)
-    .option('--file <file>', 'a UTF-8 file of a text a line; "-" is standard input')
+    .option('--file <file>', 'a UTF-8 file with one text per line; "-" is standard input')
     .option(
       '--dimensions <n>',
-      'only the first values, made to have length one again',
+      'keep only the first values, scaled to length one again',
       parseCount(1),
     )
     .option(
       '--input-type <type>',
-      `${INPUT_TYPES.join(' or ')}: the model's own prefix comes before`,
+      `${INPUT_TYPES.join(' or ')}: put the model's own prefix before each text`,
     )
     .option('--truncate', 'cut what is too long instead of refusing it')
     .option('--json', 'print one JSON object')

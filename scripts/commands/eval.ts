@@ -25,8 +25,8 @@ Examples:
 export function register(program: Command): void {
   const command = program
     .command('eval')
-    .summary('measure a model')
-    .description('Measures an imported model.')
+    .summary('measure the quality of a model')
+    .description('Measures the quality of an imported model.')
     .addHelpText('after', `${PERPLEXITY_EXAMPLES}${PARITY_EXAMPLES.replace('\nExamples:\n', '')}`);
   command
     .command('perplexity')
@@ -37,11 +37,11 @@ export function register(program: Command): void {
     .requiredOption('--file <path>', 'a UTF-8 text file')
     .option(
       '--window <tokens>',
-      'evaluate windows of so many tokens, each from an empty context',
+      'tokens of each window, evaluated from an empty context',
       parseCount(2),
       512,
     )
-    .option('--max-tokens <n>', 'stop after so many tokens', parseCount(2))
+    .option('--max-tokens <n>', 'maximum tokens to evaluate', parseCount(2))
     .option('--json', 'print one JSON object')
     .addHelpText('after', PERPLEXITY_EXAMPLES)
     .action(runPerplexity);

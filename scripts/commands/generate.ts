@@ -44,8 +44,8 @@ export function register(program: Command): void {
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('-p, --prompt <text>', 'the text to continue (default: standard input)')
     .option('--chat', "put the prompt into the model's chat template, as a user's message")
-    .option('--max-tokens <n>', 'tokens to generate at most', parseCount(0), 200)
-    .option('--ctx <tokens>', 'context length to make room for', parseCount(1))
+    .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200)
+    .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1))
     .option(
       '--draft <id>',
       'a smaller model of the same tokenizer that guesses ahead; the text is the same',
@@ -82,7 +82,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   const onText = (text: string) => {
     if (!asJson) process.stdout.write(text);
   };
-  // What is held to a form stands alone, so that other programs can read it.
+  // Constrained output is printed without the prompt, so that other programs can read it.
   const isAlone = asJson || flags.chat === true || constraint !== null;
   if (!isAlone) process.stdout.write(prompt);
   const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
@@ -109,6 +109,6 @@ function encodePrompt({ tokenizer }: LocalModel, prompt: string): number[] {
   if (tokens.length > 0) return tokens;
   throw new EngineError(
     'E_USAGE',
-    'generate: the prompt is empty and this model has no token that begins a text. Give some text with -p.',
+    'generate: the prompt is empty and this model has no token that begins a text. Give a text with -p.',
   );
 }

@@ -1,4 +1,4 @@
-/** `thimble import`: a model file, folder or source into the user's models folder. */
+/** `thimble import`: turns a model file, folder or source into a model of the user's models folder. */
 import { existsSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import process from 'node:process';
@@ -38,7 +38,7 @@ interface ImportFlags {
   readonly maxTokens: number;
   readonly calibration?: string;
   readonly task?: string;
-  readonly dim: ReadonlyMap<string, number>;
+  readonly dim?: ReadonlyMap<string, number>;
 }
 
 const EXAMPLES = `
@@ -62,12 +62,16 @@ ${PRESET_NAMES.map((name) => `  ${name.padEnd(10)}${PRESETS[name].about}`).join(
 export function register(program: Command): void {
   program
     .command('import <source>')
-    .summary('turn a model file into shards')
+    .summary('convert a file or folder into a model that can be served')
     .description(
-      'Reads a GGUF file (v2, v3, split), a Hugging Face safetensors folder or a llama2.c file and ' +
-        'writes shards the kernels read as they are. An import that was cut off goes on where it stopped.',
+      'Reads a GGUF file (v2, v3, split), a Hugging Face or CTranslate2 folder, a llama2.c file, an ONNX ' +
+        'graph or a voice of SVOX Pico, and writes a model in the form that Workers load. An import that ' +
+        'was cut off continues where it stopped.',
     )
-    .option('--id <id>', 'name of the model from now on (lower case; a catalogue id names itself)')
+    .option(
+      '--id <id>',
+      'id of the imported model (lower case; the default for a catalogue entry is its own id)',
+    )
     .option(
       '--preset <preset>',
       `${PRESET_NAMES.join(', ')} (default: the catalogue's, else lossless)`,
@@ -75,29 +79,31 @@ export function register(program: Command): void {
     .addOption(
       new Option(
         '--fit <bytes>',
-        "choose each tensor's type so that the memory plan stays under so many bytes (128MB)",
+        "choose each tensor's type so that the memory plan stays under this size (128MB)",
       )
         .argParser(parseBytes)
         .conflicts('preset'),
     )
-    .option('--ctx <tokens>', 'positions of cache in the memory plan of --fit', parseCount(1))
+    .option('--ctx <tokens>', 'context length of the memory plan of --fit', parseCount(1))
     .option(
       '--calibration <file>',
-      "weigh errors by what thimble calibrate wrote; 'auto' finds what belongs to the file",
+      "weigh errors by a file of thimble calibrate; 'auto' finds the one made for this model file",
     )
     .option('--compare', 'import with every preset in turn, print a table, keep nothing')
     .option('--text <file>', 'measure on this text instead of the built-in passages')
-    .option('--max-tokens <n>', 'measure on so many tokens', parseCount(2), 2048)
+    .option('--max-tokens <n>', 'number of tokens to measure on', parseCount(2), 2048)
     .option('--no-measure', 'with --fit: do not measure perplexity after the import')
-    .option('--task <task>', 'of an .onnx file: what it is for (docs/onnx.md); tensors by default')
+    .option(
+      '--task <task>',
+      'for an .onnx file: what the model is used for (docs/onnx.md); tensors by default',
+    )
     .option(
       '--dim <name=size>',
-      'of an .onnx file: largest size of a named dimension; may be repeated',
+      'for an .onnx file: largest size of a named dimension; may be repeated',
       parseDim,
-      new Map<string, number>(),
     )
     .option('--tokenizer <file>', 'vocabulary of a llama2.c model (default: tok<N>.bin beside it)')
-    .option('--force', 'replace a model of this id')
+    .option('--force', 'replace an existing model of this id')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runImport);
@@ -152,7 +158,7 @@ async function runImport(source: string, flags: ImportFlags, command: Command): 
   );
 }
 
-/** The options given by hand go before those of the catalogue. */
+/** Options of the command line take precedence over those of the catalogue. */
 function importRequest(
   source: string,
   resolved: ResolvedSource,
@@ -173,11 +179,11 @@ function importRequest(
     ...(task === undefined ? {} : { task }),
     ...(tokenizer === undefined ? {} : { tokenizer }),
     ...(force === undefined ? {} : { force }),
-    ...(dim.size === 0 ? {} : { dim }),
+    ...(dim === undefined ? {} : { dim }),
   };
 }
 
-/** How tensors get their types, where an importer asks. */
+/** How the types of tensors are chosen, for importers that ask. */
 function choice(
   { preset = 'lossless' }: ImportRequest,
   calibration: CalibrationOptions | null,
@@ -190,7 +196,10 @@ function choice(
 
 const MAX_DIM = 2 ** 31 - 1;
 
-function parseDim(text: string, before: ReadonlyMap<string, number>): Map<string, number> {
+function parseDim(
+  text: string,
+  before: ReadonlyMap<string, number> = new Map(),
+): Map<string, number> {
   const [, name = '', size = ''] = /^(.+)=(\d{1,10})$/.exec(text) ?? [];
   const value = Number(size);
   if (name !== '' && value >= 1 && value <= MAX_DIM) return new Map([...before, [name, value]]);
@@ -245,10 +254,10 @@ type ResolvedSource = Pick<ImportRequest, 'input' | 'about' | 'preset' | 'task'>
   readonly id?: string;
 };
 
-/** A path that is there, else a source to pull, else a catalogue id. */
+/** An existing path, else a source to pull, else a catalogue id. */
 async function resolveSource(source: string): Promise<ResolvedSource> {
   if (existsSync(source)) return { input: resolve(source), about: {} };
-  // Loaded only here: importing a file needs nothing of the network.
+  // Loaded only here: importing a file does not need the network.
   const { isSourceSpec } = await import('../pull/source-spec.ts');
   const { findCatalogueEntry } = await import('../pull/catalogue.ts');
   const { pullModel, pullSource } = await import('../pull/pull.ts');
@@ -355,7 +364,7 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
   };
 }
 
-/** What a model of a kind is tried with. */
+/** The command to try a model of each kind with. */
 const NEXT: Record<ImportResult['manifest']['kind'], string> = {
   decoder: 'thimble chat -m',
   encoder: 'thimble embed -m',

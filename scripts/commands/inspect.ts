@@ -1,4 +1,4 @@
-/** `thimble inspect`: what an imported model is made of, and whether it fits one isolate. */
+/** `thimble inspect`: the parts of an imported model, and whether it fits one isolate. */
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -68,7 +68,7 @@ interface DtypeFacts {
   bytes: number;
 }
 
-/** A model of another kind than text: what every manifest says. */
+/** Any other kind of model: what every manifest has. */
 function describeOther(manifest: Manifest): string {
   const { id, name, kind, licence, source, createdAt } = manifest;
   const files = modelFiles(manifest);
@@ -116,7 +116,7 @@ function inspect(manifest: DecoderManifest, ctx: string | undefined) {
   };
 }
 
-/** The one place that asks for a memory plan; without a limit, so that it can be shown when over. */
+/** Plans without a limit, so that a plan that is too large can be shown as well. */
 function planFacts(manifest: DecoderManifest, ctx: string | undefined) {
   const nCtx = ctx === undefined ? {} : { nCtx: readCtx(ctx) };
   const plan = planMemory(manifest, { ...nCtx, memoryBudgetBytes: null });
@@ -198,7 +198,7 @@ function describe(
   return `${lines.join('\n')}\n`;
 }
 
-/** What only some families have, and how positions are told. */
+/** What only some families have, and how positions are encoded. */
 function familyLines(c: DecoderManifest['config']): string[] {
   const rotary =
     `rotary        theta ${c.ropeTheta}, ${c.ropeDim} values, ${c.ropePairing} pairs, ` +

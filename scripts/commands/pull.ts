@@ -1,4 +1,4 @@
-/** `thimble pull`: a model's file into the user's cache. */
+/** `thimble pull`: fetches a model's file into the user's cache. */
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -34,14 +34,14 @@ Sources:
 export function register(program: Command): void {
   program
     .command('pull [model-or-source]')
-    .summary("bring a model's file into the cache")
+    .summary("fetch a model's file into the cache")
     .description(
-      'Brings a file of the catalogue, or of any source, into the cache. What was cut off goes on ' +
+      'Fetches a file of the catalogue, or of any source, into the cache. A download that was cut off continues ' +
         'where it stopped; a file whose SHA-256 is not the pinned one is refused.',
     )
     .option('--list', 'show the catalogue')
-    .option('--force', 'fetch it again')
-    .option('--sha256 <hex>', 'what a source must give')
+    .option('--force', 'fetch it again even if it is in the cache')
+    .option('--sha256 <hex>', 'the hash that the file must have')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runPull);

@@ -1,4 +1,4 @@
-/** `thimble push`: an imported model into the local R2, or into a Cloudflare bucket. */
+/** `thimble push`: copies an imported model into the local R2, or into a Cloudflare bucket. */
 import process from 'node:process';
 import type { Command } from 'commander';
 import { build } from '../build/build.ts';
@@ -24,13 +24,13 @@ Examples:
 export function register(program: Command): void {
   program
     .command('push <id>')
-    .summary('put an imported model where Workers read it')
+    .summary('copy an imported model to where Workers read it')
     .description(
       "Copies an imported model's shards, tokenizer and, last, its manifest into R2. Objects that " +
-        'are there already are left alone.',
+        'are there already are not written again.',
     )
     .option('--remote', 'a bucket of the Cloudflare account that wrangler is logged in to')
-    .option('--bucket <name>', 'instead of the bucket that wrangler.toml names')
+    .option('--bucket <name>', 'a bucket other than the one that wrangler.toml names')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runPush);

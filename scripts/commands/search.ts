@@ -1,4 +1,4 @@
-/** `thimble search`: a collection of a running server, filled with files and asked. */
+/** `thimble search`: adds files to a collection of a running server, and searches it. */
 import { basename, extname } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -55,16 +55,16 @@ export function register(program: Command): void {
     .command('search')
     .summary('search a collection of a server')
     .description(
-      'Finds the passages of a collection that fit a question: by meaning, by words, or by both. ' +
-        'With --add, text files (.md and .html by their endings) are put into it first.',
+      'Finds the passages of a collection that match a query: by meaning, by words, or by both. ' +
+        'With --add, text files (.md and .html by their endings) are added first.',
     )
     .argument('<collection>', 'name of the collection')
     .argument('[query]', 'what to look for')
-    .option('--url <url>', 'the server', DEFAULT_URL)
-    .option('--create', 'make the collection first')
-    .option('--add <files...>', 'files to put into it, named by their file names')
+    .option('--url <url>', 'address of the server', DEFAULT_URL)
+    .option('--create', 'create the collection first')
+    .option('--add <files...>', 'files to add to it, named by their file names')
     .option('--mode <mode>', 'hybrid, vector or text', 'hybrid')
-    .option('--top-k <n>', 'how many passages', parseCount(1), DEFAULT_TOP_K)
+    .option('--top-k <n>', 'number of passages', parseCount(1), DEFAULT_TOP_K)
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runSearch);
@@ -98,7 +98,7 @@ async function runSearch(
   if (failed.length > 0) process.exitCode = 1;
 }
 
-/** A request a file: what is wrong with one is said of one. */
+/** One request per file: an error names the file it belongs to. */
 async function addFiles(
   files: readonly string[],
   ask: (body: object) => Promise<object>,

@@ -1,4 +1,4 @@
-/** `thimble speak`: a text as sound, in this process. */
+/** `thimble speak`: speaks a text, in this process. */
 import { open } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -6,7 +6,7 @@ import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
-import { asDiskError } from '../lib/disk.ts';
+import { asOutputError } from '../lib/disk.ts';
 import { openVoice } from '../node-host/voice.ts';
 import { readStdin } from '../lib/stdin.ts';
 
@@ -34,7 +34,7 @@ export function register(program: Command): void {
   program
     .command('speak [text]')
     .summary('speak a text into a WAV file')
-    .description('Speaks a text, or what comes on standard input, in English, into a WAV file.')
+    .description('Speaks an English text, or standard input, into a WAV file.')
     .requiredOption('-o, --output <file>', "a .wav file; '-' is standard output")
     .option('-m, --model <id>', 'an imported voice; one of the catalogue is pulled', DEFAULT_VOICE)
     .option('--speed <factor>', '0.25 to 4', parseNumber(0.25, 4), 1)
@@ -52,7 +52,10 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
       `speak: expected at most ${MAX_CHARS} characters, got ${text.length}. Split the text.`,
     );
   if (flags.output === '-' && flags.json === true)
-    throw new EngineError('E_USAGE', 'speak: --json and -o - both want standard output.');
+    throw new EngineError(
+      'E_USAGE',
+      'speak: --json and -o - both write to standard output. Name a file with -o.',
+    );
   const voice = await openVoice(await obtainModel(flags.model));
   const startMs = performance.now();
   const nSample = await writeSound(flags.output, voice.sampleRate, voice.speak({ text, ...flags }));
@@ -81,7 +84,7 @@ async function writeSound(
     }
     return nSample;
   }
-  // What cannot be spoken leaves no file behind.
+  // A text that cannot be spoken leaves no file.
   const iterator = samples[Symbol.asyncIterator]();
   let next = await iterator.next();
   try {
@@ -93,7 +96,7 @@ async function writeSound(
     }
     await file.write(wavHeader(sampleRate, nSample), 0, undefined, 0);
   } catch (error) {
-    throw asDiskError(error, path, 'speak');
+    throw asOutputError(error, path, 'speak');
   }
   return nSample;
 }

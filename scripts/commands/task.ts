@@ -38,8 +38,11 @@ function register(program: Command, name: string): void {
     .description(`${row.summary[0]!.toUpperCase()}${row.summary.slice(1)}.`)
     .argument('<file>', 'a UTF-8 text file; "-" is standard input')
     .option('-m, --model <id>', `an imported model (${DEFAULT_MODEL_ID}; with --url the server's)`)
-    .option('--url <url>', 'ask the server there instead of loading the model in this process')
-    .option('--ctx <tokens>', 'context length to make room for', parseCount(1));
+    .option(
+      '--url <url>',
+      'ask the server at this address instead of loading the model in this process',
+    )
+    .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1));
   for (const [flags, about, parse] of row.options)
     if (parse === undefined) command.option(flags, about);
     else command.option(flags, about, parse as (text: string) => unknown);

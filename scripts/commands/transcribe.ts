@@ -1,4 +1,4 @@
-/** `thimble transcribe`: what is said in a recording, in this process. */
+/** `thimble transcribe`: transcribes a recording, in this process. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import process from 'node:process';
@@ -22,7 +22,7 @@ import type {
 } from '../../engine/transcribe/recording/transcript.ts';
 import { PlainWindows, SpeechWindows } from '../../engine/transcribe/recording/windows.ts';
 import { obtainModel } from '../dev/prepare.ts';
-import { asDiskError } from '../lib/disk.ts';
+import { asOutputError } from '../lib/disk.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { DETECTOR_ID, loadDecoders, loadDetector, LocalSound } from '../node-host/sound.ts';
 import { loadLocalRecogniser } from '../node-host/recognition.ts';
@@ -57,22 +57,20 @@ Examples:
 export function register(program: Command): void {
   program
     .command('transcribe <file>')
-    .summary('write down what is said in a recording')
-    .description(
-      'Writes down what is said in a recording: WAV, FLAC, MP3 or Ogg Opus, at any rate.',
-    )
+    .summary('transcribe a recording')
+    .description('Transcribes a recording: WAV, FLAC, MP3 or Ogg Opus, at any sample rate.')
     .option(
       '-m, --model <id>',
-      'an imported speech model; one of the catalogue is pulled',
+      'a recognition model; one of the catalogue is pulled',
       DEFAULT_RECOGNISER_ID,
     )
-    .option('--language <name>', 'a code or a name; found out without it')
-    .option('--prompt <text>', 'words that may occur, spelled as they should be')
-    .option('--translate', 'write English whatever is spoken (multilingual models)')
-    .addOption(new Option('--format <name>', 'how to write it').choices(FORMATS).default('text'))
-    .option('--words', 'with times of words (--format json)')
-    .option('-o, --output <file>', 'instead of standard output')
-    .option('--no-vad', 'hear everything, not only where somebody speaks')
+    .option('--language <name>', 'code or name of the language spoken (default: detected)')
+    .option('--prompt <text>', 'words that may occur, in their correct spelling')
+    .option('--translate', 'translate into English (multilingual models)')
+    .addOption(new Option('--format <name>', 'output format').choices(FORMATS).default('text'))
+    .option('--words', 'add the times of words (with --format json)')
+    .option('-o, --output <file>', 'write to this file instead of standard output')
+    .option('--no-vad', 'transcribe everything, not only where voice activity is detected')
     .addHelpText('after', EXAMPLES)
     .action(runTranscribe);
 }
@@ -93,7 +91,7 @@ async function runTranscribe(file: string, flags: TranscribeFlags): Promise<void
   if (flags.output === undefined) process.stdout.write(text);
   else
     await writeFile(flags.output, text).catch((cause: unknown) => {
-      throw asDiskError(cause, flags.output ?? '', 'transcribe');
+      throw asOutputError(cause, flags.output ?? '', 'transcribe');
     });
   const seconds = (performance.now() - startMs) / 1000;
   const speed = (summary.seconds / seconds).toFixed(1);
@@ -148,7 +146,7 @@ async function transcribe(
   return await collectTranscript(events, (seconds) => showProgress(file, sound, seconds, startMs));
 }
 
-/** One line a window: what has been heard, of how much, and how long the rest will take. */
+/** One line for each window: how much has been transcribed, and how long the rest will take. */
 function showProgress(file: string, sound: LocalSound, seconds: number, startMs: number): void {
   const total = sound.info?.statedSeconds ?? null;
   const took = (performance.now() - startMs) / 1000;
@@ -157,7 +155,7 @@ function showProgress(file: string, sound: LocalSound, seconds: number, startMs:
     total === null
       ? ''
       : `, ${formatSeconds((took / seconds) * Math.max(0, total - seconds))} left`;
-  process.stderr.write(`${basename(file)}: ${formatSeconds(seconds)}${of} heard${left}\n`);
+  process.stderr.write(`${basename(file)}: ${formatSeconds(seconds)}${of} transcribed${left}\n`);
 }
 
 type Writer = (

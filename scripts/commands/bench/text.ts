@@ -91,7 +91,8 @@ export async function runText(flags: TextFlags): Promise<void> {
   const rows = chooseRows(flags);
   const peers = choosePeers(flags);
   const { benchTextModel } = await import('../../bench/workloads/text-models.ts');
-  const { writeReport } = await import('../../bench/report/write-report.ts');
+  const { requireWritable, writeReport } = await import('../../bench/report/write-report.ts');
+  await requireWritable(flags);
   const { facts, result } = await benchTextModel({
     model: flags.model ?? DEFAULT_MODEL_ID,
     rows,

@@ -1,4 +1,4 @@
-/** Options that hold a generated text to a schema, a pattern or a grammar. */
+/** Options that constrain a generated text to a schema, a pattern or a grammar. */
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -15,14 +15,14 @@ export interface ConstraintFlags {
 export function addConstraintOptions(command: Command): Command {
   return command
     .option('--json-schema <file>', 'only JSON that this schema allows')
-    .option('--regex <pattern>', 'only a text that the whole pattern matches')
-    .option('--grammar <file>', 'only a text of this GBNF grammar');
+    .option('--regex <pattern>', 'only text that the whole pattern matches')
+    .option('--grammar <file>', 'only text of this GBNF grammar');
 }
 
 /**
  * Null for free text.
- * @throws {EngineError} E_USAGE for two of them or a file that is none; E_REQUEST_INVALID naming what
- *   of a schema, pattern or grammar is not honoured
+ * @throws {EngineError} E_USAGE for two of them or a file that cannot be read; E_REQUEST_INVALID naming
+ *   what is not supported in a schema, pattern or grammar
  */
 export async function readConstraint(flags: ConstraintFlags): Promise<ConstraintRequest | null> {
   const given = [flags.jsonSchema, flags.regex, flags.grammar].filter((one) => one !== undefined);
@@ -47,7 +47,7 @@ async function compile({ jsonSchema, regex, grammar }: ConstraintFlags): Promise
 
 async function readText(path: string): Promise<string> {
   return await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `${path}: cannot be read. Name a file that is there.`, {
+    throw new EngineError('E_USAGE', `${path}: cannot be read. Name an existing file.`, {
       cause,
     });
   });

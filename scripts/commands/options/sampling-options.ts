@@ -9,7 +9,7 @@ import { tokensContaining } from '../../../engine/text/tokens-containing.ts';
 import type { Vocabulary } from '../../../engine/text/tokens-containing.ts';
 import { collectBias, parseCount, parseNames, parseNumber } from '../../lib/arguments.ts';
 
-/** Flags that are named as the parameter they set. */
+/** Flags named after the parameter they set. */
 type SameNamed = Omit<
   SamplingParams,
   'drySequenceBreakers' | 'logitBias' | 'samplers' | 'mirostat' | 'seed'
@@ -30,26 +30,34 @@ const MAX_SEED = 2 ** 32;
 
 type Row = readonly [flags: string, about: string, parse: (text: string) => unknown];
 
-/** Numbers; defaults and order are docs/http.md's. */
+/** Numeric options; docs/http.md has their defaults and order. */
 const NUMBER_OPTIONS: readonly Row[] = [
-  ['--temperature <t>', '0 is greedy, 1 the model as it is', parseNumber(0, 100)],
+  ['--temperature <t>', '0 is greedy, 1 leaves the probabilities as they are', parseNumber(0, 100)],
   ['--top-k <k>', 'keep the k most likely tokens; 0 keeps all', parseCount(0)],
   ['--top-p <p>', 'keep the most likely tokens of this total probability', parseNumber(0, 1)],
   ['--min-p <p>', 'keep tokens of at least p times the best probability', parseNumber(0, 1)],
   ['--typical-p <p>', 'keep the most typical tokens of this probability', parseNumber(0.001, 1)],
   ['--top-n-sigma <n>', 'keep logits within n deviations of the best', parseNumber(0, 100)],
-  ['--xtc-probability <p>', 'how often all likely tokens but one go', parseNumber(0, 1)],
-  ['--xtc-threshold <p>', 'what is likely (0.1)', parseNumber(0.001, 1)],
-  ['--repetition-penalty <r>', '1 changes nothing', parseNumber(0.01, 100)],
-  ['--frequency-penalty <f>', '0 changes nothing', parseNumber(-2, 2)],
-  ['--presence-penalty <p>', '0 changes nothing', parseNumber(-2, 2)],
+  [
+    '--xtc-probability <p>',
+    'probability of removing all likely tokens but the least likely one',
+    parseNumber(0, 1),
+  ],
+  ['--xtc-threshold <p>', 'probability from which a token is likely (0.1)', parseNumber(0.001, 1)],
+  ['--repetition-penalty <r>', 'penalty on repeated tokens; 1 is none', parseNumber(0.01, 100)],
+  [
+    '--frequency-penalty <f>',
+    'penalty for each occurrence of a token; 0 is none',
+    parseNumber(-2, 2),
+  ],
+  ['--presence-penalty <p>', 'penalty on tokens that occurred; 0 is none', parseNumber(-2, 2)],
   ['--dry-multiplier <m>', 'penalty on repeated sequences; 0 is none', parseNumber(0, 100)],
-  ['--dry-base <b>', 'how it grows with their length (1.75)', parseNumber(1, 100)],
-  ['--dry-allowed-length <n>', 'longest sequence without one (2)', parseCount(1)],
-  ['--dry-penalty-last-n <n>', 'tokens looked back at (all)', parseCount(0)],
-  ['--mirostat <mode>', '2 keeps the surprise of the text even, 0 is off', parseMirostat],
-  ['--mirostat-tau <bits>', 'the surprise aimed at (5)', parseNumber(0.001, 100)],
-  ['--mirostat-eta <rate>', 'how fast it learns (0.1)', parseNumber(0.001, 1)],
+  ['--dry-base <b>', 'growth of that penalty with their length (1.75)', parseNumber(1, 100)],
+  ['--dry-allowed-length <n>', 'longest sequence without that penalty (2)', parseCount(1)],
+  ['--dry-penalty-last-n <n>', 'tokens to search for repetitions (all)', parseCount(0)],
+  ['--mirostat <mode>', '2 keeps the surprise of the text constant, 0 is off', parseMirostat],
+  ['--mirostat-tau <bits>', 'target surprise (5)', parseNumber(0.001, 100)],
+  ['--mirostat-eta <rate>', 'learning rate (0.1)', parseNumber(0.001, 1)],
 ];
 
 export function addSamplingOptions(command: Command): Command {
@@ -57,9 +65,21 @@ export function addSamplingOptions(command: Command): Command {
   command.option('--greedy', 'always take the most likely token (the same as --temperature 0)');
   for (const [flags, about, parse] of NUMBER_OPTIONS) command.option(flags, about, parse);
   return command
-    .option('--dry-breaker <text>', 'no repetition reaches over it; several times', collect)
-    .option('--logit-bias <id=bias>', 'added to the logit of a token; several times', collectBias)
-    .option('--samplers <names>', 'which ones, in order, by commas', parseNames(DEFAULT_SAMPLERS))
+    .option(
+      '--dry-breaker <text>',
+      'text that ends a repeated sequence; may be given several times',
+      collect,
+    )
+    .option(
+      '--logit-bias <id=bias>',
+      'value added to the logit of a token; may be given several times',
+      collectBias,
+    )
+    .option(
+      '--samplers <names>',
+      'samplers to use, in order, separated by commas',
+      parseNames(DEFAULT_SAMPLERS),
+    )
     .option('--seed <n>', 'same seed, same text', parseCount(0))
     .option('--stop <text>', 'end before this text; may be given several times', collect);
 }
@@ -79,7 +99,7 @@ export function readSampling(
   defaults: SamplingParams = DEFAULT_SAMPLING,
 ): SamplingParams {
   const { greedy, dryBreaker, mirostat, logitBias, samplers, seed } = flags;
-  // Who sets up a chain of their own means the whole of it.
+  // A chain that is given replaces the whole of the default one.
   const base = mirostat === 2 || samplers !== undefined ? DEFAULT_SAMPLING : defaults;
   const names = Object.keys(DEFAULT_SAMPLING) as (keyof SameNamed)[];
   const given = names.filter((name) => typeof flags[name] === 'number');

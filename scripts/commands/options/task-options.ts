@@ -1,4 +1,4 @@
-/** The task commands as rows: what each takes, the request that makes, and how its result is shown. */
+/** The task commands as rows: the options of each, the request they make, and how the result is shown. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import * as tasks from '../../../worker/serving/tasks/index.ts';
 import type { Task } from '../../../worker/serving/tasks/task.ts';
@@ -24,13 +24,13 @@ export interface TaskCommand {
 }
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
-const MAX_TOKENS: Option = ['--max-tokens <n>', 'tokens of an answer at most', parseCount(1)];
+const MAX_TOKENS: Option = ['--max-tokens <n>', 'maximum tokens of an answer', parseCount(1)];
 const SAMPLING: readonly Option[] = [
   MAX_TOKENS,
   ['--temperature <t>', '0 (default) is greedy', parseNumber(0, 2)],
   ['--seed <n>', 'same seed, same text', parseCount(0)],
 ];
-const INSTRUCTION: Option = ['--instruction <text>', 'what to do, in words of your own'];
+const INSTRUCTION: Option = ['--instruction <text>', 'what to do, in your own words'];
 
 /** `name` or `name=description`. */
 function labelOf(text: string): object | string {
@@ -76,10 +76,10 @@ function showLabels({ labels }: Answer): string {
 export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
   summarize: {
     task: tasks.summarize,
-    summary: 'sum up a text of any length',
+    summary: 'summarize a text of any length',
     options: [
       ['--length <length>', 'short, medium or long: 40, 100 or 250 words'],
-      ['--max-words <n>', 'words at most, instead of a length', parseCount(1)],
+      ['--max-words <n>', 'maximum words, instead of a length', parseCount(1)],
       ['--style <style>', 'paragraph or bullet'],
       ...SAMPLING,
     ],
@@ -107,7 +107,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
   },
   extract: {
     task: tasks.extract,
-    summary: 'data of a text as JSON of a schema',
+    summary: 'extract data from a text as JSON of a schema',
     options: [['--schema <file>', 'a JSON Schema'], INSTRUCTION, ...SAMPLING],
     fields: async (flags, text) => ({
       ...{ text, instruction: flags['instruction'] },
@@ -118,11 +118,11 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
   },
   classify: {
     task: tasks.classify,
-    summary: 'which of some labels fits a text, with probabilities',
+    summary: 'choose the label that fits a text, with probabilities',
     options: [
-      ['--label <label>', 'a label, or label=description; several times', collect],
-      ['--multi', 'each label for itself'],
-      ['--no-calibrate', "leave out the correction by the model's own preference"],
+      ['--label <label>', 'a label, or label=description; may be given several times', collect],
+      ['--multi', 'judge each label on its own'],
+      ['--no-calibrate', "leave out the correction for the model's own preference"],
       INSTRUCTION,
     ],
     fields: ({ label, multi, calibrate, instruction }, text) => ({
@@ -137,8 +137,8 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
   },
   rewrite: {
     task: tasks.rewrite,
-    summary: 'a text in other words',
-    options: [['--tone <tone>', 'such as polite or formal'], INSTRUCTION, ...SAMPLING],
+    summary: 'rewrite a text in another tone',
+    options: [['--tone <tone>', 'a tone such as polite or formal'], INSTRUCTION, ...SAMPLING],
     fields: ({ tone, instruction }, text) => ({ text, tone, instruction }),
     show: ({ text }) => String(text),
     examples: [
@@ -150,9 +150,13 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
     task: tasks.answer,
     summary: 'answer a question from a text, with quotations',
     options: [
-      ['-q, --question <text>', 'what to answer'],
-      ['--max-quotes <n>', 'sentences the answer may be taken from', parseCount(1)],
-      ['--min-gain <nats>', 'how much a sentence has to help', parseNumber(-100, 100)],
+      ['-q, --question <text>', 'the question to answer'],
+      ['--max-quotes <n>', 'number of sentences the answer may be taken from', parseCount(1)],
+      [
+        '--min-gain <nats>',
+        'how much a sentence must raise the probability of an answer',
+        parseNumber(-100, 100),
+      ],
       ...SAMPLING,
     ],
     fields: ({ question, maxQuotes, minGain }, text) => ({
