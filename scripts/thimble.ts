@@ -13,7 +13,7 @@ interface CommandModule {
 const task = async (name: string): Promise<CommandModule> =>
   (await import('./commands/task.ts')).taskCommand(name);
 
-/** In the order of a model's way; imported only when asked for, since some load a compiler. */
+/** In the order in which a model passes through them; imported only when asked for, since some load a compiler. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pull: () => import('./commands/pull.ts'),
   import: () => import('./commands/import.ts'),
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
       "Serve an open model's file as an OpenAI-compatible HTTPS service on edge Workers.",
     )
     .version(version)
-    .showHelpAfterError('(--help shows what is possible)')
+    .showHelpAfterError('(--help shows the options)')
     .addHelpText('after', EXAMPLES)
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
@@ -69,12 +69,12 @@ async function main(): Promise<void> {
   const names = Object.hasOwn(COMMANDS, wanted) ? [wanted] : Object.keys(COMMANDS);
   for (const name of names) (await COMMANDS[name]?.())?.register(program);
   for (const command of program.commands) {
-    command.exitOverride().showHelpAfterError('(--help shows what is possible)');
+    command.exitOverride().showHelpAfterError('(--help shows the options)');
   }
   try {
     await program.parseAsync();
   } catch (error) {
-    // commander has said what is wrong, or printed the help that was asked for.
+    // commander has printed what is wrong, or the help that was asked for.
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode;
   }

@@ -1,5 +1,5 @@
 /**
- * What `npm start` and `npm test` run: brings the packages if they are not there, then hands over to
+ * What `npm start` and `npm test` run: installs the packages where they are missing, then hands over to
  * TypeScript under Node 24. Runs on any Node >= 20 with nothing installed.
  */
 import { arch, platform } from 'node:process';
@@ -44,12 +44,12 @@ async function ensurePackages(withDev) {
   const code = await installPackages({ withDev, nMissing, print });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K');
   if (code === 130) {
-    process.stderr.write('\ninterrupted; run the same command again to go on where it stopped\n');
+    process.stderr.write('\ninterrupted; run the same command again to continue\n');
     process.exit(130);
   }
   if (code !== 0)
     fail(
-      'npm could not install the packages (above is why). Check the network, then run the same command again.',
+      'npm could not install the packages (the reason is above). Check the network, then run the same command again.',
       code,
     );
   if (findProjectNode() === null) {

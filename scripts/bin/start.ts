@@ -29,7 +29,7 @@ async function obtainDefaultModel(): Promise<DecoderManifest> {
 }
 
 const program = new Command('npm start --')
-  .description('Builds, brings the default model and serves it.')
+  .description('Builds, pulls and imports the default model, and serves it.')
   .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 9000\n');
 addServeOptions(program).action(start);
 await runMain(async () => {

@@ -1,7 +1,7 @@
 /**
- * `npm test`, after the packages: builds, brings the files of the models that are tested, then format, lint, types
- * and vitest. The last line is `N passed, N failed`. Arguments are handed to vitest; with arguments
- * the three checks are left out.
+ * `npm test`, after the packages: builds, pulls the files of the models that are tested, then runs format, lint,
+ * types and vitest. The last line is `N passed, N failed`. Arguments are passed to vitest; with arguments
+ * the checks are left out.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 import { buildStep } from '../dev/prepare.ts';
 
-/** What tests of real models read. */
+/** Models whose files are read by the tests of real models. */
 const TEST_MODEL_IDS: readonly string[] = [
   DEFAULT_MODEL_ID,
   'whisper-tiny.en',
@@ -92,7 +92,7 @@ async function runChecks(): Promise<Counts> {
   for (const { name, args } of CHECKS) {
     const ok = await runStep(name, async () => {
       const code = await runNode(args);
-      return { text: code === 0 ? 'ok' : 'FAILED (above is why)', value: code === 0 };
+      return { text: code === 0 ? 'ok' : 'FAILED (the reason is above)', value: code === 0 };
     });
     if (!ok) failed++;
   }

@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The version `overrides` gives to optional packages nobody here should download. */
+/** The version `overrides` gives to optional packages that must not be downloaded here. */
 export const UNWANTED_VERSION = '0.0.0-unwanted';
 
 const OS_WORDS = {
@@ -41,7 +41,7 @@ const CPU_WORDS_SAME = [
   'wasm32',
 ];
 
-/** The platform that a package's name speaks of: `@esbuild/darwin-arm64` -> darwin, arm64. */
+/** The platform that a package's name contains: `@esbuild/darwin-arm64` -> darwin, arm64. */
 export function platformOfName(name) {
   const words = name.split('/').at(-1).split(/[-.]/);
   const os = words.map((w) => OS_WORDS[w] ?? (OS_WORDS_SAME.includes(w) ? w : null)).find(Boolean);

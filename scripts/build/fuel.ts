@@ -1,6 +1,6 @@
 /**
- * WebAssembly of others with a bound on its steps: every loop's turn and every call of a function takes
- * one from a counter that is exported as `fuel`, and below zero the module traps. No input can make such
+ * Other projects' WebAssembly with a bound on its steps: every iteration of a loop and every call of a function
+ * takes one from a counter that is exported as `fuel`, and below zero the module traps. No input can make such
  * a module run for ever, whatever bug it finds; worker/audio/fuel.ts fills the counter.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ interface FueledModule {
 const packageFile = (...path: readonly string[]) => join(repoRoot, 'node_modules', ...path);
 
 /**
- * What reads bytes or texts that people send. onnxruntime's module is not among them: graphs are run by
+ * Modules that read bytes or texts that users send. onnxruntime's module is not among them: graphs are run by
  * whoever serves them, its loops follow shapes that the importer has checked, and it has 14 MB.
  */
 const MODULES: readonly FueledModule[] = [
@@ -27,7 +27,7 @@ const MODULES: readonly FueledModule[] = [
   { name: 'pico', source: packageFile('@echogarden', 'svoxpico-wasm', 'svoxpico.wasm') },
 ];
 
-/** For what a module does before anybody can fill the counter; the most is 35,000 (pico's files). */
+/** Steps a module may take before the counter can be filled; the most that is needed is 35,000 (pico's files). */
 const START_STEPS = 1_000_000;
 
 const DIR = join(distDir, 'fuel');
@@ -70,7 +70,7 @@ export async function fueledModule(name: string, wasm: Uint8Array): Promise<Uint
   }
 }
 
-/** One step; the whole of it is an expression of no value. */
+/** One step, as an expression without a value. */
 const STEP =
   '(global.set $fuel (i64.sub (global.get $fuel) (i64.const 1))) ' +
   '(if (i64.lt_s (global.get $fuel) (i64.const 0)) (then (unreachable)))';

@@ -1,6 +1,6 @@
 /**
  * The tables of docs/http.md, from the table of endpoints and its schemas. Run to write them:
- * node scripts/build/http-docs.ts; a test says when they are out of date.
+ * node scripts/build/http-docs.ts; a test fails when they are out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   messages: 'messages',
 };
 
-/** The document with both tables as the endpoints have them now. */
+/** The document with both tables as the endpoints now define them. */
 export function updateHttpDocs(document: string): string {
   const withEndpoints = replaceRegion(document, 'endpoints', endpointTable());
   return replaceRegion(withEndpoints, 'parameters', parameterTable());

@@ -1,7 +1,7 @@
 /**
- * libopus as the platform takes it: the package `opus-decoder` keeps its WebAssembly as text and compiles
- * it when it runs, which Workers may not. Here the module is taken out into a file of its own, and the
- * code that is left is bundled without it.
+ * libopus in the form the platform requires: the package `opus-decoder` keeps its WebAssembly as text and compiles
+ * it at run time, which Workers may not. Here the module is moved to a file of its own, and the
+ * remaining code is bundled without it.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ export async function buildOpus(): Promise<Built> {
 
 function withoutModule(code: string): string {
   if (INLINED.test(code) && code.includes(EXPORTS)) {
-    // The package looks whether there is a text before it defines the getter.
+    // The package checks whether there is a text before it defines the getter.
     return code
       .replace(INLINED, "'elsewhere'")
       .replace(EXPORTS, `${EXPORTS} this.fuel = wasmExports.fuel;`);
@@ -67,7 +67,7 @@ function withoutModule(code: string): string {
   throw new EngineError('E_INTERNAL', 'build: opus-decoder: no WebAssembly in EmscriptenWasm.js.');
 }
 
-/** The bytes the package would compile, caught on their way. */
+/** The bytes the package compiles, intercepted. */
 async function takeModule(): Promise<Uint8Array> {
   // Types of Workers, which may not compile, win over Node's.
   const compiler = WebAssembly as unknown as {

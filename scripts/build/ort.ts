@@ -1,5 +1,5 @@
 /**
- * onnxruntime-web as a function: every call gives a runtime with WebAssembly memory of its own, where
+ * onnxruntime-web as a function: every call returns a runtime with WebAssembly memory of its own, where
  * the package has one for the life of the isolate. `WebAssembly` is a parameter, so that the host
  * hands in the module the platform compiled and the memory it allows, and nothing global is changed.
  */

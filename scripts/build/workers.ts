@@ -1,6 +1,6 @@
 /**
- * The Worker scripts there are, and their wrangler.toml as data. Order matters: a script comes after
- * those it is bound to, so that a deployment in this order never names one that is not there.
+ * All Worker scripts, and their wrangler.toml as data. Order matters: a script comes after
+ * those it is bound to, so that a deployment in this order never names one that does not exist yet.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ export async function readWorkerConfigs(): Promise<WorkerConfig[]> {
   });
 }
 
-/** What the last build wrote. */
+/** The configurations that the last build wrote. */
 export function loadWorkerConfigs(): WorkerConfig[] {
   return JSON.parse(readFileSync(workersJsonPath, 'utf8')) as WorkerConfig[];
 }

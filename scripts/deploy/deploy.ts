@@ -27,7 +27,7 @@ export interface DeployOptions {
 export interface DeployResult {
   readonly dryRun: boolean;
   readonly sizes: readonly BundleSize[];
-  /** Where the scripts can be reached, as wrangler printed it. */
+  /** Addresses of the scripts, as wrangler printed them. */
   readonly urls: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
   return { dryRun: options.dryRun, sizes, urls };
 }
 
-/** Login, bucket, model: what the scripts need before they are there. */
+/** Login, bucket, model: what the scripts need before they are deployed. */
 async function prepareAccount(model: string | undefined): Promise<void> {
   await runStep('account', async () => {
     const who = await runWrangler(['whoami']);
@@ -74,7 +74,7 @@ async function prepareAccount(model: string | undefined): Promise<void> {
   });
   const bucket = await runStep('bucket', async () => {
     const name = modelsBucketName();
-    return { text: `${name} is there`, value: await openRemoteBucket(name, true) };
+    return { text: `${name} exists`, value: await openRemoteBucket(name, true) };
   });
   try {
     if (model === undefined) return;

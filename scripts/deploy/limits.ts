@@ -32,7 +32,7 @@ export function measureBundle(name: string, dir: string): BundleSize {
   };
 }
 
-/** What a bundle breaks, in words; empty when it fits every plan. */
+/** The limits a bundle exceeds, as messages; empty when there are none. */
 export function brokenLimits(size: BundleSize, plan: keyof typeof PLANS): string[] {
   const broken: string[] = [];
   const { gzipBytes } = PLANS[plan];

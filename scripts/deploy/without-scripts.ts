@@ -1,4 +1,4 @@
-/** A wrangler.toml without its bindings to scripts that a plan has no room for. */
+/** A wrangler.toml without its bindings to scripts that are too large for a plan. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distDir, repoRoot } from '../lib/paths.ts';

@@ -14,10 +14,10 @@ export interface ServeFlags {
 
 export function addServeOptions(command: Command): Command {
   return command
-    .option('--port <port>', 'port to listen on; 0 takes a free one', parsePort, 8787)
+    .option('--port <port>', 'port to listen on; 0 chooses a free one', parsePort, 8787)
     .option('--host <host>', 'address to listen on; 0.0.0.0 is reachable by others', '127.0.0.1')
     .option('--model <id>', 'model to serve')
-    .option('--ctx <tokens>', 'context length to make room for (default 2048)', parseCount(1))
+    .option('--ctx <tokens>', 'context length to reserve memory for (default 2048)', parseCount(1))
     .option('--inspector-port <port>', "port of workerd's inspector", parsePort)
     .option('--verbose', 'show what the Workers log');
 }

@@ -147,7 +147,7 @@ export function modelsBucketName(): string {
   return name;
 }
 
-/** The manifest of an imported model, or null when it is not there or cannot be read any more. */
+/** The manifest of an imported model, or null when it is missing or can no longer be read. */
 export async function findImported(id: string): Promise<Manifest | null> {
   const dir = join(modelsDir(), id);
   if (!existsSync(join(dir, 'manifest.json'))) return null;

@@ -13,30 +13,30 @@ import { createMiniflare } from '../lib/miniflare.ts';
 import { repoRoot, stateDir } from '../lib/paths.ts';
 
 export interface ServerOptions {
-  /** 0 takes any free port. */
+  /** 0 chooses any free port. */
   readonly port: number;
   readonly host: string;
   /** Variables that override those of the wrangler.toml files, for every script that has them. */
   readonly vars?: Readonly<Record<string, string>>;
-  /** Where R2 and Durable Objects live; the user's state folder by default. */
+  /** Folder of R2 and Durable Objects; the user's state folder by default. */
   readonly persist?: string;
   readonly inspectorPort?: number;
   /** What the Workers log; warnings and errors only, unless `verbose`. */
   readonly onLog?: (line: string) => void;
   readonly verbose?: boolean;
-  /** JavaScript in the place of a script's bundle, by script; its modules stay (tests). */
+  /** JavaScript that replaces a script's bundle, by script; its modules stay (tests). */
   readonly sources?: Readonly<Record<string, string>>;
 }
 
 export interface RunningServer {
   /** `http://127.0.0.1:8787` */
   readonly url: string;
-  /** Of the inspector proxy; null without `inspectorPort`. */
+  /** Address of the inspector proxy; null without `inspectorPort`. */
   readonly inspectorUrl: string | null;
   close(): Promise<void>;
 }
 
-/** Between two looks at /readyz. */
+/** Time between two requests of /readyz. */
 const READY_POLL_MS = 50;
 
 /**
@@ -105,7 +105,7 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
   };
 }
 
-/** 0.0.0.0 is where a server listens, not where a person can point a browser. */
+/** A server can listen on 0.0.0.0, but a browser cannot open it. */
 function serverUrl(ready: { readonly port: string }, host: string): string {
   const shown = host === '0.0.0.0' || host === '::' || host === '*' ? '127.0.0.1' : host;
   return `http://${shown.includes(':') ? `[${shown}]` : shown}:${ready.port}`;
@@ -122,7 +122,7 @@ export async function requireFreePort(port: number, host: string): Promise<void>
   if (failure === 'EADDRINUSE') {
     throw new EngineError(
       'E_USAGE',
-      `dev: port ${port} on ${host} is in use. Stop the program that has it, or serve on another: thimble dev --port ${port + 1}`,
+      `dev: port ${port} on ${host} is in use. Stop the program that uses it, or serve on another: thimble dev --port ${port + 1}`,
       { details: { port, host } },
     );
   }
@@ -155,7 +155,7 @@ export async function waitUntilReady(url: string, timeoutMs: number): Promise<vo
       const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(remainingMs) });
       last = `${response.status} ${(await response.text()).slice(0, 500)}`;
       if (response.status === 200) return;
-      // A refusal (wrong hash, no memory) does not go away by waiting.
+      // Waiting does not help after a refusal (wrong hash, no memory).
       if (response.status < 500 || response.status === 507) break;
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-/** Runs a text through a model and adds up the squares of what each matrix is multiplied with. */
+/** Runs a text through a model and adds up the squares of the inputs of each matrix. */
 import type { Engine } from '../../engine/generate/engine.ts';
 
 interface ColumnSum {
@@ -8,7 +8,7 @@ interface ColumnSum {
 
 /**
  * Mean square of every column's input over all positions, by the tensors' names in the manifest.
- * @param widths columns of each tensor that counts; inputs are padded beyond them.
+ * @param widths columns of each tensor without padding; inputs are padded beyond them.
  */
 export async function measureColumns(
   engine: Engine,

@@ -14,7 +14,7 @@ export interface NativeModel {
     tokens: readonly number[],
     visit: (position: number, logits: Float32Array) => void,
   ): Promise<void>;
-  /** The same with only the likeliest `nTop` tokens of each position: handing out a whole vocabulary is slow. */
+  /** The same with only the likeliest `nTop` tokens of each position: returning a whole vocabulary is slow. */
   evaluateTop(
     tokens: readonly number[],
     nTop: number,

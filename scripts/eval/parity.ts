@@ -4,7 +4,7 @@ import type { NativeModel } from './llama-cpp.ts';
 import { addPosition, emptyTotals, reportOf } from './statistics.ts';
 import type { ParityReport, TopDistribution } from './statistics.ts';
 
-/** Holds all but about a thousandth of the probability on ordinary text. */
+/** So many tokens hold all but about a thousandth of the probability on ordinary text. */
 const TOP_TOKENS = 2048;
 
 /** Compares several engines at once: the reference is by far the slowest to ask. */

@@ -61,7 +61,7 @@ export async function loadPassages(
 
 /**
  * Each passage in windows of at most `window` ids, each with the model's first token in front if it
- * wants one; cut at `maxTokens` ids altogether.
+ * has one; cut at `maxTokens` ids altogether.
  * @throws {EngineError} E_USAGE when there is nothing to predict.
  */
 export function tokenWindows(

@@ -1,7 +1,7 @@
 /**
  * How presets of one model compare with the file's own precision: every position of the same text,
- * teacher-forced. The reference's logits lie in a file meanwhile: two thousand positions of a large
- * vocabulary are more than a small machine has memory for.
+ * teacher-forced. The reference's logits are kept in a file meanwhile: two thousand positions of a large
+ * vocabulary exceed the memory of a small machine.
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -120,11 +120,11 @@ async function addUp(
 }
 
 const SPEED_TOKENS = 48;
-/** Runs for so long, so that a model that is done in a millisecond is timed more often. */
+/** Time to spend on runs: a model that takes a millisecond is timed more often. */
 const SPEED_MS = 600;
 const SPEED_RUNS = 3;
 
-/** Tokens a second of one greedy stream behind a short prompt: the median of three runs or more. */
+/** Tokens a second of one greedy stream after a short prompt: the median of three runs or more. */
 export async function decodeSpeed(
   engine: Engine,
   promptTokens: readonly number[],

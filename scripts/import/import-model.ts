@@ -28,7 +28,7 @@ import { planShards } from './write/shard-plan.ts';
 import type { PlannedShard, TensorChoices } from './write/shard-plan.ts';
 import { writeShard } from './write/write-shard.ts';
 
-/** Counted up when encoders change, so that shards of an older version are not taken over. */
+/** Incremented when encoders change, so that shards of an older version are not reused. */
 const ENCODER_VERSION = 2;
 const TOKENIZER_NAME = 'tokenizer.json';
 
@@ -58,13 +58,13 @@ export interface ImportResult {
   readonly manifest: WeightedManifest;
   /** What each tensor lost, by its name. */
   readonly reports: ReadonlyMap<string, TensorReport>;
-  /** Shards taken over from an import that was cut off. */
+  /** Number of shards reused from an import that was cut off. */
   readonly keptShards: number;
 }
 
 /**
  * @throws {EngineError} E_USAGE, E_DISK (what was written is kept for the next try), E_BUSY, and
- *   everything a damaged or unsupported file gives.
+ *   every error of a damaged or unsupported file.
  */
 export async function importModel(options: ImportOptions): Promise<ImportResult> {
   const preset = choosePreset(options.preset ?? 'lossless');
@@ -126,7 +126,7 @@ function checkTokenizer({ tokenizer, nVocab: nRow, name }: OpenedModel): void {
   throw new EngineError(
     'E_TOKENIZER_INVALID',
     `${name}: tokenizer has ids up to ${largest}; expected ids below ${nRow}, the rows of ` +
-      'the embedding. Give the tokenizer of this very model.',
+      'the embedding. Give the tokenizer of this model.',
     { details: { largest, nVocab: nRow } },
   );
 }
@@ -150,7 +150,7 @@ function startProgress(
       if (signal?.aborted)
         throw new EngineError(
           'E_ABORTED',
-          `import of ${id}: stopped. Run it again to go on from here.`,
+          `import of ${id}: stopped. Run it again to continue from here.`,
         );
       done += bytes;
       onProgress?.({ done, total: hashed + encoded, unit: 'bytes' });

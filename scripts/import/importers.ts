@@ -1,6 +1,6 @@
 /**
- * The importers, a row each: which inputs are theirs, which options they take, what they write. Who
- * imports anything calls `importInput`; none of its callers knows one importer from another.
+ * The importers, a row each: which inputs are theirs, which options they take, what they write.
+ * Callers use `importInput` and need not know which importer takes an input.
  */
 import { basename, extname } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
@@ -58,16 +58,16 @@ export type Imported =
 
 interface Importer {
   readonly name: Imported['importer'];
-  /** What its inputs are, in a message. */
+  /** Its inputs, as messages call them. */
   readonly inputs: string;
   readonly options: readonly ImportOption[];
   /** By the path alone: the input may not have been pulled yet. */
   recognises(input: string): boolean;
-  /** @throws {EngineError} E_USAGE, E_DISK, E_BUSY, and everything a damaged or unsupported file gives. */
+  /** @throws {EngineError} E_USAGE, E_DISK, E_BUSY, and every error of a damaged or unsupported file. */
   run(request: ImportRequest): Promise<Imported>;
 }
 
-/** In the order they are asked; the last takes what nobody else does. */
+/** In the order in which they are tried; the last takes every other input. */
 const IMPORTERS: readonly [Importer, ...Importer[]] = [
   {
     name: 'onnx',
@@ -122,8 +122,8 @@ export function checkImportOptions(input: string, given: readonly ImportOption[]
 
 /**
  * Imports any input with the row it belongs to.
- * @throws {EngineError} E_USAGE for options it does not take; E_DISK, E_BUSY, and everything a
- *   damaged or unsupported file gives.
+ * @throws {EngineError} E_USAGE for options it does not take; E_DISK, E_BUSY, and every error
+ *   of a damaged or unsupported file.
  */
 export async function importInput(request: ImportRequest): Promise<Imported> {
   const { input } = request;
@@ -134,7 +134,7 @@ export async function importInput(request: ImportRequest): Promise<Imported> {
 
 /**
  * What a catalogue's entry is imported with.
- * @throws {EngineError} E_ARCH_UNKNOWN for files that can only be pulled yet.
+ * @throws {EngineError} E_ARCH_UNKNOWN for files that can be pulled but not imported yet.
  */
 export function catalogueRequest(
   entry: CatalogueEntry,

@@ -1,6 +1,6 @@
 /**
  * Runs another program (pip, npm, wrangler) and waits for it: output by line, its last lines in the
- * error, killed with us on Ctrl-C.
+ * error, stopped on Ctrl-C.
  */
 import process from 'node:process';
 import { spawn } from 'node:child_process';
@@ -66,7 +66,7 @@ export function runTool(
       forget();
       resolve({ code: code ?? (signal === null ? 1 : 128), ...kept });
     });
-    // A program that does not read its input closes the pipe; that is no error of ours.
+    // A program that does not read its input closes the pipe, which is not an error here.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
   });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-/** As lower-case hex. `onBytes` is told of every part that was read. */
+/** Lower-case hex. `onBytes` is called with the size of every part that was read. */
 export async function hashFile(path: string, onBytes?: (bytes: number) => void): Promise<string> {
   const hash = createHash('sha256');
   const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });

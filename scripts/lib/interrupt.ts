@@ -16,7 +16,7 @@ type Cleanup = () => void | Promise<void>;
 
 const cleanups: Cleanup[] = [];
 let exitCode = INTERRUPTED_EXIT_CODE;
-let message: string | null = 'interrupted; run the same command again to go on where it stopped';
+let message: string | null = 'interrupted; run the same command again to continue where it stopped';
 let stopping = false;
 const signal = new AbortController();
 
@@ -32,7 +32,7 @@ export function onInterrupt(cleanup: Cleanup): () => void {
   };
 }
 
-/** From here on an interrupt is the normal end (a server): exit code 0 and `text` as last line. */
+/** Makes an interrupt the normal end from here on (a server): exit code `code`, `text` as the last line. */
 export function setInterruptOutcome(code: number, text: string | null): void {
   exitCode = code;
   message = text;

@@ -39,7 +39,7 @@ function nameOf(path) {
 function isWanted(row, withDev) {
   if (!withDev && (row.dev || row.devOptional)) return false;
   if (!row.optional && !row.devOptional) return true;
-  // Of the optional ones, only this machine's builds (esbuild, workerd) must be there.
+  // Optional packages are only needed where they are builds for this machine (esbuild, workerd).
   const fits = (list, value) => list === undefined || list.includes(value);
   const named = row.os !== undefined && row.cpu !== undefined;
   return (
@@ -72,7 +72,7 @@ export function projectNodeVersion(root = repoRoot) {
 }
 
 /**
- * Installs what is missing. Shows packages fetched, rate and time left; on failure npm's own words.
+ * Installs what is missing. Shows packages fetched, rate and time left; on failure npm's own message.
  * Returns the exit code.
  */
 export async function installPackages({ root = repoRoot, withDev, nMissing, print }) {

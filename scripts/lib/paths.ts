@@ -1,7 +1,7 @@
 /**
  * Where things lie on this machine: the repository, and the user's folders after the XDG base
  * directory specification. `THIMBLE_HOME` puts all of the user's folders under one.
- * Nothing that a user makes or downloads is ever written into the repository, but `dist/`.
+ * Of what users make or download nothing is written into the repository; builds write `dist/`.
  */
 import process from 'node:process';
 import { homedir } from 'node:os';
@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The repository's root: two folders above this file. */
 export const repoRoot = resolve(import.meta.dirname, '../..');
 
-/** What `thimble build` writes: bundles, kernels, stamps. */
+/** What `npm run build` writes: bundles, pages, kernels, stamps. */
 export const distDir = join(repoRoot, 'dist');
 
 /** Pulled files as their sources give them. */

@@ -5,7 +5,7 @@
  */
 import process from 'node:process';
 
-/** Work done so far; `total` is null while nobody knows it. */
+/** Work done so far; `total` is null while it is unknown. */
 export interface Progress {
   readonly done: number;
   readonly total: number | null;

@@ -9,7 +9,7 @@ import { installInterruptHandlers, INTERRUPTED_EXIT_CODE, interruptSignal } from
 /** Runs a program's main function as the whole program. */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   installInterruptHandlers();
-  // A reader that went away (`thimble inspect | head`) is no error.
+  // A reader that has closed the pipe (`thimble inspect | head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

@@ -6,6 +6,6 @@ export async function readStdin(): Promise<string> {
   process.stdin.setEncoding('utf8');
   let text = '';
   for await (const chunk of process.stdin) text += String(chunk);
-  // A shell's echo ends with a newline that nobody meant.
+  // The newline that a shell's echo adds is not part of the text.
   return text.replace(/\r?\n$/, '');
 }

@@ -11,7 +11,7 @@ export interface StepTools {
   readonly note: (text: string) => void;
 }
 
-/** Runs `work`; its `text` becomes the step's last line. A failure leaves a clean line behind. */
+/** Runs `work`; its `text` becomes the step's last line. After a failure the next output begins on a line of its own. */
 export async function runStep<T>(
   name: string,
   work: (tools: StepTools) => Promise<{ text: string; value: T }>,

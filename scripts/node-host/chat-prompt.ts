@@ -2,7 +2,7 @@
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { LocalModel } from './engine.ts';
 
-/** @throws {EngineError} what the template's rendering gives; E_REQUEST_INVALID without a template. */
+/** @throws {EngineError} what rendering the template throws; E_REQUEST_INVALID without a template. */
 export function encodeChat(
   { tokenizer, manifest }: Pick<LocalModel, 'tokenizer' | 'manifest'>,
   content: string,

@@ -1,4 +1,4 @@
-/** WebAssembly from a file: what Workers may not do, and their types, which win over Node's, leave out. */
+/** Compiles WebAssembly from a file. Workers may not, so their types, which take precedence over Node's, lack it. */
 import { readFile } from 'node:fs/promises';
 
 interface WasmCompiler {

@@ -41,7 +41,7 @@ export async function loadModelWithDraft(
   return await loadLocalModel(id, { ...options, draft: draft.engine });
 }
 
-/** `12 tokens, 20 drafted, 9 of them accepted`: what a draft model was good for. */
+/** `12 tokens, 20 drafted, 9 of them accepted`: what a draft model achieved. */
 export function draftLine({
   completionTokens,
   draftedTokens,
@@ -57,7 +57,7 @@ export interface TextResult {
   readonly usage: GenerateUsage;
 }
 
-/** Runs one generation and hands its text out as it becomes certain. */
+/** Runs one generation and passes its text on as soon as no stop text can change it. */
 export async function generateText(
   { engine, tokenizer }: LocalModel,
   request: GenerateRequest,
@@ -96,7 +96,7 @@ export async function generateText(
   return { text, tokens, reason, usage: usage ?? usageAtStop(nEmbd, request, tokens) };
 }
 
-/** A generation that we ended ourselves reports no times. */
+/** Usage of a generation that a stop text ended: the engine reports no times for it. */
 function usageAtStop(
   nEmbd: number,
   { prompt }: GenerateRequest,

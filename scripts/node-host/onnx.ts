@@ -10,7 +10,7 @@ import { OrtRuntime } from '../../worker/onnx/ort-runtime.ts';
 import type { CreateOrt } from '../../worker/onnx/ort-runtime.ts';
 import { distDir } from '../lib/paths.ts';
 
-/** What WebAssembly can address; natively there is no other limit. */
+/** The most that WebAssembly can address; in Node there is no other limit. */
 const LOCAL_MAX_BYTES = 4 * 1024 ** 3;
 
 export async function openOrtRuntime(maxBytes = LOCAL_MAX_BYTES): Promise<OrtRuntime> {

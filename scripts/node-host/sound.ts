@@ -1,4 +1,4 @@
-/** Recordings in this Node process: the same decoders and the same cutting as in the Workers. */
+/** Recordings in this Node process: the same decoders and the same windows as in the Workers. */
 import { join } from 'node:path';
 import { compileWasm } from './compile-wasm.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
@@ -38,7 +38,7 @@ export class LocalSound implements AsyncIterable<Float32Array> {
   }
 }
 
-/** The decoders, taken out of their packages when that has not been done. */
+/** The decoders, built first when they are missing or out of date. */
 export async function loadDecoders(): Promise<DecoderModules> {
   await build({ only: 'opus' });
   await build({ only: 'fuel' });

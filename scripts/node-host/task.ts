@@ -1,4 +1,4 @@
-/** A model of this process as what tasks run on, the same as in the gateway. */
+/** A model in this process as the host of tasks, as in the gateway. */
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { TRIGGERS } from '../../worker/serving/output/tool-formats.ts';

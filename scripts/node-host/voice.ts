@@ -46,7 +46,7 @@ async function openSmallVoice({ id, sampleRate }: VoiceManifest): Promise<LocalV
   };
 }
 
-/** @throws {EngineError} E_FORMAT_INVALID for files that are no voice. */
+/** @throws {EngineError} E_FORMAT_INVALID for files that are not a voice. */
 export async function loadPico(files: PicoFiles): Promise<PicoVoice> {
   await build({ only: 'opus' });
   await build({ only: 'fuel' });

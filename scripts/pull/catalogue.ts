@@ -1,5 +1,5 @@
 /**
- * The models that have a name: where each file may be had, in the order to try, and the hash it
+ * The models that have a name: the sources of each file, in the order to try, and the hash it
  * must have. A source names a package or a hub repository, never an address.
  */
 import { EngineError } from '../../engine/base/errors.ts';
@@ -24,12 +24,12 @@ export type CatalogueTask =
 export interface CatalogueEntry {
   readonly id: string;
   readonly title: string;
-  /** What it is good for, in a few words. */
+  /** What the model is for, in a few words. */
   readonly task: CatalogueTask;
   readonly licence: string;
-  /** What it is imported with; null for files that only pull knows yet. */
+  /** Options of its import; null for files that can only be pulled yet. */
   readonly preset: 'edge' | 'lossless' | 'q6b' | null;
-  /** Of an .onnx file: what it is imported for. */
+  /** The task an .onnx file is imported for. */
   readonly onnxTask?: OnnxTask['name'];
   /** The first is the one to import; others lie beside it. */
   readonly files: readonly [CatalogueFile, ...CatalogueFile[]];
@@ -302,7 +302,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
 ];
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND with the ids there are. */
+/** @throws {EngineError} E_MODEL_NOT_FOUND with all known ids. */
 export function findCatalogueEntry(id: string): CatalogueEntry {
   const entry = CATALOGUE.find((row) => row.id === id);
   if (entry !== undefined) return entry;
@@ -314,7 +314,7 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
   );
 }
 
-/** @throws {EngineError} E_ARCH_UNKNOWN for files that nothing here can serve yet. */
+/** @throws {EngineError} E_ARCH_UNKNOWN for files that cannot be served yet. */
 export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6b' {
   if (preset !== null) return preset;
   throw new EngineError(

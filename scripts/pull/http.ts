@@ -1,6 +1,6 @@
 /**
  * One file over HTTP into a `.part` file: resumed with Range where the last try stopped, short
- * timeouts, a few retries while bytes keep coming. Verifying and naming the result is pull.ts's.
+ * timeouts, a few retries while bytes keep coming. pull.ts verifies and names the result.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm, stat, readFile, writeFile } from 'node:fs/promises';
@@ -17,9 +17,9 @@ export interface HttpOptions {
   readonly expectBytes?: number | null;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
-  /** Until the answer's headers are here. */
+  /** Time until the answer's headers arrive. */
   readonly connectTimeoutMs?: number;
-  /** Longest silence in the middle of the answer. */
+  /** Longest pause within the answer. */
   readonly idleTimeoutMs?: number;
   readonly retryDelayMs?: number;
 }
@@ -27,7 +27,7 @@ export interface HttpOptions {
 const CONNECT_TIMEOUT_MS = 6_000;
 const IDLE_TIMEOUT_MS = 20_000;
 const RETRY_DELAY_MS = 500;
-/** Tries in a row that bring next to nothing; a server that drips would hold us forever. */
+/** Attempts in a row that bring almost nothing: a server that drips must not hold up the program forever. */
 const MAX_FRUITLESS_TRIES = 3;
 const FRUITFUL_BYTES = 64 * 1024;
 
@@ -106,13 +106,13 @@ function requestHeaders(
   return {
     'accept-encoding': 'identity',
     ...(haveBytes > 0 ? { range: `bytes=${haveBytes}-` } : {}),
-    // A file that changed since is sent whole, instead of its new end after our old beginning.
+    // A file that has changed since is sent whole, rather than its new end after the old beginning.
     ...(haveBytes > 0 && etag !== null ? { 'if-range': etag } : {}),
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
   };
 }
 
-/** Where the answer's bytes belong; a server that ignored Range starts again at 0. */
+/** Where in the file the answer's bytes belong; a server that ignored Range starts at 0 again. */
 function readRange(response: Response, url: string, haveBytes: number): Range | 'complete' {
   const contentRange = response.headers.get('content-range') ?? '';
   if (response.status === 206) {
@@ -175,14 +175,14 @@ async function writeBody(
       throw unavailable(response.url, `cut off at ${done} of ${range.totalBytes} bytes`, true);
     }
   } finally {
-    // What has come is flushed even when the rest failed: the next try continues there.
+    // What has arrived is flushed even when the rest failed: the next attempt continues there.
     const closed = once(file, 'close');
     file.end();
     await Promise.race([closed, broken]);
   }
 }
 
-/** Aborts a fetch that stays silent, and remembers why. */
+/** Aborts a fetch that brings nothing for too long, and remembers why. */
 class Watchdog {
   firedError: EngineError | null = null;
   readonly #abort: AbortController;
@@ -221,7 +221,7 @@ function isTransient(error: unknown): boolean {
 function asHttpError(error: unknown, url: string): unknown {
   if (error instanceof EngineError || !(error instanceof Error)) return error;
   if ('code' in error && typeof error.code === 'string' && 'syscall' in error) {
-    // Errors of our own file, and not of the socket, carry a path.
+    // Errors of the file on this disk, and not of the socket, carry a path.
     if ('path' in error || error.syscall === 'write') return error;
   }
   let inner: unknown = error;

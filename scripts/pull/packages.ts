@@ -16,7 +16,7 @@ import { extractTarEntry } from './tar.ts';
 import { extractZipEntry } from './zip.ts';
 
 export interface PackageOptions {
-  /** A folder of this pull's own; left behind only when the pull is cut off. */
+  /** A folder used by this pull alone; it remains only when the pull is cut off. */
   readonly workDir: string;
   readonly expectBytes?: number | null;
   readonly onProgress?: OnProgress;
@@ -88,7 +88,10 @@ async function downloadArchive(
   const suffix = spec.kind === 'pip' ? '.whl' : '.tgz';
   const name = names.find((n) => n.endsWith(suffix));
   if (name === undefined) {
-    throw new EngineError('E_SOURCE_UNAVAILABLE', `${spec.kind}: brought no ${suffix} file`);
+    throw new EngineError(
+      'E_SOURCE_UNAVAILABLE',
+      `${spec.kind}: the download has no ${suffix} file`,
+    );
   }
   await rename(join(outDir, name), archive);
 }

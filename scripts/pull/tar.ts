@@ -9,7 +9,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { OnProgress } from '../lib/progress.ts';
 
 const BLOCK_BYTES = 512;
-/** A pax header or long name beyond this is no name but an attack. */
+/** A pax header or long name beyond this is not a name but an attack. */
 const MAX_META_BYTES = 1 << 20;
 
 interface TarHeader {
@@ -20,7 +20,7 @@ interface TarHeader {
 
 /**
  * Writes the member `innerPath` of `tgzPath` to `outPath`.
- * @throws {EngineError} E_SOURCE_UNAVAILABLE when it is not in there or the archive is broken.
+ * @throws {EngineError} E_SOURCE_UNAVAILABLE when it is missing or the archive is damaged.
  */
 export async function extractTarEntry(
   tgzPath: string,

@@ -9,12 +9,12 @@ import { requireFreeBytes } from '../lib/disk.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { countBytes } from './count-bytes.ts';
 
-/** More than any model file that one isolate, or eight, could hold. */
+/** More than any model file that eight isolates could hold. */
 const MAX_ENTRY_BYTES = 64 * 1024 ** 3;
 
 /**
  * Writes the entry `innerPath` of `zipPath` to `outPath`.
- * @throws {EngineError} E_SOURCE_UNAVAILABLE when it is not in there or the archive is broken.
+ * @throws {EngineError} E_SOURCE_UNAVAILABLE when it is missing or the archive is damaged.
  */
 export async function extractZipEntry(
   zipPath: string,
@@ -82,13 +82,13 @@ const MAX_ENTRIES = 1000;
 
 /**
  * Writes every file of `zipPath` below `folder`.
- * @throws {EngineError} E_SOURCE_UNAVAILABLE for a broken archive, or one with names that lead elsewhere.
+ * @throws {EngineError} E_SOURCE_UNAVAILABLE for a damaged archive, or one with names that lead out of the folder.
  */
 export async function unpackZip(zipPath: string, folder: string): Promise<void> {
   for (const name of await listEntries(zipPath)) {
     const parts = name.split('/');
     if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\\')))
-      throw badArchive(zipPath, `names an odd file ${JSON.stringify(name).slice(0, 80)}`);
+      throw badArchive(zipPath, `names an invalid path ${JSON.stringify(name).slice(0, 80)}`);
     const path = join(folder, ...parts);
     await mkdir(dirname(path), { recursive: true });
     await extractZipEntry(zipPath, name, path);

@@ -1,5 +1,5 @@
 /**
- * Where models are pushed to, as the few operations a push needs: the local R2 of the development
+ * The destination of a push, as the few operations it needs: the local R2 of the development
  * server, or a real bucket through wrangler. Objects are named as the stage Worker reads them.
  */
 
@@ -12,12 +12,12 @@ export interface ObjectInfo {
 export interface Bucket {
   /** For messages: `local R2`, `bucket thimble-models`. */
   readonly label: string;
-  /** Null for a bucket that cannot be asked; its manifest is believed instead. */
+  /** Null for a bucket that has no such operation; its manifest is trusted instead. */
   readonly head: ((key: string) => Promise<ObjectInfo | null>) | null;
   getText(key: string): Promise<string | null>;
   put(key: string, bytes: Uint8Array, sha256: string): Promise<void>;
   delete(key: string): Promise<void>;
-  /** Ids of the models whose manifest is there; null when the bucket cannot list. */
+  /** Ids of the models whose manifest is in the bucket; null when it cannot list. */
   listModelIds(): Promise<string[] | null>;
   close(): Promise<void>;
 }

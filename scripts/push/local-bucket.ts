@@ -1,5 +1,5 @@
 /**
- * The development server's R2 bucket on this disk, through a small Worker in miniflare that is there
+ * The development server's R2 bucket on this disk, through a small Worker in miniflare that runs
  * for the push only. (Bytes through a Worker's request body: 0.35 s for 16 MiB; through miniflare's
  * own binding proxy: 1 s.)
  */
@@ -48,7 +48,7 @@ async function listModelIds(bucket) {
   return ids.sort();
 }`;
 
-/** Opens the bucket without serving anything; works beside a running server. */
+/** Opens the bucket without serving anything; works while a server is running. */
 export async function openLocalBucket(
   bucketName: string,
   persistDir: string = stateDir(),

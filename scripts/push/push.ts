@@ -1,6 +1,6 @@
 /**
  * Copies an imported model into a bucket: shards and tokenizer first, manifest.json last, so that a
- * push that is cut off never leaves a model that is listed but not whole.
+ * push that is cut off never leaves a model that is listed but incomplete.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -72,14 +72,14 @@ export async function readImported(
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new EngineError(
       'E_MODEL_NOT_FOUND',
-      `model ${id}: not imported (no ${path}). Run: thimble pull ${id} && thimble import FILE --id ${id}`,
+      `model ${id}: not imported (no ${path}). Run: thimble pull ${id} && thimble import ${id}, or import a file: thimble import FILE --id ${id}`,
       { details: { id, path }, cause },
     );
   });
   return { text, manifest: parseManifest(JSON.parse(text)) };
 }
 
-/** What the bucket's own manifest says is there: a bucket without `head` answers only through it. */
+/** What is in the bucket according to its own manifest, for buckets without `head`. */
 function knownPieces(manifestText: string | null): Map<string, string> {
   if (manifestText === null) return new Map();
   try {

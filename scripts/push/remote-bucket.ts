@@ -1,4 +1,4 @@
-/** A bucket in a Cloudflare account, through wrangler: it knows the account, we do not. */
+/** A bucket in a Cloudflare account, through wrangler, which knows the account. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { runWrangler } from '../lib/wrangler.ts';
 import type { Bucket } from './bucket.ts';
 
 /**
- * Checks that the bucket is there, or makes it when `create` is set.
+ * Checks that the bucket exists, or creates it when `create` is set.
  * @throws {EngineError} E_BACKEND_UNAVAILABLE with wrangler's reason.
  */
 export async function openRemoteBucket(name: string, create = false): Promise<Bucket> {
@@ -19,7 +19,7 @@ export async function openRemoteBucket(name: string, create = false): Promise<Bu
     if (!create) {
       throw remoteError(
         `bucket ${name}`,
-        `does not exist. Make it with: npx wrangler r2 bucket create ${name} (thimble deploy does)`,
+        `does not exist. Create it with: npx wrangler r2 bucket create ${name} (thimble deploy does)`,
       );
     }
     const made = await runWrangler(['r2', 'bucket', 'create', name]);

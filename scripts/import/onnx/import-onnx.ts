@@ -1,5 +1,5 @@
 /**
- * `thimble import` of an .onnx file: read as hostile, made into the graphs its task needs, weights in
+ * `thimble import` of an .onnx file: read as hostile input, turned into the graphs its task needs, weights in
  * files of their own, memory measured, and only then given its final place.
  */
 import { readFile, stat } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const MAX_SOURCE_BYTES = 512 * 1024 * 1024;
 
 export interface OnnxImportOptions extends ModelPlace {
   readonly input: string;
-  /** What the model is for; any graph on tensors by default. */
+  /** The model's task; any graph on tensors by default. */
   readonly task?: string;
   /** Largest sizes of named dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
@@ -33,7 +33,7 @@ export interface OnnxImportOptions extends ModelPlace {
   readonly onWarning?: (text: string) => void;
 }
 
-/** @throws {EngineError} E_USAGE, E_DISK, and everything a damaged or unsupported graph gives. */
+/** @throws {EngineError} E_USAGE, E_DISK, and every error of a damaged or unsupported graph. */
 export async function importOnnx(
   options: OnnxImportOptions,
 ): Promise<{ folder: string; manifest: OnnxManifest }> {
@@ -110,11 +110,11 @@ async function writeGraph(
   };
 }
 
-/** Any graph may dislike zeros; what a task runs has to run. */
+/** A graph without a task may fail on zeros; one with a task must run. */
 function judgeFailure({ task }: Recipe, failure: unknown, { onWarning }: OnnxImportOptions): void {
   if (task.name !== 'tensors' || !(failure instanceof EngineError)) throw failure;
   if (failure.code !== 'E_REQUEST_INVALID') throw failure;
   onWarning?.(
-    `the graph cannot be run on zeros of its largest shapes, so that its memory is only known as loaded: ${failure.message}`,
+    `the graph cannot be run on zeros of its largest shapes, so that only its memory after loading is known: ${failure.message}`,
   );
 }

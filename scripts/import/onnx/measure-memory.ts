@@ -1,4 +1,4 @@
-/** What a model takes of WebAssembly memory, in the build that will serve it. */
+/** The WebAssembly memory a model takes, in the runtime that will serve it. */
 import type { OnnxManifest, OnnxValueRow } from '../../../engine/manifest/onnx.ts';
 import type { OnnxModel } from '../../../worker/onnx/load-model.ts';
 import { MAX_TENSOR_ELEMENTS } from '../../../worker/onnx/check-feeds.ts';
@@ -6,7 +6,7 @@ import { TENSOR_ARRAYS } from '../../../worker/onnx/tensors.ts';
 import type { OnnxTensorData, OnnxTensors } from '../../../worker/onnx/tensors.ts';
 import { loadLocalOnnx, openOrtRuntime } from '../../node-host/onnx.ts';
 
-/** @returns what onnxruntime said when it could not run on zeros, too; the peak is then a guess. */
+/** @returns what onnxruntime said when it could not run on zeros, too; the peak is then an estimate. */
 export async function measureMemory(
   dir: string,
   manifest: OnnxManifest,

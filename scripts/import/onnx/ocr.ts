@@ -69,7 +69,7 @@ export async function ocrPair({ file, path }: RecipeInput): Promise<Recipe> {
   };
 }
 
-/** A line each, in the metadata of the file. */
+/** One per line, in the metadata of the file. */
 function charactersOf(name: string, bytes: Uint8Array): string[] {
   for (const { field, bytes: entry } of readFields(name, bytes)) {
     // ModelProto.metadata_props
@@ -77,5 +77,5 @@ function charactersOf(name: string, bytes: Uint8Array): string[] {
     const texts = [...readFields(name, entry)].map((part) => readWireText(name, part.bytes));
     if (texts[0] === 'character') return (texts[1] ?? '').split('\n').filter((line) => line !== '');
   }
-  throw invalidFile(name, 'does not tell its characters', 'the metadata "character"');
+  throw invalidFile(name, 'does not list its characters', 'the metadata "character"');
 }

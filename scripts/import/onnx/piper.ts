@@ -24,11 +24,11 @@ import type { Recipe, RecipeGraph, RecipeInput } from './recipe.ts';
 
 /** Smaller weights stay as they are: they cost little, and norms and biases matter. */
 const MIN_QUANTIZED_BYTES = 64 * 1024;
-/** The second window of flow and vocoder is as large as any. */
+/** The second window of flow and vocoder is one of the largest. */
 const EXERCISED_CHUNKS = 4;
-/** Of the published medium voices: three upsamplings by 8, 8 and 4. */
+/** Samples a frame of the published medium voices: three upsamplings by 8, 8 and 4. */
 const HOP = 256;
-/** The duration predictor stays in floats: a rounded duration is heard. */
+/** The duration predictor stays in floats: a rounded duration is audible. */
 const KEPT = /^dp\./;
 
 const voiceJson = z.object({
@@ -88,7 +88,7 @@ export async function piperVoice({ file, path }: RecipeInput): Promise<Recipe> {
     task: { name: 'speech-synthesis', voice },
     graphs: [encoder, flow, vocoder].map((part) => cut(path, file, part)),
     exercise: async (model) => {
-      // The longest sentence there can be, as far as the largest windows.
+      // The longest possible sentence, up to the largest windows.
       const ids = Array.from({ length: MAX_SPEAK_IDS }, (_, i) =>
         i % 2 === 0 ? 0 : 14 + (i % 20),
       );
@@ -102,11 +102,11 @@ interface Part {
   readonly name: string;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** Of its one named dimension. */
+  /** Size of its one named dimension. */
   readonly max: number;
 }
 
-/** Inputs and outputs keep the names they have in the file; rows of the manifest name them in order. */
+/** Inputs and outputs keep their names of the file; rows of the manifest name them in order. */
 function cut(path: string, file: OnnxModel, { name, inputs, outputs, max }: Part): RecipeGraph {
   const whole = subgraph(path, file.graph, inputs, outputs);
   const graph =
@@ -155,7 +155,7 @@ function findCuts(path: string, graph: OnnxGraph): Cuts {
   const fail = (what: string) =>
     invalidFile(
       path,
-      `is no Piper voice of a kind that is known: ${what}`,
+      `is not a supported Piper voice: ${what}`,
       'a single-speaker voice of medium quality',
     );
   const inputs = graph.inputs.map(({ name }) => name).join(', ');
@@ -219,7 +219,7 @@ async function readVoice(path: string, channels: number): Promise<Voice> {
   try {
     json = JSON.parse(text);
   } catch {
-    throw invalidFile(`${path}.json`, 'is no JSON', "the voice's facts");
+    throw invalidFile(`${path}.json`, 'is not JSON', "the voice's facts");
   }
   const parsed = voiceJson.safeParse(json);
   if (!parsed.success)

@@ -24,9 +24,14 @@ const tensors: MakeRecipe = async ({ file, path, dims }) => ({
 const voiceActivity: MakeRecipe = async ({ file, path }): Promise<Recipe> => {
   const names = file.graph.inputs.map(({ name }) => name).join(', ');
   if (names !== 'input, state, sr')
-    throw invalidFile(path, 'is no Silero detector of version 5 or 6', 'inputs input, state, sr', {
-      inputs: names,
-    });
+    throw invalidFile(
+      path,
+      'is not a Silero detector of version 5 or 6',
+      'inputs input, state, sr',
+      {
+        inputs: names,
+      },
+    );
   return {
     task: { name: 'voice-activity' },
     graphs: [

@@ -4,13 +4,13 @@ import { ONNX_IO_DTYPES } from '../../../engine/manifest/onnx.ts';
 import type { OnnxValueRow } from '../../../engine/manifest/onnx.ts';
 import type { OnnxGraph, OnnxValue } from '../../../engine/onnx/types.ts';
 
-/** Of a named dimension that nobody gave a size: one of a batch, else so many. */
+/** Default size of a named dimension: one for a batch, else this many. */
 const DEFAULT_DIM = 256;
 const BATCH = /batch|^n$/i;
-/** Outputs are described, not checked: what the graph makes of its inputs. */
+/** Outputs are described, not checked: they follow from the inputs. */
 const MAX_OUTPUT_DIM = 2 ** 31 - 1;
 
-/** The inputs that are no initializers. */
+/** The inputs that are not initializers. */
 export function inputRows(
   name: string,
   graph: OnnxGraph,

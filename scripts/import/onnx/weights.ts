@@ -1,5 +1,5 @@
 /**
- * Weights out of graphs, into files that onnxruntime copies tensor by tensor: a graph with its weights
+ * Moves weights out of graphs into files that onnxruntime copies tensor by tensor: a graph with its weights
  * inside would be in memory twice. Weights of the source may lie in files beside it.
  */
 import { lstat, open } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import type { OnnxModel, OnnxTensor } from '../../../engine/onnx/types.ts';
 
 /** Smaller tensors stay in the graph: shapes and axes are needed while it is planned. */
 const MIN_EXTERNAL_BYTES = 1024;
-/** Several files a graph, so that none is too large. */
+/** Several files for each graph, so that none is too large. */
 const FILE_BYTES = 16 * 1024 * 1024;
 const ALIGNMENT = 64;
 

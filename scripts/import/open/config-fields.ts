@@ -3,7 +3,7 @@ import type { Architecture, FieldReader, PartialConfig } from '../../../engine/a
 import type { ModelConfig, RopeScaling } from '../../../engine/manifest/manifest.ts';
 import { checkConfig } from './opened-model.ts';
 
-/** What each format has its own place for. */
+/** Fields that each format stores in its own place. */
 export interface FormatFacts {
   readonly nVocab: number;
   readonly ropePairing: ModelConfig['ropePairing'];
@@ -30,7 +30,7 @@ export function configFromRows(
   const { nLayer = 0, nCtx = 0, headDim = 0 } = numbers;
   const isRope = arch.positions === 'rope';
   const found = facts.windows(nLayer);
-  // A window as wide as the context is none, unless it also says how a layer's positions rotate.
+  // A window as wide as the context is no restriction, unless it also says how a layer's positions rotate.
   const isUsed = found !== null && (found.nToken < nCtx || numbers.localRopeTheta !== undefined);
   const { localRopeTheta, ...others } = numbers;
   const local = isUsed && localRopeTheta !== undefined ? { localRopeTheta } : {};
@@ -66,7 +66,7 @@ function readRows(arch: Architecture, file: FieldReader): PartialConfig {
 }
 
 function windowList(nLayer: number, { nToken, isLocal }: LayerWindows): number[] {
-  // A hostile number of layers is refused by checkConfig, not by the list it would need.
+  // A hostile number of layers is left to checkConfig: the list it would need is not made.
   const length = Math.min(nLayer, 1024);
   return Array.from({ length }, (_, layer) => (isLocal(layer) ? nToken : 0));
 }

@@ -9,7 +9,7 @@ export interface EncoderPrompts {
 
 const NO_PROMPTS: EncoderPrompts = { queryPrefix: '', documentPrefix: '' };
 
-/** As the models' cards say; names without what stands before the last slash. */
+/** From the models' cards; names without what comes before the last slash. */
 const KNOWN: readonly (readonly [RegExp, EncoderPrompts])[] = [
   [
     /^bge-(small|base|large)-en/i,

@@ -87,7 +87,7 @@ function readScaling(
   throw configError(where, `rope scaling '${kind.slice(0, 40)}' is not supported`, { kind });
 }
 
-/** The attention factor YaRN gives for a context stretched `factor` times (arXiv 2309.00071, 3.4). */
+/** YaRN's attention factor for a context stretched `factor` times (arXiv 2309.00071, 3.4). */
 export function yarnAttnFactor(factor: number): number {
   return factor > 1 ? 0.1 * Math.log(factor) + 1 : 1;
 }
@@ -115,7 +115,7 @@ class KeyReader implements FieldReader {
     const value = this.optional(key) ?? fallback;
     if (value !== undefined && Number.isFinite(value)) return value;
     const full = `${this.#prefix}.${key}`;
-    const what = value === undefined ? 'is missing' : 'is no number';
+    const what = value === undefined ? 'is missing' : 'is not a number';
     throw configError(this.#where, `key ${full} ${what}`, { key: full });
   }
 
@@ -125,7 +125,7 @@ class KeyReader implements FieldReader {
     if (value === undefined) return undefined;
     const number = uniform(value);
     if (typeof number === 'number' && Number.isFinite(number)) return number;
-    throw configError(this.#where, `key ${full} is no number, or differs between layers`, {
+    throw configError(this.#where, `key ${full} is not a number, or differs between layers`, {
       key: full,
     });
   }
@@ -134,14 +134,14 @@ class KeyReader implements FieldReader {
     const full = `${this.#prefix}.${key}`;
     const value = this.#metadata.get(full) ?? fallback;
     if (typeof value === 'boolean') return value;
-    throw configError(this.#where, `key ${full} is no true or false`, { key: full });
+    throw configError(this.#where, `key ${full} is not true or false`, { key: full });
   }
 
   string(key: string, fallback: string): string {
     const full = `${this.#prefix}.${key}`;
     const value = this.#metadata.get(full) ?? fallback;
     if (typeof value === 'string') return value;
-    throw configError(this.#where, `key ${full} is no string`, { key: full });
+    throw configError(this.#where, `key ${full} is not a string`, { key: full });
   }
 
   /** One value a layer, or null. */

@@ -16,9 +16,9 @@ import { missingFile, parseText, readJson, readText } from './open-safetensors.t
 import { headPairs, ids, minAudioCtx, recognitionTokens } from './recognition-tokens.ts';
 
 const MODEL_NAME = /^model\.bin(?:\.part(\d{1,3}))?$/;
-/** LayerNorm's in every Whisper; not in the file. */
+/** Epsilon of LayerNorm in every Whisper; not in the file. */
 const NORM_EPS = 1e-5;
-/** Settings of the file, and the one value that is Whisper's. */
+/** Settings of the file, each with the one value that Whisper has. */
 const EXPECTED: Readonly<Record<string, number>> = {
   'decoder/activation': 3,
   'decoder/alibi': 0,
@@ -45,7 +45,7 @@ export async function openCtranslate2(
   if (found === undefined)
     throw new EngineError(
       'E_ARCH_UNKNOWN',
-      `${where}: CTranslate2 model of ${file.spec}; expected ${familyFileNames('ct2').join(', ')}. Only speech models are read from CTranslate2.`,
+      `${where}: CTranslate2 model of ${file.spec}; expected ${familyFileNames('ct2').join(', ')}. Only recognition models are read from CTranslate2.`,
       { details: { spec: file.spec } },
     );
   const text = await readText(folder, 'tokenizer.json');
@@ -134,6 +134,6 @@ function layersOf({ tensors }: Ctranslate2File, stack: string): number {
   const numbers = tensors
     .filter(({ name }) => name.startsWith(prefix))
     .map(({ name }) => Number.parseInt(name.slice(prefix.length), 10));
-  // Of 'layer_norm' comes no number.
+  // A norm without a number, 'layer_norm', comes first.
   return Math.max(-1, ...numbers.filter((n) => Number.isSafeInteger(n))) + 1;
 }

@@ -33,7 +33,7 @@ export function encoderConfigFromGguf(
   const number = (key: string): number => {
     const value = metadata.get(`${arch}.${key}`);
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw configError(where, `key ${arch}.${key} is no number`, { key });
+    throw configError(where, `key ${arch}.${key} is not a number`, { key });
   };
   const entries = Object.entries(KEYS).map(([ours, key]) => [ours, number(key)]);
   const numbers = Object.fromEntries(entries) as Record<keyof typeof KEYS, number>;

@@ -1,6 +1,6 @@
 /**
  * An embedding model as sentence-transformers and transformers write it: config.json, the pooling's
- * config in a folder of its own, modules.json with what comes behind it.
+ * config in a folder of its own, modules.json with what comes after it.
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -31,7 +31,7 @@ const POOLINGS: readonly (readonly [string, EncoderConfig['pooling']])[] = [
   ['pooling_mode_lasttoken', 'last'],
 ];
 
-/** The files beside config.json that say how vectors are made; {} for those that are not there. */
+/** The files beside config.json that say how vectors are made; {} for missing ones. */
 export interface EncoderFiles {
   readonly config: JsonObject;
   readonly pooling: JsonObject;
@@ -42,7 +42,7 @@ export interface EncoderFiles {
   readonly name: string;
 }
 
-/** @throws {EngineError} E_FORMAT_INVALID naming the field: what cannot be done is refused. */
+/** @throws {EngineError} E_FORMAT_INVALID naming the field: unsupported values are refused. */
 export function encoderConfigFromHf(files: EncoderFiles, arch: EncoderFamily): EncoderConfig {
   const { config, modules } = files;
   const where = 'config.json';
@@ -70,7 +70,7 @@ export function encoderConfigFromHf(files: EncoderFiles, arch: EncoderFamily): E
   };
 }
 
-/** The mean where nothing is said: what most such models are trained with. */
+/** The mean by default: most such models are trained with it. */
 function poolingOf(json: JsonObject): EncoderConfig['pooling'] {
   const on = Object.entries(json).filter(
     ([key, value]) => /^pooling_mode_/.test(key) && value === true,

@@ -1,4 +1,4 @@
-/** Tells what kind of model a path is, and opens it. */
+/** Recognises the kind of model at a path, and opens it. */
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ import { openSafetensors } from './open-safetensors.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /**
- * @param open takes the files; whoever made it closes them, also after an error
+ * @param open collects the files; the caller closes them, also after an error
  * @throws {EngineError} E_USAGE for a path that holds no model; what the readers throw.
  */
 export async function openModel(
@@ -36,7 +36,7 @@ export async function openModel(
   if (isCtranslate2Name(basename(path)) && (await isCtranslate2(path)))
     return openCtranslate2(dirname(path), open);
   if (await startsWithGguf(path)) return openGguf(path, open);
-  // llama2.c's version 0 has no magic: its reader refuses what is none.
+  // llama2.c's version 0 has no magic: its reader refuses other files.
   return openLlama2c(path, open, tokenizerPath);
 }
 
@@ -82,7 +82,7 @@ async function openFolder(
   return openModel(join(folder, name), open, tokenizerPath);
 }
 
-/** The first part of one, or any other: parts do not begin like a file. */
+/** The first part of a split file, or a whole one: later parts do not begin like a file. */
 async function isCtranslate2(path: string): Promise<boolean> {
   if (/\.part\d+$/.test(path)) return true;
   await using source = await openFileSource(path);

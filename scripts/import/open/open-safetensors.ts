@@ -141,7 +141,7 @@ async function openRecogniser(hf: HfFolder, family: RecognitionFamily): Promise<
   return {
     ...openedRecogniser(family, 'config.json', config),
     ...(await aboutFolder(hf)),
-    // The head is stored by some writers, and is the embedding once more.
+    // Some writers store the head, which repeats the embedding.
     tensors: (await readSafetensors(files)).filter(({ name }) => name !== 'proj_out.weight'),
     wanted: new Set(),
     tokenizer: { json: text, addBos: false, bosId: null, eosIds: [config.tokens.endOfText] },
@@ -166,7 +166,7 @@ async function openParts(folder: string, open: AsyncDisposableStack): Promise<Fi
     throw new EngineError(
       'E_FORMAT_INVALID',
       `${basename(folder)}: expected one .safetensors file or a ${INDEX_NAME}, got ${parts.length} files. ` +
-        'Fetch the index too, or take the other files away.',
+        'Fetch the index too, or remove the other files.',
       { details: { parts } },
     );
   }

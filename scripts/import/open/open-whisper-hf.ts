@@ -17,7 +17,7 @@ const FIELDS = {
   nVocab: 'vocab_size',
 } as const satisfies Partial<Record<keyof RecognitionConfig, string>>;
 
-/** LayerNorm's in every Whisper; not in the config. */
+/** Epsilon of LayerNorm in every Whisper; not in the config. */
 const NORM_EPS = 1e-5;
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the field; E_TOKENIZER_INVALID. */

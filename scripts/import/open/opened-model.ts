@@ -102,7 +102,7 @@ export function openedEncoder(
   };
 }
 
-/** Numbers a file may hold that are no weights: tables of rotary positions, causal masks. */
+/** Tensors a file may hold that are not weights: tables of rotary positions, causal masks. */
 const NO_WEIGHTS =
   /^rope_(freqs|factors_(long|short))\.weight$|\brotary_emb\.inv_freq$|\battn\.(masked_)?bias$/;
 
@@ -114,7 +114,7 @@ export interface MatchedTensor {
 /**
  * Pairs every tensor of the architecture with the file's.
  * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE, E_FORMAT_INVALID for tensors that nothing
- *   in the architecture would use: leaving them out would change the model in silence.
+ *   in the architecture would use: leaving them out would silently change the model.
  */
 export function matchTensors(model: OpenedModel): MatchedTensor[] {
   const { naming } = model;
@@ -127,7 +127,7 @@ export function matchTensors(model: OpenedModel): MatchedTensor[] {
     const place = instance.places[naming];
     const tensor = place && byName.get(place.name);
     if (place !== undefined) used.add(place.name);
-    // A tied head that was stored all the same is the embedding once more.
+    // A tied head that was stored nevertheless repeats the embedding.
     if (instance.isAlias) continue;
     if (tensor !== undefined) {
       matched.push({ instance, tensor: viewTensor(tensor, instance, place!) });
@@ -174,7 +174,7 @@ function missing(model: OpenedModel, instance: TensorInstance): EngineError {
   );
 }
 
-/** A config as a file's metadata gives it, checked as the manifest will check it. */
+/** A config from a file's metadata, checked as the manifest will check it. */
 export function checkConfig(where: string, config: unknown): ModelConfig {
   return checked(where, modelConfigSchema, config, configContradiction);
 }

@@ -4,9 +4,9 @@ import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
 import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
 import { readAddedTokens } from './hf-tokenizer.ts';
 
-/** Models of English alone have a row less. */
+/** English-only models have one row fewer. */
 const MULTILINGUAL_VOCAB = 51_865;
-/** Names a token has or had. */
+/** Present and former names of a token. */
 const NAMES = {
   startOfTranscript: ['<|startoftranscript|>'],
   endOfText: ['<|endoftext|>'],
@@ -35,7 +35,7 @@ export function recognitionTokens(
     throw new EngineError(
       'E_TOKENIZER_INVALID',
       `tokenizer.json: no token ${NAMES[name].join(' or ')}; expected those of Whisper. ` +
-        'Give the tokenizer.json of this very model.',
+        'Give the tokenizer.json of this model.',
       { details: { names: NAMES[name] } },
     );
   };
@@ -49,7 +49,7 @@ export function recognitionTokens(
     isMultilingual,
     tokens: {
       ...(named as Record<Named, number>),
-      // Times are the last ids, and no tokens of the tokenizer.
+      // Times are the last ids, and not tokens of the tokenizer.
       timestampBegin: find('noTimestamps') + 1,
       languages: isMultilingual ? languages : [],
     },
@@ -61,7 +61,7 @@ export function minAudioCtx(nAudioCtx: number): number {
   return Math.min(nAudioCtx, 750);
 }
 
-/** A list of token ids of a config; what is none is left to the schema. */
+/** A list of token ids of a config; anything else is left to the schema. */
 export function ids(value: JsonValue | undefined): number[] {
   if (!Array.isArray(value)) return [];
   return value.filter((id): id is number => typeof id === 'number' && id >= 0);

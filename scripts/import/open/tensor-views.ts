@@ -1,7 +1,7 @@
 /**
  * A file's tensor as the one an architecture's row wants: a range of its rows, one of its stacked
- * experts, its transpose, its neighbours in another order, its values shifted. Ranges are only another offset; what changes bytes is
- * done when they are read.
+ * experts, its transpose, its neighbours in another order, its values shifted. Ranges are only another
+ * offset; bytes are changed when they are read.
  */
 import type { TensorInstance, TensorPlace } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
@@ -12,7 +12,7 @@ import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import { dequantize } from '../../../engine/quant/dequantize.ts';
 
 /**
- * @throws {EngineError} E_TENSOR_SHAPE when the file's sizes are others than the row says;
+ * @throws {EngineError} E_TENSOR_SHAPE when the file's sizes differ from the row's;
  *   E_FORMAT_INVALID for quantized types where single values are needed.
  */
 export function viewTensor(
@@ -30,7 +30,7 @@ export function viewTensor(
   return place.plus === 0 ? part : shifted(part, place.plus);
 }
 
-/** Sizes the file must give, slowest first. */
+/** Sizes the file must have, slowest dimension first. */
 function fileDims(
   shape: readonly [number, number],
   { transposed, nStacked, of, taps }: TensorPlace,
@@ -122,7 +122,7 @@ function shifted(tensor: SourceTensor, plus: number): SourceTensor {
   return { ...tensor, dtype: 'F32', source, offset: 0, bytes: values * 4 };
 }
 
-/** A tensor's bytes, changed once when they are first read and forgotten when read to their end. */
+/** A tensor's bytes, changed once when they are first read and dropped when read to their end. */
 function lazySource(
   tensor: SourceTensor,
   change: (bytes: Uint8Array) => Uint8Array,

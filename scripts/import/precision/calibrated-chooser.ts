@@ -7,7 +7,7 @@ import type { TensorChooser } from '../import-model.ts';
 import type { MatchedTensor } from '../open/opened-model.ts';
 
 export interface CalibrationOptions {
-  /** A file, or `auto`: what was left for the very file that is imported. */
+  /** A file, or `auto`: the one that was made for the file that is imported. */
   readonly path: string;
   readonly onWarning: (text: string) => void;
 }
@@ -17,7 +17,7 @@ export interface FoundCalibration {
   readonly columns: ReadonlyMap<string, Float32Array>;
 }
 
-/** @throws {EngineError} E_USAGE when there is none; what a damaged or foreign file gives. */
+/** @throws {EngineError} E_USAGE when there is none; every error of a damaged or foreign file. */
 export async function findCalibration(
   { path, onWarning }: CalibrationOptions,
   matched: readonly MatchedTensor[],
@@ -42,7 +42,7 @@ export async function findCalibration(
   if (calibration.sourceSha256 !== null && !fileHashes.includes(calibration.sourceSha256))
     onWarning(
       'the calibration was made with another file; it helps if that holds the same model in ' +
-        'another precision, and harms otherwise.',
+        'another precision, and does harm if not.',
     );
   return { key: calibration.key, columns: columnsFor(matched, calibration) };
 }

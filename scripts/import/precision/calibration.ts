@@ -1,10 +1,10 @@
 /**
- * What `thimble calibrate` found out about a model: for every matrix the mean square of each column's
+ * What `thimble calibrate` measures of a model: for every matrix the mean square of each column's
  * input. To first order an error in a weight changes the output by as much as its input is large, so
  * these are the weights of the scale search (the idea of llama.cpp's importance matrix).
  *
  * A safetensors file: one F32 vector [nCol] a tensor, under our names; the metadata says which file
- * the model came from. Hostile until read.
+ * the model came from. Read as hostile input.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
@@ -18,11 +18,11 @@ import type { MatchedTensor } from '../open/opened-model.ts';
 
 const FORMAT = 'thimble-calibration';
 const VERSION = '1';
-/** Columns of all tensors of the largest model there is room for, twice. */
+/** Twice the columns of all tensors of the largest model that fits. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 export interface Calibration {
-  /** Of the model's file; null for models of several files. */
+  /** Hash of the model's file; null for models of several files. */
   readonly sourceSha256: string | null;
   /** Rows of input each mean was taken over, at most. */
   readonly nTokens: number;
@@ -30,7 +30,7 @@ export interface Calibration {
   readonly columns: ReadonlyMap<string, Float32Array>;
 }
 
-/** Where `calibrate` leaves, and `--calibration auto` finds, what belongs to a file. */
+/** Where `calibrate` writes, and `--calibration auto` finds, the calibration of a file. */
 export function calibrationPath(sourceSha256: string): string {
   return join(cacheDir(), 'calibration', `${sourceSha256}.safetensors`);
 }
@@ -79,7 +79,11 @@ export async function readCalibration(source: ByteSource): Promise<Calibration &
   checkVersion(source.name, metadata);
   const sha256 = metadata.get('sourceSha256') ?? '';
   if (!/^([0-9a-f]{64})?$/.test(sha256))
-    throw invalidFile(source.name, 'sourceSha256 is no hash', '64 hexadecimal digits or nothing');
+    throw invalidFile(
+      source.name,
+      'sourceSha256 is not a hash',
+      '64 hexadecimal digits or nothing',
+    );
   const hash = createHash('sha256');
   const columns = new Map<string, Float32Array>();
   for (const { name, dtype, dims, offset, bytes } of await readSafetensors([source])) {
@@ -88,7 +92,11 @@ export async function readCalibration(source: ByteSource): Promise<Calibration &
     const data = await readRange(source, offset, bytes, name);
     const values = new Float32Array(data.slice().buffer);
     if (!values.every((value) => Number.isFinite(value) && value >= 0))
-      throw invalidFile(source.name, `${name} has a value that is no mean square`, 'values >= 0');
+      throw invalidFile(
+        source.name,
+        `${name} has a value that is not a mean square`,
+        'values >= 0',
+      );
     hash.update(`${name}\n`).update(data);
     columns.set(name, values);
   }
@@ -117,7 +125,7 @@ function checkVersion(name: string, metadata: ReadonlyMap<string, string>): void
 }
 
 /**
- * The vectors for a model's matrices; tensors the calibration does not speak of have none.
+ * The vectors for a model's matrices; tensors that are not in the calibration have none.
  * @throws {EngineError} E_TENSOR_SHAPE when it is of a model of another shape.
  */
 export function columnsFor(

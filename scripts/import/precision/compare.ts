@@ -1,5 +1,5 @@
 /**
- * Imports one file under several presets into a folder that is thrown away, and measures each against
+ * Imports one file under several presets into a temporary folder, and measures each against
  * the file's own precision: size, memory plan, perplexity, divergence, speed.
  */
 import { rm } from 'node:fs/promises';
@@ -21,13 +21,13 @@ import type { ImportOptions } from '../import-model.ts';
 
 /** A way to import the file, or a model that was imported from it before. */
 export interface Variant extends Pick<ImportOptions, 'preset' | 'choose'> {
-  /** Of the row; an id as well when the variant is still to be imported. */
+  /** Name of the row; also the id when the variant is still to be imported. */
   readonly name: string;
   readonly imported?: { readonly manifest: DecoderManifest; readonly modelsRoot: string };
 }
 export interface VariantRow extends TextScore {
   readonly preset: string;
-  /** An earlier preset that gives the very same bytes for this file. */
+  /** An earlier preset that yields the same bytes for this file. */
   readonly sameAs: string | null;
   readonly weightBytes: number;
   /** The whole memory plan at `nCtx` positions. */
@@ -46,7 +46,7 @@ export interface CompareOptions {
   readonly maxTokens: number;
   /** Positions of cache the memory plan is made for. */
   readonly nCtx?: number;
-  /** Everything is written below it, and removed. */
+  /** Everything is written below it; the caller removes it. */
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly onStep?: (step: string, done: number, total: number) => void;
@@ -56,7 +56,7 @@ export interface CompareOptions {
 const WINDOW_TOKENS = 512;
 const SPEED_PROMPT_TOKENS = 8;
 
-/** @throws {EngineError} what importing and loading give; E_USAGE for a text with nothing in it. */
+/** @throws {EngineError} what importing and loading throw; E_USAGE for an empty text. */
 export async function compareVariants(options: CompareOptions): Promise<VariantRow[]> {
   const { folder, variants, signal } = options;
   const passages = await loadPassages(options.textPath, 'import --compare');
@@ -98,7 +98,7 @@ async function importVariant(
   return { manifest: requireKind(manifest, 'decoder') };
 }
 
-/** Equal for manifests that run the same: the same shards, and the same type of cache. */
+/** Equal for manifests that run alike: the same shards, and the same type of cache. */
 function contentKey(manifest: DecoderManifest): string {
   const { kv } = planMemory(manifest, { memoryBudgetBytes: null });
   return JSON.stringify([kv.dtype, manifest.shards.map(({ sha256 }) => sha256)]);

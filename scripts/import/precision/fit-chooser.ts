@@ -13,11 +13,11 @@ import type { MatchedTensor, OpenedModel } from '../open/opened-model.ts';
 import { fitGroups } from './rounding-loss.ts';
 import { planShards } from '../write/shard-plan.ts';
 
-/** What the manifest calls a model whose types were chosen under a budget. */
+/** The preset in the manifest of a model whose types were chosen under a budget. */
 export const FIT_PRESET = 'fit';
 
 export interface FitBudget {
-  /** For weights, cache and everything else of one isolate. */
+  /** Bytes for weights, cache and everything else in one isolate. */
   readonly budgetBytes: number;
   /** Positions of cache; what is served by default if not given. */
   readonly nCtx?: number;
@@ -80,12 +80,12 @@ export async function fitModel(
   };
 }
 
-/** What a plan needs of the model. @throws {EngineError} E_USAGE for kinds without a cache to fit. */
+/** What a plan needs to know of the model. @throws {EngineError} E_USAGE for kinds without a KV cache. */
 function fittable({ name, fields }: OpenedModel): Pick<PlannableModel, 'id' | 'config'> {
   if (fields.kind === 'decoder') return { id: name, config: fields.config };
   throw new EngineError(
     'E_USAGE',
-    `import: --fit chooses types for text models; ${name} is none. Give a --preset instead.`,
+    `import: --fit chooses types for text models, and ${name} is not one. Give a --preset instead.`,
   );
 }
 

@@ -3,7 +3,7 @@ import { formatBytes } from '../../lib/progress.ts';
 import type { FitReport } from './fit-chooser.ts';
 import type { FittedGroup } from './fit.ts';
 
-/** Groups of all layers that are alike in one row: `attention (576 columns) | q4m x 29, q6 x 1`. */
+/** All layers' groups of one kind in one row: `attention (576 columns) | q4m x 29, q6 x 1`. */
 export function fitTable({ groups, plan, predictedChange }: FitReport): string {
   const matrices = groups.filter(({ choice }) => choice.dtypes.some((dtype) => dtype !== 'f32'));
   const byKind = Map.groupBy(matrices, ({ group }) => group.name.replace(/^layers\.\d+\./, ''));

@@ -1,6 +1,6 @@
 /**
  * Mixed precision under a budget: which type each group of tensors gets, so that the model fits and
- * the predicted loss is least. Pure: what a choice costs and whether a set of choices fits come in.
+ * the predicted loss is least. Pure: what a choice costs and whether a set of choices fits are parameters.
  *
  * Losses of groups add up (arXiv 2411.17525, theorem 1: to first order, and errors of different
  * matrices are independent), so the least sum under a budget of bytes is found by taking, again and
@@ -28,7 +28,7 @@ export interface FittedGroup {
   readonly choice: FitChoice;
 }
 
-/** Choices worth their bytes, the largest first: each next one frees bytes at a rising price. */
+/** Choices worth their bytes, the largest first: each further one frees bytes at a higher price. */
 export function lowerHull(choices: readonly FitChoice[]): FitChoice[] {
   const sorted = [...choices].sort((a, b) => b.bytes - a.bytes || a.lossNats - b.lossNats);
   const best = sorted.reduce((a, b) => (b.lossNats <= a.lossNats ? b : a));
@@ -88,7 +88,7 @@ function cheapest(
   return found;
 }
 
-/** Groups that could go back up a step, those that win most first. */
+/** Groups that could go back up a step, the largest gain first. */
 function byGain(hulls: readonly (readonly FitChoice[])[], level: readonly number[]): number[] {
   const gain = (i: number) => hulls[i]![level[i]!]!.lossNats - hulls[i]![level[i]! - 1]!.lossNats;
   return [...level.keys()].filter((i) => level[i]! > 0).sort((a, b) => gain(b) - gain(a));

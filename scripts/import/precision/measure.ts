@@ -1,4 +1,4 @@
-/** What `thimble import` measures: a table of presets, and a fit's prediction beside the truth. */
+/** What `thimble import` measures: a table of presets, and a fit's prediction beside what was measured. */
 import { mkdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
@@ -36,7 +36,7 @@ export interface Measured {
 }
 export interface Fit {
   readonly chooser: TensorChooser;
-  /** What was chosen for the model that `chooser` imported, measured if wanted. */
+  /** What was chosen for the model that `chooser` imported, measured if asked for. */
   readonly finish: (
     manifest: DecoderManifest,
     input: string,
@@ -93,7 +93,7 @@ export async function comparePresets(
   return { table: compareTable(rows), json: { source: basename(input), rows } };
 }
 
-/** Compares in a folder of the cache that is gone afterwards. */
+/** Compares in a temporary folder of the cache. */
 async function compareHere(
   input: string,
   { text, maxTokens, ctx, tokenizer, onProgress }: MeasureOptions,

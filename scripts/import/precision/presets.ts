@@ -11,10 +11,10 @@ import type { SourceDtype } from '../../../engine/formats/source-dtypes.ts';
 
 export interface PresetInput {
   readonly role: TensorRole;
-  /** Multiplied with many rows at a time. */
+  /** Whether it is multiplied with many rows at a time. */
   readonly manyRows: boolean;
   readonly source: SourceDtype;
-  /** The whole file is F32 and small: nothing would be won by rounding it. */
+  /** The whole file is F32 and small: rounding it would gain nothing. */
   readonly isTinyF32: boolean;
 }
 interface PresetRule {
@@ -53,14 +53,14 @@ const isSmall: Condition = ({ role }) => SMALL_ROLES.includes(role);
 const isTable: Condition = ({ role }) => role === 'embedding' || role === 'head';
 const isFfn: Condition = ({ role }) => role === 'ffn';
 const isFloat: Condition = ({ source }) => SOURCE_DTYPES[source].blockElements === 1;
-/** Of more bits than `bits`: coarser files stay as they are, rounding them again costs much. */
+/** Types of more bits than `bits`: coarser files stay as they are, since rounding them again costs much. */
 const finerThan =
   (bits: number): Condition =>
   ({ source }) =>
     SOURCE_DTYPES[source].bits > bits;
 
 const SMALL_RULE: PresetRule = { when: isSmall, dtype: 'f32' };
-/** All else follows from them, and they are a hundredth of a model. */
+/** Everything else depends on them, and they are a hundredth of a model. */
 const CONVOLUTION_RULE: PresetRule = {
   when: (t) => t.role === 'convolution' && finerThan(8)(t),
   dtype: 'q8',

@@ -1,6 +1,6 @@
 /**
- * Tensors that were rounded by whoever made the file and are rounded to 4 bits once more: what that
- * costs is more than what it saves, so an import says it.
+ * Tensors that are quantized in the file and are quantized to 4 bits once more: that costs more than it
+ * saves, so an import warns about it.
  */
 import type { WeightedManifest, TensorRow } from '../../../engine/manifest/manifest.ts';
 import { SOURCE_DTYPES } from '../../../engine/formats/source-dtypes.ts';
@@ -21,7 +21,7 @@ export function requantizedTensors({ tensors }: Pick<WeightedManifest, 'tensors'
   });
 }
 
-/** A sentence for the user, or null. The cost is docs/quantization.md's, measured on SmolLM2-135M. */
+/** A warning for the user, or null. The cost is from docs/quantization.md, measured on SmolLM2-135M. */
 export function requantizeWarning(manifest: Pick<WeightedManifest, 'tensors'>): string | null {
   const rows = requantizedTensors(manifest);
   if (rows.length === 0) return null;

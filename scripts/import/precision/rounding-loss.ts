@@ -4,7 +4,7 @@
  *
  * To first order a model's loss rises linearly with each matrix's relative squared error
  * (arXiv 2411.17525, theorem 1). The slopes are measured on SmolLM2-135M (docs/quantization.md);
- * another model's differ, so that a prediction ranks choices better than it foretells a perplexity.
+ * another model's differ, so that a prediction ranks choices better than it predicts a perplexity.
  */
 import type { TensorRole } from '../../../engine/archs/types.ts';
 import { matrixBytes } from '../../../engine/base/dtypes.ts';
@@ -22,7 +22,7 @@ import { LOSSLESS } from './presets.ts';
 
 interface LossSlope {
   readonly plain: number;
-  /** For errors that are weighted by a calibration. */
+  /** Slopes for errors that are weighted by a calibration. */
   readonly weighted: number;
 }
 /** Nats a token for a relative squared error of 1 in every tensor of the role. */
@@ -39,7 +39,7 @@ const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
 };
 /** Rows of a tensor its error is measured on, spread evenly. */
 const SAMPLE_ROWS = 64;
-/** Finest first. Finer than 8 bits costs speed and wins nothing that can be measured. */
+/** Finest first. Finer than 8 bits costs speed and gains nothing measurable. */
 const TYPES: readonly BlockDtypeName[] = ['q8', 'q6', 'q5m', 'q5', 'q4m', 'q4'];
 
 /**

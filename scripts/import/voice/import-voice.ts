@@ -1,6 +1,6 @@
 /**
  * `thimble import` of a voice of SVOX Pico: its two files (..._ta.bin and ..._sg.bin in one folder) are
- * checked to be what they say, copied and hashed.
+ * validated, copied and hashed.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -20,12 +20,12 @@ const NAME = /^(en-[A-Z]{2})_ta\.bin$/;
 const SIGNAL_NAME = /^(en-[A-Z]{2})_.*sg\.bin$/;
 
 export interface VoiceImportOptions extends ModelPlace {
-  /** The file of text analysis; that of the signal lies beside it. */
+  /** The file of text analysis; that of the signal is beside it. */
   readonly input: string;
   readonly about?: ModelAbout;
 }
 
-/** Whether a file is half of a voice of Pico, by its name. */
+/** Whether a file is half of a Pico voice, by its name. */
 export function isVoiceFile(path: string): boolean {
   return /_(?:ta|sg)\.bin$/.test(basename(path));
 }
@@ -52,7 +52,7 @@ async function writeVoice(
     );
   const textAnalysis = await readVoiceFile(input);
   const signal = await readVoiceFile(await findSignal(input, language));
-  // What cannot be loaded is found now, and not by the first request.
+  // A voice that cannot be loaded is found now, and not by the first request.
   await loadPico({ textAnalysis, signal });
   const partial = await PartialFolder.open(folder);
   await partial.put(PICO_FILES.textAnalysis, textAnalysis);

@@ -1,4 +1,4 @@
-/** The manifest of an imported model: what the file says, what a catalogue knows better, what was written. */
+/** The manifest of an imported model: what the file says, what a catalogue adds, what was written. */
 import { basename } from 'node:path';
 import { MANIFEST_VERSION } from '../../../engine/manifest/manifest.ts';
 import type { TensorRow, WeightedManifest } from '../../../engine/manifest/manifest.ts';
@@ -6,7 +6,7 @@ import type { ShardEntry } from './journal.ts';
 import type { OpenedModel } from '../open/opened-model.ts';
 import type { PlannedShard } from './shard-plan.ts';
 
-/** What a catalogue knows better than the file. */
+/** What a catalogue knows of the model. */
 export interface ModelAbout {
   readonly name?: string;
   readonly licence?: string;
@@ -19,7 +19,7 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** The manifest of an import, unchecked: parseManifest has the last word. */
+/** The manifest of an import; parseManifest checks it. */
 export function describeModel(
   model: OpenedModel,
   preset: string,

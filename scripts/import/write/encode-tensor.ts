@@ -21,7 +21,7 @@ import type { BlockDtypeName } from '../../../engine/quant/block-bytes.ts';
 import { quantizeMatrix } from '../../../engine/quant/quantize.ts';
 import type { PlannedTensor } from './shard-plan.ts';
 
-/** Values worked on at once: 8 MB as floats. */
+/** Values processed at once: 8 MB as floats. */
 const CHUNK_VALUES = 2 * 1024 * 1024;
 
 export interface TensorReport {
@@ -45,7 +45,7 @@ interface EncodedChunk {
 
 /**
  * Writes the planned tensor's `bytes` bytes in order.
- * @throws {EngineError} E_FORMAT_INVALID when the file holds values that are no numbers.
+ * @throws {EngineError} E_FORMAT_INVALID when the file holds infinities or NaN.
  */
 export async function encodeTensor(
   planned: PlannedTensor,
@@ -76,7 +76,7 @@ export async function encodeTensor(
     inexactBlocks += encoded.inexactBlocks;
     blocks += encoded.blocks;
   }
-  // The row multipliers of all chunks stand behind the last panel.
+  // The row multipliers of all chunks come after the last panel.
   for (const tail of tails) if (tail.byteLength > 0) await write(tail, 0);
   return { exact: inexactBlocks === 0, inexactBlocks, blocks };
 }
@@ -100,7 +100,8 @@ function encodeChunk(
   if (target === 'f32') {
     return { bytes: packFloats(target, nRow, nCol, values), inexactBlocks: 0, blocks: 1 };
   }
-  if (target === 'f16' || target === 'bf16') throw new RangeError(`${where}: no way to ${target}`);
+  if (target === 'f16' || target === 'bf16')
+    throw new RangeError(`${where}: cannot be converted to ${target}`);
   const matrix = quantizeMatrix(target, nRow, nCol, values, columnWeights);
   const { bytes, report } = packBlocks(target, matrix);
   return { bytes, inexactBlocks: report.blocks, blocks: report.blocks };

@@ -1,6 +1,6 @@
 /**
  * What an import has finished, beside its shards: an import that was cut off goes on from there.
- * A journal of another file, preset or plan is worth nothing, which its fingerprint tells.
+ * A journal of another file, preset or plan has another fingerprint and is ignored.
  */
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export async function readJournal(folder: string, fingerprint: string): Promise<
     const parsed = journalSchema.safeParse(json);
     return parsed.success && parsed.data.fingerprint === fingerprint ? parsed.data : empty;
   } catch (error) {
-    // A journal cut off in the middle is a journal that says nothing.
+    // A journal that was cut off counts as empty.
     if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return empty;
     throw error;
   }
@@ -44,7 +44,7 @@ export async function writeJournal(folder: string, journal: Journal): Promise<vo
   await rename(`${path}.new`, path);
 }
 
-/** Whether the shard on disk is still the one the journal speaks of. */
+/** Whether the shard on disk is still the one in the journal. */
 export async function isShardIntact(folder: string, entry: ShardEntry): Promise<boolean> {
   const path = join(folder, entry.file);
   try {

@@ -25,7 +25,7 @@ export interface ModelPlace {
 
 /**
  * Runs `write`, which fills the folder of a model.
- * @throws {EngineError} E_USAGE for an id that is none, or that is taken; E_BUSY; E_DISK.
+ * @throws {EngineError} E_USAGE for an id that is invalid or taken; E_BUSY; E_DISK.
  */
 export async function importInto<T>(
   { id, outRoot, force = false }: ModelPlace,
@@ -57,7 +57,7 @@ async function requireFree(id: string, folder: string, force: boolean): Promise<
   if (force || !(await exists(folder))) return;
   throw new EngineError(
     'E_USAGE',
-    `import: model ${id} is there already. Use --force to replace it.`,
+    `import: model ${id} exists already. Use --force to replace it.`,
   );
 }
 
@@ -76,7 +76,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** A folder of files that are written whole, and begun anew by each import. */
+/** A folder whose files are written anew by each import. */
 export class PartialFolder {
   readonly path: string;
   readonly files: ModelFile[] = [];
@@ -99,7 +99,7 @@ export class PartialFolder {
     this.files.push({ file, bytes: bytes.length, sha256: hashBytes(bytes) });
   }
 
-  /** Writes the manifest last and gives the folder its place. */
+  /** Writes the manifest last and renames the folder to its final name. */
   async finish(manifest: Manifest): Promise<void> {
     const text = `${JSON.stringify(manifest)}\n`;
     await writeFile(join(this.path, 'manifest.json'), text, { flush: true });
@@ -107,7 +107,7 @@ export class PartialFolder {
   }
 }
 
-/** What a manifest says of a model whose file says nothing of itself. */
+/** What a manifest says of a model whose file has no metadata. */
 export function aboutFile(id: string, input: string, sourceSha256: string, about: ModelAbout = {}) {
   return {
     formatVersion: MANIFEST_VERSION,

@@ -14,7 +14,7 @@ import type { PresetName } from '../precision/presets.ts';
 export const SHARD_TARGET_BYTES = 8 * 1024 * 1024;
 /** Vector loads and cache lines begin here. */
 export const TENSOR_ALIGN = 64;
-/** Tensors below this join a full shard rather than begin one of a few hundred bytes. */
+/** Smaller tensors join a full shard rather than begin one of a few hundred bytes. */
 const CRUMB_BYTES = 64 * 1024;
 
 export interface PlannedTensor extends MatchedTensor {
@@ -32,9 +32,9 @@ export interface PlannedShard {
   readonly tensors: readonly PlannedTensor[];
 }
 
-/** What is known of single tensors, by our names; the preset decides about the rest. */
+/** Choices for single tensors, by our names; the preset decides about the rest. */
 export interface TensorChoices {
-  /** What they depend on beside the file; tells apart imports that were cut off. */
+  /** What they depend on apart from the file; distinguishes imports that were cut off. */
   readonly key?: string;
   readonly dtypes?: ReadonlyMap<string, WeightDtype>;
   readonly columnWeights?: ReadonlyMap<string, Float32Array>;
@@ -46,7 +46,7 @@ interface Group {
   readonly tensors: SizedTensor[];
 }
 
-/** @throws {EngineError} E_MEMORY_BUDGET for a tensor that no shard holds. */
+/** @throws {EngineError} E_MEMORY_BUDGET for a tensor that is too large for a shard. */
 export function planShards(
   preset: PresetName,
   matched: readonly MatchedTensor[],

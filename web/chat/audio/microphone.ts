@@ -3,7 +3,7 @@ import processorSource from 'worklet:./pcm-processor.ts';
 
 /** Sample rate of /v1/realtime/transcribe. */
 const SAMPLE_RATE = 16_000;
-/** A pause after which a question is taken for whole. */
+/** A pause after which a question counts as complete. */
 const PAUSE_MS = 900;
 
 /** The server's messages that are read here (docs/audio.md). */

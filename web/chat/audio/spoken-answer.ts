@@ -13,7 +13,7 @@ const LONGEST_WAIT_MS = 60_000;
 
 export class SpokenAnswer {
   readonly #signal: AbortSignal;
-  /** Told how much has been handed to the sound card so far. */
+  /** Called with the seconds of sound that have been played or scheduled so far. */
   readonly #onSeconds: (seconds: number) => void;
   readonly #player = new Player();
   #text = '';
