@@ -54,12 +54,20 @@ export async function dispatch<Env>(
   });
 }
 
-/** The headers of a WebSocket's response cannot be changed. */
+/**
+ * Headers of a response from an object cannot be changed, so that one is copied; copying every response
+ * would send its body through one more stream. A WebSocket's response stays as it is.
+ */
 function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
   if (response.status === 101) return response;
-  const marked = new Response(response.body, response);
-  for (const [name, value] of Object.entries(headers)) marked.headers.set(name, value);
-  return marked;
+  try {
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+    return response;
+  } catch {
+    const copy = new Response(response.body, response);
+    for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
+    return copy;
+  }
 }
 
 /** Sends requests to a site's own rows for a caller, as sockets and batches do. */
