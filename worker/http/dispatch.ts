@@ -1,9 +1,9 @@
 /** Runs a request through its row: checks the body, calls the handler, shapes errors, keeps the record. */
-import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
+import { EngineError } from '../../engine/base/errors.ts';
 import { callerOf } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Ask, Endpoint, EndpointFacts, Site } from './endpoint.ts';
-import { errorResponse, recordForClient } from './error-response.ts';
+import { failedResponse } from './error-response.ts';
 import { RequestRecord } from './observe/record.ts';
 import { checkBody, readJson } from './body/json-body.ts';
 import { refuseParameters } from './body/refused.ts';
@@ -43,9 +43,7 @@ export async function dispatch<Env>(
     const ask = askOf(site, call.env, call.caller.subject, call.request.url);
     response = await endpoint.handle({ ...call, body: read.body, record, site, ask });
   } catch (error) {
-    const failure = errorFromRecord(recordForClient(error, record));
-    record.fail(failure.code);
-    response = errorResponse(failure, record, endpoint.errors);
+    response = failedResponse(error, record, endpoint.errors);
   }
   record.headersSent(response.status);
   return withHeaders(response, {

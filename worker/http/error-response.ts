@@ -1,4 +1,5 @@
 /** Every error as the error object of the API in use. Stacks go to the log, never to clients. */
+import type { RequestRecord } from './observe/record.ts';
 import { reportFailure } from '../platform/failure.ts';
 import type { Place } from '../platform/failure.ts';
 import {
@@ -65,7 +66,21 @@ export function errorResponse(
   place: Place,
   style: ErrorStyle = 'openai',
 ): Response {
-  const record = recordForClient(error, place);
+  return recordResponse(recordForClient(error, place), style);
+}
+
+/** The response to a request that failed; its code goes into the request's record. */
+export function failedResponse(
+  error: unknown,
+  request: RequestRecord,
+  style: ErrorStyle = 'openai',
+): Response {
+  const record = recordForClient(error, request);
+  request.fail(record.code);
+  return recordResponse(record, style);
+}
+
+function recordResponse(record: ErrorRecord, style: ErrorStyle): Response {
   const { row } = errorFromRecord(record);
   const headers = new Headers({ 'content-type': 'application/json' });
   if (row.httpStatus === 503) {

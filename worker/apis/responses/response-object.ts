@@ -2,10 +2,9 @@
  * A stored response: one object per response id. It runs the generation itself, so that whoever
  * knows the id can read its progress or cancel it. It is deleted after `KEPT_DAYS`.
  */
-import { errorFromRecord } from '../../../engine/base/errors.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
-import { errorResponse, recordForClient } from '../../http/error-response.ts';
+import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
@@ -35,9 +34,7 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
       response = await this.#run(job, request.signal, record);
     } catch (error) {
       this.#live = null;
-      const failure = errorFromRecord(recordForClient(error, record));
-      record.fail(failure.code);
-      response = errorResponse(failure, record);
+      response = failedResponse(error, record);
     }
     record.headersSent(response.status);
     return response;

@@ -3,11 +3,10 @@
  * messages; they and the answer are kept when the turn is complete. A turn that fails or whose
  * client leaves changes nothing.
  */
-import { errorFromRecord } from '../../../engine/base/errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
-import { errorResponse, recordForClient } from '../../http/error-response.ts';
+import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from '../chat/schema.ts';
@@ -59,9 +58,7 @@ export class Session extends DurableObject<ServingEnv> {
         throw error;
       }
     } catch (error) {
-      const failure = errorFromRecord(recordForClient(error, record));
-      record.fail(failure.code);
-      return errorResponse(failure, record);
+      return failedResponse(error, record);
     }
   }
 
