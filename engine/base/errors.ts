@@ -46,6 +46,8 @@ export const ERROR_ROWS = {
   E_WEIGHTS_HASH: row('modelFile', 500, false, 'api_error'),
   E_MEMORY_BUDGET: row('config', 507, false, 'api_error'),
   E_KV_FULL: row('config', 507, false, 'api_error'),
+  E_PLACEMENT_INVALID: row('config', 500, false, 'api_error'),
+  E_STAGE_LOST: row('system', 503, true, 'overloaded_error'),
   E_SOURCE_UNAVAILABLE: row('system', 502, true, 'api_error'),
   E_DISK: row('system', 500, true, 'api_error'),
   E_USAGE: row('caller', 400, false, 'invalid_request_error'),

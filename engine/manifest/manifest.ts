@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { EngineError } from '../base/errors.ts';
-import { matrixBytes, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
+import { matrixBytes, PANEL_ROWS, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { recognitionConfigSchema, recognitionContradiction } from './recognition-config.ts';
 import { about, fileName, sha256 } from './about.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
@@ -110,8 +110,13 @@ const tokenizer = z.object({
 const tensor = z.object({
   name: z.string().min(1).max(120),
   dtype: z.enum(WEIGHT_DTYPE_NAMES),
-  /** [nRow, nCol]; a vector is [1, n]. */
+  /** [nRow, nCol] as stored here; a vector is [1, n]. */
   shape: z.tuple([dim, dim]),
+  /**
+   * Set where the matrix is stored in slices, each listed under the same name: the matrix's row that is
+   * row 0 of this one. Slices follow each other in order and without holes.
+   */
+  firstRow: z.number().int().nonnegative().max(MAX_DIM).optional(),
   shard: z.number().int().nonnegative(),
   offset: z.number().int().nonnegative().multipleOf(16),
   bytes: z.number().int().positive(),
@@ -344,8 +349,9 @@ function contradictionOf<K extends ModelKind>(manifest: ManifestOf<K>): string |
 }
 
 function checkTensorTable(manifest: WeightedManifest): void {
-  const seen = new Set<string>();
-  for (const { name, dtype, shape, shard, offset, bytes } of manifest.tensors) {
+  const ends = new Map<string, TensorRow>();
+  for (const row of manifest.tensors) {
+    const { name, dtype, shape, shard, offset, bytes } = row;
     const fail = (what: string) => {
       throw new EngineError(
         'E_TENSOR_SHAPE',
@@ -355,8 +361,9 @@ function checkTensorTable(manifest: WeightedManifest): void {
         },
       );
     };
-    if (seen.has(name)) fail('is listed twice');
-    seen.add(name);
+    const wrong = sliceContradiction(ends.get(name), row);
+    if (wrong !== null) fail(wrong);
+    ends.set(name, row);
     const want = matrixBytes(dtype, shape[0], shape[1]);
     if (want !== bytes)
       fail(`expected ${want} bytes for ${dtype} [${shape.join(', ')}], got ${bytes}`);
@@ -365,4 +372,21 @@ function checkTensorTable(manifest: WeightedManifest): void {
     else if (offset + bytes > shardRow.bytes)
       fail(`ends at byte ${offset + bytes} of a shard of ${shardRow.bytes}`);
   }
+}
+
+/** Why `row` cannot follow `before`, the slice of the same name before it, if there is one; or null. */
+function sliceContradiction(before: TensorRow | undefined, row: TensorRow): string | null {
+  const { firstRow } = row;
+  if (before === undefined)
+    return firstRow === undefined || firstRow === 0
+      ? null
+      : `begins at row ${firstRow}; expected 0`;
+  if (before.firstRow === undefined || firstRow === undefined) return 'is listed twice';
+  const next = before.firstRow + before.shape[0];
+  if (firstRow !== next) return `has a slice from row ${firstRow}; expected ${next}`;
+  if (before.shape[0] % PANEL_ROWS !== 0)
+    return `has a slice of ${before.shape[0]} rows; expected a multiple of ${PANEL_ROWS}`;
+  return before.dtype === row.dtype && before.shape[1] === row.shape[1]
+    ? null
+    : 'has slices of different types or widths';
 }

@@ -78,7 +78,7 @@ function expectSound(plan: MemoryPlan, manifest: DecoderManifest): void {
   }
   const { weights } = plan.regions;
   const shards = plan.shardAddresses.map(
-    (address, i) => [address, address + manifest.shards[i]!.bytes] as const,
+    (address, i) => [address!, address! + manifest.shards[i]!.bytes] as const,
   );
   expect(shards).toHaveLength(manifest.shards.length);
   expect(shards[0]?.[0]).toBe(weights.address);

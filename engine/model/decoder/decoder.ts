@@ -14,6 +14,8 @@ import { EngineError } from '../../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { WeightRef } from '../../ops/weights.ts';
+import { rowSlices, tensorName } from '../memory/loader.ts';
+import type { RowSlice } from '../memory/loader.ts';
 import { Adapters } from './adapters.ts';
 import type { AdapterTensors } from './adapters.ts';
 import { Attention } from './attention.ts';
@@ -70,12 +72,15 @@ export class Decoder implements DecoderBackend {
   readonly #kernels: KernelExports;
   readonly #space: Workspace;
   readonly #weights: WeightMap;
+  /** Of the layers that are held. */
   readonly #layers: readonly LayerWeights[];
-  readonly #tokEmbd: WeightRef;
+  /** The rows of the embedding and of the head that are held. */
+  readonly #tokEmbd: readonly RowSlice[];
   /** Learned positions, or null. */
   readonly #posEmbd: WeightRef | null;
-  readonly #outputNorm: NormRef;
-  readonly #head: WeightRef;
+  /** Null for a piece without the head. */
+  readonly #outputNorm: NormRef | null;
+  readonly #head: readonly RowSlice[];
   readonly #rotary: RotaryTables | null;
   readonly #attention: Attention;
   readonly #feedForward: RunFeedForward;
@@ -101,30 +106,38 @@ export class Decoder implements DecoderBackend {
     this.#memory = memory;
     this.#kernels = kernels;
     this.#space = new Workspace(arch, c, plan, kernels, memory);
-    this.#layers = Array.from({ length: c.nLayer }, (_, i) => layerWeights(weights, i, c));
+    const [from, to] = plan.piece.layers;
+    this.#layers = Array.from({ length: to - from }, (_, i) => layerWeights(weights, from + i, c));
     this.#weights = weights;
-    this.#tokEmbd = weights.get('tokEmbd')!;
+    this.#tokEmbd = rowSlices(weights, 'tokEmbd');
     this.#posEmbd = weights.get('posEmbd') ?? null;
-    this.#outputNorm = normRef(weights, 'outputNorm')!;
-    this.#head = c.tiedHead ? this.#tokEmbd : weights.get('head')!;
+    this.#outputNorm = normRef(weights, 'outputNorm');
+    this.#head = c.tiedHead ? this.#tokEmbd : rowSlices(weights, 'head');
     this.#rotary = arch.positions === 'rope' ? new RotaryTables(this.#space) : null;
     this.#attention = new Attention(this.#space, this.#rotary);
     this.#feedForward = feedForward(this.#space);
     this.#adapters = new Adapters(plan, weights, memory);
   }
 
-  /** Logits of row `row` of the last call to `forward`'s visitor, [nVocab] f32, a view. */
+  /** Logits of row `row` of the last call to `forward`'s visitor, [rows of the vocabulary] f32, a view. */
   logits(row = 0): Float32Array {
-    return new Float32Array(this.#memory.buffer, this.#logitsAddress(row), this.config.nVocab);
+    return new Float32Array(this.#memory.buffer, this.#logitsAddress(row), this.#nVocabRow);
   }
 
+  /** Index in `logits` of the largest. */
   argmax(row = 0): number {
-    return this.#kernels.argmax(this.#logitsAddress(row), this.config.nVocab);
+    return this.#kernels.argmax(this.#logitsAddress(row), this.#nVocabRow);
   }
 
   /** Sum of e^(logit - top) over row `row`; `top` is its largest logit. */
   sumExp(row: number, top: number): number {
-    return this.#kernels.sumExp(this.#logitsAddress(row), this.config.nVocab, top);
+    return this.#kernels.sumExp(this.#logitsAddress(row), this.#nVocabRow, top);
+  }
+
+  /** Rows of the vocabulary that are held: all of them unless this is a piece. */
+  get #nVocabRow(): number {
+    const [from, to] = this.plan.piece.rows;
+    return to - from;
   }
 
   forward(parts: readonly BatchPart[], visit?: VisitLogits): void {
@@ -161,17 +174,18 @@ export class Decoder implements DecoderBackend {
    */
   layers(places: readonly PartPlace[], from: number, to: number): number {
     const { nLayer } = this.config;
-    if (!(0 <= from && from <= to && to <= nLayer))
+    const [first, end] = this.plan.piece.layers;
+    if (!(first <= from && from <= to && to <= end))
       throw new EngineError(
         'E_INTERNAL',
-        `layers: [${from}, ${to}) of ${nLayer}; expected a range of existing layers`,
+        `layers: [${from}, ${to}); expected a range within [${first}, ${end})`,
       );
     const space = this.#space;
     const rows = this.#placeRows(places);
     const T = rows.length;
     space.ops.adapted = this.#adapters.runsOf(places);
     for (let i = from; i < to; i++) {
-      const w = this.#layers[i]!;
+      const w = this.#layers[i - first]!;
       // In the last layer, rows without logits only write their keys and values.
       const kept = i < nLayer - 1 ? null : wantedRows(places).map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
@@ -234,7 +248,7 @@ export class Decoder implements DecoderBackend {
 
   /** hidden[row] = scale * embedding of the token, or the row as it is; [C]. */
   #embedInput(input: PositionInput, row: number): void {
-    const { nVocab, nEmbd, embeddingScale } = this.config;
+    const { nEmbd, embeddingScale } = this.config;
     const { hidden, stride, ops } = this.#space;
     const to = hidden + row * stride * 4;
     if (typeof input !== 'number') {
@@ -246,14 +260,16 @@ export class Decoder implements DecoderBackend {
       new Float32Array(this.#memory.buffer, to, nEmbd).set(input.values);
       return;
     }
-    if (!Number.isInteger(input) || input < 0 || input >= nVocab) {
+    const [from, end] = this.plan.piece.rows;
+    if (!Number.isInteger(input) || input < from || input >= end) {
       throw new EngineError(
         'E_REQUEST_INVALID',
-        `tokens: id ${input} is not in the vocabulary; expected 0 to ${nVocab - 1}. Use the tokenizer of this model.`,
-        { details: { token: input, nVocab }, param: 'prompt' },
+        `tokens: id ${input} is not in the vocabulary; expected ${from} to ${end - 1}. Use the tokenizer of this model.`,
+        { details: { token: input, nVocab: end }, param: 'prompt' },
       );
     }
-    ops.row(this.#tokEmbd, input, to);
+    const { weight, firstRow } = this.#tokEmbd.findLast((slice) => slice.firstRow <= input)!;
+    ops.row(weight, input - firstRow, to);
     if (embeddingScale !== undefined) this.#kernels.scaleRow(to, embeddingScale, stride);
   }
 
@@ -268,11 +284,16 @@ export class Decoder implements DecoderBackend {
   #project(first: number, n: number): void {
     const { config: c } = this;
     const { normed, ops, norm, hidden, stride } = this.#space;
-    norm(this.#outputNorm, hidden + first * stride * 4, normed.address, n, stride);
-    ops.quantize(normed, n, this.#head);
+    norm(this.#outputNorm!, hidden + first * stride * 4, normed.address, n, stride);
+    // Slices of a matrix are of one type: they read the same rounded rows.
+    ops.quantize(normed, n, this.#head[0]!.weight);
     const logits = this.plan.regions.logits.address;
-    ops.matmul(this.#head, normed, n, logits, rowStride(c.nVocab));
-    const nValue = n * rowStride(c.nVocab);
+    const logitStride = rowStride(this.#nVocabRow);
+    for (const { weight, firstRow } of this.#head) {
+      const to = logits + (firstRow - this.plan.piece.rows[0]) * 4;
+      ops.matmul(weight, normed, n, to, logitStride);
+    }
+    const nValue = n * logitStride;
     if (c.logitDivisor !== undefined) this.#kernels.scaleRow(logits, 1 / c.logitDivisor, nValue);
     if (c.logitSoftcap !== undefined) this.#kernels.softcapRow(logits, c.logitSoftcap, nValue);
   }
@@ -284,7 +305,7 @@ export class Decoder implements DecoderBackend {
 
   /** Shows `observer` the input of every product from now on; null ends it. */
   observeInputs(observer: InputObserver | null): void {
-    const names = new Map([...this.#weights].map(([name, w]) => [w, name]));
+    const names = new Map([...this.#weights].map(([name, w]) => [w, tensorName(name)]));
     this.#space.ops.observer =
       observer === null
         ? null
@@ -298,7 +319,8 @@ export class Decoder implements DecoderBackend {
   copyPage(from: number, to: number): void {
     const memory = new Uint8Array(this.#memory.buffer);
     const { layerBytes } = this.plan.kv;
-    for (let layer = 0; layer < this.config.nLayer; layer++) {
+    const [first, end] = this.plan.piece.layers;
+    for (let layer = first; layer < end; layer++) {
       const start = this.#pageAddress(from) + layerOffset(this.plan, layer);
       const target = this.#pageAddress(to) + layerOffset(this.plan, layer);
       memory.copyWithin(target, start, start + layerBytes);
@@ -306,7 +328,7 @@ export class Decoder implements DecoderBackend {
   }
 
   #logitsAddress(row: number): number {
-    return this.plan.regions.logits.address + row * rowStride(this.config.nVocab) * 4;
+    return this.plan.regions.logits.address + row * rowStride(this.#nVocabRow) * 4;
   }
 
   /** Address of the first layer's part of a page. */

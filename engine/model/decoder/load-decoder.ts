@@ -1,5 +1,5 @@
 /** From a model's files to a decoder in WebAssembly: plans, allocates once, loads and checks every shard. */
-import { archByName, archTensors } from '../../archs/index.ts';
+import { archByName } from '../../archs/index.ts';
 import type { KernelBuild, KernelModules } from '../../kernels/wasm/module.ts';
 import type { DecoderManifest } from '../../manifest/manifest.ts';
 import { loadModel } from '../memory/load-model.ts';
@@ -8,6 +8,7 @@ import type { ModelSource } from '../memory/source.ts';
 import { Decoder } from './decoder.ts';
 import { planMemory } from './plan.ts';
 import type { PlanOptions } from './plan.ts';
+import { pieceTensors } from './piece.ts';
 
 export interface LoadedDecoder {
   readonly decoder: Decoder;
@@ -25,7 +26,7 @@ export async function loadDecoder(
 ): Promise<LoadedDecoder> {
   const { manifest } = source;
   const plan = planMemory(manifest, options);
-  const instances = archTensors(archByName(manifest.architecture), manifest.config);
+  const instances = pieceTensors(archByName(manifest.architecture), manifest.config, plan.piece);
   const loaded = await loadModel(source, instances, plan, modules, options);
   const { weights, kernels, memory, build } = loaded;
   return { decoder: new Decoder(manifest, plan, weights, kernels, memory), build };

@@ -6,14 +6,17 @@ import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../../cac
 import type { KvDtype, KvGeometry } from '../../cache/geometry.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
 import { WASM_PAGE_BYTES } from '../../kernels/wasm/module.ts';
-import { panelBytes } from '../../ops/ops.ts';
+import { panelBytes, TILE_TOKENS } from '../../ops/ops.ts';
 import { layOut, refuseOverBudget, rowStride, sumOfRegions, usedBytes } from '../memory/layout.ts';
 import type {
   BudgetOptions,
   MemoryLayout,
   PlannableShards,
   RefusalFacts,
+  RegionSizes,
 } from '../memory/layout.ts';
+import { isEmpty, wholeRange } from './piece.ts';
+import type { Piece, PieceRange } from './piece.ts';
 
 /** Tokens of a prompt evaluated in one pass. */
 export const CHUNK_TOKENS = 48;
@@ -36,6 +39,8 @@ export interface PlanOptions extends BudgetOptions {
   kvDtype?: KvDtype;
   /** Bytes for adapters' matrices, all together; none by default. */
   adapterBytes?: number;
+  /** The part of the model that is held; all of it by default. */
+  piece?: Piece;
 }
 
 /** Parts of a step that follow each other and share memory. */
@@ -45,6 +50,7 @@ export interface MemoryPlan extends MemoryLayout<RegionName, Phase> {
   readonly nCtx: number;
   readonly kv: KvGeometry;
   readonly nPage: number;
+  readonly piece: PieceRange;
   /** Rows of logits that are in memory at a time. */
   readonly logitRows: number;
 }
@@ -84,8 +90,8 @@ export function servedContext(
  * Where the parts of pages that belong to a layer begin, in bytes after those of the first layer: the pages of one
  * layer follow each other, so that attention reads them as one stream.
  */
-export function layerOffset({ nPage, kv }: MemoryPlan, layer: number): number {
-  return layer * nPage * kv.layerBytes;
+export function layerOffset({ nPage, kv, piece }: MemoryPlan, layer: number): number {
+  return (layer - piece.layers[0]) * nPage * kv.layerBytes;
 }
 
 /**
@@ -95,7 +101,10 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const c = manifest.config;
   const nCtx = servedContext(c, options.nCtx);
   const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
-  const kv = kvGeometry(kvDtype, c);
+  const piece = options.piece ?? wholeRange(c);
+  const hasLayers = !isEmpty(piece.layers);
+  const nVocabRow = piece.rows[1] - piece.rows[0];
+  const kv = kvGeometry(kvDtype, { ...c, nLayer: piece.layers[1] - piece.layers[0] });
   const nPage = pagesFor(nCtx);
 
   const qWidth = c.nHead * c.headDim;
@@ -104,7 +113,7 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
   const { adapterBytes = 0 } = options;
   const hasExperts = c.nExpert !== undefined;
-  const attention = {
+  const attention = zeroUnless(hasLayers, {
     // `queries` and `gate` are also scratch for what a half adds, in families that change it before.
     queries: rows(Math.max(qWidth, c.nEmbd)),
     keys: rows(kvWidth),
@@ -112,25 +121,26 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
     attended: rows(qWidth),
     attendedPanels: panels(qWidth),
     attendScratch: attendScratchBytes(kv, c.nHead),
-  };
-  const ffn = {
+  });
+  const ffn = zeroUnless(hasLayers, {
     expertScores: rows(c.nExpert ?? 0),
     expertInput: hasExperts ? rows(c.nEmbd) : 0,
     expertInputPanels: hasExperts ? panels(c.nEmbd) : 0,
     gate: rows(Math.max(c.nFf, c.nEmbd)),
     up: rows(c.nFf),
     upPanels: panels(c.nFf),
-  };
+  });
   // As many as fit where the layers worked, so that more rows share a reading of the head.
-  const logitRowBytes = rowStride(c.nVocab) * 4;
-  const fitting = Math.floor(Math.max(sumOfRegions(attention), sumOfRegions(ffn)) / logitRowBytes);
-  const logitRows = Math.min(Math.max(fitting, 1), CHUNK_TOKENS);
+  const logitRowBytes = rowStride(nVocabRow) * 4;
+  const workBytes = Math.max(sumOfRegions(attention), sumOfRegions(ffn));
+  const fitting = Math.floor(workBytes / Math.max(logitRowBytes, 1));
+  const logitRows = Math.min(Math.max(fitting, hasLayers ? 1 : TILE_TOKENS), CHUNK_TOKENS);
   const layout = layOut<RegionName, Phase>(
-    manifest,
+    { ...manifest, ...(options.piece === undefined ? {} : { loaded: options.piece.shards }) },
     {
       lasting: {
         kvPages: nPage * kv.pageBytes,
-        pageTables: nPage * PAGE_TABLE_BYTES,
+        pageTables: hasLayers ? nPage * PAGE_TABLE_BYTES : 0,
         ropeTable: CHUNK_TOKENS * c.ropeDim * 4 * (c.localRopeTheta === undefined ? 1 : 2),
         hidden: rows(c.nEmbd),
         normed: rows(c.nEmbd),
@@ -142,9 +152,18 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
     },
     options,
   );
-  const plan: MemoryPlan = { nCtx, kv, nPage, logitRows, ...layout };
+  const plan: MemoryPlan = { nCtx, kv, nPage, piece, logitRows, ...layout };
   refuseOverBudget(manifest, plan, (budgetBytes) => refusalFacts(manifest, plan, budgetBytes));
   return plan;
+}
+
+/** Regions of a piece without layers take no room. */
+function zeroUnless<Name extends string>(
+  isHeld: boolean,
+  sizes: RegionSizes<Name>,
+): RegionSizes<Name> {
+  if (isHeld) return sizes;
+  return Object.fromEntries(Object.keys(sizes).map((name) => [name, 0])) as RegionSizes<Name>;
 }
 
 function refusalFacts(

@@ -26,8 +26,8 @@ export interface Region<Phase extends string = never> {
 
 export interface MemoryLayout<Name extends string, Phase extends string = never> {
   readonly regions: Readonly<Record<Name | SharedName, Region<Phase>>>;
-  /** Start of each shard in memory, in the manifest's order. */
-  readonly shardAddresses: readonly number[];
+  /** Start of each shard in memory, in the manifest's order; null for those that are not loaded. */
+  readonly shardAddresses: readonly (number | null)[];
   readonly wasmBytes: number;
   readonly jsHeapBytes: number;
   readonly totalBytes: number;
@@ -38,6 +38,11 @@ export interface MemoryLayout<Name extends string, Phase extends string = never>
 export interface PlannableShards {
   readonly id: string;
   readonly shards: readonly { readonly bytes: number }[];
+}
+
+/** Shards to load by their index in the manifest; without the list all. */
+interface ShardChoice {
+  readonly loaded?: readonly number[];
 }
 
 export interface BudgetOptions {
@@ -64,11 +69,13 @@ export function sumOfRegions(sizes: RegionSizes<string>): number {
 
 /** Gives every region its address; whether it fits is another question (`refuseOverBudget`). */
 export function layOut<Name extends string, Phase extends string = never>(
-  { shards }: PlannableShards,
+  { shards, loaded }: PlannableShards & ShardChoice,
   parts: { readonly [K in keyof LayoutParts<Name, Phase>]: LayoutParts<string, Phase>[K] },
   { memoryBudgetBytes }: BudgetOptions,
 ): MemoryLayout<Name, Phase> {
-  const shardBytes = shards.map(({ bytes }) => roundUp(bytes, REGION_ALIGN));
+  const shardBytes = shards.map(({ bytes }, index) =>
+    loaded === undefined || loaded.includes(index) ? roundUp(bytes, REGION_ALIGN) : 0,
+  );
   const lasting = {
     kernels: KERNEL_STATIC_BYTES,
     weights: shardBytes.reduce((sum, bytes) => sum + bytes, 0),
@@ -91,7 +98,7 @@ export function layOut<Name extends string, Phase extends string = never>(
   const wasmBytes = roundUp(Math.max(shared, ...ends), WASM_PAGE_BYTES);
   return {
     regions: regions as MemoryLayout<Name, Phase>['regions'],
-    shardAddresses: shardBytes.map((bytes) => (shardAt += bytes) - bytes),
+    shardAddresses: shardBytes.map((bytes) => (bytes === 0 ? null : (shardAt += bytes) - bytes)),
     wasmBytes,
     jsHeapBytes: JS_HEAP_BYTES,
     totalBytes: wasmBytes + JS_HEAP_BYTES + (parts.besideBytes ?? 0),

@@ -28,7 +28,7 @@ export interface LoadedModel {
 }
 
 /**
- * Binds every weight, allocates what the plan says, loads and checks every shard.
+ * Binds every weight, allocates what the plan says, loads and checks every planned shard.
  * @param instances every tensor such a model has or may have
  * @throws {EngineError} E_TENSOR_MISSING, E_TENSOR_SHAPE and E_DTYPE_UNSUPPORTED before anything is
  *   allocated; E_WEIGHTS_HASH, E_WEIGHTS_FETCH.
@@ -44,7 +44,10 @@ export async function loadModel(
   const weights = bindWeights(manifest, instances, shardAddresses);
   const memory = createMemory(wasmBytes);
   const { exports: kernels, build } = await instantiateKernels(modules, memory, kernelBuild);
-  const totalBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  const totalBytes = manifest.shards.reduce(
+    (sum, { bytes }, i) => sum + ((shardAddresses[i] ?? null) === null ? 0 : bytes),
+    0,
+  );
   await loadShards(source, shardAddresses, memory, (bytes) => onLoadProgress?.(bytes, totalBytes));
   return { weights, kernels, build, memory };
 }
