@@ -30,6 +30,9 @@ export const MAX_UNREAD_EVENTS = 8;
 /** Part of the context promised beyond the text to a generation whose request names no end. */
 const UNNAMED_END_PART = 1 / 8;
 
+/** Times in a row that a text is evaluated again after its pages were lost. */
+const MAX_STARTS_OVER = 3;
+
 /** Called with every position while its logits are in `row`. */
 export type ObserveLogits = (position: number, row: number) => void;
 
@@ -80,6 +83,9 @@ export class Generation {
   readonly #promptLogprobs: (TokenLogprob | null)[] = [];
   /** The first position whose logits were not read yet. */
   #nextRead: number;
+  #nStartOver = 0;
+  /** Length of its text when its pages were lost. */
+  #lengthAtLoss = -1;
   #startedAt: number;
   #decodeAt = 0;
 
@@ -153,6 +159,24 @@ export class Generation {
   displace(now: number): void {
     this.lease = null;
     this.since = now;
+  }
+
+  /** Whether, its pages lost, it is to be evaluated again; false when that has happened too often in a row. */
+  mayStartOver(): boolean {
+    const { length } = this.text;
+    this.#nStartOver = length === this.#lengthAtLoss ? this.#nStartOver + 1 : 1;
+    this.#lengthAtLoss = length;
+    return this.#nStartOver <= MAX_STARTS_OVER;
+  }
+
+  /** Whether only the likeliest token of each position is ever asked for. */
+  get onlyTop(): boolean {
+    return (
+      this.#samplers.isGreedy &&
+      this.#constraint === null &&
+      this.request.topLogprobs === null &&
+      !this.readsPrompt
+    );
   }
 
   /** Index among `n` positions from `start` on of the first whose logits are wanted. */

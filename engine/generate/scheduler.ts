@@ -165,6 +165,11 @@ export class Scheduler {
     }
   }
 
+  /** Drops all kept sequences: their pages no longer hold what they say. */
+  forgetKept(): void {
+    while (this.#dropKept());
+  }
+
   /** Pages a sequence of `nTokens` holds at most at a time. */
   #pagesToHold(nTokens: number): number {
     if (this.#window === null) return pagesFor(nTokens);

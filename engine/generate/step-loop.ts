@@ -383,12 +383,32 @@ export class StepLoop {
     // Given up as lost: its places have gone to others.
     if (this.#inStep !== step) return;
     this.#inStep = null;
+    if (failure !== null && isStageLost(failure.error))
+      return this.#startOver(shares, failure.error);
     for (const { generation } of failure === null ? [] : shares) {
       generation.fail(failure?.error);
       // What its pages hold now is unknown.
       this.#leave(generation, false);
     }
     for (const share of shares) this.#settle(share);
+  }
+
+  /**
+   * All pages are void: every text is evaluated again from its tokens, which stay. A generation that
+   * was in too many such steps without a token between them ends with the error.
+   */
+  #startOver(shares: readonly Share[], error: EngineError): void {
+    for (const { generation } of shares) {
+      if (!generation.ended && !generation.mayStartOver()) generation.fail(error);
+      if (generation.ended) this.#leave(generation, false);
+    }
+    const now = Date.now();
+    for (const generation of this.#live) {
+      if (generation.lease === null) continue;
+      this.#scheduler.end(generation.lease, false);
+      generation.displace(now);
+    }
+    this.#scheduler.forgetKept();
   }
 
   /** Ends the generations of a step that never finished. */
@@ -440,11 +460,11 @@ function shareOf(
   drafts: Drafts | null = null,
 ): Share {
   const { sequence, slot } = generation.lease!;
-  const { text, adapter } = generation;
+  const { text, adapter, onlyTop } = generation;
   const start = sequence.items.length;
   const inputs = [...text.inputs(start, start + nToken), ...draft];
   const logitsFrom = generation.logitsFrom(start, inputs.length);
-  const part = { inputs, sequence, slot, logitsFrom, adapter };
+  const part = { inputs, sequence, slot, logitsFrom, adapter, onlyTop };
   return { generation, nDraft: draft.length, drafts, part };
 }
 
@@ -455,6 +475,10 @@ function readSafely(generation: Generation, position: number, row: number): void
   } catch (error) {
     generation.fail(error);
   }
+}
+
+function isStageLost(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.code === 'E_STAGE_LOST';
 }
 
 function busy(what: string, details: object = {}): EngineError {

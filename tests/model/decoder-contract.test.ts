@@ -4,6 +4,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { engineOver } from '../support/backend-engines.ts';
 import { LayeredDecoder } from '../support/layered-decoder.ts';
 import { decoderFrom, STORIES_FILE } from '../support/models.ts';
+import { ringFrom, STORIES_PIECES } from '../support/rings.ts';
 import { ReferenceDecoder } from '../support/reference-decoder.ts';
 import { describeDecoder, storiesReference } from './decoder-contract.ts';
 
@@ -17,6 +18,11 @@ describeDecoder('plain TypeScript', async () => new ReferenceDecoder(await stori
 describeDecoder('WebAssembly that takes turns between layers', async () => {
   return new LayeredDecoder((await decoderFrom(STORIES_FILE, 'lossless')).decoder);
 });
+
+for (const overlap of [false, true])
+  describeDecoder(`a ring of stages, ${overlap ? 'at the same time' : 'in turn'}`, async () => {
+    return await ringFrom(STORIES_FILE, 'lossless', STORIES_PIECES, { overlap });
+  });
 
 it('an engine shows activations where its decoder can, and says so where it cannot', async () => {
   const { decoder } = await decoderFrom(STORIES_FILE, 'lossless');

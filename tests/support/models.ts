@@ -62,7 +62,10 @@ export async function importedFrom<K extends ModelKind>(
   return { folder, manifest: requireKind((await readImported(folder, id)).manifest, kind) };
 }
 
-async function sourceFrom(input: string, preset: string): Promise<ModelSource<DecoderManifest>> {
+export async function sourceFrom(
+  input: string,
+  preset: string,
+): Promise<ModelSource<DecoderManifest>> {
   const { folder, manifest } = await importedFrom(input, preset, 'decoder');
   return new FileModelSource(folder, manifest);
 }

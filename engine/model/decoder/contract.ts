@@ -43,6 +43,8 @@ export interface BatchPart {
   readonly logitsFrom: number;
   /** Adapter of these rows; null for the model as it is. */
   readonly adapter: AdapterHandle | null;
+  /** Whether nobody will ask for more of these logits than `argmax`; by default all may be read. */
+  readonly onlyTop?: boolean;
 }
 
 /**
@@ -79,6 +81,8 @@ export interface DecoderBackend {
    * changes a sequence of the pass or writes to its pages.
    * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary, E_INTERNAL for parts that
    *   break a limit, lack pages or name an adapter that is not held: all before anything is appended.
+   *   E_STAGE_LOST when an isolate lost its pages: nothing that any sequence holds is in memory any more,
+   *   and all texts must be evaluated again.
    */
   forward(parts: readonly BatchPart[], visit?: VisitLogits): void | Promise<void>;
 

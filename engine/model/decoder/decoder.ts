@@ -153,16 +153,19 @@ export class Decoder implements DecoderBackend {
    * @throws {EngineError} E_REQUEST_INVALID for an id outside the vocabulary.
    */
   embed(parts: readonly BatchPart[]): void {
-    checkRows(parts.reduce((sum, { inputs }) => sum + inputs.length, 0));
-    let row = 0;
-    for (const { inputs, sequence } of parts) {
-      const start = sequence.items.length;
-      for (const [i, input] of inputs.entries()) {
-        this.#embedInput(input, row);
-        if (this.#posEmbd !== null) this.#addPosition(this.#posEmbd, row, start + i);
-        row++;
-      }
-    }
+    this.#embedInputs(
+      parts.flatMap(({ inputs, sequence }) =>
+        inputs.map((input, i) => ({ input, position: sequence.items.length + i })),
+      ),
+    );
+  }
+
+  /**
+   * The same for tokens at positions of any sequences.
+   * @throws {EngineError} E_REQUEST_INVALID for an id that is not among the rows held.
+   */
+  embedTokens(ids: readonly number[], positions: readonly number[]): void {
+    this.#embedInputs(ids.map((input, i) => ({ input, position: positions[i]! })));
   }
 
   /**
@@ -178,7 +181,7 @@ export class Decoder implements DecoderBackend {
     if (!(first <= from && from <= to && to <= end))
       throw new EngineError(
         'E_INTERNAL',
-        `layers: [${from}, ${to}); expected a range within [${first}, ${end})`,
+        `layers: [${from}, ${to}) of ${nLayer}; expected a range within [${first}, ${end})`,
       );
     const space = this.#space;
     const rows = this.#placeRows(places);
@@ -199,16 +202,27 @@ export class Decoder implements DecoderBackend {
     return T;
   }
 
-  /** Logits of the rows that the last layer left, plan.logitRows at a time. */
+  /** Logits of the rows that the last layer left. */
   head(places: readonly PartPlace[], visit?: VisitLogits): void {
+    const wanted = wantedRows(places);
+    this.projectRows(wanted.length, (i, row) => {
+      const { part, index } = wanted[i]!;
+      visit?.(part, index, row);
+    });
+  }
+
+  /**
+   * Logits of the first `n` hidden rows, plan.logitRows at a time.
+   * @param show called with each hidden row's index while its logits are in row `row`
+   */
+  projectRows(n: number, show: (index: number, row: number) => void): void {
     // The head is not adapted, and its rows have other indices.
     this.#space.ops.adapted = null;
     const { logitRows } = this.plan;
-    const wanted = wantedRows(places);
-    for (let start = 0; start < wanted.length; start += logitRows) {
-      const rows = wanted.slice(start, start + logitRows);
-      this.#project(start, rows.length);
-      for (const [row, { part, index }] of rows.entries()) visit?.(part, index, row);
+    for (let start = 0; start < n; start += logitRows) {
+      const nRow = Math.min(logitRows, n - start);
+      this.#project(start, nRow);
+      for (let row = 0; row < nRow; row++) show(start + row, row);
     }
   }
 
@@ -244,6 +258,14 @@ export class Decoder implements DecoderBackend {
       }
     }
     return rows;
+  }
+
+  #embedInputs(inputs: readonly { input: PositionInput; position: number }[]): void {
+    checkRows(inputs.length);
+    for (const [row, { input, position }] of inputs.entries()) {
+      this.#embedInput(input, row);
+      if (this.#posEmbd !== null) this.#addPosition(this.#posEmbd, row, position);
+    }
   }
 
   /** hidden[row] = scale * embedding of the token, or the row as it is; [C]. */

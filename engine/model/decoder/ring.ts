@@ -1,0 +1,417 @@
+/**
+ * A decoder whose layers and vocabulary lie in several isolates: rows go from stage to stage and come
+ * back, then to all stages that hold rows of the head at the same time. A call out and back costs as much
+ * as handing rows on from stage to stage would, and the leader sees every failure itself.
+ *
+ * Many rows go in waves: while one is in the second stage, the next is in the first. Where every isolate has
+ * a core of its own (deployments) that is what keeps all of them busy; where they share one, waves only
+ * keep rows at what a stage takes at a time.
+ */
+import { EngineError } from '../../base/errors.ts';
+import { RecentCache } from '../../base/recent-cache.ts';
+import type { ModelConfig } from '../../manifest/manifest.ts';
+import { rowStride } from '../memory/layout.ts';
+import { keyOf } from './contract.ts';
+import type {
+  BatchPart,
+  DecoderBackend,
+  DecoderLimits,
+  PositionInput,
+  VisitLogits,
+} from './contract.ts';
+import type { PartPlace } from './decoder.ts';
+import { isEmpty } from './piece.ts';
+import { CHUNK_TOKENS, MAX_SEQUENCES } from './plan.ts';
+import { stageLost } from './stage.ts';
+import type { HeadRow, LayersCall, StageLink } from './stage.ts';
+
+/** Waves a pass may have for each stage of a ring whose stages run at the same time. */
+const WAVES_PER_STAGE = 2;
+/** Rows of whole logits that are asked for at a time: each is as large as the vocabulary. */
+const WHOLE_ROWS = 4;
+/** Embeddings kept in the leader, which saves a call for most tokens of a text. */
+const KEPT_EMBEDDINGS_BYTES = 2_000_000;
+/** How long a stage may take to begin a session, which may load its weights. */
+const OPEN_LIMIT_MS = 60_000;
+/** How long a stage may take over one call. */
+const CALL_LIMIT_MS = 30_000;
+/** Waits before a session is opened again, by failures in a row; the last for all further ones. */
+const REOPEN_WAITS_MS = [0, 250, 1000];
+
+export interface RingOptions {
+  readonly nCtx: number;
+  readonly nPage: number;
+  /** Whether stages compute at the same time: each has a core of its own. */
+  readonly overlap?: boolean;
+  /** Whether a learned row is added to the embedding of each position. */
+  readonly learnedPositions?: boolean;
+  /** A new name for each session. */
+  readonly newSession?: () => string;
+}
+
+/** Rows of a pass that go through the stages together. */
+interface Wave {
+  readonly places: PartPlace[];
+  /** For each place: its part of the pass, and the index there of its first row. */
+  readonly from: { readonly part: number; readonly index: number }[];
+  /** Inputs of all places, one after the other, and their positions. */
+  readonly inputs: PositionInput[];
+  readonly positions: number[];
+  /** For each stage that holds layers: fulfilled once the wave has been sent there. */
+  readonly sent: readonly PromiseWithResolvers<void>[];
+}
+
+interface Wanted {
+  readonly part: number;
+  readonly index: number;
+  readonly onlyTop: boolean;
+}
+
+/** Logits of one row, put together from what the stages answered. */
+interface JoinedRow {
+  readonly parts: readonly HeadRow[];
+  readonly top: HeadRow;
+}
+
+export class RingDecoder implements DecoderBackend {
+  readonly config: ModelConfig;
+  readonly limits: DecoderLimits;
+  readonly #layerStages: readonly StageLink[];
+  readonly #rowStages: readonly StageLink[];
+  readonly #stages: readonly StageLink[];
+  readonly #overlap: boolean;
+  readonly #learnedPositions: boolean;
+  readonly #newSession: () => string;
+  readonly #stride: number;
+  readonly #embeddings: RecentCache<number, Float32Array>;
+  /** Null when the next pass has to begin one. */
+  #session: string | null = null;
+  #nPass = 0;
+  #nFailure = 0;
+  #copies: [from: number, to: number][] = [];
+  /** The row that is being shown. */
+  #shown: JoinedRow | null = null;
+  #logits: Float32Array | null = null;
+
+  /** @param stages in the order of their layers; their pieces must make up the model (`checkPieces`) */
+  constructor(config: ModelConfig, stages: readonly StageLink[], options: RingOptions) {
+    const { nCtx, nPage, overlap = false, learnedPositions = false } = options;
+    const { newSession = () => crypto.randomUUID() } = options;
+    this.config = config;
+    this.#stages = stages;
+    this.#layerStages = stages
+      .filter(({ piece }) => !isEmpty(piece.layers))
+      .sort((a, b) => a.piece.layers[0] - b.piece.layers[0]);
+    this.#rowStages = stages
+      .filter(({ piece }) => !isEmpty(piece.rows))
+      .sort((a, b) => a.piece.rows[0] - b.piece.rows[0]);
+    this.#overlap = overlap;
+    this.#learnedPositions = learnedPositions;
+    this.#newSession = newSession;
+    this.#stride = rowStride(config.nEmbd);
+    const nWave = overlap ? WAVES_PER_STAGE * this.#layerStages.length : 1;
+    this.limits = { nCtx, nPage, maxRows: CHUNK_TOKENS * nWave, maxSequences: MAX_SEQUENCES };
+    this.#embeddings = new RecentCache({
+      maxSize: KEPT_EMBEDDINGS_BYTES,
+      sizeOf: (row) => row.byteLength,
+    });
+  }
+
+  async forward(parts: readonly BatchPart[], visit?: VisitLogits): Promise<void> {
+    this.#checkParts(parts);
+    await this.#open();
+    const copies = this.#copies.splice(0);
+    const waves = this.#waves(parts);
+    const results = await this.#guard([this.#runWaves(waves, copies)]).then(([rows]) => rows!);
+    this.#nFailure = 0;
+    for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
+    for (const [i, rows] of results.entries()) await this.#head(parts, waves[i]!, rows, visit);
+  }
+
+  /** Copies all keys and values of a page, in every stage before its next pass. */
+  copyPage(from: number, to: number): void {
+    this.#copies.push([from, to]);
+  }
+
+  logits(): Float32Array {
+    const { parts } = this.#shownRow();
+    if (this.#logits !== null) return this.#logits;
+    const logits = new Float32Array(this.config.nVocab);
+    for (const [i, { piece }] of this.#rowStages.entries()) {
+      const values = parts[i]!.logits;
+      if (values === null)
+        throw new EngineError('E_INTERNAL', 'ring: only the largest logit was asked for');
+      logits.set(values, piece.rows[0]);
+    }
+    return (this.#logits = logits);
+  }
+
+  argmax(): number {
+    return this.#shownRow().top.id;
+  }
+
+  sumExp(_row: number, top: number): number {
+    return this.#shownRow().parts.reduce(
+      (sum, part) => sum + part.sumExp * Math.exp(part.logit - top),
+      0,
+    );
+  }
+
+  #shownRow(): JoinedRow {
+    if (this.#shown !== null) return this.#shown;
+    throw new EngineError('E_INTERNAL', 'ring: logits can be read only while they are shown');
+  }
+
+  /** As the contract asks: before anything is appended. */
+  #checkParts(parts: readonly BatchPart[]): void {
+    const nRow = parts.reduce((sum, { inputs }) => sum + inputs.length, 0);
+    if (nRow === 0 || nRow > this.limits.maxRows)
+      throw new EngineError(
+        'E_INTERNAL',
+        `forward: expected 1 to ${this.limits.maxRows} rows, got ${nRow}`,
+      );
+    const { nVocab, nEmbd } = this.config;
+    for (const input of parts.flatMap(({ inputs }) => inputs)) {
+      if (typeof input !== 'number' && input.values.length !== nEmbd)
+        throw new EngineError(
+          'E_INTERNAL',
+          `embed: expected a row of ${nEmbd} values, got ${input.values.length}`,
+        );
+      if (typeof input === 'number' && !(Number.isInteger(input) && 0 <= input && input < nVocab))
+        throw new EngineError(
+          'E_REQUEST_INVALID',
+          `tokens: id ${input} is not in the vocabulary; expected 0 to ${nVocab - 1}. Use the tokenizer of this model.`,
+          { details: { token: input, nVocab }, param: 'prompt' },
+        );
+    }
+    if (
+      this.#learnedPositions &&
+      parts.some(({ inputs }) => inputs.some((x) => typeof x !== 'number'))
+    )
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        'prompt: this model adds learned positions to tokens only, and takes no pictures here. Send text.',
+        { param: 'prompt' },
+      );
+  }
+
+  /** Begins a session unless one runs. */
+  async #open(): Promise<void> {
+    if (this.#session !== null) return;
+    const waitMs = REOPEN_WAITS_MS[Math.min(this.#nFailure, REOPEN_WAITS_MS.length - 1)]!;
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const session = this.#newSession();
+    // Copies of pages whose content is void.
+    this.#copies = [];
+    this.#nPass = 0;
+    await this.#guard(
+      this.#stages.map((stage) => inTime(stage, OPEN_LIMIT_MS, () => stage.open(session))),
+    );
+    this.#session = session;
+  }
+
+  /** All results; after a failure the session is over, and what is still under way will be refused. */
+  async #guard<T>(calls: readonly Promise<T>[]): Promise<T[]> {
+    try {
+      return await Promise.all(calls);
+    } catch (error) {
+      this.#session = null;
+      this.#nFailure++;
+      throw error;
+    }
+  }
+
+  /** Rows of the parts in order, cut where a stage has its fill. */
+  #waves(parts: readonly BatchPart[]): Wave[] {
+    const nRow = parts.reduce((sum, { inputs }) => sum + inputs.length, 0);
+    // Few rows cost a stage little more than one: cut apart they keep more stages busy.
+    const even = Math.ceil(nRow / this.#layerStages.length);
+    const size = this.#overlap ? Math.min(CHUNK_TOKENS, even) : CHUNK_TOKENS;
+    const waves: Wave[] = [];
+    let room = 0;
+    for (const [p, part] of parts.entries())
+      for (let at = 0; at < part.inputs.length;) {
+        if (room === 0) {
+          const sent = this.#layerStages.map(() => Promise.withResolvers<void>());
+          waves.push({ places: [], from: [], inputs: [], positions: [], sent });
+          room = size;
+        }
+        const n = Math.min(room, part.inputs.length - at);
+        addRows(waves.at(-1)!, p, part, at, n);
+        at += n;
+        room -= n;
+      }
+    return waves;
+  }
+
+  /** @returns for each wave the rows whose logits are wanted, as the last layer leaves them */
+  async #runWaves(
+    waves: readonly Wave[],
+    copies: readonly [number, number][],
+  ): Promise<Float32Array[]> {
+    const session = this.#session!;
+    const inputs = waves.flatMap((wave) => wave.inputs);
+    const positions = waves.flatMap((wave) => wave.positions);
+    const rows = await this.#embed(inputs, positions);
+    let first = 0;
+    return await Promise.all(
+      waves.map((wave, i) => {
+        const end = first + wave.inputs.length;
+        const own = rows.subarray(first * this.#stride, end * this.#stride);
+        first = end;
+        const call = { session, nPass: this.#nPass++, places: wave.places };
+        return this.#runWave(wave, waves[i - 1], {
+          ...call,
+          copies: i === 0 ? copies : [],
+          rows: own,
+        });
+      }),
+    );
+  }
+
+  /** A wave through all layers. Each stage sees the waves in their order. */
+  async #runWave(wave: Wave, before: Wave | undefined, first: LayersCall): Promise<Float32Array> {
+    let { rows } = first;
+    try {
+      for (const [i, stage] of this.#layerStages.entries()) {
+        await before?.sent[i]!.promise;
+        const answer = inTime(stage, CALL_LIMIT_MS, () => stage.layers({ ...first, rows }));
+        wave.sent[i]!.resolve();
+        rows = await answer;
+      }
+      return rows;
+    } finally {
+      // After a failure, those that wait are sent, and refused.
+      for (const { resolve } of wave.sent) resolve();
+    }
+  }
+
+  /** Embeddings of tokens, from the stages that hold them, and rows that come as they are. */
+  async #embed(
+    inputs: readonly PositionInput[],
+    positions: readonly number[],
+  ): Promise<Float32Array> {
+    const rows = new Float32Array(inputs.length * this.#stride);
+    const missing: number[] = [];
+    for (const [i, input] of inputs.entries()) {
+      const row = typeof input === 'number' ? this.#embeddings.get(input) : input.values;
+      if (row === undefined) missing.push(i);
+      else rows.set(row, i * this.#stride);
+    }
+    if (missing.length > 0) await this.#fetchEmbeddings(inputs, positions, missing, rows);
+    return rows;
+  }
+
+  /** Fills the rows of the inputs whose indices are `missing`, which are tokens. */
+  async #fetchEmbeddings(
+    inputs: readonly PositionInput[],
+    positions: readonly number[],
+    missing: readonly number[],
+    rows: Float32Array,
+  ): Promise<void> {
+    const stride = this.#stride;
+    const fetch = async (stage: StageLink, indices: readonly number[]): Promise<void> => {
+      const ids = indices.map((i) => inputs[i] as number);
+      const found = await inTime(stage, CALL_LIMIT_MS, () =>
+        stage.embed(
+          ids,
+          indices.map((i) => positions[i]!),
+        ),
+      );
+      for (const [k, i] of indices.entries()) {
+        const row = found.slice(k * stride, (k + 1) * stride);
+        rows.set(row, i * stride);
+        if (!this.#learnedPositions) this.#embeddings.set(ids[k]!, row);
+      }
+    };
+    await Promise.all(
+      this.#rowStages.flatMap((stage) => {
+        const [from, to] = stage.piece.rows;
+        const own = missing.filter((i) => from <= Number(inputs[i]) && Number(inputs[i]) < to);
+        const chunks = Array.from({ length: Math.ceil(own.length / CHUNK_TOKENS) }, (_, c) =>
+          own.slice(c * CHUNK_TOKENS, (c + 1) * CHUNK_TOKENS),
+        );
+        return chunks.map((chunk) => fetch(stage, chunk));
+      }),
+    );
+  }
+
+  /** Shows the logits of a wave's wanted rows, in order. */
+  async #head(
+    parts: readonly BatchPart[],
+    wave: Wave,
+    rows: Float32Array,
+    visit: VisitLogits | undefined,
+  ): Promise<void> {
+    const wanted = wantedOf(parts, wave);
+    if (visit === undefined) return;
+    const isSmall = wanted.every(({ onlyTop }) => onlyTop);
+    const atOnce = isSmall ? CHUNK_TOKENS : WHOLE_ROWS;
+    for (let at = 0; at < wanted.length; at += atOnce) {
+      const some = wanted.slice(at, at + atOnce);
+      const call = {
+        rows: rows.slice(at * this.#stride, (at + some.length) * this.#stride),
+        onlyTop: some.map(({ onlyTop }) => onlyTop),
+      };
+      const answers = await this.#guard(
+        this.#rowStages.map((stage) => inTime(stage, CALL_LIMIT_MS, () => stage.head(call))),
+      );
+      for (const [i, { part, index }] of some.entries()) {
+        this.#show(answers.map((answer) => answer[i]!));
+        visit(part, index, 0);
+      }
+      this.#shown = this.#logits = null;
+    }
+  }
+
+  #show(parts: readonly HeadRow[]): void {
+    // The first of equal ones, as in one memory: stages are in ascending order of their rows.
+    const top = parts.reduce((best, part) => (part.logit > best.logit ? part : best));
+    this.#shown = { parts, top };
+    this.#logits = null;
+  }
+}
+
+/** Adds `n` rows of a part, from row `at` of it on, to a wave. */
+function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number): void {
+  const { sequence, slot, logitsFrom, adapter, inputs } = part;
+  const start = sequence.items.length + at;
+  wave.places.push({
+    ...{ start, nRow: n, pages: sequence.pages, slot, adapter },
+    logitsFrom: Math.min(Math.max(0, logitsFrom - at), n),
+  });
+  wave.from.push({ part: p, index: at });
+  wave.inputs.push(...inputs.slice(at, at + n));
+  wave.positions.push(...Array.from({ length: n }, (_, i) => start + i));
+}
+
+function wantedOf(parts: readonly BatchPart[], { places, from }: Wave): Wanted[] {
+  return places.flatMap(({ nRow, logitsFrom }, i) => {
+    const { part, index } = from[i]!;
+    const { onlyTop = false } = parts[part]!;
+    return Array.from({ length: nRow - logitsFrom }, (_, k) => ({
+      ...{ part, onlyTop },
+      index: index + logitsFrom + k,
+    }));
+  });
+}
+
+/** @throws {EngineError} E_STAGE_LOST when the stage takes longer. */
+async function inTime<T>(
+  { name }: StageLink,
+  limitMs: number,
+  call: () => T | Promise<T>,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(stageLost(name, `did not answer within ${limitMs} ms`)),
+      limitMs,
+    );
+  });
+  try {
+    return await Promise.race([call(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * What an isolate that holds a piece of a decoder does for the one that leads: embeds, runs its layers,
+ * projects onto its rows of the vocabulary. It keeps weights and pages and decides nothing: which page
+ * belongs to whom comes with every pass.
+ *
+ * Its pages are worth something only to the session that filled them. A stage that restarted has no
+ * session, and one that another leader took over has a different one: passes of any other session, or
+ * out of order, are refused before they touch a page, and the leader evaluates its texts again.
+ */
+import { EngineError } from '../../base/errors.ts';
+import type { DecoderLimits } from './contract.ts';
+import type { Decoder, PartPlace } from './decoder.ts';
+import type { PieceRange } from './piece.ts';
+
+/** Hidden rows through the layers of a stage. Plain data: it travels. */
+export interface LayersCall {
+  readonly session: string;
+  /** Passes of the session before this one. */
+  readonly nPass: number;
+  /** Pages to copy first, [from, to]. */
+  readonly copies: readonly (readonly [from: number, to: number])[];
+  readonly places: readonly PartPlace[];
+  /** [rows, hiddenStride] f32 */
+  readonly rows: Float32Array;
+}
+
+/** Hidden rows onto the rows of the vocabulary that a stage holds. */
+export interface HeadCall {
+  /** [rows, hiddenStride] f32, as the last layer left them. */
+  readonly rows: Float32Array;
+  /** For each row, whether only its largest logit is wanted. */
+  readonly onlyTop: readonly boolean[];
+}
+
+/** What a stage answers for one row of a HeadCall. */
+export interface HeadRow {
+  /** Token with the largest logit among the rows of the vocabulary that the stage holds. */
+  readonly id: number;
+  readonly logit: number;
+  /** Sum of e^(l - logit) over them; 0 when only the largest was wanted. */
+  readonly sumExp: number;
+  /** All of them; null when only the largest was wanted. */
+  readonly logits: Float32Array | null;
+}
+
+/** A stage as the leader sees it, in the same isolate or in another. */
+export interface StageLink {
+  /** Name of its isolate, for messages. */
+  readonly name: string;
+  readonly piece: PieceRange;
+  /** Begins a session: whatever the stage's pages held is void. Loads weights if necessary. */
+  open(session: string): void | Promise<void>;
+  /** @returns [ids, hiddenStride] f32; positions matter to families that learned them */
+  embed(ids: readonly number[], positions: readonly number[]): Float32Array | Promise<Float32Array>;
+  layers(call: LayersCall): Float32Array | Promise<Float32Array>;
+  head(call: HeadCall): readonly HeadRow[] | Promise<readonly HeadRow[]>;
+}
+
+export class DecoderStage implements StageLink {
+  readonly name: string;
+  readonly piece: PieceRange;
+  readonly #decoder: Decoder;
+  #session: string | null = null;
+  #nPass = 0;
+
+  constructor(name: string, decoder: Decoder) {
+    this.name = name;
+    this.piece = decoder.plan.piece;
+    this.#decoder = decoder;
+  }
+
+  /** The same weights with nothing on their pages, as after a restart of the isolate. */
+  restarted(): DecoderStage {
+    return new DecoderStage(this.name, this.#decoder);
+  }
+
+  /** Room for positions and pages, the same in all stages of a model. */
+  get limits(): DecoderLimits {
+    return this.#decoder.limits;
+  }
+
+  open(session: string): void {
+    this.#session = session;
+    this.#nPass = 0;
+  }
+
+  /** @throws {EngineError} E_REQUEST_INVALID for an id that is not among its rows. */
+  embed(ids: readonly number[], positions: readonly number[]): Float32Array {
+    const decoder = this.#decoder;
+    decoder.embedTokens(ids, positions);
+    return decoder.hidden(ids.length).slice();
+  }
+
+  /** @throws {EngineError} E_STAGE_LOST for a call of another session or out of order. */
+  layers({ session, nPass, copies, places, rows }: LayersCall): Float32Array {
+    if (session !== this.#session || nPass !== this.#nPass) throw this.#lost(session, nPass);
+    this.#nPass++;
+    const decoder = this.#decoder;
+    for (const [from, to] of copies) decoder.copyPage(from, to);
+    decoder.hidden(rows.length / decoder.hiddenStride).set(rows);
+    const nLeft = decoder.layers(places, ...this.piece.layers);
+    return nLeft === 0 ? new Float32Array(0) : decoder.hidden(nLeft).slice();
+  }
+
+  head({ rows, onlyTop }: HeadCall): HeadRow[] {
+    const decoder = this.#decoder;
+    const nRow = onlyTop.length;
+    decoder.hidden(nRow).set(rows);
+    const answers: HeadRow[] = [];
+    decoder.projectRows(nRow, (index, row) => answers.push(this.#headRow(row, onlyTop[index]!)));
+    return answers;
+  }
+
+  #headRow(row: number, onlyTop: boolean): HeadRow {
+    const decoder = this.#decoder;
+    const index = decoder.argmax(row);
+    const logits = decoder.logits(row);
+    const logit = logits[index]!;
+    const id = this.piece.rows[0] + index;
+    if (onlyTop) return { id, logit, sumExp: 0, logits: null };
+    return { id, logit, sumExp: decoder.sumExp(row, logit), logits: logits.slice() };
+  }
+
+  #lost(session: string, nPass: number): EngineError {
+    const why =
+      this.#session === null
+        ? 'restarted'
+        : session === this.#session
+          ? `expected pass ${this.#nPass}, got ${nPass}`
+          : 'has begun another session';
+    return stageLost(this.name, why);
+  }
+}
+
+/** The error of a stage whose pages no longer hold what the leader believes. */
+export function stageLost(stage: string, why: string, cause?: unknown): EngineError {
+  return new EngineError('E_STAGE_LOST', `stage ${stage}: ${why}. Try again.`, {
+    details: { stage, retryAfterS: STAGE_RETRY_AFTER_S },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** How long a client should wait for a stage that does not answer. */
+const STAGE_RETRY_AFTER_S = 5;
