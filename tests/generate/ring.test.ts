@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { archByName } from '../../engine/archs/index.ts';
-import { EngineError } from '../../engine/base/errors.ts';
+import type { EngineError } from '../../engine/base/errors.ts';
 import type { Engine } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { RingOptions } from '../../engine/model/decoder/ring.ts';
-import { DecoderStage, stageLost } from '../../engine/model/decoder/stage.ts';
+import type { DecoderStage} from '../../engine/model/decoder/stage.ts';
+import { stageLost } from '../../engine/model/decoder/stage.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import { engineOver } from '../support/backend-engines.ts';
@@ -78,7 +79,7 @@ describe('stages that fail', () => {
 
   it('are refused when a pass comes twice or late', async () => {
     const engine = open();
-    const last = links.at(-1)!;
+    const last = links.at(-1);
     let held: (() => Float32Array) | null = null;
     let n = 0;
     last.replace = (call, run) => {

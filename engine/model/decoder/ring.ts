@@ -237,7 +237,7 @@ export class RingDecoder implements DecoderBackend {
           room = size;
         }
         const n = Math.min(room, part.inputs.length - at);
-        addRows(waves.at(-1)!, p, part, at, n);
+        addRows(waves.at(-1), p, part, at, n);
         at += n;
         room -= n;
       }
