@@ -349,6 +349,7 @@ function reportOnnx(
 
 function summarize({ manifest, folder, keptShards, reports }: ImportResult, seconds: number) {
   const rows = [...reports.values()];
+  const lost = new Set(manifest.tensors.filter(({ exact }) => !exact).map(({ name }) => name));
   return {
     id: manifest.id,
     folder,
@@ -356,8 +357,8 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
     architecture: manifest.architecture,
     shards: manifest.shards.length,
     keptShards,
-    tensors: manifest.tensors.length,
-    exactTensors: manifest.tensors.filter(({ exact }) => exact).length,
+    tensors: reports.size,
+    exactTensors: reports.size - lost.size,
     inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
     bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
     seconds: Number(seconds.toFixed(2)),

@@ -143,9 +143,11 @@ function readCtx(text: string): number {
   );
 }
 
+/** Tensors by their types; slices of a matrix count as the one tensor they are. */
 function countDtypes(manifest: WeightedManifest): DtypeFacts[] {
   const rows = new Map<string, DtypeFacts>();
-  for (const { dtype, sourceDtype, exact, shape, bytes } of manifest.tensors) {
+  for (const slices of Map.groupBy(manifest.tensors, ({ name }) => name).values()) {
+    const { dtype, sourceDtype } = slices[0]!;
     const key = `${sourceDtype} ${dtype}`;
     const row = rows.get(key) ?? {
       dtype,
@@ -156,9 +158,9 @@ function countDtypes(manifest: WeightedManifest): DtypeFacts[] {
       bytes: 0,
     };
     row.tensors += 1;
-    row.exactTensors += exact ? 1 : 0;
-    row.weights += shape[0] * shape[1];
-    row.bytes += bytes;
+    row.exactTensors += slices.every(({ exact }) => exact) ? 1 : 0;
+    row.weights += slices.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
+    row.bytes += slices.reduce((sum, { bytes }) => sum + bytes, 0);
     rows.set(key, row);
   }
   return [...rows.values()].sort((a, b) => b.bytes - a.bytes);
@@ -171,6 +173,7 @@ function describe(
 ): string {
   const { config: c, memory: m } = facts;
   const weights = facts.dtypes.reduce((sum, row) => sum + row.weights, 0);
+  const nTensor = facts.dtypes.reduce((sum, row) => sum + row.tensors, 0);
   const fits = m.fits ? 'fits' : 'DOES NOT FIT (try import --fit, or a smaller --ctx)';
   const lines = [
     `${facts.id}: ${facts.name}`,
@@ -182,7 +185,7 @@ function describe(
     `  vocabulary    ${c.nVocab} tokens, ${c.tiedHead ? 'head tied to the embedding' : 'head of its own'}, ` +
       `${facts.hasChatTemplate ? 'with' : 'without'} chat template`,
     ...familyLines(c),
-    `  weights       ${(weights / 1e6).toFixed(1)} M in ${manifest.tensors.length} tensors, ` +
+    `  weights       ${(weights / 1e6).toFixed(1)} M in ${nTensor} tensors, ` +
       `${formatBytes(facts.bytes)} in ${manifest.shards.length} shards`,
     ...facts.dtypes.map(
       (row) =>
@@ -216,7 +219,8 @@ function familyLines(c: DecoderManifest['config']): string[] {
 }
 
 function tensorLine(tensor: TensorRow): string {
-  const { name, dtype, shape, bytes, shard, exact } = tensor;
+  const { dtype, shape, firstRow, bytes, shard, exact } = tensor;
+  const name = firstRow === undefined ? tensor.name : `${tensor.name} from row ${firstRow}`;
   const size = formatBytes(bytes).padStart(9);
   return `  ${name.padEnd(24)}${dtype.padEnd(5)}${shape.join(' x ').padEnd(14)}${size}  shard ${shard}${exact ? '' : '  rounded'}`;
 }

@@ -24,8 +24,8 @@ import { choosePreset } from './precision/presets.ts';
 import type { PresetName } from './precision/presets.ts';
 import { importInto, replaceFolder } from './write/model-folder.ts';
 import type { ModelPlace } from './write/model-folder.ts';
-import { planShards } from './write/shard-plan.ts';
-import type { PlannedShard, TensorChoices } from './write/shard-plan.ts';
+import { NO_SLICES, planShards, SLICES } from './write/shard-plan.ts';
+import type { PlannedShard, PlannedTensor, SliceSizes, TensorChoices } from './write/shard-plan.ts';
 import { writeShard } from './write/write-shard.ts';
 
 /** Incremented when encoders change, so that shards of an older version are not reused. */
@@ -41,6 +41,8 @@ export interface ImportOptions extends ModelPlace {
   /** llama2.c only: the vocabulary file. */
   readonly tokenizer?: string;
   readonly about?: ModelAbout;
+  /** How large tables of the vocabulary are cut. */
+  readonly slices?: SliceSizes;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
@@ -87,7 +89,7 @@ async function writeModel(
   const fileHashes: string[] = [];
   for (const { path } of model.files) fileHashes.push(await hashFile(path, progress.add));
   const choices = (await options.choose?.choose(model, matched, fileHashes)) ?? {};
-  const shards = planShards(preset, matched, choices);
+  const shards = planShards(preset, matched, choices, sliceSizes(model, options));
   const label = options.choose?.label ?? preset;
   const partial = `${folder}.partial`;
   await mkdir(partial, { recursive: true });
@@ -110,8 +112,26 @@ async function writeModel(
   await writeText(partial, 'manifest.json', `${JSON.stringify(manifest)}\n`);
   await removeLeftovers(partial, manifest);
   await replaceFolder(partial, folder);
-  const reports = new Map(written.entries.flatMap(({ tensors }) => Object.entries(tensors)));
-  return { folder, manifest, reports, keptShards: written.kept };
+  return { folder, manifest, reports: reportsOf(written.entries), keptShards: written.kept };
+}
+
+/** Only decoders read tables of the vocabulary in slices. */
+function sliceSizes({ fields }: OpenedModel, { slices = SLICES }: ImportOptions): SliceSizes {
+  return fields.kind === 'decoder' ? slices : NO_SLICES;
+}
+
+/** What each tensor lost, its slices together. */
+function reportsOf(entries: readonly ShardEntry[]): Map<string, TensorReport> {
+  const reports = new Map<string, TensorReport>();
+  for (const [name, report] of entries.flatMap(({ tensors }) => Object.entries(tensors))) {
+    const before = reports.get(name) ?? { exact: true, inexactBlocks: 0, blocks: 0 };
+    reports.set(name, {
+      exact: before.exact && report.exact,
+      inexactBlocks: before.inexactBlocks + report.inexactBlocks,
+      blocks: before.blocks + report.blocks,
+    });
+  }
+  return reports;
 }
 
 /**
@@ -159,7 +179,9 @@ function startProgress(
 }
 
 function shardSourceBytes(shard: PlannedShard): number {
-  return shard.tensors.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
+  const bytes = ({ tensor, instance, slice }: PlannedTensor) =>
+    slice === null ? tensor.bytes : (tensor.bytes / instance.shape[0]) * slice.nRow;
+  return shard.tensors.reduce((sum, planned) => sum + bytes(planned), 0);
 }
 
 async function writeShards(
@@ -198,7 +220,7 @@ function fingerprintOf(
 ): string {
   const plan = shards.map(({ file, bytes, tensors }) => [
     [file, bytes],
-    tensors.map(({ instance, dtype, offset }) => [instance.name, dtype, offset]),
+    tensors.map(({ instance, dtype, slice, offset }) => [instance.name, dtype, slice, offset]),
   ]);
   const facts = JSON.stringify([ENCODER_VERSION, fileHashes, choice, plan]);
   return createHash('sha256').update(facts).digest('hex');

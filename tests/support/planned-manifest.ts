@@ -6,6 +6,7 @@ import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifes
 import { sourceBytes } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { PresetName } from '../../scripts/import/precision/presets.ts';
+import { tensorRows } from '../../scripts/import/write/describe-model.ts';
 import { planShards } from '../../scripts/import/write/shard-plan.ts';
 
 export const SMOLLM2_CONFIG: ModelConfig = {
@@ -74,17 +75,8 @@ export function plannedManifest(
     config,
     tokenizer: { file: 'tokenizer.json', bytes: 1, sha256, addBos: true, bosId: 1, eosIds: [2] },
     chatTemplate: null,
-    tensors: shards.flatMap(({ tensors }, shard) =>
-      tensors.map(({ instance, dtype, tensor, offset, bytes }) => ({
-        name: instance.name,
-        dtype,
-        shape: [...instance.shape] as [number, number],
-        shard,
-        offset,
-        bytes,
-        sourceDtype: tensor.dtype,
-        exact: true,
-      })),
+    tensors: shards.flatMap((shard, index) =>
+      tensorRows(shard, index, undefined).map((row) => ({ ...row, exact: true })),
     ),
     shards: shards.map(({ file, bytes, layers }) => ({
       file,

@@ -60,15 +60,17 @@ export function describeModel(
   };
 }
 
-function tensorRows(
+/** The rows of a shard in the table of tensors. */
+export function tensorRows(
   shard: PlannedShard,
   index: number,
   entry: ShardEntry | undefined,
 ): TensorRow[] {
-  return shard.tensors.map(({ instance, tensor, dtype, offset, bytes }) => ({
+  return shard.tensors.map(({ instance, tensor, dtype, slice, offset, bytes }) => ({
     name: instance.name,
     dtype,
-    shape: [instance.shape[0], instance.shape[1]],
+    shape: [slice?.nRow ?? instance.shape[0], instance.shape[1]],
+    ...(slice === null ? {} : { firstRow: slice.firstRow }),
     shard: index,
     offset,
     bytes,

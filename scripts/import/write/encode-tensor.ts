@@ -24,6 +24,7 @@ import type { PlannedTensor } from './shard-plan.ts';
 /** Values processed at once: 8 MB as floats. */
 const CHUNK_VALUES = 2 * 1024 * 1024;
 
+/** What a tensor lost, or a slice of one. */
 export interface TensorReport {
   /** Every value equals the file's to the last bit. */
   readonly exact: boolean;
@@ -52,7 +53,8 @@ export async function encodeTensor(
   write: (bytes: Uint8Array, sourceBytes: number) => Promise<void>,
 ): Promise<TensorReport> {
   const { tensor, dtype } = planned;
-  const [nRow, nCol] = planned.instance.shape;
+  const [tensorRows, nCol] = planned.instance.shape;
+  const { firstRow, nRow } = planned.slice ?? { firstRow: 0, nRow: tensorRows };
   const rowsAtOnce = Math.max(1, Math.floor(CHUNK_VALUES / nCol / PANEL_ROWS)) * PANEL_ROWS;
   const rowBytes = sourceBytes(tensor.dtype, nCol);
   const tails: Uint8Array[] = [];
@@ -62,7 +64,7 @@ export async function encodeTensor(
     const n = Math.min(rowsAtOnce, nRow - row);
     const bytes = await readRange(
       tensor.source,
-      tensor.offset + row * rowBytes,
+      tensor.offset + (firstRow + row) * rowBytes,
       n * rowBytes,
       tensor.name,
     );

@@ -2,7 +2,8 @@
  * Which tensor goes where: types by preset, shards cut on layer borders, offsets inside them.
  * Pure and deterministic, so that an import that was cut off finds its own plan again.
  */
-import { matrixBytes, roundUp } from '../../../engine/base/dtypes.ts';
+import { matrixBytes, PANEL_ROWS, roundUp } from '../../../engine/base/dtypes.ts';
+import type { TensorRole } from '../../../engine/archs/types.ts';
 import type { WeightDtype } from '../../../engine/base/dtypes.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { SHARD_MAX_BYTES } from '../../../engine/manifest/manifest.ts';
@@ -12,15 +13,25 @@ import type { PresetName } from '../precision/presets.ts';
 
 /** A shard grows by whole layers while it stays below this. */
 export const SHARD_TARGET_BYTES = 8 * 1024 * 1024;
+/** Tables of the vocabulary larger than this are cut into slices of rows, so that several isolates can share them. */
+export const SLICED_ABOVE_BYTES = SHARD_MAX_BYTES / 2;
 /** Vector loads and cache lines begin here. */
 export const TENSOR_ALIGN = 64;
+/** Roles of matrices with one row a token of the vocabulary. */
+const TABLE_ROLES: readonly TensorRole[] = ['embedding', 'head'];
 /** Smaller tensors join a full shard rather than begin one of a few hundred bytes. */
 const CRUMB_BYTES = 64 * 1024;
 
+export interface RowRange {
+  readonly firstRow: number;
+  readonly nRow: number;
+}
 export interface PlannedTensor extends MatchedTensor {
   readonly dtype: WeightDtype;
   /** How much an error in each column matters, [nCol]; null: all the same. */
   readonly columnWeights: Float32Array | null;
+  /** The rows of the tensor that are stored here; null for all of them. */
+  readonly slice: RowRange | null;
   /** From the start of its shard. */
   readonly offset: number;
   readonly bytes: number;
@@ -40,6 +51,17 @@ export interface TensorChoices {
   readonly columnWeights?: ReadonlyMap<string, Float32Array>;
 }
 
+/** How tables of the vocabulary are cut. */
+export interface SliceSizes {
+  /** Larger ones are cut. */
+  readonly above: number;
+  /** Bytes of a slice, at most; at least a panel of rows. */
+  readonly target: number;
+}
+export const SLICES: SliceSizes = { above: SLICED_ABOVE_BYTES, target: SHARD_TARGET_BYTES };
+/** For kinds of models that need their tables in one piece. */
+export const NO_SLICES: SliceSizes = { above: Infinity, target: SHARD_TARGET_BYTES };
+
 type SizedTensor = Omit<PlannedTensor, 'offset'>;
 interface Group {
   readonly layers: readonly [number, number] | null;
@@ -51,6 +73,7 @@ export function planShards(
   preset: PresetName,
   matched: readonly MatchedTensor[],
   choices: TensorChoices = {},
+  slices: SliceSizes = SLICES,
 ): PlannedShard[] {
   const sourceBytes = matched.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
   const isTinyF32 =
@@ -62,13 +85,46 @@ export function planShards(
       choices.dtypes?.get(instance.name) ??
       presetDtype(preset, { role, manyRows, source: tensor.dtype, isTinyF32 });
     const bytes = matrixBytes(dtype, instance.shape[0], instance.shape[1]);
-    if (bytes > SHARD_MAX_BYTES) throw tooLarge(instance.name, dtype, bytes);
     const columnWeights = choices.columnWeights?.get(instance.name) ?? null;
-    return { ...match, dtype, bytes, columnWeights };
+    return { ...match, dtype, bytes, columnWeights, slice: null };
   });
-  const byLayer = Map.groupBy(sized, ({ instance }) => instance.layer);
-  const groups = [...byLayer].flatMap(([layer, tensors]) => cutGroup(layer, tensors));
+  const sliced = sliceTables(sized, slices);
+  const rest = sized.filter(({ instance }) => !sliced.some((s) => s.instance === instance));
+  for (const tensor of rest) if (tensor.bytes > SHARD_MAX_BYTES) throw tooLarge(tensor);
+  const byLayer = Map.groupBy(rest, ({ instance }) => instance.layer);
+  const groups = [
+    ...sliced.map((slice): Group => ({ layers: null, tensors: [slice] })),
+    ...[...byLayer].flatMap(([layer, tensors]) => cutGroup(layer, tensors)),
+  ];
   return joinLayers(groups).map(placeGroup);
+}
+
+/**
+ * The slices of the embedding and the head, if one of them is too large to stay whole: both are cut at
+ * the same rows, so that whoever holds some rows of the vocabulary holds whole slices of both.
+ */
+function sliceTables(sized: readonly SizedTensor[], { above, target }: SliceSizes): SizedTensor[] {
+  const tables = sized.filter(({ instance }) => TABLE_ROLES.includes(instance.spec.role));
+  if (!tables.some(({ bytes }) => bytes > above)) return [];
+  const nRow = Math.max(...tables.map(({ instance }) => instance.shape[0]));
+  const panelBytes = Math.max(
+    ...tables.map(({ dtype, instance }) => matrixBytes(dtype, PANEL_ROWS, instance.shape[1])),
+  );
+  const nPanel = Math.ceil(nRow / PANEL_ROWS);
+  const nSlice = Math.ceil(nPanel / Math.max(1, Math.floor(target / panelBytes)));
+  const sliceRows = Math.ceil(nPanel / nSlice) * PANEL_ROWS;
+  return tables.flatMap((table) => cutRows(table, sliceRows));
+}
+
+function cutRows(table: SizedTensor, sliceRows: number): SizedTensor[] {
+  const [tableRows, nCol] = table.instance.shape;
+  return Array.from({ length: Math.ceil(tableRows / sliceRows) }, (_, i) => {
+    const firstRow = i * sliceRows;
+    const nRow = Math.min(sliceRows, tableRows - firstRow);
+    const bytes = matrixBytes(table.dtype, nRow, nCol);
+    if (bytes > SHARD_MAX_BYTES) throw tooLarge({ ...table, bytes });
+    return { ...table, bytes, slice: { firstRow, nRow } };
+  });
 }
 
 /** The tensors of one layer, or of none, in pieces of the target's size if they are larger. */
@@ -114,11 +170,12 @@ function placeGroup({ layers, tensors }: Group, index: number): PlannedShard {
   return { file, bytes: end, layers, tensors: placed };
 }
 
-function tooLarge(name: string, dtype: WeightDtype, bytes: number): EngineError {
+function tooLarge({ instance, dtype, bytes }: SizedTensor): EngineError {
+  const { name } = instance;
   return new EngineError(
     'E_MEMORY_BUDGET',
-    `import: tensor ${name} as ${dtype} takes ${bytes} bytes; expected at most ${SHARD_MAX_BYTES}. ` +
-      'Use --preset edge, or a smaller model.',
+    `import: tensor ${name} as ${dtype} takes ${bytes} bytes; expected at most ${SHARD_MAX_BYTES}, since ` +
+      'a matrix of a layer is stored in one piece. Use a preset of fewer bits, or a model of smaller layers.',
     { details: { name, dtype, bytes } },
   );
 }
