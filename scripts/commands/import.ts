@@ -347,7 +347,10 @@ function reportOnnx(
   return { json: { id, folder, task: task.name, bytes, memory, warnings }, text };
 }
 
-function summarize({ manifest, folder, keptShards, reports }: ImportResult, seconds: number) {
+function summarize(
+  { manifest, folder, keptShards, reports, tables }: ImportResult,
+  seconds: number,
+) {
   const rows = [...reports.values()];
   const lost = new Set(manifest.tensors.filter(({ exact }) => !exact).map(({ name }) => name));
   return {
@@ -361,6 +364,7 @@ function summarize({ manifest, folder, keptShards, reports }: ImportResult, seco
     exactTensors: reports.size - lost.size,
     inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
     bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(tables === null ? {} : { tables }),
     seconds: Number(seconds.toFixed(2)),
   };
 }
@@ -378,7 +382,21 @@ function describe(result: ImportResult, seconds: number): string {
   return [
     `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
     `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
+    ...tableLines(result.tables),
     `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind]} ${s.id}`,
     '',
   ].join('\n');
+}
+
+/** What became of a head that the file holds beside its embedding. */
+function tableLines(tables: ImportResult['tables']): string[] {
+  if (tables === null) return [];
+  const { isSame, isHeldOnce, embedding, head } = tables;
+  const types = `${embedding} and ${head} in the file`;
+  if (!isSame) return [`embedding and head differ (${types}): both are kept`];
+  return [
+    isHeldOnce
+      ? `embedding and head are one matrix (${types}): held once, from the more precise`
+      : `embedding and head are one matrix (${types}): both are kept by preset lossless; others hold it once`,
+  ];
 }

@@ -22,6 +22,8 @@ import type { MatchedTensor, OpenedModel } from './open/opened-model.ts';
 import { openModel } from './open/open-model.ts';
 import { choosePreset } from './precision/presets.ts';
 import type { PresetName } from './precision/presets.ts';
+import { compareTables, holdOnce } from './precision/tied-head.ts';
+import type { TableFinding } from './precision/tied-head.ts';
 import { importInto, replaceFolder } from './write/model-folder.ts';
 import type { ModelPlace } from './write/model-folder.ts';
 import { NO_SLICES, planShards, SLICES } from './write/shard-plan.ts';
@@ -60,8 +62,15 @@ export interface ImportResult {
   readonly manifest: WeightedManifest;
   /** What each tensor lost, by its name. */
   readonly reports: ReadonlyMap<string, TensorReport>;
+  /** Set when the file has a head beside its embedding, of the same shape. */
+  readonly tables: HeldTables | null;
   /** Number of shards reused from an import that was cut off. */
   readonly keptShards: number;
+}
+
+export interface HeldTables extends TableFinding {
+  /** Whether the two are stored as one, the more precise of them. */
+  readonly isHeldOnce: boolean;
 }
 
 /**
@@ -73,24 +82,44 @@ export async function importModel(options: ImportOptions): Promise<ImportResult>
   return await importInto(options, async (folder) => {
     await using open = new AsyncDisposableStack();
     const model = await openModel(options.input, open, options.tokenizer);
-    return await writeModel(model, preset, folder, options);
+    return await writeModel(await prepare(model, preset, options), preset, folder, options);
   });
 }
 
-async function writeModel(
+interface PreparedModel {
+  readonly model: OpenedModel;
+  readonly matched: readonly MatchedTensor[];
+  readonly label: string;
+  readonly tables: HeldTables | null;
+}
+
+/** Checks the model's parts, and joins a head with the embedding it is tied to. */
+async function prepare(
   model: OpenedModel,
+  preset: PresetName,
+  { choose }: ImportOptions,
+): Promise<PreparedModel> {
+  checkTokenizer(model);
+  const label = choose?.label ?? preset;
+  const matched = matchTensors(model);
+  const found = await compareTables(model, matched);
+  // A lossless import keeps what the file has.
+  const isHeldOnce = found !== null && found.isSame && label !== 'lossless';
+  const tables = found === null ? null : { ...found, isHeldOnce };
+  return { ...(isHeldOnce ? holdOnce(model, matched) : { model, matched }), label, tables };
+}
+
+async function writeModel(
+  { model, matched, label, tables }: PreparedModel,
   preset: PresetName,
   folder: string,
   options: ImportOptions,
 ): Promise<ImportResult> {
-  checkTokenizer(model);
-  const matched = matchTensors(model);
   const progress = startProgress(model, matched, options);
   const fileHashes: string[] = [];
   for (const { path } of model.files) fileHashes.push(await hashFile(path, progress.add));
   const choices = (await options.choose?.choose(model, matched, fileHashes)) ?? {};
   const shards = planShards(preset, matched, choices, sliceSizes(model, options));
-  const label = options.choose?.label ?? preset;
   const partial = `${folder}.partial`;
   await mkdir(partial, { recursive: true });
   const written = await writeShards(
@@ -112,7 +141,8 @@ async function writeModel(
   await writeText(partial, 'manifest.json', `${JSON.stringify(manifest)}\n`);
   await removeLeftovers(partial, manifest);
   await replaceFolder(partial, folder);
-  return { folder, manifest, reports: reportsOf(written.entries), keptShards: written.kept };
+  const { entries, kept: keptShards } = written;
+  return { folder, manifest, reports: reportsOf(entries), tables, keptShards };
 }
 
 /** Only decoders read tables of the vocabulary in slices. */
@@ -220,7 +250,9 @@ function fingerprintOf(
 ): string {
   const plan = shards.map(({ file, bytes, tensors }) => [
     [file, bytes],
-    tensors.map(({ instance, dtype, slice, offset }) => [instance.name, dtype, slice, offset]),
+    tensors.map(({ instance, tensor, dtype, slice, offset }) => [
+      ...[instance.name, tensor.name, dtype, slice, offset],
+    ]),
   ]);
   const facts = JSON.stringify([ENCODER_VERSION, fileHashes, choice, plan]);
   return createHash('sha256').update(facts).digest('hex');

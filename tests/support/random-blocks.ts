@@ -1,6 +1,6 @@
 /** Tensor bytes as files hold them: floats, and random blocks of the quantized types. */
 import { dequantize } from '../../engine/quant/dequantize.ts';
-import { f32ToBf16, f32ToF16 } from '../../engine/quant/half.ts';
+import { f16ToF32, f32ToBf16, f32ToF16 } from '../../engine/quant/half.ts';
 import { SOURCE_DTYPES } from '../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { seededRandom } from './random.ts';
@@ -60,4 +60,48 @@ export function encodeFloats(dtype: SourceDtype, values: Float32Array): Uint8Arr
   const halves = new Uint16Array(values.length);
   for (let i = 0; i < halves.length; i++) halves[i] = round(values[i]!);
   return new Uint8Array(halves.buffer);
+}
+
+/** Quants a scale reaches, and the one that means zero, of types with one scale a block. */
+const ROUNDED = {
+  Q4_0: { reach: 8, zero: 8, max: 15, blockBytes: 18 },
+  Q5_0: { reach: 16, zero: 16, max: 31, blockBytes: 22 },
+  Q8_0: { reach: 127, zero: 0, max: 127, blockBytes: 34 },
+} as const;
+type RoundedType = keyof typeof ROUNDED;
+
+export function isRoundedType(dtype: SourceDtype): dtype is RoundedType {
+  return Object.hasOwn(ROUNDED, dtype);
+}
+
+/** The values rounded to blocks, as a plain quantizer does (ggml-quants.c, `quantize_row_q5_0_ref` ...). */
+export function roundToBlocks(dtype: RoundedType, values: Float32Array): Uint8Array {
+  const { reach, zero, max, blockBytes } = ROUNDED[dtype];
+  const bytes = new Uint8Array((values.length / 32) * blockBytes);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0, start = 0; at < values.length; at += 32, start += blockBytes) {
+    const block = values.subarray(at, at + 32);
+    const peak = block.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
+    const half = f32ToF16(peak / (zero === 0 ? reach : -reach));
+    const scale = f16ToF32(half);
+    const low = zero === 0 ? -max : 0;
+    const quants = Array.from(block, (x) =>
+      Math.max(low, Math.min(max, Math.round(scale === 0 ? 0 : x / scale) + zero)),
+    );
+    view.setUint16(start, half, true);
+    if (dtype === 'Q8_0') {
+      for (const [k, q] of quants.entries()) view.setInt8(start + 2 + k, q);
+      continue;
+    }
+    const nibblesAt = start + blockBytes - 16;
+    for (let k = 0; k < 16; k++)
+      bytes[nibblesAt + k] = (quants[k]! & 15) | ((quants[16 + k]! & 15) << 4);
+    if (dtype === 'Q5_0')
+      view.setUint32(
+        start + 2,
+        quants.reduce((bits, q, k) => bits | ((q >> 4) << k), 0) >>> 0,
+        true,
+      );
+  }
+  return bytes;
 }

@@ -103,7 +103,7 @@ function asF32(values: Float32Array): Uint8Array {
   return encodeFloats('F32', values);
 }
 
-function writtenTensor(
+export function writtenTensor(
   { places, shape }: TensorInstance,
   dtype: SourceDtype,
   data: Uint8Array,
@@ -111,7 +111,7 @@ function writtenTensor(
   return { name: places.gguf!.name, dims: shape[0] === 1 ? [shape[1]] : [...shape], dtype, data };
 }
 
-function ggufOf(
+export function ggufOf(
   config: ModelConfig,
   tensors: readonly WrittenTensor[],
   metadata: Record<string, WrittenValue> = {},
