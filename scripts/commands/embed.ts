@@ -5,6 +5,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 import { textIds } from '../../worker/serving/embedding/text-ids.ts';
 import type { InputType } from '../../worker/serving/embedding/text-ids.ts';
+import { unplaced } from '../../worker/serving/models/model-names.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
@@ -70,7 +71,8 @@ async function runEmbed(texts: readonly string[], flags: EmbedFlags): Promise<vo
       'E_USAGE',
       `embed: --dimensions; expected at most ${nEmbd}, got ${dimensions}.`,
     );
-  const model = { id: manifest.id, version: '', manifest, tokenizer };
+  const { id } = manifest;
+  const model = { id, version: '', manifest, named: unplaced(id), tokenizer };
   const ids = textIds(model, inputs, {
     inputType,
     truncate: flags.truncate === true,

@@ -7,6 +7,8 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { EngineError } from '../../engine/base/errors.ts';
+import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
+import { withPool } from '../build/pool.ts';
 import { loadWorkerConfigs } from '../build/workers.ts';
 import type { WorkerConfig } from '../build/workers.ts';
 import { createMiniflare } from '../lib/miniflare.ts';
@@ -21,6 +23,8 @@ export interface ServerOptions {
   /** Folder of R2 and Durable Objects; the user's state folder by default. */
   readonly persist?: string;
   readonly inspectorPort?: number;
+  /** Stages in the pool. */
+  readonly nIsolate?: number;
   /** What the Workers log; warnings and errors only, unless `verbose`. */
   readonly onLog?: (line: string) => void;
   readonly verbose?: boolean;
@@ -45,7 +49,7 @@ const READY_POLL_MS = 50;
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   if (options.port !== 0) await requireFreePort(options.port, options.host);
-  const configs = loadWorkerConfigs();
+  const configs = withPool(loadWorkerConfigs(), options.nIsolate ?? DEFAULT_ISOLATES);
   // Miniflare sends requests from outside to its first Worker.
   const gateway = configs.find(({ name }) => name === 'gateway');
   if (gateway === undefined)

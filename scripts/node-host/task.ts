@@ -2,6 +2,7 @@
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { TRIGGERS } from '../../worker/serving/output/tool-formats.ts';
+import { unplaced } from '../../worker/serving/models/model-names.ts';
 import type { TaskHost } from '../../worker/serving/tasks/task-model.ts';
 import type { LocalModel } from './engine.ts';
 
@@ -15,6 +16,7 @@ export function localTaskHost(
   return {
     model: {
       ...{ id: manifest.id, version: 'local', manifest, tokenizer },
+      named: unplaced(manifest.id),
       chatTemplate: () => template,
       vocabulary: () => Promise.resolve(vocabulary.parts),
     },

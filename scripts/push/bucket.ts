@@ -16,6 +16,16 @@ export interface Bucket {
   readonly head: ((key: string) => Promise<ObjectInfo | null>) | null;
   getText(key: string): Promise<string | null>;
   put(key: string, bytes: Uint8Array, sha256: string): Promise<void>;
+  /**
+   * Writes only if the object still is `expected` (null: missing); false if not. Buckets that cannot
+   * compare while they write look just before.
+   */
+  putIfSame(
+    key: string,
+    bytes: Uint8Array,
+    sha256: string,
+    expected: string | null,
+  ): Promise<boolean>;
   delete(key: string): Promise<void>;
   /** Ids of the models whose manifest is in the bucket; null when it cannot list. */
   listModelIds(): Promise<string[] | null>;

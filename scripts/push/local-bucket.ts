@@ -5,6 +5,7 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { asDiskError } from '../lib/disk.ts';
+import { hashBytes } from '../lib/hash-file.ts';
 import { onInterrupt } from '../lib/interrupt.ts';
 import { createMiniflare } from '../lib/miniflare.ts';
 import { stateDir } from '../lib/paths.ts';
@@ -29,12 +30,22 @@ export default {
     }
     if (request.method === 'PUT') {
       const sha256 = request.headers.get('x-sha256');
-      await BUCKET.put(key, request.body, { sha256, customMetadata: { sha256 } });
+      const options = { sha256, customMetadata: { sha256 } };
+      const expected = request.headers.get('x-expected');
+      if (expected === null) await BUCKET.put(key, request.body, options);
+      else if (!(await putIfSame(BUCKET, key, await request.bytes(), options, expected)))
+        return new Response(null, { status: 409 });
     }
     if (request.method === 'DELETE') await BUCKET.delete(key);
     return new Response(null, { status: 204 });
   },
 };
+async function putIfSame(bucket, key, bytes, options, expected) {
+  const there = await bucket.head(key);
+  if ((there?.customMetadata?.sha256 ?? '') !== expected) return false;
+  const onlyIf = there === null ? { etagDoesNotMatch: '*' } : { etagMatches: there.etag };
+  return (await bucket.put(key, bytes, { ...options, onlyIf })) !== null;
+}
 async function listModelIds(bucket) {
   const ids = [];
   for (let cursor, more = true; more; ) {
@@ -88,10 +99,11 @@ function doorBucket(
     key: string,
     body: Uint8Array | null = null,
     sha256 = '',
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<Response> => {
     const response = await fetch(new URL(key, base.href), {
       method,
-      headers: { 'x-sha256': sha256 },
+      headers: { 'x-sha256': sha256, ...headers },
       body: body as BodyInit | null,
     });
     if (response.status < 500) return response;
@@ -115,6 +127,11 @@ function doorBucket(
     },
     async put(key, bytes, sha256) {
       await ask('PUT', key, bytes, sha256);
+    },
+    async putIfSame(key, bytes, sha256, expected) {
+      const before = expected === null ? '' : hashBytes(new TextEncoder().encode(expected));
+      const { status } = await ask('PUT', key, bytes, sha256, { 'x-expected': before });
+      return status !== 409;
     },
     async delete(key) {
       await ask('DELETE', key);

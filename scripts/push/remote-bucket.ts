@@ -28,7 +28,7 @@ export async function openRemoteBucket(name: string, create = false): Promise<Bu
   const tempDir = await mkdtemp(join(tmpdir(), 'thimble-push-'));
   const tempFile = join(tempDir, 'object');
   const object = (key: string) => `${name}/${key}`;
-  return {
+  const bucket: Bucket = {
     label: `bucket ${name}`,
     // wrangler has no such command.
     head: null,
@@ -63,9 +63,15 @@ export async function openRemoteBucket(name: string, create = false): Promise<Bu
       const gone = await runWrangler(['r2', 'object', 'delete', object(key), '--remote']);
       if (gone.code !== 0) throw remoteError(`delete ${key}`, failureReason(gone));
     },
+    async putIfSame(key, bytes, sha256, expected) {
+      if ((await bucket.getText(key)) !== expected) return false;
+      await bucket.put(key, bytes, sha256);
+      return true;
+    },
     listModelIds: () => Promise.resolve(null),
     close: () => rm(tempDir, { recursive: true, force: true }),
   };
+  return bucket;
 }
 
 function remoteError(what: string, why: string): EngineError {

@@ -48,6 +48,16 @@ export async function readManifest(
   });
 }
 
+/** A version of a model that is placed; null when it is not in the bucket. */
+export async function readVersion(
+  bucket: R2Bucket,
+  modelId: string,
+  version: string,
+): Promise<StoredManifest | null> {
+  const stored = await readManifest(bucket, modelId);
+  return stored === null || stored === 'unchanged' ? null : { ...stored, version };
+}
+
 function parseJson(key: string, text: string): unknown {
   try {
     return JSON.parse(text);

@@ -2,15 +2,14 @@
 import type Audio from '../audio/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { RenamedVars } from '../platform/vars.ts';
-import type { Stage } from '../stage/index.ts';
+import type { StageBindings } from '../stage/stages.ts';
 
 /**
  * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.
  * VOICE_MODEL is the voice of requests that name none.
  */
-export interface ServingEnv extends RenamedVars {
+export interface ServingEnv extends RenamedVars, StageBindings {
   readonly MODELS: R2Bucket;
-  readonly STAGE: DurableObjectNamespace<Stage>;
   /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
   /** Absent where the platform's plan has no room for the script. */

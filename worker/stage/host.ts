@@ -4,24 +4,31 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import { readManifest } from '../platform/model-files.ts';
+import { readManifest, readVersion } from '../platform/model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
-import type { EngineByKind, EngineKind, HostEnv, PlannedEngine } from './engines.ts';
+import type { EngineByKind, EngineKind, HostEnv, PlanInput, PlannedEngine } from './engines.ts';
+import type { ModelPlace, PiecePlace } from './model-place.ts';
 
 interface Slot {
   readonly modelId: string;
   readonly version: string;
-  readonly totalBytes: number;
+  /** What distinguishes engines of one model and version: kind, ranges, context, replica. */
+  readonly key: string;
   readonly kind: EngineKind;
+  readonly totalBytes: number;
   readonly engine: Promise<EngineByKind[EngineKind]>;
+  readonly planned: PlannedEngine<EngineByKind[EngineKind]>;
   /** Number of requests that hold the engine. */
   users: number;
-  /** Whether to close the engine once it is unused: a newer version was pushed, or loading failed. */
+  usedAtMs: number;
+  /** Whether to close the engine once it is unused: loading failed. */
   retired: boolean;
 }
 
 /** How long a client should wait while all engines are in use. */
 const BUSY_RETRY_AFTER_S = 2;
+/** A piece between two passes is in use, although nobody holds it. */
+const PIECE_IN_USE_MS = 2000;
 
 /** Loaded engines, the least recently used first. */
 let slots: Slot[] = [];
@@ -29,21 +36,24 @@ let slots: Slot[] = [];
 /** A model's engine, which stays loaded until `release` is called. */
 export interface HeldEngine<K extends EngineKind> {
   readonly engine: EngineByKind[K];
-  release(): void;
+  /** @param isOver whether its user will not come back: a piece may then be closed at once */
+  release(isOver?: boolean): void;
 }
+
+type PlaceOf<K extends EngineKind> = PlanInput<K>['place'];
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_BUSY, E_MEMORY_BUDGET, errors of loading. */
 export async function acquireEngine<K extends EngineKind>(
   env: HostEnv,
   kind: K,
-  modelId: string,
-  version: string | null,
+  place: PlaceOf<K>,
 ): Promise<HeldEngine<K>> {
-  const slot = findSlot(kind, modelId, version) ?? (await openSlot(env, kind, modelId));
+  const slot = findSlot(kind, place, place.version) ?? (await openSlot(env, kind, place));
   slot.users++;
   slots = [...slots.filter((other) => other !== slot), slot];
-  const release = once(() => {
+  const release = once((isOver = false) => {
     slot.users--;
+    slot.usedAtMs = isOver ? -Infinity : Date.now();
     if (slot.users === 0 && slot.retired) closeSlot(slot);
   });
   try {
@@ -61,11 +71,23 @@ export function hostStats(): { modelId: string; users: number; totalBytes: numbe
   return slots.map(({ modelId, users, totalBytes }) => ({ modelId, users, totalBytes }));
 }
 
-function findSlot(kind: EngineKind, modelId: string, version: string | null): Slot | undefined {
+function keyOf(kind: EngineKind, place: ModelPlace): string {
+  const { nCtx, pieces, replica } = place;
+  return JSON.stringify([
+    kind,
+    nCtx,
+    pieces,
+    replica,
+    (place as Partial<PiecePlace>).piece ?? null,
+  ]);
+}
+
+function findSlot(kind: EngineKind, place: ModelPlace, version: string | null): Slot | undefined {
+  const key = keyOf(kind, place);
   return slots.find(
     (slot) =>
-      slot.kind === kind &&
-      slot.modelId === modelId &&
+      slot.modelId === place.id &&
+      slot.key === key &&
       !slot.retired &&
       (version === null || slot.version === version),
   );
@@ -74,35 +96,41 @@ function findSlot(kind: EngineKind, modelId: string, version: string | null): Sl
 async function openSlot<K extends EngineKind>(
   env: HostEnv,
   kind: K,
-  modelId: string,
+  place: PlaceOf<K>,
 ): Promise<Slot> {
-  const stored = await readManifest(env.MODELS, modelId);
+  const stored =
+    place.version === null
+      ? await readManifest(env.MODELS, place.id)
+      : await readVersion(env.MODELS, place.id, place.version);
   if (stored === null || stored === 'unchanged')
     throw new EngineError(
       'E_MODEL_NOT_FOUND',
-      `model: no model ${JSON.stringify(modelId)}. Push it.`,
+      `model: no model ${JSON.stringify(place.id)}. Push it.`,
       {
         param: 'model',
       },
     );
-  const manifest = requireKind(stored.manifest, kind);
+  const manifest = requireKind(stored.manifest, kind === 'piece' ? 'decoder' : kind);
+  const holdPiece = (piece: PiecePlace) => acquireEngine(env, 'piece', piece);
   // Throws with the numbers when the model would not fit even alone.
-  const planned = await PLAN_ENGINE[kind](env, manifest);
+  const planned = await PLAN_ENGINE[kind]({ env, manifest, place, holdPiece } as never);
   // Another request may have opened it while this one read manifests.
-  const opened = findSlot(kind, modelId, stored.version);
+  const opened = findSlot(kind, place, stored.version);
   if (opened !== undefined) return opened;
-  for (const slot of slots.filter((old) => old.modelId === modelId)) retire(slot);
-  return loadSlot(budgetOf(env), { modelId, kind, version: stored.version }, planned);
+  return loadSlot(budgetOf(env), { kind, place, version: stored.version }, planned);
 }
 
 function loadSlot(
   budgetBytes: number,
-  model: Pick<Slot, 'modelId' | 'kind' | 'version'>,
+  { kind, place, version }: { kind: EngineKind; place: ModelPlace; version: string },
   planned: PlannedEngine<EngineByKind[EngineKind]>,
 ): Slot {
   const { totalBytes, jsHeapBytes } = planned;
-  makeRoom(model.modelId, totalBytes, budgetBytes, jsHeapBytes);
-  const slot: Slot = { ...model, totalBytes, engine: planned.load(), users: 0, retired: false };
+  makeRoom(place.id, totalBytes, budgetBytes, jsHeapBytes);
+  const slot: Slot = {
+    ...{ modelId: place.id, key: keyOf(kind, place), kind, version, totalBytes, planned },
+    ...{ engine: planned.load(), users: 0, usedAtMs: Date.now(), retired: false },
+  };
   slots.push(slot);
   return slot;
 }
@@ -117,10 +145,9 @@ function makeRoom(
   // All engines of the isolate share one JavaScript heap.
   const used = (): number =>
     slots.reduce((sum, slot) => sum + slot.totalBytes - jsHeapBytes, neededBytes);
-  for (const slot of [...slots]) {
-    if (used() <= budgetBytes) return;
-    if (slot.users === 0) closeSlot(slot);
-  }
+  // Closing a leader gives its own piece free: the list may change meanwhile.
+  for (let idle = nextIdle(); used() > budgetBytes && idle !== undefined; idle = nextIdle())
+    closeSlot(idle);
   if (used() <= budgetBytes) return;
   const loaded = slots.map((slot) => `${slot.modelId} (${slot.totalBytes} bytes)`).join(', ');
   throw new EngineError(
@@ -131,24 +158,29 @@ function makeRoom(
   );
 }
 
-function retire(slot: Slot): void {
-  slot.retired = true;
-  if (slot.users === 0) closeSlot(slot);
+/** The engine that nobody has used for longest. */
+function nextIdle(): Slot | undefined {
+  const nowMs = Date.now();
+  return slots.find(
+    ({ users, kind, usedAtMs }) =>
+      users === 0 && (kind !== 'piece' || nowMs - usedAtMs >= PIECE_IN_USE_MS),
+  );
 }
 
 function closeSlot(slot: Slot): void {
   slots = slots.filter((other) => other !== slot);
+  slot.planned.release?.();
   slot.engine.then(
     (engine) => engine.close(),
     () => undefined,
   );
 }
 
-function once(run: () => void): () => void {
+function once(run: (isOver?: boolean) => void): (isOver?: boolean) => void {
   let done = false;
-  return () => {
+  return (isOver) => {
     if (done) return;
     done = true;
-    run();
+    run(isOver);
   };
 }

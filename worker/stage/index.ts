@@ -1,6 +1,7 @@
 /**
- * The stage script: holds weights, and answers generations as lines of JSON. One object per model id.
- * Knows token ids only; text and HTTP are the gateway's.
+ * A stage script, of which a pool has several: holds weights, and answers generations as lines of JSON. One
+ * object a model that it serves, and one a piece of a model that another stage leads. Knows token ids only;
+ * text and HTTP are the gateway's.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { EngineStats } from '../../engine/generate/engine.ts';
@@ -11,7 +12,9 @@ import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
-import type { HostEnv } from './engines.ts';
+import type { HeadCall, HeadRow, LayersCall } from '../../engine/model/decoder/stage.ts';
+import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
+import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { acquireEngine, hostStats } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
 
@@ -35,21 +38,19 @@ export class Stage extends DurableObject<HostEnv> {
   /**
    * Generates as NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
    * Cancelling the stream ends the generation within one token.
-   * @param version the model's version as the caller knows it; null takes what is loaded
    * @param vocabulary called by the first request with a grammar
    */
   generate(
     call: CallContext,
-    modelId: string,
+    model: ModelPlace,
     request: GenerateRequest,
-    version: string | null = null,
     vocabulary: VocabularySource | null = null,
   ): ReadableStream<Uint8Array> {
     // An argument lives as long as the call; the stream lives longer.
     const source = request.constraint === undefined ? null : keep(vocabulary);
     return generationStream(
       async () => {
-        const held = await acquireEngine(this.env, 'decoder', modelId, version);
+        const held = await acquireEngine(this.env, 'decoder', model);
         try {
           if (source !== null && !held.engine.hasVocabulary)
             held.engine.setVocabulary(new Vocabulary(await source()));
@@ -72,12 +73,11 @@ export class Stage extends DurableObject<HostEnv> {
    */
   transcribe(
     call: CallContext,
-    modelId: string,
+    model: ModelPlace,
     request: TranscribeRequest,
-    version: string | null = null,
   ): ReadableStream<Uint8Array> {
     return eventStream(
-      () => acquireEngine(this.env, 'recognition', modelId, version),
+      () => acquireEngine(this.env, 'recognition', model),
       (engine, signal) => engine.transcribe(request, signal),
       { place: 'stage.transcribe', ...call },
     );
@@ -90,35 +90,81 @@ export class Stage extends DurableObject<HostEnv> {
    */
   async embed(
     call: CallContext,
-    modelId: string,
+    model: ModelPlace,
     texts: readonly (readonly number[])[],
-    version: string | null = null,
   ): Promise<RpcAnswer<Float32Array>> {
-    return await answerCall({ place: 'stage.embed', ...call }, async () => {
-      const held = await acquireEngine(this.env, 'encoder', modelId, version);
-      try {
-        const made = await held.engine.embed(texts);
-        const { nEmbd } = held.engine.config;
-        const vectors = new Float32Array(made.length * nEmbd);
-        for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
-        return vectors;
-      } finally {
-        held.release();
-      }
+    return await this.#answer('stage.embed', call, 'encoder', model, async (engine) => {
+      const made = await engine.embed(texts);
+      const { nEmbd } = engine.config;
+      const vectors = new Float32Array(made.length * nEmbd);
+      for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
+      return vectors;
     });
   }
 
   /** Loads the model if necessary. */
-  async status(
-    call: CallContext,
-    modelId: string,
-    version: string | null = null,
-  ): Promise<RpcAnswer<StageStatus>> {
-    return await answerCall({ place: 'stage.status', ...call }, async () => {
-      const held = await acquireEngine(this.env, 'decoder', modelId, version);
-      held.release();
-      const { engine } = held;
+  async status(call: CallContext, model: ModelPlace): Promise<RpcAnswer<StageStatus>> {
+    return await this.#answer('stage.status', call, 'decoder', model, (engine) => {
       return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
+    });
+  }
+
+  /** Begins a session of a leader with the piece, which is loaded if necessary. */
+  async openPiece(call: CallContext, place: PiecePlace, session: string): Promise<RpcAnswer<null>> {
+    return await this.#answer('stage.openPiece', call, 'piece', place, (stage) => {
+      stage.open(session);
+      return null;
+    });
+  }
+
+  /** Embeddings of tokens whose rows the piece holds. */
+  async embedTokens(
+    call: CallContext,
+    place: PiecePlace,
+    ids: readonly number[],
+    positions: readonly number[],
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.embedTokens', call, 'piece', place, (stage) =>
+      stage.embed(ids, positions),
+    );
+  }
+
+  /** Hidden rows through the layers of the piece. */
+  async runLayers(
+    call: CallContext,
+    place: PiecePlace,
+    pass: LayersCall,
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.runLayers', call, 'piece', place, (stage) =>
+      stage.layers(pass),
+    );
+  }
+
+  /** Hidden rows onto the rows of the vocabulary that the piece holds. */
+  async projectRows(
+    call: CallContext,
+    place: PiecePlace,
+    rows: HeadCall,
+  ): Promise<RpcAnswer<readonly HeadRow[]>> {
+    return await this.#answer('stage.projectRows', call, 'piece', place, (stage) =>
+      stage.head(rows),
+    );
+  }
+
+  async #answer<K extends EngineKind, T>(
+    name: string,
+    call: CallContext,
+    kind: K,
+    place: PlanInput<K>['place'],
+    run: (engine: EngineByKind[K]) => T | Promise<T>,
+  ): Promise<RpcAnswer<T>> {
+    return await answerCall({ place: name, ...call }, async () => {
+      const held = await acquireEngine(this.env, kind, place);
+      try {
+        return await run(held.engine);
+      } finally {
+        held.release();
+      }
     });
   }
 }

@@ -10,6 +10,7 @@
 import { EngineError } from '../../base/errors.ts';
 import type { DecoderLimits } from './contract.ts';
 import type { Decoder, PartPlace } from './decoder.ts';
+import { isEmpty } from './piece.ts';
 import type { PieceRange } from './piece.ts';
 
 /** Hidden rows through the layers of a stage. Plain data: it travels. */
@@ -56,6 +57,9 @@ export interface StageLink {
   head(call: HeadCall): readonly HeadRow[] | Promise<readonly HeadRow[]>;
 }
 
+/** Rows of the passes that warm a stage up: a tile, and single tokens. */
+const WARM_ROWS = [4, 1, 1, 1];
+
 export class DecoderStage implements StageLink {
   readonly name: string;
   readonly piece: PieceRange;
@@ -74,6 +78,11 @@ export class DecoderStage implements StageLink {
     return new DecoderStage(this.name, this.#decoder);
   }
 
+  /** Values from one hidden row to the next. */
+  get hiddenStride(): number {
+    return this.#decoder.hiddenStride;
+  }
+
   /** Room for positions and pages, the same in all stages of a model. */
   get limits(): DecoderLimits {
     return this.#decoder.limits;
@@ -82,6 +91,11 @@ export class DecoderStage implements StageLink {
   open(session: string): void {
     this.#session = session;
     this.#nPass = 0;
+  }
+
+  /** Ends the session: its passes are refused from now on. */
+  close(): void {
+    this.#session = null;
   }
 
   /** @throws {EngineError} E_REQUEST_INVALID for an id that is not among its rows. */
@@ -142,3 +156,19 @@ export function stageLost(stage: string, why: string, cause?: unknown): EngineEr
 
 /** How long a client should wait for a stage that does not answer. */
 const STAGE_RETRY_AFTER_S = 5;
+
+/** Runs the kernels of a stage until they are fast, on a page that nobody holds yet (generate/warm-up.ts). */
+export function warmUpStage(stage: DecoderStage): void {
+  const { layers, rows } = stage.piece;
+  const stride = stage.hiddenStride;
+  stage.open('warm-up');
+  for (const [nPass, nRow] of WARM_ROWS.entries()) {
+    const hidden = new Float32Array(nRow * stride);
+    const place = { start: nPass * nRow, nRow, pages: [0], slot: 0, logitsFrom: 0, adapter: null };
+    if (!isEmpty(layers))
+      stage.layers({ session: 'warm-up', nPass, copies: [], places: [place], rows: hidden });
+    if (!isEmpty(rows))
+      stage.head({ rows: hidden, onlyTop: Array.from({ length: nRow }, (_, i) => i > 0) });
+  }
+  stage.close();
+}

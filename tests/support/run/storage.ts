@@ -38,6 +38,7 @@ export function lazyBucket(stateRoot: string): Bucket {
     head: async (key) => (await (await open()).head?.(key)) ?? null,
     getText: async (key) => await (await open()).getText(key),
     put: async (key, bytes, sha256) => await (await open()).put(key, bytes, sha256),
+    putIfSame: async (...write) => await (await open()).putIfSame(...write),
     delete: async (key) => await (await open()).delete(key),
     listModelIds: async () => await (await open()).listModelIds(),
     close: async () => await (await opened)?.close(),

@@ -3,6 +3,7 @@ import { checkInputs } from '../../serving/conversation/message.ts';
 import type { SessionTurn } from '../sessions/session-object.ts';
 import { objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
 import { CHAT_PARTS, chatBodySchema } from './schema.ts';
 import { CHAT_REFUSED } from '../../http/body/refused.ts';
@@ -96,7 +97,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       const session = env.SESSIONS.getByName(objectName(caller, body.session));
       return await session.fetch('https://session/turn', init);
     }
-    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const turn = { env, caller, model, body, signal, record };
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });

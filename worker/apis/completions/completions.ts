@@ -1,5 +1,6 @@
 /** POST /v1/completions. */
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { completionChunkSchema, completionSchema } from '../../serving/fields/answers.ts';
 import { completionBodySchema } from './schema.ts';
 import { COMPLETION_REFUSED } from '../../http/body/refused.ts';
@@ -44,7 +45,7 @@ export const completions = defineEndpoint({
     },
   ],
   async handle({ request, env, caller, body, record }) {
-    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     return await answerCompletion({ env, caller, model, body, signal: request.signal, record });
   },
 });

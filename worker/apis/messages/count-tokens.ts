@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { encodeChat } from '../../serving/generation/run-chat.ts';
 import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
 import { countTokensBodySchema } from './schema.ts';
 import { MESSAGES_REFUSED } from '../../http/body/refused.ts';
@@ -26,7 +27,7 @@ export const countTokens = defineEndpoint({
   ],
   examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
   async handle({ env, body }) {
-    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     checkBlocks(model.id, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];

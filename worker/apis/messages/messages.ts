@@ -4,6 +4,7 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
 import { type FormatSource, textFormat } from '../../serving/output/constraint.ts';
 import { messageEventSchema, messagesBodySchema, messageSchema } from './schema.ts';
@@ -90,7 +91,7 @@ export const messages = defineEndpoint({
     { title: 'max_tokens is required', body: { messages: question }, status: 400 },
   ],
   async handle({ env, caller, body, request, record }) {
-    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     checkBlocks(model.id, body);
     const conversation = conversationOf(body);
     const tools = messagesTools(body);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
 import type { ServingEnv } from '../../serving/env.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { modelJson } from './model-json.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -24,7 +25,8 @@ export const listModels = defineEndpoint({
   async handle({ env }) {
     const ids = await listModelIds(env.MODELS);
     // The default comes first, since some clients take the first one.
-    ids.sort((a, b) => Number(b === env.DEFAULT_MODEL) - Number(a === env.DEFAULT_MODEL));
+    const first = await defaultModelId(env);
+    ids.sort((a, b) => Number(b === first) - Number(a === first));
     const models = await Promise.all(ids.map((id) => readListed(env, id)));
     return Response.json({ object: 'list', data: models.flat() });
   },

@@ -7,6 +7,7 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import type { Delta } from '../../serving/generation/run-generation.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { responseTools } from '../../serving/output/api-tools.ts';
 import { textFormat } from '../../serving/output/constraint.ts';
@@ -49,7 +50,7 @@ export async function planResponse(
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
-  const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+  const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
   const { instructions } = body;
   const system = instructions === undefined ? [] : [textMessage('system', instructions)];
   const before = itemTurns(input.slice(0, input.length - nNew));

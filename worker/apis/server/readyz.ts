@@ -5,6 +5,7 @@ import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -62,7 +63,7 @@ export const readyz = defineEndpoint({
 /** That no model is there yet is a transient state: 503, not 404. */
 async function findDefaultModel(env: ServingEnv): ReturnType<typeof findModel> {
   try {
-    return await findModel(env.MODELS, env.DEFAULT_MODEL);
+    return await findModel(env.MODELS, await defaultModelId(env));
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'E_MODEL_NOT_FOUND') throw error;
     throw new EngineError('E_BACKEND_UNAVAILABLE', `not ready: ${error.message}`, {

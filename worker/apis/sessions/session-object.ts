@@ -8,6 +8,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
@@ -97,7 +98,7 @@ export class Session extends DurableObject<ServingEnv> {
     record: RequestRecord,
     leave: () => void,
   ): Promise<Response> {
-    const model = await findModel(this.env.MODELS, body.model ?? this.env.DEFAULT_MODEL);
+    const model = await findModel(this.env.MODELS, body.model ?? (await defaultModelId(this.env)));
     checkInputs(model.id, body.messages, CHAT_PARTS);
     body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const history = (this.#history.read()?.messages ?? []).map(({ role, content }) => ({

@@ -3,6 +3,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { z } from 'zod';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
@@ -63,7 +64,7 @@ async function gatewayHost(
   record: RequestRecord,
   signal: AbortSignal,
 ): Promise<TaskHost> {
-  const model = await findModel(env.MODELS, fields.model ?? env.DEFAULT_MODEL);
+  const model = await findModel(env.MODELS, fields.model ?? (await defaultModelId(env)));
   record.modelId = model.id;
   const { nCtx } = await stageStatus(env, caller, model);
   return {

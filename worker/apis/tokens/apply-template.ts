@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { renderChat } from '../../serving/generation/run-chat.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatTools } from '../../serving/output/api-tools.ts';
 import { chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
@@ -41,7 +42,7 @@ export const applyTemplate = defineEndpoint({
     },
   ],
   async handle({ env, body }) {
-    const model = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     const { text, sentinel } = renderChat(model, body.messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { tokenId } from '../completions/schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -19,7 +20,7 @@ export const detokenize = defineEndpoint({
   examples: [{ title: 'The text of ids', body: { tokens: [72, 105] } }],
   async handle({ env, body }) {
     const { model, tokens } = body;
-    const { tokenizer } = await findModel(env.MODELS, model ?? env.DEFAULT_MODEL);
+    const { tokenizer } = await findModel(env.MODELS, model ?? (await defaultModelId(env)));
     const index = tokens.findIndex((token) => token >= tokenizer.nVocab);
     if (index >= 0)
       throw invalidField(

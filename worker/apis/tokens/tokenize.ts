@@ -1,6 +1,7 @@
 /** POST /tokenize. */
 import { z } from 'zod';
 import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -31,7 +32,7 @@ export const tokenize = defineEndpoint({
   ],
   examples: [{ title: 'Ids of a text', body: { text: 'The sea is blue.' } }],
   async handle({ env, body }) {
-    const { tokenizer } = await findModel(env.MODELS, body.model ?? env.DEFAULT_MODEL);
+    const { tokenizer } = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
     const options = { special: body.parse_special, bos: body.add_special };
     return Response.json({ tokens: tokenizer.encode(body.text, options) });
   },

@@ -6,6 +6,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { ask, reach, unavailable } from '../../platform/rpc.ts';
 import type { StageStatus } from '../../stage/index.ts';
+import { countCall, stageOf } from './stages.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
 
@@ -17,7 +18,7 @@ type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
  * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when the stream breaks off.
  */
 export async function* generateEvents(
-  env: Pick<ServingEnv, 'STAGE'>,
+  env: ServingEnv,
   { requestId, subject }: Caller,
   model: ServedModel,
   request: GenerateRequest,
@@ -26,26 +27,31 @@ export async function* generateEvents(
 ): AsyncGenerator<GenerateEvent, void, void> {
   // A prompt cached for one subject is not reused for another, whose cached_tokens would show it.
   const scoped = { ...request, scope: subject };
-  const stage = env.STAGE.getByName(model.id);
+  const { stage, place } = stageOf(env, model, affinityOf(scoped));
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
-  yield* stageEvents<GenerateEvent>(
-    () => stage.generate({ requestId }, model.id, scoped, model.version, vocabulary),
-    signal,
-    (record) => withField(record, promptField),
-  );
+  const end = countCall(place);
+  try {
+    yield* stageEvents<GenerateEvent>(
+      () => stage.generate({ requestId }, place, scoped, vocabulary),
+      signal,
+      (record) => withField(record, promptField),
+    );
+  } finally {
+    end();
+  }
 }
 
 /** Events of the transcription of one window, in the same way. */
 export async function* transcribeEvents(
-  env: Pick<ServingEnv, 'STAGE'>,
+  env: ServingEnv,
   { requestId }: CallContext,
   model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {
-  const stage = env.STAGE.getByName(model.id);
+  const { stage, place } = stageOf(env, model);
   yield* stageEvents<TranscribeEvent>(
-    () => stage.transcribe({ requestId }, model.id, request, model.version),
+    () => stage.transcribe({ requestId }, place, request),
     signal,
   );
 }
@@ -91,14 +97,22 @@ function withField(record: ErrorRecord, promptField: string): ErrorRecord {
 
 /** Loads the model if necessary. @throws {EngineError} */
 export async function stageStatus(
-  env: Pick<ServingEnv, 'STAGE'>,
+  env: ServingEnv,
   { requestId }: CallContext,
   model: ServedModel,
 ): Promise<StageStatus> {
-  const stage = env.STAGE.getByName(model.id);
-  return await ask<StageStatus>('stage', () =>
-    stage.status({ requestId }, model.id, model.version),
-  );
+  const { stage, place } = stageOf(env, model);
+  return await ask<StageStatus>('stage', () => stage.status({ requestId }, place));
+}
+
+/** Tokens by which a text that goes on is recognised: longer than most system prompts. */
+const AFFINITY_TOKENS = 256;
+
+/** What requests have in common that go on with the same text. */
+function affinityOf({ prompt, scope }: GenerateRequest): string {
+  const [first] = prompt;
+  const ids = first?.kind === 'tokens' ? first.ids : [];
+  return `${scope ?? ''}:${ids.slice(0, AFFINITY_TOKENS).join()}`;
 }
 
 async function* readLines(

@@ -12,7 +12,7 @@ import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
 export interface ChatPlan {
-  readonly env: Pick<ServingEnv, 'STAGE'>;
+  readonly env: ServingEnv;
   readonly caller: Caller;
   readonly model: ServedModel;
   /** The whole conversation, the new messages last. */

@@ -35,7 +35,7 @@ export interface GenerationParams {
 }
 
 export interface GenerationPlan {
-  readonly env: Pick<ServingEnv, 'STAGE'>;
+  readonly env: ServingEnv;
   /** A prompt cached for one caller is not reused for another. */
   readonly caller: Caller;
   readonly model: ServedModel;

@@ -22,14 +22,19 @@ import {
   modelKey,
   readManifest,
   readModelFile,
+  readVersion,
   type StoredManifest,
 } from '../../platform/model-files.ts';
+import { resolveModel } from './model-names.ts';
+import type { NamedModel } from './model-names.ts';
 
 /** A model of one kind. */
 export interface ModelOfKind<K extends ModelKind = ModelKind> {
   readonly id: string;
   readonly version: string;
   readonly manifest: ManifestOf<K>;
+  /** What it was called, and where it lies. */
+  readonly named: NamedModel;
   readonly tokenizer: ManifestOf<K> extends WeightedManifest ? Tokenizer : null;
 }
 
@@ -84,46 +89,76 @@ export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<M
   return (await findEntry(bucket, modelId)).model;
 }
 
-async function findEntry(bucket: R2Bucket, modelId: string): Promise<Entry> {
-  const entry = kept.get(modelId);
-  if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS) return entry;
+async function findEntry(bucket: R2Bucket, name: string): Promise<Entry> {
+  const named = await resolveModel(bucket, name);
+  const key = `${named.id}@${named.placed?.version ?? ''}`;
+  const entry = kept.get(key);
+  if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS)
+    return withPlace(entry, named);
   // Requests that arrive in the meantime share the result.
-  const underway = loading.get(modelId);
-  if (underway !== undefined) return await underway;
-  const promise = refresh(bucket, modelId, entry).finally(() => loading.delete(modelId));
-  loading.set(modelId, promise);
-  return await promise;
+  const underway = loading.get(key);
+  if (underway !== undefined) return withPlace(await underway, named);
+  const promise = refresh(bucket, named, key, entry).finally(() => loading.delete(key));
+  loading.set(key, promise);
+  return withPlace(await promise, named);
+}
+
+/** The same model where it lies now: it may have been moved. */
+function withPlace(entry: Entry, named: NamedModel): Entry {
+  if (entry.model.named.placed === named.placed) return entry;
+  const { model, text } = entry;
+  return {
+    ...entry,
+    model: { ...model, named },
+    text: text === null ? null : { ...text, named },
+  };
 }
 
 async function refresh(
   bucket: R2Bucket,
-  modelId: string,
+  named: NamedModel,
+  key: string,
   entry: Entry | undefined,
 ): Promise<Entry> {
-  const stored = await readManifest(bucket, modelId, entry?.model.version);
+  const stored = await readStored(bucket, named, entry?.model.version);
   if (stored === null) {
-    kept.delete(modelId);
-    throw await modelNotFound(bucket, modelId);
+    kept.delete(key);
+    throw await modelNotFound(bucket, named.id);
   }
   if (stored === 'unchanged' && entry !== undefined) {
     entry.checkedAtMs = Date.now();
     return entry;
   }
-  const loaded = await loadModel(bucket, stored as StoredManifest);
-  kept.set(modelId, loaded);
+  const loaded = await loadModel(bucket, stored as StoredManifest, named);
+  kept.set(key, loaded);
   return loaded;
 }
 
-async function loadModel(bucket: R2Bucket, { manifest, version }: StoredManifest): Promise<Entry> {
+/** The manifest of the version that is placed, which never changes; without a place, the present one. */
+async function readStored(
+  bucket: R2Bucket,
+  { id, placed }: NamedModel,
+  known: string | undefined,
+): Promise<StoredManifest | 'unchanged' | null> {
+  if (placed === null) return await readManifest(bucket, id, known);
+  return known === placed.version ? 'unchanged' : await readVersion(bucket, id, placed.version);
+}
+
+async function loadModel(
+  bucket: R2Bucket,
+  { manifest, version }: StoredManifest,
+  named: NamedModel,
+): Promise<Entry> {
   const { id } = manifest;
   const checkedAtMs = Date.now();
   if (!('tokenizer' in manifest)) {
-    const model = { id, version, manifest, tokenizer: null } as unknown as ModelOfKind;
+    const model = { id, version, manifest, named, tokenizer: null } as unknown as ModelOfKind;
     return { model, text: null, tokenizerBytes: 0, checkedAtMs };
   }
   const tokenizer = await loadTokenizer(bucket, id, manifest.tokenizer);
-  const model = { id, version, manifest, tokenizer } as unknown as ModelOfKind;
-  const text = manifest.kind === 'decoder' ? servedModel(manifest, version, tokenizer) : null;
+  const model = { id, version, manifest, named, tokenizer } as unknown as ModelOfKind;
+  const text =
+    manifest.kind === 'decoder' ? servedModel(manifest, version, named, tokenizer) : null;
   return { model, text, tokenizerBytes: manifest.tokenizer.bytes, checkedAtMs };
 }
 
@@ -147,6 +182,7 @@ async function loadTokenizer(
 function servedModel(
   manifest: DecoderManifest,
   version: string,
+  named: NamedModel,
   tokenizer: Tokenizer,
 ): ServedModel {
   let template: ChatTemplate | null = null;
@@ -154,6 +190,7 @@ function servedModel(
     id: manifest.id,
     version,
     manifest,
+    named,
     tokenizer,
     chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
     // Each stage asks once, and sorting takes a tenth of a second: not worth caching.

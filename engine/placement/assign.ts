@@ -1,0 +1,179 @@
+/**
+ * Where a model goes in a pool: into isolates of its own while there are any, else beside others where
+ * there is room for both, else in turn with others, which is said (`shares`).
+ */
+import { EngineError } from '../base/errors.ts';
+import { MAX_ISOLATES } from '../manifest/placement.ts';
+import type { PlacedModel, PlacedPiece, Placement, Replica } from '../manifest/placement.ts';
+import { PAGE_TOKENS } from '../cache/geometry.ts';
+import type { DecoderManifest } from '../manifest/manifest.ts';
+import { wholeRange } from '../model/decoder/piece.ts';
+import { DEFAULT_CTX, servedContext } from '../model/decoder/plan.ts';
+import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../model/memory/budget.ts';
+import { cutDecoder } from './cut.ts';
+import { wholeBytes } from './needs.ts';
+import type { PlacedManifest } from './needs.ts';
+
+/**
+ * Left free in every isolate: over its limit the platform resets it, and a JavaScript heap grows between
+ * collections.
+ */
+export const ISOLATE_RESERVE_BYTES = 10_000_000;
+export const DEFAULT_BUDGET_BYTES: number = ISOLATE_BYTES - ISOLATE_RESERVE_BYTES;
+/** A text model keeps to one isolate if at least so many tokens of context fit, unless more are asked for. */
+const LEAST_DEFAULT_CTX = 1024;
+
+export interface AssignOptions {
+  /** Tokens of context; the default, or what fits in one isolate, when not given. */
+  readonly nCtx?: number;
+  /** How many times it is placed; once by default. */
+  readonly nReplica?: number;
+}
+
+/** What is left of each isolate of a pool, in bytes; `models` are those that keep their places. */
+export function freeBytes(
+  { nIsolate, budgetBytes }: Pick<Placement, 'nIsolate' | 'budgetBytes'>,
+  models: readonly PlacedModel[],
+): number[] {
+  const free = new Array<number>(nIsolate).fill(budgetBytes - JS_HEAP_BYTES);
+  for (const piece of piecesOf(models)) free[piece.isolate]! -= piece.bytes;
+  return free;
+}
+
+function piecesOf(models: readonly PlacedModel[]): PlacedPiece[] {
+  return models.flatMap(({ replicas }) => replicas.flatMap(({ pieces }) => pieces));
+}
+
+/**
+ * Places a model beside those of `placement`, which stay where they are.
+ * @throws {EngineError} E_MEMORY_BUDGET with the numbers, and the command that makes it fit.
+ */
+export function assign(
+  placement: Placement,
+  manifest: PlacedManifest,
+  version: string,
+  options: AssignOptions = {},
+): PlacedModel {
+  const capacity = placement.budgetBytes - JS_HEAP_BYTES;
+  const nCtx = manifest.kind === 'decoder' ? contextOf(manifest, capacity, options) : null;
+  const model = { id: manifest.id, version, kind: manifest.kind, nCtx };
+  const replicas: Replica[] = [];
+  let shares = false;
+  for (let i = 0; i < (options.nReplica ?? 1); i++) {
+    const placed = { ...model, replicas, shares } as PlacedModel;
+    const others = replicas.length === 0 ? placement.models : [...placement.models, placed];
+    const found = placeOnce(placement, others, manifest, nCtx);
+    if (found === null) throw tooSmall(placement, manifest, nCtx, options);
+    replicas.push({ pieces: found.pieces });
+    shares ||= found.shares;
+  }
+  return { ...model, replicas, shares };
+}
+
+/** Isolates that an empty pool needs for a model; null when no pool suffices. */
+export function isolatesNeeded(
+  manifest: PlacedManifest,
+  budgetBytes: number,
+  nCtx: number | null,
+): number | null {
+  const capacities = new Array<number>(MAX_ISOLATES).fill(budgetBytes - JS_HEAP_BYTES);
+  return piecesIn(manifest, capacities, nCtx)?.length ?? null;
+}
+
+/** Tokens of context that a text model is placed with. */
+export function contextOf(
+  manifest: DecoderManifest,
+  capacity: number,
+  { nCtx }: AssignOptions,
+): number {
+  if (nCtx !== undefined) return servedContext(manifest.config, nCtx);
+  const wanted = servedContext(manifest.config, DEFAULT_CTX);
+  for (let tokens = wanted; tokens >= LEAST_DEFAULT_CTX; tokens -= PAGE_TOKENS)
+    if (wholeBytes(manifest, { nCtx: tokens }) <= capacity) return tokens;
+  return wanted;
+}
+
+interface Found {
+  readonly pieces: PlacedPiece[];
+  readonly shares: boolean;
+}
+
+function placeOnce(
+  placement: Placement,
+  others: readonly PlacedModel[],
+  manifest: PlacedManifest,
+  nCtx: number | null,
+): Found | null {
+  const { nIsolate, budgetBytes, defaultModel } = placement;
+  const all = Array.from({ length: nIsolate }, (_, i) => i);
+  const free = freeBytes(placement, others);
+  const full = budgetBytes - JS_HEAP_BYTES;
+  const held = new Set(piecesOf(others).map(({ isolate }) => isolate));
+  const ofDefault = others.filter(({ id }) => id === defaultModel);
+  const kept = new Set(piecesOf(ofDefault).map(({ isolate }) => isolate));
+  const tries = [
+    { isolates: all.filter((i) => !held.has(i)), bytes: free, shares: false },
+    { isolates: all, bytes: free, shares: false },
+    // In turn with others, but not with the default model unless nothing else is left.
+    { isolates: all.filter((i) => !kept.has(i)), bytes: all.map(() => full), shares: true },
+    { isolates: all, bytes: all.map(() => full), shares: true },
+  ];
+  for (const { isolates, bytes, shares } of tries) {
+    const capacities = isolates.map((i) => bytes[i]!);
+    const pieces = piecesIn(manifest, capacities, nCtx);
+    if (pieces !== null)
+      return {
+        pieces: pieces.map((piece) => ({ ...piece, isolate: isolates[piece.isolate]! })),
+        shares,
+      };
+  }
+  return null;
+}
+
+/** Pieces by index of `capacities`; null when they do not suffice. */
+function piecesIn(
+  manifest: PlacedManifest,
+  capacities: readonly number[],
+  nCtx: number | null,
+): PlacedPiece[] | null {
+  const options = nCtx === null ? {} : { nCtx };
+  const bytes = wholeBytes(manifest, options);
+  const range =
+    manifest.kind === 'decoder' ? wholeRange(manifest.config) : { layers: [0, 0], rows: [0, 0] };
+  // The tightest place that is large enough: larger ones stay for larger models.
+  const fitting = capacities.filter((capacity) => capacity >= bytes);
+  const isolate = capacities.indexOf(Math.min(...fitting));
+  if (isolate >= 0) return [{ isolate, bytes, layers: pair(range.layers), rows: pair(range.rows) }];
+  if (manifest.kind !== 'decoder') return null;
+  const pieces = cutDecoder(manifest, capacities, options);
+  return (
+    pieces?.map(({ isolate: i, bytes: size, layers, rows }) => ({
+      ...{ isolate: i, bytes: size, layers: pair(layers), rows: pair(rows) },
+    })) ?? null
+  );
+}
+
+function pair([from, to]: readonly number[]): [number, number] {
+  return [from!, to!];
+}
+
+function tooSmall(
+  { nIsolate, budgetBytes }: Placement,
+  manifest: PlacedManifest,
+  nCtx: number | null,
+  { nReplica = 1 }: AssignOptions,
+): EngineError {
+  const needed = isolatesNeeded(manifest, budgetBytes, nCtx);
+  const context = nCtx === null ? '' : ` with a context of ${nCtx} tokens`;
+  const what =
+    needed === null
+      ? `no pool of isolates of ${budgetBytes} bytes holds ${manifest.id}${context}`
+      : `${manifest.id}${context} needs ${needed * nReplica} isolates of ${budgetBytes} bytes, the pool has ${nIsolate}`;
+  const fix =
+    needed === null
+      ? 'Give it one large isolate: --memory 4GB.'
+      : `Give the pool more: --isolates ${needed * nReplica}.`;
+  return new EngineError('E_MEMORY_BUDGET', `placement: ${what}. ${fix}`, {
+    details: { id: manifest.id, nIsolate, budgetBytes, needed, nCtx, nReplica },
+  });
+}

@@ -1,0 +1,73 @@
+/** Bytes that a model, or a part of it, takes in an isolate beside the JavaScript heap that each has. */
+import { EngineError } from '../base/errors.ts';
+import type { DecoderManifest, Manifest } from '../manifest/manifest.ts';
+import { pieceOf } from '../model/decoder/piece.ts';
+import type { PieceRange } from '../model/decoder/piece.ts';
+import { planMemory } from '../model/decoder/plan.ts';
+import type { PlanOptions } from '../model/decoder/plan.ts';
+import { planEncoder } from '../model/encoder/plan.ts';
+import { planRecognition } from '../model/recognition/plan.ts';
+
+/** Kinds of models that stages run. */
+export type PlacedManifest = Extract<
+  Manifest,
+  { readonly kind: 'decoder' | 'encoder' | 'recognition' }
+>;
+
+/** The leader's own part beside its stage: scheduler, kept embeddings, logits being put together. */
+const LEADER_BYTES = 6_000_000;
+/** The same for each token of the vocabulary: a row of logits, and bytes of tokens for grammars. */
+const LEADER_TOKEN_BYTES = 56;
+
+const NO_LIMIT = { memoryBudgetBytes: null };
+
+export function leaderBytes({ config }: Pick<DecoderManifest, 'config'>): number {
+  return LEADER_BYTES + LEADER_TOKEN_BYTES * config.nVocab;
+}
+
+/** @throws {EngineError} E_PLACEMENT_INVALID for rows that cut a slice. */
+export function pieceBytes(
+  manifest: DecoderManifest,
+  range: PieceRange,
+  options: Pick<PlanOptions, 'nCtx'>,
+): number {
+  const piece = pieceOf(manifest, range);
+  const plan = planMemory(manifest, { ...options, ...NO_LIMIT, piece });
+  return plan.totalBytes - plan.jsHeapBytes;
+}
+
+/** Bytes of a whole model. */
+export function wholeBytes(manifest: PlacedManifest, options: Pick<PlanOptions, 'nCtx'>): number {
+  const { totalBytes, jsHeapBytes } = planWhole(manifest, options);
+  return totalBytes - jsHeapBytes;
+}
+
+function planWhole(
+  manifest: PlacedManifest,
+  options: Pick<PlanOptions, 'nCtx'>,
+): { readonly totalBytes: number; readonly jsHeapBytes: number } {
+  switch (manifest.kind) {
+    case 'decoder':
+      return planMemory(manifest, { ...options, ...NO_LIMIT });
+    case 'encoder':
+      return planEncoder(manifest, NO_LIMIT);
+    case 'recognition':
+      return planRecognition(manifest, NO_LIMIT);
+  }
+}
+
+/** Whether stages run models of this kind. */
+export function isPlaced(manifest: Manifest): manifest is PlacedManifest {
+  return ['decoder', 'encoder', 'recognition'].includes(manifest.kind);
+}
+
+/** @throws {EngineError} E_MODEL_KIND for kinds that have scripts of their own. */
+export function requirePlaced(manifest: Manifest): PlacedManifest {
+  if (isPlaced(manifest)) return manifest;
+  throw new EngineError(
+    'E_MODEL_KIND',
+    `plan: ${manifest.id} is of kind ${manifest.kind}, which runs in a script of its own; ` +
+      'expected a text, embedding or speech model.',
+    { details: { model: manifest.id, kind: manifest.kind } },
+  );
+}

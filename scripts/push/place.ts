@@ -1,0 +1,103 @@
+/** The placement record in a bucket: read, changed, and written if nobody else changed it meanwhile. */
+import { EngineError } from '../../engine/base/errors.ts';
+import { findPlaced, parsePlacement } from '../../engine/manifest/placement.ts';
+import type { Placement } from '../../engine/manifest/placement.ts';
+import type { Manifest } from '../../engine/manifest/manifest.ts';
+import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
+import type { AddOptions } from '../../engine/placement/changes.ts';
+import { isPlaced } from '../../engine/placement/needs.ts';
+import { PLACEMENT_KEY } from '../../worker/platform/placement-file.ts';
+import { hashBytes } from '../lib/hash-file.ts';
+import type { Bucket } from './bucket.ts';
+
+/** Times a change is made again on what somebody else wrote meanwhile. */
+const MAX_TRIES = 5;
+
+/** The record; an empty one where nothing was placed yet. @throws {EngineError} E_PLACEMENT_INVALID */
+export async function readPlacement(bucket: Bucket): Promise<Placement> {
+  return parseStored(await bucket.getText(PLACEMENT_KEY));
+}
+
+function parseStored(text: string | null): Placement {
+  if (text === null) return emptyPlacement();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new EngineError(
+      'E_PLACEMENT_INVALID',
+      `${PLACEMENT_KEY}: not JSON. Write it anew: thimble plan --write`,
+      { cause },
+    );
+  }
+  return parsePlacement(json);
+}
+
+/** How a pushed model is placed. */
+export type PlaceOptions = AddOptions;
+
+/** The version of a model: of the text of its manifest. */
+export function versionOf(manifestText: string): string {
+  return hashBytes(new TextEncoder().encode(manifestText)).slice(0, 16);
+}
+
+/**
+ * Places a model that was pushed, and lets it answer; does nothing where it lies already as asked.
+ * Models that run in scripts of their own are not placed.
+ * @throws {EngineError} E_MEMORY_BUDGET with the command that makes it fit.
+ */
+export async function placeModel(
+  bucket: Bucket,
+  manifest: Manifest,
+  version: string,
+  options: PlaceOptions = {},
+): Promise<Placement> {
+  return await changePlacement(bucket, (placement) => {
+    if (!isPlaced(manifest) || liesAsAsked(placement, manifest.id, version, options))
+      return placement;
+    return addModel(placement, manifest, version, options);
+  });
+}
+
+function liesAsAsked(
+  placement: Placement,
+  id: string,
+  version: string,
+  { nCtx, nReplica, canaryPercent }: AddOptions,
+): boolean {
+  const placed = findPlaced(placement, id, version);
+  const serving = placement.serving[id];
+  return (
+    placed !== undefined &&
+    canaryPercent === undefined &&
+    serving?.version === version &&
+    (nCtx === undefined || placed.nCtx === nCtx) &&
+    (nReplica === undefined || placed.replicas.length === nReplica)
+  );
+}
+
+/**
+ * Applies `change` to the record. Of two changes at the same time the later is made on the result of the
+ * earlier; a bucket that cannot compare is checked by reading again.
+ * @param change called again when somebody else was faster; the same record for no change
+ * @throws {EngineError} errors of `change`; E_BUSY when others are always faster.
+ */
+export async function changePlacement(
+  bucket: Bucket,
+  change: (placement: Placement) => Placement | Promise<Placement>,
+): Promise<Placement> {
+  for (let i = 0; i < MAX_TRIES; i++) {
+    const text = await bucket.getText(PLACEMENT_KEY);
+    const before = parseStored(text);
+    const after = await change(before);
+    if (after === before) return before;
+    // What is written is what readers will accept.
+    parsePlacement(JSON.parse(JSON.stringify(after)));
+    const bytes = new TextEncoder().encode(`${JSON.stringify(after, null, 1)}\n`);
+    if (await bucket.putIfSame(PLACEMENT_KEY, bytes, hashBytes(bytes), text)) return after;
+  }
+  throw new EngineError(
+    'E_BUSY',
+    `placement: others changed it ${MAX_TRIES} times meanwhile. Wait for their deployment to end and try again.`,
+  );
+}
