@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open as openFile, readdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseManifest } from '../../engine/manifest/manifest.ts';
@@ -14,7 +15,13 @@ import type { OnProgress } from '../lib/progress.ts';
 import { describeModel } from './write/describe-model.ts';
 import type { ModelAbout, WrittenFile } from './write/describe-model.ts';
 import type { TensorReport } from './write/encode-tensor.ts';
-import { isShardIntact, JOURNAL_NAME, readJournal, writeJournal } from './write/journal.ts';
+import {
+  hasJournal,
+  isShardIntact,
+  JOURNAL_NAME,
+  JournalWriter,
+  readJournal,
+} from './write/journal.ts';
 import { hashBytes, hashFile, hashOfHashes } from '../lib/hash-file.ts';
 import type { ShardEntry } from './write/journal.ts';
 import { matchTensors } from './open/opened-model.ts';
@@ -28,10 +35,14 @@ import { importInto, replaceFolder } from './write/model-folder.ts';
 import type { ModelPlace } from './write/model-folder.ts';
 import { NO_SLICES, planShards, SLICES } from './write/shard-plan.ts';
 import type { PlannedShard, PlannedTensor, SliceSizes, TensorChoices } from './write/shard-plan.ts';
+import { writeInThreads } from './write/shard-threads.ts';
 import { writeShard } from './write/write-shard.ts';
 
 /** Incremented when encoders change, so that shards of an older version are not reused. */
 const ENCODER_VERSION = 2;
+/** Each takes 150 MB. */
+const MAX_THREADS = 4;
+const THREADED_SOURCE_BYTES = 32 * 1024 * 1024;
 const TOKENIZER_NAME = 'tokenizer.json';
 
 export interface ImportOptions extends ModelPlace {
@@ -45,6 +56,8 @@ export interface ImportOptions extends ModelPlace {
   readonly about?: ModelAbout;
   /** How large tables of the vocabulary are cut. */
   readonly slices?: SliceSizes;
+  /** Threads that encode beside this one; 0 encodes here. By the model's size if not given. */
+  readonly nThread?: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
@@ -116,18 +129,23 @@ async function writeModel(
   options: ImportOptions,
 ): Promise<ImportResult> {
   const progress = startProgress(model, matched, options);
-  const fileHashes: string[] = [];
-  for (const { path } of model.files) fileHashes.push(await hashFile(path, progress.add));
-  const choices = (await options.choose?.choose(model, matched, fileHashes)) ?? {};
-  const shards = planShards(preset, matched, choices, sliceSizes(model, options));
   const partial = `${folder}.partial`;
-  await mkdir(partial, { recursive: true });
+  const hashing = hashFiles(model, progress);
+  // Whoever awaits the hashes is told.
+  hashing.catch(() => undefined);
+  const nThread = options.nThread ?? threadsFor(matched);
+  // Choices and journals depend on what the file is; a new import begins while it is hashed.
+  const isHashedFirst = options.choose !== undefined || nThread === 0 || hasJournal(partial);
+  if (isHashedFirst) await hashing;
+  const choices = (await options.choose?.choose(model, matched, await hashing)) ?? {};
+  const shards = planShards(preset, matched, choices, sliceSizes(model, options));
   const written = await writeShards(
     partial,
-    fingerprintOf(fileHashes, [label, choices.key ?? ''], shards),
+    hashing.then((hashes) => fingerprintOf(hashes, [label, choices.key ?? ''], shards)),
     shards,
-    progress,
+    { progress, nThread, isNew: !isHashedFirst },
   );
+  const fileHashes = await hashing;
   const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
   const described = parseManifest(
     describeModel(model, label, shards, written.entries, {
@@ -162,6 +180,20 @@ function reportsOf(entries: readonly ShardEntry[]): Map<string, TensorReport> {
     });
   }
   return reports;
+}
+
+/** Threads for a model of this size: small ones are encoded before a thread has begun. */
+function threadsFor(matched: readonly MatchedTensor[]): number {
+  const sourceBytes = matched.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
+  const nThread = Math.min(availableParallelism(), MAX_THREADS);
+  return sourceBytes < THREADED_SOURCE_BYTES || nThread < 2 ? 0 : nThread;
+}
+
+/** In order, while shards are written. */
+async function hashFiles({ files }: OpenedModel, progress: ProgressCounter): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const { path } of files) hashes.push(await hashFile(path, progress.add));
+  return hashes;
 }
 
 /**
@@ -214,33 +246,59 @@ function shardSourceBytes(shard: PlannedShard): number {
   return shard.tensors.reduce((sum, planned) => sum + bytes(planned), 0);
 }
 
+interface WritingOptions {
+  readonly progress: ProgressCounter;
+  readonly nThread: number;
+  /** Nothing was written before. */
+  readonly isNew: boolean;
+}
+
 async function writeShards(
+  partial: string,
+  fingerprint: Promise<string>,
+  shards: readonly PlannedShard[],
+  { progress, nThread, isNew }: WritingOptions,
+): Promise<{ entries: readonly ShardEntry[]; kept: number }> {
+  const kept = isNew ? [] : await keptShards(partial, await fingerprint, shards);
+  const keptFiles = new Set(kept.map(({ file }) => file));
+  for (const shard of shards) if (keptFiles.has(shard.file)) progress.add(shardSourceBytes(shard));
+  const todo = shards.filter(({ file }) => !keptFiles.has(file));
+  const todoBytes = todo.reduce((sum, { bytes }) => sum + bytes, 0);
+  requireFreeBytes(partial, todoBytes, 'import');
+  await mkdir(partial, { recursive: true });
+  const journal = new JournalWriter(partial, fingerprint, kept);
+  try {
+    if (nThread === 0) {
+      for (const shard of todo) {
+        journal.add(await writeShard(partial, shard, progress.add));
+        await journal.settled();
+      }
+    } else {
+      await writeInThreads({
+        ...{ folder: partial, shards: todo, nThread: Math.min(nThread, todo.length) },
+        onSourceBytes: progress.add,
+        onEntry: (entry) => journal.add(entry),
+      });
+    }
+  } finally {
+    await journal.settled();
+  }
+  return { entries: journal.entries, kept: kept.length };
+}
+
+/** Shards of an import that was cut off, if it was of the same file and plan. */
+async function keptShards(
   partial: string,
   fingerprint: string,
   shards: readonly PlannedShard[],
-  progress: ProgressCounter,
-): Promise<{ entries: ShardEntry[]; kept: number }> {
+): Promise<ShardEntry[]> {
   const old = await readJournal(partial, fingerprint);
-  const entries: ShardEntry[] = [];
-  const todo: PlannedShard[] = [];
+  const kept: ShardEntry[] = [];
   for (const shard of shards) {
     const entry = old.shards.find(({ file }) => file === shard.file);
-    if (entry !== undefined && (await isShardIntact(partial, entry))) {
-      entries.push(entry);
-      progress.add(shardSourceBytes(shard));
-    } else todo.push(shard);
+    if (entry !== undefined && (await isShardIntact(partial, entry))) kept.push(entry);
   }
-  const kept = entries.length;
-  requireFreeBytes(
-    partial,
-    todo.reduce((sum, { bytes }) => sum + bytes, 0),
-    'import',
-  );
-  for (const shard of todo) {
-    entries.push(await writeShard(partial, shard, progress.add));
-    await writeJournal(partial, { fingerprint, shards: entries });
-  }
-  return { entries, kept };
+  return kept;
 }
 
 function fingerprintOf(

@@ -2,6 +2,7 @@
  * What an import has finished, beside its shards: an import that was cut off goes on from there.
  * A journal of another file, preset or plan has another fingerprint and is ignored.
  */
+import { existsSync } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -53,5 +54,44 @@ export async function isShardIntact(folder: string, entry: ShardEntry): Promise<
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
+  }
+}
+
+/** Whether an import into this folder was cut off. */
+export function hasJournal(folder: string): boolean {
+  return existsSync(join(folder, JOURNAL_NAME));
+}
+
+/** Writes the journal anew for every shard that is finished, one writing at a time. */
+export class JournalWriter {
+  readonly #folder: string;
+  readonly #fingerprint: Promise<string>;
+  readonly #entries: ShardEntry[];
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @param fingerprint nothing is written before it is known; that no shard is kept then is correct. */
+  constructor(folder: string, fingerprint: Promise<string>, entries: readonly ShardEntry[]) {
+    this.#folder = folder;
+    this.#fingerprint = fingerprint;
+    this.#entries = [...entries];
+  }
+
+  get entries(): readonly ShardEntry[] {
+    return this.#entries;
+  }
+
+  add(entry: ShardEntry): void {
+    this.#entries.push(entry);
+    const shards = [...this.#entries];
+    this.#writing = this.#writing.then(async () =>
+      writeJournal(this.#folder, { fingerprint: await this.#fingerprint, shards }),
+    );
+    // Whoever awaits `settled` is told.
+    this.#writing.catch(() => undefined);
+  }
+
+  /** Resolves when everything that was added is written. @throws what writing threw. */
+  async settled(): Promise<void> {
+    await this.#writing;
   }
 }
