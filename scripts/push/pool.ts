@@ -32,8 +32,13 @@ export interface PoolRequest {
   readonly onLeftOut?: (id: string, error: EngineError) => void;
 }
 
-/** All versions of models that a bucket has and a pool may hold: those that are placed, and those pushed last. */
+/** The versions of models that a bucket has and a pool may hold: those that are placed, and those pushed last. */
 export async function readStored(bucket: Bucket, placement: Placement): Promise<StoredModel[]> {
+  return (await readAllStored(bucket, placement)).filter(isStoredInPool);
+}
+
+/** The same, with models that run in scripts of their own. */
+export async function readAllStored(bucket: Bucket, placement: Placement): Promise<AnyStored[]> {
   const listed = (await bucket.listModelIds()) ?? Object.keys(placement.serving);
   const newest = await Promise.all(
     listed.map((id) => readManifestAt(bucket, `models/${id}/manifest.json`)),
@@ -45,10 +50,11 @@ export async function readStored(bucket: Bucket, placement: Placement): Promise<
   const kept = await Promise.all(
     older.map(({ id, version }) => readManifestAt(bucket, `models/${id}/versions/${version}.json`)),
   );
-  return [...found, ...kept.filter((model) => model !== null)].filter(isStoredInPool);
+  return [...found, ...kept.filter((model) => model !== null)];
 }
 
-interface AnyStored {
+/** A version of a model of any kind. */
+export interface AnyStored {
   readonly manifest: Manifest;
   readonly version: string;
 }
