@@ -56,20 +56,29 @@ export function sharersOf(placement: Placement, { id, version, replicas }: Place
   return [...new Set(others.map((other) => (other.id === id ? 'its other version' : other.id)))];
 }
 
-/** One line for each isolate: what lies there, bytes used and free. */
+/** A line for each isolate that holds something: bytes used and free, and what; the empty ones in one line. */
 export function describePool(placement: Placement): string[] {
   const { nIsolate, budgetBytes, models } = placement;
   const capacity = budgetBytes - JS_HEAP_BYTES;
   const free = freeBytes(placement, models);
-  return Array.from({ length: nIsolate }, (_, isolate) => {
-    const held = models.flatMap((model) => partsIn(model, isolate));
-    const used = capacity - free[isolate]!;
+  const isolates = Array.from({ length: nIsolate }, (_, isolate) => isolate);
+  const partsOf = (isolate: number) => models.flatMap((model) => partsIn(model, isolate));
+  const held = isolates.filter((isolate) => partsOf(isolate).length > 0);
+  const empty = isolates.filter((isolate) => partsOf(isolate).length === 0);
+  const rows = held.map((isolate): [string, string, string] => {
+    const used = formatBytes(capacity - free[isolate]!);
     const room =
       free[isolate]! >= 0
-        ? `${formatBytes(used)} used, ${formatBytes(free[isolate]!)} free`
-        : `${formatBytes(used)} in turns, ${formatBytes(capacity)} at a time`;
-    return `  isolate ${String(isolate).padEnd(3)}${room.padEnd(34)}${held.join('; ') || 'nothing'}`;
+        ? `${used} used, ${formatBytes(free[isolate]!)} free`
+        : `${used} in turns, ${formatBytes(capacity)} at a time`;
+    return [`isolate ${isolate}`, room, partsOf(isolate).join('; ')];
   });
+  if (empty.length > 0)
+    rows.push([isolateNames(empty), `${formatBytes(capacity)} free`, 'nothing']);
+  const widths = [0, 1].map((i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map(
+    ([name, room, what]) => `  ${name.padEnd(widths[0]!)}  ${room.padEnd(widths[1]!)}  ${what}`,
+  );
 }
 
 function partsIn({ id, replicas }: PlacedModel, isolate: number): string[] {
