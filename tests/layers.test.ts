@@ -32,6 +32,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/sample': 5,
   'engine/encode': 6,
   'engine/generate': 6,
+  'engine/placement': 6,
   'engine/transcribe': 6,
   'worker/platform': 7,
   'worker/stage': 8,

@@ -60,7 +60,7 @@ export function assign(
   const replicas: Replica[] = [];
   let shares = false;
   for (let i = 0; i < (options.nReplica ?? 1); i++) {
-    const placed = { ...model, replicas, shares } as PlacedModel;
+    const placed = { ...model, replicas, shares };
     const others = replicas.length === 0 ? placement.models : [...placement.models, placed];
     const found = placeOnce(placement, others, manifest, nCtx);
     if (found === null) throw tooSmall(placement, manifest, nCtx, options);
