@@ -19,11 +19,11 @@ import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { TRIGGERS } from '../output/tool-formats.ts';
 import {
   listModelIds,
-  modelKey,
   readManifest,
   readModelFile,
   type StoredManifest,
 } from '../../platform/model-files.ts';
+import { modelKey } from '../../platform/model-keys.ts';
 
 /** A model of one kind. */
 export interface ModelOfKind<K extends ModelKind = ModelKind> {
@@ -132,7 +132,7 @@ async function loadTokenizer(
   modelId: string,
   facts: WeightedManifest['tokenizer'],
 ): Promise<Tokenizer> {
-  const key = modelKey(modelId, facts.file);
+  const key = modelKey(modelId, facts);
   const bytes = await readModelFile(bucket, modelId, facts);
   const got = await sha256Hex(bytes);
   if (got !== facts.sha256)
