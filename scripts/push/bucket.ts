@@ -31,7 +31,3 @@ export interface Bucket {
   listModelIds(): Promise<string[] | null>;
   close(): Promise<void>;
 }
-
-export function modelKey(id: string, file: string): string {
-  return `models/${id}/${file}`;
-}

@@ -6,6 +6,7 @@ import type { Manifest } from '../../engine/manifest/manifest.ts';
 import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
 import type { AddOptions } from '../../engine/placement/changes.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
+import { versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
 import { PLACEMENT_KEY } from '../../worker/platform/placement-file.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import type { Bucket } from './bucket.ts';
@@ -38,7 +39,7 @@ export type PlaceOptions = AddOptions;
 
 /** The version of a model: of the text of its manifest. */
 export function versionOf(manifestText: string): string {
-  return hashBytes(new TextEncoder().encode(manifestText)).slice(0, 16);
+  return versionOfHash(hashBytes(new TextEncoder().encode(manifestText)));
 }
 
 /**
