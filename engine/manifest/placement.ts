@@ -121,8 +121,16 @@ function checkModel({ nIsolate, budgetBytes }: Placement, model: PlacedModel): v
     if (Math.min(...isolates) !== pieces[0]!.isolate)
       fail('its leader is not in the first of its isolates');
     if (kind !== 'decoder' && pieces.length > 1) fail(`a model of kind ${kind} cannot be cut`);
-    checkCover(pieces.map(({ layers }) => layers), 'layers', fail);
-    checkCover(pieces.map(({ rows }) => rows), 'rows of the vocabulary', fail);
+    checkCover(
+      pieces.map(({ layers }) => layers),
+      'layers',
+      fail,
+    );
+    checkCover(
+      pieces.map(({ rows }) => rows),
+      'rows of the vocabulary',
+      fail,
+    );
   }
 }
 

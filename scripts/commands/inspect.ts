@@ -1,4 +1,4 @@
-/** `thimble inspect`: the parts of an imported model, and whether it fits one isolate. */
+/** `thimble inspect`: the parts of an imported model, and whether it fits one isolate or needs several. */
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -90,7 +90,7 @@ function recognitionLines(manifest: RecognitionManifest): string[] {
   const { config: c, architecture, preset } = manifest;
   const plan = planRecognition(manifest, { memoryBudgetBytes: null });
   const { weights, crossPages, selfPages } = plan.regions;
-  const fits = plan.totalBytes <= ISOLATE_BYTES ? 'fits' : 'DOES NOT FIT (try --preset edge)';
+  const fits = plan.totalBytes <= ISOLATE_BYTES ? 'fits' : `DOES NOT FIT (${smallerThan(preset)})`;
   const languages = c.isMultilingual ? `${c.tokens.languages.length} languages` : 'English';
   return [
     `  architecture  ${architecture}: ${c.nAudioLayer} layers over ${c.nMels} bands, ${c.nTextLayer} layers over text, ` +
@@ -99,6 +99,11 @@ function recognitionLines(manifest: RecognitionManifest): string[] {
     `    weights ${formatBytes(weights.bytes)}, cache ${formatBytes(crossPages.bytes + selfPages.bytes)}, ` +
       `JavaScript ${formatBytes(plan.jsHeapBytes)}`,
   ];
+}
+
+/** Recognition models run in one isolate. */
+function smallerThan(preset: string): string {
+  return preset === 'lossless' ? 'try --preset edge' : 'use a smaller model';
 }
 
 /** The facts of a manifest that both forms of output show. */
@@ -174,7 +179,6 @@ function describe(
   const { config: c, memory: m } = facts;
   const weights = facts.dtypes.reduce((sum, row) => sum + row.weights, 0);
   const nTensor = facts.dtypes.reduce((sum, row) => sum + row.tensors, 0);
-  const fits = m.fits ? 'fits' : 'DOES NOT FIT (try import --fit, or a smaller --ctx)';
   const lines = [
     `${facts.id}: ${facts.name}`,
     `  licence       ${facts.licence === '' ? 'not stated by the file' : facts.licence}`,
@@ -192,13 +196,20 @@ function describe(
         `    ${row.sourceDtype.padEnd(7)}-> ${row.dtype.padEnd(5)}${String(row.tensors).padStart(4)} tensors ` +
         `${formatBytes(row.bytes).padStart(9)}, ${row.exactTensors} exact`,
     ),
-    `  memory        ${formatBytes(m.totalBytes)} of ${formatBytes(m.budgetBytes)} with ${m.nCtx} tokens of context: ${fits}`,
+    `  memory        ${formatBytes(m.totalBytes)} of ${formatBytes(m.budgetBytes)} with ${m.nCtx} tokens of context: ${fitText(facts.id, m)}`,
     `    weights ${formatBytes(m.weightBytes)}, cache ${formatBytes(m.kvBytes)}, ` +
       `activations ${formatBytes(m.activationBytes)}, kernels ${formatBytes(m.kernelBytes)}, ` +
       `JavaScript ${formatBytes(m.jsHeapBytes)}`,
   ];
   if (withTensors) lines.push(...manifest.tensors.map(tensorLine));
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether one isolate holds the model, and what to do if not. */
+function fitText(id: string, m: ReturnType<typeof planFacts>): string {
+  if (m.fits) return 'fits';
+  const several = `needs several isolates: thimble plan ${id}`;
+  return m.totalBytes - m.kvBytes <= m.budgetBytes ? `${several}, or a smaller --ctx` : several;
 }
 
 /** What only some families have, and how positions are encoded. */

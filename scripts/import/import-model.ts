@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open as openFile, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { EngineError } from '../../engine/base/errors.ts';
+import { EngineError, throwIfAborted } from '../../engine/base/errors.ts';
 import { parseManifest } from '../../engine/manifest/manifest.ts';
 import type { WeightedManifest } from '../../engine/manifest/manifest.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
@@ -130,7 +130,8 @@ async function writeModel(
 ): Promise<ImportResult> {
   const progress = startProgress(model, matched, options);
   const partial = `${folder}.partial`;
-  const hashing = hashFiles(model, progress);
+  using stop = stopAtEnd();
+  const hashing = hashFiles(model, progress, stop.signal);
   // Whoever awaits the hashes is told.
   hashing.catch(() => undefined);
   const nThread = options.nThread ?? threadsFor(matched);
@@ -190,10 +191,24 @@ function threadsFor(matched: readonly MatchedTensor[]): number {
 }
 
 /** In order, while shards are written. */
-async function hashFiles({ files }: OpenedModel, progress: ProgressCounter): Promise<string[]> {
+async function hashFiles(
+  { files }: OpenedModel,
+  progress: ProgressCounter,
+  stop: AbortSignal,
+): Promise<string[]> {
   const hashes: string[] = [];
-  for (const { path } of files) hashes.push(await hashFile(path, progress.add));
+  const onBytes = (bytes: number): void => {
+    throwIfAborted(stop, 'import: stopped.');
+    progress.add(bytes);
+  };
+  for (const { path } of files) hashes.push(await hashFile(path, onBytes));
   return hashes;
+}
+
+/** A signal that is aborted where its variable ends: an import that failed must not go on reading. */
+function stopAtEnd(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() };
 }
 
 /**

@@ -33,7 +33,3 @@ export interface Bucket {
   listKeys(prefix: string): Promise<string[] | null>;
   close(): Promise<void>;
 }
-
-export function modelKey(id: string, file: string): string {
-  return `models/${id}/${file}`;
-}

@@ -8,6 +8,7 @@ import type { AddOptions } from '../../engine/placement/changes.ts';
 import { servedContext } from '../../engine/model/decoder/plan.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
 import type { PlacedManifest } from '../../engine/placement/needs.ts';
+import { versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
 import { PLACEMENT_KEY } from '../../worker/platform/placement-file.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import type { Bucket } from './bucket.ts';
@@ -40,7 +41,7 @@ export type PlaceOptions = AddOptions;
 
 /** The version of a model: of the text of its manifest. */
 export function versionOf(manifestText: string): string {
-  return hashBytes(new TextEncoder().encode(manifestText)).slice(0, 16);
+  return versionOfHash(hashBytes(new TextEncoder().encode(manifestText)));
 }
 
 /**

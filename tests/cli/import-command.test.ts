@@ -63,6 +63,17 @@ describe('thimble import and inspect', () => {
     expect(text.stdout).toMatch(/layers\.2\.downProj +f32 +40 x 33/);
   });
 
+  test('a model that one isolate cannot hold is imported, and needs several', async () => {
+    const longContext = tinyGguf({ 'llama.context_length': ['u32', 1 << 20] });
+    await writeFile(join(home, 'long.gguf'), longContext);
+    const imported = await thimble('import', 'long.gguf', '--id', 'long', '--preset', 'edge');
+    expect(imported.code).toBe(0);
+    const { stdout } = await thimble('inspect', 'long', '--ctx', '1000000');
+    expect(stdout).toMatch(
+      /memory .* needs several isolates: thimble plan long, or a smaller --ctx/,
+    );
+  });
+
   test.each([
     [
       'gemma3',

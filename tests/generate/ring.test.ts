@@ -8,7 +8,7 @@ import type { Engine } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { RingOptions } from '../../engine/model/decoder/ring.ts';
-import type { DecoderStage} from '../../engine/model/decoder/stage.ts';
+import type { DecoderStage } from '../../engine/model/decoder/stage.ts';
 import { stageLost } from '../../engine/model/decoder/stage.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
@@ -35,7 +35,10 @@ const SAMPLED = request({
   maxTokens: 60,
   sampling: { ...DEFAULT_SAMPLING, temperature: 0.9, topP: 0.95, seed: 7 },
 });
-const PENALIZED = request({ maxTokens: 60, sampling: { ...DEFAULT_SAMPLING, repetitionPenalty: 1.3 } });
+const PENALIZED = request({
+  maxTokens: 60,
+  sampling: { ...DEFAULT_SAMPLING, repetitionPenalty: 1.3 },
+});
 const WITH_LOGPROBS = request({ maxTokens: 20, topLogprobs: 3, promptLogprobs: true });
 
 describe('stages that fail', () => {

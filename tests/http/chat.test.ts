@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
-import { modelKey } from '../../scripts/push/bucket.ts';
+import { manifestKey } from '../../worker/platform/model-keys.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { engineFrom, STORIES_FILE } from '../support/models.ts';
@@ -94,7 +94,7 @@ test('a completion ends where the model ends it, or goes on with ignore_eos', as
   expect(reason).toBe('stop');
   expect(nTokens).toBeLessThan(24);
   expect(await complete({ ignore_eos: true })).toEqual(['length', 24]);
-  await bucket.delete(modelKey(id, 'manifest.json'));
+  await bucket.delete(manifestKey(id));
 });
 
 test('a completion is the same with and without guesses, and guesses can be turned off', async () => {

@@ -7,7 +7,7 @@ import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import { writeOnnxModel } from '../../engine/onnx/write-model.ts';
 import { importOnnx } from '../../scripts/import/onnx/import-onnx.ts';
-import { modelKey } from '../../scripts/push/bucket.ts';
+import { manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
@@ -168,17 +168,13 @@ async function pushGraph(
   changes: Partial<OnnxManifest> = {},
   sha256?: string,
 ) {
-  const text = (await server.bucket.getText(modelKey('linear', 'manifest.json'))) ?? '';
+  const text = (await server.bucket.getText(manifestKey('linear'))) ?? '';
   const manifest = JSON.parse(text) as OnnxManifest;
   const hash = createHash('sha256').update(graph).digest('hex');
   const files = [{ file: 'main.onnx', bytes: graph.length, sha256: sha256 ?? hash }];
   const bytes = new TextEncoder().encode(JSON.stringify({ ...manifest, id, files, ...changes }));
-  await server.bucket.put(modelKey(id, 'main.onnx'), graph, hash);
-  await server.bucket.put(
-    modelKey(id, 'manifest.json'),
-    bytes,
-    createHash('sha256').update(bytes).digest('hex'),
-  );
+  await server.bucket.put(modelKey(id, files[0]!), graph, hash);
+  await server.bucket.put(manifestKey(id), bytes, createHash('sha256').update(bytes).digest('hex'));
 }
 
 describe('a stored graph that is hostile', () => {

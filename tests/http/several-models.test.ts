@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { pushModel } from '../../scripts/push/push.ts';
-import { modelKey } from '../../scripts/push/bucket.ts';
+import { manifestKey } from '../../worker/platform/model-keys.ts';
 import { sseData, startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import { STORIES_FILE } from '../support/models.ts';
@@ -68,7 +68,7 @@ test('models are listed, the default first, and one whose manifest goes is gone'
     return list.data.map(({ id }) => id);
   };
   expect(await ids()).toEqual([STORIES_ID, OTHER_ID]);
-  const key = modelKey(OTHER_ID, 'manifest.json');
+  const key = manifestKey(OTHER_ID);
   await server.bucket.delete(key);
   expect(await ids()).toEqual([STORIES_ID]);
   const bytes = await readFile(join(server.modelsRoot, OTHER_ID, 'manifest.json'));

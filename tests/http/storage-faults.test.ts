@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { modelKey } from '../../scripts/push/bucket.ts';
+import { manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
+import type { ModelFile } from '../../engine/manifest/manifest.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
@@ -16,12 +17,12 @@ afterEach(async () => {
 });
 
 interface StoredManifest {
-  shards: { file: string; bytes: number }[];
-  tokenizer: { file: string; bytes: number };
+  shards: [ModelFile, ...ModelFile[]];
+  tokenizer: ModelFile;
 }
 
 async function readManifest(bucket: Bucket): Promise<StoredManifest> {
-  const text = await bucket.getText(modelKey(STORIES_ID, 'manifest.json'));
+  const text = await bucket.getText(manifestKey(STORIES_ID));
   return JSON.parse(text ?? '') as StoredManifest;
 }
 
@@ -37,8 +38,8 @@ async function askWith(
   return { response, ...error };
 }
 
-async function put(bucket: Bucket, file: string, bytes: Uint8Array): Promise<void> {
-  await bucket.put(modelKey(STORIES_ID, file), bytes, sha256(bytes));
+async function put(bucket: Bucket, key: string, bytes: Uint8Array): Promise<void> {
+  await bucket.put(key, bytes, sha256(bytes));
 }
 
 /** The file in which local R2 keeps an object of `bytes` bytes. */
@@ -58,8 +59,8 @@ function sha256(bytes: Uint8Array): string {
 test('a shard whose bytes do not match is refused by name', async () => {
   let file = '';
   const { response, message, code } = await askWith(async (bucket, { shards }) => {
-    file = shards[0]?.file ?? '';
-    await put(bucket, file, new Uint8Array(shards[0]?.bytes ?? 0));
+    file = shards[0].file;
+    await put(bucket, modelKey(STORIES_ID, shards[0]), new Uint8Array(shards[0].bytes));
   });
   expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
   expect(message).toContain(file);
@@ -68,23 +69,23 @@ test('a shard whose bytes do not match is refused by name', async () => {
 
 test('a shard that is cut short is refused by name', async () => {
   const { response, message, code } = await askWith(async (bucket, { shards }) => {
-    await put(bucket, shards[0]?.file ?? '', new Uint8Array(100));
+    await put(bucket, modelKey(STORIES_ID, shards[0]), new Uint8Array(100));
   });
   expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
   expect(message).toContain('got 100');
 });
 
 test('a missing shard is named, with 503 and Retry-After, and served once it is there', async () => {
-  let file = '';
+  let [file, key] = ['', ''];
   const { response, message, code } = await askWith(async (bucket, { shards }) => {
-    file = shards[0]?.file ?? '';
-    await bucket.delete(modelKey(STORIES_ID, file));
+    [file, key] = [shards[0].file, modelKey(STORIES_ID, shards[0])];
+    await bucket.delete(key);
   });
   expect([response.status, code]).toEqual([503, 'E_WEIGHTS_FETCH']);
   expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
   expect(message).toContain(file);
   if (server === null) throw new Error('no server');
-  await put(server.bucket, file, await readFile(join(server.modelsRoot, STORIES_ID, file)));
+  await put(server.bucket, key, await readFile(join(server.modelsRoot, STORIES_ID, file)));
   const again = await server.post('/v1/completions', { prompt: 'Once', max_tokens: 1 });
   expect(again.status).toBe(200);
 });
@@ -92,7 +93,7 @@ test('a missing shard is named, with 503 and Retry-After, and served once it is 
 test('storage that fails while a shard is read is asked again, then 503 with Retry-After', async () => {
   server = await startTestServer();
   const { shards } = await readManifest(server.bucket);
-  const path = await findBlob(server.stateRoot, shards[0]?.bytes ?? -1);
+  const path = await findBlob(server.stateRoot, shards[0].bytes);
   const whole = await readFile(path);
   // Local R2 knows the object's length and breaks off when its file is shorter.
   await truncate(path, 5000);
@@ -110,7 +111,7 @@ test('storage that fails while a shard is read is asked again, then 503 with Ret
 
 test('a tokenizer that does not match its manifest is refused', async () => {
   const { response, message, code } = await askWith(async (bucket, { tokenizer }) => {
-    await put(bucket, tokenizer.file, new TextEncoder().encode('{}'));
+    await put(bucket, modelKey(STORIES_ID, tokenizer), new TextEncoder().encode('{}'));
   });
   expect([response.status, code]).toEqual([500, 'E_WEIGHTS_HASH']);
   expect(message).toContain('tokenizer.json');
@@ -118,7 +119,7 @@ test('a tokenizer that does not match its manifest is refused', async () => {
 
 test('a damaged manifest is refused and not listed', async () => {
   const { response, code } = await askWith(async (bucket) => {
-    await put(bucket, 'manifest.json', new TextEncoder().encode('{"formatVersion": 1'));
+    await put(bucket, manifestKey(STORIES_ID), new TextEncoder().encode('{"formatVersion": 1'));
   });
   expect([response.status, code]).toEqual([500, 'E_MANIFEST_INVALID']);
   const list = await (await fetch(`${server?.url}/v1/models`)).json<{ data: unknown[] }>();
@@ -127,7 +128,7 @@ test('a damaged manifest is refused and not listed', async () => {
 
 test('a model without a manifest is not there: not listed, 404, not ready', async () => {
   const { response, code } = await askWith(async (bucket) => {
-    await bucket.delete(modelKey(STORIES_ID, 'manifest.json'));
+    await bucket.delete(manifestKey(STORIES_ID));
   });
   expect([response.status, code]).toEqual([404, 'E_MODEL_NOT_FOUND']);
   const list = await (await fetch(`${server?.url}/v1/models`)).json<{ data: unknown[] }>();

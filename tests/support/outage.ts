@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { modelKey } from '../../scripts/push/bucket.ts';
+import type { ModelFile } from '../../engine/manifest/manifest.ts';
+import { modelKey } from '../../worker/platform/model-keys.ts';
 import { STORIES_ID, type SharedServer, type TestServer } from './http-server.ts';
 
 export interface Outage {
@@ -17,11 +18,12 @@ export interface Outage {
 export async function takeWeightsAway(server: TestServer): Promise<Outage> {
   const folder = join(server.modelsRoot, STORIES_ID);
   const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as {
-    shards: { file: string }[];
+    shards: [ModelFile, ...ModelFile[]];
   };
-  const file = manifest.shards[0]?.file ?? '';
-  const bytes = await readFile(join(folder, file));
-  await server.bucket.delete(modelKey(STORIES_ID, file));
+  const [shard] = manifest.shards;
+  const bytes = await readFile(join(folder, shard.file));
+  const key = modelKey(STORIES_ID, shard);
+  await server.bucket.delete(key);
   await server.restart();
   const outage: Outage = {
     statuses: [],
@@ -32,7 +34,7 @@ export async function takeWeightsAway(server: TestServer): Promise<Outage> {
       if (response.status !== 503) return response;
       outage.retryAfter = response.headers.get('retry-after');
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      await server.bucket.put(modelKey(STORIES_ID, file), bytes, sha256);
+      await server.bucket.put(key, bytes, sha256);
       // The same answer, but the test does not wait the seconds it names.
       const headers = new Headers(response.headers);
       headers.set('retry-after-ms', '1');

@@ -4,7 +4,8 @@ import { sha256Hex } from '../../engine/base/sha256.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { VoiceManifest } from '../../engine/manifest/manifest.ts';
 import { PICO_FILES } from '../../engine/manifest/voice.ts';
-import { modelKey, readManifest, readModelFile } from '../platform/model-files.ts';
+import { readManifest, readModelFile } from '../platform/model-files.ts';
+import { modelKey } from '../platform/model-keys.ts';
 import { PicoVoice } from './pico.ts';
 
 interface Held {
@@ -71,7 +72,7 @@ async function readChecked(
   const bytes = await readModelFile(bucket, id, row);
   const got = await sha256Hex(bytes);
   if (got === row.sha256) return bytes;
-  const key = modelKey(id, file);
+  const key = modelKey(id, row);
   throw new EngineError(
     'E_WEIGHTS_HASH',
     `storage: ${key}: SHA-256; expected ${row.sha256}, got ${got}. Push the model again.`,

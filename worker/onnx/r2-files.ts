@@ -30,6 +30,6 @@ export async function readOnnxFile(
   { id, files }: OnnxManifest,
   file: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = files.find((row) => row.file === file)?.bytes ?? 0;
-  return await readModelFile(bucket, id, { file, bytes });
+  const row = files.find((candidate) => candidate.file === file);
+  return await readModelFile(bucket, id, row ?? { file, bytes: 0, sha256: '' });
 }

@@ -1,32 +1,32 @@
 /**
- * A model's files in the R2 bucket: their keys, and how its manifest is read. Shared by the
+ * A model's files in the R2 bucket: how they and its manifest are read. Shared by the
  * gateway (tokenizer) and the stage (weights).
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { type Manifest, MODEL_ID_PATTERN, parseManifest } from '../../engine/manifest/manifest.ts';
 import type { ModelFile } from '../../engine/manifest/manifest.ts';
+import { sha256Hex } from '../../engine/base/sha256.ts';
+import { manifestKey, modelKey, MODELS_PREFIX, versionKey, versionOf } from './model-keys.ts';
 import { retryStorage } from './storage/retry-storage.ts';
 
 /** How long a client should wait before asking again for a model that could not be read. */
 const R2_RETRY_AFTER_S = 5;
 
-const MODELS_PREFIX = 'models/';
 const MAX_LISTED_MODELS = 1000;
 
 export interface StoredManifest {
   readonly manifest: Manifest;
-  /** Changes whenever the model is pushed again. */
+  /** The beginning of the SHA-256 of the manifest's bytes: names what is pushed. */
   readonly version: string;
-}
-
-export function modelKey(modelId: string, file: string): string {
-  return `${MODELS_PREFIX}${modelId}/${file}`;
 }
 
 /** Runs an operation on a model's files and retries it. @throws {EngineError} E_WEIGHTS_FETCH */
 export async function retryWeights<T>(what: string, run: () => Promise<T>): Promise<T> {
   return await retryStorage(what, run, { code: 'E_WEIGHTS_FETCH', retryAfterS: R2_RETRY_AFTER_S });
 }
+
+/** What R2 calls the manifest that was read last of each model: unchanged ones are not read again. */
+const etags = new WeakMap<R2Bucket, Map<string, { version: string; etag: string }>>();
 
 /**
  * Reads a manifest; gives 'unchanged' when it still is the known version, null when
@@ -38,24 +38,50 @@ export async function readManifest(
   knownVersion?: string,
 ): Promise<StoredManifest | 'unchanged' | null> {
   if (!MODEL_ID_PATTERN.test(modelId)) return null;
-  const key = modelKey(modelId, 'manifest.json');
-  const only = knownVersion === undefined ? {} : { onlyIf: { etagDoesNotMatch: knownVersion } };
+  const key = manifestKey(modelId);
+  const seen = etags.get(bucket)?.get(modelId);
+  const isKnown = seen !== undefined && seen.version === knownVersion;
+  const only = isKnown ? { onlyIf: { etagDoesNotMatch: seen.etag } } : {};
   return await retryWeights(key, async () => {
     const object: R2ObjectBody | R2Object | null = await bucket.get(key, only);
     if (object === null) return null;
     if (!('body' in object)) return 'unchanged';
-    return { manifest: parseManifest(parseJson(key, await object.text())), version: object.etag };
+    const stored = await parseStored(key, object);
+    const known = etags.get(bucket) ?? new Map<string, { version: string; etag: string }>();
+    etags.set(bucket, known.set(modelId, { version: stored.version, etag: object.etag }));
+    return stored.version === knownVersion ? 'unchanged' : stored;
   });
 }
 
-/** A version of a model that is placed; null when it is not in the bucket. */
-export async function readVersion(
+/**
+ * The manifest of one version, served or served before; null when it is not kept any more.
+ * @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID; E_WEIGHTS_HASH when it is not that version's.
+ */
+export async function readManifestVersion(
   bucket: R2Bucket,
   modelId: string,
   version: string,
 ): Promise<StoredManifest | null> {
-  const stored = await readManifest(bucket, modelId);
-  return stored === null || stored === 'unchanged' ? null : { ...stored, version };
+  if (!MODEL_ID_PATTERN.test(modelId) || !/^[0-9a-f]{16}$/.test(version)) return null;
+  const key = versionKey(modelId, version);
+  return await retryWeights(key, async () => {
+    const object = await bucket.get(key);
+    if (object === null) return null;
+    const stored = await parseStored(key, object);
+    if (stored.version === version) return stored;
+    throw new EngineError(
+      'E_WEIGHTS_HASH',
+      `storage: ${key}; expected a manifest whose SHA-256 begins with ${version}, got ${stored.version}. ` +
+        'Push the model again.',
+      { details: { key, expected: version, got: stored.version } },
+    );
+  });
+}
+
+async function parseStored(key: string, object: R2ObjectBody): Promise<StoredManifest> {
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  const manifest = parseManifest(parseJson(key, new TextDecoder().decode(bytes)));
+  return { manifest, version: versionOf(await sha256Hex(bytes)) };
 }
 
 function parseJson(key: string, text: string): unknown {
@@ -72,9 +98,10 @@ function parseJson(key: string, text: string): unknown {
 export async function readModelFile(
   bucket: R2Bucket,
   modelId: string,
-  { file, bytes: expected }: Pick<ModelFile, 'file' | 'bytes'>,
+  file: ModelFile,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const key = modelKey(modelId, file);
+  const { bytes: expected } = file;
   return await retryWeights(key, async () => {
     const object = await bucket.get(key);
     if (object === null)
@@ -115,7 +142,7 @@ export async function listModelIds(bucket: R2Bucket): Promise<string[]> {
   } while (cursor !== undefined && ids.length < MAX_LISTED_MODELS);
   const found = await Promise.all(
     ids.map(async (id) => {
-      const head = await retryWeights(id, () => bucket.head(modelKey(id, 'manifest.json')));
+      const head = await retryWeights(id, () => bucket.head(manifestKey(id)));
       return head === null ? [] : [id];
     }),
   );

@@ -2,7 +2,13 @@
 import type Audio from '../audio/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { RenamedVars } from '../platform/vars.ts';
-import type { StageBindings } from '../stage/stages.ts';
+import type { StageBinding } from '../stage/bindings.ts';
+import type { Stage } from '../stage/index.ts';
+
+/** Bindings to the stages of the pool, by number. */
+export type StageBindings = {
+  readonly [Name in StageBinding]?: DurableObjectNamespace<Stage>;
+};
 
 /**
  * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.

@@ -19,7 +19,6 @@ import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readCount } from '../platform/vars.ts';
 import { bytesWithDraft, findDraft } from './draft.ts';
-import type { HeldEngine } from './host.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { R2Source } from './r2-source.ts';
 import { stageLinks } from './stages.ts';
@@ -61,13 +60,18 @@ export type EngineKind = keyof EngineByKind;
 /** Kind of the models whose engines are of a kind. */
 export type ModelKindOf<K extends EngineKind> = K extends 'piece' ? 'decoder' : K;
 
+interface HeldPiece {
+  readonly engine: DecoderStage;
+  readonly release: (isOver?: boolean) => void;
+}
+
 /** What engines are planned from. */
 export interface PlanInput<K extends EngineKind> {
   readonly env: HostEnv;
   readonly manifest: ManifestOf<ModelKindOf<K>>;
   readonly place: K extends 'piece' ? PiecePlace : ModelPlace;
-  /** Holds a piece in this isolate. */
-  readonly holdPiece: (place: PiecePlace) => Promise<HeldEngine<'piece'>>;
+  /** Loads a piece in this isolate and holds it until it is released. */
+  readonly holdPiece: (place: PiecePlace) => Promise<HeldPiece>;
 }
 
 type PlanEngine<K extends EngineKind> = (
@@ -136,7 +140,7 @@ function planRing({
   place,
   holdPiece,
 }: PlanInput<'decoder'>): Promise<PlannedEngine<Engine>> {
-  let own: HeldEngine<'piece'> | null = null;
+  let own: HeldPiece | null = null;
   const nCtx = servedContext(manifest.config, contextOptions(env, place).nCtx);
   const totalBytes = JS_HEAP_BYTES + leaderBytes(manifest);
   const load = async (): Promise<Engine> => {

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import { readManifest, readVersion } from '../platform/model-files.ts';
+import { readManifest, readManifestVersion } from '../platform/model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput, PlannedEngine } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
@@ -101,7 +101,7 @@ async function openSlot<K extends EngineKind>(
   const stored =
     place.version === null
       ? await readManifest(env.MODELS, place.id)
-      : await readVersion(env.MODELS, place.id, place.version);
+      : await readManifestVersion(env.MODELS, place.id, place.version);
   if (stored === null || stored === 'unchanged')
     throw new EngineError(
       'E_MODEL_NOT_FOUND',

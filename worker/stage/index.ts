@@ -15,6 +15,7 @@ import type { RpcAnswer } from '../platform/rpc.ts';
 import type { HeadCall, HeadRow, LayersCall } from '../../engine/model/decoder/stage.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
+import type { PieceCalls } from './stages.ts';
 import { acquireEngine, hostStats } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
 
@@ -34,7 +35,7 @@ export interface StageStatus {
   readonly loaded: ReturnType<typeof hostStats>;
 }
 
-export class Stage extends DurableObject<HostEnv> {
+export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   /**
    * Generates as NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
    * Cancelling the stream ends the generation within one token.

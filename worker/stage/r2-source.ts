@@ -5,7 +5,8 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import type { WeightedManifest, ShardRow } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
-import { modelKey, retryWeights } from '../platform/model-files.ts';
+import { retryWeights } from '../platform/model-files.ts';
+import { modelKey } from '../platform/model-keys.ts';
 
 /** Size of a BYOB read. Measured: a larger buffer is no faster, the default reader four times slower. */
 const READ_BYTES = 1024 * 1024;
@@ -23,7 +24,7 @@ export class R2Source<M extends WeightedManifest> implements ModelSource<M> {
   async readShard(index: number, into: Uint8Array): Promise<void> {
     const shard = this.manifest.shards[index];
     if (shard === undefined) throw new RangeError(`shard ${index} is not in the manifest`);
-    const key = modelKey(this.manifest.id, shard.file);
+    const key = modelKey(this.manifest.id, shard);
     let done = 0;
     // An interrupted read resumes where it stopped.
     await retryWeights(key, async () => {

@@ -1,29 +1,43 @@
 /** The stages of a model over several isolates, as its leader calls them. */
 import { EngineError } from '../../engine/base/errors.ts';
 import { stageLost } from '../../engine/model/decoder/stage.ts';
-import type { DecoderStage, HeadRow, StageLink } from '../../engine/model/decoder/stage.ts';
+import type {
+  DecoderStage,
+  HeadCall,
+  HeadRow,
+  LayersCall,
+  StageLink,
+} from '../../engine/model/decoder/stage.ts';
 import { NO_REQUEST } from '../platform/failure.ts';
+import type { CallContext } from '../platform/failure.ts';
 import { ask } from '../platform/rpc.ts';
-import { stageBinding } from './bindings.ts';
-import type { StageBinding } from './bindings.ts';
-import type { Stage } from './index.ts';
+import type { RpcAnswer } from '../platform/rpc.ts';
+import { stageNamespace } from './bindings.ts';
 import { placeName } from './model-place.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 
-/** Bindings to stages; a stage has those to the stages after it. */
-export type StageBindings = Readonly<Partial<Record<StageBinding, DurableObjectNamespace<Stage>>>>;
-
-/** @throws {EngineError} E_PLACEMENT_INVALID for an isolate that this script is not bound to. */
-export function stageNamespace(env: object, isolate: number): DurableObjectNamespace<Stage> {
-  const found = (env as StageBindings)[stageBinding(isolate)];
-  if (found !== undefined) return found;
-  throw new EngineError(
-    'E_PLACEMENT_INVALID',
-    `placement: isolate ${isolate} is not bound; the pool is smaller. ` +
-      'Deploy more (thimble deploy --isolates N), or place the models again: thimble plan --write',
-    { details: { isolate } },
-  );
+/** What a stage does for the leader of a model of which it holds a piece. */
+export interface PieceCalls {
+  openPiece(call: CallContext, place: PiecePlace, session: string): Promise<RpcAnswer<null>>;
+  embedTokens(
+    call: CallContext,
+    place: PiecePlace,
+    ids: readonly number[],
+    positions: readonly number[],
+  ): Promise<RpcAnswer<Float32Array>>;
+  runLayers(
+    call: CallContext,
+    place: PiecePlace,
+    pass: LayersCall,
+  ): Promise<RpcAnswer<Float32Array>>;
+  projectRows(
+    call: CallContext,
+    place: PiecePlace,
+    rows: HeadCall,
+  ): Promise<RpcAnswer<readonly HeadRow[]>>;
 }
+
+type PieceObject = PieceCalls & Rpc.DurableObjectBranded;
 
 /** @param own the leader's own stage, in this isolate */
 export function stageLinks(env: object, place: ModelPlace, own: DecoderStage): StageLink[] {
@@ -41,9 +55,9 @@ function remoteStage(
   const objectName = placeName(place, place.piece);
   // A stub for each call: one that failed stays broken.
   const call = async <T>(
-    run: (stage: DurableObjectStub<Stage>) => PromiseLike<unknown>,
+    run: (stage: DurableObjectStub<PieceObject>) => PromiseLike<unknown>,
   ): Promise<T> => {
-    const stage = stageNamespace(env, isolate).getByName(objectName);
+    const stage = stageNamespace<PieceObject>(env, isolate).getByName(objectName);
     try {
       return await ask<T>(name, () => run(stage));
     } catch (error) {

@@ -27,7 +27,7 @@ import type { HeadRow, LayersCall, StageLink } from './stage.ts';
 
 /** Waves a pass may have for each stage of a ring whose stages run at the same time. */
 const WAVES_PER_STAGE = 2;
-/** Rows of whole logits that are asked for at a time: each is as large as the vocabulary. */
+/** Rows of whole logits that are held at a time: each is as large as the vocabulary. */
 const WHOLE_ROWS = 4;
 /** Embeddings kept in the leader, which saves a call for most tokens of a text. */
 const KEPT_EMBEDDINGS_BYTES = 2_000_000;
@@ -52,8 +52,8 @@ export interface RingOptions {
 /** Rows of a pass that go through the stages together. */
 interface Wave {
   readonly places: PartPlace[];
-  /** For each place: its part of the pass, and the index there of its first row. */
-  readonly from: { readonly part: number; readonly index: number }[];
+  /** Rows whose logits are wanted, in order. */
+  readonly wanted: Wanted[];
   /** Inputs of all places, one after the other, and their positions. */
   readonly inputs: PositionInput[];
   readonly positions: number[];
@@ -65,6 +65,15 @@ interface Wanted {
   readonly part: number;
   readonly index: number;
   readonly onlyTop: boolean;
+}
+
+/** A wave after its layers. */
+interface WaveResult {
+  /** The rows whose logits are wanted, as the last layer leaves them. */
+  readonly rows: Float32Array;
+  readonly wanted: readonly Wanted[];
+  /** For each of them what the stages of the head answered; null when they are still to be asked. */
+  readonly heads: readonly (readonly HeadRow[])[] | null;
 }
 
 /** Logits of one row, put together from what the stages answered. */
@@ -122,10 +131,10 @@ export class RingDecoder implements DecoderBackend {
     await this.#open();
     const copies = this.#copies.splice(0);
     const waves = this.#waves(parts);
-    const results = await this.#guard([this.#runWaves(waves, copies)]).then(([rows]) => rows!);
+    const [results] = await this.#guard([this.#runWaves(waves, copies, visit !== undefined)]);
     this.#nFailure = 0;
     for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
-    for (const [i, rows] of results.entries()) await this.#head(parts, waves[i]!, rows, visit);
+    if (visit !== undefined) for (const result of results!) await this.#visit(result, visit);
   }
 
   /** Copies all keys and values of a page, in every stage before its next pass. */
@@ -233,7 +242,7 @@ export class RingDecoder implements DecoderBackend {
       for (let at = 0; at < part.inputs.length;) {
         if (room === 0) {
           const sent = this.#layerStages.map(() => Promise.withResolvers<void>());
-          waves.push({ places: [], from: [], inputs: [], positions: [], sent });
+          waves.push({ places: [], wanted: [], inputs: [], positions: [], sent });
           room = size;
         }
         const n = Math.min(room, part.inputs.length - at);
@@ -244,27 +253,30 @@ export class RingDecoder implements DecoderBackend {
     return waves;
   }
 
-  /** @returns for each wave the rows whose logits are wanted, as the last layer leaves them */
   async #runWaves(
     waves: readonly Wave[],
     copies: readonly [number, number][],
-  ): Promise<Float32Array[]> {
+    isShown: boolean,
+  ): Promise<WaveResult[]> {
     const session = this.#session!;
     const inputs = waves.flatMap((wave) => wave.inputs);
     const positions = waves.flatMap((wave) => wave.positions);
     const rows = await this.#embed(inputs, positions);
     let first = 0;
     return await Promise.all(
-      waves.map((wave, i) => {
+      waves.map(async (wave, i) => {
         const end = first + wave.inputs.length;
-        const own = rows.subarray(first * this.#stride, end * this.#stride);
+        // A copy: a view would travel with all the rows it is a view of.
+        const own = rows.slice(first * this.#stride, end * this.#stride);
         first = end;
-        const call = { session, nPass: this.#nPass++, places: wave.places };
-        return this.#runWave(wave, waves[i - 1], {
-          ...call,
-          copies: i === 0 ? copies : [],
-          rows: own,
-        });
+        const call = { session, nPass: this.#nPass++, places: wave.places, rows: own };
+        const sent = { ...call, copies: i === 0 ? copies : [] };
+        const left = await this.#runWave(wave, waves[i - 1], sent);
+        const wanted = isShown ? wave.wanted : [];
+        const nWhole = wanted.filter(({ onlyTop }) => !onlyTop).length;
+        // Many whole rows of logits have no room beside each other: they are asked for as they are shown.
+        const isLater = nWhole > WHOLE_ROWS || wanted.length === 0;
+        return { rows: left, wanted, heads: isLater ? null : await this.#head(left, wanted) };
       }),
     );
   }
@@ -336,32 +348,31 @@ export class RingDecoder implements DecoderBackend {
     );
   }
 
+  /** Logits of a wave's wanted rows from all stages of the head, as soon as its layers are done. */
+  async #head(rows: Float32Array, wanted: readonly Wanted[]): Promise<(readonly HeadRow[])[]> {
+    const call = {
+      rows: rows.slice(0, wanted.length * this.#stride),
+      onlyTop: wanted.map(({ onlyTop }) => onlyTop),
+    };
+    const answers = await Promise.all(
+      this.#rowStages.map((stage) => inTime(stage, CALL_LIMIT_MS, () => stage.head(call))),
+    );
+    return wanted.map((_, i) => answers.map((answer) => answer[i]!));
+  }
+
   /** Shows the logits of a wave's wanted rows, in order. */
-  async #head(
-    parts: readonly BatchPart[],
-    wave: Wave,
-    rows: Float32Array,
-    visit: VisitLogits | undefined,
-  ): Promise<void> {
-    const wanted = wantedOf(parts, wave);
-    if (visit === undefined) return;
-    const isSmall = wanted.every(({ onlyTop }) => onlyTop);
-    const atOnce = isSmall ? CHUNK_TOKENS : WHOLE_ROWS;
-    for (let at = 0; at < wanted.length; at += atOnce) {
-      const some = wanted.slice(at, at + atOnce);
-      const call = {
-        rows: rows.slice(at * this.#stride, (at + some.length) * this.#stride),
-        onlyTop: some.map(({ onlyTop }) => onlyTop),
-      };
-      const answers = await this.#guard(
-        this.#rowStages.map((stage) => inTime(stage, CALL_LIMIT_MS, () => stage.head(call))),
-      );
+  async #visit({ rows, wanted, heads }: WaveResult, visit: VisitLogits): Promise<void> {
+    for (let at = 0; at < wanted.length; at += WHOLE_ROWS) {
+      const some = wanted.slice(at, at + WHOLE_ROWS);
+      const parts =
+        heads?.slice(at, at + WHOLE_ROWS) ??
+        (await this.#guard([this.#head(rows.subarray(at * this.#stride), some)]))[0]!;
       for (const [i, { part, index }] of some.entries()) {
-        this.#show(answers.map((answer) => answer[i]!));
+        this.#show(parts[i]!);
         visit(part, index, 0);
       }
-      this.#shown = this.#logits = null;
     }
+    this.#shown = this.#logits = null;
   }
 
   #show(parts: readonly HeadRow[]): void {
@@ -372,28 +383,17 @@ export class RingDecoder implements DecoderBackend {
   }
 }
 
-/** Adds `n` rows of a part, from row `at` of it on, to a wave. */
+/** Adds `n` rows of part `p`, from row `at` of it on, to a wave. */
 function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number): void {
-  const { sequence, slot, logitsFrom, adapter, inputs } = part;
+  const { sequence, slot, adapter, inputs, onlyTop = false } = part;
   const start = sequence.items.length + at;
-  wave.places.push({
-    ...{ start, nRow: n, pages: sequence.pages, slot, adapter },
-    logitsFrom: Math.min(Math.max(0, logitsFrom - at), n),
-  });
-  wave.from.push({ part: p, index: at });
+  const logitsFrom = Math.min(Math.max(0, part.logitsFrom - at), n);
+  wave.places.push({ start, nRow: n, pages: sequence.pages, slot, adapter, logitsFrom });
   wave.inputs.push(...inputs.slice(at, at + n));
-  wave.positions.push(...Array.from({ length: n }, (_, i) => start + i));
-}
-
-function wantedOf(parts: readonly BatchPart[], { places, from }: Wave): Wanted[] {
-  return places.flatMap(({ nRow, logitsFrom }, i) => {
-    const { part, index } = from[i]!;
-    const { onlyTop = false } = parts[part]!;
-    return Array.from({ length: nRow - logitsFrom }, (_, k) => ({
-      ...{ part, onlyTop },
-      index: index + logitsFrom + k,
-    }));
-  });
+  for (let i = 0; i < n; i++) {
+    wave.positions.push(start + i);
+    if (i >= logitsFrom) wave.wanted.push({ part: p, index: at + i, onlyTop });
+  }
 }
 
 /** @throws {EngineError} E_STAGE_LOST when the stage takes longer. */

@@ -86,7 +86,7 @@ export const PRESETS = {
   },
   edge: {
     about:
-      'for one 128 MB isolate: 6-bit embedding and head, 8-bit layers where the file has floats (7 where many rows meet them)',
+      'for isolates of 128 MB: 6-bit embedding and head, 8-bit layers where the file has floats (7 where many rows meet them)',
     rules: [
       SMALL_RULE,
       CONVOLUTION_RULE,

@@ -1,15 +1,32 @@
 /** Tables of the vocabulary in slices of rows: the model computes what it computes when they are whole. */
+import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { archTensors } from '../../../engine/archs/index.ts';
+import { LLAMA } from '../../../engine/archs/decoders/llama.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import type { ModelConfig, WeightedManifest } from '../../../engine/manifest/manifest.ts';
+import { sourceBytes } from '../../../engine/formats/source-dtypes.ts';
 import type { SourceDtype } from '../../../engine/formats/source-dtypes.ts';
 import { Engine } from '../../../engine/generate/engine.ts';
 import { loadKernelModules } from '../../../scripts/node-host/kernels.ts';
 import { FileModelSource } from '../../../scripts/node-host/model-files.ts';
 import type { ImportResult } from '../../../scripts/import/import-model.ts';
-import { expectWholeFolder, failure, put, run } from '../../support/import-folder.ts';
+import {
+  bytesOf,
+  expectWholeFolder,
+  failure,
+  outRoot,
+  put,
+  run,
+} from '../../support/import-folder.ts';
 import { engineLogits } from '../../support/logits.ts';
-import { blockTwins, randomConfig, randomTokens } from '../../support/random-llama.ts';
+import {
+  blockTwins,
+  ggufOf,
+  randomConfig,
+  randomTokens,
+  writtenTensor,
+} from '../../support/random-llama.ts';
 import { plannedManifest, SMOLLM2_CONFIG } from '../../support/planned-manifest.ts';
 import { TINY_CONFIG } from '../../support/tiny-llama.ts';
 
@@ -83,7 +100,33 @@ it('keeps tables in one piece below the limit, and cuts both above it', () => {
   expect(rowsOf(large, 'head')).toEqual(rowsOf(large, 'tokEmbd'));
 });
 
-it('refuses a matrix of a layer that is larger than a shard, with the numbers', async () => {
+it('refuses a matrix of a layer that is larger than a shard before anything is written', async () => {
+  const config = randomConfig({
+    nLayer: 1,
+    nEmbd: 256,
+    nFf: 256,
+    nHead: 242,
+    nKvHead: 1,
+    headDim: 1024,
+  });
+  // 2 bits in the file are 8 where they have no layout of their own.
+  const tensors = archTensors(LLAMA, config)
+    .filter(({ required }) => required)
+    .map((instance) => {
+      const nValue = instance.shape[0] * instance.shape[1];
+      const dtype = nValue > 1_000_000 ? 'Q2_K' : 'F32';
+      return writtenTensor(instance, dtype, new Uint8Array(sourceBytes(dtype, nValue)));
+    });
+  const path = await put('wide.gguf', ggufOf(config, tensors));
+  const error = await failure(run(path, { nThread: 2 }));
+  expect(error.code).toBe('E_MEMORY_BUDGET');
+  expect(error.message).toContain(
+    'layers.0.qProj as q8 takes 67403776 bytes; expected at most 67108864',
+  );
+  expect(await readdir(outRoot())).toEqual([]);
+});
+
+it('refuses such a matrix by its plan, with the numbers', async () => {
   const config = { ...TINY_CONFIG, nEmbd: 4096, nFf: 65_536 };
   const types = { table: 'F16', layers: 'F16' } as const;
   const plan = (async () => plannedManifest(await Promise.resolve(config), 'lossless', types))();

@@ -7,6 +7,10 @@ import { importModel } from '../../../scripts/import/import-model.ts';
 import type { Bucket } from '../../../scripts/push/bucket.ts';
 import { openLocalBucket } from '../../../scripts/push/local-bucket.ts';
 import { pushModel } from '../../../scripts/push/push.ts';
+import { modelFiles, parseManifest } from '../../../engine/manifest/manifest.ts';
+import type { Manifest } from '../../../engine/manifest/manifest.ts';
+import { hashBytes } from '../../../scripts/lib/hash-file.ts';
+import { modelKey, versionKey, versionOf } from '../../../worker/platform/model-keys.ts';
 import { STORIES_FILE } from '../../support/models.ts';
 
 const ID = 'stories260k';
@@ -40,6 +44,21 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+async function manifest(): Promise<Manifest> {
+  const text = await readFile(join(modelsRoot, ID, 'manifest.json'), 'utf8');
+  return parseManifest(JSON.parse(text));
+}
+/** A manifest as imports write it. */
+const textOf = (of: Manifest) => `${JSON.stringify(of)}\n`;
+const versionOfManifest = (of: Manifest) =>
+  versionOf(hashBytes(new TextEncoder().encode(textOf(of))));
+function keyOf(of: Manifest, file: string): string {
+  return modelKey(
+    ID,
+    modelFiles(of).find((row) => row.file === file)!,
+  );
+}
+
 const push = () => pushModel(ID, { bucket, modelsRoot });
 const manifestKey = `models/${ID}/manifest.json`;
 
@@ -62,16 +81,61 @@ test('a second push writes nothing', async () => {
   expect(done).toEqual([]);
 });
 
-test('only what is missing or different is written, with the manifest out of sight', async () => {
+test('only what is missing is written, the manifest last', async () => {
   await push();
-  await real.delete(`models/${ID}/tokenizer.json`);
+  const tokenizerKey = keyOf(await manifest(), 'tokenizer.json');
+  expect(tokenizerKey).toMatch(/^models\/stories260k\/[0-9a-f]{16}-tokenizer\.json$/);
+  await real.delete(tokenizerKey);
   done = [];
   await push();
-  expect(done).toEqual([
-    `delete ${manifestKey}`,
-    `put models/${ID}/tokenizer.json`,
+  expect(done.filter((line) => !line.includes('/versions/'))).toEqual([
+    `put ${tokenizerKey}`,
     `put ${manifestKey}`,
   ]);
+});
+
+test('the files of the version before stay readable, those of older ones are deleted', async () => {
+  const versions: Manifest[] = [];
+  for (const preset of ['lossless', 'q8', 'q4'] as const) {
+    await importModel({ input: STORIES_FILE, id: ID, outRoot: modelsRoot, preset, force: true });
+    versions.push(await manifest());
+    // What is read by a Worker that was started before this push.
+    const before = versions.at(-2);
+    await push();
+    for (const served of before === undefined ? [] : [before])
+      for (const { file, sha256, bytes } of modelFiles(served))
+        expect(await real.head?.(keyOf(served, file))).toEqual({ bytes, sha256 });
+  }
+  const [first, second, third] = versions as [Manifest, Manifest, Manifest];
+  const gone = modelFiles(first).filter(({ file }) => file !== 'tokenizer.json');
+  expect(gone.length).toBeGreaterThan(0);
+  for (const { file } of gone) expect(await real.head?.(keyOf(first, file))).toBeNull();
+  for (const kept of [second, third])
+    for (const { file } of modelFiles(kept))
+      expect(await real.head?.(keyOf(kept, file))).not.toBeNull();
+  expect(await real.getText(manifestKey)).toBe(textOf(third));
+  expect(await real.getText(versionKey(ID, versionOfManifest(second)))).toBe(textOf(second));
+  expect(await real.getText(versionKey(ID, versionOfManifest(first)))).toBeNull();
+});
+
+test('a version that was pushed before is pushed again without its files', async () => {
+  await push();
+  const text = await readFile(join(modelsRoot, ID, 'manifest.json'));
+  await importModel({
+    input: STORIES_FILE,
+    id: ID,
+    outRoot: modelsRoot,
+    preset: 'q8',
+    force: true,
+  });
+  await push();
+  await importModel({ input: STORIES_FILE, id: ID, outRoot: modelsRoot, force: true });
+  await writeFile(join(modelsRoot, ID, 'manifest.json'), text);
+  done = [];
+  expect(await push()).toMatchObject({ pushedBytes: 0 });
+  expect(done.at(-1)).toBe(`put ${manifestKey}`);
+  expect(done.filter((line) => line.startsWith('delete'))).toEqual([]);
+  expect(await real.getText(manifestKey)).toBe(text.toString());
 });
 
 test('a push that is cut off lists no model, and the next one only adds the rest', async () => {

@@ -10,7 +10,14 @@ const stored = Uint8Array.from({ length: 3_000_000 }, () => Math.floor(random() 
 
 const manifest = {
   id: 'test',
-  shards: [{ file: 'shard-0.bin', bytes: stored.length, sha256: '', layers: null }],
+  shards: [
+    {
+      file: 'shard-0.bin',
+      bytes: stored.length,
+      sha256: '0123456789abcdef'.repeat(4),
+      layers: null,
+    },
+  ],
 } as unknown as DecoderManifest;
 
 /** How one `get` behaves: how many bytes come at once, and after how many it fails. */
@@ -27,7 +34,7 @@ function bucketOf(behaviours: (Behaviour | 'missing' | 'throws')[]): {
 } {
   const offsets: number[] = [];
   const get = (key: string, { range }: { range: { offset: number } }) => {
-    expect(key).toBe('models/test/shard-0.bin');
+    expect(key).toBe('models/test/0123456789abcdef-shard-0.bin');
     offsets.push(range.offset);
     const behaviour = behaviours[Math.min(offsets.length, behaviours.length) - 1];
     if (behaviour === undefined || behaviour === 'missing') return Promise.resolve(null);

@@ -2,7 +2,7 @@
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { placeName } from '../../stage/model-place.ts';
 import type { ModelPlace } from '../../stage/model-place.ts';
-import { stageNamespace } from '../../stage/stages.ts';
+import { stageNamespace } from '../../stage/bindings.ts';
 import type { Stage } from '../../stage/index.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind } from '../models/model-store.ts';
@@ -33,7 +33,7 @@ const lastCopy = new RecentCache<string, number>({ maxEntries: MAX_REMEMBERED })
 export function stageOf(env: ServingEnv, model: LocatedModel, affinity = ''): PlacedStage {
   const place = placeOf(model, affinity);
   const isolate = place.pieces?.[0]?.isolate ?? UNPLACED_ISOLATE;
-  const stage = stageNamespace(env, isolate).getByName(placeName(place));
+  const stage = stageNamespace<Stage>(env, isolate).getByName(placeName(place));
   return { stage, place };
 }
 

@@ -19,12 +19,12 @@ import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { TRIGGERS } from '../output/tool-formats.ts';
 import {
   listModelIds,
-  modelKey,
   readManifest,
+  readManifestVersion,
   readModelFile,
-  readVersion,
   type StoredManifest,
 } from '../../platform/model-files.ts';
+import { modelKey } from '../../platform/model-keys.ts';
 import { resolveModel } from './model-names.ts';
 import type { NamedModel } from './model-names.ts';
 
@@ -141,7 +141,9 @@ async function readStored(
   known: string | undefined,
 ): Promise<StoredManifest | 'unchanged' | null> {
   if (placed === null) return await readManifest(bucket, id, known);
-  return known === placed.version ? 'unchanged' : await readVersion(bucket, id, placed.version);
+  return known === placed.version
+    ? 'unchanged'
+    : await readManifestVersion(bucket, id, placed.version);
 }
 
 async function loadModel(
@@ -167,7 +169,7 @@ async function loadTokenizer(
   modelId: string,
   facts: WeightedManifest['tokenizer'],
 ): Promise<Tokenizer> {
-  const key = modelKey(modelId, facts.file);
+  const key = modelKey(modelId, facts);
   const bytes = await readModelFile(bucket, modelId, facts);
   const got = await sha256Hex(bytes);
   if (got !== facts.sha256)
