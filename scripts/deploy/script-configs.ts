@@ -2,8 +2,9 @@
  * The configurations that are deployed, written into dist/deploy/ from the wrangler.toml files: one for each
  * stage of the pool, bound to the stages after it, and the gateway's, bound to all of them.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import process from 'node:process';
 import { bindingsTo, stageScriptName } from '../build/pool.ts';
 import { WORKERS } from '../build/workers.ts';
 import type { WorkerRow } from '../build/workers.ts';
@@ -50,16 +51,14 @@ export function scriptConfigs({ nIsolate, isFree = false }: ConfigOptions): Scri
   });
 }
 
-/**
- * Writes them, and removes those of an earlier deployment.
- * @returns paths relative to the repository, in the same order
- */
+/** Writes them; their paths relative to the repository, in the same order. */
 export function writeConfigs(configs: readonly ScriptConfig[]): string[] {
-  rmSync(DEPLOY_DIR, { recursive: true, force: true });
   mkdirSync(DEPLOY_DIR, { recursive: true });
   return configs.map(({ scriptName, toml }) => {
     const path = join(DEPLOY_DIR, `${scriptName}.toml`);
-    writeFileSync(path, toml);
+    // Never half a file: another run may be reading it.
+    writeFileSync(`${path}.${process.pid}.part`, toml);
+    renameSync(`${path}.${process.pid}.part`, path);
     return relative(repoRoot, path);
   });
 }
