@@ -1,12 +1,14 @@
 /** The placement record in a bucket: read, changed, and written if nobody else changed it meanwhile. */
 import { EngineError } from '../../engine/base/errors.ts';
 import { findPlaced, parsePlacement } from '../../engine/manifest/placement.ts';
-import type { Placement } from '../../engine/manifest/placement.ts';
+import type { PlacedModel, Placement } from '../../engine/manifest/placement.ts';
+import { parseManifest } from '../../engine/manifest/manifest.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
-import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
-import type { AddOptions } from '../../engine/placement/changes.ts';
+import { addModel, emptyPlacement, resizePool } from '../../engine/placement/changes.ts';
+import type { AddOptions, PoolOptions } from '../../engine/placement/changes.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
-import { versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
+import type { PlacedManifest } from '../../engine/placement/needs.ts';
+import { versionKey, versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
 import { PLACEMENT_KEY } from '../../worker/platform/placement-file.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import type { Bucket } from './bucket.ts';
@@ -75,6 +77,22 @@ function liesAsAsked(
     (nCtx === undefined || placed.nCtx === nCtx) &&
     (nReplica === undefined || placed.replicas.length === nReplica)
   );
+}
+
+/** A pool of another size or budget; models whose manifest is not in the bucket any more are dropped. */
+export async function resizeIn(
+  bucket: Bucket,
+  placement: Placement,
+  pool: PoolOptions,
+  optionsOf?: (id: string) => AddOptions,
+): Promise<Placement> {
+  const manifests = new Map<PlacedModel, PlacedManifest>();
+  for (const model of placement.models) {
+    const text = await bucket.getText(versionKey(model.id, model.version));
+    const manifest = text === null ? null : parseManifest(JSON.parse(text));
+    if (manifest !== null && isPlaced(manifest)) manifests.set(model, manifest);
+  }
+  return resizePool(placement, pool, (model) => manifests.get(model) ?? null, optionsOf);
 }
 
 /**
