@@ -11,7 +11,8 @@ export const PLACEMENT_VERSION = 1;
 /** Stage scripts a pool may have: the bindings of one script (Workers platform limits allow more). */
 export const MAX_ISOLATES = 64;
 const MAX_MODELS = 1000;
-const MAX_REPLICAS = 16;
+/** Copies of one model. */
+export const MAX_REPLICAS = 16;
 
 const count = z.number().int().nonnegative();
 const id = z.string().regex(MODEL_ID_PATTERN);

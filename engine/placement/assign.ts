@@ -20,6 +20,8 @@ import type { PlacedManifest } from './needs.ts';
  */
 export const ISOLATE_RESERVE_BYTES = 10_000_000;
 export const DEFAULT_BUDGET_BYTES: number = ISOLATE_BYTES - ISOLATE_RESERVE_BYTES;
+/** Memory of an isolate is given in steps of this size by the advice of refusals. */
+const MEMORY_STEP_BYTES = 100_000_000;
 /** A text model keeps to one isolate if at least so many tokens of context fit, unless more are asked for. */
 const LEAST_DEFAULT_CTX = 1024;
 
@@ -28,6 +30,23 @@ export interface AssignOptions {
   readonly nCtx?: number;
   /** How many times it is placed; once by default. */
   readonly nReplica?: number;
+}
+
+/**
+ * What plans may use of isolates with so much memory each.
+ * @throws {EngineError} E_USAGE when nothing is left for a model.
+ */
+export function budgetOfMemory(memoryBytes: number): number {
+  const budgetBytes = memoryBytes - ISOLATE_RESERVE_BYTES;
+  if (budgetBytes > JS_HEAP_BYTES) return budgetBytes;
+  const least = ISOLATE_RESERVE_BYTES + JS_HEAP_BYTES;
+  throw new EngineError(
+    'E_USAGE',
+    `memory of an isolate: ${memoryBytes} bytes; expected more than ${least}, of which ` +
+      `${ISOLATE_RESERVE_BYTES} are left free and ${JS_HEAP_BYTES} are the JavaScript heap. ` +
+      'Give more, such as 128MB.',
+    { details: { memoryBytes, least } },
+  );
 }
 
 /** What is left of each isolate of a pool, in bytes; `models` are those that keep their places. */
@@ -60,9 +79,8 @@ export function assign(
   const replicas: Replica[] = [];
   let shares = false;
   for (let i = 0; i < (options.nReplica ?? 1); i++) {
-    const placed = { ...model, replicas, shares };
-    const others = replicas.length === 0 ? placement.models : [...placement.models, placed];
-    const found = placeOnce(placement, others, manifest, nCtx);
+    const own = replicas.flatMap(({ pieces }) => pieces.map(({ isolate }) => isolate));
+    const found = placeOnce(placement, new Set(own), manifest, nCtx);
     if (found === null) throw tooSmall(placement, manifest, nCtx, options);
     replicas.push({ pieces: found.pieces });
     shares ||= found.shares;
@@ -98,14 +116,15 @@ interface Found {
   readonly shares: boolean;
 }
 
+/** @param own isolates of other copies of the model: two in one would only wait for each other */
 function placeOnce(
   placement: Placement,
-  others: readonly PlacedModel[],
+  own: ReadonlySet<number>,
   manifest: PlacedManifest,
   nCtx: number | null,
 ): Found | null {
-  const { nIsolate, budgetBytes, defaultModel } = placement;
-  const all = Array.from({ length: nIsolate }, (_, i) => i);
+  const { nIsolate, budgetBytes, defaultModel, models: others } = placement;
+  const all = Array.from({ length: nIsolate }, (_, i) => i).filter((i) => !own.has(i));
   const free = freeBytes(placement, others);
   const full = budgetBytes - JS_HEAP_BYTES;
   const held = new Set(piecesOf(others).map(({ isolate }) => isolate));
@@ -115,8 +134,8 @@ function placeOnce(
     { isolates: all.filter((i) => !held.has(i)), bytes: free, shares: false },
     { isolates: all, bytes: free, shares: false },
     // In turn with others, but not with the default model unless nothing else is left.
-    { isolates: all.filter((i) => !kept.has(i)), bytes: all.map(() => full), shares: true },
-    { isolates: all, bytes: all.map(() => full), shares: true },
+    { isolates: all.filter((i) => !kept.has(i)), bytes: free.map(() => full), shares: true },
+    { isolates: all, bytes: free.map(() => full), shares: true },
   ];
   for (const { isolates, bytes, shares } of tries) {
     const capacities = isolates.map((i) => bytes[i]!);
@@ -164,16 +183,28 @@ function tooSmall(
   { nReplica = 1 }: AssignOptions,
 ): EngineError {
   const needed = isolatesNeeded(manifest, budgetBytes, nCtx);
-  const context = nCtx === null ? '' : ` with a context of ${nCtx} tokens`;
-  const what =
-    needed === null
-      ? `no pool of isolates of ${budgetBytes} bytes holds ${manifest.id}${context}`
-      : `${manifest.id}${context} needs ${needed * nReplica} isolates of ${budgetBytes} bytes, the pool has ${nIsolate}`;
-  const fix =
-    needed === null
-      ? 'Give it one large isolate: --memory 4GB.'
-      : `Give the pool more: --isolates ${needed * nReplica}.`;
-  return new EngineError('E_MEMORY_BUDGET', `placement: ${what}. ${fix}`, {
-    details: { id: manifest.id, nIsolate, budgetBytes, needed, nCtx, nReplica },
-  });
+  const what = `${manifest.id}${nCtx === null ? '' : ` with a context of ${nCtx} tokens`}`;
+  const details = { id: manifest.id, nIsolate, budgetBytes, needed, nCtx, nReplica };
+  const refuse = (why: string, fix: string) =>
+    new EngineError('E_MEMORY_BUDGET', `placement: ${why}. ${fix}`, { details });
+  if (needed === null)
+    return refuse(
+      `no pool of isolates of ${budgetBytes} bytes holds ${what}`,
+      `On a machine of your own give it one large isolate: --memory ${memoryFor(manifest, nCtx)}.`,
+    );
+  const total = needed * nReplica;
+  const copies = nReplica === 1 ? '' : ` ${nReplica} times`;
+  return refuse(
+    `${what}${copies} needs ${total} isolates of ${budgetBytes} bytes, the pool has ${nIsolate}`,
+    total <= MAX_ISOLATES
+      ? `Give the pool more: --isolates ${total}.`
+      : `A pool has at most ${MAX_ISOLATES}: --isolates ${MAX_ISOLATES} --replicas ${Math.floor(MAX_ISOLATES / needed)}.`,
+  );
+}
+
+/** Memory with which one isolate holds a model, as options take it: `1.2GB`. */
+function memoryFor(manifest: PlacedManifest, nCtx: number | null): string {
+  const bytes = wholeBytes(manifest, nCtx === null ? {} : { nCtx });
+  const memory = bytes + JS_HEAP_BYTES + ISOLATE_RESERVE_BYTES;
+  return `${Math.ceil(memory / MEMORY_STEP_BYTES) / 10}GB`;
 }

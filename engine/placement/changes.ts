@@ -2,12 +2,16 @@
 import { EngineError } from '../base/errors.ts';
 import type { PlacedModel, Placement, Serving } from '../manifest/placement.ts';
 import { findPlaced, PLACEMENT_VERSION } from '../manifest/placement.ts';
-import { assign, DEFAULT_BUDGET_BYTES } from './assign.ts';
+import { JS_HEAP_BYTES } from '../model/memory/budget.ts';
+import { assign, contextOf, DEFAULT_BUDGET_BYTES } from './assign.ts';
 import type { AssignOptions } from './assign.ts';
 import type { PlacedManifest } from './needs.ts';
 
 /** Isolates of a pool when nobody says how many: a model of half a billion weights, and a few beside it. */
 export const DEFAULT_ISOLATES = 8;
+
+/** What a second name may be: names of other services' models, too. */
+const ALIAS_PATTERN = /^[A-Za-z0-9][\w.:/-]{0,63}$/;
 
 export interface PoolOptions {
   readonly nIsolate?: number;
@@ -38,7 +42,7 @@ export interface AddOptions extends AssignOptions {
 /**
  * Places a version of a model and lets it answer. The version before it keeps its place as long as
  * there is room: streams that began with it go on, and `rollBack` finds it loaded.
- * @throws {EngineError} E_MEMORY_BUDGET as `assign`.
+ * @throws {EngineError} E_MEMORY_BUDGET as `assign`; E_USAGE for a canary of the version that answers.
  */
 export function addModel(
   placement: Placement,
@@ -48,6 +52,7 @@ export function addModel(
 ): Placement {
   const { id } = manifest;
   const now = placement.serving[id];
+  if (options.canaryPercent !== undefined) requireOther(id, now, version);
   const stays = (model: PlacedModel) =>
     model.id !== id || (model.version === now?.version && model.version !== version);
   const others = placement.models.filter(stays);
@@ -56,6 +61,18 @@ export function addModel(
     models: [...others, placed],
     serving: { ...placement.serving, [id]: servingAfter(now, version, options) },
   });
+}
+
+function requireOther(id: string, now: Serving | undefined, version: string): void {
+  if (now !== undefined && now.version !== version) return;
+  const why =
+    now === undefined ? 'no version of it answers yet' : `version ${version} answers already`;
+  throw new EngineError(
+    'E_USAGE',
+    `canary: ${id}: ${why}; expected another version beside the one that answers. ` +
+      `Push it without a canary: thimble push ${id}`,
+    { details: { id, version } },
+  );
 }
 
 function servingAfter(
@@ -82,16 +99,39 @@ export function removeModel(placement: Placement, id: string): Placement {
   });
 }
 
-/** The model of requests that name none. @throws {EngineError} E_MODEL_NOT_FOUND */
+/** The text model of requests that name none. @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND */
 export function useModel(placement: Placement, id: string): Placement {
-  requireServed(placement, id);
+  const { version } = requireServed(placement, id);
+  const { kind } = findPlaced(placement, id, version)!;
+  if (kind !== 'decoder')
+    throw new EngineError(
+      'E_MODEL_KIND',
+      `model: ${id} is of kind ${kind}; expected a text model as the default.`,
+      { param: 'model', details: { id, kind } },
+    );
   return changed(placement, { defaultModel: id });
 }
 
-/** A second name for a model, or none with null. @throws {EngineError} E_MODEL_NOT_FOUND */
+/**
+ * A second name for a model; null takes the name away.
+ * @throws {EngineError} E_MODEL_NOT_FOUND; E_USAGE for a name that cannot be one, or is not there to be removed.
+ */
 export function setAlias(placement: Placement, alias: string, id: string | null): Placement {
+  const refuse = (what: string): never => {
+    const shown = JSON.stringify(alias.slice(0, 100));
+    throw new EngineError('E_USAGE', `alias: ${shown} ${what}`, { details: { alias } });
+  };
   const { [alias]: _, ...rest } = placement.aliases;
-  if (id === null) return changed(placement, { aliases: rest });
+  if (id === null) {
+    const known = Object.keys(placement.aliases).join(', ') || 'none yet';
+    if (!Object.hasOwn(placement.aliases, alias)) refuse(`is no alias; expected one of: ${known}.`);
+    return changed(placement, { aliases: rest });
+  }
+  if (!ALIAS_PATTERN.test(alias))
+    refuse(
+      'cannot be a name; expected 1 to 64 letters, digits and ._:/-, a letter or digit first.',
+    );
+  if (Object.hasOwn(placement.serving, alias)) refuse('is a model; expected another name.');
   requireServed(placement, id);
   return changed(placement, { aliases: { ...rest, [alias]: id } });
 }
@@ -115,26 +155,107 @@ export function rollBack(placement: Placement, id: string): Placement {
   });
 }
 
-/** A pool of another size or budget: every model that answers is placed anew, the default one first. */
+export interface ResizeOptions {
+  /** Null for a model whose files are gone, which is forgotten. */
+  readonly manifestOf: (model: PlacedModel) => PlacedManifest | null;
+  readonly optionsOf?: (id: string) => AssignOptions;
+  /** Told of a model that does not fit, which is left out; without it that is refused. */
+  readonly onRefused?: (id: string, error: EngineError) => void;
+}
+
+/**
+ * A pool of another size or budget: every model that answers is placed anew, the default one first, then
+ * canaries, then earlier versions as far as there is room. A pool that only grows moves nothing.
+ * @throws {EngineError} E_MEMORY_BUDGET as `assign`, unless `onRefused` takes it.
+ */
 export function resizePool(
   placement: Placement,
   pool: PoolOptions,
-  manifestOf: (model: PlacedModel) => PlacedManifest | null,
-  optionsOf: (id: string) => AssignOptions = () => ({}),
+  options: ResizeOptions,
 ): Placement {
+  const wanted = { ...placement, ...withoutUndefined(pool) };
+  const there = placement.models.filter((model) => options.manifestOf(model) !== null);
+  const hasAll = there.length === placement.models.length;
+  if (hasAll && onlyGrows(placement, wanted)) return changed(placement, wanted);
   const { defaultModel } = placement;
-  const order = [...placement.models].sort(
-    (a, b) => Number(b.id === defaultModel) - Number(a.id === defaultModel),
+  const rank = (model: PlacedModel): number => {
+    const { version, canary } = placement.serving[model.id] ?? { version: null, canary: null };
+    if (model.version === version) return model.id === defaultModel ? 0 : 1;
+    return model.version === canary?.version ? 2 : 3;
+  };
+  const order = there.sort((a, b) => rank(a) - rank(b));
+  const empty: Placement = { ...wanted, models: [], serving: {} };
+  const full = order.reduce(
+    (next, model) => placeAgain(placement, next, model, rank(model), options),
+    empty,
   );
-  const empty = { ...placement, ...withoutUndefined(pool), models: [], serving: {} };
-  const full = order.reduce<Placement>((next, model) => {
-    if (placement.serving[model.id]?.version !== model.version) return next;
-    const manifest = manifestOf(model);
-    if (manifest === null) return next;
-    const options = { nReplica: model.replicas.length, ...optionsOf(model.id) };
-    return addModel(next, manifest, model.version, options);
-  }, empty);
-  return changed(placement, { ...full });
+  return changed(placement, { ...full, ...namesOf(full, there) });
+}
+
+function onlyGrows(before: Placement, after: Placement): boolean {
+  return (
+    before.nIsolate <= after.nIsolate &&
+    before.budgetBytes === after.budgetBytes &&
+    !before.models.some(({ shares }) => shares)
+  );
+}
+
+/** Adds one version of a model to the new record; what answers as before, what does not fit as the options say. */
+function placeAgain(
+  before: Placement,
+  next: Placement,
+  model: PlacedModel,
+  rank: number,
+  { manifestOf, optionsOf = () => ({}), onRefused }: ResizeOptions,
+): Placement {
+  const { id, version, replicas } = model;
+  const serving = before.serving[id];
+  const isServed = rank < 2;
+  // Its served version was left out.
+  if (serving === undefined || (!isServed && next.serving[id] === undefined)) return next;
+  try {
+    const manifest = manifestOf(model)!;
+    const kept = { nReplica: replicas.length, ...askedContext(before, model, manifest) };
+    const placed = assign(next, manifest, version, { ...kept, ...optionsOf(id) });
+    // An earlier version is worth keeping beside the others only, not in turn with them.
+    if (rank === 3 && placed.shares) return next;
+    const canary = rank === 2 ? serving.canary : (next.serving[id]?.canary ?? null);
+    const previous = rank === 3 ? version : (next.serving[id]?.previous ?? null);
+    return {
+      ...next,
+      models: [...next.models, placed],
+      serving: { ...next.serving, [id]: { version: serving.version, canary, previous } },
+    };
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'E_MEMORY_BUDGET') throw error;
+    if (rank === 3) return next;
+    if (onRefused === undefined) throw error;
+    onRefused(id, error);
+    return next;
+  }
+}
+
+/** A context that somebody asked for; one that followed from the pool follows from the new one. */
+function askedContext(
+  { budgetBytes }: Placement,
+  { nCtx }: PlacedModel,
+  manifest: PlacedManifest,
+): AssignOptions {
+  if (nCtx === null || manifest.kind !== 'decoder') return {};
+  return nCtx === contextOf(manifest, budgetBytes - JS_HEAP_BYTES, {}) ? {} : { nCtx };
+}
+
+/** The default model and the aliases whose models are still there. */
+function namesOf(
+  { serving, aliases, defaultModel }: Placement,
+  there: readonly PlacedModel[],
+): Pick<Placement, 'aliases' | 'defaultModel'> {
+  const has = (id: string) => there.some((model) => model.id === id);
+  return {
+    aliases: Object.fromEntries(Object.entries(aliases).filter(([, id]) => has(id))),
+    defaultModel:
+      defaultModel !== null && serving[defaultModel] !== undefined ? defaultModel : null,
+  };
 }
 
 function withoutUndefined(pool: PoolOptions): Partial<Placement> {

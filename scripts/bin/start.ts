@@ -14,8 +14,7 @@ import { obtainTextModel } from '../dev/prepare.ts';
 import { prepareToServe, serve } from '../dev/serve.ts';
 
 async function start(flags: ServeFlags): Promise<void> {
-  const { manifest, options } = await prepareToServe(flags, obtainDefaultModel);
-  await serve(manifest, options);
+  await serve(await prepareToServe(flags, obtainDefaultModel));
 }
 
 async function obtainDefaultModel(): Promise<DecoderManifest> {
@@ -30,7 +29,10 @@ async function obtainDefaultModel(): Promise<DecoderManifest> {
 
 const program = new Command('npm start --')
   .description('Builds, pulls and imports the default model, and serves it.')
-  .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 9000\n');
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm start\n  npm start -- --port 9000\n  npm start -- --isolates auto --also all-minilm-l6-v2\n  npm start -- --memory 2GB\n',
+  );
 addServeOptions(program).action(start);
 await runMain(async () => {
   await program.parseAsync();

@@ -3,17 +3,10 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
-import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import { addServeOptions } from '../dev/options.ts';
-import type { ServeFlags } from '../dev/options.ts';
-import {
-  findImported,
-  listImported,
-  obtainModel,
-  obtainTextModel,
-  pushStep,
-} from '../dev/prepare.ts';
+import { findImported, listImported, obtainTextModel } from '../dev/prepare.ts';
 import { prepareToServe, serve } from '../dev/serve.ts';
+import type { PrepareFlags } from '../dev/serve.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 
 const EXAMPLES = `
@@ -21,7 +14,11 @@ Examples:
   thimble dev
   thimble dev --port 9000 --model stories260k
   thimble dev --also all-minilm-l6-v2 whisper-tiny.en
+  thimble dev --isolates auto                    (as many isolates as the models need)
+  thimble dev --memory 2GB                       (a large model in one isolate; deployed it takes several)
   thimble dev --host 0.0.0.0                     (others on the network can reach it)
+
+A model that is pushed while it runs (thimble push ID, in another terminal) is served within seconds.
 `;
 
 export function register(program: Command): void {
@@ -33,28 +30,13 @@ export function register(program: Command): void {
         'persist between runs. A model of the catalogue is pulled and imported when it is missing.',
     );
   addServeOptions(command)
-    .option('--also <ids...>', 'further models of any kind to serve')
     .option('--draft <id>', 'a smaller model of the same tokenizer that guesses ahead')
     .addHelpText('after', EXAMPLES)
     .action(runDev);
 }
 
-interface DevFlags extends ServeFlags {
-  readonly draft?: string;
-  readonly also?: readonly string[];
-}
-
-async function runDev(flags: DevFlags): Promise<void> {
-  const { manifest, options } = await prepareToServe(flags, chooseModel);
-  for (const id of flags.also ?? []) {
-    await obtainModel(id);
-    await pushStep(id);
-  }
-  if (flags.draft === undefined) return await serve(manifest, options);
-  const draft = await obtainTextModel(flags.draft);
-  checkDraft(manifest, draft);
-  await pushStep(draft.id);
-  await serve(manifest, { ...options, vars: { ...options.vars, DRAFT_MODEL: draft.id } });
+async function runDev(flags: PrepareFlags): Promise<void> {
+  await serve(await prepareToServe(flags, chooseModel));
 }
 
 /** The default model when it was imported, else the only other one. @throws {EngineError} E_USAGE for several */

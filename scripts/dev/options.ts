@@ -1,6 +1,8 @@
 /** The options of every command that serves. */
 import type { Command } from 'commander';
-import { parseCount, parsePort } from '../lib/arguments.ts';
+import { budgetOfMemory } from '../../engine/placement/assign.ts';
+import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
+import { parseBytes, parseCount, parseIsolates, parsePort } from '../lib/arguments.ts';
 import type { ServerOptions } from './server.ts';
 
 export interface ServeFlags {
@@ -8,6 +10,9 @@ export interface ServeFlags {
   readonly host: string;
   readonly model?: string;
   readonly ctx?: number;
+  readonly also?: readonly string[];
+  readonly isolates?: number | 'auto';
+  readonly memory?: number;
   readonly inspectorPort?: number;
   readonly verbose?: boolean;
 }
@@ -17,17 +22,34 @@ export function addServeOptions(command: Command): Command {
     .option('--port <port>', 'port to listen on; 0 chooses a free one', parsePort, 8787)
     .option('--host <host>', 'address to listen on; 0.0.0.0 is reachable by others', '127.0.0.1')
     .option('--model <id>', 'model to serve')
+    .option('--also <ids...>', 'further models of any kind to serve')
     .option('--ctx <tokens>', 'context length to reserve memory for (default 2048)', parseCount(1))
+    .option(
+      '--isolates <n>',
+      `isolates that hold models, or auto for as many as they need (default ${DEFAULT_ISOLATES})`,
+      parseIsolates,
+    )
+    .option(
+      '--memory <size>',
+      'memory of an isolate, such as 2GB: one holds a model that takes several when deployed (default 128MB)',
+      parseBytes,
+    )
     .option('--inspector-port <port>', "port of workerd's inspector", parsePort)
     .option('--verbose', 'show what the Workers log');
 }
 
+/** @throws {EngineError} E_USAGE for isolates too small for any model. */
 export function readServeOptions(flags: ServeFlags): ServerOptions {
+  const { ctx, memory, inspectorPort, verbose } = flags;
+  if (memory !== undefined) budgetOfMemory(memory);
   return {
     port: flags.port,
     host: flags.host,
-    ...(flags.ctx === undefined ? {} : { vars: { CONTEXT_TOKENS: String(flags.ctx) } }),
-    ...(flags.inspectorPort === undefined ? {} : { inspectorPort: flags.inspectorPort }),
-    ...(flags.verbose === undefined ? {} : { verbose: flags.verbose }),
+    vars: {
+      ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
+      ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
+    },
+    ...(inspectorPort === undefined ? {} : { inspectorPort }),
+    ...(verbose === undefined ? {} : { verbose }),
   };
 }

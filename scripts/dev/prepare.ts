@@ -20,7 +20,10 @@ import { runStep } from '../lib/step.ts';
 import { EMBEDDED_MODEL_ID, findCatalogueEntry } from '../pull/catalogue.ts';
 import type { CatalogueEntry } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
+import type { Bucket } from '../push/bucket.ts';
+import { describePlaced } from '../push/describe-placement.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
+import { placeModel, versionOf } from '../push/place.ts';
 import { pushModel, readImported } from '../push/push.ts';
 
 const EMBEDDED_DIR = join(repoRoot, 'assets', 'stories260k');
@@ -123,19 +126,45 @@ async function importEmbedded(): Promise<Manifest> {
   });
 }
 
-/** The imported model as shards in local R2. */
+/** The imported model as shards in local R2, placed in the pool. */
 export async function pushStep(id: string, persist?: string): Promise<void> {
+  await withLocalBucket(async (bucket) => {
+    const { manifest, version } = await pushFiles(bucket, id);
+    await runStep('place', async () => {
+      const placement = await placeModel(bucket, manifest, version);
+      return { text: describePlaced(placement, manifest, version), value: null };
+    });
+  }, persist);
+}
+
+export async function withLocalBucket<T>(
+  work: (bucket: Bucket) => Promise<T>,
+  persist?: string,
+): Promise<T> {
+  const bucket = await openLocalBucket(modelsBucketName(), persist);
+  try {
+    return await work(bucket);
+  } finally {
+    await bucket.close();
+  }
+}
+
+/** A model that is in the bucket. */
+export interface PushedModel {
+  readonly manifest: Manifest;
+  readonly version: string;
+}
+
+/** The files of an imported model into a bucket, without a place for it. */
+export async function pushFiles(bucket: Bucket, id: string): Promise<PushedModel> {
+  const { manifest, text } = await readImported(join(modelsDir(), id), id);
   await runStep('push', async ({ onProgress }) => {
-    const bucket = await openLocalBucket(modelsBucketName(), persist);
-    try {
-      const { pushedBytes, totalBytes } = await pushModel(id, { bucket, onProgress });
-      const what = pushedBytes === 0 ? 'is there already' : `${formatBytes(pushedBytes)} written`;
-      const text = `${id}: ${formatBytes(totalBytes)} in local R2, ${what}`;
-      return { text, value: null };
-    } finally {
-      await bucket.close();
-    }
+    const { pushedBytes, totalBytes } = await pushModel(id, { bucket, onProgress });
+    const what = pushedBytes === 0 ? 'is there already' : `${formatBytes(pushedBytes)} written`;
+    const line = `${id}: ${formatBytes(totalBytes)} in ${bucket.label}, ${what}`;
+    return { text: line, value: null };
   });
+  return { manifest, version: versionOf(text) };
 }
 
 /** The one bucket that the wrangler.toml files name. */

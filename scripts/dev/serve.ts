@@ -1,38 +1,69 @@
 /** Serving until Ctrl-C: starts the server, waits until the model answers, says how to reach it. */
 import process from 'node:process';
-import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { checkDraft } from '../../engine/generate/model-drafts.ts';
+import type { DecoderManifest, Manifest } from '../../engine/manifest/manifest.ts';
+import type { Placement } from '../../engine/manifest/placement.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { readServeOptions } from './options.ts';
 import type { ServeFlags } from './options.ts';
-import { buildStep, obtainTextModel, pushStep } from './prepare.ts';
+import { describePool } from '../push/describe-placement.ts';
+import { noteDraft, placeStep } from './place-models.ts';
+import { buildStep, obtainModel, obtainTextModel, pushFiles, withLocalBucket } from './prepare.ts';
 import { requireFreePort, startServer, waitUntilReady } from './server.ts';
 import type { ServerOptions } from './server.ts';
 
 /** Loading a model of the largest size that fits takes seconds; a slow disk, tens of them. */
 const READY_TIMEOUT_MS = 120_000;
 
+export interface PrepareFlags extends ServeFlags {
+  /** A smaller model that guesses ahead for the one that is served. */
+  readonly draft?: string;
+}
+
+/** What is served, and where it lies. */
+export interface Prepared {
+  readonly manifest: DecoderManifest;
+  readonly placement: Placement;
+  readonly options: ServerOptions;
+}
+
 /**
  * What comes before serving: the port is tried first, since what follows may take minutes.
  * @param chooseModel which model is served when no option names one
  */
 export async function prepareToServe(
-  flags: ServeFlags,
+  flags: PrepareFlags,
   chooseModel: () => Promise<DecoderManifest>,
-): Promise<{ readonly manifest: DecoderManifest; readonly options: ServerOptions }> {
+): Promise<Prepared> {
   const options = readServeOptions(flags);
   if (options.port !== 0) await requireFreePort(options.port, options.host);
   await buildStep();
   const manifest =
     flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
-  await pushStep(manifest.id);
-  const vars = { ...options.vars, DEFAULT_MODEL: manifest.id };
-  return { manifest, options: { ...options, vars } };
+  const also: Manifest[] = [];
+  for (const id of flags.also ?? []) also.push(await obtainModel(id));
+  const draft = flags.draft === undefined ? null : await obtainTextModel(flags.draft);
+  if (draft !== null) checkDraft(manifest, draft);
+  const placement = await withLocalBucket(async (bucket) => {
+    const ids = [manifest, ...also, ...(draft === null ? [] : [draft])].map(({ id }) => id);
+    for (const id of new Set(ids)) await pushFiles(bucket, id);
+    return await placeStep(bucket, { main: manifest, also }, flags);
+  });
+  if (draft !== null) noteDraft(placement, manifest.id);
+  const vars = {
+    ...options.vars,
+    DEFAULT_MODEL: manifest.id,
+    ...(draft === null ? {} : { DRAFT_MODEL: draft.id }),
+  };
+  const { nIsolate } = placement;
+  return { manifest, placement, options: { ...options, nIsolate, vars } };
 }
 
 /** Resolves once the server is ready; it then runs until the process is interrupted. */
-export async function serve(manifest: DecoderManifest, options: ServerOptions): Promise<void> {
+export async function serve({ manifest, placement, options }: Prepared): Promise<void> {
+  process.stdout.write(`${describePool(placement).join('\n')}\n`);
   const url = await runStep('serve', async ({ note }) => {
     const startMs = performance.now();
     const server = await startServer({ onLog: note, ...options });

@@ -1,5 +1,6 @@
 /** Readers of option values for commander; a value that does not fit names what was expected. */
 import { InvalidArgumentError } from 'commander';
+import { MAX_ISOLATES, MAX_REPLICAS } from '../../engine/manifest/placement.ts';
 
 export function parsePort(text: string): number {
   const port = Number(text);
@@ -51,6 +52,23 @@ export function parseNames<Name extends string>(known: readonly Name[]): (text: 
       throw new InvalidArgumentError(`Expected names of ${known.join(',')}, each once.`);
     return names as Name[];
   };
+}
+
+/** Copies of a model. */
+export function parseReplicas(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > MAX_REPLICAS)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_REPLICAS}.`);
+  return count;
+}
+
+/** Isolates of a pool, or `auto` for as many as its models need. */
+export function parseIsolates(text: string): number | 'auto' {
+  const count = Number(text);
+  if (text === 'auto') return text;
+  if (!/^\d+$/.test(text) || count < 1 || count > MAX_ISOLATES)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_ISOLATES}, or auto.`);
+  return count;
 }
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {

@@ -29,5 +29,7 @@ export interface Bucket {
   delete(key: string): Promise<void>;
   /** Ids of the models whose manifest is in the bucket; null when it cannot list. */
   listModelIds(): Promise<string[] | null>;
+  /** Keys that begin with `prefix`; null when it cannot list. */
+  listKeys(prefix: string): Promise<string[] | null>;
   close(): Promise<void>;
 }

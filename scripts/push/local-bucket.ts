@@ -11,13 +11,14 @@ import { createMiniflare } from '../lib/miniflare.ts';
 import { stateDir } from '../lib/paths.ts';
 import type { Bucket, ObjectInfo } from './bucket.ts';
 
-/** Runs in workerd. One object a request, its key as the path; `?list` names the models. */
+/** Runs in workerd. One object a request, its key as the path; `?list` names the models, `?keys` what begins with the path. */
 const DOOR_SCRIPT = `
 export default {
   async fetch(request, { BUCKET }) {
     const url = new URL(request.url);
     const key = decodeURIComponent(url.pathname.slice(1));
     if (url.search === '?list') return Response.json(await listModelIds(BUCKET));
+    if (url.search === '?keys') return Response.json(await listKeys(BUCKET, key));
     if (request.method === 'HEAD') {
       const found = await BUCKET.head(key);
       if (found === null) return new Response(null, { status: 404 });
@@ -45,6 +46,16 @@ async function putIfSame(bucket, key, bytes, options, expected) {
   if ((there?.customMetadata?.sha256 ?? '') !== expected) return false;
   const onlyIf = there === null ? { etagDoesNotMatch: '*' } : { etagMatches: there.etag };
   return (await bucket.put(key, bytes, { ...options, onlyIf })) !== null;
+}
+async function listKeys(bucket, prefix) {
+  const keys = [];
+  for (let cursor, more = true; more; ) {
+    const page = await bucket.list({ prefix, cursor });
+    for (const { key } of page.objects) keys.push(key);
+    more = page.truncated;
+    cursor = page.cursor;
+  }
+  return keys;
 }
 async function listModelIds(bucket) {
   const ids = [];
@@ -138,6 +149,9 @@ function doorBucket(
     },
     async listModelIds() {
       return await (await ask('GET', '?list')).json<string[]>();
+    },
+    async listKeys(prefix) {
+      return await (await ask('GET', `${prefix}?keys`)).json<string[]>();
     },
     close,
   };

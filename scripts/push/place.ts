@@ -1,14 +1,14 @@
 /** The placement record in a bucket: read, changed, and written if nobody else changed it meanwhile. */
 import { EngineError } from '../../engine/base/errors.ts';
 import { findPlaced, parsePlacement } from '../../engine/manifest/placement.ts';
-import type { PlacedModel, Placement } from '../../engine/manifest/placement.ts';
-import { parseManifest } from '../../engine/manifest/manifest.ts';
+import type { Placement } from '../../engine/manifest/placement.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
-import { addModel, emptyPlacement, resizePool } from '../../engine/placement/changes.ts';
-import type { AddOptions, PoolOptions } from '../../engine/placement/changes.ts';
+import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
+import type { AddOptions } from '../../engine/placement/changes.ts';
+import { servedContext } from '../../engine/model/decoder/plan.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
 import type { PlacedManifest } from '../../engine/placement/needs.ts';
-import { versionKey, versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
+import { versionOf as versionOfHash } from '../../worker/platform/model-keys.ts';
 import { PLACEMENT_KEY } from '../../worker/platform/placement-file.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import type { Bucket } from './bucket.ts';
@@ -56,43 +56,63 @@ export async function placeModel(
   options: PlaceOptions = {},
 ): Promise<Placement> {
   return await changePlacement(bucket, (placement) => {
-    if (!isPlaced(manifest) || liesAsAsked(placement, manifest.id, version, options))
-      return placement;
+    if (!isPlaced(manifest) || liesAsAsked(placement, manifest, version, options)) return placement;
     return addModel(placement, manifest, version, options);
   });
 }
 
-function liesAsAsked(
+/**
+ * Refuses a model that would not fit, before its files are written.
+ * @throws {EngineError} E_MEMORY_BUDGET with the command that makes it fit; E_USAGE as `addModel`.
+ */
+export async function requirePlace(
+  bucket: Bucket,
+  manifest: Manifest,
+  version: string,
+  options: PlaceOptions = {},
+): Promise<void> {
+  const placement = await readPlacement(bucket);
+  if (!isPlaced(manifest) || liesAsAsked(placement, manifest, version, options)) return;
+  addModel(placement, manifest, version, options);
+}
+
+/** Whether a version answers from where it would be placed. */
+export function liesAsAsked(
   placement: Placement,
-  id: string,
+  manifest: PlacedManifest,
   version: string,
   { nCtx, nReplica, canaryPercent }: AddOptions,
 ): boolean {
+  const { id } = manifest;
   const placed = findPlaced(placement, id, version);
   const serving = placement.serving[id];
   return (
     placed !== undefined &&
     canaryPercent === undefined &&
     serving?.version === version &&
-    (nCtx === undefined || placed.nCtx === nCtx) &&
+    (nCtx === undefined ||
+      manifest.kind !== 'decoder' ||
+      placed.nCtx === servedContext(manifest.config, nCtx)) &&
     (nReplica === undefined || placed.replicas.length === nReplica)
   );
 }
 
-/** A pool of another size or budget; models whose manifest is not in the bucket any more are dropped. */
-export async function resizeIn(
-  bucket: Bucket,
-  placement: Placement,
-  pool: PoolOptions,
-  optionsOf?: (id: string) => AddOptions,
-): Promise<Placement> {
-  const manifests = new Map<PlacedModel, PlacedManifest>();
-  for (const model of placement.models) {
-    const text = await bucket.getText(versionKey(model.id, model.version));
-    const manifest = text === null ? null : parseManifest(JSON.parse(text));
-    if (manifest !== null && isPlaced(manifest)) manifests.set(model, manifest);
+export interface ChangeOptions {
+  /** Whether a record that cannot be read is replaced, as if nothing had been placed yet. */
+  readonly replaceInvalid?: boolean;
+}
+
+/** The record, or an empty one where it is missing or cannot be read. */
+export async function readPlacementOrEmpty(bucket: Bucket): Promise<Placement> {
+  return parseOrEmpty(await bucket.getText(PLACEMENT_KEY));
+}
+
+function parseOrEmpty(text: string | null): Placement {
+  try {
+    return parseStored(text);
+  } catch {
+    return emptyPlacement();
   }
-  return resizePool(placement, pool, (model) => manifests.get(model) ?? null, optionsOf);
 }
 
 /**
@@ -104,10 +124,11 @@ export async function resizeIn(
 export async function changePlacement(
   bucket: Bucket,
   change: (placement: Placement) => Placement | Promise<Placement>,
+  { replaceInvalid = false }: ChangeOptions = {},
 ): Promise<Placement> {
   for (let i = 0; i < MAX_TRIES; i++) {
     const text = await bucket.getText(PLACEMENT_KEY);
-    const before = parseStored(text);
+    const before = replaceInvalid ? parseOrEmpty(text) : parseStored(text);
     const after = await change(before);
     if (after === before) return before;
     // What is written is what readers will accept.

@@ -69,6 +69,7 @@ export async function openRemoteBucket(name: string, create = false): Promise<Bu
       return true;
     },
     listModelIds: () => Promise.resolve(null),
+    listKeys: () => Promise.resolve(null),
     close: () => rm(tempDir, { recursive: true, force: true }),
   };
   return bucket;

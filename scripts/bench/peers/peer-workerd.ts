@@ -10,7 +10,8 @@ import { startServer } from '../../dev/server.ts';
 import type { ServerOptions } from '../../dev/server.ts';
 import { distDir } from '../../lib/paths.ts';
 import { openLocalBucket } from '../../push/local-bucket.ts';
-import { changePlacement, resizeIn } from '../../push/place.ts';
+import { changePlacement } from '../../push/place.ts';
+import { fillPool, readStored } from '../../push/pool.ts';
 import {
   fullContext,
   rewriteAnswer,
@@ -50,8 +51,10 @@ export async function startLargePeer(config: PeerConfig): Promise<Peer> {
 async function placeInOne(persist: string): Promise<void> {
   const bucket = await openLocalBucket(modelsBucketName(), persist);
   try {
-    const pool = { nIsolate: 1, budgetBytes: LARGE_BUDGET_BYTES };
-    await changePlacement(bucket, (placement) => resizeIn(bucket, placement, pool));
+    const pool = { nIsolate: 1, budgetBytes: LARGE_BUDGET_BYTES, required: new Map() };
+    await changePlacement(bucket, async (placement) =>
+      fillPool(placement, await readStored(bucket, placement), pool),
+    );
   } finally {
     await bucket.close();
   }

@@ -41,6 +41,7 @@ export function lazyBucket(stateRoot: string): Bucket {
     putIfSame: async (...write) => await (await open()).putIfSame(...write),
     delete: async (key) => await (await open()).delete(key),
     listModelIds: async () => await (await open()).listModelIds(),
+    listKeys: async (prefix) => await (await open()).listKeys(prefix),
     close: async () => await (await opened)?.close(),
   };
 }
