@@ -21,6 +21,17 @@ const SCALES: Partial<Record<SourceDtype, { scale: number; minimum?: number; rat
   Q4_K: { scale: 0, minimum: 2, ratio: 7.5 },
   Q5_K: { scale: 0, minimum: 2, ratio: 15.5 },
   Q6_K: { scale: 208 },
+  IQ1_S: { scale: 0 },
+  IQ2_XXS: { scale: 0 },
+  IQ2_XS: { scale: 0 },
+  IQ2_S: { scale: 0 },
+  IQ3_XXS: { scale: 0 },
+  IQ3_S: { scale: 0 },
+  IQ4_XS: { scale: 0 },
+  TQ1_0: { scale: 52 },
+  TQ2_0: { scale: 64 },
+  Q1_0: { scale: 0 },
+  Q2_0: { scale: 0 },
 };
 
 /** `count` values of root mean square `spread` as blocks whose scales differ by up to a half. */
