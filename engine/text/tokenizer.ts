@@ -1,6 +1,7 @@
 /**
- * Text to token ids and back, over `@huggingface/tokenizers`. Special tokens never reach the
- * library: they are cut out here, so that only a caller who says so gets them from text.
+ * Text to token ids and back. `@huggingface/tokenizers` normalizes texts and cuts them into words; words
+ * are cut into tokens by engine/text/models, whose tables take a tenth of the library's memory.
+ * Special tokens are cut out before, so that only a caller who says so gets them from text.
  * Knows no models and no files: the text of a tokenizer.json goes in.
  */
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
@@ -9,7 +10,12 @@ import { Detokenizer } from './detokenizer.ts';
 import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
 import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
 import { bytesOfByteLevelPiece, bytesOfSentencePiece, bytesOfWordPiece } from './token-bytes.ts';
-import { MAX_VOCAB, type TokenizerFacts } from './tokenizer-json.ts';
+import { asObject, invalid, isTokenId, readTokenizerFile } from './tokenizer-file.ts';
+import type { JsonObject, TokenizerFile } from './tokenizer-file.ts';
+import type { TokenizerFacts } from './tokenizer-json.ts';
+import { WordPiece } from './models/word-piece.ts';
+import type { TokenModel } from './models/token-model.ts';
+import type { PieceTable } from './piece-table.ts';
 
 export interface EncodeOptions {
   /** Whether the text's special-token literals become special tokens. False for what users write. */
@@ -18,10 +24,8 @@ export interface EncodeOptions {
   readonly bos?: boolean;
 }
 
-type JsonObject = Record<string, unknown>;
-
 const EMPTY = new Uint8Array(0);
-/** Longest text given to the library at once; its merge of one long word costs 300 bytes a letter. */
+/** Longest text cut into words at once: one long word takes about 60 bytes a letter until it is cut. */
 const MAX_PART_CHARS = 128 * 1024;
 
 export class Tokenizer {
@@ -31,32 +35,40 @@ export class Tokenizer {
   readonly addsSpacePrefix: boolean;
   /** No token stands for more bytes of text than this. */
   readonly longestTokenBytes: number;
-  readonly #library: HfTokenizer;
   readonly #splitter: SpecialSplitter;
   readonly #bytesOfPiece: (piece: string) => Uint8Array;
+  readonly #pieces: PieceTable;
+  readonly #model: TokenModel;
+  /** Of the library, only what prepares text: normalizer and pre-tokenizer. */
+  readonly #library: HfTokenizer;
 
-  private constructor(json: JsonObject, facts: TokenizerFacts) {
+  private constructor({ json, pieces, model, longestPiece }: TokenizerFile, facts: TokenizerFacts) {
     const added = readAddedTokens(json['added_tokens']);
     this.facts = facts;
     this.#splitter = new SpecialSplitter(added);
+    this.#pieces = pieces;
+    this.#model = model;
     this.#library = createLibrary(json);
     const isByteLevel =
       mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
-    const isWordPiece = asObject(json['model'], 'tokenizer.json: model')['type'] === 'WordPiece';
-    const others = isWordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
+    const others = model instanceof WordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
     this.#bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : others;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
-    this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
-    this.longestTokenBytes = this.#findLongestToken();
+    this.nVocab = 1 + Math.max(pieces.maxId, ...added.map(({ id }) => id));
+    const literals = this.#splitter.literals.map(({ length }) => length);
+    const longest = Math.max(1, longestPiece, ...literals);
+    // A piece's letter is one byte in byte-level vocabularies, up to three in others.
+    this.longestTokenBytes = isByteLevel ? longest : longest * 3;
   }
 
   /**
-   * @param jsonText the text of a tokenizer.json
+   * @param json the text of a tokenizer.json, or its UTF-8, which takes less memory to read
    * @throws {EngineError} E_TOKENIZER_INVALID
    */
-  static parse(jsonText: string, facts: TokenizerFacts): Tokenizer {
+  static parse(json: string | Uint8Array, facts: TokenizerFacts): Tokenizer {
     try {
-      return new Tokenizer(asObject(JSON.parse(jsonText), 'tokenizer.json'), facts);
+      const bytes = typeof json === 'string' ? new TextEncoder().encode(json) : json;
+      return new Tokenizer(readTokenizerFile(bytes), facts);
     } catch (error) {
       if (error instanceof EngineError) throw error;
       const what = error instanceof Error ? error.message : String(error);
@@ -95,7 +107,7 @@ export class Tokenizer {
   tokenBytes(id: number): Uint8Array {
     const special = this.#splitter.contentOf(id);
     if (special !== undefined) return new TextEncoder().encode(special);
-    const piece = this.#library.id_to_token(id);
+    const piece = this.#pieces.pieceOf(id);
     return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
   }
 
@@ -136,18 +148,10 @@ export class Tokenizer {
     const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
     const plain = dropsSpace ? text.slice(1) : text;
     if (plain === '') return;
-    for (const id of this.#library.encode(plain, { add_special_tokens: false }).ids)
-      // The library gives undefined where a character has neither token, bytes nor unknown token.
-      if (id !== undefined) ids.push(id);
-  }
-
-  #findLongestToken(): number {
-    let longest = 1;
-    for (let id = 0; id < this.nVocab; id++)
-      longest = Math.max(longest, this.#library.id_to_token(id)?.length ?? 0);
-    for (const literal of this.#splitter.literals) longest = Math.max(longest, literal.length);
-    // A piece's letter is one byte in byte-level vocabularies, up to three in others.
-    return this.#bytesOfPiece === bytesOfByteLevelPiece ? longest : longest * 3;
+    const normalized = this.#library.normalizer?.normalize(plain) ?? plain;
+    if (normalized === '') return;
+    const words = this.#library.pre_tokenizer?.pre_tokenize(normalized, { section_index: 0 });
+    this.#model.encode(words ?? [normalized], ids);
   }
 }
 
@@ -171,28 +175,10 @@ export function cutBeforeSpaces(text: string, maxChars: number): string[] {
   return [...parts, text.slice(from)];
 }
 
-function invalid(message: string, cause?: unknown): EngineError {
-  return new EngineError('E_TOKENIZER_INVALID', message, { cause });
-}
-
-function asObject(value: unknown, what: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as JsonObject;
-  throw invalid(`${what}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}.`);
-}
-
-/** Algorithms that cut texts into tokens. */
-const MODEL_TYPES: readonly unknown[] = ['BPE', 'WordPiece'];
-
+/** The library with an empty vocabulary of its own: it never sees tokens. */
 function createLibrary(json: JsonObject): HfTokenizer {
-  const model = asObject(json['model'], 'tokenizer.json: model');
-  if (model['type'] !== undefined && !MODEL_TYPES.includes(model['type']))
-    throw invalid(
-      `tokenizer.json: model.type; expected one of ${MODEL_TYPES.join(', ')}, ` +
-        `got ${JSON.stringify(model['type'])}. Only such tokenizers are supported.`,
-    );
   const own = {
-    ...json,
+    model: { type: 'BPE', vocab: {}, merges: [] },
     added_tokens: [],
     post_processor: null,
     normalizer: json['normalizer'] ?? null,
@@ -234,23 +220,6 @@ function addsSpacePrefix(json: JsonObject): boolean {
     return Array.isArray(parts) && parts.some(prefixed);
   };
   return prefixed(json['normalizer']) || prefixed(json['pre_tokenizer']);
-}
-
-function isTokenId(id: unknown): id is number {
-  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_VOCAB;
-}
-
-function readMaxId(json: JsonObject): number {
-  const vocab = asObject(asObject(json['model'], 'model')['vocab'], 'tokenizer.json: model.vocab');
-  let max = -1;
-  for (const id of Object.values(vocab)) {
-    if (!isTokenId(id))
-      throw invalid(
-        `tokenizer.json: model.vocab; expected ids below ${MAX_VOCAB}, got ${String(id)}.`,
-      );
-    max = Math.max(max, id);
-  }
-  return max;
 }
 
 function readAddedTokens(json: unknown): AddedTokenRow[] {
