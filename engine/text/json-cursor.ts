@@ -225,6 +225,9 @@ export class JsonCursor {
   }
 }
 
+/** What the first byte of a character begins with, by how many follow. */
+const LEAD_BITS = [0, 0xc0, 0xe0, 0xf0];
+
 /** Writes a code point's UTF-8 to `out` at `at`; gives where it ends. */
 function putUtf8(out: Uint8Array, at: number, codePoint: number): number {
   if (codePoint < 0x80) {
@@ -232,7 +235,7 @@ function putUtf8(out: Uint8Array, at: number, codePoint: number): number {
     return at + 1;
   }
   const nMore = codePoint < 0x800 ? 1 : codePoint < 0x10000 ? 2 : 3;
-  out[at] = ((0xf00 >> nMore) & 0xff) | (codePoint >> (6 * nMore));
+  out[at] = LEAD_BITS[nMore]! | (codePoint >> (6 * nMore));
   for (let i = 1; i <= nMore; i++) out[at + i] = 0x80 | ((codePoint >> (6 * (nMore - i))) & 0x3f);
   return at + 1 + nMore;
 }

@@ -8,11 +8,12 @@ import { JsonCursor } from './json-cursor.ts';
 import type { ByteRange } from './json-cursor.ts';
 import { Bpe } from './models/bpe.ts';
 import { MergeTable } from './models/merge-table.ts';
+import { byteIds } from './models/token-model.ts';
 import type { TokenModel } from './models/token-model.ts';
 import { Unigram } from './models/unigram.ts';
 import { WordPiece } from './models/word-piece.ts';
 import { PieceTable } from './piece-table.ts';
-import { MAX_VOCAB } from './tokenizer-json.ts';
+import { MAX_VOCAB } from './vocabulary-json.ts';
 
 export type JsonObject = Record<string, unknown>;
 
@@ -43,7 +44,9 @@ export function readTokenizerFile(bytes: Uint8Array): TokenizerFile {
   const pieces = new PieceTable();
   const reader = type === 'Unigram' ? readScoredVocab : readVocab;
   const facts = reader(new JsonCursor(bytes, vocab), pieces);
-  const model = MODELS[type]({ bytes, settings, pieces, merges: tables.get('merges'), ...facts });
+  const merges = tables.get('merges');
+  const special = specialIds(json['added_tokens']);
+  const model = MODELS[type]({ bytes, settings, pieces, merges, special, ...facts });
   pieces.trim();
   return { json, pieces, model, longestPiece: facts.longestPiece };
 }
@@ -93,6 +96,8 @@ interface ModelParts extends VocabFacts {
   readonly settings: JsonObject;
   readonly pieces: PieceTable;
   readonly merges: ByteRange | undefined;
+  /** Ids of special tokens. */
+  readonly special: readonly number[];
 }
 
 /** Algorithms that cut texts into tokens. */
@@ -116,14 +121,17 @@ const MODELS = {
       maxWordChars: typeof longest === 'number' ? longest : 100,
     });
   },
-  Unigram({ settings, pieces, scores, longestBytes }: ModelParts): TokenModel {
+  Unigram({ settings, pieces, scores, longestBytes, special }: ModelParts): TokenModel {
     const unkId = settings['unk_id'];
     if (typeof unkId !== 'number' || !Number.isInteger(unkId) || unkId < 0 || unkId > pieces.maxId)
       throw invalid(
         `tokenizer.json: model.unk_id; expected an id of the vocabulary, got ${String(unkId)}.`,
       );
     const byteFallback = settings['byte_fallback'] === true;
-    return new Unigram(pieces, Float64Array.from(scores), { unkId, byteFallback, longestBytes });
+    const bytePieces = byteFallback ? byteIds(pieces) : [];
+    const reserved = new Set([...special, ...bytePieces]);
+    const options = { unkId, byteFallback, longestBytes, reserved };
+    return new Unigram(pieces, Float64Array.from(scores), options);
   },
 } as const;
 type ModelType = keyof typeof MODELS;
@@ -231,6 +239,15 @@ function addMerge(cursor: JsonCursor, pieces: PieceTable, merges: MergeTable): v
   const second = text.indexOf(SPACE, space + 1);
   const end = second < 0 || second > textEnd ? textEnd : second;
   merges.add(pieces.intern(text, textStart, space), pieces.intern(text, space + 1, end));
+}
+
+/** What readAddedTokens (tokenizer.ts) checks is only looked at here. */
+function specialIds(added: unknown): number[] {
+  if (!Array.isArray(added)) return [];
+  return added.flatMap((row: unknown) => {
+    const { id, special } = (row ?? {}) as JsonObject;
+    return special === true && isTokenId(id) ? [id] : [];
+  });
 }
 
 function idOfToken(token: unknown, pieces: PieceTable): number | null {

@@ -4,9 +4,10 @@
  * Special tokens are cut out before, so that only a caller who says so gets them from text.
  * Knows no models and no files: the text of a tokenizer.json goes in.
  */
-import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { EngineError } from '../base/errors.ts';
 import { Detokenizer } from './detokenizer.ts';
+import { createLibrary, createNormalizer } from './normalizer.ts';
+import type { Normalize } from './normalizer.ts';
 import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
 import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
 import { bytesOfByteLevelPiece, bytesOfSentencePiece, bytesOfWordPiece } from './token-bytes.ts';
@@ -39,8 +40,8 @@ export class Tokenizer {
   readonly #bytesOfPiece: (piece: string) => Uint8Array;
   readonly #pieces: PieceTable;
   readonly #model: TokenModel;
-  /** Of the library, only what prepares text: normalizer and pre-tokenizer. */
-  readonly #library: HfTokenizer;
+  readonly #normalize: Normalize;
+  readonly #cutWords: (text: string) => readonly string[];
 
   private constructor({ json, pieces, model, longestPiece }: TokenizerFile, facts: TokenizerFacts) {
     const added = readAddedTokens(json['added_tokens']);
@@ -48,7 +49,8 @@ export class Tokenizer {
     this.#splitter = new SpecialSplitter(added);
     this.#pieces = pieces;
     this.#model = model;
-    this.#library = createLibrary(json);
+    this.#normalize = createNormalizer(json['normalizer'] ?? null);
+    this.#cutWords = createWordCutter(json['pre_tokenizer'] ?? null);
     const isByteLevel =
       mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
     const others = model instanceof WordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
@@ -105,10 +107,17 @@ export class Tokenizer {
 
   /** The bytes a token stands for; several tokens may make up one character. */
   tokenBytes(id: number): Uint8Array {
-    const special = this.#splitter.contentOf(id);
-    if (special !== undefined) return new TextEncoder().encode(special);
-    const piece = this.#pieces.pieceOf(id);
+    const added = this.#splitter.contentOf(id);
+    // A vocabulary of SentencePiece writes spaces in such tokens as in others.
+    if (added !== undefined && (this.isSpecial(id) || this.#bytesOfPiece !== bytesOfSentencePiece))
+      return new TextEncoder().encode(added);
+    const piece = added ?? this.#pieces.pieceOf(id);
     return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
+  }
+
+  /** Bytes of the vocabulary's tables. */
+  get tableBytes(): number {
+    return this.#pieces.byteLength;
   }
 
   /** True for tokens that mark structure (turns, ends) and are not text. */
@@ -148,10 +157,11 @@ export class Tokenizer {
     const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
     const plain = dropsSpace ? text.slice(1) : text;
     if (plain === '') return;
-    const normalized = this.#library.normalizer?.normalize(plain) ?? plain;
+    const normalized = this.#normalize(plain);
     if (normalized === '') return;
-    const words = this.#library.pre_tokenizer?.pre_tokenize(normalized, { section_index: 0 });
-    this.#model.encode(words ?? [normalized], ids);
+    for (const section of this.#splitter.splitNormalized(normalized))
+      if (typeof section === 'number') ids.push(section);
+      else this.#model.encode(this.#cutWords(section), ids);
   }
 }
 
@@ -175,17 +185,11 @@ export function cutBeforeSpaces(text: string, maxChars: number): string[] {
   return [...parts, text.slice(from)];
 }
 
-/** The library with an empty vocabulary of its own: it never sees tokens. */
-function createLibrary(json: JsonObject): HfTokenizer {
-  const own = {
-    model: { type: 'BPE', vocab: {}, merges: [] },
-    added_tokens: [],
-    post_processor: null,
-    normalizer: json['normalizer'] ?? null,
-    pre_tokenizer: exactPreTokenizer(json['pre_tokenizer'] ?? null),
-    decoder: null,
-  };
-  return new HfTokenizer(own, {});
+/** What cuts normalized text into words. */
+function createWordCutter(json: unknown): (text: string) => readonly string[] {
+  const { pre_tokenizer: cutter } = createLibrary(null, exactPreTokenizer(json));
+  if (cutter === null) return (text) => [text];
+  return (text) => cutter.pre_tokenize(text, { section_index: 0 });
 }
 
 /**
@@ -226,10 +230,13 @@ function readAddedTokens(json: unknown): AddedTokenRow[] {
   if (json === undefined || json === null) return [];
   if (!Array.isArray(json)) throw invalid('tokenizer.json: added_tokens; expected an array.');
   return json.map((entry: unknown, index) => {
-    const { id, content, special, lstrip, rstrip } = asObject(entry, `added_tokens[${index}]`);
+    const { id, content, special, lstrip, rstrip, normalized } = asObject(
+      entry,
+      `added_tokens[${index}]`,
+    );
     if (!isTokenId(id) || typeof content !== 'string' || content === '')
       throw invalid(`tokenizer.json: added_tokens[${index}]; expected an id and its content.`);
     const flags = { special: special === true, lstrip: lstrip === true, rstrip: rstrip === true };
-    return { id, content, ...flags };
+    return { id, content, ...flags, normalized: normalized === true && special !== true };
   });
 }

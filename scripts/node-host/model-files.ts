@@ -42,10 +42,10 @@ export class FileModelSource<
 /** @throws {EngineError} E_WEIGHTS_FETCH, E_TOKENIZER. */
 export async function readTokenizer(dir: string, manifest: WeightedManifest): Promise<Tokenizer> {
   const path = join(dir, manifest.tokenizer.file);
-  const json = await readFile(path).catch((cause: unknown) => {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, 'cannot be read', cause);
   });
-  return Tokenizer.parse(json, manifest.tokenizer);
+  return Tokenizer.parse(text, manifest.tokenizer);
 }
 
 function unreadable(path: string, what: string, cause?: unknown): EngineError {

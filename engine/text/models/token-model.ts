@@ -74,7 +74,7 @@ export class IdWriter {
 }
 
 /** Ids of `<0x00>` to `<0xFF>`; -1 where there is none. */
-function byteIds(pieces: PieceTable): Int32Array {
+export function byteIds(pieces: PieceTable): Int32Array {
   return Int32Array.from(
     { length: 256 },
     (_, byte) => pieces.idOfText(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`) ?? -1,

@@ -11,6 +11,8 @@ export interface UnigramOptions {
   readonly byteFallback: boolean;
   /** Bytes of the longest piece. */
   readonly longestBytes: number;
+  /** Tokens that text never becomes: special ones, those of single bytes. */
+  readonly reserved: ReadonlySet<number>;
 }
 
 /** How much less an unknown character counts than the rarest piece (SentencePiece's kUnkPenalty). */
@@ -18,6 +20,7 @@ const UNKNOWN_PENALTY = 10;
 /** Places that room is kept for; that of a longer word is given back. */
 const MAX_KEPT_PLACES = 65_536;
 const NONE = -1;
+const NEVER = -Infinity;
 
 export class Unigram implements TokenModel {
   readonly #pieces: PieceTable;
@@ -35,10 +38,11 @@ export class Unigram implements TokenModel {
   /** @param scores by id */
   constructor(pieces: PieceTable, scores: Float64Array, options: UnigramOptions) {
     this.#pieces = pieces;
-    this.#scores = scores;
+    this.#scores = scores.map((score, id) => (options.reserved.has(id) ? NEVER : score));
     this.#unkId = options.unkId;
     this.#longestBytes = options.longestBytes;
-    this.#unknownScore = scores.reduce((a, b) => Math.min(a, b), Infinity) - UNKNOWN_PENALTY;
+    const usual = this.#scores.filter((score) => score !== NEVER);
+    this.#unknownScore = usual.reduce((a, b) => Math.min(a, b), Infinity) - UNKNOWN_PENALTY;
     const { unkId, byteFallback } = options;
     this.#writer = new IdWriter(pieces, { unkId, fuses: true, byteFallback });
   }
@@ -72,8 +76,9 @@ export class Unigram implements TokenModel {
     let hasOne = false;
     for (let end = oneEnd; end <= length && end - at <= this.#longestBytes;) {
       const id = this.#pieces.idOf(this.#pieces.find(bytes, at, end));
-      if (id >= 0 && id !== this.#unkId) {
-        this.#offer(at, end, id, this.#scores[id]!);
+      const score = id >= 0 && id !== this.#unkId ? this.#scores[id]! : NEVER;
+      if (score !== NEVER) {
+        this.#offer(at, end, id, score);
         hasOne ||= end === oneEnd;
       }
       if (end === length) break;
