@@ -8,6 +8,8 @@ import { characterEnd, WordBytes } from './models/token-model.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 const NO_MATCH = -1;
+/** Longest text a rule replaces, and replaces it with; real ones have a few dozen bytes. */
+const MAX_RULE_BYTES = 256;
 
 export class Charsmap {
   readonly #units: Uint32Array;
@@ -53,7 +55,7 @@ export class Charsmap {
     let value = NO_MATCH;
     let matchEnd = start;
     let node = offsetOf(units[0]!);
-    for (let at = start; at < end; at++) {
+    for (let at = start; at < Math.min(end, start + MAX_RULE_BYTES); at++) {
       node ^= bytes[at]!;
       const unit = units[node];
       // A label has the highest bit only in leaves, which no byte equals.
@@ -67,8 +69,9 @@ export class Charsmap {
   }
 
   #textAt(start: number): string {
-    const end = this.#texts.indexOf(0, start);
-    return decoder.decode(this.#texts.subarray(start, end < 0 ? this.#texts.length : end));
+    const rule = this.#texts.subarray(start, start + MAX_RULE_BYTES);
+    const end = rule.indexOf(0);
+    return decoder.decode(end < 0 ? rule : rule.subarray(0, end));
   }
 }
 

@@ -3,8 +3,12 @@
  * beside its text, where a map of strings and an array take 150.
  */
 
+import { EngineError } from '../base/errors.ts';
+
 /** Slots of the hash table for each piece, at least. */
 const SPREAD = 1.6;
+/** Slots looked at for one entry; honest tables need a few dozen. */
+export const MAX_PROBES = 8192;
 const EMPTY = -1;
 
 /** A list of 32-bit integers that grows. */
@@ -75,7 +79,15 @@ export class PieceTable {
     return this.#slots[this.#slotOf(from, start, end)]!;
   }
 
-  /** Entry of these bytes, made when there is none. */
+  /** The same for bytes whose hash is known (`hashByte`). */
+  findHashed(hash: number, from: Uint8Array, start: number, end: number): number {
+    return this.#slots[this.#slotOfHash(hash, from, start, end)]!;
+  }
+
+  /**
+   * Entry of these bytes, made when there is none.
+   * @throws {EngineError} E_TOKENIZER_INVALID when entries are made to collide.
+   */
   intern(from: Uint8Array, start: number, end: number): number {
     const slot = this.#slotOf(from, start, end);
     const known = this.#slots[slot]!;
@@ -143,11 +155,17 @@ export class PieceTable {
 
   /** The slot that holds these bytes, or the empty one where they belong. */
   #slotOf(from: Uint8Array, start: number, end: number): number {
+    return this.#slotOfHash(hashBytes(from, start, end), from, start, end);
+  }
+
+  #slotOfHash(hash: number, from: Uint8Array, start: number, end: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let slot = hashBytes(from, start, end) & mask;
+    let slot = foldHash(hash) & mask;
+    let nProbe = 0;
     for (let entry = slots[slot]!; entry !== EMPTY; entry = slots[slot]!) {
       if (this.#equals(entry, from, start, end)) return slot;
+      if (++nProbe > MAX_PROBES) throw crowded();
       slot = (slot + 1) & mask;
     }
     return slot;
@@ -165,16 +183,36 @@ export class PieceTable {
     this.#slots = new Int32Array(nSlot).fill(EMPTY);
     const mask = nSlot - 1;
     for (let entry = 0; entry < this.size; entry++) {
-      let slot = hashBytes(this.#bytes, this.#starts.at(entry), this.#starts.at(entry + 1)) & mask;
+      const hash = hashBytes(this.#bytes, this.#starts.at(entry), this.#starts.at(entry + 1));
+      let slot = foldHash(hash) & mask;
       while (this.#slots[slot] !== EMPTY) slot = (slot + 1) & mask;
       this.#slots[slot] = entry;
     }
   }
 }
 
-/** FNV-1a with its high bits folded in: the table takes the low ones. */
+/** FNV-1a's hash of nothing, and what one more byte makes of a hash. */
+export const EMPTY_HASH = 0x811c9dc5;
+export function hashByte(hash: number, byte: number): number {
+  return Math.imul(hash ^ byte, 0x01000193);
+}
+
 function hashBytes(from: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ from[i]!, 0x01000193);
+  let hash = EMPTY_HASH;
+  for (let i = start; i < end; i++) hash = hashByte(hash, from[i]!);
+  return hash;
+}
+
+/** The high bits folded in: tables take the low ones. */
+export function foldHash(hash: number): number {
   return hash ^ (hash >>> 15);
+}
+
+/** Entries that are made to collide would make every search long. */
+export function crowded(): EngineError {
+  return new EngineError(
+    'E_TOKENIZER_INVALID',
+    'tokenizer.json: too many entries of the vocabulary share a place; expected those of a real one. ' +
+      'Fetch the model again.',
+  );
 }

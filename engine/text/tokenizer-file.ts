@@ -27,6 +27,8 @@ export interface TokenizerFile {
 }
 
 const MAX_MERGES = 4 * MAX_VOCAB;
+/** Every prefix of a text up to the longest piece is looked up; real ones have some fifty bytes. */
+const MAX_UNIGRAM_BYTES = 512;
 const SPACE = 0x20;
 /** Parts of model that are read into tables. */
 const TABLES: readonly string[] = ['vocab', 'merges'];
@@ -126,6 +128,11 @@ const MODELS = {
     if (typeof unkId !== 'number' || !Number.isInteger(unkId) || unkId < 0 || unkId > pieces.maxId)
       throw invalid(
         `tokenizer.json: model.unk_id; expected an id of the vocabulary, got ${String(unkId)}.`,
+      );
+    if (longestBytes > MAX_UNIGRAM_BYTES)
+      throw invalid(
+        `tokenizer.json: model.vocab; expected pieces of at most ${MAX_UNIGRAM_BYTES} bytes in a ` +
+          `unigram model, got ${longestBytes}.`,
       );
     const byteFallback = settings['byte_fallback'] === true;
     const bytePieces = byteFallback ? byteIds(pieces) : [];

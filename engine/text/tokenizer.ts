@@ -115,11 +115,6 @@ export class Tokenizer {
     return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
   }
 
-  /** Bytes of the vocabulary's tables. */
-  get tableBytes(): number {
-    return this.#pieces.byteLength;
-  }
-
   /** True for tokens that mark structure (turns, ends) and are not text. */
   isSpecial(id: number): boolean {
     return this.#splitter.isSpecial(id);

@@ -4,6 +4,7 @@
  */
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { describe, expect, test } from 'vitest';
+import { EMPTY_HASH, hashByte, PieceTable } from '../../engine/text/piece-table.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { bitFlips, outcome, truncations } from '../support/hostile.ts';
 import { seededRandom } from '../support/random.ts';
@@ -127,15 +128,44 @@ describe('pieces', () => {
   });
 
   test('take a few bytes each, also when there are many', () => {
-    const vocab = Array.from({ length: 262_144 }, (_, id) => `"piece ${id.toString(36)}":${id}`);
-    const text = `{"model":{"type":"BPE","vocab":{${vocab.join()}},"merges":[]}}`;
-    const tokenizer = Tokenizer.parse(new TextEncoder().encode(text), NO_FACTS);
-    expect(tokenizer.nVocab).toBe(262_144);
-    expect(new TextDecoder().decode(tokenizer.tokenBytes(262_143))).toBe('piece 5m9r');
-    // Text, its place twice, id and hash slot.
-    expect(tokenizer.tableBytes / 262_144).toBeLessThan(40);
+    const table = new PieceTable();
+    const encoder = new TextEncoder();
+    for (let id = 0; id < 262_144; id++) {
+      const piece = encoder.encode(`piece ${id.toString(36)}`);
+      table.setId(table.intern(piece, 0, piece.length), id);
+    }
+    table.trim();
+    expect([table.size, table.pieceOf(262_143), table.idOfText('piece 2s')]).toEqual([
+      ...[262_144, `piece ${(262_143).toString(36)}`, 100],
+    ]);
+    // The text, where it begins, its id and back, its slot.
+    expect(table.byteLength / 262_144).toBeLessThan(40);
   });
 });
+
+/**
+ * 2^`stages` texts of one hash: for each stage two blocks that lead from one state to the same next one
+ * (Joux, Multicollisions in iterated hash functions, 2004).
+ */
+function collidingTexts(stages: number): string[] {
+  const random = seededRandom(9);
+  let hash = EMPTY_HASH;
+  let texts = [''];
+  for (let stage = 0; stage < stages; stage++) {
+    const seen = new Map<number, string>();
+    for (;;) {
+      const block = Math.floor(random() * 36 ** 6).toString(36);
+      const next = [...block].reduce((state, char) => hashByte(state, char.charCodeAt(0)), hash);
+      const other = seen.get(next);
+      seen.set(next, block);
+      if (other === undefined || other === block) continue;
+      texts = texts.flatMap((text) => [text + block, text + other]);
+      hash = next;
+      break;
+    }
+  }
+  return texts;
+}
 
 describe('hostile tokenizer.json files', () => {
   const file = new TextEncoder().encode(JSON.stringify(fileOf(randomBpe(3))));
@@ -148,6 +178,12 @@ describe('hostile tokenizer.json files', () => {
   test('cut off anywhere', async () => {
     for (const bad of truncations(file, 100_000, 1))
       expect(await use(bad)).toBe('E_TOKENIZER_INVALID');
+  });
+
+  test('pieces that are made to collide', async () => {
+    const vocab = Object.fromEntries(collidingTexts(14).map((text, id) => [text, id]));
+    const json = JSON.stringify(fileOf({ type: 'WordPiece', unk_token: null, vocab }));
+    expect(await use(new TextEncoder().encode(json))).toBe('E_TOKENIZER_INVALID');
   });
 
   test('bits turned', async () => {

@@ -1,5 +1,5 @@
 /** The merges of a BPE vocabulary: which pair of pieces becomes which, and which pair goes first. */
-import { IntList } from '../piece-table.ts';
+import { crowded, foldHash, IntList, MAX_PROBES } from '../piece-table.ts';
 import type { PieceTable } from '../piece-table.ts';
 
 const EMPTY = -1;
@@ -21,10 +21,6 @@ export class MergeTable {
   /** Number of merges, also of those that can never be used. */
   get size(): number {
     return this.#left.length;
-  }
-
-  get byteLength(): number {
-    return 4 * (3 * this.size + this.#slots.length);
   }
 
   /** The next merge in order, of two entries of the vocabulary. Of two of a pair, the last counts. */
@@ -76,11 +72,14 @@ export class MergeTable {
 
   #slotOf(left: number, right: number): number {
     const mask = this.#slots.length - 1;
-    for (let slot = hashPair(left, right) & mask; ; slot = (slot + 1) & mask) {
+    let slot = hashPair(left, right) & mask;
+    for (let nProbe = 0; nProbe < MAX_PROBES; nProbe++) {
       const rank = this.#slots[slot]!;
       if (rank === EMPTY) return slot;
       if (this.#left.at(rank) === left && this.#right.at(rank) === right) return slot;
+      slot = (slot + 1) & mask;
     }
+    throw crowded();
   }
 
   #rehash(nSlot: number): void {
@@ -93,6 +92,5 @@ export class MergeTable {
 }
 
 function hashPair(left: number, right: number): number {
-  const hash = Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b);
-  return hash ^ (hash >>> 15);
+  return foldHash(Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b));
 }

@@ -2,6 +2,7 @@
  * Unigram language model: of all ways to cut a word into pieces, the one whose scores (log
  * probabilities) add up to most, found by Viterbi's algorithm (Kudo, arXiv 1804.10959).
  */
+import { EMPTY_HASH, hashByte } from '../piece-table.ts';
 import type { PieceTable } from '../piece-table.ts';
 import { characterEnd, IdWriter, WordBytes } from './token-model.ts';
 import type { TokenModel } from './token-model.ts';
@@ -74,8 +75,10 @@ export class Unigram implements TokenModel {
     const { bytes, length } = this.#word;
     const oneEnd = characterEnd(bytes, at);
     let hasOne = false;
-    for (let end = oneEnd; end <= length && end - at <= this.#longestBytes;) {
-      const id = this.#pieces.idOf(this.#pieces.find(bytes, at, end));
+    let hash = EMPTY_HASH;
+    for (let from = at, end = oneEnd; end <= length && end - at <= this.#longestBytes;) {
+      while (from < end) hash = hashByte(hash, bytes[from++]!);
+      const id = this.#pieces.idOf(this.#pieces.findHashed(hash, bytes, at, end));
       const score = id >= 0 && id !== this.#unkId ? this.#scores[id]! : NEVER;
       if (score !== NEVER) {
         this.#offer(at, end, id, score);
