@@ -7,6 +7,7 @@ import {
   CTRANSLATE2_HEAD_BYTES,
   startsLikeCtranslate2,
 } from '../../../engine/formats/ctranslate2.ts';
+import { ggufSplitNames } from '../../../engine/formats/gguf.ts';
 import { unpackZip } from '../../pull/zip.ts';
 import { isCtranslate2Name, openCtranslate2 } from './open-ctranslate2.ts';
 import { openFileSource } from '../../lib/file-source.ts';
@@ -66,9 +67,14 @@ async function openFolder(
   if (weights !== undefined && (await isCtranslate2(join(folder, weights))))
     return openCtranslate2(folder, open);
   if (names.includes('config.json')) return openSafetensors(folder, open);
-  const ggufs = names.filter(
-    (name) => /\.gguf$/.test(name) && !/-(?!00001)\d{5}-of-\d{5}\./.test(name),
-  );
+  // One of each split's files stands for all, whichever are there.
+  const ggufs = [
+    ...new Map(
+      names
+        .filter((name) => name.endsWith('.gguf'))
+        .map((name) => [ggufSplitNames(name)?.[0] ?? name, name]),
+    ).values(),
+  ];
   const others = names.filter((name) => /\.bin$/.test(name) && !/^tok/.test(name));
   const models = ggufs.length > 0 ? ggufs : others;
   const [name] = models;
