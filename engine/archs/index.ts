@@ -11,6 +11,7 @@ import { PHI3 } from './decoders/phi3.ts';
 import { QWEN2 } from './decoders/qwen2.ts';
 import { QWEN3 } from './decoders/qwen3.ts';
 import { QWEN3MOE } from './decoders/qwen3moe.ts';
+import { SMOLLM3 } from './decoders/smollm3.ts';
 import { STABLELM } from './decoders/stablelm.ts';
 import { STARCODER2 } from './decoders/starcoder2.ts';
 import { BERT } from './encoders/bert.ts';
@@ -45,6 +46,7 @@ const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
     OLMO2,
     OLMOE,
     GRANITE,
+    SMOLLM3,
     STABLELM,
     STARCODER2,
   ],

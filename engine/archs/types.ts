@@ -94,6 +94,8 @@ export interface FieldReader {
   /** The number, or undefined where the file does not state it. */
   optional(key: string): number | undefined;
   flag(key: string, fallback: boolean): boolean;
+  /** The list, or null where the file has none of this name. */
+  list(key: string): readonly unknown[] | null;
 }
 
 /** Description of a family of any kind of model; `C` is the config of the kind. */

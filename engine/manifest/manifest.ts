@@ -78,6 +78,8 @@ export const modelConfigSchema = z.object({
   localRopeTheta: z.number().positive().optional(),
   /** Positions each layer attends to, 0 for all; without the list all layers attend to all. */
   windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** Layers whose queries and keys do not rotate; without the list all do. */
+  unrotated: z.array(z.boolean()).max(1024).optional(),
   /** Factor of attention scores before their softmax; 1 / sqrt(headDim) by default. */
   attentionScale: z.number().positive().optional(),
   /** Scores become cap tanh(score / cap). */
@@ -320,6 +322,8 @@ export function configContradiction(c: ModelConfig): string | null {
     return `${wrongFactors.length} rope factors for ropeDim ${c.ropeDim}`;
   if (c.windows !== undefined && c.windows.length !== c.nLayer)
     return `${c.windows.length} windows for ${c.nLayer} layers`;
+  if (c.unrotated !== undefined && c.unrotated.length !== c.nLayer)
+    return `${c.unrotated.length} values of unrotated for ${c.nLayer} layers`;
   const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
   if (of * c.nLayer > MAX_EXPERTS)
     return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;
