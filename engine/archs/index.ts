@@ -15,6 +15,9 @@ import { SMOLLM3 } from './decoders/smollm3.ts';
 import { STABLELM } from './decoders/stablelm.ts';
 import { STARCODER2 } from './decoders/starcoder2.ts';
 import { BERT } from './encoders/bert.ts';
+import { GEMMA_EMBEDDING } from './encoders/gemma-embedding.ts';
+import { NOMIC_BERT } from './encoders/nomic-bert.ts';
+import { QWEN3_EMBEDDING } from './encoders/qwen3-embedding.ts';
 import { WHISPER } from './recognition/whisper.ts';
 import { isStateful } from './stateful.ts';
 import { NAMINGS } from './types.ts';
@@ -51,7 +54,7 @@ const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
     STABLELM,
     STARCODER2,
   ],
-  encoder: [BERT],
+  encoder: [QWEN3_EMBEDDING, GEMMA_EMBEDDING, NOMIC_BERT, BERT],
   recognition: [WHISPER],
 };
 
@@ -106,8 +109,13 @@ export function familyOfFile<N extends Naming>(
   const families = allFamilies().map(({ family }) => family);
   throw unknownFamily(
     name,
-    families.filter((family) => family[FILE_NAMES[naming]] !== undefined),
+    families.filter((family) => (family[FILE_NAMES[naming]] ?? []).length > 0),
   );
+}
+
+/** The family of embedding models that a GGUF file of a family of decoders is of when it states a pooling. */
+export function findPooledFamily(ggufName: string): EncoderFamily | undefined {
+  return FAMILIES.encoder.find(({ pooledGgufNames }) => pooledGgufNames?.includes(ggufName));
 }
 
 /** All names that files of a naming may use for the known families. */

@@ -117,7 +117,25 @@ export interface Family<C> {
 export interface EncoderFamily extends Family<EncoderConfig> {
   /** Beginnings of names of tensors that no vector of a text depends on. */
   readonly unused: RegExp;
+  /** Where the norm of a half is: before it, after its sum, or before it and again before what it adds is added. */
+  readonly normed: 'before' | 'after' | 'around';
+  readonly norm: 'layer' | 'rms';
+  /** act(up x), or act(gate x) * up x; 'gelu-erf' is exact, 'gelu' its approximation by tanh. */
+  readonly ffn: 'gelu-erf' | 'gelu-gated' | 'silu-gated';
+  /** What a row attends to: all rows of its text, or itself and those before it. */
+  readonly sight: 'both' | 'before';
+  /** Names in GGUF of a family of decoders, whose files are of this family when they state a pooling. */
+  readonly pooledGgufNames?: readonly string[];
+  /** Names of a config's numbers in GGUF, without `<architecture>.`, that differ from BERT's or that BERT lacks. */
+  readonly ggufKeys?: Readonly<Partial<Record<EncoderNumberField, string>>>;
+  /** Fields that follow from others, or that files do not state. */
+  readonly complete?: (c: EncoderConfig, file: FieldReader) => Partial<EncoderConfig>;
 }
+
+/** Fields of EncoderConfig that are one number. */
+export type EncoderNumberField = {
+  [K in keyof EncoderConfig]-?: NonNullable<EncoderConfig[K]> extends number ? K : never;
+}[keyof EncoderConfig];
 
 /** A family of recognition models. */
 export type RecognitionFamily = Family<RecognitionConfig>;

@@ -76,7 +76,7 @@ export class EncoderEngine {
     const instances = archTensors(arch, manifest.config);
     const loaded = await loadModel(source, instances, plan, modules, options);
     const { weights, kernels, memory, build } = loaded;
-    const encoder = new TextEncoder(manifest.config, plan, weights, kernels, memory);
+    const encoder = new TextEncoder(arch, manifest.config, plan, weights, kernels, memory);
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
     const engine = new EncoderEngine(manifest.id, encoder, plan, build, openTurns);
     // V8 optimizes what has run (engine/generate/warm-up.ts).

@@ -159,9 +159,23 @@ export const encoderConfigSchema = z.object({
   nCtx: dim.max(32_768),
   /** The longest text it was made for, special tokens included. */
   maxTokens: dim.max(32_768),
-  /** Rows of the table of token types. */
-  nTokenType: dim.max(64),
+  /** Rows of the table of token types, of which the first is used; 0 without a table. */
+  nTokenType: z.number().int().nonnegative().max(64),
   normEps: z.number().nonnegative(),
+  /** Heads of keys and values; nHead by default. */
+  nKvHead: dim.max(4096).optional(),
+  /** Values of a head; nEmbd / nHead by default. */
+  headDim: dim.max(1024).optional(),
+  /** Base of rotary positions (halves of a head rotate together); learned positions without it. */
+  ropeTheta: z.number().positive().optional(),
+  /** The base of layers with a window. */
+  localRopeTheta: z.number().positive().optional(),
+  /** Positions to each side that a layer sees, 0 for all. */
+  windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** Factor of embeddings. */
+  embeddingScale: z.number().positive().optional(),
+  /** Width between two products that a text's vector goes through. */
+  nDense: dim.max(65_536).optional(),
   /** How a text's vector is made of those of its tokens. */
   pooling: z.enum(['mean', 'cls', 'last']),
   /** Whether vectors are made to have length one. */
@@ -332,8 +346,13 @@ export function configContradiction(c: ModelConfig): string | null {
 
 /** How numbers of an encoder's config contradict each other, or null. */
 export function encoderContradiction(c: EncoderConfig): string | null {
-  if (c.nEmbd % (4 * c.nHead) !== 0)
-    return `nEmbd ${c.nEmbd} is not a multiple of four times nHead ${c.nHead}`;
+  const { nHead, nKvHead = nHead, headDim = c.nEmbd / nHead } = c;
+  if (c.headDim === undefined && c.nEmbd % (4 * nHead) !== 0)
+    return `nEmbd ${c.nEmbd} is not a multiple of four times nHead ${nHead}`;
+  if (headDim % 4 !== 0) return `headDim ${headDim} is not a multiple of four`;
+  if (nHead % nKvHead !== 0) return `nHead ${nHead} is not a multiple of nKvHead ${nKvHead}`;
+  if (c.windows !== undefined && c.windows.length !== c.nLayer)
+    return `${c.windows.length} windows for ${c.nLayer} layers`;
   return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 

@@ -1,6 +1,11 @@
 /** The one table of families: found by kind and name, and by what files call them. */
 import { expect, it } from 'vitest';
-import { familyByName, familyFileNames, familyOfFile } from '../../engine/archs/index.ts';
+import {
+  familyByName,
+  familyFileNames,
+  familyOfFile,
+  findPooledFamily,
+} from '../../engine/archs/index.ts';
 import { isStateful, statefulFamilyOf } from '../../engine/archs/stateful.ts';
 import type { Naming } from '../../engine/archs/types.ts';
 
@@ -21,7 +26,9 @@ it('lists what it knows when it does not know a family', () => {
     "architecture: 'BertSpec' is not known; known are whisper.",
   );
   expect(() => familyOfFile('gguf', 'whisper')).toThrow(/known are llama, .*, bert\./);
-  expect(() => familyByName('encoder', 'llama')).toThrow('known are bert.');
+  expect(() => familyByName('encoder', 'llama')).toThrow(
+    'known are qwen3-embedding, gemma-embedding, nomic-bert, bert.',
+  );
 });
 
 it.each<[Naming, string]>([
@@ -52,6 +59,11 @@ it.each([
 it('supports no family that it calls stateful', () => {
   const names = (['gguf', 'hf', 'ct2'] as const).flatMap((naming) => familyFileNames(naming));
   expect(names.filter((name) => isStateful(name))).toEqual([]);
+});
+
+it('knows the embedding models among files of a family of decoders', () => {
+  expect(findPooledFamily('qwen3')?.name).toBe('qwen3-embedding');
+  expect(findPooledFamily('llama')).toBeUndefined();
 });
 
 it.each<Naming>(['gguf', 'hf', 'ct2'])('no two families share a name in files of %s', (naming) => {

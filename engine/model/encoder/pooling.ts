@@ -1,4 +1,4 @@
-/** One vector from a text's rows: their mean, the first or the last; of length one if asked. */
+/** One vector from a text's rows: their mean, the first or the last. */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { Span } from './layers.ts';
 
@@ -30,10 +30,9 @@ export function pool(
   rows: Float32Array,
   stride: number,
   span: Span,
-  { pooling, normalize, nEmbd }: EncoderConfig,
+  { pooling, nEmbd }: Pick<EncoderConfig, 'pooling' | 'nEmbd'>,
 ): Float32Array {
-  const vector = POOLINGS[pooling](rows, stride, span, nEmbd);
-  return normalize ? toLengthOne(vector) : vector;
+  return POOLINGS[pooling](rows, stride, span, nEmbd);
 }
 
 /** Scales in place to length one; a vector of zeros stays zero. */

@@ -50,4 +50,52 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
       'f046db1dc724cf4f6f0a0c5917e922823b73eb1d27b8f9a9c2797f7866974804',
     ),
   },
+  {
+    id: 'nomic-embed-text-v1.5',
+    title: 'nomic-embed-text-v1.5 (GGUF, Q4_K_M)',
+    task: 'embedding',
+    goodFor: 'search over long English passages, up to 2,048 tokens',
+    licence: 'Apache-2.0',
+    architecture: 'nomic-bert',
+    preset: 'q6b',
+    card: 'Embeddings of 768 numbers for retrieval, 137 million weights (arXiv 2402.01613).',
+    files: hubFile(
+      'nomic-ai/nomic-embed-text-v1.5-GGUF/nomic-embed-text-v1.5.Q4_K_M.gguf',
+      84_106_624,
+      'd4e388894e09cf3816e8b0896d81d265b55e7a9fff9ab03fe8bf4ef5e11295ac',
+    ),
+  },
+
+  {
+    id: 'embeddinggemma-300m',
+    title: 'EmbeddingGemma 300M (GGUF, Q8_0)',
+    task: 'embedding',
+    goodFor: 'search in more than 100 languages',
+    licence: 'Gemma Terms of Use',
+    terms: 'https://ai.google.dev/gemma/terms',
+    architecture: 'gemma-embedding',
+    preset: 'q6b',
+    card: 'Embeddings of 768 numbers by Google (arXiv 2509.20354), 308 million weights, context 2,048.',
+    files: hubFile(
+      'ggml-org/embeddinggemma-300M-GGUF/embeddinggemma-300M-Q8_0.gguf',
+      333_590_944,
+      'b5ce9d77a3fc4b3b39ccb5643c36777911cc4eb46a66962eadfa3f5f60490d63',
+    ),
+  },
+
+  {
+    id: 'qwen3-embedding-0.6b',
+    title: 'Qwen3 Embedding 0.6B (GGUF, Q8_0)',
+    task: 'embedding',
+    goodFor: 'search in many languages and in code, over long texts',
+    licence: 'Apache-2.0',
+    architecture: 'qwen3',
+    preset: 'q6b',
+    card: 'Embeddings of 1,024 numbers by Alibaba (arXiv 2506.05176): a Qwen3 of 28 layers read to its last token.',
+    files: hubFile(
+      'Qwen/Qwen3-Embedding-0.6B-GGUF/Qwen3-Embedding-0.6B-Q8_0.gguf',
+      639_150_592,
+      '06507c7b42688469c4e7298b0a1e16deff06caf291cf0a5b278c308249c3e439',
+    ),
+  },
 ];
