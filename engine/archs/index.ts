@@ -65,14 +65,16 @@ export interface KindsOfFiles {
   readonly gguf: 'decoder' | 'encoder';
   readonly hf: FamilyKind;
   readonly ct2: 'recognition';
+  readonly ggml: 'recognition';
 }
 
 /** Field with the names that files of a naming use for a family. */
-const FILE_NAMES: Readonly<Record<Naming, 'ggufNames' | 'hfModelTypes' | 'ct2Specs'>> = {
+const FILE_NAMES = {
   gguf: 'ggufNames',
   hf: 'hfModelTypes',
   ct2: 'ct2Specs',
-};
+  ggml: 'ggmlNames',
+} as const satisfies Readonly<Record<Naming, keyof Family<never>>>;
 
 /**
  * The family a manifest names.

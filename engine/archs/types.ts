@@ -17,8 +17,8 @@ export type TensorRole =
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
 export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
 
-/** Whose tensor names a file uses: GGUF's, Hugging Face's or CTranslate2's. */
-export const NAMINGS = ['gguf', 'hf', 'ct2'] as const;
+/** Whose tensor names a file uses: GGUF's, Hugging Face's, CTranslate2's or those of ggml's older files. */
+export const NAMINGS = ['gguf', 'hf', 'ct2', 'ggml'] as const;
 export type Naming = (typeof NAMINGS)[number];
 
 /** Where a tensor's values stand in a file. `C` is the config of a kind of model. */
@@ -108,6 +108,8 @@ export interface Family<C> {
   readonly hfModelTypes: readonly string[];
   /** Names of specs in CTranslate2 files. */
   readonly ct2Specs?: readonly string[];
+  /** What ggml's older files hold: each program has a layout of its own, which names no family. */
+  readonly ggmlNames?: readonly string[];
   /** Prefix that some writers put before every HF name. */
   readonly hfPrefix?: string;
   readonly tensors: readonly AnyTensorSpec<C>[];

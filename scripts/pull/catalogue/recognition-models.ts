@@ -1,5 +1,6 @@
 /** Models that write down what is said. */
 import type { CatalogueEntry } from './entry.ts';
+import { hubFile } from './entry.ts';
 
 export const RECOGNITION_MODELS: readonly CatalogueEntry[] = [
   {
@@ -87,5 +88,47 @@ export const RECOGNITION_MODELS: readonly CatalogueEntry[] = [
         ],
       },
     ],
+  },
+  {
+    id: 'whisper-tiny',
+    title: 'Whisper tiny, multilingual (ggml, F16)',
+    task: 'speech-to-text',
+    goodFor: 'dictation in many languages with the least memory',
+    licence: 'MIT',
+    preset: 'edge',
+    card: "OpenAI's smallest speech recogniser for many languages (arXiv 2212.04356), 39 million weights.",
+    files: hubFile(
+      'ggerganov/whisper.cpp/ggml-tiny.bin',
+      77_691_713,
+      'be07e048e1e599ad46341c8d2a135645097a538221678b7acdd1b1919c6e1b21',
+    ),
+  },
+  {
+    id: 'whisper-base-ggml',
+    title: 'Whisper base, multilingual (ggml, F16)',
+    task: 'speech-to-text',
+    goodFor: 'fewer mistakes than tiny; the same weights as whisper-base',
+    licence: 'MIT',
+    preset: 'edge',
+    card: "OpenAI's speech recogniser for many languages (arXiv 2212.04356), 74 million weights.",
+    files: hubFile(
+      'ggerganov/whisper.cpp/ggml-base.bin',
+      147_951_465,
+      '60ed5bc3dd14eea856493d334349b405782ddcaf0028d4b5df4088345fba2efe',
+    ),
+  },
+  {
+    id: 'whisper-small',
+    title: 'Whisper small, multilingual (ggml, Q5_1)',
+    task: 'speech-to-text',
+    goodFor: 'names and accents; several times the work of base',
+    licence: 'MIT',
+    preset: 'edge',
+    card: "OpenAI's speech recogniser for many languages (arXiv 2212.04356), 244 million weights.",
+    files: hubFile(
+      'ggerganov/whisper.cpp/ggml-small-q5_1.bin',
+      190_085_487,
+      'ae85e4a935d7a567bd102fe55afc16bb595bdb618e11b2fc7591bc08120411bb',
+    ),
   },
 ];
