@@ -167,7 +167,10 @@ export async function writeTinyCtranslate2(
 }
 
 /** As whisper.cpp's converter writes it; matrices of `dtype`, the rest F32. */
-export function tinyWhisperGgml({ seed = 1, dtype = 'F32' as SourceDtype } = {}): Uint8Array {
+export function tinyWhisperGgml({
+  seed = 1,
+  dtype = 'F32',
+}: { readonly seed?: number; readonly dtype?: SourceDtype } = {}): Uint8Array {
   const c = TINY_WHISPER;
   const tensors = fileTensors(randomWeights(seed), 'ggml').map(({ name, dims, values }, i) => {
     const isMatrix = dims.length === 2 && !/positional/.test(name) && dtype !== 'F32';

@@ -126,7 +126,8 @@ export class TextEncoder {
     const { weight, bias, n } = norm;
     const { normEps } = this.config;
     const k = this.#kernels;
-    if (this.#family.norm === 'rms') k.rmsNormRows(start, weight, start, n, nRow, this.#stride, normEps);
+    if (this.#family.norm === 'rms')
+      k.rmsNormRows(start, weight, start, n, nRow, this.#stride, normEps);
     else k.layerNormRows(start, weight, bias, start, n, nRow, this.#stride, normEps);
   }
 
