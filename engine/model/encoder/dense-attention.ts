@@ -35,49 +35,61 @@ export class DenseAttention {
     const window = this.#shape.windows[layer] ?? 0;
     const isCausal = this.#shape.sight === 'before';
     if (!isCausal && (window === 0 || window >= n - 1)) {
-      this.#attend(rows, 0, n, 0, n);
+      this.#attendAll(rows, n);
       return;
     }
     const reach = window === 0 ? n : window;
     for (let t = 0; t < n; t++) {
       const end = isCausal ? t + 1 : Math.min(n, t + reach + 1);
-      this.#attend(rows, t, 1, Math.max(0, t - reach), end);
+      this.#attendRow(rows, t, Math.max(0, t - reach), end);
     }
   }
 
-  /** Queries [first, first + n) over keys [from, to). */
-  #attend(rows: AttentionRows, first: number, n: number, from: number, to: number): void {
-    const { nHead, nKvHead } = this.#shape;
+  /** All queries over all keys. */
+  #attendAll(rows: AttentionRows, n: number): void {
+    const { nHead, nKvHead, headDim } = this.#shape;
+    const group = nHead / nKvHead;
+    const strides = { q: this.#qStride, kv: this.#kvStride };
     // Heads that have keys of their own go together.
-    const together = nHead === nKvHead ? nHead : 1;
-    for (let head = 0; head < nHead; head += together)
-      this.#attendHeads(rows, head, together, [first, n], [from, to]);
+    const together = group === 1 ? nHead : 1;
+    for (let head = 0; head < nHead; head += together) {
+      const [q, kv] = [head * headDim, Math.floor(head / group) * headDim];
+      this.#run(rows, [q, kv], strides, [n, n], together);
+    }
   }
 
-  #attendHeads(
-    { queries, keys, values, attended, scratch }: AttentionRows,
-    head: number,
-    nTogether: number,
-    [first, n]: readonly [number, number],
-    [from, to]: readonly [number, number],
-  ): void {
+  /** The queries of row `t` over keys [from, to): heads that share keys are as many queries. */
+  #attendRow(rows: AttentionRows, t: number, from: number, to: number): void {
     const { nHead, nKvHead, headDim } = this.#shape;
-    const [qStride, kvStride] = [this.#qStride, this.#kvStride];
-    const q = (first * qStride + head * headDim) * 4;
-    const kv = (from * kvStride + Math.floor((head * nKvHead) / nHead) * headDim) * 4;
+    const group = nHead / nKvHead;
+    const strides = { q: headDim, kv: this.#kvStride };
+    for (let head = 0; head < nKvHead; head++) {
+      const q = t * this.#qStride + head * group * headDim;
+      const kv = from * this.#kvStride + head * headDim;
+      this.#run(rows, [q, kv], strides, [group, to - from], 1);
+    }
+  }
+
+  #run(
+    { queries, keys, values, attended, scratch }: AttentionRows,
+    [q, kv]: readonly [q: number, kv: number],
+    strides: { readonly q: number; readonly kv: number },
+    [nQuery, nKey]: readonly [number, number],
+    nHead: number,
+  ): void {
     this.#kernels.attendDense(
-      queries + q,
-      qStride,
-      keys + kv,
-      values + kv,
-      kvStride,
-      attended + q,
-      qStride,
+      queries + q * 4,
+      strides.q,
+      keys + kv * 4,
+      values + kv * 4,
+      strides.kv,
+      attended + q * 4,
+      strides.q,
       scratch,
-      n,
-      to - from,
-      nTogether,
-      headDim,
+      nQuery,
+      nKey,
+      nHead,
+      this.#shape.headDim,
       this.#scale,
     );
   }
