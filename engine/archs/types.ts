@@ -126,6 +126,8 @@ export interface EncoderFamily extends Family<EncoderConfig> {
   readonly ffn: 'gelu-erf' | 'gelu-gated' | 'silu-gated';
   /** What a row attends to: all rows of its text, or itself and those before it. */
   readonly sight: 'both' | 'before';
+  /** What a reranker's scores are: logits, or probabilities of its classes; families without rerankers have none. */
+  readonly score?: 'logit' | 'probability';
   /** Names in GGUF of a family of decoders, whose files are of this family when they state a pooling. */
   readonly pooledGgufNames?: readonly string[];
   /** Names of a config's numbers in GGUF, without `<architecture>.`, that differ from BERT's or that BERT lacks. */

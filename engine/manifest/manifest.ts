@@ -176,8 +176,12 @@ export const encoderConfigSchema = z.object({
   embeddingScale: z.number().positive().optional(),
   /** Width between two products that a text's vector goes through. */
   nDense: dim.max(65_536).optional(),
-  /** How a text's vector is made of those of its tokens. */
-  pooling: z.enum(['mean', 'cls', 'last']),
+  /** How a text's vector is made of those of its tokens; 'rank': a score is made of one of them (rerankers). */
+  pooling: z.enum(['mean', 'cls', 'last', 'rank']),
+  /** Scores that a reranker gives a query and a passage; the first is the relevance. */
+  nClass: dim.max(64).optional(),
+  /** What a reranker reads, with {query} and {document}, as its file states it. */
+  rerankTemplate: z.string().max(20_000).optional(),
   /** Whether vectors are made to have length one. */
   normalize: z.boolean(),
   /** What the model was trained to see before a question and before a passage. */
@@ -353,6 +357,8 @@ export function encoderContradiction(c: EncoderConfig): string | null {
   if (nHead % nKvHead !== 0) return `nHead ${nHead} is not a multiple of nKvHead ${nKvHead}`;
   if (c.windows !== undefined && c.windows.length !== c.nLayer)
     return `${c.windows.length} windows for ${c.nLayer} layers`;
+  if ((c.pooling === 'rank') !== (c.nClass !== undefined))
+    return `pooling ${c.pooling} with ${c.nClass ?? 'no'} classes`;
   return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 

@@ -15,6 +15,8 @@ export interface EmbedderFixture {
   readonly ggufName: string;
   readonly vocabulary: 'word-piece' | 'sentence-piece';
   readonly config: EncoderConfig;
+  /** With the biases, and a reranker's product with tanh, that a model of the family may have or not. */
+  readonly withBiases?: boolean;
   /** Keys of the GGUF beside those of the family's rows. */
   readonly gguf?: Readonly<Record<string, WrittenValue>>;
   /** Each of these keys of the GGUF must show in our vectors. */
@@ -92,6 +94,32 @@ export const EMBEDDER_FIXTURES: readonly EmbedderFixture[] = [
   },
 ];
 
+const TEMPLATE = '<s>{query} ? {document}</s>';
+
+/** Rerankers: a score for each of a few classes. */
+export const RERANKER_FIXTURES: readonly EmbedderFixture[] = [
+  {
+    family: 'bert',
+    ggufName: 'bert',
+    vocabulary: 'word-piece',
+    config: { ...TINY_CONFIG, nCtx: 128, maxTokens: 128, pooling: 'rank', nClass: 1 },
+    withBiases: true,
+    bites: [{ 'bert.attention.layer_norm_epsilon': f32(0.1) }],
+  },
+  {
+    family: 'qwen3-embedding',
+    ggufName: 'qwen3',
+    vocabulary: 'sentence-piece',
+    config: { ...SENTENCES, nLayer: 3, pooling: 'rank', nClass: 2, ropeTheta: 10_000 },
+    gguf: {
+      'tokenizer.ggml.add_eos_token': ['bool', true],
+      'qwen3.classifier.output_labels': ['strings', ['yes', 'no']],
+      'tokenizer.chat_template.rerank': ['string', TEMPLATE],
+    },
+    bites: [{ 'qwen3.rope.freq_base': f32(3000) }],
+  },
+];
+
 /** Texts as ids that begin and end as those of the vocabulary do, some longer than the windows. */
 export function textsOf({ vocabulary, config }: EmbedderFixture): number[][] {
   const [first, begin, end] = vocabulary === 'word-piece' ? [5, 2, 3] : [3, 1, 2];
@@ -104,8 +132,11 @@ export function textsOf({ vocabulary, config }: EmbedderFixture): number[][] {
   });
 }
 
-export function tensorsOfEmbedder({ family, config }: EmbedderFixture): TinyTensor[] {
-  return randomTensors(familyByName('encoder', family), config);
+export function tensorsOfEmbedder(fixture: EmbedderFixture): TinyTensor[] {
+  const { tensors } = familyByName('encoder', fixture.family);
+  const isWhole = fixture.withBiases === true;
+  const rows = tensors.map((row) => (isWhole ? { ...row, required: true } : row));
+  return randomTensors({ tensors: rows }, fixture.config);
 }
 
 /** @param changes of keys, beside the fixture's */

@@ -101,7 +101,8 @@ export async function writeTinyEncoder(
 }
 
 function tinyTensors(config: EncoderConfig) {
-  return archTensors(BERT, config).map(({ places, shape: [nRow, nCol], spec }, i) => {
+  const own = archTensors(BERT, config).filter(({ required }) => required);
+  return own.map(({ places, shape: [nRow, nCol], spec }, i) => {
     const values = randomValues(nRow * nCol, i + 1, 0.2);
     // Norms about one, as trained ones are.
     const shifted = spec.role === 'norm' ? values.map((value) => value + 1) : values;
@@ -111,7 +112,7 @@ function tinyTensors(config: EncoderConfig) {
 }
 
 /** llama_pooling_type and llama_token_type. */
-export const GGUF_POOLING = { mean: 1, cls: 2, last: 3 } as const;
+export const GGUF_POOLING = { mean: 1, cls: 2, last: 3, rank: 4 } as const;
 const [NORMAL, UNKNOWN, CONTROL] = [1, 2, 3];
 
 /** The same model as llama.cpp's converter writes it. */

@@ -1,4 +1,4 @@
-/** What llama.cpp makes of texts with an embedding model: one vector of length one each. */
+/** What llama.cpp makes of texts with an embedding model: one vector of length one each, or the scores of a reranker. */
 import type { Token } from 'node-llama-cpp';
 import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 
@@ -7,6 +7,7 @@ export async function nativeVectors(
   path: string,
   texts: readonly (readonly number[])[],
   nCtx: number,
+  isRanker = false,
 ): Promise<Float32Array[]> {
   const { getLlama } = await import('node-llama-cpp');
   const llama = await getLlama({
@@ -18,7 +19,8 @@ export async function nativeVectors(
   const vectors: Float32Array[] = [];
   for (const ids of texts) {
     const { vector } = await context.getEmbeddingFor(ids as Token[]);
-    vectors.push(toLengthOne(Float32Array.from(vector)));
+    const values = Float32Array.from(vector);
+    vectors.push(isRanker ? values : toLengthOne(values));
   }
   await context.dispose();
   await model.dispose();

@@ -5,6 +5,7 @@
  */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { AnyTensorSpec, EncoderFamily, TensorRole } from '../types.ts';
+import { CLASSIFIER } from './classifier.ts';
 
 type Spec = AnyTensorSpec<EncoderConfig>;
 type Shape = Spec['shape'];
@@ -81,6 +82,7 @@ export const BERT: EncoderFamily = {
   norm: 'layer',
   ffn: 'gelu-erf',
   sight: 'both',
+  score: 'logit',
   unused: /pooler\.|cls\.|embeddings\.position_ids$/,
   tensors: [
     whole('tokEmbd', 'token_embd.weight', 'word_embeddings.weight', 'embedding', (c) => [
@@ -105,5 +107,6 @@ export const BERT: EncoderFamily = {
     ...linear('up', 'ffn_up', 'intermediate.dense', 'ffn', (c) => [c.nFf, c.nEmbd]),
     ...linear('down', 'ffn_down', 'output.dense', 'ffn', (c) => [c.nEmbd, c.nFf]),
     ...norm('ffnNorm', 'layer_output_norm', 'output.LayerNorm'),
+    ...CLASSIFIER,
   ],
 };

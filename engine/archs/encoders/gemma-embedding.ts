@@ -58,7 +58,7 @@ export const GEMMA_EMBEDDING: EncoderFamily = {
   },
   tensors: [
     ...fromDecoder(GEMMA3.tensors),
-    dense('dense2', 'dense_2.weight', (c) => [c.nDense ?? 0, c.nEmbd]),
-    dense('dense3', 'dense_3.weight', (c) => [c.nEmbd, c.nDense ?? 0]),
+    dense('dense2Proj', 'dense_2.weight', (c) => [c.nDense ?? 0, c.nEmbd]),
+    dense('dense3Proj', 'dense_3.weight', (c) => [c.nEmbd, c.nDense ?? 0]),
   ],
 };

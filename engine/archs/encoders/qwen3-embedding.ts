@@ -1,9 +1,11 @@
 /**
  * Qwen3 Embedding (arXiv 2506.05176): a Qwen 3 without its head; the last token's row, which has seen all others,
- * is the vector. Read from GGUF files of architecture qwen3 that state a pooling.
+ * is the vector, or the scores of yes and no (Qwen3 Reranker). Read from GGUF files of architecture qwen3 that state
+ * a pooling.
  */
 import { QWEN3 } from '../decoders/qwen3.ts';
 import type { EncoderFamily } from '../types.ts';
+import { CLASSIFIER } from './classifier.ts';
 import { fromDecoder } from './gguf-rows.ts';
 
 export const QWEN3_EMBEDDING: EncoderFamily = {
@@ -15,6 +17,7 @@ export const QWEN3_EMBEDDING: EncoderFamily = {
   norm: 'rms',
   ffn: 'silu-gated',
   sight: 'before',
+  score: 'probability',
   ggufKeys: {
     normEps: 'attention.layer_norm_rms_epsilon',
     nKvHead: 'attention.head_count_kv',
@@ -22,5 +25,5 @@ export const QWEN3_EMBEDDING: EncoderFamily = {
     ropeTheta: 'rope.freq_base',
   },
   complete: ({ ropeTheta = 10_000 }) => ({ ropeTheta }),
-  tensors: fromDecoder(QWEN3.tensors),
+  tensors: [...fromDecoder(QWEN3.tensors), ...CLASSIFIER],
 };

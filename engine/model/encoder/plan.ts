@@ -38,8 +38,9 @@ export function planEncoder(manifest: PlannableEncoder, options: BudgetOptions =
   const nRow = Math.max(PASS_TOKENS, c.nCtx);
   const whole = (width: number) => nRow * rowStride(width) * 4;
   const sliceOf = (width: number) => SLICE_ROWS * rowStride(width) * 4;
-  // Rows between the products after pooling: what one reads and what it gives.
-  const pooledWidth = c.nDense === undefined ? 0 : Math.max(c.nEmbd, c.nDense);
+  // Of the products after pooling: what one reads and what it gives.
+  const hasHead = c.nDense !== undefined || c.nClass !== undefined;
+  const pooledWidth = hasHead ? Math.max(c.nEmbd, c.nDense ?? 0, c.nClass ?? 0) : 0;
   const lasting: RegionSizes<EncoderRegionName> = {
     hidden: whole(c.nEmbd),
     queries: whole(qWidth),

@@ -2,6 +2,7 @@
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { Span } from './layers.ts';
 
+export type Pooling = Exclude<EncoderConfig['pooling'], 'rank'>;
 type Pool = (rows: Float32Array, stride: number, span: Span, nEmbd: number) => Float32Array;
 
 const row: (rows: Float32Array, stride: number, index: number, nEmbd: number) => Float32Array = (
@@ -11,7 +12,7 @@ const row: (rows: Float32Array, stride: number, index: number, nEmbd: number) =>
   nEmbd,
 ) => rows.slice(index * stride, index * stride + nEmbd);
 
-const POOLINGS: Record<EncoderConfig['pooling'], Pool> = {
+const POOLINGS: Record<Pooling, Pool> = {
   cls: (rows, stride, { from }, nEmbd) => row(rows, stride, from, nEmbd),
   last: (rows, stride, { from, n }, nEmbd) => row(rows, stride, from + n - 1, nEmbd),
   mean(rows, stride, { from, n }, nEmbd) {
@@ -30,7 +31,8 @@ export function pool(
   rows: Float32Array,
   stride: number,
   span: Span,
-  { pooling, nEmbd }: Pick<EncoderConfig, 'pooling' | 'nEmbd'>,
+  pooling: Pooling,
+  nEmbd: number,
 ): Float32Array {
   return POOLINGS[pooling](rows, stride, span, nEmbd);
 }

@@ -10,9 +10,10 @@ import type { EncoderPlan } from './plan.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { rowStride } from '../memory/layout.ts';
-import { pool, toLengthOne } from './pooling.ts';
+import { pool } from './pooling.ts';
 import { EncoderRotary } from './rotary.ts';
 import { textShape } from './shape.ts';
+import { VectorHead } from './vector-head.ts';
 
 export class TextEncoder {
   readonly config: EncoderConfig;
@@ -29,8 +30,7 @@ export class TextEncoder {
   /** Norms of the embeddings and of the last layer's rows. */
   readonly #norm: NormRef | null;
   readonly #outputNorm: NormRef | null;
-  /** Products that a text's vector goes through. */
-  readonly #dense: readonly WeightRef[];
+  readonly #head: VectorHead;
   readonly #stride: number;
 
   constructor(
@@ -73,13 +73,16 @@ export class TextEncoder {
     this.#tokenTypes = weights.get('tokenTypes')?.address ?? 0;
     this.#norm = normRef(weights, 'embdNorm');
     this.#outputNorm = normRef(weights, 'outputNorm');
-    const dense = [weights.get('dense2'), weights.get('dense3')];
-    this.#dense = dense.filter((weight) => weight !== undefined);
+    this.#head = new VectorHead(family, config, this.#ops, memory, weights, {
+      address: r.pooled.address,
+      bytes: r.pooled.bytes,
+      panels: r.pooledPanels.address,
+    });
     this.#stride = rowStride(config.nEmbd);
   }
 
   /**
-   * One vector of nEmbd values per text, for texts that fit into one pass together. Yields after each
+   * One vector per text (of nEmbd values; of a reranker its nClass scores), for texts that fit into one pass together. Yields after each
    * layer, so that its caller gets a turn.
    * @param texts ids below nVocab, 1 to nCtx per text, at most plan.nRow together
    */
@@ -91,34 +94,10 @@ export class TextEncoder {
     const hidden = this.#plan.regions.hidden.address;
     this.#normRows(this.#outputNorm, hidden, T);
     const rows = new Float32Array(this.#memory.buffer, hidden, T * this.#stride);
-    return spans.map((span) => {
-      const vector = this.#afterPooling(pool(rows, this.#stride, span, this.config));
-      return this.config.normalize ? toLengthOne(vector) : vector;
-    });
-  }
-
-  /** The vector through the products that come after pooling. */
-  #afterPooling(vector: Float32Array): Float32Array {
-    if (this.#dense.length === 0) return vector;
-    const { pooled, pooledPanels } = this.#plan.regions;
-    const half = pooled.bytes / 2;
-    const row = (index: number, n: number) =>
-      new Float32Array(this.#memory.buffer, pooled.address + index * half, n);
-    row(0, half / 4)
-      .fill(0)
-      .set(vector);
-    for (const [i, weight] of this.#dense.entries()) {
-      const [from, to] = [i % 2, 1 - (i % 2)];
-      const x = {
-        address: pooled.address + from * half,
-        panels: pooledPanels.address,
-        stride: half / 4,
-      };
-      row(to, half / 4).fill(0);
-      this.#ops.quantize(x, 1, weight);
-      this.#ops.matmul(weight, x, 1, pooled.address + to * half, half / 4);
-    }
-    return row(this.#dense.length % 2, this.config.nEmbd).slice();
+    const { nEmbd } = this.config;
+    return spans.map((span) =>
+      this.#head.run(pool(rows, this.#stride, span, this.#head.pooling, nEmbd)),
+    );
   }
 
   #normRows(norm: NormRef | null, start: number, nRow: number): void {

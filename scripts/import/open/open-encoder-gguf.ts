@@ -23,6 +23,7 @@ const POOLINGS: Readonly<Record<number, EncoderConfig['pooling']>> = {
   1: 'mean',
   2: 'cls',
   3: 'last',
+  4: 'rank',
 };
 
 /**
@@ -37,6 +38,8 @@ export interface EncoderFacts {
   readonly nTokenType: number;
   /** Rows of dense_2.weight. */
   readonly nDense: number | undefined;
+  /** Rows of cls.output.weight, which rerankers have. */
+  readonly nClass: number | undefined;
 }
 
 /** Whether a file says how a text's vector is made of its tokens' rows. */
@@ -50,7 +53,7 @@ export function encoderConfigFromGguf(
   where: string,
   metadata: GgufMetadata,
   family: EncoderFamily,
-  { nTokenType, nDense }: EncoderFacts,
+  { nTokenType, nDense, nClass }: EncoderFacts,
 ): EncoderConfig {
   const arch = String(metadata.get('general.architecture'));
   const keys = new KeyReader(where, metadata, arch);
@@ -60,6 +63,7 @@ export function encoderConfigFromGguf(
   const name = metadata.get('general.name');
   const isRotary = family.ggufKeys?.ropeTheta !== undefined;
   const nCtx = isRotary ? Math.min(numbers.nCtx, MAX_ROTARY_TOKENS) : numbers.nCtx;
+  const pooling = readPooling(where, metadata, arch);
   const config: EncoderConfig = {
     ...numbers,
     nCtx,
@@ -67,7 +71,8 @@ export function encoderConfigFromGguf(
     nTokenType,
     ...(nDense === undefined ? {} : { nDense }),
     maxTokens: nCtx,
-    pooling: readPooling(where, metadata, arch),
+    pooling,
+    ...(pooling === 'rank' ? readRanker(where, metadata, family, nClass) : {}),
     normalize: true,
     ...encoderPrompts({}, typeof name === 'string' ? name.replaceAll(' ', '-') : ''),
   };
@@ -96,9 +101,24 @@ function readPooling(where: string, metadata: GgufMetadata, arch: string) {
   if (pooling !== undefined) return pooling;
   throw configError(
     where,
-    `key ${arch}.pooling_type ${String(type).slice(0, 20)}; expected 1 to 3 (4, of rerankers, is not supported yet)`,
+    `key ${arch}.pooling_type ${String(type).slice(0, 20)}; expected 1 to 3, or 4 in rerankers`,
     { type: String(type) },
   );
+}
+
+/** What a reranker has beside an embedding model of its family. */
+function readRanker(
+  where: string,
+  metadata: GgufMetadata,
+  { name, score }: EncoderFamily,
+  nClass: number | undefined,
+): Pick<EncoderConfig, 'nClass' | 'rerankTemplate'> {
+  if (score === undefined)
+    throw configError(where, `pooling_type 4: rerankers of ${name} are not supported`, {});
+  if (nClass === undefined)
+    throw configError(where, 'pooling_type 4 without cls.output.weight', {});
+  const template = metadata.get('tokenizer.chat_template.rerank');
+  return { nClass, ...(typeof template === 'string' ? { rerankTemplate: template } : {}) };
 }
 
 /** Nothing is left out silently: a mask of another kind or scaled positions would change every vector. */

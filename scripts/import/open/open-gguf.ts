@@ -75,10 +75,15 @@ const OPENERS: {
     return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
   },
   encoder({ where, metadata, tensors }, family) {
-    const rowsOf = (name: string) => tensors.find((tensor) => tensor.name === name)?.dims[0];
+    const rowsOf = (name: string): number | undefined => {
+      const dims = tensors.find((tensor) => tensor.name === name)?.dims;
+      // One row may be written as a vector.
+      return dims?.length === 1 ? 1 : dims?.[0];
+    };
     const config = encoderConfigFromGguf(where, metadata, family, {
       nTokenType: rowsOf('token_types.weight') ?? 0,
       nDense: rowsOf('dense_2.weight'),
+      nClass: rowsOf('cls.output.weight'),
     });
     return openedEncoder(family, where, config);
   },

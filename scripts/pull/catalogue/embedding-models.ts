@@ -1,4 +1,4 @@
-/** Models that turn texts into vectors. */
+/** Models that turn texts into vectors, or score a passage for a query. */
 import type { CatalogueEntry } from './entry.ts';
 import { hubFile } from './entry.ts';
 
@@ -96,6 +96,21 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
       'Qwen/Qwen3-Embedding-0.6B-GGUF/Qwen3-Embedding-0.6B-Q8_0.gguf',
       639_150_592,
       '06507c7b42688469c4e7298b0a1e16deff06caf291cf0a5b278c308249c3e439',
+    ),
+  },
+  {
+    id: 'qwen3-reranker-0.6b',
+    title: 'Qwen3 Reranker 0.6B (GGUF, Q8_0)',
+    task: 'reranking',
+    goodFor: 'ordering found passages by reading them with the query; no endpoint yet',
+    licence: 'Apache-2.0',
+    architecture: 'qwen3',
+    preset: 'q6b',
+    card: 'Scores of query and passage together, by Alibaba (arXiv 2506.05176): a Qwen3 of 28 layers that says yes or no.',
+    files: hubFile(
+      'ggml-org/Qwen3-Reranker-0.6B-Q8_0-GGUF/qwen3-reranker-0.6b-q8_0.gguf',
+      639_153_184,
+      '22c9979ce4fbcdc5acdc310c6641c32797eff1aa980b8f7a2db8a8ea23429a48',
     ),
   },
 ];

@@ -27,6 +27,7 @@ export type CatalogueTask =
   | 'text-to-speech'
   | 'voice-activity'
   | 'embedding'
+  | 'reranking'
   | 'image-classification'
   | 'text-recognition';
 
