@@ -82,8 +82,8 @@ export class TextEncoder {
   }
 
   /**
-   * One vector per text (of nEmbd values; of a reranker its nClass scores), for texts that fit into one pass together. Yields after each
-   * layer, so that its caller gets a turn.
+   * One vector per text, of nEmbd values or of a reranker's nClass scores, for texts that fit into one pass
+   * together. Yields after each layer, so that its caller gets a turn.
    * @param texts ids below nVocab, 1 to nCtx per text, at most plan.nRow together
    */
   *run(texts: readonly (readonly number[])[]): Generator<void, Float32Array[], void> {
