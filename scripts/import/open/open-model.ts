@@ -14,6 +14,8 @@ import { openFileSource } from '../../lib/file-source.ts';
 import { openGguf } from './open-gguf.ts';
 import { openLlama2c } from './open-llama2c.ts';
 import { openSafetensors } from './open-safetensors.ts';
+import { openWhisperGgml } from './open-whisper-ggml.ts';
+import { startsLikeGgml } from './read-whisper-ggml.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /**
@@ -36,7 +38,9 @@ export async function openModel(
     return openSafetensors(dirname(path), open);
   if (isCtranslate2Name(basename(path)) && (await isCtranslate2(path)))
     return openCtranslate2(dirname(path), open);
-  if (await startsWithGguf(path)) return openGguf(path, open);
+  const head = await headOf(path);
+  if (isGguf(head, path)) return openGguf(path, open);
+  if (startsLikeGgml(head)) return openWhisperGgml(path, open);
   // llama2.c's version 0 has no magic: its reader refuses other files.
   return openLlama2c(path, open, tokenizerPath);
 }
@@ -96,8 +100,11 @@ async function isCtranslate2(path: string): Promise<boolean> {
   return startsLikeCtranslate2(head);
 }
 
-async function startsWithGguf(path: string): Promise<boolean> {
+async function headOf(path: string): Promise<Uint8Array> {
   await using source = await openFileSource(path);
-  const head = await source.read(0, 4);
+  return await source.read(0, Math.min(4, source.bytes));
+}
+
+function isGguf(head: Uint8Array, path: string): boolean {
   return new TextDecoder().decode(head) === 'GGUF' || path.endsWith('.gguf');
 }
