@@ -6,7 +6,7 @@ import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../engine/text/chat-template.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { parseCount, parseMemory } from '../lib/arguments.ts';
 import { interruptSignal, setInterruptOutcome } from '../lib/interrupt.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
 import type { LocalModel } from '../node-host/engine.ts';
@@ -18,6 +18,7 @@ interface ChatFlags extends SamplingFlags {
   readonly system?: string;
   readonly maxTokens?: number;
   readonly ctx?: number;
+  readonly memory: number | 'none';
   readonly draft?: string;
 }
 
@@ -25,6 +26,7 @@ const EXAMPLES = `
 Examples:
   thimble chat -m smollm2-135m-instruct
   thimble chat -m smollm2-135m-instruct --system "Answer in one sentence." --greedy
+  thimble chat -m my-model --memory 2GB --ctx 8192
   printf 'Hello!\\nWhat did I say?\\n' | thimble chat -m smollm2-135m-instruct
 
 In the chat:
@@ -46,6 +48,12 @@ export function register(program: Command): void {
     )
     .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1))
     .option(
+      '--memory <size>',
+      'refuse what takes more memory, such as 128MB of an isolate; by default only the machine limits it',
+      parseMemory,
+      'none',
+    )
+    .option(
       '--draft <id>',
       'a smaller model of the same tokenizer that guesses ahead; the text is the same',
     );
@@ -53,11 +61,10 @@ export function register(program: Command): void {
 }
 
 async function runChat(flags: ChatFlags): Promise<void> {
-  const model = await loadModelWithDraft(
-    flags.model,
-    flags.draft,
-    flags.ctx === undefined ? {} : { nCtx: flags.ctx },
-  );
+  const model = await loadModelWithDraft(flags.model, flags.draft, {
+    memoryBudgetBytes: flags.memory === 'none' ? null : flags.memory,
+    ...(flags.ctx === undefined ? {} : { nCtx: flags.ctx }),
+  });
   const template = new ChatTemplate(model.manifest.chatTemplate);
   const start: ChatMessage[] =
     flags.system === undefined ? [] : [{ role: 'system', content: flags.system }];

@@ -4,11 +4,15 @@ import type { Command } from 'commander';
 import { deploy } from '../deploy/deploy.ts';
 import type { DeployResult } from '../deploy/deploy.ts';
 import { MAX_SCRIPT_BYTES, PLANS } from '../deploy/limits.ts';
+import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
+import { parseIsolates } from '../lib/arguments.ts';
 import { formatBytes } from '../lib/progress.ts';
+import { describePool } from '../push/describe-placement.ts';
 
 interface DeployFlags {
   readonly dryRun?: boolean;
   readonly model?: string;
+  readonly isolates?: number | 'auto';
   readonly plan: keyof typeof PLANS;
   readonly json?: boolean;
 }
@@ -16,7 +20,9 @@ interface DeployFlags {
 const EXAMPLES = `
 Examples:
   thimble deploy --dry-run                       (needs no account)
+  thimble deploy --dry-run --isolates auto --model qwen2.5-coder-0.5b-instruct
   npx wrangler login && thimble deploy --model smollm2-135m-instruct
+  thimble deploy --isolates 12                   (a larger pool; what lies in it stays)
 `;
 
 export function register(program: Command): void {
@@ -25,13 +31,19 @@ export function register(program: Command): void {
     .summary('put the service on Cloudflare')
     .description(
       'Builds, checks sizes against the platform, creates the bucket when it is missing, pushes the ' +
-        'model, and deploys the stage before the gateway that is bound to it.',
+        'model, and deploys the stages of the pool from the last to the first, then the other scripts, then ' +
+        'the gateway that is bound to them. A model that does not fit the pool is refused before anything is written.',
     )
     .option(
       '--dry-run',
       'do everything that needs no account: build, let wrangler check, print sizes',
     )
-    .option('--model <id>', 'also push this imported model into the bucket')
+    .option('--model <id>', 'push this imported model into the bucket, and make it the default')
+    .option(
+      '--isolates <n>',
+      `stage scripts of the pool, or auto for as many as the models need (default: as they are, at first ${DEFAULT_ISOLATES})`,
+      parseIsolates,
+    )
     .option(
       '--plan <plan>',
       `the plan whose limits are enforced: ${Object.keys(PLANS).join(' or ')}`,
@@ -44,20 +56,38 @@ export function register(program: Command): void {
         dryRun: flags.dryRun === true,
         plan: flags.plan,
         ...(flags.model === undefined ? {} : { model: flags.model }),
+        ...(flags.isolates === undefined ? {} : { nIsolate: flags.isolates }),
       });
       process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : describe(result));
     });
 }
 
-function describe({ sizes, dryRun, urls }: DeployResult): string {
+function describe({ sizes, scripts, placement, unused, dryRun, urls }: DeployResult): string {
   const rows = sizes.map(
     ({ name, bytes, gzipBytes, files }) =>
       `${name.padEnd(10)}${formatBytes(bytes).padStart(10)} raw ${formatBytes(gzipBytes).padStart(10)} gzip  (${files.map((f) => `${f.file} ${formatBytes(f.bytes)}`).join(', ')})`,
   );
   const mebibytes = (bytes: number) => `${bytes / 1024 ** 2} MiB`;
   const limits = `limits    ${mebibytes(PLANS.free.gzipBytes)} gzip on the free plan, ${mebibytes(PLANS.paid.gzipBytes)} on the paid one, ${mebibytes(MAX_SCRIPT_BYTES)} raw`;
+  const width = Math.max(...scripts.map(({ scriptName }) => scriptName.length));
+  const gzipOf = (bundle: string) => sizes.find(({ name }) => name === bundle)!.gzipBytes;
+  const bound = scripts.map(
+    ({ scriptName, bundle, bindings }) =>
+      `  ${scriptName.padEnd(width)}  ${formatBytes(gzipOf(bundle)).padStart(8)} gzip  ${bindings.join(', ')}`,
+  );
   const end = dryRun
     ? 'dry run: nothing was deployed'
     : `deployed${urls.length === 0 ? '' : `: ${urls.join(', ')}`}`;
-  return [...rows, limits, end, ''].join('\n');
+  const old =
+    unused.length === 0
+      ? []
+      : [
+          'no longer used:',
+          ...[...unused].reverse().map((name) => `  npx wrangler delete --name ${name}`),
+        ];
+  return [
+    ...[...rows, limits, 'scripts, in the order of deployment:', ...bound],
+    `pool of ${placement.nIsolate} isolates${placement.defaultModel === null ? '' : `, default model ${placement.defaultModel}`}:`,
+    ...[...describePool(placement), ...old, end, ''],
+  ].join('\n');
 }

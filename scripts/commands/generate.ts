@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
-import { parseCount } from '../lib/arguments.ts';
+import { parseCount, parseMemory } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
 import type { ConstraintFlags } from './options/constraint-options.ts';
@@ -21,6 +21,7 @@ interface GenerateFlags extends SamplingFlags, ConstraintFlags {
   readonly chat?: boolean;
   readonly maxTokens: number;
   readonly ctx?: number;
+  readonly memory: number | 'none';
   readonly draft?: string;
   readonly tokensJson?: boolean;
 }
@@ -32,6 +33,7 @@ Examples:
   echo "The capital of France is" | thimble generate -m smollm2-135m-instruct --greedy
   thimble generate -m smollm2-135m-instruct --chat -p "Describe a cat." --json-schema cat.json
   thimble generate -m smollm2-135m-instruct --chat -p "Is ice cold?" --regex "yes|no"
+  thimble generate -m my-model -p "Hello" --memory 128MB   (does it fit one isolate?)
   thimble generate -m large --draft small -p "Once upon a time"
   thimble generate -m stories260k -p "Lily" --greedy --tokens-json | jq .tokens
 `;
@@ -47,6 +49,12 @@ export function register(program: Command): void {
     .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200)
     .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1))
     .option(
+      '--memory <size>',
+      'refuse what takes more memory, such as 128MB of an isolate; by default only the machine limits it',
+      parseMemory,
+      'none',
+    )
+    .option(
       '--draft <id>',
       'a smaller model of the same tokenizer that guesses ahead; the text is the same',
     )
@@ -58,11 +66,10 @@ export function register(program: Command): void {
 
 async function runGenerate(flags: GenerateFlags): Promise<void> {
   const prompt = flags.prompt ?? (await readStdin());
-  const model = await loadModelWithDraft(
-    flags.model,
-    flags.draft,
-    flags.ctx === undefined ? {} : { nCtx: flags.ctx },
-  );
+  const model = await loadModelWithDraft(flags.model, flags.draft, {
+    memoryBudgetBytes: flags.memory === 'none' ? null : flags.memory,
+    ...(flags.ctx === undefined ? {} : { nCtx: flags.ctx }),
+  });
   const promptTokens =
     flags.chat === true ? encodeChat(model, prompt) : encodePrompt(model, prompt);
   const sampling = readSampling(flags, model.tokenizer);

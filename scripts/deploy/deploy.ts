@@ -1,37 +1,58 @@
 /**
- * A deployment: build, sizes, login and bucket checked, model pushed, scripts in the order of their
- * bindings. A dry run does everything that needs no account.
+ * A deployment: build, sizes, login and bucket checked, model pushed, stages of the pool from the last to the
+ * first, then the other scripts; the record of what lies where before the gateway, which reads it. A dry run
+ * does everything that needs no account.
  */
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { WORKERS } from '../build/workers.ts';
-import type { WorkerRow } from '../build/workers.ts';
+import type { Placement } from '../../engine/manifest/placement.ts';
+import { DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
+import { DEFAULT_ISOLATES, emptyPlacement } from '../../engine/placement/changes.ts';
+import { isPlaced } from '../../engine/placement/needs.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
 import { failureReason } from '../lib/exec.ts';
-import { distDir } from '../lib/paths.ts';
+import { distDir, modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import { pushModel } from '../push/push.ts';
+import { runWrangler } from '../lib/wrangler.ts';
+import type { Bucket } from '../push/bucket.ts';
+import { changePlacement, readPlacement, versionOf } from '../push/place.ts';
+import { fillPool, readStored } from '../push/pool.ts';
+import type { AnyStored, PoolRequest, StoredModel } from '../push/pool.ts';
+import { pushModel, readImported } from '../push/push.ts';
 import { openRemoteBucket } from '../push/remote-bucket.ts';
+import { withDeployLock } from './deploy-lock.ts';
 import { brokenLimits, measureBundle, PLANS } from './limits.ts';
 import type { BundleSize } from './limits.ts';
-import { writeConfigWithout } from './without-scripts.ts';
-import { runWrangler } from '../lib/wrangler.ts';
+import { scriptConfigs, writeConfigs } from './script-configs.ts';
+import type { ScriptConfig } from './script-configs.ts';
 
 export interface DeployOptions {
   readonly dryRun: boolean;
   readonly plan: keyof typeof PLANS;
+  /** Pushed, placed, and of a text model the default. */
   readonly model?: string;
+  /** Stages of the pool; as they are by default. */
+  readonly nIsolate?: number | 'auto';
 }
 
 export interface DeployResult {
   readonly dryRun: boolean;
   readonly sizes: readonly BundleSize[];
+  /** Scripts in the order in which they are deployed. */
+  readonly scripts: readonly Pick<ScriptConfig, 'bundle' | 'scriptName' | 'bindings'>[];
+  readonly placement: Placement;
+  /** Scripts of a larger pool before, which nothing is bound to any more. */
+  readonly unused: readonly string[];
   /** Addresses of the scripts, as wrangler printed them. */
   readonly urls: readonly string[];
 }
 
-/** @throws {EngineError} E_MEMORY_BUDGET over a limit, E_BACKEND_UNAVAILABLE with wrangler's reason. */
+/**
+ * @throws {EngineError} E_MODEL_NOT_FOUND for a model that is not imported; E_MEMORY_BUDGET over a limit, or
+ * for a model that the pool does not hold; E_BUSY while another deployment runs; E_BACKEND_UNAVAILABLE with
+ * wrangler's reason.
+ */
 export async function deploy(options: DeployOptions): Promise<DeployResult> {
   if (!(options.plan in PLANS)) {
     throw new EngineError(
@@ -39,29 +60,114 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
       `deploy: --plan; expected ${Object.keys(PLANS).join(' or ')}.`,
     );
   }
+  const model = options.model === undefined ? null : await readModel(options.model);
   await buildStep();
-  const isDeployed = ({ isPaidOnly = false }: WorkerRow) => options.plan !== 'free' || !isPaidOnly;
-  const absent = WORKERS.filter((row) => !isDeployed(row)).map(({ name }) => `thimble-${name}`);
-  const workers = WORKERS.filter(isDeployed);
-  const sizes = workers.map(({ name }) => measureBundle(name, join(distDir, name)));
+  const isFree = options.plan === 'free';
+  const bundles = new Set(scriptConfigs({ nIsolate: 1, isFree }).map(({ bundle }) => bundle));
+  const sizes = [...bundles].map((name) => measureBundle(name, join(distDir, name)));
   const broken = sizes.flatMap((size) => brokenLimits(size, options.plan));
   if (broken.length > 0) {
     throw new EngineError('E_MEMORY_BUDGET', `deploy: too large. ${broken.join('. ')}.`, {
       details: { sizes },
     });
   }
-  if (!options.dryRun) await prepareAccount(options.model);
-  const urls: string[] = [];
-  for (const { name, config } of workers) {
-    const isBound = name === 'gateway' && absent.length > 0;
-    const used = isBound ? writeConfigWithout(config, absent) : config;
-    urls.push(...(await deployScript(name, used, options.dryRun)));
-  }
-  return { dryRun: options.dryRun, sizes, urls };
+  const done = options.dryRun ? await rehearse(model, options) : await deployAll(model, options);
+  return { dryRun: options.dryRun, sizes, ...done };
 }
 
-/** Login, bucket, model: what the scripts need before they are deployed. */
-async function prepareAccount(model: string | undefined): Promise<void> {
+async function readModel(id: string): Promise<AnyStored> {
+  const { manifest, text } = await readImported(join(modelsDir(), id), id);
+  return { manifest, version: versionOf(text) };
+}
+
+type Done = Pick<DeployResult, 'scripts' | 'placement' | 'unused' | 'urls'>;
+
+/** What would be deployed, into an account that has nothing yet. */
+async function rehearse(model: AnyStored | null, options: DeployOptions): Promise<Done> {
+  const before = emptyPlacement({ overlap: true });
+  const placement = fillPool(before, storedOf(model, []), poolRequest(before, model, options));
+  const scripts = scriptConfigs({ nIsolate: placement.nIsolate, isFree: options.plan === 'free' });
+  const paths = writeConfigs(scripts);
+  const last = scripts.findLastIndex(({ bundle }) => bundle === 'stage');
+  for (const [i, { bundle, scriptName }] of scripts.entries())
+    // Stages differ in their name and bindings: the one with most of them and the one with none will do.
+    if (bundle !== 'stage' || i === 0 || i === last)
+      await deployScript(scriptName, paths[i]!, true);
+  return { scripts, placement, unused: [], urls: [] };
+}
+
+async function deployAll(model: AnyStored | null, options: DeployOptions): Promise<Done> {
+  await requireLogin();
+  const bucket = await runStep('bucket', async () => {
+    const name = modelsBucketName();
+    return { text: `${name} exists`, value: await openRemoteBucket(name, true) };
+  });
+  try {
+    return await withDeployLock(bucket, () => deployInto(bucket, model, options));
+  } finally {
+    await bucket.close();
+  }
+}
+
+async function deployInto(
+  bucket: Bucket,
+  model: AnyStored | null,
+  options: DeployOptions,
+): Promise<Done> {
+  const before = await readPlacement(bucket);
+  const stored = storedOf(model, await readStored(bucket, before));
+  // Refuses what does not fit before anything is written.
+  const { nIsolate } = fillPool(before, stored, poolRequest(before, model, options));
+  if (model !== null) await pushInto(bucket, model.manifest.id);
+  const scripts = scriptConfigs({ nIsolate, isFree: options.plan === 'free' });
+  const paths = writeConfigs(scripts);
+  const urls: string[] = [];
+  let placement = before;
+  for (const [i, { bundle, scriptName }] of scripts.entries()) {
+    if (bundle === 'gateway')
+      placement = await changePlacement(bucket, (now) =>
+        fillPool(now, stored, { ...poolRequest(now, model, options), nIsolate }),
+      );
+    urls.push(...(await deployScript(scriptName, paths[i]!, false)));
+  }
+  const after = new Set(scripts.map(({ scriptName }) => scriptName));
+  const old = scriptConfigs({ nIsolate: before.nIsolate }).filter(
+    ({ bundle }) => bundle === 'stage',
+  );
+  const unused = old.map(({ scriptName }) => scriptName).filter((name) => !after.has(name));
+  return { scripts, placement, unused: before.revision === 0 ? [] : unused, urls };
+}
+
+function poolRequest(
+  before: Placement,
+  model: AnyStored | null,
+  { nIsolate }: DeployOptions,
+): PoolRequest {
+  const isText = model?.manifest.kind === 'decoder';
+  return {
+    nIsolate: nIsolate ?? (before.revision === 0 ? DEFAULT_ISOLATES : before.nIsolate),
+    budgetBytes: DEFAULT_BUDGET_BYTES,
+    // Every isolate has a core of its own there.
+    overlap: true,
+    ...(isText ? { defaultModel: model.manifest.id } : {}),
+    required: new Map(model === null ? [] : [[model.manifest.id, {}]]),
+    onLeftOut: (_, error) => {
+      throw error;
+    },
+  };
+}
+
+/** The model to be deployed comes before what the bucket has, its own earlier version included. */
+function storedOf(model: AnyStored | null, stored: readonly StoredModel[]): StoredModel[] {
+  if (model === null || !isPlaced(model.manifest)) return [...stored];
+  const { manifest, version } = model;
+  const others = stored.filter(
+    (other) => other.manifest.id !== manifest.id || other.version !== version,
+  );
+  return [{ manifest, version }, ...others];
+}
+
+async function requireLogin(): Promise<void> {
   await runStep('account', async () => {
     const who = await runWrangler(['whoami']);
     if (who.code !== 0 || /not authenticated/i.test(who.stdout)) {
@@ -72,23 +178,21 @@ async function prepareAccount(model: string | undefined): Promise<void> {
     }
     return { text: 'logged in', value: null };
   });
-  const bucket = await runStep('bucket', async () => {
-    const name = modelsBucketName();
-    return { text: `${name} exists`, value: await openRemoteBucket(name, true) };
-  });
-  try {
-    if (model === undefined) return;
-    await runStep('push', async ({ onProgress }) => {
-      const { totalBytes } = await pushModel(model, { bucket, onProgress });
-      return { text: `${model}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
-    });
-  } finally {
-    await bucket.close();
-  }
 }
 
-async function deployScript(name: string, config: string, dryRun: boolean): Promise<string[]> {
-  return await runStep(name, async ({ note }) => {
+async function pushInto(bucket: Bucket, id: string): Promise<void> {
+  await runStep('push', async ({ onProgress }) => {
+    const { totalBytes } = await pushModel(id, { bucket, onProgress });
+    return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
+  });
+}
+
+async function deployScript(
+  scriptName: string,
+  config: string,
+  dryRun: boolean,
+): Promise<string[]> {
+  return await runStep(scriptName.replace(/^thimble-/, ''), async ({ note }) => {
     const result = await runWrangler(
       ['deploy', '--config', config, ...(dryRun ? ['--dry-run'] : [])],
       (line) => {

@@ -82,6 +82,11 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
 };
 
+/** A size, or `none` for no limit. */
+export function parseMemory(text: string): number | 'none' {
+  return text === 'none' ? text : parseBytes(text);
+}
+
 /** A number of bytes with its unit: `128MB`, `1.5 GiB`, `100000000`. */
 export function parseBytes(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(text.trim()) ?? [];

@@ -22,9 +22,9 @@ export interface Local<K extends WeightedKind, Engine> {
   readonly tokenizer: Tokenizer;
 }
 
-/** What every engine takes here: no memory limit but the machine's, turns of Node's event loop. */
+/** What every engine takes here: no memory limit but the machine's unless one is set, turns of Node's event loop. */
 export interface NodeHostOptions {
-  readonly memoryBudgetBytes: null;
+  readonly memoryBudgetBytes: number | null;
   readonly openTurns: OpenTurns;
 }
 

@@ -10,6 +10,7 @@ import { addModel, resizePool, useModel } from '../../engine/placement/changes.t
 import { isPlaced } from '../../engine/placement/needs.ts';
 import type { PlacedManifest } from '../../engine/placement/needs.ts';
 import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { manifestKey, versionKey } from '../../worker/platform/model-keys.ts';
 import { liesAsAsked, versionOf } from './place.ts';
 import type { Bucket } from './bucket.ts';
 
@@ -40,15 +41,13 @@ export async function readStored(bucket: Bucket, placement: Placement): Promise<
 /** The same, with models that run in scripts of their own. */
 export async function readAllStored(bucket: Bucket, placement: Placement): Promise<AnyStored[]> {
   const listed = (await bucket.listModelIds()) ?? Object.keys(placement.serving);
-  const newest = await Promise.all(
-    listed.map((id) => readManifestAt(bucket, `models/${id}/manifest.json`)),
-  );
+  const newest = await Promise.all(listed.map((id) => readManifestAt(bucket, manifestKey(id))));
   const found = newest.filter((model) => model !== null);
   const has = (id: string, version: string) =>
     found.some((model) => model.manifest.id === id && model.version === version);
   const older = placement.models.filter(({ id, version }) => !has(id, version));
   const kept = await Promise.all(
-    older.map(({ id, version }) => readManifestAt(bucket, `models/${id}/versions/${version}.json`)),
+    older.map(({ id, version }) => readManifestAt(bucket, versionKey(id, version))),
   );
   return [...found, ...kept.filter((model) => model !== null)];
 }

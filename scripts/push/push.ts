@@ -14,6 +14,7 @@ import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { manifestKey, modelKey, versionKey, versionOf } from '../../worker/platform/model-keys.ts';
 import type { Bucket } from './bucket.ts';
+import { readPlacementOrEmpty } from './place.ts';
 
 export interface PushOptions {
   readonly bucket: Bucket;
@@ -60,7 +61,7 @@ export async function pushModel(id: string, options: PushOptions): Promise<PushR
   return { id, pushedBytes, totalBytes, nSkipped };
 }
 
-/** Versions whose files are kept: the one that is served, and the one before it. */
+/** Versions whose files are kept beside those that are placed: the one that was pushed last, and the one before it. */
 const KEPT_VERSIONS = 2;
 
 /** Makes a manifest whose files are in the bucket the one that is served, then drops what is too old. */
@@ -80,8 +81,12 @@ async function publish(
   // All of them first: a push that is cut off must not forget one whose files are still there.
   await put(versionListKey(id), JSON.stringify({ versions }));
   await put(manifestKey(id), text);
-  const kept = versions.slice(0, KEPT_VERSIONS);
-  const old = versions.slice(KEPT_VERSIONS);
+  const newest = versions.slice(0, KEPT_VERSIONS);
+  // Of several canaries in a row, what answers beside them is older than the two newest.
+  const { models } = await readPlacementOrEmpty(bucket);
+  const isInUse = (old: string) => models.some((model) => model.id === id && model.version === old);
+  const kept = versions.filter((one) => newest.includes(one) || isInUse(one));
+  const old = versions.filter((one) => !kept.includes(one));
   if (old.length === 0) return;
   await deleteVersions(bucket, id, old, kept);
   await put(versionListKey(id), JSON.stringify({ versions: kept }));
@@ -105,6 +110,21 @@ async function deleteVersions(
   const inUse = await keysOf(kept);
   for (const key of await keysOf(old)) if (!inUse.has(key)) await bucket.delete(key);
   for (const version of old) await bucket.delete(versionKey(id, version));
+}
+
+/** Keys of all that a bucket has of a model, by what is written there: buckets need not be able to list. */
+export async function keysOfModel(bucket: Bucket, id: string): Promise<Set<string>> {
+  const current = await bucket.getText(manifestKey(id));
+  const versions = await readVersions(bucket, id);
+  const keys = new Set(knownKeys(id, current).keys());
+  for (const version of versions) {
+    const key = versionKey(id, version);
+    for (const file of knownKeys(id, await bucket.getText(key)).keys()) keys.add(file);
+    keys.add(key);
+  }
+  if (versions.length > 0) keys.add(versionListKey(id));
+  if (current !== null) keys.add(manifestKey(id));
+  return keys;
 }
 
 /** Names the versions in the bucket, the newest first: buckets need not be able to list. */

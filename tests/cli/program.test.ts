@@ -14,6 +14,7 @@ import type { Ended } from '../support/program.ts';
 const MODEL = 'stories260k';
 const COMMANDS = [
   ...['pull', 'import', 'calibrate', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
+  ...['plan', 'models', 'use', 'alias', 'rollback', 'rm'],
   ...['summarize', 'translate', 'extract', 'classify', 'rewrite', 'answer', 'deploy', 'doctor'],
 ];
 
