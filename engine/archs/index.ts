@@ -11,10 +11,15 @@ import { PHI3 } from './decoders/phi3.ts';
 import { QWEN2 } from './decoders/qwen2.ts';
 import { QWEN3 } from './decoders/qwen3.ts';
 import { QWEN3MOE } from './decoders/qwen3moe.ts';
+import { SMOLLM3 } from './decoders/smollm3.ts';
 import { STABLELM } from './decoders/stablelm.ts';
 import { STARCODER2 } from './decoders/starcoder2.ts';
 import { BERT } from './encoders/bert.ts';
+import { GEMMA_EMBEDDING } from './encoders/gemma-embedding.ts';
+import { NOMIC_BERT } from './encoders/nomic-bert.ts';
+import { QWEN3_EMBEDDING } from './encoders/qwen3-embedding.ts';
 import { WHISPER } from './recognition/whisper.ts';
+import { isStateful } from './stateful.ts';
 import { NAMINGS } from './types.ts';
 import type { AnyTensorSpec, Architecture, EncoderFamily, Family, FilePlace } from './types.ts';
 import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
@@ -45,10 +50,11 @@ const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
     OLMO2,
     OLMOE,
     GRANITE,
+    SMOLLM3,
     STABLELM,
     STARCODER2,
   ],
-  encoder: [BERT],
+  encoder: [QWEN3_EMBEDDING, GEMMA_EMBEDDING, NOMIC_BERT, BERT],
   recognition: [WHISPER],
 };
 
@@ -59,14 +65,16 @@ export interface KindsOfFiles {
   readonly gguf: 'decoder' | 'encoder';
   readonly hf: FamilyKind;
   readonly ct2: 'recognition';
+  readonly ggml: 'recognition';
 }
 
 /** Field with the names that files of a naming use for a family. */
-const FILE_NAMES: Readonly<Record<Naming, 'ggufNames' | 'hfModelTypes' | 'ct2Specs'>> = {
+const FILE_NAMES = {
   gguf: 'ggufNames',
   hf: 'hfModelTypes',
   ct2: 'ct2Specs',
-};
+  ggml: 'ggmlNames',
+} as const satisfies Readonly<Record<Naming, keyof Family<never>>>;
 
 /**
  * The family a manifest names.
@@ -103,8 +111,13 @@ export function familyOfFile<N extends Naming>(
   const families = allFamilies().map(({ family }) => family);
   throw unknownFamily(
     name,
-    families.filter((family) => family[FILE_NAMES[naming]] !== undefined),
+    families.filter((family) => (family[FILE_NAMES[naming]] ?? []).length > 0),
   );
+}
+
+/** The family of embedding models that a GGUF file of a family of decoders is of when it states a pooling. */
+export function findPooledFamily(ggufName: string): EncoderFamily | undefined {
+  return FAMILIES.encoder.find(({ pooledGgufNames }) => pooledGgufNames?.includes(ggufName));
 }
 
 /** All names that files of a naming may use for the known families. */
@@ -119,10 +132,14 @@ function allFamilies(): FamilyRow[] {
 
 function unknownFamily(name: string, families: readonly Pick<Family<never>, 'name'>[]) {
   const known = families.map((row) => row.name);
+  const stateful = isStateful(name);
+  const what = stateful
+    ? 'keeps a state beside or instead of a key/value cache, which is not supported yet'
+    : 'is not known';
   return new EngineError(
     'E_ARCH_UNKNOWN',
-    `architecture: '${name}' is not known; known are ${known.join(', ')}. CONTRIBUTING.md says how to add one.`,
-    { details: { name, known } },
+    `architecture: '${name}' ${what}; known are ${known.join(', ')}. CONTRIBUTING.md says how to add one.`,
+    { details: { name, known, stateful } },
   );
 }
 

@@ -17,8 +17,8 @@ export type TensorRole =
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
 export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
 
-/** Whose tensor names a file uses: GGUF's, Hugging Face's or CTranslate2's. */
-export const NAMINGS = ['gguf', 'hf', 'ct2'] as const;
+/** Whose tensor names a file uses: GGUF's, Hugging Face's, CTranslate2's or those of ggml's older files. */
+export const NAMINGS = ['gguf', 'hf', 'ct2', 'ggml'] as const;
 export type Naming = (typeof NAMINGS)[number];
 
 /** Where a tensor's values stand in a file. `C` is the config of a kind of model. */
@@ -94,6 +94,8 @@ export interface FieldReader {
   /** The number, or undefined where the file does not state it. */
   optional(key: string): number | undefined;
   flag(key: string, fallback: boolean): boolean;
+  /** The list, or null where the file has none of this name. */
+  list(key: string): readonly unknown[] | null;
 }
 
 /** Description of a family of any kind of model; `C` is the config of the kind. */
@@ -106,6 +108,8 @@ export interface Family<C> {
   readonly hfModelTypes: readonly string[];
   /** Names of specs in CTranslate2 files. */
   readonly ct2Specs?: readonly string[];
+  /** What ggml's older files hold: each program has a layout of its own, which names no family. */
+  readonly ggmlNames?: readonly string[];
   /** Prefix that some writers put before every HF name. */
   readonly hfPrefix?: string;
   readonly tensors: readonly AnyTensorSpec<C>[];
@@ -115,7 +119,27 @@ export interface Family<C> {
 export interface EncoderFamily extends Family<EncoderConfig> {
   /** Beginnings of names of tensors that no vector of a text depends on. */
   readonly unused: RegExp;
+  /** Where the norm of a half is: before it, after its sum, or before it and again before what it adds is added. */
+  readonly normed: 'before' | 'after' | 'around';
+  readonly norm: 'layer' | 'rms';
+  /** act(up x), or act(gate x) * up x; 'gelu-erf' is exact, 'gelu' its approximation by tanh. */
+  readonly ffn: 'gelu-erf' | 'gelu-gated' | 'silu-gated';
+  /** What a row attends to: all rows of its text, or itself and those before it. */
+  readonly sight: 'both' | 'before';
+  /** What a reranker's scores are: logits, or probabilities of its classes; families without rerankers have none. */
+  readonly score?: 'logit' | 'probability';
+  /** Names in GGUF of a family of decoders, whose files are of this family when they state a pooling. */
+  readonly pooledGgufNames?: readonly string[];
+  /** Names of a config's numbers in GGUF, without `<architecture>.`, that differ from BERT's or that BERT lacks. */
+  readonly ggufKeys?: Readonly<Partial<Record<EncoderNumberField, string>>>;
+  /** Fields that follow from others, or that files do not state. */
+  readonly complete?: (c: EncoderConfig, file: FieldReader) => Partial<EncoderConfig>;
 }
+
+/** Fields of EncoderConfig that are one number. */
+export type EncoderNumberField = {
+  [K in keyof EncoderConfig]-?: NonNullable<EncoderConfig[K]> extends number ? K : never;
+}[keyof EncoderConfig];
 
 /** A family of recognition models. */
 export type RecognitionFamily = Family<RecognitionConfig>;

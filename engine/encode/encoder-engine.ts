@@ -76,7 +76,7 @@ export class EncoderEngine {
     const instances = archTensors(arch, manifest.config);
     const loaded = await loadModel(source, instances, plan, modules, options);
     const { weights, kernels, memory, build } = loaded;
-    const encoder = new TextEncoder(manifest.config, plan, weights, kernels, memory);
+    const encoder = new TextEncoder(arch, manifest.config, plan, weights, kernels, memory);
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
     const engine = new EncoderEngine(manifest.id, encoder, plan, build, openTurns);
     // V8 optimizes what has run (engine/generate/warm-up.ts).
@@ -97,11 +97,41 @@ export class EncoderEngine {
    * One vector per text, [nEmbd] f32, in the texts' order. A call waits while another runs; aborting
    * ends the waiting, or a call before its next layer.
    * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED;
-   *   E_BUSY when MAX_WAITING_CALLS others wait.
+   *   E_BUSY when MAX_WAITING_CALLS others wait; E_MODEL_KIND for a reranker.
    */
   async embed(
     texts: readonly (readonly number[])[],
     signal?: AbortSignal,
+  ): Promise<Float32Array[]> {
+    this.#requireRanker(false);
+    return await this.#enter(texts, signal);
+  }
+
+  /**
+   * How relevant a passage is to a query, for texts that hold both as the reranker was trained to read them: its
+   * first class, a logit or a probability (`score` of the family). @throws {EngineError} as `embed`; E_MODEL_KIND
+   *   for a model that gives vectors.
+   */
+  async score(texts: readonly (readonly number[])[], signal?: AbortSignal): Promise<number[]> {
+    this.#requireRanker(true);
+    const scores = await this.#enter(texts, signal);
+    return scores.map((classes) => classes[0]!);
+  }
+
+  #requireRanker(wanted: boolean): void {
+    const isRanker = this.config.pooling === 'rank';
+    if (isRanker === wanted) return;
+    const title = (is: boolean) => (is ? 'a reranker' : 'an embedding model');
+    throw new EngineError(
+      'E_MODEL_KIND',
+      `model: ${this.modelId} is ${title(isRanker)}; expected ${title(wanted)}. GET /v1/models lists the models.`,
+      { param: 'model', details: { model: this.modelId, pooling: this.config.pooling } },
+    );
+  }
+
+  async #enter(
+    texts: readonly (readonly number[])[],
+    signal: AbortSignal | undefined,
   ): Promise<Float32Array[]> {
     this.#check(texts);
     const leave = await this.#queue.enter(signal);

@@ -6,7 +6,7 @@
 import { EngineError } from '../base/errors.ts';
 import { ByteCursor, invalidFile } from './byte-source.ts';
 import type { ByteSource } from './byte-source.ts';
-import { sourceDtypeByGgmlId } from './source-dtypes.ts';
+import { SOURCE_DTYPE_NAMES, sourceDtypeByGgmlId, unsupportedDtype } from './source-dtypes.ts';
 import {
   checkTensorPlaces,
   MAX_TENSOR_DIMS,
@@ -122,6 +122,7 @@ async function readGgufPart(source: ByteSource): Promise<GgufFile> {
   const entries: TensorEntry[] = [];
   for (let i = 0; i < nTensor; i++) entries.push(await readTensorEntry(cursor));
   const tensors = placeTensors(source, entries, cursor.offset, readAlignment(source, metadata));
+  refuseOtherQ2(source, tensors);
   return { version, metadata, tensors };
 }
 
@@ -276,6 +277,26 @@ function placeTensors(
       });
     return { name, dtype, dims: rowMajor, source, offset: start + offset, bytes };
   });
+}
+
+/** Bytes of 128 values of Q2_0 in the blocks of a llama.cpp fork: one half, 128 pairs of bits. */
+const OTHER_Q2_BYTES = 34;
+
+/**
+ * A fork of llama.cpp gave the number of Q2_0 to blocks of 128 values before llama.cpp gave it to
+ * blocks of 64. The header does not say which; a tensor with less room than blocks of 64 take does.
+ * @throws {EngineError} E_DTYPE_UNSUPPORTED
+ */
+function refuseOtherQ2(source: ByteSource, tensors: readonly SourceTensor[]): void {
+  const sorted = [...tensors].sort((a, b) => a.offset - b.offset);
+  for (const [i, { name, dtype, dims, offset, bytes }] of sorted.entries()) {
+    if (dtype !== 'Q2_0' || dims.at(-1)! % 128 !== 0) continue;
+    const room = (sorted[i + 1]?.offset ?? source.bytes) - offset;
+    const otherBytes = (dims.reduce((product, dim) => product * dim, 1) / 128) * OTHER_Q2_BYTES;
+    if (room >= bytes || room < otherBytes) continue;
+    const where = `${source.name}: tensor ${shown(name)}`;
+    throw unsupportedDtype('Q2_0 in blocks of 128', where, SOURCE_DTYPE_NAMES);
+  }
 }
 
 /** A name from the file, fit for a message. */

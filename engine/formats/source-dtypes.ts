@@ -38,6 +38,19 @@ export const SOURCE_DTYPES = {
   Q4_K: row(12, 256, 144, 4),
   Q5_K: row(13, 256, 176, 5),
   Q6_K: row(14, 256, 210, 6),
+  IQ1_S: row(19, 256, 50, 1),
+  IQ1_M: row(29, 256, 56, 1),
+  IQ2_XXS: row(16, 256, 66, 2),
+  IQ2_XS: row(17, 256, 74, 2),
+  IQ2_S: row(22, 256, 82, 2),
+  IQ3_XXS: row(18, 256, 98, 3),
+  IQ3_S: row(21, 256, 110, 3),
+  IQ4_XS: row(23, 256, 136, 4),
+  TQ1_0: row(34, 256, 54, 2),
+  TQ2_0: row(35, 256, 66, 2),
+  MXFP4: row(39, 32, 17, 4),
+  Q1_0: row(41, 128, 18, 1),
+  Q2_0: row(42, 64, 18, 2),
 } as const satisfies Record<string, SourceDtypeRow>;
 
 export type SourceDtype = keyof typeof SOURCE_DTYPES;
@@ -47,29 +60,21 @@ export const SOURCE_DTYPE_NAMES = Object.keys(SOURCE_DTYPES) as SourceDtype[];
 const OTHER_GGML_NAMES: Readonly<Record<number, string>> = {
   9: 'Q8_1',
   15: 'Q8_K',
-  16: 'IQ2_XXS',
-  17: 'IQ2_XS',
-  18: 'IQ3_XXS',
-  19: 'IQ1_S',
-  21: 'IQ3_S',
-  22: 'IQ2_S',
-  23: 'IQ4_XS',
   24: 'I8',
   25: 'I16',
   26: 'I32',
   27: 'I64',
   28: 'F64',
-  29: 'IQ1_M',
-  34: 'TQ1_0',
-  35: 'TQ2_0',
-  39: 'MXFP4',
+  40: 'NVFP4',
 };
 
 /** @throws {EngineError} E_DTYPE_UNSUPPORTED naming the tensor, its type and the supported ones. */
 export function sourceDtypeByGgmlId(ggmlId: number, where: string): SourceDtype {
   const name = SOURCE_DTYPE_NAMES.find((dtype) => SOURCE_DTYPES[dtype].ggmlId === ggmlId);
   if (name !== undefined) return name;
-  throw unsupportedDtype(OTHER_GGML_NAMES[ggmlId] ?? `number ${ggmlId}`, where, SOURCE_DTYPE_NAMES);
+  const other = OTHER_GGML_NAMES[ggmlId];
+  const shown = other === undefined ? `number ${ggmlId}` : `${other} (number ${ggmlId})`;
+  throw unsupportedDtype(shown, where, SOURCE_DTYPE_NAMES);
 }
 
 export function unsupportedDtype(

@@ -185,6 +185,12 @@ export class Engine {
     this.#closed = true;
   }
 
+  /** Ends all generations at once: what they ran in is gone. What comes after starts afresh. */
+  reset(): void {
+    this.#loop.reset(unloaded(this.modelId));
+    this.#decoder.reset?.();
+  }
+
   /**
    * Generates until a stop token, `maxTokens` or the end of the context, together with all others in
    * one pass per step. Starts when its pages can be promised to it, first come, first served. A

@@ -126,6 +126,24 @@ export class StepLoop {
     }
   }
 
+  /**
+   * Ends all generations and whatever step runs: the host's object in which they ran is gone, and with it
+   * all that was awaited there.
+   */
+  reset(error: EngineError): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#driver = null;
+    this.#nDriver++;
+    this.#inStep = null;
+    for (const generation of [...this.#live]) {
+      generation.fail(error);
+      this.#live.delete(generation);
+      this.#vacate(generation, false);
+    }
+    this.#scheduler.forgetKept();
+  }
+
   #join(generation: Generation): void {
     this.#live.add(generation);
     if (this.#inStep === null) this.#admit(Date.now());

@@ -78,6 +78,8 @@ export const modelConfigSchema = z.object({
   localRopeTheta: z.number().positive().optional(),
   /** Positions each layer attends to, 0 for all; without the list all layers attend to all. */
   windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** Layers whose queries and keys do not rotate; without the list all do. */
+  unrotated: z.array(z.boolean()).max(1024).optional(),
   /** Factor of attention scores before their softmax; 1 / sqrt(headDim) by default. */
   attentionScale: z.number().positive().optional(),
   /** Scores become cap tanh(score / cap). */
@@ -162,11 +164,29 @@ export const encoderConfigSchema = z.object({
   nCtx: dim.max(32_768),
   /** The longest text it was made for, special tokens included. */
   maxTokens: dim.max(32_768),
-  /** Rows of the table of token types. */
-  nTokenType: dim.max(64),
+  /** Rows of the table of token types, of which the first is used; 0 without a table. */
+  nTokenType: z.number().int().nonnegative().max(64),
   normEps: z.number().nonnegative(),
-  /** How a text's vector is made of those of its tokens. */
-  pooling: z.enum(['mean', 'cls', 'last']),
+  /** Heads of keys and values; nHead by default. */
+  nKvHead: dim.max(4096).optional(),
+  /** Values of a head; nEmbd / nHead by default. */
+  headDim: dim.max(1024).optional(),
+  /** Base of rotary positions (halves of a head rotate together); learned positions without it. */
+  ropeTheta: z.number().positive().optional(),
+  /** The base of layers with a window. */
+  localRopeTheta: z.number().positive().optional(),
+  /** Positions to each side that a layer sees, 0 for all. */
+  windows: z.array(z.number().int().nonnegative().max(MAX_DIM)).max(1024).optional(),
+  /** Factor of embeddings. */
+  embeddingScale: z.number().positive().optional(),
+  /** Width between two products that a text's vector goes through. */
+  nDense: dim.max(65_536).optional(),
+  /** How a text's vector is made of those of its tokens; 'rank': a score is made of one of them (rerankers). */
+  pooling: z.enum(['mean', 'cls', 'last', 'rank']),
+  /** Scores that a reranker gives a query and a passage; the first is the relevance. */
+  nClass: dim.max(64).optional(),
+  /** What a reranker reads, with {query} and {document}, as its file states it. */
+  rerankTemplate: z.string().max(20_000).optional(),
   /** Whether vectors are made to have length one. */
   normalize: z.boolean(),
   /** What the model was trained to see before a question and before a passage. */
@@ -325,6 +345,8 @@ export function configContradiction(c: ModelConfig): string | null {
     return `${wrongFactors.length} rope factors for ropeDim ${c.ropeDim}`;
   if (c.windows !== undefined && c.windows.length !== c.nLayer)
     return `${c.windows.length} windows for ${c.nLayer} layers`;
+  if (c.unrotated !== undefined && c.unrotated.length !== c.nLayer)
+    return `${c.unrotated.length} values of unrotated for ${c.nLayer} layers`;
   const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
   if (of * c.nLayer > MAX_EXPERTS)
     return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;
@@ -333,8 +355,15 @@ export function configContradiction(c: ModelConfig): string | null {
 
 /** How numbers of an encoder's config contradict each other, or null. */
 export function encoderContradiction(c: EncoderConfig): string | null {
-  if (c.nEmbd % (4 * c.nHead) !== 0)
-    return `nEmbd ${c.nEmbd} is not a multiple of four times nHead ${c.nHead}`;
+  const { nHead, nKvHead = nHead, headDim = c.nEmbd / nHead } = c;
+  if (c.headDim === undefined && c.nEmbd % (4 * nHead) !== 0)
+    return `nEmbd ${c.nEmbd} is not a multiple of four times nHead ${nHead}`;
+  if (headDim % 4 !== 0) return `headDim ${headDim} is not a multiple of four`;
+  if (nHead % nKvHead !== 0) return `nHead ${nHead} is not a multiple of nKvHead ${nKvHead}`;
+  if (c.windows !== undefined && c.windows.length !== c.nLayer)
+    return `${c.windows.length} windows for ${c.nLayer} layers`;
+  if ((c.pooling === 'rank') !== (c.nClass !== undefined))
+    return `pooling ${c.pooling} with ${c.nClass ?? 'no'} classes`;
   return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 

@@ -46,13 +46,17 @@ const FIVE_PIECES = [
 ] as const;
 
 function putFiveBits(bytes: Uint8Array, at: number, j: number, q: Uint8Array): void {
+  // FIVE_GROUPS and FIVE_PIECES written out: this runs once for every four weights of a file.
   for (let i = 0; i < 4; i++) {
     const first = at + j * 4 + i;
-    for (const [v, group] of FIVE_GROUPS.entries()) bytes[first + v * 32] = q[group * 4 + i]!;
-    for (const { group, vector, from, to, count } of FIVE_PIECES) {
-      const piece = (q[group * 4 + i]! >> from) & ((1 << count) - 1);
-      bytes[first + vector * 32]! |= piece << to;
-    }
+    const second = q[8 + i]!;
+    const fifth = q[20 + i]!;
+    const last = q[28 + i]!;
+    bytes[first] = q[i]! | (second << 5);
+    bytes[first + 32] = q[4 + i]! | (((second >> 3) & 3) << 5) | (((last >> 3) & 1) << 7);
+    bytes[first + 64] = q[12 + i]! | (fifth << 5);
+    bytes[first + 96] = q[16 + i]! | (((fifth >> 3) & 3) << 5) | (((last >> 4) & 1) << 7);
+    bytes[first + 128] = q[24 + i]! | (last << 5);
   }
 }
 function getFiveBits(bytes: Uint8Array, at: number, j: number, k: number): number {

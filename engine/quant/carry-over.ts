@@ -5,9 +5,21 @@
 import { BLOCK_COLS } from '../base/dtypes.ts';
 import { SOURCE_DTYPES } from '../formats/source-dtypes.ts';
 import type { SourceDtype } from '../formats/source-dtypes.ts';
+import { partIq1S, partIq2Xxs, partIq3S, partIq3Xxs } from './grid-blocks.ts';
+import {
+  PART,
+  partIq4Xs,
+  partMxfp4,
+  partQ1_0,
+  partQ2_0,
+  partTq1_0,
+  partTq2_0,
+} from './integer-parts.ts';
+import type { PartReader } from './integer-parts.ts';
 import { readNibbleK, readPartQ4K } from './k-blocks.ts';
 import { WITH_MIN } from './layouts.ts';
 import type { QuantizedMatrix } from './layouts.ts';
+import { QUANT_ZERO } from './block-bytes.ts';
 import type { BlockDtypeName } from './block-bytes.ts';
 import { IQ4_NL_VALUES, readFiveBits, readHalf, readNibble } from './simple-blocks.ts';
 
@@ -47,6 +59,24 @@ const carryQ4K: BlockCarrier = (view, at, { quants, scales, mins }, block) => {
   }
 };
 
+/** Where a half overflows to infinity. */
+const HALF_OVERFLOW = 65_520;
+
+/** Runs of 32 integers with one scale: w = scale x integer. */
+function carryParts(target: BlockDtypeName, nPart: number, readPart: PartReader): BlockCarrier {
+  const integers = new Int8Array(PART);
+  const zero = QUANT_ZERO[target];
+  return (view, at, { quants, scales }, block) => {
+    for (let part = 0; part < nPart; part++) {
+      const scale = readPart(view, at, part, integers);
+      // What a layout's half cannot hold shows as an infinity, which importers refuse.
+      scales[block + part] = Math.abs(scale) < HALF_OVERFLOW ? scale : Infinity;
+      const start = (block + part) * BLOCK_COLS;
+      for (let k = 0; k < PART; k++) quants[start + k] = integers[k]! + zero;
+    }
+  };
+}
+
 const CARRIERS: Partial<Record<SourceDtype, Partial<Record<BlockDtypeName, BlockCarrier>>>> = {
   Q4_0: { q4: carryShifted(readNibble) },
   Q4_1: { q4m: carryWithMin(readNibble) },
@@ -59,6 +89,17 @@ const CARRIERS: Partial<Record<SourceDtype, Partial<Record<BlockDtypeName, Block
   Q5_1: { q5m: carryWithMin(readFiveBits) },
   Q8_0: { q8: carryShifted((view, at, k) => view.getInt8(at + k) + 128) },
   IQ4_NL: { q8: carryShifted((view, at, k) => IQ4_NL_VALUES[readNibble(view, at, k)]! + 128) },
+  Q1_0: { q4: carryParts('q4', 4, partQ1_0) },
+  Q2_0: { q4: carryParts('q4', 2, partQ2_0) },
+  TQ1_0: { q4: carryParts('q4', 8, partTq1_0) },
+  TQ2_0: { q4: carryParts('q4', 8, partTq2_0) },
+  MXFP4: { q5: carryParts('q5', 1, partMxfp4) },
+  // Their scales are products of a half and a small integer, rounded to a half again.
+  IQ1_S: { q5: carryParts('q5', 8, partIq1S) },
+  IQ2_XXS: { q8: carryParts('q8', 8, partIq2Xxs) },
+  IQ3_XXS: { q8: carryParts('q8', 8, partIq3Xxs) },
+  IQ3_S: { q5: carryParts('q5', 8, partIq3S) },
+  IQ4_XS: { q8: carryParts('q8', 8, partIq4Xs) },
 };
 
 /** Whether `carryMatrix` takes this pair. */

@@ -3,6 +3,24 @@
  */
 import { SOURCE_DTYPES } from '../formats/source-dtypes.ts';
 import type { SourceDtype } from '../formats/source-dtypes.ts';
+import {
+  partIq1S,
+  partIq2Xxs,
+  partIq3S,
+  partIq3Xxs,
+  readIq1M,
+  readIq2S,
+  readIq2Xs,
+} from './grid-blocks.ts';
+import {
+  partIq4Xs,
+  partMxfp4,
+  partQ1_0,
+  partQ2_0,
+  partTq1_0,
+  partTq2_0,
+  readParts,
+} from './integer-parts.ts';
 import { readQ2K, readQ3K, readQ4K, readQ5K, readQ6K } from './k-blocks.ts';
 import {
   readBf16,
@@ -32,6 +50,19 @@ const BLOCK_READERS: Record<SourceDtype, BlockReader> = {
   Q4_K: readQ4K,
   Q5_K: readQ5K,
   Q6_K: readQ6K,
+  IQ1_S: readParts(256, partIq1S),
+  IQ1_M: readIq1M,
+  IQ2_XXS: readParts(256, partIq2Xxs),
+  IQ2_XS: readIq2Xs,
+  IQ2_S: readIq2S,
+  IQ3_XXS: readParts(256, partIq3Xxs),
+  IQ3_S: readParts(256, partIq3S),
+  IQ4_XS: readParts(256, partIq4Xs),
+  TQ1_0: readParts(256, partTq1_0),
+  TQ2_0: readParts(256, partTq2_0),
+  MXFP4: readParts(32, partMxfp4),
+  Q1_0: readParts(128, partQ1_0),
+  Q2_0: readParts(64, partQ2_0),
 };
 
 /** The values of whole blocks of `dtype`, in order. */

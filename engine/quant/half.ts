@@ -3,6 +3,9 @@
 const floatBits = new Float32Array(1);
 const intBits = new Uint32Array(floatBits.buffer);
 
+/** 2^-32 to 2^31: halves are made by the million. */
+const POWERS = Float64Array.from({ length: 64 }, (_, i) => 2 ** (i - 32));
+
 /** The value of IEEE half `half` (16 bits). */
 export function f16ToF32(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
@@ -22,10 +25,10 @@ export function f32ToF16(value: number): number {
   if (Number.isNaN(value)) return sign | 0x7e00;
   if (magnitude >= 65520) return sign | 0x7c00;
   if (magnitude < 2 ** -14) return sign | roundHalfEven(magnitude * 2 ** 24);
-  const exponent = Math.floor(Math.log2(magnitude));
-  // log2 may round up next to a power of two: step back then.
-  const e = magnitude < 2 ** exponent ? exponent - 1 : exponent;
-  return sign | (((e + 14) << 10) + roundHalfEven(magnitude * 2 ** (10 - e)));
+  const exponent = ((bits >>> 23) & 255) - 127;
+  // The float may have been rounded up to a power of two: step back then.
+  const e = magnitude < POWERS[exponent + 32]! ? exponent - 1 : exponent;
+  return sign | (((e + 14) << 10) + roundHalfEven(magnitude * POWERS[42 - e]!));
 }
 
 /** Nearest bfloat16 of `value`, as 16 bits. */

@@ -88,10 +88,12 @@ export function packBlocks(
   const nBlock = Math.ceil(nCol / BLOCK_COLS);
   const blockBytes = WEIGHT_DTYPES[dtype].blockBytes;
   const putQuants = QUANT_WRITERS[dtype];
+  // One for all blocks: a file has millions.
+  const q = new Uint8Array(BLOCK_COLS);
   for (let row = 0; row < nRow; row++) {
     const base = Math.floor(row / PANEL_ROWS) * nBlock * blockBytes;
     for (let block = 0; block < nBlock; block++) {
-      const q = blockQuants(matrix, row, block, QUANT_ZERO[dtype]);
+      copyBlock(matrix, row, block, QUANT_ZERO[dtype], q);
       putQuants(bytes, base + block * blockBytes, row % PANEL_ROWS, q);
     }
   }
@@ -193,17 +195,19 @@ function blockNumbers(
   return { d, m };
 }
 
-function blockQuants(
-  matrix: QuantizedMatrix,
+/** The quants of one block into `out`, padded with zeros' quant. */
+function copyBlock(
+  { quants, nCol }: QuantizedMatrix,
   row: number,
   block: number,
   zero: number,
-): Uint8Array {
+  out: Uint8Array,
+): void {
   const start = block * BLOCK_COLS;
-  const n = Math.min(BLOCK_COLS, matrix.nCol - start);
-  const q = new Uint8Array(BLOCK_COLS).fill(zero);
-  q.set(matrix.quants.subarray(row * matrix.nCol + start, row * matrix.nCol + start + n));
-  return q;
+  const n = Math.min(BLOCK_COLS, nCol - start);
+  const at = row * nCol + start;
+  for (let k = 0; k < n; k++) out[k] = quants[at + k]!;
+  out.fill(zero, n);
 }
 
 const FLOAT_READERS = {

@@ -66,8 +66,8 @@ export function quantizeMatrix(
       const at = row * nBlock + block;
       scales[at] = fit.d;
       if (WITH_MIN.has(dtype)) mins[at] = fit.m;
-      const q = quants.subarray(row * nCol + start, row * nCol + end);
-      for (let k = 0; k < x.length; k++) q[k] = quantOf(dtype, x[k]!, fit);
+      const first = row * nCol + start;
+      for (let k = 0; k < x.length; k++) quants[first + k] = quantOf(dtype, x[k]!, fit);
     }
   }
   return { nRow, nCol, quants, scales, ...(WITH_MIN.has(dtype) ? { mins } : {}) };
@@ -92,11 +92,20 @@ function errorOf(dtype: BlockDtypeName, x: Numbers, weights: Numbers, fit: Block
   return error;
 }
 
+/** Values of the block that is searched, and what each candidate gives: in doubles, which need no conversion. */
+const block = new Float64Array(BLOCK_COLS);
+
 /** The best d of w = d (q - zero), rounded to what the layout stores. */
 function searchScale(dtype: BlockDtypeName, x: Numbers, weights: Numbers): BlockFit {
   const zero = QUANT_ZERO[dtype];
   const { steps, step } = SEARCH[dtype];
-  const peak = signedPeak(x);
+  const n = x.length;
+  let peak = 0;
+  for (let k = 0; k < n; k++) {
+    const value = x[k]!;
+    block[k] = value;
+    if (Math.abs(value) > Math.abs(peak)) peak = value;
+  }
   let d = 0;
   let best = 0;
   // The peak goes to -zero, the end of the range that reaches one step further.
@@ -104,12 +113,23 @@ function searchScale(dtype: BlockDtypeName, x: Numbers, weights: Numbers): Block
     const inverse = -(zero + i * step) / peak;
     let sumXq = 0;
     let sumQq = 0;
-    for (let k = 0; k < x.length; k++) {
-      const value = x[k]!;
-      const quant = roundTo(value * inverse, -zero, zero - 1);
-      const weighed = weights[k]! * quant;
-      sumXq += value * weighed;
-      sumQq += quant * weighed;
+    if (weights === EQUAL_WEIGHTS) {
+      let squares = 0;
+      for (let k = 0; k < n; k++) {
+        const value = block[k]!;
+        const quant = roundTo(value * inverse, -zero, zero - 1) | 0;
+        sumXq += value * quant;
+        squares = (squares + Math.imul(quant, quant)) | 0;
+      }
+      sumQq = squares;
+    } else {
+      for (let k = 0; k < n; k++) {
+        const value = block[k]!;
+        const quant = roundTo(value * inverse, -zero, zero - 1);
+        const weighed = weights[k]! * quant;
+        sumXq += value * weighed;
+        sumQq += quant * weighed;
+      }
     }
     // In ratios, so that tiny values do not underflow.
     const gain = sumQq > 0 ? (sumXq / peak) * (sumXq / peak / sumQq) : 0;
@@ -175,13 +195,6 @@ function fitLine(
   const d = (sumW * sumXq - sumX * sumQ) / determinant;
   const offset = (sumX - d * sumQ) / sumW;
   return { d, m: low + offset, error: sumXx - d * sumXq - offset * sumX };
-}
-
-/** The value furthest from 0, with its sign. */
-function signedPeak(x: Float32Array): number {
-  let peak = 0;
-  for (let k = 0; k < x.length; k++) if (Math.abs(x[k]!) > Math.abs(peak)) peak = x[k]!;
-  return peak;
 }
 
 function bounds(x: Float32Array): { low: number; high: number } {

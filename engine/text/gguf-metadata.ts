@@ -39,3 +39,12 @@ export function readFlag(metadata: GgufMetadata, key: string, fallback: boolean)
   const value = metadata.get(key);
   return typeof value === 'boolean' ? value : fallback;
 }
+
+/** An array of bytes; empty when there is none. */
+export function readBytes(metadata: GgufMetadata, key: string): Uint8Array {
+  const value = metadata.get(key) ?? [];
+  const isByte = (x: unknown) =>
+    typeof x === 'number' && Number.isInteger(x) && x >= -128 && x <= 255;
+  if (!Array.isArray(value) || !value.every(isByte)) fail(`${key}; expected bytes.`, { key });
+  return Uint8Array.from(value as number[]);
+}

@@ -25,6 +25,29 @@ function gpt4Words(digits: string): string {
   );
 }
 
+/** Chinese characters; hiragana and katakana. */
+const HAN = '\\u4e00-\\u9fa5';
+const KANA = '\\u3040-\\u309f\\u30a0-\\u30ff';
+/** All letters but lower-case ASCII, and but upper-case ASCII: llama.cpp knows no other cases. */
+const UPPER = '(?:(?![a-z])\\p{L})';
+const LOWER = '(?:(?![A-Z])\\p{L})';
+
+/** Words that begin in upper case or are all of it, as GPT-4o and Tekken cut them. */
+function casedWords(suffix: string, digits: string): string {
+  const before = '[^\\r\\n\\p{L}\\p{N}]?';
+  return (
+    `${before}${UPPER}*${LOWER}+${suffix}|${before}${UPPER}+${LOWER}*${suffix}|${digits}` +
+    '| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
+  );
+}
+
+/** A sign with the ASCII letters after it, words with their marks, runs of signs. */
+const DEEPSEEK_WORDS =
+  '[!-/:-@\\[-`{-~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+' +
+  '| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+/** Words without the sentence signs of many scripts. */
+const BLOOM_WORDS = ' ?[^(\\s|.,!?…。，、।۔،)]+';
+
 function row(patterns: readonly string[], options: Partial<PreTokenizerRow> = {}): PreTokenizerRow {
   return { patterns, ignoreMerges: false, addBos: false, ...options };
 }
@@ -34,25 +57,39 @@ const SINGLE_DIGITS = row(['\\p{N}', GPT2_WORDS]);
 const QWEN2 = row([gpt4Words('\\p{N}')]);
 const LLAMA3 = row([gpt4Words('\\p{N}{1,3}')], { ignoreMerges: true, addBos: true });
 
-export const PRE_TOKENIZER_ROWS: ReadonlyMap<string, PreTokenizerRow> = new Map([
-  ['default', row(['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_WORDS, '\\p{N}+', '[0-9][0-9][0-9]'])],
-  ['gpt-2', GPT2],
-  ['phi-2', GPT2],
-  ['olmo', GPT2],
-  ['roberta-bpe', GPT2],
-  ['smollm', SINGLE_DIGITS],
-  ['starcoder', SINGLE_DIGITS],
-  ['refact', SINGLE_DIGITS],
-  ['command-r', SINGLE_DIGITS],
-  ['codeshell', SINGLE_DIGITS],
-  ['qwen2', QWEN2],
-  ['stablelm2', QWEN2],
-  ['llama-bpe', LLAMA3],
-  ['llama3', LLAMA3],
-  ['llama-v3', LLAMA3],
-  ['smaug-bpe', row([gpt4Words('\\p{N}{1,3}')])],
-  ['dbrx', row([gpt4Words('\\p{N}{1,3}')])],
-]);
+const GPT4 = row([gpt4Words('\\p{N}{1,3}')]);
+const BLOOM = row([BLOOM_WORDS]);
+
+/** Each rule with its names. */
+const RULES: readonly (readonly [PreTokenizerRow, ...string[]])[] = [
+  [row(['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_WORDS, '\\p{N}+', '[0-9][0-9][0-9]']), 'default'],
+  [
+    GPT2,
+    ...['gpt-2', 'phi-2', 'olmo', 'roberta-bpe', 'mpt', 'jais', 'trillion', 'granite-docling'],
+    ...['gigachat', 'mellum', 'a.x-4.0', 'exaone4'],
+    ...['jina-es', 'jina-de', 'jina-v2-es', 'jina-v2-de', 'jina-v1-en', 'jina-v2-code'],
+  ],
+  [
+    SINGLE_DIGITS,
+    ...['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone', 'minerva-7b'],
+  ],
+  [QWEN2, 'qwen2', 'stablelm2', 'deepseek-r1-qwen', 'kormo', 'hunyuan', 'megrez'],
+  [
+    LLAMA3,
+    ...['llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2'],
+  ],
+  [GPT4, 'smaug-bpe', 'dbrx', 'chatglm-bpe', 'glm4'],
+  [row([casedWords('', '\\p{N}')], { ignoreMerges: true, addBos: true }), 'tekken'],
+  [row([casedWords(`${CONTRACTIONS}?`, '\\p{N}{1,3}')]), 'gpt-4o', 'llama4'],
+  [row(['\\p{N}{1,3}', `[${HAN}${KANA}]+`, DEEPSEEK_WORDS]), 'deepseek-v3', 'hunyuan-dense'],
+  [row(['[\\p{P}\\$\\+<=>\\^~\\|`]+', GPT2_WORDS, '[0-9][0-9][0-9]']), 'falcon'],
+  [BLOOM, 'bloom', 'poro-chat', 'gpt3-finnish'],
+  [row([BLOOM_WORDS, '\\p{N}']), 'viking'],
+];
+
+export const PRE_TOKENIZER_ROWS: ReadonlyMap<string, PreTokenizerRow> = new Map(
+  RULES.flatMap(([rule, ...names]) => names.map((name) => [name, rule] as const)),
+);
 
 /** @throws {EngineError} E_TOKENIZER_INVALID with the known names. */
 export function findPreTokenizer(name: string): PreTokenizerRow {

@@ -10,6 +10,8 @@ export interface AddedTokenRow {
   /** The token swallows white space before it, or after it. */
   readonly lstrip: boolean;
   readonly rstrip: boolean;
+  /** Looked for in normalized text; never so when it is special. */
+  readonly normalized: boolean;
 }
 
 export class SpecialSplitter {
@@ -17,12 +19,15 @@ export class SpecialSplitter {
   readonly #byId: ReadonlyMap<number, AddedTokenRow>;
   readonly #allPattern: RegExp | null;
   readonly #plainPattern: RegExp | null;
+  readonly #normalizedPattern: RegExp | null;
 
   constructor(rows: readonly AddedTokenRow[]) {
     this.#byContent = new Map(rows.map((row) => [row.content, row]));
     this.#byId = new Map(rows.map((row) => [row.id, row]));
-    this.#allPattern = anyOf(rows);
-    this.#plainPattern = anyOf(rows.filter((row) => !row.special));
+    const early = rows.filter((row) => !row.normalized);
+    this.#allPattern = anyOf(early);
+    this.#plainPattern = anyOf(early.filter((row) => !row.special));
+    this.#normalizedPattern = anyOf(rows.filter((row) => row.normalized));
   }
 
   get specialLiterals(): readonly string[] {
@@ -43,7 +48,15 @@ export class SpecialSplitter {
 
   /** Pieces in order: an id for an added token, a string for text between. */
   split(text: string, special: boolean): (number | string)[] {
-    const pattern = special ? this.#allPattern : this.#plainPattern;
+    return this.#splitBy(special ? this.#allPattern : this.#plainPattern, text);
+  }
+
+  /** The same of normalized text, for the tokens that are looked for there. */
+  splitNormalized(text: string): (number | string)[] {
+    return this.#splitBy(this.#normalizedPattern, text);
+  }
+
+  #splitBy(pattern: RegExp | null, text: string): (number | string)[] {
     if (pattern === null) return [text];
     const parts: (number | string)[] = [];
     let from = 0;

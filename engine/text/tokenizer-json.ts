@@ -1,13 +1,23 @@
 /**
- * Vocabularies of other formats as a Hugging Face tokenizer.json: GGUF metadata (byte-level BPE and
- * SentencePiece) and llama2.c pieces with scores. Does not encode anything; see tokenizer.ts.
+ * Vocabularies of other formats as a Hugging Face tokenizer.json: GGUF metadata (byte-level BPE,
+ * SentencePiece, WordPiece) and llama2.c pieces with scores. Does not encode anything; see tokenizer.ts.
  * Format: huggingface.co/docs/tokenizers; GGUF keys: ggml/docs/gguf.md.
  */
-import { EngineError } from '../base/errors.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
-import { readFlag, readNumbers, readStrings, readTypes } from './gguf-metadata.ts';
+import { readBytes, readFlag, readNumbers, readStrings, readTypes } from './gguf-metadata.ts';
 import { findPreTokenizer, preTokenizerJson } from './pre-tokenizers.ts';
 import { mergesFromScores, pairsAsStrings } from './piece-merges.ts';
+import { sentencePieceJson } from './sentence-piece.ts';
+import {
+  addedTokens,
+  checkTokens,
+  failTokenizer,
+  idsOfType,
+  MAX_VOCAB,
+  METASPACE,
+  TOKEN_TYPE,
+  vocabObject,
+} from './vocabulary-json.ts';
 
 export interface TokenizerFacts {
   readonly addBos: boolean;
@@ -20,10 +30,6 @@ export interface BuiltTokenizer extends TokenizerFacts {
   /** The text of tokenizer.json. */
   readonly json: string;
 }
-
-export const MAX_VOCAB = 1_000_000;
-const MAX_PIECE_CHARS = 4096;
-const METASPACE = '\u2581';
 
 /** Tokens that end a turn in some family of models, whatever the file's metadata says. */
 export const END_OF_TURN_TOKENS: readonly string[] = [
@@ -40,13 +46,6 @@ export const END_OF_TURN_TOKENS: readonly string[] = [
   '</s>',
 ];
 
-/** GGUF `tokenizer.ggml.token_type` values (llama.cpp's llama_token_type). */
-const TOKEN_TYPE = { unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
-
-function fail(message: string, details: Record<string, unknown> = {}): never {
-  throw new EngineError('E_TOKENIZER_INVALID', `tokenizer: ${message}`, { details });
-}
-
 /**
  * @throws {EngineError} E_TOKENIZER_INVALID when a key is missing, of a wrong type or unknown.
  */
@@ -56,14 +55,15 @@ export function tokenizerJsonFromGguf(metadata: GgufMetadata): BuiltTokenizer {
     gpt2: byteLevelFromGguf,
     llama: sentencePieceFromGguf,
     bert: wordPieceFromGguf,
+    t5: unigramFromGguf,
   };
   const build =
     typeof model === 'string' && Object.hasOwn(builders, model) ? builders[model] : null;
   if (!build) {
     const got = model === undefined ? 'no such key' : JSON.stringify(model).slice(0, 80);
-    fail(
+    failTokenizer(
       `tokenizer.ggml.model; expected one of ${Object.keys(builders).join(', ')}, got ${got}. ` +
-        'Only byte-level BPE, SentencePiece BPE and WordPiece vocabularies are supported.',
+        'Only byte-level BPE, SentencePiece BPE, WordPiece and unigram vocabularies are supported.',
       { known: Object.keys(builders) },
     );
   }
@@ -79,9 +79,9 @@ export function tokenizerJsonFromPieces(input: {
   const pieces = input.pieces.map((piece) => piece.replaceAll(' ', METASPACE));
   const named = ['<unk>', '<s>', '</s>'];
   if (pieces.length < named.length)
-    fail(`vocabulary; expected at least ${named.length} pieces, got ${pieces.length}.`);
+    failTokenizer(`vocabulary; expected at least ${named.length} pieces, got ${pieces.length}.`);
   named.forEach((name, id) => (pieces[id] = name));
-  return sentencePieceJson({
+  return scoredBpe({
     pieces,
     scores: input.scores,
     unkId: 0,
@@ -96,11 +96,11 @@ function byteLevelFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const tokens = readTokens(metadata);
   const merges = readStrings(metadata, 'tokenizer.ggml.merges', MAX_VOCAB * 4);
   const preName = metadata.get('tokenizer.ggml.pre') ?? 'default';
-  if (typeof preName !== 'string') fail('tokenizer.ggml.pre; expected a string.');
+  if (typeof preName !== 'string') failTokenizer('tokenizer.ggml.pre; expected a string.');
   const pre = findPreTokenizer(preName);
   for (const merge of merges)
     if (merge.indexOf(' ') < 1 || merge.endsWith(' '))
-      fail(
+      failTokenizer(
         `tokenizer.ggml.merges; expected "left right", got ${JSON.stringify(merge.slice(0, 80))}.`,
       );
   const types = readTypes(metadata, tokens.length);
@@ -151,7 +151,7 @@ function wordPieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
     const id = metadata.get(`tokenizer.ggml.${key}`);
     const found = typeof id === 'number' ? id : tokens.indexOf(name);
     if (!Number.isInteger(found) || found < 0 || found >= tokens.length)
-      fail(`tokenizer.ggml.${key}; expected the id of ${name}.`, { key });
+      failTokenizer(`tokenizer.ggml.${key}; expected the id of ${name}.`, { key });
     return found;
   };
   const json = {
@@ -192,7 +192,7 @@ function sentencePieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const pieces = readTokens(metadata);
   const scores = readNumbers(metadata, 'tokenizer.ggml.scores', pieces.length);
   const types = readTypes(metadata, pieces.length);
-  return sentencePieceJson({
+  return scoredBpe({
     pieces,
     scores,
     unkId: types?.indexOf(TOKEN_TYPE.unknown) ?? 0,
@@ -203,7 +203,25 @@ function sentencePieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   });
 }
 
-function sentencePieceJson(input: {
+function unigramFromGguf(metadata: GgufMetadata): BuiltTokenizer {
+  const pieces = readTokens(metadata);
+  const types = readTypes(metadata, pieces.length) ?? pieces.map(() => TOKEN_TYPE.normal);
+  const facts = readFacts(metadata, pieces, types, false);
+  const model = {
+    algorithm: 'unigram',
+    pieces,
+    scores: readNumbers(metadata, 'tokenizer.ggml.scores', pieces.length),
+    types,
+    byteFallback: types.includes(TOKEN_TYPE.byte),
+    charsmap: readBytes(metadata, 'tokenizer.ggml.precompiled_charsmap'),
+    addDummyPrefix: readFlag(metadata, 'tokenizer.ggml.add_space_prefix', true),
+    removeExtraSpaces: readFlag(metadata, 'tokenizer.ggml.remove_extra_whitespaces', true),
+    bosId: facts.addBos ? facts.bosId : null,
+  } as const;
+  return { json: JSON.stringify(sentencePieceJson(model)), ...facts };
+}
+
+function scoredBpe(input: {
   pieces: readonly string[];
   scores: readonly number[];
   unkId: number;
@@ -214,7 +232,9 @@ function sentencePieceJson(input: {
 }): BuiltTokenizer {
   const { pieces, scores } = input;
   if (scores.length !== pieces.length)
-    fail(`scores; expected one for each of ${pieces.length} pieces, got ${scores.length}.`);
+    failTokenizer(
+      `scores; expected one for each of ${pieces.length} pieces, got ${scores.length}.`,
+    );
   const skipped = new Set([...input.special, ...input.userDefined]);
   const toMetaspace = { type: 'Replace', pattern: { String: ' ' }, content: METASPACE };
   const prepend = { type: 'Prepend', prepend: METASPACE };
@@ -289,50 +309,8 @@ function isSpecial(types: readonly number[] | null, id: number): boolean {
   return types === null || types[id] === TOKEN_TYPE.control || types[id] === TOKEN_TYPE.userDefined;
 }
 
-function addedTokens(
-  tokens: readonly string[],
-  special: readonly number[],
-  userDefined: readonly number[],
-): Record<string, unknown>[] {
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  const all = [
-    ...special.map((id) => ({ id, special: true })),
-    ...userDefined.map((id) => ({ id, special: false })),
-  ].sort((a, b) => a.id - b.id);
-  return all
-    .filter(({ id }) => tokens[id] !== '')
-    .map(({ id, special }) => ({ id, content: tokens[id], ...flags, special }));
-}
-
-/** `fromEntries` defines own properties, so a token named `__proto__` stays a token. */
-function vocabObject(tokens: readonly string[]): Record<string, number> {
-  const seen = new Set<string>();
-  const entries = tokens.map((token, id): [string, number] => {
-    const name = seen.has(token) ? `[duplicate ${id}]` : token;
-    seen.add(name);
-    return [name, id];
-  });
-  return Object.fromEntries(entries);
-}
-
-function idsOfType(types: readonly number[] | null, wanted: readonly number[]): number[] {
-  const ids: number[] = [];
-  types?.forEach((type, id) => wanted.includes(type) && ids.push(id));
-  return ids;
-}
-
 function readTokens(metadata: GgufMetadata): readonly string[] {
   const tokens = readStrings(metadata, 'tokenizer.ggml.tokens', MAX_VOCAB);
   checkTokens(tokens);
   return tokens;
-}
-
-function checkTokens(tokens: readonly string[]): void {
-  if (tokens.length === 0 || tokens.length > MAX_VOCAB)
-    fail(`vocabulary; expected 1 to ${MAX_VOCAB} tokens, got ${tokens.length}.`);
-  const long = tokens.findIndex((token) => token.length > MAX_PIECE_CHARS);
-  if (long >= 0)
-    fail(
-      `token ${long}; expected at most ${MAX_PIECE_CHARS} characters, got ${tokens[long]?.length}.`,
-    );
 }

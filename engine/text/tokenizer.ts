@@ -1,15 +1,22 @@
 /**
- * Text to token ids and back, over `@huggingface/tokenizers`. Special tokens never reach the
- * library: they are cut out here, so that only a caller who says so gets them from text.
+ * Text to token ids and back. `@huggingface/tokenizers` normalizes texts and cuts them into words; words
+ * are cut into tokens by engine/text/models, whose tables take a tenth of the library's memory.
+ * Special tokens are cut out before, so that only a caller who says so gets them from text.
  * Knows no models and no files: the text of a tokenizer.json goes in.
  */
-import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { EngineError } from '../base/errors.ts';
 import { Detokenizer } from './detokenizer.ts';
+import { createLibrary, createNormalizer } from './normalizer.ts';
+import type { Normalize } from './normalizer.ts';
 import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
 import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
 import { bytesOfByteLevelPiece, bytesOfSentencePiece, bytesOfWordPiece } from './token-bytes.ts';
-import { MAX_VOCAB, type TokenizerFacts } from './tokenizer-json.ts';
+import { asObject, invalid, isTokenId, readTokenizerFile } from './tokenizer-file.ts';
+import type { JsonObject, TokenizerFile } from './tokenizer-file.ts';
+import type { TokenizerFacts } from './tokenizer-json.ts';
+import { WordPiece } from './models/word-piece.ts';
+import type { TokenModel } from './models/token-model.ts';
+import type { PieceTable } from './piece-table.ts';
 
 export interface EncodeOptions {
   /** Whether the text's special-token literals become special tokens. False for what users write. */
@@ -18,10 +25,8 @@ export interface EncodeOptions {
   readonly bos?: boolean;
 }
 
-type JsonObject = Record<string, unknown>;
-
 const EMPTY = new Uint8Array(0);
-/** Longest text given to the library at once; its merge of one long word costs 300 bytes a letter. */
+/** Longest text cut into words at once: one long word takes about 60 bytes a letter until it is cut. */
 const MAX_PART_CHARS = 128 * 1024;
 
 export class Tokenizer {
@@ -31,32 +36,41 @@ export class Tokenizer {
   readonly addsSpacePrefix: boolean;
   /** No token stands for more bytes of text than this. */
   readonly longestTokenBytes: number;
-  readonly #library: HfTokenizer;
   readonly #splitter: SpecialSplitter;
   readonly #bytesOfPiece: (piece: string) => Uint8Array;
+  readonly #pieces: PieceTable;
+  readonly #model: TokenModel;
+  readonly #normalize: Normalize;
+  readonly #cutWords: (text: string) => readonly string[];
 
-  private constructor(json: JsonObject, facts: TokenizerFacts) {
+  private constructor({ json, pieces, model, longestPiece }: TokenizerFile, facts: TokenizerFacts) {
     const added = readAddedTokens(json['added_tokens']);
     this.facts = facts;
     this.#splitter = new SpecialSplitter(added);
-    this.#library = createLibrary(json);
+    this.#pieces = pieces;
+    this.#model = model;
+    this.#normalize = createNormalizer(json['normalizer'] ?? null);
+    this.#cutWords = createWordCutter(json['pre_tokenizer'] ?? null);
     const isByteLevel =
       mentionsByteLevel(json['pre_tokenizer']) || mentionsByteLevel(json['decoder']);
-    const isWordPiece = asObject(json['model'], 'tokenizer.json: model')['type'] === 'WordPiece';
-    const others = isWordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
+    const others = model instanceof WordPiece ? bytesOfWordPiece : bytesOfSentencePiece;
     this.#bytesOfPiece = isByteLevel ? bytesOfByteLevelPiece : others;
     this.addsSpacePrefix = !isByteLevel && addsSpacePrefix(json);
-    this.nVocab = 1 + Math.max(readMaxId(json), ...added.map(({ id }) => id));
-    this.longestTokenBytes = this.#findLongestToken();
+    this.nVocab = 1 + Math.max(pieces.maxId, ...added.map(({ id }) => id));
+    const literals = this.#splitter.literals.map(({ length }) => length);
+    const longest = Math.max(1, longestPiece, ...literals);
+    // A piece's letter is one byte in byte-level vocabularies, up to three in others.
+    this.longestTokenBytes = isByteLevel ? longest : longest * 3;
   }
 
   /**
-   * @param jsonText the text of a tokenizer.json
+   * @param json the text of a tokenizer.json, or its UTF-8, which takes less memory to read
    * @throws {EngineError} E_TOKENIZER_INVALID
    */
-  static parse(jsonText: string, facts: TokenizerFacts): Tokenizer {
+  static parse(json: string | Uint8Array, facts: TokenizerFacts): Tokenizer {
     try {
-      return new Tokenizer(asObject(JSON.parse(jsonText), 'tokenizer.json'), facts);
+      const bytes = typeof json === 'string' ? new TextEncoder().encode(json) : json;
+      return new Tokenizer(readTokenizerFile(bytes), facts);
     } catch (error) {
       if (error instanceof EngineError) throw error;
       const what = error instanceof Error ? error.message : String(error);
@@ -93,9 +107,11 @@ export class Tokenizer {
 
   /** The bytes a token stands for; several tokens may make up one character. */
   tokenBytes(id: number): Uint8Array {
-    const special = this.#splitter.contentOf(id);
-    if (special !== undefined) return new TextEncoder().encode(special);
-    const piece = this.#library.id_to_token(id);
+    const added = this.#splitter.contentOf(id);
+    // A vocabulary of SentencePiece writes spaces in such tokens as in others.
+    if (added !== undefined && (this.isSpecial(id) || this.#bytesOfPiece !== bytesOfSentencePiece))
+      return new TextEncoder().encode(added);
+    const piece = added ?? this.#pieces.pieceOf(id);
     return piece === undefined ? EMPTY : this.#bytesOfPiece(piece);
   }
 
@@ -136,18 +152,11 @@ export class Tokenizer {
     const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
     const plain = dropsSpace ? text.slice(1) : text;
     if (plain === '') return;
-    for (const id of this.#library.encode(plain, { add_special_tokens: false }).ids)
-      // The library gives undefined where a character has neither token, bytes nor unknown token.
-      if (id !== undefined) ids.push(id);
-  }
-
-  #findLongestToken(): number {
-    let longest = 1;
-    for (let id = 0; id < this.nVocab; id++)
-      longest = Math.max(longest, this.#library.id_to_token(id)?.length ?? 0);
-    for (const literal of this.#splitter.literals) longest = Math.max(longest, literal.length);
-    // A piece's letter is one byte in byte-level vocabularies, up to three in others.
-    return this.#bytesOfPiece === bytesOfByteLevelPiece ? longest : longest * 3;
+    const normalized = this.#normalize(plain);
+    if (normalized === '') return;
+    for (const section of this.#splitter.splitNormalized(normalized))
+      if (typeof section === 'number') ids.push(section);
+      else this.#model.encode(this.#cutWords(section), ids);
   }
 }
 
@@ -171,35 +180,11 @@ export function cutBeforeSpaces(text: string, maxChars: number): string[] {
   return [...parts, text.slice(from)];
 }
 
-function invalid(message: string, cause?: unknown): EngineError {
-  return new EngineError('E_TOKENIZER_INVALID', message, { cause });
-}
-
-function asObject(value: unknown, what: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as JsonObject;
-  throw invalid(`${what}: expected an object, got ${JSON.stringify(value)?.slice(0, 40)}.`);
-}
-
-/** Algorithms that cut texts into tokens. */
-const MODEL_TYPES: readonly unknown[] = ['BPE', 'WordPiece'];
-
-function createLibrary(json: JsonObject): HfTokenizer {
-  const model = asObject(json['model'], 'tokenizer.json: model');
-  if (model['type'] !== undefined && !MODEL_TYPES.includes(model['type']))
-    throw invalid(
-      `tokenizer.json: model.type; expected one of ${MODEL_TYPES.join(', ')}, ` +
-        `got ${JSON.stringify(model['type'])}. Only such tokenizers are supported.`,
-    );
-  const own = {
-    ...json,
-    added_tokens: [],
-    post_processor: null,
-    normalizer: json['normalizer'] ?? null,
-    pre_tokenizer: exactPreTokenizer(json['pre_tokenizer'] ?? null),
-    decoder: null,
-  };
-  return new HfTokenizer(own, {});
+/** What cuts normalized text into words. */
+function createWordCutter(json: unknown): (text: string) => readonly string[] {
+  const { pre_tokenizer: cutter } = createLibrary(null, exactPreTokenizer(json));
+  if (cutter === null) return (text) => [text];
+  return (text) => cutter.pre_tokenize(text, { section_index: 0 });
 }
 
 /**
@@ -236,31 +221,17 @@ function addsSpacePrefix(json: JsonObject): boolean {
   return prefixed(json['normalizer']) || prefixed(json['pre_tokenizer']);
 }
 
-function isTokenId(id: unknown): id is number {
-  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < MAX_VOCAB;
-}
-
-function readMaxId(json: JsonObject): number {
-  const vocab = asObject(asObject(json['model'], 'model')['vocab'], 'tokenizer.json: model.vocab');
-  let max = -1;
-  for (const id of Object.values(vocab)) {
-    if (!isTokenId(id))
-      throw invalid(
-        `tokenizer.json: model.vocab; expected ids below ${MAX_VOCAB}, got ${String(id)}.`,
-      );
-    max = Math.max(max, id);
-  }
-  return max;
-}
-
 function readAddedTokens(json: unknown): AddedTokenRow[] {
   if (json === undefined || json === null) return [];
   if (!Array.isArray(json)) throw invalid('tokenizer.json: added_tokens; expected an array.');
   return json.map((entry: unknown, index) => {
-    const { id, content, special, lstrip, rstrip } = asObject(entry, `added_tokens[${index}]`);
+    const { id, content, special, lstrip, rstrip, normalized } = asObject(
+      entry,
+      `added_tokens[${index}]`,
+    );
     if (!isTokenId(id) || typeof content !== 'string' || content === '')
       throw invalid(`tokenizer.json: added_tokens[${index}]; expected an id and its content.`);
     const flags = { special: special === true, lstrip: lstrip === true, rstrip: rstrip === true };
-    return { id, content, ...flags };
+    return { id, content, ...flags, normalized: normalized === true && special !== true };
   });
 }

@@ -1,13 +1,14 @@
 /**
  * `npm start`, after the packages: build, pull, import, push, serve. When no source of the default
- * model answers, the embedded stories260K is served instead, so that a first answer always comes.
+ * model answers, the first of the fallbacks that can be had is served instead: the last of them is part of the
+ * project, so that a first answer always comes.
  */
 import process from 'node:process';
 import { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { runMain } from '../lib/run-command.ts';
-import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
+import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
 import { addServeOptions } from '../dev/options.ts';
 import type { ServeFlags } from '../dev/options.ts';
 import { obtainTextModel } from '../dev/prepare.ts';
@@ -18,13 +19,19 @@ async function start(flags: ServeFlags): Promise<void> {
 }
 
 async function obtainDefaultModel(): Promise<DecoderManifest> {
-  try {
-    return await obtainTextModel(DEFAULT_MODEL_ID);
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
-    process.stderr.write(`\n${error.message}\n\nServing the embedded stories260K instead.\n\n`);
-    return await obtainTextModel(EMBEDDED_MODEL_ID);
+  const others = FALLBACK_MODEL_IDS.filter((id) => id !== DEFAULT_MODEL_ID);
+  let id = DEFAULT_MODEL_ID;
+  for (const next of others) {
+    try {
+      return await obtainTextModel(id);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
+      const title = next === EMBEDDED_MODEL_ID ? 'the embedded stories260K' : next;
+      process.stderr.write(`\n${error.message}\n\nServing ${title} instead.\n\n`);
+    }
+    id = next;
   }
+  return await obtainTextModel(id);
 }
 
 const program = new Command('npm start --')

@@ -4,7 +4,9 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import { CATALOGUE } from '../pull/catalogue.ts';
+import { CATALOGUE, findCatalogueEntry } from '../pull/catalogue.ts';
+import { downloadBytes } from '../pull/catalogue/entry.ts';
+import type { CatalogueEntry } from '../pull/catalogue/entry.ts';
 import { pullModel, pullSource } from '../pull/pull.ts';
 import type { PullOptions } from '../pull/pull.ts';
 import { isSourceSpec } from '../pull/source-spec.ts';
@@ -63,6 +65,7 @@ async function runPull(what: string | undefined, flags: PullFlags): Promise<void
   if (flags.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(flags.sha256)) {
     throw new EngineError('E_USAGE', 'pull: --sha256; expected 64 lower-case hex digits.');
   }
+  if (!isSourceSpec(what)) printTerms(findCatalogueEntry(what));
   const result = await runStep('pull', async ({ onProgress, note }) => {
     const options: PullOptions = {
       onProgress,
@@ -79,9 +82,49 @@ async function runPull(what: string | undefined, flags: PullFlags): Promise<void
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${result.path}\n`);
 }
 
+/** A licence that is not permissive is named before its files are fetched. */
+function printTerms({ id, licence, terms }: CatalogueEntry): void {
+  if (terms === undefined) return;
+  process.stderr.write(
+    `licence   ${id} is under the ${licence}, which restricts use: read ${terms}\n`,
+  );
+}
+
+interface Column {
+  readonly title: string;
+  readonly align?: 'right';
+  readonly value: (entry: CatalogueEntry) => string;
+}
+
+/** Columns of `--list`, from left to right. */
+const COLUMNS: readonly Column[] = [
+  { title: 'ID', value: ({ id }) => id },
+  { title: 'DOWNLOAD', align: 'right', value: (entry) => formatBytes(downloadBytes(entry)) },
+  {
+    title: 'LICENCE',
+    value: ({ licence, terms }) => (terms === undefined ? licence : `${licence} (*)`),
+  },
+  { title: 'GOOD FOR', value: ({ goodFor }) => goodFor },
+];
+
+/** The catalogue as a table, the models of a task together. */
 function describeCatalogue(): string {
-  return CATALOGUE.map((entry) => {
-    const bytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
-    return `${entry.id.padEnd(28)}${formatBytes(bytes).padStart(9)}  ${entry.licence.padEnd(24)}${entry.title}\n`;
-  }).join('');
+  const tasks = Map.groupBy(CATALOGUE, ({ task }) => task);
+  const rows = [...tasks].map(([task, entries]) => ({
+    task,
+    cells: entries.map((entry) => COLUMNS.map(({ value }) => value(entry))),
+  }));
+  const titles = COLUMNS.map(({ title }) => title);
+  const all = [titles, ...rows.flatMap(({ cells }) => cells)];
+  const widths = COLUMNS.map((_, i) => Math.max(...all.map((cells) => cells[i]!.length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) =>
+        COLUMNS[i]!.align === 'right' ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!),
+      )
+      .join('  ')
+      .trimEnd();
+  const groups = rows.map(({ task, cells }) => [`\n${task}`, ...cells.map(line)].join('\n'));
+  const note = '(*) not a permissive licence: read its terms before you use the model.';
+  return `${[line(titles), ...groups].join('\n')}\n\n${note}\n`;
 }

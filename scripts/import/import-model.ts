@@ -40,7 +40,7 @@ import { writeShard } from './write/write-shard.ts';
 
 /** Incremented when encoders change, so that shards of an older version are not reused. */
 const ENCODER_VERSION = 2;
-/** Each takes 150 MB. */
+/** Each takes about 150 MB. */
 const MAX_THREADS = 4;
 const THREADED_SOURCE_BYTES = 32 * 1024 * 1024;
 const TOKENIZER_NAME = 'tokenizer.json';
@@ -140,12 +140,16 @@ async function writeModel(
   if (isHashedFirst) await hashing;
   const choices = (await options.choose?.choose(model, matched, await hashing)) ?? {};
   const shards = planShards(preset, matched, choices, sliceSizes(model, options));
-  const written = await writeShards(
-    partial,
-    hashing.then((hashes) => fingerprintOf(hashes, [label, choices.key ?? ''], shards)),
-    shards,
-    { progress, nThread, isNew: !isHashedFirst },
+  const fingerprint = hashing.then((hashes) =>
+    fingerprintOf(hashes, [label, choices.key ?? ''], shards),
   );
+  // Whoever awaits it is told.
+  fingerprint.catch(() => undefined);
+  const written = await writeShards(partial, fingerprint, shards, {
+    progress,
+    nThread,
+    isNew: !isHashedFirst,
+  });
   const fileHashes = await hashing;
   const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
   const described = parseManifest(

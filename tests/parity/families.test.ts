@@ -97,6 +97,11 @@ describe.each(FAMILY_FIXTURES.map((fixture) => [titleOf(fixture), fixture] as co
       expect(maxDifference(logits, twin)).toBeLessThan(TWIN_DIFFERENCE);
       const other = await hfLogits(fixture, bentTensor(tensors, 'layers.0.vProj'));
       expect(maxDifference(logits, other)).toBeGreaterThan(5 * TWIN_DIFFERENCE);
+      for (const bite of fixture.hfBites ?? []) {
+        const bitten = { ...fixture, hf: { ...fixture.hf, ...bite } };
+        const changed = await hfLogits(bitten, tensors);
+        expect(maxDifference(logits, changed)).toBeGreaterThan(5 * TWIN_DIFFERENCE);
+      }
     });
   },
 );

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Token } from 'node-llama-cpp';
 import { describe, expect, test } from 'vitest';
 import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
@@ -13,6 +12,7 @@ import { importModel } from '../../scripts/import/import-model.ts';
 import { loadLocalEncoder } from '../../scripts/node-host/encoder.ts';
 import { TINY_CONFIG, tinyEncoderGguf, writeTinyEncoder } from '../support/encoders.ts';
 import { temporaryFolder } from '../support/models.ts';
+import { nativeVectors } from '../support/native-vectors.ts';
 
 interface Row {
   readonly text: string;
@@ -91,7 +91,9 @@ describe.each(['mean', 'cls'] as const)('pooled by %s', (pooling) => {
     await using folder = await temporaryFolder();
     const path = await asGguf(config)(folder.path);
 
-    expect(furthest(await nativeVectors(path), wanted)).toBeLessThan(LLAMA_CPP_BOUND);
+    expect(furthest(await nativeVectors(path, IDS, TINY_CONFIG.nCtx), wanted)).toBeLessThan(
+      LLAMA_CPP_BOUND,
+    );
   });
 });
 
@@ -101,21 +103,3 @@ test('the comparison bites: a norm that is a little off is noticed', async () =>
   const wanted = rows.map((row) => toLengthOne(Float32Array.from(row.mean)));
   expect(furthest(vectors, wanted)).toBeGreaterThan(2 * LLAMA_CPP_BOUND);
 });
-
-async function nativeVectors(path: string): Promise<Float32Array[]> {
-  const { getLlama } = await import('node-llama-cpp');
-  const llama = await getLlama({
-    ...{ gpu: false, build: 'never', maxThreads: 1, logLevel: 'error' as never },
-  });
-  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
-  const context = await model.createEmbeddingContext({ contextSize: TINY_CONFIG.nCtx });
-  const vectors: Float32Array[] = [];
-  for (const ids of IDS) {
-    const { vector } = await context.getEmbeddingFor(ids as Token[]);
-    vectors.push(toLengthOne(Float32Array.from(vector)));
-  }
-  await context.dispose();
-  await model.dispose();
-  await llama.dispose();
-  return vectors;
-}

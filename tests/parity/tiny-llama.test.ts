@@ -140,6 +140,19 @@ const BLOCK_TYPES: readonly SourceDtype[] = [
   'Q4_K',
   'Q5_K',
   'Q6_K',
+  'IQ1_S',
+  'IQ1_M',
+  'IQ2_XXS',
+  'IQ2_XS',
+  'IQ2_S',
+  'IQ3_XXS',
+  'IQ3_S',
+  'IQ4_XS',
+  'TQ1_0',
+  'TQ2_0',
+  'MXFP4',
+  'Q1_0',
+  'Q2_0',
 ];
 
 const MIXES: readonly [string, (name: string) => SourceDtype][] = [

@@ -7,6 +7,7 @@ import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { canCarry, carryMatrix } from '../../engine/quant/carry-over.ts';
 import { dequantize } from '../../engine/quant/dequantize.ts';
 import { packBlocks, unpackMatrix } from '../../engine/quant/layouts.ts';
+import { LOSSLESS } from '../../scripts/import/precision/presets.ts';
 import { QUANT_ZERO } from '../../engine/quant/block-bytes.ts';
 import type { BlockDtypeName } from '../../engine/quant/block-bytes.ts';
 
@@ -57,6 +58,15 @@ const PAIRS = SOURCE_DTYPE_NAMES.flatMap((source) =>
     .map((target) => [source, target] as const),
 );
 
+/** Types whose scales are products of a half and an integer, which packing may round. */
+const WIDE_SCALES: ReadonlySet<SourceDtype> = new Set([
+  'IQ1_S',
+  'IQ2_XXS',
+  'IQ3_XXS',
+  'IQ3_S',
+  'IQ4_XS',
+]);
+
 describe('carryMatrix', () => {
   test('takes the types that fit a layout', () => {
     expect(PAIRS.map((pair) => pair.join(' '))).toEqual([
@@ -69,6 +79,16 @@ describe('carryMatrix', () => {
       'Q8_0 q8',
       'IQ4_NL q8',
       'Q4_K q4m',
+      'IQ1_S q5',
+      'IQ2_XXS q8',
+      'IQ3_XXS q8',
+      'IQ3_S q5',
+      'IQ4_XS q8',
+      'TQ1_0 q4',
+      'TQ2_0 q4',
+      'MXFP4 q5',
+      'Q1_0 q4',
+      'Q2_0 q4',
     ]);
   });
 
@@ -100,9 +120,31 @@ describe('carryMatrix', () => {
       for (const [i, value] of unpacked.entries())
         if (value !== values[i]! + 0) unequal.add(i >> 5);
       expect(unequal.size).toBeLessThanOrEqual(report.inexactBlocks);
-      if (target !== 'q4' && target !== 'q4m') expect(report.inexactBlocks).toBe(0);
+      if (target !== 'q4' && target !== 'q4m' && !WIDE_SCALES.has(source))
+        expect(report.inexactBlocks).toBe(0);
     },
   );
+
+  test.each([...WIDE_SCALES])(
+    '%s: a rounded scale moves no value by more than 1 in 2048',
+    (source) => {
+      const { blocks, values } = goldenRow(source);
+      const target = LOSSLESS[source] as BlockDtypeName;
+      const { bytes } = packBlocks(target, carryMatrix(source, target, 1, values.length, blocks));
+      const unpacked = unpackMatrix(target, 1, values.length, bytes);
+      for (const [i, value] of values.entries())
+        expect(Math.abs(unpacked[i]! - value)).toBeLessThanOrEqual(
+          Math.abs(value) / 2048 + 2 ** -17,
+        );
+    },
+  );
+
+  test('a scale that a half cannot hold is infinite, which an import refuses', () => {
+    const block = new Uint8Array(17).fill(0x77);
+    expect(carryMatrix('MXFP4', 'q5', 1, 32, block).scales[0]).toBe(2 ** -9);
+    block[0] = 144;
+    expect(carryMatrix('MXFP4', 'q5', 1, 32, block).scales[0]).toBe(Infinity);
+  });
 
   test('a pair without a row is an error of the caller', () => {
     expect(() => carryMatrix('Q6_K', 'q8', 1, 256, new Uint8Array(210))).toThrow(RangeError);
@@ -143,6 +185,30 @@ describe('hand-worked blocks', () => {
   test('IQ4_NL: d = 2, byte 0xf0: q0 = 0, q16 = 15', () => {
     const values = dequantize('IQ4_NL', block('IQ4_NL', ...half.two, 0xf0));
     expect(at(values, 0, 16)).toEqual([-254, 226]);
+  });
+  test('MXFP4: exponent 128 is one half of two, nibbles 7 and 15 are 6 and -6', () => {
+    expect(at(dequantize('MXFP4', block('MXFP4', 128, 0xf7)), 0, 16, 1)).toEqual([12, -12, 0]);
+    expect(at(dequantize('MXFP4', block('MXFP4', 0, 0x01)), 0)).toEqual([2 ** -128]);
+  });
+  test('Q1_0: d = 2, bits 0 and 9 set', () => {
+    const values = dequantize('Q1_0', block('Q1_0', ...half.two, 0x01, 0x02));
+    expect(at(values, 0, 1, 8, 9, 127)).toEqual([2, -2, -2, 2, -2]);
+  });
+  test('Q2_0: d = 2, byte 0 = 0b11100100: codes 0 to 3', () => {
+    const values = dequantize('Q2_0', block('Q2_0', ...half.two, 0xe4));
+    expect(at(values, 0, 1, 2, 3, 63)).toEqual([-2, 0, 2, 4, -2]);
+  });
+  test('TQ2_0: byte 0 holds values 0, 32, 64 and 96', () => {
+    const bytes = block('TQ2_0', 0xe4);
+    bytes.set(half.two, 64);
+    expect(at(dequantize('TQ2_0', bytes), 0, 32, 64, 96, 128)).toEqual([-2, 0, 2, 4, -2]);
+  });
+  test('TQ1_0: byte 0 = 255, five digits of 2 in values 0, 32, 64, 96 and 128', () => {
+    const bytes = block('TQ1_0', 0xff);
+    bytes.set(half.two, 52);
+    expect(at(dequantize('TQ1_0', bytes), 0, 32, 64, 96, 128, 1, 160, 255)).toEqual([
+      2, 2, 2, 2, 2, -2, -2, -2,
+    ]);
   });
   test('F16 and BF16: one, minus one half', () => {
     expect([...dequantize('F16', Uint8Array.from([...half.one, ...half.minusHalf]))]).toEqual([

@@ -6,6 +6,7 @@ import { BERT } from '../../engine/archs/encoders/bert.ts';
 import type { EncoderConfig } from '../../engine/manifest/manifest.ts';
 import { randomValues } from './random.ts';
 import { writeGguf } from './gguf-writer.ts';
+import type { WrittenValue } from './gguf-writer.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 
 export const MINILM_ID = 'all-minilm-l6-v2';
@@ -100,7 +101,8 @@ export async function writeTinyEncoder(
 }
 
 function tinyTensors(config: EncoderConfig) {
-  return archTensors(BERT, config).map(({ places, shape: [nRow, nCol], spec }, i) => {
+  const own = archTensors(BERT, config).filter(({ required }) => required);
+  return own.map(({ places, shape: [nRow, nCol], spec }, i) => {
     const values = randomValues(nRow * nCol, i + 1, 0.2);
     // Norms about one, as trained ones are.
     const shifted = spec.role === 'norm' ? values.map((value) => value + 1) : values;
@@ -110,21 +112,11 @@ function tinyTensors(config: EncoderConfig) {
 }
 
 /** llama_pooling_type and llama_token_type. */
-const GGUF_POOLING = { mean: 1, cls: 2, last: 3 } as const;
+export const GGUF_POOLING = { mean: 1, cls: 2, last: 3, rank: 4 } as const;
 const [NORMAL, UNKNOWN, CONTROL] = [1, 2, 3];
 
 /** The same model as llama.cpp's converter writes it. */
 export function tinyEncoderGguf(config: EncoderConfig = TINY_CONFIG): Uint8Array {
-  const u32 = (value: number) => ['u32', value] as const;
-  const types = [...WORDS, ...TINY_WORDS].map((word, id) => {
-    if (word === '[UNK]') return UNKNOWN;
-    return id < WORDS.length ? CONTROL : NORMAL;
-  });
-  // What begins a word is marked there, not what continues one.
-  const pieces = TINY_WORDS.map((word) =>
-    word.startsWith('##') ? word.slice(2) : `\u2581${word}`,
-  );
-  const id = (word: string) => u32(WORDS.indexOf(word));
   return writeGguf({
     metadata: {
       'general.architecture': ['string', 'bert'],
@@ -137,18 +129,36 @@ export function tinyEncoderGguf(config: EncoderConfig = TINY_CONFIG): Uint8Array
       'bert.attention.layer_norm_epsilon': ['f32', config.normEps],
       'bert.attention.causal': ['bool', false],
       'bert.pooling_type': u32(GGUF_POOLING[config.pooling]),
-      'tokenizer.ggml.model': ['string', 'bert'],
       'tokenizer.ggml.token_type_count': u32(config.nTokenType),
-      'tokenizer.ggml.tokens': ['strings', [...WORDS, ...pieces]],
-      'tokenizer.ggml.token_type': ['array', 'i32', types],
-      'tokenizer.ggml.unknown_token_id': id('[UNK]'),
-      'tokenizer.ggml.cls_token_id': id('[CLS]'),
-      'tokenizer.ggml.seperator_token_id': id('[SEP]'),
-      'tokenizer.ggml.padding_token_id': id('[PAD]'),
-      'tokenizer.ggml.mask_token_id': id('[MASK]'),
+      ...wordPieceMetadata(),
     },
     tensors: tinyTensors(config).map(({ places, dims, data }) => ({
       ...{ name: places.gguf!.name, dtype: 'F32' as const, dims, data },
     })),
   });
+}
+
+const u32 = (value: number) => ['u32', value] as const;
+
+/** The vocabulary of the tiny encoder, as GGUF has it. */
+export function wordPieceMetadata(): Record<string, WrittenValue> {
+  const types = [...WORDS, ...TINY_WORDS].map((word, id) => {
+    if (word === '[UNK]') return UNKNOWN;
+    return id < WORDS.length ? CONTROL : NORMAL;
+  });
+  // What begins a word is marked there, not what continues one.
+  const pieces = TINY_WORDS.map((word) =>
+    word.startsWith('##') ? word.slice(2) : `\u2581${word}`,
+  );
+  const id = (word: string) => u32(WORDS.indexOf(word));
+  return {
+    'tokenizer.ggml.model': ['string', 'bert'],
+    'tokenizer.ggml.tokens': ['strings', [...WORDS, ...pieces]],
+    'tokenizer.ggml.token_type': ['array', 'i32', types],
+    'tokenizer.ggml.unknown_token_id': id('[UNK]'),
+    'tokenizer.ggml.cls_token_id': id('[CLS]'),
+    'tokenizer.ggml.seperator_token_id': id('[SEP]'),
+    'tokenizer.ggml.padding_token_id': id('[PAD]'),
+    'tokenizer.ggml.mask_token_id': id('[MASK]'),
+  };
 }

@@ -20,6 +20,8 @@ export interface FamilyFixture {
   readonly hf?: Readonly<Record<string, unknown>>;
   /** Each of these changes to the GGUF's config must show in the logits. */
   readonly bites?: readonly Partial<ModelConfig>[];
+  /** Each of these changes to config.json must show in the logits: GGUF has no key for them. */
+  readonly hfBites?: readonly Readonly<Record<string, unknown>>[];
 }
 
 const LONG_ROPE = {
@@ -127,6 +129,12 @@ export const FAMILY_FIXTURES: readonly FamilyFixture[] = [
       { attentionScale: 0.35 },
       { logitDivisor: 1.6 },
     ],
+  },
+  {
+    family: 'smollm3',
+    config: { nLayer: 4, unrotated: [false, false, false, true] },
+    hf: { no_rope_layers: [1, 1, 1, 0] },
+    hfBites: [{ no_rope_layers: [1, 1, 1, 1] }, { no_rope_layers: [1, 0, 1, 0] }],
   },
   { family: 'stablelm', config: { ropeDim: 4 }, biases: true },
   { family: 'stablelm', variant: 'odd widths', config: ODD },

@@ -9,7 +9,14 @@ import { seededRandom } from './random.ts';
  * Where a block's half-precision scale lies, and its minimum (or factor of minimums) with the ratio
  * to the scale that centres the values on zero. All other bytes of a block are free.
  */
-const SCALES: Partial<Record<SourceDtype, { scale: number; minimum?: number; ratio?: number }>> = {
+interface ScalePlace {
+  readonly scale: number;
+  readonly minimum?: number;
+  readonly ratio?: number;
+  /** Where the scale is no half in one place. */
+  readonly put?: (view: DataView, at: number, value: number) => void;
+}
+const SCALES: Partial<Record<SourceDtype, ScalePlace>> = {
   Q4_0: { scale: 0 },
   Q4_1: { scale: 0, minimum: 2, ratio: -7.5 },
   Q5_0: { scale: 0 },
@@ -21,7 +28,30 @@ const SCALES: Partial<Record<SourceDtype, { scale: number; minimum?: number; rat
   Q4_K: { scale: 0, minimum: 2, ratio: 7.5 },
   Q5_K: { scale: 0, minimum: 2, ratio: 15.5 },
   Q6_K: { scale: 208 },
+  IQ1_S: { scale: 0 },
+  IQ1_M: { scale: 48, put: putNibblesOfHalf },
+  IQ2_XXS: { scale: 0 },
+  IQ2_XS: { scale: 0 },
+  IQ2_S: { scale: 0 },
+  IQ3_XXS: { scale: 0 },
+  IQ3_S: { scale: 0 },
+  IQ4_XS: { scale: 0 },
+  TQ1_0: { scale: 52 },
+  TQ2_0: { scale: 64 },
+  // A power of two.
+  MXFP4: { scale: 0, put: (view, at, value) => view.setUint8(at, 128 + Math.log2(value)) },
+  Q1_0: { scale: 0 },
+  Q2_0: { scale: 0 },
 };
+
+/** IQ1_M has a quarter of its scale in the highest bits of each of four words. */
+function putNibblesOfHalf(view: DataView, at: number, value: number): void {
+  const half = f32ToF16(value);
+  for (let i = 0; i < 4; i++) {
+    const word = view.getUint16(at + 2 * i, true) & 0x0fff;
+    view.setUint16(at + 2 * i, word | (((half >> (4 * i)) & 15) << 12), true);
+  }
+}
 
 /** `count` values of root mean square `spread` as blocks whose scales differ by up to a half. */
 export function randomBlocks(
@@ -39,10 +69,12 @@ export function randomBlocks(
   for (let i = 0; i < bytes.length; i++) bytes[i] = random() * 256;
   const view = new DataView(bytes.buffer);
   const shapes = Float64Array.from({ length: nBlock }, () => 0.75 + random() / 2);
+  const putScale =
+    row.put ?? ((bytes: DataView, at, value) => bytes.setUint16(at, f32ToF16(value), true));
   const putScales = (unit: number) => {
     for (const [block, shape] of shapes.entries()) {
       const at = block * blockBytes;
-      view.setUint16(at + row.scale, f32ToF16(unit * shape), true);
+      putScale(view, at + row.scale, unit * shape);
       if (row.minimum !== undefined)
         view.setUint16(at + row.minimum, f32ToF16(unit * shape * (row.ratio ?? 1)), true);
     }

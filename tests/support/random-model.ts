@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance, TensorPlace } from '../../engine/archs/index.ts';
 import { SMALL_ROLES } from '../../engine/archs/types.ts';
-import type { Architecture } from '../../engine/archs/types.ts';
+import type { AnyTensorSpec, Architecture } from '../../engine/archs/types.ts';
 import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -38,9 +38,9 @@ const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
 const ROTATED = { attention: (nCol: number) => [0, SCORE_SPREAD / Math.sqrt(nCol)] as const };
 
 /** Every required tensor, and the optional biases if asked for. */
-export function randomTensors(
-  arch: Architecture,
-  config: ModelConfig,
+export function randomTensors<C extends object>(
+  arch: { readonly tensors: readonly AnyTensorSpec<C>[] },
+  config: C,
   seed = 1,
   biases = false,
 ): TinyTensor[] {
@@ -88,7 +88,7 @@ export function familyGguf(
       .filter(({ instance }) => SMALL_ROLES.includes(instance.spec.role))
       .map(({ instance }) => instance.places.gguf!.name),
   );
-  const written = fileTensors(config, tensors, 'gguf').map(({ name, dims, values }) =>
+  const written = fileTensors(tensors, 'gguf').map(({ name, dims, values }) =>
     matrices === 'F32' || small.has(name)
       ? floats(name, dims, values)
       : { name, dims, dtype: matrices, data: encodeQ8(values) },
@@ -126,7 +126,7 @@ export async function writeFamilyFolder(
   fields: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const entries = fileTensors(config, inHfOrder(arch, config, tensors), 'hf').map(
+  const entries = fileTensors(inHfOrder(arch, config, tensors), 'hf').map(
     ({ name, dims, values }) => ({ name, dtype: 'F32', shape: dims, data: bytesOf(values) }),
   );
   await writeFile(join(folder, 'model.safetensors'), writeSafetensors(entries));
@@ -137,18 +137,14 @@ export async function writeFamilyFolder(
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 }
 
-interface FileTensor {
+export interface FileTensor {
   readonly name: string;
   readonly dims: number[];
   readonly values: Float32Array;
 }
 
 /** Our tensors as the file has them: parts put together, experts stacked, matrices transposed. */
-function fileTensors(
-  config: ModelConfig,
-  tensors: readonly TinyTensor[],
-  naming: 'gguf' | 'hf',
-): FileTensor[] {
+export function fileTensors(tensors: readonly TinyTensor[], naming: 'gguf' | 'hf'): FileTensor[] {
   const byName = Map.groupBy(tensors, ({ instance }) => instance.places[naming]!.name);
   return [...byName].map(([name, members]) => {
     const { shape, places } = members[0]!.instance;
@@ -180,7 +176,7 @@ function transpose(values: Float32Array, nRow: number, nCol: number): Float32Arr
   return values.map((_, at) => values[(at % nRow) * nCol + Math.floor(at / nRow)]!);
 }
 
-function bytesOf(values: Float32Array): Uint8Array {
+export function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

@@ -5,6 +5,7 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import { LLAMA } from '../../engine/archs/decoders/llama.ts';
 import type { ModelConfig } from '../../engine/manifest/manifest.ts';
+import { WireWriter } from '../../engine/onnx/wire.ts';
 import { tokenizerJsonFromPieces } from '../../engine/text/tokenizer-json.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { writeGguf } from './gguf-writer.ts';
@@ -219,4 +220,20 @@ export function tinyLlama2cVocab(): Uint8Array {
     out.f32(-i).i32(bytes.byteLength).raw(bytes);
   }
   return out.done();
+}
+
+/** The tiny vocabulary as SentencePiece's tokenizer.model. */
+export function tinySentencePiece(pieces: readonly string[] = TINY_PIECES): Uint8Array {
+  const BPE = 2;
+  const model = new WireWriter();
+  for (const [i, piece] of pieces.entries())
+    model.message(
+      1,
+      new WireWriter()
+        .text(1, piece.replaceAll(' ', '\u2581'))
+        .float(2, -i)
+        .int(3, i === 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1),
+    );
+  model.message(2, new WireWriter().int(3, BPE).int(35, 1));
+  return model.message(3, new WireWriter().int(3, 1).int(4, 0)).done();
 }

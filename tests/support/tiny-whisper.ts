@@ -5,11 +5,14 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { TensorInstance } from '../../engine/archs/index.ts';
 import type { Naming } from '../../engine/archs/types.ts';
 import { WHISPER } from '../../engine/archs/recognition/whisper.ts';
+import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import type { RecognitionConfig } from '../../engine/manifest/recognition-config.ts';
 import { writeCtranslate2 } from './ctranslate2-writer.ts';
 import type { WrittenVariable } from './ctranslate2-writer.ts';
+import { encodeFloats, randomBlocks } from './random-blocks.ts';
 import { seededRandom } from './random.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
+import { writeWhisperGgml } from './whisper-ggml-writer.ts';
 
 const N_BYTE = 256;
 const SPECIAL = [
@@ -82,7 +85,7 @@ function fileTensors(weights: readonly Valued[], naming: Naming): WrittenVariabl
       (a, b) => a.instance.places[naming]!.from - b.instance.places[naming]!.from,
     );
     const { shape, places, spec } = sorted[0]!.instance;
-    if (naming === 'hf' && /k(Bias)$/i.test(spec.name)) return [];
+    if (naming !== 'ct2' && /k(Bias)$/i.test(spec.name)) return [];
     const { of, taps } = places[naming]!;
     const values = new Float32Array(sorted.reduce((sum, part) => sum + part.values.length, 0));
     let at = 0;
@@ -161,6 +164,33 @@ export async function writeTinyCtranslate2(
       alignment_heads: c.alignmentHeads,
     }),
   });
+}
+
+/** As whisper.cpp's converter writes it; matrices of `dtype`, the rest F32. */
+export function tinyWhisperGgml({
+  seed = 1,
+  dtype = 'F32',
+}: { readonly seed?: number; readonly dtype?: SourceDtype } = {}): Uint8Array {
+  const c = TINY_WHISPER;
+  const tensors = fileTensors(randomWeights(seed), 'ggml').map(({ name, dims, values }, i) => {
+    const isMatrix = dims.length === 2 && !/positional/.test(name) && dtype !== 'F32';
+    const data = isMatrix
+      ? randomBlocks(dtype, values.length, spreadOf(values), seed * 100 + i)
+      : encodeFloats('F32', values);
+    return { name, dims, dtype: isMatrix ? dtype : ('F32' as const), data };
+  });
+  return writeWhisperGgml({
+    sizes: [
+      ...[c.nVocab, c.nAudioCtx, c.nEmbd, c.nHead, c.nAudioLayer],
+      ...[c.nTextCtx, c.nEmbd, c.nHead, c.nTextLayer, c.nMels],
+    ],
+    tokens: Array.from({ length: N_BYTE }, (_, b) => Uint8Array.of(b)),
+    tensors,
+  });
+}
+
+function spreadOf(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
 }
 
 export async function writeTinyHf(folder: string, { seed = 1 } = {}): Promise<string> {

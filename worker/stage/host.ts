@@ -3,6 +3,7 @@
  * are held once. Makes room by closing unused engines, the longest idle first.
  */
 import { EngineError } from '../../engine/base/errors.ts';
+import { Engine } from '../../engine/generate/engine.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import { readManifest, readManifestVersion } from '../platform/model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
@@ -20,6 +21,8 @@ interface Slot {
   readonly planned: PlannedEngine<EngineByKind[EngineKind]>;
   /** Number of requests that hold the engine. */
   users: number;
+  /** The object in whose requests it runs. */
+  owner: object;
   usedAtMs: number;
   /** Whether to close the engine once it is unused: loading failed. */
   retired: boolean;
@@ -47,11 +50,15 @@ export async function acquireEngine<K extends EngineKind>(
   env: HostEnv,
   kind: K,
   place: PlaceOf<K>,
+  owner: object,
 ): Promise<HeldEngine<K>> {
-  const slot = findSlot(kind, place, place.version) ?? (await openSlot(env, kind, place));
+  const slot = findSlot(kind, place, place.version) ?? (await openSlot(env, kind, place, owner));
+  if (slot.owner !== owner) await passOn(slot, owner);
   slot.users++;
   slots = [...slots.filter((other) => other !== slot), slot];
   const release = once((isOver = false) => {
+    // Those that held it for an object that is gone were counted out with it.
+    if (slot.owner !== owner) return;
     slot.users--;
     slot.usedAtMs = isOver ? -Infinity : Date.now();
     if (slot.users === 0 && slot.retired) closeSlot(slot);
@@ -65,6 +72,17 @@ export async function acquireEngine<K extends EngineKind>(
     release();
     throw error;
   }
+}
+
+/**
+ * An object was reset while this isolate, and the engine in it, went on: what ran in the old object will
+ * never end by itself.
+ */
+async function passOn(slot: Slot, owner: object): Promise<void> {
+  slot.owner = owner;
+  slot.users = 0;
+  const engine = await slot.engine.catch(() => null);
+  if (engine instanceof Engine) engine.reset();
 }
 
 export function hostStats(): { modelId: string; users: number; totalBytes: number }[] {
@@ -97,6 +115,7 @@ async function openSlot<K extends EngineKind>(
   env: HostEnv,
   kind: K,
   place: PlaceOf<K>,
+  owner: object,
 ): Promise<Slot> {
   const stored =
     place.version === null
@@ -111,25 +130,29 @@ async function openSlot<K extends EngineKind>(
       },
     );
   const manifest = requireKind(stored.manifest, kind === 'piece' ? 'decoder' : kind);
-  const holdPiece = (piece: PiecePlace) => acquireEngine(env, 'piece', piece);
+  const holdPiece = (piece: PiecePlace) => acquireEngine(env, 'piece', piece, owner);
   // Throws with the numbers when the model would not fit even alone.
   const planned = await PLAN_ENGINE[kind]({ env, manifest, place, holdPiece } as never);
   // Another request may have opened it while this one read manifests.
   const opened = findSlot(kind, place, stored.version);
   if (opened !== undefined) return opened;
-  return loadSlot(budgetOf(env), { kind, place, version: stored.version }, planned);
+  return loadSlot(budgetOf(env), { kind, place, owner, version: stored.version }, planned);
+}
+
+interface SlotFacts extends Pick<Slot, 'kind' | 'version' | 'owner'> {
+  readonly place: ModelPlace;
 }
 
 function loadSlot(
   budgetBytes: number,
-  { kind, place, version }: { kind: EngineKind; place: ModelPlace; version: string },
+  { kind, place, version, owner }: SlotFacts,
   planned: PlannedEngine<EngineByKind[EngineKind]>,
 ): Slot {
   const { totalBytes, jsHeapBytes } = planned;
   makeRoom(place.id, totalBytes, budgetBytes, jsHeapBytes);
   const slot: Slot = {
     ...{ modelId: place.id, key: keyOf(kind, place), kind, version, totalBytes, planned },
-    ...{ engine: planned.load(), users: 0, usedAtMs: Date.now(), retired: false },
+    ...{ engine: planned.load(), users: 0, owner, usedAtMs: Date.now(), retired: false },
   };
   slots.push(slot);
   return slot;

@@ -51,7 +51,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     const source = request.constraint === undefined ? null : keep(vocabulary);
     return generationStream(
       async () => {
-        const held = await acquireEngine(this.env, 'decoder', model);
+        const held = await acquireEngine(this.env, 'decoder', model, this);
         try {
           if (source !== null && !held.engine.hasVocabulary)
             held.engine.setVocabulary(new Vocabulary(await source()));
@@ -78,7 +78,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     request: TranscribeRequest,
   ): ReadableStream<Uint8Array> {
     return eventStream(
-      () => acquireEngine(this.env, 'recognition', model),
+      () => acquireEngine(this.env, 'recognition', model, this),
       (engine, signal) => engine.transcribe(request, signal),
       { place: 'stage.transcribe', ...call },
     );
@@ -160,7 +160,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     run: (engine: EngineByKind[K]) => T | Promise<T>,
   ): Promise<RpcAnswer<T>> {
     return await answerCall({ place: name, ...call }, async () => {
-      const held = await acquireEngine(this.env, kind, place);
+      const held = await acquireEngine(this.env, kind, place, this);
       try {
         return await run(held.engine);
       } finally {

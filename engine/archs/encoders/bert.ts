@@ -5,13 +5,20 @@
  */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { AnyTensorSpec, EncoderFamily, TensorRole } from '../types.ts';
+import { CLASSIFIER } from './classifier.ts';
 
 type Spec = AnyTensorSpec<EncoderConfig>;
 type Shape = Spec['shape'];
 
-const width: Shape = (c) => [1, c.nEmbd];
+export const width: Shape = (c) => [1, c.nEmbd];
 
-function whole(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec {
+export function whole(
+  name: string,
+  gguf: string,
+  hf: string,
+  role: TensorRole,
+  shape: Shape,
+): Spec {
   return {
     name,
     gguf: { name: gguf },
@@ -23,7 +30,13 @@ function whole(name: string, gguf: string, hf: string, role: TensorRole, shape: 
   };
 }
 
-function layer(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec {
+export function layer(
+  name: string,
+  gguf: string,
+  hf: string,
+  role: TensorRole,
+  shape: Shape,
+): Spec {
   return {
     name: `layers.{i}.${name}`,
     gguf: { name: `blk.{i}.${gguf}` },
@@ -36,7 +49,7 @@ function layer(name: string, gguf: string, hf: string, role: TensorRole, shape: 
 }
 
 /** LayerNorm of a layer. */
-function norm(name: string, gguf: string, hf: string): Spec[] {
+export function norm(name: string, gguf: string, hf: string): Spec[] {
   return [
     layer(name, `${gguf}.weight`, `${hf}.weight`, 'norm', width),
     layer(`${name}Bias`, `${gguf}.bias`, `${hf}.bias`, 'bias', width),
@@ -44,7 +57,13 @@ function norm(name: string, gguf: string, hf: string): Spec[] {
 }
 
 /** A product of a layer with its bias. */
-function linear(name: string, gguf: string, hf: string, role: TensorRole, shape: Shape): Spec[] {
+export function linear(
+  name: string,
+  gguf: string,
+  hf: string,
+  role: TensorRole,
+  shape: Shape,
+): Spec[] {
   const bias: Shape = (c) => [1, shape(c)[0]];
   return [
     layer(`${name}Proj`, `${gguf}.weight`, `${hf}.weight`, role, shape),
@@ -52,13 +71,18 @@ function linear(name: string, gguf: string, hf: string, role: TensorRole, shape:
   ];
 }
 
-const square: Shape = (c) => [c.nEmbd, c.nEmbd];
+export const square: Shape = (c) => [c.nEmbd, c.nEmbd];
 
 export const BERT: EncoderFamily = {
   name: 'bert',
   ggufNames: ['bert'],
   hfModelTypes: ['bert'],
   hfPrefix: 'bert.',
+  normed: 'after',
+  norm: 'layer',
+  ffn: 'gelu-erf',
+  sight: 'both',
+  score: 'logit',
   unused: /pooler\.|cls\.|embeddings\.position_ids$/,
   tensors: [
     whole('tokEmbd', 'token_embd.weight', 'word_embeddings.weight', 'embedding', (c) => [
@@ -83,7 +107,6 @@ export const BERT: EncoderFamily = {
     ...linear('up', 'ffn_up', 'intermediate.dense', 'ffn', (c) => [c.nFf, c.nEmbd]),
     ...linear('down', 'ffn_down', 'output.dense', 'ffn', (c) => [c.nEmbd, c.nFf]),
     ...norm('ffnNorm', 'layer_output_norm', 'output.LayerNorm'),
+    ...CLASSIFIER,
   ],
 };
-
-/** The table of text encoders. */

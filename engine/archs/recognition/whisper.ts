@@ -177,6 +177,34 @@ class Stack {
   }
 }
 
+/** Names of Hugging Face files by those that OpenAI gave, which ggml's files keep. */
+const OPENAI_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^model\./, ''],
+  [/embed_positions\.weight$/, 'positional_embedding'],
+  [/embed_tokens/, 'token_embedding'],
+  [/\.layers\./, '.blocks.'],
+  [/self_attn_layer_norm/, 'attn_ln'],
+  [/encoder_attn_layer_norm/, 'cross_attn_ln'],
+  [/final_layer_norm/, 'mlp_ln'],
+  [/^encoder\.layer_norm/, 'encoder.ln_post'],
+  [/^decoder\.layer_norm/, 'decoder.ln'],
+  [/self_attn\./, 'attn.'],
+  [/encoder_attn\./, 'cross_attn.'],
+  [/\.q_proj/, '.query'],
+  [/\.k_proj/, '.key'],
+  [/\.v_proj/, '.value'],
+  [/\.out_proj/, '.out'],
+  [/\.fc1\./, '.mlp.0.'],
+  [/\.fc2\./, '.mlp.2.'],
+];
+
+function withGgml(spec: Spec): Spec {
+  const { hf } = spec;
+  if (hf === undefined) return spec;
+  const name = OPENAI_NAMES.reduce((text, [from, to]) => text.replace(from, to), hf.name);
+  return { ...spec, ggml: { ...hf, name } };
+}
+
 const audio = new Stack('encoder', (c) => c.nAudioLayer);
 const text = new Stack('decoder', (c) => c.nTextLayer);
 
@@ -184,6 +212,7 @@ export const WHISPER: RecognitionFamily = {
   name: 'whisper',
   hfModelTypes: ['whisper'],
   ct2Specs: ['WhisperSpec'],
+  ggmlNames: ['whisper'],
   tensors: [
     ...convolution('conv1', (c) => c.nMels),
     ...convolution('conv2', (c) => c.nEmbd),
@@ -221,5 +250,5 @@ export const WHISPER: RecognitionFamily = {
     ...text.selfAttention(),
     ...text.crossAttention(),
     ...text.feedForward(),
-  ],
+  ].map(withGgml),
 };

@@ -96,6 +96,9 @@ export interface DecoderBackend {
   /** Copies all keys and values of a page. Passes that begin later see the copy. */
   copyPage(from: number, to: number): void;
 
+  /** Gives up a pass that will not end, and what it waits for. For decoders whose passes are awaited. */
+  reset?(): void;
+
   /**
    * Shows `observer` what every weight of the passes from now on is multiplied with; null ends it. For
    * calibration: a decoder that only serves may lack it.

@@ -142,6 +142,12 @@ export class RingDecoder implements DecoderBackend {
     this.#copies.push([from, to]);
   }
 
+  /** The next pass begins a session. */
+  reset(): void {
+    this.#session = null;
+    this.#shown = this.#logits = null;
+  }
+
   logits(): Float32Array {
     const { parts } = this.#shownRow();
     if (this.#logits !== null) return this.#logits;

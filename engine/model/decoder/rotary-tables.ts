@@ -49,9 +49,10 @@ export class RotaryTables {
       fillRopeTable(values.subarray(from), frequencies, position, nTok);
   }
 
-  /** Rotates T rows of queries and keys as layer `layer` does. */
+  /** Rotates T rows of queries and keys as layer `layer` does, if it does. */
   rotate(layer: number, queries: number, keys: number, T: number, qStride: number): void {
     const { config: c, kernels: k } = this.#space;
+    if (c.unrotated?.[layer] === true) return;
     const { address } = this.#ofLayer[layer]!;
     const run = c.ropePairing === 'adjacent' ? k.ropeAdjacent : k.ropeHalf;
     run(queries, address, c.nHead, c.headDim, c.ropeDim, T, qStride);

@@ -1,7 +1,8 @@
-/** One vector from a text's rows: their mean, the first or the last; of length one if asked. */
+/** One vector from a text's rows: their mean, the first or the last. */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { Span } from './layers.ts';
 
+export type Pooling = Exclude<EncoderConfig['pooling'], 'rank'>;
 type Pool = (rows: Float32Array, stride: number, span: Span, nEmbd: number) => Float32Array;
 
 const row: (rows: Float32Array, stride: number, index: number, nEmbd: number) => Float32Array = (
@@ -11,7 +12,7 @@ const row: (rows: Float32Array, stride: number, index: number, nEmbd: number) =>
   nEmbd,
 ) => rows.slice(index * stride, index * stride + nEmbd);
 
-const POOLINGS: Record<EncoderConfig['pooling'], Pool> = {
+const POOLINGS: Record<Pooling, Pool> = {
   cls: (rows, stride, { from }, nEmbd) => row(rows, stride, from, nEmbd),
   last: (rows, stride, { from, n }, nEmbd) => row(rows, stride, from + n - 1, nEmbd),
   mean(rows, stride, { from, n }, nEmbd) {
@@ -30,10 +31,10 @@ export function pool(
   rows: Float32Array,
   stride: number,
   span: Span,
-  { pooling, normalize, nEmbd }: EncoderConfig,
+  pooling: Pooling,
+  nEmbd: number,
 ): Float32Array {
-  const vector = POOLINGS[pooling](rows, stride, span, nEmbd);
-  return normalize ? toLengthOne(vector) : vector;
+  return POOLINGS[pooling](rows, stride, span, nEmbd);
 }
 
 /** Scales in place to length one; a vector of zeros stays zero. */

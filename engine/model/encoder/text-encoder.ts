@@ -1,4 +1,5 @@
-/** Texts as token ids to one vector each: embeddings, layers that attend both ways, pooling. */
+/** Texts as token ids to one vector each: embeddings, layers, pooling, and what comes after it. */
+import type { EncoderFamily } from '../../archs/types.ts';
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import { Ops } from '../../ops/ops.ts';
@@ -10,21 +11,30 @@ import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { rowStride } from '../memory/layout.ts';
 import { pool } from './pooling.ts';
+import { EncoderRotary } from './rotary.ts';
+import { textShape } from './shape.ts';
+import { VectorHead } from './vector-head.ts';
 
 export class TextEncoder {
   readonly config: EncoderConfig;
+  readonly #family: EncoderFamily;
   readonly #plan: EncoderPlan;
   readonly #kernels: KernelExports;
   readonly #memory: WebAssembly.Memory;
   readonly #ops: Ops;
   readonly #layers: EncoderLayers;
   readonly #tokEmbd: WeightRef;
+  /** Addresses of learned rows that are added to each embedding; 0 for families without them. */
   readonly #positions: number;
   readonly #tokenTypes: number;
-  readonly #norm: NormRef;
+  /** Norms of the embeddings and of the last layer's rows. */
+  readonly #norm: NormRef | null;
+  readonly #outputNorm: NormRef | null;
+  readonly #head: VectorHead;
   readonly #stride: number;
 
   constructor(
+    family: EncoderFamily,
     config: EncoderConfig,
     plan: EncoderPlan,
     weights: WeightMap,
@@ -32,6 +42,7 @@ export class TextEncoder {
     memory: WebAssembly.Memory,
   ) {
     this.config = config;
+    this.#family = family;
     this.#plan = plan;
     this.#kernels = kernels;
     this.#memory = memory;
@@ -48,20 +59,31 @@ export class TextEncoder {
       slicePanels: r.slicePanels.address,
       wide: r.wide.address,
       widePanels: r.widePanels.address,
+      gate: r.gate.address,
     };
-    const shape = { ...config, normed: 'after' } as const;
-    this.#layers = new EncoderLayers(this.#ops, shape, regions, weights, 'layers.');
-    // bindWeights has checked that they are present.
+    const shape = textShape(family, config);
+    const parts =
+      config.ropeTheta === undefined
+        ? {}
+        : { rotary: new EncoderRotary(kernels, memory, shape, config, r.ropeTables.address) };
+    this.#layers = new EncoderLayers(this.#ops, shape, regions, weights, 'layers.', parts);
+    // bindWeights has checked that what a family requires is present.
     this.#tokEmbd = weights.get('tokEmbd')!;
-    this.#positions = weights.get('positions')!.address;
-    this.#tokenTypes = weights.get('tokenTypes')!.address;
-    this.#norm = normRef(weights, 'embdNorm')!;
+    this.#positions = weights.get('positions')?.address ?? 0;
+    this.#tokenTypes = weights.get('tokenTypes')?.address ?? 0;
+    this.#norm = normRef(weights, 'embdNorm');
+    this.#outputNorm = normRef(weights, 'outputNorm');
+    this.#head = new VectorHead(family, config, this.#ops, memory, weights, {
+      address: r.pooled.address,
+      bytes: r.pooled.bytes,
+      panels: r.pooledPanels.address,
+    });
     this.#stride = rowStride(config.nEmbd);
   }
 
   /**
-   * One vector of nEmbd values per text, for texts that fit into one pass together. Yields after each
-   * layer, so that its caller gets a turn.
+   * One vector per text, of nEmbd values or of a reranker's nClass scores, for texts that fit into one pass
+   * together. Yields after each layer, so that its caller gets a turn.
    * @param texts ids below nVocab, 1 to nCtx per text, at most plan.nRow together
    */
   *run(texts: readonly (readonly number[])[]): Generator<void, Float32Array[], void> {
@@ -70,12 +92,26 @@ export class TextEncoder {
     this.#embed(texts);
     yield* this.#layers.run(spans, T);
     const hidden = this.#plan.regions.hidden.address;
+    this.#normRows(this.#outputNorm, hidden, T);
     const rows = new Float32Array(this.#memory.buffer, hidden, T * this.#stride);
-    return spans.map((span) => pool(rows, this.#stride, span, this.config));
+    const { nEmbd } = this.config;
+    return spans.map((span) =>
+      this.#head.run(pool(rows, this.#stride, span, this.#head.pooling, nEmbd)),
+    );
+  }
+
+  #normRows(norm: NormRef | null, start: number, nRow: number): void {
+    if (norm === null) return;
+    const { weight, bias, n } = norm;
+    const { normEps } = this.config;
+    const k = this.#kernels;
+    if (this.#family.norm === 'rms')
+      k.rmsNormRows(start, weight, start, n, nRow, this.#stride, normEps);
+    else k.layerNormRows(start, weight, bias, start, n, nRow, this.#stride, normEps);
   }
 
   #embed(texts: readonly (readonly number[])[]): void {
-    const { nEmbd, normEps } = this.config;
+    const { nEmbd, embeddingScale } = this.config;
     const stride = this.#stride;
     const start = this.#plan.regions.hidden.address;
     // Rows of f32 matrices are padded to whole vectors of eight.
@@ -84,13 +120,13 @@ export class TextEncoder {
     for (const text of texts) {
       for (const [position, id] of text.entries()) {
         this.#ops.row(this.#tokEmbd, id, at);
-        this.#kernels.addScaled(at, this.#positions + position * rowBytes, 1, nEmbd);
-        this.#kernels.addScaled(at, this.#tokenTypes, 1, nEmbd);
+        if (embeddingScale !== undefined) this.#kernels.scaleRow(at, embeddingScale, nEmbd);
+        if (this.#positions !== 0)
+          this.#kernels.addScaled(at, this.#positions + position * rowBytes, 1, nEmbd);
+        if (this.#tokenTypes !== 0) this.#kernels.addScaled(at, this.#tokenTypes, 1, nEmbd);
         at += stride * 4;
       }
     }
-    const { weight, bias, n } = this.#norm;
-    const nRow = (at - start) / (stride * 4);
-    this.#kernels.layerNormRows(start, weight, bias, start, n, nRow, stride, normEps);
+    this.#normRows(this.#norm, start, (at - start) / (stride * 4));
   }
 }

@@ -77,7 +77,9 @@ export class AudioEncoder {
       wide: at('rowsWide'),
       widePanels: at('rowsWidePanels'),
     };
-    this.#layers = new EncoderLayers(ops, shape, regions, weights, 'encoder.layers.', kept);
+    this.#layers = new EncoderLayers(ops, shape, regions, weights, 'encoder.layers.', {
+      kept,
+    });
   }
 
   /**

@@ -3,9 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { cp, rm } from 'node:fs/promises';
 import { measureBundle } from '../../deploy/limits.ts';
+import { modelsBucketName } from '../../dev/prepare.ts';
 import { startServer } from '../../dev/server.ts';
+import type { ServerOptions } from '../../dev/server.ts';
 import { distDir } from '../../lib/paths.ts';
+import { openLocalBucket } from '../../push/local-bucket.ts';
+import { changePlacement } from '../../push/place.ts';
+import { fillPool, readStored } from '../../push/pool.ts';
 import {
   fullContext,
   rewriteAnswer,
@@ -19,14 +25,51 @@ import { STRUCTURED_SCHEMA } from './structured-task.ts';
 import { benchTokens } from './peer.ts';
 import type { Peer, PeerConfig } from './peer.ts';
 
+/** Enough for any model that is benched. */
+const LARGE_BUDGET_BYTES = 4_000_000_000;
+
 export async function startPeer(config: PeerConfig): Promise<Peer> {
-  const { modelId, persist, nVocab } = config;
+  return await peerOver(config, { persist: config.persist });
+}
+
+/** The same model whole in one isolate, whatever its size: what a pool of isolates is compared with. */
+export async function startLargePeer(config: PeerConfig): Promise<Peer> {
+  const persist = `${config.persist}-large`;
+  await cp(config.persist, persist, { recursive: true });
+  const remove = () => rm(persist, { recursive: true, force: true });
+  try {
+    await placeInOne(persist);
+    const vars = { MEMORY_BUDGET_BYTES: String(LARGE_BUDGET_BYTES) };
+    const peer = await peerOver(config, { persist, vars, nIsolate: 1 });
+    return { ...peer, close: () => peer.close().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function placeInOne(persist: string): Promise<void> {
+  const bucket = await openLocalBucket(modelsBucketName(), persist);
+  try {
+    const pool = { nIsolate: 1, budgetBytes: LARGE_BUDGET_BYTES, required: new Map() };
+    await changePlacement(bucket, async (placement) =>
+      fillPool(placement, await readStored(bucket, placement), pool),
+    );
+  } finally {
+    await bucket.close();
+  }
+}
+
+async function peerOver(
+  { modelId, nVocab, nCtx, rewritePrompt, structuredPrompt }: PeerConfig,
+  options: Pick<ServerOptions, 'persist' | 'vars' | 'nIsolate'>,
+): Promise<Peer> {
   const server = await startServer({
     port: 0,
     host: '127.0.0.1',
-    persist,
     inspectorPort: 0,
-    vars: { DEFAULT_MODEL: modelId },
+    ...options,
+    vars: { DEFAULT_MODEL: modelId, ...options.vars },
   });
   leaveServersCore();
   // The gateway is up, no weights are loaded: from here to the first token is a cold start.
@@ -37,15 +80,15 @@ export async function startPeer(config: PeerConfig): Promise<Peer> {
       ...speedAnswers(nVocab, (prompt, maxTokens) =>
         stream(server.url, modelId, prompt, maxTokens),
       ),
-      ...rewriteAnswer(config.rewritePrompt, (prompt, maxTokens, speculation) =>
+      ...rewriteAnswer(rewritePrompt, (prompt, maxTokens, speculation) =>
         stream(server.url, modelId, prompt, maxTokens, { speculation }),
       ),
-      ...structuredAnswer(config.structuredPrompt, (prompt, maxTokens, isHeld) =>
+      ...structuredAnswer(structuredPrompt, (prompt, maxTokens, isHeld) =>
         stream(server.url, modelId, prompt, maxTokens, isHeld ? HELD : {}),
       ),
       coldFirstToken: () => Promise.resolve(cold.firstMs),
       async peakMemory(_, salt) {
-        const { nPrompt, nTokens } = fullContext(config.nCtx);
+        const { nPrompt, nTokens } = fullContext(nCtx);
         await stream(server.url, modelId, benchTokens(nPrompt, salt, nVocab), nTokens);
         const detail = await isolateMemory(server, modelId);
         return { value: detail.jsHeapBytes + detail.wasmBytes, detail };

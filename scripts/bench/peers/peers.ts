@@ -29,6 +29,14 @@ export const PEERS = [
     start: async () => (await import('./peer-workerd.ts')).startPeer,
   },
   {
+    name: 'workerd-large',
+    label: 'Thimble in workerd, over HTTP, in one isolate of any size',
+    short: 'one large isolate, workerd',
+    isOther: false,
+    isVariant: true,
+    start: async () => (await import('./peer-workerd.ts')).startLargePeer,
+  },
+  {
     name: 'node',
     label: 'Thimble in Node',
     short: 'Thimble, Node',

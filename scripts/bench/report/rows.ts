@@ -39,7 +39,7 @@ export interface BenchRow {
   readonly isCharted?: boolean;
 }
 
-const OURS = ['workerd', 'node', 'chromium'] as const;
+const OURS = ['workerd', 'workerd-large', 'node', 'chromium'] as const;
 const NATIVE = ['llama.cpp', 'llama.cpp-q4_0'] as const;
 const FAST = [...OURS, ...NATIVE] as const;
 const ALL = [...FAST, 'wllama'] as const;
@@ -116,6 +116,7 @@ function structured(isHeld: boolean, title: string): BenchRow {
 export const BENCH_ROWS: readonly BenchRow[] = [
   prefill(32, ALL, {}),
   prefill(256, ALL, { isQuick: true, isCharted: true }),
+  prefill(512, ['workerd', 'workerd-large', 'llama.cpp'], {}),
   prefill(1024, FAST, {}),
   decode(16, 96, [...ALL, 'node-lossless', 'node-simd'], { isQuick: true, isCharted: true }),
   decode(512, 64, FAST, {}),

@@ -96,7 +96,7 @@ async function prepare(
 ): Promise<PeerConfig> {
   const { id, config } = manifest;
   const has = (...names: PeerName[]) => names.some((name) => peers.includes(name));
-  if (has('workerd')) await pushStep(id, persist);
+  if (has('workerd', 'workerd-large')) await pushStep(id, persist);
   const gguf = has('llama.cpp', 'llama.cpp-q4_0', 'wllama') ? await ggufOf(manifest) : '';
   return {
     modelId: id,

@@ -1,5 +1,6 @@
 /** Benches without options of their own: `thimble bench grammars` and `thimble bench onnx-memory`. */
 import type { Command } from 'commander';
+import { DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
 import { addJson, benchCommand, note, printResult } from './common.ts';
 
 interface OtherBench {
@@ -33,6 +34,7 @@ const OTHERS: readonly OtherBench[] = [
 ];
 
 export function registerOthers(parent: Command): void {
+  registerRing(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
     addJson(command).action(async ({ json }: { readonly json?: boolean }) => {
@@ -40,4 +42,20 @@ export function registerOthers(parent: Command): void {
       printResult(result, text, json);
     });
   }
+}
+
+/** `thimble bench ring`: what a deployment of several isolates would give. */
+function registerRing(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'ring',
+    'simulate a model over several isolates with a core each, from times measured here',
+    ['ring', 'ring -m qwen2.5-coder-0.5b-instruct --json'],
+  ).option('-m, --model <id>', `an imported text model (default: ${DEFAULT_MODEL_ID})`);
+  addJson(command).action(async (flags: { readonly model?: string; readonly json?: boolean }) => {
+    const { describeSimulation, simulateRing } =
+      await import('../../bench/workloads/ring-simulation.ts');
+    const result = await simulateRing(flags.model ?? DEFAULT_MODEL_ID, note);
+    printResult(result, describeSimulation(result), flags.json);
+  });
 }

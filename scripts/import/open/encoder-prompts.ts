@@ -21,6 +21,18 @@ const KNOWN: readonly (readonly [RegExp, EncoderPrompts])[] = [
   [/(^|-)e5-(small|base|large)/i, { queryPrefix: 'query: ', documentPrefix: 'passage: ' }],
   [/^nomic-embed-text/i, { queryPrefix: 'search_query: ', documentPrefix: 'search_document: ' }],
   [
+    /^embedding-?gemma/i,
+    { queryPrefix: 'task: search result | query: ', documentPrefix: 'title: none | text: ' },
+  ],
+  [
+    /^qwen3-embedding/i,
+    {
+      queryPrefix:
+        'Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:',
+      documentPrefix: '',
+    },
+  ],
+  [
     /^snowflake-arctic-embed/i,
     {
       queryPrefix: 'Represent this sentence for searching relevant passages: ',

@@ -98,7 +98,7 @@ function tokenCount(metadata: GgufMetadata): number {
 }
 
 /** Typed look-ups under `<architecture>.`. */
-class KeyReader implements FieldReader {
+export class KeyReader implements FieldReader {
   readonly format = 'gguf';
   readonly #where: string;
   readonly #metadata: GgufMetadata;

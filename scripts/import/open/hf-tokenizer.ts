@@ -4,7 +4,8 @@
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
-import { findEosIds, MAX_VOCAB } from '../../../engine/text/tokenizer-json.ts';
+import { findEosIds } from '../../../engine/text/tokenizer-json.ts';
+import { MAX_VOCAB } from '../../../engine/text/vocabulary-json.ts';
 import { asObject } from './hf-config.ts';
 import type { OpenedTokenizer } from './opened-model.ts';
 

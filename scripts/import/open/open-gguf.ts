@@ -1,7 +1,7 @@
 /** Opens a GGUF file, or all files of a split one, as a model. */
 import { access } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { familyOfFile } from '../../../engine/archs/index.ts';
+import { familyOfFile, findPooledFamily } from '../../../engine/archs/index.ts';
 import type { FamilyOf, FamilyRow, KindsOfFiles } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { readRange } from '../../../engine/formats/byte-source.ts';
@@ -13,7 +13,7 @@ import { tokenizerJsonFromGguf } from '../../../engine/text/tokenizer-json.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromGguf } from './gguf-config.ts';
-import { encoderConfigFromGguf } from './open-encoder-gguf.ts';
+import { embedderTokenizer, encoderConfigFromGguf, statesPooling } from './open-encoder-gguf.ts';
 import { openedDecoder, openedEncoder } from './opened-model.ts';
 import type { OpenedKind, OpenedModel } from './opened-model.ts';
 
@@ -26,7 +26,9 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
   const where = basename(path);
   const { metadata, tensors } = await readGguf(files);
   const name = readText(metadata, 'general.architecture') ?? '';
-  const kind = await openKind({ where, metadata, tensors }, familyOfFile('gguf', name));
+  const row = familyRow(metadata, name);
+  const kind = await openKind({ where, metadata, tensors }, row);
+  const tokenizer = tokenizerJsonFromGguf(metadata);
   return {
     ...kind,
     format: 'gguf',
@@ -34,11 +36,17 @@ export async function openGguf(path: string, open: AsyncDisposableStack): Promis
     tensors,
     naming: 'gguf',
     wanted: new Set(),
-    tokenizer: tokenizerJsonFromGguf(metadata),
+    tokenizer: row.kind === 'encoder' ? embedderTokenizer(metadata, tokenizer) : tokenizer,
     name: readText(metadata, 'general.name') ?? where.replace(/\.gguf$/, ''),
     licence: readText(metadata, 'general.license') ?? '',
     card: '',
   };
+}
+
+/** Files of some decoders are embedding models: they say how a text's vector is made. */
+function familyRow(metadata: GgufMetadata, name: string): FamilyRow<GgufKind> {
+  const pooled = statesPooling(metadata, name) ? findPooledFamily(name) : undefined;
+  return pooled === undefined ? familyOfFile('gguf', name) : { kind: 'encoder', family: pooled };
 }
 
 interface GgufModel {
@@ -67,8 +75,16 @@ const OPENERS: {
     return openedDecoder(arch, config, readText(metadata, 'tokenizer.chat_template'));
   },
   encoder({ where, metadata, tensors }, family) {
-    const types = tensors.find((tensor) => tensor.name === 'token_types.weight');
-    const config = encoderConfigFromGguf(where, metadata, types?.dims[0] ?? 0);
+    const rowsOf = (name: string): number | undefined => {
+      const dims = tensors.find((tensor) => tensor.name === name)?.dims;
+      // One row may be written as a vector.
+      return dims?.length === 1 ? 1 : dims?.[0];
+    };
+    const config = encoderConfigFromGguf(where, metadata, family, {
+      nTokenType: rowsOf('token_types.weight') ?? 0,
+      nDense: rowsOf('dense_2.weight'),
+      nClass: rowsOf('cls.output.weight'),
+    });
     return openedEncoder(family, where, config);
   },
 };

@@ -7,12 +7,15 @@ import {
   CTRANSLATE2_HEAD_BYTES,
   startsLikeCtranslate2,
 } from '../../../engine/formats/ctranslate2.ts';
+import { ggufSplitNames } from '../../../engine/formats/gguf.ts';
 import { unpackZip } from '../../pull/zip.ts';
 import { isCtranslate2Name, openCtranslate2 } from './open-ctranslate2.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import { openGguf } from './open-gguf.ts';
 import { openLlama2c } from './open-llama2c.ts';
 import { openSafetensors } from './open-safetensors.ts';
+import { openWhisperGgml } from './open-whisper-ggml.ts';
+import { startsLikeGgml } from './read-whisper-ggml.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 /**
@@ -35,7 +38,9 @@ export async function openModel(
     return openSafetensors(dirname(path), open);
   if (isCtranslate2Name(basename(path)) && (await isCtranslate2(path)))
     return openCtranslate2(dirname(path), open);
-  if (await startsWithGguf(path)) return openGguf(path, open);
+  const head = await headOf(path);
+  if (isGguf(head, path)) return openGguf(path, open);
+  if (startsLikeGgml(head)) return openWhisperGgml(path, open);
   // llama2.c's version 0 has no magic: its reader refuses other files.
   return openLlama2c(path, open, tokenizerPath);
 }
@@ -66,9 +71,14 @@ async function openFolder(
   if (weights !== undefined && (await isCtranslate2(join(folder, weights))))
     return openCtranslate2(folder, open);
   if (names.includes('config.json')) return openSafetensors(folder, open);
-  const ggufs = names.filter(
-    (name) => /\.gguf$/.test(name) && !/-(?!00001)\d{5}-of-\d{5}\./.test(name),
-  );
+  // One of each split's files stands for all, whichever are there.
+  const ggufs = [
+    ...new Map(
+      names
+        .filter((name) => name.endsWith('.gguf'))
+        .map((name) => [ggufSplitNames(name)?.[0] ?? name, name]),
+    ).values(),
+  ];
   const others = names.filter((name) => /\.bin$/.test(name) && !/^tok/.test(name));
   const models = ggufs.length > 0 ? ggufs : others;
   const [name] = models;
@@ -90,8 +100,11 @@ async function isCtranslate2(path: string): Promise<boolean> {
   return startsLikeCtranslate2(head);
 }
 
-async function startsWithGguf(path: string): Promise<boolean> {
+async function headOf(path: string): Promise<Uint8Array> {
   await using source = await openFileSource(path);
-  const head = await source.read(0, 4);
+  return await source.read(0, Math.min(4, source.bytes));
+}
+
+function isGguf(head: Uint8Array, path: string): boolean {
   return new TextDecoder().decode(head) === 'GGUF' || path.endsWith('.gguf');
 }

@@ -9,6 +9,7 @@ import type {
   RecognitionFamily,
 } from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../../engine/formats/safetensors.ts';
@@ -26,10 +27,12 @@ import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
 import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
+import { tokenizerJsonFromSentencePiece } from './sentence-piece-file.ts';
 import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
+const SENTENCE_PIECE_NAME = 'tokenizer.model';
 const MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_CARD_CHARS = 1_000_000;
 
@@ -78,8 +81,11 @@ async function aboutFolder({ folder, files, config }: HfFolder) {
 async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedModel> {
   const { folder, files, config } = hf;
   const modelConfig = configFromHf('config.json', config, arch);
-  const text = await requireText(folder, 'tokenizer.json');
   const tokenizerConfig = (await readOptionalJson(folder, 'tokenizer_config.json')) ?? {};
+  const text =
+    (await readText(folder, 'tokenizer.json')) ??
+    (await sentencePieceText(folder, tokenizerConfig)) ??
+    (await requireText(folder, 'tokenizer.json'));
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
   const chatTemplate =
     (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
@@ -146,6 +152,22 @@ async function openRecogniser(hf: HfFolder, family: RecognitionFamily): Promise<
     wanted: new Set(),
     tokenizer: { json: text, addBos: false, bosId: null, eosIds: [config.tokens.endOfText] },
   };
+}
+
+/** The tokenizer.json of a folder that has only SentencePiece's file; null when it has none. */
+async function sentencePieceText(
+  folder: string,
+  tokenizerConfig: JsonObject,
+): Promise<string | null> {
+  const path = join(folder, SENTENCE_PIECE_NAME);
+  const info = await stat(path).catch(() => null);
+  if (info === null) return null;
+  if (info.size > MAX_TEXT_FILE_BYTES)
+    throw invalidFile(SENTENCE_PIECE_NAME, 'is too long', `at most ${MAX_TEXT_FILE_BYTES} bytes`, {
+      bytes: info.size,
+    });
+  const addedTokens = (await readOptionalJson(folder, 'added_tokens.json')) ?? {};
+  return tokenizerJsonFromSentencePiece(await readFile(path), tokenizerConfig, addedTokens);
 }
 
 function withoutPrefix(

@@ -45,7 +45,7 @@ export interface OpenedKind {
 }
 
 export interface OpenedModel extends OpenedKind {
-  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2';
+  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2' | 'ggml';
   readonly files: readonly FileSource[];
   readonly tensors: readonly SourceTensor[];
   /** Which of an architecture's names the file uses. */

@@ -133,8 +133,12 @@ export function columnsFor(
   { columns }: Calibration,
 ): Map<string, Float32Array> {
   const found = new Map<string, Float32Array>();
+  // Calibrated with the head beside the embedding, imported as one matrix: it is the head that is multiplied.
+  const isTied = !matched.some(({ instance }) => instance.name === 'head');
+  const ofHead = isTied ? columns.get('head') : undefined;
   for (const { instance } of matched) {
-    const vector = columns.get(instance.name);
+    const { name } = instance;
+    const vector = columns.get(name) ?? (name === 'tokEmbd' ? ofHead : undefined);
     if (vector === undefined || instance.shape[0] === 1) continue;
     const nCol = instance.shape[1];
     if (vector.length !== nCol)

@@ -45,6 +45,19 @@ export const LOSSLESS: Record<SourceDtype, WeightDtype> = {
   Q3_K: 'q8',
   Q5_K: 'q8',
   Q6_K: 'q8',
+  IQ1_S: 'q5',
+  IQ1_M: 'q8',
+  IQ2_XXS: 'q8',
+  IQ2_XS: 'q8',
+  IQ2_S: 'q8',
+  IQ3_XXS: 'q8',
+  IQ3_S: 'q5',
+  IQ4_XS: 'q8',
+  TQ1_0: 'q4',
+  TQ2_0: 'q4',
+  MXFP4: 'q5',
+  Q1_0: 'q4',
+  Q2_0: 'q4',
 };
 
 type Condition = PresetRule['when'];

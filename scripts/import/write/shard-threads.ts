@@ -48,6 +48,8 @@ class ShardThread {
   readonly #worker = new Worker(join(import.meta.dirname, 'shard-thread.ts'));
   /** By the shard's file. */
   readonly #pending = new Map<string, PendingShard>();
+  /** Why the thread takes no more shards. */
+  #failure: Error | null = null;
 
   constructor({ folder, onSourceBytes }: ThreadedWork) {
     this.#folder = folder;
@@ -61,6 +63,7 @@ class ShardThread {
 
   write(shard: PlannedShard): Promise<ShardEntry> {
     return new Promise((resolve, reject) => {
+      if (this.#failure !== null) return reject(this.#failure);
       this.#pending.set(shard.file, { shard, resolve, reject });
       this.#send({ kind: 'write', folder: this.#folder, shard: sent(shard) });
     });
@@ -106,7 +109,9 @@ class ShardThread {
   }
 
   #fail(error: unknown): void {
-    for (const { reject } of this.#pending.values()) reject(error);
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.#failure ??= failure;
+    for (const { reject } of this.#pending.values()) reject(failure);
     this.#pending.clear();
   }
 }

@@ -113,6 +113,12 @@ describe('calibration files', () => {
       ({ instance: { name, shape } }) as unknown as Parameters<typeof columnsFor>[0][number];
     const fits = [instance('tokEmbd', [9, 3]), instance('layers.0.upProj', [9, 3])];
     expect([...columnsFor(fits, made).keys()]).toEqual(['tokEmbd']);
+    const ofHead = { ...made, columns: new Map([['head', Float32Array.of(1, 2, 3)]]) };
+    expect(columnsFor([instance('tokEmbd', [9, 3])], ofHead).get('tokEmbd')).toEqual(
+      Float32Array.of(1, 2, 3),
+    );
+    const untied = columnsFor([instance('tokEmbd', [9, 3]), instance('head', [9, 3])], ofHead);
+    expect([...untied.keys()]).toEqual(['head']);
     const wide = () => columnsFor([instance('tokEmbd', [9, 4])], made);
     expect(wide).toThrow(EngineError);
     expect(wide).toThrow('expected 4 columns, got 3');

@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { f32ToF16 } from '../../../engine/quant/half.ts';
+import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { writeGguf } from '../../support/gguf-writer.ts';
 import {
   bytesOf,
@@ -15,11 +16,13 @@ import {
 } from '../../support/import-folder.ts';
 import {
   TINY_CONFIG,
+  TINY_PIECES,
   tinyGguf,
   tinyGgufMetadata,
   tinyGgufTensors,
   tinyLlama2c,
   tinyLlama2cVocab,
+  tinySentencePiece,
   tinyTensors,
   writeTinyFolder,
 } from '../../support/tiny-llama.ts';
@@ -56,6 +59,59 @@ describe('every format gives the same model', () => {
     const error = await failure(run(join(root, names[0]!), { force: true }));
     expect(error.code).toBe('E_SOURCE_UNAVAILABLE');
     expect(error.message).toContain(names[2]);
+  });
+
+  test('a folder of GGUF parts is all of them, whichever is missing is named', async () => {
+    const tensors = tinyGgufTensors();
+    const names = [1, 2].map((i) => `parts/tiny-0000${i}-of-00002.gguf`);
+    await mkdir(join(root, 'parts'));
+    for (const [no, name] of names.entries()) {
+      const split = { 'split.no': ['u16', no], 'split.count': ['u16', 2] } as const;
+      const metadata = no === 0 ? { ...tinyGgufMetadata(), ...split } : split;
+      await put(name, writeGguf({ metadata, tensors: tensors.filter((_, i) => i % 2 === no) }));
+    }
+    const result = await run(join(root, 'parts'));
+    expectTinyWeights(await readWeights(result.folder));
+    await rm(join(root, names[0]!));
+    const error = await failure(run(join(root, 'parts'), { force: true }));
+    expect(error.code).toBe('E_SOURCE_UNAVAILABLE');
+    expect(error.message).toContain('tiny-00001-of-00002.gguf');
+  });
+
+  test('a folder with only a tokenizer.model of SentencePiece', async () => {
+    const folder = join(root, 'original');
+    await writeTinyFolder(folder, {
+      files: { 'tokenizer_config.json': '{"bos_token":"<s>","eos_token":{"content":"</s>"}}' },
+    });
+    await rm(join(folder, 'tokenizer.json'));
+    await put('original/tokenizer.model', tinySentencePiece());
+    const { manifest, folder: written } = await run(folder);
+    expectTinyWeights(await readWeights(written));
+    expect(manifest.tokenizer).toMatchObject({ addBos: true, bosId: 1, eosIds: [2] });
+    const tokenizer = Tokenizer.parse(
+      await readFile(join(written, 'tokenizer.json')),
+      manifest.tokenizer,
+    );
+    const idOf = (piece: string) => TINY_PIECES.indexOf(piece);
+    // 'ab' has a better score than ' a'.
+    expect(tokenizer.encode('abab a', { special: false, bos: true })).toEqual([
+      ...[1, idOf(' '), idOf('ab'), idOf('ab'), idOf(' a')],
+    ]);
+  });
+
+  test('tokens that other files add to a tokenizer.model', async () => {
+    const folder = join(root, 'added');
+    await writeTinyFolder(folder, {
+      files: { 'added_tokens.json': `{"<turn>":${TINY_PIECES.length - 1}}` },
+    });
+    await rm(join(folder, 'tokenizer.json'));
+    await put('added/tokenizer.model', tinySentencePiece(TINY_PIECES.slice(0, -1)));
+    const { manifest, folder: written } = await run(folder);
+    const tokenizer = Tokenizer.parse(
+      await readFile(join(written, 'tokenizer.json')),
+      manifest.tokenizer,
+    );
+    expect(tokenizer.encode('<turn>', { special: true })).toEqual([TINY_PIECES.length - 1]);
   });
 
   test.each([1, 2])('safetensors folder of %i files', async (parts) => {

@@ -11,14 +11,7 @@ import { Engine } from '../../../engine/generate/engine.ts';
 import { loadKernelModules } from '../../../scripts/node-host/kernels.ts';
 import { FileModelSource } from '../../../scripts/node-host/model-files.ts';
 import type { ImportResult } from '../../../scripts/import/import-model.ts';
-import {
-  bytesOf,
-  expectWholeFolder,
-  failure,
-  outRoot,
-  put,
-  run,
-} from '../../support/import-folder.ts';
+import { expectWholeFolder, failure, outRoot, put, run } from '../../support/import-folder.ts';
 import { engineLogits } from '../../support/logits.ts';
 import {
   blockTwins,

@@ -58,6 +58,16 @@ test('an import that was cut off goes on', async () => {
   await expectWholeFolder(resumed.folder, resumed.manifest);
 });
 
+test('an import that is stopped at once leaves no thread and no error behind', async () => {
+  const path = await put('big.gguf', gguf());
+  const stop = new AbortController();
+  const onProgress = () => stop.abort();
+  const error = await failure(run(path, { nThread: 2, signal: stop.signal, onProgress }));
+  expect(error.code).toBe('E_ABORTED');
+  const { keptShards } = await run(path, { nThread: 2 });
+  expect(keptShards).toBe(0);
+});
+
 test('an error of a thread is the error of the import', async () => {
   const broken = tensors();
   broken.find(({ instance }) => instance.name === 'layers.5.upProj')!.values[5] = NaN;

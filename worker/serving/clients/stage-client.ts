@@ -1,5 +1,10 @@
 /** Calls a stage for a generation, and reads its lines of JSON as events. */
-import { errorFromRecord, type ErrorRecord, throwIfAborted } from '../../../engine/base/errors.ts';
+import {
+  EngineError,
+  errorFromRecord,
+  type ErrorRecord,
+  throwIfAborted,
+} from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -13,9 +18,15 @@ import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
 const CLIENT_GONE = 'request: the client has left.';
 
 type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
+/** Times a generation is made again whose stage went away; the same numbers give the same text. */
+const MAX_REPEATS = 3;
+/** Wait before each of them. */
+const REPEAT_WAIT_MS = 200;
+
 /**
- * Events of one generation. Ending the iteration early, or aborting the signal, ends the generation.
- * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when the stream breaks off.
+ * Events of one generation. A stage that goes away meanwhile costs time and no event: the generation is made
+ * again, and what was passed on already is not passed on twice. Ending the iteration early, or aborting the signal, ends the generation.
+ * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when the stream breaks off again and again.
  */
 export async function* generateEvents(
   env: ServingEnv,
@@ -27,18 +38,37 @@ export async function* generateEvents(
 ): AsyncGenerator<GenerateEvent, void, void> {
   // A prompt cached for one subject is not reused for another, whose cached_tokens would show it.
   const scoped = { ...request, scope: subject };
-  const { stage, place } = stageOf(env, model, affinityOf(scoped));
+  const affinity = affinityOf(scoped);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
-  const end = countCall(place);
-  try {
-    yield* stageEvents<GenerateEvent>(
-      () => stage.generate({ requestId }, place, scoped, vocabulary),
-      signal,
-      (record) => withField(record, promptField),
-    );
-  } finally {
-    end();
+  let nPassedOn = 0;
+  for (let repeat = 0; ; repeat++) {
+    // Another stub, and where there are several copies perhaps another of them.
+    const { stage, place } = stageOf(env, model, affinity);
+    const end = countCall(place);
+    let nEvent = 0;
+    try {
+      const events = stageEvents<GenerateEvent>(
+        () => stage.generate({ requestId }, place, scoped, vocabulary),
+        signal,
+        (record) => withField(record, promptField),
+      );
+      for await (const event of events) {
+        if (++nEvent <= nPassedOn) continue;
+        nPassedOn = nEvent;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (!isStageGone(error) || repeat === MAX_REPEATS || signal.aborted) throw error;
+      await scheduler.wait(REPEAT_WAIT_MS);
+    } finally {
+      end();
+    }
   }
+}
+
+function isStageGone(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'E_BACKEND_UNAVAILABLE';
 }
 
 /** Events of the transcription of one window, in the same way. */
