@@ -73,8 +73,7 @@ export function assign(
   version: string,
   options: AssignOptions = {},
 ): PlacedModel {
-  const capacity = placement.budgetBytes - JS_HEAP_BYTES;
-  const nCtx = manifest.kind === 'decoder' ? contextOf(manifest, capacity, options) : null;
+  const nCtx = manifest.kind === 'decoder' ? contextIn(placement, manifest, options) : null;
   const model = { id: manifest.id, version, kind: manifest.kind, nCtx };
   const replicas: Replica[] = [];
   let shares = false;
@@ -109,6 +108,21 @@ export function contextOf(
   for (let tokens = wanted; tokens >= LEAST_DEFAULT_CTX; tokens -= PAGE_TOKENS)
     if (wholeBytes(manifest, { nCtx: tokens }) <= capacity) return tokens;
   return wanted;
+}
+
+/** The same in a pool that holds others: less than the default is worth it only for a model in one piece. */
+function contextIn(
+  placement: Placement,
+  manifest: DecoderManifest,
+  options: AssignOptions,
+): number {
+  const reduced = contextOf(manifest, placement.budgetBytes - JS_HEAP_BYTES, options);
+  const wanted = servedContext(manifest.config, options.nCtx ?? DEFAULT_CTX);
+  if (reduced === wanted) return wanted;
+  const whole = placeOnce(placement, new Set(), manifest, reduced);
+  if (whole?.pieces.length === 1 && !whole.shares) return reduced;
+  const cut = placeOnce(placement, new Set(), manifest, wanted);
+  return whole === null || cut?.shares === false ? wanted : reduced;
 }
 
 interface Found {

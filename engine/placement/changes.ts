@@ -2,6 +2,7 @@
 import { EngineError } from '../base/errors.ts';
 import type { PlacedModel, Placement, Serving } from '../manifest/placement.ts';
 import { findPlaced, PLACEMENT_VERSION } from '../manifest/placement.ts';
+import { servedContext } from '../model/decoder/plan.ts';
 import { JS_HEAP_BYTES } from '../model/memory/budget.ts';
 import { assign, contextOf, DEFAULT_BUDGET_BYTES } from './assign.ts';
 import type { AssignOptions } from './assign.ts';
@@ -235,14 +236,18 @@ function placeAgain(
   }
 }
 
-/** A context that somebody asked for; one that followed from the pool follows from the new one. */
-function askedContext(
-  { budgetBytes }: Placement,
+/** A context that somebody asked for; one that followed from the pool follows from the next one. */
+export function askedContext(
+  { budgetBytes }: Pick<Placement, 'budgetBytes'>,
   { nCtx }: PlacedModel,
   manifest: PlacedManifest,
 ): AssignOptions {
   if (nCtx === null || manifest.kind !== 'decoder') return {};
-  return nCtx === contextOf(manifest, budgetBytes - JS_HEAP_BYTES, {}) ? {} : { nCtx };
+  const usual = [
+    contextOf(manifest, budgetBytes - JS_HEAP_BYTES, {}),
+    servedContext(manifest.config),
+  ];
+  return usual.includes(nCtx) ? {} : { nCtx };
 }
 
 /** The default model and the aliases whose models are still there. */

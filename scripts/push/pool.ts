@@ -6,7 +6,7 @@ import { parseManifest } from '../../engine/manifest/manifest.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
 import { contextOf, isolatesNeeded } from '../../engine/placement/assign.ts';
 import type { AssignOptions } from '../../engine/placement/assign.ts';
-import { addModel, resizePool, useModel } from '../../engine/placement/changes.ts';
+import { addModel, askedContext, resizePool, useModel } from '../../engine/placement/changes.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
 import type { PlacedManifest } from '../../engine/placement/needs.ts';
 import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
@@ -144,18 +144,19 @@ function withModel(
 
 /** Isolates with which every model has its own. */
 function isolatesFor(
-  { serving, models }: Placement,
+  before: Placement,
   stored: readonly StoredModel[],
   { budgetBytes, required }: PoolRequest,
 ): number {
+  const { serving, models } = before;
   const newest = stored.filter(({ manifest: { id } }, i) => indexOfId(stored, id) === i);
   const counts = newest.map(({ manifest }) => {
     const { id } = manifest;
     const placed = models.find(
       (model) => model.id === id && model.version === serving[id]?.version,
     );
-    const { nReplica, nCtx: asked = placed?.nCtx ?? undefined } = required.get(id) ?? {};
-    const options = asked === undefined ? {} : { nCtx: asked };
+    const kept = placed === undefined ? {} : askedContext(before, placed, manifest);
+    const { nReplica, ...options } = { ...kept, ...required.get(id) };
     const capacity = budgetBytes - JS_HEAP_BYTES;
     const nCtx = manifest.kind === 'decoder' ? contextOf(manifest, capacity, options) : null;
     const copies = nReplica ?? placed?.replicas.length ?? 1;

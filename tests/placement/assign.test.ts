@@ -84,6 +84,15 @@ describe('a pool of 128 MB isolates', () => {
     expect(placed.replicas[0]!.pieces[0]).toMatchObject({ layers: [0, 30], rows: [0, 49_152] });
   });
 
+  test('beside others that leave no whole isolate it is cut, with the usual context', () => {
+    const two = emptyPlacement({ nIsolate: 2 });
+    const tiny = modelOf('tiny', { ...SMALL.config, nLayer: 8, nVocab: 4096 });
+    const both = ['a', 'b'].reduce((now, id) => addModel(now, { ...tiny, id }, V), two);
+    const placed = assign(both, SMALL, V);
+    expect(placed.replicas[0]!.pieces).toHaveLength(2);
+    expect(placed).toMatchObject({ nCtx: 2048, shares: false });
+  });
+
   test('a context that is asked for cuts it instead', () => {
     const placed = assign(pool, SMALL, V, { nCtx: 8192 });
     expect(placed.nCtx).toBe(8192);
