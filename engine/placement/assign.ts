@@ -146,6 +146,8 @@ function placeOnce(
   const kept = new Set(piecesOf(ofDefault).map(({ isolate }) => isolate));
   const tries = [
     { isolates: all.filter((i) => !held.has(i)), bytes: free, shares: false },
+    // The default model had better compute alone.
+    { isolates: all.filter((i) => !kept.has(i)), bytes: free, shares: false },
     { isolates: all, bytes: free, shares: false },
     // In turn with others, but not with the default model unless nothing else is left.
     { isolates: all.filter((i) => !kept.has(i)), bytes: free.map(() => full), shares: true },
@@ -211,9 +213,27 @@ function tooSmall(
   return refuse(
     `${what}${copies} needs ${total} isolates of ${budgetBytes} bytes, the pool has ${nIsolate}`,
     total <= MAX_ISOLATES
-      ? `Give the pool more: --isolates ${total}.`
+      ? `Give the pool more: --isolates ${total}${lessContext(manifest, details)}.`
       : `A pool has at most ${MAX_ISOLATES}: --isolates ${MAX_ISOLATES} --replicas ${Math.floor(MAX_ISOLATES / needed)}.`,
   );
+}
+
+interface RefusedPool {
+  readonly nIsolate: number;
+  readonly budgetBytes: number;
+  readonly nReplica: number;
+  readonly nCtx: number | null;
+}
+
+/** Advice where the pool would hold the model with the usual context. */
+function lessContext(
+  manifest: PlacedManifest,
+  { nIsolate, budgetBytes, nReplica, nCtx }: RefusedPool,
+): string {
+  if (nCtx === null || nCtx <= DEFAULT_CTX) return '';
+  const needed = isolatesNeeded(manifest, budgetBytes, DEFAULT_CTX);
+  if (needed === null || needed * nReplica > nIsolate) return '';
+  return `, or ask for less context: --ctx ${DEFAULT_CTX}`;
 }
 
 /** Memory with which one isolate holds a model, as options take it: `1.2GB`. */

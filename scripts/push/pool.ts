@@ -109,11 +109,13 @@ export function fillPool(
   const newest = stored.filter(({ manifest: { id } }, i) => indexOfId(stored, id) === i);
   const rank = ({ manifest: { id } }: StoredModel) =>
     id === defaultModel ? 0 : required.has(id) ? 1 : 2;
-  for (const model of newest.toSorted((a, b) => rank(a) - rank(b)))
-    placement = withModel(placement, model, required.get(model.manifest.id), refuse);
-  return defaultModel === undefined || placement.defaultModel === defaultModel
-    ? placement
-    : useModel(placement, defaultModel);
+  for (const model of newest.toSorted((a, b) => rank(a) - rank(b))) {
+    const { id } = model.manifest;
+    placement = withModel(placement, model, required.get(id), refuse);
+    // Before the others, which keep away from it.
+    if (id === defaultModel && placement.defaultModel !== id) placement = useModel(placement, id);
+  }
+  return placement;
 }
 
 function indexOfId(stored: readonly StoredModel[], id: string): number {

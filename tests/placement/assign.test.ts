@@ -133,6 +133,21 @@ describe('a pool of 128 MB isolates', () => {
     expect(isolatesOf(third)).toEqual([[1]]);
   });
 
+  test('what lies beside others keeps away from the default model while it can', () => {
+    const large = { nIsolate: 2, budgetBytes: budgetOfMemory(2_000_000_000) };
+    let now = addModel(emptyPlacement({ ...large }), MIDDLE, V);
+    now = { ...addModel(now, SMALL, V), defaultModel: 'middle' };
+    expect(isolatesOf(addModel(now, { ...SMALL, id: 'third' }, V).models[2]!)).toEqual([[1]]);
+  });
+
+  test('where the usual context would fit, the refusal says so', () => {
+    const needed = isolatesNeeded(MIDDLE, pool.budgetBytes, 2048)!;
+    const exact = emptyPlacement({ nIsolate: needed });
+    const { message } = refusalOf(() => assign(exact, MIDDLE, V, { nCtx: 32_768 }));
+    expect(message).toMatch(/--isolates \d+, or ask for less context: --ctx 2048\.$/);
+    expect(() => assign(exact, MIDDLE, V, { nCtx: 2048 })).not.toThrow();
+  });
+
   test('copies lie apart, and more than the pool holds are refused with the number that works', () => {
     const twice = assign(emptyPlacement({ nIsolate: 12 }), MIDDLE, V, { nReplica: 2 });
     const [first, second] = isolatesOf(twice);
