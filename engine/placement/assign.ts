@@ -144,14 +144,18 @@ function placeOnce(
   const held = new Set(piecesOf(others).map(({ isolate }) => isolate));
   const ofDefault = others.filter(({ id }) => id === defaultModel);
   const kept = new Set(piecesOf(ofDefault).map(({ isolate }) => isolate));
+  const apart = all.filter((i) => !kept.has(i));
+  const whole = free.map(() => full);
   const tries = [
     { isolates: all.filter((i) => !held.has(i)), bytes: free, shares: false },
     // The default model had better compute alone.
-    { isolates: all.filter((i) => !kept.has(i)), bytes: free, shares: false },
+    { isolates: apart, bytes: free, shares: false },
     { isolates: all, bytes: free, shares: false },
-    // In turn with others, but not with the default model unless nothing else is left.
-    { isolates: all.filter((i) => !kept.has(i)), bytes: free.map(() => full), shares: true },
-    { isolates: all, bytes: free.map(() => full), shares: true },
+    // In turn with others, as few as possible, and with the default model only if nothing else is left.
+    { isolates: emptiest(apart, free), bytes: whole, shares: true },
+    { isolates: apart, bytes: whole, shares: true },
+    { isolates: emptiest(all, free), bytes: whole, shares: true },
+    { isolates: all, bytes: whole, shares: true },
   ];
   for (const { isolates, bytes, shares } of tries) {
     const capacities = isolates.map((i) => bytes[i]!);
@@ -163,6 +167,12 @@ function placeOnce(
       };
   }
   return null;
+}
+
+/** The isolate with the most room, or the least lack of it; none of none. */
+function emptiest(isolates: readonly number[], free: readonly number[]): number[] {
+  const most = Math.max(...isolates.map((i) => free[i]!));
+  return isolates.filter((i) => free[i] === most).slice(0, 1);
 }
 
 /** Pieces by index of `capacities`; null when they do not suffice. */

@@ -12,7 +12,7 @@ import { tokenCost } from '../../engine/placement/cost.ts';
 import type { TokenCost } from '../../engine/placement/cost.ts';
 import { requirePlaced } from '../../engine/placement/needs.ts';
 import type { PlacedManifest } from '../../engine/placement/needs.ts';
-import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import prices from '../../worker/serving/accounting/prices.json' with { type: 'json' };
 import { existsSync } from 'node:fs';
 import { parseBytes, parseCount, parseIsolates, parseReplicas } from '../lib/arguments.ts';
@@ -74,6 +74,7 @@ export function register(program: Command): void {
 }
 
 async function runPlan(id: string | undefined, flags: PlanFlags): Promise<void> {
+  requirePlatformSize(flags);
   const model = id === undefined ? null : await readModel(id);
   const placement =
     flags.write === true
@@ -99,6 +100,16 @@ async function readPlan(model: StoredModel | null, flags: PlanFlags): Promise<Pl
   });
 }
 
+/** @throws {EngineError} E_USAGE for isolates larger than the platform's. */
+function requirePlatformSize({ remote, budget }: PlanFlags): void {
+  if (remote !== true || budget === undefined || budget <= ISOLATE_BYTES) return;
+  throw new EngineError(
+    'E_USAGE',
+    `plan: --budget ${budget}; expected at most ${ISOLATE_BYTES} with --remote: isolates of the platform have no more.`,
+    { details: { budget } },
+  );
+}
+
 async function writePlan(
   bucket: Bucket,
   model: StoredModel | null,
@@ -108,7 +119,10 @@ async function writePlan(
   if (model !== null) requirePushed(stored, model);
   const change = (placement: Placement) => planned(placement, stored, model, flags);
   const placement = await changePlacement(bucket, change, { replaceInvalid: true });
-  process.stderr.write(`written into ${bucket.label}: revision ${placement.revision}\n`);
+  process.stderr.write(
+    `written into ${bucket.label}: revision ${placement.revision}. ` +
+      'A pool of another size or memory takes a server that is started, or deployed, with it.\n',
+  );
   return placement;
 }
 

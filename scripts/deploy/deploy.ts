@@ -75,8 +75,9 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
   return { dryRun: options.dryRun, sizes, ...done };
 }
 
-async function readModel(id: string): Promise<AnyStored> {
-  const { manifest, text } = await readImported(join(modelsDir(), id), id);
+/** An imported model. @throws {EngineError} E_MODEL_NOT_FOUND */
+export async function readModel(id: string, modelsRoot = modelsDir()): Promise<AnyStored> {
+  const { manifest, text } = await readImported(join(modelsRoot, id), id);
   return { manifest, version: versionOf(text) };
 }
 
@@ -103,22 +104,41 @@ async function deployAll(model: AnyStored | null, options: DeployOptions): Promi
     return { text: `${name} exists`, value: await openRemoteBucket(name, true) };
   });
   try {
-    return await withDeployLock(bucket, () => deployInto(bucket, model, options));
+    const runScript = (name: string, config: string) => deployScript(name, config, false);
+    return await deployTo({ bucket, runScript }, model, options);
   } finally {
     await bucket.close();
   }
 }
 
-async function deployInto(
-  bucket: Bucket,
+/** An account, as far as a deployment changes it. */
+export interface DeployTarget {
+  readonly bucket: Bucket;
+  /** Deploys a script; the addresses that it got. */
+  readonly runScript: (scriptName: string, config: string) => Promise<readonly string[]>;
+  /** Instead of the user's models folder. */
+  readonly modelsRoot?: string;
+}
+
+/** @throws {EngineError} as `deploy` */
+export async function deployTo(
+  target: DeployTarget,
   model: AnyStored | null,
-  options: DeployOptions,
+  options: Pick<DeployOptions, 'plan' | 'nIsolate'>,
+): Promise<Done> {
+  return await withDeployLock(target.bucket, () => deployInto(target, model, options));
+}
+
+async function deployInto(
+  { bucket, runScript, modelsRoot }: DeployTarget,
+  model: AnyStored | null,
+  options: Pick<DeployOptions, 'plan' | 'nIsolate'>,
 ): Promise<Done> {
   const before = await readPlacement(bucket);
   const stored = storedOf(model, await readStored(bucket, before));
   // Refuses what does not fit before anything is written.
   const { nIsolate } = fillPool(before, stored, poolRequest(before, model, options));
-  if (model !== null) await pushInto(bucket, model.manifest.id);
+  if (model !== null) await pushInto(bucket, model.manifest.id, modelsRoot);
   const scripts = scriptConfigs({ nIsolate, isFree: options.plan === 'free' });
   const paths = writeConfigs(scripts);
   const urls: string[] = [];
@@ -128,7 +148,7 @@ async function deployInto(
       placement = await changePlacement(bucket, (now) =>
         fillPool(now, stored, { ...poolRequest(now, model, options), nIsolate }),
       );
-    urls.push(...(await deployScript(scriptName, paths[i]!, false)));
+    urls.push(...(await runScript(scriptName, paths[i]!)));
   }
   const after = new Set(scripts.map(({ scriptName }) => scriptName));
   const old = scriptConfigs({ nIsolate: before.nIsolate }).filter(
@@ -141,7 +161,7 @@ async function deployInto(
 function poolRequest(
   before: Placement,
   model: AnyStored | null,
-  { nIsolate }: DeployOptions,
+  { nIsolate }: Pick<DeployOptions, 'nIsolate'>,
 ): PoolRequest {
   const isText = model?.manifest.kind === 'decoder';
   return {
@@ -180,9 +200,10 @@ async function requireLogin(): Promise<void> {
   });
 }
 
-async function pushInto(bucket: Bucket, id: string): Promise<void> {
+async function pushInto(bucket: Bucket, id: string, modelsRoot?: string): Promise<void> {
   await runStep('push', async ({ onProgress }) => {
-    const { totalBytes } = await pushModel(id, { bucket, onProgress });
+    const from = modelsRoot === undefined ? {} : { modelsRoot };
+    const { totalBytes } = await pushModel(id, { bucket, onProgress, ...from });
     return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
   });
 }

@@ -133,6 +133,15 @@ describe('a pool of 128 MB isolates', () => {
     expect(isolatesOf(third)).toEqual([[1]]);
   });
 
+  test('those that take turns spread over the isolates', () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const now = ids.reduce<Placement>(
+      (placement, id) => addModel(placement, { ...SMALL, id }, V, { nCtx: 1024 }),
+      emptyPlacement({ nIsolate: 3 }),
+    );
+    expect(now.models.map((model) => isolatesOf(model)[0]![0])).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
   test('what lies beside others keeps away from the default model while it can', () => {
     const large = { nIsolate: 2, budgetBytes: budgetOfMemory(2_000_000_000) };
     let now = addModel(emptyPlacement({ ...large }), MIDDLE, V);
