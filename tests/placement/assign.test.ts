@@ -110,16 +110,16 @@ describe('a pool of 128 MB isolates', () => {
     for (let i = taken.size; i < 8; i++) now = addModel(now, { ...tiny, id: `tiny${i}` }, V);
     expect(new Set(now.models.flatMap((model) => isolatesOf(model).flat())).size).toBe(8);
     const beside = addModel(now, { ...tiny, id: 'beside' }, V);
-    expect(beside.models.at(-1)!.shares).toBe(false);
+    expect(beside.models.at(-1).shares).toBe(false);
     const inTurn = addModel({ ...beside, defaultModel: 'middle' }, { ...SMALL, id: 'other' }, V);
-    expect(addModel(inTurn, { ...MIDDLE, id: 'again' }, V).models.at(-1)!.shares).toBe(true);
+    expect(addModel(inTurn, { ...MIDDLE, id: 'again' }, V).models.at(-1).shares).toBe(true);
   });
 
   test('what takes turns keeps away from the default model', () => {
     const four = emptyPlacement({ nIsolate: 2 });
     let now = addModel(four, { ...SMALL, id: 'main' }, V);
     now = { ...addModel(now, { ...SMALL, id: 'second' }, V), defaultModel: 'main' };
-    const third = addModel(now, { ...SMALL, id: 'third' }, V).models.at(-1)!;
+    const third = addModel(now, { ...SMALL, id: 'third' }, V).models.at(-1);
     expect(third.shares).toBe(true);
     expect(isolatesOf(third)).toEqual([[1]]);
   });
