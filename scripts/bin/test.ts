@@ -15,13 +15,14 @@ import { repoRoot } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runMain } from '../lib/run-command.ts';
 import { runStep } from '../lib/step.ts';
-import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 import { buildStep } from '../dev/prepare.ts';
 
 /** What tests of real models read. */
 const TEST_MODEL_IDS: readonly string[] = [
   DEFAULT_MODEL_ID,
+  SMALL_MODEL_ID,
   'whisper-tiny.en',
   'whisper-base',
   'all-minilm-l6-v2',

@@ -7,7 +7,7 @@ import { addServeOptions } from '../dev/options.ts';
 import { findImported, listImported, obtainTextModel } from '../dev/prepare.ts';
 import { prepareToServe, serve } from '../dev/serve.ts';
 import type { PrepareFlags } from '../dev/serve.ts';
-import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+import { DEFAULT_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
 
 const EXAMPLES = `
 Examples:
@@ -39,11 +39,15 @@ async function runDev(flags: PrepareFlags): Promise<void> {
   await serve(await prepareToServe(flags, chooseModel));
 }
 
-/** The default model when it was imported, else the only other one. @throws {EngineError} E_USAGE for several */
+/**
+ * The default model or what comes after it, whichever was imported; else the only other one.
+ * @throws {EngineError} E_USAGE for several
+ */
 async function chooseModel(): Promise<DecoderManifest> {
   const ids = await listImported('decoder');
-  const id = ids.includes(DEFAULT_MODEL_ID) || ids.length === 0 ? DEFAULT_MODEL_ID : ids[0];
-  if (ids.length > 1 && id !== DEFAULT_MODEL_ID) {
+  const usual = [DEFAULT_MODEL_ID, ...FALLBACK_MODEL_IDS].find((known) => ids.includes(known));
+  const id = usual ?? ids[0];
+  if (ids.length > 1 && usual === undefined) {
     throw new EngineError(
       'E_USAGE',
       `dev: several models are imported; expected --model with one of ${ids.join(', ')}.`,

@@ -8,7 +8,7 @@ import { measurePerplexity } from '../eval/perplexity.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
 
 const PERPLEXITY_EXAMPLES = `
@@ -51,7 +51,7 @@ export function register(program: Command): void {
       'Compares with llama.cpp on the file a model was imported from, teacher-forced: share of equal ' +
         'likeliest tokens, mean KL divergence, perplexity. Needs the development packages.',
     )
-    .option('-m, --model <id...>', 'imported models', [DEFAULT_MODEL_ID])
+    .option('-m, --model <id...>', 'imported models', [SMALL_MODEL_ID])
     .option('--gguf <path>', "the models' GGUF file (default: the default model's, from the cache)")
     .option('--file <path>', 'JSON list of {text, special}', PARITY_TEXTS)
     .option('--json', 'print one JSON object')
@@ -107,7 +107,7 @@ interface ParityFlags {
 
 async function runParity(flags: ParityFlags): Promise<void> {
   const passages = parsePassages(await readTextFile(flags.file, 'eval', '--file'), flags.file);
-  const gguf = flags.gguf ?? (await pullModel(DEFAULT_MODEL_ID)).path;
+  const gguf = flags.gguf ?? (await pullModel(SMALL_MODEL_ID)).path;
   const models = [];
   for (const id of flags.model) models.push(await loadLocalModel(id));
   const reference = await loadNativeModel(gguf, 1);

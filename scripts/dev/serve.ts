@@ -91,7 +91,7 @@ export function describeServer(url: string, { id, chatTemplate }: DecoderManifes
           {
             model: id,
             stream: true,
-            messages: [{ role: 'user', content: 'Name three things a bicycle needs.' }],
+            messages: [{ role: 'user', content: 'What is the capital of France?' }],
           },
         ];
   return [

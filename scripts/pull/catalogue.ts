@@ -14,12 +14,14 @@ import { TEXT_MODELS } from './catalogue/text-models.ts';
 
 export type { CatalogueEntry, CatalogueFile } from './catalogue/entry.ts';
 
-export const DEFAULT_MODEL_ID = 'smollm2-135m-instruct';
+export const DEFAULT_MODEL_ID = 'qwen2.5-coder-0.5b-instruct';
+/** The smallest that chats: what is measured and compared by default, and what comes after the default model. */
+export const SMALL_MODEL_ID = 'smollm2-135m-instruct';
 export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
 /** Committed with the project, so that a first answer always comes. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
 /** Served in this order when no source has the default model. */
-export const FALLBACK_MODEL_IDS: readonly string[] = ['smollm2-135m-instruct', EMBEDDED_MODEL_ID];
+export const FALLBACK_MODEL_IDS: readonly string[] = [SMALL_MODEL_ID, EMBEDDED_MODEL_ID];
 
 export const CATALOGUE: readonly CatalogueEntry[] = [
   ...TEXT_MODELS,

@@ -49,7 +49,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
     await mkdir(dir, { recursive: true });
     const path = join(dir, basename(gguf ?? ''));
     await link(gguf ?? '', path).catch(() => copyFile(gguf ?? '', path));
-    server = startBootstrap(['--port', '0'], { home });
+    server = startBootstrap(['--port', '0', '--model', MODEL], { home });
     url = (await server.waitFor(SERVING))[2] ?? '';
   }, 120_000);
   afterAll(() => {
@@ -126,7 +126,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
   });
 
   test('the second start does nothing twice, and a kill ends it as well', async () => {
-    const second = startBootstrap(['--port', '0'], { home });
+    const second = startBootstrap(['--port', '0', '--model', MODEL], { home });
     try {
       await second.waitFor(SERVING);
       const output = second.output();

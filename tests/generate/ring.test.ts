@@ -83,7 +83,7 @@ describe('stages that fail', () => {
   it('are refused when a pass comes twice or late', async () => {
     const engine = open();
     const last = links.at(-1);
-    let held: (() => Float32Array) | null = null;
+    let held: (() => unknown) | null = null;
     let n = 0;
     last.replace = (call, run) => {
       if (++n !== 9) return run();

@@ -8,7 +8,13 @@ import type { PlanOptions } from '../../engine/model/decoder/plan.ts';
 import { RingDecoder } from '../../engine/model/decoder/ring.ts';
 import type { RingOptions } from '../../engine/model/decoder/ring.ts';
 import { DecoderStage } from '../../engine/model/decoder/stage.ts';
-import type { HeadCall, HeadRow, LayersCall, StageLink } from '../../engine/model/decoder/stage.ts';
+import type {
+  HeadCall,
+  HeadRow,
+  LayersAnswer,
+  LayersCall,
+  StageLink,
+} from '../../engine/model/decoder/stage.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
 import { sourceFrom } from './models.ts';
@@ -30,7 +36,7 @@ export class RemoteStage implements StageLink {
   /** Called when a call arrives; may put another stage in place or throw. */
   before: (call: Call) => void = () => {};
   /** Answers in place of `layers`. */
-  replace: (call: LayersCall, run: () => Float32Array) => Float32Array = (_, run) => run();
+  replace: (call: LayersCall, run: () => LayersAnswer) => LayersAnswer = (_, run) => run();
 
   constructor(stage: DecoderStage) {
     this.name = stage.name;
@@ -49,7 +55,7 @@ export class RemoteStage implements StageLink {
     return this.stage.embed(...sent);
   }
 
-  async layers(call: LayersCall): Promise<Float32Array> {
+  async layers(call: LayersCall): Promise<LayersAnswer> {
     const sent = structuredClone(call);
     await this.#arrive('layers');
     return this.replace(sent, () => this.stage.layers(sent));

@@ -5,6 +5,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { DecoderStage } from '../../engine/model/decoder/stage.ts';
 import { readManifest, readManifestVersion } from '../platform/model-files.ts';
 import { budgetOf, PLAN_ENGINE } from './engines.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput, PlannedEngine } from './engines.ts';
@@ -17,7 +18,10 @@ interface Slot {
   readonly key: string;
   readonly kind: EngineKind;
   readonly totalBytes: number;
-  readonly engine: Promise<EngineByKind[EngineKind]>;
+  /** Replaced when the engine is closed, so that nothing keeps its memory. */
+  engine: Promise<EngineByKind[EngineKind]>;
+  /** The engine once it is loaded, until it is closed. */
+  loaded: EngineByKind[EngineKind] | null;
   readonly planned: PlannedEngine<EngineByKind[EngineKind]>;
   /** Number of requests that hold the engine. */
   users: number;
@@ -32,6 +36,9 @@ interface Slot {
 const BUSY_RETRY_AFTER_S = 2;
 /** A piece between two passes is in use, although nobody holds it. */
 const PIECE_IN_USE_MS = 2000;
+
+/** The engine of a slot that was closed: nobody awaits it. */
+const GONE = new Promise<never>(() => undefined);
 
 /** Loaded engines, the least recently used first. */
 let slots: Slot[] = [];
@@ -72,6 +79,33 @@ export async function acquireEngine<K extends EngineKind>(
     release();
     throw error;
   }
+}
+
+/** A piece that stays loaded as long as nobody needs its room; asking for it counts as a use. */
+export class LoadedPiece {
+  readonly #slot: Slot;
+
+  constructor(slot: Slot) {
+    this.#slot = slot;
+  }
+
+  /** Null once it was closed. */
+  get stage(): DecoderStage | null {
+    this.#slot.usedAtMs = Date.now();
+    return this.#slot.loaded as DecoderStage | null;
+  }
+}
+
+/** @throws {EngineError} as `acquireEngine` */
+export async function loadPiece(
+  env: HostEnv,
+  place: PiecePlace,
+  owner: object,
+): Promise<LoadedPiece> {
+  const held = await acquireEngine(env, 'piece', place, owner);
+  const slot = findSlot('piece', place, place.version)!;
+  held.release();
+  return new LoadedPiece(slot);
 }
 
 /**
@@ -150,11 +184,16 @@ function loadSlot(
 ): Slot {
   const { totalBytes, jsHeapBytes } = planned;
   makeRoom(place.id, totalBytes, budgetBytes, jsHeapBytes);
+  const engine = planned.load();
   const slot: Slot = {
     ...{ modelId: place.id, key: keyOf(kind, place), kind, version, totalBytes, planned },
-    ...{ engine: planned.load(), users: 0, owner, usedAtMs: Date.now(), retired: false },
+    ...{ engine, loaded: null, users: 0, owner, usedAtMs: Date.now(), retired: false },
   };
   slots.push(slot);
+  engine.then(
+    (loaded) => (slot.loaded = slots.includes(slot) ? loaded : null),
+    () => undefined,
+  );
   return slot;
 }
 
@@ -197,6 +236,8 @@ function closeSlot(slot: Slot): void {
     (engine) => engine.close(),
     () => undefined,
   );
+  slot.engine = GONE;
+  slot.loaded = null;
 }
 
 function once(run: (isOver?: boolean) => void): (isOver?: boolean) => void {

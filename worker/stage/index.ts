@@ -9,14 +9,23 @@ import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
+import { NO_REQUEST } from '../platform/failure.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
-import type { HeadCall, HeadRow, LayersCall } from '../../engine/model/decoder/stage.ts';
+import { stageLost } from '../../engine/model/decoder/stage.ts';
+import type {
+  DecoderStage,
+  HeadCall,
+  HeadRow,
+  LayersAnswer,
+  LayersCall,
+} from '../../engine/model/decoder/stage.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import type { PieceCalls } from './stages.ts';
-import { acquireEngine, hostStats } from './host.ts';
+import { acquireEngine, hostStats, loadPiece } from './host.ts';
+import type { LoadedPiece } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
 
 /** A function passed over RPC, with what its stub adds to it. */
@@ -36,6 +45,9 @@ export interface StageStatus {
 }
 
 export class Stage extends DurableObject<HostEnv> implements PieceCalls {
+  /** The piece that a leader opened. */
+  #piece: LoadedPiece | null = null;
+
   /**
    * Generates as NDJSON of GenerateEvent; a failure is a last line `{type: 'error', error: ErrorRecord}`.
    * Cancelling the stream ends the generation within one token.
@@ -110,46 +122,45 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     });
   }
 
-  /** Begins a session of a leader with the piece, which is loaded if necessary. */
-  async openPiece(call: CallContext, place: PiecePlace, session: string): Promise<RpcAnswer<null>> {
-    return await this.#answer('stage.openPiece', call, 'piece', place, (stage) => {
-      stage.open(session);
+  /** Begins a session of a leader with a piece, which is loaded if necessary. */
+  async openPiece(place: PiecePlace, session: string): Promise<RpcAnswer<null>> {
+    return await answerCall({ place: 'stage.openPiece', ...NO_REQUEST }, async () => {
+      this.#piece = await loadPiece(this.env, place, this);
+      this.#openStage().open(session);
       return null;
     });
   }
 
   /** Embeddings of tokens whose rows the piece holds. */
   async embedTokens(
-    call: CallContext,
-    place: PiecePlace,
     ids: readonly number[],
     positions: readonly number[],
   ): Promise<RpcAnswer<Float32Array>> {
-    return await this.#answer('stage.embedTokens', call, 'piece', place, (stage) =>
-      stage.embed(ids, positions),
+    return await answerCall({ place: 'stage.embedTokens', ...NO_REQUEST }, () =>
+      this.#openStage().embed(ids, positions),
     );
   }
 
   /** Hidden rows through the layers of the piece. */
-  async runLayers(
-    call: CallContext,
-    place: PiecePlace,
-    pass: LayersCall,
-  ): Promise<RpcAnswer<Float32Array>> {
-    return await this.#answer('stage.runLayers', call, 'piece', place, (stage) =>
-      stage.layers(pass),
+  async runLayers(pass: LayersCall): Promise<RpcAnswer<LayersAnswer>> {
+    return await answerCall({ place: 'stage.runLayers', ...NO_REQUEST }, () =>
+      this.#openStage().layers(pass),
     );
   }
 
   /** Hidden rows onto the rows of the vocabulary that the piece holds. */
-  async projectRows(
-    call: CallContext,
-    place: PiecePlace,
-    rows: HeadCall,
-  ): Promise<RpcAnswer<readonly HeadRow[]>> {
-    return await this.#answer('stage.projectRows', call, 'piece', place, (stage) =>
-      stage.head(rows),
+  async projectRows(rows: HeadCall): Promise<RpcAnswer<readonly HeadRow[]>> {
+    return await answerCall({ place: 'stage.projectRows', ...NO_REQUEST }, () =>
+      this.#openStage().head(rows),
     );
+  }
+
+  /** @throws {EngineError} E_STAGE_LOST when the object or its piece is not the one that was opened. */
+  #openStage(): DecoderStage {
+    const stage = this.#piece?.stage ?? null;
+    if (stage === null)
+      throw stageLost('of this call', 'restarted, or gave its room to another model');
+    return stage;
   }
 
   async #answer<K extends EngineKind, T>(

@@ -5,11 +5,10 @@ import type {
   DecoderStage,
   HeadCall,
   HeadRow,
+  LayersAnswer,
   LayersCall,
   StageLink,
 } from '../../engine/model/decoder/stage.ts';
-import { NO_REQUEST } from '../platform/failure.ts';
-import type { CallContext } from '../platform/failure.ts';
 import { ask } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import { stageNamespace } from './bindings.ts';
@@ -18,23 +17,14 @@ import type { ModelPlace, PiecePlace } from './model-place.ts';
 
 /** What a stage does for the leader of a model of which it holds a piece. */
 export interface PieceCalls {
-  openPiece(call: CallContext, place: PiecePlace, session: string): Promise<RpcAnswer<null>>;
+  openPiece(place: PiecePlace, session: string): Promise<RpcAnswer<null>>;
+  /** What follows is of the piece that was opened last. */
   embedTokens(
-    call: CallContext,
-    place: PiecePlace,
     ids: readonly number[],
     positions: readonly number[],
   ): Promise<RpcAnswer<Float32Array>>;
-  runLayers(
-    call: CallContext,
-    place: PiecePlace,
-    pass: LayersCall,
-  ): Promise<RpcAnswer<Float32Array>>;
-  projectRows(
-    call: CallContext,
-    place: PiecePlace,
-    rows: HeadCall,
-  ): Promise<RpcAnswer<readonly HeadRow[]>>;
+  runLayers(pass: LayersCall): Promise<RpcAnswer<LayersAnswer>>;
+  projectRows(rows: HeadCall): Promise<RpcAnswer<readonly HeadRow[]>>;
 }
 
 type PieceObject = PieceCalls & Rpc.DurableObjectBranded;
@@ -53,14 +43,16 @@ function remoteStage(
 ): StageLink {
   const name = `stage-${isolate}`;
   const objectName = placeName(place, place.piece);
-  // A stub for each call: one that failed stays broken.
+  /** Kept while it works: one that failed stays broken, and a new one takes a hash to make. */
+  let stub: DurableObjectStub<PieceObject> | null = null;
   const call = async <T>(
     run: (stage: DurableObjectStub<PieceObject>) => PromiseLike<unknown>,
   ): Promise<T> => {
-    const stage = stageNamespace<PieceObject>(env, isolate).getByName(objectName);
+    const stage = (stub ??= stageNamespace<PieceObject>(env, isolate).getByName(objectName));
     try {
       return await ask<T>(name, () => run(stage));
     } catch (error) {
+      stub = null;
       // No answer at all: it was reset, evicted or moved, and its pages with it.
       if (error instanceof EngineError && error.code === 'E_BACKEND_UNAVAILABLE')
         throw stageLost(name, 'did not answer', error);
@@ -70,11 +62,9 @@ function remoteStage(
   return {
     name,
     piece: { layers, rows },
-    open: (session) => call((stage) => stage.openPiece(NO_REQUEST, place, session)),
-    embed: (ids, positions) =>
-      call<Float32Array>((stage) => stage.embedTokens(NO_REQUEST, place, ids, positions)),
-    layers: (pass) => call<Float32Array>((stage) => stage.runLayers(NO_REQUEST, place, pass)),
-    head: (rowsCall) =>
-      call<readonly HeadRow[]>((stage) => stage.projectRows(NO_REQUEST, place, rowsCall)),
+    open: (session) => call((stage) => stage.openPiece(place, session)),
+    embed: (ids, positions) => call<Float32Array>((stage) => stage.embedTokens(ids, positions)),
+    layers: (pass) => call<LayersAnswer>((stage) => stage.runLayers(pass)),
+    head: (rowsCall) => call<readonly HeadRow[]>((stage) => stage.projectRows(rowsCall)),
   };
 }

@@ -237,6 +237,11 @@ export class Decoder implements DecoderBackend {
     return new Float32Array(this.#memory.buffer, hidden, nRow * stride);
   }
 
+  /** Whether embeddings depend on their positions. */
+  get hasLearnedPositions(): boolean {
+    return this.#posEmbd !== null;
+  }
+
   /** Values from one hidden row to the next: nEmbd and padding. */
   get hiddenStride(): number {
     return this.#space.stride;

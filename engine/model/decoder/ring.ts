@@ -23,7 +23,7 @@ import type { PartPlace } from './decoder.ts';
 import { isEmpty } from './piece.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from './plan.ts';
 import { stageLost } from './stage.ts';
-import type { HeadRow, LayersCall, StageLink } from './stage.ts';
+import type { HeadRow, LayersAnswer, LayersCall, StageLink } from './stage.ts';
 
 /** Waves a pass may have for each stage of a ring whose stages run at the same time. */
 const WAVES_PER_STAGE = 2;
@@ -33,8 +33,8 @@ const WHOLE_ROWS = 4;
 const KEPT_EMBEDDINGS_BYTES = 2_000_000;
 /** How long a stage may take to begin a session, which may load its weights. */
 const OPEN_LIMIT_MS = 60_000;
-/** How long a stage may take over one call. */
-const CALL_LIMIT_MS = 30_000;
+/** How long all stages together may take over a pass. */
+const PASS_LIMIT_MS = 60_000;
 /** Waits before a session is opened again, by failures in a row; the last for all further ones. */
 const REOPEN_WAITS_MS = [0, 250, 1000];
 
@@ -93,6 +93,8 @@ export class RingDecoder implements DecoderBackend {
   readonly #newSession: () => string;
   readonly #stride: number;
   readonly #embeddings: RecentCache<number, Float32Array>;
+  /** Stages that have not answered yet. */
+  readonly #asked = new Set<StageLink>();
   /** Null when the next pass has to begin one. */
   #session: string | null = null;
   #nPass = 0;
@@ -131,10 +133,12 @@ export class RingDecoder implements DecoderBackend {
     await this.#open();
     const copies = this.#copies.splice(0);
     const waves = this.#waves(parts);
-    const [results] = await this.#guard([this.#runWaves(waves, copies, visit !== undefined)]);
+    const results = await this.#guard(PASS_LIMIT_MS, () =>
+      this.#runWaves(waves, copies, visit !== undefined),
+    );
     this.#nFailure = 0;
     for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
-    if (visit !== undefined) for (const result of results!) await this.#visit(result, visit);
+    if (visit !== undefined) for (const result of results) await this.#visit(result, visit);
   }
 
   /** Copies all keys and values of a page, in every stage before its next pass. */
@@ -219,21 +223,41 @@ export class RingDecoder implements DecoderBackend {
     // Copies of pages whose content is void.
     this.#copies = [];
     this.#nPass = 0;
-    await this.#guard(
-      this.#stages.map((stage) => inTime(stage, OPEN_LIMIT_MS, () => stage.open(session))),
+    await this.#guard(OPEN_LIMIT_MS, () =>
+      Promise.all(this.#stages.map((stage) => this.#ask(stage, () => stage.open(session)))),
     );
     this.#session = session;
   }
 
-  /** All results; after a failure the session is over, and what is still under way will be refused. */
-  async #guard<T>(calls: readonly Promise<T>[]): Promise<T[]> {
+  /**
+   * Runs `work`, which calls stages. After a failure the session is over, and what is still under way will be
+   * refused.
+   * @throws {EngineError} E_STAGE_LOST naming a stage that has not answered within `limitMs`.
+   */
+  async #guard<T>(limitMs: number, work: () => Promise<T>): Promise<T> {
+    this.#asked.clear();
+    const late = Promise.withResolvers<never>();
+    // One timer a pass: one a call would cost as much as the call.
+    const timer = setTimeout(() => {
+      const [stage] = this.#asked;
+      late.reject(stageLost(stage?.name ?? 'leader', `did not answer within ${limitMs} ms`));
+    }, limitMs);
     try {
-      return await Promise.all(calls);
+      return await Promise.race([work(), late.promise]);
     } catch (error) {
       this.#session = null;
       this.#nFailure++;
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  async #ask<T>(stage: StageLink, call: () => T | Promise<T>): Promise<T> {
+    this.#asked.add(stage);
+    const answer = await call();
+    this.#asked.delete(stage);
+    return answer;
   }
 
   /** Rows of the parts in order, cut where a stage has its fill. */
@@ -277,27 +301,41 @@ export class RingDecoder implements DecoderBackend {
         first = end;
         const call = { session, nPass: this.#nPass++, places: wave.places, rows: own };
         const sent = { ...call, copies: i === 0 ? copies : [] };
-        const left = await this.#runWave(wave, waves[i - 1], sent);
         const wanted = isShown ? wave.wanted : [];
         const nWhole = wanted.filter(({ onlyTop }) => !onlyTop).length;
         // Many whole rows of logits have no room beside each other: they are asked for as they are shown.
         const isLater = nWhole > WHOLE_ROWS || wanted.length === 0;
-        return { rows: left, wanted, heads: isLater ? null : await this.#head(left, wanted) };
+        const left = await this.#runWave(wave, waves[i - 1], sent, isLater ? [] : wanted);
+        const heads = isLater ? null : await this.#head(left.rows, wanted, left.head);
+        return { rows: left.rows, wanted, heads };
       }),
     );
   }
 
-  /** A wave through all layers. Each stage sees the waves in their order. */
-  async #runWave(wave: Wave, before: Wave | undefined, first: LayersCall): Promise<Float32Array> {
-    let { rows } = first;
+  /**
+   * A wave through all layers. Each stage sees the waves in their order.
+   * @param wanted rows whose logits the last stage is asked for, too, if it holds rows of the vocabulary
+   */
+  async #runWave(
+    wave: Wave,
+    before: Wave | undefined,
+    first: LayersCall,
+    wanted: readonly Wanted[],
+  ): Promise<LayersAnswer> {
+    const last = this.#layerStages.at(-1)!;
+    const asksHead = wanted.length > 0 && !isEmpty(last.piece.rows);
+    const onlyTop = wanted.map((row) => row.onlyTop);
+    let left: LayersAnswer = { rows: first.rows, head: null };
     try {
       for (const [i, stage] of this.#layerStages.entries()) {
         await before?.sent[i]!.promise;
-        const answer = inTime(stage, CALL_LIMIT_MS, () => stage.layers({ ...first, rows }));
+        const { rows } = left;
+        const call = stage === last && asksHead ? { ...first, rows, onlyTop } : { ...first, rows };
+        const answer = this.#ask(stage, () => stage.layers(call));
         wave.sent[i]!.resolve();
-        rows = await answer;
+        left = await answer;
       }
-      return rows;
+      return left;
     } finally {
       // After a failure, those that wait are sent, and refused.
       for (const { resolve } of wave.sent) resolve();
@@ -330,7 +368,7 @@ export class RingDecoder implements DecoderBackend {
     const stride = this.#stride;
     const fetch = async (stage: StageLink, indices: readonly number[]): Promise<void> => {
       const ids = indices.map((i) => inputs[i] as number);
-      const found = await inTime(stage, CALL_LIMIT_MS, () =>
+      const found = await this.#ask(stage, () =>
         stage.embed(
           ids,
           indices.map((i) => positions[i]!),
@@ -355,15 +393,25 @@ export class RingDecoder implements DecoderBackend {
   }
 
   /** Logits of a wave's wanted rows from all stages of the head, as soon as its layers are done. */
-  async #head(rows: Float32Array, wanted: readonly Wanted[]): Promise<(readonly HeadRow[])[]> {
+  async #head(
+    rows: Float32Array,
+    wanted: readonly Wanted[],
+    ofLast: readonly HeadRow[] | null = null,
+  ): Promise<(readonly HeadRow[])[]> {
     const call = {
       rows: rows.slice(0, wanted.length * this.#stride),
       onlyTop: wanted.map(({ onlyTop }) => onlyTop),
     };
+    const last = this.#layerStages.at(-1);
     const answers = await Promise.all(
-      this.#rowStages.map((stage) => inTime(stage, CALL_LIMIT_MS, () => stage.head(call))),
+      this.#rowStages.map((stage) =>
+        ofLast !== null && stage === last ? ofLast : this.#ask(stage, () => stage.head(call)),
+      ),
     );
-    return wanted.map((_, i) => answers.map((answer) => answer[i]!));
+    const heads = wanted.map((_, i) => answers.map((answer) => answer[i]!));
+    for (const { id, embedding } of heads.map(likeliest))
+      if (embedding !== null) this.#embeddings.set(id, embedding);
+    return heads;
   }
 
   /** Shows the logits of a wave's wanted rows, in order. */
@@ -372,7 +420,9 @@ export class RingDecoder implements DecoderBackend {
       const some = wanted.slice(at, at + WHOLE_ROWS);
       const parts =
         heads?.slice(at, at + WHOLE_ROWS) ??
-        (await this.#guard([this.#head(rows.subarray(at * this.#stride), some)]))[0]!;
+        (await this.#guard(PASS_LIMIT_MS, () =>
+          this.#head(rows.subarray(at * this.#stride), some),
+        ));
       for (const [i, { part, index }] of some.entries()) {
         this.#show(parts[i]!);
         visit(part, index, 0);
@@ -382,9 +432,7 @@ export class RingDecoder implements DecoderBackend {
   }
 
   #show(parts: readonly HeadRow[]): void {
-    // The first of equal ones, as in one memory: stages are in ascending order of their rows.
-    const top = parts.reduce((best, part) => (part.logit > best.logit ? part : best));
-    this.#shown = { parts, top };
+    this.#shown = { parts, top: likeliest(parts) };
     this.#logits = null;
   }
 }
@@ -402,22 +450,7 @@ function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number):
   }
 }
 
-/** @throws {EngineError} E_STAGE_LOST when the stage takes longer. */
-async function inTime<T>(
-  { name }: StageLink,
-  limitMs: number,
-  call: () => T | Promise<T>,
-): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(stageLost(name, `did not answer within ${limitMs} ms`)),
-      limitMs,
-    );
-  });
-  try {
-    return await Promise.race([call(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The first of equal ones, as in one memory: stages are in ascending order of their rows. */
+function likeliest(parts: readonly HeadRow[]): HeadRow {
+  return parts.reduce((best, part) => (part.logit > best.logit ? part : best));
 }

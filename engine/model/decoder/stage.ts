@@ -23,6 +23,15 @@ export interface LayersCall {
   readonly places: readonly PartPlace[];
   /** [rows, hiddenStride] f32 */
   readonly rows: Float32Array;
+  /** For each row that is left, as in HeadCall: the stage's own rows of the vocabulary are wanted, too. */
+  readonly onlyTop?: readonly boolean[];
+}
+
+export interface LayersAnswer {
+  /** Hidden rows after the layers; of the last layer only those whose logits are wanted. */
+  readonly rows: Float32Array;
+  /** What `head` would answer for them, if that was asked for. */
+  readonly head: readonly HeadRow[] | null;
 }
 
 /** Hidden rows onto the rows of the vocabulary that a stage holds. */
@@ -42,6 +51,8 @@ export interface HeadRow {
   readonly sumExp: number;
   /** All of them; null when only the largest was wanted. */
   readonly logits: Float32Array | null;
+  /** The embedding of `id`, which is likely to be asked for next; null with many rows. */
+  readonly embedding: Float32Array | null;
 }
 
 /** A stage as the leader sees it, in the same isolate or in another. */
@@ -53,9 +64,12 @@ export interface StageLink {
   open(session: string): void | Promise<void>;
   /** @returns [ids, hiddenStride] f32; positions matter to families that learned them */
   embed(ids: readonly number[], positions: readonly number[]): Float32Array | Promise<Float32Array>;
-  layers(call: LayersCall): Float32Array | Promise<Float32Array>;
+  layers(call: LayersCall): LayersAnswer | Promise<LayersAnswer>;
   head(call: HeadCall): readonly HeadRow[] | Promise<readonly HeadRow[]>;
 }
+
+/** Rows of a call for which embeddings are sent along: streams that decode, not prompts. */
+const MAX_SENT_EMBEDDINGS = 8;
 
 /** Rows of the passes that warm a stage up: a tile, and single tokens. */
 const WARM_ROWS = [4, 1, 1, 1];
@@ -106,26 +120,42 @@ export class DecoderStage implements StageLink {
   }
 
   /** @throws {EngineError} E_STAGE_LOST for a call of another session or out of order. */
-  layers({ session, nPass, copies, places, rows }: LayersCall): Float32Array {
+  layers({ session, nPass, copies, places, rows, onlyTop }: LayersCall): LayersAnswer {
     if (session !== this.#session || nPass !== this.#nPass) throw this.#lost(session, nPass);
     this.#nPass++;
     const decoder = this.#decoder;
     for (const [from, to] of copies) decoder.copyPage(from, to);
     decoder.hidden(rows.length / decoder.hiddenStride).set(rows);
     const nLeft = decoder.layers(places, ...this.piece.layers);
-    return nLeft === 0 ? new Float32Array(0) : decoder.hidden(nLeft).slice();
+    if (nLeft === 0) return { rows: new Float32Array(0), head: null };
+    const left = decoder.hidden(nLeft).slice();
+    return { rows: left, head: onlyTop === undefined ? null : this.#headRows(onlyTop) };
   }
 
   head({ rows, onlyTop }: HeadCall): HeadRow[] {
-    const decoder = this.#decoder;
-    const nRow = onlyTop.length;
-    decoder.hidden(nRow).set(rows);
-    const answers: HeadRow[] = [];
-    decoder.projectRows(nRow, (index, row) => answers.push(this.#headRow(row, onlyTop[index]!)));
-    return answers;
+    this.#decoder.hidden(onlyTop.length).set(rows);
+    return this.#headRows(onlyTop);
   }
 
-  #headRow(row: number, onlyTop: boolean): HeadRow {
+  /** Of the first hidden rows. */
+  #headRows(onlyTop: readonly boolean[]): HeadRow[] {
+    const decoder = this.#decoder;
+    const nRow = onlyTop.length;
+    const answers: Omit<HeadRow, 'embedding'>[] = [];
+    decoder.projectRows(nRow, (index, row) => answers.push(this.#headRow(row, onlyTop[index]!)));
+    // Last, since they take the place of the hidden rows. Learned positions are not known here.
+    const sendsEmbeddings = nRow <= MAX_SENT_EMBEDDINGS && !decoder.hasLearnedPositions;
+    if (!sendsEmbeddings) return answers.map((answer) => ({ ...answer, embedding: null }));
+    const ids = answers.map(({ id }) => id);
+    const rows = this.embed(ids, ids);
+    const { hiddenStride } = decoder;
+    return answers.map((answer, i) => ({
+      ...answer,
+      embedding: rows.slice(i * hiddenStride, (i + 1) * hiddenStride),
+    }));
+  }
+
+  #headRow(row: number, onlyTop: boolean): Omit<HeadRow, 'embedding'> {
     const decoder = this.#decoder;
     const index = decoder.argmax(row);
     const logits = decoder.logits(row);

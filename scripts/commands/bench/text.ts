@@ -7,7 +7,7 @@ import type { PeerName } from '../../bench/peers/peers.ts';
 import { BENCH_GROUPS, BENCH_ROWS } from '../../bench/report/rows.ts';
 import type { BenchGroup, BenchRow } from '../../bench/report/rows.ts';
 import type { ReportOptions } from '../../bench/report/write-report.ts';
-import { DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
+import { SMALL_MODEL_ID } from '../../pull/catalogue.ts';
 import { addJson, addRounds, benchCommand, DEFAULT_ROUNDS } from './common.ts';
 
 export const QUICK_ROUNDS = 3;
@@ -74,7 +74,7 @@ export function addTextOptions(command: Command, roundsNote = ''): Command {
   command
     .option(
       '-m, --model <id>',
-      `a text model of the catalogue, or an imported one (default: ${DEFAULT_MODEL_ID})`,
+      `a text model of the catalogue, or an imported one (default: ${SMALL_MODEL_ID})`,
     )
     .option('--only <names...>', 'only these peers (listed by thimble bench peers --help)');
   return addJson(addRounds(command, roundsNote))
@@ -94,7 +94,7 @@ export async function runText(flags: TextFlags): Promise<void> {
   const { requireWritable, writeReport } = await import('../../bench/report/write-report.ts');
   await requireWritable(flags);
   const { facts, result } = await benchTextModel({
-    model: flags.model ?? DEFAULT_MODEL_ID,
+    model: flags.model ?? SMALL_MODEL_ID,
     rows,
     peers,
     rounds: flags.rounds ?? (flags.quick === true ? QUICK_ROUNDS : DEFAULT_ROUNDS),
