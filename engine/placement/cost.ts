@@ -27,10 +27,15 @@ export function tokenCost(manifest: DecoderManifest, { pieces }: Replica): Token
   const withLayers = others.filter(({ layers }) => !isEmpty(layers));
   const withRows = others.filter(({ rows }) => !isEmpty(rows));
   const logits = withRows.reduce((sum, { rows: [from, to] }) => sum + to - from, 0);
-  const callBytes = (2 * withLayers.length + withRows.length) * hiddenBytes;
+  // Rows in the isolate of the last layers are asked for in the same call.
+  const last = pieces.find(({ layers: [, end] }) => end === manifest.config.nLayer);
+  const asked = withRows.filter((piece) => piece !== last);
+  // A row to each and back; the rows of the vocabulary answer with the embedding of their likeliest token.
+  const nRow = 2 * withLayers.length + asked.length + withRows.length;
+  const callBytes = nRow * hiddenBytes;
   return {
     weightBytes: weightBytesOf(manifest),
-    nCall: withLayers.length + withRows.length,
+    nCall: withLayers.length + asked.length,
     callBytes,
     sampledCallBytes: callBytes + logits * FLOAT_BYTES,
     nIsolate: pieces.length,

@@ -171,6 +171,7 @@ function poolRequest(
     overlap: true,
     ...(isText ? { defaultModel: model.manifest.id } : {}),
     required: new Map(model === null ? [] : [[model.manifest.id, {}]]),
+    isPush: true,
     onLeftOut: (_, error) => {
       throw error;
     },

@@ -29,6 +29,8 @@ export interface PoolRequest {
   readonly defaultModel?: string;
   /** Models that must be placed, by id, with what is asked for each; others are left out where they do not fit. */
   readonly required: ReadonlyMap<string, AssignOptions>;
+  /** Whether the required models are pushed: their versions answer, even those that were rolled back. */
+  readonly isPush?: boolean;
   /** Told of models that were left out. */
   readonly onLeftOut?: (id: string, error: EngineError) => void;
 }
@@ -111,7 +113,9 @@ export function fillPool(
     id === defaultModel ? 0 : required.has(id) ? 1 : 2;
   for (const model of newest.toSorted((a, b) => rank(a) - rank(b))) {
     const { id } = model.manifest;
-    placement = withModel(placement, model, required.get(id), refuse);
+    const isPushed = request.isPush === true && required.has(id);
+    if (isPushed || !isChosenOtherwise(placement, model))
+      placement = withModel(placement, model, required.get(id), refuse);
     // Before the others, which keep away from it.
     if (id === defaultModel && placement.defaultModel !== id) placement = useModel(placement, id);
   }
@@ -120,6 +124,12 @@ export function fillPool(
 
 function indexOfId(stored: readonly StoredModel[], id: string): number {
   return stored.findIndex(({ manifest }) => manifest.id === id);
+}
+
+/** Who rolled back or tries a version beside another has chosen: only a push changes that. */
+function isChosenOtherwise({ serving }: Placement, { manifest, version }: StoredModel): boolean {
+  const { canary = null, previous = null } = serving[manifest.id] ?? {};
+  return canary?.version === version || previous === version;
 }
 
 /** Adds a model that is required or was never placed. */
@@ -131,9 +141,6 @@ function withModel(
 ): Placement {
   const isServed = placement.serving[manifest.id] !== undefined;
   if (isServed && options === undefined) return placement;
-  // Who rolled back or tries a version beside another has chosen: only a push changes that.
-  const { canary = null, previous = null } = placement.serving[manifest.id] ?? {};
-  if (canary?.version === version || previous === version) return placement;
   if (liesAsAsked(placement, manifest, version, options ?? {})) return placement;
   try {
     return addModel(placement, manifest, version, options);

@@ -1,7 +1,7 @@
 /** What a start or a deployment makes of the record in a bucket. */
 import { expect, test } from 'vitest';
 import { DEFAULT_BUDGET_BYTES } from '../../../engine/placement/assign.ts';
-import { emptyPlacement } from '../../../engine/placement/changes.ts';
+import { addModel, emptyPlacement, rollBack } from '../../../engine/placement/changes.ts';
 import type { Placement } from '../../../engine/manifest/placement.ts';
 import {
   changePlacement,
@@ -72,6 +72,10 @@ test('a start leaves a canary and a rollback as they are', async () => {
   const required = new Map([['small', {}]]);
   const started = fillPool(canary, newest, request({ required }));
   expect(started.serving['small']).toMatchObject({ version: A, canary: { version: B } });
+  const back = rollBack(addModel(started, SMALL, B), 'small');
+  expect(fillPool(back, newest, request({ required }))).toBe(back);
+  const pushed = fillPool(back, newest, request({ required, isPush: true }));
+  expect(pushed.serving['small']).toEqual({ version: B, canary: null, previous: A });
 });
 
 test('what lies as asked is not written again; another context is', async () => {
