@@ -1,12 +1,13 @@
 /** The pool of the development server: its size and memory, and the models that lie in it. */
 import process from 'node:process';
+import { EngineError } from '../../engine/base/errors.ts';
 import { budgetOfMemory, DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
-import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
+import { DEFAULT_ISOLATES, emptyPlacement } from '../../engine/placement/changes.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
 import { runStep } from '../lib/step.ts';
 import type { Bucket } from '../push/bucket.ts';
-import { changePlacement, readPlacementOrEmpty } from '../push/place.ts';
+import { changePlacement, readPlacement } from '../push/place.ts';
 import { fillPool, readStored } from '../push/pool.ts';
 import type { ServeFlags } from './options.ts';
 
@@ -27,7 +28,12 @@ export async function placeStep(
   { isolates, memory, ctx }: Pick<ServeFlags, 'isolates' | 'memory' | 'ctx'>,
 ): Promise<Placement> {
   return await runStep('place', async ({ note }) => {
-    const stored = await readStored(bucket, await readPlacementOrEmpty(bucket));
+    const found = await readPlacement(bucket).catch((error: unknown) => {
+      if (!(error instanceof EngineError) || error.code !== 'E_PLACEMENT_INVALID') throw error;
+      note(`the record cannot be read and is written anew (${error.message})`);
+      return emptyPlacement();
+    });
+    const stored = await readStored(bucket, found);
     const options = ctx === undefined ? {} : { nCtx: ctx };
     const request = {
       nIsolate: isolates ?? DEFAULT_ISOLATES,
