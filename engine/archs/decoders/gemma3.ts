@@ -12,6 +12,8 @@ export const GEMMA3: Architecture = {
   name: 'gemma3',
   ggufNames: ['gemma3'],
   hfModelTypes: ['gemma3_text'],
+  // EmbeddingGemma's folders have the same type and architecture.
+  hfRefused: ['use_bidirectional_attention'],
   windowPeriod: 6,
   config: configRows({
     ropeTheta: { fallback: 1_000_000 },

@@ -9,6 +9,12 @@ import { MAX_VOCAB } from '../../../engine/text/vocabulary-json.ts';
 import { asObject } from './hf-config.ts';
 import type { OpenedTokenizer } from './opened-model.ts';
 
+/**
+ * Stands for a picture, whose rows do not come from the embedding. Gemma 3's text models share the tokenizer
+ * of the ones that see, and their embedding has no row for it. llama.cpp leaves it out as well.
+ */
+const PICTURE_TOKENS: readonly unknown[] = ['<image_soft_token>'];
+
 export interface HfTokenizerFiles {
   /** The text of tokenizer.json and the same parsed. */
   readonly text: string;
@@ -61,6 +67,20 @@ export function tokenizerFromHf(files: HfTokenizerFiles): OpenedTokenizer {
       named,
     ),
   };
+}
+
+/**
+ * The text of a tokenizer.json without the tokens of pictures that the embedding has no row for. Other
+ * tokens without a row stay: they are a sign of another model's tokenizer, which the import refuses.
+ */
+export function withoutPictureTokens(text: string, tokenizer: JsonObject, nRow: number): string {
+  const rows = tokenizer['added_tokens'];
+  if (!Array.isArray(rows)) return text;
+  const kept = rows.filter((row) => {
+    const { id, content } = asObject(row) ?? {};
+    return !(typeof id === 'number' && id >= nRow && PICTURE_TOKENS.includes(content));
+  });
+  return kept.length === rows.length ? text : JSON.stringify({ ...tokenizer, added_tokens: kept });
 }
 
 export function readAddedTokens(

@@ -26,7 +26,7 @@ import { recognitionConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
-import { chatTemplateOf, tokenizerFromHf } from './hf-tokenizer.ts';
+import { chatTemplateOf, tokenizerFromHf, withoutPictureTokens } from './hf-tokenizer.ts';
 import { tokenizerJsonFromSentencePiece } from './sentence-piece-file.ts';
 import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
@@ -86,6 +86,7 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
     (await readText(folder, 'tokenizer.json')) ??
     (await sentencePieceText(folder, tokenizerConfig)) ??
     (await requireText(folder, 'tokenizer.json'));
+  const tokenizer = parseText('tokenizer.json', text);
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
   const chatTemplate =
     (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
@@ -97,8 +98,8 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
       switchedTensors(config, arch).flatMap((name) => layers.map((i) => `layers.${i}.${name}`)),
     ),
     tokenizer: tokenizerFromHf({
-      text,
-      tokenizer: parseText('tokenizer.json', text),
+      text: withoutPictureTokens(text, tokenizer, modelConfig.nVocab),
+      tokenizer,
       tokenizerConfig,
       config,
       generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},

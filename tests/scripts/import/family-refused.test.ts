@@ -164,6 +164,12 @@ describe('refused by name', () => {
     ['stablelm', {}, { use_parallel_residual: true }, 'use_parallel_residual'],
     ['qwen2', { nLayer: 3 }, { sliding_window: 8, layer_types: ['full_attention'] }, 'layer_types'],
     ['gemma2', { tiedHead: true }, { hidden_activation: 'gelu' }, 'hidden_activation "gelu"'],
+    [
+      'gemma3',
+      { tiedHead: true },
+      { use_bidirectional_attention: true },
+      'use_bidirectional_attention true is not supported',
+    ],
     ['phi3', {}, { rope_scaling: { type: 'longrope', short_factor: [1] } }, 'long_factor'],
   ] as const)('%s with config.json %j', async (family, config, fields, text) => {
     const arch = archByName(family);

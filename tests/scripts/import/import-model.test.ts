@@ -24,6 +24,7 @@ import {
   tinyLlama2cVocab,
   tinySentencePiece,
   tinyTensors,
+  tinyTokenizerFiles,
   writeTinyFolder,
 } from '../../support/tiny-llama.ts';
 
@@ -112,6 +113,48 @@ describe('every format gives the same model', () => {
       manifest.tokenizer,
     );
     expect(tokenizer.encode('<turn>', { special: true })).toEqual([TINY_PIECES.length - 1]);
+  });
+
+  test('a token of pictures that the embedding has no row for is left out, another is refused', async () => {
+    const folder = join(root, 'beyond');
+    await writeTinyFolder(folder);
+    const { added_tokens, ...rest } = JSON.parse(tinyTokenizerFiles()['tokenizer.json']!) as {
+      added_tokens: object[];
+    };
+    const beyond = (content: string) => {
+      const row = { ...added_tokens[0], id: TINY_CONFIG.nVocab, content };
+      return put(
+        'beyond/tokenizer.json',
+        JSON.stringify({ ...rest, added_tokens: [...added_tokens, row] }),
+      );
+    };
+    await beyond('<turn>');
+    expect((await failure(run(folder))).code).toBe('E_TOKENIZER_INVALID');
+    await beyond('<image_soft_token>');
+    const { manifest, folder: written } = await run(folder);
+    const tokenizer = Tokenizer.parse(
+      await readFile(join(written, 'tokenizer.json')),
+      manifest.tokenizer,
+    );
+    expect(tokenizer.nVocab).toBe(TINY_CONFIG.nVocab);
+    const ids = tokenizer.encode('<image_soft_token>', { special: true });
+    expect(Math.max(...ids)).toBeLessThan(TINY_CONFIG.nVocab);
+  });
+
+  test('a token of pictures that has a row stays', async () => {
+    const folder = join(root, 'within');
+    const id = TINY_PIECES.length - 1;
+    await writeTinyFolder(folder, {
+      files: { 'added_tokens.json': `{"<image_soft_token>":${id}}` },
+    });
+    await rm(join(folder, 'tokenizer.json'));
+    await put('within/tokenizer.model', tinySentencePiece(TINY_PIECES.slice(0, -1)));
+    const { manifest, folder: written } = await run(folder);
+    const tokenizer = Tokenizer.parse(
+      await readFile(join(written, 'tokenizer.json')),
+      manifest.tokenizer,
+    );
+    expect(tokenizer.encode('<image_soft_token>', { special: true })).toEqual([id]);
   });
 
   test.each([1, 2])('safetensors folder of %i files', async (parts) => {
