@@ -153,6 +153,11 @@ export interface Architecture extends Family<ModelConfig> {
   readonly ffn: 'gated' | 'plain' | 'experts';
   /** 'learned': a row of the tensor `posEmbd` is added to each embedding. */
   readonly positions: 'rope' | 'learned';
+  /**
+   * The type of the cache in every preset. For families whose keys have a few values far larger than the
+   * rest (biases): eight bits a head and token would lose the others.
+   */
+  readonly kvDtype?: 'f16';
   /** Which values of a head rotate together in GGUF files; in HF files always its two halves. */
   readonly ggufPairing: ModelConfig['ropePairing'];
   /**

@@ -1,6 +1,7 @@
 /** `thimble eval`: how good an imported model is, in numbers. */
 import process from 'node:process';
 import type { Command } from 'commander';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { loadNativeModel } from '../eval/llama-cpp.ts';
 import { compareEngines } from '../eval/parity.ts';
 import { PARITY_TEXTS, parsePassages, readTextFile } from '../eval/passages.ts';
@@ -105,13 +106,23 @@ interface ParityFlags {
   readonly json?: boolean;
 }
 
+/** Models that were trained with a token before every text are far off without it. */
+function withBos(
+  { addBos, bosId }: DecoderManifest['tokenizer'],
+  tokens: readonly number[],
+): readonly number[] {
+  return addBos && bosId !== null && tokens[0] !== bosId ? [bosId, ...tokens] : tokens;
+}
+
 async function runParity(flags: ParityFlags): Promise<void> {
   const passages = parsePassages(await readTextFile(flags.file, 'eval', '--file'), flags.file);
   const gguf = flags.gguf ?? (await pullModel(SMALL_MODEL_ID)).path;
   const models = [];
   for (const id of flags.model) models.push(await loadLocalModel(id));
   const reference = await loadNativeModel(gguf, 1);
-  const texts = passages.map(({ text, special }) => reference.tokenize(text, special));
+  const texts = passages.map(({ text, special }) =>
+    withBos(models[0]!.manifest.tokenizer, reference.tokenize(text, special)),
+  );
   const progress = new ProgressLine('comparing: ');
   const reports = await compareEngines(
     models.map(({ engine }) => engine),

@@ -168,9 +168,9 @@ async function writeModel(
   return { folder, manifest, reports: reportsOf(entries), tables, keptShards };
 }
 
-/** Only decoders read tables of the vocabulary in slices. */
+/** Recognition models read their table of the vocabulary whole. */
 function sliceSizes({ fields }: OpenedModel, { slices = SLICES }: ImportOptions): SliceSizes {
-  return fields.kind === 'decoder' ? slices : NO_SLICES;
+  return fields.kind === 'recognition' ? NO_SLICES : slices;
 }
 
 /** What each tensor lost, its slices together. */

@@ -20,6 +20,8 @@ export const QWEN2: Architecture = {
   ffn: 'gated',
   positions: 'rope',
   ggufPairing: 'half',
+  // Measured on Qwen2.5-Coder 0.5B: +3.5 % perplexity with q8.
+  kvDtype: 'f16',
   config: configRows(),
   tensors: [
     ...EMBEDDING,

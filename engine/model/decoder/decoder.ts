@@ -14,7 +14,7 @@ import { EngineError } from '../../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { WeightRef } from '../../ops/weights.ts';
-import { rowSlices, tensorName } from '../memory/loader.ts';
+import { rowOf, rowSlices, tensorName } from '../memory/loader.ts';
 import type { RowSlice } from '../memory/loader.ts';
 import { Adapters } from './adapters.ts';
 import type { AdapterTensors } from './adapters.ts';
@@ -295,8 +295,7 @@ export class Decoder implements DecoderBackend {
         { details: { token: input, nVocab: end }, param: 'prompt' },
       );
     }
-    const { weight, firstRow } = this.#tokEmbd.findLast((slice) => slice.firstRow <= input)!;
-    ops.row(weight, input - firstRow, to);
+    rowOf(ops, this.#tokEmbd, input, to);
     if (embeddingScale !== undefined) this.#kernels.scaleRow(to, embeddingScale, stride);
   }
 

@@ -2,6 +2,7 @@
  * The memory plan of one decoder in one isolate: every region and its address, before anything is
  * allocated. Pure: `inspect` prints it, the loader follows it.
  */
+import { archByName } from '../../archs/index.ts';
 import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../../cache/geometry.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
@@ -31,7 +32,8 @@ export const MAX_SEQUENCES = 32;
 const PAGE_TABLE_BYTES = MAX_SEQUENCES * 4;
 
 /** The part of a manifest that the plan depends on: known before any shard is written. */
-export type PlannableModel = Pick<DecoderManifest, 'preset' | 'config'> & PlannableShards;
+export type PlannableModel = Pick<DecoderManifest, 'preset' | 'config' | 'architecture'> &
+  PlannableShards;
 
 export interface PlanOptions extends BudgetOptions {
   /** Positions of key/value cache; at most the model's own context. */
@@ -100,7 +102,7 @@ export function layerOffset({ nPage, kv, piece }: MemoryPlan, layer: number): nu
 export function planMemory(manifest: PlannableModel, options: PlanOptions = {}): MemoryPlan {
   const c = manifest.config;
   const nCtx = servedContext(c, options.nCtx);
-  const kvDtype = options.kvDtype ?? (manifest.preset === 'lossless' ? 'f16' : 'q8');
+  const kvDtype = options.kvDtype ?? defaultKvDtype(manifest);
   const piece = options.piece ?? wholeRange(c);
   const hasLayers = !isEmpty(piece.layers);
   const nVocabRow = piece.rows[1] - piece.rows[0];
@@ -155,6 +157,10 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const plan: MemoryPlan = { nCtx, kv, nPage, piece, logitRows, ...layout };
   refuseOverBudget(manifest, plan, (budgetBytes) => refusalFacts(manifest, plan, budgetBytes));
   return plan;
+}
+
+function defaultKvDtype({ preset, architecture }: PlannableModel): KvDtype {
+  return archByName(architecture).kvDtype ?? (preset === 'lossless' ? 'f16' : 'q8');
 }
 
 /** Regions of a piece without layers take no room. */

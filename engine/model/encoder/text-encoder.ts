@@ -10,6 +10,8 @@ import type { EncoderPlan } from './plan.ts';
 import { normRef } from '../memory/layer-weights.ts';
 import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { rowStride } from '../memory/layout.ts';
+import { rowOf, rowSlices } from '../memory/loader.ts';
+import type { RowSlice } from '../memory/loader.ts';
 import { pool } from './pooling.ts';
 import { EncoderRotary } from './rotary.ts';
 import { textShape } from './shape.ts';
@@ -23,7 +25,7 @@ export class TextEncoder {
   readonly #memory: WebAssembly.Memory;
   readonly #ops: Ops;
   readonly #layers: EncoderLayers;
-  readonly #tokEmbd: WeightRef;
+  readonly #tokEmbd: readonly RowSlice[];
   /** Addresses of learned rows that are added to each embedding; 0 for families without them. */
   readonly #positions: number;
   readonly #tokenTypes: number;
@@ -68,7 +70,7 @@ export class TextEncoder {
         : { rotary: new EncoderRotary(kernels, memory, shape, config, r.ropeTables.address) };
     this.#layers = new EncoderLayers(this.#ops, shape, regions, weights, 'layers.', parts);
     // bindWeights has checked that what a family requires is present.
-    this.#tokEmbd = weights.get('tokEmbd')!;
+    this.#tokEmbd = rowSlices(weights, 'tokEmbd');
     this.#positions = weights.get('positions')?.address ?? 0;
     this.#tokenTypes = weights.get('tokenTypes')?.address ?? 0;
     this.#norm = normRef(weights, 'embdNorm');
@@ -119,7 +121,7 @@ export class TextEncoder {
     let at = start;
     for (const text of texts) {
       for (const [position, id] of text.entries()) {
-        this.#ops.row(this.#tokEmbd, id, at);
+        rowOf(this.#ops, this.#tokEmbd, id, at);
         if (embeddingScale !== undefined) this.#kernels.scaleRow(at, embeddingScale, nEmbd);
         if (this.#positions !== 0)
           this.#kernels.addScaled(at, this.#positions + position * rowBytes, 1, nEmbd);

@@ -5,6 +5,7 @@ import type { TensorInstance } from '../../archs/index.ts';
 import { SMALL_ROLES } from '../../archs/types.ts';
 import type { TensorRole } from '../../archs/types.ts';
 import type { WeightedManifest, ShardRow, TensorRow } from '../../manifest/manifest.ts';
+import type { Ops } from '../../ops/ops.ts';
 import { weightRef } from '../../ops/weights.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import type { ModelSource } from './source.ts';
@@ -127,6 +128,12 @@ export function tensorName(weightName: string): string {
 export interface RowSlice {
   readonly firstRow: number;
   readonly weight: WeightRef;
+}
+
+/** Row `row` of a matrix as f32 at `out`. */
+export function rowOf(ops: Ops, slices: readonly RowSlice[], row: number, out: number): void {
+  const { weight, firstRow } = slices.findLast((slice) => slice.firstRow <= row)!;
+  ops.row(weight, row - firstRow, out);
 }
 
 /** The loaded rows of a matrix, in ascending order; empty when none of it is here. */

@@ -55,7 +55,7 @@ export function fitChooser(
  * @throws {EngineError} E_MEMORY_BUDGET with what the smallest types would need.
  */
 export async function fitModel(
-  model: Pick<PlannableModel, 'id' | 'config'>,
+  model: Pick<PlannableModel, 'id' | 'config' | 'architecture'>,
   matched: readonly MatchedTensor[],
   { budgetBytes, nCtx }: FitBudget,
   weightsOf: (name: string) => Float32Array | null,
@@ -65,6 +65,7 @@ export async function fitModel(
     planMemory(
       {
         id: model.id,
+        architecture: model.architecture,
         preset: FIT_PRESET,
         config: model.config,
         shards: planShards('edge', matched, { dtypes: dtypesOf(fitted) }),
@@ -81,8 +82,12 @@ export async function fitModel(
 }
 
 /** What a plan needs to know of the model. @throws {EngineError} E_USAGE for kinds without a KV cache. */
-function fittable({ name, fields }: OpenedModel): Pick<PlannableModel, 'id' | 'config'> {
-  if (fields.kind === 'decoder') return { id: name, config: fields.config };
+function fittable({
+  name,
+  fields,
+  architecture,
+}: OpenedModel): Pick<PlannableModel, 'id' | 'config' | 'architecture'> {
+  if (fields.kind === 'decoder') return { id: name, config: fields.config, architecture };
   throw new EngineError(
     'E_USAGE',
     `import: --fit chooses types for text models, and ${name} is not one. Give a --preset instead.`,

@@ -99,7 +99,7 @@ export const PRESETS = {
   },
   edge: {
     about:
-      'for isolates of 128 MB: 6-bit embedding and head, 8-bit layers where the file has floats (7 where many rows meet them)',
+      'for isolates of 128 MB: 6-bit embedding and head, 8-bit layers where the file has floats (7 where many rows meet them), 6 for Q5_K and Q6_K',
     rules: [
       SMALL_RULE,
       CONVOLUTION_RULE,
@@ -107,6 +107,8 @@ export const PRESETS = {
       ...TABLE_RULES,
       { when: (t) => t.manyRows && isFloat(t), dtype: 'q7' },
       { when: isFloat, dtype: 'q8' },
+      // Scales for every 16 values are lost in any layout: two bits more than six would keep little.
+      { when: ({ source }) => source === 'Q5_K' || source === 'Q6_K', dtype: 'q6' },
     ],
   },
   q8: {

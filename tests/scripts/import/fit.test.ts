@@ -137,7 +137,7 @@ const matchedOf = (dtype: SourceDtype): MatchedTensor[] => {
 
 describe('fitModel', () => {
   const matched = matchedOf('F16');
-  const model = { id: 'random', config: CONFIG };
+  const model = { id: 'random', architecture: 'llama', config: CONFIG };
   const fit = (budgetBytes: number, nCtx = 256) =>
     fitModel(model, matched, { budgetBytes, nCtx }, () => null);
 
