@@ -8,6 +8,7 @@ import { PARITY_TEXTS, parsePassages, readTextFile } from '../eval/passages.ts';
 import { measurePerplexity } from '../eval/perplexity.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
+import type { LocalModel } from '../node-host/engine.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
@@ -117,7 +118,7 @@ function withBos(
 async function runParity(flags: ParityFlags): Promise<void> {
   const passages = parsePassages(await readTextFile(flags.file, 'eval', '--file'), flags.file);
   const gguf = flags.gguf ?? (await pullModel(SMALL_MODEL_ID)).path;
-  const models = [];
+  const models: LocalModel[] = [];
   for (const id of flags.model) models.push(await loadLocalModel(id));
   const reference = await loadNativeModel(gguf, 1);
   const texts = passages.map(({ text, special }) =>

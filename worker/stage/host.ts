@@ -34,6 +34,9 @@ interface Slot {
 
 /** How long a client should wait while all engines are in use. */
 const BUSY_RETRY_AFTER_S = 2;
+/** How long a new version of a model waits for streams of the one before, where there is no room for both. */
+const DRAIN_LIMIT_MS = 55_000;
+const DRAIN_POLL_MS = 100;
 /** A piece between two passes is in use, although nobody holds it. */
 const PIECE_IN_USE_MS = 2000;
 
@@ -167,10 +170,19 @@ async function openSlot<K extends EngineKind>(
   const holdPiece = (piece: PiecePlace) => acquireEngine(env, 'piece', piece, owner);
   // Throws with the numbers when the model would not fit even alone.
   const planned = await PLAN_ENGINE[kind]({ env, manifest, place, holdPiece } as never);
-  // Another request may have opened it while this one read manifests.
-  const opened = findSlot(kind, place, stored.version);
-  if (opened !== undefined) return opened;
-  return loadSlot(budgetOf(env), { kind, place, owner, version: stored.version }, planned);
+  const { version } = stored;
+  for (const startedAtMs = Date.now(); ; await scheduler.wait(DRAIN_POLL_MS)) {
+    // Another request may have opened it while this one read manifests, or waited.
+    const opened = findSlot(kind, place, version);
+    if (opened !== undefined) return opened;
+    try {
+      return loadSlot(budgetOf(env), { kind, place, owner, version }, planned);
+    } catch (error) {
+      // What streams with another version of the same model goes on to its end with it.
+      const drains = slots.some((slot) => slot.modelId === place.id && slot.version !== version);
+      if (!drains || Date.now() - startedAtMs > DRAIN_LIMIT_MS) throw error;
+    }
+  }
 }
 
 interface SlotFacts extends Pick<Slot, 'kind' | 'version' | 'owner'> {
