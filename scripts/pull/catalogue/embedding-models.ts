@@ -102,7 +102,7 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
     id: 'qwen3-reranker-0.6b',
     title: 'Qwen3 Reranker 0.6B (GGUF, Q8_0)',
     task: 'reranking',
-    goodFor: 'ordering found passages by reading them with the query; no endpoint yet',
+    goodFor: 'ordering found passages by reading each with the query, in many languages',
     licence: 'Apache-2.0',
     architecture: 'qwen3',
     preset: 'q6b',
