@@ -113,4 +113,19 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
       '22c9979ce4fbcdc5acdc310c6641c32797eff1aa980b8f7a2db8a8ea23429a48',
     ),
   },
+  {
+    id: 'bge-reranker-v2-m3',
+    title: 'bge-reranker-v2-m3 (GGUF, Q8_0)',
+    task: 'reranking',
+    goodFor: 'ordering found passages in more than 100 languages',
+    licence: 'Apache-2.0',
+    architecture: 'bert',
+    preset: 'q6b',
+    card: 'Scores of query and passage together, by BAAI (arXiv 2402.03216): XLM-R of 24 layers, 568 million weights, context 8,192.',
+    files: hubFile(
+      'gpustack/bge-reranker-v2-m3-GGUF/bge-reranker-v2-m3-Q8_0.gguf',
+      635_676_416,
+      'a43c7c9b11a4c1517e5bf95151960e1621d1b72f7a493364b01e386cf1aaa1d3',
+    ),
+  },
 ];
