@@ -10,6 +10,7 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
     goodFor: 'search in English, the smallest and fastest',
     licence: 'Apache-2.0',
     preset: 'q6b',
+    isolates: 1,
     card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
     files: [
       {
