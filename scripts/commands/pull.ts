@@ -3,8 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
-import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
-import { contextOf, isolatesNeeded } from '../../engine/placement/assign.ts';
+import { isolatesByDefault } from '../../engine/placement/assign.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
@@ -112,9 +111,7 @@ async function listCatalogue(): Promise<ListRow[]> {
 /** Isolates that a model needs as it is imported here; null when it is not, or is not placed in the pool. */
 function importedIsolates(manifest: Manifest | null): Isolates | null {
   if (manifest === null || !isPlaced(manifest)) return null;
-  const nCtx =
-    manifest.kind === 'decoder' ? contextOf(manifest, ISOLATE_BYTES - JS_HEAP_BYTES, {}) : null;
-  return { count: isolatesNeeded(manifest, ISOLATE_BYTES, nCtx), isExact: true };
+  return { count: isolatesByDefault(manifest), isExact: true };
 }
 
 interface Column {

@@ -1,5 +1,6 @@
 /** How many isolates of 128 MB a model of the catalogue needs: what an import gave, or an estimate from its file. */
-import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
 import type { CatalogueEntry, CatalogueTask } from './catalogue/entry.ts';
 import { downloadBytes } from './catalogue/entry.ts';
 
@@ -42,7 +43,7 @@ export function catalogueIsolates(entry: CatalogueEntry): Isolates | null {
   if (isolates !== undefined) return { count: isolates, isExact: true };
   const { ratio } = STORAGE.find(({ file }) => file.test(files[0].name)) ?? { ratio: SAME };
   const weightBytes = downloadBytes(entry) * (preset === 'lossless' ? 1 : ratio[preset]);
-  const count = Math.ceil((weightBytes + BESIDE_BYTES) / (ISOLATE_BYTES - JS_HEAP_BYTES));
+  const count = Math.ceil((weightBytes + BESIDE_BYTES) / (DEFAULT_BUDGET_BYTES - JS_HEAP_BYTES));
   return { count: count === 1 || DIVIDED.has(task) ? count : null, isExact: false };
 }
 

@@ -185,7 +185,7 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'qwen2',
     preset: 'edge',
-    isolates: 4,
+    isolates: 5,
     measuredTokensPerSecond: undefined,
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 24 layers, 0.5 billion weights, context 32,768.',
     files: hubFile(

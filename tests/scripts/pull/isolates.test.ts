@@ -3,8 +3,7 @@
  * @module-tag slow
  */
 import { expect, test } from 'vitest';
-import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../../engine/model/memory/budget.ts';
-import { contextOf, isolatesNeeded } from '../../../engine/placement/assign.ts';
+import { isolatesByDefault } from '../../../engine/placement/assign.ts';
 import { requirePlaced } from '../../../engine/placement/needs.ts';
 import { CATALOGUE } from '../../../scripts/pull/catalogue.ts';
 import type { CatalogueTask } from '../../../scripts/pull/catalogue/entry.ts';
@@ -21,9 +20,7 @@ const counted = CATALOGUE.filter(({ isolates }) => isolates !== undefined);
 
 test.each(counted.map((entry) => [entry.id, entry] as const))('%s', async (id, entry) => {
   const manifest = requirePlaced((await importedModel(id, KINDS[entry.task]!)).manifest);
-  const nCtx =
-    manifest.kind === 'decoder' ? contextOf(manifest, ISOLATE_BYTES - JS_HEAP_BYTES, {}) : null;
-  const count = isolatesNeeded(manifest, ISOLATE_BYTES, nCtx);
+  const count = isolatesByDefault(manifest);
   expect(catalogueIsolates(entry)).toEqual({ count, isExact: true });
   const { isolates: _, ...unknown } = entry;
   const estimate = catalogueIsolates(unknown)!;
