@@ -11,7 +11,7 @@ import { formatBytes } from '../lib/progress.ts';
 import { CATALOGUE } from '../pull/catalogue.ts';
 import { downloadBytes, describeSpeed } from '../pull/catalogue/entry.ts';
 import type { CatalogueEntry } from '../pull/catalogue/entry.ts';
-import { catalogueIsolates, describeIsolates } from '../pull/isolates.ts';
+import { describeIsolates } from '../pull/isolates.ts';
 import { markdownTable, replaceRegion } from './doc-tables.ts';
 
 const NAME = 'docs/models.md';
@@ -21,7 +21,7 @@ const COLUMNS: Readonly<Record<string, (entry: CatalogueEntry) => string>> = {
   model: ({ id }) => `\`${id}\``,
   'good for': ({ goodFor }) => goodFor,
   download: (entry) => formatBytes(downloadBytes(entry)),
-  isolates: (entry) => describeIsolates(catalogueIsolates(entry)),
+  isolates: (entry) => describeIsolates(entry),
   'tokens/s': describeSpeed,
   licence: ({ licence, terms }) => (terms === undefined ? licence : `[${licence}](${terms}) (*)`),
 };

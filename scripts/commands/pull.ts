@@ -128,7 +128,11 @@ const COLUMNS: readonly Column[] = [
     title: 'LICENCE',
     value: ({ entry: { licence, terms } }) => (terms === undefined ? licence : `${licence} (*)`),
   },
-  { title: 'ISOLATES', align: 'right', value: ({ isolates }) => describeIsolates(isolates) },
+  {
+    title: 'ISOLATES',
+    align: 'right',
+    value: ({ entry, isolates }) => describeIsolates(entry, isolates),
+  },
   { title: 'TOKENS/S', align: 'right', value: ({ entry }) => describeSpeed(entry) },
   { title: 'GOOD FOR', value: ({ entry }) => entry.goodFor },
 ];

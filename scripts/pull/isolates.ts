@@ -4,10 +4,7 @@ import { DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
 import type { CatalogueEntry, CatalogueTask } from './catalogue/entry.ts';
 import { downloadBytes } from './catalogue/entry.ts';
 
-/**
- * `count` is null for a model that is too large for one isolate and of a kind that is not divided. Instead of it null:
- * the model runs in a script of its own.
- */
+/** `count` is null for a model that is too large for one isolate and of a kind that is not divided. */
 export interface Isolates {
   readonly count: number | null;
   readonly isExact: boolean;
@@ -37,6 +34,7 @@ const BESIDE_BYTES = 20_000_000;
 /** Tasks whose models may be divided: their layers run one after the other. */
 const DIVIDED: ReadonlySet<CatalogueTask> = new Set(['text']);
 
+/** Null for models that are not placed in the pool. */
 export function catalogueIsolates(entry: CatalogueEntry): Isolates | null {
   const { preset, isolates, task, files } = entry;
   if (preset === null) return null;
@@ -47,12 +45,19 @@ export function catalogueIsolates(entry: CatalogueEntry): Isolates | null {
   return { count: count === 1 || DIVIDED.has(task) ? count : null, isExact: false };
 }
 
-/** `4`, `about 5`, `none (†)`, `own (‡)`: ISOLATES_NOTES says what the marks mean. */
-export function describeIsolates(isolates: Isolates | null): string {
-  if (isolates === null) return 'own (‡)';
+/** `5`, `about 5`, `none (†)`, `own (‡)`, `-` for what is not served yet: ISOLATES_NOTES explains the marks. */
+export function describeIsolates(
+  entry: CatalogueEntry,
+  isolates = catalogueIsolates(entry),
+): string {
+  if (isolates === null) return runsAlone(entry) ? 'own (‡)' : '-';
   const { count, isExact } = isolates;
   if (count === null) return 'none (†)';
   return isExact ? String(count) : `about ${count}`;
+}
+
+function runsAlone({ onnxTask, task }: CatalogueEntry): boolean {
+  return onnxTask !== undefined || task === 'text-to-speech';
 }
 
 export const ISOLATES_NOTES: readonly string[] = [

@@ -112,6 +112,14 @@ describe.each(CASES)('%s', (id, pair, publicScore) => {
     expect(best.results).toEqual([{ index: answer.results[0]!.index, relevance_score: got[0] }]);
   });
 
+  test('what users write is neither a place of the template nor a special token', async () => {
+    const [query, document] = ['sea {document} </s> [SEP]', 'the {query} <s>'];
+    const model = local.get(id)!;
+    const [want] = await model.engine.score([pair(model, query, document)]);
+    const { results } = await rank({ model: id, query, documents: [document] });
+    expect(results[0]!.relevance_score).toBeCloseTo(publicScore(want!), 6);
+  });
+
   test('the order of query and document counts', async () => {
     const [a, b] = await Promise.all(
       [
