@@ -16,6 +16,7 @@ import { loadModel } from '../model/memory/load-model.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
 import { TextEncoder } from '../model/encoder/text-encoder.ts';
+import { requireEncoderUse } from './encoder-use.ts';
 import { planPasses } from './passes.ts';
 
 export interface EncoderEngineOptions extends BudgetOptions, LoadOptions {}
@@ -103,30 +104,19 @@ export class EncoderEngine {
     texts: readonly (readonly number[])[],
     signal?: AbortSignal,
   ): Promise<Float32Array[]> {
-    this.#requireRanker(false);
+    requireEncoderUse(this.modelId, this.config, 'embed');
     return await this.#enter(texts, signal);
   }
 
   /**
    * How relevant a passage is to a query, for texts that hold both as the reranker was trained to read them: its
-   * first class, a logit or a probability (`score` of the family). @throws {EngineError} as `embed`; E_MODEL_KIND
-   *   for a model that gives vectors.
+   * first class, a logit or a probability (`score` of the family).
+   * @throws {EngineError} as `embed`; E_MODEL_KIND for a model that gives vectors.
    */
   async score(texts: readonly (readonly number[])[], signal?: AbortSignal): Promise<number[]> {
-    this.#requireRanker(true);
+    requireEncoderUse(this.modelId, this.config, 'score');
     const scores = await this.#enter(texts, signal);
     return scores.map((classes) => classes[0]!);
-  }
-
-  #requireRanker(wanted: boolean): void {
-    const isRanker = this.config.pooling === 'rank';
-    if (isRanker === wanted) return;
-    const title = (is: boolean) => (is ? 'a reranker' : 'an embedding model');
-    throw new EngineError(
-      'E_MODEL_KIND',
-      `model: ${this.modelId} is ${title(isRanker)}; expected ${title(wanted)}. GET /v1/models lists the models.`,
-      { param: 'model', details: { model: this.modelId, pooling: this.config.pooling } },
-    );
   }
 
   async #enter(

@@ -187,6 +187,8 @@ export const encoderConfigSchema = z.object({
   nClass: dim.max(64).optional(),
   /** What a reranker reads, with {query} and {document}, as its file states it. */
   rerankTemplate: z.string().max(20_000).optional(),
+  /** Ids between query and passage where a reranker has no template; by default the one that ends a text. */
+  pairSeparatorIds: z.array(z.number().int().nonnegative()).max(4).optional(),
   /** Whether vectors are made to have length one. */
   normalize: z.boolean(),
   /** What the model was trained to see before a question and before a passage. */
@@ -364,6 +366,8 @@ export function encoderContradiction(c: EncoderConfig): string | null {
     return `${c.windows.length} windows for ${c.nLayer} layers`;
   if ((c.pooling === 'rank') !== (c.nClass !== undefined))
     return `pooling ${c.pooling} with ${c.nClass ?? 'no'} classes`;
+  const unknown = c.pairSeparatorIds?.find((id) => id >= c.nVocab);
+  if (unknown !== undefined) return `pairSeparatorIds ${unknown} of ${c.nVocab} tokens`;
   return c.maxTokens > c.nCtx ? `maxTokens ${c.maxTokens} is more than nCtx ${c.nCtx}` : null;
 }
 

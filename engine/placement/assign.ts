@@ -97,6 +97,13 @@ export function isolatesNeeded(
   return piecesIn(manifest, capacities, nCtx)?.length ?? null;
 }
 
+/** The same with what `plan` takes by default: the platform's isolates, and the context that suits them. */
+export function isolatesByDefault(manifest: PlacedManifest): number | null {
+  const capacity = DEFAULT_BUDGET_BYTES - JS_HEAP_BYTES;
+  const nCtx = manifest.kind === 'decoder' ? contextOf(manifest, capacity, {}) : null;
+  return isolatesNeeded(manifest, DEFAULT_BUDGET_BYTES, nCtx);
+}
+
 /** Tokens of context that a text model is placed with. */
 export function contextOf(
   manifest: DecoderManifest,

@@ -10,14 +10,17 @@ const NONCHARACTERS: readonly string[] = [
   ...Array.from({ length: 16 }, (_, i) => String.fromCodePoint(0x1fffe + i * 0x10000)),
 ];
 
-/** @throws {EngineError} E_REQUEST_INVALID when the texts use every noncharacter there is. */
-export function chooseSentinel(texts: readonly string[]): string {
+/**
+ * @param field of the request that the texts come from
+ * @throws {EngineError} E_REQUEST_INVALID when the texts use every noncharacter there is.
+ */
+export function chooseSentinel(texts: readonly string[], field = 'messages'): string {
   const found = NONCHARACTERS.find((char) => !texts.some((text) => text.includes(char)));
   if (found !== undefined) return found;
   throw new EngineError(
     'E_REQUEST_INVALID',
-    `messages: the text uses all of ${NONCHARACTERS.length} Unicode noncharacters. Remove one of them.`,
-    { param: 'messages' },
+    `${field}: the text uses all of ${NONCHARACTERS.length} Unicode noncharacters. Remove one of them.`,
+    { param: field },
   );
 }
 

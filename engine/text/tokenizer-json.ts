@@ -205,7 +205,10 @@ function sentencePieceFromGguf(metadata: GgufMetadata): BuiltTokenizer {
 
 function unigramFromGguf(metadata: GgufMetadata): BuiltTokenizer {
   const pieces = readTokens(metadata);
-  const types = readTypes(metadata, pieces.length) ?? pieces.map(() => TOKEN_TYPE.normal);
+  // Converters fill vocabularies up with unused tokens, which no text becomes, like those that control.
+  const types = (readTypes(metadata, pieces.length) ?? pieces.map(() => TOKEN_TYPE.normal)).map(
+    (type) => (type === TOKEN_TYPE.unused ? TOKEN_TYPE.control : type),
+  );
   const facts = readFacts(metadata, pieces, types, false);
   const model = {
     algorithm: 'unigram',

@@ -10,6 +10,8 @@ import type { EndpointFacts } from '../../worker/http/endpoint.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { isPassive, PARAMETERS } from '../../worker/http/openapi/parameters.ts';
 import { repoRoot } from '../lib/paths.ts';
+import { markdownTable, replaceRegion } from './doc-tables.ts';
+import type { DocRegion } from './doc-tables.ts';
 
 const DOCUMENT = join(repoRoot, 'docs/http.md');
 
@@ -23,12 +25,16 @@ const COLUMNS: Readonly<Record<string, string>> = {
 
 /** The document with both tables as the endpoints now define them. */
 export function updateHttpDocs(document: string): string {
-  const withEndpoints = replaceRegion(document, 'endpoints', endpointTable());
-  return replaceRegion(withEndpoints, 'parameters', parameterTable());
+  const withEndpoints = replaceRegion(document, regionOf('endpoints'), endpointTable());
+  return replaceRegion(withEndpoints, regionOf('parameters'), parameterTable());
+}
+
+function regionOf(name: string): DocRegion {
+  return { document: 'docs/http.md', name, script: 'scripts/build/http-docs.ts' };
 }
 
 function endpointTable(): string {
-  return table(
+  return markdownTable(
     ['address', 'what'],
     ENDPOINTS.map(({ method, path, summary }) => [
       `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``,
@@ -49,7 +55,7 @@ function parameterTable(): string {
       ...refused.map(({ name }) => name),
     ]),
   );
-  return table(
+  return markdownTable(
     ['name', ...Object.values(COLUMNS), 'what'],
     [...names]
       .toSorted()
@@ -79,22 +85,6 @@ function describe(endpoints: readonly EndpointFacts[], name: string): string {
   return [known, allowed === '' ? '' : `where refused, ${allowed} passes`]
     .filter(Boolean)
     .join('; ');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-/** Prettier would widen the tables: they are left as they are made. */
-function replaceRegion(document: string, name: string, text: string): string {
-  const begin = `<!-- ${name}:begin (written by node scripts/build/http-docs.ts) -->`;
-  const end = `<!-- ${name}:end -->`;
-  const from = document.indexOf(begin);
-  const to = document.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`docs/http.md: no region "${name}"`);
-  const inner = `\n\n<!-- prettier-ignore-start -->\n\n${text}\n\n<!-- prettier-ignore-end -->\n\n`;
-  return document.slice(0, from + begin.length) + inner + document.slice(to);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -275,6 +275,8 @@ async function resolveSource(source: string): Promise<ResolvedSource> {
   const entry = findCatalogueEntry(source);
   const { id } = entry;
   const request = catalogueRequest(entry);
+  const { printTerms } = await import('../pull/print-terms.ts');
+  printTerms(entry);
   const { path } = await withProgress(`pulling ${id}: `, (onProgress) =>
     pullModel(id, { onProgress }),
   );

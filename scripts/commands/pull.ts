@@ -2,11 +2,17 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import type { Manifest } from '../../engine/manifest/manifest.ts';
+import { isolatesByDefault } from '../../engine/placement/assign.ts';
+import { isPlaced } from '../../engine/placement/needs.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { CATALOGUE, findCatalogueEntry } from '../pull/catalogue.ts';
-import { downloadBytes } from '../pull/catalogue/entry.ts';
+import { describeSpeed, downloadBytes } from '../pull/catalogue/entry.ts';
 import type { CatalogueEntry } from '../pull/catalogue/entry.ts';
+import { catalogueIsolates, describeIsolates, ISOLATES_NOTES } from '../pull/isolates.ts';
+import type { Isolates } from '../pull/isolates.ts';
+import { printTerms } from '../pull/print-terms.ts';
 import { pullModel, pullSource } from '../pull/pull.ts';
 import type { PullOptions } from '../pull/pull.ts';
 import { isSourceSpec } from '../pull/source-spec.ts';
@@ -51,8 +57,11 @@ export function register(program: Command): void {
 
 async function runPull(what: string | undefined, flags: PullFlags): Promise<void> {
   if (flags.list === true) {
+    const rows = await listCatalogue();
     process.stdout.write(
-      flags.json === true ? `${JSON.stringify(CATALOGUE)}\n` : describeCatalogue(),
+      flags.json === true
+        ? `${JSON.stringify(rows.map(({ entry, isolates }) => ({ ...entry, isolates })))}\n`
+        : describeCatalogue(rows),
     );
     return;
   }
@@ -82,37 +91,58 @@ async function runPull(what: string | undefined, flags: PullFlags): Promise<void
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${result.path}\n`);
 }
 
-/** A licence that is not permissive is named before its files are fetched. */
-function printTerms({ id, licence, terms }: CatalogueEntry): void {
-  if (terms === undefined) return;
-  process.stderr.write(
-    `licence   ${id} is under the ${licence}, which restricts use: read ${terms}\n`,
+/** An entry with what is known of it on this machine. */
+interface ListRow {
+  readonly entry: CatalogueEntry;
+  readonly isolates: Isolates | null;
+}
+
+async function listCatalogue(): Promise<ListRow[]> {
+  // Loaded only here: it brings what serves.
+  const { findImported } = await import('../dev/prepare.ts');
+  return await Promise.all(
+    CATALOGUE.map(async (entry) => {
+      const counted = importedIsolates(await findImported(entry.id));
+      return { entry, isolates: counted ?? catalogueIsolates(entry) };
+    }),
   );
+}
+
+/** Isolates that a model needs as it is imported here; null when it is not, or is not placed in the pool. */
+function importedIsolates(manifest: Manifest | null): Isolates | null {
+  if (manifest === null || !isPlaced(manifest)) return null;
+  return { count: isolatesByDefault(manifest), isExact: true };
 }
 
 interface Column {
   readonly title: string;
   readonly align?: 'right';
-  readonly value: (entry: CatalogueEntry) => string;
+  readonly value: (row: ListRow) => string;
 }
 
 /** Columns of `--list`, from left to right. */
 const COLUMNS: readonly Column[] = [
-  { title: 'ID', value: ({ id }) => id },
-  { title: 'DOWNLOAD', align: 'right', value: (entry) => formatBytes(downloadBytes(entry)) },
+  { title: 'ID', value: ({ entry }) => entry.id },
+  { title: 'DOWNLOAD', align: 'right', value: ({ entry }) => formatBytes(downloadBytes(entry)) },
   {
     title: 'LICENCE',
-    value: ({ licence, terms }) => (terms === undefined ? licence : `${licence} (*)`),
+    value: ({ entry: { licence, terms } }) => (terms === undefined ? licence : `${licence} (*)`),
   },
-  { title: 'GOOD FOR', value: ({ goodFor }) => goodFor },
+  {
+    title: 'ISOLATES',
+    align: 'right',
+    value: ({ entry, isolates }) => describeIsolates(entry, isolates),
+  },
+  { title: 'TOKENS/S', align: 'right', value: ({ entry }) => describeSpeed(entry) },
+  { title: 'GOOD FOR', value: ({ entry }) => entry.goodFor },
 ];
 
 /** The catalogue as a table, the models of a task together. */
-function describeCatalogue(): string {
-  const tasks = Map.groupBy(CATALOGUE, ({ task }) => task);
-  const rows = [...tasks].map(([task, entries]) => ({
+function describeCatalogue(entries: readonly ListRow[]): string {
+  const tasks = Map.groupBy(entries, ({ entry }) => entry.task);
+  const rows = [...tasks].map(([task, group]) => ({
     task,
-    cells: entries.map((entry) => COLUMNS.map(({ value }) => value(entry))),
+    cells: group.map((row) => COLUMNS.map(({ value }) => value(row))),
   }));
   const titles = COLUMNS.map(({ title }) => title);
   const all = [titles, ...rows.flatMap(({ cells }) => cells)];
@@ -125,6 +155,11 @@ function describeCatalogue(): string {
       .join('  ')
       .trimEnd();
   const groups = rows.map(({ task, cells }) => [`\n${task}`, ...cells.map(line)].join('\n'));
-  const note = '(*) not a permissive licence: read its terms before you use the model.';
-  return `${[line(titles), ...groups].join('\n')}\n\n${note}\n`;
+  return `${[line(titles), ...groups].join('\n')}\n\n${NOTES.join('\n')}\n`;
 }
+
+const NOTES: readonly string[] = [
+  '(*) not a permissive licence: read its terms before you use the model.',
+  ...ISOLATES_NOTES,
+  'ISOLATES are of 128 MB each; "about" is an estimate, which an import counts. Pieces: thimble plan ID.',
+];

@@ -19,6 +19,7 @@ import { formatBytes, formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { EMBEDDED_MODEL_ID, findCatalogueEntry } from '../pull/catalogue.ts';
 import type { CatalogueEntry } from '../pull/catalogue.ts';
+import { printTerms } from '../pull/print-terms.ts';
 import { pullModel } from '../pull/pull.ts';
 import type { Bucket } from '../push/bucket.ts';
 import { describePlaced } from '../push/describe-placement.ts';
@@ -55,6 +56,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
   const request = catalogueRequest(found);
+  printTerms(found);
   const input = await pullStep(found);
   return await importStep({ ...request, input, id });
 }

@@ -105,6 +105,32 @@ describe('help and usage', () => {
     expect(stdout).toMatch(/^qwen2\.5-coder-0\.5b-instruct +491\.4 MB +Apache-2\.0 +\S/m);
   });
 
+  test.each([
+    ['import', ['import', 'gemma-3-1b-it']],
+    ['dev', ['dev', '--model', 'gemma-3-1b-it', '--port', '0']],
+  ])('%s names such a licence, too', async (_, args) => {
+    const env = { HF_ENDPOINT: 'http://127.0.0.1:9' };
+    const { code, stderr } = await runThimble(args, { home, env });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^licence .*Gemma Terms of Use.*https:/m);
+    expect(stderr).toContain('E_SOURCE_UNAVAILABLE');
+  });
+
+  test('how many isolates each model needs: counted where it is imported, estimated elsewhere', async () => {
+    const { stdout } = await thimble('pull', '--list');
+    expect(stdout).toMatch(/^qwen2\.5-coder-0\.5b-instruct .* 5 +- +\S/m);
+    expect(stdout).toMatch(/^qwen3-1\.7b .* about 12 +- +\S/m);
+    expect(stdout).toMatch(/^qwen3-reranker-0\.6b .* none \(†\) +- +\S/m);
+    expect(stdout).toMatch(/^silero-vad .* own \(‡\) +- +\S/m);
+    const listed = jsonOf(await thimble('pull', '--list', '--json')) as unknown as {
+      id: string;
+      isolates: unknown;
+    }[];
+    const byId = new Map(listed.map(({ id, isolates }) => [id, isolates]));
+    expect(byId.get('smollm2-135m-instruct')).toEqual({ count: 1, isExact: true });
+    expect(byId.get('silero-vad')).toBeNull();
+  });
+
   test('a stack only when asked for', async () => {
     const { stderr } = await runThimble(['pull', 'nope'], { home, env: { THIMBLE_DEBUG: '1' } });
     expect(stderr).toMatch(/^\s+at /m);

@@ -191,6 +191,14 @@ describe('budget', () => {
     expect(refusal(EDGE, small)?.message).toMatch(/smaller model\.$/);
   });
 
+  it('refused names the command that divides the model', () => {
+    for (const manifest of [LOSSLESS, EDGE])
+      for (const memoryBudgetBytes of [20_000_000, 110_000_000])
+        expect(refusal(manifest, { memoryBudgetBytes })?.message).toContain(
+          `thimble plan ${manifest.id} --isolates auto`,
+        );
+  });
+
   it('is met to the byte', () => {
     const { totalBytes } = planMemory(EDGE, { memoryBudgetBytes: null });
     expect(refusal(EDGE, { memoryBudgetBytes: totalBytes })).toBeNull();

@@ -16,8 +16,10 @@ import {
   textsOf,
 } from '../support/embedder-fixtures.ts';
 import { temporaryFolder } from '../support/models.ts';
-import { nativeVectors } from '../support/native-vectors.ts';
+import { nativeRanks, nativeVectors } from '../support/native-vectors.ts';
 import { bentTensor } from '../support/random-model.ts';
+import { UNIGRAM_TEXTS } from '../support/unigram-vocabulary.ts';
+import { pairIds } from '../../worker/serving/embedding/pair-ids.ts';
 
 /** Of values of vectors of length one. Measured: 9e-5 to 4.2e-4; llama.cpp rounds attention and GELU to halves. */
 const LLAMA_CPP_BOUND = 1e-3;
@@ -100,45 +102,71 @@ describe.each(
 /** Of scores about one half. Measured: 1.9e-4 and 4.6e-4. */
 const SCORE_BOUND = 2e-3;
 
-describe.each(RERANKER_FIXTURES.map((fixture) => [fixture.family, fixture] as const))(
-  'a reranker of %s',
-  (_, fixture) => {
-    const texts = textsOf(fixture);
-    const tensors = tensorsOfEmbedder(fixture);
-    const scores = (data: Uint8Array) =>
-      withFile(data, async (input, outRoot) => {
-        await importModel({ input, id: 'tiny', outRoot });
-        const { engine, manifest } = await loadLocalEncoder('tiny', {}, outRoot);
-        await expect(engine.embed(texts)).rejects.toMatchObject({ code: 'E_MODEL_KIND' });
-        return { all: await engine.score(texts), manifest };
-      });
-    const furthestScore = (a: readonly number[], b: readonly Float32Array[]) =>
-      Math.max(...a.map((score, i) => Math.abs(score - b[i]![0]!)));
+const named = RERANKER_FIXTURES.map((fixture) => {
+  const { family, variant } = fixture;
+  return [variant === undefined ? family : `${family} ${variant}`, fixture] as const;
+});
 
-    it("gives llama.cpp's scores, and others when anything is wrong", async () => {
-      const { nCtx, nClass } = fixture.config;
-      const reference = await withFile(embedderGguf(fixture), (file) =>
-        nativeVectors(file, texts, nCtx, true),
-      );
-      expect(reference.map(({ length }) => length)).toEqual(texts.map(() => nClass));
-      const { all, manifest } = await scores(embedderGguf(fixture));
-      expect(furthestScore(all, reference)).toBeLessThan(SCORE_BOUND);
-      expect(manifest.config).toMatchObject({ pooling: 'rank', nClass });
-      const template = fixture.gguf?.['tokenizer.chat_template.rerank']?.[1];
-      expect(manifest.config.rerankTemplate).toEqual(template);
-      const wrong = [
-        embedderGguf(fixture, bentTensor(tensors, 'layers.1.oProj')),
-        embedderGguf(fixture, bentTensor(tensors, 'scoreProj')),
-        ...fixture.bites.map((bite) => embedderGguf(fixture, tensors, bite)),
-      ];
-      for (const [i, file] of wrong.entries()) {
-        const bitten = await scores(file);
-        const far = furthestScore(bitten.all, reference);
-        expect(far, `bite ${i}`).toBeGreaterThan(2 * SCORE_BOUND);
-      }
+describe.each(named)('a reranker of %s', (_, fixture) => {
+  const texts = textsOf(fixture);
+  const tensors = tensorsOfEmbedder(fixture);
+  const scores = (data: Uint8Array) =>
+    withFile(data, async (input, outRoot) => {
+      await importModel({ input, id: 'tiny', outRoot });
+      const { engine, manifest } = await loadLocalEncoder('tiny', {}, outRoot);
+      await expect(engine.embed(texts)).rejects.toMatchObject({ code: 'E_MODEL_KIND' });
+      return { all: await engine.score(texts), manifest };
     });
-  },
-);
+  const furthestScore = (a: readonly number[], b: readonly Float32Array[]) =>
+    Math.max(...a.map((score, i) => Math.abs(score - b[i]![0]!)));
+
+  it("gives llama.cpp's scores, and others when anything is wrong", async () => {
+    const { nCtx, nClass } = fixture.config;
+    const reference = await withFile(embedderGguf(fixture), (file) =>
+      nativeVectors(file, texts, nCtx, true),
+    );
+    expect(reference.map(({ length }) => length)).toEqual(texts.map(() => nClass));
+    const { all, manifest } = await scores(embedderGguf(fixture));
+    expect(furthestScore(all, reference)).toBeLessThan(SCORE_BOUND);
+    expect(manifest.config).toMatchObject({ pooling: 'rank', nClass });
+    const template = fixture.gguf?.['tokenizer.chat_template.rerank']?.[1];
+    expect(manifest.config.rerankTemplate).toEqual(template);
+    const wrong = [
+      embedderGguf(fixture, bentTensor(tensors, 'layers.1.oProj')),
+      embedderGguf(fixture, bentTensor(tensors, 'scoreProj')),
+      ...fixture.bites.map((bite) => embedderGguf(fixture, tensors, bite)),
+    ];
+    for (const [i, file] of wrong.entries()) {
+      const bitten = await scores(file);
+      const far = furthestScore(bitten.all, reference);
+      expect(far, `bite ${i}`).toBeGreaterThan(2 * SCORE_BOUND);
+    }
+  });
+});
+
+it("reads pairs of XLM-R's texts as llama.cpp does, down to the relevance", async () => {
+  const fixture = RERANKER_FIXTURES.find(({ vocabulary }) => vocabulary === 'xlm-roberta')!;
+  const { nCtx } = fixture.config;
+  const query = 'the river and the stone';
+  // What disputes there are about spaces: tokenizer-rows.test.ts.
+  const documents = UNIGRAM_TEXTS.filter(
+    (text) => text.trim() !== '' && text.length < 100 && !text.includes('\u2581'),
+  );
+  expect(documents.length).toBeGreaterThan(100);
+  await withFile(embedderGguf(fixture), async (input, outRoot) => {
+    const reference = await nativeRanks(input, query, documents, nCtx);
+    await importModel({ input, id: 'tiny', outRoot });
+    const local = await loadLocalEncoder('tiny', {}, outRoot);
+    const relevance = async (of: string) => {
+      const pairs = pairIds(local, of, documents, { truncate: false });
+      return (await local.engine.score(pairs)).map((logit) => 1 / (1 + Math.exp(-logit)));
+    };
+    const far = (ranks: readonly number[]) =>
+      Math.max(...ranks.map((rank, i) => Math.abs(rank - reference[i]!)));
+    expect(far(await relevance(query))).toBeLessThan(SCORE_BOUND);
+    expect(far(await relevance(`${query}.`))).toBeGreaterThan(2 * SCORE_BOUND);
+  });
+});
 
 it('refuses rerankers of a family that has none, and vectors from scores', async () => {
   const [nomic, gemma] = EMBEDDER_FIXTURES;

@@ -7,13 +7,14 @@ import type { WrittenValue } from './gguf-writer.ts';
 import { bytesOf, fileTensors, randomTensors } from './random-model.ts';
 import { TINY_PIECES, tinyGgufMetadata } from './tiny-llama.ts';
 import type { TinyTensor } from './tiny-llama.ts';
+import { UNIGRAM_NAMES, unigramModel, xlmRobertaMetadata } from './unigram-vocabulary.ts';
 
 export interface EmbedderFixture {
   readonly family: string;
   readonly variant?: string;
   /** `general.architecture` of its files. */
   readonly ggufName: string;
-  readonly vocabulary: 'word-piece' | 'sentence-piece';
+  readonly vocabulary: 'word-piece' | 'sentence-piece' | 'xlm-roberta';
   readonly config: EncoderConfig;
   /** With the biases, and a reranker's product with tanh, that a model of the family may have or not. */
   readonly withBiases?: boolean;
@@ -94,6 +95,9 @@ export const EMBEDDER_FIXTURES: readonly EmbedderFixture[] = [
   },
 ];
 
+const XLM_ROBERTA = xlmRobertaMetadata(unigramModel(UNIGRAM_NAMES[0]!));
+const XLM_ROBERTA_TOKENS = XLM_ROBERTA['tokenizer.ggml.tokens']![1] as readonly string[];
+
 const TEMPLATE = '<s>{query} ? {document}</s>';
 
 /** Rerankers: a score for each of a few classes. */
@@ -118,11 +122,35 @@ export const RERANKER_FIXTURES: readonly EmbedderFixture[] = [
     },
     bites: [{ 'qwen3.rope.freq_base': f32(3000) }],
   },
+  {
+    family: 'bert',
+    variant: "with XLM-R's vocabulary",
+    ggufName: 'bert',
+    vocabulary: 'xlm-roberta',
+    config: {
+      ...TINY_CONFIG,
+      nVocab: XLM_ROBERTA_TOKENS.length,
+      nTokenType: 1,
+      nCtx: 128,
+      maxTokens: 128,
+      pooling: 'rank',
+      nClass: 1,
+    },
+    withBiases: true,
+    bites: [{ 'bert.attention.layer_norm_epsilon': f32(0.1) }],
+  },
 ];
+
+/** By vocabulary: the first id that is a piece of text, and the ids that begin and end a text. */
+const MARKS = {
+  'word-piece': [5, 2, 3],
+  'sentence-piece': [3, 1, 2],
+  'xlm-roberta': [4, 0, 2],
+} as const;
 
 /** Texts as ids that begin and end as those of the vocabulary do, some longer than the windows. */
 export function textsOf({ vocabulary, config }: EmbedderFixture): number[][] {
-  const [first, begin, end] = vocabulary === 'word-piece' ? [5, 2, 3] : [3, 1, 2];
+  const [first, begin, end] = MARKS[vocabulary];
   return [1, 7, 30, 90].map((length) => {
     const inner = Array.from(
       { length },
@@ -153,11 +181,19 @@ export function embedderGguf(
   });
 }
 
+const VOCABULARIES = {
+  'word-piece': wordPieceMetadata,
+  'sentence-piece': () =>
+    Object.fromEntries(
+      Object.entries(tinyGgufMetadata()).filter(([key]) => /^tokenizer\./.test(key)),
+    ),
+  'xlm-roberta': () => XLM_ROBERTA,
+} satisfies Record<EmbedderFixture['vocabulary'], () => Record<string, WrittenValue>>;
+
 function metadataOf(fixture: EmbedderFixture): Record<string, WrittenValue> {
   const { ggufName: arch, config: c, family, vocabulary } = fixture;
   const { ggufKeys = {} } = familyByName('encoder', family);
   const isRms = ggufKeys.normEps !== undefined;
-  const pieces = Object.entries(tinyGgufMetadata()).filter(([key]) => /^tokenizer\./.test(key));
   const optional: [string, WrittenValue | undefined][] = [
     ['attention.head_count_kv', c.nKvHead === undefined ? undefined : u32(c.nKvHead)],
     ['attention.key_length', c.headDim === undefined ? undefined : u32(c.headDim)],
@@ -177,7 +213,7 @@ function metadataOf(fixture: EmbedderFixture): Record<string, WrittenValue> {
     ...Object.fromEntries(
       optional.flatMap(([key, value]) => (value === undefined ? [] : [[`${arch}.${key}`, value]])),
     ),
-    ...(vocabulary === 'word-piece' ? wordPieceMetadata() : Object.fromEntries(pieces)),
+    ...VOCABULARIES[vocabulary](),
     ...(c.nTokenType > 0 ? { 'tokenizer.ggml.token_type_count': u32(c.nTokenType) } : {}),
   };
 }

@@ -9,10 +9,7 @@ export async function nativeVectors(
   nCtx: number,
   isRanker = false,
 ): Promise<Float32Array[]> {
-  const { getLlama } = await import('node-llama-cpp');
-  const llama = await getLlama({
-    ...{ gpu: false, build: 'never', maxThreads: 1, logLevel: 'error' as never },
-  });
+  const llama = await openLlama();
   const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
   // A text that attends both ways is one batch.
   const context = await model.createEmbeddingContext({ contextSize: nCtx, batchSize: nCtx });
@@ -26,4 +23,30 @@ export async function nativeVectors(
   await model.dispose();
   await llama.dispose();
   return vectors;
+}
+
+/** Relevance of documents, from 0 to 1, to a query: tokens, pairs and scores are llama.cpp's. */
+export async function nativeRanks(
+  path: string,
+  query: string,
+  documents: readonly string[],
+  nCtx: number,
+): Promise<number[]> {
+  const llama = await openLlama();
+  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+  const context = await model.createRankingContext({ contextSize: nCtx, batchSize: nCtx });
+  // Given texts, the package would take the space away that begins each.
+  const tokens = (text: string): Token[] => model.tokenize(text, false);
+  const ranks = await context.rankAll(tokens(query), documents.map(tokens));
+  await context.dispose();
+  await model.dispose();
+  await llama.dispose();
+  return ranks;
+}
+
+async function openLlama() {
+  const { getLlama } = await import('node-llama-cpp');
+  return await getLlama({
+    ...{ gpu: false, build: 'never', maxThreads: 1, logLevel: 'error' as never },
+  });
 }

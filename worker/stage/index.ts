@@ -115,6 +115,21 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     });
   }
 
+  /**
+   * Scores query and passage with a reranker. Calls of one model wait for each other.
+   * @param pairs token ids of each, as the model reads them
+   * @returns [pairs.length], as EncoderEngine.score gives them
+   */
+  async score(
+    call: CallContext,
+    model: ModelPlace,
+    pairs: readonly (readonly number[])[],
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.score', call, 'encoder', model, async (engine) =>
+      Float32Array.from(await engine.score(pairs)),
+    );
+  }
+
   /** Loads the model if necessary. */
   async status(call: CallContext, model: ModelPlace): Promise<RpcAnswer<StageStatus>> {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {

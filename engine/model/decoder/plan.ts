@@ -173,22 +173,23 @@ function zeroUnless<Name extends string>(
 }
 
 function refusalFacts(
-  { preset }: PlannableModel,
+  { id, preset }: PlannableModel,
   plan: MemoryPlan,
   budgetBytes: number,
 ): RefusalFacts {
   const { nCtx, regions } = plan;
   const kvBytes = regions.kvPages.bytes;
   const fittingCtx = Math.max(0, fittingPages(plan, budgetBytes)) * PAGE_TOKENS;
+  const divide = `divide it over several isolates (thimble plan ${id} --isolates auto)`;
   const smaller =
     preset === 'lossless'
-      ? 'Import with a smaller preset (--preset edge).'
-      : 'Import it with --fit, or use a smaller model.';
+      ? `Import with a smaller preset (--preset edge), or ${divide}.`
+      : `Import it with --fit, ${divide}, or use a smaller model.`;
   return {
     beside: `cache of ${nCtx} tokens ${kvBytes}`,
     advice:
       fittingCtx > 0
-        ? `A context of ${fittingCtx} tokens would fit (--ctx ${fittingCtx}).`
+        ? `A context of ${fittingCtx} tokens would fit (--ctx ${fittingCtx}); for more, ${divide}.`
         : smaller,
     details: { kvBytes, nCtx, fittingCtx },
   };

@@ -114,7 +114,13 @@ export interface RefusalFacts {
   readonly details?: Readonly<Record<string, number>>;
 }
 
-const SMALLER = 'Import with a smaller preset (--preset edge), or use a smaller model.';
+/** For kinds of models that are not divided: what `plan` then gives is the memory of one large isolate. */
+function useLess(id: string): string {
+  return (
+    'Import with a smaller preset (--preset edge), or use a smaller model; for a machine of your own, ' +
+    `thimble plan ${id} says how much memory to give it.`
+  );
+}
 
 /**
  * @param facts called only when the layout does not fit
@@ -126,7 +132,7 @@ export function refuseOverBudget(
   facts: (budgetBytes: number) => RefusalFacts = () => ({}),
 ): void {
   if (budgetBytes === null || totalBytes <= budgetBytes) return;
-  const { beside, advice = SMALLER, details } = facts(budgetBytes);
+  const { beside, advice = useLess(id), details } = facts(budgetBytes);
   const weightBytes = regions.weights.bytes;
   const parts = `weights ${weightBytes}${beside === undefined ? '' : `, ${beside}`}`;
   throw new EngineError(

@@ -112,13 +112,41 @@ function readRanker(
   metadata: GgufMetadata,
   { name, score }: EncoderFamily,
   nClass: number | undefined,
-): Pick<EncoderConfig, 'nClass' | 'rerankTemplate'> {
+): Pick<EncoderConfig, 'nClass' | 'rerankTemplate' | 'pairSeparatorIds'> {
   if (score === undefined)
     throw configError(where, `pooling_type 4: rerankers of ${name} are not supported`, {});
   if (nClass === undefined)
     throw configError(where, 'pooling_type 4 without cls.output.weight', {});
   const template = metadata.get('tokenizer.chat_template.rerank');
-  return { nClass, ...(typeof template === 'string' ? { rerankTemplate: template } : {}) };
+  if (typeof template !== 'string') return { nClass, ...readPairSeparator(where, metadata) };
+  if (!template.includes('{query}') || !template.includes('{document}'))
+    throw configError(
+      where,
+      'key tokenizer.chat_template.rerank; expected it to contain {query} and {document}',
+      {},
+    );
+  return { nClass, rerankTemplate: template };
+}
+
+/** The end of the query and the separator, `</s></s>` of XLM-R; [SEP] alone, which ends a text, in WordPiece. */
+function readPairSeparator(
+  where: string,
+  metadata: GgufMetadata,
+): Pick<EncoderConfig, 'pairSeparatorIds'> {
+  if (metadata.get('tokenizer.ggml.model') === 'bert') return {};
+  const tokens = metadata.get('tokenizer.ggml.tokens');
+  const nVocab = Array.isArray(tokens) ? tokens.length : 0;
+  const ids = ['eos', 'seperator'].flatMap((key) => {
+    const id = metadata.get(`tokenizer.ggml.${key}_token_id`);
+    return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < nVocab ? [id] : [];
+  });
+  if (ids.length > 0) return { pairSeparatorIds: ids };
+  throw configError(
+    where,
+    'pooling_type 4 without tokenizer.chat_template.rerank and tokenizer.ggml.eos_token_id; expected ' +
+      'one of them, which separates query and passage',
+    {},
+  );
 }
 
 /** Nothing is left out silently: a mask of another kind or scaled positions would change every vector. */

@@ -10,6 +10,7 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
     goodFor: 'search in English, the smallest and fastest',
     licence: 'Apache-2.0',
     preset: 'q6b',
+    isolates: 1,
     card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
     files: [
       {
@@ -102,7 +103,7 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
     id: 'qwen3-reranker-0.6b',
     title: 'Qwen3 Reranker 0.6B (GGUF, Q8_0)',
     task: 'reranking',
-    goodFor: 'ordering found passages by reading them with the query; no endpoint yet',
+    goodFor: 'ordering found passages by reading each with the query, in many languages',
     licence: 'Apache-2.0',
     architecture: 'qwen3',
     preset: 'q6b',
@@ -111,6 +112,21 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
       'ggml-org/Qwen3-Reranker-0.6B-Q8_0-GGUF/qwen3-reranker-0.6b-q8_0.gguf',
       639_153_184,
       '22c9979ce4fbcdc5acdc310c6641c32797eff1aa980b8f7a2db8a8ea23429a48',
+    ),
+  },
+  {
+    id: 'bge-reranker-v2-m3',
+    title: 'bge-reranker-v2-m3 (GGUF, Q8_0)',
+    task: 'reranking',
+    goodFor: 'ordering found passages in more than 100 languages',
+    licence: 'Apache-2.0',
+    architecture: 'bert',
+    preset: 'q6b',
+    card: 'Scores of query and passage together, by BAAI (arXiv 2402.03216): XLM-R of 24 layers, 568 million weights, context 8,192.',
+    files: hubFile(
+      'gpustack/bge-reranker-v2-m3-GGUF/bge-reranker-v2-m3-Q8_0.gguf',
+      635_676_416,
+      'a43c7c9b11a4c1517e5bf95151960e1621d1b72f7a493364b01e386cf1aaa1d3',
     ),
   },
 ];

@@ -31,6 +31,12 @@ export type CatalogueTask =
   | 'image-classification'
   | 'text-recognition';
 
+export interface MeasuredSpeed {
+  readonly value: number;
+  /** When it was measured, as 2026-11-29. */
+  readonly date: string;
+}
+
 export interface CatalogueEntry {
   readonly id: string;
   readonly title: string;
@@ -45,6 +51,10 @@ export interface CatalogueEntry {
   readonly architecture?: string;
   /** Options of its import; null for files that can only be pulled yet. */
   readonly preset: 'edge' | 'lossless' | 'q6b' | null;
+  /** Isolates of 128 MB that it needs as imported with its preset, where that has been done. */
+  readonly isolates?: number;
+  /** Tokens a second of one answer in the local runtime, on one core of the machine of docs/benchmarks.md. */
+  readonly measuredTokensPerSecond?: MeasuredSpeed | undefined;
   /** The task an .onnx file is imported for. */
   readonly onnxTask?: OnnxTask['name'];
   /** The first is the one to import; others lie beside it. */
@@ -67,4 +77,11 @@ export function hubFile(
 /** Bytes that a pull of the entry fetches. */
 export function downloadBytes({ files }: CatalogueEntry): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** `31 (2026-11-29)`; `-` where it was not measured. */
+export function describeSpeed({ measuredTokensPerSecond }: CatalogueEntry): string {
+  if (measuredTokensPerSecond === undefined) return '-';
+  const { value, date } = measuredTokensPerSecond;
+  return `${value} (${date})`;
 }

@@ -97,6 +97,21 @@ export const LARGE_TEXT_MODELS: readonly CatalogueEntry[] = [
     ),
   },
   {
+    id: 'bonsai-1.7b',
+    title: 'Bonsai 1.7B (GGUF, Q1_0)',
+    task: 'text',
+    goodFor: 'the smallest download of its size; held in 4 bits, so that it saves no memory',
+    licence: 'Apache-2.0',
+    architecture: 'qwen3',
+    preset: 'edge',
+    card: 'A chat model by PrismML with weights of one bit, of the Qwen3 family: 1.7 billion weights.',
+    files: hubFile(
+      'prism-ml/Bonsai-1.7B-gguf/Bonsai-1.7B-Q1_0.gguf',
+      248_302_272,
+      '3d7c6c90dd98717a203adb22d5eacd2581850e40aa5327e144b97766cae5f7e3',
+    ),
+  },
+  {
     id: 'qwen3-1.7b',
     title: 'Qwen3 1.7B (GGUF, Q4_K_M)',
     task: 'text',

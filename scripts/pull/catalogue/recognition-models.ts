@@ -10,6 +10,7 @@ export const RECOGNITION_MODELS: readonly CatalogueEntry[] = [
     goodFor: 'dictation in English with the least memory',
     licence: 'MIT',
     preset: 'edge',
+    isolates: 1,
     card: "OpenAI's smallest English speech recogniser (arXiv 2212.04356), 39 million weights.",
     files: [
       {

@@ -12,6 +12,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    isolates: 1,
+    measuredTokensPerSecond: undefined,
     card: 'A small chat model by Hugging Face (arXiv 2502.02737): 30 layers, 135 million weights, context 8,192. English. Small models make things up; check what it says.',
     files: [
       {
@@ -183,6 +185,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'qwen2',
     preset: 'edge',
+    isolates: 5,
+    measuredTokensPerSecond: undefined,
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 24 layers, 0.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf',

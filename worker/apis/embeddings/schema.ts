@@ -75,7 +75,9 @@ export const rerankBodySchema = z
 export const rerankSchema = z
   .strictObject({
     model: z.string(),
-    method: z.literal('embedding').describe('cosine of embeddings; not a cross-encoder'),
+    method: z
+      .enum(['embedding', 'reranker'])
+      .describe('cosine of embeddings, or a model that reads query and document together'),
     results: z.array(
       z.strictObject({
         index: count,

@@ -11,6 +11,7 @@ import type {
   VoiceManifest,
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
+import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
 import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
@@ -78,11 +79,13 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
   };
 }
 
+const ENCODER_OUTPUTS = { embed: 'embedding', score: 'score' } as const;
+
 function encoderJson(manifest: EncoderManifest): KindJson {
   return {
     top: weightedTop(manifest, manifest.config.nCtx),
     extension: {
-      modalities: { input: ['text'], output: ['embedding'] },
+      modalities: { input: ['text'], output: [ENCODER_OUTPUTS[encoderUse(manifest.config)]] },
       quantization: quantizationJson(manifest),
     },
   };

@@ -11,7 +11,7 @@ export const PUBLIC_KINDS = {
   voice: 'voice',
 } as const satisfies Readonly<Record<ModelKind, string>>;
 
-const MODALITIES = ['text', 'audio', 'image', 'embedding', 'tensor'] as const;
+const MODALITIES = ['text', 'audio', 'image', 'embedding', 'score', 'tensor'] as const;
 
 export const modelSchema = z
   .strictObject({

@@ -1,13 +1,10 @@
-/** Calls a stage for vectors, a few texts per call: a client that leaves costs at most the current call. */
-import { throwIfAborted } from '../../../engine/base/errors.ts';
+/** Vectors of texts, and scores of pairs, from the stage that serves the model. */
 import type { CallContext } from '../../platform/failure.ts';
 import { ask } from '../../platform/rpc.ts';
 import { stageOf } from '../clients/stages.ts';
 import type { ServingEnv } from '../env.ts';
 import type { EncoderModel } from './find-encoder.ts';
-
-/** Tokens per call: some ten passes, about a second. */
-const CALL_TOKENS = 4096;
+import { inCalls } from './in-calls.ts';
 
 /**
  * One vector of config.nEmbd values per text, in the order of the texts.
@@ -21,30 +18,27 @@ export async function embed(
   texts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): Promise<Float32Array[]> {
-  const { nEmbd } = model.manifest.config;
   const { stage, place } = stageOf(env, model);
-  const vectors: Float32Array[] = new Array<Float32Array>(texts.length);
-  // Sorted by length, so that texts of similar length share passes.
-  const order = texts.map((_, i) => i).sort((a, b) => texts[a]!.length - texts[b]!.length);
-  for (const call of calls(order, texts)) {
-    throwIfAborted(signal, 'request: the client has left.');
-    const part = call.map((i) => texts[i]!);
-    const flat = await ask<Float32Array>('stage', () => stage.embed({ requestId }, place, part));
-    for (const [k, i] of call.entries()) vectors[i] = flat.slice(k * nEmbd, (k + 1) * nEmbd);
-  }
-  return vectors;
+  return await inCalls(texts, model.manifest.config.nEmbd, signal, (part) =>
+    ask<Float32Array>('stage', () => stage.embed({ requestId }, place, part)),
+  );
 }
 
-function calls(order: readonly number[], texts: readonly (readonly number[])[]): number[][] {
-  const made: number[][] = [];
-  let left = 0;
-  for (const i of order) {
-    if (left < texts[i]!.length) {
-      made.push([]);
-      left = CALL_TOKENS;
-    }
-    made.at(-1).push(i);
-    left -= texts[i]!.length;
-  }
-  return made;
+/**
+ * One score per pair, as EncoderEngine.score gives it, in the order of the pairs.
+ * @param pairs token ids of query and passage, as `pairIds` makes them
+ * @throws {EngineError} as `embed`
+ */
+export async function score(
+  env: ServingEnv,
+  { requestId }: CallContext,
+  model: EncoderModel,
+  pairs: readonly (readonly number[])[],
+  signal: AbortSignal,
+): Promise<number[]> {
+  const { stage, place } = stageOf(env, model);
+  const rows = await inCalls(pairs, 1, signal, (part) =>
+    ask<Float32Array>('stage', () => stage.score({ requestId }, place, part)),
+  );
+  return rows.map(([value]) => value!);
 }

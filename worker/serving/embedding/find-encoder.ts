@@ -1,4 +1,6 @@
-/** The embedding model of a request: the one it names, else EMBEDDING_MODEL, else the only one. */
+/** The encoder of a request: one that embeds, or one that ranks. */
+import { encoderUse, requireEncoderUse } from '../../../engine/encode/encoder-use.ts';
+import type { EncoderUse } from '../../../engine/encode/encoder-use.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { servedOfKind } from '../models/default-model.ts';
@@ -9,14 +11,38 @@ import type { ModelOfKind } from '../models/model-store.ts';
 export type EncoderModel = ModelOfKind<'encoder'>;
 type Env = Pick<ServingEnv, 'MODELS' | 'EMBEDDING_MODEL'>;
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when it is ambiguous. */
+/**
+ * The embedding model that a request names, else EMBEDDING_MODEL, else the only one.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND; E_REQUEST_INVALID when it is ambiguous.
+ */
 export async function findEncoder(env: Env, wanted: string | undefined): Promise<EncoderModel> {
   const named = wanted ?? (env.EMBEDDING_MODEL || undefined);
-  return await findModelOfKind(env.MODELS, named ?? (await onlyEncoder(env)), 'encoder');
+  const id = named ?? (await onlyEncoder(env));
+  const model = await findModelOfKind(env.MODELS, id, 'encoder');
+  requireEncoderUse(model.id, model.manifest.config, 'embed');
+  return model;
+}
+
+/**
+ * The model that ranks: the one a request names, of either use; else the only reranker, else the embedding model.
+ * @throws {EngineError} as `findEncoder`
+ */
+export async function findRanker(env: Env, wanted: string | undefined): Promise<EncoderModel> {
+  if (wanted !== undefined) return await findModelOfKind(env.MODELS, wanted, 'encoder');
+  const rerankers = await servedFor(env, 'score');
+  const [id] = rerankers;
+  if (id === undefined) return await findEncoder(env, undefined);
+  if (rerankers.length > 1)
+    throw invalidField(
+      'model',
+      `expected one of ${rerankers.join(', ')}; there are several rerankers`,
+      { details: { models: rerankers } },
+    );
+  return await findModelOfKind(env.MODELS, id, 'encoder');
 }
 
 async function onlyEncoder(env: Env): Promise<string> {
-  const encoders = await servedOfKind(env.MODELS, 'encoder');
+  const encoders = await servedFor(env, 'embed');
   const [id] = encoders;
   if (id === undefined)
     throw new EngineError(
@@ -32,4 +58,11 @@ async function onlyEncoder(env: Env): Promise<string> {
       { details: { models: encoders } },
     );
   return id;
+}
+
+async function servedFor(env: Env, use: EncoderUse): Promise<string[]> {
+  return await servedOfKind(env.MODELS, 'encoder', {
+    name: use,
+    has: ({ config }) => encoderUse(config) === use,
+  });
 }

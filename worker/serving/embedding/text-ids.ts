@@ -43,7 +43,8 @@ export function textIds(
   });
 }
 
-function checkText(text: string, name: string): string {
+/** @throws {EngineError} E_REQUEST_INVALID for an empty one */
+export function checkText(text: string, name: string): string {
   if (text.trim() !== '') return text;
   throw invalidField(name, 'is empty; expected a text. Remove it from the list');
 }
@@ -66,7 +67,7 @@ function withoutSpecial(
   return isWhole ? ids.slice(1, -1) : ids;
 }
 
-function tooLong(name: string, index: number, tokens: number, room: number): EngineError {
+export function tooLong(name: string, index: number, tokens: number, room: number): EngineError {
   return new EngineError(
     'E_PROMPT_TOO_LONG',
     `${name}: expected at most ${room} tokens, got ${tokens}. Split the text, or set "truncate": true.`,

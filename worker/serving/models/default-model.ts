@@ -1,7 +1,7 @@
 /** The default model of a kind of which there may be several or none. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { kindTitle } from '../../../engine/manifest/manifest.ts';
-import type { ModelKind } from '../../../engine/manifest/manifest.ts';
+import type { ManifestOf, ModelKind } from '../../../engine/manifest/manifest.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
 import { findModelOfKind } from './model-store.ts';
 import type { ModelOfKind } from './model-store.ts';
@@ -31,26 +31,44 @@ export async function chooseModel<K extends ModelKind>(
 /** How long the list of a kind's models is cached: reading each manifest costs a request. */
 const BELIEVED_MS = 10_000;
 
-const onlyOnes = new Map<ModelKind, { readonly id: string; readonly untilMs: number }>();
+const onlyOnes = new Map<string, { readonly id: string; readonly untilMs: number }>();
 
-/** Ids of the models of a kind. */
-export async function servedOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
+/** What some models of a kind can do and others cannot. */
+export interface ModelUse<K extends ModelKind> {
+  readonly name: string;
+  readonly has: (manifest: ManifestOf<K>) => boolean;
+}
+
+/** Ids of the models of a kind, or of those that have a use. */
+export async function servedOfKind<K extends ModelKind>(
+  bucket: R2Bucket,
+  kind: K,
+  use?: ModelUse<K>,
+): Promise<string[]> {
   const nowMs = Date.now();
-  const believed = onlyOnes.get(kind);
+  const key = `${kind}/${use?.name ?? ''}`;
+  const believed = onlyOnes.get(key);
   if (believed !== undefined && believed.untilMs > nowMs) return [believed.id];
-  const ids = await readIdsOfKind(bucket, kind);
+  const ids = await readIdsOfKind(bucket, kind, use);
   const [only] = ids;
   if (only !== undefined && ids.length === 1)
-    onlyOnes.set(kind, { id: only, untilMs: nowMs + BELIEVED_MS });
+    onlyOnes.set(key, { id: only, untilMs: nowMs + BELIEVED_MS });
   return ids;
 }
 
-async function readIdsOfKind(bucket: R2Bucket, kind: ModelKind): Promise<string[]> {
+async function readIdsOfKind<K extends ModelKind>(
+  bucket: R2Bucket,
+  kind: K,
+  use: ModelUse<K> | undefined,
+): Promise<string[]> {
   const found = await Promise.all(
     (await listModelIds(bucket)).map(async (id) => {
       // A model that this version cannot read is not a candidate.
       const stored = await readManifest(bucket, id).catch(() => null);
-      return stored !== null && stored !== 'unchanged' && stored.manifest.kind === kind ? [id] : [];
+      if (stored === null || stored === 'unchanged') return [];
+      const { manifest } = stored;
+      if (manifest.kind !== kind) return [];
+      return use === undefined || use.has(manifest as ManifestOf<K>) ? [id] : [];
     }),
   );
   return found.flat();
