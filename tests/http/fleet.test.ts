@@ -1,4 +1,5 @@
 /** A model over several isolates in workerd: the same answers as from one, whatever fails meanwhile. */
+import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlacedPiece } from '../../engine/manifest/placement.ts';
 import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
@@ -10,6 +11,8 @@ import { manifestKey } from '../../worker/platform/model-keys.ts';
 import { bundleText } from '../support/bundle.ts';
 import { shareTestServer, sseData, startTestServer, STORIES_ID } from '../support/http-server.ts';
 import type { SharedServer, TestServer } from '../support/http-server.ts';
+
+/** THIMBLE_STAGE_FAILURES=200 goes on until stages have failed so often. */
 
 /** stories260K cut by hand: it would fit one isolate a hundred times. */
 const PIECES: readonly PlacedPiece[] = [
@@ -110,7 +113,7 @@ describe.each([
   ['a stage fails', 10, { PIECE_FAILS_AFTER: '17', LEADER_FAILS_AFTER: '0' }],
   ['a leader fails', 1, { PIECE_FAILS_AFTER: '0', LEADER_FAILS_AFTER: '250' }],
 ])('%s', (failure, nLeast, vars) => {
-  test('and no token is lost or wrong', async () => {
+  test('and no token is lost or wrong', { timeout: 600_000 }, async () => {
     let nFailure = 0;
     // own server: its stages fail.
     const server = await startTestServer({
@@ -119,8 +122,8 @@ describe.each([
       sources: { stage: failingStage(await bundleText('tests/support/failing-stage.ts'), vars) },
     });
     try {
-      expect(await answers(server)).toEqual(expected);
-      expect(nFailure).toBeGreaterThanOrEqual(nLeast);
+      do expect(await answers(server)).toEqual(expected);
+      while (nFailure < Number(process.env['THIMBLE_STAGE_FAILURES'] ?? nLeast));
     } finally {
       await server.close();
     }

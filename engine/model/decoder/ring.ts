@@ -102,7 +102,9 @@ export class RingDecoder implements DecoderBackend {
   #copies: [from: number, to: number][] = [];
   /** The row that is being shown. */
   #shown: JoinedRow | null = null;
-  #logits: Float32Array | null = null;
+  /** Its logits once somebody has asked for them; one buffer for all rows. */
+  readonly #logits: Float32Array;
+  #hasLogits = false;
 
   /** @param stages in the order of their layers; their pieces must make up the model (`checkPieces`) */
   constructor(config: ModelConfig, stages: readonly StageLink[], options: RingOptions) {
@@ -120,6 +122,7 @@ export class RingDecoder implements DecoderBackend {
     this.#learnedPositions = learnedPositions;
     this.#newSession = newSession;
     this.#stride = rowStride(config.nEmbd);
+    this.#logits = new Float32Array(config.nVocab);
     const nWave = overlap ? WAVES_PER_STAGE * this.#layerStages.length : 1;
     this.limits = { nCtx, nPage, maxRows: CHUNK_TOKENS * nWave, maxSequences: MAX_SEQUENCES };
     this.#embeddings = new RecentCache({
@@ -149,20 +152,20 @@ export class RingDecoder implements DecoderBackend {
   /** The next pass begins a session. */
   reset(): void {
     this.#session = null;
-    this.#shown = this.#logits = null;
+    this.#shown = null;
   }
 
   logits(): Float32Array {
     const { parts } = this.#shownRow();
-    if (this.#logits !== null) return this.#logits;
-    const logits = new Float32Array(this.config.nVocab);
+    if (this.#hasLogits) return this.#logits;
     for (const [i, { piece }] of this.#rowStages.entries()) {
       const values = parts[i]!.logits;
       if (values === null)
         throw new EngineError('E_INTERNAL', 'ring: only the largest logit was asked for');
-      logits.set(values, piece.rows[0]);
+      this.#logits.set(values, piece.rows[0]);
     }
-    return (this.#logits = logits);
+    this.#hasLogits = true;
+    return this.#logits;
   }
 
   argmax(): number {
@@ -428,12 +431,12 @@ export class RingDecoder implements DecoderBackend {
         visit(part, index, 0);
       }
     }
-    this.#shown = this.#logits = null;
+    this.#shown = null;
   }
 
   #show(parts: readonly HeadRow[]): void {
     this.#shown = { parts, top: likeliest(parts) };
-    this.#logits = null;
+    this.#hasLogits = false;
   }
 }
 

@@ -61,13 +61,13 @@ async function placeInOne(persist: string): Promise<void> {
 }
 
 async function peerOver(
-  { modelId, nVocab, nCtx, rewritePrompt, structuredPrompt }: PeerConfig,
+  { modelId, inspects, nVocab, nCtx, rewritePrompt, structuredPrompt }: PeerConfig,
   options: Pick<ServerOptions, 'persist' | 'vars' | 'nIsolate'>,
 ): Promise<Peer> {
   const server = await startServer({
     port: 0,
     host: '127.0.0.1',
-    inspectorPort: 0,
+    ...(inspects ? { inspectorPort: 0 } : {}),
     ...options,
     vars: { DEFAULT_MODEL: modelId, ...options.vars },
   });

@@ -12,6 +12,8 @@ export interface PeerConfig {
   readonly ggufQ40: string;
   /** Where the benched server keeps R2 and objects. */
   readonly persist: string;
+  /** Whether memory is asked for: an inspector slows every call between isolates. */
+  readonly inspects: boolean;
   readonly nVocab: number;
   /** Positions the server and the engine have. */
   readonly nCtx: number;

@@ -62,7 +62,7 @@ export async function benchTextModel(options: TextBenchOptions): Promise<TextBen
       `bench: no chosen peer answers a chosen row. ${rows.map((row) => `${row.name}: ${row.peers.join(', ')}`).join('; ')}.`,
     );
   return await withTemporaryFolder('bench', async (persist) => {
-    const config = await prepare(manifest, peers, persist);
+    const config = await prepare(manifest, peers, rows, persist);
     const facts = factsOf(manifest, options);
     return { facts, result: await benchStep(rows, peers, config, facts) };
   });
@@ -92,6 +92,7 @@ function benchStep(
 async function prepare(
   manifest: DecoderManifest,
   peers: readonly PeerName[],
+  rows: readonly BenchRow[],
   persist: string,
 ): Promise<PeerConfig> {
   const { id, config } = manifest;
@@ -104,6 +105,7 @@ async function prepare(
     gguf,
     ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
     persist,
+    inspects: rows.some(({ question }) => question.ask === 'peakMemory'),
     nVocab: config.nVocab,
     nCtx: servedContext(config),
     rewritePrompt: await taskPrompt(manifest, REWRITE_TASK),

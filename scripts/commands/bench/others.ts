@@ -35,6 +35,7 @@ const OTHERS: readonly OtherBench[] = [
 
 export function registerOthers(parent: Command): void {
   registerRing(parent);
+  registerFleet(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
     addJson(command).action(async ({ json }: { readonly json?: boolean }) => {
@@ -57,5 +58,20 @@ function registerRing(parent: Command): void {
       await import('../../bench/workloads/ring-simulation.ts');
     const result = await simulateRing(flags.model ?? DEFAULT_MODEL_ID, note);
     printResult(result, describeSimulation(result), flags.json);
+  });
+}
+
+/** `thimble bench fleet`: a model over isolates of 128 MB beside the same in one. */
+function registerFleet(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'fleet',
+    'compare a model over several isolates with the same in one: texts, first token, memory, new versions',
+    ['fleet', 'fleet -m qwen2.5-coder-0.5b-instruct --json'],
+  ).option('-m, --model <id>', `an imported text model (default: ${DEFAULT_MODEL_ID})`);
+  addJson(command).action(async (flags: { readonly model?: string; readonly json?: boolean }) => {
+    const { benchFleet, describeFleet } = await import('../../bench/workloads/fleet.ts');
+    const result = await benchFleet(flags.model ?? DEFAULT_MODEL_ID, note);
+    printResult(result, describeFleet(result), flags.json);
   });
 }
