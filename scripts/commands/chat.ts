@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { ChatTemplate } from '../../engine/text/chat-template.ts';
@@ -39,7 +40,7 @@ export function register(program: Command): void {
     .command('chat')
     .summary('chat with a model in the terminal')
     .description('Chats with an imported model; each line is one message.')
-    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('-m, --model <id>', 'an imported model', DEFAULT_MODEL_ID)
     .option('--system <text>', 'a system message')
     .option(
       '--max-tokens <n>',

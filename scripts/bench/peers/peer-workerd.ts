@@ -29,7 +29,8 @@ import type { Peer, PeerConfig } from './peer.ts';
 const LARGE_BUDGET_BYTES = 4_000_000_000;
 
 export async function startPeer(config: PeerConfig): Promise<Peer> {
-  return await peerOver(config, { persist: config.persist });
+  const { persist, nIsolate } = config;
+  return await peerOver(config, { persist, nIsolate });
 }
 
 /** The same model whole in one isolate, whatever its size: what a pool of isolates is compared with. */

@@ -12,6 +12,8 @@ export interface PeerConfig {
   readonly ggufQ40: string;
   /** Where the benched server keeps R2 and objects. */
   readonly persist: string;
+  /** Stages of its pool. */
+  readonly nIsolate: number;
   /** Whether memory is asked for: an inspector slows every call between isolates. */
   readonly inspects: boolean;
   readonly nVocab: number;

@@ -64,7 +64,12 @@ export interface FleetBench {
   };
 }
 
-export async function benchFleet(id: string, note: (text: string) => void): Promise<FleetBench> {
+export async function benchFleet(
+  id: string,
+  nPrompt: number,
+  note: (text: string) => void,
+): Promise<FleetBench> {
+  const prompts = PROMPTS.slice(0, nPrompt);
   return await withTemporaryFolder('fleet', async (root) => {
     const [pool, large] = [join(root, 'pool'), join(root, 'large')];
     note('pushing into two buckets');
@@ -83,8 +88,8 @@ export async function benchFleet(id: string, note: (text: string) => void): Prom
       await withServer(options[which], async (server) => {
         note(`${which}: first token with nothing loaded`);
         coldMs[which] = await firstTokenMs(server.url, id);
-        for (const [i, prompt] of PROMPTS.entries()) {
-          note(`${which}: prompt ${i + 1} of ${PROMPTS.length}`);
+        for (const [i, prompt] of prompts.entries()) {
+          note(`${which}: prompt ${i + 1} of ${prompts.length}`);
           texts[which].push(await complete(server.url, id, prompt));
         }
         if (which === 'pool') isolateBytes = await bytesOfIsolates(server, pool, id);
@@ -95,7 +100,7 @@ export async function benchFleet(id: string, note: (text: string) => void): Prom
       changeVersion(server.url, id, pool, note),
     );
     const different = texts.pool.filter((text, i) => text !== texts.large[i]).length;
-    const size = { prompts: PROMPTS.length, tokens: TOKENS };
+    const size = { prompts: prompts.length, tokens: TOKENS };
     return { model: id, isolates, ...size, different, coldMs, isolateBytes, change };
   });
 }

@@ -4,8 +4,17 @@ import { join } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { servedContext } from '../../../engine/model/decoder/plan.ts';
+import { DEFAULT_BUDGET_BYTES } from '../../../engine/placement/assign.ts';
 import { build } from '../../build/build.ts';
-import { findImported, listImported, obtainTextModel, pushStep } from '../../dev/prepare.ts';
+import { changePlacement } from '../../push/place.ts';
+import { fillPool, readStored } from '../../push/pool.ts';
+import {
+  findImported,
+  listImported,
+  obtainTextModel,
+  pushFiles,
+  withLocalBucket,
+} from '../../dev/prepare.ts';
 import { importModel } from '../../import/import-model.ts';
 import { interruptSignal, onInterrupt } from '../../lib/interrupt.ts';
 import { modelsDir } from '../../lib/paths.ts';
@@ -97,20 +106,35 @@ async function prepare(
 ): Promise<PeerConfig> {
   const { id, config } = manifest;
   const has = (...names: PeerName[]) => names.some((name) => peers.includes(name));
-  if (has('workerd', 'workerd-large')) await pushStep(id, persist);
+  const nIsolate = has('workerd', 'workerd-large') ? await poolStep(id, persist) : 1;
   const gguf = has('llama.cpp', 'llama.cpp-q4_0', 'wllama') ? await ggufOf(manifest) : '';
   return {
     modelId: id,
     losslessId: has('node-lossless') ? await losslessOf(manifest) : '',
     gguf,
     ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
-    persist,
+    ...{ persist, nIsolate },
     inspects: rows.some(({ question }) => question.ask === 'peakMemory'),
     nVocab: config.nVocab,
     nCtx: servedContext(config),
     rewritePrompt: await taskPrompt(manifest, REWRITE_TASK),
     structuredPrompt: await taskPrompt(manifest, STRUCTURED_TASK),
   };
+}
+
+/** The model in a bucket of the bench's own, in as many isolates as it needs: their number. */
+async function poolStep(id: string, persist: string): Promise<number> {
+  return await withLocalBucket(async (bucket) => {
+    await pushFiles(bucket, id);
+    const request = { budgetBytes: DEFAULT_BUDGET_BYTES, defaultModel: id };
+    const { nIsolate } = await changePlacement(bucket, async (placement) =>
+      fillPool(placement, await readStored(bucket, placement), {
+        ...{ ...request, nIsolate: 'auto' },
+        required: new Map([[id, {}]]),
+      }),
+    );
+    return nIsolate;
+  }, persist);
 }
 
 function fitsModel(row: BenchRow, { config, chatTemplate }: DecoderManifest): boolean {

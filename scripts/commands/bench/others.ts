@@ -1,5 +1,6 @@
 /** Benches without options of their own: `thimble bench grammars` and `thimble bench onnx-memory`. */
 import type { Command } from 'commander';
+import { parseCount } from '../../lib/arguments.ts';
 import { DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
 import { addJson, benchCommand, note, printResult } from './common.ts';
 
@@ -68,10 +69,17 @@ function registerFleet(parent: Command): void {
     'fleet',
     'compare a model over several isolates with the same in one: texts, first token, memory, new versions',
     ['fleet', 'fleet -m qwen2.5-coder-0.5b-instruct --json'],
-  ).option('-m, --model <id>', `an imported text model (default: ${DEFAULT_MODEL_ID})`);
-  addJson(command).action(async (flags: { readonly model?: string; readonly json?: boolean }) => {
+  )
+    .option('-m, --model <id>', `an imported text model (default: ${DEFAULT_MODEL_ID})`)
+    .option('--prompts <n>', 'prompts to compare, at most 20', parseCount(1), 20);
+  interface FleetFlags {
+    readonly model?: string;
+    readonly prompts: number;
+    readonly json?: boolean;
+  }
+  addJson(command).action(async (flags: FleetFlags) => {
     const { benchFleet, describeFleet } = await import('../../bench/workloads/fleet.ts');
-    const result = await benchFleet(flags.model ?? DEFAULT_MODEL_ID, note);
+    const result = await benchFleet(flags.model ?? DEFAULT_MODEL_ID, flags.prompts, note);
     printResult(result, describeFleet(result), flags.json);
   });
 }

@@ -148,6 +148,7 @@ export const LARGE_TEXT_MODELS: readonly CatalogueEntry[] = [
     goodFor: 'code, JSON and tools, with fewer errors than the 0.5B',
     licence: 'Apache-2.0',
     architecture: 'qwen2',
+    measuredTokensPerSecond: { value: 20, date: '2026-11-29' },
     preset: 'edge',
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 28 layers, 1.5 billion weights, context 32,768.',
     files: hubFile(

@@ -13,7 +13,7 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     architecture: 'llama',
     preset: 'edge',
     isolates: 1,
-    measuredTokensPerSecond: undefined,
+    measuredTokensPerSecond: { value: 175, date: '2026-11-24' },
     card: 'A small chat model by Hugging Face (arXiv 2502.02737): 30 layers, 135 million weights, context 8,192. English. Small models make things up; check what it says.',
     files: [
       {
@@ -186,7 +186,7 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     architecture: 'qwen2',
     preset: 'edge',
     isolates: 5,
-    measuredTokensPerSecond: undefined,
+    measuredTokensPerSecond: { value: 53, date: '2026-11-29' },
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 24 layers, 0.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf',

@@ -7,6 +7,7 @@ import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../../engine/grammar/index.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
+import { checkAgainst } from '../../../engine/manifest/placement.ts';
 import type {
   DecoderManifest,
   ManifestOf,
@@ -152,6 +153,8 @@ async function loadModel(
   named: NamedModel,
 ): Promise<Entry> {
   const { id } = manifest;
+  if (named.placed !== null && manifest.kind === 'decoder')
+    checkAgainst(named.placed, manifest.config);
   const checkedAtMs = Date.now();
   if (!('tokenizer' in manifest)) {
     const model = { id, version, manifest, named, tokenizer: null } as unknown as ModelOfKind;
