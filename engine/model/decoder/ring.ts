@@ -266,9 +266,7 @@ export class RingDecoder implements DecoderBackend {
   /** Rows of the parts in order, cut where a stage has its fill. */
   #waves(parts: readonly BatchPart[]): Wave[] {
     const nRow = parts.reduce((sum, { inputs }) => sum + inputs.length, 0);
-    // Few rows cost a stage little more than one: cut apart they keep more stages busy.
-    const even = Math.ceil(nRow / this.#layerStages.length);
-    const size = this.#overlap ? Math.min(CHUNK_TOKENS, even) : CHUNK_TOKENS;
+    const size = this.#overlap ? waveRows(nRow, this.#layerStages.length) : CHUNK_TOKENS;
     const waves: Wave[] = [];
     let room = 0;
     for (const [p, part] of parts.entries())
@@ -438,6 +436,14 @@ export class RingDecoder implements DecoderBackend {
     this.#shown = { parts, top: likeliest(parts) };
     this.#hasLogits = false;
   }
+}
+
+/**
+ * Rows of each wave of a pass of `nRow` where stages overlap: as few as keep all of them busy, since reading
+ * the weights once for several rows gains less than it keeps stages waiting.
+ */
+export function waveRows(nRow: number, nStage: number): number {
+  return Math.min(CHUNK_TOKENS, Math.ceil(nRow / (WAVES_PER_STAGE * nStage)));
 }
 
 /** Adds `n` rows of part `p`, from row `at` of it on, to a wave. */

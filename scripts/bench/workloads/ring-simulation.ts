@@ -15,6 +15,7 @@ import { loadDecoder } from '../../../engine/model/decoder/load-decoder.ts';
 import { isEmpty, pieceOf, wholeRange } from '../../../engine/model/decoder/piece.ts';
 import type { PieceRange } from '../../../engine/model/decoder/piece.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../../engine/model/decoder/plan.ts';
+import { waveRows } from '../../../engine/model/decoder/ring.ts';
 import { DecoderStage, warmUpStage } from '../../../engine/model/decoder/stage.ts';
 import { assign } from '../../../engine/placement/assign.ts';
 import { emptyPlacement } from '../../../engine/placement/changes.ts';
@@ -133,7 +134,7 @@ export function passMs(
 
 /** Rows of each wave, as RingDecoder cuts them where stages overlap. */
 function waveSizes(nRow: number, nStage: number): number[] {
-  const size = Math.min(CHUNK_TOKENS, Math.ceil(nRow / nStage));
+  const size = waveRows(nRow, nStage);
   return Array.from({ length: Math.ceil(nRow / size) }, (_, i) => Math.min(size, nRow - i * size));
 }
 

@@ -73,7 +73,9 @@ export async function benchTextModel(options: TextBenchOptions): Promise<TextBen
   return await withTemporaryFolder('bench', async (persist) => {
     const config = await prepare(manifest, peers, rows, persist);
     const facts = factsOf(manifest, options);
-    return { facts, result: await benchStep(rows, peers, config, facts) };
+    // In one isolate it may have been placed with less context than by default.
+    const fitting = rows.filter((row) => contextNeeded(row) <= config.nCtx);
+    return { facts, result: await benchStep(fitting, peers, config, facts) };
   });
 }
 
@@ -106,34 +108,41 @@ async function prepare(
 ): Promise<PeerConfig> {
   const { id, config } = manifest;
   const has = (...names: PeerName[]) => names.some((name) => peers.includes(name));
-  const nIsolate = has('workerd', 'workerd-large') ? await poolStep(id, persist) : 1;
+  const pool = has('workerd', 'workerd-large')
+    ? await poolStep(id, persist)
+    : { nIsolate: 1, nCtx: servedContext(config) };
   const gguf = has('llama.cpp', 'llama.cpp-q4_0', 'wllama') ? await ggufOf(manifest) : '';
   return {
     modelId: id,
     losslessId: has('node-lossless') ? await losslessOf(manifest) : '',
     gguf,
     ggufQ40: has('llama.cpp-q4_0') ? await q40Step(gguf) : '',
-    ...{ persist, nIsolate },
+    ...{ persist, ...pool },
     inspects: rows.some(({ question }) => question.ask === 'peakMemory'),
     nVocab: config.nVocab,
-    nCtx: servedContext(config),
     rewritePrompt: await taskPrompt(manifest, REWRITE_TASK),
     structuredPrompt: await taskPrompt(manifest, STRUCTURED_TASK),
   };
 }
 
-/** The model in a bucket of the bench's own, in as many isolates as it needs: their number. */
-async function poolStep(id: string, persist: string): Promise<number> {
+interface Pool {
+  readonly nIsolate: number;
+  /** Positions the model was placed with. */
+  readonly nCtx: number;
+}
+
+/** The model in a bucket of the bench's own, in as many isolates as it needs. */
+async function poolStep(id: string, persist: string): Promise<Pool> {
   return await withLocalBucket(async (bucket) => {
     await pushFiles(bucket, id);
     const request = { budgetBytes: DEFAULT_BUDGET_BYTES, defaultModel: id };
-    const { nIsolate } = await changePlacement(bucket, async (placement) =>
+    const { nIsolate, models } = await changePlacement(bucket, async (placement) =>
       fillPool(placement, await readStored(bucket, placement), {
         ...{ ...request, nIsolate: 'auto' },
         required: new Map([[id, {}]]),
       }),
     );
-    return nIsolate;
+    return { nIsolate, nCtx: models[0]!.nCtx ?? 0 };
   }, persist);
 }
 
