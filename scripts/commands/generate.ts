@@ -1,7 +1,6 @@
 /** `thimble generate`: continues a text in this process, without a server. */
 import process from 'node:process';
 import type { Command } from 'commander';
-import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
@@ -44,7 +43,7 @@ export function register(program: Command): void {
     .command('generate')
     .summary('continue a text in this process')
     .description('Continues a text with an imported model, in this process and without a server.')
-    .option('-m, --model <id>', 'an imported model', DEFAULT_MODEL_ID)
+    .requiredOption('-m, --model <id>', 'an imported model')
     .option('-p, --prompt <text>', 'the text to continue (default: standard input)')
     .option('--chat', "put the prompt into the model's chat template, as a user's message")
     .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200)

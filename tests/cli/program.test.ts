@@ -118,7 +118,7 @@ describe('help and usage', () => {
 
   test('how many isolates each model needs: counted where it is imported, estimated elsewhere', async () => {
     const { stdout } = await thimble('pull', '--list');
-    expect(stdout).toMatch(/^qwen2\.5-coder-0\.5b-instruct .* 5 +- +\S/m);
+    expect(stdout).toMatch(/^qwen2\.5-coder-0\.5b-instruct .* 5 +\d+ \(\S+\) +\S/m);
     expect(stdout).toMatch(/^qwen3-1\.7b .* about 12 +- +\S/m);
     expect(stdout).toMatch(/^qwen3-reranker-0\.6b .* none \(†\) +- +\S/m);
     expect(stdout).toMatch(/^silero-vad .* own \(‡\) +- +\S/m);

@@ -42,15 +42,18 @@ export async function readManifest(
   const seen = etags.get(bucket)?.get(modelId);
   const isKnown = seen !== undefined && seen.version === knownVersion;
   const only = isKnown ? { onlyIf: { etagDoesNotMatch: seen.etag } } : {};
-  return await retryWeights(key, async () => {
+  const found = await retryWeights(key, async () => {
     const object: R2ObjectBody | R2Object | null = await bucket.get(key, only);
     if (object === null) return null;
-    if (!('body' in object)) return 'unchanged';
-    const stored = await parseStored(key, object);
-    const known = etags.get(bucket) ?? new Map<string, { version: string; etag: string }>();
-    etags.set(bucket, known.set(modelId, { version: stored.version, etag: object.etag }));
-    return stored.version === knownVersion ? 'unchanged' : stored;
+    if (!('body' in object)) return 'unchanged' as const;
+    return { bytes: new Uint8Array(await object.arrayBuffer()), etag: object.etag };
   });
+  if (found === null || found === 'unchanged') return found;
+  // What cannot be read is not asked for again.
+  const stored = await parseStored(key, found.bytes);
+  const known = etags.get(bucket) ?? new Map<string, { version: string; etag: string }>();
+  etags.set(bucket, known.set(modelId, { version: stored.version, etag: found.etag }));
+  return stored.version === knownVersion ? 'unchanged' : stored;
 }
 
 /**
@@ -64,22 +67,22 @@ export async function readManifestVersion(
 ): Promise<StoredManifest | null> {
   if (!MODEL_ID_PATTERN.test(modelId) || !/^[0-9a-f]{16}$/.test(version)) return null;
   const key = versionKey(modelId, version);
-  return await retryWeights(key, async () => {
+  const bytes = await retryWeights(key, async () => {
     const object = await bucket.get(key);
-    if (object === null) return null;
-    const stored = await parseStored(key, object);
-    if (stored.version === version) return stored;
-    throw new EngineError(
-      'E_WEIGHTS_HASH',
-      `storage: ${key}; expected a manifest whose SHA-256 begins with ${version}, got ${stored.version}. ` +
-        'Push the model again.',
-      { details: { key, expected: version, got: stored.version } },
-    );
+    return object === null ? null : new Uint8Array(await object.arrayBuffer());
   });
+  if (bytes === null) return null;
+  const stored = await parseStored(key, bytes);
+  if (stored.version === version) return stored;
+  throw new EngineError(
+    'E_WEIGHTS_HASH',
+    `storage: ${key}; expected a manifest whose SHA-256 begins with ${version}, got ${stored.version}. ` +
+      'Push the model again.',
+    { details: { key, expected: version, got: stored.version } },
+  );
 }
 
-async function parseStored(key: string, object: R2ObjectBody): Promise<StoredManifest> {
-  const bytes = new Uint8Array(await object.arrayBuffer());
+async function parseStored(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<StoredManifest> {
   const manifest = parseManifest(parseJson(key, new TextDecoder().decode(bytes)));
   return { manifest, version: versionOf(await sha256Hex(bytes)) };
 }

@@ -405,8 +405,8 @@ export class RingDecoder implements DecoderBackend {
     };
     const last = this.#layerStages.at(-1);
     const answers = await Promise.all(
-      this.#rowStages.map((stage) =>
-        ofLast !== null && stage === last ? ofLast : this.#ask(stage, () => stage.head(call)),
+      this.#rowStages.map(async (stage) =>
+        ofLast !== null && stage === last ? ofLast : await this.#ask(stage, () => stage.head(call)),
       ),
     );
     const heads = wanted.map((_, i) => answers.map((answer) => answer[i]!));

@@ -3,7 +3,6 @@ import type { EncoderFamily } from '../../archs/types.ts';
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import { Ops } from '../../ops/ops.ts';
-import type { WeightRef } from '../../ops/weights.ts';
 import { EncoderLayers } from './layers.ts';
 import type { Span } from './layers.ts';
 import type { EncoderPlan } from './plan.ts';
