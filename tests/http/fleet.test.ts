@@ -130,6 +130,27 @@ describe.each([
   });
 });
 
+test('a stage that stays away is 503, says when to come back, and is named where readiness is asked', async () => {
+  const vars = { PIECE_FAILS_AFTER: '1', LEADER_FAILS_AFTER: '0' };
+  // own server: its stages fail whenever they are asked.
+  const server = await startTestServer({
+    prepare: placeByHand,
+    sources: { stage: failingStage(await bundleText('tests/support/failing-stage.ts'), vars) },
+  });
+  try {
+    const ask = () => server.post('/v1/completions', { model: STORIES_ID, prompt: 'Once' });
+    for (const response of [await ask(), await fetch(`${server.url}/readyz`)]) {
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+      const { error } = await response.json<{ error: { code: string; message: string } }>();
+      expect(error.code).toBe('E_STAGE_LOST');
+      expect(error.message).toMatch(/^stage stage-[23]: /);
+    }
+  } finally {
+    await server.close();
+  }
+});
+
 /** Variables that the scripts do not declare are written into the bundle. */
 function failingStage(bundle: string, vars: Readonly<Record<string, string>>): string {
   return Object.entries(vars).reduce(

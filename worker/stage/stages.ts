@@ -56,6 +56,9 @@ function remoteStage(
       // No answer at all: it was reset, evicted or moved, and its pages with it.
       if (error instanceof EngineError && error.code === 'E_BACKEND_UNAVAILABLE')
         throw stageLost(name, 'did not answer', error);
+      // An object that was reset does not know any more which stage it is.
+      if (error instanceof EngineError && error.code === 'E_STAGE_LOST')
+        throw stageLost(name, 'restarted, or gave its room to another model', error);
       throw error;
     }
   };
