@@ -78,6 +78,17 @@ export type Replica = z.output<typeof replica>;
 export type PlacedPiece = z.output<typeof piece>;
 export type Serving = z.output<typeof serving>;
 
+/** The record from its text. @throws {EngineError} E_PLACEMENT_INVALID as `parsePlacement`, or for what is not JSON */
+export function parsePlacementText(text: string): Placement {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw invalid('the record is not JSON', {}, cause);
+  }
+  return parsePlacement(json);
+}
+
 /** @throws {EngineError} E_PLACEMENT_INVALID naming the field, or what contradicts what. */
 export function parsePlacement(json: unknown): Placement {
   const parsed = placementSchema.safeParse(json);
@@ -170,10 +181,14 @@ export function checkAgainst(
     }
 }
 
-function invalid(what: string, details: Readonly<Record<string, unknown>>): EngineError {
+function invalid(
+  what: string,
+  details: Readonly<Record<string, unknown>>,
+  cause?: unknown,
+): EngineError {
   return new EngineError(
     'E_PLACEMENT_INVALID',
     `placement: ${what}. Write it anew: thimble plan --write`,
-    { details },
+    { details, cause },
   );
 }

@@ -1,6 +1,6 @@
 /** The placement record in a bucket: read, changed, and written if nobody else changed it meanwhile. */
 import { EngineError } from '../../engine/base/errors.ts';
-import { findPlaced, parsePlacement } from '../../engine/manifest/placement.ts';
+import { findPlaced, parsePlacementText } from '../../engine/manifest/placement.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
 import type { Manifest } from '../../engine/manifest/manifest.ts';
 import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
@@ -22,18 +22,7 @@ export async function readPlacement(bucket: Bucket): Promise<Placement> {
 }
 
 function parseStored(text: string | null): Placement {
-  if (text === null) return emptyPlacement();
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new EngineError(
-      'E_PLACEMENT_INVALID',
-      `${PLACEMENT_KEY}: not JSON. Write it anew: thimble plan --write`,
-      { cause },
-    );
-  }
-  return parsePlacement(json);
+  return text === null ? emptyPlacement() : parsePlacementText(text);
 }
 
 /** How a pushed model is placed. */
@@ -131,9 +120,10 @@ export async function changePlacement(
     const before = replaceInvalid ? parseOrEmpty(text) : parseStored(text);
     const after = await change(before);
     if (after === before) return before;
+    const written = `${JSON.stringify(after, null, 1)}\n`;
     // What is written is what readers will accept.
-    parsePlacement(JSON.parse(JSON.stringify(after)));
-    const bytes = new TextEncoder().encode(`${JSON.stringify(after, null, 1)}\n`);
+    parsePlacementText(written);
+    const bytes = new TextEncoder().encode(written);
     if (await bucket.putIfSame(PLACEMENT_KEY, bytes, hashBytes(bytes), text)) return after;
   }
   throw new EngineError(

@@ -1,7 +1,6 @@
 /** The record of what lies where, in the models' bucket. Cached: it is asked for by every request. */
-import { parsePlacement } from '../../engine/manifest/placement.ts';
+import { parsePlacementText } from '../../engine/manifest/placement.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
-import { EngineError } from '../../engine/base/errors.ts';
 import { retryWeights } from './model-files.ts';
 
 export const PLACEMENT_KEY = 'fleet/placement.json';
@@ -38,21 +37,9 @@ async function refresh(bucket: R2Bucket, before: Known | null): Promise<Known> {
     if (object === null) return { placement: null, etag: null, checkedAtMs };
     if (!('body' in object)) return { ...before!, checkedAtMs };
     return {
-      placement: parsePlacement(parseJson(await object.text())),
+      placement: parsePlacementText(await object.text()),
       etag: object.etag,
       checkedAtMs,
     };
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new EngineError(
-      'E_PLACEMENT_INVALID',
-      `${PLACEMENT_KEY}: not JSON. Write it anew: thimble plan --write`,
-      { cause },
-    );
-  }
 }

@@ -106,7 +106,7 @@ export class RingDecoder implements DecoderBackend {
   readonly #logits: Float32Array;
   #hasLogits = false;
 
-  /** @param stages in the order of their layers; their pieces must make up the model (`checkPieces`) */
+  /** @param stages in the order of their layers; their pieces make up the model, as a checked placement says */
   constructor(config: ModelConfig, stages: readonly StageLink[], options: RingOptions) {
     const { nCtx, nPage, overlap = false, learnedPositions = false } = options;
     const { newSession = () => crypto.randomUUID() } = options;

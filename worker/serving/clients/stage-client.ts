@@ -25,7 +25,8 @@ const REPEAT_WAIT_MS = 200;
 
 /**
  * Events of one generation. A stage that goes away meanwhile costs time and no event: the generation is made
- * again, and what was passed on already is not passed on twice. Ending the iteration early, or aborting the signal, ends the generation.
+ * again, and what was passed on already is not passed on twice. Ending the iteration early, or aborting the
+ * signal, ends the generation.
  * @throws {EngineError} errors of the stage; E_BACKEND_UNAVAILABLE when the stream breaks off again and again.
  */
 export async function* generateEvents(
