@@ -9,12 +9,13 @@
  * its reader, and its pages are free once the pass is over.
  */
 import { EngineError, throwIfAborted } from '../base/errors.ts';
-import type { BatchPart, DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
+import type { DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
-import type { Drafts } from './drafts.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
+import { shareOf, withDraft } from './step.ts';
+import type { DraftPlan, Share, Step } from './step.ts';
 import { StepCosts } from './step-costs.ts';
 import type { OpenTurns } from '../base/turns.ts';
 import type { GenerateEvent } from './types.ts';
@@ -42,27 +43,6 @@ const LOST_PASS_MS = 120_000;
 /** Factor by which a step with a draft must be better: probabilities and costs are estimates. */
 const DRAFT_MARGIN = 1.03;
 const CALLER_GONE = 'generation: the caller went away';
-
-/** The part of a generation in a step. */
-interface Share {
-  readonly generation: Generation;
-  readonly part: BatchPart;
-  readonly nDraft: number;
-  /** Source of its draft. */
-  readonly drafts: Drafts | null;
-}
-
-interface DraftPlan {
-  readonly generation: Generation;
-  readonly drafts: Drafts;
-  readonly nToken: number;
-}
-
-interface Step {
-  readonly shares: readonly Share[];
-  /** The draft to be made for one of the shares, if any. */
-  readonly draft: DraftPlan | null;
-}
 
 export class StepLoop {
   readonly #decoder: DecoderBackend;
@@ -460,30 +440,6 @@ export class StepLoop {
       this.#leave(generation, false);
     }
   }
-}
-
-/** The shares of a step, with the guessed tokens in the drafted one. */
-function withDraft({ shares, draft }: Step, guess: readonly number[]): readonly Share[] {
-  if (draft === null) return shares;
-  const { generation, drafts } = draft;
-  return shares.map((share) =>
-    share.generation === generation ? shareOf(generation, 1, guess, drafts) : share,
-  );
-}
-
-function shareOf(
-  generation: Generation,
-  nToken: number,
-  draft: readonly number[] = [],
-  drafts: Drafts | null = null,
-): Share {
-  const { sequence, slot } = generation.lease!;
-  const { text, adapter, onlyTop } = generation;
-  const start = sequence.items.length;
-  const inputs = [...text.inputs(start, start + nToken), ...draft];
-  const logitsFrom = generation.logitsFrom(start, inputs.length);
-  const part = { inputs, sequence, slot, logitsFrom, adapter, onlyTop };
-  return { generation, nDraft: draft.length, drafts, part };
 }
 
 /** A reader of logits that throws ends its own generation, not its mates'. */
