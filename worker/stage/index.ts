@@ -23,7 +23,8 @@ import type {
 } from '../../engine/model/decoder/stage.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
-import type { PieceCalls } from './stages.ts';
+import { servePiece } from './piece-socket.ts';
+import type { PieceCalls } from './piece-socket.ts';
 import { acquireEngine, hostStats, loadPiece } from './host.ts';
 import type { LoadedPiece } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
@@ -135,6 +136,11 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {
       return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
     });
+  }
+
+  /** Opens the socket over which a leader calls the methods of its piece. */
+  override fetch(): Response {
+    return servePiece(this);
   }
 
   /** Begins a session of a leader with a piece, which is loaded if necessary. */
