@@ -37,19 +37,31 @@ const ANSWERS: Record<string, PieceAnswer> = {
   },
 };
 
+/** What arrives: a copy. */
+function sent(frame: Uint8Array): ArrayBuffer {
+  return Uint8Array.from(frame).buffer;
+}
+
 describe('a call', () => {
   it.each(Object.entries(CALLS))('%s', (_, call) => {
-    expect(unpackCall(packCall(41, call))).toEqual({ id: 41, call });
+    expect(unpackCall(sent(packCall(41, call)))).toEqual({ id: 41, call });
   });
 });
 
 describe('an answer', () => {
   it.each(Object.entries(ANSWERS))('%s', (_, answer) => {
-    expect(unpackAnswer(packAnswer(2, answer))).toEqual({ id: 2, answer });
+    expect(unpackAnswer(sent(packAnswer(2, answer)))).toEqual({ id: 2, answer });
+  });
+
+  it('of more values than the frame before', () => {
+    const rows = Float32Array.from({ length: 300_000 }, (_, i) => i);
+    const answer = { ok: { rows, head: null } };
+    expect(unpackAnswer(sent(packAnswer(1, answer)))).toEqual({ id: 1, answer });
+    expect(unpackAnswer(sent(packAnswer(2, ANSWERS['both']!))).answer).toEqual(ANSWERS['both']);
   });
 
   it('does not keep its frame alive', () => {
-    const { answer } = unpackAnswer(packAnswer(0, ANSWERS['both']!));
+    const { answer } = unpackAnswer(sent(packAnswer(0, ANSWERS['both']!)));
     const { head } = (answer as Extract<PieceAnswer, { ok: unknown }>).ok;
     expect(head![0]!.embedding!.buffer.byteLength).toBe(8);
   });

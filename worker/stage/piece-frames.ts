@@ -2,7 +2,7 @@
  * What a leader and its stages say to each other over a socket, as binary frames: a header of JSON for what
  * is small, and values as they lie in memory. A frame is
  *
- *     u32 bytes of the header | header (UTF-8 JSON) | zeros up to a multiple of 8 | f64 numbers | f32 values
+ *     u32 bytes of the header | header (UTF-8 JSON) | padding to a multiple of 8 | f64 numbers | f32 values
  *
  * in little-endian order, which is that of every machine with WebAssembly. Numbers that may be infinite are
  * not in the header, since JSON has no word for them.
@@ -41,11 +41,15 @@ interface HeadSizes {
 /** Numbers of a HeadRow: id, logit, sumExp. */
 const HEAD_NUMBERS = 3;
 const HEADER_START = Uint32Array.BYTES_PER_ELEMENT;
+const MAX_CHARACTER_BYTES = 3;
+const LEAST_SCRATCH_BYTES = 16_384;
+const MOST_SCRATCH_BYTES = 262_144;
 const NO_VALUES = new Float32Array(0);
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
-export function packCall(id: number, call: PieceCall): ArrayBuffer {
+/** @returns valid until the next frame is packed */
+export function packCall(id: number, call: PieceCall): Uint8Array {
   // Rows travel as values.
   if ('layers' in call) {
     const { rows, ...layers } = call.layers;
@@ -67,7 +71,8 @@ export function unpackCall(frame: ArrayBuffer): { readonly id: number; readonly 
   return { id, call };
 }
 
-export function packAnswer(id: number, answer: PieceAnswer): ArrayBuffer {
+/** @returns valid until the next frame is packed */
+export function packAnswer(id: number, answer: PieceAnswer): Uint8Array {
   if ('error' in answer) return pack({ id, error: answer.error }, [], []);
   const { rows, head } = answer.ok;
   const numbers: number[] = [];
@@ -90,11 +95,10 @@ export function unpackAnswer(frame: ArrayBuffer): {
   const { nRowValue, head } = header;
   const numbers = new Float64Array(frame, bodyStart, HEAD_NUMBERS * (head?.length ?? 0));
   let at = bodyStart + numbers.byteLength;
-  // Copies: views would keep the whole frame, with its logits, as long as an embedding is kept.
   const take = (n: number): Float32Array => {
-    const start = at;
-    at += n * Float32Array.BYTES_PER_ELEMENT;
-    return new Float32Array(frame.slice(start, at));
+    const values = new Float32Array(frame, at, n);
+    at += values.byteLength;
+    return values;
   };
   const rows = take(nRowValue);
   const read = ({ nLogit, nEmbedding }: HeadSizes, i: number): HeadRow => {
@@ -102,31 +106,48 @@ export function unpackAnswer(frame: ArrayBuffer): {
     return {
       ...{ id: token!, logit: logit!, sumExp: sumExp! },
       logits: nLogit === null ? null : take(nLogit),
-      embedding: nEmbedding === null ? null : take(nEmbedding),
+      // A copy, since it is kept: a view would keep the frame and its logits.
+      embedding: nEmbedding === null ? null : take(nEmbedding).slice(),
     };
   };
   return { id, answer: { ok: { rows, head: head?.map(read) ?? null } } };
 }
 
+/**
+ * A frame in memory that the next frame takes again: sending copies it. Buffers of their own would be 10 MB of
+ * garbage before it is collected.
+ */
+let scratch = new ArrayBuffer(LEAST_SCRATCH_BYTES);
+
 function pack(
   header: object,
   numbers: readonly number[],
   values: readonly Float32Array[],
-): ArrayBuffer {
-  const text = ENCODER.encode(JSON.stringify(header));
-  const bodyStart = alignBody(HEADER_START + text.length);
+): Uint8Array {
+  const text = JSON.stringify(header);
   const nValue = values.reduce((sum, part) => sum + part.length, 0);
-  const valuesStart = bodyStart + numbers.length * Float64Array.BYTES_PER_ELEMENT;
-  const frame = new ArrayBuffer(valuesStart + nValue * Float32Array.BYTES_PER_ELEMENT);
-  new Uint32Array(frame, 0, 1)[0] = text.length;
-  new Uint8Array(frame, HEADER_START).set(text);
+  // A character of UTF-16 takes three bytes of UTF-8 at the most.
+  const headerBytes = alignBody(HEADER_START + MAX_CHARACTER_BYTES * text.length);
+  const numberBytes = numbers.length * Float64Array.BYTES_PER_ELEMENT;
+  const most = headerBytes + numberBytes + nValue * Float32Array.BYTES_PER_ELEMENT;
+  const frame = most <= scratch.byteLength ? scratch : newFrame(most);
+  const { written } = ENCODER.encodeInto(text, new Uint8Array(frame, HEADER_START));
+  new Uint32Array(frame, 0, 1)[0] = written;
+  const bodyStart = alignBody(HEADER_START + written);
   new Float64Array(frame, bodyStart, numbers.length).set(numbers);
-  const all = new Float32Array(frame, valuesStart);
+  const all = new Float32Array(frame, bodyStart + numberBytes, nValue);
   let at = 0;
   for (const part of values) {
     all.set(part, at);
     at += part.length;
   }
+  return new Uint8Array(frame, 0, all.byteOffset + all.byteLength);
+}
+
+/** Frames of a few rows take one buffer by turns; those of prompts and of whole logits have their own. */
+function newFrame(bytes: number): ArrayBuffer {
+  const frame = new ArrayBuffer(bytes);
+  if (bytes <= MOST_SCRATCH_BYTES) scratch = frame;
   return frame;
 }
 
