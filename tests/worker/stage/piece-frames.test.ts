@@ -1,8 +1,13 @@
 /** Calls and answers between a leader and its stages survive the way, whatever numbers they carry. */
 import { describe, expect, it } from 'vitest';
-import type { HeadRow } from '../../engine/model/decoder/stage.ts';
-import { packAnswer, packCall, unpackAnswer, unpackCall } from '../../worker/stage/piece-frames.ts';
-import type { PieceAnswer, PieceCall } from '../../worker/stage/piece-frames.ts';
+import type { HeadRow } from '../../../engine/model/decoder/stage.ts';
+import {
+  packAnswer,
+  packCall,
+  unpackAnswer,
+  unpackCall,
+} from '../../../worker/stage/piece-frames.ts';
+import type { PieceAnswer, PieceCall } from '../../../worker/stage/piece-frames.ts';
 
 const ODD_VALUES = Float32Array.of(0, -0, NaN, Infinity, -Infinity, 1e-45, 3.4e38);
 const PLACE = { start: 3, nRow: 2, pages: [0, 7], slot: 1, adapter: null, logitsFrom: 1 };
