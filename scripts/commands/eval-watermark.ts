@@ -3,7 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { formatEstimate } from '../eval/intervals.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { FALSE_POSITIVE_RATE, measureWatermark } from '../eval/watermark.ts';
+import { contextTokens, FALSE_POSITIVE_RATE, measureWatermark } from '../eval/watermark.ts';
 import type { QualityRow, WatermarkReport } from '../eval/watermark.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { ProgressLine } from '../lib/progress.ts';
@@ -46,7 +46,7 @@ export function addWatermarkCommand(command: Command): void {
 
 async function runWatermark(flags: WatermarkFlags): Promise<void> {
   const corpus = await readTextFile(flags.file, 'eval', '--file');
-  const model = await loadLocalModel(flags.model);
+  const model = await loadLocalModel(flags.model, { nCtx: contextTokens(flags.tokens) });
   const progress = new ProgressLine('writing: ');
   const report = await measureWatermark(model, corpus, {
     nPrompt: flags.prompts,

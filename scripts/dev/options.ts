@@ -1,4 +1,5 @@
 /** The options of every command that serves. */
+import process from 'node:process';
 import type { Command } from 'commander';
 import { budgetOfMemory } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
@@ -41,6 +42,7 @@ export function addServeOptions(command: Command): Command {
 /** @throws {EngineError} E_USAGE for isolates too small for any model. */
 export function readServeOptions(flags: ServeFlags): ServerOptions {
   const { ctx, memory, inspectorPort, verbose } = flags;
+  const watermarkKey = process.env['WATERMARK_KEY'] ?? '';
   if (memory !== undefined) budgetOfMemory(memory);
   return {
     port: flags.port,
@@ -48,6 +50,8 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
     vars: {
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
+      // A deployment has a key; here one is named to try it.
+      ...(watermarkKey === '' ? {} : { WATERMARK_KEY: watermarkKey }),
     },
     ...(inspectorPort === undefined ? {} : { inspectorPort }),
     ...(verbose === undefined ? {} : { verbose }),

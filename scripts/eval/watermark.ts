@@ -10,6 +10,7 @@ import { uniformAt } from '../../engine/sample/random.ts';
 import { scoreWatermark } from '../../engine/sample/watermark-score.ts';
 import type { WatermarkKey } from '../../engine/sample/watermark-hash.ts';
 import { Detokenizer } from '../../engine/text/detokenizer.ts';
+import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { LocalModel } from '../node-host/engine.ts';
 import { meanOf, share } from './intervals.ts';
 import type { Estimate } from './intervals.ts';
@@ -21,7 +22,7 @@ export const FALSE_POSITIVE_RATE = 0.01;
 /** Tokens of a passage that a text goes on from. */
 const PROMPT_TOKENS = 32;
 /** Generations that share passes. */
-const PARALLEL = 8;
+const PARALLEL = 16;
 /** Keys that texts without a watermark are scored with: each is another chance of a false alarm. */
 const FALSE_KEYS = 20;
 /** Never drawn, so that a text goes on to its length. */
@@ -63,6 +64,11 @@ export interface WatermarkReport {
   readonly plain: QualityRow;
   /** Marked minus plain of the same prompt and seed: mean -log p, and repetition. */
   readonly difference: { readonly nllNats: Estimate; readonly repetition: Estimate };
+}
+
+/** Positions that the texts written at the same time need together. */
+export function contextTokens(nToken: number): number {
+  return PARALLEL * (PROMPT_TOKENS + nToken + PAGE_TOKENS);
 }
 
 interface Text {

@@ -5,6 +5,7 @@ import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
+import { markGenerated } from '../../http/generated.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import type { TaskFields } from '../../serving/tasks/fields.ts';
@@ -47,9 +48,9 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
       const events = runTask(task, host, fields);
       const end = (): void => abort.abort();
       if (fields.stream === true)
-        return await sseResponse(sseChunks(events), OPENAI_SSE, record, end);
+        return markGenerated(await sseResponse(sseChunks(events), OPENAI_SSE, record, end));
       try {
-        return Response.json(await lastAnswer(events));
+        return markGenerated(Response.json(await lastAnswer(events)));
       } finally {
         end();
       }
