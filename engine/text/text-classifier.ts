@@ -118,7 +118,8 @@ export function writeClassifier(
 }
 
 function parseFile(file: Uint8Array): { header: ClassifierHeader; weights: Int8Array[] } {
-  const length = file.length < 4 ? 0 : new DataView(file.buffer, file.byteOffset).getUint32(0, true);
+  const length =
+    file.length < 4 ? 0 : new DataView(file.buffer, file.byteOffset).getUint32(0, true);
   const header = parseHeader(file.subarray(4, 4 + length));
   const nBucket = 2 ** header.bucketBits;
   const expected = 4 + length + header.labels.length * nBucket;
@@ -131,7 +132,9 @@ function parseFile(file: Uint8Array): { header: ClassifierHeader; weights: Int8A
 
 function parseHeader(bytes: Uint8Array): ClassifierHeader {
   try {
-    return headerSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    return headerSchema.parse(
+      JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)),
+    );
   } catch {
     throw invalid('its header cannot be read');
   }

@@ -42,7 +42,6 @@ export function addServeOptions(command: Command): Command {
 /** @throws {EngineError} E_USAGE for isolates too small for any model. */
 export function readServeOptions(flags: ServeFlags): ServerOptions {
   const { ctx, memory, inspectorPort, verbose } = flags;
-  const watermarkKey = process.env['WATERMARK_KEY'] ?? '';
   if (memory !== undefined) budgetOfMemory(memory);
   return {
     port: flags.port,
@@ -50,10 +49,15 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
     vars: {
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
-      // A deployment has a key; here one is named to try it.
-      ...(watermarkKey === '' ? {} : { WATERMARK_KEY: watermarkKey }),
+      ...fromEnvironment(),
     },
     ...(inspectorPort === undefined ? {} : { inspectorPort }),
     ...(verbose === undefined ? {} : { verbose }),
   };
+}
+
+/** What a deployment keeps in its bucket, and is named here to try it. */
+function fromEnvironment(): Record<string, string> {
+  const given = ['WATERMARK_KEY', 'POLICY'].map((name) => [name, process.env[name] ?? ''] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }

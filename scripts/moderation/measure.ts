@@ -17,8 +17,14 @@ import { trainingData } from './train.ts';
 
 type Judge = (text: string) => readonly boolean[];
 
-const [labelsPath = '', sentencesPath = '', storiesPath = '', crowsPath = '', ngramsPath = '', profanityPath = ''] =
-  process.argv.slice(2);
+const [
+  labelsPath = '',
+  sentencesPath = '',
+  storiesPath = '',
+  crowsPath = '',
+  ngramsPath = '',
+  profanityPath = '',
+] = process.argv.slice(2);
 const classifier = new TextClassifier(readFileSync(WEIGHTS_PATH));
 const { tweets, ordinary } = trainingData(labelsPath, sentencesPath);
 
@@ -35,7 +41,10 @@ function judge(text: string): boolean[] {
 
 /** Hate by the labels' own n-grams, offensive by a list of profanities or those. */
 function byWordList(): Judge {
-  const lines = (path: string) => readFileSync(path, 'utf8').split(/[\r\n]+/).filter(Boolean);
+  const lines = (path: string) =>
+    readFileSync(path, 'utf8')
+      .split(/[\r\n]+/)
+      .filter(Boolean);
   const grams = lines(ngramsPath)
     .slice(1)
     .map((line) => ` ${wordsOf(line.replace(/,[\d.]+$/, '')).join(' ')} `);
@@ -59,10 +68,12 @@ function report(title: string, examples: readonly Example[]): void {
   for (const [name, judgeText] of Object.entries(judges)) {
     const judged = examples.map(({ text }) => judgeText(text));
     for (const [label, labelName] of LABELS.entries()) {
-      let [tp, fp, fn, tn] = [0, 0, 0, 0];
-      for (const [i, { labels }] of examples.entries())
-        if (judged[i]![label]) labels[label] ? tp++ : fp++;
-        else labels[label] ? fn++ : tn++;
+      const count = (isFlagged: boolean, isLabelled: boolean) =>
+        examples.filter(
+          ({ labels }, i) => judged[i]![label] === isFlagged && labels[label] === isLabelled,
+        ).length;
+      const [tp, fp] = [count(true, true), count(true, false)];
+      const [fn, tn] = [count(false, true), count(false, false)];
       const f1 = (2 * tp) / (2 * tp + fp + fn);
       console.log(
         `| ${labelName} | ${name} | ${formatEstimate(share(tp, tp + fp))} | ${formatEstimate(share(tp, tp + fn))} | ` +
@@ -89,17 +100,33 @@ report('held-out tweets and as many ordinary texts', [
 ]);
 
 console.log('\nharmless texts that are flagged');
-alarms('Tatoeba, one to six sentences', ordinary.test.map(({ text }) => text));
-alarms('TinyStories, whole', readParagraphs(storiesPath).slice(0, 2000).map(({ text }) => text));
+alarms(
+  'Tatoeba, one to six sentences',
+  ordinary.test.map(({ text }) => text),
+);
+alarms(
+  'TinyStories, whole',
+  readParagraphs(storiesPath)
+    .slice(0, 2000)
+    .map(({ text }) => text),
+);
 const frames = identityTexts(MEASURED_FRAMES);
 for (const [group, rows] of Map.groupBy(frames, (row) => row.group))
-  alarms(`identity terms: ${group}`, rows.map(({ text }) => text));
-alarms('dialect', MEASURED_DIALECT.map(([dialect]) => dialect));
-alarms('the same in standard English', MEASURED_DIALECT.map(([, standard]) => standard));
+  alarms(
+    `identity terms: ${group}`,
+    rows.map(({ text }) => text),
+  );
+alarms(
+  'dialect',
+  MEASURED_DIALECT.map(([dialect]) => dialect),
+);
+alarms(
+  'the same in standard English',
+  MEASURED_DIALECT.map(([, standard]) => standard),
+);
 const difference = LABELS.map((name, label) => {
   const differences = MEASURED_DIALECT.map(
-    ([dialect, standard]) =>
-      classifier.score(dialect)[label]! - classifier.score(standard)[label]!,
+    ([dialect, standard]) => classifier.score(dialect)[label]! - classifier.score(standard)[label]!,
   );
   return `${name} ${formatEstimate(meanOf(differences))}`;
 });

@@ -41,7 +41,10 @@ export const MEASURED_FRAMES: readonly string[] = [
 export type DialectPair = readonly [dialect: string, standard: string];
 
 export const TRAINED_DIALECT: readonly DialectPair[] = [
-  ['She be at the library every day after school.', 'She is usually at the library every day after school.'],
+  [
+    'She be at the library every day after school.',
+    'She is usually at the library every day after school.',
+  ],
   ["He ain't never late for practice.", 'He is never late for practice.'],
   ['They been knew about the party.', 'They have known about the party for a long time.'],
   ["I'm finna cook dinner for my mama.", 'I am about to cook dinner for my mother.'],
@@ -60,7 +63,7 @@ export const MEASURED_DIALECT: readonly DialectPair[] = [
   ['She been married.', 'She has been married for a long time.'],
   ["They ain't seen that movie yet.", 'They have not seen that movie yet.'],
   ['I be so tired after work.', 'I am usually so tired after work.'],
-  ["We finna go to my grandma house.", "We are about to go to my grandmother's house."],
+  ['We finna go to my grandma house.', "We are about to go to my grandmother's house."],
   ["Don't nobody know the answer.", 'Nobody knows the answer.'],
   ['Where you at? We waiting on you.', 'Where are you? We are waiting for you.'],
   ['My cousin she sing real good.', 'My cousin sings really well.'],
@@ -74,7 +77,10 @@ export const MEASURED_DIALECT: readonly DialectPair[] = [
   ['Dis song bring back memories fr.', 'This song really brings back memories.'],
   ['Lemme know when you get home bruh.', 'Let me know when you get home, brother.'],
   ['My mama cooking greens tonight.', 'My mother is cooking greens tonight.'],
-  ['He a good man, he help everybody on the block.', 'He is a good man who helps everybody on the block.'],
+  [
+    'He a good man, he help everybody on the block.',
+    'He is a good man who helps everybody on the block.',
+  ],
   ['We gon celebrate when you graduate.', 'We are going to celebrate when you graduate.'],
 ];
 

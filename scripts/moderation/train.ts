@@ -22,7 +22,10 @@ const L2: Readonly<Record<(typeof LABELS)[number], number>> = { hate: 1e-3, offe
  * Thresholds are where F-beta is highest on the validation part. A false alarm for offence, which is found well,
  * counts more than a miss (F0.5).
  */
-const BETA_SQUARED: Readonly<Record<(typeof LABELS)[number], number>> = { hate: 1, offensive: 0.25 };
+const BETA_SQUARED: Readonly<Record<(typeof LABELS)[number], number>> = {
+  hate: 1,
+  offensive: 0.25,
+};
 /** Sentences that are put together: texts of all lengths up to a window's. */
 const MOST_SENTENCES = 6;
 /** Ordinary texts beside 17,000 labelled ones. */
@@ -31,7 +34,10 @@ const N_ORDINARY = 30_000;
 const DIALECT_WEIGHT = 8;
 
 /** What the classifier learns from, chooses its thresholds on, and is measured with. */
-export function trainingData(labels: string, sentences: string): { tweets: Split; ordinary: Split } {
+export function trainingData(
+  labels: string,
+  sentences: string,
+): { tweets: Split; ordinary: Split } {
   const { train, validation, test } = split(readSentences(sentences));
   return {
     tweets: split(readTweets(labels)),
