@@ -90,23 +90,22 @@ export async function measureWatermark(
 ): Promise<WatermarkReport> {
   const { nPrompt, nToken } = options;
   const prompts = promptsOf(model, corpus, nPrompt);
-  const [key] = keysOf(1);
   const lengths = LENGTHS.filter((length) => length <= nToken);
   const marked: Text[] = [];
   const plain: Text[] = [];
   const total = 2 * nPrompt * options.nSeed;
-  for (const [texts, watermark] of [
-    [marked, key!],
-    [plain, null],
+  for (const [texts, isMarked] of [
+    [marked, true],
+    [plain, false],
   ] as const)
-    for await (const text of writeTexts(model, prompts, watermark, options)) {
+    for await (const text of writeTexts(model, prompts, isMarked, options)) {
       texts.push(text);
       options.onProgress?.(marked.length + plain.length, total);
     }
   const human = model.tokenizer.encode(corpus, { special: false });
   return {
     nText: marked.length,
-    lengths: lengths.map((length) => lengthRow(length, key!, marked, plain, human)),
+    lengths: lengths.map((length) => lengthRow(length, marked, plain, human)),
     marked: qualityOf(marked),
     plain: qualityOf(plain),
     difference: {
@@ -120,12 +119,13 @@ export async function measureWatermark(
 
 function lengthRow(
   length: number,
-  key: WatermarkKey,
   marked: readonly Text[],
   plain: readonly Text[],
   human: readonly number[],
 ): LengthRow {
-  const scores = marked.map(({ read }) => scoreWatermark(key, read.slice(0, length)));
+  const scores = marked.map(({ prompt, read }) =>
+    scoreWatermark(keyOf(prompt), read.slice(0, length)),
+  );
   const windows = Array.from({ length: Math.floor(human.length / length) }, (_, i) =>
     human.slice(i * length, (i + 1) * length),
   ).slice(0, 500);
@@ -141,21 +141,17 @@ function lengthRow(
 const isFound = ({ pValue }: { readonly pValue: number }) => pValue < FALSE_POSITIVE_RATE;
 
 function falseAlarms(texts: readonly (readonly number[])[]): Estimate {
-  const keys = keysOf(FALSE_KEYS);
+  const keys = Array.from({ length: FALSE_KEYS }, (_, i) => keyOf(-1 - i));
   let nAlarm = 0;
   for (const text of texts)
     for (const key of keys) if (isFound(scoreWatermark(key, text))) nAlarm++;
   return share(nAlarm, texts.length * keys.length);
 }
 
-function keysOf(n: number): WatermarkKey[] {
-  const word = (i: number) => Math.floor(uniformAt(1, i, KEY_STREAM) * 2 ** 32);
-  return Array.from({ length: n }, (_, i) => [
-    word(4 * i),
-    word(4 * i + 1),
-    word(4 * i + 2),
-    word(4 * i + 3),
-  ]);
+/** A key of each prompt's own: what texts are like is not to depend on one key. */
+function keyOf(prompt: number): WatermarkKey {
+  const word = (i: number) => Math.floor(uniformAt(prompt, i, KEY_STREAM) * 2 ** 32);
+  return [word(0), word(1), word(2), word(3)];
 }
 
 /** First tokens of passages that have them. */
@@ -179,7 +175,7 @@ function promptsOf({ tokenizer }: LocalModel, corpus: string, n: number): number
 async function* writeTexts(
   model: LocalModel,
   prompts: readonly (readonly number[])[],
-  watermark: WatermarkKey | null,
+  isMarked: boolean,
   { nSeed, nToken }: WatermarkEvalOptions,
 ): AsyncGenerator<Text, void, void> {
   const jobs = prompts.flatMap((tokens, prompt) =>
@@ -187,11 +183,11 @@ async function* writeTexts(
   );
   for (let i = 0; i < jobs.length; i += PARALLEL)
     yield* await Promise.all(
-      jobs
-        .slice(i, i + PARALLEL)
-        .map(({ prompt, tokens, seed }) =>
-          writeText(model, prompt, tokens, { watermark, seed, nToken }),
-        ),
+      jobs.slice(i, i + PARALLEL).map(({ prompt, tokens, seed }) =>
+        writeText(model, prompt, tokens, {
+          ...{ watermark: isMarked ? keyOf(prompt) : null, seed, nToken },
+        }),
+      ),
     );
 }
 
