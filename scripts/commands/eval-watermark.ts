@@ -81,7 +81,7 @@ function reportText({ nText, lengths, marked, plain, difference }: WatermarkRepo
 
 function qualityText({ perplexity, repetition, alike }: QualityRow): string {
   return (
-    `perplexity ${formatEstimate(perplexity, 2)}, repetition ${formatEstimate(repetition)}, ` +
-    `alike ${formatEstimate(alike)}`
+    `perplexity ${formatEstimate(perplexity, 2)}, repetition ${formatEstimate(repetition)}` +
+    (alike === null ? '' : `, alike ${formatEstimate(alike)}`)
   );
 }

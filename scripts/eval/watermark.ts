@@ -53,8 +53,8 @@ export interface QualityRow {
   readonly perplexity: Estimate;
   /** Share of 4-token sequences of a text that were in it before. */
   readonly repetition: Estimate;
-  /** Share of 4-token sequences that another text of the same prompt has too. */
-  readonly alike: Estimate;
+  /** Share of 4-token sequences that another text of the same prompt has too; null without another. */
+  readonly alike: Estimate | null;
 }
 
 export interface WatermarkReport {
@@ -223,6 +223,7 @@ async function writeText(
 
 function qualityOf(texts: readonly Text[]): QualityRow {
   const nll = meanOf(texts.map(({ nllNats }) => nllNats));
+  const alike = alikeOf(texts);
   return {
     perplexity: {
       value: Math.exp(nll.value),
@@ -230,7 +231,7 @@ function qualityOf(texts: readonly Text[]): QualityRow {
       high: Math.exp(nll.high),
     },
     repetition: meanOf(texts.map(({ tokens }) => repetitionOf(tokens))),
-    alike: meanOf(alikeOf(texts)),
+    alike: alike.length === 0 ? null : meanOf(alike),
   };
 }
 

@@ -55,7 +55,7 @@ describe('the measurement', () => {
     for (const { perplexity, repetition, alike } of [report.marked, report.plain]) {
       expect(perplexity.value).toBeGreaterThan(1);
       expect(repetition.value).toBeLessThan(0.5);
-      expect(alike.value).toBeLessThan(0.5);
+      expect(alike!.value).toBeLessThan(0.5);
     }
   });
 
