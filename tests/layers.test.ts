@@ -49,6 +49,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/node-host': 23,
   'scripts/eval': 24,
   'scripts/import': 25,
+  'scripts/moderation': 25,
   'scripts/dev': 26,
   'scripts/deploy': 27,
   'scripts/bench': 27,

@@ -10,7 +10,9 @@ import { DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES, emptyPlacement } from '../../engine/placement/changes.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
+import { newWatermarkRecord, WATERMARK_RECORD_KEY } from '../../worker/platform/watermark-key.ts';
 import { failureReason } from '../lib/exec.ts';
+import { hashBytes } from '../lib/hash-file.ts';
 import { distDir, modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
@@ -139,6 +141,7 @@ async function deployInto(
   // Refuses what does not fit before anything is written.
   const { nIsolate } = fillPool(before, stored, poolRequest(before, model, options));
   if (model !== null) await pushInto(bucket, model.manifest.id, modelsRoot);
+  await makeWatermarkKey(bucket);
   const scripts = scriptConfigs({ nIsolate, isFree: options.plan === 'free' });
   const paths = writeConfigs(scripts);
   const urls: string[] = [];
@@ -206,6 +209,18 @@ async function pushInto(bucket: Bucket, id: string, modelsRoot?: string): Promis
     const from = modelsRoot === undefined ? {} : { modelsRoot };
     const { totalBytes } = await pushModel(id, { bucket, onProgress, ...from });
     return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
+  });
+}
+
+/** Once a deployment: texts that carry it are known by it later. */
+async function makeWatermarkKey(bucket: Bucket): Promise<void> {
+  await runStep('watermark', async () => {
+    const there = await bucket.getText(WATERMARK_RECORD_KEY);
+    if (there !== null) return { text: 'its key stays', value: null };
+    const bytes = new TextEncoder().encode(newWatermarkRecord());
+    // Nobody else writes it: the lock of deployments is held.
+    await bucket.put(WATERMARK_RECORD_KEY, bytes, hashBytes(bytes));
+    return { text: 'new key', value: null };
   });
 }
 

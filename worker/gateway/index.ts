@@ -4,9 +4,13 @@
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
 import { ANONYMOUS, callerOf } from '../platform/caller.ts';
+import { provideClassifier } from '../serving/policy/text-judge.ts';
+import textClassifierFile from '../../assets/moderation/text-classifier.bin';
 import { gatewayApp } from './router.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
+
+provideClassifier(textClassifierFile);
 
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';

@@ -4,6 +4,7 @@ import { cors } from 'hono/cors';
 import { EngineError } from '../../engine/base/errors.ts';
 import { IGNORED_HEADER } from '../http/body/unknown-fields.ts';
 import { dispatch, REQUEST_ID_HEADER } from '../http/dispatch.ts';
+import { GENERATED_HEADER } from '../http/generated.ts';
 import { errorResponse } from '../http/error-response.ts';
 import type { Caller } from '../platform/caller.ts';
 import { NO_REQUEST } from '../platform/failure.ts';
@@ -19,7 +20,7 @@ export function gatewayApp(
   callerFor: (request: Request) => Caller,
 ): Hono<{ Bindings: GatewayEnv }> {
   const app = new Hono<{ Bindings: GatewayEnv }>();
-  const exposeHeaders = ['retry-after', REQUEST_ID_HEADER, IGNORED_HEADER];
+  const exposeHeaders = ['retry-after', REQUEST_ID_HEADER, IGNORED_HEADER, GENERATED_HEADER];
   app.use(cors({ origin: '*', exposeHeaders }));
 
   for (const endpoint of ENDPOINTS)

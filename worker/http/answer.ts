@@ -3,6 +3,7 @@
  * counted in the request's record. The API's shape decides what the answer looks like.
  */
 import type { Delta } from '../serving/generation/run-generation.ts';
+import { markGenerated } from './generated.ts';
 import type { RequestRecord } from './observe/record.ts';
 import { sseResponse, type SseShape } from './sse.ts';
 
@@ -33,8 +34,9 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
   };
   try {
     const deltas = counted(frame, frame.run(signal));
-    if (frame.stream) return await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end);
-    const response = Response.json(await frame.whole(deltas));
+    if (frame.stream)
+      return markGenerated(await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end));
+    const response = markGenerated(Response.json(await frame.whole(deltas)));
     end();
     return response;
   } catch (error) {

@@ -6,6 +6,7 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { type Delta, runGeneration } from '../../serving/generation/run-generation.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
+import { checkTexts } from '../../serving/policy/check-input.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
@@ -57,6 +58,21 @@ function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly
   return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
 }
 
+/** Prompts as the policy leaves them. @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE */
+async function checkPrompts(
+  task: CompletionTask,
+  prompts: readonly (readonly number[])[],
+): Promise<readonly (readonly number[])[]> {
+  const { env, caller, model, body } = task;
+  const texts = listPrompts(body.prompt).map((prompt) =>
+    typeof prompt === 'string' ? prompt : model.tokenizer.decode(prompt),
+  );
+  const checked = await checkTexts(env, caller, texts, 'prompt');
+  return prompts.map((tokens, i) =>
+    checked[i] === texts[i] ? tokens : encodePrompt(task, checked[i]!),
+  );
+}
+
 /** Number of answers generated per prompt; the best `n` are returned. */
 function countCandidates({ n, best_of }: CompletionBody): number {
   return best_of ?? n;
@@ -64,10 +80,11 @@ function countCandidates({ n, best_of }: CompletionBody): number {
 
 /** Prompts one after the other, a prompt's choices in parallel. Choices are numbered across all prompts. */
 async function* runPrompts(
-  { env, caller, model, body }: CompletionTask,
+  task: CompletionTask,
   prompts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): AsyncGenerator<Delta, void, void> {
+  const { env, caller, model, body } = task;
   const nChoice = countCandidates(body);
   const params = generationParams(
     body,
@@ -82,7 +99,7 @@ async function* runPrompts(
     },
     model,
   );
-  for (const [p, promptTokens] of prompts.entries()) {
+  for (const [p, promptTokens] of (await checkPrompts(task, prompts)).entries()) {
     const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
     for await (const delta of runGeneration({ ...plan, params, signal }))
       yield { ...delta, choice: p * nChoice + delta.choice };

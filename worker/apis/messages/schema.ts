@@ -120,7 +120,7 @@ const usageSchema = z
     output_tokens: count,
   })
   .meta({ id: 'MessagesUsage' });
-const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use']);
+const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use', 'refusal']);
 const answerBlock = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: z.string() }),
   z.strictObject({

@@ -96,7 +96,9 @@ export const responseSchema = z
     status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
     background: z.boolean(),
     error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
-    incomplete_details: z.strictObject({ reason: z.literal('max_output_tokens') }).nullable(),
+    incomplete_details: z
+      .strictObject({ reason: z.enum(['max_output_tokens', 'content_filter']) })
+      .nullable(),
     instructions: z.string().nullable(),
     max_output_tokens: count.nullable(),
     metadata: z.record(z.string(), z.string()),

@@ -8,6 +8,7 @@ import type { ServedModel } from '../models/model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
 import { turnsFor } from '../output/tool-prompt.ts';
 import type { Tool } from '../output/tools.ts';
+import { checkMessages } from '../policy/check-input.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
@@ -37,25 +38,23 @@ export interface EncodeChatOptions {
   readonly tools?: readonly Tool[];
 }
 
-/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; errors of the stage while it runs. */
-export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
-  const {
-    env,
-    caller,
-    model,
-    messages,
-    prefill = '',
-    tools = [],
-    promptField,
-    params,
-    signal,
-  } = plan;
-  return runGeneration({
-    ...{ env, caller, model, promptField, params, signal },
-    promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
-    // Without a template the answer continues where the last message ended.
-    atTextStart: model.manifest.chatTemplate !== null && prefill === '',
-  });
+/**
+ * @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE, E_TEMPLATE, E_PROMPT_TOO_LONG before the first delta; errors
+ * of the stage while it runs.
+ */
+export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
+  const { env, caller, model, prefill = '', tools = [], promptField, params, signal } = plan;
+  const { messages, done } = await checkMessages(env, caller, plan.messages, promptField);
+  try {
+    yield* runGeneration({
+      ...{ env, caller, model, promptField, params, signal },
+      promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
+      // Without a template the answer continues where the last message ended.
+      atTextStart: model.manifest.chatTemplate !== null && prefill === '',
+    });
+  } finally {
+    await done;
+  }
 }
 
 /**
