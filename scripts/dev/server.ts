@@ -40,6 +40,9 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Everyone on this machine may ask. */
+const LOCAL_VARS = { ACCESS: 'local' };
+
 /** Time between two requests of /readyz. */
 const READY_POLL_MS = 50;
 
@@ -96,7 +99,8 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
   const root = dirname(main);
   const wasm = readdirSync(root).filter((name) => name.endsWith('.wasm'));
   const bindings = { ...(config.options['bindings'] as Record<string, unknown> | undefined) };
-  for (const [name, value] of Object.entries(vars)) if (name in bindings) bindings[name] = value;
+  for (const [name, value] of Object.entries({ ...LOCAL_VARS, ...vars }))
+    if (name in bindings) bindings[name] = value;
   return {
     ...config.options,
     name: config.scriptName,

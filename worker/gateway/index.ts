@@ -3,11 +3,12 @@
  */
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
-import { ANONYMOUS, callerOf } from '../platform/caller.ts';
 import { gatewayApp } from './router.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
 
+export { AccountObject } from '../access/account-object.ts';
+export { BudgetObject } from '../access/budget-object.ts';
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
 export { Session } from '../apis/sessions/session-object.ts';
@@ -15,8 +16,9 @@ export { Session } from '../apis/sessions/session-object.ts';
 /** A batch whose lines are sent to the endpoints of this script. */
 export class BatchObject extends BatchRunner {
   constructor(ctx: DurableObjectState, env: GatewayEnv) {
-    super(ctx, env, (subject) => askOf(SITE, env, subject));
+    const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
+    super(ctx, env, (caller) => askOf(SITE, env, caller, waitUntil));
   }
 }
 
-export default gatewayApp(() => callerOf(ANONYMOUS));
+export default gatewayApp();

@@ -4,6 +4,7 @@
  * after a restart with the lines that have no result yet. Lines go through the same dispatch as
  * requests from outside.
  */
+import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { EngineError } from '../../../engine/base/errors.ts';
@@ -70,8 +71,8 @@ interface Task {
   readonly request: LineRequest;
 }
 
-/** Makes the function that runs lines for a subject. The gateway script knows its endpoints. */
-export type AskFor = (subject: string) => Ask;
+/** Makes the function that runs lines for a caller. The gateway script knows its endpoints. */
+export type AskFor = (caller: Caller) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
@@ -142,8 +143,13 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     forget: (state) => this.#forget(state),
   };
 
-  async #count({ batch }: BatchState): Promise<number> {
-    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.#abort?.signal);
+  async #count({ batch, caller }: BatchState): Promise<number> {
+    const nLine = await countLines(
+      this.env.FILES,
+      caller,
+      batch.input_file_id,
+      this.#abort?.signal,
+    );
     if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
     if (this.#isAborted()) return 0;
     if (nLine === 0) return this.#fail(noLines());
@@ -189,10 +195,10 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   }
 
   /** @returns false when the line has no result yet */
-  async #runLine(task: Task, { batch, subject }: BatchState, isLastTry: boolean): Promise<boolean> {
+  async #runLine(task: Task, { batch, caller }: BatchState, isLastTry: boolean): Promise<boolean> {
     const { number, request } = task;
     const signal = this.#abort?.signal ?? null;
-    const response = await this.#askFor(subject)(batch.endpoint, request.body, signal);
+    const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
     if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
@@ -232,7 +238,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   }
 
   async #finish(): Promise<number> {
-    const { batch } = this.#store.update((state) => {
+    const { batch, caller } = this.#store.update((state) => {
       const idOf = (isError: boolean) => (this.#store.hasResults(isError) ? newFileId() : null);
       const files = { output_file_id: idOf(false), error_file_id: idOf(true) };
       return withFiles(state, files, now());
@@ -240,7 +246,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
       if (id !== null)
-        await writeResultFile(this.env.FILES, this.#store, { id, filename, isError });
+        await writeResultFile(this.env.FILES, this.#store, {
+          owner: caller,
+          id,
+          filename,
+          isError,
+        });
     };
     await write(batch.output_file_id, false);
     await write(batch.error_file_id, true);
@@ -251,8 +262,8 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return 0;
   }
 
-  async #forget({ batch, subject }: BatchState): Promise<null> {
-    await removeFromList(this.env.FILES, { subject }, batch.id);
+  async #forget({ batch, caller }: BatchState): Promise<null> {
+    await removeFromList(this.env.FILES, caller, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }

@@ -24,6 +24,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   method: 'POST',
   path: '/v1/chat/completions',
   tag: 'generation',
+  scope: 'chat',
   summary: 'Answer a conversation',
   description:
     'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest.',
@@ -97,7 +98,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       const session = env.SESSIONS.getByName(objectName(caller, body.session));
       return await session.fetch('https://session/turn', init);
     }
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const turn = { env, caller, model, body, signal, record };
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });

@@ -20,6 +20,7 @@ export const createModeration = defineEndpoint({
   method: 'POST',
   path: '/v1/moderations',
   tag: 'onnx',
+  scope: 'chat',
   summary: 'Classify whether images are sexual',
   description:
     "Like OpenAI's endpoint, with the one category that the image classifier knows: sexual. Images are " +
@@ -38,7 +39,7 @@ export const createModeration = defineEndpoint({
   async handle({ env, caller, body, record }) {
     const images = imagesOf(body.input);
     const modelId = body.model ?? env.MODERATION_MODEL;
-    const { manifest } = await findModelOfKind(env.MODELS, modelId, 'onnx');
+    const { manifest } = await findModelOfKind(env.MODELS, modelId, 'onnx', caller);
     requireTask(manifest, 'image-moderation');
     record.modelId = manifest.id;
     let score = 0;
