@@ -138,3 +138,10 @@ export function collectOrigin(text: string, before: readonly string[] = []): rea
     throw new InvalidArgumentError('Expected an origin such as https://example.org, or * for all.');
   return [...before, text];
 }
+
+/** Names of hosts, one after the other. */
+export function collectHost(text: string, before: readonly string[] = []): readonly string[] {
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text))
+    throw new InvalidArgumentError('Expected a name without a port, such as thimble.lan.');
+  return [...before, text.toLowerCase()];
+}

@@ -14,15 +14,20 @@ import type { BudgetObject } from './budget-object.ts';
 import { PUBLIC_ACCOUNT } from './claim.ts';
 import type { Admission, AdmitRequest, Claim, Identity } from './claim.ts';
 import { accessDenied, invalidKey } from './errors.ts';
-import { isInForce, isKeyId, isSecretOf, keyPath, parseKeyRecord } from './key-record.ts';
+import {
+  isInForce,
+  isKeyId,
+  isSecretOf,
+  keyPath,
+  parseKeyRecord,
+  RECORD_MS,
+} from './key-record.ts';
 import type { KeyRecord } from './key-record.ts';
 import { capReached, dayOf, Ledger } from './ledger.ts';
 import type { Want } from './ledger.ts';
 import { limitsOf, NO_LIMITS, readCaps } from './limits.ts';
 import type { Amount, Limits, LimitVars } from './limits.ts';
 
-/** How long a key's record is believed: a revocation is in force after this time. */
-export const RECORD_MS = 10_000;
 /** Times the budget is asked again because others took what it gave. */
 const MAX_SLICE_TRIES = 8;
 export interface AccountEnv extends LimitVars {

@@ -9,6 +9,8 @@ export const KEYS_PREFIX = 'access/keys/';
 /** Ids of all keys: not every bucket can list what it holds. */
 export const KEY_INDEX = 'access/index.json';
 export const KEY_ID = /^[0-9a-f]{16}$/;
+/** How long a server believes a record: a revocation is in force after this time. */
+export const RECORD_MS = 10_000;
 export const MAX_SUBJECT_CHARS = 200;
 
 const N_ID_BYTE = 8;

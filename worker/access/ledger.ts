@@ -184,8 +184,8 @@ export class Ledger {
   #read(): State {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => migrate(sql, MIGRATIONS));
-    const [row] = sql.exec('SELECT json FROM state').toArray();
-    return row === undefined ? NEW : (JSON.parse(String(row['json'])) as State);
+    const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
+    return row === undefined ? NEW : (JSON.parse(row.json) as State);
   }
 
   #write(state: State): void {
