@@ -170,3 +170,25 @@ test("a request's id is its own, whatever the client calls it", async () => {
   const { headers } = await send(`${local.url}/healthz`, { 'x-request-id': 'mine' });
   expect(headers['x-request-id']).toMatch(/^req_[0-9a-f]{32}$/);
 });
+
+test('headers and addresses that the local runtime keeps for itself are nothing special', async () => {
+  for (const name of [
+    ...['mf-route-override', 'mf-original-url', 'mf-cf-blob', 'mf-proxy-shared-secret'],
+    ...['mf-custom-fetch-service', 'mf-op', 'mf-op-secret', 'mf-disable-pretty-error'],
+  ])
+    for (const value of ['thimble-stage', 'http://localhost/v1/models', '{bad']) {
+      const answer = await send(`${deployed.url}/healthz`, { [name]: value });
+      expect([name, answer.text]).toEqual([name, '{"status":"ok"}']);
+      expect((await send(`${deployed.url}/v1/models`, { [name]: value })).status).toBe(401);
+    }
+  const index = 'access/index.json';
+  expect(await deployed.bucket.getText(index)).not.toBeNull();
+  for (const path of [
+    `/cdn-cgi/local/r2/public/thimble-models/${index}`,
+    ...['/cdn-cgi/local/platform-proxy', '/cdn-cgi/local/scheduled', '/cdn-cgi/local/explorer/'],
+  ]) {
+    const answer = await send(deployed.url + path, {});
+    expect([path, answer.status]).toEqual([path, 404]);
+    expect(answer.text).toContain('E_NOT_FOUND');
+  }
+});
