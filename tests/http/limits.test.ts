@@ -1,5 +1,6 @@
 /** Limits of keys and of a deployment: reserved before, settled after, kept over restarts. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WINDOW_MESSAGES } from '../../worker/apis/websocket/connection.ts';
 import { durationText } from '../../worker/http/rate-headers.ts';
 import { sseData, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askWith, bearer, makeKey } from '../support/keys.ts';
@@ -95,14 +96,24 @@ test('a request that can never fit is refused before anything is computed', asyn
 });
 
 test('generations at the same time are bounded, and a place is free when one ends', async () => {
-  const ask = await askLimited({ concurrency: 2 });
-  const stream = () => complete(ask, { max_tokens: 400, stream: true });
-  const running = [await stream(), await stream()];
+  const { key } = await makeKey(server, { limits: { concurrency: 2 } });
+  const ask = askWith(server, key);
+  // What nobody acknowledges waits, and is still running.
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/ws`, [
+    ...['realtime', `openai-insecure-api-key.${key}`],
+  ]);
+  await new Promise((resolve) => socket.addEventListener('open', resolve));
+  let nMessage = 0;
+  socket.addEventListener('message', () => nMessage++);
+  const body = { prompt: PROMPT, max_tokens: 400, ignore_eos: true, stream: true };
+  for (const id of ['a', 'b'])
+    socket.send(JSON.stringify({ type: 'request', id, path: '/v1/completions', body }));
+  await expect.poll(() => nMessage).toBe(WINDOW_MESSAGES);
   const third = await complete(ask);
   expect(third.status).toBe(429);
   expect(third.headers.get('retry-after')).toBe('1');
   expect((await ask('/v1/models')).status).toBe(200);
-  for (const response of running) await response.body?.cancel();
+  socket.close();
   await expect.poll(async () => (await complete(ask)).status).toBe(200);
 });
 
