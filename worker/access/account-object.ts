@@ -28,6 +28,8 @@ import type { Want } from './ledger.ts';
 import { limitsOf, NO_LIMITS, readCaps } from './limits.ts';
 import type { Amount, Limits, LimitVars } from './limits.ts';
 
+/** What was really used is stored at most this much later. The platform keeps an idle object for 10 s or more. */
+const FLUSH_MS = 3000;
 /** Times the budget is asked again because others took what it gave. */
 const MAX_SLICE_TRIES = 8;
 export interface AccountEnv extends LimitVars {
@@ -43,6 +45,7 @@ interface Known {
 export class AccountObject extends DurableObject<AccountEnv> {
   readonly #ledger = new Ledger(this.ctx.storage);
   #known: Known | null = null;
+  #isFlushDue = false;
   #reading: Promise<Known> | null = null;
 
   /** Checks a key without counting anything. Answers with the milliseconds for which it may be believed. */
@@ -65,6 +68,7 @@ export class AccountObject extends DurableObject<AccountEnv> {
 
   /** @param used what is absent counts as it was reserved */
   settle(reservation: string, used: Partial<Amount>): void {
+    this.#flushSoon();
     this.#ledger.settle(reservation, used, this.#hasCaps(), Date.now());
   }
 
@@ -108,6 +112,18 @@ export class AccountObject extends DurableObject<AccountEnv> {
     return { record: text === undefined ? null : parseKeyRecord(text, path), untilMs };
   }
 
+  /** Before the platform puts an idle object away. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    const flush = async (): Promise<void> => {
+      await scheduler.wait(FLUSH_MS);
+      this.#isFlushDue = false;
+      this.#ledger.flush();
+    };
+    this.ctx.waitUntil(flush());
+  }
+
   #hasCaps(): boolean {
     const { tokens, usd } = readCaps(this.env);
     return tokens !== Infinity || usd !== Infinity;
@@ -120,7 +136,10 @@ export class AccountObject extends DurableObject<AccountEnv> {
       const nowMs = Date.now();
       const need = hasCaps ? this.#ledger.missing(want, nowMs) : null;
       // Nothing is awaited between this check and the reservation.
-      if (need === null) return this.#ledger.reserve(want, limits, hasCaps, nowMs);
+      if (need === null) {
+        this.#flushSoon();
+        return this.#ledger.reserve(want, limits, hasCaps, nowMs);
+      }
       const day = dayOf(nowMs);
       const given = await this.env.BUDGET.getByName(BUDGET_NAME).take(day, need);
       if (given.tokens < need.tokens || given.usd < need.usd) throw capReached(nowMs);

@@ -1,7 +1,10 @@
 /**
  * What one account has used, in its object's database. A reservation counts in full from the moment it is
- * made; settling it takes back what was not used. So what is never settled stays counted, and a restart
- * changes nothing.
+ * made; settling it takes back what was not used, so that what is never settled stays counted.
+ *
+ * An answer waits until what was written before it is safe, which takes longer than everything else here. So the
+ * stored state is ahead of what was used, by the next few requests: while they are covered, nothing is written.
+ * `flush` stores what was really used. After a restart without it, the part that was ahead counts as used.
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { migrate } from '../platform/storage/migrate.ts';
@@ -11,6 +14,10 @@ import type { RateBucket } from './rate-bucket.ts';
 
 /** After this time a request that was not settled no longer takes one of the places for generations. */
 export const LEASE_MS = 15 * 60_000;
+/** Requests like the last that the stored state is ahead. */
+const AHEAD_REQUESTS = 8;
+/** Of a limit, the stored state is ahead by this part at most. */
+const AHEAD_PART = 1 / 64;
 const DAY_MS = 24 * 60 * 60_000;
 
 const MIGRATIONS: readonly string[] = [
@@ -55,7 +62,20 @@ interface State {
   readonly storageBytes: number;
 }
 
+/** What the stored state counts and nobody has used yet. */
+interface Ahead extends Amount {
+  readonly requests: number;
+}
+
+interface Reservation extends Amount {
+  readonly day: number;
+  readonly endsAtMs: number;
+  /** Whether its row is in the database. */
+  readonly isStored: boolean;
+}
+
 const NOTHING: Amount = { tokens: 0, usd: 0 };
+const NOT_AHEAD: Ahead = { requests: 0, ...NOTHING };
 const NEW: State = {
   requests: null,
   tokens: null,
@@ -76,6 +96,11 @@ export function untilTomorrowMs(nowMs: number): number {
 export class Ledger {
   readonly #storage: DurableObjectStorage;
   #state: State | null = null;
+  #ahead: Ahead = NOT_AHEAD;
+  /** Requests that run, the oldest first. */
+  readonly #running = new Map<string, Reservation>();
+  /** Reservations that have ended and whose rows are still there. */
+  #ended: string[] = [];
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -96,7 +121,8 @@ export class Ledger {
     const state = this.#today(nowMs);
     if (state.day !== day) return;
     const { slice } = state;
-    this.#write({ ...state, slice: { tokens: slice.tokens + tokens, usd: slice.usd + usd } });
+    this.#state = { ...state, slice: { tokens: slice.tokens + tokens, usd: slice.usd + usd } };
+    this.#write();
   }
 
   /**
@@ -115,34 +141,30 @@ export class Ledger {
     const tokens = takeRate('tokens', before.tokens, want.tokens, limits.tokensPerMinute, nowMs);
     requireDay('tokens', before.used.tokens, want.tokens, limits.tokensPerDay, nowMs);
     requireDay('usd', before.used.usd, want.usd, limits.usdPerDay, nowMs);
-    const state = addUse({ ...before, requests, tokens }, want, hasCaps);
+    this.#state = addUse({ ...before, requests, tokens }, want, hasCaps);
+    this.#cover({ requests: 1, tokens: want.tokens, usd: want.usd }, limits);
     const reservation = want.isHeld ? crypto.randomUUID() : null;
-    this.#storage.transactionSync(() => {
-      this.#write(state);
-      if (reservation !== null)
-        this.#storage.sql.exec(
-          'INSERT INTO reservations VALUES (?, ?, ?, ?, ?)',
-          ...[reservation, want.tokens, want.usd, before.day, nowMs + LEASE_MS],
-        );
-    });
-    return { reservation, rates: rateState(state, limits) };
+    if (reservation !== null) {
+      const { tokens, usd } = want;
+      const endsAtMs = nowMs + LEASE_MS;
+      this.#running.set(reservation, { tokens, usd, day: before.day, endsAtMs, isStored: false });
+    }
+    return { reservation, rates: rateState(this.#state, limits) };
   }
 
   /** Replaces what was reserved by what was used. Does nothing for a reservation that is not held any more. */
   settle(reservation: string, used: Partial<Amount>, hasCaps: boolean, nowMs: number): void {
     const state = this.#today(nowMs);
-    const query = 'SELECT tokens, usd, day FROM reservations WHERE id = ?';
-    const [row] = this.#storage.sql.exec(query, reservation).toArray();
-    if (row === undefined) return;
-    const tokens = (used.tokens ?? Number(row['tokens'])) - Number(row['tokens']);
-    const usd = (used.usd ?? Number(row['usd'])) - Number(row['usd']);
+    const held = this.#running.get(reservation);
+    if (held === undefined) return;
+    this.#end(reservation, held);
+    const tokens = (used.tokens ?? held.tokens) - held.tokens;
+    const usd = (used.usd ?? held.usd) - held.usd;
     const bucket = state.tokens === null ? null : drain(state.tokens, tokens);
     // Of another day only the places and the minute are left.
-    const change = row['day'] === state.day ? { tokens, usd } : NOTHING;
-    this.#storage.transactionSync(() => {
-      this.#write(addUse({ ...state, tokens: bucket }, change, hasCaps));
-      this.#storage.sql.exec('DELETE FROM reservations WHERE id = ?', reservation);
-    });
+    const change = held.day === state.day ? { tokens, usd } : NOTHING;
+    this.#state = addUse({ ...state, tokens: bucket }, change, hasCaps);
+    this.#cover({ requests: 0, ...change }, null);
   }
 
   /**
@@ -157,20 +179,56 @@ export class Ledger {
         `storage: the key may keep ${maxBytes} bytes and keeps ${state.storageBytes}; ${bytes} more do not fit. Delete files first.`,
         { limit: maxBytes, used: state.storageBytes, wanted: bytes },
       );
-    this.#write({ ...state, storageBytes });
+    this.#state = { ...state, storageBytes };
+    this.#write();
+  }
+
+  /** Stores what was really used, and which requests run. */
+  flush(): void {
+    if (this.#state === null) return;
+    const { sql } = this.#storage;
+    this.#ahead = NOT_AHEAD;
+    this.#storage.transactionSync(() => {
+      this.#write();
+      for (const id of this.#ended) sql.exec('DELETE FROM reservations WHERE id = ?', id);
+      for (const [id, held] of this.#running) {
+        if (held.isStored) continue;
+        const row = [id, held.tokens, held.usd, held.day, held.endsAtMs];
+        sql.exec('INSERT INTO reservations VALUES (?, ?, ?, ?, ?)', ...row);
+        this.#running.set(id, { ...held, isStored: true });
+      }
+    });
+    this.#ended = [];
   }
 
   #requirePlace(concurrency: number | null, nowMs: number): void {
-    const { sql } = this.#storage;
-    sql.exec('DELETE FROM reservations WHERE ends_at <= ?', nowMs);
-    if (concurrency === null) return;
-    const [row] = sql.exec('SELECT count(*) AS n FROM reservations').toArray();
-    const running = Number(row?.['n'] ?? 0);
-    if (running < concurrency) return;
+    // In the order in which they end: each has the same time.
+    for (const [id, held] of this.#running) {
+      if (held.endsAtMs > nowMs) break;
+      this.#end(id, held);
+    }
+    const running = this.#running.size;
+    if (concurrency === null || running < concurrency) return;
     throw limited(
       `requests: ${running} of the key run already, and it may have ${concurrency} at a time. Wait until one has ended.`,
       { limit: concurrency, used: running, retryAfterS: 1 },
     );
+  }
+
+  #end(id: string, { isStored }: Reservation): void {
+    this.#running.delete(id);
+    if (isStored) this.#ended.push(id);
+  }
+
+  /** Makes sure that the stored state counts a use. @param limits bound how far it gets ahead; null: not at all */
+  #cover(use: Ahead, limits: Limits | null): void {
+    const requests = this.#ahead.requests - use.requests;
+    const tokens = this.#ahead.tokens - use.tokens;
+    const usd = this.#ahead.usd - use.usd;
+    this.#ahead = { requests, tokens, usd };
+    if (requests >= 0 && tokens >= 0 && usd >= 0) return;
+    this.#ahead = limits === null ? NOT_AHEAD : aheadOf(use, limits);
+    this.#write();
   }
 
   /** The state, with the day's use at 0 where a new day has begun. */
@@ -178,20 +236,59 @@ export class Ledger {
     const state = (this.#state ??= this.#read());
     // Clocks of two machines may differ: a day never begins twice.
     const day = Math.max(state.day, dayOf(nowMs));
-    return day === state.day ? state : { ...state, day, used: NOTHING, slice: NOTHING };
+    if (day === state.day) return state;
+    // What is stored is of the day before.
+    this.#ahead = NOT_AHEAD;
+    return { ...state, day, used: NOTHING, slice: NOTHING };
   }
 
   #read(): State {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => migrate(sql, MIGRATIONS));
+    const rows = sql.exec(
+      'SELECT id, tokens, usd, day, ends_at FROM reservations ORDER BY ends_at',
+    );
+    for (const row of rows.toArray())
+      this.#running.set(String(row['id']), {
+        tokens: Number(row['tokens']),
+        usd: Number(row['usd']),
+        day: Number(row['day']),
+        endsAtMs: Number(row['ends_at']),
+        isStored: true,
+      });
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
     return row === undefined ? NEW : (JSON.parse(row.json) as State);
   }
 
-  #write(state: State): void {
-    this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
-    this.#state = state;
+  #write(): void {
+    const json = JSON.stringify(withAhead(this.#state ?? NEW, this.#ahead));
+    this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', json);
   }
+}
+
+/** The next requests like one, as far as they are a small part of each limit. */
+function aheadOf({ tokens, usd }: Ahead, limits: Limits): Ahead {
+  const part = (amount: number, limit: number | null): number =>
+    Math.min(AHEAD_REQUESTS * amount, (limit ?? Infinity) * AHEAD_PART);
+  return {
+    requests: Math.floor(part(1, limits.requestsPerMinute)),
+    tokens: Math.floor(
+      Math.min(part(tokens, limits.tokensPerDay), part(tokens, limits.tokensPerMinute)),
+    ),
+    usd: part(usd, limits.usdPerDay),
+  };
+}
+
+/** The state once everything that it is ahead was used. */
+function withAhead(state: State, ahead: Ahead): State {
+  const { requests, tokens, used, slice } = state;
+  return {
+    ...state,
+    requests: requests === null ? null : drain(requests, ahead.requests),
+    tokens: tokens === null ? null : drain(tokens, ahead.tokens),
+    used: { tokens: used.tokens + ahead.tokens, usd: used.usd + ahead.usd },
+    slice: { tokens: slice.tokens - ahead.tokens, usd: slice.usd - ahead.usd },
+  };
 }
 
 /** @throws {EngineError} E_RATE_LIMIT */
