@@ -1,4 +1,5 @@
 /** Callers with a JSON Web Token of an issuer whose public keys are at an address. */
+import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
