@@ -258,6 +258,39 @@ test('a request on a socket has no more rights than the key that opened it', asy
   socket.close();
 });
 
+test('a batch runs within the limits of the key that made it, and waits for them', async () => {
+  const few = await makeKey(server, { limits: { concurrency: 1 } });
+  const ask = askWith(server, few.key);
+  const lines = Array.from({ length: 6 }, (_, i) =>
+    JSON.stringify({
+      ...{ custom_id: String(i), method: 'POST', url: '/v1/completions' },
+      body: { prompt: 'Once', max_tokens: 2 },
+    }),
+  );
+  const form = new FormData();
+  form.set('purpose', 'batch');
+  form.set('file', new File([lines.join('\n')], 'a.jsonl'));
+  const options = { method: 'POST', body: form, headers: bearer(few.key) };
+  const file = await (await fetch(`${server.url}/v1/files`, options)).json<{ id: string }>();
+  const made = await ask('/v1/batches', {
+    ...{ input_file_id: file.id, endpoint: '/v1/completions', completion_window: '24h' },
+  });
+  const { id } = await made.json<{ id: string }>();
+  type Batch = { status: string; request_counts: { completed: number; failed: number } };
+  const read = async () => await (await ask(`/v1/batches/${id}`)).json<Batch>();
+  await expect
+    .poll(async () => (await read()).status, { timeout: 30_000, interval: 200 })
+    .toBe('completed');
+  // A line that met the limit was tried again.
+  expect((await read()).request_counts).toMatchObject({ completed: 6, failed: 0 });
+});
+
+test('answers from a collection need the scope of collections', async () => {
+  const ask = askWith(server, await keyOf(['chat']));
+  const body = { messages: [{ role: 'user', content: 'a' }], retrieval: { collection: 'none' } };
+  expect((await ask('/v1/chat/completions', body)).status).toBe(403);
+});
+
 test('a browser gets the pages without data, to ask for a key', async () => {
   for (const path of ['/', '/docs']) {
     const page = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html' } });

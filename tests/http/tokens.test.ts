@@ -1,9 +1,8 @@
 /** Callers with a JSON Web Token of an issuer whose public keys are at an address. */
-import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { base64url, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { STORIES_ID, startTestServer, type TestServer } from '../support/http-server.ts';
 import { askWith } from '../support/keys.ts';
@@ -75,7 +74,7 @@ test('a token of the issuer lets in, by its scopes', async () => {
 
 test('a token that is over, of another, for another, or not signed is refused', async () => {
   const [head = '', , signature = ''] = (await sign()).split('.');
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const encode = (value: object) => base64url.encode(JSON.stringify(value));
   const claims = { ...CLAIMS, exp: inSeconds(600) };
   const tokens = {
     over: await sign({ exp: inSeconds(-120) }),

@@ -74,6 +74,15 @@ interface Reservation extends Amount {
   readonly isStored: boolean;
 }
 
+/** A row of the table, with its columns' names. */
+interface ReservationRow extends Record<string, SqlStorageValue> {
+  id: string;
+  tokens: number;
+  usd: number;
+  day: number;
+  ends_at: number;
+}
+
 const NOTHING: Amount = { tokens: 0, usd: 0 };
 const NOT_AHEAD: Ahead = { requests: 0, ...NOTHING };
 const NEW: State = {
@@ -245,15 +254,15 @@ export class Ledger {
   #read(): State {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => migrate(sql, MIGRATIONS));
-    const rows = sql.exec(
+    const rows = sql.exec<ReservationRow>(
       'SELECT id, tokens, usd, day, ends_at FROM reservations ORDER BY ends_at',
     );
     for (const row of rows.toArray())
-      this.#running.set(String(row['id']), {
-        tokens: Number(row['tokens']),
-        usd: Number(row['usd']),
-        day: Number(row['day']),
-        endsAtMs: Number(row['ends_at']),
+      this.#running.set(row.id, {
+        tokens: row.tokens,
+        usd: row.usd,
+        day: row.day,
+        endsAtMs: row.ends_at,
         isStored: true,
       });
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();

@@ -61,6 +61,11 @@ const SKIPPED_LINES = 1000;
 /** Statuses of transient failures, after which the same request may succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
+/** Status of a request over a limit of the key that made the batch. */
+const OVER_LIMIT = 429;
+/** What a limit that was reached is given at least, and at most, before the next try. */
+const LIMIT_PAUSE_MS = { min: 1000, max: 60_000 } as const;
+
 /** Place of failures that belong to no line. */
 const PLACE = { place: 'gateway.batch', ...NO_REQUEST };
 
@@ -77,6 +82,8 @@ export type AskFor = (caller: Caller) => Ask;
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
   readonly #store = new BatchStore(this.ctx.storage);
+  /** How long the limit wants to be left alone that lines of this slice met; 0 for none. */
+  #limitMs = 0;
   /** Aborts the work of the current alarm; null between alarms. */
   #abort: AbortController | null = null;
 
@@ -166,8 +173,9 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
     let nRetry = 0;
+    this.#limitMs = 0;
     const work = async (): Promise<void> => {
-      while (Date.now() < endMs && !this.#isAborted()) {
+      while (Date.now() < endMs && !this.#isAborted() && this.#limitMs === 0) {
         const task = tasks.shift();
         if (task === undefined) return;
         if (await this.#runLine(task, state, isLastTry)) nDone++;
@@ -176,6 +184,8 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
     if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
+    // A limit is not a failure: the batch waits for it until its window ends.
+    if (this.#limitMs > 0 && !this.#isAborted()) return this.#limitMs;
     if (nRetry === 0 || this.#isAborted()) return 0;
     // A busy server that answers some of the lines is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
@@ -201,6 +211,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
+    const retryAfter = response.headers.get('retry-after');
+    if (status === OVER_LIMIT && retryAfter !== null) {
+      const { min, max } = LIMIT_PAUSE_MS;
+      this.#limitMs = Math.min(max, Math.max(min, Number(retryAfter) * 1000));
+      return false;
+    }
     if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
     this.#store.keep(number, answerResult(number, request.customId, status, text));
     return true;
