@@ -41,6 +41,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   search: () => import('./commands/search.ts'),
   bench: () => import('./commands/bench/index.ts'),
   eval: () => import('./commands/eval.ts'),
+  keys: () => import('./commands/keys.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

@@ -38,6 +38,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'worker/stage': 8,
   'worker/audio': 8,
   'worker/onnx': 8,
+  'worker/access': 9,
   'worker/serving': 9,
   'worker/http': 10,
   'worker/apis': 11,

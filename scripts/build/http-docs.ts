@@ -35,9 +35,10 @@ function regionOf(name: string): DocRegion {
 
 function endpointTable(): string {
   return markdownTable(
-    ['address', 'what'],
-    ENDPOINTS.map(({ method, path, summary }) => [
+    ['address', 'scope', 'what'],
+    ENDPOINTS.map(({ method, path, scope, summary }) => [
       `\`${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}\``,
+      scope === null ? 'none' : `\`${scope}\``,
       summary,
     ]),
   );

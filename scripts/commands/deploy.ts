@@ -2,10 +2,10 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { deploy } from '../deploy/deploy.ts';
-import type { DeployResult } from '../deploy/deploy.ts';
 import { MAX_SCRIPT_BYTES, PLANS } from '../deploy/limits.ts';
+import type { DeployedAccess, DeployResult } from '../deploy/deploy.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
-import { parseIsolates } from '../lib/arguments.ts';
+import { collectOrigin, parseIsolates } from '../lib/arguments.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { describePool } from '../push/describe-placement.ts';
 
@@ -15,6 +15,8 @@ interface DeployFlags {
   readonly isolates?: number | 'auto';
   readonly plan: keyof typeof PLANS;
   readonly json?: boolean;
+  readonly public?: boolean;
+  readonly origin?: readonly string[];
 }
 
 const EXAMPLES = `
@@ -49,12 +51,20 @@ export function register(program: Command): void {
       `the plan whose limits are enforced: ${Object.keys(PLANS).join(' or ')}`,
       'paid',
     )
+    .option('--public', 'answer everyone, without keys')
+    .option(
+      '--origin <origin>',
+      'let web pages of this origin ask, such as https://example.org; may be repeated, * for all',
+      collectOrigin,
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: DeployFlags) => {
       const result = await deploy({
         dryRun: flags.dryRun === true,
         plan: flags.plan,
+        isPublic: flags.public === true,
+        ...(flags.origin === undefined ? {} : { origins: flags.origin }),
         ...(flags.model === undefined ? {} : { model: flags.model }),
         ...(flags.isolates === undefined ? {} : { nIsolate: flags.isolates }),
       });
@@ -62,7 +72,8 @@ export function register(program: Command): void {
     });
 }
 
-function describe({ sizes, scripts, placement, unused, dryRun, urls }: DeployResult): string {
+function describe(result: DeployResult): string {
+  const { sizes, scripts, placement, unused, dryRun, urls } = result;
   const rows = sizes.map(
     ({ name, bytes, gzipBytes, files }) =>
       `${name.padEnd(10)}${formatBytes(bytes).padStart(10)} raw ${formatBytes(gzipBytes).padStart(10)} gzip  (${files.map((f) => `${f.file} ${formatBytes(f.bytes)}`).join(', ')})`,
@@ -88,6 +99,29 @@ function describe({ sizes, scripts, placement, unused, dryRun, urls }: DeployRes
   return [
     ...[...rows, limits, 'scripts, in the order of deployment:', ...bound],
     `pool of ${placement.nIsolate} isolates${placement.defaultModel === null ? '' : `, default model ${placement.defaultModel}`}:`,
-    ...[...describePool(placement), ...old, end, ''],
+    ...[...describePool(placement), ...old, ...describeAccess(result), end, ''],
   ].join('\n');
+}
+
+function describeAccess({ access, dryRun }: DeployResult): string[] {
+  return [...WHO_MAY_ASK[access.mode](access, dryRun), ...describeOrigins(access)];
+}
+
+const WHO_MAY_ASK: Readonly<
+  Record<DeployedAccess['mode'], (access: DeployedAccess, dryRun: boolean) => string[]>
+> = {
+  public: () => [
+    'access    PUBLIC: everyone may ask, without a key; only the caps of the deployment hold',
+  ],
+  keys: ({ nKey }, dryRun) =>
+    nKey !== null && nKey > 0
+      ? [`access    callers with a key; ${nKey} are in force`]
+      : [
+          `access    callers with a key, and there is none${dryRun ? ' in a new account' : ' yet'}: it answers everyone with 503 until one exists`,
+          '          thimble keys create --remote --name NAME     (or: thimble deploy --public)',
+        ],
+};
+
+function describeOrigins({ origins }: DeployedAccess): string[] {
+  return origins.length === 0 ? [] : [`origins   web pages of ${origins.join(', ')} may ask`];
 }

@@ -9,6 +9,8 @@ import type { Placement } from '../../engine/manifest/placement.ts';
 import { DEFAULT_BUDGET_BYTES } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES, emptyPlacement } from '../../engine/placement/changes.ts';
 import { isPlaced } from '../../engine/placement/needs.ts';
+import { isInForce } from '../../worker/access/key-record.ts';
+import type { KeyRecord } from '../../worker/access/key-record.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
 import { newWatermarkRecord, WATERMARK_RECORD_KEY } from '../../worker/platform/watermark-key.ts';
 import { failureReason } from '../lib/exec.ts';
@@ -18,6 +20,7 @@ import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { runWrangler } from '../lib/wrangler.ts';
 import type { Bucket } from '../push/bucket.ts';
+import { listKeys } from '../push/keys.ts';
 import { changePlacement, readPlacement, versionOf } from '../push/place.ts';
 import { fillPool, readStored } from '../push/pool.ts';
 import type { AnyStored, PoolRequest, StoredModel } from '../push/pool.ts';
@@ -36,6 +39,18 @@ export interface DeployOptions {
   readonly model?: string;
   /** Stages of the pool; as they are by default. */
   readonly nIsolate?: number | 'auto';
+  /** Whether everyone may ask, without a key. */
+  readonly isPublic?: boolean;
+  /** Origins of web pages that may ask. */
+  readonly origins?: readonly string[];
+}
+
+/** Who may ask a deployment. */
+export interface DeployedAccess {
+  readonly mode: 'keys' | 'public';
+  readonly origins: readonly string[];
+  /** Keys that are in force; null where the deployment asks for none. */
+  readonly nKey: number | null;
 }
 
 export interface DeployResult {
@@ -46,6 +61,8 @@ export interface DeployResult {
   readonly placement: Placement;
   /** Scripts of a larger pool before, which nothing is bound to any more. */
   readonly unused: readonly string[];
+  /** Who may ask. */
+  readonly access: DeployedAccess;
   /** Addresses of the scripts, as wrangler printed them. */
   readonly urls: readonly string[];
 }
@@ -83,20 +100,24 @@ export async function readModel(id: string, modelsRoot = modelsDir()): Promise<A
   return { manifest, version: versionOf(text) };
 }
 
-type Done = Pick<DeployResult, 'scripts' | 'placement' | 'unused' | 'urls'>;
+type Done = Pick<DeployResult, 'scripts' | 'placement' | 'unused' | 'urls' | 'access'>;
 
 /** What would be deployed, into an account that has nothing yet. */
 async function rehearse(model: AnyStored | null, options: DeployOptions): Promise<Done> {
   const before = emptyPlacement({ overlap: true });
   const placement = fillPool(before, storedOf(model, []), poolRequest(before, model, options));
-  const scripts = scriptConfigs({ nIsolate: placement.nIsolate, isFree: options.plan === 'free' });
+  const scripts = scriptConfigs({
+    nIsolate: placement.nIsolate,
+    isFree: options.plan === 'free',
+    vars: accessVars(options),
+  });
   const paths = writeConfigs(scripts);
   const last = scripts.findLastIndex(({ bundle }) => bundle === 'stage');
   for (const [i, { bundle, scriptName }] of scripts.entries())
     // Stages differ in their name and bindings: the one with most of them and the one with none will do.
     if (bundle !== 'stage' || i === 0 || i === last)
       await deployScript(scriptName, paths[i]!, true);
-  return { scripts, placement, unused: [], urls: [] };
+  return { scripts, placement, unused: [], urls: [], access: accessOf(options, []) };
 }
 
 async function deployAll(model: AnyStored | null, options: DeployOptions): Promise<Done> {
@@ -126,7 +147,7 @@ export interface DeployTarget {
 export async function deployTo(
   target: DeployTarget,
   model: AnyStored | null,
-  options: Pick<DeployOptions, 'plan' | 'nIsolate'>,
+  options: Omit<DeployOptions, 'dryRun' | 'model'>,
 ): Promise<Done> {
   return await withDeployLock(target.bucket, () => deployInto(target, model, options));
 }
@@ -134,15 +155,19 @@ export async function deployTo(
 async function deployInto(
   { bucket, runScript, modelsRoot }: DeployTarget,
   model: AnyStored | null,
-  options: Pick<DeployOptions, 'plan' | 'nIsolate'>,
+  options: Omit<DeployOptions, 'dryRun' | 'model'>,
 ): Promise<Done> {
   const before = await readPlacement(bucket);
   const stored = storedOf(model, await readStored(bucket, before));
   // Refuses what does not fit before anything is written.
   const { nIsolate } = fillPool(before, stored, poolRequest(before, model, options));
   if (model !== null) await pushInto(bucket, model.manifest.id, modelsRoot);
+  const scripts = scriptConfigs({
+    nIsolate,
+    isFree: options.plan === 'free',
+    vars: accessVars(options),
+  });
   await makeWatermarkKey(bucket);
-  const scripts = scriptConfigs({ nIsolate, isFree: options.plan === 'free' });
   const paths = writeConfigs(scripts);
   const urls: string[] = [];
   let placement = before;
@@ -158,7 +183,22 @@ async function deployInto(
     ({ bundle }) => bundle === 'stage',
   );
   const unused = old.map(({ scriptName }) => scriptName).filter((name) => !after.has(name));
-  return { scripts, placement, unused: before.revision === 0 ? [] : unused, urls };
+  const access = accessOf(options, options.isPublic === true ? [] : await listKeys(bucket));
+  return { scripts, placement, unused: before.revision === 0 ? [] : unused, urls, access };
+}
+
+type AccessOptions = Pick<DeployOptions, 'isPublic' | 'origins'>;
+
+function accessVars({ isPublic = false, origins = [] }: AccessOptions): Record<string, string> {
+  return { ACCESS: isPublic ? 'public' : 'keys', ALLOWED_ORIGINS: origins.join() };
+}
+
+function accessOf(
+  { isPublic = false, origins = [] }: AccessOptions,
+  keys: readonly KeyRecord[],
+): DeployedAccess {
+  if (isPublic) return { mode: 'public', origins, nKey: null };
+  return { mode: 'keys', origins, nKey: keys.filter((key) => isInForce(key, Date.now())).length };
 }
 
 function poolRequest(

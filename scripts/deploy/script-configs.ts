@@ -25,6 +25,8 @@ export interface ConfigOptions {
   readonly nIsolate: number;
   /** Whether scripts that are too large for the free plan are left out, with the bindings to them. */
   readonly isFree?: boolean;
+  /** Variables of the gateway that differ from its wrangler.toml. */
+  readonly vars?: Readonly<Record<string, string>>;
 }
 
 const DEPLOY_DIR = join(distDir, 'deploy');
@@ -33,12 +35,17 @@ const PATHS = /^(main|base_dir) = "([^"]+)"$/gm;
 const BINDINGS = /\[\[(?:durable_objects\.bindings|services|r2_buckets)\]\]\n((?:[^\n[]+\n?)*)/g;
 
 /** In the order in which they are deployed: no script is bound to one that comes after it. */
-export function scriptConfigs({ nIsolate, isFree = false }: ConfigOptions): ScriptConfig[] {
+export function scriptConfigs({
+  nIsolate,
+  isFree = false,
+  vars = {},
+}: ConfigOptions): ScriptConfig[] {
   const isAbsent = ({ isPaidOnly = false }: WorkerRow) => isFree && isPaidOnly;
   const absent = WORKERS.filter(isAbsent).map((row) => nameOf(readToml(row)));
   const first = nameOf(readToml(WORKERS.find(({ name }) => name === 'stage')!));
   return WORKERS.filter((row) => !isAbsent(row)).flatMap((row) => {
-    const toml = fromDeployDir(row, withoutBindings(readToml(row), absent));
+    const own = row.name === 'gateway' ? vars : {};
+    const toml = withVars(fromDeployDir(row, withoutBindings(readToml(row), absent)), own);
     const config = (isolate: number | null): ScriptConfig => {
       const scriptName = isolate === null ? nameOf(toml) : stageScriptName(first, isolate);
       const bound = isolate === null ? boundStages(row, nIsolate) : [isolate + 1, nIsolate];
@@ -61,6 +68,15 @@ export function writeConfigs(configs: readonly ScriptConfig[]): string[] {
     renameSync(`${path}.${process.pid}.part`, path);
     return relative(repoRoot, path);
   });
+}
+
+/** @throws {Error} for a variable that the file does not have */
+function withVars(toml: string, vars: Readonly<Record<string, string>>): string {
+  return Object.entries(vars).reduce((text, [name, value]) => {
+    const line = new RegExp(`^${name} = "[^"]*"$`, 'm');
+    if (!line.test(text)) throw new Error(`wrangler.toml: has no variable ${name}`);
+    return text.replace(line, () => `${name} = ${JSON.stringify(value)}`);
+  }, toml);
 }
 
 /** The gateway's own file binds the first stage. */

@@ -3,7 +3,14 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { budgetOfMemory } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
-import { parseBytes, parseCount, parseIsolates, parsePort } from '../lib/arguments.ts';
+import {
+  collectHost,
+  collectOrigin,
+  parseBytes,
+  parseCount,
+  parseIsolates,
+  parsePort,
+} from '../lib/arguments.ts';
 import type { ServerOptions } from './server.ts';
 
 export interface ServeFlags {
@@ -16,6 +23,9 @@ export interface ServeFlags {
   readonly memory?: number;
   readonly inspectorPort?: number;
   readonly verbose?: boolean;
+  readonly origin?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly keys?: boolean;
 }
 
 export function addServeOptions(command: Command): Command {
@@ -35,6 +45,17 @@ export function addServeOptions(command: Command): Command {
       'memory of an isolate, such as 2GB: one holds a model that takes several when deployed (default 128MB)',
       parseBytes,
     )
+    .option(
+      '--origin <origin>',
+      'let web pages of this origin ask, such as https://example.org; may be repeated, * for all',
+      collectOrigin,
+    )
+    .option(
+      '--allow-host <name>',
+      'answer to this name, too, besides localhost; may be repeated',
+      collectHost,
+    )
+    .option('--keys', 'ask for keys (thimble keys create), as a deployment does')
     .option('--inspector-port <port>', "port of workerd's inspector", parsePort)
     .option('--verbose', 'show what the Workers log');
 }
@@ -47,6 +68,7 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
     port: flags.port,
     host: flags.host,
     vars: {
+      ...accessVars(flags),
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
       ...fromEnvironment(),
@@ -60,4 +82,23 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
 function fromEnvironment(): Record<string, string> {
   const given = ['WATERMARK_KEY', 'POLICY'].map((name) => [name, process.env[name] ?? ''] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== ''));
+}
+
+/** Names that a server on this machine has whatever it listens on. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** Who may ask the server. */
+function accessVars({
+  host,
+  origin = [],
+  allowHost = [],
+  keys,
+}: ServeFlags): Record<string, string> {
+  // Others reach it by an address of this machine, which a page that rebinds its name cannot send.
+  const hosts = LOOPBACK.test(host) ? allowHost : [...allowHost, 'ip'];
+  return {
+    ALLOWED_ORIGINS: origin.join(),
+    ALLOWED_HOSTS: hosts.join(),
+    ...(keys === true ? { ACCESS: 'keys' } : {}),
+  };
 }

@@ -40,6 +40,10 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const INNER_HOST = '127.0.0.1';
+/** Everyone on this machine may ask. */
+const LOCAL_VARS = { ACCESS: 'local' };
+
 /** Time between two requests of /readyz. */
 const READY_POLL_MS = 50;
 
@@ -48,7 +52,8 @@ const READY_POLL_MS = 50;
  * start.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  if (options.port !== 0) await requireFreePort(options.port, options.host);
+  const { host, port } = options;
+  if (port !== 0) await requireFreePort(port, host);
   const configs = withPool(loadWorkerConfigs(), options.nIsolate ?? DEFAULT_ISOLATES);
   // Miniflare sends requests from outside to its first Worker.
   const gateway = configs.find(({ name }) => name === 'gateway');
@@ -61,8 +66,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const verbose = options.verbose === true;
   const miniflare = await createMiniflare(
     {
-      host: options.host,
-      port: options.port,
+      // Miniflare's own door, which reads headers (MF-...) and addresses (/cdn-cgi/local/...) of its own, is not
+      // the one that is told to anybody.
+      host: INNER_HOST,
+      port: 0,
       ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
       resourcePersistencePath: options.persist ?? stateDir(),
       handleStructuredLogs: ({ level, message }: { level: string; message: string }) => {
@@ -70,15 +77,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           options.onLog?.(`${level}: ${message}`);
         }
       },
-      workers: ordered.map((config) => workerOptions(config, options)),
+      workers: ordered.map((config): object => ({
+        ...workerOptions(config, options),
+        ...(config === gateway ? { unsafeDirectSockets: [{ host, port }] } : {}),
+      })),
     } as V4MiniflareOptions,
     verbose,
   );
   try {
-    const ready = await miniflare.ready;
+    await miniflare.ready;
+    const ready = await miniflare.unsafeGetDirectURL(gateway.scriptName);
     const inspectorUrl =
       options.inspectorPort === undefined ? null : (await miniflare.getInspectorURL()).href;
-    const url = serverUrl(ready, options.host);
+    const url = serverUrl(ready, host);
     return { url, inspectorUrl, close: () => miniflare.dispose() };
   } catch (cause) {
     await disposeQuietly(miniflare);
@@ -105,7 +116,8 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
     names.filter((name) => name.endsWith(ending)).map((name) => ({ type, path: join(root, name) })),
   );
   const bindings = { ...(config.options['bindings'] as Record<string, unknown> | undefined) };
-  for (const [name, value] of Object.entries(vars)) if (name in bindings) bindings[name] = value;
+  for (const [name, value] of Object.entries({ ...LOCAL_VARS, ...vars }))
+    if (name in bindings) bindings[name] = value;
   return {
     ...config.options,
     name: config.scriptName,

@@ -95,3 +95,53 @@ export function parseBytes(text: string): number {
     throw new InvalidArgumentError('Expected a size such as 128MB, 120MiB or 128000000.');
   return bytes;
 }
+
+const TIME_UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** A length of time such as `30m` or `90d`, in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const unitMs = TIME_UNITS_MS[unit];
+  if (unitMs === undefined)
+    throw new InvalidArgumentError('Expected a time such as 90s, 30m, 12h or 90d.');
+  return Number(count) * unitMs;
+}
+
+/** A time to come: a date, or a length of time from now. */
+export function parseTime(text: string): Date {
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text)
+    ? new Date(text)
+    : new Date(Date.now() + parseDuration(text));
+  if (Number.isNaN(time.getTime()) || time.getTime() <= Date.now())
+    throw new InvalidArgumentError('Expected a time to come, such as 90d or 2027-01-31.');
+  return time;
+}
+
+/** Who owns what is kept. Those of tokens begin with "jwt:". */
+export function parseSubject(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/.test(text))
+    throw new InvalidArgumentError(
+      'Expected 1 to 100 letters, digits or ".", "_", "@", "+", "-", and a letter or digit first.',
+    );
+  return text;
+}
+
+/** Origins of web pages, one after the other. */
+export function collectOrigin(text: string, before: readonly string[] = []): readonly string[] {
+  const isOrigin = URL.canParse(text) && new URL(text).origin === text;
+  if (text !== '*' && !isOrigin)
+    throw new InvalidArgumentError('Expected an origin such as https://example.org, or * for all.');
+  return [...before, text];
+}
+
+/** Names of hosts, one after the other. */
+export function collectHost(text: string, before: readonly string[] = []): readonly string[] {
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text))
+    throw new InvalidArgumentError('Expected a name without a port, such as thimble.lan.');
+  return [...before, text.toLowerCase()];
+}

@@ -1,4 +1,5 @@
 /** The turns so far: kept in this page, or on the server in a session. */
+import { fetchWithKey } from '../access/key.ts';
 import type { ChatMessage, ChatRequest } from './chat-stream.ts';
 
 export class Conversation {
@@ -19,6 +20,7 @@ export class Conversation {
 
   /** The server forgets it, too. */
   end(): void {
-    if (this.#session !== null) void fetch(`/v1/sessions/${this.#session}`, { method: 'DELETE' });
+    if (this.#session !== null)
+      void fetchWithKey(`/v1/sessions/${this.#session}`, { method: 'DELETE' });
   }
 }

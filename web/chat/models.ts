@@ -1,4 +1,5 @@
 /** What the server's models can do for this page. */
+import { fetchWithKey } from '../access/key.ts';
 import { readError } from './server.ts';
 
 /** The part of a row of /v1/models that is read here. */
@@ -19,7 +20,7 @@ export interface Abilities {
 
 /** @throws {Error} with the server's message. */
 export async function listAbilities(): Promise<Abilities> {
-  const response = await fetch('/v1/models');
+  const response = await fetchWithKey('/v1/models');
   if (!response.ok) throw new Error(await readError(response));
   const { data } = (await response.json()) as { readonly data: readonly ModelRow[] };
   return {

@@ -1,7 +1,9 @@
 /** Requests to the page's own server, and what its answers have in common (docs/http.md). */
 
+import { fetchWithKey } from '../access/key.ts';
+
 export function postJson(path: string, body: object, signal: AbortSignal): Promise<Response> {
-  return fetch(path, {
+  return fetchWithKey(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     signal,

@@ -1,4 +1,5 @@
 /** The reference page: /openapi.json, drawn. */
+import { fetchWithKey } from '../access/key.ts';
 import { node } from './node.ts';
 import type { OpenApiDocument } from './openapi.ts';
 import { drawOperation } from './operation.ts';
@@ -37,7 +38,7 @@ function draw(api: OpenApiDocument): void {
 }
 
 try {
-  const response = await fetch('/openapi.json');
+  const response = await fetchWithKey('/openapi.json');
   draw((await response.json()) as OpenApiDocument);
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);

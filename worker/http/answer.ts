@@ -2,6 +2,7 @@
  * The common frame of every generated answer: streamed or whole, aborted when the client leaves,
  * counted in the request's record. The API's shape decides what the answer looks like.
  */
+import { EngineError } from '../../engine/base/errors.ts';
 import type { Delta } from '../serving/generation/run-generation.ts';
 import { markGenerated } from './generated.ts';
 import type { RequestRecord } from './observe/record.ts';
@@ -49,8 +50,24 @@ async function* counted(
   { modelId, record }: AnswerFrame,
   deltas: AsyncIterable<Delta>,
 ): AsyncGenerator<Delta, void, void> {
-  for await (const delta of deltas) {
-    if (delta.type === 'done') record.addUsage(modelId, delta.usage);
-    yield delta;
+  let isKnown = false;
+  try {
+    for await (const delta of deltas) {
+      if (delta.type === 'done') record.addUsage(modelId, delta.usage);
+      yield delta;
+    }
+    isKnown = true;
+  } catch (error) {
+    isKnown = isRefusal(error);
+    throw error;
+  } finally {
+    // The client has left, or the stage has failed: what was computed until then is not reported.
+    if (!isKnown) record.cutOff();
   }
+}
+
+/** Whether an error came before anything was computed. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof EngineError)) return false;
+  return error.code === 'E_BUSY' || (error.row.party === 'caller' && error.code !== 'E_ABORTED');
 }

@@ -1,11 +1,12 @@
 /** Runs a request through its row: checks the body, calls the handler, shapes errors, keeps the record. */
 import { EngineError } from '../../engine/base/errors.ts';
-import { callerOf } from '../platform/caller.ts';
+import { gateOfCaller } from '../access/gate.ts';
+import type { Gate } from '../access/gate.ts';
+import { newRequestId } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
-import type { Ask, Endpoint, EndpointFacts, Site } from './endpoint.ts';
-import { failedResponse } from './error-response.ts';
-import { RequestRecord } from './observe/record.ts';
-import { checkBody, readJson } from './body/json-body.ts';
+import type { ServingEnv } from '../serving/env.ts';
+import { requireJson } from './body/content-type.ts';
+import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
 import { refuseParameters } from './body/refused.ts';
 import {
   IGNORED_HEADER,
@@ -13,14 +14,21 @@ import {
   refuseWhenStrict,
   unknownFields,
 } from './body/unknown-fields.ts';
-
-/** OpenAI's name; every line of the log that belongs to the request has the same id. */
-export const REQUEST_ID_HEADER = 'x-request-id';
+import type { Ask, Endpoint, EndpointFacts, Site, WaitUntil } from './endpoint.ts';
+import { failedResponse } from './error-response.ts';
+import { RequestRecord } from './observe/record.ts';
+import { pageResponse } from './page-response.ts';
+import { rateHeaders } from './rate-headers.ts';
+import { REQUEST_ID_HEADER } from './screen.ts';
+import { settleAtEnd, wantOf } from './usage.ts';
+import { withHeaders } from './with-headers.ts';
 
 export interface Call<Env> {
   readonly request: Request;
   readonly env: Env;
-  readonly caller: Caller;
+  readonly requestId: string;
+  readonly gate: Gate;
+  readonly waitUntil: WaitUntil;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -29,50 +37,53 @@ export interface RunnableSite<Env> extends Site {
   readonly endpoints: readonly Endpoint<Env>[];
 }
 
-export async function dispatch<Env>(
+export async function dispatch<Env extends ServingEnv>(
   endpoint: Endpoint<Env>,
   call: Call<Env>,
   site: RunnableSite<Env>,
 ): Promise<Response> {
-  const record = new RequestRecord(endpoint.method, endpoint.name, call.caller);
-  let ignored: readonly string[] = [];
+  const record = new RequestRecord(endpoint.method, endpoint.name, call);
+  const headers: Record<string, string> = { [REQUEST_ID_HEADER]: call.requestId };
   let response: Response;
   try {
-    const read = await readBody(endpoint, call.request);
-    ignored = read.ignored;
-    const ask = askOf(site, call.env, call.caller.subject, call.request.url);
-    response = await endpoint.handle({ ...call, body: read.body, record, site, ask });
+    response = await run(endpoint, call, site, record, headers);
   } catch (error) {
-    response = failedResponse(error, record, endpoint.errors);
+    response =
+      refusedPage(endpoint, call.request, error, site) ??
+      failedResponse(error, record, endpoint.errors);
   }
   record.headersSent(response.status);
-  return withHeaders(response, {
-    [REQUEST_ID_HEADER]: record.requestId,
-    ...(ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) }),
+  return withHeaders(response, headers);
+}
+
+/** @param headers gets those of the answer, whether it fails or not */
+async function run<Env extends ServingEnv>(
+  endpoint: Endpoint<Env>,
+  call: Call<Env>,
+  site: RunnableSite<Env>,
+  record: RequestRecord,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const { request, env, params, gate, waitUntil } = call;
+  const read = await readChecked(endpoint, request, gate);
+  const want = await wantOf(endpoint, env, read.body, read.nBytes);
+  const { caller, rates } = await gate.admit(endpoint.scope, want);
+  Object.assign(headers, rateHeaders(rates));
+  settleAtEnd(record, env, caller, waitUntil);
+  if (read.ignored.length > 0) headers[IGNORED_HEADER] = ignoredHeader(read.ignored);
+  const ask = askOf(site, env, caller, waitUntil, request.url);
+  const { body } = read;
+  return await endpoint.handle({
+    ...{ request, env, params, caller, body, record, site, ask, waitUntil },
   });
 }
 
-/**
- * Headers of a response from an object cannot be changed, so that one is copied; copying every response
- * would send its body through one more stream. A WebSocket's response stays as it is.
- */
-function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
-  if (response.status === 101) return response;
-  try {
-    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
-    return response;
-  } catch {
-    const copy = new Response(response.body, response);
-    for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
-    return copy;
-  }
-}
-
 /** Sends requests to a site's own rows for a caller, as sockets and batches do. */
-export function askOf<Env>(
+export function askOf<Env extends ServingEnv>(
   site: RunnableSite<Env>,
   env: Env,
-  subject: string,
+  caller: Caller,
+  waitUntil: WaitUntil,
   baseUrl = 'https://thimble',
 ): Ask {
   return async (path, body, signal) => {
@@ -83,20 +94,65 @@ export function askOf<Env>(
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       ...{ body: JSON.stringify(body), signal },
     });
-    const caller = callerOf(subject);
-    return await dispatch(endpoint, { request, env, caller, params: {} }, site);
+    const requestId = newRequestId();
+    const gate = gateOfCaller(env, { ...caller, requestId });
+    return await dispatch(endpoint, { request, env, requestId, gate, waitUntil, params: {} }, site);
   };
 }
 
-async function readBody(
-  { body: schema, refused = [] }: EndpointFacts,
+interface ReadBody {
+  readonly body: unknown;
+  readonly nBytes: number;
+  readonly ignored: readonly string[];
+}
+
+/** Who asks is known before a body is read; a body that is refused counts as a request, too. */
+async function readChecked(
+  endpoint: EndpointFacts,
   request: Request,
-): Promise<{ body: unknown; ignored: readonly string[] }> {
-  if (schema === undefined) return { body: undefined, ignored: [] };
-  const json = await readJson(request);
+  gate: Gate,
+): Promise<ReadBody> {
+  const { body: schema, form, scope } = endpoint;
+  if (schema === undefined) {
+    const nBytes = form === undefined ? 0 : Number(request.headers.get('content-length') ?? 0);
+    return { body: undefined, nBytes, ignored: [] };
+  }
+  await gate.verify();
+  try {
+    return await readBody(schema, endpoint, request);
+  } catch (error) {
+    await gate.admit(scope, { tokens: 0, usd: 0, isHeld: false });
+    throw error;
+  }
+}
+
+async function readBody(
+  schema: NonNullable<EndpointFacts['body']>,
+  { refused = [] }: EndpointFacts,
+  request: Request,
+): Promise<ReadBody> {
+  requireJson(request);
+  const { text, nBytes } = await readText(request);
+  const json = parseJsonBody(text);
   refuseParameters(json, refused);
   const body = checkBody(json, schema);
   const ignored = unknownFields(json as object, schema, refused);
   refuseWhenStrict(body, ignored);
-  return { body, ignored };
+  return { body, nBytes, ignored };
+}
+
+/**
+ * A browser that opens a page cannot send a key. It gets the page, which holds no data, as the text of the
+ * refusal: the page asks for the key. Null for other failures.
+ */
+function refusedPage<Env>(
+  endpoint: Endpoint<Env>,
+  request: Request,
+  error: unknown,
+  { pages }: Site,
+): Response | null {
+  const isRefused = error instanceof EngineError && error.code === 'E_KEY_INVALID';
+  const wantsPage = request.headers.get('accept')?.includes('text/html') === true;
+  if (endpoint.page === undefined || !isRefused || !wantsPage) return null;
+  return pageResponse(pages[endpoint.page], 401);
 }

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { ServingEnv } from '../serving/env.ts';
 import type { RequestRecord } from './observe/record.ts';
 import type { RefusedParameter } from './body/refused.ts';
-import type { Caller } from '../platform/caller.ts';
+import type { Caller, Scope } from '../platform/caller.ts';
 
 export type Tag =
   | 'generation'
@@ -36,6 +36,8 @@ export interface EndpointContext<Body, Env = ServingEnv> {
   readonly site: Site;
   /** Sends JSON to another row, for the same caller. */
   readonly ask: Ask;
+  /** Lets something end after the answer. */
+  readonly waitUntil: WaitUntil;
 }
 
 /**
@@ -44,6 +46,8 @@ export interface EndpointContext<Body, Env = ServingEnv> {
  * @throws {EngineError} E_NOT_FOUND for a path that no row has
  */
 export type Ask = (path: string, body: unknown, signal: AbortSignal | null) => Promise<Response>;
+
+export type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** What endpoints that describe the others need. */
 export interface Site {
@@ -91,6 +95,10 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = Servi
   /** `:name` is a named part. */
   readonly path: string;
   readonly tag: Tag;
+  /** What a caller must be allowed to do; null for what is open to everyone. */
+  readonly scope: Scope | null;
+  /** The page that the row answers with. It holds no data: a browser without a key gets it, too, to ask for one. */
+  readonly page?: keyof Site['pages'];
   readonly summary: string;
   readonly description?: string;
   /** What each named part of the path is. */

@@ -4,6 +4,7 @@ import { reportFailure } from '../platform/failure.ts';
 import type { Place } from '../platform/failure.ts';
 import {
   EngineError,
+  type ErrorCode,
   type ErrorRecord,
   errorFromRecord,
   errorToRecord,
@@ -24,9 +25,21 @@ export interface ErrorBody {
   };
 }
 
+/** OpenAI's codes of errors that clients know by them. */
+const OPENAI_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  E_KEY_INVALID: 'invalid_api_key',
+  E_ACCESS_DENIED: 'insufficient_permissions',
+  E_RATE_LIMIT: 'rate_limit_exceeded',
+};
+
+export function publicCode(code: ErrorCode): string {
+  return OPENAI_CODES[code] ?? code;
+}
+
 export function errorBody(record: ErrorRecord): ErrorBody {
   const { type } = errorFromRecord(record).row;
-  const { message, param, code, details } = record;
+  const { message, param, details } = record;
+  const code = publicCode(record.code);
   const hasDetails = Object.keys(details).length > 0;
   return { error: { message, type, param, code, ...(hasDetails ? { details } : {}) } };
 }
@@ -34,15 +47,19 @@ export function errorBody(record: ErrorRecord): ErrorBody {
 /** Anthropic's error types by status; all other statuses are api_error. */
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
   404: 'not_found_error',
   405: 'invalid_request_error',
   413: 'request_too_large',
+  429: 'rate_limit_error',
   503: 'overloaded_error',
 };
 
 /** Anthropic's error object; `param`, `code` and `details` are extensions. */
 export function anthropicErrorBody(record: ErrorRecord): object {
-  const { param, code, details } = record;
+  const { param, details } = record;
+  const code = publicCode(record.code);
   const type = ANTHROPIC_TYPES[errorFromRecord(record).row.httpStatus] ?? 'api_error';
   return { type: 'error', error: { type, message: record.message, param, code, details } };
 }
@@ -83,8 +100,8 @@ export function failedResponse(
 function recordResponse(record: ErrorRecord, style: ErrorStyle): Response {
   const { row } = errorFromRecord(record);
   const headers = new Headers({ 'content-type': 'application/json' });
-  if (row.httpStatus === 503) {
-    const seconds = record.details['retryAfterS'];
+  const seconds = record.details['retryAfterS'];
+  if (row.httpStatus === 503 || (row.httpStatus === 429 && seconds !== undefined)) {
     headers.set(
       'retry-after',
       String(typeof seconds === 'number' ? seconds : DEFAULT_RETRY_AFTER_S),

@@ -10,6 +10,6 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-export function pageResponse(html: string): Response {
-  return new Response(html, { headers: HEADERS });
+export function pageResponse(html: string, status = 200): Response {
+  return new Response(html, { status, headers: HEADERS });
 }

@@ -1,4 +1,5 @@
 /** Bindings for serving models: their bucket, the scripts that run them, and the defaults. */
+import type { AccessEnv } from '../access/env.ts';
 import type Audio from '../audio/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { RenamedVars } from '../platform/vars.ts';
@@ -14,8 +15,7 @@ export type StageBindings = {
  * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.
  * VOICE_MODEL is the voice of requests that name none.
  */
-export interface ServingEnv extends RenamedVars, StageBindings {
-  readonly MODELS: R2Bucket;
+export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv {
   /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
   /** Absent where the platform's plan has no room for the script. */

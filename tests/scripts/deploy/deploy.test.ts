@@ -6,6 +6,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { deployTo, readModel } from '../../../scripts/deploy/deploy.ts';
 import type { DeployTarget } from '../../../scripts/deploy/deploy.ts';
 import { importModel } from '../../../scripts/import/import-model.ts';
+import { distDir } from '../../../scripts/lib/paths.ts';
+import { createKey, revokeKey } from '../../../scripts/push/keys.ts';
 import { readPlacement } from '../../../scripts/push/place.ts';
 import { memoryBucket } from '../../support/memory-bucket.ts';
 import { STORIES_FILE } from '../../support/models.ts';
@@ -130,4 +132,31 @@ test('the first deployment makes a key for the watermark, and later ones keep it
   });
   await deployTo(target, null, PAID);
   expect(await bucket.getText('policy/watermark.json')).toBe(record);
+});
+
+test('a deployment asks for keys unless it is public, and knows how many there are', async () => {
+  const model = await readModel(ID, modelsRoot);
+  const configOf = async () =>
+    await readFile(join(distDir, 'deploy', 'thimble-gateway.toml'), 'utf8');
+  const first = await deployTo(target, model, PAID);
+  expect(first.access).toEqual({ mode: 'keys', origins: [], nKey: 0 });
+  expect(await configOf()).toMatch(/^ACCESS = "keys"$/m);
+  const options = {
+    name: 'a',
+    scopes: ['chat'],
+    models: null,
+    expiresAt: null,
+    limits: null,
+  } as const;
+  const { record } = await createKey(target.bucket, options);
+  await createKey(target.bucket, { ...options, expiresAt: new Date(0) });
+  const origins = ['https://app.example'];
+  const second = await deployTo(target, null, { ...PAID, origins });
+  expect(second.access).toEqual({ mode: 'keys', origins, nKey: 1 });
+  expect(await configOf()).toMatch(/^ALLOWED_ORIGINS = "https:\/\/app.example"$/m);
+  await revokeKey(target.bucket, record.id);
+  expect((await deployTo(target, null, PAID)).access.nKey).toBe(0);
+  const open = await deployTo(target, null, { ...PAID, isPublic: true });
+  expect(open.access).toEqual({ mode: 'public', origins: [], nKey: null });
+  expect(await configOf()).toMatch(/^ACCESS = "public"$/m);
 });

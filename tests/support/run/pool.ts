@@ -26,7 +26,7 @@ export interface ServerPool {
 }
 
 /** Variables of every test server. */
-export const TEST_VARS = { DEFAULT_MODEL: STORIES_ID };
+export const TEST_VARS = { DEFAULT_MODEL: STORIES_ID, ALLOWED_ORIGINS: '*' };
 
 export async function openServerPool(runFolder: string): Promise<ServerPool> {
   const servers: Promise<RunningServer>[] = [];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
+import { callerOf } from '../../../worker/platform/caller.ts';
 import type { AnswerEvent } from '../../../worker/serving/generation/tool-events.ts';
 import { rule } from '../../../worker/serving/policy/decide.ts';
 import { guardOutput } from '../../../worker/serving/policy/guard-output.ts';
@@ -11,7 +12,7 @@ import { DEFAULT_POLICY, parsePolicy } from '../../../worker/serving/policy/poli
 import type { Action, Policy } from '../../../worker/serving/policy/policy.ts';
 import { provideClassifier } from '../../../worker/serving/policy/text-judge.ts';
 
-const CALLER = { subject: 'somebody', requestId: 'req_1' };
+const CALLER = callerOf('somebody', 'req_1');
 const GOOD =
   'The library opens at nine on Mondays, and on Sundays it stays closed for the whole day. ';
 const BAD = 'Shut the fuck up you stupid bitch. ';

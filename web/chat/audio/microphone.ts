@@ -1,4 +1,5 @@
 /** The microphone's sound to the server, what it hears back as text, until the speaker pauses. */
+import { keyProtocols } from '../../access/key.ts';
 import processorSource from 'worklet:./pcm-processor.ts';
 
 /** Sample rate of /v1/realtime/transcribe. */
@@ -32,7 +33,10 @@ export class Microphone {
    */
   async listen(onStart: () => void, onText: (text: string) => void): Promise<string> {
     const capture = await openCapture();
-    const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/v1/realtime/transcribe`);
+    const socket = new WebSocket(
+      `${location.origin.replace('http', 'ws')}/v1/realtime/transcribe`,
+      keyProtocols(),
+    );
     // What is said before the server listens is not lost.
     const waiting: Int16Array<ArrayBuffer>[] = [];
     capture.start((samples) => {

@@ -22,6 +22,7 @@ export const createSpeech = defineEndpoint({
   method: 'POST',
   path: '/v1/audio/speech',
   tag: 'audio',
+  scope: 'audio',
   summary: 'Turn text into speech',
   description:
     `Like OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body is sent ` +
@@ -40,7 +41,7 @@ export const createSpeech = defineEndpoint({
   ],
   async handle({ env, caller, body, request, record }) {
     const modelId = body.model ?? readRenamed(env, 'VOICE_MODEL') ?? '';
-    const { manifest } = await findAnyModel(env.MODELS, modelId);
+    const { manifest } = await findAnyModel(env.MODELS, modelId, caller);
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const options = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };

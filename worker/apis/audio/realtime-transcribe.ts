@@ -3,7 +3,7 @@ import type { Place } from '../../platform/failure.ts';
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
-import { acceptSocket, requireUpgrade } from '../../http/socket.ts';
+import { acceptSocket, requireUpgrade, socketResponse } from '../../http/socket.ts';
 import { MAX_SAMPLE_RATE, MIN_SAMPLE_RATE } from '../../../engine/audio/audio-reader.ts';
 import { SAMPLE_RATE } from '../../../engine/transcribe/types.ts';
 import {
@@ -51,6 +51,7 @@ export const realtimeTranscribe = defineEndpoint({
   method: 'GET',
   path: '/v1/realtime/transcribe',
   tag: 'audio',
+  scope: 'audio',
   summary: 'Transcribe live speech',
   description:
     'A WebSocket. Binary messages are 16-bit little-endian mono PCM, cut anywhere; {"type": "commit"} ' +
@@ -73,13 +74,14 @@ export const realtimeTranscribe = defineEndpoint({
     },
   ],
   examples: [{ title: 'Refused without an upgrade', status: 400 }],
-  async handle({ request, env, record }) {
+  async handle({ request, env, caller, record }) {
     requireUpgrade(request);
     const query = new URL(request.url).searchParams;
     const model = await chooseModel(
       env.MODELS,
       'recognition',
       query.get('model') ?? readRenamed(env, 'RECOGNITION_MODEL'),
+      caller,
     );
     const { 0: client, 1: server } = new WebSocketPair();
     const sampleRate = rateOf(query);
@@ -93,7 +95,7 @@ export const realtimeTranscribe = defineEndpoint({
     record.modelId = model.id;
     socket.send({ type: 'ready', model: model.id, sample_rate: sampleRate });
     void socket.run().finally(leave);
-    return new Response(null, { status: 101, webSocket: client });
+    return socketResponse(request, client);
   },
 });
 

@@ -28,6 +28,7 @@ export const transcriptions = defineEndpoint({
   method: 'POST',
   path: '/v1/audio/transcriptions',
   tag: 'audio',
+  scope: 'audio',
   summary: 'Transcribe a recording',
   description:
     `A form (multipart/form-data) with the field "file": WAV, FLAC, MP3 or Ogg Opus of at most ${MAX_AUDIO_BYTES} ` +

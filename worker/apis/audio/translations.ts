@@ -9,6 +9,7 @@ export const translations = defineEndpoint({
   method: 'POST',
   path: '/v1/audio/translations',
   tag: 'audio',
+  scope: 'audio',
   summary: 'Transcribe a recording into English',
   description:
     'Like /v1/audio/transcriptions, for speech in any language. Needs a multilingual model.',

@@ -4,6 +4,7 @@
  * after a restart with the lines that have no result yet. Lines go through the same dispatch as
  * requests from outside.
  */
+import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { DurableObject } from 'cloudflare:workers';
 import type { EngineError } from '../../../engine/base/errors.ts';
@@ -60,6 +61,11 @@ const SKIPPED_LINES = 1000;
 /** Statuses of transient failures, after which the same request may succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([499, 502, 503]);
 
+/** Status of a request over a limit of the key that made the batch. */
+const OVER_LIMIT = 429;
+/** What a limit that was reached is given at least, and at most, before the next try. */
+const LIMIT_PAUSE_MS = { min: 1000, max: 60_000 } as const;
+
 /** Place of failures that belong to no line. */
 const PLACE = { place: 'gateway.batch', ...NO_REQUEST };
 
@@ -70,8 +76,8 @@ interface Task {
   readonly request: LineRequest;
 }
 
-/** Makes the function that runs lines for a subject. The gateway script knows its endpoints. */
-export type AskFor = (subject: string) => Ask;
+/** Makes the function that runs lines for a caller. The gateway script knows its endpoints. */
+export type AskFor = (caller: Caller) => Ask;
 
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
@@ -142,8 +148,13 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     forget: (state) => this.#forget(state),
   };
 
-  async #count({ batch }: BatchState): Promise<number> {
-    const nLine = await countLines(this.env.FILES, batch.input_file_id, this.#abort?.signal);
+  async #count({ batch, caller }: BatchState): Promise<number> {
+    const nLine = await countLines(
+      this.env.FILES,
+      caller,
+      batch.input_file_id,
+      this.#abort?.signal,
+    );
     if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
     if (this.#isAborted()) return 0;
     if (nLine === 0) return this.#fail(noLines());
@@ -160,16 +171,26 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
     let nRetry = 0;
+    let limitMs = 0;
     const work = async (): Promise<void> => {
       while (Date.now() < endMs && !this.#isAborted()) {
         const task = tasks.shift();
         if (task === undefined) return;
-        if (await this.#runLine(task, state, isLastTry)) nDone++;
+        const { isDone, waitMs } = await this.#runLine(task, state, isLastTry);
+        if (waitMs > 0) {
+          // Fewer lines at a time may be within the limit.
+          limitMs = Math.max(limitMs, waitMs);
+          tasks.unshift(task);
+          return;
+        }
+        if (isDone) nDone++;
         else nRetry++;
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
     if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
+    // A limit is not a failure: the batch waits for it until its window ends.
+    if (tasks.length > 0 && limitMs > 0 && !this.#isAborted()) return limitMs;
     if (nRetry === 0 || this.#isAborted()) return 0;
     // A busy server that answers some of the lines is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
@@ -188,16 +209,26 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
-  /** @returns false when the line has no result yet */
-  async #runLine(task: Task, { batch, subject }: BatchState, isLastTry: boolean): Promise<boolean> {
+  /** @returns whether the line has a result now, and how long a limit that it met wants to be left alone */
+  async #runLine(
+    task: Task,
+    { batch, caller }: BatchState,
+    isLastTry: boolean,
+  ): Promise<{ readonly isDone: boolean; readonly waitMs: number }> {
     const { number, request } = task;
     const signal = this.#abort?.signal ?? null;
-    const response = await this.#askFor(subject)(batch.endpoint, request.body, signal);
+    const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
     const { status } = response;
     const text = await response.text();
-    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
+    const retryAfter = response.headers.get('retry-after');
+    if (status === OVER_LIMIT && retryAfter !== null) {
+      const { min, max } = LIMIT_PAUSE_MS;
+      return { isDone: false, waitMs: Math.min(max, Math.max(min, Number(retryAfter) * 1000)) };
+    }
+    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry))
+      return { isDone: false, waitMs: 0 };
     this.#store.keep(number, answerResult(number, request.customId, status, text));
-    return true;
+    return { isDone: true, waitMs: 0 };
   }
 
   async #skipSlice(state: BatchState): Promise<number> {
@@ -232,7 +263,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   }
 
   async #finish(): Promise<number> {
-    const { batch } = this.#store.update((state) => {
+    const { batch, caller } = this.#store.update((state) => {
       const idOf = (isError: boolean) => (this.#store.hasResults(isError) ? newFileId() : null);
       const files = { output_file_id: idOf(false), error_file_id: idOf(true) };
       return withFiles(state, files, now());
@@ -240,7 +271,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
       if (id !== null)
-        await writeResultFile(this.env.FILES, this.#store, { id, filename, isError });
+        await writeResultFile(this.env.FILES, this.#store, {
+          owner: caller,
+          id,
+          filename,
+          isError,
+        });
     };
     await write(batch.output_file_id, false);
     await write(batch.error_file_id, true);
@@ -251,8 +287,8 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return 0;
   }
 
-  async #forget({ batch, subject }: BatchState): Promise<null> {
-    await removeFromList(this.env.FILES, { subject }, batch.id);
+  async #forget({ batch, caller }: BatchState): Promise<null> {
+    await removeFromList(this.env.FILES, caller, batch.id);
     await this.ctx.storage.deleteAll();
     return null;
   }

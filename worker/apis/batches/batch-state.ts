@@ -1,5 +1,6 @@
 /** The state of a batch and its next step: data and pure functions, without storage or clock. */
-import { ANONYMOUS } from '../../platform/caller.ts';
+import { ANONYMOUS, callerOf } from '../../platform/caller.ts';
+import type { Caller } from '../../platform/caller.ts';
 import type { BatchErrorJson, BatchJson } from './json-schema.ts';
 
 /** The only completion_window. */
@@ -16,8 +17,8 @@ export type Outcome = 'completed' | 'failed' | 'expired' | 'cancelled';
 
 export interface BatchState {
   readonly batch: BatchJson;
-  /** Owner of the batch. */
-  readonly subject: string;
+  /** Who made the batch: its lines run for the same subject, within the same limits. */
+  readonly caller: Caller;
   /** Size of the input file, which never changes. */
   readonly inputBytes: number;
   /** Byte offset and number of the first line that is not done. */
@@ -34,7 +35,7 @@ export interface BatchState {
 export interface BatchJob {
   readonly id: string;
   /** Anonymous by default. */
-  readonly subject?: string;
+  readonly caller?: Caller;
   readonly endpoint: string;
   readonly inputFileId: string;
   readonly inputBytes: number;
@@ -42,7 +43,7 @@ export interface BatchJob {
 }
 
 export function newBatchState(job: BatchJob, nowS: number): BatchState {
-  const { id, subject = ANONYMOUS, endpoint, inputFileId, inputBytes, metadata } = job;
+  const { id, caller = callerOf(ANONYMOUS), endpoint, inputFileId, inputBytes, metadata } = job;
   const batch: BatchJson = {
     ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
     ...{ completion_window: '24h', status: 'validating', output_file_id: null },
@@ -53,7 +54,7 @@ export function newBatchState(job: BatchJob, nowS: number): BatchState {
   };
   const cursor = { offset: 0, number: 1 };
   const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
-  return { batch, subject, inputBytes, cursor, ...progress };
+  return { batch, caller, inputBytes, cursor, ...progress };
 }
 
 const FINAL: ReadonlySet<string> = new Set<Outcome>([

@@ -1,4 +1,6 @@
 /** A batch in its object's SQLite database: state, results that are not in a file yet, known custom_ids. */
+import { ANONYMOUS, callerOf } from '../../platform/caller.ts';
+import type { Caller } from '../../platform/caller.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { MAX_CONTENT_BYTES } from '../../platform/storage/row-size.ts';
 import { type BatchState, withResult } from './batch-state.ts';
@@ -25,7 +27,7 @@ export class BatchStore {
     const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
-    return row === undefined ? null : (JSON.parse(row.json) as BatchState);
+    return row === undefined ? null : withCaller(JSON.parse(row.json) as StoredState);
   }
 
   create(state: BatchState): void {
@@ -113,4 +115,14 @@ export class BatchStore {
   #write(state: BatchState): void {
     this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
   }
+}
+
+/** A state that an earlier version wrote has a subject only. */
+type StoredState = Omit<BatchState, 'caller'> & {
+  readonly caller?: Caller;
+  readonly subject?: string;
+};
+
+function withCaller({ subject = ANONYMOUS, ...state }: StoredState): BatchState {
+  return { ...state, caller: state.caller ?? callerOf(subject) };
 }

@@ -10,6 +10,7 @@ export const cancelBatch = defineBatchEndpoint({
   method: 'POST',
   path: '/v1/batches/:id/cancel',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Cancel a batch',
   description:
     'Running requests are aborted; they and those not begun are in the error file with the code ' +

@@ -27,6 +27,7 @@ export const createBatch = defineBatchEndpoint({
   method: 'POST',
   path: '/v1/batches',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Create a batch from a file of requests',
   description:
     `All lines are requests to one endpoint, one of ${BATCH_ENDPOINTS.join(', ')}. They run a few at a time, ` +
@@ -49,7 +50,7 @@ export const createBatch = defineBatchEndpoint({
     },
   ],
   async handle({ env, caller, body }) {
-    const file = await headFile(env.FILES, body.input_file_id);
+    const file = await headFile(env.FILES, caller, body.input_file_id);
     if (file === null) throw wrongFile('the id of a file of /v1/files', body.input_file_id);
     if (file.purpose !== 'batch')
       throw wrongFile('a file of purpose "batch"', `purpose "${file.purpose}"`);
@@ -57,8 +58,7 @@ export const createBatch = defineBatchEndpoint({
     // The list comes first: a batch that cannot be found must not run.
     await addToList(env.FILES, caller, id);
     const { endpoint, input_file_id: inputFileId, metadata = null } = body;
-    const { subject } = caller;
-    const job = { id, subject, endpoint, inputFileId, inputBytes: file.bytes, metadata };
+    const job = { id, caller, endpoint, inputFileId, inputBytes: file.bytes, metadata };
     return jsonText(await env.BATCHES.getByName(objectName(caller, id)).create(job));
   },
 });

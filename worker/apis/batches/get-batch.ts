@@ -10,6 +10,7 @@ export const getBatch = defineBatchEndpoint({
   method: 'GET',
   path: '/v1/batches/:id',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Get a batch: its progress and its result files',
   description: 'Batches are kept for 30 days; their files stay until they are deleted.',
   params: { id: 'id of the batch' },

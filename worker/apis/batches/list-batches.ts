@@ -14,6 +14,7 @@ export const listBatches = defineBatchEndpoint({
   method: 'GET',
   path: '/v1/batches',
   tag: 'batches',
+  scope: 'chat',
   summary: 'List batches, the newest first',
   query: {
     limit: `1 to ${MAX_LIMIT}, default ${DEFAULT_LIMIT}`,

@@ -1,6 +1,7 @@
 /** Objects of a batch in the bucket: its result files, and its entry in the list of batches. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
+import type { Owner as FileOwner } from '../files/stored-file.ts';
 import { FileWriter } from '../files/file-writer.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
@@ -20,7 +21,12 @@ export const isBatchId = (id: string): boolean => isObjectId(ID_PREFIX, id);
 export async function writeResultFile(
   bucket: R2Bucket,
   store: BatchStore,
-  file: { readonly id: string; readonly filename: string; readonly isError: boolean },
+  file: {
+    readonly owner: FileOwner;
+    readonly id: string;
+    readonly filename: string;
+    readonly isError: boolean;
+  },
 ): Promise<void> {
   const writer = new FileWriter(bucket, { ...file, purpose: 'batch_output' });
   try {

@@ -1,7 +1,8 @@
 /** POST /v1/chat/completions. With a session the turn runs in the session's object. */
 import { checkInputs } from '../../serving/conversation/message.ts';
 import type { SessionTurn } from '../sessions/session-object.ts';
-import { objectName } from '../../platform/caller.ts';
+import { accessDenied } from '../../access/errors.ts';
+import { allows, objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
@@ -24,6 +25,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   method: 'POST',
   path: '/v1/chat/completions',
   tag: 'generation',
+  scope: 'chat',
   summary: 'Answer a conversation',
   description:
     'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest.',
@@ -97,9 +99,11 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
       const session = env.SESSIONS.getByName(objectName(caller, body.session));
       return await session.fetch('https://session/turn', init);
     }
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const turn = { env, caller, model, body, signal, record };
+    if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
+      throw accessDenied('retrieval', caller.scopes ?? []);
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });
     const found = await retrieve(env, caller, body.retrieval, body.messages, signal);
     return await answerChat({ ...turn, ...found });

@@ -12,6 +12,7 @@ export const completions = defineEndpoint({
   method: 'POST',
   path: '/v1/completions',
   tag: 'generation',
+  scope: 'chat',
   summary: 'Continue a text',
   description: 'One or several prompts, as texts or token ids; no chat template is applied.',
   body: completionBodySchema,
@@ -45,7 +46,7 @@ export const completions = defineEndpoint({
     },
   ],
   async handle({ request, env, caller, body, record }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     return await answerCompletion({ env, caller, model, body, signal: request.signal, record });
   },
 });

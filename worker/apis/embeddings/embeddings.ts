@@ -15,6 +15,7 @@ export const embeddings = defineEndpoint({
   method: 'POST',
   path: '/v1/embeddings',
   tag: 'retrieval',
+  scope: 'embeddings',
   summary: 'Embed texts as vectors',
   description:
     'Texts with similar meanings have vectors in similar directions. "dimensions" keeps the first values and ' +
@@ -29,7 +30,7 @@ export const embeddings = defineEndpoint({
     },
   ],
   async handle({ env, caller, body, request, record }) {
-    const model = await findEncoder(env, body.model);
+    const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
     const dimensions = checkDimensions(body, model.manifest.config.nEmbd);
     const texts = textIds(model, inputsOf(body.input), {

@@ -19,6 +19,7 @@ export const rerank = defineEndpoint({
   method: 'POST',
   path: '/v1/rerank',
   tag: 'retrieval',
+  scope: 'embeddings',
   summary: 'Rank documents by relevance to a query',
   description:
     'A reranker reads query and document together, and relevance_score is from 0 to 1; an embedding model ranks by ' +
@@ -33,7 +34,7 @@ export const rerank = defineEndpoint({
     },
   ],
   async handle({ env, caller, body, request, record }) {
-    const model = await findRanker(env, body.model);
+    const model = await findRanker(env, body.model, caller);
     record.modelId = model.id;
     const documents = body.documents.map((one) => (typeof one === 'string' ? one : one.text));
     const method = METHODS[encoderUse(model.manifest.config)];

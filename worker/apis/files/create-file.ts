@@ -4,6 +4,7 @@ import { fileSchema, uploadFormSchema } from '../batches/json-schema.ts';
 import { IGNORED_HEADER, ignoredHeader } from '../../http/body/unknown-fields.ts';
 import { type Form } from '../../http/endpoint.ts';
 import { defineFileEndpoint } from './env.ts';
+import { keepCounted } from './storage-limit.ts';
 
 const request = (id: string, content: string): string =>
   JSON.stringify({
@@ -25,6 +26,7 @@ export const createFile = defineFileEndpoint({
   method: 'POST',
   path: '/v1/files',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Upload a file of requests for a batch',
   description:
     `A form (multipart/form-data) with the fields "file", at most ${MAX_FILE_BYTES} bytes, and ` +
@@ -40,8 +42,9 @@ export const createFile = defineFileEndpoint({
       status: 400,
     },
   ],
-  async handle({ env, request }) {
-    const { file, ignored } = await receiveUpload(env.FILES, request);
+  async handle({ env, caller, request }) {
+    const { file, ignored } = await receiveUpload(env.FILES, caller, request);
+    await keepCounted(env, caller, file);
     const headers = ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) };
     return Response.json(file, { headers });
   },

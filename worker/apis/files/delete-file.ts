@@ -1,4 +1,5 @@
 /** DELETE /v1/files/:id. */
+import { countStored } from '../../access/gate.ts';
 import { deletedJson, deletedRow } from '../../http/deleted.ts';
 import { deleteFile as removeFile, fileNotFound } from './stored-file.ts';
 import { EXAMPLE_FORM } from './create-file.ts';
@@ -9,6 +10,7 @@ export const deleteFile = defineFileEndpoint({
   method: 'DELETE',
   path: '/v1/files/:id',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Delete a file',
   description: 'A batch that has not read the file to its end fails, and keeps its answers so far.',
   params: { id: 'id of the file' },
@@ -20,9 +22,11 @@ export const deleteFile = defineFileEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
-    if (!(await removeFile(env.FILES, id))) throw fileNotFound(id);
+    const file = await removeFile(env.FILES, caller, id);
+    if (file === null) throw fileNotFound(id);
+    await countStored(env, { ...caller, account: file.account }, -file.bytes);
     return deletedJson('file', id);
   },
 });

@@ -1,11 +1,13 @@
 /** Writes a file into the bucket as it arrives, holding one part of it at a time. */
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
-import { type FileJson, fileJson, fileKey, fileMetadata, type FilePurpose } from './stored-file.ts';
+import { fileJson, fileKey, fileMetadata } from './stored-file.ts';
+import type { FileJson, FilePurpose, Owner } from './stored-file.ts';
 
 /** R2's smallest part; all parts but the last must have one size. */
 export const PART_BYTES = 5 * 1024 * 1024;
 
 export interface NewFile {
+  readonly owner: Owner;
   readonly id: string;
   readonly filename: string;
   readonly purpose: FilePurpose;
@@ -42,7 +44,7 @@ export class FileWriter {
   /** Completes the file, which exists only once this returns. */
   async finish(): Promise<FileJson> {
     const upload = this.#upload;
-    const key = fileKey(this.#file.id);
+    const key = fileKey(this.#file.owner, this.#file.id);
     if (upload === null) {
       const bytes = this.#drain();
       const put = () => this.#bucket.put(key, bytes, this.#options());
@@ -63,7 +65,9 @@ export class FileWriter {
   }
 
   #options(): R2MultipartOptions {
-    return { customMetadata: fileMetadata(this.#file.filename, this.#file.purpose) };
+    return {
+      customMetadata: fileMetadata(this.#file.owner, this.#file.filename, this.#file.purpose),
+    };
   }
 
   #take(bytes: Uint8Array): void {
@@ -72,7 +76,8 @@ export class FileWriter {
   }
 
   async #sendPart(): Promise<void> {
-    const begin = () => this.#bucket.createMultipartUpload(fileKey(this.#file.id), this.#options());
+    const begin = () =>
+      this.#bucket.createMultipartUpload(fileKey(this.#file.owner, this.#file.id), this.#options());
     const upload = (this.#upload ??= await this.#retry(begin));
     const bytes = this.#drain();
     const number = this.#parts.length + 1;

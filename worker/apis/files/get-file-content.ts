@@ -10,6 +10,7 @@ export const getFileContent = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files/:id/content',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Get the content of a file',
   params: { id: 'id of the file' },
   responses: [{ status: 200, what: 'the bytes of the file', contentType: CONTENT_TYPE }],
@@ -20,9 +21,9 @@ export const getFileContent = defineFileEndpoint({
       params: { id: '$id' },
     },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
-    const stream = await openFile(env.FILES, id);
+    const stream = await openFile(env.FILES, caller, id);
     if (stream === null) throw fileNotFound(id);
     // Uploaded bytes, on the origin of our pages, must never be taken for a page.
     const headers = { 'content-type': CONTENT_TYPE, 'x-content-type-options': 'nosniff' };

@@ -9,6 +9,7 @@ export const getFile = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files/:id',
   tag: 'batches',
+  scope: 'chat',
   summary: 'Get information about a file',
   params: { id: 'id of the file' },
   responses: [{ status: 200, what: 'the file', schema: fileSchema }],
@@ -20,9 +21,9 @@ export const getFile = defineFileEndpoint({
     },
     { title: 'An unknown file', params: { id: 'file-0' }, status: 404 },
   ],
-  async handle({ env, params }) {
+  async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
-    const file = await headFile(env.FILES, id);
+    const file = await headFile(env.FILES, caller, id);
     if (file === null) throw fileNotFound(id);
     return Response.json(file);
   },

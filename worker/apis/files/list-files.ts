@@ -17,6 +17,7 @@ export const listFiles = defineFileEndpoint({
   method: 'GET',
   path: '/v1/files',
   tag: 'batches',
+  scope: 'chat',
   summary: 'List files: uploads and results of batches',
   query: {
     limit: `1 to ${MAX_LIMIT}; default ${MAX_LIMIT}`,
@@ -29,9 +30,9 @@ export const listFiles = defineFileEndpoint({
     { title: 'The newest', query: 'limit=10' },
     { title: 'Results of batches', query: 'purpose=batch_output' },
   ],
-  async handle({ env, request }) {
+  async handle({ env, caller, request }) {
     const query = new URL(request.url).searchParams;
-    const { data, hasMore } = await readFiles(env.FILES, {
+    const { data, hasMore } = await readFiles(env.FILES, caller, {
       limit: readLimit(query, MAX_LIMIT, MAX_LIMIT),
       order: readOrder(query),
       after: readAfter(query, isFileId),

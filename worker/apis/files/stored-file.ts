@@ -1,8 +1,13 @@
 /** Files in the bucket: their keys, JSON and lists. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { objectName } from '../../platform/caller.ts';
+import type { Caller } from '../../platform/caller.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
 import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
+
+/** Who owns a file: it does not exist for other subjects. Its bytes count in the account that wrote it. */
+export type Owner = Pick<Caller, 'subject' | 'account'>;
 
 /** Prefix of files; models have a prefix of their own. */
 const PREFIX = 'files/';
@@ -27,19 +32,23 @@ export interface FileJson {
 
 export const newFileId = (): string => newObjectId(ID_PREFIX);
 export const isFileId = (id: string): boolean => isObjectId(ID_PREFIX, id);
-export const fileKey = (id: string): string => PREFIX + id;
+export const fileKey = (owner: Owner, id: string): string => PREFIX + objectName(owner, id);
 
 /** The bucket's metadata of a file. */
-export function fileMetadata(filename: string, purpose: FilePurpose): Record<string, string> {
+export function fileMetadata(
+  { account }: Owner,
+  filename: string,
+  purpose: FilePurpose,
+): Record<string, string> {
   // Metadata is sent in headers, so the name is percent-encoded.
   const name = encodeURIComponent(filename.slice(0, MAX_NAME_CHARS).toWellFormed());
-  return { filename: name, purpose };
+  return { filename: name, purpose, ...(account === null ? {} : { account }) };
 }
 
 export function fileJson(object: R2Object): FileJson {
   const { filename = '', purpose = '' } = object.customMetadata ?? {};
   return {
-    id: object.key.slice(PREFIX.length),
+    id: object.key.slice(object.key.lastIndexOf('/') + 1),
     object: 'file',
     bytes: object.size,
     created_at: Math.floor(object.uploaded.getTime() / 1000),
@@ -50,29 +59,48 @@ export function fileJson(object: R2Object): FileJson {
 }
 
 /** A file's JSON; null when there is no such file. */
-export async function headFile(bucket: R2Bucket, id: string): Promise<FileJson | null> {
+export async function headFile(
+  bucket: R2Bucket,
+  owner: Owner,
+  id: string,
+): Promise<FileJson | null> {
   if (!isFileId(id)) return null;
-  const object = await retryStorage(id, () => bucket.head(fileKey(id)));
+  const object = await retryStorage(id, () => bucket.head(fileKey(owner, id)));
   return object === null ? null : fileJson(object);
 }
 
 /** Content from byte `offset` on; null when there is no such file. */
 export async function openFile(
   bucket: R2Bucket,
+  owner: Owner,
   id: string,
   offset = 0,
 ): Promise<ReadableStream<Uint8Array> | null> {
   if (!isFileId(id)) return null;
   const range = offset === 0 ? {} : { range: { offset } };
-  const object = await retryStorage(id, () => bucket.get(fileKey(id), range));
+  const object = await retryStorage(id, () => bucket.get(fileKey(owner, id), range));
   return object === null ? null : (object.body as ReadableStream<Uint8Array>);
 }
 
-/** @returns false when there is no such file */
-export async function deleteFile(bucket: R2Bucket, id: string): Promise<boolean> {
-  if ((await headFile(bucket, id)) === null) return false;
-  await retryStorage(id, () => bucket.delete(fileKey(id)));
-  return true;
+/** What is known of a file that was deleted. */
+export interface DeletedFile {
+  readonly bytes: number;
+  /** Where its bytes were counted; null for nowhere. */
+  readonly account: string | null;
+}
+
+/** @returns null when there is no such file */
+export async function deleteFile(
+  bucket: R2Bucket,
+  owner: Owner,
+  id: string,
+): Promise<DeletedFile | null> {
+  if (!isFileId(id)) return null;
+  const key = fileKey(owner, id);
+  const object = await retryStorage(id, () => bucket.head(key));
+  if (object === null) return null;
+  await retryStorage(id, () => bucket.delete(key));
+  return { bytes: object.size, account: object.customMetadata?.['account'] ?? null };
 }
 
 export interface FileQuery {
@@ -85,14 +113,15 @@ export interface FileQuery {
 /** Listing the oldest first reads the list to its end, so that is bounded. */
 export async function listFiles(
   bucket: R2Bucket,
+  owner: Owner,
   { limit, order, after, purpose }: FileQuery,
 ): Promise<{ data: FileJson[]; hasMore: boolean }> {
   const isAsc = order === 'asc';
-  const start = after === null || isAsc ? undefined : fileKey(after);
+  const start = after === null || isAsc ? undefined : fileKey(owner, after);
   const found: FileJson[] = [];
   let nSeen = 0;
-  for await (const object of listObjects(bucket, PREFIX, start)) {
-    if (isAsc && after !== null && object.key >= fileKey(after)) break;
+  for await (const object of listObjects(bucket, fileKey(owner, ''), start)) {
+    if (isAsc && after !== null && object.key >= fileKey(owner, after)) break;
     const file = fileJson(object);
     if (purpose === null || file.purpose === purpose) found.push(file);
     if ((!isAsc && found.length > limit) || ++nSeen >= MAX_SEEN_FILES) break;

@@ -4,7 +4,8 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { FileWriter } from './file-writer.ts';
 import { readForm } from '../../http/body/form.ts';
 import type { ReadForm } from '../../http/body/form.ts';
-import { type FileJson, newFileId } from './stored-file.ts';
+import { newFileId } from './stored-file.ts';
+import type { FileJson, Owner } from './stored-file.ts';
 
 /** Below the platform's limit for a request (100 MB). */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -20,14 +21,23 @@ export interface Upload {
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE naming the field. */
-export async function receiveUpload(bucket: R2Bucket, request: Request): Promise<Upload> {
+export async function receiveUpload(
+  bucket: R2Bucket,
+  owner: Owner,
+  request: Request,
+): Promise<Upload> {
   const writers: FileWriter[] = [];
   try {
     const form = await readForm(request, {
       maxFileBytes: MAX_FILE_BYTES,
       tooLarge,
       begin(filename = 'file.jsonl') {
-        const writer = new FileWriter(bucket, { id: newFileId(), filename, purpose: PURPOSE });
+        const writer = new FileWriter(bucket, {
+          owner,
+          id: newFileId(),
+          filename,
+          purpose: PURPOSE,
+        });
         writers.push(writer);
         return writer;
       },

@@ -14,6 +14,7 @@ export const countTokens = defineEndpoint({
   method: 'POST',
   path: '/v1/messages/count_tokens',
   tag: 'messages',
+  scope: 'chat',
   summary: 'Count the tokens of a conversation',
   body: countTokensBodySchema,
   refused: MESSAGES_REFUSED,
@@ -26,8 +27,8 @@ export const countTokens = defineEndpoint({
     },
   ],
   examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
-  async handle({ env, body }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+  async handle({ env, caller, body }) {
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkBlocks(model.id, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];

@@ -25,6 +25,7 @@ export const messages = defineEndpoint({
   method: 'POST',
   path: '/v1/messages',
   tag: 'messages',
+  scope: 'chat',
   summary: 'Answer a conversation',
   description:
     "Like Anthropic's endpoint, for texts and tool calls. x-api-key and anthropic-version may be sent and have " +
@@ -91,7 +92,7 @@ export const messages = defineEndpoint({
     { title: 'max_tokens is required', body: { messages: question }, status: 400 },
   ],
   async handle({ env, caller, body, request, record }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkBlocks(model.id, body);
     const conversation = conversationOf(body);
     const tools = messagesTools(body);

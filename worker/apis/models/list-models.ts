@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
 import type { ServingEnv } from '../../serving/env.ts';
-import { defaultModelId } from '../../serving/models/model-names.ts';
+import { mayUse } from '../../platform/caller.ts';
+import type { ModelAccess } from '../../platform/caller.ts';
+import { defaultModelId, resolveModel } from '../../serving/models/model-names.ts';
 import { modelJson } from './model-json.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -13,6 +15,7 @@ export const listModels = defineEndpoint({
   method: 'GET',
   path: '/v1/models',
   tag: 'models',
+  scope: 'read',
   summary: 'List the models, the default first',
   responses: [
     {
@@ -22,8 +25,8 @@ export const listModels = defineEndpoint({
     },
   ],
   examples: [{ title: 'All models' }],
-  async handle({ env }) {
-    const ids = await listModelIds(env.MODELS);
+  async handle({ env, caller }) {
+    const ids = await listAllowed(env, caller);
     // The default comes first, since some clients take the first one.
     const first = await defaultModelId(env);
     ids.sort((a, b) => Number(b === first) - Number(a === first));
@@ -31,6 +34,14 @@ export const listModels = defineEndpoint({
     return Response.json({ object: 'list', data: models.flat() });
   },
 });
+
+/** A key may name models by alias. */
+async function listAllowed(env: ServingEnv, access: ModelAccess): Promise<string[]> {
+  const ids = await listModelIds(env.MODELS);
+  if (access.models === null) return ids;
+  const named = await Promise.all(access.models.map((name) => resolveModel(env.MODELS, name)));
+  return ids.filter((id) => mayUse(access, id) || named.some((model) => model.id === id));
+}
 
 /** A model whose manifest does not parse is not served, so it is not listed. */
 async function readListed(env: ServingEnv, id: string): Promise<object[]> {

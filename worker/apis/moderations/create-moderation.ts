@@ -32,6 +32,7 @@ export const createModeration = defineEndpoint({
   path: '/v1/moderations',
   tag: 'onnx',
   summary: 'Classify whether texts are offensive or hateful and images sexual',
+  scope: 'chat',
   description:
     "Like OpenAI's endpoint, with the categories that the classifiers know: of texts hate and offensive (English; " +
     'a category of its own), of images sexual. A text gets one result, several get one each; parts are classified ' +
@@ -51,7 +52,7 @@ export const createModeration = defineEndpoint({
   async handle({ env, caller, body, record }) {
     const groups = readGroups(body.input);
     const hasImages = groups.some(({ images }) => images.length > 0);
-    const imageModel = hasImages ? await findImageModel(env, body.model) : null;
+    const imageModel = hasImages ? await findImageModel(env, caller, body.model) : null;
     const hasTexts = groups.some(({ texts }) => texts.length > 0);
     if (!hasImages) refuseOtherModel(body.model);
     const models = [...(imageModel === null ? [] : [imageModel]), ...(hasTexts ? [textId()] : [])];
@@ -121,9 +122,13 @@ function readGroups(input: Input): Group[] {
 }
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND */
-async function findImageModel(env: ServingEnv, named: string | undefined): Promise<string> {
+async function findImageModel(
+  env: ServingEnv,
+  caller: Caller,
+  named: string | undefined,
+): Promise<string> {
   const id = named === undefined || named === textId() ? env.MODERATION_MODEL : named;
-  const { manifest } = await findModelOfKind(env.MODELS, id, 'onnx');
+  const { manifest } = await findModelOfKind(env.MODELS, id, 'onnx', caller);
   requireTask(manifest, 'image-moderation');
   return manifest.id;
 }

@@ -11,6 +11,7 @@ export const runOnnx = defineEndpoint({
   method: 'POST',
   path: '/v1/onnx/:model',
   tag: 'onnx',
+  scope: 'embeddings',
   summary: 'Run an ONNX model on tensors, samples or an image',
   description:
     'Takes one of "inputs", "samples" and "image" (docs/onnx.md). Every input is checked against the ' +

@@ -38,7 +38,7 @@ export async function runOnnxTask(
 ): Promise<Readonly<Record<string, unknown>>> {
   const way = ONNX_WAYS.find((name) => body[name] !== undefined) ?? 'inputs';
   // Objects are named by models that are there, not by whatever a request says.
-  const { id } = await findModelOfKind(env.MODELS, model, 'onnx');
+  const { id } = await findModelOfKind(env.MODELS, model, 'onnx', caller);
   return { model, ...(await WAYS[way](env, caller, id, body)) };
 }
 
@@ -71,7 +71,7 @@ const WAYS: Readonly<
 
   async image(env, caller, model, { image = '', top_k: count = DEFAULT_LABELS }) {
     const bytes = readDataUrl(image, 'image');
-    const { manifest } = await findModelOfKind(env.MODELS, model, 'onnx');
+    const { manifest } = await findModelOfKind(env.MODELS, model, 'onnx', caller);
     if (manifest.task.name === 'text-recognition') {
       const lines = await askOnnx<TextLine[]>(env, caller, model, (stub, call) =>
         stub.readText(call, model, bytes),

@@ -9,6 +9,7 @@ export const cancelResponse = defineResponseEndpoint({
   method: 'POST',
   path: '/v1/responses/:id/cancel',
   tag: 'responses',
+  scope: 'chat',
   summary: 'Cancel a response in progress',
   description:
     'Cancels a response in the background or a streamed one: its output so far stays, with the status "cancelled". ' +

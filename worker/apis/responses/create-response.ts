@@ -18,6 +18,7 @@ export const createResponse = defineResponseEndpoint({
   method: 'POST',
   path: '/v1/responses',
   tag: 'responses',
+  scope: 'chat',
   summary: 'Create a response',
   description:
     'Like OpenAI\'s endpoint, for texts and function calls. Stored for 30 days unless "store" is false. A response whose ' +

@@ -8,6 +8,7 @@ export const deleteResponse = defineResponseEndpoint({
   method: 'DELETE',
   path: '/v1/responses/:id',
   tag: 'responses',
+  scope: 'chat',
   summary: 'Delete a response',
   description: 'Responses that continued it keep what they need.',
   params: { id: 'id of the stored response' },

@@ -12,6 +12,7 @@ export const getResponse = defineResponseEndpoint({
   method: 'GET',
   path: '/v1/responses/:id',
   tag: 'responses',
+  scope: 'chat',
   summary: 'Get a response, finished or in progress',
   params: { id: 'id of the stored response' },
   responses: [{ status: 200, what: 'the response', schema: responseSchema }],

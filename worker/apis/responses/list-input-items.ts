@@ -19,6 +19,7 @@ export const listInputItems = defineResponseEndpoint({
   method: 'GET',
   path: '/v1/responses/:id/input_items',
   tag: 'responses',
+  scope: 'chat',
   summary: 'List the input items of a response',
   description:
     'All items of the conversation before the response, including those of earlier responses.',

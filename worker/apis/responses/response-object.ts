@@ -6,6 +6,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
+import { settleAtEnd } from '../../http/usage.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 import { emptyResponse, type ResponseRun } from './shape.ts';
@@ -29,6 +30,7 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
   override async fetch(request: Request): Promise<Response> {
     const job = await request.json<ResponseJob>();
     const record = new RequestRecord('POST', 'createResponse', job.caller);
+    settleAtEnd(record, this.env, job.caller, (promise) => this.ctx.waitUntil(promise));
     let response: Response;
     try {
       response = await this.#run(job, request.signal, record);

@@ -50,7 +50,7 @@ export async function planResponse(
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
-  const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+  const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
   const { instructions } = body;
   const system = instructions === undefined ? [] : [textMessage('system', instructions)];
   const before = itemTurns(input.slice(0, input.length - nNew));

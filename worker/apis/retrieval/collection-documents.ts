@@ -24,6 +24,7 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections/:name/documents',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Add documents, replacing those with the same ids',
   description:
     'Documents are added independently: the answer says for each one whether it was added, replaced or failed, ' +
@@ -41,7 +42,7 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
   ],
   async handle({ env, caller, params: { name = '' }, body, request }) {
     const collection = await findCollection(env, caller, name);
-    const model = await encoderOf(env, collection);
+    const model = await encoderOf(env, collection, caller);
     const data = await addDocuments(env, caller, collection, model, body.documents, request.signal);
     const failed = data.filter(({ status }) => status === 'failed').length;
     return Response.json({ object: 'list', data, failed });
@@ -53,6 +54,7 @@ export const listCollectionDocuments = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name/documents',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'List documents in the order they were added',
   params,
   query: { after: 'id of the last document of the previous page' },
@@ -84,6 +86,7 @@ export const getCollectionDocument = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name/documents/:id',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Get information about a document',
   params: documentParams,
   responses: [{ status: 200, what: 'the document', schema: documentSchema }],
@@ -99,6 +102,7 @@ export const deleteCollectionDocument = defineRetrievalEndpoint({
   method: 'DELETE',
   path: '/v1/collections/:name/documents/:id',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Delete a document',
   params: documentParams,
   responses: [
@@ -125,6 +129,7 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections/:name/search',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Search a collection for passages',
   description:
     'Searches by meaning ("vector"), by words ("text", BM25), or by both, fused by reciprocal ranks ("hybrid").',

@@ -25,6 +25,7 @@ export const createCollection = defineRetrievalEndpoint({
   method: 'POST',
   path: '/v1/collections',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Create a collection of documents',
   description: 'A collection keeps its embedding model (docs/retrieval.md).',
   body: createCollectionSchema,
@@ -38,7 +39,7 @@ export const createCollection = defineRetrievalEndpoint({
   ],
   async handle({ env, caller, body }) {
     const { name } = body;
-    const model = await findEncoder(env, body.model);
+    const model = await findEncoder(env, body.model, caller);
     const { nEmbd, maxTokens } = model.manifest.config;
     const about = {
       ...{ name, key: crypto.randomUUID(), model: model.id, nEmbd },
@@ -60,6 +61,7 @@ export const listCollections = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'List the names of the collections',
   responses: [
     {
@@ -86,6 +88,7 @@ export const getCollection = defineRetrievalEndpoint({
   method: 'GET',
   path: '/v1/collections/:name',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Get information about a collection',
   params,
   responses: [{ status: 200, what: 'the collection', schema: collectionSchema }],
@@ -105,6 +108,7 @@ export const deleteCollection = defineRetrievalEndpoint({
   method: 'DELETE',
   path: '/v1/collections/:name',
   tag: 'retrieval',
+  scope: 'retrieval',
   summary: 'Delete a collection and its documents',
   params,
   responses: [

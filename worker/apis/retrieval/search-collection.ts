@@ -41,8 +41,12 @@ export async function search(
 }
 
 /** The model that made a collection's vectors. @throws {EngineError} */
-export async function encoderOf(env: RetrievalEnv, { about }: Collection): Promise<EncoderModel> {
-  const model = await findEncoder(env, about.model);
+export async function encoderOf(
+  env: RetrievalEnv,
+  { about }: Collection,
+  caller: Caller,
+): Promise<EncoderModel> {
+  const model = await findEncoder(env, about.model, caller);
   const { nEmbd } = model.manifest.config;
   if (nEmbd === about.nEmbd) return model;
   throw new EngineError(
@@ -61,7 +65,7 @@ async function vectorOf(
   signal: AbortSignal,
   param: string,
 ): Promise<Float32Array> {
-  const model = await encoderOf(env, collection);
+  const model = await encoderOf(env, collection, caller);
   const ids = textIds(model, [query], {
     inputType: 'query',
     truncate: true,

@@ -7,6 +7,8 @@ export const docs = defineEndpoint({
   method: 'GET',
   path: '/docs',
   tag: 'server',
+  page: 'docs',
+  scope: 'read',
   summary: 'API reference as a page',
   responses: [{ status: 200, what: 'the page', contentType: 'text/html' }],
   examples: [{ title: 'The page' }],

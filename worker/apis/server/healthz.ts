@@ -7,6 +7,7 @@ export const healthz = defineEndpoint({
   method: 'GET',
   path: '/healthz',
   tag: 'server',
+  scope: null,
   summary: 'Whether the gateway runs',
   responses: [
     { status: 200, what: 'it runs', schema: z.strictObject({ status: z.literal('ok') }) },

@@ -7,6 +7,7 @@ export const metrics = defineEndpoint({
   method: 'GET',
   path: '/metrics',
   tag: 'server',
+  scope: 'read',
   summary: 'Metrics for Prometheus',
   description:
     'Counted by the isolate that answers, since it started: requests by endpoint and status, tokens, ' +

@@ -7,6 +7,7 @@ export const openapi = defineEndpoint({
   method: 'GET',
   path: '/openapi.json',
   tag: 'server',
+  scope: 'read',
   summary: 'API reference as OpenAPI 3.1',
   responses: [{ status: 200, what: 'the document', contentType: 'application/json' }],
   examples: [{ title: 'The document' }],

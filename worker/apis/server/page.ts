@@ -7,6 +7,8 @@ export const page = defineEndpoint({
   method: 'GET',
   path: '/',
   tag: 'server',
+  page: 'chat',
+  scope: 'read',
   summary: 'Chat page',
   responses: [{ status: 200, what: 'the page', contentType: 'text/html' }],
   examples: [{ title: 'The page' }],

@@ -6,6 +6,7 @@ import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
+import { EVERY_MODEL } from '../../platform/caller.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -17,6 +18,7 @@ export const readyz = defineEndpoint({
   method: 'GET',
   path: '/readyz',
   tag: 'server',
+  scope: null,
   summary: 'Whether the default model answers',
   responses: [
     {
@@ -63,7 +65,7 @@ export const readyz = defineEndpoint({
 /** That no model is there yet is a transient state: 503, not 404. */
 async function findDefaultModel(env: ServingEnv): ReturnType<typeof findModel> {
   try {
-    return await findModel(env.MODELS, await defaultModelId(env));
+    return await findModel(env.MODELS, await defaultModelId(env), EVERY_MODEL);
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'E_MODEL_NOT_FOUND') throw error;
     throw new EngineError('E_BACKEND_UNAVAILABLE', `not ready: ${error.message}`, {

@@ -9,6 +9,7 @@ export const deleteSession = defineSessionEndpoint({
   method: 'DELETE',
   path: '/v1/sessions/:id',
   tag: 'sessions',
+  scope: 'chat',
   summary: 'Delete a session',
   params: { id: 'id of the session' },
   responses: [deletedRow('session.deleted')],

@@ -17,6 +17,7 @@ export const getSession = defineSessionEndpoint({
   method: 'GET',
   path: '/v1/sessions/:id',
   tag: 'sessions',
+  scope: 'chat',
   summary: 'Get the messages of a session',
   params: { id: 'id of the session' },
   responses: [

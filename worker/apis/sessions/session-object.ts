@@ -10,6 +10,7 @@ import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
+import { settleAtEnd } from '../../http/usage.ts';
 import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
 import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
@@ -44,6 +45,7 @@ export class Session extends DurableObject<ServingEnv> {
   override async fetch(request: Request): Promise<Response> {
     const turn = await request.json<SessionTurn>();
     const record = new RequestRecord('POST', 'chatCompletions', turn.caller);
+    settleAtEnd(record, this.env, turn.caller, (promise) => this.ctx.waitUntil(promise));
     const response = await this.#answer(turn, request.signal, record);
     record.headersSent(response.status);
     return response;
@@ -98,7 +100,11 @@ export class Session extends DurableObject<ServingEnv> {
     record: RequestRecord,
     leave: () => void,
   ): Promise<Response> {
-    const model = await findModel(this.env.MODELS, body.model ?? (await defaultModelId(this.env)));
+    const model = await findModel(
+      this.env.MODELS,
+      body.model ?? (await defaultModelId(this.env)),
+      caller,
+    );
     checkInputs(model.id, body.messages, CHAT_PARTS);
     body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const history = (this.#history.read()?.messages ?? []).map(({ role, content }) => ({

@@ -32,6 +32,7 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
     method: 'POST',
     path: `/v1/tasks/${task.name}`,
     tag: 'tasks',
+    scope: 'chat',
     ...{ summary, description, examples },
     body: task.body,
     responses: [
@@ -66,7 +67,7 @@ async function gatewayHost(
   record: RequestRecord,
   signal: AbortSignal,
 ): Promise<TaskHost> {
-  const model = await findModel(env.MODELS, fields.model ?? (await defaultModelId(env)));
+  const model = await findModel(env.MODELS, fields.model ?? (await defaultModelId(env)), caller);
   record.modelId = model.id;
   const { nCtx } = await stageStatus(env, caller, model);
   return {

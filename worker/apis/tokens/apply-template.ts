@@ -15,6 +15,7 @@ export const applyTemplate = defineEndpoint({
   method: 'POST',
   path: '/apply-template',
   tag: 'text',
+  scope: 'chat',
   summary: 'Render messages as the prompt that the model sees',
   description:
     'Names of special tokens inside messages look special in "prompt", but are plain text in ' +
@@ -41,8 +42,8 @@ export const applyTemplate = defineEndpoint({
       body: { messages: [{ role: 'user', content: 'Hello!' }] },
     },
   ],
-  async handle({ env, body }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+  async handle({ env, caller, body }) {
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     const { text, sentinel } = renderChat(model, body.messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],

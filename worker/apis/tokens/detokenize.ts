@@ -12,15 +12,16 @@ export const detokenize = defineEndpoint({
   method: 'POST',
   path: '/detokenize',
   tag: 'text',
+  scope: 'chat',
   summary: 'Convert token ids to text',
   body: z
     .looseObject({ model: modelField, tokens: z.array(tokenId), strict: strictField })
     .meta({ id: 'DetokenizeRequest' }),
   responses: [{ status: 200, what: 'the text', schema: z.strictObject({ text: z.string() }) }],
   examples: [{ title: 'The text of ids', body: { tokens: [72, 105] } }],
-  async handle({ env, body }) {
+  async handle({ env, caller, body }) {
     const { model, tokens } = body;
-    const { tokenizer } = await findModel(env.MODELS, model ?? (await defaultModelId(env)));
+    const { tokenizer } = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
     const index = tokens.findIndex((token) => token >= tokenizer.nVocab);
     if (index >= 0)
       throw invalidField(

@@ -13,6 +13,7 @@ export const tokenize = defineEndpoint({
   method: 'POST',
   path: '/tokenize',
   tag: 'text',
+  scope: 'chat',
   summary: 'Convert text to token ids',
   body: z
     .looseObject({
@@ -31,8 +32,12 @@ export const tokenize = defineEndpoint({
     },
   ],
   examples: [{ title: 'Ids of a text', body: { text: 'The sea is blue.' } }],
-  async handle({ env, body }) {
-    const { tokenizer } = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+  async handle({ env, caller, body }) {
+    const { tokenizer } = await findModel(
+      env.MODELS,
+      body.model ?? (await defaultModelId(env)),
+      caller,
+    );
     const options = { special: body.parse_special, bos: body.add_special };
     return Response.json({ tokens: tokenizer.encode(body.text, options) });
   },

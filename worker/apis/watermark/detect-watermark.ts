@@ -18,6 +18,7 @@ export const detectWatermark = defineEndpoint({
   method: 'POST',
   path: '/v1/watermark/detect',
   tag: 'text',
+  scope: 'chat',
   summary: "Whether a text carries this deployment's watermark",
   description:
     'Sampled answers of a deployment carry a statistical watermark. This reports how likely as strong a mark is in ' +
@@ -49,14 +50,14 @@ export const detectWatermark = defineEndpoint({
     },
   ],
   examples: [{ title: 'A server without a key', body: { text: 'The sea is blue.' }, status: 404 }],
-  async handle({ env, body, record }) {
+  async handle({ env, caller, body, record }) {
     const key = await readWatermarkKey(env);
     if (key === null)
       throw new EngineError(
         'E_NOT_FOUND',
         'watermark: this server has no key, so its answers carry none. Set WATERMARK_KEY, or deploy with thimble deploy.',
       );
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)));
+    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     record.modelId = model.id;
     const tokens = model.tokenizer.encode(body.text, { special: false });
     const { nScored, z: zScore, pValue } = scoreWatermark(key, tokens);

@@ -1,7 +1,7 @@
 /** GET /v1/ws: one socket for many parallel requests. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { MAX_REQUESTS, WebSocketConnection, WINDOW_MESSAGES } from './connection.ts';
-import { acceptSocket, requireUpgrade } from '../../http/socket.ts';
+import { acceptSocket, requireUpgrade, socketResponse } from '../../http/socket.ts';
 import { clientMessageSchema, serverMessageSchema } from './message-schema.ts';
 import { type Ask, defineEndpoint, type EndpointContext, type Tag } from '../../http/endpoint.ts';
 
@@ -13,6 +13,7 @@ export const webSocket = defineEndpoint({
   method: 'GET',
   path: '/v1/ws',
   tag: 'generation',
+  scope: 'chat',
   summary: 'Many requests on one WebSocket',
   description:
     'Messages are JSON. {"type": "request", "id", "path", "body"} sends a body to an endpoint like a POST; ' +
@@ -41,7 +42,7 @@ export const webSocket = defineEndpoint({
     };
     acceptSocket(server, (data) => connection.receive(data), leave);
     record.hold();
-    return new Response(null, { status: 101, webSocket: client });
+    return socketResponse(request, client);
   },
 });
 

@@ -9,9 +9,9 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** How much of a body that is too large is drained before the connection is given up. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
-/** The body as JSON, not checked yet. @throws {EngineError} E_BODY_TOO_LARGE, E_REQUEST_INVALID */
-export async function readJson(request: Request): Promise<unknown> {
-  return dropNulls(parseJson(await readText(request)));
+/** A body as JSON, not checked yet. @throws {EngineError} E_REQUEST_INVALID */
+export function parseJsonBody(text: string): unknown {
+  return dropNulls(parseJson(text));
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming field, value and fix. */
@@ -24,9 +24,14 @@ export function checkBody<T>(body: unknown, schema: z.ZodType<T>): T {
   throw new EngineError('E_REQUEST_INVALID', message, param === '' ? {} : { param });
 }
 
-/** The limit also holds for bodies that do not state their length. */
-async function readText(request: Request): Promise<string> {
-  if (request.body === null) return '';
+export interface BodyText {
+  readonly text: string;
+  readonly nBytes: number;
+}
+
+/** The limit also holds for bodies that do not state their length. @throws {EngineError} E_BODY_TOO_LARGE */
+export async function readText(request: Request): Promise<BodyText> {
+  if (request.body === null) return { text: '', nBytes: 0 };
   const decoder = new TextDecoder();
   let nBytes = 0;
   let text = '';
@@ -37,7 +42,7 @@ async function readText(request: Request): Promise<string> {
     else if (nBytes > MAX_DRAINED_BYTES) break;
   }
   if (nBytes > MAX_BODY_BYTES) throw tooLarge();
-  return text + decoder.decode();
+  return { text: text + decoder.decode(), nBytes };
 }
 
 function tooLarge(): EngineError {

@@ -9,6 +9,17 @@ import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { addUsage } from '../../serving/accounting/usage.ts';
 import { countEnd, countHandOver, countStart, countTokens } from './metrics.ts';
 
+/** How a request ended, for whoever counts what it used. */
+export interface RequestEnd {
+  readonly status: number;
+  readonly usage: GenerateUsage;
+  /** Generations that ended by themselves. */
+  readonly nGeneration: number;
+  /** Whether a generation was cut off, whose usage is not known. */
+  readonly isCutOff: boolean;
+  readonly ms: number;
+}
+
 export class RequestRecord implements Place {
   readonly place: string;
   readonly requestId: string;
@@ -18,6 +29,9 @@ export class RequestRecord implements Place {
   status = 200;
   #errorCode: string | null = null;
   #usage: GenerateUsage = NO_USAGE;
+  #nGeneration = 0;
+  #isCutOff = false;
+  #onEnd: ((end: RequestEnd) => void) | null = null;
   #isHeld = false;
   #isEnded = false;
   readonly #startedAtMs = Date.now();
@@ -36,7 +50,18 @@ export class RequestRecord implements Place {
   addUsage(modelId: string, usage: GenerateUsage): void {
     this.modelId = modelId;
     this.#usage = addUsage(this.#usage, usage);
+    this.#nGeneration++;
     countTokens(modelId, usage);
+  }
+
+  /** A generation began and does not say what it used. */
+  cutOff(): void {
+    this.#isCutOff = true;
+  }
+
+  /** @param onEnd called once, when the request has ended here and was not handed over */
+  whenEnded(onEnd: (end: RequestEnd) => void): void {
+    this.#onEnd = onEnd;
   }
 
   fail(errorCode: string): void {
@@ -83,5 +108,12 @@ export class RequestRecord implements Place {
       ms,
     };
     console.log(JSON.stringify(line));
+    this.#onEnd?.({
+      status: this.status,
+      usage: this.#usage,
+      nGeneration: this.#nGeneration,
+      isCutOff: this.#isCutOff,
+      ms,
+    });
   }
 }

@@ -26,6 +26,12 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   server: 'Pages, reference, health and metrics.',
 };
 
+/** Where a key goes; a deployment that is public, and a server on one's own machine, need none. */
+const SECURITY_SCHEMES: Json = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'docs/keys.md' },
+  apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'docs/keys.md' },
+};
+
 const SCHEMA_PREFIX = '#/components/schemas/';
 
 /** Made once per isolate: the table does not change. */
@@ -55,12 +61,12 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
-    components: { schemas },
+    components: { schemas, securitySchemes: SECURITY_SCHEMES },
   };
 }
 
 function operation(endpoint: EndpointFacts, schemas: Json): Json {
-  const { name, tag, summary, description, responses, examples, errors } = endpoint;
+  const { name, tag, scope, summary, description, responses, examples, errors } = endpoint;
   const errorRef = schemaJson(
     errors === 'anthropic' ? anthropicErrorSchema : errorSchema,
     'output',
@@ -71,6 +77,8 @@ function operation(endpoint: EndpointFacts, schemas: Json): Json {
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
+    'x-scope': scope,
+    security: scope === null ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...parameters(endpoint),
     ...requestBody(endpoint, schemas),
     responses: {

@@ -23,16 +23,22 @@ export function resourcesJson(
   const weightBytes = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);
   const nPass = usages.reduce((sum, usage) => sum + countPasses(usage), 0);
   const seconds = usages.reduce((sum, usage) => sum + objectMs(usage) / 1000, 0);
-  const usd =
-    prices.perRequest +
-    usages.length * prices.perObjectRequest +
-    seconds * prices.objectGb * prices.perObjectGbSecond;
+  const usd = estimatedUsd(usages.length, seconds);
   return {
     weight_bytes_read: weightBytes * nPass,
     // Twelve decimals: a short answer costs less than a millionth.
     estimated_usd: Number(usd.toFixed(12)),
     prices_of: prices.readOn,
   };
+}
+
+/** Estimated cost of a request. @param nCall calls of objects @param seconds that they took */
+export function estimatedUsd(nCall: number, seconds: number): number {
+  return (
+    prices.perRequest +
+    nCall * prices.perObjectRequest +
+    seconds * prices.objectGb * prices.perObjectGbSecond
+  );
 }
 
 /** Passes over the weights if the generation ran alone: the prompt's last pass gives the first token. */
@@ -42,6 +48,6 @@ export function countPasses(usage: GenerateUsage): number {
   return prefill + Math.max(0, completionTokens - 1 - acceptedTokens);
 }
 
-function objectMs({ loadMs, queueMs, prefillMs, decodeMs }: GenerateUsage): number {
+export function objectMs({ loadMs, queueMs, prefillMs, decodeMs }: GenerateUsage): number {
   return loadMs + queueMs + prefillMs + decodeMs;
 }

@@ -2,6 +2,8 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { kindTitle } from '../../../engine/manifest/manifest.ts';
 import type { ManifestOf, ModelKind } from '../../../engine/manifest/manifest.ts';
+import { mayUse } from '../../platform/caller.ts';
+import type { ModelAccess } from '../../platform/caller.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
 import { findModelOfKind } from './model-store.ts';
 import type { ModelOfKind } from './model-store.ts';
@@ -15,11 +17,14 @@ export async function chooseModel<K extends ModelKind>(
   bucket: R2Bucket,
   kind: K,
   named: string | undefined,
+  access: ModelAccess,
 ): Promise<ModelOfKind<K>> {
-  if (named !== undefined && named !== '') return await findModelOfKind(bucket, named, kind);
-  const ids = await servedOfKind(bucket, kind);
+  if (named !== undefined && named !== '')
+    return await findModelOfKind(bucket, named, kind, access);
+  const ids = (await servedOfKind(bucket, kind)).filter((id) => mayUse(access, id));
   const [only] = ids;
-  if (only !== undefined && ids.length === 1) return await findModelOfKind(bucket, only, kind);
+  if (only !== undefined && ids.length === 1)
+    return await findModelOfKind(bucket, only, kind, access);
   const known = ids.length === 0 ? 'there is none yet' : `expected one of: ${ids.join(', ')}`;
   throw new EngineError(
     'E_MODEL_NOT_FOUND',

@@ -4,6 +4,8 @@
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
+import { mayUse } from '../../platform/caller.ts';
+import type { ModelAccess } from '../../platform/caller.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../../engine/grammar/index.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
@@ -67,8 +69,12 @@ const kept = new RecentCache<string, Entry>({
 const loading = new Map<string, Promise<Entry>>();
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
-export async function findModel(bucket: R2Bucket, modelId: string): Promise<ServedModel> {
-  const { model, text } = await findEntry(bucket, modelId);
+export async function findModel(
+  bucket: R2Bucket,
+  modelId: string,
+  access: ModelAccess,
+): Promise<ServedModel> {
+  const { model, text } = await findEntry(bucket, modelId, access);
   requireKind(model.manifest, 'decoder');
   return text!;
 }
@@ -78,20 +84,27 @@ export async function findModelOfKind<K extends ModelKind>(
   bucket: R2Bucket,
   modelId: string,
   kind: K,
+  access: ModelAccess,
 ): Promise<ModelOfKind<K>> {
-  const { model } = await findEntry(bucket, modelId);
+  const { model } = await findEntry(bucket, modelId, access);
   requireKind(model.manifest, kind);
   // Its manifest's kind has just been checked.
   return model as unknown as ModelOfKind<K>;
 }
 
 /** A model that may be of several kinds. @throws {EngineError} E_MODEL_NOT_FOUND with the list of models. */
-export async function findAnyModel(bucket: R2Bucket, modelId: string): Promise<ModelOfKind> {
-  return (await findEntry(bucket, modelId)).model;
+export async function findAnyModel(
+  bucket: R2Bucket,
+  modelId: string,
+  access: ModelAccess,
+): Promise<ModelOfKind> {
+  return (await findEntry(bucket, modelId, access)).model;
 }
 
-async function findEntry(bucket: R2Bucket, name: string): Promise<Entry> {
+/** A model that the caller may not use is missing, as far as it is told. */
+async function findEntry(bucket: R2Bucket, name: string, access: ModelAccess): Promise<Entry> {
   const named = await resolveModel(bucket, name);
+  if (!mayUse(access, name, named.id)) throw await modelNotFound(bucket, name, access);
   const key = `${named.id}@${named.placed?.version ?? ''}`;
   const entry = kept.get(key);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS)
@@ -99,7 +112,7 @@ async function findEntry(bucket: R2Bucket, name: string): Promise<Entry> {
   // Requests that arrive in the meantime share the result.
   const underway = loading.get(key);
   if (underway !== undefined) return withPlace(await underway, named);
-  const promise = refresh(bucket, named, key, entry).finally(() => loading.delete(key));
+  const promise = refresh(bucket, named, key, entry, access).finally(() => loading.delete(key));
   loading.set(key, promise);
   return withPlace(await promise, named);
 }
@@ -120,11 +133,12 @@ async function refresh(
   named: NamedModel,
   key: string,
   entry: Entry | undefined,
+  access: ModelAccess,
 ): Promise<Entry> {
   const stored = await readStored(bucket, named, entry?.model.version);
   if (stored === null) {
     kept.delete(key);
-    throw await modelNotFound(bucket, named.id);
+    throw await modelNotFound(bucket, named.id, access);
   }
   if (stored === 'unchanged' && entry !== undefined) {
     entry.checkedAtMs = Date.now();
@@ -204,8 +218,12 @@ function servedModel(
   };
 }
 
-export async function modelNotFound(bucket: R2Bucket, modelId: string): Promise<EngineError> {
-  const models = await listModelIds(bucket);
+export async function modelNotFound(
+  bucket: R2Bucket,
+  modelId: string,
+  access: ModelAccess,
+): Promise<EngineError> {
+  const models = (await listModelIds(bucket)).filter((id) => mayUse(access, id));
   const known = models.length === 0 ? 'there are none yet' : models.join(', ');
   return new EngineError(
     'E_MODEL_NOT_FOUND',

@@ -1,4 +1,5 @@
 /** Runs a recording through a recognition model of the stage, without its silence if there is a detector. */
+import { EVERY_MODEL } from '../../platform/caller.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { TranscribeOptions } from '../../../engine/transcribe/types.ts';
@@ -43,7 +44,7 @@ export async function findDetector(
 ): Promise<DetectSpeech | null> {
   if (env.ONNX === undefined) return null;
   try {
-    const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx');
+    const { id } = await findModelOfKind(env.MODELS, env.VAD_MODEL, 'onnx', EVERY_MODEL);
     return (request) =>
       askOnnx<VadResult>(env, call, id, (stub, context) => stub.vad(context, id, request));
   } catch (error) {

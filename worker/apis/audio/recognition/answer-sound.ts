@@ -35,7 +35,7 @@ export async function answerSound(context: Context, task: RecognitionTask): Prom
 }
 
 async function answerUpload(
-  { request, env, record }: Context,
+  { request, env, caller, record }: Context,
   task: RecognitionTask,
   { fields: given, sound }: SoundUpload,
 ): Promise<Response> {
@@ -44,6 +44,7 @@ async function answerUpload(
     env.MODELS,
     'recognition',
     fields.model ?? readRenamed(env, 'RECOGNITION_MODEL'),
+    caller,
   );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();

@@ -1,0 +1,196 @@
+/** Two keys on one server: nothing of one subject exists for the other, under any id, on any route that takes one. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
+import type { EndpointFacts } from '../../worker/http/endpoint.ts';
+import { newObjectId } from '../../worker/platform/storage/object-id.ts';
+import { TINY_ENCODER_ID } from '../support/encoders.ts';
+import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { seededRandom } from '../support/random.ts';
+import { askWith, bearer, makeKey } from '../support/keys.ts';
+import type { AskWith } from '../support/keys.ts';
+
+/** Guesses of ids on each route. */
+const N_GUESS = 40;
+
+let server: TestServer;
+let ada: { readonly id: string; readonly key: string };
+let grace: typeof ada;
+
+beforeAll(async () => {
+  // own server: it asks for keys.
+  server = await startTestServer({ vars: { ACCESS: 'keys' }, models: [TINY_ENCODER_ID] });
+  // A search through ids is not what a limit of requests is to end here.
+  const limits = { requestsPerMinute: null };
+  [ada, grace] = [await makeKey(server), await makeKey(server, { limits })];
+});
+afterAll(() => server.close());
+
+/** Ids of what a caller keeps, by the path that takes them. */
+type Kept = Readonly<Record<string, string>>;
+
+async function keepAll({ key }: typeof ada, word: string): Promise<Kept> {
+  const ask = askWith(server, key);
+  const made = async (path: string, body: object): Promise<string> => {
+    const response = await ask(path, body);
+    expect([path, response.status]).toEqual([path, 200]);
+    return (await response.json<{ id: string }>()).id;
+  };
+  const messages = [{ role: 'user', content: word }];
+  await made('/v1/chat/completions', { messages, max_tokens: 2, session: `${word}-session` });
+  const response = await made('/v1/responses', { input: word, max_output_tokens: 2 });
+  await made('/v1/collections', { name: `${word}-notes` });
+  const documents = [{ id: `${word}-document`, content: word }];
+  await ask(`/v1/collections/${word}-notes/documents`, { documents });
+  const file = await upload(key, word);
+  const batch = await made('/v1/batches', {
+    ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
+  });
+  return {
+    '/v1/sessions/:id': `${word}-session`,
+    '/v1/responses/:id': response,
+    '/v1/collections/:name': `${word}-notes`,
+    ':document': `${word}-document`,
+    '/v1/files/:id': file,
+    '/v1/batches/:id': batch,
+  };
+}
+
+async function upload(key: string, word: string): Promise<string> {
+  const form = new FormData();
+  const line = {
+    ...{ custom_id: word, method: 'POST', url: '/v1/completions' },
+    body: { prompt: word, max_tokens: 1 },
+  };
+  form.set('purpose', 'batch');
+  form.set('file', new File([JSON.stringify(line)], `${word}.jsonl`));
+  const options = { method: 'POST', body: form, headers: bearer(key) };
+  const response = await fetch(`${server.url}/v1/files`, options);
+  return (await response.json<{ id: string }>()).id;
+}
+
+/** Routes that take an id of something a caller keeps. Models are everybody's. */
+const ROUTES = ENDPOINTS.filter(
+  ({ path, tag }) => path.includes(':') && tag !== 'models' && tag !== 'onnx',
+);
+
+/** A body that the route accepts. */
+const BODIES: Readonly<Record<string, object>> = {
+  addCollectionDocuments: { documents: [{ id: 'x', content: 'x' }] },
+  searchCollection: { query: 'x' },
+};
+
+async function tryRoute(ask: AskWith, row: EndpointFacts, ids: readonly string[]): Promise<string> {
+  let n = 0;
+  const path = row.path.replaceAll(/:\w+/g, () => encodeURIComponent(ids[n++] ?? 'none'));
+  const body = row.method === 'POST' ? (BODIES[row.name] ?? {}) : undefined;
+  const response = await ask(path, body, row.method);
+  return `${response.status} ${await response.text()}`;
+}
+
+/** Ids of what a caller keeps that a route takes. */
+function idsOf(row: EndpointFacts, kept: Kept): string[] {
+  const prefix = Object.keys(kept).find((path) => row.path.startsWith(path));
+  return prefix === undefined ? [] : [kept[prefix]!, kept[':document']!];
+}
+
+test('every route that takes an id is tried', () => {
+  expect(ROUTES.length).toBeGreaterThanOrEqual(15);
+});
+
+test('what one keeps is 404 for the other, on every route, and is still there afterwards', async () => {
+  const kept = await keepAll(ada, 'ada');
+  const other = askWith(server, grace.key);
+  for (const row of ROUTES) {
+    const ids = idsOf(row, kept);
+    expect(ids, row.path).not.toEqual([]);
+    const foreign = await tryRoute(other, row, ids);
+    expect([row.name, foreign.slice(0, 3)]).toEqual([row.name, '404']);
+    // The answer does not tell an id of somebody else from one that never was.
+    const never = ids.map((id) => id.replace(/[^-_]/, (first) => (first === 'x' ? 'y' : 'x')));
+    const missing = await tryRoute(other, row, never);
+    const plain = (text: string, own: readonly string[]) =>
+      own.reduce((rest, id) => rest.replaceAll(id, 'ID'), text);
+    expect(plain(foreign, ids)).toBe(plain(missing, never));
+  }
+  const own = askWith(server, ada.key);
+  for (const row of ROUTES.filter(({ method }) => method === 'GET'))
+    expect([row.name, (await tryRoute(own, row, idsOf(row, kept))).slice(0, 3)]).toEqual([
+      row.name,
+      '200',
+    ]);
+});
+
+test('lists, searches and references hold nothing of the other', async () => {
+  const kept = await keepAll(ada, 'list');
+  const other = askWith(server, grace.key);
+  for (const path of [
+    ...['/v1/files', '/v1/batches', '/v1/collections'],
+    `/v1/files?after=${kept['/v1/files/:id']}`,
+    '/v1/files?order=asc',
+    `/v1/batches?after=${kept['/v1/batches/:id']}`,
+  ]) {
+    const { data } = await (await other(path)).json<{ data: unknown[] }>();
+    expect([path, data]).toEqual([path, []]);
+  }
+  const batch = { endpoint: '/v1/completions', completion_window: '24h' };
+  const refused = [
+    await other('/v1/batches', { ...batch, input_file_id: kept['/v1/files/:id'] }),
+    await other('/v1/responses', { input: 'a', previous_response_id: kept['/v1/responses/:id'] }),
+    await other('/v1/chat/completions', {
+      messages: [{ role: 'user', content: 'a' }],
+      retrieval: { collection: kept['/v1/collections/:name'] },
+    }),
+  ];
+  for (const response of refused) expect([400, 404]).toContain(response.status);
+});
+
+test('guessed ids find nothing, also those that try to leave the subject', async () => {
+  const kept = await keepAll(ada, 'guess');
+  const random = seededRandom(15);
+  const other = askWith(server, grace.key);
+  const guesses = (id: string): string[] => [
+    `${ada.id}/${id}`,
+    `../${ada.id}/${id}`,
+    `%2e%2e%2f${ada.id}%2f${id}`,
+    `${encodeURIComponent(`${ada.id}/`)}${id}`,
+    `${id}/`,
+    ` ${id}`,
+    `${id}\0`,
+    '*',
+    '%',
+    ...Array.from({ length: N_GUESS }, () => guess(id, random)),
+  ];
+  for (const row of ROUTES)
+    for (const id of guesses(idsOf(row, kept)[0]!)) {
+      const answer = await tryRoute(other, row, [id, kept[':document']!]);
+      expect(answer, `${row.name} ${id}`).toMatch(/^(400|404|405) /);
+    }
+});
+
+/** An id of the same kind, made near the same time. */
+function guess(id: string, random: () => number): string {
+  const prefix = /^[a-z]+[-_]/.exec(id)?.[0] ?? '';
+  if (/^(file-|batch_)/.test(prefix)) return newObjectId(prefix, Date.now() - random() * 10_000);
+  const at = Math.floor(random() * id.length);
+  return `${id.slice(0, at)}${Math.floor(random() * 10)}${id.slice(at + 1)}`;
+}
+
+test('keys of one subject share what it keeps', async () => {
+  const options = { subject: 'team' };
+  const [one, two] = [await makeKey(server, options), await makeKey(server, options)];
+  const id = await upload(one.key, 'shared');
+  expect((await askWith(server, two.key)(`/v1/files/${id}`)).status).toBe(200);
+  expect((await askWith(server, ada.key)(`/v1/files/${id}`)).status).toBe(404);
+});
+
+test("cached tokens tell nothing of the other's prompts", async () => {
+  const prompt = 'Once upon a time there was a little girl who liked to read';
+  const cached = async (key: string): Promise<number> => {
+    const response = await askWith(server, key)('/v1/completions', { prompt, max_tokens: 2 });
+    type Usage = { usage: { prompt_tokens_details: { cached_tokens: number } } };
+    return (await response.json<Usage>()).usage.prompt_tokens_details.cached_tokens;
+  };
+  expect(await cached(ada.key)).toBe(0);
+  expect(await cached(ada.key)).toBeGreaterThan(4);
+  expect(await cached(grace.key)).toBe(0);
+});
