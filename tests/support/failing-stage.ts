@@ -12,7 +12,7 @@ interface FailingEnv extends HostEnv {
   readonly PIECE_FAILS_AFTER: string;
   /** Reads of a generation's stream between two failures of a leader; 0 for none. */
   readonly LEADER_FAILS_AFTER: string;
-  /** "yes" resets an object when it is asked for its status, as when it is evicted: nothing runs then. */
+  /** "yes" resets an object after it was asked for its status, as when it is evicted. */
   readonly IDLE_ENDS: string;
 }
 
@@ -60,7 +60,7 @@ export class Stage extends RealStage {
 
   override async status(...call: Parameters<RealStage['status']>): ReturnType<RealStage['status']> {
     const status = await super.status(...call);
-    if (this.#env.IDLE_ENDS === 'yes') this.ctx.abort('evicted');
+    if (this.#env.IDLE_ENDS === 'yes') setTimeout(() => this.ctx.abort('evicted'), 0);
     return status;
   }
 
