@@ -110,8 +110,8 @@ describe('three isolates', () => {
 });
 
 describe.each([
-  ['a stage fails', 10, { PIECE_FAILS_AFTER: '17', LEADER_FAILS_AFTER: '0', IDLE_ENDS: '' }],
-  ['a leader fails', 1, { PIECE_FAILS_AFTER: '0', LEADER_FAILS_AFTER: '250', IDLE_ENDS: '' }],
+  ['a stage fails', 10, { PIECE_FAILS_AFTER: '17', LEADER_FAILS_AFTER: '0' }],
+  ['a leader fails', 1, { PIECE_FAILS_AFTER: '0', LEADER_FAILS_AFTER: '250' }],
 ])('%s', (failure, nLeast, vars) => {
   test('and no token is lost or wrong', { timeout: 600_000 }, async () => {
     let nFailure = 0;
@@ -131,7 +131,7 @@ describe.each([
 });
 
 test('a stage that stays away is 503, says when to come back, and is named where readiness is asked', async () => {
-  const vars = { PIECE_FAILS_AFTER: '1', LEADER_FAILS_AFTER: '0', IDLE_ENDS: '' };
+  const vars = { PIECE_FAILS_AFTER: '1', LEADER_FAILS_AFTER: '0' };
   // own server: its stages fail whenever they are asked.
   const server = await startTestServer({
     prepare: placeByHand,
@@ -168,35 +168,4 @@ test('two copies answer alike, and share the work', async () => {
   } finally {
     await server.close();
   }
-});
-
-describe.each([
-  ['one isolate', {}],
-  ['three isolates', { prepare: placeByHand }],
-])('%s', (_, options) => {
-  test('keep what is in the cache when an idle object is evicted', async () => {
-    const vars = { PIECE_FAILS_AFTER: '0', LEADER_FAILS_AFTER: '0', IDLE_ENDS: 'yes' };
-    // own server: its objects end.
-    const server = await startTestServer({
-      ...options,
-      sources: { stage: failingStage(await bundleText('tests/support/failing-stage.ts'), vars) },
-    });
-    try {
-      const body = { model: STORIES_ID, prompt: 'Once upon a time there was', temperature: 0 };
-      const say = async () => {
-        const response = await server.post('/v1/completions', { ...body, max_tokens: 8 });
-        const { choices, usage } = await response.json<
-          Answer & { usage: { prompt_tokens_details: { cached_tokens: number } } }
-        >();
-        return { text: choices[0]!.text, cached: usage.prompt_tokens_details.cached_tokens };
-      };
-      const { text } = await say();
-      await (await fetch(`${server.url}/readyz`)).text();
-      const again = await say();
-      expect(again.text).toBe(text);
-      expect(again.cached).toBeGreaterThan(4);
-    } finally {
-      await server.close();
-    }
-  });
 });

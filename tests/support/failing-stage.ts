@@ -12,8 +12,6 @@ interface FailingEnv extends HostEnv {
   readonly PIECE_FAILS_AFTER: string;
   /** Reads of a generation's stream between two failures of a leader; 0 for none. */
   readonly LEADER_FAILS_AFTER: string;
-  /** "yes" resets an object when it is asked for its status, as when it is evicted: nothing runs then. */
-  readonly IDLE_ENDS: string;
 }
 
 /** Counts of this isolate: they outlive the objects that are reset. */
@@ -56,12 +54,6 @@ export class Stage extends RealStage {
       },
     });
     return stream.pipeThrough(through);
-  }
-
-  override async status(...call: Parameters<RealStage['status']>): ReturnType<RealStage['status']> {
-    const status = await super.status(...call);
-    if (this.#env.IDLE_ENDS === 'yes') this.ctx.abort('evicted');
-    return status;
   }
 
   /** What the pages hold is void, and the object is reset. */

@@ -22,7 +22,6 @@ import { bytesWithDraft, findDraft } from './draft.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { R2Source } from './r2-source.ts';
 import { stageLinks } from './stages.ts';
-import type { StageLinks } from './stages.ts';
 import { openTurns } from './turns.ts';
 
 const KERNELS = { relaxed, simd };
@@ -48,8 +47,6 @@ export interface PlannedEngine<E> extends PlannedBytes {
   load(): Promise<E>;
   /** Called when the engine is closed. */
   readonly release?: () => void;
-  /** Called when another object goes on with the engine. */
-  readonly passOn?: () => void;
 }
 
 export interface EngineByKind {
@@ -144,14 +141,12 @@ function planRing({
   holdPiece,
 }: PlanInput<'decoder'>): Promise<PlannedEngine<Engine>> {
   let own: HeldPiece | null = null;
-  let links: StageLinks | null = null;
   const nCtx = servedContext(manifest.config, contextOptions(env, place).nCtx);
   const totalBytes = JS_HEAP_BYTES + leaderBytes(manifest);
   const load = async (): Promise<Engine> => {
     const startedAt = Date.now();
     own = await holdPiece({ ...place, piece: 0 });
-    links = stageLinks(env, place, own.engine);
-    const decoder = new RingDecoder(manifest.config, links.stages, {
+    const decoder = new RingDecoder(manifest.config, stageLinks(env, place, own.engine), {
       ...{ nCtx, nPage: pagesFor(nCtx), overlap: place.overlap },
       learnedPositions: archByName(manifest.architecture).positions === 'learned',
     });
@@ -167,7 +162,6 @@ function planRing({
   return Promise.resolve({
     ...{ totalBytes, jsHeapBytes: JS_HEAP_BYTES, load },
     release: () => own?.release(true),
-    passOn: () => links?.forget(),
   });
 }
 

@@ -112,13 +112,11 @@ export async function loadPiece(
 }
 
 /**
- * An object was reset, or evicted as it was idle, while this isolate, and the engine in it, went on. What ran in
- * the old object will never end by itself; where nothing ran, what the cache holds is as good as before.
+ * An object was reset while this isolate, and the engine in it, went on: what ran in the old object will
+ * never end by itself.
  */
 async function passOn(slot: Slot, owner: object): Promise<void> {
   slot.owner = owner;
-  slot.planned.passOn?.();
-  if (slot.users === 0) return;
   slot.users = 0;
   const engine = await slot.engine.catch(() => null);
   if (engine instanceof Engine) engine.reset();

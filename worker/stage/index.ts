@@ -143,17 +143,10 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     return servePiece(this);
   }
 
-  /** Loads a piece if necessary; a session that it has goes on. */
-  async attachPiece(place: PiecePlace): Promise<RpcAnswer<null>> {
-    return await answerCall({ place: 'stage.attachPiece', ...NO_REQUEST }, async () => {
+  /** Begins a session of a leader with a piece, which is loaded if necessary. */
+  async openPiece(place: PiecePlace, session: string): Promise<RpcAnswer<null>> {
+    return await answerCall({ place: 'stage.openPiece', ...NO_REQUEST }, async () => {
       this.#piece = await loadPiece(this.env, place, this);
-      return null;
-    });
-  }
-
-  /** Begins a session of a leader. */
-  async openSession(session: string): Promise<RpcAnswer<null>> {
-    return await answerCall({ place: 'stage.openSession', ...NO_REQUEST }, () => {
       this.#openStage().open(session);
       return null;
     });

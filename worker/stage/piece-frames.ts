@@ -19,8 +19,7 @@ import type { PiecePlace } from './model-place.ts';
 
 /** A call of a stage; its answer has the same id. */
 export type PieceCall =
-  | { readonly attach: PiecePlace }
-  | { readonly open: { readonly session: string } }
+  | { readonly open: { readonly place: PiecePlace; readonly session: string } }
   | { readonly embed: { readonly ids: readonly number[]; readonly positions: readonly number[] } }
   | { readonly layers: LayersCall }
   | { readonly head: HeadCall };

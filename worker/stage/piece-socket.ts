@@ -1,9 +1,10 @@
 /**
- * The socket between a leader and a stage. A call over it costs about half of what a call by RPC costs, of
- * which a token needs several, and a message is a twentieth of a request on the platform's bill
+ * The socket between a leader and a stage. A call over it takes 0.2 ms less than one by RPC (measured), of which
+ * a token needs several, and is billed as two messages, each a twentieth of a request
  * (https://developers.cloudflare.com/durable-objects/platform/pricing/).
  */
-import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
+import { errorFromRecord } from '../../engine/base/errors.ts';
+import type { EngineError } from '../../engine/base/errors.ts';
 import { stageLost } from '../../engine/model/decoder/stage.ts';
 import type {
   HeadCall,
@@ -18,9 +19,8 @@ import type { PieceAnswer, PieceCall } from './piece-frames.ts';
 
 /** What a stage does for the leader of a model of which it holds a piece. */
 export interface PieceCalls {
-  /** What follows is of the piece that was attached last. */
-  attachPiece(place: PiecePlace): Promise<RpcAnswer<null>>;
-  openSession(session: string): Promise<RpcAnswer<null>>;
+  openPiece(place: PiecePlace, session: string): Promise<RpcAnswer<null>>;
+  /** What follows is of the piece that was opened last. */
   embedTokens(
     ids: readonly number[],
     positions: readonly number[],
@@ -58,9 +58,8 @@ async function answer(calls: PieceCalls, call: PieceCall): Promise<PieceAnswer> 
     const { ids, positions } = call.embed;
     return as(await calls.embedTokens(ids, positions), (rows) => ({ rows, head: null }));
   }
-  const done = (): LayersAnswer => ({ rows: NO_ROWS, head: null });
-  if ('open' in call) return as(await calls.openSession(call.open.session), done);
-  return as(await calls.attachPiece(call.attach), done);
+  const { place, session } = call.open;
+  return as(await calls.openPiece(place, session), () => ({ rows: NO_ROWS, head: null }));
 }
 
 function as<T>(answered: RpcAnswer<T>, shape: (value: T) => LayersAnswer): PieceAnswer {
@@ -70,18 +69,15 @@ function as<T>(answered: RpcAnswer<T>, shape: (value: T) => LayersAnswer): Piece
 /** The leader's end. Opened by the first call, and again by the next one after it was closed. */
 export class PieceSocket {
   readonly #name: string;
-  readonly #place: PiecePlace;
   readonly #connect: () => Promise<Response>;
   #connection: Promise<Connection> | null = null;
 
   /**
    * @param name of the stage's isolate, for messages
-   * @param place the piece that all calls are of
    * @param connect asks the stage for a socket
    */
-  constructor(name: string, place: PiecePlace, connect: () => Promise<Response>) {
+  constructor(name: string, connect: () => Promise<Response>) {
     this.#name = name;
-    this.#place = place;
     this.#connect = connect;
   }
 
@@ -95,33 +91,21 @@ export class PieceSocket {
   close(): void {
     const connection = this.#connection;
     this.#connection = null;
-    connection?.then(
-      (opened) => opened.close(),
-      () => undefined,
-    );
-  }
-
-  /** Leaves the socket to the object that opened it: no other can use or close it. */
-  forget(): void {
-    this.#connection = null;
+    // A socket that another object opened, which is gone by now, cannot be closed from here.
+    connection?.then((opened) => opened.close()).catch(() => undefined);
   }
 
   #open(): Promise<Connection> {
     const forget = (): void => {
       if (this.#connection === opening) this.#connection = null;
     };
-    const opening = this.#attach(forget).catch((cause: unknown) => {
-      forget();
-      throw cause instanceof EngineError ? cause : stageLost(this.#name, 'did not answer', cause);
-    });
+    const opening = this.#connect()
+      .then(({ webSocket }) => new Connection(this.#name, webSocket!, forget))
+      .catch((cause: unknown) => {
+        forget();
+        throw stageLost(this.#name, 'did not answer', cause);
+      });
     return opening;
-  }
-
-  async #attach(onEnd: () => void): Promise<Connection> {
-    const { webSocket } = await this.#connect();
-    const connection = new Connection(this.#name, webSocket!, onEnd);
-    await connection.call({ attach: this.#place });
-    return connection;
   }
 }
 
