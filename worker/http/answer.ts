@@ -4,6 +4,7 @@
  */
 import type { Delta } from '../serving/generation/run-generation.ts';
 import type { RequestRecord } from './observe/record.ts';
+import { isOwn, longResponse } from './kept-alive.ts';
 import { sseResponse, type SseShape } from './sse.ts';
 
 export interface AnswerFrame {
@@ -18,6 +19,8 @@ export interface AnswerFrame {
   readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
   /** The body of an answer that is not streamed. */
   readonly whole: (deltas: AsyncIterable<Delta>) => Promise<unknown>;
+  /** Whether a client waits for the answer, who may leave. Default true. */
+  readonly hasClient?: boolean;
   /** Called once, however the answer ends. */
   readonly onEnd?: () => void;
 }
@@ -32,9 +35,14 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
     frame.onEnd?.();
   };
   try {
-    const deltas = counted(frame, frame.run(signal));
+    const begun = Promise.withResolvers<void>();
+    const deltas = counted(frame, frame.run(signal), begun.resolve);
     if (frame.stream) return await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end);
-    const response = Response.json(await frame.whole(deltas));
+    const made = frame.whole(deltas);
+    const isWatched = frame.hasClient !== false && !isOwn(frame.signal);
+    if (isWatched)
+      return await longResponse({ made, begun: begun.promise, record: frame.record, onEnd: end });
+    const response = Response.json(await made);
     end();
     return response;
   } catch (error) {
@@ -46,8 +54,10 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
 async function* counted(
   { modelId, record }: AnswerFrame,
   deltas: AsyncIterable<Delta>,
+  begin: () => void,
 ): AsyncGenerator<Delta, void, void> {
   for await (const delta of deltas) {
+    begin();
     if (delta.type === 'done') record.addUsage(modelId, delta.usage);
     yield delta;
   }

@@ -4,6 +4,7 @@ import { callerOf } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Ask, Endpoint, EndpointFacts, Site } from './endpoint.ts';
 import { failedResponse } from './error-response.ts';
+import { markOwn } from './kept-alive.ts';
 import { RequestRecord } from './observe/record.ts';
 import { checkBody, readJson } from './body/json-body.ts';
 import { refuseParameters } from './body/refused.ts';
@@ -83,6 +84,7 @@ export function askOf<Env>(
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       ...{ body: JSON.stringify(body), signal },
     });
+    markOwn(request.signal);
     const caller = callerOf(subject);
     return await dispatch(endpoint, { request, env, caller, params: {} }, site);
   };
