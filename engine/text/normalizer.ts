@@ -5,6 +5,7 @@
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { fromBase64 } from '../base/base64.ts';
 import { Charsmap } from './charsmap.ts';
+import { checkPattern, regexOf } from './safe-pattern.ts';
 import { asObject, invalid } from './tokenizer-file.ts';
 
 export type Normalize = (text: string) => string;
@@ -39,6 +40,8 @@ export function createNormalizer(json: unknown, depth = 0): Normalize {
     return (text) => steps.reduce((result, step) => step(result), text);
   }
   if (row['type'] === 'Precompiled') return compiledRules(row['precompiled_charsmap']);
+  const pattern = regexOf(row['pattern']);
+  if (pattern !== null) checkPattern(pattern, 'normalizer');
   // The library's gives an empty text something to begin with, too.
   const prefix = row['type'] === 'Prepend' ? row['prepend'] : undefined;
   if (typeof prefix === 'string') return (text) => (text === '' ? '' : prefix + text);

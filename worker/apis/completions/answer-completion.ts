@@ -1,4 +1,6 @@
 /** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -42,7 +44,8 @@ interface Piece {
 export async function answerCompletion(task: CompletionTask): Promise<Response> {
   const { body, model, record, signal } = task;
   // Checks ids and encodes texts before the first token is generated.
-  const prompts = listPrompts(body.prompt).map((prompt) => encodePrompt(task, prompt));
+  const prompts: (readonly number[])[] = [];
+  for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) => runPrompts(task, prompts, ended),
@@ -51,10 +54,14 @@ export async function answerCompletion(task: CompletionTask): Promise<Response> 
   });
 }
 
-function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly number[] {
+async function encodePrompt(
+  { body, model }: CompletionTask,
+  prompt: Prompt,
+): Promise<readonly number[]> {
   if (typeof prompt !== 'string') return prompt;
   refuseTooLong(model, prompt.length, 'prompt');
-  return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
+  const options = { special: body.parse_special, bos: true };
+  return await inTurns(model.tokenizer.encodeSteps(prompt, options), takeTurn);
 }
 
 /** Number of answers generated per prompt; the best `n` are returned. */
@@ -69,7 +76,7 @@ async function* runPrompts(
   signal: AbortSignal,
 ): AsyncGenerator<Delta, void, void> {
   const nChoice = countCandidates(body);
-  const params = generationParams(
+  const params = await generationParams(
     body,
     {
       maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
