@@ -8,6 +8,8 @@ import {
   tokenizerJsonFromGguf,
   tokenizerJsonFromPieces,
 } from '../../engine/text/tokenizer-json.ts';
+import { atOnce } from '../../engine/base/turns.ts';
+import { SLICE_CHARS } from '../../engine/text/models/token-model.ts';
 import { cutBeforeSpaces, Tokenizer } from '../../engine/text/tokenizer.ts';
 
 const assets = join(import.meta.dirname, '../../assets/stories260k');
@@ -154,6 +156,29 @@ describe('byte-level BPE from GGUF metadata', () => {
 });
 
 describe('long texts', () => {
+  test('are cut into tokens in slices, with the same ids however they are mixed', () => {
+    const built = tokenizerJsonFromGguf(tinyGguf());
+    const tokenizer = Tokenizer.parse(built.json, built);
+    const texts = ['hello '.repeat(20_000), 'hel'.repeat(30_000), '7'.repeat(40_000)];
+    const expected = texts.map((text) => tokenizer.encode(text, { special: false }));
+    // Parts of the texts take turns.
+    const steps = texts.map((text) => tokenizer.encodeSteps(text, { special: false }));
+    const made: (readonly number[])[] = [];
+    const nYield = texts.map(() => 0);
+    while (steps.some((_, i) => made[i] === undefined))
+      for (const [i, step] of steps.entries()) {
+        if (made[i] !== undefined) continue;
+        const next = step.next();
+        if (next.done === true) made[i] = next.value;
+        else nYield[i]!++;
+      }
+    expect(made).toEqual(expected);
+    for (const [i, n] of nYield.entries())
+      expect(n).toBeGreaterThanOrEqual(Math.floor(texts[i]!.length / (2 * SLICE_CHARS)));
+    const ids = expected[2]!;
+    expect(atOnce(tokenizer.decodeSteps(ids))).toBe(texts[2]);
+  });
+
   test('are cut before spaces, inside words only when they must', () => {
     expect(cutBeforeSpaces('aa bb  cc', 5)).toEqual(['aa bb', '  cc']);
     expect(cutBeforeSpaces('aaaaaaa bb', 3)).toEqual(['aaa', 'aaa', 'a', ' bb']);
