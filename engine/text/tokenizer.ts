@@ -240,6 +240,12 @@ function guard<T>(part: 'normalizer' | 'pre_tokenizer', run: () => T): T {
 
 /** What cuts normalized text into words. */
 function createWordCutter(json: unknown): (text: string) => readonly string[] {
+  const rows = preTokenizerRows(json);
+  if (rows.length > MAX_PRE_TOKENIZERS || rows.filter(isByteLevel).length > 1)
+    throw invalid(
+      `tokenizer.json: pre_tokenizer; expected at most ${MAX_PRE_TOKENIZERS} steps, one of them ByteLevel, ` +
+        `got ${rows.length}. Each ByteLevel step makes a text longer.`,
+    );
   const { pre_tokenizer: cutter } = createLibrary(null, exactPreTokenizer(json));
   if (cutter === null) return (text) => [text];
   return (text) => cutter.pre_tokenize(text, { section_index: 0 });
@@ -260,6 +266,27 @@ function exactPreTokenizer(json: unknown): unknown {
   if (row['type'] === 'ByteLevel' && row['use_regex'] !== false && !row['add_prefix_space'])
     return { type: 'Sequence', pretokenizers: [splitJson(BYTE_LEVEL_PATTERN), byteLevelJson()] };
   return row;
+}
+
+/** Steps of a pre-tokenizer; the longest known has six. */
+export const MAX_PRE_TOKENIZERS = 32;
+
+/** The steps of a pre-tokenizer, in nested sequences too; one more than are allowed at most. */
+function preTokenizerRows(json: unknown): readonly JsonObject[] {
+  const rows: JsonObject[] = [];
+  const open: unknown[] = [json];
+  while (open.length > 0 && rows.length <= MAX_PRE_TOKENIZERS) {
+    const row = open.pop();
+    if (typeof row !== 'object' || row === null) continue;
+    rows.push(row as JsonObject);
+    const parts = (row as JsonObject)['pretokenizers'];
+    if (Array.isArray(parts)) for (const part of parts) open.push(part);
+  }
+  return rows;
+}
+
+function isByteLevel({ type }: JsonObject): boolean {
+  return type === 'ByteLevel';
 }
 
 function mentionsByteLevel(json: unknown): boolean {
