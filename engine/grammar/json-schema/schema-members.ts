@@ -141,6 +141,8 @@ class MemberOrder {
   compile(): number {
     const { builder, budget } = this.#compiler;
     const counts = 1 + Math.max(1, this.#min, Math.min(this.#max ?? 0, this.#members.length + 1));
+    // Before the list is made: a schema may ask for any number.
+    budget.spend(counts);
     let after = Array.from({ length: counts }, (_, count) => this.#end(count));
     for (const member of [...this.#members].reverse()) {
       budget.spend(STEPS_A_COUNT * counts);
