@@ -53,6 +53,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/moderation': 25,
   'scripts/dev': 26,
   'scripts/deploy': 27,
+  'scripts/attack': 27,
   'scripts/bench': 27,
   'scripts/commands': 28,
   'scripts/thimble.ts': 29,

@@ -90,7 +90,7 @@ const model = {
 };
 
 async function embed(examples: readonly Example[]): Promise<Float32Array[]> {
-  const ids = textIds(
+  const ids = await textIds(
     model,
     examples.map(({ text }) => text),
     { truncate: true, nameOf: (i) => `text ${i}` },

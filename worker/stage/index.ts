@@ -92,7 +92,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   ): ReadableStream<Uint8Array> {
     return eventStream(
       () => acquireEngine(this.env, 'recognition', model, this),
-      (engine, signal) => engine.transcribe(request, signal),
+      (engine, signal) => engine.transcribe(request, signal, call.subject),
       { place: 'stage.transcribe', ...call },
     );
   }
@@ -108,7 +108,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     texts: readonly (readonly number[])[],
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.embed', call, 'encoder', model, async (engine) => {
-      const made = await engine.embed(texts);
+      const made = await engine.embed(texts, undefined, call.subject);
       const { nEmbd } = engine.config;
       const vectors = new Float32Array(made.length * nEmbd);
       for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
@@ -127,7 +127,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     pairs: readonly (readonly number[])[],
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.score', call, 'encoder', model, async (engine) =>
-      Float32Array.from(await engine.score(pairs)),
+      Float32Array.from(await engine.score(pairs, undefined, call.subject)),
     );
   }
 

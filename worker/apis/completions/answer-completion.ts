@@ -1,4 +1,6 @@
 /** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -43,7 +45,8 @@ interface Piece {
 export async function answerCompletion(task: CompletionTask): Promise<Response> {
   const { body, model, record, signal } = task;
   // Checks ids and encodes texts before the first token is generated.
-  const prompts = listPrompts(body.prompt).map((prompt) => encodePrompt(task, prompt));
+  const prompts: (readonly number[])[] = [];
+  for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) => runPrompts(task, prompts, ended),
@@ -52,10 +55,14 @@ export async function answerCompletion(task: CompletionTask): Promise<Response> 
   });
 }
 
-function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly number[] {
+async function encodePrompt(
+  { body, model }: CompletionTask,
+  prompt: Prompt,
+): Promise<readonly number[]> {
   if (typeof prompt !== 'string') return prompt;
   refuseTooLong(model, prompt.length, 'prompt');
-  return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
+  const options = { special: body.parse_special, bos: true };
+  return await inTurns(model.tokenizer.encodeSteps(prompt, options), takeTurn);
 }
 
 /** Prompts as the policy leaves them. @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE */
@@ -68,9 +75,10 @@ async function checkPrompts(
     typeof prompt === 'string' ? prompt : model.tokenizer.decode(prompt),
   );
   const checked = await checkTexts(env, caller, texts, 'prompt');
-  return prompts.map((tokens, i) =>
-    checked[i] === texts[i] ? tokens : encodePrompt(task, checked[i]!),
-  );
+  const passed: (readonly number[])[] = [];
+  for (const [i, tokens] of prompts.entries())
+    passed.push(checked[i] === texts[i] ? tokens : await encodePrompt(task, checked[i]!));
+  return passed;
 }
 
 /** Number of answers generated per prompt; the best `n` are returned. */
@@ -86,7 +94,7 @@ async function* runPrompts(
 ): AsyncGenerator<Delta, void, void> {
   const { env, caller, model, body } = task;
   const nChoice = countCandidates(body);
-  const params = generationParams(
+  const params = await generationParams(
     body,
     {
       maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,

@@ -83,14 +83,14 @@ function isStageGone(error: unknown): boolean {
 /** Events of the transcription of one window, in the same way. */
 export async function* transcribeEvents(
   env: ServingEnv,
-  { requestId }: CallContext,
+  { requestId, subject = '' }: CallContext,
   model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {
   const { stage, place } = stageOf(env, model);
   yield* stageEvents<TranscribeEvent>(
-    () => stage.transcribe({ requestId }, place, request),
+    () => stage.transcribe({ requestId, subject }, place, request),
     signal,
   );
 }
