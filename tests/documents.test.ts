@@ -44,6 +44,29 @@ test('the table of everyday tasks is long enough to be of use, and each row name
   for (const row of rows) expect(row, row).toMatch(/`(engine|worker|scripts|web|tests|env)[^`]*`/);
 });
 
+test('every defence is shown by tests, settings or commands that are there', () => {
+  const text = readFileSync(join(repoRoot, 'docs/security.md'), 'utf8');
+  const table = text.slice(text.indexOf('## Threats'), text.indexOf('## What is not'));
+  const rows = table.split('\n').filter((line) => /^\| (?!threat|---)/.test(line));
+  expect(rows.length).toBeGreaterThanOrEqual(20);
+  const settings = readFileSync(join(repoRoot, 'wrangler.toml'), 'utf8');
+  const { scripts } = JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as {
+    readonly scripts: Readonly<Record<string, string>>;
+  };
+  const isThere = (named: string): boolean => {
+    const [, command] = /^npm run ([\w-]+)/.exec(named) ?? [];
+    if (command !== undefined) return command in scripts;
+    if (/^[A-Z_]+$/.test(named)) return settings.includes(`${named} = `);
+    return named.endsWith('.test.ts') && existsSync(join(repoRoot, named));
+  };
+  for (const row of rows) {
+    const shown = row.split('|').at(-2)!;
+    const named = [...shown.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+    expect(named, row).not.toEqual([]);
+    expect([row, named.filter((name) => !isThere(name))]).toEqual([row, []]);
+  }
+});
+
 test('the search for paths bites', () => {
   expect(pathsIn('see `engine/base/nothing.ts` and (docs/none.md), not xengine/base')).toEqual([
     ...['engine/base/nothing.ts', 'docs/none.md'],
