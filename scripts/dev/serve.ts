@@ -78,11 +78,15 @@ export async function serve({ manifest, placement, options }: Prepared): Promise
     const seconds = formatSeconds((performance.now() - startMs) / 1000);
     return { text: `${manifest.id}: ready in ${seconds}`, value: server.url };
   });
-  process.stdout.write(describeServer(url, manifest));
+  process.stdout.write(describeServer(url, manifest, options.vars?.['ACCESS'] === 'keys'));
 }
 
-/** Address, page and a curl line that works as it stands. */
-export function describeServer(url: string, { id, chatTemplate }: DecoderManifest): string {
+/** Address, page and a curl line that works as it stands, with keys as soon as the variable has one. */
+function describeServer(
+  url: string,
+  { id, chatTemplate }: DecoderManifest,
+  asksForKeys: boolean,
+): string {
   const [path, body] =
     chatTemplate === null
       ? ['completions', { model: id, stream: true, max_tokens: 100, prompt: 'Once upon a time' }]
@@ -98,7 +102,11 @@ export function describeServer(url: string, { id, chatTemplate }: DecoderManifes
     '',
     `Serving ${id} at ${url}`,
     `  page   ${url}/`,
+    ...(asksForKeys
+      ? ['  key    export THIMBLE_API_KEY=$(thimble keys create --name me | head -1)']
+      : []),
     `  curl   curl -N ${url}/v1/${path} -H 'content-type: application/json' \\`,
+    ...(asksForKeys ? [`           -H "authorization: Bearer $THIMBLE_API_KEY" \\`] : []),
     `           -d '${JSON.stringify(body)}'`,
     '  stop   Ctrl-C',
     '',
