@@ -204,7 +204,8 @@ export class Tokenizer {
 
 /**
  * Parts of some `chars` characters, cut where a space follows a character that is not one: there every
- * pre-tokenizer cuts, too. A longer word makes a longer part; only one longer than `maxChars` is cut inside.
+ * pre-tokenizer cuts, too. A longer word makes a longer part; one longer than `maxChars` is cut after its last letter or
+ * digit before a mark, and only where there is none inside.
  */
 export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): string[] {
   const parts: string[] = [];
@@ -215,6 +216,7 @@ export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): 
     while (to > from && !isWordStart(text, to)) to--;
     if (to === from) for (to = from + chars; to < most && !isWordStart(text, to);) to++;
     if (to === text.length) break;
+    if (to === most && !isWordStart(text, to)) to = wordEndBefore(text, from, most);
     // Not between the halves of a surrogate pair.
     if (/[\udc00-\udfff]/.test(text[to] ?? '')) to--;
     parts.push(text.slice(from, to));
@@ -225,6 +227,13 @@ export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): 
 
 function isWordStart(text: string, at: number): boolean {
   return text[at] === ' ' && /\S/u.test(text[at - 1] ?? '');
+}
+
+/** Where the last letters or digits before `most` end at an ASCII mark; `most` when none do. */
+function wordEndBefore(text: string, from: number, most: number): number {
+  for (let at = most; at > from; at--)
+    if (/^[\p{L}\p{N}][!-/:-@[-`{-~]$/u.test(text.slice(at - 1, at + 1))) return at;
+  return most;
 }
 
 /** The library checks its settings when it uses them. */
