@@ -5,9 +5,21 @@
  * (Tokenizer.encodeTemplate takes it out). Conventions: huggingface.co/docs, "Chat templates".
  */
 import { EngineError } from '../base/errors.ts';
-import { type JinjaProgram, parseJinja, runJinja } from './bounded-jinja.ts';
+import { atOnce } from '../base/turns.ts';
+import type { Steps } from '../base/turns.ts';
+import { type JinjaProgram, jinjaSteps, parseJinja } from './bounded-jinja.ts';
 import { chooseSentinel, literalBreaker } from './sentinel.ts';
 import { formatTime } from './strftime.ts';
+
+/**
+ * Most values (texts, numbers, lists, objects) of messages and tools together: each costs the interpreter objects of its
+ * own, and takes at least a token of a context.
+ */
+export const MAX_TEMPLATE_VALUES = 65_536;
+
+/** Values and characters between two turns. */
+const VALUES_A_TURN = 8192;
+const CHARS_A_TURN = 1024 * 1024;
 
 export interface ChatMessage {
   readonly role: string;
@@ -71,39 +83,85 @@ export class ChatTemplate {
     this.#program = source === null ? null : guard('parse', () => parseJinja(source));
   }
 
-  /** @throws {EngineError} E_TEMPLATE */
+  /** @throws {EngineError} E_TEMPLATE; E_REQUEST_INVALID above MAX_TEMPLATE_VALUES */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions): RenderedChat {
-    const texts: string[] = [];
-    mapTexts([messages, options.tools ?? []], (text) => {
-      texts.push(text);
-      return text;
-    });
+    return atOnce(this.renderSteps(messages, options));
+  }
+
+  /** As `render`, in parts. */
+  *renderSteps(
+    messages: readonly ChatMessage[],
+    options: ChatTemplateOptions,
+  ): Steps<RenderedChat> {
+    const texts = yield* collectTexts([...messages, ...(options.tools ?? [])]);
     const sentinel = chooseSentinel([this.#source, ...texts]);
+    yield;
     const breakIn = literalBreaker(options.specialLiterals, sentinel);
     const protect = (text: string): string => breakIn(text.toWellFormed());
-    const safe = messages.map((message) => ({
-      ...(mapTexts(message, protect) as ChatMessage),
-      // Templates compare roles: they are names, not texts.
-      role: message.role,
-    }));
-    const tools = mapTexts(options.tools ?? [], protect) as readonly TemplateTool[];
+    const copies = yield* protectAll(messages, protect);
+    // Templates compare roles: they are names, not texts.
+    const safe = copies.map((message, i) => ({ ...message, role: messages[i]!.role }));
+    const tools = yield* protectAll(options.tools ?? [], protect);
     const program = this.#program;
     if (program === null)
       return { text: safe.map(({ content }) => content).join(sentinel), sentinel };
-    return {
-      text: guard('render', () => runTemplate(program, safe, { ...options, tools })),
-      sentinel,
-    };
+    return { text: yield* templateSteps(program, safe, { ...options, tools }), sentinel };
   }
 }
 
-function runTemplate(
+/**
+ * Every text of the values, keys too.
+ * @throws {EngineError} E_REQUEST_INVALID above MAX_TEMPLATE_VALUES
+ */
+function* collectTexts(values: readonly unknown[]): Steps<string[]> {
+  const texts: string[] = [];
+  let nValue = 0;
+  let nInPart = 0;
+  const collect = (value: unknown): void => {
+    if (++nValue > MAX_TEMPLATE_VALUES) throw tooManyValues();
+    if (typeof value === 'string') texts.push(value);
+    else if (Array.isArray(value)) value.forEach(collect);
+    else if (typeof value === 'object' && value !== null)
+      for (const [key, item] of Object.entries(value)) {
+        texts.push(key);
+        collect(item);
+      }
+  };
+  for (const value of values) {
+    collect(value);
+    if (nValue - nInPart < VALUES_A_TURN) continue;
+    nInPart = nValue;
+    yield;
+  }
+  return texts;
+}
+
+/** Copies in which every text, keys too, is what `protect` makes of it. */
+function* protectAll<T>(values: readonly T[], protect: (text: string) => string): Steps<T[]> {
+  const copies: T[] = [];
+  let nText = 0;
+  let nChar = 0;
+  const counted = (text: string): string => {
+    nText++;
+    nChar += text.length;
+    return protect(text);
+  };
+  for (const value of values) {
+    copies.push(mapTexts(value, counted) as T);
+    if (nText < VALUES_A_TURN && nChar < CHARS_A_TURN) continue;
+    [nText, nChar] = [0, 0];
+    yield;
+  }
+  return copies;
+}
+
+function* templateSteps(
   program: JinjaProgram,
   messages: readonly ChatMessage[],
   options: ChatTemplateOptions,
-): string {
+): Steps<string> {
   const now = options.now ?? new Date();
-  return runJinja(program, {
+  const steps = jinjaSteps(program, {
     raise_exception: (message: unknown) => {
       throw templateError(`refuses the messages: ${String(message).slice(0, 300)}`);
     },
@@ -115,6 +173,11 @@ function runTemplate(
     eos_token: options.eosToken,
     add_generation_prompt: options.addGenerationPrompt ?? true,
   });
+  for (;;) {
+    const step = guard('render', () => steps.next());
+    if (step.done === true) return step.value;
+    yield;
+  }
 }
 
 /** A copy of a JSON value in which every text, keys too, is what `map` makes of it. */
@@ -124,6 +187,14 @@ function mapTexts(value: unknown, map: (text: string) => string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [map(key), mapTexts(item, map)]),
+  );
+}
+
+function tooManyValues(): EngineError {
+  return new EngineError(
+    'E_REQUEST_INVALID',
+    `messages: expected at most ${MAX_TEMPLATE_VALUES} values in all messages and tools together. Send fewer of them.`,
+    { param: 'messages' },
   );
 }
 

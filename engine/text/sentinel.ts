@@ -39,24 +39,31 @@ export function literalBreaker(
 ): (text: string) => string {
   if (literals.length === 0) return (text) => text;
   const starts = new RegExp(`(?=${longestFirstPattern(literals)})(.)`, 'gsu');
+  const rests = byUnit(literals, (literal, cut) => [literal.charAt(cut), literal.slice(cut)]);
+  const heads = byUnit(literals, (literal, cut) => [
+    literal.charAt(cut - 1),
+    literal.slice(0, cut),
+  ]);
   return (text) => {
     if (text === '') return text;
     const inside = text.replace(starts, (char) => char + sentinel);
-    const before = literals.some((literal) => beginsWithSuffix(text, literal)) ? sentinel : '';
-    const after = literals.some((literal) => endsWithPrefix(text, literal)) ? sentinel : '';
-    return before + inside + after;
+    // The text may begin with the rest of a literal whose start stands before it, or end with a start.
+    const isRest = rests.get(text.charAt(0))?.some((rest) => text.startsWith(rest)) ?? false;
+    const isHead = heads.get(text.charAt(text.length - 1))?.some((head) => text.endsWith(head));
+    return (isRest ? sentinel : '') + inside + (isHead === true ? sentinel : '');
   };
 }
 
-/** Whether `text` begins with the rest of a literal whose start may stand before it. */
-function beginsWithSuffix(text: string, literal: string): boolean {
-  for (let cut = 1; cut < literal.length; cut++)
-    if (text.startsWith(literal.slice(cut))) return true;
-  return false;
-}
-
-function endsWithPrefix(text: string, literal: string): boolean {
-  for (let cut = 1; cut < literal.length; cut++)
-    if (text.endsWith(literal.slice(0, cut))) return true;
-  return false;
+/** Parts of literals at every cut, by the one UTF-16 unit that decides most comparisons. */
+function byUnit(
+  literals: readonly string[],
+  part: (literal: string, cut: number) => readonly [unit: string, part: string],
+): ReadonlyMap<string, readonly string[]> {
+  const parts = new Map<string, Set<string>>();
+  for (const literal of literals)
+    for (let cut = 1; cut < literal.length; cut++) {
+      const [unit, text] = part(literal, cut);
+      parts.set(unit, (parts.get(unit) ?? new Set()).add(text));
+    }
+  return new Map([...parts].map(([unit, texts]) => [unit, [...texts]]));
 }

@@ -205,7 +205,7 @@ export class Tokenizer {
 /**
  * Parts of some `chars` characters, cut where a space follows a character that is not one: there every
  * pre-tokenizer cuts, too. A longer word makes a longer part; only one longer than `maxChars` is cut inside, before a
- * symbol if it has any.
+ * mark if it has any.
  */
 export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): string[] {
   const parts: string[] = [];
@@ -216,7 +216,7 @@ export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): 
     while (to > from && !isWordStart(text, to)) to--;
     if (to === from) for (to = from + chars; to < most && !isWordStart(text, to);) to++;
     if (to === text.length) break;
-    if (!isWordStart(text, to)) to = lastSymbol(text, from, to) ?? to;
+    if (!isWordStart(text, to)) to = lastMark(text, from, to) ?? to;
     // Not between the halves of a surrogate pair.
     if (/[\udc00-\udfff]/.test(text[to] ?? '')) to--;
     parts.push(text.slice(from, to));
@@ -229,11 +229,13 @@ function isWordStart(text: string, at: number): boolean {
   return text[at] === ' ' && /\S/u.test(text[at - 1] ?? '');
 }
 
-/** The last symbol after a letter: patterns of byte-level vocabularies begin a word there. Null where there is none. */
-function lastSymbol(text: string, from: number, to: number): number | null {
+/**
+ * The last mark after a letter or digit: every pattern of a byte-level vocabulary begins a word there, but for what
+ * belongs to a word as in "it's" or "a_b". Null where there is none.
+ */
+function lastMark(text: string, from: number, to: number): number | null {
   for (let at = to; at > from; at--)
-    if (/[!"#$%&()*+,./:;<=>?@[\\\]^{|}~-]/.test(text[at]!) && /[a-z]/i.test(text[at - 1]!))
-      return at;
+    if (/^[\p{L}\p{N}](?!['\u2019_])[\p{P}\p{S}]$/u.test(text.slice(at - 1, at + 1))) return at;
   return null;
 }
 

@@ -5,6 +5,7 @@ import {
   ChatTemplate,
   type ChatMessage,
   type ChatTemplateOptions,
+  MAX_TEMPLATE_VALUES,
 } from '../../engine/text/chat-template.ts';
 import { breakLiterals } from '../../engine/text/sentinel.ts';
 
@@ -122,5 +123,37 @@ describe('hostile templates end in E_TEMPLATE', () => {
 
   test("says what the template's own exception says", () => {
     expect(() => render("{{ raise_exception('only users') }}")).toThrow('only users');
+  });
+});
+
+describe('a conversation with very many values', () => {
+  // The message, its fields, the call and its fields are values, too.
+  const withItems = (nItem: number): ChatMessage[] => [
+    {
+      role: 'assistant',
+      content: '',
+      tool_calls: [
+        { id: 'c', type: 'function', function: { name: 'f', arguments: new Array(nItem).fill(1) } },
+      ],
+    },
+  ];
+  const N_AROUND = 10;
+
+  test('is rendered at the bound', () => {
+    expect(render(CHATML, withItems(MAX_TEMPLATE_VALUES - N_AROUND)).text).toContain('assistant');
+  });
+
+  test('is refused above it', () => {
+    expect(() => render(CHATML, withItems(MAX_TEMPLATE_VALUES - N_AROUND + 1))).toThrow(
+      expect.objectContaining({ code: 'E_REQUEST_INVALID', param: 'messages' }),
+    );
+  });
+
+  test('is rendered in parts', () => {
+    const messages = Array.from({ length: 4096 }, () => hello[0]!);
+    const steps = new ChatTemplate(CHATML).renderSteps(messages, options);
+    let nPart = 1;
+    while (steps.next().done !== true) nPart++;
+    expect(nPart).toBeGreaterThan(5);
   });
 });

@@ -185,6 +185,8 @@ describe('long texts', () => {
     expect(cutBeforeSpaces('aaaaaaa bb', 3)).toEqual(['aaa', 'aaa', 'a', ' bb']);
     expect(cutBeforeSpaces('🤖🤖🤖', 3)).toEqual(['🤖', '🤖', '🤖']);
     expect(cutBeforeSpaces('', 3)).toEqual(['']);
+    expect(cutBeforeSpaces('<|ab|><|ab|>', 5)).toEqual(['<|ab', '|><|a', 'b|>']);
+    expect(cutBeforeSpaces('<|ab|><|ab|>', 8)).toEqual(['<|ab', '|><|ab|>']);
   });
 
   test('give the ids they give whole', () => {

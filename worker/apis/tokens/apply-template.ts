@@ -3,7 +3,7 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
-import { renderChat } from '../../serving/generation/run-chat.ts';
+import { renderChatSteps } from '../../serving/generation/run-chat.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatTools } from '../../serving/output/api-tools.ts';
@@ -46,10 +46,11 @@ export const applyTemplate = defineEndpoint({
   ],
   async handle({ env, caller, body }) {
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
-    const { text, sentinel } = renderChat(model, body.messages, {
+    const rendering = renderChatSteps(model, body.messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],
     });
+    const { text, sentinel } = await inTurns(rendering, takeTurn);
     refuseTooLong(model, text.length, 'messages');
     const steps = model.tokenizer.encodeTemplateSteps(text, sentinel);
     const tokens = await inTurns(steps, takeTurn);

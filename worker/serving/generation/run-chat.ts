@@ -3,7 +3,7 @@ import { atOnce, inTurns } from '../../../engine/base/turns.ts';
 import type { Steps } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
-import type { TemplateTool } from '../../../engine/text/chat-template.ts';
+import type { RenderedChat, TemplateTool } from '../../../engine/text/chat-template.ts';
 import { checkInputs, templateMessage } from '../conversation/message.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
@@ -71,7 +71,7 @@ export function* chatSteps(
   { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
 ): Steps<number[]> {
   const { tokenizer } = model;
-  const { text, sentinel } = renderChat(model, messages, { tools });
+  const { text, sentinel } = yield* renderChatSteps(model, messages, { tools });
   refuseTooLong(model, text.length + prefill.length, field);
   yield;
   const ids = yield* tokenizer.encodeTemplateSteps(text, sentinel);
@@ -89,11 +89,11 @@ export function encodeChat(
 }
 
 /** The model's template over messages; the sentinel breaks up names of special tokens in them. */
-export function renderChat(
+export function* renderChatSteps(
   model: ServedModel,
   messages: readonly Message[],
   { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
-): { text: string; sentinel: string } {
+): Steps<RenderedChat> {
   // Never drops a part silently; APIs with better names for parts have checked before.
   checkInputs(model.id, messages, {
     path: (message, part) => `messages[${message}].content[${part}]`,
@@ -103,7 +103,8 @@ export function renderChat(
   const { bosId, eosIds } = tokenizer.facts;
   const template = model.chatTemplate();
   const format = toolFormatOf(model.manifest.chatTemplate);
-  return template.render(turnsFor(template, messages.map(templateMessage), tools, format), {
+  const turns = turnsFor(template, messages.map(templateMessage), tools, format);
+  return yield* template.renderSteps(turns, {
     bosToken: tokenizer.literalOf(bosId),
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,
