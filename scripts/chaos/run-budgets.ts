@@ -7,7 +7,7 @@ import { KeyClient, NoAnswerError } from '../lib/key-client.ts';
 import type { Answered } from '../lib/key-client.ts';
 import { createKey } from '../push/keys.ts';
 import { SCOPES } from '../../worker/platform/caller.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../lib/seeded-random.ts';
 
 export interface BudgetOptions {
   /** Each with a key of its own. */
@@ -35,7 +35,7 @@ const PROMPT = 'Once upon a time';
 const MAX_TOKENS = 24;
 /** More than any request is reserved for: its body, a template, and its answer. */
 const REQUEST_TOKENS = 200;
-const LIMIT_TOKENS = 6000;
+const LIMIT_TOKENS = 4000;
 /** Times a request is asked again while the key's places are taken, or a kill cut it off. */
 const MAX_TRIES = 400;
 const RETRY_MS = 100;
@@ -116,7 +116,7 @@ class Account {
   /** What the account counts, as the refusal of a request that is too much says. */
   async countedTokens(): Promise<number> {
     for (let i = 0; i < MAX_TRIES; i++) {
-      const body = { model: this.#model, prompt: PROMPT, max_tokens: 512, n: 16 };
+      const body = { model: this.#model, prompt: PROMPT, max_tokens: 512, n: 8 };
       const { status, text } = await this.#client.ask('/v1/completions', body);
       const [, used] = /has used or reserved ([\d.e+]+)/.exec(text) ?? [];
       if (status === 429 && used !== undefined) return Number(used);

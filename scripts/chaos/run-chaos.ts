@@ -5,7 +5,7 @@ import type { Bucket } from '../push/bucket.ts';
 import { createKey } from '../push/keys.ts';
 import { SCOPES } from '../../worker/platform/caller.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../lib/seeded-random.ts';
 import type { Writer, WriterContext } from './writer.ts';
 import { BatchWriter } from './writers/batches.ts';
 import { DocumentWriter } from './writers/documents.ts';
@@ -120,8 +120,7 @@ async function writeAndKill(
   const running = Promise.all(writers.map(write));
   // A failure is thrown below, once the server was killed.
   running.catch(() => undefined);
-  const wanted =
-    countOf(writers) + random.integer(WRITES_BEFORE_KILL.min, WRITES_BEFORE_KILL.max);
+  const wanted = countOf(writers) + random.integer(WRITES_BEFORE_KILL.min, WRITES_BEFORE_KILL.max);
   const endMs = performance.now() + MAX_WAIT_MS;
   while (countOf(writers) < wanted && performance.now() < endMs) await pause(POLL_MS);
   await pause(random.next() * MAX_DELAY_MS);

@@ -1,6 +1,6 @@
 /** A client that writes, remembers what was acknowledged, and looks afterwards whether it is there. */
 import type { Answered, KeyClient } from '../lib/key-client.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../lib/seeded-random.ts';
 
 /** What writers share. */
 export interface WriterContext {

@@ -105,7 +105,9 @@ export class BatchWriter implements Writer {
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as { custom_id: string }).custom_id);
     const isSame = found.length === N_LINE && found.every((lineId, i) => lineId === lineIds[i]);
-    return isSame ? [] : [`batch ${id}: answers ${found.join(', ')}; expected ${lineIds.join(', ')}`];
+    return isSame
+      ? []
+      : [`batch ${id}: answers ${found.join(', ')}; expected ${lineIds.join(', ')}`];
   }
 }
 

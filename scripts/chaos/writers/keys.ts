@@ -5,7 +5,7 @@ import { createKey, listKeys, revokeKey, rotateKey } from '../../push/keys.ts';
 import { RECORD_MS } from '../../../worker/access/key-record.ts';
 import { readSurely } from '../writer.ts';
 import type { Writer } from '../writer.ts';
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '../../lib/seeded-random.ts';
 
 interface KeyNotes {
   readonly id: string;

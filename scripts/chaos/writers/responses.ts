@@ -50,8 +50,7 @@ export class ResponseWriter implements Writer {
 
   async #create(last: ResponseNotes | undefined): Promise<void> {
     const { client, random, textModel: model } = this.#context;
-    const isNext =
-      last?.deleted === 'no' && last.nInput < MAX_CHAIN && random.chance(CHAINED_PART);
+    const isNext = last?.deleted === 'no' && last.nInput < MAX_CHAIN && random.chance(CHAINED_PART);
     const answer = await client.ask('/v1/responses', {
       ...{ model, input: random.word(), max_output_tokens: random.integer(1, 6) },
       ...(isNext ? { previous_response_id: last.id } : {}),
