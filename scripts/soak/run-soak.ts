@@ -24,6 +24,8 @@ export interface KeyUse {
   /** Requests that were served, as part of what each key would get if all got the same. */
   readonly share: number;
   readonly tokens: number;
+  /** The same of tokens. */
+  readonly tokenShare: number;
 }
 
 export interface SoakResult {
@@ -68,7 +70,9 @@ export async function runSoak(server: OwnServer, options: SoakOptions): Promise<
     }
   })();
   await Promise.all([...clients, sampling]);
-  const fair = keys.reduce((sum, { served }) => sum + served, 0) / keys.length;
+  const meanOf = (amount: (key: SoakKey) => number): number =>
+    keys.reduce((sum, key) => sum + amount(key), 0) / keys.length;
+  const fair = { served: meanOf(({ served }) => served), tokens: meanOf(({ tokens }) => tokens) };
   const uses = keys.map((key) => key.use(fair));
   for (const use of uses) onLine(describe(use));
   return {
@@ -103,8 +107,8 @@ async function makeKeys(server: OwnServer, options: SoakOptions): Promise<SoakKe
 
 class SoakKey {
   served = 0;
+  tokens = 0;
   readonly wrong: string[] = [];
-  #tokens = 0;
   readonly #statuses: Record<string, number> = {};
   readonly #client: KeyClient;
   readonly #name: string;
@@ -142,10 +146,15 @@ class SoakKey {
     return Array.from({ length: this.#nClient }, (_, i) => this.#run(i, endMs));
   }
 
-  use(fair: number): KeyUse {
-    const share = Math.round((this.served / Math.max(1, fair)) * 100) / 100;
-    const about = { name: this.#name, clients: this.#nClient, statuses: this.#statuses };
-    return { ...about, share, tokens: this.#tokens };
+  /** @param fair what each key would get if all got the same */
+  use(fair: { readonly served: number; readonly tokens: number }): KeyUse {
+    const { served, tokens } = this;
+    const shareOf = (amount: number, of: number) =>
+      Math.round((amount / Math.max(1, of)) * 100) / 100;
+    return {
+      ...{ name: this.#name, clients: this.#nClient, statuses: this.#statuses },
+      ...{ share: shareOf(served, fair.served), tokens, tokenShare: shareOf(tokens, fair.tokens) },
+    };
   }
 
   async #run(i: number, endMs: number): Promise<void> {
@@ -174,7 +183,7 @@ class SoakKey {
     this.#count(String(status));
     if (status === 200) {
       this.served++;
-      this.#tokens += Number(/"total_tokens":\s*(\d+)/.exec(text)?.[1] ?? 0);
+      this.tokens += Number(/"total_tokens":\s*(\d+)/.exec(text)?.[1] ?? 0);
       return 0;
     }
     const retryAfter = headers.get('retry-after');
@@ -189,9 +198,9 @@ class SoakKey {
   }
 }
 
-function describe({ name, clients, statuses, share, tokens }: KeyUse): string {
+function describe({ name, clients, statuses, share, tokens, tokenShare }: KeyUse): string {
   const counts = Object.entries(statuses).map(([status, n]) => `${n} x ${status}`);
-  return `${name.padEnd(7)} ${String(clients).padStart(2)} clients  share ${share.toFixed(2)}  ${tokens} tokens  ${counts.join(', ')}`;
+  return `${name.padEnd(7)} ${String(clients).padStart(2)} clients  share ${share.toFixed(2)} of requests, ${tokenShare.toFixed(2)} of tokens (${tokens})  ${counts.join(', ')}`;
 }
 
 /** Least squares over samples of one interval; null for fewer than two. */
