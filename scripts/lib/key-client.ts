@@ -1,5 +1,8 @@
 /** Requests with a key, and answers read to their end. */
 
+/** A request that is not answered by then never will be: it counts as one without an answer. */
+const MAX_WAIT_MS = 120_000;
+
 export interface Answered {
   readonly status: number;
   readonly text: string;
@@ -35,6 +38,7 @@ export class KeyClient {
           authorization: `Bearer ${this.#key}`,
           ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
         },
+        signal: AbortSignal.timeout(MAX_WAIT_MS),
         ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
       });
       const { status, headers } = response;

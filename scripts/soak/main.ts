@@ -18,6 +18,7 @@ interface Flags {
 }
 
 const QUICK_SECONDS = 20;
+const MAX_LOG_CHARS = 500;
 const MAX_MINUTES = 24 * 60;
 /** No key may get less of its share. */
 const MIN_SHARE = 0.5;
@@ -27,7 +28,9 @@ async function soak({ minutes, seed, quick }: Flags): Promise<void> {
   await build();
   const { models, textModel, encoder } = await chooseOwnModels();
   const onLine = (line: string): void => void process.stdout.write(`${line}\n`);
-  const result = await withOwnServer('soak', { models }, (server) =>
+  const onLog = (line: string): void =>
+    void process.stderr.write(`${line.slice(0, MAX_LOG_CHARS)}\n`);
+  const result = await withOwnServer('soak', { models, onLog }, (server) =>
     runSoak(server, { seconds, seed, textModel, encoder, onLine }),
   );
   process.stdout.write(`${JSON.stringify(result)}\n`);

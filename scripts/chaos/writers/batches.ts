@@ -93,8 +93,9 @@ export class BatchWriter implements Writer {
 
   async #checkEnded({ id, lineIds }: BatchNotes): Promise<string[]> {
     const { client } = this.#context;
-    const { text } = await readSurely(client, `/v1/batches/${id}`);
-    const { status, output_file_id, request_counts } = JSON.parse(text) as BatchJson;
+    const batch = await readSurely(client, `/v1/batches/${id}`);
+    if (batch.status !== 200) return [`batch ${id}: answers ${batch.status}`];
+    const { status, output_file_id, request_counts } = JSON.parse(batch.text) as BatchJson;
     const { total, completed } = request_counts;
     if (status !== 'completed' || total !== N_LINE || completed !== N_LINE)
       return [`batch ${id}: is ${status} with ${completed} of ${total} lines, expected ${N_LINE}`];

@@ -170,25 +170,28 @@ export class DocumentWriter implements Writer {
     if (version === undefined) return [`${what}: has ${there.chunks} passages, of no version`];
     if (!document.isFresh) return [];
     const nFound = await this.#countPassages(collection, id, versions);
+    if (typeof nFound === 'string') return [`${what}: ${nFound}`];
     // Its counts and its passages are written together.
     return nFound === there.chunks
       ? []
       : [`${what}: says ${there.chunks} passages, and ${nFound} are found`];
   }
 
+  /** @returns how many are found, or what is wrong */
   async #countPassages(
     collection: string,
     documentId: string,
     versions: readonly Version[],
-  ): Promise<number> {
+  ): Promise<number | string> {
     // Every passage has one of these.
     const query = ['sea', 'blue', 'bread', 'warm', ...versions.map(({ word }) => word)].join(' ');
     const filter = { id: documentId };
-    const { text } = await readSurely(
+    const { status, text } = await readSurely(
       this.#context.client,
       `/v1/collections/${collection}/search`,
       { query, filter, mode: 'text', top_k: 100 },
     );
+    if (status !== 200) return `its search answers ${status} ${text.slice(0, 200)}`;
     const { data } = JSON.parse(text) as { data: { document: string }[] };
     return data.filter(({ document }) => document === documentId).length;
   }

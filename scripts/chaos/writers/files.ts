@@ -111,7 +111,8 @@ export class FileWriter implements Writer {
     let after = '';
     for (let page = 0; page < maxPages; page++) {
       const path = `/v1/files?limit=${PAGE}&order=desc${after}`;
-      const { text } = await readSurely(this.#context.client, path);
+      const { status, text } = await readSurely(this.#context.client, path);
+      if (status !== 200) throw new Error(`list of files: answers ${status} ${text.slice(0, 200)}`);
       const { data, has_more } = JSON.parse(text) as { data: FileJson[]; has_more: boolean };
       files.push(...data);
       after = `&after=${data.at(-1)?.id ?? ''}`;

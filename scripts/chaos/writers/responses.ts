@@ -90,6 +90,7 @@ export class ResponseWriter implements Writer {
     const found = JSON.parse(text) as ResponseJson;
     if (JSON.stringify(found.output) !== output) return [`response ${id}: has another output`];
     const items = await readSurely(client, `/v1/responses/${id}/input_items?limit=100`);
+    if (items.status !== 200) return [`response ${id}: its input answers ${items.status}`];
     const { data } = JSON.parse(items.text) as { data: unknown[] };
     return data.length === nInput
       ? []
