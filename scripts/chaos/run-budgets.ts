@@ -1,17 +1,19 @@
 /**
  * Accounts under many requests at the same time, and kills: what clients were sent never exceeds the limit by more than
  * one request in flight a slot, and what was used is never forgotten.
+ *
+ * A request that a kill cuts off is never settled: what it had reserved stays counted until the day ends, and in the
+ * minute's bucket until that has refilled. Its place is free at once, as places are counted by the object that died.
  */
 import type { OwnServer } from '../dev/own-server.ts';
-import { KeyClient, NoAnswerError } from '../lib/key-client.ts';
-import type { Answered } from '../lib/key-client.ts';
 import { createKey } from '../push/keys.ts';
 import { SCOPES } from '../../worker/platform/caller.ts';
 import { SeededRandom } from '../lib/seeded-random.ts';
+import { BudgetAccount } from './budget-account.ts';
 
 export interface BudgetOptions {
-  /** Each with a key of its own. */
   readonly kills: number;
+  /** At the same time, of each account. */
   readonly requests: number;
   readonly seed: number;
   readonly textModel: string;
@@ -20,66 +22,147 @@ export interface BudgetOptions {
 
 export interface BudgetResult {
   readonly kills: number;
+  readonly accounts: number;
   readonly requests: number;
-  /** Tokens of answers over the limit, at most. */
-  readonly overspentTokens: number;
-  /** One request in flight a slot. */
-  readonly allowedTokens: number;
-  /** Tokens that accounts count above what clients were sent: of requests that the kills cut off. */
+  /** Refusals by the limit that was reached. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** What clients were sent over the limit, at most; below 0 where all stayed below it. */
+  readonly overspent: Readonly<Record<LimitKind, number>>;
+  /** The same, as far as it is allowed: one request in flight a slot. */
+  readonly allowed: Readonly<Record<LimitKind, number>>;
+  /** Tokens that an account counts above what clients were sent, at most: of requests that kills cut off. */
   readonly heldTokens: number;
   readonly problems: readonly string[];
+  readonly seconds: number;
 }
 
-const SLOTS = 8;
-const PROMPT = 'Once upon a time';
-const MAX_TOKENS = 24;
-/** More than any request is reserved for: its body, a template, and its answer. */
-const REQUEST_TOKENS = 200;
-const LIMIT_TOKENS = 4000;
-/** Times a request is asked again while the key's places are taken, or a kill cut it off. */
-const MAX_TRIES = 400;
-const RETRY_MS = 100;
-const MAX_DELAY_MS = 1500;
+export type LimitKind = 'tokensPerDay' | 'requestsPerMinute';
 
-export async function runBudgets(
-  server: OwnServer,
-  { kills, requests, seed, textModel, onLine = () => undefined }: BudgetOptions,
-): Promise<BudgetResult> {
-  const random = new SeededRandom(seed);
+/** Generations of a key at the same time. */
+const SLOTS = 8;
+/** More than any request here is reserved for: its body, a template, and its answer. */
+const REQUEST_TOKENS = 200;
+/** Several kills must not use the day up: each leaves what runs then counted. */
+const LIMITS: Readonly<Record<LimitKind, number>> = { tokensPerDay: 12_000, requestsPerMinute: 60 };
+const KILLS_PER_ACCOUNT = 5;
+/** How long a runtime lives. */
+const LIFE_MS = { min: 300, max: 2000 } as const;
+const MINUTE_MS = 60_000;
+
+/** What the kinds of accounts share. */
+interface Setting {
+  readonly server: OwnServer;
+  readonly options: BudgetOptions;
+  readonly random: SeededRandom;
+}
+
+/** What came of an account. */
+interface Outcome {
+  readonly overspent: number;
+  readonly heldTokens: number;
+  readonly line: string;
+  readonly problems: readonly string[];
+  readonly refusals: Readonly<Record<string, number>>;
+}
+
+export async function runBudgets(server: OwnServer, options: BudgetOptions): Promise<BudgetResult> {
+  const startMs = performance.now();
+  const { kills, requests, seed, onLine = () => undefined } = options;
+  const setting: Setting = { server, options, random: new SeededRandom(seed) };
+  const overspent = { tokensPerDay: -Infinity, requestsPerMinute: -Infinity };
   const problems: string[] = [];
-  let overspentTokens = -LIMIT_TOKENS;
-  let heldTokens = 0;
-  for (let i = 1; i <= kills; i++) {
-    const account = new Account(server.url, await makeKey(server), textModel);
-    const asked = Promise.all(
-      Array.from({ length: requests }, (_, n) => account.useUp(n % 2 === 0)),
-    );
-    await new Promise((resolve) => setTimeout(resolve, random.next() * MAX_DELAY_MS));
+  const refusals: Record<string, number> = {};
+  let [heldTokens, left, accounts] = [0, kills, 0];
+  while (left > 0 || accounts < 2) {
+    const kind: LimitKind = accounts % 2 === 0 ? 'tokensPerDay' : 'requestsPerMinute';
+    const nKill = Math.min(left, KILLS_PER_ACCOUNT);
+    left -= nKill;
+    accounts++;
+    const outcome = await useUpAndKill(setting, kind, nKill);
+    overspent[kind] = Math.max(overspent[kind], outcome.overspent);
+    heldTokens = Math.max(heldTokens, outcome.heldTokens);
+    problems.push(...outcome.problems.map((text) => `account ${accounts}: ${text}`));
+    for (const [limit, n] of Object.entries(outcome.refusals))
+      refusals[limit] = (refusals[limit] ?? 0) + n;
+    onLine(`budget: ${kills - left} of ${kills} kills, account ${accounts}: ${outcome.line}`);
+  }
+  const allowed = { tokensPerDay: SLOTS * REQUEST_TOKENS, requestsPerMinute: SLOTS };
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  return {
+    ...{ kills, accounts, requests, refusals, overspent, allowed },
+    ...{ heldTokens, problems, seconds },
+  };
+}
+
+/** All requests are under way while the runtime is killed; then the account is used up to its limit. */
+async function useUpAndKill(
+  { server, options, random }: Setting,
+  kind: LimitKind,
+  nKill: number,
+): Promise<Outcome> {
+  const { requests, textModel, seed } = options;
+  const account = new BudgetAccount(server.url, await makeKey(server, kind), textModel, seed);
+  const startMs = performance.now();
+  const asked = Promise.all(Array.from({ length: requests }, (_, n) => account.useUp(n % 2 === 0)));
+  const counts: number[] = [];
+  for (let i = 0; i < nKill; i++) {
+    await pause(LIFE_MS.min + random.next() * (LIFE_MS.max - LIFE_MS.min));
+    const { settledTokens } = account;
     await server.kill();
     await server.waitUntilUp();
-    await asked;
-    const counted = await account.countedTokens();
-    const { sentTokens, wrong } = account;
-    overspentTokens = Math.max(overspentTokens, sentTokens - LIMIT_TOKENS);
-    heldTokens = Math.max(heldTokens, counted - sentTokens);
-    if (sentTokens > LIMIT_TOKENS + SLOTS * REQUEST_TOKENS)
-      problems.push(`account ${i}: ${sentTokens} tokens were sent, of ${LIMIT_TOKENS}`);
-    if (counted < account.settledTokens)
-      problems.push(`account ${i}: ${account.settledTokens} were used, and ${counted} are counted`);
-    problems.push(...wrong);
-    onLine(`budget ${i} of ${kills}: ${sentTokens} sent, ${counted} counted of ${LIMIT_TOKENS}`);
+    counts.push(settledTokens);
   }
-  const allowedTokens = SLOTS * REQUEST_TOKENS;
-  return { kills, requests, overspentTokens, allowedTokens, heldTokens, problems };
+  if (kind === 'tokensPerDay') {
+    await asked;
+    return await judgeDay(account, requests);
+  }
+  // A minute's limit is never used up for good: what was let through is compared with what may be until now.
+  account.stop();
+  await asked;
+  return judgeMinute(account, performance.now() - startMs);
 }
 
-async function makeKey(server: OwnServer): Promise<string> {
+async function judgeDay(account: BudgetAccount, requests: number): Promise<Outcome> {
+  const limit = LIMITS.tokensPerDay;
+  await account.finish();
+  const counted = await account.countedTokens();
+  const { sentTokens, settledTokens, refusals } = account;
+  const problems = [...account.wrong];
+  if (sentTokens > limit + SLOTS * REQUEST_TOKENS)
+    problems.push(`${sentTokens} tokens were sent, of ${limit}`);
+  if (counted < settledTokens)
+    problems.push(`${settledTokens} tokens were used, and ${counted} are counted`);
+  // After a kill the part that the stored state was ahead counts as used, too.
+  if (counted > limit + REQUEST_TOKENS) problems.push(`${counted} tokens are counted, of ${limit}`);
+  const isReached = counted > limit - REQUEST_TOKENS;
+  // Fewer requests than the limit allows do not reach it.
+  if (!isReached && requests * REQUEST_TOKENS > limit * 2)
+    problems.push(`the limit was not reached: ${counted} tokens are counted, of ${limit}`);
+  return {
+    ...{ overspent: sentTokens - limit, heldTokens: counted - sentTokens, problems, refusals },
+    line: `${sentTokens} tokens sent, ${counted} counted of ${limit} a day`,
+  };
+}
+
+function judgeMinute(account: BudgetAccount, elapsedMs: number): Outcome {
+  const perMinute = LIMITS.requestsPerMinute;
+  const limit = Math.floor(perMinute * (1 + elapsedMs / MINUTE_MS));
+  const { nServed, refusals } = account;
+  const problems = [...account.wrong];
+  if (nServed > limit + SLOTS) problems.push(`${nServed} requests were served, of ${limit}`);
+  return {
+    ...{ overspent: nServed - limit, heldTokens: 0, problems, refusals },
+    line: `${nServed} requests served of ${limit}: ${perMinute} a minute`,
+  };
+}
+
+async function makeKey(server: OwnServer, kind: LimitKind): Promise<string> {
   const bucket = await server.openBucket();
   try {
-    const limits = { requestsPerMinute: null, tokensPerMinute: null, usdPerDay: null };
+    const none = { requestsPerMinute: null, tokensPerMinute: null, usdPerDay: null };
     const { key } = await createKey(bucket, {
       ...{ name: 'budget', scopes: SCOPES, models: null, expiresAt: null },
-      limits: { ...limits, concurrency: SLOTS, tokensPerDay: LIMIT_TOKENS },
+      limits: { ...none, tokensPerDay: null, concurrency: SLOTS, [kind]: LIMITS[kind] },
     });
     return key;
   } finally {
@@ -87,75 +170,6 @@ async function makeKey(server: OwnServer): Promise<string> {
   }
 }
 
-class Account {
-  /** Tokens of whole answers, and of those that were cut off as far as they came. */
-  sentTokens = 0;
-  /** Tokens of whole answers only. */
-  settledTokens = 0;
-  readonly wrong: string[] = [];
-  readonly #client: KeyClient;
-  readonly #model: string;
-
-  constructor(url: string, key: string, model: string) {
-    this.#client = new KeyClient(url, key);
-    this.#model = model;
-  }
-
-  /** Asks until there is an answer, or the day's tokens are used up. */
-  async useUp(stream: boolean): Promise<void> {
-    for (let i = 0; i < MAX_TRIES; i++) {
-      const answer = await this.#askOnce(stream);
-      if (answer?.status === 200) return;
-      if (answer?.status === 429 && isDayOver(answer)) return;
-      if (answer !== null && answer.status !== 429 && answer.status !== 503)
-        this.wrong.push(`answered ${answer.status} ${answer.text.slice(0, 200)}`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
-
-  /** What the account counts, as the refusal of a request that is too much says. */
-  async countedTokens(): Promise<number> {
-    for (let i = 0; i < MAX_TRIES; i++) {
-      const body = { model: this.#model, prompt: PROMPT, max_tokens: 512, n: 8 };
-      const { status, text } = await this.#client.ask('/v1/completions', body);
-      const [, used] = /has used or reserved ([\d.e+]+)/.exec(text) ?? [];
-      if (status === 429 && used !== undefined) return Number(used);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-    return 0;
-  }
-
-  /** Null where the connection broke. */
-  async #askOnce(stream: boolean): Promise<Answered | null> {
-    let nSent = 0;
-    const onChunk = stream
-      ? (text: string) => (nSent += text.split('data: {').length - 1)
-      : undefined;
-    const body = { prompt: PROMPT, max_tokens: MAX_TOKENS, ignore_eos: true, stream };
-    const more = stream ? { stream_options: { include_usage: true } } : {};
-    try {
-      const answer = await this.#client.ask(
-        ...['/v1/completions' as const, { model: this.#model, ...body, ...more }],
-        ...['POST' as const, onChunk],
-      );
-      const used = answer.status === 200 ? usedTokens(answer.text) : 0;
-      this.sentTokens += used ?? nSent;
-      this.settledTokens += used ?? 0;
-      return answer;
-    } catch (error) {
-      if (!(error instanceof NoAnswerError)) throw error;
-      this.sentTokens += nSent;
-      return null;
-    }
-  }
-}
-
-function isDayOver({ text }: Answered): boolean {
-  return text.includes('in a day');
-}
-
-/** Null for an answer that did not come to its end. */
-function usedTokens(text: string): number | null {
-  const [, total] = /"total_tokens":\s*(\d+)/.exec(text) ?? [];
-  return total === undefined ? null : Number(total);
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -39,6 +39,7 @@ const MAX_DELAY_MS = 250;
 /** A server that acknowledges nothing for this long is killed all the same. */
 const MAX_WAIT_MS = 30_000;
 const POLL_MS = 5;
+const LINE_MS = 10_000;
 /** One kill in so many takes the process beside the server, too, which writes keys. */
 const BUCKET_KILL_PART = 0.15;
 /** Bytes that the account keeps at most: more than the writers ever do. */
@@ -63,13 +64,17 @@ export async function runChaos(
     });
     const writers = makeWriters(server, key, { random, textModel, encoder }, door);
     const problems: string[] = [];
+    let lineMs = startMs;
     for (let i = 1; i <= kills; i++) {
       await writeAndKill(server, writers, random, door);
       await server.waitUntilUp();
       await door.reopen();
       const found = await checkAll(writers, false);
       problems.push(...found);
+      const isDue = performance.now() - lineMs >= LINE_MS || i === kills;
+      if (!isDue && found.length === 0) continue;
       onLine(lineOf(i, kills, writers, found));
+      lineMs = performance.now();
     }
     problems.push(...(await checkAll(writers, true)));
     const byKind: Record<string, number> = {};

@@ -96,7 +96,7 @@ async function makeKeys(server: OwnServer, options: SoakOptions): Promise<SoakKe
       const about = { name, scopes: SCOPES, models: null, expiresAt: null, limits: null };
       const { key } = await createKey(bucket, about);
       const nClient = isGreedy ? N_CLIENT - (N_KEY - 1) * CLIENTS_PER_KEY : CLIENTS_PER_KEY;
-      keys.push(new SoakKey(new KeyClient(server.url, key), name, nClient, isGreedy, options, i));
+      keys.push(new SoakKey(new KeyClient(server.url, key), name, nClient, isGreedy, options));
     }
     for (const key of keys) await key.prepare();
     return keys;
@@ -115,7 +115,6 @@ class SoakKey {
   readonly #nClient: number;
   readonly #isGreedy: boolean;
   readonly #options: SoakOptions;
-  readonly #number: number;
 
   constructor(
     client: KeyClient,
@@ -123,14 +122,12 @@ class SoakKey {
     nClient: number,
     isGreedy: boolean,
     options: SoakOptions,
-    number: number,
   ) {
     this.#client = client;
     this.#name = name;
     this.#nClient = nClient;
     this.#isGreedy = isGreedy;
     this.#options = options;
-    this.#number = number;
   }
 
   /** A collection to search. */
@@ -159,7 +156,8 @@ class SoakKey {
 
   async #run(i: number, endMs: number): Promise<void> {
     const { seed, textModel, encoder } = this.#options;
-    const random = new SeededRandom(seed * 1_000_003 + this.#number * N_CLIENT + i);
+    // The same of every key: a share says how a key was served, and not what it happened to ask.
+    const random = new SeededRandom(seed * 1_000_003 + i);
     const name = `soak-${i}`;
     const context: SoakContext = { client: this.#client, random, name, textModel, encoder };
     while (performance.now() < endMs) {
