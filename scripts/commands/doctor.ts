@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { CHECKS } from './doctor-checks.ts';
 import type { CheckResult } from './doctor-checks.ts';
 import { serverAddress } from '../lib/ask-server.ts';
-import { ACCOUNT_CHECKS, REMOTE_CHECKS } from './remote-checks.ts';
+import { ACCOUNT_CHECKS } from './account-checks.ts';
+import { REMOTE_CHECKS } from './remote-checks.ts';
 
 interface DoctorFlags {
   readonly json?: boolean;

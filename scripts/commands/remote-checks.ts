@@ -1,24 +1,10 @@
-/** The rows of `thimble doctor --remote`: a deployment as anybody may see it, and its account. Nothing is changed. */
+/** The rows of `thimble doctor --remote`: a deployment as anybody may see it. Nothing is changed. */
 import process from 'node:process';
-import { readCaps } from '../../worker/access/limits.ts';
-import { WATERMARK_RECORD_KEY } from '../../worker/platform/watermark-key.ts';
-import { build } from '../build/build.ts';
-import { loadWorkerConfigs } from '../build/workers.ts';
-import { modelsBucketName } from '../dev/prepare.ts';
-import { runWrangler } from '../lib/wrangler.ts';
-import { listKeys } from '../push/keys.ts';
-import { openRemoteBucket } from '../push/remote-bucket.ts';
 import type { CheckResult } from './doctor-checks.ts';
 
 export interface RemoteCheck {
   readonly name: string;
   readonly run: (url: string) => Promise<CheckResult>;
-}
-
-/** Checks of the account that wrangler is logged in to. */
-export interface AccountCheck {
-  readonly name: string;
-  readonly run: () => Promise<CheckResult>;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -34,7 +20,7 @@ const SECURITY_HEADERS = [
   'cache-control',
   'cross-origin-resource-policy',
 ];
-const FIX_KEYS = 'Create one: thimble keys create --remote --name NAME';
+export const FIX_KEYS = 'Create one: thimble keys create --remote --name NAME';
 const FIX_VERSION = 'Deploy this version: thimble deploy';
 
 const row =
@@ -136,6 +122,8 @@ export const REMOTE_CHECKS: readonly RemoteCheck[] = [
       const headers = { authorization: `Bearer ${key}` };
       const response = await ask(url, MODELS_PATH, { headers });
       await response.body?.cancel();
+      if (response.status === 429)
+        return warn('the key has reached its own', 'Wait a minute, and check again.');
       if (response.status !== 200)
         return fail(`the key is answered with ${response.status}`, FIX_KEYS);
       const limits = ['requests', 'tokens'].map(
@@ -147,78 +135,7 @@ export const REMOTE_CHECKS: readonly RemoteCheck[] = [
           `no limit of ${without.join(' and ')} in a minute`,
           'Set KEY_REQUESTS_PER_MINUTE and KEY_TOKENS_PER_MINUTE in wrangler.toml and deploy.',
         );
-      return ok(limits.map(([what, limit]) => `${limit} ${what} in a minute`).join(', '));
+      return ok(`${limits.map(([what, limit]) => `${limit} ${what}`).join(', ')} in a minute`);
     },
   },
 ];
-
-export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
-  { name: 'bucket', run: checkBucketPrivate },
-  {
-    name: 'keys',
-    run: () => withRemoteBucket(async (bucket) => describeKeys(await listKeys(bucket))),
-  },
-  {
-    name: 'watermark',
-    run: () =>
-      withRemoteBucket(async (bucket) =>
-        gatewayVars()['WATERMARK_KEY'] || (await bucket.getText(WATERMARK_RECORD_KEY)) !== null
-          ? ok('has a key')
-          : warn('has no key: texts carry none', 'thimble deploy makes one.'),
-      ),
-  },
-  { name: 'cap', run: checkCap },
-];
-
-async function checkBucketPrivate(): Promise<CheckResult> {
-  await build({ only: 'workers.json' });
-  const name = modelsBucketName();
-  const { code, stdout, stderr } = await runWrangler(['r2', 'bucket', 'dev-url', 'get', name]);
-  const text = stdout + stderr;
-  if (code !== 0) return warn(`${name}: not known`, 'Log in: npx wrangler login');
-  if (/disabled|not enabled/i.test(text)) return ok(`${name} has no public address`);
-  return fail(
-    `${name} may be public: ${text.trim().split('\n').at(-1) ?? ''}`,
-    `Close it: npx wrangler r2 bucket dev-url disable ${name}`,
-  );
-}
-
-async function checkCap(): Promise<CheckResult> {
-  await build({ only: 'workers.json' });
-  const { tokens, usd } = readCaps(gatewayVars());
-  if (tokens === Infinity && usd === Infinity)
-    return fail(
-      'none: what a deployment may cost has no bound',
-      'Set DEPLOYMENT_USD_PER_DAY in wrangler.toml and deploy.',
-    );
-  return ok(`${tokens} tokens and ${usd} USD in a day, as this folder deploys it`);
-}
-
-function describeKeys(records: Awaited<ReturnType<typeof listKeys>>): CheckResult {
-  const nowMs = Date.now();
-  const inForce = records.filter(
-    ({ revokedAt, expiresAt }) =>
-      revokedAt === null && (expiresAt === null || Date.parse(expiresAt) > nowMs),
-  );
-  if (inForce.length === 0) return fail('none is in force', FIX_KEYS);
-  const admins = inForce.filter(({ scopes }) => scopes.includes('admin')).length;
-  return ok(`${inForce.length} in force, ${admins} of them for administration`);
-}
-
-async function withRemoteBucket(
-  look: (bucket: Awaited<ReturnType<typeof openRemoteBucket>>) => Promise<CheckResult>,
-): Promise<CheckResult> {
-  await build({ only: 'workers.json' });
-  const bucket = await openRemoteBucket(modelsBucketName());
-  try {
-    return await look(bucket);
-  } finally {
-    await bucket.close();
-  }
-}
-
-/** Variables of the gateway as this folder deploys them. */
-function gatewayVars(): Readonly<Record<string, string>> {
-  const gateway = loadWorkerConfigs().find(({ name }) => name === 'gateway');
-  return (gateway?.options['bindings'] ?? {}) as Readonly<Record<string, string>>;
-}
