@@ -55,6 +55,8 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/deploy': 27,
   'scripts/attack': 27,
   'scripts/bench': 27,
+  'scripts/chaos': 27,
+  'scripts/soak': 27,
   'scripts/commands': 28,
   'scripts/thimble.ts': 29,
   'scripts/bin': 29,

@@ -3,15 +3,22 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { CHECKS } from './doctor-checks.ts';
 import type { CheckResult } from './doctor-checks.ts';
+import { serverAddress } from '../lib/ask-server.ts';
+import { ACCOUNT_CHECKS } from './account-checks.ts';
+import { REMOTE_CHECKS } from './remote-checks.ts';
 
 interface DoctorFlags {
   readonly json?: boolean;
   readonly port: string;
+  /** True without an address: the account is checked. */
+  readonly remote?: string | true;
 }
 
 const EXAMPLES = `
 Examples:
   thimble doctor
+  thimble doctor --remote https://thimble-gateway.example.workers.dev
+  thimble doctor --remote                        (the account: bucket, keys, watermark, cap)
   thimble doctor --json | jq '.checks[] | select(.status != "ok")'
 
 The exit code is 0 when nothing failed; a warning does not count as a failure.
@@ -23,15 +30,30 @@ export function register(program: Command): void {
     .summary('check this machine and say what to do')
     .description('Checks versions, packages, disk, ports, kernels, models and workerd.')
     .option('--port <port>', 'the port to check', '8787')
+    .option('--remote [url]', 'check a deployment by its address, or without one its account')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runDoctor);
 }
 
+/** A row that needs nothing more. */
+interface ReadyCheck {
+  readonly name: string;
+  readonly run: () => Promise<CheckResult>;
+}
+
+function chooseChecks({ remote, port }: DoctorFlags): readonly ReadyCheck[] {
+  if (remote === true) return ACCOUNT_CHECKS;
+  if (remote === undefined)
+    return CHECKS.map(({ name, run }) => ({ name, run: () => run({ port: Number(port) }) }));
+  const { origin } = serverAddress(remote, '/', 'doctor');
+  return REMOTE_CHECKS.map(({ name, run }) => ({ name, run: () => run(origin) }));
+}
+
 async function runDoctor(flags: DoctorFlags): Promise<void> {
   const checks: (CheckResult & { name: string })[] = [];
-  for (const { name, run } of CHECKS) {
-    const result = await run({ port: Number(flags.port) }).catch((error: unknown): CheckResult => ({
+  for (const { name, run } of chooseChecks(flags)) {
+    const result = await run().catch((error: unknown): CheckResult => ({
       status: 'fail',
       found: error instanceof Error ? error.message : String(error),
       fix: 'This check itself failed; THIMBLE_DEBUG=1 thimble doctor shows more.',

@@ -70,6 +70,14 @@ async function listModelIds(bucket) {
   return ids.sort();
 }`;
 
+/** Times a request is sent again that the storage did not carry out, and the pause before the first of them. */
+const LOCKED_TRIES = 6;
+const LOCKED_PAUSE_MS = 30;
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
 /** Opens the bucket without serving anything; works while a server is running. */
 export async function openLocalBucket(
   bucketName: string,
@@ -105,19 +113,29 @@ function doorBucket(
   where: string,
   close: Bucket['close'],
 ): Bucket {
-  const ask = async (
+  const askOnce = async (
     method: string,
     key: string,
     body: Uint8Array | null = null,
     sha256 = '',
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Response> => {
-    const response = await fetch(new URL(key, base.href), {
+    return await fetch(new URL(key, base.href), {
       method,
       headers: { 'x-sha256': sha256, ...headers },
       body: body as BodyInit | null,
     });
+  };
+  const ask = async (...request: Parameters<typeof askOnce>): Promise<Response> => {
+    let response = await askOnce(...request);
+    // A server that writes into the same bucket locks its database for a moment.
+    for (let i = 0; response.status >= 500 && i < LOCKED_TRIES; i++) {
+      await response.body?.cancel();
+      await new Promise((resolve) => setTimeout(resolve, LOCKED_PAUSE_MS * (i + 1)));
+      response = await askOnce(...request);
+    }
     if (response.status < 500) return response;
+    const [, key] = request;
     const text = await response.text();
     // The system's error arrives as text only.
     const full = /ENOSPC|no space left|SQLITE_FULL|disk is full/i.test(text);
@@ -142,7 +160,8 @@ function doorBucket(
     async putIfSame(key, bytes, sha256, expected) {
       const before = expected === null ? '' : hashBytes(new TextEncoder().encode(expected));
       const { status } = await ask('PUT', key, bytes, sha256, { 'x-expected': before });
-      return status !== 409;
+      // An earlier try may have been carried out, although it was answered with a failure.
+      return status !== 409 || (await (await ask('GET', key)).text()) === textOf(bytes);
     },
     async delete(key) {
       await ask('DELETE', key);

@@ -6,6 +6,7 @@ import { newRequestId } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { ServingEnv } from '../serving/env.ts';
 import { requireJson } from './body/content-type.ts';
+import { drainRefused } from './body/drain.ts';
 import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
 import { refuseParameters } from './body/refused.ts';
 import {
@@ -49,6 +50,7 @@ export async function dispatch<Env extends ServingEnv>(
   try {
     response = await run(endpoint, call, site, record, headers);
   } catch (error) {
+    await drainRefused(call.request);
     response =
       refusedPage(endpoint, call.request, error, site) ??
       failedResponse(error, record, endpoint.errors);

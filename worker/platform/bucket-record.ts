@@ -3,6 +3,7 @@
  * while; then R2 is asked whether it has changed.
  */
 import { retryWeights } from './model-files.ts';
+import { SharedWork } from './shared-work.ts';
 
 interface Known<T> {
   readonly value: T | null;
@@ -15,7 +16,7 @@ export class BucketRecord<T> {
   readonly #parse: (text: string) => T;
   readonly #recheckMs: number;
   #known: Known<T> | null = null;
-  #reading: Promise<Known<T>> | null = null;
+  readonly #reading = new SharedWork<Known<T>>();
 
   /** @param parse of the record's text; what it throws, `read` throws */
   constructor(key: string, parse: (text: string) => T, recheckMs: number) {
@@ -28,10 +29,9 @@ export class BucketRecord<T> {
   async read(bucket: R2Bucket): Promise<T | null> {
     const known = this.#known;
     if (known !== null && Date.now() - known.checkedAtMs < this.#recheckMs) return known.value;
-    // Requests that arrive in the meantime share the result.
-    this.#reading ??= this.#refresh(bucket, known).finally(() => (this.#reading = null));
-    this.#known = await this.#reading;
-    return this.#known.value;
+    const read = await this.#reading.run(this.#key, () => this.#refresh(bucket, known));
+    this.#known = read;
+    return read.value;
   }
 
   async #refresh(bucket: R2Bucket, before: Known<T> | null): Promise<Known<T>> {

@@ -28,6 +28,7 @@ import {
   type StoredManifest,
 } from '../../platform/model-files.ts';
 import { modelKey } from '../../platform/model-keys.ts';
+import { SharedWork } from '../../platform/shared-work.ts';
 import { resolveModel } from './model-names.ts';
 import type { NamedModel } from './model-names.ts';
 
@@ -66,7 +67,7 @@ const kept = new RecentCache<string, Entry>({
   maxSize: MAX_KEPT_JSON_BYTES,
   sizeOf: ({ tokenizerBytes }) => tokenizerBytes,
 });
-const loading = new Map<string, Promise<Entry>>();
+const loading = new SharedWork<Entry>();
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
 export async function findModel(
@@ -109,12 +110,8 @@ async function findEntry(bucket: R2Bucket, name: string, access: ModelAccess): P
   const entry = kept.get(key);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS)
     return withPlace(entry, named);
-  // Requests that arrive in the meantime share the result.
-  const underway = loading.get(key);
-  if (underway !== undefined) return withPlace(await underway, named);
-  const promise = refresh(bucket, named, key, entry, access).finally(() => loading.delete(key));
-  loading.set(key, promise);
-  return withPlace(await promise, named);
+  const loaded = await loading.run(key, () => refresh(bucket, named, key, entry, access));
+  return withPlace(loaded, named);
 }
 
 /** The same model where it lies now: it may have been moved. */
