@@ -204,7 +204,8 @@ export class Tokenizer {
 
 /**
  * Parts of some `chars` characters, cut where a space follows a character that is not one: there every
- * pre-tokenizer cuts, too. A longer word makes a longer part; only one longer than `maxChars` is cut inside.
+ * pre-tokenizer cuts, too. A longer word makes a longer part; only one longer than `maxChars` is cut inside, before a
+ * symbol if it has any.
  */
 export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): string[] {
   const parts: string[] = [];
@@ -215,6 +216,7 @@ export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): 
     while (to > from && !isWordStart(text, to)) to--;
     if (to === from) for (to = from + chars; to < most && !isWordStart(text, to);) to++;
     if (to === text.length) break;
+    if (!isWordStart(text, to)) to = lastSymbol(text, from, to) ?? to;
     // Not between the halves of a surrogate pair.
     if (/[\udc00-\udfff]/.test(text[to] ?? '')) to--;
     parts.push(text.slice(from, to));
@@ -225,6 +227,14 @@ export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): 
 
 function isWordStart(text: string, at: number): boolean {
   return text[at] === ' ' && /\S/u.test(text[at - 1] ?? '');
+}
+
+/** The last symbol after a letter: patterns of byte-level vocabularies begin a word there. Null where there is none. */
+function lastSymbol(text: string, from: number, to: number): number | null {
+  for (let at = to; at > from; at--)
+    if (/[!"#$%&()*+,./:;<=>?@[\\\]^{|}~-]/.test(text[at]!) && /[a-z]/i.test(text[at - 1]!))
+      return at;
+  return null;
 }
 
 /** The library checks its settings when it uses them. */
