@@ -15,10 +15,10 @@ import { contextSeed, tokenBits, WATERMARK_CONTEXT, WATERMARK_LAYERS } from './w
 import type { ContextSeed, WatermarkKey } from './watermark-hash.ts';
 
 /**
- * Nats below the likeliest beyond which tokens keep their probability: they are many, and a tournament
+ * Nats below the likeliest beyond which tokens keep their probability: they are many, seldom drawn, and a tournament
  * among the others alone is as fair.
  */
-const MARKED_NATS = 12;
+const MARKED_NATS = 8;
 
 /** The contexts of a text that were there before, found as the text grows. */
 export class SeenContexts {
@@ -55,8 +55,10 @@ class Watermark implements Narrower {
   #places = new Int32Array(1024);
   #bits = new Int32Array(1024);
   #p = new Float64Array(1024);
-  /** Logits of all candidates before the tournament; null when there was none. */
-  #before: Float64Array | null = null;
+  /** Their logits before it. */
+  #before = new Float64Array(1024);
+  /** How many they are. */
+  #n = 0;
 
   constructor(key: WatermarkKey) {
     this.#key = key;
@@ -65,9 +67,8 @@ class Watermark implements Narrower {
   narrow(candidates: Candidates, { text, nPrompt }: SamplerContext): void {
     this.#contexts ??= new SeenContexts(this.#key, nPrompt);
     const seed = this.#contexts.seedAt(text, text.length);
-    this.#before = null;
+    this.#n = 0;
     if (seed === null || candidates.n < 2) return;
-    this.#before = candidates.logits.slice(0, candidates.n);
     const n = this.#enter(candidates, seed);
     let mass = 0;
     for (let i = 0; i < n; i++) mass += this.#p[i]!;
@@ -79,22 +80,24 @@ class Watermark implements Narrower {
 
   /** Mirostat learns from the model's probabilities, not from the tournament's. */
   logitBefore(place: number): number | null {
-    return this.#before === null ? null : this.#before[place]!;
+    const entry = indexOf(this.#places, this.#n, place);
+    return entry === null ? null : this.#before[entry]!;
   }
 
   /** Notes the candidates of the tournament; their number. */
   #enter({ n, ids, logits, top }: Candidates, seed: ContextSeed): number {
-    let best = -Infinity;
-    for (let i = 0; i < n; i++) if (logits[i]! > best) best = logits[i]!;
-    const floor = best - MARKED_NATS;
+    const floor = top - MARKED_NATS;
     let entered = 0;
     for (let i = 0; i < n; i++) {
-      if (!(logits[i]! >= floor)) continue;
+      const logit = logits[i]!;
+      if (!(logit >= floor)) continue;
       if (entered === this.#places.length) this.#grow();
       this.#places[entered] = i;
+      this.#before[entered] = logit;
       this.#bits[entered] = tokenBits(seed, ids[i]!);
-      this.#p[entered++] = Math.exp(logits[i]! - top);
+      this.#p[entered++] = Math.exp(logit - top);
     }
+    this.#n = entered;
     return entered;
   }
 
@@ -106,14 +109,28 @@ class Watermark implements Narrower {
   }
 
   #grow(): void {
-    const [places, bits, p] = [this.#places, this.#bits, this.#p];
-    this.#places = new Int32Array(2 * places.length);
-    this.#bits = new Int32Array(2 * places.length);
-    this.#p = new Float64Array(2 * places.length);
+    const size = 2 * this.#places.length;
+    const [places, before, bits, p] = [this.#places, this.#before, this.#bits, this.#p];
+    this.#places = new Int32Array(size);
+    this.#before = new Float64Array(size);
+    this.#bits = new Int32Array(size);
+    this.#p = new Float64Array(size);
     this.#places.set(places);
+    this.#before.set(before);
     this.#bits.set(bits);
     this.#p.set(p);
   }
+}
+
+/** Index of `value` among the first `n`, which ascend; null when it is not there. */
+function indexOf(values: Int32Array, n: number, value: number): number | null {
+  let [low, high] = [0, n];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low < n && values[low] === value ? low : null;
 }
 
 export const WATERMARK: SamplerRow = {

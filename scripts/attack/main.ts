@@ -17,6 +17,7 @@ import { fuzzCommand } from './fuzz/main.ts';
 import { HealthWatch } from './health.ts';
 import { runAttack } from './run-attack.ts';
 import type { AttackResult } from './run-attack.ts';
+import { subjectsCommand } from './subjects/main.ts';
 import { Target } from './target.ts';
 import type { TargetModels } from './target.ts';
 
@@ -94,6 +95,7 @@ const program = new Command('attack')
   .option('--rounds <n>', 'how often each attack is sent', parseCount(1), 1)
   .option('--model <id>', 'the text model to serve')
   .action(attack)
-  .addCommand(fuzzCommand);
+  .addCommand(fuzzCommand)
+  .addCommand(subjectsCommand);
 
 await program.parseAsync();

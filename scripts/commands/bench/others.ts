@@ -37,6 +37,7 @@ const OTHERS: readonly OtherBench[] = [
 export function registerOthers(parent: Command): void {
   registerRing(parent);
   registerFleet(parent);
+  registerGuards(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
     addJson(command).action(async ({ json }: { readonly json?: boolean }) => {
@@ -81,5 +82,29 @@ function registerFleet(parent: Command): void {
     const { benchFleet, describeFleet } = await import('../../bench/workloads/fleet.ts');
     const result = await benchFleet(flags.model ?? DEFAULT_MODEL_ID, flags.prompts, note);
     printResult(result, describeFleet(result), flags.json);
+  });
+}
+
+/** `thimble bench guards`: what keys, limits, watermark and policy cost a request. */
+function registerGuards(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'guards',
+    'measure what keys, limits, watermark and policy cost a warm request',
+    ['guards', 'guards -m smollm2-135m-instruct --requests 500 --json'],
+  )
+    .option('-m, --model <id>', `an imported text model (default: ${DEFAULT_MODEL_ID})`)
+    .option('--requests <n>', 'requests of one token to each server', parseCount(10), 300)
+    .option('--rounds <n>', 'answers whose rate is measured, from each server', parseCount(5), 30);
+  interface GuardsFlags {
+    readonly model?: string;
+    readonly requests: number;
+    readonly rounds: number;
+    readonly json?: boolean;
+  }
+  addJson(command).action(async ({ model, requests, rounds, json }: GuardsFlags) => {
+    const { benchGuards, describeGuards } = await import('../../bench/workloads/guards.ts');
+    const result = await benchGuards(model ?? DEFAULT_MODEL_ID, requests, rounds, note);
+    printResult(result, describeGuards(result), json);
   });
 }

@@ -1,0 +1,39 @@
+/** What a caller keeps of each kind, made over HTTP, and the paths under which it lies. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { fileForm } from '../../lib/key-client.ts';
+import type { KeyClient } from '../../lib/key-client.ts';
+
+/** Ids of what a caller keeps, by the path that takes them; `:document` is the second id of a collection's paths. */
+export type Holdings = Readonly<Record<string, string>>;
+
+/**
+ * Keeps one of everything. `word` stands in every text and in every name that the caller chooses.
+ * @throws {EngineError} E_INTERNAL when the server does not take it
+ */
+export async function keepEverything(client: KeyClient, word: string): Promise<Holdings> {
+  const made = async (path: string, body: object): Promise<string> => {
+    const { status, text } = await client.ask(path, body);
+    if (status !== 200) throw new EngineError('E_INTERNAL', `${path}: ${status} ${text}`);
+    return (JSON.parse(text) as { id: string }).id;
+  };
+  const messages = [{ role: 'user', content: `Remember ${word}` }];
+  await made('/v1/chat/completions', { messages, max_tokens: 2, session: `${word}-session` });
+  const response = await made('/v1/responses', { input: word, max_output_tokens: 2 });
+  await made('/v1/collections', { name: `${word}-notes` });
+  const documents = [{ id: `${word}-document`, content: `A note about ${word}.` }];
+  await made(`/v1/collections/${word}-notes/documents`, { documents });
+  const line = { custom_id: word, method: 'POST', url: '/v1/completions' };
+  const content = JSON.stringify({ ...line, body: { prompt: word, max_tokens: 1 } });
+  const file = await made('/v1/files', fileForm(`${word}.jsonl`, content));
+  const batch = await made('/v1/batches', {
+    ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
+  });
+  return {
+    '/v1/sessions/:id': `${word}-session`,
+    '/v1/responses/:id': response,
+    '/v1/collections/:name': `${word}-notes`,
+    ':document': `${word}-document`,
+    '/v1/files/:id': file,
+    '/v1/batches/:id': batch,
+  };
+}
