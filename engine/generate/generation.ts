@@ -66,6 +66,8 @@ export class Generation {
   readonly drafts: readonly Drafts[];
   readonly age: number;
   readonly keep: boolean;
+  /** Whether its reader knows that it waits. */
+  told = false;
   /** Whether it has lost its place to a shorter one, which happens once. */
   gaveWay = false;
   /** When it got its place. */
@@ -226,6 +228,17 @@ export class Generation {
     const last = this.text.length - 1;
     if (sequence === undefined || sequence.items.length <= last) return;
     sequence.truncate(sequence.items[last] === this.text.items[last] ? last + 1 : last);
+  }
+
+  /** Whether its prompt is evaluated. */
+  get begun(): boolean {
+    return this.#decodeAt !== 0;
+  }
+
+  /** Says that it waits. */
+  tell(): void {
+    this.told = true;
+    this.inbox.push({ type: 'waiting' });
   }
 
   fail(error: unknown): void {

@@ -32,6 +32,10 @@ export const MAX_UNFAIR_MS = 1000;
  * so that tens of long texts of one scope, perhaps read by nobody, do not hold up a short one for minutes.
  */
 export const SHORT_FACTOR = 8;
+/** A generation that has not begun by then says so, where its request wants that. */
+export const WAITING_MS = 300;
+/** How many of those that wait for pages say so: they are not refused after that, but wait as long as their reader. */
+export const MAX_TOLD = MAX_QUEUED / 2;
 /** A generation whose reader takes nothing for this long may lose its pages to one that waits. */
 const STALLED_MS = 5000;
 /** A generation whose reader takes nothing for this long is ended as abandoned. */
@@ -100,6 +104,10 @@ export class StepLoop {
       this.#leave(generation);
     };
     signal.addEventListener('abort', abort, { once: true });
+    const timer =
+      generation.request.tellsWaiting === true
+        ? setInterval(() => this.#tell(generation), WAITING_MS)
+        : undefined;
     try {
       for (;;) {
         const paused = generation.paused;
@@ -109,6 +117,7 @@ export class StepLoop {
         if (event.type === 'done') return;
       }
     } finally {
+      clearInterval(timer);
       signal.removeEventListener('abort', abort);
       this.#leave(generation);
     }
@@ -132,6 +141,20 @@ export class StepLoop {
     this.#scheduler.forgetKept();
   }
 
+  #tell(generation: Generation): void {
+    const { told, begun, ended, lease } = generation;
+    if (told || begun || ended) return;
+    if (lease === null && this.#nTold >= MAX_TOLD) return;
+    generation.tell();
+  }
+
+  /** Generations that wait for pages and have said so. */
+  get #nTold(): number {
+    let n = 0;
+    for (const { lease, told } of this.#live) if (lease === null && told) n++;
+    return n;
+  }
+
   #join(generation: Generation): void {
     this.#live.add(generation);
     if (this.#inStep === null) this.#admit(Date.now());
@@ -139,9 +162,11 @@ export class StepLoop {
     this.#kick();
   }
 
-  /** One too many waits: the last of the scope that has most waiting goes, which may be the newcomer itself. */
+  /** One too many waits: of those that have not said so, the last of the scope that has most waiting goes, which may be the newcomer itself. */
   #refuseOne(newcomer: Generation): void {
-    const waiting = [...this.#live].filter(({ lease, ended }) => lease === null && !ended);
+    const waiting = [...this.#live].filter(
+      ({ lease, ended, told }) => lease === null && !ended && !told,
+    );
     const last = lastOfLargest(waiting) ?? newcomer;
     const error = busy(`${MAX_QUEUED} generations wait already`);
     if (last === newcomer) {
@@ -369,7 +394,7 @@ export class StepLoop {
   /** Ends those that waited too long. */
   #failLate(now: number): void {
     for (const generation of [...this.#live]) {
-      if (generation.lease !== null || generation.paused) continue;
+      if (generation.lease !== null || generation.paused || generation.told) continue;
       if (now - generation.since < MAX_WAIT_MS) continue;
       generation.fail(busy('no pages became free', { waitedMs: MAX_WAIT_MS }));
       this.#leave(generation, false);

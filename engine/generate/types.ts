@@ -25,6 +25,8 @@ export interface GenerateRequest {
   speculation?: Speculation;
   /** Grammar the completion must match; it ends when nothing more can follow. */
   constraint?: ConstraintRequest;
+  /** Whether an event says that it still waits after WAITING_MS: its reader may be gone, and see it only then. */
+  tellsWaiting?: boolean;
 }
 
 export type Speculation = 'auto' | 'off';
@@ -67,6 +69,8 @@ export const NO_USAGE: Readonly<GenerateUsage> = {
 
 /** The events of one generation, in order: start, prompt (at most once), token*, then done. */
 export type GenerateEvent =
+  /** It waits for its place or for its prompt; only with `tellsWaiting`, once. It is not refused any more. */
+  | { type: 'waiting' }
   /** The prompt is evaluated. A reader that stops before `done` knows usage from here. */
   | { type: 'start'; usage: GenerateUsage }
   /** From `promptLogprobsFrom` on; null for the very first position and for rows: nothing predicts them. */

@@ -8,7 +8,13 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
-import { MAX_QUEUED, MAX_UNFAIR_MS, SHORT_FACTOR } from '../../engine/generate/step-loop.ts';
+import {
+  MAX_QUEUED,
+  MAX_TOLD,
+  MAX_UNFAIR_MS,
+  SHORT_FACTOR,
+  WAITING_MS,
+} from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';
@@ -426,6 +432,29 @@ describe('who cannot start', () => {
     expect(engine.stats()).toMatchObject({ nRunning: 1, nQueued: 0 });
     await holder.return();
     await expectNothingHeld(engine);
+  });
+
+  it('says so once, and is not refused after that', async () => {
+    const { engine } = await steppedEngine();
+    const holder = await hold(engine);
+    const waiting = Array.from({ length: MAX_QUEUED }, (_, i) =>
+      eventsOf(engine, {
+        ...{ maxTokens: 100, scope: 'greedy', tellsWaiting: i >= MAX_QUEUED - MAX_TOLD - 1 },
+      }).catch((error: unknown) => error),
+    );
+    await settle();
+    await vi.advanceTimersByTimeAsync(3 * WAITING_MS);
+    // The last but one more than may be told: it makes room for another scope.
+    const modest = eventsOf(engine, { maxTokens: 100, scope: 'modest' });
+    await settle();
+    expect(await waiting.at(-1)).toMatchObject({ code: 'E_BUSY' });
+    await holder.return();
+    expect(content(await modest)).toHaveLength(100);
+    const events = (await Promise.all(waiting.slice(0, -1))) as GenerateEvent[][];
+    const nTold = events.map((own) => own.filter(({ type }) => type === 'waiting').length);
+    const nUntold = MAX_QUEUED - MAX_TOLD - 1;
+    expect(nTold).toEqual(Array.from(nTold, (_, i) => (i < nUntold ? 0 : 1)));
+    for (const own of events) expect(content(own)).toHaveLength(100);
   });
 
   it('is served at once, however soon behind the last step of another it comes', async () => {

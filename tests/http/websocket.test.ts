@@ -1,4 +1,5 @@
 /** /v1/ws over a real socket: what is asked there is what a POST gives, many at a time. */
+import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_REQUESTS, WINDOW_MESSAGES } from '../../worker/apis/websocket/connection.ts';
 import { serverMessageSchema } from '../../worker/apis/websocket/message-schema.ts';
@@ -192,4 +193,21 @@ test('a flood is told to wait, then left, and the server goes on', async () => {
     sseData(await server.post('/v1/completions', { ...greedy, stream: true })),
   );
   expect(events.at(-1)).toBe('[DONE]');
+});
+
+test('the answer that opens a socket has the id of its request', async () => {
+  const headers = {
+    ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  const id = await new Promise((resolve, reject) => {
+    const asked = request(`${server.url}/v1/ws`, { headers });
+    asked.once('upgrade', (response, socket) => {
+      resolve(response.headers['x-request-id']);
+      socket.destroy();
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+  expect(id).toMatch(/^req_[0-9a-f]{32}$/);
 });

@@ -12,6 +12,7 @@ import { credentialOf } from './credentials.ts';
 import { accessMode } from './env.ts';
 import type { AccessEnv } from './env.ts';
 import { invalidKey, noKeysYet } from './errors.ts';
+import { KeyIds } from './key-ids.ts';
 import { hashSecret, KEYS_PREFIX, parseKey } from './key-record.ts';
 import type { RateState, Want } from './ledger.ts';
 import type { Amount } from './limits.ts';
@@ -35,6 +36,7 @@ export interface Gate {
 
 /** Until when keys that were verified are believed, by account and hash. */
 const verified = new RecentCache<string, number>({ maxEntries: 10_000 });
+const keyIds = new KeyIds();
 /** How long it is believed that a deployment has no keys. */
 const NO_KEYS_MS = 2000;
 /** A deployment that had a key once is never without one again: revoked keys stay. */
@@ -99,6 +101,11 @@ export async function countStored(
 
 function claimGate(env: AccessEnv, claim: Claim, requestId: string): Gate {
   const stub = (): DurableObjectStub<AccountObject> => env.ACCOUNTS.getByName(claim.account);
+  /** Before anything is asked of an object, which would be made for any id. */
+  const refuseUnknown = async (): Promise<void> => {
+    if (claim.secretHash === null) return;
+    if (!(await keyIds.mayHold(env.MODELS, claim.account))) throw invalidKey();
+  };
   return {
     async verify() {
       const { account, secretHash } = claim;
@@ -106,10 +113,12 @@ function claimGate(env: AccessEnv, claim: Claim, requestId: string): Gate {
       if (secretHash === null) return;
       const key = `${account} ${secretHash}`;
       if ((verified.get(key) ?? 0) > Date.now()) return;
+      await refuseUnknown();
       const forMs = await ask<number>('accounts', () => stub().verify({ requestId }, claim));
       verified.set(key, Date.now() + forMs);
     },
     async admit(scope, want) {
+      await refuseUnknown();
       const admitted = await ask<Admission>('accounts', () =>
         stub().admit({ requestId }, { ...claim, scope, want }),
       );

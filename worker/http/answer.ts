@@ -15,8 +15,11 @@ export interface AnswerFrame {
   readonly record: RequestRecord;
   readonly stream: boolean;
   readonly sse: SseShape;
-  /** Starts the generation; `signal` also fires when the client of a stream leaves. */
-  readonly run: (signal: AbortSignal) => AsyncIterable<Delta>;
+  /**
+   * Starts the generation; `signal` also fires when the client leaves. `onWaiting` is called when it waits for its turn,
+   * and is not refused any more.
+   */
+  readonly run: (signal: AbortSignal, onWaiting?: () => void) => AsyncIterable<Delta>;
   /** The events of a streamed answer. */
   readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
   /** The body of an answer that is not streamed. */
@@ -38,14 +41,21 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
   };
   try {
     const begun = Promise.withResolvers<void>();
-    const deltas = counted(frame, frame.run(signal), begun.resolve);
-    if (frame.stream)
-      return markGenerated(await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end));
-    const made = frame.whole(deltas);
+    const waits = Promise.withResolvers<void>();
     const isWatched = frame.hasClient !== false && !isOwn(frame.signal);
+    const onWaiting = isWatched ? waits.resolve : undefined;
+    const deltas = counted(frame, frame.run(signal, onWaiting), begun.resolve);
+    if (frame.stream)
+      return markGenerated(
+        await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end, waits.promise),
+      );
+    const made = frame.whole(deltas);
     if (isWatched)
       return markGenerated(
-        await longResponse({ made, begun: begun.promise, record: frame.record, onEnd: end }),
+        await longResponse({
+          ...{ made, begun: begun.promise, waits: waits.promise },
+          ...{ record: frame.record, onEnd: end },
+        }),
       );
     const response = markGenerated(Response.json(await made));
     end();

@@ -25,17 +25,29 @@ export interface LongAnswer {
   readonly made: Promise<unknown>;
   /** Resolves with the first delta: what is refused is refused before. */
   readonly begun: Promise<void>;
+  /** Resolves when it waits for its turn, and is not refused any more: the client is asked at once whether it is there. */
+  readonly waits?: Promise<void>;
   readonly record: RequestRecord;
   /** Called once when the answer has been sent, has failed, or the client has left. */
   readonly onEnd: () => void;
 }
 
 /** @throws what `made` rejects with until its first line break. */
-export async function longResponse({ made, begun, record, onEnd }: LongAnswer): Promise<Response> {
+export async function longResponse(long: LongAnswer): Promise<Response> {
+  const { made, begun, waits, record, onEnd } = long;
   // Its failure is seen by whoever awaits it below.
   made.catch(() => undefined);
   const patience = begun.then(() => tick(made));
-  const first = await Promise.race([made.then(toResult), patience]);
+  let asksNow = false;
+  const asked = waits?.then(() => {
+    asksNow = true;
+    return null;
+  });
+  const first = await Promise.race([
+    made.then(toResult),
+    patience,
+    ...(asked === undefined ? [] : [asked]),
+  ]);
   if (first !== null) {
     const response = Response.json(first.value);
     onEnd();
@@ -51,7 +63,8 @@ export async function longResponse({ made, begun, record, onEnd }: LongAnswer): 
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
       try {
-        const result = await tick(made);
+        const result = asksNow ? null : await tick(made);
+        asksNow = false;
         controller.enqueue(encoder.encode(result === null ? '\n' : JSON.stringify(result.value)));
         if (result === null) return;
         controller.close();
@@ -68,16 +81,16 @@ export async function longResponse({ made, begun, record, onEnd }: LongAnswer): 
   });
 }
 
-interface Result {
-  readonly value: unknown;
+interface Result<T> {
+  readonly value: T;
 }
 
-function toResult(value: unknown): Result {
+function toResult<T>(value: T): Result<T> {
   return { value };
 }
 
-/** The answer, or null when it takes longer than until the next line break. */
-async function tick(made: Promise<unknown>): Promise<Result | null> {
+/** What is awaited, or null when it takes longer than until the next line break. */
+export async function tick<T>(made: Promise<T>): Promise<Result<T> | null> {
   const { promise, resolve } = Promise.withResolvers<null>();
   const timer = setTimeout(() => resolve(null), KEEP_ALIVE_MS);
   try {

@@ -4,6 +4,7 @@
  */
 import type { ErrorRecord } from '../../engine/base/errors.ts';
 import { errorBody, recordForClient } from './error-response.ts';
+import { tick } from './kept-alive.ts';
 import type { RequestRecord } from './observe/record.ts';
 
 const HEADERS = {
@@ -28,16 +29,29 @@ export interface SseShape {
 
 export const OPENAI_SSE: SseShape = { isNamed: false, last: '[DONE]', failure: errorBody };
 
-/** @param onEnd called once, however the stream ends. */
+/** A comment, which clients pass over: a client that has left is noticed only where something is written to it. */
+const STILL_HERE = ': waiting\n\n';
+
+/**
+ * @param onEnd called once, however the stream ends
+ * @param waits resolves when the first chunk waits for its turn and is not refused any more: comments are sent until then
+ */
 export async function sseResponse(
   chunks: AsyncGenerator<unknown, void, void>,
   shape: SseShape,
   record: RequestRecord,
   onEnd: () => void,
+  waits?: Promise<void>,
 ): Promise<Response> {
-  let first: IteratorResult<unknown, void> | null;
+  /** The chunk that is being made; null when none is. */
+  let coming: Promise<IteratorResult<unknown, void>> | null = chunks.next();
+  let isWaiting = false;
+  let nComment = 0;
+  const asked = waits?.then(() => void (isWaiting = true));
+  // Its failure is seen by whoever awaits it next.
+  coming.catch(() => undefined);
   try {
-    first = await chunks.next();
+    await Promise.race(asked === undefined ? [coming] : [coming, asked]);
   } catch (error) {
     onEnd();
     throw error;
@@ -56,9 +70,16 @@ export async function sseResponse(
     end();
     await chunks.return();
   };
-  const next = async (): Promise<IteratorResult<unknown, void>> => {
-    const result = first ?? (await chunks.next());
-    first = null;
+  /** The next chunk; null when it is time to write a comment. */
+  const next = async (): Promise<IteratorResult<unknown, void> | null> => {
+    coming ??= chunks.next();
+    if (isWaiting) {
+      const result = nComment++ === 0 ? null : await tick(coming);
+      if (result === null) return null;
+      isWaiting = false;
+    }
+    const result = await coming;
+    coming = null;
     return result;
   };
   /** One timer per stream, not per token: it checks again when the time could be over. */
@@ -79,9 +100,9 @@ export async function sseResponse(
       unreadSince = null;
       const send = (text: string): void => controller.enqueue(encoder.encode(text));
       try {
-        const { value, done } = await next();
-        if (done !== true) {
-          send(eventText(value, shape));
+        const result = await next();
+        if (result?.done !== true) {
+          send(result === null ? STILL_HERE : eventText(result.value, shape));
           unreadSince = Date.now();
           if (stallTimer === undefined) watchStall(controller, MAX_STALL_MS);
           return;

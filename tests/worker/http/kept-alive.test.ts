@@ -77,3 +77,19 @@ test('a failure after the status breaks the connection off', async () => {
   await failed;
   expect(state.ended).toBe(1);
 });
+
+test('a client whose answer waits for its turn is asked at once', async () => {
+  const made = Promise.withResolvers<unknown>();
+  const state = { ended: 0 };
+  const response = await longResponse({
+    made: made.promise,
+    begun: new Promise(() => undefined),
+    waits: Promise.resolve(),
+    record: new RequestRecord('POST', 'test'),
+    onEnd: () => void state.ended++,
+  });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  expect((await reader.read()).value).toEqual(Uint8Array.of(10));
+  await reader.cancel();
+  expect(state.ended).toBe(1);
+});

@@ -1,6 +1,7 @@
 /** The stream of events: headers only after the first chunk, errors, leaving, stalling. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { KEEP_ALIVE_MS } from '../../../worker/http/kept-alive.ts';
 import { RequestRecord } from '../../../worker/http/observe/record.ts';
 import { MAX_STALL_MS, OPENAI_SSE, sseResponse } from '../../../worker/http/sse.ts';
 
@@ -75,4 +76,32 @@ test('a reader that reads nothing for too long is given up', async () => {
   await vi.advanceTimersByTimeAsync(2);
   expect(state).toMatchObject({ left: 1, ended: 1 });
   await expect(reader?.read()).rejects.toThrow('stopped reading');
+});
+
+test('a client whose chunks wait is asked at once, and again, whether it is there', async () => {
+  vi.useFakeTimers();
+  const begin = Promise.withResolvers<void>();
+  async function* chunks(): AsyncGenerator<unknown, void, void> {
+    await begin.promise;
+    yield { i: 0 };
+  }
+  const state = { ended: 0 };
+  const onEnd = () => void state.ended++;
+  const response = await sseResponse(chunks(), OPENAI_SSE, record(), onEnd, Promise.resolve());
+  const text = response.text();
+  await vi.advanceTimersByTimeAsync(2 * KEEP_ALIVE_MS + 1);
+  begin.resolve();
+  expect(await text).toBe(`${': waiting\n\n'.repeat(3)}data: {"i":0}\n\ndata: [DONE]\n\n`);
+  expect(state.ended).toBe(1);
+});
+
+test('a failure while chunks wait is an event', async () => {
+  async function* chunks(): AsyncGenerator<unknown, void, void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    yield* [];
+    throw new EngineError('E_BACKEND_UNAVAILABLE', 'gone.');
+  }
+  const { onEnd } = counting(0);
+  const response = await sseResponse(chunks(), OPENAI_SSE, record(), onEnd, Promise.resolve());
+  expect(await response.text()).toMatch(/^: waiting\n\ndata: .*E_BACKEND_UNAVAILABLE/);
 });

@@ -60,9 +60,18 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
   );
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
-    run: (ended) =>
+    run: (ended, onWaiting) =>
       runChat({
-        ...{ env, caller, model, messages, params, promptField: 'messages', signal: ended },
+        ...{
+          env,
+          caller,
+          model,
+          messages,
+          params,
+          promptField: 'messages',
+          signal: ended,
+          onWaiting,
+        },
         tools: tools?.tools ?? [],
       }),
     chunks: (deltas) => chatChunks(turn, deltas),

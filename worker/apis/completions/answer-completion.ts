@@ -49,7 +49,7 @@ export async function answerCompletion(task: CompletionTask): Promise<Response> 
   for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
-    run: (ended) => runPrompts(task, prompts, ended),
+    run: (ended, onWaiting) => runPrompts(task, prompts, ended, onWaiting),
     chunks: (deltas) => chunks(task, pieces(task, prompts, deltas)),
     whole: (deltas) => wholeCompletion(task, pieces(task, prompts, deltas)),
   });
@@ -91,6 +91,7 @@ async function* runPrompts(
   task: CompletionTask,
   prompts: readonly (readonly number[])[],
   signal: AbortSignal,
+  onWaiting: (() => void) | undefined,
 ): AsyncGenerator<Delta, void, void> {
   const { env, caller, model, body } = task;
   const nChoice = countCandidates(body);
@@ -109,7 +110,7 @@ async function* runPrompts(
   );
   for (const [p, promptTokens] of (await checkPrompts(task, prompts)).entries()) {
     const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
-    for await (const delta of runGeneration({ ...plan, params, signal }))
+    for await (const delta of runGeneration({ ...plan, params, signal, onWaiting }))
       yield { ...delta, choice: p * nChoice + delta.choice };
   }
 }

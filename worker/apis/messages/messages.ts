@@ -108,7 +108,7 @@ export const messages = defineEndpoint({
     return await answer({
       ...{ modelId: model.id, signal: request.signal, record },
       ...{ stream: body.stream, sse: MESSAGES_SSE },
-      run: (signal) => runChat({ ...chat, tools: shown, signal }),
+      run: (signal, onWaiting) => runChat({ ...chat, tools: shown, signal, onWaiting }),
       chunks: (deltas) => messageEvents(model, deltas),
       whole: (deltas) => wholeMessage(model, deltas),
     });

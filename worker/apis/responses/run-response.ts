@@ -39,7 +39,10 @@ export interface ResponsePlan {
   readonly run: ResponseRun;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
-  readonly start: (signal: AbortSignal) => AsyncGenerator<Delta, void, void>;
+  readonly start: (
+    signal: AbortSignal,
+    onWaiting?: () => void,
+  ) => AsyncGenerator<Delta, void, void>;
   /** Whether a client waits for the answer. Default true. */
   readonly hasClient?: boolean;
   readonly onEnd?: () => void;
@@ -83,9 +86,9 @@ export async function planResponse(
     run: { id, model, body, nDropped, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
-    start: (ended) =>
+    start: (ended, onWaiting) =>
       runChat({
-        ...{ env, caller, model, messages, params, promptField: 'input', signal: ended },
+        ...{ env, caller, model, messages, params, promptField: 'input', signal: ended, onWaiting },
         tools: shown,
       }),
   };

@@ -72,7 +72,8 @@ async function gatewayHost(
   const { nCtx } = await stageStatus(env, caller, model);
   return {
     ...{ model, nCtx, signal },
-    run: (request, ended, field) => generateEvents(env, caller, model, request, ended, field),
+    run: (request, ended, promptField) =>
+      generateEvents(env, caller, model, request, ended, { promptField }),
     onUsage: (usage) => record.addUsage(model.id, usage),
   };
 }

@@ -25,6 +25,13 @@ const MAX_REPEATS = 3;
 /** Wait before each of them. */
 const REPEAT_WAIT_MS = 200;
 
+export interface GenerateOptions {
+  /** Field of the request that the prompt came from, for errors. */
+  readonly promptField?: string;
+  /** Called when it waits for its turn, and is not refused any more. */
+  readonly onWaiting?: (() => void) | undefined;
+}
+
 /**
  * Events of one generation. A stage that goes away meanwhile costs time and no event: the generation is made
  * again, and what was passed on already is not passed on twice. Ending the iteration early, or aborting the
@@ -37,10 +44,12 @@ export async function* generateEvents(
   model: ServedModel,
   request: GenerateRequest,
   signal: AbortSignal,
-  promptField = 'prompt',
+  { promptField = 'prompt', onWaiting }: GenerateOptions = {},
 ): AsyncGenerator<GenerateEvent, void, void> {
   // A prompt cached for one subject is not reused for another, whose cached_tokens would show it.
-  const scoped = { ...request, scope: subject, sampling: await marked(env, request.sampling) };
+  const sampling = await marked(env, request.sampling);
+  const tellsWaiting = onWaiting !== undefined;
+  const scoped = { ...request, scope: subject, sampling, tellsWaiting };
   const affinity = affinityOf(scoped);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
   let nPassedOn = 0;
@@ -56,6 +65,10 @@ export async function* generateEvents(
         (record) => withField(record, promptField),
       );
       for await (const event of events) {
+        if (event.type === 'waiting') {
+          onWaiting?.();
+          continue;
+        }
         if (++nEvent <= nPassedOn) continue;
         nPassedOn = nEvent;
         yield event;

@@ -28,6 +28,8 @@ export interface ChatPlan {
   readonly promptField: string;
   readonly params: GenerationParams;
   readonly signal: AbortSignal;
+  /** Called when a generation waits for its turn, and is not refused any more. */
+  readonly onWaiting?: (() => void) | undefined;
 }
 
 export interface RenderChatOptions {
@@ -46,12 +48,22 @@ export interface EncodeChatOptions {
  * of the stage while it runs.
  */
 export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
-  const { env, caller, model, prefill = '', tools = [], promptField, params, signal } = plan;
+  const {
+    env,
+    caller,
+    model,
+    prefill = '',
+    tools = [],
+    promptField,
+    params,
+    signal,
+    onWaiting,
+  } = plan;
   const { messages, done } = await checkMessages(env, caller, plan.messages, promptField);
   try {
     const steps = chatSteps(model, messages, { field: promptField, prefill, tools });
     yield* runGeneration({
-      ...{ env, caller, model, promptField, params, signal },
+      ...{ env, caller, model, promptField, params, signal, onWaiting },
       promptTokens: await inTurns(steps, takeTurn),
       // Without a template the answer continues where the last message ended.
       atTextStart: model.manifest.chatTemplate !== null && prefill === '',

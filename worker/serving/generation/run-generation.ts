@@ -48,6 +48,8 @@ export interface GenerationPlan {
   readonly atTextStart: boolean;
   readonly params: GenerationParams;
   readonly signal: AbortSignal;
+  /** Called when a generation waits for its turn, and is not refused any more. */
+  readonly onWaiting?: (() => void) | undefined;
 }
 
 /** Per choice in this order: start, prompt (at most once), (text | call, arguments*)*, done. */
@@ -84,11 +86,12 @@ async function* runChoice(
 }
 
 function choiceEvents(
-  { env, caller, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
+  plan: GenerationPlan,
   choice: number,
   signal: AbortSignal,
   count: TokenCount,
 ): AsyncGenerator<AnswerEvent, void, void> {
+  const { env, caller, model, promptTokens, promptField, atTextStart, params, onWaiting } = plan;
   const { constraint, calls } = params;
   const request: GenerateRequest = {
     prompt: tokenPrompt(promptTokens),
@@ -102,7 +105,7 @@ function choiceEvents(
     ...(constraint === null ? {} : { constraint }),
   };
   const events = countTokens(
-    generateEvents(env, caller, model, request, signal, promptField),
+    generateEvents(env, caller, model, request, signal, { promptField, onWaiting }),
     count,
   );
   if (calls === null)

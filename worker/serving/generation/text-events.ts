@@ -72,6 +72,8 @@ export async function* textEvents(
 
   for await (const event of events) {
     switch (event.type) {
+      case 'waiting':
+        break;
       case 'start':
         usage = event.usage;
         decodeAt = Date.now();
