@@ -42,6 +42,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   bench: () => import('./commands/bench/index.ts'),
   eval: () => import('./commands/eval.ts'),
   keys: () => import('./commands/keys.ts'),
+  backup: () => import('./commands/backup.ts'),
+  restore: () => import('./commands/restore.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

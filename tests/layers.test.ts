@@ -52,6 +52,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/import': 25,
   'scripts/moderation': 25,
   'scripts/dev': 26,
+  'scripts/backup': 27,
   'scripts/deploy': 27,
   'scripts/attack': 27,
   'scripts/bench': 27,

@@ -126,14 +126,22 @@ function doorBucket(
       body: body as BodyInit | null,
     });
   };
+  const askOrFail = (...request: Parameters<typeof askOnce>): Promise<Response | Error> =>
+    askOnce(...request).catch((error: unknown) => error as Error);
   const ask = async (...request: Parameters<typeof askOnce>): Promise<Response> => {
-    let response = await askOnce(...request);
-    // A server that writes into the same bucket locks its database for a moment.
-    for (let i = 0; response.status >= 500 && i < LOCKED_TRIES; i++) {
-      await response.body?.cancel();
+    let response = await askOrFail(...request);
+    // A server that writes into the same bucket locks its database for a moment; a connection that was idle may
+    // have been closed.
+    for (
+      let i = 0;
+      (response instanceof Error || response.status >= 500) && i < LOCKED_TRIES;
+      i++
+    ) {
+      if (!(response instanceof Error)) await response.body?.cancel();
       await new Promise((resolve) => setTimeout(resolve, LOCKED_PAUSE_MS * (i + 1)));
-      response = await askOnce(...request);
+      response = await askOrFail(...request);
     }
+    if (response instanceof Error) throw response;
     if (response.status < 500) return response;
     const [, key] = request;
     const text = await response.text();

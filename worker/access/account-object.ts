@@ -2,12 +2,12 @@
  * An account: one object a key. One call a request checks the key and reserves what the request may use;
  * another, after the answer, says what it has used.
  */
-import { DurableObject } from 'cloudflare:workers';
 import { EngineError } from '../../engine/base/errors.ts';
 import { allows, ANONYMOUS } from '../platform/caller.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
+import { PortableObject } from '../platform/storage/portable-object.ts';
 import { retryStorage } from '../platform/storage/retry-storage.ts';
 import { BUDGET_NAME } from './budget-object.ts';
 import type { BudgetObject } from './budget-object.ts';
@@ -42,7 +42,7 @@ interface Known {
   readonly untilMs: number;
 }
 
-export class AccountObject extends DurableObject<AccountEnv> {
+export class AccountObject extends PortableObject<AccountEnv> {
   readonly #ledger = new Ledger(this.ctx.storage);
   #known: Known | null = null;
   #isFlushDue = false;

@@ -39,6 +39,7 @@ import { getModel } from '../apis/models/get-model.ts';
 import { getResponse } from '../apis/responses/get-response.ts';
 import { getSession } from '../apis/sessions/get-session.ts';
 import { healthz } from '../apis/server/healthz.ts';
+import { listBackup } from '../apis/backup/list-backup.ts';
 import { listBatches } from '../apis/batches/list-batches.ts';
 import { listFiles } from '../apis/files/list-files.ts';
 import { listInputItems } from '../apis/responses/list-input-items.ts';
@@ -48,6 +49,7 @@ import { metrics } from '../apis/server/metrics.ts';
 import { openapi } from '../apis/server/openapi.ts';
 import { page } from '../apis/server/page.ts';
 import { readyz } from '../apis/server/readyz.ts';
+import { readBackup } from '../apis/backup/read-backup.ts';
 import { realtimeTranscribe } from '../apis/audio/realtime-transcribe.ts';
 import { rerank } from '../apis/embeddings/rerank.ts';
 import { answerTask } from '../apis/tasks/answer.ts';
@@ -60,6 +62,7 @@ import { runOnnx } from '../apis/onnx/run-onnx.ts';
 import { tokenize } from '../apis/tokens/tokenize.ts';
 import { transcriptions } from '../apis/audio/transcriptions.ts';
 import { translations } from '../apis/audio/translations.ts';
+import { writeBackup } from '../apis/backup/write-backup.ts';
 import { webSocket } from '../apis/websocket/websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
@@ -113,6 +116,9 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   applyTemplate,
   getSession,
   deleteSession,
+  listBackup,
+  readBackup,
+  writeBackup,
   page,
   docs,
   openapi,

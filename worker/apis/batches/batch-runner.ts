@@ -6,7 +6,7 @@
  */
 import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
-import { DurableObject } from 'cloudflare:workers';
+import { PortableObject } from '../../platform/storage/portable-object.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
 import { newFileId } from '../files/stored-file.ts';
@@ -79,7 +79,7 @@ interface Task {
 /** Makes the function that runs lines for a caller. The gateway script knows its endpoints. */
 export type AskFor = (caller: Caller) => Ask;
 
-export class BatchRunner extends DurableObject<FilesEnv> {
+export class BatchRunner extends PortableObject<FilesEnv> {
   readonly #askFor: AskFor;
   readonly #store = new BatchStore(this.ctx.storage);
   /** Aborts the work of the current alarm; null between alarms. */

@@ -1,9 +1,10 @@
 /** Bindings of stored responses, and the interface of their objects. */
 import { endpointWith } from '../../http/endpoint.ts';
+import type { Portable } from '../../platform/storage/portable-object.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 
 /** The object of one response. Its JSON is a string, since RPC's types lose the shape. */
-export interface StoredResponseObject extends Rpc.DurableObjectBranded {
+export interface StoredResponseObject extends Rpc.DurableObjectBranded, Portable {
   /** Runs a job (response-object.ts); answers like POST /v1/responses. */
   fetch(request: Request): Promise<Response>;
   /** @returns JSON of the response; null when there is none */

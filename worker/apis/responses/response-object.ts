@@ -2,7 +2,9 @@
  * A stored response: one object per response id. It runs the generation itself, so that whoever
  * knows the id can read its progress or cancel it. It is deleted after `KEPT_DAYS`.
  */
-import { DurableObject } from 'cloudflare:workers';
+import { forgetKept, noteKept } from '../../platform/storage/kept-list.ts';
+import { PortableObject } from '../../platform/storage/portable-object.ts';
+import type { FilesEnv } from '../files/env.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
@@ -16,9 +18,14 @@ import type { StoredResponseObject } from './env.ts';
 import { checkStorable, StoredResponse } from './stored-response.ts';
 
 const KEPT_DAYS = 30;
+/** In the list of what is kept. */
+const KIND = 'responses';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-export class ResponseObject extends DurableObject<ServingEnv> implements StoredResponseObject {
+export class ResponseObject
+  extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>>
+  implements StoredResponseObject
+{
   readonly #stored = new StoredResponse(this.ctx.storage);
   #live: ResponseJson | null = null;
   #liveInput: readonly InputItemJson[] = [];
@@ -73,11 +80,13 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     this.#live = null;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
+    await forgetKept(this.ctx, this.env.FILES, KIND);
     return found;
   }
 
   override async alarm(): Promise<void> {
     await this.ctx.storage.deleteAll();
+    await forgetKept(this.ctx, this.env.FILES, KIND);
   }
 
   #current(): ResponseJson | null {
@@ -97,7 +106,10 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     this.#abort = new AbortController();
     this.#liveInput = job.input;
     const ended = AbortSignal.any([this.#abort.signal, ...(job.body.background ? [] : [signal])]);
-    const plan = await planResponse(this.env, job, ended, record);
+    const [plan] = await Promise.all([
+      planResponse(this.env, job, ended, record),
+      noteKept(this.ctx, this.env.FILES, KIND),
+    ]);
     const run: ResponseRun = {
       ...plan.run,
       isCancelled: () => this.#isCancelled,

@@ -4,7 +4,9 @@
  * client leaves changes nothing.
  */
 import type { Caller } from '../../platform/caller.ts';
-import { DurableObject } from 'cloudflare:workers';
+import { forgetKept, noteKept } from '../../platform/storage/kept-list.ts';
+import { PortableObject } from '../../platform/storage/portable-object.ts';
+import type { FilesEnv } from '../files/env.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -37,7 +39,10 @@ export interface SessionJson {
   }[];
 }
 
-export class Session extends DurableObject<ServingEnv> {
+/** In the list of what is kept. */
+const KIND = 'sessions';
+
+export class Session extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>> {
   readonly #history = new History(this.ctx.storage);
   readonly #turns = new TurnQueue();
 
@@ -88,6 +93,7 @@ export class Session extends DurableObject<ServingEnv> {
     try {
       if (this.#history.read() === null) return false;
       await this.#history.clear();
+      await forgetKept(this.ctx, this.env.FILES, KIND);
       return true;
     } finally {
       leave();
@@ -107,7 +113,9 @@ export class Session extends DurableObject<ServingEnv> {
     );
     checkInputs(model.id, body.messages, CHAT_PARTS);
     body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const history = (this.#history.read()?.messages ?? []).map(({ role, content }) => ({
+    const found = this.#history.read();
+    if (found === null) await noteKept(this.ctx, this.env.FILES, KIND);
+    const history = (found?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
     }));

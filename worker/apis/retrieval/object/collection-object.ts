@@ -5,7 +5,7 @@
 import type { CallContext } from '../../../platform/failure.ts';
 import { answerCall } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
-import { DurableObject } from 'cloudflare:workers';
+import { PortableObject } from '../../../platform/storage/portable-object.ts';
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import { CollectionStore } from './collection-store.ts';
@@ -32,7 +32,7 @@ export interface CollectionState {
   readonly nChunk: number;
 }
 
-export class CollectionObject extends DurableObject<VectorsEnv> {
+export class CollectionObject extends PortableObject<VectorsEnv> {
   readonly #store = new CollectionStore(this.ctx.storage);
   #index: VectorIndex | null = null;
 
