@@ -9,6 +9,7 @@ import { SITE } from './site.ts';
 
 export { AccountObject } from '../access/account-object.ts';
 export { BudgetObject } from '../access/budget-object.ts';
+export { SubjectKeyObject } from '../access/content/subject-key-object.ts';
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
 export { Session } from '../apis/sessions/session-object.ts';

@@ -39,7 +39,7 @@ export interface ChatTurn {
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
   /** Called when the (only) choice is complete, before its last part is sent. */
-  readonly onAnswer?: (answer: ChatAnswer) => void;
+  readonly onAnswer?: (answer: ChatAnswer) => Promise<void>;
   /** Called once, however the turn ends. */
   readonly onEnd?: () => void;
 }
@@ -123,7 +123,7 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
     } else if (delta.type === 'done') {
       choice.reason = delta.reason;
       usages.push(delta.usage);
-      turn.onAnswer?.({ text: choice.content, usage: delta.usage });
+      await turn.onAnswer?.({ text: choice.content, usage: delta.usage });
     }
   }
   return {
@@ -194,7 +194,7 @@ async function* chatChunks(
       yield chunk(choice, { tool_calls: [more] }, [], null);
     } else if (delta.type === 'done') {
       usages.push(delta.usage);
-      turn.onAnswer?.({ text: content, usage: delta.usage });
+      await turn.onAnswer?.({ text: content, usage: delta.usage });
       const isLast = usages.length === turn.body.n;
       yield {
         ...chunk(choice, {}, [], delta.reason),

@@ -5,6 +5,8 @@
  */
 import type { Caller } from '../../platform/caller.ts';
 import { DurableObject } from 'cloudflare:workers';
+import { Keeper } from '../../access/content/keeper.ts';
+import { keptMs } from '../../access/content/retention.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -16,7 +18,8 @@ import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
 import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
 import { CHAT_PARTS } from '../chat/schema.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
-import { checkStored, History, type NewMessage } from './history.ts';
+import { checkStored, History } from './history.ts';
+import type { NewMessage, StoredHistory } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** What POST /v1/chat/completions passes to the object; `body` has been checked. */
@@ -38,6 +41,7 @@ export interface SessionJson {
 }
 
 export class Session extends DurableObject<ServingEnv> {
+  readonly #keeper = new Keeper(this.ctx.storage, this.env, 'session');
   readonly #history = new History(this.ctx.storage);
   readonly #turns = new TurnQueue();
 
@@ -66,8 +70,8 @@ export class Session extends DurableObject<ServingEnv> {
   }
 
   /** The session; null when it does not exist. */
-  read(): SessionJson | null {
-    const found = this.#history.read();
+  async read(): Promise<SessionJson | null> {
+    const found = await this.#readHistory();
     if (found === null) return null;
     return {
       object: 'session',
@@ -86,20 +90,43 @@ export class Session extends DurableObject<ServingEnv> {
   async clear(): Promise<boolean> {
     const leave = await this.#turns.enter(new AbortController().signal);
     try {
-      if (this.#history.read() === null) return false;
-      await this.#history.clear();
-      return true;
+      const found = await this.#readHistory();
+      // Also what a destroyed key has sealed.
+      await this.#keeper.end();
+      return found !== null;
     } finally {
       leave();
     }
   }
 
-  async #runTurn(
+  /** Its time is over. */
+  override async alarm(): Promise<void> {
+    await this.clear();
+  }
+
+  async #readHistory(): Promise<StoredHistory | null> {
+    return await this.#history.read(await this.#keeper.find());
+  }
+
+  async #keep(
     { caller, body }: SessionTurn,
+    modelId: string,
+    messages: readonly NewMessage[],
+  ): Promise<void> {
+    const box = await this.#keeper.begin(caller, body.session ?? '');
+    await this.#history.append(box, modelId, messages, body.retention_s ?? null);
+    const forMs = keptMs(this.env, this.#history.retentionS());
+    if (forMs === Infinity) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(Date.now() + forMs);
+  }
+
+  async #runTurn(
+    turn: SessionTurn,
     signal: AbortSignal,
     record: RequestRecord,
     leave: () => void,
   ): Promise<Response> {
+    const { caller, body } = turn;
     const model = await findModel(
       this.env.MODELS,
       body.model ?? (await defaultModelId(this.env)),
@@ -107,7 +134,7 @@ export class Session extends DurableObject<ServingEnv> {
     );
     checkInputs(model.id, body.messages, CHAT_PARTS);
     body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const history = (this.#history.read()?.messages ?? []).map(({ role, content }) => ({
+    const history = ((await this.#readHistory())?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
     }));
@@ -115,7 +142,8 @@ export class Session extends DurableObject<ServingEnv> {
     const fitted = await fitToContext(this.env, caller, model, history, body.messages, wanted);
     const countTokens = (text: string): number =>
       model.tokenizer.encode(text, { special: false }).length;
-    const onAnswer = ({ text, usage }: ChatAnswer): void => {
+    const onAnswer = async ({ text, usage }: ChatAnswer): Promise<void> => {
+      if (body.store === false) return;
       const fresh = body.messages.map(({ role, content }) => ({
         role,
         content,
@@ -126,7 +154,7 @@ export class Session extends DurableObject<ServingEnv> {
         content: textContent(text),
         nToken: usage.completionTokens,
       };
-      this.#history.append(model.id, [...fresh, answer]);
+      await this.#keep(turn, model.id, [...fresh, answer]);
     };
     return await answerChat({
       env: this.env,

@@ -1,0 +1,62 @@
+/**
+ * Whose content a Durable Object keeps. It says so in its own database: alarms and calls that read carry no caller.
+ */
+import { NO_REQUEST } from '../../platform/failure.ts';
+import type { CallContext } from '../../platform/failure.ts';
+import { ContentBox } from './content-box.ts';
+import { listObject } from './content-keys.ts';
+import type { ContentEnv, Owner } from './content-keys.ts';
+import type { ListedKind } from './subject-key-object.ts';
+
+interface Kept {
+  readonly subject: string;
+  readonly name: string;
+}
+
+const PLACE = 'keeper';
+
+export class Keeper {
+  readonly #storage: DurableObjectStorage;
+  readonly #env: ContentEnv;
+  readonly #kind: ListedKind;
+  #kept: Kept | null = null;
+
+  constructor(storage: DurableObjectStorage, env: ContentEnv, kind: ListedKind) {
+    this.#storage = storage;
+    this.#env = env;
+    this.#kind = kind;
+  }
+
+  /** For reading what is there; null before anything sealed was written. */
+  async find(call: CallContext = NO_REQUEST): Promise<ContentBox | null> {
+    this.#kept ??= (await this.#storage.get<Kept>(PLACE)) ?? null;
+    return this.#kept === null ? null : this.#box(this.#kept, call);
+  }
+
+  /** For writing: the object is on its subject's list before it holds anything. */
+  async begin(owner: Owner, name: string): Promise<ContentBox> {
+    const found = await this.find(owner);
+    if (found !== null) return found;
+    const { subject } = owner;
+    await listObject(this.#env, owner, { kind: this.#kind, name });
+    this.#kept = { subject, name };
+    await this.#storage.put(PLACE, this.#kept);
+    return this.#box(this.#kept, owner);
+  }
+
+  /** Deletes everything that the object holds, alarm included, and takes it off its subject's list. */
+  async end(): Promise<void> {
+    await this.find();
+    const kept = this.#kept;
+    this.#kept = null;
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+    if (kept === null) return;
+    const keys = this.#env.SUBJECT_KEYS.getByName(kept.subject);
+    await keys.forget({ kind: this.#kind, name: kept.name });
+  }
+
+  #box({ subject, name }: Kept, { requestId }: CallContext): ContentBox {
+    return new ContentBox(this.#env, { subject, requestId }, this.#kind, name);
+  }
+}
