@@ -1,9 +1,9 @@
 /** Seals and opens what one object keeps for its subject. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { objectName } from '../../platform/caller.ts';
-import { generationOf, hashWord, open, seal } from '../../platform/storage/seal.ts';
+import { generationOf, open, seal } from '../../platform/storage/seal.ts';
 import type { ContentKey } from '../../platform/storage/seal.ts';
-import { keyForReading, keyForWriting } from './content-keys.ts';
+import { findKey, keyForReading, keyForWriting } from './content-keys.ts';
 import type { ContentEnv, Owner } from './content-keys.ts';
 
 /** What a subject keeps. */
@@ -34,6 +34,11 @@ export class ContentBox {
   ): Promise<ArrayBuffer> {
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
     return await seal(key, this.#at(place), bytes);
+  }
+
+  /** The key in force; null when there is none. */
+  async findKey(): Promise<ContentKey | null> {
+    return await findKey(this.#env, this.#owner);
   }
 
   async writingKey(): Promise<ContentKey> {
@@ -72,26 +77,6 @@ export async function openText(
   if (typeof stored === 'string') return stored;
   const bytes = await box?.bytes(place, stored as ArrayBuffer);
   return bytes == null ? null : new TextDecoder().decode(bytes);
-}
-
-/** Words of one collection as keyed hashes; those seen are kept, since texts repeat them. */
-export class WordHasher {
-  readonly #key: ContentKey;
-  readonly #known = new Map<string, string>();
-
-  constructor(key: ContentKey) {
-    this.#key = key;
-  }
-
-  async hash(words: readonly string[]): Promise<string[]> {
-    const hashes: string[] = [];
-    for (const word of words) {
-      let hash = this.#known.get(word);
-      if (hash === undefined) this.#known.set(word, (hash = await hashWord(this.#key, word)));
-      hashes.push(hash);
-    }
-    return hashes;
-  }
 }
 
 function changed(cause: unknown): EngineError {

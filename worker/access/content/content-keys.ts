@@ -40,6 +40,11 @@ export async function listObject(
   await obtain(env, owner, listed);
 }
 
+/** The key that is in force; null when there is none. */
+export async function findKey(env: ContentEnv, owner: Owner): Promise<ContentKey | null> {
+  return cachedKey(owner) ?? (await fetchKey(env, owner));
+}
+
 /** The key with the number `generation`; null when it has been destroyed. */
 export async function keyForReading(
   env: ContentEnv,
@@ -48,12 +53,18 @@ export async function keyForReading(
 ): Promise<ContentKey | null> {
   const known = cachedKey(owner);
   if (known?.generation === generation) return known;
-  const { subject, requestId } = owner;
+  const key = await fetchKey(env, owner);
+  return key?.generation === generation ? key : null;
+}
+
+async function fetchKey(
+  env: ContentEnv,
+  { subject, requestId }: Owner,
+): Promise<ContentKey | null> {
   const found = await ask<RawKey | null>(SCRIPT, () =>
     env.SUBJECT_KEYS.getByName(subject).find({ requestId }, subject),
   );
-  const key = found === null ? null : await keep(subject, found);
-  return key?.generation === generation ? key : null;
+  return found === null ? null : await keep(subject, found);
 }
 
 /** Forgets a key that was destroyed, in this isolate; others do within KEY_CACHE_MS. */

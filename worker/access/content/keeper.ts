@@ -4,9 +4,10 @@
 import { NO_REQUEST } from '../../platform/failure.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { ContentBox } from './content-box.ts';
+import type { KeptKind } from './content-box.ts';
 import { listObject } from './content-keys.ts';
 import type { ContentEnv, Owner } from './content-keys.ts';
-import type { ListedKind } from './subject-key-object.ts';
+import { isListed } from './subject-key-object.ts';
 
 interface Kept {
   readonly subject: string;
@@ -18,10 +19,10 @@ const PLACE = 'keeper';
 export class Keeper {
   readonly #storage: DurableObjectStorage;
   readonly #env: ContentEnv;
-  readonly #kind: ListedKind;
+  readonly #kind: KeptKind;
   #kept: Kept | null = null;
 
-  constructor(storage: DurableObjectStorage, env: ContentEnv, kind: ListedKind) {
+  constructor(storage: DurableObjectStorage, env: ContentEnv, kind: KeptKind) {
     this.#storage = storage;
     this.#env = env;
     this.#kind = kind;
@@ -33,12 +34,13 @@ export class Keeper {
     return this.#kept === null ? null : this.#box(this.#kept, call);
   }
 
-  /** For writing: the object is on its subject's list before it holds anything. */
+  /** For writing: an object that no bucket lists is on its subject's list before it holds anything. */
   async begin(owner: Owner, name: string): Promise<ContentBox> {
     const found = await this.find(owner);
     if (found !== null) return found;
     const { subject } = owner;
-    await listObject(this.#env, owner, { kind: this.#kind, name });
+    const kind = this.#kind;
+    if (isListed(kind)) await listObject(this.#env, owner, { kind, name });
     this.#kept = { subject, name };
     await this.#storage.put(PLACE, this.#kept);
     return this.#box(this.#kept, owner);
@@ -51,9 +53,10 @@ export class Keeper {
     this.#kept = null;
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
-    if (kept === null) return;
+    const kind = this.#kind;
+    if (kept === null || !isListed(kind)) return;
     const keys = this.#env.SUBJECT_KEYS.getByName(kept.subject);
-    await keys.forget({ kind: this.#kind, name: kept.name });
+    await keys.forget({ kind, name: kept.name });
   }
 
   #box({ subject, name }: Kept, { requestId }: CallContext): ContentBox {

@@ -14,6 +14,12 @@ import type { StoredKey, WrapVars } from './wrap-key.ts';
 /** What a subject keeps that no bucket lists. */
 export type ListedKind = 'session' | 'response';
 
+const LISTED: ReadonlySet<string> = new Set<ListedKind>(['session', 'response']);
+
+export function isListed(kind: string): kind is ListedKind {
+  return LISTED.has(kind);
+}
+
 export interface ListedObject {
   readonly kind: ListedKind;
   readonly name: string;

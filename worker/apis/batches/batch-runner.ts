@@ -7,6 +7,7 @@
 import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { DurableObject } from 'cloudflare:workers';
+import { ContentBox } from '../../access/content/content-box.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
 import { newFileId } from '../files/stored-file.ts';
@@ -151,12 +152,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   };
 
   async #count({ batch, caller }: BatchState): Promise<number> {
-    const nLine = await countLines(
-      this.env.FILES,
-      caller,
-      batch.input_file_id,
-      this.#abort?.signal,
-    );
+    const nLine = await countLines(this.env, caller, batch.input_file_id, this.#abort?.signal);
     if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
     if (this.#isAborted()) return 0;
     if (nLine === 0) return this.#fail(noLines());
@@ -166,9 +162,10 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   }
 
   async #runSlice(state: BatchState): Promise<number> {
-    const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
+    const slice = await readSlice(this.env, state, SLICE_LINES);
     if (slice === null) return this.#fail(fileGone(state.batch.input_file_id));
-    const tasks = slice.lines.flatMap((line) => this.#prepare(line, state.batch.endpoint));
+    const tasks: Task[] = [];
+    for (const line of slice.lines) tasks.push(...(await this.#prepare(line, state)));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
@@ -193,14 +190,19 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   }
 
   /** The line as a task; none when it has a result already or is broken. */
-  #prepare(line: FileLine, endpoint: string): Task[] {
+  async #prepare(line: FileLine, state: BatchState): Promise<Task[]> {
     const { number } = line;
     if (this.#store.hasResult(number)) return [];
-    const { customId, request, error } = parseLine(line, endpoint);
+    const { customId, request, error } = parseLine(line, state.batch.endpoint);
     const owner = customId === null ? number : this.#store.claim(customId, number);
     const isDuplicate = customId !== null && owner !== number;
     const broken = error ?? (isDuplicate ? duplicateError(customId, owner) : null);
-    if (broken !== null) this.#store.keep(number, brokenResult(number, customId, broken));
+    if (broken !== null)
+      await this.#store.keep(
+        boxOf(this.env, state),
+        number,
+        brokenResult(number, customId, broken),
+      );
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
@@ -218,13 +220,14 @@ export class BatchRunner extends DurableObject<FilesEnv> {
       return false;
     }
     if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
-    this.#store.keep(number, answerResult(number, request.customId, status, text));
+    const result = answerResult(number, request.customId, status, text);
+    await this.#store.keep(boxOf(this.env, { batch, caller }), number, result);
     return true;
   }
 
   async #skipSlice(state: BatchState): Promise<number> {
     const { outcome, batch } = state;
-    const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
+    const slice = await readSlice(this.env, state, SKIPPED_LINES);
     if (slice === null) {
       // The remaining lines are unknown; results so far are kept.
       this.#store.update((found) => ({ ...found, isRead: true }));
@@ -235,7 +238,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
       for (const line of slice.lines) {
         if (this.#store.hasResult(line.number)) continue;
         const { customId } = parseLine(line, batch.endpoint);
-        this.#store.keep(line.number, skippedResult(line.number, customId, why));
+        this.#store.keepSkipped(line.number, skippedResult(line.number, customId, why));
       }
       this.#moveOn(slice);
     });
@@ -262,7 +265,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
       if (id !== null)
-        await writeResultFile(this.env.FILES, this.#store, {
+        await writeResultFile(this.env, this.#store, boxOf(this.env, { batch, caller }), {
           owner: caller,
           id,
           filename,
@@ -302,6 +305,10 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   #isAborted(): boolean {
     return this.#abort?.signal.aborted === true;
   }
+}
+
+function boxOf(env: FilesEnv, { batch, caller }: Pick<BatchState, 'batch' | 'caller'>): ContentBox {
+  return new ContentBox(env, caller, 'batch', batch.id);
 }
 
 const withTry = (state: BatchState): BatchState => ({ ...state, nTry: state.nTry + 1 });

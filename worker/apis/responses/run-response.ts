@@ -109,7 +109,7 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
     const { code, message: text } = recordForClient(error, plan.record);
     plan.record.fail(code);
     const response = emptyResponse(run, 'in_progress');
-    if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });
-    else run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+    if (run.isCancelled()) await run.onChange?.({ ...response, status: 'cancelled' });
+    else await run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
   }
 }
