@@ -1,6 +1,12 @@
 /** A request to a running thimble server, and its errors as ours. */
-import { EngineError, ERROR_ROWS, type ErrorCode } from '../../engine/base/errors.ts';
+import process from 'node:process';
+import { EngineError, ERROR_ROWS } from '../../engine/base/errors.ts';
+import type { ErrorCode } from '../../engine/base/errors.ts';
+import { publicCode } from '../../worker/http/error-response.ts';
 import { interruptSignal } from './interrupt.ts';
+
+/** The key for servers that ask for one; not an option, since other users of a machine see those. */
+const KEY_VARIABLE = 'THIMBLE_API_KEY';
 
 export type ServerAnswer = Readonly<Record<string, unknown>>;
 
@@ -19,12 +25,14 @@ export function serverAddress(server: string, path: string, what: string): URL {
  * @throws {EngineError} what the server answers; E_BACKEND_UNAVAILABLE when it does not
  */
 export async function askServer(url: URL, body?: object): Promise<ServerAnswer> {
+  const key = process.env[KEY_VARIABLE];
+  const headers: Record<string, string> = key === undefined ? {} : { 'x-api-key': key };
   const init =
     body === undefined
-      ? {}
+      ? { headers }
       : {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: { ...headers, 'content-type': 'application/json' },
           body: JSON.stringify(body),
         };
   const response = await fetch(url, { ...init, signal: interruptSignal }).catch(
@@ -37,10 +45,14 @@ export async function askServer(url: URL, body?: object): Promise<ServerAnswer> 
   })) as ServerAnswer;
   if (response.ok) return answer;
   const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string };
-  if (code === undefined || !Object.hasOwn(ERROR_ROWS, code) || message === undefined)
+  const known = KNOWN_CODES.find((name) => publicCode(name) === code);
+  if (known === undefined || message === undefined)
     throw unavailable(url, `answers ${response.status}`);
-  throw new EngineError(code as ErrorCode, message);
+  const hint = known === 'E_KEY_INVALID' ? ` This command sends the one in ${KEY_VARIABLE}.` : '';
+  throw new EngineError(known, message + hint);
 }
+
+const KNOWN_CODES = Object.keys(ERROR_ROWS) as ErrorCode[];
 
 function unavailable(url: URL, what: string, cause?: unknown): EngineError {
   const message = `${url.origin}: ${what}. Is it a thimble server (thimble dev)?`;

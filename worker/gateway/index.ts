@@ -3,6 +3,8 @@
  */
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
+import type { Ask } from '../http/endpoint.ts';
+import type { Caller } from '../platform/caller.ts';
 import { gatewayApp } from './router.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
@@ -17,9 +19,19 @@ export { Session } from '../apis/sessions/session-object.ts';
 /** A batch whose lines are sent to the endpoints of this script. */
 export class BatchObject extends BatchRunner {
   constructor(ctx: DurableObjectState, env: GatewayEnv) {
-    const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
-    super(ctx, env, (caller) => askOf(SITE, env, caller, waitUntil));
+    super(ctx, env, (caller) => settledAsk(env, caller));
   }
+}
+
+/** Asks, and waits until what was used is counted: the next line may need its place. */
+function settledAsk(env: GatewayEnv, caller: Caller): Ask {
+  const counting: Promise<unknown>[] = [];
+  const ask = askOf(SITE, env, caller, (promise) => counting.push(promise));
+  return async (path, body, signal) => {
+    const response = await ask(path, body, signal);
+    await Promise.all(counting);
+    return response;
+  };
 }
 
 export default gatewayApp();

@@ -4,6 +4,7 @@ import { settle } from '../access/gate.ts';
 import type { Want } from '../access/ledger.ts';
 import type { Amount } from '../access/limits.ts';
 import type { Caller } from '../platform/caller.ts';
+import { reportFailure } from '../platform/failure.ts';
 import { readCount } from '../platform/vars.ts';
 import { estimatedUsd, objectMs } from '../serving/accounting/resources.ts';
 import type { ServingEnv } from '../serving/env.ts';
@@ -103,7 +104,10 @@ export function settleAtEnd(
   if (caller.reservation === null) return;
   record.whenEnded((end) => {
     // What cannot be told stays counted in full.
-    waitUntil(settle(env, caller, usedBy(end)).catch(() => undefined));
+    const noted = settle(env, caller, usedBy(end)).catch((error: unknown) => {
+      reportFailure(error, { place: 'gateway.settle', requestId: caller.requestId });
+    });
+    waitUntil(noted);
   });
 }
 

@@ -83,8 +83,6 @@ export type AskFor = (caller: Caller) => Ask;
 export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #askFor: AskFor;
   readonly #store = new BatchStore(this.ctx.storage);
-  /** How long the limit wants to be left alone that lines of this slice met; 0 for none. */
-  #limitMs = 0;
   /** Aborts the work of the current alarm; null between alarms. */
   #abort: AbortController | null = null;
 
@@ -170,19 +168,26 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
     let nRetry = 0;
-    this.#limitMs = 0;
+    let limitMs = 0;
     const work = async (): Promise<void> => {
-      while (Date.now() < endMs && !this.#isAborted() && this.#limitMs === 0) {
+      while (Date.now() < endMs && !this.#isAborted()) {
         const task = tasks.shift();
         if (task === undefined) return;
-        if (await this.#runLine(task, state, isLastTry)) nDone++;
+        const { isDone, waitMs } = await this.#runLine(task, state, isLastTry);
+        if (waitMs > 0) {
+          // Fewer lines at a time may be within the limit.
+          limitMs = Math.max(limitMs, waitMs);
+          tasks.unshift(task);
+          return;
+        }
+        if (isDone) nDone++;
         else nRetry++;
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT_LINES }, work));
     if (tasks.length === 0 && nRetry === 0) this.#moveOn(slice);
     // A limit is not a failure: the batch waits for it until its window ends.
-    if (this.#limitMs > 0 && !this.#isAborted()) return this.#limitMs;
+    if (tasks.length > 0 && limitMs > 0 && !this.#isAborted()) return limitMs;
     if (nRetry === 0 || this.#isAborted()) return 0;
     // A busy server that answers some of the lines is not given up.
     const retried = (found: BatchState) => (nDone > 0 ? { ...found, nTry: 1 } : withTry(found));
@@ -206,8 +211,12 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
-  /** @returns false when the line has no result yet */
-  async #runLine(task: Task, { batch, caller }: BatchState, isLastTry: boolean): Promise<boolean> {
+  /** @returns whether the line has a result now, and how long a limit that it met wants to be left alone */
+  async #runLine(
+    task: Task,
+    { batch, caller }: BatchState,
+    isLastTry: boolean,
+  ): Promise<{ readonly isDone: boolean; readonly waitMs: number }> {
     const { number, request } = task;
     const signal = this.#abort?.signal ?? null;
     const response = await this.#askFor(caller)(batch.endpoint, request.body, signal);
@@ -216,13 +225,13 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     const retryAfter = response.headers.get('retry-after');
     if (status === OVER_LIMIT && retryAfter !== null) {
       const { min, max } = LIMIT_PAUSE_MS;
-      this.#limitMs = Math.min(max, Math.max(min, Number(retryAfter) * 1000));
-      return false;
+      return { isDone: false, waitMs: Math.min(max, Math.max(min, Number(retryAfter) * 1000)) };
     }
-    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry)) return false;
+    if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry))
+      return { isDone: false, waitMs: 0 };
     const result = answerResult(number, request.customId, status, text);
     await this.#store.keep(boxOf(this.env, { batch, caller }), number, result);
-    return true;
+    return { isDone: true, waitMs: 0 };
   }
 
   async #skipSlice(state: BatchState): Promise<number> {
