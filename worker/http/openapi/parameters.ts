@@ -94,6 +94,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   regex: extension('regular expression that the whole answer must match'),
   question: row('one line of text'),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
+  retention_s: extension('seconds after its last turn that the session is kept, at most'),
   retrieval: extension(
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
   ),

@@ -28,7 +28,7 @@ export interface ContentKey {
 
 /** @param raw 32 random bytes; two keys are derived from them (HKDF, SHA-256) */
 export async function contentKeyOf(generation: number, raw: Uint8Array): Promise<ContentKey> {
-  const root = await crypto.subtle.importKey('raw', raw as BufferSource, 'HKDF', false, [
+  const root = await crypto.subtle.importKey('raw', raw, 'HKDF', false, [
     'deriveKey',
   ]);
   const derive = (use: string, to: object, uses: string[]): Promise<CryptoKey> =>
@@ -57,7 +57,7 @@ export async function seal(
   const sealed = await crypto.subtle.encrypt(
     gcm(nonce, identity),
     key.content,
-    content as BufferSource,
+    content,
   );
   envelope[0] = VERSION;
   new DataView(envelope.buffer).setUint32(GENERATION_AT, key.generation);
@@ -86,7 +86,7 @@ export async function open(
   const opened = await crypto.subtle.decrypt(
     gcm(nonce, identity),
     key.content,
-    sealed as BufferSource,
+    sealed,
   );
   return new Uint8Array(opened);
 }
@@ -102,7 +102,7 @@ export async function hashWord(key: ContentKey, word: string): Promise<string> {
 function gcm(iv: Uint8Array, identity: string): SubtleCryptoEncryptAlgorithm {
   return {
     name: 'AES-GCM',
-    iv: iv as BufferSource,
+    iv: iv,
     additionalData: utf8(identity),
     tagLength: 8 * TAG_BYTES,
   };
