@@ -28,9 +28,7 @@ export interface ContentKey {
 
 /** @param raw 32 random bytes; two keys are derived from them (HKDF, SHA-256) */
 export async function contentKeyOf(generation: number, raw: Uint8Array): Promise<ContentKey> {
-  const root = await crypto.subtle.importKey('raw', raw, 'HKDF', false, [
-    'deriveKey',
-  ]);
+  const root = await crypto.subtle.importKey('raw', raw, 'HKDF', false, ['deriveKey']);
   const derive = (use: string, to: object, uses: string[]): Promise<CryptoKey> =>
     crypto.subtle.deriveKey(
       { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(0), info: utf8(`thimble ${use}`) },
@@ -54,11 +52,7 @@ export async function seal(
 ): Promise<ArrayBuffer> {
   const envelope = new Uint8Array(content.length + SEAL_OVERHEAD_BYTES);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-  const sealed = await crypto.subtle.encrypt(
-    gcm(nonce, identity),
-    key.content,
-    content,
-  );
+  const sealed = await crypto.subtle.encrypt(gcm(nonce, identity), key.content, content);
   envelope[0] = VERSION;
   new DataView(envelope.buffer).setUint32(GENERATION_AT, key.generation);
   envelope.set(nonce, NONCE_AT);
@@ -83,11 +77,7 @@ export async function open(
     throw new Error('sealed content: was sealed with another key');
   const nonce = envelope.subarray(NONCE_AT, SEALED_AT);
   const sealed = envelope.subarray(SEALED_AT);
-  const opened = await crypto.subtle.decrypt(
-    gcm(nonce, identity),
-    key.content,
-    sealed,
-  );
+  const opened = await crypto.subtle.decrypt(gcm(nonce, identity), key.content, sealed);
   return new Uint8Array(opened);
 }
 
