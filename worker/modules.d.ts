@@ -3,6 +3,10 @@ declare module '*.wasm' {
   const module: WebAssembly.Module;
   export default module;
 }
+declare module '*.bin' {
+  const file: ArrayBuffer;
+  export default file;
+}
 declare module '*.html' {
   const text: string;
   export default text;

@@ -97,15 +97,17 @@ export class EncoderEngine {
   /**
    * One vector per text, [nEmbd] f32, in the texts' order. A call waits while another runs; aborting
    * ends the waiting, or a call before its next layer.
+   * @param subject whose call it is: subjects take turns
    * @throws {EngineError} E_REQUEST_INVALID, E_PROMPT_TOO_LONG, E_BACKEND_UNAVAILABLE, E_ABORTED;
    *   E_BUSY when MAX_WAITING_CALLS others wait; E_MODEL_KIND for a reranker.
    */
   async embed(
     texts: readonly (readonly number[])[],
     signal?: AbortSignal,
+    subject = '',
   ): Promise<Float32Array[]> {
     requireEncoderUse(this.modelId, this.config, 'embed');
-    return await this.#enter(texts, signal);
+    return await this.#enter(texts, signal, subject);
   }
 
   /**
@@ -113,18 +115,23 @@ export class EncoderEngine {
    * first class, a logit or a probability (`score` of the family).
    * @throws {EngineError} as `embed`; E_MODEL_KIND for a model that gives vectors.
    */
-  async score(texts: readonly (readonly number[])[], signal?: AbortSignal): Promise<number[]> {
+  async score(
+    texts: readonly (readonly number[])[],
+    signal?: AbortSignal,
+    subject = '',
+  ): Promise<number[]> {
     requireEncoderUse(this.modelId, this.config, 'score');
-    const scores = await this.#enter(texts, signal);
+    const scores = await this.#enter(texts, signal, subject);
     return scores.map((classes) => classes[0]!);
   }
 
   async #enter(
     texts: readonly (readonly number[])[],
     signal: AbortSignal | undefined,
+    subject: string,
   ): Promise<Float32Array[]> {
     this.#check(texts);
-    const leave = await this.#queue.enter(signal);
+    const leave = await this.#queue.enter(signal, subject);
     try {
       return await this.#run(texts, signal);
     } finally {

@@ -66,6 +66,10 @@ export class Generation {
   readonly drafts: readonly Drafts[];
   readonly age: number;
   readonly keep: boolean;
+  /** Whether it has lost its place to a shorter one, which happens once. */
+  gaveWay = false;
+  /** When it got its place. */
+  placedAt = 0;
   /** Its place in the cache; null while it waits for one. */
   lease: Lease | null = null;
   /** Whether it is done or failed: it takes part in no more steps. */
@@ -119,9 +123,19 @@ export class Generation {
     return this.request.promptLogprobs || this.#observe !== null;
   }
 
+  /** With whom it takes turns where many wait. */
+  get scope(): string {
+    return this.root.scope;
+  }
+
   /** Positions of the text that are not in the cache. */
   get nPending(): number {
     return this.text.length - (this.lease?.sequence.items.length ?? 0);
+  }
+
+  /** Tokens that it may still have. */
+  get nLeft(): number {
+    return this.limit - this.text.length;
   }
 
   /** Whether it waits for its reader: it takes part in no steps until something is read. */
@@ -152,6 +166,7 @@ export class Generation {
       this.usage.cachedTokens = lease.sequence.items.length;
     }
     this.usage.queueMs += now - this.since;
+    this.placedAt = now;
     this.lease = lease;
   }
 

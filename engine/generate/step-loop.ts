@@ -12,6 +12,7 @@ import { EngineError, throwIfAborted } from '../base/errors.ts';
 import type { DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
+import { fairOrder, lastOfLargest } from './fair-order.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { shareOf, withDraft } from './step.ts';
@@ -24,6 +25,13 @@ import type { GenerateEvent } from './types.ts';
 export const MAX_QUEUED = 64;
 /** Longest wait for pages before the caller is asked to try again. */
 const MAX_WAIT_MS = 120_000;
+/** A scope that has waited this long with less than its share takes a place from the scope that has most. */
+export const MAX_UNFAIR_MS = 1000;
+/**
+ * A generation that has waited for MAX_UNFAIR_MS takes the place of one of which this many times as much is left,
+ * so that tens of long texts of one scope, perhaps read by nobody, do not hold up a short one for minutes.
+ */
+export const SHORT_FACTOR = 8;
 /** A generation whose reader takes nothing for this long may lose its pages to one that waits. */
 const STALLED_MS = 5000;
 /** A generation whose reader takes nothing for this long is ended as abandoned. */
@@ -127,11 +135,21 @@ export class StepLoop {
   #join(generation: Generation): void {
     this.#live.add(generation);
     if (this.#inStep === null) this.#admit(Date.now());
-    if (this.nQueued > MAX_QUEUED) {
-      this.#live.delete(generation);
-      throw busy(`${MAX_QUEUED} generations wait already`);
-    }
+    if (this.nQueued > MAX_QUEUED) this.#refuseOne(generation);
     this.#kick();
+  }
+
+  /** One too many waits: the last of the scope that has most waiting goes, which may be the newcomer itself. */
+  #refuseOne(newcomer: Generation): void {
+    const waiting = [...this.#live].filter(({ lease, ended }) => lease === null && !ended);
+    const last = lastOfLargest(waiting) ?? newcomer;
+    const error = busy(`${MAX_QUEUED} generations wait already`);
+    if (last === newcomer) {
+      this.#live.delete(newcomer);
+      throw error;
+    }
+    last.fail(error);
+    this.#leave(last, false);
   }
 
   /**
@@ -245,15 +263,40 @@ export class StepLoop {
     return Math.min(nRow, maxRows) - nDecoding;
   }
 
-  /** Gives places to those who wait, strictly in order of arrival. */
+  /** Gives places to those who wait: scopes take turns, each in its order of arrival. */
   #admit(now: number): void {
     for (const generation of this.#live)
       if (generation.paused) this.#forgetAbandoned(generation, now);
     if (this.#starved) return this.#failLate(now);
-    for (const generation of this.#live) {
-      if (generation.lease !== null || generation.ended || generation.paused) continue;
-      if (!this.#place(generation, now)) return this.#failLate(now);
-    }
+    const live = [...this.#live];
+    const waiting = live.filter((g) => g.lease === null && !g.ended && !g.paused);
+    if (waiting.length === 0) return;
+    const running = live.filter(({ lease }) => lease !== null);
+    for (const generation of fairOrder(waiting, running))
+      if (!this.#place(generation, now)) {
+        this.#letShortIn(waiting, now);
+        return this.#failLate(now);
+      }
+  }
+
+  /** Gives the shortest of those that have waited long the place of one that is much longer. */
+  #letShortIn(waiting: readonly Generation[], now: number): void {
+    const patient = waiting.filter((g) => g.lease === null && now - g.since >= MAX_UNFAIR_MS);
+    const short = patient.sort((a, b) => a.nLeft - b.nLeft || a.age - b.age)[0];
+    if (short === undefined) return;
+    const long = [...this.#live].filter(
+      (g) =>
+        g.lease !== null &&
+        !g.gaveWay &&
+        g.scope === short.scope &&
+        now - g.placedAt >= MAX_UNFAIR_MS &&
+        g.nLeft >= SHORT_FACTOR * short.nLeft,
+    );
+    const victim = long.sort((a, b) => b.nLeft - a.nLeft || b.age - a.age)[0];
+    if (victim === undefined) return;
+    victim.gaveWay = true;
+    this.#displace(victim.lease, now);
+    this.#place(short, now);
   }
 
   #place(generation: Generation, now: number): boolean {
@@ -264,7 +307,7 @@ export class StepLoop {
           generation.place(lease, now);
           return true;
         }
-        if (!this.#displaceStalled(now)) return false;
+        if (!this.#displaceStalled(now) && !this.#displaceLargest(generation, now)) return false;
       }
     } catch (error) {
       generation.fail(error);
@@ -298,6 +341,21 @@ export class StepLoop {
       return true;
     }
     return false;
+  }
+
+  /**
+   * Takes a place from the scope that has most, for one that has waited too long with at least two fewer: its
+   * youngest goes on later, from the tokens it has.
+   */
+  #displaceLargest({ scope, since }: Generation, now: number): boolean {
+    if (now - since < MAX_UNFAIR_MS) return false;
+    const running = [...this.#live].filter(({ lease }) => lease !== null);
+    const nOwn = running.filter((other) => other.scope === scope).length;
+    const victim = lastOfLargest(running);
+    if (victim === null) return false;
+    if (running.filter((other) => other.scope === victim.scope).length < nOwn + 2) return false;
+    this.#displace(victim.lease, now);
+    return true;
   }
 
   #displace(lease: Generation['lease'], now: number): void {

@@ -5,9 +5,9 @@
 import type { DecoderManifest } from '../manifest/manifest.ts';
 import { isEmpty } from '../model/decoder/piece.ts';
 import type { PieceRange, Range } from '../model/decoder/piece.ts';
-import { leaderBytes, pieceBytes } from './needs.ts';
+import { leaderBytes, LINK_BYTES, pieceBytes } from './needs.ts';
 
-/** A piece with its planned bytes, those of the leader included in the first. */
+/** A piece with its planned bytes, those of the leader or of its link to the leader included. */
 export interface SizedPiece extends PieceRange {
   /** Index of its isolate among the capacities. */
   readonly isolate: number;
@@ -71,7 +71,7 @@ function fillInOrder(
   let at = 0;
   for (const [isolate, capacity] of capacities.entries()) {
     if (at === cuts.length - 1) break;
-    const extra = pieces.length === 0 ? leaderBytes(manifest) : 0;
+    const extra = pieces.length === 0 ? leaderBytes(manifest) : LINK_BYTES;
     const piece = largestPiece(manifest, cuts, at, capacity - extra, options);
     // An isolate that is too small for the next part is left out; the leader comes first all the same.
     if (piece === null) continue;

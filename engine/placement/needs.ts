@@ -23,6 +23,12 @@ const LEADER_BYTES = 24_000_000;
 /** The same for each token of the vocabulary: a row of logits, and bytes of tokens for grammars. */
 const LEADER_TOKEN_BYTES = 56;
 
+/**
+ * What a stage takes beside its plan for the frames it gets from its leader and sends back: V8 frees them only
+ * once there are some thousands (measured: 10 MB at the most, of which the heap of every isolate holds 2).
+ */
+export const LINK_BYTES = 8_000_000;
+
 const NO_LIMIT = { memoryBudgetBytes: null };
 
 export function leaderBytes({ config }: Pick<DecoderManifest, 'config'>): number {

@@ -113,6 +113,11 @@ export class Candidates implements Adjustable {
     this.#mass = null;
   }
 
+  /** Sets the logit of candidate `i`; the caller sees to it that the mass of all stays as it is. */
+  move(i: number, logit: number): void {
+    this.logits[i] = logit;
+  }
+
   /** Divides all logits. */
   scale(divisor: number): void {
     // Differences to the top are divided: logits over a tiny temperature would leave their range.

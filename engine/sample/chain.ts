@@ -86,7 +86,7 @@ export class SamplerChain {
         this.#redraw(logits, context, place, filter) ??
         this.#place(masked(logits, filter.mask()), context, null, STREAMS.redraw);
     for (const sampler of this.#rest)
-      if (!isAdjuster(sampler)) sampler.drawn?.(probabilityOf(place));
+      if (!isAdjuster(sampler)) sampler.drawn?.(this.#naturalProbability(place));
     return candidates.ids[place]!;
   }
 
@@ -120,6 +120,13 @@ export class SamplerChain {
       if (filter.allows(candidates.ids[place]!)) return place;
     }
     return null;
+  }
+
+  /** Probability of a candidate as it was before a sampler reshaped those that were left. */
+  #naturalProbability(place: number): number {
+    const last = this.#rest.at(-1);
+    const before = last === undefined || isAdjuster(last) ? null : last.logitBefore?.(place);
+    return probabilityOf(place, before ?? candidates.logits[place]!);
   }
 
   /** Probability of every token that may be drawn; 1 for the token of a greedy draw. */
@@ -185,6 +192,6 @@ function masked(logits: Float32Array, mask: Uint32Array): Float32Array {
   return allowed;
 }
 
-function probabilityOf(i: number): number {
-  return Math.exp(candidates.logits[i]! - candidates.top) / candidates.mass();
+function probabilityOf(i: number, logit = candidates.logits[i]!): number {
+  return Math.exp(logit - candidates.top) / candidates.mass();
 }

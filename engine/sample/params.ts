@@ -1,4 +1,5 @@
 /** Parameters of a sampler chain. */
+import type { WatermarkKey } from './watermark-hash.ts';
 
 /** Samplers whose order can be chosen. */
 export type SamplerName =
@@ -55,6 +56,8 @@ export interface SamplingParams {
   mirostatEta: number;
   /** Added to the logits of single tokens. */
   logitBias: readonly (readonly [token: number, bias: number])[];
+  /** Key of the watermark that sampled text carries; null for none. A host's, never a request's. */
+  watermark: WatermarkKey | null;
   /** Order of samplers; those that are not named are not used. */
   samplers: readonly SamplerName[];
   /** Same seed, same prompt, same parameters: same tokens. */
@@ -82,6 +85,7 @@ export const DEFAULT_SAMPLING: Readonly<SamplingParams> = {
   mirostatTau: 5,
   mirostatEta: 0.1,
   logitBias: [],
+  watermark: null,
   samplers: DEFAULT_SAMPLERS,
   seed: 0,
 };

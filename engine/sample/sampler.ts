@@ -34,6 +34,8 @@ export interface Narrower {
   readonly needsMass?: boolean;
   /** Whether it needs every logit, even negligible ones. */
   readonly needsAll?: boolean;
+  /** Logit of the candidate at `place` before it was reshaped; null when it was not. */
+  logitBefore?(place: number): number | null;
   /** A candidate was drawn, with this probability among those that were left. */
   drawn?(probability: number): void;
 }

@@ -13,6 +13,7 @@ import { TOP_K } from './top-k.ts';
 import { TOP_N_SIGMA } from './top-n-sigma.ts';
 import { TOP_P } from './top-p.ts';
 import { TYPICAL_P } from './typical-p.ts';
+import { WATERMARK } from './watermark.ts';
 import { XTC } from './xtc.ts';
 
 export const SAMPLERS: Readonly<Record<SamplerName, SamplerRow>> = {
@@ -45,7 +46,7 @@ const WITH_MIROSTAT = ['penalties', 'dry', 'temperature'] as const satisfies Sam
 /** Samplers that do something with these parameters, in order. */
 export function activeSamplers(p: SamplingParams): Sampler[] {
   const order: readonly SamplerName[] = p.mirostat === 2 ? WITH_MIROSTAT : p.samplers;
-  const rows = [LOGIT_BIAS, ...order.map((name) => SAMPLERS[name]), MIROSTAT];
+  const rows = [LOGIT_BIAS, ...order.map((name) => SAMPLERS[name]), MIROSTAT, WATERMARK];
   return rows.filter(({ isActive }) => isActive(p)).map(({ create }) => create(p));
 }
 

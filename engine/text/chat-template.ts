@@ -6,7 +6,7 @@
  */
 import { EngineError } from '../base/errors.ts';
 import { type JinjaProgram, parseJinja, runJinja } from './bounded-jinja.ts';
-import { breakLiterals, chooseSentinel } from './sentinel.ts';
+import { chooseSentinel, literalBreaker } from './sentinel.ts';
 import { formatTime } from './strftime.ts';
 
 export interface ChatMessage {
@@ -79,8 +79,8 @@ export class ChatTemplate {
       return text;
     });
     const sentinel = chooseSentinel([this.#source, ...texts]);
-    const protect = (text: string): string =>
-      breakLiterals(text.toWellFormed(), options.specialLiterals, sentinel);
+    const breakIn = literalBreaker(options.specialLiterals, sentinel);
+    const protect = (text: string): string => breakIn(text.toWellFormed());
     const safe = messages.map((message) => ({
       ...(mapTexts(message, protect) as ChatMessage),
       // Templates compare roles: they are names, not texts.

@@ -2,6 +2,8 @@
  * A text in pieces that fit a model's context, cut where its structure allows: between paragraphs,
  * else sentences, else words, else characters. Pure: how long a text is, the caller says.
  */
+import { atOnce } from '../base/turns.ts';
+import type { Steps } from '../base/turns.ts';
 
 /** A piece of a text: `text.slice(start, end)`, without white space at its ends. */
 export interface Span {
@@ -10,6 +12,8 @@ export interface Span {
 }
 
 export type CountTokens = (text: string) => number;
+/** The same in parts. */
+export type CountTokensSteps = (text: string) => Steps<number>;
 
 /** Units from coarse to fine; each gives what a span consists of, white space included. */
 const CUTTERS: readonly ((text: string, span: Span) => Span[])[] = [
@@ -20,6 +24,9 @@ const CUTTERS: readonly ((text: string, span: Span) => Span[])[] = [
   cutHalves,
 ];
 
+/** Units that are counted before others have a turn; most are sentences or words. */
+const UNITS_A_STEP = 256;
+
 const SENTENCES = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /**
@@ -27,8 +34,21 @@ const SENTENCES = new Intl.Segmenter('en', { granularity: 'sentence' });
  * goes into each, but a paragraph that fits one alone is not divided.
  */
 export function chunkText(text: string, maxTokens: number, count: CountTokens): Span[] {
+  return atOnce(
+    chunkSteps(text, maxTokens, function* (part) {
+      return count(part);
+    }),
+  );
+}
+
+/** `chunkText` in parts. */
+export function* chunkSteps(
+  text: string,
+  maxTokens: number,
+  count: CountTokensSteps,
+): Steps<Span[]> {
   const whole = trimSpan(text, { start: 0, end: text.length });
-  return whole === null ? [] : chunkSpan(text, whole, maxTokens, count, 0);
+  return whole === null ? [] : yield* chunkSpan(text, whole, maxTokens, count, 0);
 }
 
 /** The sentences of a span, without the white space around them. */
@@ -43,24 +63,28 @@ export function textOf(text: string, { start, end }: Span): string {
   return text.slice(start, end);
 }
 
-function chunkSpan(
+function* chunkSpan(
   text: string,
   span: Span,
   maxTokens: number,
-  count: CountTokens,
+  count: CountTokensSteps,
   level: number,
-): Span[] {
+): Steps<Span[]> {
   const cut = CUTTERS[level];
-  if (count(textOf(text, span)) <= maxTokens || cut === undefined) return [span];
+  if ((yield* count(textOf(text, span))) <= maxTokens || cut === undefined) return [span];
+  yield;
   const units = cut(text, span);
-  if (units.length < 2) return chunkSpan(text, span, maxTokens, count, level + 1);
+  if (units.length < 2) return yield* chunkSpan(text, span, maxTokens, count, level + 1);
   // Halves are cut in half again.
   const next = Math.min(level + 1, CUTTERS.length - 1);
-  return packUnits(text, units, maxTokens, count).flatMap(({ span: part, isUnit }) => {
+  const spans: Span[] = [];
+  for (const { span: part, isUnit } of yield* packUnits(text, units, maxTokens, count)) {
     const trimmed = trimSpan(text, part);
-    if (trimmed === null) return [];
-    return isUnit ? chunkSpan(text, trimmed, maxTokens, count, next) : [trimmed];
-  });
+    if (trimmed === null) continue;
+    if (!isUnit) spans.push(trimmed);
+    else for (const one of yield* chunkSpan(text, trimmed, maxTokens, count, next)) spans.push(one);
+  }
+  return spans;
 }
 
 interface Pack {
@@ -70,28 +94,32 @@ interface Pack {
 }
 
 /** Neighbours together as long as they fit. */
-function packUnits(
+function* packUnits(
   text: string,
   units: readonly Span[],
   maxTokens: number,
-  count: CountTokens,
-): Pack[] {
+  count: CountTokensSteps,
+): Steps<Pack[]> {
   const groups: { units: Span[]; nToken: number }[] = [];
-  for (const unit of units) {
-    const nToken = count(textOf(text, unit));
+  for (const [index, unit] of units.entries()) {
+    if (index % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
+    const nToken = yield* count(textOf(text, unit));
     const last = groups.at(-1);
     if (last !== undefined && last.nToken + nToken <= maxTokens) {
       last.units.push(unit);
       last.nToken += nToken;
     } else groups.push({ units: [unit], nToken });
   }
-  return groups.flatMap(({ units: together }): Pack[] => {
+  const packs: Pack[] = [];
+  for (const [index, { units: together }] of groups.entries()) {
+    if (index % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
     const span = { start: together[0]!.start, end: together.at(-1).end };
-    if (together.length === 1) return [{ span, isUnit: true }];
+    if (together.length === 1) packs.push({ span, isUnit: true });
     // Tokens of a whole may be more than those of its parts, if seldom.
-    if (count(textOf(text, span)) <= maxTokens) return [{ span, isUnit: false }];
-    return together.map((unit) => ({ span: unit, isUnit: true }));
-  });
+    else if ((yield* count(textOf(text, span))) <= maxTokens) packs.push({ span, isUnit: false });
+    else for (const unit of together) packs.push({ span: unit, isUnit: true });
+  }
+  return packs;
 }
 
 function cutBehind(text: string, { start, end }: Span, border: RegExp): Span[] {

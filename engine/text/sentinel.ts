@@ -29,12 +29,23 @@ export function chooseSentinel(texts: readonly string[], field = 'messages'): st
  * that could become a literal together with what a template puts beside it.
  */
 export function breakLiterals(text: string, literals: readonly string[], sentinel: string): string {
-  if (literals.length === 0 || text === '') return text;
+  return literalBreaker(literals, sentinel)(text);
+}
+
+/** `breakLiterals` for many texts: the pattern is made once. */
+export function literalBreaker(
+  literals: readonly string[],
+  sentinel: string,
+): (text: string) => string {
+  if (literals.length === 0) return (text) => text;
   const starts = new RegExp(`(?=${longestFirstPattern(literals)})(.)`, 'gsu');
-  const inside = text.replace(starts, (char) => char + sentinel);
-  const before = literals.some((literal) => beginsWithSuffix(text, literal)) ? sentinel : '';
-  const after = literals.some((literal) => endsWithPrefix(text, literal)) ? sentinel : '';
-  return before + inside + after;
+  return (text) => {
+    if (text === '') return text;
+    const inside = text.replace(starts, (char) => char + sentinel);
+    const before = literals.some((literal) => beginsWithSuffix(text, literal)) ? sentinel : '';
+    const after = literals.some((literal) => endsWithPrefix(text, literal)) ? sentinel : '';
+    return before + inside + after;
+  };
 }
 
 /** Whether `text` begins with the rest of a literal whose start may stand before it. */

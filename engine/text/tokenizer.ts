@@ -5,16 +5,20 @@
  * Knows no models and no files: the text of a tokenizer.json goes in.
  */
 import { EngineError } from '../base/errors.ts';
+import { atOnce } from '../base/turns.ts';
+import type { Steps } from '../base/turns.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { createLibrary, createNormalizer } from './normalizer.ts';
 import type { Normalize } from './normalizer.ts';
 import { BYTE_LEVEL_PATTERN, byteLevelJson, splitJson } from './pre-tokenizers.ts';
 import { type AddedTokenRow, SpecialSplitter } from './special-splitter.ts';
+import { checkPattern, regexOf } from './safe-pattern.ts';
 import { bytesOfByteLevelPiece, bytesOfSentencePiece, bytesOfWordPiece } from './token-bytes.ts';
 import { asObject, invalid, isTokenId, readTokenizerFile } from './tokenizer-file.ts';
 import type { JsonObject, TokenizerFile } from './tokenizer-file.ts';
 import type { TokenizerFacts } from './tokenizer-json.ts';
 import { WordPiece } from './models/word-piece.ts';
+import { SLICE_CHARS } from './models/token-model.ts';
 import type { TokenModel } from './models/token-model.ts';
 import type { PieceTable } from './piece-table.ts';
 
@@ -26,8 +30,11 @@ export interface EncodeOptions {
 }
 
 const EMPTY = new Uint8Array(0);
-/** Longest text cut into words at once: one long word takes about 60 bytes a letter until it is cut. */
-const MAX_PART_CHARS = 128 * 1024;
+/**
+ * Longest text cut into words at once. A longer word is cut inside, and only there its tokens may differ from
+ * those of the whole: it would take about 60 bytes a letter, and longer than others should wait.
+ */
+const MAX_PART_CHARS = 32 * 1024;
 
 export class Tokenizer {
   readonly facts: TokenizerFacts;
@@ -80,8 +87,13 @@ export class Tokenizer {
 
   /** Lone surrogates become U+FFFD, as in any UTF-8 encoder. */
   encode(text: string, options: EncodeOptions): number[] {
+    return atOnce(this.encodeSteps(text, options));
+  }
+
+  /** `encode` in parts: others may have their turns between slices of a long text. */
+  *encodeSteps(text: string, options: EncodeOptions): Steps<number[]> {
     const ids = this.#startIds(options.bos ?? false);
-    this.#appendText(ids, text.toWellFormed(), options.special, null);
+    yield* this.#appendText(ids, text.toWellFormed(), options.special, null);
     return ids;
   }
 
@@ -90,8 +102,13 @@ export class Tokenizer {
    * broken by `sentinel` (see chat-template.ts), which is taken out afterwards.
    */
   encodeTemplate(rendered: string, sentinel: string | null): number[] {
+    return atOnce(this.encodeTemplateSteps(rendered, sentinel));
+  }
+
+  /** `encodeTemplate` in parts. */
+  *encodeTemplateSteps(rendered: string, sentinel: string | null): Steps<number[]> {
     const ids: number[] = [];
-    this.#appendText(ids, rendered.toWellFormed(), true, sentinel);
+    yield* this.#appendText(ids, rendered.toWellFormed(), true, sentinel);
     const { addBos, bosId } = this.facts;
     if (addBos && bosId !== null && ids[0] !== bosId) ids.unshift(bosId);
     return ids;
@@ -99,9 +116,17 @@ export class Tokenizer {
 
   /** Text of `ids`; special tokens appear as their literals. */
   decode(ids: readonly number[]): string {
+    return atOnce(this.decodeSteps(ids));
+  }
+
+  /** `decode` in parts. */
+  *decodeSteps(ids: readonly number[]): Steps<string> {
     const detokenizer = new Detokenizer(this, { atTextStart: true, special: true });
     let text = '';
-    for (const id of ids) text += detokenizer.push(id);
+    for (const [index, id] of ids.entries()) {
+      if (index % SLICE_CHARS === SLICE_CHARS - 1) yield;
+      text += detokenizer.push(id);
+    }
     return text + detokenizer.flush();
   }
 
@@ -135,43 +160,61 @@ export class Tokenizer {
     return bos && addBos && bosId !== null ? [bosId] : [];
   }
 
-  #appendText(ids: number[], text: string, special: boolean, sentinel: string | null): void {
+  *#appendText(
+    ids: number[],
+    text: string,
+    special: boolean,
+    sentinel: string | null,
+  ): Steps<void> {
+    let nChar = 0;
     for (const part of this.#splitter.split(text, special)) {
       if (typeof part === 'number') {
         ids.push(part);
         continue;
       }
       const plain = sentinel === null ? part : part.replaceAll(sentinel, '');
-      for (const [index, piece] of cutBeforeSpaces(plain, MAX_PART_CHARS).entries())
-        this.#appendPart(ids, piece, index > 0);
+      const pieces = cutBeforeSpaces(plain, SLICE_CHARS, MAX_PART_CHARS);
+      for (const [index, piece] of pieces.entries()) {
+        yield* this.#appendPart(ids, piece, index > 0);
+        nChar += piece.length;
+        if (nChar < SLICE_CHARS) continue;
+        nChar = 0;
+        yield;
+      }
     }
   }
 
-  #appendPart(ids: number[], text: string, isContinued: boolean): void {
+  *#appendPart(ids: number[], text: string, isContinued: boolean): Steps<void> {
     // The space that a later part begins with is the one that the vocabulary's rule would add.
     const dropsSpace = isContinued && this.addsSpacePrefix && text.startsWith(' ');
     const plain = dropsSpace ? text.slice(1) : text;
     if (plain === '') return;
-    const normalized = this.#normalize(plain);
+    const normalized = guard('normalizer', () => this.#normalize(plain));
     if (normalized === '') return;
-    for (const section of this.#splitter.splitNormalized(normalized))
+    for (const section of this.#splitter.splitNormalized(normalized)) {
       if (typeof section === 'number') ids.push(section);
-      else this.#model.encode(this.#cutWords(section), ids);
+      else
+        yield* this.#model.encode(
+          guard('pre_tokenizer', () => this.#cutWords(section)),
+          ids,
+        );
+    }
   }
 }
 
 /**
- * Parts of at most `maxChars`, cut where a space follows a character that is not one: there every
- * pre-tokenizer cuts, too. Only a word longer than a part is cut inside.
+ * Parts of some `chars` characters, cut where a space follows a character that is not one: there every
+ * pre-tokenizer cuts, too. A longer word makes a longer part; only one longer than `maxChars` is cut inside.
  */
-export function cutBeforeSpaces(text: string, maxChars: number): string[] {
-  if (text.length <= maxChars) return [text];
+export function cutBeforeSpaces(text: string, chars: number, maxChars = chars): string[] {
   const parts: string[] = [];
   let from = 0;
-  while (text.length - from > maxChars) {
-    let to = from + maxChars;
-    while (to > from && !(text[to] === ' ' && /\S/u.test(text[to - 1] ?? ''))) to--;
-    if (to === from) to = from + maxChars;
+  while (text.length - from > chars) {
+    const most = Math.min(text.length, from + maxChars);
+    let to = from + chars;
+    while (to > from && !isWordStart(text, to)) to--;
+    if (to === from) for (to = from + chars; to < most && !isWordStart(text, to);) to++;
+    if (to === text.length) break;
     // Not between the halves of a surrogate pair.
     if (/[\udc00-\udfff]/.test(text[to] ?? '')) to--;
     parts.push(text.slice(from, to));
@@ -180,8 +223,29 @@ export function cutBeforeSpaces(text: string, maxChars: number): string[] {
   return [...parts, text.slice(from)];
 }
 
+function isWordStart(text: string, at: number): boolean {
+  return text[at] === ' ' && /\S/u.test(text[at - 1] ?? '');
+}
+
+/** The library checks its settings when it uses them. */
+function guard<T>(part: 'normalizer' | 'pre_tokenizer', run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const what = error instanceof Error ? error.message.slice(0, 200) : String(error);
+    throw invalid(`tokenizer.json: ${part}: ${what}. Import the model again.`, error);
+  }
+}
+
 /** What cuts normalized text into words. */
 function createWordCutter(json: unknown): (text: string) => readonly string[] {
+  const rows = preTokenizerRows(json);
+  if (rows.length > MAX_PRE_TOKENIZERS || rows.filter(isByteLevel).length > 1)
+    throw invalid(
+      `tokenizer.json: pre_tokenizer; expected at most ${MAX_PRE_TOKENIZERS} steps, one of them ByteLevel, ` +
+        `got ${rows.length}. Each ByteLevel step makes a text longer.`,
+    );
   const { pre_tokenizer: cutter } = createLibrary(null, exactPreTokenizer(json));
   if (cutter === null) return (text) => [text];
   return (text) => cutter.pre_tokenize(text, { section_index: 0 });
@@ -194,12 +258,35 @@ function createWordCutter(json: unknown): (text: string) => readonly string[] {
 function exactPreTokenizer(json: unknown): unknown {
   if (json === null) return null;
   const row = asObject(json, 'tokenizer.json: pre_tokenizer');
+  const pattern = regexOf(row['pattern']);
+  if (pattern !== null) checkPattern(pattern, 'pre_tokenizer');
   if (row['type'] === 'Sequence' && Array.isArray(row['pretokenizers']))
     return { ...row, pretokenizers: row['pretokenizers'].map(exactPreTokenizer) };
   if (row['type'] === 'Digits') return splitJson(row['individual_digits'] ? '\\p{N}' : '\\p{N}+');
   if (row['type'] === 'ByteLevel' && row['use_regex'] !== false && !row['add_prefix_space'])
     return { type: 'Sequence', pretokenizers: [splitJson(BYTE_LEVEL_PATTERN), byteLevelJson()] };
   return row;
+}
+
+/** Steps of a pre-tokenizer; the longest known has six. */
+export const MAX_PRE_TOKENIZERS = 32;
+
+/** The steps of a pre-tokenizer, in nested sequences too; one more than are allowed at most. */
+function preTokenizerRows(json: unknown): readonly JsonObject[] {
+  const rows: JsonObject[] = [];
+  const open: unknown[] = [json];
+  while (open.length > 0 && rows.length <= MAX_PRE_TOKENIZERS) {
+    const row = open.pop();
+    if (typeof row !== 'object' || row === null) continue;
+    rows.push(row as JsonObject);
+    const parts = (row as JsonObject)['pretokenizers'];
+    if (Array.isArray(parts)) for (const part of parts) open.push(part);
+  }
+  return rows;
+}
+
+function isByteLevel({ type }: JsonObject): boolean {
+  return type === 'ByteLevel';
 }
 
 function mentionsByteLevel(json: unknown): boolean {

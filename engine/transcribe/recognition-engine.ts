@@ -124,16 +124,18 @@ export class RecognitionEngine {
   /**
    * Transcribes one window. A transcription waits while another runs; leaving (or aborting) ends a
    * transcription before its next token or layer.
+   * @param subject whose recording it is: subjects take turns
    * @throws {EngineError} E_REQUEST_INVALID, E_BACKEND_UNAVAILABLE, E_ABORTED; E_BUSY when
    *   MAX_WAITING others wait.
    */
   async *transcribe(
     request: TranscribeRequest,
     signal: AbortSignal,
+    subject = '',
   ): AsyncGenerator<TranscribeEvent, void, void> {
     checkTranscribe(this.config, request);
     const queuedAt = Date.now();
-    const leave = await this.#queue.enter(signal);
+    const leave = await this.#queue.enter(signal, subject);
     try {
       const loadMs = this.#loadMsUnreported;
       this.#loadMsUnreported = 0;

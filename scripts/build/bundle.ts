@@ -21,7 +21,7 @@ export function bundleOptions(entry: string) {
     mainFields: ['browser', 'module', 'main'],
     external: ['cloudflare:*'],
     // The platform compiles WebAssembly before the script runs: modules stay files of their own.
-    loader: { '.html': 'text', '.wasm': 'copy', '.jinja': 'text' },
+    loader: { '.html': 'text', '.wasm': 'copy', '.bin': 'copy', '.jinja': 'text' },
     assetNames: '[name]',
     minify: true,
     keepNames: true,

@@ -73,7 +73,7 @@ async function runEmbed(texts: readonly string[], flags: EmbedFlags): Promise<vo
     );
   const { id } = manifest;
   const model = { id, version: '', manifest, named: unplaced(id), tokenizer };
-  const ids = textIds(model, inputs, {
+  const ids = await textIds(model, inputs, {
     inputType,
     truncate: flags.truncate === true,
     nameOf: (index) => `text ${index + 1}`,

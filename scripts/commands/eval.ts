@@ -12,6 +12,7 @@ import type { LocalModel } from '../node-host/engine.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
+import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
 const PERPLEXITY_EXAMPLES = `
 Examples:
@@ -29,7 +30,12 @@ export function register(program: Command): void {
     .command('eval')
     .summary('measure the quality of a model')
     .description('Measures the quality of an imported model.')
-    .addHelpText('after', `${PERPLEXITY_EXAMPLES}${PARITY_EXAMPLES.replace('\nExamples:\n', '')}`);
+    .addHelpText(
+      'after',
+      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES]
+        .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
+        .join(''),
+    );
   command
     .command('perplexity')
     .description(
@@ -59,6 +65,7 @@ export function register(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', PARITY_EXAMPLES)
     .action(runParity);
+  addWatermarkCommand(command);
 }
 
 interface PerplexityFlags {

@@ -393,12 +393,12 @@ function describe(result: ImportResult, seconds: number): string {
 /** What became of a head that the file holds beside its embedding. */
 function tableLines(tables: ImportResult['tables']): string[] {
   if (tables === null) return [];
-  const { isSame, isHeldOnce, embedding, head } = tables;
+  const { isSame, held, embedding, head } = tables;
   const types = `${embedding} and ${head} in the file`;
   if (!isSame) return [`embedding and head differ (${types}): both are kept`];
   return [
-    isHeldOnce
-      ? `embedding and head are one matrix (${types}): held once, from the more precise`
+    held !== null
+      ? `embedding and head are one matrix (${types}): held once, made from ${held}`
       : `embedding and head are one matrix (${types}): both are kept by preset lossless; others hold it once`,
   ];
 }

@@ -27,6 +27,12 @@ import { readImported } from '../push/push.ts';
 import { addBucketOptions, withBucket } from './options/bucket-options.ts';
 import type { BucketFlags } from './options/bucket-options.ts';
 
+/**
+ * WebSocket messages that an object receives for the price of a request
+ * (https://developers.cloudflare.com/durable-objects/platform/pricing/).
+ */
+const MESSAGES_A_REQUEST = 20;
+
 interface PlanFlags extends BucketFlags {
   readonly isolates?: number | 'auto';
   readonly budget?: number;
@@ -193,10 +199,15 @@ function costFacts(manifest: PlacedManifest, { replicas: [first] }: PlacedModel)
   const cost = tokenCost(manifest, first);
   return {
     ...cost,
-    usdPerMillionTokensOfCalls: round(cost.nCall * prices.perObjectRequest * 1e6),
+    usdPerMillionTokensOfCalls: round(billedRequests(cost) * prices.perObjectRequest * 1e6),
     usdPerHourOfIsolates: round(cost.nIsolate * prices.objectGb * prices.perObjectGbSecond * 3600),
     pricesReadOn: prices.readOn,
   };
+}
+
+/** A call is a message to the stage and one back. */
+function billedRequests({ nCall }: TokenCost): number {
+  return Number(((2 * nCall) / MESSAGES_A_REQUEST).toFixed(2));
 }
 
 function round(usd: number): number {
@@ -242,7 +253,7 @@ function costLines(
         `(${formatBytes(cost.sampledCallBytes)} where a sampler looks at all logits)`;
   return [
     `  a token     reads ${formatBytes(cost.weightBytes)} of weights; ${calls}`,
-    `  deployed    ${cost.nCall} billed requests a token: $${cost.usdPerMillionTokensOfCalls} for a million tokens; ` +
+    `  deployed    ${billedRequests(cost)} billed requests a token: $${cost.usdPerMillionTokensOfCalls} for a million tokens; ` +
       `${cost.nIsolate} ${cost.nIsolate === 1 ? 'isolate' : 'isolates'} at work: $${cost.usdPerHourOfIsolates} an hour (prices of ${cost.pricesReadOn}, beyond what the plan includes)`,
   ];
 }

@@ -12,7 +12,9 @@ import { isPlaced } from '../../engine/placement/needs.ts';
 import { isInForce } from '../../worker/access/key-record.ts';
 import type { KeyRecord } from '../../worker/access/key-record.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
+import { newWatermarkRecord, WATERMARK_RECORD_KEY } from '../../worker/platform/watermark-key.ts';
 import { failureReason } from '../lib/exec.ts';
+import { hashBytes } from '../lib/hash-file.ts';
 import { distDir, modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
@@ -165,6 +167,7 @@ async function deployInto(
     isFree: options.plan === 'free',
     vars: accessVars(options),
   });
+  await makeWatermarkKey(bucket);
   const paths = writeConfigs(scripts);
   const urls: string[] = [];
   let placement = before;
@@ -246,6 +249,18 @@ async function pushInto(bucket: Bucket, id: string, modelsRoot?: string): Promis
     const from = modelsRoot === undefined ? {} : { modelsRoot };
     const { totalBytes } = await pushModel(id, { bucket, onProgress, ...from });
     return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
+  });
+}
+
+/** Once a deployment: texts that carry it are known by it later. */
+async function makeWatermarkKey(bucket: Bucket): Promise<void> {
+  await runStep('watermark', async () => {
+    const there = await bucket.getText(WATERMARK_RECORD_KEY);
+    if (there !== null) return { text: 'its key stays', value: null };
+    const bytes = new TextEncoder().encode(newWatermarkRecord());
+    // Nobody else writes it: the lock of deployments is held.
+    await bucket.put(WATERMARK_RECORD_KEY, bytes, hashBytes(bytes));
+    return { text: 'new key', value: null };
   });
 }
 

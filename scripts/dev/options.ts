@@ -1,4 +1,5 @@
 /** The options of every command that serves. */
+import process from 'node:process';
 import type { Command } from 'commander';
 import { budgetOfMemory } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
@@ -70,10 +71,17 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
       ...accessVars(flags),
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
+      ...fromEnvironment(),
     },
     ...(inspectorPort === undefined ? {} : { inspectorPort }),
     ...(verbose === undefined ? {} : { verbose }),
   };
+}
+
+/** What a deployment keeps in its bucket, and is named here to try it. */
+function fromEnvironment(): Record<string, string> {
+  const given = ['WATERMARK_KEY', 'POLICY'].map((name) => [name, process.env[name] ?? ''] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
 
 /** Names that a server on this machine has whatever it listens on. */

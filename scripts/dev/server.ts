@@ -101,11 +101,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** What a file beside the bundle is imported as, as wrangler's own rules have it. */
+const MODULE_TYPES = [
+  ['.wasm', 'CompiledWasm'],
+  ['.bin', 'Data'],
+] as const;
+
 function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: ServerOptions): object {
   const contents = sources[config.name];
   const main = join(repoRoot, config.main);
   const root = dirname(main);
-  const wasm = readdirSync(root).filter((name) => name.endsWith('.wasm'));
+  const names = readdirSync(root);
+  const modules = MODULE_TYPES.flatMap(([ending, type]) =>
+    names.filter((name) => name.endsWith(ending)).map((name) => ({ type, path: join(root, name) })),
+  );
   const bindings = { ...(config.options['bindings'] as Record<string, unknown> | undefined) };
   for (const [name, value] of Object.entries({ ...LOCAL_VARS, ...vars }))
     if (name in bindings) bindings[name] = value;
@@ -116,7 +125,7 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
     modulesRoot: root,
     modules: [
       { type: 'ESModule', path: main, ...(contents === undefined ? {} : { contents }) },
-      ...wasm.map((name) => ({ type: 'CompiledWasm', path: join(root, name) })),
+      ...modules,
     ],
   };
 }

@@ -29,6 +29,7 @@ import type { MatchedTensor, OpenedModel } from './open/opened-model.ts';
 import { openModel } from './open/open-model.ts';
 import { choosePreset } from './precision/presets.ts';
 import type { PresetName } from './precision/presets.ts';
+import type { SourceDtype } from '../../engine/formats/source-dtypes.ts';
 import { compareTables, holdOnce } from './precision/tied-head.ts';
 import type { TableFinding } from './precision/tied-head.ts';
 import { importInto, replaceFolder } from './write/model-folder.ts';
@@ -82,8 +83,10 @@ export interface ImportResult {
 }
 
 export interface HeldTables extends TableFinding {
-  /** Whether the two are stored as one, the more precise of them. */
+  /** Whether the two are stored as one. */
   readonly isHeldOnce: boolean;
+  /** Type in the file of the one that is stored; null when both are. */
+  readonly held: SourceDtype | null;
 }
 
 /**
@@ -118,8 +121,10 @@ async function prepare(
   const found = await compareTables(model, matched);
   // A lossless import keeps what the file has.
   const isHeldOnce = found !== null && found.isSame && label !== 'lossless';
-  const tables = found === null ? null : { ...found, isHeldOnce };
-  return { ...(isHeldOnce ? holdOnce(model, matched) : { model, matched }), label, tables };
+  if (!isHeldOnce)
+    return { model, matched, label, tables: found && { ...found, isHeldOnce, held: null } };
+  const { held, ...joined } = holdOnce(model, matched, preset);
+  return { ...joined, label, tables: { ...found, isHeldOnce, held } };
 }
 
 async function writeModel(

@@ -87,12 +87,31 @@ const MAX_ENTRIES = 1000;
 export async function unpackZip(zipPath: string, folder: string): Promise<void> {
   for (const name of await listEntries(zipPath)) {
     const parts = name.split('/');
-    if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\\')))
-      throw badArchive(zipPath, `names an invalid path ${JSON.stringify(name).slice(0, 80)}`);
+    const invalid = () =>
+      badArchive(zipPath, `names an invalid path ${JSON.stringify(name).slice(0, 80)}`);
+    if (!parts.every(isFileName)) throw invalid();
     const path = join(folder, ...parts);
-    await mkdir(dirname(path), { recursive: true });
+    try {
+      await mkdir(dirname(path), { recursive: true });
+    } catch (cause) {
+      // A file of the archive stands where another needs a folder.
+      if (SAME_NAME.includes((cause as NodeJS.ErrnoException).code ?? '')) throw invalid();
+      throw cause;
+    }
     await extractZipEntry(zipPath, name, path);
   }
+}
+
+/** What the system says where a name is taken by a file. */
+const SAME_NAME: readonly string[] = ['EEXIST', 'ENOTDIR'];
+/** Bytes of a name on the usual file systems. */
+const MAX_NAME_BYTES = 255;
+/** What no part of a path may hold: NUL ends names in the system's calls. */
+const NOT_IN_NAMES = /[\\\0]/;
+
+function isFileName(part: string): boolean {
+  if (part === '' || part === '.' || part === '..' || NOT_IN_NAMES.test(part)) return false;
+  return new TextEncoder().encode(part).length <= MAX_NAME_BYTES;
 }
 
 /** Names of the files in an archive; folders have entries of their own, which are left out. */

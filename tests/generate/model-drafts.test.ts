@@ -81,6 +81,7 @@ describe('a draft model', () => {
   it.each([
     ['greedy', GREEDY],
     ['sampled', { ...DEFAULT_SAMPLING, temperature: 0.5, seed: 6 }],
+    ['watermarked', { ...DEFAULT_SAMPLING, temperature: 0.5, watermark: [1, 2, 3, 4] as const }],
     ['Mirostat', { ...DEFAULT_SAMPLING, temperature: 0.5, mirostat: 2 as const, mirostatTau: 1 }],
   ])('of the same mind saves steps and changes nothing, %s', async (_, sampling) => {
     const { decoder } = await decoderFrom(STORIES_FILE, 'lossless');

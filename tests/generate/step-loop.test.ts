@@ -8,7 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import type { Engine, EngineOptions } from '../../engine/generate/engine.ts';
 import { MAX_UNREAD_EVENTS } from '../../engine/generate/generation.ts';
-import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
+import { MAX_QUEUED, MAX_UNFAIR_MS, SHORT_FACTOR } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';
@@ -304,6 +304,70 @@ describe('who cannot start', () => {
       }),
     );
     expect(order).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('of a scope without its share takes the place of one that has several', async () => {
+    const { engine } = await steppedEngine();
+    const order: string[] = [];
+    const run = async (scope: string, i: number, maxTokens: number) => {
+      const changes = { maxTokens, promptTokens: [BOS, i + 3], speculation: 'off' as const };
+      const events = await eventsOf(engine, { ...changes, scope });
+      order.push(scope);
+      expect(content(events)).toEqual(content(await eventsOf(solo, changes)));
+    };
+    // Two of the greedy fill the pages, and two wait.
+    const all = [0, 1, 2, 3].map((i) => run('greedy', i, 240));
+    await settle();
+    expect(engine.stats()).toMatchObject({ nRunning: 2, nQueued: 2 });
+    all.push(run('modest', 9, 100));
+    await settle();
+    expect(engine.stats()).toMatchObject({ nRunning: 2, nQueued: 3 });
+    vi.setSystemTime(Date.now() + MAX_UNFAIR_MS);
+    await Promise.all(all);
+    expect(order).toEqual(['modest', 'greedy', 'greedy', 'greedy', 'greedy']);
+    await expectNothingHeld(engine);
+  });
+
+  it('and is much shorter takes the place of a long one, once', async () => {
+    const { engine } = await steppedEngine();
+    const order: number[] = [];
+    const run = async (i: number, maxTokens: number) => {
+      const changes = { maxTokens, promptTokens: [BOS, i + 3], speculation: 'off' as const };
+      const events = await eventsOf(engine, changes);
+      order.push(i);
+      expect(content(events)).toEqual(content(await eventsOf(solo, changes)));
+    };
+    const long = [0, 1, 2].map((i) => run(i, 240));
+    await settle();
+    const short = run(3, Math.floor(100 / SHORT_FACTOR));
+    const shorter = [4, 5].map((i) => run(i, 2));
+    await settle();
+    expect(engine.stats()).toMatchObject({ nRunning: 2, nQueued: 4 });
+    vi.setSystemTime(Date.now() + MAX_UNFAIR_MS);
+    await Promise.all([...long, short, ...shorter]);
+    // Each of the two that ran has given way once; the third short one waits for its turn.
+    expect(order.slice(0, 2).sort()).toEqual([4, 5]);
+    expect(order[2]).toBe(0);
+    await expectNothingHeld(engine);
+  });
+
+  it('is refused when its scope has most waiting, and makes room for another', async () => {
+    const { engine } = await steppedEngine();
+    const holder = await hold(engine);
+    const greedy = Array.from({ length: MAX_QUEUED }, () =>
+      eventsOf(engine, { maxTokens: 100, scope: 'greedy' }).catch((error: unknown) => error),
+    );
+    await settle();
+    await expect(eventsOf(engine, { maxTokens: 100, scope: 'greedy' })).rejects.toMatchObject({
+      code: 'E_BUSY',
+    });
+    const modest = eventsOf(engine, { maxTokens: 100, scope: 'modest' });
+    await settle();
+    expect(await greedy.at(-1)).toMatchObject({ code: 'E_BUSY' });
+    expect(engine.stats().nQueued).toBe(MAX_QUEUED);
+    await holder.return();
+    expect(content(await modest)).toHaveLength(100);
+    await Promise.all(greedy);
   });
 
   it('is started when a reader that stalls for five seconds loses its pages', async () => {

@@ -292,6 +292,17 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   ['a deep schema', () => compileJsonSchema(nested(10_000)), /nested deeper/],
   [
+    'more members than can be',
+    () =>
+      compileJsonSchema({
+        type: 'object',
+        properties: { a: {} },
+        additionalProperties: false,
+        minProperties: 2 ** 53,
+      }),
+    /steps/,
+  ],
+  [
     'a wide schema',
     () => compileJsonSchema({ enum: Array.from({ length: 200_000 }, (_, i) => i) }),
     /more than/,

@@ -16,6 +16,7 @@ interface Row {
   readonly score: number;
 }
 interface Answer {
+  readonly model?: string;
   readonly results?: { flagged: boolean; category_scores: Record<string, number> }[];
   readonly labels?: { label: string; score: number }[];
   readonly error?: { code: string; param: string | null; message: string };
@@ -43,14 +44,14 @@ async function moderate(input: unknown, more: object = {}): Promise<Answer & { s
 
 describe('refused', () => {
   test.each([
-    ['a text', 'Is this fine?', 'input', 'texts are not judged'],
-    ['texts', ['a', 'b'], 'input[0]', 'texts are not judged'],
+    ['a text that is too long', 'a'.repeat(100_001), 'input', '100000'],
     [
-      'a text part',
-      [part(dataUrl(formulaPng(2, 2, 1))), { type: 'text', text: 'a' }],
-      'input[1]',
-      'texts',
+      'texts that are too long together',
+      ['a'.repeat(60_000), 'a'.repeat(60_000)],
+      'input',
+      'at most 100000 characters',
     ],
+    ['no text', [], 'input', ''],
     [
       'an address',
       [part('https://example.org/a.png')],
@@ -73,7 +74,77 @@ describe('refused', () => {
   });
 });
 
+describe('texts', () => {
+  const BAD = 'shut the fuck up you stupid bitch';
+  const GOOD = 'The library opens at nine on Mondays.';
+
+  test('one, several, and parts', async () => {
+    const one = await moderate(BAD);
+    expect(one).toMatchObject({
+      status: 200,
+      model: 'text-moderation-1',
+      results: [
+        {
+          flagged: true,
+          categories: { offensive: true },
+          category_applied_input_types: { hate: ['text'], offensive: ['text'] },
+        },
+      ],
+    });
+    const several = await moderate([GOOD, BAD, '']);
+    expect(several.results?.map(({ flagged }) => flagged)).toEqual([false, true, false]);
+    expect(several.results?.[1]).toEqual(one.results?.[0]);
+    const parts = await moderate([GOOD, BAD].map((text) => ({ type: 'text', text })));
+    expect(parts.results).toHaveLength(1);
+    expect(parts.results?.[0]?.category_scores['offensive']).toBe(
+      one.results?.[0]?.category_scores['offensive'],
+    );
+  });
+
+  test('the threshold decides, and a long text counts as its worst part', async () => {
+    const strict = await moderate(GOOD, { threshold: 0 });
+    expect(strict.results?.[0]?.flagged).toBe(true);
+    const long = `${GOOD} `.repeat(500) + BAD + ` ${GOOD}`.repeat(500);
+    expect((await moderate(long)).results?.[0]?.flagged).toBe(true);
+    expect((await moderate(`${GOOD} `.repeat(1000))).results?.[0]?.flagged).toBe(false);
+  });
+
+  test.each([
+    ['letters replaced', 'shut the fuuuuck up you stup1d b!tch'],
+    ['letters that cannot be seen', 'shut the f\u200buck up you stu\u00adpid bi\u200dtch'],
+    [
+      'wide letters',
+      '\uff53\uff48\uff55\uff54 the \uff46\uff55\uff43\uff4b up you stupid \uff42\uff49\uff54\uff43\uff48',
+    ],
+    ['entities', 'shut the &#102;uck up you stupid &#98;itch'],
+  ])('%s', async (_title, text) => {
+    expect((await moderate(text)).results?.[0]?.flagged).toBe(true);
+  });
+
+  test('another model is refused by name', async () => {
+    const { status, error } = await moderate(GOOD, { model: 'omni' });
+    expect([status, error?.code, error?.param]).toEqual([404, 'E_MODEL_NOT_FOUND', 'model']);
+  });
+
+  test("OpenAI's client", async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none' });
+    const { results } = await client.moderations.create({ input: [GOOD, BAD] });
+    expect(results.map(({ flagged }) => flagged)).toEqual([false, true]);
+  });
+});
+
 describe.skipIf(!hasModel)('pictures', () => {
+  test('with a text: both are judged, in one result', async () => {
+    const picture = part(dataUrl(formulaPng(64, 64, 1)));
+    const text = { type: 'text', text: 'shut the fuck up you stupid bitch' };
+    const answer = await moderate([picture, text]);
+    expect(answer.results).toHaveLength(1);
+    expect(Object.keys(answer.results?.[0]?.category_scores ?? {}).sort()).toEqual([
+      ...['hate', 'offensive', 'sexual'],
+    ]);
+    expect(answer.results?.[0]?.flagged).toBe(true);
+  });
+
   test.each(rows)('$width x $height', async ({ width, height, k, score }) => {
     const { results } = await moderate([part(dataUrl(formulaPng(width, height, k)))]);
     expect(Math.abs((results?.[0]?.category_scores['sexual'] ?? 1) - score)).toBeLessThan(

@@ -13,7 +13,7 @@ import {
 } from '../../engine/placement/assign.ts';
 import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
 import { tokenCost } from '../../engine/placement/cost.ts';
-import { leaderBytes, pieceBytes, wholeBytes } from '../../engine/placement/needs.ts';
+import { leaderBytes, LINK_BYTES, pieceBytes, wholeBytes } from '../../engine/placement/needs.ts';
 import { seededRandom } from '../support/random.ts';
 import { LARGE, MIDDLE, modelOf, randomModel, SMALL, version } from './planned-models.ts';
 
@@ -61,9 +61,9 @@ describe('random models in random pools', () => {
       checkAgainst(placed, manifest.config);
       for (const { pieces } of placed.replicas)
         for (const [k, piece] of pieces.entries()) {
-          const isLeader = k === 0 && pieces.length > 1;
+          const beside = pieces.length === 1 ? 0 : k === 0 ? leaderBytes(manifest) : LINK_BYTES;
           const planned = pieceBytes(manifest, piece, { nCtx: placed.nCtx! });
-          expect(piece.bytes).toBe(planned + (isLeader ? leaderBytes(manifest) : 0));
+          expect(piece.bytes).toBe(planned + beside);
           expect(piece.bytes).toBeLessThanOrEqual(budgetBytes - JS_HEAP_BYTES);
         }
       const all = isolatesOf(placed).flat();

@@ -8,7 +8,10 @@ import {
   tokenizerJsonFromGguf,
   tokenizerJsonFromPieces,
 } from '../../engine/text/tokenizer-json.ts';
-import { cutBeforeSpaces, Tokenizer } from '../../engine/text/tokenizer.ts';
+import { atOnce } from '../../engine/base/turns.ts';
+import { SLICE_CHARS } from '../../engine/text/models/token-model.ts';
+import { MAX_INSERTED_CHARS, MAX_NORMALIZERS } from '../../engine/text/normalizer.ts';
+import { cutBeforeSpaces, MAX_PRE_TOKENIZERS, Tokenizer } from '../../engine/text/tokenizer.ts';
 
 const assets = join(import.meta.dirname, '../../assets/stories260k');
 
@@ -154,6 +157,29 @@ describe('byte-level BPE from GGUF metadata', () => {
 });
 
 describe('long texts', () => {
+  test('are cut into tokens in slices, with the same ids however they are mixed', () => {
+    const built = tokenizerJsonFromGguf(tinyGguf());
+    const tokenizer = Tokenizer.parse(built.json, built);
+    const texts = ['hello '.repeat(20_000), 'hel'.repeat(30_000), '7'.repeat(40_000)];
+    const expected = texts.map((text) => tokenizer.encode(text, { special: false }));
+    // Parts of the texts take turns.
+    const steps = texts.map((text) => tokenizer.encodeSteps(text, { special: false }));
+    const made: (readonly number[])[] = [];
+    const nYield = texts.map(() => 0);
+    while (steps.some((_, i) => made[i] === undefined))
+      for (const [i, step] of steps.entries()) {
+        if (made[i] !== undefined) continue;
+        const next = step.next();
+        if (next.done === true) made[i] = next.value;
+        else nYield[i]!++;
+      }
+    expect(made).toEqual(expected);
+    for (const [i, n] of nYield.entries())
+      expect(n).toBeGreaterThanOrEqual(Math.floor(texts[i]!.length / (2 * SLICE_CHARS)));
+    const ids = expected[2]!;
+    expect(atOnce(tokenizer.decodeSteps(ids))).toBe(texts[2]);
+  });
+
   test('are cut before spaces, inside words only when they must', () => {
     expect(cutBeforeSpaces('aa bb  cc', 5)).toEqual(['aa bb', '  cc']);
     expect(cutBeforeSpaces('aaaaaaa bb', 3)).toEqual(['aaa', 'aaa', 'a', ' bb']);
@@ -207,6 +233,51 @@ describe('vocabularies that cannot be right', () => {
   ])('tokenizer.json: %s', (_what, json) => {
     const facts = { addBos: false, bosId: null, eosIds: [] };
     expect(() => Tokenizer.parse(json, facts)).toThrow(
+      expect.objectContaining({ code: 'E_TOKENIZER_INVALID' }),
+    );
+  });
+});
+
+describe('bounds of what a tokenizer.json does to texts', () => {
+  const parse = (changes: Readonly<Record<string, unknown>>) =>
+    Tokenizer.parse(
+      JSON.stringify({
+        added_tokens: [],
+        normalizer: null,
+        pre_tokenizer: null,
+        decoder: null,
+        model: { type: 'BPE', vocab: { '<unk>': 0, a: 1 }, merges: [], unk_token: '<unk>' },
+        ...changes,
+      }),
+      { addBos: false, bosId: null, eosIds: [] },
+    );
+  const digits = { type: 'Digits', individual_digits: true };
+  const bytes = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
+  const cutters = (pretokenizers: readonly object[]) => ({
+    pre_tokenizer: { type: 'Sequence', pretokenizers },
+  });
+  const normalizers = (list: readonly object[]) => ({
+    normalizer: { type: 'Sequence', normalizers: list },
+  });
+  const put = (content: string) => ({ type: 'Replace', pattern: { String: 'a' }, content });
+  const times = <T>(n: number, one: T) => Array.from({ length: n }, () => one);
+
+  test.each([
+    ['pre-tokenizers', cutters([...times(MAX_PRE_TOKENIZERS - 2, digits), bytes])],
+    ['normalizers', normalizers(times(MAX_NORMALIZERS, { type: 'NFC' }))],
+    ['what is put in', { normalizer: put('b'.repeat(MAX_INSERTED_CHARS)) }],
+  ])('%s: as many as the bound pass', (_, changes) => {
+    expect(parse(changes).encode('a', { special: false }).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['one pre-tokenizer too many', cutters(times(MAX_PRE_TOKENIZERS, digits))],
+    ['two that make a text longer', cutters([bytes, bytes])],
+    ['one normalizer too many', normalizers(times(MAX_NORMALIZERS + 1, { type: 'NFC' }))],
+    ['too much put in', { normalizer: put('b'.repeat(MAX_INSERTED_CHARS + 1)) }],
+    ['a text that grows step by step', normalizers(times(20, put('aa')))],
+  ])('%s is refused', (_, changes) => {
+    expect(() => parse(changes).encode('aaaa', { special: false })).toThrow(
       expect.objectContaining({ code: 'E_TOKENIZER_INVALID' }),
     );
   });

@@ -2,6 +2,7 @@
 import { invalidAudio } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
 import { EngineError } from '../../engine/base/errors.ts';
+import { takeTurn } from '../platform/turns.ts';
 import type { AudioFrame } from './frames.ts';
 import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
@@ -10,6 +11,9 @@ import type { DecoderModules, RawFormat } from './open-audio.ts';
 export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 /** Longest recording; a longer one would run into the platform's limit of five minutes of CPU. */
 export const MAX_AUDIO_SECONDS = 3600;
+
+/** Sound that is decoded before others have a turn: some tens of milliseconds of work. */
+const TURN_SECONDS = 4;
 
 export interface DecodeOptions {
   readonly sampleRate: number;
@@ -32,10 +36,15 @@ export async function* decodeAudio(
       value: { container, sampleRate: reader.sampleRate, nChannel, statedSeconds },
     };
     let nSample = 0;
+    let nSinceTurn = 0;
     for (const samples of monoSamples(reader, sampleRate)) {
       nSample += samples.length;
       if (nSample > MAX_AUDIO_SECONDS * sampleRate) throw tooLong();
       if (samples.length > 0) yield { type: 'samples', value: samples };
+      nSinceTurn += samples.length;
+      if (nSinceTurn < TURN_SECONDS * sampleRate) continue;
+      nSinceTurn = 0;
+      await takeTurn();
     }
     if (nSample === 0)
       throw invalidAudio(`${container}: no samples`, 'a recording', 'Send a file with sound in it');

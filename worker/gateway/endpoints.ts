@@ -26,6 +26,7 @@ import { createSpeech } from '../apis/audio/create-speech.ts';
 import { deleteFile } from '../apis/files/delete-file.ts';
 import { deleteResponse } from '../apis/responses/delete-response.ts';
 import { deleteSession } from '../apis/sessions/delete-session.ts';
+import { detectWatermark } from '../apis/watermark/detect-watermark.ts';
 import { detokenize } from '../apis/tokens/detokenize.ts';
 import { docs } from '../apis/server/docs.ts';
 import { embeddings } from '../apis/embeddings/embeddings.ts';
@@ -103,6 +104,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   realtimeTranscribe,
   createSpeech,
   createModeration,
+  detectWatermark,
   runOnnx,
   listModels,
   getModel,

@@ -3,11 +3,15 @@
  */
 import { BatchRunner } from '../apis/batches/batch-runner.ts';
 import { askOf } from '../http/dispatch.ts';
+import { provideClassifier } from '../serving/policy/text-judge.ts';
+import textClassifierFile from '../../assets/moderation/text-classifier.bin';
 import type { Ask } from '../http/endpoint.ts';
 import type { Caller } from '../platform/caller.ts';
 import { gatewayApp } from './router.ts';
 import type { GatewayEnv } from './env.ts';
 import { SITE } from './site.ts';
+
+provideClassifier(textClassifierFile);
 
 export { AccountObject } from '../access/account-object.ts';
 export { BudgetObject } from '../access/budget-object.ts';

@@ -4,7 +4,9 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Delta } from '../serving/generation/run-generation.ts';
+import { markGenerated } from './generated.ts';
 import type { RequestRecord } from './observe/record.ts';
+import { isOwn, longResponse } from './kept-alive.ts';
 import { sseResponse, type SseShape } from './sse.ts';
 
 export interface AnswerFrame {
@@ -19,6 +21,8 @@ export interface AnswerFrame {
   readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
   /** The body of an answer that is not streamed. */
   readonly whole: (deltas: AsyncIterable<Delta>) => Promise<unknown>;
+  /** Whether a client waits for the answer, who may leave. Default true. */
+  readonly hasClient?: boolean;
   /** Called once, however the answer ends. */
   readonly onEnd?: () => void;
 }
@@ -33,9 +37,17 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
     frame.onEnd?.();
   };
   try {
-    const deltas = counted(frame, frame.run(signal));
-    if (frame.stream) return await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end);
-    const response = Response.json(await frame.whole(deltas));
+    const begun = Promise.withResolvers<void>();
+    const deltas = counted(frame, frame.run(signal), begun.resolve);
+    if (frame.stream)
+      return markGenerated(await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end));
+    const made = frame.whole(deltas);
+    const isWatched = frame.hasClient !== false && !isOwn(frame.signal);
+    if (isWatched)
+      return markGenerated(
+        await longResponse({ made, begun: begun.promise, record: frame.record, onEnd: end }),
+      );
+    const response = markGenerated(Response.json(await made));
     end();
     return response;
   } catch (error) {
@@ -47,10 +59,12 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
 async function* counted(
   { modelId, record }: AnswerFrame,
   deltas: AsyncIterable<Delta>,
+  begin: () => void,
 ): AsyncGenerator<Delta, void, void> {
   let isKnown = false;
   try {
     for await (const delta of deltas) {
+      begin();
       if (delta.type === 'done') record.addUsage(modelId, delta.usage);
       yield delta;
     }

@@ -16,6 +16,7 @@ import {
 } from './body/unknown-fields.ts';
 import type { Ask, Endpoint, EndpointFacts, Site, WaitUntil } from './endpoint.ts';
 import { failedResponse } from './error-response.ts';
+import { markOwn } from './kept-alive.ts';
 import { RequestRecord } from './observe/record.ts';
 import { pageResponse } from './page-response.ts';
 import { rateHeaders } from './rate-headers.ts';
@@ -94,6 +95,7 @@ export function askOf<Env extends ServingEnv>(
       ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
       ...{ body: JSON.stringify(body), signal },
     });
+    markOwn(request.signal);
     const requestId = newRequestId();
     const gate = gateOfCaller(env, { ...caller, requestId });
     return await dispatch(endpoint, { request, env, requestId, gate, waitUntil, params: {} }, site);

@@ -14,7 +14,7 @@ const HEADERS = {
 };
 
 /** A client that reads nothing for this long is taken to be gone. */
-export const MAX_STALL_MS = 120_000;
+export const MAX_STALL_MS = 30_000;
 
 /** How an API writes its events. */
 export interface SseShape {

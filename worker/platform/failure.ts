@@ -9,6 +9,8 @@ import type { ErrorParty, ErrorRecord } from '../../engine/base/errors.ts';
 export interface CallContext {
   /** The request's id, as in the header "x-request-id". */
   readonly requestId: string;
+  /** Who asks, where callers are known: those who wait for an engine take turns by it. */
+  readonly subject?: string;
 }
 
 /** Context of a call that belongs to no request (alarms, tests). */

@@ -28,6 +28,10 @@ export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv {
   readonly VAD_MODEL: string;
   /** Id of the classifier of moderation requests that name none. */
   readonly MODERATION_MODEL: string;
+  /** Text that the watermark's key is made of; when empty, that of the bucket's record. */
+  readonly WATERMARK_KEY?: string;
+  /** Policy as JSON; when empty, that of the bucket's policy/policy.json. */
+  readonly POLICY?: string;
   /** Tokens of context, as in the stage; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

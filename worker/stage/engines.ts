@@ -13,7 +13,7 @@ import { RingDecoder } from '../../engine/model/decoder/ring.ts';
 import { DecoderStage, warmUpStage } from '../../engine/model/decoder/stage.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import { planRecognition } from '../../engine/model/recognition/plan.ts';
-import { leaderBytes } from '../../engine/placement/needs.ts';
+import { leaderBytes, LINK_BYTES } from '../../engine/placement/needs.ts';
 import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
@@ -176,6 +176,7 @@ function planPiece({
     ...contextOptions(env, place),
   };
   const { totalBytes, jsHeapBytes } = planMemory(manifest, options);
+  const linkBytes = place.piece === 0 ? 0 : LINK_BYTES;
   const load = async (): Promise<DecoderStage> => {
     const source = new R2Source(env.MODELS, manifest);
     const { decoder } = await loadDecoder(source, KERNELS, options);
@@ -183,7 +184,7 @@ function planPiece({
     warmUpStage(stage);
     return stage;
   };
-  return Promise.resolve({ totalBytes, jsHeapBytes, load });
+  return Promise.resolve({ totalBytes: totalBytes + linkBytes, jsHeapBytes, load });
 }
 
 /** Plans engines of a kind that needs no option but the budget. */

@@ -23,7 +23,8 @@ import type {
 } from '../../engine/model/decoder/stage.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
-import type { PieceCalls } from './stages.ts';
+import { servePiece } from './piece-socket.ts';
+import type { PieceCalls } from './piece-socket.ts';
 import { acquireEngine, hostStats, loadPiece } from './host.ts';
 import type { LoadedPiece } from './host.ts';
 import { eventStream, generationStream } from './generation-stream.ts';
@@ -91,7 +92,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   ): ReadableStream<Uint8Array> {
     return eventStream(
       () => acquireEngine(this.env, 'recognition', model, this),
-      (engine, signal) => engine.transcribe(request, signal),
+      (engine, signal) => engine.transcribe(request, signal, call.subject),
       { place: 'stage.transcribe', ...call },
     );
   }
@@ -107,7 +108,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     texts: readonly (readonly number[])[],
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.embed', call, 'encoder', model, async (engine) => {
-      const made = await engine.embed(texts);
+      const made = await engine.embed(texts, undefined, call.subject);
       const { nEmbd } = engine.config;
       const vectors = new Float32Array(made.length * nEmbd);
       for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
@@ -126,7 +127,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     pairs: readonly (readonly number[])[],
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.score', call, 'encoder', model, async (engine) =>
-      Float32Array.from(await engine.score(pairs)),
+      Float32Array.from(await engine.score(pairs, undefined, call.subject)),
     );
   }
 
@@ -135,6 +136,11 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {
       return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
     });
+  }
+
+  /** Opens the socket over which a leader calls the methods of its piece. */
+  override fetch(): Response {
+    return servePiece(this);
   }
 
   /** Begins a session of a leader with a piece, which is loaded if necessary. */

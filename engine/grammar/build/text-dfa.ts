@@ -11,7 +11,7 @@ import type { TextDfa } from './minimize.ts';
 import { pairsOf } from './ranges.ts';
 
 /** What a state of a nondeterministic automaton costs, in steps. */
-const STATE_STEPS = 4;
+const STATE_STEPS = 12;
 
 interface Nfa {
   /** By state: triples `from, to, target`. */
@@ -33,9 +33,18 @@ export function textDfa(expression: Expression, budget: Budget): TextDfa {
   return minimize(determinize(nfa, start, end, budget), budget);
 }
 
+/** The list of every state that has none of its own: most have one of the four kinds only. */
+const NOTHING: number[] = [];
+
 function addState(nfa: Nfa): number {
-  for (const list of [nfa.edges, nfa.empty, nfa.atStart, nfa.atEnd]) list.push([]);
+  for (const list of [nfa.edges, nfa.empty, nfa.atStart, nfa.atEnd]) list.push(NOTHING);
   return nfa.edges.length - 1;
+}
+
+function append(lists: number[][], state: number, ...values: readonly number[]): void {
+  const list = lists[state]!;
+  if (list === NOTHING) lists[state] = [...values];
+  else list.push(...values);
 }
 
 /** Adds what leads from `from` through a word of the expression; returns the state after it. */
@@ -44,13 +53,13 @@ function addExpression(nfa: Nfa, expression: Expression, from: number, budget: B
   switch (expression.kind) {
     case 'set': {
       const to = addState(nfa);
-      for (const [low, high] of pairsOf(expression.set)) nfa.edges[from]!.push(low, high, to);
+      for (const [low, high] of pairsOf(expression.set)) append(nfa.edges, from, low, high, to);
       return to;
     }
     case 'start':
     case 'end': {
       const to = addState(nfa);
-      (expression.kind === 'start' ? nfa.atStart : nfa.atEnd)[from]!.push(to);
+      append(expression.kind === 'start' ? nfa.atStart : nfa.atEnd, from, to);
       return to;
     }
     case 'sequence':
@@ -58,7 +67,7 @@ function addExpression(nfa: Nfa, expression: Expression, from: number, budget: B
     case 'choice': {
       const to = addState(nfa);
       for (const item of expression.items)
-        nfa.empty[addExpression(nfa, item, addBehind(nfa, from), budget)]!.push(to);
+        append(nfa.empty, addExpression(nfa, item, addBehind(nfa, from), budget), to);
       return to;
     }
     case 'repeat':
@@ -72,7 +81,7 @@ function addExpression(nfa: Nfa, expression: Expression, from: number, budget: B
 
 function addBehind(nfa: Nfa, from: number): number {
   const to = addState(nfa);
-  nfa.empty[from]!.push(to);
+  append(nfa.empty, from, to);
   return to;
 }
 
@@ -87,15 +96,15 @@ function addRepeat(
   const to = addState(nfa);
   if (max === null) {
     const loop = addBehind(nfa, at);
-    nfa.empty[addExpression(nfa, item, loop, budget)]!.push(loop);
-    nfa.empty[loop]!.push(to);
+    append(nfa.empty, addExpression(nfa, item, loop, budget), loop);
+    append(nfa.empty, loop, to);
     return to;
   }
   for (let i = min; i < max; i++) {
-    nfa.empty[at]!.push(to);
+    append(nfa.empty, at, to);
     at = addExpression(nfa, item, at, budget);
   }
-  nfa.empty[at]!.push(to);
+  append(nfa.empty, at, to);
   return to;
 }
 

@@ -108,6 +108,9 @@ function refuseOverlaps(
         );
 }
 
+/** Steps for one count of a member: a sequence, a choice and a rule. */
+const STEPS_A_COUNT = 32;
+
 /** Writes members in order, with commas between those that are present. */
 class MemberOrder {
   readonly #compiler: SchemaWriter;
@@ -138,9 +141,11 @@ class MemberOrder {
   compile(): number {
     const { builder, budget } = this.#compiler;
     const counts = 1 + Math.max(1, this.#min, Math.min(this.#max ?? 0, this.#members.length + 1));
+    // Before the list is made: a schema may ask for any number.
+    budget.spend(counts);
     let after = Array.from({ length: counts }, (_, count) => this.#end(count));
     for (const member of [...this.#members].reverse()) {
-      budget.spend(counts);
+      budget.spend(STEPS_A_COUNT * counts);
       after = after.map((skip, count) => {
         const next = after[Math.min(count + 1, counts - 1)]!;
         const isFull = this.#max !== null && count >= this.#max;

@@ -1,6 +1,7 @@
 /**
  * Layers of encoders of text and of sound, which attend both ways or as EncoderShape says. Products go over slices of rows, so that only the rows themselves grow with their number.
  */
+import type { Steps } from '../../base/turns.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
 import { normRef } from '../memory/layer-weights.ts';
@@ -148,25 +149,33 @@ export class EncoderLayers {
     this.#layers = Array.from({ length: shape.nLayer }, (_, i) => layerRefs(weights, prefix, i));
   }
 
-  /** Runs all layers over `T` rows of `hidden`; yields after each, so that its host gets a turn. */
-  *run(spans: readonly Span[], T: number): Generator<void, void, void> {
+  /**
+   * Runs all layers over `T` rows of `hidden`; yields after each, and after every ROWS_A_STEP rows of a part of
+   * one, so that its host gets a turn.
+   */
+  *run(spans: readonly Span[], T: number): Steps<void> {
     for (const [i, layer] of this.#layers.entries()) {
-      if (this.#kept === null) this.#attend(layer, i, spans, T);
-      else this.#attendKept(layer, this.#kept, T);
-      this.#feedForward(layer, T);
+      if (this.#kept === null) yield* this.#attend(layer, i, spans, T);
+      else yield* this.#attendKept(layer, this.#kept, T);
+      yield* this.#feedForward(layer, T);
       yield;
     }
   }
 
-  #attend(w: LayerRefs, layer: number, spans: readonly Span[], T: number): void {
+  *#attend(w: LayerRefs, layer: number, spans: readonly Span[], T: number): Steps<void> {
     const { attended } = this.#regions;
-    for (const { from, n } of slices(T)) this.#projectSlice(w, from, n);
+    for (const { from, n } of slices(T)) {
+      if (isNextStep(from)) yield;
+      this.#projectSlice(w, from, n);
+    }
     for (const { from, n } of spans) {
+      if (isNextStep(from)) yield;
       const rows = this.#rowsOf(from);
       this.#rotary?.run(layer, rows.queries, rows.keys, n);
       this.#attention.run(layer, rows, n);
     }
     for (const { from, n } of slices(T)) {
+      if (isNextStep(from)) yield;
       const address = attended + from * this.#qStride * 4;
       const x = { address, panels: this.#regions.slicePanels, stride: this.#qStride };
       this.#leaveHalf(w.o, x, w.attnNorm, w.attnPostNorm, from, n);
@@ -208,10 +217,11 @@ export class EncoderLayers {
   }
 
   /** As #attend over one span, through keys and values that are kept elsewhere. */
-  #attendKept(w: LayerRefs, kept: KeptKeys, T: number): void {
+  *#attendKept(w: LayerRefs, kept: KeptKeys, T: number): Steps<void> {
     const { queries, keys, values, attended, slicePanels } = this.#regions;
     const stride = this.#stride;
     for (const { from, n } of slices(T)) {
+      if (isNextStep(from)) yield;
       const x = this.#enterHalf(w.attnNorm, from, n);
       this.#ops.quantize(x, n, w.k.weight, w.v.weight);
       this.#project(w.k, x, n, keys, stride);
@@ -219,6 +229,7 @@ export class EncoderLayers {
       kept.write(from, n, keys, values, stride);
     }
     for (const { from, n } of slices(T)) {
+      if (isNextStep(from)) yield;
       const x = this.#enterHalf(w.attnNorm, from, n);
       this.#ops.quantize(x, n, w.q.weight);
       this.#project(w.q, x, n, queries, stride);
@@ -228,11 +239,12 @@ export class EncoderLayers {
     }
   }
 
-  #feedForward(w: LayerRefs, T: number): void {
+  *#feedForward(w: LayerRefs, T: number): Steps<void> {
     const wide = this.#wide;
     const { gate = 0 } = this.#regions;
     const activate = ACTIVATIONS[this.#shape.ffn];
     for (const { from, n } of slices(T)) {
+      if (isNextStep(from)) yield;
       const x = this.#enterHalf(w.ffnNorm, from, n);
       this.#ops.quantize(x, n, w.up.weight, w.gate?.weight);
       if (w.gate !== null) this.#project(w.gate, x, n, gate, wide.stride);
@@ -277,6 +289,13 @@ export class EncoderLayers {
     this.#ops.matmul(weight, x, n, y, stride);
     if (bias !== 0) this.#kernels.addBias(y, bias, weight.nRow, n, stride);
   }
+}
+
+/** Rows of a part of a layer that are computed at once. */
+const ROWS_A_STEP = 4 * SLICE_ROWS;
+
+function isNextStep(from: number): boolean {
+  return from > 0 && from % ROWS_A_STEP === 0;
 }
 
 /** Rows 0 to T in slices of at most SLICE_ROWS. */

@@ -87,7 +87,7 @@ export class AudioEncoder {
    * time. Yields after each layer, so that its caller gets a turn.
    */
   *run(S: number, take: TakeRows): Generator<void, void, void> {
-    this.stem.run(S);
+    yield* this.stem.steps(S);
     yield;
     this.#keys.fillTable();
     this.#keys.length = S;

@@ -2,6 +2,8 @@
  * The two convolutions before Whisper's encoder. Features lie time first, so that three neighbouring
  * frames are one row of three times the width: a convolution is a product over the rows in place.
  */
+import { atOnce } from '../../base/turns.ts';
+import type { Steps } from '../../base/turns.ts';
 import type { RecognitionConfig } from '../../manifest/recognition-config.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
@@ -11,6 +13,9 @@ import { AUDIO_ROWS, FRAMES_PER_POSITION } from './plan.ts';
 import type { RecognitionPlan } from './plan.ts';
 import type { Linear } from '../memory/linear.ts';
 import type { WeightRef } from '../../ops/weights.ts';
+
+/** Positions that are computed at once. */
+const ROWS_A_STEP = 4 * AUDIO_ROWS;
 
 export class AudioStem {
   readonly #config: RecognitionConfig;
@@ -62,8 +67,14 @@ export class AudioStem {
 
   /** audio[s] = gelu(conv2(gelu(conv1(features)))) + the row of its position, [S, C]. */
   run(S: number): void {
+    atOnce(this.steps(S));
+  }
+
+  /** `run` in parts. */
+  *steps(S: number): Steps<void> {
     const stride = rowStride(this.#config.nEmbd);
     for (let from = 0; from < S; from += AUDIO_ROWS) {
+      if (from > 0 && from % ROWS_A_STEP === 0) yield;
       const n = Math.min(AUDIO_ROWS, S - from);
       this.#framesBefore(from, n, stride);
       const out = this.#audio + from * stride * 4;

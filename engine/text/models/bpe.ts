@@ -2,9 +2,10 @@
  * Byte-pair encoding: of all adjacent pairs that have a merge, the one of the lowest rank is joined,
  * the leftmost of equals first, until none is left (Sennrich et al., arXiv 1508.07909).
  */
+import type { Steps } from '../../base/turns.ts';
 import type { PieceTable } from '../piece-table.ts';
 import type { MergeTable } from './merge-table.ts';
-import { characterEnd, IdWriter, WordBytes } from './token-model.ts';
+import { characterEnd, IdWriter, inSlices, WordBytes } from './token-model.ts';
 import type { TokenModel } from './token-model.ts';
 
 export interface BpeOptions {
@@ -50,9 +51,16 @@ export class Bpe implements TokenModel {
     this.#writer = new IdWriter(pieces, { unkId, fuses, byteFallback });
   }
 
-  encode(words: readonly string[], ids: number[]): void {
-    this.#writer.begin(ids);
-    for (const word of words) if (word !== '') this.#encodeWord(word);
+  encode(words: readonly string[], ids: number[]): Steps<void> {
+    return inSlices(words, ids, {
+      begin: (start) => this.#writer.begin(ids, start),
+      word: (word) => this.#encodeWord(word),
+      end: () => this.#release(),
+    });
+  }
+
+  /** Gives back the room of a long word. */
+  #release(): void {
     if (this.#entry.length <= MAX_KEPT_PARTS) return;
     this.#resize(256);
     this.#word = new WordBytes();

@@ -1,9 +1,48 @@
 /** What cuts words into tokens, and what such models share. */
+import type { Steps } from '../../base/turns.ts';
 import type { PieceTable } from '../piece-table.ts';
 
 export interface TokenModel {
-  /** Appends the ids of `words`, which a pre-tokenizer has cut. */
-  encode(words: readonly string[], ids: number[]): void;
+  /**
+   * Appends the ids of `words`, which a pre-tokenizer has cut. Yields between words, after every SLICE_CHARS
+   * characters at least; other texts may be encoded meanwhile.
+   */
+  encode(words: readonly string[], ids: number[]): Steps<void>;
+}
+
+/** Characters after which tokenizing yields: some 10 ms, at worst some 50. */
+export const SLICE_CHARS = 16 * 1024;
+
+/**
+ * Encodes words one after the other, and yields between slices of them.
+ * @param begin called before each slice, with the number of ids before the first word
+ * @param end called after each slice
+ */
+export function* inSlices(
+  words: readonly string[],
+  ids: readonly number[],
+  { begin, word: encodeWord, end }: WordSteps,
+): Steps<void> {
+  const start = ids.length;
+  begin(start);
+  let nChar = 0;
+  for (const word of words) {
+    if (nChar >= SLICE_CHARS) {
+      end();
+      nChar = 0;
+      yield;
+      begin(start);
+    }
+    if (word !== '') encodeWord(word);
+    nChar += word.length + 1;
+  }
+  end();
+}
+
+export interface WordSteps {
+  readonly begin: (start: number) => void;
+  readonly word: (word: string) => void;
+  readonly end: () => void;
 }
 
 const encoder = new TextEncoder();
@@ -53,9 +92,10 @@ export class IdWriter {
     this.#byteIds = options.byteFallback ? byteIds(pieces) : null;
   }
 
-  begin(ids: number[]): void {
+  /** @param start number of ids before the first word: what is before it is no part of a run */
+  begin(ids: number[], start: number): void {
     this.#ids = ids;
-    this.#start = ids.length;
+    this.#start = start;
   }
 
   token(id: number): void {

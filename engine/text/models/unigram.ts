@@ -3,8 +3,9 @@
  * probabilities) add up to most, found by Viterbi's algorithm (Kudo, arXiv 1804.10959).
  */
 import { EMPTY_HASH, hashByte } from '../piece-table.ts';
+import type { Steps } from '../../base/turns.ts';
 import type { PieceTable } from '../piece-table.ts';
-import { characterEnd, IdWriter, WordBytes } from './token-model.ts';
+import { characterEnd, IdWriter, inSlices, WordBytes } from './token-model.ts';
 import type { TokenModel } from './token-model.ts';
 
 export interface UnigramOptions {
@@ -48,9 +49,16 @@ export class Unigram implements TokenModel {
     this.#writer = new IdWriter(pieces, { unkId, fuses: true, byteFallback });
   }
 
-  encode(words: readonly string[], ids: number[]): void {
-    this.#writer.begin(ids);
-    for (const word of words) if (word !== '') this.#encodeWord(word);
+  encode(words: readonly string[], ids: number[]): Steps<void> {
+    return inSlices(words, ids, {
+      begin: (start) => this.#writer.begin(ids, start),
+      word: (word) => this.#encodeWord(word),
+      end: () => this.#release(),
+    });
+  }
+
+  /** Gives back the room of a long word. */
+  #release(): void {
     if (this.#best.length <= MAX_KEPT_PLACES) return;
     this.#resize(256);
     this.#word = new WordBytes();

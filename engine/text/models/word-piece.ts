@@ -1,6 +1,7 @@
 /** WordPiece: the longest piece that begins a word, then the longest that continues it, and so on. */
+import type { Steps } from '../../base/turns.ts';
 import type { PieceTable } from '../piece-table.ts';
-import { characterEnd, WordBytes } from './token-model.ts';
+import { characterEnd, inSlices, WordBytes } from './token-model.ts';
 import type { TokenModel } from './token-model.ts';
 
 export interface WordPieceOptions {
@@ -25,12 +26,14 @@ export class WordPiece implements TokenModel {
     this.#unkId = options.unkId;
   }
 
-  encode(words: readonly string[], ids: number[]): void {
-    for (const word of words) {
-      const found = this.#cut(word);
+  encode(words: readonly string[], ids: number[]): Steps<void> {
+    const nothing = (): void => undefined;
+    const word = (text: string): void => {
+      const found = this.#cut(text);
       if (found !== null) ids.push(...found);
       else if (this.#unkId !== null) ids.push(this.#unkId);
-    }
+    };
+    return inSlices(words, ids, { begin: nothing, word, end: nothing });
   }
 
   /** Ids of a word; null when some of it has no piece. */

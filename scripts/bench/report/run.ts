@@ -91,8 +91,9 @@ export async function runBench(plan: BenchPlan): Promise<BenchResult> {
       const { round, row, peer } = step;
       plan.onProgress?.(i, steps.length, `round ${round} of ${plan.rounds}, ${row.name}, ${peer}`);
       throwIfAborted(plan.signal, 'bench: interrupted');
-      // The same for all peers of a row: they get the same prompts.
-      if (steps[i - 1]?.row !== row) salt += SALTS_PER_QUESTION;
+      // The same for all peers of a row in a round: they get the same prompts.
+      const before = steps[i - 1];
+      if (before?.row !== row || before.round !== round) salt += SALTS_PER_QUESTION;
       if (peer in failures) continue;
       await attempt(peer, async () => record(step, await ask(step)));
     }

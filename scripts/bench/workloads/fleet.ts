@@ -176,7 +176,10 @@ async function piecesOf(persist: string, id: string) {
   }
 }
 
-/** Planned WebAssembly memory is what is allocated; the rest is as the inspector counts it. */
+/**
+ * Planned WebAssembly memory is what is allocated, and JavaScript is as the inspector counts it. Plans hold room
+ * for frames and logits, too, which are counted twice by this: the sum is an upper bound.
+ */
 async function bytesOfIsolates(
   server: RunningServer,
   persist: string,

@@ -122,6 +122,18 @@ test('a script that is refused leaves the record as it was, and the way free', a
   expect((await deployTo(target, model, PAID)).placement.defaultModel).toBe(ID);
 });
 
+test('the first deployment makes a key for the watermark, and later ones keep it', async () => {
+  const model = await readModel(ID, modelsRoot);
+  await deployTo(target, model, PAID);
+  const record = await bucket.getText('policy/watermark.json');
+  expect(JSON.parse(record!)).toEqual({
+    version: 1,
+    key: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+  });
+  await deployTo(target, null, PAID);
+  expect(await bucket.getText('policy/watermark.json')).toBe(record);
+});
+
 test('a deployment asks for keys unless it is public, and knows how many there are', async () => {
   const model = await readModel(ID, modelsRoot);
   const configOf = async () =>

@@ -52,7 +52,8 @@ describe.each(PAIRS)('$embedding and $head', (types) => {
     const { file, headValues, embeddingValues } = modelOf(types, (embedding) => embedding);
     const path = await put('tied.gguf', file);
     const { manifest, folder, tables } = await run(path, { preset: 'q8' });
-    expect(tables).toMatchObject({ ...types, isSame: true, isHeldOnce: true });
+    const finer = types.embedding === 'F16' ? types.embedding : types.head;
+    expect(tables).toMatchObject({ ...types, isSame: true, isHeldOnce: true, held: finer });
     expect(requireKind(manifest, 'decoder').config.tiedHead).toBe(true);
     const weights = await readWeights(folder);
     expect(weights.has('head')).toBe(false);
@@ -77,6 +78,17 @@ describe.each(PAIRS)('$embedding and $head', (types) => {
     expect(tables).toMatchObject({ isSame: false, isHeldOnce: false });
     expect(manifest.tensors.filter(({ name }) => name === 'head')).toHaveLength(1);
   });
+});
+
+it('are held as the file has the coarser, where a preset keeps that and would round the finer again', async () => {
+  const types: Types = { embedding: 'Q5_0', head: 'Q8_0' };
+  const { file, embeddingValues } = modelOf(types, (embedding) => embedding);
+  const { folder, tables, reports } = await run(await put('tied.gguf', file), { preset: 'edge' });
+  expect(tables).toMatchObject({ ...types, isHeldOnce: true, held: 'Q5_0' });
+  expect(reports.get('tokEmbd')).toMatchObject({ exact: true });
+  const stored = (await readWeights(folder)).get('tokEmbd')!;
+  // Quants have one zero.
+  expect(stored).toEqual(embeddingValues.map((x) => x + 0));
 });
 
 it('finds rows that were trained apart among equal ones', async () => {

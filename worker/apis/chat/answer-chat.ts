@@ -47,7 +47,7 @@ export interface ChatTurn {
 export async function answerChat(turn: ChatTurn): Promise<Response> {
   const { env, caller, model, body, messages, record, signal } = turn;
   const tools = chatTools(body);
-  const params = generationParams(
+  const params = await generationParams(
     body,
     {
       maxTokens: body.max_completion_tokens ?? body.max_tokens,

@@ -1,9 +1,10 @@
 /** The body of POST /v1/chat/completions. */
 import { z } from 'zod';
+import { parseJson } from '../../http/body/json-body.ts';
 import type { ToolCall } from '../../../engine/text/chat-template.ts';
 import type { Message, PartNames } from '../../serving/conversation/message.ts';
 import { chatContent } from '../../serving/fields/content.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { callFault, type CallFault, faultText } from '../../serving/output/tool-turns.ts';
 import {
   choiceCount,
@@ -45,7 +46,7 @@ const toolCall = z
 /** Undefined when `json` is not an object; clients send an empty string for an empty object. */
 export function parseArguments(json: string): object | undefined {
   try {
-    const value: unknown = JSON.parse(json === '' ? '{}' : json);
+    const value = parseJson(json === '' ? '{}' : json, 'arguments');
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
@@ -60,15 +61,18 @@ export const chatMessage = z
     tool_calls: z.array(toolCall).max(MAX_TOOLS).nullish(),
     tool_call_id: callId.optional(),
   })
-  .superRefine(({ role, content, tool_calls: calls, tool_call_id: answered }, context) => {
-    const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
-    const hasCalls = (calls?.length ?? 0) > 0;
-    if (content == null && !(role === 'assistant' && hasCalls))
-      refuse('content', 'expected a text or an array of text parts');
-    if (hasCalls && role !== 'assistant') refuse('tool_calls', 'expected only of role "assistant"');
-    if (role === 'tool' && answered === undefined)
-      refuse('tool_call_id', 'expected the id of the call that the message answers');
-  })
+  .superRefine(
+    whole(({ role, content, tool_calls: calls, tool_call_id: answered }, context) => {
+      const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
+      const hasCalls = (calls?.length ?? 0) > 0;
+      if (content == null && !(role === 'assistant' && hasCalls))
+        refuse('content', 'expected a text or an array of text parts');
+      if (hasCalls && role !== 'assistant')
+        refuse('tool_calls', 'expected only of role "assistant"');
+      if (role === 'tool' && answered === undefined)
+        refuse('tool_call_id', 'expected the id of the call that the message answers');
+    }),
+  )
   .transform(({ role, content, name, tool_calls: calls, tool_call_id: answered }): Message => ({
     // OpenAI's newer name for the same role.
     role: role === 'developer' ? 'system' : role,
@@ -116,28 +120,30 @@ export const chatBodySchema = z
     retrieval: retrievalField,
     strict: strictField,
   })
-  .superRefine((body, context) => {
-    const tooMany = tooManyTokens(body.n, body.max_completion_tokens ?? body.max_tokens);
-    const refuse = (path: readonly (string | number)[], message: string): void =>
-      refuseAt(context, path, message);
-    if (tooMany !== null) refuse(['max_tokens'], tooMany);
-    if (body.session === undefined && body.retention_s !== undefined)
-      refuse(['retention_s'], 'expected "session" with it: nothing else is kept');
-    if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
-    if (body.session !== undefined && body.retrieval !== undefined)
-      refuse(['retrieval'], 'expected none in a session: send the conversation yourself');
-    const fault = callFault(body.messages);
-    if (fault !== null)
-      refuse(
-        ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
-        faultText(fault, 'a message of role "tool"'),
-      );
-    const toolPath = body.session === undefined ? null : toolsOf(body);
-    if (toolPath !== null)
-      refuse(toolPath, 'expected no tools in a session: send the conversation yourself');
-    if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
-      refuse(['top_logprobs'], 'expected "logprobs": true with it');
-  })
+  .superRefine(
+    whole((body, context) => {
+      const tooMany = tooManyTokens(body.n, body.max_completion_tokens ?? body.max_tokens);
+      const refuse = (path: readonly (string | number)[], message: string): void =>
+        refuseAt(context, path, message);
+      if (tooMany !== null) refuse(['max_tokens'], tooMany);
+      if (body.session === undefined && body.retention_s !== undefined)
+        refuse(['retention_s'], 'expected "session" with it: nothing else is kept');
+      if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
+      if (body.session !== undefined && body.retrieval !== undefined)
+        refuse(['retrieval'], 'expected none in a session: send the conversation yourself');
+      const fault = callFault(body.messages);
+      if (fault !== null)
+        refuse(
+          ['messages', fault.at, ...FAULT_FIELDS[fault.kind]],
+          faultText(fault, 'a message of role "tool"'),
+        );
+      const toolPath = body.session === undefined ? null : toolsOf(body);
+      if (toolPath !== null)
+        refuse(toolPath, 'expected no tools in a session: send the conversation yourself');
+      if (body.top_logprobs !== undefined && body.top_logprobs > 0 && !body.logprobs)
+        refuse(['top_logprobs'], 'expected "logprobs": true with it');
+    }),
+  )
   .meta({ id: 'ChatCompletionRequest' });
 
 export type ChatBody = z.output<typeof chatBodySchema>;

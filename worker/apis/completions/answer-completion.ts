@@ -1,4 +1,6 @@
 /** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
@@ -6,6 +8,7 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { type Delta, runGeneration } from '../../serving/generation/run-generation.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
+import { checkTexts } from '../../serving/policy/check-input.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
@@ -42,7 +45,8 @@ interface Piece {
 export async function answerCompletion(task: CompletionTask): Promise<Response> {
   const { body, model, record, signal } = task;
   // Checks ids and encodes texts before the first token is generated.
-  const prompts = listPrompts(body.prompt).map((prompt) => encodePrompt(task, prompt));
+  const prompts: (readonly number[])[] = [];
+  for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
   return await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) => runPrompts(task, prompts, ended),
@@ -51,10 +55,30 @@ export async function answerCompletion(task: CompletionTask): Promise<Response> 
   });
 }
 
-function encodePrompt({ body, model }: CompletionTask, prompt: Prompt): readonly number[] {
+async function encodePrompt(
+  { body, model }: CompletionTask,
+  prompt: Prompt,
+): Promise<readonly number[]> {
   if (typeof prompt !== 'string') return prompt;
   refuseTooLong(model, prompt.length, 'prompt');
-  return model.tokenizer.encode(prompt, { special: body.parse_special, bos: true });
+  const options = { special: body.parse_special, bos: true };
+  return await inTurns(model.tokenizer.encodeSteps(prompt, options), takeTurn);
+}
+
+/** Prompts as the policy leaves them. @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE */
+async function checkPrompts(
+  task: CompletionTask,
+  prompts: readonly (readonly number[])[],
+): Promise<readonly (readonly number[])[]> {
+  const { env, caller, model, body } = task;
+  const texts = listPrompts(body.prompt).map((prompt) =>
+    typeof prompt === 'string' ? prompt : model.tokenizer.decode(prompt),
+  );
+  const checked = await checkTexts(env, caller, texts, 'prompt');
+  const passed: (readonly number[])[] = [];
+  for (const [i, tokens] of prompts.entries())
+    passed.push(checked[i] === texts[i] ? tokens : await encodePrompt(task, checked[i]!));
+  return passed;
 }
 
 /** Number of answers generated per prompt; the best `n` are returned. */
@@ -64,12 +88,13 @@ function countCandidates({ n, best_of }: CompletionBody): number {
 
 /** Prompts one after the other, a prompt's choices in parallel. Choices are numbered across all prompts. */
 async function* runPrompts(
-  { env, caller, model, body }: CompletionTask,
+  task: CompletionTask,
   prompts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): AsyncGenerator<Delta, void, void> {
+  const { env, caller, model, body } = task;
   const nChoice = countCandidates(body);
-  const params = generationParams(
+  const params = await generationParams(
     body,
     {
       maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
@@ -82,7 +107,7 @@ async function* runPrompts(
     },
     model,
   );
-  for (const [p, promptTokens] of prompts.entries()) {
+  for (const [p, promptTokens] of (await checkPrompts(task, prompts)).entries()) {
     const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
     for await (const delta of runGeneration({ ...plan, params, signal }))
       yield { ...delta, choice: p * nChoice + delta.choice };

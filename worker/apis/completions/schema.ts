@@ -10,7 +10,7 @@ import {
   tooManyTokens,
 } from '../../serving/fields/common.ts';
 import { formatFields } from '../../serving/fields/output.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 const MAX_PROMPTS = 64;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
@@ -42,15 +42,17 @@ export const completionBodySchema = z
     best_of: choiceCount.optional(),
     strict: strictField,
   })
-  .superRefine((body, context) => {
-    const { n, best_of: bestOf } = body;
-    const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
-    if (tooMany !== null) refuseAt(context, ['max_tokens'], tooMany);
-    const refuse = (message: string): void => refuseAt(context, ['best_of'], message);
-    if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
-    if (bestOf !== undefined && bestOf > n && body.stream)
-      refuse('expected it to be absent when "stream" is true: the best is known at the end');
-  })
+  .superRefine(
+    whole((body, context) => {
+      const { n, best_of: bestOf } = body;
+      const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
+      if (tooMany !== null) refuseAt(context, ['max_tokens'], tooMany);
+      const refuse = (message: string): void => refuseAt(context, ['best_of'], message);
+      if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
+      if (bestOf !== undefined && bestOf > n && body.stream)
+        refuse('expected it to be absent when "stream" is true: the best is known at the end');
+    }),
+  )
   .meta({ id: 'CompletionRequest' });
 
 export type CompletionBody = z.output<typeof completionBodySchema>;

@@ -33,7 +33,7 @@ export const embeddings = defineEndpoint({
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
     const dimensions = checkDimensions(body, model.manifest.config.nEmbd);
-    const texts = textIds(model, inputsOf(body.input), {
+    const texts = await textIds(model, inputsOf(body.input), {
       inputType: body.input_type,
       truncate: body.truncate,
       nameOf: (index) => (isList(body.input) ? `input[${index}]` : 'input'),

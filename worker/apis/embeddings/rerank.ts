@@ -1,4 +1,6 @@
 /** POST /v1/rerank. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import type { z } from 'zod';
 import { familyByName } from '../../../engine/archs/index.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
@@ -8,7 +10,7 @@ import { dot } from '../../serving/embedding/dot.ts';
 import { embed, score } from '../../serving/embedding/embed.ts';
 import { findRanker } from '../../serving/embedding/find-encoder.ts';
 import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
-import { pairIds } from '../../serving/embedding/pair-ids.ts';
+import { pairIdsSteps } from '../../serving/embedding/pair-ids.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { rerankBodySchema, rerankSchema } from './schema.ts';
@@ -103,12 +105,12 @@ async function rankByVectors(
   model: EncoderModel,
   { query, documents, truncate, signal }: RankRequest,
 ): Promise<Ranked> {
-  const queryIds = textIds(model, [query], {
+  const queryIds = await textIds(model, [query], {
     inputType: 'query',
     truncate,
     nameOf: () => 'query',
   });
-  const passages = textIds(model, documents, {
+  const passages = await textIds(model, documents, {
     inputType: 'document',
     truncate,
     nameOf: (index) => `documents[${index}]`,
@@ -124,7 +126,8 @@ async function rankByScores(
   model: EncoderModel,
   { query, documents, truncate, signal }: RankRequest,
 ): Promise<Ranked> {
-  const texts = pairIds(model, query, documents, { truncate });
+  const steps = pairIdsSteps(model, query, documents, { truncate });
+  const texts = await inTurns(steps, takeTurn);
   return { texts, scores: await score(env, caller, model, texts, signal) };
 }
 

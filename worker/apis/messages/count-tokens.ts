@@ -1,6 +1,8 @@
 /** POST /v1/messages/count_tokens, in Anthropic's shape. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
-import { encodeChat } from '../../serving/generation/run-chat.ts';
+import { chatSteps } from '../../serving/generation/run-chat.ts';
 import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
@@ -32,6 +34,7 @@ export const countTokens = defineEndpoint({
     checkBlocks(model.id, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];
-    return Response.json({ input_tokens: encodeChat(model, messages, { prefill, tools }).length });
+    const ids = await inTurns(chatSteps(model, messages, { prefill, tools }), takeTurn);
+    return Response.json({ input_tokens: ids.length });
   },
 });

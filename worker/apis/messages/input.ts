@@ -1,4 +1,5 @@
 /** The conversation of a request in Anthropic's shape, from blocks to messages. */
+import type { ToolCall } from '../../../engine/text/chat-template.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import {
   checkInputs,
@@ -19,14 +20,13 @@ export function conversationOf({ system, messages }: Conversation): {
   messages: Message[];
   prefill: string;
 } {
-  const turns: Message[] = system === undefined ? [] : [textMessage('system', system)];
+  const turns: Turn[] = system === undefined ? [] : [textMessage('system', system)].map(turnOf);
   const messageOf = turns.map(() => 0);
   for (const [i, { role, content }] of messages.entries()) {
     const blocks = typeof content === 'string' ? [textBlock(content)] : content;
     for (const turn of turnsOf(role, blocks)) {
       const last = turns.at(-1);
-      if (last?.role === turn.role && turn.role !== 'tool')
-        turns[turns.length - 1] = join(last, turn);
+      if (last?.role === turn.role && turn.role !== 'tool') join(last, turn);
       else messageOf[turns.push(turn) - 1] = i;
     }
   }
@@ -36,34 +36,48 @@ export function conversationOf({ system, messages }: Conversation): {
   return { messages: turns.slice(0, -1), prefill: contentText(last.content) };
 }
 
+/** A message while it is put together: copies of it for each block would cost the square of their number. */
+interface Turn extends Message {
+  readonly content: ContentPart[];
+  tool_calls?: ToolCall[];
+}
+
+function turnOf({ content, tool_calls: calls, ...message }: Message): Turn {
+  return {
+    ...message,
+    content: [...content],
+    ...(calls === undefined ? {} : { tool_calls: [...calls] }),
+  };
+}
+
 function textBlock(text: string): MessageBlock {
   return { type: 'text', text };
 }
 
 /** Joins the texts of a message, and an assistant's text and calls. */
-function turnsOf(role: string, blocks: readonly MessageBlock[]): Message[] {
-  const turns: Message[] = [];
+function turnsOf(role: string, blocks: readonly MessageBlock[]): Turn[] {
+  const turns: Turn[] = [];
   for (const block of blocks) {
     if (block.type === 'tool_result') {
       const { content = '', is_error: isError, tool_use_id: id } = block;
       const text = isError === true ? `Error: ${content}` : content;
-      turns.push({ ...textMessage('tool', text), tool_call_id: id });
+      turns.push(turnOf({ ...textMessage('tool', text), tool_call_id: id }));
       continue;
     }
-    const last = turns.at(-1);
-    const turn = last?.role === role ? last : { role, content: [] };
-    if (turn === last) turns.pop();
-    turns.push(withBlock(turn, block));
+    let turn = turns.at(-1);
+    if (turn?.role !== role) turns.push((turn = { role, content: [] }));
+    addBlock(turn, block);
   }
   return blocks.length === 0 ? [{ role, content: [] }] : turns;
 }
 
-function withBlock(turn: Message, block: Exclude<MessageBlock, { type: 'tool_result' }>): Message {
-  if (block.type === 'text' || block.type === 'image')
-    return { ...turn, content: [...turn.content, partOf(block)] };
+function addBlock(turn: Turn, block: Exclude<MessageBlock, { type: 'tool_result' }>): void {
+  if (block.type === 'text' || block.type === 'image') {
+    turn.content.push(partOf(block));
+    return;
+  }
   const { id, name, input } = block;
-  const call = { id, type: 'function' as const, function: { name, arguments: input } };
-  return { ...turn, tool_calls: [...(turn.tool_calls ?? []), call] };
+  (turn.tool_calls ??= []).push({ id, type: 'function', function: { name, arguments: input } });
 }
 
 function partOf(block: Extract<MessageBlock, { type: 'text' | 'image' }>): ContentPart {
@@ -76,16 +90,13 @@ function urlOf(source: Extract<MessageBlock, { type: 'image' }>['source']): stri
   return source.type === 'url' ? source.url : `data:${source.media_type};base64,${source.data}`;
 }
 
-/** Joins two turns, with a line break between their texts. */
-function join(a: Message, b: Message): Message {
-  const calls = [...(a.tool_calls ?? []), ...(b.tool_calls ?? [])];
-  const isTextless = (calls.length > 0 && a.content.length === 0) || b.content.length === 0;
-  const between = isTextless ? [] : textContent('\n');
-  return {
-    role: a.role,
-    content: [...a.content, ...between, ...b.content],
-    ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  };
+/** Adds a turn to the one before it, with a line break between their texts. */
+function join(turn: Turn, next: Turn): void {
+  const nCall = (turn.tool_calls?.length ?? 0) + (next.tool_calls?.length ?? 0);
+  const isTextless = (nCall > 0 && turn.content.length === 0) || next.content.length === 0;
+  if (!isTextless) turn.content.push(...textContent('\n'));
+  for (const part of next.content) turn.content.push(part);
+  for (const call of next.tool_calls ?? []) (turn.tool_calls ??= []).push(call);
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming a block that the model has no input for */

@@ -98,7 +98,7 @@ export const messages = defineEndpoint({
     const tools = messagesTools(body);
     const format = textFormat(body.output_config?.format, 'output_config.format');
     refuseBegun(format, conversation.prefill);
-    const params = generationParams(
+    const params = await generationParams(
       { ...body, stop: body.stop_sequences },
       { maxTokens: body.max_tokens, topLogprobs: null, format, tools },
       model,

@@ -11,7 +11,7 @@ import {
   strictField,
 } from '../../serving/fields/common.ts';
 import { messagesOutputFields, messagesToolFields, toolName } from '../../serving/fields/output.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() });
 const texts = z.union(
@@ -67,18 +67,20 @@ const message = z
     role: z.enum(['user', 'assistant']),
     content: z.union([z.string(), z.array(block)], 'expected a text or an array of blocks'),
   })
-  .superRefine(({ role, content }, context) => {
-    if (typeof content === 'string') return;
-    for (const [i, { type }] of content.entries()) {
-      const sender = SENDERS[type] ?? role;
-      if (sender === role) continue;
-      refuseAt(
-        context,
-        ['content', i, 'type'],
-        `expected "${type}" only in messages of role "${sender}"`,
-      );
-    }
-  });
+  .superRefine(
+    whole(({ role, content }, context) => {
+      if (typeof content === 'string') return;
+      for (const [i, { type }] of content.entries()) {
+        const sender = SENDERS[type] ?? role;
+        if (sender === role) continue;
+        refuseAt(
+          context,
+          ['content', i, 'type'],
+          `expected "${type}" only in messages of role "${sender}"`,
+        );
+      }
+    }),
+  );
 
 const conversationFields = {
   model: generationFields.model,
@@ -120,7 +122,7 @@ const usageSchema = z
     output_tokens: count,
   })
   .meta({ id: 'MessagesUsage' });
-const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use']);
+const stopReason = z.enum(['end_turn', 'max_tokens', 'stop_sequence', 'tool_use', 'refusal']);
 const answerBlock = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: z.string() }),
   z.strictObject({

@@ -82,6 +82,7 @@ function emptyMessage(
 
 function stopJson({ reason, stop }: Done) {
   if (reason === 'length') return { stop_reason: 'max_tokens' as const, stop_sequence: null };
+  if (reason === 'content_filter') return { stop_reason: 'refusal' as const, stop_sequence: null };
   if (reason === 'tool_calls') return { stop_reason: 'tool_use' as const, stop_sequence: null };
   const stopReason = stop === null ? ('end_turn' as const) : ('stop_sequence' as const);
   return { stop_reason: stopReason, stop_sequence: stop };

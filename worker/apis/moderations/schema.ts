@@ -1,33 +1,43 @@
-/** POST /v1/moderations: OpenAI's body, and those of its categories that the classifier knows. */
+/** POST /v1/moderations: OpenAI's body, and those of its categories that the classifiers know, with one of our own. */
 import { z } from 'zod';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 
 /** Most images of a request, which get one result together, as with OpenAI. */
 export const MAX_MODERATED_IMAGES = 4;
-const MAX_TEXT_CHARS = 100_000;
+/** All texts of a request together: less than a tenth of a second. */
+export const MAX_MODERATED_CHARS = 100_000;
 const MAX_PARTS = 64;
 
 const imagePart = z.strictObject({
   type: z.literal('image_url'),
   image_url: z.strictObject({ url: z.string().min(1) }),
 });
-const textPart = z.strictObject({ type: z.literal('text'), text: z.string().max(MAX_TEXT_CHARS) });
+const text = z.string().max(MAX_MODERATED_CHARS);
+const textPart = z.strictObject({ type: z.literal('text'), text });
 
 export const moderationBodySchema = z
   .looseObject({
     model: modelField,
     input: z.union([
-      z.string().max(MAX_TEXT_CHARS),
-      z.array(z.string().max(MAX_TEXT_CHARS)).min(1).max(64),
+      text,
+      z.array(text).min(1).max(MAX_PARTS),
       z
         .array(z.discriminatedUnion('type', [imagePart, textPart]))
         .min(1)
         .max(MAX_PARTS),
     ]),
-    threshold: z.number().min(0).max(1).default(0.8),
+    /** Score from which a category is flagged; each category's own by default. */
+    threshold: z.number().min(0).max(1).optional(),
     strict: strictField,
   })
   .meta({ id: 'ModerationRequest' });
+
+const perCategory = <Schema extends z.ZodType>(schema: Schema) =>
+  z.strictObject({
+    sexual: schema.optional(),
+    hate: schema.optional(),
+    offensive: schema.optional(),
+  });
 
 export const moderationSchema = z
   .strictObject({
@@ -36,9 +46,9 @@ export const moderationSchema = z
     results: z.array(
       z.strictObject({
         flagged: z.boolean(),
-        categories: z.strictObject({ sexual: z.boolean() }),
-        category_scores: z.strictObject({ sexual: z.number() }),
-        category_applied_input_types: z.strictObject({ sexual: z.array(z.literal('image')) }),
+        categories: perCategory(z.boolean()),
+        category_scores: perCategory(z.number()),
+        category_applied_input_types: perCategory(z.array(z.enum(['image', 'text']))),
       }),
     ),
   })

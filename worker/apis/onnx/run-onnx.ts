@@ -4,7 +4,7 @@ import { ENCODINGS, jsonTensorSchema, jsonTensorsSchema } from './json-tensors.t
 import { ONNX_WAYS, runOnnxTask } from './run-task.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 export const runOnnx = defineEndpoint({
   name: 'runOnnx',
@@ -39,15 +39,17 @@ export const runOnnx = defineEndpoint({
       top_k: z.number().int().min(1).max(100).optional(),
       strict: strictField,
     })
-    .superRefine((body, context) => {
-      const given = ONNX_WAYS.filter((way) => body[way] !== undefined);
-      if (given.length !== 1)
-        refuseAt(
-          context,
-          [given[1] ?? 'inputs'],
-          `expected exactly one of ${ONNX_WAYS.join(', ')}`,
-        );
-    })
+    .superRefine(
+      whole((body, context) => {
+        const given = ONNX_WAYS.filter((way) => body[way] !== undefined);
+        if (given.length !== 1)
+          refuseAt(
+            context,
+            [given[1] ?? 'inputs'],
+            `expected exactly one of ${ONNX_WAYS.join(', ')}`,
+          );
+      }),
+    )
     .meta({ id: 'OnnxRequest' }),
   responses: [
     {

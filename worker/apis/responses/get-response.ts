@@ -3,6 +3,7 @@
 import { invalidField } from '../../platform/invalid-field.ts';
 import { askStored } from './ask-stored.ts';
 import { responseSchema } from './schema.ts';
+import { markGenerated } from '../../http/generated.ts';
 import { jsonText } from '../../http/json-text.ts';
 import { defineResponseEndpoint } from './env.ts';
 
@@ -29,6 +30,6 @@ export const getResponse = defineResponseEndpoint({
         'stream',
         'a stored response cannot be streamed again; expected it to be absent',
       );
-    return jsonText(await askStored(context, (stored) => stored.read()));
+    return markGenerated(jsonText(await askStored(context, (stored) => stored.read())));
   },
 });

@@ -40,6 +40,8 @@ export interface ResponsePlan {
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
   readonly start: (signal: AbortSignal) => AsyncGenerator<Delta, void, void>;
+  /** Whether a client waits for the answer. Default true. */
+  readonly hasClient?: boolean;
   readonly onEnd?: () => void;
 }
 
@@ -67,7 +69,7 @@ export async function planResponse(
       : { messages: [...history, ...fresh], nDropped: 0 };
   const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
-  const params = generationParams(
+  const params = await generationParams(
     body,
     {
       maxTokens: body.max_output_tokens,
@@ -90,8 +92,9 @@ export async function planResponse(
 }
 
 export async function answerResponse(plan: ResponsePlan): Promise<Response> {
-  const { run, signal, record, start, onEnd } = plan;
+  const { run, signal, record, start, hasClient = true, onEnd } = plan;
   return await answer({
+    hasClient,
     ...{ modelId: run.model.id, signal, record, stream: run.body.stream, sse: RESPONSES_SSE },
     run: start,
     chunks: (deltas) => responseEvents(run, deltas),
@@ -104,7 +107,7 @@ export async function answerResponse(plan: ResponsePlan): Promise<Response> {
 export async function runInBackground(plan: ResponsePlan): Promise<void> {
   const { run } = plan;
   try {
-    await answerResponse(plan);
+    await answerResponse({ ...plan, hasClient: false });
   } catch (error) {
     const { code, message: text } = recordForClient(error, plan.record);
     plan.record.fail(code);

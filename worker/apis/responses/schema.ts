@@ -15,7 +15,7 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
 import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
 
@@ -54,12 +54,14 @@ export const responseBodySchema = z
     metadata: metadataField.optional(),
     strict: strictField,
   })
-  .superRefine((body, context) => {
-    const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
-    if (body.background && !body.store) refuse('store', 'expected true with "background": true');
-    if (body.background && body.stream)
-      refuse('stream', 'expected false with "background": true: read the response by its id');
-  })
+  .superRefine(
+    whole((body, context) => {
+      const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
+      if (body.background && !body.store) refuse('store', 'expected true with "background": true');
+      if (body.background && body.stream)
+        refuse('stream', 'expected false with "background": true: read the response by its id');
+    }),
+  )
   .meta({ id: 'ResponseRequest' });
 
 export type ResponseBody = z.output<typeof responseBodySchema>;
@@ -96,7 +98,9 @@ export const responseSchema = z
     status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
     background: z.boolean(),
     error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
-    incomplete_details: z.strictObject({ reason: z.literal('max_output_tokens') }).nullable(),
+    incomplete_details: z
+      .strictObject({ reason: z.enum(['max_output_tokens', 'content_filter']) })
+      .nullable(),
     instructions: z.string().nullable(),
     max_output_tokens: count.nullable(),
     metadata: z.record(z.string(), z.string()),

@@ -6,6 +6,7 @@ import type { Place } from '../../platform/failure.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../../http/error-response.ts';
+import type { AnswerReason } from '../../serving/generation/text-events.ts';
 import type { Delta } from '../../serving/generation/run-generation.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { FlatTool, FlatToolChoice, TextFormat } from '../../serving/fields/output.ts';
@@ -132,10 +133,7 @@ async function* events(
       } else if (delta.type === 'arguments') {
         yield* maker.items.arguments(delta.text);
       } else if (delta.type === 'done') {
-        yield* await maker.finish(
-          delta.reason === 'length' ? 'incomplete' : 'completed',
-          delta.usage,
-        );
+        yield* await maker.finish(INCOMPLETE[delta.reason] ?? 'completed', delta.usage);
       }
     }
   } catch (error) {
@@ -149,6 +147,12 @@ async function* events(
     yield await maker.fail(recordForClient(error, run.place));
   }
 }
+
+type IncompleteReason = NonNullable<ResponseJson['incomplete_details']>['reason'];
+const INCOMPLETE: Readonly<Partial<Record<AnswerReason, IncompleteReason>>> = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+};
 
 /** The states of a response, with their events. */
 class ResponseMaker {
@@ -172,15 +176,17 @@ class ResponseMaker {
   }
 
   async finish(
-    status: 'completed' | 'incomplete' | 'cancelled',
+    end: 'completed' | 'cancelled' | IncompleteReason,
     usage: GenerateUsage | null,
   ): Promise<UnnumberedEvent[]> {
+    const reason = end === 'completed' || end === 'cancelled' ? null : end;
+    const status = end === 'completed' || end === 'cancelled' ? end : 'incomplete';
     // Sent only once the last state has been stored.
     const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
     await this.#change({
       status,
       completed_at: status === 'completed' ? Math.floor(Date.now() / 1000) : null,
-      incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
+      incomplete_details: reason === null ? null : { reason },
       output: this.items.all,
       ...(usage === null ? {} : this.#costs(usage)),
     });

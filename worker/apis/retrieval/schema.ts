@@ -5,7 +5,7 @@ import { filterSchema, metadataSchema } from './object/filter.ts';
 import { SEARCH_MODES } from './object/search.ts';
 import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
-import { refuseAt } from '../../serving/fields/refuse-at.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 export const MAX_DOCUMENTS = 256;
 const MAX_DOCUMENT_CHARS = 1_000_000;
@@ -50,18 +50,20 @@ export const addDocumentsSchema = z
       .max(MAX_DOCUMENTS),
     strict: strictField,
   })
-  .superRefine(({ documents }, context) => {
-    const seen = new Set<string>();
-    for (const [i, { id }] of documents.entries()) {
-      if (seen.has(id))
-        refuseAt(
-          context,
-          ['documents', i, 'id'],
-          'expected an id that no other document of the request has',
-        );
-      seen.add(id);
-    }
-  })
+  .superRefine(
+    whole(({ documents }, context) => {
+      const seen = new Set<string>();
+      for (const [i, { id }] of documents.entries()) {
+        if (seen.has(id))
+          refuseAt(
+            context,
+            ['documents', i, 'id'],
+            'expected an id that no other document of the request has',
+          );
+        seen.add(id);
+      }
+    }),
+  )
   .meta({ id: 'AddDocumentsRequest' });
 
 const query = z.string().min(1).max(MAX_QUERY_CHARS);

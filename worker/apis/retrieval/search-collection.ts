@@ -66,7 +66,7 @@ async function vectorOf(
   param: string,
 ): Promise<Float32Array> {
   const model = await encoderOf(env, collection, caller);
-  const ids = textIds(model, [query], {
+  const ids = await textIds(model, [query], {
     inputType: 'query',
     truncate: true,
     nameOf: () => param,

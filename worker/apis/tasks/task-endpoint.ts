@@ -5,9 +5,11 @@ import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
+import { markGenerated } from '../../http/generated.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
 import type { TaskFields } from '../../serving/tasks/fields.ts';
+import { checkFields, guardTask } from '../../serving/policy/check-task.ts';
 import { runTask, type Task, type TaskEvent } from '../../serving/tasks/task.ts';
 import type { TaskHost } from '../../serving/tasks/task-model.ts';
 import { defineEndpoint, type Endpoint, type Example } from '../../http/endpoint.ts';
@@ -40,17 +42,17 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
       },
     ],
     async handle({ request, env, caller, body, record }) {
-      const fields = body as Body;
+      const fields = await checkFields(env, caller, body as Body);
       // A client that leaves cancels the response's stream; this also aborts what waits upstream.
       const abort = new AbortController();
       const signal = AbortSignal.any([request.signal, abort.signal]);
       const host = await gatewayHost(env, caller, fields, record, signal);
-      const events = runTask(task, host, fields);
+      const events = guardTask(env, caller, runTask(task, host, fields));
       const end = (): void => abort.abort();
       if (fields.stream === true)
-        return await sseResponse(sseChunks(events), OPENAI_SSE, record, end);
+        return markGenerated(await sseResponse(sseChunks(events), OPENAI_SSE, record, end));
       try {
-        return Response.json(await lastAnswer(events));
+        return markGenerated(Response.json(await lastAnswer(events)));
       } finally {
         end();
       }

@@ -1,4 +1,6 @@
 /** POST /apply-template. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
 import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { renderChat } from '../../serving/generation/run-chat.ts';
@@ -49,9 +51,8 @@ export const applyTemplate = defineEndpoint({
       tools: chatTools(body)?.tools ?? [],
     });
     refuseTooLong(model, text.length, 'messages');
-    return Response.json({
-      prompt: text.replaceAll(sentinel, ''),
-      tokens: model.tokenizer.encodeTemplate(text, sentinel),
-    });
+    const steps = model.tokenizer.encodeTemplateSteps(text, sentinel);
+    const tokens = await inTurns(steps, takeTurn);
+    return Response.json({ prompt: text.replaceAll(sentinel, ''), tokens });
   },
 });

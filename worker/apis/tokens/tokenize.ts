@@ -1,11 +1,13 @@
 /** POST /tokenize. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
-/** One to three seconds of work at worst (one letter repeated). */
+/** One to three seconds of work at worst (digits), in slices. */
 const MAX_TOKENIZE_CHARS = 1_000_000;
 
 export const tokenize = defineEndpoint({
@@ -39,6 +41,7 @@ export const tokenize = defineEndpoint({
       caller,
     );
     const options = { special: body.parse_special, bos: body.add_special };
-    return Response.json({ tokens: tokenizer.encode(body.text, options) });
+    const tokens = await inTurns(tokenizer.encodeSteps(body.text, options), takeTurn);
+    return Response.json({ tokens });
   },
 });

@@ -9,6 +9,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import type { Ask } from '../../http/endpoint.ts';
 import { errorBody, recordForClient } from '../../http/error-response.ts';
 import { checkBody, MAX_BODY_BYTES } from '../../http/body/json-body.ts';
+import { checkJsonShape } from '../../http/body/json-bounds.ts';
 import { type ClientMessage, clientMessageSchema } from './message-schema.ts';
 import { eventData } from './event-data.ts';
 
@@ -56,6 +57,7 @@ export class WebSocketConnection {
     if (data.length > MAX_BODY_BYTES) return this.#end(CLOSE_TOO_BIG, 'message too large');
     let message: ClientMessage;
     try {
+      checkJsonShape(data, 'message');
       message = checkBody(JSON.parse(data), clientMessageSchema);
     } catch (error) {
       const reason = error instanceof EngineError ? error.message : 'expected JSON';

@@ -2,12 +2,19 @@
 import type { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { describeIssue } from './describe-issue.ts';
+import { checkJsonShape } from './json-bounds.ts';
 import { findJsonError } from './json-error.ts';
 
 /** Holds several times the text of a context of 100,000 tokens. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** How much of a body that is too large is drained before the connection is given up. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Only the first issue is reported. Without this zod collects one for each of a million wrong items; its types
+ * leave the option out.
+ */
+const FIRST_ISSUE = { abortEarly: true } as z.core.ParseContext<z.core.$ZodIssue>;
 
 /** A body as JSON, not checked yet. @throws {EngineError} E_REQUEST_INVALID */
 export function parseJsonBody(text: string): unknown {
@@ -16,7 +23,7 @@ export function parseJsonBody(text: string): unknown {
 
 /** @throws {EngineError} E_REQUEST_INVALID naming field, value and fix. */
 export function checkBody<T>(body: unknown, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(dropNulls(body));
+  const parsed = schema.safeParse(dropNulls(body), FIRST_ISSUE);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   if (issue === undefined) throw new EngineError('E_REQUEST_INVALID', 'body: is invalid.');
@@ -55,6 +62,7 @@ function tooLarge(): EngineError {
 
 /** @throws {EngineError} E_REQUEST_INVALID with the position in `where`. */
 export function parseJson(text: string, where = 'body'): unknown {
+  checkJsonShape(text, where);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -70,5 +78,7 @@ export function parseJson(text: string, where = 'body'): unknown {
 /** OpenAI's clients send null for a field that is absent. */
 function dropNulls(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const entries = Object.entries(body);
+  const kept = entries.filter(([, value]) => value !== null);
+  return kept.length === entries.length ? body : Object.fromEntries(kept);
 }

@@ -6,9 +6,11 @@ import {
   throwIfAborted,
 } from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
+import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { CallContext } from '../../platform/failure.ts';
+import { readWatermarkKey } from '../../platform/watermark-key.ts';
 import { ask, reach, unavailable } from '../../platform/rpc.ts';
 import type { StageStatus } from '../../stage/index.ts';
 import { countCall, stageOf } from './stages.ts';
@@ -38,7 +40,7 @@ export async function* generateEvents(
   promptField = 'prompt',
 ): AsyncGenerator<GenerateEvent, void, void> {
   // A prompt cached for one subject is not reused for another, whose cached_tokens would show it.
-  const scoped = { ...request, scope: subject };
+  const scoped = { ...request, scope: subject, sampling: await marked(env, request.sampling) };
   const affinity = affinityOf(scoped);
   const vocabulary = request.constraint === undefined ? null : model.vocabulary;
   let nPassedOn = 0;
@@ -68,6 +70,12 @@ export async function* generateEvents(
   }
 }
 
+/** Sampled texts carry the deployment's watermark. */
+async function marked(env: ServingEnv, sampling: SamplingParams): Promise<SamplingParams> {
+  if (sampling.temperature === 0) return sampling;
+  return { ...sampling, watermark: await readWatermarkKey(env) };
+}
+
 function isStageGone(error: unknown): boolean {
   return error instanceof EngineError && error.code === 'E_BACKEND_UNAVAILABLE';
 }
@@ -75,14 +83,14 @@ function isStageGone(error: unknown): boolean {
 /** Events of the transcription of one window, in the same way. */
 export async function* transcribeEvents(
   env: ServingEnv,
-  { requestId }: CallContext,
+  { requestId, subject = '' }: CallContext,
   model: ModelOfKind<'recognition'>,
   request: TranscribeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<TranscribeEvent, void, void> {
   const { stage, place } = stageOf(env, model);
   yield* stageEvents<TranscribeEvent>(
-    () => stage.transcribe({ requestId }, place, request),
+    () => stage.transcribe({ requestId, subject }, place, request),
     signal,
   );
 }

@@ -13,14 +13,14 @@ import { inCalls } from './in-calls.ts';
  */
 export async function embed(
   env: ServingEnv,
-  { requestId }: CallContext,
+  { requestId, subject = '' }: CallContext,
   model: EncoderModel,
   texts: readonly (readonly number[])[],
   signal: AbortSignal,
 ): Promise<Float32Array[]> {
   const { stage, place } = stageOf(env, model);
   return await inCalls(texts, model.manifest.config.nEmbd, signal, (part) =>
-    ask<Float32Array>('stage', () => stage.embed({ requestId }, place, part)),
+    ask<Float32Array>('stage', () => stage.embed({ requestId, subject }, place, part)),
   );
 }
 
@@ -31,14 +31,14 @@ export async function embed(
  */
 export async function score(
   env: ServingEnv,
-  { requestId }: CallContext,
+  { requestId, subject = '' }: CallContext,
   model: EncoderModel,
   pairs: readonly (readonly number[])[],
   signal: AbortSignal,
 ): Promise<number[]> {
   const { stage, place } = stageOf(env, model);
   const rows = await inCalls(pairs, 1, signal, (part) =>
-    ask<Float32Array>('stage', () => stage.score({ requestId }, place, part)),
+    ask<Float32Array>('stage', () => stage.score({ requestId, subject }, place, part)),
   );
   return rows.map(([value]) => value!);
 }

@@ -1,7 +1,13 @@
 /** Token ids that an encoder reads for a text: [CLS], prefix, text, [SEP]; cut or refused when too long. */
+import { inTurns } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { EncoderModel } from './find-encoder.ts';
+
+/** Texts that are cut into tokens before others have a turn; a long one has turns of its own. */
+const TEXTS_A_STEP = 32;
 
 export const INPUT_TYPES = ['query', 'document'] as const;
 export type InputType = (typeof INPUT_TYPES)[number];
@@ -21,26 +27,37 @@ export type EncoderInput = string | readonly number[];
 /**
  * @throws {EngineError} E_REQUEST_INVALID or E_PROMPT_TOO_LONG naming the text by its index.
  */
-export function textIds(
+export async function textIds(
+  model: EncoderModel,
+  inputs: readonly EncoderInput[],
+  options: TextIdsOptions,
+): Promise<number[][]> {
+  return await inTurns(textIdsSteps(model, inputs, options), takeTurn);
+}
+
+function* textIdsSteps(
   { manifest, tokenizer }: EncoderModel,
   inputs: readonly EncoderInput[],
   { inputType, truncate, nameOf }: TextIdsOptions,
-): number[][] {
+): Steps<number[][]> {
   const { maxTokens, nVocab, queryPrefix, documentPrefix } = manifest.config;
   const { bosId, eosIds } = manifest.tokenizer;
   const prefixes = { query: queryPrefix, document: documentPrefix };
   const prefix = inputType === undefined ? '' : prefixes[inputType];
   const [before, after] = [bosId === null ? [] : [bosId], eosIds.slice(0, 1)];
   const room = maxTokens - before.length - after.length;
-  return inputs.map((input, index) => {
+  const made: number[][] = [];
+  for (const [index, input] of inputs.entries()) {
+    if (index % TEXTS_A_STEP === TEXTS_A_STEP - 1) yield;
     const name = nameOf(index);
     const ids =
       typeof input === 'string'
-        ? tokenizer.encode(prefix + checkText(input, name), { special: false })
+        ? yield* tokenizer.encodeSteps(prefix + checkText(input, name), { special: false })
         : withoutSpecial(checkIds(input, nVocab, name), before, after);
     if (ids.length > room && !truncate) throw tooLong(name, index, ids.length, room);
-    return [...before, ...ids.slice(0, room), ...after];
-  });
+    made.push([...before, ...ids.slice(0, room), ...after]);
+  }
+  return made;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for an empty one */

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
-const finishReason = z.enum(['stop', 'length']);
-const chatFinishReason = z.enum(['stop', 'length', 'tool_calls']);
+const finishReason = z.enum(['stop', 'length', 'content_filter']);
+const chatFinishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter']);
 const callFunction = z.strictObject({ name: z.string(), arguments: z.string() });
 const toolCall = z.strictObject({
   id: z.string(),

@@ -13,3 +13,15 @@ export function refuseAt(
 ): void {
   context.addIssue({ code: 'custom', path: [...path], message });
 }
+
+/**
+ * A check that compares fields, for `superRefine`: it sees only values whose own checks have passed. After a
+ * refusal inside, the fields may be missing or as they were sent.
+ */
+export function whole<T>(
+  check: (value: T, context: z.core.$RefinementCtx<T>) => void,
+): (value: T, context: z.core.$RefinementCtx<T>) => void {
+  return (value, context) => {
+    if (context.issues.length === 0) check(value, context);
+  };
+}

@@ -100,6 +100,7 @@ export function samplingParams(fields: SamplingFields, vocabulary: Vocabulary): 
     mirostatTau: fields.mirostat_tau ?? d.mirostatTau,
     mirostatEta: fields.mirostat_eta ?? d.mirostatEta,
     logitBias: Object.entries(bias).map(([id, value]) => [Number(id), value] as const),
+    watermark: d.watermark,
     samplers: fields.samplers ?? d.samplers,
     seed: fields.seed ?? randomSeed(),
   };

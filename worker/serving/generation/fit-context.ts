@@ -1,13 +1,16 @@
 /** Fits a conversation into a model's context by leaving out its oldest turns. */
 import type { CallContext } from '../../platform/failure.ts';
+import { inTurns } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
-import { encodeChat } from './run-chat.ts';
+import { chatSteps } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import type { Tool } from '../output/tools.ts';
 import { stageStatus } from '../clients/stage-client.ts';
-import { fitHistory, type FittedHistory } from './fit-history.ts';
+import { fitHistorySteps, type FittedHistory } from './fit-history.ts';
 
 /** Share of the context that is kept free for the answer when turns must be left out. */
 const ANSWER_SHARE = 1 / 4;
@@ -24,13 +27,14 @@ export async function fitToContext(
 ): Promise<FittedHistory<Message>> {
   const { nCtx } = await stageStatus(env, call, model);
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
-  const countTokens = (messages: readonly Message[]): number => {
+  const countTokens = function* (messages: readonly Message[]): Steps<number> {
     try {
-      return encodeChat(model, messages, { tools }).length;
+      return (yield* chatSteps(model, messages, { tools })).length;
     } catch (error) {
       if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
       throw error;
     }
   };
-  return fitHistory(history, fresh, countTokens, nCtx - reserve);
+  const steps = fitHistorySteps(history, fresh, countTokens, nCtx - reserve);
+  return await inTurns(steps, takeTurn);
 }

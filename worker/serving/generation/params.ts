@@ -1,5 +1,7 @@
 /** The fields of a checked body as the parameters of a generation. */
 import type { z } from 'zod';
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import {
   type generationFields,
   MAX_CHOICE_TOKENS,
@@ -8,12 +10,13 @@ import {
 } from '../fields/common.ts';
 import {
   callSyntax,
-  compileConstraint,
+  constraintSteps,
   type FormatSource,
   formatSource,
 } from '../output/constraint.ts';
 import type { ToolUse } from '../output/tools.ts';
 import type { ServedModel } from '../models/model-store.ts';
+import { refuseTooLong } from './prompt-length.ts';
 import type { GenerationParams } from './run-generation.ts';
 
 type Fields = Omit<
@@ -34,8 +37,14 @@ interface Own {
 }
 
 /** By default `maxTokens` is what the context leaves; with several choices, each one's share of it. */
-export function generationParams(fields: Fields, own: Own, model: ServedModel): GenerationParams {
+export async function generationParams(
+  fields: Fields,
+  own: Own,
+  model: ServedModel,
+): Promise<GenerationParams> {
   const { nChoice = 1, tools = null } = own;
+  // Before their schemas are compiled: the prompt holds every one of them.
+  if (tools !== null) refuseTooLong(model, JSON.stringify(tools.tools).length, 'tools');
   const most = nChoice === 1 ? MAX_MAX_TOKENS : Math.floor(MAX_CHOICE_TOKENS / nChoice);
   const format = formatSource(fields, own.format);
   const calls = callSyntax(model, format, tools);
@@ -48,7 +57,7 @@ export function generationParams(fields: Fields, own: Own, model: ServedModel): 
     ignoreEos: own.ignoreEos ?? false,
     speculation: fields.speculation,
     nChoice,
-    constraint: compileConstraint(format, tools, calls),
+    constraint: await inTurns(constraintSteps(format, tools, calls), takeTurn),
     calls,
   };
 }

@@ -1,4 +1,7 @@
 /** Answers a conversation: its messages go through the model's template into a generation. */
+import { atOnce, inTurns } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { TemplateTool } from '../../../engine/text/chat-template.ts';
 import { checkInputs, templateMessage } from '../conversation/message.ts';
@@ -8,6 +11,7 @@ import type { ServedModel } from '../models/model-store.ts';
 import { toolFormatOf } from '../output/tool-formats.ts';
 import { turnsFor } from '../output/tool-prompt.ts';
 import type { Tool } from '../output/tools.ts';
+import { checkMessages } from '../policy/check-input.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
@@ -37,41 +41,51 @@ export interface EncodeChatOptions {
   readonly tools?: readonly Tool[];
 }
 
-/** @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG at once; errors of the stage while it runs. */
-export function runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
-  const {
-    env,
-    caller,
-    model,
-    messages,
-    prefill = '',
-    tools = [],
-    promptField,
-    params,
-    signal,
-  } = plan;
-  return runGeneration({
-    ...{ env, caller, model, promptField, params, signal },
-    promptTokens: encodeChat(model, messages, { field: promptField, prefill, tools }),
-    // Without a template the answer continues where the last message ended.
-    atTextStart: model.manifest.chatTemplate !== null && prefill === '',
-  });
+/**
+ * @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE, E_TEMPLATE, E_PROMPT_TOO_LONG before the first delta; errors
+ * of the stage while it runs.
+ */
+export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void> {
+  const { env, caller, model, prefill = '', tools = [], promptField, params, signal } = plan;
+  const { messages, done } = await checkMessages(env, caller, plan.messages, promptField);
+  try {
+    const steps = chatSteps(model, messages, { field: promptField, prefill, tools });
+    yield* runGeneration({
+      ...{ env, caller, model, promptField, params, signal },
+      promptTokens: await inTurns(steps, takeTurn),
+      // Without a template the answer continues where the last message ended.
+      atTextStart: model.manifest.chatTemplate !== null && prefill === '',
+    });
+  } finally {
+    await done;
+  }
 }
 
 /**
- * Token ids of a conversation, ready for the assistant's answer.
+ * Token ids of a conversation, ready for the assistant's answer, made in parts.
  * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
  */
-export function encodeChat(
+export function* chatSteps(
   model: ServedModel,
   messages: readonly Message[],
   { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
-): number[] {
+): Steps<number[]> {
   const { tokenizer } = model;
   const { text, sentinel } = renderChat(model, messages, { tools });
   refuseTooLong(model, text.length + prefill.length, field);
-  const ids = tokenizer.encodeTemplate(text, sentinel);
-  return prefill === '' ? ids : [...ids, ...tokenizer.encode(prefill, { special: false })];
+  yield;
+  const ids = yield* tokenizer.encodeTemplateSteps(text, sentinel);
+  if (prefill === '') return ids;
+  return [...ids, ...(yield* tokenizer.encodeSteps(prefill, { special: false }))];
+}
+
+/** `chatSteps` at once, for conversations that are known to be short. */
+export function encodeChat(
+  model: ServedModel,
+  messages: readonly Message[],
+  options: EncodeChatOptions = {},
+): number[] {
+  return atOnce(chatSteps(model, messages, options));
 }
 
 /** The model's template over messages; the sentinel breaks up names of special tokens in them. */

@@ -13,7 +13,9 @@ import { generateEvents } from '../clients/stage-client.ts';
 import { mergeStreams } from './merge.ts';
 import type { CallSyntax } from '../output/tool-formats.ts';
 import { textEvents } from './text-events.ts';
-import { type AnswerEvent, countTokens, toolEvents } from './tool-events.ts';
+import { guardOutput } from '../policy/guard-output.ts';
+import { readPolicy } from '../policy/policy.ts';
+import { type AnswerEvent, countTokens, type TokenCount, toolEvents } from './tool-events.ts';
 
 /** Parameters of an answer, the same for every API. */
 export interface GenerationParams {
@@ -71,10 +73,21 @@ export async function* runGeneration(plan: GenerationPlan): AsyncGenerator<Delta
   }
 }
 
-function runChoice(
+async function* runChoice(
+  plan: GenerationPlan,
+  choice: number,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerEvent, void, void> {
+  const policy = await readPolicy(plan.env);
+  const count = { n: 0 };
+  yield* guardOutput(policy, plan.caller, choiceEvents(plan, choice, signal, count), count);
+}
+
+function choiceEvents(
   { env, caller, model, promptTokens, promptField, atTextStart, params }: GenerationPlan,
   choice: number,
   signal: AbortSignal,
+  count: TokenCount,
 ): AsyncGenerator<AnswerEvent, void, void> {
   const { constraint, calls } = params;
   const request: GenerateRequest = {
@@ -88,12 +101,13 @@ function runChoice(
     speculation: params.speculation,
     ...(constraint === null ? {} : { constraint }),
   };
-  const events = generateEvents(env, caller, model, request, signal, promptField);
+  const events = countTokens(
+    generateEvents(env, caller, model, request, signal, promptField),
+    count,
+  );
   if (calls === null)
     return textEvents(events, model.tokenizer, { stops: params.stops, atTextStart });
   // Stop strings end texts, not calls: they are searched for after calls have been split off.
-  const count = { n: 0 };
-  const counted = countTokens(events, count);
-  const texts = textEvents(counted, model.tokenizer, { stops: [], atTextStart, special: true });
+  const texts = textEvents(events, model.tokenizer, { stops: [], atTextStart, special: true });
   return toolEvents(texts, calls, params.stops, count);
 }

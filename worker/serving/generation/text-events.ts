@@ -13,7 +13,7 @@ import { StopMatcher } from '../../../engine/text/stop-strings.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 
 /** Why an answer ended. */
-export type AnswerReason = FinishReason | 'tool_calls';
+export type AnswerReason = FinishReason | 'tool_calls' | 'content_filter';
 
 export type TextEvent =
   /** The prompt has been evaluated; tokens of the answer are not counted yet. */

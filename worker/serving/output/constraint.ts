@@ -1,4 +1,6 @@
 /** Compiles the formats that requests demand of their answers. Recent grammars are cached. */
+import { atOnce } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
@@ -12,7 +14,7 @@ import {
 import type { ServedModel } from '../models/model-store.ts';
 import type { ResponseFormat, TextFormat } from '../fields/output.ts';
 import { besideJson, type CallSyntax, toolFormatOf } from './tool-formats.ts';
-import { toolGrammar, type ToolUse } from './tools.ts';
+import { toolGrammarSteps, type ToolUse } from './tools.ts';
 
 /** A format of an answer, and the field that demands it. */
 export interface FormatSource {
@@ -103,18 +105,27 @@ export function compileConstraint(
   tools: ToolUse | null,
   calls: CallSyntax | null,
 ): ConstraintRequest | null {
+  return atOnce(constraintSteps(format, tools, calls));
+}
+
+/** `compileConstraint` in parts. */
+export function* constraintSteps(
+  format: FormatSource | null,
+  tools: ToolUse | null,
+  calls: CallSyntax | null,
+): Steps<ConstraintRequest | null> {
   if (format === null && tools === null) return null;
   const key = JSON.stringify([format, tools, calls?.format.name]);
   const known = kept.get(key);
   if (known !== undefined) return { key, grammar: known.grammar };
-  const grammar = compile();
+  const grammar = yield* compile();
   // A grammar above the limit would only evict all others.
   if (key.length <= MAX_KEPT_CHARS) kept.set(key, { grammar, nChar: key.length });
   return { key, grammar };
 
-  function compile(): Grammar {
+  function* compile(): Steps<Grammar> {
     const text = format === null ? null : COMPILERS[format.kind](format.source, format.param);
     if (tools === null || calls === null) return text!;
-    return toolGrammar(tools, calls.format, text);
+    return yield* toolGrammarSteps(tools, calls.format, text);
   }
 }

@@ -1,6 +1,7 @@
 /** Conversations with tools for templates that have none: tools and calls become plain text. */
 import type { ChatMessage, ChatTemplate, ToolCall } from '../../../engine/text/chat-template.ts';
 import type { ToolFormat } from './tool-formats.ts';
+import { quoted, withoutTag } from '../conversation/quoted.ts';
 import { inCallOrder, withShortIds } from './tool-turns.ts';
 import type { Tool } from './tools.ts';
 
@@ -11,7 +12,7 @@ export function turnsFor(
   tools: readonly Tool[],
   format: ToolFormat,
 ): ChatMessage[] {
-  const ordered = inCallOrder(messages);
+  const ordered = inCallOrder(messages).map(closedAnswer);
   if (!knowsTools) return withoutToolRoles(ordered, tools, format);
   return format.idChars === undefined ? ordered : withShortIds(ordered, format.idChars);
 }
@@ -67,6 +68,15 @@ function callsText(
   return `${start}${texts.join(between)}${end}`;
 }
 
+/** The tag that many templates put around an answer, too. */
+const ANSWER_TAG = 'tool_response';
+
+/** What a tool says cannot end its own answer and go on as another. */
+function closedAnswer(message: ChatMessage): ChatMessage {
+  if (message.role !== 'tool') return message;
+  return { ...message, content: withoutTag(ANSWER_TAG, message.content) };
+}
+
 function answerText({ content }: ChatMessage): string {
-  return `<tool_response>\n${content}\n</tool_response>`;
+  return quoted(ANSWER_TAG, content);
 }

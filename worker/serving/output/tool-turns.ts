@@ -47,10 +47,10 @@ export function faultText({ kind, id }: CallFault, answer: string): string {
 /** Sorts answers by their calls, since templates show them in the given order. */
 export function inCallOrder(messages: readonly ChatMessage[]): ChatMessage[] {
   const ordered: ChatMessage[] = [];
-  let order: readonly string[] = [];
+  let order: ReadonlyMap<string, number> = new Map();
   let answers: ChatMessage[] = [];
   const place = (): void => {
-    const at = ({ tool_call_id: id }: ChatMessage): number => order.indexOf(id ?? '');
+    const at = ({ tool_call_id: id }: ChatMessage): number => order.get(id ?? '') ?? -1;
     ordered.push(...answers.sort((a, b) => at(a) - at(b)));
     answers = [];
   };
@@ -60,7 +60,10 @@ export function inCallOrder(messages: readonly ChatMessage[]): ChatMessage[] {
       continue;
     }
     place();
-    order = (message.tool_calls ?? []).map(({ id }) => id);
+    // Of calls with the same id the first counts.
+    order = new Map(
+      Array.from(message.tool_calls ?? [], ({ id }, i) => [id, i] as const).reverse(),
+    );
     ordered.push(message);
   }
   place();

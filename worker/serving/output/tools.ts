@@ -1,4 +1,6 @@
 /** The tools of a request, in one form for all APIs. */
+import { atOnce } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import {
   choiceGrammar,
@@ -82,15 +84,27 @@ function checkNames(rows: readonly ToolRow[], choice: 'none' | ToolUse['choice']
  * @throws {EngineError} E_REQUEST_INVALID naming the part of a schema that is not supported
  */
 export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar | null): Grammar {
+  return atOnce(toolGrammarSteps(use, format, without));
+}
+
+/** `toolGrammar` in parts: a schema each, and the whole in some more. */
+export function* toolGrammarSteps(
+  use: ToolUse,
+  format: ToolFormat,
+  without: Grammar | null,
+): Steps<Grammar> {
   const { choice } = use;
-  const callable = use.tools.flatMap((tool, index) =>
-    typeof choice === 'object' && choice.name !== tool.name
-      ? []
-      : [bodyOf(use, tool, index, format)],
-  );
+  const callable: Grammar[] = [];
+  for (const [index, tool] of use.tools.entries()) {
+    if (typeof choice === 'object' && choice.name !== tool.name) continue;
+    callable.push(bodyOf(use, tool, index, format));
+    yield;
+  }
   const body = choiceGrammar(callable);
+  yield;
   const first = (format.start + format.open).slice(format.trigger.length);
   const next = sequenceGrammar([literalGrammar(format.between + format.open), body]);
+  yield;
   const isSingle = !use.isParallel || typeof choice === 'object' || format.maxCalls === 1;
   const calls = sequenceGrammar([
     literalGrammar(first),
@@ -98,8 +112,10 @@ export function toolGrammar(use: ToolUse, format: ToolFormat, without: Grammar |
     ...(isSingle ? [] : [repeatGrammar(next, 0, MAX_CALLS - 1)]),
     literalGrammar(format.end),
   ]);
+  yield;
   const called = sequenceGrammar([literalGrammar(format.trigger), calls]);
   if (choice !== 'auto') return called;
+  yield;
   if (without !== null) return choiceGrammar([without, called]);
   const triggers = [format.trigger];
   return choiceGrammar([textWithout(triggers), sequenceGrammar([textUntil(triggers), calls])]);

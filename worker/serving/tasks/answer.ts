@@ -19,7 +19,7 @@ import { answerPrompt, questionPrompt } from './prompts/answer.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { answerTokens, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
-import { refuseAt } from '../fields/refuse-at.ts';
+import { refuseAt, whole } from '../fields/refuse-at.ts';
 
 export const MAX_PASSAGES = 256;
 /** Most sentences of all passages together: each is evaluated separately. */
@@ -42,11 +42,13 @@ const body = z
     max_quotes: z.number().int().min(1).max(MAX_QUOTES).default(1),
     min_gain: z.number().min(-MAX_MIN_GAIN).max(MAX_MIN_GAIN).default(DEFAULT_MIN_GAIN),
   })
-  .superRefine(({ passages }, context) => {
-    const nChar = passages.reduce((sum, { length }) => sum + length, 0);
-    if (nChar > MAX_TEXT_CHARS)
-      refuseAt(context, ['passages'], `expected at most ${MAX_TEXT_CHARS} characters in all`);
-  })
+  .superRefine(
+    whole(({ passages }, context) => {
+      const nChar = passages.reduce((sum, { length }) => sum + length, 0);
+      if (nChar > MAX_TEXT_CHARS)
+        refuseAt(context, ['passages'], `expected at most ${MAX_TEXT_CHARS} characters in all`);
+    }),
+  )
   .meta({ id: 'AnswerRequest' });
 
 const count = z.number().int().nonnegative();

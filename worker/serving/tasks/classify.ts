@@ -19,7 +19,7 @@ import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { chunksOf, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
-import { refuseAt } from '../fields/refuse-at.ts';
+import { refuseAt, whole } from '../fields/refuse-at.ts';
 
 export const MAX_LABELS = 64;
 export const MAX_LABEL_CHARS = 100;
@@ -54,17 +54,19 @@ const body = z
     multi_label: z.boolean().default(false),
     calibrate: z.boolean().default(true),
   })
-  .superRefine(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
-    const refuse = (path: (string | number)[], message: string): void =>
-      refuseAt(context, path, message);
-    const names = labels.map((one) => one.label.trim());
-    const twice = names.findIndex((name, i) => names.indexOf(name) < i);
-    if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
-    if (names.length < 2 && !isMulti)
-      refuse(['labels'], 'expected at least 2 labels, or "multi_label": true');
-    if (isMulti && !isCalibrated)
-      refuse(['calibrate'], 'expected true with "multi_label", which compares with the prior');
-  })
+  .superRefine(
+    whole(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
+      const refuse = (path: (string | number)[], message: string): void =>
+        refuseAt(context, path, message);
+      const names = labels.map((one) => one.label.trim());
+      const twice = names.findIndex((name, i) => names.indexOf(name) < i);
+      if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
+      if (names.length < 2 && !isMulti)
+        refuse(['labels'], 'expected at least 2 labels, or "multi_label": true');
+      if (isMulti && !isCalibrated)
+        refuse(['calibrate'], 'expected true with "multi_label", which compares with the prior');
+    }),
+  )
   .meta({ id: 'ClassifyRequest' });
 
 const answer = taskAnswer('classify', {
@@ -96,7 +98,7 @@ type Body = z.output<typeof body>;
 
 async function run(taskModel: TaskModel, request: Body): Promise<object> {
   const { labels, multi_label: isMulti } = request;
-  const chunks = chunksFor(taskModel, request);
+  const chunks = await chunksFor(taskModel, request);
   const ofChunks = await likelihoodsOf(taskModel, request, chunks);
   const prior = request.calibrate
     ? meanRow(await likelihoodsOf(taskModel, request, CONTENT_FREE_TEXTS))
@@ -123,10 +125,11 @@ async function run(taskModel: TaskModel, request: Body): Promise<object> {
   };
 }
 
-function chunksFor(taskModel: TaskModel, request: Body): string[] {
+async function chunksFor(taskModel: TaskModel, request: Body): Promise<string[]> {
   const longest = Math.max(...request.labels.map((one) => taskModel.countTokens(one.label)));
   const room = taskModel.roomFor(promptOf('', request), longest, LEAST_ROOM);
-  return chunksOf(taskModel, request.text, room).map((span) => textOf(request.text, span));
+  const spans = await chunksOf(taskModel, request.text, room);
+  return spans.map((span) => textOf(request.text, span));
 }
 
 /**

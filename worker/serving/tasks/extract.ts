@@ -53,7 +53,7 @@ async function run(model: TaskModel, request: z.output<typeof body>): Promise<ob
   });
   const maxTokens = answerTokens(model, request.max_tokens, LIKELY_TOKENS);
   const room = model.roomFor(promptOf(''), maxTokens, LEAST_ROOM);
-  const chunks = chunksOf(model, text, room);
+  const chunks = await chunksOf(model, text, room);
   const prompts = chunks.map((chunk) => ({
     ...promptOf(textOf(text, chunk)),
     options: { maxTokens, constraint },

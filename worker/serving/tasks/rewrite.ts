@@ -14,7 +14,7 @@ import { answerTokens, chunksOf, defineWholeTask, replaceSpans, worstReason } fr
 import { textOf } from '../../../engine/text/chunk-text.ts';
 import type { TaskModel, TaskPrompt } from './task-model.ts';
 import { rewritePrompt, type RewriteOptions } from './prompts/rewrite.ts';
-import { refuseAt } from '../fields/refuse-at.ts';
+import { refuseAt, whole } from '../fields/refuse-at.ts';
 
 export const MAX_TONE_CHARS = 100;
 const LEAST_ROOM = 32;
@@ -26,10 +26,12 @@ const body = z
     instruction: someText(MAX_INSTRUCTION_CHARS).optional(),
     tone: lineField(MAX_TONE_CHARS).optional(),
   })
-  .superRefine((fields, context) => {
-    if (fields.instruction !== undefined || fields.tone !== undefined) return;
-    refuseAt(context, ['instruction'], 'expected it, or "tone", to say how to rewrite the text');
-  })
+  .superRefine(
+    whole((fields, context) => {
+      if (fields.instruction !== undefined || fields.tone !== undefined) return;
+      refuseAt(context, ['instruction'], 'expected it, or "tone", to say how to rewrite the text');
+    }),
+  )
   .meta({ id: 'RewriteRequest' });
 
 const answer = taskAnswer('rewrite', {
@@ -44,7 +46,11 @@ async function run(model: TaskModel, request: z.output<typeof body>): Promise<ob
   const maxTokens = answerTokens(model, request.max_tokens, model.host.nCtx);
   // A rewritten piece is about as long as the piece.
   const room = model.roomFor(promptOf('', request), maxTokens, LEAST_ROOM);
-  const chunks = chunksOf(model, request.text, Math.min(room, Math.max(LEAST_ROOM, maxTokens)));
+  const chunks = await chunksOf(
+    model,
+    request.text,
+    Math.min(room, Math.max(LEAST_ROOM, maxTokens)),
+  );
   const prompts = chunks.map((chunk) => ({
     ...promptOf(textOf(request.text, chunk), request),
     options: { maxTokens },

@@ -58,12 +58,12 @@ async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, voi
   const options = { maxWords: body.max_words ?? LENGTH_WORDS[body.length], style: body.style };
   const maxTokens = answerTokens(model, body.max_tokens, options.maxWords * TOKENS_PER_WORD + 16);
   const room = model.roomFor(promptOf(mergePrompt, '', options), maxTokens, LEAST_ROOM);
-  let texts = piecesOf(model, body.text, room);
+  let texts = await piecesOf(model, body.text, room);
   const nChunk = texts.length;
   let rounds = 1;
   for (; texts.length > 1; rounds++) {
     const notes = await sumUpEach(model, texts, options, room, rounds > 1);
-    texts = piecesOf(model, notes.join('\n\n'), room);
+    texts = await piecesOf(model, notes.join('\n\n'), room);
   }
   const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', options);
   const constraint = body.style === 'bullet' ? BULLETS : null;
@@ -83,8 +83,9 @@ async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, voi
   }
 }
 
-function piecesOf(model: TaskModel, text: string, room: number): string[] {
-  return chunksOf(model, text, room).map((span) => textOf(text, span));
+async function piecesOf(model: TaskModel, text: string, room: number): Promise<string[]> {
+  const spans = await chunksOf(model, text, room);
+  return spans.map((span) => textOf(text, span));
 }
 
 async function sumUpEach(

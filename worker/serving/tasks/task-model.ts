@@ -2,6 +2,9 @@
  * What tasks need of a model: text, with or without a grammar, and the likelihood of a text. The gateway
  * and the command line both provide a served model and a way to run a request.
  */
+import { atOnce, inTurns } from '../../../engine/base/turns.ts';
+import type { Steps } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
@@ -13,7 +16,7 @@ import type {
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import { NO_USAGE } from '../../../engine/generate/types.ts';
 import type { Message } from '../conversation/message.ts';
-import { encodeChat } from '../generation/run-chat.ts';
+import { chatSteps } from '../generation/run-chat.ts';
 import { textEvents } from '../generation/text-events.ts';
 import { countTokens } from '../generation/tool-events.ts';
 import type { ServedModel } from '../models/model-store.ts';
@@ -86,8 +89,20 @@ export class TaskModel {
   countTokens = (text: string): number =>
     this.host.model.tokenizer.encode(text, { special: false }).length;
 
-  encode({ messages, prefill = '', field }: TaskPrompt): number[] {
-    return encodeChat(this.host.model, messages, { prefill, field });
+  /** `countTokens` in parts. */
+  countSteps = (text: string): Steps<number> => {
+    const { tokenizer } = this.host.model;
+    return (function* () {
+      return (yield* tokenizer.encodeSteps(text, { special: false })).length;
+    })();
+  };
+
+  encode(prompt: TaskPrompt): number[] {
+    return atOnce(this.#encodeSteps(prompt));
+  }
+
+  #encodeSteps({ messages, prefill = '', field }: TaskPrompt): Steps<number[]> {
+    return chatSteps(this.host.model, messages, { prefill, field });
   }
 
   /**
@@ -114,7 +129,7 @@ export class TaskModel {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
     const request: GenerateRequest = {
-      prompt: tokenPrompt(this.encode(prompt)),
+      prompt: tokenPrompt(await inTurns(this.#encodeSteps(prompt), takeTurn)),
       maxTokens,
       sampling: this.#sampling,
       stopTokens: tokenizer.facts.eosIds,

@@ -3,7 +3,9 @@ import type { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { resourcesJson } from '../accounting/resources.ts';
 import { timingsJson, usageJson } from '../accounting/usage.ts';
-import { chunkText, type Span } from '../../../engine/text/chunk-text.ts';
+import { inTurns } from '../../../engine/base/turns.ts';
+import { takeTurn } from '../../platform/turns.ts';
+import { chunkSteps, type Span } from '../../../engine/text/chunk-text.ts';
 import { MAX_CHUNKS, type TaskFields } from './fields.ts';
 import { TaskModel, type TaskHost, type Written } from './task-model.ts';
 
@@ -71,8 +73,8 @@ function end(model: TaskModel): object {
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID when there are too many pieces */
-export function chunksOf(model: TaskModel, text: string, maxTokens: number): Span[] {
-  const chunks = chunkText(text, maxTokens, model.countTokens);
+export async function chunksOf(model: TaskModel, text: string, maxTokens: number): Promise<Span[]> {
+  const chunks = await inTurns(chunkSteps(text, maxTokens, model.countSteps), takeTurn);
   refuseTooMany(chunks.length, maxTokens);
   return chunks;
 }

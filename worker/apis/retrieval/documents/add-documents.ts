@@ -1,11 +1,14 @@
 /** Adds documents to a collection: text, passages, vectors. Each may fail without the others. */
+import { inTurns } from '../../../../engine/base/turns.ts';
+import type { Steps } from '../../../../engine/base/turns.ts';
+import { takeTurn } from '../../../platform/turns.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
 import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
 import { throwIfAborted } from '../../../../engine/base/errors.ts';
-import { chunkDocument, plainText } from './chunk-document.ts';
+import { chunkDocumentSteps, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
 import { isBinary } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
@@ -59,7 +62,7 @@ export async function addDocuments(
   for (const [at, document] of documents.entries()) {
     throwIfAborted(signal, 'request: the client has left.');
     try {
-      const prepared = prepare(collection, model, document, `documents[${at}]`);
+      const prepared = await prepare(collection, model, document, `documents[${at}]`);
       waiting.push({ at, prepared });
     } catch (error) {
       added[at] = failed(document.id, error, caller);
@@ -72,23 +75,26 @@ export async function addDocuments(
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the document. */
-function prepare(
+async function prepare(
   { about }: Collection,
   model: EncoderModel,
   document: IncomingDocument,
   name: string,
-): Prepared {
+): Promise<Prepared> {
   const { content, content_type } = document;
   if (isBinary(content))
     throw invalidField(`${name}.content`, 'is no text, but binary data; expected text');
   const { tokenizer } = model;
-  const count = (text: string) => tokenizer.encode(text, { special: false }).length;
-  const chunks = chunkDocument(content, content_type, about.chunkTokens, count);
+  const count = function* (text: string): Steps<number> {
+    return (yield* tokenizer.encodeSteps(text, { special: false })).length;
+  };
+  const steps = chunkDocumentSteps(content, content_type, about.chunkTokens, count);
+  const chunks = await inTurns(steps, takeTurn);
   if (chunks.length === 0) throw invalidField(`${name}.content`, 'has no text; expected some');
   const texts = chunks.map(({ heading, text }) =>
     [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
   );
-  const ids = textIds(model, texts, {
+  const ids = await textIds(model, texts, {
     inputType: 'document',
     // Chunks fit; with their headings they may be too long.
     truncate: true,

@@ -1,6 +1,8 @@
 /** Cuts a document into passages at headings, then paragraphs, sentences, words; as spans of the source. */
-import { chunkText, textOf } from '../../../../engine/text/chunk-text.ts';
-import type { CountTokens } from '../../../../engine/text/chunk-text.ts';
+import { atOnce } from '../../../../engine/base/turns.ts';
+import type { Steps } from '../../../../engine/base/turns.ts';
+import { chunkSteps, textOf } from '../../../../engine/text/chunk-text.ts';
+import type { CountTokens, CountTokensSteps } from '../../../../engine/text/chunk-text.ts';
 import { documentText } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
 
@@ -15,8 +17,13 @@ export interface Chunk {
 }
 
 const MAX_HEADING_CHARS = 200;
-/** Markdown syntax that is not read: rules, table borders, fences, marks of lists and emphasis. */
-const MARKS = /[|`*_#>]+|[-=~+:]{3,}|^\s*[-+]\s/gm;
+/** Sections that are cut before others have a turn; a long one has turns of its own. */
+const SECTIONS_A_STEP = 64;
+/**
+ * Markdown syntax that is not read: rules, table borders, fences, marks of lists and emphasis. The blank space
+ * before a list's mark has a bound, or each of a hundred thousand empty lines would look at all after it.
+ */
+const MARKS = /[|`*_#>]+|[-=~+:]{3,}|^\s{0,64}[-+]\s/gm;
 
 /** A passage as it is searched: without Markdown's marks, which are many tokens but not words. */
 export function plainText(text: string, type: ContentType): string {
@@ -33,19 +40,36 @@ export function chunkDocument(
   maxTokens: number,
   count: CountTokens,
 ): Chunk[] {
+  const steps = function* (part: string): Steps<number> {
+    return count(part);
+  };
+  return atOnce(chunkDocumentSteps(content, type, maxTokens, steps));
+}
+
+/** `chunkDocument` in parts. */
+export function* chunkDocumentSteps(
+  content: string,
+  type: ContentType,
+  maxTokens: number,
+  count: CountTokensSteps,
+): Steps<Chunk[]> {
   const { text, sourceOf } = documentText(content, type);
+  yield;
   const countPlain = (part: string) => count(plainText(part, type));
-  return sectionsOf(text, type).flatMap(({ heading, start, end }) =>
-    chunkText(text.slice(start, end), maxTokens, countPlain).flatMap((span) => {
+  const chunks: Chunk[] = [];
+  for (const [index, { heading, start, end }] of sectionsOf(text, type).entries()) {
+    if (index % SECTIONS_A_STEP === 0) yield;
+    for (const span of yield* chunkSteps(text.slice(start, end), maxTokens, countPlain)) {
       const whole = { start: start + span.start, end: start + span.end };
       const passage = textOf(text, whole);
       // A heading alone is part of the passages below it; a rule has no text.
       const says = plainText(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
-      if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) return [];
+      if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) continue;
       const [from, to] = sourceOf(whole.start, whole.end);
-      return [{ start: from, end: to, heading, text: passage }];
-    }),
-  );
+      chunks.push({ start: from, end: to, heading, text: passage });
+    }
+  }
+  return chunks;
 }
 
 interface Section {
@@ -61,10 +85,8 @@ function sectionsOf(text: string, type: ContentType): Section[] {
   const open: string[] = [];
   let [start, heading] = [0, ''];
   let fence: string | null = null;
-  for (const match of text.matchAll(
-    /^ {0,3}(?:(`{3,}|~{3,})|(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$)/gm,
-  )) {
-    const [, mark, level, title = ''] = match;
+  for (const match of text.matchAll(/^ {0,3}(?:(`{3,}|~{3,})|(#{1,6})[ \t]+(.*)$)/gm)) {
+    const [, mark, level, line = ''] = match;
     if (mark !== undefined) {
       if (fence === null) fence = mark;
       else if (mark.startsWith(fence)) fence = null;
@@ -73,7 +95,7 @@ function sectionsOf(text: string, type: ContentType): Section[] {
     if (fence !== null) continue;
     sections.push({ heading, start, end: match.index });
     open.splice(level!.length - 1);
-    open[level!.length - 1] = title;
+    open[level!.length - 1] = withoutClosing(line);
     heading = open
       .filter((one) => one)
       .join(' > ')
@@ -81,4 +103,15 @@ function sectionsOf(text: string, type: ContentType): Section[] {
     start = match.index;
   }
   return [...sections, { heading, start, end: text.length }];
+}
+
+const BLANKS = ' \t';
+
+/** A heading's text without the blanks and number signs that close it. As a pattern it would take quadratic time. */
+function withoutClosing(line: string): string {
+  let end = line.length;
+  while (end > 0 && BLANKS.includes(line[end - 1]!)) end--;
+  while (end > 0 && line[end - 1] === '#') end--;
+  while (end > 0 && BLANKS.includes(line[end - 1]!)) end--;
+  return line.slice(0, end);
 }

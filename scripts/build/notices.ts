@@ -1,0 +1,120 @@
+/**
+ * THIRD-PARTY-NOTICES.md: the licences of all packages that are bundled into the scripts and pages, found in
+ * what the steps of the build have read. Run after a build: node scripts/build/notices.ts
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { EngineError } from '../../engine/base/errors.ts';
+import { distDir, repoRoot } from '../lib/paths.ts';
+
+export const NOTICES_PATH = join(repoRoot, 'THIRD-PARTY-NOTICES.md');
+const LICENCES = join(repoRoot, 'scripts/build/licences');
+
+export interface BundledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** SPDX expression. */
+  readonly licence: string;
+  /** Its licence files and notices. */
+  readonly texts: readonly string[];
+}
+
+/** Not in any stamp: the compiler puts its standard library into the kernels. */
+const COMPILED_IN = ['assemblyscript'];
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)(\.(md|txt))?$/i;
+/** Packages without a licence file: who holds the copyright, and what else is inside. */
+const WITHOUT_FILE: Readonly<Record<string, { copyright: string; files: readonly string[] }>> = {
+  'onnxruntime-web': { copyright: 'Copyright (c) Microsoft Corporation', files: ['mit.txt'] },
+  'opus-decoder': {
+    copyright: 'Copyright (c) Ethan Halsall',
+    files: ['mit.txt', 'libopus.txt'],
+  },
+};
+
+/** Data that weights in this repository were made of. */
+const DATA = [
+  'assets/moderation: trained on the labels of github.com/t-davidson/hate-speech-and-offensive-language (MIT, ' +
+    'Copyright (c) 2017 Tom Davidson) and on sentences of Tatoeba (tatoeba.org, CC BY 2.0 FR) as collected by ' +
+    'manythings.org/anki. No text of either is in the weights.',
+  'assets/stories260k: by Andrej Karpathy (MIT); its licence lies beside it.',
+];
+
+/** Packages whose files a step of the last build has read, by name. @throws {EngineError} E_USAGE without a build */
+export function bundledPackages(): BundledPackage[] {
+  const folder = join(distDir, '.stamps');
+  if (!existsSync(folder))
+    throw new EngineError('E_USAGE', 'notices: nothing is built. Run: npm run build');
+  const names = new Set(COMPILED_IN);
+  for (const file of readdirSync(folder)) {
+    const { inputs } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
+      inputs: Record<string, string>;
+    };
+    for (const path of Object.keys(inputs)) {
+      const name = packageOf(path);
+      if (name !== null) names.add(name);
+    }
+  }
+  return [...names].sort().map(readPackage);
+}
+
+/** The package that a file belongs to; null for our own. */
+export function packageOf(path: string): string | null {
+  const [, inside] = /.*node_modules\/(.+)$/.exec(path) ?? [];
+  if (inside === undefined) return null;
+  return inside
+    .split('/')
+    .slice(0, inside.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+function readPackage(name: string): BundledPackage {
+  const folder = join(repoRoot, 'node_modules', name);
+  const { version, license = '' } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  ) as { version: string; license?: string };
+  const files = readdirSync(folder).filter((file) => LICENCE_FILE.test(file));
+  const own = files.sort().map((file) => readFileSync(join(folder, file), 'utf8'));
+  const texts = own.length > 0 ? own : textsWithoutFile(name);
+  return { name, version, licence: license, texts: texts.map(tidy) };
+}
+
+function textsWithoutFile(name: string): string[] {
+  const known = WITHOUT_FILE[name];
+  if (known === undefined)
+    throw new EngineError(
+      'E_INTERNAL',
+      `notices: ${name} has no licence file; expected a row in WITHOUT_FILE of scripts/build/notices.ts.`,
+    );
+  const [first, ...rest] = known.files.map((file) => readFileSync(join(LICENCES, file), 'utf8'));
+  return [`${known.copyright}\n\n${first ?? ''}`, ...rest];
+}
+
+function tidy(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .replaceAll(/[ \t]+$/gm, '')
+    .trim();
+}
+
+export function noticesText(packages: readonly BundledPackage[]): string {
+  const rows = packages.map(
+    ({ name, version, licence }) => `| ${name} | ${version} | ${licence} |`,
+  );
+  const sections = packages.map(
+    ({ name, version, texts }) =>
+      `## ${name} ${version}\n\n${texts.map((text) => `\`\`\`text\n${text}\n\`\`\``).join('\n\n')}`,
+  );
+  return [
+    '# Third-party notices',
+    'Packages that are bundled into the scripts and pages of this project. Written by `node scripts/build/notices.ts`.',
+    ['| package | version | licence |', '| --- | --- | --- |', ...rows].join('\n'),
+    DATA.map((line) => `- ${line}`).join('\n'),
+    ...sections,
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+if (process.argv[1] === import.meta.filename)
+  writeFileSync(NOTICES_PATH, noticesText(bundledPackages()));
