@@ -108,8 +108,7 @@ export class CollectionStore {
     const sealed: SealedChunk[] = [];
     for (const [position, { heading, text }] of chunks.entries())
       sealed.push(await sealChunk(box, hasher, id, position, heading, text));
-    // In the meantime.
-    if (this.about() === null) throw collectionDeleted();
+    this.#requireExisting();
     return this.#storage.transactionSync(() => {
       const replaced = this.#numberOf(id) !== null;
       const removed = this.#removeRows(id);
@@ -197,20 +196,25 @@ export class CollectionStore {
   }
 
   /**
-   * The `limit` best passages with any of the query's words (BM25).
-   * @param hasher null when nothing sealed can be searched
+   * The `limit` best passages with any of the query's words (BM25). Passages in the clear that match are sealed
+   * first: scores of two indexes, each with its own statistics, would not be one ranking.
+   * @param keys null when nothing sealed can be searched
    */
   async searchText(
-    hasher: WordHasher | null,
+    keys: { readonly box: ContentBox; readonly hasher: WordHasher } | null,
     query: string,
     limit: number,
   ): Promise<{ chunk: number; document: number; score: number }[]> {
     const words = queryWords(query);
     if (words.length === 0) return [];
-    const hashes = (await hasher?.hashText(words.join(' '))) ?? '';
-    const found = hashes === '' ? [] : this.#match('chunk_words', hashes.split(' '), limit);
-    if (this.#hasClear()) found.push(...this.#match('chunk_text', words, limit));
-    return found.sort((a, b) => b.score - a.score).slice(0, limit);
+    if (keys === null) return this.#match('chunk_text', words, limit);
+    const { box, hasher } = keys;
+    const hashes = await hasher.hashText(words.join(' '));
+    if (this.#hasClear()) {
+      const clear = this.#match('chunk_text', words, limit).map(({ chunk }) => chunk);
+      await this.#sealChunks(box, hasher, this.#rows(clear));
+    }
+    return hashes === '' ? [] : this.#match('chunk_words', hashes.split(' '), limit);
   }
 
   #match(
@@ -252,31 +256,48 @@ export class CollectionStore {
         metadataPlace(id as string),
         metadata as string,
       );
-      this.#sql.exec('UPDATE documents SET metadata = ? WHERE number = ?', sealed, number!);
+      this.#requireExisting();
+      this.#sql.exec(
+        "UPDATE documents SET metadata = ? WHERE number = ? AND typeof(metadata) = 'text'",
+        ...[sealed, number!],
+      );
     }
     const rows = this.#sql
       .exec(`${CHUNK_ROWS} WHERE typeof(chunks.text) = 'text' LIMIT ?`, SEALED_PER_WRITE)
       .toArray();
+    await this.#sealChunks(box, hasher, rows);
+  }
+
+  async #sealChunks(box: ContentBox, hasher: WordHasher, rows: readonly Row[]): Promise<void> {
     for (const row of rows) {
-      const { id, document_id, position, heading, text } = row;
+      const { document_id, position, heading, text } = row;
       const sealed = await sealChunk(
         ...([box, hasher, document_id as string, Number(position)] as const),
         ...([heading as string, text as string] as const),
       );
-      this.#storage.transactionSync(() => {
-        const [still] = this.#sql
-          .exec("SELECT 1 FROM chunks WHERE id = ? AND typeof(text) = 'text'", id!)
-          .toArray();
-        if (still === undefined) return;
-        this.#removeClearWords(row);
-        this.#sql.exec(
-          "UPDATE chunks SET heading = '', text = ? WHERE id = ?",
-          sealed.content,
-          id!,
-        );
-        this.#insertWords(Number(id), sealed);
-      });
+      this.#requireExisting();
+      this.#storage.transactionSync(() => this.#replaceClear(row, sealed));
     }
+  }
+
+  /** Another request may have sealed or removed it in the meantime. */
+  #replaceClear(row: Row, sealed: SealedChunk): void {
+    const id = Number(row['id']);
+    const [still] = this.#sql
+      .exec("SELECT 1 FROM chunks WHERE id = ? AND typeof(text) = 'text'", id)
+      .toArray();
+    if (still === undefined) return;
+    this.#removeClearWords(row);
+    this.#sql.exec("UPDATE chunks SET heading = '', text = ? WHERE id = ?", sealed.content, id);
+    this.#insertWords(id, sealed);
+  }
+
+  #rows(ids: readonly number[]): Row[] {
+    return ids.flatMap((id) => this.#sql.exec(`${CHUNK_ROWS} WHERE chunks.id = ?`, id).toArray());
+  }
+
+  #requireExisting(): void {
+    if (this.about() === null) throw collectionDeleted();
   }
 
   async #documentsOf(box: ContentBox | null, rows: readonly Row[]): Promise<StoredDocument[]> {

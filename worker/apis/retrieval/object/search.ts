@@ -63,7 +63,7 @@ export async function searchCollection(
       byVector.set(chunk, score);
   if (mode !== 'vector')
     for (const { chunk, document, score } of await store.searchText(
-      hasher,
+      box === null || hasher === null ? null : { box, hasher },
       text,
       filter === null ? nCandidate : FILTERED_CANDIDATES,
     ))
