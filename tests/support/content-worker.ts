@@ -3,12 +3,12 @@ import { DurableObject } from 'cloudflare:workers';
 import { ContentBox } from '../../worker/access/content/content-box.ts';
 import { dropKey } from '../../worker/access/content/content-keys.ts';
 import type { ContentEnv } from '../../worker/access/content/content-keys.ts';
+import { SubjectKeyObject } from '../../worker/access/content/subject-key-object.ts';
 import { History } from '../../worker/apis/sessions/history.ts';
-
-export { SubjectKeyObject } from '../../worker/access/content/subject-key-object.ts';
 
 interface Env extends ContentEnv {
   readonly HISTORY: DurableObjectNamespace<SealedHistory>;
+  readonly SUBJECT_KEYS: DurableObjectNamespace<RestorableKeys>;
 }
 
 const SUBJECT = 'ada';
@@ -50,6 +50,21 @@ export class SealedHistory extends DurableObject<Env> {
   }
 }
 
+export class RestorableKeys extends SubjectKeyObject {
+  rows(): Rows {
+    return this.ctx.storage.sql.exec('SELECT * FROM keys').toArray();
+  }
+
+  /** As a database that is restored. */
+  restore(rows: Rows): void {
+    const { sql } = this.ctx.storage;
+    sql.exec('DELETE FROM keys');
+    for (const { generation, stored_at } of rows)
+      sql.exec('INSERT INTO keys (generation, stored_at) VALUES (?, ?)', generation!, stored_at!);
+    sql.exec('UPDATE sqlite_sequence SET seq = ?', rows.length);
+  }
+}
+
 /** What happens to a key and its rows, in order. */
 async function run(env: Env): Promise<object> {
   const history = env.HISTORY.getByName('a');
@@ -58,17 +73,29 @@ async function run(env: Env): Promise<object> {
   await history.say();
   steps['before'] = await history.texts();
   const rows = await history.rows();
-  steps['first'] = await keys.destroy();
+  const keyRows = await keys.rows();
+  steps['first'] = await keys.destroy(SUBJECT);
   dropKey(SUBJECT);
   steps['destroyed'] = await history.texts();
-  steps['again'] = await keys.destroy();
+  steps['again'] = await keys.destroy(SUBJECT);
   // A later turn gets a new key, which opens nothing that the old one has sealed.
   await history.restore([]);
   await history.say();
   steps['later'] = await history.texts();
   await history.restore(rows);
   steps['restored'] = await history.texts();
-  steps['second'] = await keys.destroy();
+  steps['second'] = await keys.destroy(SUBJECT);
+  dropKey(SUBJECT);
+  // The object that knows the keys is restored, too: their bytes are gone, and numbers are not given twice.
+  await history.restore([]);
+  await history.say();
+  await keys.restore(keyRows);
+  await history.restore(rows);
+  dropKey(SUBJECT);
+  steps['allRestored'] = await history.texts();
+  await history.restore([]);
+  await history.say();
+  steps['third'] = await keys.destroy(SUBJECT);
   return steps;
 }
 

@@ -88,8 +88,9 @@ test('what a destroyed key has sealed is not there, not even when the old rows c
     modules: [{ type: 'ESModule', path: 'content.js', contents: script }],
     durableObjects: {
       HISTORY: { className: 'SealedHistory', useSQLite: true },
-      SUBJECT_KEYS: { className: 'SubjectKeyObject', useSQLite: true },
+      SUBJECT_KEYS: { className: 'RestorableKeys', useSQLite: true },
     },
+    r2Buckets: ['FILES'],
   });
   try {
     const steps = (await (await miniflare.dispatchFetch('http://content/')).json()) as object;
@@ -102,6 +103,8 @@ test('what a destroyed key has sealed is not there, not even when the old rows c
       later: said,
       restored: null,
       second: { generation: 2 },
+      allRestored: null,
+      third: { generation: 4 },
     });
   } finally {
     await miniflare.dispose();

@@ -12,6 +12,7 @@ test('passages in the clear are sealed once, and ranked with the others', async 
       COLLECTIONS: { className: 'OldCollection', useSQLite: true },
       SUBJECT_KEYS: { className: 'SubjectKeyObject', useSQLite: true },
     },
+    r2Buckets: ['FILES'],
   });
   try {
     const answer = (await (await miniflare.dispatchFetch('http://collection/')).json()) as Record<

@@ -13,6 +13,7 @@ test('texts stay texts, pictures stay parts', async () => {
       HISTORY: { className: 'HistoryObject', useSQLite: true },
       SUBJECT_KEYS: { className: 'SubjectKeyObject', useSQLite: true },
     },
+    r2Buckets: ['FILES'],
   });
   try {
     const content: Content = [

@@ -1,15 +1,20 @@
 /**
- * The key that a subject's content is sealed with: one object a subject, outside the databases that hold content.
- * It also knows the names of the subject's sessions and responses, which nothing else lists. A key that was
- * destroyed leaves a tombstone: its number is never given again, and what it sealed never opens.
+ * The key that a subject's content is sealed with: one object a subject. The key itself lies in the bucket
+ * (key-file.ts); the object knows which one is in force, and the names of the subject's sessions and responses, which
+ * nothing else lists. A key that was destroyed leaves a tombstone: its number is never given again, and what it sealed
+ * never opens.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { CallContext } from '../../platform/failure.ts';
 import { answerCall } from '../../platform/rpc.ts';
 import type { RpcAnswer } from '../../platform/rpc.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
+import { destroyKeyFile, hasKeyFile, readKeyFile, writeKeyFile } from './key-file.ts';
+import type { KeyFilesEnv } from './key-file.ts';
 import { isWrapped, newRawKey, unwrapKey, wrapKey } from './wrap-key.ts';
-import type { StoredKey, WrapVars } from './wrap-key.ts';
+import type { WrapVars } from './wrap-key.ts';
+
+export type SubjectKeyEnv = WrapVars & KeyFilesEnv;
 
 /** What a subject keeps that no bucket lists. */
 export type ListedKind = 'session' | 'response';
@@ -37,18 +42,21 @@ export interface Tombstone {
 }
 
 const MIGRATIONS: readonly string[] = [
-  // A destroyed key keeps its number and nothing else.
+  // A key is in force from the time it is stored until it is destroyed; deleted_at: when its bytes were, too.
   `CREATE TABLE keys (
      generation INTEGER PRIMARY KEY AUTOINCREMENT,
-     bytes BLOB,
-     wrapped_by TEXT,
-     created_at INTEGER NOT NULL,
-     destroyed_at INTEGER
+     stored_at INTEGER,
+     destroyed_at INTEGER,
+     deleted_at INTEGER
    );
    CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;`,
 ];
 
-export class SubjectKeyObject extends DurableObject<WrapVars> {
+export class SubjectKeyObject<
+  Env extends SubjectKeyEnv = SubjectKeyEnv,
+> extends DurableObject<Env> {
+  #making: Promise<RawKey> | null = null;
+
   /** The key that is in force; null when there is none. */
   async find(call: CallContext, subject: string): Promise<RpcAnswer<RawKey | null>> {
     return await answerCall({ place: 'subjectKey.find', ...call }, () => this.#find(subject));
@@ -64,7 +72,10 @@ export class SubjectKeyObject extends DurableObject<WrapVars> {
       this.#migrate();
       if (listed !== null)
         this.#sql.exec('INSERT OR IGNORE INTO objects VALUES (?, ?)', listed.kind, listed.name);
-      return (await this.#find(subject)) ?? (await this.#make(subject));
+      const found = await this.#find(subject);
+      if (found !== null) return found;
+      this.#making ??= this.#make(subject).finally(() => (this.#making = null));
+      return await this.#making;
     });
   }
 
@@ -74,16 +85,33 @@ export class SubjectKeyObject extends DurableObject<WrapVars> {
     this.#sql.exec('DELETE FROM objects WHERE kind = ? AND name = ?', kind, name);
   }
 
-  /** Destroys the key that is in force; null when there is none. */
-  destroy(): Tombstone | null {
+  /**
+   * Destroys the key that is in force; null when there is none. Cut off, it is destroyed already, and the next call
+   * deletes its bytes.
+   */
+  async destroy(subject: string): Promise<Tombstone | null> {
     if (readSchemaVersion(this.#sql) === 0) return null;
+    await this.#making?.catch(() => undefined);
     const destroyedAtMs = Date.now();
     const [row] = this.#sql
       .exec(
-        'UPDATE keys SET bytes = NULL, wrapped_by = NULL, destroyed_at = ? WHERE bytes IS NOT NULL RETURNING generation',
+        'UPDATE keys SET destroyed_at = ? WHERE destroyed_at IS NULL AND stored_at IS NOT NULL RETURNING generation',
         destroyedAtMs,
       )
       .toArray();
+    const left = this.#sql
+      .exec(
+        'SELECT generation FROM keys WHERE deleted_at IS NULL AND (destroyed_at IS NOT NULL OR stored_at IS NULL)',
+      )
+      .toArray();
+    for (const { generation } of left) {
+      await destroyKeyFile(this.env, subject, Number(generation));
+      this.#sql.exec(
+        'UPDATE keys SET deleted_at = ? WHERE generation = ?',
+        Date.now(),
+        generation!,
+      );
+    }
     return row === undefined ? null : { generation: Number(row['generation']), destroyedAtMs };
   }
 
@@ -110,42 +138,52 @@ export class SubjectKeyObject extends DurableObject<WrapVars> {
   }
 
   async #find(subject: string): Promise<RawKey | null> {
+    const generation = this.#inForce();
+    if (generation === null) return null;
+    const stored = await readKeyFile(this.env, subject, generation);
+    // Of a database that was restored: its key was destroyed, and stays so.
+    if (stored === null) {
+      this.#sql.exec(
+        'UPDATE keys SET destroyed_at = ?, deleted_at = ? WHERE generation = ?',
+        ...[Date.now(), Date.now(), generation],
+      );
+      return null;
+    }
+    const raw = await unwrapKey(this.env, subject, stored);
+    const isCurrent = await isWrapped(this.env, stored);
+    const wrapped = isCurrent ? null : await wrapKey(this.env, subject, raw);
+    // In the meantime.
+    if (this.#inForce() !== generation) return null;
+    if (wrapped === null) return { generation, raw };
+    await writeKeyFile(this.env, subject, generation, wrapped);
+    if (this.#inForce() === generation) return { generation, raw };
+    await destroyKeyFile(this.env, subject, generation);
+    return null;
+  }
+
+  #inForce(): number | null {
     if (readSchemaVersion(this.#sql) === 0) return null;
     const [row] = this.#sql
-      .exec('SELECT generation, bytes, wrapped_by FROM keys WHERE bytes IS NOT NULL')
+      .exec('SELECT generation FROM keys WHERE stored_at IS NOT NULL AND destroyed_at IS NULL')
       .toArray();
-    if (row === undefined) return null;
-    const stored = {
-      bytes: new Uint8Array(row['bytes'] as ArrayBuffer),
-      wrappedBy: row['wrapped_by'] as string | null,
-    };
-    const generation = Number(row['generation']);
-    const raw = await unwrapKey(this.env, subject, stored);
-    if (!(await isWrapped(this.env, stored)))
-      this.#rewrap(generation, await wrapKey(this.env, subject, raw));
-    return { generation, raw };
+    return row === undefined ? null : Number(row['generation']);
   }
 
+  /** The bytes are there before the key is in force: nothing is sealed with one that is lost. */
   async #make(subject: string): Promise<RawKey> {
     const raw = newRawKey();
-    const { bytes, wrappedBy } = await wrapKey(this.env, subject, raw);
-    // Another request may have made one in the meantime.
-    const other = await this.#find(subject);
-    if (other !== null) return other;
-    const { generation } = this.#sql
-      .exec(
-        'INSERT INTO keys (bytes, wrapped_by, created_at) VALUES (?, ?, ?) RETURNING generation',
-        ...[bytes.slice().buffer, wrappedBy, Date.now()],
-      )
-      .one();
-    return { generation: Number(generation), raw };
-  }
-
-  /** A key that was destroyed in the meantime stays destroyed. */
-  #rewrap(generation: number, { bytes, wrappedBy }: StoredKey): void {
+    const wrapped = await wrapKey(this.env, subject, raw);
+    let generation: number;
+    do {
+      const row = this.#sql.exec('INSERT INTO keys DEFAULT VALUES RETURNING generation').one();
+      generation = Number(row['generation']);
+      // A database that was restored does not know the latest numbers.
+    } while (await hasKeyFile(this.env, subject, generation));
+    await writeKeyFile(this.env, subject, generation, wrapped);
     this.#sql.exec(
-      'UPDATE keys SET bytes = ?, wrapped_by = ? WHERE generation = ? AND bytes IS NOT NULL',
-      ...[bytes.slice().buffer, wrappedBy, generation],
+      'UPDATE keys SET stored_at = ? WHERE generation = ?',
+      ...[Date.now(), generation],
     );
+    return { generation, raw };
   }
 }
