@@ -28,7 +28,7 @@ afterAll(() => server.close());
 /** Ids of what a caller keeps, by the path that takes them. */
 type Kept = Readonly<Record<string, string>>;
 
-async function keepAll({ key }: typeof ada, word: string): Promise<Kept> {
+async function keepAll({ id, key }: typeof ada, word: string): Promise<Kept> {
   const ask = askWith(server, key);
   const made = async (path: string, body: object): Promise<string> => {
     const response = await ask(path, body);
@@ -52,6 +52,7 @@ async function keepAll({ key }: typeof ada, word: string): Promise<Kept> {
     ':document': `${word}-document`,
     '/v1/files/:id': file,
     '/v1/batches/:id': batch,
+    '/v1/subjects/:id': id,
   };
 }
 

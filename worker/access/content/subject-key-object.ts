@@ -49,8 +49,15 @@ const MIGRATIONS: readonly string[] = [
      destroyed_at INTEGER,
      deleted_at INTEGER
    );
-   CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;`,
+   CREATE TABLE objects (kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+   -- Receipts, the last of which may still be at work.
+   CREATE TABLE erasures (number INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL);`,
 ];
+
+/** To be called inside a transaction. */
+export function migrateSubject(sql: SqlStorage): void {
+  migrate(sql, MIGRATIONS);
+}
 
 export class SubjectKeyObject<
   Env extends SubjectKeyEnv = SubjectKeyEnv,
@@ -77,6 +84,11 @@ export class SubjectKeyObject<
       this.#making ??= this.#make(subject).finally(() => (this.#making = null));
       return await this.#making;
     });
+  }
+
+  /** Whether a key is in force. */
+  hasKey(): boolean {
+    return this.#inForce() !== null;
   }
 
   /** Takes an object that was deleted off the list. */
@@ -134,7 +146,7 @@ export class SubjectKeyObject<
   }
 
   #migrate(): void {
-    this.ctx.storage.transactionSync(() => migrate(this.#sql, MIGRATIONS));
+    this.ctx.storage.transactionSync(() => migrateSubject(this.#sql));
   }
 
   async #find(subject: string): Promise<RawKey | null> {

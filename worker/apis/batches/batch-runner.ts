@@ -85,6 +85,8 @@ export class BatchRunner extends DurableObject<FilesEnv> {
   readonly #store = new BatchStore(this.ctx.storage);
   /** Aborts the work of the current alarm; null between alarms. */
   #abort: AbortController | null = null;
+  /** Settles when the work of the current alarm has ended. */
+  #work: Promise<unknown> | null = null;
 
   constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
     super(ctx, env);
@@ -116,9 +118,28 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     return JSON.stringify(state.batch);
   }
 
+  /** Deletes the batch after the lines that run, which are aborted; its files stay. */
+  async remove(): Promise<void> {
+    this.#abort?.abort();
+    await this.#work;
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+  }
+
   override async alarm(): Promise<void> {
     if (this.#store.read() === null) return;
     this.#abort = new AbortController();
+    const work = Promise.withResolvers<void>();
+    this.#work = work.promise;
+    try {
+      await this.#runAlarm();
+    } finally {
+      this.#work = null;
+      work.resolve();
+    }
+  }
+
+  async #runAlarm(): Promise<void> {
     let delayMs: number | null;
     try {
       const state = this.#store.update((found) => withExpiry(found, now()));

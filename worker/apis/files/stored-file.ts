@@ -161,6 +161,21 @@ export async function listFiles(
   return { data: found.slice(0, limit), hasMore: found.length > limit };
 }
 
+/** Ids of all files, the newest first, after the id `after` unless it is empty. */
+export async function listFileIds(
+  bucket: R2Bucket,
+  owner: Owner,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const prefix = fileKey(owner, '');
+  const start = after === '' ? {} : { startAfter: prefix + after };
+  const { objects } = await retryStorage('list of files', () =>
+    bucket.list({ prefix, limit, ...start }),
+  );
+  return objects.map(({ key }) => key.slice(prefix.length));
+}
+
 /** @throws {EngineError} E_NOT_FOUND */
 export function fileNotFound(id: string): EngineError {
   return new EngineError(

@@ -18,6 +18,9 @@ export interface StoredMessage extends NewMessage {
   readonly createdAtMs: number;
 }
 
+/** Size of a page of messages, after which it takes no further one; a row is at most 2 MB. */
+const PAGE_BYTES = 2_000_000;
+
 /** A row of the table, with its columns' names. */
 interface MessageRow extends Record<string, SqlStorageValue> {
   id: number;
@@ -68,6 +71,38 @@ export class History {
     }
     if (rows.length > 0 && messages.length === 0) return null;
     return { schemaVersion: SCHEMA_VERSION, messages };
+  }
+
+  /**
+   * Messages after the row `after`, as JSON, of a bounded size together; null when the session does not exist.
+   * `last` is null after the last one.
+   */
+  async page(
+    box: ContentBox | null,
+    after: number,
+  ): Promise<{ messages: string[]; last: number | null } | null> {
+    const { sql } = this.#storage;
+    if (readSchemaVersion(sql) === 0) return null;
+    this.#storage.transactionSync(() => migrateSession(sql));
+    const rows: MessageRow[] = [];
+    let nByte = 0;
+    for (const row of sql.exec<MessageRow>(
+      'SELECT * FROM messages WHERE id > ? ORDER BY id',
+      after,
+    )) {
+      rows.push(row);
+      nByte += sizeOf(row.content) + sizeOf(row.parts);
+      if (nByte >= PAGE_BYTES) break;
+    }
+    const messages: string[] = [];
+    for (const row of rows) {
+      const content = await openContent(box, row);
+      if (content === null) continue;
+      const { role, n_token: tokens, model, created_at } = row;
+      const createdAtS = Math.floor(created_at / 1000);
+      messages.push(JSON.stringify({ role, content, tokens, model, created_at: createdAtS }));
+    }
+    return { messages, last: rows.at(-1)?.id ?? null };
   }
 
   /** Seconds that the session asked to be kept; null where it did not. */
@@ -154,6 +189,9 @@ async function openContent(
   if (text === null) return null;
   return parts === null ? textContent(text) : (JSON.parse(text) as Content);
 }
+
+const sizeOf = (column: ArrayBuffer | string | null): number =>
+  typeof column === 'string' ? column.length : (column?.byteLength ?? 0);
 
 const placeOf = (id: number, column: string): string => `messages/${id}/${column}`;
 

@@ -86,6 +86,11 @@ export class Session extends DurableObject<ServingEnv> {
     };
   }
 
+  /** A page of messages with all their parts, as JSON (history.ts). */
+  async page(after: number): Promise<{ messages: string[]; last: number | null } | null> {
+    return await this.#history.page(await this.#keeper.find(), after);
+  }
+
   /** Deletes the session after its running turns. @returns false when there was nothing to delete */
   async clear(): Promise<boolean> {
     const leave = await this.#turns.enter(new AbortController().signal);
