@@ -42,6 +42,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   bench: () => import('./commands/bench/index.ts'),
   eval: () => import('./commands/eval.ts'),
   keys: () => import('./commands/keys.ts'),
+  subjects: () => import('./commands/subjects.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

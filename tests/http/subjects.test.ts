@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import type { EndpointFacts } from '../../worker/http/endpoint.ts';
+import { SCOPES } from '../../worker/platform/caller.ts';
 import { newObjectId } from '../../worker/platform/storage/object-id.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -21,7 +22,9 @@ beforeAll(async () => {
   server = await startTestServer({ vars: { ACCESS: 'keys' }, models: [TINY_ENCODER_ID] });
   // A search through ids is not what a limit of requests is to end here.
   const limits = { requestsPerMinute: null };
-  [ada, grace] = [await makeKey(server), await makeKey(server, { limits })];
+  // An administrator may export and erase any subject (tests/http/erasure.test.ts).
+  const scopes = SCOPES.filter((scope) => scope !== 'admin');
+  [ada, grace] = [await makeKey(server, { scopes }), await makeKey(server, { scopes, limits })];
 });
 afterAll(() => server.close());
 
