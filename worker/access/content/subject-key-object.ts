@@ -86,6 +86,11 @@ export class SubjectKeyObject<
     });
   }
 
+  /** A file is about to be stored: whoever deletes files by their age may look (worker/apis/subjects). */
+  expectFile(_subject: string): void | Promise<void> {
+    return undefined;
+  }
+
   /** Whether a key is in force. */
   hasKey(): boolean {
     return this.#inForce() !== null;

@@ -7,6 +7,7 @@
 import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { DurableObject } from 'cloudflare:workers';
+import { keptMs } from '../../access/content/retention.ts';
 import { ContentBox } from '../../access/content/content-box.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
@@ -26,6 +27,7 @@ import {
   type BatchJob,
   type BatchState,
   forgottenAtS,
+  KEPT_S,
   isFinal,
   MAX_TRIES,
   newBatchState,
@@ -143,7 +145,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     let delayMs: number | null;
     try {
       const state = this.#store.update((found) => withExpiry(found, now()));
-      delayMs = await this.#steps[nextStep(state, now())](state);
+      delayMs = await this.#steps[nextStep(state, now(), this.#keptS())](state);
     } catch (error) {
       delayMs = this.#noteFailure(error);
     } finally {
@@ -166,7 +168,7 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     run: (state) => this.#runSlice(state),
     skip: (state) => this.#skipSlice(state),
     finish: () => this.#finish(),
-    wait: (state) => Math.max(0, forgottenAtS(state) * 1000 - Date.now()),
+    wait: (state) => Math.max(0, forgottenAtS(state, this.#keptS()) * 1000 - Date.now()),
     forget: (state) => this.#forget(state),
   };
 
@@ -330,6 +332,10 @@ export class BatchRunner extends DurableObject<FilesEnv> {
     if (nTry >= MAX_TRIES && !isRead)
       this.#store.update((state) => withFailure(state, { code, message, param, line: null }));
     return pauseMs(nTry);
+  }
+
+  #keptS(): number {
+    return Math.min(KEPT_S, keptMs(this.env, null) / 1000);
   }
 
   #isAborted(): boolean {

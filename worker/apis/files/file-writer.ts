@@ -1,4 +1,6 @@
 /** Seals a file and writes it into the bucket as it arrives, holding one part of it at a time. */
+import { reach } from '../../platform/rpc.ts';
+import { retentionMs } from '../../access/content/retention.ts';
 import { ContentBox } from '../../access/content/content-box.ts';
 import { keyForWriting } from '../../access/content/content-keys.ts';
 import type { ContentKey } from '../../platform/storage/seal.ts';
@@ -80,6 +82,7 @@ export class FileWriter {
   /** Completes the file, which exists only once this returns. */
   async finish(): Promise<FileJson> {
     await this.#sealChunk(true);
+    await this.#limitTime();
     const upload = this.#upload;
     const key = fileKey(this.#file.owner, this.#file.id);
     if (upload === null) {
@@ -93,6 +96,14 @@ export class FileWriter {
     // The answer to completing an upload lacks the metadata.
     const head = await this.#retry(() => this.#bucket.head(key));
     return fileJson(head ?? object);
+  }
+
+  /** Its subject's object deletes the file when its time is over. */
+  async #limitTime(): Promise<void> {
+    if (retentionMs(this.#store) === Infinity) return;
+    const { subject } = this.#file.owner;
+    const object = this.#store.SUBJECT_KEYS.getByName(subject);
+    await reach('subjects', () => object.expectFile(subject));
   }
 
   /** Removes what was written. R2 itself removes abandoned parts after a week. */

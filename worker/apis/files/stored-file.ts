@@ -7,13 +7,13 @@ import { keyForReading } from '../../access/content/content-keys.ts';
 import { byteStream } from '../../platform/byte-stream.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
-import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
+import { idBefore, isObjectId, newObjectId, timeOfId } from '../../platform/storage/object-id.ts';
 
 /** Who owns a file: it does not exist for other subjects. Its bytes count in the account that wrote it. */
 export type Owner = Pick<Caller, 'subject' | 'account' | 'requestId'>;
 
 /** Where files lie, and the keys that they are sealed with. */
-export type FileStore = Pick<FilesEnv, 'FILES' | 'SUBJECT_KEYS'>;
+export type FileStore = Pick<FilesEnv, 'FILES' | 'SUBJECT_KEYS' | 'RETENTION_DAYS'>;
 
 import type { FilesEnv } from './env.ts';
 import { openChunks, plainBytes, sealedOffset } from './sealed-file.ts';
@@ -174,6 +174,17 @@ export async function listFileIds(
     bucket.list({ prefix, limit, ...start }),
   );
   return objects.map(({ key }) => key.slice(prefix.length));
+}
+
+/** An id that the files made before a time come after, as `after` of listFileIds. */
+export const fileIdBefore = (timeMs: number): string => idBefore(ID_PREFIX, timeMs);
+
+/** When the subject's oldest file was made, in milliseconds; null without files. Reads the whole list. */
+export async function oldestFileMs(bucket: R2Bucket, owner: Owner): Promise<number | null> {
+  const prefix = fileKey(owner, '');
+  let last: string | null = null;
+  for await (const { key } of listObjects(bucket, prefix)) last = key.slice(prefix.length);
+  return last === null ? null : timeOfId(ID_PREFIX, last);
 }
 
 /** @throws {EngineError} E_NOT_FOUND */

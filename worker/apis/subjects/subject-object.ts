@@ -10,6 +10,7 @@ import { answerCall } from '../../platform/rpc.ts';
 import type { RpcAnswer } from '../../platform/rpc.ts';
 import { readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { newObjectId } from '../../platform/storage/object-id.ts';
+import { nextSweepMs, sweepFiles } from './sweep-files.ts';
 import { KEPT_KIND_NAMES, KEPT_KINDS } from './kept-kinds.ts';
 import type { KeptContext, KeptKindName } from './kept-kinds.ts';
 import type { KeptEnv } from './env.ts';
@@ -25,6 +26,9 @@ const WAIT_MS = 10_000;
 const RESUME_MS = 30_000;
 /** Pause after a slice that failed. */
 const RETRY_MS = 5000;
+
+/** Where the object keeps whose it is: alarms do not say. */
+const SUBJECT = 'subject';
 
 interface Erasure {
   readonly receipt: ReceiptJson;
@@ -58,7 +62,7 @@ export class SubjectObject extends SubjectKeyObject<SubjectKeyEnv & KeptEnv> {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#last()?.receipt.status !== 'erasing') return;
+    if (this.#last()?.receipt.status !== 'erasing') return await this.#sweep();
     await this.ctx.storage.setAlarm(Date.now() + RESUME_MS);
     try {
       await this.#run();
@@ -66,6 +70,20 @@ export class SubjectObject extends SubjectKeyObject<SubjectKeyEnv & KeptEnv> {
       reportFailure(error, { place: 'subject.alarm', requestId: 'none' });
       await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     }
+  }
+
+  override async expectFile(subject: string): Promise<void> {
+    await this.ctx.storage.put(SUBJECT, subject);
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + nextSweepMs(this.env, null));
+  }
+
+  /** Deletes files whose time is over. A failure is tried again by the platform. */
+  async #sweep(): Promise<void> {
+    const subject = await this.ctx.storage.get<string>(SUBJECT);
+    if (subject === undefined) return;
+    const inMs = await sweepFiles(this.#context(subject));
+    if (inMs !== null) await this.ctx.storage.setAlarm(Date.now() + inMs);
   }
 
   async #begin(subject: string): Promise<ReceiptJson | null> {
