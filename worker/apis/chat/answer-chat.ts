@@ -14,6 +14,10 @@ import { markCited } from '../retrieval/retrieve.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from './schema.ts';
+import { withHeaders } from '../../http/with-headers.ts';
+import { redactedHeaders } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { answer } from '../../http/answer.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { OPENAI_SSE } from '../../http/sse.ts';
@@ -34,6 +38,8 @@ export interface ChatTurn {
   readonly messages: readonly Message[];
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
+  /** What has redacted the messages; null for nothing. */
+  readonly redactor: Redactor | null;
   /** Reported in the answer to a turn of a session. */
   readonly session?: { readonly id: string; readonly dropped_messages: number };
   /** Passages from a collection that the model was given. */
@@ -45,7 +51,7 @@ export interface ChatTurn {
 }
 
 export async function answerChat(turn: ChatTurn): Promise<Response> {
-  const { env, caller, model, body, messages, record, signal } = turn;
+  const { env, caller, model, body, messages, record, signal, redactor } = turn;
   const tools = chatTools(body);
   const params = await generationParams(
     body,
@@ -58,17 +64,21 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
     },
     model,
   );
-  return await answer({
+  const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended) =>
-      runChat({
-        ...{ env, caller, model, messages, params, promptField: 'messages', signal: ended },
-        tools: tools?.tools ?? [],
-      }),
+      restoreOutput(
+        redactor,
+        runChat({
+          ...{ env, caller, model, messages, params, promptField: 'messages', signal: ended },
+          tools: tools?.tools ?? [],
+        }),
+      ),
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
     ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
   });
+  return withHeaders(response, redactedHeaders(redactor));
 }
 
 interface ChatHead {

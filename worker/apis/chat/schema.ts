@@ -18,6 +18,7 @@ import {
   strictField,
   tooManyTokens,
 } from '../../serving/fields/common.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
@@ -118,6 +119,7 @@ export const chatBodySchema = z
     session: sessionId.optional(),
     retention_s: retentionField,
     retrieval: retrievalField,
+    redact: redactField,
     strict: strictField,
   })
   .superRefine(

@@ -10,6 +10,8 @@ export interface StoredResponseObject extends Rpc.DurableObjectBranded {
   read(): Promise<string | null>;
   /** @returns JSON of the whole input of the response, the oldest item first; null when there is none */
   readInput(): Promise<string | null>;
+  /** @returns JSON of the placeholders of the conversation with their values */
+  readRedactions(): Promise<string>;
   /** Cancels a response in progress; a finished one does not change. */
   cancel(): Promise<string | null>;
   remove(): Promise<boolean>;

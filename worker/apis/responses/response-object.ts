@@ -11,6 +11,8 @@ import { RequestRecord } from '../../http/observe/record.ts';
 import { settleAtEnd } from '../../http/usage.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { hideResponse } from './redact-items.ts';
 import { emptyResponse, type ResponseRun } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
@@ -59,6 +61,10 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     return JSON.stringify(await this.#stored.readInput(box));
   }
 
+  async readRedactions(): Promise<string> {
+    return JSON.stringify(await this.#stored.readRedactions(await this.#keeper.find()));
+  }
+
   /** Cancels a response in progress; a finished one does not change. */
   async cancel(): Promise<string | null> {
     this.#isCancelled = true;
@@ -105,7 +111,8 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     const run: ResponseRun = {
       ...plan.run,
       isCancelled: () => this.#isCancelled,
-      onChange: (response) => this.#keep(job, response),
+      onChange: async (response) =>
+        await this.#keep(job, await hideResponse(plan.redactor, response), plan.redactor),
     };
     if (!job.body.background) {
       const onEnd = (): void => {
@@ -115,14 +122,19 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
       return await answerResponse({ ...plan, run, onEnd });
     }
     const first = emptyResponse(run, 'in_progress');
-    await this.#keep(job, first, true);
+    await this.#keep(job, first, plan.redactor, true);
     record.hold();
     this.ctx.waitUntil(runInBackground({ ...plan, run }).finally(() => record.end()));
     return Response.json(first);
   }
 
   /** Stores the response when it is finished, or at once when nobody waits for it. */
-  async #keep(job: ResponseJob, response: ResponseJson, atOnce = false): Promise<void> {
+  async #keep(
+    job: ResponseJob,
+    response: ResponseJson,
+    redactor: Redactor | null,
+    atOnce = false,
+  ): Promise<void> {
     if (this.#isRemoved) return;
     const isOver = response.status !== 'in_progress';
     // The last state is read from here until it is stored.
@@ -130,7 +142,8 @@ export class ResponseObject extends DurableObject<ServingEnv> implements StoredR
     if (!isOver && !atOnce) return;
     const { caller, id, input } = job;
     const box = await this.#keeper.begin(caller, id);
-    await this.#stored.write(box, response, input, () => !this.#isRemoved);
+    const redactions = redactor?.redactions ?? [];
+    await this.#stored.write(box, response, input, redactions, () => !this.#isRemoved);
     if (isOver) this.#live = null;
     if (this.#isRemoved) await this.#keeper.end();
     else

@@ -3,6 +3,7 @@ import type { EngineError } from '../../../engine/base/errors.ts';
 import { openText } from '../../access/content/content-box.ts';
 import type { ContentBox } from '../../access/content/content-box.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
+import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
@@ -48,6 +49,15 @@ export class StoredResponse {
     return items;
   }
 
+  /** Placeholders of the conversation with their values. */
+  async readRedactions(box: ContentBox | null): Promise<Redaction[]> {
+    const { sql } = this.#storage;
+    if (readSchemaVersion(sql) < RESPONSE_MIGRATIONS.length) return [];
+    const [row] = sql.exec('SELECT json FROM redactions').toArray();
+    const text = row === undefined ? null : await openText(box, REDACTIONS_PLACE, row['json']!);
+    return text === null ? [] : (JSON.parse(text) as Redaction[]);
+  }
+
   /**
    * Replaces response and input, or changes nothing when it fails.
    * @param isWanted asked when all is sealed: what was deleted in the meantime is not written
@@ -56,6 +66,7 @@ export class StoredResponse {
     box: ContentBox,
     response: ResponseJson,
     input: readonly InputItemJson[],
+    redactions: readonly Redaction[],
     isWanted: () => boolean,
   ): Promise<void> {
     const { sql } = this.#storage;
@@ -64,10 +75,15 @@ export class StoredResponse {
     const items: ArrayBuffer[] = [];
     for (const [i, item] of input.entries())
       items.push(await box.sealWith(key, itemPlace(i + 1), JSON.stringify(item)));
+    const values =
+      redactions.length === 0
+        ? null
+        : await box.sealWith(key, REDACTIONS_PLACE, JSON.stringify(redactions));
     if (!isWanted()) return;
     this.#storage.transactionSync(() => {
       migrate(sql, RESPONSE_MIGRATIONS);
       sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', sealed);
+      if (values !== null) sql.exec('INSERT OR REPLACE INTO redactions VALUES (1, ?)', values);
       sql.exec('DELETE FROM input_items');
       for (const [i, item] of items.entries())
         sql.exec('INSERT INTO input_items (id, json) VALUES (?, ?)', i + 1, item);
@@ -75,6 +91,7 @@ export class StoredResponse {
   }
 }
 
+const REDACTIONS_PLACE = 'redactions';
 const RESPONSE_PLACE = 'response';
 const itemPlace = (id: number): string => `input_items/${id}`;
 

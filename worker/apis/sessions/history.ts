@@ -3,6 +3,7 @@ import { openText } from '../../access/content/content-box.ts';
 import type { ContentBox } from '../../access/content/content-box.ts';
 import { contentText, textContent } from '../../serving/conversation/message.ts';
 import type { Content } from '../../serving/conversation/message.ts';
+import type { Redaction } from '../../serving/redaction/redactor.ts';
 import { readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { checkRowSize } from '../../platform/storage/row-size.ts';
 import { migrateSession, SCHEMA_VERSION } from './migrations.ts';
@@ -105,6 +106,15 @@ export class History {
     return { messages, last: rows.at(-1)?.id ?? null };
   }
 
+  /** Placeholders of earlier turns with their values. */
+  async redactions(box: ContentBox | null): Promise<Redaction[]> {
+    const { sql } = this.#storage;
+    if (readSchemaVersion(sql) < SCHEMA_VERSION) return [];
+    const [row] = sql.exec('SELECT json FROM redactions').toArray();
+    const text = row === undefined ? null : await openText(box, REDACTIONS_PLACE, row['json']!);
+    return text === null ? [] : (JSON.parse(text) as Redaction[]);
+  }
+
   /** Seconds that the session asked to be kept; null where it did not. */
   retentionS(): number | null {
     const { sql } = this.#storage;
@@ -122,6 +132,7 @@ export class History {
     model: string,
     messages: readonly NewMessage[],
     retentionS: number | null = null,
+    redactions: readonly Redaction[] | null = null,
   ): Promise<void> {
     messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const { sql } = this.#storage;
@@ -132,6 +143,8 @@ export class History {
     const sealed: SealedContent[] = [];
     for (const [i, { content }] of messages.entries())
       sealed.push(await sealContent(box, first + i, contentText(content), partsJson(content)));
+    const values =
+      redactions === null ? null : await box.seal(REDACTIONS_PLACE, JSON.stringify(redactions));
     const now = Date.now();
     this.#storage.transactionSync(() => {
       for (const { id, content, parts } of clear)
@@ -145,6 +158,7 @@ export class History {
       }
       if (retentionS !== null)
         sql.exec('INSERT OR REPLACE INTO retention VALUES (1, ?)', retentionS);
+      if (values !== null) sql.exec('INSERT OR REPLACE INTO redactions VALUES (1, ?)', values);
     });
   }
 
@@ -189,6 +203,8 @@ async function openContent(
   if (text === null) return null;
   return parts === null ? textContent(text) : (JSON.parse(text) as Content);
 }
+
+const REDACTIONS_PLACE = 'redactions';
 
 const sizeOf = (column: ArrayBuffer | string | null): number =>
   typeof column === 'string' ? column.length : (column?.byteLength ?? 0);

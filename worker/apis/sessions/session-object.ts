@@ -17,6 +17,8 @@ import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
 import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
 import { CHAT_PARTS } from '../chat/schema.ts';
+import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { checkStored, History } from './history.ts';
 import type { NewMessage, StoredHistory } from './history.ts';
@@ -117,12 +119,24 @@ export class Session extends DurableObject<ServingEnv> {
     { caller, body }: SessionTurn,
     modelId: string,
     messages: readonly NewMessage[],
+    redactor: Redactor | null,
   ): Promise<void> {
     const box = await this.#keeper.begin(caller, body.session ?? '');
-    await this.#history.append(box, modelId, messages, body.retention_s ?? null);
+    const redactions = redactor?.redactions ?? null;
+    await this.#history.append(box, modelId, messages, body.retention_s ?? null, redactions);
     const forMs = keptMs(this.env, this.#history.retentionS());
     if (forMs === Infinity) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(Date.now() + forMs);
+  }
+
+  /** Values of earlier turns keep their placeholders; those that texts had before redaction stand for nothing. */
+  async #redactorFor({ redact }: ChatBody): Promise<Redactor | null> {
+    const known = await this.#history.redactions(await this.#keeper.find());
+    const redactor = redactorFor(redact, known);
+    if (redactor !== null)
+      for (const { content } of (await this.#readHistory())?.messages ?? [])
+        redactor.note(contentText(content));
+    return redactor;
   }
 
   async #runTurn(
@@ -138,28 +152,30 @@ export class Session extends DurableObject<ServingEnv> {
       caller,
     );
     checkInputs(model.id, body.messages, CHAT_PARTS);
-    body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
+    const redactor = await this.#redactorFor(body);
+    const messages = await redactMessages(redactor, body.messages);
+    messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const history = ((await this.#readHistory())?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
     }));
     const wanted = body.max_completion_tokens ?? body.max_tokens;
-    const fitted = await fitToContext(this.env, caller, model, history, body.messages, wanted);
+    const fitted = await fitToContext(this.env, caller, model, history, messages, wanted);
     const countTokens = (text: string): number =>
       model.tokenizer.encode(text, { special: false }).length;
     const onAnswer = async ({ text, usage }: ChatAnswer): Promise<void> => {
       if (body.store === false) return;
-      const fresh = body.messages.map(({ role, content }) => ({
+      const fresh = messages.map(({ role, content }) => ({
         role,
         content,
         nToken: countTokens(contentText(content)),
       }));
       const answer: NewMessage = {
         role: 'assistant',
-        content: textContent(text),
+        content: textContent((await redactor?.hide(text)) ?? text),
         nToken: usage.completionTokens,
       };
-      await this.#keep(turn, model.id, [...fresh, answer]);
+      await this.#keep(turn, model.id, [...fresh, answer], redactor);
     };
     return await answerChat({
       env: this.env,
@@ -169,6 +185,7 @@ export class Session extends DurableObject<ServingEnv> {
       messages: fitted.messages,
       signal,
       record,
+      redactor,
       session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
       onAnswer,
       onEnd: leave,

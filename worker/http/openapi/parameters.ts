@@ -99,6 +99,10 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
   ),
   return_documents: row('return each document with its score'),
+  redact: extension(
+    'replace personal data by placeholders such as <EMAIL_1> before anything is stored, logged or read by a model: true, ' +
+      'or a list of kinds (docs/privacy.md); answers have the values again',
+  ),
   response_format: row('text, any JSON object, or a JSON Schema that the answer must match'),
   safety_identifier: row('unused'),
   samples: row('base64 of little-endian float32 samples, mono at 16 kHz'),
