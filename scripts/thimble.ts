@@ -44,6 +44,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   keys: () => import('./commands/keys.ts'),
   backup: () => import('./commands/backup.ts'),
   restore: () => import('./commands/restore.ts'),
+  subjects: () => import('./commands/subjects.ts'),
   deploy: () => import('./commands/deploy.ts'),
   doctor: () => import('./commands/doctor.ts'),
 };

@@ -53,6 +53,8 @@ export const ERROR_ROWS = {
   E_KV_FULL: row('config', 507, false, 'api_error'),
   E_KEYS_MISSING: row('config', 503, false, 'api_error'),
   E_PLACEMENT_INVALID: row('config', 500, false, 'api_error'),
+  E_CONTENT_KEY: row('config', 500, false, 'api_error'),
+  E_CONTENT_INVALID: row('system', 500, false, 'api_error'),
   E_STAGE_LOST: row('system', 503, true, 'overloaded_error'),
   E_SOURCE_UNAVAILABLE: row('system', 502, true, 'api_error'),
   E_DISK: row('system', 500, true, 'api_error'),

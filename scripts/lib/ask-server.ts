@@ -21,35 +21,52 @@ export function serverAddress(server: string, path: string, what: string): URL {
 }
 
 /**
- * POSTs a body, or GETs without one.
+ * POSTs a body, or GETs without one, unless `method` says otherwise.
  * @throws {EngineError} what the server answers; E_BACKEND_UNAVAILABLE when it does not
  */
-export async function askServer(url: URL, body?: object): Promise<ServerAnswer> {
+export async function askServer(
+  url: URL,
+  body?: object,
+  method = body === undefined ? 'GET' : 'POST',
+): Promise<ServerAnswer> {
+  return await jsonOf(url, await reachServer(url, method, body));
+}
+
+/**
+ * The body of an answer as it arrives.
+ * @throws {EngineError} as askServer
+ */
+export async function streamServer(url: URL): Promise<AsyncIterable<Uint8Array>> {
+  const { body } = await reachServer(url, 'GET');
+  if (body === null) throw unavailable(url, 'answers without a body');
+  return body;
+}
+
+async function reachServer(url: URL, method: string, body?: object): Promise<Response> {
   const key = process.env[KEY_VARIABLE];
-  const headers: Record<string, string> = key === undefined ? {} : { 'x-api-key': key };
-  const init =
-    body === undefined
-      ? { headers }
-      : {
-          method: 'POST',
-          headers: { ...headers, 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        };
-  const response = await fetch(url, { ...init, signal: interruptSignal }).catch(
-    (cause: unknown) => {
-      throw unavailable(url, 'does not answer', cause);
-    },
-  );
-  const answer = (await response.json().catch((cause: unknown) => {
-    throw unavailable(url, `answers ${response.status} and no JSON`, cause);
-  })) as ServerAnswer;
-  if (response.ok) return answer;
+  const headers = {
+    ...(key === undefined ? {} : { 'x-api-key': key }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const content = body === undefined ? {} : { body: JSON.stringify(body) };
+  const init = { method, headers, ...content, signal: interruptSignal };
+  const response = await fetch(url, init).catch((cause: unknown) => {
+    throw unavailable(url, 'does not answer', cause);
+  });
+  if (response.ok) return response;
+  const answer = await jsonOf(url, response);
   const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string };
   const known = KNOWN_CODES.find((name) => publicCode(name) === code);
   if (known === undefined || message === undefined)
     throw unavailable(url, `answers ${response.status}`);
   const hint = known === 'E_KEY_INVALID' ? ` This command sends the one in ${KEY_VARIABLE}.` : '';
   throw new EngineError(known, message + hint);
+}
+
+async function jsonOf(url: URL, response: Response): Promise<ServerAnswer> {
+  return (await response.json().catch((cause: unknown) => {
+    throw unavailable(url, `answers ${response.status} and no JSON`, cause);
+  })) as ServerAnswer;
 }
 
 const KNOWN_CODES = Object.keys(ERROR_ROWS) as ErrorCode[];

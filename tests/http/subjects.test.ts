@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import type { EndpointFacts } from '../../worker/http/endpoint.ts';
+import { SCOPES } from '../../worker/platform/caller.ts';
 import { newObjectId } from '../../worker/platform/storage/object-id.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
@@ -21,14 +22,16 @@ beforeAll(async () => {
   server = await startTestServer({ vars: { ACCESS: 'keys' }, models: [TINY_ENCODER_ID] });
   // A search through ids is not what a limit of requests is to end here.
   const limits = { requestsPerMinute: null };
-  [ada, grace] = [await makeKey(server), await makeKey(server, { limits })];
+  // An administrator may export and erase any subject (tests/http/erasure.test.ts).
+  const scopes = SCOPES.filter((scope) => scope !== 'admin');
+  [ada, grace] = [await makeKey(server, { scopes }), await makeKey(server, { scopes, limits })];
 });
 afterAll(() => server.close());
 
 /** Ids of what a caller keeps, by the path that takes them. */
 type Kept = Readonly<Record<string, string>>;
 
-async function keepAll({ key }: typeof ada, word: string): Promise<Kept> {
+async function keepAll({ id, key }: typeof ada, word: string): Promise<Kept> {
   const ask = askWith(server, key);
   const made = async (path: string, body: object): Promise<string> => {
     const response = await ask(path, body);
@@ -52,6 +55,7 @@ async function keepAll({ key }: typeof ada, word: string): Promise<Kept> {
     ':document': `${word}-document`,
     '/v1/files/:id': file,
     '/v1/batches/:id': batch,
+    '/v1/subjects/:id': id,
   };
 }
 

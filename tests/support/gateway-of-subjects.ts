@@ -9,6 +9,7 @@ export {
   CollectionObject,
   ResponseObject,
   Session,
+  SubjectKeyObject,
 } from '../../worker/gateway/index.ts';
 
 export default gatewayApp((request, _env, requestId) =>

@@ -28,8 +28,8 @@ export interface TestServer extends SharedServer {
   readonly modelsRoot: string;
   /** The folder of local R2 and Durable Objects. */
   readonly stateRoot: string;
-  /** Stops the Workers and starts them again on the same storage. */
-  restart(): Promise<void>;
+  /** Stops the Workers and starts them again on the same storage; `meanwhile` may change it. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 export interface TestServerOptions {
@@ -88,8 +88,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     modelsRoot,
     stateRoot,
     post: poster(() => server.url),
-    async restart() {
+    async restart(meanwhile) {
       await server.close();
+      await meanwhile?.();
       server = await start();
     },
     async close() {

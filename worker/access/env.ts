@@ -1,6 +1,7 @@
 /** Variables and bindings that decide who may ask. */
 import type { AccountObject } from './account-object.ts';
 import type { AccountEnv } from './account-object.ts';
+import type { ContentEnv } from './content/content-keys.ts';
 
 /**
  * `keys`: only callers with a key or a token; `public`: everyone, chosen at deployment; `local`: everyone on
@@ -8,7 +9,7 @@ import type { AccountEnv } from './account-object.ts';
  */
 export type AccessMode = 'keys' | 'public' | 'local';
 
-export interface AccessEnv extends AccountEnv {
+export interface AccessEnv extends AccountEnv, ContentEnv {
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
   /** An AccessMode. */
   readonly ACCESS?: string;

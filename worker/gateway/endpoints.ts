@@ -26,11 +26,13 @@ import { createSpeech } from '../apis/audio/create-speech.ts';
 import { deleteFile } from '../apis/files/delete-file.ts';
 import { deleteResponse } from '../apis/responses/delete-response.ts';
 import { deleteSession } from '../apis/sessions/delete-session.ts';
+import { deleteSubject } from '../apis/subjects/delete-subject.ts';
 import { detectWatermark } from '../apis/watermark/detect-watermark.ts';
 import { detokenize } from '../apis/tokens/detokenize.ts';
 import { docs } from '../apis/server/docs.ts';
 import { embeddings } from '../apis/embeddings/embeddings.ts';
 import type { Endpoint } from '../http/endpoint.ts';
+import { exportSubject } from '../apis/subjects/export-subject.ts';
 import type { GatewayEnv } from './env.ts';
 import { getBatch } from '../apis/batches/get-batch.ts';
 import { getFile } from '../apis/files/get-file.ts';
@@ -119,6 +121,8 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   listBackup,
   readBackup,
   writeBackup,
+  exportSubject,
+  deleteSubject,
   page,
   docs,
   openapi,

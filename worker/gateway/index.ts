@@ -17,6 +17,7 @@ export { AccountObject } from '../access/account-object.ts';
 export { BudgetObject } from '../access/budget-object.ts';
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
+export { SubjectObject as SubjectKeyObject } from '../apis/subjects/subject-object.ts';
 export { Session } from '../apis/sessions/session-object.ts';
 
 /** A batch whose lines are sent to the endpoints of this script. */

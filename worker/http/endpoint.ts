@@ -20,6 +20,7 @@ export type Tag =
   | 'models'
   | 'text'
   | 'sessions'
+  | 'subjects'
   | 'server';
 
 export interface EndpointContext<Body, Env = ServingEnv> {

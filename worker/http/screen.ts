@@ -5,6 +5,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { accessMode, listOf } from '../access/env.ts';
 import type { AccessEnv } from '../access/env.ts';
+import { REDACTED_HEADER } from '../serving/redaction/redact-request.ts';
 import { IGNORED_HEADER } from './body/unknown-fields.ts';
 import { GENERATED_HEADER } from './generated.ts';
 import { RATE_HEADERS } from './rate-headers.ts';
@@ -14,7 +15,7 @@ type ScreenEnv = Pick<AccessEnv, 'ACCESS' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS'>
 /** OpenAI's name; every line of the log that belongs to the request has the same id. */
 export const REQUEST_ID_HEADER = 'x-request-id';
 const EXPOSED = [
-  ...['retry-after', REQUEST_ID_HEADER, IGNORED_HEADER, GENERATED_HEADER],
+  ...['retry-after', REQUEST_ID_HEADER, IGNORED_HEADER, GENERATED_HEADER, REDACTED_HEADER],
   ...RATE_HEADERS,
 ].join(', ');
 const METHODS = 'GET, POST, DELETE';

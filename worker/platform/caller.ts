@@ -44,6 +44,11 @@ export function objectName({ subject }: Pick<Caller, 'subject'>, name: string): 
   return `${encodeURIComponent(subject)}/${name}`;
 }
 
+/** The subject of an object's name. */
+export function subjectOf(name: string): string {
+  return decodeURIComponent(name.slice(0, name.indexOf('/')));
+}
+
 /** Whether a caller of these scopes may do what needs `scope`; null needs nothing. */
 export function allows(scopes: readonly Scope[] | null, scope: Scope | null): boolean {
   return scopes === null || scope === null || scopes.includes(scope) || scopes.includes('admin');

@@ -9,7 +9,11 @@ test('texts stay texts, pictures stay parts', async () => {
   const miniflare = await createMiniflare({
     compatibilityDate: '2026-11-01',
     modules: [{ type: 'ESModule', path: 'history.js', contents: script }],
-    durableObjects: { HISTORY: { className: 'HistoryObject', useSQLite: true } },
+    durableObjects: {
+      HISTORY: { className: 'HistoryObject', useSQLite: true },
+      SUBJECT_KEYS: { className: 'SubjectKeyObject', useSQLite: true },
+    },
+    r2Buckets: ['FILES'],
   });
   try {
     const content: Content = [

@@ -1,11 +1,14 @@
 /** What a backup holds, kind by kind. Each kind is listed by keys of a bucket. */
+import { SUBJECT_KEYS_PREFIX } from '../../access/content/key-file.ts';
 import { KEYS_PREFIX } from '../../access/key-record.ts';
+import { subjectOf } from '../../platform/caller.ts';
 import { KEPT_PREFIX } from '../../platform/storage/kept-list.ts';
 import type { Portable } from '../../platform/storage/portable-object.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { BackupEnv } from './env.ts';
 
-type ObjectsBinding = 'SESSIONS' | 'RESPONSES' | 'BATCHES' | 'COLLECTIONS' | 'ACCOUNTS';
+type ObjectsBinding =
+  'SESSIONS' | 'RESPONSES' | 'BATCHES' | 'COLLECTIONS' | 'ACCOUNTS' | 'SUBJECT_KEYS';
 
 /** Of all these classes, what each of them can do. */
 type PortableStub = DurableObjectStub<Rpc.DurableObjectBranded & Portable>;
@@ -15,6 +18,10 @@ export interface Kind {
   readonly bucket: 'FILES' | 'MODELS';
   readonly prefix: string;
   readonly suffix?: string;
+  /** The name that a key after its prefix stands for; by default what is left without the suffix. */
+  readonly nameOf?: (rest: string) => string;
+  /** Whether an empty object stands for something that was destroyed, and stays so. */
+  readonly hasTombstones?: boolean;
   /** Binding of the objects with these names; absent where the bucket's objects are what is kept. */
   readonly objects?: ObjectsBinding;
 }
@@ -27,9 +34,14 @@ export const KINDS = {
   'list-of-batches': { bucket: 'FILES', prefix: 'batches/' },
   'list-of-collections': { bucket: 'FILES', prefix: 'collections/' },
   'list-of-kept': { bucket: 'FILES', prefix: KEPT_PREFIX },
+  'keys-of-subjects': { bucket: 'FILES', prefix: SUBJECT_KEYS_PREFIX, hasTombstones: true },
+  subjects: {
+    ...{ bucket: 'FILES', prefix: SUBJECT_KEYS_PREFIX, objects: 'SUBJECT_KEYS' },
+    nameOf: subjectOf,
+  },
   accounts: { bucket: 'MODELS', prefix: KEYS_PREFIX, suffix: '.json', objects: 'ACCOUNTS' },
-  sessions: { bucket: 'FILES', prefix: `${KEPT_PREFIX}sessions/`, objects: 'SESSIONS' },
-  responses: { bucket: 'FILES', prefix: `${KEPT_PREFIX}responses/`, objects: 'RESPONSES' },
+  sessions: { bucket: 'FILES', prefix: `${KEPT_PREFIX}session/`, objects: 'SESSIONS' },
+  responses: { bucket: 'FILES', prefix: `${KEPT_PREFIX}response/`, objects: 'RESPONSES' },
   collections: { bucket: 'FILES', prefix: 'collections/', objects: 'COLLECTIONS' },
   batches: { bucket: 'FILES', prefix: 'batches/', objects: 'BATCHES' },
 } as const satisfies Readonly<Record<string, Kind>>;
@@ -61,5 +73,9 @@ export function readName(query: URLSearchParams): string {
 /** The object of a name; null where the bucket's objects are what is kept. */
 export function objectOf(env: BackupEnv, { objects }: Kind, name: string): PortableStub | null {
   if (objects === undefined) return null;
-  return env[objects].getByName(name);
+  // Each class of these is a PortableObject.
+  const namespace = env[objects] as DurableObjectNamespace as DurableObjectNamespace<
+    Rpc.DurableObjectBranded & Portable
+  >;
+  return namespace.getByName(name);
 }

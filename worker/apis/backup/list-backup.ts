@@ -39,7 +39,9 @@ export const listBackup = defineBackupEndpoint({
   ],
   async handle({ env, request }) {
     const query = new URL(request.url).searchParams;
-    const { bucket, prefix, suffix = '', objects } = readKind(query);
+    const kind = readKind(query);
+    const { bucket, prefix, suffix = '', objects } = kind;
+    const nameOf = kind.nameOf ?? ((rest: string) => rest.slice(0, rest.length - suffix.length));
     const cursor = query.get('cursor');
     const page = await retryStorage(`list of ${prefix}`, () =>
       env[bucket].list({
@@ -51,7 +53,7 @@ export const listBackup = defineBackupEndpoint({
     const data = page.objects
       .filter(({ key }) => key.endsWith(suffix))
       .map(({ key, size, customMetadata = {} }) => ({
-        name: key.slice(prefix.length, key.length - suffix.length),
+        name: nameOf(key.slice(prefix.length)),
         bytes: objects === undefined ? size : 0,
         metadata: objects === undefined ? customMetadata : {},
       }));

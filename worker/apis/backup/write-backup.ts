@@ -52,7 +52,7 @@ export const writeBackup = defineBackupEndpoint({
 
 async function putObject(
   env: BackupEnv,
-  { bucket, prefix }: Kind,
+  { bucket, prefix, hasTombstones = false }: Kind,
   name: string,
   query: URLSearchParams,
   body: ReadableStream<Uint8Array>,
@@ -62,6 +62,11 @@ async function putObject(
     throw invalidField('bytes', `expected 0 to ${MAX_BYTES}, got ${query.get('bytes')}`);
   const customMetadata = readMetadata(query.get('metadata') ?? '{}');
   const key = prefix + name;
+  if (hasTombstones && (await retryStorage(key, () => env[bucket].head(key)))?.size === 0) {
+    // What was erased since the backup stays erased.
+    await body.cancel();
+    return;
+  }
   const sized = new FixedLengthStream(bytes);
   // Both ends fail together; the bucket's own message says why.
   const piped = body.pipeTo(sized.writable).catch(() => undefined);

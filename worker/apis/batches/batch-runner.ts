@@ -7,6 +7,8 @@
 import type { Caller } from '../../platform/caller.ts';
 import { NO_REQUEST } from '../../platform/failure.ts';
 import { PortableObject } from '../../platform/storage/portable-object.ts';
+import { keptMs } from '../../access/content/retention.ts';
+import { ContentBox } from '../../access/content/content-box.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import type { FileLine } from '../files/line-reader.ts';
 import { newFileId } from '../files/stored-file.ts';
@@ -25,6 +27,7 @@ import {
   type BatchJob,
   type BatchState,
   forgottenAtS,
+  KEPT_S,
   isFinal,
   MAX_TRIES,
   newBatchState,
@@ -84,6 +87,8 @@ export class BatchRunner extends PortableObject<FilesEnv> {
   readonly #store = new BatchStore(this.ctx.storage);
   /** Aborts the work of the current alarm; null between alarms. */
   #abort: AbortController | null = null;
+  /** Settles when the work of the current alarm has ended. */
+  #work: Promise<unknown> | null = null;
 
   constructor(ctx: DurableObjectState, env: FilesEnv, askFor: AskFor) {
     super(ctx, env);
@@ -115,13 +120,32 @@ export class BatchRunner extends PortableObject<FilesEnv> {
     return JSON.stringify(state.batch);
   }
 
+  /** Deletes the batch after the lines that run, which are aborted; its files stay. */
+  async remove(): Promise<void> {
+    this.#abort?.abort();
+    await this.#work;
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+  }
+
   override async alarm(): Promise<void> {
     if (this.#store.read() === null) return;
     this.#abort = new AbortController();
+    const work = Promise.withResolvers<void>();
+    this.#work = work.promise;
+    try {
+      await this.#runAlarm();
+    } finally {
+      this.#work = null;
+      work.resolve();
+    }
+  }
+
+  async #runAlarm(): Promise<void> {
     let delayMs: number | null;
     try {
       const state = this.#store.update((found) => withExpiry(found, now()));
-      delayMs = await this.#steps[nextStep(state, now())](state);
+      delayMs = await this.#steps[nextStep(state, now(), this.#keptS())](state);
     } catch (error) {
       delayMs = this.#noteFailure(error);
     } finally {
@@ -144,17 +168,12 @@ export class BatchRunner extends PortableObject<FilesEnv> {
     run: (state) => this.#runSlice(state),
     skip: (state) => this.#skipSlice(state),
     finish: () => this.#finish(),
-    wait: (state) => Math.max(0, forgottenAtS(state) * 1000 - Date.now()),
+    wait: (state) => Math.max(0, forgottenAtS(state, this.#keptS()) * 1000 - Date.now()),
     forget: (state) => this.#forget(state),
   };
 
   async #count({ batch, caller }: BatchState): Promise<number> {
-    const nLine = await countLines(
-      this.env.FILES,
-      caller,
-      batch.input_file_id,
-      this.#abort?.signal,
-    );
+    const nLine = await countLines(this.env, caller, batch.input_file_id, this.#abort?.signal);
     if (nLine === null) return this.#fail(fileGone(batch.input_file_id));
     if (this.#isAborted()) return 0;
     if (nLine === 0) return this.#fail(noLines());
@@ -164,9 +183,10 @@ export class BatchRunner extends PortableObject<FilesEnv> {
   }
 
   async #runSlice(state: BatchState): Promise<number> {
-    const slice = await readSlice(this.env.FILES, state, SLICE_LINES);
+    const slice = await readSlice(this.env, state, SLICE_LINES);
     if (slice === null) return this.#fail(fileGone(state.batch.input_file_id));
-    const tasks = slice.lines.flatMap((line) => this.#prepare(line, state.batch.endpoint));
+    const tasks: Task[] = [];
+    for (const line of slice.lines) tasks.push(...(await this.#prepare(line, state)));
     const isLastTry = state.nTry + 1 >= MAX_TRIES;
     const endMs = Date.now() + SLICE_MS;
     let nDone = 0;
@@ -198,14 +218,19 @@ export class BatchRunner extends PortableObject<FilesEnv> {
   }
 
   /** The line as a task; none when it has a result already or is broken. */
-  #prepare(line: FileLine, endpoint: string): Task[] {
+  async #prepare(line: FileLine, state: BatchState): Promise<Task[]> {
     const { number } = line;
     if (this.#store.hasResult(number)) return [];
-    const { customId, request, error } = parseLine(line, endpoint);
+    const { customId, request, error } = parseLine(line, state.batch.endpoint);
     const owner = customId === null ? number : this.#store.claim(customId, number);
     const isDuplicate = customId !== null && owner !== number;
     const broken = error ?? (isDuplicate ? duplicateError(customId, owner) : null);
-    if (broken !== null) this.#store.keep(number, brokenResult(number, customId, broken));
+    if (broken !== null)
+      await this.#store.keep(
+        boxOf(this.env, state),
+        number,
+        brokenResult(number, customId, broken),
+      );
     return broken !== null || request === null ? [] : [{ number, request }];
   }
 
@@ -227,13 +252,14 @@ export class BatchRunner extends PortableObject<FilesEnv> {
     }
     if (this.#isAborted() || (PASSING_STATUSES.has(status) && !isLastTry))
       return { isDone: false, waitMs: 0 };
-    this.#store.keep(number, answerResult(number, request.customId, status, text));
+    const result = answerResult(number, request.customId, status, text);
+    await this.#store.keep(boxOf(this.env, { batch, caller }), number, result);
     return { isDone: true, waitMs: 0 };
   }
 
   async #skipSlice(state: BatchState): Promise<number> {
     const { outcome, batch } = state;
-    const slice = await readSlice(this.env.FILES, state, SKIPPED_LINES);
+    const slice = await readSlice(this.env, state, SKIPPED_LINES);
     if (slice === null) {
       // The remaining lines are unknown; results so far are kept.
       this.#store.update((found) => ({ ...found, isRead: true }));
@@ -244,7 +270,7 @@ export class BatchRunner extends PortableObject<FilesEnv> {
       for (const line of slice.lines) {
         if (this.#store.hasResult(line.number)) continue;
         const { customId } = parseLine(line, batch.endpoint);
-        this.#store.keep(line.number, skippedResult(line.number, customId, why));
+        this.#store.keepSkipped(line.number, skippedResult(line.number, customId, why));
       }
       this.#moveOn(slice);
     });
@@ -271,7 +297,7 @@ export class BatchRunner extends PortableObject<FilesEnv> {
     const write = async (id: string | null, isError: boolean): Promise<void> => {
       const filename = `${batch.id}_${isError ? 'error' : 'output'}.jsonl`;
       if (id !== null)
-        await writeResultFile(this.env.FILES, this.#store, {
+        await writeResultFile(this.env, this.#store, boxOf(this.env, { batch, caller }), {
           owner: caller,
           id,
           filename,
@@ -308,9 +334,17 @@ export class BatchRunner extends PortableObject<FilesEnv> {
     return pauseMs(nTry);
   }
 
+  #keptS(): number {
+    return Math.min(KEPT_S, keptMs(this.env, null) / 1000);
+  }
+
   #isAborted(): boolean {
     return this.#abort?.signal.aborted === true;
   }
+}
+
+function boxOf(env: FilesEnv, { batch, caller }: Pick<BatchState, 'batch' | 'caller'>): ContentBox {
+  return new ContentBox(env, caller, 'batch', batch.id);
 }
 
 const withTry = (state: BatchState): BatchState => ({ ...state, nTry: state.nTry + 1 });

@@ -5,7 +5,7 @@ import type { BatchErrorJson, BatchJson } from './json-schema.ts';
 
 /** The only completion_window. */
 export const WINDOW_S = 24 * 60 * 60;
-/** How long a batch and its list entry are kept; its files stay until they are deleted. */
+/** How long a batch and its list entry are kept at most; its files have a time of their own. */
 export const KEPT_S = 30 * 24 * 60 * 60;
 /** Transient failures are retried after a second, then after twice as long each time. */
 export const FIRST_PAUSE_MS = 1000;
@@ -66,8 +66,9 @@ const FINAL: ReadonlySet<string> = new Set<Outcome>([
 
 export const isFinal = ({ batch }: BatchState): boolean => FINAL.has(batch.status);
 
-/** When a finished batch is deleted. */
-export const forgottenAtS = ({ batch }: BatchState): number => batch.created_at + KEPT_S;
+/** When a batch is deleted. */
+export const forgottenAtS = ({ batch }: BatchState, keptS = KEPT_S): number =>
+  batch.created_at + keptS;
 
 /**
  * count: count the lines. run: answer the next few. skip: record the next many as not run.
@@ -76,8 +77,8 @@ export const forgottenAtS = ({ batch }: BatchState): number => batch.created_at 
 export type Step = 'count' | 'run' | 'skip' | 'finish' | 'wait' | 'forget';
 
 /** @param state after `withExpiry` */
-export function nextStep(state: BatchState, nowS: number): Step {
-  if (nowS >= forgottenAtS(state)) return 'forget';
+export function nextStep(state: BatchState, nowS: number, keptS = KEPT_S): Step {
+  if (nowS >= forgottenAtS(state, keptS)) return 'forget';
   if (isFinal(state)) return 'wait';
   if (state.isRead) return 'finish';
   // No line was begun, so the lines have no results.

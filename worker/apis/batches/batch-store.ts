@@ -1,4 +1,5 @@
 /** A batch in its object's SQLite database: state, results that are not in a file yet, known custom_ids. */
+import type { ContentBox } from '../../access/content/content-box.ts';
 import { ANONYMOUS, callerOf } from '../../platform/caller.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
@@ -62,17 +63,32 @@ export class BatchStore {
   }
 
   /** Stores a line's result and counts it, once per line. */
-  keep(line: number, { isError, text }: LineResult): void {
-    const { sql } = this.#storage;
-    if (this.hasResult(line)) return;
+  async keep(box: ContentBox, line: number, { isError, text }: LineResult): Promise<void> {
     const bytes = new TextEncoder().encode(text);
+    const pieces: ArrayBuffer[] = [];
+    for (let from = 0; from < bytes.length; from += MAX_CONTENT_BYTES) {
+      const piece = bytes.subarray(from, from + MAX_CONTENT_BYTES);
+      pieces.push(await box.seal(placeOf(line, pieces.length), piece));
+    }
+    if (!this.hasResult(line)) this.#insert(line, isError, pieces, true);
+  }
+
+  /** Stores the result of a line that was not run, which holds nothing of its request but the id. */
+  keepSkipped(line: number, { isError, text }: LineResult): void {
+    // A copy, since a view would be stored with its whole buffer.
+    const { buffer } = new TextEncoder().encode(text).slice();
+    if (!this.hasResult(line)) this.#insert(line, isError, [buffer], false);
+  }
+
+  #insert(line: number, isError: boolean, pieces: readonly ArrayBuffer[], isSealed: boolean): void {
+    const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
-      for (let piece = 0; piece * MAX_CONTENT_BYTES < bytes.length; piece++) {
-        const from = piece * MAX_CONTENT_BYTES;
-        // A copy, since a view would be stored with its whole buffer.
-        const part = bytes.slice(from, from + MAX_CONTENT_BYTES).buffer;
-        sql.exec('INSERT INTO results VALUES (?, ?, ?, ?)', line, piece, Number(isError), part);
-      }
+      migrate(sql, BATCH_MIGRATIONS);
+      for (const [piece, bytes] of pieces.entries())
+        sql.exec(
+          'INSERT INTO results (line, piece, is_error, bytes, is_sealed) VALUES (?, ?, ?, ?, ?)',
+          ...[line, piece, Number(isError), bytes, Number(isSealed)],
+        );
       this.update((state) => withResult(state, isError));
     });
   }
@@ -82,8 +98,12 @@ export class BatchStore {
   }
 
   /** Lines of one result file in the order of the input, a piece at a time. */
-  *results(isError: boolean): Generator<{ bytes: Uint8Array; isLast: boolean }, void, void> {
+  async *results(
+    box: ContentBox,
+    isError: boolean,
+  ): AsyncGenerator<{ bytes: Uint8Array; isLast: boolean }, void, void> {
     const { sql } = this.#storage;
+    this.#storage.transactionSync(() => migrate(sql, BATCH_MIGRATIONS));
     for (let after = 0; ;) {
       const lines = this.#lineNumbers(isError, after, PAGE_LINES);
       if (lines.length === 0) return;
@@ -91,9 +111,13 @@ export class BatchStore {
         const found = sql.exec('SELECT count(*) AS n FROM results WHERE line = ?', line).one();
         const nPiece = Number(found['n']);
         for (let piece = 0; piece < nPiece; piece++) {
-          const query = 'SELECT bytes FROM results WHERE line = ? AND piece = ?';
-          const row = sql.exec<{ bytes: ArrayBuffer }>(query, line, piece).one();
-          yield { bytes: new Uint8Array(row.bytes), isLast: piece === nPiece - 1 };
+          const query = 'SELECT bytes, is_sealed FROM results WHERE line = ? AND piece = ?';
+          const row = sql.exec<PieceRow>(query, line, piece).one();
+          const stored = new Uint8Array(row.bytes);
+          const bytes =
+            row.is_sealed === 0 ? stored : await box.bytes(placeOf(line, piece), stored);
+          // Of a key that was destroyed.
+          if (bytes !== null) yield { bytes, isLast: piece === nPiece - 1 };
         }
         after = line;
       }
@@ -116,6 +140,13 @@ export class BatchStore {
     this.#storage.sql.exec('INSERT OR REPLACE INTO state VALUES (1, ?)', JSON.stringify(state));
   }
 }
+
+interface PieceRow extends Record<string, SqlStorageValue> {
+  bytes: ArrayBuffer;
+  is_sealed: number;
+}
+
+const placeOf = (line: number, piece: number): string => `results/${line}/${piece}`;
 
 /** A state that an earlier version wrote has a subject only. */
 type StoredState = Omit<BatchState, 'caller'> & {

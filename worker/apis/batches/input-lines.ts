@@ -3,7 +3,7 @@ import { invalidField } from '../../platform/invalid-field.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { type FileLine, readLines } from '../files/line-reader.ts';
 import { openFile } from '../files/stored-file.ts';
-import type { Owner } from '../files/stored-file.ts';
+import type { FileStore, Owner } from '../files/stored-file.ts';
 import { MAX_LINE_BYTES } from './batch-line.ts';
 import type { BatchState } from './batch-state.ts';
 
@@ -18,12 +18,12 @@ export interface Slice {
 
 /** Counts lines that are not blank, up to just above the limit; null without the file. */
 export async function countLines(
-  bucket: R2Bucket,
+  store: FileStore,
   owner: Owner,
   fileId: string,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
-  const stream = await openFile(bucket, owner, fileId);
+  const stream = await openFile(store, owner, fileId);
   if (stream === null) return null;
   let nLine = 0;
   for await (const _line of readLines(stream, { offset: 0, number: 1 }, MAX_LINE_BYTES))
@@ -33,11 +33,11 @@ export async function countLines(
 
 /** Lines from the cursor on; null when the file is missing. */
 export async function readSlice(
-  bucket: R2Bucket,
+  store: FileStore,
   { batch, caller, cursor }: BatchState,
   limit: number,
 ): Promise<Slice | null> {
-  const stream = await openFile(bucket, caller, batch.input_file_id, cursor.offset);
+  const stream = await openFile(store, caller, batch.input_file_id, cursor.offset);
   if (stream === null) return null;
   const lines: FileLine[] = [];
   for await (const line of readLines(stream, cursor, MAX_LINE_BYTES)) {

@@ -13,4 +13,6 @@ export const BATCH_MIGRATIONS: readonly string[] = [
    CREATE INDEX results_of_file ON results (is_error, line) WHERE piece = 0;
    -- Which line has an id: the first.
    CREATE TABLE custom_ids (custom_id TEXT PRIMARY KEY, line INTEGER NOT NULL);`,
+  // Whether the bytes of a piece are sealed.
+  'ALTER TABLE results ADD COLUMN is_sealed INTEGER NOT NULL DEFAULT 0',
 ];

@@ -1,7 +1,8 @@
 /** Objects of a batch in the bucket: its result files, and its entry in the list of batches. */
 import type { Caller } from '../../platform/caller.ts';
 import { objectName } from '../../platform/caller.ts';
-import type { Owner as FileOwner } from '../files/stored-file.ts';
+import type { ContentBox } from '../../access/content/content-box.ts';
+import type { FileStore, Owner as FileOwner } from '../files/stored-file.ts';
 import { FileWriter } from '../files/file-writer.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
@@ -19,8 +20,9 @@ export const isBatchId = (id: string): boolean => isObjectId(ID_PREFIX, id);
 
 /** Writing a file again under the same id, after a restart, replaces it. */
 export async function writeResultFile(
-  bucket: R2Bucket,
+  files: FileStore,
   store: BatchStore,
+  box: ContentBox,
   file: {
     readonly owner: FileOwner;
     readonly id: string;
@@ -28,9 +30,9 @@ export async function writeResultFile(
     readonly isError: boolean;
   },
 ): Promise<void> {
-  const writer = new FileWriter(bucket, { ...file, purpose: 'batch_output' });
+  const writer = new FileWriter(files, { ...file, purpose: 'batch_output' });
   try {
-    for (const { bytes, isLast } of store.results(file.isError)) {
+    for await (const { bytes, isLast } of store.results(box, file.isError)) {
       await writer.write(bytes);
       if (isLast) await writer.write(NEWLINE);
     }

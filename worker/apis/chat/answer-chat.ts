@@ -14,6 +14,10 @@ import { markCited } from '../retrieval/retrieve.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from './schema.ts';
+import { withHeaders } from '../../http/with-headers.ts';
+import { redactedHeaders } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { answer } from '../../http/answer.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { OPENAI_SSE } from '../../http/sse.ts';
@@ -34,18 +38,20 @@ export interface ChatTurn {
   readonly messages: readonly Message[];
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
+  /** What has redacted the messages; null for nothing. */
+  readonly redactor: Redactor | null;
   /** Reported in the answer to a turn of a session. */
   readonly session?: { readonly id: string; readonly dropped_messages: number };
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
   /** Called when the (only) choice is complete, before its last part is sent. */
-  readonly onAnswer?: (answer: ChatAnswer) => void;
+  readonly onAnswer?: (answer: ChatAnswer) => Promise<void>;
   /** Called once, however the turn ends. */
   readonly onEnd?: () => void;
 }
 
 export async function answerChat(turn: ChatTurn): Promise<Response> {
-  const { env, caller, model, body, messages, record, signal } = turn;
+  const { env, caller, model, body, messages, record, signal, redactor } = turn;
   const tools = chatTools(body);
   const params = await generationParams(
     body,
@@ -58,26 +64,21 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
     },
     model,
   );
-  return await answer({
+  const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended, onWaiting) =>
-      runChat({
-        ...{
-          env,
-          caller,
-          model,
-          messages,
-          params,
-          promptField: 'messages',
-          signal: ended,
-          onWaiting,
-        },
-        tools: tools?.tools ?? [],
-      }),
+      restoreOutput(
+        redactor,
+        runChat({
+          ...{ env, caller, model, messages, params, promptField: 'messages' },
+          ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
+        }),
+      ),
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
     ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
   });
+  return withHeaders(response, redactedHeaders(redactor));
 }
 
 interface ChatHead {
@@ -132,7 +133,7 @@ async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<
     } else if (delta.type === 'done') {
       choice.reason = delta.reason;
       usages.push(delta.usage);
-      turn.onAnswer?.({ text: choice.content, usage: delta.usage });
+      await turn.onAnswer?.({ text: choice.content, usage: delta.usage });
     }
   }
   return {
@@ -203,7 +204,7 @@ async function* chatChunks(
       yield chunk(choice, { tool_calls: [more] }, [], null);
     } else if (delta.type === 'done') {
       usages.push(delta.usage);
-      turn.onAnswer?.({ text: content, usage: delta.usage });
+      await turn.onAnswer?.({ text: content, usage: delta.usage });
       const isLast = usages.length === turn.body.n;
       yield {
         ...chunk(choice, {}, [], delta.reason),

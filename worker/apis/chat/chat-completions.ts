@@ -1,6 +1,7 @@
 /** POST /v1/chat/completions. With a session the turn runs in the session's object. */
 import { checkInputs } from '../../serving/conversation/message.ts';
 import type { SessionTurn } from '../sessions/session-object.ts';
+import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import { accessDenied } from '../../access/errors.ts';
 import { allows, objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -101,11 +102,15 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
     }
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkInputs(model.id, body.messages, CHAT_PARTS);
-    const turn = { env, caller, model, body, signal, record };
+    const redactor = redactorFor(body.redact);
+    const messages = await redactMessages(redactor, body.messages);
+    const turn = { env, caller, model, body, signal, record, redactor };
     if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
       throw accessDenied('retrieval', caller.scopes ?? []);
-    if (body.retrieval === undefined) return await answerChat({ ...turn, messages: body.messages });
-    const found = await retrieve(env, caller, body.retrieval, body.messages, signal);
-    return await answerChat({ ...turn, ...found });
+    if (body.retrieval === undefined) return await answerChat({ ...turn, messages });
+    const found = await retrieve(env, caller, body.retrieval, messages, signal);
+    // Passages are read by the model, too.
+    const read = await redactMessages(redactor, found.messages);
+    return await answerChat({ ...turn, ...found, messages: read });
   },
 });

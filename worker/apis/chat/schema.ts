@@ -13,10 +13,12 @@ import {
   MAX_MAX_TOKENS,
   MAX_TOP_LOGPROBS,
   passiveFields,
+  retentionField,
   sessionId,
   strictField,
   tooManyTokens,
 } from '../../serving/fields/common.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
@@ -115,7 +117,9 @@ export const chatBodySchema = z
     ...passiveFields,
     n: choiceCount.default(1),
     session: sessionId.optional(),
+    retention_s: retentionField,
     retrieval: retrievalField,
+    redact: redactField,
     strict: strictField,
   })
   .superRefine(
@@ -124,6 +128,8 @@ export const chatBodySchema = z
       const refuse = (path: readonly (string | number)[], message: string): void =>
         refuseAt(context, path, message);
       if (tooMany !== null) refuse(['max_tokens'], tooMany);
+      if (body.session === undefined && body.retention_s !== undefined)
+        refuse(['retention_s'], 'expected "session" with it: nothing else is kept');
       if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
       if (body.session !== undefined && body.retrieval !== undefined)
         refuse(['retrieval'], 'expected none in a session: send the conversation yourself');

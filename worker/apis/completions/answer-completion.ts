@@ -13,6 +13,10 @@ import { chatFormat } from '../../serving/output/constraint.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { type CompletionBody, listPrompts, type Prompt } from './schema.ts';
+import { withHeaders } from '../../http/with-headers.ts';
+import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { answer } from '../../http/answer.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { OPENAI_SSE } from '../../http/sse.ts';
@@ -42,17 +46,28 @@ interface Piece {
   readonly end: { readonly reason: AnswerReason; readonly usage: GenerateUsage } | null;
 }
 
-export async function answerCompletion(task: CompletionTask): Promise<Response> {
+export async function answerCompletion(given: CompletionTask): Promise<Response> {
+  const redactor = redactorFor(given.body.redact);
+  const task = redactor === null ? given : await redactPrompts(redactor, given);
   const { body, model, record, signal } = task;
   // Checks ids and encodes texts before the first token is generated.
   const prompts: (readonly number[])[] = [];
   for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
-  return await answer({
+  const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
-    run: (ended, onWaiting) => runPrompts(task, prompts, ended, onWaiting),
+    run: (ended, onWaiting) => restoreOutput(redactor, runPrompts(task, prompts, ended, onWaiting)),
     chunks: (deltas) => chunks(task, pieces(task, prompts, deltas)),
     whole: (deltas) => wholeCompletion(task, pieces(task, prompts, deltas)),
   });
+  return withHeaders(response, redactedHeaders(redactor));
+}
+
+/** Prompts are texts: the schema refuses token ids with "redact". */
+async function redactPrompts(redactor: Redactor, task: CompletionTask): Promise<CompletionTask> {
+  const prompt: string[] = [];
+  for (const text of listPrompts(task.body.prompt))
+    if (typeof text === 'string') prompt.push(await redactor.redact(text));
+  return { ...task, body: { ...task.body, prompt } };
 }
 
 async function encodePrompt(

@@ -9,6 +9,7 @@ import {
   strictField,
   tooManyTokens,
 } from '../../serving/fields/common.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 import { formatFields } from '../../serving/fields/output.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
@@ -40,6 +41,7 @@ export const completionBodySchema = z
     ...passiveFields,
     n: choiceCount.default(1),
     best_of: choiceCount.optional(),
+    redact: redactField,
     strict: strictField,
   })
   .superRefine(
@@ -47,6 +49,11 @@ export const completionBodySchema = z
       const { n, best_of: bestOf } = body;
       const tooMany = tooManyTokens(bestOf ?? n, body.max_tokens);
       if (tooMany !== null) refuseAt(context, ['max_tokens'], tooMany);
+      if (body.redact !== undefined && body.redact !== false) {
+        const hasTexts = listPrompts(body.prompt).every((prompt) => typeof prompt === 'string');
+        if (!hasTexts) refuseAt(context, ['redact'], 'expected texts in "prompt" with it');
+        if (body.echo) refuseAt(context, ['redact'], 'expected "echo" to be false with it');
+      }
       const refuse = (message: string): void => refuseAt(context, ['best_of'], message);
       if (bestOf !== undefined && bestOf < n) refuse(`expected at least n, which is ${n}`);
       if (bestOf !== undefined && bestOf > n && body.stream)

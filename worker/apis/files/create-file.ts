@@ -43,7 +43,7 @@ export const createFile = defineFileEndpoint({
     },
   ],
   async handle({ env, caller, request }) {
-    const { file, ignored } = await receiveUpload(env.FILES, caller, request);
+    const { file, ignored } = await receiveUpload(env, caller, request);
     await keepCounted(env, caller, file);
     const headers = ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) };
     return Response.json(file, { headers });

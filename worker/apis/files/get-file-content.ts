@@ -23,7 +23,7 @@ export const getFileContent = defineFileEndpoint({
   ],
   async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
-    const stream = await openFile(env.FILES, caller, id);
+    const stream = await openFile(env, caller, id);
     if (stream === null) throw fileNotFound(id);
     // Uploaded bytes, on the origin of our pages, must never be taken for a page.
     const headers = { 'content-type': CONTENT_TYPE, 'x-content-type-options': 'nosniff' };

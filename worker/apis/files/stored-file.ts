@@ -2,12 +2,21 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { objectName } from '../../platform/caller.ts';
 import type { Caller } from '../../platform/caller.ts';
+import { ContentBox } from '../../access/content/content-box.ts';
+import { keyForReading } from '../../access/content/content-keys.ts';
+import { byteStream } from '../../platform/byte-stream.ts';
 import { listObjects } from '../../platform/storage/bucket.ts';
 import { retryStorage } from '../../platform/storage/retry-storage.ts';
-import { isObjectId, newObjectId } from '../../platform/storage/object-id.ts';
+import { idBefore, isObjectId, newObjectId, timeOfId } from '../../platform/storage/object-id.ts';
 
 /** Who owns a file: it does not exist for other subjects. Its bytes count in the account that wrote it. */
-export type Owner = Pick<Caller, 'subject' | 'account'>;
+export type Owner = Pick<Caller, 'subject' | 'account' | 'requestId'>;
+
+/** Where files lie, and the keys that they are sealed with. */
+export type FileStore = Pick<FilesEnv, 'FILES' | 'SUBJECT_KEYS' | 'RETENTION_DAYS'>;
+
+import type { FilesEnv } from './env.ts';
+import { openChunks, plainBytes, sealedOffset } from './sealed-file.ts';
 
 /** Prefix of files; models have a prefix of their own. */
 const PREFIX = 'files/';
@@ -39,10 +48,16 @@ export function fileMetadata(
   { account }: Owner,
   filename: string,
   purpose: FilePurpose,
+  generation: number,
 ): Record<string, string> {
   // Metadata is sent in headers, so the name is percent-encoded.
   const name = encodeURIComponent(filename.slice(0, MAX_NAME_CHARS).toWellFormed());
-  return { filename: name, purpose, ...(account === null ? {} : { account }) };
+  return {
+    filename: name,
+    purpose,
+    key: String(generation),
+    ...(account === null ? {} : { account }),
+  };
 }
 
 export function fileJson(object: R2Object): FileJson {
@@ -50,13 +65,16 @@ export function fileJson(object: R2Object): FileJson {
   return {
     id: object.key.slice(object.key.lastIndexOf('/') + 1),
     object: 'file',
-    bytes: object.size,
+    bytes: isSealed(object) ? plainBytes(object.size) : object.size,
     created_at: Math.floor(object.uploaded.getTime() / 1000),
     filename: decodeURIComponent(filename),
     purpose,
     status: 'processed',
   };
 }
+
+/** Files of earlier versions lie in the clear. */
+const isSealed = ({ customMetadata }: R2Object): boolean => customMetadata?.['key'] !== undefined;
 
 /** A file's JSON; null when there is no such file. */
 export async function headFile(
@@ -69,17 +87,30 @@ export async function headFile(
   return object === null ? null : fileJson(object);
 }
 
-/** Content from byte `offset` on; null when there is no such file. */
+/** Content from byte `offset` on; null when there is no such file, or its key has been destroyed. */
 export async function openFile(
-  bucket: R2Bucket,
+  store: FileStore,
   owner: Owner,
   id: string,
   offset = 0,
 ): Promise<ReadableStream<Uint8Array> | null> {
   if (!isFileId(id)) return null;
-  const range = offset === 0 ? {} : { range: { offset } };
-  const object = await retryStorage(id, () => bucket.get(fileKey(owner, id), range));
-  return object === null ? null : (object.body as ReadableStream<Uint8Array>);
+  const key = fileKey(owner, id);
+  const head = await retryStorage(id, () => store.FILES.head(key));
+  if (head === null) return null;
+  const from = isSealed(head) ? sealedOffset(offset) : offset;
+  const range = from === 0 ? {} : { range: { offset: from } };
+  const object = await retryStorage(id, () => store.FILES.get(key, range));
+  if (object === null) return null;
+  const body = object.body as ReadableStream<Uint8Array>;
+  if (!isSealed(head)) return body;
+  const generation = Number(head.customMetadata?.['key']);
+  if ((await keyForReading(store, owner, generation)) === null) {
+    await body.cancel();
+    return null;
+  }
+  const box = new ContentBox(store, owner, 'file', id);
+  return byteStream(openChunks(box, body, object.size, offset));
 }
 
 /** What is known of a file that was deleted. */
@@ -100,7 +131,7 @@ export async function deleteFile(
   const object = await retryStorage(id, () => bucket.head(key));
   if (object === null) return null;
   await retryStorage(id, () => bucket.delete(key));
-  return { bytes: object.size, account: object.customMetadata?.['account'] ?? null };
+  return { bytes: fileJson(object).bytes, account: object.customMetadata?.['account'] ?? null };
 }
 
 export interface FileQuery {
@@ -128,6 +159,32 @@ export async function listFiles(
   }
   if (isAsc) found.reverse();
   return { data: found.slice(0, limit), hasMore: found.length > limit };
+}
+
+/** Ids of all files, the newest first, after the id `after` unless it is empty. */
+export async function listFileIds(
+  bucket: R2Bucket,
+  owner: Owner,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const prefix = fileKey(owner, '');
+  const start = after === '' ? {} : { startAfter: prefix + after };
+  const { objects } = await retryStorage('list of files', () =>
+    bucket.list({ prefix, limit, ...start }),
+  );
+  return objects.map(({ key }) => key.slice(prefix.length));
+}
+
+/** An id that the files made before a time come after, as `after` of listFileIds. */
+export const fileIdBefore = (timeMs: number): string => idBefore(ID_PREFIX, timeMs);
+
+/** When the subject's oldest file was made, in milliseconds; null without files. Reads the whole list. */
+export async function oldestFileMs(bucket: R2Bucket, owner: Owner): Promise<number | null> {
+  const prefix = fileKey(owner, '');
+  let last: string | null = null;
+  for await (const { key } of listObjects(bucket, prefix)) last = key.slice(prefix.length);
+  return last === null ? null : timeOfId(ID_PREFIX, last);
 }
 
 /** @throws {EngineError} E_NOT_FOUND */

@@ -5,7 +5,7 @@ import { FileWriter } from './file-writer.ts';
 import { readForm } from '../../http/body/form.ts';
 import type { ReadForm } from '../../http/body/form.ts';
 import { newFileId } from './stored-file.ts';
-import type { FileJson, Owner } from './stored-file.ts';
+import type { FileJson, FileStore, Owner } from './stored-file.ts';
 
 /** Below the platform's limit for a request (100 MB). */
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -22,7 +22,7 @@ export interface Upload {
 
 /** @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE naming the field. */
 export async function receiveUpload(
-  bucket: R2Bucket,
+  store: FileStore,
   owner: Owner,
   request: Request,
 ): Promise<Upload> {
@@ -32,7 +32,7 @@ export async function receiveUpload(
       maxFileBytes: MAX_FILE_BYTES,
       tooLarge,
       begin(filename = 'file.jsonl') {
-        const writer = new FileWriter(bucket, {
+        const writer = new FileWriter(store, {
           owner,
           id: newFileId(),
           filename,

@@ -8,9 +8,11 @@ export interface StoredResponseObject extends Rpc.DurableObjectBranded, Portable
   /** Runs a job (response-object.ts); answers like POST /v1/responses. */
   fetch(request: Request): Promise<Response>;
   /** @returns JSON of the response; null when there is none */
-  read(): string | null;
+  read(): Promise<string | null>;
   /** @returns JSON of the whole input of the response, the oldest item first; null when there is none */
-  readInput(): string | null;
+  readInput(): Promise<string | null>;
+  /** @returns JSON of the placeholders of the conversation with their values */
+  readRedactions(): Promise<string>;
   /** Cancels a response in progress; a finished one does not change. */
   cancel(): Promise<string | null>;
   remove(): Promise<boolean>;

@@ -5,11 +5,12 @@ import type { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message } from '../../serving/conversation/message.ts';
+import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { parseArguments } from '../chat/schema.ts';
 import { type InputItemJson, itemText, type NewItem } from './item-schema.ts';
-import type { ResponseJson } from './schema.ts';
+import type { ResponseBody, ResponseJson } from './schema.ts';
 import { newItemId } from './item-shape.ts';
 
 export function newResponseId(): string {
@@ -40,6 +41,17 @@ export async function readConversation(
         },
   );
   return [...(JSON.parse(input) as InputItemJson[]), ...output];
+}
+
+/** Placeholders of the conversation so far with their values; none where nothing is redacted. */
+export async function readRedactions(
+  env: Pick<ResponsesEnv, 'RESPONSES'>,
+  caller: Caller,
+  { redact, previous_response_id: previousId }: ResponseBody,
+): Promise<Redaction[]> {
+  if (previousId === undefined || redact === undefined || redact === false) return [];
+  const object = env.RESPONSES.getByName(objectName(caller, previousId));
+  return JSON.parse(await object.readRedactions()) as Redaction[];
 }
 
 function wrongPredecessor(what: string): EngineError {

@@ -4,4 +4,6 @@ export const RESPONSE_MIGRATIONS: readonly string[] = [
   `CREATE TABLE response (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
    -- What the response answers, the whole conversation before it, the oldest first.
    CREATE TABLE input_items (id INTEGER PRIMARY KEY, json TEXT NOT NULL);`,
+  // One row: the placeholders of the conversation with their values, sealed.
+  `CREATE TABLE redactions (id INTEGER PRIMARY KEY CHECK (id = 1), json BLOB NOT NULL)`,
 ];

@@ -2,30 +2,28 @@
  * A stored response: one object per response id. It runs the generation itself, so that whoever
  * knows the id can read its progress or cancel it. It is deleted after `KEPT_DAYS`.
  */
-import { forgetKept, noteKept } from '../../platform/storage/kept-list.ts';
 import { PortableObject } from '../../platform/storage/portable-object.ts';
-import type { FilesEnv } from '../files/env.ts';
+import { Keeper } from '../../access/content/keeper.ts';
+import { DAY_MS, keptMs } from '../../access/content/retention.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import { settleAtEnd } from '../../http/usage.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { hideResponse } from './redact-items.ts';
 import { emptyResponse, type ResponseRun } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
 import type { StoredResponseObject } from './env.ts';
 import { checkStorable, StoredResponse } from './stored-response.ts';
 
+/** At most; RETENTION_DAYS may say less. */
 const KEPT_DAYS = 30;
-/** In the list of what is kept. */
-const KIND = 'responses';
-const DAY_MS = 24 * 60 * 60 * 1000;
 
-export class ResponseObject
-  extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>>
-  implements StoredResponseObject
-{
+export class ResponseObject extends PortableObject<ServingEnv> implements StoredResponseObject {
+  readonly #keeper = new Keeper(this.ctx.storage, this.env, 'response');
   readonly #stored = new StoredResponse(this.ctx.storage);
   #live: ResponseJson | null = null;
   #liveInput: readonly InputItemJson[] = [];
@@ -50,48 +48,51 @@ export class ResponseObject
   }
 
   /** @returns JSON of the response; null when there is none */
-  read(): string | null {
-    const response = this.#current();
+  async read(): Promise<string | null> {
+    const response = await this.#current();
     return response === null ? null : JSON.stringify(response);
   }
 
   /** @returns JSON of the whole input of the response, the oldest item first; null when there is none */
-  readInput(): string | null {
+  async readInput(): Promise<string | null> {
     if (this.#live !== null) return JSON.stringify(this.#liveInput);
-    return this.#stored.read() === null ? null : JSON.stringify(this.#stored.readInput());
+    const box = await this.#keeper.find();
+    if ((await this.#stored.read(box)) === null) return null;
+    return JSON.stringify(await this.#stored.readInput(box));
+  }
+
+  async readRedactions(): Promise<string> {
+    return JSON.stringify(await this.#stored.readRedactions(await this.#keeper.find()));
   }
 
   /** Cancels a response in progress; a finished one does not change. */
   async cancel(): Promise<string | null> {
     this.#isCancelled = true;
     this.#abort?.abort();
-    const response = this.#current();
+    const response = await this.#current();
     if (response === null) return null;
     // The output so far is added once the generation has ended.
-    if (this.#live !== null) this.#live = { ...this.#live, status: 'cancelled' };
+    if (this.#live?.status === 'in_progress') this.#live = { ...this.#live, status: 'cancelled' };
     return JSON.stringify(this.#live ?? response);
   }
 
   async remove(): Promise<boolean> {
-    const found = this.#current() !== null;
+    const found = (await this.#current()) !== null;
     this.#isRemoved = true;
     this.#isCancelled = true;
     this.#abort?.abort();
     this.#live = null;
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
-    await forgetKept(this.ctx, this.env.FILES, KIND);
+    await this.#keeper.end();
     return found;
   }
 
   override async alarm(): Promise<void> {
-    await this.ctx.storage.deleteAll();
-    await forgetKept(this.ctx, this.env.FILES, KIND);
+    await this.#keeper.end();
   }
 
-  #current(): ResponseJson | null {
+  async #current(): Promise<ResponseJson | null> {
     if (this.#live !== null) return this.#live;
-    const response = this.#stored.read();
+    const response = await this.#stored.read(await this.#keeper.find());
     if (response === null || response.status !== 'in_progress') return response;
     // The object was evicted while it worked.
     const error = {
@@ -106,14 +107,12 @@ export class ResponseObject
     this.#abort = new AbortController();
     this.#liveInput = job.input;
     const ended = AbortSignal.any([this.#abort.signal, ...(job.body.background ? [] : [signal])]);
-    const [plan] = await Promise.all([
-      planResponse(this.env, job, ended, record),
-      noteKept(this.ctx, this.env.FILES, KIND),
-    ]);
+    const plan = await planResponse(this.env, job, ended, record);
     const run: ResponseRun = {
       ...plan.run,
       isCancelled: () => this.#isCancelled,
-      onChange: (response) => this.#keep(response, job.input),
+      onChange: async (response) =>
+        await this.#keep(job, await hideResponse(plan.redactor, response), plan.redactor),
     };
     if (!job.body.background) {
       const onEnd = (): void => {
@@ -123,19 +122,33 @@ export class ResponseObject
       return await answerResponse({ ...plan, run, onEnd });
     }
     const first = emptyResponse(run, 'in_progress');
-    this.#keep(first, job.input, true);
+    await this.#keep(job, first, plan.redactor, true);
     record.hold();
     this.ctx.waitUntil(runInBackground({ ...plan, run }).finally(() => record.end()));
     return Response.json(first);
   }
 
   /** Stores the response when it is finished, or at once when nobody waits for it. */
-  #keep(response: ResponseJson, input: readonly InputItemJson[], atOnce = false): void {
+  async #keep(
+    job: ResponseJob,
+    response: ResponseJson,
+    redactor: Redactor | null,
+    atOnce = false,
+  ): Promise<void> {
     if (this.#isRemoved) return;
     const isOver = response.status !== 'in_progress';
-    this.#live = isOver ? null : response;
+    // The last state is read from here until it is stored.
+    this.#live = response;
     if (!isOver && !atOnce) return;
-    this.#stored.write(response, input);
-    void this.ctx.storage.setAlarm(Date.now() + KEPT_DAYS * DAY_MS);
+    const { caller, id, input } = job;
+    const box = await this.#keeper.begin(caller, id);
+    const redactions = redactor?.redactions ?? [];
+    await this.#stored.write(box, response, input, redactions, () => !this.#isRemoved);
+    if (isOver) this.#live = null;
+    if (this.#isRemoved) await this.#keeper.end();
+    else
+      await this.ctx.storage.setAlarm(
+        Date.now() + Math.min(KEPT_DAYS * DAY_MS, keptMs(this.env, null)),
+      );
   }
 }

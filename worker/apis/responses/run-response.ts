@@ -21,6 +21,9 @@ import {
   RESPONSES_SSE,
   wholeResponse,
 } from './shape.ts';
+import { redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { Redaction, Redactor } from '../../serving/redaction/redactor.ts';
+import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody } from './schema.ts';
@@ -33,12 +36,16 @@ export interface ResponseJob {
   /** The whole conversation, the new items last. */
   readonly input: readonly InputItemJson[];
   readonly nNew: number;
+  /** What stands in input and instructions in the place of personal data. */
+  readonly redactions: readonly Redaction[];
 }
 
 export interface ResponsePlan {
   readonly run: ResponseRun;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
+  /** Null where nothing is redacted. */
+  readonly redactor: Redactor | null;
   readonly start: (
     signal: AbortSignal,
     onWaiting?: () => void,
@@ -51,7 +58,7 @@ export interface ResponsePlan {
 /** Everything but the generation itself: model, messages that fit, parameters. */
 export async function planResponse(
   env: ServingEnv,
-  { id, caller, body, input, nNew }: ResponseJob,
+  { id, caller, body, input, nNew, redactions }: ResponseJob,
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
@@ -82,15 +89,20 @@ export async function planResponse(
     },
     model,
   );
+  const redactor = redactorFor(body.redact, redactions);
   return {
+    redactor,
     run: { id, model, body, nDropped, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
     start: (ended, onWaiting) =>
-      runChat({
-        ...{ env, caller, model, messages, params, promptField: 'input', signal: ended, onWaiting },
-        tools: shown,
-      }),
+      restoreOutput(
+        redactor,
+        runChat({
+          ...{ env, caller, model, messages, params, promptField: 'input' },
+          ...{ signal: ended, onWaiting, tools: shown },
+        }),
+      ),
   };
 }
 
@@ -115,7 +127,7 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
     const { code, message: text } = recordForClient(error, plan.record);
     plan.record.fail(code);
     const response = emptyResponse(run, 'in_progress');
-    if (run.isCancelled()) run.onChange?.({ ...response, status: 'cancelled' });
-    else run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+    if (run.isCancelled()) await run.onChange?.({ ...response, status: 'cancelled' });
+    else await run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
   }
 }

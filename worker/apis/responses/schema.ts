@@ -15,6 +15,7 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
 import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from './item-schema.ts';
@@ -52,6 +53,7 @@ export const responseBodySchema = z
     include: z.array(z.literal(LOGPROBS_INCLUDE)).max(1).default([]),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     metadata: metadataField.optional(),
+    redact: redactField,
     strict: strictField,
   })
   .superRefine(

@@ -42,7 +42,7 @@ export interface ResponseRun {
   /** Whether the response has been cancelled. */
   readonly isCancelled: () => boolean;
   /** Called with every state; with the last one before its event is sent. */
-  readonly onChange?: (response: ResponseJson) => void;
+  readonly onChange?: (response: ResponseJson) => Promise<void>;
 }
 
 /** A response without output yet. */
@@ -124,7 +124,7 @@ async function* events(
     for await (const delta of deltas) {
       if (delta.type === 'start') {
         hasBegun = true;
-        yield* maker.begin();
+        yield* await maker.begin();
       } else if (delta.type === 'text') {
         const tokens = delta.tokens.map((one) => chatTokenJson(run.model.tokenizer, one));
         yield* maker.items.text(delta.text, tokens);
@@ -133,18 +133,18 @@ async function* events(
       } else if (delta.type === 'arguments') {
         yield* maker.items.arguments(delta.text);
       } else if (delta.type === 'done') {
-        yield* maker.finish(INCOMPLETE[delta.reason] ?? 'completed', delta.usage);
+        yield* await maker.finish(INCOMPLETE[delta.reason] ?? 'completed', delta.usage);
       }
     }
   } catch (error) {
     if (!hasBegun) throw error;
     if (run.isCancelled()) {
-      yield* maker.finish('cancelled', null);
+      yield* await maker.finish('cancelled', null);
       return;
     }
     // The client has left: nobody gets the event, and nothing is kept.
     if (error instanceof EngineError && error.code === 'E_ABORTED') throw error;
-    yield maker.fail(recordForClient(error, run.place));
+    yield await maker.fail(recordForClient(error, run.place));
   }
 }
 
@@ -166,41 +166,48 @@ class ResponseMaker {
     this.#response = emptyResponse(run, 'in_progress');
   }
 
-  *begin(): Generator<UnnumberedEvent, void, void> {
-    this.#change({});
+  async begin(): Promise<UnnumberedEvent[]> {
+    await this.#change({});
     const response = this.#response;
-    yield { type: 'response.created', response };
-    yield { type: 'response.in_progress', response };
+    return [
+      { type: 'response.created', response },
+      { type: 'response.in_progress', response },
+    ];
   }
 
-  *finish(
+  async finish(
     end: 'completed' | 'cancelled' | IncompleteReason,
     usage: GenerateUsage | null,
-  ): Generator<UnnumberedEvent, void, void> {
+  ): Promise<UnnumberedEvent[]> {
     const reason = end === 'completed' || end === 'cancelled' ? null : end;
     const status = end === 'completed' || end === 'cancelled' ? end : 'incomplete';
     // Sent only once the last state has been stored.
     const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
-    this.#change({
+    await this.#change({
       status,
       completed_at: status === 'completed' ? Math.floor(Date.now() / 1000) : null,
       incomplete_details: reason === null ? null : { reason },
       output: this.items.all,
       ...(usage === null ? {} : this.#costs(usage)),
     });
-    yield* events;
     const type = status === 'completed' ? 'response.completed' : 'response.incomplete';
-    yield { type, response: this.#response };
+    return [...events, { type, response: this.#response }];
   }
 
-  fail({ code, message }: { readonly code: string; readonly message: string }): UnnumberedEvent {
-    this.#change({ status: 'failed', error: { code, message } });
+  async fail({
+    code,
+    message,
+  }: {
+    readonly code: string;
+    readonly message: string;
+  }): Promise<UnnumberedEvent> {
+    await this.#change({ status: 'failed', error: { code, message } });
     return { type: 'response.failed', response: this.#response };
   }
 
-  #change(changes: Partial<ResponseJson>): void {
+  async #change(changes: Partial<ResponseJson>): Promise<void> {
     this.#response = { ...this.#response, ...changes };
-    this.#run.onChange?.(this.#response);
+    await this.#run.onChange?.(this.#response);
   }
 
   #costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {

@@ -1,6 +1,9 @@
 /** One response and the conversation it answers, in a Durable Object's SQLite database. */
 import type { EngineError } from '../../../engine/base/errors.ts';
+import { openText } from '../../access/content/content-box.ts';
+import type { ContentBox } from '../../access/content/content-box.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
+import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
@@ -22,33 +25,75 @@ export class StoredResponse {
     this.#storage = storage;
   }
 
-  /** The response; null when there is none. Reading creates nothing. */
-  read(): ResponseJson | null {
+  /**
+   * The response; null when there is none, or when its key has been destroyed. Reading creates nothing.
+   * @param box null before anything sealed was stored
+   */
+  async read(box: ContentBox | null): Promise<ResponseJson | null> {
     const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return null;
-    const [row] = sql.exec<{ json: string }>('SELECT json FROM response').toArray();
-    return row === undefined ? null : (JSON.parse(row.json) as ResponseJson);
+    const [row] = sql.exec('SELECT json FROM response').toArray();
+    const text = row === undefined ? null : await openText(box, RESPONSE_PLACE, row['json']!);
+    return text === null ? null : (JSON.parse(text) as ResponseJson);
   }
 
-  readInput(): InputItemJson[] {
+  async readInput(box: ContentBox | null): Promise<InputItemJson[]> {
     const { sql } = this.#storage;
     if (readSchemaVersion(sql) === 0) return [];
-    const rows = sql.exec<{ json: string }>('SELECT json FROM input_items ORDER BY id');
-    return [...rows].map(({ json }) => JSON.parse(json) as InputItemJson);
+    const rows = sql.exec('SELECT id, json FROM input_items ORDER BY id').toArray();
+    const items: InputItemJson[] = [];
+    for (const { id, json } of rows) {
+      const text = await openText(box, itemPlace(Number(id)), json!);
+      if (text !== null) items.push(JSON.parse(text) as InputItemJson);
+    }
+    return items;
   }
 
-  /** Replaces response and input, or changes nothing when it fails. */
-  write(response: ResponseJson, input: readonly InputItemJson[]): void {
+  /** Placeholders of the conversation with their values. */
+  async readRedactions(box: ContentBox | null): Promise<Redaction[]> {
     const { sql } = this.#storage;
+    if (readSchemaVersion(sql) < RESPONSE_MIGRATIONS.length) return [];
+    const [row] = sql.exec('SELECT json FROM redactions').toArray();
+    const text = row === undefined ? null : await openText(box, REDACTIONS_PLACE, row['json']!);
+    return text === null ? [] : (JSON.parse(text) as Redaction[]);
+  }
+
+  /**
+   * Replaces response and input, or changes nothing when it fails.
+   * @param isWanted asked when all is sealed: what was deleted in the meantime is not written
+   */
+  async write(
+    box: ContentBox,
+    response: ResponseJson,
+    input: readonly InputItemJson[],
+    redactions: readonly Redaction[],
+    isWanted: () => boolean,
+  ): Promise<void> {
+    const { sql } = this.#storage;
+    const key = await box.writingKey();
+    const sealed = await box.sealWith(key, RESPONSE_PLACE, rowText(response));
+    const items: ArrayBuffer[] = [];
+    for (const [i, item] of input.entries())
+      items.push(await box.sealWith(key, itemPlace(i + 1), JSON.stringify(item)));
+    const values =
+      redactions.length === 0
+        ? null
+        : await box.sealWith(key, REDACTIONS_PLACE, JSON.stringify(redactions));
+    if (!isWanted()) return;
     this.#storage.transactionSync(() => {
       migrate(sql, RESPONSE_MIGRATIONS);
-      sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', rowText(response));
+      sql.exec('INSERT OR REPLACE INTO response VALUES (1, ?)', sealed);
+      if (values !== null) sql.exec('INSERT OR REPLACE INTO redactions VALUES (1, ?)', values);
       sql.exec('DELETE FROM input_items');
-      for (const item of input)
-        sql.exec('INSERT INTO input_items (json) VALUES (?)', JSON.stringify(item));
+      for (const [i, item] of items.entries())
+        sql.exec('INSERT INTO input_items (id, json) VALUES (?, ?)', i + 1, item);
     });
   }
 }
+
+const REDACTIONS_PLACE = 'redactions';
+const RESPONSE_PLACE = 'response';
+const itemPlace = (id: number): string => `input_items/${id}`;
 
 /** JSON of the response, without log-probabilities if they would exceed a row. */
 export function rowText(response: ResponseJson): string {

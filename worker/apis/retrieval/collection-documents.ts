@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { StoredDocument } from './object/collection-store.ts';
+import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
+import { redactDocuments } from './documents/redact-documents.ts';
 import { addDocuments } from './documents/add-documents.ts';
 import { documentJson, findCollection } from './collection.ts';
 import { encoderOf, search } from './search-collection.ts';
@@ -43,9 +45,12 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
   async handle({ env, caller, params: { name = '' }, body, request }) {
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection, caller);
-    const data = await addDocuments(env, caller, collection, model, body.documents, request.signal);
+    const redactor = redactorFor(body.redact);
+    const documents = await redactDocuments(redactor, body.documents);
+    const data = await addDocuments(env, caller, collection, model, documents, request.signal);
     const failed = data.filter(({ status }) => status === 'failed').length;
-    return Response.json({ object: 'list', data, failed });
+    const init = { headers: redactedHeaders(redactor) };
+    return Response.json({ object: 'list', data, failed }, init);
   },
 });
 

@@ -61,10 +61,15 @@ export async function forgetCollection(env: FilesEnv, caller: Caller, name: stri
   await retryStorage(key, () => env.FILES.delete(key));
 }
 
-export async function collectionNames(env: FilesEnv, caller: Caller): Promise<string[]> {
+/** @param after a name, after which the list begins */
+export async function collectionNames(
+  env: FilesEnv,
+  caller: Caller,
+  { after = '', limit = MAX_LISTED }: { readonly after?: string; readonly limit?: number } = {},
+): Promise<string[]> {
   const prefix = LIST_PREFIX + objectName(caller, '');
   const { objects } = await retryStorage('list of collections', () =>
-    env.FILES.list({ prefix, limit: MAX_LISTED }),
+    env.FILES.list({ prefix, limit, ...(after === '' ? {} : { startAfter: prefix + after }) }),
   );
   return objects.map(({ key }) => key.slice(prefix.length));
 }

@@ -1,4 +1,5 @@
 /** Schemas of bodies and answers of collections. */
+import { redactField } from '../../serving/redaction/redact-request.ts';
 import { z } from 'zod';
 import { CONTENT_TYPES } from './documents/document-text.ts';
 import { filterSchema, metadataSchema } from './object/filter.ts';
@@ -48,6 +49,7 @@ export const addDocumentsSchema = z
       )
       .min(1)
       .max(MAX_DOCUMENTS),
+    redact: redactField,
     strict: strictField,
   })
   .superRefine(

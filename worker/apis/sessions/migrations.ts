@@ -14,6 +14,10 @@ export const MIGRATIONS: readonly string[] = [
    )`,
   // Content with more than text: JSON of its parts, in addition to the text in `content`.
   'ALTER TABLE messages ADD COLUMN parts TEXT',
+  // One row: seconds after the last turn that the session is kept, where its turns said so.
+  `CREATE TABLE retention (id INTEGER PRIMARY KEY CHECK (id = 1), seconds INTEGER NOT NULL)`,
+  // One row: the placeholders of the session with their values, sealed.
+  `CREATE TABLE redactions (id INTEGER PRIMARY KEY CHECK (id = 1), json BLOB NOT NULL)`,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -4,9 +4,9 @@
  * client leaves changes nothing.
  */
 import type { Caller } from '../../platform/caller.ts';
-import { forgetKept, noteKept } from '../../platform/storage/kept-list.ts';
 import { PortableObject } from '../../platform/storage/portable-object.ts';
-import type { FilesEnv } from '../files/env.ts';
+import { Keeper } from '../../access/content/keeper.ts';
+import { keptMs } from '../../access/content/retention.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -17,8 +17,11 @@ import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
 import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
 import { CHAT_PARTS } from '../chat/schema.ts';
+import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
-import { checkStored, History, type NewMessage } from './history.ts';
+import { checkStored, History } from './history.ts';
+import type { NewMessage, StoredHistory } from './history.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** What POST /v1/chat/completions passes to the object; `body` has been checked. */
@@ -39,10 +42,8 @@ export interface SessionJson {
   }[];
 }
 
-/** In the list of what is kept. */
-const KIND = 'sessions';
-
-export class Session extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>> {
+export class Session extends PortableObject<ServingEnv> {
+  readonly #keeper = new Keeper(this.ctx.storage, this.env, 'session');
   readonly #history = new History(this.ctx.storage);
   readonly #turns = new TurnQueue();
 
@@ -71,8 +72,8 @@ export class Session extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>
   }
 
   /** The session; null when it does not exist. */
-  read(): SessionJson | null {
-    const found = this.#history.read();
+  async read(): Promise<SessionJson | null> {
+    const found = await this.#readHistory();
     if (found === null) return null;
     return {
       object: 'session',
@@ -87,54 +88,94 @@ export class Session extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>
     };
   }
 
+  /** A page of messages with all their parts, as JSON (history.ts). */
+  async page(after: number): Promise<{ messages: string[]; last: number | null } | null> {
+    return await this.#history.page(await this.#keeper.find(), after);
+  }
+
   /** Deletes the session after its running turns. @returns false when there was nothing to delete */
   async clear(): Promise<boolean> {
     const leave = await this.#turns.enter(new AbortController().signal);
     try {
-      if (this.#history.read() === null) return false;
-      await this.#history.clear();
-      await forgetKept(this.ctx, this.env.FILES, KIND);
-      return true;
+      const found = await this.#readHistory();
+      // Also what a destroyed key has sealed.
+      await this.#keeper.end();
+      return found !== null;
     } finally {
       leave();
     }
   }
 
-  async #runTurn(
+  /** Its time is over. */
+  override async alarm(): Promise<void> {
+    await this.clear();
+  }
+
+  async #readHistory(): Promise<StoredHistory | null> {
+    return await this.#history.read(await this.#keeper.find());
+  }
+
+  async #keep(
     { caller, body }: SessionTurn,
+    modelId: string,
+    messages: readonly NewMessage[],
+    redactor: Redactor | null,
+  ): Promise<void> {
+    const box = await this.#keeper.begin(caller, body.session ?? '');
+    const redactions = redactor?.redactions ?? null;
+    await this.#history.append(box, modelId, messages, body.retention_s ?? null, redactions);
+    const forMs = keptMs(this.env, this.#history.retentionS());
+    if (forMs === Infinity) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(Date.now() + forMs);
+  }
+
+  /** Values of earlier turns keep their placeholders; those that texts had before redaction stand for nothing. */
+  async #redactorFor({ redact }: ChatBody): Promise<Redactor | null> {
+    const known = await this.#history.redactions(await this.#keeper.find());
+    const redactor = redactorFor(redact, known);
+    if (redactor !== null)
+      for (const { content } of (await this.#readHistory())?.messages ?? [])
+        redactor.note(contentText(content));
+    return redactor;
+  }
+
+  async #runTurn(
+    turn: SessionTurn,
     signal: AbortSignal,
     record: RequestRecord,
     leave: () => void,
   ): Promise<Response> {
+    const { caller, body } = turn;
     const model = await findModel(
       this.env.MODELS,
       body.model ?? (await defaultModelId(this.env)),
       caller,
     );
     checkInputs(model.id, body.messages, CHAT_PARTS);
-    body.messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const found = this.#history.read();
-    if (found === null) await noteKept(this.ctx, this.env.FILES, KIND);
-    const history = (found?.messages ?? []).map(({ role, content }) => ({
+    const redactor = await this.#redactorFor(body);
+    const messages = await redactMessages(redactor, body.messages);
+    messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
+    const history = ((await this.#readHistory())?.messages ?? []).map(({ role, content }) => ({
       role,
       content,
     }));
     const wanted = body.max_completion_tokens ?? body.max_tokens;
-    const fitted = await fitToContext(this.env, caller, model, history, body.messages, wanted);
+    const fitted = await fitToContext(this.env, caller, model, history, messages, wanted);
     const countTokens = (text: string): number =>
       model.tokenizer.encode(text, { special: false }).length;
-    const onAnswer = ({ text, usage }: ChatAnswer): void => {
-      const fresh = body.messages.map(({ role, content }) => ({
+    const onAnswer = async ({ text, usage }: ChatAnswer): Promise<void> => {
+      if (body.store === false) return;
+      const fresh = messages.map(({ role, content }) => ({
         role,
         content,
         nToken: countTokens(contentText(content)),
       }));
       const answer: NewMessage = {
         role: 'assistant',
-        content: textContent(text),
+        content: textContent((await redactor?.hide(text)) ?? text),
         nToken: usage.completionTokens,
       };
-      this.#history.append(model.id, [...fresh, answer]);
+      await this.#keep(turn, model.id, [...fresh, answer], redactor);
     };
     return await answerChat({
       env: this.env,
@@ -144,6 +185,7 @@ export class Session extends PortableObject<ServingEnv & Pick<FilesEnv, 'FILES'>
       messages: fitted.messages,
       signal,
       record,
+      redactor,
       session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
       onAnswer,
       onEnd: leave,

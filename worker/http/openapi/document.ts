@@ -22,6 +22,7 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   onnx: 'ONNX models, run on tensors or on the inputs of their tasks (docs/onnx.md).',
   models: 'The models that this server has.',
   text: 'Tokenizers and chat templates.',
+  subjects: 'Everything of one subject: export and erase it.',
   sessions: 'Conversations that the server stores.',
   server: 'Pages, reference, health and metrics.',
 };

@@ -94,10 +94,15 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   regex: extension('regular expression that the whole answer must match'),
   question: row('one line of text'),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
+  retention_s: extension('seconds after its last turn that the session is kept, at most'),
   retrieval: extension(
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
   ),
   return_documents: row('return each document with its score'),
+  redact: extension(
+    'replace personal data by placeholders such as <EMAIL_1> before anything is stored, logged or read by a model: true, ' +
+      'or a list of kinds (docs/privacy.md); answers have the values again',
+  ),
   response_format: row('text, any JSON object, or a JSON Schema that the answer must match'),
   safety_identifier: row('unused'),
   samples: row('base64 of little-endian float32 samples, mono at 16 kHz'),

@@ -1,26 +1,59 @@
-/** List of the objects that nothing else lists, by kind and name: an empty object of a bucket each. */
+/** List of the objects that nothing else lists, by kind, subject and name: an empty object of the bucket each. */
+import { objectName } from '../caller.ts';
+import type { Caller } from '../caller.ts';
+import { listObjects } from './bucket.ts';
 import { retryStorage } from './retry-storage.ts';
 
 export const KEPT_PREFIX = 'kept/';
 
-/** Puts an object on the list of its kind, before it keeps anything. Does nothing for one that has no name. */
+/** What a subject keeps that has no list of its own. */
+export type ListedKind = 'session' | 'response';
+
+const LISTED: ReadonlySet<string> = new Set<ListedKind>(['session', 'response']);
+
+export function isListed(kind: string): kind is ListedKind {
+  return LISTED.has(kind);
+}
+
+type Owner = Pick<Caller, 'subject'>;
+
+/** Puts an object on the list, before it keeps anything. */
 export async function noteKept(
-  { id: { name } }: DurableObjectState,
   bucket: R2Bucket,
-  kind: string,
+  kind: ListedKind,
+  owner: Owner,
+  name: string,
 ): Promise<void> {
-  if (name === undefined) return;
-  await retryStorage(`list of ${kind}`, () => bucket.put(keyOf(kind, name), ''));
+  await retryStorage(`list of ${kind}s`, () => bucket.put(keyOf(kind, owner, name), ''));
 }
 
-/** Takes an object off the list of its kind, after it was emptied. */
+/** Takes an object off the list, after it was emptied. */
 export async function forgetKept(
-  { id: { name } }: DurableObjectState,
   bucket: R2Bucket,
-  kind: string,
+  kind: ListedKind,
+  owner: Owner,
+  name: string,
 ): Promise<void> {
-  if (name === undefined) return;
-  await retryStorage(`list of ${kind}`, () => bucket.delete(keyOf(kind, name)));
+  await retryStorage(`list of ${kind}s`, () => bucket.delete(keyOf(kind, owner, name)));
 }
 
-const keyOf = (kind: string, name: string): string => `${KEPT_PREFIX}${kind}/${name}`;
+/** The first `limit` names of a subject after `after`, in order; from the beginning with ''. */
+export async function keptNames(
+  bucket: R2Bucket,
+  kind: ListedKind,
+  owner: Owner,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const prefix = keyOf(kind, owner, '');
+  const names: string[] = [];
+  const start = after === '' ? undefined : prefix + after;
+  for await (const { key } of listObjects(bucket, prefix, start)) {
+    names.push(key.slice(prefix.length));
+    if (names.length === limit) break;
+  }
+  return names;
+}
+
+const keyOf = (kind: ListedKind, owner: Owner, name: string): string =>
+  `${KEPT_PREFIX}${kind}/${objectName(owner, name)}`;

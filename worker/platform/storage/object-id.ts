@@ -14,6 +14,16 @@ export function newObjectId(prefix: string, nowMs: number = Date.now()): string 
   return prefix + time + randomDigits().slice(0, N_RANDOM_DIGIT);
 }
 
+/** What ids of this kind that were made before a time sort after. */
+export function idBefore(prefix: string, timeMs: number): string {
+  return prefix + (END_OF_TIME_MS - timeMs).toString(16).padStart(N_TIME_DIGIT, '0') + '~';
+}
+
+/** When an id was made, in milliseconds. */
+export function timeOfId(prefix: string, id: string): number {
+  return END_OF_TIME_MS - parseInt(id.slice(prefix.length, prefix.length + N_TIME_DIGIT), 16);
+}
+
 export function isObjectId(prefix: string, id: string): boolean {
   const digits = id.slice(prefix.length);
   const isWhole = digits.length === N_TIME_DIGIT + N_RANDOM_DIGIT && /^[0-9a-f]+$/.test(digits);

@@ -22,6 +22,10 @@ export const sessionId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "-" or "_"');
 
+const MAX_RETENTION_S = 100 * 366 * 24 * 60 * 60;
+/** Seconds after its last change that something is kept, at most. */
+export const retentionField = count.min(1).max(MAX_RETENTION_S).optional();
+
 export const generationFields = {
   model: modelField,
   stream: z.boolean().default(false),

@@ -129,7 +129,10 @@ async function putAll(
       chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
     }));
     // RPC's types lose the shape of an answer.
-    const asked: PromiseLike<unknown> = stub.putAll({ requestId: caller.requestId }, stored);
+    const asked: PromiseLike<unknown> = stub.putAll(
+      { requestId: caller.requestId, subject: caller.subject },
+      stored,
+    );
     const answers = await asked;
     return (answers as readonly unknown[]).map((answer, k) => {
       const { id, chunks } = stored[k]!;

@@ -2,14 +2,24 @@
  * A collection of documents: one object per name, with passages, their words and their vectors.
  * Documents arrive as passages with vectors.
  */
+import type { ContentBox } from '../../../access/content/content-box.ts';
+import type { ContentEnv, Owner } from '../../../access/content/content-keys.ts';
+import { Keeper } from '../../../access/content/keeper.ts';
 import type { CallContext } from '../../../platform/failure.ts';
 import { answerCall } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { PortableObject } from '../../../platform/storage/portable-object.ts';
 import { EngineError } from '../../../../engine/base/errors.ts';
+import type { ContentKey } from '../../../platform/storage/seal.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
-import { CollectionStore } from './collection-store.ts';
-import type { CollectionAbout, NewDocument, StoredDocument } from './collection-store.ts';
+import { WordHasher } from './words.ts';
+import { collectionDeleted, CollectionStore } from './collection-store.ts';
+import type {
+  CollectionAbout,
+  NewDocument,
+  StoredChunk,
+  StoredDocument,
+} from './collection-store.ts';
 import { INDEX_MEMORY } from './index-memory.ts';
 import { LocalIndex } from './local-index.ts';
 import { searchCollection } from './search.ts';
@@ -32,9 +42,11 @@ export interface CollectionState {
   readonly nChunk: number;
 }
 
-export class CollectionObject extends PortableObject<VectorsEnv> {
-  readonly #store = new CollectionStore(this.ctx.storage);
+export class CollectionObject extends PortableObject<VectorsEnv & ContentEnv> {
+  readonly #keeper = new Keeper(this.ctx.storage, this.env, 'collection');
+  #store = new CollectionStore(this.ctx.storage);
   #index: VectorIndex | null = null;
+  #hasher: WordHasher | null = null;
 
   /** @returns false when the collection exists already */
   create(about: CollectionAbout): boolean {
@@ -56,28 +68,34 @@ export class CollectionObject extends PortableObject<VectorsEnv> {
   async clear(): Promise<boolean> {
     if (this.#store.about() === null) return false;
     await this.#openIndex().remove(Array.from(this.#store.vectors(), ({ chunk }) => chunk));
-    await this.ctx.storage.deleteAll();
+    await this.#keeper.end();
+    this.#store = new CollectionStore(this.ctx.storage);
     this.#index = null;
+    this.#hasher = null;
     INDEX_MEMORY.delete(this);
     return true;
   }
 
   /** Adds or replaces documents. @returns per document whether it replaced one, or its error */
   async putAll(
-    call: CallContext,
+    owner: Owner,
     documents: readonly NewDocument[],
   ): Promise<RpcAnswer<{ replaced: boolean }>[]> {
     const answers: RpcAnswer<{ replaced: boolean }>[] = [];
-    for (const document of documents) answers.push(await this.#put(call, document));
+    for (const document of documents) answers.push(await this.#put(owner, document));
     return answers;
   }
 
-  #put(call: CallContext, document: NewDocument): Promise<RpcAnswer<{ replaced: boolean }>> {
-    return answerCall({ place: 'collection.put', ...call }, async () => {
+  #put(owner: Owner, document: NewDocument): Promise<RpcAnswer<{ replaced: boolean }>> {
+    const { requestId } = owner;
+    return answerCall({ place: 'collection.put', requestId }, async () => {
       this.#requireRoom(document.chunks.length);
+      const about = this.#store.about();
+      if (about === null) throw collectionDeleted();
+      const box = await this.#keeper.begin(owner, about.name);
+      const hasher = this.#hasherOf(await box.writingKey());
+      const { replaced, removed, added } = await this.#store.put(box, hasher, document);
       const index = this.#openIndex();
-      const replaced = this.#store.document(document.id) !== null;
-      const { removed, added } = this.#store.put(document);
       await index.remove(removed);
       await index.add(added);
       return { replaced };
@@ -91,18 +109,41 @@ export class CollectionObject extends PortableObject<VectorsEnv> {
     return removed !== null;
   }
 
-  document(documentId: string): StoredDocument | null {
-    return this.#store.about() === null ? null : this.#store.document(documentId);
+  async document(documentId: string): Promise<StoredDocument | null> {
+    if (this.#store.about() === null) return null;
+    return await this.#store.document(await this.#keeper.find(), documentId);
   }
 
-  documents(after: number, limit: number): StoredDocument[] {
-    return this.#store.about() === null ? [] : this.#store.documents(after, limit);
+  async documents(after: number, limit: number): Promise<StoredDocument[]> {
+    if (this.#store.about() === null) return [];
+    return await this.#store.documents(await this.#keeper.find(), after, limit);
+  }
+
+  /** Passages in the order they were added, after the id `after`; `last` is null after the last one. */
+  async passages(
+    after: number,
+    limit: number,
+  ): Promise<{ chunks: StoredChunk[]; last: number | null }> {
+    if (this.#store.about() === null) return { chunks: [], last: null };
+    return await this.#store.chunksAfter(await this.#keeper.find(), after, limit);
   }
 
   search(call: CallContext, query: SearchQuery): Promise<RpcAnswer<SearchResult[]>> {
-    return answerCall({ place: 'collection.search', ...call }, () =>
-      searchCollection(this.#store, this.#openIndex(), query),
-    );
+    return answerCall({ place: 'collection.search', ...call }, async () => {
+      const box = await this.#keeper.find(call);
+      const hasher = await this.#findHasher(box);
+      return await searchCollection(this.#store, { box, hasher }, this.#openIndex(), query);
+    });
+  }
+
+  async #findHasher(box: ContentBox | null): Promise<WordHasher | null> {
+    const key = (await box?.findKey()) ?? null;
+    return key === null ? null : this.#hasherOf(key);
+  }
+
+  #hasherOf(key: ContentKey): WordHasher {
+    if (this.#hasher?.key.generation !== key.generation) this.#hasher = new WordHasher(key);
+    return this.#hasher;
   }
 
   /** Vectors are read once in an object's life, as long as there is room for them. */
@@ -115,7 +156,7 @@ export class CollectionObject extends PortableObject<VectorsEnv> {
 
   #readIndex(): VectorIndex {
     const about = this.#store.about();
-    if (about === null) throw new EngineError('E_NOT_FOUND', 'collection: has been deleted.');
+    if (about === null) throw collectionDeleted();
     if (this.env.VECTORIZE !== undefined)
       return new VectorizeIndex(this.env.VECTORIZE, about.key, (chunk) =>
         this.#store.documentOf(chunk),

@@ -27,4 +27,11 @@ export const COLLECTION_MIGRATIONS: readonly string[] = [
    CREATE VIRTUAL TABLE chunk_text USING fts5(
      heading, text, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
    );`,
+  // Sealed passages have heading and text together in text, and their words as keyed hashes here; those of
+  // earlier versions are texts, in the table above.
+  `CREATE VIRTUAL TABLE chunk_words USING fts5(
+     heading, text, content = '', contentless_delete = 1, tokenize = 'ascii'
+   );
+   CREATE INDEX chunks_in_clear ON chunks (id) WHERE typeof(text) = 'text';
+   CREATE INDEX documents_in_clear ON documents (number) WHERE typeof(metadata) = 'text';`,
 ];

@@ -1,4 +1,6 @@
 /** A search of one collection: by meaning, by words, or by both. */
+import type { ContentBox } from '../../../access/content/content-box.ts';
+import type { WordHasher } from './words.ts';
 import type { CollectionStore, StoredDocument } from './collection-store.ts';
 import { matchesFilter } from './filter.ts';
 import type { Filter, Metadata } from './filter.ts';
@@ -39,13 +41,20 @@ const MIN_CANDIDATES = 50;
 /** Entries of a ranking by words before a filter is applied. */
 const FILTERED_CANDIDATES = 2000;
 
+/** What a search reads with. */
+export interface SearchKeys {
+  readonly box: ContentBox | null;
+  readonly hasher: WordHasher | null;
+}
+
 export async function searchCollection(
   store: CollectionStore,
+  { box, hasher }: SearchKeys,
   index: VectorIndex,
   query: SearchQuery,
 ): Promise<SearchResult[]> {
   const { mode, topK, text, vector, filter } = query;
-  const isAllowed = allowedBy(store, filter);
+  const isAllowed = await allowedBy(store, box, filter);
   const nCandidate = mode === 'hybrid' ? Math.max(MIN_CANDIDATES, topK) : topK;
   const byVector = new Map<number, number>();
   const byText = new Map<number, number>();
@@ -53,12 +62,13 @@ export async function searchCollection(
     for (const { chunk, score } of await index.search(vector, nCandidate, isAllowed))
       byVector.set(chunk, score);
   if (mode !== 'vector')
-    for (const { chunk, document, score } of store.searchText(
+    for (const { chunk, document, score } of await store.searchText(
+      box === null || hasher === null ? null : { box, hasher },
       text,
       filter === null ? nCandidate : FILTERED_CANDIDATES,
     ))
       if (byText.size < nCandidate && isAllowed(document)) byText.set(chunk, score);
-  return results(store, rank(mode, byVector, byText).slice(0, topK), byVector, byText);
+  return await results(store, box, rank(mode, byVector, byText).slice(0, topK), byVector, byText);
 }
 
 function rank(
@@ -70,19 +80,24 @@ function rank(
   return Array.from(mode === 'vector' ? byVector : byText, ([key, score]) => ({ key, score }));
 }
 
-function results(
+async function results(
   store: CollectionStore,
+  box: ContentBox | null,
   ranked: readonly { key: number; score: number }[],
   byVector: ReadonlyMap<number, number>,
   byText: ReadonlyMap<number, number>,
-): SearchResult[] {
-  const chunks = store.chunks(ranked.map(({ key }) => key));
+): Promise<SearchResult[]> {
+  const chunks = await store.chunks(
+    box,
+    ranked.map(({ key }) => key),
+  );
   const documents = new Map<number, StoredDocument | null>();
+  for (const { document } of chunks.values())
+    if (!documents.has(document))
+      documents.set(document, await store.documentByNumber(box, document));
   return ranked.flatMap(({ key, score }) => {
     const chunk = chunks.get(key);
     if (chunk === undefined) return [];
-    if (!documents.has(chunk.document))
-      documents.set(chunk.document, store.documentByNumber(chunk.document));
     const document = documents.get(chunk.document);
     if (document === null || document === undefined) return [];
     const { position, start, end, heading, text } = chunk;
@@ -97,10 +112,14 @@ function results(
   });
 }
 
-function allowedBy(store: CollectionStore, filter: Filter | null): IsAllowed {
+async function allowedBy(
+  store: CollectionStore,
+  box: ContentBox | null,
+  filter: Filter | null,
+): Promise<IsAllowed> {
   if (filter === null || Object.keys(filter).length === 0) return () => true;
   const allowed = new Set<number>();
-  for (const { number, metadata } of store.allDocuments())
+  for (const { number, metadata } of await store.allDocuments(box))
     if (matchesFilter(metadata, filter)) allowed.add(number);
   return (document) => allowed.has(document);
 }
