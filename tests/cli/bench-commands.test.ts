@@ -9,7 +9,7 @@ import { runThimble } from '../support/program.ts';
 const MODEL = 'stories260k';
 const OTHERS = [
   ...['all', 'quick', 'peers', 'kernels', 'embeddings', 'retrieval', 'recognition'],
-  ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet'],
+  ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet', 'guards'],
 ];
 const COMMANDS = [...Object.keys(BENCH_GROUPS), ...OTHERS];
 

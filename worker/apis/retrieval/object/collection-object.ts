@@ -9,7 +9,6 @@ import type { CallContext } from '../../../platform/failure.ts';
 import { answerCall } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { PortableObject } from '../../../platform/storage/portable-object.ts';
-import { EngineError } from '../../../../engine/base/errors.ts';
 import type { ContentKey } from '../../../platform/storage/seal.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import { WordHasher } from './words.ts';
