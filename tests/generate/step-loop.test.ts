@@ -435,6 +435,9 @@ describe('who cannot start', () => {
   });
 
   it('says so once, and is not refused after that', async () => {
+    vi.useFakeTimers({
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+    });
     const { engine } = await steppedEngine();
     const holder = await hold(engine);
     const waiting = Array.from({ length: MAX_QUEUED }, (_, i) =>

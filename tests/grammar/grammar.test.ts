@@ -14,6 +14,7 @@ import {
   textWithout,
 } from '../../engine/grammar/index.ts';
 import type { Grammar } from '../../engine/grammar/index.ts';
+import { MAX_TRAIL } from '../../engine/grammar/json-schema/schema-cases.ts';
 import { accepts } from './walks.ts';
 
 function refusal(work: () => unknown): string {
@@ -418,3 +419,20 @@ function nested(depth: number): unknown {
 function manyProperties(count: number): Record<string, unknown> {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, { type: 'null' }]));
 }
+
+/** Definitions that refer to the next, `n` schemas altogether. */
+const chain = (n: number) => ({
+  $ref: '#/$defs/d1',
+  $defs: Object.fromEntries(
+    Array.from({ length: n - 1 }, (_, i) => [
+      `d${i + 1}`,
+      i === n - 2 ? { type: 'null' } : { $ref: `#/$defs/d${i + 2}` },
+    ]),
+  ),
+});
+
+test('a chain of references is followed up to a bound', () => {
+  expect(accepts(compileJsonSchema(chain(MAX_TRAIL)), 'null')).toBe(true);
+  expect(refusal(() => compileJsonSchema(chain(MAX_TRAIL + 1)))).toMatch(/lead to one another/);
+  expect(refusal(() => compileJsonSchema(chain(10_000)))).toMatch(/lead to one another/);
+});

@@ -118,6 +118,8 @@ export async function* sseData(response: Response): AsyncGenerator<string, void,
   for await (const chunk of response.body ?? []) {
     const parts = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n\n');
     rest = parts.pop() ?? '';
-    for (const part of parts) yield part.replace(/^(event: .*\n)?data: /, '');
+    // A comment tells a client that waits that the server is there.
+    for (const part of parts)
+      if (!part.startsWith(':')) yield part.replace(/^(event: .*\n)?data: /, '');
   }
 }

@@ -2,24 +2,31 @@
  * Which ids of keys there are, so that made-up ones cost neither an object nor a read of the bucket each. Ids are
  * never taken off the list, and stand on it before their record does.
  */
+import { RecentCache } from '../../engine/base/recent-cache.ts';
 import { BucketRecord } from '../platform/bucket-record.ts';
 import { KEY_INDEX, parseKeyIndex } from './key-record.ts';
 import { drain, fill } from './rate-bucket.ts';
 import type { RateBucket } from './rate-bucket.ts';
 
-/** How often an isolate reads the list for ids that are not on it: 30 at once, then one every two seconds. */
-export const MAX_READS_PER_MINUTE = 30;
+/** How often an isolate reads the list for ids that are not on it: 120 at once, then two a second. */
+export const MAX_READS_PER_MINUTE = 120;
+/** How long an id that was not on the list is refused without another look. */
+export const UNKNOWN_MS = 5000;
 
 export class KeyIds {
   readonly #list = new BucketRecord(KEY_INDEX, (text) => new Set(parseKeyIndex(text)), 0);
+  /** Until when ids are refused that were not on the list. */
+  readonly #unknown = new RecentCache<string, number>({ maxEntries: 1000 });
   #ids: ReadonlySet<string> | null = null;
   #reads: RateBucket | null = null;
 
   /** Whether there may be a key of this id; true where the list is missing or cannot be read. */
   async mayHold(bucket: R2Bucket, id: string, nowMs = Date.now()): Promise<boolean> {
     if (this.#ids?.has(id) === true) return true;
+    if ((this.#unknown.get(id) ?? 0) > nowMs) return false;
     this.#reads = fill(this.#reads, MAX_READS_PER_MINUTE, nowMs);
-    if (this.#reads.level >= 1) {
+    const hasRead = this.#reads.level >= 1;
+    if (hasRead) {
       this.#reads = drain(this.#reads, 1);
       try {
         this.#ids = await this.#list.read(bucket);
@@ -28,6 +35,8 @@ export class KeyIds {
         return true;
       }
     }
-    return this.#ids === null || this.#ids.has(id);
+    const isKnown = this.#ids === null || this.#ids.has(id);
+    if (!isKnown && hasRead) this.#unknown.set(id, nowMs + UNKNOWN_MS);
+    return isKnown;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../base/errors.ts';
 
-/** Elementary steps of a compilation (an edge looked at, a state made): about half a second. */
+/** Elementary steps of a compilation (an edge looked at, a state made): some 250 ms. */
 export const MAX_COMPILE_STEPS = 1_000_000;
 /** Numbers and characters in the compiled grammar; each is about 4 bytes as JSON. */
 export const MAX_GRAMMAR_SIZE = 400_000;

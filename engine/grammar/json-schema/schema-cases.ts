@@ -13,6 +13,9 @@ import type { JsonObject, Place } from './schema-place.ts';
 /** Cases of one schema. */
 export const MAX_CASES = 1024;
 
+/** Most schemas that one value leads through by $ref, allOf, anyOf and oneOf. */
+export const MAX_TRAIL = 256;
+
 /** Whether no value can satisfy both; false where that is not known. */
 export type Excludes = (a: Facts, b: Facts) => boolean;
 
@@ -61,6 +64,13 @@ export class CaseReader {
         place,
         'the schema leads back to itself with nothing between',
         'Let the recursion go through a property or an item.',
+      );
+    if (trail.length >= MAX_TRAIL)
+      throw refuseAt(
+        this.#budget,
+        place,
+        `more than ${MAX_TRAIL} schemas lead to one another with nothing between`,
+        'Refer to the last of them at once.',
       );
     this.#checkId(value, place);
     const inner = [...trail, place.pointer];

@@ -10,7 +10,7 @@ import type { Grammar, GrammarNode } from '../grammar.ts';
 import { distancesToAcceptance } from '../build/node-facts.ts';
 
 /** Readings followed at once; when there are more, those that can end soonest are kept. */
-export const MAX_READINGS = 256;
+export const MAX_READINGS = 1024;
 /** Stacks and configurations remembered before all are dropped; a few MB. */
 const MAX_STACKS = 16_384;
 const MAX_CONFIGURATIONS = 4_096;

@@ -4,6 +4,7 @@ import { CLIENTS } from './clients.ts';
 import { FORMATS } from './formats.ts';
 import { JSON_BODIES } from './json-bodies.ts';
 import { MEDIA } from './media.ts';
+import { PROTOCOL } from './protocol.ts';
 import { RETRIEVAL } from './retrieval.ts';
 import { TEMPLATES } from './templates.ts';
 import { TEXTS } from './texts.ts';
@@ -15,5 +16,6 @@ export const ATTACKS: readonly Attack[] = [
   ...FORMATS,
   ...RETRIEVAL,
   ...MEDIA,
+  ...PROTOCOL,
   ...CLIENTS,
 ];

@@ -47,6 +47,18 @@ export const RETRIEVAL: readonly Attack[] = [
   documents('entities', '500 kB of &', () => one('&'.repeat(500_000), 'text/html')),
   documents('comments', 'open comments', () => one('<!-- '.repeat(100_000), 'text/html')),
   documents('scripts', 'open scripts', () => one('<script>'.repeat(60_000), 'text/html')),
+  documents('deep-html', '100,000 nested elements', () =>
+    one('<div>'.repeat(80_000) + 'a', 'text/html'),
+  ),
+  documents('deep-markdown', '100,000 nested quotes and lists', () =>
+    one('> '.repeat(100_000) + '- '.repeat(100_000) + 'a', 'text/markdown'),
+  ),
+  documents('links', 'open links and emphasis', () =>
+    one('[a]('.repeat(50_000) + '*_`'.repeat(50_000), 'text/markdown'),
+  ),
+  documents('combining-marks', '100,000 combining marks', () =>
+    one('a' + '\u0301'.repeat(100_000)),
+  ),
   documents('many', '1,000 small documents', () =>
     Array.from({ length: 64 }, (_, i) => ({ id: `d${i}`, content: prose(200) })),
   ),

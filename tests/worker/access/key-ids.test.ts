@@ -1,6 +1,6 @@
 /** Made-up ids of keys cost a bounded number of reads, and no object. */
 import { expect, test } from 'vitest';
-import { KeyIds, MAX_READS_PER_MINUTE } from '../../../worker/access/key-ids.ts';
+import { KeyIds, MAX_READS_PER_MINUTE, UNKNOWN_MS } from '../../../worker/access/key-ids.ts';
 import { KEY_INDEX, keyIndexText } from '../../../worker/access/key-record.ts';
 
 const idOf = (n: number): string => n.toString(16).padStart(16, '0');
@@ -37,16 +37,25 @@ test('a known id costs no further read', async () => {
   expect(state.nRead).toBe(1);
 });
 
-test('a new key is found at once, and under attack within seconds', async () => {
+test('one id costs one look in a while', async () => {
+  const { state, bucket } = bucketOf([idOf(1)]);
+  const ids = new KeyIds();
+  for (let i = 0; i < 1000; i++) expect(await ids.mayHold(bucket, idOf(2), i)).toBe(false);
+  expect(state.nRead).toBe(1);
+});
+
+test('a new key is found at once, and under attack within a second', async () => {
   const { state, bucket } = bucketOf([]);
   const ids = new KeyIds();
   expect(await ids.mayHold(bucket, idOf(1), 0)).toBe(false);
   state.ids = [idOf(1)];
-  expect(await ids.mayHold(bucket, idOf(1), 0)).toBe(true);
-  for (let n = 10; n < 1000; n++) await ids.mayHold(bucket, idOf(n), 0);
+  // Each id is looked for again after a while.
+  expect(await ids.mayHold(bucket, idOf(1), UNKNOWN_MS - 1)).toBe(false);
+  expect(await ids.mayHold(bucket, idOf(1), UNKNOWN_MS)).toBe(true);
+  for (let n = 10; n < 1000; n++) await ids.mayHold(bucket, idOf(n), UNKNOWN_MS);
   state.ids = [idOf(1), idOf(2)];
-  expect(await ids.mayHold(bucket, idOf(2), 0)).toBe(false);
-  expect(await ids.mayHold(bucket, idOf(2), 2 * (60_000 / MAX_READS_PER_MINUTE))).toBe(true);
+  expect(await ids.mayHold(bucket, idOf(2), UNKNOWN_MS)).toBe(false);
+  expect(await ids.mayHold(bucket, idOf(2), UNKNOWN_MS + 60_000 / MAX_READS_PER_MINUTE)).toBe(true);
 });
 
 test('without a list, or with one that cannot be read, the object of the key decides', async () => {
