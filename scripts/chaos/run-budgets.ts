@@ -3,7 +3,8 @@
  * one request in flight a slot, and what was used is never forgotten.
  *
  * A request that a kill cuts off is never settled: what it had reserved stays counted until the day ends, and in the
- * minute's bucket until that has refilled. Its place is free at once, as places are counted by the object that died.
+ * minute's bucket until that has refilled. Its place is free at once, or, where it was stored
+ * already, after PLACE_AFTER_RESTART_MS (ledger.ts).
  */
 import type { OwnServer } from '../dev/own-server.ts';
 import { createKey } from '../push/keys.ts';

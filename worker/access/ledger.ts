@@ -14,6 +14,11 @@ import type { RateBucket } from './rate-bucket.ts';
 
 /** After this time a request that was not settled no longer takes one of the places for generations. */
 export const LEASE_MS = 15 * 60_000;
+/**
+ * What ran when the object ended takes its place for this long only: either the object was idle and the request still
+ * runs, or the runtime died, and a key must not lose its places for a whole lease.
+ */
+export const PLACE_AFTER_RESTART_MS = 30_000;
 /** Requests like the last that the stored state is ahead. */
 const AHEAD_REQUESTS = 8;
 /** Of a limit, the stored state is ahead by this part at most. */
@@ -72,6 +77,8 @@ interface Reservation extends Amount {
   readonly endsAtMs: number;
   /** Whether its row is in the database. */
   readonly isStored: boolean;
+  /** How long it takes a place, unless it is settled sooner. */
+  readonly placeUntilMs: number;
 }
 
 /** A row of the table, with its columns' names. */
@@ -156,7 +163,14 @@ export class Ledger {
     if (reservation !== null) {
       const { tokens, usd } = want;
       const endsAtMs = nowMs + LEASE_MS;
-      this.#running.set(reservation, { tokens, usd, day: before.day, endsAtMs, isStored: false });
+      this.#running.set(reservation, {
+        tokens,
+        usd,
+        day: before.day,
+        endsAtMs,
+        isStored: false,
+        placeUntilMs: endsAtMs,
+      });
     }
     return { reservation, rates: rateState(this.#state, limits) };
   }
@@ -216,7 +230,9 @@ export class Ledger {
       if (held.endsAtMs > nowMs) break;
       this.#end(id, held);
     }
-    const running = this.#running.size;
+    const running = this.#running
+      .values()
+      .reduce((n, held) => n + Number(held.placeUntilMs > nowMs), 0);
     if (concurrency === null || running < concurrency) return;
     throw limited(
       `requests: ${running} of the key run already, and it may have ${concurrency} at a time. Wait until one has ended.`,
@@ -242,7 +258,7 @@ export class Ledger {
 
   /** The state, with the day's use at 0 where a new day has begun. */
   #today(nowMs: number): State {
-    const state = (this.#state ??= this.#read());
+    const state = (this.#state ??= this.#read(nowMs));
     // Clocks of two machines may differ: a day never begins twice.
     const day = Math.max(state.day, dayOf(nowMs));
     if (day === state.day) return state;
@@ -251,7 +267,7 @@ export class Ledger {
     return { ...state, day, used: NOTHING, slice: NOTHING };
   }
 
-  #read(): State {
+  #read(nowMs: number): State {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => migrate(sql, MIGRATIONS));
     const rows = sql.exec<ReservationRow>(
@@ -264,6 +280,7 @@ export class Ledger {
         day: row.day,
         endsAtMs: row.ends_at,
         isStored: true,
+        placeUntilMs: Math.min(row.ends_at, nowMs + PLACE_AFTER_RESTART_MS),
       });
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
     return row === undefined ? NEW : (JSON.parse(row.json) as State);

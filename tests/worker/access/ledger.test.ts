@@ -1,7 +1,7 @@
 /** What an account counts, with a clock of the test's own. */
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { LEASE_MS, Ledger } from '../../../worker/access/ledger.ts';
+import { LEASE_MS, Ledger, PLACE_AFTER_RESTART_MS } from '../../../worker/access/ledger.ts';
 import type { Want } from '../../../worker/access/ledger.ts';
 import { limitsOf, NO_LIMITS } from '../../../worker/access/limits.ts';
 import type { Limits } from '../../../worker/access/limits.ts';
@@ -77,6 +77,23 @@ test('one that is never settled frees its place after its lease, and nothing els
   reserve(ledger, 10, own, NOON + LEASE_MS);
   ledger.settle(lost, { tokens: 0, usd: 0 }, false, NOON + LEASE_MS);
   expect(leftOf(ledger, 100, NOON + LEASE_MS)).toBe(30);
+});
+
+test('what ran when an object ended takes its place for a short time only, and can be settled', () => {
+  const database = new DatabaseSync(':memory:');
+  const own = { concurrency: 1, tokensPerDay: 100 };
+  const before = new Ledger(sqliteStorage(database));
+  const cutOff = reserve(before, 60, own);
+  before.flush();
+  const after = new Ledger(sqliteStorage(database));
+  expect(() => reserve(after, 10, own)).toThrow(/1 at a time/);
+  const laterMs = NOON + PLACE_AFTER_RESTART_MS;
+  expect(() => reserve(after, 10, own, laterMs - 1)).toThrow(/1 at a time/);
+  reserve(after, 10, own, laterMs);
+  expect(() => reserve(after, 10, own, laterMs)).toThrow(/1 at a time/);
+  expect(leftOf(after, 100, laterMs)).toBe(30);
+  after.settle(cutOff, { tokens: 20, usd: 0 }, false, laterMs);
+  expect(leftOf(after, 100, laterMs)).toBe(70);
 });
 
 test('a new day begins at 0; what ends in it gives nothing back to it', () => {
