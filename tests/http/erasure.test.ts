@@ -33,9 +33,9 @@ async function keepAll(word: string): Promise<Kept> {
     expect([path, response.status, text]).toEqual([path, 200, text]);
     return (JSON.parse(text) as { id: string }).id;
   };
-  const messages = [{ role: 'user', content: word }];
+  const messages = [{ role: 'user', content: `${word} ${word}@example.org` }];
   for (const session of ['one', 'two'])
-    await made('/v1/chat/completions', { messages, max_tokens: 2, session });
+    await made('/v1/chat/completions', { messages, max_tokens: 2, session, redact: ['email'] });
   const response = await made('/v1/responses', { input: word, max_output_tokens: 2 });
   await made('/v1/collections', { name: 'notes' });
   const documents = [{ id: 'a', content: `The ${word} is blue.`, metadata: { word } }];
@@ -90,7 +90,7 @@ test('an export holds everything of its subject, and nothing of another', async 
   const text = JSON.stringify(lines);
   expect(text).not.toContain('quuxgrace');
   const ofType = (type: string) => lines.filter((line) => line.type === type);
-  for (const type of ['message', 'response.input_item', 'passage', 'document'])
+  for (const type of ['message', 'redaction', 'response.input_item', 'passage', 'document'])
     expect([type, JSON.stringify(ofType(type))]).toEqual([
       type,
       expect.stringContaining('quuxada') as string,

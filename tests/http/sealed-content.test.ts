@@ -15,6 +15,7 @@ const WORDS = {
   file: 'quuxfile',
   passage: 'quuxpassage',
   metadata: 'quuxmetadata',
+  redacted: 'quuxmail@example.org',
 } as const;
 /** Names that callers choose stay in the clear (docs/privacy.md): the search below finds what is there. */
 const NAMES = ['quux-session', 'quux-collection', 'quux-document', 'quux-filename'];
@@ -67,6 +68,7 @@ test('nothing that was sent lies in the clear, and all of it is read again after
   await made('/v1/responses', { input: WORDS.unstored, max_output_tokens: 2, store: false });
   await say(WORDS.turn, { session: 'quux-session' });
   await say(WORDS.unstoredTurn, { session: 'quux-session', store: false });
+  await say(`Write to ${WORDS.redacted}.`, { session: 'quux-session', redact: true });
   const response = await made('/v1/responses', { input: WORDS.response, max_output_tokens: 2 });
   const file = await upload();
   await made('/v1/collections', { name: 'quux-collection' });

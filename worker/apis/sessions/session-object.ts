@@ -93,6 +93,11 @@ export class Session extends PortableObject<ServingEnv> {
     return await this.#history.page(await this.#keeper.find(), after);
   }
 
+  /** JSON of the placeholders of the session with their values. */
+  async readRedactions(): Promise<string> {
+    return JSON.stringify(await this.#history.redactions(await this.#keeper.find()));
+  }
+
   /** Deletes the session after its running turns. @returns false when there was nothing to delete */
   async clear(): Promise<boolean> {
     const leave = await this.#turns.enter(new AbortController().signal);

@@ -5,6 +5,7 @@ import { documentJson, collectionJson } from '../retrieval/collection.ts';
 import type { CollectionState } from '../retrieval/object/collection-object.ts';
 import type { StoredChunk, StoredDocument } from '../retrieval/object/collection-store.ts';
 import { headFile, openFile } from '../files/stored-file.ts';
+import type { Redaction } from '../../serving/redaction/redactor.ts';
 import { KEPT_KIND_NAMES, KEPT_KINDS } from './kept-kinds.ts';
 import type { KeptContext, KeptKindName } from './kept-kinds.ts';
 
@@ -57,7 +58,10 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
     for (let isFirst = true; ; isFirst = false) {
       const page = await session.page(after);
       if (page === null) return;
-      if (isFirst) yield { type: 'session', id };
+      if (isFirst) {
+        yield { type: 'session', id };
+        yield* redactions(await session.readRedactions(), { session: id });
+      }
       for (const json of page.messages)
         yield { type: 'message', session: id, ...(JSON.parse(json) as object) };
       if (page.last === null) return;
@@ -69,6 +73,7 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
     const text = await response.read();
     if (text === null) return;
     yield { type: 'response', id, response: JSON.parse(text) as unknown };
+    yield* redactions(await response.readRedactions(), { response: id });
     const items = JSON.parse((await response.readInput()) ?? '[]') as unknown[];
     for (const item of items) yield { type: 'response.input_item', response: id, item };
   },
@@ -113,6 +118,12 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
     }
   },
 };
+
+/** What placeholders stand for. @param json of pairs */
+function* redactions(json: string, place: object): Generator<Line, void, void> {
+  for (const [placeholder, value] of JSON.parse(json) as Redaction[])
+    yield { type: 'redaction', ...place, placeholder, value };
+}
 
 interface Passages {
   readonly chunks: readonly StoredChunk[];

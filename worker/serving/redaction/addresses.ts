@@ -8,20 +8,24 @@ const IPV6_RUN = /[0-9A-Fa-f:.]+/g;
 const MAX_IPV6 = 45;
 
 export function* findIps(text: string): Generator<Span, void, void> {
+  const ends = new Set<number>();
+  for (const { index, 0: run } of text.matchAll(IPV6_RUN)) {
+    const found = run.replace(/(?<!:):$|\.$/, '');
+    const end = index + found.length;
+    if (found.length > MAX_IPV6 || isWordAt(text, index - 1) || isWordAt(text, end)) continue;
+    if (!isIpv6(found)) continue;
+    ends.add(end);
+    yield { start: index, end };
+  }
   for (const { index, 0: found } of text.matchAll(IPV4)) {
     const end = index + found.length;
     const isPart =
       /[\w.]/.test(text[index - 1] ?? ' ') ||
       isWordAt(text, end) ||
-      /^\.\d/.test(text.slice(end, end + 2));
+      /^\.\d/.test(text.slice(end, end + 2)) ||
+      ends.has(end);
     if (!isPart && isIpv4(found) && !VERSION_BEFORE.test(text.slice(Math.max(0, index - 9), index)))
       yield { start: index, end };
-  }
-  for (const { index, 0: run } of text.matchAll(IPV6_RUN)) {
-    const found = run.replace(/(?<!:):$|\.$/, '');
-    const end = index + found.length;
-    if (found.length > MAX_IPV6 || isWordAt(text, index - 1) || isWordAt(text, end)) continue;
-    if (isIpv6(found)) yield { start: index, end };
   }
 }
 
