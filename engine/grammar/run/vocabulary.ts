@@ -3,6 +3,8 @@
  * A walk over all tokens in that order meets each common beginning once. Knows no tokenizer.
  */
 import { EngineError } from '../../base/errors.ts';
+import { atOnce } from '../../base/turns.ts';
+import type { Steps } from '../../base/turns.ts';
 
 export interface VocabularyRows {
   /** Number of token ids, [0, nVocab). */
@@ -43,7 +45,7 @@ export class Vocabulary implements VocabularyParts {
   readonly singles: ReadonlySet<number>;
 
   constructor(of: VocabularyRows | VocabularyParts) {
-    const parts = 'order' in of ? of : sortedParts(of);
+    const parts = 'order' in of ? of : atOnce(sortVocabulary(of));
     this.nVocab = parts.nVocab;
     this.endTokens = parts.endTokens;
     this.order = parts.order;
@@ -144,30 +146,87 @@ export class Vocabulary implements VocabularyParts {
   }
 }
 
-function sortedParts({ nVocab, bytesOf, endTokens }: VocabularyRows): VocabularyParts {
+/** Tokens that are read, or compared, between two turns. */
+const SLICE_TOKENS = 8192;
+/** First bytes that order most tokens: as digits of base 257, with the token, they fit a number exactly. */
+const KEY_BYTES = 4;
+/** Tokens up to which they do: 257^4 * 2^20 is less than 2^53. */
+const MAX_KEYED = 2 ** 20;
+
+/** Sorts tokens by their bytes, in parts: a vocabulary of 150,000 takes a tenth of a second. */
+export function* sortVocabulary({
+  nVocab,
+  bytesOf,
+  endTokens,
+}: VocabularyRows): Steps<VocabularyParts> {
   const ends = new Set(endTokens);
-  const words = Array.from({ length: nVocab }, (_, token) =>
-    ends.has(token) ? null : bytesOf(token),
-  );
+  const words: (Uint8Array | null)[] = [];
   const offsets = new Uint32Array(nVocab + 1);
-  words.forEach((word, token) => {
+  for (let token = 0; token < nVocab; token++) {
+    const word = ends.has(token) ? null : bytesOf(token);
+    words.push(word);
     offsets[token + 1] = offsets[token]! + (word?.length ?? 0);
-  });
+    if (token % SLICE_TOKENS === SLICE_TOKENS - 1) yield;
+  }
   const bytes = new Uint8Array(offsets[nVocab]!);
   words.forEach((word, token) => word && bytes.set(word, offsets[token]));
   const texts = words.flatMap((word, token) => (word !== null && word.length > 0 ? [token] : []));
+  yield;
+  const order = yield* sorted(texts, words as readonly Uint8Array[]);
+  yield;
   const common = (a: number, b: number): number => commonBytes(words[a]!, words[b]!);
-  texts.sort((a, b) => {
-    const at = common(a, b);
-    return (words[a]![at] ?? -1) - (words[b]![at] ?? -1) || a - b;
-  });
   return {
     ...{ nVocab, endTokens, bytes, offsets },
-    order: nVocab <= 0x10000 ? Uint16Array.from(texts) : Uint32Array.from(texts),
-    shared: Uint8Array.from(texts, (token, place) =>
-      place === 0 ? 0 : Math.min(common(texts[place - 1]!, token), MAX_SHARED),
+    order: nVocab <= 0x10000 ? Uint16Array.from(order) : Uint32Array.from(order),
+    shared: Uint8Array.from(order, (token, place) =>
+      place === 0 ? 0 : Math.min(common(order[place - 1]!, token), MAX_SHARED),
     ),
   };
+}
+
+/** Tokens in the order of their words, those of equal words by their ids. */
+function* sorted(tokens: readonly number[], words: readonly Uint8Array[]): Steps<number[]> {
+  const isKeyed = words.length <= MAX_KEYED;
+  const keys = Float64Array.from(tokens, (token) =>
+    isKeyed ? keyOf(words[token]!) * MAX_KEYED + token : token,
+  );
+  keys.sort();
+  yield;
+  const order: number[] = [];
+  let group: number[] = [];
+  let [groupKey, nSince] = [-1, 0];
+  const flush = (): void => {
+    if (group.length > 1) group.sort((a, b) => compareWords(words[a]!, words[b]!) || a - b);
+    for (const token of group) order.push(token);
+    group = [];
+  };
+  for (const key of keys) {
+    const prefix = isKeyed ? Math.floor(key / MAX_KEYED) : 0;
+    if (prefix !== groupKey) {
+      flush();
+      groupKey = prefix;
+      if (nSince >= SLICE_TOKENS) {
+        nSince = 0;
+        yield;
+      }
+    }
+    group.push(isKeyed ? key - prefix * MAX_KEYED : key);
+    nSince++;
+  }
+  flush();
+  return order;
+}
+
+/** The first bytes as a number; a byte that is missing comes before all others. */
+function keyOf(word: Uint8Array): number {
+  let key = 0;
+  for (let i = 0; i < KEY_BYTES; i++) key = key * 257 + (i < word.length ? word[i]! + 1 : 0);
+  return key;
+}
+
+function compareWords(a: Uint8Array, b: Uint8Array): number {
+  const at = commonBytes(a, b);
+  return (a[at] ?? -1) - (b[at] ?? -1);
 }
 
 function commonBytes(a: Uint8Array, b: Uint8Array): number {

@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
+import { inTurns } from '../../../engine/base/turns.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
@@ -17,7 +18,7 @@ import type {
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
 import { ChatTemplate } from '../../../engine/text/chat-template.ts';
-import { tokenVocabulary } from '../../../engine/text/token-vocabulary.ts';
+import { tokenVocabularySteps } from '../../../engine/text/token-vocabulary.ts';
 import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { TRIGGERS } from '../output/tool-formats.ts';
 import {
@@ -29,6 +30,7 @@ import {
 } from '../../platform/model-files.ts';
 import { modelKey } from '../../platform/model-keys.ts';
 import { SharedWork } from '../../platform/shared-work.ts';
+import { takeTurn } from '../../platform/turns.ts';
 import { resolveModel } from './model-names.ts';
 import type { NamedModel } from './model-names.ts';
 
@@ -211,7 +213,7 @@ function servedModel(
     chatTemplate: () => (template ??= new ChatTemplate(manifest.chatTemplate)),
     // Each stage asks once, and sorting takes a tenth of a second: not worth caching.
     vocabulary: () =>
-      Promise.resolve(tokenVocabulary(tokenizer, manifest.config.nVocab, TRIGGERS).parts),
+      inTurns(tokenVocabularySteps(tokenizer, manifest.config.nVocab, TRIGGERS), takeTurn),
   };
 }
 
