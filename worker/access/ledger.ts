@@ -15,7 +15,7 @@ import type { RateBucket } from './rate-bucket.ts';
 /** After this time a request that was not settled no longer takes one of the places for generations. */
 export const LEASE_MS = 15 * 60_000;
 /**
- * What ran when the object ended takes its place for this long only: either the object was idle and the request still
+ * What ran when the object ended takes its place for this long from its beginning only: either the object was idle and the request still
  * runs, or the runtime died, and a key must not lose its places for a whole lease.
  */
 export const PLACE_AFTER_RESTART_MS = 30_000;
@@ -258,7 +258,7 @@ export class Ledger {
 
   /** The state, with the day's use at 0 where a new day has begun. */
   #today(nowMs: number): State {
-    const state = (this.#state ??= this.#read(nowMs));
+    const state = (this.#state ??= this.#read());
     // Clocks of two machines may differ: a day never begins twice.
     const day = Math.max(state.day, dayOf(nowMs));
     if (day === state.day) return state;
@@ -267,7 +267,7 @@ export class Ledger {
     return { ...state, day, used: NOTHING, slice: NOTHING };
   }
 
-  #read(nowMs: number): State {
+  #read(): State {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => migrate(sql, MIGRATIONS));
     const rows = sql.exec<ReservationRow>(
@@ -280,7 +280,8 @@ export class Ledger {
         day: row.day,
         endsAtMs: row.ends_at,
         isStored: true,
-        placeUntilMs: Math.min(row.ends_at, nowMs + PLACE_AFTER_RESTART_MS),
+        // From when it began: a next restart does not begin it again.
+        placeUntilMs: row.ends_at - LEASE_MS + PLACE_AFTER_RESTART_MS,
       });
     const [row] = sql.exec<{ json: string }>('SELECT json FROM state').toArray();
     return row === undefined ? NEW : (JSON.parse(row.json) as State);

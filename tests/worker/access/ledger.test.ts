@@ -85,9 +85,13 @@ test('what ran when an object ended takes its place for a short time only, and c
   const before = new Ledger(sqliteStorage(database));
   const cutOff = reserve(before, 60, own);
   before.flush();
+  // A restart between does not begin the time again.
   const after = new Ledger(sqliteStorage(database));
   expect(() => reserve(after, 10, own)).toThrow(/1 at a time/);
   const laterMs = NOON + PLACE_AFTER_RESTART_MS;
+  expect(() => reserve(new Ledger(sqliteStorage(database)), 10, own, laterMs - 1)).toThrow(
+    /1 at a time/,
+  );
   expect(() => reserve(after, 10, own, laterMs - 1)).toThrow(/1 at a time/);
   reserve(after, 10, own, laterMs);
   expect(() => reserve(after, 10, own, laterMs)).toThrow(/1 at a time/);
