@@ -41,6 +41,9 @@ export interface CollectionState {
   readonly nChunk: number;
 }
 
+/** The last passage whose words were indexed since it was restored; absent when all are. */
+const WORDS_AFTER = 'words-after';
+
 export class CollectionObject extends PortableObject<VectorsEnv & ContentEnv> {
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'collection');
   #store = new CollectionStore(this.ctx.storage);
@@ -131,8 +134,25 @@ export class CollectionObject extends PortableObject<VectorsEnv & ContentEnv> {
     return answerCall({ place: 'collection.search', ...call }, async () => {
       const box = await this.#keeper.find(call);
       const hasher = await this.#findHasher(box);
+      await this.#restoreWords(box, hasher);
       return await searchCollection(this.#store, { box, hasher }, this.#openIndex(), query);
     });
+  }
+
+  /** The words of what was restored are indexed by the first search, which has the key. */
+  override async load(...call: Parameters<PortableObject['load']>): Promise<RpcAnswer<null>> {
+    const answer = await super.load(...call);
+    await this.ctx.storage.put(WORDS_AFTER, 0);
+    return answer;
+  }
+
+  async #restoreWords(box: ContentBox | null, hasher: WordHasher | null): Promise<void> {
+    const { storage } = this.ctx;
+    const after = await storage.get<number>(WORDS_AFTER);
+    if (after === undefined || box === null || hasher === null) return;
+    const note = (last: number): Promise<void> => storage.put(WORDS_AFTER, last);
+    await this.#store.restoreWords(box, hasher, after, note);
+    await storage.delete(WORDS_AFTER);
   }
 
   async #findHasher(box: ContentBox | null): Promise<WordHasher | null> {

@@ -237,6 +237,47 @@ export class CollectionStore {
     }));
   }
 
+  /**
+   * Indexes the words of sealed passages after `after` that have none: an index of words cannot be copied out.
+   * @param note told after each page how far it is, so that it can go on from there
+   */
+  async restoreWords(
+    box: ContentBox,
+    hasher: WordHasher,
+    after: number,
+    note: (last: number) => Promise<void>,
+  ): Promise<void> {
+    for (let last = after; ;) {
+      const rows = this.#sql
+        .exec(
+          `${CHUNK_ROWS} WHERE chunks.id > ? ORDER BY chunks.id LIMIT ?`,
+          last,
+          SEALED_PER_WRITE,
+        )
+        .toArray();
+      for (const row of rows) await this.#restoreWordsOf(box, hasher, row);
+      if (rows.length < SEALED_PER_WRITE) return;
+      last = Number(rows.at(-1)['id']);
+      await note(last);
+    }
+  }
+
+  async #restoreWordsOf(box: ContentBox, hasher: WordHasher, row: Row): Promise<void> {
+    if (typeof row['text'] === 'string') return;
+    const chunk = await openChunk(box, row);
+    if (chunk === null) return;
+    const headingWords = await hasher.hashText(chunk.heading);
+    const textWords = await hasher.hashText(chunk.text);
+    this.#requireExisting();
+    this.#storage.transactionSync(() => {
+      const id = chunk.id;
+      const [known] = this.#sql.exec('SELECT 1 FROM chunk_words WHERE rowid = ?', id).toArray();
+      const [still] = this.#sql.exec('SELECT 1 FROM chunks WHERE id = ?', id).toArray();
+      if (known === undefined && still !== undefined)
+        this.#insertWords(id, { headingWords, textWords });
+    });
+  }
+
   #hasClear(): boolean {
     const rows = this.#sql.exec("SELECT 1 FROM chunks WHERE typeof(text) = 'text' LIMIT 1");
     return rows.toArray().length > 0;
@@ -345,7 +386,7 @@ export class CollectionStore {
     return { chunk: id, document, vector };
   }
 
-  #insertWords(chunk: number, { headingWords, textWords }: SealedChunk): void {
+  #insertWords(chunk: number, { headingWords, textWords }: Omit<SealedChunk, 'content'>): void {
     this.#sql.exec(
       'INSERT INTO chunk_words (rowid, heading, text) VALUES (?, ?, ?)',
       ...[chunk, headingWords, textWords],
