@@ -1,16 +1,23 @@
-/** Bytes as base64 (RFC 4648, section 4), and back. */
+/** Base64 (RFC 4648, section 4) where there is no Buffer. */
 
-/** Characters that are made at a time: arguments of a call lie on the stack. */
-const PIECE_BYTES = 8192;
+const CHUNK = 0x8000;
 
-export function toBase64(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
-    text += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES));
-  return btoa(text);
+/** Null for anything that is not base64. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  let binary: string;
+  try {
+    binary = atob(text);
+  } catch {
+    return null;
+  }
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }
 
-/** @throws {DOMException} for what is not base64 */
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+export function toBase64(bytes: Uint8Array): string {
+  let binary = '';
+  for (let i = 0; i < bytes.length; i += CHUNK)
+    binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  return btoa(binary);
 }

@@ -197,7 +197,7 @@ export function gridOf(name: GridName): Int8Array {
   const known = unpacked.get(name);
   if (known !== undefined) return known;
   const { values, bits, base64 } = PACKED[name];
-  const bytes = fromBase64(base64);
+  const bytes = fromBase64(base64)!;
   const perByte = 8 / bits;
   const mask = (1 << bits) - 1;
   const grid = Int8Array.from({ length: bytes.length * perByte }, (_, i) => {

@@ -145,7 +145,7 @@ function noteLine(
   const piece = pieceSchema.safeParse(json);
   const item = items.at(-1);
   if (piece.success && item !== undefined) {
-    const bytes = item.bytes + fromBase64(piece.data.base64).length;
+    const bytes = item.bytes + bytesOf(path, piece.data.base64).length;
     items[items.length - 1] = { ...item, bytes, end };
     return;
   }
@@ -163,8 +163,14 @@ export async function* readContent(
   for await (const { text } of readLines(path, file, start, end)) {
     const piece = pieceSchema.safeParse(parseLine(path, text));
     if (!piece.success) throw damaged(path, 'changed while it was read');
-    yield fromBase64(piece.data.base64);
+    yield bytesOf(path, piece.data.base64);
   }
+}
+
+function bytesOf(path: string, base64: string): Uint8Array {
+  const bytes = fromBase64(base64);
+  if (bytes === null) throw damaged(path, 'a piece is not base64');
+  return bytes;
 }
 
 interface Line {

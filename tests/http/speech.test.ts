@@ -118,7 +118,7 @@ describe.skipIf(!hasVoice)('speech', () => {
     const events: { type: string; audio?: string }[] = [];
     for await (const data of sseData(response)) events.push(JSON.parse(data) as { type: string });
     expect(events.at(-1)).toEqual({ type: 'speech.audio.done' });
-    const parts = events.flatMap(({ audio }) => (audio === undefined ? [] : [fromBase64(audio)]));
+    const parts = events.flatMap(({ audio }) => (audio === undefined ? [] : [fromBase64(audio)!]));
     expect(parts.length).toBeGreaterThan(2);
     const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
     expect(readWav(bytes)).toEqual(await wave({}));

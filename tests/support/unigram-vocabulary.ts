@@ -24,7 +24,7 @@ const [NORMAL, UNKNOWN, CONTROL, UNUSED] = [1, 2, 3, 5];
 
 export function unigramModel(name: string): SentencePieceModel {
   const { base64 } = fixture.models.find((model) => model.name === name)!;
-  return readSentencePiece(fromBase64(base64));
+  return readSentencePiece(fromBase64(base64)!);
 }
 
 /** As T5's files have it: pieces as they are in the model. */

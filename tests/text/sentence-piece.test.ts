@@ -24,7 +24,7 @@ const { texts, models } = JSON.parse(readFileSync(path, 'utf8')) as Fixture;
 const NO_FACTS = { addBos: false, bosId: null, eosIds: [] };
 
 function tokenizerOf(base64: string): Tokenizer {
-  const model = readSentencePiece(fromBase64(base64));
+  const model = readSentencePiece(fromBase64(base64)!);
   return Tokenizer.parse(JSON.stringify(sentencePieceJson(model)), NO_FACTS);
 }
 
@@ -40,7 +40,7 @@ describe.each(models)('$name', ({ base64, nVocab, bosId, ids }) => {
   });
 
   test('gives the text back where the model keeps all of it', () => {
-    const model = readSentencePiece(fromBase64(base64));
+    const model = readSentencePiece(fromBase64(base64)!);
     const tokenizer = tokenizerOf(base64);
     const isWhole = model.byteFallback && !model.removeExtraSpaces;
     for (const text of isWhole ? texts.filter((text) => !text.includes('\u2581')) : [])
@@ -48,13 +48,13 @@ describe.each(models)('$name', ({ base64, nVocab, bosId, ids }) => {
   });
 
   test('names the token that begins a text', () => {
-    expect(readSentencePiece(fromBase64(base64)).bosId).toBe(bosId < 0 ? null : bosId);
+    expect(readSentencePiece(fromBase64(base64)!).bosId).toBe(bosId < 0 ? null : bosId);
   });
 });
 
 describe('unigram from GGUF metadata', () => {
   test.each(models.filter(({ name }) => name.startsWith('unigram')))('$name', ({ base64, ids }) => {
-    const model = readSentencePiece(fromBase64(base64));
+    const model = readSentencePiece(fromBase64(base64)!);
     const built = tokenizerJsonFromGguf(
       new Map<string, unknown>([
         ['tokenizer.ggml.model', 't5'],
@@ -75,7 +75,7 @@ describe('unigram from GGUF metadata', () => {
 });
 
 describe('hostile tokenizer.model files end in an EngineError', () => {
-  const file = fromBase64(models[3]!.base64);
+  const file = fromBase64(models[3]!.base64)!;
   const use = async (bytes: Uint8Array) =>
     await outcome(() => {
       const json = JSON.stringify(sentencePieceJson(readSentencePiece(bytes)));

@@ -3,15 +3,17 @@
  * never taken off the list, and stand on it before their record does.
  */
 import { RecentCache } from '../../engine/base/recent-cache.ts';
+import { EngineError } from '../../engine/base/errors.ts';
 import { BucketRecord } from '../platform/bucket-record.ts';
-import { KEY_INDEX, parseKeyIndex } from './key-record.ts';
+import { retryStorage } from '../platform/storage/retry-storage.ts';
+import { KEY_INDEX, keyIndexText, parseKeyIndex } from './key-record.ts';
 import { drain, fill } from './rate-bucket.ts';
 import type { RateBucket } from './rate-bucket.ts';
 
 /** How often an isolate reads the list for ids that are not on it: 120 at once, then two a second. */
 export const MAX_READS_PER_MINUTE = 120;
 /** How long an id that was not on the list is refused without another look. */
-export const UNKNOWN_MS = 5000;
+export const UNKNOWN_MS = 1000;
 
 export class KeyIds {
   readonly #list = new BucketRecord(KEY_INDEX, (text) => new Set(parseKeyIndex(text)), 0);
@@ -39,4 +41,21 @@ export class KeyIds {
     if (!isKnown && hasRead) this.#unknown.set(id, nowMs + UNKNOWN_MS);
     return isKnown;
   }
+}
+
+/** Times a change of the list is made again on what somebody else wrote meanwhile. */
+const MAX_TRIES = 5;
+
+/** Puts an id on the list, before its record is written. @throws {EngineError} E_BUSY when others are always faster */
+export async function listKeyId(bucket: R2Bucket, id: string): Promise<void> {
+  for (let i = 0; i < MAX_TRIES; i++) {
+    const found = await retryStorage(KEY_INDEX, () => bucket.get(KEY_INDEX));
+    const ids = found === null ? [] : parseKeyIndex(await found.text());
+    if (ids.includes(id)) return;
+    const onlyIf = found === null ? { etagDoesNotMatch: '*' } : { etagMatches: found.etag };
+    const text = keyIndexText([...ids, id]);
+    if ((await retryStorage(KEY_INDEX, () => bucket.put(KEY_INDEX, text, { onlyIf }))) !== null)
+      return;
+  }
+  throw new EngineError('E_BUSY', 'keys: others change the list at the same time. Try again.');
 }

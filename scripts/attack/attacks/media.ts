@@ -60,7 +60,7 @@ function wavHeader(
 const mp3Frame = Uint8Array.of(0xff, 0xfb, 0x90, 0x00);
 
 export const MEDIA: readonly Attack[] = [
-  recording('endless-mp3', 'an MP3 that was decoded for ever', () => fromBase64(ENDLESS_MP3)),
+  recording('endless-mp3', 'an MP3 that was decoded for ever', () => fromBase64(ENDLESS_MP3)!),
   recording('mp3-headers', '20 MB of headers of frames', () =>
     new Uint8Array(20_000_000).map((_, i) => mp3Frame[i % 4]!),
   ),

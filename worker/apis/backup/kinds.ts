@@ -1,5 +1,6 @@
 /** What a backup holds, kind by kind. Each kind is listed by keys of a bucket. */
 import { SUBJECT_KEYS_PREFIX } from '../../access/content/key-file.ts';
+import { listKeyId } from '../../access/key-ids.ts';
 import { KEYS_PREFIX } from '../../access/key-record.ts';
 import { subjectOf } from '../../platform/caller.ts';
 import { KEPT_PREFIX } from '../../platform/storage/kept-list.ts';
@@ -20,6 +21,8 @@ export interface Kind {
   readonly suffix?: string;
   /** The name that a key after its prefix stands for; by default what is left without the suffix. */
   readonly nameOf?: (rest: string) => string;
+  /** Puts a name on the list that it must be on, before it is written. */
+  readonly announce?: (env: BackupEnv, name: string) => Promise<void>;
   /** Whether an empty object stands for something that was destroyed, and stays so. */
   readonly hasTombstones?: boolean;
   /** Binding of the objects with these names; absent where the bucket's objects are what is kept. */
@@ -28,7 +31,10 @@ export interface Kind {
 
 /** Models are left out: they are pushed again. Lists come before what they list. */
 export const KINDS = {
-  keys: { bucket: 'MODELS', prefix: KEYS_PREFIX },
+  keys: {
+    ...{ bucket: 'MODELS', prefix: KEYS_PREFIX },
+    announce: (env, name) => listKeyId(env.MODELS, name.replace(/\.json$/, '')),
+  },
   policy: { bucket: 'MODELS', prefix: 'policy/' },
   files: { bucket: 'FILES', prefix: 'files/' },
   'list-of-batches': { bucket: 'FILES', prefix: 'batches/' },

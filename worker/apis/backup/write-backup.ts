@@ -52,7 +52,7 @@ export const writeBackup = defineBackupEndpoint({
 
 async function putObject(
   env: BackupEnv,
-  { bucket, prefix, hasTombstones = false }: Kind,
+  { bucket, prefix, hasTombstones = false, announce }: Kind,
   name: string,
   query: URLSearchParams,
   body: ReadableStream<Uint8Array>,
@@ -67,6 +67,7 @@ async function putObject(
     await body.cancel();
     return;
   }
+  await announce?.(env, name);
   const sized = new FixedLengthStream(bytes);
   // Both ends fail together; the bucket's own message says why.
   const piped = body.pipeTo(sized.writable).catch(() => undefined);

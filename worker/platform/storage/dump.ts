@@ -193,7 +193,9 @@ function toCell(value: SqlStorageValue): Cell {
 
 function fromCell(value: Cell): SqlStorageValue {
   if (typeof value !== 'object' || value === null) return value;
-  return fromBase64(value.base64).buffer;
+  const bytes = fromBase64(value.base64);
+  if (bytes === null) throw wrongLine(value.base64);
+  return bytes.buffer;
 }
 
 function quoted(name: string): string {
