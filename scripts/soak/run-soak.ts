@@ -41,8 +41,6 @@ export interface SoakResult {
   readonly mbPerMinute: number | null;
 }
 
-/** Turns in queues decide who is served, not a limit that all keys reach. Places are limited all the same. */
-const UNLIMITED = { requestsPerMinute: null, tokensPerMinute: null };
 const N_KEY = 8;
 /** The greedy key has the rest of the 64. */
 const CLIENTS_PER_KEY = 4;
@@ -95,7 +93,7 @@ async function makeKeys(server: OwnServer, options: SoakOptions): Promise<SoakKe
     for (let i = 0; i < N_KEY; i++) {
       const isGreedy = i === 0;
       const name = isGreedy ? 'greedy' : `key ${i}`;
-      const about = { name, scopes: SCOPES, models: null, expiresAt: null, limits: UNLIMITED };
+      const about = { name, scopes: SCOPES, models: null, expiresAt: null, limits: null };
       const { key } = await createKey(bucket, about);
       const nClient = isGreedy ? N_CLIENT - (N_KEY - 1) * CLIENTS_PER_KEY : CLIENTS_PER_KEY;
       keys.push(new SoakKey(new KeyClient(server.url, key), name, nClient, isGreedy, options));
