@@ -4,14 +4,11 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { migrate } from '../platform/storage/migrate.ts';
-import { readCaps } from './limits.ts';
+import { readCaps, sliceOf } from './limits.ts';
 import type { Amount, CapVars } from './limits.ts';
 
 /** Name of the only object. */
 export const BUDGET_NAME = 'deployment';
-/** A slice is at most this part of the cap, and at most this part of what is left: the last tokens go round. */
-const CAP_PARTS = 64;
-const LEFT_PARTS = 16;
 
 const MIGRATIONS: readonly string[] = [
   'CREATE TABLE given (day INTEGER PRIMARY KEY, tokens REAL NOT NULL, usd REAL NOT NULL)',
@@ -37,14 +34,4 @@ export class BudgetObject extends DurableObject<CapVars> {
       return { tokens, usd };
     });
   }
-}
-
-/** Null when less than `need` is left. */
-function sliceOf(need: number, cap: number, given: number): number | null {
-  if (need === 0) return 0;
-  // Any slice will do where there is no cap.
-  if (cap === Infinity) return Math.max(need, Number.MAX_SAFE_INTEGER / 2 ** 20);
-  const left = cap - given;
-  if (need > left) return null;
-  return Math.max(need, Math.min(left / LEFT_PARTS, cap / CAP_PARTS));
 }

@@ -80,3 +80,19 @@ function readLimit(text: string | undefined): number | null {
   const value = Number(text);
   return Number.isFinite(value) && value >= 0 ? value : 0;
 }
+
+/** A slice is at most this part of the cap, and at most this part of what is left: the last tokens go round. */
+const CAP_PARTS = 64;
+const LEFT_PARTS = 16;
+/** And at most so many times what is asked for: an account keeps what it does not use, and there may be many. */
+const NEED_TIMES = 4;
+
+/** What an account gets of the deployment's cap, of which `given` is gone; null when less than `need` is left. */
+export function sliceOf(need: number, cap: number, given: number): number | null {
+  if (need === 0) return 0;
+  // Any slice will do where there is no cap.
+  if (cap === Infinity) return Math.max(need, Number.MAX_SAFE_INTEGER / 2 ** 20);
+  const left = cap - given;
+  if (need > left) return null;
+  return Math.max(need, Math.min(left / LEFT_PARTS, cap / CAP_PARTS, need * NEED_TIMES));
+}
