@@ -15,31 +15,44 @@ export const MAX_READS_PER_MINUTE = 120;
 /** How long an id that was not on the list is refused without another look. */
 export const UNKNOWN_MS = 1000;
 
+/** How long a read may be joined whose request may have been cut off. */
+const JOIN_MS = 200;
+
 export class KeyIds {
   readonly #list = new BucketRecord(KEY_INDEX, (text) => new Set(parseKeyIndex(text)), 0);
   /** Until when ids are refused that were not on the list. */
   readonly #unknown = new RecentCache<string, number>({ maxEntries: 1000 });
   #ids: ReadonlySet<string> | null = null;
   #reads: RateBucket | null = null;
+  /** Until when those that come join the read that is under way. */
+  #joinUntilMs = 0;
 
   /** Whether there may be a key of this id; true where the list is missing or cannot be read. */
   async mayHold(bucket: R2Bucket, id: string, nowMs = Date.now()): Promise<boolean> {
     if (this.#ids?.has(id) === true) return true;
     if ((this.#unknown.get(id) ?? 0) > nowMs) return false;
-    this.#reads = fill(this.#reads, MAX_READS_PER_MINUTE, nowMs);
-    const hasRead = this.#reads.level >= 1;
+    const hasRead = nowMs < this.#joinUntilMs || this.#takeRead(nowMs);
     if (hasRead) {
-      this.#reads = drain(this.#reads, 1);
       try {
         this.#ids = await this.#list.read(bucket);
       } catch {
         // The key's own object reads its record, and says what is wrong.
         return true;
+      } finally {
+        this.#joinUntilMs = 0;
       }
     }
     const isKnown = this.#ids === null || this.#ids.has(id);
     if (!isKnown && hasRead) this.#unknown.set(id, nowMs + UNKNOWN_MS);
     return isKnown;
+  }
+
+  #takeRead(nowMs: number): boolean {
+    this.#reads = fill(this.#reads, MAX_READS_PER_MINUTE, nowMs);
+    if (this.#reads.level < 1) return false;
+    this.#reads = drain(this.#reads, 1);
+    this.#joinUntilMs = nowMs + JOIN_MS;
+    return true;
   }
 }
 

@@ -65,3 +65,13 @@ test('without a list, or with one that cannot be read, the object of the key dec
   broken.state.isBroken = true;
   expect(await new KeyIds().mayHold(broken.bucket, idOf(1), 0)).toBe(true);
 });
+
+test('a thousand first requests of a new key are all let through, by one read', async () => {
+  const { state, bucket } = bucketOf([idOf(2)]);
+  const ids = new KeyIds();
+  expect(await ids.mayHold(bucket, idOf(2), 0)).toBe(true);
+  state.ids = [idOf(2), idOf(1)];
+  const asked = Array.from({ length: 1000 }, () => ids.mayHold(bucket, idOf(1), 0));
+  expect(new Set(await Promise.all(asked))).toEqual(new Set([true]));
+  expect(state.nRead).toBe(2);
+});
