@@ -1,6 +1,9 @@
 /** Two keys on one server: nothing of one subject exists for the other, under any id, on any route that takes one. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
+import { keepEverything } from '../../scripts/attack/subjects/holdings.ts';
+import type { Holdings } from '../../scripts/attack/subjects/holdings.ts';
+import { ID_ROUTES as ROUTES, idsOf, routeTry } from '../../scripts/attack/subjects/seek.ts';
+import { KeyClient } from '../../scripts/lib/key-client.ts';
 import type { EndpointFacts } from '../../worker/http/endpoint.ts';
 import { SCOPES } from '../../worker/platform/caller.ts';
 import { newObjectId } from '../../worker/platform/storage/object-id.ts';
@@ -28,36 +31,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Ids of what a caller keeps, by the path that takes them. */
-type Kept = Readonly<Record<string, string>>;
-
-async function keepAll({ id, key }: typeof ada, word: string): Promise<Kept> {
-  const ask = askWith(server, key);
-  const made = async (path: string, body: object): Promise<string> => {
-    const response = await ask(path, body);
-    expect([path, response.status]).toEqual([path, 200]);
-    return (await response.json<{ id: string }>()).id;
-  };
-  const messages = [{ role: 'user', content: word }];
-  await made('/v1/chat/completions', { messages, max_tokens: 2, session: `${word}-session` });
-  const response = await made('/v1/responses', { input: word, max_output_tokens: 2 });
-  await made('/v1/collections', { name: `${word}-notes` });
-  const documents = [{ id: `${word}-document`, content: word }];
-  await ask(`/v1/collections/${word}-notes/documents`, { documents });
-  const file = await upload(key, word);
-  const batch = await made('/v1/batches', {
-    ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
-  });
-  return {
-    '/v1/sessions/:id': `${word}-session`,
-    '/v1/responses/:id': response,
-    '/v1/collections/:name': `${word}-notes`,
-    ':document': `${word}-document`,
-    '/v1/files/:id': file,
-    '/v1/batches/:id': batch,
-    '/v1/subjects/:id': id,
-  };
-}
+const keepAll = ({ id, key }: typeof ada, word: string): Promise<Holdings> =>
+  keepEverything(new KeyClient(server.url, key), id, word);
 
 async function upload(key: string, word: string): Promise<string> {
   const form = new FormData();
@@ -72,29 +47,10 @@ async function upload(key: string, word: string): Promise<string> {
   return (await response.json<{ id: string }>()).id;
 }
 
-/** Routes that take an id of something a caller keeps. Models are everybody's. */
-const ROUTES = ENDPOINTS.filter(
-  ({ path, tag }) => path.includes(':') && tag !== 'models' && tag !== 'onnx',
-);
-
-/** A body that the route accepts. */
-const BODIES: Readonly<Record<string, object>> = {
-  addCollectionDocuments: { documents: [{ id: 'x', content: 'x' }] },
-  searchCollection: { query: 'x' },
-};
-
 async function tryRoute(ask: AskWith, row: EndpointFacts, ids: readonly string[]): Promise<string> {
-  let n = 0;
-  const path = row.path.replaceAll(/:\w+/g, () => encodeURIComponent(ids[n++] ?? 'none'));
-  const body = row.method === 'POST' ? (BODIES[row.name] ?? {}) : undefined;
-  const response = await ask(path, body, row.method);
+  const { path, body, method } = routeTry(row, ids);
+  const response = await ask(path, body, method);
   return `${response.status} ${await response.text()}`;
-}
-
-/** Ids of what a caller keeps that a route takes. */
-function idsOf(row: EndpointFacts, kept: Kept): string[] {
-  const prefix = Object.keys(kept).find((path) => row.path.startsWith(path));
-  return prefix === undefined ? [] : [kept[prefix]!, kept[':document']!];
 }
 
 test('every route that takes an id is tried', () => {

@@ -10,7 +10,11 @@ export type Holdings = Readonly<Record<string, string>>;
  * Keeps one of everything. `word` stands in every text and in every name that the caller chooses.
  * @throws {EngineError} E_INTERNAL when the server does not take it
  */
-export async function keepEverything(client: KeyClient, word: string): Promise<Holdings> {
+export async function keepEverything(
+  client: KeyClient,
+  subject: string,
+  word: string,
+): Promise<Holdings> {
   const made = async (path: string, body: object): Promise<string> => {
     const { status, text } = await client.ask(path, body);
     if (status !== 200) throw new EngineError('E_INTERNAL', `${path}: ${status} ${text}`);
@@ -35,5 +39,6 @@ export async function keepEverything(client: KeyClient, word: string): Promise<H
     ':document': `${word}-document`,
     '/v1/files/:id': file,
     '/v1/batches/:id': batch,
+    '/v1/subjects/:id': subject,
   };
 }

@@ -47,7 +47,9 @@ export async function seekAll(server: OwnServer, options: SeekOptions): Promise<
   const random = new SeededRandom(seed);
   const [owner, other] = await makeParties(server, isShared);
   const word = random.word();
-  const holdings = await keepEverything(owner.client, word);
+  const kept = await keepEverything(owner.client, owner.subject, word);
+  // Who is of the same subject may erase it, and nothing else would be left to be found.
+  const holdings = isShared ? { ...kept, '/v1/subjects/:id': 'nobody' } : kept;
   const before = await readAll(owner.client, holdings);
   // Ids the server made hold no word; the key's id is the subject.
   const secrets = [word, owner.subject, ...Object.values(holdings)];
@@ -121,13 +123,14 @@ async function sharedSession(
     : [];
 }
 
-/** Everything that the owner can read, by path. A batch goes on by itself: it only has to be there. */
+/** Everything that the owner can read, by path. A batch goes on, an export has its time: they only have to be there. */
 async function readAll(client: KeyClient, holdings: Holdings): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   for (const row of ID_ROUTES.filter(({ method }) => method === 'GET')) {
     const { path } = routeTry(row, idsOf(row, holdings));
     const { status, text } = await client.ask(path);
-    texts.set(path, row.path.includes('/batches') ? String(status) : `${status} ${text}`);
+    const changes = row.tag === 'batches' || row.tag === 'subjects';
+    texts.set(path, changes ? String(status) : `${status} ${text}`);
   }
   return texts;
 }
