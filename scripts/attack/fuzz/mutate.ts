@@ -1,4 +1,5 @@
 /** Damage to valid inputs: of bytes, of texts, and of JSON values by their structure. */
+import { joinBytes } from '../../../engine/base/joined.ts';
 import type { Random } from './random.ts';
 
 /** Numbers that readers of files trip over. */
@@ -33,7 +34,7 @@ const BYTE_STEPS: readonly ByteStep[] = [
   // A part left out.
   (bytes, random) => {
     const [from, to] = range(bytes.length, random);
-    return concat(bytes.subarray(0, from), bytes.subarray(to));
+    return joinBytes([bytes.subarray(0, from), bytes.subarray(to)]);
   },
   // A part twice, or many times.
   (bytes, random) => {
@@ -45,7 +46,7 @@ const BYTE_STEPS: readonly ByteStep[] = [
       0,
       part.length === 0 ? 0 : Math.floor(room / part.length),
     );
-    return concat(bytes.subarray(0, to), ...more, bytes.subarray(to));
+    return joinBytes([bytes.subarray(0, to), ...more, bytes.subarray(to)]);
   },
   // A part moved onto another.
   (bytes, random) => {
@@ -74,16 +75,6 @@ function range(length: number, random: Random): [from: number, to: number] {
   const from = random.below(length + 1);
   const most = random.chance(0.7) ? Math.min(64, length - from) : length - from;
   return [from, from + random.below(most + 1)];
-}
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** Pieces of languages and of Unicode that parsers treat in special ways. */
