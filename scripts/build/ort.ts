@@ -3,7 +3,7 @@
  * the package has one for the life of the isolate. `WebAssembly` is a parameter, so that the host
  * hands in the module the platform compiled and the memory it allows, and nothing global is changed.
  */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distDir, repoRoot } from '../lib/paths.ts';
 import type { Built } from './stamp.ts';
@@ -11,11 +11,10 @@ import type { Built } from './stamp.ts';
 const PACKAGE_DIST = join(repoRoot, 'node_modules', 'onnxruntime-web', 'dist');
 const INPUTS: readonly string[] = [
   join(PACKAGE_DIST, 'ort.wasm.bundle.min.mjs'),
-  join(PACKAGE_DIST, 'ort-wasm-simd-threaded.wasm'),
   import.meta.filename,
 ];
 const DIR = join(distDir, 'ort');
-const OUTPUTS: readonly string[] = ['create-ort.mjs', 'ort.wasm'].map((name) => join(DIR, name));
+const OUTPUT = join(DIR, 'create-ort.mjs');
 
 export async function buildOrt(): Promise<Built> {
   const { build, stop } = await import('esbuild');
@@ -35,12 +34,11 @@ export async function buildOrt(): Promise<Built> {
     const text = outputFiles[0]?.text ?? '';
     mkdirSync(DIR, { recursive: true });
     writeFileSync(
-      OUTPUTS[0]!,
+      OUTPUT,
       `// onnxruntime-web (MIT), see scripts/build/ort.ts\n` +
         `export default function createOrt(WebAssembly) {\n${text}\nreturn ort;\n}\n`,
     );
-    copyFileSync(INPUTS[1]!, OUTPUTS[1]!);
-    return { inputs: INPUTS, outputs: OUTPUTS };
+    return { inputs: INPUTS, outputs: [OUTPUT] };
   } finally {
     await stop();
   }

@@ -43,8 +43,8 @@ export const STEPS: readonly Step[] = [
   },
   {
     name: 'fuel',
-    label: 'decoders with a bound on their steps',
-    packages: ['binaryen'],
+    label: 'modules with a bound on their steps',
+    packages: [],
     run: async () => (await import('./fuel.ts')).buildFuel(),
   },
   {

@@ -18,7 +18,7 @@ export async function openOrtRuntime(maxBytes = LOCAL_MAX_BYTES): Promise<OrtRun
     import(pathToFileURL(join(distDir, 'ort', 'create-ort.mjs')).href) as Promise<{
       default: CreateOrt;
     }>,
-    compileWasm(join(distDir, 'ort', 'ort.wasm')),
+    compileWasm(join(distDir, 'fuel', 'ort.wasm')),
   ]);
   return new OrtRuntime(createOrt, wasm, maxBytes);
 }

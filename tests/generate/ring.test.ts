@@ -65,6 +65,17 @@ describe('stages that fail', () => {
     expect(await texts(open({ overlap }))).toEqual(expected);
   });
 
+  it('let others have a turn after each stage of a long prompt, and not for single tokens', async () => {
+    let nTurn = 0;
+    const takeTurn = () => Promise.resolve(void nTurn++);
+    const promptTokens = Array.from({ length: 40 }, (_, i) => i + 5);
+    const nLayerStage = stages.filter(({ piece }) => piece.layers[0] < piece.layers[1]).length;
+    await textOf(open({ takeTurn }), request({ promptTokens, maxTokens: 20 }));
+    expect(nTurn).toBe(nLayerStage);
+    await textOf(open({ takeTurn, overlap: true }), request({ promptTokens, maxTokens: 1 }));
+    expect(nTurn).toBe(nLayerStage);
+  });
+
   it('cost a re-evaluation when they restart, and no token', async () => {
     const engine = open();
     const random = seededRandom(11);

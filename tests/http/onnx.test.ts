@@ -11,7 +11,7 @@ import { manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
 import { pushModel } from '../../scripts/push/push.ts';
 import { startTestServer } from '../support/http-server.ts';
 import type { TestServer } from '../support/http-server.ts';
-import { linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
+import { countingBytes, linearBytes, linearModel, model, node } from '../support/onnx-models.ts';
 import { findModelFile, findRecording } from '../support/needs.ts';
 import { readWav } from '../support/recordings.ts';
 import { temporaryFolder } from '../support/models.ts';
@@ -23,22 +23,28 @@ interface Answer {
   readonly error?: { code: string; param: string | null; message: string };
 }
 
+/** Half a second of a loop that does nothing. */
+const MAX_STEPS = 100_000_000;
 const hasSilero = findModelFile('silero-vad') !== null;
 let server: TestServer;
 
 beforeAll(async () => {
   // own server: models are pushed into its bucket, and damaged there.
-  server = await startTestServer({ models: hasSilero ? ['silero-vad'] : [] });
-  await using folder = await temporaryFolder();
-  const input = join(folder.path, 'linear.onnx');
-  await writeFile(input, linearBytes());
-  await importOnnx({
-    input,
-    id: 'linear',
-    outRoot: server.modelsRoot,
-    dims: new Map([['batch', 4]]),
+  server = await startTestServer({
+    models: hasSilero ? ['silero-vad'] : [],
+    vars: { MAX_STEPS: String(MAX_STEPS) },
   });
-  await pushModel('linear', { bucket: server.bucket, modelsRoot: server.modelsRoot });
+  await using folder = await temporaryFolder();
+  for (const [id, bytes] of [
+    ['linear', linearBytes()],
+    ['counting', countingBytes()],
+  ] as const) {
+    const input = join(folder.path, `${id}.onnx`);
+    await writeFile(input, bytes);
+    const dims = new Map(id === 'linear' ? [['batch', 4]] : []);
+    await importOnnx({ input, id, outRoot: server.modelsRoot, dims });
+    await pushModel(id, { bucket: server.bucket, modelsRoot: server.modelsRoot });
+  }
 });
 afterAll(() => server.close());
 
@@ -51,6 +57,22 @@ const x = { dtype: 'float32', shape: [2, 2], data: [1, 2, -1, 0.5] };
 const j = { dtype: 'int64', shape: [], data: ['9007199254740993'] };
 // By hand: [1, 2] W + b and [-1, 0.5] W + b.
 const Y = [9.5, 12, 14.5, 1.5, 0.5, -0.5];
+
+test('a loop without an end ends, and harms nobody else', async () => {
+  const counted = (n: string) =>
+    run('counting', { inputs: { n: { dtype: 'int64', shape: [], data: [n] } } });
+  expect((await counted('1000')).answer.outputs?.['v']?.data).toEqual([1000]);
+  const [endless, others] = await Promise.all([
+    counted('4611686018427387904'),
+    run('linear', { inputs: { x, j } }),
+  ]);
+  expect(endless.status).toBe(400);
+  expect(endless.answer.error?.message).toContain(`takes more than ${MAX_STEPS} steps`);
+  // Whoever waited for the runtime that was lost is told to try again.
+  expect([200, 503]).toContain(others.status);
+  expect((await run('linear', { inputs: { x, j } })).answer.outputs?.['y']?.data).toEqual(Y);
+  expect((await counted('5')).answer.outputs?.['v']?.data).toEqual([5]);
+});
 
 describe('tensors', () => {
   test('as JSON', async () => {

@@ -2,8 +2,8 @@
 import { checkFormat, invalidAudio } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { id3Bytes } from '../../engine/audio/flac.ts';
-import { Fuel } from './fuel.ts';
-import type { FueledExports } from './fuel.ts';
+import { Fuel } from '../platform/fuel.ts';
+import type { FueledExports } from '../platform/fuel.ts';
 import { wholeFrames } from './mp3-frames.ts';
 
 /** Exports of the module (minimp3-wasm 0.1.0); numbers are bytes, samples or seconds. */

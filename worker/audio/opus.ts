@@ -3,7 +3,7 @@ import OpusDecoder from '../../dist/opus/opus-decoder.mjs';
 import { checkFormat, invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { oggPackets } from '../../engine/audio/ogg.ts';
-import { Fuel } from './fuel.ts';
+import { Fuel } from '../platform/fuel.ts';
 
 /** In Hz; one of the rates libopus decodes to. */
 const SAMPLE_RATE = 16_000;

@@ -3,8 +3,8 @@
  * (picoapi.h), and the few system calls it makes. Its files are opened from memory.
  */
 import { EngineError } from '../../engine/base/errors.ts';
-import { Fuel } from './fuel.ts';
-import type { FueledExports } from './fuel.ts';
+import { Fuel } from '../platform/fuel.ts';
+import type { FueledExports } from '../platform/fuel.ts';
 
 /** Sample rate of every Pico voice, in Hz. */
 export const PICO_SAMPLE_RATE = 16_000;

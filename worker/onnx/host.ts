@@ -10,11 +10,11 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import type { OnnxManifest } from '../../engine/manifest/manifest.ts';
 import createOrt from '../../dist/ort/create-ort.mjs';
-import ortModule from '../../dist/ort/ort.wasm';
+import ortModule from '../../dist/fuel/ort.wasm';
 import { readCount } from '../platform/vars.ts';
 import { loadOnnxModel } from './load-model.ts';
 import type { OnnxModel } from './load-model.ts';
-import { OrtRuntime } from './ort-runtime.ts';
+import { MAX_STEPS, OrtRuntime } from './ort-runtime.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES, plannedBytes } from './plan.ts';
 import { readOnnxFile, readOnnxManifest } from './r2-files.ts';
 
@@ -22,6 +22,8 @@ export interface OnnxHostEnv {
   readonly MODELS: R2Bucket;
   /** Bytes for WebAssembly memory and JavaScript heap of this isolate. */
   readonly MEMORY_BUDGET_BYTES?: string;
+  /** Steps that a load or a run may take; empty for what the runtime allows by default. */
+  readonly MAX_STEPS?: string;
 }
 
 interface Slot {
@@ -91,6 +93,7 @@ export function onnxHostStats(): OnnxHostStats {
 
 /** Counts the slot as used before anything else can run, so that no other load evicts it. */
 async function holdSlot(env: OnnxHostEnv, id: string): Promise<Slot> {
+  forgetBroken();
   const known = slots.find((slot) => slot.id === id);
   const stored = await readOnnxManifest(env.MODELS, id, known?.version);
   if (stored === 'unchanged' && known !== undefined && slots.includes(known)) return hold(known);
@@ -107,6 +110,13 @@ async function holdSlot(env: OnnxHostEnv, id: string): Promise<Slot> {
   return await turn;
 }
 
+/** What a run without an end leaves is of no use; who waits for it is told to try again. */
+function forgetBroken(): void {
+  if (runtime?.isBroken !== true) return;
+  runtime = null;
+  slots = [];
+}
+
 function hold(slot: Slot): Slot {
   slot.users++;
   slots = [...slots.filter((other) => other !== slot), slot];
@@ -118,7 +128,12 @@ async function load(env: OnnxHostEnv, manifest: OnnxManifest, version: string): 
   await makeRoom(manifest, budgetBytes);
   const wasmBytes = budgetBytes - JS_HEAP_BYTES;
   const attempt = async () => {
-    runtime ??= new OrtRuntime(createOrt, ortModule, wasmBytes);
+    runtime ??= new OrtRuntime(
+      createOrt,
+      ortModule,
+      wasmBytes,
+      readCount(env.MAX_STEPS) ?? MAX_STEPS,
+    );
     return await loadOnnxModel(runtime, manifest, (file) =>
       readOnnxFile(env.MODELS, manifest, file),
     );

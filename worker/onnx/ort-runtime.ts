@@ -6,12 +6,18 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { OnnxGraphRow } from '../../engine/manifest/onnx.ts';
+import type { FueledExports } from '../platform/fuel.ts';
 import type { OnnxTensors, OnnxTensorData, TensorArray } from './tensors.ts';
 
 type Ort = typeof import('onnxruntime-web/wasm');
 export type CreateOrt = (webAssembly: typeof WebAssembly) => Ort;
 
 const PAGE_BYTES = 65_536;
+/**
+ * Loop iterations and function calls that a load or a run may take: a loop in a graph may be told by its inputs how
+ * often to run. A sentence of a voice takes 50 million, in 0.2 s; this many take half a minute.
+ */
+export const MAX_STEPS = 5_000_000_000;
 
 export interface GraphFiles {
   readonly graph: Uint8Array;
@@ -27,13 +33,27 @@ export interface LoadedGraph {
 export class OrtRuntime {
   readonly #ort: Ort;
   #memory: WebAssembly.Memory | null = null;
+  /** Steps that are left; null before the module runs. */
+  #fuel: WebAssembly.Global | null = null;
+  #isBroken = false;
+  readonly #maxSteps: number;
   readonly #maxBytes: number;
   /** The latest call: onnxruntime keeps its own stack across waits, so calls must not overlap. */
   #lastCall: Promise<unknown> = Promise.resolve();
 
-  /** @param maxBytes limit of WebAssembly memory; at least the 16 MiB it begins with */
-  constructor(createOrt: CreateOrt, module: WebAssembly.Module, maxBytes: number) {
+  /**
+   * @param module with a counter of steps (scripts/build/fuel.ts)
+   * @param maxBytes limit of WebAssembly memory; at least the 16 MiB it begins with
+   * @param maxSteps that a load or a run may take
+   */
+  constructor(
+    createOrt: CreateOrt,
+    module: WebAssembly.Module,
+    maxBytes: number,
+    maxSteps = MAX_STEPS,
+  ) {
     this.#maxBytes = maxBytes;
+    this.#maxSteps = maxSteps;
     this.#ort = createOrt(this.#webAssemblyFor(module));
     const { env } = this.#ort;
     env.logLevel = 'error';
@@ -45,6 +65,16 @@ export class OrtRuntime {
   /** Bytes of WebAssembly memory; it only grows. */
   get memoryBytes(): number {
     return this.#memory?.buffer.byteLength ?? 0;
+  }
+
+  /** Whether the module trapped: it must not be used again. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Steps that the last call left over. */
+  get stepsLeft(): number {
+    return Number((this.#fuel?.value as bigint | undefined) ?? 0n);
   }
 
   /** @throws {EngineError} E_FORMAT_INVALID for a graph onnxruntime refuses, E_MEMORY_BUDGET. */
@@ -71,14 +101,40 @@ export class OrtRuntime {
     }
     return {
       run: (feeds) => this.#run(name, session, feeds),
-      release: () => this.#inTurn(() => session.release()),
+      release: async () => {
+        // A module that trapped is forgotten as a whole.
+        if (!this.#isBroken) await this.#inTurn(() => session.release());
+      },
     };
   }
 
   async #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const turn = this.#lastCall.then(call);
+    const turn = this.#lastCall.then(() => this.#call(call));
     this.#lastCall = turn.catch(() => undefined);
     return await turn;
+  }
+
+  /** @throws {EngineError} E_BUSY when an earlier call broke the module; what the call throws. */
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#isBroken)
+      throw new EngineError(
+        'E_BUSY',
+        'onnxruntime: starts again after a run without an end. Try again.',
+        {
+          details: { retryAfterS: 1 },
+        },
+      );
+    if (this.#fuel !== null) this.#fuel.value = BigInt(this.#maxSteps);
+    try {
+      return await call();
+    } catch (error) {
+      this.#isBroken ||= this.#isOutOfSteps;
+      throw error;
+    }
+  }
+
+  get #isOutOfSteps(): boolean {
+    return this.#fuel !== null && this.stepsLeft < 0;
   }
 
   async #run(name: string, session: InferenceSession, feeds: OnnxTensors): Promise<OnnxTensors> {
@@ -96,6 +152,8 @@ export class OrtRuntime {
   }
 
   #loadError(name: string, cause: unknown): EngineError {
+    if (cause instanceof EngineError) return cause;
+    if (this.#isOutOfSteps) return this.#outOfSteps(name, 'to load', cause);
     const text = messageOf(cause);
     if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to load', cause);
     return new EngineError(
@@ -106,12 +164,22 @@ export class OrtRuntime {
   }
 
   #runError(name: string, cause: unknown): EngineError {
+    if (cause instanceof EngineError) return cause;
+    if (this.#isOutOfSteps) return this.#outOfSteps(name, 'to run', cause);
     const text = messageOf(cause);
     if (isOutOfMemory(text)) return this.#outOfMemory(name, 'to run', cause);
     return new EngineError(
       'E_REQUEST_INVALID',
       `${name}: onnxruntime cannot run the graph on these tensors: ${text}. Change their shapes or values.`,
       { param: 'inputs', details: { reason: text }, cause },
+    );
+  }
+
+  #outOfSteps(name: string, what: string, cause: unknown): EngineError {
+    return new EngineError(
+      'E_REQUEST_INVALID',
+      `${name}: takes more than ${this.#maxSteps} steps ${what}. Use smaller inputs or a smaller model.`,
+      { param: 'inputs', details: { maxSteps: this.#maxSteps }, cause },
     );
   }
 
@@ -131,10 +199,12 @@ export class OrtRuntime {
       if ((descriptor.maximum ?? 0) === 0) return new WebAssembly.Memory(descriptor);
       return (this.#memory = new WebAssembly.Memory({ ...descriptor, maximum }));
     };
-    const instantiate = async (_bytes: unknown, imports: WebAssembly.Imports) => ({
-      module,
-      instance: await WebAssembly.instantiate(module, imports),
-    });
+    const instantiate = async (_bytes: unknown, imports: WebAssembly.Imports) => {
+      const instance = await WebAssembly.instantiate(module, imports);
+      this.#fuel = (instance.exports as unknown as FueledExports).fuel;
+      this.#fuel.value = BigInt(this.#maxSteps);
+      return { module, instance };
+    };
     return Object.create(WebAssembly, {
       Memory: {
         // `new` on a function that returns an object gives that object.

@@ -22,6 +22,7 @@ import { bytesWithDraft, findDraft } from './draft.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { R2Source } from './r2-source.ts';
 import { stageLinks } from './stages.ts';
+import { takeTurn } from '../platform/turns.ts';
 import { openTurns } from './turns.ts';
 
 const KERNELS = { relaxed, simd };
@@ -149,6 +150,7 @@ function planRing({
     const decoder = new RingDecoder(manifest.config, stageLinks(env, place, own.engine), {
       ...{ nCtx, nPage: pagesFor(nCtx), overlap: place.overlap },
       learnedPositions: archByName(manifest.architecture).positions === 'learned',
+      takeTurn,
     });
     await warmUp(decoder);
     const weights = manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -9,6 +9,7 @@
  */
 import { EngineError } from '../../base/errors.ts';
 import { RecentCache } from '../../base/recent-cache.ts';
+import type { TakeTurn } from '../../base/turns.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 import { rowStride } from '../memory/layout.ts';
 import { keyOf } from './contract.ts';
@@ -33,6 +34,11 @@ const WHOLE_ROWS = 4;
 const KEPT_EMBEDDINGS_BYTES = 2_000_000;
 /** How long a stage may take to begin a session, which may load its weights. */
 const OPEN_LIMIT_MS = 60_000;
+/**
+ * Rows of a wave from which on others get a turn after each stage, where stages share one thread: a stage hands
+ * many rows to the next without any wait for input, and nobody would be read before the last one is done.
+ */
+const TURN_ROWS = 12;
 /** How long all stages together may take over a pass. */
 const PASS_LIMIT_MS = 60_000;
 /** Waits before a session is opened again, by failures in a row; the last for all further ones. */
@@ -47,6 +53,8 @@ export interface RingOptions {
   readonly learnedPositions?: boolean;
   /** A new name for each session. */
   readonly newSession?: () => string;
+  /** A turn for others, where stages share one thread. */
+  readonly takeTurn?: TakeTurn;
 }
 
 /** Rows of a pass that go through the stages together. */
@@ -91,6 +99,7 @@ export class RingDecoder implements DecoderBackend {
   readonly #overlap: boolean;
   readonly #learnedPositions: boolean;
   readonly #newSession: () => string;
+  readonly #takeTurn: TakeTurn | null;
   readonly #stride: number;
   readonly #embeddings: RecentCache<number, Float32Array>;
   /** Stages that have not answered yet. */
@@ -109,7 +118,7 @@ export class RingDecoder implements DecoderBackend {
   /** @param stages in the order of their layers; their pieces make up the model, as a checked placement says */
   constructor(config: ModelConfig, stages: readonly StageLink[], options: RingOptions) {
     const { nCtx, nPage, overlap = false, learnedPositions = false } = options;
-    const { newSession = () => crypto.randomUUID() } = options;
+    const { newSession = () => crypto.randomUUID(), takeTurn = null } = options;
     this.config = config;
     this.#stages = stages;
     this.#layerStages = stages
@@ -121,6 +130,7 @@ export class RingDecoder implements DecoderBackend {
     this.#overlap = overlap;
     this.#learnedPositions = learnedPositions;
     this.#newSession = newSession;
+    this.#takeTurn = overlap ? null : takeTurn;
     this.#stride = rowStride(config.nEmbd);
     this.#logits = new Float32Array(config.nVocab);
     const nWave = overlap ? WAVES_PER_STAGE * this.#layerStages.length : 1;
@@ -335,6 +345,7 @@ export class RingDecoder implements DecoderBackend {
         const answer = this.#ask(stage, () => stage.layers(call));
         wave.sent[i]!.resolve();
         left = await answer;
+        if (wave.inputs.length >= TURN_ROWS) await this.#takeTurn?.();
       }
       return left;
     } finally {

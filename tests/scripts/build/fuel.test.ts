@@ -1,9 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import binaryen from 'binaryen';
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { Fuel } from '../../../worker/audio/fuel.ts';
-import type { FueledExports } from '../../../worker/audio/fuel.ts';
+import { Fuel } from '../../../worker/platform/fuel.ts';
+import type { FueledExports } from '../../../worker/platform/fuel.ts';
 import { fueledModule } from '../../../scripts/build/fuel.ts';
+import { addFuel } from '../../../scripts/build/wasm/add-fuel.ts';
+import { repoRoot } from '../../../scripts/lib/paths.ts';
+
+/** As another reader of modules counts them. */
+const MODULES = {
+  minimp3: 'minimp3-wasm/dist/decoder.opt.wasm',
+  svoxpico: '@echogarden/svoxpico-wasm/svoxpico.wasm',
+};
 
 const TEXT = `(module
   (memory 1)
@@ -40,7 +50,7 @@ async function exportsOf(wasm: Uint8Array): Promise<Exports> {
 const broken = (what: string) => new EngineError('E_AUDIO_INVALID', what);
 
 test('a module does what it did, and no more than the steps it is given', async () => {
-  const wasm = await fueledModule('test', binaryen.parseText(TEXT).emitBinary());
+  const wasm = fueledModule('test', binaryen.parseText(TEXT).emitBinary());
   const module = await exportsOf(wasm);
   const fuel = new Fuel(module, broken);
   expect(fuel.run(1001, () => module.count(1000))).toBe(1000);
@@ -52,7 +62,7 @@ test('a module does what it did, and no more than the steps it is given', async 
 });
 
 test('what a module fails with has a code; what others fail with stays', async () => {
-  const wasm = await fueledModule('test', binaryen.parseText(TEXT).emitBinary());
+  const wasm = fueledModule('test', binaryen.parseText(TEXT).emitBinary());
   const module = await exportsOf(wasm);
   const fuel = new Fuel(module, broken);
   expect(() => fuel.run(1e12, () => module.deep())).toThrow(EngineError);
@@ -69,7 +79,18 @@ test('what a module fails with has a code; what others fail with stays', async (
   expect(() => fuel.run(10, fail)).toThrow(mistake);
 });
 
-test('a module without any code is no module to fuel', async () => {
+test.each(Object.entries(MODULES))('every loop and function of %s has a step', (_, path) => {
+  const wasm = readFileSync(join(repoRoot, 'node_modules', path));
+  const { Features } = binaryen;
+  const source = binaryen.readBinaryWithFeatures(wasm, Features.All);
+  const nPlace = source.emitText().match(/^ *\((loop|func) ?/gm)?.length;
+  source.dispose();
+  expect(addFuel(wasm, 'fuel', 1).nStep).toBe(nPlace);
+});
+
+test('a module without any code is no module to fuel', () => {
   const empty = binaryen.parseText('(module (memory 1))').emitBinary();
-  await expect(fueledModule('empty', empty)).rejects.toThrow('build: fuel of empty: 0 steps');
+  expect(() => fueledModule('empty', empty)).toThrow(
+    'build: fuel of empty: the module has no code',
+  );
 });
