@@ -65,7 +65,7 @@ describe('stages that fail', () => {
     expect(await texts(open({ overlap }))).toEqual(expected);
   });
 
-  it('let others have a turn after each stage of a long prompt, and not for single tokens', async () => {
+  it('let others have a turn after each stage of a long prompt, and not in a pass for one token', async () => {
     let nTurn = 0;
     const takeTurn = () => Promise.resolve(void nTurn++);
     const promptTokens = Array.from({ length: 40 }, (_, i) => i + 5);

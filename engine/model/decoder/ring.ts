@@ -35,10 +35,10 @@ const KEPT_EMBEDDINGS_BYTES = 2_000_000;
 /** How long a stage may take to begin a session, which may load its weights. */
 const OPEN_LIMIT_MS = 60_000;
 /**
- * Rows of a wave from which on others get a turn after each stage, where stages share one thread: a stage hands
- * many rows to the next without any wait for input, and nobody would be read before the last one is done.
+ * Others get a turn in the middle of a wave once as many rows have gone through a stage, where stages share one
+ * thread: one stage hands on to the next without any wait for input, and nobody is read before the last is done.
  */
-const TURN_ROWS = 12;
+const TURN_ROWS = 16;
 /** How long all stages together may take over a pass. */
 const PASS_LIMIT_MS = 60_000;
 /** Waits before a session is opened again, by failures in a row; the last for all further ones. */
@@ -337,6 +337,7 @@ export class RingDecoder implements DecoderBackend {
     const asksHead = wanted.length > 0 && !isEmpty(last.piece.rows);
     const onlyTop = wanted.map((row) => row.onlyTop);
     let left: LayersAnswer = { rows: first.rows, head: null };
+    let nSinceTurn = 0;
     try {
       for (const [i, stage] of this.#layerStages.entries()) {
         await before?.sent[i]!.promise;
@@ -345,7 +346,10 @@ export class RingDecoder implements DecoderBackend {
         const answer = this.#ask(stage, () => stage.layers(call));
         wave.sent[i]!.resolve();
         left = await answer;
-        if (wave.inputs.length >= TURN_ROWS) await this.#takeTurn?.();
+        nSinceTurn += wave.inputs.length;
+        if (nSinceTurn < TURN_ROWS) continue;
+        nSinceTurn = 0;
+        await this.#takeTurn?.();
       }
       return left;
     } finally {
