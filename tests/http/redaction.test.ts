@@ -152,3 +152,49 @@ test('what "redact" may be is said', async () => {
     expect(error.message).toMatch(/^redact/);
   }
 });
+
+test('messages answer with the values, whole and streamed', async () => {
+  const body = { ...common, messages: [{ role: 'user', content: text }] };
+  const response = await server.post('/v1/messages', body);
+  expect(response.headers.get(HEADER)).toBe('email=1, card=1');
+  const { content } = await response.json<{ content: { text: string }[] }>();
+  expect(content[0]?.text).toBe(restored);
+  const streamed = await server.post('/v1/messages', { ...body, stream: true });
+  expect(streamed.headers.get(HEADER)).toBe('email=1, card=1');
+  const events = await streamed.text();
+  const deltas = [...events.matchAll(/"text_delta","text":"([^"]*)"/g)].map(([, delta]) => delta);
+  expect(deltas.join('')).toBe(restored);
+});
+
+test('embeddings are those of placeholders', async () => {
+  const vectorOf = async (input: string | number[], more: object = {}) =>
+    await server.post('/v1/embeddings', { model: TINY_ENCODER_ID, input, ...more });
+  const redacted = await vectorOf(text, { redact: true });
+  expect(redacted.headers.get(HEADER)).toBe('email=1, card=1');
+  const plain = await vectorOf('Write to <EMAIL_1> about <CARD_1>.');
+  expect(await redacted.json()).toEqual(await plain.json());
+  const refused = await vectorOf([1, 2], { redact: true });
+  expect(refused.status).toBe(400);
+  expect((await refused.json<{ error: { param: string } }>()).error.param).toBe('redact');
+});
+
+test('tasks read placeholders and answer with the values, at their own places', async () => {
+  type Quoted = { quotes: { text: string; passage: number; start: number; end: number }[] };
+  const passages = [`The sea is blue. ${text} The sun is warm.`];
+  const question = 'Whom to write to?';
+  const fields = { question, passages, max_quotes: 3, min_gain: -10, max_tokens: 8 };
+  const answered = await server.post('/v1/tasks/answer', { ...fields, redact: true });
+  expect(answered.headers.get(HEADER)).toBe('email=1, card=1');
+  const { quotes } = await answered.json<Quoted>();
+  expect(quotes.map((quote) => quote.text).join(' ')).toContain(MAIL);
+  for (const quote of quotes)
+    expect(passages[quote.passage]?.slice(quote.start, quote.end)).toBe(quote.text);
+  const nToken = async (asked: string, more: object): Promise<number> => {
+    const body = { text: asked, labels: ['a', 'b'], ...more };
+    const response = await server.post('/v1/tasks/classify', body);
+    expect(response.status).toBe(200);
+    return (await response.json<{ usage: { prompt_tokens: number } }>()).usage.prompt_tokens;
+  };
+  const placeholders = 'Write to <EMAIL_1> about <CARD_1>.';
+  expect(await nToken(text, { redact: true })).toBe(await nToken(placeholders, {}));
+});

@@ -72,6 +72,11 @@ export class AccountObject extends PortableObject<AccountEnv> {
     this.#ledger.settle(reservation, used, this.#hasCaps(), Date.now());
   }
 
+  /** Says that a request still runs. The object stays, or learns of it after it was begun anew. */
+  renew(reservation: string): void {
+    this.#ledger.renew(reservation, Date.now());
+  }
+
   /** Counts bytes that are kept, or, below 0, that no longer are. */
   async store(call: CallContext, claim: Claim, bytes: number): Promise<RpcAnswer<null>> {
     return await answerCall({ place: 'account.store', ...call }, async () => {

@@ -86,6 +86,15 @@ export async function settle(
   await env.ACCOUNTS.getByName(account).settle(reservation, used);
 }
 
+/** Says that a caller's request still runs. */
+export async function renew(
+  env: Pick<AccessEnv, 'ACCOUNTS'>,
+  { account, reservation }: Caller,
+): Promise<void> {
+  if (account === null || reservation === null) return;
+  await env.ACCOUNTS.getByName(account).renew(reservation);
+}
+
 /** Counts bytes that a caller keeps, or, below 0, that it no longer does. @throws {EngineError} E_RATE_LIMIT */
 export async function countStored(
   env: Pick<AccessEnv, 'ACCOUNTS'>,

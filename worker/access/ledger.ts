@@ -15,8 +15,8 @@ import type { RateBucket } from './rate-bucket.ts';
 /** After this time a request that was not settled no longer takes one of the places for generations. */
 export const LEASE_MS = 15 * 60_000;
 /**
- * What ran when the object ended takes its place for this long from its beginning only: either the object was idle and the request still
- * runs, or the runtime died, and a key must not lose its places for a whole lease.
+ * What ran when the object ended takes its place for this long from its beginning, or from when it was last renewed: either
+ * the request still runs, and says so, or the runtime died, and a key must not lose its places for a whole lease.
  */
 export const PLACE_AFTER_RESTART_MS = 30_000;
 /** Requests like the last that the stored state is ahead. */
@@ -188,6 +188,15 @@ export class Ledger {
     const change = held.day === state.day ? { tokens, usd } : NOTHING;
     this.#state = addUse({ ...state, tokens: bucket }, change, hasCaps);
     this.#cover({ requests: 0, ...change }, null);
+  }
+
+  /** Says that a request still runs: it takes its place again if the object was begun anew in the meantime. */
+  renew(reservation: string, nowMs: number): void {
+    this.#today(nowMs);
+    const held = this.#running.get(reservation);
+    if (held === undefined) return;
+    const placeUntilMs = Math.max(held.placeUntilMs, nowMs + PLACE_AFTER_RESTART_MS);
+    this.#running.set(reservation, { ...held, placeUntilMs });
   }
 
   /**

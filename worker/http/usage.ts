@@ -1,6 +1,6 @@
 /** What a request may use, before it runs, and what it has used. */
 import { DEFAULT_CTX } from '../../engine/model/decoder/plan.ts';
-import { settle } from '../access/gate.ts';
+import { renew, settle } from '../access/gate.ts';
 import type { Want } from '../access/ledger.ts';
 import type { Amount } from '../access/limits.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -21,6 +21,8 @@ const RESERVED_TOKEN_MS = 60;
 const RESERVED_PROMPT_TOKEN_MS = 15;
 /** Time of a megabyte of a recording or a file. */
 const RESERVED_MEGABYTE_MS = 10_000;
+/** How often a request says that it still runs: the platform puts an object away after 10 s without a call. */
+const RENEW_MS = 8000;
 /** Status of a request whose client has left. */
 const CLIENT_GONE = 499;
 
@@ -102,7 +104,13 @@ export function settleAtEnd(
   waitUntil: WaitUntil,
 ): void {
   if (caller.reservation === null) return;
+  const renewal = setInterval(() => {
+    void renew(env, caller).catch((error: unknown) => {
+      reportFailure(error, { place: 'gateway.renew', requestId: caller.requestId });
+    });
+  }, RENEW_MS);
   record.whenEnded((end) => {
+    clearInterval(renewal);
     // What cannot be told stays counted in full.
     const noted = settle(env, caller, usedBy(end)).catch((error: unknown) => {
       reportFailure(error, { place: 'gateway.settle', requestId: caller.requestId });

@@ -100,6 +100,24 @@ test('what ran when an object ended takes its place for a short time only, and c
   expect(leftOf(after, 100, laterMs)).toBe(70);
 });
 
+test('what still runs after a restart, and says so, takes its place as long as it says so', () => {
+  const database = new DatabaseSync(':memory:');
+  const own = { concurrency: 1, tokensPerDay: 100 };
+  const before = new Ledger(sqliteStorage(database));
+  const running = reserve(before, 60, own);
+  before.flush();
+  const after = new Ledger(sqliteStorage(database));
+  const laterMs = NOON + 3 * PLACE_AFTER_RESTART_MS;
+  after.renew(running, laterMs);
+  after.renew('nobody', laterMs);
+  const endMs = laterMs + PLACE_AFTER_RESTART_MS;
+  expect(() => reserve(after, 10, own, endMs - 1)).toThrow(/1 at a time/);
+  after.settle(running, { tokens: 20, usd: 0 }, false, endMs - 1);
+  after.renew(running, endMs - 1);
+  reserve(after, 10, own, endMs - 1);
+  expect(leftOf(after, 100, endMs)).toBe(70);
+});
+
 test('a new day begins at 0; what ends in it gives nothing back to it', () => {
   const ledger = new Ledger(sqliteStorage());
   const id = reserve(ledger, 100, { tokensPerDay: 100 });

@@ -6,6 +6,8 @@ import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { EncoderInput } from '../../serving/embedding/text-ids.ts';
+import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { embeddingsBodySchema, embeddingsSchema } from './schema.ts';
 import type { EmbeddingsBody } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -33,14 +35,16 @@ export const embeddings = defineEndpoint({
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
     const dimensions = checkDimensions(body, model.manifest.config.nEmbd);
-    const texts = await textIds(model, inputsOf(body.input), {
+    const redactor = redactorFor(body.redact);
+    const inputs = await redactInputs(redactor, inputsOf(body.input));
+    const texts = await textIds(model, inputs, {
       inputType: body.input_type,
       truncate: body.truncate,
       nameOf: (index) => (isList(body.input) ? `input[${index}]` : 'input'),
     });
     const vectors = await embed(env, caller, model, texts, request.signal);
     const nToken = texts.reduce((sum, { length }) => sum + length, 0);
-    return Response.json({
+    const answer = {
       object: 'list',
       data: vectors.map((vector, index) => ({
         object: 'embedding',
@@ -49,9 +53,22 @@ export const embeddings = defineEndpoint({
       })),
       model: model.id,
       usage: { prompt_tokens: nToken, total_tokens: nToken },
-    });
+    };
+    return Response.json(answer, { headers: redactedHeaders(redactor) });
   },
 });
+
+/** Texts without personal data; ids of tokens as they are, since the schema refuses them with it. */
+async function redactInputs(
+  redactor: Redactor | null,
+  inputs: readonly EncoderInput[],
+): Promise<readonly EncoderInput[]> {
+  if (redactor === null) return inputs;
+  const redacted: EncoderInput[] = [];
+  for (const input of inputs)
+    redacted.push(typeof input === 'string' ? await redactor.redact(input) : input);
+  return redacted;
+}
 
 /** Whether the input is a list, and not one text or its ids. */
 function isList(input: EmbeddingsBody['input']): boolean {

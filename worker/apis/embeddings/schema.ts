@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { INPUT_TYPES } from '../../serving/embedding/text-ids.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
+import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 
 /** OpenAI's limit. */
 export const MAX_EMBEDDING_INPUTS = 2048;
@@ -35,8 +37,16 @@ export const embeddingsBodySchema = z
     input_type: z.enum(INPUT_TYPES).optional(),
     truncate: z.boolean().default(false),
     user: z.string().optional(),
+    redact: redactField,
     strict: strictField,
   })
+  .superRefine(
+    whole(({ input, redact }, context) => {
+      const hasTexts = typeof input === 'string' || typeof input[0] === 'string';
+      if (redact !== undefined && redact !== false && !hasTexts)
+        refuseAt(context, ['redact'], 'expected texts in "input" with it');
+    }),
+  )
   .meta({ id: 'EmbeddingsRequest' });
 export type EmbeddingsBody = z.output<typeof embeddingsBodySchema>;
 

@@ -5,6 +5,12 @@ import { runChat } from '../../serving/generation/run-chat.ts';
 import { checkBlocks, conversationOf } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
+import {
+  redactedHeaders,
+  redactMessages,
+  redactorFor,
+} from '../../serving/redaction/redact-request.ts';
+import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
 import { type FormatSource, textFormat } from '../../serving/output/constraint.ts';
 import { messageEventSchema, messagesBodySchema, messageSchema } from './schema.ts';
@@ -12,6 +18,7 @@ import { MESSAGES_REFUSED } from '../../http/body/refused.ts';
 import { answer } from '../../http/answer.ts';
 import { MESSAGES_SSE, messageEvents, wholeMessage } from './shape.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
+import { withHeaders } from '../../http/with-headers.ts';
 
 const question = [{ role: 'user', content: 'Name three things a bicycle needs.' }];
 
@@ -94,7 +101,12 @@ export const messages = defineEndpoint({
   async handle({ env, caller, body, request, record }) {
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
     checkBlocks(model.id, body);
-    const conversation = conversationOf(body);
+    const asked = conversationOf(body);
+    const redactor = redactorFor(body.redact);
+    const conversation = {
+      messages: await redactMessages(redactor, asked.messages),
+      prefill: redactor === null ? asked.prefill : await redactor.redact(asked.prefill),
+    };
     const tools = messagesTools(body);
     const format = textFormat(body.output_config?.format, 'output_config.format');
     refuseBegun(format, conversation.prefill);
@@ -105,13 +117,15 @@ export const messages = defineEndpoint({
     );
     const chat = { env, caller, model, ...conversation, params, promptField: 'messages' };
     const shown = tools?.tools ?? [];
-    return await answer({
+    const response = await answer({
       ...{ modelId: model.id, signal: request.signal, record },
       ...{ stream: body.stream, sse: MESSAGES_SSE },
-      run: (signal, onWaiting) => runChat({ ...chat, tools: shown, signal, onWaiting }),
+      run: (signal, onWaiting) =>
+        restoreOutput(redactor, runChat({ ...chat, tools: shown, signal, onWaiting })),
       chunks: (deltas) => messageEvents(model, deltas),
       whole: (deltas) => wholeMessage(model, deltas),
     });
+    return withHeaders(response, redactedHeaders(redactor));
   },
 });
 

@@ -12,6 +12,7 @@ import {
 } from '../../serving/fields/common.ts';
 import { messagesOutputFields, messagesToolFields, toolName } from '../../serving/fields/output.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
+import { redactField } from '../../serving/redaction/redact-request.ts';
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() });
 const texts = z.union(
@@ -102,6 +103,7 @@ export const messagesBodySchema = z
     metadata,
     service_tier,
     max_tokens: count.min(1).max(MAX_MAX_TOKENS),
+    redact: redactField,
     stop_sequences: stop,
   })
   .meta({ id: 'MessagesRequest' });

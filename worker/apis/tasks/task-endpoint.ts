@@ -7,7 +7,10 @@ import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { markGenerated } from '../../http/generated.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
+import { withHeaders } from '../../http/with-headers.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
+import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
+import { redactFields, restoreTask } from '../../serving/redaction/redact-task.ts';
 import type { TaskFields } from '../../serving/tasks/fields.ts';
 import { checkFields, guardTask } from '../../serving/policy/check-task.ts';
 import { runTask, type Task, type TaskEvent } from '../../serving/tasks/task.ts';
@@ -23,7 +26,7 @@ export interface TaskEndpointRow {
   readonly event?: z.ZodType;
 }
 
-type Body = TaskFields & { readonly stream?: boolean };
+type Body = TaskFields & { readonly stream?: boolean; readonly passages?: readonly string[] };
 
 export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
   const { task, summary, description, examples, event } = row;
@@ -42,17 +45,24 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
       },
     ],
     async handle({ request, env, caller, body, record }) {
-      const fields = await checkFields(env, caller, body as Body);
+      const redactor = redactorFor((body as Body).redact);
+      const redacted = await redactFields(redactor, body as Body);
+      const fields = await checkFields(env, caller, redacted);
       // A client that leaves cancels the response's stream; this also aborts what waits upstream.
       const abort = new AbortController();
       const signal = AbortSignal.any([request.signal, abort.signal]);
       const host = await gatewayHost(env, caller, fields, record, signal);
-      const events = guardTask(env, caller, runTask(task, host, fields));
+      const made = guardTask(env, caller, runTask(task, host, fields));
+      const events = restoreTask(redactor, made, fields.passages ?? []);
+      const headers = redactedHeaders(redactor);
       const end = (): void => abort.abort();
       if (fields.stream === true)
-        return markGenerated(await sseResponse(sseChunks(events), OPENAI_SSE, record, end));
+        return withHeaders(
+          markGenerated(await sseResponse(sseChunks(events), OPENAI_SSE, record, end)),
+          headers,
+        );
       try {
-        return markGenerated(Response.json(await lastAnswer(events)));
+        return markGenerated(Response.json(await lastAnswer(events), { headers }));
       } finally {
         end();
       }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { resourcesSchema, timingsSchema, usageSchema } from '../fields/answers.ts';
 import { count, MAX_MAX_TOKENS, modelField, strictField } from '../fields/common.ts';
 import { samplingFields } from '../fields/sampling.ts';
+import { redactField } from '../redaction/redact-request.ts';
 
 /** Longest text, or all passages together: about a hundred contexts of 2,048 tokens. */
 export const MAX_TEXT_CHARS = 500_000;
@@ -25,6 +26,7 @@ export const taskFields = {
   temperature: samplingFields.temperature,
   top_p: samplingFields.top_p,
   seed: samplingFields.seed,
+  redact: redactField,
   strict: strictField,
 };
 export type TaskFields = Partial<z.output<z.ZodObject<typeof taskFields>>>;
