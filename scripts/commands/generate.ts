@@ -5,6 +5,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { parseCount, parseMemory } from '../lib/arguments.ts';
+import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
 import type { ConstraintFlags } from './options/constraint-options.ts';
@@ -95,6 +96,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
   if (!asJson) {
     process.stdout.write('\n');
+    noteEnd(result.reason);
     if (flags.draft !== undefined) process.stderr.write(`${draftLine(result.usage)}\n`);
     return;
   }

@@ -8,6 +8,7 @@ import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
+import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { localTaskHost } from '../node-host/task.ts';
@@ -65,6 +66,7 @@ async function runCommand(name: string, file: string, flags: CommonFlags): Promi
       ? await runHere(task, checked, flags)
       : await askServer(serverAddress(flags.url, `/v1/tasks/${name}`, name), body);
   process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
+  if (flags.json !== true) noteEnd(String(answer['finish_reason'] ?? ''));
 }
 
 async function runHere(task: Task, body: TaskFields, flags: CommonFlags): Promise<Answer> {
