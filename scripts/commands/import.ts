@@ -18,6 +18,8 @@ import {
 import type { Imported, ImportRequest } from '../import/importers.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
 import { requantizeWarning } from '../import/precision/requantized.ts';
+import { poolNeed } from '../import/pool-need.ts';
+import type { PoolNeed } from '../import/pool-need.ts';
 import { parseBytes, parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
@@ -141,8 +143,10 @@ async function runImport(source: string, flags: ImportFlags, command: Command): 
     const requantized = requantizeWarning(imported.manifest);
     if (requantized !== null) warnings.push(requantized);
   }
+  const pool = poolNeed(imported.manifest);
+  if (pool?.warning != null) warnings.push(pool.warning);
   showWarnings(warnings);
-  const { json, text } = report(imported, seconds, warnings);
+  const { json, text } = report(imported, seconds, warnings, pool);
   const finish = async (onProgress: OnProgress) =>
     fit?.finish(requireKind(imported.manifest, 'decoder'), resolved.input, {
       ...flags,
@@ -313,7 +317,12 @@ interface Report {
   readonly text: string;
 }
 
-function report(imported: Imported, seconds: number, warnings: readonly string[]): Report {
+function report(
+  imported: Imported,
+  seconds: number,
+  warnings: readonly string[],
+  pool: PoolNeed | null,
+): Report {
   switch (imported.importer) {
     case 'voice':
       return reportVoice(imported);
@@ -321,7 +330,7 @@ function report(imported: Imported, seconds: number, warnings: readonly string[]
       return reportOnnx(imported, warnings);
     case 'weights':
       return {
-        json: { ...summarize(imported, seconds), warnings },
+        json: { ...summarize(imported, seconds), isolates: pool?.isolates ?? null, warnings },
         text: describe(imported, seconds),
       };
   }
