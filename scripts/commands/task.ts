@@ -71,7 +71,8 @@ async function runCommand(name: string, file: string, flags: CommonFlags): Promi
       ? await runHere(task, checked, flags)
       : await askServer(serverAddress(flags.url, `/v1/tasks/${name}`, name), body);
   process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
-  if (flags.json !== true) noteEnd(String(answer['finish_reason'] ?? ''));
+  const { finish_reason: reason } = answer as { readonly finish_reason?: string };
+  if (flags.json !== true && reason !== undefined) noteEnd(reason);
 }
 
 /** The refusal of a field names the option that sets it, too. */
@@ -81,7 +82,7 @@ function checkFields(
   options: Readonly<Record<string, string>>,
 ): TaskFields {
   try {
-    return checkBody(body, task.body) as TaskFields;
+    return checkBody(body, task.body);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const option = options[error.param?.split(/[.[]/)[0] ?? ''];
