@@ -39,6 +39,7 @@ export function register(program: Command): void {
     .option('--keep-imported', 'leave what was imported on this disk')
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, flags: RmFlags) => {
+      requireId(id);
       const folder = importedFolder(id);
       const isImported = flags.remote !== true && folder !== null && flags.keepImported !== true;
       await withBucket(flags, (bucket) => removeFrom(bucket, id, isImported));
@@ -46,10 +47,17 @@ export function register(program: Command): void {
     });
 }
 
+/** An id is a part of paths and keys. @throws {EngineError} E_USAGE */
+function requireId(id: string): void {
+  if (MODEL_ID_PATTERN.test(id)) return;
+  throw new EngineError(
+    'E_USAGE',
+    `rm: ${JSON.stringify(id.slice(0, 100))} is not the id of a model. Ids: \`thimble ls\`, \`thimble models\`.`,
+  );
+}
+
 /** Where the import of a model lies; null when there is none. */
 function importedFolder(id: string): string | null {
-  // An id is a part of a path only when it is one of ours.
-  if (!MODEL_ID_PATTERN.test(id)) return null;
   const folder = join(modelsDir(), id);
   return existsSync(folder) ? folder : null;
 }
