@@ -381,10 +381,10 @@ function summarize(
 }
 
 /** The command to try a model of each kind with. */
-const NEXT: Record<ImportResult['manifest']['kind'], string> = {
-  decoder: 'thimble chat -m',
-  encoder: 'thimble embed -m',
-  recognition: 'thimble push',
+const NEXT: Record<ImportResult['manifest']['kind'], (id: string) => string> = {
+  decoder: (id) => `thimble run ${id}`,
+  encoder: (id) => `thimble embed -m ${id}`,
+  recognition: (id) => `thimble push ${id}`,
 };
 
 function describe(result: ImportResult, seconds: number): string {
@@ -394,7 +394,7 @@ function describe(result: ImportResult, seconds: number): string {
     `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
     `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
     ...tableLines(result.tables),
-    `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind]} ${s.id}`,
+    `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind](s.id)}`,
     '',
   ].join('\n');
 }

@@ -162,9 +162,9 @@ describe('thimble rm', () => {
 describe('words', () => {
   test('every familiar word leads to a command that is there', async () => {
     const names = (await createProgram()).commands.map((command) => command.name());
-    for (const [word, line] of Object.entries(FAMILIAR_WORDS)) {
+    for (const [word, command] of Object.entries(FAMILIAR_WORDS)) {
       expect(names).not.toContain(word);
-      if (line !== 'thimble --version') expect(names).toContain(line.replace('thimble ', ''));
+      expect([...names, '--version']).toContain(command);
     }
   });
 

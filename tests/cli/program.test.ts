@@ -16,7 +16,7 @@ const COMMANDS = [
   ...['pull', 'import', 'calibrate', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
   ...['plan', 'models', 'use', 'alias', 'rollback', 'rm'],
   ...['summarize', 'translate', 'extract', 'classify', 'rewrite', 'answer', 'deploy', 'doctor'],
-  ...['backup', 'restore'],
+  ...['backup', 'restore', 'run', 'ls', 'show', 'ps', 'serve', 'completion'],
 ];
 
 let home = '';

@@ -1,31 +1,31 @@
 /** What a person meant who typed a word that is no command. */
 import type { Command } from 'commander';
 
-/** Words of other programs (Ollama, npm, docker, git) and the commands that do the same here. */
+/** Words of other programs (Ollama, npm, docker, git) and what does the same here. */
 export const FAMILIAR_WORDS: Readonly<Record<string, string>> = {
-  add: 'thimble pull',
-  convert: 'thimble import',
-  create: 'thimble import',
-  delete: 'thimble rm',
-  down: 'thimble ps',
-  download: 'thimble pull',
-  get: 'thimble pull',
-  info: 'thimble show',
-  install: 'thimble pull',
-  kill: 'thimble ps',
-  list: 'thimble ls',
-  login: 'thimble keys',
-  publish: 'thimble deploy',
-  remove: 'thimble rm',
-  server: 'thimble serve',
-  start: 'thimble serve',
-  status: 'thimble ps',
-  stop: 'thimble ps',
-  talk: 'thimble chat',
-  test: 'thimble doctor',
-  uninstall: 'thimble rm',
-  up: 'thimble serve',
-  version: 'thimble --version',
+  add: 'pull',
+  convert: 'import',
+  create: 'import',
+  delete: 'rm',
+  down: 'ps',
+  download: 'pull',
+  get: 'pull',
+  info: 'show',
+  install: 'pull',
+  kill: 'ps',
+  list: 'ls',
+  login: 'keys',
+  publish: 'deploy',
+  remove: 'rm',
+  server: 'serve',
+  start: 'serve',
+  status: 'ps',
+  stop: 'ps',
+  talk: 'chat',
+  test: 'doctor',
+  uninstall: 'rm',
+  up: 'serve',
+  version: '--version',
 };
 
 /** Most letters that are wrong, left out, one too many, or changed places, of a word's length. */
@@ -34,20 +34,16 @@ const MAX_WRONG_SHARE = 0.4;
 /** The one command line that comes closest; null when nothing is close. */
 export function suggestCommand(word: string, commands: readonly string[]): string | null {
   const typed = word.toLowerCase();
-  if (Object.hasOwn(FAMILIAR_WORDS, typed)) return FAMILIAR_WORDS[typed] ?? null;
-  const lines = {
-    ...FAMILIAR_WORDS,
-    ...Object.fromEntries(commands.map((name) => [name, `thimble ${name}`])),
-  };
-  const rows = Object.entries(lines).map(([name, line]) => ({
-    ...{ name, line },
+  const meant = { ...FAMILIAR_WORDS, ...Object.fromEntries(commands.map((name) => [name, name])) };
+  const rows = Object.entries(meant).map(([name, command]) => ({
+    ...{ name, command },
     wrong: editDistance(typed, name),
   }));
   const [best] = rows.toSorted((a, b) => a.wrong - b.wrong);
   if (best === undefined) return null;
   const length = Math.max(typed.length, best.name.length);
   const most = Math.max(1, Math.floor(length * MAX_WRONG_SHARE));
-  return best.wrong <= most ? best.line : null;
+  return best.wrong <= most ? `thimble ${best.command}` : null;
 }
 
 /** Optimal string alignment distance (Damerau and Levenshtein). */
