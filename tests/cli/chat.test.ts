@@ -76,7 +76,6 @@ class Screen {
     return await new Promise((resolve, reject) => {
       const look = () => {
         // Without what moves the cursor and clears lines.
-        // eslint-disable-next-line no-control-regex
         const plain = this.#shown.replaceAll(/\u001b\[[\d;]*[A-Za-z]/g, '');
         if (pattern.test(plain)) {
           this.#shown = '';

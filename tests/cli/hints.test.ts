@@ -1,7 +1,10 @@
 /** Every command line that the program or a server tells a person to type is one that it takes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { repoRoot } from '../../scripts/lib/paths.ts';
 import { createProgram } from '../../scripts/commands/program/program.ts';
 import { findHints, linesIn } from '../support/hints.ts';
 import type { Hint } from '../support/hints.ts';
@@ -108,4 +111,11 @@ test('every mention is of a command, with options that it has', async () => {
       wrong.push(`${hint.place}: thimble ${hint.words.join(' ')}`);
   }
   expect(wrong).toEqual([]);
+});
+
+test('docs/cli.md names every command, and no other', async () => {
+  const text = readFileSync(join(repoRoot, 'docs', 'cli.md'), 'utf8');
+  const names = (await createProgram()).commands.map((command) => command.name());
+  for (const name of names) expect(text).toMatch(new RegExp(`\`(thimble )?${name}\\b`));
+  for (const [, name = ''] of text.matchAll(/`thimble ([a-z]+)/g)) expect(names).toContain(name);
 });
