@@ -19,9 +19,7 @@ export function register(program: Command): void {
     .description('Prints a script that completes commands, options and models in a shell.')
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS)))
     .addHelpText('after', EXAMPLES)
-    .action(async (shell: string) => {
-      // Here the program has this command only.
-      const { createProgram } = await import('./program/program.ts');
-      process.stdout.write(SHELLS[shell]!(commandTree(await createProgram())));
+    .action((shell: string) => {
+      process.stdout.write(SHELLS[shell]!(commandTree(program)));
     });
 }

@@ -11,7 +11,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 
 /** What miniflare starts in the place of its own workerd. */
 const COMMAND_VARIABLE = 'MINIFLARE_WORKERD_PATH';
@@ -46,7 +45,8 @@ let isWatching = false;
 export function watchRuntimes(): void {
   if (isWatching || process.platform === 'win32') return;
   isWatching = true;
-  const runtime = process.env[COMMAND_VARIABLE] ?? findRuntime();
+  // A process that was started by a watched one watches its own runtimes, which are no children of our script.
+  const runtime = process.env[RUNTIME_VARIABLE] ?? process.env[COMMAND_VARIABLE] ?? findRuntime();
   const folder = mkdtempSync(join(tmpdir(), 'thimble-runtimes-'));
   const command = join(folder, 'start');
   writeFileSync(command, START_SCRIPT, { mode: 0o700 });
@@ -76,6 +76,6 @@ export function watchRuntimes(): void {
 
 /** The workerd that miniflare brings. */
 function findRuntime(): string {
-  const require = createRequire(fileURLToPath(import.meta.resolve('miniflare')));
-  return (require('workerd') as { readonly default: string }).default;
+  const miniflare = createRequire(import.meta.url).resolve('miniflare');
+  return (createRequire(miniflare)('workerd') as { readonly default: string }).default;
 }

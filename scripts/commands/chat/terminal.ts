@@ -42,6 +42,8 @@ class ChatTerminal {
   #answer: AbortController | null = null;
   /** Whether the next Ctrl-C ends the chat. */
   #isLast = false;
+  /** Whether the person has ended the chat, on a line of its own. */
+  #isOver = false;
 
   constructor(session: ChatSession, streams: ChatStreams) {
     this.#session = session;
@@ -56,9 +58,12 @@ class ChatTerminal {
     for await (const line of this.#lines) {
       this.#isLast = false;
       const message = this.#messageOf(line);
-      if (message !== null && (await this.#handle(message)) === 'end') break;
+      this.#isOver = message !== null && (await this.#handle(message)) === 'end';
+      if (this.#isOver) break;
       this.#prompt();
     }
+    // After Ctrl-D the shell's prompt would follow ours on its line.
+    if (isTerminal && !this.#isOver) this.#streams.output.write('\n');
     this.#lines.close();
   }
 
@@ -100,7 +105,6 @@ class ChatTerminal {
     }
     const isEmpty = this.#lines.line === '' && !this.#isInBlock;
     if (isEmpty && this.#isLast) {
-      this.#streams.output.write('\n');
       this.#lines.close();
       return;
     }

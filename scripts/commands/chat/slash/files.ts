@@ -24,7 +24,7 @@ export function chatPath(name: string): string {
 
 export const save: SlashCommand = {
   usage: 'NAME|FILE',
-  about: 'keep the conversation, for /load',
+  about: 'save the conversation',
   async run({ session, say }, name) {
     const path = requirePath('/save', name);
     const text = JSON.stringify({ model: session.modelId, messages: session.messages }, null, 2);
@@ -40,7 +40,7 @@ export const save: SlashCommand = {
 
 export const load: SlashCommand = {
   usage: 'NAME|FILE',
-  about: 'go on with a conversation that was kept; the model stays',
+  about: 'continue a saved conversation; the model stays',
   async run({ session, say }, name) {
     const path = requirePath('/load', name);
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {

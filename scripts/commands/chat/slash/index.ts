@@ -9,7 +9,7 @@ import { set } from './set.ts';
 import { system } from './system.ts';
 
 const help: SlashCommand = {
-  about: 'show this',
+  about: 'show these commands',
   run: ({ say }) => say(slashHelp()),
 };
 

@@ -3,7 +3,7 @@ import type { SlashCommand } from './command.ts';
 
 export const model: SlashCommand = {
   usage: '[ID]',
-  about: 'go on with another model; nothing shows which there are',
+  about: 'go on with another model; without an id, list those on this machine',
   async run({ session, say }, id) {
     if (id !== '') {
       await session.useModel(id);
@@ -11,6 +11,6 @@ export const model: SlashCommand = {
       return;
     }
     const others = (await localManifests()).filter(({ kind }) => kind === 'decoder');
-    say(`${session.modelId}; here are ${others.map((manifest) => manifest.id).join(', ')}`);
+    say(`${session.modelId}; on this machine: ${others.map((manifest) => manifest.id).join(', ')}`);
   },
 };

@@ -4,7 +4,7 @@ import type { SlashCommand } from './command.ts';
 
 export const set: SlashCommand = {
   usage: '[NAME VALUE]',
-  about: 'change an option of the answers, such as temperature 0.8 or max-tokens 100',
+  about: 'change an option of the answers (temperature 0.8); without a name, list them',
   run({ session, say }, argument) {
     const [name, ...values] = argument.split(/\s+/).filter((word) => word !== '');
     if (name === undefined) {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { repoRoot } from '../../scripts/lib/paths.ts';
-import { createProgram } from '../../scripts/commands/program/program.ts';
-import { findHints, linesIn } from '../support/hints.ts';
-import type { Hint } from '../support/hints.ts';
+import { repoRoot } from '../scripts/lib/paths.ts';
+import { createProgram } from '../scripts/commands/program/program.ts';
+import { findHints, linesIn } from './support/hints.ts';
+import type { Hint } from './support/hints.ts';
 
 const hints = findHints(['engine', 'worker', 'scripts', 'web']);
 
