@@ -8,6 +8,8 @@ import { measureColumns } from '../eval/calibrate.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { windowsFor } from '../import/precision/compare.ts';
 import { calibrationPath, writeCalibration } from '../import/precision/calibration.ts';
+import { ensureModel } from '../dev/prepare.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
@@ -40,7 +42,11 @@ export function register(program: Command): void {
       'Runs a text through an imported model and writes the mean square of every input column of ' +
         "every matrix: import's --calibration weighs errors by it.",
     )
-    .requiredOption('-m, --model <id>', 'an imported model, of the highest precision available')
+    .option(
+      '-m, --model <id>',
+      'a text model, of the highest precision available',
+      DEFAULT_MODEL_ID,
+    )
     .option(
       '--text <file>',
       'a UTF-8 text like what the model will be used for (default: built in)',
@@ -57,6 +63,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
     flags.text === undefined
       ? await readFile(BUILT_IN_TEXT, 'utf8')
       : await readTextFile(flags.text, 'calibrate', '--text');
+  await ensureModel(flags.model);
   const model = await loadLocalModel(flags.model);
   const { sourceSha256, tensors } = model.manifest;
   const path = flags.out ?? (sourceSha256 === null ? null : calibrationPath(sourceSha256));

@@ -40,7 +40,7 @@ export function register(program: Command): void {
       '--dry-run',
       'do everything that needs no account: build, let wrangler check, print sizes',
     )
-    .option('--model <id>', 'push this imported model into the bucket, and make it the default')
+    .option('-m, --model <id>', 'push this imported model into the bucket, and make it the default')
     .option(
       '--isolates <n>',
       `stage scripts of the pool, or auto for as many as the models need (default: as they are, at first ${DEFAULT_ISOLATES})`,

@@ -35,7 +35,7 @@ export function register(program: Command): void {
     .action(runDev);
 }
 
-async function runDev(flags: PrepareFlags): Promise<void> {
+export async function runDev(flags: PrepareFlags): Promise<void> {
   await serve(await prepareToServe(flags, chooseModel));
 }
 

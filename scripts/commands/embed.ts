@@ -6,6 +6,7 @@ import { toLengthOne } from '../../engine/model/encoder/pooling.ts';
 import { textIds } from '../../worker/serving/embedding/text-ids.ts';
 import type { InputType } from '../../worker/serving/embedding/text-ids.ts';
 import { unplaced } from '../../worker/serving/models/model-names.ts';
+import { ensureModel } from '../dev/prepare.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
@@ -43,7 +44,11 @@ export function register(program: Command): void {
       'Prints one vector for each text, as a line of numbers; with --json one object for all.',
     )
     .argument('[texts...]', 'texts; without any, one text per line of --file or standard input')
-    .option('-m, --model <id>', 'an imported embedding model', DEFAULT_ENCODER_ID)
+    .option(
+      '-m, --model <id>',
+      'an embedding model; one of the catalogue is pulled',
+      DEFAULT_ENCODER_ID,
+    )
     .option('--file <file>', 'a UTF-8 file with one text per line; "-" is standard input')
     .option(
       '--dimensions <n>',
@@ -63,6 +68,7 @@ export function register(program: Command): void {
 async function runEmbed(texts: readonly string[], flags: EmbedFlags): Promise<void> {
   const inputs = texts.length > 0 ? texts : await readLines(flags.file ?? '-');
   const inputType = checkInputType(flags.inputType);
+  await ensureModel(flags.model);
   const { engine, manifest, tokenizer } = await loadLocalEncoder(flags.model);
   const { nEmbd } = engine.config;
   const dimensions = flags.dimensions ?? nEmbd;

@@ -5,6 +5,8 @@ import { formatEstimate } from '../eval/intervals.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { contextTokens, FALSE_POSITIVE_RATE, measureWatermark } from '../eval/watermark.ts';
 import type { QualityRow, WatermarkReport } from '../eval/watermark.ts';
+import { ensureModel } from '../dev/prepare.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
@@ -31,7 +33,7 @@ export function addWatermarkCommand(command: Command): void {
       'Measures the watermark at temperature 1: true and false positives by length, perplexity and repetition ' +
         'with and without it.',
     )
-    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .requiredOption(
       '--file <path>',
       'a UTF-8 text of people: prompts, and texts without a watermark',
@@ -46,6 +48,7 @@ export function addWatermarkCommand(command: Command): void {
 
 async function runWatermark(flags: WatermarkFlags): Promise<void> {
   const corpus = await readTextFile(flags.file, 'eval', '--file');
+  await ensureModel(flags.model);
   const model = await loadLocalModel(flags.model, { nCtx: contextTokens(flags.tokens) });
   const progress = new ProgressLine('writing: ');
   const report = await measureWatermark(model, corpus, {

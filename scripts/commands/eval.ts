@@ -10,7 +10,8 @@ import { parseCount } from '../lib/arguments.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import type { LocalModel } from '../node-host/engine.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
+import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
+import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
@@ -41,7 +42,7 @@ export function register(program: Command): void {
     .description(
       'Perplexity of a text file: e to the mean negative log-probability of each next token.',
     )
-    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .requiredOption('--file <path>', 'a UTF-8 text file')
     .option(
       '--window <tokens>',
@@ -78,6 +79,7 @@ interface PerplexityFlags {
 
 async function runPerplexity(flags: PerplexityFlags): Promise<void> {
   const text = await readTextFile(flags.file, 'eval', '--file');
+  await ensureModel(flags.model);
   const { engine, tokenizer, manifest } = await loadLocalModel(flags.model, { nCtx: flags.window });
   const all = tokenizer.encode(text, { special: false });
   const tokens = all.slice(0, flags.maxTokens);

@@ -4,7 +4,9 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
+import { ensureModel } from '../dev/prepare.ts';
 import { parseCount, parseMemory } from '../lib/arguments.ts';
+import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
 import type { ConstraintFlags } from './options/constraint-options.ts';
@@ -14,6 +16,7 @@ import type { LocalModel } from '../node-host/engine.ts';
 import { addSamplingOptions, readSampling } from './options/sampling-options.ts';
 import type { SamplingFlags } from './options/sampling-options.ts';
 import { readStdin } from '../lib/stdin.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 
 interface GenerateFlags extends SamplingFlags, ConstraintFlags {
   readonly model: string;
@@ -29,7 +32,7 @@ interface GenerateFlags extends SamplingFlags, ConstraintFlags {
 const EXAMPLES = `
 Examples:
   thimble generate -m stories260k -p "Once upon a time" --greedy
-  thimble generate -m smollm2-135m-instruct --chat -p "Name three fruits." --max-tokens 60
+  thimble generate --chat -p "Name three fruits." --max-tokens 60
   echo "The capital of France is" | thimble generate -m smollm2-135m-instruct --greedy
   thimble generate -m smollm2-135m-instruct --chat -p "Describe a cat." --json-schema cat.json
   thimble generate -m smollm2-135m-instruct --chat -p "Is ice cold?" --regex "yes|no"
@@ -43,7 +46,7 @@ export function register(program: Command): void {
     .command('generate')
     .summary('continue a text in this process')
     .description('Continues a text with an imported model, in this process and without a server.')
-    .requiredOption('-m, --model <id>', 'an imported model')
+    .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .option('-p, --prompt <text>', 'the text to continue (default: standard input)')
     .option('--chat', "put the prompt into the model's chat template, as a user's message")
     .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200)
@@ -66,6 +69,7 @@ export function register(program: Command): void {
 
 async function runGenerate(flags: GenerateFlags): Promise<void> {
   const prompt = flags.prompt ?? (await readStdin());
+  for (const id of [flags.model, flags.draft]) if (id !== undefined) await ensureModel(id);
   const model = await loadModelWithDraft(flags.model, flags.draft, {
     memoryBudgetBytes: flags.memory === 'none' ? null : flags.memory,
     ...(flags.ctx === undefined ? {} : { nCtx: flags.ctx }),
@@ -95,6 +99,7 @@ async function runGenerate(flags: GenerateFlags): Promise<void> {
   const result = await generateText(model, request, flags.stop ?? [], interruptSignal, onText);
   if (!asJson) {
     process.stdout.write('\n');
+    noteEnd(result.reason);
     if (flags.draft !== undefined) process.stderr.write(`${draftLine(result.usage)}\n`);
     return;
   }

@@ -18,6 +18,8 @@ import {
 import type { Imported, ImportRequest } from '../import/importers.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
 import { requantizeWarning } from '../import/precision/requantized.ts';
+import { poolNeed } from '../import/pool-need.ts';
+import type { PoolNeed } from '../import/pool-need.ts';
 import { parseBytes, parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { modelsDir } from '../lib/paths.ts';
@@ -141,8 +143,10 @@ async function runImport(source: string, flags: ImportFlags, command: Command): 
     const requantized = requantizeWarning(imported.manifest);
     if (requantized !== null) warnings.push(requantized);
   }
+  const pool = poolNeed(imported.manifest);
+  if (pool?.warning != null) warnings.push(pool.warning);
   showWarnings(warnings);
-  const { json, text } = report(imported, seconds, warnings);
+  const { json, text } = report(imported, seconds, warnings, pool);
   const finish = async (onProgress: OnProgress) =>
     fit?.finish(requireKind(imported.manifest, 'decoder'), resolved.input, {
       ...flags,
@@ -313,7 +317,12 @@ interface Report {
   readonly text: string;
 }
 
-function report(imported: Imported, seconds: number, warnings: readonly string[]): Report {
+function report(
+  imported: Imported,
+  seconds: number,
+  warnings: readonly string[],
+  pool: PoolNeed | null,
+): Report {
   switch (imported.importer) {
     case 'voice':
       return reportVoice(imported);
@@ -321,7 +330,7 @@ function report(imported: Imported, seconds: number, warnings: readonly string[]
       return reportOnnx(imported, warnings);
     case 'weights':
       return {
-        json: { ...summarize(imported, seconds), warnings },
+        json: { ...summarize(imported, seconds), isolates: pool?.isolates ?? null, warnings },
         text: describe(imported, seconds),
       };
   }
@@ -372,10 +381,10 @@ function summarize(
 }
 
 /** The command to try a model of each kind with. */
-const NEXT: Record<ImportResult['manifest']['kind'], string> = {
-  decoder: 'thimble chat -m',
-  encoder: 'thimble embed -m',
-  recognition: 'thimble push',
+const NEXT: Record<ImportResult['manifest']['kind'], (id: string) => string> = {
+  decoder: (id) => `thimble run ${id}`,
+  encoder: (id) => `thimble embed -m ${id}`,
+  recognition: (id) => `thimble push ${id}`,
 };
 
 function describe(result: ImportResult, seconds: number): string {
@@ -385,7 +394,7 @@ function describe(result: ImportResult, seconds: number): string {
     `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
     `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
     ...tableLines(result.tables),
-    `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind]} ${s.id}`,
+    `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind](s.id)}`,
     '',
   ].join('\n');
 }

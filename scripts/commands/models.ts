@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { modelFiles } from '../../engine/manifest/manifest.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
 import { formatBytes } from '../lib/progress.ts';
+import { textTable } from '../lib/table.ts';
 import { isolateNames } from '../push/describe-placement.ts';
 import { readPlacement } from '../push/place.ts';
 import { readAllStored } from '../push/pool.ts';
@@ -105,13 +106,7 @@ function describe(rows: readonly ModelRow[]): string {
       marksOf(row),
     ]),
   ];
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)));
-  const lines = table.map((cells) =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = textTable(table);
   return `${lines.join('\n')}\n`;
 }
 

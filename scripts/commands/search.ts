@@ -1,4 +1,5 @@
 /** `thimble search`: adds files to a collection of a running server, and searches it. */
+import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
@@ -47,7 +48,7 @@ const EXAMPLES = `
 Examples:
   thimble dev --also all-minilm-l6-v2                          (in another terminal)
   thimble search notes --create --add notes/*.md "When is bread baked?"
-  thimble search notes "When is bread baked?" --mode text --json
+  thimble search notes "When is bread baked?" --add late.md --mode text --json
 `;
 
 export function register(program: Command): void {
@@ -72,15 +73,18 @@ export function register(program: Command): void {
 
 async function runSearch(
   collection: string,
-  query: string | undefined,
+  given: string | undefined,
   flags: SearchFlags,
 ): Promise<void> {
-  const { add = [], create, url, json } = flags;
+  const { add, query } = splitQuery(flags.add ?? [], given);
+  const { create, url, json } = flags;
   if (query === undefined && add.length === 0 && create !== true)
     throw new EngineError('E_USAGE', 'search: nothing to do; expected a query or --add FILES.');
   const base = '/v1/collections';
   const one = `${base}/${encodeURIComponent(collection)}`;
   const ask = (path: string, body: object) => askServer(serverAddress(url, path, 'search'), body);
+  // Before anything is made: a mistyped file leaves no empty collection behind.
+  for (const file of add) await readTextFile(file, 'search', '--add');
   if (create === true) await ask(base, { name: collection });
   const added =
     add.length === 0 ? [] : await addFiles(add, (body) => ask(`${one}/documents`, body));
@@ -96,6 +100,21 @@ async function runSearch(
   for (const { id, error } of failed)
     process.stderr.write(`not added: ${id}: ${error?.message ?? 'failed'}\n`);
   if (failed.length > 0) process.exitCode = 1;
+}
+
+/** `--add` takes every word after it, so that the query after the files arrives as the last of them. */
+export function splitQuery(
+  words: readonly string[],
+  given: string | undefined,
+): { readonly add: readonly string[]; readonly query: string | undefined } {
+  const last = words.at(-1);
+  const isQuery =
+    given === undefined && last !== undefined && words.length > 1 && !isFileName(last);
+  return isQuery ? { add: words.slice(0, -1), query: last } : { add: words, query: given };
+}
+
+function isFileName(word: string): boolean {
+  return existsSync(word) || /^\S*\.\w{1,8}$/.test(word);
 }
 
 /** One request per file: an error names the file it belongs to. */

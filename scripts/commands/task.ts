@@ -1,13 +1,16 @@
 /** `thimble summarize`, `translate`, ...: a task on a file, in this process or on a server. */
 import process from 'node:process';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
 import type { TaskFields } from '../../worker/serving/tasks/fields.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
 import { checkBody } from '../../worker/http/body/json-body.ts';
+import { ensureModel } from '../dev/prepare.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
+import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { localTaskHost } from '../node-host/task.ts';
@@ -37,7 +40,10 @@ function register(program: Command, name: string): void {
     .summary(row.summary)
     .description(`${row.summary[0]!.toUpperCase()}${row.summary.slice(1)}.`)
     .argument('<file>', 'a UTF-8 text file; "-" is standard input')
-    .option('-m, --model <id>', `an imported model (${DEFAULT_MODEL_ID}; with --url the server's)`)
+    .option(
+      '-m, --model <id>',
+      `a text model; one of the catalogue is pulled (${DEFAULT_MODEL_ID}; with --url the server's)`,
+    )
     .option(
       '--url <url>',
       'ask the server at this address instead of loading the model in this process',
@@ -53,23 +59,44 @@ function register(program: Command, name: string): void {
 }
 
 async function runCommand(name: string, file: string, flags: CommonFlags): Promise<void> {
-  const { task, fields, show } = TASK_COMMANDS[name]!;
+  const { task, fields, fieldOptions, show } = TASK_COMMANDS[name]!;
   const text = file === '-' ? await readStdin() : await readTextFile(file, name, 'FILE');
   const { maxTokens, temperature, seed, model } = flags;
   const given = { model, max_tokens: maxTokens, temperature, seed, ...(await fields(flags, text)) };
   const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   // What the server would refuse is refused before a model is loaded.
-  const checked = checkBody(body, task.body) as TaskFields;
+  const checked = checkFields(body, task, fieldOptions ?? {});
   const answer =
     flags.url === undefined
       ? await runHere(task, checked, flags)
       : await askServer(serverAddress(flags.url, `/v1/tasks/${name}`, name), body);
   process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
+  const { finish_reason: reason } = answer as { readonly finish_reason?: string };
+  if (flags.json !== true && reason !== undefined) noteEnd(reason);
+}
+
+/** The refusal of a field names the option that sets it, too. */
+function checkFields(
+  body: object,
+  task: Task,
+  options: Readonly<Record<string, string>>,
+): TaskFields {
+  try {
+    return checkBody(body, task.body);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const option = options[error.param?.split(/[.[]/)[0] ?? ''];
+    if (option === undefined) throw error;
+    const { code, message } = error;
+    throw new EngineError(code, `${message} Set it with ${option}.`, { cause: error });
+  }
 }
 
 async function runHere(task: Task, body: TaskFields, flags: CommonFlags): Promise<Answer> {
   const options = flags.ctx === undefined ? {} : { nCtx: flags.ctx };
-  const model = await loadLocalModel(flags.model ?? DEFAULT_MODEL_ID, options);
+  const id = flags.model ?? DEFAULT_MODEL_ID;
+  await ensureModel(id);
+  const model = await loadLocalModel(id, options);
   let answer: Answer = {};
   for await (const event of runTask(task, localTaskHost(model, interruptSignal), body))
     if (event.type === 'done') answer = event.answer as Answer;

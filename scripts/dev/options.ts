@@ -32,7 +32,7 @@ export function addServeOptions(command: Command): Command {
   return command
     .option('--port <port>', 'port to listen on; 0 chooses a free one', parsePort, 8787)
     .option('--host <host>', 'address to listen on; 0.0.0.0 is reachable by others', '127.0.0.1')
-    .option('--model <id>', 'model to serve')
+    .option('-m, --model <id>', 'model to serve; one of the catalogue is pulled')
     .option('--also <ids...>', 'further models of any kind to serve')
     .option('--ctx <tokens>', 'context length to reserve memory for (default 2048)', parseCount(1))
     .option(

@@ -61,6 +61,12 @@ export async function obtainModel(id: string): Promise<Manifest> {
   return await importStep({ ...request, input, id });
 }
 
+/** The same for commands whose output is the answer: nothing is said of a model that is here, or known to nobody. */
+export async function ensureModel(id: string): Promise<void> {
+  const isKnown = id === EMBEDDED_MODEL_ID || findCatalogueEntryOrNull(id) !== null;
+  if (isKnown && (await findImported(id)) === null) await obtainModel(id);
+}
+
 /** The same, for commands that work with text models only. @throws {EngineError} E_MODEL_KIND */
 export async function obtainTextModel(id: string): Promise<DecoderManifest> {
   return requireKind(await obtainModel(id), 'decoder');

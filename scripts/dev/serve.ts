@@ -11,6 +11,7 @@ import type { ServeFlags } from './options.ts';
 import { describePool } from '../push/describe-placement.ts';
 import { noteDraft, placeStep } from './place-models.ts';
 import { buildStep, obtainModel, obtainTextModel, pushFiles, withLocalBucket } from './prepare.ts';
+import { noteServer } from './running.ts';
 import { requireFreePort, startServer, waitUntilReady } from './server.ts';
 import type { ServerOptions } from './server.ts';
 
@@ -78,6 +79,8 @@ export async function serve({ manifest, placement, options }: Prepared): Promise
     const seconds = formatSeconds((performance.now() - startMs) / 1000);
     return { text: `${manifest.id}: ready in ${seconds}`, value: server.url };
   });
+  const ids = new Set([manifest.id, ...placement.models.map(({ id }) => id)]);
+  onInterrupt(noteServer({ url, models: [...ids] }));
   process.stdout.write(describeServer(url, manifest, options.vars?.['ACCESS'] === 'keys'));
 }
 

@@ -38,7 +38,11 @@ export function setInterruptOutcome(code: number, text: string | null): void {
   message = text;
 }
 
-/** Listens for SIGINT, SIGTERM and SIGHUP. Call once, from the program's entry. */
+/**
+ * Listens for SIGINT, SIGTERM and SIGHUP, and for the end of the process that has started this one for another
+ * version of Node (packages.mjs), which may be killed without a signal that it could pass on. Call once, from the
+ * program's entry.
+ */
 export function installInterruptHandlers(): void {
   for (const name of SIGNALS) {
     // A terminal sends the signal to the whole process group and a parent may pass it on as well:
@@ -47,6 +51,12 @@ export function installInterruptHandlers(): void {
       if (!stopping) void stop();
     });
   }
+  if (process.channel === undefined || process.channel === null) return;
+  process.once('disconnect', () => {
+    if (!stopping) void stop();
+  });
+  // Nothing is said over it: it must not keep a program that is done.
+  process.channel.unref();
 }
 
 async function stop(): Promise<void> {

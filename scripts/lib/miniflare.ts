@@ -2,6 +2,7 @@
 import process from 'node:process';
 import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { SIGNALS } from './interrupt.ts';
+import { watchRuntimes } from './runtime-watch.ts';
 
 /** Starts workerd; await `ready` and, at the end, `dispose`. Slow to import, hence only when used. */
 export async function createMiniflare(
@@ -9,6 +10,7 @@ export async function createMiniflare(
   verbose = false,
 ): Promise<Miniflare> {
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare');
+  watchRuntimes();
   const before = SIGNALS.map((name) => new Set(process.listeners(name)));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({

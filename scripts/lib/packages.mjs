@@ -167,7 +167,8 @@ export async function runTypeScript(file, args, root = repoRoot) {
     process.stderr.write('error: the packages are not installed. Run: npm install\n');
     process.exit(1);
   }
-  const child = spawn(node, [path, ...args], { stdio: 'inherit' });
+  // The channel closes when this process ends, however it ends: what it has started then stops by itself.
+  const child = spawn(node, [path, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   forwardSignals(child);
   child.on('error', (error) => {
     process.stderr.write(`error: ${node} could not be started: ${error.message}\n`);

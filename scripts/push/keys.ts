@@ -101,7 +101,7 @@ export async function rotateKey(
     if (before.revokedAt !== null)
       throw new EngineError(
         'E_USAGE',
-        `keys: ${id} was revoked at ${before.revokedAt}. Create another: thimble keys create.`,
+        `keys: ${id} was revoked at ${before.revokedAt}. Create another: thimble keys create --name NAME.`,
       );
     const endsAt = new Date(nowMs + overlapMs).toISOString();
     const previous = overlapMs === 0 ? null : { secretHash: before.secretHash, endsAt };

@@ -13,6 +13,7 @@ import { hashBytes } from '../lib/hash-file.ts';
 import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { manifestKey, modelKey, versionKey, versionOf } from '../../worker/platform/model-keys.ts';
+import { CATALOGUE } from '../pull/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { readPlacementOrEmpty } from './place.ts';
 
@@ -158,11 +159,20 @@ export async function readImported(
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new EngineError(
       'E_MODEL_NOT_FOUND',
-      `model ${id}: not imported (no ${path}). Run: thimble pull ${id} && thimble import ${id}, or import a file: thimble import FILE --id ${id}`,
+      `model ${id}: not imported (no ${path}). ${adviceFor(id)}`,
       { details: { id, path }, cause },
     );
   });
   return { text, manifest: parseManifest(JSON.parse(text)) };
+}
+
+/** What brings a model here: the catalogue's are fetched, others come from a file. */
+function adviceFor(id: string): string {
+  const entry = CATALOGUE.find((row) => row.id === id);
+  if (entry === undefined)
+    return `The catalogue has no model of this name, so that "thimble pull ${id}" would fetch nothing. Names: \`thimble pull --list\`; a file of your own: \`thimble import FILE --id NAME\``;
+  if (entry.preset === null) return `Models of its kind (${entry.task}) cannot be served yet`;
+  return `Run: \`thimble import ${id}\`, which fetches it as well`;
 }
 
 /** Keys of a manifest's files with their hashes; none of a manifest that cannot be read. */

@@ -16,7 +16,7 @@ const COMMANDS = [
   ...['pull', 'import', 'calibrate', 'inspect', 'push', 'dev', 'generate', 'chat', 'bench', 'eval'],
   ...['plan', 'models', 'use', 'alias', 'rollback', 'rm'],
   ...['summarize', 'translate', 'extract', 'classify', 'rewrite', 'answer', 'deploy', 'doctor'],
-  ...['backup', 'restore'],
+  ...['backup', 'restore', 'run', 'ls', 'show', 'ps', 'serve', 'completion'],
 ];
 
 let home = '';
@@ -59,7 +59,6 @@ describe('help and usage', () => {
 
   test.each([
     [['nonsense'], "unknown command 'nonsense'"],
-    [['generate'], "required option '-m, --model <id>'"],
     [['generate', '-m', MODEL, '--top-p', '3'], 'Expected a number from 0 to 1'],
     [['generate', '-m', MODEL, '--max-tokens', '-1'], 'Expected a whole number'],
     [['generate', '-m', MODEL, '--temperature', 'NaN'], 'Expected a number'],
@@ -205,6 +204,27 @@ describe('generate and chat', () => {
     expect(stderr).toContain('[E_PROMPT_TOO_LONG]');
   });
 
+  test('a text that ends by its length says so, beside the text', async () => {
+    const { stdout, stderr } = await thimble(...greedy, '-p', 'Once upon a time');
+    expect(stderr).toContain('cut off');
+    expect(stdout).not.toContain('cut off');
+  });
+
+  test('a model of the catalogue that is not here is fetched, an unknown one is not asked for', async () => {
+    const env = { HF_ENDPOINT: 'http://127.0.0.1:9' };
+    for (const args of [
+      ['generate', '-p', 'x'],
+      ['embed', 'x'],
+    ]) {
+      const ended = await runThimble([...args, '-m', 'gemma-3-1b-it'], { home, env });
+      expect(ended.code).not.toBe(0);
+      expect(ended.stderr).toContain('E_SOURCE_UNAVAILABLE');
+    }
+    const unknown = await thimble('chat', '-m', 'foo');
+    expect(unknown.stderr).toContain('thimble pull --list');
+    expect(unknown.stderr).not.toContain('&&');
+  });
+
   test('a model that is not there is told with the command that brings it', async () => {
     const { code, stderr } = await thimble('generate', '-m', 'none', '-p', 'x');
     expect(code).toBe(1);
@@ -231,6 +251,12 @@ describe('doctor and deploy', () => {
     expect(byName).toMatchObject({ node: 'ok', packages: 'ok', build: 'ok', models: 'ok' });
     expect(byName['workerd']).toBe('ok');
     expect(ended.code).toBe(report.ok ? 0 : 1);
+  });
+
+  test('deploy --dry-run refuses a model that is not there', async () => {
+    const { code, stderr } = await thimble('deploy', '--dry-run', '--model', 'nomodel');
+    expect(code).toBe(1);
+    expect(stderr).toContain('[E_MODEL_NOT_FOUND]');
   });
 
   test('deploy --dry-run builds, is accepted by wrangler and prints sizes', async () => {

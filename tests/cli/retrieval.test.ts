@@ -97,6 +97,21 @@ describe('thimble search', () => {
     expect(missing.stderr).toContain('no collection "others"');
   });
 
+  test('the query may stand after the files to add', async () => {
+    const args = ['search', 'late', '--create', '--url', server.url, '--mode', 'text', '--add'];
+    const ended = await run([...args, join(home, 'sea.md'), join(home, 'page.html'), 'blue sea']);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(ended.stdout).toContain('sea.md 0-');
+  });
+
+  test('a file that is missing leaves no collection', async () => {
+    const args = ['search', 'unmade', '--url', server.url];
+    const ended = await run([...args, '--create', '--add', join(home, 'absent.md')]);
+    expect(ended.code).not.toBe(0);
+    expect(ended.stderr).toContain('cannot read --add');
+    expect((await run([...args, 'sea'])).stderr).toContain('no collection "unmade"');
+  });
+
   test('without anything to do says so', async () => {
     const ended = await run(['search', 'notes', '--url', server.url]);
     expect(ended.code).not.toBe(0);

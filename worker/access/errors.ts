@@ -5,7 +5,7 @@ import type { Scope } from '../platform/caller.ts';
 export function missingKey(): EngineError {
   return new EngineError(
     'E_KEY_INVALID',
-    'authorization: a key is needed; expected "Authorization: Bearer KEY" or "x-api-key: KEY". The owner of this server makes one with: thimble keys create.',
+    'authorization: a key is needed; expected "Authorization: Bearer KEY" or "x-api-key: KEY". The owner of this server makes one with: thimble keys create --name NAME.',
   );
 }
 

@@ -19,6 +19,8 @@ export interface TaskCommand {
   readonly options: readonly Option[];
   /** The task's own fields. */
   readonly fields: (flags: TaskFlags, text: string) => Answer | Promise<Answer>;
+  /** Options that set fields of other names. */
+  readonly fieldOptions?: Readonly<Record<string, string>>;
   readonly show: (answer: Answer) => string;
   readonly examples: readonly string[];
 }
@@ -99,6 +101,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
       ...SAMPLING,
     ],
     fields: ({ to, from }, text) => ({ text, target: to, source: from }),
+    fieldOptions: { target: '--to LANGUAGE', source: '--from LANGUAGE' },
     show: ({ translation }) => String(translation),
     examples: [
       'thimble translate letter.md --to French',
@@ -113,6 +116,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
       ...{ text, instruction: flags['instruction'] },
       schema: flags['schema'] === undefined ? undefined : await readSchema(flags),
     }),
+    fieldOptions: { schema: '--schema FILE' },
     show: ({ data }) => JSON.stringify(data, null, 2),
     examples: ['thimble extract invoice.txt --schema invoice.schema.json'],
   },
@@ -129,6 +133,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
       ...{ text, multi_label: multi, calibrate, instruction },
       labels: (label as readonly string[] | undefined)?.map(labelOf),
     }),
+    fieldOptions: { labels: '--label LABEL, once for each label' },
     show: showLabels,
     examples: [
       'thimble classify review.txt --label positive --label negative',
@@ -140,6 +145,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
     summary: 'rewrite a text in another tone',
     options: [['--tone <tone>', 'a tone such as polite or formal'], INSTRUCTION, ...SAMPLING],
     fields: ({ tone, instruction }, text) => ({ text, tone, instruction }),
+    fieldOptions: { instruction: '--tone TONE or --instruction TEXT', tone: '--tone TONE' },
     show: ({ text }) => String(text),
     examples: [
       'thimble rewrite draft.txt --tone formal',
@@ -163,6 +169,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
       ...{ question, max_quotes: maxQuotes, min_gain: minGain },
       passages: [text],
     }),
+    fieldOptions: { question: '-q QUESTION' },
     show: showQuoted,
     examples: ['thimble answer manual.txt -q "How long does the battery last?"'],
   },

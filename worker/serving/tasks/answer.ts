@@ -18,7 +18,7 @@ import {
 import { answerPrompt, questionPrompt } from './prompts/answer.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { answerTokens, defineWholeTask } from './task.ts';
-import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { mean, type TaskModel, type TaskPrompt, type Written } from './task-model.ts';
 import { refuseAt, whole } from '../fields/refuse-at.ts';
 
 export const MAX_PASSAGES = 256;
@@ -154,7 +154,7 @@ async function writeAnswer(
   quotes: readonly Quote[],
   question: string,
   maxTokens: number,
-): Promise<{ text: string; reason: 'stop' | 'length' }> {
+): Promise<Written> {
   const inOrder = quotes.toSorted((a, b) => a.passage - b.passage || a.start - b.start);
   const texts = inOrder.map(({ text }) => text);
   return await model.writeAll(answerFrom(texts, question), { maxTokens, stops: ['\n'] });

@@ -41,9 +41,15 @@ export const lineField = (maxChars: number) =>
   });
 
 export const chunkCount = z.number().int().positive().describe('pieces the text was cut into');
+/** Why a text ended, from the best reason to the worst. */
+export const TASK_REASONS = ['stop', 'length', 'repetition'] as const;
+export type TaskReason = (typeof TASK_REASONS)[number];
+
 export const finishReason = z
-  .enum(['stop', 'length'])
-  .describe('"length": a part of the answer reached its limit of tokens');
+  .enum(TASK_REASONS)
+  .describe(
+    '"length": a part of the answer reached its limit of tokens or words; "repetition": a part repeated itself and was ended',
+  );
 
 /** Schema of the answer of task `name`: its own `fields`, with those that all tasks share around them. */
 export function taskAnswer<Name extends string, Fields extends z.ZodRawShape>(

@@ -18,6 +18,10 @@ export const MAX_BULLETS = 8;
 const LEAST_ROOM = 32;
 /** A word, with the space and punctuation around it, seldom has more tokens. */
 const TOKENS_PER_WORD = 3;
+/** Within so many words of the limit, a sentence is shown when it is whole. */
+const HELD_WORDS = 30;
+/** The end of a sentence with what closes it, or of a line. */
+const SENTENCE_END = /[.!?…。！？]["'”’)\]]*(?=\s|$)|\n/gu;
 /** A piece's summary is at most the piece's length divided by this, so that each round leaves less. */
 const PART_SHARE = 4;
 
@@ -68,10 +72,8 @@ async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, voi
   const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', options);
   const constraint = body.style === 'bullet' ? BULLETS : null;
   let summary = '';
-  for await (const event of limitWords(
-    model.write(prompt, { maxTokens, constraint }),
-    options.maxWords,
-  )) {
+  const words = limitWords(model.write(prompt, { maxTokens, constraint }), options.maxWords);
+  for await (const event of endAtSentence(words, options.maxWords)) {
     if (event.type === 'text') {
       const text = summary === '' ? event.text.trimStart() : event.text;
       summary += text;
@@ -134,4 +136,43 @@ export async function* limitWords(
     if (nWord > maxWords) break;
   }
   yield { type: 'done', reason: 'length' };
+}
+
+/** Leaves out the sentence that a limit cut off, unless most of it has been shown or it is the only one. */
+export async function* endAtSentence(
+  events: AsyncIterable<WriteEvent>,
+  maxWords: number,
+): AsyncGenerator<WriteEvent, void, void> {
+  let held = '';
+  let nWord = 0;
+  let isAtEnd = false;
+  for await (const event of events) {
+    if (event.type === 'done') {
+      const whole = sentencesEnd(held);
+      const end = event.reason !== 'stop' && (isAtEnd || whole > 0) ? whole : held.length;
+      if (end > 0) yield { type: 'text', text: held.slice(0, end) };
+      yield event;
+      return;
+    }
+    held += event.text;
+    const isNear = nWord + wordCount(held) > maxWords - HELD_WORDS;
+    // A stop at the very end of what is there may be that of "3.5".
+    const end = isNear ? sentencesEnd(held.slice(0, -1)) : held.length;
+    if (end === 0) continue;
+    const text = held.slice(0, end);
+    yield { type: 'text', text };
+    nWord += wordCount(text);
+    isAtEnd = isNear || sentencesEnd(text) >= text.trimEnd().length;
+    held = held.slice(end);
+  }
+}
+
+function wordCount(text: string): number {
+  return text.match(/[^\s-]\S*/g)?.length ?? 0;
+}
+
+/** Where the last whole sentence or line ends; 0 when there is none. */
+function sentencesEnd(text: string): number {
+  const last = [...text.matchAll(SENTENCE_END)].at(-1);
+  return last === undefined ? 0 : last.index + last[0].length;
 }

@@ -22,7 +22,8 @@ import { countTokens } from '../generation/tool-events.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { samplingParams } from '../fields/sampling.ts';
 import { addUsage } from '../accounting/usage.ts';
-import type { TaskFields } from './fields.ts';
+import type { TaskFields, TaskReason } from './fields.ts';
+import { findLoop, LOOP_REPEATS, MAX_PHRASE_CHARS } from './loops.ts';
 
 export interface TaskHost {
   readonly model: ServedModel;
@@ -52,19 +53,17 @@ export interface WriteOptions {
 
 export type WriteEvent =
   | { readonly type: 'text'; readonly text: string }
-  | {
-      readonly type: 'done';
-      /** Whether the model ended the text or its tokens ran out. */
-      readonly reason: 'stop' | 'length';
-    };
+  | { readonly type: 'done'; readonly reason: TaskReason };
 
 export interface Written {
   readonly text: string;
-  readonly reason: 'stop' | 'length';
+  readonly reason: TaskReason;
 }
 
 /** Allowed difference between the tokens of parts and of the whole. */
 const SLACK_TOKENS = 8;
+/** The end of a text that is looked through for repetitions. */
+const LOOP_WINDOW_CHARS = LOOP_REPEATS * MAX_PHRASE_CHARS;
 /** Answers that are made in parallel, sharing passes over the weights. */
 const MAX_PARALLEL = 3;
 
@@ -124,7 +123,10 @@ export class TaskModel {
     );
   }
 
-  /** Generates text, in pieces that are final, then `done`. Ending the iteration early ends the generation. */
+  /**
+   * Generates text, in pieces that are final, then `done`. Ending the iteration early ends the generation.
+   * Free text that repeats itself is ended.
+   */
   async *write(prompt: TaskPrompt, options: WriteOptions): AsyncGenerator<WriteEvent, void, void> {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
@@ -141,11 +143,17 @@ export class TaskModel {
     const events = countTokens(this.host.run(request, signal, prompt.field), count);
     const atTextStart = manifest.chatTemplate !== null && (prompt.prefill ?? '') === '';
     let usage = NO_USAGE;
+    let tail = '';
     try {
       for await (const event of textEvents(events, tokenizer, { stops, atTextStart })) {
         if (event.type === 'start') usage = { ...event.usage };
         if (event.type === 'text') {
           if (event.text !== '') yield { type: 'text', text: event.text };
+          tail = (tail + event.text).slice(-LOOP_WINDOW_CHARS);
+          if (constraint === null && findLoop(tail) !== null) {
+            yield { type: 'done', reason: 'repetition' };
+            return;
+          }
         } else if (event.type === 'done') {
           ({ usage } = event);
           const reason = event.reason === 'length' ? 'length' : 'stop';
@@ -158,7 +166,7 @@ export class TaskModel {
     }
   }
 
-  /** Generates a whole answer, trimmed. */
+  /** Generates a whole answer, trimmed; of what it repeats, the first time stays. */
   async writeAll(prompt: TaskPrompt, options: WriteOptions): Promise<Written> {
     let text = '';
     let reason: Written['reason'] = 'length';
@@ -166,7 +174,8 @@ export class TaskModel {
       if (event.type === 'text') text += event.text;
       else ({ reason } = event);
     }
-    return { text: text.trim(), reason };
+    const loop = reason === 'repetition' ? findLoop(text) : null;
+    return { text: text.slice(0, loop?.at).trim(), reason };
   }
 
   /** Generates answers to several prompts, in their order; the first failure ends all. */

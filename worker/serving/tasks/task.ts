@@ -6,7 +6,7 @@ import { timingsJson, usageJson } from '../accounting/usage.ts';
 import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { chunkSteps, type Span } from '../../../engine/text/chunk-text.ts';
-import { MAX_CHUNKS, type TaskFields } from './fields.ts';
+import { MAX_CHUNKS, TASK_REASONS, type TaskFields, type TaskReason } from './fields.ts';
 import { TaskModel, type TaskHost, type Written } from './task-model.ts';
 
 export type TaskEvent =
@@ -101,8 +101,9 @@ export function replaceSpans(text: string, spans: readonly Span[], by: readonly 
   return out + text.slice(at);
 }
 
-export function worstReason(written: readonly Pick<Written, 'reason'>[]): 'stop' | 'length' {
-  return written.some(({ reason }) => reason === 'length') ? 'length' : 'stop';
+export function worstReason(written: readonly Pick<Written, 'reason'>[]): TaskReason {
+  const has = (wanted: TaskReason) => written.some(({ reason }) => reason === wanted);
+  return TASK_REASONS.findLast(has) ?? 'stop';
 }
 
 /** An answer takes at most the context divided by this. */

@@ -1,0 +1,92 @@
+/** The `thimble` program as a tree of commands, each of which is a file of its own. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { repoRoot } from '../../lib/paths.ts';
+
+interface CommandModule {
+  register(program: Command): void;
+}
+
+const task = async (name: string): Promise<CommandModule> =>
+  (await import('../task.ts')).taskCommand(name);
+
+/** In the order in which a model passes through them; imported only when asked for, since some load a compiler. */
+export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  run: () => import('../run.ts'),
+  pull: () => import('../pull.ts'),
+  import: () => import('../import.ts'),
+  calibrate: () => import('../calibrate.ts'),
+  inspect: () => import('../inspect.ts'),
+  plan: () => import('../plan.ts'),
+  push: () => import('../push.ts'),
+  models: () => import('../models.ts'),
+  use: () => import('../use.ts'),
+  alias: () => import('../alias.ts'),
+  rollback: () => import('../rollback.ts'),
+  rm: () => import('../rm.ts'),
+  ls: () => import('../ls.ts'),
+  show: () => import('../show.ts'),
+  dev: () => import('../dev.ts'),
+  serve: () => import('../serve.ts'),
+  ps: () => import('../ps.ts'),
+  generate: () => import('../generate.ts'),
+  chat: () => import('../chat.ts'),
+  summarize: () => task('summarize'),
+  translate: () => task('translate'),
+  extract: () => task('extract'),
+  classify: () => task('classify'),
+  rewrite: () => task('rewrite'),
+  answer: () => task('answer'),
+  transcribe: () => import('../transcribe.ts'),
+  speak: () => import('../speak.ts'),
+  embed: () => import('../embed.ts'),
+  search: () => import('../search.ts'),
+  bench: () => import('../bench/index.ts'),
+  eval: () => import('../eval.ts'),
+  keys: () => import('../keys.ts'),
+  backup: () => import('../backup.ts'),
+  restore: () => import('../restore.ts'),
+  subjects: () => import('../subjects.ts'),
+  deploy: () => import('../deploy.ts'),
+  doctor: () => import('../doctor.ts'),
+  completion: () => import('../completion.ts'),
+};
+
+const EXAMPLES = `
+Examples:
+  thimble run                                    (chat with the default model)
+  thimble run smollm2-135m-instruct "Name three fruits."
+  thimble serve
+  thimble pull smollm2-135m-instruct
+  thimble import smollm2-135m-instruct --preset edge
+  thimble dev
+  thimble chat -m smollm2-135m-instruct
+  thimble deploy --dry-run
+
+Folders:
+  files are kept in the user's cache and data folders (XDG), or all in THIMBLE_HOME
+  THIMBLE_DEBUG=1 shows where an error comes from
+`;
+
+/** The program with the commands of these names; with all of them unless some are named. */
+export async function createProgram(
+  names: readonly string[] = Object.keys(COMMANDS),
+): Promise<Command> {
+  const { version } = JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('thimble')
+    .description(
+      "Serve an open model's file as an OpenAI-compatible HTTPS service on edge Workers.",
+    )
+    .version(version)
+    .showHelpAfterError('(--help shows the options)')
+    .addHelpText('after', EXAMPLES)
+    .configureHelp({ showGlobalOptions: false })
+    .exitOverride();
+  for (const name of names) (await COMMANDS[name]?.())?.register(program);
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError('(--help shows the options)');
+  return program;
+}
