@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { EndpointFacts, Example } from '../../worker/http/endpoint.ts';
 import { ENDPOINTS } from '../../worker/gateway/endpoints.ts';
 import { PARAMETERS } from '../../worker/http/openapi/parameters.ts';
-import { anthropicErrorSchema, errorSchema } from '../../worker/serving/fields/answers.ts';
+import { ERROR_SCHEMAS } from '../../worker/serving/fields/answers.ts';
 import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { runExample } from '../support/run-example.ts';
 
@@ -76,8 +76,7 @@ async function check(endpoint: EndpointFacts, example: Example): Promise<void> {
   const wanted = example.status ?? 200;
   if (response.status !== wanted) expect([response.status, await response.text()]).toEqual(wanted);
   if (wanted >= 400) {
-    const schema = endpoint.errors === 'anthropic' ? anthropicErrorSchema : errorSchema;
-    expectSchema(schema, await response.json());
+    expectSchema(ERROR_SCHEMAS[endpoint.errors ?? 'openai'], await response.json());
     return;
   }
   const row = endpoint.responses.find(({ status }) => status === wanted);

@@ -48,6 +48,13 @@ import { listInputItems } from '../apis/responses/list-input-items.ts';
 import { listModels } from '../apis/models/list-models.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
+import { ollamaChat } from '../apis/ollama/chat.ts';
+import { ollamaDelete, ollamaPull } from '../apis/ollama/manage.ts';
+import { ollamaEmbed } from '../apis/ollama/embed.ts';
+import { ollamaGenerate } from '../apis/ollama/generate.ts';
+import { ollamaPs, ollamaTags } from '../apis/ollama/list-models.ts';
+import { ollamaShow } from '../apis/ollama/show.ts';
+import { ollamaVersion } from '../apis/ollama/version.ts';
 import { openapi } from '../apis/server/openapi.ts';
 import { page } from '../apis/server/page.ts';
 import { readyz } from '../apis/server/readyz.ts';
@@ -77,6 +84,15 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   listInputItems,
   messages,
   countTokens,
+  ollamaChat,
+  ollamaGenerate,
+  ollamaEmbed,
+  ollamaTags,
+  ollamaPs,
+  ollamaShow,
+  ollamaPull,
+  ollamaDelete,
+  ollamaVersion,
   summarizeTask,
   translateTask,
   extractTask,

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { ServingEnv } from '../serving/env.ts';
 import type { RequestRecord } from './observe/record.ts';
+import type { ErrorStyle } from './error-response.ts';
 import type { RefusedParameter } from './body/refused.ts';
 import type { Caller, Scope } from '../platform/caller.ts';
 
@@ -12,6 +13,7 @@ export type Tag =
   | 'generation'
   | 'responses'
   | 'messages'
+  | 'ollama'
   | 'batches'
   | 'tasks'
   | 'retrieval'
@@ -114,7 +116,7 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = Servi
   readonly responses: readonly ResponseRow[];
   readonly examples: readonly Example[];
   /** The API whose error object the endpoint answers with. */
-  readonly errors?: 'openai' | 'anthropic';
+  readonly errors?: ErrorStyle;
   handle(
     context: EndpointContext<Schema extends z.ZodObject ? z.output<Schema> : undefined, Env>,
   ): Response | Promise<Response>;

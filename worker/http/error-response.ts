@@ -13,7 +13,7 @@ import {
 /** How long a client should wait after a retryable error that does not say it. */
 const DEFAULT_RETRY_AFTER_S = 2;
 
-export type ErrorStyle = 'openai' | 'anthropic';
+export type ErrorStyle = 'openai' | 'anthropic' | 'ollama';
 
 export interface ErrorBody {
   readonly error: {
@@ -64,9 +64,15 @@ export function anthropicErrorBody(record: ErrorRecord): object {
   return { type: 'error', error: { type, message: record.message, param, code, details } };
 }
 
+/** Ollama's error object; `param`, `code` and `details` are extensions. */
+export function ollamaErrorBody({ message, param, code, details }: ErrorRecord): object {
+  return { error: message, param, code: publicCode(code), details };
+}
+
 const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {
   openai: errorBody,
   anthropic: anthropicErrorBody,
+  ollama: ollamaErrorBody,
 };
 
 /**

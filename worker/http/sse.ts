@@ -1,6 +1,6 @@
 /**
- * Server-sent events from an async iterator of chunks. The first chunk is awaited before the
- * headers are sent, so that errors until then have their own status; later ones are a last event.
+ * Streams from an async iterator of chunks, as server-sent events or as lines of JSON. The first chunk is awaited
+ * before the headers are sent, so that errors until then have their own status; later ones are a last event.
  */
 import type { ErrorRecord } from '../../engine/base/errors.ts';
 import { errorBody, recordForClient } from './error-response.ts';
@@ -8,7 +8,6 @@ import { tick } from './kept-alive.ts';
 import type { RequestRecord } from './observe/record.ts';
 
 const HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
   // Tells proxies not to buffer, which would delay tokens.
   'x-accel-buffering': 'no',
@@ -19,6 +18,8 @@ export const MAX_STALL_MS = 30_000;
 
 /** How an API writes its events. */
 export interface SseShape {
+  /** Lines of JSON instead of server-sent events. */
+  readonly isLines?: boolean;
   /** Each event begins with a line `event: ` and the chunk's `type`. */
   readonly isNamed: boolean;
   /** Data of the last event; null when the stream simply ends. */
@@ -29,8 +30,11 @@ export interface SseShape {
 
 export const OPENAI_SSE: SseShape = { isNamed: false, last: '[DONE]', failure: errorBody };
 
-/** A comment, which clients pass over: a client that has left is noticed only where something is written to it. */
-const STILL_HERE = ': waiting\n\n';
+/**
+ * What clients pass over, a comment or a space before JSON: a client that has left is noticed only where something is
+ * written to it.
+ */
+const STILL_HERE = { events: ': waiting\n\n', lines: ' ' };
 
 /**
  * @param onEnd called once, however the stream ends
@@ -62,6 +66,7 @@ export async function sseResponse(
     record.end();
   };
   const encoder = new TextEncoder();
+  const stillHere = shape.isLines === true ? STILL_HERE.lines : STILL_HERE.events;
   let stallTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the chunk was sent that the client has not read beyond; null while it waits for one. */
   let unreadSince: number | null = null;
@@ -102,7 +107,7 @@ export async function sseResponse(
       try {
         const result = await next();
         if (result?.done !== true) {
-          send(result === null ? STILL_HERE : eventText(result.value, shape));
+          send(result === null ? stillHere : eventText(result.value, shape));
           unreadSince = Date.now();
           if (stallTimer === undefined) watchStall(controller, MAX_STALL_MS);
           return;
@@ -122,11 +127,15 @@ export async function sseResponse(
       await abandon();
     },
   };
-  return new Response(new ReadableStream(source), { headers: HEADERS });
+  const type = shape.isLines === true ? 'application/x-ndjson' : 'text/event-stream; charset=utf-8';
+  return new Response(new ReadableStream(source), {
+    headers: { 'content-type': type, ...HEADERS },
+  });
 }
 
 /** JSON has no raw line breaks: one line of data is enough. */
-function eventText(chunk: unknown, { isNamed }: SseShape): string {
+function eventText(chunk: unknown, { isNamed, isLines = false }: SseShape): string {
+  if (isLines) return `${JSON.stringify(chunk)}\n`;
   const name = isNamed ? `event: ${(chunk as { type: string }).type}\n` : '';
   return `${name}data: ${JSON.stringify(chunk)}\n\n`;
 }

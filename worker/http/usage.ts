@@ -30,6 +30,7 @@ const CLIENT_GONE = 499;
 const COMPUTING: ReadonlySet<Tag> = new Set<Tag>([
   'generation',
   'messages',
+  'ollama',
   'responses',
   'tasks',
   'retrieval',

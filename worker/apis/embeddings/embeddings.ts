@@ -1,7 +1,6 @@
 /** POST /v1/embeddings. */
 import { toBase64 } from '../../../engine/base/base64.ts';
-import { invalidField } from '../../platform/invalid-field.ts';
-import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
+import { checkDimensions, shortened } from '../../serving/embedding/dimensions.ts';
 import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
@@ -34,7 +33,7 @@ export const embeddings = defineEndpoint({
   async handle({ env, caller, body, request, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
-    const dimensions = checkDimensions(body, model.manifest.config.nEmbd);
+    const dimensions = checkDimensions(body.dimensions, model.manifest.config.nEmbd);
     const redactor = redactorFor(body.redact);
     const inputs = await redactInputs(redactor, inputsOf(body.input));
     const texts = await textIds(model, inputs, {
@@ -77,19 +76,6 @@ function isList(input: EmbeddingsBody['input']): boolean {
 
 function inputsOf(input: EmbeddingsBody['input']): readonly EncoderInput[] {
   return isList(input) ? (input as EncoderInput[]) : [input as EncoderInput];
-}
-
-function checkDimensions({ dimensions }: EmbeddingsBody, nEmbd: number): number {
-  if (dimensions === undefined || dimensions <= nEmbd) return dimensions ?? nEmbd;
-  throw invalidField(
-    'dimensions',
-    `expected at most ${nEmbd}, the model's own size, got ${dimensions}`,
-    { details: { dimensions, nEmbd } },
-  );
-}
-
-function shortened(vector: Float32Array, dimensions: number): Float32Array {
-  return dimensions === vector.length ? vector : toLengthOne(vector.slice(0, dimensions));
 }
 
 /** A vector as numbers, or as base64 of little-endian float32 as in OpenAI's API. */

@@ -2,9 +2,10 @@
  * The table of endpoints as an OpenAPI 3.1 document (spec.openapis.org/oas/v3.1.1), from the same
  * schemas that check requests.
  */
+import { VERSION } from '../../platform/version.ts';
 import { z } from 'zod';
 import type { EndpointFacts, Example, ResponseRow } from '../endpoint.ts';
-import { anthropicErrorSchema, errorSchema } from '../../serving/fields/answers.ts';
+import { ERROR_SCHEMAS } from '../../serving/fields/answers.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { curlOf } from './curl.ts';
 import { isPassive, PARAMETERS } from './parameters.ts';
@@ -15,6 +16,7 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   generation: "Chat completions and plain completions in OpenAI's format.",
   responses: "Stored, continued and streamed responses in OpenAI's format.",
   messages: "Messages in Anthropic's format.",
+  ollama: "Chat, completions, embeddings and models in Ollama's format.",
   batches: 'Files of requests that run in the background, and files with their results.',
   tasks: 'Common uses of language models, with built-in prompts (docs/tasks.md).',
   retrieval: 'Embeddings, reranking, and searchable collections of documents (docs/retrieval.md).',
@@ -53,7 +55,7 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
     openapi: '3.1.0',
     info: {
       title: 'Thimble',
-      version: '0.1.0',
+      version: VERSION,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description:
         'Open models, served through the APIs that existing clients use. Fields with x-extension are ' +
@@ -68,11 +70,7 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
 
 function operation(endpoint: EndpointFacts, schemas: Json): Json {
   const { name, tag, scope, summary, description, responses, examples, errors } = endpoint;
-  const errorRef = schemaJson(
-    errors === 'anthropic' ? anthropicErrorSchema : errorSchema,
-    'output',
-    schemas,
-  );
+  const errorRef = schemaJson(ERROR_SCHEMAS[errors ?? 'openai'], 'output', schemas);
   return {
     operationId: name,
     tags: [tag],

@@ -77,7 +77,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   mirostat_eta: extension("Mirostat's learning rate; default 0.1"),
   mirostat_tau: extension("Mirostat's target surprise in bits; default 5"),
   mode: row('"hybrid", "vector" or "text"'),
-  name: row('1 to 63 lower-case letters, digits, "-" or "_", beginning with a letter or digit'),
+  name: row(
+    'of a collection: 1 to 63 lower-case letters, digits, "-" or "_", beginning with a letter or digit; for older clients of Ollama: the model',
+  ),
   model: row("an id of /v1/models; default: the server's default model"),
   multi_label: row('judge each label independently of the others'),
   n: row('number of answers, 1 to 8; answer i uses the seed plus i'),
@@ -143,6 +145,16 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'keep logits within this many standard deviations of the largest; 0 is off',
   ),
   top_p: row('keep the most likely tokens up to this sum of probabilities; 1 keeps all'),
+  format: row('"json", or a JSON schema that the answer matches'),
+  images: row('pictures in base64; not supported yet'),
+  insecure: row('unused'),
+  keep_alive: row('unused: models stay loaded while there is room'),
+  options: row(
+    "Ollama's names of the parameters of a generation: temperature, top_k, top_p, min_p, typical_p, repeat_penalty, presence_penalty, frequency_penalty, mirostat, seed, stop, num_predict",
+  ),
+  raw: row("continue the prompt as it is, without the model's template"),
+  think: row('unused'),
+  verbose: row('unused'),
   truncate: extension(
     'cut a text that is too long for the model at its end instead of refusing it',
   ),

@@ -194,3 +194,19 @@ export const anthropicErrorSchema = z
     }),
   })
   .meta({ id: 'MessagesError' });
+
+export const ollamaErrorSchema = z
+  .strictObject({
+    error: z.string(),
+    param: z.string().nullable(),
+    code: z.string(),
+    details: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'OllamaError' });
+
+/** By the API whose error object an endpoint answers with. */
+export const ERROR_SCHEMAS = {
+  openai: errorSchema,
+  anthropic: anthropicErrorSchema,
+  ollama: ollamaErrorSchema,
+};

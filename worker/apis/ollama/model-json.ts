@@ -1,0 +1,60 @@
+/** Models as Ollama describes them. */
+import type { Manifest } from '../../../engine/manifest/manifest.ts';
+import type { StoredManifest } from '../../platform/model-files.ts';
+import { nameOf } from './names.ts';
+import type { DetailsJson } from './schema.ts';
+
+/** Weights and their files. */
+function sizeOf(manifest: Manifest): { readonly nBytes: number; readonly nWeight: number } {
+  const rows = 'shards' in manifest ? manifest.shards : manifest.files;
+  const nBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const tensors = 'tensors' in manifest ? manifest.tensors : [];
+  const nWeight = tensors.reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
+  return { nBytes, nWeight };
+}
+
+/** `134M`, as Ollama writes numbers of weights. */
+function weightText(nWeight: number): string {
+  if (nWeight >= 1e9) return `${(nWeight / 1e9).toFixed(1)}B`;
+  return nWeight >= 1e6 ? `${(nWeight / 1e6).toFixed(0)}M` : `${(nWeight / 1e3).toFixed(0)}K`;
+}
+
+export function detailsJson(manifest: Manifest): DetailsJson {
+  const family = 'architecture' in manifest ? manifest.architecture : manifest.kind;
+  return {
+    parent_model: '',
+    format: 'thimble',
+    ...{ family, families: [family] },
+    parameter_size: weightText(sizeOf(manifest).nWeight),
+    quantization_level: 'preset' in manifest ? manifest.preset : '',
+  };
+}
+
+export function listedJson({ manifest, version }: StoredManifest) {
+  const name = nameOf(manifest.id);
+  return {
+    ...{ name, model: name, size: sizeOf(manifest).nBytes },
+    digest: version,
+    details: detailsJson(manifest),
+  };
+}
+
+/** What a model can do, in Ollama's words. */
+export function capabilitiesOf(manifest: Manifest): string[] {
+  if (manifest.kind === 'encoder') return ['embedding'];
+  if (manifest.kind !== 'decoder') return [];
+  return manifest.chatTemplate === null ? ['completion'] : ['completion', 'tools'];
+}
+
+export function modelInfo(manifest: Manifest): Record<string, unknown> {
+  const about = { 'general.basename': manifest.name, 'general.license': manifest.licence };
+  if (!('architecture' in manifest)) return about;
+  const { architecture } = manifest;
+  const context = manifest.kind === 'decoder' ? manifest.config.nCtx : null;
+  return {
+    ...about,
+    'general.architecture': architecture,
+    'general.parameter_count': sizeOf(manifest).nWeight,
+    ...(context === null ? {} : { [`${architecture}.context_length`]: context }),
+  };
+}

@@ -1,0 +1,36 @@
+/** The models that a caller may use. */
+import { EngineError } from '../../../engine/base/errors.ts';
+import { mayUse } from '../../platform/caller.ts';
+import type { ModelAccess } from '../../platform/caller.ts';
+import { listModelIds, readManifest } from '../../platform/model-files.ts';
+import type { StoredManifest } from '../../platform/model-files.ts';
+import type { ServingEnv } from '../env.ts';
+import { defaultModelId, resolveModel } from './model-names.ts';
+
+type Env = Pick<ServingEnv, 'MODELS' | 'DEFAULT_MODEL'>;
+
+/** The default comes first, since some clients take the first one. @throws {EngineError} E_WEIGHTS_FETCH */
+export async function listManifests(env: Env, access: ModelAccess): Promise<StoredManifest[]> {
+  const ids = await listAllowed(env, access);
+  const first = await defaultModelId(env);
+  ids.sort((a, b) => Number(b === first) - Number(a === first));
+  const models = await Promise.all(ids.map((id) => readListed(env, id)));
+  return models.flat();
+}
+
+/** A key may name models by alias. */
+async function listAllowed(env: Env, access: ModelAccess): Promise<string[]> {
+  const ids = await listModelIds(env.MODELS);
+  if (access.models === null) return ids;
+  const named = await Promise.all(access.models.map((name) => resolveModel(env.MODELS, name)));
+  return ids.filter((id) => mayUse(access, id) || named.some((model) => model.id === id));
+}
+
+/** A model whose manifest does not parse is not served, so it is not listed. */
+async function readListed(env: Env, id: string): Promise<StoredManifest[]> {
+  const stored = await readManifest(env.MODELS, id).catch((error: unknown) => {
+    if (error instanceof EngineError && error.row.party === 'modelFile') return null;
+    throw error;
+  });
+  return stored === null || stored === 'unchanged' ? [] : [stored];
+}
