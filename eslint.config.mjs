@@ -33,7 +33,14 @@ export default tseslint.config(
   },
   {
     // Private is `#name`, which JavaScript keeps; constructors have no such form.
-    files: ['engine/**/*.ts', 'worker/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts', 'web/**/*.ts'],
+    files: [
+      'engine/**/*.ts',
+      'worker/**/*.ts',
+      'scripts/**/*.ts',
+      'tests/**/*.ts',
+      'web/**/*.ts',
+      'package/**/*.ts',
+    ],
     rules: {
       'no-restricted-syntax': [
         'error',

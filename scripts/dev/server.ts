@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { EngineError } from '../../engine/base/errors.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
@@ -109,7 +109,7 @@ const MODULE_TYPES = [
 
 function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: ServerOptions): object {
   const contents = sources[config.name];
-  const main = join(repoRoot, config.main);
+  const main = resolve(repoRoot, config.main);
   const root = dirname(main);
   const names = readdirSync(root);
   const modules = MODULE_TYPES.flatMap(([ending, type]) =>
