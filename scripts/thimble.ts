@@ -15,6 +15,7 @@ const task = async (name: string): Promise<CommandModule> =>
 
 /** In the order in which a model passes through them; imported only when asked for, since some load a compiler. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  init: () => import('./commands/init.ts'),
   pull: () => import('./commands/pull.ts'),
   import: () => import('./commands/import.ts'),
   calibrate: () => import('./commands/calibrate.ts'),

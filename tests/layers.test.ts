@@ -45,6 +45,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'worker/gateway': 12,
   // For clients anywhere: it imports nothing of ours.
   'package/client': -1,
+  'package/templates': -1,
   'package/worker': 13,
   'package/engine': 8,
   'package/engine/node.ts': 24,
@@ -60,6 +61,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/dev': 26,
   'scripts/backup': 27,
   'scripts/deploy': 27,
+  'scripts/init': 27,
   'scripts/attack': 27,
   'scripts/bench': 27,
   'scripts/chaos': 27,

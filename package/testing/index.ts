@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from '../../scripts/build/build.ts';
 import { startServer, waitUntilReady } from '../../scripts/dev/server.ts';
-import { importEmbeddedInto, modelsBucketName } from '../../scripts/dev/prepare.ts';
+import { importEmbeddedInto, modelsBucketName, obtainModel } from '../../scripts/dev/prepare.ts';
 import { modelsDir } from '../../scripts/lib/paths.ts';
 import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
@@ -16,7 +16,7 @@ import { pushModel } from '../../scripts/push/push.ts';
 export const TEST_MODEL = 'stories260k';
 
 export interface TestServerOptions {
-  /** Further models, imported before with `thimble import`; the first of them becomes the default. */
+  /** Further models, pulled and imported when they are missing; the first text model becomes the default. */
   readonly models?: readonly string[];
   /** Values of variables that the Worker's wrangler.toml has, such as `{ ACCESS: 'keys' }`. */
   readonly vars?: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ const READY_TIMEOUT_MS = 120_000;
 
 /**
  * Starts a server on a free port with storage of its own. It asks for no keys unless `vars` say so.
- * @throws an error with a `code`: E_BACKEND_UNAVAILABLE when workerd does not start, E_MODEL_NOT_FOUND
+ * @throws an error with a `code`: E_BACKEND_UNAVAILABLE when workerd does not start, E_SOURCE_UNAVAILABLE
  */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { models = [], vars = {}, onLog } = options;
@@ -48,16 +48,21 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     const persist = join(root, 'state');
     const imported = join(root, 'models');
     await importEmbeddedInto(imported);
+    let defaultModel: string = TEST_MODEL;
     const bucket = await openLocalBucket(modelsBucketName(), persist);
     try {
       await pushModel(TEST_MODEL, { bucket, modelsRoot: imported });
-      for (const id of models) await pushModel(id, { bucket, modelsRoot: modelsDir() });
+      for (const id of models) {
+        const { kind } = await obtainModel(id);
+        if (kind === 'decoder' && defaultModel === TEST_MODEL) defaultModel = id;
+        await pushModel(id, { bucket, modelsRoot: modelsDir() });
+      }
     } finally {
       await bucket.close();
     }
     const server = await startServer({
       ...{ port: 0, host: '127.0.0.1', persist },
-      vars: { DEFAULT_MODEL: models[0] ?? TEST_MODEL, ...vars },
+      vars: { DEFAULT_MODEL: defaultModel, ...vars },
       ...(onLog === undefined ? {} : { onLog, verbose: true }),
     });
     await waitUntilReady(server.url, READY_TIMEOUT_MS).catch(async (error: unknown) => {
