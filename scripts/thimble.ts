@@ -3,7 +3,7 @@ import process from 'node:process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { repoRoot } from './lib/paths.ts';
+import { isPackaged, repoRoot } from './lib/paths.ts';
 import { runMain } from './lib/run-command.ts';
 
 interface CommandModule {
@@ -50,8 +50,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   doctor: () => import('./commands/doctor.ts'),
 };
 
+/** Commands that run sources or packages that only a clone has. */
+const CLONE_ONLY: ReadonlySet<string> = new Set(['bench']);
+
 const EXAMPLES = `
 Examples:
+  thimble init my-app
   thimble pull smollm2-135m-instruct
   thimble import smollm2-135m-instruct --preset edge
   thimble dev
@@ -77,7 +81,8 @@ async function main(): Promise<void> {
     .configureHelp({ showGlobalOptions: false })
     .exitOverride();
   const wanted = process.argv[2] ?? '';
-  const names = Object.hasOwn(COMMANDS, wanted) ? [wanted] : Object.keys(COMMANDS);
+  const known = Object.keys(COMMANDS).filter((name) => !isPackaged || !CLONE_ONLY.has(name));
+  const names = known.includes(wanted) ? [wanted] : known;
   for (const name of names) (await COMMANDS[name]?.())?.register(program);
   for (const command of program.commands) {
     command.exitOverride().showHelpAfterError('(--help shows the options)');

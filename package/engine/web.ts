@@ -12,7 +12,8 @@ interface WasmCompiler {
 
 /** The kernels, for a host that compiles WebAssembly itself (Workers import the .wasm files). */
 export interface Kernels {
-  readonly relaxed: WebAssembly.Module;
+  /** Null where the host does not know relaxed SIMD: the other build runs, at lower speed. */
+  readonly relaxed: WebAssembly.Module | null;
   readonly simd: WebAssembly.Module;
 }
 
@@ -30,7 +31,10 @@ export async function loadModel(
 async function fetchKernels(): Promise<Kernels> {
   // Written out: bundlers look for this form.
   const [relaxed, simd] = await Promise.all([
-    compile(new URL('../kernels/relaxed.wasm', import.meta.url)),
+    compile(new URL('../kernels/relaxed.wasm', import.meta.url)).catch((error: unknown) => {
+      if (error instanceof Error && error.name === 'CompileError') return null;
+      throw error;
+    }),
     compile(new URL('../kernels/simd.wasm', import.meta.url)),
   ]);
   return { relaxed, simd };
