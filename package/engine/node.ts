@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open, readFile } from 'node:fs/promises';
 import { EngineError } from '../../engine/base/errors.ts';
-import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
-import { modelsDir as userModelsDir } from '../../scripts/lib/paths.ts';
+import { compileWasm, compileWasmOrNull } from '../../scripts/node-host/compile-wasm.ts';
+import { distDir, modelsDir as userModelsDir } from '../../scripts/lib/paths.ts';
 import { loadTextModel } from './load-text-model.ts';
 import type { LoadOptions, ModelFiles, TextModel } from './types.ts';
 
@@ -34,7 +34,11 @@ export function fromFolder(folder: string | URL): ModelFiles {
  * @throws an error with a `code`: E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_MEMORY_BUDGET and others (docs/errors.md)
  */
 export async function loadModel(files: ModelFiles, options: LoadOptions = {}): Promise<TextModel> {
-  const kernels = await loadKernelModules();
+  const path = (build: string) => join(distDir, 'kernels', `${build}.wasm`);
+  const kernels = {
+    relaxed: await compileWasmOrNull(path('relaxed')),
+    simd: await compileWasm(path('simd')),
+  };
   return await loadTextModel(files, kernels, options, () => setImmediate());
 }
 

@@ -112,7 +112,7 @@ function packageJson(root: string, name: string, { also }: Template): string {
       test: 'node --test',
       deploy: 'thimble deploy',
     },
-    thimble: { worker: 'wrangler.toml' },
+    thimble: { worker: 'wrangler.toml', mount: '/' },
     dependencies: { hono: dependencies.hono, thimble: packageSpec(root) },
     devDependencies: { wrangler: TOOL_VERSIONS.wrangler },
   };

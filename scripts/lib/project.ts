@@ -1,6 +1,6 @@
 /**
  * A project of one's own that mounts the gateway in a Worker: a folder whose package.json says
- * `"thimble": { "worker": "wrangler.toml" }`, as `thimble init` writes it. `thimble dev` and `deploy` in that folder
+ * `"thimble": { "worker": "wrangler.toml", "mount": "/" }`, as `thimble init` writes it. `thimble dev` and `deploy` in that folder
  * take its Worker as the gateway script.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,6 +16,8 @@ export interface Project {
   readonly config: string;
   /** Path of the module that the Worker starts from. */
   readonly entry: string;
+  /** Where it mounts Thimble: `/ai`; empty at the root. */
+  readonly mount: string;
 }
 
 const MAIN = /^main = "([^"]+)"$/m;
@@ -24,8 +26,10 @@ const MAIN = /^main = "([^"]+)"$/m;
 export function findProject(folder: string = process.cwd()): Project | null {
   const path = join(folder, 'package.json');
   if (!isPackaged || !existsSync(path)) return null;
-  const worker = workerField(path);
+  const { worker, mount = '/' } = fieldsOf(path);
   if (worker === undefined) return null;
+  if (typeof mount !== 'string' || !mount.startsWith('/'))
+    throw wrong(path, `thimble.mount; expected a path such as "/ai", got ${JSON.stringify(mount)}`);
   if (typeof worker !== 'string')
     throw wrong(
       path,
@@ -38,13 +42,17 @@ export function findProject(folder: string = process.cwd()): Project | null {
     throw wrong(config, 'main; expected a line such as main = "src/index.ts"');
   const entry = resolve(dirname(config), main);
   if (!existsSync(entry)) throw wrong(config, `main; there is no file ${entry}`);
-  return { root: folder, config, entry };
+  return { root: folder, config, entry, mount: mount.replace(/\/+$/, '') };
 }
 
-function workerField(path: string): unknown {
+interface ProjectFields {
+  readonly worker?: unknown;
+  readonly mount?: unknown;
+}
+
+function fieldsOf(path: string): ProjectFields {
   try {
-    const json = JSON.parse(readFileSync(path, 'utf8')) as { thimble?: { worker?: unknown } };
-    return json.thimble?.worker;
+    return (JSON.parse(readFileSync(path, 'utf8')) as { thimble?: ProjectFields }).thimble ?? {};
   } catch (cause) {
     throw wrong(path, `not JSON (${String(cause)})`);
   }
