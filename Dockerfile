@@ -10,6 +10,7 @@ USER node
 
 # Packages first: they change less often than the sources.
 COPY --chown=node:node package.json package-lock.json .npmrc ./
+COPY --chown=node:node scripts/build/package.json scripts/build/
 RUN npm ci --omit=dev
 
 COPY --chown=node:node tsconfig.json wrangler.toml LICENSE ./

@@ -2,7 +2,15 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', 'engine/kernels/wasm/assembly/'] },
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'coverage/',
+      'engine/kernels/wasm/assembly/',
+      'package/templates/',
+    ],
+  },
   {
     files: ['**/*.ts', '**/*.mts'],
     extends: [tseslint.configs.recommendedTypeChecked],
@@ -33,7 +41,14 @@ export default tseslint.config(
   },
   {
     // Private is `#name`, which JavaScript keeps; constructors have no such form.
-    files: ['engine/**/*.ts', 'worker/**/*.ts', 'scripts/**/*.ts', 'tests/**/*.ts', 'web/**/*.ts'],
+    files: [
+      'engine/**/*.ts',
+      'worker/**/*.ts',
+      'scripts/**/*.ts',
+      'tests/**/*.ts',
+      'web/**/*.ts',
+      'package/**/*.ts',
+    ],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -15,7 +15,7 @@ const WAYS: Readonly<Record<string, RegExp | null>> = {
 
 /** The folder of source that a test folder mirrors: `tests/sample` for `engine/sample`. */
 function mirrored(folder: string): string {
-  return /^(worker|scripts)(\/|$)/.test(folder) ? folder : `engine/${folder}`;
+  return /^(worker|scripts|package)(\/|$)/.test(folder) ? folder : `engine/${folder}`;
 }
 
 /** Paths, from the root, of the files that a test imports, or names to bundle; `folder` is the test's, below tests/. */

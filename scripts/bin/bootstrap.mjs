@@ -1,5 +1,5 @@
 /**
- * What `npm start` and `npm test` run: installs the packages where they are missing, then hands over to
+ * What `npm start`, `npm test` and `npm pack` run: installs the packages where they are missing, then hands over to
  * TypeScript under Node 24. Runs on any Node >= 20 with nothing installed.
  */
 import { arch, platform } from 'node:process';
@@ -14,13 +14,15 @@ import {
 const TASKS = {
   start: { file: 'scripts/bin/start.ts', withDev: false },
   test: { file: 'scripts/bin/test.ts', withDev: true },
+  pack: { file: 'scripts/build/package.ts', withDev: true },
 };
 const LABEL = 'packages  ';
 
 async function main() {
   const [taskName = '', ...args] = process.argv.slice(2);
   const task = TASKS[taskName];
-  if (task === undefined) fail(`expected start or test, got ${JSON.stringify(taskName)}.`);
+  if (task === undefined)
+    fail(`expected ${Object.keys(TASKS).join(', ')}, got ${JSON.stringify(taskName)}.`);
   const major = Number(process.versions.node.split('.')[0]);
   if (major < MIN_NODE_MAJOR) {
     fail(`Node.js ${process.versions.node} is too old; expected ${MIN_NODE_MAJOR} or newer.`);

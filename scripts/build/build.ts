@@ -2,12 +2,15 @@
  * Everything `dist/` holds: kernels, decoders, pages, one bundle per Worker script, and workers.json.
  * A step whose inputs and outputs are unchanged is skipped.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from '../lib/lock.ts';
-import { distDir, repoRoot } from '../lib/paths.ts';
+import { distDir, isPackaged, repoRoot, workDir } from '../lib/paths.ts';
+import { findProject } from '../lib/project.ts';
 import { isUpToDate, writeStamp } from './stamp.ts';
 import { settingsOf, STEPS } from './steps.ts';
 import type { Step } from './steps.ts';
+import { projectConfigPath, readWorkerConfigs, workerRows } from './workers.ts';
 
 export interface BuildOptions {
   /** Called with what is about to be built; steps that are up to date are not mentioned. */
@@ -29,6 +32,7 @@ const LOCK_WAIT_MS = 120_000;
 /** Builds what is out of date. Of several processes the later ones wait and find it done. */
 export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   const { force = false, only, onStep = () => {} } = options;
+  if (isPackaged) return await buildProject(only, onStep);
   const steps = STEPS.filter(({ name }) => only === undefined || name === only);
   if (!force && steps.every(isFresh)) return { built: [] };
   const work = async () => {
@@ -46,8 +50,28 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   return await withLock(join(distDir, '.build.lock'), work, LOCK_WAIT_MS);
 }
 
+/** In the package all is built, except for the Worker of the project it is used in. */
+async function buildProject(
+  only: string | undefined,
+  onStep: (text: string) => void,
+): Promise<BuildResult> {
+  const row = workerRows().find(({ name }) => name === 'gateway');
+  if (only !== undefined || row === undefined || findProject() === null) return { built: [] };
+  onStep(`${row.entry}`);
+  const { bundleWorker } = await import('./bundle.ts');
+  const work = async () => {
+    await bundleWorker(row);
+    const text = JSON.stringify(await readWorkerConfigs([row]), null, 1);
+    writeFileSync(projectConfigPath(), `${text}\n`);
+    return { built: [row.name] };
+  };
+  mkdirSync(workDir(), { recursive: true });
+  return await withLock(join(workDir(), '.build.lock'), work, LOCK_WAIT_MS);
+}
+
 /** Names of the steps that would be built. */
 export function buildStatus(): string[] {
+  if (isPackaged) return [];
   return STEPS.filter((step) => !isFresh(step)).map(({ name }) => name);
 }
 

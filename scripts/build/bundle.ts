@@ -1,11 +1,13 @@
 /** One bundle per Worker script: the very files that miniflare serves and that wrangler deploys. */
 import type { BuildOptions } from 'esbuild';
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { EngineError } from '../../engine/base/errors.ts';
-import { distDir, repoRoot } from '../lib/paths.ts';
+import { repoRoot } from '../lib/paths.ts';
+import { importTool } from '../lib/tools.ts';
 import type { Built } from './stamp.ts';
+import { bundleDir } from './workers.ts';
 import type { WorkerRow } from './workers.ts';
 
 /** How every script is bundled from its entry. */
@@ -31,15 +33,16 @@ export function bundleOptions(entry: string) {
 
 /** @throws {EngineError} E_INTERNAL with esbuild's message. */
 export async function bundleWorker(row: WorkerRow): Promise<Built> {
-  const entry = join(repoRoot, row.entry);
+  const entry = resolve(repoRoot, row.entry);
   if (!existsSync(entry)) throw new EngineError('E_INTERNAL', `build: ${row.entry} is missing.`);
-  const { build, stop } = await import('esbuild');
+  const { build, stop } = await importTool<typeof import('esbuild')>('esbuild');
   // Beside the final folder, then renamed: a build that is cut off leaves the old bundle whole.
-  const tempDir = join(distDir, `.${row.name}-${process.pid}`);
-  const finalDir = join(distDir, row.name);
+  const finalDir = bundleDir(row.name);
+  const tempDir = join(dirname(finalDir), `.${row.name}-${process.pid}`);
   try {
     const { metafile } = await build({
       ...bundleOptions(entry),
+      entryNames: 'index',
       outdir: tempDir,
       metafile: true,
       logLevel: 'silent',

@@ -68,7 +68,7 @@ export function packageOf(path: string): string | null {
     .join('/');
 }
 
-function readPackage(name: string): BundledPackage {
+export function readPackage(name: string): BundledPackage {
   const folder = join(repoRoot, 'node_modules', name);
   const { version, license = '' } = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),

@@ -3,8 +3,10 @@
  * those it is bound to, so that a deployment in this order never names one that does not exist yet.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { distDir, repoRoot } from '../lib/paths.ts';
+import { join, relative, resolve } from 'node:path';
+import { distDir, repoRoot, workDir } from '../lib/paths.ts';
+import { findProject } from '../lib/project.ts';
+import { importTool } from '../lib/tools.ts';
 
 export interface WorkerRow {
   readonly name: string;
@@ -13,6 +15,8 @@ export interface WorkerRow {
   /** Too large for the free plan: deployed without it, and without the bindings to it. */
   readonly isPaidOnly?: boolean;
 }
+
+const GATEWAY = 'gateway';
 
 export const WORKERS: readonly WorkerRow[] = [
   { name: 'stage', entry: 'worker/stage/index.ts', config: 'worker/stage/wrangler.toml' },
@@ -25,6 +29,19 @@ export const WORKERS: readonly WorkerRow[] = [
   },
   { name: 'gateway', entry: 'worker/gateway/index.ts', config: 'wrangler.toml' },
 ];
+
+/** The scripts, with the Worker of the project that the program runs in as the gateway. */
+export function workerRows(): readonly WorkerRow[] {
+  const project = findProject();
+  if (project === null) return WORKERS;
+  const { entry, config } = project;
+  return WORKERS.map((row) => (row.name === GATEWAY ? { ...row, entry, config } : row));
+}
+
+/** The folder of a script's bundle. */
+export function bundleDir(name: string): string {
+  return join(name === GATEWAY && findProject() !== null ? workDir() : distDir, name);
+}
 
 /** One row of dist/workers.json: what the development server needs of a wrangler.toml. */
 export interface WorkerConfig {
@@ -47,10 +64,13 @@ interface WranglerConfig {
 }
 
 /** Reads every wrangler.toml with wrangler's own reader. Slow to import, hence at build time. */
-export async function readWorkerConfigs(): Promise<WorkerConfig[]> {
-  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import('wrangler');
-  return WORKERS.map(({ name, config }) => {
-    const configPath = join(repoRoot, config);
+export async function readWorkerConfigs(
+  rows: readonly WorkerRow[] = WORKERS,
+): Promise<WorkerConfig[]> {
+  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } =
+    await importTool<typeof import('wrangler')>('wrangler');
+  return rows.map(({ name, config }) => {
+    const configPath = resolve(repoRoot, config);
     const { name: scriptName, r2_buckets } = unstable_readConfig({
       config: configPath,
     }) as WranglerConfig;
@@ -64,7 +84,7 @@ export async function readWorkerConfigs(): Promise<WorkerConfig[]> {
     return {
       name,
       scriptName: scriptName ?? name,
-      main: `dist/${name}/index.js`,
+      main: relative(repoRoot, join(bundleDir(name), 'index.js')),
       bucketNames: r2_buckets.map(
         (bucket: { binding: string; bucket_name?: string }) => bucket.bucket_name ?? bucket.binding,
       ),
@@ -73,7 +93,19 @@ export async function readWorkerConfigs(): Promise<WorkerConfig[]> {
   });
 }
 
-/** The configurations that the last build wrote. */
+/** The configurations that the last build wrote, those of a project in place of the package's own. */
 export function loadWorkerConfigs(): WorkerConfig[] {
-  return JSON.parse(readFileSync(workersJsonPath, 'utf8')) as WorkerConfig[];
+  const own = readConfigs(workersJsonPath);
+  if (findProject() === null) return own;
+  const [gateway] = readConfigs(projectConfigPath());
+  return own.map((config) => (config.name === GATEWAY ? (gateway ?? config) : config));
+}
+
+function readConfigs(path: string): WorkerConfig[] {
+  return JSON.parse(readFileSync(path, 'utf8')) as WorkerConfig[];
+}
+
+/** As dist/workers.json, for the Worker of a project. */
+export function projectConfigPath(): string {
+  return join(workDir(), 'workers.json');
 }

@@ -11,7 +11,7 @@ import { findPip } from '../pull/packages.ts';
 import { freeBytes } from '../lib/disk.ts';
 import { runTool } from '../lib/exec.ts';
 import { createMiniflare } from '../lib/miniflare.ts';
-import { cacheDir, dataDir, distDir } from '../lib/paths.ts';
+import { cacheDir, dataDir, distDir, isPackaged } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 
 export interface CheckResult {
@@ -54,6 +54,8 @@ function fail(found: string, fix: string): CheckResult {
 }
 
 function checkNode(): CheckResult {
+  // bin/thimble.mjs refuses what is too old.
+  if (isPackaged) return ok(process.versions.node);
   const want = String(projectNodeVersion());
   const have = process.versions.node;
   if (have === want) return ok(`${have}, the project's own`);
@@ -80,6 +82,7 @@ async function checkPip(): Promise<CheckResult> {
 }
 
 function checkPackages(): CheckResult {
+  if (isPackaged) return ok('built in');
   const missing = missingPackages({ withDev: false });
   if (missing.length > 0) {
     const names = missing.slice(0, 5).join(', ');

@@ -11,11 +11,12 @@ import { DEFAULT_ISOLATES, emptyPlacement } from '../../engine/placement/changes
 import { isPlaced } from '../../engine/placement/needs.ts';
 import { isInForce } from '../../worker/access/key-record.ts';
 import type { KeyRecord } from '../../worker/access/key-record.ts';
+import { bundleDir } from '../build/workers.ts';
 import { buildStep, modelsBucketName } from '../dev/prepare.ts';
 import { newWatermarkRecord, WATERMARK_RECORD_KEY } from '../../worker/platform/watermark-key.ts';
 import { failureReason } from '../lib/exec.ts';
 import { hashBytes } from '../lib/hash-file.ts';
-import { distDir, modelsDir } from '../lib/paths.ts';
+import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { runWrangler } from '../lib/wrangler.ts';
@@ -83,7 +84,7 @@ export async function deploy(options: DeployOptions): Promise<DeployResult> {
   await buildStep();
   const isFree = options.plan === 'free';
   const bundles = new Set(scriptConfigs({ nIsolate: 1, isFree }).map(({ bundle }) => bundle));
-  const sizes = [...bundles].map((name) => measureBundle(name, join(distDir, name)));
+  const sizes = [...bundles].map((name) => measureBundle(name, bundleDir(name)));
   const broken = sizes.flatMap((size) => brokenLimits(size, options.plan));
   if (broken.length > 0) {
     throw new EngineError('E_MEMORY_BUDGET', `deploy: too large. ${broken.join('. ')}.`, {

@@ -3,12 +3,13 @@
  * stage of the pool, bound to the stages after it, and the gateway's, bound to all of them.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { bindingsTo, stageScriptName } from '../build/pool.ts';
-import { WORKERS } from '../build/workers.ts';
+import { bundleDir, workerRows } from '../build/workers.ts';
 import type { WorkerRow } from '../build/workers.ts';
-import { distDir, repoRoot } from '../lib/paths.ts';
+import { repoRoot, workDir } from '../lib/paths.ts';
+import { wranglerDir } from '../lib/wrangler.ts';
 import { withoutBindings } from './without-scripts.ts';
 
 export interface ScriptConfig {
@@ -29,9 +30,9 @@ export interface ConfigOptions {
   readonly vars?: Readonly<Record<string, string>>;
 }
 
-const DEPLOY_DIR = join(distDir, 'deploy');
 const NAME = /^name = "([^"]+)"$/m;
-const PATHS = /^(main|base_dir) = "([^"]+)"$/gm;
+const MAIN = /^main = "[^"]+"$/m;
+const BUNDLE = /^(no_bundle|find_additional_modules|base_dir) = .*\n/gm;
 const BINDINGS = /\[\[(?:durable_objects\.bindings|services|r2_buckets)\]\]\n((?:[^\n[]+\n?)*)/g;
 
 /** In the order in which they are deployed: no script is bound to one that comes after it. */
@@ -41,32 +42,36 @@ export function scriptConfigs({
   vars = {},
 }: ConfigOptions): ScriptConfig[] {
   const isAbsent = ({ isPaidOnly = false }: WorkerRow) => isFree && isPaidOnly;
-  const absent = WORKERS.filter(isAbsent).map((row) => nameOf(readToml(row)));
-  const first = nameOf(readToml(WORKERS.find(({ name }) => name === 'stage')!));
-  return WORKERS.filter((row) => !isAbsent(row)).flatMap((row) => {
-    const own = row.name === 'gateway' ? vars : {};
-    const toml = withVars(fromDeployDir(row, withoutBindings(readToml(row), absent)), own);
-    const config = (isolate: number | null): ScriptConfig => {
-      const scriptName = isolate === null ? nameOf(toml) : stageScriptName(first, isolate);
-      const bound = isolate === null ? boundStages(row, nIsolate) : [isolate + 1, nIsolate];
-      const named = toml.replace(NAME, `name = "${scriptName}"`);
-      const text = named + stageTables(first, bound[0]!, bound[1]!);
-      return { bundle: row.name, scriptName, toml: text, bindings: listBindings(text) };
-    };
-    if (row.name !== 'stage') return [config(null)];
-    return Array.from({ length: nIsolate }, (_, i) => config(nIsolate - 1 - i));
-  });
+  const rows = workerRows();
+  const absent = rows.filter(isAbsent).map((row) => nameOf(readToml(row)));
+  const first = nameOf(readToml(rows.find(({ name }) => name === 'stage')!));
+  return rows
+    .filter((row) => !isAbsent(row))
+    .flatMap((row) => {
+      const own = row.name === 'gateway' ? vars : {};
+      const toml = withVars(fromDeployDir(row, withoutBindings(readToml(row), absent)), own);
+      const config = (isolate: number | null): ScriptConfig => {
+        const scriptName = isolate === null ? nameOf(toml) : stageScriptName(first, isolate);
+        const bound = isolate === null ? boundStages(row, nIsolate) : [isolate + 1, nIsolate];
+        const named = toml.replace(NAME, `name = "${scriptName}"`);
+        const text = named + stageTables(first, bound[0]!, bound[1]!);
+        return { bundle: row.name, scriptName, toml: text, bindings: listBindings(text) };
+      };
+      if (row.name !== 'stage') return [config(null)];
+      return Array.from({ length: nIsolate }, (_, i) => config(nIsolate - 1 - i));
+    });
 }
 
-/** Writes them; their paths relative to the repository, in the same order. */
+/** Writes them; their paths as wrangler takes them, in the same order. */
 export function writeConfigs(configs: readonly ScriptConfig[]): string[] {
-  mkdirSync(DEPLOY_DIR, { recursive: true });
+  const folder = deployDir();
+  mkdirSync(folder, { recursive: true });
   return configs.map(({ scriptName, toml }) => {
-    const path = join(DEPLOY_DIR, `${scriptName}.toml`);
+    const path = join(folder, `${scriptName}.toml`);
     // Never half a file: another run may be reading it.
     writeFileSync(`${path}.${process.pid}.part`, toml);
     renameSync(`${path}.${process.pid}.part`, path);
-    return relative(repoRoot, path);
+    return relative(wranglerDir(), path);
   });
 }
 
@@ -85,19 +90,27 @@ function boundStages({ name }: WorkerRow, nIsolate: number): [from: number, to: 
 }
 
 function readToml({ config }: WorkerRow): string {
-  return readFileSync(join(repoRoot, config), 'utf8');
+  return readFileSync(resolve(repoRoot, config), 'utf8');
 }
 
 function nameOf(toml: string): string {
   return NAME.exec(toml)![1]!;
 }
 
-function fromDeployDir({ config }: WorkerRow, toml: string): string {
-  const home = dirname(join(repoRoot, config));
-  return toml.replaceAll(
-    PATHS,
-    (_, key: string, path: string) => `${key} = "${relative(DEPLOY_DIR, join(home, path))}"`,
-  );
+function deployDir(): string {
+  return join(workDir(), 'deploy');
+}
+
+/** The file of a script with its bundle in place of what it was built from, which only a project's file names. */
+function fromDeployDir({ name }: WorkerRow, toml: string): string {
+  const folder = relative(deployDir(), bundleDir(name));
+  const bundle = [
+    `main = "${join(folder, 'index.js')}"`,
+    'no_bundle = true',
+    'find_additional_modules = true',
+    `base_dir = "${folder}"`,
+  ].join('\n');
+  return toml.replaceAll(BUNDLE, '').replace(MAIN, () => bundle);
 }
 
 /** Tables at the end of a file: arrays of tables may go on anywhere. */

@@ -119,19 +119,28 @@ function describeImported(imported: Imported, seconds: number): string {
 }
 
 async function importEmbedded(): Promise<Manifest> {
+  return await importStep(embeddedRequest());
+}
+
+/** The embedded model in a folder of models of a test's own. */
+export async function importEmbeddedInto(outRoot: string): Promise<Manifest> {
+  return (await importInput({ ...embeddedRequest(), outRoot })).manifest;
+}
+
+function embeddedRequest(): Omit<ImportRequest, 'outRoot'> {
   const about = {
     licence: 'MIT',
     name: 'stories260K',
     source: 'file:assets/stories260k/stories260K.bin',
     card: "Andrej Karpathy's 260 thousand weights, trained on TinyStories: it goes on telling a children's story, and can do nothing else.",
   };
-  return await importStep({
+  return {
     input: join(EMBEDDED_DIR, 'stories260K.bin'),
     tokenizer: join(EMBEDDED_DIR, 'tok512.bin'),
     id: EMBEDDED_MODEL_ID,
     preset: 'lossless',
     about,
-  });
+  };
 }
 
 /** The imported model as shards in local R2, placed in the pool. */

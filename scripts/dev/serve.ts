@@ -4,6 +4,7 @@ import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import type { DecoderManifest, Manifest } from '../../engine/manifest/manifest.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
+import { findProject } from '../lib/project.ts';
 import { formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { readServeOptions } from './options.ts';
@@ -77,7 +78,8 @@ export async function serve({ manifest, placement, options }: Prepared): Promise
       throw error;
     }
     const seconds = formatSeconds((performance.now() - startMs) / 1000);
-    return { text: `${manifest.id}: ready in ${seconds}`, value: server.url };
+    const mount = findProject()?.mount ?? '';
+    return { text: `${manifest.id}: ready in ${seconds}`, value: server.url + mount };
   });
   const ids = new Set([manifest.id, ...placement.models.map(({ id }) => id)]);
   onInterrupt(noteServer({ url, models: [...ids] }));

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { EngineError } from '../../engine/base/errors.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
@@ -13,6 +13,7 @@ import { loadWorkerConfigs } from '../build/workers.ts';
 import type { WorkerConfig } from '../build/workers.ts';
 import { createMiniflare } from '../lib/miniflare.ts';
 import { repoRoot, stateDir } from '../lib/paths.ts';
+import { findProject } from '../lib/project.ts';
 
 export interface ServerOptions {
   /** 0 chooses any free port. */
@@ -109,7 +110,7 @@ const MODULE_TYPES = [
 
 function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: ServerOptions): object {
   const contents = sources[config.name];
-  const main = join(repoRoot, config.main);
+  const main = resolve(repoRoot, config.main);
   const root = dirname(main);
   const names = readdirSync(root);
   const modules = MODULE_TYPES.flatMap(([ending, type]) =>
@@ -168,18 +169,23 @@ export function tryListen(port: number, host: string): Promise<string | null> {
 }
 
 /**
- * Waits until `/readyz` answers 200.
+ * Waits until `/readyz`, where Thimble is mounted, answers 200.
  * @throws {EngineError} E_BACKEND_UNAVAILABLE with the last answer when `timeoutMs` is over.
  */
 export async function waitUntilReady(url: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
+  const project = findProject();
   let last = 'no answer';
   while (performance.now() < deadline) {
     try {
       const remainingMs = Math.max(1, Math.ceil(deadline - performance.now()));
-      const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(remainingMs) });
+      const response = await fetch(`${url}${project?.mount ?? ''}/readyz`, {
+        signal: AbortSignal.timeout(remainingMs),
+      });
       last = `${response.status} ${(await response.text()).slice(0, 500)}`;
       if (response.status === 200) return;
+      // A Worker of one's own may let nobody ask that: it runs.
+      if (project !== null && response.status < 500) return;
       // Waiting does not help after a refusal (wrong hash, no memory).
       if (response.status < 500 || response.status === 507) break;
     } catch (error) {

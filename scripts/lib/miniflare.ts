@@ -3,14 +3,18 @@ import process from 'node:process';
 import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { SIGNALS } from './interrupt.ts';
 import { watchRuntimes } from './runtime-watch.ts';
+import { importTool, toolFolder } from './tools.ts';
+
+type MiniflareModule = typeof import('miniflare');
 
 /** Starts workerd; await `ready` and, at the end, `dispose`. Slow to import, hence only when used. */
 export async function createMiniflare(
   options: V4MiniflareOptions,
   verbose = false,
 ): Promise<Miniflare> {
-  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare');
-  watchRuntimes();
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } =
+    await importTool<MiniflareModule>('miniflare');
+  watchRuntimes(await toolFolder('miniflare'));
   const before = SIGNALS.map((name) => new Set(process.listeners(name)));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({

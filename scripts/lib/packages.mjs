@@ -27,9 +27,14 @@ export function missingPackages({ root = repoRoot, withDev }) {
     if (existsSync(join(root, path, 'package.json'))) there.add(`${nameOf(path)}@${row.version}`);
   }
   return Object.entries(wanted)
-    .filter(([path, row]) => path !== '' && isWanted(row, withDev))
+    .filter(([path, row]) => isPackage(path, row) && isWanted(row, withDev))
     .filter(([path, row]) => !there.has(`${nameOf(path)}@${row.version}`))
     .map(([path]) => nameOf(path));
+}
+
+/** The repository itself and its workspaces, which node_modules only links to, are not installed. */
+function isPackage(path, row) {
+  return path.includes('node_modules/') && !row.link;
 }
 
 function nameOf(path) {
@@ -66,9 +71,9 @@ export function findProjectNode(root = repoRoot) {
   return [join(dir, 'node'), join(dir, 'node.exe')].find(existsSync) ?? null;
 }
 
-/** The version of Node that package.json asks for: `24.21.0`. */
+/** The version of Node that a clone runs on: `24.21.0`. */
 export function projectNodeVersion(root = repoRoot) {
-  return readJson(join(root, 'package.json'))?.dependencies?.node ?? null;
+  return readJson(join(root, 'scripts/build/package.json'))?.dependencies?.node ?? null;
 }
 
 /**

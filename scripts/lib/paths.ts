@@ -9,11 +9,28 @@ import { join, resolve } from 'node:path';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** The repository's root: two folders above this file. */
+/** The root of the repository or of the installed package: two folders above this file, or above its bundle. */
 export const repoRoot = resolve(import.meta.dirname, '../..');
+
+/** Whether this is the built package: it has bundles and no sources to build them from. */
+export const isPackaged: boolean = !import.meta.filename.endsWith('.ts');
 
 /** What `npm run build` writes: bundles, pages, kernels, stamps. */
 export const distDir = join(repoRoot, 'dist');
+
+/**
+ * A decoder or runtime as WebAssembly: `builtWasm('ort', 'onnx', 'ort.wasm')`.
+ * @param step the folder of dist/ that a step of the build writes it into
+ * @param bundle the script that is bundled with a copy: the package has no other
+ */
+export function builtWasm(step: string, bundle: string, file: string): string {
+  return join(distDir, isPackaged ? bundle : step, file);
+}
+
+/** What is built at use: a package's own folder may be read-only, and several projects may share it. */
+export function workDir(): string {
+  return isPackaged ? join(process.cwd(), '.thimble') : distDir;
+}
 
 /** Pulled files as their sources give them. */
 export function cacheDir(env: Env = process.env): string {

@@ -41,12 +41,15 @@ rm -rf "$1.ended"
 
 let isWatching = false;
 
-/** From here on no runtime outlives this process. Without a POSIX shell (Windows) nothing is done. */
-export function watchRuntimes(): void {
+/**
+ * From here on no runtime outlives this process. Without a POSIX shell (Windows) nothing is done.
+ * @param miniflare its folder
+ */
+export function watchRuntimes(miniflare: string): void {
   if (isWatching || process.platform === 'win32') return;
   isWatching = true;
   // A process that was started by a watched one watches its own runtimes, which are no children of our script.
-  const runtime = process.env[RUNTIME_VARIABLE] ?? process.env[COMMAND_VARIABLE] ?? findRuntime();
+  const runtime = process.env[RUNTIME_VARIABLE] ?? process.env[COMMAND_VARIABLE] ?? runtimeOf(miniflare);
   const folder = mkdtempSync(join(tmpdir(), 'thimble-runtimes-'));
   const command = join(folder, 'start');
   writeFileSync(command, START_SCRIPT, { mode: 0o700 });
@@ -75,7 +78,7 @@ export function watchRuntimes(): void {
 }
 
 /** The workerd that miniflare brings. */
-function findRuntime(): string {
-  const miniflare = createRequire(import.meta.url).resolve('miniflare');
-  return (createRequire(miniflare)('workerd') as { readonly default: string }).default;
+function runtimeOf(miniflare: string): string {
+  const require = createRequire(join(miniflare, 'package.json'));
+  return (require('workerd') as { readonly default: string }).default;
 }

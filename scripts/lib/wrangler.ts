@@ -1,23 +1,24 @@
-/** wrangler as a program: found in node_modules, run without questions, colours or update checks. */
-import process from 'node:process';
+/** wrangler as a program, run without questions, colours or update checks. */
 import { join } from 'node:path';
-import { existsSync } from 'node:fs';
-import { EngineError } from '../../engine/base/errors.ts';
+import process from 'node:process';
 import { runTool } from './exec.ts';
 import type { RunResult } from './exec.ts';
-import { repoRoot } from './paths.ts';
+import { isPackaged, repoRoot } from './paths.ts';
+import { toolFolder, wranglerNode } from './tools.ts';
 
-const WRANGLER = join(repoRoot, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
+/** Where wrangler runs: paths of configurations are relative to it. */
+export function wranglerDir(): string {
+  return isPackaged ? process.cwd() : repoRoot;
+}
 
+/** @throws {EngineError} as `toolFolder` */
 export async function runWrangler(
   args: readonly string[],
   onLine?: (line: string) => void,
 ): Promise<RunResult> {
-  if (!existsSync(WRANGLER)) {
-    throw new EngineError('E_USAGE', 'wrangler: not installed. Run: npm install');
-  }
-  return await runTool(process.execPath, [WRANGLER, ...args], {
-    cwd: repoRoot,
+  const program = join(await toolFolder('wrangler'), 'bin', 'wrangler.js');
+  return await runTool(await wranglerNode(), [program, ...args], {
+    cwd: wranglerDir(),
     env: { CI: '1', NO_COLOR: '1', WRANGLER_SEND_METRICS: 'false', FORCE_COLOR: undefined },
     ...(onLine === undefined ? {} : { onLine: (line: string) => onLine(line) }),
   });

@@ -8,3 +8,11 @@ interface WasmCompiler {
 export async function compileWasm(path: string): Promise<WebAssembly.Module> {
   return await (WebAssembly as unknown as WasmCompiler).compile(await readFile(path));
 }
+
+/** Null for a module with instructions that this Node does not have yet, such as relaxed SIMD in Node 20. */
+export async function compileWasmOrNull(path: string): Promise<WebAssembly.Module | null> {
+  return await compileWasm(path).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'CompileError') return null;
+    throw error;
+  });
+}

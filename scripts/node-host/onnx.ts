@@ -8,7 +8,7 @@ import { loadOnnxModel } from '../../worker/onnx/load-model.ts';
 import type { OnnxModel } from '../../worker/onnx/load-model.ts';
 import { OrtRuntime } from '../../worker/onnx/ort-runtime.ts';
 import type { CreateOrt } from '../../worker/onnx/ort-runtime.ts';
-import { distDir } from '../lib/paths.ts';
+import { builtWasm, distDir } from '../lib/paths.ts';
 
 /** The most that WebAssembly can address; in Node there is no other limit. */
 const LOCAL_MAX_BYTES = 4 * 1024 ** 3;
@@ -18,7 +18,7 @@ export async function openOrtRuntime(maxBytes = LOCAL_MAX_BYTES): Promise<OrtRun
     import(pathToFileURL(join(distDir, 'ort', 'create-ort.mjs')).href) as Promise<{
       default: CreateOrt;
     }>,
-    compileWasm(join(distDir, 'fuel', 'ort.wasm')),
+    compileWasm(builtWasm('fuel', 'onnx', 'ort.wasm')),
   ]);
   return new OrtRuntime(createOrt, wasm, maxBytes);
 }

@@ -10,7 +10,7 @@ import { runVad } from '../../worker/onnx/tasks/voice-activity.ts';
 import type { DetectSpeech } from '../../engine/transcribe/recording/windows.ts';
 import { build } from '../build/build.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
-import { distDir, modelsDir } from '../lib/paths.ts';
+import { builtWasm, modelsDir } from '../lib/paths.ts';
 
 /** The catalogue's detector of voice activity. */
 export const DETECTOR_ID = 'silero-vad';
@@ -43,8 +43,8 @@ export async function loadDecoders(): Promise<DecoderModules> {
   await build({ only: 'opus' });
   await build({ only: 'fuel' });
   return {
-    mp3: await compileWasm(join(distDir, 'fuel', 'mp3.wasm')),
-    opus: await compileWasm(join(distDir, 'fuel', 'opus.wasm')),
+    mp3: await compileWasm(builtWasm('fuel', 'audio', 'mp3.wasm')),
+    opus: await compileWasm(builtWasm('fuel', 'audio', 'opus.wasm')),
   };
 }
 

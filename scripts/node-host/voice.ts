@@ -15,7 +15,7 @@ import { speakText } from '../../worker/onnx/tasks/voice.ts';
 import type { VoiceRequest } from '../../worker/onnx/tasks/voice.ts';
 import { build } from '../build/build.ts';
 import { loadLocalOnnx, openOrtRuntime } from './onnx.ts';
-import { distDir, modelsDir } from '../lib/paths.ts';
+import { builtWasm, distDir, modelsDir } from '../lib/paths.ts';
 
 export interface LocalVoice {
   readonly sampleRate: number;
@@ -50,7 +50,7 @@ async function openSmallVoice({ id, sampleRate }: VoiceManifest): Promise<LocalV
 export async function loadPico(files: PicoFiles): Promise<PicoVoice> {
   await build({ only: 'opus' });
   await build({ only: 'fuel' });
-  return await PicoVoice.load(await compileWasm(join(distDir, 'fuel', 'pico.wasm')), files);
+  return await PicoVoice.load(await compileWasm(builtWasm('fuel', 'audio', 'pico.wasm')), files);
 }
 
 async function openOnnxVoice(manifest: OnnxManifest): Promise<LocalVoice> {

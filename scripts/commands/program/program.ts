@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { repoRoot } from '../../lib/paths.ts';
+import { isPackaged, repoRoot } from '../../lib/paths.ts';
 
 interface CommandModule {
   register(program: Command): void;
@@ -12,7 +12,8 @@ const task = async (name: string): Promise<CommandModule> =>
   (await import('../task.ts')).taskCommand(name);
 
 /** In the order in which a model passes through them; imported only when asked for, since some load a compiler. */
-export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+const ALL_COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  init: () => import('../init.ts'),
   run: () => import('../run.ts'),
   pull: () => import('../pull.ts'),
   import: () => import('../import.ts'),
@@ -53,8 +54,16 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   completion: () => import('../completion.ts'),
 };
 
+/** Commands that run sources or packages that only a clone has. */
+const CLONE_ONLY: ReadonlySet<string> = new Set(['bench']);
+
+export const COMMANDS: typeof ALL_COMMANDS = Object.fromEntries(
+  Object.entries(ALL_COMMANDS).filter(([name]) => !isPackaged || !CLONE_ONLY.has(name)),
+);
+
 const EXAMPLES = `
 Examples:
+  thimble init my-app
   thimble run                                    (chat with the default model)
   thimble run smollm2-135m-instruct "Name three fruits."
   thimble serve

@@ -1,11 +1,13 @@
 /** Shards written in several threads: encoding keeps a core busy, and shards do not depend on each other. */
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EngineError, errorFromRecord } from '../../../engine/base/errors.ts';
 import type { ShardEntry } from './journal.ts';
 import type { Failure, FromThread, SentShard, ToThread } from './shard-messages.ts';
 import type { PlannedShard } from './shard-plan.ts';
 
+/** Beside this file, as a source or as a bundle. */
+const THREAD_FILE = join(import.meta.dirname, `shard-thread${extname(import.meta.filename)}`);
 /** Shards a thread works at: one is encoded while another waits for the disk. */
 const SHARDS_AT_ONCE = 2;
 
@@ -45,7 +47,7 @@ interface PendingShard {
 class ShardThread {
   readonly #folder: string;
   readonly #onSourceBytes: (bytes: number) => void;
-  readonly #worker = new Worker(join(import.meta.dirname, 'shard-thread.ts'));
+  readonly #worker = new Worker(THREAD_FILE);
   /** By the shard's file. */
   readonly #pending = new Map<string, PendingShard>();
   /** Why the thread takes no more shards. */

@@ -1,0 +1,204 @@
+/** Requests and answers of endpoints that OpenAI's SDK does not know, as the server's schemas have them. */
+
+export type MetadataValue = string | number | boolean;
+export type Metadata = Record<string, MetadataValue>;
+
+export interface Collection {
+  object: 'collection';
+  name: string;
+  /** Id of the embedding model. */
+  model: string;
+  dimensions: number;
+  chunk_tokens: number;
+  created_at: number;
+  documents: number;
+  chunks: number;
+}
+
+export interface CreateCollection {
+  /** 1 to 63 lower-case letters, digits, `-` or `_`. */
+  name: string;
+  /** Default: the server's embedding model. */
+  model?: string;
+  /** Most tokens of a passage; 16 to 512, default 128. */
+  chunk_tokens?: number;
+}
+
+export interface NewDocument {
+  id: string;
+  content: string;
+  content_type?: 'text/plain' | 'text/markdown' | 'text/html';
+  metadata?: Metadata;
+}
+
+export interface AddedDocument {
+  id: string;
+  status: 'added' | 'replaced' | 'failed';
+  chunks: number;
+  error?: { code: string; message: string };
+}
+
+export interface CollectionDocument {
+  object: 'collection.document';
+  id: string;
+  metadata: Metadata;
+  characters: number;
+  chunks: number;
+  created_at: number;
+}
+
+/** A value that a field must have, or conditions on it. */
+export type Filter = Record<
+  string,
+  | MetadataValue
+  | {
+      eq?: MetadataValue;
+      ne?: MetadataValue;
+      in?: MetadataValue[];
+      gt?: number;
+      gte?: number;
+      lt?: number;
+      lte?: number;
+    }
+>;
+
+export interface SearchOptions {
+  /** Default `hybrid`: vectors and words together. */
+  mode?: 'hybrid' | 'vector' | 'text';
+  /** 1 to 100, default 10. */
+  top_k?: number;
+  filter?: Filter;
+}
+
+export interface SearchResult {
+  document: string;
+  /** Index of the passage in the document. */
+  chunk: number;
+  /** Where it lies in the document as it was sent, in UTF-16 units. */
+  start: number;
+  end: number;
+  heading: string;
+  text: string;
+  metadata: Metadata;
+  score: number;
+  vector_score: number | null;
+  text_score: number | null;
+}
+
+export interface SessionMessage {
+  role: string;
+  content: string;
+  tokens: number;
+  model: string;
+  created_at: number;
+}
+
+export interface StoredSession {
+  object: 'session';
+  id: string;
+  messages: SessionMessage[];
+}
+
+export interface Message {
+  role: string;
+  content: string;
+}
+
+export interface RenderedPrompt {
+  prompt: string;
+  tokens: number[];
+}
+
+/** Fields of every task. */
+export interface TaskRequest {
+  model?: string;
+  max_tokens?: number;
+  temperature?: number;
+  top_p?: number;
+  seed?: number;
+}
+
+/** `length`: a part of the answer reached its limit of tokens. */
+export type FinishReason = 'stop' | 'length';
+
+export interface TaskAnswer {
+  model: string;
+}
+
+export interface Tasks {
+  summarize: {
+    request: TaskRequest & {
+      text: string;
+      length?: 'short' | 'medium' | 'long';
+      max_words?: number;
+      style?: 'paragraph' | 'bullet';
+    };
+    answer: TaskAnswer & {
+      summary: string;
+      finish_reason: FinishReason;
+      chunks: number;
+      rounds: number;
+    };
+  };
+  translate: {
+    request: TaskRequest & { text: string; target: string; source?: string };
+    answer: TaskAnswer & { translation: string; finish_reason: FinishReason; chunks: number };
+  };
+  extract: {
+    request: TaskRequest & {
+      text: string;
+      /** JSON Schema that the data satisfy. */
+      schema: unknown;
+      instruction?: string;
+    };
+    answer: TaskAnswer & {
+      data: unknown;
+      finish_reason: FinishReason;
+      chunks: number;
+      left_out: number;
+    };
+  };
+  classify: {
+    request: {
+      model?: string;
+      text: string;
+      labels: (string | { label: string; description?: string })[];
+      instruction?: string;
+      multi_label?: boolean;
+      calibrate?: boolean;
+    };
+    answer: TaskAnswer & {
+      label: string | null;
+      labels: {
+        label: string;
+        probability: number;
+        likelihood: number;
+        prior: number;
+        applies: boolean;
+      }[];
+      chunks: number;
+    };
+  };
+  rewrite: {
+    request: TaskRequest & { text: string; instruction?: string; tone?: string };
+    answer: TaskAnswer & { text: string; finish_reason: FinishReason; chunks: number };
+  };
+  answer: {
+    request: TaskRequest & {
+      question: string;
+      passages: string[];
+      max_quotes?: number;
+      min_gain?: number;
+    };
+    answer: TaskAnswer & {
+      found: boolean;
+      answer: string | null;
+      quotes: { text: string; passage: number; start: number; end: number; gain: number }[];
+      best_gain: number;
+      finish_reason: FinishReason;
+      sentences: number;
+    };
+  };
+}
+
+export type TaskName = keyof Tasks;
