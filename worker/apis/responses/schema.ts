@@ -82,7 +82,7 @@ const shownFormat = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('json_schema'),
     name: z.string(),
-    description: z.string().nullable(),
+    description: z.string().optional(),
     schema: z.record(z.string(), z.unknown()),
     strict: z.boolean(),
   }),

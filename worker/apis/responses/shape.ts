@@ -98,8 +98,9 @@ function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice
 
 function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text']['format'] {
   if (format.type !== 'json_schema') return { type: format.type };
-  const { name = 'answer', description = null, schema, strict } = format;
-  return { type: 'json_schema', name, description, schema, strict: strict ?? true };
+  const { name = 'answer', description, schema, strict } = format;
+  const about = description == null ? {} : { description };
+  return { type: 'json_schema', name, ...about, schema, strict: strict ?? true };
 }
 
 /**
