@@ -136,7 +136,7 @@ describe('texts', () => {
 
   test('another model is refused by name', async () => {
     const { status, error } = await moderate(GOOD, { model: 'omni' });
-    expect([status, error?.code, error?.param]).toEqual([404, 'E_MODEL_NOT_FOUND', 'model']);
+    expect([status, error?.code, error?.param]).toEqual([404, 'model_not_found', 'model']);
   });
 
   test("OpenAI's client", async () => {

@@ -301,6 +301,26 @@ test('every published operation that is served has a row', () => {
   expect([...rows].filter((operation) => !served.has(operationKey(operation)))).toEqual([]);
 });
 
+/** Fields of forms that are lists or objects, read under these names with [] or [name] after them. */
+const LISTS = [
+  ...['include', 'timestamp_granularities', 'known_speaker_names', 'known_speaker_references'],
+  'expires_after',
+];
+
+test('every published field of a request is honoured, reported or refused by name', () => {
+  for (const [operation, { fields = [] }] of Object.entries(OPERATIONS)) {
+    const key = operationKey(operation);
+    const row = ENDPOINTS.find(({ method, path }) => operationKey(`${method} ${path}`) === key);
+    if (row === undefined) continue;
+    const known = [
+      ...Object.keys(row.body?.shape ?? row.form?.shape ?? {}),
+      ...(row.refused ?? []).map(({ name }) => name),
+      ...(row.form === undefined ? [] : LISTS),
+    ];
+    expect([operation, fields.filter((name) => !known.includes(name))]).toEqual([operation, []]);
+  }
+});
+
 test('every answer and event is valid', () => {
   console.table(Object.fromEntries(seen));
   for (const [operation, { nAnswer, nEvent, nValid }] of seen)

@@ -54,7 +54,7 @@ describe('refused', () => {
   });
 
   test('models that cannot speak', async () => {
-    expect((await failure({ input, model: 'nothing' })).code).toBe('E_MODEL_NOT_FOUND');
+    expect((await failure({ input, model: 'nothing' })).code).toBe('model_not_found');
     expect((await failure({ input, model: 'stories260k' })).code).toBe('E_MODEL_KIND');
     if (hasSilero)
       expect((await failure({ input, model: 'silero-vad' })).code).toBe('E_MODEL_KIND');

@@ -184,12 +184,14 @@ async function* chatChunks(
     ...(wantsUsage ? { usage: null } : {}),
   });
   const usages: GenerateUsage[] = [];
+  // As in OpenAI's API: an answer that has to be a call has no text, rather than ''.
+  const begins = mustCall(turn.body) ? null : '';
   let content = '';
   const contents = Array.from({ length: turn.body.n }, () => '');
   for await (const delta of deltas) {
     const { choice } = delta;
     if (delta.type === 'start') {
-      yield chunk(choice, { role: 'assistant', content: '', refusal: null }, [], null);
+      yield chunk(choice, { role: 'assistant', content: begins, refusal: null }, [], null);
     } else if (delta.type === 'text') {
       content += delta.text;
       contents[choice] += delta.text;
@@ -213,6 +215,10 @@ async function* chatChunks(
     }
   }
   if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
+}
+
+function mustCall({ tool_choice: choice = 'auto', response_format: format }: ChatBody): boolean {
+  return choice !== 'auto' && choice !== 'none' && (format?.type ?? 'text') === 'text';
 }
 
 /** Fields that OpenAI's answers do not have. */

@@ -18,6 +18,7 @@ import {
   strictField,
   tooManyTokens,
 } from '../../serving/fields/common.ts';
+import { chatPassiveFields } from '../../serving/fields/passive.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
@@ -115,6 +116,7 @@ export const chatBodySchema = z
     logprobs: z.boolean().default(false),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     ...passiveFields,
+    ...chatPassiveFields,
     n: choiceCount.default(1),
     session: sessionId.optional(),
     retention_s: retentionField,

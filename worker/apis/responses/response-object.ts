@@ -13,7 +13,7 @@ import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { hideResponse } from './redact-items.ts';
-import { emptyResponse, type ResponseRun } from './shape.ts';
+import { emptyResponse, responseError, type ResponseRun } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
 import type { StoredResponseObject } from './env.ts';
@@ -95,10 +95,10 @@ export class ResponseObject extends PortableObject<ServingEnv> implements Stored
     const response = await this.#stored.read(await this.#keeper.find());
     if (response === null || response.status !== 'in_progress') return response;
     // The object was evicted while it worked.
-    const error = {
+    const error = responseError({
       code: 'E_BACKEND_UNAVAILABLE',
       message: 'the server was stopped while it answered',
-    };
+    });
     return { ...response, status: 'failed', error };
   }
 

@@ -16,6 +16,7 @@ import { LOGPROBS_INCLUDE } from './schema.ts';
 import { answer } from '../../http/answer.ts';
 import {
   emptyResponse,
+  responseError,
   responseEvents,
   type ResponseRun,
   RESPONSES_SSE,
@@ -124,10 +125,10 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
   try {
     await answerResponse({ ...plan, hasClient: false });
   } catch (error) {
-    const { code, message: text } = recordForClient(error, plan.record);
-    plan.record.fail(code);
+    const failure = recordForClient(error, plan.record);
+    plan.record.fail(failure.code);
     const response = emptyResponse(run, 'in_progress');
     if (run.isCancelled()) await run.onChange?.({ ...response, status: 'cancelled' });
-    else await run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+    else await run.onChange?.({ ...response, status: 'failed', error: responseError(failure) });
   }
 }

@@ -15,6 +15,7 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
+import { responsePassiveFields } from '../../serving/fields/passive.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
@@ -35,6 +36,7 @@ export const responseBodySchema = z
   .looseObject({
     ...sharedFields,
     ...passiveFields,
+    ...responsePassiveFields,
     ...responseOutputFields,
     input: z
       .union(
@@ -88,6 +90,8 @@ const shownFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
+const namedTool = z.strictObject({ type: z.literal('function'), name: z.string() });
+
 export type ResponseStatus =
   'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
 
@@ -99,7 +103,13 @@ export const responseSchema = z
     completed_at: count.nullable(),
     status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
     background: z.boolean(),
-    error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+    error: z
+      .strictObject({
+        code: z.enum(['server_error', 'rate_limit_exceeded', 'invalid_prompt']),
+        message: z.string(),
+        thimble_code: z.string().describe('extension: the code of docs/errors.md'),
+      })
+      .nullable(),
     incomplete_details: z
       .strictObject({ reason: z.enum(['max_output_tokens', 'content_filter']) })
       .nullable(),
@@ -115,7 +125,12 @@ export const responseSchema = z
     text: z.strictObject({ format: shownFormat }),
     tool_choice: z.union([
       z.enum(['none', 'auto', 'required']),
-      z.strictObject({ type: z.literal('function'), name: z.string() }),
+      namedTool,
+      z.strictObject({
+        type: z.literal('allowed_tools'),
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(namedTool),
+      }),
     ]),
     tools: z.array(shownTool),
     top_logprobs: count,

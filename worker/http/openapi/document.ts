@@ -7,7 +7,8 @@ import type { EndpointFacts, Example, ResponseRow } from '../endpoint.ts';
 import { anthropicErrorSchema, errorSchema } from '../../serving/fields/answers.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { curlOf } from './curl.ts';
-import { isPassive, PARAMETERS } from './parameters.ts';
+import { isPassive } from '../../serving/fields/passive.ts';
+import { PARAMETERS } from './parameters.ts';
 
 type Json = Record<string, unknown>;
 
@@ -57,7 +58,7 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description:
         'Open models, served through the APIs that existing clients use. Fields with x-extension are ' +
-        'not part of those APIs. Unknown fields are ignored, and named in the header x-thimble-ignored.',
+        'not part of those APIs. Unknown fields, and those without effect, are ignored and named in the header x-thimble-ignored.',
     },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),

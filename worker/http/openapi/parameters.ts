@@ -2,9 +2,6 @@
  * Descriptions of the fields of request bodies, for /openapi.json, /docs and docs/http.md.
  * A name means the same everywhere; tests/http/openapi.test.ts finds fields without a row.
  */
-import type { z } from 'zod';
-import { generationFields, passiveFields } from '../../serving/fields/common.ts';
-
 export interface ParameterRow {
   readonly what: string;
   /** Set when the API whose endpoint takes the field does not have it. */
@@ -85,12 +82,15 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   parallel_tool_calls: row('false: at most one call per answer; default true: up to 8'),
   parse_special: extension('parse the names of special tokens as special tokens'),
   passages: row('texts from which the question is answered'),
+  prediction: row('unused: speculation drafts by itself'),
   presence_penalty: row('-2 to 2, subtracted once for each token that is already in the answer'),
   previous_response_id: row('id of the stored response whose conversation continues'),
   prompt: row('a text, token ids, or an array of either'),
   prompt_cache_key: row('unused: cached prompts are found by their tokens'),
   prompt_cache_retention: row('unused: cached prompts are kept while there is room'),
   query: row('what to search for'),
+  reasoning: row('unused: no model here reasons before it answers'),
+  reasoning_effort: row('unused: no model here reasons before it answers'),
   regex: extension('regular expression that the whole answer must match'),
   question: row('one line of text'),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
@@ -152,15 +152,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   typical_p: extension('keep tokens of typical surprise up to this sum; 1 keeps all'),
   threshold: extension('score from which an image is flagged; default 0.8'),
   user: row('unused'),
+  verbosity: row('unused: say it in the prompt, or set a limit of tokens'),
   voice: row('"default"; OpenAI\'s names mean the same, since a model has one voice'),
   vad: row('threshold, endThreshold, minSpeechS, hangoverS, paddingS: when speech begins and ends'),
   xtc_probability: extension('how often XTC leaves out the most likely tokens; 0 is never'),
   xtc_threshold: extension('probability above which XTC leaves tokens out; default 0.1'),
 };
-
-const PASSIVE = new Set<unknown>([...Object.values(passiveFields), generationFields.user]);
-
-/** Whether a field is accepted only so that clients that send it work. */
-export function isPassive(schema: z.ZodObject, name: string): boolean {
-  return PASSIVE.has(schema.shape[name]);
-}
