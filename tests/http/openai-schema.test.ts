@@ -71,6 +71,18 @@ const line = JSON.stringify({
 });
 const newFile = () => form('/files', { purpose: 'batch', file: new Blob([line]) });
 const newResponse = () => idOf(post('/responses', input));
+const items = [
+  { role: 'user', content: 'Once upon a time' },
+  { type: 'function_call', call_id: 'c1', name: 'weather', arguments: '{"city":"Rome"}' },
+  { type: 'function_call_output', call_id: 'c1', output: '31 degrees' },
+];
+const newConversation = () => idOf(post('/conversations', { items }));
+async function newItem(): Promise<{ id: string; item: string }> {
+  const id = await newConversation();
+  const list = await get(`/conversations/${id}/items`);
+  const { data } = await list.json<{ data: { id: string }[] }>();
+  return { id, item: data[0]!.id };
+}
 const newBatch = async () =>
   await idOf(
     post('/batches', {
@@ -128,6 +140,8 @@ const SHAPES: readonly Shape[] = [
         ...{ ...input, max_output_tokens: 60, tools: flatTools },
         tool_choice: { type: 'function', name: 'weather' },
       }),
+    'in a conversation': async () =>
+      await post('/responses', { ...input, conversation: await newConversation() }),
     'in the background': () => post('/responses', { ...input, background: true }),
     streamed: () => post('/responses', { ...input, stream: true }),
     'streamed with log-probabilities': () =>
@@ -166,6 +180,46 @@ const SHAPES: readonly Shape[] = [
     whole: async () => {
       const id = await idOf(post('/responses', { ...input, background: true }));
       return await ask('POST', `/responses/${id}/cancel`);
+    },
+  }),
+  ...rows('POST /v1/responses/input_tokens', {
+    whole: () => post('/responses/input_tokens', { ...input, tools: flatTools }),
+  }),
+  ...rows('POST /v1/conversations', {
+    empty: () => post('/conversations', {}),
+    'with items': () => post('/conversations', { items, metadata: { a: 'b' } }),
+  }),
+  ...rows('GET /v1/conversations/{conversation_id}', {
+    whole: async () => await get(`/conversations/${await newConversation()}`),
+  }),
+  ...rows('POST /v1/conversations/{conversation_id}', {
+    whole: async () =>
+      await post(`/conversations/${await newConversation()}`, { metadata: { c: 'd' } }),
+  }),
+  ...rows('DELETE /v1/conversations/{conversation_id}', {
+    whole: async () => await ask('DELETE', `/conversations/${await newConversation()}`),
+  }),
+  ...rows('POST /v1/conversations/{conversation_id}/items', {
+    whole: async () => await post(`/conversations/${await newConversation()}/items`, { items }),
+  }),
+  ...rows('GET /v1/conversations/{conversation_id}/items', {
+    list: async () => await get(`/conversations/${await newConversation()}/items`),
+    'after a response': async () => {
+      const conversation = await newConversation();
+      await idOf(post('/responses', { ...input, conversation }));
+      return await get(`/conversations/${conversation}/items`);
+    },
+  }),
+  ...rows('GET /v1/conversations/{conversation_id}/items/{item_id}', {
+    whole: async () => {
+      const { id, item } = await newItem();
+      return await get(`/conversations/${id}/items/${item}`);
+    },
+  }),
+  ...rows('DELETE /v1/conversations/{conversation_id}/items/{item_id}', {
+    whole: async () => {
+      const { id, item } = await newItem();
+      return await ask('DELETE', `/conversations/${id}/items/${item}`);
     },
   }),
   ...rows('POST /v1/embeddings', {

@@ -11,6 +11,7 @@ import type { Caller, Scope } from '../platform/caller.ts';
 export type Tag =
   | 'generation'
   | 'responses'
+  | 'conversations'
   | 'messages'
   | 'batches'
   | 'tasks'

@@ -49,6 +49,13 @@ export const responseBodySchema = z
     instructions: z.string().optional(),
     max_output_tokens: count.min(1).max(MAX_MAX_TOKENS).optional(),
     previous_response_id: responseId.optional(),
+    conversation: z
+      .union(
+        [z.string(), z.looseObject({ id: z.string() })],
+        'expected the id of a conversation, or {"id": "..."}',
+      )
+      .transform((given) => (typeof given === 'string' ? given : given.id))
+      .optional(),
     store: z.boolean().default(true),
     background: z.boolean().default(false),
     truncation: z.enum(['auto', 'disabled']).default('disabled'),
@@ -61,6 +68,13 @@ export const responseBodySchema = z
   .superRefine(
     whole((body, context) => {
       const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
+      if (body.conversation !== undefined && body.previous_response_id !== undefined)
+        refuse('previous_response_id', 'expected to be absent with "conversation"');
+      // What placeholders stand for is kept with responses alone.
+      const isRedacted = body.redact !== undefined && body.redact !== false;
+      const refers = body.input.some(({ type }) => type === 'item_reference');
+      if (isRedacted && (body.conversation !== undefined || refers))
+        refuse('redact', 'expected "previous_response_id" with it, no conversation or reference');
       if (body.background && !body.store) refuse('store', 'expected true with "background": true');
       if (body.background && body.stream)
         refuse('stream', 'expected false with "background": true: read the response by its id');
@@ -101,6 +115,7 @@ export const responseSchema = z
     object: z.literal('response'),
     created_at: count,
     completed_at: count.nullable(),
+    conversation: z.strictObject({ id: z.string() }).optional(),
     status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
     background: z.boolean(),
     error: z

@@ -74,6 +74,7 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
     object: 'response',
     created_at: createdAt,
     completed_at: null,
+    ...(body.conversation === undefined ? {} : { conversation: { id: body.conversation } }),
     status,
     background: body.background,
     error: null,
@@ -187,7 +188,7 @@ class ResponseMaker {
 
   constructor(run: ResponseRun) {
     this.#run = run;
-    this.items = new OutputItems(run.body.include.includes(LOGPROBS_INCLUDE));
+    this.items = new OutputItems(run.id, run.body.include.includes(LOGPROBS_INCLUDE));
     this.#response = emptyResponse(run, 'in_progress');
   }
 

@@ -50,7 +50,6 @@ export const CHAT_REFUSED: readonly RefusedParameter[] = [
 export const COMPLETION_REFUSED: readonly RefusedParameter[] = [...TOOLS, SUFFIX];
 
 export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
-  refused('conversation'),
   refused('context_management'),
   refused('max_tool_calls'),
   refused('prompt'),

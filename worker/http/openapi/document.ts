@@ -15,6 +15,7 @@ type Json = Record<string, unknown>;
 const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   generation: "Chat completions and plain completions in OpenAI's format.",
   responses: "Stored, continued and streamed responses in OpenAI's format.",
+  conversations: 'Items that the server keeps, and responses continue',
   messages: "Messages in Anthropic's format.",
   batches: 'Files of requests that run in the background, and files with their results.',
   tasks: 'Common uses of language models, with built-in prompts (docs/tasks.md).',

@@ -21,6 +21,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   chunk_tokens: row('most tokens of a passage, 16 to 512; default 128'),
   completion_window: row('"24h": requests that have not run by then are reported as expired'),
   calibrate: row("correct for the model's bias, measured on texts without content; default true"),
+  conversation: row(
+    'id of a conversation that continues: its items come first, and the turn is added',
+  ),
   dimensions: row('values to which a vector is cut; it is normalized again'),
   documents: row(
     'texts, or objects with a "text"; for collections 1 to 256 objects {"id", "content", "content_type", "metadata"}',
@@ -62,7 +65,8 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'most tokens of the answer; default: what the context leaves, for plain completions 16',
   ),
   messages: row('the conversation; contents are texts, text parts, tool calls and their results'),
-  metadata: row('kept with a stored response or a batch, else unused'),
+  items: row('up to 20 items of a conversation: messages, calls and their outputs'),
+  metadata: row('kept with what is stored, else unused'),
   max_words: row('most words of the summary; takes the place of length'),
   min_gain: row(
     'nats per token by which a quoted sentence must make the question more likely; default 0.75',

@@ -25,7 +25,11 @@ export const chatPassiveFields = {
 };
 
 /** Responses. */
-export const responsePassiveFields = { reasoning: z.looseObject({}).optional() };
+export const responsePassiveFields = {
+  reasoning: z.looseObject({}).optional(),
+  /** Its one field asks for padding that hides the length of events. */
+  stream_options: z.looseObject({}).optional(),
+};
 export const verbosityField = z.string().nullish();
 
 const PASSIVE = new Set<unknown>([
