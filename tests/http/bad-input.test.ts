@@ -298,7 +298,7 @@ test('token ids outside the vocabulary are refused', async () => {
 
 test('unknown addresses give 404, wrong methods 405 with Allow', async () => {
   await expectError(await fetch(`${server.url}/v1/nothing`), 404, 'E_NOT_FOUND');
-  const wrong = await fetch(`${server.url}${CHAT}`);
+  const wrong = await fetch(`${server.url}/v1/completions`);
   expect(wrong.headers.get('allow')).toBe('POST');
   await expectError(wrong, 405, 'E_METHOD');
   const remove = await fetch(`${server.url}/v1/models`, { method: 'DELETE' });

@@ -76,6 +76,7 @@ const items = [
   { type: 'function_call', call_id: 'c1', name: 'weather', arguments: '{"city":"Rome"}' },
   { type: 'function_call_output', call_id: 'c1', output: '31 degrees' },
 ];
+const newCompletion = () => idOf(post('/chat/completions', { ...chat, store: true }));
 const newConversation = () => idOf(post('/conversations', { items }));
 async function newItem(): Promise<{ id: string; item: string }> {
   const id = await newConversation();
@@ -110,6 +111,25 @@ const SHAPES: readonly Shape[] = [
       post('/chat/completions', {
         ...{ ...chat, ...streamed, max_tokens: 60, tools, tool_choice: 'required' },
       }),
+  }),
+  ...rows('GET /v1/chat/completions', {
+    list: async () => {
+      await newCompletion();
+      return await get('/chat/completions?order=desc&limit=2');
+    },
+  }),
+  ...rows('GET /v1/chat/completions/{completion_id}', {
+    whole: async () => await get(`/chat/completions/${await newCompletion()}`),
+  }),
+  ...rows('POST /v1/chat/completions/{completion_id}', {
+    whole: async () =>
+      await post(`/chat/completions/${await newCompletion()}`, { metadata: { a: 'b' } }),
+  }),
+  ...rows('DELETE /v1/chat/completions/{completion_id}', {
+    whole: async () => await ask('DELETE', `/chat/completions/${await newCompletion()}`),
+  }),
+  ...rows('GET /v1/chat/completions/{completion_id}/messages', {
+    list: async () => await get(`/chat/completions/${await newCompletion()}/messages`),
   }),
   ...rows('POST /v1/completions', {
     whole: () => post('/completions', prompt),

@@ -11,6 +11,13 @@ import {
   getConversation,
   updateConversation,
 } from '../apis/conversations/conversations.ts';
+import {
+  deleteChatCompletion,
+  getChatCompletion,
+  listChatCompletions,
+  listChatMessages,
+  updateChatCompletion,
+} from '../apis/chat/stored/stored-completions.ts';
 import { countInputTokens } from '../apis/responses/count-input-tokens.ts';
 import { applyTemplate } from '../apis/tokens/apply-template.ts';
 import { cancelBatch } from '../apis/batches/cancel-batch.ts';
@@ -82,6 +89,11 @@ import { webSocket } from '../apis/websocket/websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   chatCompletions,
+  listChatCompletions,
+  getChatCompletion,
+  updateChatCompletion,
+  deleteChatCompletion,
+  listChatMessages,
   completions,
   createResponse,
   getResponse,

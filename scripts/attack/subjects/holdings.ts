@@ -32,11 +32,13 @@ export async function keepEverything(
   const batch = await made('/v1/batches', {
     ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
   });
+  const completion = await made('/v1/chat/completions', { messages, max_tokens: 2, store: true });
   const items = [{ role: 'user', content: word }];
   const conversation = await made('/v1/conversations', { items, metadata: { word } });
   const { text } = await client.ask(`/v1/conversations/${conversation}/items`);
   const [item] = (JSON.parse(text) as { data: readonly { id: string }[] }).data;
   return {
+    '/v1/chat/completions/:id': completion,
     '/v1/conversations/:id': conversation,
     ':item': item!.id,
     '/v1/sessions/:id': `${word}-session`,

@@ -17,13 +17,14 @@ export const ID_ROUTES: readonly EndpointFacts[] = ENDPOINTS.filter(
   ({ path, tag }) => path.includes(':') && tag !== 'models' && tag !== 'onnx',
 );
 
-const LISTS = ['/v1/files', '/v1/batches', '/v1/collections'];
+const LISTS = ['/v1/files', '/v1/batches', '/v1/collections', '/v1/chat/completions'];
 
 /** Bodies that the routes accept. */
 const BODIES: Readonly<Record<string, object>> = {
   addCollectionDocuments: { documents: [{ id: 'x', content: 'x' }] },
   searchCollection: { query: 'x' },
   updateConversation: { metadata: {} },
+  updateChatCompletion: { metadata: {} },
   addConversationItems: { items: [{ role: 'user', content: 'x' }] },
 };
 

@@ -122,7 +122,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   speculation: extension('"auto" or "off": speculative decoding changes the speed, never the text'),
   stop: row('a text or up to 16 texts that end the answer and are not part of it'),
   stop_sequences: row('texts that end the answer and are not part of it'),
-  store: row('keep the response, to be read or continued; chat completions are never kept'),
+  store: row(
+    'keep the answer, to be read or continued: of responses by default, of chat completions if true',
+  ),
   stream: row('server-sent events as the answer is made'),
   stream_format: row('"audio", or "sse" for events with the same bytes in base64'),
   stream_options: row('"include_usage": true adds a last chunk with usage'),
