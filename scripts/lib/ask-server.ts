@@ -2,7 +2,6 @@
 import process from 'node:process';
 import { EngineError, ERROR_ROWS } from '../../engine/base/errors.ts';
 import type { ErrorCode } from '../../engine/base/errors.ts';
-import { publicCode } from '../../worker/http/error-response.ts';
 import { interruptSignal } from './interrupt.ts';
 
 /** The key for servers that ask for one; not an option, since other users of a machine see those. */
@@ -55,8 +54,13 @@ async function reachServer(url: URL, method: string, body?: object): Promise<Res
   });
   if (response.ok) return response;
   const answer = await jsonOf(url, response);
-  const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string };
-  const known = KNOWN_CODES.find((name) => publicCode(name) === code);
+  const { code, thimble_code, message } = (answer['error'] ?? {}) as {
+    code?: string;
+    thimble_code?: string;
+    message?: string;
+  };
+  const own = thimble_code ?? code;
+  const known = KNOWN_CODES.find((name) => name === own);
   if (known === undefined || message === undefined)
     throw unavailable(url, `answers ${response.status}`);
   const hint = known === 'E_KEY_INVALID' ? ` This command sends the one in ${KEY_VARIABLE}.` : '';

@@ -106,7 +106,7 @@ describe.skipIf(gguf === null)('npm start, with the real model', () => {
     for await (const model of client.models.list()) ids.push(model.id);
     expect(ids).toEqual([MODEL]);
     const unknown = client.completions.create({ model: 'nope', prompt: 'x' });
-    await expect(unknown).rejects.toMatchObject({ status: 404, code: 'E_MODEL_NOT_FOUND' });
+    await expect(unknown).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
   });
 
   test('the port is taken for a second server, which says so at once', async () => {

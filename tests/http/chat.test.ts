@@ -295,7 +295,7 @@ test('errors reach the openai package with status, code and field', async () => 
   const { status, code, param, type } = error as APIError;
   expect([status, code, param, type]).toEqual([
     404,
-    'E_MODEL_NOT_FOUND',
+    'model_not_found',
     'model',
     'invalid_request_error',
   ]);

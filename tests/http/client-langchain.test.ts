@@ -55,7 +55,7 @@ test('aborting ends the generation', async () => {
 
 test('errors carry status and code', async () => {
   const error = await rejection(chatOf({ model: 'nope' }).invoke('Once'));
-  expect(error).toMatchObject({ status: 404, code: 'E_MODEL_NOT_FOUND' });
+  expect(error).toMatchObject({ status: 404, code: 'model_not_found' });
 });
 
 test('503 is tried again', async () => {

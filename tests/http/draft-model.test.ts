@@ -73,7 +73,7 @@ test('one that is not in the bucket is named', async () => {
   const server = await startTestServer({ vars: { DRAFT_MODEL: 'nowhere' } });
   try {
     const { error } = await ask(server, STORIES_ID);
-    expect(error.code).toBe('E_MODEL_NOT_FOUND');
+    expect(error.code).toBe('model_not_found');
     expect(error.message).toContain('"nowhere", which DRAFT_MODEL names');
   } finally {
     await server.close();

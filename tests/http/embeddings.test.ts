@@ -111,7 +111,7 @@ describe('embeddings', () => {
   test('what is too long is refused by its index, or cut if asked', async () => {
     const long = Array.from({ length: 60 }, () => 'sea').join(' ');
     const [status, error] = await refusal({ input: ['bread', long] });
-    expect([status, error.code, error.param]).toEqual([400, 'E_PROMPT_TOO_LONG', 'input[1]']);
+    expect([status, error.code, error.param]).toEqual([400, 'context_length_exceeded', 'input[1]']);
     expect(error.message).toContain('input[1]: expected at most 46 tokens, got 60');
     const cut = await server.post('/v1/embeddings', { input: [long], truncate: true });
     const { usage } = await cut.json<{ usage: { prompt_tokens: number } }>();

@@ -40,6 +40,8 @@ async function keepAll(word: string): Promise<Kept> {
   await made('/v1/collections', { name: 'notes' });
   const documents = [{ id: 'a', content: `The ${word} is blue.`, metadata: { word } }];
   await made('/v1/collections/notes/documents', { documents });
+  const items = [{ role: 'user', content: word }];
+  const conversation = await made('/v1/conversations', { items });
   const file = await upload(key, word);
   const batch = await made('/v1/batches', {
     ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
@@ -51,6 +53,7 @@ async function keepAll(word: string): Promise<Kept> {
     ...['/v1/sessions/one', '/v1/sessions/two', `/v1/responses/${response}`],
     ...[`/v1/responses/${response}/input_items`, '/v1/collections/notes'],
     ...['/v1/collections/notes/documents/a', `/v1/files/${file}`, `/v1/files/${file}/content`],
+    ...[`/v1/conversations/${conversation}`, `/v1/conversations/${conversation}/items`],
     ...[`/v1/batches/${batch}`, '/v1/subjects/me/export'],
   ];
   return { id, ask, paths };
@@ -82,7 +85,7 @@ async function exported(ask: AskWith, id = 'me'): Promise<Line[]> {
 const statuses = async ({ ask, paths }: Kept) =>
   await Promise.all(paths.map(async (path) => [path, (await ask(path)).status] as const));
 
-const KINDS = { sessions: 2, responses: 1, batches: 1, collections: 1, files: 2 };
+const KINDS = { sessions: 2, responses: 1, records: 1, batches: 1, collections: 1, files: 2 };
 
 test('an export holds everything of its subject, and nothing of another', async () => {
   const [ada, grace] = [await keepAll('quuxada'), await keepAll('quuxgrace')];
@@ -90,7 +93,14 @@ test('an export holds everything of its subject, and nothing of another', async 
   const text = JSON.stringify(lines);
   expect(text).not.toContain('quuxgrace');
   const ofType = (type: string) => lines.filter((line) => line.type === type);
-  for (const type of ['message', 'redaction', 'response.input_item', 'passage', 'document'])
+  for (const type of [
+    'message',
+    'redaction',
+    'response.input_item',
+    'record.item',
+    'passage',
+    'document',
+  ])
     expect([type, JSON.stringify(ofType(type))]).toEqual([
       type,
       expect.stringContaining('quuxada') as string,
@@ -143,7 +153,7 @@ test('what is kept after an erasure is erased by the next', async () => {
   const second = await erase();
   expect(second.id).not.toBe(first.id);
   expect(second.deleted).toEqual({
-    ...{ sessions: 1, responses: 0, batches: 0, collections: 0, files: 0 },
+    ...{ sessions: 1, responses: 0, records: 0, batches: 0, collections: 0, files: 0 },
   });
 });
 

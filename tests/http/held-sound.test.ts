@@ -57,7 +57,7 @@ test('a long recording with a tag at its end, or cut off, is heard', async () =>
 test('an unknown model is told before anybody looks into the recording', async () => {
   const response = await post(endless, { model: 'nobody' });
   const { error } = await response.json<Refusal>();
-  expect([response.status, error.code]).toEqual([404, 'E_MODEL_NOT_FOUND']);
+  expect([response.status, error.code]).toEqual([404, 'model_not_found']);
   expect(await healthy()).toBe(200);
 });
 

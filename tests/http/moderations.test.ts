@@ -17,7 +17,11 @@ interface Row {
 }
 interface Answer {
   readonly model?: string;
-  readonly results?: { flagged: boolean; category_scores: Record<string, number> }[];
+  readonly results?: {
+    flagged: boolean;
+    category_scores: Record<string, number>;
+    category_applied_input_types: Record<string, readonly string[]>;
+  }[];
   readonly labels?: { label: string; score: number }[];
   readonly error?: { code: string; param: string | null; message: string };
 }
@@ -74,6 +78,15 @@ describe('refused', () => {
   });
 });
 
+/** The categories that something judged; the others of OpenAI have the score 0. */
+function judged(result: NonNullable<Answer['results']>[number] | undefined): string[] {
+  const types = result?.category_applied_input_types ?? {};
+  const names = Object.keys(types).filter((name) => types[name]!.length > 0);
+  for (const name of Object.keys(types).filter((name) => !names.includes(name)))
+    expect(result?.category_scores[name]).toBe(0);
+  return names;
+}
+
 describe('texts', () => {
   const BAD = 'shut the fuck up you stupid bitch';
   const GOOD = 'The library opens at nine on Mondays.';
@@ -123,7 +136,7 @@ describe('texts', () => {
 
   test('another model is refused by name', async () => {
     const { status, error } = await moderate(GOOD, { model: 'omni' });
-    expect([status, error?.code, error?.param]).toEqual([404, 'E_MODEL_NOT_FOUND', 'model']);
+    expect([status, error?.code, error?.param]).toEqual([404, 'model_not_found', 'model']);
   });
 
   test("OpenAI's client", async () => {
@@ -139,9 +152,7 @@ describe.skipIf(!hasModel)('pictures', () => {
     const text = { type: 'text', text: 'shut the fuck up you stupid bitch' };
     const answer = await moderate([picture, text]);
     expect(answer.results).toHaveLength(1);
-    expect(Object.keys(answer.results?.[0]?.category_scores ?? {}).sort()).toEqual([
-      ...['hate', 'offensive', 'sexual'],
-    ]);
+    expect(judged(answer.results?.[0]).sort()).toEqual(['hate', 'offensive', 'sexual']);
     expect(answer.results?.[0]?.flagged).toBe(true);
   });
 
@@ -160,7 +171,7 @@ describe.skipIf(!hasModel)('pictures', () => {
     const { results } = await moderate(input, { threshold: 0.02 });
     expect(results).toHaveLength(1);
     expect(results?.[0]?.flagged).toBe(true);
-    expect(Object.keys(results?.[0]?.category_scores ?? {})).toEqual(['sexual']);
+    expect(judged(results?.[0])).toEqual(['sexual']);
   });
 
   test("OpenAI's client", async () => {

@@ -154,7 +154,7 @@ describe.each(CASES)('%s', (id, pair, publicScore) => {
     expect(usage.total_tokens).toBe(want.ids[0]!.length + MAX_TOKENS);
     const body = { model: id, query: QUERY, documents: ['bread', long], truncate: false };
     expect(await refusal('/v1/rerank', body)).toMatchObject({
-      ...{ status: 400, code: 'E_PROMPT_TOO_LONG', param: 'documents[1]' },
+      ...{ status: 400, code: 'context_length_exceeded', param: 'documents[1]' },
     });
   });
 
@@ -165,7 +165,7 @@ describe.each(CASES)('%s', (id, pair, publicScore) => {
     const [a, b] = results.map(({ relevance_score }) => relevance_score);
     expect(Math.abs(a! - b!)).toBeGreaterThan(1e-6);
     const refused = await refusal('/v1/rerank', { model: id, query, documents, truncate: false });
-    expect(refused).toMatchObject({ status: 400, code: 'E_PROMPT_TOO_LONG', param: 'query' });
+    expect(refused).toMatchObject({ status: 400, code: 'context_length_exceeded', param: 'query' });
   });
 
   test.each([

@@ -215,7 +215,6 @@ test.each<[string, object, string, string]>([
     'text.format.schema',
     '',
   ],
-  ['verbosity', { input: 'a', text: { verbosity: 'low' } }, 'text.verbosity', 'not supported yet'],
   [
     'more of tools than a row keeps',
     {

@@ -54,7 +54,7 @@ describe('refused', () => {
   });
 
   test('models that cannot speak', async () => {
-    expect((await failure({ input, model: 'nothing' })).code).toBe('E_MODEL_NOT_FOUND');
+    expect((await failure({ input, model: 'nothing' })).code).toBe('model_not_found');
     expect((await failure({ input, model: 'stories260k' })).code).toBe('E_MODEL_KIND');
     if (hasSilero)
       expect((await failure({ input, model: 'silero-vad' })).code).toBe('E_MODEL_KIND');
@@ -117,11 +117,17 @@ describe.skipIf(!hasVoice)('speech', () => {
     });
     const events: { type: string; audio?: string }[] = [];
     for await (const data of sseData(response)) events.push(JSON.parse(data) as { type: string });
-    expect(events.at(-1)).toEqual({ type: 'speech.audio.done' });
     const parts = events.flatMap(({ audio }) => (audio === undefined ? [] : [fromBase64(audio)!]));
     expect(parts.length).toBeGreaterThan(2);
     const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
-    expect(readWav(bytes)).toEqual(await wave({}));
+    const samples = readWav(bytes);
+    expect(samples).toEqual(await wave({}));
+    const spoken = Math.ceil((samples.length / 22_050) * 50);
+    const usage = { input_tokens: input.length, output_tokens: spoken };
+    expect(events.at(-1)).toEqual({
+      type: 'speech.audio.done',
+      usage: { ...usage, total_tokens: input.length + spoken },
+    });
   });
 
   test('a client that leaves ends the work', async () => {

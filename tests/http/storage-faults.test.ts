@@ -130,7 +130,7 @@ test('a model without a manifest is not there: not listed, 404, not ready', asyn
   const { response, code } = await askWith(async (bucket) => {
     await bucket.delete(manifestKey(STORIES_ID));
   });
-  expect([response.status, code]).toEqual([404, 'E_MODEL_NOT_FOUND']);
+  expect([response.status, code]).toEqual([404, 'model_not_found']);
   const list = await (await fetch(`${server?.url}/v1/models`)).json<{ data: unknown[] }>();
   expect(list.data).toEqual([]);
   const ready = await fetch(`${server?.url}/readyz`);

@@ -116,7 +116,7 @@ describe('a call', () => {
     });
     // A thousand descriptions do not fit the context of this model: that is said, nothing breaks.
     expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({ error: { code: 'E_PROMPT_TOO_LONG' } });
+    expect(await answer.json()).toMatchObject({ error: { code: 'context_length_exceeded' } });
   });
 });
 

@@ -7,6 +7,7 @@ export {
   BatchObject,
   BudgetObject,
   CollectionObject,
+  RecordObject,
   ResponseObject,
   Session,
   SubjectKeyObject,

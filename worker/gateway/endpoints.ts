@@ -1,4 +1,24 @@
 /** Every endpoint of the gateway. A new one is a file of its API's folder and a row here. */
+import {
+  addConversationItems,
+  deleteConversationItem,
+  getConversationItem,
+  listConversationItems,
+} from '../apis/conversations/conversation-items.ts';
+import {
+  createConversation,
+  deleteConversation,
+  getConversation,
+  updateConversation,
+} from '../apis/conversations/conversations.ts';
+import {
+  deleteChatCompletion,
+  getChatCompletion,
+  listChatCompletions,
+  listChatMessages,
+  updateChatCompletion,
+} from '../apis/chat/stored/stored-completions.ts';
+import { countInputTokens } from '../apis/responses/count-input-tokens.ts';
 import { applyTemplate } from '../apis/tokens/apply-template.ts';
 import { cancelBatch } from '../apis/batches/cancel-batch.ts';
 import { cancelResponse } from '../apis/responses/cancel-response.ts';
@@ -76,12 +96,26 @@ import { webSocket } from '../apis/websocket/websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   chatCompletions,
+  listChatCompletions,
+  getChatCompletion,
+  updateChatCompletion,
+  deleteChatCompletion,
+  listChatMessages,
   completions,
   createResponse,
   getResponse,
   deleteResponse,
   cancelResponse,
   listInputItems,
+  countInputTokens,
+  createConversation,
+  getConversation,
+  updateConversation,
+  deleteConversation,
+  addConversationItems,
+  listConversationItems,
+  getConversationItem,
+  deleteConversationItem,
   messages,
   countTokens,
   ollamaChat,

@@ -15,6 +15,7 @@ provideClassifier(textClassifierFile);
 
 export { AccountObject } from '../access/account-object.ts';
 export { BudgetObject } from '../access/budget-object.ts';
+export { RecordObject } from '../apis/records/record-object.ts';
 export { ResponseObject } from '../apis/responses/response-object.ts';
 export { CollectionObject } from '../apis/retrieval/object/collection-object.ts';
 export { SubjectObject as SubjectKeyObject } from '../apis/subjects/subject-object.ts';

@@ -5,6 +5,7 @@ import type { Gate } from '../access/gate.ts';
 import { newRequestId } from '../platform/caller.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { ServingEnv } from '../serving/env.ts';
+import { passiveNames } from '../serving/fields/passive.ts';
 import { requireJson } from './body/content-type.ts';
 import { drainRefused } from './body/drain.ts';
 import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
@@ -142,7 +143,7 @@ async function readBody(
   const body = checkBody(json, schema);
   const ignored = unknownFields(json as object, schema, refused);
   refuseWhenStrict(body, ignored);
-  return { body, nBytes, ignored };
+  return { body, nBytes, ignored: [...ignored, ...passiveNames(json as object, schema)] };
 }
 
 /**

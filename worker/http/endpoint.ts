@@ -12,6 +12,7 @@ import type { Caller, Scope } from '../platform/caller.ts';
 export type Tag =
   | 'generation'
   | 'responses'
+  | 'conversations'
   | 'messages'
   | 'ollama'
   | 'batches'

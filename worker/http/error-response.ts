@@ -21,27 +21,46 @@ export interface ErrorBody {
     readonly type: string;
     readonly param: string | null;
     readonly code: string;
+    /** The code of docs/errors.md, where `code` is OpenAI's. */
+    readonly thimble_code?: ErrorCode;
     readonly details?: Readonly<Record<string, unknown>>;
   };
 }
 
-/** OpenAI's codes of errors that clients know by them. */
-const OPENAI_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
+/** Codes that clients of both APIs know. */
+const COMMON_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
   E_KEY_INVALID: 'invalid_api_key',
   E_ACCESS_DENIED: 'insufficient_permissions',
   E_RATE_LIMIT: 'rate_limit_exceeded',
 };
 
-export function publicCode(code: ErrorCode): string {
+/** OpenAI's codes, which its clients act on: they cut a conversation that is too long, or take another model. */
+const OPENAI_CODES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  ...COMMON_CODES,
+  E_PROMPT_TOO_LONG: 'context_length_exceeded',
+  E_MODEL_NOT_FOUND: 'model_not_found',
+  E_POLICY_BLOCKED: 'content_policy_violation',
+};
+
+/** Reasons of E_REQUEST_INVALID (`details.reason`) that are OpenAI's codes. */
+const OPENAI_REASONS: ReadonlySet<unknown> = new Set([
+  'unsupported_parameter',
+  'unknown_parameter',
+]);
+
+function openaiCode({ code, details }: ErrorRecord): string {
+  const reason = details['reason'];
+  if (code === 'E_REQUEST_INVALID' && OPENAI_REASONS.has(reason)) return String(reason);
   return OPENAI_CODES[code] ?? code;
 }
 
 export function errorBody(record: ErrorRecord): ErrorBody {
   const { type } = errorFromRecord(record).row;
   const { message, param, details } = record;
-  const code = publicCode(record.code);
+  const code = openaiCode(record);
+  const own = code === record.code ? {} : { thimble_code: record.code };
   const hasDetails = Object.keys(details).length > 0;
-  return { error: { message, type, param, code, ...(hasDetails ? { details } : {}) } };
+  return { error: { message, type, param, code, ...own, ...(hasDetails ? { details } : {}) } };
 }
 
 /** Anthropic's error types by status; all other statuses are api_error. */
@@ -59,14 +78,14 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
 /** Anthropic's error object; `param`, `code` and `details` are extensions. */
 export function anthropicErrorBody(record: ErrorRecord): object {
   const { param, details } = record;
-  const code = publicCode(record.code);
+  const code = COMMON_CODES[record.code] ?? record.code;
   const type = ANTHROPIC_TYPES[errorFromRecord(record).row.httpStatus] ?? 'api_error';
   return { type: 'error', error: { type, message: record.message, param, code, details } };
 }
 
 /** Ollama's error object; `param`, `code` and `details` are extensions. */
 export function ollamaErrorBody({ message, param, code, details }: ErrorRecord): object {
-  return { error: message, param, code: publicCode(code), details };
+  return { error: message, param, code: COMMON_CODES[code] ?? code, details };
 }
 
 const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {

@@ -3,7 +3,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { fileForm } from '../../lib/key-client.ts';
 import type { KeyClient } from '../../lib/key-client.ts';
 
-/** Ids of what a caller keeps, by the path that takes them; `:document` is the second id of a collection's paths. */
+/** Ids of what a caller keeps, by the path that takes them; second ids of paths by their names there, such as `:document`. */
 export type Holdings = Readonly<Record<string, string>>;
 
 /**
@@ -32,7 +32,15 @@ export async function keepEverything(
   const batch = await made('/v1/batches', {
     ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
   });
+  const completion = await made('/v1/chat/completions', { messages, max_tokens: 2, store: true });
+  const items = [{ role: 'user', content: word }];
+  const conversation = await made('/v1/conversations', { items, metadata: { word } });
+  const { text } = await client.ask(`/v1/conversations/${conversation}/items`);
+  const [item] = (JSON.parse(text) as { data: readonly { id: string }[] }).data;
   return {
+    '/v1/chat/completions/:id': completion,
+    '/v1/conversations/:id': conversation,
+    ':item': item!.id,
     '/v1/sessions/:id': `${word}-session`,
     '/v1/responses/:id': response,
     '/v1/collections/:name': `${word}-notes`,

@@ -17,12 +17,15 @@ export const ID_ROUTES: readonly EndpointFacts[] = ENDPOINTS.filter(
   ({ path, tag }) => path.includes(':') && tag !== 'models' && tag !== 'onnx',
 );
 
-const LISTS = ['/v1/files', '/v1/batches', '/v1/collections'];
+const LISTS = ['/v1/files', '/v1/batches', '/v1/collections', '/v1/chat/completions'];
 
 /** Bodies that the routes accept. */
 const BODIES: Readonly<Record<string, object>> = {
   addCollectionDocuments: { documents: [{ id: 'x', content: 'x' }] },
   searchCollection: { query: 'x' },
+  updateConversation: { metadata: {} },
+  updateChatCompletion: { metadata: {} },
+  addConversationItems: { items: [{ role: 'user', content: 'x' }] },
 };
 
 /** Requests with a field that names something kept. */
@@ -30,6 +33,14 @@ const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: obje
   '/v1/responses/:id': (id) => ({
     path: '/v1/responses',
     body: { input: 'a', max_output_tokens: 1, previous_response_id: id },
+  }),
+  '/v1/conversations/:id': (id) => ({
+    path: '/v1/responses',
+    body: { input: 'a', max_output_tokens: 1, conversation: id },
+  }),
+  ':item': (id) => ({
+    path: '/v1/responses',
+    body: { input: [{ type: 'item_reference', id }], max_output_tokens: 1 },
   }),
   '/v1/collections/:name': (id) => ({
     path: '/v1/chat/completions',
@@ -47,7 +58,10 @@ const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: obje
 /** Ids that a route takes. */
 export function idsOf({ path }: EndpointFacts, holdings: Holdings): string[] {
   const prefix = Object.keys(holdings).find((kind) => path.startsWith(kind));
-  return prefix === undefined ? [] : [holdings[prefix]!, holdings[':document']!];
+  const second = /:\w+.*(:\w+)/.exec(path)?.[1] ?? '';
+  return prefix === undefined
+    ? []
+    : [holdings[prefix]!, holdings[second] ?? holdings[':document']!];
 }
 
 export function routeTry(row: EndpointFacts, ids: readonly string[]): Try {

@@ -7,7 +7,7 @@ import { findKey, keyForReading, keyForWriting } from './content-keys.ts';
 import type { ContentEnv, Owner } from './content-keys.ts';
 
 /** What a subject keeps. */
-export type KeptKind = 'session' | 'response' | 'collection' | 'file' | 'batch';
+export type KeptKind = 'session' | 'response' | 'collection' | 'file' | 'batch' | 'record';
 
 /** A place in an object: a row and column, such as `messages/3/content`. */
 export class ContentBox {

@@ -12,6 +12,7 @@ import {
 import { sseResponse } from '../../http/sse.ts';
 import { audioResponse } from './voice/audio-response.ts';
 import { openVoice } from '../../serving/clients/voice-client.ts';
+import type { Speech } from '../../serving/clients/voice-client.ts';
 import { SPEECH_FORMAT_ROWS } from './voice/formats.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -47,16 +48,47 @@ export const createSpeech = defineEndpoint({
     const options = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
     const speech = await openVoice(env, caller, manifest, options, request.signal);
     const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
-    const chunks = encode(speech);
+    const usage = { nChar: [...body.input].length, seconds: 0 };
+    const samples = timed(speech, usage);
+    const chunks = encode({ ...speech, samples });
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);
     const shape = { isNamed: false, last: null, failure: errorBody };
-    return await sseResponse(speechEvents(chunks), shape, record, () => {});
+    return await sseResponse(speechEvents(chunks, usage), shape, record, () => {});
   },
 });
 
+/** Parts of a second of speech that OpenAI's usage counts as tokens, like those of a recording. */
+const AUDIO_TOKENS_PER_SECOND = 50;
+
+interface SpeechUsage {
+  /** Characters of the text: voices have no tokenizer. */
+  readonly nChar: number;
+  /** Seconds of speech so far. */
+  seconds: number;
+}
+
+async function* timed(
+  { sampleRate, samples }: Speech,
+  usage: SpeechUsage,
+): AsyncGenerator<Float32Array, void, void> {
+  for await (const chunk of samples) {
+    usage.seconds += chunk.length / sampleRate;
+    yield chunk;
+  }
+}
+
 async function* speechEvents(
   chunks: AsyncGenerator<Uint8Array, void, void>,
+  usage: SpeechUsage,
 ): AsyncGenerator<unknown, void, void> {
   for await (const bytes of chunks) yield { type: 'speech.audio.delta', audio: toBase64(bytes) };
-  yield { type: 'speech.audio.done' };
+  const spoken = Math.ceil(usage.seconds * AUDIO_TOKENS_PER_SECOND);
+  yield {
+    type: 'speech.audio.done',
+    usage: {
+      input_tokens: usage.nChar,
+      output_tokens: spoken,
+      total_tokens: usage.nChar + spoken,
+    },
+  };
 }

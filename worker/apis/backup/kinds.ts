@@ -9,7 +9,7 @@ import { invalidField } from '../../platform/invalid-field.ts';
 import type { BackupEnv } from './env.ts';
 
 type ObjectsBinding =
-  'SESSIONS' | 'RESPONSES' | 'BATCHES' | 'COLLECTIONS' | 'ACCOUNTS' | 'SUBJECT_KEYS';
+  'SESSIONS' | 'RESPONSES' | 'RECORDS' | 'BATCHES' | 'COLLECTIONS' | 'ACCOUNTS' | 'SUBJECT_KEYS';
 
 /** Of all these classes, what each of them can do. */
 type PortableStub = DurableObjectStub<Rpc.DurableObjectBranded & Portable>;
@@ -48,6 +48,7 @@ export const KINDS = {
   accounts: { bucket: 'MODELS', prefix: KEYS_PREFIX, suffix: '.json', objects: 'ACCOUNTS' },
   sessions: { bucket: 'FILES', prefix: `${KEPT_PREFIX}session/`, objects: 'SESSIONS' },
   responses: { bucket: 'FILES', prefix: `${KEPT_PREFIX}response/`, objects: 'RESPONSES' },
+  records: { bucket: 'FILES', prefix: `${KEPT_PREFIX}record/`, objects: 'RECORDS' },
   collections: { bucket: 'FILES', prefix: 'collections/', objects: 'COLLECTIONS' },
   batches: { bucket: 'FILES', prefix: 'batches/', objects: 'BATCHES' },
 } as const satisfies Readonly<Record<string, Kind>>;

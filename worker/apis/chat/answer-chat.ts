@@ -44,6 +44,11 @@ export interface ChatTurn {
   readonly session?: { readonly id: string; readonly dropped_messages: number };
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
+  /** Where the answer is kept: its id, and what keeps it before its last part is sent. */
+  readonly kept?: {
+    readonly id: string;
+    readonly keep: (completion: ChatCompletionJson) => Promise<void>;
+  };
   /** Called when the (only) choice is complete, before its last part is sent. */
   readonly onAnswer?: (answer: ChatAnswer) => Promise<void>;
   /** Called once, however the turn ends. */
@@ -90,7 +95,7 @@ interface ChatHead {
 
 function chatHead(turn: ChatTurn, object: string): ChatHead {
   return {
-    id: `chatcmpl-${crypto.randomUUID()}`,
+    id: turn.kept?.id ?? `chatcmpl-${crypto.randomUUID()}`,
     object,
     created: Math.floor(Date.now() / 1000),
     model: turn.model.id,
@@ -111,37 +116,57 @@ interface Choice {
   reason: AnswerReason | null;
 }
 
-async function wholeChat(turn: ChatTurn, deltas: AsyncIterable<Delta>): Promise<unknown> {
-  const { tokenizer } = turn.model;
-  const choices = Array.from({ length: turn.body.n }, (): Choice => ({
-    content: '',
-    tokens: [],
-    calls: [],
-    reason: null,
-  }));
+const noChoices = ({ body }: ChatTurn): Choice[] =>
+  Array.from({ length: body.n }, () => ({ content: '', tokens: [], calls: [], reason: null }));
+
+/** Adds a part of an answer to its choice. */
+function take(choice: Choice, delta: Delta, { tokenizer }: ServedModel): void {
+  if (delta.type === 'text') {
+    choice.content += delta.text;
+    choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
+  } else if (delta.type === 'call') {
+    choice.calls.push(callJson(delta.id, delta.name));
+  } else if (delta.type === 'arguments') {
+    choice.calls[delta.index]!.function.arguments += delta.text;
+  } else if (delta.type === 'done') {
+    choice.reason = delta.reason;
+  }
+}
+
+async function wholeChat(
+  turn: ChatTurn,
+  deltas: AsyncIterable<Delta>,
+): Promise<ChatCompletionJson> {
+  const choices = noChoices(turn);
   const usages: GenerateUsage[] = [];
   for await (const delta of deltas) {
     const choice = choices[delta.choice];
     if (choice === undefined) continue;
-    if (delta.type === 'text') {
-      choice.content += delta.text;
-      choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
-    } else if (delta.type === 'call') {
-      choice.calls.push(callJson(delta.id, delta.name));
-    } else if (delta.type === 'arguments') {
-      choice.calls[delta.index]!.function.arguments += delta.text;
-    } else if (delta.type === 'done') {
-      choice.reason = delta.reason;
-      usages.push(delta.usage);
-      await turn.onAnswer?.({ text: choice.content, usage: delta.usage });
-    }
+    take(choice, delta, turn.model);
+    if (delta.type !== 'done') continue;
+    usages.push(delta.usage);
+    await turn.onAnswer?.({ text: choice.content, usage: delta.usage });
   }
+  const completion = completionOf(turn, chatHead(turn, 'chat.completion'), choices, usages);
+  await turn.kept?.keep(completion);
+  return completion;
+}
+
+export type ChatCompletionJson = ReturnType<typeof completionOf>;
+
+function completionOf(
+  turn: ChatTurn,
+  head: ChatHead,
+  choices: readonly Choice[],
+  usages: readonly GenerateUsage[],
+) {
   return {
-    ...chatHead(turn, 'chat.completion'),
+    ...head,
+    object: 'chat.completion' as const,
     choices: choices.map(({ content, tokens, calls, reason }, index) => ({
       index,
       message: {
-        role: 'assistant',
+        role: 'assistant' as const,
         // As in OpenAI's API: content without text is null next to calls, not ''.
         content: calls.length > 0 && content === '' ? null : content,
         refusal: null,
@@ -184,15 +209,17 @@ async function* chatChunks(
     ...(wantsUsage ? { usage: null } : {}),
   });
   const usages: GenerateUsage[] = [];
-  let content = '';
-  const contents = Array.from({ length: turn.body.n }, () => '');
+  // As in OpenAI's API: an answer that has to be a call has no text, rather than ''.
+  const begins = mustCall(turn.body) ? null : '';
+  const choices = noChoices(turn);
   for await (const delta of deltas) {
     const { choice } = delta;
+    const soFar = choices[choice];
+    if (soFar === undefined) continue;
+    take(soFar, delta, turn.model);
     if (delta.type === 'start') {
-      yield chunk(choice, { role: 'assistant', content: '', refusal: null }, [], null);
+      yield chunk(choice, { role: 'assistant', content: begins, refusal: null }, [], null);
     } else if (delta.type === 'text') {
-      content += delta.text;
-      contents[choice] += delta.text;
       const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
       yield chunk(choice, { content: delta.text }, tokens, null);
     } else if (delta.type === 'call') {
@@ -204,8 +231,10 @@ async function* chatChunks(
       yield chunk(choice, { tool_calls: [more] }, [], null);
     } else if (delta.type === 'done') {
       usages.push(delta.usage);
-      await turn.onAnswer?.({ text: content, usage: delta.usage });
+      await turn.onAnswer?.({ text: soFar.content, usage: delta.usage });
       const isLast = usages.length === turn.body.n;
+      if (isLast) await turn.kept?.keep(completionOf(turn, head, choices, usages));
+      const contents = choices.map(({ content }) => content);
       yield {
         ...chunk(choice, {}, [], delta.reason),
         ...(isLast ? extensions(turn, usages, contents) : {}),
@@ -213,6 +242,10 @@ async function* chatChunks(
     }
   }
   if (wantsUsage) yield { ...head, choices: [], usage: usageJson(joinChoices(usages)) };
+}
+
+function mustCall({ tool_choice: choice = 'auto', response_format: format }: ChatBody): boolean {
+  return choice !== 'auto' && choice !== 'none' && (format?.type ?? 'text') === 'text';
 }
 
 /** Fields that OpenAI's answers do not have. */

@@ -9,9 +9,11 @@ import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
 import { CHAT_PARTS, chatBodySchema } from './schema.ts';
 import { CHAT_REFUSED } from '../../http/body/refused.ts';
+import { keptCompletion } from './stored/keep-completion.ts';
 import { retrieve } from '../retrieval/retrieve.ts';
 import { answerChat } from './answer-chat.ts';
 import { endpointWith } from '../../http/endpoint.ts';
+import type { RecordsEnv } from '../records/env.ts';
 import type { RetrievalEnv } from '../retrieval/env.ts';
 import type { SessionsEnv } from '../sessions/env.ts';
 
@@ -21,7 +23,7 @@ const city = { enum: ['Paris', 'Rome'] };
 const parameters = { type: 'object', properties: { city }, required: ['city'] };
 const description = 'The weather now.';
 
-export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
+export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & RecordsEnv>()({
   name: 'chatCompletions',
   method: 'POST',
   path: '/v1/chat/completions',
@@ -29,7 +31,8 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
   scope: 'chat',
   summary: 'Answer a conversation',
   description:
-    'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest.',
+    'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest. With "store": true the ' +
+    'answer and its messages are kept for 30 days, to be listed and read.',
   body: chatBodySchema,
   refused: CHAT_REFUSED,
   responses: [
@@ -104,7 +107,9 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv>()({
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const redactor = redactorFor(body.redact);
     const messages = await redactMessages(redactor, body.messages);
-    const turn = { env, caller, model, body, signal, record, redactor };
+    const kept =
+      body.store === true ? { kept: keptCompletion(env, caller, body, messages, redactor) } : {};
+    const turn = { env, caller, model, body, signal, record, redactor, ...kept };
     if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
       throw accessDenied('retrieval', caller.scopes ?? []);
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages });

@@ -12,12 +12,14 @@ import {
   generationFields,
   MAX_MAX_TOKENS,
   MAX_TOP_LOGPROBS,
+  metadataField,
   passiveFields,
   retentionField,
   sessionId,
   strictField,
   tooManyTokens,
 } from '../../serving/fields/common.ts';
+import { chatPassiveFields } from '../../serving/fields/passive.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
@@ -115,6 +117,10 @@ export const chatBodySchema = z
     logprobs: z.boolean().default(false),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     ...passiveFields,
+    ...chatPassiveFields,
+    /** A session's turn is kept unless it says false; anything else is kept if it says true. */
+    store: z.boolean().optional(),
+    metadata: z.record(z.string(), z.unknown()).optional(),
     n: choiceCount.default(1),
     session: sessionId.optional(),
     retention_s: retentionField,
@@ -133,6 +139,11 @@ export const chatBodySchema = z
       if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
       if (body.session !== undefined && body.retrieval !== undefined)
         refuse(['retrieval'], 'expected none in a session: send the conversation yourself');
+      if (body.session !== undefined && body.store === true)
+        refuse(['store'], 'expected to be absent in a session, which is kept anyway');
+      const metadata = metadataField.optional().safeParse(body.metadata);
+      if (body.store === true && !metadata.success)
+        refuse(['metadata'], 'expected up to 16 pairs of texts with "store": true');
       const fault = callFault(body.messages);
       if (fault !== null)
         refuse(

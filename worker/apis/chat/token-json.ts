@@ -56,10 +56,14 @@ export class LegacyLogprobs {
     tokens.forEach((token, i) => {
       const entry = entries[i] ?? null;
       const text = tokenText(this.#tokenizer, token);
-      const top = entry?.top.map((one): [string, number] => [
-        tokenText(this.#tokenizer, one.token),
-        one.logprob,
-      ]);
+      // As with OpenAI the token itself is always among them, so that there may be one more than asked for.
+      const top =
+        entry === null
+          ? undefined
+          : [...entry.top, entry].map((one): [string, number] => [
+              tokenText(this.#tokenizer, one.token),
+              one.logprob,
+            ]);
       json.tokens.push(text);
       json.token_logprobs.push(entry?.logprob ?? null);
       // Of tokens with the same text (parts of characters) the most likely stays: entries are sorted.

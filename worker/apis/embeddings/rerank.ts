@@ -24,8 +24,8 @@ export const rerank = defineEndpoint({
   scope: 'embeddings',
   summary: 'Rank documents by relevance to a query',
   description:
-    'A reranker reads query and document together, and relevance_score is from 0 to 1; an embedding model ranks by ' +
-    'the cosine of vectors. "method" says which. Long documents are cut unless "truncate" is false.',
+    'A reranker reads query and document together; an embedding model ranks by the cosine of vectors. relevance_score is ' +
+    'from 0 to 1, and 0 for negative cosines. "method" says which. Long documents are cut unless "truncate" is false.',
   body: rerankBodySchema,
   responses: [{ status: 200, what: 'the best documents first', schema: rerankSchema }],
   examples: [
@@ -90,7 +90,12 @@ interface RankMethod {
 
 /** By what a model can do. */
 const METHODS: Readonly<Record<EncoderUse, RankMethod>> = {
-  embed: { name: 'embedding', rank: rankByVectors, publicScore: (_, cosine) => cosine },
+  // Clients take scores to be from 0 to 1; a negative cosine means no relevance, like 0.
+  embed: {
+    name: 'embedding',
+    rank: rankByVectors,
+    publicScore: (_, cosine) => Math.min(Math.max(cosine, 0), 1),
+  },
   score: {
     name: 'reranker',
     rank: rankByScores,

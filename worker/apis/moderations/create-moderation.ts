@@ -10,6 +10,7 @@ import { judgeText, textClassifier } from '../../serving/policy/text-judge.ts';
 import { readDataUrl } from '../../http/body/data-url.ts';
 import { askOnnx } from '../../serving/clients/onnx-client.ts';
 import {
+  CATEGORIES,
   MAX_MODERATED_CHARS,
   MAX_MODERATED_IMAGES,
   moderationBodySchema,
@@ -36,7 +37,8 @@ export const createModeration = defineEndpoint({
   description:
     "Like OpenAI's endpoint, with the categories that the classifiers know: of texts hate and offensive (English; " +
     'a category of its own), of images sexual. A text gets one result, several get one each; parts are classified ' +
-    'together, by the highest scores. Images are data: URLs of PNG or JPEG. A score is an estimate, not a decision: ' +
+    "together, by the highest scores. OpenAI's other categories have the score 0 and an empty list in " +
+    '"category_applied_input_types": nothing judged them. Images are data: URLs of PNG or JPEG. A score is an estimate, not a decision: ' +
     'docs/moderation.md says how often it is wrong, and for whom.',
   body: moderationBodySchema,
   responses: [{ status: 200, what: 'the results', schema: moderationSchema }],
@@ -174,14 +176,20 @@ async function judgeImages(
   return [{ category: 'sexual', kind: 'image', score, threshold: IMAGE_THRESHOLD }];
 }
 
+/** All categories: those that nothing judged have the score 0 and no input types. */
 function resultOf(rows: readonly CategoryRow[], asked: number | undefined) {
   const isFlagged = ({ score, threshold }: CategoryRow) => score >= (asked ?? threshold);
-  const byCategory = <T>(value: (row: CategoryRow) => T) =>
-    Object.fromEntries(rows.map((row) => [row.category, value(row)]));
+  const byCategory = <T>(value: (row: CategoryRow) => T, unjudged: T) =>
+    Object.fromEntries(
+      CATEGORIES.map((name) => {
+        const row = rows.find(({ category }) => category === name);
+        return [name, row === undefined ? unjudged : value(row)];
+      }),
+    );
   return {
     flagged: rows.some(isFlagged),
-    categories: byCategory(isFlagged),
-    category_scores: byCategory(({ score }) => score),
-    category_applied_input_types: byCategory(({ kind }) => [kind]),
+    categories: byCategory(isFlagged, false),
+    category_scores: byCategory(({ score }) => score, 0),
+    category_applied_input_types: byCategory<string[]>(({ kind }) => [kind], []),
   };
 }

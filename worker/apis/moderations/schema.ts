@@ -32,12 +32,21 @@ export const moderationBodySchema = z
   })
   .meta({ id: 'ModerationRequest' });
 
+/** OpenAI's categories, which its clients expect in every result, and one of our own. */
+export const CATEGORIES = [
+  ...(['hate', 'hate/threatening', 'harassment', 'harassment/threatening'] as const),
+  ...(['illicit', 'illicit/violent', 'self-harm', 'self-harm/intent'] as const),
+  ...(['self-harm/instructions', 'sexual', 'sexual/minors', 'violence'] as const),
+  ...(['violence/graphic', 'offensive'] as const),
+] as const;
+
 const perCategory = <Schema extends z.ZodType>(schema: Schema) =>
-  z.strictObject({
-    sexual: schema.optional(),
-    hate: schema.optional(),
-    offensive: schema.optional(),
-  });
+  z.strictObject(
+    Object.fromEntries(CATEGORIES.map((name) => [name, schema])) as Record<
+      (typeof CATEGORIES)[number],
+      Schema
+    >,
+  );
 
 export const moderationSchema = z
   .strictObject({
@@ -48,7 +57,9 @@ export const moderationSchema = z
         flagged: z.boolean(),
         categories: perCategory(z.boolean()),
         category_scores: perCategory(z.number()),
-        category_applied_input_types: perCategory(z.array(z.enum(['image', 'text']))),
+        category_applied_input_types: perCategory(z.array(z.enum(['image', 'text']))).describe(
+          'what each category was judged by; nothing where no classifier knows the category',
+        ),
       }),
     ),
   })

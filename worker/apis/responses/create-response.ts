@@ -4,8 +4,11 @@ import { answerResponse, planResponse } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
 import { withHeaders } from '../../http/with-headers.ts';
 import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
-import { newItems, newResponseId, readConversation, readRedactions } from './input.ts';
-import { redactItems } from './redact-items.ts';
+import { keepTurn, readHistory } from './conversation-turns.ts';
+import { newItems, newResponseId, readRedactions } from './input.ts';
+import { readReferences } from './references.ts';
+import type { ResponseJson } from './schema.ts';
+import { hideResponse, redactItems } from './redact-items.ts';
 import { RESPONSES_REFUSED } from '../../http/body/refused.ts';
 import { responseBodySchema, responseEventSchema, responseSchema } from './schema.ts';
 import { defineResponseEndpoint } from './env.ts';
@@ -93,11 +96,11 @@ export const createResponse = defineResponseEndpoint({
   ],
   async handle({ env, caller, body: given, request, record }) {
     const id = newResponseId();
-    const { previous_response_id: previous } = given;
-    const history = await readConversation(env, caller, previous);
+    const history = await readHistory(env, caller, given);
     const redactor = redactorFor(given.redact, await readRedactions(env, caller, given));
     redactor?.note(JSON.stringify(history));
-    const fresh = await redactItems(redactor, newItems(given.input));
+    const referenced = await readReferences(env, caller, given.input);
+    const fresh = await redactItems(redactor, newItems(given.input, id, referenced));
     const { instructions } = given;
     const body =
       redactor === null || instructions === undefined
@@ -117,6 +120,8 @@ export const createResponse = defineResponseEndpoint({
       return withHeaders(await object.fetch('https://response/run', init), headers);
     }
     const plan = await planResponse(env, job, request.signal, record);
-    return withHeaders(await answerResponse(plan), headers);
+    const onChange = async (response: ResponseJson): Promise<void> =>
+      await keepTurn(env, job, await hideResponse(redactor, response));
+    return withHeaders(await answerResponse({ ...plan, run: { ...plan.run, onChange } }), headers);
   },
 });

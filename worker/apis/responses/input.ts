@@ -9,9 +9,9 @@ import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { parseArguments } from '../chat/schema.ts';
-import { type InputItemJson, itemText, type NewItem } from './item-schema.ts';
+import { type InputItemJson, itemText, type NewItem, type SentItem } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
-import { newItemId } from './item-shape.ts';
+import { inputItemId, type ItemType } from './item-shape.ts';
 
 export function newResponseId(): string {
   return `resp_${crypto.randomUUID().replaceAll('-', '')}`;
@@ -31,7 +31,12 @@ export async function readConversation(
   const previous = JSON.parse(text) as ResponseJson;
   if (previous.status !== 'completed' && previous.status !== 'incomplete')
     throw wrongPredecessor(`expected a response that is done; ${previousId} is ${previous.status}`);
-  const output = previous.output.map((item): InputItemJson =>
+  return [...(JSON.parse(input) as InputItemJson[]), ...conversationOutput(previous.output)];
+}
+
+/** An answer as part of the conversation that continues after it. */
+export function conversationOutput(output: ResponseJson['output']): InputItemJson[] {
+  return output.map((item): InputItemJson =>
     item.type === 'function_call'
       ? item
       : {
@@ -40,7 +45,6 @@ export async function readConversation(
           content: item.content.map((part) => ({ ...part, logprobs: [] })),
         },
   );
-  return [...(JSON.parse(input) as InputItemJson[]), ...output];
 }
 
 /** Placeholders of the conversation so far with their values; none where nothing is redacted. */
@@ -59,11 +63,24 @@ function wrongPredecessor(what: string): EngineError {
   return invalidField(param, what);
 }
 
-export function newItems(input: readonly NewItem[]): InputItemJson[] {
-  return input.map(newItem);
+/**
+ * @param ownerId of the response or conversation that the items become part of
+ * @param referenced items by the index of the reference to them
+ */
+export function newItems(
+  input: readonly NewItem[],
+  ownerId: string,
+  referenced: ReadonlyMap<number, InputItemJson>,
+  firstPlace = 0,
+): InputItemJson[] {
+  return input.map((item, i) =>
+    item.type === 'item_reference'
+      ? referenced.get(i)!
+      : newItem(item, (type) => inputItemId(type, ownerId, firstPlace + i)),
+  );
 }
 
-function newItem(item: NewItem): InputItemJson {
+function newItem(item: SentItem, newItemId: (type: ItemType) => string): InputItemJson {
   const status = 'completed' as const;
   if (item.type === 'function_call') {
     const { type, call_id, name, arguments: json } = item;
@@ -86,7 +103,7 @@ function newItem(item: NewItem): InputItemJson {
   return { ...head, content: [{ type: 'input_text', text }] };
 }
 
-type NewPart = Exclude<Extract<NewItem, { content: unknown }>['content'], string>[number];
+type NewPart = Exclude<Extract<SentItem, { content: unknown }>['content'], string>[number];
 type InputPart = Extract<InputItemJson, { type: 'message' }>['content'][number];
 
 const partText = (part: NewPart): string => ('text' in part ? String(part.text) : '');

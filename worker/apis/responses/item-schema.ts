@@ -59,13 +59,20 @@ const callOutputItem = z.looseObject({
   output: texts,
 });
 
+const itemReference = z.looseObject({
+  type: z.literal('item_reference'),
+  id: z.string().min(1).max(200),
+});
+
 export const newItemSchema = z.discriminatedUnion(
   'type',
-  [messageItem, callItem, callOutputItem],
+  [messageItem, callItem, callOutputItem, itemReference],
   'expected "message", "function_call" or "function_call_output"; other items are not supported yet',
 );
 
 export type NewItem = z.output<typeof newItemSchema>;
+export type ItemReference = z.output<typeof itemReference>;
+export type SentItem = Exclude<NewItem, ItemReference>;
 
 /** Texts of the parts, joined. */
 export function itemText(content: z.output<typeof texts>): string {

@@ -13,10 +13,38 @@ type Status = OutputItemJson['status'];
 
 /** Prefixes of item ids. */
 const PREFIXES = { message: 'msg', function_call: 'fc', function_call_output: 'fco' } as const;
+export type ItemType = keyof typeof PREFIXES;
 
-export function newItemId(type: keyof typeof PREFIXES): string {
-  return `${PREFIXES[type]}_${crypto.randomUUID().replaceAll('-', '')}`;
+const N_OWNER_DIGIT = 32;
+const N_PLACE_DIGIT = 4;
+/** Places of what was sent begin here; there are at most MAX_ITEMS of them. */
+const FIRST_INPUT = 0x8000;
+const ITEM_ID = new RegExp(
+  `^(?:${Object.values(PREFIXES).join('|')})_([0-9a-f]{${N_OWNER_DIGIT}})[0-9a-f]{${N_PLACE_DIGIT}}$`,
+);
+
+/**
+ * The id of an item says which response or conversation it is of, so that a reference to it needs no index.
+ * @param ownerId of the response or conversation: a prefix and 32 hexadecimal digits
+ * @param place unique among the outputs of that owner
+ */
+export function itemId(type: ItemType, ownerId: string, place: number): string {
+  const digits = ownerId.slice(-N_OWNER_DIGIT);
+  return `${PREFIXES[type]}_${digits}${place.toString(16).padStart(N_PLACE_DIGIT, '0')}`;
 }
+
+/** The same of what was sent. */
+export const inputItemId = (type: ItemType, ownerId: string, place: number): string =>
+  itemId(type, ownerId, FIRST_INPUT + place);
+
+/** The place after those of items that were sent: ids of deleted ones are used again only at the end. */
+export function nextPlace(items: readonly { readonly id: string }[]): number {
+  const places = items.map(({ id }) => parseInt(id.slice(-N_PLACE_DIGIT), 16) - FIRST_INPUT + 1);
+  return Math.max(0, ...places);
+}
+
+/** The digits that ids of an item's owner end in; null for what is no id of an item. */
+export const ownerOfItem = (id: string): string | null => ITEM_ID.exec(id)?.[1] ?? null;
 
 /** The open item: as it was begun, and its content so far. */
 interface OpenItem {
@@ -32,7 +60,10 @@ export class OutputItems {
   readonly #done: OutputItemJson[] = [];
   #open: OpenItem | null = null;
 
-  constructor(wantsLogprobs: boolean) {
+  readonly #responseId: string;
+
+  constructor(responseId: string, wantsLogprobs: boolean) {
+    this.#responseId = responseId;
     this.#wantsLogprobs = wantsLogprobs;
   }
 
@@ -54,7 +85,7 @@ export class OutputItems {
   *call(callId: string, name: string): Events {
     yield* this.end('completed');
     yield* this.#begin({
-      ...{ id: newItemId('function_call'), type: 'function_call', status: 'in_progress' },
+      ...{ id: this.#newId('function_call'), type: 'function_call', status: 'in_progress' },
       ...{ call_id: callId, name, arguments: '' },
     });
   }
@@ -90,7 +121,7 @@ export class OutputItems {
     if (this.#open?.item.type === 'message') return this.#open;
     yield* this.end('completed');
     const open = yield* this.#begin({
-      ...{ id: newItemId('message'), type: 'message', status: 'in_progress' },
+      ...{ id: this.#newId('message'), type: 'message', status: 'in_progress' },
       ...{ role: 'assistant', content: [] },
     });
     const part = partOf(open);
@@ -103,6 +134,10 @@ export class OutputItems {
     this.#open = open;
     yield { type: 'response.output_item.added', output_index: this.#done.length, item };
     return open;
+  }
+
+  #newId(type: ItemType): string {
+    return itemId(type, this.#responseId, this.#done.length);
   }
 
   #place({ item }: OpenItem) {

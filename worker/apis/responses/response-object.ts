@@ -13,7 +13,9 @@ import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { hideResponse } from './redact-items.ts';
-import { emptyResponse, type ResponseRun } from './shape.ts';
+import type { RecordsEnv } from '../records/env.ts';
+import { keepTurn } from './conversation-turns.ts';
+import { emptyResponse, responseError, type ResponseRun } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
 import type { StoredResponseObject } from './env.ts';
@@ -22,7 +24,10 @@ import { checkStorable, StoredResponse } from './stored-response.ts';
 /** At most; RETENTION_DAYS may say less. */
 const KEPT_DAYS = 30;
 
-export class ResponseObject extends PortableObject<ServingEnv> implements StoredResponseObject {
+export class ResponseObject
+  extends PortableObject<ServingEnv & RecordsEnv>
+  implements StoredResponseObject
+{
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'response');
   readonly #stored = new StoredResponse(this.ctx.storage);
   #live: ResponseJson | null = null;
@@ -95,10 +100,10 @@ export class ResponseObject extends PortableObject<ServingEnv> implements Stored
     const response = await this.#stored.read(await this.#keeper.find());
     if (response === null || response.status !== 'in_progress') return response;
     // The object was evicted while it worked.
-    const error = {
+    const error = responseError({
       code: 'E_BACKEND_UNAVAILABLE',
       message: 'the server was stopped while it answered',
-    };
+    });
     return { ...response, status: 'failed', error };
   }
 
@@ -143,6 +148,7 @@ export class ResponseObject extends PortableObject<ServingEnv> implements Stored
     const { caller, id, input } = job;
     const box = await this.#keeper.begin(caller, id);
     const redactions = redactor?.redactions ?? [];
+    if (isOver) await keepTurn(this.env, job, response);
     await this.#stored.write(box, response, input, redactions, () => !this.#isRemoved);
     if (isOver) this.#live = null;
     if (this.#isRemoved) await this.#keeper.end();

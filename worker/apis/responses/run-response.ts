@@ -1,5 +1,6 @@
 /** Generates a response: in the gateway when it is not stored, else in the response's object. */
 import { textMessage } from '../../serving/conversation/message.ts';
+import type { Message } from '../../serving/conversation/message.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
@@ -7,6 +8,8 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import type { Delta } from '../../serving/generation/run-generation.ts';
 import { findModel } from '../../serving/models/model-store.ts';
+import type { ServedModel } from '../../serving/models/model-store.ts';
+import type { ToolUse } from '../../serving/output/tools.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import { responseTools } from '../../serving/output/api-tools.ts';
@@ -16,6 +19,7 @@ import { LOGPROBS_INCLUDE } from './schema.ts';
 import { answer } from '../../http/answer.ts';
 import {
   emptyResponse,
+  responseError,
   responseEvents,
   type ResponseRun,
   RESPONSES_SSE,
@@ -55,13 +59,17 @@ export interface ResponsePlan {
   readonly onEnd?: () => void;
 }
 
-/** Everything but the generation itself: model, messages that fit, parameters. */
-export async function planResponse(
+interface Turn {
+  readonly model: ServedModel;
+  readonly messages: { readonly history: readonly Message[]; readonly fresh: readonly Message[] };
+  readonly tools: ToolUse | null;
+}
+
+/** A request as its model reads it. @throws {EngineError} */
+export async function readTurn(
   env: ServingEnv,
-  { id, caller, body, input, nNew, redactions }: ResponseJob,
-  signal: AbortSignal,
-  record: RequestRecord,
-): Promise<ResponsePlan> {
+  { caller, body, input, nNew }: Pick<ResponseJob, 'caller' | 'body' | 'input' | 'nNew'>,
+): Promise<Turn> {
   const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
   const { instructions } = body;
   const system = instructions === undefined ? [] : [textMessage('system', instructions)];
@@ -69,9 +77,20 @@ export async function planResponse(
   const after = itemTurns(input.slice(input.length - nNew));
   checkCalls(before, after);
   checkItemInputs(model.id, after);
-  const history = [...system, ...before.messages];
-  const fresh = after.messages;
-  const tools = responseTools(body);
+  const messages = { history: [...system, ...before.messages], fresh: after.messages };
+  return { model, messages, tools: responseTools(body) };
+}
+
+/** Everything but the generation itself: model, messages that fit, parameters. */
+export async function planResponse(
+  env: ServingEnv,
+  job: ResponseJob,
+  signal: AbortSignal,
+  record: RequestRecord,
+): Promise<ResponsePlan> {
+  const { id, caller, body, redactions } = job;
+  const { model, messages: turn, tools } = await readTurn(env, job);
+  const { history, fresh } = turn;
   const shown = tools?.tools ?? [];
   const { messages, nDropped } =
     body.truncation === 'auto'
@@ -124,10 +143,10 @@ export async function runInBackground(plan: ResponsePlan): Promise<void> {
   try {
     await answerResponse({ ...plan, hasClient: false });
   } catch (error) {
-    const { code, message: text } = recordForClient(error, plan.record);
-    plan.record.fail(code);
+    const failure = recordForClient(error, plan.record);
+    plan.record.fail(failure.code);
     const response = emptyResponse(run, 'in_progress');
     if (run.isCancelled()) await run.onChange?.({ ...response, status: 'cancelled' });
-    else await run.onChange?.({ ...response, status: 'failed', error: { code, message: text } });
+    else await run.onChange?.({ ...response, status: 'failed', error: responseError(failure) });
   }
 }

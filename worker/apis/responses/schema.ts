@@ -15,6 +15,7 @@ import {
   resourcesSchema,
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
+import { responsePassiveFields } from '../../serving/fields/passive.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
@@ -35,6 +36,7 @@ export const responseBodySchema = z
   .looseObject({
     ...sharedFields,
     ...passiveFields,
+    ...responsePassiveFields,
     ...responseOutputFields,
     input: z
       .union(
@@ -47,6 +49,13 @@ export const responseBodySchema = z
     instructions: z.string().optional(),
     max_output_tokens: count.min(1).max(MAX_MAX_TOKENS).optional(),
     previous_response_id: responseId.optional(),
+    conversation: z
+      .union(
+        [z.string(), z.looseObject({ id: z.string() })],
+        'expected the id of a conversation, or {"id": "..."}',
+      )
+      .transform((given) => (typeof given === 'string' ? given : given.id))
+      .optional(),
     store: z.boolean().default(true),
     background: z.boolean().default(false),
     truncation: z.enum(['auto', 'disabled']).default('disabled'),
@@ -59,6 +68,13 @@ export const responseBodySchema = z
   .superRefine(
     whole((body, context) => {
       const refuse = (path: string, message: string): void => refuseAt(context, [path], message);
+      if (body.conversation !== undefined && body.previous_response_id !== undefined)
+        refuse('previous_response_id', 'expected to be absent with "conversation"');
+      // What placeholders stand for is kept with responses alone.
+      const isRedacted = body.redact !== undefined && body.redact !== false;
+      const refers = body.input.some(({ type }) => type === 'item_reference');
+      if (isRedacted && (body.conversation !== undefined || refers))
+        refuse('redact', 'expected "previous_response_id" with it, no conversation or reference');
       if (body.background && !body.store) refuse('store', 'expected true with "background": true');
       if (body.background && body.stream)
         refuse('stream', 'expected false with "background": true: read the response by its id');
@@ -82,11 +98,13 @@ const shownFormat = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('json_schema'),
     name: z.string(),
-    description: z.string().nullable(),
+    description: z.string().optional(),
     schema: z.record(z.string(), z.unknown()),
     strict: z.boolean(),
   }),
 ]);
+
+const namedTool = z.strictObject({ type: z.literal('function'), name: z.string() });
 
 export type ResponseStatus =
   'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
@@ -97,9 +115,16 @@ export const responseSchema = z
     object: z.literal('response'),
     created_at: count,
     completed_at: count.nullable(),
+    conversation: z.strictObject({ id: z.string() }).optional(),
     status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']),
     background: z.boolean(),
-    error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+    error: z
+      .strictObject({
+        code: z.enum(['server_error', 'rate_limit_exceeded', 'invalid_prompt']),
+        message: z.string(),
+        thimble_code: z.string().describe('extension: the code of docs/errors.md'),
+      })
+      .nullable(),
     incomplete_details: z
       .strictObject({ reason: z.enum(['max_output_tokens', 'content_filter']) })
       .nullable(),
@@ -115,7 +140,12 @@ export const responseSchema = z
     text: z.strictObject({ format: shownFormat }),
     tool_choice: z.union([
       z.enum(['none', 'auto', 'required']),
-      z.strictObject({ type: z.literal('function'), name: z.string() }),
+      namedTool,
+      z.strictObject({
+        type: z.literal('allowed_tools'),
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(namedTool),
+      }),
     ]),
     tools: z.array(shownTool),
     top_logprobs: count,

@@ -3,7 +3,8 @@
  * which is also the answer without a stream. Does not know where responses are stored.
  */
 import type { Place } from '../../platform/failure.ts';
-import { EngineError } from '../../../engine/base/errors.ts';
+import { EngineError, ERROR_ROWS } from '../../../engine/base/errors.ts';
+import type { ErrorCode } from '../../../engine/base/errors.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
@@ -27,8 +28,28 @@ import { timingsJson, usageJson } from '../../serving/accounting/usage.ts';
 export const RESPONSES_SSE: SseShape = {
   isNamed: true,
   last: null,
-  failure: ({ code, message, param }) => ({ type: 'error', code, message, param }),
+  failure: ({ code, message, param }) => ({
+    ...{ type: 'error', code, message, param, sequence_number: 0 },
+  }),
 };
+
+type ResponseError = NonNullable<ResponseJson['error']>;
+
+/** Why a response failed, by the codes of OpenAI's schema. */
+export function responseError({
+  code,
+  message,
+}: {
+  readonly code: ErrorCode;
+  readonly message: string;
+}): ResponseError {
+  return { code: failureCode(code), message, thimble_code: code };
+}
+
+function failureCode(code: ErrorCode): ResponseError['code'] {
+  if (code === 'E_RATE_LIMIT') return 'rate_limit_exceeded';
+  return ERROR_ROWS[code].party === 'caller' ? 'invalid_prompt' : 'server_error';
+}
 
 export interface ResponseRun {
   readonly id: string;
@@ -53,6 +74,7 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
     object: 'response',
     created_at: createdAt,
     completed_at: null,
+    ...(body.conversation === undefined ? {} : { conversation: { id: body.conversation } }),
     status,
     background: body.background,
     error: null,
@@ -93,13 +115,17 @@ function shownTool({
 }
 
 function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice'] {
-  return typeof choice === 'object' ? { type: 'function', name: choice.name } : choice;
+  if (typeof choice !== 'object') return choice;
+  if (choice.type === 'function') return { type: choice.type, name: choice.name };
+  const tools = choice.tools.map(({ type, name }) => ({ type, name }));
+  return { type: choice.type, mode: choice.mode, tools };
 }
 
 function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text']['format'] {
   if (format.type !== 'json_schema') return { type: format.type };
-  const { name = 'answer', description = null, schema, strict } = format;
-  return { type: 'json_schema', name, description, schema, strict: strict ?? true };
+  const { name = 'answer', description, schema, strict } = format;
+  const about = description == null ? {} : { description };
+  return { type: 'json_schema', name, ...about, schema, strict: strict ?? true };
 }
 
 /**
@@ -162,7 +188,7 @@ class ResponseMaker {
 
   constructor(run: ResponseRun) {
     this.#run = run;
-    this.items = new OutputItems(run.body.include.includes(LOGPROBS_INCLUDE));
+    this.items = new OutputItems(run.id, run.body.include.includes(LOGPROBS_INCLUDE));
     this.#response = emptyResponse(run, 'in_progress');
   }
 
@@ -194,14 +220,8 @@ class ResponseMaker {
     return [...events, { type, response: this.#response }];
   }
 
-  async fail({
-    code,
-    message,
-  }: {
-    readonly code: string;
-    readonly message: string;
-  }): Promise<UnnumberedEvent> {
-    await this.#change({ status: 'failed', error: { code, message } });
+  async fail(failure: Parameters<typeof responseError>[0]): Promise<UnnumberedEvent> {
+    await this.#change({ status: 'failed', error: responseError(failure) });
     return { type: 'response.failed', response: this.#response };
   }
 

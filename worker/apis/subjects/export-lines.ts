@@ -77,6 +77,14 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
     const items = JSON.parse((await response.readInput()) ?? '[]') as unknown[];
     for (const item of items) yield { type: 'response.input_item', response: id, item };
   },
+  async *records({ env, subject }, id) {
+    const record = env.RECORDS.getByName(objectName({ subject }, id));
+    const text = await record.read();
+    if (text === null) return;
+    yield { type: 'record', id, record: JSON.parse(text) as unknown };
+    const items = JSON.parse((await record.readItems()) ?? '[]') as unknown[];
+    for (const item of items) yield { type: 'record.item', record: id, item };
+  },
   async *batches({ env, subject }, id) {
     const text = await env.BATCHES.getByName(objectName({ subject }, id)).read();
     if (text !== null) yield { type: 'batch', id, batch: JSON.parse(text) as unknown };

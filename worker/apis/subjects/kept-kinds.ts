@@ -38,6 +38,14 @@ export const KEPT_KINDS = {
       await forgetKept(env.FILES, 'response', { subject }, name);
     },
   },
+  records: {
+    names: ({ env, subject }, after, limit) =>
+      keptNames(env.FILES, 'record', { subject }, after, limit),
+    async remove({ env, subject }, name) {
+      await env.RECORDS.getByName(objectName({ subject }, name)).remove();
+      await forgetKept(env.FILES, 'record', { subject }, name);
+    },
+  },
   batches: {
     async names({ env, subject }, after, limit) {
       const { ids } = await listBatchIds(

@@ -18,6 +18,7 @@ export const receiptSchema = z
     deleted: z.strictObject({
       sessions: count,
       responses: count,
+      records: count.describe('conversations, chat completions and vector stores'),
       batches: count,
       collections: count,
       files: count,

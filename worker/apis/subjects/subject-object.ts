@@ -98,7 +98,7 @@ export class SubjectObject extends SubjectKeyObject<SubjectKeyEnv & KeptEnv> {
       began_at: now(),
       key_destroyed_at: null,
       finished_at: null,
-      deleted: { sessions: 0, responses: 0, batches: 0, collections: 0, files: 0 },
+      deleted: { sessions: 0, responses: 0, records: 0, batches: 0, collections: 0, files: 0 },
     };
     this.ctx.storage.transactionSync(() => {
       migrateSubject(this.ctx.storage.sql);

@@ -51,3 +51,32 @@ export function listJson(data: readonly { readonly id: string }[], hasMore: bool
     has_more: hasMore,
   };
 }
+
+/** The query parameters of `pageOf`, for the reference. @param item with its article */
+export function pageQuery(item: string, byDefault: number, max: number): Record<string, string> {
+  return {
+    limit: `1 to ${max}; default ${byDefault}`,
+    order: '"desc" for the newest first (default), or "asc"',
+    after: `id of ${item}, after which the list begins`,
+  };
+}
+
+/**
+ * A page of a list that is in memory, as the query asks for it.
+ * @param items the oldest first
+ * @throws {EngineError} E_REQUEST_INVALID naming the query parameter
+ */
+export function pageOf(
+  items: readonly { readonly id: string }[],
+  query: URLSearchParams,
+  byDefault: number,
+  max: number,
+): object {
+  const order = readOrder(query);
+  const limit = readLimit(query, byDefault, max);
+  const sorted = order === 'asc' ? items : items.toReversed();
+  const after = query.get('after');
+  const begin = after === null ? 0 : sorted.findIndex((item) => item.id === after) + 1;
+  if (after !== null && begin === 0) throw wrongQuery('after', 'expected the id of an item', after);
+  return listJson(sorted.slice(begin, begin + limit), begin + limit < sorted.length);
+}

@@ -44,26 +44,15 @@ export const CHAT_REFUSED: readonly RefusedParameter[] = [
   refused('function_call'),
   refused('functions'),
   { name: 'modalities', passes: isOneOf(['text']) },
-  refused('prediction'),
-  refused('reasoning_effort'),
-  refused('verbosity'),
   refused('web_search_options'),
 ];
 
 export const COMPLETION_REFUSED: readonly RefusedParameter[] = [...TOOLS, SUFFIX];
 
 export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
-  refused('conversation'),
   refused('context_management'),
   refused('max_tool_calls'),
   refused('prompt'),
-  {
-    name: 'reasoning',
-    passes: {
-      text: '{"effort": null}',
-      test: (value) => isObject(value) && Object.values(value).every((one) => one === null),
-    },
-  },
 ];
 
 export const MESSAGES_REFUSED: readonly RefusedParameter[] = [
@@ -86,6 +75,6 @@ export function refuseParameters(body: unknown, rows: readonly RefusedParameter[
     if (passes?.test(value) === true) continue;
     const or = passes === undefined ? '' : ` or ${passes.text}`;
     const what = why ?? `is not supported yet; expected it to be absent${or}`;
-    throw invalidField(name, what);
+    throw invalidField(name, what, { details: { reason: 'unsupported_parameter' } });
   }
 }

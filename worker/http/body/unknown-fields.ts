@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { RefusedParameter } from './refused.ts';
 
-/** Header with the names of fields that had no effect, percent-encoded, separated by commas. */
+/** Header with the names of fields that had no effect, known or not, percent-encoded, separated by commas. */
 export const IGNORED_HEADER = 'x-thimble-ignored';
 const MAX_NAME_CHARS = 60;
 /** Clients reject long headers: names that do not fit are left out. */
@@ -28,6 +28,7 @@ export function refuseWhenStrict(body: object, unknown: readonly string[]): void
     shown,
     `is no parameter of this endpoint; expected it to be absent. ` +
       'Without "strict" it would be ignored',
+    { details: { reason: 'unknown_parameter' } },
   );
 }
 

@@ -8,13 +8,15 @@ import type { EndpointFacts, Example, ResponseRow } from '../endpoint.ts';
 import { ERROR_SCHEMAS } from '../../serving/fields/answers.ts';
 import { strictField } from '../../serving/fields/common.ts';
 import { curlOf } from './curl.ts';
-import { isPassive, PARAMETERS } from './parameters.ts';
+import { isPassive } from '../../serving/fields/passive.ts';
+import { PARAMETERS } from './parameters.ts';
 
 type Json = Record<string, unknown>;
 
 const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   generation: "Chat completions and plain completions in OpenAI's format.",
   responses: "Stored, continued and streamed responses in OpenAI's format.",
+  conversations: 'Items that the server keeps, and responses continue',
   messages: "Messages in Anthropic's format.",
   ollama: "Chat, completions, embeddings and models in Ollama's format.",
   batches: 'Files of requests that run in the background, and files with their results.',
@@ -59,7 +61,7 @@ function makeDocument(endpoints: readonly EndpointFacts[]): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description:
         'Open models, served through the APIs that existing clients use. Fields with x-extension are ' +
-        'not part of those APIs. Unknown fields are ignored, and named in the header x-thimble-ignored.',
+        'not part of those APIs. Unknown fields, and those without effect, are ignored and named in the header x-thimble-ignored.',
     },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),

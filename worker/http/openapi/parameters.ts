@@ -2,9 +2,6 @@
  * Descriptions of the fields of request bodies, for /openapi.json, /docs and docs/http.md.
  * A name means the same everywhere; tests/http/openapi.test.ts finds fields without a row.
  */
-import type { z } from 'zod';
-import { generationFields, passiveFields } from '../../serving/fields/common.ts';
-
 export interface ParameterRow {
   readonly what: string;
   /** Set when the API whose endpoint takes the field does not have it. */
@@ -24,6 +21,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   chunk_tokens: row('most tokens of a passage, 16 to 512; default 128'),
   completion_window: row('"24h": requests that have not run by then are reported as expired'),
   calibrate: row("correct for the model's bias, measured on texts without content; default true"),
+  conversation: row(
+    'id of a conversation that continues: its items come first, and the turn is added',
+  ),
   dimensions: row('values to which a vector is cut; it is normalized again'),
   documents: row(
     'texts, or objects with a "text"; for collections 1 to 256 objects {"id", "content", "content_type", "metadata"}',
@@ -65,7 +65,8 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'most tokens of the answer; default: what the context leaves, for plain completions 16',
   ),
   messages: row('the conversation; contents are texts, text parts, tool calls and their results'),
-  metadata: row('kept with a stored response or a batch, else unused'),
+  items: row('up to 20 items of a conversation: messages, calls and their outputs'),
+  metadata: row('kept with what is stored, else unused'),
   max_words: row('most words of the summary; takes the place of length'),
   min_gain: row(
     'nats per token by which a quoted sentence must make the question more likely; default 0.75',
@@ -87,12 +88,15 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   parallel_tool_calls: row('false: at most one call per answer; default true: up to 8'),
   parse_special: extension('parse the names of special tokens as special tokens'),
   passages: row('texts from which the question is answered'),
+  prediction: row('unused: speculation drafts by itself'),
   presence_penalty: row('-2 to 2, subtracted once for each token that is already in the answer'),
   previous_response_id: row('id of the stored response whose conversation continues'),
   prompt: row('a text, token ids, or an array of either'),
   prompt_cache_key: row('unused: cached prompts are found by their tokens'),
   prompt_cache_retention: row('unused: cached prompts are kept while there is room'),
   query: row('what to search for'),
+  reasoning: row('unused: no model here reasons before it answers'),
+  reasoning_effort: row('unused: no model here reasons before it answers'),
   regex: extension('regular expression that the whole answer must match'),
   question: row('one line of text'),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
@@ -120,7 +124,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   speculation: extension('"auto" or "off": speculative decoding changes the speed, never the text'),
   stop: row('a text or up to 16 texts that end the answer and are not part of it'),
   stop_sequences: row('texts that end the answer and are not part of it'),
-  store: row('keep the response, to be read or continued; chat completions are never kept'),
+  store: row(
+    'keep the answer, to be read or continued: of responses by default, of chat completions if true',
+  ),
   stream: row('server-sent events as the answer is made'),
   stream_format: row('"audio", or "sse" for events with the same bytes in base64'),
   stream_options: row('"include_usage": true adds a last chunk with usage'),
@@ -164,15 +170,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   typical_p: extension('keep tokens of typical surprise up to this sum; 1 keeps all'),
   threshold: extension('score from which an image is flagged; default 0.8'),
   user: row('unused'),
+  verbosity: row('unused: say it in the prompt, or set a limit of tokens'),
   voice: row('"default"; OpenAI\'s names mean the same, since a model has one voice'),
   vad: row('threshold, endThreshold, minSpeechS, hangoverS, paddingS: when speech begins and ends'),
   xtc_probability: extension('how often XTC leaves out the most likely tokens; 0 is never'),
   xtc_threshold: extension('probability above which XTC leaves tokens out; default 0.1'),
 };
-
-const PASSIVE = new Set<unknown>([...Object.values(passiveFields), generationFields.user]);
-
-/** Whether a field is accepted only so that clients that send it work. */
-export function isPassive(schema: z.ZodObject, name: string): boolean {
-  return PASSIVE.has(schema.shape[name]);
-}

@@ -7,9 +7,9 @@ import { retryStorage } from './retry-storage.ts';
 export const KEPT_PREFIX = 'kept/';
 
 /** What a subject keeps that has no list of its own. */
-export type ListedKind = 'session' | 'response';
+export type ListedKind = 'session' | 'response' | 'record';
 
-const LISTED: ReadonlySet<string> = new Set<ListedKind>(['session', 'response']);
+const LISTED: ReadonlySet<string> = new Set<ListedKind>(['session', 'response', 'record']);
 
 export function isListed(kind: string): kind is ListedKind {
   return LISTED.has(kind);

@@ -115,7 +115,7 @@ export const chatChunkSchema = z
         index: count,
         delta: z.strictObject({
           role: z.literal('assistant').optional(),
-          content: z.string().optional(),
+          content: z.string().nullable().optional(),
           refusal: z.null().optional(),
           tool_calls: z.array(toolCallDelta).optional(),
         }),
@@ -176,7 +176,8 @@ export const errorSchema = z
       message: z.string(),
       type: z.string(),
       param: z.string().nullable().describe('path of the field at fault'),
-      code: z.string(),
+      code: z.string().describe("OpenAI's code, or where it has none one of docs/errors.md"),
+      thimble_code: z.string().optional().describe('extension: the code of docs/errors.md'),
       details: z.record(z.string(), z.unknown()).optional(),
     }),
   })

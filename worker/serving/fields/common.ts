@@ -5,6 +5,9 @@ import { samplingFields } from './sampling.ts';
 export { samplingParams } from './sampling.ts';
 
 import { grammarFields } from './output.ts';
+import { userField } from './passive.ts';
+
+export { passiveFields } from './passive.ts';
 
 export const MAX_MAX_TOKENS = 1_000_000;
 export const MAX_STOPS = 16;
@@ -40,19 +43,9 @@ export const generationFields = {
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
   ...grammarFields,
-  user: z.string().optional(),
+  user: userField,
   /** Extension: speculative decoding changes the speed, never the text. */
   speculation: z.enum(['auto', 'off']).default('auto'),
-};
-
-/** Parameters of OpenAI's that have no effect here: accepted, and not reported as unknown. */
-export const passiveFields = {
-  metadata: z.record(z.string(), z.unknown()).optional(),
-  prompt_cache_key: z.string().optional(),
-  prompt_cache_retention: z.string().optional(),
-  safety_identifier: z.string().optional(),
-  service_tier: z.string().optional(),
-  store: z.boolean().optional(),
 };
 
 /** OpenAI's limits for metadata. */

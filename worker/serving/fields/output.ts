@@ -1,5 +1,6 @@
 /** Fields that constrain an answer: formats, grammars and tools. */
 import { z } from 'zod';
+import { verbosityField } from './passive.ts';
 
 export const MAX_TOOLS = 1024;
 export const MAX_GRAMMAR_CHARS = 100_000;
@@ -27,10 +28,22 @@ const chatTool = z.looseObject({
 });
 
 const choiceWord = z.enum(['none', 'auto', 'required']);
+const choiceMode = z.enum(['auto', 'required']);
+const namedTool = z.looseObject({
+  type: z.literal('function'),
+  function: z.looseObject({ name: toolName }),
+});
 const chatToolChoice = z.union(
   [
     choiceWord,
-    z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: toolName }) }),
+    namedTool,
+    z.looseObject({
+      type: z.literal('allowed_tools'),
+      allowed_tools: z.looseObject({
+        mode: choiceMode,
+        tools: z.array(namedTool).min(1).max(MAX_TOOLS),
+      }),
+    }),
   ],
   'expected "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}',
 );
@@ -43,8 +56,17 @@ const flatTool = z.looseObject({
   parameters: jsonSchema.nullish(),
   strict: z.boolean().nullish(),
 });
+const flatNamedTool = z.looseObject({ type: z.literal('function'), name: toolName });
 const flatToolChoice = z.union(
-  [choiceWord, z.looseObject({ type: z.literal('function'), name: toolName })],
+  [
+    choiceWord,
+    flatNamedTool,
+    z.looseObject({
+      type: z.literal('allowed_tools'),
+      mode: choiceMode,
+      tools: z.array(flatNamedTool).min(1).max(MAX_TOOLS),
+    }),
+  ],
   'expected "none", "auto", "required" or {"type": "function", "name": "..."}',
 );
 
@@ -66,9 +88,28 @@ const messagesToolChoice = z.discriminatedUnion(
   'expected {"type": "auto"}, {"type": "any"}, {"type": "none"} or {"type": "tool", "name": "..."}',
 );
 
+/** A constraint that a format of this type does not have: other servers' formats do. */
+const misplaced = (fix: string) =>
+  z
+    .unknown()
+    .refine((value) => value === null, `is not part of this type; expected ${fix}`)
+    .optional();
+const useSchema = '"type": "json_schema" with it';
+/** llama.cpp and others take a schema next to "json_object". */
+const jsonObject = z.looseObject({
+  type: z.literal('json_object'),
+  schema: jsonSchema.optional(),
+  json_schema: misplaced(useSchema),
+});
+const plainText = z.looseObject({
+  type: z.literal('text'),
+  schema: misplaced(useSchema),
+  json_schema: misplaced(useSchema),
+});
+
 const responseFormat = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('text') }),
-  z.looseObject({ type: z.literal('json_object') }),
+  plainText,
+  jsonObject,
   z.looseObject({
     type: z.literal('json_schema'),
     json_schema: z.looseObject({
@@ -82,8 +123,8 @@ const responseFormat = z.discriminatedUnion('type', [
 
 const schemaFormat = z.looseObject({ type: z.literal('json_schema'), schema: jsonSchema });
 const textFormat = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('text') }),
-  z.looseObject({ type: z.literal('json_object') }),
+  plainText,
+  jsonObject,
   schemaFormat.extend({
     name: toolName.optional(),
     description: toolDescription.nullish(),
@@ -112,7 +153,7 @@ export const chatToolFields = {
 };
 
 export const responseOutputFields = {
-  text: z.looseObject({ format: textFormat.optional(), verbosity: unset }).optional(),
+  text: z.looseObject({ format: textFormat.optional(), verbosity: verbosityField }).optional(),
   tools: z.array(flatTool).max(MAX_TOOLS).optional(),
   tool_choice: flatToolChoice.optional(),
   parallel_tool_calls: z.boolean().optional(),

@@ -1,13 +1,18 @@
 /** Tools from the fields of each API. */
-import type { ChatToolFields, MessagesToolFields, ResponseToolFields } from '../fields/output.ts';
-import { toolUse, type ToolUse } from './tools.ts';
+import type {
+  ChatToolFields,
+  FlatToolChoice,
+  MessagesToolFields,
+  ResponseToolFields,
+} from '../fields/output.ts';
+import { type ToolChoice, toolUse, type ToolUse } from './tools.ts';
 
 /** Tools of OpenAI's chat completions; null without any. @throws {EngineError} E_REQUEST_INVALID */
 export function chatTools(fields: ChatToolFields): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
   return toolUse(
     tools.map((tool) => tool.function),
-    typeof choice === 'object' ? { name: choice.function.name } : choice,
+    chatChoice(choice),
     parallel,
     (index) => `tools[${index}].function.parameters`,
   );
@@ -22,10 +27,23 @@ export function responseTools(fields: ResponseToolFields): ToolUse | null {
       description: description ?? undefined,
       parameters: parameters ?? undefined,
     })),
-    typeof choice === 'object' ? { name: choice.name } : choice,
+    flatChoice(choice),
     parallel,
     (index) => `tools[${index}].parameters`,
   );
+}
+
+function chatChoice(choice: NonNullable<ChatToolFields['tool_choice']>): ToolChoice {
+  if (typeof choice !== 'object') return choice;
+  if (choice.type === 'function') return { name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, allowed: tools.map((tool) => tool.function.name) };
+}
+
+function flatChoice(choice: FlatToolChoice): ToolChoice {
+  if (typeof choice !== 'object') return choice;
+  if (choice.type === 'function') return { name: choice.name };
+  return { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) };
 }
 
 const MESSAGES_CHOICES = { none: 'none', auto: 'auto', any: 'required' } as const;

@@ -57,10 +57,18 @@ export function formatSource(
 /** Format of OpenAI's chat completions. */
 export function chatFormat(format: ResponseFormat | undefined): FormatSource | null {
   if (format === undefined || format.type === 'text') return null;
-  if (format.type !== 'json_schema')
-    return { kind: 'json', source: null, param: 'response_format' };
+  if (format.type !== 'json_schema') return anyObject(format, 'response_format');
   const param = 'response_format.json_schema.schema';
   return { kind: 'schema', source: format.json_schema.schema, param };
+}
+
+/** Any object, or one that matches the schema that came with the type. */
+function anyObject(
+  { schema }: { readonly schema?: Readonly<Record<string, unknown>> | undefined },
+  param: string,
+): FormatSource {
+  if (schema === undefined) return { kind: 'json', source: null, param };
+  return { kind: 'schema', source: schema, param: `${param}.schema` };
 }
 
 /** Format of OpenAI's responses and Anthropic's messages. */
@@ -69,7 +77,7 @@ export function textFormat(
   param: string,
 ): FormatSource | null {
   if (format == null || format.type === 'text') return null;
-  if (format.type !== 'json_schema') return { kind: 'json', source: null, param };
+  if (format.type !== 'json_schema') return anyObject(format, param);
   return { kind: 'schema', source: format.schema, param: `${param}.schema` };
 }
 

@@ -29,9 +29,17 @@ export interface ToolUse {
   /** Whether the model may call, must call, or must call one function. */
   readonly choice: 'auto' | 'required' | { readonly name: string };
   readonly isParallel: boolean;
+  /** Names of the tools that may be called; absent for all. */
+  readonly allowed?: readonly string[];
   /** Path of a tool's schema in the request. */
   readonly schemaParam: (index: number) => string;
 }
+
+/** What a request says: the prompt shows all tools, and `allowed` are those that may be called. */
+export type ToolChoice =
+  | 'none'
+  | ToolUse['choice']
+  | { readonly mode: 'auto' | 'required'; readonly allowed: readonly string[] };
 
 interface ToolRow {
   readonly name: string;
@@ -45,11 +53,14 @@ interface ToolRow {
  */
 export function toolUse(
   rows: readonly ToolRow[],
-  choice: 'none' | ToolUse['choice'],
+  asked: ToolChoice,
   isParallel: boolean,
   schemaParam: ToolUse['schemaParam'],
 ): ToolUse | null {
-  checkNames(rows, choice);
+  checkNames(rows, asked);
+  const isLimited = typeof asked === 'object' && 'allowed' in asked;
+  const choice = isLimited ? asked.mode : asked;
+  const limit = isLimited ? { allowed: asked.allowed } : {};
   if (rows.length === 0 || choice === 'none') return null;
   const tools = rows.map(({ name, description = '', parameters = {} }, index) => {
     const type = parameters['type'];
@@ -60,21 +71,21 @@ export function toolUse(
       );
     return { name, description, parameters: { ...parameters, type: 'object' } };
   });
-  return { tools, choice, isParallel, schemaParam };
+  return { tools, choice, isParallel, ...limit, schemaParam };
 }
 
-function checkNames(rows: readonly ToolRow[], choice: 'none' | ToolUse['choice']): void {
+function checkNames(rows: readonly ToolRow[], choice: ToolChoice): void {
   const names = new Set<string>();
   for (const { name } of rows) {
     if (names.has(name))
       throw invalidField('tools', `"${name}" is there twice; expected unique names`);
     names.add(name);
   }
-  if (typeof choice === 'object' && !names.has(choice.name))
-    throw invalidField(
-      'tool_choice',
-      `"${choice.name}" is none of the tools; expected one of them`,
-    );
+  const chosen =
+    typeof choice !== 'object' ? [] : 'allowed' in choice ? choice.allowed : [choice.name];
+  const unknown = chosen.find((name) => !names.has(name));
+  if (unknown !== undefined)
+    throw invalidField('tool_choice', `"${unknown}" is none of the tools; expected one of them`);
   if (choice !== 'none' && choice !== 'auto' && rows.length === 0)
     throw invalidField('tool_choice', 'asks for a call, but there are no tools; expected "tools"');
 }
@@ -97,6 +108,7 @@ export function* toolGrammarSteps(
   const callable: Grammar[] = [];
   for (const [index, tool] of use.tools.entries()) {
     if (typeof choice === 'object' && choice.name !== tool.name) continue;
+    if (use.allowed?.includes(tool.name) === false) continue;
     callable.push(bodyOf(use, tool, index, format));
     yield;
   }

@@ -17,7 +17,7 @@ import { OPENAI_SSE, sseResponse } from '../../../http/sse.ts';
 import { optionsOf, readFields, soundFieldsSchema } from './fields.ts';
 import type { ResponseFormat, SoundFields } from './fields.ts';
 import { runSound } from '../../../serving/recognition/run-sound.ts';
-import { textOf, usageOf, verboseJson } from './transcript-json.ts';
+import { textOf, tokenUsageOf, usageOf, verboseJson } from './transcript-json.ts';
 import { receiveSound } from './upload.ts';
 import type { Sound, SoundUpload } from './upload.ts';
 
@@ -119,7 +119,8 @@ async function* soundEvents(
       if (format === 'verbose_json')
         yield { type: 'transcript.text.segment', id: String(id), start, end, text, speaker: '' };
     } else if (event.type === 'done') {
-      yield { type: 'transcript.text.done', text: textOf(segments), usage: usageOf(event.summary) };
+      const usage = tokenUsageOf(event.summary);
+      yield { type: 'transcript.text.done', text: textOf(segments), usage };
     }
   }
 }

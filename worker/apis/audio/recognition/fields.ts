@@ -62,7 +62,9 @@ const REFUSED: readonly string[] = [
 export function readFields(fields: ReadonlyMap<string, readonly string[]>): SoundFields {
   const refused = REFUSED.find((name) => fields.has(name));
   if (refused !== undefined)
-    throw invalidField(refused, 'is not supported yet; expected it to be absent');
+    throw invalidField(refused, 'is not supported yet; expected it to be absent', {
+      details: { reason: 'unsupported_parameter' },
+    });
   const single = Object.fromEntries([...fields].map(([name, values]) => [name, values.at(-1)]));
   const values = checkBody(single, textFieldsSchema);
   const asked = ['timestamp_granularities[]', 'timestamp_granularities'].flatMap(

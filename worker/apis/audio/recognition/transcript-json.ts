@@ -8,6 +8,15 @@ import type {
 import { languageName } from './languages.ts';
 
 const usageSchema = z.strictObject({ type: z.literal('duration'), seconds: z.number() });
+const tokenCount = z.number().int();
+/** OpenAI's usage of a stream counts tokens. */
+const tokenUsageSchema = z.strictObject({
+  type: z.literal('tokens'),
+  input_tokens: tokenCount.describe('positions of the encoder: 50 for a second of the recording'),
+  input_token_details: z.strictObject({ text_tokens: tokenCount, audio_tokens: tokenCount }),
+  output_tokens: tokenCount,
+  total_tokens: tokenCount,
+});
 
 const segmentSchema = z.strictObject({
   id: z.number().int(),
@@ -66,7 +75,7 @@ export const transcriptEventSchema = z
     z.strictObject({
       type: z.literal('transcript.text.done'),
       text: z.string(),
-      usage: usageSchema,
+      usage: tokenUsageSchema,
     }),
   ])
   .meta({ id: 'TranscriptionEvent' });
@@ -76,6 +85,23 @@ type Usage = z.output<typeof usageSchema>;
 /** OpenAI rounds seconds up. */
 export function usageOf({ seconds }: TranscriptSummary): Usage {
   return { type: 'duration', seconds: Math.ceil(seconds) };
+}
+
+/** Whisper's encoder has a position for each 20 ms. */
+const AUDIO_TOKENS_PER_SECOND = 50;
+
+export function tokenUsageOf({
+  seconds,
+  decodedTokens,
+}: TranscriptSummary): z.output<typeof tokenUsageSchema> {
+  const heard = Math.ceil(seconds * AUDIO_TOKENS_PER_SECOND);
+  return {
+    type: 'tokens',
+    input_tokens: heard,
+    input_token_details: { text_tokens: 0, audio_tokens: heard },
+    output_tokens: decodedTokens,
+    total_tokens: heard + decodedTokens,
+  };
 }
 
 export function textOf(segments: readonly TranscriptSegment[]): string {

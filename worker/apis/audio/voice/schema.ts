@@ -65,5 +65,12 @@ export const speechEventSchema = z.union([
     type: z.literal('speech.audio.delta'),
     audio: z.string().describe('base64 of the next bytes'),
   }),
-  z.strictObject({ type: z.literal('speech.audio.done') }),
+  z.strictObject({
+    type: z.literal('speech.audio.done'),
+    usage: z.strictObject({
+      input_tokens: z.number().int().describe('characters of the text: voices have no tokenizer'),
+      output_tokens: z.number().int().describe('parts of 20 ms of the speech'),
+      total_tokens: z.number().int(),
+    }),
+  }),
 ]);
