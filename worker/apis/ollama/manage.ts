@@ -13,7 +13,7 @@ export const ollamaPull = defineEndpoint({
   scope: 'read',
   summary: 'Ask for a model that is there',
   description:
-    'A model that this server has is "success" at once. Others are brought by `thimble pull` and `thimble push`: a ' +
+    'A model that this server has is "success" at once. Others are brought by `thimble pull ID` and `thimble push ID`: a ' +
     'Worker has neither the disk nor the time to import one.',
   body: pullBodySchema,
   errors: 'ollama',
