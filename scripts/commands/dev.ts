@@ -24,7 +24,7 @@ A model that is pushed while it runs (thimble push ID, in another terminal) is s
 export function register(program: Command): void {
   const command = program
     .command('dev')
-    .summary('serve on this machine')
+    .summary('serve on this machine as a deployment would')
     .description(
       'Serves with the very bundles that deploy, in workerd, with local R2 and Durable Objects that ' +
         'persist between runs. A model of the catalogue is pulled and imported when it is missing.',

@@ -1,6 +1,6 @@
 /** `thimble import`: turns a model file, folder or source into a model of the user's models folder. */
 import { existsSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -18,6 +18,7 @@ import {
 import type { Imported, ImportRequest } from '../import/importers.ts';
 import { choosePreset, PRESET_NAMES, PRESETS } from '../import/precision/presets.ts';
 import { requantizeWarning } from '../import/precision/requantized.ts';
+import { suggestId } from '../import/suggest-id.ts';
 import { poolNeed } from '../import/pool-need.ts';
 import type { PoolNeed } from '../import/pool-need.ts';
 import { parseBytes, parseCount } from '../lib/arguments.ts';
@@ -300,16 +301,6 @@ async function withProgress<T>(
     line.fail();
     throw error;
   }
-}
-
-function suggestId(source: string): string {
-  const stem = basename(source, extname(source)).toLowerCase();
-  return (
-    stem
-      .replace(/[^a-z0-9._-]+/g, '-')
-      .replace(/^[^a-z0-9]+/, '')
-      .slice(0, 64) || 'my-model'
-  );
 }
 
 interface Report {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
 import { obtainDefaultModel } from '../dev/default-model.ts';
+import { namesSource, obtainSource } from '../dev/obtain-source.ts';
 import { ensureModel, findImported } from '../dev/prepare.ts';
 import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
@@ -24,14 +25,13 @@ Examples:
   thimble run smollm2-135m-instruct                    (chat with this one)
   thimble run < question.txt
   git diff | thimble run --system "Write a commit message for this change."
-
-A file or a source of your own is imported first: thimble import FILE --id NAME
+  thimble run hf:org/repo/model.Q4_0.gguf              (or a file: ./model.gguf)
 `;
 
 export function register(program: Command): void {
   const command = program
     .command('run [model] [prompt...]')
-    .summary('chat with a model, or ask it one thing; it is fetched when it is missing')
+    .summary('chat with a model, or ask it one thing')
     .description(
       'Fetches and imports a model when it is missing, then answers PROMPT or what is piped in, or chats.',
     )
@@ -46,7 +46,7 @@ async function runModel(
 ): Promise<void> {
   const words = first === undefined ? rest : [first, ...rest];
   const asked = await splitWords(words, flags.model);
-  const model = asked.model ?? (await defaultModel());
+  const model = await obtainAsked(asked.model);
   const chatFlags: ChatFlags = { ...flags, model };
   const prompt = asked.prompt ?? (process.stdin.isTTY ? null : await readStdin());
   if (prompt === null) await chatHere(chatFlags);
@@ -73,7 +73,7 @@ export async function splitWords(
   if (model !== undefined) return { model, prompt: promptOf(words) };
   const [first, ...rest] = words;
   if (first === undefined) return { model: null, prompt: null };
-  if (await isModel(first)) return { model: first, prompt: promptOf(rest) };
+  if (namesSource(first) || (await isModel(first))) return { model: first, prompt: promptOf(rest) };
   if (!MODEL_ID_PATTERN.test(first)) return { model: null, prompt: promptOf(words) };
   throw new EngineError(
     'E_MODEL_NOT_FOUND',
@@ -87,8 +87,9 @@ async function isModel(word: string): Promise<boolean> {
   return MODEL_ID_PATTERN.test(word) && (await findImported(word)) !== null;
 }
 
-/** Nothing is said of a model that is here. */
-async function defaultModel(): Promise<string> {
+/** The id of the model that is asked for. Nothing is said of a model that is here. */
+async function obtainAsked(model: string | null): Promise<string> {
+  if (model !== null) return namesSource(model) ? await obtainSource(model) : model;
   if ((await findImported(DEFAULT_MODEL_ID)) !== null) return DEFAULT_MODEL_ID;
   return (await obtainDefaultModel('Taking')).id;
 }

@@ -28,7 +28,7 @@ interface CommonFlags extends TaskFlags {
   readonly seed?: number;
 }
 
-/** The command of a task, as thimble.ts registers commands. */
+/** The command of a task, as program/program.ts registers commands. */
 export function taskCommand(name: string): { register(program: Command): void } {
   return { register: (program) => register(program, name) };
 }

@@ -82,7 +82,8 @@ async function pullStep(entry: CatalogueEntry): Promise<string> {
   });
 }
 
-async function importStep(request: Omit<ImportRequest, 'outRoot'>): Promise<Manifest> {
+/** Imports a model, in the place of one of the same id. */
+export async function importStep(request: Omit<ImportRequest, 'outRoot'>): Promise<Manifest> {
   return await runStep('import', async ({ onProgress }) => {
     const startMs = performance.now();
     const imported = await importInput({

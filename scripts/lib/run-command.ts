@@ -4,6 +4,7 @@
  */
 import process from 'node:process';
 import { EngineError, errorToRecord } from '../../engine/base/errors.ts';
+import { colour } from './colours.ts';
 import { installInterruptHandlers, INTERRUPTED_EXIT_CODE, interruptSignal } from './interrupt.ts';
 
 /** Runs a program's main function as the whole program. */
@@ -27,7 +28,8 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
 /** `error: message [E_CODE]` on standard error; with --json also `{"error": ...}` on standard output. */
 export function reportError(error: unknown): void {
   const record = errorToRecord(error);
-  process.stderr.write(`error: ${record.message} [${record.code}]\n`);
+  const head = colour('red', 'error:', process.stderr);
+  process.stderr.write(`${head} ${record.message} [${record.code}]\n`);
   if (process.argv.includes('--json')) {
     const { code, message, details } = record;
     process.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`);

@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createProgram } from '../../scripts/commands/program/program.ts';
@@ -63,6 +63,25 @@ describe('thimble run', () => {
     } finally {
       await rm(fresh, { recursive: true, force: true });
     }
+  });
+
+  test('a file is imported once, under its own name', async () => {
+    const file = join(home, 'tiny.bin');
+    await copyFile(STORIES_FILE, file);
+    await copyFile(join(dirname(STORIES_FILE), 'tok512.bin'), join(home, 'tok512.bin'));
+    const first = await thimble('run', file, 'Once upon a time', ...greedy);
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.stderr).toContain('import ');
+    const again = await thimble('run', file, 'Once upon a time', ...greedy);
+    expect(again.stdout).toBe(first.stdout);
+    expect(again.stderr).not.toContain('import ');
+    await mkdir(join(home, 'other'));
+    const other = join(home, 'other', 'tiny.bin');
+    await copyFile(file, other);
+    const refused = await thimble('run', other, 'Once upon a time');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('a model tiny is here already');
+    expect(await thimble('rm', 'tiny')).toMatchObject({ code: 0 });
   });
 
   test.each([

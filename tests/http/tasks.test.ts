@@ -5,6 +5,7 @@ import { contentText } from '../../worker/serving/conversation/message.ts';
 import { CONTENT_FREE_TEXTS } from '../../worker/serving/tasks/prompts/content-free.ts';
 import { MAX_SENTENCES } from '../../worker/serving/tasks/answer.ts';
 import { MAX_LABELS } from '../../worker/serving/tasks/classify.ts';
+import { findLoop } from '../../worker/serving/tasks/loops.ts';
 import { MAX_CHUNKS, MAX_TEXT_CHARS } from '../../worker/serving/tasks/fields.ts';
 import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 
@@ -57,6 +58,13 @@ describe('summarize', () => {
     expect(answer.usage.prompt_tokens).toBeGreaterThan(512);
   });
 
+  test('a generation that ends by its tokens counts them', async () => {
+    const body = { text: story(1), max_words: 300, max_tokens: 9 };
+    const { finish_reason, usage } = await task<Summary>('summarize', body);
+    expect(finish_reason).toBe('length');
+    expect(usage.completion_tokens).toBe(9);
+  });
+
   test('points are points, at any temperature', async () => {
     for (const seed of [1, 2]) {
       const body = { text: story(1), style: 'bullet', max_words: 200, temperature: 1.5, seed };
@@ -93,6 +101,24 @@ test('translate keeps lines, marks, code and numbers, whatever the model writes'
     text.split('\n').map((line) => /^\s*(#|-(?= )|\d\.)?/.exec(line)![0]),
   );
   expect(lines.slice(5)).toEqual(text.split('\n').slice(5));
+});
+
+test.each([
+  ['rewrite', { tone: 'formal' }],
+  ['translate', { target: 'French' }],
+])('%s ends an answer that goes round in circles, and says so', async (name, fields) => {
+  // What this model makes of this text it would repeat until its tokens ran out.
+  const answer = await task<{
+    text?: string;
+    translation?: string;
+    finish_reason: string;
+    usage: { completion_tokens: number };
+  }>(name, { text: 'The dog is brown.', ...fields });
+  expect(answer.finish_reason).toBe('repetition');
+  expect(answer.usage.completion_tokens).toBeLessThan(120);
+  const made = (answer.text ?? answer.translation)!;
+  expect(made.length).toBeGreaterThan(0);
+  expect(findLoop(made)).toBeNull();
 });
 
 test('rewrite cuts what does not fit and keeps the pieces apart', async () => {

@@ -126,7 +126,7 @@ function zshScript(rows: readonly CommandRow[]): string {
   });
   return `#compdef thimble
 # thimble: completion for zsh. Made by: thimble completion zsh
-_thimble_models() { local -a models; models=(\${(f)"$(${MODELS})"}); compadd -a models; }
+__thimble_model_ids() { local -a models; models=(\${(f)"$(${MODELS})"}); compadd -a models; }
 ${functions.join('\n')}
 if [ "$funcstack[1]" = "_thimble" ]; then _thimble "$@"; else compdef _thimble thimble; fi
 `;
@@ -138,7 +138,7 @@ function functionName(path: readonly string[]): string {
 
 function zshValue({ takesModel, choices }: Pick<CommandRow, 'takesModel' | 'choices'>): string {
   if (choices.length > 0) return `(${choices.join(' ')})`;
-  return takesModel ? '_thimble_models' : '_files';
+  return takesModel ? '__thimble_model_ids' : '_files';
 }
 
 function zshOption(option: OptionRow): string {

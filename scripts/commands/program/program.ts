@@ -11,54 +11,76 @@ interface CommandModule {
 const task = async (name: string): Promise<CommandModule> =>
   (await import('../task.ts')).taskCommand(name);
 
-/** In the order in which a model passes through them; imported only when asked for, since some load a compiler. */
-const ALL_COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
-  init: () => import('../init.ts'),
-  run: () => import('../run.ts'),
-  pull: () => import('../pull.ts'),
-  import: () => import('../import.ts'),
-  calibrate: () => import('../calibrate.ts'),
-  inspect: () => import('../inspect.ts'),
-  plan: () => import('../plan.ts'),
-  push: () => import('../push.ts'),
-  models: () => import('../models.ts'),
-  use: () => import('../use.ts'),
-  alias: () => import('../alias.ts'),
-  rollback: () => import('../rollback.ts'),
-  rm: () => import('../rm.ts'),
-  ls: () => import('../ls.ts'),
-  show: () => import('../show.ts'),
-  dev: () => import('../dev.ts'),
-  serve: () => import('../serve.ts'),
-  ps: () => import('../ps.ts'),
-  generate: () => import('../generate.ts'),
-  chat: () => import('../chat.ts'),
-  summarize: () => task('summarize'),
-  translate: () => task('translate'),
-  extract: () => task('extract'),
-  classify: () => task('classify'),
-  rewrite: () => task('rewrite'),
-  answer: () => task('answer'),
-  transcribe: () => import('../transcribe.ts'),
-  speak: () => import('../speak.ts'),
-  embed: () => import('../embed.ts'),
-  search: () => import('../search.ts'),
-  bench: () => import('../bench/index.ts'),
-  eval: () => import('../eval.ts'),
-  keys: () => import('../keys.ts'),
-  backup: () => import('../backup.ts'),
-  restore: () => import('../restore.ts'),
-  subjects: () => import('../subjects.ts'),
-  deploy: () => import('../deploy.ts'),
-  doctor: () => import('../doctor.ts'),
-  completion: () => import('../completion.ts'),
+/** Where `help` stands, too. */
+const LAST_GROUP = 'Help:';
+
+type Loader = () => Promise<CommandModule>;
+
+/** Under the headings of the help, in the order in which a person needs them; imported only when asked for, since some load a compiler. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
+  'Ask a model:': {
+    run: () => import('../run.ts'),
+    chat: () => import('../chat.ts'),
+    generate: () => import('../generate.ts'),
+    summarize: () => task('summarize'),
+    translate: () => task('translate'),
+    extract: () => task('extract'),
+    classify: () => task('classify'),
+    rewrite: () => task('rewrite'),
+    answer: () => task('answer'),
+    transcribe: () => import('../transcribe.ts'),
+    speak: () => import('../speak.ts'),
+    embed: () => import('../embed.ts'),
+    search: () => import('../search.ts'),
+  },
+  'Models on this machine:': {
+    ls: () => import('../ls.ts'),
+    show: () => import('../show.ts'),
+    rm: () => import('../rm.ts'),
+    pull: () => import('../pull.ts'),
+    import: () => import('../import.ts'),
+    calibrate: () => import('../calibrate.ts'),
+    inspect: () => import('../inspect.ts'),
+  },
+  'Serve here and deploy:': {
+    init: () => import('../init.ts'),
+    serve: () => import('../serve.ts'),
+    dev: () => import('../dev.ts'),
+    ps: () => import('../ps.ts'),
+    deploy: () => import('../deploy.ts'),
+    doctor: () => import('../doctor.ts'),
+  },
+  'What a server serves:': {
+    push: () => import('../push.ts'),
+    plan: () => import('../plan.ts'),
+    models: () => import('../models.ts'),
+    use: () => import('../use.ts'),
+    alias: () => import('../alias.ts'),
+    rollback: () => import('../rollback.ts'),
+  },
+  'Who may ask it, and what it keeps:': {
+    keys: () => import('../keys.ts'),
+    subjects: () => import('../subjects.ts'),
+    backup: () => import('../backup.ts'),
+    restore: () => import('../restore.ts'),
+  },
+  'Measure:': {
+    bench: () => import('../bench/index.ts'),
+    eval: () => import('../eval.ts'),
+  },
+  [LAST_GROUP]: {
+    completion: () => import('../completion.ts'),
+  },
 };
 
 /** Commands that run sources or packages that only a clone has. */
 const CLONE_ONLY: ReadonlySet<string> = new Set(['bench']);
 
-export const COMMANDS: typeof ALL_COMMANDS = Object.fromEntries(
-  Object.entries(ALL_COMMANDS).filter(([name]) => !isPackaged || !CLONE_ONLY.has(name)),
+/** Every command by its name. */
+export const COMMANDS: Readonly<Record<string, Loader>> = Object.fromEntries(
+  Object.values(GROUPS)
+    .flatMap((group) => Object.entries(group))
+    .filter(([name]) => !isPackaged || !CLONE_ONLY.has(name)),
 );
 
 const EXAMPLES = `
@@ -93,9 +115,18 @@ export async function createProgram(
     .showHelpAfterError('(--help shows the options)')
     .addHelpText('after', EXAMPLES)
     .configureHelp({ showGlobalOptions: false })
+    .commandsGroup(LAST_GROUP)
     .exitOverride();
   for (const name of names) (await COMMANDS[name]?.())?.register(program);
   for (const command of program.commands)
-    command.exitOverride().showHelpAfterError('(--help shows the options)');
+    command
+      .exitOverride()
+      .showHelpAfterError('(--help shows the options)')
+      .helpGroup(headingOf(command.name()));
   return program;
+}
+
+function headingOf(name: string): string {
+  const group = Object.entries(GROUPS).find(([, loaders]) => Object.hasOwn(loaders, name));
+  return group?.[0] ?? LAST_GROUP;
 }

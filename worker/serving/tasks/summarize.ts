@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { compileRegex } from '../../../engine/grammar/index.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
 import { chunkCount, finishReason, taskAnswer, taskFields, textField } from './fields.ts';
+import type { TaskReason } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
 import { mergePrompt, summaryPrompt, type SummaryOptions } from './prompts/summarize.ts';
@@ -72,17 +73,18 @@ async function* run(model: TaskModel, body: Body): AsyncGenerator<TaskEvent, voi
   const prompt = promptOf(rounds === 1 ? summaryPrompt : mergePrompt, texts[0] ?? '', options);
   const constraint = body.style === 'bullet' ? BULLETS : null;
   let summary = '';
+  let reason: TaskReason = 'length';
   const words = limitWords(model.write(prompt, { maxTokens, constraint }), options.maxWords);
   for await (const event of endAtSentence(words, options.maxWords)) {
     if (event.type === 'text') {
       const text = summary === '' ? event.text.trimStart() : event.text;
       summary += text;
       if (text !== '') yield { type: 'delta', text };
-    } else {
-      const end = { finish_reason: event.reason, chunks: nChunk, rounds };
-      yield { type: 'done', answer: { summary: summary.trimEnd(), ...end } };
-    }
+    } else ({ reason } = event);
   }
+  // After the loop, which has ended the generation: its tokens are counted then.
+  const end = { finish_reason: reason, chunks: nChunk, rounds };
+  yield { type: 'done', answer: { summary: summary.trimEnd(), ...end } };
 }
 
 async function piecesOf(model: TaskModel, text: string, room: number): Promise<string[]> {
