@@ -9,6 +9,7 @@ import { passiveNames } from '../serving/fields/passive.ts';
 import { requireJson } from './body/content-type.ts';
 import { drainRefused } from './body/drain.ts';
 import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
+import { withOwnModel } from './body/model-name.ts';
 import { refuseParameters } from './body/refused.ts';
 import {
   IGNORED_HEADER,
@@ -70,13 +71,13 @@ async function run<Env extends ServingEnv>(
 ): Promise<Response> {
   const { request, env, params, gate, waitUntil } = call;
   const read = await readChecked(endpoint, request, gate);
-  const want = await wantOf(endpoint, env, read.body, read.nBytes);
+  const body = await withOwnModel(endpoint.tag, env, read.body);
+  const want = await wantOf(endpoint, env, body, read.nBytes);
   const { caller, rates } = await gate.admit(endpoint.scope, want);
   Object.assign(headers, rateHeaders(rates));
   settleAtEnd(record, env, caller, waitUntil);
   if (read.ignored.length > 0) headers[IGNORED_HEADER] = ignoredHeader(read.ignored);
   const ask = askOf(site, env, caller, waitUntil, request.url);
-  const { body } = read;
   return await endpoint.handle({
     ...{ request, env, params, caller, body, record, site, ask, waitUntil },
   });
