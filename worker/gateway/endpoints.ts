@@ -36,6 +36,8 @@ import {
   getCollection,
   listCollections,
 } from '../apis/retrieval/collections.ts';
+import { cohereEmbed } from '../apis/cohere/embed.ts';
+import { cohereRerank } from '../apis/cohere/rerank.ts';
 import { completions } from '../apis/completions/completions.ts';
 import { countTokens } from '../apis/messages/count-tokens.ts';
 import { createBatch } from '../apis/batches/create-batch.ts';
@@ -135,6 +137,8 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   answerTask,
   embeddings,
   rerank,
+  cohereRerank,
+  cohereEmbed,
   createCollection,
   listCollections,
   getCollection,

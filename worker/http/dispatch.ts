@@ -27,6 +27,9 @@ import { REQUEST_ID_HEADER } from './screen.ts';
 import { settleAtEnd, wantOf } from './usage.ts';
 import { withHeaders } from './with-headers.ts';
 
+/** Where Anthropic's clients look for the request's id. */
+const ANTHROPIC_ID_HEADER = 'request-id';
+
 export interface Call<Env> {
   readonly request: Request;
   readonly env: Env;
@@ -48,6 +51,7 @@ export async function dispatch<Env extends ServingEnv>(
 ): Promise<Response> {
   const record = new RequestRecord(endpoint.method, endpoint.name, call);
   const headers: Record<string, string> = { [REQUEST_ID_HEADER]: call.requestId };
+  if (endpoint.errors === 'anthropic') headers[ANTHROPIC_ID_HEADER] = call.requestId;
   let response: Response;
   try {
     response = await run(endpoint, call, site, record, headers);

@@ -36,6 +36,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   dry_penalty_last_n: extension('how many tokens DRY looks back; -1 for all, 0 for none'),
   dry_sequence_breakers: extension('up to 16 texts that end a repetition'),
   echo: row('return the prompt before the answer, with its log-probabilities if requested'),
+  embedding_types: row('["float"], the only type that is made'),
   encoding_format: row('"float", or "base64" of little-endian float32'),
   encoding: row('"json" or "base64": how the data of outputs is returned'),
   endpoint: row('the path to which every line of the file is sent'),
@@ -155,11 +156,14 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   images: row('pictures in base64; not supported yet'),
   insecure: row('unused'),
   keep_alive: row('unused: models stay loaded while there is room'),
+  output_dimension: row('values to which a vector is cut; it is normalized again'),
   options: row(
     "Ollama's names of the parameters of a generation: temperature, top_k, top_p, min_p, typical_p, repeat_penalty, presence_penalty, frequency_penalty, mirostat, seed, stop, num_predict",
   ),
   raw: row("continue the prompt as it is, without the model's template"),
+  texts: row('texts to embed'),
   think: row('unused'),
+  thinking: row('unused: no model here reasons before it answers'),
   verbose: row('unused'),
   truncate: extension(
     'cut a text that is too long for the model at its end instead of refusing it',
