@@ -14,7 +14,7 @@ import { TINY_ENCODER_ID } from '../support/encoders.ts';
 
 const KEYS_VARS = { ACCESS: 'keys' };
 /** Rows that answer everyone, in any deployment. */
-const OPEN = ['healthz', 'readyz'];
+const OPEN = ['healthz', 'health', 'ping', 'readyz'];
 
 let server: TestServer;
 let key: string;

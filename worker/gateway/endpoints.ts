@@ -70,6 +70,8 @@ import { listInputItems } from '../apis/responses/list-input-items.ts';
 import { listModels } from '../apis/models/list-models.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
+import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
+import { health, llamaProps, ping, version } from '../apis/llama-cpp/props.ts';
 import { ollamaChat } from '../apis/ollama/chat.ts';
 import { ollamaDelete, ollamaPull } from '../apis/ollama/manage.ts';
 import { ollamaEmbed } from '../apis/ollama/embed.ts';
@@ -94,6 +96,7 @@ import { tokenize } from '../apis/tokens/tokenize.ts';
 import { transcriptions } from '../apis/audio/transcriptions.ts';
 import { translations } from '../apis/audio/translations.ts';
 import { writeBackup } from '../apis/backup/write-backup.ts';
+import { vllmPooling, vllmScore } from '../apis/vllm/score.ts';
 import { webSocket } from '../apis/websocket/websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
@@ -104,6 +107,8 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   deleteChatCompletion,
   listChatMessages,
   completions,
+  llamaCompletion,
+  llamaInfill,
   createResponse,
   getResponse,
   deleteResponse,
@@ -139,6 +144,8 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   rerank,
   cohereRerank,
   cohereEmbed,
+  vllmScore,
+  vllmPooling,
   createCollection,
   listCollections,
   getCollection,
@@ -182,5 +189,9 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   openapi,
   metrics,
   healthz,
+  health,
+  ping,
+  version,
+  llamaProps,
   readyz,
 ];

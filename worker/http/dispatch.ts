@@ -138,12 +138,12 @@ async function readChecked(
 
 async function readBody(
   schema: NonNullable<EndpointFacts['body']>,
-  { refused = [] }: EndpointFacts,
+  { refused = [], adapt = (given) => given }: EndpointFacts,
   request: Request,
 ): Promise<ReadBody> {
   requireJson(request);
   const { text, nBytes } = await readText(request);
-  const json = parseJsonBody(text);
+  const json = adapt(parseJsonBody(text));
   refuseParameters(json, refused);
   const body = checkBody(json, schema);
   const ignored = unknownFields(json as object, schema, refused);

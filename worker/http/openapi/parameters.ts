@@ -17,6 +17,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   background: row(
     'return at once; the response is made in the background and can be read by its id',
   ),
+  bad_words: extension('up to 64 texts that the answer does not have'),
   best_of: row('candidates to generate; the n with the highest mean log-probability are returned'),
   chunk_tokens: row('most tokens of a passage, 16 to 512; default 128'),
   completion_window: row('"24h": requests that have not run by then are reported as expired'),
@@ -82,6 +83,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   name: row(
     'of a collection: 1 to 63 lower-case letters, digits, "-" or "_", beginning with a letter or digit; for older clients of Ollama: the model',
   ),
+  min_tokens: extension('the answer does not end before as many tokens'),
   model: row("an id of /v1/models; default: the server's default model"),
   multi_label: row('judge each label independently of the others'),
   n: row('number of answers, 1 to 8; answer i uses the seed plus i'),
@@ -123,6 +125,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   speed: row('0.25 to 4; default 1'),
   source: row('the language of the text'),
   speculation: extension('"auto" or "off": speculative decoding changes the speed, never the text'),
+  stop_token_ids: extension('up to 64 ids of tokens that end the answer'),
   stop: row('a text or up to 16 texts that end the answer and are not part of it'),
   stop_sequences: row('texts that end the answer and are not part of it'),
   store: row(
@@ -153,6 +156,13 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   ),
   top_p: row('keep the most likely tokens up to this sum of probabilities; 1 keeps all'),
   format: row('"json", or a JSON schema that the answer matches'),
+  cache_prompt: row('unused: prompts are always found in the cache'),
+  return_tokens: row('return the ids of the tokens, too'),
+  id_slot: row('unused: slots are chosen by the server'),
+  input_prefix: row('what comes before the gap'),
+  input_suffix: row('what comes after the gap'),
+  text_1: row('the text that others are compared with'),
+  text_2: row('one text or several'),
   images: row('pictures in base64; not supported yet'),
   insecure: row('unused'),
   keep_alive: row('unused: models stay loaded while there is room'),
