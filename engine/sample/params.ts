@@ -56,6 +56,11 @@ export interface SamplingParams {
   mirostatEta: number;
   /** Added to the logits of single tokens. */
   logitBias: readonly (readonly [token: number, bias: number])[];
+  /** Tokens of the completion before which none of `endTokens` is drawn. */
+  minTokens: number;
+  endTokens: readonly number[];
+  /** Sequences of tokens that the completion does not have. */
+  bannedWords: readonly (readonly number[])[];
   /** Key of the watermark that sampled text carries; null for none. A host's, never a request's. */
   watermark: WatermarkKey | null;
   /** Order of samplers; those that are not named are not used. */
@@ -85,6 +90,9 @@ export const DEFAULT_SAMPLING: Readonly<SamplingParams> = {
   mirostatTau: 5,
   mirostatEta: 0.1,
   logitBias: [],
+  minTokens: 0,
+  endTokens: [],
+  bannedWords: [],
   watermark: null,
   samplers: DEFAULT_SAMPLERS,
   seed: 0,

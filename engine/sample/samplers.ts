@@ -2,9 +2,11 @@
 import { EngineError } from '../base/errors.ts';
 import { DEFAULT_SAMPLERS } from './params.ts';
 import type { SamplerName, SamplingParams } from './params.ts';
+import { BANNED_WORDS } from './banned-words.ts';
 import { DRY } from './dry.ts';
 import { LOGIT_BIAS } from './logit-bias.ts';
 import { MIN_P } from './min-p.ts';
+import { MIN_TOKENS } from './min-tokens.ts';
 import { MIROSTAT } from './mirostat.ts';
 import { PENALTIES } from './penalties.ts';
 import type { Sampler, SamplerRow } from './sampler.ts';
@@ -46,7 +48,8 @@ const WITH_MIROSTAT = ['penalties', 'dry', 'temperature'] as const satisfies Sam
 /** Samplers that do something with these parameters, in order. */
 export function activeSamplers(p: SamplingParams): Sampler[] {
   const order: readonly SamplerName[] = p.mirostat === 2 ? WITH_MIROSTAT : p.samplers;
-  const rows = [LOGIT_BIAS, ...order.map((name) => SAMPLERS[name]), MIROSTAT, WATERMARK];
+  const first = [LOGIT_BIAS, MIN_TOKENS, BANNED_WORDS];
+  const rows = [...first, ...order.map((name) => SAMPLERS[name]), MIROSTAT, WATERMARK];
   return rows.filter(({ isActive }) => isActive(p)).map(({ create }) => create(p));
 }
 

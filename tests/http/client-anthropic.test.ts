@@ -95,9 +95,11 @@ test('errors have the shape and the types of the API', async () => {
     error: { type: 'not_found_error', param: 'model', code: 'E_MODEL_NOT_FOUND' },
   });
   const thinking = { type: 'enabled' as const, budget_tokens: 1024 };
-  const refused = await rejection(clientOf().messages.create({ ...greedy, thinking }));
-  expect(refused).toMatchObject({ status: 400 });
-  expect((refused as APIError).message).toContain('thinking: is not supported yet');
+  const told = await clientOf()
+    .messages.create({ ...greedy, thinking, output_config: { effort: 'low' } })
+    .withResponse();
+  expect(told.response.headers.get('x-thimble-ignored')).toBe('thinking, output_config.effort');
+  expect(told.request_id).toMatch(/^req_[0-9a-f]{32}$/);
   const wrong = await fetch(`${server.url}/v1/messages`);
   expect([wrong.status, (await wrong.json<{ type: string }>()).type]).toEqual([405, 'error']);
 });
@@ -107,4 +109,11 @@ test('503 is tried again', async () => {
   const message = await clientOf(1, outage.fetch).messages.create(greedy);
   expect(textOf(message)).toContain('there was a little girl');
   expect(outage.statuses).toEqual([503, 200]);
+});
+
+test('models are listed in the shape of the API', async () => {
+  const { data, has_more: hasMore } = await clientOf().models.list();
+  expect(hasMore).toBe(false);
+  expect(data[0]).toMatchObject({ type: 'model', id: STORIES_ID });
+  expect(data[0]?.display_name).not.toBe('');
 });

@@ -164,7 +164,6 @@ test.each<[string, object, string, string]>([
     'tools[0].input_schema',
     'dependentSchemas',
   ],
-  ['effort', { output_config: { effort: 'low' } }, 'output_config.effort', 'not supported yet'],
   [
     'a format of an answer that is begun',
     {

@@ -36,6 +36,8 @@ import {
   getCollection,
   listCollections,
 } from '../apis/retrieval/collections.ts';
+import { cohereEmbed } from '../apis/cohere/embed.ts';
+import { cohereRerank } from '../apis/cohere/rerank.ts';
 import { completions } from '../apis/completions/completions.ts';
 import { countTokens } from '../apis/messages/count-tokens.ts';
 import { createBatch } from '../apis/batches/create-batch.ts';
@@ -68,6 +70,8 @@ import { listInputItems } from '../apis/responses/list-input-items.ts';
 import { listModels } from '../apis/models/list-models.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
+import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
+import { health, llamaProps, ping, version } from '../apis/llama-cpp/props.ts';
 import { ollamaChat } from '../apis/ollama/chat.ts';
 import { ollamaDelete, ollamaPull } from '../apis/ollama/manage.ts';
 import { ollamaEmbed } from '../apis/ollama/embed.ts';
@@ -92,6 +96,7 @@ import { tokenize } from '../apis/tokens/tokenize.ts';
 import { transcriptions } from '../apis/audio/transcriptions.ts';
 import { translations } from '../apis/audio/translations.ts';
 import { writeBackup } from '../apis/backup/write-backup.ts';
+import { vllmPooling, vllmScore } from '../apis/vllm/score.ts';
 import { webSocket } from '../apis/websocket/websocket.ts';
 
 export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
@@ -102,6 +107,8 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   deleteChatCompletion,
   listChatMessages,
   completions,
+  llamaCompletion,
+  llamaInfill,
   createResponse,
   getResponse,
   deleteResponse,
@@ -135,6 +142,10 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   answerTask,
   embeddings,
   rerank,
+  cohereRerank,
+  cohereEmbed,
+  vllmScore,
+  vllmPooling,
   createCollection,
   listCollections,
   getCollection,
@@ -178,5 +189,9 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   openapi,
   metrics,
   healthz,
+  health,
+  ping,
+  version,
+  llamaProps,
   readyz,
 ];

@@ -57,7 +57,7 @@ function routesOf(gateFor: GateOf): Routes {
   const app: Routes = new Hono();
 
   for (const endpoint of ENDPOINTS)
-    app.on(endpoint.method, endpoint.path, ({ req, env: { asked } }) => {
+    app.on(endpoint.method, pathsOf(endpoint.path), ({ req, env: { asked } }) => {
       const { env, requestId } = asked;
       const gate =
         endpoint.scope === null ? openGate(ANONYMOUS, requestId) : gateFor(req.raw, env, requestId);
@@ -68,7 +68,7 @@ function routesOf(gateFor: GateOf): Routes {
   // A request that gets here on a known path has the wrong method.
   for (const [path, rows] of Map.groupBy(ENDPOINTS, (endpoint) => endpoint.path)) {
     const allow = rows.map(({ method }) => method);
-    app.all(path, ({ req, env: { asked } }) => {
+    app.on('ALL', pathsOf(path), ({ req, env: { asked } }) => {
       const message = `${req.path}: expected ${allow.join(' or ')}, got ${req.method}.`;
       const error = new EngineError('E_METHOD', message, { details: { allow: allow.join(', ') } });
       return errorResponse(error, placeOf(asked), rows[0]?.errors);
@@ -83,6 +83,13 @@ function routesOf(gateFor: GateOf): Routes {
 
   app.onError((error, { env: { asked } }) => errorResponse(error, placeOf(asked)));
   return app;
+}
+
+const VERSION_PATH = '/v1';
+
+/** The path, and the one without the version: clients are given one base URL or the other. */
+function pathsOf(path: string): string[] {
+  return path.startsWith(`${VERSION_PATH}/`) ? [path, path.slice(VERSION_PATH.length)] : [path];
 }
 
 /** Place of failures outside any endpoint. */

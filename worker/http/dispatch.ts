@@ -9,6 +9,7 @@ import { passiveNames } from '../serving/fields/passive.ts';
 import { requireJson } from './body/content-type.ts';
 import { drainRefused } from './body/drain.ts';
 import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
+import { withOwnModel } from './body/model-name.ts';
 import { refuseParameters } from './body/refused.ts';
 import {
   IGNORED_HEADER,
@@ -25,6 +26,9 @@ import { rateHeaders } from './rate-headers.ts';
 import { REQUEST_ID_HEADER } from './screen.ts';
 import { settleAtEnd, wantOf } from './usage.ts';
 import { withHeaders } from './with-headers.ts';
+
+/** Where Anthropic's clients look for the request's id. */
+const ANTHROPIC_ID_HEADER = 'request-id';
 
 export interface Call<Env> {
   readonly request: Request;
@@ -47,6 +51,7 @@ export async function dispatch<Env extends ServingEnv>(
 ): Promise<Response> {
   const record = new RequestRecord(endpoint.method, endpoint.name, call);
   const headers: Record<string, string> = { [REQUEST_ID_HEADER]: call.requestId };
+  if (endpoint.errors === 'anthropic') headers[ANTHROPIC_ID_HEADER] = call.requestId;
   let response: Response;
   try {
     response = await run(endpoint, call, site, record, headers);
@@ -70,13 +75,13 @@ async function run<Env extends ServingEnv>(
 ): Promise<Response> {
   const { request, env, params, gate, waitUntil } = call;
   const read = await readChecked(endpoint, request, gate);
-  const want = await wantOf(endpoint, env, read.body, read.nBytes);
+  const body = await withOwnModel(endpoint.tag, env, read.body);
+  const want = await wantOf(endpoint, env, body, read.nBytes);
   const { caller, rates } = await gate.admit(endpoint.scope, want);
   Object.assign(headers, rateHeaders(rates));
   settleAtEnd(record, env, caller, waitUntil);
   if (read.ignored.length > 0) headers[IGNORED_HEADER] = ignoredHeader(read.ignored);
   const ask = askOf(site, env, caller, waitUntil, request.url);
-  const { body } = read;
   return await endpoint.handle({
     ...{ request, env, params, caller, body, record, site, ask, waitUntil },
   });
@@ -133,12 +138,12 @@ async function readChecked(
 
 async function readBody(
   schema: NonNullable<EndpointFacts['body']>,
-  { refused = [] }: EndpointFacts,
+  { refused = [], adapt = (given) => given }: EndpointFacts,
   request: Request,
 ): Promise<ReadBody> {
   requireJson(request);
   const { text, nBytes } = await readText(request);
-  const json = parseJsonBody(text);
+  const json = adapt(parseJsonBody(text));
   refuseParameters(json, refused);
   const body = checkBody(json, schema);
   const ignored = unknownFields(json as object, schema, refused);

@@ -110,6 +110,8 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = Servi
   /** What each query parameter is. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Schema;
+  /** What is done with the JSON of a body before the schema checks it. @throws {EngineError} E_REQUEST_INVALID */
+  readonly adapt?: (json: unknown) => unknown;
   /** Fields of a form that takes the place of a body; the handler reads it as it arrives. */
   readonly form?: z.ZodObject;
   /** Known parameters that are refused by name. */

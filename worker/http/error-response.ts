@@ -13,7 +13,7 @@ import {
 /** How long a client should wait after a retryable error that does not say it. */
 const DEFAULT_RETRY_AFTER_S = 2;
 
-export type ErrorStyle = 'openai' | 'anthropic' | 'ollama';
+export type ErrorStyle = 'openai' | 'anthropic' | 'ollama' | 'cohere';
 
 export interface ErrorBody {
   readonly error: {
@@ -88,10 +88,16 @@ export function ollamaErrorBody({ message, param, code, details }: ErrorRecord):
   return { error: message, param, code: COMMON_CODES[code] ?? code, details };
 }
 
+/** Cohere's error object; `param`, `code` and `details` are extensions. */
+function cohereErrorBody({ message, param, code, details }: ErrorRecord): object {
+  return { message, param, code: COMMON_CODES[code] ?? code, details };
+}
+
 const BODIES: Readonly<Record<ErrorStyle, (record: ErrorRecord) => object>> = {
   openai: errorBody,
   anthropic: anthropicErrorBody,
   ollama: ollamaErrorBody,
+  cohere: cohereErrorBody,
 };
 
 /**

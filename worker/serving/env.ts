@@ -32,6 +32,8 @@ export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv {
   readonly WATERMARK_KEY?: string;
   /** Policy as JSON; when empty, that of the bucket's policy/policy.json. */
   readonly POLICY?: string;
+  /** "off" makes names of hosted models, such as gpt-4o, unknown. */
+  readonly MODEL_ALIASES?: string;
   /** Tokens of context, as in the stage; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

@@ -1,4 +1,5 @@
 /** POST /v1/chat/completions. With a session the turn runs in the session's object. */
+import { withOwnNames } from '../../http/body/server-names.ts';
 import { checkInputs } from '../../serving/conversation/message.ts';
 import type { SessionTurn } from '../sessions/session-object.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
@@ -34,6 +35,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest. With "store": true the ' +
     'answer and its messages are kept for 30 days, to be listed and read.',
   body: chatBodySchema,
+  adapt: withOwnNames,
   refused: CHAT_REFUSED,
   responses: [
     {

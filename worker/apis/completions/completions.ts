@@ -5,6 +5,7 @@ import { completionChunkSchema, completionSchema } from '../../serving/fields/an
 import { completionBodySchema } from './schema.ts';
 import { COMPLETION_REFUSED } from '../../http/body/refused.ts';
 import { answerCompletion } from './answer-completion.ts';
+import { withOwnNames } from '../../http/body/server-names.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
 export const completions = defineEndpoint({
@@ -16,6 +17,7 @@ export const completions = defineEndpoint({
   summary: 'Continue a text',
   description: 'One or several prompts, as texts or token ids; no chat template is applied.',
   body: completionBodySchema,
+  adapt: withOwnNames,
   refused: COMPLETION_REFUSED,
   responses: [
     {

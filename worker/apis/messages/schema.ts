@@ -10,6 +10,7 @@ import {
   passiveFields,
   strictField,
 } from '../../serving/fields/common.ts';
+import { messagesPassiveFields } from '../../serving/fields/passive.ts';
 import { messagesOutputFields, messagesToolFields, toolName } from '../../serving/fields/output.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
@@ -100,6 +101,7 @@ export const messagesBodySchema = z
     ...sharedFields,
     ...conversationFields,
     ...messagesOutputFields,
+    ...messagesPassiveFields,
     metadata,
     service_tier,
     max_tokens: count.min(1).max(MAX_MAX_TOKENS),

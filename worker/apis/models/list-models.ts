@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { listManifests } from '../../serving/models/list-manifests.ts';
 import { modelJson } from './model-json.ts';
+import { anthropicList, ANTHROPIC_HEADER } from './anthropic-list.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -12,6 +13,7 @@ export const listModels = defineEndpoint({
   tag: 'models',
   scope: 'read',
   summary: 'List the models, the default first',
+  description: "In Anthropic's shape for its clients, which send anthropic-version.",
   responses: [
     {
       status: 200,
@@ -20,9 +22,10 @@ export const listModels = defineEndpoint({
     },
   ],
   examples: [{ title: 'All models' }],
-  async handle({ env, caller }) {
+  async handle({ env, caller, request }) {
     const models = await listManifests(env, caller);
     const data = models.map(({ manifest }) => modelJson(manifest, env));
+    if (request.headers.has(ANTHROPIC_HEADER)) return Response.json(anthropicList(models));
     return Response.json({ object: 'list', data });
   },
 });

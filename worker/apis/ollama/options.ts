@@ -39,6 +39,7 @@ export function generationOptions(options: Options) {
       top_p: options.top_p ?? DEFAULTS.top_p,
       repetition_penalty: repeatPenalty ?? DEFAULTS.repeat_penalty,
       speculation: 'auto' as const,
+      ...{ min_tokens: 0, stop_token_ids: [], bad_words: [] },
     },
     maxTokens: nPredict === undefined || nPredict < 0 ? undefined : nPredict,
   };

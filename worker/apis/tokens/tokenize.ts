@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
+import { withName } from '../../http/body/server-names.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
 /** One to three seconds of work at worst (digits), in slices. */
@@ -17,6 +18,8 @@ export const tokenize = defineEndpoint({
   tag: 'text',
   scope: 'chat',
   summary: 'Convert text to token ids',
+  description: 'The text may also be called "content" or "prompt", as in other servers.',
+  adapt: (json) => withName(json, ['content', 'prompt'], 'text'),
   body: z
     .looseObject({
       model: modelField,

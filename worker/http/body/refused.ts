@@ -21,11 +21,6 @@ const isOneOf = (...values: readonly unknown[]): Passes => ({
   test: (value) => values.some((one) => JSON.stringify(one) === JSON.stringify(value)),
 });
 
-const hasType = (type: string): Passes => ({
-  text: `{"type": "${type}"}`,
-  test: (value) => (value as { type?: unknown } | null)?.type === type,
-});
-
 const TOOLS: readonly RefusedParameter[] = [
   refused('tools'),
   { name: 'tool_choice', passes: isOneOf('none', 'auto') },
@@ -59,7 +54,6 @@ export const MESSAGES_REFUSED: readonly RefusedParameter[] = [
   refused('container'),
   refused('mcp_servers'),
   refused('output_format'),
-  { name: 'thinking', passes: hasType('disabled') },
 ];
 
 function isEmpty(value: unknown): boolean {

@@ -196,7 +196,7 @@ export const anthropicErrorSchema = z
   })
   .meta({ id: 'MessagesError' });
 
-export const ollamaErrorSchema = z
+const ollamaErrorSchema = z
   .strictObject({
     error: z.string(),
     param: z.string().nullable(),
@@ -205,9 +205,19 @@ export const ollamaErrorSchema = z
   })
   .meta({ id: 'OllamaError' });
 
+const cohereErrorSchema = z
+  .strictObject({
+    message: z.string(),
+    param: z.string().nullable(),
+    code: z.string(),
+    details: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'CohereError' });
+
 /** By the API whose error object an endpoint answers with. */
 export const ERROR_SCHEMAS = {
   openai: errorSchema,
   anthropic: anthropicErrorSchema,
   ollama: ollamaErrorSchema,
+  cohere: cohereErrorSchema,
 };

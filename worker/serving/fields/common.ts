@@ -29,6 +29,18 @@ const MAX_RETENTION_S = 100 * 366 * 24 * 60 * 60;
 /** Seconds after its last change that something is kept, at most. */
 export const retentionField = count.min(1).max(MAX_RETENTION_S).optional();
 
+const MAX_STOP_TOKENS = 64;
+const MAX_BAD_WORDS = 64;
+const MAX_BAD_WORD_CHARS = 100;
+const tokenId = count.min(0).max(2 ** 31 - 1);
+
+/** Extensions that say how an answer may end, and what it may not say; as in vLLM. */
+const endFields = {
+  min_tokens: count.min(0).max(MAX_MAX_TOKENS).default(0),
+  stop_token_ids: z.array(tokenId).max(MAX_STOP_TOKENS).default([]),
+  bad_words: z.array(z.string().min(1).max(MAX_BAD_WORD_CHARS)).max(MAX_BAD_WORDS).default([]),
+};
+
 export const generationFields = {
   model: modelField,
   stream: z.boolean().default(false),
@@ -43,6 +55,7 @@ export const generationFields = {
     .optional()
     .transform((stop) => (stop === undefined ? [] : [stop].flat())),
   ...grammarFields,
+  ...endFields,
   user: userField,
   /** Extension: speculative decoding changes the speed, never the text. */
   speculation: z.enum(['auto', 'off']).default('auto'),

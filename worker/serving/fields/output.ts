@@ -1,6 +1,6 @@
 /** Fields that constrain an answer: formats, grammars and tools. */
 import { z } from 'zod';
-import { verbosityField } from './passive.ts';
+import { effortField, verbosityField } from './passive.ts';
 
 export const MAX_TOOLS = 1024;
 export const MAX_GRAMMAR_CHARS = 100_000;
@@ -131,10 +131,6 @@ const textFormat = z.discriminatedUnion('type', [
     strict: z.boolean().nullish(),
   }),
 ]);
-const unset = z
-  .unknown()
-  .refine((value) => value === null, 'is not supported yet; expected it to be absent')
-  .optional();
 
 /** Extensions that every generation takes (common.ts). */
 export const grammarFields = {
@@ -164,7 +160,7 @@ export const messagesToolFields = {
   tool_choice: messagesToolChoice.optional(),
 };
 export const messagesOutputFields = {
-  output_config: z.looseObject({ format: schemaFormat.nullish(), effort: unset }).optional(),
+  output_config: z.looseObject({ format: schemaFormat.nullish(), effort: effortField }).optional(),
 };
 
 export type FlatTool = z.output<typeof flatTool>;

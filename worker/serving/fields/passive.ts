@@ -1,5 +1,5 @@
 /**
- * Parameters of OpenAI's that have no effect here, since there is one tier of service, no reasoning, one length of
+ * Parameters of the APIs that have no effect here, since there is one tier of service, no reasoning, one length of
  * answers, and prompts are found in the cache by their tokens. They change no answer that a client could tell from
  * another, so that they are accepted; the header x-thimble-ignored names them.
  */
@@ -32,11 +32,18 @@ export const responsePassiveFields = {
 };
 export const verbosityField = z.string().nullish();
 
+/** Anthropic's messages. */
+export const messagesPassiveFields = {
+  thinking: z.looseObject({ type: z.string() }).optional(),
+};
+export const effortField = z.string().nullish();
+
 const PASSIVE = new Set<unknown>([
   ...Object.values(passiveFields),
   ...Object.values(chatPassiveFields),
   ...Object.values(responsePassiveFields),
-  ...[userField, verbosityField],
+  ...Object.values(messagesPassiveFields),
+  ...[userField, verbosityField, effortField],
 ]);
 
 /** Whether a field is accepted only so that clients that send it work. */

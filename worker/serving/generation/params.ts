@@ -1,6 +1,8 @@
 /** The fields of a checked body as the parameters of a generation. */
 import type { z } from 'zod';
 import { inTurns } from '../../../engine/base/turns.ts';
+import type { SamplingParams } from '../../../engine/sample/params.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import {
   type generationFields,
@@ -36,6 +38,28 @@ interface Own {
   readonly tools?: ToolUse | null;
 }
 
+/** @throws {EngineError} E_REQUEST_INVALID for a token outside the vocabulary, or a length that a format decides */
+function endings(
+  { min_tokens: minTokens, stop_token_ids: stopTokens, bad_words: words }: Fields,
+  format: FormatSource | null,
+  { tokenizer }: ServedModel,
+): Pick<SamplingParams, 'minTokens' | 'endTokens' | 'bannedWords'> {
+  if (minTokens > 0 && format !== null)
+    throw invalidField('min_tokens', 'has no effect with a format; leave one of them out');
+  const outside = stopTokens.find((token) => token >= tokenizer.nVocab);
+  if (outside !== undefined)
+    throw invalidField(
+      'stop_token_ids',
+      `id ${outside} is not in the vocabulary; expected 0 to ${tokenizer.nVocab - 1}`,
+    );
+  // Inside a text most words begin with a space.
+  const bannedWords = words
+    .flatMap((word) => [word, ` ${word}`])
+    .map((word) => tokenizer.encode(word, { special: false }))
+    .filter((tokens) => tokens.length > 0);
+  return { minTokens, endTokens: [...tokenizer.facts.eosIds, ...stopTokens], bannedWords };
+}
+
 /** By default `maxTokens` is what the context leaves; with several choices, each one's share of it. */
 export async function generationParams(
   fields: Fields,
@@ -50,7 +74,8 @@ export async function generationParams(
   const calls = callSyntax(model, format, tools);
   return {
     maxTokens: own.maxTokens ?? most,
-    sampling: samplingParams(fields, model.tokenizer),
+    sampling: { ...samplingParams(fields, model.tokenizer), ...endings(fields, format, model) },
+    stopTokens: fields.stop_token_ids,
     stops: fields.stop,
     topLogprobs: own.topLogprobs,
     promptLogprobs: own.promptLogprobs ?? false,

@@ -22,6 +22,8 @@ export interface GenerationParams {
   readonly maxTokens: number;
   readonly sampling: SamplingParams;
   readonly stops: readonly string[];
+  /** Tokens that end an answer, besides those of the model. */
+  readonly stopTokens: readonly number[];
   /** Number of alternatives reported with each token; null reports no log-probabilities. */
   readonly topLogprobs: number | null;
   /** Whether to report log-probabilities of the prompt's tokens, too. */
@@ -97,7 +99,7 @@ function choiceEvents(
     prompt: tokenPrompt(promptTokens),
     maxTokens: params.maxTokens,
     sampling: { ...params.sampling, seed: params.sampling.seed + choice },
-    stopTokens: params.ignoreEos ? [] : model.tokenizer.facts.eosIds,
+    stopTokens: [...(params.ignoreEos ? [] : model.tokenizer.facts.eosIds), ...params.stopTokens],
     topLogprobs: params.topLogprobs,
     // Equal for all choices, so the first reports it.
     promptLogprobs: params.promptLogprobs,

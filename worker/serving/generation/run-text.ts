@@ -7,7 +7,8 @@ import { runGeneration } from './run-generation.ts';
 import type { Delta, GenerationPlan } from './run-generation.ts';
 
 export interface TextPlan extends Omit<GenerationPlan, 'promptTokens' | 'atTextStart'> {
-  readonly text: string;
+  /** A text, or token ids. */
+  readonly text: string | readonly number[];
   /** Whether names of special tokens in the text are those tokens. */
   readonly special: boolean;
 }
@@ -19,9 +20,14 @@ export async function* runText({
   ...plan
 }: TextPlan): AsyncGenerator<Delta, void, void> {
   const { env, caller, model, promptField } = plan;
-  refuseTooLong(model, text.length, promptField);
-  const [passed] = await checkTexts(env, caller, [text], promptField);
-  const steps = model.tokenizer.encodeSteps(passed!, { special, bos: true });
-  const promptTokens = await inTurns(steps, takeTurn);
+  const { tokenizer } = model;
+  const isText = typeof text === 'string';
+  if (isText) refuseTooLong(model, text.length, promptField);
+  const given = isText ? text : tokenizer.decode(text);
+  const [passed] = await checkTexts(env, caller, [given], promptField);
+  const promptTokens =
+    !isText && passed === given
+      ? text
+      : await inTurns(tokenizer.encodeSteps(passed!, { special, bos: true }), takeTurn);
   yield* runGeneration({ ...plan, promptTokens, atTextStart: false });
 }

@@ -10,6 +10,7 @@ import { collectTranscript } from '../../../../engine/transcribe/recording/trans
 import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import { readRenamed } from '../../../platform/vars.ts';
 import { chooseModel } from '../../../serving/models/default-model.ts';
+import { isKnownName } from '../../../serving/models/known-names.ts';
 import type { EndpointContext } from '../../../http/endpoint.ts';
 import type { RequestRecord } from '../../../http/observe/record.ts';
 import { IGNORED_HEADER, ignoredHeader } from '../../../http/body/unknown-fields.ts';
@@ -40,10 +41,12 @@ async function answerUpload(
   { fields: given, sound }: SoundUpload,
 ): Promise<Response> {
   const fields = readFields(given);
+  const { model: wanted } = fields;
+  const named = wanted !== undefined && !(await isKnownName(env, 'sound', wanted)) ? wanted : null;
   const model = await chooseModel(
     env.MODELS,
     'recognition',
-    fields.model ?? readRenamed(env, 'RECOGNITION_MODEL'),
+    named ?? readRenamed(env, 'RECOGNITION_MODEL'),
     caller,
   );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);

@@ -1,0 +1,61 @@
+/**
+ * Names of hosted models that programs insist on. Where no model and no alias has such a name, the default model of
+ * its kind answers, and says its own name. MODEL_ALIASES = "off" makes them unknown, as every other name is.
+ */
+import { RecentCache } from '../../../engine/base/recent-cache.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
+import { readManifest } from '../../platform/model-files.ts';
+import type { ServingEnv } from '../env.ts';
+import { resolveModel } from './model-names.ts';
+
+/** Kinds of requests in which a name means a model. */
+export type NameUse = 'text' | 'embedding' | 'sound';
+
+interface KnownNames {
+  readonly use: NameUse;
+  readonly names: RegExp;
+  /** @throws {EngineError} E_REQUEST_INVALID for what only the hosted model could read */
+  readonly check?: (body: object, name: string) => void;
+}
+
+const KNOWN: readonly KnownNames[] = [
+  { use: 'text', names: /^(?:chatgpt-|gpt-[345]|o[134](?:$|-)|claude-|davinci-|text-davinci-)/ },
+  { use: 'embedding', names: /^text-embedding-/, check: refuseIds },
+  { use: 'sound', names: /^(?:whisper-1|tts-1(?:-hd)?|gpt-4o-(?:mini-)?(?:transcribe|tts).*)$/ },
+];
+
+/** How long it is believed that no model has a name. */
+const MISSING_MS = 30_000;
+const missingUntil = new RecentCache<string, number>({ maxEntries: 100 });
+
+type Env = Pick<ServingEnv, 'MODELS' | 'MODEL_ALIASES'>;
+
+/** Whether the default model answers for `name`. @param body of the request, where there is one */
+export async function isKnownName(
+  env: Env,
+  use: NameUse,
+  name: string,
+  body: object = {},
+): Promise<boolean> {
+  const row = KNOWN.find((known) => known.use === use && known.names.test(name));
+  if (row === undefined || env.MODEL_ALIASES === 'off') return false;
+  if ((missingUntil.get(name) ?? 0) < Date.now()) {
+    const { id } = await resolveModel(env.MODELS, name);
+    if (id !== name || (await readManifest(env.MODELS, id)) !== null) return false;
+    missingUntil.set(name, Date.now() + MISSING_MS);
+  }
+  row.check?.(body, name);
+  return true;
+}
+
+/** Token ids mean other texts in another vocabulary. */
+function refuseIds(body: object, name: string): void {
+  const input: unknown = 'input' in body ? body.input : null;
+  const first: unknown = Array.isArray(input) ? input[0] : null;
+  if (typeof first !== 'number' && !Array.isArray(first)) return;
+  throw invalidField(
+    'input',
+    `token ids of ${name}'s tokenizer mean other texts here; expected texts ` +
+      '(LangChain: check_embedding_ctx_length=False), or the name of a model of this server',
+  );
+}
