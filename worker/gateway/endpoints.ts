@@ -87,6 +87,7 @@ import { realtimeTranscribe } from '../apis/audio/realtime-transcribe.ts';
 import { rerank } from '../apis/embeddings/rerank.ts';
 import { answerTask } from '../apis/tasks/answer.ts';
 import { classifyTask } from '../apis/tasks/classify.ts';
+import { decideTask } from '../apis/tasks/decide.ts';
 import { extractTask } from '../apis/tasks/extract.ts';
 import { rewriteTask } from '../apis/tasks/rewrite.ts';
 import { summarizeTask } from '../apis/tasks/summarize.ts';
@@ -138,6 +139,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   translateTask,
   extractTask,
   classifyTask,
+  decideTask,
   rewriteTask,
   answerTask,
   embeddings,

@@ -19,6 +19,8 @@ import { defineEndpoint, type Endpoint, type Example } from '../../http/endpoint
 
 export interface TaskEndpointRow {
   readonly task: Task;
+  /** By default `/v1/tasks/` and the task's name. */
+  readonly path?: string;
   readonly summary: string;
   readonly description: string;
   readonly examples: readonly Example[];
@@ -29,11 +31,11 @@ export interface TaskEndpointRow {
 type Body = TaskFields & { readonly stream?: boolean; readonly passages?: readonly string[] };
 
 export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
-  const { task, summary, description, examples, event } = row;
+  const { task, summary, description, examples, event, path } = row;
   return defineEndpoint({
     name: `${task.name}Task`,
     method: 'POST',
-    path: `/v1/tasks/${task.name}`,
+    path: path ?? `/v1/tasks/${task.name}`,
     tag: 'tasks',
     scope: 'chat',
     ...{ summary, description, examples },

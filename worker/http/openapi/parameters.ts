@@ -170,6 +170,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   options: row(
     "Ollama's names of the parameters of a generation: temperature, top_k, top_p, min_p, typical_p, repeat_penalty, presence_penalty, frequency_penalty, mirostat, seed, stop, num_predict",
   ),
+  questions: row(
+    '1 to 32 objects: {"type": "predicate", "question"}, {"type": "choice", "question", "options"} or {"type": "score", "question", "min", "max"}, each with an "id" if wanted',
+  ),
   raw: row("continue the prompt as it is, without the model's template"),
   texts: row('texts to embed'),
   think: row('unused'),
