@@ -1,6 +1,7 @@
 /**
  * The package as a person gets it: packed, installed into an empty folder on a machine with Node and npm only, and
  * every step of docs/package.md done there.
+ * @module-tag slow
  */
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { BareMachine } from '../support/bare-machine.ts';
 
 const MAX_PACKED_BYTES = 12_000_000;
 const MAX_INSTALLED_BYTES = 150_000_000;
-const slow = { tags: ['slow'], timeout: 400_000 };
+const slow = { timeout: 400_000 };
 
 let machine: BareMachine;
 let folder: string;
