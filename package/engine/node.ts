@@ -7,7 +7,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { compileWasm, compileWasmOrNull } from '../../scripts/node-host/compile-wasm.ts';
 import { distDir, modelsDir as userModelsDir } from '../../scripts/lib/paths.ts';
 import { loadTextModel } from './load-text-model.ts';
-import type { LoadOptions, ModelFiles, TextModel } from './types.ts';
+import type { Kernels, LoadOptions, ModelFiles, TextModel } from './types.ts';
 
 export type * from './types.ts';
 export { fromBucket, fromUrl } from './sources.ts';
@@ -34,12 +34,16 @@ export function fromFolder(folder: string | URL): ModelFiles {
  * @throws an error with a `code`: E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_MEMORY_BUDGET and others (docs/errors.md)
  */
 export async function loadModel(files: ModelFiles, options: LoadOptions = {}): Promise<TextModel> {
+  const kernels = options.kernels ?? (await readKernels());
+  return await loadTextModel(files, kernels, options, () => setImmediate());
+}
+
+async function readKernels(): Promise<Kernels> {
   const path = (build: string) => join(distDir, 'kernels', `${build}.wasm`);
-  const kernels = {
+  return {
     relaxed: await compileWasmOrNull(path('relaxed')),
     simd: await compileWasm(path('simd')),
   };
-  return await loadTextModel(files, kernels, options, () => setImmediate());
 }
 
 async function readWhole(path: string, into: Uint8Array): Promise<void> {

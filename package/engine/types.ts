@@ -29,6 +29,15 @@ export interface LoadOptions {
   readonly contextTokens?: number;
   /** Bytes of WebAssembly memory and heap together that must do; null (default): no limit. */
   readonly memoryBudgetBytes?: number | null;
+  /** By default those of this package are read and compiled. */
+  readonly kernels?: Kernels;
+}
+
+/** The kernels, for a host that compiles WebAssembly itself: a Worker imports `thimble/kernels/simd.wasm` and `relaxed.wasm`. */
+export interface Kernels {
+  /** Null where the host does not know relaxed SIMD: the other build runs, at lower speed. */
+  readonly relaxed: WebAssembly.Module | null;
+  readonly simd: WebAssembly.Module;
 }
 
 export interface Message {

@@ -1,6 +1,6 @@
 /** `thimble/engine` in browsers and Workers: the kernels are files beside this module. */
 import { loadTextModel } from './load-text-model.ts';
-import type { LoadOptions, ModelFiles, TextModel } from './types.ts';
+import type { Kernels, LoadOptions, ModelFiles, TextModel } from './types.ts';
 
 export type * from './types.ts';
 export { fromBucket, fromUrl } from './sources.ts';
@@ -10,21 +10,11 @@ interface WasmCompiler {
   compile(bytes: ArrayBuffer): Promise<WebAssembly.Module>;
 }
 
-/** The kernels, for a host that compiles WebAssembly itself (Workers import the .wasm files). */
-export interface Kernels {
-  /** Null where the host does not know relaxed SIMD: the other build runs, at lower speed. */
-  readonly relaxed: WebAssembly.Module | null;
-  readonly simd: WebAssembly.Module;
-}
-
 /**
  * Loads a text model: plans its memory, reads every shard and checks its SHA-256.
  * @throws an error with a `code`: E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_MEMORY_BUDGET and others (docs/errors.md)
  */
-export async function loadModel(
-  files: ModelFiles,
-  options: LoadOptions & { readonly kernels?: Kernels } = {},
-): Promise<TextModel> {
+export async function loadModel(files: ModelFiles, options: LoadOptions = {}): Promise<TextModel> {
   return await loadTextModel(files, options.kernels ?? (await fetchKernels()), options);
 }
 

@@ -11,7 +11,7 @@ import * as objects from '../../worker/gateway/index.ts';
 export interface ThimbleOptions<Env extends object = object> {
   /**
    * Who sends a request, for a Worker that has checked its callers itself: what they store is kept apart by this
-   * name (at most 64 characters of any kind). By default the gateway checks keys, as `ACCESS` says.
+   * name. By default the gateway checks keys, as `ACCESS` says.
    */
   readonly subject?: (request: Request, env: Env) => string;
 }

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { withLock } from '../lib/lock.ts';
 import { distDir, isPackaged, repoRoot, workDir } from '../lib/paths.ts';
 import { findProject } from '../lib/project.ts';
+import { TOOL_VERSIONS } from '../lib/tools.ts';
 import { isUpToDate, writeStamp } from './stamp.ts';
 import { settingsOf, STEPS } from './steps.ts';
 import type { Step } from './steps.ts';
-import { projectConfigPath, readWorkerConfigs, workerRows } from './workers.ts';
+import { GATEWAY, projectConfigPath, readWorkerConfigs, workerRows } from './workers.ts';
 
 export interface BuildOptions {
   /** Called with what is about to be built; steps that are up to date are not mentioned. */
@@ -55,14 +56,21 @@ async function buildProject(
   only: string | undefined,
   onStep: (text: string) => void,
 ): Promise<BuildResult> {
-  const row = workerRows().find(({ name }) => name === 'gateway');
-  if (only !== undefined || row === undefined || findProject() === null) return { built: [] };
-  onStep(`${row.entry}`);
-  const { bundleWorker } = await import('./bundle.ts');
+  const project = findProject();
+  const row = workerRows().find(({ name }) => name === GATEWAY);
+  if (only !== undefined || row === undefined || project === null) return { built: [] };
+  const stamp = join(workDir(), '.stamp.json');
+  const settings = `esbuild ${TOOL_VERSIONS.esbuild}, wrangler ${TOOL_VERSIONS.wrangler}`;
   const work = async () => {
-    await bundleWorker(row);
-    const text = JSON.stringify(await readWorkerConfigs([row]), null, 1);
-    writeFileSync(projectConfigPath(), `${text}\n`);
+    // Tests run several processes: what one of them serves is not replaced by the same.
+    if (isUpToDate(stamp, project.root, settings)) return { built: [] };
+    onStep(project.entry);
+    const { bundleWorker } = await import('./bundle.ts');
+    const { inputs, outputs } = await bundleWorker(row);
+    const configs = projectConfigPath();
+    writeFileSync(configs, `${JSON.stringify(await readWorkerConfigs([row]), null, 1)}\n`);
+    const read = [...inputs, project.config];
+    writeStamp(stamp, project.root, settings, read, [...outputs, configs]);
     return { built: [row.name] };
   };
   mkdirSync(workDir(), { recursive: true });

@@ -128,7 +128,7 @@ async function writeTypes(): Promise<void> {
     emitDeclarationOnly: true,
     rootDir: folder,
     outDir: join(distDir, 'types'),
-    // Ends of the pass: everything else was checked by `npm run types`.
+    // `npm run types` checks them.
     noCheck: true,
   });
   const queue = TYPED.map((name) => join(folder, `${name}.ts`));

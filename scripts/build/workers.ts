@@ -16,7 +16,8 @@ export interface WorkerRow {
   readonly isPaidOnly?: boolean;
 }
 
-const GATEWAY = 'gateway';
+/** The script that a project replaces by its own. */
+export const GATEWAY = 'gateway';
 
 export const WORKERS: readonly WorkerRow[] = [
   { name: 'stage', entry: 'worker/stage/index.ts', config: 'worker/stage/wrangler.toml' },

@@ -22,10 +22,15 @@ export interface Project {
 
 const MAIN = /^main = "([^"]+)"$/m;
 
+/** The project that the program runs in; a clone is none. @throws {EngineError} as `readProject` */
+export function findProject(): Project | null {
+  return isPackaged ? readProject(process.cwd()) : null;
+}
+
 /** The project in `folder`; null where there is none. @throws {EngineError} E_USAGE naming the file that is wrong */
-export function findProject(folder: string = process.cwd()): Project | null {
+export function readProject(folder: string): Project | null {
   const path = join(folder, 'package.json');
-  if (!isPackaged || !existsSync(path)) return null;
+  if (!existsSync(path)) return null;
   const { worker, mount = '/' } = fieldsOf(path);
   if (worker === undefined) return null;
   if (typeof mount !== 'string' || !mount.startsWith('/'))

@@ -30,7 +30,7 @@ interface ToolSet {
   readonly packages: Readonly<Record<string, string>>;
 }
 
-/** `engines` of wrangler: source: its package.json. */
+/** Source: `engines` in wrangler's package.json. */
 const MIN_WRANGLER_NODE = [22, 12];
 const LOCK_WAIT_MS = 600_000;
 /**
@@ -38,7 +38,7 @@ const LOCK_WAIT_MS = 600_000;
  */
 const WITHOUT_LIBVIPS = {
   sharp: Object.fromEntries(
-    ['linux', 'linuxmusl'].flatMap((os) =>
+    ['linux', 'linuxmusl', 'darwin', 'win32'].flatMap((os) =>
       ['x64', 'arm64'].flatMap((cpu) => [
         [`@img/sharp-${os}-${cpu}`, '0.0.0-unwanted'],
         [`@img/sharp-libvips-${os}-${cpu}`, '0.0.0-unwanted'],

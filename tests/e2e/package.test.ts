@@ -1,16 +1,20 @@
 /**
  * The package as a person gets it: packed, installed into an empty folder on a machine with Node and npm only, and
  * every step of docs/package.md done there.
+ * @module-tag slow
  */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { repoRoot } from '../../scripts/lib/paths.ts';
+import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { BareMachine } from '../support/bare-machine.ts';
+import { requireModelFile } from '../support/needs.ts';
+import { serveFolders } from '../support/serve-folders.ts';
 
 const MAX_PACKED_BYTES = 12_000_000;
 const MAX_INSTALLED_BYTES = 150_000_000;
-const slow = { tags: ['slow'], timeout: 400_000 };
+const slow = { timeout: 400_000 };
 
 let machine: BareMachine;
 let folder: string;
@@ -132,6 +136,41 @@ test('a project tests, serves and deploys its own Worker', slow, async () => {
   expect(deployed.stderr).toMatch(/^my-app .*wrangler accepts it/m);
 });
 
+test.each([
+  ['rag', 'all-minilm-l6-v2'],
+  ['voice', 'pico-en-us'],
+  ['api', null],
+])('the test of template %s passes', slow, async (template, modelId) => {
+  if (modelId !== null) {
+    const from = dirname(requireModelFile(modelId));
+    await cp(from, join(machine.root, 'home/cache/models', modelId), { recursive: true });
+  }
+  const app = join(folder, `my-${template}`);
+  await thimble(['init', `my-${template}`, '--template', template]);
+  // The same packages as in the project before.
+  await symlink(join(folder, 'my-app/node_modules'), join(app, 'node_modules'));
+  expect((await machine.run('npm', ['test'], app)).stdout).toMatch(/^# pass 2$/m);
+  const tsc = join(repoRoot, 'node_modules/typescript/bin/tsc');
+  await machine.run('node', [tsc, '-p', 'tsconfig.json'], app);
+});
+
+test('the engine runs in a browser', slow, async () => {
+  const site = await serveFolders({
+    thimble: join(folder, 'node_modules/thimble'),
+    model: join(machine.root, 'home/data/models/stories260k'),
+  });
+  const browser = await launchChromium();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/`);
+    const text = await page.evaluate(IN_BROWSER);
+    expect(text).toBe(', there was a little girl named Lily.');
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
 test('a folder that is not empty is refused', slow, async () => {
   const again = await machine.start('npx', ['thimble', 'init', 'my-app'], folder).finished;
   expect(again.code).toBe(1);
@@ -218,3 +257,11 @@ console.log(answer.status);
 console.log((await server.fetch('/ai/v1/sessions/one', { headers: { 'x-user': 'grace' } })).status);
 await server.close();
 `;
+
+const IN_BROWSER = `(async () => {
+  const { fromUrl, loadModel } = await import('/thimble/dist/lib/engine-web.js');
+  const model = await loadModel(fromUrl(new URL('/model/', location.href)));
+  let text = '';
+  for await (const piece of model.generate('Once upon a time', { maxTokens: 11 })) text += piece;
+  return text;
+})()`;
