@@ -162,6 +162,8 @@ const SHAPES: readonly Shape[] = [
       }),
     'in a conversation': async () =>
       await post('/responses', { ...input, conversation: await newConversation() }),
+    'streamed in the background': () =>
+      post('/responses', { ...input, background: true, stream: true }),
     'in the background': () => post('/responses', { ...input, background: true }),
     streamed: () => post('/responses', { ...input, stream: true }),
     'streamed with log-probabilities': () =>

@@ -107,7 +107,8 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const redactor = redactorFor(body.redact);
     const messages = await redactMessages(redactor, body.messages);
-    const kept = body.store === true ? { kept: keptCompletion(env, caller, body, messages, redactor) } : {};
+    const kept =
+      body.store === true ? { kept: keptCompletion(env, caller, body, messages, redactor) } : {};
     const turn = { env, caller, model, body, signal, record, redactor, ...kept };
     if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
       throw accessDenied('retrieval', caller.scopes ?? []);

@@ -129,7 +129,8 @@ export async function answerResponse(plan: ResponsePlan): Promise<Response> {
   const { run, signal, record, start, hasClient = true, onEnd } = plan;
   return await answer({
     hasClient,
-    ...{ modelId: run.model.id, signal, record, stream: run.body.stream, sse: RESPONSES_SSE },
+    ...{ modelId: run.model.id, signal, record, sse: RESPONSES_SSE },
+    stream: hasClient && run.body.stream,
     run: start,
     chunks: (deltas) => responseEvents(run, deltas),
     whole: (deltas) => wholeResponse(run, deltas),

@@ -76,8 +76,8 @@ export const responseBodySchema = z
       if (isRedacted && (body.conversation !== undefined || refers))
         refuse('redact', 'expected "previous_response_id" with it, no conversation or reference');
       if (body.background && !body.store) refuse('store', 'expected true with "background": true');
-      if (body.background && body.stream)
-        refuse('stream', 'expected false with "background": true: read the response by its id');
+      if (body.background && body.stream && isRedacted)
+        refuse('stream', 'expected false with "background": true and "redact"');
     }),
   )
   .meta({ id: 'ResponseRequest' });

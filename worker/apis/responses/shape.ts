@@ -64,6 +64,8 @@ export interface ResponseRun {
   readonly isCancelled: () => boolean;
   /** Called with every state; with the last one before its event is sent. */
   readonly onChange?: (response: ResponseJson) => Promise<void>;
+  /** Called with every event. */
+  readonly onEvent?: (event: ResponseEventJson) => void;
 }
 
 /** A response without output yet. */
@@ -137,7 +139,11 @@ export async function* responseEvents(
   deltas: AsyncIterable<Delta>,
 ): AsyncGenerator<ResponseEventJson, void, void> {
   let n = 0;
-  for await (const event of events(run, deltas)) yield { ...event, sequence_number: n++ };
+  for await (const unnumbered of events(run, deltas)) {
+    const event = { ...unnumbered, sequence_number: n++ };
+    run.onEvent?.(event);
+    yield event;
+  }
 }
 
 async function* events(
