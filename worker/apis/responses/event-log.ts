@@ -79,7 +79,7 @@ export async function writeEvents(
       rows.push([]);
       rowBytes = 0;
     }
-    rows.at(-1)!.push(json);
+    rows.at(-1).push(json);
     rowBytes += size;
     bytes += size;
   }
