@@ -82,6 +82,10 @@ async function newStore(): Promise<{ id: string; file: string }> {
   const file = await newNotes();
   return { id: await idOf(post('/vector_stores', { file_ids: [file] })), file };
 }
+const searching = async () => ({
+  tools: [{ type: 'file_search', vector_store_ids: [(await newStore()).id] }],
+  include: ['file_search_call.results'],
+});
 const newCompletion = () => idOf(post('/chat/completions', { ...chat, store: true }));
 const newConversation = () => idOf(post('/conversations', { items }));
 async function newItem(): Promise<{ id: string; item: string }> {
@@ -166,6 +170,9 @@ const SHAPES: readonly Shape[] = [
         ...{ ...input, max_output_tokens: 60, tools: flatTools },
         tool_choice: { type: 'function', name: 'weather' },
       }),
+    'a search of files': async () => await post('/responses', { ...input, ...(await searching()) }),
+    'a streamed search of files': async () =>
+      await post('/responses', { ...input, ...(await searching()), stream: true }),
     'in a conversation': async () =>
       await post('/responses', { ...input, conversation: await newConversation() }),
     'streamed in the background': () =>

@@ -3,7 +3,7 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleText } from '../support/bundle.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
+import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { rejection } from '../support/outage.ts';
 
 let server: TestServer;
@@ -143,4 +143,45 @@ test('does not exist for another caller', async () => {
   const stolen = eve.vectorStores.files.create(own, { file_id: file });
   expect(await rejection(stolen)).toMatchObject({ status: 400, param: 'file_id' });
   expect((await ada.vectorStores.search(id, { query: 'sea' })).data).toHaveLength(1);
+});
+
+test('file_search goes before an answer, and what it found is an item of it', async () => {
+  const ada = clientOf('ada');
+  const file = await upload(ada, TEXTS[0]);
+  const { id } = await ada.vectorStores.create({ file_ids: [file] });
+  const body = {
+    ...{ model: STORIES_ID, input: TEXTS[0], temperature: 0, max_output_tokens: 8 },
+    tools: [{ type: 'file_search' as const, vector_store_ids: [id] }],
+  };
+  const include = ['file_search_call.results' as const];
+  const whole = await ada.responses.create({ ...body, include });
+  const [found, said] = whole.output;
+  expect(found).toMatchObject({
+    ...{ type: 'file_search_call', status: 'completed', queries: [TEXTS[0]] },
+    results: [{ file_id: file, filename: 'note.txt', text: TEXTS[0] }],
+  });
+  expect(said).toMatchObject({ type: 'message', role: 'assistant' });
+  // The passages are read: without them the question is shorter.
+  const { usage } = await ada.responses.create({ ...body, tool_choice: 'none' });
+  expect(whole.usage!.input_tokens).toBeGreaterThan(usage!.input_tokens);
+  const events = await Array.fromAsync(await ada.responses.create({ ...body, stream: true }));
+  const types = events.map(({ type }) => type);
+  expect(types.slice(2, 7)).toEqual([
+    ...['response.output_item.added', 'response.file_search_call.in_progress'],
+    ...['response.file_search_call.searching', 'response.file_search_call.completed'],
+    'response.output_item.done',
+  ]);
+  // The next turn continues the conversation, without the search and its passages.
+  const next = { model: STORIES_ID, input: 'And then?', max_output_tokens: 4 };
+  const turn = await ada.responses.create({ ...next, previous_response_id: whole.id });
+  const items = await Array.fromAsync(ada.responses.inputItems.list(turn.id, { order: 'asc' }));
+  expect(items.map(({ type }) => type)).toEqual(['message', 'message', 'message']);
+  const again = [{ role: 'user' as const, content: 'Hello' }, ...whole.output];
+  const resent = { ...next, input: [...again, { role: 'user' as const, content: 'And?' }] };
+  expect(
+    (await ada.responses.create(resent as OpenAI.Responses.ResponseCreateParamsNonStreaming))
+      .status,
+  ).toBe('incomplete');
+  const foreign = clientOf('eve').responses.create(body);
+  expect(await rejection(foreign)).toMatchObject({ status: 404 });
 });

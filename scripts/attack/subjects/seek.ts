@@ -48,6 +48,13 @@ const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: obje
     path: '/v1/responses',
     body: { input: 'a', max_output_tokens: 1, conversation: id },
   }),
+  '/v1/vector_stores/:id': (id) => ({
+    path: '/v1/responses',
+    body: {
+      ...{ input: 'a', max_output_tokens: 1 },
+      tools: [{ type: 'file_search', vector_store_ids: [id] }],
+    },
+  }),
   ':item': (id) => ({
     path: '/v1/responses',
     body: { input: [{ type: 'item_reference', id }], max_output_tokens: 1 },

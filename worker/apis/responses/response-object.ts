@@ -5,7 +5,6 @@
 import { PortableObject } from '../../platform/storage/portable-object.ts';
 import { Keeper } from '../../access/content/keeper.ts';
 import { DAY_MS, keptMs } from '../../access/content/retention.ts';
-import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
 import { markGenerated } from '../../http/generated.ts';
@@ -16,7 +15,7 @@ import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { hideResponse } from './redact-items.ts';
-import type { RecordsEnv } from '../records/env.ts';
+import type { VectorStoresEnv } from '../vector-stores/env.ts';
 import { keepTurn } from './conversation-turns.ts';
 import { EventLog, readEvents, writeEvents } from './event-log.ts';
 import { readEventsRequest } from './events-request.ts';
@@ -40,7 +39,7 @@ async function sendEvents(log: EventLog, after: number, caller: Caller): Promise
 const KEPT_DAYS = 30;
 
 export class ResponseObject
-  extends PortableObject<ServingEnv & RecordsEnv>
+  extends PortableObject<VectorStoresEnv>
   implements StoredResponseObject
 {
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'response');

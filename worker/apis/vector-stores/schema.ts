@@ -1,6 +1,7 @@
 /** Vector stores in OpenAI's shapes. */
 import { z } from 'zod';
 import { count, metadataField, modelField, strictField } from '../../serving/fields/common.ts';
+import { filtersField, rankingField, resultCount } from '../../serving/fields/file-search.ts';
 import { metadataSchema } from '../retrieval/object/filter.ts';
 import type { RefusedParameter } from '../../http/body/refused.ts';
 
@@ -13,7 +14,6 @@ const MAX_ATTRIBUTE_CHARS = 512;
 const CHUNK_TOKENS = { min: 100, max: 512 } as const;
 const MAX_QUERIES = 4;
 const MAX_QUERY_CHARS = 10_000;
-const MAX_RESULTS = 50;
 
 const attributes = metadataSchema
   .refine(
@@ -83,28 +83,6 @@ export const attributesBodySchema = z
   .looseObject({ attributes, strict: strictField })
   .meta({ id: 'VectorStoreAttributesRequest' });
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const comparison = z.strictObject({
-  type: z.enum(['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in']),
-  key: z.string(),
-  value: z.union([scalar, z.array(scalar).min(1).max(100)]),
-});
-export const filtersField = z
-  .union(
-    [comparison, z.strictObject({ type: z.literal('and'), filters: z.array(comparison).max(32) })],
-    'expected a comparison (eq, ne, gt, gte, lt, lte, in), or "and" of some; others are not supported',
-  )
-  .optional();
-export type StoreFilters = z.output<typeof filtersField>;
-
-export const rankingField = z
-  .looseObject({
-    ranker: z.string().optional(),
-    score_threshold: z.number().min(0).max(1).optional(),
-  })
-  .optional();
-export const maxResultsField = count.min(1).max(MAX_RESULTS).default(10);
-
 const query = z.string().min(1).max(MAX_QUERY_CHARS);
 export const searchStoreSchema = z
   .looseObject({
@@ -112,7 +90,7 @@ export const searchStoreSchema = z
       .union([query, z.array(query).min(1).max(MAX_QUERIES)], 'expected a text, or up to 4')
       .transform((given) => [given].flat()),
     filters: filtersField,
-    max_num_results: maxResultsField,
+    max_num_results: resultCount.default(10),
     ranking_options: rankingField,
     strict: strictField,
   })

@@ -26,7 +26,8 @@ import type { ContentType } from '../retrieval/documents/document-text.ts';
 import type { Filter, Metadata } from '../retrieval/object/filter.ts';
 import { encoderOf, search } from '../retrieval/search-collection.ts';
 import type { VectorStoresEnv } from './env.ts';
-import type { StoreFileJson, StoreFilters, StoreResult, VectorStoreJson } from './schema.ts';
+import type { StoreFilters } from '../../serving/fields/file-search.ts';
+import type { StoreFileJson, StoreResult, VectorStoreJson } from './schema.ts';
 
 /** Longest text of a file, as of documents of collections. */
 const MAX_FILE_CHARS = 1_000_000;

@@ -53,7 +53,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   graph: row("which of the model's graphs; default main"),
   image: row('a data: URL of a PNG or JPEG'),
   ignore_eos: extension("go on to max_tokens, past the model's end tokens"),
-  include: row('"message.output_text.logprobs" adds log-probabilities'),
+  include: row(
+    '"message.output_text.logprobs" adds log-probabilities, "file_search_call.results" what a search found',
+  ),
   input: row('a text, or a list of messages, calls and outputs of calls; texts or ids to embed'),
   input_type: extension('"query" or "document": adds the model\'s prefix for that kind of text'),
   input_file_id: row('id of a file of /v1/files with a request per line'),
@@ -150,7 +152,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   tool_choice: row(
     'whether the model may, must or must not call a tool, or which one it must call',
   ),
-  tools: row('up to 1,024 functions that may be called, with JSON Schemas of their arguments'),
+  tools: row(
+    'up to 1,024 functions that may be called, with JSON Schemas of their arguments; for responses also file_search',
+  ),
   tone: row('such as "polite" or "formal"'),
   top_n: row('number of the best documents to return; default all'),
   top_k: extension(
