@@ -63,9 +63,9 @@ async function readText(response: Response, onChunk?: (text: string) => void): P
 }
 
 /** A form with a file, as /v1/files takes it. */
-export function fileForm(filename: string, content: string): FormData {
+export function fileForm(filename: string, content: string, purpose = 'batch'): FormData {
   const form = new FormData();
-  form.set('purpose', 'batch');
+  form.set('purpose', purpose);
   form.set('file', new Blob([content]), filename);
   return form;
 }

@@ -76,6 +76,16 @@ const items = [
   { type: 'function_call', call_id: 'c1', name: 'weather', arguments: '{"city":"Rome"}' },
   { type: 'function_call_output', call_id: 'c1', output: '31 degrees' },
 ];
+const newNotes = () =>
+  idOf(form('/files', { purpose: 'assistants', file: new Blob(['The sea is blue.']) }));
+async function newStore(): Promise<{ id: string; file: string }> {
+  const file = await newNotes();
+  return { id: await idOf(post('/vector_stores', { file_ids: [file] })), file };
+}
+const searching = async () => ({
+  tools: [{ type: 'file_search', vector_store_ids: [(await newStore()).id] }],
+  include: ['file_search_call.results'],
+});
 const newCompletion = () => idOf(post('/chat/completions', { ...chat, store: true }));
 const newConversation = () => idOf(post('/conversations', { items }));
 async function newItem(): Promise<{ id: string; item: string }> {
@@ -160,8 +170,13 @@ const SHAPES: readonly Shape[] = [
         ...{ ...input, max_output_tokens: 60, tools: flatTools },
         tool_choice: { type: 'function', name: 'weather' },
       }),
+    'a search of files': async () => await post('/responses', { ...input, ...(await searching()) }),
+    'a streamed search of files': async () =>
+      await post('/responses', { ...input, ...(await searching()), stream: true }),
     'in a conversation': async () =>
       await post('/responses', { ...input, conversation: await newConversation() }),
+    'streamed in the background': () =>
+      post('/responses', { ...input, background: true, stream: true }),
     'in the background': () => post('/responses', { ...input, background: true }),
     streamed: () => post('/responses', { ...input, stream: true }),
     'streamed with log-probabilities': () =>
@@ -240,6 +255,57 @@ const SHAPES: readonly Shape[] = [
     whole: async () => {
       const { id, item } = await newItem();
       return await ask('DELETE', `/conversations/${id}/items/${item}`);
+    },
+  }),
+  ...rows('POST /v1/vector_stores', {
+    empty: () => post('/vector_stores', {}),
+    'with files': async () =>
+      await post('/vector_stores', { name: 'notes', file_ids: [await newNotes()], metadata: {} }),
+  }),
+  ...rows('GET /v1/vector_stores', { list: () => get('/vector_stores?limit=2') }),
+  ...rows('GET /v1/vector_stores/{vector_store_id}', {
+    whole: async () => await get(`/vector_stores/${(await newStore()).id}`),
+  }),
+  ...rows('POST /v1/vector_stores/{vector_store_id}', {
+    whole: async () => await post(`/vector_stores/${(await newStore()).id}`, { name: 'other' }),
+  }),
+  ...rows('DELETE /v1/vector_stores/{vector_store_id}', {
+    whole: async () => await ask('DELETE', `/vector_stores/${(await newStore()).id}`),
+  }),
+  ...rows('POST /v1/vector_stores/{vector_store_id}/search', {
+    whole: async () =>
+      await post(`/vector_stores/${(await newStore()).id}/search`, { query: 'sea' }),
+  }),
+  ...rows('POST /v1/vector_stores/{vector_store_id}/files', {
+    whole: async () => {
+      const body = { file_id: await newNotes(), attributes: { year: 2024, kind: 'note' } };
+      return await post(`/vector_stores/${(await newStore()).id}/files`, body);
+    },
+    'what cannot be read': async () => {
+      const file = new Blob([Uint8Array.from({ length: 64 }, (_, i) => i)]);
+      const body = { file_id: await idOf(form('/files', { purpose: 'assistants', file })) };
+      return await post(`/vector_stores/${(await newStore()).id}/files`, body);
+    },
+  }),
+  ...rows('GET /v1/vector_stores/{vector_store_id}/files', {
+    list: async () => await get(`/vector_stores/${(await newStore()).id}/files`),
+  }),
+  ...rows('GET /v1/vector_stores/{vector_store_id}/files/{file_id}', {
+    whole: async () => {
+      const { id, file } = await newStore();
+      return await get(`/vector_stores/${id}/files/${file}`);
+    },
+  }),
+  ...rows('POST /v1/vector_stores/{vector_store_id}/files/{file_id}', {
+    whole: async () => {
+      const { id, file } = await newStore();
+      return await post(`/vector_stores/${id}/files/${file}`, { attributes: { year: 2023 } });
+    },
+  }),
+  ...rows('DELETE /v1/vector_stores/{vector_store_id}/files/{file_id}', {
+    whole: async () => {
+      const { id, file } = await newStore();
+      return await ask('DELETE', `/vector_stores/${id}/files/${file}`);
     },
   }),
   ...rows('POST /v1/embeddings', {

@@ -124,6 +124,39 @@ test('a response in the background is made without its client', async () => {
   expect((await openai.responses.retrieve(started.id)).output_text).toBe(whole.output_text);
 });
 
+test('a streamed response in the background is read again from any event', async () => {
+  const body = { ...greedy, input, background: true };
+  const stream = await openai.responses.create({ ...body, stream: true });
+  const seen: OpenAI.Responses.ResponseStreamEvent[] = [];
+  // The client leaves, and the response goes on.
+  for await (const event of stream) {
+    seen.push(event);
+    if (event.type === 'response.output_text.delta') break;
+  }
+  const [first] = seen;
+  if (first?.type !== 'response.created') throw new Error(`began with ${first?.type}`);
+  const { id } = first.response;
+  const read = async (after?: number) =>
+    await Array.fromAsync(
+      await openai.responses.retrieve(id, {
+        ...{ stream: true, ...(after === undefined ? {} : { starting_after: after }) },
+      }),
+    );
+  const after = seen.at(-1).sequence_number;
+  const rest = await read(after);
+  const whole = await read();
+  expect([...seen, ...rest]).toEqual(whole);
+  expect(whole.map(({ sequence_number: n }) => n)).toEqual(whole.map((_, i) => i));
+  const last = whole.at(-1);
+  if (last?.type !== 'response.incomplete') throw new Error(`ended with ${last?.type}`);
+  expect(await openai.responses.retrieve(id)).toMatchObject(last.response);
+  expect(await read(whole.length - 2)).toEqual([last]);
+  expect(await read(whole.length)).toEqual([]);
+  const alone = await openai.responses.create({ ...greedy, input });
+  const refused = await failure(openai.responses.retrieve(alone.id, { stream: true }));
+  expect([refused.status, refused.param]).toEqual([400, 'stream']);
+});
+
 test('a response in the background can be cancelled before it has begun', async () => {
   // Nobody reads it, and it is far more than fits the buffers on the way: it holds the cache.
   const prompt = Array<string>(64).fill(input);
@@ -231,7 +264,12 @@ test.each<[string, object, string, string]>([
     'expected',
   ],
   ['background without store', { input, background: true, store: false }, 'store', 'expected true'],
-  ['background and stream', { input, background: true, stream: true }, 'stream', 'expected false'],
+  [
+    'background, stream and redact',
+    { input, background: true, stream: true, redact: true },
+    'stream',
+    'expected false',
+  ],
   ['a wrong predecessor', { input, previous_response_id: 'x' }, 'previous_response_id', 'resp_'],
 ])('refused: %s', async (_what, body, param, part) => {
   const response = await server.post('/v1/responses', body);

@@ -85,6 +85,7 @@ test('lists, searches and references hold nothing of the other', async () => {
   const other = askWith(server, grace.key);
   for (const path of [
     ...['/v1/files', '/v1/batches', '/v1/collections', '/v1/chat/completions'],
+    '/v1/vector_stores',
     `/v1/files?after=${kept['/v1/files/:id']}`,
     '/v1/files?order=asc',
     `/v1/batches?after=${kept['/v1/batches/:id']}`,

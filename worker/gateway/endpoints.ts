@@ -40,6 +40,21 @@ import { cohereEmbed } from '../apis/cohere/embed.ts';
 import { cohereRerank } from '../apis/cohere/rerank.ts';
 import { completions } from '../apis/completions/completions.ts';
 import { countTokens } from '../apis/messages/count-tokens.ts';
+import {
+  createVectorStore,
+  deleteVectorStore,
+  getVectorStore,
+  listVectorStores,
+  searchVectorStore,
+  updateVectorStore,
+} from '../apis/vector-stores/vector-stores.ts';
+import {
+  addVectorStoreFile,
+  deleteVectorStoreFile,
+  getVectorStoreFile,
+  listVectorStoreFiles,
+  updateVectorStoreFile,
+} from '../apis/vector-stores/vector-store-files.ts';
 import { createBatch } from '../apis/batches/create-batch.ts';
 import { createFile } from '../apis/files/create-file.ts';
 import { createModeration } from '../apis/moderations/create-moderation.ts';
@@ -157,6 +172,17 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   getCollectionDocument,
   deleteCollectionDocument,
   searchCollectionEndpoint,
+  createVectorStore,
+  listVectorStores,
+  getVectorStore,
+  updateVectorStore,
+  deleteVectorStore,
+  searchVectorStore,
+  addVectorStoreFile,
+  listVectorStoreFiles,
+  getVectorStoreFile,
+  updateVectorStoreFile,
+  deleteVectorStoreFile,
   webSocket,
   createFile,
   listFiles,

@@ -26,6 +26,11 @@ export async function keepEverything(
   await made('/v1/collections', { name: `${word}-notes` });
   const documents = [{ id: `${word}-document`, content: `A note about ${word}.` }];
   await made(`/v1/collections/${word}-notes/documents`, { documents });
+  const notes = await made(
+    '/v1/files',
+    fileForm(`${word}.md`, `# ${word}\n\nA note.`, 'assistants'),
+  );
+  const store = await made('/v1/vector_stores', { name: word, file_ids: [notes] });
   const line = { custom_id: word, method: 'POST', url: '/v1/completions' };
   const content = JSON.stringify({ ...line, body: { prompt: word, max_tokens: 1 } });
   const file = await made('/v1/files', fileForm(`${word}.jsonl`, content));
@@ -39,6 +44,8 @@ export async function keepEverything(
   const [item] = (JSON.parse(text) as { data: readonly { id: string }[] }).data;
   return {
     '/v1/chat/completions/:id': completion,
+    '/v1/vector_stores/:id': store,
+    ':file': notes,
     '/v1/conversations/:id': conversation,
     ':item': item!.id,
     '/v1/sessions/:id': `${word}-session`,

@@ -17,12 +17,22 @@ export const ID_ROUTES: readonly EndpointFacts[] = ENDPOINTS.filter(
   ({ path, tag }) => path.includes(':') && tag !== 'models' && tag !== 'onnx',
 );
 
-const LISTS = ['/v1/files', '/v1/batches', '/v1/collections', '/v1/chat/completions'];
+const LISTS = [
+  '/v1/files',
+  '/v1/batches',
+  '/v1/collections',
+  '/v1/chat/completions',
+  '/v1/vector_stores',
+];
 
 /** Bodies that the routes accept. */
 const BODIES: Readonly<Record<string, object>> = {
   addCollectionDocuments: { documents: [{ id: 'x', content: 'x' }] },
   searchCollection: { query: 'x' },
+  updateVectorStore: { name: 'x' },
+  searchVectorStore: { query: 'x' },
+  addVectorStoreFile: { file_id: 'x' },
+  updateVectorStoreFile: { attributes: { x: 1 } },
   updateConversation: { metadata: {} },
   updateChatCompletion: { metadata: {} },
   addConversationItems: { items: [{ role: 'user', content: 'x' }] },
@@ -37,6 +47,13 @@ const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: obje
   '/v1/conversations/:id': (id) => ({
     path: '/v1/responses',
     body: { input: 'a', max_output_tokens: 1, conversation: id },
+  }),
+  '/v1/vector_stores/:id': (id) => ({
+    path: '/v1/responses',
+    body: {
+      ...{ input: 'a', max_output_tokens: 1 },
+      tools: [{ type: 'file_search', vector_store_ids: [id] }],
+    },
   }),
   ':item': (id) => ({
     path: '/v1/responses',
@@ -83,7 +100,7 @@ export function listTries(holdings: Holdings, guess: (id: string) => string): Tr
   return LISTS.flatMap((path) => {
     const id = Object.entries(holdings).find(([kind]) => kind.startsWith(`${path}/`))![1];
     const after = encodeURIComponent(guess(id));
-    return [path, `${path}?after=${after}`, `${path}?order=asc&limit=100`].map((listed) => ({
+    return [path, `${path}?after=${after}`, `${path}?limit=100`].map((listed) => ({
       ...{ name: `list ${path}`, method: 'GET', path: listed },
     }));
   });

@@ -1,6 +1,7 @@
 /** Files and batches in OpenAI's shapes. */
 import { z } from 'zod';
 import { MAX_FILE_BYTES } from '../files/upload.ts';
+import { UPLOAD_PURPOSES } from '../files/stored-file.ts';
 import { metadataField, strictField } from '../../serving/fields/common.ts';
 import type { RefusedParameter } from '../../http/body/refused.ts';
 
@@ -75,8 +76,10 @@ export const uploadFormSchema = z
     file: z
       .string()
       .meta({ format: 'binary' })
-      .describe(`a request per line, at most ${MAX_FILE_BYTES} bytes`),
-    purpose: z.literal('batch').describe('the use of the file'),
+      .describe(`for batches a request per line, at most ${MAX_FILE_BYTES} bytes`),
+    purpose: z
+      .enum(UPLOAD_PURPOSES)
+      .describe('"batch" for requests, the others for files of vector stores'),
   })
   .meta({ id: 'FileForm' });
 
@@ -87,7 +90,7 @@ export const fileSchema = z
     bytes: count,
     created_at: count,
     filename: z.string(),
-    purpose: z.enum(['batch', 'batch_output']),
+    purpose: z.enum([...UPLOAD_PURPOSES, 'batch_output']),
     status: z.literal('processed'),
   })
   .meta({ id: 'File' });

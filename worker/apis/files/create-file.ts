@@ -27,10 +27,10 @@ export const createFile = defineFileEndpoint({
   path: '/v1/files',
   tag: 'batches',
   scope: 'chat',
-  summary: 'Upload a file of requests for a batch',
+  summary: 'Upload a file of requests for a batch, or of text for a vector store',
   description:
     `A form (multipart/form-data) with the fields "file", at most ${MAX_FILE_BYTES} bytes, and ` +
-    '"purpose", "batch". Each line is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
+    '"purpose": "batch", or "assistants" or "user_data" for vector stores. Each line of a batch is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
     'checked when the batch runs. The file stays until it is deleted.',
   form: uploadFormSchema,
   responses: [{ status: 200, what: 'the file', schema: fileSchema }],

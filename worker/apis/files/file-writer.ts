@@ -22,6 +22,8 @@ export interface NewFile {
 export class FileWriter {
   /** Bytes of the file so far. */
   nBytes = 0;
+  /** Decides until the file is begun or finished. */
+  purpose: FilePurpose;
   #chunks: Uint8Array[] = [];
   #nPending = 0;
   #upload: R2MultipartUpload | null = null;
@@ -40,7 +42,13 @@ export class FileWriter {
     this.#store = store;
     this.#bucket = store.FILES;
     this.#file = file;
+    this.purpose = file.purpose;
     this.#box = new ContentBox(store, file.owner, 'file', file.id);
+  }
+
+  /** Whether its metadata has been sent already. */
+  get isBegun(): boolean {
+    return this.#upload !== null;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -114,9 +122,9 @@ export class FileWriter {
   }
 
   async #options(): Promise<R2MultipartOptions> {
-    const { owner, filename, purpose } = this.#file;
+    const { owner, filename } = this.#file;
     const { generation } = await this.#writingKey();
-    return { customMetadata: fileMetadata(owner, filename, purpose, generation) };
+    return { customMetadata: fileMetadata(owner, filename, this.purpose, generation) };
   }
 
   #take(bytes: Uint8Array): void {

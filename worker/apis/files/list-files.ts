@@ -23,7 +23,8 @@ export const listFiles = defineFileEndpoint({
     limit: `1 to ${MAX_LIMIT}; default ${MAX_LIMIT}`,
     order: `"desc" for the newest first (default), or "asc", for at most ${MAX_SEEN_FILES} files`,
     after: 'id of a file, after which the list begins',
-    purpose: '"batch" or "batch_output": list only files of this purpose',
+    purpose:
+      '"batch", "batch_output", "assistants" or "user_data": list only files of this purpose',
   },
   responses: [{ status: 200, what: 'a page of files', schema: listSchema(fileSchema) }],
   examples: [

@@ -1,8 +1,7 @@
 /** Bindings of stored responses, and the interface of their objects. */
 import { endpointWith } from '../../http/endpoint.ts';
 import type { Portable } from '../../platform/storage/portable-object.ts';
-import type { RecordsEnv } from '../records/env.ts';
-import type { ServingEnv } from '../../serving/env.ts';
+import type { VectorStoresEnv } from '../vector-stores/env.ts';
 
 /** The object of one response. Its JSON is a string, since RPC's types lose the shape. */
 export interface StoredResponseObject extends Rpc.DurableObjectBranded, Portable {
@@ -23,4 +22,4 @@ export interface ResponsesEnv {
   readonly RESPONSES: DurableObjectNamespace<StoredResponseObject>;
 }
 
-export const defineResponseEndpoint = endpointWith<ServingEnv & ResponsesEnv & RecordsEnv>();
+export const defineResponseEndpoint = endpointWith<ResponsesEnv & VectorStoresEnv>();

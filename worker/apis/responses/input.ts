@@ -36,15 +36,18 @@ export async function readConversation(
 
 /** An answer as part of the conversation that continues after it. */
 export function conversationOutput(output: ResponseJson['output']): InputItemJson[] {
-  return output.map((item): InputItemJson =>
-    item.type === 'function_call'
-      ? item
-      : {
-          ...{ id: item.id, type: 'message', status: 'completed', role: 'assistant' },
-          // Log-probabilities belong to the answer, not to the conversation.
-          content: item.content.map((part) => ({ ...part, logprobs: [] })),
-        },
-  );
+  return output.flatMap((item): InputItemJson[] => {
+    if (item.type === 'function_call') return [item];
+    // Passages that were found belong to one answer.
+    if (item.type === 'file_search_call') return [];
+    return [
+      {
+        ...{ id: item.id, type: 'message', status: 'completed', role: 'assistant' },
+        // Log-probabilities belong to the answer, not to the conversation.
+        content: item.content.map((part) => ({ ...part, logprobs: [] })),
+      },
+    ];
+  });
 }
 
 /** Placeholders of the conversation so far with their values; none where nothing is redacted. */
@@ -73,11 +76,13 @@ export function newItems(
   referenced: ReadonlyMap<number, InputItemJson>,
   firstPlace = 0,
 ): InputItemJson[] {
-  return input.map((item, i) =>
-    item.type === 'item_reference'
-      ? referenced.get(i)!
-      : newItem(item, (type) => inputItemId(type, ownerId, firstPlace + i)),
-  );
+  return input.flatMap((item, i) => {
+    if (item.type === 'file_search_call') return [];
+    if (item.type !== 'item_reference')
+      return [newItem(item, (type) => inputItemId(type, ownerId, firstPlace + i))];
+    const found = referenced.get(i);
+    return found === undefined ? [] : [found];
+  });
 }
 
 function newItem(item: SentItem, newItemId: (type: ItemType) => string): InputItemJson {

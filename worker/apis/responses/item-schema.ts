@@ -59,6 +59,9 @@ const callOutputItem = z.looseObject({
   output: texts,
 });
 
+/** A search of an earlier turn, whose passages are not part of the conversation. */
+const searchItem = z.looseObject({ type: z.literal('file_search_call') });
+
 const itemReference = z.looseObject({
   type: z.literal('item_reference'),
   id: z.string().min(1).max(200),
@@ -66,26 +69,31 @@ const itemReference = z.looseObject({
 
 export const newItemSchema = z.discriminatedUnion(
   'type',
-  [messageItem, callItem, callOutputItem, itemReference],
+  [messageItem, callItem, callOutputItem, itemReference, searchItem],
   'expected "message", "function_call" or "function_call_output"; other items are not supported yet',
 );
 
 export type NewItem = z.output<typeof newItemSchema>;
 export type ItemReference = z.output<typeof itemReference>;
-export type SentItem = Exclude<NewItem, ItemReference>;
+export type SentItem = Exclude<NewItem, ItemReference | z.output<typeof searchItem>>;
 
 /** Texts of the parts, joined. */
 export function itemText(content: z.output<typeof texts>): string {
   return typeof content === 'string' ? content : content.map(({ text }) => text).join('');
 }
 
-const nothing = z.array(z.never()).max(0);
+const fileCitation = z.strictObject({
+  type: z.literal('file_citation'),
+  file_id: z.string(),
+  filename: z.string(),
+  index: z.number().int().describe('place of the mark such as [1] in the text'),
+});
 const status = z.enum(['in_progress', 'completed', 'incomplete']);
 
 export const outputTextSchema = z.strictObject({
   type: z.literal('output_text'),
   text: z.string(),
-  annotations: nothing,
+  annotations: z.array(fileCitation),
   logprobs: z.array(tokenLogprobSchema),
 });
 
@@ -109,8 +117,29 @@ const functionCall = z
   })
   .meta({ id: 'ResponseFunctionCall' });
 
+const fileSearchCall = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('file_search_call'),
+    status: z.enum(['in_progress', 'completed']),
+    queries: z.array(z.string()),
+    results: z
+      .array(
+        z.strictObject({
+          file_id: z.string(),
+          filename: z.string(),
+          text: z.string(),
+          score: z.number(),
+          attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+        }),
+      )
+      .nullable()
+      .describe('null unless "include" asks for them'),
+  })
+  .meta({ id: 'ResponseFileSearchCall' });
+
 export const outputItemSchema = z
-  .discriminatedUnion('type', [outputMessage, functionCall])
+  .discriminatedUnion('type', [outputMessage, functionCall, fileSearchCall])
   .meta({ id: 'ResponseOutputItem' });
 
 export const inputItemSchema = z
@@ -144,6 +173,7 @@ export const inputItemSchema = z
 
 export type OutputTextJson = z.output<typeof outputTextSchema>;
 export type OutputMessageJson = z.output<typeof outputMessage>;
+export type FileSearchCallJson = z.output<typeof fileSearchCall>;
 export type FunctionCallJson = z.output<typeof functionCall>;
 export type OutputItemJson = z.output<typeof outputItemSchema>;
 export type InputItemJson = z.output<typeof inputItemSchema>;

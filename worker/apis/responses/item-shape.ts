@@ -1,5 +1,7 @@
 /** Items of a response's output as they are made, with their events. */
+import type { FileSearch } from './file-search.ts';
 import type {
+  FileSearchCallJson,
   FunctionCallJson,
   OutputItemJson,
   OutputMessageJson,
@@ -9,10 +11,15 @@ import type { UnnumberedEvent } from './schema.ts';
 import type { ChatTokenJson } from '../chat/token-json.ts';
 
 type Events = Generator<UnnumberedEvent, void, void>;
-type Status = OutputItemJson['status'];
+type Status = OutputMessageJson['status'];
 
 /** Prefixes of item ids. */
-const PREFIXES = { message: 'msg', function_call: 'fc', function_call_output: 'fco' } as const;
+const PREFIXES = {
+  message: 'msg',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  file_search_call: 'fs',
+} as const;
 export type ItemType = keyof typeof PREFIXES;
 
 const N_OWNER_DIGIT = 32;
@@ -43,6 +50,8 @@ export function nextPlace(items: readonly { readonly id: string }[]): number {
   return Math.max(0, ...places);
 }
 
+export const isSearchId = (id: string): boolean => id.startsWith(`${PREFIXES.file_search_call}_`);
+
 /** The digits that ids of an item's owner end in; null for what is no id of an item. */
 export const ownerOfItem = (id: string): string | null => ITEM_ID.exec(id)?.[1] ?? null;
 
@@ -62,7 +71,14 @@ export class OutputItems {
 
   readonly #responseId: string;
 
-  constructor(responseId: string, wantsLogprobs: boolean) {
+  readonly #annotate: (text: string) => OutputTextJson['annotations'];
+
+  constructor(
+    responseId: string,
+    wantsLogprobs: boolean,
+    annotate: (text: string) => OutputTextJson['annotations'],
+  ) {
+    this.#annotate = annotate;
     this.#responseId = responseId;
     this.#wantsLogprobs = wantsLogprobs;
   }
@@ -80,6 +96,26 @@ export class OutputItems {
     message.text += delta;
     message.tokens.push(...logprobs);
     yield { type: 'response.output_text.delta', ...this.#place(message), ...PART, delta, logprobs };
+  }
+
+  /** A search that was made before the answer. */
+  *search({ query, results }: FileSearch, wantsResults: boolean): Events {
+    const output_index = this.#done.length;
+    const item: FileSearchCallJson = {
+      ...{ id: this.#newId('file_search_call'), type: 'file_search_call', status: 'in_progress' },
+      ...{ queries: [query], results: null },
+    };
+    yield { type: 'response.output_item.added', output_index, item };
+    const place = { item_id: item.id, output_index };
+    yield { type: 'response.file_search_call.in_progress', ...place };
+    yield { type: 'response.file_search_call.searching', ...place };
+    yield { type: 'response.file_search_call.completed', ...place };
+    const found = results.map(({ content, ...result }) => ({
+      ...{ ...result, text: content.map(({ text }) => text).join('\n') },
+    }));
+    const done = { ...item, status: 'completed' as const, results: wantsResults ? found : null };
+    yield { type: 'response.output_item.done', output_index, item: done };
+    this.#done.push(done);
   }
 
   *call(callId: string, name: string): Events {
@@ -102,9 +138,9 @@ export class OutputItems {
     const open = this.#open;
     if (open === null) return;
     const place = this.#place(open);
-    const item = itemOf(open, status);
+    const item = itemOf(open, status, this.#annotate);
     if (item.type === 'message') {
-      const part = partOf(open);
+      const part = partOf(open, this.#annotate);
       const { text, logprobs } = part;
       yield { type: 'response.output_text.done', ...place, ...PART, text, logprobs };
       yield { type: 'response.content_part.done', ...place, ...PART, part };
@@ -124,7 +160,7 @@ export class OutputItems {
       ...{ id: this.#newId('message'), type: 'message', status: 'in_progress' },
       ...{ role: 'assistant', content: [] },
     });
-    const part = partOf(open);
+    const part = partOf(open, this.#annotate);
     yield { type: 'response.content_part.added', ...this.#place(open), ...PART, part };
     return open;
   }
@@ -148,12 +184,18 @@ export class OutputItems {
 /** A message has one part. */
 const PART = { content_index: 0 };
 
-function partOf({ text, tokens }: OpenItem): OutputTextJson {
-  return { type: 'output_text', text, annotations: [], logprobs: [...tokens] };
+type Annotate = (text: string) => OutputTextJson['annotations'];
+
+function partOf({ text, tokens }: OpenItem, annotate: Annotate): OutputTextJson {
+  return { type: 'output_text', text, annotations: annotate(text), logprobs: [...tokens] };
 }
 
-function itemOf(open: OpenItem, status: Status): OutputItemJson {
+function itemOf(
+  open: OpenItem,
+  status: Status,
+  annotate: Annotate,
+): OutputMessageJson | FunctionCallJson {
   const { item } = open;
-  if (item.type === 'message') return { ...item, status, content: [partOf(open)] };
+  if (item.type === 'message') return { ...item, status, content: [partOf(open, annotate)] };
   return { ...item, status, arguments: open.text };
 }

@@ -6,4 +6,6 @@ export const RESPONSE_MIGRATIONS: readonly string[] = [
    CREATE TABLE input_items (id INTEGER PRIMARY KEY, json TEXT NOT NULL);`,
   // One row: the placeholders of the conversation with their values, sealed.
   `CREATE TABLE redactions (id INTEGER PRIMARY KEY CHECK (id = 1), json BLOB NOT NULL)`,
+  // The events of a response in the background, sealed, many in a row.
+  `CREATE TABLE events (id INTEGER PRIMARY KEY, json BLOB NOT NULL)`,
 ];

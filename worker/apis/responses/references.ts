@@ -7,7 +7,7 @@ import { RECORD_KINDS, recordStub } from '../records/records.ts';
 import type { ResponsesEnv } from './env.ts';
 import { conversationOutput } from './input.ts';
 import type { InputItemJson, ItemReference, NewItem } from './item-schema.ts';
-import { ownerOfItem } from './item-shape.ts';
+import { isSearchId, ownerOfItem } from './item-shape.ts';
 import type { ResponseJson } from './schema.ts';
 
 /** Responses and conversations that one request may refer to: each is a read of its object. */
@@ -29,7 +29,8 @@ export async function readReferences(
   const found = new Map<number, InputItemJson>();
   const owners = new Map<string, readonly InputItemJson[]>();
   for (const [i, item] of input.entries()) {
-    if (!isReference(item)) continue;
+    // Searches are no part of a conversation.
+    if (!isReference(item) || isSearchId(item.id)) continue;
     const digits = ownerOfItem(item.id) ?? '';
     const items = owners.get(digits) ?? (digits === '' ? [] : await itemsOf(env, caller, digits));
     owners.set(digits, items);

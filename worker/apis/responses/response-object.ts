@@ -5,27 +5,41 @@
 import { PortableObject } from '../../platform/storage/portable-object.ts';
 import { Keeper } from '../../access/content/keeper.ts';
 import { DAY_MS, keptMs } from '../../access/content/retention.ts';
-import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
 import { RequestRecord } from '../../http/observe/record.ts';
+import { markGenerated } from '../../http/generated.ts';
+import { sseResponse } from '../../http/sse.ts';
+import type { Caller } from '../../platform/caller.ts';
 import { settleAtEnd } from '../../http/usage.ts';
 import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { hideResponse } from './redact-items.ts';
-import type { RecordsEnv } from '../records/env.ts';
+import type { VectorStoresEnv } from '../vector-stores/env.ts';
 import { keepTurn } from './conversation-turns.ts';
-import { emptyResponse, responseError, type ResponseRun } from './shape.ts';
+import { EventLog, readEvents, writeEvents } from './event-log.ts';
+import { readEventsRequest } from './events-request.ts';
+import { emptyResponse, responseError, type ResponseRun, RESPONSES_SSE } from './shape.ts';
 import { answerResponse, planResponse, runInBackground } from './run-response.ts';
 import type { ResponseJob } from './run-response.ts';
 import type { StoredResponseObject } from './env.ts';
 import { checkStorable, StoredResponse } from './stored-response.ts';
 
+/** A record of its own: who reads events may leave, and the generation goes on. */
+async function sendEvents(log: EventLog, after: number, caller: Caller): Promise<Response> {
+  const record = new RequestRecord('GET', 'getResponse', caller);
+  const nothing = (): void => {};
+  // Comments are sent until the first event: the generation may wait for its turn.
+  return markGenerated(
+    await sseResponse(log.follow(after), RESPONSES_SSE, record, nothing, Promise.resolve()),
+  );
+}
+
 /** At most; RETENTION_DAYS may say less. */
 const KEPT_DAYS = 30;
 
 export class ResponseObject
-  extends PortableObject<ServingEnv & RecordsEnv>
+  extends PortableObject<VectorStoresEnv>
   implements StoredResponseObject
 {
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'response');
@@ -35,9 +49,12 @@ export class ResponseObject
   #abort: AbortController | null = null;
   #isCancelled = false;
   #isRemoved = false;
+  /** Of a streamed response in the background that is being made. */
+  #log: EventLog | null = null;
 
   /** Runs a checked job; answers like POST /v1/responses. */
   override async fetch(request: Request): Promise<Response> {
+    if (request.method === 'GET') return await this.#stream(request);
     const job = await request.json<ResponseJob>();
     const record = new RequestRecord('POST', 'createResponse', job.caller);
     settleAtEnd(record, this.env, job.caller, (promise) => this.ctx.waitUntil(promise));
@@ -129,8 +146,42 @@ export class ResponseObject
     const first = emptyResponse(run, 'in_progress');
     await this.#keep(job, first, plan.redactor, true);
     record.hold();
-    this.ctx.waitUntil(runInBackground({ ...plan, run }).finally(() => record.end()));
-    return Response.json(first);
+    const log = job.body.stream ? new EventLog() : null;
+    this.#log = log;
+    const logged = log === null ? run : { ...run, onEvent: log.push.bind(log) };
+    const running = runInBackground({ ...plan, run: logged }).finally(async () => {
+      record.end();
+      if (log !== null) await this.#endLog(job, log);
+    });
+    this.ctx.waitUntil(running);
+    return log === null ? Response.json(first) : await sendEvents(log, -1, job.caller);
+  }
+
+  /** Events after a number: as they come, or as they were. */
+  async #stream(request: Request): Promise<Response> {
+    const { caller, after } = readEventsRequest(request);
+    if (this.#log !== null) return await sendEvents(this.#log, after, caller);
+    const stored = await readEvents(this.ctx.storage, await this.#keeper.find());
+    if (stored === null) return new Response(null, { status: 404 });
+    return await sendEvents(new EventLog(stored), after, caller);
+  }
+
+  /** A response that failed before its first token has no event that says so, yet. */
+  async #endLog(job: ResponseJob, log: EventLog): Promise<void> {
+    const response = await this.#current();
+    const last = log.events.at(-1);
+    const isOver =
+      last !== undefined && 'response' in last && last.response.status !== 'in_progress';
+    if (!isOver && response !== null) {
+      const type = response.status === 'failed' ? 'response.failed' : 'response.incomplete';
+      log.push({ type, response, sequence_number: log.events.length });
+    }
+    log.end();
+    if (!this.#isRemoved) {
+      const box = await this.#keeper.begin(job.caller, job.id);
+      await writeEvents(this.ctx.storage, box, log.events, () => !this.#isRemoved);
+    }
+    this.#log = null;
   }
 
   /** Stores the response when it is finished, or at once when nobody waits for it. */

@@ -25,7 +25,9 @@ import {
   RESPONSES_SSE,
   wholeResponse,
 } from './shape.ts';
-import { redactorFor } from '../../serving/redaction/redact-request.ts';
+import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
+import type { VectorStoresEnv } from '../vector-stores/env.ts';
+import { searchFiles, withFiles } from './file-search.ts';
 import type { Redaction, Redactor } from '../../serving/redaction/redactor.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
@@ -83,7 +85,7 @@ export async function readTurn(
 
 /** Everything but the generation itself: model, messages that fit, parameters. */
 export async function planResponse(
-  env: ServingEnv,
+  env: VectorStoresEnv,
   job: ResponseJob,
   signal: AbortSignal,
   record: RequestRecord,
@@ -92,10 +94,15 @@ export async function planResponse(
   const { model, messages: turn, tools } = await readTurn(env, job);
   const { history, fresh } = turn;
   const shown = tools?.tools ?? [];
-  const { messages, nDropped } =
+  const search = await searchFiles(env, caller, body, fresh, signal);
+  const { messages: fitted, nDropped } =
     body.truncation === 'auto'
       ? await fitToContext(env, caller, model, history, fresh, body.max_output_tokens, shown)
       : { messages: [...history, ...fresh], nDropped: 0 };
+  const redactor = redactorFor(body.redact, redactions);
+  // Passages are read by the model, too.
+  const messages =
+    search === null ? fitted : await redactMessages(redactor, withFiles(fitted, search));
   const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
   const params = await generationParams(
@@ -108,10 +115,9 @@ export async function planResponse(
     },
     model,
   );
-  const redactor = redactorFor(body.redact, redactions);
   return {
     redactor,
-    run: { id, model, body, nDropped, createdAt, place: record, isCancelled: () => false },
+    run: { id, model, body, nDropped, search, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
     start: (ended, onWaiting) =>
@@ -129,7 +135,8 @@ export async function answerResponse(plan: ResponsePlan): Promise<Response> {
   const { run, signal, record, start, hasClient = true, onEnd } = plan;
   return await answer({
     hasClient,
-    ...{ modelId: run.model.id, signal, record, stream: run.body.stream, sse: RESPONSES_SSE },
+    ...{ modelId: run.model.id, signal, record, sse: RESPONSES_SSE },
+    stream: hasClient && run.body.stream,
     run: start,
     chunks: (deltas) => responseEvents(run, deltas),
     whole: (deltas) => wholeResponse(run, deltas),

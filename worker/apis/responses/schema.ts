@@ -24,6 +24,7 @@ import { type NewItem, newItemSchema, outputItemSchema, outputTextSchema } from 
 /** Ids as the server makes them. */
 export const responseId = z.string().regex(/^resp_[0-9a-f]{32}$/);
 export const LOGPROBS_INCLUDE = 'message.output_text.logprobs';
+export const RESULTS_INCLUDE = 'file_search_call.results';
 
 // Every field of chat that responses share under the same name.
 const {
@@ -59,7 +60,10 @@ export const responseBodySchema = z
     store: z.boolean().default(true),
     background: z.boolean().default(false),
     truncation: z.enum(['auto', 'disabled']).default('disabled'),
-    include: z.array(z.literal(LOGPROBS_INCLUDE)).max(1).default([]),
+    include: z
+      .array(z.enum([LOGPROBS_INCLUDE, RESULTS_INCLUDE]))
+      .max(2)
+      .default([]),
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     metadata: metadataField.optional(),
     redact: redactField,
@@ -76,22 +80,30 @@ export const responseBodySchema = z
       if (isRedacted && (body.conversation !== undefined || refers))
         refuse('redact', 'expected "previous_response_id" with it, no conversation or reference');
       if (body.background && !body.store) refuse('store', 'expected true with "background": true');
-      if (body.background && body.stream)
-        refuse('stream', 'expected false with "background": true: read the response by its id');
+      if (body.background && body.stream && isRedacted)
+        refuse('stream', 'expected false with "background": true and "redact"');
     }),
   )
   .meta({ id: 'ResponseRequest' });
 
 export type ResponseBody = z.output<typeof responseBodySchema>;
 
+const shownSearch = z.strictObject({
+  type: z.literal('file_search'),
+  vector_store_ids: z.array(z.string()),
+  max_num_results: count,
+  filters: z.looseObject({}).optional(),
+  ranking_options: z.looseObject({}).optional(),
+});
 /** A tool of the request, with defaults filled in. */
-const shownTool = z.strictObject({
+const shownFunction = z.strictObject({
   type: z.literal('function'),
   name: z.string(),
   description: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
   strict: z.boolean(),
 });
+const shownTool = z.discriminatedUnion('type', [shownFunction, shownSearch]);
 const shownFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
   z.strictObject({ type: z.literal('json_object') }),
@@ -141,6 +153,7 @@ export const responseSchema = z
     tool_choice: z.union([
       z.enum(['none', 'auto', 'required']),
       namedTool,
+      z.strictObject({ type: z.literal('file_search') }),
       z.strictObject({
         type: z.literal('allowed_tools'),
         mode: z.enum(['auto', 'required']),
@@ -199,6 +212,9 @@ export const responseEventSchema = z
       name: z.string(),
       arguments: z.string(),
     }),
+    event('response.file_search_call.in_progress', ofItem),
+    event('response.file_search_call.searching', ofItem),
+    event('response.file_search_call.completed', ofItem),
     event('response.output_item.done', { output_index: count, item: outputItemSchema }),
     event('response.completed', { response: responseSchema }),
     event('response.incomplete', { response: responseSchema }),

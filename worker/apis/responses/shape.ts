@@ -13,12 +13,14 @@ import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { FlatTool, FlatToolChoice, TextFormat } from '../../serving/fields/output.ts';
 import {
   LOGPROBS_INCLUDE,
+  RESULTS_INCLUDE,
   type ResponseBody,
   type ResponseEventJson,
   type ResponseJson,
   type UnnumberedEvent,
 } from './schema.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
+import { annotationsOf, type FileSearch } from './file-search.ts';
 import { OutputItems } from './item-shape.ts';
 import type { SseShape } from '../../http/sse.ts';
 import { chatTokenJson } from '../chat/token-json.ts';
@@ -56,6 +58,8 @@ export interface ResponseRun {
   readonly model: ServedModel;
   readonly body: ResponseBody;
   readonly nDropped: number;
+  /** What was searched for before the answer; null for nothing. */
+  readonly search: FileSearch | null;
   /** Seconds since 1970. */
   readonly createdAt: number;
   /** Place of failures during the generation. */
@@ -64,6 +68,8 @@ export interface ResponseRun {
   readonly isCancelled: () => boolean;
   /** Called with every state; with the last one before its event is sent. */
   readonly onChange?: (response: ResponseJson) => Promise<void>;
+  /** Called with every event. */
+  readonly onEvent?: (event: ResponseEventJson) => void;
 }
 
 /** A response without output yet. */
@@ -101,12 +107,16 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
   };
 }
 
-function shownTool({
-  name,
-  description,
-  parameters,
-  strict,
-}: FlatTool): ResponseJson['tools'][number] {
+function shownTool(tool: FlatTool): ResponseJson['tools'][number] {
+  if (tool.type === 'file_search') {
+    const { type, vector_store_ids, max_num_results, filters, ranking_options: ranking } = tool;
+    return {
+      ...{ type, vector_store_ids, max_num_results },
+      ...(filters === undefined ? {} : { filters }),
+      ...(ranking === undefined ? {} : { ranking_options: ranking }),
+    };
+  }
+  const { name, description, parameters, strict } = tool;
   return {
     ...{ type: 'function', name, description: description ?? null },
     // Calls always match their schemas, whatever `strict` says.
@@ -116,6 +126,7 @@ function shownTool({
 
 function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice'] {
   if (typeof choice !== 'object') return choice;
+  if (choice.type === 'file_search') return { type: choice.type };
   if (choice.type === 'function') return { type: choice.type, name: choice.name };
   const tools = choice.tools.map(({ type, name }) => ({ type, name }));
   return { type: choice.type, mode: choice.mode, tools };
@@ -137,7 +148,11 @@ export async function* responseEvents(
   deltas: AsyncIterable<Delta>,
 ): AsyncGenerator<ResponseEventJson, void, void> {
   let n = 0;
-  for await (const event of events(run, deltas)) yield { ...event, sequence_number: n++ };
+  for await (const unnumbered of events(run, deltas)) {
+    const event = { ...unnumbered, sequence_number: n++ };
+    run.onEvent?.(event);
+    yield event;
+  }
 }
 
 async function* events(
@@ -151,6 +166,8 @@ async function* events(
       if (delta.type === 'start') {
         hasBegun = true;
         yield* await maker.begin();
+        if (run.search !== null)
+          yield* maker.items.search(run.search, run.body.include.includes(RESULTS_INCLUDE));
       } else if (delta.type === 'text') {
         const tokens = delta.tokens.map((one) => chatTokenJson(run.model.tokenizer, one));
         yield* maker.items.text(delta.text, tokens);
@@ -188,7 +205,9 @@ class ResponseMaker {
 
   constructor(run: ResponseRun) {
     this.#run = run;
-    this.items = new OutputItems(run.id, run.body.include.includes(LOGPROBS_INCLUDE));
+    this.items = new OutputItems(run.id, run.body.include.includes(LOGPROBS_INCLUDE), (text) =>
+      annotationsOf(run.search, text),
+    );
     this.#response = emptyResponse(run, 'in_progress');
   }
 

@@ -52,7 +52,7 @@ export class StoredResponse {
   /** Placeholders of the conversation with their values. */
   async readRedactions(box: ContentBox | null): Promise<Redaction[]> {
     const { sql } = this.#storage;
-    if (readSchemaVersion(sql) < RESPONSE_MIGRATIONS.length) return [];
+    if (readSchemaVersion(sql) < REDACTIONS_SCHEMA) return [];
     const [row] = sql.exec('SELECT json FROM redactions').toArray();
     const text = row === undefined ? null : await openText(box, REDACTIONS_PLACE, row['json']!);
     return text === null ? [] : (JSON.parse(text) as Redaction[]);
@@ -92,6 +92,8 @@ export class StoredResponse {
 }
 
 const REDACTIONS_PLACE = 'redactions';
+/** The first schema that has redactions. */
+const REDACTIONS_SCHEMA = 2;
 const RESPONSE_PLACE = 'response';
 const itemPlace = (id: number): string => `input_items/${id}`;
 

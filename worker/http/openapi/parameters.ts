@@ -14,17 +14,22 @@ const extension = (what: string): ParameterRow => ({ what, isExtension: true });
 export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   add_generation_prompt: row('end the text where the answer would begin'),
   add_special: row('begin with the BOS token if the model uses one'),
+  attributes: row('up to 16 texts, numbers or booleans by name, which searches filter by'),
   background: row(
     'return at once; the response is made in the background and can be read by its id',
   ),
   bad_words: extension('up to 64 texts that the answer does not have'),
   best_of: row('candidates to generate; the n with the highest mean log-probability are returned'),
+  chunking_strategy: row(
+    '{"type": "auto"}, or "static" with 100 to 512 tokens a passage and no overlap',
+  ),
   chunk_tokens: row('most tokens of a passage, 16 to 512; default 128'),
   completion_window: row('"24h": requests that have not run by then are reported as expired'),
   calibrate: row("correct for the model's bias, measured on texts without content; default true"),
   conversation: row(
     'id of a conversation that continues: its items come first, and the turn is added',
   ),
+  description: row('what it is for, in a few words'),
   dimensions: row('values to which a vector is cut; it is normalized again'),
   documents: row(
     'texts, or objects with a "text"; for collections 1 to 256 objects {"id", "content", "content_type", "metadata"}',
@@ -41,13 +46,18 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   encoding_format: row('"float", or "base64" of little-endian float32'),
   encoding: row('"json" or "base64": how the data of outputs is returned'),
   endpoint: row('the path to which every line of the file is sent'),
+  file_id: row('id of a file of /v1/files'),
+  file_ids: row('up to 20 ids of files of /v1/files'),
+  filters: row('a comparison of an attribute: eq, ne, gt, gte, lt, lte or in; or "and" of some'),
   filter: row('metadata fields and their values, or conditions: eq, ne, in, gt, gte, lt, lte'),
   frequency_penalty: row('-2 to 2, subtracted for each time a token is already in the answer'),
   grammar: extension('GBNF grammar that the answer must match'),
   graph: row("which of the model's graphs; default main"),
   image: row('a data: URL of a PNG or JPEG'),
   ignore_eos: extension("go on to max_tokens, past the model's end tokens"),
-  include: row('"message.output_text.logprobs" adds log-probabilities'),
+  include: row(
+    '"message.output_text.logprobs" adds log-probabilities, "file_search_call.results" what a search found',
+  ),
   input: row('a text, or a list of messages, calls and outputs of calls; texts or ids to embed'),
   input_type: extension('"query" or "document": adds the model\'s prefix for that kind of text'),
   input_file_id: row('id of a file of /v1/files with a request per line'),
@@ -61,6 +71,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     "return log-probabilities of the model's own distribution; for plain completions, how many",
   ),
   max_completion_tokens: row('newer name of max_tokens'),
+  max_num_results: row('most passages, 1 to 50; default 10'),
   max_output_tokens: row('most tokens of the answer; default: what the context leaves'),
   max_quotes: row('most sentences to quote, 1 to 5; default 1'),
   max_tokens: row(
@@ -81,7 +92,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   mirostat_tau: extension("Mirostat's target surprise in bits; default 5"),
   mode: row('"hybrid", "vector" or "text"'),
   name: row(
-    'of a collection: 1 to 63 lower-case letters, digits, "-" or "_", beginning with a letter or digit; for older clients of Ollama: the model',
+    'of a collection 1 to 63 lower-case letters, digits, "-" or "_", beginning with a letter or digit; of a vector store any; for older clients of Ollama: the model',
   ),
   min_tokens: extension('the answer does not end before as many tokens'),
   model: row("an id of /v1/models; default: the server's default model"),
@@ -98,6 +109,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   prompt_cache_key: row('unused: cached prompts are found by their tokens'),
   prompt_cache_retention: row('unused: cached prompts are kept while there is room'),
   query: row('what to search for'),
+  ranking_options: row('{"score_threshold"}: the lowest cosine of a result'),
   reasoning: row('unused: no model here reasons before it answers'),
   reasoning_effort: row('unused: no model here reasons before it answers'),
   regex: extension('regular expression that the whole answer must match'),
@@ -144,7 +156,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   tool_choice: row(
     'whether the model may, must or must not call a tool, or which one it must call',
   ),
-  tools: row('up to 1,024 functions that may be called, with JSON Schemas of their arguments'),
+  tools: row(
+    'up to 1,024 functions that may be called, with JSON Schemas of their arguments; for responses also file_search',
+  ),
   tone: row('such as "polite" or "formal"'),
   top_n: row('number of the best documents to return; default all'),
   top_k: extension(

@@ -1,5 +1,6 @@
 /** Fields that constrain an answer: formats, grammars and tools. */
 import { z } from 'zod';
+import { fileSearchTool } from './file-search.ts';
 import { effortField, verbosityField } from './passive.ts';
 
 export const MAX_TOOLS = 1024;
@@ -49,18 +50,24 @@ const chatToolChoice = z.union(
 );
 
 /** Responses: the fields of chat completions, one level up. */
-const flatTool = z.looseObject({
-  type: z.literal('function', 'expected "function"; other tools are not supported'),
+const flatFunction = z.looseObject({
+  type: z.literal('function'),
   name: toolName,
   description: toolDescription.nullish(),
   parameters: jsonSchema.nullish(),
   strict: z.boolean().nullish(),
 });
+const flatTool = z.discriminatedUnion(
+  'type',
+  [flatFunction, fileSearchTool],
+  'expected "function" or "file_search"; other tools are not supported',
+);
 const flatNamedTool = z.looseObject({ type: z.literal('function'), name: toolName });
 const flatToolChoice = z.union(
   [
     choiceWord,
     flatNamedTool,
+    z.looseObject({ type: z.literal('file_search') }),
     z.looseObject({
       type: z.literal('allowed_tools'),
       mode: choiceMode,

@@ -21,15 +21,20 @@ export function chatTools(fields: ChatToolFields): ToolUse | null {
 /** Tools of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
 export function responseTools(fields: ResponseToolFields): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
+  const places: number[] = [];
+  const rows = tools.flatMap((tool, place) => {
+    if (tool.type !== 'function') return [];
+    places.push(place);
+    const { name, description, parameters } = tool;
+    return [{ name, description: description ?? undefined, parameters: parameters ?? undefined }];
+  });
+  // A search is made before the answer, so that nothing else has to be called.
+  const isSearch = rows.length === 0 && tools.length > 0 && choice === 'required';
   return toolUse(
-    tools.map(({ name, description, parameters }) => ({
-      name,
-      description: description ?? undefined,
-      parameters: parameters ?? undefined,
-    })),
-    flatChoice(choice),
+    rows,
+    isSearch ? 'auto' : flatChoice(choice),
     parallel,
-    (index) => `tools[${index}].parameters`,
+    (index) => `tools[${places[index]}].parameters`,
   );
 }
 
@@ -42,6 +47,7 @@ function chatChoice(choice: NonNullable<ChatToolFields['tool_choice']>): ToolCho
 
 function flatChoice(choice: FlatToolChoice): ToolChoice {
   if (typeof choice !== 'object') return choice;
+  if (choice.type === 'file_search') return 'auto';
   if (choice.type === 'function') return { name: choice.name };
   return { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) };
 }
