@@ -3,7 +3,6 @@
  * node scripts/eval/measure-tasks.ts MODEL labeled_data.csv fra.txt [rows of each kind]
  * (github.com/t-davidson/hate-speech-and-offensive-language; manythings.org/anki, from Tatoeba).
  */
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import * as tasks from '../../worker/serving/tasks/index.ts';
 import { runTask, type Task } from '../../worker/serving/tasks/task.ts';
@@ -11,13 +10,14 @@ import { checkBody } from '../../worker/http/body/json-body.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { localTaskHost } from '../node-host/task.ts';
+import { readPairs, readTweets } from './labelled-texts.ts';
+import type { LabelledText } from './labelled-texts.ts';
 
 const [modelId = '', toxicity = '', tatoeba = '', rows = '50'] = process.argv.slice(2);
 const nRow = Number(rows);
 const host = localTaskHost(await loadLocalModel(modelId), interruptSignal);
 
 type Answer = Readonly<Record<string, unknown>>;
-type Example = readonly [text: string, label: string];
 interface LabelRow {
   readonly label: string;
   readonly likelihood: number;
@@ -30,7 +30,7 @@ async function ask(task: Task, body: object): Promise<Answer> {
   return answer;
 }
 
-async function measureClassify(name: string, examples: readonly Example[]): Promise<void> {
+async function measureClassify(name: string, examples: readonly LabelledText[]): Promise<void> {
   const labels = [...new Set(examples.map(([, label]) => label))];
   let nRight = 0;
   let nRightRaw = 0;
@@ -43,25 +43,6 @@ async function measureClassify(name: string, examples: readonly Example[]): Prom
     if (likeliest.label === label) nRightRaw++;
   }
   console.log(`${name}: ${nRight} of ${examples.length}, uncalibrated ${nRightRaw}`);
-}
-
-/** Rows of a CSV whose last field may be quoted: id,count,hate,offensive,neither,class,tweet. */
-function readTweets(path: string, kind: string, label: string): Example[] {
-  const row = /^\d+,\d+,\d+,\d+,\d+,(\d),(?:"((?:[^"]|"")*)"|(.*))$/gm;
-  return [...readFileSync(path, 'utf8').matchAll(row)]
-    .filter((match) => match[1] === kind)
-    .slice(0, nRow)
-    .map((match) => [(match[2] ?? match[3] ?? '').replaceAll('""', '"'), label]);
-}
-
-/** Spread over the file, which goes from short to long. */
-function readPairs(path: string): [english: string, french: string][] {
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-  const step = Math.floor(lines.length / nRow);
-  return Array.from({ length: nRow }, (_, i) => {
-    const [english = '', french = ''] = lines[i * step + Math.floor(step / 2)]!.split('\t');
-    return [english, french];
-  });
 }
 
 /** chrF2 (Popovic 2015): F score, recall twice as heavy, of n-grams of 1 to 6 characters. */
@@ -90,12 +71,12 @@ function gramsOf(text: string, n: number): string[] {
 }
 
 const tweets = [
-  ...readTweets(toxicity, '1', 'offensive'),
-  ...readTweets(toxicity, '2', 'harmless'),
+  ...readTweets(toxicity, '1', 'offensive', nRow),
+  ...readTweets(toxicity, '2', 'harmless', nRow),
 ];
 await measureClassify('offensive tweets', tweets);
-const pairs = readPairs(tatoeba);
-const languages = pairs.flatMap(([english, french]): Example[] => [
+const pairs = readPairs(tatoeba, nRow);
+const languages = pairs.flatMap(([english, french]): LabelledText[] => [
   [english, 'English'],
   [french, 'French'],
 ]);

@@ -131,7 +131,9 @@ test('a body that a page may send without asking is refused on every route that 
     if (body === undefined) continue;
     const url = local.url + path.replaceAll(/:\w+/g, 'abc');
     for (const type of [...types, '', 'text/plain; application/json']) {
-      const headers = type === '' ? {} : { 'content-type': type };
+      // Node frames no body of a DELETE by itself.
+      const length = { 'content-length': '2' };
+      const headers = type === '' ? length : { ...length, 'content-type': type };
       const answer = await send(url, headers, { method, body: '{}' });
       expect([path, type, answer.status]).toEqual([path, type, 400]);
       expect(answer.text).toContain('content-type');
