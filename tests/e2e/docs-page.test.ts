@@ -55,7 +55,7 @@ describe.skipIf(browser === null)('the reference page', () => {
     const row = (name: string) =>
       page.locator('section#chatCompletions tr', { has: page.locator(`code:text-is("${name}")`) });
     expect(await row('session').first().textContent()).toContain('extension');
-    expect(await row('metadata').first().textContent()).toContain('no effect');
+    expect(await row('service_tier').first().textContent()).toContain('no effect');
     expect(await row('temperature').first().textContent()).not.toContain('extension');
     expect(await row('temperature').first().textContent()).toContain('≤ 2');
   });
