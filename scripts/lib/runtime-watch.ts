@@ -49,7 +49,8 @@ export function watchRuntimes(miniflare: string): void {
   if (isWatching || process.platform === 'win32') return;
   isWatching = true;
   // A process that was started by a watched one watches its own runtimes, which are no children of our script.
-  const runtime = process.env[RUNTIME_VARIABLE] ?? process.env[COMMAND_VARIABLE] ?? runtimeOf(miniflare);
+  const runtime =
+    process.env[RUNTIME_VARIABLE] ?? process.env[COMMAND_VARIABLE] ?? runtimeOf(miniflare);
   const folder = mkdtempSync(join(tmpdir(), 'thimble-runtimes-'));
   const command = join(folder, 'start');
   writeFileSync(command, START_SCRIPT, { mode: 0o700 });
