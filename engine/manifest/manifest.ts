@@ -145,12 +145,26 @@ const weighted = {
   shards: z.array(shard).min(1).max(4096),
 };
 
+/** How whoever made a model recommends to sample from it; what is absent is as in SamplingParams. */
+export const recommendedSamplingSchema = z
+  .strictObject({
+    temperature: z.number().min(0).max(2),
+    topK: z.number().int().min(0).max(1_000_000),
+    topP: z.number().gt(0).max(1),
+    minP: z.number().min(0).max(1),
+    repetitionPenalty: z.number().gt(0).max(10),
+  })
+  .partial();
+export type RecommendedSampling = z.output<typeof recommendedSamplingSchema>;
+
 /** A decoder: continues token ids. */
 export const decoderManifestSchema = z.object({
   kind: z.literal('decoder'),
   ...weighted,
   config: modelConfigSchema,
   chatTemplate: z.string().max(200_000).nullable(),
+  /** For requests that say nothing else. */
+  sampling: recommendedSamplingSchema.optional(),
 });
 
 /** Shape and numbers of a bidirectional encoder of text (BERT, arXiv 1810.04805). */

@@ -2,6 +2,7 @@
  * The steps before serving, each skipped when it is done: build, pull, import, push. Shared by
  * `npm start`, `thimble dev` and `npm test`.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -224,5 +225,6 @@ function isCurrent(manifest: Manifest, entry: CatalogueEntry): boolean {
   if (manifest.source !== `catalogue:${entry.id}`) return true;
   const parts = entry.files.filter(({ name }) => /\.part\d+$/.test(name));
   const hashes = (parts.length > 0 ? parts : [entry.files[0]]).map(({ sha256 }) => sha256);
-  return manifest.sourceSha256 === hashOfHashes(hashes);
+  if (manifest.sourceSha256 !== hashOfHashes(hashes)) return false;
+  return manifest.kind !== 'decoder' || isDeepStrictEqual(manifest.sampling, entry.sampling);
 }

@@ -139,8 +139,8 @@ export async function importInput(request: ImportRequest): Promise<Imported> {
 export function catalogueRequest(
   entry: CatalogueEntry,
 ): Pick<ImportRequest, 'about' | 'preset' | 'task'> & { readonly about: ModelAbout } {
-  const { id, licence, card, title, onnxTask: task } = entry;
-  const about = { licence, card, name: title, source: `catalogue:${id}` };
+  const { id, licence, card, title, sampling, onnxTask: task } = entry;
+  const about = { licence, card, sampling, name: title, source: `catalogue:${id}` };
   const { options } = importerOf(entry.files[0].name);
   return {
     about,

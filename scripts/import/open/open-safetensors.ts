@@ -26,6 +26,7 @@ import { recognitionConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { configFromHf, switchedTensors } from './hf-config.ts';
+import { samplingFromHf } from './hf-sampling.ts';
 import { chatTemplateOf, tokenizerFromHf, withoutPictureTokens } from './hf-tokenizer.ts';
 import { tokenizerJsonFromSentencePiece } from './sentence-piece-file.ts';
 import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
@@ -90,8 +91,9 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
   const chatTemplate =
     (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
+  const generationConfig = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
   return {
-    ...openedDecoder(arch, modelConfig, chatTemplate),
+    ...openedDecoder(arch, modelConfig, chatTemplate, samplingFromHf(generationConfig)),
     ...(await aboutFolder(hf)),
     tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
     wanted: new Set(
@@ -102,7 +104,7 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
       tokenizer,
       tokenizerConfig,
       config,
-      generationConfig: (await readOptionalJson(folder, 'generation_config.json')) ?? {},
+      generationConfig,
     }),
   };
 }

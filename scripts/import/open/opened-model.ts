@@ -14,7 +14,12 @@ import {
   encoderContradiction,
   modelConfigSchema,
 } from '../../../engine/manifest/manifest.ts';
-import type { EncoderConfig, KindFields, ModelConfig } from '../../../engine/manifest/manifest.ts';
+import type {
+  EncoderConfig,
+  KindFields,
+  ModelConfig,
+  RecommendedSampling,
+} from '../../../engine/manifest/manifest.ts';
 import {
   recognitionConfigSchema,
   recognitionContradiction,
@@ -63,10 +68,14 @@ export function openedDecoder(
   arch: Architecture,
   config: ModelConfig,
   chatTemplate: string | null,
+  sampling?: RecommendedSampling,
 ): OpenedKind {
   return {
     architecture: arch.name,
-    fields: { kind: 'decoder', config, chatTemplate },
+    fields: {
+      ...{ kind: 'decoder', config, chatTemplate },
+      ...(sampling === undefined ? {} : { sampling }),
+    },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
   };

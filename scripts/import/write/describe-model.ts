@@ -1,7 +1,11 @@
 /** The manifest of an imported model: what the file says, what a catalogue adds, what was written. */
 import { basename } from 'node:path';
 import { MANIFEST_VERSION } from '../../../engine/manifest/manifest.ts';
-import type { TensorRow, WeightedManifest } from '../../../engine/manifest/manifest.ts';
+import type {
+  TensorRow,
+  WeightedManifest,
+  RecommendedSampling,
+} from '../../../engine/manifest/manifest.ts';
 import type { ShardEntry } from './journal.ts';
 import type { OpenedModel } from '../open/opened-model.ts';
 import type { PlannedShard } from './shard-plan.ts';
@@ -12,6 +16,8 @@ export interface ModelAbout {
   readonly licence?: string;
   readonly source?: string;
   readonly card?: string;
+  /** Of a decoder; in place of what its files recommend. */
+  readonly sampling?: RecommendedSampling | undefined;
 }
 export interface WrittenFile {
   readonly file: string;
@@ -38,6 +44,7 @@ export function describeModel(
   const { addBos, bosId, eosIds } = model.tokenizer;
   return {
     ...model.fields,
+    ...(about.sampling === undefined ? {} : { sampling: about.sampling }),
     formatVersion: MANIFEST_VERSION,
     id: facts.id,
     name: (about.name ?? model.name).slice(0, 200),

@@ -1,4 +1,5 @@
 /** What rows of the catalogue are made of. */
+import type { RecommendedSampling } from '../../../engine/manifest/manifest.ts';
 import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
 
 /** A piece of a file that a package holds; pieces are joined in their order. */
@@ -51,6 +52,8 @@ export interface CatalogueEntry {
   readonly architecture?: string;
   /** Options of its import; null for files that can only be pulled yet. */
   readonly preset: 'edge' | 'lossless' | 'q6b' | null;
+  /** How its makers recommend to sample, for requests that say nothing else. */
+  readonly sampling?: RecommendedSampling;
   /** Isolates of 128 MB that it needs as imported with its preset, where that has been done. */
   readonly isolates?: number;
   /** Tokens a second of one answer in the local runtime, on one core of the machine of docs/benchmarks.md. */

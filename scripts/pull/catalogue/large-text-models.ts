@@ -89,6 +89,8 @@ export const LARGE_TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A chat model by Hugging Face (arXiv 2502.02737): 24 layers, 1.7 billion weights, context 8,192. English.',
     files: hubFile(
       'HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF/smollm2-1.7b-instruct-q4_k_m.gguf',
@@ -134,6 +136,8 @@ export const LARGE_TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'qwen2',
     preset: 'edge',
+    // generation_config.json of the repository.
+    sampling: { temperature: 0.7, topP: 0.8, topK: 20, repetitionPenalty: 1.1 },
     card: 'A chat model by Alibaba (arXiv 2412.15115): 28 layers, 1.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf',
@@ -150,6 +154,8 @@ export const LARGE_TEXT_MODELS: readonly CatalogueEntry[] = [
     architecture: 'qwen2',
     measuredTokensPerSecond: { value: 20, date: '2026-11-29' },
     preset: 'edge',
+    // generation_config.json of the repository.
+    sampling: { temperature: 0.7, topP: 0.8, topK: 20, repetitionPenalty: 1.1 },
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 28 layers, 1.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf',

@@ -14,6 +14,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     preset: 'edge',
     isolates: 1,
     measuredTokensPerSecond: { value: 175, date: '2026-11-24' },
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A small chat model by Hugging Face (arXiv 2502.02737): 30 layers, 135 million weights, context 8,192. English. Small models make things up; check what it says.',
     files: [
       {
@@ -35,6 +37,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A small chat model by Hugging Face (arXiv 2502.02737): 30 layers, 135 million weights, context 8,192. English.',
     files: hubFile(
       'bartowski/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q4_K_M.gguf',
@@ -50,6 +54,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A small chat model by Hugging Face (arXiv 2502.02737): 30 layers, 135 million weights, context 8,192. English.',
     files: hubFile(
       'bartowski/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q8_0.gguf',
@@ -65,6 +71,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A chat model by Hugging Face (arXiv 2502.02737): 32 layers, 362 million weights, context 8,192. English.',
     files: hubFile(
       'bartowski/SmolLM2-360M-Instruct-GGUF/SmolLM2-360M-Instruct-Q4_K_M.gguf',
@@ -80,6 +88,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'llama',
     preset: 'edge',
+    // The model's card.
+    sampling: { temperature: 0.2, topP: 0.9 },
     card: 'A chat model by Hugging Face (arXiv 2502.02737): 32 layers, 362 million weights, context 8,192. English.',
     files: hubFile(
       'HuggingFaceTB/SmolLM2-360M-Instruct-GGUF/smollm2-360m-instruct-q8_0.gguf',
@@ -170,6 +180,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     architecture: 'qwen2',
     preset: 'edge',
+    // generation_config.json of the repository.
+    sampling: { temperature: 0.7, topP: 0.8, topK: 20, repetitionPenalty: 1.1 },
     card: 'A chat model by Alibaba (arXiv 2412.15115): 24 layers, 0.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m.gguf',
@@ -187,6 +199,8 @@ export const TEXT_MODELS: readonly CatalogueEntry[] = [
     preset: 'edge',
     isolates: 5,
     measuredTokensPerSecond: { value: 53, date: '2026-11-29' },
+    // generation_config.json of the repository.
+    sampling: { temperature: 0.7, topP: 0.8, topK: 20, repetitionPenalty: 1.1 },
     card: 'A chat model for code by Alibaba (arXiv 2409.12186): 24 layers, 0.5 billion weights, context 32,768.',
     files: hubFile(
       'Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf',

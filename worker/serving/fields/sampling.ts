@@ -5,6 +5,7 @@ import {
   DEFAULT_SAMPLING,
   type SamplingParams,
 } from '../../../engine/sample/params.ts';
+import type { RecommendedSampling } from '../../../engine/manifest/manifest.ts';
 import { checkSampling } from '../../../engine/sample/samplers.ts';
 import { DEFAULT_BREAKERS } from '../../../engine/sample/dry.ts';
 import { tokensContaining, type Vocabulary } from '../../../engine/text/tokens-containing.ts';
@@ -72,11 +73,17 @@ type SamplingFields = z.output<z.ZodObject<typeof samplingFields>>;
 /**
  * An absent seed is drawn at random, so that equal requests differ.
  * @param vocabulary turns sequence breakers into tokens
+ * @param recommended for requests that say nothing of it
  * @throws {EngineError} E_REQUEST_INVALID naming parameters that exclude each other.
  */
-export function samplingParams(fields: SamplingFields, vocabulary: Vocabulary): SamplingParams {
+export function samplingParams(
+  fields: SamplingFields,
+  vocabulary: Vocabulary,
+  recommended: RecommendedSampling = {},
+): SamplingParams {
   const { dry_sequence_breakers: breakers = DEFAULT_BREAKERS, logit_bias: bias = {} } = fields;
-  const d = DEFAULT_SAMPLING;
+  const d: SamplingParams = { ...DEFAULT_SAMPLING };
+  if (saysNothing(fields)) Object.assign(d, recommended);
   const dryMultiplier = fields.dry_multiplier ?? d.dryMultiplier;
   const params: SamplingParams = {
     temperature: fields.temperature ?? d.temperature,
@@ -109,6 +116,16 @@ export function samplingParams(fields: SamplingFields, vocabulary: Vocabulary): 
   };
   checkSampling(params, vocabulary.nVocab);
   return params;
+}
+
+/** Fields that choose no distribution. */
+const NEUTRAL: ReadonlySet<string> = new Set(['seed', 'logit_bias']);
+
+/** Who sets one of the parameters has the defaults of OpenAI's API for the others, not those of a model. */
+function saysNothing(fields: SamplingFields): boolean {
+  return Object.keys(samplingFields).every(
+    (name) => NEUTRAL.has(name) || fields[name as keyof SamplingFields] === undefined,
+  );
 }
 
 function randomSeed(): number {

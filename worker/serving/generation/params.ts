@@ -74,7 +74,10 @@ export async function generationParams(
   const calls = callSyntax(model, format, tools);
   return {
     maxTokens: own.maxTokens ?? most,
-    sampling: { ...samplingParams(fields, model.tokenizer), ...endings(fields, format, model) },
+    sampling: {
+      ...samplingParams(fields, model.tokenizer, model.manifest.sampling),
+      ...endings(fields, format, model),
+    },
     stopTokens: fields.stop_token_ids,
     stops: fields.stop,
     topLogprobs: own.topLogprobs,
