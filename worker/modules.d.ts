@@ -42,3 +42,30 @@ declare module '*/english-g2p.mjs' {
     predict(word: string, language?: string, pos?: string): string | null;
   }
 }
+/** Made by scripts/build/pdf.ts: pdf.js with a bound on what streams decode to. */
+declare module '*/pdfjs.mjs' {
+  export interface PdfTextItem {
+    readonly str: string;
+    readonly transform: readonly number[];
+    readonly width: number;
+    readonly height: number;
+    readonly hasEOL: boolean;
+  }
+  export interface PdfPage {
+    streamTextContent(): ReadableStream<{ readonly items: readonly PdfTextItem[] }>;
+    cleanup(): boolean;
+  }
+  export interface PdfDocument {
+    readonly numPages: number;
+    getPage(number: number): Promise<PdfPage>;
+  }
+  interface LoadingTask {
+    readonly docId: string;
+    readonly promise: Promise<PdfDocument>;
+    destroy(): Promise<void>;
+  }
+  export function getDocument(options: Readonly<Record<string, unknown>>): LoadingTask;
+  /** `take` is told of the bytes that streams are to decode to, with the `docId` of their document if it is known. */
+  export function onRoom(take: (docId: string | undefined, bytes: number) => void): void;
+  export const VerbosityLevel: { readonly ERRORS: number };
+}

@@ -1,10 +1,13 @@
 /** `thimble search`: adds files to a collection of a running server, and searches it. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
+import { toBase64 } from '../../engine/base/base64.ts';
 import { readTextFile } from '../eval/passages.ts';
+import { FILE_TYPES } from '../../worker/documents/types.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import { ProgressLine } from '../lib/progress.ts';
@@ -23,6 +26,11 @@ interface Hit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+  readonly location: {
+    readonly unit: string;
+    readonly first: number;
+    readonly last: number;
+  } | null;
   readonly score: number;
 }
 
@@ -40,7 +48,18 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.markdown': 'text/markdown',
   '.html': 'text/html',
   '.htm': 'text/html',
+  '.xhtml': 'text/html',
+  '.csv': FILE_TYPES.csv,
+  '.tsv': FILE_TYPES.csv,
 };
+/** Types of files that are sent as base64. */
+const FILES: Readonly<Record<string, string>> = {
+  '.pdf': FILE_TYPES.pdf,
+  '.docx': FILE_TYPES.docx,
+  '.epub': FILE_TYPES.epub,
+};
+/** What a request holds in base64, less some room for its other fields. */
+const MAX_FILE_BYTES = 3_000_000;
 const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_TOP_K = 5;
 
@@ -49,6 +68,7 @@ Examples:
   thimble dev --also all-minilm-l6-v2                          (in another terminal)
   thimble search notes --create --add notes/*.md "When is bread baked?"
   thimble search notes "When is bread baked?" --add late.md --mode text --json
+  thimble search notes --add report.pdf "What was decided?"
 `;
 
 export function register(program: Command): void {
@@ -57,7 +77,7 @@ export function register(program: Command): void {
     .summary('search a collection of a server')
     .description(
       'Finds the passages of a collection that match a query: by meaning, by words, or by both. ' +
-        'With --add, text files (.md and .html by their endings) are added first.',
+        'With --add, files are added first: text, .md, .html, .csv, .pdf, .docx and .epub by their endings.',
     )
     .argument('<collection>', 'name of the collection')
     .argument('[query]', 'what to look for')
@@ -84,7 +104,7 @@ async function runSearch(
   const one = `${base}/${encodeURIComponent(collection)}`;
   const ask = (path: string, body: object) => askServer(serverAddress(url, path, 'search'), body);
   // Before anything is made: a mistyped file leaves no empty collection behind.
-  for (const file of add) await readTextFile(file, 'search', '--add');
+  for (const file of add) await readContent(file);
   if (create === true) await ask(base, { name: collection });
   const added =
     add.length === 0 ? [] : await addFiles(add, (body) => ask(`${one}/documents`, body));
@@ -127,9 +147,7 @@ async function addFiles(
   try {
     for (const [done, file] of files.entries()) {
       line.update({ done, total: files.length, unit: 'items', note: basename(file) });
-      const content = await readTextFile(file, 'search', '--add');
-      const content_type = CONTENT_TYPES[extname(file).toLowerCase()] ?? 'text/plain';
-      const document = { id: basename(file), content, content_type };
+      const document = { id: basename(file), ...(await readContent(file)) };
       const answer = (await ask({ documents: [document] })) as Added;
       added.push(...answer.data);
     }
@@ -141,6 +159,33 @@ async function addFiles(
   }
 }
 
-function describeHit({ document, start, end, text, score }: Hit): string {
-  return `${document} ${start}-${end} (${score.toFixed(4)})\n${text.replace(/\s+/g, ' ')}\n`;
+/** @throws {EngineError} E_USAGE */
+async function readContent(path: string): Promise<{ content: string; content_type: string }> {
+  const ending = extname(path).toLowerCase();
+  const fileType = FILES[ending];
+  if (fileType === undefined) {
+    const content = await readTextFile(path, 'search', '--add');
+    return { content, content_type: CONTENT_TYPES[ending] ?? 'text/plain' };
+  }
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new EngineError('E_USAGE', `search: cannot read --add ${path}. Give a readable file.`, {
+      cause,
+    });
+  });
+  if (bytes.length <= MAX_FILE_BYTES) return { content: toBase64(bytes), content_type: fileType };
+  throw new EngineError(
+    'E_USAGE',
+    `search: --add ${path} has ${bytes.length} bytes; expected at most ${MAX_FILE_BYTES}. Split the document.`,
+  );
+}
+
+function describePlace({ location, start, end }: Hit): string {
+  if (location === null) return `${start}-${end}`;
+  const { unit, first, last } = location;
+  return first === last ? `${unit} ${first}` : `${unit}s ${first}-${last}`;
+}
+
+function describeHit(hit: Hit): string {
+  const { document, text, score } = hit;
+  return `${document} ${describePlace(hit)} (${score.toFixed(4)})\n${text.replace(/\s+/g, ' ')}\n`;
 }
