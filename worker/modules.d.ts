@@ -65,7 +65,13 @@ declare module '*/pdfjs.mjs' {
     destroy(): Promise<void>;
   }
   export function getDocument(options: Readonly<Record<string, unknown>>): LoadingTask;
-  /** `take` is told of the bytes that streams are to decode to, with the `docId` of their document if it is known. */
-  export function onRoom(take: (docId: string | undefined, bytes: number) => void): void;
+  /**
+   * `room` is told of the bytes that a stream takes in addition, and of all of it, with the `docId` of its document if
+   * that is known; `form` of each page and form that is drawn, which waits for the promise that it may give.
+   */
+  export function onWork(
+    room: (docId: string | undefined, bytes: number, streamBytes: number) => void,
+    form: (docId: string | undefined) => Promise<void> | null,
+  ): void;
   export const VerbosityLevel: { readonly ERRORS: number };
 }

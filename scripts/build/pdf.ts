@@ -1,7 +1,8 @@
 /**
  * pdf.js (the build for Workers in the package `unpdf`) with a bound on what a document's streams may decode to:
  * a few kilobytes can decode to gigabytes, and the library has no limit of its own. Every decoder takes its room
- * from `onRoom`'s function, which may refuse.
+ * from a function of the caller's, which may refuse; another is told of each form that is drawn, since forms can draw
+ * each other without end.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +29,7 @@ const CHANGES: readonly Change[] = [
   {
     what: 'growth of a decoded stream',
     from: /(for\(;(\w)<\w;\)\2\*=2;)(const \w=new Uint8Array\(\2\);return \w\.set\((\w)\),this\.buffer=\w\})/g,
-    to: `$1takeRoom(${DOCUMENT},$2-$4.byteLength);$3`,
+    to: `$1takeRoom(${DOCUMENT},$2-$4.byteLength,$2);$3`,
     count: 1,
   },
   {
@@ -39,9 +40,29 @@ const CHANGES: readonly Change[] = [
     count: 2,
   },
   {
+    what: 'the text of a page, and of each form that is drawn on it',
+    from: /(async getTextContent\(\{stream:\w+,task:\w+,[^{}]*\}\)\{)/g,
+    to: '$1const turn=takeForm(this.xref?.pdfManager?.docId);if(turn)await turn;',
+    count: 1,
+  },
+  {
+    // Nobody may wait for some of them, and a failure that nobody has seen ends a process of Node.
+    what: 'pages that are fetched ahead',
+    from: /(&&!(\w)\.has\((\w)\)&&\2\.put\(\3,)(\w\.fetchAsync\(\3\))\)/g,
+    to: '$1handled($4))',
+    count: 1,
+  },
+  {
+    // Where the library ends a slice of its work it waits for a promise, which lets nobody else have a turn.
+    what: 'the end of a slice',
+    from: /(\{TILING:1,SHADING:2\},\w+=10,\w+=)Promise\.resolve\(\)/g,
+    to: '$1{then(next){setTimeout(next,0)}}',
+    count: 1,
+  },
+  {
     what: 'Brotli, which decodes at once',
     from: /readBlock\(\)\{(const \w=this\.stream\.getBytes\(\),\w=\w+\(new Int8Array)/g,
-    to: `readBlock(){takeRoom(${DOCUMENT},1/0);$1`,
+    to: `readBlock(){takeRoom(${DOCUMENT},1/0,1/0);$1`,
     count: 1,
   },
 ];
@@ -49,7 +70,10 @@ const CHANGES: readonly Change[] = [
 export function buildPdf(): Promise<Built> {
   const code = CHANGES.reduce(apply, readFileSync(SOURCE, 'utf8'));
   mkdirSync(DIR, { recursive: true });
-  writeFileSync(OUTPUT, `let takeRoom=()=>{};export function onRoom(take){takeRoom=take}\n${code}`);
+  writeFileSync(
+    OUTPUT,
+    `let takeRoom,takeForm;const handled=promise=>{promise.catch(()=>{});return promise};export function onWork(room,form){takeRoom=room;takeForm=form}\n${code}`,
+  );
   return Promise.resolve({ inputs: [SOURCE, import.meta.filename], outputs: [OUTPUT] });
 }
 

@@ -5,9 +5,8 @@ import { basename, extname } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
-import { toBase64 } from '../../engine/base/base64.ts';
 import { readTextFile } from '../eval/passages.ts';
-import { FILE_TYPES } from '../../worker/documents/types.ts';
+import { typeOfName } from '../../worker/documents/types.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import { ProgressLine } from '../lib/progress.ts';
@@ -43,23 +42,8 @@ interface Added {
   }[];
 }
 
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.md': 'text/markdown',
-  '.markdown': 'text/markdown',
-  '.html': 'text/html',
-  '.htm': 'text/html',
-  '.xhtml': 'text/html',
-  '.csv': FILE_TYPES.csv,
-  '.tsv': FILE_TYPES.csv,
-};
-/** Types of files that are sent as base64. */
-const FILES: Readonly<Record<string, string>> = {
-  '.pdf': FILE_TYPES.pdf,
-  '.docx': FILE_TYPES.docx,
-  '.epub': FILE_TYPES.epub,
-};
-/** What a request holds in base64, less some room for its other fields. */
-const MAX_FILE_BYTES = 3_000_000;
+/** Endings of files that are no text; the server sees by their bytes what they are. */
+const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub']);
 const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_TOP_K = 5;
 
@@ -107,7 +91,7 @@ async function runSearch(
   for (const file of add) await readContent(file);
   if (create === true) await ask(base, { name: collection });
   const added =
-    add.length === 0 ? [] : await addFiles(add, (body) => ask(`${one}/documents`, body));
+    add.length === 0 ? [] : await addFiles(add, (route, body) => ask(`${one}/${route}`, body));
   const found =
     query === undefined
       ? null
@@ -140,15 +124,17 @@ function isFileName(word: string): boolean {
 /** One request per file: an error names the file it belongs to. */
 async function addFiles(
   files: readonly string[],
-  ask: (body: object) => Promise<object>,
+  ask: (route: string, body: object) => Promise<object>,
 ): Promise<Added['data']> {
   const line = new ProgressLine('adding: ');
   const added: Added['data'][number][] = [];
   try {
     for (const [done, file] of files.entries()) {
       line.update({ done, total: files.length, unit: 'items', note: basename(file) });
-      const document = { id: basename(file), ...(await readContent(file)) };
-      const answer = (await ask({ documents: [document] })) as Added;
+      const { route, body } = await readContent(file);
+      const answer = (await ask(route, body).catch((error: unknown) =>
+        failedFile(basename(file), error),
+      )) as Added;
       added.push(...answer.data);
     }
     line.finish('done');
@@ -159,24 +145,30 @@ async function addFiles(
   }
 }
 
-/** @throws {EngineError} E_USAGE */
-async function readContent(path: string): Promise<{ content: string; content_type: string }> {
-  const ending = extname(path).toLowerCase();
-  const fileType = FILES[ending];
-  if (fileType === undefined) {
+/** A file that the server cannot read is reported as a text that it cannot read. @throws anything else */
+function failedFile(id: string, error: unknown): Added {
+  const isFile = error instanceof EngineError && /^(file|id):/.test(error.message);
+  if (!isFile) throw error;
+  const { message } = error;
+  return { data: [{ id, status: 'failed', chunks: 0, error: { message } }] };
+}
+
+/** What is sent, and to which of the collection's paths. @throws {EngineError} E_USAGE */
+async function readContent(path: string): Promise<{ route: string; body: object }> {
+  const id = basename(path);
+  if (!FILES.has(extname(path).toLowerCase())) {
     const content = await readTextFile(path, 'search', '--add');
-    return { content, content_type: CONTENT_TYPES[ending] ?? 'text/plain' };
+    const document = { id, content, content_type: typeOfName(path) };
+    return { route: 'documents', body: { documents: [document] } };
   }
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `search: cannot read --add ${path}. Give a readable file.`, {
-      cause,
-    });
+    const message = `search: cannot read --add ${path}. Give a readable file.`;
+    throw new EngineError('E_USAGE', message, { cause });
   });
-  if (bytes.length <= MAX_FILE_BYTES) return { content: toBase64(bytes), content_type: fileType };
-  throw new EngineError(
-    'E_USAGE',
-    `search: --add ${path} has ${bytes.length} bytes; expected at most ${MAX_FILE_BYTES}. Split the document.`,
-  );
+  const form = new FormData();
+  form.set('id', id);
+  form.set('file', new File([bytes], id));
+  return { route: 'files', body: form };
 }
 
 function describePlace({ location, start, end }: Hit): string {

@@ -8,6 +8,7 @@ import {
   textPdf,
 } from '../../scripts/attack/documents/make-documents.ts';
 import { MAX_DOCUMENT_CHARS } from '../../worker/documents/limits.ts';
+import { MAX_FILE_BYTES } from '../../worker/documents/received-file.ts';
 import { FILE_TYPES } from '../../worker/documents/types.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
@@ -131,6 +132,55 @@ test('a file is redacted as a text is, and the export has its pages', async () =
   expect(lines.map(({ location }) => location)).toEqual([page(1), page(2), page(2)]);
   expect(JSON.stringify(lines)).not.toContain(MAIL);
 });
+
+function upload(name: string, file: File, fields: Readonly<Record<string, string>> = {}) {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.set(field, value);
+  form.set('file', file);
+  const init = { method: 'POST', body: form };
+  return fetch(`${server.url}/v1/collections/${name}/files`, init);
+}
+const fileOf = (name: string, content: string | Uint8Array) => new File([content], name);
+
+test('a form takes a file as it is, and sees what it is', async () => {
+  await ok(server.post('/v1/collections', { name: 'uploads' }));
+  // No PDF by its name.
+  const added = await ok<Added>(upload('uploads', fileOf('report', PDF), { id: 'r' }));
+  expect(added.data[0]).toMatchObject({ id: 'r', status: 'added' });
+  expect(await find('uploads', 'harbour')).toMatchObject({
+    ...{ document: 'r', metadata: {}, location: { unit: 'page', first: 1, last: 1 } },
+  });
+  const text = fileOf('caf\u00e9.md', `# Sea\n\nAsk ${MAIL} about whales.`);
+  const fields = { metadata: '{"year": 2024}', redact: '["email"]' };
+  const response = await upload('uploads', text, fields);
+  expect(response.headers.get('x-thimble-redacted')).toBe('email=1');
+  await ok(Promise.resolve(response));
+  expect(await find('uploads', 'whales')).toMatchObject({
+    ...{ document: 'caf\u00e9.md', heading: 'Sea', metadata: { year: 2024 }, location: null },
+  });
+  await ok(upload('uploads', fileOf('t.csv', 'town,people\nBergen,285000\n')));
+  expect(await find('uploads', 'Bergen')).toMatchObject({ text: 'town: Bergen; people: 285000' });
+});
+
+test.each([
+  ['file', 400, fileOf('a.pdf', '%PDF-1.7 and nothing'), {}],
+  ['file', 400, fileOf('a.txt', '\0\u0001'), {}],
+  ['file', 400, fileOf('a.txt', ' '), {}],
+  ['file', 413, fileOf('a.txt', new Uint8Array(MAX_FILE_BYTES + 1)), {}],
+  ['metadata', 400, fileOf('a.txt', 'a'), { metadata: '{' }],
+  ['metadata', 400, fileOf('a.txt', 'a'), { metadata: '[1]' }],
+  ['redact', 400, fileOf('a.txt', 'a'), { redact: '"mail"' }],
+  ['id', 400, fileOf('a.txt', 'a'), { id: 'a\nb' }],
+  ['name', 404, fileOf('a.txt', 'a'), { collection: 'none' }],
+])(
+  'a form is refused naming %s (%i)',
+  async (param, status, file, { collection, ...fields }: Readonly<Record<string, string>>) => {
+    await server.post('/v1/collections', { name: 'refused' });
+    const response = await upload(collection ?? 'refused', file, fields);
+    const { error } = await response.json<{ error: { param: string; message: string } }>();
+    expect([response.status, error.param]).toEqual([status, param]);
+  },
+);
 
 test('what cannot be read fails by itself, and says why', async () => {
   await ok(server.post('/v1/collections', { name: 'wrong' }));

@@ -7,7 +7,9 @@ import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { refusalOf } from './limits.ts';
-import { readDocument } from './read-document.ts';
+import { readDocument, readFile } from './read-document.ts';
+import type { ReadFile } from './read-document.ts';
+import { withFile } from './received-file.ts';
 import type { Section } from './sections.ts';
 import type { FileType } from './types.ts';
 
@@ -21,6 +23,17 @@ export default class Documents extends WorkerEntrypoint {
   ): Promise<RpcAnswer<readonly Section[]>> {
     return answerCall({ place: 'documents.read', ...call }, () =>
       readDocument(bytes, type, refusalOf(name)),
+    );
+  }
+
+  /** Reads a file as it arrives. @param name its own, which says what kind of text it is */
+  readUpload(
+    call: CallContext,
+    name: string,
+    body: ReadableStream<Uint8Array>,
+  ): Promise<RpcAnswer<ReadFile>> {
+    return answerCall({ place: 'documents.readUpload', ...call }, () =>
+      withFile(body, (bytes) => readFile(bytes, name, refusalOf('file'))),
     );
   }
 

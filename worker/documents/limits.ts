@@ -11,6 +11,9 @@ export const MAX_SECTIONS = 5000;
 /** Bytes that the streams and entries that are read decode to: a share of the isolate's 128 MB. */
 export const MAX_DECODED_BYTES = 32 * 1024 * 1024;
 
+/** Bytes that one stream of a PDF decodes to, at once: a page's drawing, or a font. */
+export const MAX_STREAM_BYTES = 8 * 1024 * 1024;
+
 /** Makes the error of a document that cannot be read; `what` says what is wrong and how to fix it. */
 export type Refuse = (what: string) => EngineError;
 
@@ -53,6 +56,6 @@ export class SectionList {
 
 export function decodesToTooMuch(refuse: Refuse): EngineError {
   return refuse(
-    `decodes to more than ${MAX_DECODED_BYTES} bytes. Split the document, or send its text`,
+    `decodes to more than ${MAX_DECODED_BYTES} bytes, or a page to more than ${MAX_STREAM_BYTES}. Split the document, or send its text`,
   );
 }

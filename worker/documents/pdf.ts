@@ -2,7 +2,7 @@
  * PDF, page by page, with pdf.js. Its text comes in pieces with their places; lines and paragraphs are made of them
  * here. What a document's streams decode to is bounded (scripts/build/pdf.ts).
  */
-import { getDocument, onRoom, VerbosityLevel } from '../../dist/pdf/pdfjs.mjs';
+import { getDocument, onWork, VerbosityLevel } from '../../dist/pdf/pdfjs.mjs';
 import type { PdfDocument, PdfPage, PdfTextItem } from '../../dist/pdf/pdfjs.mjs';
 import { EngineError } from '../../engine/base/errors.ts';
 import { takeTurn } from '../platform/turns.ts';
@@ -11,6 +11,7 @@ import {
   MAX_DECODED_BYTES,
   MAX_DOCUMENT_CHARS,
   MAX_SECTIONS,
+  MAX_STREAM_BYTES,
   SectionList,
 } from './limits.ts';
 import type { Refuse } from './limits.ts';
@@ -20,17 +21,40 @@ import type { Section } from './sections.ts';
 /** Pieces of text of one page; most are a line or a word. */
 export const MAX_PAGE_ITEMS = 200_000;
 
-/** Bytes that each open document has decoded, by pdf.js's id of it. */
-const decodedBytes = new Map<string, number>();
+/** Pages of a document, and forms drawn on them, each as often as it is drawn. */
+export const MAX_FORMS = 20_000;
+/** Forms that are drawn before others have a turn; one takes about a quarter of a millisecond. */
+const FORMS_A_TURN = 128;
 
-onRoom((document, bytes) => {
-  // Streams without a dictionary are parts of streams that have one.
-  if (document === undefined) return;
-  const sum = (decodedBytes.get(document) ?? 0) + bytes;
-  decodedBytes.set(document, sum);
-  // The library may go on after this; the reader looks at the sum after every step.
-  if (sum > MAX_DECODED_BYTES) throw new RangeError(`more than ${MAX_DECODED_BYTES} bytes`);
-});
+/** What an open document has taken. */
+interface Work {
+  decodedBytes: number;
+  nForm: number;
+  /** Why reading has to end. The library may go on after an error, so that the reader looks here after every step. */
+  excess: ((refuse: Refuse) => EngineError) | null;
+}
+
+/** By pdf.js's id of the document. */
+const works = new Map<string, Work>();
+
+onWork(
+  (document, bytes, streamBytes) => {
+    // Streams without a dictionary are parts of streams that have one.
+    const work = works.get(document ?? '');
+    if (work === undefined) return;
+    work.decodedBytes += bytes;
+    if (streamBytes > MAX_STREAM_BYTES || work.decodedBytes > MAX_DECODED_BYTES)
+      work.excess ??= decodesToTooMuch;
+    if (work.excess !== null) throw new RangeError('too much');
+  },
+  (document) => {
+    const work = works.get(document ?? '');
+    if (work === undefined) return null;
+    if (++work.nForm > MAX_FORMS) work.excess ??= drawsTooMuch;
+    if (work.excess !== null) throw new RangeError('too much');
+    return work.nForm % FORMS_A_TURN === 0 ? takeTurn() : null;
+  },
+);
 
 /** @throws {EngineError} E_REQUEST_INVALID */
 export async function readPdf(bytes: Uint8Array, refuse: Refuse): Promise<readonly Section[]> {
@@ -44,8 +68,10 @@ export async function readPdf(bytes: Uint8Array, refuse: Refuse): Promise<readon
     enableXfa: false,
     verbosity: VerbosityLevel.ERRORS,
   });
+  const work: Work = { decodedBytes: 0, nForm: 0, excess: null };
+  works.set(task.docId, work);
   const checkRoom = (): void => {
-    if ((decodedBytes.get(task.docId) ?? 0) > MAX_DECODED_BYTES) throw decodesToTooMuch(refuse);
+    if (work.excess !== null) throw work.excess(refuse);
   };
   try {
     const document = await task.promise;
@@ -56,7 +82,7 @@ export async function readPdf(bytes: Uint8Array, refuse: Refuse): Promise<readon
     checkRoom();
     throw refuse(whyNot(error));
   } finally {
-    decodedBytes.delete(task.docId);
+    works.delete(task.docId);
     await task.destroy();
   }
 }
@@ -116,6 +142,12 @@ async function readItems(
     await reader.cancel(error instanceof Error ? error : new Error('unreadable'));
     throw error;
   }
+}
+
+function drawsTooMuch(refuse: Refuse): EngineError {
+  return refuse(
+    `draws more than ${MAX_FORMS} pages and forms. Split the document, or send its text`,
+  );
 }
 
 function whyNot(error: unknown): string {

@@ -11,8 +11,7 @@ import { throwIfAborted } from '../../../../engine/base/errors.ts';
 import { SECTION_BREAK } from '../../../documents/sections.ts';
 import { chunkSectionsSteps, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
-import { openDocument } from './open-document.ts';
-import type { IncomingDocument, OpenDocument } from './open-document.ts';
+import type { OpenDocument } from './open-document.ts';
 import { redactDocument } from './redact-documents.ts';
 import type { Redactor } from '../../../serving/redaction/redactor.ts';
 import { embed } from '../../../serving/embedding/embed.ts';
@@ -20,6 +19,16 @@ import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from '../env.ts';
 import type { Collection } from '../collection.ts';
+
+/** A document that is to be added: its text is only in memory when its turn has come. */
+export interface DocumentSource {
+  readonly id: string;
+  /** Paths of the document and of its content in the request, such as `documents[0].content`. */
+  readonly name: string;
+  readonly contentName: string;
+  /** @throws {EngineError} E_REQUEST_INVALID */
+  readonly open: () => Promise<OpenDocument>;
+}
 
 export interface AddedJson {
   readonly id: string;
@@ -44,7 +53,7 @@ export async function addDocuments(
   caller: Caller,
   collection: Collection,
   model: EncoderModel,
-  documents: readonly IncomingDocument[],
+  documents: readonly DocumentSource[],
   redactor: Redactor | null,
   signal: AbortSignal,
 ): Promise<AddedJson[]> {
@@ -58,10 +67,8 @@ export async function addDocuments(
   for (const [at, document] of documents.entries()) {
     throwIfAborted(signal, 'request: the client has left.');
     try {
-      const name = `documents[${at}]`;
-      const open = await openDocument(env, caller, document, name);
-      const redacted = await redactDocument(redactor, open);
-      const prepared = await prepare(collection, model, redacted, name);
+      const redacted = await redactDocument(redactor, await document.open());
+      const prepared = await prepare(collection, model, redacted, document);
       waiting.push({ at, prepared });
     } catch (error) {
       added[at] = failed(document.id, error, caller);
@@ -78,7 +85,7 @@ async function prepare(
   { about }: Collection,
   model: EncoderModel,
   document: OpenDocument,
-  name: string,
+  { name, contentName }: DocumentSource,
 ): Promise<Prepared> {
   const { sections, type } = document;
   const { tokenizer } = model;
@@ -87,7 +94,7 @@ async function prepare(
   };
   const steps = chunkSectionsSteps(sections, type, about.chunkTokens, count);
   const chunks = await inTurns(steps, takeTurn);
-  if (chunks.length === 0) throw invalidField(`${name}.content`, 'has no text; expected some');
+  if (chunks.length === 0) throw invalidField(contentName, 'has no text; expected some');
   const texts = chunks.map(({ heading, text }) =>
     [heading, plainText(text, type)].filter((part) => part !== '').join('\n'),
   );

@@ -3,10 +3,12 @@
  * HTML loses its tags, and entities become characters; other text is unchanged.
  */
 import { htmlText } from '../../../../engine/text/html-text.ts';
+import { TEXT_TYPES } from '../../../documents/types.ts';
+import type { TextType } from '../../../documents/types.ts';
 import type { SourcedText } from '../../../../engine/text/html-text.ts';
 
-export const CONTENT_TYPES = ['text/plain', 'text/markdown', 'text/html'] as const;
-export type ContentType = (typeof CONTENT_TYPES)[number];
+export const CONTENT_TYPES = TEXT_TYPES;
+export type ContentType = TextType;
 
 /** Control characters that do not occur in text, but in binary files that were read as text. */
 const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/;

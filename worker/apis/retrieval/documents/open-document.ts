@@ -76,8 +76,12 @@ function checkText(content: string, type: DocumentType, name: string): void {
       `the content is ${file}, but its content_type is ${type}; expected the type of the file, with its bytes ` +
         'in base64 as content',
     );
-  if (isBinary(content))
-    throw invalidField(`${name}.content`, 'is no text, but binary data; expected text');
+  requireText(content, `${name}.content`);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID */
+export function requireText(text: string, param: string): void {
+  if (isBinary(text)) throw invalidField(param, 'is no text, but binary data; expected text');
 }
 
 function fileBytes(content: string, type: DocumentType, param: string): Uint8Array {
