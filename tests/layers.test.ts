@@ -37,6 +37,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'worker/platform': 7,
   'worker/stage': 8,
   'worker/audio': 8,
+  'worker/documents': 8,
   'worker/onnx': 8,
   'worker/access': 9,
   'worker/serving': 9,

@@ -42,3 +42,36 @@ declare module '*/english-g2p.mjs' {
     predict(word: string, language?: string, pos?: string): string | null;
   }
 }
+/** Made by scripts/build/pdf.ts: pdf.js with a bound on what streams decode to. */
+declare module '*/pdfjs.mjs' {
+  export interface PdfTextItem {
+    readonly str: string;
+    readonly transform: readonly number[];
+    readonly width: number;
+    readonly height: number;
+    readonly hasEOL: boolean;
+  }
+  export interface PdfPage {
+    streamTextContent(): ReadableStream<{ readonly items: readonly PdfTextItem[] }>;
+    cleanup(): boolean;
+  }
+  export interface PdfDocument {
+    readonly numPages: number;
+    getPage(number: number): Promise<PdfPage>;
+  }
+  interface LoadingTask {
+    readonly docId: string;
+    readonly promise: Promise<PdfDocument>;
+    destroy(): Promise<void>;
+  }
+  export function getDocument(options: Readonly<Record<string, unknown>>): LoadingTask;
+  /**
+   * `room` is told of the bytes that a stream takes in addition, and of all of it, with the `docId` of its document if
+   * that is known; `form` of each page and form that is drawn, which waits for the promise that it may give.
+   */
+  export function onWork(
+    room: (docId: string | undefined, bytes: number, streamBytes: number) => void,
+    form: (docId: string | undefined) => Promise<void> | null,
+  ): void;
+  export const VerbosityLevel: { readonly ERRORS: number };
+}

@@ -79,6 +79,8 @@ export interface SearchResult {
   end: number;
   heading: string;
   text: string;
+  /** Pages of a PDF or DOCX file, chapters of an EPUB, rows of a CSV (the header is the first); null in other documents. */
+  location: { unit: 'page' | 'chapter' | 'row'; first: number; last: number } | null;
   metadata: Metadata;
   score: number;
   vector_score: number | null;

@@ -30,6 +30,20 @@ const WITHOUT_FILE: Readonly<Record<string, { copyright: string; files: readonly
     copyright: 'Copyright (c) Ethan Halsall',
     files: ['mit.txt', 'libopus.txt'],
   },
+  saxes: {
+    copyright:
+      'Copyright (c) Louis-Dominique Dubeau\nDerived from sax: Copyright (c) Isaac Z. Schlueter and Contributors',
+    files: ['isc.txt'],
+  },
+};
+
+/** What a package holds of others beside its own licence: who holds the copyright, and their licence, from the root. */
+const INSIDE: Readonly<Record<string, { copyright: string; file: string }>> = {
+  unpdf: {
+    copyright:
+      'Contains pdf.js: Copyright Mozilla Foundation, changed as scripts/build/pdf.ts says',
+    file: 'LICENSE',
+  },
 };
 
 /** Data that weights in this repository were made of. */
@@ -76,7 +90,7 @@ export function readPackage(name: string): BundledPackage {
   const files = readdirSync(folder).filter((file) => LICENCE_FILE.test(file));
   const own = files.sort().map((file) => readFileSync(join(folder, file), 'utf8'));
   const texts = own.length > 0 ? own : textsWithoutFile(name);
-  return { name, version, licence: license, texts: texts.map(tidy) };
+  return { name, version, licence: license, texts: [...texts, ...textsInside(name)].map(tidy) };
 }
 
 function textsWithoutFile(name: string): string[] {
@@ -88,6 +102,12 @@ function textsWithoutFile(name: string): string[] {
     );
   const [first, ...rest] = known.files.map((file) => readFileSync(join(LICENCES, file), 'utf8'));
   return [`${known.copyright}\n\n${first ?? ''}`, ...rest];
+}
+
+function textsInside(name: string): string[] {
+  const inside = INSIDE[name];
+  if (inside === undefined) return [];
+  return [`${inside.copyright}\n\n${readFileSync(join(repoRoot, inside.file), 'utf8')}`];
 }
 
 function tidy(text: string): string {

@@ -54,6 +54,12 @@ export const STEPS: readonly Step[] = [
     run: async () => (await import('./ort.ts')).buildOrt(),
   },
   {
+    name: 'pdf',
+    label: 'pdf.js',
+    packages: ['unpdf'],
+    run: async () => (await import('./pdf.ts')).buildPdf(),
+  },
+  {
     name: 'phonemes',
     label: 'pronunciations',
     packages: ['phonemize', 'esbuild'],

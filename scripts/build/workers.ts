@@ -23,6 +23,11 @@ export const WORKERS: readonly WorkerRow[] = [
   { name: 'stage', entry: 'worker/stage/index.ts', config: 'worker/stage/wrangler.toml' },
   { name: 'audio', entry: 'worker/audio/index.ts', config: 'worker/audio/wrangler.toml' },
   {
+    name: 'documents',
+    entry: 'worker/documents/index.ts',
+    config: 'worker/documents/wrangler.toml',
+  },
+  {
     name: 'onnx',
     entry: 'worker/onnx/index.ts',
     config: 'worker/onnx/wrangler.toml',

@@ -1,10 +1,12 @@
 /** `thimble search`: adds files to a collection of a running server, and searches it. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readTextFile } from '../eval/passages.ts';
+import { typeOfName } from '../../worker/documents/types.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import { ProgressLine } from '../lib/progress.ts';
@@ -23,6 +25,11 @@ interface Hit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+  readonly location: {
+    readonly unit: string;
+    readonly first: number;
+    readonly last: number;
+  } | null;
   readonly score: number;
 }
 
@@ -35,12 +42,8 @@ interface Added {
   }[];
 }
 
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.md': 'text/markdown',
-  '.markdown': 'text/markdown',
-  '.html': 'text/html',
-  '.htm': 'text/html',
-};
+/** Endings of files that are no text; the server sees by their bytes what they are. */
+const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub']);
 const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_TOP_K = 5;
 
@@ -49,6 +52,7 @@ Examples:
   thimble dev --also all-minilm-l6-v2                          (in another terminal)
   thimble search notes --create --add notes/*.md "When is bread baked?"
   thimble search notes "When is bread baked?" --add late.md --mode text --json
+  thimble search notes --add report.pdf "What was decided?"
 `;
 
 export function register(program: Command): void {
@@ -57,7 +61,7 @@ export function register(program: Command): void {
     .summary('search a collection of a server')
     .description(
       'Finds the passages of a collection that match a query: by meaning, by words, or by both. ' +
-        'With --add, text files (.md and .html by their endings) are added first.',
+        'With --add, files are added first: text, .md, .html, .csv, .pdf, .docx and .epub by their endings.',
     )
     .argument('<collection>', 'name of the collection')
     .argument('[query]', 'what to look for')
@@ -84,10 +88,10 @@ async function runSearch(
   const one = `${base}/${encodeURIComponent(collection)}`;
   const ask = (path: string, body: object) => askServer(serverAddress(url, path, 'search'), body);
   // Before anything is made: a mistyped file leaves no empty collection behind.
-  for (const file of add) await readTextFile(file, 'search', '--add');
+  for (const file of add) await readContent(file);
   if (create === true) await ask(base, { name: collection });
   const added =
-    add.length === 0 ? [] : await addFiles(add, (body) => ask(`${one}/documents`, body));
+    add.length === 0 ? [] : await addFiles(add, (route, body) => ask(`${one}/${route}`, body));
   const found =
     query === undefined
       ? null
@@ -120,17 +124,17 @@ function isFileName(word: string): boolean {
 /** One request per file: an error names the file it belongs to. */
 async function addFiles(
   files: readonly string[],
-  ask: (body: object) => Promise<object>,
+  ask: (route: string, body: object) => Promise<object>,
 ): Promise<Added['data']> {
   const line = new ProgressLine('adding: ');
   const added: Added['data'][number][] = [];
   try {
     for (const [done, file] of files.entries()) {
       line.update({ done, total: files.length, unit: 'items', note: basename(file) });
-      const content = await readTextFile(file, 'search', '--add');
-      const content_type = CONTENT_TYPES[extname(file).toLowerCase()] ?? 'text/plain';
-      const document = { id: basename(file), content, content_type };
-      const answer = (await ask({ documents: [document] })) as Added;
+      const { route, body } = await readContent(file);
+      const answer = (await ask(route, body).catch((error: unknown) =>
+        failedFile(basename(file), error),
+      )) as Added;
       added.push(...answer.data);
     }
     line.finish('done');
@@ -141,6 +145,39 @@ async function addFiles(
   }
 }
 
-function describeHit({ document, start, end, text, score }: Hit): string {
-  return `${document} ${start}-${end} (${score.toFixed(4)})\n${text.replace(/\s+/g, ' ')}\n`;
+/** A file that the server cannot read is reported as a text that it cannot read. @throws anything else */
+function failedFile(id: string, error: unknown): Added {
+  const isFile = error instanceof EngineError && /^(file|id):/.test(error.message);
+  if (!isFile) throw error;
+  const { message } = error;
+  return { data: [{ id, status: 'failed', chunks: 0, error: { message } }] };
+}
+
+/** What is sent, and to which of the collection's paths. @throws {EngineError} E_USAGE */
+async function readContent(path: string): Promise<{ route: string; body: object }> {
+  const id = basename(path);
+  if (!FILES.has(extname(path).toLowerCase())) {
+    const content = await readTextFile(path, 'search', '--add');
+    const document = { id, content, content_type: typeOfName(path) };
+    return { route: 'documents', body: { documents: [document] } };
+  }
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    const message = `search: cannot read --add ${path}. Give a readable file.`;
+    throw new EngineError('E_USAGE', message, { cause });
+  });
+  const form = new FormData();
+  form.set('id', id);
+  form.set('file', new File([bytes], id));
+  return { route: 'files', body: form };
+}
+
+function describePlace({ location, start, end }: Hit): string {
+  if (location === null) return `${start}-${end}`;
+  const { unit, first, last } = location;
+  return first === last ? `${unit} ${first}` : `${unit}s ${first}-${last}`;
+}
+
+function describeHit(hit: Hit): string {
+  const { document, text, score } = hit;
+  return `${document} ${describePlace(hit)} (${score.toFixed(4)})\n${text.replace(/\s+/g, ' ')}\n`;
 }

@@ -20,7 +20,7 @@ export function serverAddress(server: string, path: string, what: string): URL {
 }
 
 /**
- * POSTs a body, or GETs without one, unless `method` says otherwise.
+ * POSTs a body or a form, or GETs without one, unless `method` says otherwise.
  * @throws {EngineError} what the server answers; E_BACKEND_UNAVAILABLE when it does not
  */
 export async function askServer(
@@ -45,9 +45,12 @@ async function reachServer(url: URL, method: string, body?: object): Promise<Res
   const key = process.env[KEY_VARIABLE];
   const headers = {
     ...(key === undefined ? {} : { 'x-api-key': key }),
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(body === undefined || body instanceof FormData
+      ? {}
+      : { 'content-type': 'application/json' }),
   };
-  const content = body === undefined ? {} : { body: JSON.stringify(body) };
+  const content =
+    body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) };
   const init = { method, headers, ...content, signal: interruptSignal };
   const response = await fetch(url, init).catch((cause: unknown) => {
     throw unavailable(url, 'does not answer', cause);

@@ -272,7 +272,7 @@ describe('doctor and deploy', () => {
     const ended = await thimble('deploy', '--dry-run', '--plan', 'free', '--json');
     expect(ended.code).toBe(0);
     const { sizes } = jsonOf(ended) as { sizes: { name: string }[] };
-    expect(sizes.map(({ name }) => name)).toEqual(['stage', 'audio', 'gateway']);
+    expect(sizes.map(({ name }) => name)).toEqual(['stage', 'audio', 'documents', 'gateway']);
   });
 });
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { textPdf } from '../../scripts/attack/documents/make-documents.ts';
 import { TINY_CONFIG, TINY_ENCODER_ID, writeTinyEncoder } from '../support/encoders.ts';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { runThimble } from '../support/program.ts';
@@ -18,6 +19,8 @@ beforeAll(async () => {
   await writeFile(join(home, 'sea.md'), '# Sea\n\nthe sea is blue\n');
   await writeFile(join(home, 'page.html'), '<p>a cat sat on the <b>mat</b></p>');
   await writeFile(join(home, 'picture.txt'), Uint8Array.of(137, 80, 78, 71, 0, 1, 2));
+  await writeFile(join(home, 'report.pdf'), textPdf([[], ['The lighthouse is red.']]));
+  await writeFile(join(home, 'broken.pdf'), '%PDF-1.7 and nothing');
   const imported = await runThimble(['import', join(home, 'source'), '--id', ID], { home });
   expect(imported).toMatchObject({ code: 0 });
   expect(imported.stdout).toContain(`thimble embed -m ${ID}`);
@@ -102,6 +105,15 @@ describe('thimble search', () => {
     const ended = await run([...args, join(home, 'sea.md'), join(home, 'page.html'), 'blue sea']);
     expect(ended).toMatchObject({ code: 0 });
     expect(ended.stdout).toContain('sea.md 0-');
+  });
+
+  test('a PDF is found with its page; one that cannot be read is named', async () => {
+    const args = ['search', 'pages', '--create', '--url', server.url, '--mode', 'text', '--add'];
+    const files = ['broken.pdf', 'report.pdf'].map((name) => join(home, name));
+    const ended = await run([...args, ...files, 'lighthouse']);
+    expect(ended.stdout).toContain('report.pdf page 2 (');
+    expect(ended.stderr).toContain('not added: broken.pdf: file: is a damaged PDF file');
+    expect(ended.code).toBe(1);
   });
 
   test('a file that is missing leaves no collection', async () => {

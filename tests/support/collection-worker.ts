@@ -23,7 +23,16 @@ const FILLER = 'one two three four five six seven eight nine ten';
 
 const documentOf = (id: string, text: string) => ({
   ...{ id, metadata: { about: id }, nChar: text.length },
-  chunks: [{ start: 0, end: text.length, heading: '', text, vector: Float32Array.of(1, 0) }],
+  chunks: [
+    {
+      start: 0,
+      end: text.length,
+      heading: '',
+      location: null,
+      text,
+      vector: Float32Array.of(1, 0),
+    },
+  ],
 });
 
 /** Lets others go first once something is sealed. */

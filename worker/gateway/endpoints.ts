@@ -23,6 +23,7 @@ import { applyTemplate } from '../apis/tokens/apply-template.ts';
 import { cancelBatch } from '../apis/batches/cancel-batch.ts';
 import { cancelResponse } from '../apis/responses/cancel-response.ts';
 import { chatCompletions } from '../apis/chat/chat-completions.ts';
+import { addCollectionFile } from '../apis/retrieval/add-file.ts';
 import {
   addCollectionDocuments,
   deleteCollectionDocument,
@@ -168,6 +169,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   getCollection,
   deleteCollection,
   addCollectionDocuments,
+  addCollectionFile,
   listCollectionDocuments,
   getCollectionDocument,
   deleteCollectionDocument,

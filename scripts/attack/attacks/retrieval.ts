@@ -1,6 +1,17 @@
 /** Documents, passages and texts to embed. */
+import { strToU8 } from 'fflate';
+import { FILE_TYPES } from '../../../worker/documents/types.ts';
 import { bodyAttack } from '../attack.ts';
 import type { Attack } from '../attack.ts';
+import {
+  base64Of,
+  docxOf,
+  docxParagraph,
+  pageContent,
+  pagesPdf,
+  pdfStream,
+  textPdf,
+} from '../documents/make-documents.ts';
 import type { Target } from '../target.ts';
 
 const SENTENCE = 'The quick brown fox jumps over the lazy dog near the river bank. ';
@@ -34,7 +45,54 @@ const documents = (
 
 const one = (content: string, content_type = 'text/plain') => [{ id: 'd', content, content_type }];
 
+const file = (bytes: Uint8Array, type: keyof typeof FILE_TYPES) =>
+  one(base64Of(bytes), FILE_TYPES[type]);
+
+/** A page that is 200 MB of spaces. */
+function pdfBomb(): Uint8Array {
+  const content = new Uint8Array(200_000_000).fill(0x20);
+  return pagesPdf([pdfStream(content, '/FlateDecode')]);
+}
+
+/** Forms that draw the next one 20 times each, eight deep. */
+function pdfForms(): Uint8Array {
+  const draw = '/X Do '.repeat(20);
+  const forms = Array.from({ length: 8 }, (_, i) =>
+    pdfStream(
+      strToU8(i < 7 ? draw : pageContent(['again'])),
+      '',
+      '/Type /XObject /Subtype /Form /BBox [0 0 9 9] ' +
+        `/Resources << /Font << /F 3 0 R >> /XObject << /X ${7 + i} 0 R >> >> `,
+    ),
+  );
+  return pagesPdf([pdfStream(strToU8(draw))], forms);
+}
+
+const FILES: readonly Attack[] = [
+  documents('pdf-bomb', 'a PDF that decodes to 200 MB', () => file(pdfBomb(), 'pdf'), true),
+  documents('pdf-forms', 'a PDF that draws itself 20^8 times', () => file(pdfForms(), 'pdf')),
+  documents('pdf-pages', 'a PDF of 4,000 pages', () =>
+    file(textPdf(Array.from({ length: 4000 }, (_, i) => [`Page ${i}.`])), 'pdf'),
+  ),
+  documents('docx-bomb', 'a DOCX that decodes to 200 MB', () =>
+    file(docxOf(docxParagraph(' '.repeat(200_000_000))), 'docx'),
+  ),
+  documents('docx-elements', 'a DOCX of 500,000 empty paragraphs', () =>
+    file(docxOf('<w:p/>'.repeat(500_000)), 'docx'),
+  ),
+  documents('docx-depth', 'a DOCX of 100,000 levels', () =>
+    file(docxOf('<w:p>'.repeat(100_000)), 'docx'),
+  ),
+  documents('csv-columns', 'a CSV of a million columns', () =>
+    one(','.repeat(999_999), FILE_TYPES.csv),
+  ),
+  documents('csv-quotes', 'a CSV of open quotation marks', () =>
+    one('"'.repeat(999_999), FILE_TYPES.csv),
+  ),
+];
+
 export const RETRIEVAL: readonly Attack[] = [
+  ...FILES,
   documents('540kb', '540 kB of prose', () => one(prose(540_000)), true),
   documents('one-letter', '500 kB of one letter', () => one('a'.repeat(500_000)), true),
   documents('spaces', '500 kB of spaces', () => one(' '.repeat(500_000) + 'a')),

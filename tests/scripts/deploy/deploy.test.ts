@@ -57,7 +57,7 @@ test('the record is written before the gateway, after everything it names', asyn
   const result = await deployTo(target, model, { ...PAID, nIsolate: 2 });
   expect(done).toEqual([
     ...['fleet/deploying.json', 'thimble-stage-1', 'thimble-stage', 'thimble-audio'],
-    ...['thimble-onnx', 'fleet/placement.json', 'thimble-gateway'],
+    ...['thimble-documents', 'thimble-onnx', 'fleet/placement.json', 'thimble-gateway'],
   ]);
   expect(result.urls.at(-1)).toBe('https://thimble-gateway.example.workers.dev');
   const placement = await readPlacement(bucket);

@@ -8,7 +8,7 @@ test('stages come from the last to the first, the gateway at the end', () => {
   const configs = scriptConfigs({ nIsolate: 3 });
   expect(configs.map(({ scriptName }) => scriptName)).toEqual([
     ...['thimble-stage-2', 'thimble-stage-1', 'thimble-stage'],
-    ...['thimble-audio', 'thimble-onnx', 'thimble-gateway'],
+    ...['thimble-audio', 'thimble-documents', 'thimble-onnx', 'thimble-gateway'],
   ]);
 });
 
@@ -40,7 +40,9 @@ test('one isolate is what the files say, but for its paths', () => {
 
 test('the free plan goes without the ONNX script and the binding to it', () => {
   const configs = scriptConfigs({ nIsolate: 2, isFree: true });
-  expect(configs.map(({ bundle }) => bundle)).toEqual(['stage', 'stage', 'audio', 'gateway']);
+  expect(configs.map(({ bundle }) => bundle)).toEqual([
+    ...['stage', 'stage', 'audio', 'documents', 'gateway'],
+  ]);
   expect(configs.flatMap(({ bindings }) => bindings).join()).not.toContain('onnx');
 });
 

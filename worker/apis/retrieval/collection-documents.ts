@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { StoredDocument } from './object/collection-store.ts';
 import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
-import { redactDocuments } from './documents/redact-documents.ts';
 import { addDocuments } from './documents/add-documents.ts';
+import { openDocument } from './documents/open-document.ts';
 import { documentJson, findCollection } from './collection.ts';
 import { encoderOf, search } from './search-collection.ts';
 import {
@@ -46,8 +46,14 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection, caller);
     const redactor = redactorFor(body.redact);
-    const documents = await redactDocuments(redactor, body.documents);
-    const data = await addDocuments(env, caller, collection, model, documents, request.signal);
+    const documents = body.documents.map((document, i) => {
+      const name = `documents[${i}]`;
+      const open = () => openDocument(env, caller, document, name);
+      return { id: document.id, name, contentName: `${name}.content`, open };
+    });
+    const data = await addDocuments(
+      ...([env, caller, collection, model, documents, redactor, request.signal] as const),
+    );
     const failed = data.filter(({ status }) => status === 'failed').length;
     const init = { headers: redactedHeaders(redactor) };
     return Response.json({ object: 'list', data, failed }, init);

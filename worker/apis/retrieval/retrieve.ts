@@ -3,6 +3,7 @@
  * the response lists them with their positions. A small model may not use them: all passages that it was
  * given are listed, and those it cites are marked.
  */
+import type { Location } from '../../documents/sections.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { contentText, textContent, textMessage } from '../../serving/conversation/message.ts';
@@ -20,7 +21,10 @@ export interface Citation {
   readonly chunk: number;
   readonly start: number;
   readonly end: number;
+  readonly heading: string;
   readonly text: string;
+  /** Page, chapter or rows; null where the format has none. */
+  readonly location: Location | null;
   readonly score: number;
 }
 
@@ -50,10 +54,12 @@ export async function retrieve(
   );
   const request = { ...retrieval, query };
   const found = await search(env, caller, collection, request, signal, 'retrieval.query');
-  const citations = found.map(({ document, chunk, start, end, text, score }, i): Citation => ({
-    index: i + 1,
-    ...{ document, chunk, start, end, text, score },
-  }));
+  const citations = found.map(
+    ({ metadata: _, vector_score: _v, text_score: _t, ...passage }, i): Citation => ({
+      index: i + 1,
+      ...passage,
+    }),
+  );
   return { messages: withPassages(messages, citations), citations };
 }
 

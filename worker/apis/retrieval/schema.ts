@@ -1,15 +1,18 @@
 /** Schemas of bodies and answers of collections. */
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { z } from 'zod';
-import { CONTENT_TYPES } from './documents/document-text.ts';
+import { MAX_DOCUMENT_CHARS } from '../../documents/limits.ts';
+import { DOCUMENT_TYPES, isEncoded } from './documents/open-document.ts';
 import { filterSchema, metadataSchema } from './object/filter.ts';
 import { SEARCH_MODES } from './object/search.ts';
 import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
+import { locationSchema } from '../../serving/fields/location.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 export const MAX_DOCUMENTS = 256;
-const MAX_DOCUMENT_CHARS = 1_000_000;
+/** Of a file in base64: what a body holds. */
+const MAX_CONTENT_CHARS = 4 * 1024 * 1024;
 const MAX_QUERY_CHARS = 10_000;
 export const MAX_TOP_K = 100;
 const DEFAULT_TOP_K = 10;
@@ -42,8 +45,13 @@ export const addDocumentsSchema = z
       .array(
         z.looseObject({
           id: documentId,
-          content: z.string().max(MAX_DOCUMENT_CHARS),
-          content_type: z.enum(CONTENT_TYPES).default('text/plain'),
+          content: z
+            .string()
+            .max(MAX_CONTENT_CHARS)
+            .describe(
+              `text of at most ${MAX_DOCUMENT_CHARS} characters; the bytes in base64 of a PDF, DOCX or EPUB file`,
+            ),
+          content_type: z.enum(DOCUMENT_TYPES).default('text/plain'),
           metadata: metadataSchema.default({}),
         }),
       )
@@ -55,7 +63,13 @@ export const addDocumentsSchema = z
   .superRefine(
     whole(({ documents }, context) => {
       const seen = new Set<string>();
-      for (const [i, { id }] of documents.entries()) {
+      for (const [i, { id, content, content_type }] of documents.entries()) {
+        if (content.length > MAX_DOCUMENT_CHARS && !isEncoded(content_type))
+          refuseAt(
+            context,
+            ['documents', i, 'content'],
+            `expected at most ${MAX_DOCUMENT_CHARS} characters`,
+          );
         if (seen.has(id))
           refuseAt(
             context,
@@ -135,6 +149,7 @@ export const searchResultSchema = z
     end: count,
     heading: z.string(),
     text: z.string(),
+    location: locationSchema,
     metadata: metadataSchema,
     score: z.number(),
     vector_score: z.number().nullable(),

@@ -104,10 +104,10 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
     }
     for (let after = 0; ;) {
       const page = (await stub.passages(after, PAGE_PASSAGES)) as Passages;
-      for (const { documentId, position, start, end, heading, text } of page.chunks)
+      for (const { documentId, position, start, end, heading, text, location } of page.chunks)
         yield {
           ...{ type: 'passage', collection: name, document: documentId, chunk: position },
-          ...{ start, end, heading, text },
+          ...{ start, end, heading, text, ...(location === null ? {} : { location }) },
         };
       if (page.last === null) return;
       after = page.last;

@@ -144,6 +144,7 @@ export async function addFile(
         collection,
         await encoderOf(env, collection, caller),
         [{ id: fileId, content, content_type: typeOf(head.filename), metadata: attributes }],
+        null,
         signal,
       );
   const error = isTooLong

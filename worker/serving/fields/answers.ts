@@ -1,5 +1,6 @@
 /** Schemas of answers in OpenAI's shapes, for /openapi.json and for tests. */
 import { z } from 'zod';
+import { locationSchema } from './location.ts';
 
 const count = z.number().int().nonnegative();
 const finishReason = z.enum(['stop', 'length', 'content_filter']);
@@ -74,7 +75,9 @@ const citations = z
       chunk: count,
       start: count.describe('position in the document as it was sent, in UTF-16 units'),
       end: count,
+      heading: z.string(),
       text: z.string(),
+      location: locationSchema,
       score: z.number(),
     }),
   )

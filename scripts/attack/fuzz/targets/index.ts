@@ -1,13 +1,16 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from '../fuzz-target.ts';
 import { bodyTargets } from './bodies.ts';
+import { documentTargets } from './documents.ts';
 import { fileTargets } from './files.ts';
 import { languageTargets } from './languages.ts';
 import { mediaTargets } from './media.ts';
 
 export async function loadTargets(): Promise<readonly FuzzTarget[]> {
   const made = await Promise.all(
-    [fileTargets, mediaTargets, languageTargets, bodyTargets].map((load) => load()),
+    [fileTargets, mediaTargets, documentTargets, languageTargets, bodyTargets].map((load) =>
+      load(),
+    ),
   );
   return made.flat();
 }

@@ -8,22 +8,26 @@ import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
 import { throwIfAborted } from '../../../../engine/base/errors.ts';
-import { chunkDocumentSteps, plainText } from './chunk-document.ts';
+import { SECTION_BREAK } from '../../../documents/sections.ts';
+import { chunkSectionsSteps, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
-import { isBinary } from './document-text.ts';
-import type { ContentType } from './document-text.ts';
-import type { Metadata } from '../object/filter.ts';
+import type { OpenDocument } from './open-document.ts';
+import { redactDocument } from './redact-documents.ts';
+import type { Redactor } from '../../../serving/redaction/redactor.ts';
 import { embed } from '../../../serving/embedding/embed.ts';
 import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from '../env.ts';
 import type { Collection } from '../collection.ts';
 
-export interface IncomingDocument {
+/** A document that is to be added: its text is only in memory when its turn has come. */
+export interface DocumentSource {
   readonly id: string;
-  readonly content: string;
-  readonly content_type: ContentType;
-  readonly metadata: Metadata;
+  /** Paths of the document and of its content in the request, such as `documents[0].content`. */
+  readonly name: string;
+  readonly contentName: string;
+  /** @throws {EngineError} E_REQUEST_INVALID */
+  readonly open: () => Promise<OpenDocument>;
 }
 
 export interface AddedJson {
@@ -35,7 +39,7 @@ export interface AddedJson {
 
 /** A document's passages, and the token ids that are embedded for them. */
 interface Prepared {
-  readonly document: IncomingDocument;
+  readonly document: OpenDocument;
   readonly chunks: readonly Chunk[];
   readonly ids: readonly number[][];
 }
@@ -49,7 +53,8 @@ export async function addDocuments(
   caller: Caller,
   collection: Collection,
   model: EncoderModel,
-  documents: readonly IncomingDocument[],
+  documents: readonly DocumentSource[],
+  redactor: Redactor | null,
   signal: AbortSignal,
 ): Promise<AddedJson[]> {
   const added = new Array<AddedJson>(documents.length);
@@ -62,7 +67,8 @@ export async function addDocuments(
   for (const [at, document] of documents.entries()) {
     throwIfAborted(signal, 'request: the client has left.');
     try {
-      const prepared = await prepare(collection, model, document, `documents[${at}]`);
+      const redacted = await redactDocument(redactor, await document.open());
+      const prepared = await prepare(collection, model, redacted, document);
       waiting.push({ at, prepared });
     } catch (error) {
       added[at] = failed(document.id, error, caller);
@@ -78,21 +84,19 @@ export async function addDocuments(
 async function prepare(
   { about }: Collection,
   model: EncoderModel,
-  document: IncomingDocument,
-  name: string,
+  document: OpenDocument,
+  { name, contentName }: DocumentSource,
 ): Promise<Prepared> {
-  const { content, content_type } = document;
-  if (isBinary(content))
-    throw invalidField(`${name}.content`, 'is no text, but binary data; expected text');
+  const { sections, type } = document;
   const { tokenizer } = model;
   const count = function* (text: string): Steps<number> {
     return (yield* tokenizer.encodeSteps(text, { special: false })).length;
   };
-  const steps = chunkDocumentSteps(content, content_type, about.chunkTokens, count);
+  const steps = chunkSectionsSteps(sections, type, about.chunkTokens, count);
   const chunks = await inTurns(steps, takeTurn);
-  if (chunks.length === 0) throw invalidField(`${name}.content`, 'has no text; expected some');
+  if (chunks.length === 0) throw invalidField(contentName, 'has no text; expected some');
   const texts = chunks.map(({ heading, text }) =>
-    [heading, plainText(text, content_type)].filter((part) => part !== '').join('\n'),
+    [heading, plainText(text, type)].filter((part) => part !== '').join('\n'),
   );
   const ids = await textIds(model, texts, {
     inputType: 'document',
@@ -125,7 +129,7 @@ async function putAll(
     const stored = waiting.map(({ prepared: { document, chunks } }) => ({
       id: document.id,
       metadata: document.metadata,
-      nChar: document.content.length,
+      nChar: textLength(document),
       chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
     }));
     // RPC's types lose the shape of an answer.
@@ -146,6 +150,12 @@ async function putAll(
   } catch (error) {
     return waiting.map(({ prepared }) => failed(prepared.document.id, error, caller));
   }
+}
+
+/** As positions in the document count. */
+function textLength({ sections }: OpenDocument): number {
+  const n = sections.reduce((sum, { text }) => sum + text.length + SECTION_BREAK.length, 0);
+  return n - SECTION_BREAK.length;
 }
 
 function failed(id: string, error: unknown, { requestId }: Caller): AddedJson {

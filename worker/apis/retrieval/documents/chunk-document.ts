@@ -3,17 +3,21 @@ import { atOnce } from '../../../../engine/base/turns.ts';
 import type { Steps } from '../../../../engine/base/turns.ts';
 import { chunkSteps, textOf } from '../../../../engine/text/chunk-text.ts';
 import type { CountTokens, CountTokensSteps } from '../../../../engine/text/chunk-text.ts';
+import { SECTION_BREAK } from '../../../documents/sections.ts';
+import type { Location, Section as DocumentSection } from '../../../documents/sections.ts';
 import { documentText } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
 
 export interface Chunk {
-  /** Position in the document as it was sent, in UTF-16 units. */
+  /** Position in the document as it was sent, in that of a file's text, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
   /** Headings above the passage, joined, the outermost first. */
   readonly heading: string;
   /** Text of the passage, without HTML markup. */
   readonly text: string;
+  /** Page, chapter or rows; null where the format has none. */
+  readonly location: Location | null;
 }
 
 const MAX_HEADING_CHARS = 200;
@@ -66,10 +70,61 @@ export function* chunkDocumentSteps(
       const says = plainText(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
       if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) continue;
       const [from, to] = sourceOf(whole.start, whole.end);
-      chunks.push({ start: from, end: to, heading, text: passage });
+      chunks.push({ start: from, end: to, heading, text: passage, location: null });
     }
   }
   return chunks;
+}
+
+/** Passages of a document's sections, none of which has text of two; positions are those in all their texts. */
+export function* chunkSectionsSteps(
+  sections: readonly DocumentSection[],
+  type: ContentType,
+  maxTokens: number,
+  count: CountTokensSteps,
+): Steps<Chunk[]> {
+  const chunks: Chunk[] = [];
+  let offset = 0;
+  for (const section of sections) {
+    yield;
+    const { text } = section;
+    const places = new Places(section);
+    for (const chunk of yield* chunkDocumentSteps(text, type, maxTokens, count))
+      chunks.push({
+        ...chunk,
+        start: offset + chunk.start,
+        end: offset + chunk.end,
+        heading: chunk.heading === '' ? section.heading : chunk.heading,
+        location: places.of(chunk),
+      });
+    offset += text.length + SECTION_BREAK.length;
+  }
+  return chunks;
+}
+
+/** Places of a section's passages, in their order: of rows, each line is one. */
+class Places {
+  readonly #text: string;
+  readonly #location: Location | null;
+  #at = 0;
+  #nLine = 0;
+
+  constructor({ text, location }: DocumentSection) {
+    this.#text = text;
+    this.#location = location;
+  }
+
+  of({ start, end }: Pick<Chunk, 'start' | 'end'>): Location | null {
+    const location = this.#location;
+    if (location?.unit !== 'row') return location;
+    const first = location.first + this.#linesBefore(start);
+    return { unit: 'row', first, last: location.first + this.#linesBefore(end) };
+  }
+
+  #linesBefore(position: number): number {
+    for (; this.#at < position; this.#at++) if (this.#text[this.#at] === '\n') this.#nLine++;
+    return this.#nLine;
+  }
 }
 
 interface Section {

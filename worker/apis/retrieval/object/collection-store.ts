@@ -3,6 +3,7 @@ import { EngineError } from '../../../../engine/base/errors.ts';
 import { openText } from '../../../access/content/content-box.ts';
 import type { ContentBox } from '../../../access/content/content-box.ts';
 import { migrate, readSchemaVersion } from '../../../platform/storage/migrate.ts';
+import type { Location } from '../../../documents/sections.ts';
 import type { Metadata } from './filter.ts';
 import { COLLECTION_MIGRATIONS } from './migrations.ts';
 import { roundVector } from './vector-index.ts';
@@ -39,9 +40,10 @@ export interface StoredChunk {
   readonly end: number;
   readonly heading: string;
   readonly text: string;
+  readonly location: Location | null;
 }
 
-export type NewChunk = Pick<StoredChunk, 'start' | 'end' | 'heading' | 'text'> & {
+export type NewChunk = Pick<StoredChunk, 'start' | 'end' | 'heading' | 'text' | 'location'> & {
   readonly vector: Float32Array;
 };
 
@@ -106,8 +108,8 @@ export class CollectionStore {
     await this.#sealClear(box, hasher);
     const about = await box.sealWith(hasher.key, metadataPlace(id), JSON.stringify(metadata));
     const sealed: SealedChunk[] = [];
-    for (const [position, { heading, text }] of chunks.entries())
-      sealed.push(await sealChunk(box, hasher, id, position, heading, text));
+    for (const [position, chunk] of chunks.entries())
+      sealed.push(await sealChunk(box, hasher, id, position, chunk));
     this.#requireExisting();
     return this.#storage.transactionSync(() => {
       const replaced = this.#numberOf(id) !== null;
@@ -314,7 +316,7 @@ export class CollectionStore {
       const { document_id, position, heading, text } = row;
       const sealed = await sealChunk(
         ...([box, hasher, document_id as string, Number(position)] as const),
-        ...([heading as string, text as string] as const),
+        { heading: heading as string, text: text as string, location: null },
       );
       this.#requireExisting();
       this.#storage.transactionSync(() => this.#replaceClear(row, sealed));
@@ -440,12 +442,15 @@ async function sealChunk(
   hasher: WordHasher,
   documentId: string,
   position: number,
-  heading: string,
-  text: string,
+  { heading, text, location }: Pick<StoredChunk, 'heading' | 'text' | 'location'>,
 ): Promise<SealedChunk> {
   const place = chunkPlace(documentId, position);
   return {
-    content: await box.sealWith(hasher.key, place, JSON.stringify([heading, text])),
+    content: await box.sealWith(
+      hasher.key,
+      place,
+      JSON.stringify(location === null ? [heading, text] : [heading, text, location]),
+    ),
     headingWords: await hasher.hashText(heading),
     textWords: await hasher.hashText(text),
   };
@@ -463,9 +468,9 @@ async function openChunk(box: ContentBox | null, row: Row): Promise<StoredChunk 
     ...{ start: Number(row['start']), end: Number(row['end']) },
   };
   if (typeof stored === 'string')
-    return { ...head, heading: row['heading'] as string, text: stored };
+    return { ...head, heading: row['heading'] as string, text: stored, location: null };
   const json = await openText(box, chunkPlace(head.documentId, position), stored);
   if (json === null) return null;
-  const [heading, text] = JSON.parse(json) as [string, string];
-  return { ...head, heading, text };
+  const [heading, text, location = null] = JSON.parse(json) as [string, string, Location?];
+  return { ...head, heading, text, location };
 }

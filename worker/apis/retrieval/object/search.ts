@@ -1,5 +1,6 @@
 /** A search of one collection: by meaning, by words, or by both. */
 import type { ContentBox } from '../../../access/content/content-box.ts';
+import type { Location } from '../../../documents/sections.ts';
 import type { WordHasher } from './words.ts';
 import type { CollectionStore, StoredDocument } from './collection-store.ts';
 import { matchesFilter } from './filter.ts';
@@ -28,6 +29,8 @@ export interface SearchResult {
   readonly end: number;
   readonly heading: string;
   readonly text: string;
+  /** Page, chapter or rows; null where the format has none. */
+  readonly location: Location | null;
   readonly metadata: Metadata;
   /** Score that results are sorted by; only comparable within one mode. */
   readonly score: number;
@@ -100,10 +103,10 @@ async function results(
     if (chunk === undefined) return [];
     const document = documents.get(chunk.document);
     if (document === null || document === undefined) return [];
-    const { position, start, end, heading, text } = chunk;
+    const { position, start, end, heading, text, location } = chunk;
     return {
       document: document.id,
-      ...{ chunk: position, start, end, heading, text },
+      ...{ chunk: position, start, end, heading, text, location },
       metadata: document.metadata,
       score,
       vector_score: byVector.get(key) ?? null,

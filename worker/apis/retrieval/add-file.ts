@@ -1,0 +1,87 @@
+/** POST /v1/collections/:name/files: one file in a form, as browsers and curl send it. */
+import { z } from 'zod';
+import { MAX_FILE_BYTES } from '../../documents/received-file.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import type { ErrorCode } from '../../../engine/base/errors.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
+import {
+  redactedHeaders,
+  redactField,
+  redactorFor,
+} from '../../serving/redaction/redact-request.ts';
+import { checkBody } from '../../http/body/json-body.ts';
+import { findCollection } from './collection.ts';
+import { addDocuments } from './documents/add-documents.ts';
+import { requireText } from './documents/open-document.ts';
+import { receiveFile } from './documents/receive-file.ts';
+import { defineRetrievalEndpoint } from './env.ts';
+import { metadataSchema } from './object/filter.ts';
+import { addedSchema, documentId } from './schema.ts';
+import { encoderOf } from './search-collection.ts';
+
+/** The form's fields beside the file. */
+const fieldsSchema = z.strictObject({
+  id: documentId.optional().describe('by default the name of the file; the same id replaces'),
+  metadata: metadataSchema.default({}).describe('JSON'),
+  redact: redactField.describe('JSON: true, or a list of kinds'),
+});
+
+const formSchema = fieldsSchema
+  .extend({
+    file: z
+      .string()
+      .meta({ format: 'binary' })
+      .describe(
+        `PDF, DOCX, EPUB or text of at most ${MAX_FILE_BYTES} bytes; .md, .html and .csv by the name`,
+      ),
+  })
+  .meta({ id: 'CollectionFileForm' });
+
+export const addCollectionFile = defineRetrievalEndpoint({
+  name: 'addCollectionFile',
+  method: 'POST',
+  path: '/v1/collections/:name/files',
+  tag: 'retrieval',
+  scope: 'retrieval',
+  summary: 'Add a file as a document, replacing the one with the same id',
+  description:
+    'A form (multipart/form-data) with the field "file". What kind of file it is follows from its first bytes, of ' +
+    'texts from its name. Its text is kept, the file is not.',
+  params: { name: 'name of the collection' },
+  form: formSchema,
+  responses: [{ status: 200, what: 'the result for the document', schema: addedSchema }],
+  examples: [
+    {
+      title: 'An unknown collection',
+      params: { name: 'nothing' },
+      form: { file: { filename: 'sea.md', text: '# Sea\n\nThe sea is blue.' } },
+      status: 404,
+    },
+  ],
+  async handle({ env, caller, params: { name = '' }, request }) {
+    // First, since a client whose body is left unread may miss the answer.
+    const { filename, fields, file } = await receiveFile(env, caller, request);
+    const collection = await findCollection(env, caller, name);
+    const model = await encoderOf(env, collection, caller);
+    const { id, metadata, redact } = checkBody(
+      { id: filename ?? undefined, ...fields },
+      fieldsSchema,
+    );
+    if (id === undefined)
+      throw invalidField('id', 'expected a name for the document, since the file has none');
+    for (const { text } of file.sections) requireText(text, 'file');
+    const redactor = redactorFor(redact);
+    const source = {
+      ...{ id, name: 'file', contentName: 'file' },
+      open: () => Promise.resolve({ id, metadata, ...file }),
+    };
+    const data = await addDocuments(
+      ...([env, caller, collection, model, [source], redactor, request.signal] as const),
+    );
+    const error = data[0]?.error;
+    if (error !== undefined)
+      throw new EngineError(error.code as ErrorCode, error.message, { param: 'file' });
+    const init = { headers: redactedHeaders(redactor) };
+    return Response.json({ object: 'list', data, failed: 0 }, init);
+  },
+});

@@ -1,0 +1,94 @@
+/** What a document says: its text as it was sent, or what the documents script reads in its file. */
+import { fromBase64 } from '../../../../engine/base/base64.ts';
+import { FILE_TYPES } from '../../../documents/types.ts';
+import type { FileType } from '../../../documents/types.ts';
+import type { Section } from '../../../documents/sections.ts';
+import { invalidField } from '../../../platform/invalid-field.ts';
+import type { Caller } from '../../../platform/caller.ts';
+import { ask } from '../../../platform/rpc.ts';
+import type { RetrievalEnv } from '../env.ts';
+import type { Metadata } from '../object/filter.ts';
+import { CONTENT_TYPES, isBinary } from './document-text.ts';
+import type { ContentType } from './document-text.ts';
+
+export const DOCUMENT_TYPES = [...CONTENT_TYPES, ...Object.values(FILE_TYPES)] as const;
+export type DocumentType = ContentType | FileType;
+
+export interface IncomingDocument {
+  readonly id: string;
+  /** Text; the bytes in base64 where the type is that of a file. */
+  readonly content: string;
+  readonly content_type: DocumentType;
+  readonly metadata: Metadata;
+}
+
+/** A document whose text is known. */
+export interface OpenDocument {
+  readonly id: string;
+  readonly metadata: Metadata;
+  readonly type: ContentType;
+  readonly sections: readonly Section[];
+}
+
+/** How files begin that people send as if they were text. */
+const FILES_AS_TEXT: readonly (readonly [start: string, what: string])[] = [
+  ['%PDF-', 'a PDF file'],
+  ['JVBERi0', 'a PDF file in base64'],
+  ['UEsDB', 'a DOCX, EPUB or ZIP file in base64'],
+];
+
+/** Whether the content of a type is base64. */
+export function isEncoded(type: DocumentType): boolean {
+  return type !== FILE_TYPES.csv && !(CONTENT_TYPES as readonly string[]).includes(type);
+}
+
+/**
+ * @param name path of the document, such as `documents[0]`
+ * @throws {EngineError} E_REQUEST_INVALID naming the field; E_BACKEND_UNAVAILABLE
+ */
+export async function openDocument(
+  env: Pick<RetrievalEnv, 'DOCUMENTS'>,
+  { requestId }: Caller,
+  { id, content, content_type, metadata }: IncomingDocument,
+  name: string,
+): Promise<OpenDocument> {
+  const param = `${name}.content`;
+  const isText = !isEncoded(content_type);
+  if (isText) checkText(content, content_type, name);
+  if (content_type !== FILE_TYPES.csv && isText) {
+    const section = { heading: '', text: content, location: null };
+    return { id, metadata, type: content_type as ContentType, sections: [section] };
+  }
+  const bytes = isText
+    ? new TextEncoder().encode(content)
+    : fileBytes(content, content_type, param);
+  const sections = await ask<readonly Section[]>('documents', () =>
+    env.DOCUMENTS.read({ requestId }, param, bytes, content_type as FileType),
+  );
+  return { id, metadata, type: 'text/plain', sections };
+}
+
+function checkText(content: string, type: DocumentType, name: string): void {
+  const file = FILES_AS_TEXT.find(([start]) => content.startsWith(start))?.[1];
+  if (file !== undefined)
+    throw invalidField(
+      `${name}.content_type`,
+      `the content is ${file}, but its content_type is ${type}; expected the type of the file, with its bytes ` +
+        'in base64 as content',
+    );
+  requireText(content, `${name}.content`);
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID */
+export function requireText(text: string, param: string): void {
+  if (isBinary(text)) throw invalidField(param, 'is no text, but binary data; expected text');
+}
+
+function fileBytes(content: string, type: DocumentType, param: string): Uint8Array {
+  const bytes = fromBase64(content);
+  if (bytes !== null && bytes.length > 0) return bytes;
+  throw invalidField(
+    param,
+    `expected the bytes of a file in base64, since its content_type is ${type}`,
+  );
+}

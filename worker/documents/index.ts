@@ -1,0 +1,43 @@
+/**
+ * The documents script: text of PDF, DOCX, EPUB and CSV. Separate from the gateway, which would be half as large again
+ * with pdf.js in it, and which a document that takes all memory would end. Knows neither models nor HTTP.
+ */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { answerCall } from '../platform/rpc.ts';
+import type { RpcAnswer } from '../platform/rpc.ts';
+import type { CallContext } from '../platform/failure.ts';
+import { refusalOf } from './limits.ts';
+import { readDocument, readFile } from './read-document.ts';
+import type { ReadFile } from './read-document.ts';
+import { withFile } from './received-file.ts';
+import type { Section } from './sections.ts';
+import type { FileType } from './types.ts';
+
+export default class Documents extends WorkerEntrypoint {
+  /** @param name path of the field that holds the document, for errors */
+  read(
+    call: CallContext,
+    name: string,
+    bytes: Uint8Array,
+    type: FileType,
+  ): Promise<RpcAnswer<readonly Section[]>> {
+    return answerCall({ place: 'documents.read', ...call }, () =>
+      readDocument(bytes, type, refusalOf(name)),
+    );
+  }
+
+  /** Reads a file as it arrives. @param name its own, which says what kind of text it is */
+  readUpload(
+    call: CallContext,
+    name: string,
+    body: ReadableStream<Uint8Array>,
+  ): Promise<RpcAnswer<ReadFile>> {
+    return answerCall({ place: 'documents.readUpload', ...call }, () =>
+      withFile(body, (bytes) => readFile(bytes, name, refusalOf('file'))),
+    );
+  }
+
+  override fetch(): Response {
+    return new Response('This script serves no HTTP requests.\n', { status: 404 });
+  }
+}
