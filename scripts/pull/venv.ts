@@ -22,16 +22,19 @@ export interface VenvOptions {
 /** The oldest Python that all pinned clients run on. */
 const MIN_PYTHON = [3, 10] as const;
 const LOCK_WAIT_MS = 600_000;
+/** Few enough that an interruption loses little, and enough that starting pip does not count. */
+const PACKAGES_PER_RUN = 20;
 
-/** The Python of the environment, or null when it is not installed (completely). */
+/** The Python of the environment, or null when it is not installed (completely) or the Python it was made with is gone. */
 export function findVenv(requirements: string, options: VenvOptions = {}): string | null {
   const folder = folderOf(requirements, options);
-  return existsSync(stampOf(folder)) ? pythonOf(folder) : null;
+  const python = pythonOf(folder);
+  return existsSync(stampOf(folder)) && existsSync(python) ? python : null;
 }
 
 /**
  * Installs what `requirements` (the path of a file with versions and hashes) lists, unless it is there, and returns
- * the environment's Python. After an interruption the same call goes on: downloads that were finished are kept.
+ * the environment's Python. After an interruption the same call goes on: packages that are installed are kept.
  * @throws {EngineError} E_SOURCE_UNAVAILABLE without Python >= 3.10 with venv, or with pip's own reason.
  */
 export async function installVenv(
@@ -43,7 +46,10 @@ export async function installVenv(
   return await withLock(
     `${folder}.lock`,
     async () => {
-      if (existsSync(stampOf(folder))) return pythonOf(folder);
+      const found = findVenv(requirements, options);
+      if (found !== null) return found;
+      // Complete, but without its Python: it cannot be mended.
+      if (existsSync(stampOf(folder))) await rm(folder, { recursive: true });
       await run(await findPython(), ['-m', 'venv', folder]);
       await installPackages(folder, requirements, options.onProgress);
       await writeFile(stampOf(folder), '');
@@ -73,32 +79,27 @@ export async function findPython(): Promise<string> {
   );
 }
 
+/** In several runs: pip installs nothing before it has everything of a run, and skips what is installed. */
 async function installPackages(
   folder: string,
   requirements: string,
   onProgress: OnProgress | undefined,
 ): Promise<void> {
-  // pip downloads everything before it installs anything: the cache is what an interruption leaves.
-  const cache = join(folder, 'downloads');
-  const total = requiredNames(requirements).length;
-  let done = 0;
-  const onLine = (line: string) => {
-    if (!line.startsWith('Collecting ')) return;
-    onProgress?.({ done: ++done, total: Math.max(total, done), unit: 'items', note: 'pip' });
-  };
+  const entries = entriesOf(readFileSync(requirements, 'utf8'));
+  const part = join(folder, 'requirements.txt');
   const flags = ['--require-hashes', '--no-deps', '--only-binary', ':all:', '--no-input'];
-  const quiet = ['--disable-pip-version-check', '--progress-bar', 'off', '--cache-dir', cache];
-  const args = ['-m', 'pip', 'install', '--no-compile', ...flags, ...quiet, '-r', requirements];
-  await run(pythonOf(folder), args, onLine);
-  await rm(cache, { recursive: true, force: true });
+  const quiet = ['--disable-pip-version-check', '--progress-bar', 'off', '--no-cache-dir'];
+  const args = ['-m', 'pip', 'install', '--no-compile', ...flags, ...quiet, '-r', part];
+  const total = entries.length;
+  for (let done = 0; done < total; done += PACKAGES_PER_RUN) {
+    onProgress?.({ done, total, unit: 'items' });
+    await writeFile(part, entries.slice(done, done + PACKAGES_PER_RUN).join('\n'));
+    await run(pythonOf(folder), args);
+  }
 }
 
-async function run(
-  command: string,
-  args: readonly string[],
-  onLine?: (line: string) => void,
-): Promise<void> {
-  const result = await runTool(command, args, onLine === undefined ? {} : { onLine });
+async function run(command: string, args: readonly string[]): Promise<void> {
+  const result = await runTool(command, args);
   if (result.code === 0) return;
   throw new EngineError(
     'E_SOURCE_UNAVAILABLE',
@@ -106,8 +107,9 @@ async function run(
   );
 }
 
-function requiredNames(requirements: string): string[] {
-  return readFileSync(requirements, 'utf8').match(/^[a-z0-9].*==/gim) ?? [];
+/** A package with its hashes each; they are on indented lines after its own. */
+function entriesOf(requirements: string): string[] {
+  return requirements.split(/\n(?=\S)/).filter((entry) => /^[a-z0-9]/i.test(entry));
 }
 
 function folderOf(requirements: string, { root = join(cacheDir(), 'venvs') }: VenvOptions): string {

@@ -33,6 +33,11 @@ test.skipIf(!isThere)(
     expect(await installVenv(requirements, options)).toBe(python);
     expect(existsSync(stamp)).toBe(true);
 
+    rmSync(python);
+    expect(findVenv(requirements, options)).toBeNull();
+    expect(await installVenv(requirements, options)).toBe(python);
+    expect(findVenv(requirements, options)).toBe(python);
+
     await writeFile(requirements, '# nothing more\n');
     expect(findVenv(requirements, options)).toBeNull();
   },
