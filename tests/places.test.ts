@@ -7,6 +7,7 @@ import { repoRoot } from '../scripts/lib/paths.ts';
 /** Folders that are named after a way of testing; what a file in them has to use, if anything. */
 const WAYS: Readonly<Record<string, RegExp | null>> = {
   http: /support\/http-server/,
+  clients: /support\/http-server/,
   cli: /support\/program|scripts\/thimble\.ts/,
   e2e: null,
   parity: null,

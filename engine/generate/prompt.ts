@@ -58,7 +58,8 @@ export function checkPrompt(prompt: Prompt, { modelId, nCtx, config }: PromptBou
   if (length > nCtx)
     throw new EngineError(
       'E_PROMPT_TOO_LONG',
-      `prompt: ${length} tokens, but the context of ${modelId} is ${nCtx}. Shorten the prompt.`,
+      // LiteLLM and others tell this error by the words that OpenAI has for it.
+      `prompt: ${length} tokens, but this model's maximum context length is ${nCtx} tokens (${modelId}). Shorten the prompt.`,
       { param: 'messages', details: { promptTokens: length, nCtx } },
     );
   // Values are read only once their number is known to be bounded.

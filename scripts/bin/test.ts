@@ -17,6 +17,7 @@ import { runMain } from '../lib/run-command.ts';
 import { runStep } from '../lib/step.ts';
 import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { pullModel } from '../pull/pull.ts';
+import { findVenv, installVenv } from '../pull/venv.ts';
 import { buildStep } from '../dev/prepare.ts';
 
 /** What tests of real models read. */
@@ -32,6 +33,9 @@ const TEST_MODEL_IDS: readonly string[] = [
   'open-nsfw',
   'pp-ocr-v4',
 ];
+
+/** Clients in Python that tests drive. */
+const PYTHON_REQUIREMENTS = join(repoRoot, 'tests/clients/python/requirements.txt');
 
 /** What the checks remember of files that have not changed since. */
 const CACHE_DIR = join(repoRoot, 'node_modules/.cache');
@@ -100,6 +104,7 @@ async function main(): Promise<void> {
   await buildStep();
   await pullForTests();
   const isWhole = args.length === 0;
+  if (isWhole || args.some((arg) => arg.includes('clients'))) await installPythonClients();
   const checks = isWhole ? runChecks() : [];
   const tests = await runVitest(args, isWhole);
   const counts = [tests, ...(await Promise.all(checks)).map(printCheck)];
@@ -107,6 +112,19 @@ async function main(): Promise<void> {
   const failed = sum((count) => count.failed);
   process.stdout.write(`${sum((count) => count.passed)} passed, ${failed} failed\n`);
   if (failed > 0) process.exitCode = 1;
+}
+
+/** Without Python the tests that need it say so; the others still run. */
+async function installPythonClients(): Promise<void> {
+  if (findVenv(PYTHON_REQUIREMENTS) !== null) return;
+  try {
+    await runStep('pip', async ({ onProgress }) => {
+      await installVenv(PYTHON_REQUIREMENTS, { onProgress });
+      return { text: 'the clients in Python are in the cache', value: null };
+    });
+  } catch (error) {
+    process.stderr.write(`${errorToRecord(error).message}\n`);
+  }
 }
 
 /** Without a file the tests that need it say so; the others still run. */

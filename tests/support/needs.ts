@@ -11,6 +11,7 @@ import { launchChromium } from '../../scripts/lib/chromium.ts';
 import { cacheDir, repoRoot } from '../../scripts/lib/paths.ts';
 import { findCatalogueEntry } from '../../scripts/pull/catalogue.ts';
 import { findPip } from '../../scripts/pull/packages.ts';
+import { findPython, findVenv } from '../../scripts/pull/venv.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -83,4 +84,22 @@ export async function hasPip(): Promise<boolean> {
     );
     return false;
   }
+}
+
+/** Whether a Python is there that can make environments. */
+export async function hasPython(): Promise<boolean> {
+  try {
+    await findPython();
+    return true;
+  } catch (error) {
+    reportMissing('Python 3.10 or later with venv and pip', String(error));
+    return false;
+  }
+}
+
+/** The Python that has the packages of a requirements file, which `npm test` installs; null where it is missing. */
+export async function findPythonWith(requirements: string): Promise<string | null> {
+  if (!(await hasPython())) return null;
+  const get = 'Run: npm test, which installs them into an environment of their own.';
+  return findVenv(requirements) ?? reportMissing(`the Python packages of ${requirements}`, get);
 }

@@ -21,6 +21,7 @@ import {
   forgetCollection,
   noteCollection,
 } from '../retrieval/collection.ts';
+import { openDocument } from '../retrieval/documents/open-document.ts';
 import { addDocuments } from '../retrieval/documents/add-documents.ts';
 import type { ContentType } from '../retrieval/documents/document-text.ts';
 import type { Filter, Metadata } from '../retrieval/object/filter.ts';
@@ -136,17 +137,18 @@ export async function addFile(
     ...{ vector_store_id: storeId, filename: head.filename, attributes },
   };
   const isTooLong = content === null || content.length > MAX_FILE_CHARS;
+  const document = {
+    ...{ id: fileId, content: content ?? '', metadata: attributes },
+    content_type: typeOf(head.filename),
+  };
+  const source = {
+    ...{ id: fileId, name: 'file_id', contentName: 'file_id' },
+    open: () => openDocument(env, caller, document, 'file_id'),
+  };
+  const model = await encoderOf(env, collection, caller);
   const [added] = isTooLong
     ? []
-    : await addDocuments(
-        env,
-        caller,
-        collection,
-        await encoderOf(env, collection, caller),
-        [{ id: fileId, content, content_type: typeOf(head.filename), metadata: attributes }],
-        null,
-        signal,
-      );
+    : await addDocuments(env, caller, collection, model, [source], null, signal);
   const error = isTooLong
     ? { code: 'invalid_file' as const, message: `expected at most ${MAX_FILE_CHARS} characters` }
     : lastError(added?.error);

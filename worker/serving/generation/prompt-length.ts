@@ -13,8 +13,8 @@ export function refuseTooLong(model: ServedModel, nChar: number, param: string):
   if (atLeast <= nCtx) return;
   throw new EngineError(
     'E_PROMPT_TOO_LONG',
-    `${param}: at least ${atLeast} tokens (${nChar} characters), but the context of ${model.id} ` +
-      `is at most ${nCtx}. Shorten the prompt.`,
+    `${param}: at least ${atLeast} tokens (${nChar} characters), but this model's maximum context length is ` +
+      `${nCtx} tokens (${model.id}). Shorten the prompt.`,
     { param, details: { promptTokens: atLeast, nCtx } },
   );
 }
