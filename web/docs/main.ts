@@ -1,6 +1,6 @@
 /** The reference page: /openapi.json, drawn. */
 import { fetchWithKey } from '../access/key.ts';
-import { node } from './node.ts';
+import { node } from '../dom/node.ts';
 import type { OpenApiDocument } from './openapi.ts';
 import { drawOperation } from './operation.ts';
 

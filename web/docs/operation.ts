@@ -1,5 +1,5 @@
 /** One operation as a section: what it takes, what it answers, examples. */
-import { code, node } from './node.ts';
+import { code, node } from '../dom/node.ts';
 import type { OpenApiDocument, Operation, Schema } from './openapi.ts';
 import { boundsOf, follow, typeOf } from './schema.ts';
 
