@@ -34,8 +34,8 @@ const MAKERS: Makers = {
   del: ({ tokens }) => node('del', {}, ...nodesOf(tokens)),
   em: ({ tokens }) => node('em', {}, ...nodesOf(tokens)),
   escape: ({ text }) => text,
-  // The page has the first and second level for itself.
-  heading: ({ depth, tokens }) => node(depth < 3 ? 'h3' : 'h4', {}, ...nodesOf(tokens)),
+  // The page's title is the first level. One level for all others leaves none out, whatever a model begins with.
+  heading: ({ tokens }) => node('h2', {}, ...nodesOf(tokens)),
   hr: () => node('hr'),
   html: ({ raw }) => raw,
   // The page's policy loads no pictures: their description and address are shown.

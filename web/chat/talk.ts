@@ -11,7 +11,7 @@ const microphone = new Microphone();
 /** Shows the button, and what it lacks. */
 export async function offerTalk(abilities: Abilities): Promise<void> {
   const missing = await missingForTalk(abilities);
-  talk.setAttribute('aria-disabled', String(missing.length > 0));
+  talk.classList.toggle('lacking', missing.length > 0);
   talk.title =
     missing.length > 0
       ? `Talk needs: ${missing.join(' ')}`
