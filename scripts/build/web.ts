@@ -72,7 +72,9 @@ async function bundlePage(folder: string): Promise<PageBundle & { readonly input
     return text;
   };
   return {
-    script: textOf('.js'),
+    // The parser of Markdown brings a writer of HTML that is not used: its literal must not look like an element of
+    // the page. As code these characters would not parse, so they are in a literal, where the escape means the same.
+    script: textOf('.js').replaceAll('<img src=', String.raw`\x3Cimg src=`),
     style: textOf('.css'),
     inputs: [...inputs, ...worklets.inputs],
   };

@@ -47,7 +47,11 @@ describe.skipIf(browser === null)('the reference page', () => {
     for (const { name: refused } of endpoint.refused ?? []) expect(text).toContain(refused);
     const examples = await section.locator('pre.example').allTextContents();
     expect(examples).toHaveLength(endpoint.examples.length);
-    for (const example of examples) expect(example).toMatch(/^curl .*http:\/\/localhost:8787\//);
+    for (const example of examples) {
+      expect(example).toMatch(/^curl /);
+      expect(example).toContain(`${server.url}/`);
+      expect(example).not.toContain('localhost:8787');
+    }
     expect(await page.locator(`nav a[href="#${name}"]`).count()).toBe(1);
   });
 

@@ -36,6 +36,10 @@ describe.skipIf(browser === null)('pages and keys', () => {
     // The reference is another page of the tab.
     await tab.goto(`${server.url}/docs`);
     await tab.locator('body[data-drawn]').waitFor();
+    // Commands name the variable that holds the key, and never the key.
+    const command = await tab.locator('pre.example').first().textContent();
+    expect(command).toMatch(/^curl -H "authorization: Bearer \$THIMBLE_KEY" /);
+    expect(await tab.content()).not.toContain(key);
     const other = await browser!.newPage();
     await other.goto(`${server.url}/`);
     await other.locator('#key').waitFor();

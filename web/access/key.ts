@@ -21,6 +21,11 @@ export async function fetchWithKey(path: string, init: RequestInit = {}): Promis
   }
 }
 
+/** Whether this tab has a key. */
+export function hasKey(): boolean {
+  return sessionStorage.getItem(STORED_AS) !== null;
+}
+
 /** Subprotocols of a WebSocket that say the key; none without one. */
 export function keyProtocols(): string[] {
   const key = sessionStorage.getItem(STORED_AS);

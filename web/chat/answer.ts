@@ -1,9 +1,11 @@
 /** One turn: the question and its answer are shown, and the answer is spoken if there is a voice. */
+import { node } from '../dom/node.ts';
+import { AnswerView } from './answer-view.ts';
 import type { SpokenAnswer } from './audio/spoken-answer.ts';
 import { streamChat } from './chat-stream.ts';
-import type { ChatMessage, ChatRequest, SessionReport, Timings } from './chat-stream.ts';
+import type { ChatMessage, ChatRequest, SessionReport, Timings, Usage } from './chat-stream.ts';
 import { describeAnswer } from './describe-answer.ts';
-import { keepAtEnd, show, showError } from './log.ts';
+import { showError, showNote, showTurn } from './log.ts';
 
 export interface AnswerOptions {
   /** The request that asks `question`. */
@@ -12,46 +14,83 @@ export interface AnswerOptions {
   readonly signal: AbortSignal;
   /** What speaks the answer; null when it is only shown. */
   readonly openVoice: ((onSeconds: (seconds: number) => void) => SpokenAnswer) | null;
+  /** Asks the same again. */
+  readonly retry: () => void;
 }
 
-/** The answer as far as it came. Failures are shown. */
-export async function answer(options: AnswerOptions): Promise<string> {
+export interface Answered {
+  /** The answer as far as it came. */
+  readonly content: string;
+  /** Whether the server counts the turn as done. */
+  readonly isComplete: boolean;
+}
+
+/** Said under an answer, by its finish_reason. */
+const CUT_NOTES: Readonly<Record<string, string>> = {
+  length:
+    'The answer was cut: it reached the length limit. Ask "Go on." for the rest, or start a new chat where the context is full.',
+  content_filter: "The answer was cut by this server's content policy.",
+};
+const LOST = 'The answer was cut: the connection ended before it was complete.';
+
+/** Failures are shown, with a button that asks again. */
+export async function answer(options: AnswerOptions): Promise<Answered> {
   const { request, question, signal, openVoice } = options;
-  show('user', question.content);
-  const node = show('assistant', '');
-  node.classList.add('streaming');
+  const turn = showTurn(question.content);
+  const view = new AnswerView(turn);
+  view.isStreaming = true;
   const voice =
-    openVoice?.((seconds) => (node.dataset['spokenSeconds'] = seconds.toFixed(1))) ?? null;
-  let content = '';
-  let isFinished = false;
-  let timings: Timings | undefined;
-  let session: SessionReport | undefined;
+    openVoice?.((seconds) => (view.element.dataset['spokenSeconds'] = seconds.toFixed(1))) ?? null;
+  const facts: AnswerFacts = {};
   try {
     for await (const chunk of streamChat(request, signal)) {
-      timings = chunk.timings ?? timings;
-      session = chunk.session ?? session;
+      facts.timings = chunk.timings ?? facts.timings;
+      facts.session = chunk.session ?? facts.session;
+      facts.usage = chunk.usage ?? facts.usage;
       const choice = chunk.choices[0];
-      if (choice?.finish_reason) isFinished = true;
+      facts.finishReason = choice?.finish_reason ?? facts.finishReason;
       const more = choice?.delta.content;
       if (more) {
-        content += more;
+        view.add(more);
         voice?.add(more);
-        keepAtEnd(() => (node.textContent = content));
-      }
-      if (chunk.usage) {
-        const footer = document.createElement('footer');
-        footer.textContent = describeAnswer(chunk.usage, timings, session);
-        node.append(footer);
       }
     }
-    node.classList.remove('streaming');
+    if (facts.finishReason === undefined) throw new Error(LOST);
+    finishView(view, facts);
+    const note = CUT_NOTES[facts.finishReason];
+    if (note !== undefined) showNote(note, turn);
     await voice?.finish();
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') show('empty', 'Stopped.');
-    else showError(error);
-  } finally {
-    node.classList.remove('streaming');
-    if (content === '' && !isFinished) node.remove();
+    const isComplete = facts.finishReason !== undefined;
+    // What was spoken may fail after the answer was complete.
+    if (view.element.classList.contains('streaming')) finishView(view, facts);
+    const more = isComplete ? [] : [retryButton(turn, options)];
+    if (signal.aborted) showNote('Stopped by you. ', turn, ...more);
+    else showError(error, turn, ' ', ...more);
   }
-  return content;
+  return { content: view.content, isComplete: facts.finishReason !== undefined };
+}
+
+interface AnswerFacts {
+  usage?: Usage | undefined;
+  timings?: Timings | undefined;
+  session?: SessionReport | undefined;
+  finishReason?: string | undefined;
+}
+
+function finishView(
+  view: AnswerView,
+  { usage, timings, session, finishReason }: AnswerFacts,
+): void {
+  if (view.content === '' && finishReason === undefined) view.element.remove();
+  else view.finish(usage === undefined ? '' : describeAnswer(usage, timings, session));
+}
+
+function retryButton(turn: HTMLElement, { retry }: AnswerOptions): HTMLButtonElement {
+  const button = node('button', { type: 'button', className: 'retry' }, 'Retry');
+  button.addEventListener('click', () => {
+    turn.remove();
+    retry();
+  });
+  return button;
 }

@@ -10,6 +10,8 @@ export interface ChatRequest {
   readonly model?: string;
   /** Id of a conversation that the server keeps. */
   readonly session?: string;
+  /** How long after its last turn the server keeps that conversation. */
+  readonly retention_s?: number;
   readonly messages: readonly ChatMessage[];
 }
 

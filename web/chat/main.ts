@@ -1,32 +1,34 @@
 /** The chat page: its state, and what its buttons and keys do. */
 import { SpokenAnswer } from './audio/spoken-answer.ts';
-import { Microphone } from './audio/microphone.ts';
+import { AnswerView } from './answer-view.ts';
 import { answer } from './answer.ts';
 import type { ChatMessage } from './chat-stream.ts';
-import { Conversation } from './conversation.ts';
+import * as chats from './chats.ts';
+import type { Chat } from './chats.ts';
+import { draftIsAnswered, keepDraft, restoreDraft, takeDraft } from './draft.ts';
 import * as elements from './elements.ts';
-import { messageOf, show, showError } from './log.ts';
+import { clearLog, messageOf, showError, showNote, showTurn } from './log.ts';
 import { listAbilities } from './models.ts';
+import type { Abilities } from './models.ts';
+import { listen, offerTalk, stopListening } from './talk.ts';
 
-const { form, log, memory, model, newChat, send, stop, talk, text } = elements;
-let conversation = new Conversation();
-const microphone = new Microphone();
+const { form, log, memory, model, send, stop, talk, text } = elements;
+const greeting = log.querySelector('.empty');
+let chat: Chat = chats.newChat(memory.checked);
 /** Stops the answer that is being made. */
 let running: AbortController | null = null;
-/** Whether there is a voice to answer with. */
-let canSpeak = false;
+let abilities: Abilities = { chatModels: [], hears: false, findsSpeech: false, speaks: false };
 
-async function loadModels(): Promise<void> {
+/** @returns what is wrong, or null */
+async function loadModels(): Promise<string | null> {
   try {
-    const { chatModels, hears, speaks } = await listAbilities();
-    model.replaceChildren(...chatModels.map((id) => new Option(id, id)));
-    // Browsers leave mediaDevices out of pages that did not come over HTTPS or from this machine.
-    talk.hidden = !hears || !('mediaDevices' in navigator);
-    canSpeak = speaks;
-    if (chatModels.length === 0)
-      show('error', 'There is no model yet. Import one, then reload this page.');
+    abilities = await listAbilities();
+    model.replaceChildren(...abilities.chatModels.map((id) => new Option(id, id)));
+    await offerTalk(abilities);
+    if (abilities.chatModels.length > 0) return null;
+    return 'There is no model yet. Import one, then reload this page.';
   } catch (error) {
-    show('error', `The models could not be listed: ${messageOf(error)}`);
+    return `The models could not be listed: ${messageOf(error)}`;
   }
 }
 
@@ -34,25 +36,39 @@ async function ask(content: string, isSpoken = false): Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
   setRunning(controller);
-  // A new chat may begin meanwhile: this turn belongs to the old one.
-  const asked = conversation;
+  // Another chat may be opened meanwhile: this turn belongs to this one.
+  const asked = chat;
   const question: ChatMessage = { role: 'user', content };
   try {
     const made = await answer({
       request: {
         ...(model.value === '' ? {} : { model: model.value }),
-        ...asked.request(question, memory.checked),
+        ...chats.requestOf(asked, question),
       },
       question,
       signal,
-      openVoice: isSpoken && canSpeak ? (onSeconds) => new SpokenAnswer(signal, onSeconds) : null,
+      openVoice:
+        isSpoken && abilities.speaks ? (onSeconds) => new SpokenAnswer(signal, onSeconds) : null,
+      retry: () => retry(content, isSpoken),
     });
     // A turn that was stopped is kept here as far as it came; a session forgets it.
-    if (made !== '' && !memory.checked) asked.keep(question, made);
+    if (made.isComplete || (made.content !== '' && !asked.isOnServer)) {
+      const longer = chats.withTurn(asked, question, made.content);
+      if (chat === asked) chat = longer;
+      draftIsAnswered();
+      listChats();
+    } else if (chat === asked) restoreDraft();
   } finally {
     setRunning(null);
     text.focus();
   }
+}
+
+function retry(content: string, isSpoken: boolean): void {
+  if (running !== null) return;
+  if (text.value.trim() === content) text.value = '';
+  keepDraft(content);
+  void ask(content, isSpoken);
 }
 
 function setRunning(controller: AbortController | null): void {
@@ -62,38 +78,76 @@ function setRunning(controller: AbortController | null): void {
 }
 
 async function listenAndAsk(): Promise<void> {
-  if (microphone.isListening) return microphone.stop();
-  if (running !== null) return;
+  if (stopListening() || running !== null) return;
+  const question = await listen(abilities);
+  if (question === '') return;
+  text.value = question;
+  await ask(takeDraft(), true);
+}
+
+/** Shows a conversation from its beginning. */
+async function open(opened: Chat): Promise<void> {
+  running?.abort();
+  chat = opened;
+  memory.checked = opened.isOnServer;
+  clearLog(...(opened.title === '' && greeting !== null ? [greeting] : []));
+  chats.setCurrent(opened.title === '' ? null : opened.id);
+  listChats();
+  if (opened.title === '') return;
   try {
-    const question = await microphone.listen(
-      () => talk.setAttribute('aria-pressed', 'true'),
-      (heard) => (text.value = heard),
-    );
-    talk.setAttribute('aria-pressed', 'false');
-    if (question === '') return;
-    text.value = '';
-    await ask(question, true);
+    const messages = await chats.messagesOf(opened);
+    if (chat !== opened) return;
+    if (messages === null) showNote('The server no longer has this chat.');
+    else showMessages(messages);
   } catch (error) {
-    talk.setAttribute('aria-pressed', 'false');
-    showError(error);
+    showError(`The chat could not be read: ${messageOf(error)}`);
   }
 }
 
-function startOver(): void {
-  running?.abort();
-  conversation.end();
-  conversation = new Conversation();
-  log.replaceChildren();
+function showMessages(messages: readonly ChatMessage[]): void {
+  let turn = log;
+  for (const { role, content } of messages) {
+    if (role === 'user') {
+      turn = showTurn(content);
+      continue;
+    }
+    const view = new AnswerView(turn);
+    view.add(content);
+    view.finish('');
+  }
+  log.scrollTop = log.scrollHeight;
+}
+
+function listChats(): void {
+  const { id: currentId } = chat;
+  const known = chats.listChats();
+  elements.chats.replaceChildren(
+    ...(known.some(({ id }) => id === currentId) ? [] : [new Option('New chat', '')]),
+    ...known.map(({ id, title }) => new Option(title, id, false, id === currentId)),
+  );
+  elements.deleteChat.disabled = chat.title === '';
+}
+
+async function deleteChat(): Promise<void> {
+  try {
+    await chats.deleteChat(chat);
+    await open(chats.newChat(chat.isOnServer));
+  } catch (error) {
+    showError(`The chat could not be deleted: ${messageOf(error)}`);
+  }
+}
+
+async function startOver(): Promise<void> {
+  await open(chats.newChat(memory.checked));
   text.focus();
 }
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  const question = text.value.trim();
-  if (question === '' || running !== null) return;
-  text.value = '';
-  void ask(question);
+  if (text.value.trim() === '' || running !== null) return;
+  void ask(takeDraft());
 });
+text.addEventListener('input', () => keepDraft(text.value));
 text.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -101,12 +155,24 @@ text.addEventListener('keydown', (event) => {
 });
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape') return;
-  microphone.stop();
+  stopListening();
   running?.abort();
 });
 stop.addEventListener('click', () => running?.abort());
 talk.addEventListener('click', () => void listenAndAsk());
-newChat.addEventListener('click', startOver);
+elements.newChat.addEventListener('click', () => void startOver());
+elements.deleteChat.addEventListener('click', () => void deleteChat());
+elements.chats.addEventListener('change', () => {
+  const chosen = chats.listChats().find(({ id }) => id === elements.chats.value);
+  if (chosen !== undefined) void open(chosen);
+});
 // Where the conversation is kept cannot change in the middle of it.
-memory.addEventListener('change', startOver);
-void loadModels();
+memory.addEventListener('change', () => void startOver());
+
+restoreDraft();
+const failure = await loadModels();
+// With a key, what is kept can be read only now.
+restoreDraft();
+// Somebody may have asked already while the models were listed.
+if (running === null && chat.title === '') await open(chats.currentChat() ?? chat);
+if (failure !== null) showError(failure);

@@ -7,7 +7,7 @@ interface ModelRow {
   readonly id: string;
   readonly thimble: {
     readonly kind: string;
-    readonly modalities: { readonly output: readonly string[] };
+    readonly modalities: { readonly input: readonly string[]; readonly output: readonly string[] };
   };
 }
 
@@ -15,6 +15,8 @@ export interface Abilities {
   /** Ids of the models that chat. */
   readonly chatModels: readonly string[];
   readonly hears: boolean;
+  /** Whether something tells speech from silence. */
+  readonly findsSpeech: boolean;
   readonly speaks: boolean;
 }
 
@@ -26,6 +28,12 @@ export async function listAbilities(): Promise<Abilities> {
   return {
     chatModels: data.filter(({ thimble }) => thimble.kind === 'decoder').map(({ id }) => id),
     hears: data.some(({ thimble }) => thimble.kind === 'speech'),
+    findsSpeech: data.some(
+      ({ thimble: { kind, modalities } }) =>
+        kind === 'onnx' &&
+        modalities.input.includes('audio') &&
+        modalities.output.includes('tensor'),
+    ),
     speaks: data.some(
       ({ thimble }) => thimble.kind === 'onnx' && thimble.modalities.output.includes('audio'),
     ),

@@ -1,6 +1,6 @@
 /** The reference page: /openapi.json, drawn. */
 import { fetchWithKey } from '../access/key.ts';
-import { node } from './node.ts';
+import { node } from '../dom/node.ts';
 import type { OpenApiDocument } from './openapi.ts';
 import { drawOperation } from './operation.ts';
 
@@ -34,7 +34,18 @@ function draw(api: OpenApiDocument): void {
       main.append(drawOperation(api, path, method, operation));
     }
   }
+  followWidth();
   document.body.dataset['drawn'] = 'true';
+}
+
+/** What is wider than the page scrolls by itself, and then by keyboard, too. */
+function followWidth(): void {
+  const observer = new ResizeObserver((entries) => {
+    for (const { target } of entries)
+      if (target instanceof HTMLElement)
+        target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+  });
+  for (const wide of main.querySelectorAll('.scroll')) observer.observe(wide);
 }
 
 try {

@@ -1,7 +1,13 @@
 /** One operation as a section: what it takes, what it answers, examples. */
-import { code, node } from './node.ts';
+import { hasKey } from '../access/key.ts';
+import { copyButton } from '../dom/copy.ts';
+import { code, node } from '../dom/node.ts';
 import type { OpenApiDocument, Operation, Schema } from './openapi.ts';
 import { boundsOf, follow, typeOf } from './schema.ts';
+
+/** The address in the examples of /openapi.json. */
+const EXAMPLE_ORIGIN = 'http://localhost:8787';
+const KEY_OPTION = '-H "authorization: Bearer $THIMBLE_KEY"';
 
 export function drawOperation(
   document: OpenApiDocument,
@@ -61,10 +67,21 @@ function drawExamples({ 'x-codeSamples': samples = [] }: Operation): HTMLElement
   return [
     node('h4', {}, 'Examples'),
     ...samples.flatMap(({ label, source }) => [
-      node('div', {}, label),
-      node('pre', { className: 'example' }, source),
+      node(
+        'div',
+        { className: 'bar' },
+        label,
+        copyButton('Copy', () => forThisServer(source)),
+      ),
+      node('pre', { className: 'example' }, forThisServer(source)),
     ]),
   ];
+}
+
+/** The command with this server's address; the key itself is never shown, only the variable that holds it. */
+function forThisServer(curl: string): string {
+  const command = curl.replaceAll(EXAMPLE_ORIGIN, location.origin);
+  return hasKey() ? command.replace(/^curl/, () => `curl ${KEY_OPTION}`) : command;
 }
 
 function fieldTable(document: OpenApiDocument, schema: Schema): HTMLElement {
@@ -86,7 +103,12 @@ function fieldTable(document: OpenApiDocument, schema: Schema): HTMLElement {
       ),
     ),
   );
-  return node('table', {}, node('tbody', {}, ...rows));
+  const head = ['field', 'type', 'meaning'].map((text) => node('th', { scope: 'col' }, text));
+  return node(
+    'div',
+    { className: 'scroll' },
+    node('table', {}, node('thead', {}, node('tr', {}, ...head)), node('tbody', {}, ...rows)),
+  );
 }
 
 function badgesOf(field: Schema, isRequired: boolean): string[] {

@@ -1,6 +1,6 @@
-/** Writes a run's tables between the marks of README.md and its chart into docs/. */
+/** Writes a run's tables between the marks of docs/benchmarks.md, and its chart beside it. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { repoRoot } from '../../lib/paths.ts';
 import { describeResult } from './report.ts';
@@ -12,13 +12,13 @@ const END = '<!-- bench:end -->';
 
 export const CHART_FILE = 'docs/bench.svg';
 
-/** @throws {EngineError} E_INTERNAL when README.md has lost its marks. */
+/** @throws {EngineError} E_INTERNAL when docs/benchmarks.md has lost its marks. */
 export async function writeDocs(markdown: string, svg: string): Promise<string[]> {
-  const readme = join(repoRoot, 'README.md');
+  const document = join(repoRoot, 'docs/benchmarks.md');
   const chart = join(repoRoot, CHART_FILE);
-  await writeFile(readme, replaceMarked(await readFile(readme, 'utf8'), markdown));
+  await writeFile(document, replaceMarked(await readFile(document, 'utf8'), markdown));
   await writeFile(chart, svg);
-  return [readme, chart];
+  return [document, chart];
 }
 
 /** `text` with everything between the marks replaced. The formatter leaves generated tables alone. */
@@ -28,7 +28,7 @@ export function replaceMarked(text: string, markdown: string): string {
   if (begin < 0 || end < begin) {
     throw new EngineError(
       'E_INTERNAL',
-      `bench: README.md lacks the lines ${BEGIN} and ${END}, in this order; put them where the tables belong.`,
+      `bench: docs/benchmarks.md lacks the lines ${BEGIN} and ${END}, in this order; put them where the tables belong.`,
     );
   }
   const content = `\n\n<!-- prettier-ignore-start -->\n\n${markdown.trim()}\n\n<!-- prettier-ignore-end -->\n\n`;
@@ -42,9 +42,9 @@ export function docsMarkdown(facts: BenchFacts, result: BenchResult): string {
   return [
     `\`npx thimble bench ${options}\`, ${date}: ${model}, preset \`${preset}\`, one core`,
     `(${cpu}). Medians of ${rounds} alternating rounds, lowest and highest in brackets.`,
-    '[docs/benchmarks.md](docs/benchmarks.md) says what each row is.',
+    '[Rows](#rows) says what each row is.',
     '',
-    `![Tokens a second of several engines on one core](${CHART_FILE})`,
+    `![Tokens a second of several engines on one core](${basename(CHART_FILE)})`,
     '',
     describeResult(result),
   ].join('\n');

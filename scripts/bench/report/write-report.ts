@@ -14,7 +14,7 @@ export interface ReportOptions {
   readonly markdown?: string;
   /** A file for the chart. */
   readonly chart?: string;
-  /** README.md's table and docs/bench.svg. */
+  /** docs/benchmarks.md's table and docs/bench.svg. */
   readonly writeDocs?: boolean;
   /** Nothing but the JSON object on standard output. */
   readonly json?: boolean;

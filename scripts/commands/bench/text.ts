@@ -60,12 +60,12 @@ export function registerText(parent: Command): void {
       'peers --rounds 7',
       'peers --rows decode-16,prefill-256 --rounds 9',
       'peers --only workerd llama.cpp --own-time',
-      'peers --write-docs      (table in README.md, chart in docs/bench.svg)',
+      'peers --write-docs      (table in docs/benchmarks.md, chart in docs/bench.svg)',
     ],
     ROWS_AND_PEERS,
   );
   addRows(addTextOptions(peers))
-    .option('--write-docs', "write README.md's table and docs/bench.svg")
+    .option('--write-docs', "write docs/benchmarks.md's table and docs/bench.svg")
     .action((flags: TextFlags) => runText({ ...flags, peers: true }));
 }
 
