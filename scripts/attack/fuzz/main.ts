@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
+import { build } from '../../build/build.ts';
 import { parseCount } from '../../lib/arguments.ts';
 import type { FuzzReport } from './run-fuzz.ts';
 import { loadTargets } from './targets/index.ts';
@@ -31,6 +32,7 @@ export const fuzzCommand = new Command('fuzz')
   .action(fuzz);
 
 async function fuzz({ inputs, seed, only }: FuzzFlags): Promise<void> {
+  await build();
   const names = only?.split(',');
   const targets = (await loadTargets()).filter(({ name }) => names?.includes(name) ?? true);
   const perTarget = Math.ceil(inputs / targets.length);

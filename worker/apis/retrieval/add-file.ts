@@ -59,10 +59,10 @@ export const addCollectionFile = defineRetrievalEndpoint({
     },
   ],
   async handle({ env, caller, params: { name = '' }, request }) {
-    // First, since a client whose body is left unread may miss the answer.
-    const { filename, fields, file } = await receiveFile(env, caller, request);
+    // First: of what is foreign nothing is said but that it is not there.
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection, caller);
+    const { filename, fields, file } = await receiveFile(env, caller, request);
     const { id, metadata, redact } = checkBody(
       { id: filename ?? undefined, ...fields },
       fieldsSchema,
