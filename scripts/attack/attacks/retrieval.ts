@@ -1,5 +1,6 @@
 /** Documents, passages and texts to embed. */
 import { strToU8 } from 'fflate';
+import { MAX_SECTIONS } from '../../../worker/documents/limits.ts';
 import { FILE_TYPES } from '../../../worker/documents/types.ts';
 import { bodyAttack } from '../attack.ts';
 import type { Attack } from '../attack.ts';
@@ -71,8 +72,8 @@ function pdfForms(): Uint8Array {
 const FILES: readonly Attack[] = [
   documents('pdf-bomb', 'a PDF that decodes to 200 MB', () => file(pdfBomb(), 'pdf'), true),
   documents('pdf-forms', 'a PDF that draws itself 20^8 times', () => file(pdfForms(), 'pdf')),
-  documents('pdf-pages', 'a PDF of 4,000 pages', () =>
-    file(textPdf(Array.from({ length: 4000 }, (_, i) => [`Page ${i}.`])), 'pdf'),
+  documents('pdf-pages', 'a PDF of as many pages as are read', () =>
+    file(textPdf(Array.from({ length: MAX_SECTIONS }, (_, i) => [`Page ${i}.`])), 'pdf'),
   ),
   documents('docx-bomb', 'a DOCX that decodes to 200 MB', () =>
     file(docxOf(docxParagraph(' '.repeat(200_000_000))), 'docx'),
