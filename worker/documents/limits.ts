@@ -7,7 +7,7 @@ import { SECTION_BREAK } from './sections.ts';
 /** Characters of text: what a collection takes of a document. */
 export const MAX_DOCUMENT_CHARS = 1_000_000;
 /** Pages, chapters or headings. */
-export const MAX_SECTIONS = 2500;
+export const MAX_SECTIONS = 1000;
 /** Bytes that the streams and entries that are read decode to: a share of the isolate's 128 MB. */
 export const MAX_DECODED_BYTES = 32 * 1024 * 1024;
 
