@@ -1,6 +1,7 @@
 /** /v1/vector_stores by OpenAI's client on a tiny random encoder: files in, searches, nobody else's. */
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { base64Of, textPdf } from '../../scripts/attack/documents/make-documents.ts';
 import { bundleText } from '../support/bundle.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
@@ -24,8 +25,12 @@ const clientOf = (subject: string) =>
 
 const TEXTS = ['the sea is blue', 'a cat sat on the mat', 'bread'] as const;
 
-async function upload(client: OpenAI, text: string, name = 'note.txt'): Promise<string> {
-  const file = await toFile(new Blob([text]), name);
+async function upload(
+  client: OpenAI,
+  content: string | Uint8Array<ArrayBuffer>,
+  name = 'note.txt',
+): Promise<string> {
+  const file = await toFile(new Blob([content]), name);
   return (await client.files.create({ file, purpose: 'assistants' })).id;
 }
 
@@ -90,6 +95,22 @@ test('a search gives the best passages first, by score and attributes', async ()
   });
   const nine = await search({ filters: { type: 'eq', key: 'number', value: 9 } });
   expect(nine.map(({ file_id: id }) => id)).toEqual([moved]);
+});
+
+test('a PDF file is read as in collections', async () => {
+  const ada = clientOf('ada');
+  const store = await ada.vectorStores.create({});
+  const pdf = await upload(ada, new Uint8Array(textPdf([[TEXTS[0]], [TEXTS[1]]])), 'two.pdf');
+  const added = await ada.vectorStores.files.create(store.id, { file_id: pdf });
+  expect(added).toMatchObject({ status: 'completed', last_error: null });
+  const { data } = await ada.vectorStores.search(store.id, { query: TEXTS[1] });
+  expect(data[0]).toMatchObject({ filename: 'two.pdf', content: [{ text: TEXTS[1] }] });
+  const cut = await upload(ada, new Uint8Array(textPdf([[TEXTS[0]]]).subarray(0, 60)), 'cut.pdf');
+  const encoded = await upload(ada, base64Of(textPdf([[TEXTS[0]]])));
+  for (const file_id of [cut, encoded])
+    expect(await ada.vectorStores.files.create(store.id, { file_id })).toMatchObject({
+      ...{ status: 'failed', last_error: { code: 'invalid_file' } },
+    });
 });
 
 test('what cannot be read is kept as failed, and says why', async () => {

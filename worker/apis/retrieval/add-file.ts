@@ -12,7 +12,6 @@ import {
 import { checkBody } from '../../http/body/json-body.ts';
 import { findCollection } from './collection.ts';
 import { addDocuments } from './documents/add-documents.ts';
-import { requireText } from './documents/open-document.ts';
 import { receiveFile } from './documents/receive-file.ts';
 import { defineRetrievalEndpoint } from './env.ts';
 import { metadataSchema } from './object/filter.ts';
@@ -69,7 +68,6 @@ export const addCollectionFile = defineRetrievalEndpoint({
     );
     if (id === undefined)
       throw invalidField('id', 'expected a name for the document, since the file has none');
-    for (const { text } of file.sections) requireText(text, 'file');
     const redactor = redactorFor(redact);
     const source = {
       ...{ id, name: 'file', contentName: 'file' },

@@ -6,7 +6,7 @@ import type { Caller } from '../../platform/caller.ts';
 import { newObjectId } from '../../platform/storage/object-id.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
-import { headFile, openFile } from '../files/stored-file.ts';
+import { fileNotFound, headFile, openFile } from '../files/stored-file.ts';
 import {
   appendItems,
   readItems,
@@ -21,18 +21,15 @@ import {
   forgetCollection,
   noteCollection,
 } from '../retrieval/collection.ts';
-import { openDocument } from '../retrieval/documents/open-document.ts';
+import { readUpload } from '../retrieval/documents/open-document.ts';
+import type { OpenDocument } from '../retrieval/documents/open-document.ts';
 import { addDocuments } from '../retrieval/documents/add-documents.ts';
-import type { ContentType } from '../retrieval/documents/document-text.ts';
 import type { Filter, Metadata } from '../retrieval/object/filter.ts';
 import { encoderOf, search } from '../retrieval/search-collection.ts';
 import type { VectorStoresEnv } from './env.ts';
 import type { StoreFilters } from '../../serving/fields/file-search.ts';
 import type { StoreFileJson, StoreResult, VectorStoreJson } from './schema.ts';
 
-/** Longest text of a file, as of documents of collections. */
-const MAX_FILE_CHARS = 1_000_000;
-const MAX_FILE_BYTES = 4 * MAX_FILE_CHARS;
 const DEFAULT_CHUNK_TOKENS = 128;
 /** Tokens of a chunk that are reserved for special tokens. */
 const SPECIAL_TOKENS = 2;
@@ -131,29 +128,16 @@ export async function addFile(
       `expected the id of a file of /v1/files, got ${fileId.slice(0, 80)}`,
     );
   const collection = await findCollection(env, caller, storeId, 'vector_store_id');
-  const content = head.bytes > MAX_FILE_BYTES ? null : await fileText(env, caller, fileId);
-  const row = {
-    ...{ id: fileId, object: 'vector_store.file' as const, created_at: nowS() },
-    ...{ vector_store_id: storeId, filename: head.filename, attributes },
-  };
-  const isTooLong = content === null || content.length > MAX_FILE_CHARS;
-  const document = {
-    ...{ id: fileId, content: content ?? '', metadata: attributes },
-    content_type: typeOf(head.filename),
-  };
   const source = {
     ...{ id: fileId, name: 'file_id', contentName: 'file_id' },
-    open: () => openDocument(env, caller, document, 'file_id'),
+    open: () => openStored(env, caller, fileId, head.filename, attributes),
   };
   const model = await encoderOf(env, collection, caller);
-  const [added] = isTooLong
-    ? []
-    : await addDocuments(env, caller, collection, model, [source], null, signal);
-  const error = isTooLong
-    ? { code: 'invalid_file' as const, message: `expected at most ${MAX_FILE_CHARS} characters` }
-    : lastError(added?.error);
+  const [added] = await addDocuments(env, caller, collection, model, [source], null, signal);
+  const error = lastError(added?.error);
   const file: KeptFile = {
-    ...row,
+    ...{ id: fileId, object: 'vector_store.file' as const, created_at: nowS() },
+    ...{ vector_store_id: storeId, filename: head.filename, attributes },
     ...{ usage_bytes: error === null ? head.bytes : 0, last_error: error },
     status: error === null ? 'completed' : 'failed',
   };
@@ -162,28 +146,31 @@ export async function addFile(
   return file;
 }
 
+/** @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE, E_BUSY; E_BACKEND_UNAVAILABLE */
+async function openStored(
+  env: VectorStoresEnv,
+  caller: Caller,
+  id: string,
+  filename: string,
+  metadata: Metadata,
+): Promise<OpenDocument> {
+  const stream = await openFile(env, caller, id);
+  if (stream === null) throw fileNotFound(id);
+  // Only streams of bytes pass between scripts.
+  const bytes = stream.pipeThrough(new IdentityTransformStream());
+  return { id, metadata, ...(await readUpload(env, caller, filename, bytes, 'file_id')) };
+}
+
+/** Errors of the file itself; others may be gone the next time. */
+const FILE_ERRORS: ReadonlySet<string> = new Set(['E_REQUEST_INVALID', 'E_BODY_TOO_LARGE']);
+
 function lastError(
   error: { readonly code: string; readonly message: string } | undefined,
 ): StoreFileJson['last_error'] {
   if (error === undefined) return null;
-  const code = error.code === 'E_REQUEST_INVALID' ? 'invalid_file' : 'server_error';
+  const code = FILE_ERRORS.has(error.code) ? 'invalid_file' : 'server_error';
   return { code, message: error.message };
 }
-
-async function fileText(env: VectorStoresEnv, caller: Caller, id: string): Promise<string | null> {
-  const stream = await openFile(env, caller, id);
-  return stream === null ? null : await new Response(stream).text();
-}
-
-const TYPES: Readonly<Record<string, ContentType>> = {
-  md: 'text/markdown',
-  markdown: 'text/markdown',
-  html: 'text/html',
-  htm: 'text/html',
-};
-
-const typeOf = (filename: string): ContentType =>
-  TYPES[filename.slice(filename.lastIndexOf('.') + 1).toLowerCase()] ?? 'text/plain';
 
 export interface StoreQuery {
   readonly queries: readonly string[];

@@ -52,8 +52,8 @@ export const createVectorStore = defineVectorStoreEndpoint({
   scope: 'retrieval',
   summary: 'Create a vector store',
   description:
-    "OpenAI's API over a collection, which has the store's id as its name (docs/retrieval.md). Files are texts, Markdown or " +
-    'HTML; they are read and embedded before the answer.',
+    "OpenAI's API over a collection, which has the store's id as its name (docs/retrieval.md). Files are those that " +
+    'collections take; they are read and embedded before the answer.',
   body: vectorStoreBodySchema,
   refused: STORE_REFUSED,
   responses: [row],

@@ -2,6 +2,7 @@
 import { fromBase64 } from '../../../../engine/base/base64.ts';
 import { FILE_TYPES } from '../../../documents/types.ts';
 import type { FileType } from '../../../documents/types.ts';
+import type { ReadFile } from '../../../documents/read-document.ts';
 import type { Section } from '../../../documents/sections.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
@@ -68,8 +69,11 @@ export async function openDocument(
   return { id, metadata, type: 'text/plain', sections };
 }
 
+const fileIn = (text: string): string | undefined =>
+  FILES_AS_TEXT.find(([start]) => text.startsWith(start))?.[1];
+
 function checkText(content: string, type: DocumentType, name: string): void {
-  const file = FILES_AS_TEXT.find(([start]) => content.startsWith(start))?.[1];
+  const file = fileIn(content);
   if (file !== undefined)
     throw invalidField(
       `${name}.content_type`,
@@ -79,8 +83,30 @@ function checkText(content: string, type: DocumentType, name: string): void {
   requireText(content, `${name}.content`);
 }
 
+/**
+ * Reads a file whose type follows from its first bytes, of texts from its name.
+ * @param body bytes, as streams between scripts must be
+ * @param param field that the file came in
+ * @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE, E_BUSY; E_BACKEND_UNAVAILABLE
+ */
+export async function readUpload(
+  env: Pick<RetrievalEnv, 'DOCUMENTS'>,
+  { requestId }: Caller,
+  name: string,
+  body: ReadableStream<Uint8Array>,
+  param: string,
+): Promise<ReadFile> {
+  const file = await ask<ReadFile>('documents', () =>
+    env.DOCUMENTS.readUpload({ requestId }, name, body),
+  );
+  const encoded = fileIn(file.sections[0]?.text ?? '');
+  if (encoded !== undefined) throw invalidField(param, `is ${encoded}; expected its bytes`);
+  for (const { text } of file.sections) requireText(text, param);
+  return file;
+}
+
 /** @throws {EngineError} E_REQUEST_INVALID */
-export function requireText(text: string, param: string): void {
+function requireText(text: string, param: string): void {
   if (isBinary(text)) throw invalidField(param, 'is no text, but binary data; expected text');
 }
 

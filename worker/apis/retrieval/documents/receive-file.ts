@@ -4,8 +4,8 @@ import { fileTooLarge, MAX_FILE_BYTES } from '../../../documents/received-file.t
 import { readForm } from '../../../http/body/form.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
-import { ask } from '../../../platform/rpc.ts';
 import type { RetrievalEnv } from '../env.ts';
+import { readUpload } from './open-document.ts';
 
 export interface ReceivedFile {
   readonly filename: string | null;
@@ -20,7 +20,7 @@ const JSON_FIELDS = new Set(['metadata', 'redact']);
 /** @throws {EngineError} E_REQUEST_INVALID, E_BODY_TOO_LARGE, E_BUSY; E_BACKEND_UNAVAILABLE */
 export async function receiveFile(
   env: Pick<RetrievalEnv, 'DOCUMENTS'>,
-  { requestId }: Caller,
+  caller: Caller,
   request: Request,
 ): Promise<ReceivedFile> {
   const { readable, writable } = new IdentityTransformStream();
@@ -33,9 +33,7 @@ export async function receiveFile(
       tooLarge: fileTooLarge,
       begin(name) {
         filename = name ?? null;
-        reading = ask<ReadFile>('documents', () =>
-          env.DOCUMENTS.readUpload({ requestId }, name ?? '', readable),
-        );
+        reading = readUpload(env, caller, name ?? '', readable, 'file');
         // A failure is reported when it is awaited; a refused form ignores it.
         reading.catch(() => undefined);
         // When the script refuses, it stops reading, and its answer says why.
