@@ -88,7 +88,7 @@ describe('vLLM', () => {
     const schema = { type: 'object', properties: { a: { enum: ['x'] } }, required: ['a'] };
     const more = { max_tokens: 60 };
     const regex = 'ab?c';
-    const choice = ['a.b', 'c(d'];
+    const choice = ['a.b', 'c(d', 'and/or', 'e-f', 'über'];
     for (const body of [{ guided_json: schema }, { structured_outputs: { json: schema } }])
       expect(JSON.parse(await textOf({ ...more, ...body }))).toEqual({ a: 'x' });
     for (const body of [{ guided_regex: regex }, { structured_outputs: { regex } }])
@@ -98,6 +98,27 @@ describe('vLLM', () => {
     const wrong = { prompt, guided_choice: [] };
     const { error } = await answerOf<Failure>('/v1/completions', wrong, 400);
     expect(error.param).toBe('guided_choice');
+    for (const one of choice) expect(await textOf({ ...more, guided_choice: [one] })).toBe(one);
+    const free = { response_format: { type: 'text' }, guided_regex: regex };
+    expect(await textOf({ ...more, ...free })).toMatch(/^ab?c$/);
+  });
+
+  test('what would be an answer without its format is refused', async () => {
+    const object = { type: 'json_object' };
+    const paramOf = async (more: object): Promise<string> => {
+      const body = { prompt, ...more };
+      return (await answerOf<Failure>('/v1/completions', body, 400)).error.param;
+    };
+    const tagged = { structured_outputs: { structural_tag: '{}' } };
+    expect(await paramOf(tagged)).toBe('structured_outputs.structural_tag');
+    const twice = { guided_json: { type: 'object' } };
+    expect(await paramOf({ ...twice, response_format: object })).toBe('guided_json');
+    expect(await paramOf({ ...twice, json_schema: { type: 'object' } })).toBe('json_schema');
+    expect(await paramOf({ guided_regex: 'a', regex: 'b' })).toBe('guided_regex');
+    const both = { structured_outputs: { regex: 'a', choice: ['b'] } };
+    expect(await paramOf(both)).toBe('structured_outputs.choice');
+    const mixed = { guided_regex: 'a', guided_grammar: 'root ::= "b"' };
+    expect(await paramOf(mixed)).toBe('regex');
   });
 
   test('an answer does not end early', async () => {

@@ -52,20 +52,66 @@ const STRUCTURED: Readonly<Record<string, Rename>> = {
   choice: choices,
 };
 
+/** Own fields that ask for a format: a second one contradicts the first. */
+const FORMATS: ReadonlySet<string> = new Set(['response_format', 'regex', 'grammar']);
+
 /** @throws {EngineError} E_REQUEST_INVALID naming a parameter */
 export function withOwnNames(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const fields = body as Fields;
-  const { structured_outputs: structured, ...own } = fields;
+  const { structured_outputs: structured, ...own } = body as Fields;
   const isStructured = typeof structured === 'object' && structured !== null;
-  const made = {
-    ...renamed(own, RENAMES, ''),
-    ...(isStructured ? renamed(structured as Fields, STRUCTURED, 'structured_outputs.') : {}),
-  };
   const names = Object.keys(RENAMES).filter((name) => Object.hasOwn(own, name));
   if (names.length === 0 && !isStructured) return body;
-  const rest = Object.entries(own).filter(([name]) => !names.includes(name));
-  return { ...made, ...Object.fromEntries(rest) };
+  const rest = Object.entries(own).filter(
+    ([name, value]) => !names.includes(name) && !(FORMATS.has(name) && isNothing(value)),
+  );
+  const fields = Object.fromEntries(rest);
+  const made: Record<string, unknown> = {};
+  const add = (name: string, renamed: Fields): void => {
+    for (const [key, value] of Object.entries(renamed)) {
+      const isThere = Object.hasOwn(fields, key) || Object.hasOwn(made, key);
+      if (isThere && FORMATS.has(key))
+        throw invalidField(name, `contradicts ${key}; expected one of them`);
+      made[key] = value;
+    }
+  };
+  for (const [name, value] of given(own, RENAMES)) add(name, RENAMES[name]!(value, name));
+  if (isStructured) {
+    const kinds = structured as Fields;
+    refuseUnknownKinds(kinds);
+    for (const [kind, value] of given(kinds, STRUCTURED)) {
+      const name = `structured_outputs.${kind}`;
+      add(name, STRUCTURED[kind]!(value, name));
+    }
+  }
+  return { ...made, ...fields };
+}
+
+/** Whether a format's field asks for none. */
+function isNothing(value: unknown): boolean {
+  return (
+    value === null ||
+    (typeof value === 'object' && (value as { readonly type?: unknown }).type === 'text')
+  );
+}
+
+function given(fields: Fields, table: Readonly<Record<string, Rename>>): [string, unknown][] {
+  return Object.entries(fields).filter(
+    ([name, value]) => Object.hasOwn(table, name) && value !== undefined && value !== null,
+  );
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID: what was not understood would be an answer without its format */
+function refuseUnknownKinds(kinds: Fields): void {
+  const kind = Object.keys(kinds).find(
+    (name) => !Object.hasOwn(STRUCTURED, name) && kinds[name] !== null && kinds[name] !== false,
+  );
+  if (kind === undefined) return;
+  throw invalidField(
+    `structured_outputs.${kind.slice(0, 80)}`,
+    `is not supported; expected one of ${Object.keys(STRUCTURED).join(', ')}`,
+    { details: { reason: 'unsupported_parameter' } },
+  );
 }
 
 /** A body in which the first of some names that it has is called by the own name. */
@@ -75,19 +121,6 @@ export function withName(body: unknown, names: readonly string[], own: string): 
   if (name === undefined) return body;
   const { [name]: value, ...rest } = body as Record<string, unknown>;
   return { ...rest, [own]: value };
-}
-
-function renamed(
-  fields: Fields,
-  table: Readonly<Record<string, Rename>>,
-  path: string,
-): Record<string, unknown> {
-  const made: Record<string, unknown> = {};
-  for (const [name, rename] of Object.entries(table)) {
-    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    if (value !== undefined && value !== null) Object.assign(made, rename(value, `${path}${name}`));
-  }
-  return made;
 }
 
 function escaped(text: string): string {
