@@ -80,11 +80,11 @@ export class SamplerChain {
     known: Known | null = null,
     filter: TokenFilter | null = null,
   ): number {
-    let place = this.#place(logits, context, known);
+    let place = this.#place(this.#adjusted(logits, context), context, known);
     if (filter !== null && !filter.allows(candidates.ids[place]!))
       place =
         this.#redraw(logits, context, place, filter) ??
-        this.#place(masked(logits, filter.mask()), context, null, STREAMS.redraw);
+        this.#placeAllowed(masked(logits, filter.mask()), context);
     for (const sampler of this.#rest)
       if (!isAdjuster(sampler)) sampler.drawn?.(this.#naturalProbability(place));
     return candidates.ids[place]!;
@@ -104,7 +104,7 @@ export class SamplerChain {
     let place = refused;
     if (temperature === 0 && this.#rest.length === 0) {
       // Only the likeliest was loaded.
-      const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, context);
+      const row = this.#adjusted(logits, context);
       candidates.load(row, largestOf(row), GREEDY_REDRAW_NATS, null);
       place = candidates.likeliest();
     }
@@ -131,22 +131,31 @@ export class SamplerChain {
 
   /** Probability of every token that may be drawn; 1 for the token of a greedy draw. */
   distribution(logits: Float32Array, context: SamplerContext): Map<number, number> {
-    const place = this.#place(logits, context, null);
+    const place = this.#place(this.#adjusted(logits, context), context, null);
     const { n, ids } = candidates;
     if (this.#p.temperature === 0) return new Map([[ids[place]!, 1]]);
     return new Map(Array.from({ length: n }, (_, i) => [ids[i]!, probabilityOf(i)]));
   }
 
-  /** Place of the drawn token among the candidates. */
+  /** Draws among allowed tokens. Where all of them are forbidden by adjusters, these are not heard. */
+  #placeAllowed(allowed: Float32Array, context: SamplerContext): number {
+    const adjusted = this.#adjusted(allowed, context);
+    const row = largestOf(adjusted) === -Infinity ? allowed : adjusted;
+    return this.#place(row, context, null, STREAMS.redraw);
+  }
+
+  /**
+   * Place of the drawn token among the candidates.
+   * @param row adjusted logits
+   */
   #place(
-    logits: Float32Array,
+    row: Float32Array,
     context: SamplerContext,
     known: Known | null,
     stream: number = STREAMS.draw,
   ): number {
     const { temperature, seed } = this.#p;
-    const row = this.#adjusters.length === 0 ? logits : this.#adjusted(logits, context);
-    this.#load(row, row === logits ? known : null);
+    this.#load(row, this.#adjusters.length === 0 ? known : null);
     for (const sampler of this.#rest)
       if (isAdjuster(sampler)) sampler.adjust(candidates, context);
       else sampler.narrow(candidates, context);
@@ -155,6 +164,7 @@ export class SamplerChain {
   }
 
   #adjusted(logits: Float32Array, context: SamplerContext): Float32Array {
+    if (this.#adjusters.length === 0) return logits;
     const row = new WholeRow(logits.slice());
     for (const adjuster of this.#adjusters) adjuster.adjust(row, context);
     return row.logits;

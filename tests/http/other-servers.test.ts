@@ -140,6 +140,9 @@ describe('vLLM', () => {
     const text = await textOf({});
     expect(text).toContain('little');
     expect(await textOf({ bad_words: ['little'] })).not.toContain('little');
+    // Unless a format leaves nothing else to say.
+    const forced = { guided_choice: ['little'], bad_words: ['little', 'l', 'lit'] };
+    expect(await textOf(forced)).toBe('little');
     const asked = { text: ' little' };
     const { tokens } = await answerOf<{ tokens: number[] }>('/tokenize', asked);
     const stopped = await textOf({ stop_token_ids: [tokens.at(-1)] });

@@ -60,6 +60,12 @@ describe('a call', () => {
     if (call?.type !== 'function') return;
     expect(['get_weather', 'add']).toContain(call.function.name);
     expect(JSON.parse(call.function.arguments)).toBeTypeOf('object');
+    // A least number of tokens does not keep it from ending.
+    const longer = await client.chat.completions.create({
+      ...{ ...request, tools: [weather, add], tool_choice: 'required', parallel_tool_calls: false },
+      ...{ min_tokens: 1000 },
+    });
+    expect(longer.choices[0]?.finish_reason).toBe('tool_calls');
   });
 
   test('of a named function, streamed, is put together from its deltas', async () => {

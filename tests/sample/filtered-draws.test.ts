@@ -70,4 +70,15 @@ describe('a filter', () => {
     const filter = filterOf((token) => token === 17);
     expect(pick({ topK: 3, seed: 5 }, filter, 0)).toBe(17);
   });
+
+  it.each([0, 1])('at temperature %d is heard before what forbids tokens', (temperature) => {
+    const filter = filterOf((token) => token === 17 || token === 18);
+    const forbidding = (tokens: readonly number[]) => ({
+      ...{ temperature, seed: 5, bannedWords: tokens.map((token) => [token]) },
+    });
+    expect(pick(forbidding([17]), filter, 0)).toBe(18);
+    expect([17, 18]).toContain(pick(forbidding([17, 18]), filter, 0));
+    const ends = { temperature, minTokens: 3, endTokens: [17, 18] };
+    expect([17, 18]).toContain(pick(ends, filter, 0));
+  });
 });
