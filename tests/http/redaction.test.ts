@@ -197,4 +197,15 @@ test('tasks read placeholders and answer with the values, at their own places', 
   };
   const placeholders = 'Write to <EMAIL_1> about <CARD_1>.';
   expect(await nToken(text, { redact: true })).toBe(await nToken(placeholders, {}));
+  const decidedOf = async (who: string, more: object) => {
+    const questions = [{ type: 'choice', question: `Is ${who} meant?`, options: [who, 'nobody'] }];
+    const body = { text: 'Sea.', questions, calibrate: false, ...more };
+    type Decided = { decisions: { answers: { answer: string; likelihood: number }[] }[] };
+    const response = await server.post('/v1/decisions', body);
+    return (await response.json<Decided>()).decisions[0]!.answers;
+  };
+  const [written, redacted] = [await decidedOf('<EMAIL_1>', {}), await decidedOf(MAIL, common)];
+  expect(redacted.map(({ answer }) => answer)).toEqual([MAIL, 'nobody']);
+  const likelihoodsOf = (rows: typeof written) => rows.map(({ likelihood }) => likelihood);
+  expect(likelihoodsOf(redacted)).toEqual(likelihoodsOf(written));
 });
