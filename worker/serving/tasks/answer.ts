@@ -141,7 +141,7 @@ async function gainsOf(
 ): Promise<number[]> {
   const tokens = model.host.model.tokenizer.encode(question, { special: false });
   const scoreAfter = async (text: string, signal: AbortSignal): Promise<number> =>
-    mean(await model.score(model.encode(questionAfter(text)), tokens, 'passages', signal));
+    mean(await model.score(await model.encode(questionAfter(text)), tokens, 'passages', signal));
   const texts = [...CONTENT_FREE_TEXTS, ...sentences.map(({ text }) => text)];
   const scores = await model.inParallel(texts, scoreAfter);
   const nFree = CONTENT_FREE_TEXTS.length;

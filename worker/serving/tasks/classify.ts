@@ -144,7 +144,7 @@ async function likelihoodsOf(
   const { tokenizer } = taskModel.host.model;
   const rows: number[][] = [];
   for (const text of texts) {
-    const ids = taskModel.encode(promptOf(text, request));
+    const ids = await taskModel.encode(promptOf(text, request));
     const row: number[] = [];
     // One after the other, so that each finds the prompt in the KV cache.
     for (const { label: name } of request.labels) {

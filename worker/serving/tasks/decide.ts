@@ -105,8 +105,7 @@ type AnswerRow = z.output<typeof answerRow>;
 async function run(taskModel: TaskModel, request: Body): Promise<object> {
   const decisions: object[] = [];
   // One after the other, so that each finds the text in the KV cache.
-  for (const [i, one] of request.questions.entries())
-    decisions.push(await decideOne(taskModel, request, one, `questions[${i}]`));
+  for (const one of request.questions) decisions.push(await decideOne(taskModel, request, one));
   return { decisions };
 }
 
@@ -119,15 +118,10 @@ function answersOf(one: Question): { readonly text: string; readonly answer: str
   }));
 }
 
-async function decideOne(
-  taskModel: TaskModel,
-  request: Body,
-  one: Question,
-  field: string,
-): Promise<object> {
+async function decideOne(taskModel: TaskModel, request: Body, one: Question): Promise<object> {
   const answers = answersOf(one);
   const texts = answers.map(({ text }) => text);
-  const score = (text: string) => likelihoodsOf(taskModel, text, one.question, texts, field);
+  const score = (text: string) => likelihoodsOf(taskModel, text, one.question, texts);
   const likelihoods = await score(request.text);
   const priors: number[][] = [];
   if (request.calibrate) for (const text of CONTENT_FREE_TEXTS) priors.push(await score(text));
@@ -153,14 +147,13 @@ async function likelihoodsOf(
   text: string,
   asked: string,
   answers: readonly string[],
-  field: string,
 ): Promise<number[]> {
   const { tokenizer } = taskModel.host.model;
-  const ids = taskModel.encode({ messages: decidePrompt(text, asked), field });
+  const ids = await taskModel.encode({ messages: decidePrompt(text, asked), field: 'text' });
   const row: number[] = [];
   for (const one of answers) {
     const tokens = tokenizer.encode(one, { special: false });
-    row.push(Math.exp(mean(await taskModel.score(ids, tokens, field))));
+    row.push(Math.exp(mean(await taskModel.score(ids, tokens, 'text'))));
   }
   return normalize(row);
 }

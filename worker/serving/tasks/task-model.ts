@@ -96,8 +96,8 @@ export class TaskModel {
     })();
   };
 
-  encode(prompt: TaskPrompt): number[] {
-    return atOnce(this.#encodeSteps(prompt));
+  encode(prompt: TaskPrompt): Promise<number[]> {
+    return inTurns(this.#encodeSteps(prompt), takeTurn);
   }
 
   #encodeSteps({ messages, prefill = '', field }: TaskPrompt): Steps<number[]> {
@@ -110,7 +110,7 @@ export class TaskModel {
    * @throws {EngineError} E_PROMPT_TOO_LONG when that is less than `least`
    */
   roomFor(prompt: TaskPrompt, answerTokens: number, least: number): number {
-    const nPrompt = this.encode(prompt).length;
+    const nPrompt = atOnce(this.#encodeSteps(prompt)).length;
     const room = this.host.nCtx - nPrompt - answerTokens - SLACK_TOKENS;
     if (room >= least) return room;
     const { id } = this.host.model;
@@ -131,7 +131,7 @@ export class TaskModel {
     const { tokenizer, manifest } = this.host.model;
     const { maxTokens, constraint = null, stops = [], signal = this.host.signal } = options;
     const request: GenerateRequest = {
-      prompt: tokenPrompt(await inTurns(this.#encodeSteps(prompt), takeTurn)),
+      prompt: tokenPrompt(await this.encode(prompt)),
       maxTokens,
       sampling: this.#sampling,
       stopTokens: tokenizer.facts.eosIds,
