@@ -1,18 +1,16 @@
 /** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
-import { inTurns } from '../../../engine/base/turns.ts';
-import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
-import { refuseTooLong } from '../../serving/generation/prompt-length.ts';
 import { type Delta, runGeneration } from '../../serving/generation/run-generation.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
-import { checkTexts } from '../../serving/policy/check-input.ts';
+import { checkPrompts, encodePrompt } from '../../serving/generation/text-prompts.ts';
+import type { PromptOptions } from '../../serving/generation/text-prompts.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
-import { type CompletionBody, listPrompts, type Prompt } from './schema.ts';
+import { type CompletionBody, listPrompts } from './schema.ts';
 import { withHeaders } from '../../http/with-headers.ts';
 import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
@@ -52,7 +50,8 @@ export async function answerCompletion(given: CompletionTask): Promise<Response>
   const { body, model, record, signal } = task;
   // Checks ids and encodes texts before the first token is generated.
   const prompts: (readonly number[])[] = [];
-  for (const prompt of listPrompts(body.prompt)) prompts.push(await encodePrompt(task, prompt));
+  for (const prompt of listPrompts(body.prompt))
+    prompts.push(await encodePrompt(model, prompt, promptOptions(body)));
   const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended, onWaiting) => restoreOutput(redactor, runPrompts(task, prompts, ended, onWaiting)),
@@ -70,31 +69,9 @@ async function redactPrompts(redactor: Redactor, task: CompletionTask): Promise<
   return { ...task, body: { ...task.body, prompt } };
 }
 
-async function encodePrompt(
-  { body, model }: CompletionTask,
-  prompt: Prompt,
-): Promise<readonly number[]> {
-  if (typeof prompt !== 'string') return prompt;
-  refuseTooLong(model, prompt.length, 'prompt');
-  const options = { special: body.parse_special, bos: true };
-  return await inTurns(model.tokenizer.encodeSteps(prompt, options), takeTurn);
-}
-
-/** Prompts as the policy leaves them. @throws {EngineError} E_POLICY_BLOCKED, E_POLICY_UNAVAILABLE */
-async function checkPrompts(
-  task: CompletionTask,
-  prompts: readonly (readonly number[])[],
-): Promise<readonly (readonly number[])[]> {
-  const { env, caller, model, body } = task;
-  const texts = listPrompts(body.prompt).map((prompt) =>
-    typeof prompt === 'string' ? prompt : model.tokenizer.decode(prompt),
-  );
-  const checked = await checkTexts(env, caller, texts, 'prompt');
-  const passed: (readonly number[])[] = [];
-  for (const [i, tokens] of prompts.entries())
-    passed.push(checked[i] === texts[i] ? tokens : await encodePrompt(task, checked[i]!));
-  return passed;
-}
+const promptOptions = (body: CompletionBody): PromptOptions => ({
+  ...{ special: body.parse_special, field: 'prompt' },
+});
 
 /** Number of answers generated per prompt; the best `n` are returned. */
 function countCandidates({ n, best_of }: CompletionBody): number {
@@ -123,7 +100,10 @@ async function* runPrompts(
     },
     model,
   );
-  for (const [p, promptTokens] of (await checkPrompts(task, prompts)).entries()) {
+  const given = listPrompts(body.prompt);
+  const options = promptOptions(body);
+  const checked = await checkPrompts(env, caller, model, given, prompts, options);
+  for (const [p, promptTokens] of checked.entries()) {
     const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
     for await (const delta of runGeneration({ ...plan, params, signal, onWaiting }))
       yield { ...delta, choice: p * nChoice + delta.choice };

@@ -11,6 +11,7 @@ import {
 } from '../../serving/fields/common.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { formatFields } from '../../serving/fields/output.ts';
+import type { TextPrompt } from '../../serving/generation/text-prompts.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 const MAX_PROMPTS = 64;
@@ -64,10 +65,8 @@ export const completionBodySchema = z
 
 export type CompletionBody = z.output<typeof completionBodySchema>;
 
-export type Prompt = string | readonly number[];
-
 /** The prompts as a list: an array of numbers is one prompt, any other array several. */
-export function listPrompts(prompt: CompletionBody['prompt']): Prompt[] {
+export function listPrompts(prompt: CompletionBody['prompt']): TextPrompt[] {
   if (typeof prompt === 'string') return [prompt];
   if (prompt.every((part) => typeof part === 'number')) return [prompt];
   return prompt;

@@ -5,6 +5,7 @@ import { defineEndpoint } from '../../http/endpoint.ts';
 import type { EndpointContext } from '../../http/endpoint.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import { generationParams } from '../../serving/generation/params.ts';
+import { encodePrompt } from '../../serving/generation/text-prompts.ts';
 import { runText } from '../../serving/generation/run-text.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
@@ -74,12 +75,13 @@ export const llamaInfill = defineEndpoint({
         'model',
         `${model.id} has no tokens for filling a gap; expected a model that has, such as qwen2.5-coder-0.5b-instruct`,
       );
-    const encode = (text: string) => model.tokenizer.encode(text, { special: false });
-    const ids = [
-      ...[tokens.prefix, ...encode(before)],
-      ...[tokens.suffix, ...encode(after)],
-      ...[tokens.middle, ...encode(prompt)],
-    ];
+    const ids: number[] = [];
+    for (const [token, text, field] of [
+      [tokens.prefix, before, 'input_prefix'],
+      [tokens.suffix, after, 'input_suffix'],
+      [tokens.middle, prompt, 'prompt'],
+    ] as const)
+      ids.push(token, ...(await encodePrompt(model, text, { special: false, bos: false, field })));
     return await answerText(context, model, ids, tokens.ends);
   },
 });

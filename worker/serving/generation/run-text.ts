@@ -1,14 +1,11 @@
 /** Continues a text as it is, without a template. */
-import { inTurns } from '../../../engine/base/turns.ts';
-import { takeTurn } from '../../platform/turns.ts';
-import { checkTexts } from '../policy/check-input.ts';
-import { refuseTooLong } from './prompt-length.ts';
 import { runGeneration } from './run-generation.ts';
 import type { Delta, GenerationPlan } from './run-generation.ts';
+import { checkPrompts, encodePrompt } from './text-prompts.ts';
+import type { TextPrompt } from './text-prompts.ts';
 
 export interface TextPlan extends Omit<GenerationPlan, 'promptTokens' | 'atTextStart'> {
-  /** A text, or token ids. */
-  readonly text: string | readonly number[];
+  readonly text: TextPrompt;
   /** Whether names of special tokens in the text are those tokens. */
   readonly special: boolean;
 }
@@ -20,14 +17,8 @@ export async function* runText({
   ...plan
 }: TextPlan): AsyncGenerator<Delta, void, void> {
   const { env, caller, model, promptField } = plan;
-  const { tokenizer } = model;
-  const isText = typeof text === 'string';
-  if (isText) refuseTooLong(model, text.length, promptField);
-  const given = isText ? text : tokenizer.decode(text);
-  const [passed] = await checkTexts(env, caller, [given], promptField);
-  const promptTokens =
-    !isText && passed === given
-      ? text
-      : await inTurns(tokenizer.encodeSteps(passed!, { special, bos: true }), takeTurn);
-  yield* runGeneration({ ...plan, promptTokens, atTextStart: false });
+  const options = { special, field: promptField };
+  const ids = await encodePrompt(model, text, options);
+  const [promptTokens] = await checkPrompts(env, caller, model, [text], [ids], options);
+  yield* runGeneration({ ...plan, promptTokens: promptTokens!, atTextStart: false });
 }
