@@ -53,6 +53,13 @@ test('keeps items in order, which are listed, read and deleted', async () => {
   expect(left.map((item) => item.id)).toEqual([first, all[2]?.id]);
   const gone = conversations.items.retrieve(second!, { conversation_id: id });
   expect(await rejection(gone)).toMatchObject({ status: 404 });
+  // An item that is named twice is there once.
+  const named = { type: 'item_reference' as const, id: first! };
+  const copy = await conversations.create({ items: [named, named] });
+  const copied = await Array.fromAsync(conversations.items.list(copy.id));
+  expect(copied.map((item) => item.type === 'message' && item.content)).toEqual([
+    all[0]?.type === 'message' && all[0].content,
+  ]);
   // An id is not given out twice while the conversation is there.
   const again = await conversations.items.create(id, { items: [hello] });
   expect(all.map((item) => item.id)).not.toContain(again.data[0]?.id);

@@ -41,8 +41,7 @@ export class RecordObject extends PortableObject<ContentEnv> implements StoredRe
         migrate(sql, RECORD_MIGRATIONS);
         sql.exec('INSERT OR REPLACE INTO head VALUES (1, ?)', sealedHead);
         if (items !== null) sql.exec('DELETE FROM items');
-        for (const [id, json] of sealed)
-          sql.exec('INSERT INTO items (id, json) VALUES (?, ?)', id, json);
+        insertItems(sql, sealed);
       });
       const ms = Math.min(wantedMs ?? Infinity, keptMs(this.env, null));
       if (ms !== Infinity) await this.ctx.storage.setAlarm(Date.now() + ms);
@@ -73,8 +72,7 @@ export class RecordObject extends PortableObject<ContentEnv> implements StoredRe
       const sealed = await sealItems(box, items);
       if (!this.#isThere()) return false;
       this.ctx.storage.transactionSync(() => {
-        for (const [id, json] of sealed)
-          sql.exec('INSERT OR IGNORE INTO items (id, json) VALUES (?, ?)', id, json);
+        insertItems(sql, sealed);
       });
       return true;
     });
@@ -127,13 +125,18 @@ export class RecordObject extends PortableObject<ContentEnv> implements StoredRe
   }
 }
 
-async function sealItems(
-  box: ContentBox,
-  items: readonly RecordItem[],
-): Promise<(readonly [string, ArrayBuffer])[]> {
+type SealedItem = readonly [id: string, json: ArrayBuffer];
+
+/** Of items of the same id, the first is kept. */
+function insertItems(sql: SqlStorage, items: readonly SealedItem[]): void {
+  for (const [id, json] of items)
+    sql.exec('INSERT OR IGNORE INTO items (id, json) VALUES (?, ?)', id, json);
+}
+
+async function sealItems(box: ContentBox, items: readonly RecordItem[]): Promise<SealedItem[]> {
   if (items.length === 0) return [];
   const key = await box.writingKey();
-  const sealed: (readonly [string, ArrayBuffer])[] = [];
+  const sealed: SealedItem[] = [];
   for (const { id, json } of items)
     sealed.push([id, await box.sealWith(key, itemPlace(id), json)] as const);
   return sealed;
