@@ -24,9 +24,13 @@ const KNOWN: readonly KnownNames[] = [
   { use: 'sound', names: /^(?:whisper-1|tts-1(?:-hd)?|gpt-4o-(?:mini-)?(?:transcribe|tts).*)$/ },
 ];
 
-/** How long it is believed that no model has a name. */
-const MISSING_MS = 30_000;
-const missingUntil = new RecentCache<string, number>({ maxEntries: 100 });
+/** How long it is believed that a model has a name, or that none has. */
+const BELIEVED_MS = 30_000;
+interface Belief {
+  readonly isModel: boolean;
+  readonly untilMs: number;
+}
+const beliefs = new RecentCache<string, Belief>({ maxEntries: 100 });
 
 type Env = Pick<ServingEnv, 'MODELS' | 'MODEL_ALIASES'>;
 
@@ -39,13 +43,19 @@ export async function isKnownName(
 ): Promise<boolean> {
   const row = KNOWN.find((known) => known.use === use && known.names.test(name));
   if (row === undefined || env.MODEL_ALIASES === 'off') return false;
-  if ((missingUntil.get(name) ?? 0) < Date.now()) {
-    const { id } = await resolveModel(env.MODELS, name);
-    if (id !== name || (await readManifest(env.MODELS, id)) !== null) return false;
-    missingUntil.set(name, Date.now() + MISSING_MS);
-  }
+  if (await isModel(env, name)) return false;
   row.check?.(body, name);
   return true;
+}
+
+/** Whether a model, or an alias of one, has this name. */
+async function isModel({ MODELS }: Env, name: string): Promise<boolean> {
+  const belief = beliefs.get(name);
+  if (belief !== undefined && belief.untilMs > Date.now()) return belief.isModel;
+  const { id } = await resolveModel(MODELS, name);
+  const found = id !== name || (await readManifest(MODELS, id)) !== null;
+  beliefs.set(name, { isModel: found, untilMs: Date.now() + BELIEVED_MS });
+  return found;
 }
 
 /** Token ids mean other texts in another vocabulary. */
