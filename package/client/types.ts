@@ -26,8 +26,16 @@ export interface CreateCollection {
 
 export interface NewDocument {
   id: string;
+  /** Text; the bytes in base64 of a PDF, DOCX or EPUB file. */
   content: string;
-  content_type?: 'text/plain' | 'text/markdown' | 'text/html';
+  content_type?:
+    | 'text/plain'
+    | 'text/markdown'
+    | 'text/html'
+    | 'text/csv'
+    | 'application/pdf'
+    | 'application/epub+zip'
+    | 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
   metadata?: Metadata;
 }
 
@@ -120,8 +128,8 @@ export interface TaskRequest {
   seed?: number;
 }
 
-/** `length`: a part of the answer reached its limit of tokens. */
-export type FinishReason = 'stop' | 'length';
+/** `length`: a part of the answer reached its limit of tokens; `repetition`: a part repeated itself and was ended. */
+export type FinishReason = 'stop' | 'length' | 'repetition';
 
 export interface TaskAnswer {
   model: string;
@@ -150,7 +158,7 @@ export interface Tasks {
     request: TaskRequest & {
       text: string;
       /** JSON Schema that the data satisfy. */
-      schema: unknown;
+      schema: Record<string, unknown>;
       instruction?: string;
     };
     answer: TaskAnswer & {

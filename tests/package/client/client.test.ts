@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { ThimbleClient, ThimbleError } from '../../../package/client/index.ts';
 import type * as Client from '../../../package/client/types.ts';
+import type { DocumentType } from '../../../worker/apis/retrieval/documents/open-document.ts';
 import type * as retrieval from '../../../worker/apis/retrieval/schema.ts';
 import * as tasks from '../../../worker/serving/tasks/index.ts';
 import { TINY_ENCODER_ID } from '../../support/encoders.ts';
@@ -107,7 +108,15 @@ type Fits<From extends To, To> = [From, To];
 /** Without a name: objects that may have further fields take no interface. */
 type Plain<T> = { [Key in keyof T]: T[Key] };
 type Body<Name extends Client.TaskName> = Plain<Client.Tasks[Name]['request']>;
+type Answer<Name extends Client.TaskName> = z.output<(typeof tasks)[Name]['answer']>;
 export type Checked = [
+  Fits<Answer<'summarize'>, Client.Tasks['summarize']['answer']>,
+  Fits<Answer<'translate'>, Client.Tasks['translate']['answer']>,
+  Fits<Answer<'extract'>, Client.Tasks['extract']['answer']>,
+  Fits<Answer<'classify'>, Client.Tasks['classify']['answer']>,
+  Fits<Answer<'rewrite'>, Client.Tasks['rewrite']['answer']>,
+  Fits<Answer<'answer'>, Client.Tasks['answer']['answer']>,
+  Fits<DocumentType, NonNullable<Client.NewDocument['content_type']>>,
   Fits<Body<'summarize'>, z.input<typeof tasks.summarize.body>>,
   Fits<Body<'translate'>, z.input<typeof tasks.translate.body>>,
   Fits<Body<'extract'>, z.input<typeof tasks.extract.body>>,

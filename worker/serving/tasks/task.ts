@@ -14,31 +14,33 @@ export type TaskEvent =
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'done'; readonly answer: object };
 
-export interface TaskRow<Body extends z.ZodObject> {
+export interface TaskRow<Body extends z.ZodObject, Answer extends z.ZodType = z.ZodType> {
   /** Also the last part of the task's path, and its command. */
   readonly name: string;
   readonly body: Body;
-  readonly answer: z.ZodType;
+  readonly answer: Answer;
   /** Gives the task's own part of the answer; `runTask` adds `object`, model and usage. */
   run(model: TaskModel, body: z.output<Body>): AsyncGenerator<TaskEvent, void, void>;
 }
 
-/** A row whose type forgets its body. */
+/** A row whose `run` takes any body. */
 export type Task = TaskRow<z.ZodObject>;
 
-export function defineTask<Body extends z.ZodObject>(row: TaskRow<Body>): Task {
+export function defineTask<Body extends z.ZodObject, Answer extends z.ZodType>(
+  row: TaskRow<Body, Answer>,
+): Task & { readonly body: Body; readonly answer: Answer } {
   // Sound because `run` is given what `body` made of a request.
   return row;
 }
 
 /** Defines a task whose answer comes in one piece. */
-export function defineWholeTask<Body extends z.ZodObject>({
+export function defineWholeTask<Body extends z.ZodObject, Answer extends z.ZodType>({
   run,
   ...row
-}: Omit<TaskRow<Body>, 'run'> & {
+}: Omit<TaskRow<Body, Answer>, 'run'> & {
   readonly run: (model: TaskModel, body: z.output<Body>) => Promise<object>;
-}): Task {
-  return defineTask<Body>({
+}) {
+  return defineTask<Body, Answer>({
     ...row,
     async *run(model, body) {
       yield { type: 'done', answer: await run(model, body) };
