@@ -2,12 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { open, readFile } from 'node:fs/promises';
-import { EngineError } from '../../engine/base/errors.ts';
-import { compileWasm, compileWasmOrNull } from '../../scripts/node-host/compile-wasm.ts';
-import { distDir, modelsDir as userModelsDir } from '../../scripts/lib/paths.ts';
+import { readFile } from 'node:fs/promises';
+import { compileKernels } from '../../scripts/node-host/compile-wasm.ts';
+import { readWhole, unreadable } from '../../scripts/node-host/read-whole.ts';
+import { modelsDir as userModelsDir } from '../../scripts/lib/paths.ts';
 import { loadTextModel } from './load-text-model.ts';
-import type { Kernels, LoadOptions, ModelFiles, TextModel } from './types.ts';
+import type { LoadOptions, ModelFiles, TextModel } from './types.ts';
 
 export type * from './types.ts';
 export { fromBucket, fromUrl } from './sources.ts';
@@ -34,34 +34,6 @@ export function fromFolder(folder: string | URL): ModelFiles {
  * @throws an error with a `code`: E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_MEMORY_BUDGET and others (docs/errors.md)
  */
 export async function loadModel(files: ModelFiles, options: LoadOptions = {}): Promise<TextModel> {
-  const kernels = options.kernels ?? (await readKernels());
+  const kernels = options.kernels ?? (await compileKernels());
   return await loadTextModel(files, kernels, options, () => setImmediate());
-}
-
-async function readKernels(): Promise<Kernels> {
-  const path = (build: string) => join(distDir, 'kernels', `${build}.wasm`);
-  return {
-    relaxed: await compileWasmOrNull(path('relaxed')),
-    simd: await compileWasm(path('simd')),
-  };
-}
-
-async function readWhole(path: string, into: Uint8Array): Promise<void> {
-  const file = await open(path).catch((cause: unknown) => {
-    throw unreadable(path, 'cannot be opened', cause);
-  });
-  try {
-    for (let at = 0; at < into.byteLength;) {
-      const { bytesRead } = await file.read(into, at, into.byteLength - at, at);
-      if (bytesRead === 0)
-        throw unreadable(path, `ends early; expected ${into.byteLength} bytes, got ${at}`);
-      at += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-function unreadable(path: string, what: string, cause?: unknown): EngineError {
-  return new EngineError('E_WEIGHTS_FETCH', `${path}: ${what}. Import the model again.`, { cause });
 }

@@ -5,7 +5,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import { tokenVocabulary } from '../../engine/text/token-vocabulary.ts';
 import { ensureModel } from '../dev/prepare.ts';
-import { parseCount, parseMemory } from '../lib/arguments.ts';
+import { parseCount } from '../lib/arguments.ts';
 import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { addConstraintOptions, readConstraint } from './options/constraint-options.ts';
@@ -13,19 +13,18 @@ import type { ConstraintFlags } from './options/constraint-options.ts';
 import { encodeChat } from '../node-host/chat-prompt.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../node-host/engine.ts';
 import type { LocalModel } from '../node-host/engine.ts';
+import { addMemoryOptions } from './options/memory-options.ts';
+import type { MemoryFlags } from './options/memory-options.ts';
 import { addSamplingOptions, readSampling } from './options/sampling-options.ts';
 import type { SamplingFlags } from './options/sampling-options.ts';
 import { readStdin } from '../lib/stdin.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 
-interface GenerateFlags extends SamplingFlags, ConstraintFlags {
+interface GenerateFlags extends SamplingFlags, ConstraintFlags, MemoryFlags {
   readonly model: string;
   readonly prompt?: string;
   readonly chat?: boolean;
   readonly maxTokens: number;
-  readonly ctx?: number;
-  readonly memory: number | 'none';
-  readonly draft?: string;
   readonly tokensJson?: boolean;
 }
 
@@ -49,19 +48,11 @@ export function register(program: Command): void {
     .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .option('-p, --prompt <text>', 'the text to continue (default: standard input)')
     .option('--chat', "put the prompt into the model's chat template, as a user's message")
-    .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200)
-    .option('--ctx <tokens>', 'context length to reserve memory for', parseCount(1))
-    .option(
-      '--memory <size>',
-      'refuse what takes more memory, such as 128MB of an isolate; by default only the machine limits it',
-      parseMemory,
-      'none',
-    )
-    .option(
-      '--draft <id>',
-      'a smaller model of the same tokenizer that guesses ahead; the text is the same',
-    )
-    .option('--tokens-json', 'print one JSON object with the token ids instead of the text');
+    .option('--max-tokens <n>', 'maximum tokens to generate', parseCount(0), 200);
+  addMemoryOptions(command).option(
+    '--tokens-json',
+    'print one JSON object with the token ids instead of the text',
+  );
   addConstraintOptions(addSamplingOptions(command))
     .addHelpText('after', EXAMPLES)
     .action(runGenerate);

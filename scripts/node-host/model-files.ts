@@ -1,10 +1,11 @@
 /** An imported model's files: shards as the engines read them, and the tokenizer. */
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { WeightedManifest } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { readWhole, unreadable } from './read-whole.ts';
 
 /** Shards as files. The loader checks their hashes. */
 export class FileModelSource<
@@ -22,20 +23,7 @@ export class FileModelSource<
   async readShard(index: number, into: Uint8Array): Promise<void> {
     const shard = this.manifest.shards[index];
     if (shard === undefined) throw new EngineError('E_INTERNAL', `model: no shard ${index}.`);
-    const path = join(this.#dir, shard.file);
-    const file = await open(path).catch((cause: unknown) => {
-      throw unreadable(path, 'cannot be opened', cause);
-    });
-    try {
-      for (let at = 0; at < into.byteLength;) {
-        const { bytesRead } = await file.read(into, at, into.byteLength - at, at);
-        if (bytesRead === 0)
-          throw unreadable(path, `ends early; expected ${into.byteLength} bytes, got ${at}`);
-        at += bytesRead;
-      }
-    } finally {
-      await file.close();
-    }
+    await readWhole(join(this.#dir, shard.file), into);
   }
 }
 
@@ -46,8 +34,4 @@ export async function readTokenizer(dir: string, manifest: WeightedManifest): Pr
     throw unreadable(path, 'cannot be read', cause);
   });
   return Tokenizer.parse(text, manifest.tokenizer);
-}
-
-function unreadable(path: string, what: string, cause?: unknown): EngineError {
-  return new EngineError('E_WEIGHTS_FETCH', `${path}: ${what}. Import the model again.`, { cause });
 }

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { FinishReason } from '../../../engine/generate/types.ts';
-import { findLoop, LOOP_REPEATS, MAX_PHRASE_CHARS } from '../../../worker/serving/tasks/loops.ts';
+import { findLoop, LOOP_WINDOW_CHARS } from '../../../worker/serving/tasks/loops.ts';
 import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import { ChatTemplate } from '../../../engine/text/chat-template.ts';
 import type { ChatMessage } from '../../../engine/text/chat-template.ts';
@@ -11,15 +11,13 @@ import { parseCount } from '../../lib/arguments.ts';
 import { draftLine, generateText, loadModelWithDraft } from '../../node-host/engine.ts';
 import type { LocalModel } from '../../node-host/engine.ts';
 import { addSamplingOptions, CHAT_SAMPLING, readSampling } from '../options/sampling-options.ts';
+import type { MemoryFlags } from '../options/memory-options.ts';
 import type { SamplingFlags } from '../options/sampling-options.ts';
 
-export interface ChatFlags extends SamplingFlags {
+export interface ChatFlags extends SamplingFlags, MemoryFlags {
   readonly model: string;
   readonly system?: string;
   readonly maxTokens?: number;
-  readonly ctx?: number;
-  readonly memory: number | 'none';
-  readonly draft?: string;
 }
 
 export interface ChatAnswer {
@@ -29,9 +27,6 @@ export interface ChatAnswer {
   /** What a draft model achieved; null without one. */
   readonly draft: string | null;
 }
-
-/** The end of an answer that is looked through for repetitions. */
-const LOOP_WINDOW_CHARS = LOOP_REPEATS * MAX_PHRASE_CHARS;
 
 export class ChatSession {
   #flags: ChatFlags;

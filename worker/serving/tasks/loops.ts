@@ -5,6 +5,8 @@ export const LOOP_REPEATS = 4;
 export const LOOP_CHARS = 120;
 /** Longest phrase that is looked for. */
 export const MAX_PHRASE_CHARS = 200;
+/** The end of a text that a loop of such phrases is found in. */
+export const LOOP_WINDOW_CHARS = LOOP_REPEATS * MAX_PHRASE_CHARS;
 
 export interface Loop {
   /** Where the first repetition begins: the text before it says everything once. */

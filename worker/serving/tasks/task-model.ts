@@ -23,7 +23,7 @@ import type { ServedModel } from '../models/model-store.ts';
 import { samplingParams } from '../fields/sampling.ts';
 import { addUsage } from '../accounting/usage.ts';
 import type { TaskFields, TaskReason } from './fields.ts';
-import { findLoop, LOOP_REPEATS, MAX_PHRASE_CHARS } from './loops.ts';
+import { findLoop, LOOP_WINDOW_CHARS } from './loops.ts';
 
 export interface TaskHost {
   readonly model: ServedModel;
@@ -62,8 +62,6 @@ export interface Written {
 
 /** Allowed difference between the tokens of parts and of the whole. */
 const SLACK_TOKENS = 8;
-/** The end of a text that is looked through for repetitions. */
-const LOOP_WINDOW_CHARS = LOOP_REPEATS * MAX_PHRASE_CHARS;
 /** Answers that are made in parallel, sharing passes over the weights. */
 const MAX_PARALLEL = 3;
 
