@@ -1,18 +1,15 @@
 /** Two callers on one server: what one keeps under a name does not exist for the other. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleText } from '../support/bundle.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
+import type { TestServer } from '../support/http-server.ts';
+import { startSubjectServer } from '../support/subject-server.ts';
 
 const ENCODER_ID = TINY_ENCODER_ID;
 let server: TestServer;
 
 beforeAll(async () => {
   // own server: its gateway is another one.
-  server = await startTestServer({
-    sources: { gateway: await bundleText('tests/support/gateway-of-subjects.ts') },
-    models: [ENCODER_ID],
-  });
+  server = await startSubjectServer([ENCODER_ID]);
 });
 afterAll(() => server.close());
 

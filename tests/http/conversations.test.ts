@@ -1,24 +1,18 @@
 /** /v1/conversations by OpenAI's client: items, responses that continue them, other callers. */
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleText } from '../support/bundle.ts';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { rejection } from '../support/outage.ts';
+import { openaiAs, startSubjectServer } from '../support/subject-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   // own server: its gateway is another one.
-  server = await startTestServer({
-    sources: { gateway: await bundleText('tests/support/gateway-of-subjects.ts') },
-  });
+  server = await startSubjectServer();
 });
 afterAll(() => server.close());
 
-const clientOf = (subject: string) =>
-  new OpenAI({
-    ...{ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 },
-    defaultHeaders: { 'x-subject': subject },
-  });
+const clientOf = (subject: string) => openaiAs(server, subject);
 const greedy = { model: STORIES_ID, temperature: 0, max_output_tokens: 8 };
 const hello = { type: 'message' as const, role: 'user' as const, content: 'Once upon a time' };
 

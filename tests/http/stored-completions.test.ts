@@ -1,24 +1,18 @@
 /** Stored chat completions by OpenAI's client: kept, listed, changed, deleted; nobody else's. */
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleText } from '../support/bundle.ts';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { rejection } from '../support/outage.ts';
+import { openaiAs, startSubjectServer } from '../support/subject-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   // own server: its gateway is another one.
-  server = await startTestServer({
-    sources: { gateway: await bundleText('tests/support/gateway-of-subjects.ts') },
-  });
+  server = await startSubjectServer();
 });
 afterAll(() => server.close());
 
-const clientOf = (subject: string) =>
-  new OpenAI({
-    ...{ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 },
-    defaultHeaders: { 'x-subject': subject },
-  }).chat.completions;
+const clientOf = (subject: string) => openaiAs(server, subject).chat.completions;
 const messages = [
   { role: 'system' as const, content: 'Tell a story.' },
   { role: 'user' as const, content: 'Once upon a time' },

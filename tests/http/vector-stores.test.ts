@@ -1,27 +1,21 @@
 /** /v1/vector_stores by OpenAI's client on a tiny random encoder: files in, searches, nobody else's. */
-import OpenAI, { toFile } from 'openai';
+import type OpenAI from 'openai';
+import { toFile } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { base64Of, textPdf } from '../../scripts/attack/documents/make-documents.ts';
-import { bundleText } from '../support/bundle.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
-import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
+import { STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { rejection } from '../support/outage.ts';
+import { openaiAs, startSubjectServer } from '../support/subject-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   // own server: its gateway is another one.
-  server = await startTestServer({
-    sources: { gateway: await bundleText('tests/support/gateway-of-subjects.ts') },
-    models: [TINY_ENCODER_ID],
-  });
+  server = await startSubjectServer([TINY_ENCODER_ID]);
 });
 afterAll(() => server.close());
 
-const clientOf = (subject: string) =>
-  new OpenAI({
-    ...{ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 },
-    defaultHeaders: { 'x-subject': subject },
-  });
+const clientOf = (subject: string) => openaiAs(server, subject);
 
 const TEXTS = ['the sea is blue', 'a cat sat on the mat', 'bread'] as const;
 
