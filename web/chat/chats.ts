@@ -60,7 +60,8 @@ export function withTurn(chat: Chat, question: ChatMessage, answer: string): Cha
   const longer = { ...chat, title, messages };
   const all = [longer, ...listChats().filter(({ id }) => id !== chat.id)];
   keep(KEPT_AS, { currentId: chat.id, chats: all.slice(0, MAX_CHATS) });
-  for (const dropped of all.slice(MAX_CHATS)) void forgetOnServer(dropped);
+  // A server that does not answer forgets it by itself, when its time is over.
+  for (const dropped of all.slice(MAX_CHATS)) forgetOnServer(dropped).catch(() => undefined);
   return longer;
 }
 
