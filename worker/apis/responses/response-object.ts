@@ -194,7 +194,7 @@ export class ResponseObject
     if (this.#isRemoved) return;
     const isOver = response.status !== 'in_progress';
     // The last state is read from here until it is stored.
-    this.#live = response;
+    this.#live = isOver || !this.#isCancelled ? response : { ...response, status: 'cancelled' };
     if (!isOver && !atOnce) return;
     const { caller, id, input } = job;
     const box = await this.#keeper.begin(caller, id);

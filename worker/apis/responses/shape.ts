@@ -224,8 +224,10 @@ class ResponseMaker {
     end: 'completed' | 'cancelled' | IncompleteReason,
     usage: GenerateUsage | null,
   ): Promise<UnnumberedEvent[]> {
-    const reason = end === 'completed' || end === 'cancelled' ? null : end;
-    const status = end === 'completed' || end === 'cancelled' ? end : 'incomplete';
+    // An answer that ends before it hears of it stays cancelled: so it has been called.
+    const state = this.#run.isCancelled() ? 'cancelled' : end;
+    const reason = state === 'completed' || state === 'cancelled' ? null : state;
+    const status = state === 'completed' || state === 'cancelled' ? state : 'incomplete';
     // Sent only once the last state has been stored.
     const events = [...this.items.end(status === 'completed' ? 'completed' : 'incomplete')];
     await this.#change({
