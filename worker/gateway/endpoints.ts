@@ -84,6 +84,14 @@ import { listBatches } from '../apis/batches/list-batches.ts';
 import { listFiles } from '../apis/files/list-files.ts';
 import { listInputItems } from '../apis/responses/list-input-items.ts';
 import { listModels } from '../apis/models/list-models.ts';
+import { getMessageBatchResults } from '../apis/messages/batches/message-batch-results.ts';
+import {
+  cancelMessageBatch,
+  createMessageBatch,
+  deleteMessageBatch,
+  getMessageBatch,
+  listMessageBatches,
+} from '../apis/messages/batches/message-batches.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
 import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
@@ -142,6 +150,12 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   deleteConversationItem,
   messages,
   countTokens,
+  createMessageBatch,
+  listMessageBatches,
+  getMessageBatch,
+  getMessageBatchResults,
+  cancelMessageBatch,
+  deleteMessageBatch,
   ollamaChat,
   ollamaGenerate,
   ollamaEmbed,

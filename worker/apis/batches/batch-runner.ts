@@ -25,6 +25,7 @@ import {
 } from './batch-line.ts';
 import {
   type BatchJob,
+  type BatchProgress,
   type BatchState,
   forgottenAtS,
   KEPT_S,
@@ -105,10 +106,22 @@ export class BatchRunner extends PortableObject<FilesEnv> {
 
   /** @returns JSON of the batch; null when there is none */
   async read(): Promise<string | null> {
-    const state = this.#store.read();
+    const state = await this.#read();
+    return state === null ? null : JSON.stringify(state.batch);
+  }
+
+  /** @returns JSON of the batch and of what only some APIs report; null when there is none */
+  async readProgress(): Promise<string | null> {
+    const state = await this.#read();
     if (state === null) return null;
-    await this.#wake(state);
-    return JSON.stringify(state.batch);
+    const progress: BatchProgress = { batch: state.batch, nSkipped: state.nSkipped ?? 0 };
+    return JSON.stringify(progress);
+  }
+
+  async #read(): Promise<BatchState | null> {
+    const state = this.#store.read();
+    if (state !== null) await this.#wake(state);
+    return state;
   }
 
   /** Aborts the lines that run; a finished batch does not change. */

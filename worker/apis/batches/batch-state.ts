@@ -30,6 +30,14 @@ export interface BatchState {
   readonly outcome: Outcome | null;
   /** Failed attempts since the last progress. */
   readonly nTry: number;
+  /** Requests that were not run, since the batch was cancelled or expired. */
+  readonly nSkipped?: number;
+}
+
+/** What is read of a batch; `nSkipped` of those that failed were not run. */
+export interface BatchProgress {
+  readonly batch: BatchJson;
+  readonly nSkipped: number;
 }
 
 export interface BatchJob {
@@ -40,17 +48,20 @@ export interface BatchJob {
   readonly inputFileId: string;
   readonly inputBytes: number;
   readonly metadata: BatchJson['metadata'];
+  /** Number of requests where it is known before they are counted. */
+  readonly nRequest?: number;
 }
 
 export function newBatchState(job: BatchJob, nowS: number): BatchState {
   const { id, caller = callerOf(ANONYMOUS), endpoint, inputFileId, inputBytes, metadata } = job;
+  const total = job.nRequest ?? 0;
   const batch: BatchJson = {
     ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
     ...{ completion_window: '24h', status: 'validating', output_file_id: null },
     ...{ error_file_id: null, created_at: nowS, in_progress_at: null },
     ...{ expires_at: nowS + WINDOW_S, finalizing_at: null, completed_at: null, failed_at: null },
     ...{ expired_at: null, cancelling_at: null, cancelled_at: null },
-    ...{ request_counts: { total: 0, completed: 0, failed: 0 }, metadata },
+    ...{ request_counts: { total, completed: 0, failed: 0 }, metadata },
   };
   const cursor = { offset: 0, number: 1 };
   const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
@@ -64,7 +75,7 @@ const FINAL: ReadonlySet<string> = new Set<Outcome>([
   'cancelled',
 ]);
 
-export const isFinal = ({ batch }: BatchState): boolean => FINAL.has(batch.status);
+export const isFinal = ({ batch }: Pick<BatchState, 'batch'>): boolean => FINAL.has(batch.status);
 
 /** When a batch is deleted. */
 export const forgottenAtS = ({ batch }: BatchState, keptS = KEPT_S): number =>
@@ -139,6 +150,10 @@ export function withResult(state: BatchState, isError: boolean): BatchState {
     ? { total, completed, failed: failed + 1 }
     : { total, completed: completed + 1, failed };
   return { ...state, batch: { ...state.batch, request_counts: counts } };
+}
+
+export function withSkipped(state: BatchState): BatchState {
+  return { ...withResult(state, true), nSkipped: (state.nSkipped ?? 0) + 1 };
 }
 
 export function pauseMs(nTry: number): number {

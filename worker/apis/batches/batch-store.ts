@@ -4,7 +4,7 @@ import { ANONYMOUS, callerOf } from '../../platform/caller.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { migrate, readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { MAX_CONTENT_BYTES } from '../../platform/storage/row-size.ts';
-import { type BatchState, withResult } from './batch-state.ts';
+import { type BatchState, withResult, withSkipped } from './batch-state.ts';
 import { BATCH_MIGRATIONS } from './migrations.ts';
 
 /** Line numbers read at a time when results are listed. */
@@ -70,17 +70,24 @@ export class BatchStore {
       const piece = bytes.subarray(from, from + MAX_CONTENT_BYTES);
       pieces.push(await box.seal(placeOf(line, pieces.length), piece));
     }
-    if (!this.hasResult(line)) this.#insert(line, isError, pieces, true);
+    if (this.hasResult(line)) return;
+    this.#insert(line, isError, pieces, true, (state) => withResult(state, isError));
   }
 
   /** Stores the result of a line that was not run, which holds nothing of its request but the id. */
   keepSkipped(line: number, { isError, text }: LineResult): void {
     // A copy, since a view would be stored with its whole buffer.
     const { buffer } = new TextEncoder().encode(text).slice();
-    if (!this.hasResult(line)) this.#insert(line, isError, [buffer], false);
+    if (!this.hasResult(line)) this.#insert(line, isError, [buffer], false, withSkipped);
   }
 
-  #insert(line: number, isError: boolean, pieces: readonly ArrayBuffer[], isSealed: boolean): void {
+  #insert(
+    line: number,
+    isError: boolean,
+    pieces: readonly ArrayBuffer[],
+    isSealed: boolean,
+    count: (state: BatchState) => BatchState,
+  ): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
       migrate(sql, BATCH_MIGRATIONS);
@@ -89,7 +96,7 @@ export class BatchStore {
           'INSERT INTO results (line, piece, is_error, bytes, is_sealed) VALUES (?, ?, ?, ?, ?)',
           ...[line, piece, Number(isError), bytes, Number(isSealed)],
         );
-      this.update((state) => withResult(state, isError));
+      this.update(count);
     });
   }
 
