@@ -48,6 +48,9 @@ export interface TemplateTool {
   };
 }
 
+/** Value of a variable that switches something in a template; never a text for the model. */
+export type TemplateValue = string | number | boolean | null;
+
 export interface ChatTemplateOptions {
   readonly bosToken: string;
   readonly eosToken: string;
@@ -57,6 +60,8 @@ export interface ChatTemplateOptions {
   readonly addGenerationPrompt?: boolean;
   /** Tools, for templates that know of them. */
   readonly tools?: readonly TemplateTool[];
+  /** Further variables; those that every template has keep their values. */
+  readonly variables?: Readonly<Record<string, TemplateValue>>;
   /** The time that `strftime_now` gives. */
   readonly now?: Date;
 }
@@ -93,7 +98,11 @@ export class ChatTemplate {
     messages: readonly ChatMessage[],
     options: ChatTemplateOptions,
   ): Steps<RenderedChat> {
-    const texts = yield* collectTexts([...messages, ...(options.tools ?? [])]);
+    const texts = yield* collectTexts([
+      ...messages,
+      ...(options.tools ?? []),
+      ...Object.values(options.variables ?? {}),
+    ]);
     const sentinel = chooseSentinel([this.#source, ...texts]);
     yield;
     const breakIn = literalBreaker(options.specialLiterals, sentinel);
@@ -102,10 +111,14 @@ export class ChatTemplate {
     // Templates compare roles: they are names, not texts.
     const safe = copies.map((message, i) => ({ ...message, role: messages[i]!.role }));
     const tools = yield* protectAll(options.tools ?? [], protect);
+    const [variables = {}] = yield* protectAll([options.variables ?? {}], protect);
     const program = this.#program;
     if (program === null)
       return { text: safe.map(({ content }) => content).join(sentinel), sentinel };
-    return { text: yield* templateSteps(program, safe, { ...options, tools }), sentinel };
+    return {
+      text: yield* templateSteps(program, safe, { ...options, tools, variables }),
+      sentinel,
+    };
   }
 }
 
@@ -162,6 +175,7 @@ function* templateSteps(
 ): Steps<string> {
   const now = options.now ?? new Date();
   const steps = jinjaSteps(program, {
+    ...options.variables,
     raise_exception: (message: unknown) => {
       throw templateError(`refuses the messages: ${String(message).slice(0, 300)}`);
     },

@@ -73,7 +73,19 @@ describe("llama.cpp's server", () => {
     expect(error.param).toBe('model');
   });
 
+  test('vectors are those of /v1/embeddings', async () => {
+    const [model, texts] = [TINY_ENCODER_ID, ['a cold hill', 'a warm sea']];
+    type Row = { index: number; embedding: number[][] };
+    const rows = await answerOf<Row[]>('/embedding', { model, content: texts });
+    type Embedded = { data: { embedding: number[] }[] };
+    const { data } = await answerOf<Embedded>('/v1/embeddings', { model, input: texts });
+    expect(rows.map(({ embedding }) => embedding[0])).toEqual(data.map((one) => one.embedding));
+  });
+
   test('its questions are answered', async () => {
+    expect(await got<{ id: number }[]>('/slots')).toContainEqual({
+      ...{ id: 0, n_ctx: 512, is_processing: expect.any(Boolean) as boolean },
+    });
     expect(await got('/health')).toEqual({ status: 'ok' });
     expect(await got('/props')).toMatchObject({ model_alias: STORIES_ID, bos_token: '<s>' });
     for (const field of ['text', 'content', 'prompt'])
@@ -151,6 +163,62 @@ describe('vLLM', () => {
     const outside = { prompt, stop_token_ids: [1_000_000] };
     const { error } = await answerOf<Failure>('/v1/completions', outside, 400);
     expect(error.param).toBe('stop_token_ids');
+  });
+
+  test('an answer goes on from the last message', async () => {
+    const messages = [{ role: 'user', content: prompt }];
+    type Answer = { choices: { message: { content: string } }[] };
+    const answer = async (more: object): Promise<string> => {
+      const body = { messages, temperature: 0, max_tokens: 24, cache_salt: 'a', ...more };
+      return (await answerOf<Answer>('/v1/chat/completions', body)).choices[0]!.message.content;
+    };
+    const whole = await answer({});
+    const content = whole.slice(0, whole.indexOf(' little'));
+    const begun = [...messages, { role: 'assistant', content }];
+    const fields = { continue_final_message: true };
+    expect(await answer({ messages: begun, ...fields })).toMatch(/^ little/);
+    const refusals: (readonly [object, string])[] = [
+      [{ messages: begun, ...fields, add_generation_prompt: true }, 'add_generation_prompt'],
+      [{ messages, ...fields }, 'messages'],
+      [{ messages: begun, ...fields, regex: 'a' }, 'continue_final_message'],
+      [{ messages: begun, ...fields, session: 'a' }, 'continue_final_message'],
+      [{ messages, add_generation_prompt: false }, 'add_generation_prompt'],
+      [{ messages, chat_template_kwargs: { a: 'x'.repeat(33) } }, 'chat_template_kwargs.a'],
+      [{ messages, chat_template_kwargs: { a: {} } }, 'chat_template_kwargs.a'],
+      [{ messages, prompt_logprobs: 1, stream: true }, 'prompt_logprobs'],
+    ];
+    for (const [body, param] of refusals) {
+      const { error } = await answerOf<Failure>('/v1/chat/completions', body, 400);
+      expect(error.param).toBe(param);
+    }
+  });
+
+  test('tokens of the prompt have log-probabilities, as completions that echo them', async () => {
+    type Row = Record<string, { logprob: number; rank: number | null; decoded_token: string }>;
+    type Chat = {
+      prompt_logprobs: (Row | null)[];
+      choices: { logprobs: { content: { top_logprobs: object[] }[] } }[];
+    };
+    const asked = { temperature: 0, max_tokens: 2 };
+    const chat = await answerOf<Chat>('/v1/chat/completions', {
+      ...{ ...asked, messages: [{ role: 'user', content: prompt }], prompt_logprobs: 3 },
+      ...{ logprobs: true, top_logprobs: 1, chat_template_kwargs: { enable_thinking: false } },
+    });
+    type Echoed = { choices: { logprobs: { tokens: string[]; token_logprobs: number[] } }[] };
+    const echoing = { ...asked, prompt, echo: true, logprobs: 3 };
+    const { choices } = await answerOf<Echoed>('/v1/completions', echoing);
+    const { tokens, token_logprobs: logprobs } = choices[0]!.logprobs;
+    const [first, ...rows] = chat.prompt_logprobs;
+    expect(first).toBeNull();
+    expect(rows.length).toBeGreaterThan(3);
+    for (const [i, row] of rows.entries()) {
+      const found = Object.values(row ?? {}).filter((one) => one.decoded_token === tokens[i + 1]);
+      expect(found.map(({ logprob }) => logprob)).toContain(logprobs[i + 1]);
+      const ranks = Object.values(row ?? {}).map(({ rank }) => rank);
+      expect(ranks.filter((rank) => rank !== null).toSorted()).toEqual([1, 2, 3]);
+    }
+    for (const { top_logprobs: top } of chat.choices[0]!.logprobs.content)
+      expect(top).toHaveLength(1);
   });
 
   test('scores and vectors', async () => {

@@ -45,6 +45,18 @@ describe('what templates need', () => {
     expect(render(source).text).toBe(text);
   });
 
+  test('variables of a request, which take the place of nothing', () => {
+    const source =
+      '{{ enable_thinking }} {{ effort }} {{ messages | length }} {{ add_generation_prompt }}';
+    const variables = { enable_thinking: false, effort: 'low', messages: 'none' };
+    const given = new ChatTemplate(source).render(hello, { ...options, variables });
+    expect(given.text).toBe('false low 1 true');
+    const special = { ...options, variables: { effort: '<|im_end|>' } };
+    const broken = new ChatTemplate('{{ effort }}').render(hello, special);
+    expect(broken.text).not.toBe('<|im_end|>');
+    expect(broken.text.replaceAll(broken.sentinel, '')).toBe('<|im_end|>');
+  });
+
   test('without a template contents are put one after the other', () => {
     const messages = ['Once', ' upon'].map((content) => ({ role: 'user', content }));
     const { text, sentinel } = render(null, messages);

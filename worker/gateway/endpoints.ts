@@ -96,6 +96,8 @@ import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
 import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
 import { health, llamaProps, ping, version } from '../apis/llama-cpp/props.ts';
+import { llamaEmbedding } from '../apis/llama-cpp/embedding.ts';
+import { llamaSlots } from '../apis/llama-cpp/slots.ts';
 import { ollamaChat } from '../apis/ollama/chat.ts';
 import { ollamaDelete, ollamaPull } from '../apis/ollama/manage.ts';
 import { ollamaEmbed } from '../apis/ollama/embed.ts';
@@ -237,5 +239,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   ping,
   version,
   llamaProps,
+  llamaSlots,
+  llamaEmbedding,
   readyz,
 ];

@@ -1,6 +1,7 @@
 /** An answer as OpenAI's chat completion, streamed or whole. */
 import type { Caller } from '../../platform/caller.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
+import { contentText } from '../../serving/conversation/message.ts';
 import type { Message } from '../../serving/conversation/message.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
@@ -21,7 +22,12 @@ import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { answer } from '../../http/answer.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { OPENAI_SSE } from '../../http/sse.ts';
-import { type ChatTokenJson, chatTokenJson } from './token-json.ts';
+import {
+  type ChatTokenJson,
+  chatTokenJson,
+  type PromptTokenJson,
+  promptTokenJson,
+} from './token-json.ts';
 import { joinChoices, timingsJson, usageJson } from '../../serving/accounting/usage.ts';
 
 export interface ChatAnswer {
@@ -56,13 +62,15 @@ export interface ChatTurn {
 }
 
 export async function answerChat(turn: ChatTurn): Promise<Response> {
-  const { env, caller, model, body, messages, record, signal, redactor } = turn;
+  const { env, caller, model, body, record, signal, redactor } = turn;
+  const { messages, prefill } = promptOf(turn);
   const tools = chatTools(body);
   const params = await generationParams(
     body,
     {
       maxTokens: body.max_completion_tokens ?? body.max_tokens,
-      topLogprobs: body.logprobs ? (body.top_logprobs ?? 0) : null,
+      topLogprobs: nTopOf(body),
+      promptLogprobs: body.prompt_logprobs !== undefined,
       nChoice: body.n,
       format: chatFormat(body.response_format),
       tools,
@@ -75,8 +83,9 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
       restoreOutput(
         redactor,
         runChat({
-          ...{ env, caller, model, messages, params, promptField: 'messages' },
+          ...{ env, caller, model, messages, prefill, params, promptField: 'messages' },
           ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
+          variables: body.chat_template_kwargs ?? {},
         }),
       ),
     chunks: (deltas) => chatChunks(turn, deltas),
@@ -84,6 +93,22 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
     ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
   });
   return withHeaders(response, redactedHeaders(redactor));
+}
+
+/** The messages before the answer, and the beginning of the answer. */
+function promptOf({ body, messages }: ChatTurn): {
+  readonly messages: readonly Message[];
+  readonly prefill: string;
+} {
+  const last = messages.at(-1);
+  if (!body.continue_final_message || last === undefined) return { messages, prefill: '' };
+  return { messages: messages.slice(0, -1), prefill: contentText(last.content) };
+}
+
+/** Alternatives a token that are asked for: the most of those for the answer and for the prompt; null for none. */
+function nTopOf({ logprobs, top_logprobs: nTop = 0, prompt_logprobs: nPrompt }: ChatBody) {
+  if (!logprobs && nPrompt === undefined) return null;
+  return Math.max(logprobs ? nTop : 0, nPrompt ?? 0);
 }
 
 interface ChatHead {
@@ -120,10 +145,11 @@ const noChoices = ({ body }: ChatTurn): Choice[] =>
   Array.from({ length: body.n }, () => ({ content: '', tokens: [], calls: [], reason: null }));
 
 /** Adds a part of an answer to its choice. */
-function take(choice: Choice, delta: Delta, { tokenizer }: ServedModel): void {
+function take(choice: Choice, delta: Delta, { model: { tokenizer }, body }: ChatTurn): void {
   if (delta.type === 'text') {
     choice.content += delta.text;
-    choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token)));
+    const nTop = body.top_logprobs ?? 0;
+    choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token, nTop)));
   } else if (delta.type === 'call') {
     choice.calls.push(callJson(delta.id, delta.name));
   } else if (delta.type === 'arguments') {
@@ -139,17 +165,29 @@ async function wholeChat(
 ): Promise<ChatCompletionJson> {
   const choices = noChoices(turn);
   const usages: GenerateUsage[] = [];
+  let prompt: (PromptTokenJson | null)[] | null = null;
   for await (const delta of deltas) {
     const choice = choices[delta.choice];
     if (choice === undefined) continue;
-    take(choice, delta, turn.model);
+    take(choice, delta, turn);
+    if (delta.type === 'prompt') prompt = promptJson(turn.model, delta.logprobs);
     if (delta.type !== 'done') continue;
     usages.push(delta.usage);
     await turn.onAnswer?.({ text: choice.content, usage: delta.usage });
   }
-  const completion = completionOf(turn, chatHead(turn, 'chat.completion'), choices, usages);
+  const completion = {
+    ...completionOf(turn, chatHead(turn, 'chat.completion'), choices, usages),
+    ...(prompt === null ? {} : { prompt_logprobs: prompt }),
+  };
   await turn.kept?.keep(completion);
   return completion;
+}
+
+function promptJson(
+  { tokenizer }: ServedModel,
+  logprobs: Extract<Delta, { type: 'prompt' }>['logprobs'],
+): (PromptTokenJson | null)[] {
+  return logprobs.map((entry) => (entry === null ? null : promptTokenJson(tokenizer, entry)));
 }
 
 export type ChatCompletionJson = ReturnType<typeof completionOf>;
@@ -216,7 +254,7 @@ async function* chatChunks(
     const { choice } = delta;
     const soFar = choices[choice];
     if (soFar === undefined) continue;
-    take(soFar, delta, turn.model);
+    take(soFar, delta, turn);
     if (delta.type === 'start') {
       yield chunk(choice, { role: 'assistant', content: begins, refusal: null }, [], null);
     } else if (delta.type === 'text') {

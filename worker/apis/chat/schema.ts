@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseJson } from '../../http/body/json-body.ts';
 import type { ToolCall } from '../../../engine/text/chat-template.ts';
+import { contentText } from '../../serving/conversation/message.ts';
 import type { Message, PartNames } from '../../serving/conversation/message.ts';
 import { chatContent } from '../../serving/fields/content.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
@@ -20,6 +21,7 @@ import {
   tooManyTokens,
 } from '../../serving/fields/common.ts';
 import { chatPassiveFields } from '../../serving/fields/passive.ts';
+import { templateFields } from '../../serving/fields/template.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
@@ -100,6 +102,57 @@ function toolsOf({
   return at < 0 ? null : ['messages', at];
 }
 
+interface TemplateUse {
+  readonly messages: readonly Message[];
+  readonly session?: string | undefined;
+  readonly stream: boolean;
+  readonly chat_template_kwargs?: object | undefined;
+  readonly continue_final_message: boolean;
+  readonly add_generation_prompt?: boolean | undefined;
+  readonly prompt_logprobs?: number | undefined;
+  readonly response_format?: { readonly type: string } | undefined;
+  readonly regex?: string | undefined;
+  readonly grammar?: string | undefined;
+}
+
+/** What fields of the template ask for and cannot have, or null. */
+function templateFault(body: TemplateUse): { field: string; message: string } | null {
+  const { session, continue_final_message: continues, prompt_logprobs: nPrompt } = body;
+  const fault = (field: string, message: string) => ({ field, message });
+  if (session !== undefined && (continues || body.chat_template_kwargs !== undefined)) {
+    const field = continues ? 'continue_final_message' : 'chat_template_kwargs';
+    return fault(field, 'expected to be absent in a session: send the conversation yourself');
+  }
+  if (nPrompt !== undefined && (body.stream || session !== undefined))
+    return fault('prompt_logprobs', 'expected to be absent in a stream and in a session');
+  if ((body.add_generation_prompt ?? !continues) === continues)
+    return fault(
+      'add_generation_prompt',
+      `expected ${String(!continues)} with "continue_final_message": ${String(continues)}; POST /apply-template renders without an answer`,
+    );
+  if (!continues) return null;
+  const last = body.messages.at(-1);
+  if (
+    last?.role !== 'assistant' ||
+    last.tool_calls !== undefined ||
+    contentText(last.content) === ''
+  )
+    return fault(
+      'messages',
+      'expected a last message of role "assistant" with a text to go on from',
+    );
+  const isFormatted =
+    (body.response_format?.type ?? 'text') !== 'text' ||
+    body.regex !== undefined ||
+    body.grammar !== undefined;
+  if (isFormatted)
+    return fault(
+      'continue_final_message',
+      'expected no format with it: a format applies to a whole answer',
+    );
+  return null;
+}
+
 const FAULT_FIELDS: Readonly<Record<CallFault['kind'], readonly string[]>> = {
   unknown: ['tool_call_id'],
   answered: ['tool_call_id'],
@@ -121,6 +174,8 @@ export const chatBodySchema = z
     /** A session's turn is kept unless it says false; anything else is kept if it says true. */
     store: z.boolean().optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
+    ...templateFields,
+    prompt_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     n: choiceCount.default(1),
     session: sessionId.optional(),
     retention_s: retentionField,
@@ -144,6 +199,8 @@ export const chatBodySchema = z
       const metadata = metadataField.optional().safeParse(body.metadata);
       if (body.store === true && !metadata.success)
         refuse(['metadata'], 'expected up to 16 pairs of texts with "store": true');
+      const unfit = templateFault(body);
+      if (unfit !== null) refuse([unfit.field], unfit.message);
       const fault = callFault(body.messages);
       if (fault !== null)
         refuse(

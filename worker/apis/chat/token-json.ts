@@ -17,13 +17,39 @@ export interface ChatTokenJson {
   top_logprobs: { token: string; logprob: number; bytes: number[] }[];
 }
 
-export function chatTokenJson(tokenizer: Tokenizer, entry: TokenLogprob): ChatTokenJson {
+/** @param nTop alternatives that are shown at most */
+export function chatTokenJson(
+  tokenizer: Tokenizer,
+  entry: TokenLogprob,
+  nTop = Infinity,
+): ChatTokenJson {
   const one = ({ token, logprob }: { token: number; logprob: number }) => ({
     token: tokenText(tokenizer, token),
     logprob,
     bytes: [...tokenizer.tokenBytes(token)],
   });
-  return { ...one(entry), top_logprobs: entry.top.map(one) };
+  return { ...one(entry), top_logprobs: entry.top.slice(0, nTop).map(one) };
+}
+
+/** A token of a prompt and its alternatives by their ids, as vLLM shows them; the rank is null below them. */
+export type PromptTokenJson = Record<
+  string,
+  { logprob: number; rank: number | null; decoded_token: string }
+>;
+
+export function promptTokenJson(
+  tokenizer: Tokenizer,
+  { token, logprob, top }: TokenLogprob,
+): PromptTokenJson {
+  const at = top.findIndex((one) => one.token === token);
+  const ranked = top.map((one, i) => ({ ...one, rank: i + 1 }));
+  const own = { token, logprob, rank: at < 0 ? null : at + 1 };
+  return Object.fromEntries(
+    [own, ...ranked].map(({ token: id, logprob: p, rank }) => [
+      id,
+      { logprob: p, rank, decoded_token: tokenText(tokenizer, id) },
+    ]),
+  );
 }
 
 /** The older format: parallel arrays. */

@@ -7,6 +7,7 @@ import { renderChatSteps } from '../../serving/generation/run-chat.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatTools } from '../../serving/output/api-tools.ts';
+import { templateVariables } from '../../serving/fields/template.ts';
 import { chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { chatToolFields } from '../../serving/fields/output.ts';
@@ -28,6 +29,7 @@ export const applyTemplate = defineEndpoint({
       messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
       ...chatToolFields,
       add_generation_prompt: z.boolean().default(true),
+      chat_template_kwargs: templateVariables.optional(),
       strict: strictField,
     })
     .meta({ id: 'ApplyTemplateRequest' }),
@@ -49,6 +51,7 @@ export const applyTemplate = defineEndpoint({
     const rendering = renderChatSteps(model, body.messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],
+      variables: body.chat_template_kwargs ?? {},
     });
     const { text, sentinel } = await inTurns(rendering, takeTurn);
     refuseTooLong(model, text.length, 'messages');

@@ -2,17 +2,12 @@
 import { z } from 'zod';
 import { defineEndpoint } from '../../http/endpoint.ts';
 import { embed } from '../../serving/embedding/embed.ts';
+import { embeddedTexts, MAX_TEXT_CHARS } from '../../serving/embedding/embedded-texts.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { rankDocuments } from '../../serving/embedding/rank.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 
-const MAX_TEXTS = 1000;
-const MAX_TEXT_CHARS = 100_000;
-const texts = z.union(
-  [z.string(), z.array(z.string().max(MAX_TEXT_CHARS)).min(1).max(MAX_TEXTS)],
-  `expected a text or 1 to ${MAX_TEXTS} texts`,
-);
 const usage = z.strictObject({ prompt_tokens: count, total_tokens: count });
 const frame = { id: z.string(), object: z.literal('list'), model: z.string(), usage };
 
@@ -27,7 +22,7 @@ export const vllmScore = defineEndpoint({
     .looseObject({
       model: modelField,
       text_1: z.string().min(1).max(MAX_TEXT_CHARS),
-      text_2: texts,
+      text_2: embeddedTexts,
       strict: strictField,
     })
     .meta({ id: 'ScoreRequest' }),
@@ -76,7 +71,7 @@ export const vllmPooling = defineEndpoint({
   scope: 'embeddings',
   summary: "Embed texts as vectors, in vLLM's format",
   body: z
-    .looseObject({ model: modelField, input: texts, strict: strictField })
+    .looseObject({ model: modelField, input: embeddedTexts, strict: strictField })
     .meta({ id: 'PoolingRequest' }),
   responses: [
     {

@@ -84,6 +84,12 @@ const citations = z
   .meta({ id: 'Citations', description: 'extension: the passages that the model was given' });
 const chatHead = { id: z.string(), created: count, model: z.string() };
 
+const promptToken = z.strictObject({
+  logprob: z.number(),
+  rank: count.nullable(),
+  decoded_token: z.string(),
+});
+
 export const chatCompletionSchema = z
   .strictObject({
     ...chatHead,
@@ -104,6 +110,10 @@ export const chatCompletionSchema = z
     usage: usageSchema,
     timings: timingsSchema,
     resources: resourcesSchema,
+    prompt_logprobs: z
+      .array(z.record(z.string(), promptToken).nullable())
+      .optional()
+      .describe('with "prompt_logprobs": tokens of the prompt by their ids, as in vLLM'),
     citations: citations.optional(),
     session: session.optional(),
   })

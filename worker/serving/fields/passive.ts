@@ -8,6 +8,8 @@ import { z } from 'zod';
 /** Every generation takes these. */
 export const passiveFields = {
   metadata: z.record(z.string(), z.unknown()).optional(),
+  /** vLLM's: keeps cached prompts of users apart. Here those of subjects always are. */
+  cache_salt: z.string().optional(),
   prompt_cache_key: z.string().optional(),
   prompt_cache_retention: z.string().optional(),
   safety_identifier: z.string().optional(),

@@ -3,7 +3,11 @@ import { atOnce, inTurns } from '../../../engine/base/turns.ts';
 import type { Steps } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import type { Caller } from '../../platform/caller.ts';
-import type { RenderedChat, TemplateTool } from '../../../engine/text/chat-template.ts';
+import type {
+  RenderedChat,
+  TemplateTool,
+  TemplateValue,
+} from '../../../engine/text/chat-template.ts';
 import { checkInputs, templateMessage } from '../conversation/message.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
@@ -25,6 +29,8 @@ export interface ChatPlan {
   readonly prefill?: string;
   /** Tools that the model is told it may call. */
   readonly tools?: readonly Tool[];
+  /** Variables of the template. */
+  readonly variables?: TemplateVariables;
   readonly promptField: string;
   readonly params: GenerationParams;
   readonly signal: AbortSignal;
@@ -32,15 +38,19 @@ export interface ChatPlan {
   readonly onWaiting?: (() => void) | undefined;
 }
 
+export type TemplateVariables = Readonly<Record<string, TemplateValue>>;
+
 export interface RenderChatOptions {
   readonly addGenerationPrompt?: boolean;
   readonly tools?: readonly Tool[];
+  readonly variables?: TemplateVariables;
 }
 
 export interface EncodeChatOptions {
   readonly field?: string;
   readonly prefill?: string;
   readonly tools?: readonly Tool[];
+  readonly variables?: TemplateVariables;
 }
 
 /**
@@ -54,6 +64,7 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
     model,
     prefill = '',
     tools = [],
+    variables = {},
     promptField,
     params,
     signal,
@@ -61,7 +72,7 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
   } = plan;
   const { messages, done } = await checkMessages(env, caller, plan.messages, promptField);
   try {
-    const steps = chatSteps(model, messages, { field: promptField, prefill, tools });
+    const steps = chatSteps(model, messages, { field: promptField, prefill, tools, variables });
     yield* runGeneration({
       ...{ env, caller, model, promptField, params, signal, onWaiting },
       promptTokens: await inTurns(steps, takeTurn),
@@ -80,10 +91,10 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
 export function* chatSteps(
   model: ServedModel,
   messages: readonly Message[],
-  { field = 'messages', prefill = '', tools = [] }: EncodeChatOptions = {},
+  { field = 'messages', prefill = '', tools = [], variables = {} }: EncodeChatOptions = {},
 ): Steps<number[]> {
   const { tokenizer } = model;
-  const { text, sentinel } = yield* renderChatSteps(model, messages, { tools });
+  const { text, sentinel } = yield* renderChatSteps(model, messages, { tools, variables });
   refuseTooLong(model, text.length + prefill.length, field);
   yield;
   const ids = yield* tokenizer.encodeTemplateSteps(text, sentinel);
@@ -104,7 +115,7 @@ export function encodeChat(
 export function* renderChatSteps(
   model: ServedModel,
   messages: readonly Message[],
-  { addGenerationPrompt = true, tools = [] }: RenderChatOptions = {},
+  { addGenerationPrompt = true, tools = [], variables = {} }: RenderChatOptions = {},
 ): Steps<RenderedChat> {
   // Never drops a part silently; APIs with better names for parts have checked before.
   checkInputs(model.id, messages, {
@@ -121,6 +132,7 @@ export function* renderChatSteps(
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,
     addGenerationPrompt,
+    variables,
     ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
   });
 }
