@@ -346,8 +346,12 @@ const SHAPES: readonly Shape[] = [
         ...{ file: sound(), model: 'whisper-tiny.en', response_format: 'verbose_json' },
         'timestamp_granularities[]': 'word',
       }),
+    'with log-probabilities': () =>
+      form('/audio/transcriptions', { file: sound(), 'include[]': 'logprobs' }),
     streamed: () =>
-      form('/audio/transcriptions', { file: sound(), model: 'whisper-tiny.en', stream: 'true' }),
+      form('/audio/transcriptions', {
+        ...{ file: sound(), model: 'whisper-tiny.en', stream: 'true', 'include[]': 'logprobs' },
+      }),
   }).map((row) => ({ ...row, isThere: jfk !== null })),
   ...rows('POST /v1/audio/speech', {
     streamed: () =>

@@ -99,6 +99,39 @@ describe.skipIf(JFK === null)('a minute of history', () => {
     expect(last).toBe(text.trim());
   });
 
+  test('log-probabilities of its tokens, whole and streamed', async () => {
+    const asked = { file: await asFile(jfk), model, include: ['logprobs' as const] };
+    const whole = await openai.audio.transcriptions.create(asked);
+    const tokens = whole.logprobs ?? [];
+    expect(
+      tokens
+        .map(({ token }) => token)
+        .join('')
+        .trim(),
+    ).toBe(whole.text);
+    for (const { token = '', logprob = 1, bytes = [] } of tokens) {
+      expect(logprob).toBeLessThanOrEqual(0);
+      expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe(token);
+    }
+    const words = await openai.audio.transcriptions.create({
+      ...{ file: await asFile(jfk), model, response_format: 'verbose_json' },
+      timestamp_granularities: ['word'],
+    });
+    const [fellow] = (words.words ?? []).filter(({ word }) => word === 'fellow');
+    const { probability } = fellow as unknown as { probability: number };
+    const same = tokens.find(({ token }) => token === ' fellow');
+    expect(Math.exp(same?.logprob ?? 1)).toBeCloseTo(probability, 6);
+    const stream = await openai.audio.transcriptions.create({ ...asked, stream: true });
+    const parts: object[] = [];
+    let last: object[] = [];
+    for await (const event of stream) {
+      if (event.type === 'transcript.text.delta') parts.push(...(event.logprobs ?? []));
+      if (event.type === 'transcript.text.done') last = event.logprobs ?? [];
+    }
+    expect(parts).toEqual(tokens);
+    expect(last).toEqual(tokens);
+  });
+
   test('samples without a header, at another rate', async () => {
     const half = new Int16Array(jfk.slice(44).buffer).filter((_, i) => i % 2 === 0);
     const response = await post(
@@ -244,12 +277,20 @@ describe('refused by name', () => {
       'verbose_json',
     ],
     [
-      'log-probabilities',
-      { file: sound, 'include[]': 'logprobs' },
+      'an unknown part',
+      { file: sound, 'include[]': 'speakers' },
       '',
       400,
       'include[]',
-      'not supported',
+      'expected logprobs',
+    ],
+    [
+      'log-probabilities of subtitles',
+      { file: sound, 'include[]': 'logprobs', response_format: 'srt' },
+      '',
+      400,
+      'include[]',
+      'expected response_format json',
     ],
     [
       'a text model',

@@ -185,6 +185,7 @@ class WindowReader {
                 end: round(word.end),
                 probability: word.probability,
               })),
+        probabilities: timings.length === 0 ? null : timings.map(({ probability }) => probability),
       });
     }
     return out;

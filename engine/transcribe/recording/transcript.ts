@@ -21,6 +21,8 @@ export interface TranscriptSegment extends WindowQuality {
   readonly compressionRatio: number;
   /** Words with times, if requested; else null. */
   readonly words: readonly TranscriptWord[] | null;
+  /** Probability of each token among those of texts; null without words. */
+  readonly probabilities: readonly number[] | null;
 }
 
 /** Events of one recording, in order; a `retry` makes the last `partial` void. */

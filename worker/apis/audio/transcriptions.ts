@@ -33,7 +33,8 @@ export const transcriptions = defineEndpoint({
   description:
     `A form (multipart/form-data) with the field "file": WAV, FLAC, MP3 or Ogg Opus of at most ${MAX_AUDIO_BYTES} ` +
     `bytes and ${MAX_AUDIO_SECONDS} seconds, at any sample rate. For times of words, set ` +
-    '"timestamp_granularities[]" to "word" and "response_format" to "verbose_json". With "stream", the text ' +
+    '"timestamp_granularities[]" to "word" and "response_format" to "verbose_json"; for log-probabilities of tokens, ' +
+    '"include[]" to "logprobs". With "stream", the text ' +
     'is sent segment by segment.',
   query: RAW_QUERY,
   form: soundFieldsSchema,

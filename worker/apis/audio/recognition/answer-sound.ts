@@ -1,5 +1,6 @@
 /** Answers a form with a recording, for both endpoints of OpenAI's audio API. */
 import { NO_USAGE } from '../../../../engine/generate/types.ts';
+import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
 import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
   TranscriptEvent,
@@ -18,7 +19,7 @@ import { OPENAI_SSE, sseResponse } from '../../../http/sse.ts';
 import { optionsOf, readFields, soundFieldsSchema } from './fields.ts';
 import type { ResponseFormat, SoundFields } from './fields.ts';
 import { runSound } from '../../../serving/recognition/run-sound.ts';
-import { textOf, tokenUsageOf, usageOf, verboseJson } from './transcript-json.ts';
+import { logprobsOf, textOf, tokenUsageOf, usageOf, verboseJson } from './transcript-json.ts';
 import { receiveSound } from './upload.ts';
 import type { Sound, SoundUpload } from './upload.ts';
 
@@ -54,17 +55,26 @@ async function answerUpload(
   const signal = AbortSignal.any([request.signal, abort.signal]);
   const job = { env, call: record, model, options, signal, useVad: fields.vad === 'auto' };
   const events = noted(runSound(job, sound), record, model.id);
+  const scored = fields.wantsLogprobs ? model.tokenizer : null;
   const response =
     fields.stream === true
-      ? await sseResponse(soundEvents(events, fields), OPENAI_SSE, record, () => abort.abort())
-      : WRITERS[fields.response_format](await collectTranscript(events), sound, fields, task);
+      ? await sseResponse(soundEvents(events, fields, scored), OPENAI_SSE, record, () =>
+          abort.abort(),
+        )
+      : WRITERS[fields.response_format](await collectTranscript(events), sound, fields, {
+          ...{ task, scored },
+        });
   const ignored = [...given.keys()].filter((name) => !isKnown(name));
   if (ignored.length > 0) response.headers.set(IGNORED_HEADER, ignoredHeader(ignored));
   return response;
 }
 
 function isKnown(name: string): boolean {
-  return name.startsWith('timestamp_granularities') || name in soundFieldsSchema.shape;
+  return (
+    name.startsWith('timestamp_granularities') ||
+    name.startsWith('include') ||
+    name in soundFieldsSchema.shape
+  );
 }
 
 /** Passes the events on, and adds their usage to the request's record. */
@@ -87,19 +97,27 @@ type Writer = (
   finished: Transcript,
   sound: Sound,
   fields: SoundFields,
-  task: RecognitionTask,
+  job: {
+    readonly task: RecognitionTask;
+    /** What shows tokens with their log-probabilities; null for none. */
+    readonly scored: Tokenizer | null;
+  },
 ) => Response;
 
 const plain = (text: string, type: string): Response =>
   new Response(text, { headers: { 'content-type': `${type}; charset=utf-8` } });
 
 const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
-  json: ({ segments, summary }) =>
-    Response.json({ text: textOf(segments), usage: usageOf(summary) }),
+  json: ({ segments, summary }, _sound, _fields, { scored }) =>
+    Response.json({
+      text: textOf(segments),
+      ...logprobsOf(segments, scored),
+      usage: usageOf(summary),
+    }),
   text: ({ segments }) => plain(`${textOf(segments)}\n`, 'text/plain'),
   srt: ({ segments }) => plain(srtText(segments), 'application/x-subrip'),
   vtt: ({ segments }) => plain(vttText(segments), 'text/vtt'),
-  verbose_json: ({ segments, summary }, sound, { wantsSegments, wantsWords }, task) => {
+  verbose_json: ({ segments, summary }, sound, { wantsSegments, wantsWords }, { task }) => {
     const isTruncated = sound.end?.isTruncated ?? false;
     return Response.json(
       verboseJson(segments, summary, { task, isTruncated, wantsSegments, wantsWords }),
@@ -111,6 +129,7 @@ const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
 async function* soundEvents(
   events: AsyncIterable<TranscriptEvent>,
   { response_format: format }: SoundFields,
+  scored: Tokenizer | null,
 ): AsyncGenerator<unknown, void, void> {
   const segments: TranscriptSegment[] = [];
   for await (const event of events) {
@@ -118,12 +137,13 @@ async function* soundEvents(
       const { id, start, end, text } = event.segment;
       const delta = segments.length === 0 ? text.trimStart() : text;
       segments.push(event.segment);
-      yield { type: 'transcript.text.delta', delta };
+      yield { type: 'transcript.text.delta', delta, ...logprobsOf([event.segment], scored) };
       if (format === 'verbose_json')
         yield { type: 'transcript.text.segment', id: String(id), start, end, text, speaker: '' };
     } else if (event.type === 'done') {
       const usage = tokenUsageOf(event.summary);
-      yield { type: 'transcript.text.done', text: textOf(segments), usage };
+      const logprobs = logprobsOf(segments, scored);
+      yield { type: 'transcript.text.done', text: textOf(segments), ...logprobs, usage };
     }
   }
 }

@@ -47,16 +47,12 @@ const textFieldsSchema = soundFieldsSchema.omit({ file: true });
 export type SoundFields = z.output<typeof textFieldsSchema> & {
   readonly wantsWords: boolean;
   readonly wantsSegments: boolean;
+  readonly wantsLogprobs: boolean;
 };
 
 const GRANULARITIES: readonly string[] = ['word', 'segment'];
 /** Fields that would change the answer and are not supported. */
-const REFUSED: readonly string[] = [
-  'include',
-  'include[]',
-  'known_speaker_names[]',
-  'known_speaker_references[]',
-];
+const REFUSED: readonly string[] = ['known_speaker_names[]', 'known_speaker_references[]'];
 
 /** @throws {EngineError} E_REQUEST_INVALID naming the field. */
 export function readFields(fields: ReadonlyMap<string, readonly string[]>): SoundFields {
@@ -81,25 +77,40 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
       'timestamp_granularities[]',
       `expected response_format verbose_json with it, got ${values.response_format}`,
     );
+  const included = ['include[]', 'include'].flatMap((name) => fields.get(name) ?? []);
+  const unknown = included.find((name) => name !== 'logprobs');
+  if (unknown !== undefined)
+    throw invalidField(
+      'include[]',
+      `expected logprobs, got ${JSON.stringify(unknown.slice(0, 40))}`,
+    );
+  if (included.length > 0 && values.response_format !== 'json')
+    throw invalidField(
+      'include[]',
+      `expected response_format json with it, got ${values.response_format}`,
+    );
   if (values.stream === true && ['srt', 'vtt'].includes(values.response_format))
     throw invalidField('stream', `expected false with response_format ${values.response_format}`);
   return {
     ...values,
     wantsWords: asked.includes('word'),
     wantsSegments: asked.length === 0 || asked.includes('segment'),
+    wantsLogprobs: included.length > 0,
   };
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for a language or task that the model does not know. */
 export function optionsOf(
-  fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'>,
+  fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'> &
+    Partial<Pick<SoundFields, 'wantsLogprobs'>>,
   task: RecognitionTask,
   config: RecognitionConfig,
   tokenizer: Tokenizer,
 ): TranscribeOptions {
   if (task === 'translate' && !config.isMultilingual)
     throw invalidField('model', 'knows English alone; expected a multilingual one to translate');
-  const { language, prompt = '', temperature = 0, seed = 0, wantsWords } = fields;
+  const { language, prompt = '', temperature = 0, seed = 0 } = fields;
+  const { wantsWords, wantsLogprobs = false } = fields;
   // As in the reference implementation: a space before the prompt, as before any word.
   const text = prompt.trim();
   return {
@@ -109,7 +120,8 @@ export function optionsOf(
     promptTokens: text === '' ? [] : tokenizer.encode(` ${text}`, { special: false, bos: false }),
     temperatures:
       temperature === 0 ? DEFAULT_TRANSCRIBE.temperatures : temperaturesFrom(temperature),
-    withWords: wantsWords,
+    // What aligns words finds the probabilities, too.
+    withWords: wantsWords || wantsLogprobs,
     seed,
   };
 }

@@ -1,5 +1,6 @@
 /** Transcripts in OpenAI's shapes. */
 import { z } from 'zod';
+import type { Tokenizer } from '../../../../engine/text/tokenizer.ts';
 import type { RecognitionTask } from '../../../../engine/transcribe/types.ts';
 import type {
   TranscriptSegment,
@@ -37,8 +38,14 @@ const wordSchema = z.strictObject({
   probability: z.number().describe('extension'),
 });
 
+const logprobsSchema = z
+  .array(
+    z.strictObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.number().int()) }),
+  )
+  .describe('with "include[]" logprobs: tokens of the text, of the model\'s own distribution');
+
 export const transcriptSchema = z
-  .strictObject({ text: z.string(), usage: usageSchema })
+  .strictObject({ text: z.string(), logprobs: logprobsSchema.optional(), usage: usageSchema })
   .meta({ id: 'Transcription' });
 
 export const verboseTranscriptSchema = z
@@ -63,7 +70,11 @@ export const verboseTranscriptSchema = z
 
 export const transcriptEventSchema = z
   .union([
-    z.strictObject({ type: z.literal('transcript.text.delta'), delta: z.string() }),
+    z.strictObject({
+      type: z.literal('transcript.text.delta'),
+      delta: z.string(),
+      logprobs: logprobsSchema.optional(),
+    }),
     z.strictObject({
       type: z.literal('transcript.text.segment'),
       id: z.string(),
@@ -75,12 +86,16 @@ export const transcriptEventSchema = z
     z.strictObject({
       type: z.literal('transcript.text.done'),
       text: z.string(),
+      logprobs: logprobsSchema.optional(),
       usage: tokenUsageSchema,
     }),
   ])
   .meta({ id: 'TranscriptionEvent' });
 
 type Usage = z.output<typeof usageSchema>;
+
+/** JSON has no infinity. */
+const MIN_PROBABILITY = 1e-30;
 
 /** OpenAI rounds seconds up. */
 export function usageOf({ seconds }: TranscriptSummary): Usage {
@@ -109,6 +124,26 @@ export function textOf(segments: readonly TranscriptSegment[]): string {
     .map(({ text }) => text)
     .join('')
     .trim();
+}
+
+/** @returns what an answer has of it: nothing unless it was asked for */
+export function logprobsOf(
+  segments: readonly TranscriptSegment[],
+  tokenizer: Tokenizer | null,
+): { readonly logprobs?: z.output<typeof logprobsSchema> } {
+  if (tokenizer === null) return {};
+  const logprobs = segments.flatMap(({ tokens, probabilities }) =>
+    (probabilities ?? []).map((probability, i) => {
+      const bytes = tokenizer.tokenBytes(tokens[i]!);
+      const token = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(bytes);
+      return {
+        token,
+        logprob: Math.log(Math.max(probability, MIN_PROBABILITY)),
+        bytes: [...bytes],
+      };
+    }),
+  );
+  return { logprobs };
 }
 
 export function segmentJson(segment: TranscriptSegment): z.output<typeof segmentSchema> {
