@@ -20,6 +20,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   ),
   bad_words: extension('up to 64 texts that the answer does not have'),
   best_of: row('candidates to generate; the n with the highest mean log-probability are returned'),
+  cache_salt: extension('unused: cached prompts of keys are apart'),
+  chat_template_kwargs: extension(
+    'switches of the template, such as {"enable_thinking": false}: up to 16 words, numbers or booleans',
+  ),
+  content: row('the texts to embed'),
+  continue_final_message: extension('go on from the last message, which is from the assistant'),
   chunking_strategy: row(
     '{"type": "auto"}, or "static" with 100 to 512 tokens a passage and no overlap',
   ),
@@ -106,6 +112,8 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   presence_penalty: row('-2 to 2, subtracted once for each token that is already in the answer'),
   previous_response_id: row('id of the stored response whose conversation continues'),
   prompt: row('a text, token ids, or an array of either'),
+  prompt_logprobs: extension('alternatives to each token of the prompt, 0 to 20; not streamed'),
+  requests: row('objects with a "custom_id" and "params", a body of /v1/messages'),
   prompt_cache_key: row('unused: cached prompts are found by their tokens'),
   prompt_cache_retention: row('unused: cached prompts are kept while there is room'),
   query: row('what to search for'),
