@@ -62,7 +62,8 @@ export function describePool(placement: Placement): string[] {
   const capacity = budgetBytes - JS_HEAP_BYTES;
   const free = freeBytes(placement, models);
   const isolates = Array.from({ length: nIsolate }, (_, isolate) => isolate);
-  const partsOf = (isolate: number) => models.flatMap((model) => partsIn(model, isolate));
+  const partsOf = (isolate: number) =>
+    models.flatMap((model) => partsIn(model, isolate, roleOf(placement, model)));
   const held = isolates.filter((isolate) => partsOf(isolate).length > 0);
   const empty = isolates.filter((isolate) => partsOf(isolate).length === 0);
   const rows = held.map((isolate): [string, string, string] => {
@@ -81,11 +82,19 @@ export function describePool(placement: Placement): string[] {
   );
 }
 
-function partsIn({ id, replicas }: PlacedModel, isolate: number): string[] {
+/** Which of the versions of one model this is: '' where there is no other. */
+function roleOf({ models, serving }: Placement, { id, version }: PlacedModel): string {
+  if (models.filter((model) => model.id === id).length === 1) return '';
+  const { version: served, canary } = serving[id] ?? {};
+  if (version === served) return '';
+  return version === canary?.version ? ' (canary)' : ' (other version)';
+}
+
+function partsIn({ id, replicas }: PlacedModel, isolate: number, role: string): string[] {
   return replicas.flatMap(({ pieces }, copy) => {
     const piece = pieces.find((one) => one.isolate === isolate);
     if (piece === undefined) return [];
-    const name = replicas.length === 1 ? id : `${id} (copy ${copy + 1})`;
+    const name = id + role + (replicas.length === 1 ? '' : ` (copy ${copy + 1})`);
     return [pieces.length === 1 ? name : `${name}: ${describeRanges(piece)}`];
   });
 }

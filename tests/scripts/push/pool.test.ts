@@ -10,6 +10,7 @@ import {
   readPlacementOrEmpty,
   requirePlace,
 } from '../../../scripts/push/place.ts';
+import { describePool } from '../../../scripts/push/describe-placement.ts';
 import { fillPool } from '../../../scripts/push/pool.ts';
 import type { PoolRequest } from '../../../scripts/push/pool.ts';
 import { MIDDLE, SMALL, version } from '../../placement/planned-models.ts';
@@ -72,6 +73,9 @@ test('a start leaves a canary and a rollback as they are', async () => {
   const required = new Map([['small', {}]]);
   const started = fillPool(canary, newest, request({ required }));
   expect(started.serving['small']).toMatchObject({ version: A, canary: { version: B } });
+  const table = describePool(started).join('\n');
+  expect(table).toMatch(/small(?! \()/);
+  expect(table).toContain('small (canary)');
   const back = rollBack(addModel(started, SMALL, B), 'small');
   expect(fillPool(back, newest, request({ required }))).toBe(back);
   const pushed = fillPool(back, newest, request({ required, isPush: true }));
