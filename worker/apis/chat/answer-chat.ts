@@ -8,7 +8,8 @@ import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
 import type { Delta } from '../../serving/generation/run-generation.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
-import { chatTools } from '../../serving/output/api-tools.ts';
+import { chatTools, customNames } from '../../serving/output/api-tools.ts';
+import { withInputs } from '../../serving/output/custom-input.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { Citation } from '../retrieval/retrieve.ts';
 import { markCited } from '../retrieval/retrieve.ts';
@@ -79,15 +80,14 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
   );
   const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
-    run: (ended, onWaiting) =>
-      restoreOutput(
-        redactor,
-        runChat({
-          ...{ env, caller, model, messages, prefill, params, promptField: 'messages' },
-          ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
-          variables: body.chat_template_kwargs ?? {},
-        }),
-      ),
+    run: (ended, onWaiting) => {
+      const made = runChat({
+        ...{ env, caller, model, messages, prefill, params, promptField: 'messages' },
+        ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
+        variables: body.chat_template_kwargs ?? {},
+      });
+      return withInputs(customNames(body), restoreOutput(redactor, made));
+    },
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
     ...(turn.onEnd === undefined ? {} : { onEnd: turn.onEnd }),
@@ -127,11 +127,30 @@ function chatHead(turn: ChatTurn, object: string): ChatHead {
   };
 }
 
-/** A call whose arguments will follow. */
-function callJson(id: string, name: string) {
-  return { id, type: 'function' as const, function: { name, arguments: '' } };
+/** A call whose arguments, or input, will follow. */
+type ChatCallJson =
+  | {
+      readonly id: string;
+      readonly type: 'function';
+      readonly function: { readonly name: string; arguments: string };
+    }
+  | {
+      readonly id: string;
+      readonly type: 'custom';
+      readonly custom: { readonly name: string; input: string };
+    };
+
+function callJson({ body }: ChatTurn, id: string, name: string): ChatCallJson {
+  return customNames(body).has(name)
+    ? { id, type: 'custom', custom: { name, input: '' } }
+    : { id, type: 'function', function: { name, arguments: '' } };
 }
-type ChatCallJson = ReturnType<typeof callJson>;
+
+/** Adds to the end of a call. */
+function extend(call: ChatCallJson, text: string): void {
+  if (call.type === 'custom') call.custom.input += text;
+  else call.function.arguments += text;
+}
 
 /** A choice, as far as it has been generated. */
 interface Choice {
@@ -145,15 +164,16 @@ const noChoices = ({ body }: ChatTurn): Choice[] =>
   Array.from({ length: body.n }, () => ({ content: '', tokens: [], calls: [], reason: null }));
 
 /** Adds a part of an answer to its choice. */
-function take(choice: Choice, delta: Delta, { model: { tokenizer }, body }: ChatTurn): void {
+function take(choice: Choice, delta: Delta, turn: ChatTurn): void {
   if (delta.type === 'text') {
     choice.content += delta.text;
-    const nTop = body.top_logprobs ?? 0;
+    const { tokenizer } = turn.model;
+    const nTop = turn.body.top_logprobs ?? 0;
     choice.tokens.push(...delta.tokens.map((token) => chatTokenJson(tokenizer, token, nTop)));
   } else if (delta.type === 'call') {
-    choice.calls.push(callJson(delta.id, delta.name));
+    choice.calls.push(callJson(turn, delta.id, delta.name));
   } else if (delta.type === 'arguments') {
-    choice.calls[delta.index]!.function.arguments += delta.text;
+    extend(choice.calls[delta.index]!, delta.text);
   } else if (delta.type === 'done') {
     choice.reason = delta.reason;
   }
@@ -261,11 +281,15 @@ async function* chatChunks(
       const tokens = delta.tokens.map((token) => chatTokenJson(tokenizer, token));
       yield chunk(choice, { content: delta.text }, tokens, null);
     } else if (delta.type === 'call') {
-      const call = { index: delta.index, ...callJson(delta.id, delta.name) };
+      const call = { index: delta.index, ...callJson(turn, delta.id, delta.name) };
       yield chunk(choice, { tool_calls: [call] }, [], null);
     } else if (delta.type === 'arguments') {
       const { index, text } = delta;
-      const more = { index, function: { arguments: text } };
+      const isCustom = soFar.calls[index]?.type === 'custom';
+      const more = {
+        index,
+        ...(isCustom ? { custom: { input: text } } : { function: { arguments: text } }),
+      };
       yield chunk(choice, { tool_calls: [more] }, [], null);
     } else if (delta.type === 'done') {
       usages.push(delta.usage);

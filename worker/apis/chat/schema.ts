@@ -6,6 +6,7 @@ import { contentText } from '../../serving/conversation/message.ts';
 import type { Message, PartNames } from '../../serving/conversation/message.ts';
 import { chatContent } from '../../serving/fields/content.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
+import { INPUT_ARGUMENT } from '../../serving/output/custom-input.ts';
 import { callFault, type CallFault, faultText } from '../../serving/output/tool-turns.ts';
 import {
   choiceCount,
@@ -35,17 +36,30 @@ export const CHAT_PARTS: PartNames = {
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 
 export const callId = z.string().min(1).max(200);
+const called = z.looseObject({ name: toolName, arguments: z.string() });
+const customCalled = z.looseObject({ name: toolName, input: z.string() });
 const toolCall = z
   .looseObject({
     id: callId,
-    type: z.literal('function').default('function'),
-    function: z.looseObject({ name: toolName, arguments: z.string() }),
+    type: z.enum(['function', 'custom']).default('function'),
+    function: called.optional(),
+    custom: customCalled.optional(),
   })
-  .transform(({ id, type, function: { name, arguments: json } }, context): ToolCall => {
-    const value = parseArguments(json);
+  .superRefine(
+    whole((call, context) => {
+      if (call[call.type] === undefined) refuseAt(context, [call.type], 'expected an object');
+    }),
+  )
+  .transform(({ id, type, function: given, custom }, context): ToolCall => {
+    // A model sees a custom tool as a function of one text.
+    const value =
+      type === 'custom'
+        ? { [INPUT_ARGUMENT]: custom?.input }
+        : parseArguments(given?.arguments ?? '');
     if (value === undefined)
       refuseAt(context, ['function', 'arguments'], 'expected the JSON text of an object');
-    return { id, type, function: { name, arguments: value } };
+    const name = (type === 'custom' ? custom : given)?.name ?? '';
+    return { id, type: 'function', function: { name, arguments: value } };
   });
 
 /** Undefined when `json` is not an object; clients send an empty string for an empty object. */

@@ -11,11 +11,18 @@ const toolCall = z.strictObject({
   type: z.literal('function'),
   function: callFunction,
 });
+const callInput = z.strictObject({ name: z.string(), input: z.string() });
+const customCall = z.strictObject({
+  id: z.string(),
+  type: z.literal('custom'),
+  custom: callInput,
+});
 const toolCallDelta = z.strictObject({
   index: count,
   id: z.string().optional(),
-  type: z.literal('function').optional(),
-  function: callFunction.partial(),
+  type: z.enum(['function', 'custom']).optional(),
+  function: callFunction.partial().optional(),
+  custom: callInput.partial().optional(),
 });
 
 export const usageSchema = z
@@ -101,7 +108,7 @@ export const chatCompletionSchema = z
           role: z.literal('assistant'),
           content: z.string().nullable(),
           refusal: z.null(),
-          tool_calls: z.array(toolCall).optional(),
+          tool_calls: z.array(z.discriminatedUnion('type', [toolCall, customCall])).optional(),
         }),
         logprobs: chatLogprobs,
         finish_reason: chatFinishReason,

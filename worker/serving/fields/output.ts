@@ -18,22 +18,50 @@ export const toolDescription = z.string().max(MAX_DESCRIPTION_CHARS);
 /** Any JSON Schema; compiling it reports where it is wrong. */
 export const jsonSchema = z.record(z.string(), z.unknown());
 
-const chatTool = z.looseObject({
-  type: z.literal('function', 'expected "function"; other tools are not supported'),
-  function: z.looseObject({
-    name: toolName,
-    description: toolDescription.optional(),
-    parameters: jsonSchema.optional(),
-    strict: z.boolean().optional(),
-  }),
+/** What the input of a custom tool is: any text, or what matches a regular expression as a whole. */
+const inputGrammar = z.looseObject({
+  syntax: z.literal('regex', 'expected "regex"; other grammars of inputs are not supported'),
+  definition: z.string().min(1).max(MAX_GRAMMAR_CHARS),
 });
+const customTool = <Format extends z.ZodType>(format: Format) =>
+  z.looseObject({
+    name: toolName,
+    description: toolDescription.nullish(),
+    format: format.nullish(),
+  });
+const anyText = z.looseObject({ type: z.literal('text') });
+
+const chatTool = z.discriminatedUnion(
+  'type',
+  [
+    z.looseObject({
+      type: z.literal('function'),
+      function: z.looseObject({
+        name: toolName,
+        description: toolDescription.optional(),
+        parameters: jsonSchema.optional(),
+        strict: z.boolean().optional(),
+      }),
+    }),
+    z.looseObject({
+      type: z.literal('custom'),
+      custom: customTool(
+        z.discriminatedUnion('type', [
+          anyText,
+          z.looseObject({ type: z.literal('grammar'), grammar: inputGrammar }),
+        ]),
+      ),
+    }),
+  ],
+  'expected "function" or "custom"; other tools are not supported',
+);
 
 const choiceWord = z.enum(['none', 'auto', 'required']);
 const choiceMode = z.enum(['auto', 'required']);
-const namedTool = z.looseObject({
-  type: z.literal('function'),
-  function: z.looseObject({ name: toolName }),
-});
+const namedTool = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: toolName }) }),
+  z.looseObject({ type: z.literal('custom'), custom: z.looseObject({ name: toolName }) }),
+]);
 const chatToolChoice = z.union(
   [
     choiceWord,

@@ -5,17 +5,46 @@ import type {
   MessagesToolFields,
   ResponseToolFields,
 } from '../fields/output.ts';
+import { INPUT_ARGUMENT } from './custom-input.ts';
 import { type ToolChoice, toolUse, type ToolUse } from './tools.ts';
 
 /** Tools of OpenAI's chat completions; null without any. @throws {EngineError} E_REQUEST_INVALID */
 export function chatTools(fields: ChatToolFields): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
   return toolUse(
-    tools.map((tool) => tool.function),
+    tools.map((tool) => {
+      if (tool.type === 'function') return tool.function;
+      const { format } = tool.custom;
+      return customRow(tool.custom, format?.type === 'grammar' ? format.grammar.definition : null);
+    }),
     chatChoice(choice),
     parallel,
-    (index) => `tools[${index}].function.parameters`,
+    (index) =>
+      tools[index]?.type === 'custom'
+        ? `tools[${index}].custom.format.grammar.definition`
+        : `tools[${index}].function.parameters`,
   );
+}
+
+/** Names of the custom tools: their calls have an input in the place of arguments. */
+export function customNames({ tools = [] }: ChatToolFields): ReadonlySet<string> {
+  return new Set(tools.flatMap((tool) => (tool.type === 'custom' ? [tool.custom.name] : [])));
+}
+
+/** A custom tool as a function of one text. @param pattern that the whole text matches; null for any */
+function customRow(
+  {
+    name,
+    description,
+  }: { readonly name: string; readonly description?: string | null | undefined },
+  pattern: string | null,
+) {
+  const input = { type: 'string', ...(pattern === null ? {} : { pattern: `^(?:${pattern})$` }) };
+  return {
+    name,
+    description: description ?? undefined,
+    parameters: { properties: { [INPUT_ARGUMENT]: input }, required: [INPUT_ARGUMENT] },
+  };
 }
 
 /** Tools of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
@@ -40,9 +69,15 @@ export function responseTools(fields: ResponseToolFields): ToolUse | null {
 
 function chatChoice(choice: NonNullable<ChatToolFields['tool_choice']>): ToolChoice {
   if (typeof choice !== 'object') return choice;
-  if (choice.type === 'function') return { name: choice.function.name };
+  if (choice.type !== 'allowed_tools') return { name: chosenName(choice) };
   const { mode, tools } = choice.allowed_tools;
-  return { mode, allowed: tools.map((tool) => tool.function.name) };
+  return { mode, allowed: tools.map(chosenName) };
+}
+
+type ChosenTool = Extract<ChatToolFields['tool_choice'], { type: 'function' | 'custom' }>;
+
+function chosenName(tool: ChosenTool): string {
+  return tool.type === 'function' ? tool.function.name : tool.custom.name;
 }
 
 function flatChoice(choice: FlatToolChoice): ToolChoice {
