@@ -8,7 +8,8 @@ import { launchChromium } from '../lib/chromium.ts';
 import { repoRoot } from '../lib/paths.ts';
 
 const VIEWPORT = { width: 860, height: 620 };
-const QUESTION = 'Write a short Python function that adds two numbers, and a table of two examples.';
+const QUESTION =
+  'Write a short Python function that adds two numbers, and a table of two examples.';
 const ANSWER_MS = 120_000;
 
 const [url = 'http://localhost:8787'] = process.argv.slice(2);

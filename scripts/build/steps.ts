@@ -27,11 +27,11 @@ export const STEPS: readonly Step[] = [
     packages: ['assemblyscript'],
     folder: KERNEL_SOURCE_DIR,
     async run(onStep) {
-      const { buildKernels } = await import('./kernels.ts');
+      const { buildKernels, KERNEL_BUILDS } = await import('./kernels.ts');
       await buildKernels({ onProgress: onStep });
       return {
         inputs: [...listFiles(KERNEL_SOURCE_DIR), join(repoRoot, 'scripts/build/kernels.ts')],
-        outputs: ['relaxed.wasm', 'simd.wasm'].map((name) => join(distDir, 'kernels', name)),
+        outputs: Object.keys(KERNEL_BUILDS).map((name) => join(distDir, 'kernels', `${name}.wasm`)),
       };
     },
   },

@@ -1,0 +1,158 @@
+// C = op(A) op(B), or C += it, in f32: products of training, where each matrix may stand transposed.
+// Reference: gemmReference in engine/kernels/reference/training.ts.
+//
+// A and B are packed into panels of 6 rows and 8 columns (zeros at the edges), so that the inner loop is the same for
+// every orientation and reads both in order: 12 accumulators, two loads of B and six of A a step
+// (the blocking of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008).
+import { madd } from '../simd';
+
+const MR: i32 = 6;
+const NR: i32 = 8;
+/** Depth of a block: a panel of A and one of B take 14 KiB. */
+const KC: i32 = 256;
+/** Rows of a block of A: 120 KiB packed. */
+const MC: i32 = 120;
+/** Columns of a block of B: 1 MiB packed. */
+const NC: i32 = 1024;
+
+const EDGE_BYTES: usize = MR * NR * 4;
+const A_BYTES: usize = MC * KC * 4;
+
+/** Bytes that a call needs at `scratch`. */
+export function gemmScratchBytes(): usize {
+  return EDGE_BYTES + A_BYTES + NC * KC * 4;
+}
+
+/**
+ * C[m, n] from op(A)[m, k] and op(B)[k, n]. Element (i, j) of op(A) is at a + 4 (i aRow + j aCol), likewise B; C has
+ * rows cRow apart. Strides are in values. C may not overlap A or B. `scratch` is 16-byte aligned.
+ */
+export function gemm(m: i32, n: i32, k: i32, a: usize, aRow: usize, aCol: usize, b: usize, bRow: usize, bCol: usize, c: usize, cRow: usize, add: i32, scratch: usize): void {
+  const packedA = scratch + EDGE_BYTES, packedB = packedA + A_BYTES;
+  for (let j = 0; j < n; j += NC) {
+    const nc = min(NC, n - j);
+    for (let p = 0; p < k; p += KC) {
+      const kc = min(KC, k - p);
+      packB(b + (<usize>p * bRow + <usize>j * bCol) * 4, bRow * 4, bCol * 4, kc, nc, packedB);
+      for (let i = 0; i < m; i += MC) {
+        const mc = min(MC, m - i);
+        packA(a + (<usize>i * aRow + <usize>p * aCol) * 4, aRow * 4, aCol * 4, mc, kc, packedA);
+        block(mc, nc, kc, packedA, packedB, c + (<usize>i * cRow + j) * 4, cRow * 4, add | i32(p > 0), scratch);
+      }
+    }
+  }
+}
+
+function packA(a: usize, rowBytes: usize, colBytes: usize, mc: i32, kc: i32, out: usize): void {
+  for (let i = 0; i < mc; i += MR) {
+    const rows = min(MR, mc - i);
+    for (let r = 0; r < MR; r++) {
+      let to = out + <usize>r * 4;
+      if (r < rows) {
+        let from = a + <usize>(i + r) * rowBytes;
+        for (let p = 0; p < kc; p++) {
+          store<f32>(to, load<f32>(from));
+          from += colBytes;
+          to += MR * 4;
+        }
+      } else {
+        for (let p = 0; p < kc; p++) {
+          store<f32>(to, 0);
+          to += MR * 4;
+        }
+      }
+    }
+    out += <usize>(MR * kc) * 4;
+  }
+}
+
+function packB(b: usize, rowBytes: usize, colBytes: usize, kc: i32, nc: i32, out: usize): void {
+  for (let j = 0; j < nc; j += NR) {
+    const cols = min(NR, nc - j);
+    const from = b + <usize>j * colBytes;
+    if (cols == NR && colBytes == 4) {
+      let at = from, to = out;
+      for (let p = 0; p < kc; p++) {
+        v128.store(to, v128.load(at));
+        v128.store(to, v128.load(at, 16), 16);
+        at += rowBytes;
+        to += 32;
+      }
+    } else {
+      for (let r = 0; r < NR; r++) {
+        let to = out + <usize>r * 4;
+        let at = from + <usize>r * colBytes;
+        for (let p = 0; p < kc; p++) {
+          store<f32>(to, r < cols ? load<f32>(at) : 0);
+          at += rowBytes;
+          to += NR * 4;
+        }
+      }
+    }
+    out += <usize>(NR * kc) * 4;
+  }
+}
+
+function block(mc: i32, nc: i32, kc: i32, packedA: usize, packedB: usize, c: usize, rowBytes: usize, add: i32, edge: usize): void {
+  for (let j = 0; j < nc; j += NR) {
+    const panelB = packedB + <usize>(j * kc) * 4;
+    for (let i = 0; i < mc; i += MR) {
+      const panelA = packedA + <usize>(i * kc) * 4;
+      const to = c + <usize>i * rowBytes + <usize>j * 4;
+      if (i + MR <= mc && j + NR <= nc) {
+        tile(kc, panelA, panelB, to, rowBytes, add);
+        continue;
+      }
+      tile(kc, panelA, panelB, edge, NR * 4, 0);
+      const rows = min(MR, mc - i), cols = min(NR, nc - j);
+      for (let r = 0; r < rows; r++) {
+        for (let s = 0; s < cols; s++) {
+          const at = to + <usize>r * rowBytes + <usize>s * 4;
+          const value = load<f32>(edge + <usize>(r * NR + s) * 4);
+          store<f32>(at, add ? load<f32>(at) + value : value);
+        }
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function row(c: usize, x: v128, y: v128, add: i32): void {
+  v128.store(c, add ? f32x4.add(v128.load(c), x) : x);
+  v128.store(c, add ? f32x4.add(v128.load(c, 16), y) : y, 16);
+}
+
+function tile(kc: i32, a: usize, b: usize, c: usize, rowBytes: usize, add: i32): void {
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+  for (let p = 0; p < kc; p++) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a, 4);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    x = v128.load32_splat(a, 8);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a, 12);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    x = v128.load32_splat(a, 16);
+    c40 = madd(x, b0, c40);
+    c41 = madd(x, b1, c41);
+    x = v128.load32_splat(a, 20);
+    c50 = madd(x, b0, c50);
+    c51 = madd(x, b1, c51);
+    a += MR * 4;
+    b += NR * 4;
+  }
+  row(c, c00, c01, add);
+  row(c + rowBytes, c10, c11, add);
+  row(c + 2 * rowBytes, c20, c21, add);
+  row(c + 3 * rowBytes, c30, c31, add);
+  row(c + 4 * rowBytes, c40, c41, add);
+  row(c + 5 * rowBytes, c50, c51, add);
+}

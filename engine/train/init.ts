@@ -1,0 +1,49 @@
+/** First weights: normal values whose width keeps signals as large from layer to layer (GPT-2's scheme). */
+import type { DecoderShape } from './decoder.ts';
+import { nValue, type Tensor } from './tensor.ts';
+
+const WIDTH = 0.02;
+
+/** @param seed same seed, same weights */
+export function* initWeights(
+  weights: readonly Tensor[],
+  { nLayer }: Pick<DecoderShape, 'nLayer'>,
+  seed: number,
+): Generator<{ readonly tensor: Tensor; readonly values: Float32Array }, void, void> {
+  const normal = normals(seed);
+  for (const tensor of weights) {
+    const values = new Float32Array(nValue(tensor));
+    if (tensor.nRow === 1) values.fill(1);
+    else {
+      // What is added to the residual stream, twice a layer, must not make it grow with depth.
+      const isAdded = /(?:o_proj|down_proj)\.weight$/.test(tensor.name);
+      const width = isAdded ? WIDTH / Math.sqrt(2 * nLayer) : WIDTH;
+      for (let i = 0; i < values.length; i++) values[i] = width * normal();
+    }
+    yield { tensor, values };
+  }
+}
+
+/** Box and Muller's normal values from a counter-based generator (splitmix32). */
+function normals(seed: number): () => number {
+  let state = seed >>> 0;
+  const uniform = (): number => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
+  };
+  let spare: number | null = null;
+  return () => {
+    if (spare !== null) {
+      const kept = spare;
+      spare = null;
+      return kept;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    const angle = 2 * Math.PI * uniform();
+    spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  };
+}
