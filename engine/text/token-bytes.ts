@@ -21,6 +21,13 @@ function buildByteTable(): Uint16Array {
   return table;
 }
 
+/** The characters that stand for bytes, in the order of their code points. */
+export function byteLevelAlphabet(): string[] {
+  return [...BYTE_OF_CODE_POINT.keys()]
+    .filter((code) => BYTE_OF_CODE_POINT[code] !== NO_BYTE)
+    .map((code) => String.fromCharCode(code));
+}
+
 export function bytesOfByteLevelPiece(piece: string): Uint8Array {
   const bytes = new Uint8Array(piece.length);
   for (let i = 0; i < piece.length; i++) {

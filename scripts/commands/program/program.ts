@@ -40,6 +40,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     pull: () => import('../pull.ts'),
     import: () => import('../import.ts'),
     calibrate: () => import('../calibrate.ts'),
+    train: () => import('../train.ts'),
     inspect: () => import('../inspect.ts'),
   },
   'Serve here and deploy:': {

@@ -13,6 +13,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidFile, readRange } from '../../../engine/formats/byte-source.ts';
 import type { ByteSource } from '../../../engine/formats/byte-source.ts';
 import { readSafetensors, readSafetensorsMetadata } from '../../../engine/formats/safetensors.ts';
+import { encodeSafetensors } from '../../lib/encode-safetensors.ts';
 import { cacheDir } from '../../lib/paths.ts';
 import type { MatchedTensor } from '../open/opened-model.ts';
 
@@ -42,24 +43,10 @@ export function encodeCalibration({ sourceSha256, nTokens, columns }: Calibratio
     sourceSha256: sourceSha256 ?? '',
     nTokens: String(nTokens),
   };
-  let at = 0;
-  const rows = [...columns].map(([name, { length, byteLength }]) => {
-    const data_offsets = [at, at + byteLength];
-    at += byteLength;
-    return [name, { dtype: 'F32', shape: [length], data_offsets }] as const;
-  });
-  const header = new TextEncoder().encode(
-    JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(rows) }),
-  );
-  const out = new Uint8Array(8 + header.byteLength + at);
-  new DataView(out.buffer).setBigUint64(0, BigInt(header.byteLength), true);
-  out.set(header, 8);
-  let end = 8 + header.byteLength;
-  for (const { buffer, byteOffset, byteLength } of columns.values()) {
-    out.set(new Uint8Array(buffer, byteOffset, byteLength), end);
-    end += byteLength;
-  }
-  return out;
+  const tensors = [...columns].map(([name, values]) => ({
+    ...{ name, values, shape: [values.length] },
+  }));
+  return encodeSafetensors(tensors, metadata);
 }
 
 /** Writes the file whole or not at all. */

@@ -1,0 +1,94 @@
+/** The configuration of a training: a JSON file, checked, with paths beside it. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { EngineError } from '../../engine/base/errors.ts';
+
+const count = z.number().int().min(1);
+const share = z.number().min(0).max(1);
+
+/** Hundreds of millions of weights take hours a step here. */
+const MAX_LAYERS = 64;
+const MAX_DIM = 4096;
+const MAX_CONTEXT = 4096;
+const MAX_STEPS = 10_000_000;
+
+const schema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected small letters, digits, ".", "_" and "-"'),
+  seed: z.number().int().min(0).default(1),
+  data: z.strictObject({
+    files: z.array(z.string()).min(1),
+    separator: z.string().min(1).default('<|endoftext|>'),
+    heldOut: share.default(0.02),
+    licence: z.string().min(1).default('unknown'),
+  }),
+  tokenizer: z.union([z.literal('bytes'), z.string()]).default('bytes'),
+  model: z.strictObject({
+    layers: count.max(MAX_LAYERS),
+    dim: count.max(MAX_DIM),
+    heads: count,
+    kvHeads: count.optional(),
+    ffnDim: count.optional(),
+    context: count.max(MAX_CONTEXT),
+  }),
+  training: z
+    .strictObject({
+      steps: count.max(MAX_STEPS),
+      /** Sequences of an update, and of them those in memory at a time. */
+      sequences: count.default(16),
+      sequencesAtOnce: count.optional(),
+      rate: z.number().positive().default(1e-3),
+      warmupSteps: z.number().int().min(0).optional(),
+      schedule: z.enum(['cosine', 'wsd']).default('cosine'),
+      weightDecay: z.number().min(0).default(0.1),
+      maxNorm: z.number().positive().default(1),
+      evaluateEvery: count.default(100),
+      saveEvery: count.default(100),
+    })
+    .superRefine(({ sequences, sequencesAtOnce = sequences }, context) => {
+      if (sequences % sequencesAtOnce !== 0)
+        context.addIssue({
+          ...{ code: 'custom', path: ['sequencesAtOnce'] },
+          message: `expected a divisor of sequences (${sequences}), got ${sequencesAtOnce}`,
+        });
+    }),
+});
+
+export type TrainingConfig = z.output<typeof schema>;
+
+/** @throws {EngineError} E_USAGE naming the file and the field */
+export function parseTrainingConfig(text: string, name: string): TrainingConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new EngineError('E_USAGE', `${name}: is not JSON (${what}). Mend it.`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue?.path.join('.') ?? '';
+  throw new EngineError(
+    'E_USAGE',
+    `${name}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'is not a configuration'}. Mend it.`,
+    { param: path },
+  );
+}
+
+/** The configuration of a file, with its paths made whole. */
+export async function readTrainingConfig(path: string): Promise<TrainingConfig> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new EngineError('E_USAGE', `${path}: cannot be read (${what}). Give a configuration.`);
+  });
+  const config = parseTrainingConfig(text, path);
+  const beside = (file: string): string => resolve(dirname(path), file);
+  return {
+    ...config,
+    data: { ...config.data, files: config.data.files.map(beside) },
+    tokenizer: config.tokenizer === 'bytes' ? 'bytes' : beside(config.tokenizer),
+  };
+}

@@ -1,0 +1,35 @@
+/** A trained model as a folder that `thimble import` reads, in Hugging Face's form. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DecoderShape } from '../../engine/train/decoder.ts';
+import { encodeSafetensors } from '../lib/encode-safetensors.ts';
+import { END_TOKEN } from './byte-tokenizer.ts';
+import type { Training } from './training.ts';
+
+export async function exportModel(
+  folder: string,
+  training: Training,
+  shape: DecoderShape,
+  tokenizer: { readonly json: string; readonly endId: number },
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const tensors = training.program.plan.graph.weights.map((weight) => ({
+    name: weight.name,
+    shape: weight.nRow === 1 ? [weight.nCol] : [weight.nRow, weight.nCol],
+    values: training.read(weight),
+  }));
+  const config = {
+    ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_act: 'silu' },
+    ...{ hidden_size: shape.dim, intermediate_size: shape.ffnDim },
+    ...{ num_hidden_layers: shape.nLayer, num_attention_heads: shape.nHead },
+    ...{ num_key_value_heads: shape.nKvHead, vocab_size: shape.nVocab },
+    ...{ max_position_embeddings: shape.nContext, rms_norm_eps: shape.normEps },
+    ...{ rope_theta: shape.ropeBase, tie_word_embeddings: true, torch_dtype: 'float32' },
+    ...{ eos_token_id: tokenizer.endId },
+  };
+  const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  await writeFile(join(folder, 'model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
+  await writeFile(join(folder, 'config.json'), text(config));
+  await writeFile(join(folder, 'tokenizer.json'), tokenizer.json);
+  await writeFile(join(folder, 'tokenizer_config.json'), text({ eos_token: END_TOKEN }));
+}

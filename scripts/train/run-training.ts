@@ -1,0 +1,155 @@
+/** A training from its configuration to a model: steps, held-out losses, checkpoints, what is told on the way. */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DecoderShape } from '../../engine/train/decoder.ts';
+import { rateAt } from '../../engine/train/schedule.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import type { TrainingConfig } from './config.ts';
+import { exportModel } from './export-model.ts';
+import { heldOutBatches, readTokenData, trainBatches, type TokenData } from './token-data.ts';
+import { Training } from './training.ts';
+
+const ROPE_BASE = 10_000;
+const NORM_EPS = 1e-5;
+const OPTIMIZER = { beta1: 0.9, beta2: 0.95, eps: 1e-8 };
+/** Of a step of learning, without a configured one: as many as 5 % of the steps, at most 200. */
+const WARMUP_PART = 0.05;
+const MAX_WARMUP = 200;
+/** Held-out batches of an evaluation. */
+const MAX_BATCHES = 20;
+/** Matrices of the feed-forward part are made a multiple of it. */
+const FFN_UNIT = 32;
+
+export interface TrainingStep {
+  readonly step: number;
+  readonly nStep: number;
+  readonly loss: number;
+  readonly heldOutLoss: number | null;
+  readonly rate: number;
+  readonly tokensPerSecond: number;
+  readonly gflops: number;
+  readonly secondsLeft: number;
+}
+
+export interface RunOptions {
+  /** Where checkpoints and the model go. */
+  readonly folder: string;
+  readonly nThread: number;
+  readonly signal: AbortSignal;
+  /** Ends after these minutes, with the model as it is then; null for all steps. */
+  readonly minutes: number | null;
+  readonly onStep: (step: TrainingStep) => void;
+  readonly onData: (data: TokenData) => void;
+}
+
+export interface RunResult {
+  readonly steps: number;
+  readonly nWeight: number;
+  readonly loss: number;
+  readonly heldOutLoss: number | null;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly modelFolder: string;
+  readonly history: readonly TrainingStep[];
+}
+
+export function shapeOf({ model }: Pick<TrainingConfig, 'model'>, nVocab: number): DecoderShape {
+  const { layers, dim, heads, kvHeads = heads, context } = model;
+  const ffnDim = model.ffnDim ?? Math.ceil((dim * 8) / 3 / FFN_UNIT) * FFN_UNIT;
+  return {
+    ...{ nLayer: layers, dim, nHead: heads, nKvHead: kvHeads, ffnDim, nVocab },
+    ...{ nContext: context, ropeBase: ROPE_BASE, normEps: NORM_EPS },
+  };
+}
+
+/** @throws {EngineError} E_USAGE for a configuration, data or a checkpoint that do not fit; E_ABORTED is not thrown: what was learned is saved */
+export async function runTraining(
+  config: TrainingConfig,
+  { folder, nThread, signal, minutes, onStep, onData }: RunOptions,
+): Promise<RunResult> {
+  const data = await readTokenData(config);
+  onData(data);
+  const shape = shapeOf(config, data.tokenizer.nVocab);
+  const { steps, sequences, sequencesAtOnce: atOnce = sequences, ...rates } = config.training;
+  const optimizer = {
+    ...OPTIMIZER,
+    ...{ weightDecay: rates.weightDecay, maxNorm: rates.maxNorm },
+  };
+  const training = await Training.start(
+    { shape, nSequence: atOnce, nThread, optimizer },
+    config.seed,
+  );
+  try {
+    await mkdir(folder, { recursive: true });
+    const checkpoint = join(folder, 'checkpoint.safetensors');
+    const fingerprint = fingerprintOf(config, data);
+    await readCheckpoint(checkpoint, training, fingerprint);
+    const nContext = shape.nContext;
+    const evaluate = (): number | null =>
+      data.heldOut.length <= nContext
+        ? null
+        : training.evaluate(heldOutBatches(data.heldOut, atOnce, nContext, MAX_BATCHES));
+    const schedule = {
+      ...{ rate: rates.rate, nStep: steps },
+      nWarmup: rates.warmupSteps ?? Math.min(MAX_WARMUP, Math.round(steps * WARMUP_PART)),
+    };
+    const history: TrainingStep[] = [];
+    const begin = performance.now();
+    const firstStep = training.nStep;
+    const isOver = (): boolean =>
+      training.nStep >= steps ||
+      signal.aborted ||
+      (minutes !== null && performance.now() - begin > minutes * 60_000);
+    while (!isOver()) {
+      const step = training.nStep;
+      const before = performance.now();
+      const rate = rateAt(rates.schedule, step, schedule);
+      const batches = trainBatches(data.train, {
+        ...{ seed: config.seed, step, nSequence: sequences, atOnce, nContext },
+      });
+      const { loss } = training.step(batches, rate);
+      const seconds = (performance.now() - before) / 1000;
+      // A signal is heard between steps.
+      await new Promise((resolve) => setImmediate(resolve));
+      const done = training.nStep;
+      const isLast = isOver();
+      const heldOutLoss = isLast || done % rates.evaluateEvery === 0 ? evaluate() : null;
+      const sinceFirst = (performance.now() - begin) / 1000 / (done - firstStep);
+      const told = {
+        ...{ step: done, nStep: steps, loss, heldOutLoss, rate },
+        tokensPerSecond: (sequences * nContext) / seconds,
+        gflops: (training.program.plan.nFlop * (sequences / atOnce)) / seconds / 1e9,
+        secondsLeft: sinceFirst * (steps - done),
+      };
+      history.push(told);
+      onStep(told);
+      if (isLast || done % rates.saveEvery === 0)
+        await writeCheckpoint(checkpoint, training, fingerprint);
+    }
+    const modelFolder = join(folder, 'model');
+    await exportModel(modelFolder, training, shape, {
+      ...{ json: data.tokenizerJson, endId: data.endId },
+    });
+    const last = history.at(-1);
+    return {
+      ...{ steps: training.nStep, loss: last?.loss ?? NaN, modelFolder, history },
+      heldOutLoss: last?.heldOutLoss ?? evaluate(),
+      nWeight: training.program.plan.graph.weights.reduce(
+        (n, { nRow, nCol }) => n + nRow * nCol,
+        0,
+      ),
+      tokens: training.nStep * sequences * nContext,
+      seconds: (performance.now() - begin) / 1000,
+    };
+  } finally {
+    await training.close();
+  }
+}
+
+/** Of all that decides a training's weights but their number of steps. */
+function fingerprintOf(config: TrainingConfig, data: TokenData): string {
+  const { data: _files, ...rest } = config;
+  const hash = createHash('sha256').update(JSON.stringify(rest)).update(data.tokenizerJson);
+  return hash.update(data.train).update(data.heldOut).digest('hex');
+}
