@@ -5,7 +5,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { build } from '../build/build.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
-import { interruptSignal } from '../lib/interrupt.ts';
+import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { readTrainingConfig } from '../train/config.ts';
 import { runTraining, type TrainingStep } from '../train/run-training.ts';
 
@@ -45,12 +45,7 @@ export function register(program: Command): void {
     .argument('<config>', 'a JSON file, see below')
     .option('--out <folder>', 'for checkpoints and the model (default: trained/ID)')
     .option('--minutes <n>', 'end after this time', parseNumber(0, MAX_MINUTES))
-    .option(
-      '--threads <n>',
-      'number of threads',
-      parseCount(1),
-      availableParallelism(),
-    )
+    .option('--threads <n>', 'number of threads', parseCount(1), availableParallelism())
     .option('--json', 'print one JSON object at the end')
     .addHelpText('after', EXAMPLES)
     .action(runTrain);
@@ -61,7 +56,7 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
   const folder = resolve(flags.out ?? join('trained', config.id));
   await build();
   const err = process.stderr;
-  const result = await runTraining(config, {
+  const running = runTraining(config, {
     ...{ folder, nThread: flags.threads, signal: interruptSignal, minutes: flags.minutes ?? null },
     onData: ({ nDocument, train, heldOut, tokenizer }) =>
       err.write(
@@ -73,6 +68,9 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
       else if (isLine) err.write(`${describeStep(step)}\n`);
     },
   });
+  // What was learned is saved before the program ends.
+  const takeBack = onInterrupt(async () => void (await running.catch(() => undefined)));
+  const result = await running.finally(takeBack);
   const { history: _history, ...summary } = result;
   if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else

@@ -94,6 +94,11 @@ export async function runTraining(
       ...{ rate: rates.rate, nStep: steps },
       nWarmup: rates.warmupSteps ?? Math.min(MAX_WARMUP, Math.round(steps * WARMUP_PART)),
     };
+    let savedStep = training.nStep;
+    const save = async (): Promise<void> => {
+      await writeCheckpoint(checkpoint, training, fingerprint);
+      savedStep = training.nStep;
+    };
     const history: TrainingStep[] = [];
     const begin = performance.now();
     const firstStep = training.nStep;
@@ -124,9 +129,9 @@ export async function runTraining(
       };
       history.push(told);
       onStep(told);
-      if (isLast || done % rates.saveEvery === 0)
-        await writeCheckpoint(checkpoint, training, fingerprint);
+      if (done % rates.saveEvery === 0) await save();
     }
+    if (savedStep !== training.nStep) await save();
     const modelFolder = join(folder, 'model');
     await exportModel(modelFolder, training, shape, {
       ...{ json: data.tokenizerJson, endId: data.endId },
