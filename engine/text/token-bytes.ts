@@ -28,6 +28,19 @@ export function byteLevelAlphabet(): string[] {
     .map((code) => String.fromCharCode(code));
 }
 
+const CODE_POINT_OF_BYTE: Uint16Array = inverseTable();
+
+function inverseTable(): Uint16Array {
+  const table = new Uint16Array(256);
+  for (const [code, byte] of BYTE_OF_CODE_POINT.entries()) if (byte !== NO_BYTE) table[byte] = code;
+  return table;
+}
+
+/** Bytes as the characters that stand for them. */
+export function byteLevelPiece(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(CODE_POINT_OF_BYTE[byte]!)).join('');
+}
+
 export function bytesOfByteLevelPiece(piece: string): Uint8Array {
   const bytes = new Uint8Array(piece.length);
   for (let i = 0; i < piece.length; i++) {

@@ -41,6 +41,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     import: () => import('../import.ts'),
     calibrate: () => import('../calibrate.ts'),
     train: () => import('../train.ts'),
+    tokenizer: () => import('../tokenizer.ts'),
     inspect: () => import('../inspect.ts'),
   },
   'Serve here and deploy:': {

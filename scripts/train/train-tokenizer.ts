@@ -1,0 +1,20 @@
+/** A byte-level BPE tokenizer from texts: the text of a tokenizer.json. */
+import { learnMerges } from '../../engine/train/byte-pairs.ts';
+import { byteLevelAlphabet, byteLevelPiece } from '../../engine/text/token-bytes.ts';
+import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
+
+/** Words as the `ByteLevel` pre-tokenizer of tokenizer.json cuts them (GPT-2's pattern). */
+const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/** @param nToken tokens altogether, those of bytes and the one that ends texts included */
+export function trainTokenizer(texts: Iterable<string>, nToken: number): string {
+  const words = new Map<string, number>();
+  const encoder = new TextEncoder();
+  for (const text of texts)
+    for (const [word] of text.matchAll(WORD)) {
+      const piece = byteLevelPiece(encoder.encode(word));
+      words.set(piece, (words.get(piece) ?? 0) + 1);
+    }
+  const pieces = [END_TOKEN, ...byteLevelAlphabet()];
+  return byteLevelTokenizerJson(learnMerges(words, pieces, nToken).merges);
+}
