@@ -25,6 +25,7 @@ export const KERNEL_BUILDS: Readonly<Record<string, KernelBuild>> = {
   relaxed: { entry: 'index.ts', flags: RELAXED },
   simd: { entry: 'index.ts', flags: ['--enable', 'simd'] },
   training: { entry: 'training/index.ts', flags: [...RELAXED, ...SHARED] },
+  'training-simd': { entry: 'training/index.ts', flags: ['--enable', 'simd', ...SHARED] },
 };
 
 /** Writes dist/kernels/NAME.wasm of every build (and .wat beside them with `text`). */

@@ -59,6 +59,7 @@ const BUNDLES: readonly (BuildOptions & { readonly outdir: string })[] = [
     entryPoints: {
       thimble: 'scripts/thimble.ts',
       'shard-thread': 'scripts/import/write/shard-thread.ts',
+      'training-thread': 'scripts/train/training-thread.ts',
       testing: 'package/testing/index.ts',
     },
   },

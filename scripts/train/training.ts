@@ -1,5 +1,5 @@
 /** A training in memory: its threads, weights and steps. Knows no files. */
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EngineError } from '../../engine/base/errors.ts';
 import { WASM_PAGE_BYTES } from '../../engine/kernels/wasm/module.ts';
@@ -11,8 +11,11 @@ import { buildProgram, type Program, type ProgramConfig } from '../../engine/tra
 import { nValue, type Tensor } from '../../engine/train/tensor.ts';
 import { CONTROL_BYTES, type Crew } from '../../engine/train/threads/crew.ts';
 import { distDir } from '../lib/paths.ts';
-import { compileWasm } from '../node-host/compile-wasm.ts';
+import { compileWasm, compileWasmOrNull } from '../node-host/compile-wasm.ts';
 import { joinCrew } from './crew-seat.ts';
+
+/** As a source file, or beside the bundle of the program. */
+const THREAD_FILE = join(import.meta.dirname, `training-thread${extname(import.meta.filename)}`);
 
 /** Sequences of one pass: tokens, what follows each, and how much each counts. */
 export interface Batch {
@@ -60,14 +63,16 @@ export class Training {
 
   /** @param seed of the first weights */
   static async start(config: ProgramConfig, seed: number): Promise<Training> {
-    const module = await compileWasm(join(distDir, 'kernels/training.wasm'));
+    const path = (name: string): string => join(distDir, 'kernels', `${name}.wasm`);
+    const module =
+      (await compileWasmOrNull(path('training'))) ?? (await compileWasm(path('training-simd')));
     const memory = await planMemory(module, config);
     const control = new SharedArrayBuffer(CONTROL_BYTES);
     const seat = { module, memory, control, config };
     const workers = Array.from(
       { length: config.nThread - 1 },
       (_, i) =>
-        new Worker(join(import.meta.dirname, 'thread.ts'), {
+        new Worker(THREAD_FILE, {
           workerData: { ...seat, index: i + 1 },
         }),
     );
