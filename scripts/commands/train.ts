@@ -76,6 +76,7 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
   else
     process.stdout.write(
       `${result.steps} steps, ${result.nWeight} weights, held-out loss ${shown(result.heldOutLoss)}: ${result.modelFolder}\n` +
+        `report    ${result.reportFile}\n` +
         `next      thimble import ${result.modelFolder} --id ${config.id}\n`,
     );
 }

@@ -1,14 +1,16 @@
 /** A training from its configuration to a model: steps, held-out losses, checkpoints, what is told on the way. */
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { TrainingConfig } from './config.ts';
 import { exportModel } from './export-model.ts';
+import { trainingReport } from './report.ts';
 import { heldOutBatches, readTokenData, trainBatches, type TokenData } from './token-data.ts';
 import { Training } from './training.ts';
+import { writeSamples } from './write-samples.ts';
 
 const ROPE_BASE = 10_000;
 const NORM_EPS = 1e-5;
@@ -18,6 +20,8 @@ const WARMUP_PART = 0.05;
 const MAX_WARMUP = 200;
 /** Held-out batches of an evaluation. */
 const MAX_BATCHES = 20;
+const N_SAMPLE = 3;
+const PROMPT_TOKENS = 16;
 /** Matrices of the feed-forward part are made a multiple of it. */
 const FFN_UNIT = 32;
 
@@ -51,6 +55,7 @@ export interface RunResult {
   readonly tokens: number;
   readonly seconds: number;
   readonly modelFolder: string;
+  readonly reportFile: string;
   readonly history: readonly TrainingStep[];
 }
 
@@ -137,7 +142,7 @@ export async function runTraining(
       ...{ json: data.tokenizerJson, endId: data.endId },
     });
     const last = history.at(-1);
-    return {
+    const result: RunResult = {
       ...{ steps: training.nStep, loss: last?.loss ?? NaN, modelFolder, history },
       heldOutLoss: last?.heldOutLoss ?? evaluate(),
       nWeight: training.program.plan.graph.weights.reduce(
@@ -146,10 +151,23 @@ export async function runTraining(
       ),
       tokens: training.nStep * sequences * nContext,
       seconds: (performance.now() - begin) / 1000,
+      reportFile: join(folder, 'report.html'),
     };
+    const samples = await writeSamples(modelFolder, promptsOf(data), config.seed);
+    await writeFile(result.reportFile, trainingReport(config, data, result, samples));
+    return result;
   } finally {
     await training.close();
   }
+}
+
+/** Beginnings of texts that were held out, or learned from where none were. */
+function promptsOf({ tokenizer, heldOut, train, endId }: TokenData): string[] {
+  const ids = heldOut.length > PROMPT_TOKENS ? heldOut : train;
+  const starts = [0];
+  for (let i = 0; i < ids.length && starts.length < N_SAMPLE; i++)
+    if (ids[i] === endId && i + PROMPT_TOKENS < ids.length) starts.push(i + 1);
+  return starts.map((at) => tokenizer.decode([...ids.subarray(at, at + PROMPT_TOKENS)]));
 }
 
 /** Of all that decides a training's weights but their number of steps. */

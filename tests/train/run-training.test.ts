@@ -82,6 +82,10 @@ test('what was trained is served: the engine finds the same loss', async () => {
   });
   const result = await train(config, 'out');
   expect(result.loss).toBeLessThan(result.history[0]!.loss - 1);
+  const report = await readFile(result.reportFile, 'utf8');
+  expect(report).toContain('<polyline');
+  expect(report.match(/<pre><b>/g)).toHaveLength(3);
+  expect(report).not.toContain('<|endoftext|>');
   const models = join(root, 'models');
   await importModel({ input: result.modelFolder, id: 'tiny', outRoot: models });
   const { engine } = await loadLocalModel('tiny', {}, models);
