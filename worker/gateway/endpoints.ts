@@ -84,6 +84,7 @@ import { listBatches } from '../apis/batches/list-batches.ts';
 import { listFiles } from '../apis/files/list-files.ts';
 import { listInputItems } from '../apis/responses/list-input-items.ts';
 import { listModels } from '../apis/models/list-models.ts';
+import { mcp } from '../apis/mcp/mcp.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
 import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
@@ -202,6 +203,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   createModeration,
   detectWatermark,
   runOnnx,
+  mcp,
   listModels,
   getModel,
   tokenize,
