@@ -1,19 +1,6 @@
 /** Messages of the Model Context Protocol: JSON-RPC 2.0, one message a request. */
 import { z } from 'zod';
 
-/** The newest first; 2025-03-26 began streamable HTTP, and older clients get along with what is used of it here. */
-export const PROTOCOL_VERSIONS = [
-  '2025-11-25',
-  '2025-06-18',
-  '2025-03-26',
-  '2024-11-05',
-  '2024-10-07',
-] as const;
-export const LATEST_VERSION = PROTOCOL_VERSIONS[0];
-
-export const isProtocolVersion = (text: unknown): boolean =>
-  PROTOCOL_VERSIONS.some((version) => version === text);
-
 const MAX_ID_CHARS = 200;
 const MAX_METHOD_CHARS = 100;
 

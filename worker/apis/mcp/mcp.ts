@@ -6,22 +6,25 @@ import { defineEndpoint } from '../../http/endpoint.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import {
+  isProtocolVersion,
+  PROTOCOL_VERSIONS,
+  SESSION_HEADER,
+  VERSION_HEADER,
+} from '../../serving/mcp/protocol.ts';
+import {
   answerSchema,
   errorMessage,
-  isProtocolVersion,
   messageSchema,
-  PROTOCOL_VERSIONS,
   resultMessage,
   RPC_CODES,
   RpcError,
 } from './json-rpc.ts';
 import type { MessageId } from './json-rpc.ts';
 import { METHODS } from './methods.ts';
-import { cancelCall, SESSION_HEADER } from './running-calls.ts';
+import { cancelCall } from './running-calls.ts';
 import { answerCall } from './stream-call.ts';
 import type { McpContext } from './stream-call.ts';
 
-const VERSION_HEADER = 'mcp-protocol-version';
 const message = { jsonrpc: '2.0', id: 1 };
 
 export const mcp = defineEndpoint({

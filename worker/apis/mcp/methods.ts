@@ -1,7 +1,7 @@
 /** The methods of MCP that are answered at once; tools/call is in stream-call.ts. */
 import type { Caller } from '../../platform/caller.ts';
 import { VERSION } from '../../platform/version.ts';
-import { isProtocolVersion, LATEST_VERSION } from './json-rpc.ts';
+import { IMPLEMENTATION, isProtocolVersion, LATEST_VERSION } from '../../serving/mcp/protocol.ts';
 import { listTools } from './tool-schemas.ts';
 
 type Params = Readonly<Record<string, unknown>>;
@@ -15,7 +15,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   initialize: ({ protocolVersion }) => ({
     protocolVersion: isProtocolVersion(protocolVersion) ? protocolVersion : LATEST_VERSION,
     capabilities: { tools: {} },
-    serverInfo: { name: 'thimble', title: 'Thimble', version: VERSION },
+    serverInfo: { ...IMPLEMENTATION, version: VERSION },
     instructions: INSTRUCTIONS,
   }),
   ping: () => ({}),

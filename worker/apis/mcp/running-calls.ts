@@ -4,11 +4,11 @@
  * its connection ends its call wherever it runs.
  */
 import type { Caller } from '../../platform/caller.ts';
+import { SESSION_HEADER } from '../../serving/mcp/protocol.ts';
 import type { MessageId } from './json-rpc.ts';
 
 /** Visible ASCII, as the protocol demands of ids of sessions; ours are UUIDs. */
 const SESSION_ID = /^[\x21-\x7e]{1,128}$/;
-export const SESSION_HEADER = 'mcp-session-id';
 
 const running = new Map<string, () => void>();
 
