@@ -163,7 +163,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'whether the model may, must or must not call a tool, or which one it must call',
   ),
   tools: row(
-    'up to 1,024 functions that may be called, with JSON Schemas of their arguments; for responses also file_search',
+    'up to 1,024 functions that may be called, with JSON Schemas of their arguments; for responses also file_search and mcp',
   ),
   tone: row('such as "polite" or "formal"'),
   top_n: row('number of the best documents to return; default all'),
