@@ -6,7 +6,7 @@ import { MAX_ROUNDS, serverTurns } from '../../../worker/apis/responses/mcp/turn
 import type { RoundTools, TurnsPlan } from '../../../worker/apis/responses/mcp/turns.ts';
 import { openServers } from '../../../worker/apis/responses/mcp/servers.ts';
 import type { McpServers } from '../../../worker/apis/responses/mcp/servers.ts';
-import { contentText } from '../../../worker/serving/conversation/message.ts';
+import { contentText, textMessage } from '../../../worker/serving/conversation/message.ts';
 import type { Message } from '../../../worker/serving/conversation/message.ts';
 import type { ServingEnv } from '../../../worker/serving/env.ts';
 import type { Delta } from '../../../worker/serving/generation/run-generation.ts';
@@ -56,7 +56,15 @@ async function* callsAlways(
 async function run(names: readonly string[], more: Partial<TurnsPlan> = {}) {
   const rounds: { use: RoundTools; messages: readonly Message[]; left: number | undefined }[] = [];
   const plan: TurnsPlan = {
-    ...{ servers, approved: [], messages: [], maxTokens: undefined, redactor: null, signal },
+    ...{
+      servers,
+      approved: [],
+      messages: [],
+      isFree: true,
+      maxTokens: undefined,
+      redactor: null,
+      signal,
+    },
     fit: (text) => text,
     async *generate(messages, use, left) {
       rounds.push({ use, messages: [...messages], left });
@@ -94,7 +102,61 @@ test('results are answers of the tool, after the calls of the assistant', async 
   ]);
   expect(contentText(answers[0]!.content)).toBe('31 degrees');
   for (const { messages } of rounds)
-    expect(messages.filter(({ role }) => role === 'system')).toEqual([]);
+    for (const { role, content } of messages)
+      if (role === 'system' || role === 'assistant')
+        expect(contentText(content)).not.toMatch(/31 degrees|ada@/);
+});
+
+test('an answer without calls is made from quoted results before the question', async () => {
+  const question = textMessage('user', 'Is it warm?');
+  const { rounds } = await run(['weather'], { messages: [question], isFree: false });
+  expect(rounds.map(({ use }) => use)).toEqual(['asked', 'none']);
+  const [system, user, ...others] = rounds[1]!.messages;
+  expect(others).toEqual([]);
+  expect(system?.role).toBe('system');
+  expect(user?.role).toBe('user');
+  expect(contentText(user!.content)).toBe('<passages>\n[1] 31 degrees\n</passages>\n\nIs it warm?');
+});
+
+/** A model that writes `text` first, in pieces, and "done" once it has no tools. */
+async function* writes(text: string, use: RoundTools): AsyncGenerator<Delta, void, void> {
+  yield { type: 'start', usage, choice: 0 };
+  for (const piece of use === 'none' ? ['done'] : text.match(/.{1,4}/gs)!)
+    yield { type: 'text', text: piece, tokens: [], choice: 0 };
+  yield { type: 'done', reason: 'stop', stop: null, usage, choice: 0 };
+}
+const CALL = '{"name": "weather", "arguments": {"city": "Rome"}}';
+
+test.each([
+  ['bare', CALL],
+  ['in a block of code', `\n\`\`\`json\n${CALL}\n\`\`\``],
+  ['twice', `${CALL}\n${CALL}`],
+])('a call that is written %s is made once', async (_, text) => {
+  const uses: RoundTools[] = [];
+  const { deltas } = await run([], {
+    generate(_messages, use) {
+      uses.push(use);
+      return writes(text, use);
+    },
+  });
+  expect(uses).toEqual(['asked', 'none']);
+  const calls = deltas.filter((delta) => delta.type === 'server_call');
+  expect(calls).toMatchObject([{ name: 'weather', arguments: '{"city":"Rome"}' }]);
+  expect(deltas.flatMap((delta) => (delta.type === 'text' ? [delta.text] : []))).toEqual(['done']);
+});
+
+test.each([
+  'The weather',
+  '{"name": "nothing", "arguments": {}}',
+  '{"name": "weather", "arguments": "Rome"}',
+  '{"name": "weather"',
+  '```js\nlet a = 1;\n```',
+  `Here it is: ${CALL}`,
+  `{${'a'.repeat(5000)}`,
+])('%.40j is an answer', async (text) => {
+  const { deltas } = await run([], { generate: (_messages, use) => writes(text, use) });
+  expect(deltas.filter((delta) => delta.type === 'server_call')).toEqual([]);
+  expect(deltas.map((delta) => (delta.type === 'text' ? delta.text : '')).join('')).toBe(text);
 });
 
 test('a call beside one of the own functions ends the answer', async () => {
@@ -136,7 +198,7 @@ test.each([
   ],
   ['text/event-stream', ': nothing\n\n'],
   ['text/event-stream', 'data: {"id"\n\n'],
-])('a server that answers %s %j is a bad one', async (type, body) => {
+])('a server that answers %s %.60j is a bad one', async (type, body) => {
   const bad = createServer((_, response) =>
     response.writeHead(200, { 'content-type': type }).end(body),
   );

@@ -20,7 +20,7 @@ import { resultFitter } from './mcp/fit-result.ts';
 import { openServers } from './mcp/servers.ts';
 import type { McpServers } from './mcp/servers.ts';
 import { serverTurns } from './mcp/turns.ts';
-import type { ResponseDelta, RoundTools } from './mcp/turns.ts';
+import type { ResponseDelta } from './mcp/turns.ts';
 import { LOGPROBS_INCLUDE } from './schema.ts';
 import { answer } from '../../http/answer.ts';
 import {
@@ -148,13 +148,15 @@ async function planWith(
     if (servers === null) return runChat({ ...chat, messages, params, tools: shown });
     return serverTurns({
       ...{ servers, approved, messages, redactor, signal: ended },
+      isFree: tools === null || tools.choice === 'auto',
       maxTokens: body.max_output_tokens,
       fit,
       async *generate(now, use, left) {
-        const own = use === 'asked' ? params : await paramsFor(laterUse(tools, use));
+        const offered = use === 'none' ? null : tools;
+        const own = offered === tools ? params : await paramsFor(offered);
         const limited = left === undefined ? own : { ...own, maxTokens: left };
-        const offered = use === 'none' ? [] : shown;
-        yield* runChat({ ...chat, messages: now, params: limited, tools: offered });
+        const round = { messages: now, params: limited, tools: offered?.tools ?? [] };
+        yield* runChat({ ...chat, ...round });
       },
     });
   };
@@ -165,11 +167,6 @@ async function planWith(
     record,
     start: (ended, onWaiting) => restoreOutput(redactor, generate(ended, onWaiting)),
   };
-}
-
-/** After a call the model is free to answer: a choice that demands a call is about the first round. */
-function laterUse(tools: ToolUse | null, use: RoundTools): ToolUse | null {
-  return tools === null || use === 'none' ? null : { ...tools, choice: 'auto' };
 }
 
 export async function answerResponse(plan: ResponsePlan): Promise<Response> {

@@ -5,18 +5,21 @@
 import { NO_USAGE } from '../../../../engine/generate/types.ts';
 import type { GenerateUsage } from '../../../../engine/generate/types.ts';
 import { addUsage } from '../../../serving/accounting/usage.ts';
+import { contentText } from '../../../serving/conversation/message.ts';
 import type { Message } from '../../../serving/conversation/message.ts';
 import type { Delta } from '../../../serving/generation/run-generation.ts';
 import { McpFailure } from '../../../serving/mcp/failure.ts';
 import { resultText } from '../../../serving/mcp/result-text.ts';
 import type { Redactor } from '../../../serving/redaction/redactor.ts';
 import { parseArguments } from '../../chat/schema.ts';
+import { withPassages } from '../../retrieval/retrieve.ts';
 import type { ListedToolJson, McpErrorJson } from '../item-schema.ts';
 import type { ServerCall } from '../item-shape.ts';
 import type { ApprovedCall } from './approvals.ts';
 import type { FitResult } from './fit-result.ts';
 import { answerMessage, callsMessage, failureText } from './items.ts';
 import type { McpServers, ServerTool } from './servers.ts';
+import { mayBeCall, readWrittenCall } from './written-call.ts';
 
 /** Rounds of calls in one answer; the next one has to do without. */
 export const MAX_ROUNDS = 8;
@@ -45,6 +48,8 @@ export interface TurnsPlan {
   readonly servers: McpServers;
   readonly approved: readonly ApprovedCall[];
   readonly messages: readonly Message[];
+  /** Whether the model chooses to call; one that has to answers once it has the result. */
+  readonly isFree: boolean;
   /** Most tokens of all rounds; undefined for no limit. */
   readonly maxTokens: number | undefined;
   readonly fit: FitResult;
@@ -67,6 +72,8 @@ interface PendingCall {
 /** What one generation gave besides its deltas. */
 interface Round {
   text: string;
+  /** Text that may be a call, which the client does not have yet. */
+  held: string;
   readonly calls: PendingCall[];
   /** Calls of servers by their index among all calls. */
   readonly byIndex: Map<number, PendingCall>;
@@ -86,6 +93,8 @@ export async function* serverTurns(plan: TurnsPlan): AsyncGenerator<ResponseDelt
 async function* turns(plan: TurnsPlan): AsyncGenerator<ResponseDelta, void, void> {
   const { servers, approved, maxTokens } = plan;
   const messages = [...plan.messages];
+  /** A model that writes calls as text would go on with them. */
+  let hasWritten = false;
   let usage = NO_USAGE;
   let hasBegun = false;
   const begin = function* (given: GenerateUsage): Generator<ResponseDelta, void, void> {
@@ -102,13 +111,21 @@ async function* turns(plan: TurnsPlan): AsyncGenerator<ResponseDelta, void, void
 
   for (let n = 0; ; n++) {
     const left = maxTokens === undefined ? undefined : maxTokens - usage.completionTokens;
-    const tools = n >= MAX_ROUNDS ? 'none' : n > 0 || approved.length > 0 ? 'auto' : 'asked';
-    const round: Round = { text: '', calls: [], byIndex: new Map(), nOwn: 0, done: null };
-    for await (const delta of plan.generate(messages, tools, left)) {
+    const isFirst = n === 0 && approved.length === 0;
+    const isOver = n >= MAX_ROUNDS || hasWritten || (!isFirst && !plan.isFree);
+    const tools = isFirst ? 'asked' : isOver ? 'none' : 'auto';
+    const read = tools === 'none' ? toldResults(plan.messages, messages) : messages;
+    const round: Round = { text: '', held: '', calls: [], byIndex: new Map(), nOwn: 0, done: null };
+    for await (const delta of plan.generate(read, tools, left)) {
       if (delta.type === 'start') yield* begin(delta.usage);
-      else yield* take(delta, round, servers);
+      else yield* take(delta, round, servers, tools !== 'none');
     }
-    const { done, calls } = round;
+    const { calls } = round;
+    const written = calls.length === 0 && round.held !== '' ? readWritten(round, servers) : null;
+    if (written === null) yield* heldText(round);
+    else calls.push(written);
+    hasWritten ||= written !== null;
+    const done = round.done === null || written === null ? round.done : asCalled(round.done);
     if (done === null) return;
     usage = addUsage(usage, done.usage);
     const isSpent = maxTokens !== undefined && usage.completionTokens >= maxTokens;
@@ -135,7 +152,14 @@ function* take(
   delta: Delta,
   round: Round,
   { tools }: McpServers,
+  mayCall: boolean,
 ): Generator<ResponseDelta, void, void> {
+  if (delta.type === 'text' && mayCall && round.text === '' && delta.tokens.length === 0) {
+    round.held += delta.text;
+    if (!mayBeCall(round.held)) yield* heldText(round);
+    return;
+  }
+  if (delta.type !== 'done') yield* heldText(round);
   if (delta.type === 'done') {
     round.done = delta;
   } else if (delta.type === 'call') {
@@ -156,6 +180,37 @@ function* take(
     if (delta.type === 'text') round.text += delta.text;
     yield delta;
   }
+}
+
+/** The text that was held back, since it is no call. */
+function* heldText(round: Round): Generator<ResponseDelta, void, void> {
+  const text = round.held;
+  if (text === '') return;
+  round.held = '';
+  round.text += text;
+  yield { type: 'text', text, tokens: [], choice: 0 };
+}
+
+function readWritten({ held }: Round, { tools }: McpServers): PendingCall | null {
+  const call = readWrittenCall(held, tools);
+  return call === null ? null : { id: `call_${crypto.randomUUID().replaceAll('-', '')}`, ...call };
+}
+
+type Done = Extract<Delta, { type: 'done' }>;
+const asCalled = (done: Done): Done =>
+  done.reason === 'stop' ? { ...done, reason: 'tool_calls' } : done;
+
+/**
+ * The conversation for an answer without calls: the results go before the question, as quoted passages, since a model
+ * that saw its own calls would go on calling.
+ */
+function toldResults(before: readonly Message[], all: readonly Message[]): readonly Message[] {
+  const results = all.slice(before.length).filter(({ role }) => role === 'tool');
+  if (results.length === 0) return all;
+  return withPassages(
+    before,
+    results.map(({ content }, i) => ({ index: i + 1, text: contentText(content) })),
+  );
 }
 
 /** What the client sees, with the values that placeholders stand for. */
