@@ -61,6 +61,7 @@ async function run(names: readonly string[], more: Partial<TurnsPlan> = {}) {
       approved: [],
       messages: [],
       isFree: true,
+      readsWritten: true,
       maxTokens: undefined,
       redactor: null,
       signal,
@@ -143,6 +144,12 @@ test.each([
   const calls = deltas.filter((delta) => delta.type === 'server_call');
   expect(calls).toMatchObject([{ name: 'weather', arguments: '{"city":"Rome"}' }]);
   expect(deltas.flatMap((delta) => (delta.type === 'text' ? [delta.text] : []))).toEqual(['done']);
+});
+
+test('a call that is written is text where the request asks for JSON', async () => {
+  const generate = (_messages: readonly Message[], use: RoundTools) => writes(CALL, use);
+  const { types } = await run([], { readsWritten: false, generate });
+  expect(types).not.toContain('server_call');
 });
 
 test.each([

@@ -149,6 +149,7 @@ async function planWith(
     return serverTurns({
       ...{ servers, approved, messages, redactor, signal: ended },
       isFree: tools === null || tools.choice === 'auto',
+      readsWritten: params.calls?.isAtStart === false && tools?.allowed === undefined,
       maxTokens: body.max_output_tokens,
       fit,
       async *generate(now, use, left) {

@@ -50,6 +50,8 @@ export interface TurnsPlan {
   readonly messages: readonly Message[];
   /** Whether the model chooses to call; one that has to answers once it has the result. */
   readonly isFree: boolean;
+  /** Whether an answer that is nothing but a call counts as one: not where the request asks for JSON, or limits tools. */
+  readonly readsWritten: boolean;
   /** Most tokens of all rounds; undefined for no limit. */
   readonly maxTokens: number | undefined;
   readonly fit: FitResult;
@@ -116,16 +118,14 @@ async function* turns(plan: TurnsPlan): AsyncGenerator<ResponseDelta, void, void
     const tools = isFirst ? 'asked' : isOver ? 'none' : 'auto';
     const read = tools === 'none' ? toldResults(plan.messages, messages) : messages;
     const round: Round = { text: '', held: '', calls: [], byIndex: new Map(), nOwn: 0, done: null };
+    const mayWrite = plan.readsWritten && tools !== 'none';
     for await (const delta of plan.generate(read, tools, left)) {
       if (delta.type === 'start') yield* begin(delta.usage);
-      else yield* take(delta, round, servers, tools !== 'none');
+      else yield* take(delta, round, servers, mayWrite);
     }
-    const { calls } = round;
-    const written = calls.length === 0 && round.held !== '' ? readWritten(round, servers) : null;
-    if (written === null) yield* heldText(round);
-    else calls.push(written);
-    hasWritten ||= written !== null;
-    const done = round.done === null || written === null ? round.done : asCalled(round.done);
+    hasWritten ||= takeWritten(round, servers);
+    yield* heldText(round);
+    const { done, calls } = round;
     if (done === null) return;
     usage = addUsage(usage, done.usage);
     const isSpent = maxTokens !== undefined && usage.completionTokens >= maxTokens;
@@ -152,17 +152,19 @@ function* take(
   delta: Delta,
   round: Round,
   { tools }: McpServers,
-  mayCall: boolean,
+  mayWrite: boolean,
 ): Generator<ResponseDelta, void, void> {
-  if (delta.type === 'text' && mayCall && round.text === '' && delta.tokens.length === 0) {
+  if (delta.type === 'text' && mayWrite && round.text === '' && delta.tokens.length === 0) {
     round.held += delta.text;
     if (!mayBeCall(round.held)) yield* heldText(round);
     return;
   }
-  if (delta.type !== 'done') yield* heldText(round);
   if (delta.type === 'done') {
     round.done = delta;
-  } else if (delta.type === 'call') {
+    return;
+  }
+  yield* heldText(round);
+  if (delta.type === 'call') {
     const tool = tools.find(({ name }) => name === delta.name);
     if (tool === undefined) {
       round.nOwn++;
@@ -191,14 +193,17 @@ function* heldText(round: Round): Generator<ResponseDelta, void, void> {
   yield { type: 'text', text, tokens: [], choice: 0 };
 }
 
-function readWritten({ held }: Round, { tools }: McpServers): PendingCall | null {
+/** Makes the text that was held back a call, if it is one. @returns whether it is */
+function takeWritten(round: Round, { tools }: McpServers): boolean {
+  const { done, held, calls } = round;
+  if (done?.reason !== 'stop' || held === '' || calls.length > 0) return false;
   const call = readWrittenCall(held, tools);
-  return call === null ? null : { id: `call_${crypto.randomUUID().replaceAll('-', '')}`, ...call };
+  if (call === null) return false;
+  calls.push({ id: `call_${crypto.randomUUID().replaceAll('-', '')}`, ...call });
+  round.held = '';
+  round.done = { ...done, reason: 'tool_calls' };
+  return true;
 }
-
-type Done = Extract<Delta, { type: 'done' }>;
-const asCalled = (done: Done): Done =>
-  done.reason === 'stop' ? { ...done, reason: 'tool_calls' } : done;
 
 /**
  * The conversation for an answer without calls: the results go before the question, as quoted passages, since a model
