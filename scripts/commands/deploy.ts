@@ -5,7 +5,7 @@ import { deploy } from '../deploy/deploy.ts';
 import { MAX_SCRIPT_BYTES, PLANS } from '../deploy/limits.ts';
 import type { DeployedAccess, DeployResult } from '../deploy/deploy.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
-import { collectOrigin, parseIsolates } from '../lib/arguments.ts';
+import { collectMcpServer, collectOrigin, parseIsolates } from '../lib/arguments.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { describePool } from '../push/describe-placement.ts';
 
@@ -17,6 +17,7 @@ interface DeployFlags {
   readonly json?: boolean;
   readonly public?: boolean;
   readonly origin?: readonly string[];
+  readonly mcp?: readonly string[];
 }
 
 const EXAMPLES = `
@@ -57,6 +58,11 @@ export function register(program: Command): void {
       'let web pages of this origin ask, such as https://example.org; may be repeated, * for all',
       collectOrigin,
     )
+    .option(
+      '--mcp <url>',
+      'let responses ask this MCP server, and paths below its own; may be repeated',
+      collectMcpServer,
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: DeployFlags) => {
@@ -65,6 +71,7 @@ export function register(program: Command): void {
         plan: flags.plan,
         isPublic: flags.public === true,
         ...(flags.origin === undefined ? {} : { origins: flags.origin }),
+        ...(flags.mcp === undefined ? {} : { mcpServers: flags.mcp }),
         ...(flags.model === undefined ? {} : { model: flags.model }),
         ...(flags.isolates === undefined ? {} : { nIsolate: flags.isolates }),
       });

@@ -44,6 +44,8 @@ export interface DeployOptions {
   readonly isPublic?: boolean;
   /** Origins of web pages that may ask. */
   readonly origins?: readonly string[];
+  /** Addresses of MCP servers that responses may ask. */
+  readonly mcpServers?: readonly string[];
 }
 
 /** Who may ask a deployment. */
@@ -110,7 +112,7 @@ async function rehearse(model: AnyStored | null, options: DeployOptions): Promis
   const scripts = scriptConfigs({
     nIsolate: placement.nIsolate,
     isFree: options.plan === 'free',
-    vars: accessVars(options),
+    vars: { ...accessVars(options), MCP_SERVERS: (options.mcpServers ?? []).join() },
   });
   const paths = writeConfigs(scripts);
   const last = scripts.findLastIndex(({ bundle }) => bundle === 'stage');
@@ -166,7 +168,7 @@ async function deployInto(
   const scripts = scriptConfigs({
     nIsolate,
     isFree: options.plan === 'free',
-    vars: accessVars(options),
+    vars: { ...accessVars(options), MCP_SERVERS: (options.mcpServers ?? []).join() },
   });
   await makeWatermarkKey(bucket);
   const paths = writeConfigs(scripts);

@@ -5,6 +5,7 @@ import { budgetOfMemory } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
 import {
   collectHost,
+  collectMcpServer,
   collectOrigin,
   parseBytes,
   parseCount,
@@ -25,6 +26,7 @@ export interface ServeFlags {
   readonly verbose?: boolean;
   readonly origin?: readonly string[];
   readonly allowHost?: readonly string[];
+  readonly mcp?: readonly string[];
   readonly keys?: boolean;
 }
 
@@ -55,6 +57,11 @@ export function addServeOptions(command: Command): Command {
       'answer to this name, too, besides localhost; may be repeated',
       collectHost,
     )
+    .option(
+      '--mcp <url>',
+      'let responses ask this MCP server, and paths below its own; may be repeated',
+      collectMcpServer,
+    )
     .option('--keys', 'ask for keys (thimble keys create), as a deployment does')
     .option('--inspector-port <port>', "port of workerd's inspector", parsePort)
     .option('--verbose', 'show what the Workers log');
@@ -69,6 +76,7 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
     host: flags.host,
     vars: {
       ...accessVars(flags),
+      ...(flags.mcp === undefined ? {} : { MCP_SERVERS: flags.mcp.join() }),
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
       ...fromEnvironment(),

@@ -145,3 +145,14 @@ export function collectHost(text: string, before: readonly string[] = []): reado
     throw new InvalidArgumentError('Expected a name without a port, such as thimble.lan.');
   return [...before, text.toLowerCase()];
 }
+
+/** Addresses of MCP servers, one after the other. */
+export function collectMcpServer(text: string, before: readonly string[] = []): readonly string[] {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
+  if (!isWeb || text.includes(',') || url.username !== '' || url.search !== '')
+    throw new InvalidArgumentError(
+      'Expected an address such as https://mcp.example.org/mcp, without a name, a password or a query.',
+    );
+  return [...before, url.href];
+}

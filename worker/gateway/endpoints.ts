@@ -92,6 +92,7 @@ import {
   getMessageBatch,
   listMessageBatches,
 } from '../apis/messages/batches/message-batches.ts';
+import { mcp } from '../apis/mcp/mcp.ts';
 import { messages } from '../apis/messages/messages.ts';
 import { metrics } from '../apis/server/metrics.ts';
 import { llamaCompletion, llamaInfill } from '../apis/llama-cpp/completion.ts';
@@ -218,6 +219,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   createModeration,
   detectWatermark,
   runOnnx,
+  mcp,
   listModels,
   getModel,
   tokenize,

@@ -9,7 +9,12 @@ import type { RequestRecord } from './observe/record.ts';
 import { isOwn, longResponse } from './kept-alive.ts';
 import { sseResponse, type SseShape } from './sse.ts';
 
-export interface AnswerFrame {
+/** What an answer is made of; one of type "done" has the usage. */
+interface AnyDelta {
+  readonly type: string;
+}
+
+export interface AnswerFrame<D extends AnyDelta = Delta> {
   readonly modelId: string;
   readonly signal: AbortSignal;
   readonly record: RequestRecord;
@@ -19,18 +24,18 @@ export interface AnswerFrame {
    * Starts the generation; `signal` also fires when the client leaves. `onWaiting` is called when it waits for its turn,
    * and is not refused any more.
    */
-  readonly run: (signal: AbortSignal, onWaiting?: () => void) => AsyncIterable<Delta>;
+  readonly run: (signal: AbortSignal, onWaiting?: () => void) => AsyncIterable<D>;
   /** The events of a streamed answer. */
-  readonly chunks: (deltas: AsyncIterable<Delta>) => AsyncGenerator<unknown, void, void>;
+  readonly chunks: (deltas: AsyncIterable<D>) => AsyncGenerator<unknown, void, void>;
   /** The body of an answer that is not streamed. */
-  readonly whole: (deltas: AsyncIterable<Delta>) => Promise<unknown>;
+  readonly whole: (deltas: AsyncIterable<D>) => Promise<unknown>;
   /** Whether a client waits for the answer, who may leave. Default true. */
   readonly hasClient?: boolean;
   /** Called once, however the answer ends. */
   readonly onEnd?: () => void;
 }
 
-export async function answer(frame: AnswerFrame): Promise<Response> {
+export async function answer<D extends AnyDelta>(frame: AnswerFrame<D>): Promise<Response> {
   // A client that leaves cancels the response's stream; this also aborts what waits upstream.
   const abort = new AbortController();
   const signal = AbortSignal.any([frame.signal, abort.signal]);
@@ -66,16 +71,16 @@ export async function answer(frame: AnswerFrame): Promise<Response> {
   }
 }
 
-async function* counted(
-  { modelId, record }: AnswerFrame,
-  deltas: AsyncIterable<Delta>,
+async function* counted<D extends AnyDelta>(
+  { modelId, record }: AnswerFrame<D>,
+  deltas: AsyncIterable<D>,
   begin: () => void,
-): AsyncGenerator<Delta, void, void> {
+): AsyncGenerator<D, void, void> {
   let isKnown = false;
   try {
     for await (const delta of deltas) {
       begin();
-      if (delta.type === 'done') record.addUsage(modelId, delta.usage);
+      if (isDone(delta)) record.addUsage(modelId, delta.usage);
       yield delta;
     }
     isKnown = true;
@@ -87,6 +92,9 @@ async function* counted(
     if (!isKnown) record.cutOff();
   }
 }
+
+type DoneDelta = Extract<Delta, { type: 'done' }>;
+const isDone = (delta: AnyDelta): delta is DoneDelta => delta.type === 'done';
 
 /** Whether an error came before anything was computed. */
 function isRefusal(error: unknown): boolean {

@@ -17,7 +17,15 @@ import {
   refuseWhenStrict,
   unknownFields,
 } from './body/unknown-fields.ts';
-import type { Ask, Endpoint, EndpointFacts, Site, WaitUntil } from './endpoint.ts';
+import type {
+  Ask,
+  AskRow,
+  Endpoint,
+  EndpointFacts,
+  OwnRequest,
+  Site,
+  WaitUntil,
+} from './endpoint.ts';
 import { failedResponse } from './error-response.ts';
 import { markOwn } from './kept-alive.ts';
 import { RequestRecord } from './observe/record.ts';
@@ -82,10 +90,13 @@ async function run<Env extends ServingEnv>(
   settleAtEnd(record, env, caller, waitUntil);
   if (read.ignored.length > 0) headers[IGNORED_HEADER] = ignoredHeader(read.ignored);
   const ask = askOf(site, env, caller, waitUntil, request.url);
+  const askRow = askRowOf(site, env, caller, waitUntil, request.url);
   return await endpoint.handle({
-    ...{ request, env, params, caller, body, record, site, ask, waitUntil },
+    ...{ request, env, params, caller, body, record, site, ask, askRow, waitUntil },
   });
 }
+
+const OWN_URL = 'https://thimble';
 
 /** Sends requests to a site's own rows for a caller, as sockets and batches do. */
 export function askOf<Env extends ServingEnv>(
@@ -93,21 +104,62 @@ export function askOf<Env extends ServingEnv>(
   env: Env,
   caller: Caller,
   waitUntil: WaitUntil,
-  baseUrl = 'https://thimble',
+  baseUrl = OWN_URL,
 ): Ask {
+  const askRow = askRowOf(site, env, caller, waitUntil, baseUrl);
   return async (path, body, signal) => {
     const endpoint = site.endpoints.find((row) => row.method === 'POST' && row.path === path);
     if (endpoint === undefined)
       throw new EngineError('E_NOT_FOUND', `${path.slice(0, 80)}: no such path.`);
-    const request = new Request(new URL(path, baseUrl), {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
-      ...{ body: JSON.stringify(body), signal },
-    });
+    return await askRow(endpoint.name, { body }, signal);
+  };
+}
+
+/** The same for rows of any method, by their names. */
+export function askRowOf<Env extends ServingEnv>(
+  site: RunnableSite<Env>,
+  env: Env,
+  caller: Caller,
+  waitUntil: WaitUntil,
+  baseUrl = OWN_URL,
+): AskRow {
+  return async (name, given, signal) => {
+    const endpoint = site.endpoints.find((row) => row.name === name);
+    if (endpoint === undefined)
+      throw new EngineError('E_NOT_FOUND', `${name.slice(0, 80)}: no such endpoint.`);
+    const request = await ownRequest(endpoint, given, signal, baseUrl);
     markOwn(request.signal);
     const requestId = newRequestId();
     const gate = gateOfCaller(env, { ...caller, requestId });
-    return await dispatch(endpoint, { request, env, requestId, gate, waitUntil, params: {} }, site);
+    const params = given.params ?? {};
+    return await dispatch(endpoint, { request, env, requestId, gate, waitUntil, params }, site);
   };
+}
+
+async function ownRequest(
+  { method, path }: EndpointFacts,
+  { params = {}, query = {}, body, form }: OwnRequest,
+  signal: AbortSignal | null,
+  baseUrl: string,
+): Promise<Request> {
+  const filled = path.replaceAll(/:(\w+)/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? ''),
+  );
+  const url = new URL(filled, baseUrl);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  if (form !== undefined) {
+    const encoded = new Response(form);
+    const bytes = await encoded.arrayBuffer();
+    const headers = {
+      'content-type': encoded.headers.get('content-type') ?? '',
+      // What the request may use is reserved by it.
+      'content-length': String(bytes.byteLength),
+    };
+    return new Request(url, { method, headers, body: bytes, signal });
+  }
+  if (body === undefined) return new Request(url, { method, signal });
+  const headers = { 'content-type': 'application/json' };
+  return new Request(url, { method, headers, body: JSON.stringify(body), signal });
 }
 
 interface ReadBody {

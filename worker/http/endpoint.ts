@@ -20,6 +20,7 @@ export type Tag =
   | 'retrieval'
   | 'audio'
   | 'onnx'
+  | 'mcp'
   | 'models'
   | 'text'
   | 'sessions'
@@ -40,6 +41,8 @@ export interface EndpointContext<Body, Env = ServingEnv> {
   readonly site: Site;
   /** Sends JSON to another row, for the same caller. */
   readonly ask: Ask;
+  /** Sends a request to any other row, for the same caller. */
+  readonly askRow: AskRow;
   /** Lets something end after the answer. */
   readonly waitUntil: WaitUntil;
 }
@@ -50,6 +53,21 @@ export interface EndpointContext<Body, Env = ServingEnv> {
  * @throws {EngineError} E_NOT_FOUND for a path that no row has
  */
 export type Ask = (path: string, body: unknown, signal: AbortSignal | null) => Promise<Response>;
+
+/** What a request to one of the server's own rows holds; a body or a form, as the row takes. */
+export interface OwnRequest {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly form?: FormData;
+}
+
+/** Like `Ask`, for rows of any method. @param name of the row @throws {EngineError} E_NOT_FOUND */
+export type AskRow = (
+  name: string,
+  given: OwnRequest,
+  signal: AbortSignal | null,
+) => Promise<Response>;
 
 export type WaitUntil = (promise: Promise<unknown>) => void;
 

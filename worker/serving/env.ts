@@ -2,6 +2,7 @@
 import type { AccessEnv } from '../access/env.ts';
 import type Audio from '../audio/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
+import type { McpEnv } from './mcp/allow-list.ts';
 import type { RenamedVars } from '../platform/vars.ts';
 import type { StageBinding } from '../stage/bindings.ts';
 import type { Stage } from '../stage/index.ts';
@@ -15,7 +16,7 @@ export type StageBindings = {
  * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.
  * VOICE_MODEL is the voice of requests that name none.
  */
-export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv {
+export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEnv {
   /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
   /** Absent where the platform's plan has no room for the script. */
@@ -34,6 +35,8 @@ export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv {
   readonly POLICY?: string;
   /** "off" makes names of hosted models, such as gpt-4o, unknown. */
   readonly MODEL_ALIASES?: string;
+  /** Seconds that an MCP server may take for an answer; the default when empty. */
+  readonly MCP_TIMEOUT_S?: string;
   /** Tokens of context, as in the stage; the default when empty. */
   readonly CONTEXT_TOKENS?: string;
 }

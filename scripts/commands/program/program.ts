@@ -49,6 +49,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     serve: () => import('../serve.ts'),
     dev: () => import('../dev.ts'),
     ps: () => import('../ps.ts'),
+    mcp: () => import('../mcp.ts'),
     deploy: () => import('../deploy.ts'),
     doctor: () => import('../doctor.ts'),
   },

@@ -28,7 +28,7 @@ export const createResponse = defineResponseEndpoint({
   scope: 'chat',
   summary: 'Create a response',
   description:
-    'Like OpenAI\'s endpoint, for texts and function calls. Stored for 30 days unless "store" is false. A response whose ' +
+    'Like OpenAI\'s endpoint, for texts, function calls and tools of MCP servers (docs/mcp.md). Stored for 30 days unless "store" is false. A response whose ' +
     'client leaves early is not stored, unless it runs in the background.',
   body: responseBodySchema,
   refused: RESPONSES_REFUSED,

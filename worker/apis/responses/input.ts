@@ -8,10 +8,11 @@ import type { ContentPart, Message } from '../../serving/conversation/message.ts
 import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
-import { parseArguments } from '../chat/schema.ts';
 import { type InputItemJson, itemText, type NewItem, type SentItem } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
 import { inputItemId, type ItemType } from './item-shape.ts';
+import { callsMessage, isServerItem, newServerItem, serverMessages } from './mcp/items.ts';
+import type { ServerItem } from './mcp/items.ts';
 
 export function newResponseId(): string {
   return `resp_${crypto.randomUUID().replaceAll('-', '')}`;
@@ -37,9 +38,9 @@ export async function readConversation(
 /** An answer as part of the conversation that continues after it. */
 export function conversationOutput(output: ResponseJson['output']): InputItemJson[] {
   return output.flatMap((item): InputItemJson[] => {
-    if (item.type === 'function_call') return [item];
-    // Passages that were found belong to one answer.
-    if (item.type === 'file_search_call') return [];
+    // What was found and listed belongs to one answer.
+    if (item.type === 'file_search_call' || item.type === 'mcp_list_tools') return [];
+    if (item.type !== 'message') return [item];
     return [
       {
         ...{ id: item.id, type: 'message', status: 'completed', role: 'assistant' },
@@ -76,16 +77,29 @@ export function newItems(
   referenced: ReadonlyMap<number, InputItemJson>,
   firstPlace = 0,
 ): InputItemJson[] {
+  const idOf = (type: ItemType, i: number): string => inputItemId(type, ownerId, firstPlace + i);
+  // What was approved is sent again under the id that it had in its answer.
+  const renamed = new Map(
+    input.flatMap((item, i) =>
+      item.type === 'mcp_approval_request' ? [[item.id, idOf(item.type, i)] as const] : [],
+    ),
+  );
   return input.flatMap((item, i) => {
-    if (item.type === 'file_search_call') return [];
-    if (item.type !== 'item_reference')
-      return [newItem(item, (type) => inputItemId(type, ownerId, firstPlace + i))];
-    const found = referenced.get(i);
-    return found === undefined ? [] : [found];
+    if (item.type === 'file_search_call' || item.type === 'mcp_list_tools') return [];
+    if (item.type === 'item_reference') {
+      const found = referenced.get(i);
+      return found === undefined ? [] : [found];
+    }
+    const newItemId = (type: ItemType): string => idOf(type, i);
+    if (isServerItem(item)) return [newServerItem(item, newItemId, renamed)];
+    return [newItem(item, newItemId)];
   });
 }
 
-function newItem(item: SentItem, newItemId: (type: ItemType) => string): InputItemJson {
+function newItem(
+  item: Exclude<SentItem, ServerItem>,
+  newItemId: (type: ItemType) => string,
+): InputItemJson {
   const status = 'completed' as const;
   if (item.type === 'function_call') {
     const { type, call_id, name, arguments: json } = item;
@@ -140,31 +154,36 @@ interface ItemTurns {
   readonly itemOf: number[];
 }
 
-/** Items as the messages of a conversation: calls join the text of their assistant's message. */
-export function itemTurns(items: readonly InputItemJson[]): ItemTurns {
+/**
+ * Items as the messages of a conversation: calls join the text of their assistant's message.
+ * @param all items in which approved calls are found
+ */
+export function itemTurns(
+  items: readonly InputItemJson[],
+  all: readonly InputItemJson[] = items,
+): ItemTurns {
   const turns: ItemTurns = { messages: [], itemOf: [] };
-  for (const [i, item] of items.entries()) {
-    const message = itemMessage(item);
-    const last = turns.messages.at(-1);
-    const hasCalls = message.tool_calls !== undefined || last?.tool_calls !== undefined;
-    if (hasCalls && message.role === 'assistant' && last?.role === 'assistant') {
-      turns.messages[turns.messages.length - 1] = joinTurns(last, message);
-      continue;
+  for (const [i, item] of items.entries())
+    for (const message of itemMessages(item, all)) {
+      const last = turns.messages.at(-1);
+      const hasCalls = message.tool_calls !== undefined || last?.tool_calls !== undefined;
+      if (hasCalls && message.role === 'assistant' && last?.role === 'assistant') {
+        turns.messages[turns.messages.length - 1] = joinTurns(last, message);
+        continue;
+      }
+      turns.messages.push(message);
+      turns.itemOf.push(i);
     }
-    turns.messages.push(message);
-    turns.itemOf.push(i);
-  }
   return turns;
 }
 
-function itemMessage(item: InputItemJson): Message {
+function itemMessages(item: InputItemJson, all: readonly InputItemJson[]): Message[] {
   if (item.type === 'function_call_output')
-    return { ...textMessage('tool', item.output), tool_call_id: item.call_id };
-  if (item.type === 'message') return { role: item.role, content: item.content.map(contentPart) };
+    return [{ ...textMessage('tool', item.output), tool_call_id: item.call_id }];
+  if (item.type === 'message') return [{ role: item.role, content: item.content.map(contentPart) }];
+  if (item.type !== 'function_call') return serverMessages(item, all);
   const { call_id: id, name, arguments: json } = item;
-  // Checked when it was received, or generated under a grammar.
-  const call = { name, arguments: parseArguments(json) ?? {} };
-  return { role: 'assistant', content: [], tool_calls: [{ id, type: 'function', function: call }] };
+  return [callsMessage('', [{ id, name, json }])];
 }
 
 function joinTurns(a: Message, b: Message): Message {

@@ -2,7 +2,11 @@
 import { z } from 'zod';
 import { tokenLogprobSchema } from '../../serving/fields/answers.ts';
 import { callId, parseArguments } from '../chat/schema.ts';
-import { toolName } from '../../serving/fields/output.ts';
+import { MAX_TOOL_NAME_CHARS, toolName } from '../../serving/fields/output.ts';
+
+/** Names of tools on their servers. */
+const MAX_SERVER_NAME_CHARS = 200;
+const MAX_REASON_CHARS = 2000;
 
 const textPart = z.looseObject(
   { type: z.enum(['input_text', 'output_text', 'text']), text: z.string() },
@@ -42,6 +46,10 @@ const messageItem = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant']),
   content: parts,
 });
+const isArguments = ({ arguments: json }: { readonly arguments: string }): boolean =>
+  parseArguments(json) !== undefined;
+const NO_ARGUMENTS = { path: ['arguments'], message: 'expected the JSON text of an object' };
+
 const callItem = z
   .looseObject({
     type: z.literal('function_call'),
@@ -49,18 +57,41 @@ const callItem = z
     name: toolName,
     arguments: z.string(),
   })
-  .refine(({ arguments: json }) => parseArguments(json) !== undefined, {
-    path: ['arguments'],
-    message: 'expected the JSON text of an object',
-  });
+  .refine(isArguments, NO_ARGUMENTS);
 const callOutputItem = z.looseObject({
   type: z.literal('function_call_output'),
   call_id: callId,
   output: texts,
 });
 
-/** A search of an earlier turn, whose passages are not part of the conversation. */
+/** What belongs to an earlier turn and is not part of the conversation: passages, lists of tools. */
 const searchItem = z.looseObject({ type: z.literal('file_search_call') });
+const listItem = z.looseObject({ type: z.literal('mcp_list_tools') });
+
+const label = z.string().max(MAX_TOOL_NAME_CHARS);
+const serverCall = {
+  server_label: label,
+  name: z.string().min(1).max(MAX_SERVER_NAME_CHARS),
+  arguments: z.string(),
+};
+const mcpCallItem = z.looseObject({
+  type: z.literal('mcp_call'),
+  ...serverCall,
+  output: z.string().nullish(),
+  error: z.unknown().optional(),
+  approval_request_id: z.string().nullish(),
+});
+const approvalRequestItem = z.looseObject({
+  type: z.literal('mcp_approval_request'),
+  id: z.string().min(1).max(200),
+  ...serverCall,
+});
+const approvalResponseItem = z.looseObject({
+  type: z.literal('mcp_approval_response'),
+  approval_request_id: z.string().min(1).max(200),
+  approve: z.boolean(),
+  reason: z.string().max(MAX_REASON_CHARS).nullish(),
+});
 
 const itemReference = z.looseObject({
   type: z.literal('item_reference'),
@@ -69,13 +100,26 @@ const itemReference = z.looseObject({
 
 export const newItemSchema = z.discriminatedUnion(
   'type',
-  [messageItem, callItem, callOutputItem, itemReference, searchItem],
+  [
+    messageItem,
+    callItem,
+    callOutputItem,
+    itemReference,
+    searchItem,
+    listItem,
+    mcpCallItem.refine(isArguments, NO_ARGUMENTS),
+    approvalRequestItem.refine(isArguments, NO_ARGUMENTS),
+    approvalResponseItem,
+  ],
   'expected "message", "function_call" or "function_call_output"; other items are not supported yet',
 );
 
 export type NewItem = z.output<typeof newItemSchema>;
 export type ItemReference = z.output<typeof itemReference>;
-export type SentItem = Exclude<NewItem, ItemReference | z.output<typeof searchItem>>;
+export type SentItem = Exclude<
+  NewItem,
+  ItemReference | z.output<typeof searchItem> | z.output<typeof listItem>
+>;
 
 /** Texts of the parts, joined. */
 export function itemText(content: z.output<typeof texts>): string {
@@ -138,8 +182,64 @@ const fileSearchCall = z
   })
   .meta({ id: 'ResponseFileSearchCall' });
 
+const listedTool = z.strictObject({
+  name: z.string(),
+  description: z.string().nullable(),
+  input_schema: z.record(z.string(), z.unknown()),
+  annotations: z.record(z.string(), z.unknown()).nullable(),
+});
+const mcpListTools = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('mcp_list_tools'),
+    server_label: z.string(),
+    tools: z.array(listedTool),
+    error: z.null(),
+  })
+  .meta({ id: 'ResponseMcpListTools' });
+const mcpError = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.enum(['mcp_protocol_error', 'http_error']),
+    code: z.number().int(),
+    message: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal('mcp_tool_execution_error'),
+    content: z.array(z.strictObject({ type: z.literal('text'), text: z.string() })),
+  }),
+]);
+const mcpCall = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('mcp_call'),
+    status: z.enum(['in_progress', 'completed', 'failed']),
+    server_label: z.string(),
+    name: z.string(),
+    arguments: z.string(),
+    output: z.string().nullable(),
+    error: mcpError.nullable(),
+    approval_request_id: z.string().nullable(),
+  })
+  .meta({ id: 'ResponseMcpCall' });
+const mcpApprovalRequest = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('mcp_approval_request'),
+    server_label: z.string(),
+    name: z.string(),
+    arguments: z.string(),
+  })
+  .meta({ id: 'ResponseMcpApproval' });
+
 export const outputItemSchema = z
-  .discriminatedUnion('type', [outputMessage, functionCall, fileSearchCall])
+  .discriminatedUnion('type', [
+    outputMessage,
+    functionCall,
+    fileSearchCall,
+    mcpListTools,
+    mcpCall,
+    mcpApprovalRequest,
+  ])
   .meta({ id: 'ResponseOutputItem' });
 
 export const inputItemSchema = z
@@ -168,6 +268,16 @@ export const inputItemSchema = z
       call_id: z.string(),
       output: z.string(),
     }),
+    mcpCall,
+    mcpApprovalRequest,
+    z.strictObject({
+      id: z.string(),
+      type: z.literal('mcp_approval_response'),
+      request_id: z.string().describe('the same id: the published schema has both'),
+      approval_request_id: z.string(),
+      approve: z.boolean(),
+      reason: z.string().nullable(),
+    }),
   ])
   .meta({ id: 'ResponseInputItem' });
 
@@ -175,5 +285,10 @@ export type OutputTextJson = z.output<typeof outputTextSchema>;
 export type OutputMessageJson = z.output<typeof outputMessage>;
 export type FileSearchCallJson = z.output<typeof fileSearchCall>;
 export type FunctionCallJson = z.output<typeof functionCall>;
+export type McpListToolsJson = z.output<typeof mcpListTools>;
+export type ListedToolJson = z.output<typeof listedTool>;
+export type McpErrorJson = z.output<typeof mcpError>;
+export type McpCallJson = z.output<typeof mcpCall>;
+export type ApprovalRequestJson = z.output<typeof mcpApprovalRequest>;
 export type OutputItemJson = z.output<typeof outputItemSchema>;
 export type InputItemJson = z.output<typeof inputItemSchema>;

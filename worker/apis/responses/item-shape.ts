@@ -1,8 +1,12 @@
 /** Items of a response's output as they are made, with their events. */
 import type { FileSearch } from './file-search.ts';
 import type {
+  ApprovalRequestJson,
   FileSearchCallJson,
   FunctionCallJson,
+  ListedToolJson,
+  McpCallJson,
+  McpListToolsJson,
   OutputItemJson,
   OutputMessageJson,
   OutputTextJson,
@@ -11,6 +15,18 @@ import type { UnnumberedEvent } from './schema.ts';
 import type { ChatTokenJson } from '../chat/token-json.ts';
 
 type Events = Generator<UnnumberedEvent, void, void>;
+type ItemPlace = { readonly item_id: string; readonly output_index: number };
+
+/** A call of a tool of an MCP server. */
+export interface ServerCall {
+  readonly label: string;
+  /** Its name on the server. */
+  readonly name: string;
+  /** JSON text of an object. */
+  readonly arguments: string;
+  /** Id of the request that was approved; null where none was needed. */
+  readonly approvalId: string | null;
+}
 type Status = OutputMessageJson['status'];
 
 /** Prefixes of item ids. */
@@ -19,6 +35,10 @@ const PREFIXES = {
   function_call: 'fc',
   function_call_output: 'fco',
   file_search_call: 'fs',
+  mcp_list_tools: 'mcpl',
+  mcp_call: 'mcp',
+  mcp_approval_request: 'mcpr',
+  mcp_approval_response: 'mcpa',
 } as const;
 export type ItemType = keyof typeof PREFIXES;
 
@@ -50,7 +70,9 @@ export function nextPlace(items: readonly { readonly id: string }[]): number {
   return Math.max(0, ...places);
 }
 
-export const isSearchId = (id: string): boolean => id.startsWith(`${PREFIXES.file_search_call}_`);
+/** Ids of items that are no part of a conversation. */
+export const isSearchId = (id: string): boolean =>
+  id.startsWith(`${PREFIXES.file_search_call}_`) || id.startsWith(`${PREFIXES.mcp_list_tools}_`);
 
 /** The digits that ids of an item's owner end in; null for what is no id of an item. */
 export const ownerOfItem = (id: string): string | null => ITEM_ID.exec(id)?.[1] ?? null;
@@ -68,6 +90,8 @@ export class OutputItems {
   readonly #wantsLogprobs: boolean;
   readonly #done: OutputItemJson[] = [];
   #open: OpenItem | null = null;
+  /** The call of an MCP server that runs. */
+  #serverCall: McpCallJson | null = null;
 
   readonly #responseId: string;
 
@@ -116,6 +140,64 @@ export class OutputItems {
     const done = { ...item, status: 'completed' as const, results: wantsResults ? found : null };
     yield { type: 'response.output_item.done', output_index, item: done };
     this.#done.push(done);
+  }
+
+  /** The tools of an MCP server, listed before the answer. */
+  *serverTools(label: string, tools: readonly ListedToolJson[]): Events {
+    const item: McpListToolsJson = {
+      ...{ id: this.#newId('mcp_list_tools'), type: 'mcp_list_tools', server_label: label },
+      ...{ tools: [], error: null },
+    };
+    const place = yield* this.#addWhole(item);
+    yield { type: 'response.mcp_list_tools.in_progress', ...place };
+    yield { type: 'response.mcp_list_tools.completed', ...place };
+    yield* this.#finish({ ...item, tools: [...tools] });
+  }
+
+  /** A call of an MCP server begins; `serverResult` ends it. */
+  *serverCall(call: ServerCall): Events {
+    yield* this.end('completed');
+    const item: McpCallJson = {
+      ...{ id: this.#newId('mcp_call'), type: 'mcp_call', status: 'in_progress' },
+      ...{ server_label: call.label, name: call.name, arguments: '' },
+      ...{ output: null, error: null, approval_request_id: call.approvalId },
+    };
+    const place = yield* this.#addWhole(item);
+    yield { type: 'response.mcp_call.in_progress', ...place };
+    yield { type: 'response.mcp_call_arguments.delta', ...place, delta: call.arguments };
+    yield { type: 'response.mcp_call_arguments.done', ...place, arguments: call.arguments };
+    this.#serverCall = { ...item, arguments: call.arguments };
+  }
+
+  *serverResult({ output, error }: Pick<McpCallJson, 'output' | 'error'>): Events {
+    const item = this.#serverCall;
+    if (item === null) return;
+    this.#serverCall = null;
+    const status = error === null ? 'completed' : 'failed';
+    const place = { item_id: item.id, output_index: this.#done.length };
+    yield { type: `response.mcp_call.${status}`, ...place };
+    yield* this.#finish({ ...item, output, error, status });
+  }
+
+  *approval({ label, name, arguments: json }: Omit<ServerCall, 'approvalId'>): Events {
+    yield* this.end('completed');
+    const item: ApprovalRequestJson = {
+      ...{ id: this.#newId('mcp_approval_request'), type: 'mcp_approval_request' },
+      ...{ server_label: label, name, arguments: json },
+    };
+    yield* this.#addWhole(item);
+    yield* this.#finish(item);
+  }
+
+  *#addWhole(item: OutputItemJson): Generator<UnnumberedEvent, ItemPlace, void> {
+    const output_index = this.#done.length;
+    yield { type: 'response.output_item.added', output_index, item };
+    return { item_id: item.id, output_index };
+  }
+
+  *#finish(item: OutputItemJson): Events {
+    yield { type: 'response.output_item.done', output_index: this.#done.length, item };
+    this.#done.push(item);
   }
 
   *call(callId: string, name: string): Events {

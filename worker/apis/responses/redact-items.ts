@@ -5,7 +5,11 @@ import type { InputItemJson } from './item-schema.ts';
 import type { ResponseJson } from './schema.ts';
 
 /** Fields of items that hold texts; the others are ids, names and roles. */
-const TEXT_FIELDS: ReadonlySet<string> = new Set(['text', 'output', 'arguments']);
+const TEXT_FIELDS: ReadonlySet<string> = new Set([
+  ...['text', 'output', 'arguments'],
+  // Of calls of MCP servers that failed or were refused.
+  ...['message', 'reason'],
+]);
 const isText = (path: readonly string[]): boolean => TEXT_FIELDS.has(path.at(-1) ?? '');
 
 export async function redactItems(

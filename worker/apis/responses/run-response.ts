@@ -6,7 +6,7 @@ import type { ServingEnv } from '../../serving/env.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
-import type { Delta } from '../../serving/generation/run-generation.ts';
+import type { GenerationParams } from '../../serving/generation/run-generation.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { ToolUse } from '../../serving/output/tools.ts';
@@ -15,6 +15,12 @@ import type { RequestRecord } from '../../http/observe/record.ts';
 import { responseTools } from '../../serving/output/api-tools.ts';
 import { textFormat } from '../../serving/output/constraint.ts';
 import { checkCalls, checkItemInputs, itemTurns } from './input.ts';
+import { readApprovals } from './mcp/approvals.ts';
+import { resultFitter } from './mcp/fit-result.ts';
+import { openServers } from './mcp/servers.ts';
+import type { McpServers } from './mcp/servers.ts';
+import { serverTurns } from './mcp/turns.ts';
+import type { ResponseDelta } from './mcp/turns.ts';
 import { LOGPROBS_INCLUDE } from './schema.ts';
 import { answer } from '../../http/answer.ts';
 import {
@@ -55,7 +61,7 @@ export interface ResponsePlan {
   readonly start: (
     signal: AbortSignal,
     onWaiting?: () => void,
-  ) => AsyncGenerator<Delta, void, void>;
+  ) => AsyncGenerator<ResponseDelta, void, void>;
   /** Whether a client waits for the answer. Default true. */
   readonly hasClient?: boolean;
   readonly onEnd?: () => void;
@@ -71,16 +77,17 @@ interface Turn {
 export async function readTurn(
   env: ServingEnv,
   { caller, body, input, nNew }: Pick<ResponseJob, 'caller' | 'body' | 'input' | 'nNew'>,
+  servers: McpServers | null = null,
 ): Promise<Turn> {
   const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
   const { instructions } = body;
   const system = instructions === undefined ? [] : [textMessage('system', instructions)];
-  const before = itemTurns(input.slice(0, input.length - nNew));
-  const after = itemTurns(input.slice(input.length - nNew));
+  const before = itemTurns(input.slice(0, input.length - nNew), input);
+  const after = itemTurns(input.slice(input.length - nNew), input);
   checkCalls(before, after);
   checkItemInputs(model.id, after);
   const messages = { history: [...system, ...before.messages], fresh: after.messages };
-  return { model, messages, tools: responseTools(body) };
+  return { model, messages, tools: responseTools(body, servers?.tools) };
 }
 
 /** Everything but the generation itself: model, messages that fit, parameters. */
@@ -90,8 +97,25 @@ export async function planResponse(
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
+  const servers = await openServers(env, job.body, signal);
+  try {
+    return await planWith(servers, env, job, signal, record);
+  } catch (error) {
+    await servers?.close();
+    throw error;
+  }
+}
+
+async function planWith(
+  servers: McpServers | null,
+  env: VectorStoresEnv,
+  job: ResponseJob,
+  signal: AbortSignal,
+  record: RequestRecord,
+): Promise<ResponsePlan> {
   const { id, caller, body, redactions } = job;
-  const { model, messages: turn, tools } = await readTurn(env, job);
+  const { model, messages: turn, tools } = await readTurn(env, job, servers);
+  const approved = readApprovals(job.input, job.nNew, servers);
   const { history, fresh } = turn;
   const shown = tools?.tools ?? [];
   const search = await searchFiles(env, caller, body, fresh, signal);
@@ -105,29 +129,44 @@ export async function planResponse(
     search === null ? fitted : await redactMessages(redactor, withFiles(fitted, search));
   const createdAt = Math.floor(Date.now() / 1000);
   const wantsLogprobs = body.include.includes(LOGPROBS_INCLUDE);
-  const params = await generationParams(
-    body,
-    {
+  const paramsFor = (use: ToolUse | null): Promise<GenerationParams> =>
+    generationParams(
+      body,
+      {
+        maxTokens: body.max_output_tokens,
+        topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
+        format: textFormat(body.text?.format, 'text.format'),
+        tools: use,
+      },
+      model,
+    );
+  const params = await paramsFor(tools);
+  const fit = servers === null ? String : await resultFitter(env, caller, model);
+  const generation = { env, caller, model, promptField: 'input' };
+  const generate: ResponsePlan['start'] = (ended, onWaiting) => {
+    const chat = { ...generation, signal: ended, onWaiting };
+    if (servers === null) return runChat({ ...chat, messages, params, tools: shown });
+    return serverTurns({
+      ...{ servers, approved, messages, redactor, signal: ended },
+      isFree: tools === null || tools.choice === 'auto',
+      readsWritten: params.calls?.isAtStart === false && tools?.allowed === undefined,
       maxTokens: body.max_output_tokens,
-      topLogprobs: wantsLogprobs ? (body.top_logprobs ?? 0) : null,
-      format: textFormat(body.text?.format, 'text.format'),
-      tools,
-    },
-    model,
-  );
+      fit,
+      async *generate(now, use, left) {
+        const offered = use === 'none' ? null : tools;
+        const own = offered === tools ? params : await paramsFor(offered);
+        const limited = left === undefined ? own : { ...own, maxTokens: left };
+        const round = { messages: now, params: limited, tools: offered?.tools ?? [] };
+        yield* runChat({ ...chat, ...round });
+      },
+    });
+  };
   return {
     redactor,
     run: { id, model, body, nDropped, search, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
-    start: (ended, onWaiting) =>
-      restoreOutput(
-        redactor,
-        runChat({
-          ...{ env, caller, model, messages, params, promptField: 'input' },
-          ...{ signal: ended, onWaiting, tools: shown },
-        }),
-      ),
+    start: (ended, onWaiting) => restoreOutput(redactor, generate(ended, onWaiting)),
   };
 }
 

@@ -103,7 +103,24 @@ const shownFunction = z.strictObject({
   parameters: z.record(z.string(), z.unknown()),
   strict: z.boolean(),
 });
-const shownTool = z.discriminatedUnion('type', [shownFunction, shownSearch]);
+const names = z.array(z.string());
+const shownFilter = z.strictObject({
+  tool_names: names.optional(),
+  read_only: z.boolean().optional(),
+});
+/** Without headers and authorization, which are not kept. */
+const shownServer = z.strictObject({
+  type: z.literal('mcp'),
+  server_label: z.string(),
+  server_url: z.string(),
+  server_description: z.string().optional(),
+  allowed_tools: z.union([names, shownFilter]).nullable(),
+  require_approval: z.union([
+    z.enum(['always', 'never']),
+    z.strictObject({ always: shownFilter.optional(), never: shownFilter.optional() }),
+  ]),
+});
+const shownTool = z.discriminatedUnion('type', [shownFunction, shownSearch, shownServer]);
 const shownFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
   z.strictObject({ type: z.literal('json_object') }),
@@ -154,6 +171,11 @@ export const responseSchema = z
       z.enum(['none', 'auto', 'required']),
       namedTool,
       z.strictObject({ type: z.literal('file_search') }),
+      z.strictObject({
+        type: z.literal('mcp'),
+        server_label: z.string(),
+        name: z.string().nullable(),
+      }),
       z.strictObject({
         type: z.literal('allowed_tools'),
         mode: z.enum(['auto', 'required']),
@@ -215,6 +237,13 @@ export const responseEventSchema = z
     event('response.file_search_call.in_progress', ofItem),
     event('response.file_search_call.searching', ofItem),
     event('response.file_search_call.completed', ofItem),
+    event('response.mcp_list_tools.in_progress', ofItem),
+    event('response.mcp_list_tools.completed', ofItem),
+    event('response.mcp_call_arguments.delta', { ...ofItem, delta: z.string() }),
+    event('response.mcp_call_arguments.done', { ...ofItem, arguments: z.string() }),
+    event('response.mcp_call.in_progress', ofItem),
+    event('response.mcp_call.completed', ofItem),
+    event('response.mcp_call.failed', ofItem),
     event('response.output_item.done', { output_index: count, item: outputItemSchema }),
     event('response.completed', { response: responseSchema }),
     event('response.incomplete', { response: responseSchema }),

@@ -8,7 +8,6 @@ import type { ErrorCode } from '../../../engine/base/errors.ts';
 import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
-import type { Delta } from '../../serving/generation/run-generation.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { FlatTool, FlatToolChoice, TextFormat } from '../../serving/fields/output.ts';
 import {
@@ -22,7 +21,9 @@ import {
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { annotationsOf, type FileSearch } from './file-search.ts';
 import { OutputItems } from './item-shape.ts';
+import type { ResponseDelta } from './mcp/turns.ts';
 import type { SseShape } from '../../http/sse.ts';
+import type { McpTool } from '../../serving/fields/mcp.ts';
 import { chatTokenJson } from '../chat/token-json.ts';
 import { timingsJson, usageJson } from '../../serving/accounting/usage.ts';
 
@@ -116,6 +117,7 @@ function shownTool(tool: FlatTool): ResponseJson['tools'][number] {
       ...(ranking === undefined ? {} : { ranking_options: ranking }),
     };
   }
+  if (tool.type === 'mcp') return shownServer(tool);
   const { name, description, parameters, strict } = tool;
   return {
     ...{ type: 'function', name, description: description ?? null },
@@ -124,9 +126,22 @@ function shownTool(tool: FlatTool): ResponseJson['tools'][number] {
   };
 }
 
+/** Headers and authorization are not kept. */
+function shownServer(tool: McpTool): ResponseJson['tools'][number] {
+  const { type, server_label, server_url, server_description: description } = tool;
+  return {
+    ...{ type, server_label, server_url },
+    ...(description == null ? {} : { server_description: description }),
+    allowed_tools: tool.allowed_tools ?? null,
+    require_approval: tool.require_approval ?? 'always',
+  };
+}
+
 function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice'] {
   if (typeof choice !== 'object') return choice;
   if (choice.type === 'file_search') return { type: choice.type };
+  if (choice.type === 'mcp')
+    return { type: choice.type, server_label: choice.server_label, name: choice.name ?? null };
   if (choice.type === 'function') return { type: choice.type, name: choice.name };
   const tools = choice.tools.map(({ type, name }) => ({ type, name }));
   return { type: choice.type, mode: choice.mode, tools };
@@ -145,7 +160,7 @@ function shownFormat(format: TextFormat = { type: 'text' }): ResponseJson['text'
  */
 export async function* responseEvents(
   run: ResponseRun,
-  deltas: AsyncIterable<Delta>,
+  deltas: AsyncIterable<ResponseDelta>,
 ): AsyncGenerator<ResponseEventJson, void, void> {
   let n = 0;
   for await (const unnumbered of events(run, deltas)) {
@@ -157,7 +172,7 @@ export async function* responseEvents(
 
 async function* events(
   run: ResponseRun,
-  deltas: AsyncIterable<Delta>,
+  deltas: AsyncIterable<ResponseDelta>,
 ): AsyncGenerator<UnnumberedEvent, void, void> {
   const maker = new ResponseMaker(run);
   let hasBegun = false;
@@ -175,6 +190,14 @@ async function* events(
         yield* maker.items.call(delta.id, delta.name);
       } else if (delta.type === 'arguments') {
         yield* maker.items.arguments(delta.text);
+      } else if (delta.type === 'server_tools') {
+        yield* maker.items.serverTools(delta.label, delta.tools);
+      } else if (delta.type === 'server_call') {
+        yield* maker.items.serverCall(delta);
+      } else if (delta.type === 'server_result') {
+        yield* maker.items.serverResult(delta);
+      } else if (delta.type === 'approval') {
+        yield* maker.items.approval(delta);
       } else if (delta.type === 'done') {
         yield* await maker.finish(INCOMPLETE[delta.reason] ?? 'completed', delta.usage);
       }
@@ -271,7 +294,7 @@ class ResponseMaker {
 /** The whole answer. @throws {EngineError} a failure before the first delta */
 export async function wholeResponse(
   run: ResponseRun,
-  deltas: AsyncIterable<Delta>,
+  deltas: AsyncIterable<ResponseDelta>,
 ): Promise<ResponseJson> {
   let last: ResponseJson | null = null;
   for await (const event of responseEvents(run, deltas))

@@ -24,6 +24,7 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   retrieval: 'Embeddings, reranking, and searchable collections of documents (docs/retrieval.md).',
   audio: 'Speech to text, and text to speech.',
   onnx: 'ONNX models, run on tensors or on the inputs of their tasks (docs/onnx.md).',
+  mcp: 'What the server does as tools of the Model Context Protocol (docs/mcp.md).',
   models: 'The models that this server has.',
   text: 'Tokenizers and chat templates.',
   subjects: 'Everything of one subject: export and erase it.',

@@ -1,6 +1,7 @@
 /** Fields that constrain an answer: formats, grammars and tools. */
 import { z } from 'zod';
 import { fileSearchTool } from './file-search.ts';
+import { mcpTool } from './mcp.ts';
 import { effortField, verbosityField } from './passive.ts';
 
 export const MAX_TOOLS = 1024;
@@ -87,8 +88,8 @@ const flatFunction = z.looseObject({
 });
 const flatTool = z.discriminatedUnion(
   'type',
-  [flatFunction, fileSearchTool],
-  'expected "function" or "file_search"; other tools are not supported',
+  [flatFunction, fileSearchTool, mcpTool],
+  'expected "function", "file_search" or "mcp"; other tools are not supported',
 );
 const flatNamedTool = z.looseObject({ type: z.literal('function'), name: toolName });
 const flatToolChoice = z.union(
@@ -96,6 +97,11 @@ const flatToolChoice = z.union(
     choiceWord,
     flatNamedTool,
     z.looseObject({ type: z.literal('file_search') }),
+    z.looseObject({
+      type: z.literal('mcp'),
+      server_label: z.string().max(MAX_TOOL_NAME_CHARS),
+      name: z.string().max(MAX_DESCRIPTION_CHARS).nullish(),
+    }),
     z.looseObject({
       type: z.literal('allowed_tools'),
       mode: choiceMode,

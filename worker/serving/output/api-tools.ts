@@ -5,8 +5,9 @@ import type {
   MessagesToolFields,
   ResponseToolFields,
 } from '../fields/output.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import { INPUT_ARGUMENT } from './custom-input.ts';
-import { type ToolChoice, toolUse, type ToolUse } from './tools.ts';
+import { type Tool, type ToolChoice, toolUse, type ToolUse } from './tools.ts';
 
 /** Tools of OpenAI's chat completions; null without any. @throws {EngineError} E_REQUEST_INVALID */
 export function chatTools(fields: ChatToolFields): ToolUse | null {
@@ -47,23 +48,36 @@ function customRow(
   };
 }
 
-/** Tools of OpenAI's responses. @throws {EngineError} E_REQUEST_INVALID */
-export function responseTools(fields: ResponseToolFields): ToolUse | null {
+/** A tool of another server, under a name that no other tool of the request has. */
+export interface ServedTool extends Tool {
+  readonly serverLabel: string;
+  /** Its name on that server. */
+  readonly remoteName: string;
+  /** Path of the server in the request. */
+  readonly param: string;
+}
+
+/** Tools of OpenAI's responses. @param served tools of MCP servers @throws {EngineError} E_REQUEST_INVALID */
+export function responseTools(
+  fields: ResponseToolFields,
+  served: readonly ServedTool[] = [],
+): ToolUse | null {
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
-  const places: number[] = [];
+  const places: string[] = [];
   const rows = tools.flatMap((tool, place) => {
     if (tool.type !== 'function') return [];
-    places.push(place);
+    places.push(`tools[${place}].parameters`);
     const { name, description, parameters } = tool;
     return [{ name, description: description ?? undefined, parameters: parameters ?? undefined }];
   });
+  const all = [...rows, ...served];
   // A search is made before the answer, so that nothing else has to be called.
-  const isSearch = rows.length === 0 && tools.length > 0 && choice === 'required';
+  const isSearch = all.length === 0 && tools.length > 0 && choice === 'required';
   return toolUse(
-    rows,
-    isSearch ? 'auto' : flatChoice(choice),
+    all,
+    isSearch ? 'auto' : flatChoice(choice, served),
     parallel,
-    (index) => `tools[${places[index]}].parameters`,
+    (index) => places[index] ?? served[index - places.length]?.param ?? 'tools',
   );
 }
 
@@ -80,11 +94,22 @@ function chosenName(tool: ChosenTool): string {
   return tool.type === 'function' ? tool.function.name : tool.custom.name;
 }
 
-function flatChoice(choice: FlatToolChoice): ToolChoice {
+function flatChoice(choice: FlatToolChoice, served: readonly ServedTool[]): ToolChoice {
   if (typeof choice !== 'object') return choice;
   if (choice.type === 'file_search') return 'auto';
   if (choice.type === 'function') return { name: choice.name };
-  return { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) };
+  if (choice.type !== 'mcp')
+    return { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) };
+  const { server_label: label, name } = choice;
+  const isMeant = (tool: ServedTool): boolean =>
+    tool.serverLabel === label && (name == null || tool.remoteName === name);
+  const allowed = served.filter(isMeant).map((tool) => tool.name);
+  if (allowed.length === 0)
+    throw invalidField(
+      'tool_choice',
+      `no tool of the MCP server ${JSON.stringify(label)}${name == null ? '' : ` is ${JSON.stringify(name)}`}; expected one of "tools"`,
+    );
+  return { mode: 'required', allowed };
 }
 
 const MESSAGES_CHOICES = { none: 'none', auto: 'auto', any: 'required' } as const;

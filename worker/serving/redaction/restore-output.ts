@@ -43,6 +43,15 @@ export class Restorer {
 
 const inJson = (value: string): string => JSON.stringify(value).slice(1, -1);
 
+/** What an API adds to the deltas of a generation. */
+interface OtherDelta {
+  readonly type: string;
+  readonly choice: number;
+}
+
+const isPart = (delta: Delta | OtherDelta): delta is PartDelta =>
+  delta.type === 'text' || delta.type === 'arguments';
+
 /** The open text or call of one choice. */
 interface OpenPart {
   readonly restorer: Restorer;
@@ -51,11 +60,14 @@ interface OpenPart {
   readonly tokens: TextDelta['tokens'];
 }
 
-/** Deltas of all choices, restored. @param redactor null passes them as they are */
-export async function* restoreOutput(
+/**
+ * Deltas of all choices, restored; those of other types pass, and end the open text.
+ * @param redactor null passes them as they are
+ */
+export async function* restoreOutput<Other extends OtherDelta = never>(
   redactor: Redactor | null,
-  deltas: AsyncIterable<Delta>,
-): AsyncGenerator<Delta, void, void> {
+  deltas: AsyncIterable<Delta | Other>,
+): AsyncGenerator<Delta | Other, void, void> {
   if (redactor === null) {
     yield* deltas;
     return;
@@ -64,7 +76,7 @@ export async function* restoreOutput(
   for await (const delta of deltas) {
     const { choice } = delta;
     const part = open.get(choice);
-    if (delta.type !== 'text' && delta.type !== 'arguments') {
+    if (!isPart(delta)) {
       if (part !== undefined) yield* closed(part);
       open.delete(choice);
       yield delta;
