@@ -18,9 +18,12 @@ const SAMPLE_RATE = 16_000;
 const FIXTURES: Readonly<Record<string, readonly string[]>> = {
   mp3: ['sound.mp3', 'endless.mp3'],
   opus: ['sound.opus'],
+  webm: ['sound.webm'],
   flac: ['sound.flac', 'stereo.flac'],
   wav: ['sound.wav', 'stereo.wav'],
-  'other-audio': ['sound.m4a', 'sound.webm', 'vorbis.ogg'],
+  m4a: ['sound.m4a', 'fragments.m4a'],
+  aac: ['bursts.aac'],
+  'other-audio': ['vorbis.ogg'],
 };
 
 async function decoders(): Promise<DecoderModules> {
