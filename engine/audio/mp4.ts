@@ -45,7 +45,7 @@ function trackId(track: Uint8Array): number {
   return uint32At(header, header[0] === 1 ? 20 : 12);
 }
 
-/** Of the first sample entry. Fields before its children grow with QuickTime's versions. */
+/** The first sample entry's configuration. Fields before its children grow with QuickTime's versions. */
 function readConfig(tables: Uint8Array): Uint8Array {
   const description = findBox(tables, 'stsd') ?? new Uint8Array(0);
   const [entry] = boxesOf(description.subarray(8));

@@ -16,9 +16,14 @@ interface SoundWriter {
 }
 
 /** Codecs by the end of a file's name; every other name is a WAV file. */
-const CODECS: Readonly<Record<string, Codec>> = { '.mp3': 'mp3', '.opus': 'opus', '.ogg': 'opus' };
+const CODECS: Readonly<Record<string, Codec>> = {
+  '.mp3': 'mp3',
+  '.opus': 'opus',
+  '.ogg': 'opus',
+  '.flac': 'flac',
+};
 /** Formats that a WAV file under such a name would not be. */
-const NOT_WRITTEN: readonly string[] = ['.aac', '.m4a', '.flac', '.webm'];
+const NOT_WRITTEN: readonly string[] = ['.aac', '.m4a', '.webm'];
 
 /** @returns null for WAV @throws {EngineError} E_USAGE for a name that ends as a format which is not written */
 export function codecOf(path: string): Codec | null {
@@ -26,7 +31,7 @@ export function codecOf(path: string): Codec | null {
   if (!NOT_WRITTEN.includes(end)) return CODECS[end] ?? null;
   throw new EngineError(
     'E_USAGE',
-    `speak: expected a file that ends in .wav, .mp3, .opus or .ogg, got ${JSON.stringify(path)}. ` +
+    `speak: expected a file that ends in .wav, .mp3, .opus, .ogg or .flac, got ${JSON.stringify(path)}. ` +
       'Name one of these; other programs convert them.',
   );
 }

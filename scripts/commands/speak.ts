@@ -34,10 +34,10 @@ export function register(program: Command): void {
   program
     .command('speak [text]')
     .summary('speak a text into a sound file')
-    .description('Speaks an English text, or standard input, into a WAV, MP3 or Opus file.')
+    .description('Speaks an English text, or standard input, into a WAV, MP3, Opus or FLAC file.')
     .requiredOption(
       '-o, --output <file>',
-      "a file that ends in .wav, .mp3, .opus or .ogg; '-' is WAV on standard output",
+      "a file that ends in .wav, .mp3, .opus, .ogg or .flac; '-' is WAV on standard output",
     )
     .option('-m, --model <id>', 'an imported voice; one of the catalogue is pulled', DEFAULT_VOICE)
     .option('--speed <factor>', '0.25 to 4', parseNumber(0.25, 4), 1)

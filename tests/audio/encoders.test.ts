@@ -121,15 +121,48 @@ describe('Opus', () => {
   });
 });
 
-test.each(['mp3', 'opus'] as const)('%s does not depend on how samples are cut', async (codec) => {
-  const want = await encode(codec, sound, 16_000);
-  const packets = (bytes: Uint8Array) => [...oggPackets(bytes)].map(({ data }) => data);
-  for (const chunk of [1, 577, 16_000]) {
-    const got = await encode(codec, sound, 16_000, chunk);
-    if (codec === 'mp3') expect(got).toEqual(want);
-    else expect(packets(got)).toEqual(packets(want));
-  }
+describe('FLAC', () => {
+  const clamped = (x: number) => Math.max(-32_768, Math.min(32_767, x));
+  test.each([
+    ['speech', () => sound],
+    ['silence', () => new Float32Array(5000)],
+    ['noise, as it is', () => Float32Array.from(noise(9000))],
+    ['beyond full scale', () => sine(300, 16_000, 1, 4)],
+    ['one sample', () => Float32Array.of(0.5)],
+  ])('gives back every sample of %s', async (_, make) => {
+    // Zero has one sign in whole numbers.
+    const want = make().map((x) => clamped(Math.round(x * 32_768)) / 32_768 + 0);
+    const bytes = await encode('flac', make(), 16_000);
+    const { reader, samples } = await decode(bytes);
+    expect(reader).toMatchObject({ container: 'flac', sampleRate: 16_000, isTruncated: false });
+    expect(samples).toEqual(want);
+  });
+
+  test('takes less than the samples themselves, and never much more', async () => {
+    expect((await encode('flac', sound, 16_000)).length).toBeLessThan(1.5 * sound.length);
+    const loud = Float32Array.from(noise(40_960));
+    expect((await encode('flac', loud, 16_000)).length).toBeLessThan(2 * loud.length + 400);
+  });
+
+  test('counts more blocks than a byte holds', async () => {
+    const long = new Float32Array(4096 * 2100 + 7);
+    const { samples } = await decode(await encode('flac', long, 16_000, 4096 * 300));
+    expect(samples.length).toBe(long.length);
+  });
 });
+
+test.each(['mp3', 'opus', 'flac'] as const)(
+  '%s does not depend on how samples are cut',
+  async (codec) => {
+    const want = await encode(codec, sound, 16_000);
+    const packets = (bytes: Uint8Array) => [...oggPackets(bytes)].map(({ data }) => data);
+    for (const chunk of [1, 577, 16_000]) {
+      const got = await encode(codec, sound, 16_000, chunk);
+      if (codec !== 'opus') expect(got).toEqual(want);
+      else expect(packets(got)).toEqual(packets(want));
+    }
+  },
+);
 
 test.each(['mp3', 'opus'] as const)('%s comes before the end', async (codec) => {
   const encoder = await openEncoder(codec, 16_000, encoders);

@@ -30,7 +30,7 @@ const GRANULES_PER_PACKET = GRANULE_RATE / PACKETS_PER_SECOND;
 /** Packets of a page; more would delay live players. */
 const MAX_PAGE_PACKETS = 50;
 const BIT_RATE = 48_000;
-/** Of 10: half the time of the default, and speech at this bit rate sounds the same. */
+/** From 0 to 10: half the time of the default, and speech at this bit rate sounds the same. */
 const COMPLEXITY = 5;
 /** More than a packet of 20 ms can have (RFC 6716 section 3.2.1: 1,275 bytes). */
 const MAX_PACKET_BYTES = 1500;

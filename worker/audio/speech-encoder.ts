@@ -1,5 +1,6 @@
 /** Encoders of speech, a row per codec. */
 import { Mp3Encoder } from '../../engine/audio/mp3/encoder.ts';
+import { FlacEncoder } from '../../engine/audio/write-flac.ts';
 import type { SpeechEncoder } from './encoder.ts';
 import { OpusEncoder } from './opus-encoder.ts';
 
@@ -8,7 +9,7 @@ export interface EncoderModules {
   readonly opusEncoder: WebAssembly.Module;
 }
 
-export const CODECS = ['mp3', 'opus'] as const;
+export const CODECS = ['mp3', 'opus', 'flac'] as const;
 export type Codec = (typeof CODECS)[number];
 
 type OpenEncoder = (
@@ -17,6 +18,7 @@ type OpenEncoder = (
 ) => SpeechEncoder | Promise<SpeechEncoder>;
 
 const ROWS: Readonly<Record<Codec, OpenEncoder>> = {
+  flac: (sampleRate) => new FlacEncoder(sampleRate),
   mp3: (sampleRate) => new Mp3Encoder(sampleRate),
   opus: (sampleRate, { opusEncoder }) => OpusEncoder.load(opusEncoder, sampleRate),
 };

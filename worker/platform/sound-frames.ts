@@ -65,15 +65,10 @@ async function nextFrame<Start, End>(
   }
 }
 
-function frameBytes({ type, value }: WrittenFrame): Uint8Array {
-  const payload =
-    type === 'bytes'
-      ? value
-      : type === 'samples'
-        ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-        : new TextEncoder().encode(JSON.stringify(value));
+function frameBytes(frame: WrittenFrame): Uint8Array {
+  const payload = payloadOf(frame);
   const out = new Uint8Array(HEADER_BYTES + payload.length);
-  out[0] = TYPES.indexOf(type);
+  out[0] = TYPES.indexOf(frame.type);
   new DataView(out.buffer).setUint32(1, payload.length, true);
   out.set(payload, HEADER_BYTES);
   return out;
@@ -115,13 +110,19 @@ async function readFrame(
   if (type === undefined || length > maxFrameBytes)
     throw brokenOff(where, `a frame of kind ${header[0]} and ${length} bytes`);
   const payload = await bytes.take(length);
-  const value: unknown =
-    type === 'bytes'
-      ? payload
-      : type === 'samples'
-        ? new Float32Array(payload.buffer)
-        : JSON.parse(new TextDecoder().decode(payload));
-  return { type, value } as WrittenFrame;
+  return { type, value: valueOf(type, payload) } as WrittenFrame;
+}
+
+function payloadOf({ type, value }: WrittenFrame): Uint8Array {
+  if (type === 'bytes') return value;
+  if (type === 'samples') return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function valueOf(type: WrittenFrame['type'], payload: Uint8Array<ArrayBuffer>): unknown {
+  if (type === 'bytes') return payload;
+  if (type === 'samples') return new Float32Array(payload.buffer);
+  return JSON.parse(new TextDecoder().decode(payload));
 }
 
 class ByteQueue {

@@ -10,7 +10,7 @@ type VoiceEnd = Readonly<Record<string, never>>;
 export type VoiceFrame = SoundFrame<VoiceStart, VoiceEnd>;
 
 export interface EncodedVoiceEnd {
-  /** Of the speech. */
+  /** Length of the speech. */
   readonly seconds: number;
 }
 /** Speech in the bytes of a file, on its way from the script that encodes it. */

@@ -31,7 +31,7 @@ export function* adtsFrames(
 
 interface AdtsFrame {
   readonly rateIndex: number;
-  /** Of the access unit, after the header. */
+  /** Where the access unit lies, after the header. */
   readonly start: number;
   readonly end: number;
 }

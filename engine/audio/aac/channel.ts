@@ -14,7 +14,7 @@ export interface ShapingFilter {
   /** Bands that it covers, downwards from where the filter before ended. */
   readonly nBand: number;
   readonly isDownward: boolean;
-  /** Of an all-pole filter, without the first, which is 1. */
+  /** The all-pole filter's, without the first, which is 1. */
   readonly coefficients: readonly number[];
 }
 

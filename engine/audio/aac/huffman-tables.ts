@@ -3,14 +3,14 @@
  * code, in the order of the codes (prefix-code.ts). Numbers have two hexadecimal digits, those of book 11 three.
  */
 
-/** Of differences between scale factors. */
+/** Differences between scale factors. */
 export const SCALE_FACTOR_BOOK =
   '3c13b33d43a43e43953f538640637641642736743735844834845833846932931947948a30a49a2fa4aa2ea4cb4bb4db' +
   '4eb2db2bb2cc4fc2ac29c50c28c51d27d52d26d53d25e23e55e21e24e22e54e20e57f59f1ef1ff56g1dg1ag1bg1cg18g' +
   '58g19h16h17h5ai15i13i03i01i02i00i62j63j64j65j66j75j61j5bj5cj5dj5ej5fj60j68j6fj70j71j72j73j74j6ej' +
   '69j6aj6bj6cj6dj76j06j08j09j0aj05j67j78j77j04j07j0fj10j12j14j11j0bj0cj0ej0dj';
 
-/** Of coefficients, by the number of the book; 0 is unused. */
+/** Coefficients, by the number of the book; 0 is unused. */
 export const SPECTRAL_BOOKS: readonly string[] = [
   '',
   '2814350d52753152952552b51f53a71672672e72272a74c72470471c74073071072c74672073473270a74470c74270e7' +

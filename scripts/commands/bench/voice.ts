@@ -26,7 +26,7 @@ export function registerVoice(parent: Command): void {
     ['voice', 'voice -m pico-en-us --rounds 9', 'voice --format mp3'],
   )
     .option(...MODEL_OPTION)
-    .option('--format <format>', 'wav, mp3, opus or pcm', 'wav');
+    .option('--format <format>', 'wav, mp3, opus, flac or pcm', 'wav');
   addJson(addRounds(voice)).action(runVoice);
   const words = benchCommand(
     parent,

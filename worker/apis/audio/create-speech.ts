@@ -27,7 +27,7 @@ export const createSpeech = defineEndpoint({
   description:
     `Like OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body is sent ` +
     "sentence by sentence, as it is made: 16-bit WAV at the voice's sample rate (the header does " +
-    'not state the length), MP3, Opus in Ogg, or raw 16-bit samples at 24,000 Hz. docs/audio.md says how ' +
+    'not state the length), MP3, Opus in Ogg, FLAC, or raw 16-bit samples at 24,000 Hz. docs/audio.md says how ' +
     'numbers, dates and abbreviations are read.',
   body: speechBodySchema,
   refused: SPEECH_REFUSED,

@@ -6,7 +6,7 @@ import type { Codec } from '../../../audio/speech-encoder.ts';
 import { openEncodedVoice, openVoice } from '../../../serving/clients/voice-client.ts';
 import type { Speech, VoiceCall } from '../../../serving/clients/voice-client.ts';
 
-export const SPEECH_FORMATS = ['wav', 'mp3', 'opus', 'pcm'] as const;
+export const SPEECH_FORMATS = ['wav', 'mp3', 'opus', 'flac', 'pcm'] as const;
 export type SpeechFormat = (typeof SPEECH_FORMATS)[number];
 
 /** In Hz. Raw samples do not state their rate, so clients expect OpenAI's. */
@@ -29,6 +29,7 @@ interface FormatRow {
 export const SPEECH_FORMAT_ROWS: Readonly<Record<SpeechFormat, FormatRow>> = {
   wav: { contentType: 'audio/wav', open: asSamples(encodeWav) },
   mp3: { contentType: 'audio/mpeg', open: asFile('mp3') },
+  flac: { contentType: 'audio/flac', open: asFile('flac') },
   opus: { contentType: 'audio/ogg; codecs=opus', open: asFile('opus') },
   pcm: { contentType: `audio/pcm;rate=${PCM_RATE}`, open: asSamples(encodePcm) },
 };

@@ -19,12 +19,12 @@ export const VOICES = [
 const isFormat = (text: string): text is SpeechFormat =>
   SPEECH_FORMATS.some((format) => format === text);
 
-/** OpenAI also has aac and flac, and mp3 is its default: the message says what to do. */
+/** OpenAI also has aac, and mp3 is its default: the message says what to do. */
 const formatField = z
   .string()
   .refine(
     isFormat,
-    'expected wav, mp3, opus or pcm; aac and flac are not supported, but any encoder reads wav',
+    'expected wav, mp3, opus, flac or pcm; aac is not supported, but any encoder reads wav',
   )
   .meta({ enum: [...SPEECH_FORMATS] });
 
