@@ -1,5 +1,8 @@
 /** AAC-LC: what ffmpeg encoded, in MP4, in fragments and in ADTS; and the parts of the decoder by themselves. */
 import { describe, expect, test } from 'vitest';
+import { readChannel } from '../../engine/audio/aac/channel-stream.ts';
+import { FrameBits } from '../../engine/audio/aac/frame-bits.ts';
+import { BitWriter } from '../../engine/audio/bit-writer.ts';
 import { CosineTransform } from '../../engine/audio/aac/synthesis.ts';
 import { fillNoise } from '../../engine/audio/aac/stereo.ts';
 import { NOISE_BOOK } from '../../engine/audio/aac/channel.ts';
@@ -38,7 +41,7 @@ test.each(['sound.m4a', 'fragments.m4a'])('%s is the same sound', async (name) =
   expect(reader.isTruncated).toBe(false);
 });
 
-test('a fragment without its tables beside it is the same as with them', async () => {
+test('fragments hold the same sound as the whole file', async () => {
   const [whole, parts] = [openM4a(await read('sound.m4a')), openM4a(await read('fragments.m4a'))];
   const want = readAll(whole)[0]!;
   expect(signalToNoise(want, readAll(parts)[0]!.subarray(1024))).toBeGreaterThan(100);
@@ -82,6 +85,41 @@ test.each([128, 1024])('the transform of %i equals its formula', (n) => {
     input.reduce((sum, x, k) => sum + x * Math.cos((Math.PI / n) * (m + 0.5) * (k + 0.5)), 0),
   );
   expect(signalToNoise(want, Float32Array.from(got))).toBeGreaterThan(120);
+});
+
+test('a pulse is added before coefficients are scaled', () => {
+  const writer = new BitWriter(16);
+  // Gain of 100, then a long window of one band.
+  for (const [value, nBit] of [
+    ...[
+      [100, 8],
+      [0, 1],
+      [0, 2],
+      [0, 1],
+      [1, 6],
+      [0, 1],
+    ],
+    // One section of book 1, a scale factor as the gain.
+    ...[
+      [1, 4],
+      [1, 5],
+      [0, 1],
+    ],
+    // One pulse of 8 at the third coefficient; no shaping, no gain control; four zeros.
+    ...[
+      [1, 1],
+      [0, 2],
+      [0, 6],
+      [2, 5],
+      [8, 4],
+      [0, 1],
+      [0, 1],
+      [0, 1],
+    ],
+  ] as const)
+    writer.write(value, nBit);
+  const { spectrum } = readChannel(new FrameBits(writer.done()), 3, null);
+  expect([...spectrum.subarray(0, 4)]).toEqual([0, 0, expect.closeTo(8 ** (4 / 3), 9), 0]);
 });
 
 test('noise has the level that is stated, and is the same for the same seed', () => {

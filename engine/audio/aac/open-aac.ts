@@ -13,7 +13,7 @@ import { adtsFrames, adtsRateIndex } from './adts.ts';
 /** Access units; null for one that the file no longer has. */
 type Units = Iterator<Uint8Array | null, void, void>;
 
-/** `audioObjectType` by what it is. */
+/** `audioObjectType` of what is decoded. */
 const LOW_COMPLEXITY = 2;
 /** Types whose lower half is another type's: spectral band replication, and parametric stereo on it. */
 const EXTENDED_TYPES: readonly number[] = [5, 29];
@@ -33,7 +33,10 @@ export function openM4a(bytes: Uint8Array): AudioReader {
   const sound = new AacSound(units, rateIndex);
   const skip = Math.round(skipSeconds * rate);
   const length = heardSeconds === null ? Infinity : Math.round(heardSeconds * rate);
-  return readerOf('m4a', sound, heardSeconds, trimmed(sound, skip, length));
+  return readerOf('m4a', sound, {
+    statedSeconds: heardSeconds,
+    read: trimmed(sound, skip, length),
+  });
 }
 
 /**
@@ -47,14 +50,8 @@ export function openAacPackets(
   source: { readonly packets: Units; readonly isTruncated: boolean },
 ): AudioReader {
   const sound = new AacSound(source.packets, readConfig(config));
-  const { sampleRate, nChannel } = sound;
-  checkFormat(container, sampleRate, nChannel);
-  return {
-    ...{ container, sampleRate, nChannel, statedSeconds: null, read: () => sound.read() },
-    get isTruncated() {
-      return source.isTruncated;
-    },
-  };
+  const read = () => sound.read();
+  return readerOf(container, sound, { statedSeconds: null, read, isCut: () => source.isTruncated });
 }
 
 /** @throws {EngineError} E_AUDIO_INVALID for frames of another kind of AAC */
@@ -62,21 +59,27 @@ export function openAdts(bytes: Uint8Array): AudioReader {
   const rateIndex = adtsRateIndex(bytes);
   if (rateIndex === null) throw notAac('no frame of AAC-LC');
   const sound = new AacSound(adtsFrames(bytes, rateIndex), rateIndex);
-  return readerOf('aac', sound, null, () => sound.read());
+  return readerOf('aac', sound, { statedSeconds: null, read: () => sound.read() });
+}
+
+interface AacFile {
+  readonly statedSeconds: number | null;
+  readonly read: () => Float32Array[] | null;
+  /** Whether the file ends early, besides what is missing of its units. */
+  readonly isCut?: () => boolean;
 }
 
 function readerOf(
   container: string,
   sound: AacSound,
-  statedSeconds: number | null,
-  read: () => Float32Array[] | null,
+  { statedSeconds, read, isCut = () => false }: AacFile,
 ): AudioReader {
   const { sampleRate, nChannel } = sound;
   checkFormat(container, sampleRate, nChannel);
   return {
     ...{ container, sampleRate, nChannel, statedSeconds, read },
     get isTruncated() {
-      return sound.isTruncated;
+      return sound.isTruncated || isCut();
     },
   };
 }
@@ -110,7 +113,6 @@ function readType(bits: BitReader): number {
 function readRate(bits: BitReader): number {
   const index = bits.read(4);
   const rate = index === EXPLICIT_RATE ? bits.read(24) : SAMPLE_RATES[index];
-  // Tables are those of the nearest rate that has some.
   const found = SAMPLE_RATES.findIndex((known) => known === rate);
   if (found < 0) throw notAac(`a sample rate of ${rate ?? `index ${index}`}`);
   return found;
