@@ -6,6 +6,7 @@
 import { checkFormat, invalidAudio, tagAt } from './audio-reader.ts';
 import type { AudioReader } from './audio-reader.ts';
 import { BitReader } from './bit-reader.ts';
+import { checksum16, checksum8 } from './flac-checksums.ts';
 import { readSubframe } from './flac-subframe.ts';
 
 interface StreamInfo {
@@ -185,31 +186,6 @@ function undoStereo(channels: readonly Float64Array[], assignment: number): void
 
 function damaged(at: number, what: string) {
   return invalidAudio(`flac: ${what} at byte ${at}`, 'an undamaged file', 'Encode it again');
-}
-
-const TABLE_8 = checksumTable(8, 0x07);
-const TABLE_16 = checksumTable(16, 0x8005);
-
-function checksumTable(nBit: number, polynomial: number): Uint16Array {
-  const top = 1 << (nBit - 1);
-  const mask = 2 ** nBit - 1;
-  return Uint16Array.from({ length: 256 }, (_, byte) => {
-    let value = byte << (nBit - 8);
-    for (let i = 0; i < 8; i++) value = value & top ? (value << 1) ^ polynomial : value << 1;
-    return value & mask;
-  });
-}
-
-function checksum8(bytes: Uint8Array, from: number, to: number): number {
-  let sum = 0;
-  for (let i = from; i < to; i++) sum = TABLE_8[sum ^ bytes[i]!]!;
-  return sum;
-}
-
-function checksum16(bytes: Uint8Array, from: number, to: number): number {
-  let sum = 0;
-  for (let i = from; i < to; i++) sum = ((sum << 8) ^ TABLE_16[(sum >> 8) ^ bytes[i]!]!) & 0xffff;
-  return sum;
 }
 
 /** Byte at which `fLaC` is: the start, or after an ID3v2 tag; -1 when it is missing. */

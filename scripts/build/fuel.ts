@@ -22,6 +22,7 @@ const packageFile = (...path: readonly string[]) => join(repoRoot, 'node_modules
 const MODULES: readonly FueledModule[] = [
   { name: 'mp3', source: packageFile('minimp3-wasm', 'dist', 'decoder.opt.wasm') },
   { name: 'opus', source: OPUS_OUTPUTS[1]! },
+  { name: 'opus-encoder', source: packageFile('@evan', 'opus', 'wasm', 'opus.wasm') },
   { name: 'pico', source: packageFile('@echogarden', 'svoxpico-wasm', 'svoxpico.wasm') },
   { name: 'ort', source: packageFile('onnxruntime-web', 'dist', 'ort-wasm-simd-threaded.wasm') },
 ];

@@ -1,14 +1,13 @@
 /** `thimble speak`: speaks a text, in this process. */
-import { open } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { obtainModel } from '../dev/prepare.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
-import { asOutputError } from '../lib/disk.ts';
 import { openVoice } from '../node-host/voice.ts';
 import { readStdin } from '../lib/stdin.ts';
+import { codecOf, writeSoundFile } from './sound-file.ts';
 
 interface SpeakFlags {
   readonly output: string;
@@ -25,6 +24,7 @@ const DEFAULT_VOICE = 'piper-en-us-joe';
 const EXAMPLES = `
 Examples:
   thimble speak "It is five past nine." -o nine.wav
+  thimble speak "It is five past nine." -o nine.mp3
   thimble speak --speed 1.5 -o page.wav < page.txt
   thimble speak -m pico-en-us "A tiny voice." -o tiny.wav
   echo Hello | thimble speak -o - | aplay
@@ -33,9 +33,12 @@ Examples:
 export function register(program: Command): void {
   program
     .command('speak [text]')
-    .summary('speak a text into a WAV file')
-    .description('Speaks an English text, or standard input, into a WAV file.')
-    .requiredOption('-o, --output <file>', "a .wav file; '-' is standard output")
+    .summary('speak a text into a sound file')
+    .description('Speaks an English text, or standard input, into a WAV, MP3, Opus or FLAC file.')
+    .requiredOption(
+      '-o, --output <file>',
+      "a file that ends in .wav, .mp3, .opus, .ogg or .flac; '-' is WAV on standard output",
+    )
     .option('-m, --model <id>', 'an imported voice; one of the catalogue is pulled', DEFAULT_VOICE)
     .option('--speed <factor>', '0.25 to 4', parseNumber(0.25, 4), 1)
     .option('--seed <n>', 'the same seed gives the same samples', parseCount(0), 0)
@@ -56,9 +59,14 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
       'E_USAGE',
       'speak: --json and -o - both write to standard output. Name a file with -o.',
     );
+  const codec = flags.output === '-' ? null : codecOf(flags.output);
   const voice = await openVoice(await obtainModel(flags.model));
   const startMs = performance.now();
-  const nSample = await writeSound(flags.output, voice.sampleRate, voice.speak({ text, ...flags }));
+  const samples = voice.speak({ text, ...flags });
+  const nSample =
+    flags.output === '-'
+      ? await writeStdout(voice.sampleRate, samples)
+      : await writeSoundFile(flags.output, codec, voice.sampleRate, samples);
   const seconds = nSample / voice.sampleRate;
   const facts = {
     file: flags.output,
@@ -70,33 +78,15 @@ async function runSpeak(given: string | undefined, flags: SpeakFlags): Promise<v
 }
 
 /** @returns samples written. */
-async function writeSound(
-  path: string,
+async function writeStdout(
   sampleRate: number,
   samples: AsyncIterable<Float32Array>,
 ): Promise<number> {
   let nSample = 0;
-  if (path === '-') {
-    process.stdout.write(wavHeader(sampleRate, null));
-    for await (const chunk of samples) {
-      process.stdout.write(pcm16(chunk));
-      nSample += chunk.length;
-    }
-    return nSample;
-  }
-  // A text that cannot be spoken leaves no file.
-  const iterator = samples[Symbol.asyncIterator]();
-  let next = await iterator.next();
-  try {
-    await using file = await open(path, 'w');
-    await file.write(wavHeader(sampleRate, 0));
-    for (; next.done !== true; next = await iterator.next()) {
-      await file.write(pcm16(next.value));
-      nSample += next.value.length;
-    }
-    await file.write(wavHeader(sampleRate, nSample), 0, undefined, 0);
-  } catch (error) {
-    throw asOutputError(error, path, 'speak');
+  process.stdout.write(wavHeader(sampleRate, null));
+  for await (const chunk of samples) {
+    process.stdout.write(pcm16(chunk));
+    nSample += chunk.length;
   }
   return nSample;
 }

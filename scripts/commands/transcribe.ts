@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import type { TranscribeOptions } from '../../engine/transcribe/types.ts';
-import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
+import { MAX_AUDIO_BYTES } from '../../worker/audio/limits.ts';
 import { optionsOf } from '../../worker/apis/audio/recognition/fields.ts';
 import { textOf, verboseJson } from '../../worker/apis/audio/recognition/transcript-json.ts';
 import { srtText, vttText } from '../../engine/transcribe/recording/subtitles.ts';
@@ -58,7 +58,9 @@ export function register(program: Command): void {
   program
     .command('transcribe <file>')
     .summary('transcribe a recording')
-    .description('Transcribes a recording: WAV, FLAC, MP3 or Ogg Opus, at any sample rate.')
+    .description(
+      'Transcribes a recording: WAV, FLAC, MP3, M4A, AAC, or Opus in Ogg or WebM, at any sample rate.',
+    )
     .option(
       '-m, --model <id>',
       'a recognition model; one of the catalogue is pulled',

@@ -40,7 +40,7 @@ describe.skipIf(JFK === null)('a recording', () => {
 describe('refused with one line', () => {
   test.each([
     [['nowhere.wav'], 'cannot be read'],
-    [['FOLDER/sound.m4a'], 'MP4 or M4A is not read here'],
+    [['FOLDER/sound.aiff'], 'AIFF is not read here'],
     [['FOLDER/empty.wav'], '0 bytes'],
     [['FOLDER/sound.m4a', '--words'], '--format json'],
     [['FOLDER/sound.m4a', '-m', 'silero-vad'], 'expected a speech model'],
@@ -48,6 +48,7 @@ describe('refused with one line', () => {
     [['FOLDER/sound.m4a', '--translate'], 'knows English alone'],
   ])('%j', async (args, text) => {
     await writeFile(join(folder, 'sound.m4a'), await soundFile('sound.m4a'));
+    await writeFile(join(folder, 'sound.aiff'), 'FORM\0\0\0\0AIFF');
     await writeFile(join(folder, 'empty.wav'), '');
     const { code, stdout, stderr } = await transcribe(
       ...args.map((arg) => arg.replace('FOLDER', folder)),

@@ -4,11 +4,14 @@
  */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Resampler } from '../../engine/audio/resampler.ts';
 import { openWav } from '../../engine/audio/wav.ts';
 import { fromBase64, toBase64 } from '../../engine/base/base64.ts';
 import { shareTestServer, sseData } from '../support/http-server.ts';
 import type { SharedServer } from '../support/http-server.ts';
 import { findModelFile } from '../support/needs.ts';
+import { decoderModules, readMono, signalToNoise } from '../support/sound.ts';
+import { openAudio } from '../../worker/audio/open-audio.ts';
 
 const VOICE = 'piper-en-us-joe';
 const hasVoice = findModelFile(VOICE) !== null;
@@ -22,6 +25,13 @@ interface Failure {
     readonly message: string;
   };
 }
+
+/** The type, the least ratio of signal to noise in decibels, and the largest part of WAV's bytes. */
+const SOUND = {
+  mp3: { type: /^audio\/mpeg$/, decibels: 20, part: 0.25 },
+  opus: { type: /^audio\/ogg; codecs=opus$/, decibels: 10, part: 0.25 },
+  flac: { type: /^audio\/flac$/, decibels: 80, part: 0.8 },
+} as const;
 
 let server: SharedServer;
 beforeAll(async () => {
@@ -45,7 +55,12 @@ describe('refused', () => {
     ['no input', {}, 'input', ''],
     ['a speed beyond', { input, speed: 9 }, 'speed', ''],
     ['a voice of nobody', { input, voice: 'nobody' }, 'voice', ''],
-    ['mp3', { input, response_format: 'mp3' }, 'response_format', 'expected wav or pcm'],
+    [
+      'aac',
+      { input, response_format: 'aac' },
+      'response_format',
+      'expected wav, mp3, opus, flac or pcm',
+    ],
     ['instructions', { input, instructions: 'be sad' }, 'instructions', 'one way'],
   ])('%s', async (_title, body, param, message) => {
     const error = await failure(body);
@@ -85,6 +100,33 @@ describe.skipIf(!hasVoice)('speech', () => {
 
   test('markup is not spoken', async () => {
     expect(await wave({ input: `<speak>${input}</speak>` })).toEqual(await wave({}));
+  });
+
+  test.each(['mp3', 'opus', 'flac'] as const)(
+    'comes as %s, the same sound as WAV',
+    async (format) => {
+      const response = await server.post('/v1/audio/speech', {
+        ...{ input, seed: 1, response_format: format },
+      });
+      expect(response.headers.get('content-type')).toMatch(SOUND[format].type);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      const got = readMono(await openAudio(bytes, await decoderModules()), 16_000);
+      const wav = await wave({});
+      const wanted = new Resampler(22_050, 16_000).push(wav);
+      expect(bytes.length).toBeLessThan(2 * wav.length * SOUND[format].part);
+      expect(bestMatch(wanted.subarray(0, 16_000), got)).toBeGreaterThan(SOUND[format].decibels);
+    },
+  );
+
+  test('MP3 begins before the whole of it is made, and its events end with the usage', async () => {
+    const long = 'This is a long sentence about nothing at all. '.repeat(5);
+    const response = await server.post('/v1/audio/speech', {
+      ...{ input: long, response_format: 'mp3', stream_format: 'sse' },
+    });
+    const events: { type: string; usage?: { output_tokens: number } }[] = [];
+    for await (const data of sseData(response)) events.push(JSON.parse(data) as { type: string });
+    expect(events.filter(({ type }) => type === 'speech.audio.delta').length).toBeGreaterThan(5);
+    expect(events.at(-1)?.usage?.output_tokens).toBeGreaterThan(50 * 5);
   });
 
   test.skipIf(!hasSilero)('a voice detector hears it as two sentences', async () => {
@@ -146,6 +188,14 @@ describe.skipIf(!hasVoice)('speech', () => {
     expect((await wave({})).length).toBeGreaterThan(0);
   });
 });
+
+/** The signal-to-noise ratio at the best of the delays that an encoder may have, in decibels. */
+function bestMatch(wanted: Float32Array, got: Float32Array): number {
+  const matches = Array.from({ length: 1500 }, (_, delay) =>
+    signalToNoise(wanted, got.subarray(delay, delay + wanted.length)),
+  );
+  return Math.max(...matches);
+}
 
 function readWav(bytes: Uint8Array): Float32Array {
   const reader = openWav(bytes);

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { joinBytes } from '../../engine/base/joined.ts';
-import { MAX_AUDIO_BYTES } from '../../worker/audio/decode-stream.ts';
+import { MAX_AUDIO_BYTES } from '../../worker/audio/limits.ts';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
 import { findRecording } from '../support/needs.ts';
@@ -326,9 +326,10 @@ describe('refused by name', () => {
     expect(await response.text()).toContain('more than 3600 seconds');
   });
 
-  test('an MP4, by what it is and not by its name', async () => {
-    const response = await post({ file: await soundFile('sound.m4a') });
-    expect(await response.text()).toContain('MP4');
+  test('an AIFF, by what it is and not by its name', async () => {
+    const response = await post({ file: new TextEncoder().encode('FORM\0\0\0\0AIFF') });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain('AIFF');
   });
 
   test('a translation by a model that knows English alone', async () => {

@@ -7,6 +7,7 @@ import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
 import { repoRoot } from '../../scripts/lib/paths.ts';
 import type { DecoderModules } from '../../worker/audio/open-audio.ts';
+import type { EncoderModules } from '../../worker/audio/speech-encoder.ts';
 import { ByteWriter } from './byte-writer.ts';
 
 export const soundFile = (name: string): Promise<Buffer> =>
@@ -18,6 +19,10 @@ export async function decoderModules(): Promise<DecoderModules> {
     mp3: await load('dist/fuel/mp3.wasm'),
     opus: await load('dist/fuel/opus.wasm'),
   };
+}
+
+export async function encoderModules(): Promise<EncoderModules> {
+  return { opusEncoder: await compileWasm(join(repoRoot, 'dist/fuel/opus-encoder.wasm')) };
 }
 
 export function sine(frequency: number, rate: number, seconds: number, size = 0.5): Float32Array {

@@ -1,16 +1,11 @@
 /** One recording, from bytes to frames of samples, within the time and memory of a request. */
 import { invalidAudio } from '../../engine/audio/audio-reader.ts';
 import { monoSamples } from '../../engine/audio/mono.ts';
-import { EngineError } from '../../engine/base/errors.ts';
 import { takeTurn } from '../platform/turns.ts';
 import type { AudioFrame } from './frames.ts';
+import { MAX_AUDIO_SECONDS } from './limits.ts';
 import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
-
-/** OpenAI's own limit for uploads of audio. */
-export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
-/** Longest recording; a longer one would run into the platform's limit of five minutes of CPU. */
-export const MAX_AUDIO_SECONDS = 3600;
 
 /** Sound that is decoded before others have a turn: some tens of milliseconds of work. */
 const TURN_SECONDS = 4;
@@ -62,14 +57,5 @@ function tooLong() {
     `more than ${MAX_AUDIO_SECONDS} seconds of sound`,
     'at most that',
     'Cut the recording into parts',
-  );
-}
-
-export function audioTooLarge(): EngineError {
-  return new EngineError(
-    'E_BODY_TOO_LARGE',
-    `file: more than ${MAX_AUDIO_BYTES} bytes; expected at most that. Send a compressed recording ` +
-      '(FLAC, MP3, Opus), or parts of it.',
-    { param: 'file', details: { maxBytes: MAX_AUDIO_BYTES } },
   );
 }

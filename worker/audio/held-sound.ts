@@ -7,9 +7,10 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { joinBytes } from '../../engine/base/joined.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { soundStream } from '../platform/sound-frames.ts';
-import { audioTooLarge, decodeAudio, MAX_AUDIO_BYTES } from './decode-stream.ts';
+import { decodeAudio } from './decode-stream.ts';
 import type { DecodeOptions } from './decode-stream.ts';
 import type { AudioFrame } from './frames.ts';
+import { audioTooLarge, MAX_AUDIO_BYTES } from './limits.ts';
 import type { DecoderModules } from './open-audio.ts';
 
 /** Bytes of all files in this isolate; an MP3 is in memory twice. */

@@ -1,19 +1,23 @@
 /**
- * The audio script: decodes recordings into mono samples, and speaks with a small voice. Separate from the
- * gateway, so that uploads and decoders have memory of their own. Knows neither neural networks nor HTTP.
+ * The audio script: decodes recordings into mono samples, encodes speech, and speaks with a small voice. Separate
+ * from the gateway, so that uploads and decoders have memory of their own. Knows neither neural networks nor HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import mp3 from '../../dist/fuel/mp3.wasm';
 import opus from '../../dist/fuel/opus.wasm';
+import opusEncoder from '../../dist/fuel/opus-encoder.wasm';
 import pico from '../../dist/fuel/pico.wasm';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { CallContext } from '../platform/failure.ts';
-import { voiceStream } from '../platform/voice-frames.ts';
+import { soundStream } from '../platform/sound-frames.ts';
+import { readVoice, voiceStream } from '../platform/voice-frames.ts';
+import { encodeSpeech } from './encode-speech.ts';
 import { HeldSound } from './held-sound.ts';
 import { PICO_SAMPLE_RATE } from './pico.ts';
 import type { PicoVoice } from './pico.ts';
 import { speakPieces } from './speak.ts';
 import type { SpeakRequest } from './speak.ts';
+import type { Codec } from './speech-encoder.ts';
 import { dropVoice, voiceOf } from './voice-host.ts';
 
 export interface AudioEnv {
@@ -40,6 +44,16 @@ export default class Audio extends WorkerEntrypoint<AudioEnv> {
       () => {},
       { place: 'audio.speak', ...call },
     );
+  }
+
+  /** The frames of any voice (voice-frames.ts) in a codec, made as they are read; an error is a frame, too. */
+  encode(
+    call: CallContext,
+    voice: ReadableStream<Uint8Array>,
+    codec: Codec,
+  ): ReadableStream<Uint8Array> {
+    const frames = encodeSpeech(readVoice(voice), codec, { opusEncoder });
+    return soundStream(frames, () => {}, { place: 'audio.encode', ...call });
   }
 
   override fetch(): Response {

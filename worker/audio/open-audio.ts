@@ -3,8 +3,11 @@ import { invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { findFlac, id3Bytes, openFlac } from '../../engine/audio/flac.ts';
 import { openPcm16, openWav } from '../../engine/audio/wav.ts';
+import { isAdts } from '../../engine/audio/aac/adts.ts';
+import { openAdts, openM4a } from '../../engine/audio/aac/open-aac.ts';
 import { openMp3 } from './mp3.ts';
 import { openOpus } from './opus.ts';
+import { openWebmSound } from './webm.ts';
 
 /** WebAssembly modules of the decoders, compiled by the host. */
 export interface DecoderModules {
@@ -35,6 +38,13 @@ const CONTAINERS: readonly Container[] = [
     open: (bytes, { opus }) => openOpus(bytes, opus),
   },
   {
+    is: (bytes) => tagAt(bytes, 0) === '\x1a\x45\xdf\xa3',
+    open: (bytes, { opus }) => openWebmSound(bytes, opus),
+  },
+  { is: (bytes) => tagAt(bytes, 4) === 'ftyp', open: (bytes) => openM4a(bytes) },
+  // Before MP3, whose frames may begin with a tag as well.
+  { is: isAdts, open: (bytes) => openAdts(bytes) },
+  {
     // A layer 3 frame header: eleven set bits, then a valid version, layer and rate.
     is: (bytes) => {
       const at = id3Bytes(bytes);
@@ -49,10 +59,7 @@ const CONTAINERS: readonly Container[] = [
 
 /** Formats that people send although they are not supported, by their first bytes. */
 const NOT_READ: readonly (readonly [what: string, is: (bytes: Uint8Array) => boolean])[] = [
-  ['MP4 or M4A', (bytes) => tagAt(bytes, 4) === 'ftyp'],
-  ['WebM or Matroska', (bytes) => tagAt(bytes, 0) === '\x1a\x45\xdf\xa3'],
   ['AIFF', (bytes) => tagAt(bytes, 0) === 'FORM'],
-  ['AAC', (bytes) => bytes[0] === 0xff && (bytes[1]! & 0xf6) === 0xf0],
 ];
 
 /**
@@ -71,7 +78,7 @@ export async function openAudio(
   const known = NOT_READ.find(([, is]) => is(bytes))?.[0];
   throw invalidAudio(
     known === undefined ? 'not a recording in a known format' : `${known} is not read here`,
-    'WAV, FLAC, MP3 or Ogg Opus',
+    'WAV, FLAC, MP3, M4A or AAC, or Opus in Ogg or WebM',
     'Convert it to one of these',
   );
 }

@@ -1,8 +1,9 @@
-/** Opus in Ogg (RFC 7845), decoded by libopus straight to the sample rate of recognition models. */
+/** Opus in Ogg (RFC 7845) and in WebM, decoded by libopus straight to the sample rate of recognition models. */
 import OpusDecoder from '../../dist/opus/opus-decoder.mjs';
 import { checkFormat, invalidAudio, tagAt } from '../../engine/audio/audio-reader.ts';
 import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { oggPackets } from '../../engine/audio/ogg.ts';
+import type { WebmSound } from '../../engine/audio/webm.ts';
 import { Fuel } from '../platform/fuel.ts';
 
 /** In Hz; one of the rates libopus decodes to. */
@@ -25,6 +26,22 @@ interface OpusHead {
   readonly mapping: number[];
 }
 
+interface OpusPacket {
+  readonly data: Uint8Array;
+  /** Samples at GRANULE_RATE up to its end, with those that are skipped; null where it is not said. */
+  readonly granule: number | null;
+  /** Samples at GRANULE_RATE to drop at its end. */
+  readonly discard: number;
+}
+
+/** Packets of one stream; `isTruncated` is asked once they are read. */
+interface OpusSource {
+  readonly container: string;
+  readonly head: OpusHead;
+  readonly packets: Iterator<OpusPacket, void, void>;
+  readonly isTruncated: boolean;
+}
+
 /** @throws {EngineError} E_AUDIO_INVALID for a stream that is not Opus, or an unsupported form of it. */
 export async function openOpus(
   bytes: Uint8Array,
@@ -34,6 +51,51 @@ export async function openOpus(
   const head = readHead(packets.next().value?.data ?? new Uint8Array(0));
   // The comment header.
   packets.next();
+  let isWhole = false;
+  const sound = (function* (): Generator<OpusPacket, void, void> {
+    for (const { data, granule, isLast } of packets) {
+      isWhole = isLast;
+      // The last page says where the recording ends, within its last packet.
+      yield { data, granule: isLast ? granule : null, discard: 0 };
+    }
+  })();
+  return await decodeOpus(
+    {
+      ...{ container: 'ogg-opus', head, packets: sound },
+      get isTruncated() {
+        return !isWhole;
+      },
+    },
+    module,
+  );
+}
+
+/** @throws {EngineError} E_AUDIO_INVALID for a track whose header is not Opus's */
+export async function openWebmOpus(
+  webm: WebmSound,
+  module: WebAssembly.Module,
+): Promise<AudioReader & Disposable> {
+  const head = readHead(webm.track.codecPrivate);
+  const sound = (function* (): Generator<OpusPacket, void, void> {
+    for (const { data, discardNs } of webm.packets)
+      yield { data, granule: null, discard: (discardNs / 1e9) * GRANULE_RATE };
+  })();
+  return await decodeOpus(
+    {
+      ...{ container: 'webm-opus', head, packets: sound },
+      get isTruncated() {
+        return webm.isTruncated;
+      },
+    },
+    module,
+  );
+}
+
+async function decodeOpus(
+  source: OpusSource,
+  module: WebAssembly.Module,
+): Promise<AudioReader & Disposable> {
+  const { container, head, packets } = source;
   OpusDecoder.module = module;
   const decoder = new OpusDecoder({
     sampleRate: SAMPLE_RATE,
@@ -48,22 +110,20 @@ export async function openOpus(
   const toRate = (granules: number) => Math.round((granules * SAMPLE_RATE) / GRANULE_RATE);
   let toSkip = toRate(head.preSkip);
   let done = 0;
-  let isWhole = false;
   let nBad = 0;
   return {
-    container: 'ogg-opus',
+    container,
     sampleRate: SAMPLE_RATE,
     nChannel: head.nChannel,
     statedSeconds: null,
     get isTruncated() {
-      return !isWhole;
+      return source.isTruncated;
     },
     read() {
       for (;;) {
         const next = packets.next();
         if (next.done === true) return null;
-        const { data, granule, isLast } = next.value;
-        isWhole = isLast;
+        const { data, granule, discard } = next.value;
         if (data.length === 0 || data.length > MAX_PACKET_BYTES * head.nChannel) continue;
         const { channelData, samplesDecoded } = fuel.run(packetSteps, () =>
           decoder.decodeFrame(data),
@@ -73,9 +133,9 @@ export async function openOpus(
         if (nBad > 50) throw notOpus('50 packets in a row that do not decode');
         const skipped = Math.min(toSkip, samplesDecoded);
         toSkip -= skipped;
-        // The last page says where the recording ends, within its last packet.
-        const end = isLast && granule !== null ? toRate(granule - head.preSkip) - done : Infinity;
-        const length = Math.max(0, Math.min(samplesDecoded - skipped, end));
+        const end = granule === null ? Infinity : toRate(granule - head.preSkip) - done;
+        const kept = samplesDecoded - skipped - toRate(discard);
+        const length = Math.max(0, Math.min(kept, end));
         done += length;
         if (length > 0) return channelData.map((x) => x.slice(skipped, skipped + length));
       }
@@ -112,5 +172,5 @@ function readHead(data: Uint8Array): OpusHead {
 }
 
 function notOpus(what: string) {
-  return invalidAudio(`ogg: ${what}`, 'Opus', 'Encode the file as Opus, FLAC, MP3 or WAV');
+  return invalidAudio(`opus: ${what}`, 'Opus', 'Encode the file as Opus, FLAC, MP3 or WAV');
 }

@@ -1,7 +1,7 @@
 /**
  * Sound as bytes between scripts: frames of a type, a length and a payload. A bare stream could not say what
- * went wrong, and its chunks may be cut anywhere. Samples are mono float32; what the first frame and
- * the last say about them is up to the scripts.
+ * went wrong, and its chunks may be cut anywhere. Samples are mono float32; sound that is encoded already is
+ * bytes. What the first frame and the last say about it is up to the scripts.
  */
 import { EngineError, errorFromRecord } from '../../engine/base/errors.ts';
 import type { ErrorRecord } from '../../engine/base/errors.ts';
@@ -13,11 +13,17 @@ export type SoundFrame<Start, End> =
   | { readonly type: 'samples'; readonly value: Float32Array }
   | { readonly type: 'end'; readonly value: End };
 
-type WrittenFrame =
-  SoundFrame<unknown, unknown> | { readonly type: 'error'; readonly value: ErrorRecord };
+/** Frames of a file that is made piece by piece. */
+export type EncodedFrame<Start, End> =
+  | Exclude<SoundFrame<Start, End>, { readonly type: 'samples' }>
+  | { readonly type: 'bytes'; readonly value: Uint8Array<ArrayBuffer> };
 
-/** Frame types by number. Payloads: JSON, little-endian float32 samples, JSON, JSON of an ErrorRecord. */
-const TYPES = ['start', 'samples', 'end', 'error'] as const;
+type AnyFrame<Start, End> = SoundFrame<Start, End> | EncodedFrame<Start, End>;
+type WrittenFrame =
+  AnyFrame<unknown, unknown> | { readonly type: 'error'; readonly value: ErrorRecord };
+
+/** Frame types by number. Payloads: JSON, little-endian float32 samples, JSON, JSON of an ErrorRecord, bytes. */
+const TYPES = ['start', 'samples', 'end', 'error', 'bytes'] as const;
 const HEADER_BYTES = 5;
 
 /**
@@ -25,7 +31,7 @@ const HEADER_BYTES = 5;
  * @param onEnd called once, when the last frame is out or the reader has cancelled
  */
 export function soundStream<Start, End>(
-  frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
+  frames: AsyncGenerator<AnyFrame<Start, End>, void, void>,
   onEnd: () => void,
   place: Place,
 ): ReadableStream<Uint8Array> {
@@ -47,7 +53,7 @@ export function soundStream<Start, End>(
 }
 
 async function nextFrame<Start, End>(
-  frames: AsyncGenerator<SoundFrame<Start, End>, void, void>,
+  frames: AsyncGenerator<AnyFrame<Start, End>, void, void>,
   place: Place,
 ): Promise<WrittenFrame> {
   try {
@@ -59,13 +65,10 @@ async function nextFrame<Start, End>(
   }
 }
 
-function frameBytes({ type, value }: WrittenFrame): Uint8Array {
-  const payload =
-    type === 'samples'
-      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      : new TextEncoder().encode(JSON.stringify(value));
+function frameBytes(frame: WrittenFrame): Uint8Array {
+  const payload = payloadOf(frame);
   const out = new Uint8Array(HEADER_BYTES + payload.length);
-  out[0] = TYPES.indexOf(type);
+  out[0] = TYPES.indexOf(frame.type);
   new DataView(out.buffer).setUint32(1, payload.length, true);
   out.set(payload, HEADER_BYTES);
   return out;
@@ -76,18 +79,18 @@ function frameBytes({ type, value }: WrittenFrame): Uint8Array {
  * @param maxFrameBytes limit of one frame; more than the writer ever writes at once
  * @throws {EngineError} the error that the stream reports; E_BACKEND_UNAVAILABLE when it breaks off.
  */
-export async function* readSound<Start, End>(
+export async function* readSound<Frame extends AnyFrame<unknown, unknown>>(
   stream: ReadableStream<Uint8Array>,
   where: string,
   maxFrameBytes: number,
-): AsyncGenerator<SoundFrame<Start, End>, void, void> {
+): AsyncGenerator<Frame, void, void> {
   const reader = stream.getReader();
   try {
     const bytes = new ByteQueue(reader, where);
     for (;;) {
       const frame = await readFrame(bytes, where, maxFrameBytes);
       if (frame.type === 'error') throw errorFromRecord(frame.value);
-      yield frame as SoundFrame<Start, End>;
+      yield frame as Frame;
       if (frame.type === 'end') return;
     }
   } finally {
@@ -107,11 +110,19 @@ async function readFrame(
   if (type === undefined || length > maxFrameBytes)
     throw brokenOff(where, `a frame of kind ${header[0]} and ${length} bytes`);
   const payload = await bytes.take(length);
-  const value: unknown =
-    type === 'samples'
-      ? new Float32Array(payload.buffer)
-      : JSON.parse(new TextDecoder().decode(payload));
-  return { type, value } as WrittenFrame;
+  return { type, value: valueOf(type, payload) } as WrittenFrame;
+}
+
+function payloadOf({ type, value }: WrittenFrame): Uint8Array {
+  if (type === 'bytes') return value;
+  if (type === 'samples') return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function valueOf(type: WrittenFrame['type'], payload: Uint8Array<ArrayBuffer>): unknown {
+  if (type === 'bytes') return payload;
+  if (type === 'samples') return new Float32Array(payload.buffer);
+  return JSON.parse(new TextDecoder().decode(payload));
 }
 
 class ByteQueue {

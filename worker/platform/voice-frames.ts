@@ -1,13 +1,20 @@
 /** Speech on its way from the script of a voice to the gateway. */
 import type { Place } from './failure.ts';
 import { readSound, soundStream } from './sound-frames.ts';
-import type { SoundFrame } from './sound-frames.ts';
+import type { EncodedFrame, SoundFrame } from './sound-frames.ts';
 
 export interface VoiceStart {
   readonly sampleRate: number;
 }
 type VoiceEnd = Readonly<Record<string, never>>;
 export type VoiceFrame = SoundFrame<VoiceStart, VoiceEnd>;
+
+export interface EncodedVoiceEnd {
+  /** Length of the speech. */
+  readonly seconds: number;
+}
+/** Speech in the bytes of a file, on its way from the script that encodes it. */
+export type EncodedVoiceFrame = EncodedFrame<VoiceStart, EncodedVoiceEnd>;
 
 /** Thirty times a window of the vocoder. */
 const MAX_FRAME_BYTES = 1024 * 1024;
@@ -49,5 +56,12 @@ async function* voiceFrames(start: StartVoice): AsyncGenerator<VoiceFrame, void,
 export function readVoice(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<VoiceFrame, void, void> {
+  return readSound(stream, 'speech', MAX_FRAME_BYTES);
+}
+
+/** As readVoice, of speech that is encoded. */
+export function readEncodedVoice(
+  stream: ReadableStream<Uint8Array>,
+): AsyncGenerator<EncodedVoiceFrame, void, void> {
   return readSound(stream, 'speech', MAX_FRAME_BYTES);
 }

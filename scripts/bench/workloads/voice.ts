@@ -23,6 +23,8 @@ export interface VoiceTimes {
 export interface VoiceBenchOptions {
   /** A voice of the catalogue, or an imported one. */
   readonly model: string;
+  /** `response_format` of the requests. */
+  readonly format: string;
   readonly rounds: number;
   readonly onNote: (text: string) => void;
 }
@@ -30,6 +32,7 @@ export interface VoiceBenchOptions {
 /** Medians for each text. @throws {EngineError} E_BACKEND_UNAVAILABLE with the server's answer */
 export async function benchVoice({
   model,
+  format,
   rounds,
   onNote,
 }: VoiceBenchOptions): Promise<Record<string, VoiceTimes>> {
@@ -38,9 +41,11 @@ export async function benchVoice({
     const results: Record<string, VoiceTimes> = {};
     for (const [name, text] of Object.entries(TEXTS)) {
       onNote(`${name} text`);
-      await speak(server.url, model, text);
+      const seconds = await spokenSeconds(server.url, model, text);
+      const sound = { format, seconds };
+      await speak(server.url, model, text, sound);
       const runs: VoiceTimes[] = [];
-      for (let i = 0; i < rounds; i++) runs.push(await speak(server.url, model, text));
+      for (let i = 0; i < rounds; i++) runs.push(await speak(server.url, model, text, sound));
       results[name] = {
         firstS: spread(runs.map(({ firstS }) => firstS)).median,
         realTimeFactor: spread(runs.map(({ realTimeFactor }) => realTimeFactor)).median,
@@ -50,27 +55,40 @@ export async function benchVoice({
   });
 }
 
-async function speak(url: string, model: string, input: string): Promise<VoiceTimes> {
+/** Seconds of speech: those of a WAV file, which has as many in every format. */
+async function spokenSeconds(url: string, model: string, input: string): Promise<number> {
+  const wav = new Uint8Array(await (await ask(url, model, input, 'wav')).arrayBuffer());
+  const sampleRate = new DataView(wav.buffer).getUint32(SAMPLE_RATE_OFFSET, true);
+  return (wav.length - WAV_HEADER_BYTES) / BYTES_A_SAMPLE / sampleRate;
+}
+
+async function speak(
+  url: string,
+  model: string,
+  input: string,
+  { format, seconds }: { format: string; seconds: number },
+): Promise<VoiceTimes> {
   const startMs = performance.now();
-  const response = await fetch(`${url}/v1/audio/speech`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input, model, seed: 1 }),
-  });
-  if (!response.ok || response.body === null)
-    throw new EngineError('E_BACKEND_UNAVAILABLE', `bench: ${await response.text()}`);
-  const header = new Uint8Array(WAV_HEADER_BYTES);
+  const { body } = await ask(url, model, input, format);
   let nByte = 0;
   let firstMs = Number.NaN;
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    if (nByte < WAV_HEADER_BYTES) header.set(chunk.subarray(0, WAV_HEADER_BYTES - nByte), nByte);
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     nByte += chunk.length;
     if (nByte > WAV_HEADER_BYTES && Number.isNaN(firstMs)) firstMs = performance.now();
   }
   const tookS = (performance.now() - startMs) / 1000;
-  const sampleRate = new DataView(header.buffer).getUint32(SAMPLE_RATE_OFFSET, true);
-  const seconds = (nByte - WAV_HEADER_BYTES) / BYTES_A_SAMPLE / sampleRate;
   return { firstS: (firstMs - startMs) / 1000, realTimeFactor: tookS / seconds };
+}
+
+/** @throws {EngineError} E_BACKEND_UNAVAILABLE with the server's answer */
+async function ask(url: string, model: string, input: string, format: string): Promise<Response> {
+  const response = await fetch(`${url}/v1/audio/speech`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ input, model, seed: 1, response_format: format }),
+  });
+  if (response.ok && response.body !== null) return response;
+  throw new EngineError('E_BACKEND_UNAVAILABLE', `bench: ${await response.text()}`);
 }
 
 export function describeVoice(results: Readonly<Record<string, VoiceTimes>>): string {

@@ -8,6 +8,7 @@ const MODEL_OPTION = ['-m, --model <id>', 'a voice', DEFAULT_VOICE_ID] as const;
 
 interface VoiceFlags {
   readonly model: string;
+  readonly format: string;
   readonly rounds?: number;
   readonly json?: boolean;
 }
@@ -22,8 +23,10 @@ export function registerVoice(parent: Command): void {
     parent,
     'voice',
     'measure how soon speech begins and how fast it comes, in workerd',
-    ['voice', 'voice -m pico-en-us --rounds 9'],
-  ).option(...MODEL_OPTION);
+    ['voice', 'voice -m pico-en-us --rounds 9', 'voice --format mp3'],
+  )
+    .option(...MODEL_OPTION)
+    .option('--format <format>', 'wav, mp3, opus, flac or pcm', 'wav');
   addJson(addRounds(voice)).action(runVoice);
   const words = benchCommand(
     parent,
@@ -37,9 +40,14 @@ export function registerVoice(parent: Command): void {
   addJson(words).action(runVoiceWords);
 }
 
-async function runVoice({ model, rounds = DEFAULT_ROUNDS, json }: VoiceFlags): Promise<void> {
+async function runVoice({
+  model,
+  format,
+  rounds = DEFAULT_ROUNDS,
+  json,
+}: VoiceFlags): Promise<void> {
   const { benchVoice, describeVoice } = await import('../../bench/workloads/voice.ts');
-  const result = await benchVoice({ model, rounds, onNote: note });
+  const result = await benchVoice({ model, format, rounds, onNote: note });
   printResult(result, describeVoice(result), json);
 }
 

@@ -11,9 +11,8 @@ import {
 } from './voice/schema.ts';
 import { sseResponse } from '../../http/sse.ts';
 import { audioResponse } from './voice/audio-response.ts';
-import { openVoice } from '../../serving/clients/voice-client.ts';
-import type { Speech } from '../../serving/clients/voice-client.ts';
 import { SPEECH_FORMAT_ROWS } from './voice/formats.ts';
+import type { SpeechUsage } from './voice/formats.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
 const input = 'Hello there. It is five past nine.';
@@ -28,8 +27,8 @@ export const createSpeech = defineEndpoint({
   description:
     `Like OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body is sent ` +
     "sentence by sentence, as it is made: 16-bit WAV at the voice's sample rate (the header does " +
-    'not state the length), or raw 16-bit samples at 24,000 Hz. docs/audio.md says how numbers, dates ' +
-    'and abbreviations are read.',
+    'not state the length), MP3, Opus in Ogg, FLAC, or raw 16-bit samples at 24,000 Hz. docs/audio.md says how ' +
+    'numbers, dates and abbreviations are read.',
   body: speechBodySchema,
   refused: SPEECH_REFUSED,
   responses: [
@@ -37,7 +36,7 @@ export const createSpeech = defineEndpoint({
   ],
   examples: [
     { title: 'Nothing to say', body: { input: '😀', model: 'nothing' }, status: 404 },
-    { title: 'Another format', body: { input, response_format: 'mp3' }, status: 400 },
+    { title: 'Another format', body: { input, response_format: 'aac' }, status: 400 },
     { title: 'Another voice', body: { input, voice: 'nobody' }, status: 400 },
   ],
   async handle({ env, caller, body, request, record }) {
@@ -46,11 +45,10 @@ export const createSpeech = defineEndpoint({
     record.modelId = manifest.id;
     const { speed, seed } = body;
     const options = { text: body.input, speed, ...(seed === undefined ? {} : { seed }) };
-    const speech = await openVoice(env, caller, manifest, options, request.signal);
-    const { contentType, encode } = SPEECH_FORMAT_ROWS[body.response_format];
+    const voice = { env, call: caller, manifest, request: options, signal: request.signal };
+    const { contentType, open } = SPEECH_FORMAT_ROWS[body.response_format];
     const usage = { nChar: [...body.input].length, seconds: 0 };
-    const samples = timed(speech, usage);
-    const chunks = encode({ ...speech, samples });
+    const chunks = await open(voice, usage);
     if (body.stream_format === 'audio') return audioResponse(chunks, contentType, record);
     const shape = { isNamed: false, last: null, failure: errorBody };
     return await sseResponse(speechEvents(chunks, usage), shape, record, () => {});
@@ -60,26 +58,14 @@ export const createSpeech = defineEndpoint({
 /** Parts of a second of speech that OpenAI's usage counts as tokens, like those of a recording. */
 const AUDIO_TOKENS_PER_SECOND = 50;
 
-interface SpeechUsage {
+interface RequestUsage extends SpeechUsage {
   /** Characters of the text: voices have no tokenizer. */
   readonly nChar: number;
-  /** Seconds of speech so far. */
-  seconds: number;
-}
-
-async function* timed(
-  { sampleRate, samples }: Speech,
-  usage: SpeechUsage,
-): AsyncGenerator<Float32Array, void, void> {
-  for await (const chunk of samples) {
-    usage.seconds += chunk.length / sampleRate;
-    yield chunk;
-  }
 }
 
 async function* speechEvents(
   chunks: AsyncGenerator<Uint8Array, void, void>,
-  usage: SpeechUsage,
+  usage: RequestUsage,
 ): AsyncGenerator<unknown, void, void> {
   for await (const bytes of chunks) yield { type: 'speech.audio.delta', audio: toBase64(bytes) };
   const spoken = Math.ceil(usage.seconds * AUDIO_TOKENS_PER_SECOND);

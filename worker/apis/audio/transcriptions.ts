@@ -1,5 +1,5 @@
 /** POST /v1/audio/transcriptions. */
-import { MAX_AUDIO_BYTES, MAX_AUDIO_SECONDS } from '../../audio/decode-stream.ts';
+import { MAX_AUDIO_BYTES, MAX_AUDIO_SECONDS } from '../../audio/limits.ts';
 import { answerSound } from './recognition/answer-sound.ts';
 import { soundFieldsSchema } from './recognition/fields.ts';
 import {
@@ -31,7 +31,7 @@ export const transcriptions = defineEndpoint({
   scope: 'audio',
   summary: 'Transcribe a recording',
   description:
-    `A form (multipart/form-data) with the field "file": WAV, FLAC, MP3 or Ogg Opus of at most ${MAX_AUDIO_BYTES} ` +
+    `A form (multipart/form-data) with the field "file": WAV, FLAC, MP3, M4A, AAC, or Opus in Ogg or WebM of at most ${MAX_AUDIO_BYTES} ` +
     `bytes and ${MAX_AUDIO_SECONDS} seconds, at any sample rate. For times of words, set ` +
     '"timestamp_granularities[]" to "word" and "response_format" to "verbose_json"; for log-probabilities of tokens, ' +
     '"include[]" to "logprobs". With "stream", the text ' +

@@ -13,14 +13,24 @@ import { mutateBytes } from '../mutate.ts';
 
 /** Bytes of a recording that mutation begins from: some frames, so that an input takes a millisecond. */
 const SEED_BYTES = 6000;
+/** Less of what takes longer; whole where the end says what is before it. */
+const SEED_BYTES_OF: Readonly<Record<string, number>> = {
+  'bursts.aac': 1000,
+  'fragments.m4a': 2500,
+  'sound.m4a': Infinity,
+  'sound.webm': 1500,
+};
 const SAMPLE_RATE = 16_000;
 
 const FIXTURES: Readonly<Record<string, readonly string[]>> = {
   mp3: ['sound.mp3', 'endless.mp3'],
   opus: ['sound.opus'],
+  webm: ['sound.webm'],
   flac: ['sound.flac', 'stereo.flac'],
   wav: ['sound.wav', 'stereo.wav'],
-  'other-audio': ['sound.m4a', 'sound.webm', 'vorbis.ogg'],
+  m4a: ['sound.m4a', 'fragments.m4a'],
+  aac: ['bursts.aac'],
+  'other-audio': ['vorbis.ogg'],
 };
 
 async function decoders(): Promise<DecoderModules> {
@@ -35,7 +45,7 @@ export const mediaTargets: FuzzTargets = async () => {
       const seeds = await Promise.all(
         files.map(async (file) => {
           const bytes = await readFile(join(repoRoot, 'tests/audio/fixtures', file));
-          return new Uint8Array(bytes).subarray(0, SEED_BYTES);
+          return new Uint8Array(bytes).subarray(0, SEED_BYTES_OF[file] ?? SEED_BYTES);
         }),
       );
       return {

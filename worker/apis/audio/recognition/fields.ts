@@ -23,7 +23,7 @@ const whole = z
 /** Fields of the form. */
 export const soundFieldsSchema = z
   .object({
-    file: z.unknown().describe('the recording: WAV, FLAC, MP3 or Ogg Opus'),
+    file: z.unknown().describe('the recording: WAV, FLAC, MP3, M4A, AAC, or Opus in Ogg or WebM'),
     model: z.string().min(1).max(200).optional(),
     language: z.string().min(2).max(40).optional().describe('a code (en) or a name (English)'),
     prompt: z.string().max(MAX_PROMPT_CHARS).optional(),

@@ -4,7 +4,7 @@
  */
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { SAMPLE_RATE } from '../../../../engine/transcribe/types.ts';
-import { audioTooLarge, MAX_AUDIO_BYTES } from '../../../audio/decode-stream.ts';
+import { audioTooLarge, MAX_AUDIO_BYTES } from '../../../audio/limits.ts';
 import { readAudio } from '../../../audio/frames.ts';
 import type { AudioEnd, AudioInfo } from '../../../audio/frames.ts';
 import type { RawFormat } from '../../../audio/open-audio.ts';

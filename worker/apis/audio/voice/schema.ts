@@ -19,12 +19,12 @@ export const VOICES = [
 const isFormat = (text: string): text is SpeechFormat =>
   SPEECH_FORMATS.some((format) => format === text);
 
-/** OpenAI also has mp3, opus, aac and flac, and mp3 is its default: the message says what to do. */
+/** OpenAI also has aac, and mp3 is its default: the message says what to do. */
 const formatField = z
   .string()
   .refine(
     isFormat,
-    'expected wav or pcm; other formats are not supported, but any encoder reads these',
+    'expected wav, mp3, opus, flac or pcm; aac is not supported, but any encoder reads wav',
   )
   .meta({ enum: [...SPEECH_FORMATS] });
 
