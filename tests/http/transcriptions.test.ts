@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { joinBytes } from '../../engine/base/joined.ts';
 import { MAX_AUDIO_BYTES } from '../../worker/audio/limits.ts';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
-import { pcm16, sine, soundFile, wavBytes } from '../support/sound.ts';
+import { pcm16, sine, wavBytes } from '../support/sound.ts';
 import { findRecording } from '../support/needs.ts';
 
 const JFK = findRecording();
