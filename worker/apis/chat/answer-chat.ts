@@ -11,6 +11,8 @@ import { chatTools } from '../../serving/output/api-tools.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { Citation } from '../retrieval/retrieve.ts';
 import { markCited } from '../retrieval/retrieve.ts';
+import { claimsJson } from '../retrieval/claims-json.ts';
+import { type AnswerCheck, checked } from '../../serving/grounding/check-claims.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from './schema.ts';
@@ -44,6 +46,8 @@ export interface ChatTurn {
   readonly session?: { readonly id: string; readonly dropped_messages: number };
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
+  /** Checks the answer against them; null where it passes unchecked. */
+  readonly check?: AnswerCheck | null;
   /** Where the answer is kept: its id, and what keeps it before its last part is sent. */
   readonly kept?: {
     readonly id: string;
@@ -72,12 +76,15 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
   const response = await answer({
     ...{ modelId: model.id, signal, record, stream: body.stream, sse: OPENAI_SSE },
     run: (ended, onWaiting) =>
-      restoreOutput(
-        redactor,
-        runChat({
-          ...{ env, caller, model, messages, params, promptField: 'messages' },
-          ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
-        }),
+      checked(
+        turn.check,
+        restoreOutput(
+          redactor,
+          runChat({
+            ...{ env, caller, model, messages, params, promptField: 'messages' },
+            ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
+          }),
+        ),
       ),
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
@@ -258,6 +265,7 @@ function extensions(
     timings: timingsJson(joinChoices(usages)),
     resources: resourcesJson(turn.model.manifest, usages),
     ...(turn.citations === undefined ? {} : { citations: markCited(turn.citations, contents) }),
+    ...(turn.check == null ? {} : { claims: claimsJson(turn.check.claims, turn.citations ?? []) }),
     ...(turn.session === undefined ? {} : { session: turn.session }),
   };
 }

@@ -27,6 +27,7 @@ import {
 } from './shape.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { VectorStoresEnv } from '../vector-stores/env.ts';
+import { checked } from '../../serving/grounding/check-claims.ts';
 import { searchFiles, withFiles } from './file-search.ts';
 import type { Redaction, Redactor } from '../../serving/redaction/redactor.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
@@ -121,12 +122,15 @@ export async function planResponse(
     signal,
     record,
     start: (ended, onWaiting) =>
-      restoreOutput(
-        redactor,
-        runChat({
-          ...{ env, caller, model, messages, params, promptField: 'input' },
-          ...{ signal: ended, onWaiting, tools: shown },
-        }),
+      checked(
+        search?.check,
+        restoreOutput(
+          redactor,
+          runChat({
+            ...{ env, caller, model, messages, params, promptField: 'input' },
+            ...{ signal: ended, onWaiting, tools: shown },
+          }),
+        ),
       ),
   };
 }

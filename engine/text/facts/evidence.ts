@@ -1,0 +1,321 @@
+/**
+ * Passages as evidence for answers: which sentence says what a claim says, and what of the claim it does not say.
+ *
+ * A claim is compared with the sentence that fits the question and the claim best, by their rare words. Its figures
+ * have to stand in that sentence, or in one that fits nearly as well; in a sentence of several figures of a kind, the
+ * part around the figure has to fit as well as any other part. Names may stand anywhere in the passage, or in the
+ * question.
+ */
+import type { Steps } from '../../base/turns.ts';
+import type { Span } from '../chunk-text.ts';
+import { type Fact, factsIn, isFigure } from './facts.ts';
+import { isSameFact, isSameKind } from './same-fact.ts';
+import { nameWord } from './names.ts';
+import { clausesOf, partsOf } from './parts.ts';
+import { type EvidenceSpan, type PassageText, spansOf, stemsIn, WordWeights } from './spans.ts';
+
+/** `contradicted`: the sentence that fits best has another figure in its place. */
+export type Verdict = 'supported' | 'contradicted' | 'unsupported';
+
+export interface CheckedFact extends Span {
+  readonly kind: Fact['kind'];
+  readonly verdict: Verdict;
+}
+
+export interface CheckedClaim {
+  readonly facts: readonly CheckedFact[];
+  /** Whether all facts are supported; true without any. */
+  readonly isSupported: boolean;
+  /** Whether its source has other figures of a kind, and nothing says which of them was asked for. */
+  readonly isAmbiguous: boolean;
+  /** Sentences that say it, the best first; empty where none does. */
+  readonly sources: readonly EvidenceSpan[];
+}
+
+/** Stems, and the value of each. */
+type Words = readonly (readonly [ReadonlySet<string>, number])[];
+
+/** Value of the claim's own words; the question's have 1. */
+const CLAIM_WEIGHT = 0.6;
+/** A sentence that gives the figures has to fit so well, as a share of the best. */
+const LEAST_FIT = 0.75;
+/** Share of a claim's words, without figures, that a source of it has. */
+const LEAST_SHARE = 0.5;
+/**
+ * Share of the words of question and claim that the source of a figure or name has to have: a figure of something else
+ * answers nothing. Below the second there are no words in common at all, as between two languages, and nothing follows.
+ */
+const LEAST_ABOUT = 0.33;
+const NO_COMMON_WORDS = 0.1;
+/** Share of the question that a sentence has to have to be quoted as its answer. */
+const LEAST_COVERAGE = 0.4;
+const MAX_SOURCES = 3;
+const EPSILON = 1e-9;
+
+export class Evidence {
+  readonly spans: readonly EvidenceSpan[];
+  readonly #question: string;
+  readonly #questionStems: ReadonlySet<string>;
+  readonly #weights: WordWeights;
+  /** By passage: words of its text and headings. */
+  readonly #passageWords: readonly ReadonlySet<string>[];
+
+  private constructor(
+    spans: readonly EvidenceSpan[],
+    passages: readonly PassageText[],
+    question: string,
+  ) {
+    this.spans = spans;
+    this.#question = question;
+    this.#questionStems = stemsIn(question);
+    this.#weights = new WordWeights(spans);
+    this.#passageWords = passages.map(
+      ({ text, heading = '' }) => new Set(namesWords(`${heading} ${text}`)),
+    );
+  }
+
+  static *read(passages: readonly PassageText[], question: string): Steps<Evidence> {
+    const spans = yield* spansOf(passages);
+    return new Evidence(spans, passages, question);
+  }
+
+  check(claim: string): CheckedClaim {
+    const facts = factsIn(claim);
+    const asked = factsIn(this.#question);
+    // A code that the question has names what it asks about.
+    const isChecked = (fact: Fact) =>
+      isFigure(fact) && !(fact.kind === 'code' && asked.some((one) => isSameFact(fact, one)));
+    const figures = facts.filter(isChecked);
+    const near = this.#near(this.#wordsOf(claim, figures));
+    const [best] = near;
+    if (best === undefined)
+      return {
+        facts: facts.map((fact) => ({ ...placeOf(fact), verdict: 'unsupported' })),
+        isSupported: facts.length === 0,
+        isAmbiguous: false,
+        sources: [],
+      };
+    const said = new Map<Fact, EvidenceSpan>();
+    const sources = this.#sourcesOf(claim, figures, near, said);
+    const checked = facts.map((fact): CheckedFact => {
+      const isSaid = isChecked(fact)
+        ? said.has(fact)
+        : this.#namesIt(fact, claim, sources.length > 0 ? sources : [best.span]);
+      const verdict = isSaid ? 'supported' : verdictWithout(fact, best.span);
+      return { ...placeOf(fact), verdict };
+    });
+    const isAmbiguous = figures.some((fact) =>
+      sources.some((span) => this.#lead(span, fact, claim, figures) === 0),
+    );
+    const isSupported =
+      checked.every(({ verdict }) => verdict === 'supported') &&
+      (facts.length === 0 || this.#isAbout(this.#wordsOf(claim, facts), sources, best.span));
+    return { facts: checked, isSupported, isAmbiguous, sources: isSupported ? sources : [] };
+  }
+
+  /** The sentence that answers the question by its words, or null where none has enough of them. */
+  quote(): EvidenceSpan | null {
+    if (!this.hasWhatIsAsked()) return null;
+    const total = this.#weights.total(this.#questionStems);
+    const [best] = this.#rank([[this.#questionStems, 1]]);
+    const isFound = best !== undefined && best.fit > 0 && best.fit >= total * LEAST_COVERAGE;
+    return isFound ? best.span : null;
+  }
+
+  /** Whether the figures, codes and names that the question asks about are in the passages at all. */
+  hasWhatIsAsked(): boolean {
+    return factsIn(this.#question).every((fact) =>
+      fact.kind === 'name'
+        ? nameWords(this.#question, fact).every((word) =>
+            this.#passageWords.some((words) => words.has(word)),
+          )
+        : this.spans.some(({ facts, factsAround }) =>
+            [...facts, ...factsAround].some((one) => isSameFact(fact, one)),
+          ),
+    );
+  }
+
+  /** Words of question and claim, with their weights. */
+  #wordsOf(claim: string, figures: readonly Fact[]): Words {
+    const own = stemsIn(without(claim, figures));
+    return [
+      [this.#questionStems, 1],
+      [new Set([...own].filter((stem) => !this.#questionStems.has(stem))), CLAIM_WEIGHT],
+    ];
+  }
+
+  #rank(words: Words) {
+    return this.spans
+      .map((span) => ({
+        span,
+        fit: this.#fit(words, span),
+      }))
+      .sort((a, b) => b.fit - a.fit);
+  }
+
+  /** Whether what a claim says is about what was asked, as far as words tell. */
+  #isAbout(words: Words, sources: readonly EvidenceSpan[], best: EvidenceSpan): boolean {
+    const total = this.#total(words);
+    const share =
+      Math.max(...(sources.length > 0 ? sources : [best]).map((one) => this.#fit(words, one))) /
+      total;
+    return share >= LEAST_ABOUT || this.#fit(words, best) / total < NO_COMMON_WORDS;
+  }
+
+  /** Sentences that fit nearly as well as the best, which is the first. */
+  #near(words: Words) {
+    const ranked = this.#rank(words);
+    return ranked.filter(({ fit }) => fit >= ranked[0]!.fit * LEAST_FIT);
+  }
+
+  #fit(words: Words, span: EvidenceSpan): number {
+    return words.reduce(
+      (sum, [stems, weight]) => sum + weight * this.#weights.found(stems, span),
+      0,
+    );
+  }
+
+  #total(words: Words): number {
+    return words.reduce(
+      (sum, [stems, weight]) => sum + weight * this.#weights.total(stems),
+      EPSILON,
+    );
+  }
+
+  /**
+   * Fewest sentences, the best first, that say all the figures; without figures, what has most of the words.
+   * @param said takes the sentence of each figure
+   */
+  #sourcesOf(
+    claim: string,
+    figures: readonly Fact[],
+    near: readonly { readonly span: EvidenceSpan; readonly fit: number }[],
+    said: Map<Fact, EvidenceSpan>,
+  ): EvidenceSpan[] {
+    if (figures.length === 0) {
+      const own = stemsIn(claim);
+      const total = this.#weights.total(own);
+      const { span, fit } = near[0]!;
+      const isShown = fit > 0 && this.#weights.found(own, span) >= total * LEAST_SHARE;
+      return total > 0 && isShown ? [span] : [];
+    }
+    const sources: EvidenceSpan[] = [];
+    let left = [...figures];
+    while (left.length > 0 && sources.length < MAX_SOURCES) {
+      const counts = near.map(({ span, fit }) => ({
+        span,
+        n: fit > 0 ? left.filter((fact) => this.#says(span, fact, claim, figures)).length : 0,
+      }));
+      const most = counts.reduce((a, b) => (b.n > a.n ? b : a));
+      if (most.n === 0) break;
+      sources.push(most.span);
+      for (const fact of left)
+        if (this.#says(most.span, fact, claim, figures)) said.set(fact, most.span);
+      left = left.filter((fact) => !said.has(fact));
+    }
+    // A claim of several parts may have a source for each.
+    for (const fact of left.slice(0, MAX_SOURCES - sources.length)) {
+      const part = partAt(claim, fact);
+      if (part === claim) break;
+      const span = this.#near(this.#wordsOf(part, [])).find(
+        (one) => one.fit > 0 && this.#says(one.span, fact, part, figures),
+      )?.span;
+      if (span === undefined) continue;
+      said.set(fact, span);
+      if (!sources.includes(span)) sources.push(span);
+    }
+    return sources;
+  }
+
+  #says(span: EvidenceSpan, fact: Fact, claim: string, figures: readonly Fact[]): boolean {
+    if (this.#lead(span, fact, claim, figures) >= 0) return true;
+    // A date or a code of a heading holds for all that stands under it.
+    const isTitle = fact.kind === 'date' || fact.kind === 'code';
+    return isTitle && span.factsAround.some((one) => isSameFact(fact, one));
+  }
+
+  /**
+   * By how much the part of a sentence that has a figure fits claim and question better than the parts with other
+   * figures of its kind: below 0 it is another's figure. Infinity without others, NaN without the figure.
+   */
+  #lead(span: EvidenceSpan, fact: Fact, claim: string, figures: readonly Fact[]): number {
+    const same = span.facts.filter((one) => isSameFact(fact, one));
+    if (same.length === 0) return Number.NaN;
+    const rivals = span.facts.filter(
+      (one) => isSameKind(one, same[0]!) && !figures.some((said) => isSameFact(said, one)),
+    );
+    if (rivals.length === 0) return Number.POSITIVE_INFINITY;
+    const words = this.#wordsOf(claim, [fact]);
+    const parts = partsOf(span);
+    const fitAt = ({ start: at }: Fact): number => {
+      const part = parts.find(({ start, end }) => at >= start && at < end);
+      if (part === undefined) return 0;
+      return words.reduce(
+        (sum, [stems, weight]) => sum + weight * this.#shared(stems, part.stems),
+        0,
+      );
+    };
+    const lead = Math.max(...same.map(fitAt)) - Math.max(...rivals.map(fitAt));
+    return Math.abs(lead) < EPSILON ? 0 : lead;
+  }
+
+  #shared(stems: ReadonlySet<string>, of: ReadonlySet<string>): number {
+    let sum = 0;
+    for (const stem of stems) if (of.has(stem)) sum += this.#weights.of(stem);
+    return sum;
+  }
+
+  /** Whether the passages of the sources, or the question, have a name or an address. */
+  #namesIt(fact: Fact, claim: string, sources: readonly EvidenceSpan[]): boolean {
+    const text = claim.slice(fact.start, fact.end);
+    if (fact.kind === 'code') return true;
+    if (fact.kind === 'address')
+      return this.spans.some(({ facts }) => facts.some((one) => isSameFact(fact, one)));
+    const known = [
+      ...sources.map(({ passage }) => this.#passageWords[passage]!),
+      new Set(namesWords(this.#question)),
+    ];
+    return nameWords(text, { start: 0, end: text.length }).every((word) =>
+      known.some((words) => words.has(word)),
+    );
+  }
+}
+
+function verdictWithout(fact: Fact, best: EvidenceSpan): Verdict {
+  return isFigure(fact) && best.facts.some((one) => isSameKind(fact, one))
+    ? 'contradicted'
+    : 'unsupported';
+}
+
+function placeOf({ start, end, kind }: Fact): Omit<CheckedFact, 'verdict'> {
+  return { start, end, kind };
+}
+
+function namesWords(text: string): string[] {
+  return Array.from(text.matchAll(/[\p{L}\p{M}][\p{L}\p{M}\p{N}'’.-]*/gu), ([word]) =>
+    nameWord(word),
+  );
+}
+
+function nameWords(text: string, { start, end }: { readonly start: number; readonly end: number }) {
+  return text
+    .slice(start, end)
+    .split(' ')
+    .filter((word) => /^\p{Lu}/u.test(word))
+    .map(nameWord)
+    .filter((word) => word.length > 1);
+}
+
+/** The clause of a claim that a fact stands in. */
+function partAt(claim: string, { start: at }: Fact): string {
+  const part = clausesOf(claim).find(({ start, end }) => at >= start && at < end);
+  return part === undefined ? claim : claim.slice(part.start, part.end);
+}
+
+/** A text with blanks in the place of facts. */
+function without(text: string, facts: readonly Fact[]): string {
+  let rest = text;
+  for (const { start, end } of facts)
+    rest = rest.slice(0, start) + ' '.repeat(end - start) + rest.slice(end);
+  return rest;
+}
