@@ -28,6 +28,7 @@ interface AnswersFlags {
   readonly model: string;
   readonly embedding: string;
   readonly every: number;
+  readonly offEvery: number;
   readonly out?: string;
 }
 
@@ -41,12 +42,13 @@ export function addAnswersCommand(command: Command): void {
     .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .option('--embedding <id>', 'an embedding model', 'all-minilm-l6-v2')
     .option('--every <n>', 'ask every n-th question only', parseCount(1), 1)
+    .option('--off-every <n>', 'ask every n-th of them without the check, too', parseCount(1), 1)
     .option('--out <path>', 'write a line of JSON for each question')
     .addHelpText('after', ANSWERS_EXAMPLES)
     .action(runAnswers);
 }
 
-async function runAnswers({ model, embedding, every, out }: AnswersFlags): Promise<void> {
+async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFlags): Promise<void> {
   const questions = (await readQuestions()).filter((_, i) => i % every === 0);
   for (const id of [model, embedding]) await ensureModel(id);
   if (out !== undefined) await writeFile(out, '');
@@ -55,7 +57,8 @@ async function runAnswers({ model, embedding, every, out }: AnswersFlags): Promi
   await withBenchServer({ models: [model, embedding] }, async ({ server }) => {
     await addDocuments(server.url);
     for (const question of questions) {
-      asked.push(await askQuestion(server.url, model, question));
+      const asksOff = asked.length % offEvery === 0;
+      asked.push(await askQuestion(server.url, model, question, asksOff));
       if (out !== undefined) await appendFile(out, `${JSON.stringify(asked.at(-1))}\n`);
       progress.update({ done: asked.length, total: questions.length, unit: 'items' });
     }
@@ -68,7 +71,7 @@ async function runAnswers({ model, embedding, every, out }: AnswersFlags): Promi
   );
 }
 
-const TITLES: Readonly<Record<keyof Omit<ModeReport, 'mode'>, string>> = {
+const TITLES: Readonly<Record<keyof Omit<ModeReport, 'mode' | 'answers'>, string>> = {
   right: 'right',
   wrong: 'wrong',
   abstained: 'said that the documents do not say',
@@ -84,5 +87,5 @@ function describe(report: ModeReport): string {
     const estimate = formatEstimate(report[key as keyof typeof TITLES]);
     return `  ${title}: ${estimate}`;
   });
-  return [`check ${report.mode}`, ...lines].join('\n');
+  return [`${report.mode}, ${report.answers} answers`, ...lines].join('\n');
 }

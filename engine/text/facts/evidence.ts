@@ -129,9 +129,13 @@ export class Evidence {
         ? nameWords(this.#question, fact).every((word) =>
             this.#passageWords.some((words) => words.has(word)),
           )
-        : this.spans.some(({ facts, factsAround }) =>
-            [...facts, ...factsAround].some((one) => isSameFact(fact, one)),
-          ),
+        : this.#isAnywhere(fact),
+    );
+  }
+
+  #isAnywhere(fact: Fact): boolean {
+    return this.spans.some(({ facts, factsAround }) =>
+      [...facts, ...factsAround].some((one) => isSameFact(fact, one)),
     );
   }
 
@@ -268,9 +272,7 @@ export class Evidence {
   /** Whether the passages of the sources, or the question, have a name or an address. */
   #namesIt(fact: Fact, claim: string, sources: readonly EvidenceSpan[]): boolean {
     const text = claim.slice(fact.start, fact.end);
-    if (fact.kind === 'code') return true;
-    if (fact.kind === 'address')
-      return this.spans.some(({ facts }) => facts.some((one) => isSameFact(fact, one)));
+    if (fact.kind === 'address' || fact.kind === 'code') return this.#isAnywhere(fact);
     const known = [
       ...sources.map(({ passage }) => this.#passageWords[passage]!),
       new Set(namesWords(this.#question)),

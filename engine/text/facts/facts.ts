@@ -206,7 +206,7 @@ export function factsIn(text: string): Fact[] {
       const start = match.index + (match[0].length - match[0].trimStart().length);
       for (const { length, ...value } of read(match, rest)) {
         const end = length === undefined ? match.index + match[0].length : match.index + length;
-        facts.push({ ...(value), start, end });
+        facts.push({ ...value, start, end });
         taken.push([start, end]);
       }
     }

@@ -19,8 +19,8 @@ export interface EvidenceSpan {
   readonly facts: readonly Fact[];
   /** Stems of its words. */
   readonly stems: ReadonlySet<string>;
-  /** Stems of what it stands under: headings, and the line that leads a table. */
-  readonly around: ReadonlySet<string>;
+  /** Stems of what it stands under, headings and the line that leads a table, with the share of their value. */
+  readonly around: ReadonlyMap<string, number>;
   /** Facts of what it stands under. */
   readonly factsAround: readonly Fact[];
   /** The line that leads the table of a row; '' for sentences. */
@@ -32,6 +32,9 @@ export const MAX_SPANS = 4000;
 /** A longer sentence is looked at in parts. */
 const MAX_SPAN_CHARS = 1000;
 const SPANS_A_STEP = 64;
+/** Share of its value that a word has where it stands only above a sentence. */
+const UNDER_HEADING = 0.4;
+const UNDER_COLUMN = 0.7;
 
 const COMMON_WORDS = new Set(
   (
@@ -60,7 +63,7 @@ export function* spansOf(passages: readonly PassageText[]): Steps<EvidenceSpan[]
   for (const [passage, { text, heading = '' }] of passages.entries()) {
     let header = '';
     let under: string | null = null;
-    let read = { around: new Set<string>(), factsAround: [] as Fact[], header };
+    let read = { around: new Map<string, number>(), factsAround: [] as Fact[], header };
     for (const sentence of sentencesOf(withoutHeadings(text))) {
       const line = text.slice(sentence.start, sentence.end);
       if (!/[\p{L}\p{N}]/u.test(line)) continue;
@@ -73,7 +76,9 @@ export function* spansOf(passages: readonly PassageText[]): Steps<EvidenceSpan[]
       const above = `${heading}\n${header}`;
       if (above !== under) {
         under = above;
-        read = { around: stemsIn(above), factsAround: factsIn(above), header };
+        const around = new Map([...stemsIn(heading)].map((stem) => [stem, UNDER_HEADING]));
+        for (const stem of stemsIn(header)) around.set(stem, UNDER_COLUMN);
+        read = { around, factsAround: factsIn(above), header };
       }
       for (let at = sentence.start; at < sentence.end; at += MAX_SPAN_CHARS) {
         const end = Math.min(at + MAX_SPAN_CHARS, sentence.end);
@@ -92,9 +97,6 @@ export function* spansOf(passages: readonly PassageText[]): Steps<EvidenceSpan[]
 function withoutHeadings(text: string): string {
   return text.replaceAll(/^ {0,3}#{1,6} .*$/gm, (line) => ' '.repeat(line.length));
 }
-
-/** Share of its value that a word has where it stands only around a sentence. */
-const AROUND = 0.4;
 
 /** Words by how few sentences have them. */
 export class WordWeights {
@@ -122,7 +124,7 @@ export class WordWeights {
     let sum = 0;
     for (const stem of stems)
       if (span.stems.has(stem)) sum += this.of(stem);
-      else if (span.around.has(stem)) sum += this.of(stem) * AROUND;
+      else sum += this.of(stem) * (span.around.get(stem) ?? 0);
     return sum;
   }
 }
