@@ -2,15 +2,15 @@
  * Passages as evidence for answers: which sentence says what a claim says, and what of the claim it does not say.
  *
  * A claim is compared with the sentence that fits the question and the claim best, by their rare words. Its figures
- * have to stand in that sentence, or in one that fits nearly as well; in a sentence of several figures of a kind, the
- * part around the figure has to fit as well as any other part. Names may stand anywhere in the passage, or in the
- * question.
+ * and names have to stand in that sentence, or in one that fits nearly as well; in a sentence of several figures of a
+ * kind, the part around the figure has to fit as well as any other part. A name of the question may stand anywhere.
  */
 import type { Steps } from '../../base/turns.ts';
 import type { Span } from '../chunk-text.ts';
 import { type Fact, factsIn, isFigure } from './facts.ts';
 import { isSameFact, isSameKind } from './same-fact.ts';
 import { nameWord } from './names.ts';
+import { unitOf } from './units.ts';
 import { clausesOf, partsOf } from './parts.ts';
 import { type EvidenceSpan, type PassageText, spansOf, stemsIn, WordWeights } from './spans.ts';
 
@@ -49,6 +49,8 @@ const LEAST_ABOUT = 0.33;
 const NO_COMMON_WORDS = 0.1;
 /** Share of the question that a sentence has to have to be quoted as its answer. */
 const LEAST_COVERAGE = 0.4;
+/** Share of the words of a part that was not asked for that its source has. */
+const LEAST_MORE = 0.6;
 const MAX_SOURCES = 3;
 const EPSILON = 1e-9;
 
@@ -56,6 +58,7 @@ export class Evidence {
   readonly spans: readonly EvidenceSpan[];
   readonly #question: string;
   readonly #questionStems: ReadonlySet<string>;
+  readonly #asked: readonly Fact[];
   readonly #weights: WordWeights;
   /** By passage: words of its text and headings. */
   readonly #passageWords: readonly ReadonlySet<string>[];
@@ -68,6 +71,7 @@ export class Evidence {
     this.spans = spans;
     this.#question = question;
     this.#questionStems = stemsIn(question);
+    this.#asked = factsIn(question);
     this.#weights = new WordWeights(spans);
     this.#passageWords = passages.map(
       ({ text, heading = '' }) => new Set(namesWords(`${heading} ${text}`)),
@@ -79,13 +83,10 @@ export class Evidence {
     return new Evidence(spans, passages, question);
   }
 
-  check(claim: string): CheckedClaim {
+  /** @param isFirst whether it begins the answer: what follows may tell more than was asked */
+  check(claim: string, isFirst = false): CheckedClaim {
     const facts = factsIn(claim);
-    const asked = factsIn(this.#question);
-    // A code that the question has names what it asks about.
-    const isChecked = (fact: Fact) =>
-      isFigure(fact) && !(fact.kind === 'code' && asked.some((one) => isSameFact(fact, one)));
-    const figures = facts.filter(isChecked);
+    const figures = facts.filter((fact) => !this.#isAsked(fact, claim));
     const near = this.#near(this.#wordsOf(claim, figures));
     const [best] = near;
     if (best === undefined)
@@ -98,18 +99,18 @@ export class Evidence {
     const said = new Map<Fact, EvidenceSpan>();
     const sources = this.#sourcesOf(claim, figures, near, said);
     const checked = facts.map((fact): CheckedFact => {
-      const isSaid = isChecked(fact)
-        ? said.has(fact)
-        : this.#namesIt(fact, claim, sources.length > 0 ? sources : [best.span]);
+      // What the question names has to be in the passages, wherever.
+      const isSaid = figures.includes(fact) ? said.has(fact) : this.#isAnywhere(fact);
       const verdict = isSaid ? 'supported' : verdictWithout(fact, best.span);
       return { ...placeOf(fact), verdict };
     });
-    const isAmbiguous = figures.some((fact) =>
-      sources.some((span) => this.#lead(span, fact, claim, figures) === 0),
+    const isAmbiguous = figures.some(
+      (fact) =>
+        isFigure(fact) && sources.some((span) => this.#lead(span, fact, claim, figures) === 0),
     );
     const isSupported =
       checked.every(({ verdict }) => verdict === 'supported') &&
-      (facts.length === 0 || this.#isAbout(this.#wordsOf(claim, facts), sources, best.span));
+      (facts.length === 0 || this.#isAbout(claim, facts, sources, best.span, isFirst));
     return { facts: checked, isSupported, isAmbiguous, sources: isSupported ? sources : [] };
   }
 
@@ -124,16 +125,12 @@ export class Evidence {
 
   /** Whether the figures, codes and names that the question asks about are in the passages at all. */
   hasWhatIsAsked(): boolean {
-    return factsIn(this.#question).every((fact) =>
-      fact.kind === 'name'
-        ? nameWords(this.#question, fact).every((word) =>
-            this.#passageWords.some((words) => words.has(word)),
-          )
-        : this.#isAnywhere(fact),
-    );
+    return this.#asked.every((fact) => this.#isAnywhere(fact));
   }
 
   #isAnywhere(fact: Fact): boolean {
+    if (fact.kind === 'name')
+      return fact.words.every((word) => this.#passageWords.some((words) => words.has(word)));
     return this.spans.some(({ facts, factsAround }) =>
       [...facts, ...factsAround].some((one) => isSameFact(fact, one)),
     );
@@ -157,13 +154,30 @@ export class Evidence {
       .sort((a, b) => b.fit - a.fit);
   }
 
-  /** Whether what a claim says is about what was asked, as far as words tell. */
-  #isAbout(words: Words, sources: readonly EvidenceSpan[], best: EvidenceSpan): boolean {
+  /** Whether what a claim says is about what was asked, or more than that, as far as words tell. */
+  #isAbout(
+    claim: string,
+    facts: readonly Fact[],
+    sources: readonly EvidenceSpan[],
+    best: EvidenceSpan,
+    isFirst: boolean,
+  ): boolean {
+    const words = this.#wordsOf(claim, facts);
     const total = this.#total(words);
-    const share =
-      Math.max(...(sources.length > 0 ? sources : [best]).map((one) => this.#fit(words, one))) /
-      total;
-    return share >= LEAST_ABOUT || this.#fit(words, best) / total < NO_COMMON_WORDS;
+    const from = sources.length > 0 ? sources : [best];
+    const share = Math.max(...from.map((one) => this.#fit(words, one))) / total;
+    if (share >= LEAST_ABOUT || this.#fit(words, best) / total < NO_COMMON_WORDS) return true;
+    return !isFirst && from.some((one) => this.#tellsMore(claim, facts, claim, one));
+  }
+
+  /** Whether a part of a claim has words besides facts and the question's, and a sentence has most of them. */
+  #tellsMore(part: string, facts: readonly Fact[], claim: string, span: EvidenceSpan): boolean {
+    const known = stemsIn(facts.map(({ start, end }) => claim.slice(start, end)).join(' '));
+    const own = stemsIn(part.replaceAll(/[\p{L}°²]+/gu, (word) => (unitOf(word) ? ' ' : word)))
+      .difference(known)
+      .difference(this.#questionStems);
+    if (own.size === 0) return false;
+    return this.#shared(own, span.stems) >= this.#weights.total(own) * LEAST_MORE;
   }
 
   /** Sentences that fit nearly as well as the best, which is the first. */
@@ -217,13 +231,12 @@ export class Evidence {
         if (this.#says(most.span, fact, claim, figures)) said.set(fact, most.span);
       left = left.filter((fact) => !said.has(fact));
     }
-    // A claim of several parts may have a source for each.
-    for (const fact of left.slice(0, MAX_SOURCES - sources.length)) {
+    // A part of a claim that says more than was asked has the sentence with its own words for a source.
+    for (const fact of left.slice(0, MAX_SOURCES)) {
       const part = partAt(claim, fact);
-      if (part === claim) break;
-      const span = this.#near(this.#wordsOf(part, [])).find(
-        (one) => one.fit > 0 && this.#says(one.span, fact, part, figures),
-      )?.span;
+      const span = this.spans.find(
+        (one) => this.#tellsMore(part, figures, claim, one) && this.#says(one, fact, part, figures),
+      );
       if (span === undefined) continue;
       said.set(fact, span);
       if (!sources.includes(span)) sources.push(span);
@@ -232,6 +245,7 @@ export class Evidence {
   }
 
   #says(span: EvidenceSpan, fact: Fact, claim: string, figures: readonly Fact[]): boolean {
+    if (fact.kind === 'name') return this.#hasName(span, fact, claim);
     if (this.#lead(span, fact, claim, figures) >= 0) return true;
     // A date or a code of a heading holds for all that stands under it.
     const isTitle = fact.kind === 'date' || fact.kind === 'code';
@@ -269,17 +283,18 @@ export class Evidence {
     return sum;
   }
 
-  /** Whether the passages of the sources, or the question, have a name or an address. */
-  #namesIt(fact: Fact, claim: string, sources: readonly EvidenceSpan[]): boolean {
-    const text = claim.slice(fact.start, fact.end);
-    if (fact.kind === 'address' || fact.kind === 'code') return this.#isAnywhere(fact);
-    const known = [
-      ...sources.map(({ passage }) => this.#passageWords[passage]!),
-      new Set(namesWords(this.#question)),
-    ];
-    return nameWords(text, { start: 0, end: text.length }).every((word) =>
-      known.some((words) => words.has(word)),
-    );
+  /** Whether a claim repeats a code or a name from the question, which says what it is about. */
+  #isAsked(fact: Fact, claim: string): boolean {
+    if (fact.kind === 'code') return this.#asked.some((one) => isSameFact(fact, one));
+    if (fact.kind !== 'name') return false;
+    return stemsIn(claim.slice(fact.start, fact.end)).isSubsetOf(this.#questionStems);
+  }
+
+  /** Whether a sentence has a name; titles may stand above it. */
+  #hasName(span: EvidenceSpan, fact: Fact, claim: string): boolean {
+    const own = stemsIn(claim.slice(fact.start, fact.end)).difference(this.#questionStems);
+    const left = own.difference(span.stems);
+    return left.size < own.size && [...left].every((stem) => span.around.has(stem));
   }
 }
 
@@ -297,15 +312,6 @@ function namesWords(text: string): string[] {
   return Array.from(text.matchAll(/[\p{L}\p{M}][\p{L}\p{M}\p{N}'’.-]*/gu), ([word]) =>
     nameWord(word),
   );
-}
-
-function nameWords(text: string, { start, end }: { readonly start: number; readonly end: number }) {
-  return text
-    .slice(start, end)
-    .split(' ')
-    .filter((word) => /^\p{Lu}/u.test(word))
-    .map(nameWord)
-    .filter((word) => word.length > 1);
 }
 
 /** The clause of a claim that a fact stands in. */

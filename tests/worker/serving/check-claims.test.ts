@@ -49,6 +49,13 @@ describe.each([1, 5, 1000])('in parts of %i characters', (size) => {
     ['quote', WRONG, `${RIGHT} [1]`, ['quoted']],
     ['quote', `${WRONG} It is 324 m.`, `${RIGHT} [1]`, ['quoted', 'dropped']],
     ['quote', 'The documents do not say.', `${RIGHT} [1]`, ['quoted']],
+    [
+      'quote',
+      `${RIGHT} It was built by Gustave Eiffel.`,
+      `${RIGHT} [1] It was built by Gustave Eiffel. [1]`,
+      ['kept', 'kept'],
+    ],
+    ['drop', `${RIGHT} It was built by Ole Brekke.`, `${RIGHT} [1]`, ['kept', 'dropped']],
     ['quote', `Hello! ${RIGHT}`, `Hello! ${RIGHT} [1]`, ['kept', 'kept']],
     // A mark of the model's own is a guess.
     ['quote', '330 metres [2]', '330 metres [1]', ['kept']],

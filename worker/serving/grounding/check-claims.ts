@@ -130,7 +130,10 @@ class Checked {
   #settle(claim: string): string {
     const said = claim.replaceAll(MARKS, '').trim();
     if (!/[\p{L}\p{N}]/u.test(said)) return '';
-    const { facts, isSupported, isAmbiguous, sources } = this.#evidence.check(said);
+    const { facts, isSupported, isAmbiguous, sources } = this.#evidence.check(
+      said,
+      this.#length === 0,
+    );
     const worst: Verdict = facts.some(({ verdict }) => verdict === 'contradicted')
       ? 'contradicted'
       : 'unsupported';
