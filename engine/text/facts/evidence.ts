@@ -11,7 +11,7 @@ import { type Fact, factsIn, isFigure } from './facts.ts';
 import { isSameFact, isSameKind } from './same-fact.ts';
 import { nameWord } from './names.ts';
 import { unitOf } from './units.ts';
-import { clausesOf, partsOf } from './parts.ts';
+import { clausesOf, type Part, partsOf } from './parts.ts';
 import { type EvidenceSpan, type PassageText, spansOf, stemsIn, WordWeights } from './spans.ts';
 
 /** `contradicted`: the sentence that fits best has another figure in its place. */
@@ -52,6 +52,8 @@ const LEAST_COVERAGE = 0.4;
 /** Share of the words of a part that was not asked for that its source has. */
 const LEAST_MORE = 0.6;
 const MAX_SOURCES = 3;
+/** Facts of one sentence that are looked for; more are not supported. */
+const MAX_FACTS = 24;
 const EPSILON = 1e-9;
 
 export class Evidence {
@@ -60,6 +62,8 @@ export class Evidence {
   readonly #questionStems: ReadonlySet<string>;
   readonly #asked: readonly Fact[];
   readonly #weights: WordWeights;
+  readonly #parts = new Map<EvidenceSpan, readonly Part[]>();
+  readonly #wordsAt = new Map<string, Words>();
   /** By passage: words of its text and headings. */
   readonly #passageWords: readonly ReadonlySet<string>[];
 
@@ -86,7 +90,8 @@ export class Evidence {
   /** @param isFirst whether it begins the answer: what follows may tell more than was asked */
   check(claim: string, isFirst = false): CheckedClaim {
     const facts = factsIn(claim);
-    const figures = facts.filter((fact) => !this.#isAsked(fact, claim));
+    const figures = facts.filter((fact) => !this.#isAsked(fact, claim)).slice(0, MAX_FACTS);
+    this.#wordsAt.clear();
     const near = this.#near(this.#wordsOf(claim, figures));
     const [best] = near;
     if (best === undefined)
@@ -100,7 +105,7 @@ export class Evidence {
     const sources = this.#sourcesOf(claim, figures, near, said);
     const checked = facts.map((fact): CheckedFact => {
       // What the question names has to be in the passages, wherever.
-      const isSaid = figures.includes(fact) ? said.has(fact) : this.#isAnywhere(fact);
+      const isSaid = this.#isAsked(fact, claim) ? this.#isAnywhere(fact) : said.has(fact);
       const verdict = isSaid ? 'supported' : verdictWithout(fact, best.span);
       return { ...placeOf(fact), verdict };
     });
@@ -126,6 +131,20 @@ export class Evidence {
   /** Whether the figures, codes and names that the question asks about are in the passages at all. */
   hasWhatIsAsked(): boolean {
     return this.#asked.every((fact) => this.#isAnywhere(fact));
+  }
+
+  /** `#wordsOf` a claim without one fact, kept while the claim is checked. */
+  #wordsAround(claim: string, fact: Fact): Words {
+    const key = `${fact.start} ${claim}`;
+    const words = this.#wordsAt.get(key) ?? this.#wordsOf(claim, [fact]);
+    this.#wordsAt.set(key, words);
+    return words;
+  }
+
+  #partsOf(span: EvidenceSpan): readonly Part[] {
+    const parts = this.#parts.get(span) ?? partsOf(span);
+    this.#parts.set(span, parts);
+    return parts;
   }
 
   #isAnywhere(fact: Fact): boolean {
@@ -263,8 +282,8 @@ export class Evidence {
       (one) => isSameKind(one, same[0]!) && !figures.some((said) => isSameFact(said, one)),
     );
     if (rivals.length === 0) return Number.POSITIVE_INFINITY;
-    const words = this.#wordsOf(claim, [fact]);
-    const parts = partsOf(span);
+    const words = this.#wordsAround(claim, fact);
+    const parts = this.#partsOf(span);
     const fitAt = ({ start: at }: Fact): number => {
       const part = parts.find(({ start, end }) => at >= start && at < end);
       if (part === undefined) return 0;

@@ -144,3 +144,17 @@ test('passages of any length are read in parts, up to a number of sentences', ()
   expect(nStep).toBeGreaterThan(50);
   expect(step.value.spans).toHaveLength(MAX_SPANS);
 });
+
+test.each([
+  ['figures in one line', '7 8 9, '.repeat(3000)],
+  ['short sentences', 'It is 7. '.repeat(3000)],
+  ['names', 'Ada Bo Cy. '.repeat(2000)],
+  ['cells', `| a | b |\n${'| 7 | 8 |\n'.repeat(2000)}`],
+  ['clauses', '7, 8 and 9; '.repeat(2000)],
+])('%s in claim and passages are bounded', (_, text) => {
+  const evidence = atOnce(Evidence.read([{ text }], 'How many of 7 and 8 are there?'));
+  const { facts, isSupported } = evidence.check(text.slice(0, 1000));
+  expect(facts.length).toBeGreaterThan(24);
+  expect(isSupported).toBe(false);
+  evidence.quote();
+});
