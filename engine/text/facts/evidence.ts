@@ -302,9 +302,8 @@ export class Evidence {
     return sum;
   }
 
-  /** Whether a claim repeats a code or a name from the question, which says what it is about. */
+  /** Whether a claim repeats a name from the question, which says what it is about. */
   #isAsked(fact: Fact, claim: string): boolean {
-    if (fact.kind === 'code') return this.#asked.some((one) => isSameFact(fact, one));
     if (fact.kind !== 'name') return false;
     return stemsIn(claim.slice(fact.start, fact.end)).isSubsetOf(this.#questionStems);
   }
