@@ -306,7 +306,7 @@ function isMeasure(code: string): boolean {
   );
 }
 
-export function codeOf(text: string): string {
+function codeOf(text: string): string {
   return text.toLowerCase().replaceAll(/[-_\s]/g, '');
 }
 
