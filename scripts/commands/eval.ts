@@ -13,6 +13,7 @@ import { ProgressLine } from '../lib/progress.ts';
 import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
+import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
 const PERPLEXITY_EXAMPLES = `
@@ -33,7 +34,7 @@ export function register(program: Command): void {
     .description('Measures the quality of an imported model.')
     .addHelpText(
       'after',
-      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES]
+      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES, ANSWERS_EXAMPLES]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
     );
@@ -67,6 +68,7 @@ export function register(program: Command): void {
     .addHelpText('after', PARITY_EXAMPLES)
     .action(runParity);
   addWatermarkCommand(command);
+  addAnswersCommand(command);
 }
 
 interface PerplexityFlags {

@@ -10,6 +10,8 @@ import { typeOfName } from '../../worker/documents/types.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, serverAddress } from '../lib/ask-server.ts';
 import { ProgressLine } from '../lib/progress.ts';
+import { describePlace } from './describe-place.ts';
+import type { Place } from './describe-place.ts';
 
 interface SearchFlags {
   readonly url: string;
@@ -20,16 +22,9 @@ interface SearchFlags {
   readonly json?: boolean;
 }
 
-interface Hit {
+interface Hit extends Place {
   readonly document: string;
-  readonly start: number;
-  readonly end: number;
   readonly text: string;
-  readonly location: {
-    readonly unit: string;
-    readonly first: number;
-    readonly last: number;
-  } | null;
   readonly score: number;
 }
 
@@ -169,12 +164,6 @@ async function readContent(path: string): Promise<{ route: string; body: object 
   form.set('id', id);
   form.set('file', new File([bytes], id));
   return { route: 'files', body: form };
-}
-
-function describePlace({ location, start, end }: Hit): string {
-  if (location === null) return `${start}-${end}`;
-  const { unit, first, last } = location;
-  return first === last ? `${unit} ${first}` : `${unit}s ${first}-${last}`;
 }
 
 function describeHit(hit: Hit): string {

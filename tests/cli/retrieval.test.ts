@@ -130,3 +130,40 @@ describe('thimble search', () => {
     expect(ended.stderr).toContain('expected a query or --add');
   });
 });
+
+describe('thimble ask', () => {
+  test('prints the answer with its places, and what is not supported', async () => {
+    const url = ['--url', server.url, '--max-tokens', '40'];
+    const add = [
+      'search',
+      'lights',
+      '--create',
+      '--add',
+      join(home, 'report.pdf'),
+      ...url.slice(0, 2),
+    ];
+    expect(await run(add)).toMatchObject({ code: 0 });
+    // The tiny model tells of a girl, whatever it is asked: the document's sentence stands in her place.
+    const question = 'The lighthouse is red?';
+    const ended = await run(['ask', 'lights', question, ...url]);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(ended.stdout).toContain('The lighthouse is red. [1]');
+    expect(ended.stdout).toContain('  [1] report.pdf page 2: The lighthouse is red.');
+    const marked = await run(['ask', 'lights', question, '--check', 'mark', '--json', ...url]);
+    const { answer, claims } = JSON.parse(marked.stdout) as {
+      answer: string;
+      claims: { said: string; verdict: string; start: number; end: number }[];
+    };
+    for (const { said, start, end } of claims) expect(answer.slice(start, end)).toBe(said);
+    expect(claims.map(({ verdict }) => verdict)).toContain('unsupported');
+  });
+
+  test.each([
+    [['ask', 'others', 'Why?'], 'no collection "others"'],
+    [['ask', 'lights', 'Why?', '--check', 'maybe'], 'quote, drop, mark, off'],
+  ])('%j fails with its reason', async (args, reason) => {
+    const ended = await run([...args, '--url', server.url]);
+    expect(ended.code).not.toBe(0);
+    expect(ended.stderr).toContain(reason);
+  });
+});

@@ -32,6 +32,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     speak: () => import('../speak.ts'),
     embed: () => import('../embed.ts'),
     search: () => import('../search.ts'),
+    ask: () => import('../ask.ts'),
   },
   'Models on this machine:': {
     ls: () => import('../ls.ts'),

@@ -13,6 +13,8 @@ import { withInputs } from '../../serving/output/custom-input.ts';
 import { chatFormat } from '../../serving/output/constraint.ts';
 import type { Citation } from '../retrieval/retrieve.ts';
 import { markCited } from '../retrieval/retrieve.ts';
+import { claimsJson } from '../retrieval/claims-json.ts';
+import { type AnswerCheck, checked } from '../../serving/grounding/check-claims.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
 import type { ChatBody } from './schema.ts';
@@ -51,6 +53,8 @@ export interface ChatTurn {
   readonly session?: { readonly id: string; readonly dropped_messages: number };
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
+  /** Checks the answer against them; null where it passes unchecked. */
+  readonly check?: AnswerCheck | null;
   /** Where the answer is kept: its id, and what keeps it before its last part is sent. */
   readonly kept?: {
     readonly id: string;
@@ -86,7 +90,7 @@ export async function answerChat(turn: ChatTurn): Promise<Response> {
         ...{ signal: ended, onWaiting, tools: tools?.tools ?? [] },
         variables: body.chat_template_kwargs ?? {},
       });
-      return withInputs(customNames(body), restoreOutput(redactor, made));
+      return withInputs(customNames(body), checked(turn.check, restoreOutput(redactor, made)));
     },
     chunks: (deltas) => chatChunks(turn, deltas),
     whole: (deltas) => wholeChat(turn, deltas),
@@ -320,6 +324,7 @@ function extensions(
     timings: timingsJson(joinChoices(usages)),
     resources: resourcesJson(turn.model.manifest, usages),
     ...(turn.citations === undefined ? {} : { citations: markCited(turn.citations, contents) }),
+    ...(turn.check == null ? {} : { claims: claimsJson(turn.check.claims, turn.citations ?? []) }),
     ...(turn.session === undefined ? {} : { session: turn.session }),
   };
 }

@@ -8,7 +8,7 @@ import { allows, objectName } from '../../platform/caller.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
-import { CHAT_PARTS, chatBodySchema } from './schema.ts';
+import { CHAT_PARTS, type ChatBody, chatBodySchema } from './schema.ts';
 import { CHAT_REFUSED } from '../../http/body/refused.ts';
 import { keptCompletion } from './stored/keep-completion.ts';
 import { retrieve } from '../retrieval/retrieve.ts';
@@ -115,9 +115,17 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
       throw accessDenied('retrieval', caller.scopes ?? []);
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages });
-    const found = await retrieve(env, caller, body.retrieval, messages, signal);
+    const check = isFreeText(body) ? body.retrieval.check : 'off';
+    const asked = { ...body.retrieval, check };
+    const found = await retrieve(env, caller, asked, messages, signal);
     // Passages are read by the model, too.
     const read = await redactMessages(redactor, found.messages);
     return await answerChat({ ...turn, ...found, messages: read });
   },
 });
+
+/** What has to match a format, or may be a call, has no sentences to check. */
+function isFreeText({ response_format: format, grammar, regex, tools }: ChatBody): boolean {
+  const isText = format === undefined || format.type === 'text';
+  return isText && grammar === undefined && regex === undefined && tools === undefined;
+}

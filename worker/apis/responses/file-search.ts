@@ -8,6 +8,8 @@ import type { Caller } from '../../platform/caller.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { contentText } from '../../serving/conversation/message.ts';
 import type { Message } from '../../serving/conversation/message.ts';
+import { AnswerCheck } from '../../serving/grounding/check-claims.ts';
+import { DEFAULT_CHECK } from '../../serving/grounding/policy.ts';
 import type { FileSearchTool } from '../../serving/fields/file-search.ts';
 import { withPassages } from '../retrieval/retrieve.ts';
 import type { VectorStoresEnv } from '../vector-stores/env.ts';
@@ -22,6 +24,8 @@ export interface FileSearch {
   readonly query: string;
   /** The best first; passage i is cited as [i + 1]. */
   readonly results: readonly StoreResult[];
+  /** Null where the answer passes unchecked. */
+  readonly check: AnswerCheck | null;
 }
 
 /**
@@ -31,13 +35,15 @@ export interface FileSearch {
 export async function searchFiles(
   env: VectorStoresEnv,
   caller: Caller,
-  { tools = [], tool_choice: choice }: ResponseBody,
+  { tools = [], tool_choice: choice, text }: ResponseBody,
   messages: readonly Message[],
   signal: AbortSignal,
 ): Promise<FileSearch | null> {
   const tool = tools.find((one): one is FileSearchTool => one.type === 'file_search');
   if (tool === undefined || choice === 'none') return null;
   if (!allows(caller.scopes, 'retrieval')) throw accessDenied('retrieval', caller.scopes ?? []);
+  const isFreeText =
+    (text?.format?.type ?? 'text') === 'text' && tools.every(({ type }) => type === 'file_search');
   const last = messages.findLast(({ role }) => role === 'user');
   const query = (last === undefined ? '' : contentText(last.content)).trim();
   if (query === '') throw invalidField('input', 'expected a message of role "user" to search for');
@@ -49,19 +55,26 @@ export async function searchFiles(
   for (const id of tool.vector_store_ids)
     found.push(...(await searchStore(env, caller, id, request, signal)));
   const results = found.sort((a, b) => b.score - a.score).slice(0, tool.max_num_results);
-  return { query: request.queries[0]!, results };
+  const [question = ''] = request.queries;
+  const check = await AnswerCheck.over(
+    isFreeText ? (tool.check ?? DEFAULT_CHECK) : 'off',
+    results.map(({ content }) => ({ text: content[0]?.text ?? '' })),
+    question,
+  );
+  return { query: question, results, check };
 }
 
-export function withFiles(messages: readonly Message[], { results }: FileSearch): Message[] {
+export function withFiles(messages: readonly Message[], { results, check }: FileSearch): Message[] {
   return withPassages(
     messages,
     results.map(({ content }, i) => ({ index: i + 1, text: content[0]?.text ?? '' })),
+    check !== null,
   );
 }
 
 /** The passages that a text cites, where it does. */
 export function annotationsOf(
-  search: FileSearch | null,
+  search: Pick<FileSearch, 'results'> | null,
   text: string,
 ): OutputTextJson['annotations'] {
   if (search === null) return [];

@@ -33,6 +33,7 @@ import {
 } from './shape.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { VectorStoresEnv } from '../vector-stores/env.ts';
+import { checked } from '../../serving/grounding/check-claims.ts';
 import { searchFiles, withFiles } from './file-search.ts';
 import type { Redaction, Redactor } from '../../serving/redaction/redactor.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
@@ -166,7 +167,8 @@ async function planWith(
     run: { id, model, body, nDropped, search, createdAt, place: record, isCancelled: () => false },
     signal,
     record,
-    start: (ended, onWaiting) => restoreOutput(redactor, generate(ended, onWaiting)),
+    start: (ended, onWaiting) =>
+      checked(search?.check, restoreOutput(redactor, generate(ended, onWaiting))),
   };
 }
 

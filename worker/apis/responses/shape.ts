@@ -110,9 +110,17 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
 
 function shownTool(tool: FlatTool): ResponseJson['tools'][number] {
   if (tool.type === 'file_search') {
-    const { type, vector_store_ids, max_num_results, filters, ranking_options: ranking } = tool;
+    const {
+      type,
+      vector_store_ids,
+      max_num_results,
+      filters,
+      ranking_options: ranking,
+      check,
+    } = tool;
     return {
       ...{ type, vector_store_ids, max_num_results },
+      ...(check === undefined ? {} : { check }),
       ...(filters === undefined ? {} : { filters }),
       ...(ranking === undefined ? {} : { ranking_options: ranking }),
     };

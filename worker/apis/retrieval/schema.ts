@@ -7,6 +7,7 @@ import { filterSchema, metadataSchema } from './object/filter.ts';
 import { SEARCH_MODES } from './object/search.ts';
 import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
+import { checkField, DEFAULT_CHECK } from '../../serving/grounding/policy.ts';
 import { locationSchema } from '../../serving/fields/location.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
@@ -100,6 +101,7 @@ export const retrievalField = z
     ...searchFields,
     top_k: count.min(1).max(20).default(4),
     query: query.optional(),
+    check: checkField.default(DEFAULT_CHECK),
   })
   .optional();
 export type Retrieval = NonNullable<z.output<typeof retrievalField>>;

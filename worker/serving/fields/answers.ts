@@ -89,6 +89,39 @@ const citations = z
     }),
   )
   .meta({ id: 'Citations', description: 'extension: the passages that the model was given' });
+const verdict = z.enum(['supported', 'contradicted', 'unsupported']);
+export const claimSchema = z.strictObject({
+  choice: count,
+  start: count.describe(
+    "place in the choice's content, in UTF-16 units; empty for what was left out",
+  ),
+  end: count,
+  verdict,
+  action: z.enum(['kept', 'quoted', 'dropped']),
+  said: z.string().describe('what the model wrote'),
+  facts: z.array(
+    z.strictObject({
+      text: z.string(),
+      kind: z.enum(['quantity', 'time', 'date', 'code', 'address', 'name']),
+      verdict,
+    }),
+  ),
+  sources: z.array(
+    z.strictObject({
+      index: count.describe('number of the passage in citations'),
+      document: z.string(),
+      start: count.describe('position in the document as it was sent, in UTF-16 units'),
+      end: count,
+      text: z.string(),
+      location: locationSchema,
+    }),
+  ),
+});
+const claims = z.array(claimSchema).meta({
+  id: 'Claims',
+  description:
+    'extension: sentences of the answer, and which sentences of the passages support them',
+});
 const chatHead = { id: z.string(), created: count, model: z.string() };
 
 const promptToken = z.strictObject({
@@ -122,6 +155,7 @@ export const chatCompletionSchema = z
       .optional()
       .describe('with "prompt_logprobs": tokens of the prompt by their ids, as in vLLM'),
     citations: citations.optional(),
+    claims: claims.optional(),
     session: session.optional(),
   })
   .meta({ id: 'ChatCompletion' });
@@ -147,6 +181,7 @@ export const chatChunkSchema = z
     timings: timingsSchema.optional(),
     resources: resourcesSchema.optional(),
     citations: citations.optional(),
+    claims: claims.optional(),
     session: session.optional(),
   })
   .meta({ id: 'ChatCompletionChunk' });

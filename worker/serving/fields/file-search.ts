@@ -1,5 +1,6 @@
 /** The tool file_search of responses, and what searches of vector stores share with it. */
 import { z } from 'zod';
+import { checkField } from '../grounding/policy.ts';
 
 const MAX_STORES = 4;
 const MAX_RESULTS = 50;
@@ -34,5 +35,6 @@ export const fileSearchTool = z.looseObject({
   max_num_results: resultCount.default(DEFAULT_RESULTS),
   filters: filtersField,
   ranking_options: rankingField,
+  check: checkField.optional(),
 });
 export type FileSearchTool = z.output<typeof fileSearchTool>;

@@ -44,7 +44,7 @@ export class Restorer {
 const inJson = (value: string): string => JSON.stringify(value).slice(1, -1);
 
 /** What an API adds to the deltas of a generation. */
-interface OtherDelta {
+export interface OtherDelta {
   readonly type: string;
   readonly choice: number;
 }

@@ -1,0 +1,91 @@
+/** `thimble eval answers`. */
+import { appendFile, writeFile } from 'node:fs/promises';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { withBenchServer } from '../bench/bench-server.ts';
+import { ensureModel } from '../dev/prepare.ts';
+import {
+  addDocuments,
+  type Asked,
+  askQuestion,
+  type ModeReport,
+  MODES,
+  readQuestions,
+  reportOf,
+} from '../eval/answers.ts';
+import { formatEstimate } from '../eval/intervals.ts';
+import { parseCount } from '../lib/arguments.ts';
+import { ProgressLine } from '../lib/progress.ts';
+import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
+
+export const ANSWERS_EXAMPLES = `
+Examples:
+  thimble eval answers -m qwen2.5-coder-0.5b-instruct
+  thimble eval answers --every 20 --out answers.jsonl
+`;
+
+interface AnswersFlags {
+  readonly model: string;
+  readonly embedding: string;
+  readonly every: number;
+  readonly offEvery: number;
+  readonly out?: string;
+}
+
+export function addAnswersCommand(command: Command): void {
+  command
+    .command('answers')
+    .description(
+      'Asks 200 questions about 20 documents of a collection on a server of its own, with and without the check of ' +
+        'answers: shares of answers that are right, and of those with a figure that the cited text does not have.',
+    )
+    .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
+    .option('--embedding <id>', 'an embedding model', 'all-minilm-l6-v2')
+    .option('--every <n>', 'ask every n-th question only', parseCount(1), 1)
+    .option('--off-every <n>', 'ask every n-th of them without the check, too', parseCount(1), 1)
+    .option('--out <path>', 'write a line of JSON for each question')
+    .addHelpText('after', ANSWERS_EXAMPLES)
+    .action(runAnswers);
+}
+
+async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFlags): Promise<void> {
+  const questions = (await readQuestions()).filter((_, i) => i % every === 0);
+  for (const id of [model, embedding]) await ensureModel(id);
+  if (out !== undefined) await writeFile(out, '');
+  const asked: Asked[] = [];
+  const progress = new ProgressLine('asking: ');
+  await withBenchServer({ models: [model, embedding] }, async ({ server }) => {
+    await addDocuments(server.url);
+    for (const question of questions) {
+      const asksOff = asked.length % offEvery === 0;
+      asked.push(await askQuestion(server.url, model, question, asksOff));
+      if (out !== undefined) await appendFile(out, `${JSON.stringify(asked.at(-1))}\n`);
+      progress.update({ done: asked.length, total: questions.length, unit: 'items' });
+    }
+  });
+  progress.finish('done');
+  const reports = MODES.map((mode) => reportOf(mode, asked));
+  process.stdout.write(`${reports.map(describe).join('\n')}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ model, embedding, questions: asked.length, reports })}\n`,
+  );
+}
+
+const TITLES: Readonly<Record<keyof Omit<ModeReport, 'mode' | 'answers'>, string>> = {
+  right: 'right',
+  wrong: 'wrong',
+  abstained: 'said that the documents do not say',
+  foreignFigure: 'with a figure that is not in the cited text',
+  wrongFigure: "wrong with a figure, in the model's words",
+  rightAnswerable: 'right, of questions with an answer',
+  citedRight: 'cite the right place, of questions with an answer',
+  rightUnanswerable: 'right, of questions without an answer',
+};
+
+function describe(report: ModeReport): string {
+  const lines = Object.entries(TITLES).map(([key, title]) => {
+    const estimate = formatEstimate(report[key as keyof typeof TITLES]);
+    return `  ${title}: ${estimate}`;
+  });
+  return [`${report.mode}, ${report.answers} answers`, ...lines].join('\n');
+}
