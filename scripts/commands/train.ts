@@ -7,7 +7,8 @@ import { build } from '../build/build.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
 import { readTrainingConfig } from '../train/config.ts';
-import { runTraining, type TrainingStep } from '../train/run-training.ts';
+import type { TrainingStep } from '../train/result.ts';
+import { runTraining } from '../train/run-training.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,6 +1,6 @@
 /** A training as a page: its curves, what it writes, and what it was made from. One file, without scripts. */
 import type { TrainingConfig } from './config.ts';
-import type { RunResult, TrainingStep } from './run-training.ts';
+import type { RunResult, TrainingStep } from './result.ts';
 import type { TokenData } from './token-data.ts';
 
 export interface Sample {

@@ -8,6 +8,7 @@ import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { TrainingConfig } from './config.ts';
 import { exportModel } from './export-model.ts';
 import { trainingReport } from './report.ts';
+import type { RunResult, TrainingStep } from './result.ts';
 import { heldOutBatches, readTokenData, trainBatches, type TokenData } from './token-data.ts';
 import { Training } from './training.ts';
 import { writeSamples } from './write-samples.ts';
@@ -25,17 +26,6 @@ const PROMPT_TOKENS = 16;
 /** Matrices of the feed-forward part are made a multiple of it. */
 const FFN_UNIT = 32;
 
-export interface TrainingStep {
-  readonly step: number;
-  readonly nStep: number;
-  readonly loss: number;
-  readonly heldOutLoss: number | null;
-  readonly rate: number;
-  readonly tokensPerSecond: number;
-  readonly gflops: number;
-  readonly secondsLeft: number;
-}
-
 export interface RunOptions {
   /** Where checkpoints and the model go. */
   readonly folder: string;
@@ -45,18 +35,6 @@ export interface RunOptions {
   readonly minutes: number | null;
   readonly onStep: (step: TrainingStep) => void;
   readonly onData: (data: TokenData) => void;
-}
-
-export interface RunResult {
-  readonly steps: number;
-  readonly nWeight: number;
-  readonly loss: number;
-  readonly heldOutLoss: number | null;
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly modelFolder: string;
-  readonly reportFile: string;
-  readonly history: readonly TrainingStep[];
 }
 
 export function shapeOf({ model }: Pick<TrainingConfig, 'model'>, nVocab: number): DecoderShape {

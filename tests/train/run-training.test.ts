@@ -7,7 +7,8 @@ import { importModel } from '../../scripts/import/import-model.ts';
 import { loadLocalModel } from '../../scripts/node-host/engine.ts';
 import { logSumExp } from '../../scripts/eval/statistics.ts';
 import { readTrainingConfig, type TrainingConfig } from '../../scripts/train/config.ts';
-import { runTraining, type RunOptions, type RunResult } from '../../scripts/train/run-training.ts';
+import type { RunResult } from '../../scripts/train/result.ts';
+import { runTraining, type RunOptions } from '../../scripts/train/run-training.ts';
 import { readTokenData } from '../../scripts/train/token-data.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 

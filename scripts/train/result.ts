@@ -1,0 +1,24 @@
+/** What a training tells of itself: each step, and the end. */
+
+export interface TrainingStep {
+  readonly step: number;
+  readonly nStep: number;
+  readonly loss: number;
+  readonly heldOutLoss: number | null;
+  readonly rate: number;
+  readonly tokensPerSecond: number;
+  readonly gflops: number;
+  readonly secondsLeft: number;
+}
+
+export interface RunResult {
+  readonly steps: number;
+  readonly nWeight: number;
+  readonly loss: number;
+  readonly heldOutLoss: number | null;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly modelFolder: string;
+  readonly reportFile: string;
+  readonly history: readonly TrainingStep[];
+}
