@@ -86,3 +86,57 @@ describe('chat completions', () => {
     expect(broken.param).toMatch(/^tools\[0\]\.custom\.format\.grammar\.definition/);
   });
 });
+
+describe('responses', () => {
+  const move: OpenAI.Responses.Tool = {
+    type: 'custom',
+    name: 'move',
+    format: { type: 'grammar', syntax: 'regex', definition: DEFINITION },
+  };
+  const request = { model: STORIES_ID, input: 'Once', temperature: 0, max_output_tokens: 200 };
+  const forced = { ...request, tools: [move], tool_choice: { type: 'custom', name: 'move' } };
+  const asked = forced as OpenAI.Responses.ResponseCreateParamsNonStreaming;
+
+  test('a call is an item with an input, which its output answers', async () => {
+    const whole = await client.responses.create(asked);
+    expect(whole.tools).toEqual([move]);
+    const [call] = whole.output;
+    if (call?.type !== 'custom_tool_call') throw new Error(`an item of type ${call?.type}`);
+    expect([call.name, call.id?.startsWith('ctc_')]).toEqual(['move', true]);
+    expect(call.input).toMatch(INPUT);
+    const output = {
+      type: 'custom_tool_call_output',
+      call_id: call.call_id,
+      output: 'moved',
+    } as const;
+    const next = await client.responses.create({
+      ...{ ...request, max_output_tokens: 8, tools: [move] },
+      ...{ previous_response_id: whole.id, input: [output] },
+    });
+    expect(next.output_text).toMatch(/./);
+    const { data } = await client.responses.inputItems.list(next.id, { order: 'asc' });
+    expect(data.map(({ type }) => type)).toEqual([
+      ...['message', 'custom_tool_call', 'custom_tool_call_output'],
+    ]);
+    const again = await client.responses.create({
+      ...{ ...request, max_output_tokens: 8, tools: [move], store: false },
+      input: [{ role: 'user', content: 'Once' }, call, output],
+    });
+    expect(again.output_text).toBe(next.output_text);
+  });
+
+  test('an input is streamed', async () => {
+    const whole = await client.responses.create(asked);
+    const [call] = whole.output;
+    if (call?.type !== 'custom_tool_call') throw new Error(`an item of type ${call?.type}`);
+    const stream = await client.responses.create({ ...asked, stream: true });
+    let input = '';
+    const ends: string[] = [];
+    for await (const event of stream) {
+      if (event.type === 'response.custom_tool_call_input.delta') input += event.delta;
+      if (event.type === 'response.custom_tool_call_input.done') ends.push(event.input);
+    }
+    expect(input).toBe(call.input);
+    expect(ends).toEqual([call.input]);
+  });
+});

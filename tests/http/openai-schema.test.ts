@@ -63,6 +63,12 @@ const parameters = {
 };
 const tools = [{ type: 'function', function: { name: 'weather', parameters } }];
 const flatTools = [{ type: 'function', name: 'weather', parameters }];
+const custom = { name: 'note', description: 'Keeps a note.' };
+const customTool = {
+  max_output_tokens: 60,
+  tools: [{ type: 'custom', ...custom, format: { type: 'text' } }],
+  tool_choice: { type: 'custom', name: 'note' },
+};
 const streamed = { stream: true, stream_options: { include_usage: true } };
 const sound = (): Blob => new Blob([readFileSync(jfk!)]);
 const line = JSON.stringify({
@@ -117,6 +123,11 @@ const SHAPES: readonly Shape[] = [
     streamed: () => post('/chat/completions', { ...chat, ...streamed }),
     'streamed with log-probabilities': () =>
       post('/chat/completions', { ...chat, ...streamed, logprobs: true, top_logprobs: 2 }),
+    'a call of a custom tool': () =>
+      post('/chat/completions', {
+        ...{ ...chat, max_tokens: 60, tools: [{ type: 'custom', custom }] },
+        tool_choice: { type: 'custom', custom: { name: 'note' } },
+      }),
     'a streamed tool call': () =>
       post('/chat/completions', {
         ...{ ...chat, ...streamed, max_tokens: 60, tools, tool_choice: 'required' },
@@ -170,6 +181,9 @@ const SHAPES: readonly Shape[] = [
         ...{ ...input, max_output_tokens: 60, tools: flatTools },
         tool_choice: { type: 'function', name: 'weather' },
       }),
+    'a call of a custom tool': () => post('/responses', { ...input, ...customTool }),
+    'a streamed call of a custom tool': () =>
+      post('/responses', { ...input, ...customTool, stream: true }),
     'a search of files': async () => await post('/responses', { ...input, ...(await searching()) }),
     'a streamed search of files': async () =>
       await post('/responses', { ...input, ...(await searching()), stream: true }),

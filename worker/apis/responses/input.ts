@@ -7,6 +7,7 @@ import { checkInputs, textContent, textMessage } from '../../serving/conversatio
 import type { ContentPart, Message } from '../../serving/conversation/message.ts';
 import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
+import { INPUT_ARGUMENT } from '../../serving/output/custom-input.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { type InputItemJson, itemText, type NewItem, type SentItem } from './item-schema.ts';
 import type { ResponseBody, ResponseJson } from './schema.ts';
@@ -105,7 +106,11 @@ function newItem(
     const { type, call_id, name, arguments: json } = item;
     return { id: newItemId(type), type, status, call_id, name, arguments: json };
   }
-  if (item.type === 'function_call_output') {
+  if (item.type === 'custom_tool_call') {
+    const { type, call_id, name, input } = item;
+    return { id: newItemId(type), type, status, call_id, name, input };
+  }
+  if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output') {
     const { type, call_id, output } = item;
     return { id: newItemId(type), type, status, call_id, output: itemText(output) };
   }
@@ -178,9 +183,13 @@ export function itemTurns(
 }
 
 function itemMessages(item: InputItemJson, all: readonly InputItemJson[]): Message[] {
-  if (item.type === 'function_call_output')
+  if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
     return [{ ...textMessage('tool', item.output), tool_call_id: item.call_id }];
   if (item.type === 'message') return [{ role: item.role, content: item.content.map(contentPart) }];
+  if (item.type === 'custom_tool_call') {
+    const json = JSON.stringify({ [INPUT_ARGUMENT]: item.input });
+    return [callsMessage('', [{ id: item.call_id, name: item.name, json }])];
+  }
   if (item.type !== 'function_call') return serverMessages(item, all);
   const { call_id: id, name, arguments: json } = item;
   return [callsMessage('', [{ id, name, json }])];

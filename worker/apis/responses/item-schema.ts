@@ -58,11 +58,18 @@ const callItem = z
     arguments: z.string(),
   })
   .refine(isArguments, NO_ARGUMENTS);
+const customCallItem = z.looseObject({
+  type: z.literal('custom_tool_call'),
+  call_id: callId,
+  name: toolName,
+  input: z.string(),
+});
 const callOutputItem = z.looseObject({
   type: z.literal('function_call_output'),
   call_id: callId,
   output: texts,
 });
+const customOutputItem = callOutputItem.extend({ type: z.literal('custom_tool_call_output') });
 
 /** What belongs to an earlier turn and is not part of the conversation: passages, lists of tools. */
 const searchItem = z.looseObject({ type: z.literal('file_search_call') });
@@ -104,6 +111,8 @@ export const newItemSchema = z.discriminatedUnion(
     messageItem,
     callItem,
     callOutputItem,
+    customCallItem,
+    customOutputItem,
     itemReference,
     searchItem,
     listItem,
@@ -160,6 +169,17 @@ const functionCall = z
     arguments: z.string(),
   })
   .meta({ id: 'ResponseFunctionCall' });
+
+const customCall = z
+  .strictObject({
+    id: z.string(),
+    type: z.literal('custom_tool_call'),
+    status,
+    call_id: z.string(),
+    name: z.string(),
+    input: z.string(),
+  })
+  .meta({ id: 'ResponseCustomToolCall' });
 
 const fileSearchCall = z
   .strictObject({
@@ -235,12 +255,22 @@ export const outputItemSchema = z
   .discriminatedUnion('type', [
     outputMessage,
     functionCall,
+    customCall,
     fileSearchCall,
     mcpListTools,
     mcpCall,
     mcpApprovalRequest,
   ])
   .meta({ id: 'ResponseOutputItem' });
+
+const callOutput = <Type extends string>(type: Type) =>
+  z.strictObject({
+    id: z.string(),
+    type: z.literal(type),
+    status: z.literal('completed'),
+    call_id: z.string(),
+    output: z.string(),
+  });
 
 export const inputItemSchema = z
   .discriminatedUnion('type', [
@@ -261,13 +291,9 @@ export const inputItemSchema = z
       ),
     }),
     functionCall,
-    z.strictObject({
-      id: z.string(),
-      type: z.literal('function_call_output'),
-      status: z.literal('completed'),
-      call_id: z.string(),
-      output: z.string(),
-    }),
+    customCall,
+    callOutput('function_call_output'),
+    callOutput('custom_tool_call_output'),
     mcpCall,
     mcpApprovalRequest,
     z.strictObject({
@@ -284,6 +310,7 @@ export const inputItemSchema = z
 export type OutputTextJson = z.output<typeof outputTextSchema>;
 export type OutputMessageJson = z.output<typeof outputMessage>;
 export type FileSearchCallJson = z.output<typeof fileSearchCall>;
+export type CustomCallJson = z.output<typeof customCall>;
 export type FunctionCallJson = z.output<typeof functionCall>;
 export type McpListToolsJson = z.output<typeof mcpListTools>;
 export type ListedToolJson = z.output<typeof listedTool>;

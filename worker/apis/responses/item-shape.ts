@@ -3,6 +3,7 @@ import type { FileSearch } from './file-search.ts';
 import type {
   ApprovalRequestJson,
   FileSearchCallJson,
+  CustomCallJson,
   FunctionCallJson,
   ListedToolJson,
   McpCallJson,
@@ -34,6 +35,8 @@ const PREFIXES = {
   message: 'msg',
   function_call: 'fc',
   function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
   file_search_call: 'fs',
   mcp_list_tools: 'mcpl',
   mcp_call: 'mcp',
@@ -79,8 +82,8 @@ export const ownerOfItem = (id: string): string | null => ITEM_ID.exec(id)?.[1] 
 
 /** The open item: as it was begun, and its content so far. */
 interface OpenItem {
-  readonly item: OutputMessageJson | FunctionCallJson;
-  /** Text of a message, or JSON of a call's arguments. */
+  readonly item: OutputMessageJson | FunctionCallJson | CustomCallJson;
+  /** Text of a message or of a custom tool's input, or JSON of a call's arguments. */
   text: string;
   readonly tokens: ChatTokenJson[];
 }
@@ -96,12 +99,16 @@ export class OutputItems {
   readonly #responseId: string;
 
   readonly #annotate: (text: string) => OutputTextJson['annotations'];
+  readonly #customNames: ReadonlySet<string>;
 
+  /** @param customNames of the tools whose calls have inputs */
   constructor(
     responseId: string,
     wantsLogprobs: boolean,
+    customNames: ReadonlySet<string>,
     annotate: (text: string) => OutputTextJson['annotations'],
   ) {
+    this.#customNames = customNames;
     this.#annotate = annotate;
     this.#responseId = responseId;
     this.#wantsLogprobs = wantsLogprobs;
@@ -202,17 +209,24 @@ export class OutputItems {
 
   *call(callId: string, name: string): Events {
     yield* this.end('completed');
-    yield* this.#begin({
-      ...{ id: this.#newId('function_call'), type: 'function_call', status: 'in_progress' },
-      ...{ call_id: callId, name, arguments: '' },
-    });
+    const head = { status: 'in_progress', call_id: callId, name } as const;
+    if (this.#customNames.has(name)) {
+      const id = this.#newId('custom_tool_call');
+      yield* this.#begin({ id, type: 'custom_tool_call', ...head, input: '' });
+    } else {
+      const id = this.#newId('function_call');
+      yield* this.#begin({ id, type: 'function_call', ...head, arguments: '' });
+    }
   }
 
-  /** Adds to the arguments of the open call. */
+  /** Adds to the arguments, or the input, of the open call. */
   *arguments(delta: string): Events {
     if (this.#open === null) return;
     this.#open.text += delta;
-    yield { type: 'response.function_call_arguments.delta', ...this.#place(this.#open), delta };
+    const place = this.#place(this.#open);
+    if (this.#open.item.type === 'custom_tool_call')
+      yield { type: 'response.custom_tool_call_input.delta', ...place, delta };
+    else yield { type: 'response.function_call_arguments.delta', ...place, delta };
   }
 
   /** Ends the open item, if any. */
@@ -226,6 +240,8 @@ export class OutputItems {
       const { text, logprobs } = part;
       yield { type: 'response.output_text.done', ...place, ...PART, text, logprobs };
       yield { type: 'response.content_part.done', ...place, ...PART, part };
+    } else if (item.type === 'custom_tool_call') {
+      yield { type: 'response.custom_tool_call_input.done', ...place, input: item.input };
     } else {
       const { name, arguments: json } = item;
       yield { type: 'response.function_call_arguments.done', ...place, name, arguments: json };
@@ -272,12 +288,9 @@ function partOf({ text, tokens }: OpenItem, annotate: Annotate): OutputTextJson 
   return { type: 'output_text', text, annotations: annotate(text), logprobs: [...tokens] };
 }
 
-function itemOf(
-  open: OpenItem,
-  status: Status,
-  annotate: Annotate,
-): OutputMessageJson | FunctionCallJson {
+function itemOf(open: OpenItem, status: Status, annotate: Annotate): OpenItem['item'] {
   const { item } = open;
   if (item.type === 'message') return { ...item, status, content: [partOf(open, annotate)] };
+  if (item.type === 'custom_tool_call') return { ...item, status, input: open.text };
   return { ...item, status, arguments: open.text };
 }

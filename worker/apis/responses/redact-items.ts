@@ -6,7 +6,7 @@ import type { ResponseJson } from './schema.ts';
 
 /** Fields of items that hold texts; the others are ids, names and roles. */
 const TEXT_FIELDS: ReadonlySet<string> = new Set([
-  ...['text', 'output', 'arguments'],
+  ...['text', 'output', 'arguments', 'input'],
   // Of calls of MCP servers that failed or were refused.
   ...['message', 'reason'],
 ]);

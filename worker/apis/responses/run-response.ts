@@ -12,7 +12,8 @@ import type { ServedModel } from '../../serving/models/model-store.ts';
 import type { ToolUse } from '../../serving/output/tools.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
-import { responseTools } from '../../serving/output/api-tools.ts';
+import { flatCustomNames, responseTools } from '../../serving/output/api-tools.ts';
+import { withInputs } from '../../serving/output/custom-input.ts';
 import { textFormat } from '../../serving/output/constraint.ts';
 import { checkCalls, checkItemInputs, itemTurns } from './input.ts';
 import { readApprovals } from './mcp/approvals.ts';
@@ -168,7 +169,10 @@ async function planWith(
     signal,
     record,
     start: (ended, onWaiting) =>
-      checked(search?.check, restoreOutput(redactor, generate(ended, onWaiting))),
+      withInputs(
+        flatCustomNames(body),
+        checked(search?.check, restoreOutput(redactor, generate(ended, onWaiting))),
+      ),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The body of POST /v1/responses, and its answers and events. */
 import { z } from 'zod';
+import { CHECKS } from '../../serving/grounding/policy.ts';
 import { MAX_MESSAGES } from '../chat/schema.ts';
 import {
   count,
@@ -92,6 +93,7 @@ const shownSearch = z.strictObject({
   type: z.literal('file_search'),
   vector_store_ids: z.array(z.string()),
   max_num_results: count,
+  check: z.enum(CHECKS).optional(),
   filters: z.looseObject({}).optional(),
   ranking_options: z.looseObject({}).optional(),
 });
@@ -102,6 +104,19 @@ const shownFunction = z.strictObject({
   description: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
   strict: z.boolean(),
+});
+const shownCustom = z.strictObject({
+  type: z.literal('custom'),
+  name: z.string(),
+  description: z.string().optional(),
+  format: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('text') }),
+    z.strictObject({
+      type: z.literal('grammar'),
+      syntax: z.literal('regex'),
+      definition: z.string(),
+    }),
+  ]),
 });
 const names = z.array(z.string());
 const shownFilter = z.strictObject({
@@ -120,7 +135,12 @@ const shownServer = z.strictObject({
     z.strictObject({ always: shownFilter.optional(), never: shownFilter.optional() }),
   ]),
 });
-const shownTool = z.discriminatedUnion('type', [shownFunction, shownSearch, shownServer]);
+const shownTool = z.discriminatedUnion('type', [
+  shownFunction,
+  shownCustom,
+  shownSearch,
+  shownServer,
+]);
 const shownFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
   z.strictObject({ type: z.literal('json_object') }),
@@ -133,7 +153,7 @@ const shownFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
-const namedTool = z.strictObject({ type: z.literal('function'), name: z.string() });
+const namedTool = z.strictObject({ type: z.enum(['function', 'custom']), name: z.string() });
 
 export type ResponseStatus =
   'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
@@ -234,6 +254,8 @@ export const responseEventSchema = z
       name: z.string(),
       arguments: z.string(),
     }),
+    event('response.custom_tool_call_input.delta', { ...ofItem, delta: z.string() }),
+    event('response.custom_tool_call_input.done', { ...ofItem, input: z.string() }),
     event('response.file_search_call.in_progress', ofItem),
     event('response.file_search_call.searching', ofItem),
     event('response.file_search_call.completed', ofItem),

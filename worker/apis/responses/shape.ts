@@ -9,7 +9,13 @@ import type { GenerateUsage } from '../../../engine/generate/types.ts';
 import { recordForClient } from '../../http/error-response.ts';
 import type { AnswerReason } from '../../serving/generation/text-events.ts';
 import type { ServedModel } from '../../serving/models/model-store.ts';
-import type { FlatTool, FlatToolChoice, TextFormat } from '../../serving/fields/output.ts';
+import { flatCustomNames } from '../../serving/output/api-tools.ts';
+import type {
+  FlatCustom,
+  FlatTool,
+  FlatToolChoice,
+  TextFormat,
+} from '../../serving/fields/output.ts';
 import {
   LOGPROBS_INCLUDE,
   RESULTS_INCLUDE,
@@ -126,12 +132,25 @@ function shownTool(tool: FlatTool): ResponseJson['tools'][number] {
     };
   }
   if (tool.type === 'mcp') return shownServer(tool);
+  if (tool.type === 'custom') return shownCustom(tool);
   const { name, description, parameters, strict } = tool;
   return {
     ...{ type: 'function', name, description: description ?? null },
     // Calls always match their schemas, whatever `strict` says.
     ...{ parameters: parameters ?? {}, strict: strict ?? true },
   };
+}
+
+function shownCustom({
+  type,
+  name,
+  description,
+  format,
+}: FlatCustom): ResponseJson['tools'][number] {
+  const about = description == null ? {} : { description };
+  if (format?.type !== 'grammar') return { type, name, ...about, format: { type: 'text' } };
+  const { syntax, definition } = format;
+  return { type, name, ...about, format: { type: 'grammar', syntax, definition } };
 }
 
 /** Headers and authorization are not kept. */
@@ -150,7 +169,8 @@ function shownChoice(choice: FlatToolChoice = 'auto'): ResponseJson['tool_choice
   if (choice.type === 'file_search') return { type: choice.type };
   if (choice.type === 'mcp')
     return { type: choice.type, server_label: choice.server_label, name: choice.name ?? null };
-  if (choice.type === 'function') return { type: choice.type, name: choice.name };
+  if (choice.type === 'function' || choice.type === 'custom')
+    return { type: choice.type, name: choice.name };
   const tools = choice.tools.map(({ type, name }) => ({ type, name }));
   return { type: choice.type, mode: choice.mode, tools };
 }
@@ -236,7 +256,9 @@ class ResponseMaker {
 
   constructor(run: ResponseRun) {
     this.#run = run;
-    this.items = new OutputItems(run.id, run.body.include.includes(LOGPROBS_INCLUDE), (text) =>
+    const customs = flatCustomNames(run.body);
+    const wantsLogprobs = run.body.include.includes(LOGPROBS_INCLUDE);
+    this.items = new OutputItems(run.id, wantsLogprobs, customs, (text) =>
       annotationsOf(run.search, text),
     );
     this.#response = emptyResponse(run, 'in_progress');

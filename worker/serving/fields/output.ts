@@ -86,16 +86,21 @@ const flatFunction = z.looseObject({
   parameters: jsonSchema.nullish(),
   strict: z.boolean().nullish(),
 });
+const flatCustom = customTool(
+  z.discriminatedUnion('type', [anyText, inputGrammar.extend({ type: z.literal('grammar') })]),
+).extend({ type: z.literal('custom') });
 const flatTool = z.discriminatedUnion(
   'type',
-  [flatFunction, fileSearchTool, mcpTool],
-  'expected "function", "file_search" or "mcp"; other tools are not supported',
+  [flatFunction, flatCustom, fileSearchTool, mcpTool],
+  'expected "function", "custom", "file_search" or "mcp"; other tools are not supported',
 );
 const flatNamedTool = z.looseObject({ type: z.literal('function'), name: toolName });
+const flatNamedCustom = z.looseObject({ type: z.literal('custom'), name: toolName });
 const flatToolChoice = z.union(
   [
     choiceWord,
     flatNamedTool,
+    flatNamedCustom,
     z.looseObject({ type: z.literal('file_search') }),
     z.looseObject({
       type: z.literal('mcp'),
@@ -105,7 +110,10 @@ const flatToolChoice = z.union(
     z.looseObject({
       type: z.literal('allowed_tools'),
       mode: choiceMode,
-      tools: z.array(flatNamedTool).min(1).max(MAX_TOOLS),
+      tools: z
+        .array(z.union([flatNamedTool, flatNamedCustom]))
+        .min(1)
+        .max(MAX_TOOLS),
     }),
   ],
   'expected "none", "auto", "required" or {"type": "function", "name": "..."}',
@@ -204,6 +212,7 @@ export const messagesOutputFields = {
   output_config: z.looseObject({ format: schemaFormat.nullish(), effort: effortField }).optional(),
 };
 
+export type FlatCustom = z.output<typeof flatCustom>;
 export type FlatTool = z.output<typeof flatTool>;
 export type FlatToolChoice = z.output<typeof flatToolChoice>;
 export type TextFormat = z.output<typeof textFormat>;

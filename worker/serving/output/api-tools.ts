@@ -32,6 +32,11 @@ export function customNames({ tools = [] }: ChatToolFields): ReadonlySet<string>
   return new Set(tools.flatMap((tool) => (tool.type === 'custom' ? [tool.custom.name] : [])));
 }
 
+/** The same of responses. */
+export function flatCustomNames({ tools = [] }: ResponseToolFields): ReadonlySet<string> {
+  return new Set(tools.flatMap((tool) => (tool.type === 'custom' ? [tool.name] : [])));
+}
+
 /** A custom tool as a function of one text. @param pattern that the whole text matches; null for any */
 function customRow(
   {
@@ -65,6 +70,11 @@ export function responseTools(
   const { tools = [], tool_choice: choice = 'auto', parallel_tool_calls: parallel = true } = fields;
   const places: string[] = [];
   const rows = tools.flatMap((tool, place) => {
+    if (tool.type === 'custom') {
+      places.push(`tools[${place}].format.definition`);
+      const { format } = tool;
+      return [customRow(tool, format?.type === 'grammar' ? format.definition : null)];
+    }
     if (tool.type !== 'function') return [];
     places.push(`tools[${place}].parameters`);
     const { name, description, parameters } = tool;
@@ -97,7 +107,7 @@ function chosenName(tool: ChosenTool): string {
 function flatChoice(choice: FlatToolChoice, served: readonly ServedTool[]): ToolChoice {
   if (typeof choice !== 'object') return choice;
   if (choice.type === 'file_search') return 'auto';
-  if (choice.type === 'function') return { name: choice.name };
+  if (choice.type === 'function' || choice.type === 'custom') return { name: choice.name };
   if (choice.type !== 'mcp')
     return { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) };
   const { server_label: label, name } = choice;

@@ -3,6 +3,7 @@
  * text is passed on as it arrives.
  */
 import type { Delta } from '../generation/run-generation.ts';
+import type { OtherDelta } from '../redaction/restore-output.ts';
 
 /** The one argument of a custom tool. */
 export const INPUT_ARGUMENT = 'input';
@@ -61,23 +62,31 @@ const VALUE_QUOTE = 3;
 const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
 
 /** Deltas whose calls of custom tools have inputs in the place of arguments. @param names of the custom tools */
-export async function* withInputs(
+export async function* withInputs<Other extends OtherDelta = never>(
   names: ReadonlySet<string>,
-  deltas: AsyncIterable<Delta>,
-): AsyncGenerator<Delta, void, void> {
+  deltas: AsyncIterable<Delta | Other>,
+): AsyncGenerator<Delta | Other, void, void> {
   /** By choice, for the call that is open there. */
   const readers = new Map<number, InputReader>();
   for await (const delta of deltas) {
-    if (delta.type === 'call') {
+    if (isOf(delta, 'call')) {
       readers.delete(delta.choice);
       if (names.has(delta.name)) readers.set(delta.choice, new InputReader());
     }
-    const reader = delta.type === 'arguments' ? readers.get(delta.choice) : undefined;
-    if (delta.type !== 'arguments' || reader === undefined) {
+    const reader = readers.get(delta.choice);
+    if (!isOf(delta, 'arguments') || reader === undefined) {
       yield delta;
       continue;
     }
     const text = reader.push(delta.text);
     if (text !== '') yield { ...delta, text };
   }
+}
+
+/** Whether a delta is one of a model's, of a type. */
+function isOf<Type extends Delta['type']>(
+  delta: Delta | OtherDelta,
+  type: Type,
+): delta is Extract<Delta, { type: Type }> {
+  return delta.type === type;
 }
