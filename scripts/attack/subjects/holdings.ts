@@ -1,7 +1,11 @@
 /** What a caller keeps of each kind, made over HTTP, and the paths under which it lies. */
+import { setTimeout } from 'node:timers/promises';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { fileForm } from '../../lib/key-client.ts';
 import type { KeyClient } from '../../lib/key-client.ts';
+
+const MAX_BATCH_MS = 60_000;
+const LOOK_MS = 20;
 
 /** Ids of what a caller keeps, by the path that takes them; second ids of paths by their names there, such as `:document`. */
 export type Holdings = Readonly<Record<string, string>>;
@@ -37,6 +41,9 @@ export async function keepEverything(
   const batch = await made('/v1/batches', {
     ...{ input_file_id: file, endpoint: '/v1/completions', completion_window: '24h' },
   });
+  const requests = [{ custom_id: 'a', params: { messages, max_tokens: 2 } }];
+  const messageBatch = await made('/v1/messages/batches', { requests });
+  await untilEnded(client, `/v1/messages/batches/${messageBatch}`);
   const completion = await made('/v1/chat/completions', { messages, max_tokens: 2, store: true });
   const items = [{ role: 'user', content: word }];
   const conversation = await made('/v1/conversations', { items, metadata: { word } });
@@ -48,6 +55,7 @@ export async function keepEverything(
     ':file': notes,
     '/v1/conversations/:id': conversation,
     ':item': item!.id,
+    '/v1/messages/batches/:id': messageBatch,
     '/v1/sessions/:id': `${word}-session`,
     '/v1/responses/:id': response,
     '/v1/collections/:name': `${word}-notes`,
@@ -56,4 +64,15 @@ export async function keepEverything(
     '/v1/batches/:id': batch,
     '/v1/subjects/:id': subject,
   };
+}
+
+/** Until a batch has results. @throws {EngineError} E_INTERNAL when it has none for long */
+async function untilEnded(client: KeyClient, path: string): Promise<void> {
+  const endMs = Date.now() + MAX_BATCH_MS;
+  while (Date.now() < endMs) {
+    const { text } = await client.ask(path);
+    if ((JSON.parse(text) as { processing_status: string }).processing_status === 'ended') return;
+    await setTimeout(LOOK_MS);
+  }
+  throw new EngineError('E_INTERNAL', `${path}: has not ended after ${MAX_BATCH_MS} ms`);
 }

@@ -23,6 +23,7 @@ const LISTS = [
   '/v1/collections',
   '/v1/chat/completions',
   '/v1/vector_stores',
+  '/v1/messages/batches',
 ];
 
 /** Bodies that the routes accept. */

@@ -179,7 +179,7 @@ export const deleteMessageBatch = defineBatchEndpoint({
 export async function readMessageBatch(context: Context): Promise<BatchProgress> {
   const found = withBatchId(context);
   const progress = JSON.parse(
-    await askBatch(found, (batch) => batch.readProgress()),
+    await askBatch(found, (batch) => batch.readProgress(), context.params['id']),
   ) as BatchProgress;
   if (progress.batch.endpoint === MESSAGES_PATH) return progress;
   throw new EngineError(
