@@ -56,7 +56,7 @@ export const ERROR_ROWS = {
   E_CONTENT_KEY: row('config', 500, false, 'api_error'),
   E_CONTENT_INVALID: row('system', 500, false, 'api_error'),
   E_STAGE_LOST: row('system', 503, true, 'overloaded_error'),
-  E_MCP_SERVER: row('system', 424, true, 'external_connector_error'),
+  E_MCP_SERVER: row('system', 424, false, 'external_connector_error'),
   E_SOURCE_UNAVAILABLE: row('system', 502, true, 'api_error'),
   E_DISK: row('system', 500, true, 'api_error'),
   E_USAGE: row('caller', 400, false, 'invalid_request_error'),

@@ -14,7 +14,8 @@ const EXAMPLES = `
 Examples:
   thimble train stories.json                  # checkpoints and the model go to trained/ID
   thimble train stories.json --minutes 10     # what ten minutes give; the same command goes on
-  thimble import trained/stories/model --id stories && thimble run stories "Once upon a time"
+  thimble import trained/stories/model --id stories
+  thimble run stories "Once upon a time"
 
 A configuration:
   {
@@ -40,7 +41,7 @@ export function register(program: Command): void {
     .command('train')
     .summary('train a small decoder from texts')
     .description(
-      'Trains a decoder of the Llama family on kernels of our own, and writes it as a folder that `thimble import` reads. ' +
+      'Trains a decoder of the Llama family on kernels of our own, and writes it as a folder that can be imported. ' +
         'Checkpoints let the same command go on where it was cut off, to the same weights.',
     )
     .argument('<config>', 'a JSON file, see below')

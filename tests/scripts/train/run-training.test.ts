@@ -3,14 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { importModel } from '../../scripts/import/import-model.ts';
-import { loadLocalModel } from '../../scripts/node-host/engine.ts';
-import { logSumExp } from '../../scripts/eval/statistics.ts';
-import { readTrainingConfig, type TrainingConfig } from '../../scripts/train/config.ts';
-import type { RunResult } from '../../scripts/train/result.ts';
-import { runTraining, type RunOptions } from '../../scripts/train/run-training.ts';
-import { readTokenData } from '../../scripts/train/token-data.ts';
-import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
+import { importModel } from '../../../scripts/import/import-model.ts';
+import { loadLocalModel } from '../../../scripts/node-host/engine.ts';
+import { logSumExp } from '../../../scripts/eval/statistics.ts';
+import { readTrainingConfig, type TrainingConfig } from '../../../scripts/train/config.ts';
+import type { RunResult } from '../../../scripts/train/result.ts';
+import { runTraining, type RunOptions } from '../../../scripts/train/run-training.ts';
+import { readTokenData } from '../../../scripts/train/token-data.ts';
+import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
 
 let root = '';
 beforeEach(async () => {
