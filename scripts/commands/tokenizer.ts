@@ -1,9 +1,9 @@
 /** `thimble tokenizer train`: a byte-level BPE tokenizer from texts. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { EngineError } from '../../engine/base/errors.ts';
 import { parseCount } from '../lib/arguments.ts';
+import { readText } from '../train/read-text.ts';
 import { trainTokenizer } from '../train/train-tokenizer.ts';
 
 const EXAMPLES = `
@@ -42,21 +42,9 @@ export function register(program: Command): void {
 
 async function runTrain(files: readonly string[], flags: TokenizerFlags): Promise<void> {
   const texts: string[] = [];
-  for (const file of files) texts.push(...(await readTexts(file)).split(flags.separator));
+  for (const file of files) texts.push(...(await readText(file, 'file')).split(flags.separator));
   const json = trainTokenizer(texts, flags.size);
   await writeFile(flags.out, json);
   const { model } = JSON.parse(json) as { model: { vocab: object } };
   process.stdout.write(`${flags.out}: ${Object.keys(model.vocab).length} tokens\n`);
-}
-
-async function readTexts(file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(await readFile(file));
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError(
-      'E_USAGE',
-      `${file}: is not a text in UTF-8 (${what}). Give another file.`,
-    );
-  }
 }

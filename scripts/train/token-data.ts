@@ -4,6 +4,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
 import type { TrainingConfig } from './config.ts';
+import { readText } from './read-text.ts';
 import type { Batch } from './training.ts';
 
 export interface TokenData {
@@ -103,19 +104,7 @@ function batchAt(tokens: Uint32Array, starts: readonly (number | null)[], nConte
 }
 
 async function readDocuments(file: string, separator: string): Promise<string[]> {
-  const bytes = await readFile(file).catch((error: unknown) => {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError('E_USAGE', `data.files: ${file}: cannot be read (${what}).`);
-  });
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw new EngineError(
-      'E_USAGE',
-      `data.files: ${file}: is not UTF-8. Save it as UTF-8, or take another file.`,
-    );
-  }
+  const text = await readText(file, 'data.files');
   return text
     .split(separator)
     .map((document) => document.trim())

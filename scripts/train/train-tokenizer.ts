@@ -1,10 +1,11 @@
 /** A byte-level BPE tokenizer from texts: the text of a tokenizer.json. */
 import { learnMerges } from '../../engine/train/byte-pairs.ts';
+import { BYTE_LEVEL_PATTERN } from '../../engine/text/pre-tokenizers.ts';
 import { byteLevelAlphabet, byteLevelPiece } from '../../engine/text/token-bytes.ts';
 import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
 
-/** Words as the `ByteLevel` pre-tokenizer of tokenizer.json cuts them (GPT-2's pattern). */
-const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+/** Words as the `ByteLevel` pre-tokenizer of tokenizer.json cuts them. */
+const WORD = new RegExp(BYTE_LEVEL_PATTERN, 'gu');
 
 /** @param nToken tokens altogether, those of bytes and the one that ends texts included */
 export function trainTokenizer(texts: Iterable<string>, nToken: number): string {

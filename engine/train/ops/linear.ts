@@ -4,7 +4,7 @@ import { partOf, type Phase } from '../phase.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Rows of a tile of the product: a part that ends inside one wastes it. */
-const TILE_ROWS = 6;
+export const TILE_ROWS = 6;
 
 /** @param weight [nOut, nIn] @param x [nRow, nIn] */
 export function linear(graph: Graph, name: string, x: Tensor, weight: Tensor): Tensor {

@@ -4,11 +4,11 @@
  */
 import type { Graph } from '../graph.ts';
 import { partOf, type Phase } from '../phase.ts';
+import { TILE_ROWS } from './linear.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** Rows whose logits are in memory at a time. */
 const CHUNK_ROWS = 512;
-const TILE_ROWS = 6;
 
 export interface Targets {
   /** Address of a token id of 4 bytes a row. */

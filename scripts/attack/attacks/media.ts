@@ -58,6 +58,11 @@ function wavHeader(
 }
 
 const mp3Frame = Uint8Array.of(0xff, 0xfb, 0x90, 0x00);
+const m4aHead = [0, 0, 0, 16, ...ascii('ftypM4A '), 0, 0, 0, 0];
+/** A size of EBML that says it is not known. */
+const unknownSize = [0x01, ...Array<number>(7).fill(0xff)];
+/** An empty header, and a segment. */
+const webmHead = [0x1a, 0x45, 0xdf, 0xa3, 0x80, 0x18, 0x53, 0x80, 0x67, ...unknownSize];
 /** Of 64 bytes, 44.1 kHz, mono. */
 const adtsHeader = Uint8Array.of(0xff, 0xf1, 0x50, 0x40, 0x08, 0x1f, 0xfc);
 
@@ -111,7 +116,7 @@ export const MEDIA: readonly Attack[] = [
   }),
   recording('m4a-boxes', '20 MB of empty boxes', () => {
     const bytes = new Uint8Array(20_000_000);
-    bytes.set([0, 0, 0, 16, ...ascii('ftypM4A '), 0, 0, 0, 0]);
+    bytes.set(m4aHead);
     for (let at = 16; at + 8 <= bytes.length; at += 8)
       bytes.set([0, 0, 0, 8, ...ascii('free')], at);
     return bytes;
@@ -120,7 +125,7 @@ export const MEDIA: readonly Attack[] = [
     const depth = 200_000;
     const bytes = new Uint8Array(16 + depth * 8);
     const view = new DataView(bytes.buffer);
-    bytes.set([0, 0, 0, 16, ...ascii('ftypM4A '), 0, 0, 0, 0]);
+    bytes.set(m4aHead);
     for (let i = 0; i < depth; i++) {
       view.setUint32(16 + i * 8, (depth - i) * 8);
       bytes.set(ascii(i === 0 ? 'moov' : 'trak'), 20 + i * 8);
@@ -129,40 +134,15 @@ export const MEDIA: readonly Attack[] = [
   }),
   recording('webm-clusters', '20 MB of clusters without an end', () => {
     const bytes = new Uint8Array(20_000_000);
-    const head = [
-      0x1a,
-      0x45,
-      0xdf,
-      0xa3,
-      0x80,
-      0x18,
-      0x53,
-      0x80,
-      0x67,
-      0x01,
-      ...Array<number>(7).fill(0xff),
-    ];
-    const cluster = [0x1f, 0x43, 0xb6, 0x75, 0x01, ...Array<number>(7).fill(0xff)];
-    bytes.set(head);
-    for (let at = head.length; at + cluster.length <= bytes.length; at += cluster.length)
+    const cluster = [0x1f, 0x43, 0xb6, 0x75, ...unknownSize];
+    bytes.set(webmHead);
+    for (let at = webmHead.length; at + cluster.length <= bytes.length; at += cluster.length)
       bytes.set(cluster, at);
     return bytes;
   }),
   recording('webm-nested', 'elements within elements of EBML', () => {
     const bytes = new Uint8Array(4_000_000).fill(0xa0);
-    bytes.set([
-      0x1a,
-      0x45,
-      0xdf,
-      0xa3,
-      0x80,
-      0x18,
-      0x53,
-      0x80,
-      0x67,
-      0x01,
-      ...Array<number>(7).fill(0xff),
-    ]);
+    bytes.set(webmHead);
     return bytes;
   }),
   recording('id3', 'an ID3 tag of 20 MB', () =>

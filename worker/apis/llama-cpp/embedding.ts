@@ -2,10 +2,8 @@
 import { z } from 'zod';
 import { defineEndpoint } from '../../http/endpoint.ts';
 import { withName } from '../../http/body/server-names.ts';
-import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
-import { embeddedTexts } from '../../serving/embedding/embedded-texts.ts';
-import { textIds } from '../../serving/embedding/text-ids.ts';
+import { embeddedTexts, embedTexts } from '../../serving/embedding/embedded-texts.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 
 export const llamaEmbedding = defineEndpoint({
@@ -34,11 +32,8 @@ export const llamaEmbedding = defineEndpoint({
   async handle({ env, caller, body, request, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
-    const ids = await textIds(model, [body.content].flat(), {
-      truncate: false,
-      nameOf: (index) => (Array.isArray(body.content) ? `content[${index}]` : 'content'),
-    });
-    const vectors = await embed(env, caller, model, ids, request.signal);
+    const asked = { texts: body.content, field: 'content', signal: request.signal };
+    const { vectors } = await embedTexts(env, caller, model, asked);
     return Response.json(vectors.map((vector, index) => ({ index, embedding: [[...vector]] })));
   },
 });

@@ -1,11 +1,13 @@
 /** POST /score and /pooling, in vLLM's shape. */
 import { z } from 'zod';
 import { defineEndpoint } from '../../http/endpoint.ts';
-import { embed } from '../../serving/embedding/embed.ts';
-import { embeddedTexts, MAX_TEXT_CHARS } from '../../serving/embedding/embedded-texts.ts';
+import {
+  embeddedTexts,
+  embedTexts,
+  MAX_TEXT_CHARS,
+} from '../../serving/embedding/embedded-texts.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { rankDocuments } from '../../serving/embedding/rank.ts';
-import { textIds } from '../../serving/embedding/text-ids.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 
 const usage = z.strictObject({ prompt_tokens: count, total_tokens: count });
@@ -95,12 +97,8 @@ export const vllmPooling = defineEndpoint({
   async handle({ env, caller, body, request, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
-    const ids = await textIds(model, [body.input].flat(), {
-      truncate: false,
-      nameOf: (index) => (Array.isArray(body.input) ? `input[${index}]` : 'input'),
-    });
-    const vectors = await embed(env, caller, model, ids, request.signal);
-    const nToken = ids.reduce((sum, { length }) => sum + length, 0);
+    const asked = { texts: body.input, field: 'input', signal: request.signal };
+    const { vectors, nToken } = await embedTexts(env, caller, model, asked);
     return Response.json({
       ...{ id: `pool-${crypto.randomUUID()}`, object: 'list', model: model.id },
       data: vectors.map((data, index) => ({ index, object: 'pooling', data: [...data] })),

@@ -57,6 +57,14 @@ export interface GenerationPlan {
 /** Per choice in this order: start, prompt (at most once), (text | call, arguments*)*, done. */
 export type Delta = AnswerEvent & { readonly choice: number };
 
+/** Whether a delta is a generation's, of a type, where others come between them. */
+export function isOf<Type extends Delta['type']>(
+  delta: { readonly type: string },
+  type: Type,
+): delta is Extract<Delta, { type: Type }> {
+  return delta.type === type;
+}
+
 /**
  * Ending the iteration early, or aborting the signal, ends the generations within a token.
  * @throws {EngineError} errors of the stage

@@ -9,7 +9,7 @@ import type { CheckedFact, Verdict } from '../../../engine/text/facts/evidence.t
 import { readable } from '../../../engine/text/facts/parts.ts';
 import type { EvidenceSpan, PassageText } from '../../../engine/text/facts/spans.ts';
 import { takeTurn } from '../../platform/turns.ts';
-import type { Delta } from '../generation/run-generation.ts';
+import { type Delta, isOf } from '../generation/run-generation.ts';
 import type { OtherDelta } from '../redaction/restore-output.ts';
 import type { Check } from './policy.ts';
 
@@ -84,14 +84,6 @@ export function checked<Other extends OtherDelta = never>(
   deltas: AsyncGenerator<Delta | Other, void, void>,
 ): AsyncGenerator<Delta | Other, void, void> {
   return check == null ? deltas : check.pass(deltas);
-}
-
-/** Whether a delta is one of a model's, of a type. */
-function isOf<Type extends 'text' | 'done'>(
-  delta: Delta | OtherDelta,
-  type: Type,
-): delta is Extract<Delta, { type: Type }> {
-  return delta.type === type;
 }
 
 type TextDelta = Extract<Delta, { type: 'text' }>;

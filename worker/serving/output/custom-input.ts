@@ -2,7 +2,7 @@
  * The input of a custom tool from the arguments that a model writes for it, {"input": "..."}: a JSON string whose
  * text is passed on as it arrives.
  */
-import type { Delta } from '../generation/run-generation.ts';
+import { type Delta, isOf } from '../generation/run-generation.ts';
 import type { OtherDelta } from '../redaction/restore-output.ts';
 
 /** The one argument of a custom tool. */
@@ -81,12 +81,4 @@ export async function* withInputs<Other extends OtherDelta = never>(
     const text = reader.push(delta.text);
     if (text !== '') yield { ...delta, text };
   }
-}
-
-/** Whether a delta is one of a model's, of a type. */
-function isOf<Type extends Delta['type']>(
-  delta: Delta | OtherDelta,
-  type: Type,
-): delta is Extract<Delta, { type: Type }> {
-  return delta.type === type;
 }
