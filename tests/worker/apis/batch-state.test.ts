@@ -44,6 +44,13 @@ test('from beginning to end', () => {
   expect(nextStep(done, T0 + 5)).toBe('wait');
 });
 
+test('a batch whose requests are known is not counted; cancelled before it runs, it names them all', () => {
+  const known = newBatchState({ ...job, nRequest: 3 }, T0);
+  expect(known.batch).toMatchObject({ status: 'in_progress', in_progress_at: T0 });
+  expect(nextStep(known, T0)).toBe('run');
+  expect(nextStep(withCancel(known, T0), T0)).toBe('skip');
+});
+
 test('a batch expires after a day: what is left is skipped, then it ends as expired', () => {
   const end = T0 + WINDOW_S;
   expect(running.batch.expires_at).toBe(end);

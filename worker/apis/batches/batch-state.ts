@@ -48,23 +48,25 @@ export interface BatchJob {
   readonly inputFileId: string;
   readonly inputBytes: number;
   readonly metadata: BatchJson['metadata'];
-  /** Number of requests where it is known before they are counted. */
+  /** Number of requests where the server wrote the file itself: they need not be counted. */
   readonly nRequest?: number;
 }
 
 export function newBatchState(job: BatchJob, nowS: number): BatchState {
   const { id, caller = callerOf(ANONYMOUS), endpoint, inputFileId, inputBytes, metadata } = job;
   const total = job.nRequest ?? 0;
+  const isCounted = job.nRequest !== undefined;
   const batch: BatchJson = {
     ...{ id, object: 'batch', endpoint, errors: null, input_file_id: inputFileId },
-    ...{ completion_window: '24h', status: 'validating', output_file_id: null },
-    ...{ error_file_id: null, created_at: nowS, in_progress_at: null },
+    ...{ completion_window: '24h', status: isCounted ? 'in_progress' : 'validating' },
+    ...{ output_file_id: null, error_file_id: null, created_at: nowS },
+    ...{ in_progress_at: isCounted ? nowS : null },
     ...{ expires_at: nowS + WINDOW_S, finalizing_at: null, completed_at: null, failed_at: null },
     ...{ expired_at: null, cancelling_at: null, cancelled_at: null },
     ...{ request_counts: { total, completed: 0, failed: 0 }, metadata },
   };
   const cursor = { offset: 0, number: 1 };
-  const progress = { isCounted: false, isRead: false, outcome: null, nTry: 0 };
+  const progress = { isCounted, isRead: false, outcome: null, nTry: 0 };
   return { batch, caller, inputBytes, cursor, ...progress };
 }
 
