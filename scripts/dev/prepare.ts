@@ -24,6 +24,7 @@ import { printTerms } from '../pull/print-terms.ts';
 import { pullModel } from '../pull/pull.ts';
 import type { Bucket } from '../push/bucket.ts';
 import { describePlaced } from '../push/describe-placement.ts';
+import { incompleteModels } from '../push/incomplete-models.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
 import { placeModel, versionOf } from '../push/place.ts';
 import { pushModel, readImported } from '../push/push.ts';
@@ -184,6 +185,20 @@ export async function pushFiles(bucket: Bucket, id: string): Promise<PushedModel
     return { text: line, value: null };
   });
   return { manifest, version: versionOf(text) };
+}
+
+/** Pushes again what the bucket lists without its files: a request that needs such a model would fail. */
+export async function mendBucket(bucket: Bucket): Promise<void> {
+  for (const id of await incompleteModels(bucket)) {
+    if ((await findImported(id)) !== null) await pushFiles(bucket, id);
+    else
+      await runStep('push', () =>
+        Promise.resolve({
+          text: `${id}: files are missing in ${bucket.label}, and it is not imported here. To forget it, run: \`thimble rm ${id}\``,
+          value: null,
+        }),
+      );
+  }
 }
 
 /** The one bucket that the wrangler.toml files name. */

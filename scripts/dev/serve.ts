@@ -11,7 +11,14 @@ import { readServeOptions } from './options.ts';
 import type { ServeFlags } from './options.ts';
 import { describePool } from '../push/describe-placement.ts';
 import { noteDraft, placeStep } from './place-models.ts';
-import { buildStep, obtainModel, obtainTextModel, pushFiles, withLocalBucket } from './prepare.ts';
+import {
+  buildStep,
+  mendBucket,
+  obtainModel,
+  obtainTextModel,
+  pushFiles,
+  withLocalBucket,
+} from './prepare.ts';
 import { noteServer } from './running.ts';
 import { requireFreePort, startServer, waitUntilReady } from './server.ts';
 import type { ServerOptions } from './server.ts';
@@ -51,6 +58,7 @@ export async function prepareToServe(
   const placement = await withLocalBucket(async (bucket) => {
     const ids = [manifest, ...also, ...(draft === null ? [] : [draft])].map(({ id }) => id);
     for (const id of new Set(ids)) await pushFiles(bucket, id);
+    await mendBucket(bucket);
     return await placeStep(bucket, { main: manifest, also }, flags);
   });
   if (draft !== null) noteDraft(placement, manifest.id);

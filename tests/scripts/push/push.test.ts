@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { importModel } from '../../../scripts/import/import-model.ts';
 import type { Bucket } from '../../../scripts/push/bucket.ts';
+import { incompleteModels } from '../../../scripts/push/incomplete-models.ts';
 import { openLocalBucket } from '../../../scripts/push/local-bucket.ts';
 import { pushModel } from '../../../scripts/push/push.ts';
 import { modelFiles, parseManifest } from '../../../engine/manifest/manifest.ts';
@@ -92,6 +93,20 @@ test('only what is missing is written, the manifest last', async () => {
     `put ${tokenizerKey}`,
     `put ${manifestKey}`,
   ]);
+});
+
+test('a model whose files are gone, or whose manifest cannot be read, is named as incomplete', async () => {
+  await push();
+  expect(await incompleteModels(bucket)).toEqual([]);
+  const of = await manifest();
+  const { file } = modelFiles(of).at(-1);
+  await real.delete(keyOf(of, file));
+  expect(await incompleteModels(bucket)).toEqual([ID]);
+  await push();
+  expect(await incompleteModels(bucket)).toEqual([]);
+  const bytes = new TextEncoder().encode('{}');
+  await real.put('models/old/manifest.json', bytes, hashBytes(bytes));
+  expect(await incompleteModels(bucket)).toEqual(['old']);
 });
 
 test('the files of the version before stay readable, those of older ones are deleted', async () => {
