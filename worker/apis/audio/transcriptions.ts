@@ -34,7 +34,8 @@ export const transcriptions = defineEndpoint({
     `A form (multipart/form-data) with the field "file": WAV, FLAC, MP3, M4A, AAC, or Opus in Ogg or WebM of at most ${MAX_AUDIO_BYTES} ` +
     `bytes and ${MAX_AUDIO_SECONDS} seconds, at any sample rate. For times of words, set ` +
     '"timestamp_granularities[]" to "word" and "response_format" to "verbose_json"; for log-probabilities of tokens, ' +
-    '"include[]" to "logprobs". With "stream", the text ' +
+    '"include[]" to "logprobs". "languages[]" are those that may be spoken, of which the likeliest is taken; ' +
+    '"keywords[]" are words or phrases that are likely to occur. With "stream", the text ' +
     'is sent segment by segment.',
   query: RAW_QUERY,
   form: soundFieldsSchema,

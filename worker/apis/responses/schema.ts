@@ -209,7 +209,7 @@ export const responseSchema = z
     usage: z
       .strictObject({
         input_tokens: count,
-        input_tokens_details: z.strictObject({ cached_tokens: count }),
+        input_tokens_details: z.strictObject({ cached_tokens: count, cache_write_tokens: count }),
         output_tokens: count,
         output_tokens_details: z.strictObject({ reasoning_tokens: count }),
         total_tokens: count,

@@ -305,15 +305,15 @@ class ResponseMaker {
   }
 
   #costs(usage: GenerateUsage): Pick<ResponseJson, 'usage' | 'timings' | 'resources'> {
-    const { prompt_tokens, completion_tokens, total_tokens, speculation } = usageJson(usage);
+    const { prompt_tokens, completion_tokens, total_tokens, ...details } = usageJson(usage);
     return {
       usage: {
         input_tokens: prompt_tokens,
-        input_tokens_details: { cached_tokens: usage.cachedTokens },
+        input_tokens_details: details.prompt_tokens_details,
         output_tokens: completion_tokens,
         output_tokens_details: { reasoning_tokens: 0 },
         total_tokens,
-        speculation,
+        speculation: details.speculation,
       },
       timings: timingsJson(usage),
       resources: resourcesJson(this.#run.model.manifest, [usage]),

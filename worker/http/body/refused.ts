@@ -30,6 +30,11 @@ const SUFFIX: RefusedParameter = {
   why: 'is not supported: texts are only continued, never filled in; expected it to be absent',
 };
 
+const MODERATION: RefusedParameter = {
+  name: 'moderation',
+  why: "is not supported: texts are judged as the deployment's policy says, and by POST /v1/moderations; expected it to be absent",
+};
+
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 export const CHAT_REFUSED: readonly RefusedParameter[] = [
@@ -39,6 +44,7 @@ export const CHAT_REFUSED: readonly RefusedParameter[] = [
   refused('function_call'),
   refused('functions'),
   { name: 'modalities', passes: isOneOf(['text']) },
+  MODERATION,
   refused('web_search_options'),
 ];
 
@@ -47,6 +53,8 @@ export const COMPLETION_REFUSED: readonly RefusedParameter[] = [...TOOLS, SUFFIX
 export const RESPONSES_REFUSED: readonly RefusedParameter[] = [
   refused('context_management'),
   refused('max_tool_calls'),
+  MODERATION,
+  refused('personality'),
   refused('prompt'),
 ];
 

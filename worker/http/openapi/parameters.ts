@@ -121,6 +121,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   prompt_logprobs: extension('alternatives to each token of the prompt, 0 to 20; not streamed'),
   requests: row('objects with a "custom_id" and "params", a body of /v1/messages'),
   prompt_cache_key: row('unused: cached prompts are found by their tokens'),
+  prompt_cache_options: row('unused: cached prompts are kept while there is room'),
   prompt_cache_retention: row('unused: cached prompts are kept while there is room'),
   query: row('what to search for'),
   ranking_options: row('{"score_threshold"}: the lowest cosine of a result'),

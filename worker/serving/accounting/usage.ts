@@ -6,7 +6,7 @@ export interface UsageJson {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  prompt_tokens_details: { cached_tokens: number };
+  prompt_tokens_details: { cached_tokens: number; cache_write_tokens: number };
   /** Extension: drafted tokens, which are evaluated together, and how many of them were accepted. */
   speculation: { drafted_tokens: number; accepted_tokens: number };
 }
@@ -24,7 +24,11 @@ export function usageJson(usage: GenerateUsage): UsageJson {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
+    prompt_tokens_details: {
+      cached_tokens: cachedTokens,
+      // What is evaluated of a prompt stays in the cache.
+      cache_write_tokens: promptTokens - cachedTokens,
+    },
     speculation: { drafted_tokens: draftedTokens, accepted_tokens: acceptedTokens },
   };
 }

@@ -34,6 +34,7 @@ export const usageSchema = z
       cached_tokens: count.describe(
         'tokens of the prompt that were still in memory from earlier requests',
       ),
+      cache_write_tokens: count.describe('tokens of the prompt that were evaluated, and are kept'),
     }),
     speculation: z
       .strictObject({ drafted_tokens: count, accepted_tokens: count })

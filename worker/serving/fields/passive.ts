@@ -11,6 +11,7 @@ export const passiveFields = {
   /** vLLM's: keeps cached prompts of users apart. Here those of subjects always are. */
   cache_salt: z.string().optional(),
   prompt_cache_key: z.string().optional(),
+  prompt_cache_options: z.looseObject({}).optional(),
   prompt_cache_retention: z.string().optional(),
   safety_identifier: z.string().optional(),
   service_tier: z.string().optional(),

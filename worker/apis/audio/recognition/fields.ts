@@ -41,6 +41,10 @@ export const soundFieldsSchema = z
   })
   .meta({ id: 'TranscriptionForm' });
 
+/** Items of a field that may be given several times. */
+const MAX_LIST_ITEMS = 100;
+const MAX_ITEM_CHARS = 200;
+
 /** Without the file, which is read as it arrives. */
 const textFieldsSchema = soundFieldsSchema.omit({ file: true });
 
@@ -48,6 +52,8 @@ export type SoundFields = z.output<typeof textFieldsSchema> & {
   readonly wantsWords: boolean;
   readonly wantsSegments: boolean;
   readonly wantsLogprobs: boolean;
+  readonly languages: readonly string[];
+  readonly keywords: readonly string[];
 };
 
 const GRANULARITIES: readonly string[] = ['word', 'segment'];
@@ -96,27 +102,51 @@ export function readFields(fields: ReadonlyMap<string, readonly string[]>): Soun
     wantsWords: asked.includes('word'),
     wantsSegments: asked.length === 0 || asked.includes('segment'),
     wantsLogprobs: included.length > 0,
+    languages: readList(fields, 'languages'),
+    keywords: readList(fields, 'keywords'),
   };
+}
+
+function readList(
+  fields: ReadonlyMap<string, readonly string[]>,
+  name: 'languages' | 'keywords',
+): string[] {
+  const items = [`${name}[]`, name].flatMap((key) => fields.get(key) ?? []);
+  if (items.length > MAX_LIST_ITEMS)
+    throw invalidField(name, `expected at most ${MAX_LIST_ITEMS}, got ${items.length}`);
+  const long = items.find((item) => item.trim() === '' || item.length > MAX_ITEM_CHARS);
+  if (long !== undefined)
+    throw invalidField(
+      name,
+      `expected 1 to ${MAX_ITEM_CHARS} characters each, got ${JSON.stringify(long.slice(0, 40))}`,
+    );
+  return items;
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID for a language or task that the model does not know. */
 export function optionsOf(
   fields: Pick<SoundFields, 'language' | 'prompt' | 'temperature' | 'seed' | 'wantsWords'> &
-    Partial<Pick<SoundFields, 'wantsLogprobs'>>,
+    Partial<Pick<SoundFields, 'wantsLogprobs' | 'languages' | 'keywords'>>,
   task: RecognitionTask,
   config: RecognitionConfig,
   tokenizer: Tokenizer,
 ): TranscribeOptions {
   if (task === 'translate' && !config.isMultilingual)
     throw invalidField('model', 'knows English alone; expected a multilingual one to translate');
-  const { language, prompt = '', temperature = 0, seed = 0 } = fields;
+  const { language, languages = [], temperature = 0, seed = 0 } = fields;
   const { wantsWords, wantsLogprobs = false } = fields;
+  if (language !== undefined && languages.length > 0)
+    throw invalidField('languages', 'expected it to be absent where "language" is given');
   // As in the reference implementation: a space before the prompt, as before any word.
-  const text = prompt.trim();
+  const text = [fields.prompt?.trim() ?? '', (fields.keywords ?? []).join(', ')].join(' ').trim();
   return {
     ...DEFAULT_TRANSCRIBE,
     task,
     language: language === undefined ? null : findLanguage(language, config),
+    languages:
+      languages.length === 0
+        ? null
+        : languages.map((one) => findLanguage(one, config, 'languages')),
     promptTokens: text === '' ? [] : tokenizer.encode(` ${text}`, { special: false, bos: false }),
     temperatures:
       temperature === 0 ? DEFAULT_TRANSCRIBE.temperatures : temperaturesFrom(temperature),

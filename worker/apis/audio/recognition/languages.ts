@@ -13,9 +13,13 @@ export function languageName(code: string): string {
 
 /**
  * The model's code for a language given by code (`de`, `de-CH`) or name (`German`).
- * @throws {EngineError} E_REQUEST_INVALID with the known codes.
+ * @throws {EngineError} E_REQUEST_INVALID naming the field, with the known codes.
  */
-export function findLanguage(given: string, { isMultilingual, tokens }: RecognitionConfig): string {
+export function findLanguage(
+  given: string,
+  { isMultilingual, tokens }: RecognitionConfig,
+  field = 'language',
+): string {
   const codes = isMultilingual ? tokens.languages.map(({ code }) => code) : ['en'];
   const wanted = given.toLowerCase();
   const found = codes.find(
@@ -23,7 +27,7 @@ export function findLanguage(given: string, { isMultilingual, tokens }: Recognit
   );
   if (found !== undefined) return found;
   throw invalidField(
-    'language',
+    field,
     `expected one of ${codes.join(', ')}, got ${JSON.stringify(given.slice(0, 40))}. ` +
       'Leave it out to detect it',
     { details: { codes } },
