@@ -5,6 +5,7 @@
 import { invalidField } from '../../platform/invalid-field.ts';
 import { make, type MultipartError, type PartInfo } from 'multipasta';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { bodyChunks } from './body-chunks.ts';
 
 /** Where the bytes of the field "file" go. */
 export interface FileSink {
@@ -30,11 +31,11 @@ const MAX_FIELD_BYTES = 4096;
 /** Limit of RFC 2046, section 5.1.1. */
 const MAX_BOUNDARY_CHARS = 70;
 
-/** @throws {EngineError} E_REQUEST_INVALID, and what `tooLarge` makes. */
+/** @throws {EngineError} E_REQUEST_INVALID, E_ABORTED, and what `tooLarge` makes. */
 export async function readForm(request: Request, options: FormOptions): Promise<ReadForm> {
   const form = new FormReader(request.headers.get('content-type') ?? '', options);
   let nRead = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of bodyChunks(request)) {
     nRead += chunk.length;
     await form.read(chunk);
     // A refused form is drained up to here, so that its client gets the response.

@@ -1,6 +1,7 @@
 /** A request's body as checked JSON: size, then syntax (with the position of an error), then a zod schema. */
 import type { z } from 'zod';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { bodyChunks } from './body-chunks.ts';
 import { describeIssue } from './describe-issue.ts';
 import { checkJsonShape } from './json-bounds.ts';
 import { findJsonError } from './json-error.ts';
@@ -36,13 +37,12 @@ export interface BodyText {
   readonly nBytes: number;
 }
 
-/** The limit also holds for bodies that do not state their length. @throws {EngineError} E_BODY_TOO_LARGE */
+/** The limit also holds for bodies that do not state their length. @throws {EngineError} E_BODY_TOO_LARGE, E_ABORTED */
 export async function readText(request: Request): Promise<BodyText> {
-  if (request.body === null) return { text: '', nBytes: 0 };
   const decoder = new TextDecoder();
   let nBytes = 0;
   let text = '';
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+  for await (const chunk of bodyChunks(request)) {
     nBytes += chunk.length;
     if (nBytes <= MAX_BODY_BYTES) text += decoder.decode(chunk, { stream: true });
     // A body left unread would break the connection, and the client might miss the answer.

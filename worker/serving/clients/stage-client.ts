@@ -122,7 +122,7 @@ async function* stageEvents<E extends { readonly type: string }>(
   };
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    for await (const line of readLines(reader)) {
+    for await (const line of readLines(reader, signal)) {
       const event = JSON.parse(line) as StageLine<E>;
       if (isFailure(event)) throw errorFromRecord(toRecord(event.error));
       yield event;
@@ -169,11 +169,13 @@ function affinityOf({ prompt, scope }: GenerateRequest): string {
 
 async function* readLines(
   reader: ReadableStreamDefaultReader<Uint8Array>,
+  signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder();
   let rest = '';
   for (;;) {
     const chunk = await reader.read().catch((error: unknown) => {
+      throwIfAborted(signal, CLIENT_GONE);
       throw unavailable('stage', 'broke off', error);
     });
     if (chunk.done) return;

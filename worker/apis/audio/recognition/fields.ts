@@ -41,8 +41,6 @@ export const soundFieldsSchema = z
   })
   .meta({ id: 'TranscriptionForm' });
 
-/** Items of a field that may be given several times. */
-const MAX_LIST_ITEMS = 100;
 const MAX_ITEM_CHARS = 200;
 
 /** Without the file, which is read as it arrives. */
@@ -112,8 +110,6 @@ function readList(
   name: 'languages' | 'keywords',
 ): string[] {
   const items = [`${name}[]`, name].flatMap((key) => fields.get(key) ?? []);
-  if (items.length > MAX_LIST_ITEMS)
-    throw invalidField(name, `expected at most ${MAX_LIST_ITEMS}, got ${items.length}`);
   const long = items.find((item) => item.trim() === '' || item.length > MAX_ITEM_CHARS);
   if (long !== undefined)
     throw invalidField(
