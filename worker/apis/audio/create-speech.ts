@@ -26,13 +26,13 @@ export const createSpeech = defineEndpoint({
   summary: 'Turn text into speech',
   description:
     `Like OpenAI's endpoint, for English texts of up to ${MAX_SPEECH_CHARS} characters. The body is sent ` +
-    "sentence by sentence, as it is made: 16-bit WAV at the voice's sample rate (the header does " +
-    'not state the length), MP3, Opus in Ogg, FLAC, or raw 16-bit samples at 24,000 Hz. docs/audio.md says how ' +
+    "sentence by sentence, as it is made: MP3, Opus in Ogg, FLAC, 16-bit WAV at the voice's sample rate (the header does " +
+    'not state the length), or raw 16-bit samples at 24,000 Hz. docs/audio.md says how ' +
     'numbers, dates and abbreviations are read.',
   body: speechBodySchema,
   refused: SPEECH_REFUSED,
   responses: [
-    { status: 200, what: 'the audio', contentType: 'audio/wav', event: speechEventSchema },
+    { status: 200, what: 'the audio', contentType: 'audio/mpeg', event: speechEventSchema },
   ],
   examples: [
     { title: 'Nothing to say', body: { input: '😀', model: 'nothing' }, status: 404 },

@@ -40,7 +40,7 @@ export const speechBodySchema = z
       ),
     voice: z.enum(VOICES).default('default'),
     speed: z.number().min(SPEEDS[0]).max(SPEEDS[1]).default(1),
-    response_format: formatField.default('wav'),
+    response_format: formatField.default('mp3'),
     stream_format: z.enum(['audio', 'sse']).default('audio'),
     seed: z
       .number()
