@@ -1,7 +1,8 @@
 /** `thimble eval answers`. */
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
 import { withBenchServer } from '../bench/bench-server.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import {
@@ -10,6 +11,7 @@ import {
   askQuestion,
   type ModeReport,
   MODES,
+  type Question,
   readQuestions,
   reportOf,
 } from '../eval/answers.ts';
@@ -43,7 +45,10 @@ export function addAnswersCommand(command: Command): void {
     .option('--embedding <id>', 'an embedding model', 'all-minilm-l6-v2')
     .option('--every <n>', 'ask every n-th question only', parseCount(1), 1)
     .option('--off-every <n>', 'ask every n-th of them without the check, too', parseCount(1), 1)
-    .option('--out <path>', 'write a line of JSON for each question')
+    .option(
+      '--out <path>',
+      'write a line of JSON for each question; the same command goes on with it',
+    )
     .addHelpText('after', ANSWERS_EXAMPLES)
     .action(runAnswers);
 }
@@ -51,12 +56,11 @@ export function addAnswersCommand(command: Command): void {
 async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFlags): Promise<void> {
   const questions = (await readQuestions()).filter((_, i) => i % every === 0);
   for (const id of [model, embedding]) await ensureModel(id);
-  if (out !== undefined) await writeFile(out, '');
-  const asked: Asked[] = [];
+  const asked = out === undefined ? [] : await readAsked(out, questions);
   const progress = new ProgressLine('asking: ');
   await withBenchServer({ models: [model, embedding] }, async ({ server }) => {
     await addDocuments(server.url);
-    for (const question of questions) {
+    for (const question of questions.slice(asked.length)) {
       const asksOff = asked.length % offEvery === 0;
       asked.push(await askQuestion(server.url, model, question, asksOff));
       if (out !== undefined) await appendFile(out, `${JSON.stringify(asked.at(-1))}\n`);
@@ -68,6 +72,19 @@ async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFla
   process.stdout.write(`${reports.map(describe).join('\n')}\n`);
   process.stdout.write(
     `${JSON.stringify({ model, embedding, questions: asked.length, reports })}\n`,
+  );
+}
+
+/** What a run that was cut off has asked: its lines are those of the first questions. */
+async function readAsked(path: string, questions: readonly Question[]): Promise<Asked[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const lines = text.split('\n').filter((line) => line !== '');
+  const asked = lines.map((line) => JSON.parse(line) as Asked);
+  const isSame = asked.every(({ question }, i) => question.question === questions[i]?.question);
+  if (isSame) return asked;
+  throw new EngineError(
+    'E_USAGE',
+    `eval: ${path} has other questions. Give another --out, or delete it.`,
   );
 }
 
