@@ -50,7 +50,11 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
 }
 
 /** @throws {EngineError} E_ARCH_UNKNOWN for files that cannot be served yet. */
-export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6b' {
+export function importPreset({
+  id,
+  preset,
+  task,
+}: CatalogueEntry): NonNullable<CatalogueEntry['preset']> {
   if (preset !== null) return preset;
   throw new EngineError(
     'E_ARCH_UNKNOWN',
