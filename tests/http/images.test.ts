@@ -16,8 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const dataUrl = (bytes: Uint8Array): string =>
-  `data:image/png;base64,${toBase64(bytes)}`;
+const dataUrl = (bytes: Uint8Array): string => `data:image/png;base64,${toBase64(bytes)}`;
 const picture = dataUrl(encode({ width: SIDE, height: SIDE, data: goldenPicture(), channels: 3 }));
 
 interface Labels {

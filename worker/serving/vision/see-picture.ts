@@ -26,7 +26,7 @@ export async function seePicture(
   picture: Picture,
 ): Promise<SeenPicture> {
   const { side } = model.manifest.config;
-  const { rgb } = resize(picture, side, side);
+  const { rgb } = resize(picture, side, side, 'cubic');
   const { stage, place } = stageOf(env, model);
   return await ask<SeenPicture>('stage', () => stage.see({ requestId, subject }, place, rgb));
 }
