@@ -9,13 +9,16 @@ export type TensorRole =
   | 'attention'
   | 'ffn'
   | 'convolution'
+  | 'depthwise'
   | 'norm'
   | 'bias'
   | 'router'
   | 'positions';
 
 /** Roles whose tensors are a thousandth of a model and stay f32: kernels read them as such. */
-export const SMALL_ROLES: readonly TensorRole[] = ['norm', 'bias', 'router', 'positions'];
+export const SMALL_ROLES: readonly TensorRole[] = [
+  ...(['norm', 'bias', 'router', 'positions', 'depthwise'] as const),
+];
 
 /** Whose tensor names a file uses: GGUF's, Hugging Face's, CTranslate2's or those of ggml's older files. */
 export const NAMINGS = ['gguf', 'hf', 'ct2', 'ggml'] as const;

@@ -9,6 +9,7 @@ import { matrixBytes, PANEL_ROWS, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { recognitionConfigSchema, recognitionContradiction } from './recognition-config.ts';
 import { about, fileName, sha256 } from './about.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
+import { visionConfigSchema, visionContradiction } from './vision-config.ts';
 import { voiceContradiction, voiceManifestSchema } from './voice.ts';
 
 export { MANIFEST_VERSION, MODEL_ID_PATTERN } from './about.ts';
@@ -140,10 +141,12 @@ const weighted = {
   ...about,
   architecture: z.string().max(40),
   preset: z.string().max(40),
-  tokenizer,
   tensors: z.array(tensor).min(1).max(100_000),
   shards: z.array(shard).min(1).max(4096),
 };
+
+/** Fields of those that read or write text. */
+const texted = { ...weighted, tokenizer };
 
 /** How whoever made a model recommends to sample from it; what is absent is as in SamplingParams. */
 export const recommendedSamplingSchema = z
@@ -160,7 +163,7 @@ export type RecommendedSampling = z.output<typeof recommendedSamplingSchema>;
 /** A decoder: continues token ids. */
 export const decoderManifestSchema = z.object({
   kind: z.literal('decoder'),
-  ...weighted,
+  ...texted,
   config: modelConfigSchema,
   chatTemplate: z.string().max(200_000).nullable(),
   /** For requests that say nothing else. */
@@ -213,15 +216,22 @@ export const encoderConfigSchema = z.object({
 /** An encoder: turns a text into a vector. */
 export const encoderManifestSchema = z.object({
   kind: z.literal('encoder'),
-  ...weighted,
+  ...texted,
   config: encoderConfigSchema,
 });
 
 /** A recognition model: writes down what is said. */
 export const recognitionManifestSchema = z.object({
   kind: z.literal('recognition'),
-  ...weighted,
+  ...texted,
   config: recognitionConfigSchema,
+});
+
+/** An image encoder: turns a picture into a map of features, and tells its class. */
+export const visionManifestSchema = z.object({
+  kind: z.literal('vision'),
+  ...weighted,
+  config: visionConfigSchema,
 });
 
 /** Present names of kinds by their former ones, which stored manifests still have. */
@@ -244,6 +254,7 @@ export const manifestSchema = z.preprocess(
     decoderManifestSchema,
     encoderManifestSchema,
     recognitionManifestSchema,
+    visionManifestSchema,
     onnxManifestSchema,
     voiceManifestSchema,
   ]),
@@ -257,6 +268,7 @@ export type ManifestOf<K extends ModelKind> = Extract<Manifest, { readonly kind:
 export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
 export type RecognitionManifest = ManifestOf<'recognition'>;
+export type VisionManifest = ManifestOf<'vision'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
 export type VoiceManifest = ManifestOf<'voice'>;
 export type EncoderConfig = EncoderManifest['config'];
@@ -264,7 +276,9 @@ export type EncoderConfig = EncoderManifest['config'];
 export type WeightedManifest = Extract<Manifest, { readonly shards: readonly unknown[] }>;
 export type TensorRow = z.output<typeof tensor>;
 export type ShardRow = z.output<typeof shard>;
-type OwnFields<M> = M extends WeightedManifest ? Omit<M, keyof typeof weighted> : never;
+type OwnFields<M> = M extends WeightedManifest ? Omit<M, keyof typeof texted> : never;
+/** The manifest of a model that reads or writes text. */
+export type TextedManifest = Extract<WeightedManifest, { readonly tokenizer: unknown }>;
 /** Fields that models of only one kind have. */
 export type KindFields = OwnFields<WeightedManifest>;
 /** A file of a model, beside its manifest. */
@@ -291,6 +305,10 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
     title: 'a speech model',
     contradiction: (manifest) => recognitionContradiction(manifest.config),
   },
+  vision: {
+    title: 'an image encoder',
+    contradiction: (manifest) => visionContradiction(manifest.config),
+  },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
   voice: { title: 'a small voice', contradiction: voiceContradiction },
 };
@@ -302,12 +320,16 @@ export function kindTitle(kind: ModelKind): string {
 
 /** Every file of a model but its manifest. */
 export function modelFiles(manifest: Manifest): ModelFile[] {
-  const files = 'files' in manifest ? manifest.files : [...manifest.shards, manifest.tokenizer];
-  return files.map(({ file, bytes, sha256 }) => ({
+  return filesOf(manifest).map(({ file, bytes, sha256 }) => ({
     file,
     bytes,
     sha256,
   }));
+}
+
+function filesOf(manifest: Manifest): readonly ModelFile[] {
+  if ('files' in manifest) return manifest.files;
+  return 'tokenizer' in manifest ? [...manifest.shards, manifest.tokenizer] : manifest.shards;
 }
 
 /** @throws {EngineError} E_MODEL_KIND when the model is of another kind. */

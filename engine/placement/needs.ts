@@ -6,12 +6,13 @@ import type { PieceRange } from '../model/decoder/piece.ts';
 import { planMemory } from '../model/decoder/plan.ts';
 import type { PlanOptions } from '../model/decoder/plan.ts';
 import { planEncoder } from '../model/encoder/plan.ts';
+import { planVision } from '../model/vision/plan.ts';
 import { planRecognition } from '../model/recognition/plan.ts';
 
 /** Kinds of models that stages run. */
 export type PlacedManifest = Extract<
   Manifest,
-  { readonly kind: 'decoder' | 'encoder' | 'recognition' }
+  { readonly kind: 'decoder' | 'encoder' | 'recognition' | 'vision' }
 >;
 
 /**
@@ -63,12 +64,14 @@ function planWhole(
       return planEncoder(manifest, NO_LIMIT);
     case 'recognition':
       return planRecognition(manifest, NO_LIMIT);
+    case 'vision':
+      return planVision(manifest, NO_LIMIT);
   }
 }
 
 /** Whether stages run models of this kind. */
 export function isPlaced(manifest: Manifest): manifest is PlacedManifest {
-  return ['decoder', 'encoder', 'recognition'].includes(manifest.kind);
+  return ['decoder', 'encoder', 'recognition', 'vision'].includes(manifest.kind);
 }
 
 /** @throws {EngineError} E_MODEL_KIND for kinds that have scripts of their own. */
@@ -77,7 +80,7 @@ export function requirePlaced(manifest: Manifest): PlacedManifest {
   throw new EngineError(
     'E_MODEL_KIND',
     `plan: ${manifest.id} is of kind ${manifest.kind}, which runs in a script of its own; ` +
-      'expected a text, embedding or speech model.',
+      'expected a text, embedding, speech or image model.',
     { details: { model: manifest.id, kind: manifest.kind } },
   );
 }

@@ -1,4 +1,4 @@
-/** Resizes pictures with a triangle filter over as many pixels as one stands for (Pillow's BILINEAR). */
+/** Resizes pictures as Pillow does, with a filter that is as wide as the pixels that one stands for. */
 import type { Picture } from './picture.ts';
 
 /** For each new pixel, the first old one and the weights of those from there on. */
@@ -7,27 +7,45 @@ interface Taps {
   readonly weights: readonly number[];
 }
 
+interface Filter {
+  /** Pixels to each side of the centre that count. */
+  readonly reach: number;
+  readonly weight: (distance: number) => number;
+}
+
+/** Pillow's BILINEAR, and its BICUBIC (Keys 1981, a = -0.5). */
+const FILTERS = {
+  triangle: { reach: 1, weight: (x: number) => Math.max(0, 1 - x) },
+  cubic: { reach: 2, weight: cubicWeight },
+} as const satisfies Readonly<Record<string, Filter>>;
+export type FilterName = keyof typeof FILTERS;
+
+function cubicWeight(x: number): number {
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
 export function resize(
   { width, height, rgb }: Picture,
   toWidth: number,
   toHeight: number,
+  filter: FilterName = 'triangle',
 ): Picture {
-  const wide = resample(rgb, height, width, toWidth, 3);
+  const wide = resample(rgb, [height, 3], tapsOf(width, toWidth, FILTERS[filter]));
   // Columns: each row is one "pixel" of 3 * width values.
-  const done = resample(wide, 1, height, toHeight, 3 * toWidth);
+  const done = resample(wide, [1, 3 * toWidth], tapsOf(height, toHeight, FILTERS[filter]));
   return { width: toWidth, height: toHeight, rgb: done };
 }
 
 /** Rows [nRow, from, inner] to [nRow, to, inner]. */
 function resample(
   data: Uint8Array,
-  nRow: number,
-  from: number,
-  to: number,
-  inner: number,
+  [nRow, inner]: readonly [nRow: number, inner: number],
+  taps: readonly Taps[],
 ): Uint8Array {
+  const to = taps.length;
+  const from = data.length / (nRow * inner);
   const out = new Uint8Array(nRow * to * inner);
-  const taps = Array.from({ length: to }, (_, i) => tapsOf(i, from, to));
   for (let row = 0; row < nRow; row++) {
     taps.forEach(({ first, weights }, i) => {
       const at = (row * to + i) * inner;
@@ -42,16 +60,19 @@ function resample(
   return out;
 }
 
-function tapsOf(index: number, from: number, to: number): Taps {
+function tapsOf(from: number, to: number, { reach, weight }: Filter): Taps[] {
   const scale = Math.max(1, from / to);
-  const centre = ((index + 0.5) * from) / to;
-  const first = Math.max(0, Math.floor(centre - scale + 0.5));
-  const last = Math.min(from, Math.floor(centre + scale + 0.5));
-  const weights = Array.from({ length: last - first }, (_, j) =>
-    Math.max(0, 1 - Math.abs((first + j - centre + 0.5) / scale)),
-  );
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return { first, weights: weights.map((weight) => weight / sum) };
+  const wide = reach * scale;
+  return Array.from({ length: to }, (_, index) => {
+    const centre = ((index + 0.5) * from) / to;
+    const first = Math.max(0, Math.floor(centre - wide + 0.5));
+    const last = Math.min(from, Math.floor(centre + wide + 0.5));
+    const weights = Array.from({ length: last - first }, (_, j) =>
+      weight(Math.abs((first + j - centre + 0.5) / scale)),
+    );
+    const sum = weights.reduce((total, one) => total + one, 0);
+    return { first, weights: weights.map((one) => one / sum) };
+  });
 }
 
 /** The middle of a picture. */

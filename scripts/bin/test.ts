@@ -32,6 +32,7 @@ const TEST_MODEL_IDS: readonly string[] = [
   'pico-en-us',
   'open-nsfw',
   'pp-ocr-v4',
+  'efficientnet-lite0',
 ];
 
 /** Clients in Python that tests drive. */

@@ -14,6 +14,7 @@ import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
+import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
 const PERPLEXITY_EXAMPLES = `
@@ -34,7 +35,7 @@ export function register(program: Command): void {
     .description('Measures the quality of an imported model.')
     .addHelpText(
       'after',
-      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES, ANSWERS_EXAMPLES]
+      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES, ANSWERS_EXAMPLES, IMAGES_EXAMPLES]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
     );
@@ -69,6 +70,7 @@ export function register(program: Command): void {
     .action(runParity);
   addWatermarkCommand(command);
   addAnswersCommand(command);
+  addImagesCommand(command);
 }
 
 interface PerplexityFlags {

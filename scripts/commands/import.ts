@@ -376,6 +376,7 @@ const NEXT: Record<ImportResult['manifest']['kind'], (id: string) => string> = {
   decoder: (id) => `thimble run ${id}`,
   encoder: (id) => `thimble embed -m ${id}`,
   recognition: (id) => `thimble push ${id}`,
+  vision: (id) => `thimble push ${id}`,
 };
 
 function describe(result: ImportResult, seconds: number): string {

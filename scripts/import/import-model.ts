@@ -156,7 +156,10 @@ async function writeModel(
     isNew: !isHashedFirst,
   });
   const fileHashes = await hashing;
-  const tokenizer = await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
+  const tokenizer =
+    model.tokenizer === null
+      ? null
+      : await writeText(partial, TOKENIZER_NAME, model.tokenizer.json);
   const described = parseManifest(
     describeModel(model, label, shards, written.entries, {
       ...options,
@@ -225,6 +228,7 @@ function stopAtEnd(): Disposable & { readonly signal: AbortSignal } {
  * first request.
  */
 function checkTokenizer({ tokenizer, nVocab: nRow, name }: OpenedModel): void {
+  if (tokenizer === null) return;
   const { json, addBos, bosId, eosIds } = tokenizer;
   const { nVocab } = Tokenizer.parse(json, { addBos, bosId, eosIds: [...eosIds] });
   const largest = Math.max(nVocab - 1, bosId ?? 0, ...eosIds);

@@ -5,7 +5,11 @@ import { plainTurns } from '../../engine/base/turns.ts';
 import type { OpenTurns } from '../../engine/base/turns.ts';
 import type { KernelModules } from '../../engine/kernels/wasm/module.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
-import type { ManifestOf, WeightedManifest } from '../../engine/manifest/manifest.ts';
+import type {
+  ManifestOf,
+  TextedManifest,
+  WeightedManifest,
+} from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { modelsDir } from '../lib/paths.ts';
@@ -19,7 +23,8 @@ type WeightedKind = WeightedManifest['kind'];
 export interface Local<K extends WeightedKind, Engine> {
   readonly manifest: ManifestOf<K>;
   readonly engine: Engine;
-  readonly tokenizer: Tokenizer;
+  /** Null for models that neither read nor write text. */
+  readonly tokenizer: K extends TextedManifest['kind'] ? Tokenizer : null;
 }
 
 /** What every engine takes here: no memory limit but the machine's unless one is set, turns of Node's event loop. */
@@ -46,10 +51,10 @@ export async function loadLocal<K extends WeightedKind, Engine>(
 ): Promise<Local<K, Engine>> {
   const dir = join(modelsRoot, id);
   const manifest = requireKind((await readImported(dir, id)).manifest, kind);
-  const tokenizer = await readTokenizer(dir, manifest);
+  const tokenizer = 'tokenizer' in manifest ? await readTokenizer(dir, manifest) : null;
   const engine = await load(new FileModelSource(dir, manifest), await loadKernelModules(), {
     memoryBudgetBytes: null,
     openTurns: plainTurns(() => setImmediate()),
   });
-  return { manifest, engine, tokenizer };
+  return { manifest, engine, tokenizer: tokenizer as Local<K, Engine>['tokenizer'] };
 }

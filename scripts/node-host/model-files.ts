@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import type { WeightedManifest } from '../../engine/manifest/manifest.ts';
+import type { TextedManifest, WeightedManifest } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { readWhole, unreadable } from './read-whole.ts';
@@ -28,7 +28,7 @@ export class FileModelSource<
 }
 
 /** @throws {EngineError} E_WEIGHTS_FETCH, E_TOKENIZER. */
-export async function readTokenizer(dir: string, manifest: WeightedManifest): Promise<Tokenizer> {
+export async function readTokenizer(dir: string, manifest: TextedManifest): Promise<Tokenizer> {
   const path = join(dir, manifest.tokenizer.file);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw unreadable(path, 'cannot be read', cause);

@@ -18,6 +18,7 @@ export const DEFAULT_MODEL_ID = 'qwen2.5-coder-0.5b-instruct';
 /** The smallest that chats: what is measured and compared by default, and what comes after the default model. */
 export const SMALL_MODEL_ID = 'smollm2-135m-instruct';
 export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
+export const DEFAULT_IMAGE_ENCODER_ID = 'efficientnet-lite0';
 /** Committed with the project, so that a first answer always comes. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
 /** Served in this order when no source has the default model. */
@@ -50,7 +51,11 @@ export function findCatalogueEntry(id: string): CatalogueEntry {
 }
 
 /** @throws {EngineError} E_ARCH_UNKNOWN for files that cannot be served yet. */
-export function importPreset({ id, preset, task }: CatalogueEntry): 'edge' | 'lossless' | 'q6b' {
+export function importPreset({
+  id,
+  preset,
+  task,
+}: CatalogueEntry): NonNullable<CatalogueEntry['preset']> {
   if (preset !== null) return preset;
   throw new EngineError(
     'E_ARCH_UNKNOWN',

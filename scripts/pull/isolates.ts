@@ -13,20 +13,20 @@ export interface Isolates {
 interface StorageRow {
   readonly file: RegExp;
   /** Bytes of weights in memory for each byte of the file, by preset. */
-  readonly ratio: { readonly edge: number; readonly q6b: number };
+  readonly ratio: Readonly<Record<'edge' | 'q8' | 'q6b', number>>;
 }
 
 /** By the end of a file's name. Measured where a model was imported (2026-11-29), else from the bits of the types. */
 const STORAGE: readonly StorageRow[] = [
   // One bit and a scale for 128 weights become four bits.
-  { file: /-Q1_0\.gguf$/i, ratio: { edge: 4, q6b: 4 } },
-  { file: /q8_0\.gguf$/i, ratio: { edge: 1, q6b: 0.9 } },
-  { file: /q4_k_m\.gguf$/i, ratio: { edge: 1.1, q6b: 1.1 } },
+  { file: /-Q1_0\.gguf$/i, ratio: { edge: 4, q8: 4, q6b: 4 } },
+  { file: /q8_0\.gguf$/i, ratio: { edge: 1, q8: 1, q6b: 0.9 } },
+  { file: /q4_k_m\.gguf$/i, ratio: { edge: 1.1, q8: 1.1, q6b: 1.1 } },
   // Floats of four bytes, and of two.
-  { file: /\.zip$/, ratio: { edge: 0.3, q6b: 0.27 } },
-  { file: /^(model\.bin|ggml-(tiny|base)\.bin)/, ratio: { edge: 0.5, q6b: 0.5 } },
+  { file: /\.(zip|pth)$/, ratio: { edge: 0.3, q8: 0.3, q6b: 0.27 } },
+  { file: /^(model\.bin|ggml-(tiny|base)\.bin)/, ratio: { edge: 0.5, q8: 0.5, q6b: 0.5 } },
 ];
-const SAME = { edge: 1, q6b: 1 };
+const SAME = { edge: 1, q8: 1, q6b: 1 };
 
 /** Cache, working rows and tables beside the weights. */
 const BESIDE_BYTES = 20_000_000;

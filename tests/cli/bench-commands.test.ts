@@ -9,7 +9,7 @@ import { runThimble } from '../support/program.ts';
 const MODEL = 'stories260k';
 const OTHERS = [
   ...['all', 'quick', 'peers', 'kernels', 'embeddings', 'retrieval', 'recognition'],
-  ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet', 'guards'],
+  ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet', 'guards', 'vision'],
 ];
 const COMMANDS = [...Object.keys(BENCH_GROUPS), ...OTHERS];
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { EngineError } from '../../engine/base/errors.ts';
 import { parseManifest } from '../../engine/manifest/manifest.ts';
-import type { WeightedManifest } from '../../engine/manifest/manifest.ts';
+import type { TextedManifest, WeightedManifest } from '../../engine/manifest/manifest.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
 import { hashFile } from '../../scripts/lib/hash-file.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
@@ -26,8 +26,12 @@ export async function put(name: string, data: Uint8Array | string): Promise<stri
   return join(root, name);
 }
 /** Imports as model `tiny`. */
-export function run(input: string, more: Partial<ImportOptions> = {}): Promise<ImportResult> {
-  return importModel({ input, id: 'tiny', outRoot: outRoot(), ...more });
+export async function run(
+  input: string,
+  more: Partial<ImportOptions> = {},
+): Promise<ImportResult & { readonly manifest: TextedManifest }> {
+  const result = await importModel({ input, id: 'tiny', outRoot: outRoot(), ...more });
+  return { ...result, manifest: result.manifest as TextedManifest };
 }
 /** The error of a promise that must fail, with its code. */
 export async function failure(promise: Promise<unknown>): Promise<EngineError> {
@@ -59,7 +63,7 @@ export function expectTinyWeights(
   for (const { instance, values } of tensors) expect(weights.get(instance.name)).toEqual(values);
 }
 /** Nothing missing, nothing left over, hashes and alignment as promised. */
-export async function expectWholeFolder(folder: string, manifest: WeightedManifest): Promise<void> {
+export async function expectWholeFolder(folder: string, manifest: TextedManifest): Promise<void> {
   const files = ['manifest.json', 'tokenizer.json', ...manifest.shards.map(({ file }) => file)];
   expect((await readdir(folder)).sort()).toEqual(files.sort());
   for (const { file, sha256 } of [...manifest.shards, manifest.tokenizer])

@@ -30,6 +30,7 @@ const SPREADS: Record<TensorInstance['spec']['role'], Spread> = {
   attention: (nCol) => [0, 1 / Math.sqrt(nCol)],
   ffn: (nCol) => [0, 1 / Math.sqrt(nCol)],
   convolution: (nCol) => [0, 1 / Math.sqrt(nCol)],
+  depthwise: (nCol) => [0, 1 / Math.sqrt(nCol)],
   norm: () => [1, 0.2],
   bias: () => [0, 0.5],
   router: (nCol) => [0, SCORE_SPREAD / Math.sqrt(nCol)],

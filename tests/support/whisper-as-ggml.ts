@@ -24,7 +24,7 @@ export async function whisperAsGgml(folder: string): Promise<Uint8Array> {
       ...[c.nVocab, c.nAudioCtx, c.nEmbd, c.nHead, c.nAudioLayer],
       ...[c.nTextCtx, c.nEmbd, c.nHead, c.nTextLayer, c.nMels],
     ],
-    tokens: tokensOf(model.tokenizer.json),
+    tokens: tokensOf(model.tokenizer!.json),
     tensors,
   });
 }

@@ -58,6 +58,7 @@ import {
 } from '../apis/vector-stores/vector-store-files.ts';
 import { createBatch } from '../apis/batches/create-batch.ts';
 import { createFile } from '../apis/files/create-file.ts';
+import { labelImage } from '../apis/images/label-image.ts';
 import { createModeration } from '../apis/moderations/create-moderation.ts';
 import { createResponse } from '../apis/responses/create-response.ts';
 import { createSpeech } from '../apis/audio/create-speech.ts';
@@ -217,6 +218,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   realtimeTranscribe,
   createSpeech,
   createModeration,
+  labelImage,
   detectWatermark,
   runOnnx,
   mcp,

@@ -19,6 +19,7 @@ export type Tag =
   | 'tasks'
   | 'retrieval'
   | 'audio'
+  | 'images'
   | 'onnx'
   | 'mcp'
   | 'models'

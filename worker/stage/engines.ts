@@ -1,4 +1,5 @@
 /** How a model of each kind is planned and loaded: a row per kind. */
+import { ImageEngine } from '../../engine/encode/image-engine.ts';
 import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import { warmUp } from '../../engine/generate/warm-up.ts';
@@ -12,6 +13,7 @@ import { planMemory, servedContext } from '../../engine/model/decoder/plan.ts';
 import { RingDecoder } from '../../engine/model/decoder/ring.ts';
 import { DecoderStage, warmUpStage } from '../../engine/model/decoder/stage.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { planVision } from '../../engine/model/vision/plan.ts';
 import { planRecognition } from '../../engine/model/recognition/plan.ts';
 import { leaderBytes, LINK_BYTES } from '../../engine/placement/needs.ts';
 import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
@@ -54,6 +56,7 @@ export interface EngineByKind {
   readonly decoder: Engine;
   readonly encoder: EncoderEngine;
   readonly recognition: RecognitionEngine;
+  readonly vision: ImageEngine;
   /** A part of a text model that another stage leads. */
   readonly piece: DecoderStage;
 }
@@ -83,7 +86,7 @@ interface BudgetOptions {
   readonly memoryBudgetBytes: number;
 }
 
-type LoadEngine<K extends 'encoder' | 'recognition'> = (
+type LoadEngine<K extends 'encoder' | 'recognition' | 'vision'> = (
   source: R2Source<ManifestOf<K>>,
   options: BudgetOptions & { readonly openTurns: typeof openTurns },
 ) => Promise<EngineByKind[K]>;
@@ -95,6 +98,7 @@ export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   recognition: planWith(planRecognition, (source, options) =>
     RecognitionEngine.load(source, KERNELS, options),
   ),
+  vision: planWith(planVision, (source, options) => ImageEngine.load(source, KERNELS, options)),
   piece: planPiece,
 };
 
@@ -190,7 +194,7 @@ function planPiece({
 }
 
 /** Plans engines of a kind that needs no option but the budget. */
-function planWith<K extends 'encoder' | 'recognition'>(
+function planWith<K extends 'encoder' | 'recognition' | 'vision'>(
   plan: (manifest: ManifestOf<K>, options: BudgetOptions) => PlannedBytes,
   load: LoadEngine<K>,
 ): PlanEngine<K> {

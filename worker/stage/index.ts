@@ -7,6 +7,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
+import type { SeenPicture } from '../../engine/model/vision/image-encoder.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import { NO_REQUEST } from '../platform/failure.ts';
@@ -128,6 +129,20 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.score', call, 'encoder', model, async (engine) =>
       Float32Array.from(await engine.score(pairs, undefined, call.subject)),
+    );
+  }
+
+  /**
+   * Looks at a picture. Pictures of one model wait for each other.
+   * @param rgb [side, side, 3]
+   */
+  async see(
+    call: CallContext,
+    model: ModelPlace,
+    rgb: Uint8Array,
+  ): Promise<RpcAnswer<SeenPicture>> {
+    return await this.#answer('stage.see', call, 'vision', model, (engine) =>
+      engine.see(rgb, undefined, call.subject),
     );
   }
 

@@ -146,6 +146,33 @@ export interface KernelExports {
   ): void;
   geluMul(gate: Address, up: Address, out: Address, n: number): void;
   geluRow(x: Address, out: Address, n: number): void;
+  biasClampRows(
+    y: Address,
+    bias: Address,
+    n: number,
+    nTok: number,
+    stride: number,
+    low: number,
+    high: number,
+  ): void;
+  depthwise(
+    x: Address,
+    w: Address,
+    bias: Address,
+    out: Address,
+    height: number,
+    width: number,
+    outHeight: number,
+    outWidth: number,
+    n: number,
+    stride: number,
+    kernel: number,
+    step: number,
+    before: number,
+    low: number,
+    high: number,
+  ): void;
+  meanRows(x: Address, out: Address, n: number, nTok: number, stride: number): void;
   geluErfRow(x: Address, out: Address, n: number): void;
   siluRow(x: Address, out: Address, n: number): void;
   addScaled(y: Address, x: Address, scale: number, n: number): void;

@@ -20,6 +20,7 @@ Examples:
   thimble bench retrieval stories.txt
   thimble bench recognition clips/ --python venv/bin/python
   thimble bench voice
+  thimble bench vision --peer-graph efficientnet-lite0-int8.onnx
 
 Every command has --help with its options; thimble bench all --help has those of no command.
 `;

@@ -1,8 +1,8 @@
 /** Benches without options of their own: `thimble bench grammars` and `thimble bench onnx-memory`. */
 import type { Command } from 'commander';
 import { parseCount } from '../../lib/arguments.ts';
-import { DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
-import { addJson, benchCommand, note, printResult } from './common.ts';
+import { DEFAULT_IMAGE_ENCODER_ID, DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
+import { addJson, addRounds, benchCommand, DEFAULT_ROUNDS, note, printResult } from './common.ts';
 
 interface OtherBench {
   readonly name: string;
@@ -38,6 +38,7 @@ export function registerOthers(parent: Command): void {
   registerRing(parent);
   registerFleet(parent);
   registerGuards(parent);
+  registerVision(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
     addJson(command).action(async ({ json }: { readonly json?: boolean }) => {
@@ -45,6 +46,31 @@ export function registerOthers(parent: Command): void {
       printResult(result, text, json);
     });
   }
+}
+
+/** `thimble bench vision`: an image encoder. */
+function registerVision(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'vision',
+    'measure an image encoder, in Node and in workerd',
+    ['vision', 'vision --peer-graph efficientnet-lite0-int8.onnx'],
+  )
+    .option('-m, --model <id>', 'an image encoder', DEFAULT_IMAGE_ENCODER_ID)
+    .option('--peer-graph <file>', 'an ONNX graph of the model: also onnxruntime-web');
+  addJson(addRounds(command)).action(async (flags: VisionFlags) => {
+    const { benchVision, describeVision } = await import('../../bench/workloads/vision.ts');
+    const { model, peerGraph = null, rounds = DEFAULT_ROUNDS } = flags;
+    const result = await benchVision({ model, peerGraph, rounds });
+    printResult(result, describeVision(result), flags.json);
+  });
+}
+
+interface VisionFlags {
+  readonly model: string;
+  readonly peerGraph?: string;
+  readonly rounds?: number;
+  readonly json?: boolean;
 }
 
 /** `thimble bench ring`: what a deployment of several isolates would give. */

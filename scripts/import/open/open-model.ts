@@ -8,11 +8,13 @@ import {
   startsLikeCtranslate2,
 } from '../../../engine/formats/ctranslate2.ts';
 import { ggufSplitNames } from '../../../engine/formats/gguf.ts';
+import { startsLikePytorch } from '../../../engine/formats/pytorch.ts';
 import { unpackZip } from '../../pull/zip.ts';
 import { isCtranslate2Name, openCtranslate2 } from './open-ctranslate2.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import { openGguf } from './open-gguf.ts';
 import { openLlama2c } from './open-llama2c.ts';
+import { openPytorch } from './open-pytorch.ts';
 import { openSafetensors } from './open-safetensors.ts';
 import { openWhisperGgml } from './open-whisper-ggml.ts';
 import { startsLikeGgml } from './read-whisper-ggml.ts';
@@ -39,6 +41,7 @@ export async function openModel(
   if (isCtranslate2Name(basename(path)) && (await isCtranslate2(path)))
     return openCtranslate2(dirname(path), open);
   const head = await headOf(path);
+  if (startsLikePytorch(head)) return openPytorch(path, open);
   if (isGguf(head, path)) return openGguf(path, open);
   if (startsLikeGgml(head)) return openWhisperGgml(path, open);
   // llama2.c's version 0 has no magic: its reader refuses other files.
@@ -100,11 +103,14 @@ async function isCtranslate2(path: string): Promise<boolean> {
   return startsLikeCtranslate2(head);
 }
 
+/** Enough for every magic number. */
+const HEAD_BYTES = 16;
+
 async function headOf(path: string): Promise<Uint8Array> {
   await using source = await openFileSource(path);
-  return await source.read(0, Math.min(4, source.bytes));
+  return await source.read(0, Math.min(HEAD_BYTES, source.bytes));
 }
 
 function isGguf(head: Uint8Array, path: string): boolean {
-  return new TextDecoder().decode(head) === 'GGUF' || path.endsWith('.gguf');
+  return new TextDecoder().decode(head.subarray(0, 4)) === 'GGUF' || path.endsWith('.gguf');
 }

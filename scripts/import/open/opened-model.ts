@@ -50,14 +50,15 @@ export interface OpenedKind {
 }
 
 export interface OpenedModel extends OpenedKind {
-  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2' | 'ggml';
+  readonly format: 'gguf' | 'safetensors' | 'llama2c' | 'ctranslate2' | 'ggml' | 'pytorch';
   readonly files: readonly FileSource[];
   readonly tensors: readonly SourceTensor[];
   /** Which of an architecture's names the file uses. */
   readonly naming: Naming;
   /** Optional tensors the config asks for (attention_bias), by our names. */
   readonly wanted: ReadonlySet<string>;
-  readonly tokenizer: OpenedTokenizer;
+  /** Null for models that neither read nor write text. */
+  readonly tokenizer: OpenedTokenizer | null;
   readonly name: string;
   readonly licence: string;
   readonly card: string;

@@ -32,6 +32,7 @@ const LOSS_SLOPES: Record<TensorRole, LossSlope> = {
   attention: { plain: 9.5, weighted: 4.7 },
   ffn: { plain: 23, weighted: 5.2 },
   convolution: { plain: 23, weighted: 5.2 },
+  depthwise: { plain: 0, weighted: 0 },
   norm: { plain: 0, weighted: 0 },
   bias: { plain: 0, weighted: 0 },
   router: { plain: 0, weighted: 0 },

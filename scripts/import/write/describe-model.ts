@@ -35,15 +35,15 @@ export function describeModel(
     readonly id: string;
     readonly input: string;
     readonly about?: ModelAbout;
-    readonly tokenizer: WrittenFile;
+    readonly tokenizer: WrittenFile | null;
     readonly sourceSha256: string | null;
   },
 ): WeightedManifest {
   const { about = {} } = facts;
   const byFile = new Map(entries.map((entry) => [entry.file, entry]));
-  const { addBos, bosId, eosIds } = model.tokenizer;
   return {
     ...model.fields,
+    ...tokenizerFields(model.tokenizer, facts.tokenizer),
     ...(about.sampling === undefined ? {} : { sampling: about.sampling }),
     formatVersion: MANIFEST_VERSION,
     id: facts.id,
@@ -56,7 +56,6 @@ export function describeModel(
     source: (about.source ?? basename(facts.input)).slice(0, 500),
     sourceSha256: facts.sourceSha256,
     card: (about.card ?? model.card).slice(0, 1_000_000),
-    tokenizer: { ...facts.tokenizer, addBos, bosId, eosIds: [...eosIds] },
     tensors: shards.flatMap((shard, index) => tensorRows(shard, index, byFile.get(shard.file))),
     shards: shards.map(({ file, bytes, layers }) => ({
       file,
@@ -64,7 +63,14 @@ export function describeModel(
       sha256: byFile.get(file)?.sha256 ?? '',
       layers: layers === null ? null : [layers[0], layers[1]],
     })),
-  };
+    // parseManifest checks that a kind has what it needs.
+  } as WeightedManifest;
+}
+
+function tokenizerFields(opened: OpenedModel['tokenizer'], file: WrittenFile | null): object {
+  if (opened === null || file === null) return {};
+  const { addBos, bosId, eosIds } = opened;
+  return { tokenizer: { ...file, addBos, bosId, eosIds: [...eosIds] } };
 }
 
 /** The rows of a shard in the table of tensors. */

@@ -51,7 +51,7 @@ export interface CatalogueEntry {
   /** The family of a GGUF file (`general.architecture`): checked before its bytes are fetched. */
   readonly architecture?: string;
   /** Options of its import; null for files that can only be pulled yet. */
-  readonly preset: 'edge' | 'lossless' | 'q6b' | null;
+  readonly preset: 'edge' | 'lossless' | 'q8' | 'q6b' | null;
   /** How its makers recommend to sample, for requests that say nothing else. */
   readonly sampling?: RecommendedSampling;
   /** Isolates of 128 MB that it needs as imported with its preset, where that has been done. */

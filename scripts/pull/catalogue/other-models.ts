@@ -81,7 +81,8 @@ export const OTHER_MODELS: readonly CatalogueEntry[] = [
     task: 'image-classification',
     goodFor: 'classes of pictures (ImageNet)',
     licence: 'Apache-2.0',
-    preset: null,
+    preset: 'q8',
+    isolates: 1,
     card: 'An image encoder and ImageNet-1k classifier, 4.7 million weights (arXiv 1905.11946).',
     files: [
       {

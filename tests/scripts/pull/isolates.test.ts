@@ -15,6 +15,7 @@ const KINDS: Partial<Record<CatalogueTask, ModelKind>> = {
   text: 'decoder',
   embedding: 'encoder',
   'speech-to-text': 'recognition',
+  'image-classification': 'vision',
 };
 const counted = CATALOGUE.filter(({ isolates }) => isolates !== undefined);
 
@@ -32,6 +33,6 @@ test('models that are not divided, or run elsewhere, are said to be so', () => {
   const describeId = (id: string) => describeIsolates(CATALOGUE.find((entry) => entry.id === id)!);
   expect(describeId('qwen3-reranker-0.6b')).toBe('none (†)');
   expect(describeId('open-nsfw')).toBe('own (‡)');
-  expect(describeId('efficientnet-lite0')).toBe('-');
+  expect(describeId('efficientnet-lite0')).toBe('1');
   expect(describeId('bge-small-en-v1.5')).toBe('about 1');
 });

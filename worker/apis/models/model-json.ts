@@ -8,11 +8,14 @@ import type {
   ModelKind,
   OnnxManifest,
   RecognitionManifest,
+  VisionManifest,
   VoiceManifest,
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
+import type { MemoryLayout } from '../../../engine/model/memory/layout.ts';
+import { planVision } from '../../../engine/model/vision/plan.ts';
 import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
 import { readCount } from '../../platform/vars.ts';
@@ -35,6 +38,7 @@ const KIND_JSON: {
   decoder: decoderJson,
   encoder: encoderJson,
   recognition: recognitionJson,
+  vision: visionJson,
   onnx: onnxJson,
   voice: voiceJson,
 };
@@ -97,14 +101,28 @@ function recognitionJson(manifest: RecognitionManifest): KindJson {
     extension: {
       modalities: { input: ['audio'], output: ['text'] },
       quantization: quantizationJson(manifest),
-      memory: recognitionMemoryJson(manifest),
+      memory: plannedMemoryJson(() => planRecognition(manifest)),
     },
   };
 }
 
-function recognitionMemoryJson(manifest: RecognitionManifest): ModelJson['thimble']['memory'] {
+function visionJson(manifest: VisionManifest): KindJson {
+  const { architecture, preset } = manifest;
+  return {
+    top: { architecture, preset },
+    extension: {
+      modalities: { input: ['image'], output: ['text'] },
+      quantization: quantizationJson(manifest),
+      memory: plannedMemoryJson(() => planVision(manifest)),
+    },
+  };
+}
+
+function plannedMemoryJson(
+  plan: () => MemoryLayout<never, string>,
+): ModelJson['thimble']['memory'] {
   try {
-    const { regions, wasmBytes, totalBytes } = planRecognition(manifest);
+    const { regions, wasmBytes, totalBytes } = plan();
     return { weight_bytes: regions.weights.bytes, wasm_bytes: wasmBytes, total_bytes: totalBytes };
   } catch {
     // It does not fit one isolate.

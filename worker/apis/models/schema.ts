@@ -7,6 +7,7 @@ export const PUBLIC_KINDS = {
   decoder: 'decoder',
   encoder: 'encoder',
   recognition: 'speech',
+  vision: 'vision',
   onnx: 'onnx',
   voice: 'voice',
 } as const satisfies Readonly<Record<ModelKind, string>>;

@@ -23,6 +23,7 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   tasks: 'Common uses of language models, with built-in prompts (docs/tasks.md).',
   retrieval: 'Embeddings, reranking, and searchable collections of documents (docs/retrieval.md).',
   audio: 'Speech to text, and text to speech.',
+  images: 'What pictures show (docs/vision.md).',
   onnx: 'ONNX models, run on tensors or on the inputs of their tasks (docs/onnx.md).',
   mcp: 'What the server does as tools of the Model Context Protocol (docs/mcp.md).',
   models: 'The models that this server has.',

@@ -15,7 +15,7 @@ import type {
   DecoderManifest,
   ManifestOf,
   ModelKind,
-  WeightedManifest,
+  TextedManifest,
 } from '../../../engine/manifest/manifest.ts';
 import { ChatTemplate } from '../../../engine/text/chat-template.ts';
 import { tokenVocabularySteps } from '../../../engine/text/token-vocabulary.ts';
@@ -41,7 +41,7 @@ export interface ModelOfKind<K extends ModelKind = ModelKind> {
   readonly manifest: ManifestOf<K>;
   /** What it was called, and where it lies. */
   readonly named: NamedModel;
-  readonly tokenizer: ManifestOf<K> extends WeightedManifest ? Tokenizer : null;
+  readonly tokenizer: ManifestOf<K> extends TextedManifest ? Tokenizer : null;
 }
 
 /** A text model. */
@@ -183,7 +183,7 @@ async function loadModel(
 async function loadTokenizer(
   bucket: R2Bucket,
   modelId: string,
-  facts: WeightedManifest['tokenizer'],
+  facts: TextedManifest['tokenizer'],
 ): Promise<Tokenizer> {
   const key = modelKey(modelId, facts);
   const bytes = await readModelFile(bucket, modelId, facts);

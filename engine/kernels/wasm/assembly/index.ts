@@ -11,6 +11,7 @@ export { matmulQ8One, matmulQ8Many } from './matmul-q8';
 export { matmulF32, matmulF16, matmulBf16 } from './matmul-float';
 export { rowQ4, rowQ4m, rowQ5, rowQ5m, rowQ6, rowQ6b, rowQ7, rowQ8, rowF32, rowF16, rowBf16 } from './row';
 export { rmsNormRows, ropeAdjacent, ropeHalf, siluMul, addBias } from './elementwise';
+export { biasClampRows, depthwise, meanRows } from './convolve';
 export { layerNormRows } from './layer-norm';
 export { geluMul, geluRow, geluErfRow, siluRow, addScaled, scaleRow, softcapRow } from './activation';
 export { kvWriteQ8, kvWriteF16 } from './kv-write';

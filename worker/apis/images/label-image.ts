@@ -1,0 +1,55 @@
+/** POST /v1/images/labels. */
+import { z } from 'zod';
+import { decodePicture } from '../../../engine/vision/picture.ts';
+import { readDataUrl } from '../../http/body/data-url.ts';
+import { defineEndpoint } from '../../http/endpoint.ts';
+import { modelField } from '../../serving/fields/common.ts';
+import { chooseModel } from '../../serving/models/default-model.ts';
+import { labelsOf, seePicture } from '../../serving/vision/see-picture.ts';
+
+const MAX_LABELS = 100;
+const DEFAULT_LABELS = 5;
+
+const bodySchema = z
+  .strictObject({
+    model: modelField,
+    image: z.string().min(1).describe('a data: URL of the picture'),
+    top: z.number().int().min(1).max(MAX_LABELS).default(DEFAULT_LABELS).describe('labels wanted'),
+  })
+  .meta({ id: 'ImageLabelsRequest' });
+
+const answerSchema = z
+  .strictObject({
+    object: z.literal('image.labels'),
+    model: z.string(),
+    labels: z.array(z.strictObject({ label: z.string(), score: z.number() })),
+  })
+  .meta({ id: 'ImageLabels' });
+
+/** A PNG of 2 x 2 grey pixels. */
+const GREY =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNoaGBoaAAABgYCAZQ7Q6QAAAAASUVORK5CYII=';
+
+export const labelImage = defineEndpoint({
+  name: 'labelImage',
+  method: 'POST',
+  path: '/v1/images/labels',
+  tag: 'images',
+  scope: 'chat',
+  summary: 'Tell what a picture shows, in the labels that a model was trained on',
+  description:
+    'The likeliest labels of an image encoder with their probabilities. The whole picture is looked at, in a small ' +
+    'square. docs/vision.md says how often it is right, and what it cannot see.',
+  body: bodySchema,
+  responses: [{ status: 200, what: 'the labels', schema: answerSchema }],
+  examples: [{ title: 'An unknown model', body: { model: 'nothing', image: GREY }, status: 404 }],
+  async handle({ env, caller, body, record }) {
+    const model = await chooseModel(env.MODELS, 'vision', body.model, caller);
+    record.modelId = model.id;
+    const picture = decodePicture(readDataUrl(body.image, 'image'));
+    const seen = await seePicture(env, caller, model, picture);
+    return Response.json({
+      ...{ object: 'image.labels', model: model.id, labels: labelsOf(model, seen, body.top) },
+    });
+  },
+});
