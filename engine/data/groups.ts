@@ -32,7 +32,8 @@ export const GROUP_TERMS: Readonly<Record<string, Readonly<Record<string, string
     immigrants: 'immigrant immigrants migrant migrants refugee refugees',
   },
   'sexual orientation': {
-    'gay, lesbian and bisexual people': 'gay gays lesbian lesbians bisexual bisexuals homosexual homosexuals queer',
+    'gay, lesbian and bisexual people':
+      'gay gays lesbian lesbians bisexual bisexuals homosexual homosexuals queer',
   },
   disability: {
     'disabled people': 'disabled disability deaf blind wheelchair autistic autism',

@@ -38,7 +38,6 @@ export function estimateJaccard(one: Uint16Array, other: Uint16Array): number {
 
 /** Rows of a band, so that two sets of similarity `threshold` meet in a band with a probability of at least 0.99. */
 export function bandRowsFor(threshold: number): number {
-  const isFound = (nRow: number): boolean =>
-    1 - (1 - threshold ** nRow) ** (N_HASH / nRow) >= 0.99;
+  const isFound = (nRow: number): boolean => 1 - (1 - threshold ** nRow) ** (N_HASH / nRow) >= 0.99;
   return [16, 8, 4, 2].find(isFound) ?? 1;
 }

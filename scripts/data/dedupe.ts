@@ -13,7 +13,6 @@ export function dedupeOperation(input: InputOptions, similarity: number | null):
   const finder = new DuplicateFinder(similarity);
   const pairs: Duplicate[] = [];
   return {
-    name: 'dedupe',
     decide: (row, number) => {
       const found = finder.add(row.text, number);
       if (found === null) return { fields: row.fields };

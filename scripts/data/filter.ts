@@ -20,7 +20,7 @@ export interface FilterOptions {
   /** Names, or kinds such as `public domain`. */
   readonly allowLicence?: readonly string[];
   readonly match?: string;
-  readonly noMatch?: string;
+  readonly without?: string;
 }
 
 /** What conditions need beside their value. */
@@ -32,68 +32,95 @@ export interface FilterTools {
 
 type Holds = (row: DataRow) => boolean;
 
-const CONDITIONS: {
-  readonly [Name in keyof FilterOptions]-?: {
-    readonly why: string;
-    readonly make: (value: NonNullable<FilterOptions[Name]>, tools: FilterTools) => Holds;
+interface Condition {
+  readonly flag: string;
+  readonly value: string;
+  readonly why: string;
+  readonly holds: Holds;
+}
+
+/** The condition of an option, if it is given. */
+type MakeCondition = (options: FilterOptions, tools: FilterTools) => Condition | null;
+
+/** @param why what a row that fails it is counted as */
+function condition<Name extends keyof FilterOptions>(
+  name: Name,
+  why: string,
+  make: (value: NonNullable<FilterOptions[Name]>, tools: FilterTools) => Holds,
+): MakeCondition {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return (options, tools) => {
+    const value = options[name];
+    if (value === undefined) return null;
+    return { flag, value: String(value), why, holds: make(value, tools) };
   };
-} = {
-  minChars: { why: 'too short', make: (n) => ({ text }) => text.length >= n },
-  maxChars: { why: 'too long', make: (n) => ({ text }) => text.length <= n },
-  minWords: { why: 'too few words', make: (n) => ({ text }) => plainWords(text).length >= n },
-  maxWords: { why: 'too many words', make: (n) => ({ text }) => plainWords(text).length <= n },
-  allowLicence: {
-    why: 'licence not allowed',
-    make: (names, { licence }) => {
-      const allowed = new Set(names.map((name) => name.toLowerCase()));
-      return (row) => {
-        const name = licenceOf(row, licence);
-        return allowed.has(name.toLowerCase()) || allowed.has(licenceKind(name));
-      };
-    },
-  },
-  match: {
-    why: 'no match',
-    make: (source) => {
-      const pattern = new Pattern(source, '--match');
-      return ({ text }) => pattern.test(text);
-    },
-  },
-  noMatch: {
-    why: 'unwanted match',
-    make: (source) => {
-      const pattern = new Pattern(source, '--no-match');
-      return ({ text }) => !pattern.test(text);
-    },
-  },
-  language: {
-    why: 'another language',
-    make: (codes) => {
-      const wanted = new Set(codes);
-      return ({ text }) => wanted.has(languageOf(text));
-    },
-  },
-  maxToxicity: {
-    why: 'too toxic',
-    make:
-      (most, { classifier }) =>
+}
+
+/** In the order in which a row is judged: what costs least comes first. */
+const CONDITIONS: readonly MakeCondition[] = [
+  condition(
+    'minChars',
+    'too short',
+    (n) =>
       ({ text }) =>
-        classifier !== null && worstScore(classifier, text) <= most,
-  },
-};
+        text.length >= n,
+  ),
+  condition(
+    'maxChars',
+    'too long',
+    (n) =>
+      ({ text }) =>
+        text.length <= n,
+  ),
+  condition(
+    'minWords',
+    'too few words',
+    (n) =>
+      ({ text }) =>
+        plainWords(text).length >= n,
+  ),
+  condition(
+    'maxWords',
+    'too many words',
+    (n) =>
+      ({ text }) =>
+        plainWords(text).length <= n,
+  ),
+  condition('allowLicence', 'licence not allowed', (names, { licence }) => {
+    const allowed = new Set(names.map((name) => name.toLowerCase()));
+    return (row) => {
+      const name = licenceOf(row, licence);
+      return allowed.has(name.toLowerCase()) || allowed.has(licenceKind(name));
+    };
+  }),
+  condition('match', 'no match', (source) => {
+    const pattern = new Pattern(source, '--match');
+    return ({ text }) => pattern.test(text);
+  }),
+  condition('without', 'unwanted match', (source) => {
+    const pattern = new Pattern(source, '--without');
+    return ({ text }) => !pattern.test(text);
+  }),
+  condition('language', 'another language', (codes) => {
+    const wanted = new Set(codes);
+    return ({ text }) => wanted.has(languageOf(text));
+  }),
+  condition('maxToxicity', 'too toxic', (most, { classifier }) => {
+    if (classifier === null)
+      throw new EngineError('E_INTERNAL', 'filter: no classifier was loaded');
+    return ({ text }) => worstScore(classifier, text) <= most;
+  }),
+];
 
 /** @throws {EngineError} E_USAGE without a condition, E_REQUEST_INVALID for a pattern that is not regular */
 export function filterOperation(options: FilterOptions, tools: FilterTools): Operation {
-  const conditions = (Object.keys(CONDITIONS) as (keyof FilterOptions)[]).flatMap((name) =>
-    conditionOf(name, options, tools),
-  );
+  const conditions = CONDITIONS.map((make) => make(options, tools)).filter((one) => one !== null);
   if (conditions.length === 0)
     throw new EngineError(
       'E_USAGE',
       'data: filter: expected a condition, got none. Give one, such as --min-chars 20; thimble data filter --help lists them.',
     );
   return {
-    name: 'filter',
     decide: (row) => {
       const failed = conditions.find(({ holds }) => !holds(row));
       return failed === undefined ? { fields: row.fields } : { dropped: failed.why };
@@ -102,27 +129,9 @@ export function filterOperation(options: FilterOptions, tools: FilterTools): Ope
       {
         title: 'Conditions',
         note: 'a row that fails several is counted at the first',
-        rows: conditions.map(({ name, value, why }) => [name, value, why]),
+        head: ['option', 'value', 'a row that fails it'],
+        rows: conditions.map(({ flag, value, why }) => [flag, value, why]),
       },
     ],
   };
-}
-
-interface Condition {
-  readonly name: string;
-  readonly value: string;
-  readonly why: string;
-  readonly holds: Holds;
-}
-
-function conditionOf<Name extends keyof FilterOptions>(
-  name: Name,
-  options: FilterOptions,
-  tools: FilterTools,
-): Condition[] {
-  const value = options[name];
-  if (value === undefined) return [];
-  const { why, make } = CONDITIONS[name];
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  return [{ name: flag, value: String(value), why, holds: make(value, tools) }];
 }

@@ -7,16 +7,15 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { share } from '../eval/intervals.ts';
 import { SeededRandom } from '../lib/seeded-random.ts';
 import type { CardAbout } from './output/croissant.ts';
-import { RowFacts } from './output/croissant.ts';
 import { RowWriter, writeFolder } from './output/folder.ts';
 import type { Section } from './output/section.ts';
 import { problemSections } from './output/section.ts';
 import { writeReport } from './output/write-report.ts';
+import { WrittenRows } from './output/written-rows.ts';
 import { Problems } from './problems.ts';
 import { readRows } from './readers/index.ts';
 import type { InputOptions } from './readers/index.ts';
 import { ROWS_FILE } from './rewrite.ts';
-import { writtenFields } from './row.ts';
 import type { DataRow } from './row.ts';
 
 export interface MixSource {
@@ -73,18 +72,18 @@ export async function mixRows(options: MixOptions): Promise<Mixed> {
       'E_USAGE',
       'data: mix: the sum of the weights is not finite. Give smaller weights.',
     );
-  const readers = sources.map(({ file }) => new SourceReader({ ...input, files: [file] }, problems));
+  const readers = sources.map(
+    ({ file }) => new SourceReader({ ...input, files: [file] }, problems),
+  );
   return await writeFolder(out, async (folder) => {
     const writer = new RowWriter(join(folder, ROWS_FILE));
-    const facts = new RowFacts();
+    const written = new WrittenRows(folder, about.licence);
     try {
       while (nRow === null || writer.nRow < nRow) {
         const reader = readers[pickSource(sources, random.next() * total)]!;
         const row = await reader.next(nRow !== null);
         if (row === null) break;
-        const fields = writtenFields(row);
-        facts.add(fields, about.licence);
-        await writer.write(fields);
+        await writer.write(await written.fieldsOf(row));
         onRow?.(writer.nRow);
       }
     } catch (error) {
@@ -97,7 +96,13 @@ export async function mixRows(options: MixOptions): Promise<Mixed> {
     const taken = readers.map(({ nTaken, nEpoch }) => ({ nRow: nTaken, nEpoch }));
     const sections = [mixSection(options, taken, total), ...problemSections(problems)];
     const file = { path: ROWS_FILE, bytes: writer.nByte, sha256 };
-    const missing = await writeReport(folder, about, sections, [{ file, columns: facts.columns }], facts);
+    const missing = await writeReport(
+      folder,
+      about,
+      sections,
+      [{ file, columns: written.facts.columns }],
+      written.facts,
+    );
     return { nRow: writer.nRow, taken, problems, sha256, sections, missing };
   });
 }
@@ -144,11 +149,7 @@ class SourceReader {
   }
 }
 
-function mixSection(
-  { sources, seed }: MixOptions,
-  taken: Mixed['taken'],
-  total: number,
-): Section {
+function mixSection({ sources, seed }: MixOptions, taken: Mixed['taken'], total: number): Section {
   const nRow = taken.reduce((n, one) => n + one.nRow, 0);
   return {
     title: 'Sources',

@@ -11,18 +11,17 @@ import { asDiskError } from '../lib/disk.ts';
 import { hashFile } from '../lib/hash-file.ts';
 import { isErrno, withLock } from '../lib/lock.ts';
 import type { CardAbout } from './output/croissant.ts';
-import { RowFacts } from './output/croissant.ts';
 import { RowWriter } from './output/folder.ts';
 import type { Section } from './output/section.ts';
 import { problemSections } from './output/section.ts';
 import { CARD_FILE, REPORT_FILE, writeReport } from './output/write-report.ts';
+import { WrittenRows } from './output/written-rows.ts';
 import { PACK_FILE, packSchema } from './packed.ts';
 import type { Pack, Shard } from './packed.ts';
 import { invalidData, Problems } from './problems.ts';
 import { readRows } from './readers/index.ts';
 import type { InputOptions } from './readers/index.ts';
 import { inputSection } from './rewrite.ts';
-import { writtenFields } from './row.ts';
 
 const STATE_FILE = '.pack-partial.json';
 const LOCK_FILE = '.pack-lock';
@@ -91,7 +90,7 @@ async function packInto(options: PackOptions): Promise<Packed> {
     .digest('hex');
   const shards = await readState(out, fingerprint);
   const nResumed = shards.reduce((n, { rows }) => n + rows, 0);
-  const facts = new RowFacts();
+  const written = new WrittenRows(out, about.licence);
   let writer: ShardWriter | null = null;
   const finish = async (whole: ShardWriter): Promise<void> => {
     const shard = await whole.finish();
@@ -103,8 +102,7 @@ async function packInto(options: PackOptions): Promise<Packed> {
   try {
     let n = 0;
     for await (const row of readRows(input, problems, onBytes)) {
-      const fields = writtenFields(row);
-      facts.add(fields, about.licence);
+      const fields = await written.fieldsOf(row);
       if (n++ < nResumed) continue;
       writer ??= new ShardWriter(out, shards.length);
       await writer.rows.write(fields);
@@ -125,9 +123,9 @@ async function packInto(options: PackOptions): Promise<Packed> {
   const sections = [packSection(pack), ...problemSections(problems), inputSection(input.files)];
   const files = shards.map(({ file: path, bytes, sha256 }) => ({
     file: { path, bytes, sha256 },
-    columns: facts.columns,
+    columns: written.facts.columns,
   }));
-  const missing = await writeReport(out, about, sections, files, facts);
+  const missing = await writeReport(out, about, sections, files, written.facts);
   // Last: a folder with it is whole.
   await writeWhole(join(out, PACK_FILE), `${JSON.stringify(pack, null, 2)}\n`);
   await rm(join(out, STATE_FILE));

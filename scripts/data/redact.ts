@@ -15,7 +15,6 @@ export function redactOperation(kinds: readonly RedactionKind[]): Operation {
   const counts = new Map<RedactionKind, number>();
   let nChanged = 0;
   return {
-    name: 'redact',
     decide: async (row, _number, problems) => {
       const redactor = new Redactor(kinds);
       try {

@@ -1,15 +1,14 @@
 /** Commands that go over rows and keep, change or drop each: a folder with rows.jsonl, a report and a card. */
 import { join } from 'node:path';
 import type { CardAbout } from './output/croissant.ts';
-import { RowFacts } from './output/croissant.ts';
 import { checkFree, RowWriter, writeFolder } from './output/folder.ts';
 import type { Section } from './output/section.ts';
 import { problemSections } from './output/section.ts';
 import { writeReport } from './output/write-report.ts';
+import { WrittenRows } from './output/written-rows.ts';
 import { Problems } from './problems.ts';
 import { readRows } from './readers/index.ts';
 import type { InputOptions } from './readers/index.ts';
-import { writtenFields } from './row.ts';
 import type { DataRow, Fields } from './row.ts';
 
 export const ROWS_FILE = 'rows.jsonl';
@@ -18,8 +17,6 @@ export const ROWS_FILE = 'rows.jsonl';
 export type Outcome = { readonly fields: Fields } | { readonly dropped: string };
 
 export interface Operation {
-  /** The command, as the report names it. */
-  readonly name: string;
   /** @param number of the row, from 0 */
   readonly decide: (row: DataRow, number: number, problems: Problems) => Outcome | Promise<Outcome>;
   /** What the report says beside the counts. */
@@ -54,7 +51,7 @@ export async function rewriteRows(options: RewriteOptions): Promise<Rewritten> {
   return await writeFolder(out, async (folder) => {
     const writer = new RowWriter(join(folder, ROWS_FILE));
     const dropped = new Map<string, number>();
-    const facts = new RowFacts();
+    const written = new WrittenRows(folder, about.licence);
     let nRow = 0;
     try {
       for await (const row of readRows(input, problems, onBytes)) {
@@ -63,9 +60,7 @@ export async function rewriteRows(options: RewriteOptions): Promise<Rewritten> {
           dropped.set(outcome.dropped, (dropped.get(outcome.dropped) ?? 0) + 1);
           continue;
         }
-        const fields = writtenFields(row, outcome.fields);
-        facts.add(fields, about.licence);
-        await writer.write(fields);
+        await writer.write(await written.fieldsOf(row, outcome.fields));
       }
     } catch (error) {
       await writer.drop();
@@ -79,16 +74,18 @@ export async function rewriteRows(options: RewriteOptions): Promise<Rewritten> {
       inputSection(input.files),
     ];
     const file = { path: ROWS_FILE, bytes: writer.nByte, sha256 };
-    const missing = await writeReport(folder, about, sections, [{ file, columns: facts.columns }], facts);
+    const missing = await writeReport(
+      folder,
+      about,
+      sections,
+      [{ file, columns: written.facts.columns }],
+      written.facts,
+    );
     return { nRow, nKept: writer.nRow, dropped, problems, sha256, sections, missing };
   });
 }
 
-function countSection(
-  nRow: number,
-  nKept: number,
-  dropped: ReadonlyMap<string, number>,
-): Section {
+function countSection(nRow: number, nKept: number, dropped: ReadonlyMap<string, number>): Section {
   return {
     title: 'Rows',
     rows: [

@@ -28,11 +28,6 @@ export function provenanceOf({ fields, file, line }: DataRow): string {
   return typeof known === 'string' && known !== '' ? known : `${file}:${line}`;
 }
 
-/** A row's fields as they are written, with where it came from. */
-export function writtenFields(row: DataRow, changed: Fields = row.fields): Fields {
-  return { ...changed, [PROVENANCE]: provenanceOf(row) };
-}
-
 /** Fields that make a row's text: the first entry of which a row has all. */
 const TEXT_FIELDS: readonly (readonly string[])[] = [
   ['text'],

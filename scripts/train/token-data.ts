@@ -1,7 +1,9 @@
 /** Texts as tokens to learn from: documents one after the other, each with a token that ends it. */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { PACK_FILE, packedRows } from '../data/packed.ts';
 import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
 import type { TrainingConfig } from './config.ts';
 import { readText } from './read-text.ts';
@@ -104,12 +106,15 @@ function batchAt(tokens: Uint32Array, starts: readonly (number | null)[], nConte
 }
 
 async function readDocuments(file: string, separator: string): Promise<string[]> {
+  if (basename(file) === PACK_FILE) return await Array.fromAsync(packedRows(file), textOfRow);
   const text = await readText(file, 'data.files');
   return text
     .split(separator)
     .map((document) => document.trim())
     .filter((document) => document !== '');
 }
+
+const textOfRow = ({ text }: { readonly text: string }): string => text;
 
 /** The token that ends documents. */
 function findEnd(json: string, name: string): number {

@@ -77,13 +77,7 @@ function duplicateSection({ nExact, nNear, nRow, similarity, pairs }: Audit): Se
       ['exact (but for white space)', String(nExact), percent(nExact, nRow)],
       ...(similarity === null
         ? []
-        : [
-            [
-              `near (similarity of at least ${similarity})`,
-              String(nNear),
-              percent(nNear, nRow),
-            ],
-          ]),
+        : [[`near (similarity of at least ${similarity})`, String(nNear), percent(nNear, nRow)]]),
       ...pairs.map(({ kind, first, second, similarity: exact, estimate }) => [
         `${kind} pair: ${first.at} and ${second.at}`,
         exact.toFixed(2),

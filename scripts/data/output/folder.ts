@@ -1,11 +1,12 @@
 /** A folder that is there whole or not at all: written under another name beside it, then renamed. */
 import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
+import process from 'node:process';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { asDiskError, asOutputError } from '../../lib/disk.ts';
 import { isErrno } from '../../lib/lock.ts';
@@ -14,17 +15,19 @@ import { isErrno } from '../../lib/lock.ts';
  * Runs `work` with an empty folder that becomes `out` after it; on an error, an interrupt too, nothing is left.
  * @throws {EngineError} E_USAGE for an `out` that has something in it, E_DISK
  */
-export async function writeFolder<T>(out: string, work: (folder: string) => Promise<T>): Promise<T> {
+export async function writeFolder<T>(
+  out: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
   const target = resolve(out);
   await checkFree(target);
   await mkdir(dirname(target), { recursive: true }).catch((error: unknown) => {
     throw asOutputError(error, out, 'data');
   });
-  const folder = await mkdtemp(join(dirname(target), `.${basename(target)}-partial-`)).catch(
-    (error: unknown) => {
-      throw asOutputError(error, out, 'data');
-    },
-  );
+  const folder = join(dirname(target), `.${basename(target)}-partial-${process.pid}`);
+  await mkdir(folder).catch((error: unknown) => {
+    throw asOutputError(error, out, 'data');
+  });
   try {
     const result = await work(folder);
     await rmdir(target).catch(() => undefined);

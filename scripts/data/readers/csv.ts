@@ -35,7 +35,10 @@ async function* read(file: string, context: ReaderContext): AsyncGenerator<DataR
 }
 
 /** Cells of each row, each character of which is a byte. */
-async function* readCells(file: string, context: ReaderContext): AsyncGenerator<string[], void, void> {
+async function* readCells(
+  file: string,
+  context: ReaderContext,
+): AsyncGenerator<string[], void, void> {
   let sinceRow = 0;
   const guard = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -95,9 +98,7 @@ function fieldsOf(
   }
   const fields: [string, string][] = [];
   for (const [i, cell] of cells.entries()) {
-    const decoded = NOT_ASCII.test(cell)
-      ? decodeUtf8(Buffer.from(cell, 'latin1'))
-      : { text: cell };
+    const decoded = NOT_ASCII.test(cell) ? decodeUtf8(Buffer.from(cell, 'latin1')) : { text: cell };
     if (!('text' in decoded)) {
       const { value, fix } = decoded;
       problems.add({ file, line, field: names[i]!, value, problem: 'is not UTF-8', fix });

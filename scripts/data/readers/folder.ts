@@ -73,7 +73,8 @@ async function checkedMedia(
   if (path === null)
     return refuse('leads out of the folder', 'Name files below the folder of the table.');
   const begin = await firstBytes(path);
-  if (begin === null) return refuse('names a file that is missing', 'Add the file, or take the row away.');
+  if (begin === null)
+    return refuse('names a file that is missing', 'Add the file, or take the row away.');
   return MAGICS[kind].some((magic) => begin.startsWith(magic))
     ? { kind, path }
     : refuse(`is not ${FORMATS[kind]}`, 'Convert the file, or take the row away.');

@@ -82,7 +82,9 @@ async function checkedMetadata(buffer: AsyncBuffer): Promise<FileMetaData> {
     const where = `row group ${i + 1}`;
     nRow += group.num_rows;
     if (group.num_rows < 0n || group.num_rows > BigInt(MAX_GROUP_ROWS))
-      throw new Refused(`${where} states ${group.num_rows} rows; expected at most ${MAX_GROUP_ROWS}`);
+      throw new Refused(
+        `${where} states ${group.num_rows} rows; expected at most ${MAX_GROUP_ROWS}`,
+      );
     let nByte = 0n;
     for (const { meta_data: column } of group.columns) {
       if (column === undefined) throw new Refused(`${where} has a column without metadata`);
@@ -121,7 +123,9 @@ function compressors(): Compressors {
       return out;
     }),
     GZIP: bounded((bytes, maxOutputLength) => zlib.gunzipSync(bytes, { maxOutputLength })),
-    BROTLI: bounded((bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { maxOutputLength })),
+    BROTLI: bounded((bytes, maxOutputLength) =>
+      zlib.brotliDecompressSync(bytes, { maxOutputLength }),
+    ),
     ZSTD: bounded((bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { maxOutputLength })),
   };
 }
