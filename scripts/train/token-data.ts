@@ -106,7 +106,7 @@ function batchAt(tokens: Uint32Array, starts: readonly (number | null)[], nConte
 }
 
 async function readDocuments(file: string, separator: string): Promise<string[]> {
-  if (basename(file) === PACK_FILE) return await Array.fromAsync(packedRows(file), textOfRow);
+  if (basename(file) === PACK_FILE) return await readPacked(file);
   const text = await readText(file, 'data.files');
   return text
     .split(separator)
@@ -114,7 +114,11 @@ async function readDocuments(file: string, separator: string): Promise<string[]>
     .filter((document) => document !== '');
 }
 
-const textOfRow = ({ text }: { readonly text: string }): string => text;
+async function readPacked(file: string): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of packedRows(file)) texts.push(text.trim());
+  return texts.filter((text) => text !== '');
+}
 
 /** The token that ends documents. */
 function findEnd(json: string, name: string): number {

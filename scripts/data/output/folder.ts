@@ -53,6 +53,8 @@ export async function checkFree(out: string): Promise<void> {
     );
 }
 
+const ENCODER = new TextEncoder();
+
 /** A JSONL file as it is written: its rows, bytes and SHA-256 so far. */
 export class RowWriter {
   readonly #stream: WriteStream;
@@ -71,7 +73,7 @@ export class RowWriter {
   }
 
   async write(fields: Readonly<Record<string, unknown>>): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(fields)}\n`);
+    const line = ENCODER.encode(`${JSON.stringify(fields)}\n`);
     this.#hash.update(line);
     this.nRow++;
     this.nByte += line.length;

@@ -7,11 +7,13 @@ import { pipeline } from 'node:stream/promises';
 import Papa from 'papaparse';
 import { invalidData } from '../problems.ts';
 import type { DataRow, Fields } from '../row.ts';
-import { decodeUtf8, MAX_ROW_BYTES, readChunks } from './pieces.ts';
+import { decodeUtf8, firstBytes, MAX_ROW_BYTES, readChunks } from './pieces.ts';
 import { rowOf } from './reader.ts';
 import type { Reader, ReaderContext } from './reader.ts';
 
 const MAX_COLUMNS = 10_000;
+const DELIMITERS = [',', '\t', ';', '|'];
+const SNIFFED_BYTES = 65_536;
 const NOT_ASCII = /[\u0080-\u00ff]/;
 
 export const CSV_READER: Reader = { name: 'csv', endings: ['csv', 'tsv'], read };
@@ -41,7 +43,7 @@ async function* readCells(
 ): AsyncGenerator<string[], void, void> {
   let sinceRow = 0;
   const guard = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+    transform(chunk: Uint8Array, _encoding, done) {
       sinceRow += chunk.length;
       if (sinceRow > 2 * MAX_ROW_BYTES)
         done(
@@ -53,7 +55,7 @@ async function* readCells(
     },
   });
   // The types of the stream do not know its encoding.
-  const config = { encoding: 'latin1', delimiter: file.endsWith('.tsv') ? '\t' : '' };
+  const config = { encoding: 'latin1', delimiter: await delimiterOf(file) };
   const parser = Papa.parse(Papa.NODE_STREAM_INPUT, config);
   const running = pipeline(Readable.from(readChunks(file, context)), guard, parser);
   // What fails there is thrown by the loop, too.
@@ -65,6 +67,15 @@ async function* readCells(
   await running;
 }
 
+/** What stands most often in the first line, outside quotation marks; a comma where nothing does. */
+async function delimiterOf(file: string): Promise<string> {
+  const begin = await firstBytes(file, SNIFFED_BYTES);
+  const [line = ''] = (begin ?? '').split(/[\r\n]/, 1);
+  const plain = line.replaceAll(/"[^"]*"/g, '');
+  const counts = DELIMITERS.map((delimiter) => plain.split(delimiter).length);
+  return DELIMITERS[counts.indexOf(Math.max(...counts))]!;
+}
+
 function columnNames(cells: readonly string[], file: string): string[] {
   if (cells.length > MAX_COLUMNS)
     throw invalidData(
@@ -72,7 +83,7 @@ function columnNames(cells: readonly string[], file: string): string[] {
     );
   const names: string[] = [];
   for (const [i, cell] of cells.entries()) {
-    const decoded = decodeUtf8(Buffer.from(cell, 'latin1'));
+    const decoded = decodeUtf8(bytesOf(cell));
     if (!('text' in decoded))
       throw invalidData(`${file}: the name of column ${i + 1} is not UTF-8. ${decoded.fix}`);
     const name = decoded.text.trim() === '' ? `column_${i + 1}` : decoded.text.trim();
@@ -98,7 +109,7 @@ function fieldsOf(
   }
   const fields: [string, string][] = [];
   for (const [i, cell] of cells.entries()) {
-    const decoded = NOT_ASCII.test(cell) ? decodeUtf8(Buffer.from(cell, 'latin1')) : { text: cell };
+    const decoded = NOT_ASCII.test(cell) ? decodeUtf8(bytesOf(cell)) : { text: cell };
     if (!('text' in decoded)) {
       const { value, fix } = decoded;
       problems.add({ file, line, field: names[i]!, value, problem: 'is not UTF-8', fix });
@@ -107,4 +118,9 @@ function fieldsOf(
     fields.push([names[i]!, decoded.text]);
   }
   return Object.fromEntries(fields);
+}
+
+/** The bytes that a cell's characters stand for. */
+function bytesOf(cell: string): Uint8Array {
+  return Uint8Array.from(cell, (char) => char.charCodeAt(0));
 }

@@ -2,7 +2,7 @@
  * Folders of pictures or recordings: tables in the folder (JSONL, CSV or Parquet) name each file in a field `image`,
  * `audio`, `sound` or `file_name`; a recording without a table has its transcript in a file of the same name, `.txt`.
  */
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { invalidData } from '../problems.ts';
 import type { DataRow, Media } from '../row.ts';
@@ -10,7 +10,7 @@ import { mediaField, pathBeside } from '../row.ts';
 import { CSV_READER } from './csv.ts';
 import { JSONL_READER } from './jsonl.ts';
 import { PARQUET_READER } from './parquet.ts';
-import { asReadError, decodeUtf8, throwIfCut } from './pieces.ts';
+import { asReadError, decodeUtf8, firstBytes, throwIfCut } from './pieces.ts';
 import { rowOf } from './reader.ts';
 import type { Reader, ReaderContext } from './reader.ts';
 
@@ -72,26 +72,12 @@ async function checkedMedia(
   const path = pathBeside(file, value);
   if (path === null)
     return refuse('leads out of the folder', 'Name files below the folder of the table.');
-  const begin = await firstBytes(path);
+  const begin = await firstBytes(path, 8);
   if (begin === null)
     return refuse('names a file that is missing', 'Add the file, or take the row away.');
   return MAGICS[kind].some((magic) => begin.startsWith(magic))
     ? { kind, path }
     : refuse(`is not ${FORMATS[kind]}`, 'Convert the file, or take the row away.');
-}
-
-async function firstBytes(path: string): Promise<string | null> {
-  const handle = await open(path).catch(() => null);
-  if (handle === null) return null;
-  try {
-    const bytes = Buffer.alloc(8);
-    await handle.read(bytes, 0, 8, 0);
-    return bytes.toString('latin1');
-  } catch {
-    return null;
-  } finally {
-    await handle.close();
-  }
 }
 
 async function transcribedRow(

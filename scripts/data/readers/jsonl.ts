@@ -20,7 +20,7 @@ async function* read(file: string, context: ReaderContext): AsyncGenerator<DataR
 
 /** Null for an empty line, and for one that is refused. */
 function fieldsOf(
-  bytes: Buffer | null,
+  bytes: Uint8Array | null,
   file: string,
   line: number,
   { problems }: ReaderContext,

@@ -38,8 +38,7 @@ async function* readRows(file: string): AsyncGenerator<ParquetMessage, void, voi
         compressors: compressors(),
         utf8: false,
       });
-      if (rows.length !== nRow)
-        throw new Refused(`row group ${i + 1} has ${rows.length} rows; its footer states ${nRow}`);
+      checkWhole(rows, nRow, `row group ${i + 1}`);
       first += nRow;
       for (let at = 0; at < rows.length; at += BATCH_ROWS)
         yield {
@@ -51,6 +50,14 @@ async function* readRows(file: string): AsyncGenerator<ParquetMessage, void, voi
     await handle.close();
   }
   yield { end: true };
+}
+
+/** Rows that are not there come out without a value in any column. */
+function checkWhole(rows: readonly Record<string, unknown>[], nRow: number, where: string): void {
+  const last = rows.at(-1);
+  const isHollow = last !== undefined && Object.values(last).every((value) => value === undefined);
+  if (rows.length !== nRow || isHollow)
+    throw new Refused(`${where} has fewer rows than the ${nRow} that its footer states`);
 }
 
 async function bufferOf(handle: FileHandle): Promise<AsyncBuffer> {
@@ -92,6 +99,11 @@ async function checkedMetadata(buffer: AsyncBuffer): Promise<FileMetaData> {
       const begin = column.dictionary_page_offset ?? column.data_page_offset;
       if (begin + column.total_compressed_size > BigInt(size))
         throw new Refused(`${where} names bytes after the file's end`);
+      // Columns of plain values have one a row.
+      if (column.path_in_schema.length === 1 && column.num_values !== group.num_rows)
+        throw new Refused(
+          `${where} states ${column.num_values} values in a column of ${group.num_rows} rows`,
+        );
       if (column.num_values > BigInt(64 * MAX_GROUP_ROWS))
         throw new Refused(`${where} states ${column.num_values} values in a column`);
     }
@@ -126,7 +138,12 @@ function compressors(): Compressors {
     BROTLI: bounded((bytes, maxOutputLength) =>
       zlib.brotliDecompressSync(bytes, { maxOutputLength }),
     ),
-    ZSTD: bounded((bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { maxOutputLength })),
+    ZSTD: bounded((bytes, maxOutputLength) => {
+      // Node 22.15 is the first that has it.
+      if (!('zstdDecompressSync' in zlib))
+        throw new Refused('is packed with Zstandard, which this version of Node cannot unpack');
+      return zlib.zstdDecompressSync(bytes, { maxOutputLength });
+    }),
   };
 }
 

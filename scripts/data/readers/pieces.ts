@@ -1,6 +1,8 @@
 /** A file's bytes cut at a separator, as a stream: memory holds one piece, whatever the file's size. */
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { joinBytes } from '../../../engine/base/joined.ts';
 import { invalidData } from '../problems.ts';
 
 /** Bytes of a row at most: longer ones are no rows, but files with another separator. */
@@ -10,7 +12,7 @@ const NEWLINE = 10;
 
 export interface Piece {
   /** Null for a piece of more than MAX_ROW_BYTES. */
-  readonly bytes: Buffer | null;
+  readonly bytes: Uint8Array | null;
   /** Line on which it begins, from 1. */
   readonly line: number;
 }
@@ -26,11 +28,11 @@ export async function* readPieces(
   separator: string,
   options: ReadOptions,
 ): AsyncGenerator<Piece, void, void> {
-  const mark = Buffer.from(separator);
-  let rest: Buffer = Buffer.alloc(0);
+  const mark = new TextEncoder().encode(separator);
+  let rest: Uint8Array = new Uint8Array(0);
   let line = 1;
   let isSkipping = false;
-  const cut = (bytes: Buffer, end: number): Piece => {
+  const cut = (bytes: Uint8Array, end: number): Piece => {
     const piece = { bytes: isSkipping ? null : bytes.subarray(0, end), line };
     line += countLines(bytes.subarray(0, end + mark.length));
     isSkipping = false;
@@ -38,9 +40,9 @@ export async function* readPieces(
   };
   for await (const chunk of readChunks(file, options)) {
     let from = Math.max(0, rest.length - mark.length + 1);
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    rest = rest.length === 0 ? chunk : joinBytes([rest, chunk]);
     for (;;) {
-      const at = rest.indexOf(mark, from);
+      const at = findBytes(rest, mark, from);
       if (at < 0) break;
       yield cut(rest, at);
       rest = rest.subarray(at + mark.length);
@@ -60,11 +62,11 @@ export async function* readPieces(
 export async function* readChunks(
   file: string,
   { signal, onBytes }: ReadOptions,
-): AsyncGenerator<Buffer, void, void> {
+): AsyncGenerator<Uint8Array, void, void> {
   let isFirst = true;
   const stream = createReadStream(file, { highWaterMark: READ_BYTES });
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       throwIfCut(signal);
       yield isFirst ? withoutMark(chunk, file) : chunk;
       onBytes(chunk.length);
@@ -72,6 +74,21 @@ export async function* readChunks(
     }
   } catch (error) {
     throw asReadError(error, file);
+  }
+}
+
+/** What a file begins with, a character a byte; null for one that cannot be read. */
+export async function firstBytes(path: string, nByte: number): Promise<string | null> {
+  const handle = await open(path).catch(() => null);
+  if (handle === null) return null;
+  try {
+    const bytes = new Uint8Array(nByte);
+    const { bytesRead } = await handle.read(bytes, 0, nByte, 0);
+    return Array.from(bytes.subarray(0, bytesRead), (byte) => String.fromCharCode(byte)).join('');
+  } catch {
+    return null;
+  } finally {
+    await handle.close();
   }
 }
 
@@ -99,11 +116,22 @@ const OTHER_FILES: readonly (readonly [bytes: readonly number[], what: string, f
   [[0x50, 0x41, 0x52, 0x31], 'is a Parquet file', 'Name it .parquet, or give --format parquet'],
 ];
 
-function withoutMark(chunk: Buffer, file: string): Buffer {
+function withoutMark(chunk: Uint8Array, file: string): Uint8Array {
   const found = OTHER_FILES.find(([bytes]) => bytes.every((byte, i) => chunk[i] === byte));
   if (found !== undefined) throw invalidData(`${file}: ${found[1]}. ${found[2]}.`);
   const hasMark = chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf;
   return hasMark ? chunk.subarray(3) : chunk;
+}
+
+/** Index of the first `mark` at `from` or after it; -1 without one. */
+function findBytes(bytes: Uint8Array, mark: Uint8Array, from: number): number {
+  const [first = 0] = mark;
+  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let n = 1;
+    while (n < mark.length && bytes[at + n] === mark[n]) n++;
+    if (n === mark.length) return at;
+  }
+  return -1;
 }
 
 export function countLines(bytes: Uint8Array): number {
@@ -113,18 +141,19 @@ export function countLines(bytes: Uint8Array): number {
 }
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const LENIENT = new TextDecoder();
 const ENCODING_FIX = 'Save the file as UTF-8, for example with iconv -f LATIN1 -t UTF-8';
 /** Shown around the first byte that is no UTF-8. */
 const AROUND = 20;
 
 /** The text of some bytes, or what is wrong with them. */
 export function decodeUtf8(
-  bytes: Buffer,
+  bytes: Uint8Array,
 ): { readonly text: string } | { readonly value: string; readonly fix: string } {
   try {
     return { text: DECODER.decode(bytes) };
   } catch {
-    const text = bytes.toString('utf8');
+    const text = LENIENT.decode(bytes);
     const at = Math.max(0, text.indexOf('\ufffd') - AROUND);
     return { value: text.slice(at, at + 2 * AROUND), fix: `${ENCODING_FIX}.` };
   }
