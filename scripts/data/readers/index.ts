@@ -58,10 +58,8 @@ export async function* readRows(
   for (const file of files)
     for await (const row of (await readerOf(file, format)).read(file, context)) {
       n++;
-      if (n % TURN_ROWS === 0) {
-        await new Promise((resolve) => setImmediate(resolve));
-        throwIfCut(signal);
-      }
+      if (n % TURN_ROWS === 0) await new Promise((resolve) => setImmediate(resolve));
+      throwIfCut(signal);
       yield row;
     }
   if (n === 0)

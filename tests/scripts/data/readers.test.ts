@@ -55,7 +55,7 @@ describe('plain text', () => {
     expect(textsOf(rows)).toEqual(texts);
     expect(problems.count).toBe(0);
     expect(rows[1]!.line).toBe(3);
-    expect(rows.at(-1)!.line).toBe(2 * 2999 + 1);
+    expect(rows.at(-1).line).toBe(2 * 2999 + 1);
   });
 
   test('by lines, with a byte order mark and empty lines', async () => {
@@ -213,7 +213,7 @@ describe('Parquet', () => {
       const path = await put('t.parquet', parquetFile(texts, { codec }));
       const { rows } = await read(path);
       expect(textsOf(rows)).toEqual(texts);
-      expect(rows.at(-1)!.line).toBe(2500);
+      expect(rows.at(-1).line).toBe(2500);
     }
     const gzip = parquetFile(texts, { codec: 'GZIP', compress: (bytes) => gzipSync(bytes) });
     expect(textsOf((await read(await put('g.parquet', gzip))).rows)).toEqual(texts);
