@@ -12,7 +12,7 @@ export async function loadClassifier(): Promise<TextClassifier> {
   const bytes = await readFile(WEIGHTS_PATH).catch((cause: unknown) => {
     throw new EngineError(
       'E_POLICY_UNAVAILABLE',
-      `data: the classifier of texts is missing at ${WEIGHTS_PATH}. Install thimble again, or leave toxicity out with --no-toxicity.`,
+      `data: the classifier of texts is missing at ${WEIGHTS_PATH}. Reinstall the package.`,
       { cause },
     );
   });
