@@ -175,8 +175,9 @@ if (port !== null) {
       const { value, done } = await rows.next();
       port.postMessage(done === true ? { end: true } : value);
     } catch (error) {
-      const what = error instanceof Error ? error.message : String(error);
-      port.postMessage({ refused: what.slice(0, 300) } satisfies ParquetMessage);
+      const what = error instanceof Error ? error.message.slice(0, 300) : String(error);
+      const refused = error instanceof Refused ? what : `cannot be read (${what})`;
+      port.postMessage({ refused } satisfies ParquetMessage);
     }
   };
   port.on('message', () => void answer());
