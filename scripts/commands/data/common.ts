@@ -19,11 +19,15 @@ import {
 } from '../../lib/interrupt.ts';
 import { runStep } from '../../lib/step.ts';
 
-export interface InputFlags {
+export interface InputFlags extends CardFlags {
   readonly format?: string;
   readonly separator: string;
   readonly field?: string;
   readonly strict?: boolean;
+}
+
+/** What the report and the card say. */
+export interface CardFlags {
   readonly name?: string;
   readonly licence?: string;
   readonly url?: string;
@@ -34,6 +38,10 @@ export interface InputFlags {
 
 /** Files are text (.txt), JSON Lines (.jsonl), CSV (.csv, .tsv), Parquet (.parquet), or folders. */
 export function addInputOptions(command: Command): Command {
+  return addCardOptions(addReadOptions(command));
+}
+
+function addReadOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--format <name>', "format of all files (default: by each name's ending)").choices(
@@ -42,7 +50,11 @@ export function addInputOptions(command: Command): Command {
     )
     .option('--separator <text>', 'what ends a text in .txt files', unescaped, DEFAULT_SEPARATOR)
     .option('--field <name>', 'field that has the text (default: text, messages, caption, ...)')
-    .option('--strict', 'end at the first bad row instead of counting it')
+    .option('--strict', 'end at the first bad row instead of counting it');
+}
+
+export function addCardOptions(command: Command): Command {
+  return command
     .option('--licence <name>', 'licence of rows that name none, such as CC-BY-4.0')
     .option('--name <text>', 'name of the data set in the report and the Croissant file')
     .option('--url <address>', 'where the data set is published', parseAddress)
@@ -95,7 +107,7 @@ export function inputOf(files: readonly string[], flags: InputFlags): InputOptio
   };
 }
 
-export function aboutOf(files: readonly string[], flags: InputFlags, what: string): CardAbout {
+export function aboutOf(files: readonly string[], flags: CardFlags, what: string): CardAbout {
   return {
     name:
       flags.name ??

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { registerAlign } from './align.ts';
 import { registerAudit } from './audit.ts';
+import { registerMini } from './mini.ts';
 import { registerMix } from './mix.ts';
 import { registerPack } from './pack.ts';
 import { registerRewrites } from './rewrite.ts';
@@ -15,6 +16,7 @@ Examples:
   thimble data mix redacted/rows.jsonl=0.8 poems.csv=0.2 --seed 1 --out mixed
   thimble data pack mixed/rows.jsonl --out packed      ("files": ["packed/pack.json"] in a training)
   thimble data align recordings/ --out aligned
+  thimble data mini --out mini
 
 Files:
   .txt              texts with <|endoftext|> between them (--separator names another)
@@ -41,4 +43,5 @@ export function register(program: Command): void {
   registerMix(data);
   registerPack(data);
   registerAlign(data);
+  registerMini(data);
 }

@@ -87,12 +87,14 @@ describe('a small set', () => {
     expect(page).not.toContain('<script>');
     expect(page).toContain('&lt;script&gt;');
     expect(page).toContain('<title>A &amp; B</title>');
-    expect(sectionsText(auditSections(found))).toMatch(/CC-BY-4\.0 .* 2 {2}25\.00 % \[7\.15, 59\.07\]/);
+    expect(sectionsText(auditSections(found))).toMatch(
+      /CC-BY-4\.0 .* 2 {2}25\.00 % \[7\.15, 59\.07\]/,
+    );
   });
 
   test('never writes control characters of data to a terminal', () => {
     const text = sectionsText([{ title: 'x', rows: [['a\u001b[31mred\u0007\nb']] }]);
-     
+
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   });
 });
