@@ -4,7 +4,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { TextClassifier } from '../../engine/text/text-classifier.ts';
 import { WEIGHTS_PATH } from '../build/moderation-weights.ts';
 
-/** Read of a text: what a longer one says after it is not judged. */
+/** Characters read of a text: the rest of a longer one is not judged. */
 export const MAX_JUDGED_CHARS = 32_000;
 
 /** @throws {EngineError} E_POLICY_UNAVAILABLE where the weights are missing */

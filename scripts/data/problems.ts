@@ -54,7 +54,8 @@ export class Problems {
 export function describeProblem({ file, line, field, value, problem, fix }: Problem): string {
   const at = field === null ? '' : ` ${field}:`;
   const got = value === undefined ? '' : `; got ${shownValue(value)}`;
-  return `${file}:${line}:${at} ${problem}${got}. ${fix}`;
+  // Control characters of data or of names must not steer a terminal.
+  return `${file}:${line}:${at} ${problem}${got}. ${fix}`.replaceAll(/\p{C}/gu, ' ');
 }
 
 /** A value in a line, cut off; never longer whatever it is. */

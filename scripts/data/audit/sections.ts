@@ -61,7 +61,7 @@ function lengthSection({ chars, words }: Audit): Section {
 function languageSection({ languages, nRow }: Audit): Section {
   return {
     title: 'Languages',
-    note: 'told by n-grams from the first 1000 characters; texts of a few words are often mistaken',
+    note: 'detected by n-grams in the first 1000 characters; unreliable for texts of a few words',
     head: ['language', 'rows', 'share'],
     rows: languages.map(({ name, nRow: n }) => [name, String(n), percent(n, nRow)]),
     numbers: [1],

@@ -8,7 +8,7 @@ import type { Fields } from '../row.ts';
 
 export const CROISSANT_VERSION = 'http://mlcommons.org/croissant/1.1';
 
-/** The context that the specification recommends (its appendix 1). */
+/** As MLCommons' library mlcroissant 1.1 writes it; that of the specification (appendix 1) differs in rare terms. */
 const CONTEXT = {
   '@language': 'en',
   '@vocab': 'https://schema.org/',

@@ -36,7 +36,7 @@ export function table(rows: readonly Cells[], head: Cells = []): string {
 
 const WIDTH = 720;
 const ROW = 22;
-const LABEL = 150;
+const LABEL = 210;
 const COUNT = 80;
 
 /** Horizontal bars, as long as their counts. */
