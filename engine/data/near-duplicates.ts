@@ -1,19 +1,22 @@
 /**
  * Which texts of a stream repeat an earlier one almost word for word: MinHash signatures that meet in one of some
- * bands (locality-sensitive hashing, Indyk and Motwani 1998) are compared. Keeps about 0.5 kB a text that is no
- * duplicate, and nothing of its words.
+ * bands (locality-sensitive hashing, Indyk and Motwani 1998) are compared: by their shingles while they are short, by their
+ * signatures when they are long. Keeps about 1.5 kB a text that is no duplicate, and nothing of its words.
  */
 import { bandRowsFor, estimateJaccard, N_HASH, signatureOf } from './min-hash.ts';
-import { mix } from './shingles.ts';
+import { RowPool } from './row-pool.ts';
+import { mix, sortedJaccard } from './shingles.ts';
 
 /** Earlier texts compared in a band at most: a band that a million texts share must not stop the stream. */
 const MAX_COMPARED = 64;
+/** Shingles of a text that are kept to compare it exactly: as many bytes as two signatures take. */
+const MAX_KEPT_SHINGLES = 128;
 const FIRST_SLOTS = 1024;
 
 export interface NearMatch {
   /** The earlier text's number, as it was added. */
   readonly of: number;
-  /** Estimated Jaccard similarity of their shingles. */
+  /** Jaccard similarity of their shingles; estimated if one of them is long. */
   readonly similarity: number;
 }
 
@@ -21,8 +24,10 @@ export class NearDuplicates {
   readonly #threshold: number;
   readonly #bands: readonly BandIndex[];
   readonly #bandRows: number;
-  readonly #signatures: Uint16Array[] = [];
-  /** The caller's number of each signature. */
+  readonly #signatures = new RowPool<Uint16Array>((length) => new Uint16Array(length));
+  /** Shingles of each text in ascending order; none for a long one. */
+  readonly #shingles = new RowPool<Uint32Array>((length) => new Uint32Array(length));
+  /** The caller's number of each text. */
   readonly #numbers: number[] = [];
 
   /** @param threshold similarity from which two texts are near duplicates, above 0, at most 1 */
@@ -34,7 +39,7 @@ export class NearDuplicates {
 
   /** Number of texts that are kept. */
   get size(): number {
-    return this.#signatures.length;
+    return this.#signatures.size;
   }
 
   /**
@@ -46,22 +51,29 @@ export class NearDuplicates {
     if (shingles.length === 0) return null;
     const signature = signatureOf(shingles);
     const keys = this.#bands.map((_, band) => this.#keyOf(signature, band));
-    const match = this.#bestOf(signature, keys);
+    const sorted = shingles.length <= MAX_KEPT_SHINGLES ? shingles.toSorted() : new Uint32Array(0);
+    const match = this.#bestOf(signature, sorted, keys);
     if (match !== null) return match;
-    const at = this.#signatures.push(signature) - 1;
+    const at = this.size;
+    this.#signatures.add(signature);
+    this.#shingles.add(sorted);
     this.#numbers.push(number);
     for (const [band, key] of keys.entries()) this.#bands[band]!.add(key, at);
     return null;
   }
 
-  #bestOf(signature: Uint16Array, keys: readonly number[]): NearMatch | null {
+  #bestOf(signature: Uint16Array, sorted: Uint32Array, keys: readonly number[]): NearMatch | null {
     const seen = new Set<number>();
     let best: NearMatch | null = null;
     for (const [band, key] of keys.entries())
       for (const at of this.#bands[band]!.get(key, MAX_COMPARED)) {
         if (seen.has(at)) continue;
         seen.add(at);
-        const similarity = estimateJaccard(signature, this.#signatures[at]!);
+        const other = this.#shingles.at(at);
+        const similarity =
+          sorted.length > 0 && other.length > 0
+            ? sortedJaccard(sorted, other)
+            : estimateJaccard(signature, this.#signatures.at(at));
         if (similarity >= this.#threshold && similarity > (best?.similarity ?? 0))
           best = { of: this.#numbers[at]!, similarity };
       }

@@ -8,8 +8,8 @@ import { readRows } from './readers/index.ts';
 import type { InputOptions } from './readers/index.ts';
 import { provenanceOf } from './row.ts';
 
-/** Texts that are kept to compare later ones with: some 0.7 kB each. */
-export const MAX_KEPT = 4_000_000;
+/** Texts that are kept to compare later ones with: some 2 kB each (measured). */
+export const MAX_KEPT = 2_000_000;
 export const DEFAULT_SIMILARITY = 0.8;
 /** Bytes of a hash: two of a million texts share 12 with a probability of 2^-56. */
 const HASH_BYTES = 12;
@@ -21,7 +21,7 @@ export interface Duplicate {
   /** Numbers of both rows, from 0. */
   readonly row: number;
   readonly of: number;
-  /** Estimated for near ones. */
+  /** Estimated for near ones of more than some words. */
   readonly similarity: number;
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { bandRowsFor, estimateJaccard, N_HASH, signatureOf } from '../../engine/data/min-hash.ts';
 import { NearDuplicates } from '../../engine/data/near-duplicates.ts';
-import { jaccard, plainWords, shinglesOf } from '../../engine/data/shingles.ts';
+import { jaccard, plainWords, shinglesOf, sortedJaccard } from '../../engine/data/shingles.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 
 /** Two sets that share `nShared` of what they have together. */
@@ -32,6 +32,7 @@ describe('estimates', () => {
         const [one, other] = pairOf(random, nAll, nShared);
         const exact = jaccard(one, other);
         expect(exact).toBeCloseTo(nShared / nAll, 12);
+        expect(sortedJaccard(one.toSorted(), other.toSorted())).toBe(exact);
         const error = estimateJaccard(signatureOf(one), signatureOf(other)) - exact;
         const deviation = Math.sqrt((exact * (1 - exact)) / N_HASH);
         // 200 draws of 7 similarities: five standard deviations are not met by chance.
@@ -94,6 +95,32 @@ describe('near duplicates', () => {
     expect(nFound).toBeGreaterThanOrEqual(295);
     for (let i = 0; i < 300; i++)
       expect(near.add(shinglesOf(sentence(80).join(' ')), 1000 + i)).toBeNull();
+  });
+
+  test('of short texts are those of an exact comparison with every earlier text, but for one in a hundred', () => {
+    for (const threshold of [0.5, 0.8]) {
+      const near = new NearDuplicates(threshold);
+      const kept: Uint32Array[] = [];
+      const found = { exact: 0, both: 0, near: 0 };
+      let text = sentence(30);
+      for (let i = 0; i < 1500; i++) {
+        // Now and then a new text; else some words of the last one change.
+        if (random.chance(0.3)) text = sentence(30);
+        else
+          for (let n = random.integer(0, 3); n > 0; n--)
+            text = text.with(random.integer(0, 29), random.word());
+        const shingles = shinglesOf(text.join(' '));
+        const isExact = kept.some((other) => jaccard(shingles, other) >= threshold);
+        const isNear = near.add(shingles, i) !== null;
+        if (!isNear) kept.push(shingles);
+        if (isExact) found.exact++;
+        if (isNear) found.near++;
+        if (isExact && isNear) found.both++;
+      }
+      expect(found.exact).toBeGreaterThan(200);
+      expect(found.near).toBe(found.both);
+      expect(found.both / found.exact).toBeGreaterThanOrEqual(0.99);
+    }
   });
 
   test('of one text that comes back many times are all found', () => {

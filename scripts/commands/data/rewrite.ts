@@ -103,7 +103,7 @@ function registerDedupe(data: Command): void {
     .command('dedupe')
     .summary('drop rows that repeat earlier ones')
     .description(
-      'Keeps the first of rows whose texts are equal, or nearly: MinHash estimates what share of their runs of three words two texts have in common.',
+      'Keeps the first of rows whose texts are equal, or nearly: at least a share of their runs of three words is the same.',
     )
     .argument('<files...>', 'files or folders')
     .requiredOption('--out <folder>', 'a new folder for rows.jsonl, report.html and croissant.json')
