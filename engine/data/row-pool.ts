@@ -13,7 +13,7 @@ export class RowPool<Row extends Numbers> {
   readonly #starts: number[] = [];
   readonly #lengths: number[] = [];
   /** Numbers used of the last chunk. */
-  #used = CHUNK;
+  #used = 0;
 
   /** @param make an array of zeros, such as `(length) => new Uint16Array(length)` */
   constructor(make: (length: number) => Row) {
@@ -26,11 +26,12 @@ export class RowPool<Row extends Numbers> {
 
   /** @param row at most 2^20 numbers, which are copied; its number is the size before */
   add(row: Row): void {
-    if (this.#used + row.length > CHUNK) {
+    // An empty first row, too, has a place.
+    if (this.#chunks.length === 0 || this.#used + row.length > CHUNK) {
       this.#chunks.push(this.#make(CHUNK));
       this.#used = 0;
     }
-    this.#chunks.at(-1)!.set(row, this.#used);
+    this.#chunks.at(-1).set(row, this.#used);
     this.#starts.push((this.#chunks.length - 1) * CHUNK + this.#used);
     this.#lengths.push(row.length);
     this.#used += row.length;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { bandRowsFor, estimateJaccard, N_HASH, signatureOf } from '../../engine/data/min-hash.ts';
 import { NearDuplicates } from '../../engine/data/near-duplicates.ts';
+import { RowPool } from '../../engine/data/row-pool.ts';
 import { jaccard, plainWords, shinglesOf, sortedJaccard } from '../../engine/data/shingles.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 
@@ -73,6 +74,17 @@ describe('shingles', () => {
   });
 });
 
+test('rows of a pool come back as they were added, over the ends of its arrays', () => {
+  const random = new SeededRandom(2);
+  const pool = new RowPool<Uint32Array>((length) => new Uint32Array(length));
+  const rows = Array.from({ length: 300 }, (_, i) =>
+    new Uint32Array(i % 7 === 0 ? 0 : random.integer(1, 20_000)).fill(i + 1),
+  );
+  for (const row of rows) pool.add(row);
+  expect(pool.size).toBe(300);
+  for (const [i, row] of rows.entries()) expect(pool.at(i)).toEqual(row);
+});
+
 describe('near duplicates', () => {
   const random = new SeededRandom(7);
   const words = Array.from({ length: 500 }, () => random.word());
@@ -129,6 +141,18 @@ describe('near duplicates', () => {
     expect(near.add(text, 0)).toBeNull();
     for (let i = 1; i < 1000; i++) expect(near.add(text, i)).toEqual({ of: 0, similarity: 1 });
     expect(near.size).toBe(1);
+  });
+
+  test('of long texts are found, too, before and after short ones', () => {
+    const near = new NearDuplicates(0.8);
+    const long = sentence(400);
+    const short = sentence(20);
+    expect(near.add(shinglesOf(long.join(' ')), 0)).toBeNull();
+    expect(near.add(shinglesOf(short.join(' ')), 1)).toBeNull();
+    const changed = long.with(7, 'changed').join(' ');
+    expect(near.add(shinglesOf(changed), 2)).toMatchObject({ of: 0 });
+    expect(near.add(shinglesOf(short.join(' ')), 3)).toEqual({ of: 1, similarity: 1 });
+    expect(near.add(shinglesOf([...long, ...sentence(400)].join(' ')), 4)).toBeNull();
   });
 
   test('an empty text repeats nothing', () => {

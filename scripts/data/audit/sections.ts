@@ -14,6 +14,7 @@ export function auditSections(audit: Audit): Section[] {
     lengthSection(audit),
     languageSection(audit),
     duplicateSection(audit),
+    ...pairSections(audit),
     personalSection(audit),
     licenceSection(audit),
     ...toxicitySections(audit),
@@ -68,7 +69,7 @@ function languageSection({ languages, nRow }: Audit): Section {
   };
 }
 
-function duplicateSection({ nExact, nNear, nRow, similarity, pairs }: Audit): Section {
+function duplicateSection({ nExact, nNear, nRow, similarity }: Audit): Section {
   return {
     title: 'Duplicates',
     note: 'rows that repeat an earlier one; the first stays when they are taken out',
@@ -78,15 +79,25 @@ function duplicateSection({ nExact, nNear, nRow, similarity, pairs }: Audit): Se
       ...(similarity === null
         ? []
         : [[`near (similarity of at least ${similarity})`, String(nNear), percent(nNear, nRow)]]),
-      ...pairs.map(({ kind, first, second, similarity: exact, estimate }) => [
-        `${kind} pair: ${first.at} and ${second.at}`,
-        exact.toFixed(2),
-        `estimated ${estimate.toFixed(2)}`,
-      ]),
     ],
     numbers: [1],
-    extra: pairsHtml(pairs),
   };
+}
+
+function pairSections({ pairs }: Audit): Section[] {
+  if (pairs.length === 0) return [];
+  return [
+    {
+      title: 'Pairs',
+      note: 'some of the duplicates; similarity is exact',
+      head: ['kind', 'similarity', 'first', 'repeats it'],
+      rows: pairs.map(({ kind, first, second, similarity }) => [
+        ...[kind, similarity.toFixed(2), first.at, second.at],
+      ]),
+      numbers: [1],
+      extra: pairsHtml(pairs),
+    },
+  ];
 }
 
 function personalSection({ personal, nRow }: Audit): Section {

@@ -42,7 +42,10 @@ export function sectionsText(sections: readonly Section[]): string {
 /** Control characters of data must not steer a terminal. */
 function oneLine(cell: string): string {
   const plain = cell.replaceAll(/[\p{C}\s]+/gu, ' ');
-  return plain.length <= MAX_TERMINAL_CELL ? plain : `${plain.slice(0, MAX_TERMINAL_CELL)}...`;
+  if (plain.length <= MAX_TERMINAL_CELL) return plain;
+  // The end of a long path says more than its middle.
+  const half = MAX_TERMINAL_CELL / 2;
+  return `${plain.slice(0, half)}...${plain.slice(-half)}`;
 }
 
 export function sectionsPage(title: string, sections: readonly Section[]): string {
