@@ -80,8 +80,8 @@ export function problemSections(problems: Problems): Section[] {
 export function pairsHtml(pairs: readonly ShownPair[]): string {
   return pairs
     .map(
-      ({ kind, first, second, similarity, estimate }) =>
-        `<div class="pair">${html.paragraph(`${kind}: ${first.at} and ${second.at}, similarity ${similarity.toFixed(2)} (estimated ${estimate.toFixed(2)})`)}${html.quotation(first.text)}${html.quotation(second.text)}</div>`,
+      ({ kind, first, second, similarity }) =>
+        `<div class="pair">${html.paragraph(`${kind}: ${first.at} and ${second.at}, similarity ${similarity.toFixed(2)}`)}${html.quotation(first.text)}${html.quotation(second.text)}</div>`,
     )
     .join('\n');
 }
