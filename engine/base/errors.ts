@@ -59,6 +59,7 @@ export const ERROR_ROWS = {
   E_MCP_SERVER: row('system', 424, false, 'external_connector_error'),
   E_SOURCE_UNAVAILABLE: row('system', 502, true, 'api_error'),
   E_DISK: row('system', 500, true, 'api_error'),
+  E_DATA_INVALID: row('caller', 400, false, 'invalid_request_error'),
   E_USAGE: row('caller', 400, false, 'invalid_request_error'),
   E_INTERNAL: row('us', 500, false, 'api_error'),
 } as const satisfies Record<string, ErrorRow>;

@@ -60,6 +60,7 @@ const BUNDLES: readonly (BuildOptions & { readonly outdir: string })[] = [
       thimble: 'scripts/thimble.ts',
       'shard-thread': 'scripts/import/write/shard-thread.ts',
       'training-thread': 'scripts/train/training-thread.ts',
+      'parquet-thread': 'scripts/data/readers/parquet-thread.ts',
       testing: 'package/testing/index.ts',
     },
   },

@@ -1,7 +1,9 @@
 /** Texts as tokens to learn from: documents one after the other, each with a token that ends it. */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { PACK_FILE, packedRows } from '../data/packed.ts';
 import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
 import type { TrainingConfig } from './config.ts';
 import { readText } from './read-text.ts';
@@ -104,11 +106,18 @@ function batchAt(tokens: Uint32Array, starts: readonly (number | null)[], nConte
 }
 
 async function readDocuments(file: string, separator: string): Promise<string[]> {
+  if (basename(file) === PACK_FILE) return await readPacked(file);
   const text = await readText(file, 'data.files');
   return text
     .split(separator)
     .map((document) => document.trim())
     .filter((document) => document !== '');
+}
+
+async function readPacked(file: string): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of packedRows(file)) texts.push(text.trim());
+  return texts.filter((text) => text !== '');
 }
 
 /** The token that ends documents. */

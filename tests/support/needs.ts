@@ -53,12 +53,28 @@ function modelPath(id: string): string | null {
  * shared/data beside the repository; null where it is not.
  */
 export function findRecording(): string | null {
-  const data = process.env['THIMBLE_TEST_DATA'] ?? join(repoRoot, '../shared/data');
-  const path = join(data, 'speech-jfk/jfk.wav');
+  const path = testDataPath('speech-jfk/jfk.wav');
   if (existsSync(path)) return path;
   return reportMissing(
     'the recording speech-jfk/jfk.wav',
     'Put the first 11 s of the inaugural address of 1961, mono at 16 kHz, there, and set THIMBLE_TEST_DATA to the folder that holds speech-jfk/.',
+  );
+}
+
+function testDataPath(name: string): string {
+  return join(process.env['THIMBLE_TEST_DATA'] ?? join(repoRoot, '../shared/data'), name);
+}
+
+/**
+ * A file of a public data set, in the same folder as the recording; null where it is not.
+ * @param source where it is from, for who wants the tests to have it
+ */
+export function findTestData(name: string, source: string): string | null {
+  const path = testDataPath(name);
+  if (existsSync(path)) return path;
+  return reportMissing(
+    `the data ${name}`,
+    `Get it (${source}) and set THIMBLE_TEST_DATA to the folder that holds ${name}.`,
   );
 }
 

@@ -14,7 +14,7 @@ import type {
   RecognitionPeerRow,
 } from './recognition-peers.ts';
 import { spread } from '../report/statistics.ts';
-import { spokenWords, wordErrors } from './word-errors.ts';
+import { spokenWords, wordErrors } from '../../eval/word-errors.ts';
 
 export interface Clip {
   readonly name: string;

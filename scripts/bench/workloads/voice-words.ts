@@ -15,7 +15,7 @@ import { loadLocalRecogniser } from '../../node-host/recognition.ts';
 import type { LocalRecogniser } from '../../node-host/recognition.ts';
 import { obtainModel } from '../../dev/prepare.ts';
 import { repoRoot } from '../../lib/paths.ts';
-import { spokenWords, wordErrors } from './word-errors.ts';
+import { spokenWords, wordErrors } from '../../eval/word-errors.ts';
 
 const SENTENCES = join(repoRoot, 'assets', 'texts', 'spoken-sentences.txt');
 

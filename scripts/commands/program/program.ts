@@ -43,6 +43,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     calibrate: () => import('../calibrate.ts'),
     train: () => import('../train.ts'),
     tokenizer: () => import('../tokenizer.ts'),
+    data: () => import('../data/index.ts'),
     inspect: () => import('../inspect.ts'),
   },
   'Serve here and deploy:': {

@@ -52,6 +52,11 @@ export class Redactor {
     return counts.length === 0 ? 'none' : counts.join(', ');
   }
 
+  /** How many of each kind were replaced so far. */
+  get counts(): ReadonlyMap<RedactionKind, number> {
+    return this.#counts;
+  }
+
   /** The kinds that are looked for. */
   get kinds(): readonly RedactionKind[] {
     return this.#kinds;

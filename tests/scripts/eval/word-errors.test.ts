@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { spokenWords, wordErrors } from '../../../scripts/bench/workloads/word-errors.ts';
+import { spokenWords, wordErrors } from '../../../scripts/eval/word-errors.ts';
 
 describe('word errors', () => {
   it('count what has to be put in, taken out or replaced', () => {

@@ -1,0 +1,225 @@
+/**
+ * Scenes of coloured shapes, 64 x 64 pixels, with captions and questions: made from a seed, the same each time. Some
+ * pairs of a colour and a shape are seen in held-out scenes alone, though each colour and each shape is learned.
+ */
+import { SeededRandom } from '../../lib/seeded-random.ts';
+
+export const SCENE_SIDE = 64;
+export const SHAPES = ['circle', 'square', 'triangle', 'cross'] as const;
+export type Shape = (typeof SHAPES)[number];
+export const COLOURS = {
+  red: [214, 40, 40],
+  green: [40, 160, 60],
+  blue: [40, 80, 210],
+  yellow: [240, 200, 30],
+  purple: [140, 50, 170],
+  orange: [245, 130, 30],
+} as const satisfies Readonly<Record<string, readonly [number, number, number]>>;
+export type Colour = keyof typeof COLOURS;
+const COLOUR_NAMES = Object.keys(COLOURS) as Colour[];
+
+/** Pairs that no scene of training has; each colour and each shape is there at most once. */
+export const HELD_OUT_PAIRS: readonly (readonly [Colour, Shape])[] = [
+  ['red', 'cross'],
+  ['green', 'triangle'],
+  ['blue', 'square'],
+  ['yellow', 'circle'],
+];
+const BACKGROUNDS: readonly (readonly [number, number, number])[] = [
+  [255, 255, 255],
+  [225, 225, 225],
+  [20, 20, 25],
+];
+const MAX_OBJECTS = 4;
+const MIN_RADIUS = 5;
+const MAX_RADIUS = 10;
+/** Places that are tried for an object; a scene may have fewer. */
+const MAX_TRIES = 50;
+/** Share of the scenes without a held-out pair that are tests. */
+const TEST_PART = 0.1;
+
+export interface SceneObject {
+  readonly colour: Colour;
+  readonly shape: Shape;
+  /** Middle and half of its side, in pixels. */
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+}
+
+/** `held_out` scenes have a pair that no other scene has. */
+export type SceneSplit = 'train' | 'test' | 'held_out';
+
+export interface Scene {
+  readonly objects: readonly SceneObject[];
+  readonly background: readonly [number, number, number];
+  readonly split: SceneSplit;
+}
+
+export interface Question {
+  readonly type: 'existence' | 'colour' | 'shape' | 'count' | 'left or right';
+  readonly question: string;
+  readonly answer: string;
+}
+
+/** The scene of a number: its first object goes through every pair of a colour and a shape in turn. */
+export function sceneOf(seed: number, number: number): Scene {
+  const random = randomOf(seed, number);
+  const nWanted = random.integer(1, MAX_OBJECTS);
+  const pair = number % (COLOUR_NAMES.length * SHAPES.length);
+  // A scene of training must have no held-out pair in any place; one of the others has it in the first.
+  const isHeldOut = isHeldOutPair(pairAt(pair));
+  const objects: SceneObject[] = [];
+  for (let i = 0; i < MAX_TRIES && objects.length < nWanted; i++) {
+    const [colour, shape] = objects.length === 0 ? pairAt(pair) : pairAt(random.integer(0, 23));
+    const radius = random.integer(MIN_RADIUS, MAX_RADIUS);
+    const place = (): number => random.integer(radius + 1, SCENE_SIDE - radius - 2);
+    const object = { colour, shape, x: place(), y: place(), radius };
+    if (!isHeldOut && isHeldOutPair([colour, shape])) continue;
+    if (objects.every((other) => !touches(object, other))) objects.push(object);
+  }
+  const background = BACKGROUNDS[random.integer(0, BACKGROUNDS.length - 1)]!;
+  const split = isHeldOut ? 'held_out' : random.chance(TEST_PART) ? 'test' : 'train';
+  return { objects, background, split };
+}
+
+/** Numbers near each other must not give scenes that are alike. */
+function randomOf(seed: number, number: number): SeededRandom {
+  const random = new SeededRandom(
+    Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b),
+  );
+  random.next();
+  return random;
+}
+
+function pairAt(number: number): readonly [Colour, Shape] {
+  return [COLOUR_NAMES[Math.floor(number / SHAPES.length)]!, SHAPES[number % SHAPES.length]!];
+}
+
+function isHeldOutPair([colour, shape]: readonly [Colour, Shape]): boolean {
+  return HELD_OUT_PAIRS.some((pair) => pair[0] === colour && pair[1] === shape);
+}
+
+function touches(one: SceneObject, other: SceneObject): boolean {
+  const apart = one.radius + other.radius + 2;
+  return Math.abs(one.x - other.x) < apart && Math.abs(one.y - other.y) < apart;
+}
+
+/** Whether a pixel belongs to a shape, by its place from the middle in halves of the side. */
+const INSIDE: Readonly<Record<Shape, (x: number, y: number) => boolean>> = {
+  circle: (x, y) => x * x + y * y <= 1,
+  square: () => true,
+  triangle: (x, y) => Math.abs(x) <= (y + 1) / 2,
+  cross: (x, y) => Math.abs(x) <= 0.34 || Math.abs(y) <= 0.34,
+};
+
+/** Rows of red, green, blue, [64, 64, 3]. */
+export function drawScene({ objects, background }: Scene): Uint8Array {
+  const rgb = new Uint8Array(3 * SCENE_SIDE ** 2);
+  for (let i = 0; i < rgb.length; i += 3) rgb.set(background, i);
+  for (const { colour, shape, x, y, radius } of objects)
+    for (let dy = -radius; dy <= radius; dy++)
+      for (let dx = -radius; dx <= radius; dx++)
+        if (INSIDE[shape](dx / radius, dy / radius))
+          rgb.set(COLOURS[colour], 3 * ((y + dy) * SCENE_SIDE + x + dx));
+  return rgb;
+}
+
+/** `a red circle and a blue square`, from left to right. */
+export function captionOf({ objects }: Scene): string {
+  const names = objects
+    .toSorted((a, b) => a.x - b.x)
+    .map(({ colour, shape }) => `${article(colour)} ${colour} ${shape}`);
+  const last = names.at(-1) ?? 'nothing';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
+}
+
+const article = (word: string): string => (/^[aeiou]/.test(word) ? 'an' : 'a');
+
+/** At most one question of each type; what a scene leaves open is not asked. */
+export function questionsOf(scene: Scene, seed: number, number: number): Question[] {
+  const random = randomOf(seed ^ 0x51ed, number);
+  return [existence, colour, shape, count, side].flatMap((ask) => ask(scene, random) ?? []);
+}
+
+type Ask = (scene: Scene, random: SeededRandom) => Question | null;
+
+const pick = <T>(random: SeededRandom, items: readonly T[]): T | undefined =>
+  items[random.integer(0, items.length - 1)];
+const yesNo = (is: boolean): string => (is ? 'yes' : 'no');
+
+/**
+ * Half of the answers are yes. Scenes that are learned from are not asked about held-out pairs, of which they could only
+ * say no.
+ */
+const existence: Ask = ({ objects, split }, random) => {
+  const isThere = random.chance(0.5);
+  const missing = COLOUR_NAMES.flatMap((colour) =>
+    SHAPES.map((shape) => ({ colour, shape })),
+  ).filter(
+    ({ colour, shape }) =>
+      !objects.some((one) => one.colour === colour && one.shape === shape) &&
+      (split === 'held_out' || !isHeldOutPair([colour, shape])),
+  );
+  const asked = pick(random, isThere ? objects : missing);
+  if (asked === undefined) return null;
+  return {
+    type: 'existence',
+    question: `is there ${article(asked.colour)} ${asked.colour} ${asked.shape}?`,
+    answer: yesNo(isThere),
+  };
+};
+
+/** Objects that are the only one of their kind. */
+function onlyOnes(
+  objects: readonly SceneObject[],
+  kindOf: (object: SceneObject) => string,
+): SceneObject[] {
+  return objects.filter(
+    (one) => objects.filter((other) => kindOf(other) === kindOf(one)).length === 1,
+  );
+}
+
+const colour: Ask = ({ objects }, random) => {
+  const asked = pick(
+    random,
+    onlyOnes(objects, (one) => one.shape),
+  );
+  if (asked === undefined) return null;
+  return { type: 'colour', question: `what colour is the ${asked.shape}?`, answer: asked.colour };
+};
+
+const shape: Ask = ({ objects }, random) => {
+  const asked = pick(
+    random,
+    onlyOnes(objects, (one) => one.colour),
+  );
+  if (asked === undefined) return null;
+  return {
+    type: 'shape',
+    question: `what shape is the ${asked.colour} object?`,
+    answer: asked.shape,
+  };
+};
+
+const count: Ask = ({ objects }, random) => {
+  const kind = pick(random, [...SHAPES, 'object'] as const)!;
+  const n = objects.filter((one) => kind === 'object' || one.shape === kind).length;
+  const plural = kind === 'cross' ? 'crosses' : `${kind}s`;
+  return { type: 'count', question: `how many ${plural} are there?`, answer: String(n) };
+};
+
+const side: Ask = ({ objects }, random) => {
+  const named = onlyOnes(objects, (one) => `${one.colour} ${one.shape}`);
+  const one = pick(random, named);
+  const other = pick(
+    random,
+    named.filter((object) => object !== one && object.x !== one?.x),
+  );
+  if (one === undefined || other === undefined) return null;
+  return {
+    type: 'left or right',
+    question: `is the ${one.colour} ${one.shape} left or right of the ${other.colour} ${other.shape}?`,
+    answer: one.x < other.x ? 'left' : 'right',
+  };
+};
