@@ -4,7 +4,7 @@
  */
 
 /** Words of a shingle, unless the caller says otherwise. */
-export const SHINGLE_WORDS = 3;
+const SHINGLE_WORDS = 3;
 /** Scripts that put no spaces between words: each character counts as a word. */
 const WORDS =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]|[\p{L}\p{N}\p{M}]+/gu;

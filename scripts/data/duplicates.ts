@@ -53,7 +53,7 @@ export class DuplicateFinder {
 }
 
 /** Texts that differ in white space or in the form of their accents are equal. */
-export function exactKey(text: string): string {
+function exactKey(text: string): string {
   const plain = text.normalize('NFC').replaceAll(/\s+/gu, ' ').trim();
   return createHash('sha256').update(plain).digest().toString('base64', 0, HASH_BYTES);
 }

@@ -5,7 +5,7 @@ import { TextClassifier } from '../../engine/text/text-classifier.ts';
 import { WEIGHTS_PATH } from '../build/moderation-weights.ts';
 
 /** Characters read of a text: the rest of a longer one is not judged. */
-export const MAX_JUDGED_CHARS = 32_000;
+const MAX_JUDGED_CHARS = 32_000;
 
 /** @throws {EngineError} E_POLICY_UNAVAILABLE where the weights are missing */
 export async function loadClassifier(): Promise<TextClassifier> {

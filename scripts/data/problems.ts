@@ -59,7 +59,7 @@ export function describeProblem({ file, line, field, value, problem, fix }: Prob
 }
 
 /** A value in a line, cut off; never longer whatever it is. */
-export function shownValue(value: unknown): string {
+function shownValue(value: unknown): string {
   const text = typeof value === 'string' ? value.slice(0, MAX_VALUE_CHARS + 1) : shownJson(value);
   const shown = typeof value === 'string' ? JSON.stringify(text) : text;
   return shown.length <= MAX_VALUE_CHARS ? shown : `${shown.slice(0, MAX_VALUE_CHARS)}...`;

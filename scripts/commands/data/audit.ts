@@ -4,6 +4,7 @@ import { auditRows } from '../../data/audit/audit.ts';
 import type { Audit } from '../../data/audit/audit.ts';
 import { auditSections } from '../../data/audit/sections.ts';
 import { DEFAULT_SIMILARITY } from '../../data/duplicates.ts';
+import { UNKNOWN_LANGUAGE } from '../../data/language.ts';
 import { loadClassifier } from '../../data/moderation.ts';
 import { checkFree, writeFolder } from '../../data/output/folder.ts';
 import { describeInputs, writeReport } from '../../data/output/write-report.ts';
@@ -78,7 +79,9 @@ async function writeAudit(
   audit: Audit,
 ): Promise<readonly string[]> {
   const languages = audit.languages
-    .filter(({ name, nRow }) => name !== 'unknown' && nRow >= MIN_LANGUAGE_SHARE * audit.nRow)
+    .filter(
+      ({ name, nRow }) => name !== UNKNOWN_LANGUAGE && nRow >= MIN_LANGUAGE_SHARE * audit.nRow,
+    )
     .map(({ name }) => name);
   const licences = audit.licences.map(({ name }) => name);
   return await writeFolder(out, async (folder) =>

@@ -12,10 +12,10 @@ import { throwIfCut } from '../readers/pieces.ts';
 import { invalidData } from '../problems.ts';
 
 export const N_MELS = 80;
-export const HELD_OUT_SPEAKERS: readonly string[] = ['theo', 'yweweler'];
+const HELD_OUT_SPEAKERS: readonly string[] = ['theo', 'yweweler'];
 const NAME = /^(\d)_([a-z]+)_(\d+)\.wav$/;
 const WORDS = 'zero one two three four five six seven eight nine'.split(' ');
-export const FRAMES_FILE = 'frames.f32';
+const FRAMES_FILE = 'frames.f32';
 
 export interface Digit {
   readonly recording: string;

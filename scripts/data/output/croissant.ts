@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 import { licenceOf, licenceUrl, UNKNOWN_LICENCE } from '../licences.ts';
 import type { Fields } from '../row.ts';
 
-export const CROISSANT_VERSION = 'http://mlcommons.org/croissant/1.1';
+const CROISSANT_VERSION = 'http://mlcommons.org/croissant/1.1';
 
 /** As MLCommons' library mlcroissant 1.1 writes it; that of the specification (appendix 1) differs in rare terms. */
 const CONTEXT = {

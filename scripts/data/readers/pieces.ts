@@ -134,7 +134,7 @@ function findBytes(bytes: Uint8Array, mark: Uint8Array, from: number): number {
   return -1;
 }
 
-export function countLines(bytes: Uint8Array): number {
+function countLines(bytes: Uint8Array): number {
   let n = 0;
   for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) n++;
   return n;
