@@ -29,6 +29,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'engine/ops': 3,
   'engine/cache': 3,
   'engine/archs': 4,
+  'engine/adapters': 5,
   'engine/model': 5,
   'engine/sample': 5,
   'engine/encode': 6,

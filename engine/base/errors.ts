@@ -49,6 +49,8 @@ export const ERROR_ROWS = {
   E_ARCH_UNKNOWN: row('modelFile', 500, false, 'api_error'),
   E_TOKENIZER_INVALID: row('modelFile', 500, false, 'api_error'),
   E_WEIGHTS_HASH: row('modelFile', 500, false, 'api_error'),
+  E_ADAPTER_UNSUPPORTED: row('modelFile', 500, false, 'api_error'),
+  E_ADAPTER_BASE: row('modelFile', 500, false, 'api_error'),
   E_MEMORY_BUDGET: row('config', 507, false, 'api_error'),
   E_KV_FULL: row('config', 507, false, 'api_error'),
   E_KEYS_MISSING: row('config', 503, false, 'api_error'),

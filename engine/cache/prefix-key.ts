@@ -31,6 +31,11 @@ export function rowKey(hash: string, index: number): string {
   return `${index}:${hash}`;
 }
 
+/** A position whose row carries an adapter that its text's root does not name. Never equal to another position's key. */
+export function adaptedKey(key: ItemKey, adapter: string): string {
+  return `${adapter}/${key}`;
+}
+
 /** Positions from the start on that both have; none when their roots differ. */
 export function commonPrefix(a: PrefixKey, b: PrefixKey): number {
   if (a.root.scope !== b.root.scope || a.root.adapter !== b.root.adapter) return 0;

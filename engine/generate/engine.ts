@@ -9,7 +9,7 @@ import type { GrammarProgram } from '../grammar/run/matcher.ts';
 import type { Vocabulary } from '../grammar/run/vocabulary.ts';
 import type { KernelModules } from '../kernels/wasm/module.ts';
 import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
-import type { DecoderBackend, InputObserver } from '../model/decoder/contract.ts';
+import type { AdapterSource, DecoderBackend, InputObserver } from '../model/decoder/contract.ts';
 import { loadDecoder } from '../model/decoder/load-decoder.ts';
 import type { PlanOptions } from '../model/decoder/plan.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
@@ -20,6 +20,7 @@ import { GrammarPrograms } from './constraint.ts';
 import type { ConstraintRequest } from './constraint.ts';
 import { Generation } from './generation.ts';
 import type { ObserveLogits } from './generation.ts';
+import { HeldAdapters } from './held-adapters.ts';
 import { checkDraft } from './model-drafts.ts';
 import type { DraftModel, ModelIdentity } from './model-drafts.ts';
 import { checkPrompt, checkScope, tokenPrompt } from './prompt.ts';
@@ -75,6 +76,8 @@ export interface EngineStats {
   readonly nPromisedPages: number;
   readonly nPage: number;
   readonly loadMs: number;
+  /** Ids of the adapters in memory, the least recently used first. */
+  readonly adapters: readonly string[];
 }
 
 /** Turns of the promise queue in which readers take the events of a step. */
@@ -88,6 +91,7 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #loop: StepLoop;
   readonly #draftModel: DraftModel | null;
+  readonly #adapters: HeldAdapters;
   readonly #build: string;
   readonly #loadMs: number;
   #loadMsUnreported: number;
@@ -105,6 +109,7 @@ export class Engine {
     this.plan = plan;
     this.#model = model;
     this.#decoder = decoder;
+    this.#adapters = new HeldAdapters(decoder);
     this.#build = kernelBuild;
     this.#loadMs = loadMs;
     this.#loadMsUnreported = loadMs;
@@ -177,6 +182,7 @@ export class Engine {
       nFreePages: this.#scheduler.nFreePages,
       nPage: this.#decoder.limits.nPage,
       loadMs: this.#loadMs,
+      adapters: this.#adapters.ids,
     };
   }
 
@@ -188,6 +194,7 @@ export class Engine {
   /** Ends all generations at once: what they ran in is gone. What comes after starts afresh. */
   reset(): void {
     this.#loop.reset(unloaded(this.modelId));
+    this.#adapters.reset();
     this.#decoder.reset?.();
   }
 
@@ -208,6 +215,15 @@ export class Engine {
     generation.usage.loadMs = this.#loadMsUnreported;
     this.#loadMsUnreported = 0;
     yield* this.#loop.run(generation, signal);
+  }
+
+  /**
+   * Holds an adapter for generations that name it, until the function that is returned is called.
+   * @throws {EngineError} as `HeldAdapters.use`
+   */
+  async useAdapter(source: AdapterSource): Promise<() => void> {
+    this.#checkOpen();
+    return await this.#adapters.use(source);
   }
 
   /** Whether requests may be held to a grammar. */
@@ -238,6 +254,8 @@ export class Engine {
     return new Generation(this.#decoder, request, {
       ...options,
       ...(observe === undefined ? {} : { observe }),
+      adapter: request.adapter === undefined ? null : { id: request.adapter.id },
+      activation: request.adapter?.activation ?? null,
       ...(request.constraint === undefined ? {} : { program: this.#program(request.constraint) }),
     });
   }
@@ -288,7 +306,12 @@ export class Engine {
     checkPrompt(request.prompt, this);
     checkScope(request.scope);
     checkSampling(request.sampling, this.config.nVocab);
-    const { maxTokens } = request;
+    const { maxTokens, adapter } = request;
+    if (adapter !== undefined && !this.#adapters.ids.includes(adapter.id))
+      throw new EngineError(
+        'E_INTERNAL',
+        `engine: adapter ${adapter.id} is not held; call useAdapter before a request that names it.`,
+      );
     if (!Number.isInteger(maxTokens) || maxTokens < 0) {
       throw new EngineError(
         'E_REQUEST_INVALID',

@@ -47,6 +47,8 @@ export interface GenerationOptions {
   readonly draftModel: DraftModel | null;
   /** Adapter it is evaluated with; none by default. */
   readonly adapter?: AdapterHandle | null;
+  /** Tokens from whose last occurrence in the prompt on the adapter applies; from the start by default. */
+  readonly activation?: readonly number[] | null;
   /** Made for the request's constraint, if it has one. */
   readonly program?: GrammarProgram;
 }
@@ -57,7 +59,7 @@ export class Generation {
   readonly text: Text;
   /** With whom its prefix may be shared. */
   readonly root: PrefixRoot;
-  readonly adapter: AdapterHandle | null;
+  readonly #adapter: AdapterHandle | null;
   readonly request: GenerateRequest;
   readonly usage: GenerateUsage;
   /** Number of positions at which it ends. */
@@ -97,9 +99,17 @@ export class Generation {
 
   constructor(decoder: DecoderBackend, request: GenerateRequest, options: GenerationOptions) {
     this.request = request;
-    this.text = new Text(request.prompt, decoder.config.nEmbd);
-    this.adapter = options.adapter ?? null;
-    this.root = { scope: request.scope ?? '', adapter: this.adapter?.id ?? null };
+    const { adapter = null, activation = null } = options;
+    const { nEmbd } = decoder.config;
+    if (adapter === null || activation === null) {
+      this.#adapter = adapter;
+      this.text = new Text(request.prompt, nEmbd);
+    } else {
+      this.#adapter = { id: adapter.id, isActivated: true };
+      this.text = new Text(request.prompt, nEmbd, { adapter: this.#adapter, tokens: activation });
+    }
+    const atRoot = activation === null ? adapter : null;
+    this.root = { scope: request.scope ?? '', adapter: atRoot?.id ?? null };
     this.age = options.age;
     this.keep = options.keep;
     this.#decoder = decoder;
@@ -133,6 +143,19 @@ export class Generation {
   /** Positions of the text that are not in the cache. */
   get nPending(): number {
     return this.text.length - (this.lease?.sequence.items.length ?? 0);
+  }
+
+  /** The adapter of the row at `position`. */
+  adapterAt(position: number): AdapterHandle | null {
+    const isBefore = this.#adapter?.isActivated === true && position < this.text.activeFrom;
+    return isBefore ? null : this.#adapter;
+  }
+
+  /** Positions that the next part may have, at most `room`: all its rows carry the same adapter. */
+  nextChunk(room: number): number {
+    const start = this.text.length - this.nPending;
+    const untilActive = this.text.activeFrom - start;
+    return Math.min(room, this.nPending, untilActive > 0 ? untilActive : Infinity);
   }
 
   /** Tokens that it may still have. */

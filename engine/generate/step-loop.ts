@@ -266,7 +266,7 @@ export class StepLoop {
     const shares = decoding.map((generation) => shareOf(generation, 1));
     let room = this.#promptTokens(decoding.length);
     for (const generation of prefilling) {
-      const nToken = Math.min(room, generation.nPending);
+      const nToken = generation.nextChunk(room);
       if (nToken === 0) break;
       const { sequence } = generation.lease!;
       if (!this.#scheduler.reserve(generation.lease!, sequence.items.length + nToken)) continue;
@@ -274,7 +274,7 @@ export class StepLoop {
       shares.push(shareOf(generation, nToken));
       room -= nToken;
     }
-    return { shares, draft };
+    return { shares: byAdapter(shares), draft };
   }
 
   /** Prompt tokens of a step beside `nDecoding` streams: whole tiles, within the slice. */
@@ -523,6 +523,13 @@ export class StepLoop {
       this.#leave(generation, false);
     }
   }
+}
+
+/** Shares of one adapter follow each other, so that its products are made for all of their rows at once. */
+function byAdapter(shares: readonly Share[]): readonly Share[] {
+  const idOf = ({ part }: Share): string => part.adapter?.id ?? '';
+  if (shares.every((share) => idOf(share) === '')) return shares;
+  return [...Map.groupBy(shares, idOf).values()].flat();
 }
 
 /** A reader of logits that throws ends its own generation, not its mates'. */

@@ -40,10 +40,11 @@ export function shareOf(
   drafts: Drafts | null = null,
 ): Share {
   const { sequence, slot } = generation.lease!;
-  const { text, adapter, onlyTop } = generation;
+  const { text, onlyTop } = generation;
   const start = sequence.items.length;
   const inputs = [...text.inputs(start, start + nToken), ...draft];
   const logitsFrom = generation.logitsFrom(start, inputs.length);
+  const adapter = generation.adapterAt(start);
   const part = { inputs, sequence, slot, logitsFrom, adapter, onlyTop };
   return { generation, nDraft: draft.length, drafts, part };
 }

@@ -1,13 +1,22 @@
 /** A generation's text: the content of its positions, prompt and completion. */
 import { rowKey } from '../cache/prefix-key.ts';
 import type { ItemKey } from '../cache/prefix-key.ts';
-import type { PositionInput } from '../model/decoder/contract.ts';
+import { keyWith } from '../model/decoder/contract.ts';
+import type { AdapterHandle, PositionInput } from '../model/decoder/contract.ts';
 import { promptLength } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
+
+/** An adapter that applies from the last occurrence of `tokens` in a prompt on, those included. */
+export interface Activation {
+  readonly adapter: AdapterHandle;
+  readonly tokens: readonly number[];
+}
 
 export class Text {
   /** By position: its key in the cache. */
   readonly items: ItemKey[] = [];
+  /** Position from which on an adapter applies that its root does not name; Infinity for none. */
+  readonly activeFrom: number;
   /** The tokens in order, without rows, as samplers and look-ups see them. Grows in place. */
   readonly tokens: number[] = [];
   /**
@@ -18,10 +27,15 @@ export class Text {
   /** Positions of the prompt, and how many of them are tokens. */
   readonly nPrompt: number;
   readonly nPromptTokens: number;
-  /** Values by a row's key, [nEmbd] each. */
-  readonly #rows = new Map<ItemKey, Float32Array>();
+  /** By position: what it is evaluated from. */
+  readonly #inputs: PositionInput[] = [];
+  readonly #activated: AdapterHandle | null;
+  #hasRows = false;
 
-  constructor(prompt: Prompt, nEmbd: number) {
+  /** @param activation of an adapter that applies from its last invocation on */
+  constructor(prompt: Prompt, nEmbd: number, activation: Activation | null = null) {
+    this.activeFrom = activation === null ? Infinity : lastStart(prompt, nEmbd, activation.tokens);
+    this.#activated = activation?.adapter ?? null;
     for (const segment of prompt)
       if (segment.kind === 'tokens') for (const token of segment.ids) this.push(token);
       else this.#pushRows(segment.rows, segment.hash, nEmbd);
@@ -35,36 +49,51 @@ export class Text {
   }
 
   get hasRows(): boolean {
-    return this.#rows.size > 0;
+    return this.#hasRows;
   }
 
   push(token: number): void {
-    this.items.push(token);
+    this.#pushInput(token);
     this.tokens.push(token);
     this.runStarts.push(this.runStarts.at(-1));
   }
 
   /** The token at `position`; null where a row stands or nothing yet. */
   tokenAt(position: number): number | null {
-    const item = this.items[position];
-    return typeof item === 'number' ? item : null;
+    const input = this.#inputs[position];
+    return typeof input === 'number' ? input : null;
   }
 
   /** Inputs from which positions [start, end) are evaluated. */
   inputs(start: number, end: number): PositionInput[] {
-    return this.items
-      .slice(start, end)
-      .map((item) =>
-        typeof item === 'number' ? item : { key: item, values: this.#rows.get(item)! },
-      );
+    return this.#inputs.slice(start, end);
+  }
+
+  #pushInput(input: PositionInput): void {
+    const isActive = this.items.length >= this.activeFrom;
+    this.items.push(keyWith(isActive ? this.#activated : null, input));
+    this.#inputs.push(input);
   }
 
   #pushRows(rows: Float32Array, hash: string, nEmbd: number): void {
+    this.#hasRows = true;
     this.runStarts[this.tokens.length] = this.tokens.length;
     for (let i = 0; i < rows.length / nEmbd; i++) {
-      const key = rowKey(hash, i);
-      this.items.push(key);
-      this.#rows.set(key, rows.subarray(i * nEmbd, (i + 1) * nEmbd));
+      const values = rows.subarray(i * nEmbd, (i + 1) * nEmbd);
+      this.#pushInput({ key: rowKey(hash, i), values });
     }
   }
+}
+
+/** The position where `tokens` last begin in a prompt; Infinity when they do not occur. */
+function lastStart(prompt: Prompt, nEmbd: number, tokens: readonly number[]): number {
+  let end = promptLength(prompt, nEmbd);
+  for (const segment of prompt.toReversed()) {
+    const start = end - promptLength([segment], nEmbd);
+    if (segment.kind === 'tokens')
+      for (let at = segment.ids.length - tokens.length; at >= 0; at--)
+        if (tokens.every((token, i) => segment.ids[at + i] === token)) return start + at;
+    end = start;
+  }
+  return Infinity;
 }

@@ -25,8 +25,16 @@ export interface GenerateRequest {
   speculation?: Speculation;
   /** Grammar the completion must match; it ends when nothing more can follow. */
   constraint?: ConstraintRequest;
+  /** An adapter that the engine holds (`Engine.useAdapter`) until the generation has ended. */
+  adapter?: AdapterUse;
   /** Whether an event says that it still waits after WAITING_MS: its reader may be gone, and see it only then. */
   tellsWaiting?: boolean;
+}
+
+export interface AdapterUse {
+  readonly id: string;
+  /** Tokens from whose last occurrence in the prompt on it applies, and not at all without one; null for everywhere. */
+  readonly activation: readonly number[] | null;
 }
 
 export type Speculation = 'auto' | 'off';

@@ -72,9 +72,12 @@ function mapValues<K extends string, V, R>(
   return Object.fromEntries(entries) as Record<K, R>;
 }
 
-/** What an adapter adds to a product: (x A^T) B^T, both matrices f32. */
+/**
+ * What an adapter adds to a product: (x A^T) B^T. Both are f32, row-major; or both f16, with B in panels of 8 rows,
+ * [nRow / 8, rank, 8].
+ */
 export interface LowRankTerm {
-  /** [rank, nCol], rows padded with zeros to whole groups of columns. */
+  /** [rank, nCol], its rows padded with zeros to a multiple of 8; of f16 to one of 4. */
   readonly a: WeightRef;
   /** [nRow, rank] */
   readonly b: WeightRef;
@@ -145,16 +148,34 @@ export class Ops {
     y: number,
     yStride: number,
   ): void {
-    const run = this.kernels.matmulF32;
+    const { kernels } = this;
     const { address, stride } = this.#lowRank!;
     for (const { first, n, terms } of runs) {
       const term = terms.get(w);
       if (term === undefined || n === 0) continue;
       const { a, b } = term;
       const from = x.address + first * x.stride * 4;
-      run(a.address, from, address, a.nRow, a.nGroup, n, x.stride, stride, 0);
       const to = y + first * yStride * 4;
-      run(b.address, address, to, b.nRow, b.nGroup, n, stride, yStride, 1);
+      if (a.dtype === 'f16') {
+        kernels.addLowRank(
+          a.address,
+          b.address,
+          from,
+          address,
+          to,
+          a.nRow / 4,
+          a.nGroup,
+          b.nPanel,
+          b.nCol,
+          n,
+          x.stride,
+          stride,
+          yStride,
+        );
+        continue;
+      }
+      kernels.matmulF32(a.address, from, address, a.nRow, a.nGroup, n, x.stride, stride, 0);
+      kernels.matmulF32(b.address, address, to, b.nRow, b.nGroup, n, stride, yStride, 1);
     }
   }
 

@@ -15,6 +15,7 @@ export interface Bucket {
   /** Null for a bucket that has no such operation; its manifest is trusted instead. */
   readonly head: ((key: string) => Promise<ObjectInfo | null>) | null;
   getText(key: string): Promise<string | null>;
+  getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | null>;
   put(key: string, bytes: Uint8Array, sha256: string): Promise<void>;
   /**
    * Writes only if the object still is `expected` (null: missing); false if not. Buckets that cannot

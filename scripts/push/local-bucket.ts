@@ -162,6 +162,10 @@ function doorBucket(
       const response = await ask('GET', key);
       return response.status === 404 ? null : await response.text();
     },
+    async getBytes(key) {
+      const response = await ask('GET', key);
+      return response.status === 404 ? null : new Uint8Array(await response.arrayBuffer());
+    },
     async put(key, bytes, sha256) {
       await ask('PUT', key, bytes, sha256);
     },

@@ -14,6 +14,7 @@ import { modelsDir } from '../lib/paths.ts';
 import type { OnProgress } from '../lib/progress.ts';
 import { manifestKey, modelKey, versionKey, versionOf } from '../../worker/platform/model-keys.ts';
 import { CATALOGUE } from '../pull/catalogue.ts';
+import { keysOfAdapters } from './adapters.ts';
 import type { Bucket } from './bucket.ts';
 import { readPlacementOrEmpty } from './place.ts';
 
@@ -123,6 +124,7 @@ export async function keysOfModel(bucket: Bucket, id: string): Promise<Set<strin
     for (const file of knownKeys(id, await bucket.getText(key)).keys()) keys.add(file);
     keys.add(key);
   }
+  for (const key of await keysOfAdapters(bucket, id)) keys.add(key);
   if (versions.length > 0) keys.add(versionListKey(id));
   if (current !== null) keys.add(manifestKey(id));
   return keys;

@@ -33,16 +33,13 @@ export async function openRemoteBucket(name: string, create = false): Promise<Bu
     // wrangler has no such command.
     head: null,
     async getText(key) {
-      const got = await runWrangler([
-        'r2',
-        'object',
-        'get',
-        object(key),
-        '--remote',
-        '--file',
-        tempFile,
-      ]);
-      if (got.code === 0) return await readFile(tempFile, 'utf8');
+      const bytes = await bucket.getBytes(key);
+      return bytes === null ? null : new TextDecoder().decode(bytes);
+    },
+    async getBytes(key) {
+      const from = ['r2', 'object', 'get', object(key), '--remote', '--file', tempFile];
+      const got = await runWrangler(from);
+      if (got.code === 0) return new Uint8Array(await readFile(tempFile));
       if (/not exist|not found|404/i.test(got.stdout + got.stderr)) return null;
       throw remoteError(`get ${key}`, failureReason(got));
     },

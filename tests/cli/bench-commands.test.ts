@@ -9,7 +9,17 @@ import { runThimble } from '../support/program.ts';
 const MODEL = 'stories260k';
 const OTHERS = [
   ...['all', 'quick', 'peers', 'kernels', 'embeddings', 'retrieval', 'recognition'],
-  ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet', 'guards', 'vision'],
+  ...[
+    'voice',
+    'voice-words',
+    'grammars',
+    'onnx-memory',
+    'ring',
+    'fleet',
+    'guards',
+    'vision',
+    'adapters',
+  ],
 ];
 const COMMANDS = [...Object.keys(BENCH_GROUPS), ...OTHERS];
 

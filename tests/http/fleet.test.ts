@@ -1,40 +1,12 @@
 /** A model over several isolates in workerd: the same answers as from one, whatever fails meanwhile. */
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PlacedPiece } from '../../engine/manifest/placement.ts';
-import { addModel, emptyPlacement } from '../../engine/placement/changes.ts';
-import type { PlacedManifest } from '../../engine/placement/needs.ts';
-import { parseManifest } from '../../engine/manifest/manifest.ts';
-import type { Bucket } from '../../scripts/push/bucket.ts';
-import { changePlacement, versionOf } from '../../scripts/push/place.ts';
-import { manifestKey } from '../../worker/platform/model-keys.ts';
 import { bundleText } from '../support/bundle.ts';
 import { shareTestServer, sseData, startTestServer, STORIES_ID } from '../support/http-server.ts';
 import type { SharedServer, TestServer } from '../support/http-server.ts';
+import { placeByHand } from '../support/placed-by-hand.ts';
 
 /** THIMBLE_STAGE_FAILURES=200 goes on until stages have failed so often. */
-
-/** stories260K cut by hand: it would fit one isolate a hundred times. */
-const PIECES: readonly PlacedPiece[] = [
-  { isolate: 1, bytes: 0, layers: [0, 2], rows: [0, 0] },
-  { isolate: 3, bytes: 0, layers: [2, 4], rows: [0, 0] },
-  { isolate: 2, bytes: 0, layers: [4, 5], rows: [0, 512] },
-];
-
-async function placeByHand(bucket: Bucket, replicas = 1): Promise<void> {
-  const text = await bucket.getText(manifestKey(STORIES_ID));
-  const manifest = parseManifest(JSON.parse(text!)) as PlacedManifest;
-  await changePlacement(bucket, () => {
-    const placed = addModel(emptyPlacement(), manifest, versionOf(text!));
-    const models = placed.models.map((model) => ({
-      ...model,
-      replicas: Array.from({ length: replicas }, (_, i) => ({
-        pieces: PIECES.map((piece) => ({ ...piece, isolate: piece.isolate + i * PIECES.length })),
-      })),
-    }));
-    return { ...placed, models };
-  });
-}
 
 interface Answer {
   readonly choices: readonly { readonly text: string; readonly logprobs: unknown }[];

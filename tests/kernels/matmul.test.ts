@@ -183,6 +183,60 @@ for (const build of ['relaxed', 'simd'] as const) {
         }
       });
 
+      it(`${dtype}: adapters of halves add the same to a row alone and beside others`, () => {
+        const [nRow, nCol, nTok] = [43, 100, 5];
+        const [stride, yStride] = [roundUp(nCol, 32), roundUp(nRow, 32)];
+        for (const rank of [1, 3, 4, 5, 8, 31]) {
+          scratch.reset();
+          const w = weightRef(dtype, nRow, nCol, scratch.put(randomMatrix(dtype, nRow, nCol)));
+          const halves = (n: number, seed: number) =>
+            Float32Array.from(randomValues(n, seed), (value) => f16ToF32(f32ToF16(value)));
+          const [a, b] = [halves(rank * nCol, 41), halves(nRow * rank, 42)];
+          const nRowA = roundUp(rank, 4);
+          const paddedA = new Float32Array(nRowA * nCol);
+          paddedA.set(a);
+          const panels = new Uint16Array(roundUp(nRow, 8) * rank);
+          for (let row = 0; row < nRow; row++)
+            for (let r = 0; r < rank; r++)
+              panels[(row >> 3) * 8 * rank + r * 8 + (row & 7)] = f32ToF16(b[row * rank + r]!);
+          const bytesA = scratch.put(packFloats('f16', nRowA, nCol, paddedA));
+          const bytesB = scratch.put(new Uint8Array(panels.buffer));
+          const term = {
+            a: weightRef('f16', nRowA, nCol, bytesA),
+            b: weightRef('f16', nRow, rank, bytesB),
+          };
+          const x = {
+            address: scratch.reserve(roundUp(nTok, 4) * stride * 4),
+            stride,
+            panels: scratch.reserve(panelBytes(nTok, nCol)),
+          };
+          const inputs = Array.from({ length: nTok }, (_, t) => randomValues(nCol, 50 + t));
+          for (const [t, values] of inputs.entries())
+            scratch.f32(x.address + t * stride * 4, nCol).set(values);
+          const y = scratch.reserve(roundUp(nTok, 4) * yStride * 4);
+          const lowRank = { address: scratch.reserve(nTok * 32 * 4), stride: 32 };
+          const adapting = new Ops(scratch.kernels, lowRank);
+          const terms = new Map([[w, term]]);
+          const product = (runs: typeof adapting.adapted) => {
+            adapting.adapted = runs;
+            adapting.quantize(x, nTok, w);
+            adapting.matmul(w, x, nTok, y, yStride);
+            return inputs.map((_, t) => scratch.f32(y + t * yStride * 4, nRow).slice());
+          };
+          const plain = product(null);
+          const together = product([{ first: 0, n: nTok, terms }]);
+          const alone = product(inputs.map((_, first) => ({ first, n: 1, terms })));
+          expect(alone).toEqual(together);
+          for (const [t, values] of inputs.entries()) {
+            const added = matmulReference(b, nRow, matmulReference(a, rank, values));
+            const want = plain[t]!.map((value, row) => value + added[row]!);
+            const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+            for (const [row, value] of want.entries())
+              expect(Math.abs(value - together[t]![row]!) / largest).toBeLessThan(TOLERANCE);
+          }
+        }
+      });
+
       it(`${dtype}: a token gets the same bits alone and beside others`, () => {
         const [nRow, nCol, nTok] = [43, 96, 9];
         scratch.reset();

@@ -15,6 +15,12 @@ export function memoryBucket(): MemoryBucket {
       return Promise.resolve(text === undefined ? null : { bytes: text.length, sha256: null });
     },
     getText: (key) => Promise.resolve(objects.get(key) ?? null),
+    getBytes: (key) => {
+      const text = objects.get(key);
+      return Promise.resolve(
+        text === undefined ? null : new Uint8Array(new TextEncoder().encode(text)),
+      );
+    },
     put: (key, bytes) => {
       objects.set(key, new TextDecoder().decode(bytes));
       return Promise.resolve();

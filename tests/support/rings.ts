@@ -1,6 +1,7 @@
 /** Decoders whose stages lie in this process, each with a memory of its own. */
 import { archByName } from '../../engine/archs/index.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import type { AdapterSource } from '../../engine/model/decoder/contract.ts';
 import { loadDecoder } from '../../engine/model/decoder/load-decoder.ts';
 import { pieceOf } from '../../engine/model/decoder/piece.ts';
 import type { PieceRange } from '../../engine/model/decoder/piece.ts';
@@ -26,7 +27,7 @@ export const STORIES_PIECES: readonly PieceRange[] = [
   { layers: [3, 5], rows: [0, 0] },
 ];
 
-type Call = 'open' | 'embed' | 'layers' | 'head';
+type Call = 'open' | 'embed' | 'layers' | 'head' | 'hold';
 
 /** A stage whose calls take turns of the event loop and copy what they are given, as RPC does. */
 export class RemoteStage implements StageLink {
@@ -65,6 +66,15 @@ export class RemoteStage implements StageLink {
     const sent = structuredClone(call);
     await this.#arrive('head');
     return this.stage.head(sent);
+  }
+
+  async holdAdapter(source: AdapterSource): Promise<void> {
+    await this.#arrive('hold');
+    await this.stage.holdAdapter(source);
+  }
+
+  dropAdapter(id: string): void {
+    this.stage.dropAdapter(id);
   }
 
   async #arrive(call: Call): Promise<void> {

@@ -23,6 +23,11 @@ export function versionKey(modelId: string, version: string): string {
   return `${MODELS_PREFIX}${modelId}/versions/${version}.json`;
 }
 
+/** The record of a model's adapters, whose files have keys as those of the model. */
+export function adaptersKey(modelId: string): string {
+  return `${MODELS_PREFIX}${modelId}/adapters.json`;
+}
+
 /** Any other file of a model. */
 export function modelKey(
   modelId: string,

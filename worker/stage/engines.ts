@@ -10,16 +10,20 @@ import { planEncoder } from '../../engine/model/encoder/plan.ts';
 import { loadDecoder } from '../../engine/model/decoder/load-decoder.ts';
 import { pieceOf } from '../../engine/model/decoder/piece.ts';
 import { planMemory, servedContext } from '../../engine/model/decoder/plan.ts';
+import type { MemoryPlan } from '../../engine/model/decoder/plan.ts';
 import { RingDecoder } from '../../engine/model/decoder/ring.ts';
 import { DecoderStage, warmUpStage } from '../../engine/model/decoder/stage.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
 import { planVision } from '../../engine/model/vision/plan.ts';
 import { planRecognition } from '../../engine/model/recognition/plan.ts';
+import { ISOLATE_RESERVE_BYTES } from '../../engine/placement/assign.ts';
 import { leaderBytes, LINK_BYTES } from '../../engine/placement/needs.ts';
 import { RecognitionEngine } from '../../engine/transcribe/recognition-engine.ts';
 import relaxed from '../../dist/kernels/relaxed.wasm';
 import simd from '../../dist/kernels/simd.wasm';
 import { readCount } from '../platform/vars.ts';
+import { adapterRoom, pieceAdapterBytes } from './adapters.ts';
+import type { AdapterEnv } from './adapters.ts';
 import { bytesWithDraft, findDraft } from './draft.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { R2Source } from './r2-source.ts';
@@ -29,8 +33,7 @@ import { openTurns } from './turns.ts';
 
 const KERNELS = { relaxed, simd };
 
-export interface HostEnv {
-  readonly MODELS: R2Bucket;
+export interface HostEnv extends AdapterEnv {
   /** Bytes of this isolate for WebAssembly memory and JavaScript heap together. */
   readonly MEMORY_BUDGET_BYTES?: string;
   /** Tokens of context; limited by the model's own context and the default. */
@@ -47,6 +50,8 @@ interface PlannedBytes {
 
 /** The memory a model will take; nothing is allocated before `load`. */
 export interface PlannedEngine<E> extends PlannedBytes {
+  /** Bytes for adapters among them. */
+  readonly adapterBytes?: number;
   load(): Promise<E>;
   /** Called when the engine is closed. */
   readonly release?: () => void;
@@ -122,17 +127,23 @@ async function planDecoder({
   place,
 }: PlanInput<'decoder'>): Promise<PlannedEngine<Engine>> {
   const draft = await findDraft(env.MODELS, env.DRAFT_MODEL, manifest);
-  const options = { memoryBudgetBytes: budgetOf(env), ...contextOptions(env, place) };
+  const bare = { memoryBudgetBytes: budgetOf(env), ...contextOptions(env, place) };
+  const bytesOf = (plan: MemoryPlan): number =>
+    draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, bare);
+  const plain = planMemory(manifest, bare);
+  const spareBytes = Math.max(0, budgetOf(env) - ISOLATE_RESERVE_BYTES - bytesOf(plain));
+  const room = await adapterRoom(env, manifest.id, plain, spareBytes, place.adapter);
+  const { adapterBytes } = room;
+  const options = { ...bare, ...room };
   const plan = planMemory(manifest, options);
   const load = (model: DecoderManifest, draftEngine?: Engine): Promise<Engine> =>
     Engine.load(new R2Source(env.MODELS, model), KERNELS, {
-      ...options,
+      ...(model === manifest ? options : bare),
       openTurns,
       ...(draftEngine === undefined ? {} : { draft: draftEngine }),
     });
   return {
-    totalBytes: draft === null ? plan.totalBytes : bytesWithDraft(manifest, plan, draft, options),
-    jsHeapBytes: plan.jsHeapBytes,
+    ...{ totalBytes: bytesOf(plan), jsHeapBytes: plan.jsHeapBytes, adapterBytes },
     load: async () =>
       draft === null ? await load(manifest) : await load(manifest, await load(draft)),
   };
@@ -181,16 +192,20 @@ function planPiece({
     ...{ memoryBudgetBytes: budgetOf(env), piece: pieceOf(manifest, { layers, rows }) },
     ...contextOptions(env, place),
   };
-  const { totalBytes, jsHeapBytes } = planMemory(manifest, options);
-  const linkBytes = place.piece === 0 ? 0 : LINK_BYTES;
+  const linkBytes = place.piece === 0 ? leaderBytes(manifest) : LINK_BYTES;
+  const bare = planMemory(manifest, options);
+  const spareBytes = budgetOf(env) - ISOLATE_RESERVE_BYTES - bare.totalBytes - linkBytes;
+  const adapterBytes = place.hasAdapters === true ? pieceAdapterBytes(env, spareBytes) : 0;
+  const { totalBytes, jsHeapBytes } = planMemory(manifest, { ...options, adapterBytes });
   const load = async (): Promise<DecoderStage> => {
     const source = new R2Source(env.MODELS, manifest);
-    const { decoder } = await loadDecoder(source, KERNELS, options);
+    const { decoder } = await loadDecoder(source, KERNELS, { ...options, adapterBytes });
     const stage = new DecoderStage(`stage-${isolate}`, decoder);
     warmUpStage(stage);
     return stage;
   };
-  return Promise.resolve({ totalBytes: totalBytes + linkBytes, jsHeapBytes, load });
+  const ownLinkBytes = place.piece === 0 ? 0 : linkBytes;
+  return Promise.resolve({ totalBytes: totalBytes + ownLinkBytes, jsHeapBytes, load });
 }
 
 /** Plans engines of a kind that needs no option but the budget. */

@@ -18,6 +18,8 @@ interface Slot {
   readonly key: string;
   readonly kind: EngineKind;
   readonly totalBytes: number;
+  /** Bytes for adapters among them. */
+  readonly adapterBytes: number;
   /** Replaced when the engine is closed, so that nothing keeps its memory. */
   engine: Promise<EngineByKind[EngineKind]>;
   /** The engine once it is loaded, until it is closed. */
@@ -127,12 +129,13 @@ export function hostStats(): { modelId: string; users: number; totalBytes: numbe
 }
 
 function keyOf(kind: EngineKind, place: ModelPlace): string {
-  const { nCtx, pieces, replica } = place;
+  const { nCtx, pieces, replica, hasAdapters = false } = place;
   return JSON.stringify([
     kind,
     nCtx,
     pieces,
     replica,
+    hasAdapters,
     (place as Partial<PiecePlace>).piece ?? null,
   ]);
 }
@@ -144,6 +147,7 @@ function findSlot(kind: EngineKind, place: ModelPlace, version: string | null): 
       slot.modelId === place.id &&
       slot.key === key &&
       !slot.retired &&
+      hasRoom(slot, place) &&
       (version === null || slot.version === version),
   );
 }
@@ -175,13 +179,33 @@ async function openSlot<K extends EngineKind>(
     // Another request may have opened it while this one read manifests, or waited.
     const opened = findSlot(kind, place, version);
     if (opened !== undefined) return opened;
+    retireCramped(kind, place, version);
     try {
       return loadSlot(budgetOf(env), { kind, place, owner, version }, planned);
     } catch (error) {
-      // What streams with another version of the same model goes on to its end with it.
-      const drains = slots.some((slot) => slot.modelId === place.id && slot.version !== version);
+      // What streams with another version or plan of the same model goes on to its end with it.
+      const drains = slots.some(
+        (slot) => slot.modelId === place.id && (slot.version !== version || slot.retired),
+      );
       if (!drains || Date.now() - startedAtMs > DRAIN_LIMIT_MS) throw error;
     }
+  }
+}
+
+/** Stages of a model over several plan for adapters by what they have left. */
+function hasRoom({ adapterBytes }: Slot, { adapter, hasAdapters }: ModelPlace): boolean {
+  return hasAdapters === true || adapterBytes >= (adapter?.regionBytes ?? 0);
+}
+
+/** An engine without room for an adapter takes no more requests: one that has room takes its place. */
+function retireCramped(kind: EngineKind, place: ModelPlace, version: string): void {
+  const key = keyOf(kind, place);
+  for (const slot of [...slots]) {
+    const { modelId } = slot;
+    if (modelId !== place.id || slot.key !== key || slot.version !== version) continue;
+    if (hasRoom(slot, place)) continue;
+    slot.retired = true;
+    if (slot.users === 0) closeSlot(slot);
   }
 }
 
@@ -194,11 +218,19 @@ function loadSlot(
   { kind, place, version, owner }: SlotFacts,
   planned: PlannedEngine<EngineByKind[EngineKind]>,
 ): Slot {
-  const { totalBytes, jsHeapBytes } = planned;
+  const { totalBytes, jsHeapBytes, adapterBytes = 0 } = planned;
   makeRoom(place.id, totalBytes, budgetBytes, jsHeapBytes);
   const engine = planned.load();
   const slot: Slot = {
-    ...{ modelId: place.id, key: keyOf(kind, place), kind, version, totalBytes, planned },
+    ...{
+      modelId: place.id,
+      key: keyOf(kind, place),
+      kind,
+      version,
+      totalBytes,
+      adapterBytes,
+      planned,
+    },
     ...{ engine, loaded: null, users: 0, owner, usedAtMs: Date.now(), retired: false },
   };
   slots.push(slot);

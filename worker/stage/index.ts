@@ -4,7 +4,7 @@
  * text and HTTP are the gateway's.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { EngineStats } from '../../engine/generate/engine.ts';
+import type { Engine, EngineStats } from '../../engine/generate/engine.ts';
 import type { GenerateRequest } from '../../engine/generate/types.ts';
 import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
 import type { SeenPicture } from '../../engine/model/vision/image-encoder.ts';
@@ -12,6 +12,7 @@ import { Vocabulary } from '../../engine/grammar/index.ts';
 import type { VocabularyParts } from '../../engine/grammar/index.ts';
 import { NO_REQUEST } from '../platform/failure.ts';
 import type { CallContext } from '../platform/failure.ts';
+import type { AdapterFile } from '../platform/adapter-files.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import { stageLost } from '../../engine/model/decoder/stage.ts';
@@ -22,6 +23,7 @@ import type {
   LayersAnswer,
   LayersCall,
 } from '../../engine/model/decoder/stage.ts';
+import { adapterSource } from './adapters.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
 import { servePiece } from './piece-socket.ts';
@@ -38,6 +40,11 @@ type VocabularySource = (() => Promise<VocabularyParts>) & {
 
 function keep(source: VocabularySource | null): VocabularySource | null {
   return source?.dup?.() ?? source;
+}
+
+function withAdapter(request: GenerateRequest, { adapter }: ModelPlace): GenerateRequest {
+  if (adapter === undefined) return request;
+  return { ...request, adapter: { id: adapter.id, activation: adapter.activation } };
 }
 
 export interface StageStatus {
@@ -66,20 +73,32 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     return generationStream(
       async () => {
         const held = await acquireEngine(this.env, 'decoder', model, this);
+        let release = (): void => held.release();
         try {
+          const releaseAdapter = await this.#useAdapter(held.engine, model);
+          release = () => {
+            releaseAdapter();
+            held.release();
+          };
           if (source !== null && !held.engine.hasVocabulary)
             held.engine.setVocabulary(new Vocabulary(await source()));
-          return held;
+          return { engine: held.engine, release };
         } catch (error) {
-          held.release();
+          release();
           throw error;
         } finally {
           source?.[Symbol.dispose]?.();
         }
       },
-      request,
+      withAdapter(request, model),
       { place: 'stage.generate', ...call },
     );
+  }
+
+  /** Holds the adapter that a call names; what is returned gives it back. */
+  async #useAdapter(engine: Engine, { adapter }: ModelPlace): Promise<() => void> {
+    if (adapter === undefined) return () => undefined;
+    return await engine.useAdapter(adapterSource(this.env, adapter));
   }
 
   /**
@@ -189,6 +208,21 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     return await answerCall({ place: 'stage.projectRows', ...NO_REQUEST }, () =>
       this.#openStage().head(rows),
     );
+  }
+
+  async holdAdapter(place: PiecePlace, file: AdapterFile): Promise<RpcAnswer<null>> {
+    return await answerCall({ place: 'stage.holdAdapter', ...NO_REQUEST }, async () => {
+      const piece = await loadPiece(this.env, place, this);
+      await piece.stage?.holdAdapter(adapterSource(this.env, file));
+      return null;
+    });
+  }
+
+  async dropAdapter(id: string): Promise<RpcAnswer<null>> {
+    return await answerCall({ place: 'stage.dropAdapter', ...NO_REQUEST }, () => {
+      this.#piece?.stage?.dropAdapter(id);
+      return null;
+    });
   }
 
   /** @throws {EngineError} E_STAGE_LOST when the object or its piece is not the one that was opened. */

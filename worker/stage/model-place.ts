@@ -1,4 +1,5 @@
 /** Where a model lies, as whoever calls a stage says it. Plain data: it travels with every call. */
+import type { AdapterFile } from '../platform/adapter-files.ts';
 import type { PlacedPiece } from '../../engine/manifest/placement.ts';
 
 export interface ModelPlace {
@@ -13,6 +14,10 @@ export interface ModelPlace {
   readonly replica: number;
   /** Whether stages compute at the same time, each on a core of its own. */
   readonly overlap: boolean;
+  /** Whether a model over several stages has adapters, for which its pieces then leave room. */
+  readonly hasAdapters?: boolean;
+  /** The adapter that a call asks for. */
+  readonly adapter?: AdapterFile;
 }
 
 /** A piece of a model over several stages. */

@@ -14,6 +14,7 @@ import type {
   LayersAnswer,
   LayersCall,
 } from '../../engine/model/decoder/stage.ts';
+import type { AdapterFile } from '../platform/adapter-files.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import type { PiecePlace } from './model-place.ts';
 
@@ -22,7 +23,9 @@ export type PieceCall =
   | { readonly open: { readonly place: PiecePlace; readonly session: string } }
   | { readonly embed: { readonly ids: readonly number[]; readonly positions: readonly number[] } }
   | { readonly layers: LayersCall }
-  | { readonly head: HeadCall };
+  | { readonly head: HeadCall }
+  | { readonly hold: { readonly place: PiecePlace; readonly file: AdapterFile } }
+  | { readonly drop: { readonly id: string } };
 
 /** Answers of all calls have one shape: rows without a head, or a head without rows. */
 export type PieceAnswer = RpcAnswer<LayersAnswer>;

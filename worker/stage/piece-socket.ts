@@ -12,6 +12,7 @@ import type {
   LayersAnswer,
   LayersCall,
 } from '../../engine/model/decoder/stage.ts';
+import type { AdapterFile } from '../platform/adapter-files.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import type { PiecePlace } from './model-place.ts';
 import { packAnswer, packCall, unpackAnswer, unpackCall } from './piece-frames.ts';
@@ -27,6 +28,9 @@ export interface PieceCalls {
   ): Promise<RpcAnswer<Float32Array>>;
   runLayers(pass: LayersCall): Promise<RpcAnswer<LayersAnswer>>;
   projectRows(rows: HeadCall): Promise<RpcAnswer<readonly HeadRow[]>>;
+  /** Of any session: the piece is loaded if necessary. */
+  holdAdapter(place: PiecePlace, file: AdapterFile): Promise<RpcAnswer<null>>;
+  dropAdapter(id: string): Promise<RpcAnswer<null>>;
 }
 
 /** An open socket keeps both objects in memory, which is billed: one that is idle this long is closed. */
@@ -58,8 +62,17 @@ async function answer(calls: PieceCalls, call: PieceCall): Promise<PieceAnswer> 
     const { ids, positions } = call.embed;
     return as(await calls.embedTokens(ids, positions), (rows) => ({ rows, head: null }));
   }
-  const { place, session } = call.open;
-  return as(await calls.openPiece(place, session), () => ({ rows: NO_ROWS, head: null }));
+  return as(await answerBare(calls, call), () => ({ rows: NO_ROWS, head: null }));
+}
+
+/** Calls whose answer is only that they were carried out. */
+function answerBare(
+  calls: PieceCalls,
+  call: Extract<PieceCall, { open: unknown } | { hold: unknown } | { drop: unknown }>,
+): Promise<RpcAnswer<null>> {
+  if ('hold' in call) return calls.holdAdapter(call.hold.place, call.hold.file);
+  if ('drop' in call) return calls.dropAdapter(call.drop.id);
+  return calls.openPiece(call.open.place, call.open.session);
 }
 
 function as<T>(answered: RpcAnswer<T>, shape: (value: T) => LayersAnswer): PieceAnswer {

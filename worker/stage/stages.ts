@@ -1,5 +1,6 @@
 /** The stages of a model over several isolates, as its leader calls them. */
 import type { DecoderStage, StageLink } from '../../engine/model/decoder/stage.ts';
+import type { AdapterFile } from '../platform/adapter-files.ts';
 import { stageNamespace } from './bindings.ts';
 import { placeName } from './model-place.ts';
 import type { ModelPlace, PiecePlace } from './model-place.ts';
@@ -34,6 +35,13 @@ function remoteStage(
     },
     embed: async (ids, positions) => (await socket.call({ embed: { ids, positions } })).rows,
     layers: (pass) => socket.call({ layers: pass }),
+    holdAdapter: async ({ file }) => {
+      // Made by `adapterSource`.
+      await socket.call({ hold: { place, file: file as AdapterFile } });
+    },
+    dropAdapter: async (id) => {
+      await socket.call({ drop: { id } });
+    },
     head: async (rowsCall) => (await socket.call({ head: rowsCall })).head ?? [],
   };
 }

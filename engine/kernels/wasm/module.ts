@@ -111,6 +111,21 @@ export interface KernelExports {
   matmulF32: MatmulFloat;
   matmulF16: MatmulFloat;
   matmulBf16: MatmulFloat;
+  addLowRank(
+    a: Address,
+    b: Address,
+    x: Address,
+    h: Address,
+    y: Address,
+    nRow4: number,
+    nCol8: number,
+    nPanel: number,
+    rank: number,
+    nTok: number,
+    xStride: number,
+    hStride: number,
+    yStride: number,
+  ): void;
   rowQ4: Row;
   rowQ4m: Row;
   rowQ5: Row;

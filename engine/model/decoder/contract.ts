@@ -4,6 +4,7 @@
  * tests/model/decoder-contract.ts holds every implementation to it.
  */
 import type { Sequence } from '../../cache/pages.ts';
+import { adaptedKey } from '../../cache/prefix-key.ts';
 import type { ItemKey } from '../../cache/prefix-key.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 
@@ -26,9 +27,44 @@ export function keyOf(input: PositionInput): ItemKey {
   return typeof input === 'number' ? input : input.key;
 }
 
+/** The same of a position whose row carries an adapter. */
+export function keyWith(adapter: AdapterHandle | null, input: PositionInput): ItemKey {
+  const key = keyOf(input);
+  return adapter?.isActivated === true ? adaptedKey(key, adapter.id) : key;
+}
+
 /** An adapter that a decoder holds. May travel to another isolate. */
 export interface AdapterHandle {
   readonly id: string;
+  /**
+   * Whether it applies from some position of a text on. Then the key of a text names it at each position
+   * instead of at the root: what comes before is shared with the model as it is.
+   */
+  readonly isActivated?: boolean;
+}
+
+/** Row-major f32, or halves as their bits: `a` [rank, nCol], `b` [nRow, rank]. */
+export interface AdapterPair {
+  readonly a: Float32Array | Uint16Array;
+  readonly b: Float32Array | Uint16Array;
+}
+
+export interface AdapterTensors {
+  readonly id: string;
+  readonly rank: number;
+  /** Factor of what the adapter adds; alpha / rank in most files. 1 for halves. */
+  readonly scale: number;
+  /** Matrices by the name of the weight, such as `layers.0.qProj`. */
+  readonly pairs: ReadonlyMap<string, AdapterPair>;
+}
+
+/** An adapter that can be read wherever the weights it changes are. */
+export interface AdapterSource {
+  readonly id: string;
+  /** Where another isolate finds it; plain data that this layer does not read. */
+  readonly file: unknown;
+  /** @param layers half-open range of those whose matrices are wanted; all by default */
+  load(layers?: readonly [number, number]): Promise<AdapterTensors>;
 }
 
 /** Positions of one sequence in a pass. Several parts share one reading of the weights. */
@@ -95,6 +131,16 @@ export interface DecoderBackend {
 
   /** Copies all keys and values of a page. Passes that begin later see the copy. */
   copyPage(from: number, to: number): void;
+
+  /**
+   * Holds an adapter from now on, until it is dropped; one that is held already stays. Called between passes or
+   * during one, for one adapter at a time. For decoders that can be adapted.
+   * @throws {EngineError} E_MEMORY_BUDGET when the ones that are held leave no room; what `load` throws; then
+   *   nothing is held.
+   */
+  holdAdapter?(source: AdapterSource): Promise<void>;
+  /** Forgets an adapter that no part of a later pass names; a pass that runs may still use it. */
+  dropAdapter?(id: string): void | Promise<void>;
 
   /** Gives up a pass that will not end, and what it waits for. For decoders whose passes are awaited. */
   reset?(): void;

@@ -20,9 +20,10 @@ import { Adapters } from './adapters.ts';
 import type { AdapterTensors } from './adapters.ts';
 import { Attention } from './attention.ts';
 import type { BatchRow } from './attention.ts';
-import { keyOf } from './contract.ts';
+import { keyWith } from './contract.ts';
 import type {
   AdapterHandle,
+  AdapterSource,
   BatchPart,
   DecoderBackend,
   DecoderLimits,
@@ -144,7 +145,8 @@ export class Decoder implements DecoderBackend {
     const places = parts.map(placeOf);
     this.embed(parts);
     this.layers(places, 0, this.config.nLayer);
-    for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
+    for (const { sequence, inputs, adapter } of parts)
+      sequence.items.push(...inputs.map((input) => keyWith(adapter, input)));
     this.head(places, visit);
   }
 
@@ -327,6 +329,17 @@ export class Decoder implements DecoderBackend {
   /** Holds an adapter from now on. @throws {EngineError} as Adapters.add */
   addAdapter(adapter: AdapterTensors): AdapterHandle {
     return this.#adapters.add(adapter);
+  }
+
+  async holdAdapter(source: AdapterSource): Promise<void> {
+    if (this.#adapters.has(source.id)) return;
+    const tensors = await source.load(this.plan.piece.layers);
+    // Another call may have been faster.
+    if (!this.#adapters.has(source.id)) this.#adapters.add(tensors);
+  }
+
+  dropAdapter(id: string): void {
+    this.#adapters.remove(id);
   }
 
   /** Shows `observer` the input of every product from now on; null ends it. */

@@ -12,8 +12,9 @@ import { RecentCache } from '../../base/recent-cache.ts';
 import type { TakeTurn } from '../../base/turns.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 import { rowStride } from '../memory/layout.ts';
-import { keyOf } from './contract.ts';
+import { keyWith } from './contract.ts';
 import type {
+  AdapterSource,
   BatchPart,
   DecoderBackend,
   DecoderLimits,
@@ -39,6 +40,8 @@ const OPEN_LIMIT_MS = 60_000;
  * thread: one stage hands on to the next without any wait for input, and nobody is read before the last is done.
  */
 const TURN_ROWS = 16;
+/** Times that stages are asked to hold an adapter. */
+const HOLD_TRIES = 3;
 /** How long all stages together may take over a pass. */
 const PASS_LIMIT_MS = 60_000;
 /** Waits before a session is opened again, by failures in a row; the last for all further ones. */
@@ -102,6 +105,10 @@ export class RingDecoder implements DecoderBackend {
   readonly #takeTurn: TakeTurn | null;
   readonly #stride: number;
   readonly #embeddings: RecentCache<number, Float32Array>;
+  /** Fulfilled once the last pass is over. */
+  #pass: Promise<void> = Promise.resolve();
+  /** Adapters that all stages of layers hold. */
+  readonly #adapters = new Map<string, AdapterSource>();
   /** Stages that have not answered yet. */
   readonly #asked = new Set<StageLink>();
   /** Null when the next pass has to begin one. */
@@ -142,6 +149,12 @@ export class RingDecoder implements DecoderBackend {
   }
 
   async forward(parts: readonly BatchPart[], visit?: VisitLogits): Promise<void> {
+    const pass = this.#run(parts, visit);
+    this.#pass = pass.catch(() => undefined);
+    await pass;
+  }
+
+  async #run(parts: readonly BatchPart[], visit?: VisitLogits): Promise<void> {
     this.#checkParts(parts);
     await this.#open();
     const copies = this.#copies.splice(0);
@@ -150,13 +163,46 @@ export class RingDecoder implements DecoderBackend {
       this.#runWaves(waves, copies, visit !== undefined),
     );
     this.#nFailure = 0;
-    for (const { sequence, inputs } of parts) sequence.items.push(...inputs.map(keyOf));
+    for (const { sequence, inputs, adapter } of parts)
+      sequence.items.push(...inputs.map((input) => keyWith(adapter, input)));
     if (visit !== undefined) for (const result of results) await this.#visit(result, visit);
   }
 
   /** Copies all keys and values of a page, in every stage before its next pass. */
   copyPage(from: number, to: number): void {
     this.#copies.push([from, to]);
+  }
+
+  /** In all stages, which read their own layers. */
+  async holdAdapter(source: AdapterSource): Promise<void> {
+    for (let nTry = 1; ; nTry++)
+      try {
+        await this.#holdInAll(source);
+        this.#adapters.set(source.id, source);
+        return;
+      } catch (error) {
+        // A session that begins meanwhile closes the sockets over which stages were asked.
+        if (isStageLost(error) && nTry < HOLD_TRIES) continue;
+        // Those that had room have it again.
+        await this.dropAdapter(source.id);
+        throw error;
+      }
+  }
+
+  async #holdInAll(source: AdapterSource): Promise<void> {
+    const asked = this.#layerStages.map((stage) => stage.holdAdapter(source));
+    // All have answered before anything is dropped again.
+    for (const answer of await Promise.allSettled(asked))
+      if (answer.status === 'rejected') throw answer.reason;
+  }
+
+  /** After the pass that runs: a generation in it may have left already, and its rows go on. */
+  async dropAdapter(id: string): Promise<void> {
+    this.#adapters.delete(id);
+    await this.#pass;
+    for (const stage of this.#layerStages)
+      // A stage that does not answer has lost it, or loses it with the next session.
+      void Promise.resolve(stage.dropAdapter(id)).catch(() => undefined);
   }
 
   /** The next pass begins a session. */
@@ -239,6 +285,10 @@ export class RingDecoder implements DecoderBackend {
     await this.#guard(OPEN_LIMIT_MS, () =>
       Promise.all(this.#stages.map((stage) => this.#ask(stage, () => stage.open(session)))),
     );
+    // A stage that restarted has none of them; the others have them still.
+    await this.#guard(OPEN_LIMIT_MS, async () => {
+      for (const source of this.#adapters.values()) await this.#holdInAll(source);
+    });
     this.#session = session;
   }
 
@@ -477,4 +527,8 @@ function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number):
 /** The first of equal ones, as in one memory: stages are in ascending order of their rows. */
 function likeliest(parts: readonly HeadRow[]): HeadRow {
   return parts.reduce((best, part) => (part.logit > best.logit ? part : best));
+}
+
+function isStageLost(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'E_STAGE_LOST';
 }

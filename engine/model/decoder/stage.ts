@@ -8,7 +8,7 @@
  * out of order, are refused before they touch a page, and the leader evaluates its texts again.
  */
 import { EngineError } from '../../base/errors.ts';
-import type { DecoderLimits } from './contract.ts';
+import type { AdapterSource, DecoderLimits } from './contract.ts';
 import type { Decoder, PartPlace } from './decoder.ts';
 import { isEmpty } from './piece.ts';
 import type { PieceRange } from './piece.ts';
@@ -66,6 +66,9 @@ export interface StageLink {
   embed(ids: readonly number[], positions: readonly number[]): Float32Array | Promise<Float32Array>;
   layers(call: LayersCall): LayersAnswer | Promise<LayersAnswer>;
   head(call: HeadCall): readonly HeadRow[] | Promise<readonly HeadRow[]>;
+  /** Holds the matrices of its own layers; in no session, but gone when the stage restarts. */
+  holdAdapter(source: AdapterSource): Promise<void>;
+  dropAdapter(id: string): void | Promise<void>;
 }
 
 /** Rows of a call for which embeddings are sent along: streams that decode, not prompts. */
@@ -135,6 +138,15 @@ export class DecoderStage implements StageLink {
   head({ rows, onlyTop }: HeadCall): HeadRow[] {
     this.#decoder.hidden(onlyTop.length).set(rows);
     return this.#headRows(onlyTop);
+  }
+
+  /** @throws {EngineError} E_MEMORY_BUDGET when those it holds leave no room; what the source throws */
+  async holdAdapter(source: AdapterSource): Promise<void> {
+    if (!isEmpty(this.piece.layers)) await this.#decoder.holdAdapter(source);
+  }
+
+  dropAdapter(id: string): void {
+    this.#decoder.dropAdapter(id);
   }
 
   /** Of the first hidden rows. */

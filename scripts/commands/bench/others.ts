@@ -1,7 +1,11 @@
 /** Benches without options of their own: `thimble bench grammars` and `thimble bench onnx-memory`. */
 import type { Command } from 'commander';
 import { parseCount } from '../../lib/arguments.ts';
-import { DEFAULT_IMAGE_ENCODER_ID, DEFAULT_MODEL_ID } from '../../pull/catalogue.ts';
+import {
+  DEFAULT_IMAGE_ENCODER_ID,
+  DEFAULT_MODEL_ID,
+  SMALL_MODEL_ID,
+} from '../../pull/catalogue.ts';
 import { addJson, addRounds, benchCommand, DEFAULT_ROUNDS, note, printResult } from './common.ts';
 
 interface OtherBench {
@@ -39,6 +43,7 @@ export function registerOthers(parent: Command): void {
   registerFleet(parent);
   registerGuards(parent);
   registerVision(parent);
+  registerAdapters(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
     addJson(command).action(async ({ json }: { readonly json?: boolean }) => {
@@ -132,5 +137,32 @@ function registerGuards(parent: Command): void {
     const { benchGuards, describeGuards } = await import('../../bench/workloads/guards.ts');
     const result = await benchGuards(model ?? DEFAULT_MODEL_ID, requests, rounds, note);
     printResult(result, describeGuards(result), json);
+  });
+}
+
+const ALL_PROJECTIONS = 'qProj,kProj,vProj,oProj,gateProj,upProj,downProj';
+
+/** `thimble bench adapters`: what adapters cost streams, and a first token. */
+function registerAdapters(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'adapters',
+    'compare streams that carry different adapters with streams of the base, and an adapter from R2 with one in memory',
+    ['adapters', 'adapters --projections qProj,vProj --rounds 9 --json'],
+  )
+    .option('-m, --model <id>', `an imported text model (default: ${SMALL_MODEL_ID})`)
+    .option('--projections <names>', 'what the adapters change', ALL_PROJECTIONS)
+    .option('--rounds <n>', 'pairs of measurements', parseCount(3), 7);
+  interface AdaptersFlags {
+    readonly model?: string;
+    readonly projections: string;
+    readonly rounds: number;
+    readonly json?: boolean;
+  }
+  addJson(command).action(async ({ model, projections, rounds, json }: AdaptersFlags) => {
+    const { benchAdapters, describeAdapters } = await import('../../bench/workloads/adapters.ts');
+    const names = projections.split(',');
+    const result = await benchAdapters(model ?? SMALL_MODEL_ID, names, rounds, note);
+    printResult(result, describeAdapters(result), json);
   });
 }

@@ -61,6 +61,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     models: () => import('../models.ts'),
     use: () => import('../use.ts'),
     alias: () => import('../alias.ts'),
+    adapter: () => import('../adapter.ts'),
     rollback: () => import('../rollback.ts'),
   },
   'Who may ask it, and what it keeps:': {

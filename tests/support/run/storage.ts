@@ -37,6 +37,7 @@ export function lazyBucket(stateRoot: string): Bucket {
     label: 'local R2',
     head: async (key) => (await (await open()).head?.(key)) ?? null,
     getText: async (key) => await (await open()).getText(key),
+    getBytes: async (key) => await (await open()).getBytes(key),
     put: async (key, bytes, sha256) => await (await open()).put(key, bytes, sha256),
     putIfSame: async (...write) => await (await open()).putIfSame(...write),
     delete: async (key) => await (await open()).delete(key),

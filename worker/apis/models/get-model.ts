@@ -1,8 +1,10 @@
 /** GET /v1/models/:id. */
+import { splitName } from '../../../engine/manifest/adapters.ts';
+import { listAdapters } from '../../serving/models/adapters.ts';
 import { mayUse } from '../../platform/caller.ts';
 import { readManifest } from '../../platform/model-files.ts';
-import { modelJson } from './model-json.ts';
-import { modelNotFound } from '../../serving/models/model-store.ts';
+import { adapterJson, modelJson } from './model-json.ts';
+import { findAnyModel, modelNotFound } from '../../serving/models/model-store.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
@@ -21,6 +23,13 @@ export const getModel = defineEndpoint({
   ],
   async handle({ env, caller, params }) {
     const id = params['id'] ?? '';
+    if (splitName(id).adapter !== null) {
+      // Finding it says what is wrong with a name that is not there.
+      const model = await findAnyModel(env.MODELS, id, caller);
+      const adapters = await listAdapters(env.MODELS, model.named.id, caller);
+      const adapter = adapters.find(({ name }) => name === model.named.adapter)!;
+      return Response.json(adapterJson({ base: model, adapter }, env));
+    }
     const stored = mayUse(caller, id) ? await readManifest(env.MODELS, id) : null;
     if (stored !== null && stored !== 'unchanged')
       return Response.json(modelJson(stored.manifest, env));

@@ -1,7 +1,7 @@
 /** GET /v1/models. */
 import { z } from 'zod';
-import { listManifests } from '../../serving/models/list-manifests.ts';
-import { modelJson } from './model-json.ts';
+import { listAllAdapters, listManifests } from '../../serving/models/list-manifests.ts';
+import { adapterJson, modelJson } from './model-json.ts';
 import { anthropicList, ANTHROPIC_HEADER } from './anthropic-list.ts';
 import { modelSchema } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -12,7 +12,7 @@ export const listModels = defineEndpoint({
   path: '/v1/models',
   tag: 'models',
   scope: 'read',
-  summary: 'List the models, the default first',
+  summary: 'List the models, the default first, and their adapters',
   description: "In Anthropic's shape for its clients, which send anthropic-version.",
   responses: [
     {
@@ -24,8 +24,13 @@ export const listModels = defineEndpoint({
   examples: [{ title: 'All models' }],
   async handle({ env, caller, request }) {
     const models = await listManifests(env, caller);
-    const data = models.map(({ manifest }) => modelJson(manifest, env));
-    if (request.headers.has(ANTHROPIC_HEADER)) return Response.json(anthropicList(models));
+    const adapters = await listAllAdapters(env, caller);
+    if (request.headers.has(ANTHROPIC_HEADER))
+      return Response.json(anthropicList(models, adapters));
+    const data = [
+      ...models.map(({ manifest }) => modelJson(manifest, env)),
+      ...adapters.map((adapter) => adapterJson(adapter, env)),
+    ];
     return Response.json({ object: 'list', data });
   },
 });

@@ -12,6 +12,7 @@ import type {
   VoiceManifest,
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
+import { adapterModelId } from '../../../engine/manifest/adapters.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
 import type { MemoryLayout } from '../../../engine/model/memory/layout.ts';
@@ -20,6 +21,7 @@ import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
 import { readCount } from '../../platform/vars.ts';
 import type { ServingEnv } from '../../serving/env.ts';
+import type { ListedAdapter } from '../../serving/models/list-manifests.ts';
 import { PUBLIC_KINDS } from './schema.ts';
 import type { modelSchema } from './schema.ts';
 
@@ -56,6 +58,25 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
     licence,
     ...top,
     thimble: { kind: PUBLIC_KINDS[manifest.kind], name, licence, ...extension },
+  };
+}
+
+/** An adapter as a model: what its base is, under its own name and licence. */
+export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJson {
+  const { id } = base.manifest;
+  const parent = modelJson(base.manifest, env);
+  const { rank, alpha, projections, activation, bytes, licence, source } = adapter;
+  const createdMs = Date.parse(adapter.createdAt);
+  return {
+    ...parent,
+    id: adapterModelId(id, adapter.name),
+    created: Number.isNaN(createdMs) ? 0 : Math.floor(createdMs / 1000),
+    ...{ owned_by: source, licence, parent: id },
+    thimble: {
+      ...parent.thimble,
+      ...{ name: adapterModelId(parent.thimble.name, adapter.name), licence },
+      adapter: { rank, alpha, projections, invocation_tokens: activation, bytes },
+    },
   };
 }
 

@@ -25,6 +25,7 @@ export const modelSchema = z
     preset: z.string().optional(),
     context_length: z.number().int().optional(),
     trained_context_length: z.number().int().optional(),
+    parent: z.string().optional().describe('the model that an adapter changes'),
     thimble: z
       .strictObject({
         kind: z
@@ -59,6 +60,19 @@ export const modelSchema = z
           .nullable()
           .optional()
           .describe('memory of one isolate; null when the model does not fit one'),
+        adapter: z
+          .strictObject({
+            rank: z.number().int(),
+            alpha: z.number(),
+            projections: z.array(z.string()),
+            invocation_tokens: z
+              .array(z.number().int())
+              .nullable()
+              .describe('tokens from whose last occurrence on it applies; null for everywhere'),
+            bytes: z.number().int(),
+          })
+          .optional()
+          .describe('of models that are an adapter over another'),
       })
       .describe('extension'),
   })

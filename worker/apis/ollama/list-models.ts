@@ -1,7 +1,9 @@
 /** GET /api/tags and /api/ps: the models, in Ollama's shape. */
 import { defineEndpoint } from '../../http/endpoint.ts';
-import { listManifests } from '../../serving/models/list-manifests.ts';
-import { listedJson } from './model-json.ts';
+import type { ModelAccess } from '../../platform/caller.ts';
+import type { ServingEnv } from '../../serving/env.ts';
+import { listAllAdapters, listManifests } from '../../serving/models/list-manifests.ts';
+import { adapterJson, listedJson } from './model-json.ts';
 import { psSchema, tagsSchema } from './schema.ts';
 
 export const ollamaTags = defineEndpoint({
@@ -15,12 +17,10 @@ export const ollamaTags = defineEndpoint({
   responses: [{ status: 200, what: 'the models, the default first', schema: tagsSchema }],
   examples: [{ title: 'All models' }],
   async handle({ env, caller }) {
-    const stored = await listManifests(env, caller);
-    const models = stored.map((row) => ({
-      ...listedJson(row),
-      modified_at: row.manifest.createdAt,
-    }));
-    return Response.json({ models });
+    const models = await listAll(env, caller);
+    return Response.json({
+      models: models.map(({ createdAt, json }) => ({ ...json, modified_at: createdAt })),
+    });
   },
 });
 
@@ -36,8 +36,17 @@ export const ollamaPs = defineEndpoint({
   responses: [{ status: 200, what: 'the models, the default first', schema: psSchema }],
   examples: [{ title: 'All models' }],
   async handle({ env, caller }) {
-    const stored = await listManifests(env, caller);
+    const models = await listAll(env, caller);
     const expires = { expires_at: '0001-01-01T00:00:00Z', size_vram: 0 };
-    return Response.json({ models: stored.map((row) => ({ ...listedJson(row), ...expires })) });
+    return Response.json({ models: models.map(({ json }) => ({ ...json, ...expires })) });
   },
 });
+
+async function listAll(env: ServingEnv, caller: ModelAccess) {
+  const models = await listManifests(env, caller);
+  const adapters = await listAllAdapters(env, caller);
+  return [
+    ...models.map((row) => ({ createdAt: row.manifest.createdAt, json: listedJson(row) })),
+    ...adapters.map((row) => ({ createdAt: row.adapter.createdAt, json: adapterJson(row) })),
+  ];
+}

@@ -1,6 +1,8 @@
 /** Models as Ollama describes them. */
 import type { Manifest } from '../../../engine/manifest/manifest.ts';
+import { adapterModelId } from '../../../engine/manifest/adapters.ts';
 import type { StoredManifest } from '../../platform/model-files.ts';
+import type { ListedAdapter } from '../../serving/models/list-manifests.ts';
 import { nameOf } from './names.ts';
 import type { DetailsJson } from './schema.ts';
 
@@ -36,6 +38,14 @@ export function listedJson({ manifest, version }: StoredManifest) {
     ...{ name, model: name, size: sizeOf(manifest).nBytes },
     digest: version,
     details: detailsJson(manifest),
+  };
+}
+
+export function adapterJson({ base, adapter }: ListedAdapter) {
+  const name = adapterModelId(base.manifest.id, adapter.name);
+  return {
+    ...{ name, model: name, size: adapter.bytes, digest: adapter.sha256 },
+    details: { ...detailsJson(base.manifest), parent_model: nameOf(base.manifest.id) },
   };
 }
 

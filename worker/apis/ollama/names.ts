@@ -1,4 +1,5 @@
 /** Models' names in Ollama's API: ids with a tag. */
+import { ADAPTER_SEPARATOR } from '../../../engine/manifest/adapters.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 
 const TAG = ':latest';
@@ -7,7 +8,9 @@ export function idOf(name: string): string {
   return name.endsWith(TAG) ? name.slice(0, -TAG.length) : name;
 }
 
+/** An adapter's name stands where Ollama has the tag. */
 export function nameOf(id: string): string {
+  if (id.includes(ADAPTER_SEPARATOR)) return id;
   return `${id}${TAG}`;
 }
 

@@ -7,7 +7,7 @@ import type { Stage } from '../../stage/index.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind } from '../models/model-store.ts';
 
-type LocatedModel = Pick<ModelOfKind, 'id' | 'version' | 'named'>;
+type LocatedModel = Pick<ModelOfKind, 'version' | 'named' | 'adapter' | 'hasAdapters'>;
 
 export interface PlacedStage {
   readonly stage: DurableObjectStub<Stage>;
@@ -48,12 +48,20 @@ export function countCall(place: ModelPlace): () => void {
   };
 }
 
-function placeOf({ id, version, named }: LocatedModel, affinity: string): ModelPlace {
-  const { placed, overlap } = named;
-  if (placed === null) return { id, version, nCtx: null, pieces: null, replica: 0, overlap };
+function placeOf(
+  { version, named, adapter, hasAdapters }: LocatedModel,
+  affinity: string,
+): ModelPlace {
+  const { id, placed, overlap } = named;
+  const carried = {
+    ...(adapter === undefined ? {} : { adapter }),
+    ...(hasAdapters === undefined ? {} : { hasAdapters }),
+  };
+  if (placed === null)
+    return { id, version, nCtx: null, pieces: null, replica: 0, overlap, ...carried };
   const { replicas, nCtx } = placed;
   const at = (replica: number): ModelPlace => ({
-    ...{ id, version, nCtx, overlap, replica },
+    ...{ id, version, nCtx, overlap, replica, ...carried },
     pieces: replicas[replica]!.pieces,
   });
   if (replicas.length === 1) return at(0);

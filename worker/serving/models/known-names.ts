@@ -52,8 +52,9 @@ export async function isKnownName(
 async function isModel({ MODELS }: Env, name: string): Promise<boolean> {
   const belief = beliefs.get(name);
   if (belief !== undefined && belief.untilMs > Date.now()) return belief.isModel;
-  const { id } = await resolveModel(MODELS, name);
-  const found = id !== name || (await readManifest(MODELS, id)) !== null;
+  const { id, adapter } = await resolveModel(MODELS, name);
+  const isAlias = adapter === null && id !== name;
+  const found = isAlias || (await readManifest(MODELS, id)) !== null;
   beliefs.set(name, { isModel: found, untilMs: Date.now() + BELIEVED_MS });
   return found;
 }

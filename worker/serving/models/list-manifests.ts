@@ -1,10 +1,13 @@
 /** The models that a caller may use. */
 import { EngineError } from '../../../engine/base/errors.ts';
+import { splitName } from '../../../engine/manifest/adapters.ts';
+import type { AdapterRecord } from '../../../engine/manifest/adapters.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
 import type { StoredManifest } from '../../platform/model-files.ts';
 import type { ServingEnv } from '../env.ts';
+import { listAdapters } from './adapters.ts';
 import { defaultModelId, resolveModel } from './model-names.ts';
 
 type Env = Pick<ServingEnv, 'MODELS' | 'DEFAULT_MODEL'>;
@@ -23,7 +26,36 @@ async function listAllowed(env: Env, access: ModelAccess): Promise<string[]> {
   const ids = await listModelIds(env.MODELS);
   if (access.models === null) return ids;
   const named = await Promise.all(access.models.map((name) => resolveModel(env.MODELS, name)));
-  return ids.filter((id) => mayUse(access, id) || named.some((model) => model.id === id));
+  const bases = named.filter(({ adapter }) => adapter === null);
+  return ids.filter((id) => mayUse(access, id) || bases.some((model) => model.id === id));
+}
+
+/** A base's adapter as a model of its own. */
+export interface ListedAdapter {
+  readonly base: StoredManifest;
+  readonly adapter: AdapterRecord;
+}
+
+/** The adapters that a caller may use, those of the default model first. @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID */
+export async function listAllAdapters(env: Env, access: ModelAccess): Promise<ListedAdapter[]> {
+  // A key may name an adapter and not its base.
+  const bases = await listManifests(env, access.models === null ? access : basesOf(access.models));
+  const found = await Promise.all(
+    bases.map(async (base) => {
+      const { id, kind } = base.manifest;
+      const records = kind === 'decoder' ? await listAdapters(env.MODELS, id, access) : [];
+      return records.map((adapter) => ({ base, adapter }));
+    }),
+  );
+  return found.flat();
+}
+
+function basesOf(models: readonly string[]): ModelAccess {
+  return {
+    models: models
+      .map((name) => splitName(name))
+      .flatMap(({ base, adapter }) => (adapter === null ? [] : [base])),
+  };
 }
 
 /** A model whose manifest does not parse is not served, so it is not listed. */

@@ -1,12 +1,15 @@
 /** From what a request calls a model to a version of it and its place: defaults, aliases, canaries. */
+import { splitName } from '../../../engine/manifest/adapters.ts';
 import { findPlaced } from '../../../engine/manifest/placement.ts';
 import type { PlacedModel, Placement } from '../../../engine/manifest/placement.ts';
 import { readPlacement } from '../../platform/placement-file.ts';
 import type { ServingEnv } from '../env.ts';
 
-/** A model that is named, and where it lies; `placed` is null for one that nobody placed. */
+/** A model that is named, by itself or with an adapter, and where it lies; `placed` is null for one that nobody placed. */
 export interface NamedModel {
   readonly id: string;
+  /** The adapter that was named with it; null for the model as it is. */
+  readonly adapter: string | null;
   readonly placed: PlacedModel | null;
   /** Whether stages compute at the same time. */
   readonly overlap: boolean;
@@ -14,7 +17,7 @@ export interface NamedModel {
 
 /** A model as nobody placed it: in a process of its own, say. */
 export function unplaced(id: string): NamedModel {
-  return { id, placed: null, overlap: false };
+  return { id, adapter: null, placed: null, overlap: false };
 }
 
 /** Id of the text model of requests that name none. */
@@ -26,12 +29,13 @@ export async function defaultModelId(
 
 /** @throws {EngineError} E_PLACEMENT_INVALID for a record that contradicts itself. */
 export async function resolveModel(bucket: R2Bucket, name: string): Promise<NamedModel> {
+  const { base, adapter } = splitName(name);
   const placement = await readPlacement(bucket);
-  if (placement === null) return unplaced(name);
-  const id = idOf(placement, name);
+  if (placement === null) return { ...unplaced(base), adapter };
+  const id = idOf(placement, base);
   const version = versionOf(placement, id);
   const placed = version === null ? undefined : findPlaced(placement, id, version);
-  return { id, placed: placed ?? null, overlap: placement.overlap };
+  return { id, adapter, placed: placed ?? null, overlap: placement.overlap };
 }
 
 function idOf({ aliases }: Placement, name: string): string {

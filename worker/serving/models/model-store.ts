@@ -5,10 +5,13 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { inTurns } from '../../../engine/base/turns.ts';
+import { readAdapters } from '../../platform/adapter-files.ts';
+import type { AdapterFile } from '../../platform/adapter-files.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { VocabularyParts } from '../../../engine/grammar/index.ts';
+import { adapterModelId } from '../../../engine/manifest/adapters.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { checkAgainst } from '../../../engine/manifest/placement.ts';
 import type {
@@ -31,6 +34,7 @@ import {
 import { modelKey } from '../../platform/model-keys.ts';
 import { SharedWork } from '../../platform/shared-work.ts';
 import { takeTurn } from '../../platform/turns.ts';
+import { findAdapter, mayUseAdapter } from './adapters.ts';
 import { resolveModel } from './model-names.ts';
 import type { NamedModel } from './model-names.ts';
 
@@ -42,6 +46,10 @@ export interface ModelOfKind<K extends ModelKind = ModelKind> {
   /** What it was called, and where it lies. */
   readonly named: NamedModel;
   readonly tokenizer: ManifestOf<K> extends TextedManifest ? Tokenizer : null;
+  /** The adapter that changes it; `id` then names both, and the manifest is the base's. */
+  readonly adapter?: AdapterFile;
+  /** Whether a model over several stages has adapters. */
+  readonly hasAdapters?: boolean;
 }
 
 /** A text model. */
@@ -69,7 +77,7 @@ const kept = new RecentCache<string, Entry>({
   maxSize: MAX_KEPT_JSON_BYTES,
   sizeOf: ({ tokenizerBytes }) => tokenizerBytes,
 });
-const loading = new SharedWork<Entry>();
+const loading = new SharedWork<Entry | null>();
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND with the list of models; E_MODEL_KIND for other kinds. */
 export async function findModel(
@@ -107,13 +115,59 @@ export async function findAnyModel(
 /** A model that the caller may not use is missing, as far as it is told. */
 async function findEntry(bucket: R2Bucket, name: string, access: ModelAccess): Promise<Entry> {
   const named = await resolveModel(bucket, name);
-  if (!mayUse(access, name, named.id)) throw await modelNotFound(bucket, name, access);
+  const { id, adapter } = named;
+  const isAllowed =
+    adapter === null ? mayUse(access, name, id) : mayUseAdapter(access, id, adapter, name);
+  if (!isAllowed) throw await modelNotFound(bucket, name, access);
+  const found = await findBase(bucket, name, { ...named, adapter: null }, access);
+  const entry = isDivided(found) ? await withRoom(bucket, found) : found;
+  return adapter === null ? entry : await withAdapter(bucket, entry, adapter, access);
+}
+
+async function findBase(
+  bucket: R2Bucket,
+  name: string,
+  named: NamedModel,
+  access: ModelAccess,
+): Promise<Entry> {
   const key = `${named.id}@${named.placed?.version ?? ''}`;
   const entry = kept.get(key);
   if (entry !== undefined && Date.now() - entry.checkedAtMs < RECHECK_MS)
     return withPlace(entry, named);
-  const loaded = await loading.run(key, () => refresh(bucket, named, key, entry, access));
+  const loaded = await loading.run(key, () => refresh(bucket, named, key, entry));
+  if (loaded === null) throw await modelNotFound(bucket, name, access);
   return withPlace(loaded, named);
+}
+
+function isDivided({ model }: Entry): boolean {
+  const [first] = model.named.placed?.replicas ?? [];
+  return model.manifest.kind === 'decoder' && (first?.pieces.length ?? 1) > 1;
+}
+
+/** Whether pieces leave room for adapters is a part of their place: all calls must agree. */
+async function withRoom(bucket: R2Bucket, entry: Entry): Promise<Entry> {
+  const hasAdapters = (await readAdapters(bucket, entry.model.named.id)).length > 0;
+  if (!hasAdapters) return entry;
+  const { model, text } = entry;
+  return { ...entry, model: { ...model, hasAdapters }, text: { ...text!, hasAdapters } };
+}
+
+/** A base as its adapter changes it. @throws {EngineError} E_MODEL_KIND, E_MODEL_NOT_FOUND, E_ADAPTER_BASE */
+async function withAdapter(
+  bucket: R2Bucket,
+  entry: Entry,
+  name: string,
+  access: ModelAccess,
+): Promise<Entry> {
+  const { model, text } = entry;
+  const base = requireKind(model.manifest, 'decoder');
+  const adapter = await findAdapter(bucket, base, name, access);
+  const own = {
+    id: adapterModelId(base.id, name),
+    adapter,
+    named: { ...model.named, adapter: name },
+  };
+  return { ...entry, model: { ...model, ...own }, text: { ...text!, ...own } };
 }
 
 /** The same model where it lies now: it may have been moved. */
@@ -132,12 +186,11 @@ async function refresh(
   named: NamedModel,
   key: string,
   entry: Entry | undefined,
-  access: ModelAccess,
-): Promise<Entry> {
+): Promise<Entry | null> {
   const stored = await readStored(bucket, named, entry?.model.version);
   if (stored === null) {
     kept.delete(key);
-    throw await modelNotFound(bucket, named.id, access);
+    return null;
   }
   if (stored === 'unchanged' && entry !== undefined) {
     entry.checkedAtMs = Date.now();

@@ -9,6 +9,7 @@ export { matmulQ6bOne, matmulQ6bMany } from './matmul-q6b';
 export { matmulQ7One, matmulQ7Many } from './matmul-q7';
 export { matmulQ8One, matmulQ8Many } from './matmul-q8';
 export { matmulF32, matmulF16, matmulBf16 } from './matmul-float';
+export { addLowRank } from './low-rank';
 export { rowQ4, rowQ4m, rowQ5, rowQ5m, rowQ6, rowQ6b, rowQ7, rowQ8, rowF32, rowF16, rowBf16 } from './row';
 export { rmsNormRows, ropeAdjacent, ropeHalf, siluMul, addBias } from './elementwise';
 export { biasClampRows, depthwise, meanRows } from './convolve';

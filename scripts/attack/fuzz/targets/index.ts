@@ -1,5 +1,6 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from '../fuzz-target.ts';
+import { adapterTargets } from './adapters.ts';
 import { bodyTargets } from './bodies.ts';
 import { documentTargets } from './documents.ts';
 import { fileTargets } from './files.ts';
@@ -8,8 +9,8 @@ import { mediaTargets } from './media.ts';
 
 export async function loadTargets(): Promise<readonly FuzzTarget[]> {
   const made = await Promise.all(
-    [fileTargets, mediaTargets, documentTargets, languageTargets, bodyTargets].map((load) =>
-      load(),
+    [fileTargets, adapterTargets, mediaTargets, documentTargets, languageTargets, bodyTargets].map(
+      (load) => load(),
     ),
   );
   return made.flat();

@@ -1,0 +1,221 @@
+/** Adapters in a bucket: each lies beside its base, and one record names them all. */
+import type { Adapter } from '../../engine/adapters/adapter.ts';
+import { baseHash, decodeStored, encodeStored, floatPairs } from '../../engine/adapters/stored.ts';
+import type { FloatPair } from '../../engine/adapters/adapter.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import {
+  adapterModelId,
+  isAdapterName,
+  MAX_ADAPTER_BYTES,
+  MAX_ADAPTERS,
+  parseAdapterList,
+  splitName,
+} from '../../engine/manifest/adapters.ts';
+import type { AdapterList, AdapterRecord } from '../../engine/manifest/adapters.ts';
+import { MODEL_ID_PATTERN, parseManifest, requireKind } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { adaptersKey, manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
+import { hashBytes } from '../lib/hash-file.ts';
+import type { Bucket } from './bucket.ts';
+
+/** Times a change is made again on what somebody else wrote meanwhile. */
+const MAX_TRIES = 5;
+const NO_ADAPTERS: AdapterList = { version: 1, adapters: [] };
+
+/** A base and one of its adapters. */
+export interface AdapterName {
+  readonly base: string;
+  readonly name: string;
+}
+
+export interface AddAdapterOptions {
+  readonly licence: string;
+  /** Where it is from. */
+  readonly source: string;
+}
+
+/** What was listed or added. */
+export interface BaseAdapter extends AdapterRecord {
+  readonly base: string;
+}
+
+/** `BASE:NAME` as its parts. @throws {EngineError} E_USAGE */
+export function parseAdapterName(text: string): AdapterName {
+  const { base, adapter } = splitName(text);
+  if (adapter !== null && MODEL_ID_PATTERN.test(base) && isAdapterName(adapter))
+    return { base, name: adapter };
+  throw new EngineError(
+    'E_USAGE',
+    `adapter: ${JSON.stringify(text.slice(0, 140))}; expected BASE:NAME, such as smollm2-135m-instruct:support, ` +
+      'each of lower-case letters, digits, dots and dashes, at most 64; NAME is not "latest".',
+  );
+}
+
+/** The text model that a bucket serves under an id. @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND */
+export async function readBase(bucket: Bucket, id: string): Promise<DecoderManifest> {
+  const text = await bucket.getText(manifestKey(id));
+  if (text !== null) return requireKind(parseManifest(JSON.parse(text)), 'decoder');
+  const known = await bucket.listModelIds();
+  throw new EngineError(
+    'E_MODEL_NOT_FOUND',
+    `adapter: no model ${JSON.stringify(id)} in ${bucket.label}${known === null ? '' : `; expected one of: ${known.join(', ') || 'there are none yet'}`}. ` +
+      `Push the base first: thimble push ${id}`,
+    { details: { base: id } },
+  );
+}
+
+/** @throws {EngineError} E_MANIFEST_INVALID */
+export async function readAdapters(bucket: Bucket, base: string): Promise<AdapterList> {
+  return parseStored(base, await bucket.getText(adaptersKey(base)));
+}
+
+function parseStored(base: string, text: string | null): AdapterList {
+  return text === null ? NO_ADAPTERS : parseAdapterList(adaptersKey(base), text);
+}
+
+/**
+ * Stores an adapter, in place of one of the same name: its file first, then the record that names it.
+ * @param adapter as it was read for `manifest`
+ * @throws {EngineError} E_ADAPTER_UNSUPPORTED, E_USAGE for too many; E_BUSY, E_BACKEND_UNAVAILABLE
+ */
+export async function addAdapter(
+  bucket: Bucket,
+  { base, name }: AdapterName,
+  adapter: Adapter,
+  manifest: DecoderManifest,
+  { licence, source }: AddAdapterOptions,
+): Promise<AdapterRecord> {
+  const { bytes, regionBytes } = encodeStored(adapter);
+  if (bytes.length > MAX_ADAPTER_BYTES)
+    throw new EngineError(
+      'E_ADAPTER_UNSUPPORTED',
+      `adapter ${name}: takes ${bytes.length} bytes; expected at most ${MAX_ADAPTER_BYTES}. Train one of a smaller rank.`,
+      { details: { bytes: bytes.length } },
+    );
+  const projections = [...adapter.pairs.keys()].map((key) => key.slice(key.lastIndexOf('.') + 1));
+  const { rank, alpha, activation, baseName } = adapter;
+  const record: AdapterRecord = {
+    name,
+    baseSha256: await baseHash(manifest),
+    ...{ rank, alpha, projections: [...new Set(projections)], nTarget: adapter.pairs.size },
+    activation: activation === null ? null : [...activation],
+    baseName,
+    licence: licence.slice(0, 200),
+    source: source.slice(0, 500),
+    createdAt: new Date().toISOString(),
+    ...{ file: `${name}.adapter`, bytes: bytes.length, sha256: hashBytes(bytes), regionBytes },
+  };
+  await bucket.put(modelKey(base, record), bytes, record.sha256);
+  const replaced = await changeAdapters(bucket, base, ({ adapters }) => {
+    const others = adapters.filter((other) => other.name !== name);
+    if (others.length >= MAX_ADAPTERS)
+      throw new EngineError(
+        'E_USAGE',
+        `adapter: ${base} has ${MAX_ADAPTERS} adapters already. Remove one: thimble adapter rm ${base}:NAME.`,
+      );
+    return [...others, record];
+  });
+  await deleteUnnamed(bucket, base, replaced);
+  return record;
+}
+
+/** @throws {EngineError} E_MODEL_NOT_FOUND for one that the bucket does not have */
+export async function removeAdapter(bucket: Bucket, { base, name }: AdapterName): Promise<void> {
+  const before = await changeAdapters(bucket, base, ({ adapters }) => {
+    requireRecord(adapters, { base, name });
+    return adapters.filter((other) => other.name !== name);
+  });
+  await deleteUnnamed(bucket, base, before);
+}
+
+/** The adapters of all models of a bucket, or of one. */
+export async function listAdapters(
+  bucket: Bucket,
+  bases: readonly string[],
+): Promise<BaseAdapter[]> {
+  const found: BaseAdapter[] = [];
+  // One after the other: wrangler writes each into one file.
+  for (const base of bases)
+    for (const record of (await readAdapters(bucket, base)).adapters)
+      found.push({ ...record, base });
+  return found;
+}
+
+/** An adapter's pairs from the bucket, checked. @throws {EngineError} E_MODEL_NOT_FOUND, E_WEIGHTS_HASH */
+export async function fetchAdapter(
+  bucket: Bucket,
+  name: AdapterName,
+): Promise<{ readonly record: AdapterRecord; readonly pairs: ReadonlyMap<string, FloatPair> }> {
+  const record = requireRecord((await readAdapters(bucket, name.base)).adapters, name);
+  const key = modelKey(name.base, record);
+  const bytes = await bucket.getBytes(key);
+  if (bytes === null || hashBytes(bytes) !== record.sha256)
+    throw new EngineError(
+      'E_WEIGHTS_HASH',
+      `storage: ${key} is missing or damaged. Add the adapter again.`,
+      { details: { key } },
+    );
+  return { record, pairs: floatPairs(await decodeStored(name.name, bytes)) };
+}
+
+/** Keys of a model's adapters and their record. */
+export async function keysOfAdapters(bucket: Bucket, base: string): Promise<string[]> {
+  const text = await bucket.getText(adaptersKey(base));
+  if (text === null) return [];
+  try {
+    const { adapters } = parseStored(base, text);
+    return [...adapters.map((record) => modelKey(base, record)), adaptersKey(base)];
+  } catch {
+    // Of a record that cannot be read nothing else is known.
+    return [adaptersKey(base)];
+  }
+}
+
+function requireRecord(adapters: readonly AdapterRecord[], { base, name }: AdapterName) {
+  const record = adapters.find((one) => one.name === name);
+  if (record !== undefined) return record;
+  const known = adapters.map((one) => adapterModelId(base, one.name)).join(', ');
+  throw new EngineError(
+    'E_MODEL_NOT_FOUND',
+    `adapter: no adapter ${JSON.stringify(adapterModelId(base, name))}; expected one of: ${known || 'there are none yet'}. ` +
+      'List them: thimble adapter ls',
+    { details: { base, name } },
+  );
+}
+
+/** Deletes the files that only records before the last change name. */
+async function deleteUnnamed(
+  bucket: Bucket,
+  base: string,
+  before: readonly AdapterRecord[],
+): Promise<void> {
+  const { adapters } = await readAdapters(bucket, base);
+  const named = new Set(adapters.map((record) => modelKey(base, record)));
+  for (const record of before) {
+    const key = modelKey(base, record);
+    if (!named.has(key)) await bucket.delete(key);
+  }
+}
+
+/** Of two changes at the same time the later is made on the result of the earlier. @returns those before the change */
+async function changeAdapters(
+  bucket: Bucket,
+  base: string,
+  change: (list: AdapterList) => AdapterRecord[],
+): Promise<readonly AdapterRecord[]> {
+  const key = adaptersKey(base);
+  for (let i = 0; i < MAX_TRIES; i++) {
+    const text = await bucket.getText(key);
+    const before = parseStored(base, text);
+    const after: AdapterList = { version: 1, adapters: change(before) };
+    const written = `${JSON.stringify(after)}\n`;
+    // What is written is what readers will accept.
+    parseAdapterList(key, written);
+    const bytes = new TextEncoder().encode(written);
+    if (await bucket.putIfSame(key, bytes, hashBytes(bytes), text)) return before.adapters;
+  }
+  throw new EngineError(
+    'E_BUSY',
+    `adapter: others changed ${key} ${MAX_TRIES} times meanwhile. Try again.`,
+  );
+}

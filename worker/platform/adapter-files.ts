@@ -1,0 +1,72 @@
+/** Adapters in the models' bucket: their record, which every request that names one needs, and their files. */
+import { decodeStored } from '../../engine/adapters/stored.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { RecentCache } from '../../engine/base/recent-cache.ts';
+import { sha256Hex } from '../../engine/base/sha256.ts';
+import { parseAdapterList } from '../../engine/manifest/adapters.ts';
+import type { AdapterList, AdapterRecord } from '../../engine/manifest/adapters.ts';
+import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
+import type { AdapterTensors } from '../../engine/model/decoder/contract.ts';
+import { BucketRecord } from './bucket-record.ts';
+import { readModelFile } from './model-files.ts';
+import { adaptersKey, modelKey } from './model-keys.ts';
+
+/** How long a record is believed before R2 is asked whether it has changed. */
+const RECHECK_MS = 2000;
+/** Models whose records are remembered. */
+const MAX_RECORDS = 1000;
+
+/** An adapter as whoever calls a stage names it. Plain data: it travels with every call. */
+export interface AdapterFile extends Pick<
+  AdapterRecord,
+  'file' | 'bytes' | 'sha256' | 'regionBytes' | 'activation'
+> {
+  /** Its name and content: another file under the same name is another adapter. */
+  readonly id: string;
+  /** Id of the model it lies beside. */
+  readonly base: string;
+}
+
+const records = new RecentCache<string, BucketRecord<AdapterList>>({ maxEntries: MAX_RECORDS });
+
+/** The adapters of a model. @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID */
+export async function readAdapters(
+  bucket: R2Bucket,
+  base: string,
+): Promise<readonly AdapterRecord[]> {
+  if (!MODEL_ID_PATTERN.test(base)) return [];
+  const key = adaptersKey(base);
+  let record = records.get(base);
+  if (record === undefined) {
+    record = new BucketRecord(key, (text) => parseAdapterList(key, text), RECHECK_MS);
+    records.set(base, record);
+  }
+  return (await record.read(bucket))?.adapters ?? [];
+}
+
+export function adapterFile(base: string, record: AdapterRecord): AdapterFile {
+  const { name, file, bytes, sha256, regionBytes, activation } = record;
+  return { id: `${name}@${sha256}`, base, file, bytes, sha256, regionBytes, activation };
+}
+
+/**
+ * The matrices of an adapter, checked against the hash of its file.
+ * @param layers half-open range of those to read; all by default
+ * @throws {EngineError} E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_FORMAT_INVALID
+ */
+export async function readAdapterTensors(
+  bucket: R2Bucket,
+  adapter: AdapterFile,
+  layers?: readonly [number, number],
+): Promise<AdapterTensors> {
+  const { id, base, sha256 } = adapter;
+  const bytes = await readModelFile(bucket, base, adapter);
+  const got = await sha256Hex(bytes);
+  if (got !== sha256)
+    throw new EngineError(
+      'E_WEIGHTS_HASH',
+      `storage: ${modelKey(base, adapter)}: SHA-256; expected ${sha256}, got ${got}. Add the adapter again.`,
+      { details: { expected: sha256, got } },
+    );
+  return await decodeStored(id, bytes, layers);
+}
