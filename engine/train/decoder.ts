@@ -10,6 +10,7 @@ import { rmsNorm } from './ops/rms-norm.ts';
 import { rope, type RopeTable } from './ops/rope.ts';
 import { swiglu } from './ops/swiglu.ts';
 import type { Phase } from './phase.ts';
+import { evenLayout } from './row-layout.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface DecoderShape {
@@ -64,8 +65,8 @@ export function checkShape(shape: DecoderShape): void {
 /** @param nSequence sequences of a step */
 export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan {
   checkShape(shape);
-  const graph = new Graph();
   const { nContext, dim, nVocab } = shape;
+  const graph = new Graph(evenLayout(nSequence, nContext));
   const nRow = nSequence * nContext;
   const tokens = graph.arena.values(nRow);
   const input: StepInput = {

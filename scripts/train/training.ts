@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { EngineError } from '../../engine/base/errors.ts';
 import { WASM_PAGE_BYTES } from '../../engine/kernels/wasm/module.ts';
 import { instantiateTraining } from '../../engine/kernels/wasm/training-module.ts';
+import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import { LOSS_SCALE, MEAN_SCALE, NORM, RATE, SQUARE_SCALE } from '../../engine/train/adamw.ts';
 import { initWeights } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
@@ -58,7 +59,8 @@ export class Training {
     this.#doubles = new Float64Array(memory.buffer);
     const { nContext, ropeBase } = config.shape;
     const { data, headDim } = program.plan.ropeTable;
-    this.#floats.set(ropeValues(nContext, headDim, ropeBase), data / 4);
+    const { frequencies } = ropeFrequencies(headDim, ropeBase, { kind: 'none' });
+    this.#floats.set(ropeValues(nContext, frequencies), data / 4);
   }
 
   /** @param seed of the first weights */
