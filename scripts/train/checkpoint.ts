@@ -5,7 +5,7 @@ import { readRange } from '../../engine/formats/byte-source.ts';
 import { readSafetensors, readSafetensorsMetadata } from '../../engine/formats/safetensors.ts';
 import { openFileSource } from '../lib/file-source.ts';
 import { encodeSafetensors, type FloatTensor } from '../lib/encode-safetensors.ts';
-import type { Training } from './training.ts';
+import type { Trainer } from './trainer.ts';
 
 const FORMAT = 'thimble-training';
 /** Parts of a weight: its values and its two running means. */
@@ -13,7 +13,7 @@ const PARTS = ['', 'mean.', 'square.'] as const;
 
 export async function writeCheckpoint(
   path: string,
-  training: Training,
+  training: Trainer,
   fingerprint: string,
 ): Promise<void> {
   const tensors: FloatTensor[] = [];
@@ -31,7 +31,7 @@ export async function writeCheckpoint(
  */
 export async function readCheckpoint(
   path: string,
-  training: Training,
+  training: Trainer,
   fingerprint: string,
 ): Promise<boolean> {
   const source = await openFileSource(path).catch(() => null);
@@ -58,7 +58,7 @@ export async function readCheckpoint(
 }
 
 function eachPart(
-  training: Training,
+  training: Trainer,
   take: (name: string, shape: readonly number[], values: Float32Array) => void,
 ): void {
   for (const weight of training.program.plan.graph.weights) {

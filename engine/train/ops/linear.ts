@@ -33,13 +33,7 @@ export function linear(graph: Graph, name: string, x: Tensor, weight: Tensor): T
 }
 
 /** dx (+)= dy W. */
-function inputSlopes(
-  rows: RowLayout,
-  x: Tensor,
-  weight: Tensor,
-  y: Tensor,
-  addTo: AddTo,
-): Phase[] {
+function inputSlopes(rows: RowLayout, x: Tensor, weight: Tensor, y: Tensor, addTo: AddTo): Phase[] {
   if (!x.hasSlopes) return [];
   const add = addTo(x);
   const [nIn, nOut] = [x.nCol, y.nCol];
