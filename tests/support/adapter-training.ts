@@ -1,0 +1,93 @@
+/** Small stored decoders, and trainings of adapters on them. */
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
+import type { ModelSource } from '../../engine/model/memory/source.ts';
+import { unpackMatrix } from '../../engine/quant/layouts.ts';
+import { type Target, TARGETS } from '../../engine/train/adapter/base.ts';
+import { AdapterTraining, type Pass } from '../../scripts/finetune/adapter-training.ts';
+import { importModel } from '../../scripts/import/import-model.ts';
+import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
+import { FileModelSource } from '../../scripts/node-host/model-files.ts';
+import { readImported } from '../../scripts/push/push.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import type { PlainMatrix } from './jax-decoder.ts';
+import { writeGguf } from './gguf-writer.ts';
+import { TINY_CONFIG, tinyGgufMetadata, tinyGgufTensors, tinyTensors } from './tiny-llama.ts';
+
+/** Odd widths, heads of eight values that share keys, more positions than a block of attention has. */
+export const SMALL_CONFIG: ModelConfig = {
+  ...TINY_CONFIG,
+  ...{ nLayer: 2, nEmbd: 48, nHead: 6, nKvHead: 2, headDim: 8, ropeDim: 8, nFf: 68, nCtx: 128 },
+};
+
+/** Imports such a decoder with a preset into a new folder of `root`. */
+export async function smallBase(
+  root: string,
+  preset: string,
+  changes: Partial<ModelConfig> = {},
+): Promise<ModelSource<DecoderManifest>> {
+  const config = { ...SMALL_CONFIG, ...changes };
+  const folder = await mkdtemp(join(root, 'base-'));
+  const input = join(folder, 'small.gguf');
+  const tensors = tinyGgufTensors(tinyTensors(config));
+  await writeFile(input, writeGguf({ metadata: tinyGgufMetadata(config), tensors }));
+  await importModel({ input, id: 'small', preset, outRoot: join(folder, 'models') });
+  const dir = join(folder, 'models/small');
+  const manifest = requireKind((await readImported(dir, 'small')).manifest, 'decoder');
+  return new FileModelSource(dir, manifest);
+}
+
+export const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxNorm: 1 };
+
+export interface SmallOptions {
+  readonly nRow?: number;
+  readonly rank?: number;
+  readonly nThread?: number;
+  readonly targets?: readonly Target[];
+  readonly seed?: number;
+}
+
+export async function startSmall(
+  source: ModelSource<DecoderManifest>,
+  { nRow = 160, rank = 5, nThread = 2, targets = TARGETS, seed = 1 }: SmallOptions = {},
+): Promise<AdapterTraining> {
+  const adapter = { base: source.manifest, rank, alpha: 2 * rank, targets, nRow };
+  return await AdapterTraining.start({ adapter, nThread, optimizer: OPTIMIZER }, source, seed);
+}
+
+/** Sequences of 97 and 31 rows, of which some are learned, and some are before the adapter counts. */
+export function smallPass(nVocab: number, seed: number): Pass {
+  const random = new SeededRandom(seed);
+  const lengths = [97, 31];
+  const nRow = lengths.reduce((a, b) => a + b, 0);
+  const id = (): number => random.integer(0, nVocab - 1);
+  const rows = Array.from({ length: nRow }, (_, row) => row);
+  const picks = rows.filter((row) => row % 7 !== 3);
+  return {
+    tokens: Uint32Array.from(rows, id),
+    starts: Uint32Array.of(0, lengths[0]!, nRow),
+    active: Float32Array.from(rows, (row) => (row < 11 ? 0 : 1)),
+    picks: Uint32Array.from(picks),
+    targets: Uint32Array.from(picks, id),
+    weights: Float32Array.from(picks, (_, i) => 1 + (i % 3)),
+  };
+}
+
+/** Weights of a base as the plain reading of its files gives them. */
+export async function plainWeights(
+  source: ModelSource<DecoderManifest>,
+): Promise<Map<string, PlainMatrix>> {
+  const shards: Uint8Array[] = [];
+  for (const [i, { bytes }] of source.manifest.shards.entries()) {
+    shards.push(new Uint8Array(bytes));
+    await source.readShard(i, shards[i]!);
+  }
+  return new Map(
+    source.manifest.tensors.map(({ name, dtype, shape, shard, offset, bytes }) => {
+      const stored = shards[shard]!.slice(offset, offset + bytes);
+      const values = Float64Array.from(unpackMatrix(dtype, shape[0], shape[1], stored));
+      return [name, { nRow: shape[0], nCol: shape[1], values }];
+    }),
+  );
+}
