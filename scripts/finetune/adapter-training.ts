@@ -7,7 +7,7 @@ import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { initAdapter } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { AdapterProgramConfig } from '../../engine/train/program.ts';
-import { startCrew, Trainer } from '../train/trainer.ts';
+import { startCrew, type StartedCrew, Trainer } from '../train/trainer.ts';
 
 /** Sequences that are in memory together, one after the other. */
 export interface Pass {
@@ -24,7 +24,16 @@ export interface Pass {
 }
 
 export class AdapterTraining extends Trainer<AdapterProgramConfig> {
+  /** Of what the adapter adds. */
   #scale = 1;
+  /** Rows in memory at a time. */
+  readonly nRow: number;
+
+  private constructor(started: StartedCrew<AdapterProgramConfig>) {
+    super(started);
+    this.nRow = started.config.adapter.nRow;
+  }
+
   /** Bytes of the memory that all threads share. */
   get nByte(): number {
     return this.program.nByte;

@@ -1,5 +1,6 @@
 /** A low-rank adapter of a stored decoder as a graph of training: what it is made of, and the plan of a step. */
 import { EngineError } from '../../base/errors.ts';
+import { MAX_ADAPTER_RANK } from '../../model/decoder/plan.ts';
 import { Graph } from '../graph.ts';
 import { adaptedLinear, type LowRankPair } from '../ops/adapted-linear.ts';
 import { add } from '../ops/add.ts';
@@ -64,7 +65,8 @@ export interface AdapterPlan {
 }
 
 const LAYOUT_HEAD = 2;
-export const MAX_RANK = 256;
+/** The largest rank that the engine holds. */
+export const MAX_RANK = MAX_ADAPTER_RANK;
 /** Name of a matrix of the adapter, as PEFT's files have it. */
 const MODULES: Readonly<Record<Target, string>> = {
   ...{ q: 'self_attn.q_proj', k: 'self_attn.k_proj', v: 'self_attn.v_proj' },
