@@ -1,4 +1,5 @@
 /** A fine-tuning as a page and as a card: its curve, answers before and after, and what it was made from. */
+import { basename } from 'node:path';
 import { chart, escaped, reportPage, table } from '../train/report-parts.ts';
 import type { FinetuneConfig } from './config.ts';
 import type { Dataset } from './dataset.ts';
@@ -41,7 +42,8 @@ function factsOf(config: FinetuneConfig, data: DataFacts, result: FinetuneResult
 
 function cardOf(config: FinetuneConfig, data: DataFacts): Facts {
   return [
-    ['file', config.data],
+    // Not its folder: a report is shown to others.
+    ['file', basename(config.data)],
     ['SHA-256', data.sha256],
     ['licence', config.licence],
     ['rows', `${data.nRow} of the form "${data.form}"`],
@@ -80,7 +82,7 @@ ${table([
   ['SHA-256 of its file', base.sourceSha256 ?? 'unknown'],
 ])}
 <h2>Configuration</h2>
-<pre>${escaped(JSON.stringify(config, null, 2))}</pre>`,
+<pre>${escaped(JSON.stringify({ ...config, data: basename(config.data) }, null, 2))}</pre>`,
   );
 }
 

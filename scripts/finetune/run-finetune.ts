@@ -8,6 +8,7 @@ import type { ModelSource } from '../../engine/model/memory/source.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { checkBase } from '../../engine/train/adapter/base.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
+import { asDiskError } from '../lib/disk.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { FileModelSource, readTokenizer } from '../node-host/model-files.ts';
 import { readImported } from '../push/push.ts';
@@ -142,7 +143,9 @@ class FinetuneRun {
     const begin = performance.now();
     const nStep = this.#nStep;
     this.#options.onData(this.#data, { nByte: training.nByte, nStep });
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw asDiskError(error, folder, 'finetune');
+    });
     await this.#resume();
     this.#heldOutBefore ??= await this.#evaluate();
     const firstStep = training.nStep;

@@ -21,21 +21,43 @@ export const SMALL_CONFIG: ModelConfig = {
   ...{ nLayer: 2, nEmbd: 48, nHead: 6, nKvHead: 2, headDim: 8, ropeDim: 8, nFf: 68, nCtx: 128 },
 };
 
+/** Every message with its role's first letter, in a form that has no special tokens. */
+export const SMALL_TEMPLATE =
+  "{% for m in messages %}{{ m['role'][0] + ':' + m['content'] + eos_token + '\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ 'a:' }}{% endif %}";
+
 /** Imports such a decoder with a preset into a new folder of `root`. */
 export async function smallBase(
   root: string,
   preset: string,
   changes: Partial<ModelConfig> = {},
 ): Promise<ModelSource<DecoderManifest>> {
+  return (await importSmall(root, preset, changes)).source;
+}
+
+/** The same, with the folder of models that it lies in, `below` a new one, and with a chat template where one is given. */
+export async function importSmall(
+  root: string,
+  preset: string,
+  changes: Partial<ModelConfig> = {},
+  template?: string,
+  below = 'models',
+): Promise<{ readonly modelsRoot: string; readonly source: ModelSource<DecoderManifest> }> {
   const config = { ...SMALL_CONFIG, ...changes };
   const folder = await mkdtemp(join(root, 'base-'));
   const input = join(folder, 'small.gguf');
   const tensors = tinyGgufTensors(tinyTensors(config));
   await writeFile(input, writeGguf({ metadata: tinyGgufMetadata(config), tensors }));
-  await importModel({ input, id: 'small', preset, outRoot: join(folder, 'models') });
-  const dir = join(folder, 'models/small');
-  const manifest = requireKind((await readImported(dir, 'small')).manifest, 'decoder');
-  return new FileModelSource(dir, manifest);
+  const modelsRoot = join(folder, below);
+  await importModel({ input, id: 'small', preset, outRoot: modelsRoot });
+  const dir = join(modelsRoot, 'small');
+  const { manifest: read } = await readImported(dir, 'small');
+  const manifest = requireKind(
+    template === undefined ? read : { ...requireKind(read, 'decoder'), chatTemplate: template },
+    'decoder',
+  );
+  await writeFile(join(dir, 'manifest.json'), JSON.stringify(manifest));
+  return { modelsRoot, source: new FileModelSource(dir, manifest) };
 }
 
 export const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxNorm: 1 };
