@@ -10,6 +10,7 @@ const MODEL = 'stories260k';
 const OTHERS = [
   ...['all', 'quick', 'peers', 'kernels', 'embeddings', 'retrieval', 'recognition'],
   ...['voice', 'voice-words', 'grammars', 'onnx-memory', 'ring', 'fleet', 'guards'],
+  'train',
 ];
 const COMMANDS = [...Object.keys(BENCH_GROUPS), ...OTHERS];
 

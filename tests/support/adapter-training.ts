@@ -1,6 +1,8 @@
 /** Small stored decoders, and trainings of adapters on them. */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
+import { archTensors } from '../../engine/archs/index.ts';
 import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
@@ -11,6 +13,7 @@ import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 import { FileModelSource } from '../../scripts/node-host/model-files.ts';
 import { readImported } from '../../scripts/push/push.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
+import { randomValues } from './random.ts';
 import type { PlainMatrix } from './jax-decoder.ts';
 import { writeGguf } from './gguf-writer.ts';
 import { TINY_CONFIG, tinyGgufMetadata, tinyGgufTensors, tinyTensors } from './tiny-llama.ts';
@@ -35,18 +38,22 @@ export async function smallBase(
   return (await importSmall(root, preset, changes)).source;
 }
 
-/** The same, with the folder of models that it lies in, `below` a new one, and with a chat template where one is given. */
+/** The same, with the folder of models that it lies in, `below` a new one; with a chat template and biases where they are given. */
 export async function importSmall(
   root: string,
   preset: string,
   changes: Partial<ModelConfig> = {},
   template?: string,
   below = 'models',
+  biases: readonly string[] = [],
 ): Promise<{ readonly modelsRoot: string; readonly source: ModelSource<DecoderManifest> }> {
   const config = { ...SMALL_CONFIG, ...changes };
   const folder = await mkdtemp(join(root, 'base-'));
   const input = join(folder, 'small.gguf');
-  const tensors = tinyGgufTensors(tinyTensors(config));
+  const added = archTensors(LLAMA, config)
+    .filter(({ name }) => biases.some((bias) => name.endsWith(`.${bias}`)))
+    .map((instance, i) => ({ instance, values: randomValues(instance.shape[1], i + 1, 0.3) }));
+  const tensors = tinyGgufTensors([...tinyTensors(config), ...added]);
   await writeFile(input, writeGguf({ metadata: tinyGgufMetadata(config), tensors }));
   const modelsRoot = join(folder, below);
   await importModel({ input, id: 'small', preset, outRoot: modelsRoot });

@@ -46,7 +46,9 @@ export async function jaxAdapter(
   const forward = (tree: Tree): Leaf => {
     const w = (name: string): Leaf => fixed.get(name)!.ref;
     const linear = (x: Leaf, name: string): Leaf => {
-      const y = np.matmul(x.ref, np.transpose(w(name)));
+      const product = np.matmul(x.ref, np.transpose(w(name)));
+      const bias = fixed.get(name.replace(/Proj$/, 'Bias'));
+      const y = bias === undefined ? product : product.add(bias.ref);
       const [a, b] = [tree[`${name}.a`], tree[`${name}.b`]];
       if (a === undefined || b === undefined) return y;
       const low = np.matmul(x.ref, np.transpose(a.ref)).mul(gate.ref);

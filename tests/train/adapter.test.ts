@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nValue, type Tensor } from '../../engine/train/tensor.ts';
 import type { AdapterTraining } from '../../scripts/finetune/adapter-training.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
-import { plainWeights, smallBase, smallPass, startSmall } from '../support/adapter-training.ts';
+import {
+  importSmall,
+  plainWeights,
+  smallBase,
+  smallPass,
+  startSmall,
+} from '../support/adapter-training.ts';
 import { jaxAdapter, type PlainMatrix } from '../support/jax-decoder.ts';
 
 let root = '';
@@ -50,12 +56,14 @@ function fillAdapter(training: AdapterTraining, seed: number): void {
 
 describe.each([
   ['floats', 'lossless', {}],
+  ['eight bits with biases', 'q8', {}, ['qBias', 'kBias', 'vBias', 'downBias']],
   ['eight bits', 'q8', {}],
   ['six bits, with a head of its own', 'q6', { tiedHead: false }],
   ['floats with a tied head', 'lossless', { tiedHead: true }],
-] as const)('on a base of %s', (what, preset, changes) => {
+] as const)('on a base of %s', (what, preset, changes, biases: readonly string[] = []) => {
   test('losses and all slopes are those of automatic differentiation', async () => {
-    const source = await smallBase(join(root), preset, changes);
+    const { source } = await importSmall(root, preset, changes, undefined, 'models', biases);
+    expect(source.manifest.tensors.some(({ name }) => /Bias$/.test(name))).toBe(biases.length > 0);
     const { config } = source.manifest;
     const base = await plainWeights(source);
     const training = await startSmall(source);

@@ -94,6 +94,7 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
+  addBias(x: Address, bias: Address, n: number, nRow: number): void;
   scaleRows(x: Address, factors: Address, n: number, nRow: number): void;
   copy(x: Address, y: Address, n: number): void;
   clear(x: Address, n: number): void;

@@ -21,6 +21,7 @@ export type Target = (typeof TARGETS)[number];
 /** Tensors that a layer may have. */
 const LAYER_PARTS: ReadonlySet<string> = new Set([
   ...TARGETS.map((target) => `${target}Proj`),
+  ...TARGETS.map((target) => `${target}Bias`),
   ...['attnNorm', 'ffnNorm'],
 ]);
 /** Numbers of a config that the graph of training does not compute. */

@@ -133,11 +133,16 @@ interface LayerContext {
 }
 
 /** Room for the projections of one layer as f32. */
-function planUnpacked({ arena }: Graph, { config }: Base): Readonly<Record<Target, Unpacked>> {
+function planUnpacked(
+  { arena }: Graph,
+  { config, weights }: Base,
+): Readonly<Record<Target, Unpacked>> {
   const entries = TARGETS.map((target): [Target, Unpacked] => {
     const { nOut, nIn } = targetShape(config, target);
     const data = arena.bytes(unpackedBytes(nOut, nIn));
-    return [target, { data, nOut, nIn, stride: unpackedStride(nIn) }];
+    const hasBias = weights.has(`layers.0.${target}Bias`);
+    const bias = hasBias ? arena.values(nOut) : 0;
+    return [target, { data, nOut, nIn, stride: unpackedStride(nIn), bias }];
   });
   return Object.fromEntries(entries) as Record<Target, Unpacked>;
 }
@@ -204,7 +209,9 @@ function jobsOf(
   return TARGETS.map((target) => {
     const isTurned = target === 'q' || target === 'k';
     const storedRow = isTurned && c.ropePairing === 'adjacent' ? halves : asStored;
-    return { weight: weights.get(`layers.${i}.${target}Proj`)!, into: matrices[target], storedRow };
+    const name = `layers.${i}.${target}`;
+    const bias = weights.get(`${name}Bias`) ?? null;
+    return { weight: weights.get(`${name}Proj`)!, bias, into: matrices[target], storedRow };
   });
 }
 

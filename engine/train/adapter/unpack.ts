@@ -12,6 +12,8 @@ export interface Unpacked {
   readonly nOut: number;
   readonly nIn: number;
   readonly stride: number;
+  /** Address of what is added to every result, or 0. */
+  readonly bias: number;
 }
 
 type RowKernel = keyof TrainingKernels & `row${string}`;
@@ -38,6 +40,8 @@ export const unpackedBytes = (nOut: number, nIn: number): number => nOut * unpac
 
 /** A weight to unpack, and the order of its rows; `storedRow` is the identity where they lie as they are used. */
 export interface UnpackJob {
+  /** What is added, as it is stored; null for a weight without. */
+  readonly bias: WeightRef | null;
   readonly weight: WeightRef;
   readonly into: Unpacked;
   readonly storedRow: (row: number) => number;
@@ -45,10 +49,13 @@ export interface UnpackJob {
 
 export function unpackAll(jobs: readonly UnpackJob[]): Phase {
   return (thread) => {
-    for (const { weight, into, storedRow } of jobs) {
+    for (const { weight, bias, into, storedRow } of jobs) {
       const [from, to] = partOf(thread, into.nOut);
       for (let row = from; row < to; row++)
         unpackRow(thread.kernels, weight, storedRow(row), into.data + row * into.stride * 4);
+      if (bias === null) continue;
+      for (let row = from; row < to; row++)
+        thread.kernels.copy(bias.address + storedRow(row) * 4, into.bias + row * 4, 1);
     }
   };
 }

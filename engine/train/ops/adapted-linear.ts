@@ -1,5 +1,5 @@
 /**
- * y = x W^T + gate (x A^T) B^T, by rows, where only A and B are learned (LoRA, arXiv 2106.09685). A row's gate is the
+ * y = x W^T + bias + gate (x A^T) B^T, by rows, where only A and B are learned (LoRA, arXiv 2106.09685). A row's gate is the
  * adapter's scale, or 0 for rows that it does not change (activated LoRA, arXiv 2504.12397).
  */
 import type { Unpacked } from '../adapter/unpack.ts';
@@ -41,6 +41,7 @@ export function adaptedLinear(
     kernels.gemm(
       ...([m, nOut, nIn, xs, nIn, 1, weight.data, 1, stride, ys, nOut, 0, scratch] as const),
     );
+    if (weight.bias !== 0) kernels.addBias(ys, weight.bias, nOut, m);
     if (pair === null) return;
     const h = low + from * rank * 4;
     kernels.gemm(

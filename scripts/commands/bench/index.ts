@@ -6,6 +6,7 @@ import { registerKernels } from './kernels.ts';
 import { registerOthers } from './others.ts';
 import { registerRecognition } from './recognition.ts';
 import { registerText } from './text.ts';
+import { registerTraining } from './training.ts';
 import { registerVoice } from './voice.ts';
 
 const EXAMPLES = `
@@ -20,6 +21,7 @@ Examples:
   thimble bench retrieval stories.txt
   thimble bench recognition clips/ --python venv/bin/python
   thimble bench voice
+  thimble bench train --python venv/bin/python
 
 Every command has --help with its options; thimble bench all --help has those of no command.
 `;
@@ -40,5 +42,6 @@ export function register(program: Command): void {
   registerEncoders(bench);
   registerRecognition(bench);
   registerVoice(bench);
+  registerTraining(bench);
   registerOthers(bench);
 }

@@ -1,6 +1,7 @@
 // Exports of the kernels of training. References are in engine/kernels/reference/training.ts.
 export { gemm, gemmScratchBytes } from './gemm';
 export {
+  addBias,
   addRows,
   clear,
   copy,

@@ -231,6 +231,15 @@ export function scaleRows(x: usize, factors: usize, n: i32, nRow: i32): void {
   }
 }
 
+/** Every row of x plus bias[n], in place. */
+export function addBias(x: usize, bias: usize, n: i32, nRow: i32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(bias + i)));
+    x += rowBytes;
+  }
+}
+
 /** y = x. */
 export function copy(x: usize, y: usize, n: i32): void {
   memory.copy(y, x, <usize>n * 4);
