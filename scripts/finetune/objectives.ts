@@ -16,12 +16,12 @@ export interface Objective {
   readonly unit: string;
   readonly title: string;
   /** @param learns whether slopes are added to what is there */
-  run(
+  readonly run: (
     training: AdapterTraining,
     pass: PackedPass,
     options: ObjectiveOptions,
     learns: boolean,
-  ): PassLoss;
+  ) => PassLoss;
 }
 
 export interface ObjectiveOptions {

@@ -49,8 +49,8 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
   readonly #optimizer: C['optimizer'];
   readonly #doubles: Float64Array;
   /** Views of the memory. */
-  protected readonly floats: Float32Array;
-  protected readonly words: Uint32Array;
+  readonly floats: Float32Array;
+  readonly words: Uint32Array;
   /** Updates so far. */
   nStep = 0;
 
@@ -91,7 +91,7 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
     return { mean: view(found.mean), square: view(found.square) };
   }
 
-  protected run(command: Command): void {
+  run(command: Command): void {
     this.#crew.run(command);
   }
 
@@ -100,7 +100,7 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
    * @param weight what the slopes are divided by
    * @returns the length of the slopes before clipping
    */
-  protected update(rate: number, weight: number): number {
+  update(rate: number, weight: number): number {
     this.nStep++;
     const { beta1, beta2 } = this.#optimizer;
     const at = this.program.scalars / 8;
