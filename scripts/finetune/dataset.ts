@@ -1,5 +1,7 @@
 /** A data file as examples to learn from and examples that are held out, and their order. */
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SeededRandom } from '../lib/seeded-random.ts';
@@ -21,6 +23,8 @@ export interface Dataset extends Pick<Encoded, 'form' | 'nCut' | 'nSkipped'> {
   readonly invocation: readonly number[] | null;
 }
 
+/** Rows and their tokens are held in memory. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
 /** Rows below which nothing is held out. */
 const MIN_HELD_FROM = 10;
 /** So that the data is divided otherwise than it is ordered. */
@@ -32,6 +36,7 @@ export async function readDataset(
   manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer'>,
   tokenizer: Tokenizer,
 ): Promise<Dataset> {
+  await checkSize(file);
   const content = await readText(file, 'data');
   const rows = parseRows(content, file);
   // Special tokens of the template may be what switches the adapter on.
@@ -51,6 +56,20 @@ export async function readDataset(
     nLearned: texts.reduce((sum, { learned }) => sum + learned.reduce((a, b) => a + b, 0), 0),
     ...{ sha256: createHash('sha256').update(content).digest('hex'), invocation },
   };
+}
+
+/** What cannot be read at all is another's to report. */
+async function checkSize(file: string): Promise<void> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > MAX_FILE_BYTES)
+    throw new EngineError(
+      'E_USAGE',
+      `data: ${file}: ${size} bytes; expected at most ${MAX_FILE_BYTES}. Take a part of it.`,
+      { param: 'data', details: { size } },
+    );
 }
 
 /**

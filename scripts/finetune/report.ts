@@ -106,7 +106,7 @@ tags:
 
 # A low-rank adapter of ${base.name}
 
-Made by \`thimble finetune\`. The base's licence is ${base.licence}; it holds for what is made with both.
+Made by Thimble, which fine-tunes stored models. The base's licence is ${base.licence}; it holds for what is made with both.
 
 ${list(factsOf(config, data, result))}
 

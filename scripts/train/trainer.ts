@@ -1,6 +1,7 @@
 /** A program of training in memory: its threads, its weights and their updates. Knows no data. */
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { EngineError } from '../../engine/base/errors.ts';
 import { WASM_PAGE_BYTES } from '../../engine/kernels/wasm/module.ts';
 import { instantiateTraining } from '../../engine/kernels/wasm/training-module.ts';
 import { LOSS_SCALE, MEAN_SCALE, NORM, RATE, SQUARE_SCALE } from '../../engine/train/adamw.ts';
@@ -129,6 +130,16 @@ async function planMemory(
   return sharedMemory(Math.ceil(nByte / WASM_PAGE_BYTES));
 }
 
+/** @throws {EngineError} E_MEMORY_BUDGET when the machine has no such memory */
 function sharedMemory(nPage: number): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: nPage, maximum: nPage, shared: true });
+  try {
+    return new WebAssembly.Memory({ initial: nPage, maximum: nPage, shared: true });
+  } catch (cause) {
+    const nByte = nPage * WASM_PAGE_BYTES;
+    throw new EngineError(
+      'E_MEMORY_BUDGET',
+      `training: this machine gives no ${Math.ceil(nByte / 1e6)} MB of memory. Take fewer rows or shorter ones at a time, or a smaller model.`,
+      { details: { nByte }, cause },
+    );
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * A decoder of Llama's form with a low-rank adapter, in float64, and the slopes of its loss by automatic differentiation
+ * A decoder of Llama's form, with a low-rank adapter or without, in float64, and the slopes of its loss by automatic differentiation
  * of another project (jax-js): nothing of it is shared with what it checks.
  */
 import { nn, numpy as np, valueAndGrad } from '@jax-js/jax';
@@ -22,14 +22,14 @@ const constant = (values: ArrayLike<number>, shape: number[]): Leaf =>
 
 /**
  * @param base weights by the engine's names, rows as they are stored
- * @param adapter `<weight>.a` and `<weight>.b`, rows of b in the stored order
+ * @param learned `<weight>.a` and `<weight>.b` of an adapter, rows of b in the stored order; or weights themselves
  * @param gates factor of the adapter per row
- * @returns the sum of the weighted losses, and the slopes by the adapter's matrices
+ * @returns the sum of the weighted losses, and the slopes by what is learned
  */
-export async function jaxAdapter(
+export async function jaxDecoder(
   c: ModelConfig,
   base: ReadonlyMap<string, PlainMatrix>,
-  adapter: ReadonlyMap<string, PlainMatrix>,
+  learned: ReadonlyMap<string, PlainMatrix>,
   { tokens, starts, picks, targets, weights }: Pass,
   gates: ArrayLike<number>,
 ): Promise<{ readonly loss: number; readonly slopes: ReadonlyMap<string, Float64Array> }> {
@@ -38,13 +38,13 @@ export async function jaxAdapter(
   const gate = constant(gates, [nRow, 1]);
   const [cosines, sines] = angles(c, starts, nRow);
   const mask = causalMask(starts, nRow);
-  const embedded = embed(base.get('tokEmbd')!, tokens);
+  const shown = oneHot(tokens, c.nVocab);
   const chosen = oneHot(picks, nRow);
   const wanted = oneHot(targets, c.nVocab);
   const counts = constant(weights, [weights.length, 1]);
 
   const forward = (tree: Tree): Leaf => {
-    const w = (name: string): Leaf => fixed.get(name)!.ref;
+    const w = (name: string): Leaf => (tree[name] ?? fixed.get(name)!).ref;
     const linear = (x: Leaf, name: string): Leaf => {
       const product = np.matmul(x.ref, np.transpose(w(name)));
       const bias = fixed.get(name.replace(/Proj$/, 'Bias'));
@@ -58,7 +58,7 @@ export async function jaxAdapter(
       const mean = np.mean(np.square(x.ref), 1, { keepdims: true });
       return x.ref.div(np.sqrt(mean.add(c.normEps))).mul(w(name));
     };
-    let x = embedded.ref;
+    let x = np.matmul(shown.ref, w('tokEmbd'));
     for (let i = 0; i < c.nLayer; i++) {
       const part = (name: string): string => `layers.${i}.${name}`;
       const read = norm(x, part('attnNorm'));
@@ -92,7 +92,7 @@ export async function jaxAdapter(
     return np.stack([first, second], axis).reshape([nRow, nHead, headDim]);
   };
 
-  const tree: Tree = Object.fromEntries([...adapter].map(([name, matrix]) => [name, leaf(matrix)]));
+  const tree: Tree = Object.fromEntries([...learned].map(([name, matrix]) => [name, leaf(matrix)]));
   const [loss, slopes] = valueAndGrad(forward)(tree);
   const found = new Map<string, Float64Array>();
   for (const [name, slope] of Object.entries(slopes))
@@ -122,11 +122,6 @@ function causalMask(starts: Uint32Array, nRow: number): Leaf {
     return other <= row && other >= first ? 0 : -1e30;
   });
   return constant(values, [1, nRow, nRow]);
-}
-
-function embed({ nCol, values }: PlainMatrix, tokens: Uint32Array): Leaf {
-  const rows = [...tokens].flatMap((id) => [...values.subarray(id * nCol, (id + 1) * nCol)]);
-  return constant(rows, [tokens.length, nCol]);
 }
 
 function oneHot(ids: Uint32Array, n: number): Leaf {

@@ -13,7 +13,7 @@ import {
   smallPass,
   startSmall,
 } from '../support/adapter-training.ts';
-import { jaxAdapter, type PlainMatrix } from '../support/jax-decoder.ts';
+import { jaxDecoder, type PlainMatrix } from '../support/jax-decoder.ts';
 
 let root = '';
 beforeAll(async () => {
@@ -81,7 +81,7 @@ describe.each([
       // Alpha is twice the rank.
       const gates = pass.active.map((isActive) => 2 * isActive);
       const adapter = plain((weight) => training.read(weight));
-      const expected = await jaxAdapter(config, base, adapter, pass, gates);
+      const expected = await jaxDecoder(config, base, adapter, pass, gates);
       training.clear();
       const losses = training.learn(pass);
       const loss = losses.reduce((sum, one) => sum + one, 0);

@@ -28,7 +28,7 @@ export function unpackRow(
   out: number,
 ): void {
   const { dtype, address, rowsAddress, nGroup } = weight;
-  (kernels[rowKernel(dtype)])(address, rowsAddress, row, nGroup, out);
+  kernels[rowKernel(dtype)](address, rowsAddress, row, nGroup, out);
 }
 
 /** Values that reading a row of a weight writes. */

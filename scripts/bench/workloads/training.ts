@@ -224,7 +224,7 @@ async function startTorch(python: string, job: Workload['peer']): Promise<TorchS
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, unknown>> => {
     const { value } = await Promise.race([lines.next(), failed]);
-    return JSON.parse((value) ?? (await failed)) as Record<string, unknown>;
+    return JSON.parse(value ?? (await failed)) as Record<string, unknown>;
   };
   const ready = await next().catch((cause: unknown) => {
     const what = cause instanceof Error ? cause.message : String(cause);

@@ -103,24 +103,39 @@ test('an adapter is learned, with its card, its report and its place in PEFT', a
   expect(report).not.toContain(folder);
 });
 
-test('one that was cut off within a step ends with the same weights, to the bit', async () => {
-  const config = await configOf(conversations(60), { epochs: 2, maxTokens: 24 });
-  const whole = await finetune(config, 'whole');
-  const abort = new AbortController();
-  let nHeard = 0;
-  // Heard after the first pass of a step: what it has learned of it is thrown away.
-  const signal = Object.defineProperty({}, 'aborted', {
-    get: () => abort.signal.aborted || ++nHeard > 30,
-  }) as AbortSignal;
-  const part = await finetune(config, 'cut', { signal });
-  expect(part.isWhole).toBe(false);
-  expect(part.steps).toBeGreaterThan(0);
-  const rest = await finetune(config, 'cut', { nThread: 1 });
-  expect((await weightsOf('cut')).equals(await weightsOf('whole'))).toBe(true);
-  const losses = ({ history }: FinetuneResult) => history.map(({ step, loss }) => [step, loss]);
-  expect(losses(rest)).toEqual(losses(whole));
-  expect(rest.heldOutBefore).toBe(whole.heldOutBefore);
-});
+/** Answers that are better than what was asked. */
+function preferences(n: number): object[] {
+  return conversations(n).map((row) => {
+    const { messages } = row as { messages: { content: string }[] };
+    const [asked, said] = messages.map(({ content }) => content) as [string, string];
+    return { prompt: `${asked} `, chosen: said, rejected: asked };
+  });
+}
+
+test.each([
+  ['conversations', conversations, 30],
+  ['preferences', preferences, 60],
+])(
+  '%s: one that was cut off within a step ends with the same weights, to the bit',
+  async (_, rows, nHear) => {
+    const config = await configOf(rows(60), { epochs: 2, maxTokens: 24 });
+    const whole = await finetune(config, 'whole');
+    const abort = new AbortController();
+    let nHeard = 0;
+    // Heard after the first pass of a step: what it has learned of it is thrown away.
+    const signal = Object.defineProperty({}, 'aborted', {
+      get: () => abort.signal.aborted || ++nHeard > nHear,
+    }) as AbortSignal;
+    const part = await finetune(config, 'cut', { signal });
+    expect(part.isWhole).toBe(false);
+    expect(part.steps).toBeGreaterThan(0);
+    const rest = await finetune(config, 'cut', { nThread: 1 });
+    expect((await weightsOf('cut')).equals(await weightsOf('whole'))).toBe(true);
+    const losses = ({ history }: FinetuneResult) => history.map(({ step, loss }) => [step, loss]);
+    expect(losses(rest)).toEqual(losses(whole));
+    expect(rest.heldOutBefore).toBe(whole.heldOutBefore);
+  },
+);
 
 test('the engine finds the losses of the trainer, with the adapter and from an invocation on', async () => {
   const training = await startSmall(source, { rank: 8 });
@@ -167,16 +182,7 @@ test('the engine finds the losses of the trainer, with the adapter and from an i
 });
 
 test('preferences make the chosen answer likelier than the rejected one', async () => {
-  const rows = conversations(30).map((row) => {
-    const { messages } = row as { messages: { content: string }[] };
-    const [asked, said] = messages.map(({ content }) => content);
-    return {
-      prompt: `${asked} `,
-      chosen: `${said}`,
-      rejected: `${asked}` === `${said}` ? 'a' : `${asked}`,
-    };
-  });
-  const config = await configOf(rows, { epochs: 6, rate: 1e-2 });
+  const config = await configOf(preferences(30), { epochs: 6, rate: 1e-2 });
   const result = await finetune(config, 'out');
   expect(result.history[0]!.loss).toBeCloseTo(Math.LN2, 5);
   expect(result.heldOutBefore).toBeCloseTo(Math.LN2, 5);
