@@ -113,7 +113,7 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
         `data      ${data.train.length} rows to learn from, ${data.heldOut.length} held out: ${data.nToken} tokens, ${data.nLearned} of them learned\n`,
       );
       if (data.nCut > 0)
-        err.write(`cut       ${data.nCut} rows, to ${flags.maxTokens} tokens (--max-tokens)\n`);
+        err.write(`cut       ${data.nCut} rows, to ${data.maxTokens} tokens (--max-tokens)\n`);
       if (data.nSkipped > 0)
         err.write(`left out  ${data.nSkipped} rows: nothing to learn within the tokens kept\n`);
       err.write(`plan      ${nStep} steps, ${Math.round(nByte / 1e6)} MB of memory\n`);

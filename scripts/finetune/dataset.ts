@@ -18,6 +18,8 @@ export interface Dataset extends Pick<Encoded, 'form' | 'nCut' | 'nSkipped'> {
   /** Tokens of the rows that are learned from, and those of them that are learned. */
   readonly nToken: number;
   readonly nLearned: number;
+  /** Tokens of a row: those asked for, or as many as the base has positions. */
+  readonly maxTokens: number;
   /** Of the file. */
   readonly sha256: string;
   readonly invocation: readonly number[] | null;
@@ -32,10 +34,11 @@ const DIVISION_SALT = 0x5eed;
 
 /** @throws {EngineError} E_USAGE naming the file, and lines and fields of bad rows */
 export async function readDataset(
-  { data: file, maxTokens, heldOut, seed, invocation: text }: FinetuneConfig,
-  manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer'>,
+  { data: file, maxTokens: wanted, heldOut, seed, invocation: text }: FinetuneConfig,
+  manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer' | 'config'>,
   tokenizer: Tokenizer,
 ): Promise<Dataset> {
+  const maxTokens = Math.min(wanted, manifest.config.nCtx);
   await checkSize(file);
   const content = await readText(file, 'data');
   const rows = parseRows(content, file);
@@ -54,7 +57,8 @@ export async function readDataset(
     ...{ form, nCut, nSkipped, train, heldOut: mixed.slice(0, nHeld), nRow: rows.length },
     nToken: train.reduce((sum, example) => sum + rowsOf(example), 0),
     nLearned: texts.reduce((sum, { learned }) => sum + learned.reduce((a, b) => a + b, 0), 0),
-    ...{ sha256: createHash('sha256').update(content).digest('hex'), invocation },
+    ...{ sha256: createHash('sha256').update(content).digest('hex') },
+    ...{ maxTokens, invocation },
   };
 }
 

@@ -10,7 +10,16 @@ import type { BeforeAfter } from './samples.ts';
 type Facts = readonly (readonly [string, string])[];
 type DataFacts = Pick<
   Dataset,
-  'form' | 'nRow' | 'nCut' | 'nSkipped' | 'train' | 'heldOut' | 'nToken' | 'nLearned' | 'sha256'
+  | 'form'
+  | 'nRow'
+  | 'nCut'
+  | 'nSkipped'
+  | 'train'
+  | 'heldOut'
+  | 'nToken'
+  | 'nLearned'
+  | 'sha256'
+  | 'maxTokens'
 >;
 export interface BaseFacts {
   readonly id: string;
@@ -47,7 +56,7 @@ function cardOf(config: FinetuneConfig, data: DataFacts): Facts {
     ['SHA-256', data.sha256],
     ['licence', config.licence],
     ['rows', `${data.nRow} of the form "${data.form}"`],
-    ['rows cut', `${data.nCut}, to ${config.maxTokens} tokens`],
+    ['rows cut', `${data.nCut}, to ${data.maxTokens} tokens`],
     ['rows left out', `${data.nSkipped}, of which nothing to learn was within these`],
     ['learned from', `${data.train.length} rows: ${data.nToken} tokens, ${data.nLearned} learned`],
     ['held out', `${data.heldOut.length} rows`],

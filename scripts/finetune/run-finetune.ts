@@ -146,8 +146,9 @@ class FinetuneRun {
     await mkdir(folder, { recursive: true }).catch((error: unknown) => {
       throw asDiskError(error, folder, 'finetune');
     });
-    await this.#resume();
-    this.#heldOutBefore ??= await this.#evaluate();
+    if (!(await this.#resume())) await this.#save();
+    // Of an adapter that has not learned yet.
+    if (training.nStep === 0) this.#heldOutBefore ??= await this.#evaluate();
     const firstStep = training.nStep;
     let saved = { step: training.nStep, at: performance.now() };
     const save = async (): Promise<void> => {
@@ -160,11 +161,8 @@ class FinetuneRun {
       (minutes !== null && performance.now() - begin > minutes * 60_000);
     while (!isOver()) {
       const before = performance.now();
-      const made = await this.#step().catch(async (error: unknown) => {
-        // What was good is kept.
-        if (saved.step !== training.nStep) await save();
-        throw error;
-      });
+      // When it fails, the last checkpoint is kept: the weights since may be why.
+      const made = await this.#step();
       if (made === null) break;
       const seconds = (performance.now() - before) / 1000;
       const isLast = isOver();
@@ -251,7 +249,7 @@ class FinetuneRun {
     const step = this.#training.nStep + 1;
     return new EngineError(
       'E_USAGE',
-      `finetune: the loss of line ${line} of ${this.#config.data} is not a number in step ${step}. The adapter before it is kept in the checkpoint; lower --rate, or look at the row.`,
+      `finetune: the loss of line ${line} of ${this.#config.data} is not a number in step ${step}. The last checkpoint is kept; lower --rate, or look at the row.`,
       { details: { step, line } },
     );
   }
@@ -270,8 +268,10 @@ class FinetuneRun {
     await writeCheckpoint(this.#checkpoint, this.#training, this.#fingerprint());
   }
 
-  async #resume(): Promise<void> {
-    if (!(await readCheckpoint(this.#checkpoint, this.#training, this.#fingerprint()))) return;
+  /** @returns whether there was a checkpoint */
+  async #resume(): Promise<boolean> {
+    if (!(await readCheckpoint(this.#checkpoint, this.#training, this.#fingerprint())))
+      return false;
     const text = await readFile(this.#historyFile, 'utf8').catch(() => '{"steps":[]}');
     const { heldOutBefore = null, steps } = JSON.parse(text) as {
       readonly heldOutBefore?: number | null;
@@ -279,6 +279,7 @@ class FinetuneRun {
     };
     this.#heldOutBefore = heldOutBefore;
     this.#history.push(...steps.filter(({ step }) => step <= this.#training.nStep));
+    return true;
   }
 
   /** A digest of all that decides the weights after a number of steps. */

@@ -100,6 +100,7 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
    * Moves all weights along their slopes.
    * @param weight what the slopes are divided by
    * @returns the length of the slopes before clipping
+   * @throws {EngineError} E_USAGE when it is not a number: the weights are then as before
    */
   update(rate: number, weight: number): number {
     this.nStep++;
@@ -110,7 +111,14 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
     this.#doubles[at + SQUARE_SCALE] = 1 / (1 - beta2 ** this.nStep);
     this.#doubles[at + LOSS_SCALE] = 1 / weight;
     this.run('update');
-    return this.#doubles[at + NORM]!;
+    const norm = this.#doubles[at + NORM]!;
+    if (Number.isFinite(norm)) return norm;
+    this.nStep--;
+    throw new EngineError(
+      'E_USAGE',
+      `training: the slopes of step ${this.nStep + 1} are not numbers. Lower the rate, or look at the rows of this step.`,
+      { details: { step: this.nStep + 1 } },
+    );
   }
 
   async close(): Promise<void> {
