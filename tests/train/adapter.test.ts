@@ -172,6 +172,19 @@ describe('steps', () => {
     });
   });
 
+  test('slopes that are no numbers end the training, and the weights stay', async () => {
+    await withTraining({}, (training) => {
+      training.clear();
+      training.learn(smallPass(nVocab, 6));
+      const { weights } = training.program.plan.graph;
+      const before = weights.map((one) => training.read(one).slice());
+      training.slopes(weights[3]!)[5] = Infinity;
+      expect(() => training.step(1e-2, 100)).toThrow(/slopes of step 1 are not numbers\. Lower/);
+      expect(weights.map((one) => training.read(one).slice())).toEqual(before);
+      expect(training.nStep).toBe(0);
+    });
+  });
+
   test('rows before the adapter counts are those of the base', async () => {
     await withTraining({}, (training) => {
       fillAdapter(training, 7);

@@ -82,7 +82,10 @@ export async function benchTraining(options: TrainingBenchOptions): Promise<Trai
     const peer = python === null ? null : await startTorch(python, workload.peer);
     torch = peer?.version ?? null;
     try {
-      rows.push(await measure(workload, ours, peer, rounds));
+      const row = await measure(workload, ours, peer, rounds);
+      rows.push(row);
+      // Hours may pass until the last one, on a machine that has other things to do.
+      onNote(describeRow(row).join('; '));
     } finally {
       await ours.close();
       await peer?.close();
@@ -247,19 +250,20 @@ async function startTorch(python: string, job: Workload['peer']): Promise<TorchS
   };
 }
 
-export function describeTraining({ rows, threads }: TrainingBench): string {
+function describeRow({ name, ours, gflops, torch, ratio }: TrainingBenchRow): string[] {
   const speed = ({ median, min, max }: Spread): string =>
     `${median.toFixed(0)} tokens/s (${min.toFixed(0)} to ${max.toFixed(0)})`;
-  return rows
-    .flatMap(({ name, ours, gflops, torch, ratio }) => [
-      `${name}, ${threads} threads`,
-      `  thimble  ${speed(ours)}, ${gflops.toFixed(1)} GFLOP/s`,
-      ...(torch === null ? [] : [`  torch    ${speed(torch)}`]),
-      ...(ratio === null
-        ? []
-        : [
-            `  ratio    ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)})`,
-          ]),
-    ])
-    .join('\n');
+  return [
+    name,
+    `  thimble  ${speed(ours)}, ${gflops.toFixed(1)} GFLOP/s`,
+    ...(torch === null ? [] : [`  torch    ${speed(torch)}`]),
+    ...(ratio === null ? [] : [`  ratio    ${spreadOf(ratio)}`]),
+  ];
+}
+
+const spreadOf = ({ median, min, max }: Spread): string =>
+  `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+
+export function describeTraining({ rows, threads }: TrainingBench): string {
+  return [`${threads} threads`, ...rows.flatMap(describeRow)].join('\n');
 }
