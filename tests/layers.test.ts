@@ -64,6 +64,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'scripts/import': 25,
   'scripts/moderation': 25,
   'scripts/train': 25,
+  'scripts/finetune': 26,
   'scripts/dev': 26,
   'scripts/backup': 27,
   'scripts/deploy': 27,

@@ -67,6 +67,8 @@ export function planUpdate(
     const scale = values[scalars / 8 + LOSS_SCALE]!;
     const norm = Math.sqrt(sum) * scale;
     if (thread.index === 0) values[scalars / 8 + NORM] = norm;
+    // Weights stay as they are.
+    if (!Number.isFinite(norm)) return;
     const clipped = norm > options.maxNorm ? (scale * options.maxNorm) / norm : scale;
     const at = (i: number): number => values[scalars / 8 + i]!;
     for (const [weight, { mean, square }] of moments) {

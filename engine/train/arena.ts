@@ -24,7 +24,7 @@ export class Arena {
     if (this.#nByte > MAX_ARENA_BYTES)
       throw new EngineError(
         'E_USAGE',
-        `training: needs more than ${MAX_ARENA_BYTES} bytes. Take fewer rows a step, a shorter context or a smaller model.`,
+        `training: needs more than ${MAX_ARENA_BYTES} bytes. Take fewer rows a step, shorter rows or a smaller model.`,
         { details: { nByte: this.#nByte } },
       );
     return address;

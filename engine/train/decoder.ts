@@ -10,6 +10,7 @@ import { rmsNorm } from './ops/rms-norm.ts';
 import { rope, type RopeTable } from './ops/rope.ts';
 import { swiglu } from './ops/swiglu.ts';
 import type { Phase } from './phase.ts';
+import { evenLayout } from './row-layout.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface DecoderShape {
@@ -34,10 +35,11 @@ export interface DecoderPlan {
   readonly graph: Graph;
   readonly input: StepInput;
   readonly ropeTable: RopeTable;
-  /** Losses of the rows only. */
-  readonly evaluate: readonly Phase[];
-  /** Losses, and the slopes of all weights added to what is there. */
-  readonly learn: readonly Phase[];
+  readonly forward: readonly Phase[];
+  /** Losses of the rows, after `forward`. */
+  readonly losses: readonly Phase[];
+  /** Losses, too, and the slopes of all weights added to what is there. */
+  readonly back: readonly Phase[];
   /** Of a step that learns. */
   readonly nFlop: number;
   /** Of each thread, beside what products need. */
@@ -64,8 +66,8 @@ export function checkShape(shape: DecoderShape): void {
 /** @param nSequence sequences of a step */
 export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan {
   checkShape(shape);
-  const graph = new Graph();
   const { nContext, dim, nVocab } = shape;
+  const graph = new Graph(evenLayout(nSequence, nContext));
   const nRow = nSequence * nContext;
   const tokens = graph.arena.values(nRow);
   const input: StepInput = {
@@ -81,11 +83,10 @@ export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan
   for (let i = 0; i < shape.nLayer; i++) x = layer(graph, `model.layers.${i}`, x, shape, ropeTable);
   const last = rmsNorm(graph, 'norm', x, graph.weight('model.norm.weight', 1, dim), shape.normEps);
   const { losses, slopes } = nextToken(graph, last, table, input);
-  const forward = graph.forward();
   return {
-    ...{ graph, input, ropeTable },
-    evaluate: [...forward, ...losses],
-    learn: [...forward, ...slopes, ...graph.backward()],
+    ...{ graph, input, ropeTable, losses },
+    forward: graph.forward(),
+    back: [...slopes, ...graph.backward()],
     nFlop: graph.nFlop + 6 * nRow * nVocab * dim,
     scratchBytes: attentionScratchBytes(nContext),
   };

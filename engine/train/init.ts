@@ -24,16 +24,38 @@ export function* initWeights(
   }
 }
 
-/** Box and Muller's normal values from a counter-based generator (splitmix32). */
-function normals(seed: number): () => number {
+/**
+ * First weights of an adapter: A as PEFT makes it (uniform, as wide as 1 / sqrt(nIn)), B zero, so that it begins as no
+ * change.
+ */
+export function* initAdapter(
+  weights: readonly Tensor[],
+  seed: number,
+): Generator<{ readonly tensor: Tensor; readonly values: Float32Array }, void, void> {
+  const uniform = uniforms(seed);
+  for (const tensor of weights) {
+    const values = new Float32Array(nValue(tensor));
+    const width = tensor.name.endsWith('lora_A.weight') ? 1 / Math.sqrt(tensor.nCol) : 0;
+    if (width > 0) for (let i = 0; i < values.length; i++) values[i] = width * (2 * uniform() - 1);
+    yield { tensor, values };
+  }
+}
+
+/** Values from 0 to below 1 from a counter-based generator (splitmix32). */
+function uniforms(seed: number): () => number {
   let state = seed >>> 0;
-  const uniform = (): number => {
+  return () => {
     state = (state + 0x9e3779b9) >>> 0;
     let z = state;
     z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
     z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
     return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Box and Muller's normal values. */
+function normals(seed: number): () => number {
+  const uniform = uniforms(seed);
   let spare: number | null = null;
   return () => {
     if (spare !== null) {

@@ -1,22 +1,37 @@
 /** Everything that the threads of a training run, by name; each thread builds its own from the same configuration. */
 import type { TrainingKernels } from '../kernels/wasm/training-module.ts';
+import { type AdapterConfig, type AdapterPlan, planAdapter } from './adapter/plan.ts';
 import { type AdamwOptions, clearSlopes, N_SCALAR, planUpdate, type Update } from './adamw.ts';
 import { type DecoderPlan, type DecoderShape, planDecoder } from './decoder.ts';
 import type { Phase } from './phase.ts';
+import type { ReadViews } from './views.ts';
 
-export interface ProgramConfig {
-  readonly shape: DecoderShape;
-  /** Sequences that are in memory at a time. */
-  readonly nSequence: number;
+interface CrewConfig {
   readonly optimizer: AdamwOptions;
   readonly nThread: number;
 }
 
-export const COMMANDS = ['clear', 'learn', 'evaluate', 'update'] as const;
+/** A decoder of which everything is learned. */
+export interface DecoderProgramConfig extends CrewConfig {
+  readonly shape: DecoderShape;
+  /** Sequences that are in memory at a time. */
+  readonly nSequence: number;
+}
+
+/** An adapter of a stored decoder. */
+export interface AdapterProgramConfig extends CrewConfig {
+  readonly adapter: AdapterConfig;
+}
+
+export type ProgramConfig = DecoderProgramConfig | AdapterProgramConfig;
+type PlanOf<C extends ProgramConfig> = C extends AdapterProgramConfig ? AdapterPlan : DecoderPlan;
+
+/** `forward` and `back` are the halves of `learn`: what is learned from may be weighed between them. */
+export const COMMANDS = ['clear', 'learn', 'evaluate', 'back', 'update'] as const;
 export type Command = (typeof COMMANDS)[number];
 
-export interface Program {
-  readonly plan: DecoderPlan;
+export interface Program<C extends ProgramConfig = ProgramConfig> {
+  readonly plan: PlanOf<C>;
   readonly update: Update;
   readonly phases: Readonly<Record<Command, readonly Phase[]>>;
   /** Address of the scalars of adamw.ts. */
@@ -27,27 +42,33 @@ export interface Program {
   readonly nByte: number;
 }
 
-/** @param doubles the memory as f64 */
-export function buildProgram(
-  { shape, nSequence, optimizer, nThread }: ProgramConfig,
+/** @param views what phases see of the memory */
+export function buildProgram<C extends ProgramConfig>(
+  config: C,
   kernels: Pick<TrainingKernels, 'gemmScratchBytes'>,
-  doubles: () => Float64Array,
-): Program {
-  const plan = planDecoder(shape, nSequence);
+  views: ReadViews,
+): Program<C> {
+  const { optimizer, nThread } = config;
+  const plan: AdapterPlan | DecoderPlan =
+    'adapter' in config
+      ? planAdapter(config.adapter, views)
+      : planDecoder(config.shape, config.nSequence);
   const { arena, weights } = plan.graph;
   const scalars = arena.bytes(N_SCALAR * 8);
+  const doubles = (): Float64Array => views().doubles;
   const update = planUpdate(arena, weights, scalars, doubles, optimizer);
   const rooms = Array.from({ length: nThread }, () => ({
     scratch: arena.bytes(kernels.gemmScratchBytes()),
     room: arena.bytes(plan.scratchBytes),
   }));
+  const { forward, losses, back } = plan;
   return {
-    ...{ plan, update, scalars, rooms, nByte: arena.nByte },
+    ...{ plan: plan as PlanOf<C>, update, scalars, rooms, nByte: arena.nByte },
     phases: {
       clear: [clearSlopes(weights)],
-      learn: plan.learn,
-      evaluate: plan.evaluate,
-      update: update.phases,
+      learn: [...forward, ...back],
+      evaluate: [...forward, ...losses],
+      ...{ back, update: update.phases },
     },
   };
 }

@@ -1,11 +1,12 @@
 /** Checkpoints: weights, running means and the number of steps, in one safetensors file, whole or not at all. */
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readRange } from '../../engine/formats/byte-source.ts';
 import { readSafetensors, readSafetensorsMetadata } from '../../engine/formats/safetensors.ts';
+import { asDiskError } from '../lib/disk.ts';
 import { openFileSource } from '../lib/file-source.ts';
 import { encodeSafetensors, type FloatTensor } from '../lib/encode-safetensors.ts';
-import type { Training } from './training.ts';
+import type { Trainer } from './trainer.ts';
 
 const FORMAT = 'thimble-training';
 /** Parts of a weight: its values and its two running means. */
@@ -13,14 +14,25 @@ const PARTS = ['', 'mean.', 'square.'] as const;
 
 export async function writeCheckpoint(
   path: string,
-  training: Training,
+  training: Trainer,
   fingerprint: string,
 ): Promise<void> {
   const tensors: FloatTensor[] = [];
   eachPart(training, (name, shape, values) => tensors.push({ name, shape, values }));
   const metadata = { format: FORMAT, step: String(training.nStep), fingerprint };
-  await writeFile(`${path}.part`, encodeSafetensors(tensors, metadata));
-  await rename(`${path}.part`, path);
+  await writeWhole(path, encodeSafetensors(tensors, metadata));
+}
+
+/** Writes a file whole or not at all: what was there stays when there is no room. @throws {EngineError} E_DISK */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const part = `${path}.part`;
+  try {
+    await writeFile(part, content);
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw asDiskError(error, path, 'training');
+  }
 }
 
 /**
@@ -31,7 +43,7 @@ export async function writeCheckpoint(
  */
 export async function readCheckpoint(
   path: string,
-  training: Training,
+  training: Trainer,
   fingerprint: string,
 ): Promise<boolean> {
   const source = await openFileSource(path).catch(() => null);
@@ -58,7 +70,7 @@ export async function readCheckpoint(
 }
 
 function eachPart(
-  training: Training,
+  training: Trainer,
   take: (name: string, shape: readonly number[], values: Float32Array) => void,
 ): void {
   for (const weight of training.program.plan.graph.weights) {

@@ -2,28 +2,28 @@
 import { instantiateTraining } from '../../engine/kernels/wasm/training-module.ts';
 import type { TrainingKernels } from '../../engine/kernels/wasm/training-module.ts';
 import { buildProgram, type Program, type ProgramConfig } from '../../engine/train/program.ts';
+import { viewsOf } from '../../engine/train/views.ts';
 import { Crew } from '../../engine/train/threads/crew.ts';
 
 /** Structured-cloneable. */
-export interface CrewSeat {
+export interface CrewSeat<C extends ProgramConfig = ProgramConfig> {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly control: SharedArrayBuffer;
-  readonly config: ProgramConfig;
+  readonly config: C;
   readonly index: number;
 }
 
-export interface Seated {
+export interface Seated<C extends ProgramConfig> {
   readonly crew: Crew;
-  readonly program: Program;
+  readonly program: Program<C>;
   readonly kernels: TrainingKernels;
 }
 
-export async function joinCrew(seat: CrewSeat): Promise<Seated> {
+export async function joinCrew<C extends ProgramConfig>(seat: CrewSeat<C>): Promise<Seated<C>> {
   const { module, memory, control, config, index } = seat;
   const kernels = await instantiateTraining(module, memory);
-  const doubles = new Float64Array(memory.buffer);
-  const program = buildProgram(config, kernels, () => doubles);
+  const program = buildProgram(config, kernels, viewsOf(memory));
   const { nThread } = config;
   const crew = new Crew(control, program, { kernels, index, nThread, ...program.rooms[index]! });
   return { crew, program, kernels };

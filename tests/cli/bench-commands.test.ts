@@ -20,6 +20,7 @@ const OTHERS = [
     'vision',
     'adapters',
   ],
+  'train',
 ];
 const COMMANDS = [...Object.keys(BENCH_GROUPS), ...OTHERS];
 

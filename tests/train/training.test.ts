@@ -1,10 +1,14 @@
 /** A training's slopes, steps and threads, on a small decoder of odd sizes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LLAMA } from '../../engine/archs/decoders/llama.ts';
+import { archTensors } from '../../engine/archs/index.ts';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { adamwReference, type Matrix } from '../../engine/kernels/reference/training.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
 import { nValue, type Tensor } from '../../engine/train/tensor.ts';
 import { type Batch, Training } from '../../scripts/train/training.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
+import { jaxDecoder } from '../support/jax-decoder.ts';
 import { decoderLoss } from '../support/decoder-reference.ts';
 
 const SHAPE: DecoderShape = {
@@ -89,6 +93,37 @@ describe('slopes', () => {
       const at = random.integer(0, one.length - 1);
       one[at] = 1;
       expect(Math.abs(slopes[at]! - along(one)) / length, weight.name).toBeLessThan(1e-4);
+    }
+  });
+
+  test('those of every weight are those of automatic differentiation', async () => {
+    const { nLayer, dim, nHead, nKvHead, ffnDim, nContext } = SHAPE;
+    const config: ModelConfig = {
+      ...{ nLayer, nEmbd: dim, nHead, nKvHead, headDim: dim / nHead, nFf: ffnDim },
+      ...{ nVocab: SHAPE.nVocab, nCtx: nContext, normEps: SHAPE.normEps },
+      ...{ ropeTheta: SHAPE.ropeBase, ropePairing: 'half', ropeDim: dim / nHead },
+      ...{ ropeScaling: { kind: 'none' }, tiedHead: true },
+    };
+    const instances = archTensors(LLAMA, config);
+    const engineName = (name: string): string =>
+      instances.find(({ places }) => places.hf?.name === name)!.name;
+    const learned = new Map(
+      [...reference].map(([name, matrix]) => [engineName(name), matrix] as const),
+    );
+    const all = Uint32Array.from(batch.tokens, (_, row) => row);
+    const pass = {
+      ...{ tokens: batch.tokens, targets: batch.targets, weights: batch.weights, picks: all },
+      starts: Uint32Array.from({ length: N_SEQUENCE + 1 }, (_, i) => i * nContext),
+      active: new Float32Array(all.length),
+    };
+    const expected = await jaxDecoder(config, learned, learned, pass, pass.active);
+    training.accumulate([batch]);
+    for (const weight of weights) {
+      const wanted = expected.slopes.get(engineName(weight.name))!;
+      const found = training.slopes(weight);
+      const length = Math.sqrt(wanted.reduce((sum, slope) => sum + slope * slope, 0));
+      const gap = Math.sqrt(wanted.reduce((sum, slope, i) => sum + (slope - found[i]!) ** 2, 0));
+      expect(gap / length, weight.name).toBeLessThan(1e-4);
     }
   });
 

@@ -4,6 +4,9 @@ import { KERNEL_STATIC_BYTES } from './module.ts';
 
 type Address = number;
 
+/** One row of a packed weight as f32, padded to its groups. */
+type ReadRow = (w: Address, rows: Address, row: number, nGroup: number, out: Address) => void;
+
 /** Exports of engine/kernels/wasm/assembly/training/index.ts; each is documented where it is defined. */
 export interface TrainingKernels {
   heapBase(): Address;
@@ -71,8 +74,8 @@ export interface TrainingKernels {
     dUp: Address,
     n: number,
   ): void;
-  softmaxCausal(s: Address, n: number, scale: number): void;
-  softmaxCausalBack(p: Address, dp: Address, n: number, scale: number): void;
+  softmaxCausal(s: Address, first: number, nRow: number, n: number, scale: number): void;
+  softmaxCausalBack(p: Address, dp: Address, nRow: number, n: number, scale: number): void;
   crossEntropy(
     logits: Address,
     targets: Address,
@@ -91,9 +94,22 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
+  addBias(x: Address, bias: Address, n: number, nRow: number): void;
+  scaleRows(x: Address, factors: Address, n: number, nRow: number): void;
   copy(x: Address, y: Address, n: number): void;
   clear(x: Address, n: number): void;
   addRows(a: Address, b: Address, y: Address, n: number): void;
+  rowQ4: ReadRow;
+  rowQ4m: ReadRow;
+  rowQ5: ReadRow;
+  rowQ5m: ReadRow;
+  rowQ6: ReadRow;
+  rowQ6b: ReadRow;
+  rowQ7: ReadRow;
+  rowQ8: ReadRow;
+  rowF32: ReadRow;
+  rowF16: ReadRow;
+  rowBf16: ReadRow;
   sumSquares(x: Address, n: number): number;
   adamw(
     w: Address,

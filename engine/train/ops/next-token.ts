@@ -36,6 +36,7 @@ export function nextToken(
   const nVocab = head.nRow;
   const chunkRows = Math.min(CHUNK_ROWS, nRow);
   const logits = graph.arena.values(chunkRows * nVocab);
+  const dx = graph.slopesOf(x);
   const losses: Phase[] = [];
   const slopes: Phase[] = [];
   for (let first = 0; first < nRow; first += chunkRows) {
@@ -70,7 +71,7 @@ export function nextToken(
           n,
           1,
         ] as const),
-        ...([x.grad! + (first + from) * n * 4, n, 0, thread.scratch] as const),
+        ...([dx + (first + from) * n * 4, n, 0, thread.scratch] as const),
       );
       const [word, end] = partOf(thread, nVocab, TILE_ROWS);
       thread.kernels.gemm(

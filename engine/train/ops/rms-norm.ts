@@ -1,6 +1,6 @@
 /** y = x / rms(x) * weight, by rows (arXiv 1910.07467). */
 import type { Graph } from '../graph.ts';
-import { partOf } from '../phase.ts';
+import { partOf, type Phase } from '../phase.ts';
 import type { Tensor } from '../tensor.ts';
 
 /** @param weight [1, nCol] */
@@ -12,36 +12,41 @@ export function rmsNorm(
   eps: number,
 ): Tensor {
   const { nRow, nCol: n } = x;
-  const y = graph.result(name, nRow, n);
+  const { rows } = graph;
+  const y = graph.result(name, nRow, n, x.hasSlopes || weight.hasSlopes);
   const rstd = graph.arena.values(nRow);
+  const inputSlopes = (add: 0 | 1): Phase => {
+    return (thread) => {
+      const [from, to] = partOf(thread, rows.nRow());
+      const at = from * n * 4;
+      thread.kernels.rmsNormBack(
+        ...([y.grad! + at, x.data + at, weight.data, rstd + from * 4] as const),
+        ...([x.grad! + at, n, to - from, add] as const),
+      );
+    };
+  };
+  const weightSlopes: Phase = (thread) => {
+    const [first, end] = partOf(thread, n, 4);
+    thread.kernels.rmsNormBackWeight(
+      ...([y.grad!, x.data, rstd, weight.grad!, first, end, n, rows.nRow()] as const),
+    );
+  };
   graph.add({
+    result: y,
     nFlop: 0,
     forward: [
       (thread) => {
-        const [from, to] = partOf(thread, nRow);
+        const [from, to] = partOf(thread, rows.nRow());
         const at = from * n * 4;
         thread.kernels.rmsNorm(
           ...([x.data + at, weight.data, y.data + at, rstd + from * 4, n, to - from, eps] as const),
         );
       },
     ],
-    backward(addTo) {
-      const add = addTo(x);
-      return [
-        (thread) => {
-          const [from, to] = partOf(thread, nRow);
-          const at = from * n * 4;
-          thread.kernels.rmsNormBack(
-            ...([y.grad! + at, x.data + at, weight.data, rstd + from * 4] as const),
-            ...([x.grad! + at, n, to - from, add] as const),
-          );
-          const [first, end] = partOf(thread, n, 4);
-          thread.kernels.rmsNormBackWeight(
-            ...([y.grad!, x.data, rstd, weight.grad!, first, end, n, nRow] as const),
-          );
-        },
-      ];
-    },
+    backward: (addTo) => [
+      ...(x.hasSlopes ? [inputSlopes(addTo(x))] : []),
+      ...(weight.hasSlopes ? [weightSlopes] : []),
+    ],
   });
   return y;
 }

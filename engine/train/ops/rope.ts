@@ -10,34 +10,45 @@ export interface RopeTable {
   readonly headDim: number;
 }
 
-/** The values of a table, for rows that are positions 0 to nPosition - 1 again and again. */
-export function ropeValues(nPosition: number, headDim: number, base: number): Float32Array {
-  const half = headDim / 2;
+/** The values of a table. @param frequencies [headDim / 2] radians a position @param magnitude factor of all */
+export function ropeValues(
+  nPosition: number,
+  frequencies: Float64Array,
+  magnitude = 1,
+): Float32Array {
+  const half = frequencies.length;
   const values = new Float32Array(2 * nPosition * half);
   for (let position = 0; position < nPosition; position++)
-    for (let i = 0; i < half; i++) {
-      const angle = position * base ** (-i / half);
-      values[position * half + i] = Math.cos(angle);
-      values[(nPosition + position) * half + i] = Math.sin(angle);
+    for (const [i, frequency] of frequencies.entries()) {
+      const angle = position * frequency;
+      values[position * half + i] = Math.cos(angle) * magnitude;
+      values[(nPosition + position) * half + i] = Math.sin(angle) * magnitude;
     }
   return values;
 }
 
 /** @param x a result that nothing else uses */
 export function rope(graph: Graph, x: Tensor, table: RopeTable): Tensor {
-  const { nRow, nCol } = x;
+  const { nCol } = x;
+  const { rows } = graph;
   const nHead = nCol / table.headDim;
   const turn = (thread: ThreadContext, data: number, sign: 1 | -1): void => {
-    const [from, to] = partOf(thread, nRow);
-    thread.kernels.ropeHalves(
-      ...([data + from * nCol * 4, table.data, nHead, table.headDim] as const),
-      ...([from, to - from, table.nPosition, sign] as const),
-    );
+    const [from, to] = partOf(thread, rows.nRow());
+    const starts = rows.starts();
+    for (let i = 0; starts[i]! < to; i++) {
+      const [first, end] = [Math.max(from, starts[i]!), Math.min(to, starts[i + 1]!)];
+      if (first >= end) continue;
+      thread.kernels.ropeHalves(
+        ...([data + first * nCol * 4, table.data, nHead, table.headDim] as const),
+        ...([first - starts[i]!, end - first, table.nPosition, sign] as const),
+      );
+    }
   };
   graph.add({
+    result: x,
     nFlop: 0,
     forward: [(thread) => turn(thread, x.data, 1)],
-    backward: () => [(thread) => turn(thread, x.grad!, -1)],
+    backward: () => (x.hasSlopes ? [(thread) => turn(thread, x.grad!, -1)] : []),
   });
   return x;
 }

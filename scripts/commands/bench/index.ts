@@ -6,6 +6,7 @@ import { registerKernels } from './kernels.ts';
 import { registerOthers } from './others.ts';
 import { registerRecognition } from './recognition.ts';
 import { registerText } from './text.ts';
+import { registerTraining } from './training.ts';
 import { registerVoice } from './voice.ts';
 
 const EXAMPLES = `
@@ -21,6 +22,7 @@ Examples:
   thimble bench recognition clips/ --python venv/bin/python
   thimble bench voice
   thimble bench vision --peer-graph efficientnet-lite0-int8.onnx
+  thimble bench train --python venv/bin/python
 
 Every command has --help with its options; thimble bench all --help has those of no command.
 `;
@@ -41,5 +43,6 @@ export function register(program: Command): void {
   registerEncoders(bench);
   registerRecognition(bench);
   registerVoice(bench);
+  registerTraining(bench);
   registerOthers(bench);
 }

@@ -42,6 +42,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     import: () => import('../import.ts'),
     calibrate: () => import('../calibrate.ts'),
     train: () => import('../train.ts'),
+    finetune: () => import('../finetune.ts'),
     tokenizer: () => import('../tokenizer.ts'),
     data: () => import('../data/index.ts'),
     inspect: () => import('../inspect.ts'),

@@ -43,23 +43,74 @@ export function gemm(m: i32, n: i32, k: i32, a: usize, aRow: usize, aCol: usize,
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function zip(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+}
+// @ts-ignore: decorator
+@inline
+function zipHigh(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+}
+// @ts-ignore: decorator
+@inline
+function low(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+// @ts-ignore: decorator
+@inline
+function high(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+/** Four values of four rows, rowBytes apart, become four columns, `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function transpose(from: usize, rowBytes: usize, to: usize, step: usize): void {
+  const r0 = v128.load(from), r1 = v128.load(from + rowBytes);
+  const r2 = v128.load(from + 2 * rowBytes), r3 = v128.load(from + 3 * rowBytes);
+  const a = zip(r0, r1), b = zip(r2, r3), c = zipHigh(r0, r1), d = zipHigh(r2, r3);
+  v128.store(to, low(a, b));
+  v128.store(to + step, high(a, b));
+  v128.store(to + 2 * step, low(c, d));
+  v128.store(to + 3 * step, high(c, d));
+}
+
 function packA(a: usize, rowBytes: usize, colBytes: usize, mc: i32, kc: i32, out: usize): void {
   for (let i = 0; i < mc; i += MR) {
     const rows = min(MR, mc - i);
+    const first = a + <usize>i * rowBytes;
+    let p = 0;
+    if (rows == MR && colBytes == 4) {
+      // Rows lie in order: four steps at a time.
+      for (; p + 4 <= kc; p += 4) {
+        const from = first + <usize>p * 4, to = out + <usize>(p * MR) * 4;
+        transpose(from, rowBytes, to, MR * 4);
+        const r4 = v128.load(from + 4 * rowBytes), r5 = v128.load(from + 5 * rowBytes);
+        const e = zip(r4, r5), f = zipHigh(r4, r5);
+        v128.store64_lane(to + 16, e, 0);
+        v128.store64_lane(to + MR * 4 + 16, e, 1);
+        v128.store64_lane(to + 2 * MR * 4 + 16, f, 0);
+        v128.store64_lane(to + 3 * MR * 4 + 16, f, 1);
+      }
+    } else if (rows == MR && rowBytes == 4) {
+      // Columns lie in order.
+      let from = first, to = out;
+      for (; p < kc; p++) {
+        v128.store(to, v128.load(from));
+        v128.store64_lane(to + 16, v128.load64_zero(from + 16), 0);
+        from += colBytes;
+        to += MR * 4;
+      }
+    }
     for (let r = 0; r < MR; r++) {
-      let to = out + <usize>r * 4;
-      if (r < rows) {
-        let from = a + <usize>(i + r) * rowBytes;
-        for (let p = 0; p < kc; p++) {
-          store<f32>(to, load<f32>(from));
-          from += colBytes;
-          to += MR * 4;
-        }
-      } else {
-        for (let p = 0; p < kc; p++) {
-          store<f32>(to, 0);
-          to += MR * 4;
-        }
+      let to = out + <usize>(p * MR + r) * 4;
+      let from = first + <usize>r * rowBytes + <usize>p * colBytes;
+      for (let s = p; s < kc; s++) {
+        store<f32>(to, r < rows ? load<f32>(from) : 0);
+        from += colBytes;
+        to += MR * 4;
       }
     }
     out += <usize>(MR * kc) * 4;
@@ -69,24 +120,31 @@ function packA(a: usize, rowBytes: usize, colBytes: usize, mc: i32, kc: i32, out
 function packB(b: usize, rowBytes: usize, colBytes: usize, kc: i32, nc: i32, out: usize): void {
   for (let j = 0; j < nc; j += NR) {
     const cols = min(NR, nc - j);
-    const from = b + <usize>j * colBytes;
+    const first = b + <usize>j * colBytes;
+    let p = 0;
     if (cols == NR && colBytes == 4) {
-      let at = from, to = out;
-      for (let p = 0; p < kc; p++) {
+      let at = first, to = out;
+      for (; p < kc; p++) {
         v128.store(to, v128.load(at));
         v128.store(to, v128.load(at, 16), 16);
         at += rowBytes;
         to += 32;
       }
-    } else {
-      for (let r = 0; r < NR; r++) {
-        let to = out + <usize>r * 4;
-        let at = from + <usize>r * colBytes;
-        for (let p = 0; p < kc; p++) {
-          store<f32>(to, r < cols ? load<f32>(at) : 0);
-          at += rowBytes;
-          to += NR * 4;
-        }
+    } else if (cols == NR && rowBytes == 4) {
+      // Columns lie in order, as those of a transposed weight do: four steps at a time.
+      for (; p + 4 <= kc; p += 4) {
+        const from = first + <usize>p * 4, to = out + <usize>(p * NR) * 4;
+        transpose(from, colBytes, to, NR * 4);
+        transpose(from + 4 * colBytes, colBytes, to + 16, NR * 4);
+      }
+    }
+    for (let r = 0; r < NR; r++) {
+      let to = out + <usize>(p * NR + r) * 4;
+      let at = first + <usize>r * colBytes + <usize>p * rowBytes;
+      for (let s = p; s < kc; s++) {
+        store<f32>(to, r < cols ? load<f32>(at) : 0);
+        at += rowBytes;
+        to += NR * 4;
       }
     }
     out += <usize>(NR * kc) * 4;

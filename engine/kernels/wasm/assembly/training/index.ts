@@ -1,6 +1,7 @@
 // Exports of the kernels of training. References are in engine/kernels/reference/training.ts.
 export { gemm, gemmScratchBytes } from './gemm';
 export {
+  addBias,
   addRows,
   clear,
   copy,
@@ -10,12 +11,14 @@ export {
   rmsNormBack,
   rmsNormBackWeight,
   ropeHalves,
+  scaleRows,
   scatterRows,
   softmaxCausal,
   softmaxCausalBack,
   swiglu,
   swigluBack,
 } from './rows';
+export { rowBf16, rowF16, rowF32, rowQ4, rowQ4m, rowQ5, rowQ5m, rowQ6, rowQ6b, rowQ7, rowQ8 } from '../row';
 export { adamw, sumSquares } from './optimizer';
 
 /** First byte after static data; buffers begin at or above it. */

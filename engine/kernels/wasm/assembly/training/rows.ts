@@ -99,22 +99,31 @@ export function swigluBack(gate: usize, up: usize, dy: usize, dGate: usize, dUp:
   }
 }
 
-/** Row i of s[n, n] becomes the softmax of its first i + 1 values times `scale`; the others 0. Any n. */
-export function softmaxCausal(s: usize, n: i32, scale: f32): void {
-  for (let i = 0; i < n; i++) {
-    const row = s + <usize>(i * n) * 4;
-    softmaxRow(row, i + 1, scale);
-    for (let j = i + 1; j < n; j++) store<f32>(row + <usize>j * 4, 0);
+/**
+ * Row i of s[nRow, n] becomes the softmax of its first `first` + i + 1 values times `scale`; the others 0. Any n: rows
+ * follow each other without a gap.
+ */
+export function softmaxCausal(s: usize, first: i32, nRow: i32, n: i32, scale: f32): void {
+  for (let i = 0; i < nRow; i++) {
+    const row = s + <usize>(i * n) * 4, length = first + i + 1;
+    softmaxRow(row, length, scale);
+    if (length < n) memory.fill(row + <usize>length * 4, 0, <usize>(n - length) * 4);
   }
 }
 
 /** Softmax of n values times `scale` in place. @returns the logarithm of the sum of exponentials */
 function softmaxRow(row: usize, n: i32, scale: f32): f32 {
-  let top: f32 = -f32.MAX_VALUE;
-  for (let j = 0; j < n; j++) top = max(top, load<f32>(row + <usize>j * 4));
+  let tops = f32x4.splat(-f32.MAX_VALUE);
+  let j = 0;
+  for (; j + 4 <= n; j += 4) tops = f32x4.pmax(v128.load(row + <usize>j * 4), tops);
+  let top = max(
+    max(f32x4.extract_lane(tops, 0), f32x4.extract_lane(tops, 1)),
+    max(f32x4.extract_lane(tops, 2), f32x4.extract_lane(tops, 3)),
+  );
+  for (; j < n; j++) top = max(top, load<f32>(row + <usize>j * 4));
   const shift = f32x4.splat(top), scales = f32x4.splat(scale);
   let sums = f32x4.splat(0);
-  let j = 0;
+  j = 0;
   for (; j + 4 <= n; j += 4) {
     const at = row + <usize>j * 4;
     const e = exp(f32x4.mul(f32x4.sub(v128.load(at), shift), scales));
@@ -140,16 +149,29 @@ function softmaxRow(row: usize, n: i32, scale: f32): f32 {
   return top * scale + <f32>Math.log(<f64>sum);
 }
 
-/** dp, the slopes of p = softmax(scale s), become those of s: scale p (dp - sum(p dp)). Any n. */
-export function softmaxCausalBack(p: usize, dp: usize, n: i32, scale: f32): void {
-  for (let i = 0; i < n; i++) {
-    const row = <usize>(i * n) * 4;
-    let sum: f32 = 0;
-    for (let j = 0; j <= i; j++) sum += load<f32>(p + row + <usize>j * 4) * load<f32>(dp + row + <usize>j * 4);
-    for (let j = 0; j < n; j++) {
-      const at = row + <usize>j * 4;
-      store<f32>(dp + at, j <= i ? scale * load<f32>(p + at) * (load<f32>(dp + at) - sum) : 0);
+/**
+ * dp, the slopes of p = softmax(scale s), become those of s: scale p (dp - sum(p dp)). Any n; p is 0 after a row's own
+ * values, and the slopes become 0 there.
+ */
+export function softmaxCausalBack(p: usize, dp: usize, nRow: i32, n: i32, scale: f32): void {
+  const scales = f32x4.splat(scale);
+  for (let i = 0; i < nRow; i++) {
+    let sums = f32x4.splat(0);
+    let j = 0;
+    for (; j + 4 <= n; j += 4) sums = madd(v128.load(p + <usize>j * 4), v128.load(dp + <usize>j * 4), sums);
+    let sum = sumF32(sums);
+    for (; j < n; j++) sum += load<f32>(p + <usize>j * 4) * load<f32>(dp + <usize>j * 4);
+    const shift = f32x4.splat(sum);
+    for (j = 0; j + 4 <= n; j += 4) {
+      const at = <usize>j * 4;
+      v128.store(dp + at, f32x4.mul(f32x4.mul(v128.load(p + at), scales), f32x4.sub(v128.load(dp + at), shift)));
     }
+    for (; j < n; j++) {
+      const at = <usize>j * 4;
+      store<f32>(dp + at, scale * load<f32>(p + at) * (load<f32>(dp + at) - sum));
+    }
+    p += <usize>n * 4;
+    dp += <usize>n * 4;
   }
 }
 
@@ -168,7 +190,10 @@ export function crossEntropy(logits: usize, targets: usize, weights: usize, loss
       const wanted = load<f32>(at);
       store<f32>(losses + <usize>r * 4, weight * (softmaxRow(logits, n, 1) - wanted));
       store<f32>(at, load<f32>(at) - 1);
-      for (let j = 0; j < n; j++) store<f32>(logits + <usize>j * 4, load<f32>(logits + <usize>j * 4) * weight);
+      const weights4 = f32x4.splat(weight);
+      let j = 0;
+      for (; j + 4 <= n; j += 4) v128.store(logits + <usize>j * 4, f32x4.mul(v128.load(logits + <usize>j * 4), weights4));
+      for (; j < n; j++) store<f32>(logits + <usize>j * 4, load<f32>(logits + <usize>j * 4) * weight);
     }
     logits += <usize>n * 4;
   }
@@ -193,6 +218,26 @@ export function scatterRows(dy: usize, ids: usize, dTable: usize, from: i32, to:
 /** y = a + b. */
 export function addRows(a: usize, b: usize, y: usize, n: i32): void {
   for (let i: usize = 0, end = <usize>n * 4; i < end; i += 16) v128.store(y + i, f32x4.add(v128.load(a + i), v128.load(b + i)));
+}
+
+/** Row r of x times factors[r], in place. Any n. */
+export function scaleRows(x: usize, factors: usize, n: i32, nRow: i32): void {
+  for (let r = 0; r < nRow; r++) {
+    const factor = load<f32>(factors + <usize>r * 4), factor4 = f32x4.splat(factor);
+    let j = 0;
+    for (; j + 4 <= n; j += 4) v128.store(x + <usize>j * 4, f32x4.mul(v128.load(x + <usize>j * 4), factor4));
+    for (; j < n; j++) store<f32>(x + <usize>j * 4, load<f32>(x + <usize>j * 4) * factor);
+    x += <usize>n * 4;
+  }
+}
+
+/** Every row of x plus bias[n], in place. */
+export function addBias(x: usize, bias: usize, n: i32, nRow: i32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(bias + i)));
+    x += rowBytes;
+  }
 }
 
 /** y = x. */

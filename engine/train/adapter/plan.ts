@@ -1,0 +1,250 @@
+/** A low-rank adapter of a stored decoder as a graph of training: what it is made of, and the plan of a step. */
+import { EngineError } from '../../base/errors.ts';
+import { MAX_ADAPTER_RANK } from '../../model/decoder/plan.ts';
+import { Graph } from '../graph.ts';
+import { adaptedLinear, type LowRankPair } from '../ops/adapted-linear.ts';
+import { add } from '../ops/add.ts';
+import { attention, attentionScratchBytes } from '../ops/attention.ts';
+import { pickedTokens, type Picks } from '../ops/picked-tokens.ts';
+import { rmsNorm } from '../ops/rms-norm.ts';
+import { rope, type RopeTable } from '../ops/rope.ts';
+import { swiglu } from '../ops/swiglu.ts';
+import { partOf, type Phase } from '../phase.ts';
+import { fixedTensor, type Tensor } from '../tensor.ts';
+import type { ReadViews } from '../views.ts';
+import {
+  type Base,
+  type BaseManifest,
+  planBase,
+  type Target,
+  TARGETS,
+  targetShape,
+  unpackedStride,
+} from './base.ts';
+import {
+  rowOfHalves,
+  sliceOf,
+  unpackAll,
+  type Unpacked,
+  unpackedBytes,
+  type UnpackJob,
+  unpackRow,
+} from './unpack.ts';
+
+/** Structured-cloneable. */
+export interface AdapterConfig {
+  readonly base: BaseManifest;
+  readonly rank: number;
+  /** What an adapter adds counts alpha / rank times. */
+  readonly alpha: number;
+  readonly targets: readonly Target[];
+  /** Rows that are in memory at a time: tokens of whole sequences. */
+  readonly nRow: number;
+}
+
+/** Where a step's input lies. */
+export interface AdapterInput extends Picks {
+  /** Address of a token id of 4 bytes a row. */
+  readonly tokens: number;
+  /** Address of an f32 a row: the adapter's factor there. */
+  readonly gates: number;
+  /** Address of the number of rows, that of picks, then the first row of every sequence, then the number of rows. */
+  readonly layout: number;
+}
+
+export interface AdapterPlan {
+  readonly graph: Graph;
+  readonly base: Base;
+  readonly input: AdapterInput;
+  readonly ropeTable: RopeTable;
+  readonly forward: readonly Phase[];
+  readonly losses: readonly Phase[];
+  /** Slopes of all weights, added to what is there, after `forward`. */
+  readonly back: readonly Phase[];
+  readonly scratchBytes: number;
+}
+
+const LAYOUT_HEAD = 2;
+/** The largest rank that the engine holds. */
+export const MAX_RANK = MAX_ADAPTER_RANK;
+/** Name of a matrix of the adapter, as PEFT's files have it. */
+const MODULES: Readonly<Record<Target, string>> = {
+  ...{ q: 'self_attn.q_proj', k: 'self_attn.k_proj', v: 'self_attn.v_proj' },
+  ...{ o: 'self_attn.o_proj' },
+  ...{ gate: 'mlp.gate_proj', up: 'mlp.up_proj', down: 'mlp.down_proj' },
+};
+export const moduleName = (layer: number, target: Target): string =>
+  `model.layers.${layer}.${MODULES[target]}`;
+/** The last part of a module's name: what `target_modules` lists. */
+export const moduleOf = (target: Target): string => MODULES[target].replace(/^.*\./, '');
+
+/** @throws {EngineError} E_MODEL_KIND for a base that cannot be trained through, E_USAGE for numbers that cannot be */
+export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPlan {
+  const { nRow, rank, targets } = config;
+  if (rank > MAX_RANK || targets.length === 0)
+    throw new EngineError(
+      'E_USAGE',
+      `adapter: rank ${rank} of ${targets.length} targets; expected at most ${MAX_RANK}, and one target or more. Choose others.`,
+    );
+  // Rows in use are read from the memory; addresses are known once the arena has them.
+  const at = { layout: 0 };
+  const word = (i: number): number => views().words[at.layout / 4 + i]!;
+  const graph = new Graph({
+    nRow: () => word(0),
+    starts: () => views().words.subarray(at.layout / 4 + LAYOUT_HEAD),
+  });
+  const { arena } = graph;
+  const layout = arena.values(LAYOUT_HEAD + nRow + 1);
+  at.layout = layout;
+  const input: AdapterInput = {
+    ...{ layout, tokens: arena.values(nRow), gates: arena.values(nRow) },
+    ...{ picks: arena.values(nRow), ids: arena.values(nRow) },
+    ...{ weights: arena.values(nRow), losses: arena.values(nRow), count: () => word(1) },
+  };
+  const base = planBase(arena, config.base);
+  const { config: c } = base;
+  const ropeTable = {
+    data: arena.values(nRow * c.headDim),
+    ...{ nPosition: nRow, headDim: c.headDim },
+  };
+  const matrices = planUnpacked(graph, base);
+  const tokenAt = (row: number): number => views().words[input.tokens / 4 + row]!;
+  let x = storedEmbedding(graph, base, tokenAt, nRow);
+  for (let i = 0; i < c.nLayer; i++)
+    x = layer({ graph, base, config, input, ropeTable, matrices }, i, x);
+  const last = rmsNorm(graph, 'norm', x, normWeight(base, 'outputNorm'), c.normEps);
+  const head = { slices: base.head, nVocab: c.nVocab };
+  const { losses, slopes } = pickedTokens(graph, last, head, input);
+  return {
+    ...{ graph, base, input, ropeTable, losses },
+    forward: graph.forward(),
+    back: [...slopes, ...graph.backward()],
+    scratchBytes: Math.max(attentionScratchBytes(nRow), unpackedStride(c.nEmbd) * 4),
+  };
+}
+
+interface LayerContext {
+  readonly graph: Graph;
+  readonly base: Base;
+  readonly config: AdapterConfig;
+  readonly input: AdapterInput;
+  readonly ropeTable: RopeTable;
+  readonly matrices: Readonly<Record<Target, Unpacked>>;
+}
+
+/** Room for the projections of one layer as f32. */
+function planUnpacked(
+  { arena }: Graph,
+  { config, weights }: Base,
+): Readonly<Record<Target, Unpacked>> {
+  const entries = TARGETS.map((target): [Target, Unpacked] => {
+    const { nOut, nIn } = targetShape(config, target);
+    const data = arena.bytes(unpackedBytes(nOut, nIn));
+    const hasBias = weights.has(`layers.0.${target}Bias`);
+    const bias = hasBias ? arena.values(nOut) : 0;
+    return [target, { data, nOut, nIn, stride: unpackedStride(nIn), bias }];
+  });
+  return Object.fromEntries(entries) as Record<Target, Unpacked>;
+}
+
+function layer(
+  { graph, base, config, input, ropeTable, matrices }: LayerContext,
+  i: number,
+  x: Tensor,
+): Tensor {
+  const c = base.config;
+  const isLast = i === c.nLayer - 1;
+  const unpack = unpackAll(jobsOf(base, matrices, i));
+  const pairs = pairsOf(graph, config, i);
+  const project = (target: Target, from: Tensor): Tensor =>
+    adaptedLinear(graph, target, from, matrices[target], pairs[target] ?? null, input.gates);
+  const norm = (name: string, from: Tensor): Tensor =>
+    rmsNorm(graph, name, from, normWeight(base, `layers.${i}.${name}`), c.normEps);
+  const sum = (name: string, a: Tensor, b: Tensor): Tensor => {
+    const y = add(graph, name, a, b);
+    graph.release(b);
+    return y;
+  };
+
+  graph.add({ result: null, nFlop: 0, forward: [unpack], backward: () => [] });
+  const read = norm('attnNorm', x);
+  const [q, k, v] = [project('q', read), project('k', read), project('v', read)];
+  const turned = [rope(graph, q, ropeTable), rope(graph, k, ropeTable)] as const;
+  const heads = { nPosition: config.nRow, nHead: c.nHead, nKvHead: c.nKvHead, headDim: c.headDim };
+  const mixed = attention(graph, ...turned, v, heads);
+  const middle = sum('attended', x, project('o', mixed));
+  const fed = norm('ffnNorm', middle);
+  const y = sum(
+    'fed',
+    middle,
+    project('down', swiglu(graph, project('gate', fed), project('up', fed))),
+  );
+  // Before the ways back of the layer; the last layer's are still there.
+  graph.add({ result: null, nFlop: 0, forward: [], backward: () => (isLast ? [] : [unpack]) });
+  return y;
+}
+
+function pairsOf(
+  graph: Graph,
+  { base, rank, targets }: AdapterConfig,
+  i: number,
+): Partial<Record<Target, LowRankPair>> {
+  const entries = targets.map((target): [Target, LowRankPair] => {
+    const { nOut, nIn } = targetShape(base.config, target);
+    const name = moduleName(i, target);
+    const a = graph.weight(`${name}.lora_A.weight`, rank, nIn);
+    return [target, { a, b: graph.weight(`${name}.lora_B.weight`, nOut, rank) }];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What has to be unpacked for a layer: queries and keys in halves, as adapters' files have them. */
+function jobsOf(
+  { config: c, weights }: Base,
+  matrices: LayerContext['matrices'],
+  i: number,
+): UnpackJob[] {
+  const halves = rowOfHalves(c.headDim);
+  const asStored = (row: number): number => row;
+  return TARGETS.map((target) => {
+    const isTurned = target === 'q' || target === 'k';
+    const storedRow = isTurned && c.ropePairing === 'adjacent' ? halves : asStored;
+    const name = `layers.${i}.${target}`;
+    const bias = weights.get(`${name}Bias`) ?? null;
+    return { weight: weights.get(`${name}Proj`)!, bias, into: matrices[target], storedRow };
+  });
+}
+
+function normWeight({ weights }: Base, name: string): Tensor {
+  const { address, nCol } = weights.get(name)!;
+  return fixedTensor(name, 1, nCol, address);
+}
+
+/** Rows of the stored embedding; nothing before them is learned. */
+function storedEmbedding(
+  graph: Graph,
+  base: Base,
+  tokenAt: (row: number) => number,
+  nRow: number,
+): Tensor {
+  const n = base.config.nEmbd;
+  const y = graph.result('embedding', nRow, n, false);
+  graph.add({
+    result: y,
+    nFlop: 0,
+    forward: [
+      ({ kernels, room, ...thread }) => {
+        const [from, to] = partOf(thread, graph.rows.nRow());
+        for (let row = from; row < to; row++) {
+          const id = tokenAt(row);
+          const { weight, firstRow } = sliceOf(base.embedding, id);
+          // Whole groups may be wider than a row.
+          unpackRow(kernels, weight, id - firstRow, room);
+          kernels.copy(room, y.data + row * n * 4, n);
+        }
+      },
+    ],
+    backward: () => [],
+  });
+  return y;
+}

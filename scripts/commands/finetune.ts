@@ -1,0 +1,155 @@
+/** `thimble finetune`: an adapter of an imported model from examples. */
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { EngineError } from '../../engine/base/errors.ts';
+import { TARGETS, type Target } from '../../engine/train/adapter/base.ts';
+import { MAX_RANK } from '../../engine/train/adapter/plan.ts';
+import { build } from '../build/build.ts';
+import { FINETUNE_DEFAULTS } from '../finetune/config.ts';
+import { describeFinetuneStep } from '../finetune/report.ts';
+import { runFinetune } from '../finetune/run-finetune.ts';
+import { parseCount, parseNames, parseNumber } from '../lib/arguments.ts';
+import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
+
+const EXAMPLES = `
+Examples:
+  thimble finetune -m smollm2-135m-instruct --data support.jsonl
+  thimble finetune -m smollm2-135m-instruct --data support.jsonl --rank 16 --epochs 5 --out support
+  thimble finetune -m smollm2-135m-instruct --data support.jsonl --minutes 10   # the same command goes on
+  thimble finetune -m smollm2-135m-instruct --data judge.jsonl --invocation "<|im_start|>assistant"
+
+Data, one JSON object a line, all of one form:
+  {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
+  {"prompt": "The capital of France is", "completion": " Paris."}
+  {"text": "Everything in here is learned."}
+  {"prompt": "Hi", "chosen": "Hello.", "rejected": "Go away."}
+`;
+const MAX_MINUTES = 7 * 24 * 60;
+const MAX_STEPS = 1_000_000;
+const MAX_TOKENS = 8192;
+/** Lines where no terminal rewrites one. */
+const PLAIN_EVERY = 10;
+
+interface FinetuneFlags {
+  readonly model: string;
+  readonly data: string;
+  readonly out?: string;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: readonly Target[];
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly minutes?: number;
+  readonly rate?: number;
+  readonly batch: number;
+  readonly maxTokens: number;
+  readonly heldOut: number;
+  readonly seed: number;
+  readonly invocation?: string;
+  readonly beta: number;
+  readonly licence: string;
+  readonly threads: number;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const d = FINETUNE_DEFAULTS;
+  program
+    .command('finetune')
+    .summary('fine-tune an imported model on examples')
+    .description(
+      'Learns a low-rank adapter (LoRA) of an imported model of the Llama family, whose weights stay as they are, and ' +
+        "writes it as PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights.",
+    )
+    .requiredOption('-m, --model <id>', 'an imported model')
+    .requiredOption('--data <file>', 'examples, JSONL, see below')
+    .option('--out <folder>', 'for the adapter, its checkpoint and report (default: adapters/ID)')
+    .option('--rank <n>', 'width of the adapter', parseCount(1), d.rank)
+    .option('--alpha <n>', 'what it adds counts alpha / rank times', parseNumber(0, 1e4), d.alpha)
+    .option(
+      '--targets <names>',
+      `projections that it changes: ${TARGETS.join(',')}`,
+      parseNames(TARGETS),
+      [...TARGETS],
+    )
+    .option('--epochs <n>', `how often every row is seen (default: ${d.epochs})`, parseCount(1))
+    .option('--steps <n>', 'number of updates, in place of --epochs', parseCount(1))
+    .option('--minutes <n>', 'end after this time', parseNumber(0, MAX_MINUTES))
+    .option('--rate <n>', 'rate of learning (default: by the form of the data)', parseNumber(0, 1))
+    .option('--batch <n>', 'rows of an update', parseCount(1), d.batch)
+    .option('--max-tokens <n>', 'tokens of a row, cut after them', parseCount(2), d.maxTokens)
+    .option('--held-out <share>', 'share of the rows to measure on', parseNumber(0, 0.9), d.heldOut)
+    .option('--seed <n>', 'decides first weights and order', parseCount(0), d.seed)
+    .option('--invocation <text>', 'the adapter counts only from this text of a prompt on (aLoRA)')
+    .option('--beta <n>', 'of preferences: how much the base holds', parseNumber(0, 100), d.beta)
+    .option('--licence <name>', 'of the data, for the card', d.licence)
+    .option('--threads <n>', 'number of threads', parseCount(1), availableParallelism())
+    .option('--json', 'print one JSON object at the end')
+    .addHelpText('after', EXAMPLES)
+    .action(runCommand);
+}
+
+async function runCommand(flags: FinetuneFlags): Promise<void> {
+  checkFlags(flags);
+  const { model, minutes, threads } = flags;
+  const folder = resolve(flags.out ?? join('adapters', model));
+  await build();
+  const err = process.stderr;
+  const config = {
+    ...{ model, data: resolve(flags.data), rank: flags.rank, alpha: flags.alpha },
+    ...{ targets: TARGETS.filter((target) => flags.targets.includes(target)) },
+    epochs: flags.steps === undefined ? (flags.epochs ?? FINETUNE_DEFAULTS.epochs) : null,
+    ...{ steps: flags.steps ?? null, rate: flags.rate ?? null, batch: flags.batch },
+    ...{ maxTokens: flags.maxTokens, heldOut: flags.heldOut, seed: flags.seed },
+    ...{ invocation: flags.invocation ?? null, beta: flags.beta, licence: flags.licence },
+    maxNorm: FINETUNE_DEFAULTS.maxNorm,
+  };
+  const running = runFinetune(config, {
+    ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
+    onData: (data, { nByte, nStep }) => {
+      err.write(
+        `data      ${data.train.length} rows to learn from, ${data.heldOut.length} held out: ${data.nToken} tokens, ${data.nLearned} of them learned\n`,
+      );
+      if (data.nCut > 0)
+        err.write(`cut       ${data.nCut} rows, to ${data.maxTokens} tokens (--max-tokens)\n`);
+      if (data.nSkipped > 0)
+        err.write(`left out  ${data.nSkipped} rows: nothing to learn within the tokens kept\n`);
+      err.write(`plan      ${nStep} steps, ${Math.round(nByte / 1e6)} MB of memory\n`);
+    },
+    onStep: (step) => {
+      const isLine = step.heldOutLoss !== null || step.step % PLAIN_EVERY === 0;
+      if (err.isTTY) err.write(`\r${describeFinetuneStep(step)}\x1b[K${isLine ? '\n' : ''}`);
+      else if (isLine) err.write(`${describeFinetuneStep(step)}\n`);
+    },
+  });
+  // What was learned is saved before the program ends.
+  const takeBack = onInterrupt(async () => void (await running.catch(() => undefined)));
+  const result = await running.finally(takeBack);
+  const { history: _history, ...summary } = result;
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  const held = (loss: number | null): string => loss?.toFixed(4) ?? 'unknown';
+  process.stdout.write(
+    `${result.steps} of ${result.nStep} steps, held-out loss ${held(result.heldOutBefore)} before, ${held(result.heldOutLoss)} after: ${folder}\n` +
+      `report    ${join(folder, 'report.html')}\n` +
+      `next      thimble adapter add ${model}:NAME ${folder}\n`,
+  );
+}
+
+/** @throws {EngineError} E_USAGE for options that exclude each other or are too large */
+function checkFlags({ epochs, steps, rank, maxTokens, invocation, rate }: FinetuneFlags): void {
+  const faults: readonly (readonly [boolean, string])[] = [
+    [epochs !== undefined && steps !== undefined, '--epochs and --steps: expected one of them'],
+    [rank > MAX_RANK, `--rank: expected 1 to ${MAX_RANK}, got ${rank}`],
+    [(steps ?? 0) > MAX_STEPS, `--steps: expected at most ${MAX_STEPS}, got ${steps}`],
+    [maxTokens > MAX_TOKENS, `--max-tokens: expected 2 to ${MAX_TOKENS}, got ${maxTokens}`],
+    [invocation === '', '--invocation: expected a text that is not empty'],
+    [rate === 0, '--rate: expected a number above 0'],
+  ];
+  const fault = faults.find(([isWrong]) => isWrong);
+  if (fault !== undefined) throw new EngineError('E_USAGE', `finetune: ${fault[1]}. Correct it.`);
+}

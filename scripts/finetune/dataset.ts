@@ -1,0 +1,124 @@
+/** A data file as examples to learn from and examples that are held out, and their order. */
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { EngineError } from '../../engine/base/errors.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { SeededRandom } from '../lib/seeded-random.ts';
+import { readText } from '../train/read-text.ts';
+import type { FinetuneConfig } from './config.ts';
+import { type Encoded, encodeRows, type Example } from './encode.ts';
+import { rowsOf } from './pack.ts';
+import { parseRows } from './rows.ts';
+
+export interface Dataset extends Pick<Encoded, 'form' | 'nCut' | 'nSkipped'> {
+  readonly train: readonly Example[];
+  readonly heldOut: readonly Example[];
+  readonly nRow: number;
+  /** Tokens of the rows that are learned from, and those of them that are learned. */
+  readonly nToken: number;
+  readonly nLearned: number;
+  /** Tokens of a row: those asked for, or as many as the base has positions. */
+  readonly maxTokens: number;
+  /** Of the file. */
+  readonly sha256: string;
+  readonly invocation: readonly number[] | null;
+}
+
+/** Rows and their tokens are held in memory. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+/** Rows below which nothing is held out. */
+const MIN_HELD_FROM = 10;
+/** So that the data is divided otherwise than it is ordered. */
+const DIVISION_SALT = 0x5eed;
+
+/** @throws {EngineError} E_USAGE naming the file, and lines and fields of bad rows */
+export async function readDataset(
+  { data: file, maxTokens: wanted, heldOut, seed, invocation: text }: FinetuneConfig,
+  manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer' | 'config'>,
+  tokenizer: Tokenizer,
+): Promise<Dataset> {
+  const maxTokens = Math.min(wanted, manifest.config.nCtx);
+  await checkSize(file);
+  const content = await readText(file, 'data');
+  const rows = parseRows(content, file);
+  // Special tokens of the template may be what switches the adapter on.
+  const invocation = text === null ? null : tokenizer.encode(text, { special: true });
+  const encoded = encodeRows(rows, { tokenizer, manifest, maxTokens, invocation });
+  const { examples, form, nCut, nSkipped } = encoded;
+  const nHeld =
+    heldOut === 0 || examples.length < MIN_HELD_FROM
+      ? 0
+      : Math.max(1, Math.round(examples.length * heldOut));
+  const mixed = shuffled(examples, seed ^ DIVISION_SALT);
+  const train = mixed.slice(nHeld);
+  const texts = train.flatMap((example) => example.texts);
+  return {
+    ...{ form, nCut, nSkipped, train, heldOut: mixed.slice(0, nHeld), nRow: rows.length },
+    nToken: train.reduce((sum, example) => sum + rowsOf(example), 0),
+    nLearned: texts.reduce((sum, { learned }) => sum + learned.reduce((a, b) => a + b, 0), 0),
+    ...{ sha256: createHash('sha256').update(content).digest('hex') },
+    ...{ maxTokens, invocation },
+  };
+}
+
+/** What cannot be read at all is another's to report. */
+async function checkSize(file: string): Promise<void> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > MAX_FILE_BYTES)
+    throw new EngineError(
+      'E_USAGE',
+      `data: ${file}: ${size} bytes; expected at most ${MAX_FILE_BYTES}. Take a part of it.`,
+      { param: 'data', details: { size } },
+    );
+}
+
+/**
+ * The examples of update `step`: all of them in another order each time they are seen. The same for a seed and a step, so
+ * that a training goes on as if never cut.
+ */
+export function examplesOf(
+  train: readonly Example[],
+  { seed, step, batch, nStep, epochs }: OrderOptions,
+): Example[] {
+  const end = epochs === null ? nStep * batch : Math.min(nStep * batch, epochs * train.length);
+  const found: Example[] = [];
+  for (let at = step * batch; at < Math.min(end, (step + 1) * batch); at++) {
+    const epoch = Math.floor(at / train.length);
+    found.push(orderOf(train, seed + epoch)[at % train.length]!);
+  }
+  return found;
+}
+
+export interface OrderOptions {
+  readonly seed: number;
+  readonly step: number;
+  readonly batch: number;
+  readonly nStep: number;
+  readonly epochs: number | null;
+}
+
+/** The last order of each set: a step asks for one or two. */
+const orders = new WeakMap<readonly Example[], Map<number, readonly Example[]>>();
+
+function orderOf(train: readonly Example[], seed: number): readonly Example[] {
+  const known = orders.get(train)?.get(seed);
+  if (known !== undefined) return known;
+  const order = shuffled(train, seed);
+  orders.set(train, new Map([...(orders.get(train) ?? [])].slice(-1)).set(seed, order));
+  return order;
+}
+
+/** Fisher and Yates's shuffle. */
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const random = new SeededRandom(seed);
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = random.integer(0, i);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
+}

@@ -1,0 +1,26 @@
+/** Work of passes: multiplications and additions that learning an adapter cannot do without. */
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
+import { TARGETS, type Target, targetShape } from '../../engine/train/adapter/base.ts';
+import type { Pass } from './adapter-training.ts';
+
+/** Products forwards, and those of the slopes of what they read; weights of the base have none. */
+export function passFlops(
+  c: ModelConfig,
+  { rank, targets }: { readonly rank: number; readonly targets: readonly Target[] },
+  { tokens, starts, picks }: Pick<Pass, 'tokens' | 'starts' | 'picks'>,
+): number {
+  const nRow = tokens.length;
+  const sizes = (names: readonly Target[], of: (nOut: number, nIn: number) => number): number =>
+    names.reduce((sum, name) => {
+      const { nOut, nIn } = targetShape(c, name);
+      return sum + of(nOut, nIn);
+    }, 0);
+  const base = sizes(TARGETS, (nOut, nIn) => nOut * nIn);
+  const lowRank = sizes(targets, (nOut, nIn) => rank * (nOut + nIn));
+  // Half of the square of each sequence, for two products forwards and four back.
+  let squares = 0;
+  for (let i = 1; i < starts.length; i++) squares += (starts[i]! - starts[i - 1]!) ** 2 / 2;
+  const attention = 6 * 2 * squares * c.nHead * c.headDim;
+  const layers = c.nLayer * (nRow * (4 * base + 6 * lowRank) + attention);
+  return layers + 4 * picks.length * c.nVocab * c.nEmbd;
+}

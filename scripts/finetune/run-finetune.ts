@@ -1,0 +1,325 @@
+/** A fine-tuning from its configuration to an adapter's folder: steps, held-out losses, checkpoints, samples, a report. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { type DecoderManifest, requireKind } from '../../engine/manifest/manifest.ts';
+import type { ModelSource } from '../../engine/model/memory/source.ts';
+import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+import { checkBase } from '../../engine/train/adapter/base.ts';
+import { rateAt } from '../../engine/train/schedule.ts';
+import { asDiskError } from '../lib/disk.ts';
+import { modelsDir } from '../lib/paths.ts';
+import { FileModelSource, readTokenizer } from '../node-host/model-files.ts';
+import { readImported } from '../push/push.ts';
+import { readCheckpoint, writeCheckpoint, writeWhole } from '../train/checkpoint.ts';
+import { AdapterTraining } from './adapter-training.ts';
+import { DEFAULT_RATES, type FinetuneConfig } from './config.ts';
+import { type Dataset, examplesOf, readDataset } from './dataset.ts';
+import type { Example } from './encode.ts';
+import { passFlops } from './flops.ts';
+import { OBJECTIVES, type ObjectiveOptions } from './objectives.ts';
+import { packPasses, rowsOf } from './pack.ts';
+import { adapterCard, finetuneReport } from './report.ts';
+import type { FinetuneResult, FinetuneStep } from './result.ts';
+import { asEngineAdapter, writeBeforeAfter } from './samples.ts';
+import { writePeft } from './write-peft.ts';
+
+const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
+/** Rows in memory at a time, where no example is longer: about a megabyte each of a model of 135 million weights. */
+const PASS_ROWS = 512;
+const WARMUP_PART = 0.05;
+/** Evaluations of what was held out, on the way. */
+const N_EVALUATION = 10;
+/** A cut that asks nobody costs at most this many seconds of learning, or these steps. */
+const SAVE_SECONDS = 30;
+const SAVE_STEPS = 25;
+const N_SAMPLE = 3;
+
+export interface FinetuneOptions {
+  /** Where the adapter, its checkpoint and its report go. */
+  readonly folder: string;
+  readonly nThread: number;
+  readonly signal: AbortSignal;
+  /** Ends after these minutes, with the adapter as it is then; null for all steps. */
+  readonly minutes: number | null;
+  readonly modelsRoot?: string;
+  readonly onData: (
+    data: Dataset,
+    plan: { readonly nByte: number; readonly nStep: number },
+  ) => void;
+  readonly onStep: (step: FinetuneStep) => void;
+}
+
+/**
+ * Interrupted, it ends with what was learned in a checkpoint, and `isWhole` false.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_USAGE for data, options or a checkpoint that do not fit and for
+ *   a loss that is no number, E_DISK
+ */
+export async function runFinetune(
+  config: FinetuneConfig,
+  options: FinetuneOptions,
+): Promise<FinetuneResult> {
+  const base = await openBase(config.model, options.modelsRoot ?? modelsDir());
+  const { manifest } = base.source;
+  const data = await readDataset(config, manifest, base.tokenizer);
+  const { rank, alpha, targets, maxNorm, seed } = config;
+  const { id, architecture, config: shape, tensors, shards } = manifest;
+  const adapter = {
+    base: { id, architecture, config: shape, tensors, shards },
+    ...{ rank, alpha, targets, nRow: passRows(data, config.batch) },
+  };
+  const program = {
+    ...{ adapter, nThread: options.nThread },
+    optimizer: { ...OPTIMIZER, maxNorm },
+  };
+  const training = await AdapterTraining.start(program, base.source, seed);
+  const run = new FinetuneRun(config, options, base, data, training);
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
+}
+
+interface OpenBase {
+  readonly source: ModelSource<DecoderManifest>;
+  readonly tokenizer: Tokenizer;
+}
+
+async function openBase(id: string, modelsRoot: string): Promise<OpenBase> {
+  const dir = join(modelsRoot, id);
+  const manifest = requireKind((await readImported(dir, id)).manifest, 'decoder');
+  checkBase(manifest);
+  const tokenizer = await readTokenizer(dir, manifest);
+  return { source: new FileModelSource(dir, manifest), tokenizer };
+}
+
+/** Rows of the longest example, or as many as are worth having in memory together. */
+function passRows({ train, heldOut }: Dataset, batch: number): number {
+  const lengths = [...train, ...heldOut].map(rowsOf).toSorted((a, b) => b - a);
+  const atMost = lengths.slice(0, batch).reduce((sum, n) => sum + n, 0);
+  return Math.max(lengths[0]!, Math.min(PASS_ROWS, atMost));
+}
+
+class FinetuneRun {
+  readonly #config: FinetuneConfig;
+  readonly #options: FinetuneOptions;
+  readonly #base: OpenBase;
+  readonly #data: Dataset;
+  readonly #training: AdapterTraining;
+  readonly #objective: ObjectiveOptions;
+  readonly #nStep: number;
+  readonly #history: FinetuneStep[] = [];
+  #heldOutBefore: number | null = null;
+  #closed = false;
+
+  constructor(
+    config: FinetuneConfig,
+    options: FinetuneOptions,
+    base: OpenBase,
+    data: Dataset,
+    training: AdapterTraining,
+  ) {
+    this.#config = config;
+    this.#options = options;
+    this.#base = base;
+    this.#data = data;
+    this.#training = training;
+    this.#objective = { beta: config.beta, reference: new Map() };
+    const { epochs, steps, batch } = config;
+    this.#nStep = steps ?? Math.ceil((data.train.length * (epochs ?? 1)) / batch);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#training.close();
+  }
+
+  async run(): Promise<FinetuneResult> {
+    const training = this.#training;
+    const { folder, signal, minutes } = this.#options;
+    const begin = performance.now();
+    const nStep = this.#nStep;
+    this.#options.onData(this.#data, { nByte: training.nByte, nStep });
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw asDiskError(error, folder, 'finetune');
+    });
+    if (!(await this.#resume())) await this.#save();
+    // Of an adapter that has not learned yet.
+    if (training.nStep === 0) this.#heldOutBefore ??= await this.#evaluate();
+    const firstStep = training.nStep;
+    let saved = { step: training.nStep, at: performance.now() };
+    const save = async (): Promise<void> => {
+      await this.#save();
+      saved = { step: training.nStep, at: performance.now() };
+    };
+    const isOver = (): boolean =>
+      training.nStep >= nStep ||
+      signal.aborted ||
+      (minutes !== null && performance.now() - begin > minutes * 60_000);
+    while (!isOver()) {
+      const before = performance.now();
+      // When it fails, the last checkpoint is kept: the weights since may be why.
+      const made = await this.#step();
+      if (made === null) break;
+      const seconds = (performance.now() - before) / 1000;
+      const isLast = isOver();
+      const every = Math.max(1, Math.round(nStep / N_EVALUATION));
+      const heldOutLoss =
+        !signal.aborted && (isLast || training.nStep % every === 0) ? await this.#evaluate() : null;
+      const sinceFirst = (performance.now() - begin) / 1000 / (training.nStep - firstStep);
+      const told: FinetuneStep = {
+        ...{ step: training.nStep, nStep, loss: made.loss, heldOutLoss, rate: made.rate },
+        ...{ norm: made.norm, tokensPerSecond: made.nToken / seconds },
+        ...{
+          gflops: made.nFlop / seconds / 1e9,
+          secondsLeft: sinceFirst * (nStep - training.nStep),
+        },
+      };
+      this.#history.push(told);
+      this.#options.onStep(told);
+      const isDue =
+        training.nStep - saved.step >= SAVE_STEPS ||
+        performance.now() - saved.at > SAVE_SECONDS * 1000;
+      if (isDue) await save();
+    }
+    if (saved.step !== training.nStep) await save();
+    return await this.#finish((performance.now() - begin) / 1000);
+  }
+
+  /** One update; null when it was interrupted, and the weights are as before. */
+  async #step() {
+    const training = this.#training;
+    const { seed, batch, epochs, steps } = this.#config;
+    const { train, form } = this.#data;
+    const nStep = this.#nStep;
+    const order = {
+      seed,
+      batch,
+      nStep,
+      step: training.nStep,
+      epochs: steps === null ? epochs : null,
+    };
+    const rate = rateAt('cosine', training.nStep, {
+      ...{ rate: this.#config.rate ?? DEFAULT_RATES[form], nStep },
+      nWarmup: Math.max(1, Math.round(nStep * WARMUP_PART)),
+    });
+    const adapter = this.#config;
+    const shape = this.#base.source.manifest.config;
+    training.clear();
+    let [loss, weight, nToken, nFlop] = [0, 0, 0, 0];
+    for await (const { sum, pass } of this.#passes(examplesOf(train, order), true)) {
+      if (sum.badLine !== null) throw this.#noNumber(sum.badLine);
+      loss += sum.loss;
+      weight += sum.weight;
+      nToken += pass.tokens.length;
+      nFlop += passFlops(shape, adapter, pass);
+      if (this.#options.signal.aborted) return null;
+    }
+    const norm = training.step(rate, weight);
+    return { loss: loss / weight, norm, rate, nToken, nFlop };
+  }
+
+  async *#passes(examples: readonly Example[], learns: boolean) {
+    const { run } = OBJECTIVES[this.#data.form];
+    const { nRow } = this.#training;
+    for (const pass of packPasses(examples, nRow)) {
+      yield { pass, sum: run(this.#training, pass, this.#objective, learns) };
+      // A signal is heard between passes.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Mean loss of what was held out; null without any, and when interrupted. */
+  async #evaluate(): Promise<number | null> {
+    const { heldOut } = this.#data;
+    if (heldOut.length === 0) return null;
+    let [loss, weight] = [0, 0];
+    for await (const { sum } of this.#passes(heldOut, false)) {
+      loss += sum.loss;
+      weight += sum.weight;
+      if (this.#options.signal.aborted) return null;
+    }
+    return loss / weight;
+  }
+
+  #noNumber(line: number): EngineError {
+    const step = this.#training.nStep + 1;
+    return new EngineError(
+      'E_USAGE',
+      `finetune: the loss of line ${line} of ${this.#config.data} is not a number in step ${step}. The last checkpoint is kept; lower --rate, or look at the row.`,
+      { details: { step, line } },
+    );
+  }
+
+  get #checkpoint(): string {
+    return join(this.#options.folder, 'checkpoint.safetensors');
+  }
+
+  get #historyFile(): string {
+    return join(this.#options.folder, 'history.json');
+  }
+
+  async #save(): Promise<void> {
+    const told = { heldOutBefore: this.#heldOutBefore, steps: this.#history };
+    await writeWhole(this.#historyFile, JSON.stringify(told));
+    await writeCheckpoint(this.#checkpoint, this.#training, this.#fingerprint());
+  }
+
+  /** @returns whether there was a checkpoint */
+  async #resume(): Promise<boolean> {
+    if (!(await readCheckpoint(this.#checkpoint, this.#training, this.#fingerprint())))
+      return false;
+    const text = await readFile(this.#historyFile, 'utf8').catch(() => '{"steps":[]}');
+    const { heldOutBefore = null, steps } = JSON.parse(text) as {
+      readonly heldOutBefore?: number | null;
+      readonly steps: readonly FinetuneStep[];
+    };
+    this.#heldOutBefore = heldOutBefore;
+    this.#history.push(...steps.filter(({ step }) => step <= this.#training.nStep));
+    return true;
+  }
+
+  /** A digest of all that decides the weights after a number of steps. */
+  #fingerprint(): string {
+    const { data: _file, licence: _licence, ...rest } = this.#config;
+    const { manifest } = this.#base.source;
+    const hash = createHash('sha256').update(JSON.stringify(rest));
+    for (const { sha256 } of [...manifest.shards, manifest.tokenizer]) hash.update(sha256);
+    for (const { texts } of this.#data.train)
+      for (const { tokens, learned, activeFrom } of texts)
+        hash.update(tokens).update(learned).update(String(activeFrom));
+    return hash.digest('hex');
+  }
+
+  async #finish(seconds: number): Promise<FinetuneResult> {
+    const training = this.#training;
+    const { folder, signal } = this.#options;
+    const { source, tokenizer } = this.#base;
+    const { invocation, heldOut, train, nToken } = this.#data;
+    const config = this.#config;
+    const last = this.#history.at(-1);
+    const lastHeld = this.#history.findLast((step) => step.heldOutLoss !== null);
+    const result: FinetuneResult = {
+      ...{ steps: training.nStep, nStep: this.#nStep, isWhole: training.nStep >= this.#nStep },
+      ...{ nWeight: training.nWeight, nByte: training.nByte, loss: last?.loss ?? NaN },
+      heldOutBefore: this.#heldOutBefore,
+      heldOutLoss: lastHeld?.heldOutLoss ?? null,
+      tokens: Math.round((nToken / train.length) * config.batch * training.nStep),
+      ...{ seconds, folder, history: this.#history },
+    };
+    const { manifest } = source;
+    const card = adapterCard(config, manifest, this.#data, result);
+    await writePeft(folder, training, config, invocation, card);
+    if (signal.aborted) return result;
+    const adapter = asEngineAdapter(training, config);
+    await this.close();
+    const examples = (heldOut.length > 0 ? heldOut : train).slice(0, N_SAMPLE);
+    const samples = await writeBeforeAfter({ source, tokenizer, adapter, invocation, examples });
+    const report = finetuneReport(config, manifest, this.#data, result, samples);
+    await writeWhole(join(folder, 'report.html'), report);
+    return result;
+  }
+}

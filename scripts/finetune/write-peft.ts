@@ -1,0 +1,38 @@
+/** A trained adapter as PEFT's folder: its configuration, its weights and a card. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { moduleOf } from '../../engine/train/adapter/plan.ts';
+import { encodeSafetensors } from '../lib/encode-safetensors.ts';
+import { writeWhole } from '../train/checkpoint.ts';
+import type { AdapterTraining } from './adapter-training.ts';
+import type { FinetuneConfig } from './config.ts';
+
+const PREFIX = 'base_model.model.';
+
+/** @param card README.md @param invocation tokens that switch it on */
+export async function writePeft(
+  folder: string,
+  training: AdapterTraining,
+  config: Pick<FinetuneConfig, 'model' | 'rank' | 'alpha' | 'targets'>,
+  invocation: readonly number[] | null,
+  card: string,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const tensors = training.program.plan.graph.weights.map((weight) => ({
+    name: PREFIX + weight.name,
+    shape: [weight.nRow, weight.nCol],
+    values: training.read(weight),
+  }));
+  const json = {
+    ...{ peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: config.model },
+    ...{ r: config.rank, lora_alpha: config.alpha, lora_dropout: 0, bias: 'none' },
+    target_modules: config.targets.map(moduleOf),
+    ...{ fan_in_fan_out: false, use_rslora: false, use_dora: false, inference_mode: true },
+    ...{ init_lora_weights: true, modules_to_save: null },
+    ...(invocation === null ? {} : { alora_invocation_tokens: invocation }),
+  };
+  const file = (name: string): string => join(folder, name);
+  await writeWhole(file('adapter_model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
+  await writeWhole(file('adapter_config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  await writeWhole(file('README.md'), card);
+}

@@ -1,0 +1,131 @@
+/**
+ * A decoder of Llama's form, with a low-rank adapter or without, in float64, and the slopes of its loss by automatic differentiation
+ * of another project (jax-js): nothing of it is shared with what it checks.
+ */
+import { nn, numpy as np, valueAndGrad } from '@jax-js/jax';
+import type { ModelConfig } from '../../engine/manifest/manifest.ts';
+import type { Pass } from '../../scripts/finetune/adapter-training.ts';
+
+export interface PlainMatrix {
+  readonly nRow: number;
+  readonly nCol: number;
+  readonly values: Float64Array;
+}
+type Leaf = ReturnType<typeof np.array>;
+type Tree = Record<string, Leaf>;
+
+const DTYPE = { dtype: np.float64 } as const;
+const leaf = ({ nRow, nCol, values }: PlainMatrix): Leaf =>
+  np.array(values.slice(), DTYPE).reshape([nRow, nCol]);
+const constant = (values: ArrayLike<number>, shape: number[]): Leaf =>
+  np.array(Float64Array.from(values), DTYPE).reshape(shape);
+
+/**
+ * @param base weights by the engine's names, rows as they are stored
+ * @param learned `<weight>.a` and `<weight>.b` of an adapter, rows of b in the stored order; or weights themselves
+ * @param gates factor of the adapter per row
+ * @returns the sum of the weighted losses, and the slopes by what is learned
+ */
+export async function jaxDecoder(
+  c: ModelConfig,
+  base: ReadonlyMap<string, PlainMatrix>,
+  learned: ReadonlyMap<string, PlainMatrix>,
+  { tokens, starts, picks, targets, weights }: Pass,
+  gates: ArrayLike<number>,
+): Promise<{ readonly loss: number; readonly slopes: ReadonlyMap<string, Float64Array> }> {
+  const fixed = new Map([...base].map(([name, matrix]) => [name, leaf(matrix)]));
+  const nRow = tokens.length;
+  const gate = constant(gates, [nRow, 1]);
+  const [cosines, sines] = angles(c, starts, nRow);
+  const mask = causalMask(starts, nRow);
+  const shown = oneHot(tokens, c.nVocab);
+  const chosen = oneHot(picks, nRow);
+  const wanted = oneHot(targets, c.nVocab);
+  const counts = constant(weights, [weights.length, 1]);
+
+  const forward = (tree: Tree): Leaf => {
+    const w = (name: string): Leaf => (tree[name] ?? fixed.get(name)!).ref;
+    const linear = (x: Leaf, name: string): Leaf => {
+      const product = np.matmul(x.ref, np.transpose(w(name)));
+      const bias = fixed.get(name.replace(/Proj$/, 'Bias'));
+      const y = bias === undefined ? product : product.add(bias.ref);
+      const [a, b] = [tree[`${name}.a`], tree[`${name}.b`]];
+      if (a === undefined || b === undefined) return y;
+      const low = np.matmul(x.ref, np.transpose(a.ref)).mul(gate.ref);
+      return y.add(np.matmul(low, np.transpose(b.ref)));
+    };
+    const norm = (x: Leaf, name: string): Leaf => {
+      const mean = np.mean(np.square(x.ref), 1, { keepdims: true });
+      return x.ref.div(np.sqrt(mean.add(c.normEps))).mul(w(name));
+    };
+    let x = np.matmul(shown.ref, w('tokEmbd'));
+    for (let i = 0; i < c.nLayer; i++) {
+      const part = (name: string): string => `layers.${i}.${name}`;
+      const read = norm(x, part('attnNorm'));
+      const turned = (name: string, nHead: number): Leaf =>
+        turn(linear(read, part(name)).reshape([nRow, nHead, c.headDim]), c);
+      const [q, k] = [turned('qProj', c.nHead), turned('kProj', c.nKvHead)];
+      const v = linear(read, part('vProj')).reshape([nRow, c.nKvHead, c.headDim]);
+      const group = c.nHead / c.nKvHead;
+      const scores = np.einsum('ihd,jhd->hij', q, np.repeat(k, group, 1));
+      const shares = nn.softmax(scores.div(Math.sqrt(c.headDim)).add(mask.ref), -1);
+      const mixed = np.einsum('hij,jhd->ihd', shares, np.repeat(v, group, 1));
+      x = x.ref.add(linear(mixed.reshape([nRow, c.nHead * c.headDim]), part('oProj')));
+      const fed = norm(x, part('ffnNorm'));
+      const gated = nn.silu(linear(fed, part('gateProj')));
+      x = x.ref.add(linear(gated.mul(linear(fed, part('upProj'))), part('downProj')));
+    }
+    const last = np.matmul(chosen.ref, norm(x, 'outputNorm'));
+    const logits = np.matmul(last, np.transpose(w(c.tiedHead ? 'tokEmbd' : 'head')));
+    return nn.logSoftmax(logits, -1).mul(wanted.ref).mul(counts.ref).sum().neg();
+  };
+  /** Pairs of neighbours, or half a head apart. */
+  const turn = (x: Leaf, { headDim, ropePairing }: ModelConfig): Leaf => {
+    const half = headDim / 2;
+    const nHead = x.shape[1]!;
+    const isNear = ropePairing === 'adjacent';
+    const pairs = x.reshape(isNear ? [nRow, nHead, half, 2] : [nRow, nHead, 2, half]);
+    const axis = isNear ? 3 : 2;
+    const [a, b] = np.split(pairs, 2, axis).map((one) => one.reshape([nRow, nHead, half]));
+    const first = a!.ref.mul(cosines.ref).sub(b!.ref.mul(sines.ref));
+    const second = b!.mul(cosines.ref).add(a!.mul(sines.ref));
+    return np.stack([first, second], axis).reshape([nRow, nHead, headDim]);
+  };
+
+  const tree: Tree = Object.fromEntries([...learned].map(([name, matrix]) => [name, leaf(matrix)]));
+  const [loss, slopes] = valueAndGrad(forward)(tree);
+  const found = new Map<string, Float64Array>();
+  for (const [name, slope] of Object.entries(slopes))
+    found.set(name, Float64Array.from(await slope.data()));
+  return { loss: (await loss.data())[0]!, slopes: found };
+}
+
+function angles({ headDim, ropeTheta }: ModelConfig, starts: Uint32Array, nRow: number) {
+  const half = headDim / 2;
+  const each = (fn: (angle: number) => number): Leaf =>
+    constant(
+      Array.from({ length: nRow * half }, (_, at) => {
+        const [row, i] = [Math.floor(at / half), at % half];
+        const first = starts.findLast((start) => start <= row)!;
+        return fn((row - first) * ropeTheta ** (-i / half));
+      }),
+      [nRow, 1, half],
+    );
+  return [each(Math.cos), each(Math.sin)] as const;
+}
+
+/** 0 where a row sees another: an earlier one of its sequence. */
+function causalMask(starts: Uint32Array, nRow: number): Leaf {
+  const values = Array.from({ length: nRow * nRow }, (_, at) => {
+    const [row, other] = [Math.floor(at / nRow), at % nRow];
+    const first = starts.findLast((start) => start <= row)!;
+    return other <= row && other >= first ? 0 : -1e30;
+  });
+  return constant(values, [1, nRow, nRow]);
+}
+
+function oneHot(ids: Uint32Array, n: number): Leaf {
+  const values = new Float64Array(ids.length * n);
+  for (const [row, id] of ids.entries()) values[row * n + id] = 1;
+  return constant(values, [ids.length, n]);
+}
