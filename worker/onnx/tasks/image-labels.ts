@@ -1,7 +1,7 @@
 /** Labels of an image with their scores. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
-import { decodePicture } from '../../../engine/vision/picture.ts';
+import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of } from '../tensors.ts';
 import { IMAGE_INPUT_ROWS } from './image-inputs.ts';

@@ -2,7 +2,7 @@
  * Reads the text of an image with PP-OCR (github.com/PaddlePaddle/PaddleOCR): one graph finds lines, the
  * other gives a probability of each character for every few columns of a line (CTC, Graves et al. 2006).
  */
-import { decodePicture } from '../../../engine/vision/picture.ts';
+import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
 import { crop, resize } from '../../../engine/vision/resize.ts';
 import type { OnnxModel } from '../load-model.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encode as encodePng } from 'fast-png';
 import { encode as encodeJpeg } from 'jpeg-js';
-import { decodePicture } from '../../../../engine/vision/picture.ts';
+import { decodePicture } from '../../../../engine/vision/decode-picture.ts';
 import { decodeAudio } from '../../../../worker/audio/decode-stream.ts';
 import type { DecoderModules } from '../../../../worker/audio/open-audio.ts';
 import { distDir, repoRoot } from '../../../lib/paths.ts';

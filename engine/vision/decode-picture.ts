@@ -1,0 +1,71 @@
+/**
+ * Files of pictures as pixels: a row for each format, found by a file's first bytes. Sizes are read off the
+ * headers and bounded before anything is decoded, and everything decodes in parts.
+ */
+import { EngineError } from '../base/errors.ts';
+import type { Steps } from '../base/turns.ts';
+import { atOnce } from '../base/turns.ts';
+import { decodeJpeg } from './jpeg/decode-jpeg.ts';
+import { oriented, swapsSides } from './orient.ts';
+import type { DecodedFile, DecodeOptions, Picture, Size } from './picture.ts';
+import { DEFAULT_MAX_SIDE, invalidPicture } from './picture.ts';
+import { decodePng } from './png/decode-png.ts';
+
+export type PictureFormat = 'PNG' | 'JPEG';
+
+interface FormatRow {
+  readonly name: PictureFormat;
+  readonly magic: readonly number[];
+  readonly decode: (bytes: Uint8Array, options: DecodeOptions) => Steps<DecodedFile>;
+}
+
+const FORMATS: readonly FormatRow[] = [
+  {
+    name: 'PNG',
+    magic: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
+    decode: decodePng,
+  },
+  { name: 'JPEG', magic: [0xff, 0xd8, 0xff], decode: decodeJpeg },
+];
+const NAMES = 'PNG or JPEG';
+
+/** A file that was read. */
+export interface ReadPicture {
+  /** As it was taken: turned as EXIF says, and made smaller where it is too large. */
+  readonly picture: Picture;
+  /** By its first bytes. */
+  readonly format: PictureFormat;
+  /** Of the file, turned. */
+  readonly size: Size;
+}
+
+/** Transparent parts are shown on white. @throws {EngineError} E_IMAGE_INVALID */
+export function decodePicture(bytes: Uint8Array, options: Partial<DecodeOptions> = {}): Picture {
+  return atOnce(decodePictureSteps(bytes, options)).picture;
+}
+
+/** `decodePicture` in parts of a few milliseconds. */
+export function* decodePictureSteps(
+  bytes: Uint8Array,
+  { maxSide = DEFAULT_MAX_SIDE }: Partial<DecodeOptions> = {},
+): Steps<ReadPicture> {
+  const { name, decode } = formatOf(bytes);
+  try {
+    const { picture, width, height, orientation } = yield* decode(bytes, { maxSide });
+    return {
+      picture: oriented(picture, orientation),
+      format: name,
+      size: swapsSides(orientation) ? { width: height, height: width } : { width, height },
+    };
+  } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
+    const why = cause instanceof Error ? cause.message.slice(0, 200) : 'its decoder failed';
+    throw invalidPicture(`is damaged (${why})`, `a whole ${name}`, cause);
+  }
+}
+
+function formatOf(bytes: Uint8Array): FormatRow {
+  const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+  if (format === undefined) throw invalidPicture('is not a supported image', NAMES);
+  return format;
+}
