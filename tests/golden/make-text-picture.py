@@ -9,3 +9,9 @@ draw.text((16, 62), "Order 4711: 3 apples, 12.50", font=ImageFont.load_default(2
 draw.text((16, 106), "left", font=ImageFont.load_default(20), fill=0)
 draw.text((300, 106), "right", font=ImageFont.load_default(20), fill=0)
 image.save("tests/golden/text-picture.png", optimize=True)
+
+card = Image.new("L", (420, 120), 255)
+draw = ImageDraw.Draw(card)
+draw.text((16, 14), "Jane's card", font=ImageFont.load_default(28), fill=0)
+draw.text((16, 62), "jane.doe@example.com", font=ImageFont.load_default(28), fill=0)
+card.save("tests/golden/card-picture.png", optimize=True)
