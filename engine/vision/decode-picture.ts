@@ -5,13 +5,14 @@
 import { EngineError } from '../base/errors.ts';
 import type { Steps } from '../base/turns.ts';
 import { atOnce } from '../base/turns.ts';
+import { decodeGif } from './gif/decode-gif.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { oriented, swapsSides } from './orient.ts';
 import type { DecodedFile, DecodeOptions, Picture, Size } from './picture.ts';
 import { DEFAULT_MAX_SIDE, invalidPicture } from './picture.ts';
 import { decodePng } from './png/decode-png.ts';
 
-export type PictureFormat = 'PNG' | 'JPEG';
+export type PictureFormat = 'PNG' | 'JPEG' | 'GIF';
 
 interface FormatRow {
   readonly name: PictureFormat;
@@ -26,8 +27,9 @@ const FORMATS: readonly FormatRow[] = [
     decode: decodePng,
   },
   { name: 'JPEG', magic: [0xff, 0xd8, 0xff], decode: decodeJpeg },
+  { name: 'GIF', magic: [0x47, 0x49, 0x46, 0x38], decode: decodeGif },
 ];
-const NAMES = 'PNG or JPEG';
+const NAMES = 'GIF, PNG or JPEG';
 
 /** A file that was read. */
 export interface ReadPicture {
