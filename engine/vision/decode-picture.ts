@@ -2,7 +2,6 @@
  * Files of pictures as pixels: a row for each format, found by a file's first bytes. Sizes are read off the
  * headers and bounded before anything is decoded, and everything decodes in parts.
  */
-import { EngineError } from '../base/errors.ts';
 import type { Steps } from '../base/turns.ts';
 import { atOnce } from '../base/turns.ts';
 import { decodeGif } from './gif/decode-gif.ts';
@@ -12,7 +11,8 @@ import type { DecodedFile, DecodeOptions, Picture, Size } from './picture.ts';
 import { DEFAULT_MAX_SIDE, invalidPicture } from './picture.ts';
 import { decodePng } from './png/decode-png.ts';
 
-export type PictureFormat = 'PNG' | 'JPEG' | 'GIF';
+/** WebP is decoded by a library, outside the engine. */
+export type PictureFormat = 'PNG' | 'JPEG' | 'GIF' | 'WEBP';
 
 interface FormatRow {
   readonly name: PictureFormat;
@@ -29,7 +29,7 @@ const FORMATS: readonly FormatRow[] = [
   { name: 'JPEG', magic: [0xff, 0xd8, 0xff], decode: decodeJpeg },
   { name: 'GIF', magic: [0x47, 0x49, 0x46, 0x38], decode: decodeGif },
 ];
-const NAMES = 'GIF, PNG or JPEG';
+const NAMES = 'GIF, WebP (in conversations), PNG or JPEG';
 
 /** A file that was read. */
 export interface ReadPicture {
@@ -52,18 +52,12 @@ export function* decodePictureSteps(
   { maxSide = DEFAULT_MAX_SIDE }: Partial<DecodeOptions> = {},
 ): Steps<ReadPicture> {
   const { name, decode } = formatOf(bytes);
-  try {
-    const { picture, width, height, orientation } = yield* decode(bytes, { maxSide });
-    return {
-      picture: oriented(picture, orientation),
-      format: name,
-      size: swapsSides(orientation) ? { width: height, height: width } : { width, height },
-    };
-  } catch (cause) {
-    if (cause instanceof EngineError) throw cause;
-    const why = cause instanceof Error ? cause.message.slice(0, 200) : 'its decoder failed';
-    throw invalidPicture(`is damaged (${why})`, `a whole ${name}`, cause);
-  }
+  const { picture, width, height, orientation } = yield* decode(bytes, { maxSide });
+  return {
+    picture: oriented(picture, orientation),
+    format: name,
+    size: swapsSides(orientation) ? { width: height, height: width } : { width, height },
+  };
 }
 
 function formatOf(bytes: Uint8Array): FormatRow {

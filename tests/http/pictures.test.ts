@@ -141,6 +141,17 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect(images?.[2]?.description).toContain('Picture 3 of 3');
   });
 
+  test.each([
+    ...['lossy.webp', 'alpha.webp', 'animated.webp', 'animated.gif', 'clear.gif', 'cmyk.jpg'],
+    ...['progressive-both.jpg', 'interlaced.png', 'deep.png', 'palette-clear.png', 'animated.png'],
+  ])('%s', async (name) => {
+    const file = bytesOf(`tests/vision/fixtures/${name}`);
+    const { images, error } = await chat({ messages: say(dataUrl(file, 'image/any')) });
+    expect(error?.message).toBeUndefined();
+    const kind = name.split('.')[1]!.replace('jpg', 'jpeg');
+    expect(images?.[0]).toMatchObject({ width: 45, height: 29, type: `image/${kind}` });
+  });
+
   test('a session keeps the words, and goes on from them', async () => {
     const session = 'pictures-kept';
     const { images } = await chat({ session, messages: say(dataUrl(page)) });

@@ -3,16 +3,15 @@
  * with pdf.js in it, and which a document that takes all memory would end. Knows neither models nor HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { inTurns } from '../../engine/base/turns.ts';
-import { decodePictureSteps } from '../../engine/vision/decode-picture.ts';
+import webp from '../../dist/fuel/webp.wasm';
 import type { ReadPicture } from '../../engine/vision/decode-picture.ts';
-import { takeTurn } from '../platform/turns.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { refusalOf } from './limits.ts';
 import { readDocument, readFile } from './read-document.ts';
 import type { ReadFile } from './read-document.ts';
+import { readPicture } from './read-picture.ts';
 import { withFile } from './received-file.ts';
 import type { Section } from './sections.ts';
 import type { FileType } from './types.ts';
@@ -48,7 +47,7 @@ export default class Documents extends WorkerEntrypoint {
     maxSide: number,
   ): Promise<RpcAnswer<ReadPicture>> {
     return answerCall({ place: 'documents.readPicture', ...call }, () =>
-      inTurns(decodePictureSteps(bytes, { maxSide }), takeTurn),
+      readPicture(bytes, webp, maxSide),
     );
   }
 

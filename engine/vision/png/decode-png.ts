@@ -3,6 +3,7 @@
  * what a file inflates to is counted before it is kept.
  */
 import { Unzlib } from 'fflate';
+import type { FlateError } from 'fflate';
 import type { Steps } from '../../base/turns.ts';
 import { orientationOf } from '../exif.ts';
 import type { DecodedFile, DecodeOptions, Size } from '../picture.ts';
@@ -35,7 +36,7 @@ interface Header extends Size {
   readonly isInterlaced: boolean;
 }
 
-/** @throws {EngineError} E_IMAGE_INVALID; errors of the inflater */
+/** @throws {EngineError} E_IMAGE_INVALID */
 export function* decodePng(bytes: Uint8Array, { maxSide }: DecodeOptions): Steps<DecodedFile> {
   const header = readHeader(bytes);
   const chunks = readChunks(bytes);
@@ -48,12 +49,22 @@ export function* decodePng(bytes: Uint8Array, { maxSide }: DecodeOptions): Steps
   const inflater = new Unzlib((chunk) => rows.take(chunk));
   for (const part of chunks.data)
     for (let at = 0; at < part.length; at += INFLATE_STEP) {
-      inflater.push(part.subarray(at, at + INFLATE_STEP), false);
+      inflate(inflater, part.subarray(at, at + INFLATE_STEP));
       yield;
     }
   rows.finish();
   const { width, height } = header;
   return { picture: scaler.finish(), width, height, orientation: chunks.orientation };
+}
+
+/** Errors of the library have a number. @throws {EngineError} E_IMAGE_INVALID */
+function inflate(inflater: Unzlib, part: Uint8Array): void {
+  try {
+    inflater.push(part, false);
+  } catch (cause) {
+    if (!(cause instanceof Error) || typeof (cause as FlateError).code !== 'number') throw cause;
+    throw invalidPicture(`is damaged (${cause.message})`, 'a whole PNG', cause);
+  }
 }
 
 function readHeader(bytes: Uint8Array): Header {
