@@ -68,24 +68,28 @@ export function* decodeJpeg(bytes: Uint8Array, options: DecodeOptions): Steps<De
   const context: Context = { bytes, quantization: [], tables, ...start };
   let frame: Frame | null = null;
   let output: Output | null = null;
-  for (const { marker, body, end, skipTo } of segments(bytes)) {
-    if (Marker.isFrame(marker)) {
-      frame = readFrame(marker, body);
-    } else if (marker === Marker.SCAN) {
-      if (frame === null) throw invalidPicture('has a scan before its frame', 'a whole JPEG');
-      const scan = readScan(frame, body);
-      output ??= new Output(context, frame, scan, options);
-      yield* output.decode(scan, end);
-      if (output.isDone) break;
-      skipTo(endOfScan(bytes, end));
-    } else {
-      readTables(marker, body, context);
+  try {
+    for (const { marker, body, end, skipTo } of segments(bytes)) {
+      if (Marker.isFrame(marker)) {
+        frame = readFrame(marker, body);
+      } else if (marker === Marker.SCAN) {
+        if (frame === null) throw invalidPicture('has a scan before its frame', 'a whole JPEG');
+        const scan = readScan(frame, body);
+        output ??= new Output(context, frame, scan, options);
+        yield* output.decode(scan, end);
+        if (output.isDone) break;
+        skipTo(endOfScan(bytes, end));
+      } else {
+        readTables(marker, body, context);
+      }
     }
+    if (frame === null || output === null) throw cutOff();
+    const picture = yield* output.finish();
+    const { width, height } = frame;
+    return { picture, width, height, orientation: context.orientation };
+  } finally {
+    output?.release();
   }
-  if (frame === null || output === null) throw cutOff();
-  const picture = yield* output.finish();
-  const { width, height } = frame;
-  return { picture, width, height, orientation: context.orientation };
 }
 
 function readTables(marker: number, body: Uint8Array, context: Context): void {
@@ -163,6 +167,12 @@ class Output {
       }
     if (!this.#scaler.isFull) throw cutOff();
     return this.#scaler.finish();
+  }
+
+  /** Gives tens of megabytes back at once, which might wait long for a garbage collection. */
+  release(): void {
+    for (const { store } of this.#planes)
+      for (const { buffer } of [store.kept, store.isSet]) (buffer as ArrayBuffer).transfer(0);
   }
 
   *#interleaved(
