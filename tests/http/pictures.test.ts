@@ -78,23 +78,15 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect([left < 25, top < 25, right > 290, bottom > 35]).toEqual([true, true, true, true]);
     expect(image?.colours[0]?.name).toBe('white');
     expect(image?.missing.map(({ name }) => name)).toEqual(['labels']);
-    expect(image?.description).toMatch(/^<picture>\nA picture, described by programs;/);
+    expect(image?.description).toMatch(/^<picture>\nWhat is in the picture, found by programs:/);
     expect(image?.description).toMatch(/Order ?4711/);
     expect(completion.choices[0]?.message.content).toContain('4711');
   });
 
-  test('what the model reads is the description, and the second time nothing is evaluated again', async () => {
+  test('what the model reads is the description before the question', async () => {
     const first = await chat({ messages: say(dataUrl(page), 'Which fruit?') });
     const { description } = first.images![0]!;
-    const same = [
-      {
-        role: 'user',
-        content: [
-          { type: 'text', text: 'Which fruit?' },
-          { type: 'text', text: description },
-        ],
-      },
-    ];
+    const same = [{ role: 'user', content: `${description}\nWhich fruit?` }];
     const plain = await chat({ messages: same });
     expect(plain.usage.prompt_tokens).toBe(first.usage.prompt_tokens);
     expect(plain.usage.prompt_tokens_details.cached_tokens).toBeGreaterThan(
@@ -138,7 +130,7 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
       ['image/png', undefined],
       ['image/png', undefined],
     ]);
-    expect(images?.[2]?.description).toContain('Picture 3 of 3');
+    expect(images?.[2]?.description).toContain('picture 3 of 3');
   });
 
   test.each([

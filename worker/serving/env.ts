@@ -34,7 +34,7 @@ export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEn
   readonly MODERATION_MODEL: string;
   /** Id of the model that reads text in pictures; pp-ocr-v4 when empty. */
   readonly OCR_MODEL?: string;
-  /** Id of the classifier that says what pictures look like; nothing says it when empty. */
+  /** Id of the classifier that says what pictures look like; efficientnet-lite0 when empty. */
   readonly CLASSIFIER_MODEL?: string;
   /** "off" refuses pictures that the model has no input for; they are described when empty. */
   readonly VISION?: string;

@@ -8,7 +8,7 @@ import { allows, objectName } from '../../platform/caller.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import {
-  describeMessages,
+  describeConversation,
   hasPictures,
   redactImages,
 } from '../../serving/vision/describe-messages.ts';
@@ -146,7 +146,7 @@ async function describeChat(
   if (!hasPictures(messages)) return { messages, images: [] };
   const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
   const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
-  return await describeMessages(request, messages);
+  return await describeConversation(request, messages);
 }
 
 /** What has to match a format, or may be a call, has no sentences to check. */

@@ -9,7 +9,7 @@ import {
 } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message, PartNames } from '../../serving/conversation/message.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
-import { describeMessages } from '../../serving/vision/describe-messages.ts';
+import { describeMessages, picturesFirst } from '../../serving/vision/describe-messages.ts';
 import type { PictureRequest } from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { Conversation, MessageBlock } from './schema.ts';
@@ -135,10 +135,11 @@ export async function describeBlocks<C extends Conversation>(
     const { content } = message;
     if (typeof content === 'string') return message;
     const words = (j: number) => contentText(described[i]!.content.slice(j, j + 1));
-    return {
-      ...message,
-      content: content.map((block, j) => (block.type === 'image' ? textBlock(words(j)) : block)),
-    };
+    const blocks = content.map((block, j) =>
+      block.type === 'image' ? textBlock(words(j)) : block,
+    );
+    const pictures = content.map(({ type }) => type === 'image');
+    return { ...message, content: picturesFirst(pictures, blocks) };
   });
   return { conversation: { ...conversation, messages }, images };
 }

@@ -8,7 +8,11 @@ import type { ContentPart, Message, PartNames } from '../../serving/conversation
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
-import { describeMessages, hasPictures } from '../../serving/vision/describe-messages.ts';
+import {
+  describeMessages,
+  hasPictures,
+  picturesFirst,
+} from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
@@ -193,7 +197,8 @@ export async function describeItems(
       if (part.type !== 'input_image' || words?.type !== 'text') return part;
       return { type: 'input_text', text: words.text };
     });
-    return { ...item, content };
+    const pictures = item.content.map(({ type }) => type === 'input_image');
+    return { ...item, content: picturesFirst(pictures, content) };
   });
   return { items: withWords, images };
 }

@@ -14,9 +14,11 @@ export const colourDescriber: Describer = {
       share: Math.round(share * 1000) / 1000,
     }));
     const shown = colours.map(({ name, share }) => `${name} ${Math.round(share * 100)} %`);
-    const lines = [`Colours: ${shown.length === 0 ? 'many, none common' : shown.join(', ')}.`];
+    const lines = [
+      `The colours of the picture: ${shown.length === 0 ? 'many, none common' : shown.join(', ')}.`,
+    ];
     const layout = layoutOf(colourGrid(picture));
-    if (layout !== null) lines.push(`Layout: ${layout}.`);
+    if (layout !== null) lines.push(`Colours by place: ${layout}.`);
     return { lines, data: { colours } };
   },
 };

@@ -52,13 +52,14 @@ export async function readyDescribers(env: ServingEnv): Promise<ReadyDescribers>
       ready.push({ describer, modelId: '', version: '' });
       continue;
     }
-    const version = modelId === '' ? null : await versionOf(env, modelId);
+    const version = await versionOf(env, modelId);
     if (version !== null) ready.push({ describer, modelId, version });
-    else if (modelId === '') missing.push({ name, fix: 'CLASSIFIER_MODEL names no classifier' });
     else missing.push({ name, fix: `thimble push ${modelId}` });
   }
   return { ready, missing, hasModel: ready.some(({ modelId }) => modelId !== '') };
 }
+
+const MISSING: ReadonlySet<string> = new Set(['E_MODEL_NOT_FOUND', 'E_MODEL_KIND']);
 
 /** Null where the model is missing, or the script that runs it. */
 async function versionOf(env: ServingEnv, modelId: string): Promise<string | null> {
@@ -66,7 +67,9 @@ async function versionOf(env: ServingEnv, modelId: string): Promise<string | nul
   try {
     return (await findModelOfKind(env.MODELS, modelId, 'onnx', EVERY_MODEL)).version;
   } catch (error) {
-    if (error instanceof EngineError && error.code === 'E_MODEL_NOT_FOUND') return null;
+    // A model of that name may be of another kind.
+    const isMissing = error instanceof EngineError && MISSING.has(error.code);
+    if (isMissing) return null;
     throw error;
   }
 }
@@ -115,7 +118,7 @@ async function describe(
   ready: readonly Ready[],
 ): Promise<Description> {
   const { width, height } = file.size;
-  const lines = [`Size: ${width} x ${height} pixels, ${shapeOf(width, height)}.`];
+  const lines = [`The picture is ${width} x ${height} pixels, ${shapeOf(width, height)}.`];
   let facts: Partial<PictureFacts> = {};
   for (const { describer, modelId } of ready) {
     const words = await describer.describe({ env, caller, modelId }, file.picture, file);

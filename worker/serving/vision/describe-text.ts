@@ -24,11 +24,11 @@ export const textDescriber: Describer = {
           : Math.round((edge * size.height) / picture.height),
       ),
     }));
-    if (text.length === 0) return { lines: ['Text in it: none was found.'], data: { text } };
+    if (text.length === 0) return { lines: ['No text was found in the picture.'], data: { text } };
     const places = new Set(text.map(({ box }) => placeOf(box, size.width, size.height)));
     return {
       lines: [
-        `Text in it, line by line (${[...places].slice(0, 4).join(', ')}):`,
+        `The picture shows this text (${[...places].slice(0, 4).join(', ')}):`,
         ...fitted(text.map((line) => line.text)),
       ],
       data: { text },

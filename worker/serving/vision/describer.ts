@@ -32,7 +32,7 @@ export interface PictureFacts {
 export interface Describer {
   /** As in the details of an answer. */
   readonly name: string;
-  /** Id of the model that it needs; null for none, '' where the deployment names none. */
+  /** Id of the model that it needs; null for none. */
   readonly modelId: (env: ServingEnv) => string | null;
   readonly describe: (
     context: DescriberContext,
