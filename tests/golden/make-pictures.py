@@ -147,4 +147,4 @@ for name, data in files():
     image = decoded(data)
     pixels = base64.b64encode(image.tobytes()).decode()
     golden[name] = {'width': image.width, 'height': image.height, 'rgb': pixels}
-(FOLDER / 'pictures.json').write_text(json.dumps(golden, indent=1) + '\n')
+(FOLDER / 'pictures.json').write_text(json.dumps(golden, indent=2) + '\n')
