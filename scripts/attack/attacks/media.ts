@@ -287,10 +287,9 @@ function pictureMessage(bytes: Uint8Array): object {
   return { role: 'user', content: [{ type: 'image_url', image_url: { url } }] };
 }
 
-/** Where no model reads pictures, they are refused before they are decoded. */
 function pictureAttack(name: string, what: string, make: () => Uint8Array): Attack {
   return bodyAttack({
-    ...{ name: `picture-${name}`, what, path: '/v1/chat/completions' },
+    ...{ name: `picture-${name}`, what, path: '/v1/chat/completions', needs: 'pictures' },
     body: () => ({ messages: [pictureMessage(make())], max_tokens: 1 }),
   });
 }
