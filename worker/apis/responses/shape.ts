@@ -69,7 +69,7 @@ export interface ResponseRun {
   /** What was searched for before the answer; null for nothing. */
   readonly search: FileSearch | null;
   /** Pictures that the model was given as words. */
-  readonly images: readonly ImageJson[];
+  readonly images?: readonly ImageJson[];
   /** Seconds since 1970. */
   readonly createdAt: number;
   /** Place of failures during the generation. */
@@ -84,7 +84,7 @@ export interface ResponseRun {
 
 /** A response without output yet. */
 export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
-  const { id, model, body, nDropped, images, createdAt } = run;
+  const { id, model, body, nDropped, images = [], createdAt } = run;
   return {
     id,
     object: 'response',
