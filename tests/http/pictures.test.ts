@@ -183,6 +183,23 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect(next.usage?.input_tokens).toBeGreaterThan(first.usage!.input_tokens);
   });
 
+  test('responses: a picture that was uploaded, by its id', async () => {
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none' });
+    const file = await client.files.create({
+      ...{ purpose: 'vision', file: new File([page], 'page.png') },
+    });
+    const ask = (id: string) =>
+      client.responses.create({
+        ...{ model: MODEL, max_output_tokens: 2, store: false },
+        input: [{ role: 'user', content: [{ type: 'input_image', file_id: id, detail: 'auto' }] }],
+      });
+    const response = (await ask(file.id)) as unknown as Answer;
+    expect(response.images?.[0]).toMatchObject({ width: 420, height: 150, type: 'image/png' });
+    await expect(ask('file-nothing')).rejects.toMatchObject({
+      ...{ status: 400, param: 'input[0].content[0].file_id' },
+    });
+  });
+
   test('the anthropic client, and its count of tokens', async () => {
     const client = new Anthropic({ baseURL: server.url, apiKey: 'none' });
     const source = {

@@ -7,6 +7,7 @@ import { chatSteps } from '../../serving/generation/run-chat.ts';
 import { readHistory } from './conversation-turns.ts';
 import { defineResponseEndpoint } from './env.ts';
 import { describeItems, newItems, newResponseId } from './input.ts';
+import { withPictureFiles } from './picture-files.ts';
 import { readReferences } from './references.ts';
 import { readTurn } from './run-response.ts';
 import { responseBodySchema } from './schema.ts';
@@ -40,7 +41,8 @@ export const countInputTokens = defineResponseEndpoint({
   async handle({ env, caller, body, record, request }) {
     const history = await readHistory(env, caller, body);
     const referenced = await readReferences(env, caller, body.input);
-    const added = newItems(body.input, newResponseId(), referenced);
+    const asked = await withPictureFiles(env, caller, body.input);
+    const added = newItems(asked, newResponseId(), referenced);
     const { items: fresh } = await describeItems(env, caller, body, added, request.signal);
     const input = [...history, ...fresh];
     const { model, messages, tools } = await readTurn(env, {

@@ -7,6 +7,7 @@ import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-req
 import { keepTurn, readHistory } from './conversation-turns.ts';
 import { redactImages } from '../../serving/vision/describe-messages.ts';
 import { describeItems, newItems, newResponseId, readRedactions } from './input.ts';
+import { withPictureFiles } from './picture-files.ts';
 import { readReferences } from './references.ts';
 import type { ResponseJson } from './schema.ts';
 import { hideResponse, redactItems } from './redact-items.ts';
@@ -102,7 +103,8 @@ export const createResponse = defineResponseEndpoint({
     const redactor = redactorFor(given.redact, await readRedactions(env, caller, given));
     redactor?.note(JSON.stringify(history));
     const referenced = await readReferences(env, caller, given.input);
-    const added = newItems(given.input, id, referenced);
+    const input = await withPictureFiles(env, caller, given.input);
+    const added = newItems(input, id, referenced);
     const seen = await describeItems(env, caller, given, added, request.signal);
     const fresh = await redactItems(redactor, seen.items);
     const { instructions } = given;
