@@ -18,7 +18,11 @@ export function textBytes(nBytes: number, body: unknown): number {
     } else if (Array.isArray(value)) {
       for (const item of value) visit(item, isPicture);
     } else if (typeof value === 'object' && value !== null) {
-      for (const [name, item] of Object.entries(value)) visit(item, FIELDS.has(name));
+      for (const [name, item] of Object.entries(value)) {
+        // What calls are given is text, whatever its fields are called.
+        const isCall = name === 'input' && !Array.isArray(item);
+        if (!isCall) visit(item, FIELDS.has(name));
+      }
     }
   };
   visit(body, false);
