@@ -30,6 +30,27 @@ declare module '*/opus-decoder.mjs' {
   const OpusDecoder: { new (options: DecoderOptions): Decoder; module: WebAssembly.Module };
   export default OpusDecoder;
 }
+/** libwebp's decoder without its WebAssembly, which it is given; the package has no types for it. */
+declare module '@jsquash/webp/codec/dec/webp_dec.js' {
+  interface DecoderOptions {
+    readonly noInitialRun: boolean;
+    readonly locateFile: (path: string) => string;
+    readonly instantiateWasm: (
+      imports: WebAssembly.Imports,
+      done: (instance: WebAssembly.Instance) => void,
+    ) => WebAssembly.Exports;
+  }
+  interface DecodedWebp {
+    readonly data: Uint8ClampedArray;
+    readonly width: number;
+    readonly height: number;
+  }
+  interface WebpDecoder {
+    decode(bytes: Uint8Array): DecodedWebp | null;
+  }
+  const createDecoder: (options: DecoderOptions) => Promise<WebpDecoder>;
+  export default createDecoder;
+}
 /** Made by scripts/build/ort.ts: onnxruntime-web with a memory of its own. */
 declare module '*/create-ort.mjs' {
   const createOrt: (webAssembly: typeof WebAssembly) => typeof import('onnxruntime-web/wasm');

@@ -3,7 +3,7 @@ import type { Outcome } from './outcome.ts';
 import type { Target } from './target.ts';
 
 /** Kinds of models that an attack needs beside the text model. */
-export type Need = 'encoder' | 'recognition';
+export type Need = 'encoder' | 'recognition' | 'pictures';
 
 export interface Attack {
   readonly name: string;

@@ -23,6 +23,8 @@ import type { TargetModels } from './target.ts';
 
 const READY_TIMEOUT_MS = 120_000;
 const RECOGNITION_ID = 'whisper-tiny.en';
+/** Without a model that reads pictures, they are refused before they are decoded. */
+const PICTURES_ID = 'pp-ocr-v4';
 
 interface Flags {
   readonly only?: string;
@@ -40,6 +42,7 @@ async function chooseModels({ model, quick = false }: Flags): Promise<TargetMode
     text,
     encoder: (await isThere(DEFAULT_ENCODER_ID)) ? DEFAULT_ENCODER_ID : null,
     recognition: (await isThere(RECOGNITION_ID)) ? RECOGNITION_ID : null,
+    pictures: (await isThere(PICTURES_ID)) ? PICTURES_ID : null,
   };
 }
 
@@ -62,7 +65,9 @@ async function attack(flags: Flags): Promise<void> {
   await build();
   const models = await chooseModels(flags);
   const attacks = chooseAttacks(flags, models);
-  const ids = [models.text, models.encoder, models.recognition].filter((id) => id !== null);
+  const ids = [models.text, models.encoder, models.recognition, models.pictures].filter(
+    (id) => id !== null,
+  );
   const results = await withTemporaryFolder('attack', async (persist) => {
     for (const id of ids) await pushStep(id, persist);
     const vars = { DEFAULT_MODEL: models.text };

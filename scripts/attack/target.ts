@@ -12,6 +12,7 @@ export interface TargetModels {
   readonly text: string;
   readonly encoder: string | null;
   readonly recognition: string | null;
+  readonly pictures: string | null;
 }
 
 export class Target {

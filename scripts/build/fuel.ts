@@ -24,6 +24,7 @@ const MODULES: readonly FueledModule[] = [
   { name: 'opus', source: OPUS_OUTPUTS[1]! },
   { name: 'opus-encoder', source: packageFile('@evan', 'opus', 'wasm', 'opus.wasm') },
   { name: 'pico', source: packageFile('@echogarden', 'svoxpico-wasm', 'svoxpico.wasm') },
+  { name: 'webp', source: packageFile('@jsquash', 'webp', 'codec', 'dec', 'webp_dec.wasm') },
   { name: 'ort', source: packageFile('onnxruntime-web', 'dist', 'ort-wasm-simd-threaded.wasm') },
 ];
 

@@ -40,6 +40,7 @@ const WITHOUT_FILE: Readonly<Record<string, { copyright: string; files: readonly
 /** What a package holds of others beside its own licence: who holds the copyright, and their licence, from the root. */
 const INSIDE: Readonly<Record<string, { copyright: string; file: string }>> = {
   '@evan/opus': { copyright: 'Contains libopus', file: 'scripts/build/licences/libopus.txt' },
+  '@jsquash/webp': { copyright: 'Contains libwebp', file: 'scripts/build/licences/libwebp.txt' },
   unpdf: {
     copyright:
       'Contains pdf.js: Copyright Mozilla Foundation, changed as scripts/build/pdf.ts says',

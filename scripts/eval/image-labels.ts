@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { EngineError } from '../../engine/base/errors.ts';
-import { decodePicture } from '../../engine/vision/picture.ts';
+import { decodePicture } from '../../engine/vision/decode-picture.ts';
 import { resize } from '../../engine/vision/resize.ts';
 import type { LocalImageEncoder } from '../node-host/image-encoder.ts';
 import { share } from './intervals.ts';

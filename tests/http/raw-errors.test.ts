@@ -12,6 +12,7 @@ import { distDir } from '../../scripts/lib/paths.ts';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { linearBytes } from '../support/onnx-models.ts';
+import { dataUrl, formulaPng } from '../support/pictures.ts';
 import { pcm16, sine, wavBytes } from '../support/sound.ts';
 import { writeTinyHf } from '../support/tiny-whisper.ts';
 
@@ -27,6 +28,7 @@ const FAILING_HASH = `crypto.subtle.digest = ${fail};`;
 const FAULTS = {
   stage: FAILING_HASH,
   onnx: FAILING_HASH,
+  documents: `DataView.prototype.getUint32 = ${fail};`,
   audio: `${FAILING_HASH} DataView.prototype.getUint16 = ${fail};`,
   gateway: `
     for (const [owner, name] of [[TextEncoder.prototype, 'encode'], [String.prototype, 'replaceAll']]) {
@@ -63,6 +65,8 @@ beforeAll(async () => {
   server = await startTestServer({
     sources: Object.fromEntries(sources),
     onLog: (line) => log.push(line),
+    // Pictures are described where the model that it names is there.
+    vars: { OCR_MODEL: 'linear' },
     models: ['pico-en-us', TINY_ENCODER_ID],
     imported: { modelsRoot, ids: ['linear', 'tiny-whisper'] },
   });
@@ -95,6 +99,11 @@ const tone = () => {
 };
 const chat = { messages: [{ role: 'user', content: TRIGGER }], max_tokens: 4 };
 
+const url = dataUrl(formulaPng(4, 4, 1));
+const seen = {
+  messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
+};
+
 const CASES: readonly (readonly [place: string, ask: () => Promise<Response>])[] = [
   ['gateway.applyTemplate', () => server.post('/apply-template', chat)],
   ['gateway.chatCompletions', () => server.post('/v1/chat/completions', { ...chat, session: 'a' })],
@@ -102,6 +111,7 @@ const CASES: readonly (readonly [place: string, ask: () => Promise<Response>])[]
   ['stage.generate', () => server.post('/v1/completions', { prompt: 'Once', stream: true })],
   ['stage.status', () => server.post('/v1/tasks/summarize', { text: 'Once upon a time.' })],
   ['stage.embed', () => server.post('/v1/embeddings', { model: 'tiny-encoder', input: 'the sea' })],
+  ['documents.readPicture', () => server.post('/v1/chat/completions', seen)],
   ['onnx.run', () => server.post('/v1/onnx/linear', { inputs: ROW })],
   ['audio.decode', tone],
   ['audio.speak', () => server.post('/v1/audio/speech', { model: 'pico-en-us', input: 'Hello.' })],

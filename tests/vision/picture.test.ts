@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { formulaPixels, formulaPng, pngChunk, rawPng } from '../support/pictures.ts';
 import { seededRandom } from '../support/random.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { decodePicture } from '../../engine/vision/picture.ts';
+import { decodePicture } from '../../engine/vision/decode-picture.ts';
 import { cropCentre, resize } from '../../engine/vision/resize.ts';
 
 function refusal(bytes: Uint8Array): string {

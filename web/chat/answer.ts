@@ -6,11 +6,14 @@ import { streamChat } from './chat-stream.ts';
 import type { ChatMessage, ChatRequest, SessionReport, Timings, Usage } from './chat-stream.ts';
 import { describeAnswer } from './describe-answer.ts';
 import { showError, showNote, showTurn } from './log.ts';
+import { thumbnail } from './pictures.ts';
+import type { ChosenPicture } from './pictures.ts';
 
 export interface AnswerOptions {
   /** The request that asks `question`. */
   readonly request: ChatRequest;
   readonly question: ChatMessage;
+  readonly pictures: readonly ChosenPicture[];
   readonly signal: AbortSignal;
   /** What speaks the answer; null when it is only shown. */
   readonly openVoice: ((onSeconds: (seconds: number) => void) => SpokenAnswer) | null;
@@ -23,6 +26,8 @@ export interface Answered {
   readonly content: string;
   /** Whether the server counts the turn as done. */
   readonly isComplete: boolean;
+  /** What the model was told about the pictures; '' for none. */
+  readonly seen: string;
 }
 
 /** Said under an answer, by its finish_reason. */
@@ -36,17 +41,19 @@ const LOST = 'The answer was cut: the connection ended before it was complete.';
 /** Failures are shown, with a button that asks again. */
 export async function answer(options: AnswerOptions): Promise<Answered> {
   const { request, question, signal, openVoice } = options;
-  const turn = showTurn(question.content);
+  const turn = showTurn(question.content, ...options.pictures.map(thumbnail));
   const view = new AnswerView(turn);
   view.isStreaming = true;
   const voice =
     openVoice?.((seconds) => (view.element.dataset['spokenSeconds'] = seconds.toFixed(1))) ?? null;
   const facts: AnswerFacts = {};
+  let seen = '';
   try {
     for await (const chunk of streamChat(request, signal)) {
       facts.timings = chunk.timings ?? facts.timings;
       facts.session = chunk.session ?? facts.session;
       facts.usage = chunk.usage ?? facts.usage;
+      seen = chunk.images?.map(({ description }) => `${description}\n`).join('') ?? seen;
       const choice = chunk.choices[0];
       facts.finishReason = choice?.finish_reason ?? facts.finishReason;
       const more = choice?.delta.content;
@@ -68,7 +75,7 @@ export async function answer(options: AnswerOptions): Promise<Answered> {
     if (signal.aborted) showNote('Stopped by you. ', turn, ...more);
     else showError(error, turn, ' ', ...more);
   }
-  return { content: view.content, isComplete: facts.finishReason !== undefined };
+  return { content: view.content, isComplete: facts.finishReason !== undefined, seen };
 }
 
 interface AnswerFacts {

@@ -6,13 +6,24 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/** A message as it is sent: with its pictures. */
+export interface SentMessage {
+  readonly role: ChatMessage['role'];
+  readonly content:
+    | string
+    | readonly (
+        | { readonly type: 'text'; readonly text: string }
+        | { readonly type: 'image_url'; readonly image_url: { readonly url: string } }
+      )[];
+}
+
 export interface ChatRequest {
   readonly model?: string;
   /** Id of a conversation that the server keeps. */
   readonly session?: string;
   /** How long after its last turn the server keeps that conversation. */
   readonly retention_s?: number;
-  readonly messages: readonly ChatMessage[];
+  readonly messages: readonly SentMessage[];
 }
 
 export interface Usage {
@@ -35,6 +46,8 @@ export interface ChatChunk {
   readonly usage?: Usage | null;
   readonly timings?: Timings;
   readonly session?: SessionReport;
+  /** What the model was told about the pictures. */
+  readonly images?: readonly { readonly description: string }[];
 }
 type ChatEvent = ChatChunk & { readonly error?: { readonly message: string } };
 

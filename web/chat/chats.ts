@@ -1,7 +1,7 @@
 /** The conversations this page knows: their ids and titles here, their messages on the server or here, too. */
 import { keep, readKept } from '../access/kept.ts';
 import { fetchWithKey } from '../access/key.ts';
-import type { ChatMessage, ChatRequest } from './chat-stream.ts';
+import type { ChatMessage, ChatRequest, SentMessage } from './chat-stream.ts';
 import { readError } from './server.ts';
 
 const KEPT_AS = 'chats';
@@ -47,15 +47,23 @@ export function setCurrent(id: string | null): void {
 }
 
 /** What asks the next question. */
-export function requestOf({ id, isOnServer, messages }: Chat, question: ChatMessage): ChatRequest {
+export function requestOf({ id, isOnServer, messages }: Chat, question: SentMessage): ChatRequest {
   if (!isOnServer) return { messages: [...messages, question] };
   return { session: id, retention_s: RETENTION_S, messages: [question] };
 }
 
-/** The conversation with one more turn; it is the latest and the current one from now on. */
-export function withTurn(chat: Chat, question: ChatMessage, answer: string): Chat {
+/**
+ * The conversation with one more turn; it is the latest and the current one from now on.
+ * @param read the question as the model read it, with words in the place of pictures
+ */
+export function withTurn(
+  chat: Chat,
+  question: ChatMessage,
+  read: ChatMessage,
+  answer: string,
+): Chat {
   const title = chat.title === '' ? titleOf(question.content) : chat.title;
-  const turn: readonly ChatMessage[] = [question, { role: 'assistant', content: answer }];
+  const turn: readonly ChatMessage[] = [read, { role: 'assistant', content: answer }];
   const messages = chat.isOnServer ? [] : [...chat.messages, ...turn];
   const longer = { ...chat, title, messages };
   const all = [longer, ...listChats().filter(({ id }) => id !== chat.id)];

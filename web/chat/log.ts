@@ -6,9 +6,9 @@ import { log } from './elements.ts';
 const END_PX = 40;
 
 /** What belongs to one question. */
-export function showTurn(question: string): HTMLElement {
+export function showTurn(question: string, ...pictures: Node[]): HTMLElement {
   const turn = node('div', { className: 'turn' });
-  turn.append(node('article', { className: 'user' }, question));
+  turn.append(node('article', { className: 'user' }, ...pictures, question));
   append(turn, log);
   return turn;
 }

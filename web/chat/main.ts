@@ -2,7 +2,7 @@
 import { SpokenAnswer } from './audio/spoken-answer.ts';
 import { AnswerView } from './answer-view.ts';
 import { answer } from './answer.ts';
-import type { ChatMessage } from './chat-stream.ts';
+import type { ChatMessage, SentMessage } from './chat-stream.ts';
 import * as chats from './chats.ts';
 import type { Chat } from './chats.ts';
 import { draftIsAnswered, keepDraft, restoreDraft, takeDraft } from './draft.ts';
@@ -10,6 +10,8 @@ import * as elements from './elements.ts';
 import { clearLog, messageOf, showError, showNote, showTurn } from './log.ts';
 import { listAbilities } from './models.ts';
 import type { Abilities } from './models.ts';
+import { hasPictures, listenForPictures, takePictures } from './pictures.ts';
+import type { ChosenPicture } from './pictures.ts';
 import { listen, offerTalk, stopListening } from './talk.ts';
 
 const { form, log, memory, model, send, stop, talk, text } = elements;
@@ -32,7 +34,18 @@ async function loadModels(): Promise<string | null> {
   }
 }
 
-async function ask(content: string, isSpoken = false): Promise<void> {
+/** Pictures come before the text, as the model reads them. */
+function sentMessage(content: string, pictures: readonly ChosenPicture[]): SentMessage {
+  if (pictures.length === 0) return { role: 'user', content };
+  const images = pictures.map(({ url }) => ({ type: 'image_url' as const, image_url: { url } }));
+  return { role: 'user', content: [...images, { type: 'text', text: content }] };
+}
+
+async function ask(
+  content: string,
+  isSpoken = false,
+  pictures: readonly ChosenPicture[] = [],
+): Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
   setRunning(controller);
@@ -43,17 +56,19 @@ async function ask(content: string, isSpoken = false): Promise<void> {
     const made = await answer({
       request: {
         ...(model.value === '' ? {} : { model: model.value }),
-        ...chats.requestOf(asked, question),
+        ...chats.requestOf(asked, sentMessage(content, pictures)),
       },
       question,
+      pictures,
       signal,
       openVoice:
         isSpoken && abilities.speaks ? (onSeconds) => new SpokenAnswer(signal, onSeconds) : null,
-      retry: () => retry(content, isSpoken),
+      retry: () => retry(content, isSpoken, pictures),
     });
     // A turn that was stopped is kept here as far as it came; a session forgets it.
     if (made.isComplete || (made.content !== '' && !asked.isOnServer)) {
-      const longer = chats.withTurn(asked, question, made.content);
+      const read = { ...question, content: `${made.seen}${content}` };
+      const longer = chats.withTurn(asked, question, read, made.content);
       if (chat === asked) chat = longer;
       draftIsAnswered();
       listChats();
@@ -64,11 +79,11 @@ async function ask(content: string, isSpoken = false): Promise<void> {
   }
 }
 
-function retry(content: string, isSpoken: boolean): void {
+function retry(content: string, isSpoken: boolean, pictures: readonly ChosenPicture[]): void {
   if (running !== null) return;
   if (text.value.trim() === content) text.value = '';
   keepDraft(content);
-  void ask(content, isSpoken);
+  void ask(content, isSpoken, pictures);
 }
 
 function setRunning(controller: AbortController | null): void {
@@ -82,7 +97,7 @@ async function listenAndAsk(): Promise<void> {
   const question = await listen(abilities);
   if (question === '') return;
   text.value = question;
-  await ask(takeDraft(), true);
+  await ask(takeDraft(), true, takePictures());
 }
 
 /** Shows a conversation from its beginning. */
@@ -108,7 +123,7 @@ function showMessages(messages: readonly ChatMessage[]): void {
   let turn = log;
   for (const { role, content } of messages) {
     if (role === 'user') {
-      turn = showTurn(content);
+      turn = showTurn(withoutWords(content));
       continue;
     }
     const view = new AnswerView(turn);
@@ -116,6 +131,11 @@ function showMessages(messages: readonly ChatMessage[]): void {
     view.finish('');
   }
   log.scrollTop = log.scrollHeight;
+}
+
+/** What the model was told about pictures is long, and not the user's own. */
+function withoutWords(content: string): string {
+  return content.replaceAll(/<picture>\n[^]*?\n<\/picture>\n/g, '[picture]\n');
 }
 
 function listChats(): void {
@@ -144,8 +164,9 @@ async function startOver(): Promise<void> {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  if (text.value.trim() === '' || running !== null) return;
-  void ask(takeDraft());
+  if (running !== null) return;
+  if (text.value.trim() === '' && !hasPictures()) return;
+  void ask(takeDraft() || 'Describe the picture.', false, takePictures());
 });
 text.addEventListener('input', () => keepDraft(text.value));
 text.addEventListener('keydown', (event) => {
@@ -158,6 +179,7 @@ document.addEventListener('keydown', (event) => {
   stopListening();
   running?.abort();
 });
+listenForPictures();
 stop.addEventListener('click', () => running?.abort());
 talk.addEventListener('click', () => void listenAndAsk());
 elements.newChat.addEventListener('click', () => void startOver());

@@ -1,14 +1,17 @@
 /**
- * The documents script: text of PDF, DOCX, EPUB and CSV. Separate from the gateway, which would be half as large again
+ * The documents script: text of PDF, DOCX, EPUB and CSV, pixels of pictures. Separate from the gateway, which would be half as large again
  * with pdf.js in it, and which a document that takes all memory would end. Knows neither models nor HTTP.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import webp from '../../dist/fuel/webp.wasm';
+import type { ReadPicture } from '../../engine/vision/decode-picture.ts';
 import { answerCall } from '../platform/rpc.ts';
 import type { RpcAnswer } from '../platform/rpc.ts';
 import type { CallContext } from '../platform/failure.ts';
 import { refusalOf } from './limits.ts';
 import { readDocument, readFile } from './read-document.ts';
 import type { ReadFile } from './read-document.ts';
+import { readPicture } from './read-picture.ts';
 import { withFile } from './received-file.ts';
 import type { Section } from './sections.ts';
 import type { FileType } from './types.ts';
@@ -34,6 +37,17 @@ export default class Documents extends WorkerEntrypoint {
   ): Promise<RpcAnswer<ReadFile>> {
     return answerCall({ place: 'documents.readUpload', ...call }, () =>
       withFile(body, (bytes) => readFile(bytes, name, refusalOf('file'))),
+    );
+  }
+
+  /** Pixels of a picture. @param maxSide longest side of the result */
+  readPicture(
+    call: CallContext,
+    bytes: Uint8Array,
+    maxSide: number,
+  ): Promise<RpcAnswer<ReadPicture>> {
+    return answerCall({ place: 'documents.readPicture', ...call }, () =>
+      readPicture(bytes, webp, maxSide),
     );
   }
 

@@ -8,7 +8,15 @@ import type { ServingEnv } from '../serving/env.ts';
 import { passiveNames } from '../serving/fields/passive.ts';
 import { requireJson } from './body/content-type.ts';
 import { drainRefused } from './body/drain.ts';
-import { checkBody, parseJsonBody, readText } from './body/json-body.ts';
+import {
+  bodyTooLarge,
+  checkBody,
+  MAX_BODY_BYTES,
+  MAX_PICTURE_BODY_BYTES,
+  parseJsonBody,
+  readText,
+} from './body/json-body.ts';
+import { textBytes } from './body/picture-bytes.ts';
 import { withOwnModel } from './body/model-name.ts';
 import { refuseParameters } from './body/refused.ts';
 import {
@@ -190,12 +198,15 @@ async function readChecked(
 
 async function readBody(
   schema: NonNullable<EndpointFacts['body']>,
-  { refused = [], adapt = (given) => given }: EndpointFacts,
+  { refused = [], adapt = (given) => given, takesPictures = false }: EndpointFacts,
   request: Request,
 ): Promise<ReadBody> {
   requireJson(request);
-  const { text, nBytes } = await readText(request);
+  const limit = takesPictures ? MAX_PICTURE_BODY_BYTES : MAX_BODY_BYTES;
+  const { text, nBytes: size } = await readText(request, limit);
   const json = adapt(parseJsonBody(text));
+  const nBytes = takesPictures ? textBytes(size, json) : size;
+  if (nBytes > MAX_BODY_BYTES) throw bodyTooLarge(MAX_BODY_BYTES);
   refuseParameters(json, refused);
   const body = checkBody(json, schema);
   const ignored = unknownFields(json as object, schema, refused);

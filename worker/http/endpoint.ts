@@ -129,6 +129,8 @@ export interface EndpointRow<Schema extends z.ZodObject | undefined, Env = Servi
   /** What each query parameter is. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Schema;
+  /** The body may hold pictures, so that it may be larger. */
+  readonly takesPictures?: boolean;
   /** What is done with the JSON of a body before the schema checks it. @throws {EngineError} E_REQUEST_INVALID */
   readonly adapt?: (json: unknown) => unknown;
   /** Fields of a form that takes the place of a body; the handler reads it as it arrives. */

@@ -12,6 +12,7 @@ import type { RpcAnswer } from '../platform/rpc.ts';
 import { acquireModel, onnxHostStats, withModel } from './host.ts';
 import type { OnnxHostEnv, OnnxHostStats } from './host.ts';
 import type { OnnxModel } from './load-model.ts';
+import type { ImageSource } from './tasks/image-source.ts';
 import { labelImage } from './tasks/image-labels.ts';
 import type { ImageLabel } from './tasks/image-labels.ts';
 import { readText } from './tasks/read-text.ts';
@@ -51,22 +52,22 @@ export class OnnxObject extends DurableObject<OnnxHostEnv> {
     });
   }
 
-  /** Labels of a PNG or JPEG with their scores, the most likely first. */
+  /** Labels of an image with their scores, the most likely first. */
   async labelImage(
     call: CallContext,
     modelId: string,
-    bytes: Uint8Array,
+    image: ImageSource,
   ): Promise<RpcAnswer<ImageLabel[]>> {
-    return await this.#answer('labelImage', call, modelId, (model) => labelImage(model, bytes));
+    return await this.#answer('labelImage', call, modelId, (model) => labelImage(model, image));
   }
 
-  /** The lines of text in a PNG or JPEG, in reading order. */
+  /** The lines of text in an image, in reading order. */
   async readText(
     call: CallContext,
     modelId: string,
-    bytes: Uint8Array,
+    image: ImageSource,
   ): Promise<RpcAnswer<TextLine[]>> {
-    return await this.#answer('readText', call, modelId, (model) => readText(model, bytes));
+    return await this.#answer('readText', call, modelId, (model) => readText(model, image));
   }
 
   /** Speech as frames (voice-frames.ts), made as they are read; an error is a frame, too. */

@@ -1,6 +1,7 @@
 /** Bindings for serving models: their bucket, the scripts that run them, and the defaults. */
 import type { AccessEnv } from '../access/env.ts';
 import type Audio from '../audio/index.ts';
+import type Documents from '../documents/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { McpEnv } from './mcp/allow-list.ts';
 import type { RenamedVars } from '../platform/vars.ts';
@@ -19,6 +20,8 @@ export type StageBindings = {
 export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEnv {
   /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
+  /** Decodes pictures; reads documents. */
+  readonly DOCUMENTS: Service<Documents>;
   /** Absent where the platform's plan has no room for the script. */
   readonly ONNX?: DurableObjectNamespace<OnnxObject>;
   /** Id of the text model of requests that name none. */
@@ -29,6 +32,12 @@ export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEn
   readonly VAD_MODEL: string;
   /** Id of the classifier of moderation requests that name none. */
   readonly MODERATION_MODEL: string;
+  /** Id of the model that reads text in pictures; pp-ocr-v4 when empty. */
+  readonly OCR_MODEL?: string;
+  /** Id of the classifier that says what pictures look like; efficientnet-lite0 when empty. */
+  readonly CLASSIFIER_MODEL?: string;
+  /** "off" refuses pictures that the model has no input for; they are described when empty. */
+  readonly VISION?: string;
   /** Text that the watermark's key is made of; when empty, that of the bucket's record. */
   readonly WATERMARK_KEY?: string;
   /** Policy as JSON; when empty, that of the bucket's policy/policy.json. */

@@ -1,5 +1,6 @@
 /** Recordings, pictures and forms. */
 import { fromBase64, toBase64 } from '../../../engine/base/base64.ts';
+import { zlibSync } from 'fflate';
 import { joinBytes } from '../../../engine/base/joined.ts';
 import { bodyAttack } from '../attack.ts';
 import type { Attack } from '../attack.ts';
@@ -211,6 +212,44 @@ export const MEDIA: readonly Attack[] = [
       ],
     }),
   }),
+  pictureAttack('jpeg-bomb', 'a JPEG of 12 megapixels in a kilobyte', () =>
+    jpegOf(4000, 3000, 0xc0, 1),
+  ),
+  pictureAttack('progressive-bomb', 'a progressive JPEG of 24 megapixels and 40 scans', () =>
+    jpegOf(6000, 4000, 0xc2, 40),
+  ),
+  pictureAttack('gif-bomb', 'a GIF of 16 megapixels in 30 bytes', () =>
+    Uint8Array.of(
+      ...[0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0, 16, 0, 16, 0x80, 0, 0, 0, 0, 0, 255, 255, 255],
+      ...[0x2c, 0, 0, 0, 0, 0, 16, 0, 16, 0, 2, 2, 0x44, 1, 0],
+    ),
+  ),
+  pictureAttack('png-large', 'a PNG of 24 megapixels of one colour', () =>
+    oneColourPng(6000, 4000),
+  ),
+  bodyAttack({
+    name: 'picture-many',
+    what: '50 pictures in a conversation',
+    path: '/v1/chat/completions',
+    body: () => ({
+      messages: Array.from({ length: 50 }, () => pictureMessage(jpegOf(64, 64, 0xc0, 1))),
+      max_tokens: 1,
+    }),
+  }),
+  bodyAttack({
+    name: 'picture-address',
+    what: 'a picture at an address of the inner network',
+    path: '/v1/chat/completions',
+    body: () => ({
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'image_url', image_url: { url: 'http://169.254.169.254/latest' } }],
+        },
+      ],
+      max_tokens: 1,
+    }),
+  }),
   {
     name: 'batch-lines',
     what: 'a batch file of a million empty lines',
@@ -241,4 +280,60 @@ function pngHeader(width: number, height: number): string {
   view.setUint32(20, height);
   bytes.set([8, 6, 0, 0, 0], 24);
   return toBase64(bytes);
+}
+
+function pictureMessage(bytes: Uint8Array): object {
+  const url = `data:image/jpeg;base64,${toBase64(bytes)}`;
+  return { role: 'user', content: [{ type: 'image_url', image_url: { url } }] };
+}
+
+function pictureAttack(name: string, what: string, make: () => Uint8Array): Attack {
+  return bodyAttack({
+    ...{ name: `picture-${name}`, what, path: '/v1/chat/completions', needs: 'pictures' },
+    body: () => ({ messages: [pictureMessage(make())], max_tokens: 1 }),
+  });
+}
+
+/** Grey, with tables of one code each, so that every coefficient is a bit: a picture of zeros. */
+function jpegOf(width: number, height: number, kind: number, nScan: number): Uint8Array {
+  const segment = (marker: number, ...body: readonly number[]) => [
+    ...[0xff, marker, (body.length + 2) >> 8, (body.length + 2) & 255, ...body],
+  ];
+  const table = (which: number) => [which, 1, ...Array<number>(15).fill(0), 0];
+  const size = [height >> 8, height & 255, width >> 8, width & 255];
+  const isProgressive = kind === 0xc2;
+  const scan = [1, 1, 0, 0, isProgressive ? 0 : 63, 0];
+  return Uint8Array.from([
+    ...[0xff, 0xd8, ...segment(0xdb, 0, ...Array<number>(64).fill(1))],
+    ...segment(kind, 8, ...size, 1, 1, 0x11, 0),
+    ...segment(0xc4, ...table(0x00), ...table(0x10)),
+    ...Array.from({ length: nScan }, () => [
+      ...segment(0xda, ...scan),
+      ...Array<number>(Math.ceil((width * height) / 256)).fill(0),
+    ]).flat(),
+    ...[0xff, 0xd9],
+  ]);
+}
+
+function oneColourPng(width: number, height: number): Uint8Array {
+  const rows = zlibSync(new Uint8Array((3 * width + 1) * height));
+  const chunk = (type: string, data: Uint8Array) => {
+    const bytes = new Uint8Array(12 + data.length);
+    new DataView(bytes.buffer).setUint32(0, data.length);
+    bytes.set(ascii(type), 4);
+    bytes.set(data, 8);
+    return bytes;
+  };
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 2, 0, 0, 0], 8);
+  const magic = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+  return joinBytes([
+    magic,
+    chunk('IHDR', header),
+    chunk('IDAT', rows),
+    chunk('IEND', new Uint8Array(0)),
+  ]);
 }

@@ -33,6 +33,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     embed: () => import('../embed.ts'),
     search: () => import('../search.ts'),
     ask: () => import('../ask.ts'),
+    look: () => import('../look.ts'),
   },
   'Models on this machine:': {
     ls: () => import('../ls.ts'),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LogMel } from '../../../engine/audio/log-mel.ts';
-import { decodePicture } from '../../../engine/vision/picture.ts';
+import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import { UnboundBaseline } from '../../../scripts/data/mini/baseline.ts';
 import { dialogueOf } from '../../../scripts/data/mini/dialogues.ts';
 import { digitFrames, N_MELS, writeDigits } from '../../../scripts/data/mini/digits.ts';

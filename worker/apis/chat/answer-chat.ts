@@ -22,6 +22,7 @@ import { withHeaders } from '../../http/with-headers.ts';
 import { redactedHeaders } from '../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import { answer } from '../../http/answer.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import { OPENAI_SSE } from '../../http/sse.ts';
@@ -51,6 +52,8 @@ export interface ChatTurn {
   readonly redactor: Redactor | null;
   /** Reported in the answer to a turn of a session. */
   readonly session?: { readonly id: string; readonly dropped_messages: number };
+  /** Pictures that the model was given as words. */
+  readonly images?: readonly ImageJson[];
   /** Passages from a collection that the model was given. */
   readonly citations?: readonly Citation[];
   /** Checks the answer against them; null where it passes unchecked. */
@@ -323,6 +326,7 @@ function extensions(
   return {
     timings: timingsJson(joinChoices(usages)),
     resources: resourcesJson(turn.model.manifest, usages),
+    ...(turn.images === undefined || turn.images.length === 0 ? {} : { images: turn.images }),
     ...(turn.citations === undefined ? {} : { citations: markCited(turn.citations, contents) }),
     ...(turn.check == null ? {} : { claims: claimsJson(turn.check.claims, turn.citations ?? []) }),
     ...(turn.session === undefined ? {} : { session: turn.session }),

@@ -5,6 +5,14 @@ import type { SessionTurn } from '../sessions/session-object.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import { accessDenied } from '../../access/errors.ts';
 import { allows, objectName } from '../../platform/caller.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { ServingEnv } from '../../serving/env.ts';
+import {
+  describeConversation,
+  hasPictures,
+  redactImages,
+} from '../../serving/vision/describe-messages.ts';
+import type { DescribedMessages } from '../../serving/vision/describe-messages.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
@@ -35,6 +43,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     'Like OpenAI\'s endpoint. With "session", send only new messages; the server keeps the rest. With "store": true the ' +
     'answer and its messages are kept for 30 days, to be listed and read.',
   body: chatBodySchema,
+  takesPictures: true,
   adapt: withOwnNames,
   refused: CHAT_REFUSED,
   responses: [
@@ -96,11 +105,13 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
       status: 400,
     },
   ],
-  async handle({ request, env, caller, body, record }) {
+  async handle({ request, env, caller, body: given, record }) {
     const { signal } = request;
+    const seen = await describeChat(env, caller, given, signal);
+    const body = { ...given, messages: [...seen.messages] };
     if (body.session !== undefined) {
       record.handOver();
-      const turn: SessionTurn = { caller, body };
+      const turn: SessionTurn = { caller, body, images: seen.images };
       const init = { method: 'POST', body: JSON.stringify(turn), signal };
       const session = env.SESSIONS.getByName(objectName(caller, body.session));
       return await session.fetch('https://session/turn', init);
@@ -109,9 +120,10 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     checkInputs(model.id, body.messages, CHAT_PARTS);
     const redactor = redactorFor(body.redact);
     const messages = await redactMessages(redactor, body.messages);
+    const images = await redactImages(redactor, seen.images);
     const kept =
       body.store === true ? { kept: keptCompletion(env, caller, body, messages, redactor) } : {};
-    const turn = { env, caller, model, body, signal, record, redactor, ...kept };
+    const turn = { env, caller, model, body, signal, record, redactor, images, ...kept };
     if (body.retrieval !== undefined && !allows(caller.scopes, 'retrieval'))
       throw accessDenied('retrieval', caller.scopes ?? []);
     if (body.retrieval === undefined) return await answerChat({ ...turn, messages });
@@ -123,6 +135,19 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     return await answerChat({ ...turn, ...found, messages: read });
   },
 });
+
+/** Pictures as words, where there are any. */
+async function describeChat(
+  env: ServingEnv,
+  caller: Caller,
+  { messages, model, vision }: ChatBody,
+  signal: AbortSignal,
+): Promise<DescribedMessages> {
+  if (!hasPictures(messages)) return { messages, images: [] };
+  const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
+  const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
+  return await describeConversation(request, messages);
+}
 
 /** What has to match a format, or may be a call, has no sentences to check. */
 function isFreeText({ response_format: format, grammar, regex, tools }: ChatBody): boolean {

@@ -24,6 +24,7 @@ import {
 import { chatPassiveFields } from '../../serving/fields/passive.ts';
 import { templateFields } from '../../serving/fields/template.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
+import { visionField } from '../../serving/vision/fields.ts';
 import { retrievalField } from '../retrieval/schema.ts';
 import { chatToolFields, formatFields, MAX_TOOLS, toolName } from '../../serving/fields/output.ts';
 
@@ -31,6 +32,7 @@ export const MAX_MESSAGES = 4096;
 /** Paths of parts of messages in a body. */
 export const CHAT_PARTS: PartNames = {
   path: (message, part) => `messages[${message}].content[${part}]`,
+  pictureField: '.image_url.url',
   text: '{"type": "text", "text": "..."}',
 };
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
@@ -195,6 +197,7 @@ export const chatBodySchema = z
     retention_s: retentionField,
     retrieval: retrievalField,
     redact: redactField,
+    vision: visionField,
     strict: strictField,
   })
   .superRefine(

@@ -1,12 +1,15 @@
 /** POST /v1/images/labels. */
 import { z } from 'zod';
-import { decodePicture } from '../../../engine/vision/picture.ts';
-import { readDataUrl } from '../../http/body/data-url.ts';
+import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 import { modelField } from '../../serving/fields/common.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
+import { ask } from '../../platform/rpc.ts';
+import { pictureBytes } from '../../serving/vision/picture-bytes.ts';
 import { labelsOf, seePicture } from '../../serving/vision/see-picture.ts';
 
+/** Longest side that is decoded: more than models look at. */
+const MAX_SIDE = 1024;
 const MAX_LABELS = 100;
 const DEFAULT_LABELS = 5;
 
@@ -46,7 +49,10 @@ export const labelImage = defineEndpoint({
   async handle({ env, caller, body, record }) {
     const model = await chooseModel(env.MODELS, 'vision', body.model, caller);
     record.modelId = model.id;
-    const picture = decodePicture(readDataUrl(body.image, 'image'));
+    const { bytes } = pictureBytes(body.image, 'image');
+    const { picture } = await ask<ReadPicture>('documents', () =>
+      env.DOCUMENTS.readPicture({ requestId: caller.requestId }, bytes, MAX_SIDE),
+    );
     const seen = await seePicture(env, caller, model, picture);
     return Response.json({
       ...{ object: 'image.labels', model: model.id, labels: labelsOf(model, seen, body.top) },

@@ -3,7 +3,7 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
 import { chatSteps } from '../../serving/generation/run-chat.ts';
-import { checkBlocks, conversationOf } from './input.ts';
+import { checkBlocks, conversationOf, describeBlocks } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { messagesTools } from '../../serving/output/api-tools.ts';
@@ -19,6 +19,7 @@ export const countTokens = defineEndpoint({
   scope: 'chat',
   summary: 'Count the tokens of a conversation',
   body: countTokensBodySchema,
+  takesPictures: true,
   refused: MESSAGES_REFUSED,
   errors: 'anthropic',
   responses: [
@@ -29,8 +30,11 @@ export const countTokens = defineEndpoint({
     },
   ],
   examples: [{ title: 'Count', body: { messages: [{ role: 'user', content: 'Hello!' }] } }],
-  async handle({ env, caller, body }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
+  async handle({ env, caller, body: given, request: { signal } }) {
+    const model = await findModel(env.MODELS, given.model ?? (await defaultModelId(env)), caller);
+    const { vision } = given;
+    const seen = await describeBlocks({ env, caller, model, vision, signal }, given);
+    const body = seen.conversation;
     checkBlocks(model.id, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];

@@ -7,8 +7,11 @@ import {
   textContent,
   textMessage,
 } from '../../serving/conversation/message.ts';
-import type { ContentPart, Message } from '../../serving/conversation/message.ts';
+import type { ContentPart, Message, PartNames } from '../../serving/conversation/message.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
+import { describeMessages, picturesFirst } from '../../serving/vision/describe-messages.ts';
+import type { PictureRequest } from '../../serving/vision/describe-messages.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { Conversation, MessageBlock } from './schema.ts';
 
 /**
@@ -99,16 +102,46 @@ function join(turn: Turn, next: Turn): void {
   for (const call of next.tool_calls ?? []) (turn.tool_calls ??= []).push(call);
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID naming a block that the model has no input for */
-export function checkBlocks(modelId: string, { messages }: Conversation): void {
-  const asked = messages.map(({ role, content }): Message => ({
+const BLOCKS: PartNames = {
+  path: (message, part) => `messages[${message}].content[${part}]`,
+  pictureField: '.source',
+  text: 'a block of type "text"',
+};
+
+function partsOf({ messages }: Conversation): Message[] {
+  return messages.map(({ role, content }): Message => ({
     role,
     content: typeof content === 'string' ? [] : content.map(blockPart),
   }));
-  checkInputs(modelId, asked, {
-    path: (message, part) => `messages[${message}].content[${part}]`,
-    text: 'a block of type "text"',
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID naming a block that the model has no input for */
+export function checkBlocks(modelId: string, conversation: Conversation): void {
+  checkInputs(modelId, partsOf(conversation), BLOCKS);
+}
+
+/** The conversation with words in the place of its pictures. @throws {EngineError} as describeMessages does */
+export async function describeBlocks<C extends Conversation>(
+  request: Omit<PictureRequest, 'names'>,
+  conversation: C,
+): Promise<{ readonly conversation: C; readonly images: readonly ImageJson[] }> {
+  const parts = partsOf(conversation);
+  const { messages: described, images } = await describeMessages(
+    { ...request, names: BLOCKS },
+    parts,
+  );
+  if (images.length === 0) return { conversation, images };
+  const messages = conversation.messages.map((message, i) => {
+    const { content } = message;
+    if (typeof content === 'string') return message;
+    const words = (j: number) => contentText(described[i]!.content.slice(j, j + 1));
+    const blocks = content.map((block, j) =>
+      block.type === 'image' ? textBlock(words(j)) : block,
+    );
+    const pictures = content.map(({ type }) => type === 'image');
+    return { ...message, content: picturesFirst(pictures, blocks) };
   });
+  return { conversation: { ...conversation, messages }, images };
 }
 
 function blockPart(block: MessageBlock): ContentPart {

@@ -2,7 +2,8 @@
 import { invalidField } from '../../platform/invalid-field.ts';
 import { generationParams } from '../../serving/generation/params.ts';
 import { runChat } from '../../serving/generation/run-chat.ts';
-import { checkBlocks, conversationOf } from './input.ts';
+import { redactImages } from '../../serving/vision/describe-messages.ts';
+import { checkBlocks, conversationOf, describeBlocks } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import {
@@ -38,6 +39,7 @@ export const messages = defineEndpoint({
     "Like Anthropic's endpoint, for texts and tool calls. x-api-key and anthropic-version may be sent and have " +
     'no effect. If the last message is from the assistant, it is the beginning of the answer.',
   body: messagesBodySchema,
+  takesPictures: true,
   refused: MESSAGES_REFUSED,
   errors: 'anthropic',
   responses: [
@@ -98,11 +100,16 @@ export const messages = defineEndpoint({
     },
     { title: 'max_tokens is required', body: { messages: question }, status: 400 },
   ],
-  async handle({ env, caller, body, request, record }) {
-    const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
+  async handle({ env, caller, body: given, request, record }) {
+    const model = await findModel(env.MODELS, given.model ?? (await defaultModelId(env)), caller);
+    const { vision } = given;
+    const { signal } = request;
+    const seen = await describeBlocks({ env, caller, model, vision, signal }, given);
+    const body = seen.conversation;
     checkBlocks(model.id, body);
     const asked = conversationOf(body);
     const redactor = redactorFor(body.redact);
+    const images = await redactImages(redactor, seen.images);
     const conversation = {
       messages: await redactMessages(redactor, asked.messages),
       prefill: redactor === null ? asked.prefill : await redactor.redact(asked.prefill),
@@ -122,8 +129,8 @@ export const messages = defineEndpoint({
       ...{ stream: body.stream, sse: MESSAGES_SSE },
       run: (signal, onWaiting) =>
         restoreOutput(redactor, runChat({ ...chat, tools: shown, signal, onWaiting })),
-      chunks: (deltas) => messageEvents(model, deltas),
-      whole: (deltas) => wholeMessage(model, deltas),
+      chunks: (deltas) => messageEvents(model, deltas, images),
+      whole: (deltas) => wholeMessage(model, deltas, images),
     });
     return withHeaders(response, redactedHeaders(redactor));
   },

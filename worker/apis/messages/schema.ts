@@ -13,6 +13,7 @@ import {
 import { messagesPassiveFields } from '../../serving/fields/passive.ts';
 import { messagesOutputFields, messagesToolFields, toolName } from '../../serving/fields/output.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
+import { imagesSchema, visionField } from '../../serving/vision/fields.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() });
@@ -89,6 +90,7 @@ const conversationFields = {
   system: text.optional(),
   messages: z.array(message).min(1).max(MAX_MESSAGES),
   ...messagesToolFields,
+  vision: visionField,
   strict: strictField,
 };
 
@@ -149,7 +151,12 @@ const messageFields = {
 };
 
 export const messageSchema = z
-  .strictObject({ ...messageFields, timings: timingsSchema, resources: resourcesSchema })
+  .strictObject({
+    ...messageFields,
+    timings: timingsSchema,
+    resources: resourcesSchema,
+    images: imagesSchema.optional(),
+  })
   .meta({ id: 'Message' });
 
 export const messageEventSchema = z
@@ -175,6 +182,7 @@ export const messageEventSchema = z
       usage: usageSchema,
       timings: timingsSchema,
       resources: resourcesSchema,
+      images: imagesSchema.optional(),
     }),
     z.strictObject({ type: z.literal('message_stop') }),
   ])

@@ -7,6 +7,7 @@ import type { MessageEventJson, MessageJson } from './schema.ts';
 import { MessageBlocks } from './blocks.ts';
 import { resourcesJson } from '../../serving/accounting/resources.ts';
 import type { SseShape } from '../../http/sse.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import { timingsJson } from '../../serving/accounting/usage.ts';
 
 export const MESSAGES_SSE: SseShape = { isNamed: true, last: null, failure: anthropicErrorBody };
@@ -16,6 +17,7 @@ type Done = Extract<Delta, { type: 'done' }>;
 export async function* messageEvents(
   model: ServedModel,
   deltas: AsyncIterable<Delta>,
+  images: readonly ImageJson[] = [],
 ): AsyncGenerator<MessageEventJson, void, void> {
   const blocks = new MessageBlocks();
   for await (const delta of deltas) {
@@ -27,7 +29,7 @@ export async function* messageEvents(
         type: 'message_delta',
         delta: stopJson(delta),
         usage: messageUsage(delta.usage),
-        ...extensions(model, delta.usage),
+        ...extensions(model, delta.usage, images),
       };
       yield { type: 'message_stop' };
     } else yield* blockEvents(blocks, delta);
@@ -37,6 +39,7 @@ export async function* messageEvents(
 export async function wholeMessage(
   model: ServedModel,
   deltas: AsyncIterable<Delta>,
+  images: readonly ImageJson[] = [],
 ): Promise<MessageJson> {
   const blocks = new MessageBlocks();
   for await (const delta of deltas) {
@@ -49,7 +52,7 @@ export async function wholeMessage(
       ...emptyMessage(model, delta.usage),
       content: blocks.all,
       ...stopJson(delta),
-      ...extensions(model, delta.usage),
+      ...extensions(model, delta.usage, images),
     };
   }
   throw new Error('the deltas of a generation ended without "done"');
@@ -97,6 +100,10 @@ function messageUsage(usage: GenerateUsage): MessageJson['usage'] {
   };
 }
 
-function extensions(model: ServedModel, usage: GenerateUsage) {
-  return { timings: timingsJson(usage), resources: resourcesJson(model.manifest, [usage]) };
+function extensions(model: ServedModel, usage: GenerateUsage, images: readonly ImageJson[]) {
+  return {
+    timings: timingsJson(usage),
+    resources: resourcesJson(model.manifest, [usage]),
+    ...(images.length === 0 ? {} : { images: [...images] }),
+  };
 }

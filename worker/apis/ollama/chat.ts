@@ -6,7 +6,9 @@ import { runChat } from '../../serving/generation/run-chat.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { formatOf } from './format.ts';
-import { conversationOf, toolsOf } from './conversation.ts';
+import { checkInputs } from '../../serving/conversation/message.ts';
+import { describeConversation } from '../../serving/vision/describe-messages.ts';
+import { conversationOf, IMAGES, toolsOf } from './conversation.ts';
 import { idOf } from './names.ts';
 import { generationOptions } from './options.ts';
 import { chatAnswerSchema, chatBodySchema } from './schema.ts';
@@ -26,6 +28,7 @@ export const ollamaChat = defineEndpoint({
     'Like Ollama\'s endpoint, for texts and tool calls. Streamed as lines of JSON unless "stream" is false. ' +
     '"keep_alive", "think" and "options.num_ctx" have no effect.',
   body: chatBodySchema,
+  takesPictures: true,
   errors: 'ollama',
   responses: [
     {
@@ -53,7 +56,12 @@ export const ollamaChat = defineEndpoint({
   async handle({ env, caller, body, request, record }) {
     const name = body.model === undefined ? await defaultModelId(env) : idOf(body.model);
     const model = await findModel(env.MODELS, name, caller);
-    const conversation = conversationOf(body.messages);
+    const asked = conversationOf(body.messages);
+    const { vision } = body;
+    const { signal: left } = request;
+    const pictures = { env, caller, model, vision, names: IMAGES, signal: left };
+    const { messages: conversation } = await describeConversation(pictures, asked);
+    checkInputs(model.id, conversation, IMAGES);
     if (conversation.length === 0)
       return Response.json({ ...loaded(model.id), message: { role: 'assistant', content: '' } });
     const tools = toolsOf(body.tools);

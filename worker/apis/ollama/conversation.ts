@@ -2,7 +2,7 @@
 import type { ToolCall } from '../../../engine/text/chat-template.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { textContent } from '../../serving/conversation/message.ts';
-import type { Message } from '../../serving/conversation/message.ts';
+import type { Content, Message, PartNames } from '../../serving/conversation/message.ts';
 import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { toolUse } from '../../serving/output/tools.ts';
 import type { ToolUse } from '../../serving/output/tools.ts';
@@ -10,22 +10,21 @@ import type { ChatBody, MessageJson } from './schema.ts';
 
 /**
  * Calls have no ids in Ollama's API: results answer them by name, or in their order.
- * @throws {EngineError} E_REQUEST_INVALID for a picture, a result without a call or a call without a result
+ * @throws {EngineError} E_REQUEST_INVALID for a result without a call or a call without a result
  */
 export function conversationOf(messages: readonly MessageJson[]): Message[] {
   const open: ToolCall[] = [];
   const turns = messages.map((message, i): Message => {
-    refuseImages(message.images, `messages[${i}].images`);
-    const { role, content } = message;
-    if (role === 'tool')
-      return { role, content: textContent(content), tool_call_id: takeCall(open, message, i) };
+    const { role } = message;
+    const content = contentOf(message.images, message.content);
+    if (role === 'tool') return { role, content, tool_call_id: takeCall(open, message, i) };
     const calls = (message.tool_calls ?? []).map(({ function: called }, j): ToolCall => {
       const { name, arguments: values } = called;
       return { id: `call_${i}_${j}`, type: 'function', function: { name, arguments: values } };
     });
     open.push(...calls);
     return {
-      ...{ role, content: textContent(content) },
+      ...{ role, content },
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
     };
   });
@@ -47,11 +46,20 @@ function takeCall(open: ToolCall[], { tool_name: name }: MessageJson, i: number)
   );
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID */
-export function refuseImages(images: readonly string[] | null | undefined, path: string): void {
-  if (images == null || images.length === 0) return;
-  throw invalidField(path, 'pictures are not supported yet; expected text alone');
+/** Pictures are base64 without a type, and come before the text. */
+export function contentOf(images: readonly string[] | null | undefined, text: string): Content {
+  const pictures = (images ?? []).map((base64) => ({
+    ...{ type: 'image' as const, given: 'images' },
+    url: `data:;base64,${base64}`,
+  }));
+  return [...pictures, ...textContent(text)];
 }
+
+export const IMAGES: PartNames = {
+  path: (message, part) => `messages[${message}].images[${part}]`,
+  pictureField: '',
+  text: 'text alone',
+};
 
 /** @throws {EngineError} E_REQUEST_INVALID for a schema that cannot be honoured */
 export function toolsOf(tools: ChatBody['tools']): ToolUse | null {

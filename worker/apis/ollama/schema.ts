@@ -4,6 +4,7 @@ import { MAX_EMBEDDING_INPUTS } from '../embeddings/schema.ts';
 import { MAX_MESSAGES } from '../chat/schema.ts';
 import { count, strictField } from '../../serving/fields/common.ts';
 import { jsonSchema, MAX_TOOLS, toolDescription, toolName } from '../../serving/fields/output.ts';
+import { visionField } from '../../serving/vision/fields.ts';
 import { NO_OPTIONS, optionsSchema } from './options.ts';
 
 /** Names may end in a tag, which every model here has: `:latest`. */
@@ -49,6 +50,7 @@ const common = {
   format,
   options: optionsSchema.nullish().transform((options) => options ?? NO_OPTIONS),
   ...passive,
+  vision: visionField,
   strict: strictField,
 };
 

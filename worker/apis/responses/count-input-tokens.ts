@@ -6,7 +6,8 @@ import { RESPONSES_REFUSED } from '../../http/body/refused.ts';
 import { chatSteps } from '../../serving/generation/run-chat.ts';
 import { readHistory } from './conversation-turns.ts';
 import { defineResponseEndpoint } from './env.ts';
-import { newItems, newResponseId } from './input.ts';
+import { describeItems, newItems, newResponseId } from './input.ts';
+import { withPictureFiles } from './picture-files.ts';
 import { readReferences } from './references.ts';
 import { readTurn } from './run-response.ts';
 import { responseBodySchema } from './schema.ts';
@@ -22,6 +23,7 @@ export const countInputTokens = defineResponseEndpoint({
     'Takes the body of POST /v1/responses, and counts its instructions, tools, input and the conversation before it as the ' +
     'model would read them. Nothing is generated or stored.',
   body: responseBodySchema,
+  takesPictures: true,
   refused: RESPONSES_REFUSED,
   responses: [
     {
@@ -36,10 +38,12 @@ export const countInputTokens = defineResponseEndpoint({
     },
   ],
   examples: [{ title: 'A text', body: { input: 'Name three things a bicycle needs.' } }],
-  async handle({ env, caller, body, record }) {
+  async handle({ env, caller, body, record, request }) {
     const history = await readHistory(env, caller, body);
     const referenced = await readReferences(env, caller, body.input);
-    const fresh = newItems(body.input, newResponseId(), referenced);
+    const asked = await withPictureFiles(env, caller, body.input);
+    const added = newItems(asked, newResponseId(), referenced);
+    const { items: fresh } = await describeItems(env, caller, body, added, request.signal);
     const input = [...history, ...fresh];
     const { model, messages, tools } = await readTurn(env, {
       caller,

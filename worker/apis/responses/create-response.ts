@@ -5,7 +5,9 @@ import type { ResponseJob } from './run-response.ts';
 import { withHeaders } from '../../http/with-headers.ts';
 import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
 import { keepTurn, readHistory } from './conversation-turns.ts';
-import { newItems, newResponseId, readRedactions } from './input.ts';
+import { redactImages } from '../../serving/vision/describe-messages.ts';
+import { describeItems, newItems, newResponseId, readRedactions } from './input.ts';
+import { withPictureFiles } from './picture-files.ts';
 import { readReferences } from './references.ts';
 import type { ResponseJson } from './schema.ts';
 import { hideResponse, redactItems } from './redact-items.ts';
@@ -31,6 +33,7 @@ export const createResponse = defineResponseEndpoint({
     'Like OpenAI\'s endpoint, for texts, function calls and tools of MCP servers (docs/mcp.md). Stored for 30 days unless "store" is false. A response whose ' +
     'client leaves early is not stored, unless it runs in the background.',
   body: responseBodySchema,
+  takesPictures: true,
   refused: RESPONSES_REFUSED,
   responses: [
     {
@@ -100,7 +103,10 @@ export const createResponse = defineResponseEndpoint({
     const redactor = redactorFor(given.redact, await readRedactions(env, caller, given));
     redactor?.note(JSON.stringify(history));
     const referenced = await readReferences(env, caller, given.input);
-    const fresh = await redactItems(redactor, newItems(given.input, id, referenced));
+    const input = await withPictureFiles(env, caller, given.input);
+    const added = newItems(input, id, referenced);
+    const seen = await describeItems(env, caller, given, added, request.signal);
+    const fresh = await redactItems(redactor, seen.items);
     const { instructions } = given;
     const body =
       redactor === null || instructions === undefined
@@ -111,6 +117,7 @@ export const createResponse = defineResponseEndpoint({
       ...{ id, caller, input: [...history, ...fresh], nNew: fresh.length },
       // The items are the input from here on.
       body: { ...body, input: [] },
+      images: await redactImages(redactor, seen.images),
       redactions: redactor?.redactions ?? [],
     };
     if (body.store) {

@@ -4,7 +4,16 @@ import { objectName } from '../../platform/caller.ts';
 import type { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
-import type { ContentPart, Message } from '../../serving/conversation/message.ts';
+import type { ContentPart, Message, PartNames } from '../../serving/conversation/message.ts';
+import type { ServingEnv } from '../../serving/env.ts';
+import { findModel } from '../../serving/models/model-store.ts';
+import { defaultModelId } from '../../serving/models/model-names.ts';
+import {
+  describeMessages,
+  hasPictures,
+  picturesFirst,
+} from '../../serving/vision/describe-messages.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
 import { INPUT_ARGUMENT } from '../../serving/output/custom-input.ts';
@@ -147,10 +156,51 @@ function contentPart(part: InputPart): ContentPart {
 
 /** @throws {EngineError} E_REQUEST_INVALID naming a part that the model has no input for */
 export function checkItemInputs(modelId: string, fresh: ItemTurns): void {
-  checkInputs(modelId, fresh.messages, {
-    path: (message, part) => `input[${fresh.itemOf[message]}].content[${part}]`,
+  checkInputs(
+    modelId,
+    fresh.messages,
+    partNames((message) => fresh.itemOf[message] ?? 0),
+  );
+}
+
+function partNames(itemOf: (message: number) => number): PartNames {
+  return {
+    path: (message, part) => `input[${itemOf(message)}].content[${part}]`,
+    pictureField: '.image_url',
     text: '{"type": "input_text", "text": "..."}',
+  };
+}
+
+/** New items with words in the place of their pictures. @throws {EngineError} as describeMessages does */
+export async function describeItems(
+  env: ServingEnv,
+  caller: Caller,
+  { model: named, vision }: Pick<ResponseBody, 'model' | 'vision'>,
+  items: readonly InputItemJson[],
+  signal: AbortSignal,
+): Promise<{ readonly items: readonly InputItemJson[]; readonly images: readonly ImageJson[] }> {
+  // One message an item, so that their numbers are the same.
+  const messages = items.map((item): Message =>
+    item.type === 'message'
+      ? { role: item.role, content: item.content.map(contentPart) }
+      : { role: 'tool', content: [] },
+  );
+  if (!hasPictures(messages)) return { items, images: [] };
+  const model = await findModel(env.MODELS, named ?? (await defaultModelId(env)), caller);
+  const names = partNames((message) => message);
+  const request = { env, caller, model, vision, names, signal };
+  const { messages: described, images } = await describeMessages(request, messages);
+  const withWords = items.map((item, i): InputItemJson => {
+    if (item.type !== 'message') return item;
+    const content = item.content.map((part, j): InputPart => {
+      const words = described[i]?.content[j];
+      if (part.type !== 'input_image' || words?.type !== 'text') return part;
+      return { type: 'input_text', text: words.text };
+    });
+    const pictures = item.content.map(({ type }) => type === 'input_image');
+    return { ...item, content: picturesFirst(pictures, content) };
   });
+  return { items: withWords, images };
 }
 
 interface ItemTurns {

@@ -19,6 +19,7 @@ const texts = z.union(
 const imagePart = z.looseObject({
   type: z.literal('input_image'),
   image_url: z.string().nullish(),
+  file_id: z.string().max(200).nullish(),
 });
 const audioPart = z.looseObject({
   type: z.literal('input_audio'),

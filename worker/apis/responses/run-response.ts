@@ -40,6 +40,7 @@ import type { Redaction, Redactor } from '../../serving/redaction/redactor.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import type { InputItemJson } from './item-schema.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { ResponseBody } from './schema.ts';
 
 /** What POST /v1/responses passes to the object. */
@@ -50,6 +51,8 @@ export interface ResponseJob {
   /** The whole conversation, the new items last. */
   readonly input: readonly InputItemJson[];
   readonly nNew: number;
+  /** Pictures whose words stand in the new items. */
+  readonly images: readonly ImageJson[];
   /** What stands in input and instructions in the place of personal data. */
   readonly redactions: readonly Redaction[];
 }
@@ -115,7 +118,7 @@ async function planWith(
   signal: AbortSignal,
   record: RequestRecord,
 ): Promise<ResponsePlan> {
-  const { id, caller, body, redactions } = job;
+  const { id, caller, body, redactions, images } = job;
   const { model, messages: turn, tools } = await readTurn(env, job, servers);
   const approved = readApprovals(job.input, job.nNew, servers);
   const { history, fresh } = turn;
@@ -165,7 +168,17 @@ async function planWith(
   };
   return {
     redactor,
-    run: { id, model, body, nDropped, search, createdAt, place: record, isCancelled: () => false },
+    run: {
+      id,
+      model,
+      body,
+      nDropped,
+      search,
+      images,
+      createdAt,
+      place: record,
+      isCancelled: () => false,
+    },
     signal,
     record,
     start: (ended, onWaiting) =>

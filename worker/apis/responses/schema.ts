@@ -17,6 +17,7 @@ import {
   tokenLogprobSchema,
 } from '../../serving/fields/answers.ts';
 import { responsePassiveFields } from '../../serving/fields/passive.ts';
+import { imagesSchema, visionField } from '../../serving/vision/fields.ts';
 import { redactField } from '../../serving/redaction/redact-request.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 import { responseOutputFields } from '../../serving/fields/output.ts';
@@ -68,6 +69,7 @@ export const responseBodySchema = z
     top_logprobs: count.min(0).max(MAX_TOP_LOGPROBS).optional(),
     metadata: metadataField.optional(),
     redact: redactField,
+    vision: visionField,
     strict: strictField,
   })
   .superRefine(
@@ -221,6 +223,7 @@ export const responseSchema = z
     timings: timingsSchema.nullable(),
     resources: resourcesSchema.nullable(),
     dropped_messages: count.describe('extension: messages left out by "truncation": "auto"'),
+    images: imagesSchema.optional(),
   })
   .meta({ id: 'Response' });
 

@@ -2,6 +2,7 @@
  * An answer as OpenAI's response: the events of its stream, the last of which holds the whole response,
  * which is also the answer without a stream. Does not know where responses are stored.
  */
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import type { Place } from '../../platform/failure.ts';
 import { EngineError, ERROR_ROWS } from '../../../engine/base/errors.ts';
 import type { ErrorCode } from '../../../engine/base/errors.ts';
@@ -67,6 +68,8 @@ export interface ResponseRun {
   readonly nDropped: number;
   /** What was searched for before the answer; null for nothing. */
   readonly search: FileSearch | null;
+  /** Pictures that the model was given as words. */
+  readonly images?: readonly ImageJson[];
   /** Seconds since 1970. */
   readonly createdAt: number;
   /** Place of failures during the generation. */
@@ -81,7 +84,7 @@ export interface ResponseRun {
 
 /** A response without output yet. */
 export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'): ResponseJson {
-  const { id, model, body, nDropped, createdAt } = run;
+  const { id, model, body, nDropped, images = [], createdAt } = run;
   return {
     id,
     object: 'response',
@@ -111,6 +114,7 @@ export function emptyResponse(run: ResponseRun, status: 'queued' | 'in_progress'
     timings: null,
     resources: null,
     dropped_messages: nDropped,
+    ...(images.length === 0 ? {} : { images: [...images] }),
   };
 }
 

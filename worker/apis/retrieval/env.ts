@@ -1,13 +1,10 @@
 /** Bindings of collections of documents. */
-import type Documents from '../../documents/index.ts';
 import { endpointWith } from '../../http/endpoint.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import type { FilesEnv } from '../files/env.ts';
 import type { CollectionObject } from './object/collection-object.ts';
 
 export interface CollectionsEnv {
-  /** Reads files that are no text. */
-  readonly DOCUMENTS: Service<Documents>;
   readonly COLLECTIONS: DurableObjectNamespace<CollectionObject>;
 }
 

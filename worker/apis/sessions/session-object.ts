@@ -19,6 +19,8 @@ import { checkInputs, contentText, textContent } from '../../serving/conversatio
 import { CHAT_PARTS } from '../chat/schema.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { redactImages } from '../../serving/vision/describe-messages.ts';
+import type { ImageJson } from '../../serving/vision/fields.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { checkStored, History } from './history.ts';
 import type { NewMessage, StoredHistory } from './history.ts';
@@ -28,6 +30,8 @@ import { TurnQueue } from './turn-queue.ts';
 export interface SessionTurn {
   readonly caller: Caller;
   readonly body: ChatBody;
+  /** Pictures whose words stand in the messages. */
+  readonly images: readonly ImageJson[];
 }
 
 export interface SessionJson {
@@ -191,6 +195,7 @@ export class Session extends PortableObject<ServingEnv> {
       signal,
       record,
       redactor,
+      images: await redactImages(redactor, turn.images),
       session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
       onAnswer,
       onEnd: leave,

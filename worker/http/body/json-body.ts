@@ -8,6 +8,8 @@ import { findJsonError } from './json-error.ts';
 
 /** Holds several times the text of a context of 100,000 tokens. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Bodies that may hold pictures: photographs of cameras, in base64. */
+export const MAX_PICTURE_BODY_BYTES = 12 * 1024 * 1024;
 /** How much of a body that is too large is drained before the connection is given up. */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
@@ -38,25 +40,28 @@ export interface BodyText {
 }
 
 /** The limit also holds for bodies that do not state their length. @throws {EngineError} E_BODY_TOO_LARGE, E_ABORTED */
-export async function readText(request: Request): Promise<BodyText> {
+export async function readText(
+  request: Request,
+  maxBytes: number = MAX_BODY_BYTES,
+): Promise<BodyText> {
   const decoder = new TextDecoder();
   let nBytes = 0;
   let text = '';
   for await (const chunk of bodyChunks(request)) {
     nBytes += chunk.length;
-    if (nBytes <= MAX_BODY_BYTES) text += decoder.decode(chunk, { stream: true });
+    if (nBytes <= maxBytes) text += decoder.decode(chunk, { stream: true });
     // A body left unread would break the connection, and the client might miss the answer.
     else if (nBytes > MAX_DRAINED_BYTES) break;
   }
-  if (nBytes > MAX_BODY_BYTES) throw tooLarge();
+  if (nBytes > maxBytes) throw bodyTooLarge(maxBytes);
   return { text: text + decoder.decode(), nBytes };
 }
 
-function tooLarge(): EngineError {
+export function bodyTooLarge(maxBodyBytes: number): EngineError {
   return new EngineError(
     'E_BODY_TOO_LARGE',
-    `body: is larger than ${MAX_BODY_BYTES} bytes. Send less text.`,
-    { details: { maxBodyBytes: MAX_BODY_BYTES } },
+    `body: is larger than ${maxBodyBytes} bytes. Send less text.`,
+    { details: { maxBodyBytes } },
   );
 }
 

@@ -135,6 +135,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
   ),
   return_documents: row('return each document with its score'),
+  vision: extension(
+    'what happens to pictures that the model has no input for: "describe" puts words in their place, "off" refuses them',
+  ),
   redact: extension(
     'replace personal data by placeholders such as <EMAIL_1> before anything is stored, logged or read by a model: true, ' +
       'or a list of kinds (docs/privacy.md); answers have the values again',

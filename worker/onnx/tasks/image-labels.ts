@@ -1,9 +1,10 @@
 /** Labels of an image with their scores. */
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { OnnxTask } from '../../../engine/manifest/onnx.ts';
-import { decodePicture } from '../../../engine/vision/picture.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of } from '../tensors.ts';
+import { pictureOf } from './image-source.ts';
+import type { ImageSource } from './image-source.ts';
 import { IMAGE_INPUT_ROWS } from './image-inputs.ts';
 
 export interface ImageLabel {
@@ -15,9 +16,9 @@ export interface ImageLabel {
 type ImageTask = Extract<OnnxTask, { readonly image: string }>;
 
 /** The most likely first. @throws {EngineError} E_IMAGE_INVALID */
-export async function labelImage(model: OnnxModel, bytes: Uint8Array): Promise<ImageLabel[]> {
+export async function labelImage(model: OnnxModel, input: ImageSource): Promise<ImageLabel[]> {
   const { image, labels } = requireImageTask(model);
-  const tensor = IMAGE_INPUT_ROWS[image](decodePicture(bytes));
+  const tensor = IMAGE_INPUT_ROWS[image](pictureOf(input));
   const [graph] = model.manifest.graphs;
   const outputs = await model.run('main', { [graph?.inputs[0]?.name ?? '']: tensor });
   const values = float32Of(outputs, graph?.outputs[0]?.name ?? '');

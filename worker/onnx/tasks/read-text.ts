@@ -2,12 +2,13 @@
  * Reads the text of an image with PP-OCR (github.com/PaddlePaddle/PaddleOCR): one graph finds lines, the
  * other gives a probability of each character for every few columns of a line (CTC, Graves et al. 2006).
  */
-import { decodePicture } from '../../../engine/vision/picture.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
 import { crop, resize } from '../../../engine/vision/resize.ts';
 import type { OnnxModel } from '../load-model.ts';
 import { float32Of, float32Tensor } from '../tensors.ts';
 import type { OnnxTensorData } from '../tensors.ts';
+import { pictureOf } from './image-source.ts';
+import type { ImageSource } from './image-source.ts';
 import { requireTask } from './require-task.ts';
 import { findLines } from './text-lines.ts';
 import type { Box } from './text-lines.ts';
@@ -30,9 +31,9 @@ export interface TextLine {
 }
 
 /** @throws {EngineError} E_IMAGE_INVALID, E_MODEL_KIND. */
-export async function readText(model: OnnxModel, bytes: Uint8Array): Promise<TextLine[]> {
+export async function readText(model: OnnxModel, input: ImageSource): Promise<TextLine[]> {
   const { characters } = requireTask(model.manifest, 'text-recognition');
-  const picture = decodePicture(bytes);
+  const picture = pictureOf(input);
   const lines: TextLine[] = [];
   for (const box of await detect(model, picture)) {
     const line = await readLine(model, crop(picture, box), characters);

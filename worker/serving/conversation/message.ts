@@ -47,6 +47,8 @@ export function templateMessage({ content, ...message }: Message): ChatMessage {
 export interface PartNames {
   /** Path of part `part` of message `message`, such as "messages[1].content[0]". */
   readonly path: (message: number, part: number) => string;
+  /** From a part's path to its picture, such as ".image_url.url". */
+  readonly pictureField: string;
   /** An example of a text part, which every model takes. */
   readonly text: string;
 }

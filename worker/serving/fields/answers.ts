@@ -1,5 +1,6 @@
 /** Schemas of answers in OpenAI's shapes, for /openapi.json and for tests. */
 import { z } from 'zod';
+import { imagesSchema } from '../vision/fields.ts';
 import { locationSchema } from './location.ts';
 
 const count = z.number().int().nonnegative();
@@ -155,6 +156,7 @@ export const chatCompletionSchema = z
       .array(z.record(z.string(), promptToken).nullable())
       .optional()
       .describe('with "prompt_logprobs": tokens of the prompt by their ids, as in vLLM'),
+    images: imagesSchema.optional(),
     citations: citations.optional(),
     claims: claims.optional(),
     session: session.optional(),
@@ -181,6 +183,7 @@ export const chatChunkSchema = z
     usage: usageSchema.nullable().optional(),
     timings: timingsSchema.optional(),
     resources: resourcesSchema.optional(),
+    images: imagesSchema.optional(),
     citations: citations.optional(),
     claims: claims.optional(),
     session: session.optional(),

@@ -120,6 +120,7 @@ export function* renderChatSteps(
   // Never drops a part silently; APIs with better names for parts have checked before.
   checkInputs(model.id, messages, {
     path: (message, part) => `messages[${message}].content[${part}]`,
+    pictureField: '',
     text: 'text',
   });
   const { tokenizer } = model;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encode as encodePng } from 'fast-png';
 import { encode as encodeJpeg } from 'jpeg-js';
-import { decodePicture } from '../../../../engine/vision/picture.ts';
+import { readPicture } from '../../../../worker/documents/read-picture.ts';
 import { decodeAudio } from '../../../../worker/audio/decode-stream.ts';
 import type { DecoderModules } from '../../../../worker/audio/open-audio.ts';
 import { distDir, repoRoot } from '../../../lib/paths.ts';
@@ -21,6 +21,8 @@ const SEED_BYTES_OF: Readonly<Record<string, number>> = {
   'sound.webm': 1500,
 };
 const SAMPLE_RATE = 16_000;
+/** Smaller than the pictures, so that they are made smaller, too. */
+const MAX_SIDE = 20;
 
 const FIXTURES: Readonly<Record<string, readonly string[]>> = {
   mp3: ['sound.mp3', 'endless.mp3'],
@@ -70,10 +72,29 @@ export const mediaTargets: FuzzTargets = async () => {
   const jpegs = [90, 20].map(
     (quality) => new Uint8Array(encodeJpeg({ ...picture, data: pixels }, quality).data),
   );
+  const webp = await compileWasm(join(distDir, 'fuel', 'webp.wasm'));
+  const fixtures = async (...names: readonly string[]) =>
+    await Promise.all(
+      names.map(
+        async (name) =>
+          new Uint8Array(await readFile(join(repoRoot, 'tests/vision/fixtures', name))),
+      ),
+    );
+  const progressive = await fixtures('progressive.jpg', 'progressive-both.jpg', 'cmyk.jpg');
   const picturesOf = (name: string, seeds: readonly Uint8Array[]): FuzzTarget => ({
     name,
     isMedia: true,
-    run: (random) => decodePicture(mutateBytes(random.pick(seeds), random)),
+    run: (random) => readPicture(mutateBytes(random.pick(seeds), random), webp, MAX_SIDE),
   });
-  return [...audio, picturesOf('png', pngs), picturesOf('jpeg', jpegs)];
+  return [
+    ...audio,
+    picturesOf('png', [...pngs, ...(await fixtures('interlaced.png', 'palette-clear.png'))]),
+    picturesOf('jpeg', [...jpegs, ...(await fixtures('restarts.jpg', 'turned-6.jpg'))]),
+    picturesOf('progressive-jpeg', progressive),
+    picturesOf('gif', await fixtures('interlaced.gif', 'animated.gif', 'clear.gif')),
+    picturesOf(
+      'webp',
+      await fixtures('lossy.webp', 'lossless.webp', 'alpha.webp', 'animated.webp'),
+    ),
+  ];
 };
