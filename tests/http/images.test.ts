@@ -9,10 +9,11 @@ import { shareTestServer, type SharedServer } from '../support/http-server.ts';
 import { goldenPicture, goldenScores, SIDE } from '../support/vision.ts';
 
 const model = 'efficientnet-lite0';
+const CHAT_MODEL = 'smollm2-135m-instruct';
 
 let server: SharedServer;
 beforeAll(async () => {
-  server = await shareTestServer([model]);
+  server = await shareTestServer([model, CHAT_MODEL]);
 });
 afterAll(() => server.close());
 
@@ -37,6 +38,27 @@ test('the label that PyTorch gives, with its probability', async () => {
   expect(labels).toHaveLength(3);
   expect(scores[0]).toBeGreaterThan(0.7 / sum);
   expect(scores[0]).toBeLessThan(1.4 / sum);
+});
+
+test('a chat model without eyes is told the labels', async () => {
+  const asked = await server.post('/v1/images/labels', { image: picture, top: 3 });
+  const { labels } = await asked.json<Labels>();
+  const content = [
+    { type: 'text', text: 'What is this?' },
+    { type: 'image_url', image_url: { url: picture } },
+  ];
+  const response = await server.post('/v1/chat/completions', {
+    ...{ model: CHAT_MODEL, max_tokens: 4, temperature: 0 },
+    messages: [{ role: 'user', content }],
+  });
+  const { images } = await response.json<{
+    images: { labels: Labels['labels']; description: string; missing: { name: string }[] }[];
+  }>();
+  const likely = labels.filter(({ score }) => score >= 0.15);
+  expect(images[0]?.labels.map(({ label }) => label)).toEqual(likely.map(({ label }) => label));
+  expect(images[0]?.description).toContain('The picture looks like: ');
+  for (const { label } of likely) expect(images[0]?.description).toContain(label);
+  expect(images[0]?.missing.map(({ name }) => name)).toEqual(['text']);
 });
 
 test('it is listed as what it is', async () => {
