@@ -70,8 +70,11 @@ export async function sseResponse(
   let stallTimer: ReturnType<typeof setTimeout> | undefined;
   /** When the chunk was sent that the client has not read beyond; null while it waits for one. */
   let unreadSince: number | null = null;
+  /** Whether nobody reads any more: what was on its way then is dropped. */
+  let isLeft = false;
   /** Ends the generators upstream, down to the stage's stream. */
   const abandon = async (): Promise<void> => {
+    isLeft = true;
     end();
     await chunks.return();
   };
@@ -106,6 +109,7 @@ export async function sseResponse(
       const send = (text: string): void => controller.enqueue(encoder.encode(text));
       try {
         const result = await next();
+        if (isLeft) return;
         if (result?.done !== true) {
           send(result === null ? stillHere : eventText(result.value, shape));
           unreadSince = Date.now();
@@ -114,6 +118,7 @@ export async function sseResponse(
         }
         if (shape.last !== null) send(`data: ${shape.last}\n\n`);
       } catch (error) {
+        if (isLeft) return;
         const failure = recordForClient(error, record);
         record.fail(failure.code);
         send(eventText(shape.failure(failure), shape));

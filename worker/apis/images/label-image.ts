@@ -1,6 +1,7 @@
 /** POST /v1/images/labels. */
 import { z } from 'zod';
 import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
+import { GREY_PICTURE } from './grey-picture.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 import { modelField } from '../../serving/fields/common.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
@@ -29,10 +30,6 @@ const answerSchema = z
   })
   .meta({ id: 'ImageLabels' });
 
-/** A PNG of 2 x 2 grey pixels. */
-const GREY =
-  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNoaGBoaAAABgYCAZQ7Q6QAAAAASUVORK5CYII=';
-
 export const labelImage = defineEndpoint({
   name: 'labelImage',
   method: 'POST',
@@ -45,7 +42,9 @@ export const labelImage = defineEndpoint({
     'square. docs/vision.md says how often it is right, and what it cannot see.',
   body: bodySchema,
   responses: [{ status: 200, what: 'the labels', schema: answerSchema }],
-  examples: [{ title: 'An unknown model', body: { model: 'nothing', image: GREY }, status: 404 }],
+  examples: [
+    { title: 'An unknown model', body: { model: 'nothing', image: GREY_PICTURE }, status: 404 },
+  ],
   async handle({ env, caller, body, record }) {
     const model = await chooseModel(env.MODELS, 'vision', body.model, caller);
     record.modelId = model.id;

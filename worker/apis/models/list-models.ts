@@ -1,6 +1,6 @@
 /** GET /v1/models. */
 import { z } from 'zod';
-import { listAllAdapters, listManifests } from '../../serving/models/list-manifests.ts';
+import { listServed } from '../../serving/models/list-manifests.ts';
 import { adapterJson, modelJson } from './model-json.ts';
 import { anthropicList, ANTHROPIC_HEADER } from './anthropic-list.ts';
 import { modelSchema } from './schema.ts';
@@ -23,8 +23,7 @@ export const listModels = defineEndpoint({
   ],
   examples: [{ title: 'All models' }],
   async handle({ env, caller, request }) {
-    const models = await listManifests(env, caller);
-    const adapters = await listAllAdapters(env, caller);
+    const { models, adapters } = await listServed(env, caller);
     if (request.headers.has(ANTHROPIC_HEADER))
       return Response.json(anthropicList(models, adapters));
     const data = [

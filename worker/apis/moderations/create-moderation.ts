@@ -16,16 +16,13 @@ import {
   moderationBodySchema,
   moderationSchema,
 } from './schema.ts';
+import { GREY_PICTURE } from '../images/grey-picture.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
 
 /** The image classifier's name of the category. */
 const JUDGED_LABEL = 'nsfw';
 /** Score from which an image is flagged. */
 const IMAGE_THRESHOLD = 0.8;
-
-/** A PNG of 2 x 2 grey pixels. */
-const GREY =
-  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNoaGBoaAAABgYCAZQ7Q6QAAAAASUVORK5CYII=';
 
 export const createModeration = defineEndpoint({
   name: 'createModeration',
@@ -47,7 +44,7 @@ export const createModeration = defineEndpoint({
     { title: 'Several texts, one result each', body: { input: ['Is this fine?', 'And this?'] } },
     {
       title: 'An unknown model',
-      body: { model: 'nothing', input: [{ type: 'image_url', image_url: { url: GREY } }] },
+      body: { model: 'nothing', input: [{ type: 'image_url', image_url: { url: GREY_PICTURE } }] },
       status: 404,
     },
   ],

@@ -2,7 +2,7 @@
 import { defineEndpoint } from '../../http/endpoint.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
-import { listAllAdapters, listManifests } from '../../serving/models/list-manifests.ts';
+import { listServed } from '../../serving/models/list-manifests.ts';
 import { adapterJson, listedJson } from './model-json.ts';
 import { psSchema, tagsSchema } from './schema.ts';
 
@@ -43,8 +43,7 @@ export const ollamaPs = defineEndpoint({
 });
 
 async function listAll(env: ServingEnv, caller: ModelAccess) {
-  const models = await listManifests(env, caller);
-  const adapters = await listAllAdapters(env, caller);
+  const { models, adapters } = await listServed(env, caller);
   return [
     ...models.map((row) => ({ createdAt: row.manifest.createdAt, json: listedJson(row) })),
     ...adapters.map((row) => ({ createdAt: row.adapter.createdAt, json: adapterJson(row) })),

@@ -1,4 +1,5 @@
 /** The models that a caller may use. */
+import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { splitName } from '../../../engine/manifest/adapters.ts';
 import type { AdapterRecord } from '../../../engine/manifest/adapters.ts';
@@ -36,10 +37,17 @@ export interface ListedAdapter {
   readonly adapter: AdapterRecord;
 }
 
-/** The adapters that a caller may use, those of the default model first. @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID */
-export async function listAllAdapters(env: Env, access: ModelAccess): Promise<ListedAdapter[]> {
+/** Models and their adapters that a caller may use, the default model and those of it first. */
+export interface ListedModels {
+  readonly models: readonly StoredManifest[];
+  readonly adapters: readonly ListedAdapter[];
+}
+
+/** @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID */
+export async function listServed(env: Env, access: ModelAccess): Promise<ListedModels> {
+  const models = await listManifests(env, access);
   // A key may name an adapter and not its base.
-  const bases = await listManifests(env, access.models === null ? access : basesOf(access.models));
+  const bases = access.models === null ? models : await listManifests(env, basesOf(access.models));
   const found = await Promise.all(
     bases.map(async (base) => {
       const { id, kind } = base.manifest;
@@ -47,7 +55,7 @@ export async function listAllAdapters(env: Env, access: ModelAccess): Promise<Li
       return records.map((adapter) => ({ base, adapter }));
     }),
   );
-  return found.flat();
+  return { models, adapters: found.flat() };
 }
 
 function basesOf(models: readonly string[]): ModelAccess {
@@ -58,11 +66,26 @@ function basesOf(models: readonly string[]): ModelAccess {
   };
 }
 
+/** Of up to 50 kB as text: what is unchanged is not parsed again for each list. */
+const MAX_KEPT_MANIFESTS = 32;
+const kept = new WeakMap<R2Bucket, RecentCache<string, StoredManifest>>();
+
 /** A model whose manifest does not parse is not served, so it is not listed. */
 async function readListed(env: Env, id: string): Promise<StoredManifest[]> {
-  const stored = await readManifest(env.MODELS, id).catch((error: unknown) => {
+  const manifests = keptOf(env.MODELS);
+  const known = manifests.get(id);
+  const stored = await readManifest(env.MODELS, id, known?.version).catch((error: unknown) => {
     if (error instanceof EngineError && error.row.party === 'modelFile') return null;
     throw error;
   });
-  return stored === null || stored === 'unchanged' ? [] : [stored];
+  if (stored === 'unchanged') return known === undefined ? [] : [known];
+  if (stored === null) return [];
+  manifests.set(id, stored);
+  return [stored];
+}
+
+function keptOf(bucket: R2Bucket): RecentCache<string, StoredManifest> {
+  const found = kept.get(bucket) ?? new RecentCache({ maxEntries: MAX_KEPT_MANIFESTS });
+  kept.set(bucket, found);
+  return found;
 }
