@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
 import { GREY_PICTURE } from './grey-picture.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
-import { modelField } from '../../serving/fields/common.ts';
+import { modelField, strictField } from '../../serving/fields/common.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import { ask } from '../../platform/rpc.ts';
 import { pictureBytes } from '../../serving/vision/picture-bytes.ts';
@@ -15,10 +15,11 @@ const MAX_LABELS = 100;
 const DEFAULT_LABELS = 5;
 
 const bodySchema = z
-  .strictObject({
+  .looseObject({
     model: modelField,
     image: z.string().min(1).describe('a data: URL of the picture'),
-    top: z.number().int().min(1).max(MAX_LABELS).default(DEFAULT_LABELS).describe('labels wanted'),
+    top: z.number().int().min(1).max(MAX_LABELS).default(DEFAULT_LABELS),
+    strict: strictField,
   })
   .meta({ id: 'ImageLabelsRequest' });
 

@@ -179,6 +179,7 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   ),
   tone: row('such as "polite" or "formal"'),
   top_n: row('number of the best documents to return; default all'),
+  top: extension('labels wanted, 1 to 100; default 5'),
   top_k: extension(
     'keep the k most likely tokens, 0 or -1 for all; for a search, how many results to return',
   ),
