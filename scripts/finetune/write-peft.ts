@@ -1,13 +1,12 @@
 /** A trained adapter as PEFT's folder: its configuration, its weights and a card. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PEFT_PREFIX } from '../../engine/adapters/peft.ts';
 import { moduleOf } from '../../engine/train/adapter/plan.ts';
 import { encodeSafetensors } from '../lib/encode-safetensors.ts';
 import { writeWhole } from '../train/checkpoint.ts';
 import type { AdapterTraining } from './adapter-training.ts';
 import type { FinetuneConfig } from './config.ts';
-
-const PREFIX = 'base_model.model.';
 
 /** @param card README.md @param invocation tokens that switch it on */
 export async function writePeft(
@@ -19,7 +18,7 @@ export async function writePeft(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const tensors = training.program.plan.graph.weights.map((weight) => ({
-    name: PREFIX + weight.name,
+    name: PEFT_PREFIX + weight.name,
     shape: [weight.nRow, weight.nCol],
     values: training.read(weight),
   }));

@@ -65,3 +65,8 @@ export function streamsTokensPerSecond(streams: readonly StreamTimes[]): number 
   if (to > from && shared >= all / 2) return (shared * 1000) / (to - from);
   return (all * 1000) / (Math.max(...lasts) - Math.min(...firsts));
 }
+
+/** `41.6 (34.5-42.8)` */
+export function formatSpread({ median, min, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`;
+}

@@ -2,10 +2,10 @@
  * Embeddings: our engine in this process beside onnxruntime-web on an int8 graph of the same model, one
  * thread each, alternating; and our server in workerd over HTTP. Numbers are texts a second.
  */
-import { readFile } from 'node:fs/promises';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { loadLocalEncoder } from '../../node-host/encoder.ts';
-import { pairedRatio, spread } from '../report/statistics.ts';
+import { openOnnxSession } from '../peers/onnx-session.ts';
+import { formatSpread, pairedRatio, spread } from '../report/statistics.ts';
 import type { Sample, Spread } from '../report/statistics.ts';
 
 /** Texts in one call, and tokens of each. */
@@ -114,21 +114,11 @@ async function timeCalls(
 
 /** One call of the graph for all texts, which are of one length: nothing is padded. */
 async function openOnnxPeer(path: string): Promise<Embed> {
-  const ort = await import('onnxruntime-web');
-  ort.env.wasm.numThreads = 1;
-  const graph = await readFile(path).catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `bench: ${path} cannot be read. Give an .onnx file.`, {
-      cause,
-    });
-  });
-  const session = await ort.InferenceSession.create(graph, {
-    executionProviders: ['wasm'],
-    graphOptimizationLevel: 'all',
-  });
+  const { session, Tensor } = await openOnnxSession(path);
   return async (texts) => {
     const dims = [texts.length, texts[0]!.length];
     const whole = (value: (id: number) => number) =>
-      new ort.Tensor(
+      new Tensor(
         'int64',
         BigInt64Array.from(texts.flat(), (id) => BigInt(value(id))),
         dims,
@@ -157,14 +147,12 @@ function httpPeer(url: string, model: string): Embed {
 }
 
 export function describeEmbeddings(rows: readonly EmbeddingBenchRow[]): string {
-  const show = ({ median, min, max }: Spread, digits: number) =>
-    `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`;
   return rows
     .map(({ nText, nTok, textsPerSecond, ratio }) => {
       const parts = Object.entries(textsPerSecond).map(
-        ([name, values]) => `${name} ${show(values, 1)} texts/s`,
+        ([name, values]) => `${name} ${formatSpread(values, 1)} texts/s`,
       );
-      const against = ratio === null ? [] : [`${show(ratio, 2)}x onnxruntime-web`];
+      const against = ratio === null ? [] : [`${formatSpread(ratio, 2)}x onnxruntime-web`];
       return `${nText} x ${nTok} tokens: ${[...parts, ...against].join(', ')}\n`;
     })
     .join('');

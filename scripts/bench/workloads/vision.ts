@@ -2,14 +2,14 @@
  * An image encoder: our engine in this process beside onnxruntime-web on an int8 graph of the same model, one thread
  * each, alternating; and our server in workerd over HTTP. Numbers are pictures a second.
  */
-import { readFile } from 'node:fs/promises';
 import { encode } from 'fast-png';
 import { toBase64 } from '../../../engine/base/base64.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { obtainModel } from '../../dev/prepare.ts';
 import { loadLocalImageEncoder } from '../../node-host/image-encoder.ts';
-import { pairedRatio, spread } from '../report/statistics.ts';
+import { openOnnxSession } from '../peers/onnx-session.ts';
+import { formatSpread, pairedRatio, spread } from '../report/statistics.ts';
 import type { Sample, Spread } from '../report/statistics.ts';
 import { withBenchServer } from '../bench-server.ts';
 
@@ -101,30 +101,19 @@ function httpPeer(url: string, model: string, rgb: Uint8Array, side: number): Vi
 }
 
 async function openGraph(path: string, side: number): Promise<VisionPeer['see']> {
-  const ort = await import('onnxruntime-web');
-  ort.env.wasm.numThreads = 1;
-  const graph = await readFile(path).catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `bench: ${path} cannot be read. Give an .onnx file.`, {
-      cause,
-    });
-  });
-  const session = await ort.InferenceSession.create(graph, {
-    executionProviders: ['wasm'],
-    graphOptimizationLevel: 'all',
-  });
+  const { session, Tensor } = await openOnnxSession(path);
   const values = Float32Array.from({ length: 3 * side * side }, (_, i) => (i % 255) / 128 - 1);
   const [input = ''] = session.inputNames;
-  return () => session.run({ [input]: new ort.Tensor('float32', values, [1, 3, side, side]) });
+  return () => session.run({ [input]: new Tensor('float32', values, [1, 3, side, side]) });
 }
 
 export function describeVision({ picturesPerSecond, ratios }: VisionBenchResult): string {
-  const show = ({ median, min, max }: Spread, digits: number) =>
-    `${median.toFixed(digits)} (${min.toFixed(digits)}-${max.toFixed(digits)})`;
   return Object.entries(picturesPerSecond)
     .map(([name, values]) => {
       const ratio = ratios[name];
-      const against = ratio === undefined || ratio === null ? '' : `, ${show(ratio, 2)}x ${PEER}`;
-      return `${name}: ${show(values, 1)} pictures/s${against}\n`;
+      const against =
+        ratio === undefined || ratio === null ? '' : `, ${formatSpread(ratio, 2)}x ${PEER}`;
+      return `${name}: ${formatSpread(values, 1)} pictures/s${against}\n`;
     })
     .join('');
 }
