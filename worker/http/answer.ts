@@ -54,7 +54,7 @@ export async function answer<D extends AnyDelta>(frame: AnswerFrame<D>): Promise
       return markGenerated(
         await sseResponse(frame.chunks(deltas), frame.sse, frame.record, end, waits.promise),
       );
-    const made = frame.whole(deltas);
+    const made = frame.whole(deltas).then((value) => Response.json(value));
     if (isWatched)
       return markGenerated(
         await longResponse({
@@ -62,7 +62,7 @@ export async function answer<D extends AnyDelta>(frame: AnswerFrame<D>): Promise
           ...{ record: frame.record, onEnd: end },
         }),
       );
-    const response = markGenerated(Response.json(await made));
+    const response = markGenerated(await made);
     end();
     return response;
   } catch (error) {

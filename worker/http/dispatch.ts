@@ -35,7 +35,7 @@ import type {
   WaitUntil,
 } from './endpoint.ts';
 import { failedResponse } from './error-response.ts';
-import { markOwn } from './kept-alive.ts';
+import { markOwn, watched } from './kept-alive.ts';
 import { RequestRecord } from './observe/record.ts';
 import { pageResponse } from './page-response.ts';
 import { rateHeaders } from './rate-headers.ts';
@@ -99,9 +99,11 @@ async function run<Env extends ServingEnv>(
   if (read.ignored.length > 0) headers[IGNORED_HEADER] = ignoredHeader(read.ignored);
   const ask = askOf(site, env, caller, waitUntil, request.url);
   const askRow = askRowOf(site, env, caller, waitUntil, request.url);
-  return await endpoint.handle({
-    ...{ request, env, params, caller, body, record, site, ask, askRow, waitUntil },
-  });
+  return await watched(request.signal, record, (client) =>
+    endpoint.handle({
+      ...{ request, env, params, caller, body, record, site, ask, askRow, waitUntil, client },
+    }),
+  );
 }
 
 const OWN_URL = 'https://thimble';

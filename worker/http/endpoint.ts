@@ -8,6 +8,7 @@ import type { RequestRecord } from './observe/record.ts';
 import type { ErrorStyle } from './error-response.ts';
 import type { RefusedParameter } from './body/refused.ts';
 import type { Caller, Scope } from '../platform/caller.ts';
+import type { Client } from '../platform/client.ts';
 
 export type Tag =
   | 'generation'
@@ -44,6 +45,8 @@ export interface EndpointContext<Body, Env = ServingEnv> {
   readonly ask: Ask;
   /** Sends a request to any other row, for the same caller. */
   readonly askRow: AskRow;
+  /** Whoever sent the request, as an answer that is made whole sees it. */
+  readonly client: Client;
   /** Lets something end after the answer. */
   readonly waitUntil: WaitUntil;
 }

@@ -3,6 +3,7 @@
  * it, so such an answer begins with a line break every KEEP_ALIVE_MS, which JSON allows before a value. By then its
  * status is sent: what fails later breaks the connection off, as a server does that goes away.
  */
+import type { Begun, Client } from '../platform/client.ts';
 import { recordForClient } from './error-response.ts';
 import type { RequestRecord } from './observe/record.ts';
 
@@ -21,10 +22,10 @@ export function isOwn(signal: AbortSignal): boolean {
 }
 
 export interface LongAnswer {
-  /** The answer's body as JSON. */
-  readonly made: Promise<unknown>;
+  /** The answer, whole. */
+  readonly made: Promise<Response>;
   /** Resolves with the first delta: what is refused is refused before. */
-  readonly begun: Promise<void>;
+  readonly begun: Promise<Begun | void>;
   /** Resolves when it waits for its turn, and is not refused any more: the client is asked at once whether it is there. */
   readonly waits?: Promise<void>;
   readonly record: RequestRecord;
@@ -37,7 +38,11 @@ export async function longResponse(long: LongAnswer): Promise<Response> {
   const { made, begun, waits, record, onEnd } = long;
   // Its failure is seen by whoever awaits it below.
   made.catch(() => undefined);
-  const patience = begun.then(() => tick(made));
+  let known: Begun = {};
+  const patience = begun.then((given) => {
+    known = given ?? {};
+    return tick(made);
+  });
   let asksNow = false;
   const asked = waits?.then(() => {
     asksNow = true;
@@ -49,24 +54,30 @@ export async function longResponse(long: LongAnswer): Promise<Response> {
     ...(asked === undefined ? [] : [asked]),
   ]);
   if (first !== null) {
-    const response = Response.json(first.value);
     onEnd();
-    return response;
+    return first.value;
   }
   record.hold();
   const end = (): void => {
     onEnd();
     record.end();
   };
+  const { headers, head = '' } = known;
   const encoder = new TextEncoder();
+  let isHeadSent = head === '';
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
       try {
+        if (!isHeadSent) {
+          isHeadSent = true;
+          return controller.enqueue(encoder.encode(head));
+        }
         const result = asksNow ? null : await tick(made);
         asksNow = false;
-        controller.enqueue(encoder.encode(result === null ? '\n' : JSON.stringify(result.value)));
-        if (result === null) return;
+        if (result === null) return controller.enqueue(encoder.encode('\n'));
+        const bytes = new Uint8Array(await result.value.arrayBuffer());
+        controller.enqueue(bytes.subarray(encoder.encode(head).length));
         controller.close();
       } catch (error) {
         record.fail(recordForClient(error, record).code);
@@ -77,8 +88,30 @@ export async function longResponse(long: LongAnswer): Promise<Response> {
     cancel: end,
   };
   return new Response(new ReadableStream(source), {
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
   });
+}
+
+/** Makes an answer for a client that may leave. @throws what `make` rejects with before it has accepted */
+export async function watched(
+  request: AbortSignal,
+  record: RequestRecord,
+  make: (client: Client) => Response | Promise<Response>,
+): Promise<Response> {
+  const { promise: begun, resolve: accept } = Promise.withResolvers<Begun | void>();
+  if (isOwn(request)) return await make({ signal: request });
+  const left = new AbortController();
+  const made = Promise.resolve(make({ signal: AbortSignal.any([request, left.signal]), accept }));
+  let isSent = false;
+  void made.then(
+    () => (isSent = true),
+    () => (isSent = true),
+  );
+  // What is streamed goes on after its headers.
+  const onEnd = (): void => {
+    if (!isSent) left.abort();
+  };
+  return await longResponse({ made, begun, record, onEnd });
 }
 
 interface Result<T> {

@@ -9,9 +9,9 @@ import type { Turns } from '../../engine/base/turns.ts';
 const STEPS_BETWEEN_WAITS = 16;
 /**
  * Time after which it gets one, too: between steps of tens of streams, or layers of an encoder, sixteen of them
- * would keep a request from being read for seconds. One millisecond in a hundred.
+ * would keep a request from being read for seconds. One millisecond in forty; a request takes some two waits.
  */
-const MS_BETWEEN_WAITS = 100;
+const MS_BETWEEN_WAITS = 40;
 
 export function openTurns(): Turns {
   const { port1, port2 } = new MessageChannel();

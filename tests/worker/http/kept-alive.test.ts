@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 function longAnswer() {
-  const made = Promise.withResolvers<unknown>();
+  const made = Promise.withResolvers<Response>();
   const begun = Promise.withResolvers<void>();
   const state = { ended: 0 };
   const response = longResponse({
@@ -31,7 +31,7 @@ test('an answer that comes in time is sent whole', async () => {
   const { made, begun, state, response } = longAnswer();
   begun.resolve();
   await vi.advanceTimersByTimeAsync(KEEP_ALIVE_MS - 1);
-  made.resolve({ a: 1 });
+  made.resolve(Response.json({ a: 1 }));
   expect(await (await response).text()).toBe('{"a":1}');
   expect(state.ended).toBe(1);
 });
@@ -53,7 +53,7 @@ test('a later answer comes after line breaks', async () => {
   const text = new Response(body).text();
   await vi.advanceTimersByTimeAsync(2 * KEEP_ALIVE_MS);
   expect(state.ended).toBe(0);
-  made.resolve({ a: 1 });
+  made.resolve(Response.json({ a: 1 }));
   expect(await text).toMatch(/^\n{2,3}\{"a":1\}$/);
   expect(JSON.parse(await text)).toEqual({ a: 1 });
   expect(state.ended).toBe(1);
@@ -79,7 +79,7 @@ test('a failure after the status breaks the connection off', async () => {
 });
 
 test('a client whose answer waits for its turn is asked at once', async () => {
-  const made = Promise.withResolvers<unknown>();
+  const made = Promise.withResolvers<Response>();
   const state = { ended: 0 };
   const response = await longResponse({
     made: made.promise,

@@ -20,7 +20,7 @@ export const cohereEmbed = defineEndpoint({
   examples: [
     { title: 'An unknown model', body: { model: 'nothing', texts: ['The sea.'] }, status: 404 },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
     const dimensions = checkDimensions(body.output_dimension, model.manifest.config.nEmbd);
@@ -29,7 +29,7 @@ export const cohereEmbed = defineEndpoint({
       truncate: body.truncate === 'END',
       nameOf: (index) => `texts[${index}]`,
     });
-    const vectors = await embed(env, caller, model, ids, request.signal);
+    const vectors = await embed(env, caller, model, ids, client);
     const nToken = ids.reduce((sum, { length }) => sum + length, 0);
     return Response.json({
       id: crypto.randomUUID(),

@@ -20,10 +20,10 @@ export const cohereRerank = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const { model, ranked } = await rankDocuments(env, caller, {
       ...{ model: body.model, query: body.query, documents: body.documents },
-      ...{ truncate: true, signal: request.signal },
+      ...{ truncate: true, client },
     });
     record.modelId = model.id;
     const results = ranked

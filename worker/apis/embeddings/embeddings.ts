@@ -30,7 +30,7 @@ export const embeddings = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
     const dimensions = checkDimensions(body.dimensions, model.manifest.config.nEmbd);
@@ -41,7 +41,11 @@ export const embeddings = defineEndpoint({
       truncate: body.truncate,
       nameOf: (index) => (isList(body.input) ? `input[${index}]` : 'input'),
     });
-    const vectors = await embed(env, caller, model, texts, request.signal);
+    const headers = redactedHeaders(redactor);
+    const vectors = await embed(env, caller, model, texts, {
+      signal: client.signal,
+      accept: () => client.accept?.({ headers }),
+    });
     const nToken = texts.reduce((sum, { length }) => sum + length, 0);
     const answer = {
       object: 'list',
@@ -53,7 +57,7 @@ export const embeddings = defineEndpoint({
       model: model.id,
       usage: { prompt_tokens: nToken, total_tokens: nToken },
     };
-    return Response.json(answer, { headers: redactedHeaders(redactor) });
+    return Response.json(answer, { headers });
   },
 });
 

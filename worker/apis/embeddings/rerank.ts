@@ -22,11 +22,11 @@ export const rerank = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const documents = body.documents.map((one) => (typeof one === 'string' ? one : one.text));
     const { model, method, ranked, nToken } = await rankDocuments(env, caller, {
       ...{ model: body.model, query: body.query, documents, truncate: body.truncate },
-      signal: request.signal,
+      client,
     });
     record.modelId = model.id;
     const results = ranked.slice(0, body.top_n).map(({ index, score }) => ({

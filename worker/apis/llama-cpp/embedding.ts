@@ -29,10 +29,10 @@ export const llamaEmbedding = defineEndpoint({
   examples: [
     { title: 'An unknown model', body: { model: 'nothing', content: 'the sea' }, status: 404 },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
-    const asked = { texts: body.content, field: 'content', signal: request.signal };
+    const asked = { texts: body.content, field: 'content', client };
     const { vectors } = await embedTexts(env, caller, model, asked);
     return Response.json(vectors.map((vector, index) => ({ index, embedding: [[...vector]] })));
   },

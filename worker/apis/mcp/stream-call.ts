@@ -42,7 +42,7 @@ export async function answerCall(
   context.waitUntil(made);
   const now = Promise.resolve();
   if (request.headers.get('accept')?.includes('text/event-stream') !== true) {
-    const message = made.then((result) => resultMessage(id, result));
+    const message = made.then((result) => Response.json(resultMessage(id, result)));
     return await longResponse({ made: message, begun: now, record, onEnd: end });
   }
   const shape: SseShape = {

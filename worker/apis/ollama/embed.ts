@@ -22,7 +22,7 @@ export const ollamaEmbed = defineEndpoint({
   examples: [
     { title: 'An unknown model', body: { model: 'nothing', input: 'The sea.' }, status: 404 },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const startedAtMs = Date.now();
     const name = body.model === undefined ? undefined : idOf(body.model);
     const model = await findEncoder(env, name, caller);
@@ -32,7 +32,7 @@ export const ollamaEmbed = defineEndpoint({
       truncate: body.truncate,
       nameOf: (index) => (Array.isArray(body.input) ? `input[${index}]` : 'input'),
     });
-    const vectors = await embed(env, caller, model, texts, request.signal);
+    const vectors = await embed(env, caller, model, texts, client);
     return Response.json({
       model: nameOf(model.id),
       embeddings: vectors.map((vector) => [...shortened(vector, dimensions)]),

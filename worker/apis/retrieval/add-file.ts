@@ -57,7 +57,7 @@ export const addCollectionFile = defineRetrievalEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, params: { name = '' }, request }) {
+  async handle({ env, caller, params: { name = '' }, request, client }) {
     // First: of what is foreign nothing is said but that it is not there.
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection, caller);
@@ -74,7 +74,7 @@ export const addCollectionFile = defineRetrievalEndpoint({
       open: () => Promise.resolve({ id, metadata, ...file }),
     };
     const data = await addDocuments(
-      ...([env, caller, collection, model, [source], redactor, request.signal] as const),
+      ...([env, caller, collection, model, [source], redactor, client] as const),
     );
     const error = data[0]?.error;
     if (error !== undefined)

@@ -42,7 +42,7 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, params: { name = '' }, body, request }) {
+  async handle({ env, caller, params: { name = '' }, body, client }) {
     const collection = await findCollection(env, caller, name);
     const model = await encoderOf(env, collection, caller);
     const redactor = redactorFor(body.redact);
@@ -51,8 +51,10 @@ export const addCollectionDocuments = defineRetrievalEndpoint({
       const open = () => openDocument(env, caller, document, name);
       return { id: document.id, name, contentName: `${name}.content`, open };
     });
+    // What fails from here on is said of each document.
+    if (redactor === null) client.accept?.();
     const data = await addDocuments(
-      ...([env, caller, collection, model, documents, redactor, request.signal] as const),
+      ...([env, caller, collection, model, documents, redactor, client] as const),
     );
     const failed = data.filter(({ status }) => status === 'failed').length;
     const init = { headers: redactedHeaders(redactor) };

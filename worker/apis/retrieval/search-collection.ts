@@ -71,6 +71,6 @@ async function vectorOf(
     truncate: true,
     nameOf: () => param,
   });
-  const [vector] = await embed(env, caller, model, ids, signal);
+  const [vector] = await embed(env, caller, model, ids, { signal });
   return vector!;
 }

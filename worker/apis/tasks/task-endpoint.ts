@@ -1,11 +1,12 @@
 /** Defines the endpoint of a task, which runs on the request's model and answers whole or streamed. */
 import type { Caller } from '../../platform/caller.ts';
+import type { Client } from '../../platform/client.ts';
 import type { z } from 'zod';
 import type { ServingEnv } from '../../serving/env.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import type { RequestRecord } from '../../http/observe/record.ts';
-import { markGenerated } from '../../http/generated.ts';
+import { GENERATED_HEADERS, markGenerated } from '../../http/generated.ts';
 import { OPENAI_SSE, sseResponse } from '../../http/sse.ts';
 import { withHeaders } from '../../http/with-headers.ts';
 import { generateEvents, stageStatus } from '../../serving/clients/stage-client.ts';
@@ -46,17 +47,22 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
         ...(event === undefined ? {} : { event }),
       },
     ],
-    async handle({ request, env, caller, body, record }) {
+    async handle({ env, caller, body, record, client }) {
       const redactor = redactorFor((body as Body).redact);
       const redacted = await redactFields(redactor, body as Body);
+      const headers = redactedHeaders(redactor);
       const fields = await checkFields(env, caller, redacted);
       // A client that leaves cancels the response's stream; this also aborts what waits upstream.
       const abort = new AbortController();
-      const signal = AbortSignal.any([request.signal, abort.signal]);
-      const host = await gatewayHost(env, caller, fields, record, signal);
+      const signal = AbortSignal.any([client.signal, abort.signal]);
+      // Streamed answers have their own way to notice a client that leaves.
+      const accept = (): void => {
+        if (fields.stream !== true)
+          client.accept?.({ headers: { ...GENERATED_HEADERS, ...headers } });
+      };
+      const host = await gatewayHost(env, caller, fields, record, { signal, accept });
       const made = guardTask(env, caller, runTask(task, host, fields));
       const events = restoreTask(redactor, made, fields.passages ?? []);
-      const headers = redactedHeaders(redactor);
       const end = (): void => abort.abort();
       if (fields.stream === true)
         return withHeaders(
@@ -77,15 +83,21 @@ async function gatewayHost(
   caller: Caller,
   fields: TaskFields,
   record: RequestRecord,
-  signal: AbortSignal,
+  { signal, accept }: Client,
 ): Promise<TaskHost> {
   const model = await findModel(env.MODELS, fields.model ?? (await defaultModelId(env)), caller);
   record.modelId = model.id;
   const { nCtx } = await stageStatus(env, caller, model);
   return {
     ...{ model, nCtx, signal },
-    run: (request, ended, promptField) =>
-      generateEvents(env, caller, model, request, ended, { promptField }),
+    async *run(request, ended, promptField) {
+      for await (const event of generateEvents(env, caller, model, request, ended, {
+        promptField,
+      })) {
+        accept?.();
+        yield event;
+      }
+    },
     onUsage: (usage) => record.addUsage(model.id, usage),
   };
 }

@@ -36,12 +36,10 @@ export const addVectorStoreFile = defineVectorStoreEndpoint({
   refused: STORE_FILE_REFUSED,
   responses: [row],
   examples: [{ ...missing, body: { file_id: 'file-0' } }],
-  async handle({ env, caller, params: { id = '' }, body, request }) {
+  async handle({ env, caller, params: { id = '' }, body, client }) {
     await readRecord<KeptStore>(env, caller, 'vector store', id);
     const { file_id: fileId, attributes = {} } = body;
-    return Response.json(
-      fileJson(await addFile(env, caller, id, fileId, attributes, request.signal)),
-    );
+    return Response.json(fileJson(await addFile(env, caller, id, fileId, attributes, client)));
   },
 });
 
@@ -88,11 +86,9 @@ export const updateVectorStoreFile = defineVectorStoreEndpoint({
   body: attributesBodySchema,
   responses: [row],
   examples: [{ ...missing, body: { attributes: { year: 2024 } } }],
-  async handle({ env, caller, params: { id = '', file = '' }, body, request }) {
+  async handle({ env, caller, params: { id = '', file = '' }, body, client }) {
     await findFile(env, caller, id, file);
-    return Response.json(
-      fileJson(await addFile(env, caller, id, file, body.attributes, request.signal)),
-    );
+    return Response.json(fileJson(await addFile(env, caller, id, file, body.attributes, client)));
   },
 });
 

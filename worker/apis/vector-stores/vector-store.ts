@@ -3,6 +3,7 @@
  * OpenAI's API knows of the store and, as items, of its files.
  */
 import type { Caller } from '../../platform/caller.ts';
+import type { Client } from '../../platform/client.ts';
 import { newObjectId } from '../../platform/storage/object-id.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
@@ -119,7 +120,7 @@ export async function addFile(
   storeId: string,
   fileId: string,
   attributes: Metadata,
-  signal: AbortSignal,
+  client: Client,
 ): Promise<KeptFile> {
   const head = await headFile(env.FILES, caller, fileId);
   if (head === null)
@@ -133,7 +134,7 @@ export async function addFile(
     open: () => openStored(env, caller, fileId, head.filename, attributes),
   };
   const model = await encoderOf(env, collection, caller);
-  const [added] = await addDocuments(env, caller, collection, model, [source], null, signal);
+  const [added] = await addDocuments(env, caller, collection, model, [source], null, client);
   const error = lastError(added?.error);
   const file: KeptFile = {
     ...{ id: fileId, object: 'vector_store.file' as const, created_at: nowS() },

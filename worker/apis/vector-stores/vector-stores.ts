@@ -58,7 +58,7 @@ export const createVectorStore = defineVectorStoreEndpoint({
   refused: STORE_REFUSED,
   responses: [row],
   examples: [{ title: 'An unknown model', body: { model: 'nothing' }, status: 404 }],
-  async handle({ env, caller, body, request }) {
+  async handle({ env, caller, body, client }) {
     const { name, description, metadata, model, chunking_strategy: chunking } = body;
     const chunkTokens =
       chunking?.type === 'static' ? chunking.static.max_chunk_size_tokens : undefined;
@@ -71,7 +71,7 @@ export const createVectorStore = defineVectorStoreEndpoint({
     });
     const files: KeptFile[] = [];
     for (const fileId of body.file_ids ?? [])
-      files.push(await addFile(env, caller, store.id, fileId, {}, request.signal));
+      files.push(await addFile(env, caller, store.id, fileId, {}, client));
     return Response.json(storeJson(store, files));
   },
 });

@@ -49,10 +49,10 @@ export const vllmScore = defineEndpoint({
       status: 404,
     },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const { model, ranked, nToken } = await rankDocuments(env, caller, {
       ...{ model: body.model, query: body.text_1, documents: [body.text_2].flat() },
-      ...{ truncate: true, signal: request.signal },
+      ...{ truncate: true, client },
     });
     record.modelId = model.id;
     const data = ranked
@@ -94,10 +94,10 @@ export const vllmPooling = defineEndpoint({
   examples: [
     { title: 'An unknown model', body: { model: 'nothing', input: 'the sea' }, status: 404 },
   ],
-  async handle({ env, caller, body, request, record }) {
+  async handle({ env, caller, body, client, record }) {
     const model = await findEncoder(env, body.model, caller);
     record.modelId = model.id;
-    const asked = { texts: body.input, field: 'input', signal: request.signal };
+    const asked = { texts: body.input, field: 'input', client };
     const { vectors, nToken } = await embedTexts(env, caller, model, asked);
     return Response.json({
       ...{ id: `pool-${crypto.randomUUID()}`, object: 'list', model: model.id },

@@ -1,4 +1,5 @@
 /** Vectors of texts, and scores of pairs, from the stage that serves the model. */
+import type { Client } from '../../platform/client.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { ask } from '../../platform/rpc.ts';
 import { stageOf } from '../clients/stages.ts';
@@ -16,10 +17,10 @@ export async function embed(
   { requestId, subject = '' }: CallContext,
   model: EncoderModel,
   texts: readonly (readonly number[])[],
-  signal: AbortSignal,
+  client: Client,
 ): Promise<Float32Array[]> {
   const { stage, place } = stageOf(env, model);
-  return await inCalls(texts, model.manifest.config.nEmbd, signal, (part) =>
+  return await inCalls(texts, model.manifest.config.nEmbd, client, (part) =>
     ask<Float32Array>('stage', () => stage.embed({ requestId, subject }, place, part)),
   );
 }
@@ -34,10 +35,10 @@ export async function score(
   { requestId, subject = '' }: CallContext,
   model: EncoderModel,
   pairs: readonly (readonly number[])[],
-  signal: AbortSignal,
+  client: Client,
 ): Promise<number[]> {
   const { stage, place } = stageOf(env, model);
-  const rows = await inCalls(pairs, 1, signal, (part) =>
+  const rows = await inCalls(pairs, 1, client, (part) =>
     ask<Float32Array>('stage', () => stage.score({ requestId, subject }, place, part)),
   );
   return rows.map(([value]) => value!);

@@ -1,6 +1,7 @@
 /** Texts to embed, as servers' own formats send them: one, or a list. */
 import { z } from 'zod';
 import type { Caller } from '../../platform/caller.ts';
+import type { Client } from '../../platform/client.ts';
 import type { ServingEnv } from '../env.ts';
 import { embed } from './embed.ts';
 import type { EncoderModel } from './find-encoder.ts';
@@ -22,18 +23,18 @@ export async function embedTexts(
   env: ServingEnv,
   caller: Caller,
   model: EncoderModel,
-  { texts, field, signal }: EmbedTextsOptions,
+  { texts, field, client }: EmbedTextsOptions,
 ): Promise<{ readonly vectors: readonly Float32Array[]; readonly nToken: number }> {
   const ids = await textIds(model, [texts].flat(), {
     truncate: false,
     nameOf: (index) => (Array.isArray(texts) ? `${field}[${index}]` : field),
   });
-  const vectors = await embed(env, caller, model, ids, signal);
+  const vectors = await embed(env, caller, model, ids, client);
   return { vectors, nToken: ids.reduce((sum, { length }) => sum + length, 0) };
 }
 
 export interface EmbedTextsOptions {
   readonly texts: z.output<typeof embeddedTexts>;
   readonly field: string;
-  readonly signal: AbortSignal;
+  readonly client: Client;
 }

@@ -1,5 +1,6 @@
 /** Asks a stage for values of texts, a few texts per call: a client that leaves costs at most the current call. */
 import { throwIfAborted } from '../../../engine/base/errors.ts';
+import type { Client } from '../../platform/client.ts';
 
 /** Tokens per call: some ten passes, about a second. */
 const CALL_TOKENS = 4096;
@@ -13,7 +14,7 @@ const CALL_TOKENS = 4096;
 export async function inCalls(
   texts: readonly (readonly number[])[],
   nValue: number,
-  signal: AbortSignal,
+  { signal, accept }: Client,
   ask: (part: readonly (readonly number[])[]) => Promise<Float32Array>,
 ): Promise<Float32Array[]> {
   const rows: Float32Array[] = new Array<Float32Array>(texts.length);
@@ -22,6 +23,8 @@ export async function inCalls(
   for (const call of calls(order, texts)) {
     throwIfAborted(signal, 'request: the client has left.');
     const flat = await ask(call.map((i) => texts[i]!));
+    // A stage refuses the first call, or none.
+    accept?.();
     for (const [k, i] of call.entries()) rows[i] = flat.slice(k * nValue, (k + 1) * nValue);
   }
   return rows;

@@ -5,6 +5,7 @@ import { familyByName } from '../../../engine/archs/index.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import type { EncoderUse } from '../../../engine/encode/encoder-use.ts';
 import type { Caller } from '../../platform/caller.ts';
+import type { Client } from '../../platform/client.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import type { ServingEnv } from '../env.ts';
 import { dot } from './dot.ts';
@@ -23,7 +24,7 @@ export interface RankRequest {
   readonly query: string;
   readonly documents: readonly string[];
   readonly truncate: boolean;
-  readonly signal: AbortSignal;
+  readonly client: Client;
 }
 
 export interface RankedDocuments {
@@ -90,7 +91,7 @@ async function rankByVectors(
   env: ServingEnv,
   caller: CallContext,
   model: EncoderModel,
-  { query, documents, truncate, signal }: Omit<RankRequest, 'model'>,
+  { query, documents, truncate, client }: Omit<RankRequest, 'model'>,
 ): Promise<Ranked> {
   const queryIds = await textIds(model, [query], {
     inputType: 'query',
@@ -103,7 +104,7 @@ async function rankByVectors(
     nameOf: (index) => `documents[${index}]`,
   });
   const texts = [...queryIds, ...passages];
-  const [queryVector, ...vectors] = await embed(env, caller, model, texts, signal);
+  const [queryVector, ...vectors] = await embed(env, caller, model, texts, client);
   return { texts, scores: vectors.map((vector) => dot(queryVector!, vector)) };
 }
 
@@ -111,11 +112,11 @@ async function rankByScores(
   env: ServingEnv,
   caller: CallContext,
   model: EncoderModel,
-  { query, documents, truncate, signal }: Omit<RankRequest, 'model'>,
+  { query, documents, truncate, client }: Omit<RankRequest, 'model'>,
 ): Promise<Ranked> {
   const steps = pairIdsSteps(model, query, documents, { truncate });
   const texts = await inTurns(steps, takeTurn);
-  return { texts, scores: await score(env, caller, model, texts, signal) };
+  return { texts, scores: await score(env, caller, model, texts, client) };
 }
 
 function sigmoid(logit: number): number {

@@ -6,9 +6,10 @@ import type {
   TranscriptEvent,
   TranscriptSegment,
 } from '../../../../engine/transcribe/recording/transcript.ts';
-import { srtText, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
+import { srtText, VTT_HEAD, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
 import { collectTranscript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
+import type { Begun, Client } from '../../../platform/client.ts';
 import { readRenamed } from '../../../platform/vars.ts';
 import { chooseModel } from '../../../serving/models/default-model.ts';
 import { isKnownName } from '../../../serving/models/known-names.ts';
@@ -16,6 +17,7 @@ import type { EndpointContext } from '../../../http/endpoint.ts';
 import type { RequestRecord } from '../../../http/observe/record.ts';
 import { IGNORED_HEADER, ignoredHeader } from '../../../http/body/unknown-fields.ts';
 import { OPENAI_SSE, sseResponse } from '../../../http/sse.ts';
+import { withHeaders } from '../../../http/with-headers.ts';
 import { optionsOf, readFields, soundFieldsSchema } from './fields.ts';
 import type { ResponseFormat, SoundFields } from './fields.ts';
 import { runSound } from '../../../serving/recognition/run-sound.ts';
@@ -37,7 +39,7 @@ export async function answerSound(context: Context, task: RecognitionTask): Prom
 }
 
 async function answerUpload(
-  { request, env, caller, record }: Context,
+  { env, caller, record, client }: Context,
   task: RecognitionTask,
   { fields: given, sound }: SoundUpload,
 ): Promise<Response> {
@@ -52,21 +54,21 @@ async function answerUpload(
   );
   const options = optionsOf(fields, task, model.manifest.config, model.tokenizer);
   const abort = new AbortController();
-  const signal = AbortSignal.any([request.signal, abort.signal]);
+  const signal = AbortSignal.any([client.signal, abort.signal]);
   const job = { env, call: record, model, options, signal, useVad: fields.vad === 'auto' };
   const events = noted(runSound(job, sound), record, model.id);
   const scored = fields.wantsLogprobs ? model.tokenizer : null;
-  const response =
-    fields.stream === true
-      ? await sseResponse(soundEvents(events, fields, scored), OPENAI_SSE, record, () =>
-          abort.abort(),
-        )
-      : WRITERS[fields.response_format](await collectTranscript(events), sound, fields, {
-          ...{ task, scored },
-        });
   const ignored = [...given.keys()].filter((name) => !isKnown(name));
-  if (ignored.length > 0) response.headers.set(IGNORED_HEADER, ignoredHeader(ignored));
-  return response;
+  const headers = ignored.length === 0 ? {} : { [IGNORED_HEADER]: ignoredHeader(ignored) };
+  if (fields.stream === true) {
+    const chunks = soundEvents(events, fields, scored);
+    return withHeaders(await sseResponse(chunks, OPENAI_SSE, record, () => abort.abort()), headers);
+  }
+  const { type, head = '', write } = FORMATS[fields.response_format];
+  const begun: Begun = { head, headers: { 'content-type': type, ...headers } };
+  const transcript = await collectTranscript(accepting(events, client, begun));
+  const body = write(transcript, sound, fields, { task, scored });
+  return new Response(body, { headers: { 'content-type': type, ...headers } });
 }
 
 function isKnown(name: string): boolean {
@@ -93,35 +95,65 @@ async function* noted(
   }
 }
 
-type Writer = (
-  finished: Transcript,
-  sound: Sound,
-  fields: SoundFields,
-  job: {
-    readonly task: RecognitionTask;
-    /** What shows tokens with their log-probabilities; null for none. */
-    readonly scored: Tokenizer | null;
+/** Passes the events on; with the first one, the recording and the model are what they should be. */
+async function* accepting(
+  events: AsyncIterable<TranscriptEvent>,
+  { accept }: Client,
+  begun: Begun,
+): AsyncGenerator<TranscriptEvent, void, void> {
+  for await (const event of events) {
+    accept?.(begun);
+    yield event;
+  }
+}
+
+interface Format {
+  readonly type: string;
+  /** First characters of every answer, after which line breaks may follow. */
+  readonly head?: string;
+  readonly write: (
+    finished: Transcript,
+    sound: Sound,
+    fields: SoundFields,
+    job: {
+      readonly task: RecognitionTask;
+      /** What shows tokens with their log-probabilities; null for none. */
+      readonly scored: Tokenizer | null;
+    },
+  ) => string;
+}
+
+const FORMATS: Readonly<Record<ResponseFormat, Format>> = {
+  json: {
+    type: 'application/json',
+    write: ({ segments, summary }, _sound, _fields, { scored }) =>
+      JSON.stringify({
+        text: textOf(segments),
+        ...logprobsOf(segments, scored),
+        usage: usageOf(summary),
+      }),
   },
-) => Response;
-
-const plain = (text: string, type: string): Response =>
-  new Response(text, { headers: { 'content-type': `${type}; charset=utf-8` } });
-
-const WRITERS: Readonly<Record<ResponseFormat, Writer>> = {
-  json: ({ segments, summary }, _sound, _fields, { scored }) =>
-    Response.json({
-      text: textOf(segments),
-      ...logprobsOf(segments, scored),
-      usage: usageOf(summary),
-    }),
-  text: ({ segments }) => plain(`${textOf(segments)}\n`, 'text/plain'),
-  srt: ({ segments }) => plain(srtText(segments), 'application/x-subrip'),
-  vtt: ({ segments }) => plain(vttText(segments), 'text/vtt'),
-  verbose_json: ({ segments, summary }, sound, { wantsSegments, wantsWords }, { task }) => {
-    const isTruncated = sound.end?.isTruncated ?? false;
-    return Response.json(
-      verboseJson(segments, summary, { task, isTruncated, wantsSegments, wantsWords }),
-    );
+  text: {
+    type: 'text/plain; charset=utf-8',
+    write: ({ segments }) => `${textOf(segments)}\n`,
+  },
+  srt: {
+    type: 'application/x-subrip; charset=utf-8',
+    write: ({ segments }) => srtText(segments),
+  },
+  vtt: {
+    type: 'text/vtt; charset=utf-8',
+    head: VTT_HEAD,
+    write: ({ segments }) => vttText(segments),
+  },
+  verbose_json: {
+    type: 'application/json',
+    write: ({ segments, summary }, sound, { wantsSegments, wantsWords }, { task }) => {
+      const isTruncated = sound.end?.isTruncated ?? false;
+      return JSON.stringify(
+        verboseJson(segments, summary, { task, isTruncated, wantsSegments, wantsWords }),
+      );
+    },
   },
 };
 

@@ -4,6 +4,7 @@ import type { Steps } from '../../../../engine/base/turns.ts';
 import { takeTurn } from '../../../platform/turns.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
+import type { Client } from '../../../platform/client.ts';
 import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
@@ -13,6 +14,7 @@ import { chunkSectionsSteps, plainText } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
 import type { OpenDocument } from './open-document.ts';
 import { redactDocument } from './redact-documents.ts';
+import { redactedHeaders } from '../../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../../serving/redaction/redactor.ts';
 import { embed } from '../../../serving/embedding/embed.ts';
 import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
@@ -44,6 +46,7 @@ interface Prepared {
   readonly ids: readonly number[][];
 }
 
+const CLIENT_GONE = 'request: the client has left.';
 /** Vectors per call of the collection's object: some megabytes. */
 const CALL_CHUNKS = 512;
 
@@ -55,24 +58,31 @@ export async function addDocuments(
   model: EncoderModel,
   documents: readonly DocumentSource[],
   redactor: Redactor | null,
-  signal: AbortSignal,
+  client: Client,
 ): Promise<AddedJson[]> {
   const added = new Array<AddedJson>(documents.length);
   let waiting: { readonly at: number; readonly prepared: Prepared }[] = [];
+  const { signal } = client;
+  let nOpen = documents.length;
+  // What was redacted is said in the answer's headers: it is known when the last document has been read.
+  const accept = (): void => {
+    if (redactor === null || nOpen === 0) client.accept?.({ headers: redactedHeaders(redactor) });
+  };
   const flush = async (): Promise<void> => {
-    const answers = await putAll(env, caller, collection, model, waiting, signal);
+    const answers = await putAll(env, caller, collection, model, waiting, { signal, accept });
     for (const [k, { at }] of waiting.entries()) added[at] = answers[k]!;
     waiting = [];
   };
   for (const [at, document] of documents.entries()) {
-    throwIfAborted(signal, 'request: the client has left.');
+    throwIfAborted(signal, CLIENT_GONE);
     try {
       const redacted = await redactDocument(redactor, await document.open());
-      const prepared = await prepare(collection, model, redacted, document);
+      const prepared = await prepare(collection, model, redacted, document, signal);
       waiting.push({ at, prepared });
     } catch (error) {
       added[at] = failed(document.id, error, caller);
     }
+    nOpen--;
     if (waiting.reduce((sum, { prepared }) => sum + prepared.ids.length, 0) >= CALL_CHUNKS)
       await flush();
   }
@@ -86,6 +96,7 @@ async function prepare(
   model: EncoderModel,
   document: OpenDocument,
   { name, contentName }: DocumentSource,
+  signal: AbortSignal,
 ): Promise<Prepared> {
   const { sections, type } = document;
   const { tokenizer } = model;
@@ -93,7 +104,10 @@ async function prepare(
     return (yield* tokenizer.encodeSteps(text, { special: false })).length;
   };
   const steps = chunkSectionsSteps(sections, type, about.chunkTokens, count);
-  const chunks = await inTurns(steps, takeTurn);
+  const chunks = await inTurns(steps, async () => {
+    await takeTurn();
+    throwIfAborted(signal, CLIENT_GONE);
+  });
   if (chunks.length === 0) throw invalidField(contentName, 'has no text; expected some');
   const texts = chunks.map(({ heading, text }) =>
     [heading, plainText(text, type)].filter((part) => part !== '').join('\n'),
@@ -114,7 +128,7 @@ async function putAll(
   { stub }: Collection,
   model: EncoderModel,
   waiting: readonly { readonly prepared: Prepared }[],
-  signal: AbortSignal,
+  client: Client,
 ): Promise<AddedJson[]> {
   if (waiting.length === 0) return [];
   try {
@@ -123,7 +137,7 @@ async function putAll(
       caller,
       model,
       waiting.flatMap(({ prepared }) => prepared.ids),
-      signal,
+      client,
     );
     let at = 0;
     const stored = waiting.map(({ prepared: { document, chunks } }) => ({

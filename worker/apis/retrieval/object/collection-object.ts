@@ -91,9 +91,9 @@ export class CollectionObject extends PortableObject<VectorsEnv & ContentEnv> {
   #put(owner: Owner, document: NewDocument): Promise<RpcAnswer<{ replaced: boolean }>> {
     const { requestId } = owner;
     return answerCall({ place: 'collection.put', requestId }, async () => {
-      this.#requireRoom(document.chunks.length);
       const about = this.#store.about();
       if (about === null) throw collectionDeleted();
+      this.#requireRoom(document.chunks.length);
       const box = await this.#keeper.begin(owner, about.name);
       const hasher = this.#hasherOf(await box.writingKey());
       const { replaced, removed, added } = await this.#store.put(box, hasher, document);

@@ -2,6 +2,7 @@
 import { EngineError } from '../../../../engine/base/errors.ts';
 import { openText } from '../../../access/content/content-box.ts';
 import type { ContentBox } from '../../../access/content/content-box.ts';
+import { takeTurn } from '../../../platform/turns.ts';
 import { migrate, readSchemaVersion } from '../../../platform/storage/migrate.ts';
 import type { Location } from '../../../documents/sections.ts';
 import type { Metadata } from './filter.ts';
@@ -56,6 +57,8 @@ export interface NewDocument {
 
 /** Rows of earlier versions that a write seals, too. */
 const SEALED_PER_WRITE = 256;
+/** Passages of a new document after which other requests run: sealing one takes a twentieth of a millisecond. */
+const PASSAGES_BETWEEN_TURNS = 512;
 /** Documents whose opened metadata is kept for filters. */
 const MAX_KNOWN_METADATA = 20_000;
 
@@ -108,8 +111,10 @@ export class CollectionStore {
     await this.#sealClear(box, hasher);
     const about = await box.sealWith(hasher.key, metadataPlace(id), JSON.stringify(metadata));
     const sealed: SealedChunk[] = [];
-    for (const [position, chunk] of chunks.entries())
+    for (const [position, chunk] of chunks.entries()) {
       sealed.push(await sealChunk(box, hasher, id, position, chunk));
+      if (sealed.length % PASSAGES_BETWEEN_TURNS === 0) await takeTurn();
+    }
     this.#requireExisting();
     return this.#storage.transactionSync(() => {
       const replaced = this.#numberOf(id) !== null;

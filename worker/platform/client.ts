@@ -1,0 +1,18 @@
+/** Who waits for an answer, and may leave before it is made. */
+
+/** What is known of an answer before it is made. */
+export interface Begun {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** First characters of its body, after which line breaks may follow: none in JSON. */
+  readonly head?: string;
+}
+
+export interface Client {
+  /** Fires when the client has left; where an answer is not streamed, only after `accept`. */
+  readonly signal: AbortSignal;
+  /**
+   * Says that nothing is refused any more. If the answer takes longer it is begun, so that a client that leaves is
+   * noticed; what fails from then on breaks it off.
+   */
+  readonly accept?: (begun?: Begun) => void;
+}
