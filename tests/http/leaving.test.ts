@@ -1,9 +1,7 @@
 /** Clients that leave while a whole answer is made: the work ends, and what it would have stored is not there. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TINY_ENCODER_ID } from '../support/encoders.ts';
-import { startTestServer, type TestServer } from '../support/http-server.ts';
-
-const TEXT_MODEL_ID = 'stories260k';
+import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;
 
@@ -29,7 +27,8 @@ async function leave(path: string, body: object): Promise<void> {
     signal: abort.signal,
   });
   expect(response.status).toBe(200);
-  const { value } = await response.body!.getReader().read();
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const { value } = await reader.read();
   expect(new TextDecoder().decode(value)).toBe('\n');
   expect(await inFlight()).toBe(1);
   abort.abort();
@@ -49,5 +48,5 @@ test('documents that are embedded are not stored', async () => {
 });
 
 test('a task over a long text ends', async () => {
-  await leave('/v1/tasks/summarize', { text: SENTENCE.repeat(1_000), model: TEXT_MODEL_ID });
+  await leave('/v1/tasks/summarize', { text: SENTENCE.repeat(1_000), model: STORIES_ID });
 });
