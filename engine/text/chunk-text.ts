@@ -15,8 +15,14 @@ export type CountTokens = (text: string) => number;
 /** The same in parts. */
 export type CountTokensSteps = (text: string) => Steps<number>;
 
+/**
+ * Where units begin, and where the last one ends: ascending, without two that are equal. Numbers and not spans, since
+ * a text can have hundreds of thousands, and as many objects hold everything up while they are collected.
+ */
+type Borders = readonly number[];
+
 /** Units from coarse to fine; each gives what a span consists of, white space included. */
-const CUTTERS: readonly ((text: string, span: Span) => Span[])[] = [
+const CUTTERS: readonly ((text: string, span: Span) => Borders)[] = [
   (text, span) => cutBehind(text, span, /\n[^\S\n]*\n\s*/g),
   (text, span) => cutBehind(text, span, /\n/g),
   cutSentences,
@@ -53,8 +59,8 @@ export function* chunkSteps(
 
 /** The sentences of a span, without the white space around them. */
 export function sentencesOf(text: string, span: Span = { start: 0, end: text.length }): Span[] {
-  return cutBehind(text, span, /\n/g)
-    .flatMap((line) => cutSentences(text, line))
+  return spansBetween(cutBehind(text, span, /\n/g))
+    .flatMap((line) => spansBetween(cutSentences(text, line)))
     .map((sentence) => trimSpan(text, sentence))
     .filter((sentence) => sentence !== null);
 }
@@ -73,12 +79,14 @@ function* chunkSpan(
   const cut = CUTTERS[level];
   if ((yield* count(textOf(text, span))) <= maxTokens || cut === undefined) return [span];
   yield;
-  const units = cut(text, span);
-  if (units.length < 2) return yield* chunkSpan(text, span, maxTokens, count, level + 1);
+  const borders = cut(text, span);
+  if (borders.length < 3) return yield* chunkSpan(text, span, maxTokens, count, level + 1);
   // Halves are cut in half again.
   const next = Math.min(level + 1, CUTTERS.length - 1);
   const spans: Span[] = [];
-  for (const { span: part, isUnit } of yield* packUnits(text, units, maxTokens, count)) {
+  const packs = yield* packUnits(text, borders, maxTokens, count);
+  for (const [index, { span: part, isUnit }] of packs.entries()) {
+    if (index % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
     const trimmed = trimSpan(text, part);
     if (trimmed === null) continue;
     if (!isUnit) spans.push(trimmed);
@@ -96,61 +104,60 @@ interface Pack {
 /** Neighbours together as long as they fit. */
 function* packUnits(
   text: string,
-  units: readonly Span[],
+  borders: Borders,
   maxTokens: number,
   count: CountTokensSteps,
 ): Steps<Pack[]> {
-  const groups: { units: Span[]; nToken: number }[] = [];
-  for (const [index, unit] of units.entries()) {
-    if (index % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
-    const nToken = yield* count(textOf(text, unit));
+  const groups: { readonly first: number; end: number; nToken: number }[] = [];
+  for (let unit = 0; unit < borders.length - 1; unit++) {
+    if (unit % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
+    const nToken = yield* count(text.slice(borders[unit], borders[unit + 1]));
     const last = groups.at(-1);
     if (last !== undefined && last.nToken + nToken <= maxTokens) {
-      last.units.push(unit);
+      last.end = unit + 1;
       last.nToken += nToken;
-    } else groups.push({ units: [unit], nToken });
+    } else groups.push({ first: unit, end: unit + 1, nToken });
   }
   const packs: Pack[] = [];
-  for (const [index, { units: together }] of groups.entries()) {
+  for (const [index, { first, end }] of groups.entries()) {
     if (index % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
-    const span = { start: together[0]!.start, end: together.at(-1).end };
-    if (together.length === 1) packs.push({ span, isUnit: true });
+    const span = { start: borders[first]!, end: borders[end]! };
+    if (end - first === 1) packs.push({ span, isUnit: true });
     // Tokens of a whole may be more than those of its parts, if seldom.
     else if ((yield* count(textOf(text, span))) <= maxTokens) packs.push({ span, isUnit: false });
-    else for (const unit of together) packs.push({ span: unit, isUnit: true });
+    else
+      for (let unit = first; unit < end; unit++) {
+        if (unit % UNITS_A_STEP === UNITS_A_STEP - 1) yield;
+        packs.push({ span: { start: borders[unit]!, end: borders[unit + 1]! }, isUnit: true });
+      }
   }
   return packs;
 }
 
-function cutBehind(text: string, { start, end }: Span, border: RegExp): Span[] {
-  const ends = [...textOf(text, { start, end }).matchAll(border)].map(
-    ({ index, 0: { length } }) => start + index + length,
-  );
-  return spansBetween([start, ...ends, end]);
+function cutBehind(text: string, { start, end }: Span, border: RegExp): Borders {
+  const borders = [start];
+  for (const { index, 0: match } of textOf(text, { start, end }).matchAll(border))
+    borders.push(start + index + match.length);
+  if (borders.at(-1) !== end) borders.push(end);
+  return borders;
 }
 
-function cutSentences(text: string, { start, end }: Span): Span[] {
-  const starts = Array.from(
-    SENTENCES.segment(textOf(text, { start, end })),
-    ({ index }) => start + index,
-  );
-  return spansBetween([...starts, end]);
+function cutSentences(text: string, { start, end }: Span): Borders {
+  const borders: number[] = [];
+  for (const { index } of SENTENCES.segment(textOf(text, { start, end })))
+    borders.push(start + index);
+  return [...borders, end];
 }
 
 /** Not between the halves of a surrogate pair. */
-function cutHalves(text: string, { start, end }: Span): Span[] {
+function cutHalves(text: string, { start, end }: Span): Borders {
   let middle = Math.floor((start + end) / 2);
   if (/[\udc00-\udfff]/.test(text[middle] ?? '')) middle++;
-  return spansBetween([start, middle, end]);
+  return start < middle && middle < end ? [start, middle, end] : [start, end];
 }
 
-function spansBetween(borders: readonly number[]): Span[] {
-  const spans: Span[] = [];
-  for (let i = 1; i < borders.length; i++) {
-    const [start, end] = [borders[i - 1]!, borders[i]!];
-    if (end > start) spans.push({ start, end });
-  }
-  return spans;
+function spansBetween(borders: Borders): Span[] {
+  return borders.slice(1).map((end, i) => ({ start: borders[i]!, end }));
 }
 
 /** The span without white space at its ends; null when nothing else is in it. */

@@ -10,8 +10,9 @@ import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
 import { throwIfAborted } from '../../../../engine/base/errors.ts';
 import { SECTION_BREAK } from '../../../documents/sections.ts';
-import { chunkSectionsSteps, plainText } from './chunk-document.ts';
+import { chunkSectionsSteps, plainTextSteps } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
+import type { ContentType } from './document-text.ts';
 import type { OpenDocument } from './open-document.ts';
 import { redactDocument } from './redact-documents.ts';
 import { redactedHeaders } from '../../../serving/redaction/redact-request.ts';
@@ -47,6 +48,8 @@ interface Prepared {
 }
 
 const CLIENT_GONE = 'request: the client has left.';
+/** Passages whose marks are taken out before others have a turn. */
+const TEXTS_A_STEP = 256;
 /** Vectors per call of the collection's object: some megabytes. */
 const CALL_CHUNKS = 512;
 
@@ -104,14 +107,13 @@ async function prepare(
     return (yield* tokenizer.encodeSteps(text, { special: false })).length;
   };
   const steps = chunkSectionsSteps(sections, type, about.chunkTokens, count);
-  const chunks = await inTurns(steps, async () => {
+  const turn = async (): Promise<void> => {
     await takeTurn();
     throwIfAborted(signal, CLIENT_GONE);
-  });
+  };
+  const chunks = await inTurns(steps, turn);
   if (chunks.length === 0) throw invalidField(contentName, 'has no text; expected some');
-  const texts = chunks.map(({ heading, text }) =>
-    [heading, plainText(text, type)].filter((part) => part !== '').join('\n'),
-  );
+  const texts = await inTurns(textsOf(chunks, type), turn);
   const ids = await textIds(model, texts, {
     inputType: 'document',
     // Chunks fit; with their headings they may be too long.
@@ -119,6 +121,17 @@ async function prepare(
     nameOf: () => name,
   });
   return { document, chunks, ids };
+}
+
+/** What is embedded of passages. */
+function* textsOf(chunks: readonly Chunk[], type: ContentType): Steps<string[]> {
+  const texts: string[] = [];
+  for (const { heading, text } of chunks) {
+    if (texts.length % TEXTS_A_STEP === TEXTS_A_STEP - 1) yield;
+    const plain = yield* plainTextSteps(text, type);
+    texts.push([heading, plain].filter((part) => part !== '').join('\n'));
+  }
+  return texts;
 }
 
 /** Embeds and stores several documents, whose texts share passes of the model. */

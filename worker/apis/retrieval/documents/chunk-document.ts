@@ -23,6 +23,10 @@ export interface Chunk {
 const MAX_HEADING_CHARS = 200;
 /** Sections that are cut before others have a turn; a long one has turns of its own. */
 const SECTIONS_A_STEP = 64;
+/** Spans of a section that are looked at before others have a turn. */
+const SPANS_A_STEP = 256;
+/** Characters whose marks are taken out before others have a turn. */
+const CHARS_A_STEP = 32_768;
 /**
  * Markdown syntax that is not read: rules, table borders, fences, marks of lists and emphasis. The blank space
  * before a list's mark has a bound, or each of a hundred thousand empty lines would look at all after it.
@@ -36,6 +40,13 @@ export function plainText(text: string, type: ContentType): string {
     .replaceAll(MARKS, ' ')
     .replaceAll(/[^\S\n]+/g, ' ')
     .trim();
+}
+
+/** `plainText`, with a turn after a text that took long: 400 kB of nothing but marks take a tenth of a second. */
+export function* plainTextSteps(text: string, type: ContentType): Steps<string> {
+  const plain = plainText(text, type);
+  if (text.length > CHARS_A_STEP) yield;
+  return plain;
 }
 
 export function chunkDocument(
@@ -59,15 +70,19 @@ export function* chunkDocumentSteps(
 ): Steps<Chunk[]> {
   const { text, sourceOf } = documentText(content, type);
   yield;
-  const countPlain = (part: string) => count(plainText(part, type));
+  const countPlain = function* (part: string): Steps<number> {
+    return yield* count(yield* plainTextSteps(part, type));
+  };
   const chunks: Chunk[] = [];
   for (const [index, { heading, start, end }] of sectionsOf(text, type).entries()) {
     if (index % SECTIONS_A_STEP === 0) yield;
-    for (const span of yield* chunkSteps(text.slice(start, end), maxTokens, countPlain)) {
+    const spans = yield* chunkSteps(text.slice(start, end), maxTokens, countPlain);
+    for (const [position, span] of spans.entries()) {
+      if (position % SPANS_A_STEP === SPANS_A_STEP - 1) yield;
       const whole = { start: start + span.start, end: start + span.end };
       const passage = textOf(text, whole);
       // A heading alone is part of the passages below it; a rule has no text.
-      const says = plainText(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
+      const says = yield* plainTextSteps(passage.replace(/^ {0,3}#{1,6} .*$/m, ''), type);
       if (!/[\p{L}\p{N}]/u.test(type === 'text/markdown' ? says : passage)) continue;
       const [from, to] = sourceOf(whole.start, whole.end);
       chunks.push({ start: from, end: to, heading, text: passage, location: null });
