@@ -30,3 +30,14 @@ export function requireEncoderUse(modelId: string, config: EncoderConfig, wanted
     { param: 'model', details: { model: modelId, pooling: config.pooling } },
   );
 }
+
+/** @throws {EngineError} E_MODEL_KIND for a model without vectors of tokens */
+export function requireLate(modelId: string, config: EncoderConfig): void {
+  if (config.late !== undefined) return;
+  throw new EngineError(
+    'E_MODEL_KIND',
+    `model: ${modelId} has no vectors of tokens; expected a model that was imported with them. Import ` +
+      'all-minilm-l6-v2 again, or rank by its vectors.',
+    { param: 'model', details: { model: modelId } },
+  );
+}
