@@ -12,7 +12,10 @@ interface UseRow {
 
 const USES: Readonly<Record<EncoderUse, UseRow>> = {
   embed: { title: 'an embedding model', instead: 'Embed texts with it: POST /v1/embeddings.' },
-  score: { title: 'a reranker', instead: 'Rank documents with it: POST /v1/rerank.' },
+  score: {
+    title: 'a reranker or classifier',
+    instead: 'Rank documents or classify texts with it: POST /v1/rerank, POST /classify.',
+  },
 };
 
 export function encoderUse({ pooling }: Pick<EncoderConfig, 'pooling'>): EncoderUse {
