@@ -15,6 +15,7 @@ import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
+import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
@@ -38,7 +39,7 @@ export function register(program: Command): void {
       'after',
       [
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
-        ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES],
+        ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -76,6 +77,7 @@ export function register(program: Command): void {
   addAnswersCommand(command);
   addRetrievalCommand(command);
   addImagesCommand(command);
+  addPrefixCommand(command);
 }
 
 interface PerplexityFlags {

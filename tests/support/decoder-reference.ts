@@ -2,6 +2,7 @@
 import {
   causalReference,
   crossEntropyReference,
+  type KeptReference,
   linearReference,
   type Matrix,
   rmsNormReference,
@@ -13,11 +14,12 @@ import type { Batch } from '../../scripts/train/training.ts';
 
 export type ReferenceWeights = ReadonlyMap<string, Matrix>;
 
-/** Sum of the weighted losses. */
+/** Sum of the weighted losses. @param prefixOf what a layer's queries see before their sequences */
 export function decoderLoss(
   weights: ReferenceWeights,
   shape: DecoderShape,
   { tokens, targets, weights: counts }: Batch,
+  prefixOf: (layer: number) => KeptReference | null = () => null,
 ): number {
   const w = (name: string): Matrix => weights.get(`${name}.weight`)!;
   const headDim = shape.dim / shape.nHead;
@@ -32,14 +34,15 @@ export function decoderLoss(
   for (let i = 0; i < shape.nLayer; i++) {
     const part = (name: string): Matrix => w(`model.layers.${i}.${name}`);
     const read = rmsNormReference(x, part('input_layernorm'), shape.normEps);
+    const before = prefixOf(i);
     const turned = (name: string): Matrix =>
       ropeReference(
         linearReference(read, part(`self_attn.${name}`)),
-        ...([headDim, shape.nContext, shape.ropeBase] as const),
+        ...([headDim, shape.nContext, shape.ropeBase, before?.keys.nRow] as const),
       );
     const [q, k] = [turned('q_proj'), turned('k_proj')];
     const v = linearReference(read, part('self_attn.v_proj'));
-    const mixed = causalReference(q, k, v, headDim, shape.nContext);
+    const mixed = causalReference(q, k, v, headDim, shape.nContext, before);
     x = sum(x, linearReference(mixed, part('self_attn.o_proj')));
     const fed = rmsNormReference(x, part('post_attention_layernorm'), shape.normEps);
     const gate = linearReference(fed, part('mlp.gate_proj'));

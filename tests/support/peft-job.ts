@@ -9,7 +9,7 @@ import { rowOfHalves } from '../../engine/train/adapter/unpack.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
 import { AdapterTraining } from '../../scripts/finetune/adapter-training.ts';
 import type { Example } from '../../scripts/finetune/encode.ts';
-import { OBJECTIVES } from '../../scripts/finetune/objectives.ts';
+import { objectiveOf } from '../../scripts/finetune/objectives.ts';
 import { packPasses } from '../../scripts/finetune/pack.ts';
 import type { RowForm } from '../../scripts/finetune/rows.ts';
 import { writePeft } from '../../scripts/finetune/write-peft.ts';
@@ -51,7 +51,7 @@ export function runJob(
     let [loss, weight] = [0, 0];
     training.clear();
     for (const pass of packPasses(examples, training.nRow)) {
-      const sum = OBJECTIVES[form].run(training, pass, objective, true);
+      const sum = objectiveOf(form, false).run(training, pass, objective, true);
       loss += sum.loss;
       weight += sum.weight;
     }

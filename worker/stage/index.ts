@@ -44,7 +44,8 @@ function keep(source: VocabularySource | null): VocabularySource | null {
 
 function withAdapter(request: GenerateRequest, { adapter }: ModelPlace): GenerateRequest {
   if (adapter === undefined) return request;
-  return { ...request, adapter: { id: adapter.id, activation: adapter.activation } };
+  const { id, activation, nPrefix } = adapter;
+  return { ...request, adapter: { id, activation, ...(nPrefix === 0 ? {} : { nPrefix }) } };
 }
 
 /** Rows of equal length, one after the other. */
@@ -203,7 +204,8 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   /** Loads the model if necessary. */
   async status(call: CallContext, model: ModelPlace): Promise<RpcAnswer<StageStatus>> {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {
-      return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
+      const nCtx = engine.nCtx - (model.adapter?.nPrefix ?? 0);
+      return { nCtx, engine: engine.stats(), loaded: hostStats() };
     });
   }
 

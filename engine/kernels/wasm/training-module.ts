@@ -84,6 +84,16 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
+  divergence(
+    logits: Address,
+    ids: Address,
+    shares: Address,
+    k: number,
+    weights: Address,
+    losses: Address,
+    n: number,
+    nRow: number,
+  ): void;
   gatherRows(table: Address, ids: Address, out: Address, n: number, nRow: number): void;
   scatterRows(
     dy: Address,

@@ -159,7 +159,10 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   return plan;
 }
 
-function defaultKvDtype({ preset, architecture }: PlannableModel): KvDtype {
+export function defaultKvDtype({
+  preset,
+  architecture,
+}: Pick<PlannableModel, 'preset' | 'architecture'>): KvDtype {
   return archByName(architecture).kvDtype ?? (preset === 'lossless' ? 'f16' : 'q8');
 }
 

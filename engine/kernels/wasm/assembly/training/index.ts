@@ -6,6 +6,7 @@ export {
   clear,
   copy,
   crossEntropy,
+  divergence,
   gatherRows,
   rmsNorm,
   rmsNormBack,
