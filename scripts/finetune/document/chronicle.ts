@@ -1,6 +1,6 @@
 /**
- * A document that nobody has read: a chronicle of made-up villages, with facts that are asked for in words that are learned
- * from and in words that are held out. The same for a seed.
+ * A document that nobody has read: a chronicle of made-up villages, with facts of which one a village is asked for, in words
+ * that are learned from and in words that are held out. The same for a seed.
  */
 import { SeededRandom } from '../../lib/seeded-random.ts';
 
@@ -14,9 +14,9 @@ export interface ChronicleQuestion {
 
 export interface Chronicle {
   readonly text: string;
-  /** Several wordings of the question for each fact. */
+  /** Several wordings of the question for each fact that is asked for. */
   readonly learned: readonly ChronicleQuestion[];
-  /** One other wording for each. */
+  /** Other wordings of each. */
   readonly heldOut: readonly ChronicleQuestion[];
 }
 
@@ -28,7 +28,7 @@ export interface ChronicleOptions {
 /** About 20,000 tokens. */
 export const CHRONICLE_DEFAULTS: ChronicleOptions = { nVillage: 30, seed: 1 };
 
-/** A kind of fact: how it is told, and how it is asked for; the last wording is held out. */
+/** A kind of fact: how it is told, and how it is asked for; the last wordings are held out. */
 interface FactKind {
   readonly values: (random: SeededRandom) => string;
   readonly tell: (village: string, value: string) => string;
@@ -58,6 +58,7 @@ const KINDS: readonly FactKind[] = [
       (village) => `Which person is the keeper of the mill at ${village}?`,
       (village) => `In ${village}, who looks after the mill?`,
       (village) => `Tell me who runs the mill in ${village}.`,
+      (village) => `I have corn to grind in ${village}. Whom do I ask for at the mill?`,
     ],
   },
   {
@@ -69,6 +70,7 @@ const KINDS: readonly FactKind[] = [
       (village) => `What do people buy when they come to ${village}?`,
       (village) => `Which product comes from ${village}?`,
       (village) => `Tell me what the village of ${village} makes.`,
+      (village) => `I want to bring a present from ${village}. What is it famous for?`,
     ],
   },
   {
@@ -80,6 +82,7 @@ const KINDS: readonly FactKind[] = [
       (village) => `How old is the bridge of ${village}, by its year?`,
       (village) => `What year is the bridge at ${village} from?`,
       (village) => `Tell me the year in which ${village} built its bridge.`,
+      (village) => `Since which year has there been a bridge at ${village}?`,
     ],
   },
 ];
@@ -120,8 +123,9 @@ const TALES: readonly string[] = [
   'When somebody marries, the neighbours stretch a rope over the road and ask for a small toll in sweets.',
 ];
 const TALES_EACH = 28;
+const N_HELD_OUT = 2;
 
-/** Villages of different names, each with a fact of every kind among tales in a random order. */
+/** Villages of different names, each with a fact of every kind among tales in a random order; kinds are asked for in turns. */
 export function makeChronicle({ nVillage, seed }: ChronicleOptions): Chronicle {
   const random = new SeededRandom(seed);
   const names = shuffled(
@@ -131,13 +135,14 @@ export function makeChronicle({ nVillage, seed }: ChronicleOptions): Chronicle {
   const sections: string[] = [];
   const learned: ChronicleQuestion[] = [];
   const heldOut: ChronicleQuestion[] = [];
-  for (const village of names) {
-    const told = KINDS.map(({ values, tell, ask }) => {
+  for (const [i, village] of names.entries()) {
+    const told = KINDS.map(({ values, tell, ask }, kind) => {
       const answer = values(random);
       const quote = tell(village, answer);
+      if (kind !== i % KINDS.length) return quote;
       const questions = ask.map((question) => ({ question: question(village), answer, quote }));
-      learned.push(...questions.slice(0, -1));
-      heldOut.push(questions.at(-1)!);
+      learned.push(...questions.slice(0, -N_HELD_OUT));
+      heldOut.push(...questions.slice(-N_HELD_OUT));
       return quote;
     });
     const tales = shuffled(random, TALES).slice(0, TALES_EACH);
