@@ -78,10 +78,7 @@ export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan
   };
   const headDim = dim / shape.nHead;
   const ropeTable = { data: graph.arena.values(nContext * headDim), nPosition: nContext, headDim };
-  const table = graph.weight('model.embed_tokens.weight', nVocab, dim);
-  let x = embedding(graph, tokens, table, nRow);
-  for (let i = 0; i < shape.nLayer; i++) x = layer(graph, `model.layers.${i}`, x, shape, ropeTable);
-  const last = rmsNorm(graph, 'norm', x, graph.weight('model.norm.weight', 1, dim), shape.normEps);
+  const { table, last } = decoderRows(graph, shape, tokens, ropeTable);
   const { losses, slopes } = nextToken(graph, last, table, input);
   return {
     ...{ graph, input, ropeTable, losses },
@@ -90,6 +87,28 @@ export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan
     nFlop: graph.nFlop + 6 * nRow * nVocab * dim,
     scratchBytes: attentionScratchBytes(nContext),
   };
+}
+
+/**
+ * A decoder up to its last norm.
+ * @param tokens address of a token id of 4 bytes a row
+ * @param prefix what names of its weights begin with
+ * @returns its table of embeddings, and its rows
+ */
+export function decoderRows(
+  graph: Graph,
+  shape: DecoderShape,
+  tokens: number,
+  ropeTable: RopeTable,
+  prefix = '',
+): { readonly table: Tensor; readonly last: Tensor } {
+  const { nVocab, dim, normEps } = shape;
+  const table = graph.weight(`${prefix}model.embed_tokens.weight`, nVocab, dim);
+  let x = embedding(graph, tokens, table, graph.rows.nRow());
+  for (let i = 0; i < shape.nLayer; i++)
+    x = layer(graph, `${prefix}model.layers.${i}`, x, shape, ropeTable);
+  const norm = graph.weight(`${prefix}model.norm.weight`, 1, dim);
+  return { table, last: rmsNorm(graph, 'norm', x, norm, normEps) };
 }
 
 /** Names are those of Hugging Face's Llama, which the importer reads. */

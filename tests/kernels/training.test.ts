@@ -49,3 +49,42 @@ test.each([
     expect(Math.abs(floats[at / 4 + i]! - slope)).toBeLessThan(2e-6);
   expect(expected.losses[2]).toBe(0);
 });
+
+test.each(['training', 'training-simd'])('%s: unit rows and their slopes', async (build) => {
+  const { kernels, memory } = await openKernels(build);
+  const [nRow, n, scale] = [3, 12, 4];
+  const random = new SeededRandom(1);
+  const x = Float32Array.from({ length: nRow * n }, (_, i) => (i < n ? 0 : random.next() - 0.5));
+  const dy = Float32Array.from({ length: nRow * n }, () => random.next() - 0.5);
+  const floats = new Float32Array(memory.buffer);
+  const at = KERNEL_STATIC_BYTES;
+  const [yAt, dyAt, dxAt] = [1, 2, 3].map((i) => at + i * x.byteLength) as [number, number, number];
+  const inversesAt = dxAt + x.byteLength;
+  floats.set(x, at / 4);
+  floats.set(dy, dyAt / 4);
+  kernels.unitRows(at, yAt, inversesAt, n, nRow, scale);
+  kernels.unitRowsBack(dyAt, yAt, inversesAt, dxAt, n, nRow, scale);
+  const read = (from: number) => floats.subarray(from / 4, from / 4 + nRow * n);
+  // A row of zeros has no direction.
+  expect([...read(yAt).subarray(0, n), ...read(dxAt).subarray(0, n)].map(Math.abs)).toEqual(
+    Array.from({ length: 2 * n }, () => 0),
+  );
+  for (let r = 1; r < nRow; r++) {
+    const row = (values: Float32Array) => Float64Array.from(values.subarray(r * n, (r + 1) * n));
+    const unit = (values: Float64Array): Float64Array => {
+      const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+      return values.map((value) => (scale * value) / length);
+    };
+    const [own, slopes] = [row(x), row(dy)];
+    for (const [i, value] of unit(own).entries()) expect(row(read(yAt))[i]).toBeCloseTo(value, 5);
+    for (let i = 0; i < n; i++) {
+      const loss = (step: number): number =>
+        unit(own.map((value, k) => (k === i ? value + step : value))).reduce(
+          (sum, value, k) => sum + value * slopes[k]!,
+          0,
+        );
+      const difference = (loss(1e-5) - loss(-1e-5)) / 2e-5;
+      expect(row(read(dxAt))[i]).toBeCloseTo(difference, 4);
+    }
+  }
+});

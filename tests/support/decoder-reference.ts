@@ -21,7 +21,21 @@ export function decoderLoss(
   { tokens, targets, weights: counts }: Batch,
   prefixOf: (layer: number) => KeptReference | null = () => null,
 ): number {
-  const w = (name: string): Matrix => weights.get(`${name}.weight`)!;
+  const last = decoderRowsReference(weights, shape, tokens, '', prefixOf);
+  const table = weights.get('model.embed_tokens.weight')!;
+  const losses = crossEntropyReference(linearReference(last, table), targets, counts);
+  return losses.reduce((a, b) => a + b, 0);
+}
+
+/** Rows after the last norm. @param name what the names of the weights begin with */
+export function decoderRowsReference(
+  weights: ReferenceWeights,
+  shape: DecoderShape,
+  tokens: Uint32Array,
+  name = '',
+  prefixOf: (layer: number) => KeptReference | null = () => null,
+): Matrix {
+  const w = (part: string): Matrix => weights.get(`${name}${part}.weight`)!;
   const headDim = shape.dim / shape.nHead;
   const table = w('model.embed_tokens');
   let x: Matrix = {
@@ -49,9 +63,7 @@ export function decoderLoss(
     const up = linearReference(fed, part('mlp.up_proj'));
     x = sum(x, linearReference(swigluReference(gate, up), part('mlp.down_proj')));
   }
-  const last = rmsNormReference(x, w('model.norm'), shape.normEps);
-  const losses = crossEntropyReference(linearReference(last, table), targets, counts);
-  return losses.reduce((a, b) => a + b, 0);
+  return rmsNormReference(x, w('model.norm'), shape.normEps);
 }
 
 function sum(a: Matrix, b: Matrix): Matrix {

@@ -154,6 +154,37 @@ export function divergenceReference(
   return { losses, slopes };
 }
 
+/** The mean rows of sequences of nPosition rows, by shares. */
+export function meanRowsReference(x: Matrix, shares: ArrayLike<number>, nPosition: number): Matrix {
+  const nRow = x.nRow / nPosition;
+  const values = new Float64Array(nRow * x.nCol);
+  for (let r = 0; r < x.nRow; r++)
+    for (let i = 0; i < x.nCol; i++)
+      values[Math.floor(r / nPosition) * x.nCol + i]! += shares[r]! * x.values[r * x.nCol + i]!;
+  return { nRow, nCol: x.nCol, values };
+}
+
+/** InfoNCE over the rows of two matrices, both ways, each counting half: its sum over the pairs. */
+export function contrastiveReference(a: Matrix, b: Matrix, temperature: number): number {
+  const unit = ({ nRow, nCol, values }: Matrix): Float64Array[] =>
+    Array.from({ length: nRow }, (_, r) => {
+      const row = values.subarray(r * nCol, (r + 1) * nCol);
+      const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+      return row.map((x) => x / length);
+    });
+  const [ours, theirs] = [unit(a), unit(b)];
+  const oneWay = (rows: Float64Array[], others: Float64Array[]): number =>
+    rows.reduce((sum, row, i) => {
+      const scores = others.map(
+        (other) => other.reduce((dot, x, k) => dot + x * row[k]!, 0) / temperature,
+      );
+      const top = Math.max(...scores);
+      const total = scores.reduce((all, score) => all + Math.exp(score - top), 0);
+      return sum + top + Math.log(total) - scores[i]!;
+    }, 0);
+  return (oneWay(ours, theirs) + oneWay(theirs, ours)) / 2;
+}
+
 export interface AdamwReferenceOptions {
   readonly rate: number;
   readonly beta1: number;

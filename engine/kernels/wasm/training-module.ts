@@ -94,6 +94,23 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
+  unitRows(
+    x: Address,
+    y: Address,
+    inverses: Address,
+    n: number,
+    nRow: number,
+    scale: number,
+  ): void;
+  unitRowsBack(
+    dy: Address,
+    y: Address,
+    inverses: Address,
+    dx: Address,
+    n: number,
+    nRow: number,
+    scale: number,
+  ): void;
   gatherRows(table: Address, ids: Address, out: Address, n: number, nRow: number): void;
   scatterRows(
     dy: Address,

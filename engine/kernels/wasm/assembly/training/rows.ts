@@ -228,6 +228,42 @@ export function divergence(logits: usize, ids: usize, shares: usize, k: i32, wei
   }
 }
 
+/** y = scale x / |x| by rows; 1 / |x| is kept for the way back. A row of zeros stays one. */
+export function unitRows(x: usize, y: usize, inverses: usize, n: i32, nRow: i32, scale: f32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < rowBytes; i += 16) {
+      const a = v128.load(x + i);
+      sum = madd(a, a, sum);
+    }
+    const square = sumF32(sum);
+    const inverse: f32 = square > 0 ? 1 / sqrt(square) : 0;
+    store<f32>(inverses, inverse);
+    const factor = f32x4.splat(scale * inverse);
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(y + i, f32x4.mul(v128.load(x + i), factor));
+    x += rowBytes;
+    y += rowBytes;
+    inverses += 4;
+  }
+}
+
+/** dx = (scale dy - y (y dy) / scale) / |x|. */
+export function unitRowsBack(dy: usize, y: usize, inverses: usize, dx: usize, n: i32, nRow: i32, scale: f32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < rowBytes; i += 16) sum = madd(v128.load(y + i), v128.load(dy + i), sum);
+    const inverse = load<f32>(inverses);
+    const a = f32x4.splat(scale * inverse), b = f32x4.splat((-inverse * sumF32(sum)) / scale);
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(dx + i, f32x4.add(f32x4.mul(v128.load(dy + i), a), f32x4.mul(v128.load(y + i), b)));
+    dy += rowBytes;
+    y += rowBytes;
+    dx += rowBytes;
+    inverses += 4;
+  }
+}
+
 /** out[r] = table[ids[r]]. */
 export function gatherRows(table: usize, ids: usize, out: usize, n: i32, nRow: i32): void {
   const rowBytes = <usize>n * 4;
