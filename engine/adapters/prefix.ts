@@ -72,7 +72,10 @@ export async function readPeftPrefix(
   if (tensor === undefined || tensors.length > 1 || tensor.name !== PREFIX_TENSOR)
     throw unsupported(
       weights.name,
-      `has tensors ${tensors.map(({ name }) => shown(name)).slice(0, 3).join(', ')}`,
+      `has tensors ${tensors
+        .map(({ name }) => shown(name))
+        .slice(0, 3)
+        .join(', ')}`,
       `only ${PREFIX_TENSOR}`,
     );
   const expected = [nPosition, 2 * c.nLayer * kvWidth(c)];
@@ -110,7 +113,11 @@ function layersOf(values: Float32Array, nPosition: number, c: ModelConfig): Pref
 /** @throws {EngineError} E_ADAPTER_UNSUPPORTED */
 function half(value: number): number {
   if (Math.abs(value) <= MAX_HALF) return f32ToF16(value);
-  throw unsupported(PREFIX_TENSOR, 'has values that are too large for halves', `at most ${MAX_HALF}`);
+  throw unsupported(
+    PREFIX_TENSOR,
+    'has values that are too large for halves',
+    `at most ${MAX_HALF}`,
+  );
 }
 
 export interface PrefixFiles {

@@ -71,7 +71,10 @@ export function addPrefixCommand(command: Command): void {
     )
     .option('--whole', 'also with the whole document in context, where the model has as much')
     .option('--out <file>', 'write a line of JSON for each answer')
-    .option('--make <folder>', 'only write a made-up document, questions to learn, and others to ask')
+    .option(
+      '--make <folder>',
+      'only write a made-up document, questions to learn, and others to ask',
+    )
     .option('--villages <n>', 'of the made-up document: villages in it', parseCount(1), d.nVillage)
     .option('--seed <n>', 'of the made-up document', parseCount(0), d.seed)
     .option('--json', 'print one JSON object')

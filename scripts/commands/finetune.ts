@@ -146,7 +146,8 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
     ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
     onPassage: (nDone, nPassage) => {
       if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
-      if (nDone === nPassage) err.write(`${err.isTTY ? '\r\x1b[K' : ''}study     ${nPassage} passages\n`);
+      if (nDone === nPassage)
+        err.write(`${err.isTTY ? '\r\x1b[K' : ''}study     ${nPassage} passages\n`);
     },
     onData: (data, { nByte, nStep }) => {
       err.write(
@@ -205,7 +206,10 @@ function checkFlags(flags: FinetuneFlags): void {
   const faults: readonly (readonly [boolean, string])[] = [
     [(data === undefined) === (document === undefined), 'expected --data or --document'],
     [questions !== undefined && document === undefined, '--questions: expected a --document'],
-    [prefix > MAX_PREFIX_POSITIONS, `--prefix: expected at most ${MAX_PREFIX_POSITIONS}, got ${prefix}`],
+    [
+      prefix > MAX_PREFIX_POSITIONS,
+      `--prefix: expected at most ${MAX_PREFIX_POSITIONS}, got ${prefix}`,
+    ],
     [
       invocation !== undefined && (prefix > 0 || document !== undefined),
       '--invocation: expected rows of --data and no --prefix',

@@ -52,7 +52,6 @@ export const FINETUNE_DEFAULTS = {
 
 export const DOCUMENT_DEFAULTS = { prefix: 256, nQuestion: 6, passageTokens: 384 } as const;
 
-
 /** Rates that adapters of small models learn well with; preferences need small steps. */
 export const DEFAULT_RATES: Readonly<Record<DataForm, number>> = {
   ...{ text: 5e-4, completion: 5e-4, messages: 5e-4, document: 5e-4 },

@@ -127,7 +127,9 @@ library_name: peft
 pipeline_tag: text-generation
 license: ${JSON.stringify(config.licence)}
 tags:
-${tagsOf(config).map((tag) => `  - ${tag}`).join('\n')}
+${tagsOf(config)
+  .map((tag) => `  - ${tag}`)
+  .join('\n')}
 ---
 
 # ${config.prefix > 0 ? 'A trained prefix' : 'A low-rank adapter'} of ${base.name}

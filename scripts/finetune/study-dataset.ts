@@ -47,7 +47,9 @@ export async function readStudyDataset(
     ...[named ?? model, document.text, asked],
   ];
   const shards = manifest.shards.map(({ sha256 }) => sha256);
-  const fingerprint = createHash('sha256').update(JSON.stringify([made, shards])).digest('hex');
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([made, shards]))
+    .digest('hex');
   await makeFolder(folder);
   const encoder = new RowEncoder({ tokenizer, manifest });
   const all = await makeStudy(

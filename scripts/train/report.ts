@@ -50,7 +50,10 @@ export function pairsReport(
   const { towers, temperature } = config.contrastive;
   const share = result.right === null ? 'nothing was held out' : result.right.toFixed(3);
   const facts: Facts = [
-    ['objective', `contrastive, ${towers === 1 ? 'one decoder' : 'two decoders'}, at ${temperature}`],
+    [
+      'objective',
+      `contrastive, ${towers === 1 ? 'one decoder' : 'two decoders'}, at ${temperature}`,
+    ],
     ...factsOf(config, result),
     [`own text the nearest of ${config.training.sequences}, held out`, share],
   ];

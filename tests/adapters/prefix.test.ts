@@ -43,11 +43,14 @@ const read = (
 ) => readPeftPrefix(config, memorySource('prefix', weights), baseOf(pairing));
 
 describe('a prefix', () => {
-  it.each(['half', 'adjacent'] as const)('is written and read again with %s pairs', async (pairing) => {
-    const prefix = somePrefix();
-    const { config, weights } = writePeftPrefix(prefix, baseOf(pairing));
-    expect(await read([config as JsonObject, weights], pairing)).toEqual(prefix);
-  });
+  it.each(['half', 'adjacent'] as const)(
+    'is written and read again with %s pairs',
+    async (pairing) => {
+      const prefix = somePrefix();
+      const { config, weights } = writePeftPrefix(prefix, baseOf(pairing));
+      expect(await read([config as JsonObject, weights], pairing)).toEqual(prefix);
+    },
+  );
 
   it('has keys and values of each layer side by side, keys in halves', async () => {
     // Position p, layer l, side s, column i: a value of its own.

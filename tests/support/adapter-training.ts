@@ -7,7 +7,11 @@ import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifes
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
 import { type Target, TARGETS } from '../../engine/train/adapter/base.ts';
-import { AdapterTraining, type Pass, type Shares } from '../../scripts/finetune/adapter-training.ts';
+import {
+  AdapterTraining,
+  type Pass,
+  type Shares,
+} from '../../scripts/finetune/adapter-training.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 import { FileModelSource } from '../../scripts/node-host/model-files.ts';

@@ -43,14 +43,13 @@ export async function jaxContrastive(
   const forward = ({ a: ours, b: theirs }: { a: Leaf; b: Leaf }): Leaf => {
     const scores = np.matmul(unit(ours), np.transpose(unit(theirs))).div(temperature);
     const way = (all: Leaf): Leaf => nn.logSoftmax(all, -1).mul(own.ref).sum();
-    return way(scores.ref).add(way(np.transpose(scores))).mul(-0.5);
+    return way(scores.ref)
+      .add(way(np.transpose(scores)))
+      .mul(-0.5);
   };
   const [loss, slopes] = valueAndGrad(forward)({ a: leaf(a), b: leaf(b) });
   return {
     loss: (await loss.data())[0]!,
-    slopes: [
-      Float64Array.from(await slopes.a.data()),
-      Float64Array.from(await slopes.b.data()),
-    ],
+    slopes: [Float64Array.from(await slopes.a.data()), Float64Array.from(await slopes.b.data())],
   };
 }

@@ -45,8 +45,7 @@ function asStored({ name, nRow, nCol }: Tensor, values: ArrayLike<number>, c: Mo
   const out = Float64Array.from(values);
   const order = name.endsWith('.keys') ? turnedOrder(nCol, c.headDim, 'half', c.ropePairing) : null;
   if (order !== null)
-    for (let at = 0; at < out.length; at++)
-      out[at] = values[at - (at % nCol) + order[at % nCol]!]!;
+    for (let at = 0; at < out.length; at++) out[at] = values[at - (at % nCol) + order[at % nCol]!]!;
   return { nRow, nCol, values: out } satisfies PlainMatrix;
 }
 
@@ -91,42 +90,45 @@ const norm = (values: ArrayLike<number>): number =>
 test.each([
   ['next tokens', 0],
   ['a teacher', N_SHARE],
-])('losses and slopes of a prefix by %s are those of automatic differentiation', async (_, nShare) => {
-  const { source } = await importSmall(root, 'q8');
-  const { config: c } = source.manifest;
-  expect(c.ropePairing).toBe('adjacent');
-  const training = await startSmall(source, { nPrefix: N_PREFIX, targets: [], nShare });
-  try {
-    fill(training, 3);
-    const { weights } = training.program.plan.graph;
-    expect(weights.map(({ name, nRow }) => [name, nRow])).toEqual(
-      [0, 1].flatMap((i) =>
-        ['keys', 'values'].map((side) => [`layers.${i}.prefix.${side}`, N_PREFIX]),
-      ),
-    );
-    const pass = smallPass(c.nVocab, 1);
-    const shares = nShare === 0 ? null : smallShares(pass, c.nVocab, nShare, 2);
-    const taught = { ...pass, shares };
-    const plain = new Map(weights.map((one) => [one.name, asStored(one, training.read(one), c)]));
-    const gates = new Float32Array(pass.active.length);
-    const expected = await jaxDecoder(c, await plainWeights(source), plain, taught, gates);
-    training.clear();
-    const loss = training.learn(taught).reduce((sum, one) => sum + one, 0);
-    expect(Math.abs(loss - expected.loss) / expected.loss).toBeLessThan(1e-5);
-    for (const weight of weights) {
-      const got = asStored(weight, training.slopes(weight), c).values;
-      const wanted = expected.slopes.get(weight.name)!;
-      // The first position stays as it is.
-      expect(norm(got.subarray(0, weight.nCol))).toBe(0);
-      expect(norm(wanted.subarray(0, weight.nCol))).toBeGreaterThan(0);
-      const rest = wanted.subarray(weight.nCol);
-      const gap = norm(rest.map((slope, i) => slope - got[weight.nCol + i]!));
-      expect(gap / norm(rest), weight.name).toBeLessThan(1e-4);
+])(
+  'losses and slopes of a prefix by %s are those of automatic differentiation',
+  async (_, nShare) => {
+    const { source } = await importSmall(root, 'q8');
+    const { config: c } = source.manifest;
+    expect(c.ropePairing).toBe('adjacent');
+    const training = await startSmall(source, { nPrefix: N_PREFIX, targets: [], nShare });
+    try {
+      fill(training, 3);
+      const { weights } = training.program.plan.graph;
+      expect(weights.map(({ name, nRow }) => [name, nRow])).toEqual(
+        [0, 1].flatMap((i) =>
+          ['keys', 'values'].map((side) => [`layers.${i}.prefix.${side}`, N_PREFIX]),
+        ),
+      );
+      const pass = smallPass(c.nVocab, 1);
+      const shares = nShare === 0 ? null : smallShares(pass, c.nVocab, nShare, 2);
+      const taught = { ...pass, shares };
+      const plain = new Map(weights.map((one) => [one.name, asStored(one, training.read(one), c)]));
+      const gates = new Float32Array(pass.active.length);
+      const expected = await jaxDecoder(c, await plainWeights(source), plain, taught, gates);
+      training.clear();
+      const loss = training.learn(taught).reduce((sum, one) => sum + one, 0);
+      expect(Math.abs(loss - expected.loss) / expected.loss).toBeLessThan(1e-5);
+      for (const weight of weights) {
+        const got = asStored(weight, training.slopes(weight), c).values;
+        const wanted = expected.slopes.get(weight.name)!;
+        // The first position stays as it is.
+        expect(norm(got.subarray(0, weight.nCol))).toBe(0);
+        expect(norm(wanted.subarray(0, weight.nCol))).toBeGreaterThan(0);
+        const rest = wanted.subarray(weight.nCol);
+        const gap = norm(rest.map((slope, i) => slope - got[weight.nCol + i]!));
+        expect(gap / norm(rest), weight.name).toBeLessThan(1e-4);
+      }
+    } finally {
+      await training.close();
     }
-  } finally {
-    await training.close();
-  }
-});
+  },
+);
 
 test('slopes of an adapter by a teacher are those of automatic differentiation', async () => {
   const { source } = await importSmall(root, 'q8', { ropePairing: 'adjacent' });

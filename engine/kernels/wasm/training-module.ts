@@ -94,14 +94,7 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
-  unitRows(
-    x: Address,
-    y: Address,
-    inverses: Address,
-    n: number,
-    nRow: number,
-    scale: number,
-  ): void;
+  unitRows(x: Address, y: Address, inverses: Address, n: number, nRow: number, scale: number): void;
   unitRowsBack(
     dy: Address,
     y: Address,

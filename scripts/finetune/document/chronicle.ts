@@ -35,9 +35,12 @@ interface FactKind {
   readonly ask: readonly ((village: string) => string)[];
 }
 
-const FIRST = 'Ada Berta Carl Dora Emil Frida Gregor Hanna Ivo Jonas Klara Linus Mira Nils Olga Paula Quentin Rosa Stefan Tilda Ulrich Vera Walter Yara';
-const LAST = 'Moor Brandt Holm Kessler Lindt Marsh Norden Oaks Penn Quill Reed Stone Thorn Vale Weaver Yarrow Ashby Birch Crane Dale Fenn Grove Heath Lark';
-const STARTS = 'Bren Cald Dun Elms Fal Grim Hal Ing Kel Lang Mar Nor Ost Pell Rav Sten Tam Ul Ver Wick';
+const FIRST =
+  'Ada Berta Carl Dora Emil Frida Gregor Hanna Ivo Jonas Klara Linus Mira Nils Olga Paula Quentin Rosa Stefan Tilda Ulrich Vera Walter Yara';
+const LAST =
+  'Moor Brandt Holm Kessler Lindt Marsh Norden Oaks Penn Quill Reed Stone Thorn Vale Weaver Yarrow Ashby Birch Crane Dale Fenn Grove Heath Lark';
+const STARTS =
+  'Bren Cald Dun Elms Fal Grim Hal Ing Kel Lang Mar Nor Ost Pell Rav Sten Tam Ul Ver Wick';
 const ENDS = 'holt moor by ford wick stead dale ness combe haven';
 const COLOURS = 'blue red green white black yellow grey amber violet silver';
 const GOODS = 'pottery cheese glass wool honey candles lace baskets ribbons bells';

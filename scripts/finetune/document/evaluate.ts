@@ -82,7 +82,8 @@ export async function evaluatePrefix(
   const tensors = { nPosition, layers: new Map(layers.entries()) };
   const release = await engine.useAdapter({
     ...{ id: use.id, file: null },
-    load: () => Promise.resolve({ id: use.id, rank: 1, scale: 1, pairs: new Map(), prefix: tensors }),
+    load: () =>
+      Promise.resolve({ id: use.id, rank: 1, scale: 1, pairs: new Map(), prefix: tensors }),
   });
   const answer = async (ids: readonly number[], adapter: AdapterUse | null): Promise<string> => {
     const said: number[] = [];
@@ -135,6 +136,9 @@ export async function evaluatePrefix(
 /** Whether what is expected is said, in whole words, in whatever letters. */
 export function isAnswer(said: string, expected: string): boolean {
   const plain = (text: string): string =>
-    ` ${text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim()} `;
+    ` ${text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, ' ')
+      .trim()} `;
   return plain(said).includes(plain(expected));
 }

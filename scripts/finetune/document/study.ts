@@ -162,7 +162,7 @@ async function readDone({ file, fingerprint }: StudyOptions): Promise<Item[][]> 
   }
   // A line that a kill cut off is made again.
   const whole = text.slice(0, end + 1);
-  if (whole.length < text.length) await truncate(file, Buffer.byteLength(whole));
+  if (whole.length < text.length) await truncate(file, new TextEncoder().encode(whole).length);
   const [head, ...lines] = whole.slice(0, -1).split('\n');
   const { fingerprint: found } = JSON.parse(head!) as { readonly fingerprint?: string };
   if (found !== fingerprint)

@@ -144,7 +144,10 @@ describe('a document', () => {
   test.each([
     ['{"question": "Who?"', /line 1: is not JSON/],
     ['{"question": "Who?"}', /line 1: quote: /],
-    ['{"question": "Who?", "quote": "nobody said this"}', /line 1: quote: is not within one passage/],
+    [
+      '{"question": "Who?", "quote": "nobody said this"}',
+      /line 1: quote: is not within one passage/,
+    ],
     ['', /has no questions/],
   ])('refuses the questions %j', async (text, message) => {
     const config = await writeDocument();
@@ -161,9 +164,9 @@ describe('a document', () => {
     await expect(finetune(config, 'out')).rejects.toThrow(/document\.txt: has no text/);
     const bare = await importSmall(root, 'q8', { nCtx: 2048 });
     const again = await writeDocument();
-    await expect(
-      finetune(again, 'out', { modelsRoot: bare.modelsRoot }),
-    ).rejects.toThrow(/has no chat template/);
+    await expect(finetune(again, 'out', { modelsRoot: bare.modelsRoot })).rejects.toThrow(
+      /has no chat template/,
+    );
   });
 });
 
@@ -199,11 +202,14 @@ describe('rows', () => {
     await cp(join(modelsRoot, 'small'), join(both, 'small'), { recursive: true });
     await cp(join(other.modelsRoot, 'small'), join(both, 'large'), { recursive: true });
     const text = await readFile(join(both, 'large/manifest.json'), 'utf8');
-    await writeFile(join(both, 'large/manifest.json'), text.replace('"id":"small"', '"id":"large"'));
+    await writeFile(
+      join(both, 'large/manifest.json'),
+      text.replace('"id":"small"', '"id":"large"'),
+    );
     const options = { modelsRoot: both };
     const taught = await finetune({ teacher: 'large', epochs: 12, rate: 1e-2 }, 'taught', options);
     expect(taught.heldOutLoss).toBeLessThan(taught.heldOutBefore! * 0.9);
-    const again = await finetune({ teacher: 'large', epochs: 12, rate: 1e-2 }, 'again', options);
+    await finetune({ teacher: 'large', epochs: 12, rate: 1e-2 }, 'again', options);
     expect((await bytesOf('again')).equals(await bytesOf('taught'))).toBe(true);
   });
 

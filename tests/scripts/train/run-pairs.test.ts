@@ -57,27 +57,30 @@ test('texts that share nothing find their own one, and what was held out says ho
   expect(report).toContain('360, and 40 held out');
 });
 
-test.each([1, 2])('%i decoders: one that was cut off ends with the same weights, to the bit', async (towers) => {
-  await writeFile(join(root, 'pairs.jsonl'), pairs(100));
-  const contrastive = { towers };
-  await train({ contrastive }, 'whole');
-  const abort = new AbortController();
-  const onStep = ({ step }: { readonly step: number }): void => {
-    if (step === 5) abort.abort();
-  };
-  const part = await train({ contrastive }, 'cut', { signal: abort.signal, onStep });
-  expect(part.steps).toBe(5);
-  await train({ contrastive }, 'cut', { nThread: 1 });
-  expect((await weightsOf('cut/model')).equals(await weightsOf('whole/model'))).toBe(true);
-  const folders = towers === 1 ? ['model'] : ['model', 'model-b'];
-  for (const folder of folders) {
-    const input = join(root, 'whole', folder);
-    const { manifest } = await importModel({ input, id: folder, preset: 'q8', outRoot: root });
-    expect(manifest).toMatchObject({ kind: 'decoder', config: { nLayer: 2, nEmbd: 32 } });
-  }
-  if (towers === 2)
-    expect((await weightsOf('whole/model-b')).equals(await weightsOf('whole/model'))).toBe(false);
-});
+test.each([1, 2])(
+  '%i decoders: one that was cut off ends with the same weights, to the bit',
+  async (towers) => {
+    await writeFile(join(root, 'pairs.jsonl'), pairs(100));
+    const contrastive = { towers };
+    await train({ contrastive }, 'whole');
+    const abort = new AbortController();
+    const onStep = ({ step }: { readonly step: number }): void => {
+      if (step === 5) abort.abort();
+    };
+    const part = await train({ contrastive }, 'cut', { signal: abort.signal, onStep });
+    expect(part.steps).toBe(5);
+    await train({ contrastive }, 'cut', { nThread: 1 });
+    expect((await weightsOf('cut/model')).equals(await weightsOf('whole/model'))).toBe(true);
+    const folders = towers === 1 ? ['model'] : ['model', 'model-b'];
+    for (const folder of folders) {
+      const input = join(root, 'whole', folder);
+      const { manifest } = await importModel({ input, id: folder, preset: 'q8', outRoot: root });
+      expect(manifest).toMatchObject({ kind: 'decoder', config: { nLayer: 2, nEmbd: 32 } });
+    }
+    if (towers === 2)
+      expect((await weightsOf('whole/model-b')).equals(await weightsOf('whole/model'))).toBe(false);
+  },
+);
 
 describe('refused by name', () => {
   test.each([
