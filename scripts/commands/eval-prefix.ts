@@ -31,10 +31,8 @@ import { readImported } from '../push/push.ts';
 export const PREFIX_EXAMPLES = `
 Examples:
   thimble eval prefix --make chronicle   # writes a document and questions about it, the same each time
-  thimble finetune -m smollm2-135m-instruct --document chronicle/document.txt \\
-    --questions chronicle/questions.jsonl --questions-each 0 --prefix 256 --out chronicle/prefix
-  thimble eval prefix -m smollm2-135m-instruct --prefix chronicle/prefix \\
-    --document chronicle/document.txt --questions chronicle/held-out.jsonl
+  thimble finetune -m smollm2-135m-instruct --document chronicle/document.txt --questions chronicle/questions.jsonl --out prefix
+  thimble eval prefix --prefix prefix --document chronicle/document.txt --questions chronicle/held-out.jsonl
 `;
 
 interface PrefixFlags {
@@ -60,7 +58,7 @@ export function addPrefixCommand(command: Command): void {
         'with neither: shares of right answers, and how much less of a cache the prefix takes.',
     )
     .option('-m, --model <id>', 'the base of the prefix', SMALL_MODEL_ID)
-    .option('--prefix <folder>', 'what `thimble finetune --prefix` wrote')
+    .option('--prefix <folder>', 'the folder that `thimble finetune` wrote')
     .option('--document <file>', 'the text that it is of')
     .option('--questions <file>', 'JSONL: {"question", "answer", "quote"}, the quote from the text')
     .option(

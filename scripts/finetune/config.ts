@@ -50,7 +50,7 @@ export const FINETUNE_DEFAULTS = {
   ...{ beta: 0.1, maxNorm: 1, licence: 'unknown', document: null, prefix: 0, teacher: null },
 } as const;
 
-export const DOCUMENT_DEFAULTS = { prefix: 256, nQuestion: 6, passageTokens: 384 } as const;
+export const DOCUMENT_DEFAULTS = { prefix: 256, nQuestion: 6, passageTokens: 448 } as const;
 
 /** Rates that adapters of small models learn well with; preferences need small steps. */
 export const DEFAULT_RATES: Readonly<Record<DataForm, number>> = {
