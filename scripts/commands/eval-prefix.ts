@@ -58,7 +58,7 @@ export function addPrefixCommand(command: Command): void {
         'with neither: shares of right answers, and how much less of a cache the prefix takes.',
     )
     .option('-m, --model <id>', 'the base of the prefix', SMALL_MODEL_ID)
-    .option('--prefix <folder>', 'the folder that `thimble finetune` wrote')
+    .option('--prefix <folder>', 'the folder of the trained prefix')
     .option('--document <file>', 'the text that it is of')
     .option('--questions <file>', 'JSONL: {"question", "answer", "quote"}, the quote from the text')
     .option(
