@@ -1,6 +1,7 @@
 /** A document as a data set: its passages, what is asked about them, and what the base says with them in context. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { makeFolder } from '../train/checkpoint.ts';
@@ -46,9 +47,8 @@ export async function readStudyDataset(
     ...[seed, maxTokens, nQuestion, hasRest, passageTokens],
     ...[named ?? model, document.text, asked],
   ];
-  const shards = manifest.shards.map(({ sha256 }) => sha256);
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([made, shards]))
+    .update(JSON.stringify([made, teacher.shards]))
     .digest('hex');
   await makeFolder(folder);
   const encoder = new RowEncoder({ tokenizer, manifest });
@@ -60,6 +60,12 @@ export async function readStudyDataset(
     },
   );
   const examples = all.filter(({ texts }) => texts.every(({ learned }) => learned.includes(1)));
+  if (examples.length === 0)
+    throw new EngineError(
+      'E_USAGE',
+      `document: nothing is asked about ${data}. Give --questions, or more of --questions-each.`,
+      { param: 'document' },
+    );
   return {
     ...divideExamples(examples, config),
     ...{ form: 'document', nCut: 0, nSkipped: all.length - examples.length, nRow: all.length },

@@ -7,6 +7,7 @@ import type { Engine } from '../../engine/generate/engine.ts';
 import { type ModelIdentity, sharesTokenizer } from '../../engine/generate/model-drafts.ts';
 import { tokenPrompt } from '../../engine/generate/prompt.ts';
 import type { GenerateRequest, TokenLogprob } from '../../engine/generate/types.ts';
+import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { DEFAULT_SAMPLING, type SamplingParams } from '../../engine/sample/params.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import type { Shares } from './adapter-training.ts';
@@ -27,12 +28,15 @@ export interface AnswerOptions {
 }
 
 export class Teacher {
+  /** Hashes of its weights. */
+  readonly shards: readonly string[];
   readonly #engine: Engine;
   readonly #eosIds: readonly number[];
 
-  constructor(engine: Engine, eosIds: readonly number[]) {
+  private constructor(engine: Engine, { shards, tokenizer }: DecoderManifest) {
+    this.shards = shards.map(({ sha256 }) => sha256);
     this.#engine = engine;
-    this.#eosIds = eosIds;
+    this.#eosIds = tokenizer.eosIds;
   }
 
   /**
@@ -59,7 +63,7 @@ export class Teacher {
         `teacher: ${id} has a context of ${engine.nCtx} tokens; ${nCtx} are needed. Take shorter texts or another teacher.`,
         { param: 'teacher', details: { nCtx: engine.nCtx, needed: nCtx } },
       );
-    return new Teacher(engine, manifest.tokenizer.eosIds);
+    return new Teacher(engine, manifest);
   }
 
   /**

@@ -4,6 +4,7 @@
  * made is kept, line by line, so that a command that was cut off goes on with it.
  */
 import { appendFile, readFile, truncate } from 'node:fs/promises';
+import { z } from 'zod';
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
 import { sentencesOf } from '../../../engine/text/chunk-text.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
@@ -43,6 +44,8 @@ interface Item extends Told {
 }
 
 const MAX_QUESTION_TOKENS = 48;
+/** Generations that share the teacher's passes. */
+const MAX_AT_ONCE = 16;
 export const MAX_ANSWER_TOKENS = 64;
 /** Several questions to a passage are not to be the same. */
 const QUESTION_SAMPLING = { temperature: 1, topP: 0.9 } as const;
@@ -58,7 +61,7 @@ export async function makeStudy(parts: StudyParts, options: StudyOptions): Promi
     throwIfAborted(options.signal, 'finetune: cut off while it made questions');
     const items = await studyPassage(parts, i, options);
     done.push(items);
-    await append(options.file, items.map(written));
+    await append(options.file, items.map(asWritten));
     options.onPassage(done.length, document.passages.length);
   }
   return done.flatMap((items, i) =>
@@ -106,12 +109,16 @@ async function studyPassage(
   }
 }
 
-/** The first by itself: the others find what it has read in the cache. */
+/** The first by itself, since the others find what it has read in the cache; then some at a time. */
 async function firstAlone<T>(n: number, run: (k: number) => Promise<T>): Promise<T[]> {
-  if (n === 0) return [];
-  const first = await run(0);
-  const others = Array.from({ length: n - 1 }, (_, k) => run(k + 1));
-  return [first, ...(await Promise.all(others))];
+  const done: T[] = [];
+  while (done.length < n) {
+    const first = done.length;
+    const nNow = first === 0 ? 1 : Math.min(MAX_AT_ONCE, n - first);
+    const answers = Array.from({ length: nNow }, (_, k) => run(first + k));
+    done.push(...(await Promise.all(answers)));
+  }
+  return done;
 }
 
 /** A text that is one question, or nothing. */
@@ -140,16 +147,19 @@ function asExample(
   return { line, texts: [text], prompt: asked };
 }
 
+const id = z.number().int().nonnegative();
 /** An item as a line of JSON has it. */
-interface Written {
-  readonly prompt: string;
-  readonly tokens: readonly number[];
-  readonly ids: readonly number[];
-  readonly shares: readonly number[];
-}
+const written = z
+  .object({
+    ...{ prompt: z.string(), tokens: z.array(id), ids: z.array(id) },
+    shares: z.array(z.number().min(0).max(1)),
+  })
+  .refine(({ tokens, ids, shares }) =>
+    [ids, shares].every(({ length }) => length === tokens.length * N_SHARE),
+  );
 
-const written = ({ prompt, tokens, shares }: Item): Written => ({
-  ...{ prompt, tokens, ids: [...shares.ids], shares: [...shares.values] },
+const asWritten = ({ prompt, tokens, shares }: Item): z.output<typeof written> => ({
+  ...{ prompt, tokens: [...tokens], ids: [...shares.ids], shares: [...shares.values] },
 });
 
 /** What an earlier run has made: its whole lines. */
@@ -164,18 +174,27 @@ async function readDone({ file, fingerprint }: StudyOptions): Promise<Item[][]> 
   const whole = text.slice(0, end + 1);
   if (whole.length < text.length) await truncate(file, new TextEncoder().encode(whole).length);
   const [head, ...lines] = whole.slice(0, -1).split('\n');
-  const { fingerprint: found } = JSON.parse(head!) as { readonly fingerprint?: string };
-  if (found !== fingerprint)
-    throw new EngineError(
+  const other = (cause?: unknown): EngineError =>
+    new EngineError(
       'E_USAGE',
       `${file}: is of another document or of other options. Give another --out, or delete it.`,
+      { cause },
     );
-  return lines.map((line) =>
-    (JSON.parse(line) as readonly Written[]).map(({ prompt, tokens, ids, shares }) => ({
-      ...{ prompt, tokens },
-      shares: { ids: Uint32Array.from(ids), values: Float32Array.from(shares) },
-    })),
-  );
+  try {
+    const { fingerprint: found } = JSON.parse(head!) as { readonly fingerprint?: string };
+    if (found !== fingerprint) throw other();
+    return lines.map((line) =>
+      z
+        .array(written)
+        .parse(JSON.parse(line))
+        .map(({ prompt, tokens, ids, shares }) => ({
+          ...{ prompt, tokens },
+          shares: { ids: Uint32Array.from(ids), values: Float32Array.from(shares) },
+        })),
+    );
+  } catch (error) {
+    throw error instanceof EngineError ? error : other(error);
+  }
 }
 
 async function append(file: string, json: object): Promise<void> {

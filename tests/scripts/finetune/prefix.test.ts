@@ -155,6 +155,23 @@ describe('a document', () => {
     await expect(finetune(config, 'out')).rejects.toThrow(message);
   });
 
+  test('refuses a study that is damaged, and one of nothing', async () => {
+    const config = await writeDocument();
+    const nothing = { ...DOCUMENT, nQuestion: 0, hasRest: false };
+    await expect(finetune({ ...config, document: nothing }, 'out')).rejects.toThrow(
+      /nothing is asked about .*document\.txt/,
+    );
+    await finetune({ ...config, epochs: null, steps: 1 }, 'damaged');
+    const study = await readFile(path('damaged/study.jsonl'), 'utf8');
+    for (const wrong of [
+      study.replace('"ids":[', '"ids":[7,'),
+      study.replace('"prompt"', 'prompt'),
+    ]) {
+      await writeFile(path('damaged/study.jsonl'), wrong);
+      await expect(finetune(config, 'damaged')).rejects.toMatchObject({ code: 'E_USAGE' });
+    }
+  });
+
   test('refuses an empty document, a model without a template and a prefix without context', async () => {
     const config = await writeDocument();
     await expect(finetune({ ...config, prefix: 1025 }, 'out')).rejects.toThrow(
