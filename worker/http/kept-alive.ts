@@ -10,6 +10,9 @@ import type { RequestRecord } from './observe/record.ts';
 /** Time after its first token within which an answer is sent as a whole, and time between line breaks. */
 export const KEEP_ALIVE_MS = 500;
 
+/** A byte controller takes what it is given away. */
+const LINE_BREAK = Uint8Array.of(0x0a);
+
 /** Signals of requests that this server made itself: nobody can leave them unnoticed. */
 const ownSignals = new WeakSet<AbortSignal>();
 
@@ -62,22 +65,15 @@ export async function longResponse(long: LongAnswer): Promise<Response> {
     onEnd();
     record.end();
   };
-  const { headers, head = '' } = known;
-  const encoder = new TextEncoder();
-  let isHeadSent = head === '';
+  const { headers } = known;
   const source: UnderlyingByteSource = {
     type: 'bytes',
     async pull(controller: ReadableByteStreamController) {
       try {
-        if (!isHeadSent) {
-          isHeadSent = true;
-          return controller.enqueue(encoder.encode(head));
-        }
         const result = asksNow ? null : await tick(made);
         asksNow = false;
-        if (result === null) return controller.enqueue(encoder.encode('\n'));
-        const bytes = new Uint8Array(await result.value.arrayBuffer());
-        controller.enqueue(bytes.subarray(encoder.encode(head).length));
+        if (result === null) return controller.enqueue(LINE_BREAK.slice());
+        controller.enqueue(new Uint8Array(await result.value.arrayBuffer()));
         controller.close();
       } catch (error) {
         record.fail(recordForClient(error, record).code);

@@ -3,8 +3,6 @@
 /** What is known of an answer before it is made. */
 export interface Begun {
   readonly headers?: Readonly<Record<string, string>>;
-  /** First characters of its body, after which line breaks may follow: none in JSON. */
-  readonly head?: string;
 }
 
 export interface Client {

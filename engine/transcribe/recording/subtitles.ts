@@ -1,9 +1,6 @@
 /** Segments as the two kinds of subtitle files: SubRip, and WebVTT (W3C). */
 import type { TranscriptSegment } from './transcript.ts';
 
-/** What a WebVTT file begins with; any number of line breaks may follow. */
-export const VTT_HEAD = 'WEBVTT\n';
-
 type Cue = Pick<TranscriptSegment, 'start' | 'end' | 'text'>;
 
 export function srtText(cues: readonly Cue[]): string {
@@ -18,7 +15,7 @@ export function vttText(cues: readonly Cue[]): string {
   const blocks = cues.map(
     (cue) => `${time(cue.start, '.')} --> ${time(cue.end, '.')}\n${lineOf(cue)}\n`,
   );
-  return [VTT_HEAD, ...blocks].join('\n');
+  return ['WEBVTT\n', ...blocks].join('\n');
 }
 
 /** An arrow in a text would be read as a time. */

@@ -6,7 +6,7 @@ import type {
   TranscriptEvent,
   TranscriptSegment,
 } from '../../../../engine/transcribe/recording/transcript.ts';
-import { srtText, VTT_HEAD, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
+import { srtText, vttText } from '../../../../engine/transcribe/recording/subtitles.ts';
 import { collectTranscript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { Transcript } from '../../../../engine/transcribe/recording/transcribe-recording.ts';
 import type { Begun, Client } from '../../../platform/client.ts';
@@ -64,9 +64,9 @@ async function answerUpload(
     const chunks = soundEvents(events, fields, scored);
     return withHeaders(await sseResponse(chunks, OPENAI_SSE, record, () => abort.abort()), headers);
   }
-  const { type, head = '', write } = FORMATS[fields.response_format];
-  const begun: Begun = { head, headers: { 'content-type': type, ...headers } };
-  const transcript = await collectTranscript(accepting(events, client, begun));
+  const { type, write } = FORMATS[fields.response_format];
+  const watched = type === JSON_TYPE ? accepting(events, client, { headers }) : events;
+  const transcript = await collectTranscript(watched);
   const body = write(transcript, sound, fields, { task, scored });
   return new Response(body, { headers: { 'content-type': type, ...headers } });
 }
@@ -95,7 +95,10 @@ async function* noted(
   }
 }
 
-/** Passes the events on; with the first one, the recording and the model are what they should be. */
+/**
+ * Passes the events on; with the first one, the recording and the model are what they should be. Only JSON may begin with
+ * line breaks: of texts and subtitles they would be a part.
+ */
 async function* accepting(
   events: AsyncIterable<TranscriptEvent>,
   { accept }: Client,
@@ -107,10 +110,10 @@ async function* accepting(
   }
 }
 
+const JSON_TYPE = 'application/json';
+
 interface Format {
   readonly type: string;
-  /** First characters of every answer, after which line breaks may follow. */
-  readonly head?: string;
   readonly write: (
     finished: Transcript,
     sound: Sound,
@@ -125,7 +128,7 @@ interface Format {
 
 const FORMATS: Readonly<Record<ResponseFormat, Format>> = {
   json: {
-    type: 'application/json',
+    type: JSON_TYPE,
     write: ({ segments, summary }, _sound, _fields, { scored }) =>
       JSON.stringify({
         text: textOf(segments),
@@ -143,11 +146,10 @@ const FORMATS: Readonly<Record<ResponseFormat, Format>> = {
   },
   vtt: {
     type: 'text/vtt; charset=utf-8',
-    head: VTT_HEAD,
     write: ({ segments }) => vttText(segments),
   },
   verbose_json: {
-    type: 'application/json',
+    type: JSON_TYPE,
     write: ({ segments, summary }, sound, { wantsSegments, wantsWords }, { task }) => {
       const isTruncated = sound.end?.isTruncated ?? false;
       return JSON.stringify(
