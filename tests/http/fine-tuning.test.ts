@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestServer, STORIES_ID, type TestServer } from '../support/http-server.ts';
 import { makeKey } from '../support/keys.ts';
 import { answerFaults, faultsOf } from '../support/openai-schema.ts';
@@ -48,10 +48,13 @@ async function begin(rows: readonly object[], more: Partial<CreateJob> = {}): Pr
 
 const read = (id: string): Promise<Job> => clientOf().fineTuning.jobs.retrieve(id);
 const isOver = ({ status }: Job): boolean => ['succeeded', 'failed', 'cancelled'].includes(status);
-async function untilOver(id: string): Promise<Job> {
-  await expect.poll(async () => isOver(await read(id)), WAIT).toBe(true);
-  return await read(id);
-}
+/** Also before tests, where there is no expect.poll. */
+const untilOver = (id: string): Promise<Job> =>
+  vi.waitFor(async () => {
+    const job = await read(id);
+    if (!isOver(job)) throw new Error(`${id} is ${job.status}`);
+    return job;
+  }, WAIT);
 
 const get = async (path: string): Promise<unknown> =>
   await (await fetch(`${server.url}/v1/fine_tuning/jobs${path}`)).json();
@@ -146,13 +149,16 @@ describe('a job', () => {
   });
 });
 
-test('preferences in the form of OpenAI are learned', async () => {
-  const rows = PREFERENCES.map(({ prompt, chosen, rejected }) => ({ prompt, chosen, rejected }));
-  const job = await begin(rows, {
-    method: { type: 'dpo', dpo: { hyperparameters: { n_epochs: 2, batch_size: 1 } } },
-  });
-  expect((await untilOver(job.id)).status).toBe('succeeded');
-});
+test(
+  'preferences are learned',
+  async () => {
+    const job = await begin(PREFERENCES, {
+      method: { type: 'dpo', dpo: { hyperparameters: { n_epochs: 2, batch_size: 1 } } },
+    });
+    expect((await untilOver(job.id)).status).toBe('succeeded');
+  },
+  WAIT.timeout,
+);
 
 test(
   'one that is cancelled ends, one that waits begins, and what was learned is gone',
@@ -203,16 +209,20 @@ test(
   WAIT.timeout,
 );
 
-test('a failure of the training is told', async () => {
-  // stories260K has no chat template.
-  const messages = [
-    { role: 'user', content: 'Hi' },
-    { role: 'assistant', content: 'Hello.' },
-  ];
-  const job = await untilOver((await begin([{ messages }])).id);
-  expect(job).toMatchObject({ status: 'failed', fine_tuned_model: null });
-  expect(job.error!.message).toContain('chat template');
-});
+test(
+  'a failure of the training is told',
+  async () => {
+    // stories260K has no chat template.
+    const messages = [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: 'Hello.' },
+    ];
+    const job = await untilOver((await begin([{ messages }])).id);
+    expect(job).toMatchObject({ status: 'failed', fine_tuned_model: null });
+    expect(job.error!.message).toContain('chat template');
+  },
+  WAIT.timeout,
+);
 
 /** Error of a refused job. */
 async function refusal(body: object): Promise<object> {
@@ -301,4 +311,65 @@ test('pausing and resuming are refused, and unknown jobs are not found', async (
   }
   for (const path of ['', '/events', '/checkpoints'])
     expect((await fetch(`${server.url}/v1/fine_tuning/jobs/ftjob-0${path}`)).status).toBe(404);
+});
+
+describe('a server with keys', () => {
+  let keyed: TestServer;
+  beforeAll(async () => {
+    // own server: it asks for keys.
+    keyed = await startTestServer({ trains: true, vars: { ACCESS: 'keys' } });
+  });
+  afterAll(() => keyed.close());
+
+  test(
+    "another's file and another's job do not exist, and erasing takes a job's adapter along",
+    async () => {
+      const [ada, bob] = await Promise.all(
+        ['ada', 'bob'].map(async (subject) => {
+          const { key } = await makeKey(keyed, { subject });
+          return new OpenAI({ baseURL: `${keyed.url}/v1`, apiKey: key, maxRetries: 0 });
+        }),
+      );
+      const training_file = await upload(jsonl(ROWS), 'fine-tune', ada);
+      const body = { model: STORIES_ID, training_file, hyperparameters: { n_epochs: 1 } };
+      await expect(bob!.fineTuning.jobs.create(body)).rejects.toMatchObject({
+        ...{ status: 400, param: 'training_file' },
+      });
+      const { id } = await ada!.fineTuning.jobs.create(body);
+      for (const call of [
+        () => bob!.fineTuning.jobs.retrieve(id),
+        () => bob!.fineTuning.jobs.cancel(id),
+        () => bob!.fineTuning.jobs.listEvents(id),
+      ])
+        await expect(call()).rejects.toMatchObject({ status: 404 });
+      expect((await bob!.fineTuning.jobs.list()).data).toEqual([]);
+      const job = () => ada!.fineTuning.jobs.retrieve(id);
+      await expect.poll(async () => (await job()).status, WAIT).toBe('succeeded');
+      const models = async () => (await bob!.models.list()).data.map((model) => model.id);
+      const made = (await job()).fine_tuned_model;
+      await expect.poll(models, WAIT).toContain(made);
+      const erased = await fetch(`${keyed.url}/v1/subjects/me`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${ada!.apiKey}` },
+      });
+      expect(erased.status).toBe(200);
+      await expect.poll(models, WAIT).not.toContain(made);
+      expect(existsSync(join(keyed.stateRoot, 'finetune', 'jobs', id))).toBe(false);
+    },
+    WAIT.timeout,
+  );
+});
+
+test('a server that does not train says what to run instead', async () => {
+  // own server: others may train.
+  const other = await startTestServer();
+  try {
+    const body = { model: STORIES_ID, training_file: 'file-0' };
+    const response = await other.post('/v1/fine_tuning/jobs', body);
+    const { error } = await response.json<{ error: { code: string; message: string } }>();
+    expect([response.status, error.code]).toEqual([501, 'E_LOCAL_ONLY']);
+    expect(error.message).toContain('thimble finetune');
+  } finally {
+    await other.close();
+  }
 });
