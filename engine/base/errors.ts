@@ -53,6 +53,7 @@ export const ERROR_ROWS = {
   E_ADAPTER_BASE: row('modelFile', 500, false, 'api_error'),
   E_MEMORY_BUDGET: row('config', 507, false, 'api_error'),
   E_KV_FULL: row('config', 507, false, 'api_error'),
+  E_LOCAL_ONLY: row('config', 501, false, 'api_error'),
   E_KEYS_MISSING: row('config', 503, false, 'api_error'),
   E_PLACEMENT_INVALID: row('config', 500, false, 'api_error'),
   E_CONTENT_KEY: row('config', 500, false, 'api_error'),

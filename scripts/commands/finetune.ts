@@ -65,6 +65,7 @@ interface FinetuneFlags {
   readonly licence: string;
   readonly threads: number;
   readonly json?: boolean;
+  readonly jsonLines?: boolean;
 }
 
 export function register(program: Command): void {
@@ -122,6 +123,7 @@ export function register(program: Command): void {
     .option('--licence <name>', 'of the data, for the card', d.licence)
     .option('--threads <n>', 'number of threads', parseCount(1), availableParallelism())
     .option('--json', 'print one JSON object at the end')
+    .option('--json-lines', 'print a JSON object for each step, and one at the end')
     .addHelpText('after', EXAMPLES)
     .action(runCommand);
 }
@@ -160,6 +162,7 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
       err.write(`plan      ${nStep} steps, ${Math.round(nByte / 1e6)} MB of memory\n`);
     },
     onStep: (step) => {
+      if (flags.jsonLines === true) process.stdout.write(`${JSON.stringify({ step })}\n`);
       const isLine = step.heldOutLoss !== null || step.step % PLAIN_EVERY === 0;
       if (err.isTTY) err.write(`\r${describeFinetuneStep(step)}\x1b[K${isLine ? '\n' : ''}`);
       else if (isLine) err.write(`${describeFinetuneStep(step)}\n`);
@@ -169,8 +172,9 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
   const takeBack = onInterrupt(async () => void (await running.catch(() => undefined)));
   const result = await running.finally(takeBack);
   const { history: _history, ...summary } = result;
-  if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify(summary)}\n`);
+  if (flags.json === true || flags.jsonLines === true) {
+    const told = flags.jsonLines === true ? { result: summary } : summary;
+    process.stdout.write(`${JSON.stringify(told)}\n`);
     return;
   }
   const held = (loss: number | null): string => loss?.toFixed(4) ?? 'unknown';

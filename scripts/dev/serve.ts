@@ -3,6 +3,7 @@ import process from 'node:process';
 import { checkDraft } from '../../engine/generate/model-drafts.ts';
 import type { DecoderManifest, Manifest } from '../../engine/manifest/manifest.ts';
 import type { Placement } from '../../engine/manifest/placement.ts';
+import { Trainer } from '../finetune/jobs/trainer.ts';
 import { onInterrupt, setInterruptOutcome } from '../lib/interrupt.ts';
 import { findProject } from '../lib/project.ts';
 import { formatSeconds } from '../lib/progress.ts';
@@ -76,12 +77,17 @@ export async function serve({ manifest, placement, options }: Prepared): Promise
   process.stdout.write(`${describePool(placement).join('\n')}\n`);
   const url = await runStep('serve', async ({ note }) => {
     const startMs = performance.now();
-    const server = await startServer({ onLog: note, ...options });
-    onInterrupt(() => server.close());
+    const trainer = await Trainer.start({ withBucket: withLocalBucket, onNote: note });
+    const server = await startServer({ onLog: note, trainer, ...options });
+    onInterrupt(async () => {
+      await trainer.close();
+      await server.close();
+    });
     setInterruptOutcome(0, 'stopped');
     try {
       await waitUntilReady(server.url, READY_TIMEOUT_MS);
     } catch (error) {
+      await trainer.close();
       await server.close();
       throw error;
     }

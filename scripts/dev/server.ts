@@ -9,8 +9,9 @@ import type { Miniflare, V4MiniflareOptions } from 'miniflare';
 import { EngineError } from '../../engine/base/errors.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
 import { withPool } from '../build/pool.ts';
-import { loadWorkerConfigs } from '../build/workers.ts';
+import { GATEWAY, loadWorkerConfigs } from '../build/workers.ts';
 import type { WorkerConfig } from '../build/workers.ts';
+import type { Trainer } from '../finetune/jobs/trainer.ts';
 import { createMiniflare } from '../lib/miniflare.ts';
 import { repoRoot, stateDir } from '../lib/paths.ts';
 import { findProject } from '../lib/project.ts';
@@ -31,6 +32,8 @@ export interface ServerOptions {
   readonly verbose?: boolean;
   /** JavaScript that replaces a script's bundle, by script; its modules stay (tests). */
   readonly sources?: Readonly<Record<string, string>>;
+  /** What trains for the gateway; jobs are refused without it. */
+  readonly trainer?: Pick<Trainer, 'token' | 'handle'>;
 }
 
 export interface RunningServer {
@@ -57,7 +60,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (port !== 0) await requireFreePort(port, host);
   const configs = withPool(loadWorkerConfigs(), options.nIsolate ?? DEFAULT_ISOLATES);
   // Miniflare sends requests from outside to its first Worker.
-  const gateway = configs.find(({ name }) => name === 'gateway');
+  const gateway = configs.find(({ name }) => name === GATEWAY);
   if (gateway === undefined)
     throw new EngineError(
       'E_INTERNAL',
@@ -108,7 +111,10 @@ const MODULE_TYPES = [
   ['.bin', 'Data'],
 ] as const;
 
-function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: ServerOptions): object {
+function workerOptions(
+  config: WorkerConfig,
+  { vars = {}, sources = {}, trainer }: ServerOptions,
+): object {
   const contents = sources[config.name];
   const main = resolve(repoRoot, config.main);
   const root = dirname(main);
@@ -119,8 +125,11 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
   const bindings = { ...(config.options['bindings'] as Record<string, unknown> | undefined) };
   for (const [name, value] of Object.entries({ ...LOCAL_VARS, ...vars }))
     if (name in bindings) bindings[name] = value;
+  const isTrained = trainer !== undefined && config.name === GATEWAY;
+  if (isTrained) bindings['TRAINER_TOKEN'] = trainer.token;
   return {
     ...config.options,
+    ...(isTrained ? { serviceBindings: withTrainer(config, trainer) } : {}),
     name: config.scriptName,
     bindings,
     modulesRoot: root,
@@ -129,6 +138,12 @@ function workerOptions(config: WorkerConfig, { vars = {}, sources = {} }: Server
       ...modules,
     ],
   };
+}
+
+/** The bindings of a script to others, and one to a function of this process. */
+function withTrainer({ options }: WorkerConfig, trainer: Pick<Trainer, 'handle'>): object {
+  const handler = (request: Request): Promise<Response> => trainer.handle(request);
+  return { ...(options['serviceBindings'] as object | undefined), TRAINER: handler };
 }
 
 /** A server can listen on 0.0.0.0, but a browser cannot open it. */

@@ -34,14 +34,33 @@ const preference = z
     message: 'expected another answer than "chosen"',
   });
 
+/** OpenAI's form of a preference. */
+const hostedPreference = z
+  .object({
+    input: z.object({ messages: z.array(message).min(1) }),
+    preferred_output: z.tuple([message], 'expected a list of one message'),
+    non_preferred_output: z.tuple([message], 'expected a list of one message'),
+  })
+  .transform(({ input, preferred_output: chosen, non_preferred_output: rejected }) => ({
+    ...{ prompt: input.messages, chosen, rejected },
+  }))
+  .refine(({ chosen, rejected }) => chosen[0].content !== rejected[0].content, {
+    path: ['non_preferred_output'],
+    message: 'expected another answer than "preferred_output"',
+  });
+
 /** The forms by the field that tells them apart. */
-const FORMS = { messages, completion, text: plain, chosen: preference } as const;
+const FORMS = {
+  ...{ messages, completion, text: plain, chosen: preference },
+  preferred_output: hostedPreference,
+} as const;
 type FormKey = keyof typeof FORMS;
 const NAMES: Readonly<Record<FormKey, RowForm>> = {
   messages: 'messages',
   completion: 'completion',
   text: 'text',
   chosen: 'preference',
+  preferred_output: 'preference',
 };
 export type RowForm = 'messages' | 'completion' | 'text' | 'preference';
 /** Forms of rows, and texts from which rows are made. */

@@ -17,7 +17,7 @@ import yaml
 
 FAMILIES = [
     "audio/speech", "audio/transcriptions", "audio/translations", "batches", "chat", "completions", "conversations",
-    "embeddings", "files", "models", "moderations", "responses", "vector_stores",
+    "embeddings", "files", "fine_tuning/jobs", "models", "moderations", "responses", "vector_stores",
 ]
 # Parts of a schema that say nothing about what is valid.
 SILENT = {"description", "title", "example", "examples", "default", "deprecated", "externalDocs", "summary"}

@@ -123,7 +123,7 @@ test.each<[string, () => FormData, string | null]>([
     'another purpose',
     () =>
       form([
-        ['purpose', 'fine-tune'],
+        ['purpose', 'evals'],
         ['file', blob],
       ]),
     'purpose',

@@ -1,8 +1,10 @@
 /** The gateway and the stage as they deploy, in workerd: a server that files share, or one of a file's own. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { inject } from 'vitest';
+import { Trainer } from '../../scripts/finetune/jobs/trainer.ts';
 import { startServer } from '../../scripts/dev/server.ts';
 import type { Bucket } from '../../scripts/push/bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
@@ -42,6 +44,8 @@ export interface TestServerOptions {
   readonly imported?: { readonly modelsRoot: string; readonly ids: readonly string[] };
   /** JavaScript in the place of a script's bundle. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Trains fine-tuning jobs, as `thimble serve` does. */
+  readonly trains?: boolean;
   /** Changes the bucket before the Workers start. */
   readonly prepare?: (bucket: Bucket) => Promise<void>;
 }
@@ -77,8 +81,19 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const vars = { ...TEST_VARS, ...options.vars };
   const { onLog, sources = {} } = options;
   const logging = onLog === undefined ? {} : { onLog, verbose: true };
-  const start = () =>
-    startServer({ port: 0, host: '127.0.0.1', vars, persist: stateRoot, sources, ...logging });
+  const home = options.trains === true ? await homeOf(root, modelsRoot, options.imported) : null;
+  const start = async () => {
+    const trainer = home === null ? null : await startTrainer(home, stateRoot, bucket);
+    const server = await startServer({
+      ...{ port: 0, host: '127.0.0.1', vars, persist: stateRoot, sources, ...logging },
+      ...(trainer === null ? {} : { trainer }),
+    });
+    const close = async () => {
+      await trainer?.close();
+      await server.close();
+    };
+    return { url: server.url, close };
+  };
   let server = await start();
   return {
     get url() {
@@ -99,6 +114,25 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** A THIMBLE_HOME with the models of a server, for processes that it starts. */
+async function homeOf(
+  root: string,
+  modelsRoot: string,
+  imported: TestServerOptions['imported'],
+): Promise<string> {
+  for (const id of imported?.ids ?? [])
+    await symlink(join(imported!.modelsRoot, id), join(modelsRoot, id));
+  const home = join(root, 'home');
+  await mkdir(join(home, 'data'), { recursive: true });
+  await symlink(modelsRoot, join(home, 'data', 'models'));
+  return home;
+}
+
+function startTrainer(home: string, persist: string, bucket: Bucket): Promise<Trainer> {
+  const env = { ...process.env, THIMBLE_HOME: home };
+  return Trainer.start({ persist, env, withBucket: (work) => work(bucket) });
 }
 
 function poster(url: () => string): SharedServer['post'] {

@@ -26,13 +26,16 @@ export const operationKey = (operation: string): string =>
   operation.replaceAll(/\{\w+\}|:\w+/g, '{}');
 
 /**
- * A schema of OpenAPI as one of JSON Schema: `nullable` is a type, and `oneOf` is `anyOf`, since the published
- * alternatives often include each other (a verbose transcript is a plain one, too).
+ * A schema of OpenAPI as one of JSON Schema: `nullable` is a type, `exclusiveMinimum` is the number itself and not a flag
+ * of `minimum`, and `oneOf` is `anyOf`, since the published alternatives often include each other (a verbose transcript
+ * is a plain one, too).
  */
 function asJsonSchema(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(asJsonSchema);
   if (typeof node !== 'object' || node === null) return node;
-  const { nullable, discriminator: _, oneOf, ...rest } = node as Json;
+  const { nullable, discriminator: _, oneOf, ...given } = node as Json;
+  const { minimum, exclusiveMinimum, ...others } = given;
+  const rest = exclusiveMinimum === true ? { ...others, exclusiveMinimum: minimum } : given;
   const entries = Object.entries(rest).map(([name, value]) => [name, asJsonSchema(value)]);
   const schema = {
     ...(Object.fromEntries(entries) as object),

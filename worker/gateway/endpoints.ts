@@ -37,6 +37,16 @@ import {
   getCollection,
   listCollections,
 } from '../apis/retrieval/collections.ts';
+import {
+  cancelJob,
+  createJob,
+  getJob,
+  listJobCheckpoints,
+  listJobEvents,
+  listJobs,
+  pauseJob,
+  resumeJob,
+} from '../apis/fine-tuning/jobs.ts';
 import { cohereEmbed } from '../apis/cohere/embed.ts';
 import { cohereRerank } from '../apis/cohere/rerank.ts';
 import { completions } from '../apis/completions/completions.ts';
@@ -215,6 +225,14 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   listBatches,
   getBatch,
   cancelBatch,
+  createJob,
+  listJobs,
+  getJob,
+  cancelJob,
+  pauseJob,
+  resumeJob,
+  listJobEvents,
+  listJobCheckpoints,
   transcriptions,
   translations,
   realtimeTranscribe,

@@ -1,6 +1,7 @@
 /** Bindings of the gateway script (wrangler.toml): those that each API declares. */
 import type { BatchesEnv } from '../apis/batches/env.ts';
 import type { FilesEnv } from '../apis/files/env.ts';
+import type { FineTuningEnv } from '../apis/fine-tuning/env.ts';
 import type { RecordsEnv } from '../apis/records/env.ts';
 import type { ResponsesEnv } from '../apis/responses/env.ts';
 import type { CollectionsEnv } from '../apis/retrieval/env.ts';
@@ -17,4 +18,5 @@ export interface GatewayEnv
     BatchesEnv,
     CollectionsEnv,
     VectorsEnv,
-    RecordsEnv {}
+    RecordsEnv,
+    FineTuningEnv {}

@@ -17,6 +17,7 @@ export type Tag =
   | 'messages'
   | 'ollama'
   | 'batches'
+  | 'fine-tuning'
   | 'tasks'
   | 'retrieval'
   | 'audio'

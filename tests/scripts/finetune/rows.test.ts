@@ -21,6 +21,16 @@ test.each([
   expect(second?.line).toBe(3);
 });
 
+test("OpenAI's form of a preference is one of ours", () => {
+  const [prompt, chosen, rejected] = [[user], [assistant], [{ ...assistant, content: 'No.' }]];
+  const row = { input: { messages: prompt }, preferred_output: chosen };
+  const [found] = parseRows(lines({ ...row, non_preferred_output: rejected }), 'x');
+  expect(found).toEqual({ line: 1, row: { form: 'preference', prompt, chosen, rejected } });
+  expect(() => parseRows(lines({ ...row, non_preferred_output: chosen }), 'x')).toThrow(
+    /line 1: non_preferred_output: expected another/,
+  );
+});
+
 describe('refused', () => {
   test.each<readonly [string, RegExp]>([
     ['{"text": "a"', /line 2: is not JSON .*Write one object a line/],

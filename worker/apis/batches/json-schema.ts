@@ -79,7 +79,9 @@ export const uploadFormSchema = z
       .describe(`for batches a request per line, at most ${MAX_FILE_BYTES} bytes`),
     purpose: z
       .enum(UPLOAD_PURPOSES)
-      .describe('"batch" for requests, the others for files of vector stores'),
+      .describe(
+        '"batch" for requests, "fine-tune" for rows to learn from, the others for files of vector stores',
+      ),
   })
   .meta({ id: 'FileForm' });
 
@@ -90,7 +92,7 @@ export const fileSchema = z
     bytes: count,
     created_at: count,
     filename: z.string(),
-    purpose: z.enum([...UPLOAD_PURPOSES, 'batch_output']),
+    purpose: z.enum([...UPLOAD_PURPOSES, 'batch_output', 'fine-tune-results']),
     status: z.literal('processed'),
   })
   .meta({ id: 'File' });

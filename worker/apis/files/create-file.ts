@@ -27,10 +27,11 @@ export const createFile = defineFileEndpoint({
   path: '/v1/files',
   tag: 'batches',
   scope: 'chat',
-  summary: 'Upload a file of requests for a batch, or of text for a vector store',
+  summary:
+    'Upload a file of requests for a batch, of rows for fine-tuning, or of text for a vector store',
   description:
     `A form (multipart/form-data) with the fields "file", at most ${MAX_FILE_BYTES} bytes, and ` +
-    '"purpose": "batch", or "assistants" or "user_data" for vector stores. Each line of a batch is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
+    '"purpose": "batch", "fine-tune" for rows to learn from, or "assistants" or "user_data" for vector stores. Each line of a batch is {"custom_id", "method": "POST", "url", "body"}. Lines are ' +
     'checked when the batch runs. The file stays until it is deleted.',
   form: uploadFormSchema,
   responses: [{ status: 200, what: 'the file', schema: fileSchema }],
@@ -38,7 +39,7 @@ export const createFile = defineFileEndpoint({
     { title: 'Two requests', form: EXAMPLE_FORM },
     {
       title: 'Other purposes are refused',
-      form: { ...EXAMPLE_FORM, purpose: 'fine-tune' },
+      form: { ...EXAMPLE_FORM, purpose: 'evals' },
       status: 400,
     },
   ],

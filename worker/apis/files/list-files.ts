@@ -24,7 +24,7 @@ export const listFiles = defineFileEndpoint({
     order: `"desc" for the newest first (default), or "asc", for at most ${MAX_SEEN_FILES} files`,
     after: 'id of a file, after which the list begins',
     purpose:
-      '"batch", "batch_output", "assistants" or "user_data": list only files of this purpose',
+      '"batch", "batch_output", "fine-tune", "fine-tune-results", "assistants" or "user_data": list only files of this purpose',
   },
   responses: [{ status: 200, what: 'a page of files', schema: listSchema(fileSchema) }],
   examples: [

@@ -21,9 +21,9 @@ import { openChunks, plainBytes, sealedOffset } from './sealed-file.ts';
 /** Prefix of files; models have a prefix of their own. */
 const PREFIX = 'files/';
 const ID_PREFIX = 'file-';
-/** OpenAI's names for the files that batches read, those that vector stores take, and pictures. */
-export const UPLOAD_PURPOSES = ['batch', 'assistants', 'user_data', 'vision'] as const;
-export type FilePurpose = (typeof UPLOAD_PURPOSES)[number] | 'batch_output';
+/** OpenAI's names for the files that batches read, those of fine-tuning, those that vector stores take, and pictures. */
+export const UPLOAD_PURPOSES = ['batch', 'fine-tune', 'assistants', 'user_data', 'vision'] as const;
+export type FilePurpose = (typeof UPLOAD_PURPOSES)[number] | 'batch_output' | 'fine-tune-results';
 /** Percent-encoded, a name fits R2's 2,048 bytes of metadata. */
 const MAX_NAME_CHARS = 200;
 /** Most files that are read for one list: 10 pages of the bucket. */

@@ -13,6 +13,7 @@ export const RECORD_KINDS = {
   conversation: 'conv_',
   completion: 'chatcmpl-',
   'vector store': 'vs_',
+  'fine-tuning job': 'ftjob-',
 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
 

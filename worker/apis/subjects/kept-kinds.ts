@@ -3,6 +3,8 @@ import { countStored } from '../../access/gate.ts';
 import { callerOf, objectName } from '../../platform/caller.ts';
 import { forgetKept, keptNames } from '../../platform/storage/kept-list.ts';
 import { listBatchIds, removeFromList } from '../batches/result-files.ts';
+import { eraseTraining } from '../fine-tuning/ask-trainer.ts';
+import { isJobId } from '../fine-tuning/trainer-protocol.ts';
 import { deleteFile, listFileIds } from '../files/stored-file.ts';
 import { collectionNames, collectionStub, forgetCollection } from '../retrieval/collection.ts';
 import type { KeptEnv } from './env.ts';
@@ -42,6 +44,8 @@ export const KEPT_KINDS = {
     names: ({ env, subject }, after, limit) =>
       keptNames(env.FILES, 'record', { subject }, after, limit),
     async remove({ env, subject }, name) {
+      // What a job has learned is of the subject's rows.
+      if (isJobId(name)) await eraseTraining(env, name);
       await env.RECORDS.getByName(objectName({ subject }, name)).remove();
       await forgetKept(env.FILES, 'record', { subject }, name);
     },

@@ -18,7 +18,9 @@ export const receiptSchema = z
     deleted: z.strictObject({
       sessions: count,
       responses: count,
-      records: count.describe('conversations, chat completions and vector stores'),
+      records: count.describe(
+        'conversations, chat completions, vector stores and fine-tuning jobs',
+      ),
       batches: count,
       collections: count,
       files: count,

@@ -20,6 +20,7 @@ const TAGS: Readonly<Record<EndpointFacts['tag'], string>> = {
   messages: "Messages in Anthropic's format.",
   ollama: "Chat, completions, embeddings and models in Ollama's format.",
   batches: 'Files of requests that run in the background, and files with their results.',
+  'fine-tuning': 'Jobs of a local server that teach a model what a file shows (docs/training.md).',
   tasks: 'Common uses of language models, with built-in prompts (docs/tasks.md).',
   retrieval: 'Embeddings, reranking, and searchable collections of documents (docs/retrieval.md).',
   audio: 'Speech to text, and text to speech.',

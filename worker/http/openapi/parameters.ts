@@ -57,11 +57,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   filters: row('a comparison of an attribute: eq, ne, gt, gte, lt, lte or in; or "and" of some'),
   filter: row('metadata fields and their values, or conditions: eq, ne, in, gt, gte, lt, lte'),
   frequency_penalty: row('-2 to 2, subtracted for each time a token is already in the answer'),
+  hyperparameters: row('older form of those of the method "supervised"'),
   grammar: extension('GBNF grammar that the answer must match'),
   jsonrpc: row('"2.0"'),
   id: row('id of the message; a notification has none'),
   method: row(
-    'of MCP, such as "tools/list" or "tools/call"; of ranking, embedding, late_interaction or reranker',
+    'of MCP, such as "tools/list"; of ranking, embedding, late_interaction or reranker; of a fine-tuning job {"type": "supervised"} or {"type": "dpo"}, with {"hyperparameters"} under that name: n_epochs, batch_size, learning_rate_multiplier, beta of dpo',
   ),
   params: row('parameters of the method'),
   result: row('unused: the server asks its clients nothing'),
@@ -140,6 +141,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
   ),
   return_documents: row('return each document with its score'),
+  suffix: row(
+    '1 to 40 letters, digits, dots or dashes: how the name of the fine-tuned model begins after the colon; default "ft"',
+  ),
+  training_file: row(
+    'id of a file of /v1/files of the purpose "fine-tune": JSON objects, one a line',
+  ),
   vision: extension(
     'what happens to pictures that the model has no input for: "describe" puts words in their place, "off" refuses them',
   ),
