@@ -14,7 +14,7 @@ interface CrewConfig {
 /** A decoder of which everything is learned. */
 export interface DecoderProgramConfig extends CrewConfig {
   readonly shape: DecoderShape;
-  /** Sequences that are in memory at a time. */
+  /** Sequences of full length that are in memory at a time. */
   readonly nSequence: number;
 }
 
@@ -52,7 +52,7 @@ export function buildProgram<C extends ProgramConfig>(
   const plan: AdapterPlan | DecoderPlan =
     'adapter' in config
       ? planAdapter(config.adapter, views)
-      : planDecoder(config.shape, config.nSequence);
+      : planDecoder(config.shape, config.nSequence, views);
   const { arena, weights } = plan.graph;
   const scalars = arena.bytes(N_SCALAR * 8);
   const doubles = (): Float64Array => views().doubles;
