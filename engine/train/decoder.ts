@@ -84,11 +84,7 @@ export function checkShape(shape: DecoderShape): void {
 }
 
 /** @param nSequence sequences of full length that a pass has room for */
-export function planDecoder(
-  shape: DecoderShape,
-  nSequence: number,
-  views: ReadViews,
-): DecoderPlan {
+export function planDecoder(shape: DecoderShape, nSequence: number, views: ReadViews): DecoderPlan {
   checkShape(shape);
   const { nContext, dim, nVocab, projectors = [] } = shape;
   const nRow = nSequence * nContext;
@@ -107,8 +103,7 @@ export function planDecoder(
   const ropeTable = { data: graph.arena.values(nContext * headDim), nPosition: nContext, headDim };
   const table = graph.weight('model.embed_tokens.weight', nVocab, dim);
   let x = embedding(graph, tokens, table, nRow);
-  for (const [i, one] of projectors.entries())
-    x = projectedRows(graph, x, one, vectors[i]!, views);
+  for (const [i, one] of projectors.entries()) x = projectedRows(graph, x, one, vectors[i]!, views);
   for (let i = 0; i < shape.nLayer; i++) x = layer(graph, `model.layers.${i}`, x, shape, ropeTable);
   const last = rmsNorm(graph, 'norm', x, graph.weight('model.norm.weight', 1, dim), shape.normEps);
   const { losses, slopes } = nextToken(graph, last, table, input);

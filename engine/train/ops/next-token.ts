@@ -40,8 +40,7 @@ export function nextToken(
   const losses: Phase[] = [];
   const slopes: Phase[] = [];
   for (let first = 0; first < nRow; first += chunkRows) {
-    const rowsInUse = (): number =>
-      Math.max(0, Math.min(chunkRows, graph.rows.nRow() - first));
+    const rowsInUse = (): number => Math.max(0, Math.min(chunkRows, graph.rows.nRow() - first));
     const xs = x.data + first * n * 4;
     const score: Phase = (thread) => {
       const [from, to] = partOf(thread, rowsInUse(), TILE_ROWS);

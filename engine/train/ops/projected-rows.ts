@@ -87,12 +87,20 @@ export function projectedRows(
         const own = projected.data + at;
         thread.kernels.addRows(own, placed + at, own, (to - from) * n);
       },
-      eachRow(() => x.data, () => projected.data, 'in'),
+      eachRow(
+        () => x.data,
+        () => projected.data,
+        'in',
+      ),
     ],
     backward: () => {
       const slopes = graph.slopesOf(projected);
       return [
-        eachRow(() => x.grad!, () => slopes, 'out'),
+        eachRow(
+          () => x.grad!,
+          () => slopes,
+          'out',
+        ),
         (thread) => {
           const [from, to] = partOf(thread, n, 4);
           const { grad } = positions;
