@@ -9,10 +9,12 @@ import type { Caller } from '../../platform/caller.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import {
   describeConversation,
+  describeInOrder,
   hasPictures,
   redactImages,
 } from '../../serving/vision/describe-messages.ts';
 import type { DescribedMessages } from '../../serving/vision/describe-messages.ts';
+import { sensesOf } from '../../serving/senses/read-senses.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
@@ -117,7 +119,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
       return await session.fetch('https://session/turn', init);
     }
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
-    checkInputs(model.id, body.messages, CHAT_PARTS);
+    checkInputs(model.id, body.messages, CHAT_PARTS, sensesOf(model));
     const redactor = redactorFor(body.redact);
     const messages = await redactMessages(redactor, body.messages);
     const images = await redactImages(redactor, seen.images);
@@ -140,13 +142,15 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
 async function describeChat(
   env: ServingEnv,
   caller: Caller,
-  { messages, model, vision }: ChatBody,
+  { messages, model, vision, session }: ChatBody,
   signal: AbortSignal,
 ): Promise<DescribedMessages> {
   if (!hasPictures(messages)) return { messages, images: [] };
   const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
   const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
-  return await describeConversation(request, messages);
+  // A session keeps texts alone.
+  const describe = session === undefined ? describeConversation : describeInOrder;
+  return await describe(request, messages);
 }
 
 /** What has to match a format, or may be a call, has no sentences to check. */
