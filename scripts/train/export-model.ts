@@ -1,16 +1,28 @@
 /** A trained model as a folder that `thimble import` reads, in Hugging Face's form. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Modalities } from '../../engine/manifest/modalities.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
 import { encodeSafetensors } from '../lib/encode-safetensors.ts';
 import { END_TOKEN } from './byte-tokenizer.ts';
 import type { Training } from './training.ts';
 
+export interface ExportedText {
+  /** tokenizer.json */
+  readonly json: string;
+  /** Ends texts. */
+  readonly endId: number;
+  /** Ends generations; endId alone by default. */
+  readonly endIds?: readonly number[];
+  /** Of a model with projectors. */
+  readonly modalities?: Modalities;
+}
+
 export async function exportModel(
   folder: string,
   training: Training,
   shape: DecoderShape,
-  tokenizer: { readonly json: string; readonly endId: number },
+  tokenizer: ExportedText,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const tensors = training.program.plan.graph.weights.map((weight) => ({
@@ -25,7 +37,8 @@ export async function exportModel(
     ...{ num_key_value_heads: shape.nKvHead, vocab_size: shape.nVocab },
     ...{ max_position_embeddings: shape.nContext, rms_norm_eps: shape.normEps },
     ...{ rope_theta: shape.ropeBase, tie_word_embeddings: true, torch_dtype: 'float32' },
-    ...{ eos_token_id: tokenizer.endId },
+    eos_token_id: tokenizer.endIds ?? tokenizer.endId,
+    ...(tokenizer.modalities === undefined ? {} : { thimble_modalities: tokenizer.modalities }),
   };
   const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   await writeFile(join(folder, 'model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
