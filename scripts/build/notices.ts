@@ -54,6 +54,7 @@ const DATA = [
     'Copyright (c) 2017 Tom Davidson) and on sentences of Tatoeba (tatoeba.org, CC BY 2.0 FR) as collected by ' +
     'manythings.org/anki. No text of either is in the weights.',
   'assets/stories260k: by Andrej Karpathy (MIT); its licence lies beside it.',
+  'assets/mini: weights trained by this project (Apache-2.0); the card beside them names the data, of which the recordings of the Free Spoken Digit Dataset (CC-BY-SA-4.0) are no part.',
 ];
 
 /** Packages whose files a step of the last build has read, by name. @throws {EngineError} E_USAGE without a build */

@@ -15,11 +15,7 @@ import type { Batch } from '../../scripts/train/training.ts';
 export type ReferenceWeights = ReadonlyMap<string, Matrix>;
 
 /** Sum of the weighted losses. */
-export function decoderLoss(
-  weights: ReferenceWeights,
-  shape: DecoderShape,
-  batch: Batch,
-): number {
+export function decoderLoss(weights: ReferenceWeights, shape: DecoderShape, batch: Batch): number {
   const { starts = evenStarts(batch.tokens.length, shape.nContext) } = batch;
   let sum = 0;
   for (let i = 0; i + 1 < starts.length; i++)
