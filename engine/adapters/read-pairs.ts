@@ -77,7 +77,8 @@ function checkShapes(
   return rank;
 }
 
-async function readValues({ name, dtype, source, offset, bytes }: SourceTensor) {
+/** Values of a tensor of any type as f32. @throws {EngineError} E_FORMAT_INVALID for those that are no numbers */
+export async function readValues({ name, dtype, source, offset, bytes }: SourceTensor) {
   const values = dequantize(dtype, await readRange(source, offset, bytes, `tensor ${shown(name)}`));
   if (values.every((x) => Number.isFinite(x))) return values;
   throw new EngineError(

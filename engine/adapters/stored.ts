@@ -1,6 +1,7 @@
 /**
  * The file that a bucket has of an adapter: safetensors with halves, `layers.0.qProj.a` [rank, nCol] and `.b`
- * [nRow, rank] times the scale, rows in the order of the base: it goes into the kernels' memory as it is.
+ * [nRow, rank] times the scale, rows in the order of the base: it goes into the kernels' memory as it is. Of a trained
+ * prefix `layers.0.prefix.keys` and `.values` [nPosition, nKvHead headDim].
  */
 import { EngineError } from '../base/errors.ts';
 import { sha256Hex } from '../base/sha256.ts';
@@ -9,11 +10,16 @@ import { readSafetensors } from '../formats/safetensors.ts';
 import type { SourceTensor } from '../formats/source-tensor.ts';
 import { writeSafetensors } from '../formats/write-safetensors.ts';
 import type { DecoderManifest } from '../manifest/manifest.ts';
+import { kvGeometry } from '../cache/geometry.ts';
 import { pairBytes } from '../model/decoder/adapters.ts';
 import type { AdapterPair, AdapterTensors } from '../model/decoder/adapters.ts';
+import type { PrefixLayer, PrefixTensors } from '../model/decoder/contract.ts';
+import { defaultKvDtype } from '../model/decoder/plan.ts';
+import { prefixBytes } from '../model/decoder/prefix-pages.ts';
 import { f16ToF32, f32ToF16 } from '../quant/half.ts';
 import { unsupported } from './adapter.ts';
 import type { Adapter, FloatPair } from './adapter.ts';
+import type { TrainedPrefix } from './prefix.ts';
 
 export interface StoredAdapter {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -36,6 +42,28 @@ export function encodeStored({ pairs, rank, scale }: Adapter): StoredAdapter {
   }
   return { bytes: writeSafetensors(tensors), regionBytes };
 }
+
+/** @param base whose cache has the prefix in its own type */
+export function encodePrefix(
+  { nPosition, layers }: TrainedPrefix,
+  base: Pick<DecoderManifest, 'config' | 'preset' | 'architecture'>,
+): StoredAdapter {
+  const { nLayer, nKvHead, headDim } = base.config;
+  const shape = [nPosition, nKvHead * headDim];
+  const tensors = layers.flatMap((layer, i) =>
+    PREFIX_SIDES.map((side) => ({
+      ...{ name: `layers.${i}.prefix.${side}`, dtype: 'F16' as const },
+      ...{ shape, values: layer[side] },
+    })),
+  );
+  const kv = kvGeometry(defaultKvDtype(base), base.config);
+  return {
+    bytes: writeSafetensors(tensors),
+    regionBytes: prefixBytes(kv, nLayer, nPosition),
+  };
+}
+
+const PREFIX_SIDES = ['keys', 'values'] as const satisfies readonly (keyof PrefixLayer)[];
 
 /**
  * A and B of equal size, the scale in B: one times a power of two, the other divided by it, which changes no
@@ -84,7 +112,29 @@ export async function decodeStored(
     rank = tensor.dims[0]!;
     pairs.set(name, { a: await readHalves(id, tensor), b: await readHalves(id, b) });
   }
-  return { id, rank: Math.max(rank, 1), scale: 1, pairs };
+  const prefix = await decodePrefix(id, byName, layers);
+  return { id, rank: Math.max(rank, 1), scale: 1, pairs, ...(prefix === null ? {} : { prefix }) };
+}
+
+/** The layers of a prefix that are asked for; null in a file without one. */
+async function decodePrefix(
+  id: string,
+  tensors: ReadonlyMap<string, SourceTensor>,
+  layers: readonly [number, number],
+): Promise<PrefixTensors | null> {
+  const found = new Map<number, PrefixLayer>();
+  let nPosition = 0;
+  for (const [name, keys] of tensors) {
+    const [, layer] = /^layers\.(\d+)\.prefix\.keys$/.exec(name) ?? [];
+    if (layer === undefined) continue;
+    const values = tensors.get(`layers.${layer}.prefix.values`);
+    if (values === undefined || keys.dims.length !== 2) throw damaged(id, name);
+    nPosition = keys.dims[0]!;
+    const i = Number(layer);
+    if (i < layers[0] || i >= layers[1]) continue;
+    found.set(i, { keys: await readHalves(id, keys), values: await readHalves(id, values) });
+  }
+  return nPosition === 0 ? null : { nPosition, layers: found };
 }
 
 async function readHalves(id: string, { name, dtype, source, offset, bytes }: SourceTensor) {

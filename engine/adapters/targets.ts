@@ -51,13 +51,24 @@ function rowOrder(
   config: ModelConfig,
   filePairing: ModelConfig['ropePairing'],
 ): Uint32Array | null {
-  if (ropeRows === undefined || filePairing === config.ropePairing) return null;
-  const headDim = nRow / config[ropeRows];
+  return ropeRows === undefined
+    ? null
+    : turnedOrder(nRow, nRow / config[ropeRows], filePairing, config.ropePairing);
+}
+
+/** For each of `nRow` rows of heads in one order of pairs, which row it is in the other; null where both are the same. */
+export function turnedOrder(
+  nRow: number,
+  headDim: number,
+  filePairing: ModelConfig['ropePairing'],
+  ropePairing: ModelConfig['ropePairing'],
+): Uint32Array | null {
+  if (filePairing === ropePairing) return null;
   const half = headDim / 2;
   return Uint32Array.from({ length: nRow }, (_, row) => {
     const head = row - (row % headDim);
     const at = row % headDim;
-    return config.ropePairing === 'adjacent'
+    return ropePairing === 'adjacent'
       ? head + (at % 2) * half + Math.floor(at / 2)
       : head + (at % half) * 2 + Math.floor(at / half);
   });

@@ -124,6 +124,8 @@ export interface Family<C> {
 export interface EncoderFamily extends Family<EncoderConfig> {
   /** Beginnings of names of tensors that no vector of a text depends on. */
   readonly unused: RegExp;
+  /** Beginnings of names of tensors that only rerankers and classifiers read; embedding models may have them. */
+  readonly ofClassifiers?: RegExp;
   /** Where the norm of a half is: before it, after its sum, or before it and again before what it adds is added. */
   readonly normed: 'before' | 'after' | 'around';
   readonly norm: 'layer' | 'rms';

@@ -31,6 +31,11 @@ export function rowKey(hash: string, index: number): string {
   return `${index}:${hash}`;
 }
 
+/** Position `index` of a trained prefix, which its root names. Never equal to a key of tokens or rows. */
+export function trainedKey(index: number): string {
+  return `${index}`;
+}
+
 /** A position whose row carries an adapter that its text's root does not name. Never equal to another position's key. */
 export function adaptedKey(key: ItemKey, adapter: string): string {
   return `${adapter}/${key}`;

@@ -7,7 +7,7 @@ import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
 import { RunQueue } from '../base/run-queue.ts';
 import type { EncoderConfig, EncoderManifest } from '../manifest/manifest.ts';
 import { plainTurns } from '../base/turns.ts';
-import type { OpenTurns } from '../base/turns.ts';
+import type { OpenTurns, Steps } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import { PASS_TOKENS, planEncoder } from '../model/encoder/plan.ts';
 import type { EncoderPlan } from '../model/encoder/plan.ts';
@@ -16,7 +16,7 @@ import { loadModel } from '../model/memory/load-model.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
 import { TextEncoder } from '../model/encoder/text-encoder.ts';
-import { requireEncoderUse } from './encoder-use.ts';
+import { requireEncoderUse, requireLate } from './encoder-use.ts';
 import { planPasses } from './passes.ts';
 
 export interface EncoderEngineOptions extends BudgetOptions, LoadOptions {}
@@ -31,6 +31,9 @@ const BUSY_RETRY_AFTER_S = 2;
 
 /** Tokens of the warm-up: whole tiles, and what is left of one. */
 const WARM_TOKENS = 71;
+
+/** Runs steps to their end. */
+type RunSteps = <T>(steps: Steps<T>) => Promise<T>;
 
 const STOPPED = 'embedding: stopped by the caller';
 
@@ -120,9 +123,41 @@ export class EncoderEngine {
     signal?: AbortSignal,
     subject = '',
   ): Promise<number[]> {
-    requireEncoderUse(this.modelId, this.config, 'score');
-    const scores = await this.#enter(texts, signal, subject);
+    const scores = await this.classScores(texts, signal, subject);
     return scores.map((classes) => classes[0]!);
+  }
+
+  /**
+   * Scores of all classes of a reranker or classifier, [nClass] for each text: logits or probabilities (`score` of the
+   * family).
+   * @throws {EngineError} as `score`
+   */
+  async classScores(
+    texts: readonly (readonly number[])[],
+    signal?: AbortSignal,
+    subject = '',
+  ): Promise<Float32Array[]> {
+    requireEncoderUse(this.modelId, this.config, 'score');
+    return await this.#enter(texts, signal, subject);
+  }
+
+  /**
+   * How relevant passages are to a query by late interaction (LateInteraction.score), in the passages' order.
+   * @throws {EngineError} as `embed`; E_MODEL_KIND for a model without vectors of tokens
+   */
+  async interact(
+    query: readonly number[],
+    passages: readonly (readonly number[])[],
+    signal?: AbortSignal,
+    subject = '',
+  ): Promise<number[]> {
+    requireLate(this.modelId, this.config);
+    this.#check([query]);
+    this.#check(passages);
+    return await this.#inTurn(signal, subject, async (run) => {
+      await run(this.#encoder.holdQuery(query));
+      return await this.#inPasses(passages, run, (texts) => this.#encoder.interact(texts));
+    });
   }
 
   async #enter(
@@ -131,38 +166,47 @@ export class EncoderEngine {
     subject: string,
   ): Promise<Float32Array[]> {
     this.#check(texts);
+    return await this.#inTurn(signal, subject, (run) =>
+      this.#inPasses(texts, run, (pass) => this.#encoder.run(pass)),
+    );
+  }
+
+  /** Does `work` when the calls before it are done; it gives others a turn between the steps that it runs. */
+  async #inTurn<T>(
+    signal: AbortSignal | undefined,
+    subject: string,
+    work: (run: RunSteps) => Promise<T>,
+  ): Promise<T> {
     const leave = await this.#queue.enter(signal, subject);
+    const turns = this.#openTurns();
     try {
-      return await this.#run(texts, signal);
+      return await work(async (steps) => {
+        let step = steps.next();
+        for (; step.done !== true; step = steps.next()) {
+          await turns.next();
+          if (signal !== undefined) throwIfAborted(signal, STOPPED);
+        }
+        return step.value;
+      });
     } finally {
+      turns.close();
       leave();
     }
   }
 
-  async #run(
+  /** What `encode` makes of each text, in the order of the texts, a pass at a time. */
+  async #inPasses<T>(
     texts: readonly (readonly number[])[],
-    signal: AbortSignal | undefined,
-  ): Promise<Float32Array[]> {
-    const vectors: Float32Array[] = [];
-    const nRow = Math.max(PASS_TOKENS, ...texts.map(({ length }) => length));
-    const turns = this.#openTurns();
-    try {
-      for (const pass of planPasses(
-        texts.map(({ length }) => length),
-        nRow,
-      )) {
-        const made = this.#encoder.run(pass.map((i) => texts[i]!));
-        let step = made.next();
-        for (; step.done !== true; step = made.next()) {
-          await turns.next();
-          if (signal !== undefined) throwIfAborted(signal, STOPPED);
-        }
-        for (const [k, i] of pass.entries()) vectors[i] = step.value[k]!;
-      }
-    } finally {
-      turns.close();
+    run: RunSteps,
+    encode: (pass: readonly (readonly number[])[]) => Steps<T[]>,
+  ): Promise<T[]> {
+    const made: T[] = [];
+    const lengths = texts.map(({ length }) => length);
+    for (const pass of planPasses(lengths, Math.max(PASS_TOKENS, ...lengths))) {
+      const values = await run(encode(pass.map((i) => texts[i]!)));
+      for (const [k, i] of pass.entries()) made[i] = values[k]!;
     }
-    return vectors;
+    return made;
   }
 
   #check(texts: readonly (readonly number[])[]): void {

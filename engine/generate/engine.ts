@@ -9,7 +9,12 @@ import type { GrammarProgram } from '../grammar/run/matcher.ts';
 import type { Vocabulary } from '../grammar/run/vocabulary.ts';
 import type { KernelModules } from '../kernels/wasm/module.ts';
 import type { DecoderManifest, ModelConfig } from '../manifest/manifest.ts';
-import type { AdapterSource, DecoderBackend, InputObserver } from '../model/decoder/contract.ts';
+import type {
+  AdapterHandle,
+  AdapterSource,
+  DecoderBackend,
+  InputObserver,
+} from '../model/decoder/contract.ts';
 import { loadDecoder } from '../model/decoder/load-decoder.ts';
 import type { PlanOptions } from '../model/decoder/plan.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
@@ -256,7 +261,7 @@ export class Engine {
     return new Generation(this.#decoder, request, {
       ...options,
       ...(observe === undefined ? {} : { observe }),
-      adapter: request.adapter === undefined ? null : { id: request.adapter.id },
+      adapter: handleOf(request.adapter),
       activation: request.adapter?.activation ?? null,
       ...(request.constraint === undefined ? {} : { program: this.#program(request.constraint) }),
     });
@@ -304,7 +309,11 @@ export class Engine {
   }
 
   #check(request: GenerateRequest): void {
-    checkPrompt(request.prompt, this);
+    this.#checkOpen();
+    const nPrefix = request.adapter?.nPrefix ?? 0;
+    if (nPrefix >= this.nCtx) throw noContext(this.modelId, nPrefix, this.nCtx);
+    const { modelId, nCtx, config } = this;
+    checkPrompt(request.prompt, { modelId, nCtx: nCtx - nPrefix, config });
     checkScope(request.scope);
     checkSampling(request.sampling, this.config.nVocab);
     const { maxTokens, adapter } = request;
@@ -324,6 +333,21 @@ export class Engine {
       );
     }
   }
+}
+
+function handleOf(adapter: GenerateRequest['adapter']): AdapterHandle | null {
+  if (adapter === undefined) return null;
+  const { id, nPrefix = 0 } = adapter;
+  return nPrefix === 0 ? { id } : { id, nPrefix };
+}
+
+function noContext(modelId: string, nPrefix: number, nCtx: number): EngineError {
+  return new EngineError(
+    'E_MEMORY_BUDGET',
+    `adapter: its prefix takes ${nPrefix} positions, and the context of ${modelId} has ${nCtx}. ` +
+      'Train a shorter prefix, or place the model with more context.',
+    { details: { nPrefix, nCtx } },
+  );
 }
 
 /** Positions any layer attends to at most; null when one attends to all. */

@@ -103,7 +103,7 @@ export class Generation {
     const { nEmbd } = decoder.config;
     if (adapter === null || activation === null) {
       this.#adapter = adapter;
-      this.text = new Text(request.prompt, nEmbd);
+      this.text = new Text(request.prompt, nEmbd, null, adapter);
     } else {
       this.#adapter = { id: adapter.id, isActivated: true };
       this.text = new Text(request.prompt, nEmbd, { adapter: this.#adapter, tokens: activation });
@@ -113,7 +113,7 @@ export class Generation {
     this.age = options.age;
     this.keep = options.keep;
     this.#decoder = decoder;
-    const { nPrompt, nPromptTokens, tokens, runStarts } = this.text;
+    const { nPrefix, nPrompt, nPromptTokens, tokens, runStarts } = this.text;
     this.#samplers = new SamplerChain(request.sampling);
     this.#context = { text: tokens, nPrompt: nPromptTokens, runStarts };
     this.#nCtx = options.nCtx;
@@ -124,10 +124,10 @@ export class Generation {
     this.drafts =
       request.speculation === 'off' || request.maxTokens === 0 ? [] : this.#draftsOf(options);
     const from = this.#observe === null ? (request.promptLogprobsFrom ?? 0) : 0;
-    this.#nextRead = this.readsPrompt ? Math.max(0, from - 1) : nPrompt - 1;
+    this.#nextRead = this.readsPrompt ? nPrefix + Math.max(0, from - 1) : nPrompt - 1;
     if (from === 0) this.#promptLogprobs.push(null);
     this.since = this.#startedAt = Date.now();
-    this.usage = { ...NO_USAGE, promptTokens: nPrompt };
+    this.usage = { ...NO_USAGE, promptTokens: nPrompt - nPrefix };
   }
 
   /** Whether logits of the prompt's own positions are wanted too, from the next to be read on. */
@@ -140,9 +140,14 @@ export class Generation {
     return this.root.scope;
   }
 
-  /** Positions of the text that are not in the cache. */
+  /** Positions at the text's beginning that need no evaluation: those in the cache, or a prefix that is only written. */
+  get nReady(): number {
+    return Math.max(this.lease?.sequence.items.length ?? 0, this.text.nPrefix);
+  }
+
+  /** Positions of the text that are still to be evaluated. */
   get nPending(): number {
-    return this.text.length - (this.lease?.sequence.items.length ?? 0);
+    return this.text.length - this.nReady;
   }
 
   /** The adapter of the row at `position`. */
@@ -153,8 +158,7 @@ export class Generation {
 
   /** Positions that the next part may have, at most `room`: all its rows carry the same adapter. */
   nextChunk(room: number): number {
-    const start = this.text.length - this.nPending;
-    const untilActive = this.text.activeFrom - start;
+    const untilActive = this.text.activeFrom - this.nReady;
     return Math.min(room, this.nPending, untilActive > 0 ? untilActive : Infinity);
   }
 
@@ -188,7 +192,7 @@ export class Generation {
       // Once cut, a sequence whose beginning was given back may lack positions that a window needs.
       const usable = sequence.firstPosition > 0 ? 0 : this.#nextRead;
       if (this.readsPrompt && sequence.items.length > usable) sequence.truncate(usable);
-      this.usage.cachedTokens = lease.sequence.items.length;
+      this.usage.cachedTokens = Math.max(0, sequence.items.length - this.text.nPrefix);
     }
     this.usage.queueMs += now - this.since;
     this.placedAt = now;

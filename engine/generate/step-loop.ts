@@ -9,6 +9,7 @@
  * its reader, and its pages are free once the pass is over.
  */
 import { EngineError, throwIfAborted } from '../base/errors.ts';
+import { startOf } from '../model/decoder/contract.ts';
 import type { DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
 import { MAX_DRAFT_TOKENS } from './drafts.ts';
@@ -268,8 +269,7 @@ export class StepLoop {
     for (const generation of prefilling) {
       const nToken = generation.nextChunk(room);
       if (nToken === 0) break;
-      const { sequence } = generation.lease!;
-      if (!this.#scheduler.reserve(generation.lease!, sequence.items.length + nToken)) continue;
+      if (!this.#scheduler.reserve(generation.lease!, generation.nReady + nToken)) continue;
       generation.lastChunkStep = this.#nStep;
       shares.push(shareOf(generation, nToken));
       room -= nToken;
@@ -441,7 +441,7 @@ export class StepLoop {
 
   /** Runs one pass. A generation that left while its draft was made is still in it, harmlessly. */
   #forward(shares: readonly Share[], step: ReadonlySet<Generation>): void | Promise<void> {
-    const starts = shares.map(({ part }) => part.sequence.items.length);
+    const starts = shares.map(({ part }) => startOf(part));
     const parts = shares.map(({ part }) => part);
     const visit: VisitLogits = (i, index, row) =>
       readSafely(shares[i]!.generation, starts[i]! + index, row);

@@ -40,8 +40,7 @@ export function shareOf(
   drafts: Drafts | null = null,
 ): Share {
   const { sequence, slot } = generation.lease!;
-  const { text, onlyTop } = generation;
-  const start = sequence.items.length;
+  const { text, onlyTop, nReady: start } = generation;
   const inputs = [...text.inputs(start, start + nToken), ...draft];
   const logitsFrom = generation.logitsFrom(start, inputs.length);
   const adapter = generation.adapterAt(start);

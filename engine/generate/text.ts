@@ -1,7 +1,7 @@
-/** A generation's text: the content of its positions, prompt and completion. */
+/** A generation's text: the content of its positions, an adapter's trained prefix, prompt and completion. */
 import { rowKey } from '../cache/prefix-key.ts';
 import type { ItemKey } from '../cache/prefix-key.ts';
-import { keyWith } from '../model/decoder/contract.ts';
+import { keyWith, prefixKeys } from '../model/decoder/contract.ts';
 import type { AdapterHandle, PositionInput } from '../model/decoder/contract.ts';
 import { promptLength } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
@@ -24,22 +24,34 @@ export class Text {
    * between two tokens begin a new run, so that tokens on both sides of rows are not neighbours.
    */
   readonly runStarts: number[] = [0];
-  /** Positions of the prompt, and how many of them are tokens. */
+  /** Positions of a trained prefix, which come first and are evaluated from nothing. */
+  readonly nPrefix: number;
+  /** Positions of the prefix and the prompt, and how many of them are tokens. */
   readonly nPrompt: number;
   readonly nPromptTokens: number;
-  /** By position: what it is evaluated from. */
+  /** By position after the prefix: what it is evaluated from. */
   readonly #inputs: PositionInput[] = [];
   readonly #activated: AdapterHandle | null;
   #hasRows = false;
 
-  /** @param activation of an adapter that applies from its last invocation on */
-  constructor(prompt: Prompt, nEmbd: number, activation: Activation | null = null) {
+  /**
+   * @param activation of an adapter that applies from its last invocation on
+   * @param adapter that applies everywhere, whose prefix the text begins with
+   */
+  constructor(
+    prompt: Prompt,
+    nEmbd: number,
+    activation: Activation | null = null,
+    adapter: AdapterHandle | null = null,
+  ) {
+    this.items.push(...prefixKeys(adapter));
+    this.nPrefix = this.items.length;
     this.activeFrom = activation === null ? Infinity : lastStart(prompt, nEmbd, activation.tokens);
     this.#activated = activation?.adapter ?? null;
     for (const segment of prompt)
       if (segment.kind === 'tokens') for (const token of segment.ids) this.push(token);
       else this.#pushRows(segment.rows, segment.hash, nEmbd);
-    this.nPrompt = promptLength(prompt, nEmbd);
+    this.nPrompt = this.nPrefix + promptLength(prompt, nEmbd);
     this.nPromptTokens = this.tokens.length;
   }
 
@@ -58,15 +70,15 @@ export class Text {
     this.runStarts.push(this.runStarts.at(-1));
   }
 
-  /** The token at `position`; null where a row stands or nothing yet. */
+  /** The token at `position`; null where a prefix or a row stands or nothing yet. */
   tokenAt(position: number): number | null {
-    const input = this.#inputs[position];
+    const input = this.#inputs[position - this.nPrefix];
     return typeof input === 'number' ? input : null;
   }
 
-  /** Inputs from which positions [start, end) are evaluated. */
+  /** Inputs from which positions [start, end) are evaluated, which are after the prefix. */
   inputs(start: number, end: number): PositionInput[] {
-    return this.#inputs.slice(start, end);
+    return this.#inputs.slice(start - this.nPrefix, end - this.nPrefix);
   }
 
   #pushInput(input: PositionInput): void {

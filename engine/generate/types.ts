@@ -38,6 +38,8 @@ export interface AdapterUse {
   readonly id: string;
   /** Tokens from whose last occurrence in the prompt on it applies, and not at all without one; null for everywhere. */
   readonly activation: readonly number[] | null;
+  /** Positions of its trained prefix, with which the text begins; none by default. */
+  readonly nPrefix?: number;
 }
 
 export type Speculation = 'auto' | 'off';
@@ -52,7 +54,7 @@ export interface TokenLogprob {
 export type FinishReason = 'stop' | 'length';
 
 export interface GenerateUsage {
-  /** Positions of the prompt: tokens, and rows of embeddings. */
+  /** Positions of the prompt: tokens, and rows of embeddings; not those of a trained prefix. */
   promptTokens: number;
   /** Prompt tokens whose keys and values were still in memory. */
   cachedTokens: number;

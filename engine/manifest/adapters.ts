@@ -15,18 +15,24 @@ export const ADAPTER_SEPARATOR = ':';
 /** The tag that Ollama's clients put after every model's name. */
 const RESERVED_NAME = 'latest';
 
+/** Positions of a trained prefix: every one takes its room in the context of every text. */
+export const MAX_PREFIX_POSITIONS = 2048;
+
 const count = z.number().int().positive();
 
 export const adapterRecordSchema = z.strictObject({
   name: z.string().regex(MODEL_ID_PATTERN),
   /** SHA-256 of what the base has to be for the adapter to fit it (`baseHash`). */
   baseSha256: sha256,
-  rank: count.max(4096),
+  /** 0 of a trained prefix, which has no matrices. */
+  rank: z.number().int().nonnegative().max(4096),
   alpha: z.number().nonnegative(),
   /** Names of the projections it changes, such as qProj, in any of the layers. */
   projections: z.array(z.string().regex(/^[a-z]{1,8}Proj$/)).max(16),
   /** Matrices that it changes. */
-  nTarget: count.max(1_000_000),
+  nTarget: z.number().int().nonnegative().max(1_000_000),
+  /** Positions of a trained prefix; 0 of low-rank adapters. */
+  nPrefix: z.number().int().nonnegative().max(MAX_PREFIX_POSITIONS).default(0),
   /** Tokens that activate it; null for an adapter that always applies. */
   activation: z.array(z.number().int().nonnegative()).min(1).max(256).nullable(),
   /** What its own files call the base. */

@@ -6,6 +6,9 @@ const intBits = new Uint32Array(floatBits.buffer);
 /** 2^-32 to 2^31: halves are made by the million. */
 const POWERS = Float64Array.from({ length: 64 }, (_, i) => 2 ** (i - 32));
 
+/** The largest finite half. */
+export const MAX_HALF = 65_504;
+
 /** The value of IEEE half `half` (16 bits). */
 export function f16ToF32(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;

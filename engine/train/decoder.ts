@@ -101,11 +101,11 @@ export function planDecoder(shape: DecoderShape, nSequence: number, views: ReadV
   };
   const headDim = dim / shape.nHead;
   const ropeTable = { data: graph.arena.values(nContext * headDim), nPosition: nContext, headDim };
-  const table = graph.weight('model.embed_tokens.weight', nVocab, dim);
-  let x = embedding(graph, tokens, table, nRow);
-  for (const [i, one] of projectors.entries()) x = projectedRows(graph, x, one, vectors[i]!, views);
-  for (let i = 0; i < shape.nLayer; i++) x = layer(graph, `model.layers.${i}`, x, shape, ropeTable);
-  const last = rmsNorm(graph, 'norm', x, graph.weight('model.norm.weight', 1, dim), shape.normEps);
+  const { table, last } = decoderRows(graph, shape, tokens, ropeTable, {
+    nRow,
+    seen: (x) =>
+      projectors.reduce((rows, one, i) => projectedRows(graph, rows, one, vectors[i]!, views), x),
+  });
   const { losses, slopes } = nextToken(graph, last, table, input);
   return {
     ...{ graph, input, ropeTable, losses, last, head: table },
@@ -114,6 +114,36 @@ export function planDecoder(shape: DecoderShape, nSequence: number, views: ReadV
     nFlop: graph.nFlop + 6 * nRow * nVocab * dim,
     scratchBytes: attentionScratchBytes(nContext),
   };
+}
+
+export interface DecoderRowsOptions {
+  /** Rows there is room for; by default as many as the layout has. */
+  readonly nRow?: number;
+  /** What names of its weights begin with. */
+  readonly prefix?: string;
+  /** What stands among the embeddings of tokens. */
+  readonly seen?: (embedded: Tensor) => Tensor;
+}
+
+/**
+ * A decoder up to its last norm.
+ * @param tokens address of a token id of 4 bytes a row
+ * @returns its table of embeddings, and its rows
+ */
+export function decoderRows(
+  graph: Graph,
+  shape: DecoderShape,
+  tokens: number,
+  ropeTable: RopeTable,
+  { nRow = graph.rows.nRow(), prefix = '', seen = (x) => x }: DecoderRowsOptions = {},
+): { readonly table: Tensor; readonly last: Tensor } {
+  const { nVocab, dim, normEps } = shape;
+  const table = graph.weight(`${prefix}model.embed_tokens.weight`, nVocab, dim);
+  let x = seen(embedding(graph, tokens, table, nRow));
+  for (let i = 0; i < shape.nLayer; i++)
+    x = layer(graph, `${prefix}model.layers.${i}`, x, shape, ropeTable);
+  const norm = graph.weight(`${prefix}model.norm.weight`, 1, dim);
+  return { table, last: rmsNorm(graph, 'norm', x, norm, normEps) };
 }
 
 /** Names are those of Hugging Face's Llama, which the importer reads. */

@@ -3,6 +3,7 @@ import type { TrainingKernels } from '../kernels/wasm/training-module.ts';
 import { type AdapterConfig, type AdapterPlan, planAdapter } from './adapter/plan.ts';
 import { type AdamwOptions, clearSlopes, N_SCALAR, planUpdate, type Update } from './adamw.ts';
 import { type DecoderPlan, type DecoderShape, planDecoder } from './decoder.ts';
+import { type PairPlan, type PairShape, planPairs } from './pairs.ts';
 import type { Phase } from './phase.ts';
 import type { ReadViews } from './views.ts';
 
@@ -23,8 +24,19 @@ export interface AdapterProgramConfig extends CrewConfig {
   readonly adapter: AdapterConfig;
 }
 
-export type ProgramConfig = DecoderProgramConfig | AdapterProgramConfig;
-type PlanOf<C extends ProgramConfig> = C extends AdapterProgramConfig ? AdapterPlan : DecoderPlan;
+/** Decoders whose vectors of pairs are learned. */
+export interface PairProgramConfig extends CrewConfig {
+  readonly pairs: PairShape;
+  /** Pairs of an update. */
+  readonly nPair: number;
+}
+
+export type ProgramConfig = DecoderProgramConfig | AdapterProgramConfig | PairProgramConfig;
+type PlanOf<C extends ProgramConfig> = C extends AdapterProgramConfig
+  ? AdapterPlan
+  : C extends PairProgramConfig
+    ? PairPlan
+    : DecoderPlan;
 
 /** `forward` and `back` are the halves of `learn`: what is learned from may be weighed between them. */
 export const COMMANDS = ['clear', 'learn', 'evaluate', 'back', 'update'] as const;
@@ -42,6 +54,12 @@ export interface Program<C extends ProgramConfig = ProgramConfig> {
   readonly nByte: number;
 }
 
+function planOf(config: ProgramConfig, views: ReadViews): AdapterPlan | PairPlan | DecoderPlan {
+  if ('adapter' in config) return planAdapter(config.adapter, views);
+  if ('pairs' in config) return planPairs(config.pairs, config.nPair);
+  return planDecoder(config.shape, config.nSequence, views);
+}
+
 /** @param views what phases see of the memory */
 export function buildProgram<C extends ProgramConfig>(
   config: C,
@@ -49,10 +67,7 @@ export function buildProgram<C extends ProgramConfig>(
   views: ReadViews,
 ): Program<C> {
   const { optimizer, nThread } = config;
-  const plan: AdapterPlan | DecoderPlan =
-    'adapter' in config
-      ? planAdapter(config.adapter, views)
-      : planDecoder(config.shape, config.nSequence, views);
+  const plan = planOf(config, views);
   const { arena, weights } = plan.graph;
   const scalars = arena.bytes(N_SCALAR * 8);
   const doubles = (): Float64Array => views().doubles;

@@ -8,6 +8,13 @@ export interface RowLayout {
   starts(): ArrayLike<number>;
 }
 
+/** Sequences of one length that always are all there. */
+export function evenLayout(nSequence: number, nPosition: number): RowLayout {
+  const nRow = nSequence * nPosition;
+  const starts = evenStarts(nRow, nPosition);
+  return { nRow: () => nRow, starts: () => starts };
+}
+
 /**
  * Sequences that a pass says: at `address` the number of rows, then the first row of every sequence, then the number of
  * rows again.

@@ -93,6 +93,8 @@ export interface SearchResult {
   score: number;
   vector_score: number | null;
   text_score: number | null;
+  /** Of the model that ranked the passage again; null without one. */
+  rerank_score: number | null;
 }
 
 export interface SessionMessage {

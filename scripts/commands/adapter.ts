@@ -53,10 +53,10 @@ A running server serves an adapter within seconds, as the model BASE:NAME.
 export function register(program: Command): void {
   const adapter = program
     .command('adapter')
-    .summary('add, list, remove and merge low-rank adapters')
+    .summary('add, list, remove and merge low-rank adapters and trained prefixes')
     .description(
-      'Keeps low-rank adapters (LoRA) beside the model they change. Requests name one as BASE:NAME; all of them ' +
-        "share the base's weights.",
+      'Keeps low-rank adapters (LoRA) and trained prefixes beside the model they change. Requests name one as ' +
+        "BASE:NAME; all of them share the base's weights.",
     )
     .addHelpText('after', EXAMPLES);
   withCommonOptions(
@@ -100,9 +100,10 @@ async function runAdd(text: string, path: string, flags: AddFlags): Promise<void
         licence: flags.licence ?? '',
         source: flags.source ?? `file:${basename(resolve(path))}`,
       });
+      const what = added.nPrefix > 0 ? `prefix of ${added.nPrefix}` : `rank ${added.rank}`;
       const kind = added.activation === null ? '' : ', activated';
       return {
-        text: `${text}: rank ${added.rank}${kind}, ${formatBytes(added.bytes)}, in ${bucket.label}`,
+        text: `${text}: ${what}${kind}, ${formatBytes(added.bytes)}, in ${bucket.label}`,
         value: added,
       };
     }),
@@ -148,11 +149,16 @@ function requireId(id: string): string {
 function describe(adapters: readonly BaseAdapter[]): string {
   if (adapters.length === 0)
     return 'no adapters yet. Add one: thimble adapter add BASE:NAME PATH\n';
-  const rows = adapters.map(({ base, name, rank, projections, bytes, activation, licence }) => [
-    ...[adapterModelId(base, name), String(rank), projections.join(' ')],
-    ...[formatBytes(bytes), activation === null ? '' : 'activated', licence],
+  const rows = adapters.map(({ base, name, rank, projections, bytes, licence, ...kind }) => [
+    ...[adapterModelId(base, name), kind.nPrefix > 0 ? '-' : String(rank), projections.join(' ')],
+    ...[formatBytes(bytes), kindOf(kind), licence],
   ]);
   return `${textTable([['name', 'rank', 'weights', 'size', 'kind', 'licence'], ...rows]).join('\n')}\n`;
+}
+
+function kindOf({ activation, nPrefix }: Pick<BaseAdapter, 'activation' | 'nPrefix'>): string {
+  if (nPrefix > 0) return `prefix of ${nPrefix} tokens`;
+  return activation === null ? '' : 'activated';
 }
 
 async function runRemove(text: string, flags: AdapterFlags): Promise<void> {

@@ -14,6 +14,7 @@ interface AskFlags {
   readonly check?: string;
   readonly mode: string;
   readonly topK: number;
+  readonly rerank?: string | false;
   readonly maxTokens?: number;
   readonly json?: boolean;
 }
@@ -61,6 +62,11 @@ export function register(program: Command): void {
     )
     .option('--mode <mode>', 'hybrid, vector or text', 'hybrid')
     .option('--top-k <n>', 'number of passages', parseCount(1), DEFAULT_TOP_K)
+    .option(
+      '--rerank <id>',
+      "a model that ranks the best passages again (default: the collection's)",
+    )
+    .option('--no-rerank', 'leave the passages in the order of the search')
     .option('--max-tokens <n>', 'maximum tokens of the answer', parseCount(1))
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -68,13 +74,17 @@ export function register(program: Command): void {
 }
 
 async function runAsk(collection: string, question: string, flags: AskFlags): Promise<void> {
-  const { url, model, check, mode, topK, maxTokens, json } = flags;
+  const { url, model, check, mode, topK, rerank, maxTokens, json } = flags;
   const answer = await askServer(serverAddress(url, '/v1/chat/completions', 'ask'), {
     ...(model === undefined ? {} : { model }),
     ...(maxTokens === undefined ? {} : { max_completion_tokens: maxTokens }),
     messages: [{ role: 'user', content: question }],
     temperature: 0,
-    retrieval: { collection, mode, top_k: topK, ...(check === undefined ? {} : { check }) },
+    retrieval: {
+      ...{ collection, mode, top_k: topK },
+      ...(rerank === undefined ? {} : { rerank }),
+      ...(check === undefined ? {} : { check }),
+    },
   });
   const [choice] = answer['choices'] as readonly {
     readonly message: { readonly content: string };

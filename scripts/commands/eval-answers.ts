@@ -1,6 +1,7 @@
 /** `thimble eval answers`. */
 import { appendFile, readFile } from 'node:fs/promises';
 import process from 'node:process';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { withBenchServer } from '../bench/bench-server.ts';
@@ -12,6 +13,7 @@ import {
   type ModeReport,
   MODES,
   type Question,
+  QUESTION_FILES,
   readQuestions,
   reportOf,
 } from '../eval/answers.ts';
@@ -24,11 +26,14 @@ export const ANSWERS_EXAMPLES = `
 Examples:
   thimble eval answers -m qwen2.5-coder-0.5b-instruct
   thimble eval answers --every 20 --out answers.jsonl
+  thimble eval answers --questions paraphrases --no-rerank
 `;
 
 interface AnswersFlags {
   readonly model: string;
   readonly embedding: string;
+  readonly rerank?: string | false;
+  readonly questions: keyof typeof QUESTION_FILES;
   readonly every: number;
   readonly offEvery: number;
   readonly out?: string;
@@ -43,6 +48,13 @@ export function addAnswersCommand(command: Command): void {
     )
     .option('-m, --model <id>', 'a text model; one of the catalogue is pulled', DEFAULT_MODEL_ID)
     .option('--embedding <id>', 'an embedding model', 'all-minilm-l6-v2')
+    .option('--rerank <id>', 'a model that ranks the passages again (default: as the server does)')
+    .option('--no-rerank', 'leave the passages in the order of the search')
+    .addOption(
+      new Option('--questions <set>', 'which questions: in words of the documents, or in others')
+        .choices(Object.keys(QUESTION_FILES))
+        .default('questions'),
+    )
     .option('--every <n>', 'ask every n-th question only', parseCount(1), 1)
     .option('--off-every <n>', 'ask every n-th of them without the check, too', parseCount(1), 1)
     .option(
@@ -53,16 +65,19 @@ export function addAnswersCommand(command: Command): void {
     .action(runAnswers);
 }
 
-async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFlags): Promise<void> {
-  const questions = (await readQuestions()).filter((_, i) => i % every === 0);
-  for (const id of [model, embedding]) await ensureModel(id);
+async function runAnswers(flags: AnswersFlags): Promise<void> {
+  const { model, embedding, rerank, every, offEvery, out } = flags;
+  const all = await readQuestions(QUESTION_FILES[flags.questions]);
+  const questions = all.filter((_, i) => i % every === 0);
+  const models = [...new Set([model, embedding, ...(typeof rerank === 'string' ? [rerank] : [])])];
+  for (const id of models) await ensureModel(id);
   const asked = out === undefined ? [] : await readAsked(out, questions);
   const progress = new ProgressLine('asking: ');
-  await withBenchServer({ models: [model, embedding] }, async ({ server }) => {
+  await withBenchServer({ models }, async ({ server }) => {
     await addDocuments(server.url);
     for (const question of questions.slice(asked.length)) {
       const asksOff = asked.length % offEvery === 0;
-      asked.push(await askQuestion(server.url, model, question, asksOff));
+      asked.push(await askQuestion(server.url, model, question, asksOff, rerank));
       if (out !== undefined) await appendFile(out, `${JSON.stringify(asked.at(-1))}\n`);
       progress.update({ done: asked.length, total: questions.length, unit: 'items' });
     }
@@ -71,7 +86,7 @@ async function runAnswers({ model, embedding, every, offEvery, out }: AnswersFla
   const reports = MODES.map((mode) => reportOf(mode, asked));
   process.stdout.write(`${reports.map(describe).join('\n')}\n`);
   process.stdout.write(
-    `${JSON.stringify({ model, embedding, questions: asked.length, reports })}\n`,
+    `${JSON.stringify({ model, embedding, rerank, questions: asked.length, reports })}\n`,
   );
 }
 

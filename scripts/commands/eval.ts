@@ -15,6 +15,8 @@ import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
+import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
+import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
 const PERPLEXITY_EXAMPLES = `
@@ -35,7 +37,10 @@ export function register(program: Command): void {
     .description('Measures the quality of an imported model.')
     .addHelpText(
       'after',
-      [PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES, ANSWERS_EXAMPLES, IMAGES_EXAMPLES]
+      [
+        ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
+        ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
+      ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
     );
@@ -70,7 +75,9 @@ export function register(program: Command): void {
     .action(runParity);
   addWatermarkCommand(command);
   addAnswersCommand(command);
+  addRetrievalCommand(command);
   addImagesCommand(command);
+  addPrefixCommand(command);
 }
 
 interface PerplexityFlags {

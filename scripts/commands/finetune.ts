@@ -1,4 +1,4 @@
-/** `thimble finetune`: an adapter of an imported model from examples. */
+/** `thimble finetune`: an adapter or a prefix of an imported model, from examples or from a document. */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
@@ -7,7 +7,8 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { TARGETS, type Target } from '../../engine/train/adapter/base.ts';
 import { MAX_RANK } from '../../engine/train/adapter/plan.ts';
 import { build } from '../build/build.ts';
-import { FINETUNE_DEFAULTS } from '../finetune/config.ts';
+import { MAX_PREFIX_POSITIONS } from '../../engine/manifest/adapters.ts';
+import { DOCUMENT_DEFAULTS, FINETUNE_DEFAULTS, type FinetuneConfig } from '../finetune/config.ts';
 import { describeFinetuneStep } from '../finetune/report.ts';
 import { runFinetune } from '../finetune/run-finetune.ts';
 import { parseCount, parseNames, parseNumber } from '../lib/arguments.ts';
@@ -19,12 +20,17 @@ Examples:
   thimble finetune -m smollm2-135m-instruct --data support.jsonl --rank 16 --epochs 5 --out support
   thimble finetune -m smollm2-135m-instruct --data support.jsonl --minutes 10   # the same command goes on
   thimble finetune -m smollm2-135m-instruct --data judge.jsonl --invocation "<|im_start|>assistant"
+  thimble finetune -m smollm2-135m-instruct --document handbook.txt --prefix 256 --out handbook
+  thimble finetune -m smollm2-135m-instruct --data support.jsonl --teacher smollm2-360m-instruct
 
 Data, one JSON object a line, all of one form:
   {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
   {"prompt": "The capital of France is", "completion": " Paris."}
   {"text": "Everything in here is learned."}
   {"prompt": "Hi", "chosen": "Hello.", "rejected": "Go away."}
+
+Questions about a document, where the base's own are not enough; the quote is where the answer stands:
+  {"question": "Who keeps the light?", "quote": "the light is kept by Ada Moor"}
 `;
 const MAX_MINUTES = 7 * 24 * 60;
 const MAX_STEPS = 1_000_000;
@@ -34,7 +40,14 @@ const PLAIN_EVERY = 10;
 
 interface FinetuneFlags {
   readonly model: string;
-  readonly data: string;
+  readonly data?: string;
+  readonly document?: string;
+  readonly questions?: string;
+  readonly questionsEach: number;
+  readonly rest: boolean;
+  readonly passageTokens: number;
+  readonly prefix?: number;
+  readonly teacher?: string;
   readonly out?: string;
   readonly rank: number;
   readonly alpha: number;
@@ -58,13 +71,35 @@ export function register(program: Command): void {
   const d = FINETUNE_DEFAULTS;
   program
     .command('finetune')
-    .summary('fine-tune an imported model on examples')
+    .summary('fine-tune an imported model on examples or a document')
     .description(
-      'Learns a low-rank adapter (LoRA) of an imported model of the Llama family, whose weights stay as they are, and ' +
-        "writes it as PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights.",
+      'Learns a low-rank adapter (LoRA) of an imported model of the Llama family, or a prefix: keys and values that ' +
+        'stand before every text. The weights stay as they are. What is learned is written as ' +
+        "PEFT's folder. Checkpoints let the same command go on where it was cut off, to the same weights.",
     )
     .requiredOption('-m, --model <id>', 'an imported model')
-    .requiredOption('--data <file>', 'examples, JSONL, see below')
+    .option('--data <file>', 'examples, JSONL, see below')
+    .option('--document <file>', 'a text in place of examples: the base asks itself about it')
+    .option('--questions <file>', 'further questions about the document, JSONL, see below')
+    .option(
+      '--questions-each <n>',
+      'questions that the base asks about each passage',
+      parseCount(0),
+      DOCUMENT_DEFAULTS.nQuestion,
+    )
+    .option('--no-rest', 'leave out that it learns to go on with the passages')
+    .option(
+      '--passage-tokens <n>',
+      'tokens of a passage of the document',
+      parseCount(32),
+      DOCUMENT_DEFAULTS.passageTokens,
+    )
+    .option(
+      '--prefix <n>',
+      `learn a prefix of n positions in place of an adapter (with --document: ${DOCUMENT_DEFAULTS.prefix})`,
+      parseCount(0),
+    )
+    .option('--teacher <id>', 'an imported model that says what is learned of each token')
     .option('--out <folder>', 'for the adapter, its checkpoint and report (default: adapters/ID)')
     .option('--rank <n>', 'width of the adapter', parseCount(1), d.rank)
     .option('--alpha <n>', 'what it adds counts alpha / rank times', parseNumber(0, 1e4), d.alpha)
@@ -97,8 +132,9 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
   const folder = resolve(flags.out ?? join('adapters', model));
   await build();
   const err = process.stderr;
-  const config = {
-    ...{ model, data: resolve(flags.data), rank: flags.rank, alpha: flags.alpha },
+  const config: FinetuneConfig = {
+    ...documentOptions(flags),
+    ...{ model, rank: flags.rank, alpha: flags.alpha, teacher: flags.teacher ?? null },
     ...{ targets: TARGETS.filter((target) => flags.targets.includes(target)) },
     epochs: flags.steps === undefined ? (flags.epochs ?? FINETUNE_DEFAULTS.epochs) : null,
     ...{ steps: flags.steps ?? null, rate: flags.rate ?? null, batch: flags.batch },
@@ -108,6 +144,11 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
   };
   const running = runFinetune(config, {
     ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
+    onPassage: (nDone, nPassage) => {
+      if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
+      if (nDone === nPassage)
+        err.write(`${err.isTTY ? '\r\x1b[K' : ''}study     ${nPassage} passages\n`);
+    },
     onData: (data, { nByte, nStep }) => {
       err.write(
         `data      ${data.train.length} rows to learn from, ${data.heldOut.length} held out: ${data.nToken} tokens, ${data.nLearned} of them learned\n`,
@@ -140,9 +181,39 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
   );
 }
 
+/** What is learned from, and what is learned of it. */
+function documentOptions({
+  data,
+  document,
+  questions,
+  questionsEach: nQuestion,
+  rest: hasRest,
+  passageTokens,
+  prefix,
+}: FinetuneFlags): Pick<FinetuneConfig, 'data' | 'document' | 'prefix'> {
+  if (document === undefined) return { data: resolve(data!), document: null, prefix: prefix ?? 0 };
+  const asked = questions === undefined ? null : resolve(questions);
+  return {
+    ...{ data: resolve(document), prefix: prefix ?? DOCUMENT_DEFAULTS.prefix },
+    document: { questions: asked, nQuestion, hasRest, passageTokens },
+  };
+}
+
 /** @throws {EngineError} E_USAGE for options that exclude each other or are too large */
-function checkFlags({ epochs, steps, rank, maxTokens, invocation, rate }: FinetuneFlags): void {
+function checkFlags(flags: FinetuneFlags): void {
+  const { epochs, steps, rank, maxTokens, invocation, rate, prefix = 0 } = flags;
+  const { data, document, questions } = flags;
   const faults: readonly (readonly [boolean, string])[] = [
+    [(data === undefined) === (document === undefined), 'expected --data or --document'],
+    [questions !== undefined && document === undefined, '--questions: expected a --document'],
+    [
+      prefix > MAX_PREFIX_POSITIONS,
+      `--prefix: expected at most ${MAX_PREFIX_POSITIONS}, got ${prefix}`,
+    ],
+    [
+      invocation !== undefined && (prefix > 0 || document !== undefined),
+      '--invocation: expected rows of --data and no --prefix',
+    ],
     [epochs !== undefined && steps !== undefined, '--epochs and --steps: expected one of them'],
     [rank > MAX_RANK, `--rank: expected 1 to ${MAX_RANK}, got ${rank}`],
     [(steps ?? 0) > MAX_STEPS, `--steps: expected at most ${MAX_STEPS}, got ${steps}`],

@@ -19,6 +19,7 @@ interface SearchFlags {
   readonly add?: readonly string[];
   readonly mode: string;
   readonly topK: number;
+  readonly rerank?: string;
   readonly json?: boolean;
 }
 
@@ -65,6 +66,7 @@ export function register(program: Command): void {
     .option('--add <files...>', 'files to add to it, named by their file names')
     .option('--mode <mode>', 'hybrid, vector or text', 'hybrid')
     .option('--top-k <n>', 'number of passages', parseCount(1), DEFAULT_TOP_K)
+    .option('--rerank <id>', 'a model of the server that ranks the best passages again')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(runSearch);
@@ -87,10 +89,7 @@ async function runSearch(
   if (create === true) await ask(base, { name: collection });
   const added =
     add.length === 0 ? [] : await addFiles(add, (route, body) => ask(`${one}/${route}`, body));
-  const found =
-    query === undefined
-      ? null
-      : await ask(`${one}/search`, { query, mode: flags.mode, top_k: flags.topK });
+  const found = query === undefined ? null : await ask(`${one}/search`, searchBody(query, flags));
   const hits = (found?.['data'] ?? []) as readonly Hit[];
   process.stdout.write(
     json === true ? `${JSON.stringify({ added, hits })}\n` : hits.map(describeHit).join('\n'),
@@ -99,6 +98,10 @@ async function runSearch(
   for (const { id, error } of failed)
     process.stderr.write(`not added: ${id}: ${error?.message ?? 'failed'}\n`);
   if (failed.length > 0) process.exitCode = 1;
+}
+
+function searchBody(query: string, { mode, topK, rerank }: SearchFlags): object {
+  return { query, mode, top_k: topK, ...(rerank === undefined ? {} : { rerank }) };
 }
 
 /** `--add` takes every word after it, so that the query after the files arrives as the last of them. */

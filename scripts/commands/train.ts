@@ -6,9 +6,10 @@ import type { Command } from 'commander';
 import { build } from '../build/build.ts';
 import { parseCount, parseNumber } from '../lib/arguments.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
-import { readTrainingConfig } from '../train/config.ts';
-import type { TrainingStep } from '../train/result.ts';
-import { runTraining } from '../train/run-training.ts';
+import { readTrainingConfig, type TrainingConfig } from '../train/config.ts';
+import type { PairsResult, RunResult, TrainingStep } from '../train/result.ts';
+import { runPairs } from '../train/run-pairs.ts';
+import { type RunOptions, runTraining } from '../train/run-training.ts';
 
 const EXAMPLES = `
 Examples:
@@ -24,6 +25,8 @@ A configuration:
     "model": { "layers": 4, "dim": 128, "heads": 4, "context": 256 },
     "training": { "steps": 2000, "sequences": 16, "rate": 0.002 }
   }
+
+With "objective": "contrastive", files are JSONL, {"a": "...", "b": "..."} a line, and texts of a pair learn to be alike.
 `;
 const MAX_MINUTES = 7 * 24 * 60;
 /** Lines where no terminal rewrites one. */
@@ -53,23 +56,47 @@ export function register(program: Command): void {
     .action(runTrain);
 }
 
+type CourseFlags = Omit<RunOptions, 'onData'>;
+
+/** What is learned, a row each. */
+const OBJECTIVES: Readonly<
+  Record<
+    TrainingConfig['objective'],
+    (config: TrainingConfig, options: CourseFlags) => Promise<RunResult | PairsResult>
+  >
+> = {
+  'next-token': (config, options) =>
+    runTraining(config, {
+      ...options,
+      onData: ({ nDocument, train, heldOut, tokenizer }) =>
+        process.stderr.write(
+          `data      ${nDocument} documents: ${train.length} tokens to learn from, ${heldOut.length} held out, ${tokenizer.nVocab} different\n`,
+        ),
+    }),
+  contrastive: (config, options) =>
+    runPairs(config, {
+      ...options,
+      onData: ({ train, heldOut, nCut }) =>
+        process.stderr.write(
+          `data      ${train.length} pairs to learn from, ${heldOut.length} held out, ${nCut} texts cut\n`,
+        ),
+    }),
+};
+
 async function runTrain(path: string, flags: TrainFlags): Promise<void> {
   const config = await readTrainingConfig(path);
   const folder = resolve(flags.out ?? join('trained', config.id));
   await build();
   const err = process.stderr;
-  const running = runTraining(config, {
+  const options = {
     ...{ folder, nThread: flags.threads, signal: interruptSignal, minutes: flags.minutes ?? null },
-    onData: ({ nDocument, train, heldOut, tokenizer }) =>
-      err.write(
-        `data      ${nDocument} documents: ${train.length} tokens to learn from, ${heldOut.length} held out, ${tokenizer.nVocab} different\n`,
-      ),
-    onStep: (step) => {
+    onStep: (step: TrainingStep) => {
       const isLine = step.heldOutLoss !== null || step.step % PLAIN_EVERY === 0;
       if (err.isTTY) err.write(`\r${describeStep(step)}\x1b[K${isLine ? '\n' : ''}`);
       else if (isLine) err.write(`${describeStep(step)}\n`);
     },
-  });
+  };
+  const running = OBJECTIVES[config.objective](config, options);
   // What was learned is saved before the program ends.
   const takeBack = onInterrupt(async () => void (await running.catch(() => undefined)));
   const result = await running.finally(takeBack);
@@ -77,10 +104,16 @@ async function runTrain(path: string, flags: TrainFlags): Promise<void> {
   if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else
     process.stdout.write(
-      `${result.steps} steps, ${result.nWeight} weights, held-out loss ${shown(result.heldOutLoss)}: ${result.modelFolder}\n` +
+      `${'right' in result ? describeRight(result, config) : ''}${result.steps} steps, ${result.nWeight} weights, held-out loss ${shown(result.heldOutLoss)}: ${result.modelFolder}\n` +
         `report    ${result.reportFile}\n` +
         `next      thimble import ${result.modelFolder} --id ${config.id}\n`,
     );
+}
+
+function describeRight({ right }: PairsResult, { training }: TrainingConfig): string {
+  return right === null
+    ? ''
+    : `own text the nearest of ${training.sequences}: ${(right * 100).toFixed(1)} % of those held out\n`;
 }
 
 function describeStep(step: TrainingStep): string {

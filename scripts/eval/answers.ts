@@ -11,7 +11,7 @@ import { type Estimate, share } from './intervals.ts';
 
 /** Twenty documents of our own and 200 questions about them. */
 export const ANSWERS_FOLDER = join(repoRoot, 'tests/golden/answers');
-const COLLECTION = 'eval-answers';
+export const COLLECTION = 'eval-answers';
 const MAX_TOKENS = 100;
 /** A search of these documents has the right passage among so many for 99 % of the questions. */
 const TOP_K = 2;
@@ -74,9 +74,15 @@ interface Answer {
   readonly claims?: readonly Claim[];
 }
 
+/** Questions in words of the documents, and some in other words, each of which a document answers. */
+export const QUESTION_FILES = { questions: 'questions.jsonl', paraphrases: 'paraphrases.jsonl' };
+
 /** In an order in which any first part has questions about all documents. */
-export async function readQuestions(folder = ANSWERS_FOLDER): Promise<Question[]> {
-  const lines = (await readFile(join(folder, 'questions.jsonl'), 'utf8')).trim().split('\n');
+export async function readQuestions(
+  file = QUESTION_FILES.questions,
+  folder = ANSWERS_FOLDER,
+): Promise<Question[]> {
+  const lines = (await readFile(join(folder, file), 'utf8')).trim().split('\n');
   const questions = lines.map((line) => JSON.parse(line) as Question);
   return Array.from({ length: STRIDE }, (_, i) =>
     questions.filter((_question, at) => at % STRIDE === i),
@@ -99,18 +105,25 @@ export async function addDocuments(url: string, folder = ANSWERS_FOLDER): Promis
     throw new EngineError('E_INTERNAL', `eval: documents were not added: ${JSON.stringify(added)}`);
 }
 
-/** Asks with the check, and without it where that is wanted: its prompt is another, and costs as much again. */
+/**
+ * Asks with the check, and without it where that is wanted: its prompt is another, and costs as much again.
+ * @param rerank id of a model that ranks the passages again, false for none; as the server does by default
+ */
 export async function askQuestion(
   url: string,
   model: string,
   question: Question,
   asksOff: boolean,
+  rerank?: string | false,
 ): Promise<Asked> {
   const ask = async (check: string) =>
     (await askServer(serverAddress(url, '/v1/chat/completions', 'eval'), {
       ...{ model, temperature: 0, max_tokens: MAX_TOKENS },
       messages: [{ role: 'user', content: question.question }],
-      retrieval: { collection: COLLECTION, top_k: TOP_K, check },
+      retrieval: {
+        ...{ collection: COLLECTION, top_k: TOP_K, check },
+        ...(rerank === undefined ? {} : { rerank }),
+      },
     })) as unknown as Answer;
   const off = asksOff ? await ask('off') : null;
   const drop = await ask('drop');

@@ -1,9 +1,14 @@
-/** A training of an adapter in memory: passes over whole sequences, and updates. Knows no files but the base's shards. */
+/**
+ * A training of an adapter or a prefix in memory: passes over whole sequences, and updates. Knows no files but the base's
+ * shards.
+ */
+import { EngineError } from '../../engine/base/errors.ts';
 import { createMemory } from '../../engine/kernels/wasm/module.ts';
 import { loadShards } from '../../engine/model/memory/loader.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { LAYOUT_HEAD } from '../../engine/train/adapter/plan.ts';
 import { initAdapter } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { AdapterProgramConfig } from '../../engine/train/program.ts';
@@ -21,9 +26,19 @@ export interface Pass {
   /** Per pick its next token, and how much it counts. */
   readonly targets: Uint32Array;
   readonly weights: Float32Array;
+  /** Per pick what a teacher says in place of `targets`; null where the next token is learned. */
+  readonly shares?: Shares | null;
+}
+
+/** The likeliest tokens of a teacher, as many for every pick. */
+export interface Shares {
+  readonly ids: Uint32Array;
+  /** Sum to 1 for every pick. */
+  readonly values: Float32Array;
 }
 
 export class AdapterTraining extends Trainer<AdapterProgramConfig> {
+  readonly #config: AdapterProgramConfig['adapter'];
   /** Of what the adapter adds. */
   #scale = 1;
   /** Rows in memory at a time. */
@@ -31,7 +46,8 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
 
   private constructor(started: StartedCrew<AdapterProgramConfig>) {
     super(started);
-    this.nRow = started.config.adapter.nRow;
+    this.#config = started.config.adapter;
+    this.nRow = this.#config.nRow;
   }
 
   /** Bytes of the memory that all threads share. */
@@ -50,17 +66,50 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     seed: number,
   ): Promise<AdapterTraining> {
     const training = new AdapterTraining(await startCrew(config));
-    const { base, ropeTable, graph } = training.program.plan;
-    const { alpha, rank } = config.adapter;
+    const { alpha, rank, nPrefix = 0 } = config.adapter;
     training.#scale = alpha / rank;
     await training.#load(source);
-    const { headDim, ropeTheta, ropeScaling } = base.config;
-    const { nPosition } = ropeTable;
-    const { frequencies, magnitude } = ropeFrequencies(headDim, ropeTheta, ropeScaling, nPosition);
-    training.write(ropeTable, ropeValues(nPosition, frequencies, magnitude));
-    for (const { tensor, values } of initAdapter(graph.weights, seed))
+    training.#turnFrom(nPrefix);
+    for (const { tensor, values } of initAdapter(training.program.plan.graph.weights, seed))
       training.write(tensor, values);
     return training;
+  }
+
+  /** Sets the position of every sequence's first row. */
+  #turnFrom(first: number): void {
+    const { base, ropeTable } = this.program.plan;
+    const { headDim, ropeTheta, ropeScaling } = base.config;
+    const { nPosition } = ropeTable;
+    const nAll = first + nPosition;
+    const { frequencies, magnitude } = ropeFrequencies(headDim, ropeTheta, ropeScaling, nAll);
+    this.write(ropeTable, ropeValues(nPosition, frequencies, magnitude, first));
+  }
+
+  /**
+   * Sets the prefix to what the base's cache holds of a text (arXiv 2506.06266).
+   * @param tokens as many as it has positions
+   * @throws {EngineError} E_INTERNAL for another number of tokens, or more than are in memory at a time
+   */
+  beginPrefix(tokens: Uint32Array): void {
+    const { nPrefix = 0 } = this.#config;
+    if (tokens.length !== nPrefix || nPrefix > this.nRow)
+      throw new EngineError(
+        'E_INTERNAL',
+        `training: ${tokens.length} tokens for a prefix of ${nPrefix}, ${this.nRow} rows in memory`,
+      );
+    const none = new Uint32Array(0);
+    this.#turnFrom(0);
+    const starts = Uint32Array.of(0, nPrefix);
+    const active = new Float32Array(nPrefix);
+    const weights = new Float32Array(0);
+    const shares = { ids: none, values: weights };
+    this.evaluate({ tokens, starts, active, picks: none, targets: none, weights, shares }, false);
+    for (const { keys, values, prefix } of this.program.plan.cache) {
+      if (prefix === null) continue;
+      this.write(prefix.keys, this.read({ ...keys, nRow: nPrefix }));
+      this.write(prefix.values, this.read({ ...values, nRow: nPrefix }));
+    }
+    this.#turnFrom(nPrefix);
   }
 
   /** Shards go through a memory of their own: hashes are not made of a shared one. */
@@ -81,14 +130,14 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
 
   /** Losses of the picks times their weights. @param withAdapter false for those of the base */
   evaluate(pass: Pass, withAdapter = true): Float32Array {
-    this.#write(pass, withAdapter ? this.#scale : 0);
+    this.#write(pass, withAdapter);
     this.run('evaluate');
     return this.#losses(pass);
   }
 
   /** The same, and slopes are added. */
   learn(pass: Pass): Float32Array {
-    this.#write(pass, this.#scale);
+    this.#write(pass, true);
     this.run('learn');
     return this.#losses(pass);
   }
@@ -104,16 +153,24 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     return this.update(rate, weight);
   }
 
-  #write({ tokens, starts, active, picks, targets, weights }: Pass, scale: number): void {
+  #write(pass: Pass, withAdapter: boolean): void {
+    const { tokens, starts, active, picks, targets, weights, shares = null } = pass;
     const { input } = this.program.plan;
+    const scale = withAdapter ? this.#scale : 0;
+    const nSeen = withAdapter ? (this.#config.nPrefix ?? 0) : 0;
     this.words.set(tokens, input.tokens / 4);
-    this.words.set([tokens.length, picks.length], input.layout / 4);
-    this.words.set(starts, input.layout / 4 + 2);
+    this.words.set([tokens.length, picks.length, nSeen], input.layout / 4);
+    this.words.set(starts, input.layout / 4 + LAYOUT_HEAD);
     for (const [row, isActive] of active.entries())
       this.floats[input.gates / 4 + row] = isActive * scale;
     this.words.set(picks, input.picks / 4);
     this.words.set(targets, input.ids / 4);
     this.floats.set(weights, input.weights / 4);
+    if (input.shares === null) return;
+    if (shares?.ids.length !== picks.length * input.shares.k)
+      throw new EngineError('E_INTERNAL', 'training: a pass without what the teacher says of it');
+    this.words.set(shares.ids, input.shares.ids / 4);
+    this.floats.set(shares.values, input.shares.values / 4);
   }
 
   #losses({ picks }: Pass): Float32Array {

@@ -1,11 +1,17 @@
 /** What decides an adapter: the options of `thimble finetune`, with their defaults. */
 import type { Target } from '../../engine/train/adapter/base.ts';
-import type { RowForm } from './rows.ts';
+import type { DataForm } from './rows.ts';
 
 export interface FinetuneConfig {
   readonly model: string;
-  /** A JSONL file. */
+  /** A JSONL file, or a document. */
   readonly data: string;
+  /** How a document is studied; null for rows of JSONL. */
+  readonly document: DocumentConfig | null;
+  /** Positions of a trained prefix, in place of a low-rank adapter; 0 for none. */
+  readonly prefix: number;
+  /** A model that says what is learned of each token; null where the tokens themselves are learned. */
+  readonly teacher: string | null;
   readonly rank: number;
   readonly alpha: number;
   readonly targets: readonly Target[];
@@ -29,13 +35,27 @@ export interface FinetuneConfig {
   readonly licence: string;
 }
 
+export interface DocumentConfig {
+  /** A JSONL file of questions about it; null for those alone that the base makes. */
+  readonly questions: string | null;
+  /** Questions that the base makes about each passage. */
+  readonly nQuestion: number;
+  /** Whether it learns to go on with passages, too. */
+  readonly hasRest: boolean;
+  readonly passageTokens: number;
+}
+
 export const FINETUNE_DEFAULTS = {
   ...{ rank: 8, alpha: 16, epochs: 3, batch: 8, maxTokens: 512, heldOut: 0.05, seed: 1 },
-  ...{ beta: 0.1, maxNorm: 1, licence: 'unknown' },
+  ...{ beta: 0.1, maxNorm: 1, licence: 'unknown', document: null, prefix: 0, teacher: null },
 } as const;
 
+export const DOCUMENT_DEFAULTS = { prefix: 256, nQuestion: 6, passageTokens: 448 } as const;
+
 /** Rates that adapters of small models learn well with; preferences need small steps. */
-export const DEFAULT_RATES: Readonly<Record<RowForm, number>> = {
-  ...{ text: 5e-4, completion: 5e-4, messages: 5e-4 },
+export const DEFAULT_RATES: Readonly<Record<DataForm, number>> = {
+  ...{ text: 5e-4, completion: 5e-4, messages: 5e-4, document: 5e-4 },
   preference: 5e-5,
 };
+/** Keys and values are as large as what they are compared with: they need steps of their size (arXiv 2506.06266). */
+export const PREFIX_RATE_FACTOR = 40;

@@ -9,9 +9,10 @@ import { readText } from '../train/read-text.ts';
 import type { FinetuneConfig } from './config.ts';
 import { type Encoded, encodeRows, type Example } from './encode.ts';
 import { rowsOf } from './pack.ts';
-import { parseRows } from './rows.ts';
+import { type DataForm, parseRows } from './rows.ts';
 
-export interface Dataset extends Pick<Encoded, 'form' | 'nCut' | 'nSkipped'> {
+export interface Dataset extends Pick<Encoded, 'nCut' | 'nSkipped'> {
+  readonly form: DataForm;
   readonly train: readonly Example[];
   readonly heldOut: readonly Example[];
   readonly nRow: number;
@@ -34,11 +35,11 @@ const DIVISION_SALT = 0x5eed;
 
 /** @throws {EngineError} E_USAGE naming the file, and lines and fields of bad rows */
 export async function readDataset(
-  { data: file, maxTokens: wanted, heldOut, seed, invocation: text }: FinetuneConfig,
+  { data: file, maxTokens: wanted, heldOut, seed, invocation: text, prefix }: FinetuneConfig,
   manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer' | 'config'>,
   tokenizer: Tokenizer,
 ): Promise<Dataset> {
-  const maxTokens = Math.min(wanted, manifest.config.nCtx);
+  const maxTokens = Math.min(wanted, manifest.config.nCtx - prefix);
   await checkSize(file);
   const content = await readText(file, 'data');
   const rows = parseRows(content, file);
@@ -46,6 +47,18 @@ export async function readDataset(
   const invocation = text === null ? null : tokenizer.encode(text, { special: true });
   const encoded = encodeRows(rows, { tokenizer, manifest, maxTokens, invocation });
   const { examples, form, nCut, nSkipped } = encoded;
+  return {
+    ...divideExamples(examples, { heldOut, seed }),
+    ...{ form, nCut, nSkipped, nRow: rows.length, maxTokens, invocation },
+    ...{ sha256: createHash('sha256').update(content).digest('hex') },
+  };
+}
+
+/** Examples that are learned from and those that are held out, which a seed decides. */
+export function divideExamples(
+  examples: readonly Example[],
+  { heldOut, seed }: Pick<FinetuneConfig, 'heldOut' | 'seed'>,
+): Pick<Dataset, 'train' | 'heldOut' | 'nToken' | 'nLearned'> {
   const nHeld =
     heldOut === 0 || examples.length < MIN_HELD_FROM
       ? 0
@@ -54,11 +67,9 @@ export async function readDataset(
   const train = mixed.slice(nHeld);
   const texts = train.flatMap((example) => example.texts);
   return {
-    ...{ form, nCut, nSkipped, train, heldOut: mixed.slice(0, nHeld), nRow: rows.length },
+    ...{ train, heldOut: mixed.slice(0, nHeld) },
     nToken: train.reduce((sum, example) => sum + rowsOf(example), 0),
     nLearned: texts.reduce((sum, { learned }) => sum + learned.reduce((a, b) => a + b, 0), 0),
-    ...{ sha256: createHash('sha256').update(content).digest('hex') },
-    ...{ maxTokens, invocation },
   };
 }
 

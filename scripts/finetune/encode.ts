@@ -3,6 +3,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { ChatTemplate, type ChatTemplateOptions } from '../../engine/text/chat-template.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
+import type { Shares } from './adapter-training.ts';
 import type { Message, NumberedRow, Row, RowForm } from './rows.ts';
 
 export interface EncodedText {
@@ -11,6 +12,8 @@ export interface EncodedText {
   readonly learned: Uint8Array;
   /** The adapter counts from this token on. */
   readonly activeFrom: number;
+  /** What a teacher says of each token that is learned, in their order; none where the tokens themselves are learned. */
+  readonly shares?: Shares;
 }
 
 /** What is learned from one row. */
@@ -67,7 +70,7 @@ export function encodeRows(rows: readonly NumberedRow[], options: EncodeOptions)
   return { form: rows[0]!.row.form, examples, nCut, nSkipped };
 }
 
-class RowEncoder {
+export class RowEncoder {
   readonly #tokenizer: Tokenizer;
   readonly #template: ChatTemplate;
   readonly #options: ChatTemplateOptions;
@@ -75,7 +78,7 @@ class RowEncoder {
   readonly #endId: number | undefined;
   readonly #eosIds: readonly number[];
 
-  constructor({ tokenizer, manifest }: EncodeOptions) {
+  constructor({ tokenizer, manifest }: Pick<EncodeOptions, 'tokenizer' | 'manifest'>) {
     const { bosId, eosIds } = manifest.tokenizer;
     this.#tokenizer = tokenizer;
     this.#template = new ChatTemplate(manifest.chatTemplate);
@@ -87,6 +90,20 @@ class RowEncoder {
       eosToken: tokenizer.literalOf(eosIds[0]),
       specialLiterals: tokenizer.specialLiterals,
     };
+  }
+
+  /**
+   * Tokens of a conversation up to where the assistant answers, as a request has them.
+   * @throws {EngineError} E_USAGE for a model without a chat template
+   */
+  asked(messages: readonly Message[]): number[] {
+    if (!this.#hasTemplate)
+      throw new EngineError(
+        'E_USAGE',
+        'document: this model has no chat template, so that it cannot be asked. Take an instruction-tuned one.',
+      );
+    const rendered = this.#render(messages, true, 1);
+    return this.#cut(rendered, 0, rendered.text.length);
   }
 
   /** The parts of each text of a row. */

@@ -3,10 +3,17 @@ import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import { TARGETS, type Target, targetShape } from '../../engine/train/adapter/base.ts';
 import type { Pass } from './adapter-training.ts';
 
+export interface LearnedSizes {
+  readonly rank: number;
+  readonly targets: readonly Target[];
+  /** Positions of a prefix, which stands in place of matrices. */
+  readonly prefix?: number;
+}
+
 /** Products forwards, and those of the slopes of what they read; weights of the base have none. */
 export function passFlops(
   c: ModelConfig,
-  { rank, targets }: { readonly rank: number; readonly targets: readonly Target[] },
+  { rank, targets, prefix = 0 }: LearnedSizes,
   { tokens, starts, picks }: Pick<Pass, 'tokens' | 'starts' | 'picks'>,
 ): number {
   const nRow = tokens.length;
@@ -16,9 +23,9 @@ export function passFlops(
       return sum + of(nOut, nIn);
     }, 0);
   const base = sizes(TARGETS, (nOut, nIn) => nOut * nIn);
-  const lowRank = sizes(targets, (nOut, nIn) => rank * (nOut + nIn));
-  // Half of the square of each sequence, for two products forwards and four back.
-  let squares = 0;
+  const lowRank = sizes(prefix === 0 ? targets : [], (nOut, nIn) => rank * (nOut + nIn));
+  // What is before each row, and half of the square of each sequence, for two products forwards and four back.
+  let squares = nRow * prefix;
   for (let i = 1; i < starts.length; i++) squares += (starts[i]! - starts[i - 1]!) ** 2 / 2;
   const attention = 6 * 2 * squares * c.nHead * c.headDim;
   const layers = c.nLayer * (nRow * (4 * base + 6 * lowRank) + attention);

@@ -1,7 +1,7 @@
 /** What is learned from a pass, a row each: how losses are made of those of tokens, and what slopes they give. */
 import type { AdapterTraining } from './adapter-training.ts';
 import type { PackedExample, PackedPass } from './pack.ts';
-import type { RowForm } from './rows.ts';
+import type { DataForm } from './rows.ts';
 
 /** Losses of a pass: their sum by weight, and the line whose loss is no number. */
 export interface PassLoss {
@@ -74,12 +74,21 @@ const PAIRS: Objective['run'] = (training, pass, { beta, reference }, learns) =>
   return { loss, weight: pass.entries.length, badLine };
 };
 
-export const OBJECTIVES: Readonly<Record<RowForm, Objective>> = {
+/** Of every form of data: what is learned where no teacher is named. */
+const BY_FORM: Readonly<Record<DataForm, Objective>> = {
   text: { unit: 'token', title: 'next token', run: TOKENS },
   completion: { unit: 'token', title: 'completions only', run: TOKENS },
   messages: { unit: 'token', title: 'answers of the assistant only', run: TOKENS },
   preference: { unit: 'pair', title: 'preferences (DPO)', run: PAIRS },
+  document: { unit: 'token', title: 'what the base says with the text (KL)', run: TOKENS },
 };
+/** How far the model is from its teacher; losses of tokens are divergences then. */
+const DISTILLATION: Objective = { unit: 'token', title: 'distillation (KL)', run: TOKENS };
+
+/** @param isTaught whether a teacher says what is learned of each token */
+export function objectiveOf(form: DataForm, isTaught: boolean): Objective {
+  return isTaught ? DISTILLATION : BY_FORM[form];
+}
 
 function sumOf(losses: Float32Array, [from, to]: readonly [from: number, to: number]): number {
   let sum = 0;

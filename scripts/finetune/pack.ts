@@ -1,5 +1,5 @@
 /** Examples in passes: as many whole sequences together as are in memory at a time. */
-import type { Pass } from './adapter-training.ts';
+import type { Pass, Shares } from './adapter-training.ts';
 import type { EncodedText, Example } from './encode.ts';
 
 export interface PackedPass extends Pass {
@@ -43,6 +43,7 @@ function packed(examples: readonly Example[]): PackedPass {
   const active: number[] = [];
   const picks: number[] = [];
   const targets: number[] = [];
+  const said = examples.flatMap(({ texts }) => texts.map(({ shares }) => shares));
   const entries = examples.map((example) => {
     const spans = example.texts.map((text) => {
       const first = picks.length;
@@ -64,5 +65,17 @@ function packed(examples: readonly Example[]): PackedPass {
     ...{ tokens: Uint32Array.from(tokens), starts: Uint32Array.from(starts), entries },
     ...{ active: Float32Array.from(active), picks: Uint32Array.from(picks) },
     ...{ targets: Uint32Array.from(targets), weights: new Float32Array(picks.length).fill(1) },
+    shares: joinShares(said),
+  };
+}
+
+/** What a teacher says of all texts of a pass; null where it says nothing. */
+function joinShares(said: readonly (Shares | undefined)[]): Shares | null {
+  if (said.some((one) => one === undefined)) return null;
+  const join = <T>(values: (one: Shares) => Iterable<T>): T[] =>
+    said.flatMap((one) => [...values(one!)]);
+  return {
+    ids: Uint32Array.from(join(({ ids }) => ids)),
+    values: Float32Array.from(join(({ values }) => values)),
   };
 }

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { chart, escaped, reportPage, table } from '../train/report-parts.ts';
 import type { FinetuneConfig } from './config.ts';
 import type { Dataset } from './dataset.ts';
-import { OBJECTIVES } from './objectives.ts';
+import { objectiveOf } from './objectives.ts';
 import type { FinetuneResult, FinetuneStep } from './result.ts';
 import type { BeforeAfter } from './samples.ts';
 
@@ -35,10 +35,9 @@ function factsOf(config: FinetuneConfig, data: DataFacts, result: FinetuneResult
   const speed = speeds[Math.floor(speeds.length / 2)] ?? 0;
   return [
     ['base', config.model],
-    ['objective', OBJECTIVES[data.form].title],
-    ['weights learned', `${result.nWeight} (rank ${config.rank}, alpha ${config.alpha})`],
-    ['projections', config.targets.join(', ')],
-    ['switched on by', config.invocation ?? 'nothing: it always counts'],
+    ['objective', objectiveOf(data.form, config.teacher !== null).title],
+    ...(config.teacher === null ? [] : [['teacher', config.teacher] as const]),
+    ...(config.prefix > 0 ? prefixFacts(config, result) : lowRankFacts(config, result)),
     ['steps', `${result.steps} of ${result.nStep}`],
     ['loss, held out, before', shown(result.heldOutBefore)],
     ['loss, held out, after', shown(result.heldOutLoss)],
@@ -46,6 +45,24 @@ function factsOf(config: FinetuneConfig, data: DataFacts, result: FinetuneResult
     ['memory', `${Math.round(result.nByte / 1e6)} MB`],
     ['seconds of this run', result.seconds.toFixed(0)],
     ['seed', String(config.seed)],
+  ];
+}
+
+function prefixFacts({ prefix }: FinetuneConfig, { nWeight }: FinetuneResult): Facts {
+  return [
+    ['prefix', `${prefix} positions of keys and values`],
+    ['weights learned', String(nWeight)],
+  ];
+}
+
+function lowRankFacts(
+  { rank, alpha, targets, invocation }: FinetuneConfig,
+  { nWeight }: FinetuneResult,
+): Facts {
+  return [
+    ['weights learned', `${nWeight} (rank ${rank}, alpha ${alpha})`],
+    ['projections', targets.join(', ')],
+    ['switched on by', invocation ?? 'nothing: it always counts'],
   ];
 }
 
@@ -110,10 +127,12 @@ library_name: peft
 pipeline_tag: text-generation
 license: ${JSON.stringify(config.licence)}
 tags:
-  - lora${config.invocation === null ? '' : '\n  - alora'}
+${tagsOf(config)
+  .map((tag) => `  - ${tag}`)
+  .join('\n')}
 ---
 
-# A low-rank adapter of ${base.name}
+# ${config.prefix > 0 ? 'A trained prefix' : 'A low-rank adapter'} of ${base.name}
 
 Made by Thimble, which fine-tunes stored models. The base's licence is ${base.licence}; it holds for what is made with both.
 
@@ -126,6 +145,11 @@ ${list(cardOf(config, data))}
 What it learned is what its data says, with its mistakes and its leanings. The curve, and answers before and after, are in
 report.html.
 `;
+}
+
+function tagsOf({ prefix, invocation }: FinetuneConfig): string[] {
+  if (prefix > 0) return ['prefix-tuning'];
+  return invocation === null ? ['lora'] : ['lora', 'alora'];
 }
 
 export function describeFinetuneStep(step: FinetuneStep): string {

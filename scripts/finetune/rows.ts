@@ -44,6 +44,8 @@ const NAMES: Readonly<Record<FormKey, RowForm>> = {
   chosen: 'preference',
 };
 export type RowForm = 'messages' | 'completion' | 'text' | 'preference';
+/** Forms of rows, and texts from which rows are made. */
+export type DataForm = RowForm | 'document';
 const EXPECTED =
   '{"messages": [...]}, {"prompt", "completion"}, {"text"} or {"prompt", "chosen", "rejected"}';
 

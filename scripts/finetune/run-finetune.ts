@@ -1,33 +1,25 @@
 /** A fine-tuning from its configuration to an adapter's folder: steps, held-out losses, checkpoints, samples, a report. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
-import { type DecoderManifest, requireKind } from '../../engine/manifest/manifest.ts';
-import type { ModelSource } from '../../engine/model/memory/source.ts';
-import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-import { checkBase } from '../../engine/train/adapter/base.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
-import { asDiskError } from '../lib/disk.ts';
 import { modelsDir } from '../lib/paths.ts';
-import { FileModelSource, readTokenizer } from '../node-host/model-files.ts';
-import { readImported } from '../push/push.ts';
-import { readCheckpoint, writeCheckpoint, writeWhole } from '../train/checkpoint.ts';
-import { AdapterTraining } from './adapter-training.ts';
-import { DEFAULT_RATES, type FinetuneConfig } from './config.ts';
-import { type Dataset, examplesOf, readDataset } from './dataset.ts';
+import { makeFolder, readCheckpoint, writeCheckpoint, writeWhole } from '../train/checkpoint.ts';
+import type { AdapterTraining } from './adapter-training.ts';
+import { DEFAULT_RATES, type FinetuneConfig, PREFIX_RATE_FACTOR } from './config.ts';
+import { type Dataset, examplesOf } from './dataset.ts';
 import type { Example } from './encode.ts';
 import { passFlops } from './flops.ts';
-import { OBJECTIVES, type ObjectiveOptions } from './objectives.ts';
-import { packPasses, rowsOf } from './pack.ts';
+import { type Objective, objectiveOf, type ObjectiveOptions } from './objectives.ts';
+import { packPasses } from './pack.ts';
+import { type OpenBase, openBase, prepareData, startTraining } from './prepare.ts';
 import { adapterCard, finetuneReport } from './report.ts';
 import type { FinetuneResult, FinetuneStep } from './result.ts';
-import { asEngineAdapter, writeBeforeAfter } from './samples.ts';
+import { asEngineAdapter, asEnginePrefix, writeBeforeAfter } from './samples.ts';
 import { writePeft } from './write-peft.ts';
+import { writePrefix } from './write-prefix.ts';
 
-const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
-/** Rows in memory at a time, where no example is longer: about a megabyte each of a model of 135 million weights. */
-const PASS_ROWS = 512;
 const WARMUP_PART = 0.05;
 /** Evaluations of what was held out, on the way. */
 const N_EVALUATION = 10;
@@ -49,6 +41,8 @@ export interface FinetuneOptions {
     plan: { readonly nByte: number; readonly nStep: number },
   ) => void;
   readonly onStep: (step: FinetuneStep) => void;
+  /** Told after each passage of a document about which questions were made. */
+  readonly onPassage: (nDone: number, nPassage: number) => void;
 }
 
 /**
@@ -60,20 +54,10 @@ export async function runFinetune(
   config: FinetuneConfig,
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
-  const base = await openBase(config.model, options.modelsRoot ?? modelsDir());
-  const { manifest } = base.source;
-  const data = await readDataset(config, manifest, base.tokenizer);
-  const { rank, alpha, targets, maxNorm, seed } = config;
-  const { id, architecture, config: shape, tensors, shards } = manifest;
-  const adapter = {
-    base: { id, architecture, config: shape, tensors, shards },
-    ...{ rank, alpha, targets, nRow: passRows(data, config.batch) },
-  };
-  const program = {
-    ...{ adapter, nThread: options.nThread },
-    optimizer: { ...OPTIMIZER, maxNorm },
-  };
-  const training = await AdapterTraining.start(program, base.source, seed);
+  const { folder, signal, nThread, modelsRoot = modelsDir(), onPassage } = options;
+  const base = await openBase(config, modelsRoot);
+  const data = await prepareData(config, base, { folder, signal, modelsRoot, onPassage });
+  const training = await startTraining(config, base, data, nThread);
   const run = new FinetuneRun(config, options, base, data, training);
   try {
     return await run.run();
@@ -82,33 +66,14 @@ export async function runFinetune(
   }
 }
 
-interface OpenBase {
-  readonly source: ModelSource<DecoderManifest>;
-  readonly tokenizer: Tokenizer;
-}
-
-async function openBase(id: string, modelsRoot: string): Promise<OpenBase> {
-  const dir = join(modelsRoot, id);
-  const manifest = requireKind((await readImported(dir, id)).manifest, 'decoder');
-  checkBase(manifest);
-  const tokenizer = await readTokenizer(dir, manifest);
-  return { source: new FileModelSource(dir, manifest), tokenizer };
-}
-
-/** Rows of the longest example, or as many as are worth having in memory together. */
-function passRows({ train, heldOut }: Dataset, batch: number): number {
-  const lengths = [...train, ...heldOut].map(rowsOf).toSorted((a, b) => b - a);
-  const atMost = lengths.slice(0, batch).reduce((sum, n) => sum + n, 0);
-  return Math.max(lengths[0]!, Math.min(PASS_ROWS, atMost));
-}
-
 class FinetuneRun {
   readonly #config: FinetuneConfig;
   readonly #options: FinetuneOptions;
   readonly #base: OpenBase;
   readonly #data: Dataset;
   readonly #training: AdapterTraining;
-  readonly #objective: ObjectiveOptions;
+  readonly #objective: Objective;
+  readonly #objectiveOptions: ObjectiveOptions;
   readonly #nStep: number;
   readonly #history: FinetuneStep[] = [];
   #heldOutBefore: number | null = null;
@@ -126,8 +91,9 @@ class FinetuneRun {
     this.#base = base;
     this.#data = data;
     this.#training = training;
-    this.#objective = { beta: config.beta, reference: new Map() };
-    const { epochs, steps, batch } = config;
+    this.#objectiveOptions = { beta: config.beta, reference: new Map() };
+    const { epochs, steps, batch, teacher } = config;
+    this.#objective = objectiveOf(data.form, teacher !== null);
     this.#nStep = steps ?? Math.ceil((data.train.length * (epochs ?? 1)) / batch);
   }
 
@@ -139,13 +105,11 @@ class FinetuneRun {
 
   async run(): Promise<FinetuneResult> {
     const training = this.#training;
-    const { folder, signal, minutes } = this.#options;
+    const { signal, minutes } = this.#options;
     const begin = performance.now();
     const nStep = this.#nStep;
     this.#options.onData(this.#data, { nByte: training.nByte, nStep });
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw asDiskError(error, folder, 'finetune');
-    });
+    await makeFolder(this.#options.folder);
     if (!(await this.#resume())) await this.#save();
     // Of an adapter that has not learned yet.
     if (training.nStep === 0) this.#heldOutBefore ??= await this.#evaluate();
@@ -192,7 +156,7 @@ class FinetuneRun {
   /** One update; null when it was interrupted, and the weights are as before. */
   async #step() {
     const training = this.#training;
-    const { seed, batch, epochs, steps } = this.#config;
+    const { seed, batch, epochs, steps, prefix } = this.#config;
     const { train, form } = this.#data;
     const nStep = this.#nStep;
     const order = {
@@ -202,8 +166,9 @@ class FinetuneRun {
       step: training.nStep,
       epochs: steps === null ? epochs : null,
     };
+    const factor = prefix === 0 ? 1 : PREFIX_RATE_FACTOR;
     const rate = rateAt('cosine', training.nStep, {
-      ...{ rate: this.#config.rate ?? DEFAULT_RATES[form], nStep },
+      ...{ rate: this.#config.rate ?? DEFAULT_RATES[form] * factor, nStep },
       nWarmup: Math.max(1, Math.round(nStep * WARMUP_PART)),
     });
     const adapter = this.#config;
@@ -223,10 +188,10 @@ class FinetuneRun {
   }
 
   async *#passes(examples: readonly Example[], learns: boolean) {
-    const { run } = OBJECTIVES[this.#data.form];
+    const { run } = this.#objective;
     const { nRow } = this.#training;
     for (const pass of packPasses(examples, nRow)) {
-      yield { pass, sum: run(this.#training, pass, this.#objective, learns) };
+      yield { pass, sum: run(this.#training, pass, this.#objectiveOptions, learns) };
       // A signal is heard between passes.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -284,13 +249,17 @@ class FinetuneRun {
 
   /** A digest of all that decides the weights after a number of steps. */
   #fingerprint(): string {
-    const { data: _file, licence: _licence, ...rest } = this.#config;
+    const { data: _file, licence: _licence, document, ...rest } = this.#config;
     const { manifest } = this.#base.source;
     const hash = createHash('sha256').update(JSON.stringify(rest));
+    // Of what questions are made of, what was made is known.
+    hash.update(String(document !== null));
     for (const { sha256 } of [...manifest.shards, manifest.tokenizer]) hash.update(sha256);
     for (const { texts } of this.#data.train)
-      for (const { tokens, learned, activeFrom } of texts)
+      for (const { tokens, learned, activeFrom, shares } of texts) {
         hash.update(tokens).update(learned).update(String(activeFrom));
+        if (shares !== undefined) hash.update(shares.ids).update(shares.values);
+      }
     return hash.digest('hex');
   }
 
@@ -312,9 +281,11 @@ class FinetuneRun {
     };
     const { manifest } = source;
     const card = adapterCard(config, manifest, this.#data, result);
-    await writePeft(folder, training, config, invocation, card);
+    if (config.prefix > 0) await writePrefix(folder, training, config, card);
+    else await writePeft(folder, training, config, invocation, card);
     if (signal.aborted) return result;
-    const adapter = asEngineAdapter(training, config);
+    const adapter =
+      config.prefix > 0 ? asEnginePrefix(training, config) : asEngineAdapter(training, config);
     await this.close();
     const examples = (heldOut.length > 0 ? heldOut : train).slice(0, N_SAMPLE);
     const samples = await writeBeforeAfter({ source, tokenizer, adapter, invocation, examples });

@@ -8,13 +8,16 @@ import type { Decoder } from '../../engine/model/decoder/decoder.ts';
 import { loadDecoder } from '../../engine/model/decoder/load-decoder.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
-
+import { kvGeometry } from '../../engine/cache/geometry.ts';
+import { defaultKvDtype } from '../../engine/model/decoder/plan.ts';
+import { prefixBytes } from '../../engine/model/decoder/prefix-pages.ts';
 import { moduleName } from '../../engine/train/adapter/plan.ts';
 import { rowOfHalves } from '../../engine/train/adapter/unpack.ts';
 import { loadKernelModules } from '../node-host/kernels.ts';
 import type { AdapterTraining } from './adapter-training.ts';
 import type { FinetuneConfig } from './config.ts';
 import type { Example } from './encode.ts';
+import { trainedPrefix } from './write-prefix.ts';
 
 export interface BeforeAfter {
   readonly prompt: string;
@@ -27,6 +30,16 @@ const MAX_TOKENS = 96;
 const MAX_PROMPT_TOKENS = 384;
 /** Values of a group, to which the engine pads. */
 const GROUP = 8;
+
+/** A prefix as the engine holds it. */
+export function asEnginePrefix(
+  training: AdapterTraining,
+  config: Pick<FinetuneConfig, 'model' | 'prefix'>,
+): AdapterTensors {
+  const { nPosition, layers } = trainedPrefix(training, config);
+  const prefix = { nPosition, layers: new Map(layers.entries()) };
+  return { id: 'finetuned', rank: 1, scale: 1, pairs: new Map(), prefix };
+}
 
 /** The adapter as the engine holds it: rows of queries and keys in the order of the stored weights. */
 export function asEngineAdapter(
@@ -72,10 +85,7 @@ export interface SampleOptions {
 /** Greedy answers to the prompts of some examples. */
 export async function writeBeforeAfter(options: SampleOptions): Promise<BeforeAfter[]> {
   const { source, tokenizer, adapter, invocation, examples } = options;
-  const adapterBytes = [...adapter.pairs.values()].reduce((sum, { a, b }) => {
-    const rows = roundUp(adapter.rank, GROUP) / adapter.rank;
-    return sum + roundUp((a.length + b.length) * rows * 4, 64) + 2 * 64 * GROUP;
-  }, 0);
+  const adapterBytes = bytesOf(adapter, source.manifest);
   const modules = await loadKernelModules();
   const { decoder } = await loadDecoder(source, modules, { memoryBudgetBytes: null, adapterBytes });
   const handle = decoder.addAdapter(adapter);
@@ -93,6 +103,16 @@ export async function writeBeforeAfter(options: SampleOptions): Promise<BeforeAf
   return samples;
 }
 
+/** Room for an adapter in the engine. */
+function bytesOf({ rank, pairs, prefix }: AdapterTensors, manifest: DecoderManifest): number {
+  const kv = kvGeometry(defaultKvDtype(manifest), manifest.config);
+  const rows = roundUp(rank, GROUP) / rank;
+  return [...pairs.values()].reduce(
+    (sum, { a, b }) => sum + roundUp((a.length + b.length) * rows * 4, 64) + 2 * 64 * GROUP,
+    prefix === undefined ? 0 : prefixBytes(kv, manifest.config.nLayer, prefix.nPosition),
+  );
+}
+
 function lastStart(prompt: readonly number[], invocation: readonly number[]): number {
   for (let at = prompt.length - invocation.length; at >= 0; at--)
     if (invocation.every((id, i) => prompt[at + i] === id)) return at;
@@ -107,7 +127,8 @@ function greedy(
   activeFrom: number,
 ): number[] {
   const sequence = new Sequence(new PagePool(decoder.limits.nPage));
-  sequence.reserve(Math.min(prompt.length + MAX_TOKENS, decoder.limits.nCtx));
+  const nPrefix = adapter?.nPrefix ?? 0;
+  sequence.reserve(Math.min(nPrefix + prompt.length + MAX_TOKENS, decoder.limits.nCtx));
   let top = -1;
   const read = (inputs: readonly number[], used: AdapterHandle | null): void => {
     for (let at = 0; at < inputs.length; at += decoder.limits.maxRows) {

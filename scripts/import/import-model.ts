@@ -26,6 +26,7 @@ import { hashBytes, hashFile, hashOfHashes } from '../lib/hash-file.ts';
 import type { ShardEntry } from './write/journal.ts';
 import { matchTensors } from './open/opened-model.ts';
 import type { MatchedTensor, OpenedModel } from './open/opened-model.ts';
+import { withLateInteraction } from './open/late-interaction.ts';
 import { openModel } from './open/open-model.ts';
 import { choosePreset } from './precision/presets.ts';
 import type { PresetName } from './precision/presets.ts';
@@ -55,6 +56,8 @@ export interface ImportOptions extends ModelPlace {
   /** llama2.c only: the vocabulary file. */
   readonly tokenizer?: string;
   readonly about?: ModelAbout;
+  /** Folder of vectors of tokens for models that are known; the project's own if not given. */
+  readonly lateFolder?: string;
   /** How large tables of the vocabulary are cut. */
   readonly slices?: SliceSizes;
   /** Threads that encode beside this one; 0 encodes here. By the model's size if not given. */
@@ -97,7 +100,8 @@ export async function importModel(options: ImportOptions): Promise<ImportResult>
   const preset = choosePreset(options.preset ?? 'lossless');
   return await importInto(options, async (folder) => {
     await using open = new AsyncDisposableStack();
-    const model = await openModel(options.input, open, options.tokenizer);
+    const opened = await openModel(options.input, open, options.tokenizer);
+    const model = await withLateInteraction(opened, open, options.lateFolder);
     return await writeModel(await prepare(model, preset, options), preset, folder, options);
   });
 }

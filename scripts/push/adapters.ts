@@ -1,6 +1,15 @@
 /** Adapters in a bucket: each lies beside its base, and one record names them all. */
 import type { Adapter } from '../../engine/adapters/adapter.ts';
-import { baseHash, decodeStored, encodeStored, floatPairs } from '../../engine/adapters/stored.ts';
+import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
+import type { TrainedPrefix } from '../../engine/adapters/prefix.ts';
+import {
+  baseHash,
+  decodeStored,
+  encodePrefix,
+  encodeStored,
+  floatPairs,
+} from '../../engine/adapters/stored.ts';
+import type { StoredAdapter } from '../../engine/adapters/stored.ts';
 import type { FloatPair } from '../../engine/adapters/adapter.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import {
@@ -81,25 +90,22 @@ function parseStored(base: string, text: string | null): AdapterList {
 export async function addAdapter(
   bucket: Bucket,
   { base, name }: AdapterName,
-  adapter: Adapter,
+  adapter: Adapter | TrainedPrefix,
   manifest: DecoderManifest,
   { licence, source }: AddAdapterOptions,
 ): Promise<AdapterRecord> {
-  const { bytes, regionBytes } = encodeStored(adapter);
+  const { bytes, regionBytes, facts } = encoded(adapter, manifest);
   if (bytes.length > MAX_ADAPTER_BYTES)
     throw new EngineError(
       'E_ADAPTER_UNSUPPORTED',
-      `adapter ${name}: takes ${bytes.length} bytes; expected at most ${MAX_ADAPTER_BYTES}. Train one of a smaller rank.`,
+      `adapter ${name}: takes ${bytes.length} bytes; expected at most ${MAX_ADAPTER_BYTES}. Train one of a smaller rank, or a shorter prefix.`,
       { details: { bytes: bytes.length } },
     );
-  const projections = [...adapter.pairs.keys()].map((key) => key.slice(key.lastIndexOf('.') + 1));
-  const { rank, alpha, activation, baseName } = adapter;
   const record: AdapterRecord = {
     name,
     baseSha256: await baseHash(manifest),
-    ...{ rank, alpha, projections: [...new Set(projections)], nTarget: adapter.pairs.size },
-    activation: activation === null ? null : [...activation],
-    baseName,
+    ...facts,
+    baseName: adapter.baseName,
     licence: licence.slice(0, 200),
     source: source.slice(0, 500),
     createdAt: new Date().toISOString(),
@@ -117,6 +123,30 @@ export async function addAdapter(
   });
   await deleteUnnamed(bucket, base, replaced);
   return record;
+}
+
+type AdapterFacts = Pick<
+  AdapterRecord,
+  'rank' | 'alpha' | 'projections' | 'nTarget' | 'nPrefix' | 'activation'
+>;
+
+/** An adapter as a file, and what its record says of its kind. */
+function encoded(
+  adapter: Adapter | TrainedPrefix,
+  manifest: DecoderManifest,
+): StoredAdapter & { readonly facts: AdapterFacts } {
+  if (isTrainedPrefix(adapter)) {
+    const { nPosition: nPrefix } = adapter;
+    const facts = { rank: 0, alpha: 0, projections: [], nTarget: 0, nPrefix, activation: null };
+    return { ...encodePrefix(adapter, manifest), facts };
+  }
+  const { rank, alpha, activation, pairs } = adapter;
+  const projections = [...pairs.keys()].map((key) => key.slice(key.lastIndexOf('.') + 1));
+  const facts = {
+    ...{ rank, alpha, projections: [...new Set(projections)], nTarget: pairs.size, nPrefix: 0 },
+    activation: activation === null ? null : [...activation],
+  };
+  return { ...encodeStored(adapter), facts };
 }
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND for one that the bucket does not have */

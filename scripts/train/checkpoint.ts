@@ -1,5 +1,5 @@
 /** Checkpoints: weights, running means and the number of steps, in one safetensors file, whole or not at all. */
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { EngineError } from '../../engine/base/errors.ts';
 import { readRange } from '../../engine/formats/byte-source.ts';
 import { readSafetensors, readSafetensorsMetadata } from '../../engine/formats/safetensors.ts';
@@ -21,6 +21,13 @@ export async function writeCheckpoint(
   eachPart(training, (name, shape, values) => tensors.push({ name, shape, values }));
   const metadata = { format: FORMAT, step: String(training.nStep), fingerprint };
   await writeWhole(path, encodeSafetensors(tensors, metadata));
+}
+
+/** @throws {EngineError} E_DISK */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw asDiskError(error, folder, 'training');
+  });
 }
 
 /** Writes a file whole or not at all: what was there stays when there is no room. @throws {EngineError} E_DISK */

@@ -12,12 +12,15 @@ const MAX_LAYERS = 64;
 const MAX_DIM = 4096;
 const MAX_CONTEXT = 4096;
 const MAX_STEPS = 10_000_000;
+/** Cosines over less leave nothing but the nearest, and overflow. */
+const MIN_TEMPERATURE = 0.005;
 
 const schema = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected small letters, digits, ".", "_" and "-"'),
   seed: z.number().int().min(0).default(1),
+  objective: z.enum(['next-token', 'contrastive']).default('next-token'),
   data: z.strictObject({
     files: z.array(z.string()).min(1),
     separator: z.string().min(1).default('<|endoftext|>'),
@@ -33,6 +36,15 @@ const schema = z.strictObject({
     ffnDim: count.optional(),
     context: count.max(MAX_CONTEXT),
   }),
+  /** Of the contrastive objective. */
+  contrastive: z
+    .strictObject({
+      /** Decoders: one for both sides, or one each. */
+      towers: z.union([z.literal(1), z.literal(2)]).default(1),
+      /** What cosines are divided by. */
+      temperature: z.number().min(MIN_TEMPERATURE).max(10).default(0.05),
+    })
+    .prefault({}),
   training: z
     .strictObject({
       steps: count.max(MAX_STEPS),
@@ -56,6 +68,17 @@ const schema = z.strictObject({
     }),
 });
 
+/** Pairs of a step are compared with each other: they are in memory together. */
+const checked = schema.superRefine(({ objective, training }, context) => {
+  const { sequences, sequencesAtOnce = sequences } = training;
+  if (objective !== 'contrastive') return;
+  const fail = (field: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: ['training', field], message });
+  if (sequences < 2) fail('sequences', `expected 2 pairs or more, got ${sequences}`);
+  if (sequencesAtOnce !== sequences)
+    fail('sequencesAtOnce', 'pairs are compared with each other; expected to be left out');
+});
+
 export type TrainingConfig = z.output<typeof schema>;
 
 /** @throws {EngineError} E_USAGE naming the file and the field */
@@ -67,7 +90,7 @@ export function parseTrainingConfig(text: string, name: string): TrainingConfig 
     const what = error instanceof Error ? error.message : String(error);
     throw new EngineError('E_USAGE', `${name}: is not JSON (${what}). Mend it.`);
   }
-  const parsed = schema.safeParse(json);
+  const parsed = checked.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.join('.') ?? '';

@@ -5,7 +5,7 @@ import type { Modalities } from '../../engine/manifest/modalities.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
 import { encodeSafetensors } from '../lib/encode-safetensors.ts';
 import { END_TOKEN } from './byte-tokenizer.ts';
-import type { Training } from './training.ts';
+import type { Trainer } from './trainer.ts';
 
 export interface ExportedText {
   /** tokenizer.json */
@@ -18,15 +18,20 @@ export interface ExportedText {
   readonly modalities?: Modalities;
 }
 
+/** @param prefix what the names of its weights begin with, which a file leaves out */
 export async function exportModel(
   folder: string,
-  training: Training,
+  training: Trainer,
   shape: DecoderShape,
   tokenizer: ExportedText,
+  prefix = '',
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const tensors = training.program.plan.graph.weights.map((weight) => ({
-    name: weight.name,
+  const own = training.program.plan.graph.weights.filter(
+    ({ name }) => prefix === '' || name.startsWith(`${prefix}model.`),
+  );
+  const tensors = own.map((weight) => ({
+    name: weight.name.slice(prefix.length),
     shape: weight.nRow === 1 ? [weight.nCol] : [weight.nRow, weight.nCol],
     values: training.read(weight),
   }));

@@ -22,3 +22,8 @@ export interface RunResult {
   readonly reportFile: string;
   readonly history: readonly TrainingStep[];
 }
+
+export interface PairsResult extends RunResult {
+  /** Share of held-out texts whose own one is the nearest of the other side's in a batch; null without any. */
+  readonly right: number | null;
+}

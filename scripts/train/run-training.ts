@@ -3,22 +3,18 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
-import { rateAt } from '../../engine/train/schedule.ts';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { TrainingConfig } from './config.ts';
+import { type CourseOptions, runCourse } from './course.ts';
 import { exportModel } from './export-model.ts';
 import { trainingReport } from './report.ts';
-import type { RunResult, TrainingStep } from './result.ts';
+import type { RunResult } from './result.ts';
 import { heldOutBatches, readTokenData, trainBatches, type TokenData } from './token-data.ts';
 import { Training } from './training.ts';
 import { writeSamples } from './write-samples.ts';
 
 const ROPE_BASE = 10_000;
 const NORM_EPS = 1e-5;
-const OPTIMIZER = { beta1: 0.9, beta2: 0.95, eps: 1e-8 };
-/** Of a step of learning, without a configured one: as many as 5 % of the steps, at most 200. */
-const WARMUP_PART = 0.05;
-const MAX_WARMUP = 200;
+export const OPTIMIZER = { beta1: 0.9, beta2: 0.95, eps: 1e-8 };
 /** Held-out batches of an evaluation. */
 const MAX_BATCHES = 20;
 const N_SAMPLE = 3;
@@ -26,14 +22,10 @@ const PROMPT_TOKENS = 16;
 /** Matrices of the feed-forward part are made a multiple of it. */
 const FFN_UNIT = 32;
 
-export interface RunOptions {
+export interface RunOptions extends CourseOptions {
   /** Where checkpoints and the model go. */
   readonly folder: string;
   readonly nThread: number;
-  readonly signal: AbortSignal;
-  /** Ends after these minutes, with the model as it is then; null for all steps. */
-  readonly minutes: number | null;
-  readonly onStep: (step: TrainingStep) => void;
   readonly onData: (data: TokenData) => void;
 }
 
@@ -54,7 +46,7 @@ export async function runTraining(
   const data = await readTokenData(config);
   onData(data);
   const shape = shapeOf(config, data.tokenizer.nVocab);
-  const { steps, sequences, sequencesAtOnce: atOnce = sequences, ...rates } = config.training;
+  const { sequences, sequencesAtOnce: atOnce = sequences, ...rates } = config.training;
   const optimizer = {
     ...OPTIMIZER,
     ...{ weightDecay: rates.weightDecay, maxNorm: rates.maxNorm },
@@ -65,56 +57,23 @@ export async function runTraining(
   );
   try {
     await mkdir(folder, { recursive: true });
-    const checkpoint = join(folder, 'checkpoint.safetensors');
-    const fingerprint = fingerprintOf(config, data);
-    await readCheckpoint(checkpoint, training, fingerprint);
     const nContext = shape.nContext;
     const evaluate = (): number | null =>
       data.heldOut.length <= nContext
         ? null
         : training.evaluate(heldOutBatches(data.heldOut, atOnce, nContext, MAX_BATCHES));
-    const schedule = {
-      ...{ rate: rates.rate, nStep: steps },
-      nWarmup: rates.warmupSteps ?? Math.min(MAX_WARMUP, Math.round(steps * WARMUP_PART)),
+    const course = {
+      ...{ training, evaluate, fingerprint: fingerprintOf(config, data) },
+      checkpoint: join(folder, 'checkpoint.safetensors'),
+      learn: (step: number, rate: number) => {
+        const order = { seed: config.seed, step, nSequence: sequences, atOnce, nContext };
+        return training.step(trainBatches(data.train, order), rate);
+      },
+      nToken: sequences * nContext,
+      nFlop: training.program.plan.nFlop * (sequences / atOnce),
     };
-    let savedStep = training.nStep;
-    const save = async (): Promise<void> => {
-      await writeCheckpoint(checkpoint, training, fingerprint);
-      savedStep = training.nStep;
-    };
-    const history: TrainingStep[] = [];
-    const begin = performance.now();
-    const firstStep = training.nStep;
-    const isOver = (): boolean =>
-      training.nStep >= steps ||
-      signal.aborted ||
-      (minutes !== null && performance.now() - begin > minutes * 60_000);
-    while (!isOver()) {
-      const step = training.nStep;
-      const before = performance.now();
-      const rate = rateAt(rates.schedule, step, schedule);
-      const batches = trainBatches(data.train, {
-        ...{ seed: config.seed, step, nSequence: sequences, atOnce, nContext },
-      });
-      const { loss } = training.step(batches, rate);
-      const seconds = (performance.now() - before) / 1000;
-      // A signal is heard between steps.
-      await new Promise((resolve) => setImmediate(resolve));
-      const done = training.nStep;
-      const isLast = isOver();
-      const heldOutLoss = isLast || done % rates.evaluateEvery === 0 ? evaluate() : null;
-      const sinceFirst = (performance.now() - begin) / 1000 / (done - firstStep);
-      const told = {
-        ...{ step: done, nStep: steps, loss, heldOutLoss, rate },
-        tokensPerSecond: (sequences * nContext) / seconds,
-        gflops: (training.program.plan.nFlop * (sequences / atOnce)) / seconds / 1e9,
-        secondsLeft: sinceFirst * (steps - done),
-      };
-      history.push(told);
-      onStep(told);
-      if (done % rates.saveEvery === 0) await save();
-    }
-    if (savedStep !== training.nStep) await save();
+    const told = { signal, minutes, onStep };
+    const { history, seconds } = await runCourse(course, config.training, told);
     const modelFolder = join(folder, 'model');
     await exportModel(modelFolder, training, shape, {
       ...{ json: data.tokenizerJson, endId: data.endId },
@@ -128,7 +87,7 @@ export async function runTraining(
         0,
       ),
       tokens: training.nStep * sequences * nContext,
-      seconds: (performance.now() - begin) / 1000,
+      seconds,
       reportFile: join(folder, 'report.html'),
     };
     const samples = await writeSamples(modelFolder, promptsOf(data), config.seed);

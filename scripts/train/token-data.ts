@@ -24,10 +24,7 @@ export async function readTokenData(
   { data, tokenizer: named, model }: Pick<TrainingConfig, 'data' | 'tokenizer' | 'model'>,
   onProgress: (nDocument: number, total: number) => void = () => undefined,
 ): Promise<TokenData> {
-  const tokenizerJson =
-    named === 'bytes' ? byteLevelTokenizerJson() : await readFile(named, 'utf8');
-  const endId = findEnd(tokenizerJson, named);
-  const tokenizer = Tokenizer.parse(tokenizerJson, { addBos: false, bosId: null, eosIds: [endId] });
+  const { tokenizerJson, tokenizer, endId } = await openTokenizer(named);
   const documents: string[] = [];
   for (const file of data.files) documents.push(...(await readDocuments(file, data.separator)));
   const parts: Uint32Array[] = [];
@@ -47,6 +44,17 @@ export async function readTokenData(
     ...{ tokenizerJson, tokenizer, endId, train, heldOut },
     ...{ nDocument: documents.length, nChar },
   };
+}
+
+/** @throws {EngineError} E_USAGE for a tokenizer without a token that ends a text */
+export async function openTokenizer(
+  named: string,
+): Promise<Pick<TokenData, 'tokenizerJson' | 'tokenizer' | 'endId'>> {
+  const tokenizerJson =
+    named === 'bytes' ? byteLevelTokenizerJson() : await readFile(named, 'utf8');
+  const endId = findEnd(tokenizerJson, named);
+  const tokenizer = Tokenizer.parse(tokenizerJson, { addBos: false, bosId: null, eosIds: [endId] });
+  return { tokenizerJson, tokenizer, endId };
 }
 
 /** Random sequences of an update: the same for a seed and a step, so that a training goes on as if never cut. */

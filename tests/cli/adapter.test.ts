@@ -6,6 +6,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writePeftPrefix } from '../../engine/adapters/prefix.ts';
 import { requireKind } from '../../engine/manifest/manifest.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import { loadKernelModules } from '../../scripts/node-host/kernels.ts';
@@ -18,6 +19,7 @@ import {
   peftFolder,
   writeBaseFolder,
 } from '../support/adapter-fixtures.ts';
+import { prefixOf } from '../support/trained-prefix.ts';
 import { runThimble } from '../support/program.ts';
 import type { Ended } from '../support/program.ts';
 
@@ -104,6 +106,28 @@ test('merges into a model of its own', async () => {
   expect((await thimble('adapter', 'merge', `${BASE}:late`, '--out', `${out}-2`)).stderr).toMatch(
     /applies after its invocation tokens only.*\[E_ADAPTER_UNSUPPORTED\]/,
   );
+});
+
+test('adds a trained prefix, lists it with its positions, and merges none', async () => {
+  const source = new FileModelSource(
+    join(home, 'data', 'models', BASE),
+    requireKind((await readImported(join(home, 'data', 'models', BASE), BASE)).manifest, 'decoder'),
+  );
+  const prefix = await prefixOf(source, [1, 5, 9, 13, 17]);
+  const folder = join(home, 'prefix');
+  const { config, weights } = writePeftPrefix(prefix, source.manifest);
+  await mkdir(folder);
+  await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'adapter_model.safetensors'), weights);
+  expect(await thimble('adapter', 'add', `${BASE}:handbook`, folder)).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/golden:handbook: prefix of 5, .* in local R2/) as string,
+  });
+  expect((await thimble('adapter', 'ls', BASE)).stdout).toMatch(
+    /golden:handbook +- .*prefix of 5 tokens/,
+  );
+  const merge = await thimble('adapter', 'merge', `${BASE}:handbook`, '--out', join(home, 'no'));
+  expect(merge.stderr).toMatch(/is a trained prefix, .*\[E_ADAPTER_UNSUPPORTED\]/);
 });
 
 describe('refused', () => {

@@ -124,6 +124,19 @@ describe('thimble search', () => {
     expect((await run([...args, 'sea'])).stderr).toContain('no collection "unmade"');
   });
 
+  test('a model that ranks the passages again is named; one that does not exist is refused', async () => {
+    const args = ['search', 'ranked', 'the blue sea', '--url', server.url];
+    const add = ['--create', '--add', join(home, 'sea.md'), join(home, 'page.html')];
+    const ended = await run([...args, '--json', '--rerank', ID, ...add]);
+    expect(ended).toMatchObject({ code: 0 });
+    const { hits } = JSON.parse(ended.stdout) as { hits: { rerank_score: number | null }[] };
+    expect(hits).toHaveLength(2);
+    for (const { rerank_score: score } of hits) expect(score).toBeGreaterThanOrEqual(0);
+    const refused = await run([...args, '--rerank', 'nothing']);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('rerank: no model "nothing"');
+  });
+
   test('without anything to do says so', async () => {
     const ended = await run(['search', 'notes', '--url', server.url]);
     expect(ended.code).not.toBe(0);
@@ -161,6 +174,7 @@ describe('thimble ask', () => {
   test.each([
     [['ask', 'others', 'Why?'], 'no collection "others"'],
     [['ask', 'lights', 'Why?', '--check', 'maybe'], 'quote, drop, mark, off'],
+    [['ask', 'lights', 'Why?', '--rerank', 'nothing'], 'retrieval.rerank: no model "nothing"'],
   ])('%j fails with its reason', async (args, reason) => {
     const ended = await run([...args, '--url', server.url]);
     expect(ended.code).not.toBe(0);

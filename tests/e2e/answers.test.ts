@@ -1,15 +1,20 @@
 /** Ten of the questions of `thimble eval answers` on a small model: what the check lets pass is in the cited text. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   addDocuments,
+  ANSWERS_FOLDER,
   askQuestion,
   figuresOf,
   hasAnswer,
   judge,
   type Question,
+  QUESTION_FILES,
   readQuestions,
   reportOf,
 } from '../../scripts/eval/answers.ts';
+import { rankReport } from '../../scripts/eval/retrieval.ts';
 import { startTestServer, type TestServer } from '../support/http-server.ts';
 import { findModelFile } from '../support/needs.ts';
 
@@ -45,10 +50,27 @@ describe.skipIf(!isThere)('answers of a small model', () => {
   });
 });
 
-test('each question names its document, and quotes a part of it', async () => {
-  const questions = await readQuestions();
-  expect(questions).toHaveLength(200);
-  expect(questions.filter(({ document }) => document === null)).toHaveLength(30);
+test.each([
+  [QUESTION_FILES.questions, 200, 30],
+  [QUESTION_FILES.paraphrases, 60, 0],
+])('%s: each question names its document, and quotes a part of it', async (file, n, nWithout) => {
+  const questions = await readQuestions(file);
+  expect(questions).toHaveLength(n);
+  expect(questions.filter(({ document }) => document === null)).toHaveLength(nWithout);
+  for (const { document, quote, answers } of questions) {
+    if (document === null) continue;
+    const text = await readFile(join(ANSWERS_FOLDER, 'documents', document), 'utf8');
+    expect(text).toContain(quote);
+    expect(answers.length).toBeGreaterThan(0);
+  }
+});
+
+test('ranks of the right passage as shares and their mean reciprocal', () => {
+  const report = rankReport('questions', { mode: 'vector' }, [1, 2, null, 4]);
+  expect(report).toMatchObject({ set: 'questions', mode: 'vector', questions: 4 });
+  const { first, firstTwo, firstThree, reciprocalRank } = report;
+  expect([first, firstTwo, firstThree].map(({ value }) => value)).toEqual([0.25, 0.5, 0.5]);
+  expect(reciprocalRank.value).toBeCloseTo((1 + 1 / 2 + 1 / 4) / 4, 12);
 });
 
 describe('the judge', () => {

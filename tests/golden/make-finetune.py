@@ -51,13 +51,21 @@ def step_loss(model, job, examples):
 def run(folder):
     job = json.loads((folder / "job.json").read_text())
     base = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32)
-    model = PeftModel.from_pretrained(base, folder / "adapter", is_trainable=True)
+    is_prefix = job["isPrefix"]
+    # PEFT loads no prefix to go on with, but one that is loaded can be learned.
+    model = PeftModel.from_pretrained(base, folder / "adapter", is_trainable=not is_prefix)
+    if is_prefix:
+        model.prompt_encoder["default"].embedding.weight.requires_grad_(True)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)
     losses = []
     for rate, examples in zip(job["rates"], job["steps"]):
         optimizer.zero_grad()
         losses.append(step_loss(model, job, examples))
+        if is_prefix:
+            # The kit leaves the first position as it is.
+            for weight in weights:
+                weight.grad[0] = 0
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         for group in optimizer.param_groups:
             group["lr"] = rate

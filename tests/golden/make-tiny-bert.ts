@@ -1,11 +1,17 @@
 /**
- * Writes the Hugging Face folder of the tests' tiny encoder, for make-tiny-bert.py.
+ * Writes the Hugging Face folders of the tests' tiny encoder and classifier, for make-tiny-bert.py,
+ * make-tiny-classifier.py and make-tiny-late.py, and the encoder's vectors of tokens in its folder `late`.
  *
- *     node tests/golden/make-tiny-bert.ts FOLDER
+ *     node tests/golden/make-tiny-bert.ts FOLDER [classifier]
  */
+import { join } from 'node:path';
 import process from 'node:process';
-import { writeTinyEncoder } from '../support/encoders.ts';
+import { writeTinyClassifier, writeTinyEncoder, writeTinyLate } from '../support/encoders.ts';
 
-const folder = process.argv[2];
-if (folder === undefined) throw new Error('usage: make-tiny-bert.ts FOLDER');
-await writeTinyEncoder(folder);
+const [folder, kind] = process.argv.slice(2);
+if (folder === undefined) throw new Error('usage: make-tiny-bert.ts FOLDER [classifier]');
+if (kind === 'classifier') await writeTinyClassifier(folder);
+else {
+  await writeTinyEncoder(folder);
+  await writeTinyLate(join(folder, 'late'));
+}

@@ -112,6 +112,8 @@ test('models are listed and described', async () => {
   );
   const shown = await client.show({ model: STORIES_ID });
   expect(shown.capabilities).toContain('completion');
+  // Nothing here reads pictures.
+  expect(shown.capabilities).not.toContain('vision');
   expect(shown.model_info).toMatchObject({ 'general.architecture': 'llama' });
   const { version } = JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as {
     version: string;

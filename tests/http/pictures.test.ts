@@ -95,6 +95,24 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect(plain.images).toBeUndefined();
   });
 
+  test('a rendered template has the words that a chat puts in, as many tokens', async () => {
+    const messages = say(dataUrl(page), 'Which fruit?');
+    const chatted = await chat({ messages });
+    const response = await server.post('/apply-template', { model: MODEL, messages });
+    const { prompt, tokens } = await response.json<{ prompt: string; tokens: number[] }>();
+    expect(prompt).toContain(`${chatted.images![0]!.description}\nWhich fruit?`);
+    expect(tokens.length).toBe(chatted.usage.prompt_tokens);
+    const off = await server.post('/apply-template', { model: MODEL, messages, vision: 'off' });
+    expect(off.status).toBe(400);
+  });
+
+  test('Ollama is told that pictures are taken', async () => {
+    const client = new Ollama({ host: server.url });
+    const { capabilities } = await client.show({ model: MODEL });
+    expect(capabilities).toContain('vision');
+    expect((await client.show({ model: OCR })).capabilities).toEqual([]);
+  });
+
   test('a stream has the pictures in its last part', async () => {
     const response = await server.post('/v1/chat/completions', {
       ...{ model: MODEL, messages: say(dataUrl(photo)), max_tokens: 2, stream: true },

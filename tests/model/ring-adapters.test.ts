@@ -1,6 +1,6 @@
 /** Adapters of a model over several stages: what one decoder gives, also after a stage was lost. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeStored, encodeStored } from '../../engine/adapters/stored.ts';
+import { decodeStored, encodePrefix, encodeStored } from '../../engine/adapters/stored.ts';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import type {
   AdapterSource,
@@ -12,6 +12,7 @@ import { randomAdapter } from '../support/adapter-fixtures.ts';
 import { decoderFrom, sourceFrom, STORIES_FILE } from '../support/models.ts';
 import { randomTokens } from '../support/random-llama.ts';
 import { BOS } from '../support/requests.ts';
+import { prefixOf } from '../support/trained-prefix.ts';
 import { RemoteStage, ringOver, stagesFrom, STORIES_PIECES } from '../support/rings.ts';
 
 const TEXT = [BOS, ...randomTokens(30)];
@@ -85,6 +86,36 @@ describe('a ring with adapters', () => {
     await expect(ring.holdAdapter(sources[1]!)).rejects.toThrow('storage');
     links[2]!.before = () => undefined;
     await expect(logitsOf(ring, ['two'])).rejects.toMatchObject({ code: 'E_INTERNAL' });
+  });
+
+  it('begins texts with a prefix of which each stage has its layers, also after a stage was lost', async () => {
+    const { source, links, ring } = await newRing();
+    const { decoder, manifest } = await decoderFrom(STORIES_FILE, 'lossless', PLAN);
+    const prefix = await prefixOf(source, [BOS, ...randomTokens(39)]);
+    const { bytes } = encodePrefix(prefix, manifest);
+    const id = 'prefix';
+    const load: AdapterSource['load'] = (layers) => decodeStored(id, bytes, layers);
+    const begin = async (on: DecoderBackend): Promise<Float32Array[]> => {
+      const sequence = new Sequence(new PagePool(on.limits.nPage));
+      sequence.reserve(100);
+      const adapter = { id, nPrefix: 40 };
+      const seen: Float32Array[] = [];
+      for (let at = 0; at < TEXT.length; at += 20)
+        await on.forward(
+          [{ sequence, inputs: TEXT.slice(at, at + 20), slot: 0, logitsFrom: 0, adapter }],
+          (_part, index, row) => (seen[at + index] = on.logits(row).slice()),
+        );
+      return seen;
+    };
+    await decoder.holdAdapter({ id, file: null, load });
+    await ring.holdAdapter({ id, file: null, load });
+    const wanted = await begin(decoder);
+    expect(wanted).toHaveLength(TEXT.length);
+    expect(await begin(ring)).toEqual(wanted);
+    const [, fresh] = await stagesFrom(source, STORIES_PIECES, PLAN);
+    links[1]!.stage = fresh!;
+    await expect(begin(ring)).rejects.toMatchObject({ code: 'E_STAGE_LOST' });
+    expect(await begin(ring)).toEqual(wanted);
   });
 
   it('forgets one that was dropped', async () => {

@@ -7,7 +7,11 @@ import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifes
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
 import { type Target, TARGETS } from '../../engine/train/adapter/base.ts';
-import { AdapterTraining, type Pass } from '../../scripts/finetune/adapter-training.ts';
+import {
+  AdapterTraining,
+  type Pass,
+  type Shares,
+} from '../../scripts/finetune/adapter-training.ts';
 import { importModel } from '../../scripts/import/import-model.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 import { FileModelSource } from '../../scripts/node-host/model-files.ts';
@@ -75,13 +79,16 @@ export interface SmallOptions {
   readonly nThread?: number;
   readonly targets?: readonly Target[];
   readonly seed?: number;
+  readonly nPrefix?: number;
+  /** Tokens of a teacher. */
+  readonly nShare?: number;
 }
 
 export async function startSmall(
   source: ModelSource<DecoderManifest>,
-  { nRow = 160, rank = 5, nThread = 2, targets = TARGETS, seed = 1 }: SmallOptions = {},
+  { nRow = 160, rank = 5, nThread = 2, targets = TARGETS, seed = 1, ...more }: SmallOptions = {},
 ): Promise<AdapterTraining> {
-  const adapter = { base: source.manifest, rank, alpha: 2 * rank, targets, nRow };
+  const adapter = { base: source.manifest, rank, alpha: 2 * rank, targets, nRow, ...more };
   return await AdapterTraining.start({ adapter, nThread, optimizer: OPTIMIZER }, source, seed);
 }
 
@@ -101,6 +108,23 @@ export function smallPass(nVocab: number, seed: number): Pass {
     targets: Uint32Array.from(picks, id),
     weights: Float32Array.from(picks, (_, i) => 1 + (i % 3)),
   };
+}
+
+/** What a teacher might say of every pick of a pass: `k` tokens that differ. */
+export function smallShares({ picks }: Pass, nVocab: number, k: number, seed: number): Shares {
+  const random = new SeededRandom(seed);
+  const ids: number[] = [];
+  const values: number[] = [];
+  for (let pick = 0; pick < picks.length; pick++) {
+    const first = random.integer(0, nVocab - 1);
+    const parts = Array.from({ length: k }, (_, i) => (i === 2 ? 0 : random.next()));
+    const sum = parts.reduce((a, b) => a + b, 0);
+    for (const [i, part] of parts.entries()) {
+      ids.push((first + 7 * i) % nVocab);
+      values.push(part / sum);
+    }
+  }
+  return { ids: Uint32Array.from(ids), values: Float32Array.from(values) };
 }
 
 /** Weights of a base as the plain reading of its files gives them. */

@@ -2,6 +2,7 @@
 import {
   causalReference,
   crossEntropyReference,
+  type KeptReference,
   linearReference,
   type Matrix,
   rmsNormReference,
@@ -14,26 +15,44 @@ import type { Batch } from '../../scripts/train/training.ts';
 
 export type ReferenceWeights = ReadonlyMap<string, Matrix>;
 
-/** Sum of the weighted losses. */
-export function decoderLoss(weights: ReferenceWeights, shape: DecoderShape, batch: Batch): number {
-  const { starts = evenStarts(batch.tokens.length, shape.nContext) } = batch;
-  let sum = 0;
-  for (let i = 0; i + 1 < starts.length; i++)
-    sum += sequenceLoss(weights, shape, batch, [starts[i]!, starts[i + 1]!]);
-  return sum;
-}
-
-/** Of the rows [from, to), which are one sequence. */
-function sequenceLoss(
+/** Sum of the weighted losses. @param prefixOf what a layer's queries see before their sequences */
+export function decoderLoss(
   weights: ReferenceWeights,
   shape: DecoderShape,
   { vectors, ...batch }: Batch,
-  [from, to]: readonly [number, number],
+  prefixOf: (layer: number) => KeptReference | null = () => null,
 ): number {
-  const [tokens, targets, counts] = [batch.tokens, batch.targets, batch.weights].map((values) =>
-    values.subarray(from, to),
-  ) as [Uint32Array, Uint32Array, Float32Array];
-  const w = (name: string): Matrix => weights.get(`${name}.weight`)!;
+  const { starts = evenStarts(batch.tokens.length, shape.nContext) } = batch;
+  const table = weights.get('model.embed_tokens.weight')!;
+  let loss = 0;
+  for (let i = 0; i + 1 < starts.length; i++) {
+    const [from, to] = [starts[i]!, starts[i + 1]!];
+    const tokens = batch.tokens.subarray(from, to);
+    const seen = vectors === undefined ? null : { vectors, from };
+    const last = decoderRowsReference(weights, shape, tokens, '', prefixOf, seen);
+    const [targets, counts] = [batch.targets.subarray(from, to), batch.weights.subarray(from, to)];
+    const losses = crossEntropyReference(linearReference(last, table), targets, counts);
+    loss += losses.reduce((a, b) => a + b, 0);
+  }
+  return loss;
+}
+
+/** Vectors of a batch, for the sequence that begins at its row `from`. */
+interface SeenVectors {
+  readonly vectors: NonNullable<Batch['vectors']>;
+  readonly from: number;
+}
+
+/** Rows after the last norm. @param name what the names of the weights begin with */
+export function decoderRowsReference(
+  weights: ReferenceWeights,
+  shape: DecoderShape,
+  tokens: Uint32Array,
+  name = '',
+  prefixOf: (layer: number) => KeptReference | null = () => null,
+  seen: SeenVectors | null = null,
+): Matrix {
+  const w = (part: string): Matrix => weights.get(`${name}${part}.weight`)!;
   const headDim = shape.dim / shape.nHead;
   const table = w('model.embed_tokens');
   let x: Matrix = {
@@ -43,13 +62,14 @@ function sequenceLoss(
       (_, i) => table.values[tokens[Math.floor(i / shape.dim)]! * shape.dim + (i % shape.dim)]!,
     ),
   };
-  for (const [name, { values, rows, places }] of vectors ?? []) {
+  for (const [sense, { values, rows, places }] of seen?.vectors ?? []) {
+    const from = seen!.from;
     const nIn = values.length / rows.length;
     const given = { nRow: rows.length, nCol: nIn, values: Float64Array.from(values) };
-    const projected = linearReference(given, w(`projectors.${name}.linear`));
-    const positions = w(`projectors.${name}.positions`);
+    const projected = linearReference(given, w(`projectors.${sense}.linear`));
+    const positions = w(`projectors.${sense}.positions`);
     for (const [i, row] of rows.entries()) {
-      if (row < from || row >= to) continue;
+      if (row < from || row >= from + tokens.length) continue;
       for (let j = 0; j < shape.dim; j++)
         x.values[(row - from) * shape.dim + j] =
           projected.values[i * shape.dim + j]! + positions.values[places[i]! * shape.dim + j]!;
@@ -58,23 +78,22 @@ function sequenceLoss(
   for (let i = 0; i < shape.nLayer; i++) {
     const part = (name: string): Matrix => w(`model.layers.${i}.${name}`);
     const read = rmsNormReference(x, part('input_layernorm'), shape.normEps);
+    const before = prefixOf(i);
     const turned = (name: string): Matrix =>
       ropeReference(
         linearReference(read, part(`self_attn.${name}`)),
-        ...([headDim, shape.nContext, shape.ropeBase] as const),
+        ...([headDim, shape.nContext, shape.ropeBase, before?.keys.nRow] as const),
       );
     const [q, k] = [turned('q_proj'), turned('k_proj')];
     const v = linearReference(read, part('self_attn.v_proj'));
-    const mixed = causalReference(q, k, v, headDim, shape.nContext);
+    const mixed = causalReference(q, k, v, headDim, shape.nContext, before);
     x = sum(x, linearReference(mixed, part('self_attn.o_proj')));
     const fed = rmsNormReference(x, part('post_attention_layernorm'), shape.normEps);
     const gate = linearReference(fed, part('mlp.gate_proj'));
     const up = linearReference(fed, part('mlp.up_proj'));
     x = sum(x, linearReference(swigluReference(gate, up), part('mlp.down_proj')));
   }
-  const last = rmsNormReference(x, w('model.norm'), shape.normEps);
-  const losses = crossEntropyReference(linearReference(last, table), targets, counts);
-  return losses.reduce((a, b) => a + b, 0);
+  return rmsNormReference(x, w('model.norm'), shape.normEps);
 }
 
 function sum(a: Matrix, b: Matrix): Matrix {

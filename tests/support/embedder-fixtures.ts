@@ -163,7 +163,9 @@ export function textsOf({ vocabulary, config }: EmbedderFixture): number[][] {
 export function tensorsOfEmbedder(fixture: EmbedderFixture): TinyTensor[] {
   const { tensors } = familyByName('encoder', fixture.family);
   const isWhole = fixture.withBiases === true;
-  const rows = tensors.map((row) => (isWhole ? { ...row, required: true } : row));
+  // No file has vectors of tokens: they come from the project's own.
+  const inFiles = tensors.filter(({ name }) => !name.startsWith('late'));
+  const rows = inFiles.map((row) => (isWhole ? { ...row, required: true } : row));
   return randomTensors({ tensors: rows }, fixture.config);
 }
 

@@ -1,4 +1,5 @@
 /** Embedding models for tests: the real one's name, and a tiny random one. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { archTensors } from '../../engine/archs/index.ts';
@@ -100,14 +101,74 @@ export async function writeTinyEncoder(
   await writeFile(join(folder, 'model.safetensors'), writeSafetensors(tensors));
 }
 
+/** Classes of the tiny classifier. */
+export const TINY_LABELS = ['sea', 'bread', 'cat'] as const;
+export const TINY_CLASSIFIER: EncoderConfig = {
+  ...TINY_CONFIG,
+  pooling: 'rank',
+  nClass: TINY_LABELS.length,
+};
+
+/** The tiny encoder as transformers' BertForSequenceClassification. @param more fields of config.json */
+export async function writeTinyClassifier(
+  folder: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  await writeTinyEncoder(folder, TINY_CLASSIFIER, {
+    architectures: ['BertForSequenceClassification'],
+    id2label: Object.fromEntries(TINY_LABELS.map((label, id) => [id, label])),
+    label2id: Object.fromEntries(TINY_LABELS.map((label, id) => [label, id])),
+    ...more,
+  });
+}
+
+/** Vectors of tokens of the tiny encoder, as scripts/train/late-interaction.py writes them: `late.safetensors` of a folder. */
+export async function writeTinyLate(folder: string): Promise<void> {
+  const { nEmbd } = TINY_CONFIG;
+  const norm = tinyTensors(TINY_CONFIG).find(({ name }) => name === 'embdNorm')!;
+  const row = (name: string, dims: readonly number[], seed: number) => {
+    const values = randomValues(
+      dims.reduce((product, n) => product * n, 1),
+      seed,
+      0.5,
+    );
+    return { name, dtype: 'F32', shape: dims, data: new Uint8Array(values.buffer) };
+  };
+  const file = writeSafetensors(
+    [
+      row('late.projection.weight', [TINY_LATE.width, nEmbd], 101),
+      row('late.importance.weight', [nEmbd], 102),
+    ],
+    {
+      base: createHash('sha256').update(norm.data).digest('hex'),
+      importance_offset: String(TINY_LATE.importanceOffset),
+      text_share: String(TINY_LATE.textShare),
+      scale: String(TINY_LATE.scale),
+      offset: String(TINY_LATE.offset),
+    },
+  );
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'late.safetensors'), file);
+}
+export const TINY_LATE = {
+  width: 16,
+  importanceOffset: 0.25,
+  textShare: 0.5,
+  scale: 6,
+  offset: -3,
+} as const;
+
 function tinyTensors(config: EncoderConfig) {
-  const own = archTensors(BERT, config).filter(({ required }) => required);
-  return own.map(({ places, shape: [nRow, nCol], spec }, i) => {
+  const isClassifier = config.nClass !== undefined;
+  const own = archTensors(BERT, config).filter(
+    ({ name, required }) => required || (isClassifier && /^(cls|score)/.test(name)),
+  );
+  return own.map(({ name, places, shape: [nRow, nCol], spec }, i) => {
     const values = randomValues(nRow * nCol, i + 1, 0.2);
     // Norms about one, as trained ones are.
     const shifted = spec.role === 'norm' ? values.map((value) => value + 1) : values;
     const dims = nRow === 1 ? [nCol] : [nRow, nCol];
-    return { places, dims, data: new Uint8Array(shifted.buffer) };
+    return { name, places, dims, data: new Uint8Array(shifted.buffer) };
   });
 }
 

@@ -32,11 +32,18 @@ function steps(seed: number, nText: 1 | 2, isActivated: boolean): Example[][] {
   );
 }
 
+function repeated(seed: number): Example[][] {
+  const [first] = steps(seed, 1, false);
+  return Array.from({ length: N_STEP }, () => first!);
+}
+
 const common = { rank: 4, alpha: 8, rate: 1e-2, nRow: 200, beta: 0.1, invocation: null };
 
 export const FINETUNE_JOBS: Readonly<Record<string, PeftJob>> = {
   completion: { ...common, form: 'completion', steps: steps(1, 1, false) },
   preference: { ...common, form: 'preference', steps: steps(2, 2, false) },
+  // The same examples again and again: a prefix of a random base learns slowly.
+  prefix: { ...common, form: 'completion', prefix: 21, rate: 5e-2, steps: repeated(4) },
   activated: { ...common, form: 'completion', invocation: INVOCATION, steps: steps(3, 1, true) },
 };
 

@@ -1,10 +1,10 @@
 /**
- * A decoder of Llama's form, with a low-rank adapter or without, in float64, and the slopes of its loss by automatic differentiation
+ * A decoder of Llama's form, with a low-rank adapter, a trained prefix or neither, in float64, and the slopes of its loss by automatic differentiation
  * of another project (jax-js): nothing of it is shared with what it checks.
  */
 import { nn, numpy as np, valueAndGrad } from '@jax-js/jax';
 import type { ModelConfig } from '../../engine/manifest/manifest.ts';
-import type { Pass } from '../../scripts/finetune/adapter-training.ts';
+import type { Pass, Shares } from '../../scripts/finetune/adapter-training.ts';
 import type { BatchVectors } from '../../scripts/train/training.ts';
 
 export interface PlainMatrix {
@@ -23,7 +23,8 @@ const constant = (values: ArrayLike<number>, shape: number[]): Leaf =>
 
 /**
  * @param base weights by the engine's names, rows as they are stored
- * @param learned `<weight>.a` and `<weight>.b` of an adapter, rows of b in the stored order; or weights themselves
+ * @param learned `<weight>.a` and `<weight>.b` of an adapter, rows of b in the stored order; keys and values of a prefix,
+ *   `layers.<i>.prefix.keys` and `.values`, columns in the stored order; or weights themselves
  * @param gates factor of the adapter per row
  * @param vectors what takes rows in place of tokens, by the name of its projector
  * @returns the sum of the weighted losses, and the slopes by what is learned
@@ -32,15 +33,16 @@ export async function jaxDecoder(
   c: ModelConfig,
   base: ReadonlyMap<string, PlainMatrix>,
   learned: ReadonlyMap<string, PlainMatrix>,
-  { tokens, starts, picks, targets, weights }: Pass,
+  { tokens, starts, picks, targets, weights, shares = null }: Pass,
   gates: ArrayLike<number>,
   vectors: ReadonlyMap<string, BatchVectors> = new Map(),
 ): Promise<{ readonly loss: number; readonly slopes: ReadonlyMap<string, Float64Array> }> {
   const fixed = new Map([...base].map(([name, matrix]) => [name, leaf(matrix)]));
   const nRow = tokens.length;
   const gate = constant(gates, [nRow, 1]);
-  const [cosines, sines] = angles(c, starts, nRow);
-  const mask = causalMask(starts, nRow);
+  const nPrefix = learned.get('layers.0.prefix.keys')?.nRow ?? 0;
+  const [cosines, sines] = angles(c, starts, nRow, nPrefix);
+  const mask = causalMask(starts, nRow, nPrefix);
   const taken = new Set([...vectors.values()].flatMap(({ rows }) => [...rows]));
   const shown = oneHot(tokens, c.nVocab, taken);
   const segments = [...vectors].map(([name, { values, rows, places }]) => ({
@@ -51,7 +53,8 @@ export async function jaxDecoder(
     places,
   }));
   const chosen = oneHot(picks, nRow);
-  const wanted = oneHot(targets, c.nVocab);
+  const wanted =
+    shares === null ? oneHot(targets, c.nVocab) : spread(shares, picks.length, c.nVocab);
   const counts = constant(weights, [weights.length, 1]);
 
   const forward = (tree: Tree): Leaf => {
@@ -81,8 +84,15 @@ export async function jaxDecoder(
       const read = norm(x, part('attnNorm'));
       const turned = (name: string, nHead: number): Leaf =>
         turn(linear(read, part(name)).reshape([nRow, nHead, c.headDim]), c);
-      const [q, k] = [turned('qProj', c.nHead), turned('kProj', c.nKvHead)];
-      const v = linear(read, part('vProj')).reshape([nRow, c.nKvHead, c.headDim]);
+      const before = (side: string, own: Leaf): Leaf => {
+        const found = tree[part(`prefix.${side}`)];
+        if (found === undefined) return own;
+        return np.concatenate([found.ref.reshape([nPrefix, c.nKvHead, c.headDim]), own], 0);
+      };
+      const q = turned('qProj', c.nHead);
+      const k = before('keys', turned('kProj', c.nKvHead));
+      const own = linear(read, part('vProj')).reshape([nRow, c.nKvHead, c.headDim]);
+      const v = before('values', own);
       const group = c.nHead / c.nKvHead;
       const scores = np.einsum('ihd,jhd->hij', q, np.repeat(k, group, 1));
       const shares = nn.softmax(scores.div(Math.sqrt(c.headDim)).add(mask.ref), -1);
@@ -111,34 +121,59 @@ export async function jaxDecoder(
 
   const tree: Tree = Object.fromEntries([...learned].map(([name, matrix]) => [name, leaf(matrix)]));
   const [loss, slopes] = valueAndGrad(forward)(tree);
+  // What a divergence has beside the cross entropy, which nothing that is learned changes.
+  const entropy = shares === null ? 0 : negativeEntropy(shares, weights);
   const found = new Map<string, Float64Array>();
   for (const [name, slope] of Object.entries(slopes))
     found.set(name, Float64Array.from(await slope.data()));
-  return { loss: (await loss.data())[0]!, slopes: found };
+  return { loss: (await loss.data())[0]! + entropy, slopes: found };
 }
 
-function angles({ headDim, ropeTheta }: ModelConfig, starts: Uint32Array, nRow: number) {
+function angles(
+  { headDim, ropeTheta }: ModelConfig,
+  starts: Uint32Array,
+  nRow: number,
+  nPrefix: number,
+) {
   const half = headDim / 2;
   const each = (fn: (angle: number) => number): Leaf =>
     constant(
       Array.from({ length: nRow * half }, (_, at) => {
         const [row, i] = [Math.floor(at / half), at % half];
         const first = starts.findLast((start) => start <= row)!;
-        return fn((row - first) * ropeTheta ** (-i / half));
+        return fn((nPrefix + row - first) * ropeTheta ** (-i / half));
       }),
       [nRow, 1, half],
     );
   return [each(Math.cos), each(Math.sin)] as const;
 }
 
-/** 0 where a row sees another: an earlier one of its sequence. */
-function causalMask(starts: Uint32Array, nRow: number): Leaf {
-  const values = Array.from({ length: nRow * nRow }, (_, at) => {
-    const [row, other] = [Math.floor(at / nRow), at % nRow];
+/** 0 where a row sees another: one before all sequences, or an earlier one of its own. */
+function causalMask(starts: Uint32Array, nRow: number, nPrefix: number): Leaf {
+  const nKey = nPrefix + nRow;
+  const values = Array.from({ length: nRow * nKey }, (_, at) => {
+    const [row, other] = [Math.floor(at / nKey), (at % nKey) - nPrefix];
     const first = starts.findLast((start) => start <= row)!;
-    return other <= row && other >= first ? 0 : -1e30;
+    return other < 0 || (other <= row && other >= first) ? 0 : -1e30;
   });
-  return constant(values, [1, nRow, nRow]);
+  return constant(values, [1, nRow, nKey]);
+}
+
+/** What a teacher says, [n, nVocab]. */
+function spread({ ids, values }: Shares, n: number, nVocab: number): Leaf {
+  const k = ids.length / n;
+  const all = new Float64Array(n * nVocab);
+  for (const [at, id] of ids.entries()) all[Math.floor(at / k) * nVocab + id]! += values[at]!;
+  return constant(all, [n, nVocab]);
+}
+
+/** Sum of p log p by weight. */
+function negativeEntropy({ values }: Shares, weights: Float32Array): number {
+  const k = values.length / weights.length;
+  return values.reduce(
+    (sum, p, at) => sum + (p === 0 ? 0 : weights[Math.floor(at / k)]! * p * Math.log(p)),
+    0,
+  );
 }
 
 /** @param without rows that are left zero */

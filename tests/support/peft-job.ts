@@ -3,16 +3,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archByName, archTensors } from '../../engine/archs/index.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { f16ToF32, f32ToF16 } from '../../engine/quant/half.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { TARGETS, type Target } from '../../engine/train/adapter/base.ts';
 import { rowOfHalves } from '../../engine/train/adapter/unpack.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
 import { AdapterTraining } from '../../scripts/finetune/adapter-training.ts';
 import type { Example } from '../../scripts/finetune/encode.ts';
-import { OBJECTIVES } from '../../scripts/finetune/objectives.ts';
+import { objectiveOf } from '../../scripts/finetune/objectives.ts';
 import { packPasses } from '../../scripts/finetune/pack.ts';
 import type { RowForm } from '../../scripts/finetune/rows.ts';
 import { writePeft } from '../../scripts/finetune/write-peft.ts';
+import { writePrefix } from '../../scripts/finetune/write-prefix.ts';
 import { encodeSafetensors } from '../../scripts/lib/encode-safetensors.ts';
 import { OPTIMIZER, plainWeights } from './adapter-training.ts';
 import { tinyHfConfig } from './tiny-llama.ts';
@@ -22,6 +24,8 @@ export interface PeftJob {
   readonly rank: number;
   readonly alpha: number;
   readonly targets?: readonly Target[];
+  /** Positions of a prefix in place of matrices. */
+  readonly prefix?: number;
   readonly rate: number;
   readonly nRow: number;
   readonly beta: number;
@@ -33,10 +37,20 @@ export interface PeftJob {
 /** Starts the training of a job. */
 export async function startJob(
   source: ModelSource<DecoderManifest>,
-  { rank, alpha, nRow, targets = TARGETS }: PeftJob,
+  { rank, alpha, nRow, prefix: nPrefix = 0, targets = nPrefix === 0 ? TARGETS : [] }: PeftJob,
 ): Promise<AdapterTraining> {
-  const adapter = { base: source.manifest, rank, alpha, targets, nRow };
-  return await AdapterTraining.start({ adapter, nThread: 2, optimizer: OPTIMIZER }, source, 1);
+  const adapter = { base: source.manifest, rank, alpha, targets, nRow, nPrefix };
+  const program = { adapter, nThread: 2, optimizer: OPTIMIZER };
+  const training = await AdapterTraining.start(program, source, 1);
+  if (nPrefix === 0) return training;
+  training.beginPrefix(Uint32Array.from({ length: nPrefix }, (_, i) => 20 + 3 * i));
+  // As its file has them.
+  for (const weight of training.program.plan.graph.weights)
+    training.write(
+      weight,
+      training.read(weight).map((x) => f16ToF32(f32ToF16(x))),
+    );
+  return training;
 }
 
 /** Rates of the updates, and the losses that they have. */
@@ -51,7 +65,7 @@ export function runJob(
     let [loss, weight] = [0, 0];
     training.clear();
     for (const pass of packPasses(examples, training.nRow)) {
-      const sum = OBJECTIVES[form].run(training, pass, objective, true);
+      const sum = objectiveOf(form, false).run(training, pass, objective, true);
       loss += sum.loss;
       weight += sum.weight;
     }
@@ -72,7 +86,10 @@ export async function writeJob(
   try {
     const { rank, alpha, invocation, targets = TARGETS } = job;
     const about = { model: 'base', rank, alpha, targets };
-    await writePeft(join(folder, 'adapter'), training, about, invocation, 'The first weights.\n');
+    const [to, card] = [join(folder, 'adapter'), 'The first weights.\n'];
+    const { prefix } = job;
+    if (prefix === undefined) await writePeft(to, training, about, invocation, card);
+    else await writePrefix(to, training, { model: 'base', prefix }, card);
     const { rates, losses } = runJob(training, job);
     const steps = job.steps.map((examples) =>
       examples.map(({ texts }) =>
@@ -80,7 +97,8 @@ export async function writeJob(
       ),
     );
     const { form, beta } = job;
-    await writeFile(join(folder, 'job.json'), JSON.stringify({ form, beta, rates, losses, steps }));
+    const told = { form, beta, rates, losses, steps, isPrefix: prefix !== undefined };
+    await writeFile(join(folder, 'job.json'), JSON.stringify(told));
   } finally {
     await training.close();
   }

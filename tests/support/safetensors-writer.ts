@@ -8,14 +8,18 @@ export interface SafetensorsEntry {
   readonly data: Uint8Array;
 }
 
-export function writeSafetensors(entries: readonly SafetensorsEntry[]): Uint8Array {
+/** @param metadata texts of `__metadata__` */
+export function writeSafetensors(
+  entries: readonly SafetensorsEntry[],
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Uint8Array {
   let at = 0;
   const rows = entries.map(({ name, dtype, shape, data }) => {
     const row = { dtype, shape, data_offsets: [at, at + data.byteLength] };
     at += data.byteLength;
     return [name, row] as const;
   });
-  const header = JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(rows) });
+  const header = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(rows) });
   const data = new ByteWriter();
   for (const entry of entries) data.raw(entry.data);
   return writeRawSafetensors(header, data.done());

@@ -125,6 +125,7 @@ import { tokenize } from '../apis/tokens/tokenize.ts';
 import { transcriptions } from '../apis/audio/transcriptions.ts';
 import { translations } from '../apis/audio/translations.ts';
 import { writeBackup } from '../apis/backup/write-backup.ts';
+import { vllmClassify } from '../apis/vllm/classify.ts';
 import { vllmPooling, vllmScore } from '../apis/vllm/score.ts';
 import { webSocket } from '../apis/websocket/websocket.ts';
 
@@ -182,6 +183,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   cohereEmbed,
   vllmScore,
   vllmPooling,
+  vllmClassify,
   createCollection,
   listCollections,
   getCollection,

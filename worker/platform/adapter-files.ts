@@ -19,7 +19,7 @@ const MAX_RECORDS = 1000;
 /** An adapter as whoever calls a stage names it. Plain data: it travels with every call. */
 export interface AdapterFile extends Pick<
   AdapterRecord,
-  'file' | 'bytes' | 'sha256' | 'regionBytes' | 'activation'
+  'file' | 'bytes' | 'sha256' | 'regionBytes' | 'activation' | 'nPrefix'
 > {
   /** Its name and content: another file under the same name is another adapter. */
   readonly id: string;
@@ -45,14 +45,15 @@ export async function readAdapters(
 }
 
 export function adapterFile(base: string, record: AdapterRecord): AdapterFile {
-  const { name, file, bytes, sha256, regionBytes, activation } = record;
-  return { id: `${name}@${sha256}`, base, file, bytes, sha256, regionBytes, activation };
+  const { name, file, bytes, sha256, regionBytes, activation, nPrefix } = record;
+  const id = `${name}@${sha256}`;
+  return { id, base, file, bytes, sha256, regionBytes, activation, nPrefix };
 }
 
 /**
  * The matrices of an adapter, checked against the hash of its file.
  * @param layers half-open range of those to read; all by default
- * @throws {EngineError} E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_FORMAT_INVALID
+ * @throws {EngineError} E_WEIGHTS_FETCH, E_WEIGHTS_HASH, E_FORMAT_INVALID, E_TENSOR_SHAPE
  */
 export async function readAdapterTensors(
   bucket: R2Bucket,
@@ -68,5 +69,12 @@ export async function readAdapterTensors(
       `storage: ${modelKey(base, adapter)}: SHA-256; expected ${sha256}, got ${got}. Add the adapter again.`,
       { details: { expected: sha256, got } },
     );
-  return await decodeStored(id, bytes, layers);
+  const tensors = await decodeStored(id, bytes, layers);
+  const nPosition = tensors.prefix?.nPosition ?? 0;
+  if (nPosition === adapter.nPrefix) return tensors;
+  throw new EngineError(
+    'E_TENSOR_SHAPE',
+    `storage: ${modelKey(base, adapter)}: a prefix of ${nPosition} positions; expected ${adapter.nPrefix}, as its record says. Add the adapter again.`,
+    { details: { expected: adapter.nPrefix, got: nPosition } },
+  );
 }

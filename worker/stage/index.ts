@@ -44,7 +44,16 @@ function keep(source: VocabularySource | null): VocabularySource | null {
 
 function withAdapter(request: GivenRequest, { adapter }: ModelPlace): GivenRequest {
   if (adapter === undefined) return request;
-  return { ...request, adapter: { id: adapter.id, activation: adapter.activation } };
+  const { id, activation, nPrefix } = adapter;
+  return { ...request, adapter: { id, activation, ...(nPrefix === 0 ? {} : { nPrefix }) } };
+}
+
+/** Rows of equal length, one after the other. */
+function inOneRow(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]?.length ?? 0;
+  const all = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) all.set(row, i * width);
+  return all;
 }
 
 export interface StageStatus {
@@ -128,12 +137,23 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     texts: readonly (readonly number[])[],
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.embed', call, 'encoder', model, async (engine) => {
-      const made = await engine.embed(texts, undefined, call.subject);
-      const { nEmbd } = engine.config;
-      const vectors = new Float32Array(made.length * nEmbd);
-      for (const [i, vector] of made.entries()) vectors.set(vector, i * nEmbd);
-      return vectors;
+      return inOneRow(await engine.embed(texts, undefined, call.subject));
     });
+  }
+
+  /**
+   * Scores of all classes of texts. Calls of one model wait for each other.
+   * @param texts token ids of each, special tokens included
+   * @returns [texts.length, nClass], row-major, as EncoderEngine.classScores gives them
+   */
+  async classify(
+    call: CallContext,
+    model: ModelPlace,
+    texts: readonly (readonly number[])[],
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.classify', call, 'encoder', model, async (engine) =>
+      inOneRow(await engine.classScores(texts, undefined, call.subject)),
+    );
   }
 
   /**
@@ -148,6 +168,22 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   ): Promise<RpcAnswer<Float32Array>> {
     return await this.#answer('stage.score', call, 'encoder', model, async (engine) =>
       Float32Array.from(await engine.score(pairs, undefined, call.subject)),
+    );
+  }
+
+  /**
+   * Scores passages by late interaction with a query. Calls of one model wait for each other.
+   * @param query token ids, special tokens included; passages alike
+   * @returns [passages.length], as EncoderEngine.interact gives them
+   */
+  async interact(
+    call: CallContext,
+    model: ModelPlace,
+    query: readonly number[],
+    passages: readonly (readonly number[])[],
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.interact', call, 'encoder', model, async (engine) =>
+      Float32Array.from(await engine.interact(query, passages, undefined, call.subject)),
     );
   }
 
@@ -168,7 +204,8 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   /** Loads the model if necessary. */
   async status(call: CallContext, model: ModelPlace): Promise<RpcAnswer<StageStatus>> {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {
-      return { nCtx: engine.nCtx, engine: engine.stats(), loaded: hostStats() };
+      const nCtx = engine.nCtx - (model.adapter?.nPrefix ?? 0);
+      return { nCtx, engine: engine.stats(), loaded: hostStats() };
     });
   }
 

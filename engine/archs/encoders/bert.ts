@@ -1,11 +1,12 @@
 /**
  * BERT (arXiv 1810.04805) and the models derived from it for sentences (MiniLM, bge, e5, gte): learned
- * positions, LayerNorm after each half, GELU without a gate, biases everywhere. Token types are all
- * zero here, so that one row of their table is used.
+ * positions, LayerNorm after each half, GELU without a gate, biases everywhere. Token types are zero, but for
+ * passages of rerankers whose files ask for another.
  */
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { AnyTensorSpec, EncoderFamily, TensorRole } from '../types.ts';
 import { CLASSIFIER } from './classifier.ts';
+import { LATE_INTERACTION } from './late-interaction.ts';
 
 type Spec = AnyTensorSpec<EncoderConfig>;
 type Shape = Spec['shape'];
@@ -83,7 +84,8 @@ export const BERT: EncoderFamily = {
   ffn: 'gelu-erf',
   sight: 'both',
   score: 'logit',
-  unused: /pooler\.|cls\.|embeddings\.position_ids$/,
+  unused: /cls\.|embeddings\.position_ids$/,
+  ofClassifiers: /pooler\./,
   tensors: [
     whole('tokEmbd', 'token_embd.weight', 'word_embeddings.weight', 'embedding', (c) => [
       c.nVocab,
@@ -108,5 +110,6 @@ export const BERT: EncoderFamily = {
     ...linear('down', 'ffn_down', 'output.dense', 'ffn', (c) => [c.nEmbd, c.nFf]),
     ...norm('ffnNorm', 'layer_output_norm', 'output.LayerNorm'),
     ...CLASSIFIER,
+    ...LATE_INTERACTION,
   ],
 };

@@ -7,17 +7,28 @@ type Spec = AnyTensorSpec<EncoderConfig>;
 function tensor(
   name: string,
   gguf: string,
+  hf: string,
   shape: Spec['shape'],
   required: Spec['required'] = false,
 ): Spec {
-  return { name, gguf: { name: gguf }, role: 'ffn', perLayer: false, shape, required };
+  const places = { gguf: { name: gguf }, hf: { name: hf } };
+  return { name, ...places, role: 'ffn', perLayer: false, shape, required };
 }
 
 const isRanker = ({ nClass }: EncoderConfig): boolean => nClass !== undefined;
 
 export const CLASSIFIER: readonly Spec[] = [
-  tensor('clsProj', 'cls.weight', (c) => [c.nEmbd, c.nEmbd]),
-  { ...tensor('clsBias', 'cls.bias', (c) => [1, c.nEmbd]), role: 'bias' },
-  tensor('scoreProj', 'cls.output.weight', (c) => [c.nClass ?? 1, c.nEmbd], isRanker),
-  { ...tensor('scoreBias', 'cls.output.bias', (c) => [1, c.nClass ?? 1]), role: 'bias' },
+  tensor('clsProj', 'cls.weight', 'pooler.dense.weight', (c) => [c.nEmbd, c.nEmbd]),
+  { ...tensor('clsBias', 'cls.bias', 'pooler.dense.bias', (c) => [1, c.nEmbd]), role: 'bias' },
+  tensor(
+    'scoreProj',
+    'cls.output.weight',
+    'classifier.weight',
+    (c) => [c.nClass ?? 1, c.nEmbd],
+    isRanker,
+  ),
+  {
+    ...tensor('scoreBias', 'cls.output.bias', 'classifier.bias', (c) => [1, c.nClass ?? 1]),
+    role: 'bias',
+  },
 ];

@@ -43,14 +43,20 @@ export function rmsNormReference(x: Matrix, weight: Matrix, eps: number): Matrix
   return { ...x, values };
 }
 
-/** Pairs half a head apart, turned by the row's position, its number modulo nPosition. */
-export function ropeReference(x: Matrix, headDim: number, nPosition: number, base: number): Matrix {
+/** Pairs half a head apart, turned by the row's position, `first` and its number modulo nPosition. */
+export function ropeReference(
+  x: Matrix,
+  headDim: number,
+  nPosition: number,
+  base: number,
+  first = 0,
+): Matrix {
   const values = x.values.slice();
   const half = headDim / 2;
   for (let r = 0; r < x.nRow; r++)
     for (let at = r * x.nCol; at < (r + 1) * x.nCol; at += headDim)
       for (let i = 0; i < half; i++) {
-        const angle = (r % nPosition) * base ** (-i / half);
+        const angle = (first + (r % nPosition)) * base ** (-i / half);
         const [a, b] = [x.values[at + i]!, x.values[at + half + i]!];
         values[at + i] = a * Math.cos(angle) - b * Math.sin(angle);
         values[at + half + i] = b * Math.cos(angle) + a * Math.sin(angle);
@@ -63,6 +69,12 @@ export function swigluReference(gate: Matrix, up: Matrix): Matrix {
   return { ...gate, values };
 }
 
+/** What every query sees before its own sequence. */
+export interface KeptReference {
+  readonly keys: Matrix;
+  readonly values: Matrix;
+}
+
 /** Causal attention of sequences of nPosition rows; heads of queries share those of keys in groups. */
 export function causalReference(
   q: Matrix,
@@ -70,6 +82,7 @@ export function causalReference(
   v: Matrix,
   headDim: number,
   nPosition: number,
+  before: KeptReference | null = null,
 ): Matrix {
   const values = new Float64Array(q.values.length);
   const [nHead, nKvHead] = [q.nCol / headDim, k.nCol / headDim];
@@ -77,18 +90,22 @@ export function causalReference(
     for (let h = 0; h < nHead; h++) {
       const group = Math.floor(h / (nHead / nKvHead));
       const qAt = r * q.nCol + h * headDim;
-      const first = r - (r % nPosition);
-      const scores: number[] = [];
-      for (let s = first; s <= r; s++) {
-        let dot = 0;
-        for (let i = 0; i < headDim; i++)
-          dot += q.values[qAt + i]! * k.values[s * k.nCol + group * headDim + i]!;
-        scores.push(Math.exp(dot / Math.sqrt(headDim)));
-      }
+      const seen = (side: Matrix, from: number, to: number): Float64Array[] =>
+        Array.from({ length: to - from }, (_, i) => {
+          const at = (from + i) * side.nCol + group * headDim;
+          return side.values.subarray(at, at + headDim);
+        });
+      const all = (kept: Matrix | undefined, own: Matrix): Float64Array[] => [
+        ...(kept === undefined ? [] : seen(kept, 0, kept.nRow)),
+        ...seen(own, r - (r % nPosition), r + 1),
+      ];
+      const scores = all(before?.keys, k).map((key) => {
+        const dot = key.reduce((sum, value, i) => sum + value * q.values[qAt + i]!, 0);
+        return Math.exp(dot / Math.sqrt(headDim));
+      });
       const sum = scores.reduce((a, b) => a + b, 0);
-      for (const [s, score] of scores.entries())
-        for (let i = 0; i < headDim; i++)
-          values[qAt + i]! += (score / sum) * v.values[(first + s) * v.nCol + group * headDim + i]!;
+      for (const [s, value] of all(before?.values, v).entries())
+        for (let i = 0; i < headDim; i++) values[qAt + i]! += (scores[s]! / sum) * value[i]!;
     }
   return { ...q, values };
 }
@@ -105,6 +122,67 @@ export function crossEntropyReference(
     const sum = row.reduce((total, value) => total + Math.exp(value - top), 0);
     return weights[r]! * (top + Math.log(sum) - row[targets[r]!]!);
   });
+}
+
+/**
+ * Per row the divergence of p from softmax(logits), times weight, where p has `k` shares at ids and is 0 elsewhere; and its
+ * slopes by the logits.
+ */
+export function divergenceReference(
+  logits: Matrix,
+  ids: ArrayLike<number>,
+  shares: ArrayLike<number>,
+  weights: ArrayLike<number>,
+): { readonly losses: Float64Array; readonly slopes: Float64Array } {
+  const { nRow, nCol } = logits;
+  const k = ids.length / nRow;
+  const losses = new Float64Array(nRow);
+  const slopes = new Float64Array(logits.values.length);
+  for (let r = 0; r < nRow; r++) {
+    const row = logits.values.subarray(r * nCol, (r + 1) * nCol);
+    const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const sum = row.reduce((total, value) => total + Math.exp(value - top), 0);
+    for (let i = 0; i < nCol; i++)
+      slopes[r * nCol + i] = (weights[r]! * Math.exp(row[i]! - top)) / sum;
+    for (let j = 0; j < k; j++) {
+      const [id, share] = [ids[r * k + j]!, shares[r * k + j]!];
+      slopes[r * nCol + id]! -= weights[r]! * share;
+      const log = row[id]! - top - Math.log(sum);
+      if (share > 0) losses[r]! += weights[r]! * share * (Math.log(share) - log);
+    }
+  }
+  return { losses, slopes };
+}
+
+/** The mean rows of sequences of nPosition rows, by shares. */
+export function meanRowsReference(x: Matrix, shares: ArrayLike<number>, nPosition: number): Matrix {
+  const nRow = x.nRow / nPosition;
+  const values = new Float64Array(nRow * x.nCol);
+  for (let r = 0; r < x.nRow; r++)
+    for (let i = 0; i < x.nCol; i++)
+      values[Math.floor(r / nPosition) * x.nCol + i]! += shares[r]! * x.values[r * x.nCol + i]!;
+  return { nRow, nCol: x.nCol, values };
+}
+
+/** InfoNCE over the rows of two matrices, both ways, each counting half: its sum over the pairs. */
+export function contrastiveReference(a: Matrix, b: Matrix, temperature: number): number {
+  const unit = ({ nRow, nCol, values }: Matrix): Float64Array[] =>
+    Array.from({ length: nRow }, (_, r) => {
+      const row = values.subarray(r * nCol, (r + 1) * nCol);
+      const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+      return row.map((x) => x / length);
+    });
+  const [ours, theirs] = [unit(a), unit(b)];
+  const oneWay = (rows: Float64Array[], others: Float64Array[]): number =>
+    rows.reduce((sum, row, i) => {
+      const scores = others.map(
+        (other) => other.reduce((dot, x, k) => dot + x * row[k]!, 0) / temperature,
+      );
+      const top = Math.max(...scores);
+      const total = scores.reduce((all, score) => all + Math.exp(score - top), 0);
+      return sum + top + Math.log(total) - scores[i]!;
+    }, 0);
+  return (oneWay(ours, theirs) + oneWay(theirs, ours)) / 2;
 }
 
 export interface AdamwReferenceOptions {

@@ -213,6 +213,15 @@ export interface KernelExports {
     headDim: number,
     scale: number,
   ): void;
+  maxSim(
+    a: Address,
+    nA: number,
+    b: Address,
+    nB: number,
+    width: number,
+    stride: number,
+    out: Address,
+  ): void;
   argmax(x: Address, n: number): number;
   sumExp(x: Address, n: number, top: number): number;
 }

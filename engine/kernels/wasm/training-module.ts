@@ -84,6 +84,26 @@ export interface TrainingKernels {
     n: number,
     nRow: number,
   ): void;
+  divergence(
+    logits: Address,
+    ids: Address,
+    shares: Address,
+    k: number,
+    weights: Address,
+    losses: Address,
+    n: number,
+    nRow: number,
+  ): void;
+  unitRows(x: Address, y: Address, inverses: Address, n: number, nRow: number, scale: number): void;
+  unitRowsBack(
+    dy: Address,
+    y: Address,
+    inverses: Address,
+    dx: Address,
+    n: number,
+    nRow: number,
+    scale: number,
+  ): void;
   gatherRows(table: Address, ids: Address, out: Address, n: number, nRow: number): void;
   scatterRows(
     dy: Address,

@@ -1,7 +1,7 @@
 /**
  * Low-rank adapters (LoRA, arXiv 2106.09685) in the kernels' memory: each adds scale * (x A^T) B^T to
  * products of the layers, for the rows of a pass that carry it. They lie in a region of the plan
- * (`adapterBytes`), each in one piece, and leave it when somebody removes them.
+ * (`adapterBytes`), each in one piece, trained prefixes among them, and leave it when somebody removes them.
  */
 import { FLOAT_COLS, matrixBytes, PANEL_ROWS, roundUp } from '../../base/dtypes.ts';
 import { EngineError } from '../../base/errors.ts';
@@ -13,6 +13,7 @@ import type { WeightMap } from '../memory/layer-weights.ts';
 import type { AdapterHandle, AdapterPair, AdapterTensors } from './contract.ts';
 import { MAX_ADAPTER_RANK } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
+import type { PrefixPages } from './prefix-pages.ts';
 
 export type { AdapterPair, AdapterTensors };
 
@@ -34,6 +35,9 @@ interface Held {
   readonly from: number;
   readonly to: number;
   readonly terms: ReadonlyMap<WeightRef, LowRankTerm>;
+  /** Positions of its prefix, which lies at the end of its piece. */
+  readonly nPrefix: number;
+  readonly prefixAt: number;
 }
 
 type AdapterDtype = 'f32' | 'f16';
@@ -42,9 +46,16 @@ export class Adapters {
   readonly #plan: MemoryPlan;
   readonly #weights: WeightMap;
   readonly #memory: WebAssembly.Memory;
+  readonly #prefixes: PrefixPages;
   readonly #held = new Map<string, Held>();
 
-  constructor(plan: MemoryPlan, weights: WeightMap, memory: WebAssembly.Memory) {
+  constructor(
+    plan: MemoryPlan,
+    weights: WeightMap,
+    memory: WebAssembly.Memory,
+    prefixes: PrefixPages,
+  ) {
+    this.#prefixes = prefixes;
     this.#plan = plan;
     this.#weights = weights;
     this.#memory = memory;
@@ -56,7 +67,7 @@ export class Adapters {
    *   is held.
    */
   add(adapter: AdapterTensors): AdapterHandle {
-    const { id, rank, pairs } = adapter;
+    const { id, rank, pairs, prefix } = adapter;
     if (this.#held.has(id)) throw invalid(`adapter: the id "${id}" is taken`, { id });
     if (!Number.isInteger(rank) || rank < 1 || rank > MAX_ADAPTER_RANK)
       throw invalid(`adapter ${id}: rank ${rank}; expected 1 to ${MAX_ADAPTER_RANK}`, { id, rank });
@@ -64,9 +75,10 @@ export class Adapters {
       pair,
       weight: this.#target(adapter, name, pair),
     }));
+    if (prefix !== undefined) this.#prefixes.check(id, prefix);
     const bytes = targets.reduce(
       (sum, { weight, pair }) => sum + pairBytes(dtypeOf(pair), rank, weight.nRow, weight.nCol),
-      0,
+      prefix === undefined ? 0 : this.#prefixes.bytes(prefix),
     );
     const from = this.#place(id, bytes);
     let at = from;
@@ -75,8 +87,11 @@ export class Adapters {
       terms.set(weight, this.#write(adapter, weight, pair, at));
       at += pairBytes(dtypeOf(pair), rank, weight.nRow, weight.nCol);
     }
-    this.#held.set(id, { from, to: at, terms });
-    return { id };
+    const nPrefix = prefix?.nPosition ?? 0;
+    const prefixAt = this.#plan.regions.adapters.address + at;
+    if (prefix !== undefined) this.#prefixes.write(prefixAt, prefix);
+    this.#held.set(id, { from, to: from + bytes, terms, nPrefix, prefixAt });
+    return nPrefix === 0 ? { id } : { id, nPrefix };
   }
 
   has(id: string): boolean {
@@ -86,6 +101,21 @@ export class Adapters {
   /** Its room is free for others at once: no pass may name it any more. */
   remove(id: string): void {
     this.#held.delete(id);
+  }
+
+  /**
+   * Copies a layer of an adapter's prefix to the pages that a text begins with.
+   * @param pages addresses of the first layer's parts of the pages
+   * @throws {EngineError} E_INTERNAL for an adapter that is not held or has another prefix
+   */
+  copyPrefix({ id, nPrefix = 0 }: AdapterHandle, layer: number, pages: readonly number[]): void {
+    const held = this.#held.get(id);
+    if (held?.nPrefix !== nPrefix)
+      throw new EngineError(
+        'E_INTERNAL',
+        `forward: adapter "${id}" has a prefix of ${held?.nPrefix ?? 0} positions, not ${nPrefix}`,
+      );
+    this.#prefixes.copy(held.prefixAt, nPrefix, layer, pages);
   }
 
   /**
@@ -102,10 +132,10 @@ export class Adapters {
         if (terms === undefined)
           throw new EngineError('E_INTERNAL', `forward: no adapter "${adapter.id}" is held`);
         const last = runs.at(-1);
-        // Neighbours with the same adapter share its products.
+        // Neighbours with the same adapter share its products; a prefix has none.
         if (last?.terms === terms && last.first + last.n === first)
           runs[runs.length - 1] = { ...last, n: last.n + nRow };
-        else runs.push({ first, n: nRow, terms });
+        else if (terms.size > 0) runs.push({ first, n: nRow, terms });
       }
       first += nRow;
     }

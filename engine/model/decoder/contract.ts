@@ -4,7 +4,7 @@
  * tests/model/decoder-contract.ts holds every implementation to it.
  */
 import type { Sequence } from '../../cache/pages.ts';
-import { adaptedKey } from '../../cache/prefix-key.ts';
+import { adaptedKey, trainedKey } from '../../cache/prefix-key.ts';
 import type { ItemKey } from '../../cache/prefix-key.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 import type { SenseName } from '../../manifest/modalities.ts';
@@ -42,12 +42,32 @@ export interface AdapterHandle {
    * instead of at the root: what comes before is shared with the model as it is.
    */
   readonly isActivated?: boolean;
+  /**
+   * Positions of its trained prefix; none by default. A text that carries it begins with them: they are in its sequence
+   * before its first input, and the pass that finds the sequence empty writes them.
+   */
+  readonly nPrefix?: number;
 }
 
 /** Row-major f32, or halves as their bits: `a` [rank, nCol], `b` [nRow, rank]. */
 export interface AdapterPair {
   readonly a: Float32Array | Uint16Array;
   readonly b: Float32Array | Uint16Array;
+}
+
+/**
+ * Keys and values of a layer of a trained prefix, halves as their bits: [nPosition, nKvHead headDim], keys in the order and
+ * as turned as the base's cache has them for positions from 0 on.
+ */
+export interface PrefixLayer {
+  readonly keys: Uint16Array;
+  readonly values: Uint16Array;
+}
+
+export interface PrefixTensors {
+  readonly nPosition: number;
+  /** By the number of the layer. */
+  readonly layers: ReadonlyMap<number, PrefixLayer>;
 }
 
 export interface AdapterTensors {
@@ -57,6 +77,8 @@ export interface AdapterTensors {
   readonly scale: number;
   /** Matrices by the name of the weight, such as `layers.0.qProj`. */
   readonly pairs: ReadonlyMap<string, AdapterPair>;
+  /** What texts begin with; none by default. */
+  readonly prefix?: PrefixTensors;
 }
 
 /** An adapter that can be read wherever the weights it changes are. */
@@ -82,6 +104,31 @@ export interface BatchPart {
   readonly adapter: AdapterHandle | null;
   /** Whether nobody will ask for more of these logits than `argmax`; by default all may be read. */
   readonly onlyTop?: boolean;
+}
+
+/** What a sequence holds or will hold before the inputs of a part: what was evaluated, or its adapter's prefix. */
+export function startOf({ sequence, adapter }: Pick<BatchPart, 'sequence' | 'adapter'>): number {
+  return Math.max(sequence.items.length, adapter?.nPrefix ?? 0);
+}
+
+/** Whether a pass writes the prefix of a part's adapter. */
+export function writesPrefix({
+  sequence,
+  adapter,
+}: Pick<BatchPart, 'sequence' | 'adapter'>): boolean {
+  return sequence.items.length === 0 && (adapter?.nPrefix ?? 0) > 0;
+}
+
+/** Appends the keys of all that a pass has evaluated or written. */
+export function appendKeys(part: BatchPart): void {
+  const { sequence, inputs, adapter } = part;
+  if (writesPrefix(part)) sequence.items.push(...prefixKeys(adapter));
+  sequence.items.push(...inputs.map((input) => keyWith(adapter, input)));
+}
+
+/** Keys of the positions of an adapter's prefix. */
+export function prefixKeys(adapter: AdapterHandle | null): ItemKey[] {
+  return Array.from({ length: adapter?.nPrefix ?? 0 }, (_, i) => trainedKey(i));
 }
 
 /**

@@ -21,7 +21,7 @@ import { Adapters } from './adapters.ts';
 import type { AdapterTensors } from './adapters.ts';
 import { Attention } from './attention.ts';
 import type { BatchRow } from './attention.ts';
-import { keyWith } from './contract.ts';
+import { appendKeys, startOf, writesPrefix } from './contract.ts';
 import type {
   AdapterHandle,
   AdapterSource,
@@ -40,6 +40,7 @@ import { rowStride } from '../memory/layout.ts';
 import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
 import { Projectors } from './projectors.ts';
+import { PrefixPages } from './prefix-pages.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
 
@@ -58,6 +59,8 @@ export interface PartPlace {
   /** The first of its rows whose logits are wanted; nRow for none. */
   readonly logitsFrom: number;
   readonly adapter: AdapterHandle | null;
+  /** Whether the adapter's prefix is written before them. */
+  readonly writesPrefix?: boolean;
 }
 
 /** A row of a pass whose logits are wanted, with its part and its index there. */
@@ -120,7 +123,8 @@ export class Decoder implements DecoderBackend {
     this.#rotary = arch.positions === 'rope' ? new RotaryTables(this.#space) : null;
     this.#attention = new Attention(this.#space, this.#rotary);
     this.#feedForward = feedForward(this.#space);
-    this.#adapters = new Adapters(plan, weights, memory);
+    const prefixes = new PrefixPages(c, plan, kernels, memory);
+    this.#adapters = new Adapters(plan, weights, memory, prefixes);
     this.#projectors = new Projectors(this.#space, weights);
   }
 
@@ -149,8 +153,7 @@ export class Decoder implements DecoderBackend {
     const places = parts.map(placeOf);
     this.embed(parts);
     this.layers(places, 0, this.config.nLayer);
-    for (const { sequence, inputs, adapter } of parts)
-      sequence.items.push(...inputs.map((input) => keyWith(adapter, input)));
+    for (const part of parts) appendKeys(part);
     this.head(places, visit);
   }
 
@@ -160,8 +163,8 @@ export class Decoder implements DecoderBackend {
    */
   embed(parts: readonly BatchPart[]): void {
     this.#embedInputs(
-      parts.flatMap(({ inputs, sequence }) =>
-        inputs.map((input, i) => ({ input, position: sequence.items.length + i })),
+      parts.flatMap((part) =>
+        part.inputs.map((input, i) => ({ input, position: startOf(part) + i })),
       ),
     );
   }
@@ -198,8 +201,15 @@ export class Decoder implements DecoderBackend {
     const rows = this.#placeRows(places);
     const T = rows.length;
     space.ops.adapted = this.#adapters.runsOf(places);
+    const beginning = places.filter((place) => place.writesPrefix);
     for (let i = from; i < to; i++) {
       const w = this.#layers[i - first]!;
+      for (const { adapter, pages } of beginning)
+        this.#adapters.copyPrefix(
+          adapter!,
+          i,
+          pages.map((page) => this.#pageAddress(page)),
+        );
       // In the last layer, rows without logits only write their keys and values.
       const kept = i < nLayer - 1 ? null : wantedRows(places).map(({ row }) => row);
       space.enterHalf(w.attnNorm, T);
@@ -399,8 +409,8 @@ export class Decoder implements DecoderBackend {
 
 export function placeOf(part: BatchPart): PartPlace {
   const { inputs, sequence, slot, logitsFrom, adapter } = part;
-  const { pages, items } = sequence;
-  return { start: items.length, nRow: inputs.length, pages, slot, logitsFrom, adapter };
+  const place = { nRow: inputs.length, pages: sequence.pages, slot, logitsFrom, adapter };
+  return { ...place, start: startOf(part), ...(writesPrefix(part) ? { writesPrefix: true } : {}) };
 }
 
 function checkRows(nRow: number): void {

@@ -170,7 +170,10 @@ function widestVector({ modalities }: ModelConfig): number {
   return Math.max(0, ...SENSE_NAMES.map((sense) => projectorSize(modalities, sense)?.nIn ?? 0));
 }
 
-function defaultKvDtype({ preset, architecture }: PlannableModel): KvDtype {
+export function defaultKvDtype({
+  preset,
+  architecture,
+}: Pick<PlannableModel, 'preset' | 'architecture'>): KvDtype {
   return archByName(architecture).kvDtype ?? (preset === 'lossless' ? 'f16' : 'q8');
 }
 

@@ -12,7 +12,7 @@ import { RecentCache } from '../../base/recent-cache.ts';
 import type { TakeTurn } from '../../base/turns.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 import { rowStride } from '../memory/layout.ts';
-import { keyWith } from './contract.ts';
+import { appendKeys, startOf, writesPrefix } from './contract.ts';
 import type {
   AdapterSource,
   BatchPart,
@@ -163,8 +163,7 @@ export class RingDecoder implements DecoderBackend {
       this.#runWaves(waves, copies, visit !== undefined),
     );
     this.#nFailure = 0;
-    for (const { sequence, inputs, adapter } of parts)
-      sequence.items.push(...inputs.map((input) => keyWith(adapter, input)));
+    for (const part of parts) appendKeys(part);
     if (visit !== undefined) for (const result of results) await this.#visit(result, visit);
   }
 
@@ -514,9 +513,10 @@ export function waveRows(nRow: number, nStage: number): number {
 /** Adds `n` rows of part `p`, from row `at` of it on, to a wave. */
 function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number): void {
   const { sequence, slot, adapter, inputs, onlyTop = false } = part;
-  const start = sequence.items.length + at;
+  const start = startOf(part) + at;
   const logitsFrom = Math.min(Math.max(0, part.logitsFrom - at), n);
-  wave.places.push({ start, nRow: n, pages: sequence.pages, slot, adapter, logitsFrom });
+  const place = { start, nRow: n, pages: sequence.pages, slot, adapter, logitsFrom };
+  wave.places.push(at === 0 && writesPrefix(part) ? { ...place, writesPrefix: true } : place);
   wave.inputs.push(...inputs.slice(at, at + n));
   for (let i = 0; i < n; i++) {
     wave.positions.push(start + i);

@@ -3,6 +3,7 @@ import { familyByName } from '../../archs/index.ts';
 import { denseScratchBytes } from '../../cache/geometry.ts';
 import type { EncoderManifest } from '../../manifest/manifest.ts';
 import { panelBytes } from '../../ops/ops.ts';
+import { lateSizes } from './late-interaction.ts';
 import { SLICE_ROWS } from './layers.ts';
 import { rotaryBytes } from './rotary.ts';
 import { textShape } from './shape.ts';
@@ -20,7 +21,8 @@ export const PASS_TOKENS = 256;
 export type EncoderRegionName =
   | ('hidden' | 'queries' | 'keys' | 'values' | 'attended')
   | ('scratch' | 'slice' | 'slicePanels' | 'wide' | 'widePanels')
-  | ('gate' | 'ropeTables' | 'pooled' | 'pooledPanels');
+  | ('gate' | 'ropeTables' | 'pooled' | 'pooledPanels')
+  | ('lateQuery' | 'latePassage' | 'lateLargest');
 
 export interface EncoderPlan extends MemoryLayout<EncoderRegionName> {
   /** Tokens a pass has room for. */
@@ -56,6 +58,7 @@ export function planEncoder(manifest: PlannableEncoder, options: BudgetOptions =
     ropeTables: rotaryBytes(c, headDim),
     pooled: 2 * rowStride(pooledWidth) * 4,
     pooledPanels: panelBytes(1, pooledWidth),
+    ...lateSizes(c),
   };
   const layout = layOut<EncoderRegionName>(manifest, { lasting, phases: {} }, options);
   refuseOverBudget(manifest, layout);

@@ -3,6 +3,7 @@ import type { EncoderFamily } from '../../archs/types.ts';
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import { Ops } from '../../ops/ops.ts';
+import { LateInteraction } from './late-interaction.ts';
 import { EncoderLayers } from './layers.ts';
 import type { Span } from './layers.ts';
 import type { EncoderPlan } from './plan.ts';
@@ -11,7 +12,7 @@ import type { NormRef, WeightMap } from '../memory/layer-weights.ts';
 import { rowStride } from '../memory/layout.ts';
 import { rowOf, rowSlices } from '../memory/loader.ts';
 import type { RowSlice } from '../memory/loader.ts';
-import { pool } from './pooling.ts';
+import { pool, toLengthOne } from './pooling.ts';
 import { EncoderRotary } from './rotary.ts';
 import { textShape } from './shape.ts';
 import { VectorHead } from './vector-head.ts';
@@ -32,6 +33,7 @@ export class TextEncoder {
   readonly #norm: NormRef | null;
   readonly #outputNorm: NormRef | null;
   readonly #head: VectorHead;
+  readonly #late: LateInteraction | null;
   readonly #stride: number;
 
   constructor(
@@ -79,6 +81,17 @@ export class TextEncoder {
       bytes: r.pooled.bytes,
       panels: r.pooledPanels.address,
     });
+    const late = {
+      hidden: r.hidden.address,
+      panels: r.slicePanels.address,
+      query: r.lateQuery.address,
+      passage: r.latePassage.address,
+      largest: r.lateLargest.address,
+    };
+    this.#late =
+      config.late === undefined
+        ? null
+        : new LateInteraction(config, config.late, this.#ops, memory, weights, late);
     this.#stride = rowStride(config.nEmbd);
   }
 
@@ -88,17 +101,38 @@ export class TextEncoder {
    * @param texts ids below nVocab, 1 to nCtx per text, at most plan.nRow together
    */
   *run(texts: readonly (readonly number[])[]): Generator<void, Float32Array[], void> {
+    const spans = yield* this.#runLayers(texts);
+    return spans.map((span) => this.#vectorOf(span));
+  }
+
+  /** Keeps a query's vectors of tokens, for `interact`; yields as `run` does. Only of models with config.late. */
+  *holdQuery(query: readonly number[]): Generator<void, void, void> {
+    const [span] = yield* this.#runLayers([query]);
+    this.#late!.holdQuery(span!, toLengthOne(this.#vectorOf(span!)));
+  }
+
+  /** How relevant each text is to the query that is held (LateInteraction.score); texts and yields as those of `run`. */
+  *interact(texts: readonly (readonly number[])[]): Generator<void, number[], void> {
+    const spans = yield* this.#runLayers(texts);
+    return spans.map((span) => this.#late!.score(span, toLengthOne(this.#vectorOf(span))));
+  }
+
+  /** What the head makes of a text's rows. */
+  #vectorOf(span: Span): Float32Array {
+    const hidden = this.#plan.regions.hidden.address;
+    const rows = new Float32Array(this.#memory.buffer, hidden, this.#plan.nRow * this.#stride);
+    const { pooling } = this.#head;
+    return this.#head.run(pool(rows, this.#stride, span, pooling, this.config.nEmbd));
+  }
+
+  /** The last layer's rows of texts, in `hidden`, and where each text's are. */
+  *#runLayers(texts: readonly (readonly number[])[]): Generator<void, Span[], void> {
     let T = 0;
     const spans = texts.map(({ length: n }): Span => ({ from: (T += n) - n, n }));
     this.#embed(texts);
     yield* this.#layers.run(spans, T);
-    const hidden = this.#plan.regions.hidden.address;
-    this.#normRows(this.#outputNorm, hidden, T);
-    const rows = new Float32Array(this.#memory.buffer, hidden, T * this.#stride);
-    const { nEmbd } = this.config;
-    return spans.map((span) =>
-      this.#head.run(pool(rows, this.#stride, span, this.#head.pooling, nEmbd)),
-    );
+    this.#normRows(this.#outputNorm, this.#plan.regions.hidden.address, T);
+    return spans;
   }
 
   #normRows(norm: NormRef | null, start: number, nRow: number): void {
@@ -111,6 +145,13 @@ export class TextEncoder {
     else k.layerNormRows(start, weight, bias, start, n, nRow, this.#stride, normEps);
   }
 
+  /** Position from which tokens have the second type; the text's length where none has. */
+  #secondTypeFrom(text: readonly number[]): number {
+    const { secondTypeAfterId } = this.config;
+    const at = secondTypeAfterId === undefined ? -1 : text.indexOf(secondTypeAfterId);
+    return at < 0 ? text.length : at + 1;
+  }
+
   #embed(texts: readonly (readonly number[])[]): void {
     const { nEmbd, embeddingScale } = this.config;
     const stride = this.#stride;
@@ -119,12 +160,16 @@ export class TextEncoder {
     const rowBytes = Math.ceil(nEmbd / 8) * 32;
     let at = start;
     for (const text of texts) {
+      const secondFrom = this.#secondTypeFrom(text);
       for (const [position, id] of text.entries()) {
         rowOf(this.#ops, this.#tokEmbd, id, at);
         if (embeddingScale !== undefined) this.#kernels.scaleRow(at, embeddingScale, nEmbd);
         if (this.#positions !== 0)
           this.#kernels.addScaled(at, this.#positions + position * rowBytes, 1, nEmbd);
-        if (this.#tokenTypes !== 0) this.#kernels.addScaled(at, this.#tokenTypes, 1, nEmbd);
+        if (this.#tokenTypes !== 0) {
+          const type = this.#tokenTypes + (position < secondFrom ? 0 : rowBytes);
+          this.#kernels.addScaled(at, type, 1, nEmbd);
+        }
         at += stride * 4;
       }
     }

@@ -1,10 +1,13 @@
-/** A low-rank adapter of a stored decoder as a graph of training: what it is made of, and the plan of a step. */
+/**
+ * What is learned of a stored decoder, a low-rank adapter or a prefix, as a graph of training: what it is made of, and the
+ * plan of a step.
+ */
 import { EngineError } from '../../base/errors.ts';
 import { MAX_ADAPTER_RANK } from '../../model/decoder/plan.ts';
 import { Graph } from '../graph.ts';
 import { adaptedLinear, type LowRankPair } from '../ops/adapted-linear.ts';
 import { add } from '../ops/add.ts';
-import { attention, attentionScratchBytes } from '../ops/attention.ts';
+import { attention, attentionScratchBytes, type KeptPositions } from '../ops/attention.ts';
 import { pickedTokens, type Picks } from '../ops/picked-tokens.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { rope, type RopeTable } from '../ops/rope.ts';
@@ -38,6 +41,10 @@ export interface AdapterConfig {
   /** What an adapter adds counts alpha / rank times. */
   readonly alpha: number;
   readonly targets: readonly Target[];
+  /** Positions of a trained prefix; none by default. */
+  readonly nPrefix?: number;
+  /** Likeliest tokens of a teacher that each pick is learned from; by default the token that follows. */
+  readonly nShare?: number;
   /** Rows that are in memory at a time: tokens of whole sequences. */
   readonly nRow: number;
 }
@@ -48,7 +55,10 @@ export interface AdapterInput extends Picks {
   readonly tokens: number;
   /** Address of an f32 a row: the adapter's factor there. */
   readonly gates: number;
-  /** Address of the number of rows, that of picks, then the first row of every sequence, then the number of rows. */
+  /**
+   * Address of the number of rows, that of picks, that of positions of the prefix that are seen, then the first row of every
+   * sequence, then the number of rows.
+   */
   readonly layout: number;
 }
 
@@ -57,6 +67,8 @@ export interface AdapterPlan {
   readonly base: Base;
   readonly input: AdapterInput;
   readonly ropeTable: RopeTable;
+  /** Keys, as they are turned, and values of each layer. */
+  readonly cache: readonly LayerCache[];
   readonly forward: readonly Phase[];
   readonly losses: readonly Phase[];
   /** Slopes of all weights, added to what is there, after `forward`. */
@@ -64,7 +76,15 @@ export interface AdapterPlan {
   readonly scratchBytes: number;
 }
 
-const LAYOUT_HEAD = 2;
+export interface LayerCache {
+  /** Of the rows of a step, in halves; read after it. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  /** Of the trained prefix; null without one. */
+  readonly prefix: KeptPositions | null;
+}
+
+export const LAYOUT_HEAD = 3;
 /** The largest rank that the engine holds. */
 export const MAX_RANK = MAX_ADAPTER_RANK;
 /** Name of a matrix of the adapter, as PEFT's files have it. */
@@ -75,13 +95,17 @@ const MODULES: Readonly<Record<Target, string>> = {
 };
 export const moduleName = (layer: number, target: Target): string =>
   `model.layers.${layer}.${MODULES[target]}`;
+export type PrefixSide = 'keys' | 'values';
+/** Name of one side of a layer's prefix. */
+export const prefixName = (layer: number, side: PrefixSide): string =>
+  `layers.${layer}.prefix.${side}`;
 /** The last part of a module's name: what `target_modules` lists. */
 export const moduleOf = (target: Target): string => MODULES[target].replace(/^.*\./, '');
 
 /** @throws {EngineError} E_MODEL_KIND for a base that cannot be trained through, E_USAGE for numbers that cannot be */
 export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPlan {
-  const { nRow, rank, targets } = config;
-  if (rank > MAX_RANK || targets.length === 0)
+  const { nRow, rank, targets, nPrefix = 0, nShare = 0 } = config;
+  if (rank > MAX_RANK || (targets.length === 0 && nPrefix === 0))
     throw new EngineError(
       'E_USAGE',
       `adapter: rank ${rank} of ${targets.length} targets; expected at most ${MAX_RANK}, and one target or more. Choose others.`,
@@ -100,6 +124,10 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
     ...{ layout, tokens: arena.values(nRow), gates: arena.values(nRow) },
     ...{ picks: arena.values(nRow), ids: arena.values(nRow) },
     ...{ weights: arena.values(nRow), losses: arena.values(nRow), count: () => word(1) },
+    shares:
+      nShare === 0
+        ? null
+        : { k: nShare, ids: arena.values(nRow * nShare), values: arena.values(nRow * nShare) },
   };
   const base = planBase(arena, config.base);
   const { config: c } = base;
@@ -109,17 +137,19 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
   };
   const matrices = planUnpacked(graph, base);
   const tokenAt = (row: number): number => views().words[input.tokens / 4 + row]!;
+  const cache: LayerCache[] = [];
+  const nSeen = (): number => word(2);
   let x = storedEmbedding(graph, base, tokenAt, nRow);
   for (let i = 0; i < c.nLayer; i++)
-    x = layer({ graph, base, config, input, ropeTable, matrices }, i, x);
+    x = layer({ graph, base, config, input, ropeTable, matrices, nSeen, cache }, i, x);
   const last = rmsNorm(graph, 'norm', x, normWeight(base, 'outputNorm'), c.normEps);
   const head = { slices: base.head, nVocab: c.nVocab };
   const { losses, slopes } = pickedTokens(graph, last, head, input);
   return {
-    ...{ graph, base, input, ropeTable, losses },
+    ...{ graph, base, input, ropeTable, cache, losses },
     forward: graph.forward(),
-    back: [...slopes, ...graph.backward()],
-    scratchBytes: Math.max(attentionScratchBytes(nRow), unpackedStride(c.nEmbd) * 4),
+    back: [...slopes, ...graph.backward(), ...keepFirst(cache)],
+    scratchBytes: Math.max(attentionScratchBytes(nPrefix + nRow), unpackedStride(c.nEmbd) * 4),
   };
 }
 
@@ -130,6 +160,10 @@ interface LayerContext {
   readonly input: AdapterInput;
   readonly ropeTable: RopeTable;
   readonly matrices: Readonly<Record<Target, Unpacked>>;
+  /** Positions of the prefix that are seen. */
+  readonly nSeen: () => number;
+  /** Filled by the layers. */
+  readonly cache: LayerCache[];
 }
 
 /** Room for the projections of one layer as f32. */
@@ -148,7 +182,7 @@ function planUnpacked(
 }
 
 function layer(
-  { graph, base, config, input, ropeTable, matrices }: LayerContext,
+  { graph, base, config, input, ropeTable, matrices, nSeen, cache }: LayerContext,
   i: number,
   x: Tensor,
 ): Tensor {
@@ -171,7 +205,9 @@ function layer(
   const [q, k, v] = [project('q', read), project('k', read), project('v', read)];
   const turned = [rope(graph, q, ropeTable), rope(graph, k, ropeTable)] as const;
   const heads = { nPosition: config.nRow, nHead: c.nHead, nKvHead: c.nKvHead, headDim: c.headDim };
-  const mixed = attention(graph, ...turned, v, heads);
+  const prefix = prefixOf(graph, config, i, nSeen);
+  cache.push({ keys: turned[1], values: v, prefix });
+  const mixed = attention(graph, ...turned, v, heads, prefix);
   const middle = sum('attended', x, project('o', mixed));
   const fed = norm('ffnNorm', middle);
   const y = sum(
@@ -182,6 +218,35 @@ function layer(
   // Before the ways back of the layer; the last layer's are still there.
   graph.add({ result: null, nFlop: 0, forward: [], backward: () => (isLast ? [] : [unpack]) });
   return y;
+}
+
+/** Keys and values of a trained prefix (arXiv 2101.00190), as a cache of keys in halves has them: turned already. */
+function prefixOf(
+  graph: Graph,
+  { base: { config: c }, nPrefix = 0 }: AdapterConfig,
+  i: number,
+  nSeen: () => number,
+): KeptPositions | null {
+  if (nPrefix === 0) return null;
+  const kvDim = c.nKvHead * c.headDim;
+  const part = (side: PrefixSide): Tensor => graph.weight(prefixName(i, side), nPrefix, kvDim);
+  return { keys: part('keys'), values: part('values'), count: nSeen };
+}
+
+/**
+ * The first position of a prefix stays as it is: queries that look for nothing look there (attention sinks, arXiv
+ * 2309.17453), and what moves it moves every answer (arXiv 2506.06266).
+ */
+function keepFirst(cache: readonly LayerCache[]): Phase[] {
+  const parts = cache.flatMap(({ prefix }) =>
+    prefix === null ? [] : [prefix.keys, prefix.values],
+  );
+  if (parts.length === 0) return [];
+  return [
+    ({ kernels, index }) => {
+      if (index === 0) for (const { grad, nCol } of parts) kernels.clear(grad!, nCol);
+    },
+  ];
 }
 
 function pairsOf(

@@ -15,10 +15,22 @@ export interface AttentionShape {
   readonly headDim: number;
 }
 
+/** Keys and values of positions before every sequence, in the order and as turned as those of its own rows. */
+export interface KeptPositions {
+  /** [nPosition, nKvHead headDim] each, learned. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  /** How many of them are seen: all, or none where what is under them is wanted. */
+  readonly count: () => number;
+}
+
 /** Queries of a block: twelve tiles of the products. */
 const BLOCK_ROWS = 72;
 
-/** Bytes of a thread's own room: probabilities and their slopes of a block, beside what products need. */
+/**
+ * Bytes of a thread's own room: probabilities and their slopes of a block, beside what products need.
+ * @param nPosition keys that a query sees, with those before its sequence
+ */
 export const attentionScratchBytes = (nPosition: number): number => 2 * BLOCK_ROWS * nPosition * 4;
 
 /** Queries of one head against one head of keys and values, by the byte offsets of their first values. */
@@ -26,12 +38,30 @@ interface HeadOfSequence {
   readonly nPosition: number;
   readonly qAt: number;
   readonly kvAt: number;
+  /** Of the head of keys in a row. */
+  readonly headAt: number;
   /** Whether it is the first of those that share the keys. */
   readonly isFirst: boolean;
 }
 
+/** Keys and values of one head that a block of queries sees, by the addresses of their first values. */
+interface Side {
+  /** Where its columns begin among the scores. */
+  readonly column: number;
+  readonly n: number;
+  readonly keys: number;
+  readonly values: number;
+  /** Addresses of slopes; null where none are wanted. */
+  readonly dk: number | null;
+  readonly dv: number | null;
+  /** Whether slopes are added to what is there. */
+  readonly add: 0 | 1;
+}
+
 /**
- * @param q [nRow, nHead headDim] @param k and v [nRow, nKvHead headDim]; results that nothing else uses
+ * @param q [nRow, nHead headDim]
+ * @param k and v [nRow, nKvHead headDim]; results that nothing else uses
+ * @param before what every query sees before its own sequence (prefix tuning, arXiv 2101.00190)
  */
 export function attention(
   graph: Graph,
@@ -39,103 +69,153 @@ export function attention(
   k: Tensor,
   v: Tensor,
   shape: AttentionShape,
+  before: KeptPositions | null = null,
 ): Tensor {
   const { nHead, nKvHead, headDim } = shape;
   const { rows } = graph;
   const [qRow, kvRow] = [nHead * headDim, nKvHead * headDim];
-  const y = graph.result('attention', q.nRow, qRow, v.hasSlopes);
+  const isLearned = before !== null || [q, k, v].some(({ hasSlopes }) => hasSlopes);
+  const y = graph.result('attention', q.nRow, qRow, isLearned);
   const scale = 1 / Math.sqrt(headDim);
   const perGroup = nHead / nKvHead;
 
-  /** For each sequence and head of keys, the heads of queries that share it: no two threads write one slope. */
+  /**
+   * For each sequence and head of keys, the heads of queries that share it: no two threads write one slope. What is before
+   * all sequences has slopes that sum over them: then a head of keys is one thread's in all of them.
+   */
   const eachHead = (thread: ThreadContext, run: (head: HeadOfSequence) => void): void => {
     const starts = rows.starts();
-    const nUnit = countSequences(starts, rows.nRow()) * nKvHead;
+    const nSequence = countSequences(starts, rows.nRow());
+    const nTogether = before === null ? 1 : nSequence;
+    const nUnit = nSequence === 0 ? 0 : (nSequence / nTogether) * nKvHead;
     for (let unit = thread.index; unit < nUnit; unit += thread.nThread) {
-      const sequence = Math.floor(unit / nKvHead);
-      const [first, group] = [starts[sequence]!, unit % nKvHead];
-      const nPosition = starts[sequence + 1]! - first;
-      const kvAt = (first * kvRow + group * headDim) * 4;
-      for (let i = 0; i < perGroup; i++) {
-        const qAt = (first * qRow + (group * perGroup + i) * headDim) * 4;
-        run({ nPosition, qAt, kvAt, isFirst: i === 0 });
+      const [group, from] = [unit % nKvHead, Math.floor(unit / nKvHead) * nTogether];
+      for (let sequence = from; sequence < from + nTogether; sequence++) {
+        const first = starts[sequence]!;
+        const nPosition = starts[sequence + 1]! - first;
+        const headAt = group * headDim * 4;
+        const kvAt = first * kvRow * 4 + headAt;
+        for (let i = 0; i < perGroup; i++) {
+          const qAt = (first * qRow + (group * perGroup + i) * headDim) * 4;
+          run({ nPosition, qAt, kvAt, headAt, isFirst: i === 0 });
+        }
       }
     }
   };
-  /** p[m, n] = softmax of the scores of the queries from `first` on with the n keys up to the last one's. */
+  /** What the queries of a block see: the positions before, then the n rows of their sequence up to the last one's. */
+  const sidesOf = ({ nPosition, kvAt, headAt, isFirst }: HeadOfSequence, n: number): Side[] => {
+    const at = (address: number | null, offset: number): number | null =>
+      address === null ? null : address + offset;
+    const nBefore = before?.count() ?? 0;
+    const own: Side = {
+      ...{ column: nBefore, n, keys: k.data + kvAt, values: v.data + kvAt },
+      ...{ dk: at(k.grad, kvAt), dv: at(v.grad, kvAt) },
+      // The block with the last query reaches all keys: those before it add to what it writes.
+      add: isFirst && n === nPosition ? 0 : 1,
+    };
+    if (before === null || nBefore === 0) return [own];
+    const { keys, values } = before;
+    const kept: Side = {
+      ...{ column: 0, n: nBefore, keys: keys.data + headAt, values: values.data + headAt },
+      ...{ dk: at(keys.grad, headAt), dv: at(values.grad, headAt), add: 1 },
+    };
+    return [kept, own];
+  };
+  /** p[m, nKey] = softmax of the scores of the m queries from `first` on, an address of q, with all that they see. */
   const probabilities = (
     { kernels, scratch, room: p }: ThreadContext,
-    { qAt, kvAt }: HeadOfSequence,
-    first: number,
-    n: number,
+    sides: readonly Side[],
+    queries: number,
+    m: number,
   ): void => {
-    const m = n - first;
-    kernels.gemm(
-      ...([m, n, headDim, q.data + qAt + first * qRow * 4, qRow, 1] as const),
-      ...([k.data + kvAt, 1, kvRow, p, n, 0, scratch] as const),
-    );
-    kernels.softmaxCausal(p, first, m, n, scale);
+    const nKey = widthOf(sides);
+    for (const { column, n, keys } of sides)
+      kernels.gemm(
+        ...([m, n, headDim, queries, qRow, 1, keys, 1, kvRow] as const),
+        ...([p + column * 4, nKey, 0, scratch] as const),
+      );
+    kernels.softmaxCausal(p, nKey - m, m, nKey, scale);
   };
 
   graph.add({
     result: y,
     // Of sequences of full length.
-    nFlop: 4 * q.nRow * shape.nPosition * qRow,
+    nFlop: 4 * q.nRow * (shape.nPosition + (before?.keys.nRow ?? 0)) * qRow,
     forward: [
       (thread) => {
         const { kernels, scratch, room: p } = thread;
         eachHead(thread, (head) => {
-          for (const [first, n] of blocksOf(head.nPosition)) {
-            probabilities(thread, head, first, n);
-            kernels.gemm(
-              ...([n - first, headDim, n, p, n, 1, v.data + head.kvAt, kvRow, 1] as const),
-              ...([y.data + head.qAt + first * qRow * 4, qRow, 0, scratch] as const),
-            );
+          for (const [first, end] of blocksOf(head.nPosition)) {
+            const [m, at] = [end - first, head.qAt + first * qRow * 4];
+            const sides = sidesOf(head, end);
+            probabilities(thread, sides, q.data + at, m);
+            for (const [i, { column, n, values }] of sides.entries())
+              kernels.gemm(
+                ...([m, headDim, n, p + column * 4, widthOf(sides), 1, values, kvRow, 1] as const),
+                ...([y.data + at, qRow, i === 0 ? 0 : 1, scratch] as const),
+              );
           }
         });
       },
     ],
     backward: () => {
       if (!y.hasSlopes) return [];
-      const [dq, dk, dv] = [graph.slopesOf(q), graph.slopesOf(k), graph.slopesOf(v)];
-      const block = (thread: ThreadContext, head: HeadOfSequence, first: number, n: number) => {
-        const { kernels, scratch, room: p } = thread;
-        const m = n - first;
-        const dp = p + m * n * 4;
-        const qAt = head.qAt + first * qRow * 4;
-        const { kvAt } = head;
-        // The block with the last query reaches all keys: those before it add to what it writes.
-        const add = head.isFirst && n === head.nPosition ? 0 : 1;
-        const dy = y.grad! + qAt;
-        probabilities(thread, head, first, n);
+      for (const x of [q, k, v]) if (x.hasSlopes) graph.slopesOf(x);
+      const block = (
+        { kernels, scratch, room: p }: ThreadContext,
+        sides: readonly Side[],
+        at: number,
+        m: number,
+      ): void => {
+        const nKey = widthOf(sides);
+        const dp = p + m * nKey * 4;
+        const [dy, queries] = [y.grad! + at, q.data + at];
         // dp = dy v^T, dv += p^T dy
-        kernels.gemm(
-          ...([m, n, headDim, dy, qRow, 1, v.data + kvAt, 1, kvRow, dp, n, 0, scratch] as const),
-        );
-        kernels.gemm(
-          ...([n, headDim, m, p, 1, n, dy, qRow, 1, dv + kvAt, kvRow, add, scratch] as const),
-        );
-        kernels.softmaxCausalBack(p, dp, m, n, scale);
+        for (const { column, n, values, dv, add } of sides) {
+          kernels.gemm(
+            ...([m, n, headDim, dy, qRow, 1, values, 1, kvRow] as const),
+            ...([dp + column * 4, nKey, 0, scratch] as const),
+          );
+          if (dv !== null)
+            kernels.gemm(
+              ...([n, headDim, m, p + column * 4, 1, nKey, dy, qRow, 1] as const),
+              ...([dv, kvRow, add, scratch] as const),
+            );
+        }
+        kernels.softmaxCausalBack(p, dp, m, nKey, scale);
         // dq = ds k, dk += ds^T q
-        kernels.gemm(
-          ...([m, headDim, n, dp, n, 1, k.data + kvAt, kvRow, 1, dq + qAt, qRow] as const),
-          ...([0, scratch] as const),
-        );
-        kernels.gemm(
-          ...([n, headDim, m, dp, 1, n, q.data + qAt, qRow, 1, dk + kvAt, kvRow] as const),
-          ...([add, scratch] as const),
-        );
+        for (const [i, { column, n, keys, dk, add }] of sides.entries()) {
+          const ds = dp + column * 4;
+          if (q.grad !== null)
+            kernels.gemm(
+              ...([m, headDim, n, ds, nKey, 1, keys, kvRow, 1] as const),
+              ...([q.grad + at, qRow, i === 0 ? 0 : 1, scratch] as const),
+            );
+          if (dk !== null)
+            kernels.gemm(
+              ...([n, headDim, m, ds, 1, nKey, queries, qRow, 1] as const),
+              ...([dk, kvRow, add, scratch] as const),
+            );
+        }
       };
       return [
         (thread) =>
           eachHead(thread, (head) => {
-            for (const [first, n] of blocksOf(head.nPosition)) block(thread, head, first, n);
+            for (const [first, end] of blocksOf(head.nPosition)) {
+              const [m, at] = [end - first, head.qAt + first * qRow * 4];
+              const sides = sidesOf(head, end);
+              probabilities(thread, sides, q.data + at, m);
+              block(thread, sides, at, m);
+            }
           }),
       ];
     },
   });
   return y;
 }
+
+/** Keys that a block of queries sees. */
+const widthOf = (sides: readonly Side[]): number => sides.reduce((sum, { n }) => sum + n, 0);
 
 /** [first query, end of the keys] of each block, the last first. */
 function blocksOf(nPosition: number): (readonly [first: number, n: number])[] {

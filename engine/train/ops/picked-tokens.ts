@@ -1,5 +1,6 @@
 /**
- * The loss of chosen rows' next tokens under a stored head: per row weight times -log softmax(x W^T)[target]. Only rows
+ * The loss of chosen rows' next tokens under a stored head: per row weight times -log softmax(x W^T)[target], or how far
+ * softmax(x W^T) is from what a teacher says (distillation, arXiv 1503.02531). Only rows
  * that are learned from are multiplied with the head; logits are made for some of them at a time, and the head's words
  * become f32 some thousands at a time.
  */
@@ -20,8 +21,18 @@ const BLOCK_WORDS = 8192;
 export interface Picks extends Targets {
   /** Address of a row's number of 4 bytes a pick; ids, weights and losses are those of picks. */
   readonly picks: number;
+  /** What a teacher says in place of `ids`; null for tokens that follow. */
+  readonly shares: SoftTargets | null;
   /** How many are in use. */
   readonly count: () => number;
+}
+
+/** For every pick the likeliest tokens of a teacher: `k` ids that differ, and shares that sum to 1. */
+export interface SoftTargets {
+  readonly k: number;
+  /** Addresses of [nPick, k] ids of 4 bytes, and of as many f32. */
+  readonly ids: number;
+  readonly values: number;
 }
 
 export interface StoredHead {
@@ -74,10 +85,13 @@ export function pickedTokens(
           );
           if (!isLast) return;
           const pick = (chunk + from) * 4;
-          kernels.crossEntropy(
-            ...([at, targets.ids + pick, targets.weights + pick, targets.losses + pick] as const),
-            ...([nVocab, to - from] as const),
-          );
+          const sums = [targets.weights + pick, targets.losses + pick, nVocab, to - from] as const;
+          const { shares } = targets;
+          if (shares === null) kernels.crossEntropy(at, targets.ids + pick, ...sums);
+          else {
+            const { k, ids, values } = shares;
+            kernels.divergence(at, ids + pick * k, values + pick * k, k, ...sums);
+          }
         }),
       ];
     });

@@ -10,17 +10,23 @@ export interface RopeTable {
   readonly headDim: number;
 }
 
-/** The values of a table. @param frequencies [headDim / 2] radians a position @param magnitude factor of all */
+/**
+ * The values of a table.
+ * @param frequencies [headDim / 2] radians a position
+ * @param magnitude factor of all
+ * @param first position of a sequence's first row
+ */
 export function ropeValues(
   nPosition: number,
   frequencies: Float64Array,
   magnitude = 1,
+  first = 0,
 ): Float32Array {
   const half = frequencies.length;
   const values = new Float32Array(2 * nPosition * half);
   for (let position = 0; position < nPosition; position++)
     for (const [i, frequency] of frequencies.entries()) {
-      const angle = position * frequency;
+      const angle = (first + position) * frequency;
       values[position * half + i] = Math.cos(angle) * magnitude;
       values[(nPosition + position) * half + i] = Math.sin(angle) * magnitude;
     }

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.ts';
 export function swiglu(graph: Graph, gate: Tensor, up: Tensor): Tensor {
   const { nRow, nCol: n } = gate;
   const { rows } = graph;
-  const y = graph.result('swiglu', nRow, n, gate.hasSlopes);
+  const y = graph.result('swiglu', nRow, n, gate.hasSlopes || up.hasSlopes);
   graph.add({
     result: y,
     nFlop: 0,

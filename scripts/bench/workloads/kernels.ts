@@ -27,6 +27,11 @@ const DENSE = [
   [1500, 1500, 64],
 ] as const;
 const DENSE_HEADS = 8;
+/** Rows of a query and of a passage, and their width. */
+const MAX_SIM = [
+  [16, 128, 64],
+  [32, 256, 128],
+] as const;
 const ROUNDS = 9;
 /** Calls are repeated until they take about this long. */
 const TARGET_MS = 20;
@@ -60,7 +65,7 @@ interface Bench {
 
 /** Median time of every kernel on both builds. */
 export async function benchKernels(onProgress?: (line: string) => void): Promise<KernelRow[]> {
-  const cases = [...productCases(), ...otherCases(), ...denseCases()];
+  const cases = [...productCases(), ...otherCases(), ...denseCases(), ...maxSimCases()];
   const benches = { relaxed: await openBench('relaxed'), simd: await openBench('simd') };
   return cases.map((row) => {
     onProgress?.(`${row.kernel} ${row.size}`);
@@ -226,6 +231,15 @@ function denseCases(): Case[] {
         headDim ** -0.5,
       );
     },
+  }));
+}
+
+function maxSimCases(): Case[] {
+  return MAX_SIM.map(([nA, nB, width]) => ({
+    kernel: `largest products of rows, ${width} wide`,
+    size: `${nA}x${nB}`,
+    bytes: null,
+    run: ({ kernels, weights, x, y }) => kernels.maxSim(x, nA, weights, nB, width, width, y),
   }));
 }
 

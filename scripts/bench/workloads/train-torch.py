@@ -28,18 +28,27 @@ if job["kind"] == "adapter":
             task_type="CAUSAL_LM",
         ),
     )
+if job["kind"] == "prefix":
+    from peft import PrefixTuningConfig, get_peft_model
+
+    model = get_peft_model(model, PrefixTuningConfig(num_virtual_tokens=job["prefix"], task_type="CAUSAL_LM"))
 model.train()
 weights = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(weights, lr=1e-4)
 shape = (job["sequences"], job["context"])
 tokens = torch.randint(0, config.vocab_size, shape)
 targets = torch.randint(0, config.vocab_size, shape)
+# What a teacher says: as likely tokens of each position, which differ.
+taught = (torch.arange(shape[0] * shape[1] * job.get("shares", 0)) * 97 % config.vocab_size).view(shape[0] * shape[1], -1)
 
 
 def step():
     optimizer.zero_grad()
     logits = model(input_ids=tokens).logits
-    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    if job["kind"] == "prefix":
+        loss = -torch.log_softmax(logits.flatten(0, 1), -1).gather(1, taught).mean()
+    else:
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
     loss.backward()
     torch.nn.utils.clip_grad_norm_(weights, 1.0)
     optimizer.step()

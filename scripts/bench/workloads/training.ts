@@ -1,4 +1,4 @@
-/** How fast training is, beside PyTorch: steps of a small decoder, and of an adapter of an imported model, in turns. */
+/** How fast training is, beside PyTorch: steps of a small decoder, and of an adapter and a prefix of an imported model, in turns. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { type ModelConfig, requireKind } from '../../../engine/manifest/manifest.ts';
 import { TARGETS } from '../../../engine/train/adapter/base.ts';
 import type { DecoderShape } from '../../../engine/train/decoder.ts';
-import { AdapterTraining, type Pass } from '../../finetune/adapter-training.ts';
+import { AdapterTraining, type Pass, type Shares } from '../../finetune/adapter-training.ts';
 import { passFlops } from '../../finetune/flops.ts';
 import { modelsDir, repoRoot } from '../../lib/paths.ts';
 import { SeededRandom } from '../../lib/seeded-random.ts';
@@ -24,6 +24,9 @@ const N_SEQUENCE = 16;
 const ADAPTER_SEQUENCES = 4;
 const ADAPTER_CONTEXT = 128;
 const RANK = 8;
+/** Of a prefix: its positions, and what a teacher says of each token. */
+const PREFIX = 256;
+const N_SHARE = 16;
 const OPTIMIZER = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, maxNorm: 1 };
 const RATE = 1e-4;
 /** Steps before those that are measured: kernels become fast, and memory is there. */
@@ -76,7 +79,12 @@ export async function benchTraining(options: TrainingBenchOptions): Promise<Trai
   const { nThread: threads, rounds, onNote, python } = options;
   const rows: TrainingBenchRow[] = [];
   let torch: string | null = null;
-  for (const workload of [decoderWorkload(threads), await adapterWorkload(options)]) {
+  const workloads = [
+    decoderWorkload(threads),
+    await baseWorkload('adapter', options),
+    await baseWorkload('prefix', options),
+  ];
+  for (const workload of workloads) {
     onNote(`${workload.name}: ${rounds} rounds`);
     const ours = await workload.start();
     const peer = python === null ? null : await startTorch(python, workload.peer);
@@ -144,19 +152,29 @@ function decoderWorkload(nThread: number): Workload {
   };
 }
 
-async function adapterWorkload({ modelId, nThread }: TrainingBenchOptions): Promise<Workload> {
+/** What is learned of an imported model. */
+const LEARNED = {
+  adapter: { rank: RANK, targets: TARGETS, nPrefix: 0, nShare: 0 },
+  prefix: { rank: 1, targets: [], nPrefix: PREFIX, nShare: N_SHARE },
+} as const;
+
+async function baseWorkload(
+  kind: keyof typeof LEARNED,
+  { modelId, nThread }: TrainingBenchOptions,
+): Promise<Workload> {
   const dir = join(modelsDir(), modelId);
   const manifest = requireKind((await readImported(dir, modelId)).manifest, 'decoder');
   const { config: c } = manifest;
   const nToken = ADAPTER_SEQUENCES * ADAPTER_CONTEXT;
+  const learned = LEARNED[kind];
   const pass = evenPass(c, nToken);
-  const adapter = { base: manifest, rank: RANK, alpha: 2 * RANK, targets: TARGETS, nRow: nToken };
+  const shares = learned.nShare === 0 ? null : evenShares(c, nToken);
   return {
-    name: `adapter of ${modelId}`,
+    name: `${kind} of ${modelId}`,
     nToken,
-    nFlop: passFlops(c, adapter, pass),
+    nFlop: passFlops(c, { ...learned, prefix: learned.nPrefix }, pass),
     peer: {
-      ...{ kind: 'adapter', threads: nThread, rank: RANK },
+      ...{ kind, threads: nThread, rank: RANK, prefix: PREFIX, shares: N_SHARE },
       ...{ sequences: ADAPTER_SEQUENCES, context: ADAPTER_CONTEXT },
       config: {
         ...{ vocab_size: c.nVocab, hidden_size: c.nEmbd, intermediate_size: c.nFf },
@@ -168,13 +186,14 @@ async function adapterWorkload({ modelId, nThread }: TrainingBenchOptions): Prom
     start: async () => {
       const { id, architecture, config, tensors, shards } = manifest;
       const base = { id, architecture, config, tensors, shards };
-      const program = { adapter: { ...adapter, base }, nThread, optimizer: OPTIMIZER };
+      const adapter = { ...learned, base, alpha: 2 * learned.rank, nRow: nToken };
+      const program = { adapter, nThread, optimizer: OPTIMIZER };
       const source = new FileModelSource(dir, manifest);
       const training = await AdapterTraining.start(program, source, 1);
       const step = (): Promise<number> =>
         timed(() => {
           training.clear();
-          training.learn(pass);
+          training.learn({ ...pass, shares });
           training.step(RATE, nToken);
         });
       return { step, close: () => training.close() };
@@ -189,6 +208,12 @@ function evenPass({ nVocab }: ModelConfig, nToken: number): Pass {
   const ones = (): Float32Array => new Float32Array(nToken).fill(1);
   const picks = Uint32Array.from(tokens, (_, i) => i);
   return { tokens, starts, active: ones(), picks, targets, weights: ones() };
+}
+
+/** A teacher that says the same of every token. */
+function evenShares({ nVocab }: ModelConfig, nToken: number): Shares {
+  const ids = Uint32Array.from({ length: nToken * N_SHARE }, (_, i) => (i * 97) % nVocab);
+  return { ids, values: new Float32Array(ids.length).fill(1 / N_SHARE) };
 }
 
 function randomTokens(n: number, nVocab: number) {

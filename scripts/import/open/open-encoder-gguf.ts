@@ -112,20 +112,29 @@ function readRanker(
   metadata: GgufMetadata,
   { name, score }: EncoderFamily,
   nClass: number | undefined,
-): Pick<EncoderConfig, 'nClass' | 'rerankTemplate' | 'pairSeparatorIds'> {
+): Pick<EncoderConfig, 'nClass' | 'labels' | 'rerankTemplate' | 'pairSeparatorIds'> {
   if (score === undefined)
     throw configError(where, `pooling_type 4: rerankers of ${name} are not supported`, {});
   if (nClass === undefined)
     throw configError(where, 'pooling_type 4 without cls.output.weight', {});
+  const classes = { nClass, ...readLabels(metadata, nClass) };
   const template = metadata.get('tokenizer.chat_template.rerank');
-  if (typeof template !== 'string') return { nClass, ...readPairSeparator(where, metadata) };
+  if (typeof template !== 'string') return { ...classes, ...readPairSeparator(where, metadata) };
   if (!template.includes('{query}') || !template.includes('{document}'))
     throw configError(
       where,
       'key tokenizer.chat_template.rerank; expected it to contain {query} and {document}',
       {},
     );
-  return { nClass, rerankTemplate: template };
+  return { ...classes, rerankTemplate: template };
+}
+
+/** Names of the classes, where the file has as many as scores. */
+function readLabels(metadata: GgufMetadata, nClass: number): Pick<EncoderConfig, 'labels'> {
+  const arch = String(metadata.get('general.architecture'));
+  const list = metadata.get(`${arch}.classifier.output_labels`);
+  if (!Array.isArray(list) || list.length !== nClass) return {};
+  return { labels: list.map(String) };
 }
 
 /** The end of the query and the separator, `</s></s>` of XLM-R; [SEP] alone, which ends a text, in WordPiece. */

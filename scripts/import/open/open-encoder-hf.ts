@@ -8,6 +8,7 @@ import type { EncoderFamily } from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
 import type { EncoderConfig } from '../../../engine/manifest/manifest.ts';
+import { classifierFromHf } from './classifier-hf.ts';
 import { encoderPrompts } from './encoder-prompts.ts';
 import { asObject } from './hf-config.ts';
 import { readAddedTokens } from './hf-tokenizer.ts';
@@ -40,6 +41,8 @@ export interface EncoderFiles {
   /** Types of the modules, in their order; null without modules.json. */
   readonly modules: readonly string[] | null;
   readonly name: string;
+  /** Id of the token that ends a text, and a query before its passage. */
+  readonly separatorId: number | undefined;
 }
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the field: unsupported values are refused. */
@@ -61,10 +64,16 @@ export function encoderConfigFromHf(files: EncoderFiles, arch: EncoderFamily): E
   const entries = Object.entries(NUMBERS).map(([ours, field]) => [ours, number(field)]);
   const numbers = Object.fromEntries(entries) as Record<keyof typeof NUMBERS, number>;
   const longest = files.sentenceBert['max_seq_length'];
+  const classifier = classifierFromHf(where, config, arch);
+  const hasTypes = classifier !== null && numbers.nTokenType > 1;
   return {
     ...numbers,
     maxTokens: typeof longest === 'number' ? Math.min(longest, numbers.nCtx) : numbers.nCtx,
-    pooling: poolingOf(files.pooling),
+    pooling: classifier === null ? poolingOf(files.pooling) : 'rank',
+    ...classifier,
+    ...(hasTypes && files.separatorId !== undefined
+      ? { secondTypeAfterId: files.separatorId }
+      : {}),
     normalize: normalizes(modules),
     ...encoderPrompts(files.sentenceTransformers, files.name),
   };

@@ -115,9 +115,11 @@ async function openEncoder(hf: HfFolder, arch: EncoderFamily): Promise<OpenedMod
   const optional = async (name: string) => (await readOptionalJson(folder, name)) ?? {};
   const poolingFolder = await findPoolingFolder(folder);
   const modules = await readText(folder, 'modules.json');
+  const tokenizer = encoderTokenizer(text, parseText('tokenizer.json', text));
   const config = encoderConfigFromHf(
     {
       config: json,
+      separatorId: tokenizer.eosIds[0],
       pooling:
         poolingFolder === null
           ? {}
@@ -129,8 +131,10 @@ async function openEncoder(hf: HfFolder, arch: EncoderFamily): Promise<OpenedMod
     },
     arch,
   );
+  const ofClassifiers = config.pooling === 'rank' ? undefined : arch.ofClassifiers;
+  const names = [arch.unused, ...(ofClassifiers === undefined ? [] : [ofClassifiers])];
   const unused = new RegExp(
-    `^(${(arch.hfPrefix ?? '').replace('.', '\\.')})?(${arch.unused.source})`,
+    `^(${(arch.hfPrefix ?? '').replace('.', '\\.')})?(${names.map(({ source }) => source).join('|')})`,
   );
   const tensors = await readSafetensors(files, unused);
   return {
@@ -138,7 +142,7 @@ async function openEncoder(hf: HfFolder, arch: EncoderFamily): Promise<OpenedMod
     ...(await aboutFolder(hf)),
     tensors: tensors.map((tensor) => withoutPrefix(tensor, arch)),
     wanted: new Set(),
-    tokenizer: encoderTokenizer(text, parseText('tokenizer.json', text)),
+    tokenizer,
   };
 }
 

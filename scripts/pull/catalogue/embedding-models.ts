@@ -11,7 +11,9 @@ export const EMBEDDING_MODELS: readonly CatalogueEntry[] = [
     licence: 'Apache-2.0',
     preset: 'q6b',
     isolates: 1,
-    card: 'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084).',
+    card:
+      'Sentence embeddings of 384 numbers, 22.7 million weights (arXiv 2002.10957, 1908.10084). Ranks by late ' +
+      'interaction, too, with vectors of tokens that were trained for it here.',
     files: [
       {
         name: 'model.zip',

@@ -72,7 +72,13 @@ async function finetune(
 ): Promise<FinetuneResult> {
   return await runFinetune(config, {
     ...{ folder: join(folder, name), nThread: 2, signal: new AbortController().signal, modelsRoot },
-    ...{ minutes: null, onStep: () => undefined, onData: () => undefined, ...more },
+    ...{
+      minutes: null,
+      onStep: () => undefined,
+      onData: () => undefined,
+      onPassage: () => undefined,
+      ...more,
+    },
   });
 }
 const weightsOf = (name: string): Promise<Buffer> =>

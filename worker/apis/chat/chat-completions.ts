@@ -5,15 +5,7 @@ import type { SessionTurn } from '../sessions/session-object.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import { accessDenied } from '../../access/errors.ts';
 import { allows, objectName } from '../../platform/caller.ts';
-import type { Caller } from '../../platform/caller.ts';
-import type { ServingEnv } from '../../serving/env.ts';
-import {
-  describeConversation,
-  describeInOrder,
-  hasPictures,
-  redactImages,
-} from '../../serving/vision/describe-messages.ts';
-import type { DescribedMessages } from '../../serving/vision/describe-messages.ts';
+import { redactImages } from '../../serving/vision/describe-messages.ts';
 import { sensesOf } from '../../serving/senses/read-senses.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
@@ -23,6 +15,7 @@ import { CHAT_REFUSED } from '../../http/body/refused.ts';
 import { keptCompletion } from './stored/keep-completion.ts';
 import { retrieve } from '../retrieval/retrieve.ts';
 import { answerChat } from './answer-chat.ts';
+import { describeChat } from './describe-chat.ts';
 import { endpointWith } from '../../http/endpoint.ts';
 import type { RecordsEnv } from '../records/env.ts';
 import type { RetrievalEnv } from '../retrieval/env.ts';
@@ -137,21 +130,6 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
     return await answerChat({ ...turn, ...found, messages: read });
   },
 });
-
-/** Pictures as words, where there are any. */
-async function describeChat(
-  env: ServingEnv,
-  caller: Caller,
-  { messages, model, vision, session }: ChatBody,
-  signal: AbortSignal,
-): Promise<DescribedMessages> {
-  if (!hasPictures(messages)) return { messages, images: [] };
-  const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
-  const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
-  // A session keeps texts alone.
-  const describe = session === undefined ? describeConversation : describeInOrder;
-  return await describe(request, messages);
-}
 
 /** What has to match a format, or may be a call, has no sentences to check. */
 function isFreeText({ response_format: format, grammar, regex, tools }: ChatBody): boolean {

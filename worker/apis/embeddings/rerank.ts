@@ -11,8 +11,9 @@ export const rerank = defineEndpoint({
   scope: 'embeddings',
   summary: 'Rank documents by relevance to a query',
   description:
-    'A reranker reads query and document together; an embedding model ranks by the cosine of vectors. relevance_score is ' +
-    'from 0 to 1, and 0 for negative cosines. "method" says which. Long documents are cut unless "truncate" is false.',
+    'A reranker reads query and document together; an embedding model ranks by late interaction (cosines of the vectors ' +
+    'of tokens) where it has such vectors, else by the cosine of one vector each, which "method": "embedding" asks for. ' +
+    'relevance_score is from 0 to 1. The answer says which method it was. Long documents are cut unless "truncate" is false.',
   body: rerankBodySchema,
   responses: [{ status: 200, what: 'the best documents first', schema: rerankSchema }],
   examples: [
@@ -26,6 +27,7 @@ export const rerank = defineEndpoint({
     const documents = body.documents.map((one) => (typeof one === 'string' ? one : one.text));
     const { model, method, ranked, nToken } = await rankDocuments(env, caller, {
       ...{ model: body.model, query: body.query, documents, truncate: body.truncate },
+      method: body.method,
       client,
     });
     record.modelId = model.id;

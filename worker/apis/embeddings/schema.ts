@@ -1,5 +1,6 @@
 /** Bodies and answers of embeddings and reranking. */
 import { z } from 'zod';
+import { RANK_METHODS } from '../../serving/embedding/rank.ts';
 import { INPUT_TYPES } from '../../serving/embedding/text-ids.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
@@ -78,6 +79,7 @@ export const rerankBodySchema = z
     top_n: count.min(1).optional(),
     return_documents: z.boolean().default(false),
     truncate: z.boolean().default(true),
+    method: z.enum(RANK_METHODS).optional(),
     strict: strictField,
   })
   .meta({ id: 'RerankRequest' });
@@ -86,8 +88,10 @@ export const rerankSchema = z
   .strictObject({
     model: z.string(),
     method: z
-      .enum(['embedding', 'reranker'])
-      .describe('cosine of embeddings, or a model that reads query and document together'),
+      .enum(RANK_METHODS)
+      .describe(
+        'cosine of embeddings, cosines of tokens, or a model that reads query and document together',
+      ),
     results: z.array(
       z.strictObject({
         index: count,

@@ -65,7 +65,7 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
 export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJson {
   const { id } = base.manifest;
   const parent = modelJson(base.manifest, env);
-  const { rank, alpha, projections, activation, bytes, licence, source } = adapter;
+  const { rank, alpha, projections, activation, nPrefix, bytes, licence, source } = adapter;
   const createdMs = Date.parse(adapter.createdAt);
   return {
     ...parent,
@@ -75,7 +75,10 @@ export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJs
     thimble: {
       ...parent.thimble,
       ...{ name: adapterModelId(parent.thimble.name, adapter.name), licence },
-      adapter: { rank, alpha, projections, invocation_tokens: activation, bytes },
+      adapter: {
+        ...{ rank, alpha, projections, invocation_tokens: activation, bytes },
+        prefix_tokens: nPrefix,
+      },
     },
   };
 }

@@ -69,6 +69,10 @@ export const modelSchema = z
               .array(z.number().int())
               .nullable()
               .describe('tokens from whose last occurrence on it applies; null for everywhere'),
+            prefix_tokens: z
+              .number()
+              .int()
+              .describe('positions of a trained prefix, which every text begins with; 0 for none'),
             bytes: z.number().int(),
           })
           .optional()

@@ -49,11 +49,15 @@ export function adapterJson({ base, adapter }: ListedAdapter) {
   };
 }
 
-/** What a model can do, in Ollama's words. */
-export function capabilitiesOf(manifest: Manifest): string[] {
+/** What a model can do, in Ollama's words. @param seesPictures whether pictures are read for text models */
+export function capabilitiesOf(manifest: Manifest, seesPictures: boolean): string[] {
   if (manifest.kind === 'encoder') return ['embedding'];
   if (manifest.kind !== 'decoder') return [];
-  return manifest.chatTemplate === null ? ['completion'] : ['completion', 'tools'];
+  return [
+    'completion',
+    ...(manifest.chatTemplate === null ? [] : ['tools']),
+    ...(seesPictures ? ['vision'] : []),
+  ];
 }
 
 export function modelInfo(manifest: Manifest): Record<string, unknown> {

@@ -1,5 +1,6 @@
 /** POST /api/show: one model, in Ollama's shape. */
 import { defineEndpoint } from '../../http/endpoint.ts';
+import { readsPictures } from '../../serving/vision/describe-picture.ts';
 import { findAnyModel } from '../../serving/models/model-store.ts';
 import { capabilitiesOf, detailsJson, modelInfo } from './model-json.ts';
 import { requiredId } from './names.ts';
@@ -26,7 +27,7 @@ export const ollamaShow = defineEndpoint({
       template,
       details: detailsJson(manifest),
       model_info: modelInfo(manifest),
-      capabilities: capabilitiesOf(manifest),
+      capabilities: capabilitiesOf(manifest, await readsPictures(env)),
       modified_at: manifest.createdAt,
     });
   },

@@ -13,7 +13,7 @@ import { quoted } from '../../serving/conversation/quoted.ts';
 import type { RetrievalEnv } from './env.ts';
 import type { Retrieval } from './schema.ts';
 import { findCollection } from './collection.ts';
-import { search } from './search-collection.ts';
+import { ownRanker, search } from './search-collection.ts';
 
 export interface Citation {
   /** Number that cites the passage, from 1. */
@@ -60,10 +60,14 @@ export async function retrieve(
     retrieval.collection,
     'retrieval.collection',
   );
-  const request = { ...retrieval, query };
-  const found = await search(env, caller, collection, request, signal, 'retrieval.query');
+  const rerank = retrieval.rerank ?? (await ownRanker(env, collection, caller, retrieval.mode));
+  const request = { ...retrieval, query, rerank };
+  const found = await search(env, caller, collection, request, signal, 'retrieval.');
   const citations = found.map(
-    ({ metadata: _, vector_score: _v, text_score: _t, ...passage }, i): Citation => ({
+    (
+      { metadata: _, vector_score: _v, text_score: _t, rerank_score: _r, ...passage },
+      i,
+    ): Citation => ({
       index: i + 1,
       ...passage,
     }),

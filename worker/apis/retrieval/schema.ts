@@ -88,6 +88,12 @@ const searchFields = {
   mode: z.enum(SEARCH_MODES).default('hybrid'),
   top_k: count.min(1).max(MAX_TOP_K).default(DEFAULT_TOP_K),
   filter: filterSchema.optional(),
+  rerank: z
+    .union(
+      [z.literal(false), modelField.unwrap()],
+      'expected the id of a model that ranks, or false',
+    )
+    .optional(),
 };
 
 export const searchSchema = z
@@ -156,5 +162,6 @@ export const searchResultSchema = z
     score: z.number(),
     vector_score: z.number().nullable(),
     text_score: z.number().nullable(),
+    rerank_score: z.number().nullable(),
   })
   .meta({ id: 'SearchResult' });

@@ -10,6 +10,8 @@ import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { RetrievalEnv } from './env.ts';
+import { RERANKED, rerankPassages } from './rerank-passages.ts';
+import type { RankedPassage } from './rerank-passages.ts';
 import type { Collection } from './collection.ts';
 
 export interface SearchRequest {
@@ -17,27 +19,37 @@ export interface SearchRequest {
   readonly mode: SearchMode;
   readonly top_k: number;
   readonly filter?: Filter | undefined;
+  /** Id of a model that ranks the best passages again; false or undefined for none. */
+  readonly rerank?: string | false | undefined;
 }
 
-/** @throws {EngineError} E_MODEL_NOT_FOUND, E_REQUEST_INVALID naming `param`; errors of the stage. */
+/**
+ * @param within path of the object that has the request's fields, with a full stop, for errors
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND, E_REQUEST_INVALID naming the field; errors of the stage.
+ */
 export async function search(
   env: RetrievalEnv,
   caller: Caller,
   collection: Collection,
-  { query, mode, top_k, filter }: SearchRequest,
+  { query, mode, top_k, filter, rerank = false }: SearchRequest,
   signal: AbortSignal,
-  param = 'query',
-): Promise<SearchResult[]> {
+  within = '',
+): Promise<RankedPassage[]> {
+  const param = `${within}query`;
   const vector =
     mode === 'text' ? null : await vectorOf(env, caller, collection, query, signal, param);
   const found: unknown = await collection.stub.search(
     { requestId: caller.requestId },
     {
-      ...{ mode, topK: top_k, text: query, vector },
-      filter: filter ?? null,
+      ...{ mode, text: query, vector, filter: filter ?? null },
+      topK: rerank === false ? top_k : Math.max(top_k, RERANKED),
     },
   );
-  return unwrap(found as RpcAnswer<SearchResult[]>);
+  const passages = unwrap(found as RpcAnswer<SearchResult[]>);
+  if (rerank === false || passages.length === 0)
+    return passages.map((passage) => ({ ...passage, rerank_score: null }));
+  const request = { model: rerank, query, signal, param: `${within}rerank` };
+  return (await rerankPassages(env, caller, passages, request)).slice(0, top_k);
 }
 
 /** The model that made a collection's vectors. @throws {EngineError} */
@@ -55,6 +67,21 @@ export async function encoderOf(
       `${nEmbd}. Create a new collection and add the documents again.`,
     { param: 'name', details: { dimensions: about.nEmbd, model: nEmbd } },
   );
+}
+
+/**
+ * The model of a collection, where it ranks by late interaction: a search by its vectors finds the right passages more
+ * often than it puts them first. False where it does not, and for searches by words alone, which need no model.
+ */
+export async function ownRanker(
+  env: RetrievalEnv,
+  collection: Collection,
+  caller: Caller,
+  mode: SearchMode,
+): Promise<string | false> {
+  if (mode === 'text') return false;
+  const { id, manifest } = await encoderOf(env, collection, caller);
+  return manifest.config.late === undefined ? false : id;
 }
 
 async function vectorOf(

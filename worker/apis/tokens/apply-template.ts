@@ -8,7 +8,10 @@ import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatTools } from '../../serving/output/api-tools.ts';
 import { templateVariables } from '../../serving/fields/template.ts';
-import { chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
+import { checkInputs } from '../../serving/conversation/message.ts';
+import { visionField } from '../../serving/vision/fields.ts';
+import { describeChat } from '../chat/describe-chat.ts';
+import { CHAT_PARTS, chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { chatToolFields } from '../../serving/fields/output.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -22,7 +25,8 @@ export const applyTemplate = defineEndpoint({
   summary: 'Render messages as the prompt that the model sees',
   description:
     'Names of special tokens inside messages look special in "prompt", but are plain text in ' +
-    '"tokens", which is what the model gets.',
+    '"tokens", which is what the model gets. Pictures become the words that a chat has in their place.',
+  takesPictures: true,
   body: z
     .looseObject({
       model: modelField,
@@ -30,6 +34,7 @@ export const applyTemplate = defineEndpoint({
       ...chatToolFields,
       add_generation_prompt: z.boolean().default(true),
       chat_template_kwargs: templateVariables.optional(),
+      vision: visionField,
       strict: strictField,
     })
     .meta({ id: 'ApplyTemplateRequest' }),
@@ -46,9 +51,11 @@ export const applyTemplate = defineEndpoint({
       body: { messages: [{ role: 'user', content: 'Hello!' }] },
     },
   ],
-  async handle({ env, caller, body }) {
+  async handle({ env, caller, body, request }) {
+    const { messages } = await describeChat(env, caller, body, request.signal);
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
-    const rendering = renderChatSteps(model, body.messages, {
+    checkInputs(model.id, messages, CHAT_PARTS);
+    const rendering = renderChatSteps(model, messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],
       variables: body.chat_template_kwargs ?? {},

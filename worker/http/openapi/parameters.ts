@@ -60,7 +60,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   grammar: extension('GBNF grammar that the answer must match'),
   jsonrpc: row('"2.0"'),
   id: row('id of the message; a notification has none'),
-  method: row('such as "tools/list" or "tools/call"'),
+  method: row(
+    'of MCP, such as "tools/list" or "tools/call"; of ranking, embedding, late_interaction or reranker',
+  ),
   params: row('parameters of the method'),
   result: row('unused: the server asks its clients nothing'),
   error: row('unused: the server asks its clients nothing'),
@@ -129,6 +131,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   reasoning_effort: row('unused: no model here reasons before it answers'),
   regex: extension('regular expression that the whole answer must match'),
   question: row('one line of text'),
+  rerank: row(
+    'id of a model that ranks the best 20 passages (top_k, if that is more) again, each read with the query; false for none',
+  ),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
   retention_s: extension('seconds after its last turn that the session is kept, at most'),
   retrieval: extension(

@@ -43,3 +43,45 @@ export async function score(
   );
   return rows.map(([value]) => value!);
 }
+
+/**
+ * Scores of all classes per text, as EncoderEngine.classScores gives them, in the order of the texts.
+ * @param texts token ids, special tokens included
+ * @throws {EngineError} as `embed`
+ */
+export async function classScores(
+  env: ServingEnv,
+  { requestId, subject = '' }: CallContext,
+  model: EncoderModel,
+  texts: readonly (readonly number[])[],
+  client: Client,
+): Promise<Float32Array[]> {
+  const { stage, place } = stageOf(env, model);
+  return await inCalls(texts, model.manifest.config.nClass ?? 1, client, (part) =>
+    ask<Float32Array>('stage', () => stage.classify({ requestId, subject }, place, part)),
+  );
+}
+
+/** A query and the passages that are compared with it, as token ids with special tokens. */
+export interface Interaction {
+  readonly query: readonly number[];
+  readonly passages: readonly (readonly number[])[];
+}
+
+/**
+ * One score per passage, as EncoderEngine.interact gives it, in the order of the passages.
+ * @throws {EngineError} as `embed`
+ */
+export async function interact(
+  env: ServingEnv,
+  { requestId, subject = '' }: CallContext,
+  model: EncoderModel,
+  { query, passages }: Interaction,
+  client: Client,
+): Promise<number[]> {
+  const { stage, place } = stageOf(env, model);
+  const rows = await inCalls(passages, 1, client, (part) =>
+    ask<Float32Array>('stage', () => stage.interact({ requestId, subject }, place, query, part)),
+  );
+  return rows.map(([value]) => value!);
+}

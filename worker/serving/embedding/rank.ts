@@ -3,20 +3,21 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { familyByName } from '../../../engine/archs/index.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
-import type { EncoderUse } from '../../../engine/encode/encoder-use.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Client } from '../../platform/client.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import type { ServingEnv } from '../env.ts';
 import { dot } from './dot.ts';
-import { embed, score } from './embed.ts';
+import { embed, interact, score } from './embed.ts';
 import { findRanker } from './find-encoder.ts';
 import type { EncoderModel } from './find-encoder.ts';
 import { pairIdsSteps } from './pair-ids.ts';
 import { textIds } from './text-ids.ts';
 
-/** What ranked: cosine of embeddings, or a model that reads query and document together. */
-export type RankMethodName = 'embedding' | 'reranker';
+/** What ranked: cosine of embeddings, cosines of tokens, or a model that reads query and document together. */
+export const RANK_METHODS = ['embedding', 'late_interaction', 'reranker'] as const;
+export type RankMethodName = (typeof RANK_METHODS)[number];
 
 export interface RankRequest {
   /** Id of the model; the default one when it is undefined. */
@@ -24,6 +25,8 @@ export interface RankRequest {
   readonly query: string;
   readonly documents: readonly string[];
   readonly truncate: boolean;
+  /** The best that the model can do when it is undefined. */
+  readonly method?: RankMethodName | undefined;
   readonly client: Client;
 }
 
@@ -43,7 +46,7 @@ export async function rankDocuments(
   request: RankRequest,
 ): Promise<RankedDocuments> {
   const model = await findRanker(env, request.model, caller);
-  const method = METHODS[encoderUse(model.manifest.config)];
+  const method = METHODS[chooseMethod(model, request.method)];
   const { texts, scores } = await method.rank(env, caller, model, request);
   const ranked = scores
     .map((relevance, index) => ({ index, relevance }))
@@ -51,6 +54,24 @@ export async function rankDocuments(
     .map(({ index, relevance }) => ({ index, score: method.publicScore(model, relevance) }));
   const nToken = texts.reduce((sum, { length }) => sum + length, 0);
   return { model, method: method.name, ranked, nToken };
+}
+
+/** What a model can do, the best first. */
+function methodsOf({ manifest: { config } }: EncoderModel): readonly RankMethodName[] {
+  if (encoderUse(config) === 'score') return ['reranker'];
+  return config.late === undefined ? ['embedding'] : ['late_interaction', 'embedding'];
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for a method that the model does not know */
+function chooseMethod(model: EncoderModel, wanted: RankMethodName | undefined): RankMethodName {
+  const methods = methodsOf(model);
+  if (wanted === undefined) return methods[0]!;
+  if (methods.includes(wanted)) return wanted;
+  throw invalidField(
+    'method',
+    `${model.id} ranks by ${methods.join(' or ')}; expected one of them, got ${wanted}`,
+    { details: { model: model.id, methods } },
+  );
 }
 
 interface Ranked {
@@ -71,15 +92,23 @@ interface RankMethod {
   readonly publicScore: (model: EncoderModel, score: number) => number;
 }
 
-/** By what a model can do. */
-const METHODS: Readonly<Record<EncoderUse, RankMethod>> = {
+const METHODS: Readonly<Record<RankMethodName, RankMethod>> = {
   // Clients take scores to be from 0 to 1; a negative cosine means no relevance, like 0.
-  embed: {
+  embedding: {
     name: 'embedding',
     rank: rankByVectors,
     publicScore: (_, cosine) => Math.min(Math.max(cosine, 0), 1),
   },
-  score: {
+  late_interaction: {
+    name: 'late_interaction',
+    rank: rankByTokens,
+    publicScore({ manifest: { config } }, score) {
+      // methodsOf names it for models with it only.
+      const { scale, offset } = config.late!;
+      return sigmoid(scale * score + offset);
+    },
+  },
+  reranker: {
     name: 'reranker',
     rank: rankByScores,
     publicScore: ({ manifest }, score) =>
@@ -93,7 +122,31 @@ async function rankByVectors(
   model: EncoderModel,
   { query, documents, truncate, client }: Omit<RankRequest, 'model'>,
 ): Promise<Ranked> {
-  const queryIds = await textIds(model, [query], {
+  const { queryIds, passages } = await idsOf(model, query, documents, truncate);
+  const texts = [queryIds, ...passages];
+  const [queryVector, ...vectors] = await embed(env, caller, model, texts, client);
+  return { texts, scores: vectors.map((vector) => dot(queryVector!, vector)) };
+}
+
+async function rankByTokens(
+  env: ServingEnv,
+  caller: CallContext,
+  model: EncoderModel,
+  { query, documents, truncate, client }: Omit<RankRequest, 'model'>,
+): Promise<Ranked> {
+  const { queryIds, passages } = await idsOf(model, query, documents, truncate);
+  const scores = await interact(env, caller, model, { query: queryIds, passages }, client);
+  return { texts: [queryIds, ...passages], scores };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID or E_PROMPT_TOO_LONG naming the query, or the document by its index */
+async function idsOf(
+  model: EncoderModel,
+  query: string,
+  documents: readonly string[],
+  truncate: boolean,
+) {
+  const [queryIds] = await textIds(model, [query], {
     inputType: 'query',
     truncate,
     nameOf: () => 'query',
@@ -103,9 +156,7 @@ async function rankByVectors(
     truncate,
     nameOf: (index) => `documents[${index}]`,
   });
-  const texts = [...queryIds, ...passages];
-  const [queryVector, ...vectors] = await embed(env, caller, model, texts, client);
-  return { texts, scores: vectors.map((vector) => dot(queryVector!, vector)) };
+  return { queryIds: queryIds!, passages };
 }
 
 async function rankByScores(

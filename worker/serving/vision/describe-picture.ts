@@ -10,6 +10,7 @@ import type { ServingEnv } from '../env.ts';
 import { findModelOfKind } from '../models/model-store.ts';
 import type { Describer, PictureFacts } from './describer.ts';
 import { DESCRIBERS } from './describers.ts';
+import { visionOf } from './fields.ts';
 import type { SentPicture } from './picture-bytes.ts';
 
 /** Longest side that describers see. */
@@ -57,6 +58,11 @@ export async function readyDescribers(env: ServingEnv): Promise<ReadyDescribers>
     else missing.push({ name, fix: `thimble push ${modelId}` });
   }
   return { ready, missing, hasModel: ready.some(({ modelId }) => modelId !== '') };
+}
+
+/** Whether chats take pictures here. @throws {EngineError} E_WEIGHTS_FETCH */
+export async function readsPictures(env: ServingEnv): Promise<boolean> {
+  return visionOf(env, undefined) !== 'off' && (await readyDescribers(env)).hasModel;
 }
 
 const MISSING: ReadonlySet<string> = new Set(['E_MODEL_NOT_FOUND', 'E_MODEL_KIND']);

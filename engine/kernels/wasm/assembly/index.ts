@@ -18,5 +18,6 @@ export { geluMul, geluRow, geluErfRow, siluRow, addScaled, scaleRow, softcapRow 
 export { kvWriteQ8, kvWriteF16 } from './kv-write';
 export { attendQ8, attendF16 } from './attend';
 export { attendDense } from './attend-dense';
+export { maxSim } from './max-sim';
 export { argmax, sumExp } from './logits';
 export { heapBase, probeDot } from './probe';

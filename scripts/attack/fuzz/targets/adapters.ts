@@ -1,8 +1,9 @@
-/** Readers of adapters: PEFT's folder, GGUF, the stored file and its record. */
+/** Readers of adapters and trained prefixes: PEFT's folder, GGUF, the stored file and its record. */
 import type { Adapter } from '../../../../engine/adapters/adapter.ts';
 import { readGgufAdapter } from '../../../../engine/adapters/gguf-adapter.ts';
 import { readPeft } from '../../../../engine/adapters/peft.ts';
-import { decodeStored, encodeStored } from '../../../../engine/adapters/stored.ts';
+import { readPeftPrefix, writePeftPrefix } from '../../../../engine/adapters/prefix.ts';
+import { decodeStored, encodePrefix, encodeStored } from '../../../../engine/adapters/stored.ts';
 import { writeGgufAdapter } from '../../../../engine/adapters/write-gguf.ts';
 import { writePeft } from '../../../../engine/adapters/write-peft.ts';
 import { memorySource } from '../../../../engine/formats/byte-source.ts';
@@ -28,11 +29,19 @@ const SEED: Adapter = {
   ]),
 };
 
+const PREFIX = {
+  ...{ nPosition: 2, baseName: 'base' },
+  layers: [{ keys: new Uint16Array(16).fill(0x3c00), values: new Uint16Array(16).fill(0x3800) }],
+};
+
 export const adapterTargets: FuzzTargets = () => {
   const { config, weights } = writePeft(SEED, BASE);
   const peft = config as JsonObject;
   const gguf = writeGgufAdapter(SEED, BASE);
   const stored = encodeStored(SEED).bytes;
+  const prefix = writePeftPrefix(PREFIX, BASE);
+  const prefixConfig = prefix.config as JsonObject;
+  const storedPrefix = encodePrefix(PREFIX, { ...BASE, preset: 'q8' }).bytes;
   const hash = 'a'.repeat(64);
   const record = {
     ...{ name: 'a', baseSha256: hash, rank: 2, alpha: 4, projections: ['qProj'], nTarget: 1 },
@@ -60,6 +69,23 @@ export const adapterTargets: FuzzTargets = () => {
     {
       name: 'adapter-stored',
       run: (random) => decodeStored('a', Uint8Array.from(mutateBytes(stored, random))),
+    },
+    {
+      name: 'adapter-prefix',
+      run: (random) =>
+        readPeftPrefix(prefixConfig, memorySource('a', mutateBytes(prefix.weights, random)), BASE),
+    },
+    {
+      name: 'adapter-prefix-config',
+      run: (random) => {
+        const text = JSON.stringify(mutateJson(prefixConfig, random)) ?? '';
+        const json = parseJsonObject('a', new TextEncoder().encode(text));
+        return readPeftPrefix(json, memorySource('a', prefix.weights), BASE);
+      },
+    },
+    {
+      name: 'adapter-prefix-stored',
+      run: (random) => decodeStored('a', Uint8Array.from(mutateBytes(storedPrefix, random))),
     },
     {
       name: 'adapter-list',

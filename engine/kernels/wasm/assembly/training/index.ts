@@ -6,6 +6,7 @@ export {
   clear,
   copy,
   crossEntropy,
+  divergence,
   gatherRows,
   rmsNorm,
   rmsNormBack,
@@ -17,6 +18,8 @@ export {
   softmaxCausalBack,
   swiglu,
   swigluBack,
+  unitRows,
+  unitRowsBack,
 } from './rows';
 export { rowBf16, rowF16, rowF32, rowQ4, rowQ4m, rowQ5, rowQ5m, rowQ6, rowQ6b, rowQ7, rowQ8 } from '../row';
 export { adamw, sumSquares } from './optimizer';

@@ -190,12 +190,77 @@ export function crossEntropy(logits: usize, targets: usize, weights: usize, loss
       const wanted = load<f32>(at);
       store<f32>(losses + <usize>r * 4, weight * (softmaxRow(logits, n, 1) - wanted));
       store<f32>(at, load<f32>(at) - 1);
-      const weights4 = f32x4.splat(weight);
-      let j = 0;
-      for (; j + 4 <= n; j += 4) v128.store(logits + <usize>j * 4, f32x4.mul(v128.load(logits + <usize>j * 4), weights4));
-      for (; j < n; j++) store<f32>(logits + <usize>j * 4, load<f32>(logits + <usize>j * 4) * weight);
+      scaleValues(logits, weight, n);
     }
     logits += <usize>n * 4;
+  }
+}
+
+/**
+ * Per row the divergence of p from the softmax of its logits, times weight: sum p (log p - log softmax), where p has `k`
+ * shares that sum to 1, at ids that differ, and is 0 elsewhere. Logits become their slopes, weight (softmax - p). A row
+ * without weight costs nothing. Any n.
+ */
+export function divergence(logits: usize, ids: usize, shares: usize, k: i32, weights: usize, losses: usize, n: i32, nRow: i32): void {
+  const rowBytes = <usize>k * 4;
+  for (let r = 0; r < nRow; r++) {
+    const weight = load<f32>(weights + <usize>r * 4);
+    if (weight == 0) {
+      memory.fill(logits, 0, <usize>n * 4);
+      store<f32>(losses + <usize>r * 4, 0);
+    } else {
+      // In double precision: the sum is small beside its terms.
+      let wanted: f64 = 0;
+      for (let j: usize = 0; j < rowBytes; j += 4) {
+        const share = <f64>load<f32>(shares + j);
+        if (share > 0) wanted += share * (Math.log(share) - <f64>load<f32>(logits + <usize>load<u32>(ids + j) * 4));
+      }
+      store<f32>(losses + <usize>r * 4, <f32>(<f64>weight * (wanted + <f64>softmaxRow(logits, n, 1))));
+      for (let j: usize = 0; j < rowBytes; j += 4) {
+        const at = logits + <usize>load<u32>(ids + j) * 4;
+        store<f32>(at, load<f32>(at) - load<f32>(shares + j));
+      }
+      scaleValues(logits, weight, n);
+    }
+    logits += <usize>n * 4;
+    ids += rowBytes;
+    shares += rowBytes;
+  }
+}
+
+/** y = scale x / |x| by rows; 1 / |x| is kept for the way back. A row of zeros stays one. */
+export function unitRows(x: usize, y: usize, inverses: usize, n: i32, nRow: i32, scale: f32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < rowBytes; i += 16) {
+      const a = v128.load(x + i);
+      sum = madd(a, a, sum);
+    }
+    const square = sumF32(sum);
+    const inverse: f32 = square > 0 ? 1 / sqrt(square) : 0;
+    store<f32>(inverses, inverse);
+    const factor = f32x4.splat(scale * inverse);
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(y + i, f32x4.mul(v128.load(x + i), factor));
+    x += rowBytes;
+    y += rowBytes;
+    inverses += 4;
+  }
+}
+
+/** dx = (scale dy - y (y dy) / scale) / |x|. */
+export function unitRowsBack(dy: usize, y: usize, inverses: usize, dx: usize, n: i32, nRow: i32, scale: f32): void {
+  const rowBytes = <usize>n * 4;
+  for (let r = 0; r < nRow; r++) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0; i < rowBytes; i += 16) sum = madd(v128.load(y + i), v128.load(dy + i), sum);
+    const inverse = load<f32>(inverses);
+    const a = f32x4.splat(scale * inverse), b = f32x4.splat((-inverse * sumF32(sum)) / scale);
+    for (let i: usize = 0; i < rowBytes; i += 16) v128.store(dx + i, f32x4.add(f32x4.mul(v128.load(dy + i), a), f32x4.mul(v128.load(y + i), b)));
+    dy += rowBytes;
+    y += rowBytes;
+    dx += rowBytes;
+    inverses += 4;
   }
 }
 
@@ -223,12 +288,17 @@ export function addRows(a: usize, b: usize, y: usize, n: i32): void {
 /** Row r of x times factors[r], in place. Any n. */
 export function scaleRows(x: usize, factors: usize, n: i32, nRow: i32): void {
   for (let r = 0; r < nRow; r++) {
-    const factor = load<f32>(factors + <usize>r * 4), factor4 = f32x4.splat(factor);
-    let j = 0;
-    for (; j + 4 <= n; j += 4) v128.store(x + <usize>j * 4, f32x4.mul(v128.load(x + <usize>j * 4), factor4));
-    for (; j < n; j++) store<f32>(x + <usize>j * 4, load<f32>(x + <usize>j * 4) * factor);
+    scaleValues(x, load<f32>(factors + <usize>r * 4), n);
     x += <usize>n * 4;
   }
+}
+
+/** n values of x times a factor, in place. */
+function scaleValues(x: usize, factor: f32, n: i32): void {
+  const factor4 = f32x4.splat(factor);
+  let j = 0;
+  for (; j + 4 <= n; j += 4) v128.store(x + <usize>j * 4, f32x4.mul(v128.load(x + <usize>j * 4), factor4));
+  for (; j < n; j++) store<f32>(x + <usize>j * 4, load<f32>(x + <usize>j * 4) * factor);
 }
 
 /** Every row of x plus bias[n], in place. */
