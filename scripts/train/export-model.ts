@@ -27,8 +27,10 @@ export async function exportModel(
   prefix = '',
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const own = training.program.plan.graph.weights.filter(
-    ({ name }) => prefix === '' || name.startsWith(`${prefix}model.`),
+  // A decoder's projectors are beside it.
+  const names = [`${prefix}model.`, `${prefix}projectors.`];
+  const own = training.program.plan.graph.weights.filter(({ name }) =>
+    names.some((start) => name.startsWith(start)),
   );
   const tensors = own.map((weight) => ({
     name: weight.name.slice(prefix.length),

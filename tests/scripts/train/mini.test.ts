@@ -195,7 +195,7 @@ describe('a training', () => {
     expect(missing).toEqual(['text', 'easy-vqa', 'digits', 'commands']);
     expect(result.steps).toBe(4);
     const kinds = result.scores.map(({ kind }) => kind);
-    expect(kinds).toEqual(expect.arrayContaining(['caption', 'count', 'existence', 'dialogue']));
+    expect(kinds).toEqual(expect.arrayContaining(['caption', 'colour', 'existence', 'dialogue']));
     expect(result.served.map(({ kind }) => kind).sort()).toEqual(kinds.toSorted());
     const report = await readFile(result.reportFile, 'utf8');
     expect(report).toContain('data:image/png;base64,');
