@@ -182,9 +182,10 @@ function counts(config: object): LayeredConfig {
 
 /** Every tensor a model of these rows and this config has or may have, layer by layer. */
 export function archTensors<C extends object>(
-  { tensors }: { readonly tensors: readonly AnyTensorSpec<C>[] },
+  { tensors: all }: { readonly tensors: readonly AnyTensorSpec<C>[] },
   config: C,
 ): TensorInstance[] {
+  const tensors = all.filter(({ present }) => present?.(config) ?? true);
   const instances = (spec: AnyTensorSpec<C>, layer: number | null): TensorInstance[] => {
     const nExpert = spec.perExpert === true ? (counts(config).nExpert ?? 0) : 1;
     return Array.from({ length: nExpert }, (_, expert) => instance(spec, config, layer, expert));

@@ -1,5 +1,6 @@
 /** Rows of tensors that families share, by the names most of them use. */
 import type { ModelConfig } from '../manifest/manifest.ts';
+import { projectorSize, SENSE_NAMES } from '../manifest/modalities.ts';
 import type { FilePlace, TensorRole, TensorSpec } from './types.ts';
 
 export type Shape = TensorSpec['shape'];
@@ -183,3 +184,20 @@ function expert(name: string, gguf: string, hf: string, shape: Shape): TensorSpe
   const own = { perExpert: true };
   return layer(`experts.{e}.${name}`, stacked, `mlp.experts.{e}.${hf}`, 'ffn', shape, own);
 }
+
+/** Of each sense: the map of its vectors into the model's width, and the rows of their places in a segment. */
+export const PROJECTORS: readonly TensorSpec[] = SENSE_NAMES.flatMap((sense) => {
+  const size = ({ modalities }: ModelConfig) =>
+    projectorSize(modalities, sense) ?? { nIn: 0, nPosition: 0 };
+  const extra: Extra = { present: (c) => c.modalities?.[sense] !== undefined, manyRows: true };
+  const file = `projectors.${sense}`;
+  const map: Shape = (c) => [c.nEmbd, size(c).nIn];
+  const places: Shape = (c) => [size(c).nPosition, c.nEmbd];
+  return [
+    whole(`${sense}Map`, `${file}.linear.weight`, `${file}.linear.weight`, 'ffn', map, extra),
+    whole(
+      ...([`${sense}Places`, `${file}.positions.weight`] as const),
+      ...([`${file}.positions.weight`, 'positions', places, extra] as const),
+    ),
+  ];
+});

@@ -51,6 +51,8 @@ export interface AnyTensorSpec<C> extends Partial<Readonly<Record<Naming, FilePl
   readonly perExpert?: boolean;
   /** [nRow, nCol] of the logical matrix; a vector is [1, n]. */
   readonly shape: (c: C) => readonly [number, number];
+  /** Whether models of this config have a place for it; all do by default. */
+  readonly present?: (c: C) => boolean;
   /** Whether a file must have it. */
   readonly required: boolean | ((c: C) => boolean);
   /** Multiplied with many rows at a time: its work counts more than its bytes. */

@@ -28,10 +28,10 @@ import type { ObserveLogits } from './generation.ts';
 import { HeldAdapters } from './held-adapters.ts';
 import { checkDraft } from './model-drafts.ts';
 import type { DraftModel, ModelIdentity } from './model-drafts.ts';
-import { checkPrompt, checkScope, tokenPrompt } from './prompt.ts';
+import { checkPrompt, checkScope, projectedPrompt, tokenPrompt } from './prompt.ts';
 import { Scheduler } from './scheduler.ts';
 import { StepLoop } from './step-loop.ts';
-import type { GenerateEvent, GenerateRequest } from './types.ts';
+import type { GenerateEvent, GenerateRequest, GivenRequest } from './types.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions extends PlanOptions, LoadOptions {
@@ -212,9 +212,11 @@ export class Engine {
    *   E_BACKEND_UNAVAILABLE once the engine is closed.
    */
   async *generate(
-    request: GenerateRequest,
+    given: GivenRequest,
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, void> {
+    this.#checkOpen();
+    const request = { ...given, prompt: projectedPrompt(given.prompt, this.#decoder) };
     this.#check(request);
     const generation = this.#newGeneration(request, true);
     generation.usage.loadMs = this.#loadMsUnreported;

@@ -1,10 +1,23 @@
 /**
- * Prompts: segments of token ids and of rows of embeddings (a picture as its projector gives it, say),
- * in the order the model reads them. Plain data that may cross isolates (structured clone).
+ * Prompts: segments of token ids, of vectors for the model's own projectors (the patches of a picture, frames of a sound),
+ * and of rows of embeddings, which another projector made, in the order the model reads them. Plain data that may cross
+ * isolates (structured clone).
  */
 import { EngineError } from '../base/errors.ts';
 import type { ModelConfig } from '../manifest/manifest.ts';
+import type { SenseName } from '../manifest/modalities.ts';
+import type { DecoderBackend } from '../model/decoder/contract.ts';
 
+export interface VectorsSegment {
+  readonly kind: 'vectors';
+  readonly sense: SenseName;
+  /** [n, nIn] f32, a whole segment. */
+  readonly values: Float32Array;
+  /** Hash of the values: equal hashes stand for equal vectors. */
+  readonly hash: string;
+}
+
+/** What a pass evaluates. */
 export type PromptSegment =
   | { readonly kind: 'tokens'; readonly ids: readonly number[] }
   | {
@@ -16,15 +29,42 @@ export type PromptSegment =
     };
 
 export type Prompt = readonly PromptSegment[];
+/** A prompt as requests give it. */
+export type GivenPrompt = readonly (PromptSegment | VectorsSegment)[];
 
 /** A hash becomes a key of each of its positions: it may be as long as any digest in hex. */
 const MAX_HASH_CHARS = 128;
+/** Of vectors: the name of their sense stands before it. */
+const MAX_VECTORS_HASH_CHARS = 64;
 
 const MAX_SCOPE_CHARS = 256;
 
 /** The prompt of plain text. */
 export function tokenPrompt(ids: readonly number[]): Prompt {
   return [{ kind: 'tokens', ids }];
+}
+
+/**
+ * A prompt whose vectors have become rows of embeddings.
+ * @throws {EngineError} E_REQUEST_INVALID for a model without a projector for them, and for vectors that it cannot take
+ */
+export function projectedPrompt(
+  prompt: GivenPrompt,
+  decoder: Pick<DecoderBackend, 'project'>,
+): Prompt {
+  return prompt.map((segment, i) => {
+    if (segment.kind !== 'vectors') return segment;
+    const { sense, values, hash } = segment;
+    checkHash(hash, `prompt[${i}]`, MAX_VECTORS_HASH_CHARS);
+    if (decoder.project === undefined)
+      throw invalid(
+        `prompt: ${sense} has to be read by a model that is in one isolate. Push it undivided.`,
+        'prompt',
+      );
+    if (!(values instanceof Float32Array)) throw invalid('prompt: values are not f32.', 'prompt');
+    // The same values mean something else to another sense.
+    return { kind: 'rows', rows: decoder.project(sense, values), hash: sense + hash };
+  });
 }
 
 /** Number of positions a prompt takes. */
@@ -97,9 +137,13 @@ function checkRowsShape({ rows, hash }: RowsSegment, field: string, nEmbd: numbe
       `${field}.rows`,
       { nValue: rows.length, nEmbd },
     );
-  if (typeof hash !== 'string' || hash.length === 0 || hash.length > MAX_HASH_CHARS)
+  checkHash(hash, field);
+}
+
+function checkHash(hash: string, field: string, most = MAX_HASH_CHARS): void {
+  if (typeof hash !== 'string' || hash.length === 0 || hash.length > most)
     throw invalid(
-      `${field}.hash: expected 1 to ${MAX_HASH_CHARS} characters, got ${JSON.stringify(hash)?.slice(0, 40)}. ` +
+      `${field}.hash: expected 1 to ${most} characters, got ${JSON.stringify(hash)?.slice(0, 40)}. ` +
         'Hash what the rows were made from.',
       `${field}.hash`,
     );

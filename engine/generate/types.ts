@@ -1,7 +1,7 @@
 /** Request and events of a generation: ids and rows, no text, no HTTP. */
 import type { SamplingParams } from '../sample/params.ts';
 import type { ConstraintRequest } from './constraint.ts';
-import type { Prompt } from './prompt.ts';
+import type { GivenPrompt, Prompt } from './prompt.ts';
 
 export interface GenerateRequest {
   prompt: Prompt;
@@ -30,6 +30,9 @@ export interface GenerateRequest {
   /** Whether an event says that it still waits after WAITING_MS: its reader may be gone, and see it only then. */
   tellsWaiting?: boolean;
 }
+
+/** A request as it is given: its prompt may have vectors in it. */
+export type GivenRequest = Omit<GenerateRequest, 'prompt'> & { readonly prompt: GivenPrompt };
 
 export interface AdapterUse {
   readonly id: string;

@@ -8,6 +8,7 @@ import { EngineError } from '../base/errors.ts';
 import { matrixBytes, PANEL_ROWS, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { recognitionConfigSchema, recognitionContradiction } from './recognition-config.ts';
 import { about, fileName, sha256 } from './about.ts';
+import { modalitiesSchema } from './modalities.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
 import { visionConfigSchema, visionContradiction } from './vision-config.ts';
 import { voiceContradiction, voiceManifestSchema } from './voice.ts';
@@ -98,6 +99,8 @@ export const modelConfigSchema = z.object({
   nExpertUsed: dim.max(1024).optional(),
   /** Whether the weights of a token's experts are made to sum to one. */
   normalizeExperts: z.boolean().optional(),
+  /** What it reads beside text, through projectors of its own. */
+  modalities: modalitiesSchema.optional(),
 });
 
 const tokenizer = z.object({
@@ -406,6 +409,11 @@ export function configContradiction(c: ModelConfig): string | null {
     return `${c.windows.length} windows for ${c.nLayer} layers`;
   if (c.unrotated !== undefined && c.unrotated.length !== c.nLayer)
     return `${c.unrotated.length} values of unrotated for ${c.nLayer} layers`;
+  const { image, audio } = c.modalities ?? {};
+  const marker = [image, audio]
+    .flatMap((one) => (one === undefined ? [] : [one.beginId, one.endId]))
+    .find((id) => id >= c.nVocab);
+  if (marker !== undefined) return `marker ${marker} of ${c.nVocab} tokens`;
   const [used, of] = [c.nExpertUsed ?? 0, c.nExpert ?? 0];
   if (of * c.nLayer > MAX_EXPERTS)
     return `${of} experts in ${c.nLayer} layers, more than ${MAX_EXPERTS}`;

@@ -1,17 +1,25 @@
 /** A decoder of Llama's form as a graph of training (arXiv 2302.13971): what it is made of, and the plan of a step. */
 import { EngineError } from '../base/errors.ts';
+import { Arena } from './arena.ts';
 import { Graph } from './graph.ts';
 import { add } from './ops/add.ts';
 import { attention, attentionScratchBytes } from './ops/attention.ts';
 import { embedding } from './ops/embedding.ts';
 import { linear } from './ops/linear.ts';
 import { nextToken, type Targets } from './ops/next-token.ts';
+import {
+  planVectors,
+  projectedRows,
+  type ProjectorShape,
+  type VectorInput,
+} from './ops/projected-rows.ts';
 import { rmsNorm } from './ops/rms-norm.ts';
 import { rope, type RopeTable } from './ops/rope.ts';
 import { swiglu } from './ops/swiglu.ts';
 import type { Phase } from './phase.ts';
-import { evenLayout } from './row-layout.ts';
+import { layoutValues, writtenLayout } from './row-layout.ts';
 import type { Tensor } from './tensor.ts';
+import type { ReadViews } from './views.ts';
 
 export interface DecoderShape {
   readonly nLayer: number;
@@ -24,17 +32,26 @@ export interface DecoderShape {
   readonly nContext: number;
   readonly ropeBase: number;
   readonly normEps: number;
+  /** Kinds of vectors that may stand in place of tokens; none by default. */
+  readonly projectors?: readonly ProjectorShape[];
 }
 
-/** Where a step's input lies; sequences follow each other, nContext tokens each. */
+/** Where a step's input lies; sequences follow each other, at most nContext rows each. */
 export interface StepInput extends Targets {
   readonly tokens: number;
+  /** Address of what `writtenLayout` reads. */
+  readonly layout: number;
+  /** In the order of the shape's projectors. */
+  readonly vectors: readonly VectorInput[];
 }
 
 export interface DecoderPlan {
   readonly graph: Graph;
   readonly input: StepInput;
   readonly ropeTable: RopeTable;
+  /** Rows that become logits, after `forward`, and the matrix that makes them. */
+  readonly last: Tensor;
+  readonly head: Tensor;
   readonly forward: readonly Phase[];
   /** Losses of the rows, after `forward`. */
   readonly losses: readonly Phase[];
@@ -51,37 +68,47 @@ const HEAD_UNIT = 8;
 
 /** @throws {EngineError} E_USAGE naming what does not divide */
 export function checkShape(shape: DecoderShape): void {
-  const { dim, nHead, nKvHead, ffnDim } = shape;
+  const { dim, nHead, nKvHead, ffnDim, projectors = [] } = shape;
   const faults: readonly (readonly [boolean, string])[] = [
     [dim % nHead !== 0, `dim ${dim} into ${nHead} heads`],
     [(dim / nHead) % HEAD_UNIT !== 0, `heads of ${dim / nHead} values into groups of ${HEAD_UNIT}`],
     [nHead % nKvHead !== 0, `${nHead} heads into ${nKvHead} groups`],
     [ffnDim % 4 !== 0, `ffnDim ${ffnDim} into groups of 4`],
+    ...projectors.map(
+      ({ name, nIn }) => [nIn % 4 !== 0, `${nIn} values of ${name} into groups of 4`] as const,
+    ),
   ];
   const fault = faults.find(([isWrong]) => isWrong);
   if (fault !== undefined)
     throw new EngineError('E_USAGE', `training: cannot divide ${fault[1]}. Choose other sizes.`);
 }
 
-/** @param nSequence sequences of a step */
-export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan {
+/** @param nSequence sequences of full length that a pass has room for */
+export function planDecoder(shape: DecoderShape, nSequence: number, views: ReadViews): DecoderPlan {
   checkShape(shape);
-  const { nContext, dim, nVocab } = shape;
-  const graph = new Graph(evenLayout(nSequence, nContext));
+  const { nContext, dim, nVocab, projectors = [] } = shape;
   const nRow = nSequence * nContext;
+  const arena = new Arena();
+  const layout = arena.values(layoutValues(nRow));
+  const graph = new Graph(writtenLayout(layout, views), arena);
   const tokens = graph.arena.values(nRow);
+  const vectors = projectors.map((one) => planVectors(graph, one, nRow));
   const input: StepInput = {
-    tokens,
+    ...{ tokens, layout, vectors },
     ids: graph.arena.values(nRow),
     weights: graph.arena.values(nRow),
     losses: graph.arena.values(nRow),
   };
   const headDim = dim / shape.nHead;
   const ropeTable = { data: graph.arena.values(nContext * headDim), nPosition: nContext, headDim };
-  const { table, last } = decoderRows(graph, shape, tokens, ropeTable);
+  const { table, last } = decoderRows(graph, shape, tokens, ropeTable, {
+    nRow,
+    seen: (x) =>
+      projectors.reduce((rows, one, i) => projectedRows(graph, rows, one, vectors[i]!, views), x),
+  });
   const { losses, slopes } = nextToken(graph, last, table, input);
   return {
-    ...{ graph, input, ropeTable, losses },
+    ...{ graph, input, ropeTable, losses, last, head: table },
     forward: graph.forward(),
     back: [...slopes, ...graph.backward()],
     nFlop: graph.nFlop + 6 * nRow * nVocab * dim,
@@ -89,10 +116,18 @@ export function planDecoder(shape: DecoderShape, nSequence: number): DecoderPlan
   };
 }
 
+export interface DecoderRowsOptions {
+  /** Rows there is room for; by default as many as the layout has. */
+  readonly nRow?: number;
+  /** What names of its weights begin with. */
+  readonly prefix?: string;
+  /** What stands among the embeddings of tokens. */
+  readonly seen?: (embedded: Tensor) => Tensor;
+}
+
 /**
  * A decoder up to its last norm.
  * @param tokens address of a token id of 4 bytes a row
- * @param prefix what names of its weights begin with
  * @returns its table of embeddings, and its rows
  */
 export function decoderRows(
@@ -100,11 +135,11 @@ export function decoderRows(
   shape: DecoderShape,
   tokens: number,
   ropeTable: RopeTable,
-  prefix = '',
+  { nRow = graph.rows.nRow(), prefix = '', seen = (x) => x }: DecoderRowsOptions = {},
 ): { readonly table: Tensor; readonly last: Tensor } {
   const { nVocab, dim, normEps } = shape;
   const table = graph.weight(`${prefix}model.embed_tokens.weight`, nVocab, dim);
-  let x = embedding(graph, tokens, table, graph.rows.nRow());
+  let x = seen(embedding(graph, tokens, table, nRow));
   for (let i = 0; i < shape.nLayer; i++)
     x = layer(graph, `${prefix}model.layers.${i}`, x, shape, ropeTable);
   const norm = graph.weight(`${prefix}model.norm.weight`, 1, dim);

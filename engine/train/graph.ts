@@ -25,18 +25,21 @@ export type AddTo = (tensor: Tensor) => 0 | 1;
 type Result = { -readonly [K in keyof Tensor]: Tensor[K] };
 
 export class Graph {
-  readonly arena = new Arena();
+  readonly arena: Arena;
   readonly rows: RowLayout;
   readonly #operations: Operation[] = [];
   readonly #weights: Tensor[] = [];
   /** Results whose slopes are planned, or were given back. */
   readonly #begun = new Set<Tensor>();
   /** Values and slopes are apart: those of the way back never take the place of what it reads. */
-  readonly #values = new Pool(this.arena);
-  readonly #slopes = new Pool(this.arena);
+  readonly #values: Pool;
+  readonly #slopes: Pool;
 
-  constructor(rows: RowLayout) {
+  constructor(rows: RowLayout, arena = new Arena()) {
     this.rows = rows;
+    this.arena = arena;
+    this.#values = new Pool(arena);
+    this.#slopes = new Pool(arena);
   }
 
   /** A tensor that is learned; its slopes are summed over all its uses. */

@@ -17,7 +17,10 @@ export function* initWeights(
     else {
       // What is added to the residual stream, twice a layer, must not make it grow with depth.
       const isAdded = /(?:o_proj|down_proj)\.weight$/.test(tensor.name);
-      const width = isAdded ? WIDTH / Math.sqrt(2 * nLayer) : WIDTH;
+      // Vectors of many values must not begin larger than tokens.
+      const isProjector = /^projectors\..*\.linear\.weight$/.test(tensor.name);
+      const narrowed = isProjector ? tensor.nCol : isAdded ? 2 * nLayer : 1;
+      const width = WIDTH / Math.sqrt(narrowed);
       for (let i = 0; i < values.length; i++) values[i] = width * normal();
     }
     yield { tensor, values };

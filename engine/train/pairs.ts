@@ -60,7 +60,9 @@ export function planPairs(shape: PairShape, nPair: number): PairPlan {
   const ropeTable = { data: arena.values(nContext * headDim), nPosition: nContext, headDim };
   const rowsAt = nPair * nContext * 4;
   const towers = (nTower === 1 ? [''] : ['', SECOND_TOWER]).map((name, i) => {
-    const { last } = decoderRows(graph, shape, input.tokens + i * rowsAt, ropeTable, name);
+    const { last } = decoderRows(graph, shape, input.tokens + i * rowsAt, ropeTable, {
+      prefix: name,
+    });
     const mean = meanRows(graph, last, input.shares + i * rowsAt, nSequence);
     return { data: mean.data, grad: graph.slopesOf(mean) };
   });

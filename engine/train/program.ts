@@ -15,7 +15,7 @@ interface CrewConfig {
 /** A decoder of which everything is learned. */
 export interface DecoderProgramConfig extends CrewConfig {
   readonly shape: DecoderShape;
-  /** Sequences that are in memory at a time. */
+  /** Sequences of full length that are in memory at a time. */
   readonly nSequence: number;
 }
 
@@ -57,7 +57,7 @@ export interface Program<C extends ProgramConfig = ProgramConfig> {
 function planOf(config: ProgramConfig, views: ReadViews): AdapterPlan | PairPlan | DecoderPlan {
   if ('adapter' in config) return planAdapter(config.adapter, views);
   if ('pairs' in config) return planPairs(config.pairs, config.nPair);
-  return planDecoder(config.shape, config.nSequence);
+  return planDecoder(config.shape, config.nSequence, views);
 }
 
 /** @param views what phases see of the memory */

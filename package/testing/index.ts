@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from '../../scripts/build/build.ts';
 import { startServer, waitUntilReady } from '../../scripts/dev/server.ts';
-import { importEmbeddedInto, modelsBucketName, obtainModel } from '../../scripts/dev/prepare.ts';
+import { importEmbedded } from '../../scripts/dev/embedded.ts';
+import { modelsBucketName, obtainModel } from '../../scripts/dev/prepare.ts';
 import { modelsDir } from '../../scripts/lib/paths.ts';
 import { openLocalBucket } from '../../scripts/push/local-bucket.ts';
 import { pushModel } from '../../scripts/push/push.ts';
@@ -47,7 +48,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   try {
     const persist = join(root, 'state');
     const imported = join(root, 'models');
-    await importEmbeddedInto(imported);
+    await importEmbedded(TEST_MODEL, imported);
     let defaultModel: string = TEST_MODEL;
     const bucket = await openLocalBucket(modelsBucketName(), persist);
     try {

@@ -56,6 +56,7 @@ const DATA = [
   'assets/late-interaction: trained for all-MiniLM-L6-v2 (Apache-2.0) on stories of TinyStories (CDLA-Sharing-1.0), ' +
     "on descriptions of OpenAI's OpenAPI file (MIT), and on documents of this project. No text of them is in the weights.",
   'assets/stories260k: by Andrej Karpathy (MIT); its licence lies beside it.',
+  'assets/mini: weights trained by this project (Apache-2.0); the card beside them names the data, of which the recordings of the Free Spoken Digit Dataset (CC-BY-SA-4.0) are no part.',
 ];
 
 /** Packages whose files a step of the last build has read, by name. @throws {EngineError} E_USAGE without a build */

@@ -9,7 +9,8 @@ import { ensureModel, findImported } from '../dev/prepare.ts';
 import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { readStdin } from '../lib/stdin.ts';
-import { CATALOGUE, DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID } from '../pull/catalogue.ts';
+import { isEmbedded } from '../dev/embedded.ts';
+import { CATALOGUE, DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
 import { chatHere } from './chat.ts';
 import { ChatSession } from './chat/session.ts';
 import type { ChatFlags } from './chat/session.ts';
@@ -83,7 +84,7 @@ export async function splitWords(
 }
 
 async function isModel(word: string): Promise<boolean> {
-  if (word === EMBEDDED_MODEL_ID || CATALOGUE.some(({ id }) => id === word)) return true;
+  if (isEmbedded(word) || CATALOGUE.some(({ id }) => id === word)) return true;
   return MODEL_ID_PATTERN.test(word) && (await findImported(word)) !== null;
 }
 

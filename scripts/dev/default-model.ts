@@ -2,7 +2,8 @@
 import process from 'node:process';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
-import { DEFAULT_MODEL_ID, EMBEDDED_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
+import { DEFAULT_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
+import { isEmbedded } from './embedded.ts';
 import { obtainTextModel } from './prepare.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function obtainDefaultModel(doing: string): Promise<DecoderManifest
       return await obtainTextModel(id);
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
-      const title = next === EMBEDDED_MODEL_ID ? 'the embedded stories260K' : next;
+      const title = isEmbedded(next) ? `the embedded ${next}` : next;
       process.stderr.write(`\n${error.message}\n\n${doing} ${title} instead.\n\n`);
     }
     id = next;

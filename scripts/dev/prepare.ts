@@ -15,10 +15,10 @@ import { catalogueRequest, importInput } from '../import/importers.ts';
 import type { Imported, ImportRequest } from '../import/importers.ts';
 import { hashOfHashes } from '../lib/hash-file.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { modelsDir, repoRoot } from '../lib/paths.ts';
+import { modelsDir } from '../lib/paths.ts';
 import { formatBytes, formatSeconds } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
-import { EMBEDDED_MODEL_ID, findCatalogueEntry } from '../pull/catalogue.ts';
+import { findCatalogueEntry } from '../pull/catalogue.ts';
 import type { CatalogueEntry } from '../pull/catalogue.ts';
 import { printTerms } from '../pull/print-terms.ts';
 import { pullModel } from '../pull/pull.ts';
@@ -28,8 +28,7 @@ import { incompleteModels } from '../push/incomplete-models.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
 import { placeModel, versionOf } from '../push/place.ts';
 import { pushModel, readImported } from '../push/push.ts';
-
-const EMBEDDED_DIR = join(repoRoot, 'assets', 'stories260k');
+import { importEmbedded, isEmbedded } from './embedded.ts';
 
 /** Kernels, bundles and bindings; nothing when they are up to date. */
 export async function buildStep(): Promise<void> {
@@ -45,7 +44,7 @@ export async function buildStep(): Promise<void> {
  */
 export async function obtainModel(id: string): Promise<Manifest> {
   const imported = await findImported(id);
-  const entry = id === EMBEDDED_MODEL_ID ? null : findCatalogueEntryOrNull(id);
+  const entry = isEmbedded(id) ? null : findCatalogueEntryOrNull(id);
   if (imported !== null && (entry === null || isCurrent(imported, entry))) {
     await runStep('model', () => {
       const bytes = modelFiles(imported).reduce((sum, file) => sum + file.bytes, 0);
@@ -54,7 +53,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
     });
     return imported;
   }
-  if (id === EMBEDDED_MODEL_ID) return await importEmbedded();
+  if (isEmbedded(id)) return await embeddedStep(id);
   // An unknown id fails here, with the list of ids.
   const found = entry ?? findCatalogueEntry(id);
   const request = catalogueRequest(found);
@@ -65,7 +64,7 @@ export async function obtainModel(id: string): Promise<Manifest> {
 
 /** The same for commands whose output is the answer: nothing is said of a model that is here, or known to nobody. */
 export async function ensureModel(id: string): Promise<void> {
-  const isKnown = id === EMBEDDED_MODEL_ID || findCatalogueEntryOrNull(id) !== null;
+  const isKnown = isEmbedded(id) || findCatalogueEntryOrNull(id) !== null;
   if (isKnown && (await findImported(id)) === null) await obtainModel(id);
 }
 
@@ -121,29 +120,13 @@ function describeImported(imported: Imported, seconds: number): string {
   }
 }
 
-async function importEmbedded(): Promise<Manifest> {
-  return await importStep(embeddedRequest());
-}
-
-/** The embedded model in a folder of models of a test's own. */
-export async function importEmbeddedInto(outRoot: string): Promise<Manifest> {
-  return (await importInput({ ...embeddedRequest(), outRoot })).manifest;
-}
-
-function embeddedRequest(): Omit<ImportRequest, 'outRoot'> {
-  const about = {
-    licence: 'MIT',
-    name: 'stories260K',
-    source: 'file:assets/stories260k/stories260K.bin',
-    card: "Andrej Karpathy's 260 thousand weights, trained on TinyStories: it goes on telling a children's story, and can do nothing else.",
-  };
-  return {
-    input: join(EMBEDDED_DIR, 'stories260K.bin'),
-    tokenizer: join(EMBEDDED_DIR, 'tok512.bin'),
-    id: EMBEDDED_MODEL_ID,
-    preset: 'lossless',
-    about,
-  };
+/** A model that is part of the project, in the user's models folder. */
+async function embeddedStep(id: string): Promise<Manifest> {
+  return await runStep('import', async () => {
+    const manifest = await importEmbedded(id, modelsDir());
+    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
+    return { text: `${id}: ${formatBytes(bytes)}, part of the project`, value: manifest };
+  });
 }
 
 /** The imported model as shards in local R2, placed in the pool. */

@@ -19,8 +19,10 @@ export const DEFAULT_MODEL_ID = 'qwen2.5-coder-0.5b-instruct';
 export const SMALL_MODEL_ID = 'smollm2-135m-instruct';
 export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
 export const DEFAULT_IMAGE_ENCODER_ID = 'efficientnet-lite0';
-/** Committed with the project, so that a first answer always comes. */
+/** Committed with the project, so that a first answer always comes; also the model of most tests. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
+/** In a clone, too: it reads text, pictures and sound, and guesses most answers as long as it has been trained so briefly. */
+export const MINI_MODEL_ID = 'thimble-mini';
 /** Served in this order when no source has the default model. */
 export const FALLBACK_MODEL_IDS: readonly string[] = [SMALL_MODEL_ID, EMBEDDED_MODEL_ID];
 

@@ -3,9 +3,14 @@ import { byteLevelAlphabet } from '../../engine/text/token-bytes.ts';
 
 export const END_TOKEN = '<|endoftext|>';
 
-/** The text of a tokenizer.json. @param merges pairs that become tokens after those of bytes, in order */
+/**
+ * The text of a tokenizer.json.
+ * @param merges pairs that become tokens after those of bytes, in order
+ * @param specials literals of tokens after them, which text never becomes
+ */
 export function byteLevelTokenizerJson(
   merges: readonly (readonly [string, string])[] = [],
+  specials: readonly string[] = [],
 ): string {
   const pieces = [END_TOKEN, ...byteLevelAlphabet()];
   const known = new Set(pieces);
@@ -15,12 +20,10 @@ export function byteLevelTokenizerJson(
   }
   return JSON.stringify({
     version: '1.0',
-    added_tokens: [
-      {
-        ...{ id: 0, content: END_TOKEN, special: true },
-        ...{ single_word: false, lstrip: false, rstrip: false, normalized: false },
-      },
-    ],
+    added_tokens: [END_TOKEN, ...specials].map((content, i) => ({
+      ...{ id: i === 0 ? 0 : pieces.length + i - 1, content, special: true },
+      ...{ single_word: false, lstrip: false, rstrip: false, normalized: false },
+    })),
     normalizer: null,
     pre_tokenizer: {
       type: 'ByteLevel',

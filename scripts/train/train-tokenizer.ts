@@ -7,8 +7,15 @@ import { byteLevelTokenizerJson, END_TOKEN } from './byte-tokenizer.ts';
 /** Words as the `ByteLevel` pre-tokenizer of tokenizer.json cuts them. */
 const WORD = new RegExp(BYTE_LEVEL_PATTERN, 'gu');
 
-/** @param nToken tokens altogether, those of bytes and the one that ends texts included */
-export function trainTokenizer(texts: Iterable<string>, nToken: number): string {
+/**
+ * @param nToken tokens altogether, those of bytes and the one that ends texts included
+ * @param specials literals of further tokens, counted in nToken, too
+ */
+export function trainTokenizer(
+  texts: Iterable<string>,
+  nToken: number,
+  specials: readonly string[] = [],
+): string {
   const words = new Map<string, number>();
   const encoder = new TextEncoder();
   for (const text of texts)
@@ -17,5 +24,6 @@ export function trainTokenizer(texts: Iterable<string>, nToken: number): string 
       words.set(piece, (words.get(piece) ?? 0) + 1);
     }
   const pieces = [END_TOKEN, ...byteLevelAlphabet()];
-  return byteLevelTokenizerJson(learnMerges(words, pieces, nToken).merges);
+  const { merges } = learnMerges(words, pieces, nToken - specials.length);
+  return byteLevelTokenizerJson(merges, specials);
 }

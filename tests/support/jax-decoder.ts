@@ -5,6 +5,7 @@
 import { nn, numpy as np, valueAndGrad } from '@jax-js/jax';
 import type { ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { Pass, Shares } from '../../scripts/finetune/adapter-training.ts';
+import type { BatchVectors } from '../../scripts/train/training.ts';
 
 export interface PlainMatrix {
   readonly nRow: number;
@@ -25,6 +26,7 @@ const constant = (values: ArrayLike<number>, shape: number[]): Leaf =>
  * @param learned `<weight>.a` and `<weight>.b` of an adapter, rows of b in the stored order; keys and values of a prefix,
  *   `layers.<i>.prefix.keys` and `.values`, columns in the stored order; or weights themselves
  * @param gates factor of the adapter per row
+ * @param vectors what takes rows in place of tokens, by the name of its projector
  * @returns the sum of the weighted losses, and the slopes by what is learned
  */
 export async function jaxDecoder(
@@ -33,6 +35,7 @@ export async function jaxDecoder(
   learned: ReadonlyMap<string, PlainMatrix>,
   { tokens, starts, picks, targets, weights, shares = null }: Pass,
   gates: ArrayLike<number>,
+  vectors: ReadonlyMap<string, BatchVectors> = new Map(),
 ): Promise<{ readonly loss: number; readonly slopes: ReadonlyMap<string, Float64Array> }> {
   const fixed = new Map([...base].map(([name, matrix]) => [name, leaf(matrix)]));
   const nRow = tokens.length;
@@ -40,7 +43,15 @@ export async function jaxDecoder(
   const nPrefix = learned.get('layers.0.prefix.keys')?.nRow ?? 0;
   const [cosines, sines] = angles(c, starts, nRow, nPrefix);
   const mask = causalMask(starts, nRow, nPrefix);
-  const shown = oneHot(tokens, c.nVocab);
+  const taken = new Set([...vectors.values()].flatMap(({ rows }) => [...rows]));
+  const shown = oneHot(tokens, c.nVocab, taken);
+  const segments = [...vectors].map(([name, { values, rows, places }]) => ({
+    name: `projectors.${name}`,
+    given: constant(values, [rows.length, values.length / rows.length]),
+    // [nRow, vectors]: where each goes.
+    into: np.transpose(oneHot(rows, nRow)),
+    places,
+  }));
   const chosen = oneHot(picks, nRow);
   const wanted =
     shares === null ? oneHot(targets, c.nVocab) : spread(shares, picks.length, c.nVocab);
@@ -62,6 +73,12 @@ export async function jaxDecoder(
       return x.ref.div(np.sqrt(mean.add(c.normEps))).mul(w(name));
     };
     let x = np.matmul(shown.ref, w('tokEmbd'));
+    for (const { name, given, into, places } of segments) {
+      const positions = w(`${name}.positions.weight`);
+      const placed = np.matmul(oneHot(places, positions.shape[0]!), positions);
+      const map = np.transpose(w(`${name}.linear.weight`));
+      x = x.add(np.matmul(into.ref, np.matmul(given.ref, map).add(placed)));
+    }
     for (let i = 0; i < c.nLayer; i++) {
       const part = (name: string): string => `layers.${i}.${name}`;
       const read = norm(x, part('attnNorm'));
@@ -159,8 +176,9 @@ function negativeEntropy({ values }: Shares, weights: Float32Array): number {
   );
 }
 
-function oneHot(ids: Uint32Array, n: number): Leaf {
+/** @param without rows that are left zero */
+function oneHot(ids: Uint32Array, n: number, without: ReadonlySet<number> = new Set()): Leaf {
   const values = new Float64Array(ids.length * n);
-  for (const [row, id] of ids.entries()) values[row * n + id] = 1;
+  for (const [row, id] of ids.entries()) if (!without.has(row)) values[row * n + id] = 1;
   return constant(values, [ids.length, n]);
 }

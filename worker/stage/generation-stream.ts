@@ -3,7 +3,7 @@
  * that stops reading stops the work, one that cancels ends it within one token.
  */
 import type { Engine } from '../../engine/generate/engine.ts';
-import type { GenerateRequest } from '../../engine/generate/types.ts';
+import type { GivenRequest } from '../../engine/generate/types.ts';
 import { NO_REQUEST, reportFailure } from '../platform/failure.ts';
 import type { Place } from '../platform/failure.ts';
 
@@ -16,7 +16,7 @@ type Run<E> = (engine: E, signal: AbortSignal) => AsyncGenerator<object, void, v
 /** The events of one generation. */
 export function generationStream(
   acquire: () => Promise<Held<Pick<Engine, 'generate'>>>,
-  request: GenerateRequest,
+  request: GivenRequest,
   place: Place = { place: 'stage', ...NO_REQUEST },
 ): ReadableStream<Uint8Array> {
   return eventStream(acquire, (engine, signal) => engine.generate(request, signal), place);

@@ -5,7 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { Engine, EngineStats } from '../../engine/generate/engine.ts';
-import type { GenerateRequest } from '../../engine/generate/types.ts';
+import type { GivenRequest } from '../../engine/generate/types.ts';
 import type { TranscribeRequest } from '../../engine/transcribe/types.ts';
 import type { SeenPicture } from '../../engine/model/vision/image-encoder.ts';
 import { Vocabulary } from '../../engine/grammar/index.ts';
@@ -42,7 +42,7 @@ function keep(source: VocabularySource | null): VocabularySource | null {
   return source?.dup?.() ?? source;
 }
 
-function withAdapter(request: GenerateRequest, { adapter }: ModelPlace): GenerateRequest {
+function withAdapter(request: GivenRequest, { adapter }: ModelPlace): GivenRequest {
   if (adapter === undefined) return request;
   const { id, activation, nPrefix } = adapter;
   return { ...request, adapter: { id, activation, ...(nPrefix === 0 ? {} : { nPrefix }) } };
@@ -74,7 +74,7 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   generate(
     call: CallContext,
     model: ModelPlace,
-    request: GenerateRequest,
+    request: GivenRequest,
     vocabulary: VocabularySource | null = null,
   ): ReadableStream<Uint8Array> {
     // An argument lives as long as the call; the stream lives longer.

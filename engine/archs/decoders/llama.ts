@@ -14,6 +14,7 @@ import {
   OUTPUT_NORM,
   outputBias,
   PRE_NORMS,
+  PROJECTORS,
   qkvBiases,
 } from '../tensor-rows.ts';
 import type { Architecture } from '../types.ts';
@@ -40,5 +41,6 @@ export const LLAMA: Architecture = {
     ...GATED_FFN_BIASES,
     ...OUTPUT_NORM,
     ...HEAD,
+    ...PROJECTORS,
   ],
 };

@@ -7,6 +7,7 @@ import type { Sequence } from '../../cache/pages.ts';
 import { adaptedKey, trainedKey } from '../../cache/prefix-key.ts';
 import type { ItemKey } from '../../cache/prefix-key.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
+import type { SenseName } from '../../manifest/modalities.ts';
 
 /**
  * A row that enters the first layer as it is, in place of a token's embedding: part of a picture, say.
@@ -175,6 +176,14 @@ export interface DecoderBackend {
   argmax(row: number): number;
   /** Sum of e^(logit - top) over the row; `top` is its largest logit. */
   sumExp(row: number, top: number): number;
+
+  /**
+   * Vectors of a segment as rows that may stand in place of tokens: what a model of several modalities sees and hears.
+   * Called between passes. For decoders that hold their projectors.
+   * @param values [n, nIn] @returns [n, nEmbd]
+   * @throws {EngineError} E_REQUEST_INVALID for a sense that the model lacks, and for vectors that it cannot take
+   */
+  project?(sense: SenseName, values: Float32Array): Float32Array;
 
   /** Copies all keys and values of a page. Passes that begin later see the copy. */
   copyPage(from: number, to: number): void;

@@ -12,6 +12,7 @@ import { archByName } from '../../archs/index.ts';
 import { PAGE_TOKENS, pagesFor } from '../../cache/geometry.ts';
 import { EngineError } from '../../base/errors.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
+import type { SenseName } from '../../manifest/modalities.ts';
 import type { KernelExports } from '../../kernels/wasm/module.ts';
 import type { WeightRef } from '../../ops/weights.ts';
 import { rowOf, rowSlices, tensorName } from '../memory/loader.ts';
@@ -38,6 +39,7 @@ import type { LayerWeights, NormRef, WeightMap } from '../memory/layer-weights.t
 import { rowStride } from '../memory/layout.ts';
 import { CHUNK_TOKENS, layerOffset, MAX_SEQUENCES } from './plan.ts';
 import type { MemoryPlan } from './plan.ts';
+import { Projectors } from './projectors.ts';
 import { PrefixPages } from './prefix-pages.ts';
 import { RotaryTables } from './rotary-tables.ts';
 import { Workspace } from './workspace.ts';
@@ -89,6 +91,7 @@ export class Decoder implements DecoderBackend {
   readonly #attention: Attention;
   readonly #feedForward: RunFeedForward;
   readonly #adapters: Adapters;
+  readonly #projectors: Projectors;
 
   constructor(
     manifest: DecoderManifest,
@@ -122,6 +125,7 @@ export class Decoder implements DecoderBackend {
     this.#feedForward = feedForward(this.#space);
     const prefixes = new PrefixPages(c, plan, kernels, memory);
     this.#adapters = new Adapters(plan, weights, memory, prefixes);
+    this.#projectors = new Projectors(this.#space, weights);
   }
 
   /** Logits of row `row` of the last call to `forward`'s visitor, [rows of the vocabulary] f32, a view. */
@@ -171,6 +175,11 @@ export class Decoder implements DecoderBackend {
    */
   embedTokens(ids: readonly number[], positions: readonly number[]): void {
     this.#embedInputs(ids.map((input, i) => ({ input, position: positions[i]! })));
+  }
+
+  /** @throws {EngineError} as `Projectors.project` */
+  project(sense: SenseName, values: Float32Array): Float32Array {
+    return this.#projectors.project(sense, values);
   }
 
   /**

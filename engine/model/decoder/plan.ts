@@ -6,6 +6,7 @@ import { archByName } from '../../archs/index.ts';
 import { attendScratchBytes, kvGeometry, PAGE_TOKENS, pagesFor } from '../../cache/geometry.ts';
 import type { KvDtype, KvGeometry } from '../../cache/geometry.ts';
 import type { DecoderManifest, ModelConfig } from '../../manifest/manifest.ts';
+import { projectorSize, SENSE_NAMES } from '../../manifest/modalities.ts';
 import { WASM_PAGE_BYTES } from '../../kernels/wasm/module.ts';
 import { panelBytes, TILE_TOKENS } from '../../ops/ops.ts';
 import { layOut, refuseOverBudget, rowStride, sumOfRegions, usedBytes } from '../memory/layout.ts';
@@ -66,6 +67,8 @@ export type RegionName =
   | 'normedPanels'
   | 'adapters'
   | 'adapterRows'
+  | 'senseRows'
+  | 'sensePanels'
   | 'queries'
   | 'keys'
   | 'values'
@@ -115,6 +118,7 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const panels = (width: number) => panelBytes(CHUNK_TOKENS, width);
   const { adapterBytes = 0 } = options;
   const hasExperts = c.nExpert !== undefined;
+  const vectorWidth = isEmpty(piece.rows) ? 0 : widestVector(c);
   const attention = zeroUnless(hasLayers, {
     // `queries` and `gate` are also scratch for what a half adds, in families that change it before.
     queries: rows(Math.max(qWidth, c.nEmbd)),
@@ -149,6 +153,8 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
         normedPanels: panels(c.nEmbd),
         adapters: adapterBytes,
         adapterRows: adapterBytes === 0 ? 0 : rows(MAX_ADAPTER_RANK),
+        senseRows: vectorWidth === 0 ? 0 : rows(vectorWidth),
+        sensePanels: vectorWidth === 0 ? 0 : panels(vectorWidth),
       },
       phases: { attention, ffn, output: { logits: logitRows * logitRowBytes } },
     },
@@ -157,6 +163,11 @@ export function planMemory(manifest: PlannableModel, options: PlanOptions = {}):
   const plan: MemoryPlan = { nCtx, kv, nPage, piece, logitRows, ...layout };
   refuseOverBudget(manifest, plan, (budgetBytes) => refusalFacts(manifest, plan, budgetBytes));
   return plan;
+}
+
+/** Values of the widest vector that the model reads; 0 where it reads text alone. */
+function widestVector({ modalities }: ModelConfig): number {
+  return Math.max(0, ...SENSE_NAMES.map((sense) => projectorSize(modalities, sense)?.nIn ?? 0));
 }
 
 export function defaultKvDtype({

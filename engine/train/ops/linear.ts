@@ -7,10 +7,15 @@ import type { Tensor } from '../tensor.ts';
 /** Rows of a tile of the product: a part that ends inside one wastes it. */
 export const TILE_ROWS = 6;
 
-/** @param weight [nOut, nIn] @param x [nRow, nIn] */
-export function linear(graph: Graph, name: string, x: Tensor, weight: Tensor): Tensor {
+/** @param weight [nOut, nIn] @param x [nRow, nIn] @param rows those in use, where they are not the graph's */
+export function linear(
+  graph: Graph,
+  name: string,
+  x: Tensor,
+  weight: Tensor,
+  rows: RowLayout = graph.rows,
+): Tensor {
   const { nRow, nCol: nIn } = x;
-  const { rows } = graph;
   const nOut = weight.nRow;
   const y = graph.result(name, nRow, nOut);
   const forward: Phase = (thread) => {

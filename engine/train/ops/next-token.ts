@@ -40,10 +40,10 @@ export function nextToken(
   const losses: Phase[] = [];
   const slopes: Phase[] = [];
   for (let first = 0; first < nRow; first += chunkRows) {
-    const rows = Math.min(chunkRows, nRow - first);
+    const rowsInUse = (): number => Math.max(0, Math.min(chunkRows, graph.rows.nRow() - first));
     const xs = x.data + first * n * 4;
     const score: Phase = (thread) => {
-      const [from, to] = partOf(thread, rows, TILE_ROWS);
+      const [from, to] = partOf(thread, rowsInUse(), TILE_ROWS);
       const at = logits + from * nVocab * 4;
       thread.kernels.gemm(
         ...([to - from, nVocab, n, xs + from * n * 4, n, 1, head.data, 1, n] as const),
@@ -58,7 +58,7 @@ export function nextToken(
     losses.push(score);
     slopes.push(score, (thread) => {
       // dx = dlogits W by rows, dW += dlogits^T x by words: no two threads write one value.
-      const [from, to] = partOf(thread, rows, TILE_ROWS);
+      const [from, to] = partOf(thread, rowsInUse(), TILE_ROWS);
       thread.kernels.gemm(
         ...([
           to - from,
@@ -75,7 +75,7 @@ export function nextToken(
       );
       const [word, end] = partOf(thread, nVocab, TILE_ROWS);
       thread.kernels.gemm(
-        ...([end - word, n, rows, logits + word * 4, 1, nVocab, xs, n, 1] as const),
+        ...([end - word, n, rowsInUse(), logits + word * 4, 1, nVocab, xs, n, 1] as const),
         ...([head.grad! + word * n * 4, n, 1, thread.scratch] as const),
       );
     });

@@ -43,6 +43,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     import: () => import('../import.ts'),
     calibrate: () => import('../calibrate.ts'),
     train: () => import('../train.ts'),
+    'train-mini': () => import('../train-mini.ts'),
     finetune: () => import('../finetune.ts'),
     tokenizer: () => import('../tokenizer.ts'),
     data: () => import('../data/index.ts'),

@@ -27,6 +27,16 @@ export interface Digit {
   readonly frames: number;
 }
 
+/** What a recording's name says; null for other files. */
+export function digitOf(
+  name: string,
+): Pick<Digit, 'recording' | 'transcript' | 'speaker' | 'split'> | null {
+  const [, digit, speaker] = NAME.exec(name) ?? [];
+  if (digit === undefined || speaker === undefined) return null;
+  const split = HELD_OUT_SPEAKERS.includes(speaker) ? 'held_out' : 'train';
+  return { recording: name, transcript: WORDS[Number(digit)]!, speaker, split };
+}
+
 /** Features of a recording, [frames, 80]. @throws {EngineError} E_AUDIO_INVALID */
 export function digitFrames(wav: Uint8Array, mel: LogMel): Float32Array {
   const samples = joinFloats([...monoSamples(openWav(wav), SAMPLE_RATE)]);
@@ -42,8 +52,10 @@ export async function writeDigits(
   folder: string,
   signal: AbortSignal,
 ): Promise<Digit[]> {
-  const names = (await readdir(source).catch((): string[] => [])).filter((name) => NAME.test(name));
-  if (names.length === 0)
+  const found = (await readdir(source).catch((): string[] => []))
+    .toSorted()
+    .flatMap((name) => digitOf(name) ?? []);
+  if (found.length === 0)
     throw invalidData(
       `${source}: has no recordings such as 7_theo_1.wav. Name the folder recordings of the Free Spoken Digit Dataset.`,
     );
@@ -52,17 +64,12 @@ export async function writeDigits(
   let nFrame = 0;
   const file = await open(join(folder, FRAMES_FILE), 'w');
   try {
-    for (const name of names.toSorted()) {
+    for (const digit of found) {
       throwIfCut(signal);
-      const [, digit = '', speaker = ''] = NAME.exec(name) ?? [];
-      const frames = digitFrames(await readFile(join(source, name)), mel);
+      const frames = digitFrames(await readFile(join(source, digit.recording)), mel);
       await file.write(new Uint8Array(frames.buffer, frames.byteOffset, frames.byteLength));
       const n = frames.length / N_MELS;
-      digits.push({
-        ...{ recording: name, transcript: WORDS[Number(digit)]!, speaker },
-        split: HELD_OUT_SPEAKERS.includes(speaker) ? 'held_out' : 'train',
-        ...{ first_frame: nFrame, frames: n },
-      });
+      digits.push({ ...digit, first_frame: nFrame, frames: n });
       nFrame += n;
     }
   } finally {

@@ -30,9 +30,24 @@ const BACKGROUNDS: readonly (readonly [number, number, number])[] = [
   [225, 225, 225],
   [20, 20, 25],
 ];
-const MAX_OBJECTS = 4;
-const MIN_RADIUS = 5;
-const MAX_RADIUS = 10;
+/** What scenes may be like. */
+export interface SceneRules {
+  /** Pixels; sizes of shapes go with it. */
+  readonly side: number;
+  readonly maxObjects: number;
+  /** Whether HELD_OUT_PAIRS are in scenes of their own alone. */
+  readonly holdsPairs: boolean;
+  /** Pixels between the middles of two shapes, from left to right. */
+  readonly apart: number;
+}
+
+/** Of the data set that `thimble data mini` writes. */
+export const SCENE_RULES: SceneRules = {
+  ...{ side: SCENE_SIDE, maxObjects: 4, holdsPairs: true, apart: 0 },
+};
+/** In parts of the side. */
+const MIN_RADIUS = 5 / 64;
+const MAX_RADIUS = 10 / 64;
 /** Places that are tried for an object; a scene may have fewer. */
 const MAX_TRIES = 50;
 /** Share of the scenes without a held-out pair that are tests. */
@@ -51,6 +66,8 @@ export interface SceneObject {
 export type SceneSplit = 'train' | 'test' | 'held_out';
 
 export interface Scene {
+  readonly side: number;
+  readonly holdsPairs: boolean;
   readonly objects: readonly SceneObject[];
   readonly background: readonly [number, number, number];
   readonly split: SceneSplit;
@@ -63,24 +80,27 @@ export interface Question {
 }
 
 /** The scene of a number: its first object goes through every pair of a colour and a shape in turn. */
-export function sceneOf(seed: number, number: number): Scene {
+export function sceneOf(seed: number, number: number, rules: SceneRules = SCENE_RULES): Scene {
+  const { side, maxObjects, holdsPairs, apart } = rules;
   const random = randomOf(seed, number);
-  const nWanted = random.integer(1, MAX_OBJECTS);
+  const nWanted = random.integer(1, maxObjects);
   const pair = number % (COLOUR_NAMES.length * SHAPES.length);
   // A scene of training must have no held-out pair in any place; one of the others has it in the first.
-  const isHeldOut = isHeldOutPair(pairAt(pair));
+  const isHeldOut = holdsPairs && isHeldOutPair(pairAt(pair));
   const objects: SceneObject[] = [];
   for (let i = 0; i < MAX_TRIES && objects.length < nWanted; i++) {
     const [colour, shape] = objects.length === 0 ? pairAt(pair) : pairAt(random.integer(0, 23));
-    const radius = random.integer(MIN_RADIUS, MAX_RADIUS);
-    const place = (): number => random.integer(radius + 1, SCENE_SIDE - radius - 2);
+    const radius = random.integer(Math.round(MIN_RADIUS * side), Math.round(MAX_RADIUS * side));
+    const place = (): number => random.integer(radius + 1, side - radius - 2);
     const object = { colour, shape, x: place(), y: place(), radius };
-    if (!isHeldOut && isHeldOutPair([colour, shape])) continue;
-    if (objects.every((other) => !touches(object, other))) objects.push(object);
+    if (holdsPairs && !isHeldOut && isHeldOutPair([colour, shape])) continue;
+    const isFree = (other: SceneObject): boolean =>
+      !touches(object, other) && Math.abs(object.x - other.x) >= apart;
+    if (objects.every(isFree)) objects.push(object);
   }
   const background = BACKGROUNDS[random.integer(0, BACKGROUNDS.length - 1)]!;
   const split = isHeldOut ? 'held_out' : random.chance(TEST_PART) ? 'test' : 'train';
-  return { objects, background, split };
+  return { side, holdsPairs, objects, background, split };
 }
 
 /** Numbers near each other must not give scenes that are alike. */
@@ -113,15 +133,15 @@ const INSIDE: Readonly<Record<Shape, (x: number, y: number) => boolean>> = {
   cross: (x, y) => Math.abs(x) <= 0.34 || Math.abs(y) <= 0.34,
 };
 
-/** Rows of red, green, blue, [64, 64, 3]. */
-export function drawScene({ objects, background }: Scene): Uint8Array {
-  const rgb = new Uint8Array(3 * SCENE_SIDE ** 2);
+/** Rows of red, green, blue, [side, side, 3]. */
+export function drawScene({ side, objects, background }: Scene): Uint8Array {
+  const rgb = new Uint8Array(3 * side ** 2);
   for (let i = 0; i < rgb.length; i += 3) rgb.set(background, i);
   for (const { colour, shape, x, y, radius } of objects)
     for (let dy = -radius; dy <= radius; dy++)
       for (let dx = -radius; dx <= radius; dx++)
         if (INSIDE[shape](dx / radius, dy / radius))
-          rgb.set(COLOURS[colour], 3 * ((y + dy) * SCENE_SIDE + x + dx));
+          rgb.set(COLOURS[colour], 3 * ((y + dy) * side + x + dx));
   return rgb;
 }
 
@@ -152,14 +172,14 @@ const yesNo = (is: boolean): string => (is ? 'yes' : 'no');
  * Half of the answers are yes. Scenes that are learned from are not asked about held-out pairs, of which they could only
  * say no.
  */
-const existence: Ask = ({ objects, split }, random) => {
+const existence: Ask = ({ objects, holdsPairs, split }, random) => {
   const isThere = random.chance(0.5);
   const missing = COLOUR_NAMES.flatMap((colour) =>
     SHAPES.map((shape) => ({ colour, shape })),
   ).filter(
     ({ colour, shape }) =>
       !objects.some((one) => one.colour === colour && one.shape === shape) &&
-      (split === 'held_out' || !isHeldOutPair([colour, shape])),
+      (!holdsPairs || split === 'held_out' || !isHeldOutPair([colour, shape])),
   );
   const asked = pick(random, isThere ? objects : missing);
   if (asked === undefined) return null;

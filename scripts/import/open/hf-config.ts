@@ -8,7 +8,7 @@ import type { ModelConfig, RopeScaling } from '../../../engine/manifest/manifest
 import { configFromRows, periodic } from './config-fields.ts';
 import type { LayerWindows } from './config-fields.ts';
 import { yarnAttnFactor } from './gguf-config.ts';
-import { configError } from './opened-model.ts';
+import { checkConfig, configError } from './opened-model.ts';
 
 /** transformers' names of our activations. */
 const ACTIVATIONS: Record<Architecture['activation'], readonly string[]> = {
@@ -31,7 +31,7 @@ export function configFromHf(where: string, json: JsonObject, arch: Architecture
   const localTheta = asObject(parameters['sliding_attention'])?.['rope_theta'];
   const local = localTheta === undefined ? {} : { rope_local_base_freq: localTheta };
   const fields = new JsonReader(where, { ...rope, ...local, ...withoutNulls(json) });
-  return configFromRows(where, arch, fields, {
+  const config = configFromRows(where, arch, fields, {
     nVocab: fields.number('vocab_size'),
     ropePairing: 'half',
     ropeDim: (headDim) => Math.floor(headDim * fields.number('partial_rotary_factor', 1)),
@@ -42,7 +42,12 @@ export function configFromHf(where: string, json: JsonObject, arch: Architecture
     tiedHead: fields.flag('tie_word_embeddings', arch.hfTiedHead ?? false),
     windows: (nLayer) => readWindows(where, fields, nLayer, arch.windowPeriod ?? 0),
   });
+  const modalities = json[MODALITIES_FIELD];
+  return modalities === undefined ? config : checkConfig(where, { ...config, modalities });
 }
+
+/** What a model that was trained here reads beside text; no field of transformers. */
+export const MODALITIES_FIELD = 'thimble_modalities';
 
 /** Optional tensors that switches of the config make required, by our names without the layer. */
 export function switchedTensors(json: JsonObject, { hfSwitches = {} }: Architecture): string[] {

@@ -10,7 +10,8 @@ import { importModel } from '../../../scripts/import/import-model.ts';
 import { catalogueRequest, importInput } from '../../../scripts/import/importers.ts';
 import { withLock } from '../../../scripts/lib/lock.ts';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
-import { findCatalogueEntry } from '../../../scripts/pull/catalogue.ts';
+import { importEmbedded } from '../../../scripts/dev/embedded.ts';
+import { findCatalogueEntry, MINI_MODEL_ID } from '../../../scripts/pull/catalogue.ts';
 import { TINY_ENCODER_ID, writeTinyEncoder } from '../encoders.ts';
 import { requireModelFile } from '../needs.ts';
 
@@ -51,6 +52,8 @@ async function facts(input: string): Promise<unknown[]> {
 /** The same for models by name: stories260K, a tiny random encoder, and those of the catalogue. */
 export async function importByIdOnce(runFolder: string, id: string): Promise<string> {
   if (id === STORIES_ID) return await importOnce(runFolder, { input: STORIES_FILE, id });
+  if (id === MINI_MODEL_ID)
+    return await makeOnce(runFolder, 'imports', [id], (outRoot) => importEmbedded(id, outRoot));
   if (id === TINY_ENCODER_ID)
     return await makeOnce(runFolder, 'imports', [id], async (outRoot) => {
       const input = join(outRoot, '.source');

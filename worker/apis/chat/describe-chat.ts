@@ -4,7 +4,11 @@ import type { Message } from '../../serving/conversation/message.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
-import { describeConversation, hasPictures } from '../../serving/vision/describe-messages.ts';
+import {
+  describeConversation,
+  describeInOrder,
+  hasPictures,
+} from '../../serving/vision/describe-messages.ts';
 import type { DescribedMessages } from '../../serving/vision/describe-messages.ts';
 import type { VisionField } from '../../serving/vision/fields.ts';
 import { CHAT_PARTS } from './schema.ts';
@@ -14,17 +18,20 @@ export interface ShownChat {
   /** Id of the model; the default one when it is undefined. */
   readonly model?: string | undefined;
   readonly vision?: VisionField;
+  /** A session keeps texts alone. */
+  readonly session?: unknown;
 }
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND; as describeMessages does */
 export async function describeChat(
   env: ServingEnv,
   caller: Caller,
-  { messages, model, vision }: ShownChat,
+  { messages, model, vision, session }: ShownChat,
   signal: AbortSignal,
 ): Promise<DescribedMessages> {
   if (!hasPictures(messages)) return { messages, images: [] };
   const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
   const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
-  return await describeConversation(request, messages);
+  const describe = session === undefined ? describeConversation : describeInOrder;
+  return await describe(request, messages);
 }

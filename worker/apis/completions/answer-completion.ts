@@ -1,5 +1,6 @@
 /** Plain completions of one or several prompts, streamed or whole, with echo and log-probabilities. */
 import type { Caller } from '../../platform/caller.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
 import type { GenerateUsage, TokenLogprob } from '../../../engine/generate/types.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { generationParams } from '../../serving/generation/params.ts';
@@ -104,7 +105,8 @@ async function* runPrompts(
   const options = promptOptions(body);
   const checked = await checkPrompts(env, caller, model, given, prompts, options);
   for (const [p, promptTokens] of checked.entries()) {
-    const plan = { env, caller, model, promptTokens, promptField: 'prompt', atTextStart: false };
+    const prompt = tokenPrompt(promptTokens);
+    const plan = { env, caller, model, prompt, promptField: 'prompt', atTextStart: false };
     for await (const delta of runGeneration({ ...plan, params, signal, onWaiting }))
       yield { ...delta, choice: p * nChoice + delta.choice };
   }

@@ -7,7 +7,8 @@ import { runChat } from '../../serving/generation/run-chat.ts';
 import { runText } from '../../serving/generation/run-text.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
-import { describeConversation } from '../../serving/vision/describe-messages.ts';
+import { sensesOf } from '../../serving/senses/read-senses.ts';
+import { describeConversation, describeInOrder } from '../../serving/vision/describe-messages.ts';
 import { contentOf, IMAGES } from './conversation.ts';
 import { formatOf } from './format.ts';
 import { idOf } from './names.ts';
@@ -56,8 +57,10 @@ export const ollamaGenerate = defineEndpoint({
     const { vision } = body;
     const names = { ...IMAGES, path: (_message: number, part: number) => `images[${part}]` };
     const pictures = { env, caller, model, vision, names, signal: request.signal };
-    const { messages: described } = await describeConversation(pictures, [question]);
-    checkInputs(model.id, described, names);
+    // A text that is continued as it is has no place for pictures.
+    const describe = body.raw ? describeInOrder : describeConversation;
+    const { messages: described } = await describe(pictures, [question]);
+    checkInputs(model.id, described, names, sensesOf(model));
     const text = described.map(({ content }) => contentText(content)).join('');
     const messages = [...system, ...described];
     return await answer({

@@ -5,7 +5,7 @@ import {
   type ErrorRecord,
   throwIfAborted,
 } from '../../../engine/base/errors.ts';
-import type { GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
+import type { GenerateEvent, GivenRequest } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -42,7 +42,7 @@ export async function* generateEvents(
   env: ServingEnv,
   { requestId, subject }: Caller,
   model: ServedModel,
-  request: GenerateRequest,
+  request: GivenRequest,
   signal: AbortSignal,
   { promptField = 'prompt', onWaiting }: GenerateOptions = {},
 ): AsyncGenerator<GenerateEvent, void, void> {
@@ -161,7 +161,7 @@ export async function stageStatus(
 const AFFINITY_TOKENS = 256;
 
 /** What requests have in common that go on with the same text. */
-function affinityOf({ prompt, scope }: GenerateRequest): string {
+function affinityOf({ prompt, scope }: GivenRequest): string {
   const [first] = prompt;
   const ids = first?.kind === 'tokens' ? first.ids : [];
   return `${scope ?? ''}:${ids.slice(0, AFFINITY_TOKENS).join()}`;

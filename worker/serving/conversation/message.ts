@@ -9,6 +9,8 @@ export interface MediaPart {
   readonly url: string | null;
   /** The part's type in the request, for errors: "image_url", "input_audio". */
   readonly given: string;
+  /** Where it stood in the request, for errors, once parts have been put in another order. */
+  readonly at?: string;
 }
 
 export type ContentPart = { readonly type: 'text'; readonly text: string } | MediaPart;
@@ -29,9 +31,14 @@ export function textContent(text: string): Content {
   return text === '' ? [] : [{ type: 'text', text }];
 }
 
-/** The text parts, joined. */
-export function contentText(content: Content): string {
-  return content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+export const isMedia = (part: ContentPart): part is MediaPart => part.type !== 'text';
+
+/** The text parts, joined. @param show what stands for another part; nothing by default */
+export function contentText(
+  content: Content,
+  show: (part: MediaPart) => string = () => '',
+): string {
+  return content.map((part) => (part.type === 'text' ? part.text : show(part))).join('');
 }
 
 export function textMessage(role: string, text: string): Message {
@@ -53,18 +60,22 @@ export interface PartNames {
   readonly text: string;
 }
 
+const TEXT_ALONE: ReadonlySet<MediaPart['type']> = new Set();
+
 /**
- * Refuses parts that the model has no input for: no model takes images or audio yet.
+ * Refuses parts that the model has no input for.
+ * @param senses what it reads beside text; few models read any
  * @throws {EngineError} E_REQUEST_INVALID naming the part
  */
 export function checkInputs(
   modelId: string,
   messages: readonly Message[],
   { path, text }: PartNames,
+  senses: ReadonlySet<MediaPart['type']> = TEXT_ALONE,
 ): void {
   for (const [i, { content }] of messages.entries())
     for (const [j, part] of content.entries()) {
-      if (part.type === 'text') continue;
+      if (part.type === 'text' || senses.has(part.type)) continue;
       const param = `${path(i, j)}.type`;
       throw invalidField(
         param,

@@ -6,6 +6,7 @@ import { takeTurn } from '../../platform/turns.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
+import { mediaPositions } from '../senses/marks.ts';
 import { chatSteps } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import type { Tool } from '../output/tools.ts';
@@ -29,7 +30,8 @@ export async function fitToContext(
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
   const countTokens = function* (messages: readonly Message[]): Steps<number> {
     try {
-      return (yield* chatSteps(model, messages, { tools })).length;
+      const ids = yield* chatSteps(model, messages, { tools });
+      return ids.length + mediaPositions(messages, model.manifest.config.modalities);
     } catch (error) {
       if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
       throw error;

@@ -8,7 +8,7 @@ import type {
   TemplateTool,
   TemplateValue,
 } from '../../../engine/text/chat-template.ts';
-import { checkInputs, templateMessage } from '../conversation/message.ts';
+import { checkInputs, contentText, templateMessage } from '../conversation/message.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
@@ -16,6 +16,8 @@ import { toolFormatOf } from '../output/tool-formats.ts';
 import { turnsFor } from '../output/tool-prompt.ts';
 import type { Tool } from '../output/tools.ts';
 import { checkMessages } from '../policy/check-input.ts';
+import { chooseMarks, withMarkers, withSegments } from '../senses/marks.ts';
+import { readSenses, sensesOf } from '../senses/read-senses.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
@@ -73,9 +75,11 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
   const { messages, done } = await checkMessages(env, caller, plan.messages, promptField);
   try {
     const steps = chatSteps(model, messages, { field: promptField, prefill, tools, variables });
+    const ids = await inTurns(steps, takeTurn);
+    const segments = await readSenses({ env, caller, signal }, model, messages, promptField);
     yield* runGeneration({
       ...{ env, caller, model, promptField, params, signal, onWaiting },
-      promptTokens: await inTurns(steps, takeTurn),
+      prompt: withSegments(ids, segments, model.manifest.config.modalities),
       // Without a template the answer continues where the last message ended.
       atTextStart: model.manifest.chatTemplate !== null && prefill === '',
     });
@@ -85,7 +89,8 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
 }
 
 /**
- * Token ids of a conversation, ready for the assistant's answer, made in parts.
+ * Token ids of a conversation, ready for the assistant's answer, made in parts. Segments of other senses are their two
+ * markers, with nothing between them yet.
  * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
  */
 export function* chatSteps(
@@ -118,17 +123,27 @@ export function* renderChatSteps(
   { addGenerationPrompt = true, tools = [], variables = {} }: RenderChatOptions = {},
 ): Steps<RenderedChat> {
   // Never drops a part silently; APIs with better names for parts have checked before.
-  checkInputs(model.id, messages, {
-    path: (message, part) => `messages[${message}].content[${part}]`,
-    pictureField: '',
-    text: 'text',
-  });
+  checkInputs(
+    model.id,
+    messages,
+    {
+      path: (message, part) => `messages[${message}].content[${part}]`,
+      pictureField: '',
+      text: 'text',
+    },
+    sensesOf(model),
+  );
   const { tokenizer } = model;
+  const marks = chooseMarks(messages);
   const { bosId, eosIds } = tokenizer.facts;
   const template = model.chatTemplate();
   const format = toolFormatOf(model.manifest.chatTemplate);
-  const turns = turnsFor(template, messages.map(templateMessage), tools, format);
-  return yield* template.renderSteps(turns, {
+  const shown = messages.map((message) => ({
+    ...templateMessage(message),
+    content: contentText(message.content, ({ type }) => marks[type] ?? ''),
+  }));
+  const turns = turnsFor(template, shown, tools, format);
+  const { text, sentinel } = yield* template.renderSteps(turns, {
     bosToken: tokenizer.literalOf(bosId),
     eosToken: tokenizer.literalOf(eosIds[0]),
     specialLiterals: tokenizer.specialLiterals,
@@ -136,6 +151,8 @@ export function* renderChatSteps(
     variables,
     ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
   });
+  const { modalities } = model.manifest.config;
+  return { text: withMarkers(text, marks, modalities, tokenizer), sentinel };
 }
 
 function templateTool({ name, description, parameters }: Tool): TemplateTool {

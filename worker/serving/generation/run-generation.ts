@@ -4,8 +4,8 @@
  */
 import type { Caller } from '../../platform/caller.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
-import { tokenPrompt } from '../../../engine/generate/prompt.ts';
-import type { GenerateRequest, Speculation } from '../../../engine/generate/types.ts';
+import type { GivenPrompt } from '../../../engine/generate/prompt.ts';
+import type { GivenRequest, Speculation } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
@@ -43,7 +43,7 @@ export interface GenerationPlan {
   /** A prompt cached for one caller is not reused for another. */
   readonly caller: Caller;
   readonly model: ServedModel;
-  readonly promptTokens: readonly number[];
+  readonly prompt: GivenPrompt;
   /** Field of the request that the prompt came from, for errors. */
   readonly promptField: string;
   /** Whether the answer begins a text of its own instead of continuing the prompt. */
@@ -101,10 +101,10 @@ function choiceEvents(
   signal: AbortSignal,
   count: TokenCount,
 ): AsyncGenerator<AnswerEvent, void, void> {
-  const { env, caller, model, promptTokens, promptField, atTextStart, params, onWaiting } = plan;
+  const { env, caller, model, prompt, promptField, atTextStart, params, onWaiting } = plan;
   const { constraint, calls } = params;
-  const request: GenerateRequest = {
-    prompt: tokenPrompt(promptTokens),
+  const request: GivenRequest = {
+    prompt,
     maxTokens: params.maxTokens,
     sampling: { ...params.sampling, seed: params.sampling.seed + choice },
     stopTokens: [...(params.ignoreEos ? [] : model.tokenizer.facts.eosIds), ...params.stopTokens],

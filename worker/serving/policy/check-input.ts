@@ -1,7 +1,7 @@
 /** Texts of a request before a model reads them. */
 import type { Caller } from '../../platform/caller.ts';
 import { reportFailure } from '../../platform/failure.ts';
-import { contentText, textContent } from '../conversation/message.ts';
+import { contentText, isMedia, textContent } from '../conversation/message.ts';
 import type { Message } from '../conversation/message.ts';
 import { blocked, judges, mayHoldBack, rule } from './decide.ts';
 import { readPolicy } from './policy.ts';
@@ -39,7 +39,9 @@ export async function checkMessages(
       continue;
     }
     const checked = await checkText(policy, caller, text, `${field}[${i}]`);
-    passed.push(checked === text ? message : { ...message, content: textContent(checked) });
+    const media = message.content.filter(isMedia);
+    const content = [...media, ...textContent(checked)];
+    passed.push(checked === text ? message : { ...message, content });
   }
   return { messages: passed, done: Promise.resolve() };
 }

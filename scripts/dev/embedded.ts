@@ -1,0 +1,69 @@
+/** Models that are part of the project: each a row, by its id. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '../../engine/base/errors.ts';
+import { modelFiles } from '../../engine/manifest/manifest.ts';
+import type { Manifest } from '../../engine/manifest/manifest.ts';
+import { importInput } from '../import/importers.ts';
+import { importInto, PartialFolder } from '../import/write/model-folder.ts';
+import { hashBytes } from '../lib/hash-file.ts';
+import { repoRoot } from '../lib/paths.ts';
+import { EMBEDDED_MODEL_ID, MINI_MODEL_ID } from '../pull/catalogue.ts';
+import { readImported } from '../push/push.ts';
+
+const asset = (...names: readonly string[]): string => join(repoRoot, 'assets', ...names);
+
+const EMBEDDED: Readonly<Record<string, (outRoot: string) => Promise<Manifest>>> = {
+  [EMBEDDED_MODEL_ID]: importStories,
+  // Committed as it is imported: nothing has to be encoded again.
+  [MINI_MODEL_ID]: (outRoot) => copyImported(MINI_MODEL_ID, asset('mini', 'model'), outRoot),
+};
+
+export const isEmbedded = (id: string): boolean => Object.hasOwn(EMBEDDED, id);
+
+/**
+ * Such a model in a folder of models, in the place of one of the same id.
+ * @throws {EngineError} E_DISK; E_WEIGHTS_HASH for files that were changed
+ */
+export async function importEmbedded(id: string, outRoot: string): Promise<Manifest> {
+  const load = EMBEDDED[id];
+  if (load === undefined)
+    throw new EngineError('E_MODEL_NOT_FOUND', `${id}: is not part of the project.`);
+  return await load(outRoot);
+}
+
+async function importStories(outRoot: string): Promise<Manifest> {
+  const about = {
+    licence: 'MIT',
+    name: 'stories260K',
+    source: 'file:assets/stories260k/stories260K.bin',
+    card: "Andrej Karpathy's 260 thousand weights, trained on TinyStories: it goes on telling a children's story, and can do nothing else.",
+  };
+  const request = {
+    input: asset('stories260k', 'stories260K.bin'),
+    tokenizer: asset('stories260k', 'tok512.bin'),
+    ...{ id: EMBEDDED_MODEL_ID, preset: 'lossless', about, force: true },
+  };
+  return (await importInput({ ...request, outRoot })).manifest;
+}
+
+/** @param folder of an imported model */
+async function copyImported(id: string, folder: string, outRoot: string): Promise<Manifest> {
+  const { manifest } = await readImported(folder, id);
+  return await importInto({ id, outRoot, force: true }, async (to) => {
+    const partial = await PartialFolder.open(to);
+    for (const { file, sha256 } of modelFiles(manifest)) {
+      const bytes = await readFile(join(folder, file));
+      const got = hashBytes(bytes);
+      if (got !== sha256)
+        throw new EngineError(
+          'E_WEIGHTS_HASH',
+          `${join(folder, file)}: SHA-256 expected ${sha256}, got ${got}. Get this file of the project again.`,
+          { details: { file, expected: sha256, got } },
+        );
+      await partial.put(file, bytes);
+    }
+    await partial.finish(manifest);
+    return manifest;
+  });
+}

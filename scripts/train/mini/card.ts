@@ -1,0 +1,46 @@
+/** The card of the small model, as README.md with the front matter that importers read. */
+import type { MiniRun } from './run-mini.ts';
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+
+export function miniCard({ config, training, opened, evaluation }: MiniRun): string {
+  const sources = opened.sources.map(
+    ({ source: { about } }) => `- ${about.what}: ${about.licence}`,
+  );
+  const missing = opened.missing.map(({ name }) => `- without ${name}`);
+  const scores = evaluation.scores.map(
+    ({ source, kind, right, asked, unbound }) =>
+      `| ${source} | ${kind} | ${percent(right / asked)} | ${asked} | ${unbound === null ? '' : percent(unbound)} |`,
+  );
+  return `---
+license: apache-2.0
+---
+
+# ${config.id}
+
+A decoder of ${training.nWeight} weights that reads text, pictures of ${config.image.size} x ${config.image.size} pixels and short sounds, trained from nothing by \`npm run train:mini\`
+(seed ${config.seed}, ${training.nStep} steps). It shows that the kit can train and serve such a model; it is not an assistant.
+
+## What it was made from
+
+${[...sources, ...missing].join('\n')}
+
+Recordings under CC-BY-SA are not part of the weights; whoever shares recordings shares them under that licence.
+
+## What it gets right
+
+Answers to scenes, pictures, speakers and texts that it never learned from, word for word; the last column is what the words of
+the questions alone give away.
+
+| source | question | right | asked | by words alone |
+| --- | --- | ---: | ---: | ---: |
+${scores.join('\n')}
+
+## What it cannot do
+
+It knows no facts. It names circles, squares, triangles and crosses (and rectangles) in a few plain colours on a plain ground, at most
+${config.sources.scenes.maxObjects} of them; of photographs it says something that is wrong. It hears single spoken digits, in English,
+of at most ${((config.audio.most * config.audio.stack) / 100).toFixed(1)} s; other speech becomes a digit, too. Its stories are those of a child's book and lose their thread. A conversation has
+${config.model.context} tokens, of which a picture takes ${(config.image.size / config.image.patch) ** 2}.
+`;
+}

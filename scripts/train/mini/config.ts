@@ -1,0 +1,71 @@
+/** The configuration of the small model of three modalities: a JSON file, checked. */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
+
+const count = z.number().int().positive();
+const positive = z.number().positive();
+const share = z.number().min(0).max(1);
+/** How often examples of a source are drawn, relative to the others, and what each answer of theirs counts. */
+const source = z.strictObject({ share: z.number().min(0), weight: positive });
+
+const schema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  seed: z.number().int().min(0),
+  /** Different tokens, markers included. */
+  tokens: count.max(65_536),
+  model: z.strictObject({
+    ...{ layers: count.max(64), dim: count.max(4096), heads: count, context: count.max(4096) },
+  }),
+  image: z.strictObject({ size: count, patch: count, window: count }),
+  audio: z.strictObject({ bands: count, stack: count, most: count }),
+  sources: z.strictObject({
+    text: source,
+    dialogues: source,
+    scenes: z.strictObject({
+      ...source.shape,
+      ...{ sides: z.array(count).min(1), maxObjects: count, apart: z.number().int().min(0) },
+      /** Scenes have at most so many objects before a step. */
+      curriculum: z.array(z.strictObject({ untilStep: count, maxObjects: count })),
+      rounds: count,
+      /** What a caption, and all labels of a picture's patches, count. */
+      ...{ caption: positive, patches: z.number().min(0) },
+    }),
+    'easy-vqa': source,
+    digits: source,
+    commands: source,
+  }),
+  training: z.strictObject({
+    steps: count,
+    /** Rows of an update, and in memory at a time. */
+    rows: count,
+    ...{ rate: positive, warmupSteps: count, schedule: z.enum(['cosine', 'wsd']) },
+    ...{ weightDecay: z.number().min(0), maxNorm: positive, beta2: share },
+    ...{ evaluateEvery: count, saveEvery: count },
+    /** Examples of a source that an evaluation on the way has, and the last one. */
+    ...{ evaluated: count, evaluatedAtEnd: count },
+  }),
+});
+
+export type MiniConfig = z.output<typeof schema>;
+export type SourceName = keyof MiniConfig['sources'];
+
+/** @throws {EngineError} E_USAGE naming the file and the field */
+export async function readMiniConfig(path: string): Promise<MiniConfig> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new EngineError('E_USAGE', `${path}: cannot be read (${what}). Give a configuration.`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.join('.') ?? '';
+  throw new EngineError(
+    'E_USAGE',
+    `${path}: ${field}: ${issue?.message ?? 'is not a configuration'}. Mend it.`,
+    { param: field },
+  );
+}

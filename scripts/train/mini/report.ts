@@ -1,0 +1,105 @@
+/** The training of the small model as a page: curves, scores, what it says of pictures, what it was made from. */
+import { encode } from 'fast-png';
+import { toBase64 } from '../../../engine/base/base64.ts';
+import { pictureOfPatches } from '../../../engine/vision/patches.ts';
+import { chart, escaped, reportPage, table } from '../report-parts.ts';
+import type { Sample } from '../report.ts';
+import type { MiniConfig } from './config.ts';
+import type { Example, Segment } from './example.ts';
+import type { MiniRun } from './run-mini.ts';
+
+export interface MiniSample {
+  readonly source: string;
+  readonly example: Example;
+  readonly question: string;
+  readonly expected: string;
+  readonly said: string;
+}
+
+export function miniReport(
+  run: MiniRun,
+  samples: readonly MiniSample[],
+  stories: readonly Sample[],
+): string {
+  const { config, training, history, seconds, evaluation, opened } = run;
+  const { nStep } = training;
+  const facts: readonly (readonly [string, string])[] = [
+    ['weights', String(training.nWeight)],
+    ['steps', `${nStep} of ${config.training.steps}`],
+    ['seconds of this run', seconds.toFixed(0)],
+    ['seed', String(config.seed)],
+  ];
+  const left = opened.missing.map(({ name, why }) => [name, `left out: ${why}`] as const);
+  const sources = opened.sources.map(
+    ({ source: { name, about } }) => [name, `${about.what} (${about.licence})`] as const,
+  );
+  const told = stories.map(
+    ({ prompt, text }) => `<pre><b>${escaped(prompt)}</b>${escaped(text)}</pre>`,
+  );
+  return reportPage(
+    `Training of ${config.id}`,
+    `${table(facts)}
+<h2>Scores</h2>
+<p>Answers to what was never learned from, right word for word, and what the words of the questions alone give away.</p>
+${scoreTable(evaluation.scores)}
+<h2>Loss</h2>
+${chart(history.map(({ step, loss }) => ({ step, loss, heldOutLoss: null })))}
+<h2>Scores on the way</h2>
+${scoreCurves(history)}
+<h2>What it says</h2>
+${pictureRows(samples, config)}
+${told.join('\n')}
+<h2>What it was made from</h2>
+${table([...sources, ...left])}
+<h2>Configuration</h2>
+<pre>${escaped(JSON.stringify(config, null, 2))}</pre>`,
+  );
+}
+
+const percent = (part: number | null): string =>
+  part === null ? '' : `${(100 * part).toFixed(1)} %`;
+
+function scoreTable(scores: MiniRun['evaluation']['scores']): string {
+  const rows = scores.map(
+    ({ source, kind, right, asked, unbound }) =>
+      `<tr><td>${escaped(source)}<td>${escaped(kind)}<td>${percent(right / asked)} of ${asked}<td>${percent(unbound)}`,
+  );
+  return `<table><tr><td>source<td>question<td>right<td>by words alone${rows.join('\n')}</table>`;
+}
+
+/** A row for each evaluation of this run. */
+function scoreCurves(history: MiniRun['history']): string {
+  const measured = history.filter(({ evaluation }) => evaluation !== null);
+  const kinds = [
+    ...new Set(measured.flatMap(({ evaluation }) => evaluation!.scores.map(({ kind }) => kind))),
+  ];
+  const rows = measured.map(({ step, evaluation }) => {
+    const cells = kinds.map((kind) => {
+      const score = evaluation!.scores.find((one) => one.kind === kind);
+      return `<td>${score === undefined ? '' : percent(score.right / score.asked)}`;
+    });
+    return `<tr><td>${step}${cells.join('')}`;
+  });
+  return `<table><tr><td>step${kinds.map((kind) => `<td>${escaped(kind)}`).join('')}${rows.join('\n')}</table>`;
+}
+
+function pictureRows(samples: readonly MiniSample[], config: MiniConfig): string {
+  const byExample = Map.groupBy(samples, ({ example }) => example);
+  const rows = [...byExample].map(([example, said]) => {
+    const picture = example.segments.find(({ sense }) => sense === 'image');
+    const shown = picture === undefined ? escaped(said[0]!.source) : pictureTag(picture, config);
+    const lines = said.map(({ question, expected, said: answer }) => {
+      const right = answer === expected ? '' : ` <i>(right: ${escaped(expected)})</i>`;
+      return `${escaped(question)} <b>${escaped(answer)}</b>${right}`;
+    });
+    return `<tr><td>${shown}<td>${lines.join('<br>')}`;
+  });
+  return `<table>${rows.join('\n')}</table>`;
+}
+
+/** What the model was shown. */
+function pictureTag({ values }: Segment, { image }: MiniConfig): string {
+  const { width, height, rgb } = pictureOfPatches(values, image);
+  const png = encode({ width, height, channels: 3, depth: 8, data: rgb });
+  return `<img alt="" width="96" height="96" src="data:image/png;base64,${toBase64(png)}">`;
+}

@@ -1,0 +1,175 @@
+/** Scenes of coloured shapes with a caption and questions, made while they are learned from. */
+import {
+  fitToGrid,
+  patchCount,
+  patchVectors,
+  type PatchGrid,
+} from '../../../../engine/vision/patches.ts';
+import { UnboundBaseline } from '../../../data/mini/baseline.ts';
+import {
+  captionOf,
+  drawScene,
+  questionsOf,
+  sceneOf,
+  type Question,
+  type Scene,
+  type SceneRules,
+} from '../../../data/mini/scenes.ts';
+import type { SeededRandom } from '../../../lib/seeded-random.ts';
+import { type Example, ExampleWriter, type Segment } from '../example.ts';
+import { shuffled } from '../shuffled.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import type { Source } from './source.ts';
+
+export interface SceneOptions {
+  readonly seed: number;
+  readonly sides: readonly number[];
+  readonly maxObjects: number;
+  readonly apart: number;
+  /** Scenes have at most so many objects before a step. */
+  readonly curriculum: readonly { readonly untilStep: number; readonly maxObjects: number }[];
+  /** Rounds of questions about a scene. */
+  readonly rounds: number;
+  readonly weights: {
+    readonly caption: number;
+    readonly question: number;
+    readonly patches: number;
+  };
+}
+
+export const CAPTION_QUESTION = 'describe the picture.';
+/** Numbers of scenes that are learned from; those above are for measuring. */
+const N_TRAIN = 2 ** 30;
+/** Scenes whose questions say what is right by words alone. */
+const N_BASELINE = 3000;
+/** The first pair of a colour and a shape goes by a scene's number, too: sizes must not go with it. */
+const N_PAIR = 24;
+/** Pixels of a patch that have to belong to a shape. */
+const MIN_PIXELS = 8;
+
+export function sceneSource(
+  vocabulary: Vocabulary,
+  grid: PatchGrid,
+  nContext: number,
+  options: SceneOptions,
+): Source {
+  const { seed, sides, apart, weights } = options;
+  const rules = (side: number, maxObjects: number): SceneRules => ({
+    ...{ side, maxObjects, holdsPairs: false, apart },
+  });
+  const sceneAt = (number: number, maxObjects: number): Scene =>
+    sceneOf(seed, number, rules(sides[Math.floor(number / N_PAIR) % sides.length]!, maxObjects));
+  const labelOf = wordLabels(vocabulary);
+
+  const write = (
+    scene: Scene,
+    turns: readonly (Question | 'caption')[],
+    labels?: Int32Array,
+  ): Example => {
+    const writer = new ExampleWriter(vocabulary);
+    const segment: Segment = { ...imageSegment(pictureOf(scene), grid), ...(labels && { labels }) };
+    for (const [i, turn] of turns.entries()) {
+      const asked = turn === 'caption' ? captionTurn(scene) : turn;
+      writer.question(asked.question, i === 0 ? segment : null, weights.patches);
+      const answer = { kind: asked.type, question: asked.question, answer: asked.answer };
+      writer.answer(answer, turn === 'caption' ? weights.caption : weights.question);
+    }
+    return writer.end(nContext);
+  };
+  const roundsOf = (scene: Scene, number: number, n: number): Question[] =>
+    Array.from({ length: n }, (_, round) => questionsOf(scene, seed + round, number)).flat();
+
+  return {
+    name: 'scenes',
+    about: { what: 'scenes of coloured shapes, made by the kit', licence: 'Apache-2.0' },
+    unbound: sceneBaseline(options, sceneAt),
+    example(random, step) {
+      const limit = options.curriculum.find(({ untilStep }) => step < untilStep)?.maxObjects;
+      const maxObjects = limit ?? options.maxObjects;
+      const number = random.integer(0, N_TRAIN - 1);
+      const scene = sceneAt(number, maxObjects);
+      const turns = shuffled(random, [
+        'caption' as const,
+        ...roundsOf(scene, number, options.rounds),
+      ]);
+      return write(scene, turns, patchLabels(scene, grid, labelOf, random));
+    },
+    heldOut: (n) =>
+      Array.from({ length: n }, (_, i) => {
+        const number = N_TRAIN + i;
+        const scene = sceneAt(number, options.maxObjects);
+        // Each alone: an answer before it could give it away.
+        const turns = ['caption' as const, ...roundsOf(scene, number, 1)];
+        return write(scene, [turns[i % turns.length]!]);
+      }),
+  };
+}
+
+const captionTurn = (scene: Scene) => ({
+  ...{ type: 'caption', question: CAPTION_QUESTION, answer: captionOf(scene) },
+});
+
+function pictureOf(scene: Scene) {
+  return { width: scene.side, height: scene.side, rgb: drawScene(scene) };
+}
+
+/** A picture of any size as a segment. */
+export function imageSegment(
+  picture: { readonly width: number; readonly height: number; readonly rgb: Uint8Array },
+  grid: PatchGrid,
+): Segment {
+  const values = patchVectors(fitToGrid(picture, grid), grid);
+  return { sense: 'image', values, n: patchCount(grid) };
+}
+
+/** The first token of a word as it stands in a caption. */
+function wordLabels(vocabulary: Vocabulary): (word: string) => number {
+  return (word) => vocabulary.encode(` ${word}`)[0]!;
+}
+
+/** For each patch that shows a shape, its colour or its name, by chance; -1 for the others. */
+function patchLabels(
+  { side, objects }: Scene,
+  { size, patch }: PatchGrid,
+  labelOf: (word: string) => number,
+  random: SeededRandom,
+): Int32Array {
+  const nSide = size / patch;
+  const scale = side / size;
+  const labels = new Int32Array(nSide * nSide).fill(-1);
+  for (const { colour, shape, x, y, radius } of objects) {
+    // The part of the shape's square that lies in a patch.
+    const overlap = (middle: number, at: number): number =>
+      Math.min((middle + radius) / scale, (at + 1) * patch) -
+      Math.max((middle - radius) / scale, at * patch);
+    for (let row = 0; row < nSide; row++)
+      for (let col = 0; col < nSide; col++) {
+        const [wide, high] = [overlap(x, col), overlap(y, row)];
+        if (wide <= 0 || high <= 0 || wide * high < MIN_PIXELS) continue;
+        labels[row * nSide + col] = labelOf(random.chance(0.5) ? colour : shape);
+      }
+  }
+  return labels;
+}
+
+/** By the words of a question, from scenes that are learned from to those that are not. */
+function sceneBaseline(
+  { seed, maxObjects }: SceneOptions,
+  sceneAt: (number: number, maxObjects: number) => Scene,
+): Map<string, number> {
+  const baseline = new UnboundBaseline();
+  const questionsAt = (number: number): Question[] =>
+    questionsOf(sceneAt(number, maxObjects), seed, number);
+  for (let i = 0; i < N_BASELINE; i++) for (const one of questionsAt(i)) baseline.learn(one);
+  const asked = Array.from({ length: N_BASELINE / 3 }, (_, i) => questionsAt(N_TRAIN + i)).flat();
+  const kinds = new Set(asked.map(({ type }) => type));
+  return new Map([
+    ['caption', 0],
+    ...[...kinds].map((kind) => {
+      const { nByType, nByWords, nQuestion } = baseline.score(
+        asked.filter(({ type }) => type === kind),
+      );
+      return [kind, Math.max(nByType, nByWords) / nQuestion] as const;
+    }),
+  ]);
+}

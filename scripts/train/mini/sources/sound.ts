@@ -1,0 +1,116 @@
+/** Recordings with what is said in them; heard differently each time, so that voices are not learned by heart. */
+import {
+  type FrameStack,
+  FrameVectors,
+  frameValues,
+  mostSamples,
+} from '../../../../engine/audio/frame-vectors.ts';
+import type { SeededRandom } from '../../../lib/seeded-random.ts';
+import { type Example, ExampleWriter, type Segment } from '../example.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import type { Source } from './source.ts';
+
+/** Mono, SAMPLE_RATE. */
+export interface Recording {
+  readonly samples: Float32Array;
+  readonly text: string;
+}
+
+/** What is done to a recording before it is learned from. */
+const CHANGES = {
+  /** Slower and lower, or faster and higher: other throats. */
+  speed: [0.82, 1.22],
+  /** Samples of silence before it. */
+  delay: 800,
+  /** Parts of the loudest that are added as noise, at most. */
+  noise: 0.02,
+  /** Bands and vectors that are left out, at most. */
+  bands: 6,
+  vectors: 3,
+} as const;
+
+const QUESTIONS = ['what do you hear?', 'what is said?', 'write down what you hear.'];
+
+export function soundSource(
+  name: string,
+  {
+    train,
+    heldOut,
+  }: { readonly train: readonly Recording[]; readonly heldOut: readonly Recording[] },
+  options: {
+    readonly vocabulary: Vocabulary;
+    readonly stack: FrameStack;
+    readonly nContext: number;
+    /** Of an answer. */
+    readonly weight: number;
+    readonly about: Source['about'];
+  },
+): Source {
+  const { vocabulary, stack, nContext, weight, about } = options;
+  const vectors = new FrameVectors(stack);
+  const write = (segment: Segment, question: string, text: string): Example =>
+    new ExampleWriter(vocabulary)
+      .question(question, segment)
+      .answer({ kind: name, question, answer: text }, weight)
+      .end(nContext);
+  const segmentOf = (samples: Float32Array): Segment => {
+    const values = vectors.of(samples.subarray(0, mostSamples(stack)));
+    return { sense: 'audio', values, n: values.length / frameValues(stack) };
+  };
+  return {
+    ...{ name, about },
+    unbound: new Map([[name, majority(heldOut)]]),
+    example(random) {
+      const { samples, text } = train[random.integer(0, train.length - 1)]!;
+      const segment = segmentOf(changed(samples, random));
+      leaveOut(segment, stack, random);
+      return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, text);
+    },
+    heldOut: (n) =>
+      spread(heldOut, n).map(({ samples, text }) => write(segmentOf(samples), QUESTIONS[0]!, text)),
+  };
+}
+
+/** At most n of them, from first to last: recordings are in the order of what is said. */
+function spread<T>(all: readonly T[], n: number): T[] {
+  const most = Math.min(n, all.length);
+  return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]!);
+}
+
+function majority(recordings: readonly Recording[]): number {
+  const counts = Map.groupBy(recordings, ({ text }) => text);
+  return Math.max(0, ...[...counts.values()].map(({ length }) => length)) / recordings.length;
+}
+
+function changed(samples: Float32Array, random: SeededRandom): Float32Array {
+  const [slow, fast] = CHANGES.speed;
+  const speed = slow + (fast - slow) * random.next();
+  const delay = random.integer(0, CHANGES.delay);
+  const loudest = samples.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+  const noise = loudest * CHANGES.noise * random.next() ** 2;
+  const n = Math.floor((samples.length - 1) / speed);
+  const out = new Float32Array(delay + n);
+  for (let i = 0; i < out.length; i++) {
+    const at = (i - delay) * speed;
+    const before = Math.floor(at);
+    const part = at - before;
+    const value = i < delay ? 0 : samples[before]! * (1 - part) + (samples[before + 1] ?? 0) * part;
+    out[i] = value + noise * (2 * random.next() - 1);
+  }
+  return out;
+}
+
+/** Some bands, and some vectors, become nothing (arXiv 1904.08779). */
+function leaveOut(
+  { values, n }: Segment,
+  { bands, stack }: FrameStack,
+  random: SeededRandom,
+): void {
+  const nBand = random.integer(0, CHANGES.bands);
+  const band = random.integer(0, bands - nBand);
+  for (let frame = 0; frame < n * stack; frame++)
+    values.fill(0, frame * bands + band, frame * bands + band + nBand);
+  const nVector = random.integer(0, Math.min(CHANGES.vectors, n - 1));
+  const first = random.integer(0, n - nVector);
+  values.fill(0, first * bands * stack, (first + nVector) * bands * stack);
+}

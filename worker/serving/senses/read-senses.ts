@@ -1,0 +1,131 @@
+/**
+ * Pictures and sounds of a conversation as a model with eyes and ears of its own takes them: vectors, each in the place of
+ * its part. Decoders run in scripts of their own; what cannot be decoded is refused by the part's name.
+ */
+import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.ts';
+import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
+import {
+  EngineError,
+  errorFromRecord,
+  errorToRecord,
+  throwIfAborted,
+} from '../../../engine/base/errors.ts';
+import { sha256Hex } from '../../../engine/base/sha256.ts';
+import type { VectorsSegment } from '../../../engine/generate/prompt.ts';
+import type {
+  AudioModality,
+  ImageModality,
+  SenseName,
+} from '../../../engine/manifest/modalities.ts';
+import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
+import { fitToGrid, patchVectors } from '../../../engine/vision/patches.ts';
+import { readAudio } from '../../audio/frames.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
+import type { Caller } from '../../platform/caller.ts';
+import { ask, reach } from '../../platform/rpc.ts';
+import { isMedia, type MediaPart, type Message } from '../conversation/message.ts';
+import type { ServingEnv } from '../env.ts';
+import type { ServedModel } from '../models/model-store.ts';
+import { MAX_PICTURES, pictureBytes } from '../vision/picture-bytes.ts';
+
+/** Pictures are made as small as the model's grid afterwards. */
+const MAX_SIDE = 1280;
+
+interface Reading {
+  readonly env: ServingEnv;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/** What a model reads by itself. */
+export function sensesOf({ manifest }: Pick<ServedModel, 'manifest'>): ReadonlySet<SenseName> {
+  return new Set(Object.keys(manifest.config.modalities ?? {}) as SenseName[]);
+}
+
+/**
+ * The media of all messages, in their order.
+ * @param field of the messages, for errors
+ * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID, E_AUDIO_INVALID naming the part
+ */
+export async function readSenses(
+  reading: Reading,
+  { id, manifest }: ServedModel,
+  messages: readonly Message[],
+  field: string,
+): Promise<readonly VectorsSegment[]> {
+  const { image, audio } = manifest.config.modalities ?? {};
+  const segments: VectorsSegment[] = [];
+  for (const [i, { content }] of messages.entries())
+    for (const [j, part] of content.entries()) {
+      if (!isMedia(part)) continue;
+      throwIfAborted(reading.signal, 'request: the client has left.');
+      const path = part.at ?? `${field}[${i}].content[${j}]`;
+      if (segments.length >= MAX_PICTURES)
+        throw invalidField(path, `expected at most ${MAX_PICTURES} pictures and sounds`);
+      const values = await named(path, async () => {
+        if (part.type === 'image' && image !== undefined)
+          return await pictureVectors(reading, part, image, path);
+        if (part.type === 'audio' && audio !== undefined)
+          return await soundVectors(reading, part, audio, path);
+        throw invalidField(path, `${id} does not take ${part.type}; expected text`);
+      });
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const hash = await sha256Hex(bytes.slice());
+      segments.push({ kind: 'vectors', sense: part.type, values, hash });
+    }
+  return segments;
+}
+
+async function pictureVectors(
+  { env, caller }: Reading,
+  { url }: MediaPart,
+  grid: ImageModality,
+  path: string,
+): Promise<Float32Array> {
+  const { bytes } = pictureBytes(url, path);
+  const { picture } = await ask<ReadPicture>('documents', () =>
+    env.DOCUMENTS.readPicture({ requestId: caller.requestId }, bytes, MAX_SIDE),
+  );
+  return patchVectors(fitToGrid(picture, grid), grid);
+}
+
+async function soundVectors(
+  { env, caller }: Reading,
+  { url }: MediaPart,
+  stack: AudioModality,
+  path: string,
+): Promise<Float32Array> {
+  const { bytes } = pictureBytes(url, path);
+  const call = { requestId: caller.requestId };
+  const body = new Blob([bytes]).stream() as ReadableStream<Uint8Array>;
+  using held = await reach('audio', () => env.AUDIO.hold(body));
+  const options = { sampleRate: SAMPLE_RATE, raw: null };
+  const stream = await reach('audio', () => held.decode(call, options));
+  const most = mostSamples(stack);
+  const samples = new Float32Array(most);
+  let n = 0;
+  for await (const frame of readAudio(stream)) {
+    if (frame.type !== 'samples') continue;
+    const { value } = frame;
+    if (n + value.length > most)
+      throw invalidField(
+        path,
+        `expected at most ${(most / SAMPLE_RATE).toFixed(2)} s of sound; cut it, or ask a model that transcribes`,
+      );
+    samples.set(value, n);
+    n += value.length;
+  }
+  return new FrameVectors(stack).of(samples.subarray(0, n));
+}
+
+/** Decoders do not know which part of a request they read. */
+async function named<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const isInput =
+      error instanceof EngineError &&
+      (error.code === 'E_IMAGE_INVALID' || error.code === 'E_AUDIO_INVALID');
+    throw isInput ? errorFromRecord({ ...errorToRecord(error), param: path }) : error;
+  }
+}
