@@ -5,6 +5,7 @@ import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SeededRandom } from '../lib/seeded-random.ts';
+import { shuffled } from '../lib/shuffled.ts';
 import { readText } from '../train/read-text.ts';
 import type { FinetuneConfig } from './config.ts';
 import { type Encoded, encodeRows, type Example } from './encode.ts';
@@ -63,7 +64,7 @@ export function divideExamples(
     heldOut === 0 || examples.length < MIN_HELD_FROM
       ? 0
       : Math.max(1, Math.round(examples.length * heldOut));
-  const mixed = shuffled(examples, seed ^ DIVISION_SALT);
+  const mixed = shuffled(new SeededRandom(seed ^ DIVISION_SALT), examples);
   const train = mixed.slice(nHeld);
   const texts = train.flatMap((example) => example.texts);
   return {
@@ -118,18 +119,7 @@ const orders = new WeakMap<readonly Example[], Map<number, readonly Example[]>>(
 function orderOf(train: readonly Example[], seed: number): readonly Example[] {
   const known = orders.get(train)?.get(seed);
   if (known !== undefined) return known;
-  const order = shuffled(train, seed);
+  const order = shuffled(new SeededRandom(seed), train);
   orders.set(train, new Map([...(orders.get(train) ?? [])].slice(-1)).set(seed, order));
   return order;
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const random = new SeededRandom(seed);
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.integer(0, i);
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { Tokenizer } from '../../engine/text/tokenizer.ts';
 import { SeededRandom } from '../lib/seeded-random.ts';
+import { shuffled } from '../lib/shuffled.ts';
 import type { TrainingConfig } from './config.ts';
 import type { PairBatch } from './pair-training.ts';
 import { readText } from './read-text.ts';
@@ -45,7 +46,7 @@ export async function readPairData(config: TrainingConfig): Promise<PairData> {
         pairs.push([encode(a), encode(b)]);
       }
   const nHeld = data.heldOut === 0 ? 0 : Math.max(1, Math.round(pairs.length * data.heldOut));
-  const mixed = shuffled(pairs, seed ^ DIVISION_SALT);
+  const mixed = shuffled(new SeededRandom(seed ^ DIVISION_SALT), pairs);
   const [train, heldOut] = [mixed.slice(nHeld), mixed.slice(0, nHeld)];
   if (pairs.length > MAX_PAIRS || train.length < training.sequences)
     throw new EngineError(
@@ -78,7 +79,7 @@ export function pairsOf(
 ): readonly TokenPair[] {
   const perEpoch = Math.floor(train.length / nPair);
   const [epoch, at] = [Math.floor(step / perEpoch), step % perEpoch];
-  return shuffled(train, seed + epoch).slice(at * nPair, (at + 1) * nPair);
+  return shuffled(new SeededRandom(seed + epoch), train).slice(at * nPair, (at + 1) * nPair);
 }
 
 /** Whole batches of pairs that were held out. */
@@ -102,15 +103,4 @@ export function batchOf(pairs: readonly TokenPair[], nContext: number): PairBatc
     shares.fill(1 / text.length, i * nContext, i * nContext + text.length);
   }
   return { tokens, shares };
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const random = new SeededRandom(seed);
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.integer(0, i);
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
 }

@@ -1,4 +1,5 @@
 /** Who waits for an answer, and may leave before it is made. */
+import { throwIfAborted } from '../../engine/base/errors.ts';
 
 /** What is known of an answer before it is made. */
 export interface Begun {
@@ -13,4 +14,9 @@ export interface Client {
    * noticed; what fails from then on breaks it off.
    */
   readonly accept?: (begun?: Begun) => void;
+}
+
+/** @throws {EngineError} E_ABORTED when the client of this signal has left */
+export function throwIfLeft(signal: AbortSignal): void {
+  throwIfAborted(signal, 'request: the client has left.');
 }

@@ -3,6 +3,7 @@
  * that are learned from and in words that are held out. The same for a seed.
  */
 import { SeededRandom } from '../../lib/seeded-random.ts';
+import { shuffled } from '../../lib/shuffled.ts';
 
 export interface ChronicleQuestion {
   readonly question: string;
@@ -153,13 +154,4 @@ export function makeChronicle({ nVillage, seed }: ChronicleOptions): Chronicle {
     sections.push([`Of the village of ${village}.`, ...sentences].join(' '));
   }
   return { text: `${sections.join('\n\n')}\n`, learned, heldOut };
-}
-
-function shuffled<T>(random: SeededRandom, items: readonly T[]): T[] {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.integer(0, i);
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
 }

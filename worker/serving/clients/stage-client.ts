@@ -1,14 +1,10 @@
 /** Calls a stage for a generation, and reads its lines of JSON as events. */
-import {
-  EngineError,
-  errorFromRecord,
-  type ErrorRecord,
-  throwIfAborted,
-} from '../../../engine/base/errors.ts';
+import { EngineError, errorFromRecord, type ErrorRecord } from '../../../engine/base/errors.ts';
 import type { GenerateEvent, GivenRequest } from '../../../engine/generate/types.ts';
 import type { SamplingParams } from '../../../engine/sample/params.ts';
 import type { TranscribeEvent, TranscribeRequest } from '../../../engine/transcribe/types.ts';
 import type { Caller } from '../../platform/caller.ts';
+import { throwIfLeft } from '../../platform/client.ts';
 import type { CallContext } from '../../platform/failure.ts';
 import { readWatermarkKey } from '../../platform/watermark-key.ts';
 import { ask, reach, unavailable } from '../../platform/rpc.ts';
@@ -16,8 +12,6 @@ import type { StageStatus } from '../../stage/index.ts';
 import { countCall, stageOf } from './stages.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ModelOfKind, ServedModel } from '../models/model-store.ts';
-
-const CLIENT_GONE = 'request: the client has left.';
 
 type StageLine<E> = E | { readonly type: 'error'; readonly error: ErrorRecord };
 /** Times a generation is made again whose stage went away; the same numbers give the same text. */
@@ -113,7 +107,7 @@ async function* stageEvents<E extends { readonly type: string }>(
   signal: AbortSignal,
   toRecord: (record: ErrorRecord) => ErrorRecord = (record) => record,
 ): AsyncGenerator<E, void, void> {
-  throwIfAborted(signal, CLIENT_GONE);
+  throwIfLeft(signal);
   const stream = await reach('stage', open);
   const reader = stream.getReader();
   const cancel = (): void => {
@@ -128,7 +122,7 @@ async function* stageEvents<E extends { readonly type: string }>(
       yield event;
       if (event.type === 'done') return;
     }
-    throwIfAborted(signal, CLIENT_GONE);
+    throwIfLeft(signal);
     throw unavailable('stage', 'ended without a last event');
   } finally {
     signal.removeEventListener('abort', cancel);
@@ -175,7 +169,7 @@ async function* readLines(
   let rest = '';
   for (;;) {
     const chunk = await reader.read().catch((error: unknown) => {
-      throwIfAborted(signal, CLIENT_GONE);
+      throwIfLeft(signal);
       throw unavailable('stage', 'broke off', error);
     });
     if (chunk.done) return;

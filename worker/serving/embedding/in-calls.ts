@@ -1,5 +1,5 @@
 /** Asks a stage for values of texts, a few texts per call: a client that leaves costs at most the current call. */
-import { throwIfAborted } from '../../../engine/base/errors.ts';
+import { throwIfLeft } from '../../platform/client.ts';
 import type { Client } from '../../platform/client.ts';
 
 /** Tokens per call: some ten passes, about a second. */
@@ -21,7 +21,7 @@ export async function inCalls(
   // Sorted by length, so that texts of similar length share passes.
   const order = texts.map((_, i) => i).sort((a, b) => texts[a]!.length - texts[b]!.length);
   for (const call of calls(order, texts)) {
-    throwIfAborted(signal, 'request: the client has left.');
+    throwIfLeft(signal);
     const flat = await ask(call.map((i) => texts[i]!));
     // A stage refuses the first call, or none.
     accept?.();

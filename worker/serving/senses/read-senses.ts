@@ -4,12 +4,7 @@
  */
 import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.ts';
 import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
-import {
-  EngineError,
-  errorFromRecord,
-  errorToRecord,
-  throwIfAborted,
-} from '../../../engine/base/errors.ts';
+import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { VectorsSegment } from '../../../engine/generate/prompt.ts';
 import type {
@@ -22,6 +17,7 @@ import { fitToGrid, patchVectors } from '../../../engine/vision/patches.ts';
 import { readAudio } from '../../audio/frames.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { Caller } from '../../platform/caller.ts';
+import { throwIfLeft } from '../../platform/client.ts';
 import { ask, reach } from '../../platform/rpc.ts';
 import { isMedia, type MediaPart, type Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
@@ -58,7 +54,7 @@ export async function readSenses(
   for (const [i, { content }] of messages.entries())
     for (const [j, part] of content.entries()) {
       if (!isMedia(part)) continue;
-      throwIfAborted(reading.signal, 'request: the client has left.');
+      throwIfLeft(reading.signal);
       const path = part.at ?? `${field}[${i}].content[${j}]`;
       if (segments.length >= MAX_PICTURES)
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures and sounds`);

@@ -1,7 +1,7 @@
 /** Pictures of a conversation as words, for models without eyes: each takes the place of its picture. */
 import { invalidField } from '../../platform/invalid-field.ts';
-import { throwIfAborted } from '../../../engine/base/errors.ts';
 import type { Caller } from '../../platform/caller.ts';
+import { throwIfLeft } from '../../platform/client.ts';
 import { isMedia } from '../conversation/message.ts';
 import type { ContentPart, MediaPart, Message, PartNames } from '../conversation/message.ts';
 import { quoted } from '../conversation/quoted.ts';
@@ -87,7 +87,7 @@ export async function describeMessages(
       checkPlace(part, message.role, model.id, describers, names, path);
       if (nPicture > MAX_PICTURES)
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures, got ${nPicture}`);
-      throwIfAborted(signal, 'request: the client has left.');
+      throwIfLeft(signal);
       const field = `${path}${names.pictureField}`;
       const sent = pictureBytes(part.url, field);
       const found = await describePicture(env, caller, sent, describers, field);

@@ -7,7 +7,7 @@ import type { Picture } from '../../../../engine/vision/picture.ts';
 import { UnboundBaseline } from '../../../data/mini/baseline.ts';
 import { type EasyVqaRow, readEasyVqa } from '../../../data/mini/easy-vqa.ts';
 import { type Example, ExampleWriter } from '../example.ts';
-import { shuffled } from '../shuffled.ts';
+import { shuffled } from '../../../lib/shuffled.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { imageSegment } from './scenes.ts';
 import type { Source } from './source.ts';

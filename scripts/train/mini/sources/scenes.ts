@@ -17,7 +17,7 @@ import {
 } from '../../../data/mini/scenes.ts';
 import type { SeededRandom } from '../../../lib/seeded-random.ts';
 import { type Example, ExampleWriter, type Segment } from '../example.ts';
-import { shuffled } from '../shuffled.ts';
+import { shuffled } from '../../../lib/shuffled.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Source } from './source.ts';
 

@@ -4,11 +4,11 @@ import type { Steps } from '../../../../engine/base/turns.ts';
 import { takeTurn } from '../../../platform/turns.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
+import { throwIfLeft } from '../../../platform/client.ts';
 import type { Client } from '../../../platform/client.ts';
 import { unwrap } from '../../../platform/rpc.ts';
 import type { RpcAnswer } from '../../../platform/rpc.ts';
 import { recordForClient } from '../../../http/error-response.ts';
-import { throwIfAborted } from '../../../../engine/base/errors.ts';
 import { SECTION_BREAK } from '../../../documents/sections.ts';
 import { chunkSectionsSteps, plainTextSteps } from './chunk-document.ts';
 import type { Chunk } from './chunk-document.ts';
@@ -47,7 +47,6 @@ interface Prepared {
   readonly ids: readonly number[][];
 }
 
-const CLIENT_GONE = 'request: the client has left.';
 /** Passages whose marks are taken out before others have a turn. */
 const TEXTS_A_STEP = 256;
 /** Vectors per call of the collection's object: some megabytes. */
@@ -77,7 +76,7 @@ export async function addDocuments(
     waiting = [];
   };
   for (const [at, document] of documents.entries()) {
-    throwIfAborted(signal, CLIENT_GONE);
+    throwIfLeft(signal);
     try {
       const redacted = await redactDocument(redactor, await document.open());
       const prepared = await prepare(collection, model, redacted, document, signal);
@@ -109,7 +108,7 @@ async function prepare(
   const steps = chunkSectionsSteps(sections, type, about.chunkTokens, count);
   const turn = async (): Promise<void> => {
     await takeTurn();
-    throwIfAborted(signal, CLIENT_GONE);
+    throwIfLeft(signal);
   };
   const chunks = await inTurns(steps, turn);
   if (chunks.length === 0) throw invalidField(contentName, 'has no text; expected some');

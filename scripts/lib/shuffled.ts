@@ -1,5 +1,5 @@
-/** The same items in an order that a seed decides. */
-import type { SeededRandom } from '../../lib/seeded-random.ts';
+/** The same items in an order that a seed decides (Fisher and Yates). */
+import type { SeededRandom } from './seeded-random.ts';
 
 export function shuffled<T>(random: SeededRandom, items: readonly T[]): T[] {
   const all = [...items];
