@@ -13,6 +13,7 @@ import { withTemporaryFolder } from '../lib/temporary-folder.ts';
 import { DEFAULT_ENCODER_ID, EMBEDDED_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import type { Attack } from './attack.ts';
 import { ATTACKS } from './attacks/index.ts';
+import { firstSound, transcribe } from './attacks/media.ts';
 import { fuzzCommand } from './fuzz/main.ts';
 import { GREY_PICTURE } from '../../worker/apis/images/grey-picture.ts';
 import { HealthWatch } from './health.ts';
@@ -83,8 +84,9 @@ async function attack(flags: Flags): Promise<void> {
     try {
       await waitUntilReady(server.url, READY_TIMEOUT_MS);
       const target = new Target(server.url, models);
-      // The ONNX runtime is loaded in one piece, once, by whoever comes first: no attack.
+      // Who comes first waits for a model or the ONNX runtime to be loaded: no attack.
       if (models.pictures !== null) await target.post('/v1/chat/completions', FIRST_PICTURE);
+      if (models.recognition !== null) await transcribe(target, firstSound(), 'first.wav');
       const made: AttackResult[] = [];
       for (let round = 0; round < flags.rounds; round++)
         for (const one of attacks) made.push(await runAttack(one, target, watch));

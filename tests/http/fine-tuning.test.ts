@@ -94,7 +94,7 @@ describe('a job', () => {
   });
 
   test('tells of its losses in events, which fall, and in a file', async () => {
-    const events = await Array.fromAsync(
+    const events: OpenAI.FineTuning.FineTuningJobEvent[] = await Array.fromAsync(
       await clientOf().fineTuning.jobs.listEvents(job.id, { limit: 7 }),
     );
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);

@@ -21,8 +21,10 @@ let ada: { readonly id: string; readonly key: string };
 let grace: typeof ada;
 
 beforeAll(async () => {
-  // own server: it asks for keys.
-  server = await startTestServer({ vars: { ACCESS: 'keys' }, models: [TINY_ENCODER_ID] });
+  // own server: it asks for keys, and has a trainer, without which nobody keeps a job.
+  server = await startTestServer({
+    ...{ vars: { ACCESS: 'keys' }, models: [TINY_ENCODER_ID], trains: true },
+  });
   // A search through ids is not what a limit of requests is to end here.
   const limits = { requestsPerMinute: null };
   // An administrator may export and erase any subject (tests/http/erasure.test.ts).
@@ -85,7 +87,7 @@ test('lists, searches and references hold nothing of the other', async () => {
   const other = askWith(server, grace.key);
   for (const path of [
     ...['/v1/files', '/v1/batches', '/v1/collections', '/v1/chat/completions'],
-    '/v1/vector_stores',
+    ...['/v1/vector_stores', '/v1/fine_tuning/jobs'],
     `/v1/files?after=${kept['/v1/files/:id']}`,
     '/v1/files?order=asc',
     `/v1/batches?after=${kept['/v1/batches/:id']}`,
@@ -96,6 +98,9 @@ test('lists, searches and references hold nothing of the other', async () => {
   const batch = { endpoint: '/v1/completions', completion_window: '24h' };
   const refused = [
     await other('/v1/batches', { ...batch, input_file_id: kept['/v1/files/:id'] }),
+    await other('/v1/fine_tuning/jobs', {
+      ...{ model: 'default', training_file: kept['/v1/files/:id'] },
+    }),
     await other('/v1/responses', { input: 'a', previous_response_id: kept['/v1/responses/:id'] }),
     await other('/v1/chat/completions', {
       messages: [{ role: 'user', content: 'a' }],

@@ -8,7 +8,7 @@ import { openAudio } from './open-audio.ts';
 import type { DecoderModules, RawFormat } from './open-audio.ts';
 
 /** Sound that is decoded before others have a turn: some tens of milliseconds of work. */
-const TURN_SECONDS = 4;
+const TURN_SECONDS = 1;
 
 export interface DecodeOptions {
   readonly sampleRate: number;

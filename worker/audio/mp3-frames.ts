@@ -1,4 +1,5 @@
 /** Finds the frames of an MP3 by their headers (ISO/IEC 11172-3 2.4.1.3, ISO/IEC 13818-3, MPEG 2.5). */
+import { takeTurn } from '../platform/turns.ts';
 
 /** Bit rates by index in kbit/s, for MPEG 1 and for both later versions; 0 is a free rate, 15 is invalid. */
 const KILOBITS = {
@@ -11,14 +12,22 @@ const VERSION_1 = 3;
 const VERSION_2 = 2;
 const HEADER_BYTES = 4;
 
+/** Bytes that are looked through before others have a turn: some tens of milliseconds. */
+const TURN_BYTES = 4_000_000;
+
 /**
  * The bytes up to the end of the last whole frame: minimp3's module loops for ever where something else
  * follows it (a tag, half a frame) and some frame before could not be decoded. All of them where no frame
  * is found.
  */
-export function wholeFrames(data: Uint8Array): Uint8Array {
+export async function wholeFrames(data: Uint8Array): Promise<Uint8Array> {
   let end = 0;
+  let turnAt = TURN_BYTES;
   for (let at = 0; at + HEADER_BYTES <= data.length;) {
+    if (at >= turnAt) {
+      await takeTurn();
+      turnAt += TURN_BYTES;
+    }
     const next = at + frameBytes(data, at);
     const isFrame =
       next > at &&

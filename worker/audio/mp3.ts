@@ -4,6 +4,7 @@ import type { AudioReader } from '../../engine/audio/audio-reader.ts';
 import { id3Bytes } from '../../engine/audio/flac.ts';
 import { Fuel } from '../platform/fuel.ts';
 import type { FueledExports } from '../platform/fuel.ts';
+import { takeTurn } from '../platform/turns.ts';
 import { wholeFrames } from './mp3-frames.ts';
 
 /** Exports of the module (minimp3-wasm 0.1.0); numbers are bytes, samples or seconds. */
@@ -19,7 +20,7 @@ interface Mp3Exports extends FueledExports {
   decode_results_num_samples(): number;
 }
 
-const BLOCK_SECONDS = 4;
+const BLOCK_SECONDS = 1;
 /** Samples of a block, all channels together, at the highest sample rate of MP3. */
 const MAX_BLOCK_SAMPLES = BLOCK_SECONDS * 48_000 * 2;
 /** Samples of a stereo frame: decoding may go this far past a block. */
@@ -46,9 +47,12 @@ interface Mp3Block {
 /** @throws {EngineError} E_AUDIO_INVALID when there is no MP3 frame in the bytes, or decoding takes too long */
 export async function openMp3(bytes: Uint8Array, module: WebAssembly.Module): Promise<AudioReader> {
   const instance = await WebAssembly.instantiate(module, {});
-  const data = wholeFrames(bytes.subarray(id3Bytes(bytes)));
+  const data = await wholeFrames(bytes.subarray(id3Bytes(bytes)));
   const blocks = new Mp3Blocks(instance.exports as unknown as Mp3Exports, data);
+  // The first block may be the search through a whole file.
+  await takeTurn();
   let next = blocks.read();
+  await takeTurn();
   if (next === null)
     throw invalidAudio('mp3: no frame in the file', 'MPEG layer 3 audio', 'Encode it again');
   const { sampleRate, channels } = next;

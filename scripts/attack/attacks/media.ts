@@ -10,7 +10,7 @@ import type { Target } from '../target.ts';
 const ENDLESS_MP3 =
   'SUQzBAAAAAAACgAAAAAAAAAAAACoQZDM//OIxJ4seOYcAN/8cLnU//////to//6/o6Jf/2/p1fbRTEFNRTQuMSAoYWxwaGEgMClVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVcOf/ytYgcBYYDIECcwIFww3JsxqPoyzbU0064wz05VPIMM2jUTw/sxREdTMKnHfzCtgNIwKMBlAACIYDEAxiQXEYI4CAmGtBF5hdxBmZ21y5mcPkHZg+oTMYHYCamBBgWhgJADaYBGAfGAAADY4AFjAAsDADMwBkBgMBUAvTBMwRoxSIqQNOgZpDS4yYow94HPMBbA9jANQMM4KgxwcuUqV2quVk1MN7erktzk+9CtnlqqK2BID//OIxA==';
 
-async function transcribe(target: Target, bytes: Uint8Array<ArrayBuffer>, name: string) {
+export async function transcribe(target: Target, bytes: Uint8Array<ArrayBuffer>, name: string) {
   const form = new FormData();
   form.append('model', target.models.recognition ?? 'none');
   form.append('file', new Blob([bytes]), name);
@@ -56,6 +56,13 @@ function wavHeader(
   tag(36, 'data');
   view.setUint32(40, dataBytes, true);
   return new Uint8Array(view.buffer);
+}
+
+/** A second of a buzz, which is no attack: silence would not be given to a model. */
+export function firstSound(): Uint8Array<ArrayBuffer> {
+  const samples = Int16Array.from({ length: 16_000 }, (_, i) => 8000 * Math.sign((i % 100) - 50));
+  const data = new Uint8Array(samples.buffer);
+  return joinBytes([wavHeader(16_000, 1, data.length), data]);
 }
 
 const mp3Frame = Uint8Array.of(0xff, 0xfb, 0x90, 0x00);

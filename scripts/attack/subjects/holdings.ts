@@ -6,12 +6,13 @@ import type { KeyClient } from '../../lib/key-client.ts';
 
 const MAX_BATCH_MS = 60_000;
 const LOOK_MS = 20;
+const NOT_HERE = 501;
 
 /** Ids of what a caller keeps, by the path that takes them; second ids of paths by their names there, such as `:document`. */
 export type Holdings = Readonly<Record<string, string>>;
 
 /**
- * Keeps one of everything. `word` stands in every text and in every name that the caller chooses.
+ * Keeps one of everything; a fine-tuning job only where the server trains. `word` stands in every text and in every name that the caller chooses.
  * @throws {EngineError} E_INTERNAL when the server does not take it
  */
 export async function keepEverything(
@@ -45,6 +46,11 @@ export async function keepEverything(
   const messageBatch = await made('/v1/messages/batches', { requests });
   await untilEnded(client, `/v1/messages/batches/${messageBatch}`);
   const completion = await made('/v1/chat/completions', { messages, max_tokens: 2, store: true });
+  const rows = JSON.stringify({ prompt: word, completion: word });
+  const job = await cancelledJob(
+    client,
+    await made('/v1/files', fileForm(`${word}-rows.jsonl`, rows, 'fine-tune')),
+  );
   const items = [{ role: 'user', content: word }];
   const conversation = await made('/v1/conversations', { items, metadata: { word } });
   const { text } = await client.ask(`/v1/conversations/${conversation}/items`);
@@ -63,7 +69,25 @@ export async function keepEverything(
     '/v1/files/:id': file,
     '/v1/batches/:id': batch,
     '/v1/subjects/:id': subject,
+    ...(job === null ? {} : { '/v1/fine_tuning/jobs/:id': job }),
   };
+}
+
+/**
+ * A fine-tuning job that is ended at once: that there is one is enough. Null where nothing trains.
+ * @throws {EngineError} E_INTERNAL when the server does not take it
+ */
+async function cancelledJob(client: KeyClient, file: string): Promise<string | null> {
+  const models = await client.ask('/v1/models');
+  const { data } = JSON.parse(models.text) as { data: readonly { id: string }[] };
+  const body = { model: data[0]?.id, training_file: file };
+  const { status, text } = await client.ask('/v1/fine_tuning/jobs', body);
+  if (status === NOT_HERE) return null;
+  if (status !== 200)
+    throw new EngineError('E_INTERNAL', `/v1/fine_tuning/jobs: ${status} ${text}`);
+  const { id } = JSON.parse(text) as { id: string };
+  await client.ask(`/v1/fine_tuning/jobs/${id}/cancel`, {});
+  return id;
 }
 
 /** Until a batch has results. @throws {EngineError} E_INTERNAL when it has none for long */

@@ -9,7 +9,7 @@ import type { CacheProbes } from './cached.ts';
 import { GUESSES } from './guesses.ts';
 import { keepEverything } from './holdings.ts';
 import type { Holdings } from './holdings.ts';
-import { fieldTries, ID_ROUTES, idsOf, listTries, routeTry, seek } from './seek.ts';
+import { fieldTries, heldRoutes, idsOf, listTries, routeTry, seek } from './seek.ts';
 import type { Try } from './seek.ts';
 
 export interface SeekOptions {
@@ -74,7 +74,7 @@ export async function seekAll(server: OwnServer, options: SeekOptions): Promise<
   if (cache.nCached > 0) problems.push(`${cache.nCached} prompts of the other were cached`);
   if (cache.ownCachedTokens === 0)
     problems.push('no own prompt was cached: the probe sees nothing');
-  return { nTry: nDone, nRoute: ID_ROUTES.length, cache, problems };
+  return { nTry: nDone, nRoute: heldRoutes(kept).length, cache, problems };
 }
 
 /** Two keys without limits. */
@@ -103,7 +103,7 @@ function nextTry(holdings: Holdings, subject: string, random: SeededRandom): Try
   const part = random.next();
   if (part < FIELD_PART) return pick(fieldTries(holdings, guess));
   if (part < FIELD_PART + LIST_PART) return pick(listTries(holdings, guess));
-  const row = pick(ID_ROUTES);
+  const row = pick(heldRoutes(holdings));
   const [first = '', second = ''] = idsOf(row, holdings);
   return routeTry(row, [guess(first), random.chance(0.5) ? second : guess(second)]);
 }
@@ -126,7 +126,7 @@ async function sharedSession(
 /** Everything that the owner can read, by path. A batch goes on, an export has its time: they only have to be there. */
 async function readAll(client: KeyClient, holdings: Holdings): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
-  for (const row of ID_ROUTES.filter(({ method }) => method === 'GET')) {
+  for (const row of heldRoutes(holdings).filter(({ method }) => method === 'GET')) {
     const { path } = routeTry(row, idsOf(row, holdings));
     const { status, text } = await client.ask(path);
     const changes = row.tag === 'batches' || row.tag === 'subjects';

@@ -24,6 +24,7 @@ const LISTS = [
   '/v1/chat/completions',
   '/v1/vector_stores',
   '/v1/messages/batches',
+  '/v1/fine_tuning/jobs',
 ];
 
 /** Bodies that the routes accept. */
@@ -73,7 +74,11 @@ const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: obje
   }),
 };
 
-/** Ids that a route takes. */
+/** Routes that take an id of what is kept: without a trainer a server has no job. */
+export const heldRoutes = (holdings: Holdings): readonly EndpointFacts[] =>
+  ID_ROUTES.filter((row) => idsOf(row, holdings).length > 0);
+
+/** Ids that a route takes; none for a kind of which nothing is kept. */
 export function idsOf({ path }: EndpointFacts, holdings: Holdings): string[] {
   const prefix = Object.keys(holdings).find((kind) => path.startsWith(kind));
   const second = /:\w+.*(:\w+)/.exec(path)?.[1] ?? '';
@@ -99,7 +104,8 @@ export function fieldTries(holdings: Holdings, guess: (id: string) => string): T
 
 export function listTries(holdings: Holdings, guess: (id: string) => string): Try[] {
   return LISTS.flatMap((path) => {
-    const id = Object.entries(holdings).find(([kind]) => kind.startsWith(`${path}/`))![1];
+    const id = Object.entries(holdings).find(([kind]) => kind.startsWith(`${path}/`))?.[1];
+    if (id === undefined) return [];
     const after = encodeURIComponent(guess(id));
     return [path, `${path}?after=${after}`, `${path}?limit=100`].map((listed) => ({
       ...{ name: `list ${path}`, method: 'GET', path: listed },

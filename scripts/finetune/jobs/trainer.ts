@@ -6,6 +6,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { EngineError, errorToRecord } from '../../../engine/base/errors.ts';
+import { joinBytes } from '../../../engine/base/joined.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { checkBase } from '../../../engine/train/adapter/base.ts';
 import {
@@ -276,7 +277,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
 };
 
 function isSame(given: string, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
+  const [a, b] = [new TextEncoder().encode(given), new TextEncoder().encode(wanted)];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
@@ -289,17 +290,15 @@ function readSpec(request: Request): JobSpec {
 async function readRows(request: Request): Promise<string> {
   const chunks: Uint8Array[] = [];
   let nByte = 0;
-  for await (const chunk of request.body ?? []) {
-    const bytes = chunk as Uint8Array;
+  const body: AsyncIterable<Uint8Array> | null = request.body;
+  for await (const bytes of body ?? []) {
     nByte += bytes.length;
     if (nByte > MAX_ROWS_BYTES)
       throw wrongFile(`more than ${MAX_ROWS_BYTES} bytes. Take a part of it.`);
     chunks.push(bytes);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(
-      Buffer.concat(chunks),
-    );
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(joinBytes(chunks));
   } catch {
     throw wrongFile('is not UTF-8. Save it as UTF-8.');
   }

@@ -31,7 +31,7 @@ export const vllmClassify = defineEndpoint({
     '"label" is null where it has none. "probs" are in the order of the classes. For labels of the request: POST ' +
     '/v1/tasks/classify.',
   body: z.looseObject({ model: modelField, input, user: userField, strict: strictField }).meta({
-    id: 'ClassifyRequest',
+    id: 'ClassificationRequest',
   }),
   responses: [
     {

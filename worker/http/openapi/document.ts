@@ -4,6 +4,7 @@
  */
 import { VERSION } from '../../platform/version.ts';
 import { z } from 'zod';
+import { EngineError } from '../../../engine/base/errors.ts';
 import type { EndpointFacts, Example, ResponseRow } from '../endpoint.ts';
 import { ERROR_SCHEMAS } from '../../serving/fields/answers.ts';
 import { strictField } from '../../serving/fields/common.ts';
@@ -158,11 +159,18 @@ function response({ what, schema, event, contentType }: ResponseRow, schemas: Js
   return { description: what, content };
 }
 
-/** A schema as JSON; named schemas go into the document's components. */
+/**
+ * A schema as JSON; named schemas go into the document's components.
+ * @throws {EngineError} E_INTERNAL for two schemas of one name: one would be described as the other
+ */
 function schemaJson(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', override: describeField });
   const { $schema: _dialect, $defs = {}, ...own } = moveRefs(json);
-  Object.assign(schemas, $defs);
+  for (const [name, schema] of Object.entries($defs as Json)) {
+    const text = JSON.stringify(schema);
+    if (JSON.stringify((schemas[name] ??= schema)) !== text)
+      throw new EngineError('E_INTERNAL', `openapi: two schemas are named ${name}`);
+  }
   return own;
 }
 
