@@ -99,19 +99,19 @@ describe('a job', () => {
     );
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
     expect(events[0]!.message).toBe('The job has been completed.');
-    expect(events.at(-1)!.message).toContain('Created');
+    expect(events.at(-1).message).toContain('Created');
     const losses = events.flatMap(({ data, type }) =>
       type === 'metrics' ? [data as { step: number; train_loss: number }] : [],
     );
     expect(losses.map(({ step }) => step).toSorted((a, b) => a - b)).toEqual(
       losses.map((_, i) => i + 1),
     );
-    expect(losses[0]!.train_loss).toBeLessThan(losses.at(-1)!.train_loss / 4);
+    expect(losses[0]!.train_loss).toBeLessThan(losses.at(-1).train_loss / 4);
     const [file = ''] = job.result_files;
     expect(await clientOf().files.retrieve(file)).toMatchObject({ purpose: 'fine-tune-results' });
     const csv = await (await clientOf().files.content(file)).text();
     expect(csv.trim().split('\n')).toHaveLength(losses.length + 1);
-    const [step, loss] = csv.trim().split('\n').at(-1)!.split(',').map(Number);
+    const [step, loss] = csv.trim().split('\n').at(-1).split(',').map(Number);
     expect([step, loss]).toEqual([losses[0]!.step, losses[0]!.train_loss]);
   });
 
