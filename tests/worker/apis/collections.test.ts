@@ -7,7 +7,7 @@ import {
 } from '../../../worker/apis/retrieval/documents/chunk-document.ts';
 import { documentText, isBinary } from '../../../worker/apis/retrieval/documents/document-text.ts';
 import { filterSchema, matchesFilter } from '../../../worker/apis/retrieval/object/filter.ts';
-import { fuseRankings } from '../../../worker/apis/retrieval/object/fuse.ts';
+import { blendScores } from '../../../worker/apis/retrieval/object/blend.ts';
 import { LocalIndex } from '../../../worker/apis/retrieval/object/local-index.ts';
 import { indexMemory } from '../../../worker/apis/retrieval/object/index-memory.ts';
 import { VectorizeIndex } from '../../../worker/apis/retrieval/object/vectorize-index.ts';
@@ -97,13 +97,49 @@ describe('filters', () => {
   });
 });
 
-test('ranks fuse: what both have comes first', () => {
-  const fused = fuseRankings([
-    [1, 2, 3],
-    [4, 3],
-  ]);
-  expect(fused.map(({ key }) => key)).toEqual([3, 1, 4, 2]);
-  expect(fused[0]!.score).toBeCloseTo(1 / 63 + 1 / 62);
+describe('scores blend', () => {
+  const N_PASSAGE = 100;
+  /** BM25 of as many words that one passage alone has. */
+  const words = (n: number): number => n * Math.log(1 + N_PASSAGE);
+  const blend = (cosines: [number, number][], texts: [number, number][]) =>
+    blendScores(new Map(cosines), new Map(texts), N_PASSAGE);
+
+  test('what both have comes first', () => {
+    const blended = blend(
+      [
+        [1, 0.8],
+        [2, 0.5],
+        [3, 0.6],
+      ],
+      [
+        [4, words(2)],
+        [3, words(1.9)],
+      ],
+    );
+    expect(blended.map(({ key }) => key)).toEqual([3, 1, 4, 2]);
+    expect(blended[0]!.score).toBeCloseTo((1 / 3 + 1.9 / 2.5) / 2);
+    expect(blended.at(-1)!.score).toBe(0);
+  });
+
+  test('a bad match of words that is the best of them does not outdo the best of the meanings', () => {
+    const blended = blend(
+      [
+        [1, 0.6],
+        [2, 0.1],
+      ],
+      [
+        [2, words(0.5)],
+        [1, words(0.1)],
+      ],
+    );
+    expect(blended.map(({ key }) => key)).toEqual([1, 2]);
+  });
+
+  test('one of a kind counts in full, none in nothing', () => {
+    expect(blend([[1, 0.2]], [])).toEqual([{ key: 1, score: 0.5 }]);
+    expect(blend([], [[1, words(2.5)]])).toEqual([{ key: 1, score: 0.5 }]);
+    expect(blend([], [])).toEqual([]);
+  });
 });
 
 describe('the index in memory', () => {

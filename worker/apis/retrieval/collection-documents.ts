@@ -145,7 +145,7 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   scope: 'retrieval',
   summary: 'Search a collection for passages',
   description:
-    'Searches by meaning ("vector"), by words ("text", BM25), or by both, fused by reciprocal ranks ("hybrid").',
+    'Searches by meaning ("vector"), by words ("text", BM25), or by both, with half of the score from each ("hybrid").',
   params,
   body: searchSchema,
   responses: [

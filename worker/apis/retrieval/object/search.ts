@@ -5,7 +5,7 @@ import type { WordHasher } from './words.ts';
 import type { CollectionStore, StoredDocument } from './collection-store.ts';
 import { matchesFilter } from './filter.ts';
 import type { Filter, Metadata } from './filter.ts';
-import { fuseRankings } from './fuse.ts';
+import { blendScores } from './blend.ts';
 import type { IsAllowed, VectorIndex } from './vector-index.ts';
 
 export const SEARCH_MODES = ['hybrid', 'vector', 'text'] as const;
@@ -39,7 +39,7 @@ export interface SearchResult {
   readonly text_score: number | null;
 }
 
-/** Entries of each ranking that are fused: a lower one cannot rise far. */
+/** Entries of each ranking that are blended: a lower one cannot rise far. */
 const MIN_CANDIDATES = 50;
 /** Entries of a ranking by words before a filter is applied. */
 const FILTERED_CANDIDATES = 2000;
@@ -71,16 +71,11 @@ export async function searchCollection(
       filter === null ? nCandidate : FILTERED_CANDIDATES,
     ))
       if (byText.size < nCandidate && isAllowed(document)) byText.set(chunk, score);
-  return await results(store, box, rank(mode, byVector, byText).slice(0, topK), byVector, byText);
-}
-
-function rank(
-  mode: SearchMode,
-  byVector: ReadonlyMap<number, number>,
-  byText: ReadonlyMap<number, number>,
-): { key: number; score: number }[] {
-  if (mode === 'hybrid') return fuseRankings([[...byVector.keys()], [...byText.keys()]]);
-  return Array.from(mode === 'vector' ? byVector : byText, ([key, score]) => ({ key, score }));
+  const ranked =
+    mode === 'hybrid'
+      ? blendScores(byVector, byText, store.counts().nChunk)
+      : Array.from(mode === 'vector' ? byVector : byText, ([key, score]) => ({ key, score }));
+  return await results(store, box, ranked.slice(0, topK), byVector, byText);
 }
 
 async function results(
