@@ -5,7 +5,7 @@ import { deploy } from '../deploy/deploy.ts';
 import { MAX_SCRIPT_BYTES, PLANS } from '../deploy/limits.ts';
 import type { DeployedAccess, DeployResult } from '../deploy/deploy.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
-import { collectMcpServer, collectOrigin, parseIsolates } from '../lib/arguments.ts';
+import { collectAddress, collectOrigin, parseIsolates } from '../lib/arguments.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { describePool } from '../push/describe-placement.ts';
 
@@ -18,6 +18,7 @@ interface DeployFlags {
   readonly public?: boolean;
   readonly origin?: readonly string[];
   readonly mcp?: readonly string[];
+  readonly imagesFrom?: readonly string[];
 }
 
 const EXAMPLES = `
@@ -61,7 +62,12 @@ export function register(program: Command): void {
     .option(
       '--mcp <url>',
       'let responses ask this MCP server, and paths below its own; may be repeated',
-      collectMcpServer,
+      collectAddress,
+    )
+    .option(
+      '--images-from <url>',
+      'fetch pictures of requests from this address, and paths below it; may be repeated',
+      collectAddress,
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -72,6 +78,7 @@ export function register(program: Command): void {
         isPublic: flags.public === true,
         ...(flags.origin === undefined ? {} : { origins: flags.origin }),
         ...(flags.mcp === undefined ? {} : { mcpServers: flags.mcp }),
+        ...(flags.imagesFrom === undefined ? {} : { imageServers: flags.imagesFrom }),
         ...(flags.model === undefined ? {} : { model: flags.model }),
         ...(flags.isolates === undefined ? {} : { nIsolate: flags.isolates }),
       });

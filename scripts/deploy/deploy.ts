@@ -46,6 +46,8 @@ export interface DeployOptions {
   readonly origins?: readonly string[];
   /** Addresses of MCP servers that responses may ask. */
   readonly mcpServers?: readonly string[];
+  /** Addresses that pictures of requests may be fetched from. */
+  readonly imageServers?: readonly string[];
 }
 
 /** Who may ask a deployment. */
@@ -112,7 +114,7 @@ async function rehearse(model: AnyStored | null, options: DeployOptions): Promis
   const scripts = scriptConfigs({
     nIsolate: placement.nIsolate,
     isFree: options.plan === 'free',
-    vars: { ...accessVars(options), MCP_SERVERS: (options.mcpServers ?? []).join() },
+    vars: deployedVars(options),
   });
   const paths = writeConfigs(scripts);
   const last = scripts.findLastIndex(({ bundle }) => bundle === 'stage');
@@ -168,7 +170,7 @@ async function deployInto(
   const scripts = scriptConfigs({
     nIsolate,
     isFree: options.plan === 'free',
-    vars: { ...accessVars(options), MCP_SERVERS: (options.mcpServers ?? []).join() },
+    vars: deployedVars(options),
   });
   await makeWatermarkKey(bucket);
   const paths = writeConfigs(scripts);
@@ -253,6 +255,14 @@ async function pushInto(bucket: Bucket, id: string, modelsRoot?: string): Promis
     const { totalBytes } = await pushModel(id, { bucket, onProgress, ...from });
     return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}`, value: null };
   });
+}
+
+function deployedVars(options: Omit<DeployOptions, 'dryRun' | 'model'>): Record<string, string> {
+  const { mcpServers = [], imageServers = [] } = options;
+  return {
+    ...accessVars(options),
+    ...{ MCP_SERVERS: mcpServers.join(), IMAGE_SERVERS: imageServers.join() },
+  };
 }
 
 /** Once a deployment: texts that carry it are known by it later. */

@@ -5,7 +5,7 @@ import { budgetOfMemory } from '../../engine/placement/assign.ts';
 import { DEFAULT_ISOLATES } from '../../engine/placement/changes.ts';
 import {
   collectHost,
-  collectMcpServer,
+  collectAddress,
   collectOrigin,
   parseBytes,
   parseCount,
@@ -27,6 +27,7 @@ export interface ServeFlags {
   readonly origin?: readonly string[];
   readonly allowHost?: readonly string[];
   readonly mcp?: readonly string[];
+  readonly imagesFrom?: readonly string[];
   readonly keys?: boolean;
 }
 
@@ -60,7 +61,12 @@ export function addServeOptions(command: Command): Command {
     .option(
       '--mcp <url>',
       'let responses ask this MCP server, and paths below its own; may be repeated',
-      collectMcpServer,
+      collectAddress,
+    )
+    .option(
+      '--images-from <url>',
+      'fetch pictures of requests from this address, and paths below it; may be repeated',
+      collectAddress,
     )
     .option('--keys', 'ask for keys (thimble keys create), as a deployment does')
     .option('--inspector-port <port>', "port of workerd's inspector", parsePort)
@@ -77,6 +83,7 @@ export function readServeOptions(flags: ServeFlags): ServerOptions {
     vars: {
       ...accessVars(flags),
       ...(flags.mcp === undefined ? {} : { MCP_SERVERS: flags.mcp.join() }),
+      ...(flags.imagesFrom === undefined ? {} : { IMAGE_SERVERS: flags.imagesFrom.join() }),
       ...(ctx === undefined ? {} : { CONTEXT_TOKENS: String(ctx) }),
       ...(memory === undefined ? {} : { MEMORY_BUDGET_BYTES: String(memory) }),
       ...fromEnvironment(),

@@ -146,13 +146,13 @@ export function collectHost(text: string, before: readonly string[] = []): reado
   return [...before, text.toLowerCase()];
 }
 
-/** Addresses of MCP servers, one after the other. */
-export function collectMcpServer(text: string, before: readonly string[] = []): readonly string[] {
+/** Addresses that the server may ask, one after the other. */
+export function collectAddress(text: string, before: readonly string[] = []): readonly string[] {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
   if (!isWeb || text.includes(',') || url.username !== '' || url.search !== '')
     throw new InvalidArgumentError(
-      'Expected an address such as https://mcp.example.org/mcp, without a name, a password or a query.',
+      'Expected an address such as https://example.org/folder, without a name, a password or a query.',
     );
   return [...before, url.href];
 }

@@ -4,6 +4,7 @@ import type Audio from '../audio/index.ts';
 import type Documents from '../documents/index.ts';
 import type { OnnxObject } from '../onnx/index.ts';
 import type { McpEnv } from './mcp/allow-list.ts';
+import type { PictureEnv } from './vision/fetch-picture.ts';
 import type { RenamedVars } from '../platform/vars.ts';
 import type { StageBinding } from '../stage/bindings.ts';
 import type { Stage } from '../stage/index.ts';
@@ -17,7 +18,7 @@ export type StageBindings = {
  * RECOGNITION_MODEL is the recognition model of requests that name none; when empty, the only one there is.
  * VOICE_MODEL is the voice of requests that name none.
  */
-export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEnv {
+export interface ServingEnv extends RenamedVars, StageBindings, AccessEnv, McpEnv, PictureEnv {
   /** Decodes recordings; speaks with small voices. */
   readonly AUDIO: Service<Audio>;
   /** Decodes pictures; reads documents. */

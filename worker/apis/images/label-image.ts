@@ -6,7 +6,7 @@ import { defineEndpoint } from '../../http/endpoint.ts';
 import { modelField, strictField } from '../../serving/fields/common.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import { ask } from '../../platform/rpc.ts';
-import { pictureBytes } from '../../serving/vision/picture-bytes.ts';
+import { sentPicture } from '../../serving/vision/fetch-picture.ts';
 import { labelsOf, seePicture } from '../../serving/vision/see-picture.ts';
 
 /** Longest side that is decoded: more than models look at. */
@@ -46,10 +46,10 @@ export const labelImage = defineEndpoint({
   examples: [
     { title: 'An unknown model', body: { model: 'nothing', image: GREY_PICTURE }, status: 404 },
   ],
-  async handle({ env, caller, body, record }) {
+  async handle({ env, caller, body, client, record }) {
     const model = await chooseModel(env.MODELS, 'vision', body.model, caller);
     record.modelId = model.id;
-    const { bytes } = pictureBytes(body.image, 'image');
+    const { bytes } = await sentPicture(env, body.image, 'image', client.signal);
     const { picture } = await ask<ReadPicture>('documents', () =>
       env.DOCUMENTS.readPicture({ requestId: caller.requestId }, bytes, MAX_SIDE),
     );

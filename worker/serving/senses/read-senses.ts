@@ -22,6 +22,7 @@ import { ask, reach } from '../../platform/rpc.ts';
 import { isMedia, type MediaPart, type Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
+import { sentPicture } from '../vision/fetch-picture.ts';
 import { MAX_PICTURES, pictureBytes } from '../vision/picture-bytes.ts';
 
 /** Pictures are made as small as the model's grid afterwards. */
@@ -73,12 +74,12 @@ export async function readSenses(
 }
 
 async function pictureVectors(
-  { env, caller }: Reading,
+  { env, caller, signal }: Reading,
   { url }: MediaPart,
   grid: ImageModality,
   path: string,
 ): Promise<Float32Array> {
-  const { bytes } = pictureBytes(url, path);
+  const { bytes } = await sentPicture(env, url, path, signal);
   const { picture } = await ask<ReadPicture>('documents', () =>
     env.DOCUMENTS.readPicture({ requestId: caller.requestId }, bytes, MAX_SIDE),
   );

@@ -12,7 +12,8 @@ import type { ServedModel } from '../models/model-store.ts';
 import { sensesOf } from '../senses/read-senses.ts';
 import type { Description, ReadyDescribers } from './describe-picture.ts';
 import { describePicture, readyDescribers } from './describe-picture.ts';
-import { MAX_PICTURES, pictureBytes } from './picture-bytes.ts';
+import { sentPicture } from './fetch-picture.ts';
+import { MAX_PICTURES } from './picture-bytes.ts';
 import type { ImageJson, VisionField } from './fields.ts';
 import { visionOf } from './fields.ts';
 
@@ -89,7 +90,7 @@ export async function describeMessages(
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures, got ${nPicture}`);
       throwIfLeft(signal);
       const field = `${path}${names.pictureField}`;
-      const sent = pictureBytes(part.url, field);
+      const sent = await sentPicture(env, part.url, field, signal);
       const found = await describePicture(env, caller, sent, describers, field);
       const image = imageJson(
         images.length + 1,

@@ -1,4 +1,4 @@
-/** The bytes of a picture in a request. Nothing is fetched for a client: other URLs are refused. */
+/** The bytes of a picture in a request: of a data: URL. Addresses are for fetch-picture.ts. */
 import { fromBase64 } from '../../../engine/base/base64.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
 
