@@ -11,7 +11,9 @@ const OCR = 'pp-ocr-v4';
 const MODEL = 'smollm2-135m-instruct';
 const SIGN = join(repoRoot, 'tests/golden/sign-picture.jpg');
 
-const browser = await findBrowser();
+/** A camera that films a moving figure, and a page that may use it. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+const browser = await findBrowser(CAMERA);
 const isReady = browser !== null && [OCR, MODEL].every((id) => findModelFile(id) !== null);
 
 describe.skipIf(!isReady)('pictures on the page', () => {
@@ -75,6 +77,27 @@ describe.skipIf(!isReady)('pictures on the page', () => {
       expect(await page.locator('#pictures img').count()).toBe(0);
     },
   );
+
+  test('one is taken with the camera, which is off afterwards', async () => {
+    await page.locator('#open-camera').click();
+    await page.getByRole('button', { name: 'Take picture' }).click();
+    const taken = page.locator('#pictures img[alt="camera.jpg"]');
+    await taken.waitFor();
+    expect(
+      await page.evaluate("document.querySelector('#pictures img').naturalWidth"),
+    ).toBeGreaterThan(100);
+    expect(await page.locator('#camera').isVisible()).toBe(false);
+    expect(await page.evaluate("document.querySelector('#camera-view').srcObject")).toBeNull();
+    await page.getByRole('button', { name: 'Remove camera.jpg' }).click();
+  });
+
+  test('without a picture the camera is closed by Escape', async () => {
+    await page.locator('#open-camera').click();
+    await page.locator('#camera-take:enabled').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.evaluate("document.querySelector('#camera-view').srcObject")).toBeNull();
+    expect(await page.locator('#pictures img').count()).toBe(0);
+  });
 
   test('other files are refused, and a broken picture by the server', async () => {
     await give('drop', 'text/plain');

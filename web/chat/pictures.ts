@@ -1,5 +1,6 @@
-/** Pictures that go with the next question: chosen, dropped or pasted, and shown before they are sent. */
+/** Pictures that go with the next question: chosen, dropped, pasted or taken, and shown before they are sent. */
 import { node } from '../dom/node.ts';
+import { listenForCamera } from './camera.ts';
 import { addPictures, pictureInput, pictures, text } from './elements.ts';
 import { showError } from './log.ts';
 
@@ -47,8 +48,9 @@ export function thumbnail({ name, url }: ChosenPicture): HTMLImageElement {
   return node('img', { src: url, alt: name, className: 'thumbnail' });
 }
 
-/** Listens to the button, to drops anywhere on the page, and to the clipboard. */
+/** Listens to the buttons, to drops anywhere on the page, and to the clipboard. */
 export function listenForPictures(): void {
+  void listenForCamera((file) => add([file]));
   addPictures.addEventListener('click', () => pictureInput.click());
   pictureInput.addEventListener('change', () => {
     void add([...(pictureInput.files ?? [])]);
