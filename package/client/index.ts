@@ -124,7 +124,7 @@ export class ThimbleClient {
     },
   };
 
-  /** Runs a task: `summarize`, `translate`, `extract`, `classify`, `rewrite` or `answer`. */
+  /** Runs a task: `summarize`, `translate`, `extract`, `classify`, `rewrite`, `answer`, `caption`, `vqa` or `read`. */
   task<Name extends TaskName>(
     name: Name,
     request: Tasks[Name]['request'],

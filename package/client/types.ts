@@ -191,6 +191,27 @@ export interface Tasks {
       chunks: number;
     };
   };
+  caption: {
+    /** `image`: a data: URL, or an address that the server fetches pictures from. */
+    request: TaskRequest & { image: string };
+    answer: TaskAnswer & { text: string; finish_reason: FinishReason; images?: unknown[] };
+  };
+  vqa: {
+    request: TaskRequest & { image: string; question: string };
+    answer: TaskAnswer & { text: string; finish_reason: FinishReason; images?: unknown[] };
+  };
+  read: {
+    request: { image: string };
+    answer: {
+      object: string;
+      model: string;
+      text: string;
+      width: number;
+      height: number;
+      /** Boxes in pixels: left, top, right, bottom. */
+      lines: { text: string; score: number; box: number[] }[];
+    };
+  };
   rewrite: {
     request: TaskRequest & { text: string; instruction?: string; tone?: string };
     answer: TaskAnswer & { text: string; finish_reason: FinishReason; chunks: number };

@@ -124,12 +124,15 @@ import { readBackup } from '../apis/backup/read-backup.ts';
 import { realtimeTranscribe } from '../apis/audio/realtime-transcribe.ts';
 import { rerank } from '../apis/embeddings/rerank.ts';
 import { answerTask } from '../apis/tasks/answer.ts';
+import { captionTask } from '../apis/tasks/caption.ts';
 import { classifyTask } from '../apis/tasks/classify.ts';
 import { decideTask } from '../apis/tasks/decide.ts';
 import { extractTask } from '../apis/tasks/extract.ts';
+import { readTask } from '../apis/tasks/read.ts';
 import { rewriteTask } from '../apis/tasks/rewrite.ts';
 import { summarizeTask } from '../apis/tasks/summarize.ts';
 import { translateTask } from '../apis/tasks/translate.ts';
+import { vqaTask } from '../apis/tasks/vqa.ts';
 import { runOnnx } from '../apis/onnx/run-onnx.ts';
 import { tokenize } from '../apis/tokens/tokenize.ts';
 import { transcriptions } from '../apis/audio/transcriptions.ts';
@@ -183,8 +186,11 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   summarizeTask,
   translateTask,
   extractTask,
+  captionTask,
+  vqaTask,
   classifyTask,
   decideTask,
+  readTask,
   rewriteTask,
   answerTask,
   embeddings,
