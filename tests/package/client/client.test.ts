@@ -108,7 +108,9 @@ type Fits<From extends To, To> = [From, To];
 /** Without a name: objects that may have further fields take no interface. */
 type Plain<T> = { [Key in keyof T]: T[Key] };
 type Body<Name extends Client.TaskName> = Plain<Client.Tasks[Name]['request']>;
-type Answer<Name extends Client.TaskName & keyof typeof tasks> = z.output<(typeof tasks)[Name]['answer']>;
+type Answer<Name extends Client.TaskName & keyof typeof tasks> = z.output<
+  (typeof tasks)[Name]['answer']
+>;
 export type Checked = [
   Fits<Answer<'summarize'>, Client.Tasks['summarize']['answer']>,
   Fits<Answer<'translate'>, Client.Tasks['translate']['answer']>,
