@@ -63,6 +63,7 @@ interface FinetuneFlags {
   readonly invocation?: string;
   readonly beta: number;
   readonly licence: string;
+  readonly halves?: boolean;
   readonly threads: number;
   readonly json?: boolean;
   readonly jsonLines?: boolean;
@@ -121,6 +122,7 @@ export function register(program: Command): void {
     .option('--invocation <text>', 'the adapter counts only from this text of a prompt on (aLoRA)')
     .option('--beta <n>', 'of preferences: how much the base holds', parseNumber(0, 100), d.beta)
     .option('--licence <name>', 'of the data, for the card', d.licence)
+    .option('--halves', 'write the adapter in 16 bits, half as large')
     .option('--threads <n>', 'number of threads', parseCount(1), availableParallelism())
     .option('--json', 'print one JSON object at the end')
     .option('--json-lines', 'print a JSON object for each step, and one at the end')
@@ -146,6 +148,7 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
   };
   const running = runFinetune(config, {
     ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
+    inHalves: flags.halves === true,
     onPassage: (nDone, nPassage) => {
       if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
       if (nDone === nPassage)

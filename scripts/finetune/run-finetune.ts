@@ -35,6 +35,8 @@ export interface FinetuneOptions {
   readonly signal: AbortSignal;
   /** Ends after these minutes, with the adapter as it is then; null for all steps. */
   readonly minutes: number | null;
+  /** Whether an adapter's weights are written in 16 bits; in 32 by default. */
+  readonly inHalves?: boolean;
   readonly modelsRoot?: string;
   readonly onData: (
     data: Dataset,
@@ -265,7 +267,7 @@ class FinetuneRun {
 
   async #finish(seconds: number): Promise<FinetuneResult> {
     const training = this.#training;
-    const { folder, signal } = this.#options;
+    const { folder, signal, inHalves = false } = this.#options;
     const { source, tokenizer } = this.#base;
     const { invocation, heldOut, train, nToken } = this.#data;
     const config = this.#config;
@@ -282,7 +284,7 @@ class FinetuneRun {
     const { manifest } = source;
     const card = adapterCard(config, manifest, this.#data, result);
     if (config.prefix > 0) await writePrefix(folder, training, config, card);
-    else await writePeft(folder, training, config, invocation, card);
+    else await writePeft(folder, training, { ...config, inHalves }, invocation, card);
     if (signal.aborted) return result;
     const adapter =
       config.prefix > 0 ? asEnginePrefix(training, config) : asEngineAdapter(training, config);

@@ -4,16 +4,20 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Adapter } from '../../../engine/adapters/adapter.ts';
+import { isTrainedPrefix } from '../../../engine/adapters/prefix.ts';
 import { PagePool, Sequence } from '../../../engine/cache/pages.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { loadDecoder } from '../../../engine/model/decoder/load-decoder.ts';
 import type { ModelSource } from '../../../engine/model/memory/source.ts';
+import { f16ToF32, f32ToF16 } from '../../../engine/quant/half.ts';
 import { TARGETS } from '../../../engine/train/adapter/base.ts';
 import { logSumExp } from '../../../scripts/eval/statistics.ts';
 import { FINETUNE_DEFAULTS, type FinetuneConfig } from '../../../scripts/finetune/config.ts';
 import type { FinetuneResult } from '../../../scripts/finetune/result.ts';
 import { type FinetuneOptions, runFinetune } from '../../../scripts/finetune/run-finetune.ts';
 import { asEngineAdapter } from '../../../scripts/finetune/samples.ts';
+import { openAdapter } from '../../../scripts/import/open/open-adapter.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
 import { loadKernelModules } from '../../../scripts/node-host/kernels.ts';
 import {
@@ -107,6 +111,31 @@ test('an adapter is learned, with its card, its report and its place in PEFT', a
   expect(report).toContain('<polyline');
   expect(report.match(/<td>before<td>/g)).toHaveLength(3);
   expect(report).not.toContain(folder);
+});
+
+test('halves of an adapter are its weights, rounded, of the same training', async () => {
+  const config = await configOf(conversations(20), { epochs: 1 });
+  await finetune(config, 'out');
+  const whole = await weightsOf('out');
+  // The command that goes on has nothing left to learn.
+  await finetune(config, 'out', { inHalves: true });
+  const half = await weightsOf('out');
+  expect(half.length).toBeLessThan(whole.length * 0.6);
+  const { config: c, architecture } = source.manifest;
+  const read = async (): Promise<Adapter> => {
+    const adapter = await openAdapter(join(folder, 'out'), { config: c, architecture });
+    if (isTrainedPrefix(adapter)) throw new Error('expected a low-rank adapter');
+    return adapter;
+  };
+  const rounded = await read();
+  await finetune(config, 'out');
+  expect(await weightsOf('out')).toEqual(whole);
+  const exact = await read();
+  for (const [name, { a, b }] of exact.pairs) {
+    const pair = rounded.pairs.get(name)!;
+    expect(pair.a).toEqual(a.map((x) => f16ToF32(f32ToF16(x))));
+    expect(pair.b).toEqual(b.map((x) => f16ToF32(f32ToF16(x))));
+  }
 });
 
 /** Answers that are better than what was asked. */
