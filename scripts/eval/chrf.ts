@@ -7,7 +7,6 @@ const ORDERS = [1, 2, 3, 4, 5, 6] as const;
 /** Of recall, squared. */
 const BETA_2 = 4;
 /** What Python's `str.split` divides at; JavaScript's `\s` differs in seven characters. */
-// eslint-disable-next-line no-control-regex -- they are among them
 const WHITE_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/gu;
 
 /** N-grams of an order: of a hypothesis, of its reference, and those of both. */

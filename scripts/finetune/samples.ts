@@ -134,7 +134,8 @@ function greedy(
 ): number[] {
   const sequence = new Sequence(new PagePool(decoder.limits.nPage));
   const nPrefix = adapter?.nPrefix ?? 0;
-  sequence.reserve(Math.min(nPrefix + prompt.length + MAX_TOKENS, decoder.limits.nCtx));
+  const nAnswer = Math.min(MAX_TOKENS, decoder.limits.nCtx - nPrefix - prompt.length);
+  sequence.reserve(nPrefix + prompt.length + nAnswer);
   let top = -1;
   const read = (inputs: readonly number[], used: AdapterHandle | null): void => {
     for (let at = 0; at < inputs.length; at += decoder.limits.maxRows) {
@@ -148,7 +149,7 @@ function greedy(
   read(prompt.slice(0, activeFrom), null);
   read(prompt.slice(activeFrom), adapter);
   const said: number[] = [];
-  while (said.length < MAX_TOKENS && !eosIds.includes(top)) {
+  while (said.length < nAnswer && !eosIds.includes(top)) {
     said.push(top);
     read([top], adapter);
   }

@@ -136,6 +136,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'id of a model that ranks the best 20 passages (top_k, if that is more) again, each read with the query; false for none',
   ),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
+  rating: row('"up" or "down"'),
+  better: row('what would have been a better answer'),
+  turn: row('number of the answer among those of the session, from 1'),
+  allow_training: extension(
+    'whether rated answers of the session may be learned from; false until it was allowed, and again when it is withdrawn',
+  ),
   retention_s: extension('seconds after its last turn that the session is kept, at most'),
   retrieval: extension(
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
