@@ -73,6 +73,8 @@ interface FinetuneFlags {
   readonly batch: number;
   readonly maxTokens: number;
   readonly heldOut: number;
+  readonly validation?: string;
+  readonly keepEpochs: number;
   readonly seed: number;
   readonly invocation?: string;
   readonly beta: number;
@@ -142,6 +144,13 @@ export function register(program: Command): void {
     .option('--batch <n>', 'rows of an update', parseCount(1), d.batch)
     .option('--max-tokens <n>', 'tokens of a row, cut after them', parseCount(2), d.maxTokens)
     .option('--held-out <share>', 'share of the rows to measure on', parseNumber(0, 0.9), d.heldOut)
+    .option('--validation <file>', 'rows to measure on, in place of a share; JSONL, as --data')
+    .option(
+      '--keep-epochs <n>',
+      'keep it as it was after each of the last n epochs',
+      parseCount(0),
+      0,
+    )
     .option('--seed <n>', 'decides first weights and order', parseCount(0), d.seed)
     .option('--invocation <text>', 'the adapter counts only from this text of a prompt on (aLoRA)')
     .option('--beta <n>', 'of preferences: how much the base holds', parseNumber(0, 100), d.beta)
@@ -184,10 +193,11 @@ async function learn(flags: FinetuneFlags): Promise<void> {
     ...{ maxTokens: flags.maxTokens, heldOut: flags.heldOut, seed: flags.seed },
     ...{ invocation: flags.invocation ?? null, beta: flags.beta, licence: flags.licence },
     maxNorm: FINETUNE_DEFAULTS.maxNorm,
+    validation: flags.validation === undefined ? null : resolve(flags.validation),
   };
   const running = runFinetune(config, {
     ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
-    inHalves: flags.halves === true,
+    ...{ inHalves: flags.halves === true, nKeptEpoch: flags.keepEpochs },
     onPassage: (nDone, nPassage) => {
       if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
       if (nDone === nPassage)
@@ -248,9 +258,10 @@ function documentOptions({
 /** @throws {EngineError} E_USAGE for options that exclude each other or are too large */
 function checkFlags(flags: FinetuneFlags): void {
   const { epochs, steps, rank, maxTokens, invocation, rate, prefix = 0 } = flags;
-  const { data, document, questions, fromFeedback, all } = flags;
+  const { data, document, questions, fromFeedback, all, validation } = flags;
   const nSource = [data, document, fromFeedback].filter((given) => given !== undefined).length;
   const faults: readonly (readonly [boolean, string])[] = [
+    [validation !== undefined && document !== undefined, '--validation: expected rows of --data'],
     [nSource !== 1, 'expected one of --data, --document and --from-feedback'],
     [all === true && fromFeedback === undefined, '--all: expected --from-feedback'],
     [questions !== undefined && document === undefined, '--questions: expected a --document'],

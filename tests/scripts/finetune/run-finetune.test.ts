@@ -138,6 +138,54 @@ test('halves of an adapter are its weights, rounded, of the same training', asyn
   }
 });
 
+test('rows of a file are measured on in place of a share, and none of the data is lost to it', async () => {
+  const validation = join(folder, 'validation.jsonl');
+  await writeFile(
+    validation,
+    conversations(7)
+      .map((row) => JSON.stringify(row))
+      .join('\n'),
+  );
+  const config = await configOf(conversations(20), { epochs: 1, validation });
+  const sizes: number[][] = [];
+  const onData: FinetuneOptions['onData'] = ({ train, heldOut }) =>
+    void sizes.push([train.length, heldOut.length]);
+  const { heldOutBefore, heldOutLoss } = await finetune(config, 'measured', { onData });
+  expect(sizes).toEqual([[20, 7]]);
+  expect(heldOutBefore! - heldOutLoss!).toBeGreaterThan(0);
+  expect(await readFile(join(folder, 'measured', 'README.md'), 'utf8')).toContain(
+    'held out: 7 rows of validation.jsonl',
+  );
+  // What is measured on decides nothing.
+  await finetune({ ...config, validation: null, heldOut: 0 }, 'not');
+  expect(await weightsOf('not')).toEqual(await weightsOf('measured'));
+  await writeFile(validation, '{"text": "ab"}');
+  await expect(finetune(config, 'other')).rejects.toThrow(/validation: .* of the form "text"; exp/);
+});
+
+test('the adapter is kept as it was after the last epochs', async () => {
+  const config = await configOf(conversations(10), { epochs: 5, batch: 4, heldOut: 0 });
+  const epochs: (number | null)[] = [];
+  await finetune(config, 'out', { nKeptEpoch: 2, onStep: ({ epoch }) => void epochs.push(epoch) });
+  // Fifty rows, four a step.
+  const ends = [null, null, 1, null, 2, null, null, 3, null, 4, null, null, 5];
+  expect(epochs).toEqual(ends);
+  const kept = [1, 2, 3, 4, 5].filter((n) => existsSync(join(folder, 'out', `epoch-${n}`)));
+  expect(kept).toEqual([4, 5]);
+  const ofEpoch = (n: number) => weightsOf(`out/epoch-${n}`);
+  expect(await ofEpoch(5)).toEqual(await weightsOf('out'));
+  expect(await ofEpoch(4)).not.toEqual(await ofEpoch(5));
+});
+
+test('of data smaller than a step the last epochs are kept, too', async () => {
+  const config = await configOf(conversations(3), { epochs: 9, batch: 5, heldOut: 0 });
+  await finetune(config, 'out', { nKeptEpoch: 3 });
+  const kept = [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) =>
+    existsSync(join(folder, 'out', `epoch-${n}`)),
+  );
+  expect(kept).toEqual([6, 8, 9]);
+});
+
 /** Answers that are better than what was asked. */
 function preferences(n: number): object[] {
   return conversations(n).map((row) => {

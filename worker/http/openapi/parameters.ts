@@ -153,6 +153,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   training_file: row(
     'id of a file of /v1/files of the purpose "fine-tune": JSON objects, one a line',
   ),
+  validation_file: row(
+    'id of another such file, whose rows are measured on and not learned; without one, a twentieth of ten rows or more',
+  ),
   vision: extension(
     'what happens to pictures that the model has no input for: "describe" puts words in their place, "off" refuses them',
   ),
