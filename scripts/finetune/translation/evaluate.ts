@@ -57,8 +57,10 @@ export interface Told {
 
 /** Tokens of an answer at most. */
 const MAX_ANSWER_TOKENS = 48;
-/** Room for the examples of a prompt beside an answer. */
-const N_CTX = 1024;
+/** Answers that are made at the same time: they share passes over the weights, and none changes another. */
+const N_TOGETHER = 8;
+/** Room for as many prompts with examples. */
+const N_CTX = 4096;
 /** Sentences on which the base is asked with and without an adapter in memory. */
 const N_OFF = 20;
 /** Log-probabilities that are compared at each token. */
@@ -69,10 +71,11 @@ export async function loadWithAdapter(
   id: string,
   manifest: DecoderManifest,
   { rank, scale, pairs }: Adapter,
+  modelsRoot?: string,
 ): Promise<LocalModel> {
   const bytes = adapterBytes({ id, rank, scale, pairs }, manifest);
   const nCtx = Math.min(N_CTX, manifest.config.nCtx);
-  return await loadLocalModel(id, { nCtx, adapterBytes: bytes });
+  return await loadLocalModel(id, { nCtx, adapterBytes: bytes }, modelsRoot);
 }
 
 /** How many answers `evaluateTranslation` tells. */
@@ -99,10 +102,11 @@ export async function evaluateTranslation(
     use: AdapterUse | null,
   ): Promise<string[]> => {
     const answers: string[] = [];
-    for (const { source, references } of sentences) {
-      const answer = await translator.answer(ask(source), use);
-      answers.push(answer);
-      onAnswer({ setting, source, references, answer });
+    for (let at = 0; at < sentences.length; at += N_TOGETHER) {
+      const part = sentences.slice(at, at + N_TOGETHER);
+      const said = await Promise.all(part.map(({ source }) => translator.answer(ask(source), use)));
+      for (const [i, answer] of said.entries()) onAnswer({ setting, ...part[i]!, answer });
+      answers.push(...said);
     }
     return answers;
   };
