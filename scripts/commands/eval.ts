@@ -17,6 +17,7 @@ import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
+import { addTranslationCommand, TRANSLATION_EXAMPLES } from './eval-translation.ts';
 import { addWatermarkCommand, WATERMARK_EXAMPLES } from './eval-watermark.ts';
 
 const PERPLEXITY_EXAMPLES = `
@@ -40,6 +41,7 @@ export function register(program: Command): void {
       [
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
+        TRANSLATION_EXAMPLES,
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -78,6 +80,7 @@ export function register(program: Command): void {
   addRetrievalCommand(command);
   addImagesCommand(command);
   addPrefixCommand(command);
+  addTranslationCommand(command);
 }
 
 interface PerplexityFlags {

@@ -1,18 +1,26 @@
 /** `thimble finetune`: an adapter or a prefix of an imported model, from examples or from a document. */
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { TARGETS, type Target } from '../../engine/train/adapter/base.ts';
 import { MAX_RANK } from '../../engine/train/adapter/plan.ts';
 import { build } from '../build/build.ts';
 import { MAX_PREFIX_POSITIONS } from '../../engine/manifest/adapters.ts';
 import { DOCUMENT_DEFAULTS, FINETUNE_DEFAULTS, type FinetuneConfig } from '../finetune/config.ts';
+import {
+  FEEDBACK_FORMS,
+  feedbackRows,
+  type FeedbackForm,
+} from '../finetune/feedback/feedback-rows.ts';
+import { readFeedback } from '../finetune/feedback/read-feedback.ts';
 import { describeFinetuneStep } from '../finetune/report.ts';
 import { runFinetune } from '../finetune/run-finetune.ts';
 import { parseCount, parseNames, parseNumber } from '../lib/arguments.ts';
 import { interruptSignal, onInterrupt } from '../lib/interrupt.ts';
+import { withTemporaryFolder } from '../lib/temporary-folder.ts';
 
 const EXAMPLES = `
 Examples:
@@ -22,6 +30,8 @@ Examples:
   thimble finetune -m smollm2-135m-instruct --data judge.jsonl --invocation "<|im_start|>assistant"
   thimble finetune -m smollm2-135m-instruct --document handbook.txt --prefix 256 --out handbook
   thimble finetune -m smollm2-135m-instruct --data support.jsonl --teacher smollm2-360m-instruct
+  thimble finetune -m smollm2-135m-instruct --from-feedback   # answers rated up, of a server on this machine
+  thimble finetune -m smollm2-135m-instruct --from-feedback preferences --url https://thimble.example.workers.dev
 
 Data, one JSON object a line, all of one form:
   {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
@@ -32,6 +42,7 @@ Data, one JSON object a line, all of one form:
 Questions about a document, where the base's own are not enough; the quote is where the answer stands:
   {"question": "Who keeps the light?", "quote": "the light is kept by Ada Moor"}
 `;
+const DEFAULT_URL = 'http://localhost:8787';
 const MAX_MINUTES = 7 * 24 * 60;
 const MAX_STEPS = 1_000_000;
 const MAX_TOKENS = 8192;
@@ -41,6 +52,9 @@ const PLAIN_EVERY = 10;
 interface FinetuneFlags {
   readonly model: string;
   readonly data?: string;
+  readonly fromFeedback?: FeedbackForm | true;
+  readonly url: string;
+  readonly all?: boolean;
   readonly document?: string;
   readonly questions?: string;
   readonly questionsEach: number;
@@ -59,10 +73,13 @@ interface FinetuneFlags {
   readonly batch: number;
   readonly maxTokens: number;
   readonly heldOut: number;
+  readonly validation?: string;
+  readonly keepEpochs: number;
   readonly seed: number;
   readonly invocation?: string;
   readonly beta: number;
   readonly licence: string;
+  readonly halves?: boolean;
   readonly threads: number;
   readonly json?: boolean;
   readonly jsonLines?: boolean;
@@ -80,6 +97,16 @@ export function register(program: Command): void {
     )
     .requiredOption('-m, --model <id>', 'an imported model')
     .option('--data <file>', 'examples, JSONL, see below')
+    .addOption(
+      new Option(
+        '--from-feedback [form]',
+        'rated answers of sessions of a server that allow it: answers, or preferences',
+      )
+        .choices(FEEDBACK_FORMS)
+        .preset(FEEDBACK_FORMS[0]),
+    )
+    .option('--url <url>', 'of --from-feedback: address of the server', DEFAULT_URL)
+    .option('--all', 'of --from-feedback: of all subjects; needs a key with the scope admin')
     .option('--document <file>', 'a text in place of examples: the base asks itself about it')
     .option('--questions <file>', 'further questions about the document, JSONL, see below')
     .option(
@@ -117,10 +144,18 @@ export function register(program: Command): void {
     .option('--batch <n>', 'rows of an update', parseCount(1), d.batch)
     .option('--max-tokens <n>', 'tokens of a row, cut after them', parseCount(2), d.maxTokens)
     .option('--held-out <share>', 'share of the rows to measure on', parseNumber(0, 0.9), d.heldOut)
+    .option('--validation <file>', 'rows to measure on, in place of a share; JSONL, as --data')
+    .option(
+      '--keep-epochs <n>',
+      'keep it as it was after each of the last n epochs',
+      parseCount(0),
+      0,
+    )
     .option('--seed <n>', 'decides first weights and order', parseCount(0), d.seed)
     .option('--invocation <text>', 'the adapter counts only from this text of a prompt on (aLoRA)')
     .option('--beta <n>', 'of preferences: how much the base holds', parseNumber(0, 100), d.beta)
     .option('--licence <name>', 'of the data, for the card', d.licence)
+    .option('--halves', 'write the adapter in 16 bits, half as large')
     .option('--threads <n>', 'number of threads', parseCount(1), availableParallelism())
     .option('--json', 'print one JSON object at the end')
     .option('--json-lines', 'print a JSON object for each step, and one at the end')
@@ -130,6 +165,21 @@ export function register(program: Command): void {
 
 async function runCommand(flags: FinetuneFlags): Promise<void> {
   checkFlags(flags);
+  const { fromFeedback: form, url, all: ofAll = false } = flags;
+  if (form === undefined) return await learn(flags);
+  const rows = feedbackRows(
+    await readFeedback({ url, ofAll }),
+    form === true ? FEEDBACK_FORMS[0] : form,
+  );
+  // What others have said is in a file of its own only as long as it takes.
+  await withTemporaryFolder('feedback', async (folder) => {
+    const data = join(folder, 'feedback.jsonl');
+    await writeFile(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    await learn({ ...flags, data });
+  });
+}
+
+async function learn(flags: FinetuneFlags): Promise<void> {
   const { model, minutes, threads } = flags;
   const folder = resolve(flags.out ?? join('adapters', model));
   await build();
@@ -143,9 +193,11 @@ async function runCommand(flags: FinetuneFlags): Promise<void> {
     ...{ maxTokens: flags.maxTokens, heldOut: flags.heldOut, seed: flags.seed },
     ...{ invocation: flags.invocation ?? null, beta: flags.beta, licence: flags.licence },
     maxNorm: FINETUNE_DEFAULTS.maxNorm,
+    validation: flags.validation === undefined ? null : resolve(flags.validation),
   };
   const running = runFinetune(config, {
     ...{ folder, nThread: threads, signal: interruptSignal, minutes: minutes ?? null },
+    ...{ inHalves: flags.halves === true, nKeptEpoch: flags.keepEpochs },
     onPassage: (nDone, nPassage) => {
       if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
       if (nDone === nPassage)
@@ -206,9 +258,12 @@ function documentOptions({
 /** @throws {EngineError} E_USAGE for options that exclude each other or are too large */
 function checkFlags(flags: FinetuneFlags): void {
   const { epochs, steps, rank, maxTokens, invocation, rate, prefix = 0 } = flags;
-  const { data, document, questions } = flags;
+  const { data, document, questions, fromFeedback, all, validation } = flags;
+  const nSource = [data, document, fromFeedback].filter((given) => given !== undefined).length;
   const faults: readonly (readonly [boolean, string])[] = [
-    [(data === undefined) === (document === undefined), 'expected --data or --document'],
+    [validation !== undefined && document !== undefined, '--validation: expected rows of --data'],
+    [nSource !== 1, 'expected one of --data, --document and --from-feedback'],
+    [all === true && fromFeedback === undefined, '--all: expected --from-feedback'],
     [questions !== undefined && document === undefined, '--questions: expected a --document'],
     [
       prefix > MAX_PREFIX_POSITIONS,

@@ -10,6 +10,7 @@ import { checkBody } from '../../worker/http/body/json-body.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { localTaskHost } from '../node-host/task.ts';
+import { chrf } from './chrf.ts';
 import { readPairs, readTweets } from './labelled-texts.ts';
 import type { LabelledText } from './labelled-texts.ts';
 
@@ -45,31 +46,6 @@ async function measureClassify(name: string, examples: readonly LabelledText[]):
   console.log(`${name}: ${nRight} of ${examples.length}, uncalibrated ${nRightRaw}`);
 }
 
-/** chrF2 (Popovic 2015): F score, recall twice as heavy, of n-grams of 1 to 6 characters. */
-function chrf(guess: string, reference: string): number {
-  const scores: number[] = [];
-  for (let n = 1; n <= 6; n++) {
-    const [a, b] = [gramsOf(guess, n), gramsOf(reference, n)];
-    const [nA, nB] = [a.length, b.length];
-    if (nA === 0 || nB === 0) continue;
-    const left = new Map<string, number>();
-    for (const gram of b) left.set(gram, (left.get(gram) ?? 0) + 1);
-    const nBoth = a.filter((gram) => {
-      const n = left.get(gram) ?? 0;
-      left.set(gram, n - 1);
-      return n > 0;
-    }).length;
-    const [precision, recall] = [nBoth / nA, nBoth / nB];
-    scores.push(nBoth === 0 ? 0 : (5 * precision * recall) / (4 * precision + recall));
-  }
-  return scores.reduce((x, y) => x + y, 0) / Math.max(1, scores.length);
-}
-
-function gramsOf(text: string, n: number): string[] {
-  const letters = [...text.replaceAll(/\s/g, '')];
-  return letters.slice(n - 1).map((_, i) => letters.slice(i, i + n).join(''));
-}
-
 const tweets = [
   ...readTweets(toxicity, '1', 'offensive', nRow),
   ...readTweets(toxicity, '2', 'harmless', nRow),
@@ -81,14 +57,13 @@ const languages = pairs.flatMap(([english, french]): LabelledText[] => [
   [french, 'French'],
 ]);
 await measureClassify('language', languages);
-let translated = 0;
-let copied = 0;
-for (const [english, french] of pairs) {
+const said: string[] = [];
+for (const [english] of pairs) {
   const answer = await ask(tasks.translate, { text: english, target: 'French', source: 'English' });
-  translated += chrf(answer['translation'] as string, french);
-  copied += chrf(english, french);
+  said.push(answer['translation'] as string);
 }
-const percent = (sum: number): string => ((100 * sum) / pairs.length).toFixed(1);
+const references = pairs.map(([, french]) => [french]);
+const scoreOf = (texts: readonly string[]): string => chrf(texts, references).toFixed(1);
 console.log(
-  `English to French: chrF ${percent(translated)}, of the English itself ${percent(copied)}`,
+  `English to French: chrF ${scoreOf(said)}, of the English itself ${scoreOf(pairs.map(([english]) => english))}`,
 );

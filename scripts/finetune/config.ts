@@ -23,6 +23,8 @@ export interface FinetuneConfig {
   /** Rows of an update. */
   readonly batch: number;
   readonly maxTokens: number;
+  /** A JSONL file of rows to measure on, in place of a share of the data; null for none. */
+  readonly validation: string | null;
   /** Share of the rows that is not learned from. */
   readonly heldOut: number;
   readonly seed: number;
@@ -48,6 +50,7 @@ export interface DocumentConfig {
 export const FINETUNE_DEFAULTS = {
   ...{ rank: 8, alpha: 16, epochs: 3, batch: 8, maxTokens: 512, heldOut: 0.05, seed: 1 },
   ...{ beta: 0.1, maxNorm: 1, licence: 'unknown', document: null, prefix: 0, teacher: null },
+  validation: null,
 } as const;
 
 export const DOCUMENT_DEFAULTS = { prefix: 256, nQuestion: 6, passageTokens: 448 } as const;

@@ -8,9 +8,9 @@ import { SeededRandom } from '../lib/seeded-random.ts';
 import { shuffled } from '../lib/shuffled.ts';
 import { readText } from '../train/read-text.ts';
 import type { FinetuneConfig } from './config.ts';
-import { type Encoded, encodeRows, type Example } from './encode.ts';
+import { type Encoded, type EncodeOptions, encodeRows, type Example } from './encode.ts';
 import { rowsOf } from './pack.ts';
-import { type DataForm, parseRows } from './rows.ts';
+import { type DataForm, parseRows, type RowForm } from './rows.ts';
 
 export interface Dataset extends Pick<Encoded, 'nCut' | 'nSkipped'> {
   readonly form: DataForm;
@@ -36,23 +36,50 @@ const DIVISION_SALT = 0x5eed;
 
 /** @throws {EngineError} E_USAGE naming the file, and lines and fields of bad rows */
 export async function readDataset(
-  { data: file, maxTokens: wanted, heldOut, seed, invocation: text, prefix }: FinetuneConfig,
+  config: FinetuneConfig,
   manifest: Pick<DecoderManifest, 'chatTemplate' | 'tokenizer' | 'config'>,
   tokenizer: Tokenizer,
 ): Promise<Dataset> {
+  const { data: file, maxTokens: wanted, validation, invocation: text, prefix, seed } = config;
   const maxTokens = Math.min(wanted, manifest.config.nCtx - prefix);
-  await checkSize(file);
-  const content = await readText(file, 'data');
-  const rows = parseRows(content, file);
+  const { content, rows } = await readRows(file, 'data');
   // Special tokens of the template may be what switches the adapter on.
   const invocation = text === null ? null : tokenizer.encode(text, { special: true });
-  const encoded = encodeRows(rows, { tokenizer, manifest, maxTokens, invocation });
-  const { examples, form, nCut, nSkipped } = encoded;
+  const options = { tokenizer, manifest, maxTokens, invocation };
+  const { examples, form, nCut, nSkipped } = encodeRows(rows, options);
+  const heldOut = validation === null ? config.heldOut : 0;
+  const divided = divideExamples(examples, { heldOut, seed });
+  const measured =
+    validation === null ? {} : { heldOut: await readValidation(validation, form, options) };
   return {
-    ...divideExamples(examples, { heldOut, seed }),
+    ...divided,
+    ...measured,
     ...{ form, nCut, nSkipped, nRow: rows.length, maxTokens, invocation },
     ...{ sha256: createHash('sha256').update(content).digest('hex') },
   };
+}
+
+/** @throws {EngineError} E_USAGE for a file that is too large, and naming bad rows */
+async function readRows(file: string, field: 'data' | 'validation') {
+  await checkSize(file, field);
+  const content = await readText(file, field);
+  return { content, rows: parseRows(content, file) };
+}
+
+/** @throws {EngineError} E_USAGE for bad rows, and for those of another form than the data's */
+async function readValidation(
+  file: string,
+  form: RowForm,
+  options: EncodeOptions,
+): Promise<readonly Example[]> {
+  const { rows } = await readRows(file, 'validation');
+  const found = encodeRows(rows, options);
+  if (found.form === form) return found.examples;
+  throw new EngineError(
+    'E_USAGE',
+    `validation: ${file}: has rows of the form "${found.form}"; expected "${form}", as the data has. Give rows of that form.`,
+    { param: 'validation' },
+  );
 }
 
 /** Examples that are learned from and those that are held out, which a seed decides. */
@@ -75,7 +102,7 @@ export function divideExamples(
 }
 
 /** What cannot be read at all is another's to report. */
-async function checkSize(file: string): Promise<void> {
+async function checkSize(file: string, field: string): Promise<void> {
   const size = await stat(file).then(
     (found) => found.size,
     () => 0,
@@ -83,8 +110,8 @@ async function checkSize(file: string): Promise<void> {
   if (size > MAX_FILE_BYTES)
     throw new EngineError(
       'E_USAGE',
-      `data: ${file}: ${size} bytes; expected at most ${MAX_FILE_BYTES}. Take a part of it.`,
-      { param: 'data', details: { size } },
+      `${field}: ${file}: ${size} bytes; expected at most ${MAX_FILE_BYTES}. Take a part of it.`,
+      { param: field, details: { size } },
     );
 }
 

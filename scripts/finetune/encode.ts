@@ -154,8 +154,8 @@ export class RowEncoder {
     const whole = this.#render(messages, false, line);
     const parts: Part[] = [];
     let at = 0;
-    for (const [i, { role }] of messages.entries()) {
-      if (role !== 'assistant' || (onlyLast && i < messages.length - 1)) continue;
+    for (const [i, { role, weight }] of messages.entries()) {
+      if (role !== 'assistant' || weight === 0 || (onlyLast && i < messages.length - 1)) continue;
       const before = this.#render(messages.slice(0, i), true, line);
       const after = this.#render(messages.slice(0, i + 1), false, line);
       if (!whole.text.startsWith(before.text) || !whole.text.startsWith(after.text))

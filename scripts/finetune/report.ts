@@ -76,7 +76,10 @@ function cardOf(config: FinetuneConfig, data: DataFacts): Facts {
     ['rows cut', `${data.nCut}, to ${data.maxTokens} tokens`],
     ['rows left out', `${data.nSkipped}, of which nothing to learn was within these`],
     ['learned from', `${data.train.length} rows: ${data.nToken} tokens, ${data.nLearned} learned`],
-    ['held out', `${data.heldOut.length} rows`],
+    [
+      'held out',
+      `${data.heldOut.length} rows${config.validation === null ? '' : ` of ${basename(config.validation)}`}`,
+    ],
   ];
 }
 

@@ -5,6 +5,8 @@ export interface FinetuneStep {
   readonly nStep: number;
   readonly loss: number;
   readonly heldOutLoss: number | null;
+  /** The epoch that ended with it, from 1; null for one within an epoch. */
+  readonly epoch: number | null;
   readonly rate: number;
   /** Length of the slopes before clipping. */
   readonly norm: number;

@@ -6,6 +6,8 @@ const text = z.string().min(1, 'expected text that is not empty');
 const message = z.object({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
   content: z.string(),
+  /** OpenAI's: 0 for an answer that is read and not learned. */
+  weight: z.literal([0, 1], { error: 'expected 0 or 1' }).optional(),
 });
 const answer = z.union([text, z.tuple([message])], {
   error: 'expected a text, or a list of one message',
@@ -15,8 +17,8 @@ const messages = z.object({
   messages: z
     .array(message)
     .min(2)
-    .refine((all) => all.some(({ role }) => role === 'assistant'), {
-      message: 'expected a message of the assistant, which is what is learned',
+    .refine((all) => all.some(({ role, weight }) => role === 'assistant' && weight !== 0), {
+      message: 'expected a message of the assistant without "weight": 0, which is what is learned',
     }),
 });
 const completion = z.object({ prompt: z.string(), completion: text });

@@ -1,6 +1,6 @@
 /** A fine-tuning from its configuration to an adapter's folder: steps, held-out losses, checkpoints, samples, a report. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../engine/base/errors.ts';
 import { rateAt } from '../../engine/train/schedule.ts';
@@ -35,6 +35,10 @@ export interface FinetuneOptions {
   readonly signal: AbortSignal;
   /** Ends after these minutes, with the adapter as it is then; null for all steps. */
   readonly minutes: number | null;
+  /** Whether an adapter's weights are written in 16 bits; in 32 by default. */
+  readonly inHalves?: boolean;
+  /** Epochs, the last ones, after which the adapter is kept as it was then, in `epoch-N`; 0 by default. */
+  readonly nKeptEpoch?: number;
   readonly modelsRoot?: string;
   readonly onData: (
     data: Dataset,
@@ -64,6 +68,19 @@ export async function runFinetune(
   } finally {
     await run.close();
   }
+}
+
+/** Where an adapter is kept as it was after an epoch. */
+export const epochFolder = (folder: string, epoch: number): string =>
+  join(folder, `epoch-${epoch}`);
+
+/** Epochs after which an adapter was kept there; of small data a step ends several, of which the last one is. */
+async function epochsIn(folder: string): Promise<number[]> {
+  const found = (await readdir(folder)).map((name) => /^epoch-(\d+)$/.exec(name)?.[1]);
+  return found
+    .filter((epoch) => epoch !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 class FinetuneRun {
@@ -131,11 +148,14 @@ class FinetuneRun {
       const seconds = (performance.now() - before) / 1000;
       const isLast = isOver();
       const every = Math.max(1, Math.round(nStep / N_EVALUATION));
-      const heldOutLoss =
-        !signal.aborted && (isLast || training.nStep % every === 0) ? await this.#evaluate() : null;
+      const epoch = this.#endedEpoch();
+      const isKept = epoch !== null && this.#nKeptEpoch > 0;
+      const isMeasured = isLast || isKept || training.nStep % every === 0;
+      const heldOutLoss = !signal.aborted && isMeasured ? await this.#evaluate() : null;
+      if (isKept) await this.#keepEpoch(epoch);
       const sinceFirst = (performance.now() - begin) / 1000 / (training.nStep - firstStep);
       const told: FinetuneStep = {
-        ...{ step: training.nStep, nStep, loss: made.loss, heldOutLoss, rate: made.rate },
+        ...{ step: training.nStep, nStep, loss: made.loss, heldOutLoss, epoch, rate: made.rate },
         ...{ norm: made.norm, tokensPerSecond: made.nToken / seconds },
         ...{
           gflops: made.nFlop / seconds / 1e9,
@@ -151,6 +171,34 @@ class FinetuneRun {
     }
     if (saved.step !== training.nStep) await save();
     return await this.#finish((performance.now() - begin) / 1000);
+  }
+
+  get #nKeptEpoch(): number {
+    return this.#options.nKeptEpoch ?? 0;
+  }
+
+  /** The epoch that the last step has ended; null where none has, and where steps are counted in place of epochs. */
+  #endedEpoch(): number | null {
+    const { epochs, steps, batch } = this.#config;
+    if (steps !== null || epochs === null) return null;
+    const nRow = this.#data.train.length;
+    const epochAt = (step: number): number =>
+      Math.floor(Math.min(step * batch, epochs * nRow) / nRow);
+    const { nStep } = this.#training;
+    return epochAt(nStep) > epochAt(nStep - 1) ? epochAt(nStep) : null;
+  }
+
+  /** Written again where a cut came before the checkpoint, and the same then. */
+  async #keepEpoch(epoch: number): Promise<void> {
+    const { folder, inHalves = false } = this.#options;
+    const { invocation } = this.#data;
+    const config = this.#config;
+    const card = `As it was after epoch ${epoch}.\n`;
+    const to = epochFolder(folder, epoch);
+    if (config.prefix > 0) await writePrefix(to, this.#training, config, card);
+    else await writePeft(to, this.#training, { ...config, inHalves }, invocation, card);
+    for (const old of (await epochsIn(folder)).slice(0, -this.#nKeptEpoch))
+      await rm(epochFolder(folder, old), { recursive: true, force: true });
   }
 
   /** One update; null when it was interrupted, and the weights are as before. */
@@ -249,7 +297,13 @@ class FinetuneRun {
 
   /** A digest of all that decides the weights after a number of steps. */
   #fingerprint(): string {
-    const { data: _file, licence: _licence, document, ...rest } = this.#config;
+    const {
+      data: _file,
+      licence: _licence,
+      validation: _measured,
+      document,
+      ...rest
+    } = this.#config;
     const { manifest } = this.#base.source;
     const hash = createHash('sha256').update(JSON.stringify(rest));
     // Of what questions are made of, what was made is known.
@@ -265,7 +319,7 @@ class FinetuneRun {
 
   async #finish(seconds: number): Promise<FinetuneResult> {
     const training = this.#training;
-    const { folder, signal } = this.#options;
+    const { folder, signal, inHalves = false } = this.#options;
     const { source, tokenizer } = this.#base;
     const { invocation, heldOut, train, nToken } = this.#data;
     const config = this.#config;
@@ -282,7 +336,7 @@ class FinetuneRun {
     const { manifest } = source;
     const card = adapterCard(config, manifest, this.#data, result);
     if (config.prefix > 0) await writePrefix(folder, training, config, card);
-    else await writePeft(folder, training, config, invocation, card);
+    else await writePeft(folder, training, { ...config, inHalves }, invocation, card);
     if (signal.aborted) return result;
     const adapter =
       config.prefix > 0 ? asEnginePrefix(training, config) : asEngineAdapter(training, config);

@@ -85,9 +85,12 @@ export interface SampleOptions {
 /** Greedy answers to the prompts of some examples. */
 export async function writeBeforeAfter(options: SampleOptions): Promise<BeforeAfter[]> {
   const { source, tokenizer, adapter, invocation, examples } = options;
-  const adapterBytes = bytesOf(adapter, source.manifest);
+  const nByte = adapterBytes(adapter, source.manifest);
   const modules = await loadKernelModules();
-  const { decoder } = await loadDecoder(source, modules, { memoryBudgetBytes: null, adapterBytes });
+  const { decoder } = await loadDecoder(source, modules, {
+    memoryBudgetBytes: null,
+    adapterBytes: nByte,
+  });
   const handle = decoder.addAdapter(adapter);
   const { eosIds } = source.manifest.tokenizer;
   const samples: BeforeAfter[] = [];
@@ -103,8 +106,11 @@ export async function writeBeforeAfter(options: SampleOptions): Promise<BeforeAf
   return samples;
 }
 
-/** Room for an adapter in the engine. */
-function bytesOf({ rank, pairs, prefix }: AdapterTensors, manifest: DecoderManifest): number {
+/** Bytes of room for an adapter or a prefix in the engine. */
+export function adapterBytes(
+  { rank, pairs, prefix }: AdapterTensors,
+  manifest: DecoderManifest,
+): number {
   const kv = kvGeometry(defaultKvDtype(manifest), manifest.config);
   const rows = roundUp(rank, GROUP) / rank;
   return [...pairs.values()].reduce(
@@ -128,7 +134,8 @@ function greedy(
 ): number[] {
   const sequence = new Sequence(new PagePool(decoder.limits.nPage));
   const nPrefix = adapter?.nPrefix ?? 0;
-  sequence.reserve(Math.min(nPrefix + prompt.length + MAX_TOKENS, decoder.limits.nCtx));
+  const nAnswer = Math.min(MAX_TOKENS, decoder.limits.nCtx - nPrefix - prompt.length);
+  sequence.reserve(nPrefix + prompt.length + nAnswer);
   let top = -1;
   const read = (inputs: readonly number[], used: AdapterHandle | null): void => {
     for (let at = 0; at < inputs.length; at += decoder.limits.maxRows) {
@@ -142,7 +149,7 @@ function greedy(
   read(prompt.slice(0, activeFrom), null);
   read(prompt.slice(activeFrom), adapter);
   const said: number[] = [];
-  while (said.length < MAX_TOKENS && !eosIds.includes(top)) {
+  while (said.length < nAnswer && !eosIds.includes(top)) {
     said.push(top);
     read([top], adapter);
   }

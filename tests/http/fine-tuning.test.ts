@@ -72,6 +72,7 @@ describe('a job', () => {
   beforeAll(async () => {
     const hyperparameters = { n_epochs: 20, batch_size: 4, learning_rate_multiplier: 20 } as const;
     job = await begin(ROWS, {
+      validation_file: await upload(jsonl(ROWS.slice(0, 2))),
       ...{ suffix: 'Cats', seed: 7, metadata: { about: 'cats' } },
       method: { type: 'supervised', supervised: { hyperparameters } },
     });
@@ -111,16 +112,38 @@ describe('a job', () => {
     expect(await clientOf().files.retrieve(file)).toMatchObject({ purpose: 'fine-tune-results' });
     const csv = await (await clientOf().files.content(file)).text();
     expect(csv.trim().split('\n')).toHaveLength(losses.length + 1);
+    expect(csv).toMatch(/^step,train_loss,valid_loss,learning_rate\n/);
+    const measured = losses.filter((one) => 'valid_loss' in one);
+    expect(measured.length).toBeGreaterThan(3);
+    expect(job.validation_file).toMatch(/^file-/);
     const [step, loss] = csv.trim().split('\n').at(-1).split(',').map(Number);
     expect([step, loss]).toEqual([losses[0]!.step, losses[0]!.train_loss]);
   });
 
-  test('has a checkpoint, and keeps no rows beside the file', async () => {
+  test('has a checkpoint of each of its last epochs, which is served', async () => {
     const { data } = await clientOf().fineTuning.jobs.checkpoints.list(job.id);
-    expect(data).toMatchObject([
-      { fine_tuned_model_checkpoint: job.fine_tuned_model, fine_tuning_job_id: job.id },
+    const steps = data.map(({ step_number: step }) => step);
+    // Twelve rows, four a step, all of them learned: others are measured on.
+    expect(steps).toEqual([60, 57, 54]);
+    expect(new Set(data.map(({ id }) => id)).size).toBe(3);
+    const models = data.map((one) => one.fine_tuned_model_checkpoint);
+    expect(models).toEqual([
+      job.fine_tuned_model,
+      ...steps.slice(1).map((step) => `${job.fine_tuned_model}-step-${step}`),
     ]);
-    expect(existsSync(join(folderOf(job.id), 'rows.jsonl'))).toBe(false);
+    for (const { fine_tuning_job_id: id, metrics, step_number: step } of data) {
+      expect([id, metrics.step]).toEqual([job.id, step]);
+      expect(metrics.valid_loss).toBeGreaterThan(0);
+    }
+    for (const model of models) {
+      const asked = { model, prompt: 'Once upon a time', temperature: 0, max_tokens: 12 };
+      expect((await clientOf().completions.create(asked)).choices[0]!.text).toContain('red red');
+    }
+  });
+
+  test('keeps no rows beside the file', () => {
+    for (const name of ['rows.jsonl', 'validation.jsonl'])
+      expect(existsSync(join(folderOf(job.id), name))).toBe(false);
   });
 
   test('answers as the published schema has it', async () => {
@@ -286,8 +309,24 @@ test.each<[string, () => Promise<object>, object]>([
     { status: 400, param: 'suffix' },
   ],
   [
-    'a validation file',
-    () => Promise.resolve({ training_file: 'file-0', validation_file: 'file-1' }),
+    'a validation file that is not there',
+    async () => ({ training_file: await upload(jsonl(ROWS)), validation_file: 'file-1' }),
+    { status: 400, param: 'validation_file' },
+  ],
+  [
+    'a validation file with a bad row',
+    async () => ({
+      training_file: await upload(jsonl(ROWS)),
+      validation_file: await upload('{"text": 3}'),
+    }),
+    { status: 400, param: 'validation_file' },
+  ],
+  [
+    'a validation file of another form',
+    async () => ({
+      training_file: await upload(jsonl(ROWS)),
+      validation_file: await upload(jsonl([{ text: 'Once' }])),
+    }),
     { status: 400, param: 'validation_file' },
   ],
   [
@@ -331,7 +370,7 @@ describe('a server with keys', () => {
         }),
       );
       const training_file = await upload(jsonl(ROWS), 'fine-tune', ada);
-      const body = { model: STORIES_ID, training_file, hyperparameters: { n_epochs: 1 } };
+      const body = { model: STORIES_ID, training_file, hyperparameters: { n_epochs: 2 } };
       await expect(bob!.fineTuning.jobs.create(body)).rejects.toMatchObject({
         ...{ status: 400, param: 'training_file' },
       });
@@ -348,12 +387,17 @@ describe('a server with keys', () => {
       const models = async () => (await bob!.models.list()).data.map((model) => model.id);
       const made = (await job()).fine_tuned_model;
       await expect.poll(models, WAIT).toContain(made);
+      const checkpoints = (await ada!.fineTuning.jobs.checkpoints.list(id)).data;
+      const names = checkpoints.map((one) => one.fine_tuned_model_checkpoint);
+      expect(names).toHaveLength(2);
+      expect(await models()).toEqual(expect.arrayContaining(names));
       const erased = await fetch(`${keyed.url}/v1/subjects/me`, {
         method: 'DELETE',
         headers: { authorization: `Bearer ${ada!.apiKey}` },
       });
       expect(erased.status).toBe(200);
-      await expect.poll(models, WAIT).not.toContain(made);
+      const left = async () => (await models()).filter((model) => names.includes(model));
+      await expect.poll(left, WAIT).toEqual([]);
       expect(existsSync(join(keyed.stateRoot, 'finetune', 'jobs', id))).toBe(false);
     },
     WAIT.timeout,

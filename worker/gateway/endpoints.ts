@@ -88,6 +88,9 @@ import { getFile } from '../apis/files/get-file.ts';
 import { getFileContent } from '../apis/files/get-file-content.ts';
 import { getModel } from '../apis/models/get-model.ts';
 import { getResponse } from '../apis/responses/get-response.ts';
+import { listFeedback } from '../apis/sessions/list-feedback.ts';
+import { rateTurn } from '../apis/sessions/rate-turn.ts';
+import { updateSession } from '../apis/sessions/update-session.ts';
 import { getSession } from '../apis/sessions/get-session.ts';
 import { healthz } from '../apis/server/healthz.ts';
 import { listBackup } from '../apis/backup/list-backup.ts';
@@ -254,7 +257,10 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   detokenize,
   applyTemplate,
   getSession,
+  updateSession,
   deleteSession,
+  rateTurn,
+  listFeedback,
   listBackup,
   readBackup,
   writeBackup,

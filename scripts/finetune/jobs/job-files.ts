@@ -19,10 +19,18 @@ export interface Job {
   readonly progress: JobProgress;
 }
 
+/** JSONL. */
+export interface JobRows {
+  readonly rows: string;
+  /** To measure on; null without any. */
+  readonly validation: string | null;
+}
+
 const jobSchema = z.strictObject({ spec: specSchema, progress: progressSchema });
 
 const STATE = 'job.json';
 const ROWS = 'rows.jsonl';
+const VALIDATION = 'validation.jsonl';
 /** Where the training goes: adapter, checkpoint, history. */
 const OUT = 'adapter';
 const HISTORY = 'history.json';
@@ -36,16 +44,18 @@ export class JobFiles {
   }
 
   rowsOf = (id: string): string => join(this.#folder(id), ROWS);
+  validationOf = (id: string): string => join(this.#folder(id), VALIDATION);
   outOf = (id: string): string => join(this.#folder(id), OUT);
   /** Holds the process id of a job's training, which may outlive the server by its last step. */
   processOf = (id: string): string => join(this.#folder(id), 'pid');
 
   /** @throws {EngineError} E_DISK */
-  async create(job: Job, rows: string): Promise<void> {
+  async create(job: Job, { rows, validation }: JobRows): Promise<void> {
     const { id } = job.spec;
     try {
       await mkdir(this.#folder(id), { recursive: true, mode: 0o700 });
       await writeFile(this.rowsOf(id), rows, { mode: 0o600 });
+      if (validation !== null) await writeFile(this.validationOf(id), validation, { mode: 0o600 });
     } catch (error) {
       throw asDiskError(error, this.#folder(id), 'finetune');
     }
@@ -85,9 +95,9 @@ export class JobFiles {
     return `${['step,train_loss,valid_loss,learning_rate', ...lines].join('\n')}\n`;
   }
 
-  /** Deletes what was learned from, once a job is over. */
+  /** Deletes what was learned from and measured on, once a job is over. */
   async dropRows(id: string): Promise<void> {
-    await rm(this.rowsOf(id), { force: true });
+    for (const file of [this.rowsOf(id), this.validationOf(id)]) await rm(file, { force: true });
   }
 
   /** Deletes what a job that failed or was cancelled has learned. */

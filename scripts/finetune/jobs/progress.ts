@@ -1,4 +1,5 @@
 /** A job's progress after what happened: pure functions; times are in seconds since 1970. */
+import { MAX_CHECKPOINTS } from '../../../worker/apis/fine-tuning/trainer-protocol.ts';
 import type {
   EventJson,
   JobProgress,
@@ -16,7 +17,8 @@ export type JobFailure = NonNullable<JobProgress['error']>;
 export function queued(spec: JobSpec, nowS: number): JobProgress {
   const progress: JobProgress = {
     ...{ status: 'queued', error: null, finishedAt: null, estimatedFinish: null },
-    ...{ steps: 0, tokens: null, loss: null, heldOutLoss: null, events: [] },
+    ...{ steps: 0, tokens: null, loss: null, heldOutLoss: null },
+    ...{ checkpoints: [], events: [] },
   };
   return said(
     progress,
@@ -39,11 +41,15 @@ export function stepped(
   progress: JobProgress,
   spec: JobSpec,
   nowS: number,
-  { step, nStep, loss, heldOutLoss, secondsLeft }: FinetuneStep,
+  { step, nStep, loss, heldOutLoss, epoch, secondsLeft }: FinetuneStep,
 ): JobProgress {
+  // After a restart steps since the last checkpoint are made again.
+  const before = progress.checkpoints.filter((one) => one.step < step);
+  const made = epoch === null ? [] : [{ epoch, step, createdAt: nowS, loss, heldOutLoss }];
   const next: JobProgress = {
     ...{ ...progress, steps: step, loss },
     heldOutLoss: heldOutLoss ?? progress.heldOutLoss,
+    checkpoints: [...before, ...made].slice(-MAX_CHECKPOINTS),
     estimatedFinish: Math.ceil(nowS + secondsLeft),
   };
   const every = Math.ceil(nStep / N_LOSS_EVENT);

@@ -10,6 +10,7 @@ import { joinBytes } from '../../../engine/base/joined.ts';
 import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { checkBase } from '../../../engine/train/adapter/base.ts';
 import {
+  checkpointName,
   isFinal,
   SPEC_HEADER,
   specSchema,
@@ -24,8 +25,10 @@ import { addAdapter, readBase, removeAdapter } from '../../push/adapters.ts';
 import type { Bucket } from '../../push/bucket.ts';
 import { readImported } from '../../push/push.ts';
 import { parseRows } from '../rows.ts';
+import type { RowForm } from '../rows.ts';
+import { epochFolder } from '../run-finetune.ts';
 import { JobFiles } from './job-files.ts';
-import type { Job } from './job-files.ts';
+import type { Job, JobRows } from './job-files.ts';
 import { begun, cancelled, failed, queued, stepped, succeeded } from './progress.ts';
 import { runTraining } from './training-process.ts';
 import type { TrainingEnd } from './training-process.ts';
@@ -121,8 +124,9 @@ export class Trainer {
   async create(request: Request): Promise<JobProgress> {
     const spec = readSpec(request);
     await this.#checkModel(spec.model);
-    const rows = await readRows(request);
-    checkRows(rows, spec);
+    const rows = await readRows(request, spec);
+    checkRows(rows.rows, spec, 'training_file');
+    if (rows.validation !== null) checkValidation(rows.rows, rows.validation, spec);
     if ((await this.#files.waiting()).length >= MAX_WAITING)
       throw new EngineError(
         'E_BUSY',
@@ -164,7 +168,8 @@ export class Trainer {
     const { spec } = await this.#job(id);
     await this.cancel(id);
     if (this.#running?.id === id) await this.#loop;
-    await this.#removeAdapter(spec);
+    const { progress } = await this.#job(id);
+    for (const name of this.#learned(spec, progress).keys()) await this.#removeAdapter(spec, name);
     await this.#files.remove(id);
     this.#wake();
   }
@@ -211,7 +216,8 @@ export class Trainer {
     };
     try {
       const files = {
-        ...{ rows: this.#files.rowsOf(id), out: this.#files.outOf(id) },
+        ...{ rows: this.#files.rowsOf(id), validation: this.#files.validationOf(id) },
+        ...{ out: this.#files.outOf(id) },
         pid: this.#files.processOf(id),
       };
       const end = await runTraining(spec, {
@@ -234,20 +240,32 @@ export class Trainer {
   async #ended(end: TrainingEnd, spec: JobSpec, progress: JobProgress): Promise<JobProgress> {
     if (end.kind === 'stopped') return progress;
     if (end.kind === 'failed') return failed(progress, spec, now(), end.failure);
-    await this.#addAdapter(spec);
+    for (const [name, folder] of this.#learned(spec, progress))
+      await this.#addAdapter(spec, name, folder);
     return succeeded(progress, spec, now(), end.tokens);
   }
 
-  async #addAdapter({ id, model, adapter: name }: JobSpec): Promise<void> {
+  /** Names of the adapters that a job that has ended has made, with their folders. */
+  #learned(spec: JobSpec, { checkpoints, steps }: JobProgress): ReadonlyMap<string, string> {
+    const out = this.#files.outOf(spec.id);
+    return new Map([
+      ...checkpoints.map(
+        (one) => [checkpointName(spec, one, steps), epochFolder(out, one.epoch)] as const,
+      ),
+      [spec.adapter, out] as const,
+    ]);
+  }
+
+  async #addAdapter({ id, model }: JobSpec, name: string, folder: string): Promise<void> {
     await this.#options.withBucket(async (bucket) => {
       const base = await readBase(bucket, model);
-      const adapter = await openAdapter(this.#files.outOf(id), base);
+      const adapter = await openAdapter(folder, base);
       const facts = { licence: '', source: `fine-tuning job ${id}` };
       await addAdapter(bucket, { base: model, name }, adapter, base, facts);
     });
   }
 
-  async #removeAdapter({ model: base, adapter: name }: JobSpec): Promise<void> {
+  async #removeAdapter({ model: base }: JobSpec, name: string): Promise<void> {
     await this.#options.withBucket(async (bucket) => {
       await removeAdapter(bucket, { base, name }).catch((error: unknown) => {
         if (!(error instanceof EngineError && error.code === 'E_MODEL_NOT_FOUND')) throw error;
@@ -286,44 +304,74 @@ function readSpec(request: Request): JobSpec {
   return specSchema.parse(JSON.parse(text));
 }
 
+type FileField = 'training_file' | 'validation_file';
+
 /** @throws {EngineError} E_REQUEST_INVALID for what is no UTF-8, and for more than fits */
-async function readRows(request: Request): Promise<string> {
+async function readRows(request: Request, { validationFrom }: JobSpec): Promise<JobRows> {
   const chunks: Uint8Array[] = [];
   let nByte = 0;
   const body: AsyncIterable<Uint8Array> | null = request.body;
   for await (const bytes of body ?? []) {
     nByte += bytes.length;
     if (nByte > MAX_ROWS_BYTES)
-      throw wrongFile(`more than ${MAX_ROWS_BYTES} bytes. Take a part of it.`);
+      throw wrongFile(
+        'training_file',
+        `more than ${MAX_ROWS_BYTES} bytes, with what is measured on. Take a part of it.`,
+      );
     chunks.push(bytes);
   }
+  const all = joinBytes(chunks);
+  const rows = decoded(all.subarray(0, validationFrom ?? all.length), 'training_file');
+  if (validationFrom === null) return { rows, validation: null };
+  return { rows, validation: decoded(all.subarray(validationFrom), 'validation_file') };
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for what is no UTF-8 */
+function decoded(bytes: Uint8Array, field: FileField): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(joinBytes(chunks));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
-    throw wrongFile('is not UTF-8. Save it as UTF-8.');
+    throw wrongFile(field, 'is not UTF-8. Save it as UTF-8.');
   }
 }
 
-/** The rows as `thimble finetune` reads them. @throws {EngineError} E_REQUEST_INVALID naming lines and fields */
-function checkRows(text: string, { method }: JobSpec): void {
-  let form: string;
+/** The form of rows as `thimble finetune` reads them. @throws {EngineError} E_REQUEST_INVALID naming lines and fields */
+function formOf(text: string, field: FileField): RowForm {
   try {
-    form = parseRows(text, 'training_file')[0]!.row.form;
+    return parseRows(text, field)[0]!.row.form;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new EngineError('E_REQUEST_INVALID', error.message, { param: 'training_file' });
+    throw new EngineError('E_REQUEST_INVALID', error.message, { param: field });
   }
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for bad rows and for those that another method learns */
+function checkRows(text: string, { method }: JobSpec, field: FileField): void {
+  const form = formOf(text, field);
   const wanted = form === 'preference' ? 'dpo' : 'supervised';
   if (wanted !== method)
     throw wrongFile(
+      field,
       `has rows of the form "${form}", which the method "${wanted}" learns; the job asks for "${method}". Send "method": {"type": "${wanted}"}.`,
     );
 }
 
-function wrongFile(what: string): EngineError {
-  return new EngineError('E_REQUEST_INVALID', `training_file: ${what}`, {
-    param: 'training_file',
-  });
+/** @throws {EngineError} E_REQUEST_INVALID for bad rows and for those of another form than is learned */
+function checkValidation(rows: string, validation: string, spec: JobSpec): void {
+  checkRows(validation, spec, 'validation_file');
+  const [learned, measured] = [
+    formOf(rows, 'training_file'),
+    formOf(validation, 'validation_file'),
+  ];
+  if (learned !== measured)
+    throw wrongFile(
+      'validation_file',
+      `has rows of the form "${measured}"; expected "${learned}", as the training file has. Give rows of that form.`,
+    );
+}
+
+function wrongFile(field: FileField, what: string): EngineError {
+  return new EngineError('E_REQUEST_INVALID', `${field}: ${what}`, { param: field });
 }
 
 function notFound(): EngineError {

@@ -8,6 +8,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { MAX_CHECKPOINTS } from '../../../worker/apis/fine-tuning/trainer-protocol.ts';
 import type { JobSpec } from '../../../worker/apis/fine-tuning/trainer-protocol.ts';
 import { isAlive } from '../../lib/lock.ts';
 import { repoRoot } from '../../lib/paths.ts';
@@ -24,6 +25,8 @@ const MAX_MESSAGE_CHARS = 2000;
 
 export interface TrainingFiles {
   readonly rows: string;
+  /** Rows to measure on, where the spec has any. */
+  readonly validation: string;
   readonly out: string;
   /** Where the process's id is noted. */
   readonly pid: string;
@@ -51,6 +54,7 @@ export type TrainingEnd =
 
 const stepSchema = z.object({
   ...{ step: z.number(), nStep: z.number(), loss: z.number(), rate: z.number() },
+  epoch: z.number().int().nullable(),
   ...{ heldOutLoss: z.number().nullable(), norm: z.number(), tokensPerSecond: z.number() },
   ...{ gflops: z.number(), secondsLeft: z.number() },
 });
@@ -103,13 +107,15 @@ export async function runTraining(spec: JobSpec, options: TrainingOptions): Prom
   );
 }
 
-function argumentsOf(spec: JobSpec, { rows, out }: TrainingFiles): string[] {
+function argumentsOf(spec: JobSpec, { rows, validation, out }: TrainingFiles): string[] {
   const { model, method, epochs, batch, beta, seed, rateMultiplier } = spec;
   const usual = DEFAULT_RATES[method === 'dpo' ? 'preference' : 'messages'];
   return [
     ...['finetune', '-m', model, '--data', rows, '--out', out, '--json', '--json-lines'],
     ...['--epochs', String(epochs), '--batch', String(batch), '--seed', String(seed)],
     ...['--beta', String(beta), '--rate', String(usual * rateMultiplier)],
+    ...['--keep-epochs', String(MAX_CHECKPOINTS)],
+    ...(spec.validationFrom === null ? [] : ['--validation', validation]),
   ];
 }
 

@@ -56,6 +56,12 @@ test('answers of a conversation, with what ends them, and nothing else', () => {
   );
 });
 
+test('an answer of weight 0 is read, and not learned', () => {
+  const { messages } = said('ab', 'ba', 'aa', 'bb');
+  const weighed = messages.map((one, i) => (i === 1 ? { ...one, weight: 0 } : one));
+  expect(first([{ messages: weighed }])).toBe('<s>u:ab</s>\na:ba</s>\nu:aa</s>\na:[bb</s>]\n');
+});
+
 test('what is before an answer has the tokens of a request', () => {
   const { examples } = encode([said('ab a', 'b')]);
   const request = tokenizer.encodeTemplate('u:ab a</s>\na:', null);

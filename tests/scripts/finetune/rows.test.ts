@@ -42,6 +42,14 @@ describe('refused', () => {
     [lines({ messages: [user, { role: 'bot', content: '' }] }), /line 2: messages\.1\.role: /],
     [lines({ messages: [user, { role: 'user' }] }), /line 2: messages\.1\.content: /],
     [lines({ messages: [user, user] }), /line 2: messages: expected a message of the assistant/],
+    [
+      lines({ messages: [user, { ...assistant, weight: 0 }] }),
+      /line 2: messages: expected a message of the assistant without "weight": 0/,
+    ],
+    [
+      lines({ messages: [user, { ...assistant, weight: 0.5 }] }),
+      /line 2: messages\.1\.weight: expected 0 or 1/,
+    ],
     [lines({ completion: 'a' }), /line 2: prompt: /],
     [lines({ prompt: 'a', chosen: 'b' }), /line 2: rejected: expected a text/],
     [lines({ prompt: 'a', chosen: 'b', rejected: 'b' }), /line 2: rejected: expected another/],

@@ -4,16 +4,20 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Adapter } from '../../../engine/adapters/adapter.ts';
+import { isTrainedPrefix } from '../../../engine/adapters/prefix.ts';
 import { PagePool, Sequence } from '../../../engine/cache/pages.ts';
 import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
 import { loadDecoder } from '../../../engine/model/decoder/load-decoder.ts';
 import type { ModelSource } from '../../../engine/model/memory/source.ts';
+import { f16ToF32, f32ToF16 } from '../../../engine/quant/half.ts';
 import { TARGETS } from '../../../engine/train/adapter/base.ts';
 import { logSumExp } from '../../../scripts/eval/statistics.ts';
 import { FINETUNE_DEFAULTS, type FinetuneConfig } from '../../../scripts/finetune/config.ts';
 import type { FinetuneResult } from '../../../scripts/finetune/result.ts';
 import { type FinetuneOptions, runFinetune } from '../../../scripts/finetune/run-finetune.ts';
 import { asEngineAdapter } from '../../../scripts/finetune/samples.ts';
+import { openAdapter } from '../../../scripts/import/open/open-adapter.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
 import { loadKernelModules } from '../../../scripts/node-host/kernels.ts';
 import {
@@ -107,6 +111,79 @@ test('an adapter is learned, with its card, its report and its place in PEFT', a
   expect(report).toContain('<polyline');
   expect(report.match(/<td>before<td>/g)).toHaveLength(3);
   expect(report).not.toContain(folder);
+});
+
+test('halves of an adapter are its weights, rounded, of the same training', async () => {
+  const config = await configOf(conversations(20), { epochs: 1 });
+  await finetune(config, 'out');
+  const whole = await weightsOf('out');
+  // The command that goes on has nothing left to learn.
+  await finetune(config, 'out', { inHalves: true });
+  const half = await weightsOf('out');
+  expect(half.length).toBeLessThan(whole.length * 0.6);
+  const { config: c, architecture } = source.manifest;
+  const read = async (): Promise<Adapter> => {
+    const adapter = await openAdapter(join(folder, 'out'), { config: c, architecture });
+    if (isTrainedPrefix(adapter)) throw new Error('expected a low-rank adapter');
+    return adapter;
+  };
+  const rounded = await read();
+  await finetune(config, 'out');
+  expect(await weightsOf('out')).toEqual(whole);
+  const exact = await read();
+  for (const [name, { a, b }] of exact.pairs) {
+    const pair = rounded.pairs.get(name)!;
+    expect(pair.a).toEqual(a.map((x) => f16ToF32(f32ToF16(x))));
+    expect(pair.b).toEqual(b.map((x) => f16ToF32(f32ToF16(x))));
+  }
+});
+
+test('rows of a file are measured on in place of a share, and none of the data is lost to it', async () => {
+  const validation = join(folder, 'validation.jsonl');
+  await writeFile(
+    validation,
+    conversations(7)
+      .map((row) => JSON.stringify(row))
+      .join('\n'),
+  );
+  const config = await configOf(conversations(20), { epochs: 1, validation });
+  const sizes: number[][] = [];
+  const onData: FinetuneOptions['onData'] = ({ train, heldOut }) =>
+    void sizes.push([train.length, heldOut.length]);
+  const { heldOutBefore, heldOutLoss } = await finetune(config, 'measured', { onData });
+  expect(sizes).toEqual([[20, 7]]);
+  expect(heldOutBefore! - heldOutLoss!).toBeGreaterThan(0);
+  expect(await readFile(join(folder, 'measured', 'README.md'), 'utf8')).toContain(
+    'held out: 7 rows of validation.jsonl',
+  );
+  // What is measured on decides nothing.
+  await finetune({ ...config, validation: null, heldOut: 0 }, 'not');
+  expect(await weightsOf('not')).toEqual(await weightsOf('measured'));
+  await writeFile(validation, '{"text": "ab"}');
+  await expect(finetune(config, 'other')).rejects.toThrow(/validation: .* of the form "text"; exp/);
+});
+
+test('the adapter is kept as it was after the last epochs', async () => {
+  const config = await configOf(conversations(10), { epochs: 5, batch: 4, heldOut: 0 });
+  const epochs: (number | null)[] = [];
+  await finetune(config, 'out', { nKeptEpoch: 2, onStep: ({ epoch }) => void epochs.push(epoch) });
+  // Fifty rows, four a step.
+  const ends = [null, null, 1, null, 2, null, null, 3, null, 4, null, null, 5];
+  expect(epochs).toEqual(ends);
+  const kept = [1, 2, 3, 4, 5].filter((n) => existsSync(join(folder, 'out', `epoch-${n}`)));
+  expect(kept).toEqual([4, 5]);
+  const ofEpoch = (n: number) => weightsOf(`out/epoch-${n}`);
+  expect(await ofEpoch(5)).toEqual(await weightsOf('out'));
+  expect(await ofEpoch(4)).not.toEqual(await ofEpoch(5));
+});
+
+test('of data smaller than a step the last epochs are kept, too', async () => {
+  const config = await configOf(conversations(3), { epochs: 9, batch: 5, heldOut: 0 });
+  await finetune(config, 'out', { nKeptEpoch: 3 });
+  const kept = [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((n) =>
+    existsSync(join(folder, 'out', `epoch-${n}`)),
+  );
+  expect(kept).toEqual([6, 8, 9]);
 });
 
 /** Answers that are better than what was asked. */

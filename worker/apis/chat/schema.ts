@@ -195,6 +195,8 @@ export const chatBodySchema = z
     n: choiceCount.default(1),
     session: sessionId.optional(),
     retention_s: retentionField,
+    /** Whether rated answers of the session may be learned from, from now on. */
+    allow_training: z.boolean().optional(),
     retrieval: retrievalField,
     redact: redactField,
     vision: visionField,
@@ -208,6 +210,10 @@ export const chatBodySchema = z
       if (tooMany !== null) refuse(['max_tokens'], tooMany);
       if (body.session === undefined && body.retention_s !== undefined)
         refuse(['retention_s'], 'expected "session" with it: nothing else is kept');
+      if (body.session === undefined && body.allow_training !== undefined)
+        refuse(['allow_training'], 'expected "session" with it: nothing else is learned from');
+      if (body.store === false && body.allow_training !== undefined)
+        refuse(['allow_training'], 'expected no "store": false with it, which keeps nothing');
       if (body.session !== undefined && body.n > 1) refuse(['n'], 'expected 1 in a session');
       if (body.session !== undefined && body.retrieval !== undefined)
         refuse(['retrieval'], 'expected none in a session: send the conversation yourself');

@@ -1,6 +1,7 @@
 /** Endpoints of fine-tuning jobs (docs/training.md). */
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidField } from '../../platform/invalid-field.ts';
+import { byteStream } from '../../platform/byte-stream.ts';
 import type { Caller } from '../../platform/caller.ts';
 import {
   listJson,
@@ -26,7 +27,7 @@ import type { FineTuningEnv } from './env.ts';
 import { newJob, noteProgress, readJob, specOf } from './kept-job.ts';
 import type { KeptJob } from './kept-job.ts';
 import { checkpointSchema, JOB_REFUSED, jobBodySchema, jobSchema } from './schema.ts';
-import { eventSchema, isFinal, newJobId } from './trainer-protocol.ts';
+import { eventSchema, isFinal, MAX_CHECKPOINTS, newJobId } from './trainer-protocol.ts';
 import type { EventJson } from './trainer-protocol.ts';
 
 const KIND = 'fine-tuning job';
@@ -64,17 +65,21 @@ export const createJob = defineFineTuningEndpoint({
     const { id: model, named } = await findModel(env.MODELS, body.model, caller);
     if (named.adapter !== null)
       throw invalidField('model', `expected a model itself, got its adapter. Name ${model}`);
-    const rows = await openRows(env, caller, body.training_file);
+    const training = await openRows(env, caller, 'training_file', body.training_file);
+    const asked = body.validation_file ?? null;
+    const validation =
+      asked === null ? null : await openRows(env, caller, 'validation_file', asked);
     const id = newJobId();
-    const spec = specOf(id, model, body);
+    const spec = specOf(id, model, body, validation === null ? null : training.bytes);
     const kept: KeptJob = {
       job: newJob(spec, body, caller.subject, Math.floor(Date.now() / 1000)),
-      ...{ adapter: spec.adapter, resultFile: newFileId(), nEvent: 0, checkpoint: null },
+      ...{ adapter: spec.adapter, resultFile: newFileId(), nEvent: 0, checkpoints: [] },
     };
     // The record comes first: what cannot be found must not train.
     await writeRecord(env, caller, id, kept, []);
     try {
-      const progress = await queueJob(env, spec, rows);
+      const files = [training, ...(validation === null ? [] : [validation])];
+      const progress = await queueJob(env, spec, byteStream(bytesOf(files)));
       return Response.json((await noteProgress(env, caller, kept, progress)).job);
     } catch (error) {
       await removeRecord(env, caller, KIND, id);
@@ -83,21 +88,32 @@ export const createJob = defineFineTuningEndpoint({
   },
 });
 
+interface Rows {
+  readonly bytes: number;
+  readonly rows: ReadableStream<Uint8Array>;
+}
+
 /** @throws {EngineError} E_REQUEST_INVALID naming the file's fault */
 async function openRows(
   env: FineTuningEnv,
   caller: Caller,
+  field: 'training_file' | 'validation_file',
   id: string,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<Rows> {
   const wrong = (expected: string, got: string): EngineError =>
-    invalidField('training_file', `expected ${expected}, got ${got.slice(0, 80)}`);
+    invalidField(field, `expected ${expected}, got ${got.slice(0, 80)}`);
   const file = await headFile(env.FILES, caller, id);
   if (file === null) throw wrong('the id of a file of yours of /v1/files', id);
   if (file.purpose !== 'fine-tune')
     throw wrong('a file of purpose "fine-tune"', `purpose "${file.purpose}"`);
   const rows = await openFile(env, caller, id);
   if (rows === null) throw wrong('the id of a file of yours of /v1/files', id);
-  return rows;
+  return { bytes: file.bytes, rows };
+}
+
+/** Of one file after the other. */
+async function* bytesOf(files: readonly Rows[]): AsyncGenerator<Uint8Array, void, void> {
+  for (const { rows } of files) yield* rows;
 }
 
 export const getJob = defineFineTuningEndpoint({
@@ -195,8 +211,7 @@ export const listJobCheckpoints = defineFineTuningEndpoint({
   name: 'listFineTuningCheckpoints',
   path: '/v1/fine_tuning/jobs/:id/checkpoints',
   summary: 'List what a fine-tuning job has made',
-  description:
-    'One checkpoint at the end, which is the fine-tuned model. Those on the way are only there to go on from after a restart.',
+  description: `Once it has succeeded, what it had learned after each of its last ${MAX_CHECKPOINTS} epochs: each is served by its name, and the last one is the fine-tuned model.`,
   params,
   query: {
     limit: `1 to ${MAX_LIMIT}, default ${DEFAULT_LIMIT}`,
@@ -205,10 +220,9 @@ export const listJobCheckpoints = defineFineTuningEndpoint({
   responses: [{ status: 200, what: 'a page of checkpoints', schema: listSchema(checkpointSchema) }],
   examples: [missing],
   async handle({ env, caller, request, params: { id = '' } }) {
-    const { checkpoint } = await readJob(env, caller, id);
+    const { checkpoints } = await readJob(env, caller, id);
     const query = new URL(request.url).searchParams;
-    const found = checkpoint === null ? [] : [checkpoint];
-    return Response.json(pageOf(found, query, DEFAULT_LIMIT, MAX_LIMIT));
+    return Response.json(pageOf(checkpoints, query, DEFAULT_LIMIT, MAX_LIMIT));
   },
 });
 

@@ -6,7 +6,7 @@ import { appendItems, readRecord, updateRecord } from '../records/records.ts';
 import { hasTrainer, readMetrics, readProgress } from './ask-trainer.ts';
 import type { FineTuningEnv } from './env.ts';
 import type { CheckpointJson, Hyperparameters, JobBody, JobJson } from './schema.ts';
-import { isFinal } from './trainer-protocol.ts';
+import { checkpointName, isFinal } from './trainer-protocol.ts';
 import type { JobProgress, JobSpec } from './trainer-protocol.ts';
 
 export interface KeptJob {
@@ -17,8 +17,8 @@ export interface KeptJob {
   readonly resultFile: string;
   /** Events of the record so far. */
   readonly nEvent: number;
-  /** What has been learned, at the end; null before. */
-  readonly checkpoint: CheckpointJson | null;
+  /** What had been learned after the last epochs, the oldest first; none before the end. */
+  readonly checkpoints: readonly CheckpointJson[];
 }
 
 /** Hyperparameters where nothing else is asked for; those of `thimble finetune`. */
@@ -43,8 +43,17 @@ function hyperparametersOf({ method, hyperparameters }: JobBody): Partial<Hyperp
   return ofMethod ?? hyperparameters ?? {};
 }
 
-/** A request as the numbers that the trainer takes. @param model id of the base */
-export function specOf(id: string, model: string, body: JobBody): JobSpec {
+/**
+ * A request as the numbers that the trainer takes.
+ * @param model id of the base
+ * @param validationFrom bytes of the training file, after which another one follows; null without one
+ */
+export function specOf(
+  id: string,
+  model: string,
+  body: JobBody,
+  validationFrom: number | null,
+): JobSpec {
   const { method, suffix, seed } = body;
   const given = hyperparametersOf(body);
   return {
@@ -54,7 +63,7 @@ export function specOf(id: string, model: string, body: JobBody): JobSpec {
     batch: numberOr(given.batch_size, DEFAULTS.batch),
     rateMultiplier: numberOr(given.learning_rate_multiplier, DEFAULTS.rateMultiplier),
     beta: numberOr(given.beta, DEFAULTS.beta),
-    seed: seed ?? DEFAULTS.seed,
+    ...{ seed: seed ?? DEFAULTS.seed, validationFrom },
   };
 }
 
@@ -68,7 +77,8 @@ export function newJob(spec: JobSpec, body: JobBody, subject: string, nowS: numb
     ...{ id, object: 'fine_tuning.job', created_at: nowS, error: null, fine_tuned_model: null },
     ...{ finished_at: null, hyperparameters: numbers, model, organization_id: subject },
     ...{ result_files: [], status: 'queued', trained_tokens: null },
-    ...{ training_file: body.training_file, validation_file: null, integrations: [], seed },
+    ...{ training_file: body.training_file, validation_file: body.validation_file ?? null },
+    ...{ integrations: [], seed },
     estimated_finish: null,
     method:
       method === 'dpo'
@@ -81,7 +91,7 @@ export function newJob(spec: JobSpec, body: JobBody, subject: string, nowS: numb
 /** A job after what the trainer told; `resultFile` is there where it has succeeded. */
 export function withProgress(kept: KeptJob, progress: JobProgress): KeptJob {
   const { job, adapter, resultFile } = kept;
-  const { status, error, finishedAt, estimatedFinish, steps, tokens, events } = progress;
+  const { status, error, finishedAt, estimatedFinish, tokens, events } = progress;
   const isDone = status === 'succeeded';
   const model = adapterModelId(job.model, adapter);
   return {
@@ -92,19 +102,26 @@ export function withProgress(kept: KeptJob, progress: JobProgress): KeptJob {
       ...{ trained_tokens: isDone ? tokens : null, fine_tuned_model: isDone ? model : null },
       result_files: isDone ? [resultFile] : [],
     },
-    checkpoint: isDone
-      ? {
-          ...{ id: job.id.replace('ftjob-', 'ftckpt-'), object: 'fine_tuning.job.checkpoint' },
-          ...{ created_at: finishedAt ?? job.created_at, fine_tuning_job_id: job.id },
-          ...{ fine_tuned_model_checkpoint: model, step_number: steps },
-          metrics: {
-            step: steps,
-            ...(progress.loss === null ? {} : { train_loss: progress.loss }),
-            ...(progress.heldOutLoss === null ? {} : { valid_loss: progress.heldOutLoss }),
-          },
-        }
-      : null,
+    checkpoints: isDone ? checkpointsOf(kept, progress) : [],
   };
+}
+
+/** All are served: the last one is the fine-tuned model. */
+function checkpointsOf({ job, adapter }: KeptJob, progress: JobProgress): CheckpointJson[] {
+  return progress.checkpoints.map((one) => ({
+    id: `${job.id.replace('ftjob-', 'ftckpt-')}-${one.step}`,
+    object: 'fine_tuning.job.checkpoint',
+    ...{ created_at: one.createdAt, fine_tuning_job_id: job.id },
+    fine_tuned_model_checkpoint: adapterModelId(
+      job.model,
+      checkpointName({ adapter }, one, progress.steps),
+    ),
+    step_number: one.step,
+    metrics: {
+      ...{ step: one.step, train_loss: one.loss },
+      ...(one.heldOutLoss === null ? {} : { valid_loss: one.heldOutLoss }),
+    },
+  }));
 }
 
 /** A job that the trainer knows nothing of: its folder was deleted, or it was restored from a backup. */

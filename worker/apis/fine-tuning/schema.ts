@@ -52,6 +52,7 @@ export const jobBodySchema = z
   .looseObject({
     model: z.string().min(1).max(MAX_MODEL_CHARS),
     training_file: z.string().min(1),
+    validation_file: z.string().min(1).nullish(),
     method: methodField.optional(),
     hyperparameters: supervisedFields.optional(),
     suffix: z
@@ -73,13 +74,7 @@ export const jobBodySchema = z
   .meta({ id: 'FineTuningJobRequest' });
 export type JobBody = z.output<typeof jobBodySchema>;
 
-export const JOB_REFUSED: readonly RefusedParameter[] = [
-  {
-    name: 'validation_file',
-    why: 'is not supported: a twentieth of the rows of a training file of ten or more is held out; expected it to be absent',
-  },
-  { name: 'integrations' },
-];
+export const JOB_REFUSED: readonly RefusedParameter[] = [{ name: 'integrations' }];
 
 const time = z.number().int().nullable();
 const numbers = { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: multiplier };
@@ -99,7 +94,7 @@ export const jobSchema = z
     status: z.enum(STATUSES),
     trained_tokens: time,
     training_file: z.string(),
-    validation_file: z.null(),
+    validation_file: z.string().nullable(),
     integrations: z.array(z.never()),
     seed: z.number().int(),
     estimated_finish: time,

@@ -2,7 +2,7 @@
  * What the gateway and the trainer of a local server say to each other. The trainer is a function of the process that
  * serves (scripts/finetune/jobs/trainer.ts), bound as a service; a deployment has none.
  *
- * `POST /jobs` with the rows as the body and the spec in a header; `GET /jobs/ID`, `GET /jobs/ID/metrics`,
+ * `POST /jobs` with the rows as the body, those to measure on after those to learn from, and the spec in a header; `GET /jobs/ID`, `GET /jobs/ID/metrics`,
  * `POST /jobs/ID/cancel`, `DELETE /jobs/ID`.
  */
 import { z } from 'zod';
@@ -44,6 +44,8 @@ export const specSchema = z.strictObject({
   rateMultiplier: z.number().positive().max(MAX_RATE_MULTIPLIER),
   beta: z.number().positive().max(MAX_BETA),
   seed: count.max(MAX_SEED),
+  /** Bytes of the rows to learn from, after which rows to measure on follow; null without any. */
+  validationFrom: count.nullable().default(null),
 });
 export type JobSpec = z.output<typeof specSchema>;
 
@@ -71,6 +73,23 @@ export const jobErrorSchema = z.strictObject({
 
 export const STATUSES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 
+/** Epochs after which an adapter is kept. */
+export const MAX_CHECKPOINTS = 3;
+
+/** What was learned up to the end of an epoch. */
+const checkpointProgress = z.strictObject({
+  ...{ epoch: count, step: count, createdAt: count },
+  ...{ loss: z.number(), heldOutLoss: z.number().nullable() },
+});
+export type CheckpointProgress = z.output<typeof checkpointProgress>;
+
+/** The adapter's name of a checkpoint; that of the last step is the job's own. */
+export const checkpointName = (
+  { adapter }: Pick<JobSpec, 'adapter'>,
+  { step }: Pick<CheckpointProgress, 'step'>,
+  nStep: number,
+): string => (step === nStep ? adapter : `${adapter}-step-${step}`);
+
 /** How far the trainer is with a job. Times are in seconds since 1970. */
 export const progressSchema = z.strictObject({
   status: z.enum(STATUSES),
@@ -83,6 +102,8 @@ export const progressSchema = z.strictObject({
   tokens: time,
   loss: z.number().nullable(),
   heldOutLoss: z.number().nullable(),
+  /** After the last epochs, the oldest first. */
+  checkpoints: z.array(checkpointProgress).default([]),
   /** The oldest first. */
   events: z.array(eventSchema),
 });

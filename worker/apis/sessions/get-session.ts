@@ -1,16 +1,8 @@
 /** GET /v1/sessions/:id. */
 import { objectName } from '../../platform/caller.ts';
-import { z } from 'zod';
 import { readSessionId, sessionNotFound } from './session-id.ts';
 import { defineSessionEndpoint } from './env.ts';
-
-const message = z.strictObject({
-  role: z.string(),
-  content: z.string(),
-  tokens: z.number().int(),
-  model: z.string(),
-  created_at: z.number().int(),
-});
+import { sessionSchema } from './schema.ts';
 
 export const getSession = defineSessionEndpoint({
   name: 'getSession',
@@ -23,15 +15,8 @@ export const getSession = defineSessionEndpoint({
   responses: [
     {
       status: 200,
-      what: 'the messages, the oldest first',
-      schema: z
-        .strictObject({
-          id: z.string(),
-          object: z.literal('session'),
-          schema_version: z.number().int(),
-          messages: z.array(message),
-        })
-        .meta({ id: 'Session' }),
+      what: 'the messages, the oldest first, and ratings of answers',
+      schema: sessionSchema,
     },
   ],
   examples: [

@@ -7,6 +7,7 @@ import type { Redaction } from '../../serving/redaction/redactor.ts';
 import { readSchemaVersion } from '../../platform/storage/migrate.ts';
 import { checkRowSize } from '../../platform/storage/row-size.ts';
 import { migrateSession, SCHEMA_VERSION } from './migrations.ts';
+import { setConsent } from './ratings.ts';
 
 export interface NewMessage {
   readonly role: string;
@@ -15,6 +16,8 @@ export interface NewMessage {
 }
 
 export interface StoredMessage extends NewMessage {
+  /** Of its row. */
+  readonly id: number;
   readonly model: string;
   readonly createdAtMs: number;
 }
@@ -33,6 +36,13 @@ interface MessageRow extends Record<string, SqlStorageValue> {
   n_token: number;
   model: string;
   created_at: number;
+}
+
+/** What a turn says of its session; null leaves it as it is. */
+export interface KeepOptions {
+  readonly retentionS?: number | null;
+  readonly redactions?: readonly Redaction[] | null;
+  readonly allowsTraining?: boolean | null;
 }
 
 /** A session's messages, the oldest first. */
@@ -67,8 +77,8 @@ export class History {
     for (const row of rows) {
       const content = await openContent(box, row);
       if (content === null) continue;
-      const { role, n_token: nToken, model, created_at: createdAtMs } = row;
-      messages.push({ role, content, nToken, model, createdAtMs });
+      const { id, role, n_token: nToken, model, created_at: createdAtMs } = row;
+      messages.push({ id, role, content, nToken, model, createdAtMs });
     }
     if (rows.length > 0 && messages.length === 0) return null;
     return { schemaVersion: SCHEMA_VERSION, messages };
@@ -131,8 +141,7 @@ export class History {
     box: ContentBox,
     model: string,
     messages: readonly NewMessage[],
-    retentionS: number | null = null,
-    redactions: readonly Redaction[] | null = null,
+    { retentionS = null, redactions = null, allowsTraining = null }: KeepOptions = {},
   ): Promise<void> {
     messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const { sql } = this.#storage;
@@ -159,6 +168,7 @@ export class History {
       if (retentionS !== null)
         sql.exec('INSERT OR REPLACE INTO retention VALUES (1, ?)', retentionS);
       if (values !== null) sql.exec('INSERT OR REPLACE INTO redactions VALUES (1, ?)', values);
+      if (allowsTraining !== null) setConsent(sql, allowsTraining);
     });
   }
 

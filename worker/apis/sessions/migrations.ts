@@ -18,6 +18,15 @@ export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE retention (id INTEGER PRIMARY KEY CHECK (id = 1), seconds INTEGER NOT NULL)`,
   // One row: the placeholders of the session with their values, sealed.
   `CREATE TABLE redactions (id INTEGER PRIMARY KEY CHECK (id = 1), json BLOB NOT NULL)`,
+  // One row, once somebody has said: whether rated answers of the session may be learned from.
+  `CREATE TABLE consent (id INTEGER PRIMARY KEY CHECK (id = 1), allows_training INTEGER NOT NULL)`,
+  // Of answers, by the row of their message; "better" is sealed, null without another answer.
+  `CREATE TABLE ratings (
+     message INTEGER PRIMARY KEY,
+     rating TEXT NOT NULL,
+     better BLOB,
+     created_at INTEGER NOT NULL
+   )`,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

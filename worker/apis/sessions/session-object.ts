@@ -4,8 +4,14 @@
  * client leaves changes nothing.
  */
 import type { Caller } from '../../platform/caller.ts';
+import type { CallContext } from '../../platform/failure.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
+import { answerCall } from '../../platform/rpc.ts';
+import type { RpcAnswer } from '../../platform/rpc.ts';
+import { checkRowSize } from '../../platform/storage/row-size.ts';
 import { PortableObject } from '../../platform/storage/portable-object.ts';
 import { Keeper } from '../../access/content/keeper.ts';
+import type { Owner } from '../../access/content/content-keys.ts';
 import { keptMs } from '../../access/content/retention.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { failedResponse } from '../../http/error-response.ts';
@@ -23,7 +29,9 @@ import { redactImages } from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { checkStored, History } from './history.ts';
-import type { NewMessage, StoredHistory } from './history.ts';
+import type { NewMessage, StoredHistory, StoredMessage } from './history.ts';
+import { type Rating, Ratings } from './ratings.ts';
+import type { FeedbackJson, RatedTurn, RateResult, RatingJson, SessionJson } from './schema.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** What POST /v1/chat/completions passes to the object; `body` has been checked. */
@@ -34,21 +42,10 @@ export interface SessionTurn {
   readonly images: readonly ImageJson[];
 }
 
-export interface SessionJson {
-  readonly object: 'session';
-  readonly schema_version: number;
-  readonly messages: readonly {
-    readonly role: string;
-    readonly content: string;
-    readonly tokens: number;
-    readonly model: string;
-    readonly created_at: number;
-  }[];
-}
-
 export class Session extends PortableObject<ServingEnv> {
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'session');
   readonly #history = new History(this.ctx.storage);
+  readonly #ratings = new Ratings(this.ctx.storage);
   readonly #turns = new TurnQueue();
 
   /** Runs a SessionTurn; answers like POST /v1/chat/completions. */
@@ -82,6 +79,8 @@ export class Session extends PortableObject<ServingEnv> {
     return {
       object: 'session',
       schema_version: found.schemaVersion,
+      allow_training: this.#ratings.allowsTraining,
+      feedback: await this.#readRatings(found),
       messages: found.messages.map(({ role, content, nToken, model, createdAtMs }) => ({
         role,
         content: contentText(content),
@@ -90,6 +89,65 @@ export class Session extends PortableObject<ServingEnv> {
         created_at: Math.floor(createdAtMs / 1000),
       })),
     };
+  }
+
+  /** Says whether rated answers may be learned from. @returns the session; null when it does not exist */
+  async allowTraining(call: CallContext, allows: boolean): Promise<RpcAnswer<SessionJson | null>> {
+    return await answerCall({ place: 'session.allowTraining', ...call }, async () => {
+      if ((await this.#readHistory()) === null || !this.#ratings.allow(allows)) return null;
+      return await this.read();
+    });
+  }
+
+  /** Rates an answer; in a session with placeholders what is better has them, too, unless it says otherwise. */
+  async rate(
+    owner: Owner,
+    id: string,
+    { turn, rating, better, redact }: RatedTurn,
+  ): Promise<RpcAnswer<RateResult>> {
+    const { requestId } = owner;
+    return await answerCall({ place: 'session.rate', requestId }, async () => {
+      const found = await this.#readHistory();
+      if (found === null) return null;
+      const answers = answersOf(found);
+      const answer = answers[turn - 1];
+      if (answer === undefined) return { nAnswer: answers.length };
+      const box = await this.#keeper.begin(owner, id);
+      const isRedacted = (await this.#history.redactions(box)).length > 0;
+      const redactor = await this.#redactorFor({ redact: redact ?? isRedacted });
+      const text = better === null ? null : ((await redactor?.hide(better)) ?? better);
+      if (text === contentText(answer.content))
+        throw invalidField('better', 'expected another text than the answer itself');
+      if (text !== null) checkRowSize(text, 'better');
+      if (!(await this.#ratings.put(box, answer.id, rating, text))) return null;
+      return ratingJson({ turn, rating, better: text, createdAtMs: Date.now() });
+    });
+  }
+
+  /** Messages and ratings; null unless they may be learned from and there are any. */
+  async feedback(): Promise<FeedbackJson | null> {
+    if (!this.#ratings.allowsTraining || this.#ratings.isEmpty) return null;
+    const found = await this.#readHistory();
+    if (found === null) return null;
+    const answers = answersOf(found);
+    // What a model of texts cannot have read, it cannot learn to answer.
+    const other = found.messages.find(({ content }) => content.some(({ type }) => type !== 'text'));
+    const ratings = (await this.#readRatings(found)).filter(
+      ({ turn }) => other === undefined || answers[turn - 1]!.id < other.id,
+    );
+    if (ratings.length === 0) return null;
+    const messages = found.messages.map(({ role, content }) => ({
+      role,
+      content: contentText(content),
+    }));
+    return { messages, ratings };
+  }
+
+  /** Whether its answers may be learned from, and ratings of them, as JSON. */
+  async readFeedback(): Promise<string> {
+    const found = await this.#readHistory();
+    const feedback = found === null ? [] : await this.#readRatings(found);
+    return JSON.stringify({ allow_training: this.#ratings.allowsTraining, feedback });
   }
 
   /** A page of messages with all their parts, as JSON (history.ts). */
@@ -124,6 +182,11 @@ export class Session extends PortableObject<ServingEnv> {
     return await this.#history.read(await this.#keeper.find());
   }
 
+  async #readRatings(found: StoredHistory): Promise<RatingJson[]> {
+    const answers = answersOf(found).map(({ id }) => id);
+    return (await this.#ratings.read(await this.#keeper.find(), answers)).map(ratingJson);
+  }
+
   async #keep(
     { caller, body }: SessionTurn,
     modelId: string,
@@ -131,15 +194,18 @@ export class Session extends PortableObject<ServingEnv> {
     redactor: Redactor | null,
   ): Promise<void> {
     const box = await this.#keeper.begin(caller, body.session ?? '');
-    const redactions = redactor?.redactions ?? null;
-    await this.#history.append(box, modelId, messages, body.retention_s ?? null, redactions);
+    await this.#history.append(box, modelId, messages, {
+      retentionS: body.retention_s ?? null,
+      redactions: redactor?.redactions ?? null,
+      allowsTraining: body.allow_training ?? null,
+    });
     const forMs = keptMs(this.env, this.#history.retentionS());
     if (forMs === Infinity) await this.ctx.storage.deleteAlarm();
     else await this.ctx.storage.setAlarm(Date.now() + forMs);
   }
 
   /** Values of earlier turns keep their placeholders; those that texts had before redaction stand for nothing. */
-  async #redactorFor({ redact }: ChatBody): Promise<Redactor | null> {
+  async #redactorFor({ redact }: Pick<ChatBody, 'redact'>): Promise<Redactor | null> {
     const known = await this.#history.redactions(await this.#keeper.find());
     const redactor = redactorFor(redact, known);
     if (redactor !== null)
@@ -202,3 +268,11 @@ export class Session extends PortableObject<ServingEnv> {
     });
   }
 }
+
+const answersOf = ({ messages }: StoredHistory): readonly StoredMessage[] =>
+  messages.filter(({ role }) => role === 'assistant');
+
+const ratingJson = ({ turn, rating, better, createdAtMs }: Rating): RatingJson => ({
+  ...{ turn, rating, better },
+  created_at: Math.floor(createdAtMs / 1000),
+});

@@ -6,6 +6,7 @@ import type { CollectionState } from '../retrieval/object/collection-object.ts';
 import type { StoredChunk, StoredDocument } from '../retrieval/object/collection-store.ts';
 import { headFile, openFile } from '../files/stored-file.ts';
 import type { Redaction } from '../../serving/redaction/redactor.ts';
+import type { SessionJson } from '../sessions/schema.ts';
 import { KEPT_KIND_NAMES, KEPT_KINDS } from './kept-kinds.ts';
 import type { KeptContext, KeptKindName } from './kept-kinds.ts';
 
@@ -59,7 +60,12 @@ const LINES: Readonly<Record<KeptKindName, (context: ExportContext, name: string
       const page = await session.page(after);
       if (page === null) return;
       if (isFirst) {
-        yield { type: 'session', id };
+        const { allow_training, feedback } = JSON.parse(await session.readFeedback()) as Pick<
+          SessionJson,
+          'allow_training' | 'feedback'
+        >;
+        yield { type: 'session', id, allow_training };
+        for (const rating of feedback) yield { type: 'rating', session: id, ...rating };
         yield* redactions(await session.readRedactions(), { session: id });
       }
       for (const json of page.messages)

@@ -136,6 +136,12 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
     'id of a model that ranks the best 20 passages (top_k, if that is more) again, each read with the query; false for none',
   ),
   repetition_penalty: extension('above 0, applied to tokens of prompt and answer; 1 is off'),
+  rating: row('"up" or "down"'),
+  better: row('what would have been a better answer'),
+  turn: row('number of the answer among those of the session, from 1'),
+  allow_training: extension(
+    'whether rated answers of the session may be learned from; false until it was allowed, and again when it is withdrawn',
+  ),
   retention_s: extension('seconds after its last turn that the session is kept, at most'),
   retrieval: extension(
     '{"collection", "top_k", "mode", "filter", "query"}: search for passages and answer from them',
@@ -146,6 +152,9 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   ),
   training_file: row(
     'id of a file of /v1/files of the purpose "fine-tune": JSON objects, one a line',
+  ),
+  validation_file: row(
+    'id of another such file, whose rows are measured on and not learned; without one, a twentieth of ten rows or more',
   ),
   vision: extension(
     'what happens to pictures that the model has no input for: "describe" puts words in their place, "off" refuses them',

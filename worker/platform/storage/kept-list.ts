@@ -55,5 +55,27 @@ export async function keptNames(
   return names;
 }
 
+/**
+ * Names of objects, of a subject or of all, after the object `after`: in order, at most `limit`. From the beginning
+ * with ''; what is after a name of another subject is still only what `owner` keeps.
+ */
+export async function keptObjects(
+  bucket: R2Bucket,
+  kind: ListedKind,
+  owner: Owner | null,
+  after: string,
+  limit: number,
+): Promise<string[]> {
+  const root = `${KEPT_PREFIX}${kind}/`;
+  const prefix = owner === null ? root : keyOf(kind, owner, '');
+  const names: string[] = [];
+  const start = after === '' ? undefined : root + after;
+  for await (const { key } of listObjects(bucket, prefix, start)) {
+    names.push(key.slice(root.length));
+    if (names.length === limit) break;
+  }
+  return names;
+}
+
 const keyOf = (kind: ListedKind, owner: Owner, name: string): string =>
   `${KEPT_PREFIX}${kind}/${objectName(owner, name)}`;

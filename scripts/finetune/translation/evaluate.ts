@@ -1,0 +1,228 @@
+/** How well a base and its adapter translate, greedily, by chrF2 on sentences that share none with what was learned. */
+import type { Adapter } from '../../../engine/adapters/adapter.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
+import { tokenPrompt } from '../../../engine/generate/prompt.ts';
+import type { AdapterUse, TokenLogprob } from '../../../engine/generate/types.ts';
+import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
+import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
+import { chrf } from '../../eval/chrf.ts';
+import { loadLocalModel, type LocalModel } from '../../node-host/engine.ts';
+import { RowEncoder } from '../encode.ts';
+import { adapterBytes } from '../samples.ts';
+import { sentenceKey, type SentencePair, type Translated } from './pairs.ts';
+import { adapterPrompt, type Asked, BASE_PROMPTS, type Languages, N_EXAMPLE } from './prompts.ts';
+
+export interface TranslationReport {
+  readonly model: string;
+  readonly nTest: number;
+  readonly nChoice: number;
+  /** chrF2 of each of the base's prompts on the sentences to choose by. */
+  readonly prompts: readonly { readonly name: string; readonly chrf: number }[];
+  /** The best of them, on the sentences to measure on. */
+  readonly basePrompt: string;
+  readonly base: TranslationScore;
+  readonly adapter: TranslationScore;
+  /** Of the sentence itself, untranslated. */
+  readonly copied: TranslationScore;
+  /** Sentences on which the base gave the same tokens and log-probabilities, to the bit, beside a loaded adapter. */
+  readonly nSameOff: number;
+  readonly nAskedOff: number;
+}
+
+export interface TranslationScore {
+  readonly chrf: number;
+  /** Share of answers that are one of the references, but for capitals and punctuation. */
+  readonly exact: number;
+}
+
+export interface TranslationData {
+  readonly train: readonly SentencePair[];
+  readonly test: readonly Translated[];
+  readonly choice: readonly Translated[];
+}
+
+export interface EvaluateOptions {
+  readonly languages: Languages;
+  readonly signal: AbortSignal;
+  readonly onAnswer: (told: Told) => void;
+}
+
+/** An answer, as it is told. */
+export interface Told {
+  readonly setting: 'choice' | 'base' | 'adapter';
+  readonly source: string;
+  readonly references: readonly string[];
+  readonly answer: string;
+}
+
+/** Tokens of an answer at most. */
+const MAX_ANSWER_TOKENS = 48;
+/** Answers that are made at the same time: they share passes over the weights, and none changes another. */
+const N_TOGETHER = 8;
+/** Room for as many prompts with examples. */
+const N_CTX = 4096;
+/** Sentences on which the base is asked with and without an adapter in memory. */
+const N_OFF = 20;
+/** Log-probabilities that are compared at each token. */
+const N_TOP = 5;
+
+/** The base with room for the adapter. @throws {EngineError} what loading throws */
+export async function loadWithAdapter(
+  id: string,
+  manifest: DecoderManifest,
+  { rank, scale, pairs }: Adapter,
+  modelsRoot?: string,
+): Promise<LocalModel> {
+  const bytes = adapterBytes({ id, rank, scale, pairs }, manifest);
+  const nCtx = Math.min(N_CTX, manifest.config.nCtx);
+  return await loadLocalModel(id, { nCtx, adapterBytes: bytes }, modelsRoot);
+}
+
+/** How many answers `evaluateTranslation` tells. */
+export function nAnswer({ test, choice }: TranslationData): number {
+  return choice.length * BASE_PROMPTS.length + 2 * test.length;
+}
+
+/**
+ * Chooses a prompt of the base by the sentences of `choice`, and measures it and the adapter on those of `test`.
+ * @throws {EngineError} E_ABORTED, E_USAGE for too few examples
+ */
+export async function evaluateTranslation(
+  local: LocalModel,
+  adapter: Adapter,
+  { train, test, choice }: TranslationData,
+  { languages, signal, onAnswer }: EvaluateOptions,
+): Promise<TranslationReport> {
+  const examples = examplesFrom(train);
+  const translator = new Translator(local, signal);
+  const all = async (
+    setting: Told['setting'],
+    sentences: readonly Translated[],
+    ask: (source: string) => Asked,
+    use: AdapterUse | null,
+  ): Promise<string[]> => {
+    const answers: string[] = [];
+    for (let at = 0; at < sentences.length; at += N_TOGETHER) {
+      const part = sentences.slice(at, at + N_TOGETHER);
+      const said = await Promise.all(part.map(({ source }) => translator.answer(ask(source), use)));
+      for (const [i, answer] of said.entries()) onAnswer({ setting, ...part[i]!, answer });
+      answers.push(...said);
+    }
+    return answers;
+  };
+  const prompts: TranslationReport['prompts'][number][] = [];
+  for (const { name, ask } of BASE_PROMPTS) {
+    const answers = await all('choice', choice, (one) => ask(one, examples, languages), null);
+    prompts.push({ name, chrf: scoreOf(answers, choice).chrf });
+  }
+  const at = prompts.reduce((best, one, i) => (one.chrf > prompts[best]!.chrf ? i : best), 0);
+  const { name: basePrompt, ask } = BASE_PROMPTS[at]!;
+  const askBase = (source: string): Asked => ask(source, examples, languages);
+  const base = await all('base', test, askBase, null);
+  const off = test.slice(0, N_OFF).map(({ source }) => askBase(source));
+  const before = await translator.traces(off, 'before');
+  const use: AdapterUse = { id: 'translation', activation: adapter.activation };
+  const { rank, scale, pairs } = adapter;
+  const release = await local.engine.useAdapter({
+    ...{ id: use.id, file: null },
+    load: () => Promise.resolve({ id: use.id, rank, scale, pairs }),
+  });
+  try {
+    const adapted = await all('adapter', test, adapterPrompt, use);
+    const beside = await translator.traces(off, 'beside');
+    return {
+      ...{ model: local.manifest.id, nTest: test.length, nChoice: choice.length },
+      ...{ prompts, basePrompt, base: scoreOf(base, test), adapter: scoreOf(adapted, test) },
+      copied: scoreOf(
+        test.map(({ source }) => source),
+        test,
+      ),
+      ...{ nAskedOff: off.length, nSameOff: before.filter((one, i) => one === beside[i]).length },
+    };
+  } finally {
+    release();
+  }
+}
+
+/** @throws {EngineError} E_USAGE for fewer than a prompt shows */
+function examplesFrom(train: readonly SentencePair[]): readonly SentencePair[] {
+  if (train.length >= N_EXAMPLE) return train.slice(0, N_EXAMPLE);
+  throw new EngineError(
+    'E_USAGE',
+    `data: ${train.length} pairs to learn from; expected at least the ${N_EXAMPLE} that a prompt shows. Take the folder that --make wrote.`,
+    { param: 'data' },
+  );
+}
+
+function scoreOf(answers: readonly string[], sentences: readonly Translated[]): TranslationScore {
+  const references = sentences.map((one) => one.references);
+  const isExact = (answer: string, i: number): boolean =>
+    references[i]!.some((reference) => sentenceKey(reference) === sentenceKey(answer));
+  return {
+    chrf: chrf(answers, references),
+    exact: answers.filter(isExact).length / Math.max(1, answers.length),
+  };
+}
+
+/** The first line that says something, without quotation marks around it: what is written after it is no translation. */
+export function firstLine(said: string): string {
+  const line = said
+    .split('\n')
+    .map((one) => one.trim())
+    .find((one) => one !== '');
+  return (line ?? '').replace(/^["“«]\s*(.*?)\s*["”»]$/u, '$1');
+}
+
+class Translator {
+  readonly #local: LocalModel;
+  readonly #encoder: RowEncoder;
+  readonly #signal: AbortSignal;
+
+  constructor(local: LocalModel, signal: AbortSignal) {
+    this.#local = local;
+    this.#encoder = new RowEncoder(local);
+    this.#signal = signal;
+  }
+
+  async answer(asked: Asked, adapter: AdapterUse | null): Promise<string> {
+    const said: number[] = [];
+    for await (const { token } of this.#tokens(asked, adapter, null, '')) {
+      said.push(token);
+      // A text of examples would go on with another one.
+      if (this.#local.tokenizer.decode(said).trimStart().includes('\n')) break;
+    }
+    return firstLine(this.#local.tokenizer.decode(said));
+  }
+
+  /** Tokens and log-probabilities of the base's answers as texts; nothing that another `scope` has kept is used. */
+  async traces(asked: readonly Asked[], scope: string): Promise<string[]> {
+    const traces: string[] = [];
+    for (const one of asked) {
+      const trace = [];
+      for await (const told of this.#tokens(one, null, N_TOP, scope)) trace.push(told);
+      traces.push(JSON.stringify(trace));
+    }
+    return traces;
+  }
+
+  async *#tokens(
+    asked: Asked,
+    adapter: AdapterUse | null,
+    topLogprobs: number | null,
+    scope: string,
+  ): AsyncGenerator<{ readonly token: number; readonly logprob: TokenLogprob | null }> {
+    const { engine, tokenizer, manifest } = this.#local;
+    const ids =
+      typeof asked === 'string'
+        ? tokenizer.encode(asked, { special: false, bos: true })
+        : this.#encoder.asked(asked);
+    const request = {
+      ...{ prompt: tokenPrompt(ids), maxTokens: MAX_ANSWER_TOKENS, topLogprobs, scope },
+      ...{ stopTokens: manifest.tokenizer.eosIds, promptLogprobs: false },
+      sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
+      ...(adapter === null ? {} : { adapter }),
+    };
+    for await (const event of engine.generate(request, this.#signal))
+      if (event.type === 'token') yield { token: event.token, logprob: event.logprob };
+  }
+}

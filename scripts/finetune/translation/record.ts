@@ -1,0 +1,48 @@
+/** What an adapter was measured on, with the hashes of its files: `record.json` beside them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE } from '../../../engine/adapters/peft.ts';
+import { hashFile } from '../../lib/hash-file.ts';
+import { writeWhole } from '../../train/checkpoint.ts';
+import { TRANSLATION_FILES } from './data.ts';
+import type { TranslationReport } from './evaluate.ts';
+
+export const RECORD_FILE = 'record.json';
+const ADAPTER_FILES = [PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE];
+
+export interface TranslationRecord {
+  /** SHA-256 of the adapter's files, by their names. */
+  readonly files: Readonly<Record<string, string>>;
+  /** SHA-256 of what was learned from and measured on, by their names. */
+  readonly data: Readonly<Record<string, string>>;
+  readonly report: TranslationReport;
+}
+
+/** SHA-256 of an adapter's files, by their names. */
+export async function adapterHashes(folder: string): Promise<Record<string, string>> {
+  return await hashesOf(folder, ADAPTER_FILES);
+}
+
+/** @throws {EngineError} E_DISK */
+export async function writeRecord(
+  adapter: string,
+  data: string,
+  report: TranslationReport,
+): Promise<void> {
+  const record: TranslationRecord = {
+    files: await adapterHashes(adapter),
+    data: await hashesOf(data, Object.values(TRANSLATION_FILES)),
+    report,
+  };
+  await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+export async function readRecord(adapter: string): Promise<TranslationRecord> {
+  return JSON.parse(await readFile(join(adapter, RECORD_FILE), 'utf8')) as TranslationRecord;
+}
+
+async function hashesOf(folder: string, names: readonly string[]): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const name of names) hashes[name] = await hashFile(join(folder, name));
+  return hashes;
+}
