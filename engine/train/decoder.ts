@@ -7,12 +7,8 @@ import { attention, attentionScratchBytes } from './ops/attention.ts';
 import { embedding } from './ops/embedding.ts';
 import { linear } from './ops/linear.ts';
 import { nextToken, type Targets } from './ops/next-token.ts';
-import {
-  planVectors,
-  projectedRows,
-  type ProjectorShape,
-  type VectorInput,
-} from './ops/projected-rows.ts';
+import { planVectors, type VectorInput } from './ops/placed-rows.ts';
+import { projectedRows, type ProjectorShape } from './ops/projected-rows.ts';
 import { rmsNorm } from './ops/rms-norm.ts';
 import { rope, type RopeTable } from './ops/rope.ts';
 import { swiglu } from './ops/swiglu.ts';

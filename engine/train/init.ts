@@ -1,5 +1,6 @@
 /** First weights: normal values whose width keeps signals as large from layer to layer (GPT-2's scheme). */
 import type { DecoderShape } from './decoder.ts';
+import { EYES, N_CONSTANT } from './eyes.ts';
 import { nValue, type Tensor } from './tensor.ts';
 
 const WIDTH = 0.02;
@@ -25,6 +26,34 @@ export function* initWeights(
     }
     yield { tensor, values };
   }
+}
+
+/**
+ * First weights of eyes that know nothing yet: maps as wide as 1 / sqrt(nIn), a gain that makes rows as large as those of
+ * tokens.
+ * @param gain root of the mean square of the embedding's values
+ */
+export function* initEyes(
+  weights: readonly Tensor[],
+  seed: number,
+  gain: number,
+): Generator<{ readonly tensor: Tensor; readonly values: Float32Array }, void, void> {
+  const normal = normals(seed);
+  for (const tensor of weights) {
+    const values = new Float32Array(nValue(tensor));
+    if (tensor.name === EYES.gain) values.fill(gain);
+    else if (tensor.name !== EYES.positions) {
+      const width = 1 / Math.sqrt(tensor.nCol);
+      for (let i = 0; i < values.length; i++) values[i] = width * normal();
+    }
+    if (tensor.name === EYES.hidden) clearConstants(values, tensor.nCol);
+    yield { tensor, values };
+  }
+}
+
+/** What the constants of a vector are multiplied with begins at 0. */
+function clearConstants(values: Float32Array, nCol: number): void {
+  for (let end = nCol; end <= values.length; end += nCol) values.fill(0, end - N_CONSTANT, end);
 }
 
 /**

@@ -4,14 +4,19 @@
  */
 import { EngineError } from '../../engine/base/errors.ts';
 import { createMemory } from '../../engine/kernels/wasm/module.ts';
+import type { TrainingKernels } from '../../engine/kernels/wasm/training-module.ts';
 import { loadShards } from '../../engine/model/memory/loader.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { LAYOUT_HEAD } from '../../engine/train/adapter/plan.ts';
-import { initAdapter } from '../../engine/train/init.ts';
+import { sliceOf, unpackRow } from '../../engine/train/adapter/unpack.ts';
+import { EYES_PREFIX } from '../../engine/train/eyes.ts';
+import { initAdapter, initEyes } from '../../engine/train/init.ts';
+import type { VectorInput } from '../../engine/train/ops/placed-rows.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { AdapterProgramConfig } from '../../engine/train/program.ts';
+import { type BatchVectors, NO_VECTORS } from '../train/training.ts';
 import { startCrew, type StartedCrew, Trainer } from '../train/trainer.ts';
 
 /** Sequences that are in memory together, one after the other. */
@@ -28,6 +33,8 @@ export interface Pass {
   readonly weights: Float32Array;
   /** Per pick what a teacher says in place of `targets`; null where the next token is learned. */
   readonly shares?: Shares | null;
+  /** What takes rows in place of tokens, for a training with eyes; none by default. */
+  readonly pictures?: BatchVectors | null;
 }
 
 /** The likeliest tokens of a teacher, as many for every pick. */
@@ -37,15 +44,20 @@ export interface Shares {
   readonly values: Float32Array;
 }
 
+/** Root of the mean square of usual embeddings; eyes that are begun from words have that of their base. */
+const USUAL_GAIN = 0.1;
+
 export class AdapterTraining extends Trainer<AdapterProgramConfig> {
   readonly #config: AdapterProgramConfig['adapter'];
   /** Of what the adapter adds. */
   #scale = 1;
   /** Rows in memory at a time. */
   readonly nRow: number;
+  readonly #kernels: TrainingKernels;
 
   private constructor(started: StartedCrew<AdapterProgramConfig>) {
     super(started);
+    this.#kernels = started.kernels;
     this.#config = started.config.adapter;
     this.nRow = this.#config.nRow;
   }
@@ -70,8 +82,16 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     training.#scale = alpha / rank;
     await training.#load(source);
     training.#turnFrom(nPrefix);
-    for (const { tensor, values } of initAdapter(training.program.plan.graph.weights, seed))
-      training.write(tensor, values);
+    const { weights } = training.program.plan.graph;
+    const isOfEyes = ({ name }: { readonly name: string }): boolean => name.startsWith(EYES_PREFIX);
+    const first = [
+      ...initAdapter(
+        weights.filter((weight) => !isOfEyes(weight)),
+        seed,
+      ),
+      ...initEyes(weights.filter(isOfEyes), seed, USUAL_GAIN),
+    ];
+    for (const { tensor, values } of first) training.write(tensor, values);
     return training;
   }
 
@@ -103,13 +123,29 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     const active = new Float32Array(nPrefix);
     const weights = new Float32Array(0);
     const shares = { ids: none, values: weights };
-    this.evaluate({ tokens, starts, active, picks: none, targets: none, weights, shares }, false);
+    const pass = { tokens, starts, active, picks: none, targets: none, weights, shares };
+    this.#write(pass, false, 0);
+    this.run('evaluate');
     for (const { keys, values, prefix } of this.program.plan.cache) {
       if (prefix === null) continue;
       this.write(prefix.keys, this.read({ ...keys, nRow: nPrefix }));
       this.write(prefix.values, this.read({ ...values, nRow: nPrefix }));
     }
     this.#turnFrom(nPrefix);
+  }
+
+  /** Rows of the stored embedding, [ids.length, nEmbd]. */
+  embeddingOf(ids: readonly number[]): Float32Array {
+    const { base } = this.program.plan;
+    const { room } = this.program.rooms[0]!;
+    const n = base.config.nEmbd;
+    const out = new Float32Array(ids.length * n);
+    for (const [i, id] of ids.entries()) {
+      const { weight, firstRow } = sliceOf(base.embedding, id);
+      unpackRow(this.#kernels, weight, id - firstRow, room);
+      out.set(this.floats.subarray(room / 4, room / 4 + n), i * n);
+    }
+    return out;
   }
 
   /** Shards go through a memory of their own: hashes are not made of a shared one. */
@@ -153,11 +189,15 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     return this.update(rate, weight);
   }
 
-  #write(pass: Pass, withAdapter: boolean): void {
+  /** @param nSeen positions of the prefix that are seen: one that is not learned belongs to the base */
+  #write(
+    pass: Pass,
+    withAdapter: boolean,
+    nSeen = withAdapter || this.#config.isPrefixFixed === true ? (this.#config.nPrefix ?? 0) : 0,
+  ): void {
     const { tokens, starts, active, picks, targets, weights, shares = null } = pass;
     const { input } = this.program.plan;
     const scale = withAdapter ? this.#scale : 0;
-    const nSeen = withAdapter ? (this.#config.nPrefix ?? 0) : 0;
     this.words.set(tokens, input.tokens / 4);
     this.words.set([tokens.length, picks.length, nSeen], input.layout / 4);
     this.words.set(starts, input.layout / 4 + LAYOUT_HEAD);
@@ -166,11 +206,19 @@ export class AdapterTraining extends Trainer<AdapterProgramConfig> {
     this.words.set(picks, input.picks / 4);
     this.words.set(targets, input.ids / 4);
     this.floats.set(weights, input.weights / 4);
+    if (input.vectors !== null) this.#writeVectors(input.vectors, pass.pictures ?? NO_VECTORS);
     if (input.shares === null) return;
     if (shares?.ids.length !== picks.length * input.shares.k)
       throw new EngineError('E_INTERNAL', 'training: a pass without what the teacher says of it');
     this.words.set(shares.ids, input.shares.ids / 4);
     this.floats.set(shares.values, input.shares.values / 4);
+  }
+
+  #writeVectors(to: VectorInput, { values, rows, places }: BatchVectors): void {
+    this.words[to.count / 4] = rows.length;
+    this.floats.set(values, to.values / 4);
+    this.words.set(rows, to.rows / 4);
+    this.words.set(places, to.places / 4);
   }
 
   #losses({ picks }: Pass): Float32Array {

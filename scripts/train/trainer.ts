@@ -3,7 +3,10 @@ import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EngineError } from '../../engine/base/errors.ts';
 import { WASM_PAGE_BYTES } from '../../engine/kernels/wasm/module.ts';
-import { instantiateTraining } from '../../engine/kernels/wasm/training-module.ts';
+import {
+  instantiateTraining,
+  type TrainingKernels,
+} from '../../engine/kernels/wasm/training-module.ts';
 import { LOSS_SCALE, MEAN_SCALE, NORM, RATE, SQUARE_SCALE } from '../../engine/train/adamw.ts';
 import {
   buildProgram,
@@ -22,16 +25,21 @@ const THREAD_FILE = join(import.meta.dirname, `training-thread${extname(import.m
 
 export interface StartedCrew<C extends ProgramConfig> {
   readonly config: C;
+  readonly kernels: TrainingKernels;
   readonly memory: WebAssembly.Memory;
   readonly program: Program<C>;
   readonly crew: Crew;
   readonly workers: readonly Worker[];
 }
 
-export async function startCrew<C extends ProgramConfig>(config: C): Promise<StartedCrew<C>> {
+/** The kernels of training, in the build that this machine runs. */
+export async function compileTraining(): Promise<WebAssembly.Module> {
   const path = (name: string): string => join(distDir, 'kernels', `${name}.wasm`);
-  const module =
-    (await compileWasmOrNull(path('training'))) ?? (await compileWasm(path('training-simd')));
+  return (await compileWasmOrNull(path('training'))) ?? (await compileWasm(path('training-simd')));
+}
+
+export async function startCrew<C extends ProgramConfig>(config: C): Promise<StartedCrew<C>> {
+  const module = await compileTraining();
   const memory = await planMemory(module, config);
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const seat = { module, memory, control, config };
@@ -39,8 +47,8 @@ export async function startCrew<C extends ProgramConfig>(config: C): Promise<Sta
     { length: config.nThread - 1 },
     (_, i) => new Worker(THREAD_FILE, { workerData: { ...seat, index: i + 1 } }),
   );
-  const { crew, program } = await joinCrew({ ...seat, index: 0 });
-  return { config, memory, program, crew, workers };
+  const { crew, program, kernels } = await joinCrew({ ...seat, index: 0 });
+  return { config, memory, program, kernels, crew, workers };
 }
 
 export class Trainer<C extends ProgramConfig = ProgramConfig> {
@@ -139,7 +147,7 @@ async function planMemory(
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET when the machine has no such memory */
-function sharedMemory(nPage: number): WebAssembly.Memory {
+export function sharedMemory(nPage: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: nPage, maximum: nPage, shared: true });
   } catch (cause) {

@@ -36,7 +36,7 @@ export interface StepResult {
   readonly norm: number;
 }
 
-const NO_VECTORS: BatchVectors = {
+export const NO_VECTORS: BatchVectors = {
   ...{ values: new Float32Array(), rows: new Uint32Array(), places: new Uint32Array() },
 };
 

@@ -6,6 +6,7 @@ import { archTensors } from '../../engine/archs/index.ts';
 import type { DecoderManifest, ModelConfig } from '../../engine/manifest/manifest.ts';
 import type { ModelSource } from '../../engine/model/memory/source.ts';
 import { unpackMatrix } from '../../engine/quant/layouts.ts';
+import type { EyesShape } from '../../engine/train/eyes.ts';
 import { type Target, TARGETS } from '../../engine/train/adapter/base.ts';
 import {
   AdapterTraining,
@@ -80,6 +81,8 @@ export interface SmallOptions {
   readonly targets?: readonly Target[];
   readonly seed?: number;
   readonly nPrefix?: number;
+  readonly isPrefixFixed?: boolean;
+  readonly eyes?: EyesShape;
   /** Tokens of a teacher. */
   readonly nShare?: number;
 }

@@ -1,5 +1,5 @@
 /**
- * A decoder of Llama's form, with a low-rank adapter, a trained prefix or neither, in float64, and the slopes of its loss by automatic differentiation
+ * A decoder of Llama's form, with a low-rank adapter, a trained prefix or neither, with eyes or without, in float64, and the slopes of its loss by automatic differentiation
  * of another project (jax-js): nothing of it is shared with what it checks.
  */
 import { nn, numpy as np, valueAndGrad } from '@jax-js/jax';
@@ -33,7 +33,7 @@ export async function jaxDecoder(
   c: ModelConfig,
   base: ReadonlyMap<string, PlainMatrix>,
   learned: ReadonlyMap<string, PlainMatrix>,
-  { tokens, starts, picks, targets, weights, shares = null }: Pass,
+  { tokens, starts, picks, targets, weights, shares = null, pictures = null }: Pass,
   gates: ArrayLike<number>,
   vectors: ReadonlyMap<string, BatchVectors> = new Map(),
 ): Promise<{ readonly loss: number; readonly slopes: ReadonlyMap<string, Float64Array> }> {
@@ -43,12 +43,18 @@ export async function jaxDecoder(
   const nPrefix = learned.get('layers.0.prefix.keys')?.nRow ?? 0;
   const [cosines, sines] = angles(c, starts, nRow, nPrefix);
   const mask = causalMask(starts, nRow, nPrefix);
-  const taken = new Set([...vectors.values()].flatMap(({ rows }) => [...rows]));
+  const shownPictures = pictures === null ? [] : [pictures];
+  const taken = new Set([...vectors.values(), ...shownPictures].flatMap(({ rows }) => [...rows]));
   const shown = oneHot(tokens, c.nVocab, taken);
   const segments = [...vectors].map(([name, { values, rows, places }]) => ({
     name: `projectors.${name}`,
     given: constant(values, [rows.length, values.length / rows.length]),
     // [nRow, vectors]: where each goes.
+    into: np.transpose(oneHot(rows, nRow)),
+    places,
+  }));
+  const seen = shownPictures.map(({ values, rows, places }) => ({
+    given: constant(values, [rows.length, values.length / rows.length]),
     into: np.transpose(oneHot(rows, nRow)),
     places,
   }));
@@ -78,6 +84,13 @@ export async function jaxDecoder(
       const placed = np.matmul(oneHot(places, positions.shape[0]!), positions);
       const map = np.transpose(w(`${name}.linear.weight`));
       x = x.add(np.matmul(into.ref, np.matmul(given.ref, map).add(placed)));
+    }
+    for (const { given, into, places } of seen) {
+      const inside = nn.silu(np.matmul(given.ref, np.transpose(w('eyes.hidden.weight'))));
+      const positions = w('eyes.positions.weight');
+      const placed = np.matmul(oneHot(places, positions.shape[0]!), positions);
+      const made = np.matmul(inside, np.transpose(w('eyes.out.weight'))).add(placed);
+      x = x.add(np.matmul(into.ref, norm(made, 'eyes.gain')));
     }
     for (let i = 0; i < c.nLayer; i++) {
       const part = (name: string): string => `layers.${i}.${name}`;

@@ -4,11 +4,13 @@
  */
 import { EngineError } from '../../base/errors.ts';
 import { MAX_ADAPTER_RANK } from '../../model/decoder/plan.ts';
+import { eyeRows, type EyesShape } from '../eyes.ts';
 import { Graph } from '../graph.ts';
 import { adaptedLinear, type LowRankPair } from '../ops/adapted-linear.ts';
 import { add } from '../ops/add.ts';
 import { attention, attentionScratchBytes, type KeptPositions } from '../ops/attention.ts';
 import { pickedTokens, type Picks } from '../ops/picked-tokens.ts';
+import { planVectors, type VectorInput } from '../ops/placed-rows.ts';
 import { rmsNorm } from '../ops/rms-norm.ts';
 import { rope, type RopeTable } from '../ops/rope.ts';
 import { swiglu } from '../ops/swiglu.ts';
@@ -41,8 +43,12 @@ export interface AdapterConfig {
   /** What an adapter adds counts alpha / rank times. */
   readonly alpha: number;
   readonly targets: readonly Target[];
-  /** Positions of a trained prefix; none by default. */
+  /** Positions of a prefix; none by default. */
   readonly nPrefix?: number;
+  /** Whether the prefix is what the base's cache holds of the tokens that all texts begin with, and is not learned. */
+  readonly isPrefixFixed?: boolean;
+  /** Eyes that are learned with it; none by default. */
+  readonly eyes?: EyesShape;
   /** Likeliest tokens of a teacher that each pick is learned from; by default the token that follows. */
   readonly nShare?: number;
   /** Rows that are in memory at a time: tokens of whole sequences. */
@@ -60,6 +66,8 @@ export interface AdapterInput extends Picks {
    * sequence, then the number of rows.
    */
   readonly layout: number;
+  /** What pictures' rows are made from; null without eyes. */
+  readonly vectors: VectorInput | null;
 }
 
 export interface AdapterPlan {
@@ -80,7 +88,7 @@ export interface LayerCache {
   /** Of the rows of a step, in halves; read after it. */
   readonly keys: Tensor;
   readonly values: Tensor;
-  /** Of the trained prefix; null without one. */
+  /** Of the prefix; null without one. */
   readonly prefix: KeptPositions | null;
 }
 
@@ -104,7 +112,7 @@ export const moduleOf = (target: Target): string => MODULES[target].replace(/^.*
 
 /** @throws {EngineError} E_MODEL_KIND for a base that cannot be trained through, E_USAGE for numbers that cannot be */
 export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPlan {
-  const { nRow, rank, targets, nPrefix = 0, nShare = 0 } = config;
+  const { nRow, rank, targets, nPrefix = 0, nShare = 0, eyes } = config;
   if (rank > MAX_RANK || (targets.length === 0 && nPrefix === 0))
     throw new EngineError(
       'E_USAGE',
@@ -124,6 +132,7 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
     ...{ layout, tokens: arena.values(nRow), gates: arena.values(nRow) },
     ...{ picks: arena.values(nRow), ids: arena.values(nRow) },
     ...{ weights: arena.values(nRow), losses: arena.values(nRow), count: () => word(1) },
+    vectors: eyes === undefined ? null : planVectors(graph, eyes, nRow),
     shares:
       nShare === 0
         ? null
@@ -139,7 +148,9 @@ export function planAdapter(config: AdapterConfig, views: ReadViews): AdapterPla
   const tokenAt = (row: number): number => views().words[input.tokens / 4 + row]!;
   const cache: LayerCache[] = [];
   const nSeen = (): number => word(2);
-  let x = storedEmbedding(graph, base, tokenAt, nRow);
+  let x = storedEmbedding(graph, base, tokenAt, nRow, eyes !== undefined);
+  if (eyes !== undefined && input.vectors !== null)
+    x = eyeRows(graph, x, eyes, input.vectors, c.normEps, views);
   for (let i = 0; i < c.nLayer; i++)
     x = layer({ graph, base, config, input, ropeTable, matrices, nSeen, cache }, i, x);
   const last = rmsNorm(graph, 'norm', x, normWeight(base, 'outputNorm'), c.normEps);
@@ -220,16 +231,20 @@ function layer(
   return y;
 }
 
-/** Keys and values of a trained prefix (arXiv 2101.00190), as a cache of keys in halves has them: turned already. */
+/** Keys and values of a prefix (arXiv 2101.00190), as a cache of keys in halves has them: turned already. */
 function prefixOf(
   graph: Graph,
-  { base: { config: c }, nPrefix = 0 }: AdapterConfig,
+  { base: { config: c }, nPrefix = 0, isPrefixFixed = false }: AdapterConfig,
   i: number,
   nSeen: () => number,
 ): KeptPositions | null {
   if (nPrefix === 0) return null;
   const kvDim = c.nKvHead * c.headDim;
-  const part = (side: PrefixSide): Tensor => graph.weight(prefixName(i, side), nPrefix, kvDim);
+  const part = (side: PrefixSide): Tensor => {
+    const name = prefixName(i, side);
+    if (!isPrefixFixed) return graph.weight(name, nPrefix, kvDim);
+    return fixedTensor(name, nPrefix, kvDim, graph.arena.values(nPrefix * kvDim));
+  };
   return { keys: part('keys'), values: part('values'), count: nSeen };
 }
 
@@ -239,12 +254,12 @@ function prefixOf(
  */
 function keepFirst(cache: readonly LayerCache[]): Phase[] {
   const parts = cache.flatMap(({ prefix }) =>
-    prefix === null ? [] : [prefix.keys, prefix.values],
+    [prefix?.keys, prefix?.values].filter((part) => part?.hasSlopes === true),
   );
   if (parts.length === 0) return [];
   return [
     ({ kernels, index }) => {
-      if (index === 0) for (const { grad, nCol } of parts) kernels.clear(grad!, nCol);
+      if (index === 0) for (const part of parts) kernels.clear(part!.grad!, part!.nCol);
     },
   ];
 }
@@ -285,15 +300,16 @@ function normWeight({ weights }: Base, name: string): Tensor {
   return fixedTensor(name, 1, nCol, address);
 }
 
-/** Rows of the stored embedding; nothing before them is learned. */
+/** Rows of the stored embedding. @param hasSlopes whether rows that take the place of some are learned */
 function storedEmbedding(
   graph: Graph,
   base: Base,
   tokenAt: (row: number) => number,
   nRow: number,
+  hasSlopes: boolean,
 ): Tensor {
   const n = base.config.nEmbd;
-  const y = graph.result('embedding', nRow, n, false);
+  const y = graph.result('embedding', nRow, n, hasSlopes);
   graph.add({
     result: y,
     nFlop: 0,

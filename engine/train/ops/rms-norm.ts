@@ -1,18 +1,19 @@
 /** y = x / rms(x) * weight, by rows (arXiv 1910.07467). */
 import type { Graph } from '../graph.ts';
 import { partOf, type Phase } from '../phase.ts';
+import type { RowLayout } from '../row-layout.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** @param weight [1, nCol] */
+/** @param weight [1, nCol] @param rows those in use, where they are not the graph's */
 export function rmsNorm(
   graph: Graph,
   name: string,
   x: Tensor,
   weight: Tensor,
   eps: number,
+  rows: RowLayout = graph.rows,
 ): Tensor {
   const { nRow, nCol: n } = x;
-  const { rows } = graph;
   const y = graph.result(name, nRow, n, x.hasSlopes || weight.hasSlopes);
   const rstd = graph.arena.values(nRow);
   const inputSlopes = (add: 0 | 1): Phase => {
