@@ -2,18 +2,18 @@
 import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
 import { RunQueue } from '../base/run-queue.ts';
 import { plainTurns } from '../base/turns.ts';
-import type { OpenTurns } from '../base/turns.ts';
+import type { OpenTurns, Steps } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import type { VisionManifest } from '../manifest/manifest.ts';
 import type { VisionConfig } from '../manifest/vision-config.ts';
-import type { BudgetOptions } from '../model/memory/layout.ts';
 import { loadModel } from '../model/memory/load-model.ts';
 import type { LoadOptions } from '../model/memory/load-model.ts';
 import type { ModelSource } from '../model/memory/source.ts';
 import { ImageEncoder } from '../model/vision/image-encoder.ts';
 import type { SeenPicture } from '../model/vision/image-encoder.ts';
 import { MAX_WAITING_PICTURES, planVision } from '../model/vision/plan.ts';
-import type { VisionPlan } from '../model/vision/plan.ts';
+import type { VisionPlan, VisionPlanOptions } from '../model/vision/plan.ts';
+import type { EyesSizes, EyesSource } from '../model/vision/projector.ts';
 import { visionTensors } from '../model/vision/tensors.ts';
 
 const BUSY_RETRY_AFTER_S = 2;
@@ -59,7 +59,7 @@ export class ImageEngine {
   static async load(
     source: ModelSource<VisionManifest>,
     modules: KernelModules,
-    options: BudgetOptions & LoadOptions = {},
+    options: VisionPlanOptions & LoadOptions = {},
   ): Promise<ImageEngine> {
     const { manifest } = source;
     const { config } = manifest;
@@ -87,6 +87,76 @@ export class ImageEngine {
    * @throws {EngineError} E_REQUEST_INVALID for other sides, E_ABORTED, E_BUSY when others wait
    */
   async see(rgb: Uint8Array, signal?: AbortSignal, subject = ''): Promise<SeenPicture> {
+    return await this.#run(rgb, () => this.#encoder.see(rgb), signal, subject);
+  }
+
+  /**
+   * The same picture as a grid of vectors: means of the last map.
+   * @param grid vectors a side, at most as many as the map has @returns [grid * grid, nFeature]
+   * @throws {EngineError} as `see`; E_REQUEST_INVALID for a larger grid
+   */
+  async look(
+    rgb: Uint8Array,
+    grid: number,
+    signal?: AbortSignal,
+    subject = '',
+  ): Promise<Float32Array> {
+    this.#checkGrid(grid);
+    return await this.#run(rgb, () => this.#encoder.look(rgb, grid), signal, subject);
+  }
+
+  /**
+   * A picture as rows that a language model reads in place of tokens.
+   * @param eyes are read when they are not those that were used last
+   * @returns [grid * grid, nEmbd] of the eyes
+   * @throws {EngineError} as `look`; E_ADAPTER_BASE for eyes of another encoder, E_MEMORY_BUDGET for those that were not
+   *   planned for; what reading them throws
+   */
+  async show(
+    rgb: Uint8Array,
+    eyes: EyesSource,
+    signal?: AbortSignal,
+    subject = '',
+  ): Promise<Float32Array> {
+    // In turn: others may see through other eyes.
+    const begin = async (): Promise<Steps<Float32Array>> => {
+      const { projector } = this.#encoder;
+      if (projector.held?.id !== eyes.id) {
+        const tensors = await eyes.load();
+        this.#checkEyes(eyes.id, tensors);
+        projector.hold(eyes.id, tensors);
+      }
+      return this.#encoder.show(rgb);
+    };
+    return await this.#run(rgb, begin, signal, subject);
+  }
+
+  #checkEyes(id: string, { nFeature, grid }: EyesSizes): void {
+    this.#checkGrid(grid);
+    if (nFeature === this.config.nFeature) return;
+    throw new EngineError(
+      'E_ADAPTER_BASE',
+      `adapter ${id}: its eyes take ${nFeature} channels; expected ${this.config.nFeature}, as ${this.modelId} has. Train it again with this encoder.`,
+      { details: { nFeature, expected: this.config.nFeature } },
+    );
+  }
+
+  #checkGrid(grid: number): void {
+    const { lastSide } = this.#encoder;
+    if (!Number.isInteger(grid) || grid < 1 || grid > lastSide)
+      throw new EngineError(
+        'E_REQUEST_INVALID',
+        `picture: a grid of ${grid}; expected 1 to ${lastSide}, as the last map of ${this.modelId} has. Choose a smaller one.`,
+        { param: 'image', details: { grid, lastSide } },
+      );
+  }
+
+  async #run<T>(
+    rgb: Uint8Array,
+    begin: () => Steps<T> | Promise<Steps<T>>,
+    signal: AbortSignal | undefined,
+    subject: string,
+  ): Promise<T> {
     const { side } = this.config;
     if (rgb.length !== side * side * 3)
       throw new EngineError(
@@ -97,7 +167,7 @@ export class ImageEngine {
     const leave = await this.#queue.enter(signal, subject);
     const turns = this.#openTurns();
     try {
-      const steps = this.#encoder.see(rgb);
+      const steps = await begin();
       let step = steps.next();
       for (; step.done !== true; step = steps.next()) {
         await turns.next();

@@ -17,6 +17,7 @@ import { logprobOf, pickToken } from './pick-token.ts';
 import type { Claim, Lease } from './scheduler.ts';
 import { Text } from './text.ts';
 import type {
+  AdapterActivation,
   FinishReason,
   GenerateEvent,
   GenerateRequest,
@@ -47,8 +48,8 @@ export interface GenerationOptions {
   readonly draftModel: DraftModel | null;
   /** Adapter it is evaluated with; none by default. */
   readonly adapter?: AdapterHandle | null;
-  /** Tokens from whose last occurrence in the prompt on the adapter applies; from the start by default. */
-  readonly activation?: readonly number[] | null;
+  /** From where on the adapter applies; from the start by default. */
+  readonly activation?: AdapterActivation;
   /** Made for the request's constraint, if it has one. */
   readonly program?: GrammarProgram;
 }
@@ -106,7 +107,7 @@ export class Generation {
       this.text = new Text(request.prompt, nEmbd, null, adapter);
     } else {
       this.#adapter = { id: adapter.id, isActivated: true };
-      this.text = new Text(request.prompt, nEmbd, { adapter: this.#adapter, tokens: activation });
+      this.text = new Text(request.prompt, nEmbd, { adapter: this.#adapter, from: activation });
     }
     const atRoot = activation === null ? adapter : null;
     this.root = { scope: request.scope ?? '', adapter: atRoot?.id ?? null };

@@ -5,11 +5,12 @@ import { keyWith, prefixKeys } from '../model/decoder/contract.ts';
 import type { AdapterHandle, PositionInput } from '../model/decoder/contract.ts';
 import { promptLength } from './prompt.ts';
 import type { Prompt } from './prompt.ts';
+import type { AdapterActivation } from './types.ts';
 
-/** An adapter that applies from the last occurrence of `tokens` in a prompt on, those included. */
+/** An adapter that applies from the last occurrence of tokens in a prompt on, those included, or from its first row on. */
 export interface Activation {
   readonly adapter: AdapterHandle;
-  readonly tokens: readonly number[];
+  readonly from: NonNullable<AdapterActivation>;
 }
 
 export class Text {
@@ -35,7 +36,7 @@ export class Text {
   #hasRows = false;
 
   /**
-   * @param activation of an adapter that applies from its last invocation on
+   * @param activation of an adapter that does not apply everywhere
    * @param adapter that applies everywhere, whose prefix the text begins with
    */
   constructor(
@@ -46,7 +47,7 @@ export class Text {
   ) {
     this.items.push(...prefixKeys(adapter));
     this.nPrefix = this.items.length;
-    this.activeFrom = activation === null ? Infinity : lastStart(prompt, nEmbd, activation.tokens);
+    this.activeFrom = activation === null ? Infinity : startOf(prompt, nEmbd, activation.from);
     this.#activated = activation?.adapter ?? null;
     for (const segment of prompt)
       if (segment.kind === 'tokens') for (const token of segment.ids) this.push(token);
@@ -95,6 +96,16 @@ export class Text {
       this.#pushInput({ key: rowKey(hash, i), values });
     }
   }
+}
+
+function startOf(prompt: Prompt, nEmbd: number, from: Activation['from']): number {
+  return from === 'rows' ? firstRow(prompt, nEmbd) : lastStart(prompt, nEmbd, from);
+}
+
+/** The position of the first row in a prompt; Infinity without any. */
+function firstRow(prompt: Prompt, nEmbd: number): number {
+  const at = prompt.findIndex(({ kind }) => kind === 'rows');
+  return at < 0 ? Infinity : promptLength(prompt.slice(0, at), nEmbd);
 }
 
 /** The position where `tokens` last begin in a prompt; Infinity when they do not occur. */

@@ -34,10 +34,15 @@ export interface GenerateRequest {
 /** A request as it is given: its prompt may have vectors in it. */
 export type GivenRequest = Omit<GenerateRequest, 'prompt'> & { readonly prompt: GivenPrompt };
 
+/**
+ * From where on in a prompt an adapter applies, and not at all without it: tokens at their last occurrence, or the first row
+ * of a picture. Null for everywhere.
+ */
+export type AdapterActivation = readonly number[] | 'rows' | null;
+
 export interface AdapterUse {
   readonly id: string;
-  /** Tokens from whose last occurrence in the prompt on it applies, and not at all without one; null for everywhere. */
-  readonly activation: readonly number[] | null;
+  readonly activation: AdapterActivation;
   /** Positions of its trained prefix, with which the text begins; none by default. */
   readonly nPrefix?: number;
 }

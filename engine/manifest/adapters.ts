@@ -20,6 +20,40 @@ export const MAX_PREFIX_POSITIONS = 2048;
 
 const count = z.number().int().positive();
 
+/** Vectors a side of the grid that a picture becomes. */
+export const MAX_GRID = 32;
+const MAX_WIDTH = 16_384;
+const width = count.max(MAX_WIDTH);
+
+/** What there is to know of an adapter's eyes, beside their weights: a part of its folder, and of its record. */
+export const eyesFactsSchema = z.strictObject({
+  /** The image encoder that they see through, and the SHA-256 of what it has to be (`encoderHash`). */
+  encoder: z.string().regex(MODEL_ID_PATTERN),
+  encoderSha256: sha256,
+  grid: count.max(MAX_GRID),
+  /** Channels of the encoder's last map. */
+  nFeature: width,
+  nHidden: width,
+  /** Values of a row that the base reads. */
+  nEmbd: width,
+  normEps: z.number().positive().max(1),
+  /** Ids of the tokens before and after a picture. */
+  beginId: z.number().int().nonnegative(),
+  endId: z.number().int().nonnegative(),
+});
+export type EyesFacts = z.output<typeof eyesFactsSchema>;
+
+/** Eyes as a bucket has them. */
+const storedEyes = z.strictObject({
+  ...eyesFactsSchema.shape,
+  file: fileName,
+  bytes: count.max(MAX_ADAPTER_BYTES),
+  sha256,
+  /** Bytes that they take in their encoder's memory. */
+  regionBytes: count.max(4 * MAX_ADAPTER_BYTES),
+});
+export type StoredEyes = z.output<typeof storedEyes>;
+
 export const adapterRecordSchema = z.strictObject({
   name: z.string().regex(MODEL_ID_PATTERN),
   /** SHA-256 of what the base has to be for the adapter to fit it (`baseHash`). */
@@ -33,6 +67,8 @@ export const adapterRecordSchema = z.strictObject({
   nTarget: z.number().int().nonnegative().max(1_000_000),
   /** Positions of a trained prefix; 0 of low-rank adapters. */
   nPrefix: z.number().int().nonnegative().max(MAX_PREFIX_POSITIONS).default(0),
+  /** What it sees with; it applies from the first picture of a prompt on then. Null for one that reads text alone. */
+  eyes: storedEyes.nullable().default(null),
   /** Tokens that activate it; null for an adapter that always applies. */
   activation: z.array(z.number().int().nonnegative()).min(1).max(256).nullable(),
   /** What its own files call the base. */

@@ -156,7 +156,12 @@ function describe(adapters: readonly BaseAdapter[]): string {
   return `${textTable([['name', 'rank', 'weights', 'size', 'kind', 'licence'], ...rows]).join('\n')}\n`;
 }
 
-function kindOf({ activation, nPrefix }: Pick<BaseAdapter, 'activation' | 'nPrefix'>): string {
+function kindOf({
+  activation,
+  nPrefix,
+  eyes,
+}: Pick<BaseAdapter, 'activation' | 'nPrefix' | 'eyes'>): string {
+  if (eyes !== null) return `sees through ${eyes.encoder}`;
   if (nPrefix > 0) return `prefix of ${nPrefix} tokens`;
   return activation === null ? '' : 'activated';
 }

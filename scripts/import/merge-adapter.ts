@@ -30,7 +30,7 @@ export interface MergeOptions {
 
 /**
  * @throws {EngineError} E_ADAPTER_BASE when the imported base is not the adapter's, E_ADAPTER_UNSUPPORTED for an
- *   activated one or a prefix, E_WEIGHTS_HASH for damaged files of the base; E_USAGE for a folder that is taken
+ *   activated one, one with eyes or a prefix, E_WEIGHTS_HASH for damaged files of the base; E_USAGE for a folder that is taken
  */
 export async function mergeAdapter(options: MergeOptions): Promise<DecoderManifest> {
   const { baseFolder, record, pairs, onProgress } = options;
@@ -42,6 +42,12 @@ export async function mergeAdapter(options: MergeOptions): Promise<DecoderManife
     throw new EngineError(
       'E_ADAPTER_UNSUPPORTED',
       `adapter ${record.name}: applies after its invocation tokens only, and weights apply everywhere; ` +
+        'expected one without. Serve it beside its base.',
+    );
+  if (record.eyes !== null)
+    throw new EngineError(
+      'E_ADAPTER_UNSUPPORTED',
+      `adapter ${record.name}: has eyes, which are no change of weights, and applies from a picture on; ` +
         'expected one without. Serve it beside its base.',
     );
   if (record.nPrefix > 0)

@@ -1,5 +1,5 @@
 /** Adapters in a bucket: each lies beside its base, and one record names them all. */
-import type { Adapter } from '../../engine/adapters/adapter.ts';
+import type { Eyes, SeeingAdapter } from '../../engine/adapters/eyes.ts';
 import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
 import type { TrainedPrefix } from '../../engine/adapters/prefix.ts';
 import {
@@ -20,7 +20,8 @@ import {
   parseAdapterList,
   splitName,
 } from '../../engine/manifest/adapters.ts';
-import type { AdapterList, AdapterRecord } from '../../engine/manifest/adapters.ts';
+import type { AdapterList, AdapterRecord, StoredEyes } from '../../engine/manifest/adapters.ts';
+import { eyesBytes } from '../../engine/model/vision/projector.ts';
 import { MODEL_ID_PATTERN, parseManifest, requireKind } from '../../engine/manifest/manifest.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { adaptersKey, manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
@@ -90,11 +91,13 @@ function parseStored(base: string, text: string | null): AdapterList {
 export async function addAdapter(
   bucket: Bucket,
   { base, name }: AdapterName,
-  adapter: Adapter | TrainedPrefix,
+  adapter: SeeingAdapter | TrainedPrefix,
   manifest: DecoderManifest,
   { licence, source }: AddAdapterOptions,
 ): Promise<AdapterRecord> {
   const { bytes, regionBytes, facts } = encoded(adapter, manifest);
+  const eyes = isTrainedPrefix(adapter) || adapter.eyes === undefined ? null : adapter.eyes;
+  const stored = eyes === null ? null : storedEyes(name, eyes);
   if (bytes.length > MAX_ADAPTER_BYTES)
     throw new EngineError(
       'E_ADAPTER_UNSUPPORTED',
@@ -104,7 +107,7 @@ export async function addAdapter(
   const record: AdapterRecord = {
     name,
     baseSha256: await baseHash(manifest),
-    ...facts,
+    ...{ ...facts, eyes: stored },
     baseName: adapter.baseName,
     licence: licence.slice(0, 200),
     source: source.slice(0, 500),
@@ -112,6 +115,8 @@ export async function addAdapter(
     ...{ file: `${name}.adapter`, bytes: bytes.length, sha256: hashBytes(bytes), regionBytes },
   };
   await bucket.put(modelKey(base, record), bytes, record.sha256);
+  if (eyes !== null && stored !== null)
+    await bucket.put(modelKey(base, stored), eyes.bytes, stored.sha256);
   const replaced = await changeAdapters(bucket, base, ({ adapters }) => {
     const others = adapters.filter((other) => other.name !== name);
     if (others.length >= MAX_ADAPTERS)
@@ -125,6 +130,20 @@ export async function addAdapter(
   return record;
 }
 
+/** Eyes as the record has them. */
+function storedEyes(name: string, { facts, bytes }: Eyes): StoredEyes {
+  return {
+    ...facts,
+    ...{ file: `${name}.eyes`, bytes: bytes.length, sha256: hashBytes(bytes) },
+    regionBytes: eyesBytes(facts),
+  };
+}
+
+/** The files of an adapter. */
+function filesOf(record: AdapterRecord): (AdapterRecord | StoredEyes)[] {
+  return record.eyes === null ? [record] : [record, record.eyes];
+}
+
 type AdapterFacts = Pick<
   AdapterRecord,
   'rank' | 'alpha' | 'projections' | 'nTarget' | 'nPrefix' | 'activation'
@@ -132,7 +151,7 @@ type AdapterFacts = Pick<
 
 /** An adapter as a file, and what its record says of its kind. */
 function encoded(
-  adapter: Adapter | TrainedPrefix,
+  adapter: SeeingAdapter | TrainedPrefix,
   manifest: DecoderManifest,
 ): StoredAdapter & { readonly facts: AdapterFacts } {
   if (isTrainedPrefix(adapter)) {
@@ -194,7 +213,7 @@ export async function keysOfAdapters(bucket: Bucket, base: string): Promise<stri
   if (text === null) return [];
   try {
     const { adapters } = parseStored(base, text);
-    return [...adapters.map((record) => modelKey(base, record)), adaptersKey(base)];
+    return [...adapters.flatMap(filesOf).map((file) => modelKey(base, file)), adaptersKey(base)];
   } catch {
     // Of a record that cannot be read nothing else is known.
     return [adaptersKey(base)];
@@ -220,9 +239,9 @@ async function deleteUnnamed(
   before: readonly AdapterRecord[],
 ): Promise<void> {
   const { adapters } = await readAdapters(bucket, base);
-  const named = new Set(adapters.map((record) => modelKey(base, record)));
-  for (const record of before) {
-    const key = modelKey(base, record);
+  const named = new Set(adapters.flatMap(filesOf).map((file) => modelKey(base, file)));
+  for (const file of before.flatMap(filesOf)) {
+    const key = modelKey(base, file);
     if (!named.has(key)) await bucket.delete(key);
   }
 }

@@ -1,12 +1,14 @@
 /** Adapters in the models' bucket: their record, which every request that names one needs, and their files. */
+import { decodeEyes } from '../../engine/adapters/eyes.ts';
 import { decodeStored } from '../../engine/adapters/stored.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { RecentCache } from '../../engine/base/recent-cache.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import { parseAdapterList } from '../../engine/manifest/adapters.ts';
-import type { AdapterList, AdapterRecord } from '../../engine/manifest/adapters.ts';
+import type { AdapterList, AdapterRecord, StoredEyes } from '../../engine/manifest/adapters.ts';
 import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
 import type { AdapterTensors } from '../../engine/model/decoder/contract.ts';
+import type { EyesTensors } from '../../engine/model/vision/projector.ts';
 import { BucketRecord } from './bucket-record.ts';
 import { readModelFile } from './model-files.ts';
 import { adaptersKey, modelKey } from './model-keys.ts';
@@ -19,7 +21,7 @@ const MAX_RECORDS = 1000;
 /** An adapter as whoever calls a stage names it. Plain data: it travels with every call. */
 export interface AdapterFile extends Pick<
   AdapterRecord,
-  'file' | 'bytes' | 'sha256' | 'regionBytes' | 'activation' | 'nPrefix'
+  'file' | 'bytes' | 'sha256' | 'regionBytes' | 'activation' | 'nPrefix' | 'eyes'
 > {
   /** Its name and content: another file under the same name is another adapter. */
   readonly id: string;
@@ -45,9 +47,43 @@ export async function readAdapters(
 }
 
 export function adapterFile(base: string, record: AdapterRecord): AdapterFile {
-  const { name, file, bytes, sha256, regionBytes, activation, nPrefix } = record;
-  const id = `${name}@${sha256}`;
-  return { id, base, file, bytes, sha256, regionBytes, activation, nPrefix };
+  const { name, file, bytes, sha256, regionBytes, activation, nPrefix, eyes } = record;
+  // The same matrices beside other eyes are another adapter.
+  const id = `${name}@${sha256}${eyes === null ? '' : `+${eyes.sha256}`}`;
+  return { id, base, file, bytes, sha256, regionBytes, activation, nPrefix, eyes };
+}
+
+/** Eyes as whoever calls their encoder's stage names them. Plain data. */
+export interface EyesFile {
+  /** Of the adapter. */
+  readonly id: string;
+  /** Id of the model that the adapter lies beside. */
+  readonly base: string;
+  readonly eyes: StoredEyes;
+}
+
+/** @throws {EngineError} E_WEIGHTS_FETCH, E_WEIGHTS_HASH; as `decodeEyes` */
+export async function readEyesTensors(
+  bucket: R2Bucket,
+  { id, base, eyes }: EyesFile,
+): Promise<EyesTensors> {
+  return await decodeEyes(id, await readChecked(bucket, base, eyes), eyes);
+}
+
+/** The bytes of a file beside a model, whose hash is its record's. */
+async function readChecked(
+  bucket: R2Bucket,
+  base: string,
+  file: Pick<AdapterRecord, 'file' | 'bytes' | 'sha256'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await readModelFile(bucket, base, file);
+  const got = await sha256Hex(bytes);
+  if (got === file.sha256) return bytes;
+  throw new EngineError(
+    'E_WEIGHTS_HASH',
+    `storage: ${modelKey(base, file)}: SHA-256; expected ${file.sha256}, got ${got}. Add the adapter again.`,
+    { details: { expected: file.sha256, got } },
+  );
 }
 
 /**
@@ -60,16 +96,8 @@ export async function readAdapterTensors(
   adapter: AdapterFile,
   layers?: readonly [number, number],
 ): Promise<AdapterTensors> {
-  const { id, base, sha256 } = adapter;
-  const bytes = await readModelFile(bucket, base, adapter);
-  const got = await sha256Hex(bytes);
-  if (got !== sha256)
-    throw new EngineError(
-      'E_WEIGHTS_HASH',
-      `storage: ${modelKey(base, adapter)}: SHA-256; expected ${sha256}, got ${got}. Add the adapter again.`,
-      { details: { expected: sha256, got } },
-    );
-  const tensors = await decodeStored(id, bytes, layers);
+  const { id, base } = adapter;
+  const tensors = await decodeStored(id, await readChecked(bucket, base, adapter), layers);
   const nPosition = tensors.prefix?.nPosition ?? 0;
   if (nPosition === adapter.nPrefix) return tensors;
   throw new EngineError(

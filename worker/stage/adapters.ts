@@ -5,8 +5,9 @@ import { PAGE_TOKENS } from '../../engine/cache/geometry.ts';
 import { WASM_PAGE_BYTES } from '../../engine/kernels/wasm/module.ts';
 import type { AdapterSource } from '../../engine/model/decoder/contract.ts';
 import type { MemoryPlan } from '../../engine/model/decoder/plan.ts';
-import { readAdapters, readAdapterTensors } from '../platform/adapter-files.ts';
-import type { AdapterFile } from '../platform/adapter-files.ts';
+import type { EyesSource } from '../../engine/model/vision/projector.ts';
+import { readAdapters, readAdapterTensors, readEyesTensors } from '../platform/adapter-files.ts';
+import type { AdapterFile, EyesFile } from '../platform/adapter-files.ts';
 import { readCount } from '../platform/vars.ts';
 
 /** Room for adapters by default, of models that have any. */
@@ -79,6 +80,11 @@ function noRoom(base: string, needed: number, room: number): EngineError {
       `with less context (thimble push ${base} --ctx N), or train an adapter of a smaller rank or for fewer weights.`,
     { details: { needed, room } },
   );
+}
+
+export function eyesSource({ MODELS }: AdapterEnv, file: EyesFile): EyesSource {
+  const { id, eyes } = file;
+  return { id, regionBytes: eyes.regionBytes, load: () => readEyesTensors(MODELS, file) };
 }
 
 export function adapterSource({ MODELS }: AdapterEnv, file: AdapterFile): AdapterSource {

@@ -91,7 +91,7 @@ interface BudgetOptions {
   readonly memoryBudgetBytes: number;
 }
 
-type LoadEngine<K extends 'encoder' | 'recognition' | 'vision'> = (
+type LoadEngine<K extends 'encoder' | 'recognition'> = (
   source: R2Source<ManifestOf<K>>,
   options: BudgetOptions & { readonly openTurns: typeof openTurns },
 ) => Promise<EngineByKind[K]>;
@@ -103,7 +103,7 @@ export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
   recognition: planWith(planRecognition, (source, options) =>
     RecognitionEngine.load(source, KERNELS, options),
   ),
-  vision: planWith(planVision, (source, options) => ImageEngine.load(source, KERNELS, options)),
+  vision: planSeeing,
   piece: planPiece,
 };
 
@@ -208,8 +208,24 @@ function planPiece({
   return Promise.resolve({ totalBytes: totalBytes + ownLinkBytes, jsHeapBytes, load });
 }
 
+/** An image encoder with room for the eyes that are asked for. */
+function planSeeing({
+  env,
+  manifest,
+  place,
+}: PlanInput<'vision'>): Promise<PlannedEngine<ImageEngine>> {
+  const eyesBytes = place.eyes?.eyes.regionBytes ?? 0;
+  const options = { memoryBudgetBytes: budgetOf(env), eyesBytes };
+  const { totalBytes, jsHeapBytes } = planVision(manifest, options);
+  const source = new R2Source(env.MODELS, manifest);
+  return Promise.resolve({
+    ...{ totalBytes, jsHeapBytes, adapterBytes: eyesBytes },
+    load: () => ImageEngine.load(source, KERNELS, { ...options, openTurns }),
+  });
+}
+
 /** Plans engines of a kind that needs no option but the budget. */
-function planWith<K extends 'encoder' | 'recognition' | 'vision'>(
+function planWith<K extends 'encoder' | 'recognition'>(
   plan: (manifest: ManifestOf<K>, options: BudgetOptions) => PlannedBytes,
   load: LoadEngine<K>,
 ): PlanEngine<K> {

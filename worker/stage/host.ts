@@ -193,8 +193,9 @@ async function openSlot<K extends EngineKind>(
 }
 
 /** Stages of a model over several plan for adapters by what they have left. */
-function hasRoom({ adapterBytes }: Slot, { adapter, hasAdapters }: ModelPlace): boolean {
-  return hasAdapters === true || adapterBytes >= (adapter?.regionBytes ?? 0);
+function hasRoom({ adapterBytes }: Slot, { adapter, eyes, hasAdapters }: ModelPlace): boolean {
+  const needed = adapter?.regionBytes ?? eyes?.eyes.regionBytes ?? 0;
+  return hasAdapters === true || adapterBytes >= needed;
 }
 
 /** An engine without room for an adapter takes no more requests: one that has room takes its place. */

@@ -23,9 +23,9 @@ import type {
   LayersAnswer,
   LayersCall,
 } from '../../engine/model/decoder/stage.ts';
-import { adapterSource } from './adapters.ts';
+import { adapterSource, eyesSource } from './adapters.ts';
 import type { EngineByKind, EngineKind, HostEnv, PlanInput } from './engines.ts';
-import type { ModelPlace, PiecePlace } from './model-place.ts';
+import type { EyesPlace, ModelPlace, PiecePlace } from './model-place.ts';
 import { servePiece } from './piece-socket.ts';
 import type { PieceCalls } from './piece-socket.ts';
 import { acquireEngine, hostStats, loadPiece } from './host.ts';
@@ -44,7 +44,9 @@ function keep(source: VocabularySource | null): VocabularySource | null {
 
 function withAdapter(request: GivenRequest, { adapter }: ModelPlace): GivenRequest {
   if (adapter === undefined) return request;
-  const { id, activation, nPrefix } = adapter;
+  const { id, nPrefix, eyes } = adapter;
+  // What is before a picture is shared with the model as it is, and a text without one is the model's own.
+  const activation = eyes === null ? adapter.activation : 'rows';
   return { ...request, adapter: { id, activation, ...(nPrefix === 0 ? {} : { nPrefix }) } };
 }
 
@@ -198,6 +200,21 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
   ): Promise<RpcAnswer<SeenPicture>> {
     return await this.#answer('stage.see', call, 'vision', model, (engine) =>
       engine.see(rgb, undefined, call.subject),
+    );
+  }
+
+  /**
+   * Looks at a picture with the eyes of another model's adapter.
+   * @param rgb [side, side, 3] @returns [grid * grid, nEmbd]
+   */
+  async show(
+    call: CallContext,
+    model: EyesPlace,
+    rgb: Uint8Array,
+  ): Promise<RpcAnswer<Float32Array>> {
+    const eyes = eyesSource(this.env, model.eyes);
+    return await this.#answer('stage.show', call, 'vision', model, (engine) =>
+      engine.show(rgb, eyes, undefined, call.subject),
     );
   }
 

@@ -1,5 +1,5 @@
 /** Where a model lies, as whoever calls a stage says it. Plain data: it travels with every call. */
-import type { AdapterFile } from '../platform/adapter-files.ts';
+import type { AdapterFile, EyesFile } from '../platform/adapter-files.ts';
 import type { PlacedPiece } from '../../engine/manifest/placement.ts';
 
 export interface ModelPlace {
@@ -18,6 +18,13 @@ export interface ModelPlace {
   readonly hasAdapters?: boolean;
   /** The adapter that a call asks for. */
   readonly adapter?: AdapterFile;
+  /** Of an image encoder, the eyes that a call asks for. */
+  readonly eyes?: EyesFile;
+}
+
+/** An image encoder with the eyes that see through it. */
+export interface EyesPlace extends ModelPlace {
+  readonly eyes: EyesFile;
 }
 
 /** A piece of a model over several stages. */

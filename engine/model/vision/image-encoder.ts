@@ -13,6 +13,8 @@ import { linearOf } from '../memory/linear.ts';
 import type { Linear } from '../memory/linear.ts';
 import { blockShapes, sideAfter, VISION_ROWS } from './plan.ts';
 import type { BlockShape, VisionPlan } from './plan.ts';
+import { poolMap } from './pool-map.ts';
+import { PictureProjector } from './projector.ts';
 import { STEM_KERNEL, STEM_STRIDE, STEM_VALUES } from './tensors.ts';
 
 const COLOURS = 3;
@@ -46,6 +48,8 @@ export class ImageEncoder {
   readonly #blocks: readonly Block[];
   readonly #head: Linear;
   readonly #classes: Linear;
+  /** Eyes of a language model that sees through this encoder. */
+  readonly projector: PictureProjector;
 
   constructor(
     config: VisionConfig,
@@ -59,6 +63,7 @@ export class ImageEncoder {
     this.#kernels = kernels;
     this.#ops = new Ops(kernels);
     this.#memory = memory;
+    this.projector = new PictureProjector(memory, kernels, this.#ops, plan.regions.eyes);
     this.#stem = linearOf(weights, 'stem');
     const shapes = blockShapes(config);
     this.#blocks = config.blocks.map((facts, i) => {
@@ -75,6 +80,32 @@ export class ImageEncoder {
 
   /** In parts, between which others may run. @param rgb [side, side, 3] */
   *see(rgb: Uint8Array): Steps<SeenPicture> {
+    return this.#conclude(yield* this.#lastMap(rgb));
+  }
+
+  /** The last map as a grid of vectors. @param grid vectors a side @returns [grid * grid, nFeature] */
+  *look(rgb: Uint8Array, grid: number): Steps<Float32Array> {
+    const { nPosition } = yield* this.#lastMap(rgb);
+    const { nFeature } = this.config;
+    const stride = rowStride(nFeature);
+    const { address } = this.#plan.regions.wide;
+    const map = new Float32Array(this.#memory.buffer, address, nPosition * stride);
+    return poolMap(map, { side: this.lastSide, stride, width: nFeature }, grid);
+  }
+
+  /** The picture as rows of the eyes that are held. @returns [grid * grid, nEmbd] of them */
+  *show(rgb: Uint8Array): Steps<Float32Array> {
+    const { held } = this.projector;
+    return this.projector.project(yield* this.look(rgb, held?.eyes.grid ?? 1));
+  }
+
+  /** Positions a side of the last map. */
+  get lastSide(): number {
+    return this.#blocks.at(-1)!.shape.outSide;
+  }
+
+  /** Leaves the last map in `wide`. */
+  *#lastMap(rgb: Uint8Array): Steps<{ readonly nPosition: number }> {
     const { even, odd } = this.#plan.regions;
     let [from, to] = [even.address, odd.address];
     this.#runStem(rgb, from);
@@ -84,7 +115,16 @@ export class ImageEncoder {
       if (!isSum) [from, to] = [to, from];
     }
     yield;
-    return this.#conclude(from);
+    const { outSide, nOut } = this.#blocks.at(-1)!.shape;
+    const nPosition = outSide * outSide;
+    this.#product(
+      this.#head,
+      { from, width: nOut },
+      nPosition,
+      this.#plan.regions.wide.address,
+      CLAMP,
+    );
+    return { nPosition };
   }
 
   /** The first convolution: each position reads its neighbours' colours as one row. */
@@ -149,17 +189,14 @@ export class ImageEncoder {
     return isSum;
   }
 
-  /** The last map, its mean, and the classes' scores. */
-  #conclude(from: number): SeenPicture {
+  /** The mean of the last map, and the classes' scores. */
+  #conclude({ nPosition }: { readonly nPosition: number }): SeenPicture {
     const { nFeature, labels } = this.config;
     const { wide, rows, panels, scores } = this.#plan.regions;
-    const last = this.#blocks.at(-1)!.shape;
-    const n = last.outSide * last.outSide;
-    this.#product(this.#head, { from, width: last.nOut }, n, wide.address, CLAMP);
     const stride = rowStride(nFeature);
     const mean: Rows = { address: rows.address, stride, panels: panels.address };
     new Float32Array(this.#memory.buffer, mean.address, stride).fill(0);
-    this.#kernels.meanRows(wide.address, mean.address, nFeature, n, stride);
+    this.#kernels.meanRows(wide.address, mean.address, nFeature, nPosition, stride);
     this.#multiply(this.#classes, mean, 1, scores.address, false);
     this.#kernels.addBias(scores.address, this.#classes.bias, labels.length, 1, 0);
     const { buffer } = this.#memory;

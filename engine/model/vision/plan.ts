@@ -11,9 +11,15 @@ export const VISION_ROWS = 224;
 /** Pictures that may wait for another to end: each holds its pixels. */
 export const MAX_WAITING_PICTURES = 64;
 
-export type VisionRegionName = 'even' | 'odd' | 'wide' | 'narrowed' | 'rows' | 'panels' | 'scores';
+export type VisionRegionName =
+  'even' | 'odd' | 'wide' | 'narrowed' | 'rows' | 'panels' | 'scores' | 'eyes';
 export type VisionPlan = MemoryLayout<VisionRegionName>;
 export type PlannableVision = Pick<VisionManifest, 'config'> & PlannableShards;
+
+export interface VisionPlanOptions extends BudgetOptions {
+  /** Room for eyes of a language model (`eyesBytes`); none by default. */
+  readonly eyesBytes?: number;
+}
 
 /** Sides and widths of a block's maps. */
 export interface BlockShape {
@@ -40,7 +46,7 @@ export function blockShapes({ side, nStem, blocks }: VisionConfig): BlockShape[]
 }
 
 /** @throws {EngineError} E_MEMORY_BUDGET with the numbers when the plan does not fit. */
-export function planVision(manifest: PlannableVision, options: BudgetOptions = {}): VisionPlan {
+export function planVision(manifest: PlannableVision, options: VisionPlanOptions = {}): VisionPlan {
   const { config: c } = manifest;
   const shapes = blockShapes(c);
   const stemSide = sideAfter(c.side, STEM_STRIDE);
@@ -66,6 +72,7 @@ export function planVision(manifest: PlannableVision, options: BudgetOptions = {
         rows: VISION_ROWS * rowStride(STEM_VALUES) * 4 + rowStride(c.nFeature) * 4,
         panels: panelBytes(VISION_ROWS, widest),
         scores: rowStride(c.labels.length) * 4,
+        eyes: options.eyesBytes ?? 0,
       },
       phases: {},
       besideBytes: (1 + MAX_WAITING_PICTURES) * c.side * c.side * 3,

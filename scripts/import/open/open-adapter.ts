@@ -1,7 +1,14 @@
 /** Recognises an adapter or a trained prefix at a path, and reads it for its base: a PEFT folder or a GGUF file. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Adapter, AdapterBase } from '../../../engine/adapters/adapter.ts';
+import type { AdapterBase } from '../../../engine/adapters/adapter.ts';
+import {
+  EYES_CONFIG_FILE,
+  EYES_WEIGHTS_FILE,
+  type Eyes,
+  readEyes,
+  type SeeingAdapter,
+} from '../../../engine/adapters/eyes.ts';
 import { readGgufAdapter } from '../../../engine/adapters/gguf-adapter.ts';
 import { PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE, readPeft } from '../../../engine/adapters/peft.ts';
 import { isPrefixConfig, readPeftPrefix } from '../../../engine/adapters/prefix.ts';
@@ -9,15 +16,16 @@ import type { TrainedPrefix } from '../../../engine/adapters/prefix.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { readRange } from '../../../engine/formats/byte-source.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
+import { MAX_ADAPTER_BYTES } from '../../../engine/manifest/adapters.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
+/** What a path holds: an adapter, with eyes or without, or a trained prefix. */
+export type OpenedAdapter = SeeingAdapter | TrainedPrefix;
+
 /** @throws {EngineError} E_USAGE for a path that holds no adapter; what the readers throw */
-export async function openAdapter(
-  path: string,
-  base: AdapterBase,
-): Promise<Adapter | TrainedPrefix> {
+export async function openAdapter(path: string, base: AdapterBase): Promise<OpenedAdapter> {
   const info = await stat(path).catch((cause: unknown) => {
     throw noAdapter(path, 'cannot be opened', cause);
   });
@@ -30,7 +38,7 @@ export async function openAdapter(
   return await readGgufAdapter(source, base);
 }
 
-async function openFolder(folder: string, base: AdapterBase): Promise<Adapter | TrainedPrefix> {
+async function openFolder(folder: string, base: AdapterBase): Promise<OpenedAdapter> {
   const names = await readdir(folder);
   const ggufs = names.filter((name) => name.endsWith('.gguf'));
   if (!names.includes(PEFT_CONFIG_FILE) && ggufs.length === 1)
@@ -44,7 +52,24 @@ async function openFolder(folder: string, base: AdapterBase): Promise<Adapter | 
   await using weights = await openFileSource(join(folder, PEFT_WEIGHTS_FILE));
   const parsed = parseJsonObject(PEFT_CONFIG_FILE, json);
   if (isPrefixConfig(parsed)) return await readPeftPrefix(parsed, weights, base);
-  return await readPeft(parsed, weights, base);
+  const adapter = await readPeft(parsed, weights, base);
+  return names.includes(EYES_CONFIG_FILE)
+    ? { ...adapter, eyes: await openEyes(folder, base) }
+    : adapter;
+}
+
+/** The eyes beside an adapter. */
+async function openEyes(folder: string, base: AdapterBase): Promise<Eyes> {
+  const read = async (name: string, most: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const path = join(folder, name);
+    await using source = await openFileSource(path).catch((cause: unknown) => {
+      throw noAdapter(folder, `has no ${name}`, cause);
+    });
+    if (source.bytes > most) throw noAdapter(folder, `has a ${name} of ${source.bytes} bytes`);
+    return new Uint8Array(await readRange(source, 0, source.bytes, name));
+  };
+  const config = await read(EYES_CONFIG_FILE, MAX_CONFIG_BYTES);
+  return await readEyes(config, await read(EYES_WEIGHTS_FILE, MAX_ADAPTER_BYTES), base);
 }
 
 function noAdapter(path: string, what: string, cause?: unknown): EngineError {

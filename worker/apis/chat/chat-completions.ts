@@ -6,7 +6,7 @@ import { redactMessages, redactorFor } from '../../serving/redaction/redact-requ
 import { accessDenied } from '../../access/errors.ts';
 import { allows, objectName } from '../../platform/caller.ts';
 import { redactImages } from '../../serving/vision/describe-messages.ts';
-import { sensesOf } from '../../serving/senses/read-senses.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatChunkSchema, chatCompletionSchema } from '../../serving/fields/answers.ts';
@@ -112,7 +112,7 @@ export const chatCompletions = endpointWith<RetrievalEnv & SessionsEnv & Records
       return await session.fetch('https://session/turn', init);
     }
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
-    checkInputs(model.id, body.messages, CHAT_PARTS, sensesOf(model));
+    checkInputs(model.id, body.messages, CHAT_PARTS, senseNames(model));
     const redactor = redactorFor(body.redact);
     const messages = await redactMessages(redactor, body.messages);
     const images = await redactImages(redactor, seen.images);

@@ -3,6 +3,8 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { z } from 'zod';
 import { chatSteps } from '../../serving/generation/run-chat.ts';
+import { mediaPositions } from '../../serving/senses/marks.ts';
+import { sensesOf } from '../../serving/senses/senses.ts';
 import { checkBlocks, conversationOf, describeBlocks } from './input.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
@@ -35,10 +37,11 @@ export const countTokens = defineEndpoint({
     const { vision } = given;
     const seen = await describeBlocks({ env, caller, model, vision, signal }, given);
     const body = seen.conversation;
-    checkBlocks(model.id, body);
+    checkBlocks(model, body);
     const { messages, prefill } = conversationOf(body);
     const tools = messagesTools(body)?.tools ?? [];
     const ids = await inTurns(chatSteps(model, messages, { prefill, tools }), takeTurn);
-    return Response.json({ input_tokens: ids.length });
+    const nMedia = mediaPositions(messages, sensesOf(model));
+    return Response.json({ input_tokens: ids.length + nMedia });
   },
 });

@@ -12,6 +12,8 @@ import { callFault, faultText } from '../../serving/output/tool-turns.ts';
 import { describeMessages, picturesFirst } from '../../serving/vision/describe-messages.ts';
 import type { PictureRequest } from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
+import type { ServedModel } from '../../serving/models/model-store.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import type { Conversation, MessageBlock } from './schema.ts';
 
 /**
@@ -116,15 +118,24 @@ function partsOf({ messages }: Conversation): Message[] {
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming a block that the model has no input for */
-export function checkBlocks(modelId: string, conversation: Conversation): void {
-  checkInputs(modelId, partsOf(conversation), BLOCKS);
+export function checkBlocks(
+  model: Pick<ServedModel, 'id' | 'manifest' | 'adapter'>,
+  conversation: Conversation,
+): void {
+  checkInputs(model.id, partsOf(conversation), BLOCKS, senseNames(model));
 }
 
-/** The conversation with words in the place of its pictures. @throws {EngineError} as describeMessages does */
+/**
+ * The conversation with words in the place of its pictures; a model with eyes of its own gets the pictures, where the words
+ * would be.
+ * @throws {EngineError} as describeMessages does
+ */
 export async function describeBlocks<C extends Conversation>(
-  request: Omit<PictureRequest, 'names'>,
+  request: Omit<PictureRequest, 'names'> & { readonly model: ServedModel },
   conversation: C,
 ): Promise<{ readonly conversation: C; readonly images: readonly ImageJson[] }> {
+  if (senseNames(request.model).has('image'))
+    return { conversation: { ...conversation, messages: blocksFirst(conversation) }, images: [] };
   const parts = partsOf(conversation);
   const { messages: described, images } = await describeMessages(
     { ...request, names: BLOCKS },
@@ -142,6 +153,16 @@ export async function describeBlocks<C extends Conversation>(
     return { ...message, content: picturesFirst(pictures, blocks) };
   });
   return { conversation: { ...conversation, messages }, images };
+}
+
+/** Messages with their pictures before the texts that ask about them. */
+function blocksFirst({ messages }: Conversation): Conversation['messages'] {
+  return messages.map((message) => {
+    const { content } = message;
+    if (typeof content === 'string') return message;
+    const pictures = content.map(({ type }) => type === 'image');
+    return { ...message, content: picturesFirst(pictures, content) };
+  });
 }
 
 function blockPart(block: MessageBlock): ContentPart {

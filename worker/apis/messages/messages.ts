@@ -106,7 +106,7 @@ export const messages = defineEndpoint({
     const { signal } = request;
     const seen = await describeBlocks({ env, caller, model, vision, signal }, given);
     const body = seen.conversation;
-    checkBlocks(model.id, body);
+    checkBlocks(model, body);
     const asked = conversationOf(body);
     const redactor = redactorFor(body.redact);
     const images = await redactImages(redactor, seen.images);

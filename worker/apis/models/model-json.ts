@@ -13,6 +13,7 @@ import type {
   WeightedManifest,
 } from '../../../engine/manifest/manifest.ts';
 import { adapterModelId } from '../../../engine/manifest/adapters.ts';
+import { SENSE_NAMES, type SenseName } from '../../../engine/manifest/modalities.ts';
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
 import type { MemoryLayout } from '../../../engine/model/memory/layout.ts';
@@ -65,7 +66,9 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
 export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJson {
   const { id } = base.manifest;
   const parent = modelJson(base.manifest, env);
-  const { rank, alpha, projections, activation, nPrefix, bytes, licence, source } = adapter;
+  const { rank, alpha, projections, activation, nPrefix, bytes, licence, source, eyes } = adapter;
+  const { modalities } = parent.thimble;
+  const sees = eyes !== null && !modalities.input.includes('image');
   const createdMs = Date.parse(adapter.createdAt);
   return {
     ...parent,
@@ -75,9 +78,11 @@ export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJs
     thimble: {
       ...parent.thimble,
       ...{ name: adapterModelId(parent.thimble.name, adapter.name), licence },
+      modalities: sees ? { ...modalities, input: [...modalities.input, 'image'] } : modalities,
       adapter: {
         ...{ rank, alpha, projections, invocation_tokens: activation, bytes },
         prefix_tokens: nPrefix,
+        image_encoder: eyes?.encoder ?? null,
       },
     },
   };
@@ -99,12 +104,17 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
     top: weightedTop(manifest, config.nCtx, served),
     extension: {
       context: { served, trained: config.nCtx },
-      modalities: { input: ['text'], output: ['text'] },
+      modalities: { input: ['text', ...ownSenses(config)], output: ['text'] },
       chat_template: manifest.chatTemplate !== null,
       quantization: quantizationJson(manifest),
       memory: memoryJson(manifest, wanted),
     },
   };
+}
+
+/** What a text model reads beside text. */
+function ownSenses({ modalities = {} }: DecoderManifest['config']): SenseName[] {
+  return SENSE_NAMES.filter((name) => modalities[name] !== undefined);
 }
 
 const ENCODER_OUTPUTS = { embed: 'embedding', score: 'score' } as const;

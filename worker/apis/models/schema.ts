@@ -73,6 +73,10 @@ export const modelSchema = z
               .number()
               .int()
               .describe('positions of a trained prefix, which every text begins with; 0 for none'),
+            image_encoder: z
+              .string()
+              .nullable()
+              .describe('the model that its eyes see through; null for one that reads text alone'),
             bytes: z.number().int(),
           })
           .optional()

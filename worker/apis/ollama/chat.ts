@@ -7,7 +7,7 @@ import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
 import { formatOf } from './format.ts';
 import { checkInputs } from '../../serving/conversation/message.ts';
-import { sensesOf } from '../../serving/senses/read-senses.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import { describeConversation } from '../../serving/vision/describe-messages.ts';
 import { conversationOf, IMAGES, toolsOf } from './conversation.ts';
 import { idOf } from './names.ts';
@@ -62,7 +62,7 @@ export const ollamaChat = defineEndpoint({
     const { signal: left } = request;
     const pictures = { env, caller, model, vision, names: IMAGES, signal: left };
     const { messages: conversation } = await describeConversation(pictures, asked);
-    checkInputs(model.id, conversation, IMAGES, sensesOf(model));
+    checkInputs(model.id, conversation, IMAGES, senseNames(model));
     if (conversation.length === 0)
       return Response.json({ ...loaded(model.id), message: { role: 'assistant', content: '' } });
     const tools = toolsOf(body.tools);

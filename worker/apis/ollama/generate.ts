@@ -7,7 +7,7 @@ import { runChat } from '../../serving/generation/run-chat.ts';
 import { runText } from '../../serving/generation/run-text.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
-import { sensesOf } from '../../serving/senses/read-senses.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import { describeConversation, describeInOrder } from '../../serving/vision/describe-messages.ts';
 import { contentOf, IMAGES } from './conversation.ts';
 import { formatOf } from './format.ts';
@@ -60,7 +60,7 @@ export const ollamaGenerate = defineEndpoint({
     // A text that is continued as it is has no place for pictures.
     const describe = body.raw ? describeInOrder : describeConversation;
     const { messages: described } = await describe(pictures, [question]);
-    checkInputs(model.id, described, names, sensesOf(model));
+    checkInputs(model.id, described, names, senseNames(model));
     const text = described.map(({ content }) => contentText(content)).join('');
     const messages = [...system, ...described];
     return await answer({

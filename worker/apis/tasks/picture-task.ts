@@ -25,7 +25,7 @@ import {
   redactorFor,
 } from '../../serving/redaction/redact-request.ts';
 import { restoreOutput } from '../../serving/redaction/restore-output.ts';
-import { sensesOf } from '../../serving/senses/read-senses.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import {
   finishReason,
   taskAnswer,
@@ -102,7 +102,7 @@ export function definePictureTask<Name extends string, Fields extends z.ZodRawSh
       };
       const pictures = { env, caller, model, vision: undefined, names: NAMES, signal };
       const seen = await describeConversation(pictures, [asked]);
-      checkInputs(model.id, seen.messages, NAMES, sensesOf(model));
+      checkInputs(model.id, seen.messages, NAMES, senseNames(model));
       const redactor = redactorFor(body.redact);
       const messages = await redactMessages(redactor, seen.messages);
       const images = await redactImages(redactor, seen.images);

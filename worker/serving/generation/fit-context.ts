@@ -7,6 +7,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import type { Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import { mediaPositions } from '../senses/marks.ts';
+import { sensesOf } from '../senses/senses.ts';
 import { chatSteps } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import type { Tool } from '../output/tools.ts';
@@ -31,7 +32,7 @@ export async function fitToContext(
   const countTokens = function* (messages: readonly Message[]): Steps<number> {
     try {
       const ids = yield* chatSteps(model, messages, { tools });
-      return ids.length + mediaPositions(messages, model.manifest.config.modalities);
+      return ids.length + mediaPositions(messages, sensesOf(model));
     } catch (error) {
       if (error instanceof EngineError && error.code === 'E_PROMPT_TOO_LONG') return Infinity;
       throw error;

@@ -17,7 +17,8 @@ import { turnsFor } from '../output/tool-prompt.ts';
 import type { Tool } from '../output/tools.ts';
 import { checkMessages } from '../policy/check-input.ts';
 import { chooseMarks, withMarkers, withSegments } from '../senses/marks.ts';
-import { readSenses, sensesOf } from '../senses/read-senses.ts';
+import { readSenses } from '../senses/read-senses.ts';
+import { senseNames, sensesOf } from '../senses/senses.ts';
 import { refuseTooLong } from './prompt-length.ts';
 import { type Delta, type GenerationParams, runGeneration } from './run-generation.ts';
 
@@ -79,7 +80,7 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
     const segments = await readSenses({ env, caller, signal }, model, messages, promptField);
     yield* runGeneration({
       ...{ env, caller, model, promptField, params, signal, onWaiting },
-      prompt: withSegments(ids, segments, model.manifest.config.modalities),
+      prompt: withSegments(ids, segments, sensesOf(model)),
       // Without a template the answer continues where the last message ended.
       atTextStart: model.manifest.chatTemplate !== null && prefill === '',
     });
@@ -131,7 +132,7 @@ export function* renderChatSteps(
       pictureField: '',
       text: 'text',
     },
-    sensesOf(model),
+    senseNames(model),
   );
   const { tokenizer } = model;
   const marks = chooseMarks(messages);
@@ -151,8 +152,7 @@ export function* renderChatSteps(
     variables,
     ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
   });
-  const { modalities } = model.manifest.config;
-  return { text: withMarkers(text, marks, modalities, tokenizer), sentinel };
+  return { text: withMarkers(text, marks, sensesOf(model), tokenizer), sentinel };
 }
 
 function templateTool({ name, description, parameters }: Tool): TemplateTool {

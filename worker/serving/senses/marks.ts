@@ -4,16 +4,19 @@
  * users' own texts cannot become special tokens any more.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { GivenPrompt, VectorsSegment } from '../../../engine/generate/prompt.ts';
-import {
-  projectorSize,
-  type Modalities,
-  SENSE_NAMES,
-  type SenseName,
-} from '../../../engine/manifest/modalities.ts';
+import type {
+  GivenPrompt,
+  PromptSegment,
+  VectorsSegment,
+} from '../../../engine/generate/prompt.ts';
+import { SENSE_NAMES, type SenseName } from '../../../engine/manifest/modalities.ts';
 import { chooseSentinel } from '../../../engine/text/sentinel.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { contentText, isMedia, type Message } from '../conversation/message.ts';
+import type { Senses } from './senses.ts';
+
+/** What stands between two markers. */
+export type Segment = VectorsSegment | Extract<PromptSegment, { kind: 'rows' }>;
 
 /** Of the senses that a conversation has parts of; a mark that is in no text could be taken by something else. */
 export type Marks = Readonly<Partial<Record<SenseName, string>>>;
@@ -37,13 +40,13 @@ export function chooseMarks(messages: readonly Message[]): Marks {
 export function withMarkers(
   text: string,
   marks: Marks,
-  modalities: Modalities | undefined,
+  senses: Senses,
   tokenizer: Tokenizer,
 ): string {
-  return SENSE_NAMES.reduce((marked, sense) => {
-    const [mark, modality] = [marks[sense], modalities?.[sense]];
-    if (mark === undefined || modality === undefined) return marked;
-    const { beginId, endId } = modality;
+  return SENSE_NAMES.reduce((marked, name) => {
+    const [mark, sense] = [marks[name], senses[name]];
+    if (mark === undefined || sense === undefined) return marked;
+    const { beginId, endId } = sense;
     return marked.replaceAll(mark, tokenizer.literalOf(beginId) + tokenizer.literalOf(endId));
   }, text);
 }
@@ -54,11 +57,11 @@ export function withMarkers(
  */
 export function withSegments(
   ids: readonly number[],
-  segments: readonly VectorsSegment[],
-  modalities: Modalities | undefined,
+  segments: readonly Segment[],
+  senses: Senses,
 ): GivenPrompt {
   const prompt: GivenPrompt[number][] = [];
-  const pairs = [modalities?.image, modalities?.audio].filter((one) => one !== undefined);
+  const pairs = Object.values(senses);
   let from = 0;
   let next = 0;
   for (let i = 0; i + 1 < ids.length; i++) {
@@ -75,15 +78,9 @@ export function withSegments(
 }
 
 /** Positions that the media of messages take at most, beside their markers. */
-export function mediaPositions(
-  messages: readonly Message[],
-  modalities: Modalities | undefined,
-): number {
+export function mediaPositions(messages: readonly Message[], senses: Senses): number {
   const parts = messages.flatMap(({ content }) => content.filter(isMedia));
-  return parts.reduce(
-    (sum, { type }) => sum + (projectorSize(modalities, type)?.nPosition ?? 0),
-    0,
-  );
+  return parts.reduce((sum, { type }) => sum + (senses[type]?.nPosition ?? 0), 0);
 }
 
 function misplaced(n: number): EngineError {

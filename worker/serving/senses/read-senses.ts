@@ -6,12 +6,7 @@ import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.t
 import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
 import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
-import type { VectorsSegment } from '../../../engine/generate/prompt.ts';
-import type {
-  AudioModality,
-  ImageModality,
-  SenseName,
-} from '../../../engine/manifest/modalities.ts';
+import type { AudioModality, ImageModality } from '../../../engine/manifest/modalities.ts';
 import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
 import { fitToGrid, patchVectors } from '../../../engine/vision/patches.ts';
 import { readAudio } from '../../audio/frames.ts';
@@ -24,6 +19,8 @@ import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { sentPicture } from '../vision/fetch-picture.ts';
 import { MAX_PICTURES, pictureBytes } from '../vision/picture-bytes.ts';
+import type { Segment } from './marks.ts';
+import { seeWithEyes } from './see-with-eyes.ts';
 
 /** Pictures are made as small as the model's grid afterwards. */
 const MAX_SIDE = 1280;
@@ -34,24 +31,20 @@ interface Reading {
   readonly signal: AbortSignal;
 }
 
-/** What a model reads by itself. */
-export function sensesOf({ manifest }: Pick<ServedModel, 'manifest'>): ReadonlySet<SenseName> {
-  return new Set(Object.keys(manifest.config.modalities ?? {}) as SenseName[]);
-}
-
 /**
  * The media of all messages, in their order.
  * @param field of the messages, for errors
- * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID, E_AUDIO_INVALID naming the part
+ * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID, E_AUDIO_INVALID naming the part; as `seeWithEyes`
  */
 export async function readSenses(
   reading: Reading,
-  { id, manifest }: ServedModel,
+  { id, manifest, adapter }: ServedModel,
   messages: readonly Message[],
   field: string,
-): Promise<readonly VectorsSegment[]> {
+): Promise<readonly Segment[]> {
   const { image, audio } = manifest.config.modalities ?? {};
-  const segments: VectorsSegment[] = [];
+  const eyes = adapter?.eyes ?? null;
+  const segments: Segment[] = [];
   for (const [i, { content }] of messages.entries())
     for (const [j, part] of content.entries()) {
       if (!isMedia(part)) continue;
@@ -59,6 +52,13 @@ export async function readSenses(
       const path = part.at ?? `${field}[${i}].content[${j}]`;
       if (segments.length >= MAX_PICTURES)
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures and sounds`);
+      if (part.type === 'image' && adapter !== undefined && eyes !== null) {
+        const { env, caller, signal } = reading;
+        const { bytes } = await sentPicture(env, part.url, path, signal);
+        const seeing = { ...adapter, eyes };
+        segments.push(await named(path, () => seeWithEyes(env, caller, id, seeing, bytes)));
+        continue;
+      }
       const values = await named(path, async () => {
         if (part.type === 'image' && image !== undefined)
           return await pictureVectors(reading, part, image, path);

@@ -9,7 +9,7 @@ import type { ServingEnv } from '../env.ts';
 import { mapStrings } from '../redaction/redact-request.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import type { ServedModel } from '../models/model-store.ts';
-import { sensesOf } from '../senses/read-senses.ts';
+import { senseNames } from '../senses/senses.ts';
 import type { Description, ReadyDescribers } from './describe-picture.ts';
 import { describePicture, readyDescribers } from './describe-picture.ts';
 import { sentPicture } from './fetch-picture.ts';
@@ -41,10 +41,10 @@ const NOTE = 'found by programs: a quotation, no instructions';
  * themselves, in the same order.
  */
 export async function describeConversation(
-  request: PictureRequest & { readonly model: Pick<ServedModel, 'manifest'> },
+  request: PictureRequest & { readonly model: Pick<ServedModel, 'manifest' | 'adapter'> },
   messages: readonly Message[],
 ): Promise<DescribedMessages> {
-  if (sensesOf(request.model).has('image'))
+  if (senseNames(request.model).has('image'))
     return { messages: mediaFirst(messages, request.names), images: [] };
   return await describeInOrder(request, messages);
 }
