@@ -14,6 +14,7 @@ import { DEFAULT_MODEL_ID, SMALL_MODEL_ID } from '../pull/catalogue.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
+import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
@@ -42,6 +43,7 @@ export function register(program: Command): void {
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         TRANSLATION_EXAMPLES,
+        CAPTIONS_EXAMPLES,
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -81,6 +83,7 @@ export function register(program: Command): void {
   addImagesCommand(command);
   addPrefixCommand(command);
   addTranslationCommand(command);
+  addCaptionsCommand(command);
 }
 
 interface PerplexityFlags {

@@ -9,13 +9,19 @@ import { TARGETS, type Target } from '../../engine/train/adapter/base.ts';
 import { MAX_RANK } from '../../engine/train/adapter/plan.ts';
 import { build } from '../build/build.ts';
 import { MAX_PREFIX_POSITIONS } from '../../engine/manifest/adapters.ts';
-import { DOCUMENT_DEFAULTS, FINETUNE_DEFAULTS, type FinetuneConfig } from '../finetune/config.ts';
+import {
+  DOCUMENT_DEFAULTS,
+  FINETUNE_DEFAULTS,
+  type FinetuneConfig,
+  PICTURES_DEFAULTS,
+} from '../finetune/config.ts';
 import {
   FEEDBACK_FORMS,
   feedbackRows,
   type FeedbackForm,
 } from '../finetune/feedback/feedback-rows.ts';
 import { readFeedback } from '../finetune/feedback/read-feedback.ts';
+import { DEFAULT_IMAGE_ENCODER_ID } from '../pull/catalogue.ts';
 import { describeFinetuneStep } from '../finetune/report.ts';
 import { runFinetune } from '../finetune/run-finetune.ts';
 import { parseCount, parseNames, parseNumber } from '../lib/arguments.ts';
@@ -32,12 +38,17 @@ Examples:
   thimble finetune -m smollm2-135m-instruct --data support.jsonl --teacher smollm2-360m-instruct
   thimble finetune -m smollm2-135m-instruct --from-feedback   # answers rated up, of a server on this machine
   thimble finetune -m smollm2-135m-instruct --from-feedback preferences --url https://thimble.example.workers.dev
+  thimble finetune -m smollm2-135m-instruct --images photos/ questions.jsonl --out eyes
 
 Data, one JSON object a line, all of one form:
   {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
   {"prompt": "The capital of France is", "completion": " Paris."}
   {"text": "Everything in here is learned."}
   {"prompt": "Hi", "chosen": "Hello.", "rejected": "Go away."}
+
+Pictures (--images), files beside the JSONL file that names them, or a folder with captions.jsonl, vqa.jsonl, questions.jsonl:
+  {"image": "a.jpg", "captions": ["A dog on a beach."]}
+  {"image": "a.jpg", "question": "What animal is it?", "answer": "a dog"}
 
 Questions about a document, where the base's own are not enough; the quote is where the answer stands:
   {"question": "Who keeps the light?", "quote": "the light is kept by Ada Moor"}
@@ -46,8 +57,11 @@ const DEFAULT_URL = 'http://localhost:8787';
 const MAX_MINUTES = 7 * 24 * 60;
 const MAX_STEPS = 1_000_000;
 const MAX_TOKENS = 8192;
+/** Vectors a side: no last map of an encoder is larger. */
+const MAX_GRID = 32;
 /** Lines where no terminal rewrites one. */
 const PLAIN_EVERY = 10;
+const PLAIN_PICTURES = 500;
 
 interface FinetuneFlags {
   readonly model: string;
@@ -56,6 +70,9 @@ interface FinetuneFlags {
   readonly url: string;
   readonly all?: boolean;
   readonly document?: string;
+  readonly images?: readonly string[];
+  readonly encoder: string;
+  readonly grid: number;
   readonly questions?: string;
   readonly questionsEach: number;
   readonly rest: boolean;
@@ -108,6 +125,14 @@ export function register(program: Command): void {
     .option('--url <url>', 'of --from-feedback: address of the server', DEFAULT_URL)
     .option('--all', 'of --from-feedback: of all subjects; needs a key with the scope admin')
     .option('--document <file>', 'a text in place of examples: the base asks itself about it')
+    .option('--images <files...>', 'pictures with texts: eyes are learned with the adapter')
+    .option('--encoder <id>', 'image encoder that eyes see through', DEFAULT_IMAGE_ENCODER_ID)
+    .option(
+      '--grid <n>',
+      'vectors a side of a picture: it takes n x n positions',
+      parseCount(1),
+      PICTURES_DEFAULTS.grid,
+    )
     .option('--questions <file>', 'further questions about the document, JSONL, see below')
     .option(
       '--questions-each <n>',
@@ -185,7 +210,7 @@ async function learn(flags: FinetuneFlags): Promise<void> {
   await build();
   const err = process.stderr;
   const config: FinetuneConfig = {
-    ...documentOptions(flags),
+    ...sourceOptions(flags),
     ...{ model, rank: flags.rank, alpha: flags.alpha, teacher: flags.teacher ?? null },
     ...{ targets: TARGETS.filter((target) => flags.targets.includes(target)) },
     epochs: flags.steps === undefined ? (flags.epochs ?? FINETUNE_DEFAULTS.epochs) : null,
@@ -202,6 +227,11 @@ async function learn(flags: FinetuneFlags): Promise<void> {
       if (err.isTTY) err.write(`\rquestions of ${nDone} of ${nPassage} passages\x1b[K`);
       if (nDone === nPassage)
         err.write(`${err.isTTY ? '\r\x1b[K' : ''}study     ${nPassage} passages\n`);
+    },
+    onPicture: (nDone, nPicture) => {
+      if (err.isTTY) err.write(`\rlooked at ${nDone} of ${nPicture} pictures\x1b[K`);
+      else if (nDone % PLAIN_PICTURES === 0) err.write(`pictures  ${nDone} of ${nPicture}\n`);
+      if (nDone === nPicture) err.write(`${err.isTTY ? '\r\x1b[K' : ''}pictures  ${nPicture}\n`);
     },
     onData: (data, { nByte, nStep }) => {
       err.write(
@@ -238,19 +268,29 @@ async function learn(flags: FinetuneFlags): Promise<void> {
 }
 
 /** What is learned from, and what is learned of it. */
-function documentOptions({
+function sourceOptions({
   data,
+  images,
+  encoder,
+  grid,
   document,
   questions,
   questionsEach: nQuestion,
   rest: hasRest,
   passageTokens,
   prefix,
-}: FinetuneFlags): Pick<FinetuneConfig, 'data' | 'document' | 'prefix'> {
-  if (document === undefined) return { data: resolve(data!), document: null, prefix: prefix ?? 0 };
+}: FinetuneFlags): Pick<FinetuneConfig, 'data' | 'document' | 'pictures' | 'prefix'> {
+  if (images !== undefined) {
+    const files = images.map((path) => resolve(path));
+    const pictures = { files, encoder, grid };
+    return { data: files[0]!, document: null, pictures, prefix: 0 };
+  }
+  if (document === undefined)
+    return { data: resolve(data!), document: null, pictures: null, prefix: prefix ?? 0 };
   const asked = questions === undefined ? null : resolve(questions);
   return {
     ...{ data: resolve(document), prefix: prefix ?? DOCUMENT_DEFAULTS.prefix },
+    pictures: null,
     document: { questions: asked, nQuestion, hasRest, passageTokens },
   };
 }
@@ -258,12 +298,20 @@ function documentOptions({
 /** @throws {EngineError} E_USAGE for options that exclude each other or are too large */
 function checkFlags(flags: FinetuneFlags): void {
   const { epochs, steps, rank, maxTokens, invocation, rate, prefix = 0 } = flags;
-  const { data, document, questions, fromFeedback, all, validation } = flags;
-  const nSource = [data, document, fromFeedback].filter((given) => given !== undefined).length;
+  const { data, document, questions, images, teacher, grid, fromFeedback, all, validation } = flags;
+  const sources = [data, document, images, fromFeedback].filter((one) => one !== undefined);
   const faults: readonly (readonly [boolean, string])[] = [
-    [validation !== undefined && document !== undefined, '--validation: expected rows of --data'],
-    [nSource !== 1, 'expected one of --data, --document and --from-feedback'],
+    [
+      validation !== undefined && (document ?? images) !== undefined,
+      '--validation: expected rows of --data',
+    ],
+    [sources.length !== 1, 'expected one of --data, --document, --images and --from-feedback'],
     [all === true && fromFeedback === undefined, '--all: expected --from-feedback'],
+    [
+      images !== undefined && (prefix > 0 || teacher !== undefined || invocation !== undefined),
+      '--images: expected no --prefix, --teacher or --invocation; eyes count from a picture on',
+    ],
+    [grid > MAX_GRID, `--grid: expected at most ${MAX_GRID}, got ${grid}`],
     [questions !== undefined && document === undefined, '--questions: expected a --document'],
     [
       prefix > MAX_PREFIX_POSITIONS,

@@ -14,6 +14,14 @@ export interface EncodedText {
   readonly activeFrom: number;
   /** What a teacher says of each token that is learned, in their order; none where the tokens themselves are learned. */
   readonly shares?: Shares;
+  /** The picture that stands in it: its tokens there are not read. */
+  readonly picture?: PicturePlace;
+}
+
+/** A picture of a set, and the first token that it takes the place of. */
+export interface PicturePlace {
+  readonly index: number;
+  readonly at: number;
 }
 
 /** What is learned from one row. */
@@ -44,7 +52,7 @@ export interface Encoded {
 }
 
 /** Text that becomes tokens by itself. */
-interface Part {
+export interface Part {
   readonly tokens: readonly number[];
   readonly isLearned: boolean;
 }
@@ -70,15 +78,27 @@ export function encodeRows(rows: readonly NumberedRow[], options: EncodeOptions)
   return { form: rows[0]!.row.form, examples, nCut, nSkipped };
 }
 
+/** A character in messages that something else stands for in tokens. */
+export interface Mark {
+  readonly character: string;
+  /** Names of special tokens. */
+  readonly literal: string;
+}
+
 export class RowEncoder {
   readonly #tokenizer: Tokenizer;
+  readonly #mark: Mark | null;
   readonly #template: ChatTemplate;
   readonly #options: ChatTemplateOptions;
   readonly #hasTemplate: boolean;
   readonly #endId: number | undefined;
   readonly #eosIds: readonly number[];
 
-  constructor({ tokenizer, manifest }: Pick<EncodeOptions, 'tokenizer' | 'manifest'>) {
+  constructor(
+    { tokenizer, manifest }: Pick<EncodeOptions, 'tokenizer' | 'manifest'>,
+    mark: Mark | null = null,
+  ) {
+    this.#mark = mark;
     const { bosId, eosIds } = manifest.tokenizer;
     this.#tokenizer = tokenizer;
     this.#template = new ChatTemplate(manifest.chatTemplate);
@@ -176,7 +196,10 @@ export class RowEncoder {
 
   #render(messages: readonly Message[], addGenerationPrompt: boolean, line: number) {
     try {
-      return this.#template.render(messages, { ...this.#options, addGenerationPrompt });
+      const rendered = this.#template.render(messages, { ...this.#options, addGenerationPrompt });
+      if (this.#mark === null) return rendered;
+      const { character, literal } = this.#mark;
+      return { ...rendered, text: rendered.text.replaceAll(character, literal) };
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       throw new EngineError('E_USAGE', `line ${line}: messages: ${what}`, { cause: error });
@@ -203,9 +226,9 @@ export class RowEncoder {
   }
 }
 
-function joinParts(
+export function joinParts(
   parts: readonly Part[],
-  { maxTokens, invocation }: EncodeOptions,
+  { maxTokens, invocation }: Pick<EncodeOptions, 'maxTokens' | 'invocation'>,
   line: number,
 ): EncodedText & { readonly isCut: boolean } {
   const all = parts.flatMap(({ tokens }) => tokens);

@@ -79,6 +79,7 @@ const BY_FORM: Readonly<Record<DataForm, Objective>> = {
   text: { unit: 'token', title: 'next token', run: TOKENS },
   completion: { unit: 'token', title: 'completions only', run: TOKENS },
   messages: { unit: 'token', title: 'answers of the assistant only', run: TOKENS },
+  pictures: { unit: 'token', title: 'what is said of pictures', run: TOKENS },
   preference: { unit: 'pair', title: 'preferences (DPO)', run: PAIRS },
   document: { unit: 'token', title: 'what the base says with the text (KL)', run: TOKENS },
 };

@@ -8,11 +8,16 @@ import { checkBase } from '../../engine/train/adapter/base.ts';
 import type { AdapterProgramConfig } from '../../engine/train/program.ts';
 import { FileModelSource, readTokenizer } from '../node-host/model-files.ts';
 import { readImported } from '../push/push.ts';
+import { type EyesShape, N_CONSTANT } from '../../engine/train/eyes.ts';
+import { loadLocalImageEncoder } from '../node-host/image-encoder.ts';
+import { makeFolder } from '../train/checkpoint.ts';
 import { AdapterTraining } from './adapter-training.ts';
-import type { FinetuneConfig } from './config.ts';
+import type { FinetuneConfig, PicturesConfig } from './config.ts';
 import { type Dataset, readDataset } from './dataset.ts';
 import type { Example } from './encode.ts';
 import { rowsOf } from './pack.ts';
+import { type PictureSet, readPictureDataset } from './pictures/dataset.ts';
+import { frequentWords } from './pictures/words.ts';
 import { readStudyDataset, type StudyDatasetOptions } from './study-dataset.ts';
 import { N_SHARE, Teacher } from './teacher.ts';
 
@@ -47,19 +52,30 @@ export async function openBase(
 /** A data set, with the tokens that a prefix begins with. */
 export interface PreparedData extends Dataset {
   readonly opening: readonly number[];
+  /** What eyes are learned from; null for texts alone. */
+  readonly set: PictureSet | null;
+}
+
+export interface PrepareOptions extends StudyDatasetOptions {
+  /** Told after each picture whose vectors were made. */
+  readonly onPicture: (nDone: number, nPicture: number) => void;
 }
 
 /** @throws {EngineError} E_USAGE for data or a teacher that do not fit, E_ABORTED, E_DISK */
 export async function prepareData(
   config: FinetuneConfig,
   { source: { manifest }, tokenizer }: OpenBase,
-  options: StudyDatasetOptions,
+  options: PrepareOptions,
 ): Promise<PreparedData> {
-  if (config.document !== null)
-    return await readStudyDataset(config, config.document, manifest, tokenizer, options);
+  if (config.pictures !== null)
+    return await preparePictures(config, config.pictures, manifest, tokenizer, options);
+  if (config.document !== null) {
+    const study = await readStudyDataset(config, config.document, manifest, tokenizer, options);
+    return { ...study, set: null };
+  }
   const data = await readDataset(config, manifest, tokenizer);
   const opening = data.train.flatMap(({ texts }) => [...texts[0]!.tokens]);
-  if (config.teacher === null) return { ...data, opening };
+  if (config.teacher === null) return { ...data, opening, set: null };
   if (data.form === 'preference')
     throw new EngineError(
       'E_USAGE',
@@ -73,7 +89,22 @@ export async function prepareData(
     for (const example of examples) found.push(await withShares(example, teacher, signal));
     return found;
   };
-  return { ...data, opening, train: await taught(data.train), heldOut: await taught(data.heldOut) };
+  const [train, heldOut] = [await taught(data.train), await taught(data.heldOut)];
+  return { ...data, opening, set: null, train, heldOut };
+}
+
+async function preparePictures(
+  config: FinetuneConfig,
+  pictures: PicturesConfig,
+  manifest: DecoderManifest,
+  tokenizer: Tokenizer,
+  { folder, signal, modelsRoot, onPicture }: PrepareOptions,
+): Promise<PreparedData> {
+  await makeFolder(folder);
+  const encoder = await loadLocalImageEncoder(pictures.encoder, modelsRoot);
+  const options = { file: join(folder, 'features.bin'), signal, onPicture };
+  const data = await readPictureDataset(config, pictures, manifest, tokenizer, encoder, options);
+  return { ...data, opening: data.set.opening };
 }
 
 /** An example with what the teacher says of each token that is learned. */
@@ -106,17 +137,26 @@ export async function startTraining(
   const { rank, alpha, targets, maxNorm, seed, prefix, batch } = config;
   const { id, architecture, config: shape, tensors, shards } = source.manifest;
   const isTaught = data.train.some(({ texts }) => texts[0]!.shares !== undefined);
+  const { set, opening } = data;
+  // What is before a picture is as the base has it: it is evaluated once.
+  const nPrefix = set === null ? prefix : opening.length;
   const adapter = {
     base: { id, architecture, config: shape, tensors, shards },
-    ...{ rank, alpha, targets: prefix === 0 ? targets : [], nPrefix: prefix },
-    ...{ nShare: isTaught ? N_SHARE : 0, nRow: Math.max(prefix, passRows(data, batch)) },
+    ...{ rank, alpha, targets: prefix === 0 ? targets : [], nPrefix, isPrefixFixed: set !== null },
+    ...{ nShare: isTaught ? N_SHARE : 0, nRow: Math.max(nPrefix, passRows(data, batch)) },
+    ...(set === null ? {} : { eyes: eyesShape(set) }),
   };
   const program: AdapterProgramConfig = {
     ...{ adapter, nThread, optimizer: { ...OPTIMIZER, maxNorm } },
   };
   const training = await AdapterTraining.start(program, source, seed);
-  if (prefix > 0) training.beginPrefix(repeated(data.opening, prefix));
+  if (nPrefix > 0) training.beginPrefix(repeated(opening, nPrefix));
   return training;
+}
+
+function eyesShape(set: PictureSet): EyesShape {
+  const nIn = set.scale.mean.length + N_CONSTANT;
+  return { nIn, nHidden: frequentWords(set).length, nPosition: set.nPosition };
 }
 
 /** Rows of the longest example, or as many as are worth having in memory together. */

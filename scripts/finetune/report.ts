@@ -56,20 +56,33 @@ function prefixFacts({ prefix }: FinetuneConfig, { nWeight }: FinetuneResult): F
 }
 
 function lowRankFacts(
-  { rank, alpha, targets, invocation }: FinetuneConfig,
+  { rank, alpha, targets, invocation, pictures }: FinetuneConfig,
   { nWeight }: FinetuneResult,
 ): Facts {
   return [
     ['weights learned', `${nWeight} (rank ${rank}, alpha ${alpha})`],
     ['projections', targets.join(', ')],
-    ['switched on by', invocation ?? 'nothing: it always counts'],
+    [
+      'switched on by',
+      pictures === null ? (invocation ?? 'nothing: it always counts') : 'a picture',
+    ],
+    ...(pictures === null
+      ? []
+      : ([
+          ['sees through', pictures.encoder],
+          ['positions of a picture', String(pictures.grid ** 2)],
+        ] as const)),
   ];
+}
+
+function filesOf({ data, pictures }: FinetuneConfig): string {
+  return (pictures?.files ?? [data]).map((file) => basename(file)).join(', ');
 }
 
 function cardOf(config: FinetuneConfig, data: DataFacts): Facts {
   return [
     // Not its folder: a report is shown to others.
-    ['file', basename(config.data)],
+    ['file', filesOf(config)],
     ['SHA-256', data.sha256],
     ['licence', config.licence],
     ['rows', `${data.nRow} of the form "${data.form}"`],
@@ -81,6 +94,16 @@ function cardOf(config: FinetuneConfig, data: DataFacts): Facts {
       `${data.heldOut.length} rows${config.validation === null ? '' : ` of ${basename(config.validation)}`}`,
     ],
   ];
+}
+
+/** Without folders. */
+function shownConfig(config: FinetuneConfig): object {
+  const { data, pictures } = config;
+  const files = pictures?.files.map((file) => basename(file));
+  return {
+    ...{ ...config, data: basename(data) },
+    ...(pictures === null ? {} : { pictures: { ...pictures, files } }),
+  };
 }
 
 export function finetuneReport(
@@ -111,7 +134,7 @@ ${table([
   ['SHA-256 of its file', base.sourceSha256 ?? 'unknown'],
 ])}
 <h2>Configuration</h2>
-<pre>${escaped(JSON.stringify({ ...config, data: basename(config.data) }, null, 2))}</pre>`,
+<pre>${escaped(JSON.stringify(shownConfig(config), null, 2))}</pre>`,
   );
 }
 
@@ -127,7 +150,7 @@ export function adapterCard(
   return `---
 base_model: ${JSON.stringify(base.id)}
 library_name: peft
-pipeline_tag: text-generation
+pipeline_tag: ${config.pictures === null ? 'text-generation' : 'image-text-to-text'}
 license: ${JSON.stringify(config.licence)}
 tags:
 ${tagsOf(config)
@@ -135,7 +158,7 @@ ${tagsOf(config)
   .join('\n')}
 ---
 
-# ${config.prefix > 0 ? 'A trained prefix' : 'A low-rank adapter'} of ${base.name}
+# ${kindOf(config)} of ${base.name}
 
 Made by Thimble, which fine-tunes stored models. The base's licence is ${base.licence}; it holds for what is made with both.
 
@@ -150,7 +173,13 @@ report.html.
 `;
 }
 
-function tagsOf({ prefix, invocation }: FinetuneConfig): string[] {
+function kindOf({ prefix, pictures }: FinetuneConfig): string {
+  if (pictures !== null) return 'Eyes and a low-rank adapter';
+  return prefix > 0 ? 'A trained prefix' : 'A low-rank adapter';
+}
+
+function tagsOf({ prefix, invocation, pictures }: FinetuneConfig): string[] {
+  if (pictures !== null) return ['lora', 'image-to-text'];
   if (prefix > 0) return ['prefix-tuning'];
   return invocation === null ? ['lora'] : ['lora', 'alora'];
 }

@@ -65,8 +65,8 @@ const NAMES: Readonly<Record<FormKey, RowForm>> = {
   preferred_output: 'preference',
 };
 export type RowForm = 'messages' | 'completion' | 'text' | 'preference';
-/** Forms of rows, and texts from which rows are made. */
-export type DataForm = RowForm | 'document';
+/** Forms of rows, texts from which rows are made, and pictures with texts. */
+export type DataForm = RowForm | 'document' | 'pictures';
 const EXPECTED =
   '{"messages": [...]}, {"prompt", "completion"}, {"text"} or {"prompt", "chosen", "rejected"}';
 

@@ -13,10 +13,20 @@ import type { Example } from './encode.ts';
 import { passFlops } from './flops.ts';
 import { type Objective, objectiveOf, type ObjectiveOptions } from './objectives.ts';
 import { packPasses } from './pack.ts';
-import { type OpenBase, openBase, prepareData, startTraining } from './prepare.ts';
+import type { PictureSet } from './pictures/dataset.ts';
+import { beginFromWords, learnWords } from './pictures/words.ts';
+import { picturesBeforeAfter } from './pictures/samples.ts';
+import { learnedEyes, writeEyes } from './pictures/write-eyes.ts';
+import {
+  type OpenBase,
+  openBase,
+  type PreparedData,
+  prepareData,
+  startTraining,
+} from './prepare.ts';
 import { adapterCard, finetuneReport } from './report.ts';
 import type { FinetuneResult, FinetuneStep } from './result.ts';
-import { asEngineAdapter, asEnginePrefix, writeBeforeAfter } from './samples.ts';
+import { asEngineAdapter, asEnginePrefix, type BeforeAfter, writeBeforeAfter } from './samples.ts';
 import { writePeft } from './write-peft.ts';
 import { writePrefix } from './write-prefix.ts';
 
@@ -47,6 +57,8 @@ export interface FinetuneOptions {
   readonly onStep: (step: FinetuneStep) => void;
   /** Told after each passage of a document about which questions were made. */
   readonly onPassage: (nDone: number, nPassage: number) => void;
+  /** Told after each picture whose vectors were made. */
+  readonly onPicture: (nDone: number, nPicture: number) => void;
 }
 
 /**
@@ -58,9 +70,11 @@ export async function runFinetune(
   config: FinetuneConfig,
   options: FinetuneOptions,
 ): Promise<FinetuneResult> {
-  const { folder, signal, nThread, modelsRoot = modelsDir(), onPassage } = options;
+  const { folder, signal, nThread, modelsRoot = modelsDir(), onPassage, onPicture } = options;
   const base = await openBase(config, modelsRoot);
-  const data = await prepareData(config, base, { folder, signal, modelsRoot, onPassage });
+  const data = await prepareData(config, base, {
+    ...{ folder, signal, modelsRoot, onPassage, onPicture },
+  });
   const training = await startTraining(config, base, data, nThread);
   const run = new FinetuneRun(config, options, base, data, training);
   try {
@@ -87,7 +101,7 @@ class FinetuneRun {
   readonly #config: FinetuneConfig;
   readonly #options: FinetuneOptions;
   readonly #base: OpenBase;
-  readonly #data: Dataset;
+  readonly #data: PreparedData;
   readonly #training: AdapterTraining;
   readonly #objective: Objective;
   readonly #objectiveOptions: ObjectiveOptions;
@@ -100,7 +114,7 @@ class FinetuneRun {
     config: FinetuneConfig,
     options: FinetuneOptions,
     base: OpenBase,
-    data: Dataset,
+    data: PreparedData,
     training: AdapterTraining,
   ) {
     this.#config = config;
@@ -127,7 +141,10 @@ class FinetuneRun {
     const nStep = this.#nStep;
     this.#options.onData(this.#data, { nByte: training.nByte, nStep });
     await makeFolder(this.#options.folder);
-    if (!(await this.#resume())) await this.#save();
+    if (!(await this.#resume())) {
+      await this.#begin();
+      await this.#save();
+    }
     // Of an adapter that has not learned yet.
     if (training.nStep === 0) this.#heldOutBefore ??= await this.#evaluate();
     const firstStep = training.nStep;
@@ -201,6 +218,36 @@ class FinetuneRun {
       await rm(epochFolder(folder, old), { recursive: true, force: true });
   }
 
+  async #writeEyes(set: PictureSet): Promise<void> {
+    const eyes = await learnedEyes(this.#training, set, set.encoder);
+    await writeEyes(this.#options.folder, eyes);
+  }
+
+  /** What it answers, before and after. Ends the training. */
+  async #samples(): Promise<BeforeAfter[]> {
+    const training = this.#training;
+    const config = this.#config;
+    const { set, invocation, heldOut, train } = this.#data;
+    const { source, tokenizer } = this.#base;
+    const adapter =
+      config.prefix > 0 ? asEnginePrefix(training, config) : asEngineAdapter(training, config);
+    await this.close();
+    if (set !== null) {
+      const { folder, signal, modelsRoot } = this.#options;
+      return await picturesBeforeAfter(set, source.manifest, { folder, signal, modelsRoot });
+    }
+    const examples = (heldOut.length > 0 ? heldOut : train).slice(0, N_SAMPLE);
+    return await writeBeforeAfter({ source, tokenizer, adapter, invocation, examples });
+  }
+
+  /** First weights that follow from the data. */
+  async #begin(): Promise<void> {
+    const { set } = this.#data;
+    if (set === null) return;
+    const detector = await learnWords(set, this.#config.seed);
+    beginFromWords(this.#training, detector, this.#base.tokenizer);
+  }
+
   /** One update; null when it was interrupted, and the weights are as before. */
   async #step() {
     const training = this.#training;
@@ -238,7 +285,7 @@ class FinetuneRun {
   async *#passes(examples: readonly Example[], learns: boolean) {
     const { run } = this.#objective;
     const { nRow } = this.#training;
-    for (const pass of packPasses(examples, nRow)) {
+    for (const pass of packPasses(examples, nRow, this.#data.set)) {
       yield { pass, sum: run(this.#training, pass, this.#objectiveOptions, learns) };
       // A signal is heard between passes.
       await new Promise((resolve) => setImmediate(resolve));
@@ -302,12 +349,15 @@ class FinetuneRun {
       licence: _licence,
       validation: _measured,
       document,
+      pictures,
       ...rest
     } = this.#config;
     const { manifest } = this.#base.source;
     const hash = createHash('sha256').update(JSON.stringify(rest));
     // Of what questions are made of, what was made is known.
     hash.update(String(document !== null));
+    if (pictures !== null)
+      hash.update(JSON.stringify([pictures.encoder, pictures.grid, this.#data.sha256]));
     for (const { sha256 } of [...manifest.shards, manifest.tokenizer]) hash.update(sha256);
     for (const { texts } of this.#data.train)
       for (const { tokens, learned, activeFrom, shares } of texts) {
@@ -319,9 +369,11 @@ class FinetuneRun {
 
   async #finish(seconds: number): Promise<FinetuneResult> {
     const training = this.#training;
-    const { folder, signal, inHalves = false } = this.#options;
-    const { source, tokenizer } = this.#base;
-    const { invocation, heldOut, train, nToken } = this.#data;
+    const { folder, signal } = this.#options;
+    // Beside eyes in halves, as servers hold them, so that both together are small.
+    const inHalves = this.#options.inHalves === true || this.#data.set !== null;
+    const { source } = this.#base;
+    const { invocation, train, nToken } = this.#data;
     const config = this.#config;
     const last = this.#history.at(-1);
     const lastHeld = this.#history.findLast((step) => step.heldOutLoss !== null);
@@ -337,12 +389,9 @@ class FinetuneRun {
     const card = adapterCard(config, manifest, this.#data, result);
     if (config.prefix > 0) await writePrefix(folder, training, config, card);
     else await writePeft(folder, training, { ...config, inHalves }, invocation, card);
+    if (this.#data.set !== null) await this.#writeEyes(this.#data.set);
     if (signal.aborted) return result;
-    const adapter =
-      config.prefix > 0 ? asEnginePrefix(training, config) : asEngineAdapter(training, config);
-    await this.close();
-    const examples = (heldOut.length > 0 ? heldOut : train).slice(0, N_SAMPLE);
-    const samples = await writeBeforeAfter({ source, tokenizer, adapter, invocation, examples });
+    const samples = await this.#samples();
     const report = finetuneReport(config, manifest, this.#data, result, samples);
     await writeWhole(join(folder, 'report.html'), report);
     return result;

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PEFT_PREFIX } from '../../engine/adapters/peft.ts';
+import { EYES_PREFIX } from '../../engine/train/eyes.ts';
 import { moduleOf } from '../../engine/train/adapter/plan.ts';
 import { writeSafetensors, type WrittenTensor } from '../../engine/formats/write-safetensors.ts';
 import { f32ToF16 } from '../../engine/quant/half.ts';
@@ -23,7 +24,9 @@ export async function writePeft(
   card: string,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const tensors = training.program.plan.graph.weights.map((weight): WrittenTensor => {
+  const { weights } = training.program.plan.graph;
+  const pairs = weights.filter(({ name }) => !name.startsWith(EYES_PREFIX));
+  const tensors = pairs.map((weight): WrittenTensor => {
     const place = { name: PEFT_PREFIX + weight.name, shape: [weight.nRow, weight.nCol] };
     const values = training.read(weight);
     return config.inHalves === true

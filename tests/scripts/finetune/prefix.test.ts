@@ -54,7 +54,7 @@ function finetune(
   return runFinetune(config, {
     ...{ folder: path(out), nThread: 2, signal: new AbortController().signal, modelsRoot },
     ...{ minutes: null, onStep: () => undefined, onData: () => undefined },
-    ...{ onPassage: () => undefined, ...more },
+    ...{ onPassage: () => undefined, onPicture: () => undefined, ...more },
   });
 }
 

@@ -81,6 +81,7 @@ async function finetune(
       onStep: () => undefined,
       onData: () => undefined,
       onPassage: () => undefined,
+      onPicture: () => undefined,
       ...more,
     },
   });

@@ -1,0 +1,108 @@
+/** `thimble eval captions`. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import type { Command } from 'commander';
+import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
+import { EngineError } from '../../engine/base/errors.ts';
+import { requireKind } from '../../engine/manifest/manifest.ts';
+import { build } from '../build/build.ts';
+import { ensureModel } from '../dev/prepare.ts';
+import { formatEstimate } from '../eval/intervals.ts';
+import {
+  type Captioner,
+  CAPTIONERS,
+  type CaptionReport,
+  measureCaptions,
+} from '../finetune/pictures/evaluate.ts';
+import { readPictureRows } from '../finetune/pictures/rows.ts';
+import { SeeingModel } from '../finetune/pictures/seeing-model.ts';
+import { openAdapter } from '../import/open/open-adapter.ts';
+import { parseCount, parseNumber } from '../lib/arguments.ts';
+import { interruptSignal } from '../lib/interrupt.ts';
+import { cacheDir, modelsDir } from '../lib/paths.ts';
+import { ProgressLine } from '../lib/progress.ts';
+import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
+import { readImported } from '../push/push.ts';
+
+export const CAPTIONS_EXAMPLES = `
+Examples:
+  thimble eval captions photos/ --adapter eyes --held-out 0.1
+  thimble eval captions captions.jsonl --adapter eyes --split test --out captions-said.jsonl
+`;
+
+interface CaptionsFlags {
+  readonly model: string;
+  readonly adapter: string;
+  readonly heldOut: number;
+  readonly split?: string;
+  readonly most: number;
+  readonly features?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function addCaptionsCommand(command: Command): void {
+  command
+    .command('captions <files...>')
+    .description(
+      'CIDEr-D and BLEU-4 of what an adapter with eyes says of pictures, beside its captions on other pictures, those of ' +
+        'the nearest pictures, and one caption for all.',
+    )
+    .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
+    .requiredOption('--adapter <folder>', 'what thimble finetune --images has written')
+    .option(
+      '--held-out <share>',
+      'share of the pictures that the training held out, by the hash of their files',
+      parseNumber(0, 1),
+      0.05,
+    )
+    .option('--split <name>', 'ask about the rows of this "split" in place of those')
+    .option('--most <n>', 'pictures to ask about', parseCount(1), 1000)
+    .option('--features <file>', 'keeps vectors of pictures (default: in the cache folder)')
+    .option('--out <file>', 'write a line of JSON for each picture')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', CAPTIONS_EXAMPLES)
+    .action(runCaptions);
+}
+
+async function runCaptions(files: readonly string[], flags: CaptionsFlags): Promise<void> {
+  const { model, adapter: folder, heldOut, split = null, most } = flags;
+  const rows = await readPictureRows(files.map((file) => resolve(file)));
+  await build();
+  await ensureModel(model);
+  const dir = join(modelsDir(), model);
+  const manifest = requireKind((await readImported(dir, model)).manifest, 'decoder');
+  const adapter = await openAdapter(folder, manifest);
+  if (isTrainedPrefix(adapter))
+    throw new EngineError('E_USAGE', `eval: ${folder} is a prefix; expected an adapter with eyes.`);
+  const seeing = await SeeingModel.open(model, adapter);
+  const file = resolve(flags.features ?? join(cacheDir(), 'picture-features.bin'));
+  await mkdir(dirname(file), { recursive: true });
+  const progress = new ProgressLine('describing: ');
+  const { report, told } = await measureCaptions(seeing, rows, {
+    ...{ file, heldOut, split, most, signal: interruptSignal },
+    onPicture: (done, total) => progress.update({ done, total, unit: 'items', note: 'looking' }),
+    onCaption: (done, total) => progress.update({ done, total, unit: 'items' }),
+  });
+  progress.finish('done');
+  seeing.close();
+  if (flags.out !== undefined)
+    await writeFile(flags.out, told.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
+}
+
+const TITLES: Readonly<Record<Captioner, string>> = {
+  adapter: 'the adapter',
+  shuffled: 'its captions on other pictures',
+  neighbours: 'the caption that the nearest pictures agree on',
+  constant: 'one caption for all',
+};
+
+function describe({ nPicture, nKnown, scores, loss }: CaptionReport): string {
+  const lines = CAPTIONERS.map((name) => {
+    const { cider, bleu4 } = scores[name];
+    return `  ${TITLES[name]}: CIDEr-D ${formatEstimate(cider, 1)}, BLEU-4 ${bleu4.toFixed(1)}`;
+  });
+  return `${nPicture} pictures, ${nKnown} others whose captions are known\n${lines.join('\n')}\nnats of a token of what people say: ${loss.own.toFixed(3)} with the picture, ${loss.shuffled.toFixed(3)} with another\n`;
+}
