@@ -55,6 +55,8 @@ const DATA = [
     'manythings.org/anki. No text of either is in the weights.',
   'assets/late-interaction: trained for all-MiniLM-L6-v2 (Apache-2.0) on stories of TinyStories (CDLA-Sharing-1.0), ' +
     "on descriptions of OpenAI's OpenAPI file (MIT), and on documents of this project. No text of them is in the weights.",
+  'assets/adapters/english-french: trained for SmolLM2 135M Instruct (Apache-2.0) on sentences of Tatoeba (tatoeba.org, CC BY 2.0 FR) ' +
+    'as collected by manythings.org/anki; some others of them, to measure on, lie beside it.',
   'assets/stories260k: by Andrej Karpathy (MIT); its licence lies beside it.',
   'assets/mini: weights trained by this project (Apache-2.0); the card beside them names the data, of which the recordings of the Free Spoken Digit Dataset (CC-BY-SA-4.0) are no part.',
 ];
