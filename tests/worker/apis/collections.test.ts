@@ -118,7 +118,7 @@ describe('scores blend', () => {
     );
     expect(blended.map(({ key }) => key)).toEqual([3, 1, 4, 2]);
     expect(blended[0]!.score).toBeCloseTo((1 / 3 + 1.9 / 2.5) / 2);
-    expect(blended.at(-1)!.score).toBe(0);
+    expect(blended.at(-1).score).toBe(0);
   });
 
   test('a bad match of words that is the best of them does not outdo the best of the meanings', () => {
