@@ -9,6 +9,7 @@ export interface McpEnv extends Pick<AccessEnv, 'ACCESS'> {
 
 const listOf = (env: McpEnv): remote.AllowList => ({
   ...{ setting: 'MCP_SERVERS', what: 'MCP servers', option: '--mcp' },
+  credentials: '"authorization"',
   ...{ addresses: env.MCP_SERVERS, env },
 });
 

@@ -9,6 +9,8 @@ export interface AllowList {
   readonly setting: string;
   /** What is at the addresses. */
   readonly what: string;
+  /** What says who asks, in place of a name and a password in the address; absent where nothing does. */
+  readonly credentials?: string;
   /** The option of the command line that adds one. */
   readonly option: string;
   /** The setting itself: addresses, separated by commas. */
@@ -25,7 +27,10 @@ export function allowedAddress(list: AllowList, text: string, param: string): UR
   if (!URL.canParse(text)) throw invalidField(param, `expected an address, got ${shown}`);
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
-    throw invalidField(param, 'expected no name and password in it');
+    throw invalidField(
+      param,
+      `expected no name and password in it${list.credentials === undefined ? '' : `; use ${list.credentials}`}`,
+    );
   url.hash = '';
   if (!isSecure(list, url))
     throw invalidField(
