@@ -77,12 +77,14 @@ describe('a chat completion', () => {
   test('quotes the document by default, and cites the place', async () => {
     const answer = await ask();
     const quoted = answer.claims!.find(({ action }) => action === 'quoted')!;
-    expect(contentOf(answer)).toContain('The lighthouse of Skelby is 41 metres tall. [1]');
-    expect(contentOf(answer).slice(quoted.start, quoted.end)).toBe(quoted.sources[0]!.text);
+    // The tiny encoder's order of the passages is by chance.
     const [source] = quoted.sources;
+    const place = source!.index;
+    expect(contentOf(answer)).toContain(`The lighthouse of Skelby is 41 metres tall. [${place}]`);
+    expect(contentOf(answer).slice(quoted.start, quoted.end)).toBe(quoted.sources[0]!.text);
     expect(NOTE.slice(source!.start, source!.end)).toBe(source!.text);
-    expect(source).toMatchObject({ index: 1, document: 'skelby.txt' });
-    expect(answer.citations[0]!.cited).toBe(true);
+    expect(source).toMatchObject({ document: 'skelby.txt' });
+    expect(answer.citations[place - 1]!.cited).toBe(true);
   });
 
   test('of which nothing is left says so', async () => {

@@ -36,6 +36,8 @@ const BODIES: Readonly<Record<string, object>> = {
   addVectorStoreFile: { file_id: 'x' },
   updateVectorStoreFile: { attributes: { x: 1 } },
   updateConversation: { metadata: {} },
+  updateSession: { allow_training: false },
+  rateTurn: { turn: 1, rating: 'up' },
   updateChatCompletion: { metadata: {} },
   addConversationItems: { items: [{ role: 'user', content: 'x' }] },
 };
