@@ -7,6 +7,7 @@ import { modelField, strictField } from '../../serving/fields/common.ts';
 import { chooseModel } from '../../serving/models/default-model.ts';
 import { ask } from '../../platform/rpc.ts';
 import { sentPicture } from '../../serving/vision/fetch-picture.ts';
+import { imageField } from '../../serving/vision/fields.ts';
 import { labelsOf, seePicture } from '../../serving/vision/see-picture.ts';
 
 /** Longest side that is decoded: more than models look at. */
@@ -17,7 +18,7 @@ const DEFAULT_LABELS = 5;
 const bodySchema = z
   .looseObject({
     model: modelField,
-    image: z.string().min(1).describe('a data: URL of the picture'),
+    image: imageField,
     top: z.number().int().min(1).max(MAX_LABELS).default(DEFAULT_LABELS),
     strict: strictField,
   })

@@ -29,16 +29,12 @@ import { senseNames } from '../../serving/senses/senses.ts';
 import {
   finishReason,
   taskAnswer,
+  taskDelta,
   taskFields,
   type TaskFields,
 } from '../../serving/tasks/fields.ts';
 import { describeConversation, redactImages } from '../../serving/vision/describe-messages.ts';
-import { type ImageJson, imagesSchema } from '../../serving/vision/fields.ts';
-
-export const imageField = z
-  .string()
-  .min(1)
-  .describe('a data: URL of the picture, or an address that the deployment fetches pictures from');
+import { imageField, type ImageJson, imagesSchema } from '../../serving/vision/fields.ts';
 
 const DEFAULT_MAX_TOKENS = 100;
 
@@ -72,7 +68,6 @@ export function definePictureTask<Name extends string, Fields extends z.ZodRawSh
     finish_reason: finishReason,
     images: imagesSchema.optional(),
   }).meta({ id: `${title}Answer` });
-  const delta = z.strictObject({ object: z.literal('task.delta'), delta: z.string() });
   return defineEndpoint({
     name: `${name}Task`,
     method: 'POST',
@@ -87,7 +82,7 @@ export function definePictureTask<Name extends string, Fields extends z.ZodRawSh
         ...fields,
       })
       .meta({ id: `${title}Request` }),
-    responses: [{ status: 200, what: 'the answer', schema, event: z.union([delta, schema]) }],
+    responses: [{ status: 200, what: 'the answer', schema, event: z.union([taskDelta, schema]) }],
     async handle({ env, caller, body: given, request, record }) {
       const body = given as unknown as Body;
       const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);

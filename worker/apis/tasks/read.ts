@@ -6,7 +6,7 @@ import { strictField } from '../../serving/fields/common.ts';
 import { describePicture, readyDescribers } from '../../serving/vision/describe-picture.ts';
 import { textDescriber } from '../../serving/vision/describe-text.ts';
 import { sentPicture } from '../../serving/vision/fetch-picture.ts';
-import { imageField } from './picture-task.ts';
+import { imageField } from '../../serving/vision/fields.ts';
 
 const count = z.number().int().nonnegative();
 

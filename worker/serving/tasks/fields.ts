@@ -51,6 +51,9 @@ export const finishReason = z
     '"length": a part of the answer reached its limit of tokens or words; "repetition": a part repeated itself and was ended',
   );
 
+/** A part of a text, in streams of tasks. */
+export const taskDelta = z.strictObject({ object: z.literal('task.delta'), delta: z.string() });
+
 /** Schema of the answer of task `name`: its own `fields`, with those that all tasks share around them. */
 export function taskAnswer<Name extends string, Fields extends z.ZodRawShape>(
   name: Name,

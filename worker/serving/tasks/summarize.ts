@@ -5,7 +5,14 @@
 import { z } from 'zod';
 import { compileRegex } from '../../../engine/grammar/index.ts';
 import type { ConstraintRequest } from '../../../engine/generate/constraint.ts';
-import { chunkCount, finishReason, taskAnswer, taskFields, textField } from './fields.ts';
+import {
+  chunkCount,
+  finishReason,
+  taskAnswer,
+  taskDelta,
+  taskFields,
+  textField,
+} from './fields.ts';
 import type { TaskReason } from './fields.ts';
 import { answerTokens, chunksOf, defineTask, type TaskEvent } from './task.ts';
 import type { TaskModel, TaskPrompt, WriteEvent } from './task-model.ts';
@@ -50,10 +57,7 @@ const answer = taskAnswer('summarize', {
 }).meta({ id: 'Summary' });
 
 /** Events of a stream: parts of the summary, then the whole answer. */
-export const summaryEvent = z.union([
-  z.strictObject({ object: z.literal('task.delta'), delta: z.string() }),
-  answer,
-]);
+export const summaryEvent = z.union([taskDelta, answer]);
 
 export const summarize = defineTask({ name: 'summarize', body, answer, run });
 

@@ -13,6 +13,12 @@ export function visionOf({ VISION }: Pick<ServingEnv, 'VISION'>, field: VisionFi
   return field ?? (VISION === 'off' ? 'off' : 'describe');
 }
 
+/** A picture of a request that is one field. */
+export const imageField = z
+  .string()
+  .min(1)
+  .describe('a data: URL of the picture, or an address that the deployment fetches pictures from');
+
 const count = z.number().int().nonnegative();
 const score = z.number();
 
