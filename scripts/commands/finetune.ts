@@ -50,8 +50,9 @@ Pictures (--images), files beside the JSONL file that names them, or a folder wi
   {"image": "a.jpg", "captions": ["A dog on a beach."]}
   {"image": "a.jpg", "question": "What animal is it?", "answer": "a dog"}
 
-Questions about a document, where the base's own are not enough; the quote is where the answer stands:
-  {"question": "Who keeps the light?", "quote": "the light is kept by Ada Moor"}
+Questions about a document, where the base's own are not enough; the quote is where the answer stands. An answer is learned
+as it is written, in place of what the base would say:
+  {"question": "Who keeps the light?", "quote": "the light is kept by Ada Moor", "answer": "Ada Moor"}
 `;
 const DEFAULT_URL = 'http://localhost:8787';
 const MAX_MINUTES = 7 * 24 * 60;

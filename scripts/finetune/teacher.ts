@@ -108,6 +108,17 @@ export class Teacher {
   }
 }
 
+/** Tokens as somebody says them who has no doubt. */
+export function certain(tokens: readonly number[]): Told {
+  const ids = new Uint32Array(tokens.length * N_SHARE);
+  const values = new Float32Array(tokens.length * N_SHARE);
+  for (const [i, token] of tokens.entries()) {
+    ids[i * N_SHARE] = token;
+    values[i * N_SHARE] = 1;
+  }
+  return { tokens, shares: { ids, values } };
+}
+
 /** Shares of the likeliest tokens, which sum to 1 at every position. */
 function sharesOf(said: readonly (TokenLogprob | null)[]): Shares {
   const ids = new Uint32Array(said.length * N_SHARE);

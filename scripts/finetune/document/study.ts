@@ -1,7 +1,8 @@
 /**
  * What is learned about a document: questions about its passages, answered by the base with the passage in context, and
- * passages to go on with (self-study, arXiv 2506.06266). The base that has only its prefix learns to say the same. What was
- * made is kept, line by line, so that a command that was cut off goes on with it.
+ * passages to go on with (self-study, arXiv 2506.06266). The base that has only its prefix learns to say the same. Where
+ * somebody has written the answer to a question, that is learned in place of what the base says. What was made is kept, line
+ * by line, so that a command that was cut off goes on with it.
  */
 import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { z } from 'zod';
@@ -10,7 +11,8 @@ import { sentencesOf } from '../../../engine/text/chunk-text.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { asDiskError } from '../../lib/disk.ts';
 import type { EncodedText, Example, RowEncoder } from '../encode.ts';
-import { N_SHARE, type Teacher, type Told } from '../teacher.ts';
+import { certain, N_SHARE, type Teacher, type Told } from '../teacher.ts';
+import type { Message } from '../rows.ts';
 import type { Document, DocumentQuestion } from './passages.ts';
 import { alone, forQuestion, forRest, withPassage } from './prompts.ts';
 
@@ -81,20 +83,23 @@ async function studyPassage(
     const { tokens } = await teacher.answer(request, options);
     return tokenizer.decode(tokens.filter((id) => !tokenizer.isSpecial(id)));
   };
+  const ofPassage = asked.filter((one) => one.passage === index);
+  const written = ofPassage.flatMap(({ question, answer }) =>
+    answer === null ? [] : [writtenItem(question, answer, encoder, maxTokens)],
+  );
   const request = encoder.asked(forQuestion(passage));
   const made = await firstAlone(nQuestion, (k) => said(request, k));
-  const questions = [
-    ...asked.filter((one) => one.passage === index).map(({ question }) => question),
-    ...made.flatMap(questionIn),
-  ];
-  const unique = [...new Set(questions)];
+  const isWritten = (question: string): boolean =>
+    written.some(({ prompt }) => prompt === question);
+  const questions = [...ofPassage.map(({ question }) => question), ...made.flatMap(questionIn)];
+  const unique = [...new Set(questions)].filter((question) => !isWritten(question));
   const answers = await firstAlone(unique.length, async (k): Promise<Item> => {
     const prompt = encoder.asked(withPassage(passage, unique[k]!));
     const told = await teacher.answer(prompt, { maxTokens: MAX_ANSWER_TOKENS, signal });
     return { prompt: unique[k]!, ...told };
   });
   const rest = hasRest ? await restOf(passage) : null;
-  return rest === null ? answers : [...answers, rest];
+  return [...written, ...answers, ...(rest === null ? [] : [rest])];
 
   async function restOf(text: string): Promise<Item | null> {
     const [opening, next] = sentencesOf(text);
@@ -107,6 +112,19 @@ async function studyPassage(
     const shares = await teacher.read([...before, ...tokens], before.length, signal);
     return { prompt, tokens, shares };
   }
+}
+
+/** A question with the answer that somebody wrote, to the token that ends it. */
+function writtenItem(
+  question: string,
+  answer: string,
+  encoder: RowEncoder,
+  maxTokens: number,
+): Item {
+  const messages: Message[] = [...alone(question), { role: 'assistant', content: answer }];
+  const parts = encoder.parts({ form: 'messages', messages }, 1).flat();
+  const tokens = parts.flatMap((part) => (part.isLearned ? part.tokens : []));
+  return { prompt: question, ...certain(tokens.slice(0, maxTokens)) };
 }
 
 /** The first by itself, since the others find what it has read in the cache; then some at a time. */
@@ -149,7 +167,7 @@ function asExample(
 
 const id = z.number().int().nonnegative();
 /** An item as a line of JSON has it. */
-const written = z
+const itemLine = z
   .object({
     ...{ prompt: z.string(), tokens: z.array(id), ids: z.array(id) },
     shares: z.array(z.number().min(0).max(1)),
@@ -158,7 +176,7 @@ const written = z
     [ids, shares].every(({ length }) => length === tokens.length * N_SHARE),
   );
 
-const asWritten = ({ prompt, tokens, shares }: Item): z.output<typeof written> => ({
+const asWritten = ({ prompt, tokens, shares }: Item): z.output<typeof itemLine> => ({
   ...{ prompt, tokens: [...tokens], ids: [...shares.ids], shares: [...shares.values] },
 });
 
@@ -185,7 +203,7 @@ async function readDone({ file, fingerprint }: StudyOptions): Promise<Item[][]> 
     if (found !== fingerprint) throw other();
     return lines.map((line) =>
       z
-        .array(written)
+        .array(itemLine)
         .parse(JSON.parse(line))
         .map(({ prompt, tokens, ids, shares }) => ({
           ...{ prompt, tokens },
