@@ -173,7 +173,11 @@ export async function runTypeScript(file, args, root = repoRoot) {
     process.exit(1);
   }
   // The channel closes when this process ends, however it ends: what it has started then stops by itself.
-  const child = spawn(node, [path, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [path, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    // Compiled modules are kept: a command starts in half the time.
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), ...process.env },
+  });
   forwardSignals(child);
   child.on('error', (error) => {
     process.stderr.write(`error: ${node} could not be started: ${error.message}\n`);
