@@ -1,31 +1,21 @@
 /** `thimble eval translation`. */
-import { appendFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { requireKind } from '../../engine/manifest/manifest.ts';
-import { build } from '../build/build.ts';
-import { ensureModel } from '../dev/prepare.ts';
-import { readSplit, writeSplit } from '../finetune/translation/data.ts';
+import { writeRecord } from '../finetune/measure/record.ts';
+import { readSplit, translationFiles, writeSplit } from '../finetune/translation/data.ts';
 import {
   evaluateTranslation,
-  loadWithAdapter,
   nAnswer,
   type TranslationReport,
   type TranslationScore,
 } from '../finetune/translation/evaluate.ts';
 import { parsePairs, SPLIT_DEFAULTS, splitPairs } from '../finetune/translation/pairs.ts';
-import { writeRecord } from '../finetune/translation/record.ts';
-import { openAdapter } from '../import/open/open-adapter.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
-import { modelsDir } from '../lib/paths.ts';
-import { ProgressLine } from '../lib/progress.ts';
 import { SMALL_MODEL_ID } from '../pull/catalogue.ts';
-import { readImported } from '../push/push.ts';
 import { readText } from '../train/read-text.ts';
+import { type MeasureFlags, measuredFolders, openMeasured, withAnswers } from './eval-adapter.ts';
 
 export const TRANSLATION_EXAMPLES = `
 Examples:
@@ -34,9 +24,7 @@ Examples:
   thimble eval translation --adapter english-french --data french
 `;
 
-interface TranslationFlags {
-  readonly model: string;
-  readonly make?: string;
+interface TranslationFlags extends MeasureFlags {
   readonly pairs?: string;
   readonly maxWords: number;
   readonly maxChars: number;
@@ -44,13 +32,8 @@ interface TranslationFlags {
   readonly test: number;
   readonly choice: number;
   readonly seed: number;
-  readonly adapter?: string;
-  readonly data?: string;
   readonly source: string;
   readonly target: string;
-  readonly record?: boolean;
-  readonly out?: string;
-  readonly json?: boolean;
 }
 
 export function addTranslationCommand(command: Command): void {
@@ -83,32 +66,16 @@ export function addTranslationCommand(command: Command): void {
 
 async function runTranslation(flags: TranslationFlags): Promise<void> {
   if (flags.make !== undefined) return await makeSplit(flags.make, flags);
-  const { model, adapter: folder, data: dataFolder, source, target } = flags;
-  if (folder === undefined || dataFolder === undefined)
-    throw new EngineError('E_USAGE', 'eval: expected --adapter and --data, or --make. Give them.');
+  const { model, source, target, out } = flags;
+  const { folder, dataFolder } = measuredFolders(flags);
   const data = await readSplit(dataFolder);
-  await build();
-  await ensureModel(model);
-  const manifest = requireKind(
-    (await readImported(join(modelsDir(), model), model)).manifest,
-    'decoder',
+  const { local, adapter } = await openMeasured(model, folder);
+  const report = await withAnswers({ total: nAnswer(data), out }, (onAnswer) =>
+    evaluateTranslation(local, adapter, data, {
+      ...{ languages: { source, target }, signal: interruptSignal, onAnswer },
+    }),
   );
-  const adapter = await openAdapter(folder, manifest);
-  if (isTrainedPrefix(adapter))
-    throw new EngineError('E_USAGE', `eval: ${folder} is a prefix; expected a low-rank adapter.`);
-  const local = await loadWithAdapter(model, manifest, adapter);
-  const progress = new ProgressLine('translating: ');
-  const lines: string[] = [];
-  const report = await evaluateTranslation(local, adapter, data, {
-    ...{ languages: { source, target }, signal: interruptSignal },
-    onAnswer: (told) => {
-      lines.push(JSON.stringify(told));
-      progress.update({ done: lines.length, total: nAnswer(data), unit: 'items' });
-    },
-  });
-  progress.finish('done');
-  if (flags.out !== undefined) await appendFile(flags.out, `${lines.join('\n')}\n`);
-  if (flags.record === true) await writeRecord(folder, dataFolder, report);
+  if (flags.record === true) await writeRecord(folder, translationFiles(dataFolder), report);
   process.stdout.write(flags.json === true ? `${JSON.stringify(report)}\n` : describe(report));
 }
 

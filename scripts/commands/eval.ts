@@ -15,7 +15,9 @@ import { ensureModel } from '../dev/prepare.ts';
 import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
+import { addExtractionCommand, EXTRACTION_EXAMPLES } from './eval-extraction.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
+import { addPersonaCommand, PERSONA_EXAMPLES } from './eval-persona.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addTranslationCommand, TRANSLATION_EXAMPLES } from './eval-translation.ts';
@@ -42,8 +44,7 @@ export function register(program: Command): void {
       [
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
-        TRANSLATION_EXAMPLES,
-        CAPTIONS_EXAMPLES,
+        ...[TRANSLATION_EXAMPLES, EXTRACTION_EXAMPLES, PERSONA_EXAMPLES, CAPTIONS_EXAMPLES],
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -83,6 +84,8 @@ export function register(program: Command): void {
   addImagesCommand(command);
   addPrefixCommand(command);
   addTranslationCommand(command);
+  addExtractionCommand(command);
+  addPersonaCommand(command);
   addCaptionsCommand(command);
 }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importSmall, SMALL_TEMPLATE } from '../support/adapter-training.ts';
 import { runThimble } from '../support/program.ts';
 import type { TranslationReport } from '../../scripts/finetune/translation/evaluate.ts';
-import { adapterHashes, readRecord } from '../../scripts/finetune/translation/record.ts';
+import { adapterHashes, readRecord } from '../../scripts/finetune/measure/record.ts';
 import { SeededRandom } from '../../scripts/lib/seeded-random.ts';
 
 let root = '';
@@ -58,7 +58,7 @@ test('an adapter that has learned a language is measured above its base, and rec
   expect(report.adapter.chrf).toBeGreaterThan(report.base.chrf);
   const told = (await readFile(out, 'utf8')).trimEnd().split('\n');
   expect(told).toHaveLength(3 * 5 + 2 * 12);
-  const record = await readRecord(adapter);
+  const record = await readRecord<TranslationReport>(adapter);
   expect(record.report).toEqual(report);
   expect(record.files).toEqual(await adapterHashes(adapter));
   expect(Object.keys(record.data)).toEqual(['train.jsonl', 'test.jsonl', 'choice.jsonl']);

@@ -1,16 +1,12 @@
 /** How well a base and its adapter translate, greedily, by chrF2 on sentences that share none with what was learned. */
 import type { Adapter } from '../../../engine/adapters/adapter.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { tokenPrompt } from '../../../engine/generate/prompt.ts';
-import type { AdapterUse, TokenLogprob } from '../../../engine/generate/types.ts';
-import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
-import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
+import type { AdapterUse } from '../../../engine/generate/types.ts';
 import { chrf } from '../../eval/chrf.ts';
-import { loadLocalModel, type LocalModel } from '../../node-host/engine.ts';
-import { RowEncoder } from '../encode.ts';
-import { adapterBytes } from '../samples.ts';
+import type { LocalModel } from '../../node-host/engine.ts';
+import { Answerer, type Asked } from '../measure/answers.ts';
 import { sentenceKey, type SentencePair, type Translated } from './pairs.ts';
-import { adapterPrompt, type Asked, BASE_PROMPTS, type Languages, N_EXAMPLE } from './prompts.ts';
+import { adapterPrompt, BASE_PROMPTS, type Languages, N_EXAMPLE } from './prompts.ts';
 
 export interface TranslationReport {
   readonly model: string;
@@ -57,26 +53,8 @@ export interface Told {
 
 /** Tokens of an answer at most. */
 const MAX_ANSWER_TOKENS = 48;
-/** Answers that are made at the same time: they share passes over the weights, and none changes another. */
-const N_TOGETHER = 8;
-/** Room for as many prompts with examples. */
-const N_CTX = 4096;
 /** Sentences on which the base is asked with and without an adapter in memory. */
 const N_OFF = 20;
-/** Log-probabilities that are compared at each token. */
-const N_TOP = 5;
-
-/** The base with room for the adapter. @throws {EngineError} what loading throws */
-export async function loadWithAdapter(
-  id: string,
-  manifest: DecoderManifest,
-  { rank, scale, pairs }: Adapter,
-  modelsRoot?: string,
-): Promise<LocalModel> {
-  const bytes = adapterBytes({ id, rank, scale, pairs }, manifest);
-  const nCtx = Math.min(N_CTX, manifest.config.nCtx);
-  return await loadLocalModel(id, { nCtx, adapterBytes: bytes }, modelsRoot);
-}
 
 /** How many answers `evaluateTranslation` tells. */
 export function nAnswer({ test, choice }: TranslationData): number {
@@ -94,21 +72,21 @@ export async function evaluateTranslation(
   { languages, signal, onAnswer }: EvaluateOptions,
 ): Promise<TranslationReport> {
   const examples = examplesFrom(train);
-  const translator = new Translator(local, signal);
+  const answerer = new Answerer(local, signal);
   const all = async (
     setting: Told['setting'],
     sentences: readonly Translated[],
     ask: (source: string) => Asked,
     use: AdapterUse | null,
   ): Promise<string[]> => {
-    const answers: string[] = [];
-    for (let at = 0; at < sentences.length; at += N_TOGETHER) {
-      const part = sentences.slice(at, at + N_TOGETHER);
-      const said = await Promise.all(part.map(({ source }) => translator.answer(ask(source), use)));
-      for (const [i, answer] of said.entries()) onAnswer({ setting, ...part[i]!, answer });
-      answers.push(...said);
-    }
-    return answers;
+    // A text of examples would go on with another one.
+    const isDone = (said: string): boolean => said.trimStart().includes('\n');
+    const answers = await answerer.answerAll(
+      sentences,
+      ({ source }) => ({ asked: ask(source), maxTokens: MAX_ANSWER_TOKENS, adapter: use, isDone }),
+      (one, said) => onAnswer({ setting, ...one, answer: firstLine(said) }),
+    );
+    return answers.map(firstLine);
   };
   const prompts: TranslationReport['prompts'][number][] = [];
   for (const { name, ask } of BASE_PROMPTS) {
@@ -120,16 +98,10 @@ export async function evaluateTranslation(
   const askBase = (source: string): Asked => ask(source, examples, languages);
   const base = await all('base', test, askBase, null);
   const off = test.slice(0, N_OFF).map(({ source }) => askBase(source));
-  const before = await translator.traces(off, 'before');
-  const use: AdapterUse = { id: 'translation', activation: adapter.activation };
-  const { rank, scale, pairs } = adapter;
-  const release = await local.engine.useAdapter({
-    ...{ id: use.id, file: null },
-    load: () => Promise.resolve({ id: use.id, rank, scale, pairs }),
-  });
-  try {
+  const before = await answerer.traces(off, MAX_ANSWER_TOKENS, 'before');
+  return await answerer.withAdapter(adapter, async (use) => {
     const adapted = await all('adapter', test, adapterPrompt, use);
-    const beside = await translator.traces(off, 'beside');
+    const beside = await answerer.traces(off, MAX_ANSWER_TOKENS, 'beside');
     return {
       ...{ model: local.manifest.id, nTest: test.length, nChoice: choice.length },
       ...{ prompts, basePrompt, base: scoreOf(base, test), adapter: scoreOf(adapted, test) },
@@ -139,9 +111,7 @@ export async function evaluateTranslation(
       ),
       ...{ nAskedOff: off.length, nSameOff: before.filter((one, i) => one === beside[i]).length },
     };
-  } finally {
-    release();
-  }
+  });
 }
 
 /** @throws {EngineError} E_USAGE for fewer than a prompt shows */
@@ -171,58 +141,4 @@ export function firstLine(said: string): string {
     .map((one) => one.trim())
     .find((one) => one !== '');
   return (line ?? '').replace(/^["“«]\s*(.*?)\s*["”»]$/u, '$1');
-}
-
-class Translator {
-  readonly #local: LocalModel;
-  readonly #encoder: RowEncoder;
-  readonly #signal: AbortSignal;
-
-  constructor(local: LocalModel, signal: AbortSignal) {
-    this.#local = local;
-    this.#encoder = new RowEncoder(local);
-    this.#signal = signal;
-  }
-
-  async answer(asked: Asked, adapter: AdapterUse | null): Promise<string> {
-    const said: number[] = [];
-    for await (const { token } of this.#tokens(asked, adapter, null, '')) {
-      said.push(token);
-      // A text of examples would go on with another one.
-      if (this.#local.tokenizer.decode(said).trimStart().includes('\n')) break;
-    }
-    return firstLine(this.#local.tokenizer.decode(said));
-  }
-
-  /** Tokens and log-probabilities of the base's answers as texts; nothing that another `scope` has kept is used. */
-  async traces(asked: readonly Asked[], scope: string): Promise<string[]> {
-    const traces: string[] = [];
-    for (const one of asked) {
-      const trace = [];
-      for await (const told of this.#tokens(one, null, N_TOP, scope)) trace.push(told);
-      traces.push(JSON.stringify(trace));
-    }
-    return traces;
-  }
-
-  async *#tokens(
-    asked: Asked,
-    adapter: AdapterUse | null,
-    topLogprobs: number | null,
-    scope: string,
-  ): AsyncGenerator<{ readonly token: number; readonly logprob: TokenLogprob | null }> {
-    const { engine, tokenizer, manifest } = this.#local;
-    const ids =
-      typeof asked === 'string'
-        ? tokenizer.encode(asked, { special: false, bos: true })
-        : this.#encoder.asked(asked);
-    const request = {
-      ...{ prompt: tokenPrompt(ids), maxTokens: MAX_ANSWER_TOKENS, topLogprobs, scope },
-      ...{ stopTokens: manifest.tokenizer.eosIds, promptLogprobs: false },
-      sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
-      ...(adapter === null ? {} : { adapter }),
-    };
-    for await (const event of engine.generate(request, this.#signal))
-      if (event.type === 'token') yield { token: event.token, logprob: event.logprob };
-  }
 }

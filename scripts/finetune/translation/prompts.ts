@@ -1,4 +1,5 @@
 /** What a model is asked for a translation with: a base in several ways, of which the best counts, and an adapter. */
+import type { Asked } from '../measure/answers.ts';
 import type { Message } from '../rows.ts';
 import type { SentencePair } from './pairs.ts';
 
@@ -6,9 +7,6 @@ export interface Languages {
   readonly source: string;
   readonly target: string;
 }
-
-/** A conversation for the model's template, or a text that it goes on with. */
-export type Asked = readonly Message[] | string;
 
 export interface BasePrompt {
   readonly name: string;

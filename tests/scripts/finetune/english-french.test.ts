@@ -9,9 +9,10 @@ import { isTrainedPrefix } from '../../../engine/adapters/prefix.ts';
 import { readSplit } from '../../../scripts/finetune/translation/data.ts';
 import {
   evaluateTranslation,
-  loadWithAdapter,
+  type TranslationReport,
 } from '../../../scripts/finetune/translation/evaluate.ts';
-import { adapterHashes, readRecord } from '../../../scripts/finetune/translation/record.ts';
+import { loadWithAdapter } from '../../../scripts/finetune/measure/answers.ts';
+import { adapterHashes, readRecord } from '../../../scripts/finetune/measure/record.ts';
 import { openAdapter } from '../../../scripts/import/open/open-adapter.ts';
 import { repoRoot } from '../../../scripts/lib/paths.ts';
 import { SMALL_MODEL_ID } from '../../../scripts/pull/catalogue.ts';
@@ -24,7 +25,7 @@ const MIN_GAIN = 20;
 /** So few sentences may be easier or harder than those of the record. */
 const MARGIN = 10;
 
-const record = await readRecord(FOLDER);
+const record = await readRecord<TranslationReport>(FOLDER);
 const { base, adapter, nTest, nSameOff, nAskedOff, model } = record.report;
 
 test('hashes are those of the record, and the adapter is small', async () => {

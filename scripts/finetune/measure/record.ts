@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE } from '../../../engine/adapters/peft.ts';
 import { hashFile } from '../../lib/hash-file.ts';
 import { writeWhole } from '../../train/checkpoint.ts';
-import { TRANSLATION_FILES } from './data.ts';
-import type { TranslationReport } from './evaluate.ts';
+import type { RecipeFiles } from './rows-file.ts';
 
 export const RECORD_FILE = 'record.json';
 const ADAPTER_FILES = [PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE];
 
-export interface TranslationRecord {
+/** @template R what was measured */
+export interface AdapterRecord<R> {
   /** SHA-256 of the adapter's files, by their names. */
   readonly files: Readonly<Record<string, string>>;
   /** SHA-256 of what was learned from and measured on, by their names. */
   readonly data: Readonly<Record<string, string>>;
-  readonly report: TranslationReport;
+  readonly report: R;
 }
 
 /** SHA-256 of an adapter's files, by their names. */
@@ -24,21 +24,21 @@ export async function adapterHashes(folder: string): Promise<Record<string, stri
 }
 
 /** @throws {EngineError} E_DISK */
-export async function writeRecord(
+export async function writeRecord<R>(
   adapter: string,
-  data: string,
-  report: TranslationReport,
+  { folder, names }: RecipeFiles,
+  report: R,
 ): Promise<void> {
-  const record: TranslationRecord = {
+  const record: AdapterRecord<R> = {
     files: await adapterHashes(adapter),
-    data: await hashesOf(data, Object.values(TRANSLATION_FILES)),
+    data: await hashesOf(folder, names),
     report,
   };
   await writeWhole(join(adapter, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-export async function readRecord(adapter: string): Promise<TranslationRecord> {
-  return JSON.parse(await readFile(join(adapter, RECORD_FILE), 'utf8')) as TranslationRecord;
+export async function readRecord<R>(adapter: string): Promise<AdapterRecord<R>> {
+  return JSON.parse(await readFile(join(adapter, RECORD_FILE), 'utf8')) as AdapterRecord<R>;
 }
 
 async function hashesOf(folder: string, names: readonly string[]): Promise<Record<string, string>> {
