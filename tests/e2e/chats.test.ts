@@ -111,6 +111,51 @@ describe.skipIf(browser === null)('chats of the page', () => {
     expect((await fetch(`${server.url}/v1/sessions/${id}`)).status).toBe(404);
   });
 
+  test('an answer is rated, rated otherwise, and the rating is taken back', async () => {
+    await ask('A white goat.');
+    await ask('And a black one.');
+    const id = await page.locator('#chats').inputValue();
+    const ratings = async (): Promise<string> => {
+      const { feedback } = await (
+        await fetch(`${server.url}/v1/sessions/${id}`)
+      ).json<{
+        feedback: readonly { readonly turn: number; readonly rating: string }[];
+      }>();
+      return feedback.map(({ turn, rating }) => `${turn} ${rating}`).join();
+    };
+    const button = (name: string, turn: number) =>
+      page.getByRole('button', { name, exact: true }).nth(turn - 1);
+    const pressed = (turn: number) =>
+      Promise.all(
+        ['Good answer', 'Bad answer'].map((name) =>
+          button(name, turn).getAttribute('aria-pressed'),
+        ),
+      );
+    await button('Good answer', 2).click();
+    await expect.poll(ratings).toBe('2 up');
+    await expect.poll(() => pressed(2)).toEqual(['true', 'false']);
+    await button('Bad answer', 2).click();
+    await expect.poll(ratings).toBe('2 down');
+    await button('Bad answer', 1).click();
+    await expect.poll(ratings).toBe('1 down,2 down');
+    // After a reload the session says what was rated.
+    await page.reload();
+    await page.locator('article.assistant').nth(1).waitFor();
+    expect([await pressed(1), await pressed(2)]).toEqual([
+      ['false', 'true'],
+      ['false', 'true'],
+    ]);
+    await button('Bad answer', 1).click();
+    await expect.poll(ratings).toBe('2 down');
+    await expect.poll(() => pressed(1)).toEqual(['false', 'false']);
+    // What the server does not take is told, and the buttons show what it has.
+    await page.route('**/feedback', (route) => route.abort());
+    await button('Good answer', 2).click();
+    await page.locator('[role="alert"]').waitFor();
+    expect(await pressed(2)).toEqual(['false', 'true']);
+    await page.unroute('**/feedback');
+  });
+
   test('without the server, this browser keeps the chat', async () => {
     await page.locator('#memory').uncheck();
     const sessions: (string | undefined)[] = [];
@@ -125,6 +170,7 @@ describe.skipIf(browser === null)('chats of the page', () => {
     expect(await answers()).toEqual(first);
     expect(await page.locator('#memory').isChecked()).toBe(false);
     expect(sessions).toEqual([undefined]);
+    expect(await page.getByRole('button', { name: 'Good answer' }).count()).toBe(0);
   });
 
   test('what was typed survives a reload', async () => {

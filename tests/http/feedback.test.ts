@@ -120,6 +120,39 @@ test('nothing may be learned from until it is allowed, and after it is withdrawn
   expect((await ada.read('diary')).feedback).toHaveLength(2);
 });
 
+test('a rating is taken back by whoever gave it, and is not learned from any more', async () => {
+  const [ada, grace] = [await person(['chat']), await person(['chat'])];
+  await ada.say('back', 'Once', { allow_training: true });
+  await ada.say('back', ' Then');
+  await json(await ada.rate('back', { turn: 1, rating: 'down', better: 'ab' }));
+  await json(await ada.rate('back', { turn: 2, rating: 'up' }));
+  const remove = (one: Person, path: string): Promise<Response> =>
+    one.ask(`/v1/sessions/${path}`, undefined, 'DELETE');
+  // A session of the same name of somebody else's is none.
+  expect((await remove(grace, 'back/feedback/1')).status).toBe(404);
+  expect((await ada.read('back')).feedback).toHaveLength(2);
+  const deleted = { id: '1', object: 'session.rating.deleted', deleted: true };
+  expect(await json(await remove(ada, 'back/feedback/1'))).toEqual(deleted);
+  expect((await ada.read('back')).feedback.map(({ turn }) => turn)).toEqual([2]);
+  expect((await ada.list()).data[0]!.ratings.map(({ turn }) => turn)).toEqual([2]);
+  for (const [path, status, message] of [
+    ['back/feedback/1', 404, /^turn: answer 1 of the session has no rating/],
+    ['back/feedback/3', 404, /^turn: answer 3 of the session has no rating/],
+    ['none/feedback/1', 404, /^session: no session "none"/],
+    ['back/feedback/0', 400, /^turn: expected the number of an answer/],
+    ['back/feedback/1.0', 400, /^turn: /],
+  ] as const) {
+    const response = await remove(ada, path);
+    const { error } = await json<{ error: { message: string } }>(response, status);
+    expect(error.message).toMatch(message);
+  }
+  await json(await remove(ada, 'back/feedback/2'));
+  expect((await ada.list()).data).toEqual([]);
+  // It can be rated again.
+  await json(await ada.rate('back', { turn: 1, rating: 'up' }));
+  expect((await ada.read('back')).feedback).toMatchObject([{ turn: 1, better: null }]);
+});
+
 test('of others only an administrator reads, page by page', async () => {
   const [ada, grace, admin] = [
     await person(['chat']),

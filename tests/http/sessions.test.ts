@@ -13,7 +13,7 @@ afterAll(() => server.close());
 interface Answer {
   choices: { message: { content: string } }[];
   usage: { prompt_tokens: number; prompt_tokens_details: { cached_tokens: number } };
-  session: { id: string; dropped_messages: number };
+  session: { id: string; dropped_messages: number; turn?: number };
 }
 interface SessionJson {
   id: string;
@@ -47,7 +47,7 @@ test('the second turn sends one message and is answered over both', async () => 
   expect(second.usage.prompt_tokens_details.cached_tokens).toBeGreaterThanOrEqual(
     first.usage.prompt_tokens + 6,
   );
-  expect(second.session).toEqual({ id: 'two-turns', dropped_messages: 0 });
+  expect(second.session).toEqual({ id: 'two-turns', dropped_messages: 0, turn: 2 });
   expect(await history('two-turns')).toEqual([
     'user: Once upon a time',
     `assistant: ${first.choices[0]?.message.content}`,
@@ -60,8 +60,18 @@ test('a streamed turn is kept, too, and reports its session', async () => {
   const response = await say('streamed', 'Once upon a time', { stream: true });
   const data = await Array.fromAsync(sseData(response));
   const last = JSON.parse(data.at(-2) ?? '{}') as Answer;
-  expect(last.session.id).toBe('streamed');
-  expect(await history('streamed')).toHaveLength(2);
+  expect(last.session).toEqual({ id: 'streamed', dropped_messages: 0, turn: 1 });
+  // Answers that the caller gives are answers of the session; one that is not kept has no number.
+  const given = {
+    messages: [
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'b' },
+    ],
+  };
+  const kept = (more: object) => say('streamed', '', { ...given, ...more }).then(answer);
+  expect((await kept({ store: false })).session).toEqual({ id: 'streamed', dropped_messages: 0 });
+  expect((await kept({})).session.turn).toBe(3);
+  expect(await history('streamed')).toHaveLength(5);
 });
 
 test('history survives a restart of the server', async () => {

@@ -31,12 +31,13 @@ export class AnswerView {
     if (performance.now() >= this.#nextDrawAt) this.#draw();
   }
 
-  /** Shows all of it, and under it what is to be said about it. */
-  finish(facts: string): void {
+  /** Shows all of it, and under it what is to be said about it and what can be done with it. */
+  finish(facts: string, ...more: readonly Node[]): void {
     this.isStreaming = false;
     this.#draw();
     const copy = copyButton('Copy', () => this.#content);
-    keepAtEnd(() => this.element.append(node('footer', {}, facts, ' ', copy)));
+    const after = more.flatMap((one) => [' ', one]);
+    keepAtEnd(() => this.element.append(node('footer', {}, facts, ' ', copy, ...after)));
   }
 
   #draw(): void {

@@ -8,6 +8,7 @@ import { describeAnswer } from './describe-answer.ts';
 import { showError, showNote, showTurn } from './log.ts';
 import { thumbnail } from './pictures.ts';
 import type { ChosenPicture } from './pictures.ts';
+import { ratingButtons } from './rating.ts';
 
 export interface AnswerOptions {
   /** The request that asks `question`. */
@@ -63,14 +64,14 @@ export async function answer(options: AnswerOptions): Promise<Answered> {
       }
     }
     if (facts.finishReason === undefined) throw new Error(LOST);
-    finishView(view, facts);
+    finishView(view, facts, turn);
     const note = CUT_NOTES[facts.finishReason];
     if (note !== undefined) showNote(note, turn);
     await voice?.finish();
   } catch (error) {
     const isComplete = facts.finishReason !== undefined;
     // What was spoken may fail after the answer was complete.
-    if (view.element.classList.contains('streaming')) finishView(view, facts);
+    if (view.element.classList.contains('streaming')) finishView(view, facts, turn);
     const more = isComplete ? [] : [retryButton(turn, options)];
     if (signal.aborted) showNote('Stopped by you. ', turn, ...more);
     else showError(error, turn, ' ', ...more);
@@ -88,9 +89,21 @@ interface AnswerFacts {
 function finishView(
   view: AnswerView,
   { usage, timings, session, finishReason }: AnswerFacts,
+  turn: HTMLElement,
 ): void {
   if (view.content === '' && finishReason === undefined) view.element.remove();
-  else view.finish(usage === undefined ? '' : describeAnswer(usage, timings, session));
+  else
+    view.finish(
+      usage === undefined ? '' : describeAnswer(usage, timings, session),
+      // An answer that was cut off is not kept.
+      ...(finishReason === undefined ? [] : ratingsOf(session, turn)),
+    );
+}
+
+function ratingsOf(session: SessionReport | undefined, turn: HTMLElement): HTMLElement[] {
+  if (session?.turn === undefined) return [];
+  const kept = { session: session.id, turn: session.turn, rating: null };
+  return [ratingButtons(kept, (error) => showError(error, turn))];
 }
 
 function retryButton(turn: HTMLElement, { retry }: AnswerOptions): HTMLButtonElement {

@@ -35,7 +35,10 @@ export interface Timings {
   readonly decode_ms: number;
 }
 export interface SessionReport {
+  readonly id: string;
   readonly dropped_messages: number;
+  /** Number of the answer, from 1; absent for one that is not kept. */
+  readonly turn?: number;
 }
 
 export interface ChatChunk {

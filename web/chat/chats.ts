@@ -2,6 +2,7 @@
 import { keep, readKept } from '../access/kept.ts';
 import { fetchWithKey } from '../access/key.ts';
 import type { ChatMessage, ChatRequest, SentMessage } from './chat-stream.ts';
+import type { KeptAnswer, Rating } from './rating.ts';
 import { readError } from './server.ts';
 
 const KEPT_AS = 'chats';
@@ -25,6 +26,11 @@ interface KeptChats {
   readonly currentId: string | null;
   /** The latest first. */
   readonly chats: readonly Chat[];
+}
+
+interface StoredSession {
+  readonly messages: readonly ChatMessage[];
+  readonly feedback: readonly { readonly turn: number; readonly rating: Rating }[];
 }
 
 export function newChat(isOnServer: boolean): Chat {
@@ -73,14 +79,27 @@ export function withTurn(
   return longer;
 }
 
+/** A message, and where the server keeps it what is thought of it. */
+export interface KeptMessage extends ChatMessage {
+  readonly kept?: KeptAnswer;
+}
+
 /** Its messages; null when the server no longer has it. @throws {Error} with the server's message. */
-export async function messagesOf(chat: Chat): Promise<readonly ChatMessage[] | null> {
+export async function messagesOf(chat: Chat): Promise<readonly KeptMessage[] | null> {
   if (!chat.isOnServer) return chat.messages;
   const response = await fetchWithKey(`/v1/sessions/${chat.id}`);
   if (response.status === NOT_FOUND) return null;
   if (!response.ok) throw new Error(await readError(response));
-  const { messages } = (await response.json()) as { readonly messages: readonly ChatMessage[] };
-  return messages.filter(({ role }) => role === 'user' || role === 'assistant');
+  const { messages, feedback } = (await response.json()) as StoredSession;
+  const ratings = new Map(feedback.map(({ turn, rating }) => [turn, rating]));
+  let turn = 0;
+  return messages
+    .filter(({ role }) => role === 'user' || role === 'assistant')
+    .map((message) => {
+      if (message.role === 'user') return message;
+      turn++;
+      return { ...message, kept: { session: chat.id, turn, rating: ratings.get(turn) ?? null } };
+    });
 }
 
 /** Forgets it here and on the server. @throws {Error} with the server's message. */

@@ -4,7 +4,7 @@ import { AnswerView } from './answer-view.ts';
 import { answer } from './answer.ts';
 import type { ChatMessage, SentMessage } from './chat-stream.ts';
 import * as chats from './chats.ts';
-import type { Chat } from './chats.ts';
+import type { Chat, KeptMessage } from './chats.ts';
 import { draftIsAnswered, keepDraft, restoreDraft, takeDraft } from './draft.ts';
 import * as elements from './elements.ts';
 import { clearLog, messageOf, showError, showNote, showTurn } from './log.ts';
@@ -12,6 +12,7 @@ import { listAbilities } from './models.ts';
 import type { Abilities } from './models.ts';
 import { hasPictures, listenForPictures, takePictures } from './pictures.ts';
 import type { ChosenPicture } from './pictures.ts';
+import { ratingButtons } from './rating.ts';
 import { listen, offerTalk, stopListening } from './talk.ts';
 
 const { form, log, memory, model, send, stop, talk, text } = elements;
@@ -119,16 +120,20 @@ async function open(opened: Chat): Promise<void> {
   }
 }
 
-function showMessages(messages: readonly ChatMessage[]): void {
+function showMessages(messages: readonly KeptMessage[]): void {
   let turn = log;
-  for (const { role, content } of messages) {
+  for (const { role, content, kept } of messages) {
     if (role === 'user') {
       turn = showTurn(withoutWords(content));
       continue;
     }
     const view = new AnswerView(turn);
     view.add(content);
-    view.finish('');
+    const into = turn;
+    view.finish(
+      '',
+      ...(kept === undefined ? [] : [ratingButtons(kept, (error) => showError(error, into))]),
+    );
   }
   log.scrollTop = log.scrollHeight;
 }

@@ -90,6 +90,7 @@ import { getModel } from '../apis/models/get-model.ts';
 import { getResponse } from '../apis/responses/get-response.ts';
 import { listFeedback } from '../apis/sessions/list-feedback.ts';
 import { rateTurn } from '../apis/sessions/rate-turn.ts';
+import { unrateTurn } from '../apis/sessions/unrate-turn.ts';
 import { updateSession } from '../apis/sessions/update-session.ts';
 import { getSession } from '../apis/sessions/get-session.ts';
 import { healthz } from '../apis/server/healthz.ts';
@@ -260,6 +261,7 @@ export const ENDPOINTS: readonly Endpoint<GatewayEnv>[] = [
   updateSession,
   deleteSession,
   rateTurn,
+  unrateTurn,
   listFeedback,
   listBackup,
   readBackup,

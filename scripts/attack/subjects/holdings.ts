@@ -27,6 +27,8 @@ export async function keepEverything(
   };
   const messages = [{ role: 'user', content: `Remember ${word}` }];
   await made('/v1/chat/completions', { messages, max_tokens: 2, session: `${word}-session` });
+  const rated = { turn: 1, rating: 'down', better: `Better ${word}` };
+  await made(`/v1/sessions/${word}-session/feedback`, rated);
   const response = await made('/v1/responses', { input: word, max_output_tokens: 2 });
   await made('/v1/collections', { name: `${word}-notes` });
   const documents = [{ id: `${word}-document`, content: `A note about ${word}.` }];

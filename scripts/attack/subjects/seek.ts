@@ -42,6 +42,9 @@ const BODIES: Readonly<Record<string, object>> = {
   addConversationItems: { items: [{ role: 'user', content: 'x' }] },
 };
 
+/** Second ids that are nobody's secret: every session has a first answer. */
+const NUMBERS: Readonly<Record<string, string>> = { ':turn': '1' };
+
 /** Requests with a field that names something kept. */
 const FIELDS: Readonly<Record<string, (id: string) => { path: string; body: object }>> = {
   '/v1/responses/:id': (id) => ({
@@ -86,7 +89,7 @@ export function idsOf({ path }: EndpointFacts, holdings: Holdings): string[] {
   const second = /:\w+.*(:\w+)/.exec(path)?.[1] ?? '';
   return prefix === undefined
     ? []
-    : [holdings[prefix]!, holdings[second] ?? holdings[':document']!];
+    : [holdings[prefix]!, NUMBERS[second] ?? holdings[second] ?? holdings[':document']!];
 }
 
 export function routeTry(row: EndpointFacts, ids: readonly string[]): Try {

@@ -39,6 +39,14 @@ export interface ChatAnswer {
   readonly usage: GenerateUsage;
 }
 
+/** What an answer says of the session that it is kept in. */
+export interface SessionReport {
+  readonly id: string;
+  readonly dropped_messages: number;
+  /** Number of the answer among those of the session, from 1; absent for one that is not kept. */
+  readonly turn?: number;
+}
+
 export interface ChatTurn {
   readonly env: ServingEnv;
   readonly caller: Caller;
@@ -51,7 +59,7 @@ export interface ChatTurn {
   /** What has redacted the messages; null for nothing. */
   readonly redactor: Redactor | null;
   /** Reported in the answer to a turn of a session. */
-  readonly session?: { readonly id: string; readonly dropped_messages: number };
+  readonly session?: SessionReport;
   /** Pictures that the model was given as words. */
   readonly images?: readonly ImageJson[];
   /** Passages from a collection that the model was given. */

@@ -94,6 +94,15 @@ export class Ratings {
       return true;
     });
   }
+
+  /** Takes a rating back. @returns false when the answer has none */
+  delete(message: number): boolean {
+    if (this.isEmpty) return false;
+    const { sql } = this.#storage;
+    return (
+      sql.exec('DELETE FROM ratings WHERE message = ? RETURNING 1', message).toArray().length > 0
+    );
+  }
 }
 
 /** To be called inside a transaction, of a database that is up to date. */

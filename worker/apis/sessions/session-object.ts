@@ -124,6 +124,16 @@ export class Session extends PortableObject<ServingEnv> {
     });
   }
 
+  /** Takes the rating of an answer back. @returns false when it has none, null without a session */
+  async unrate(call: CallContext, turn: number): Promise<RpcAnswer<boolean | null>> {
+    return await answerCall({ place: 'session.unrate', ...call }, async () => {
+      const found = await this.#readHistory();
+      if (found === null) return null;
+      const answer = answersOf(found)[turn - 1];
+      return answer !== undefined && this.#ratings.delete(answer.id);
+    });
+  }
+
   /** Messages and ratings; null unless they may be learned from and there are any. */
   async feedback(): Promise<FeedbackJson | null> {
     if (!this.#ratings.allowsTraining || this.#ratings.isEmpty) return null;
@@ -230,10 +240,9 @@ export class Session extends PortableObject<ServingEnv> {
     const redactor = await this.#redactorFor(body);
     const messages = await redactMessages(redactor, body.messages);
     messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
-    const history = ((await this.#readHistory())?.messages ?? []).map(({ role, content }) => ({
-      role,
-      content,
-    }));
+    const stored = (await this.#readHistory())?.messages ?? [];
+    const history = stored.map(({ role, content }) => ({ role, content }));
+    const nAnswer = [...stored, ...messages].filter(({ role }) => role === 'assistant').length;
     const wanted = body.max_completion_tokens ?? body.max_tokens;
     const fitted = await fitToContext(this.env, caller, model, history, messages, wanted);
     const countTokens = (text: string): number =>
@@ -262,7 +271,10 @@ export class Session extends PortableObject<ServingEnv> {
       record,
       redactor,
       images: await redactImages(redactor, turn.images),
-      session: { id: body.session ?? '', dropped_messages: fitted.nDropped },
+      session: {
+        ...{ id: body.session ?? '', dropped_messages: fitted.nDropped },
+        ...(body.store === false ? {} : { turn: nAnswer + 1 }),
+      },
       onAnswer,
       onEnd: leave,
     });

@@ -74,7 +74,13 @@ const chatLogprobs = z
   .strictObject({ content: z.array(tokenLogprobSchema), refusal: z.null() })
   .nullable();
 
-const session = z.strictObject({ id: z.string(), dropped_messages: count });
+const session = z.strictObject({
+  id: z.string(),
+  dropped_messages: count,
+  turn: count
+    .optional()
+    .describe('number of the answer in the session, from 1; of one that is kept'),
+});
 const citations = z
   .array(
     z.strictObject({
