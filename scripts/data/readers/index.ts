@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { EngineError } from '../../../engine/base/errors.ts';
-import { invalidData } from '../problems.ts';
+import { describeProblem, invalidData } from '../problems.ts';
 import type { Problems } from '../problems.ts';
 import type { DataRow } from '../row.ts';
 import { CSV_READER } from './csv.ts';
@@ -62,10 +62,14 @@ export async function* readRows(
       throwIfCut(signal);
       yield row;
     }
-  if (n === 0)
-    throw invalidData(
-      `${files.join(', ')}: no row that can be used${problems.count > 0 ? `, and ${problems.count} that cannot` : ''}. Add rows, or name other files.`,
-    );
+  if (n === 0) throw withoutRows(files, problems);
+}
+
+/** What is wrong with the first row is likely what is wrong with all. */
+function withoutRows(files: readonly string[], { count, kept: [first] }: Problems): EngineError {
+  const named = `${files.join(', ')}: no row that can be used`;
+  if (first === undefined) return invalidData(`${named}. Add rows, or name other files.`);
+  return invalidData(`${named}, and ${count} that cannot; the first: ${describeProblem(first)}`);
 }
 
 async function readerOf(file: string, format: string | null): Promise<Reader> {

@@ -363,6 +363,13 @@ describe('what holds for all', () => {
     });
   });
 
+  test('a set of which no row can be used says what is wrong with the first', async () => {
+    const path = await put('headless.csv', 'Go.,Va.\nRun.,Cours.\nHi.,Salut.\n');
+    await expect(read(path, { field: 'English' })).rejects.toThrow(
+      /no row that can be used, and 2 that cannot; the first: .*headless\.csv:2: English: /,
+    );
+  });
+
   test('a signal ends a reading', async () => {
     const path = await put('cut.txt', 'a\n'.repeat(100_000));
     const signal = AbortSignal.abort();
