@@ -16,6 +16,7 @@ import { pullModel } from '../pull/pull.ts';
 import { addAnswersCommand, ANSWERS_EXAMPLES } from './eval-answers.ts';
 import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
+import { addSpaceCommand, SPACE_EXAMPLES } from './eval-space.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addTranslationCommand, TRANSLATION_EXAMPLES } from './eval-translation.ts';
@@ -84,6 +85,7 @@ export function register(program: Command): void {
   addPrefixCommand(command);
   addTranslationCommand(command);
   addCaptionsCommand(command);
+  addSpaceCommand(command);
 }
 
 interface PerplexityFlags {
