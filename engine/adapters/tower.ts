@@ -22,15 +22,18 @@ export interface Tower {
   readonly tensors: EyesTensors;
 }
 
+/** What is looked at of an embedding model. */
+export type TowerBase = Pick<EncoderManifest, 'id' | 'architecture' | 'config' | 'tokenizer'>;
+
 /**
  * The tower of a folder, for the embedding model that it is read for.
  * @param config of tower.json @param bytes of tower.safetensors, hostile
- * @throws {EngineError} E_FORMAT_INVALID, E_ADAPTER_BASE for another width than the base's; as `decodeEyes`
+ * @throws {EngineError} E_FORMAT_INVALID, E_ADAPTER_BASE for another base than it was trained for; as `decodeEyes`
  */
 export async function readTower(
   config: Uint8Array,
   bytes: Uint8Array<ArrayBuffer>,
-  { config: { nEmbd } }: Pick<EncoderManifest, 'config'>,
+  base: TowerBase,
 ): Promise<Tower> {
   const parsed = towerFactsSchema.safeParse(parseJsonObject(TOWER_CONFIG_FILE, config));
   if (!parsed.success) {
@@ -42,11 +45,14 @@ export async function readTower(
     );
   }
   const facts = parsed.data;
-  if (facts.nEmbd !== nEmbd)
-    throw otherBase(TOWER_CONFIG_FILE, `vectors of ${facts.nEmbd} values`, `${nEmbd} values`, {
-      nEmbd: facts.nEmbd,
-      expected: nEmbd,
-    });
+  const { nEmbd } = base.config;
+  if (facts.nEmbd !== nEmbd || facts.textSha256 !== (await towerBaseHash(base)))
+    throw otherBase(
+      TOWER_CONFIG_FILE,
+      `vectors of ${facts.nEmbd} values, for ${facts.text}`,
+      `${nEmbd} values, and the network and the tokenizer of ${base.id}`,
+      { nEmbd: facts.nEmbd, expected: nEmbd, text: facts.text },
+    );
   return { facts, bytes, tensors: await decodeEyes(TOWER_WEIGHTS_FILE, bytes, facts) };
 }
 
@@ -58,7 +64,7 @@ export async function towerBaseHash({
   architecture,
   config: { late: _late, ...config },
   tokenizer,
-}: Pick<EncoderManifest, 'architecture' | 'config' | 'tokenizer'>): Promise<string> {
+}: Omit<TowerBase, 'id'>): Promise<string> {
   const entries = Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([architecture, entries, tokenizer.sha256]);
   return await sha256Hex(new Uint8Array(new TextEncoder().encode(text)));

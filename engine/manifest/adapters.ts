@@ -38,8 +38,7 @@ const projectorFields = {
   nEmbd: width,
   normEps: z.number().positive().max(1),
 };
-const projectorFactsSchema = z.strictObject(projectorFields);
-export type ProjectorFacts = z.output<typeof projectorFactsSchema>;
+export type ProjectorFacts = z.output<z.ZodObject<typeof projectorFields>>;
 
 /** What there is to know of an adapter's eyes, whose rows a text model reads: a part of its folder, and of its record. */
 export const eyesFactsSchema = z.strictObject({
@@ -64,8 +63,7 @@ const storedEyes = z.strictObject({ ...eyesFactsSchema.shape, ...storedFile });
 export type StoredEyes = z.output<typeof storedEyes>;
 
 /** A projector as a bucket has it: eyes of a text model, or the image tower of an embedding model. */
-const storedProjectorSchema = z.strictObject({ ...projectorFields, ...storedFile });
-export type StoredProjector = z.output<typeof storedProjectorSchema>;
+export type StoredProjector = ProjectorFacts & z.output<z.ZodObject<typeof storedFile>>;
 
 /**
  * What there is to know of an image tower, beside its weights: pictures become vectors among those that an embedding model
@@ -73,6 +71,9 @@ export type StoredProjector = z.output<typeof storedProjectorSchema>;
  */
 export const towerFactsSchema = z.strictObject({
   ...projectorFields,
+  /** The embedding model that it was trained for, and the SHA-256 of what that has to be (`towerBaseHash`). */
+  text: z.string().regex(MODEL_ID_PATTERN),
+  textSha256: sha256,
   /** What cosines of pictures with texts are multiplied with before they become probabilities; learned with the tower. */
   scale: z.number().positive().max(1000),
 });

@@ -45,6 +45,7 @@ export function register(program: Command): void {
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         TRANSLATION_EXAMPLES,
         CAPTIONS_EXAMPLES,
+        SPACE_EXAMPLES,
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),

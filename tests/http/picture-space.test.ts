@@ -131,7 +131,7 @@ describe('embeddings', () => {
     expect(await ask([part(image)], `${MINILM_ID}:lost`, 404)).toMatchObject({
       code: 'model_not_found',
     });
-    expect((await ask([part(image)], `${MINILM_ID}:other`, 400)).code).toBe('E_ADAPTER_BASE');
+    expect((await ask([part(image)], `${MINILM_ID}:other`, 500)).code).toBe('E_ADAPTER_BASE');
     expect((await ask(['sea'], `${MINILM_ID}:nothing`, 404)).message).toContain(MODEL);
   });
 

@@ -76,7 +76,7 @@ export interface TowerFile extends EyesFile {
 export function towerFile(base: string, record: AdapterRecord): TowerFile | null {
   const { name, file, bytes, sha256, regionBytes, tower } = record;
   if (tower === null) return null;
-  const { scale, ...facts } = tower;
+  const { scale, text: _text, textSha256: _hash, ...facts } = tower;
   const eyes = { ...facts, file, bytes, sha256, regionBytes };
   return { id: `${name}@${sha256}`, base, eyes, scale };
 }

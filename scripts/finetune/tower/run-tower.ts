@@ -104,7 +104,7 @@ export async function runTower(
       options,
       course,
     );
-    const tower = await learnedTower(training, data.scale, encoder.manifest);
+    const tower = await learnedTower(training, data.scale, encoder.manifest, text.manifest);
     await writeTower(folder, tower);
     await writeFile(join(folder, 'history.json'), `${JSON.stringify(history)}\n`);
     return {

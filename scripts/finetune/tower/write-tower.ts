@@ -5,6 +5,8 @@ import {
   type Tower,
   TOWER_CONFIG_FILE,
   TOWER_WEIGHTS_FILE,
+  type TowerBase,
+  towerBaseHash,
 } from '../../../engine/adapters/tower.ts';
 import type { TowerFacts } from '../../../engine/manifest/adapters.ts';
 import type { VisionManifest } from '../../../engine/manifest/manifest.ts';
@@ -24,6 +26,7 @@ export async function learnedTower(
   training: TowerTraining,
   { mean, deviation }: ChannelScale,
   encoder: Pick<VisionManifest, 'id' | 'config'>,
+  text: TowerBase,
 ): Promise<Tower> {
   const byName = new Map(training.program.plan.graph.weights.map((one) => [one.name, one]));
   const read = (name: string): Float32Array => training.read(byName.get(name)!).slice();
@@ -34,6 +37,7 @@ export async function learnedTower(
   const sizes = { grid: 1, nFeature, nHidden, nEmbd, normEps: NORM_EPS };
   const facts: TowerFacts = {
     ...{ ...sizes, encoder: encoder.id, encoderSha256: await encoderHash(encoder) },
+    ...{ text: text.id, textSha256: await towerBaseHash(text) },
     scale: Math.exp(read(TOWER_SCALE)[0]!),
   };
   const tensors: EyesTensors = {

@@ -16,6 +16,7 @@ import type { TrainedPrefix } from '../../../engine/adapters/prefix.ts';
 import {
   readTower,
   type Tower,
+  type TowerBase,
   TOWER_CONFIG_FILE,
   TOWER_WEIGHTS_FILE,
 } from '../../../engine/adapters/tower.ts';
@@ -23,7 +24,6 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { readRange } from '../../../engine/formats/byte-source.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
 import { MAX_ADAPTER_BYTES } from '../../../engine/manifest/adapters.ts';
-import type { EncoderManifest } from '../../../engine/manifest/manifest.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 
 const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -76,10 +76,7 @@ async function openEyes(folder: string, base: AdapterBase): Promise<Eyes> {
 }
 
 /** The image tower of a folder. @throws {EngineError} E_USAGE for a path that holds none; as `readTower` */
-export async function openTower(
-  folder: string,
-  base: Pick<EncoderManifest, 'config'>,
-): Promise<Tower> {
+export async function openTower(folder: string, base: TowerBase): Promise<Tower> {
   const config = await readWhole(folder, TOWER_CONFIG_FILE, MAX_CONFIG_BYTES);
   const bytes = await readWhole(folder, TOWER_WEIGHTS_FILE, MAX_ADAPTER_BYTES);
   return await readTower(config, bytes, base);
