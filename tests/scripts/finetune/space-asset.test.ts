@@ -29,9 +29,12 @@ test('the files are those that were measured', async () => {
   const names = readdirSync(FOLDER).sort();
   expect(names).toEqual([...Object.keys(record.files), 'README.md', 'record.json'].sort());
   for (const [name, sha256] of Object.entries(record.files))
-    expect(createHash('sha256').update(readFileSync(join(FOLDER, name))).digest('hex'), name).toBe(
-      sha256,
-    );
+    expect(
+      createHash('sha256')
+        .update(readFileSync(join(FOLDER, name)))
+        .digest('hex'),
+      name,
+    ).toBe(sha256);
   const bytes = new Uint8Array(readFileSync(join(FOLDER, TOWER_WEIGHTS_FILE)));
   expect(bytes.length).toBeLessThan(MAX_BYTES);
   const facts = towerFactsSchema.parse(JSON.parse(read(TOWER_CONFIG_FILE)));
