@@ -9,7 +9,7 @@ import { parseJsonObject } from '../formats/json.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import type { SourceTensor } from '../formats/source-tensor.ts';
 import { writeSafetensors } from '../formats/write-safetensors.ts';
-import { type EyesFacts, eyesFactsSchema } from '../manifest/adapters.ts';
+import { type EyesFacts, eyesFactsSchema, type ProjectorFacts } from '../manifest/adapters.ts';
 import type { VisionManifest } from '../manifest/manifest.ts';
 import type { EyesTensors } from '../model/vision/projector.ts';
 import { otherBase } from './adapter.ts';
@@ -32,7 +32,7 @@ export interface SeeingAdapter extends Adapter {
 }
 
 /** Tensors by their names in the file, with their shapes. */
-function shapesOf({ grid, nFeature, nHidden, nEmbd }: EyesFacts) {
+function shapesOf({ grid, nFeature, nHidden, nEmbd }: ProjectorFacts) {
   return {
     mean: { dtype: 'F32', shape: [nFeature] },
     deviation: { dtype: 'F32', shape: [nFeature] },
@@ -45,8 +45,8 @@ function shapesOf({ grid, nFeature, nHidden, nEmbd }: EyesFacts) {
 }
 type TensorName = keyof ReturnType<typeof shapesOf>;
 
-/** eyes.safetensors */
-export function encodeEyes(facts: EyesFacts, tensors: EyesTensors): Uint8Array<ArrayBuffer> {
+/** eyes.safetensors, and tower.safetensors */
+export function encodeEyes(facts: ProjectorFacts, tensors: EyesTensors): Uint8Array<ArrayBuffer> {
   const shapes = Object.entries(shapesOf(facts)) as [
     TensorName,
     { readonly dtype: 'F32' | 'F16'; readonly shape: readonly number[] },
@@ -65,7 +65,7 @@ export function encodeEyes(facts: EyesFacts, tensors: EyesTensors): Uint8Array<A
 export async function decodeEyes(
   id: string,
   bytes: Uint8Array<ArrayBuffer>,
-  facts: EyesFacts,
+  facts: ProjectorFacts,
 ): Promise<EyesTensors> {
   const found = new Map(
     (await readSafetensors([memorySource(id, bytes)])).map((tensor) => [tensor.name, tensor]),

@@ -25,34 +25,59 @@ export const MAX_GRID = 32;
 const MAX_WIDTH = 16_384;
 const width = count.max(MAX_WIDTH);
 
-/** What there is to know of an adapter's eyes, beside their weights: a part of its folder, and of its record. */
-export const eyesFactsSchema = z.strictObject({
-  /** The image encoder that they see through, and the SHA-256 of what it has to be (`encoderHash`). */
+/** What there is to know of a projector over an image encoder, beside its weights. */
+const projectorFields = {
+  /** The image encoder that it sees through, and the SHA-256 of what it has to be (`encoderHash`). */
   encoder: z.string().regex(MODEL_ID_PATTERN),
   encoderSha256: sha256,
   grid: count.max(MAX_GRID),
   /** Channels of the encoder's last map. */
   nFeature: width,
   nHidden: width,
-  /** Values of a row that the base reads. */
+  /** Values of a row that it makes. */
   nEmbd: width,
   normEps: z.number().positive().max(1),
+};
+export type ProjectorFacts = z.output<z.ZodObject<typeof projectorFields>>;
+
+/** What there is to know of an adapter's eyes, whose rows a text model reads: a part of its folder, and of its record. */
+export const eyesFactsSchema = z.strictObject({
+  ...projectorFields,
   /** Ids of the tokens before and after a picture. */
   beginId: z.number().int().nonnegative(),
   endId: z.number().int().nonnegative(),
 });
 export type EyesFacts = z.output<typeof eyesFactsSchema>;
 
-/** Eyes as a bucket has them. */
-const storedEyes = z.strictObject({
-  ...eyesFactsSchema.shape,
+/** A file beside a base. */
+const storedFile = {
   file: fileName,
   bytes: count.max(MAX_ADAPTER_BYTES),
   sha256,
-  /** Bytes that they take in their encoder's memory. */
+  /** Bytes that it takes in the kernels' memory. */
   regionBytes: count.max(4 * MAX_ADAPTER_BYTES),
-});
+};
+
+/** Eyes as a bucket has them. */
+const storedEyes = z.strictObject({ ...eyesFactsSchema.shape, ...storedFile });
 export type StoredEyes = z.output<typeof storedEyes>;
+
+/** A projector as a bucket has it: eyes of a text model, or the image tower of an embedding model. */
+export type StoredProjector = ProjectorFacts & z.output<z.ZodObject<typeof storedFile>>;
+
+/**
+ * What there is to know of an image tower, beside its weights: pictures become vectors among those that an embedding model
+ * makes of texts.
+ */
+export const towerFactsSchema = z.strictObject({
+  ...projectorFields,
+  /** The embedding model that it was trained for, and the SHA-256 of what that has to be (`towerBaseHash`). */
+  text: z.string().regex(MODEL_ID_PATTERN),
+  textSha256: sha256,
+  /** What cosines of pictures with texts are multiplied with before they become probabilities; learned with the tower. */
+  scale: z.number().positive().max(1000),
+});
+export type TowerFacts = z.output<typeof towerFactsSchema>;
 
 export const adapterRecordSchema = z.strictObject({
   name: z.string().regex(MODEL_ID_PATTERN),
@@ -69,6 +94,8 @@ export const adapterRecordSchema = z.strictObject({
   nPrefix: z.number().int().nonnegative().max(MAX_PREFIX_POSITIONS).default(0),
   /** What it sees with; it applies from the first picture of a prompt on then. Null for one that reads text alone. */
   eyes: storedEyes.nullable().default(null),
+  /** Of an image tower, whose weights are the record's file; null for adapters of text models. */
+  tower: towerFactsSchema.nullable().default(null),
   /** Tokens that activate it; null for an adapter that always applies. */
   activation: z.array(z.number().int().nonnegative()).min(1).max(256).nullable(),
   /** What its own files call the base. */
@@ -76,11 +103,7 @@ export const adapterRecordSchema = z.strictObject({
   licence: z.string().max(200),
   source: z.string().max(500),
   createdAt: z.string().max(40),
-  file: fileName,
-  bytes: count.max(MAX_ADAPTER_BYTES),
-  sha256,
-  /** Bytes that it takes in the kernels' memory. */
-  regionBytes: count.max(4 * MAX_ADAPTER_BYTES),
+  ...storedFile,
 });
 export type AdapterRecord = z.output<typeof adapterRecordSchema>;
 

@@ -33,6 +33,28 @@ export const N_CONSTANT = 4;
 /** The f32 of 1, as its bits. */
 const ONE_BITS = 0x3f80_0000;
 
+/**
+ * Vectors through the two maps, with the rows of their places: a row each.
+ * @param size rows there may be, and their width @returns [nRow, nCol]
+ */
+export function seenRows(
+  graph: Graph,
+  { nRow, nCol: n }: Pick<Tensor, 'nRow' | 'nCol'>,
+  { nIn, nHidden, nPosition }: EyesShape,
+  input: VectorInput,
+  views: ReadViews,
+): Tensor {
+  const count = (): number => views().words[input.count / 4]!;
+  const rows: RowLayout = { nRow: count, starts: () => [0, count()] };
+  const hidden = graph.weight(EYES.hidden, nHidden, nIn);
+  const out = graph.weight(EYES.out, n, nHidden);
+  const positions = graph.weight(EYES.positions, nPosition, n);
+  const values = fixedTensor('vectors', nRow, nIn, input.values);
+  const inside = linear(graph, 'eyes.inside', values, hidden, rows);
+  const seen = linear(graph, 'eyes.seen', silu(graph, inside, rows, views), out, rows);
+  return addPlaces(graph, seen, positions, input, count);
+}
+
 /** @param x [nRow, nEmbd], changed in place; a result that nothing else uses yet @param eps of the norm */
 export function eyeRows(
   graph: Graph,
@@ -42,18 +64,10 @@ export function eyeRows(
   eps: number,
   views: ReadViews,
 ): Tensor {
-  const { nRow, nCol: n } = x;
-  const { nIn, nHidden, nPosition } = shape;
   const count = (): number => views().words[input.count / 4]!;
   const rows: RowLayout = { nRow: count, starts: () => [0, count()] };
-  const hidden = graph.weight(EYES.hidden, nHidden, nIn);
-  const out = graph.weight(EYES.out, n, nHidden);
-  const positions = graph.weight(EYES.positions, nPosition, n);
-  const gain = graph.weight(EYES.gain, 1, n);
-  const values = fixedTensor('vectors', nRow, nIn, input.values);
-  const inside = linear(graph, 'eyes.inside', values, hidden, rows);
-  const seen = linear(graph, 'eyes.seen', silu(graph, inside, rows, views), out, rows);
-  addPlaces(graph, seen, positions, input, count);
+  const seen = seenRows(graph, x, shape, input, views);
+  const gain = graph.weight(EYES.gain, 1, x.nCol);
   return takeRows(
     graph,
     x,

@@ -5,6 +5,7 @@ import { type AdamwOptions, clearSlopes, N_SCALAR, planUpdate, type Update } fro
 import { type DecoderPlan, type DecoderShape, planDecoder } from './decoder.ts';
 import { type PairPlan, type PairShape, planPairs } from './pairs.ts';
 import type { Phase } from './phase.ts';
+import { planTower, type TowerPlan, type TowerShape } from './tower.ts';
 import type { ReadViews } from './views.ts';
 
 interface CrewConfig {
@@ -31,12 +32,23 @@ export interface PairProgramConfig extends CrewConfig {
   readonly nPair: number;
 }
 
-export type ProgramConfig = DecoderProgramConfig | AdapterProgramConfig | PairProgramConfig;
+/** A tower over an image encoder whose vectors are to be like given ones of texts. */
+export interface TowerProgramConfig extends CrewConfig {
+  readonly tower: TowerShape;
+  /** Pairs of an update. */
+  readonly nPair: number;
+}
+
+export type ProgramConfig =
+  DecoderProgramConfig | AdapterProgramConfig | PairProgramConfig | TowerProgramConfig;
 type PlanOf<C extends ProgramConfig> = C extends AdapterProgramConfig
   ? AdapterPlan
   : C extends PairProgramConfig
     ? PairPlan
-    : DecoderPlan;
+    : C extends TowerProgramConfig
+      ? TowerPlan
+      : DecoderPlan;
+type AnyPlan = AdapterPlan | PairPlan | TowerPlan | DecoderPlan;
 
 /** `forward` and `back` are the halves of `learn`: what is learned from may be weighed between them. */
 export const COMMANDS = ['clear', 'learn', 'evaluate', 'back', 'update'] as const;
@@ -54,9 +66,10 @@ export interface Program<C extends ProgramConfig = ProgramConfig> {
   readonly nByte: number;
 }
 
-function planOf(config: ProgramConfig, views: ReadViews): AdapterPlan | PairPlan | DecoderPlan {
+function planOf(config: ProgramConfig, views: ReadViews): AnyPlan {
   if ('adapter' in config) return planAdapter(config.adapter, views);
   if ('pairs' in config) return planPairs(config.pairs, config.nPair);
+  if ('tower' in config) return planTower(config.tower, config.nPair, views);
   return planDecoder(config.shape, config.nSequence, views);
 }
 

@@ -60,8 +60,17 @@ export function* decodePictureSteps(
   };
 }
 
+/** Whether a file begins as one that is decoded here. */
+export function isPictureFile(bytes: Uint8Array): boolean {
+  return findFormat(bytes) !== undefined;
+}
+
+function findFormat(bytes: Uint8Array): FormatRow | undefined {
+  return FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+}
+
 function formatOf(bytes: Uint8Array): FormatRow {
-  const format = FORMATS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
+  const format = findFormat(bytes);
   if (format === undefined) throw invalidPicture('is not a supported image', NAMES);
   return format;
 }

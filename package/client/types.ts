@@ -26,7 +26,7 @@ export interface CreateCollection {
 
 export interface NewDocument {
   id: string;
-  /** Text; the bytes in base64 of a PDF, DOCX or EPUB file. */
+  /** Text; the bytes in base64 of a PDF, DOCX or EPUB file, or of a picture. */
   content: string;
   content_type?:
     | 'text/plain'
@@ -35,7 +35,13 @@ export interface NewDocument {
     | 'text/csv'
     | 'application/pdf'
     | 'application/epub+zip'
-    | 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+    | 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+    | 'image/png'
+    | 'image/jpeg'
+    | 'image/webp'
+    | 'image/gif';
+  /** Of a picture, what it shows. */
+  caption?: string;
   metadata?: Metadata;
 }
 
@@ -88,7 +94,7 @@ export interface SearchResult {
   heading: string;
   text: string;
   /** Pages of a PDF or DOCX file, chapters of an EPUB, rows of a CSV (the header is the first); null in other documents. */
-  location: { unit: 'page' | 'chapter' | 'row'; first: number; last: number } | null;
+  location: { unit: 'page' | 'chapter' | 'row' | 'picture'; first: number; last: number } | null;
   metadata: Metadata;
   score: number;
   vector_score: number | null;
@@ -173,7 +179,10 @@ export interface Tasks {
   classify: {
     request: {
       model?: string;
-      text: string;
+      /** Or else `image`. */
+      text?: string;
+      /** A data: URL of a picture, for a model with an image tower. */
+      image?: string;
       labels: (string | { label: string; description?: string })[];
       instruction?: string;
       multi_label?: boolean;

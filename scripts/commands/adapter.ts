@@ -4,23 +4,26 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { adapterModelId } from '../../engine/manifest/adapters.ts';
 import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
+import type { AdapterRecord } from '../../engine/manifest/adapters.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { EngineError } from '../../engine/base/errors.ts';
 import { mergeAdapter } from '../import/merge-adapter.ts';
-import { openAdapter } from '../import/open/open-adapter.ts';
+import { openAdapter, openTower } from '../import/open/open-adapter.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { textTable } from '../lib/table.ts';
 import {
   addAdapter,
+  type AddAdapterOptions,
+  addTower,
   fetchAdapter,
   listAdapters,
   parseAdapterName,
-  readBase,
+  readTextedBase,
   removeAdapter,
 } from '../push/adapters.ts';
-import type { BaseAdapter } from '../push/adapters.ts';
+import type { AdapterName, BaseAdapter } from '../push/adapters.ts';
 import type { Bucket } from '../push/bucket.ts';
 import { readPlacement } from '../push/place.ts';
 import { addBucketOptions, withBucket } from './options/bucket-options.ts';
@@ -43,6 +46,7 @@ const EXAMPLES = `
 Examples:
   thimble adapter add smollm2-135m-instruct:support ./support-lora --licence apache-2.0
   thimble adapter add smollm2-135m-instruct:support support.gguf --remote
+  thimble adapter add all-minilm-l6-v2:pictures assets/space      (an image tower of an embedding model)
   thimble adapter ls
   thimble adapter rm smollm2-135m-instruct:support
   thimble adapter merge smollm2-135m-instruct:support --out ./smollm2-support
@@ -53,16 +57,19 @@ A running server serves an adapter within seconds, as the model BASE:NAME.
 export function register(program: Command): void {
   const adapter = program
     .command('adapter')
-    .summary('add, list, remove and merge low-rank adapters and trained prefixes')
+    .summary('add, list, remove and merge adapters, trained prefixes and image towers')
     .description(
       'Keeps low-rank adapters (LoRA) and trained prefixes beside the model they change. Requests name one as ' +
-        "BASE:NAME; all of them share the base's weights.",
+        "BASE:NAME; all of them share the base's weights. Of an embedding model it keeps image towers, which bring pictures " +
+        'among the vectors of texts.',
     )
     .addHelpText('after', EXAMPLES);
   withCommonOptions(
     adapter
       .command('add <name> <path>')
-      .description('Adds an adapter, BASE:NAME, from a PEFT folder or a GGUF file, or replaces it.')
+      .description(
+        'Adds an adapter, BASE:NAME, from a PEFT folder, a GGUF file or the folder of a tower, or replaces it.',
+      )
       .option('--licence <text>', 'licence it is under, as /v1/models shows it')
       .option('--source <text>', 'where it is from (default: the name of the file)'),
   ).action(runAdd);
@@ -90,25 +97,44 @@ async function runAdd(text: string, path: string, flags: AddFlags): Promise<void
   const name = parseAdapterName(text);
   const record = await withBucket(flags, (bucket) =>
     runStep('adapter', async ({ note }) => {
-      const base = await readBase(bucket, name.base);
-      const adapter = await openAdapter(path, base);
-      if (!isSameBase(adapter.baseName, base))
-        note(
-          `the adapter calls its base ${JSON.stringify(adapter.baseName)}; the shapes of ${base.id} (${base.name}) fit`,
-        );
-      const added = await addAdapter(bucket, name, adapter, base, {
+      const base = await readTextedBase(bucket, name.base);
+      const described = {
         licence: flags.licence ?? '',
         source: flags.source ?? `file:${basename(resolve(path))}`,
-      });
-      const what = added.nPrefix > 0 ? `prefix of ${added.nPrefix}` : `rank ${added.rank}`;
-      const kind = added.activation === null ? '' : ', activated';
+      };
+      const added =
+        base.kind === 'encoder'
+          ? await addTower(bucket, name, await openTower(path, base), base, described)
+          : await addToText(bucket, name, path, base, described, note);
       return {
-        text: `${text}: ${what}${kind}, ${formatBytes(added.bytes)}, in ${bucket.label}`,
+        text: `${text}: ${describeAdded(added)}, ${formatBytes(added.bytes)}, in ${bucket.label}`,
         value: added,
       };
     }),
   );
   if (flags.json === true) print({ ...record, base: name.base });
+}
+
+async function addToText(
+  bucket: Bucket,
+  name: AdapterName,
+  path: string,
+  base: DecoderManifest,
+  described: AddAdapterOptions,
+  note: (text: string) => void,
+): Promise<AdapterRecord> {
+  const adapter = await openAdapter(path, base);
+  if (!isSameBase(adapter.baseName, base))
+    note(
+      `the adapter calls its base ${JSON.stringify(adapter.baseName)}; the shapes of ${base.id} (${base.name}) fit`,
+    );
+  return await addAdapter(bucket, name, adapter, base, described);
+}
+
+function describeAdded({ nPrefix, rank, activation, tower }: AdapterRecord): string {
+  if (tower !== null) return `image tower over ${tower.encoder}`;
+  const what = nPrefix > 0 ? `prefix of ${nPrefix}` : `rank ${rank}`;
+  return activation === null ? what : `${what}, activated`;
 }
 
 /** Whether an adapter's name of its base may mean this one; names of folders say nothing. */
@@ -150,7 +176,7 @@ function describe(adapters: readonly BaseAdapter[]): string {
   if (adapters.length === 0)
     return 'no adapters yet. Add one: thimble adapter add BASE:NAME PATH\n';
   const rows = adapters.map(({ base, name, rank, projections, bytes, licence, ...kind }) => [
-    ...[adapterModelId(base, name), kind.nPrefix > 0 ? '-' : String(rank), projections.join(' ')],
+    ...[adapterModelId(base, name), rank === 0 ? '-' : String(rank), projections.join(' ')],
     ...[formatBytes(bytes), kindOf(kind), licence],
   ]);
   return `${textTable([['name', 'rank', 'weights', 'size', 'kind', 'licence'], ...rows]).join('\n')}\n`;
@@ -160,7 +186,9 @@ function kindOf({
   activation,
   nPrefix,
   eyes,
-}: Pick<BaseAdapter, 'activation' | 'nPrefix' | 'eyes'>): string {
+  tower,
+}: Pick<BaseAdapter, 'activation' | 'nPrefix' | 'eyes' | 'tower'>): string {
+  if (tower !== null) return `image tower over ${tower.encoder}`;
   if (eyes !== null) return `sees through ${eyes.encoder}`;
   if (nPrefix > 0) return `prefix of ${nPrefix} tokens`;
   return activation === null ? '' : 'activated';

@@ -18,6 +18,7 @@ import { addCaptionsCommand, CAPTIONS_EXAMPLES } from './eval-captions.ts';
 import { addExtractionCommand, EXTRACTION_EXAMPLES } from './eval-extraction.ts';
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addPersonaCommand, PERSONA_EXAMPLES } from './eval-persona.ts';
+import { addSpaceCommand, SPACE_EXAMPLES } from './eval-space.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addTranslationCommand, TRANSLATION_EXAMPLES } from './eval-translation.ts';
@@ -45,6 +46,7 @@ export function register(program: Command): void {
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         ...[TRANSLATION_EXAMPLES, EXTRACTION_EXAMPLES, PERSONA_EXAMPLES, CAPTIONS_EXAMPLES],
+        SPACE_EXAMPLES,
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -87,6 +89,7 @@ export function register(program: Command): void {
   addExtractionCommand(command);
   addPersonaCommand(command);
   addCaptionsCommand(command);
+  addSpaceCommand(command);
 }
 
 interface PerplexityFlags {

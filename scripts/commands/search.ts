@@ -16,6 +16,8 @@ import type { Place } from './describe-place.ts';
 interface SearchFlags {
   readonly url: string;
   readonly create?: boolean;
+  readonly model?: string;
+  readonly caption?: string;
   readonly add?: readonly string[];
   readonly mode: string;
   readonly topK: number;
@@ -38,8 +40,10 @@ interface Added {
   }[];
 }
 
+/** Endings of pictures, which may be searched by, too. */
+const PICTURES = ['.png', '.jpg', '.jpeg', '.webp', '.gif'];
 /** Endings of files that are no text; the server sees by their bytes what they are. */
-const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub']);
+const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub', ...PICTURES]);
 const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_TOP_K = 5;
 
@@ -49,6 +53,8 @@ Examples:
   thimble search notes --create --add notes/*.md "When is bread baked?"
   thimble search notes "When is bread baked?" --add late.md --mode text --json
   thimble search notes --add report.pdf "What was decided?"
+  thimble search photos --create --model all-minilm-l6-v2:pictures --add *.jpg "a dog on a beach"
+  thimble search photos dog.jpg                                (by a picture)
 `;
 
 export function register(program: Command): void {
@@ -57,12 +63,18 @@ export function register(program: Command): void {
     .summary('search a collection of a server')
     .description(
       'Finds the passages of a collection that match a query: by meaning, by words, or by both. ' +
-        'With --add, files are added first: text, .md, .html, .csv, .pdf, .docx and .epub by their endings.',
+        'With --add, files are added first: text, .md, .html, .csv, .pdf, .docx and .epub by their endings, and pictures, where ' +
+        'the model of the collection has an image tower. A query that is the name of a picture is searched by.',
     )
     .argument('<collection>', 'name of the collection')
-    .argument('[query]', 'what to look for')
+    .argument('[query]', 'what to look for: words, or a picture')
     .option('--url <url>', 'address of the server', DEFAULT_URL)
     .option('--create', 'create the collection first')
+    .option(
+      '-m, --model <id>',
+      'of --create: what embeds; of pictures, BASE:NAME of an image tower',
+    )
+    .option('--caption <text>', 'of --add with one picture: what it shows')
     .option('--add <files...>', 'files to add to it, named by their file names')
     .option('--mode <mode>', 'hybrid, vector or text', 'hybrid')
     .option('--top-k <n>', 'number of passages', parseCount(1), DEFAULT_TOP_K)
@@ -78,7 +90,9 @@ async function runSearch(
   flags: SearchFlags,
 ): Promise<void> {
   const { add, query } = splitQuery(flags.add ?? [], given);
-  const { create, url, json } = flags;
+  const { create, url, json, model, caption } = flags;
+  if (caption !== undefined && (add.length !== 1 || !isPicture(add[0]!)))
+    throw new EngineError('E_USAGE', 'search: --caption; expected --add with one picture.');
   if (query === undefined && add.length === 0 && create !== true)
     throw new EngineError('E_USAGE', 'search: nothing to do; expected a query or --add FILES.');
   const base = '/v1/collections';
@@ -86,10 +100,14 @@ async function runSearch(
   const ask = (path: string, body: object) => askServer(serverAddress(url, path, 'search'), body);
   // Before anything is made: a mistyped file leaves no empty collection behind.
   for (const file of add) await readContent(file);
-  if (create === true) await ask(base, { name: collection });
+  const body = query === undefined ? null : await searchBody(query, flags);
+  if (create === true)
+    await ask(base, { name: collection, ...(model === undefined ? {} : { model }) });
   const added =
-    add.length === 0 ? [] : await addFiles(add, (route, body) => ask(`${one}/${route}`, body));
-  const found = query === undefined ? null : await ask(`${one}/search`, searchBody(query, flags));
+    add.length === 0
+      ? []
+      : await addFiles(add, caption, (route, body) => ask(`${one}/${route}`, body));
+  const found = body === null ? null : await ask(`${one}/search`, body);
   const hits = (found?.['data'] ?? []) as readonly Hit[];
   process.stdout.write(
     json === true ? `${JSON.stringify({ added, hits })}\n` : hits.map(describeHit).join('\n'),
@@ -100,9 +118,15 @@ async function runSearch(
   if (failed.length > 0) process.exitCode = 1;
 }
 
-function searchBody(query: string, { mode, topK, rerank }: SearchFlags): object {
-  return { query, mode, top_k: topK, ...(rerank === undefined ? {} : { rerank }) };
+async function searchBody(query: string, flags: SearchFlags): Promise<object> {
+  const { mode, topK, rerank } = flags;
+  const rest = { mode, top_k: topK, ...(rerank === undefined ? {} : { rerank }) };
+  if (!isPicture(query) || !existsSync(query)) return { query, ...rest };
+  const bytes = await readFile(query);
+  return { image: `data:;base64,${bytes.toString('base64')}`, ...rest };
 }
+
+const isPicture = (name: string): boolean => PICTURES.includes(extname(name).toLowerCase());
 
 /** `--add` takes every word after it, so that the query after the files arrives as the last of them. */
 export function splitQuery(
@@ -122,6 +146,7 @@ function isFileName(word: string): boolean {
 /** One request per file: an error names the file it belongs to. */
 async function addFiles(
   files: readonly string[],
+  caption: string | undefined,
   ask: (route: string, body: object) => Promise<object>,
 ): Promise<Added['data']> {
   const line = new ProgressLine('adding: ');
@@ -129,7 +154,7 @@ async function addFiles(
   try {
     for (const [done, file] of files.entries()) {
       line.update({ done, total: files.length, unit: 'items', note: basename(file) });
-      const { route, body } = await readContent(file);
+      const { route, body } = await readContent(file, caption);
       const answer = (await ask(route, body).catch((error: unknown) =>
         failedFile(basename(file), error),
       )) as Added;
@@ -152,7 +177,10 @@ function failedFile(id: string, error: unknown): Added {
 }
 
 /** What is sent, and to which of the collection's paths. @throws {EngineError} E_USAGE */
-async function readContent(path: string): Promise<{ route: string; body: object }> {
+async function readContent(
+  path: string,
+  caption?: string,
+): Promise<{ route: string; body: object }> {
   const id = basename(path);
   if (!FILES.has(extname(path).toLowerCase())) {
     const content = await readTextFile(path, 'search', '--add');
@@ -165,6 +193,7 @@ async function readContent(path: string): Promise<{ route: string; body: object 
   });
   const form = new FormData();
   form.set('id', id);
+  if (caption !== undefined) form.set('caption', caption);
   form.set('file', new File([bytes], id));
   return { route: 'files', body: form };
 }

@@ -1,6 +1,7 @@
 /** Adapters in a bucket: each lies beside its base, and one record names them all. */
 import type { Eyes, SeeingAdapter } from '../../engine/adapters/eyes.ts';
 import { isTrainedPrefix } from '../../engine/adapters/prefix.ts';
+import { type Tower, towerBaseHash } from '../../engine/adapters/tower.ts';
 import type { TrainedPrefix } from '../../engine/adapters/prefix.ts';
 import {
   baseHash,
@@ -23,7 +24,7 @@ import {
 import type { AdapterList, AdapterRecord, StoredEyes } from '../../engine/manifest/adapters.ts';
 import { eyesBytes } from '../../engine/model/vision/projector.ts';
 import { MODEL_ID_PATTERN, parseManifest, requireKind } from '../../engine/manifest/manifest.ts';
-import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import type { DecoderManifest, EncoderManifest } from '../../engine/manifest/manifest.ts';
 import { adaptersKey, manifestKey, modelKey } from '../../worker/platform/model-keys.ts';
 import { hashBytes } from '../lib/hash-file.ts';
 import type { Bucket } from './bucket.ts';
@@ -63,8 +64,22 @@ export function parseAdapterName(text: string): AdapterName {
 
 /** The text model that a bucket serves under an id. @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND */
 export async function readBase(bucket: Bucket, id: string): Promise<DecoderManifest> {
+  return requireKind(await readTextedBase(bucket, id), 'decoder');
+}
+
+/**
+ * The text model, or the embedding model, that a bucket serves under an id.
+ * @throws {EngineError} E_MODEL_NOT_FOUND, E_MODEL_KIND
+ */
+export async function readTextedBase(
+  bucket: Bucket,
+  id: string,
+): Promise<DecoderManifest | EncoderManifest> {
   const text = await bucket.getText(manifestKey(id));
-  if (text !== null) return requireKind(parseManifest(JSON.parse(text)), 'decoder');
+  if (text !== null) {
+    const manifest = parseManifest(JSON.parse(text));
+    return manifest.kind === 'encoder' ? manifest : requireKind(manifest, 'decoder');
+  }
   const known = await bucket.listModelIds();
   throw new EngineError(
     'E_MODEL_NOT_FOUND',
@@ -107,16 +122,55 @@ export async function addAdapter(
   const record: AdapterRecord = {
     name,
     baseSha256: await baseHash(manifest),
-    ...{ ...facts, eyes: stored },
+    ...{ ...facts, eyes: stored, tower: null },
     baseName: adapter.baseName,
-    licence: licence.slice(0, 200),
-    source: source.slice(0, 500),
-    createdAt: new Date().toISOString(),
+    ...describedBy({ licence, source }),
     ...{ file: `${name}.adapter`, bytes: bytes.length, sha256: hashBytes(bytes), regionBytes },
   };
   await bucket.put(modelKey(base, record), bytes, record.sha256);
   if (eyes !== null && stored !== null)
     await bucket.put(modelKey(base, stored), eyes.bytes, stored.sha256);
+  await putRecord(bucket, base, record);
+  return record;
+}
+
+/**
+ * Stores an image tower beside its embedding model, in place of one of the same name.
+ * @param tower as it was read for `manifest`
+ * @throws {EngineError} E_USAGE for too many; E_BUSY, E_BACKEND_UNAVAILABLE
+ */
+export async function addTower(
+  bucket: Bucket,
+  { base, name }: AdapterName,
+  { facts, bytes }: Tower,
+  manifest: EncoderManifest,
+  described: AddAdapterOptions,
+): Promise<AdapterRecord> {
+  const record: AdapterRecord = {
+    name,
+    baseSha256: await towerBaseHash(manifest),
+    ...{ rank: 0, alpha: 0, projections: [], nTarget: 0, nPrefix: 0, activation: null },
+    ...{ eyes: null, tower: facts, baseName: null },
+    ...describedBy(described),
+    ...{ file: `${name}.tower`, bytes: bytes.length, sha256: hashBytes(bytes) },
+    regionBytes: eyesBytes(facts),
+  };
+  await bucket.put(modelKey(base, record), bytes, record.sha256);
+  await putRecord(bucket, base, record);
+  return record;
+}
+
+function describedBy({ licence, source }: AddAdapterOptions) {
+  return {
+    licence: licence.slice(0, 200),
+    source: source.slice(0, 500),
+    createdAt: new Date().toISOString(),
+  };
+}
+
+/** Names an adapter whose files are there, and deletes those of the one before it. */
+async function putRecord(bucket: Bucket, base: string, record: AdapterRecord): Promise<void> {
+  const { name } = record;
   const replaced = await changeAdapters(bucket, base, ({ adapters }) => {
     const others = adapters.filter((other) => other.name !== name);
     if (others.length >= MAX_ADAPTERS)
@@ -127,7 +181,6 @@ export async function addAdapter(
     return [...others, record];
   });
   await deleteUnnamed(bucket, base, replaced);
-  return record;
 }
 
 /** Eyes as the record has them. */
@@ -196,6 +249,11 @@ export async function fetchAdapter(
   name: AdapterName,
 ): Promise<{ readonly record: AdapterRecord; readonly pairs: ReadonlyMap<string, FloatPair> }> {
   const record = requireRecord((await readAdapters(bucket, name.base)).adapters, name);
+  if (record.tower !== null)
+    throw new EngineError(
+      'E_USAGE',
+      `adapter: ${adapterModelId(name.base, name.name)} is an image tower, which has nothing to merge.`,
+    );
   const key = modelKey(name.base, record);
   const bytes = await bucket.getBytes(key);
   if (bytes === null || hashBytes(bytes) !== record.sha256)

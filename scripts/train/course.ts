@@ -28,10 +28,16 @@ export interface CourseOptions {
   readonly onStep: (step: TrainingStep) => void;
 }
 
+/** How a course goes. */
+type Rates = Pick<
+  TrainingConfig['training'],
+  'steps' | 'rate' | 'schedule' | 'warmupSteps' | 'evaluateEvery' | 'saveEvery'
+>;
+
 /** Ends with what was learned in a checkpoint. @throws {EngineError} E_USAGE, E_DISK */
 export async function runCourse(
   { training, learn, evaluate, nToken, nFlop, checkpoint, fingerprint }: Course,
-  { steps: nStep, rate, schedule: kind, ...rates }: TrainingConfig['training'],
+  { steps: nStep, rate, schedule: kind, ...rates }: Rates,
   { signal, minutes, onStep }: CourseOptions,
 ): Promise<{ readonly history: readonly TrainingStep[]; readonly seconds: number }> {
   await readCheckpoint(checkpoint, training, fingerprint);

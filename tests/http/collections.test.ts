@@ -159,7 +159,7 @@ describe('what is wrong is named', () => {
     [{ documents: [{ id: 'a\nb', content: 'a' }] }, 'documents[0].id'],
     [{ documents: [{ id: 'a', content: 5 }] }, 'documents[0].content'],
     [
-      { documents: [{ id: 'a', content: 'a', content_type: 'image/png' }] },
+      { documents: [{ id: 'a', content: 'a', content_type: 'image/tiff' }] },
       'documents[0].content_type',
     ],
     [{ documents: [{ id: 'a', content: 'a', metadata: { x: [1] } }] }, 'documents[0].metadata.x'],

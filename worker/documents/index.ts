@@ -16,6 +16,9 @@ import { withFile } from './received-file.ts';
 import type { Section } from './sections.ts';
 import type { FileType } from './types.ts';
 
+/** Longest side of an uploaded picture, which is only looked at. */
+const MAX_SIDE = 1024;
+
 export default class Documents extends WorkerEntrypoint {
   /** @param name path of the field that holds the document, for errors */
   read(
@@ -36,7 +39,9 @@ export default class Documents extends WorkerEntrypoint {
     body: ReadableStream<Uint8Array>,
   ): Promise<RpcAnswer<ReadFile>> {
     return answerCall({ place: 'documents.readUpload', ...call }, () =>
-      withFile(body, (bytes) => readFile(bytes, name, refusalOf('file'))),
+      withFile(body, (bytes) =>
+        readFile(bytes, name, refusalOf('file'), (file) => readPicture(file, webp, MAX_SIDE)),
+      ),
     );
   }
 

@@ -1,13 +1,18 @@
 /** Formats of documents that are not text: which a file is by its first bytes, and its reader. */
+import { isPictureFile } from '../../engine/vision/decode-picture.ts';
+import type { ReadPicture } from '../../engine/vision/decode-picture.ts';
+import type { Picture } from '../../engine/vision/picture.ts';
 import { readCsv } from './csv.ts';
 import { readDocx } from './docx.ts';
 import { readEpub } from './epub.ts';
 import { MAX_DOCUMENT_CHARS } from './limits.ts';
 import type { Refuse } from './limits.ts';
 import { readPdf } from './pdf.ts';
+import { pictureSections } from './sections.ts';
 import type { Section } from './sections.ts';
 import type { FileType, TextType } from './types.ts';
 import { FILE_TYPES, isPdf, isZip, typeOfName } from './types.ts';
+import { isWebp } from './webp.ts';
 import { ZipFile } from './zip.ts';
 
 /** Entries that a ZIP file of the type has. */
@@ -49,14 +54,26 @@ async function readZip(
   throw refuse(`is a ZIP file, but not of its content_type, ${type}. Send one document at a time`);
 }
 
-/** What an uploaded file says, and how its text is to be read. */
+/** What an uploaded file says, and how its text is to be read; of a picture, its pixels. */
 export interface ReadFile {
   readonly type: TextType;
   readonly sections: readonly Section[];
+  readonly picture?: Picture;
 }
 
-/** Reads a file whose type nobody has said: it follows from its first bytes, of texts from its name. */
-export async function readFile(bytes: Uint8Array, name: string, refuse: Refuse): Promise<ReadFile> {
+/**
+ * Reads a file whose type nobody has said: it follows from its first bytes, of texts from its name.
+ * @param see makes pixels of a file that is a picture by its first bytes
+ * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID
+ */
+export async function readFile(
+  bytes: Uint8Array,
+  name: string,
+  refuse: Refuse,
+  see: (bytes: Uint8Array) => Promise<ReadPicture>,
+): Promise<ReadFile> {
+  if (isPicture(bytes))
+    return { type: 'text/plain', ...pictureSections((await see(bytes)).picture) };
   if (isPdf(bytes)) return { type: 'text/plain', sections: await readPdf(bytes, refuse) };
   if (isZip(bytes)) {
     const zip = new ZipFile(bytes, refuse);
@@ -71,6 +88,8 @@ export async function readFile(bytes: Uint8Array, name: string, refuse: Refuse):
   if (type === FILE_TYPES.csv) return { type: 'text/plain', sections: readCsv(text, refuse) };
   return { type, sections: [{ heading: '', text, location: null }] };
 }
+
+const isPicture = (bytes: Uint8Array): boolean => isWebp(bytes) || isPictureFile(bytes);
 
 function notOf(type: string, what: string, expected: string, refuse: Refuse) {
   return refuse(`is ${what}, but its content_type is ${type}; expected ${expected}`);

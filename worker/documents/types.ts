@@ -25,6 +25,10 @@ const TYPES_BY_ENDING: Readonly<Record<string, TextType | typeof FILE_TYPES.csv>
   tsv: FILE_TYPES.csv,
 };
 
+/** Types of pictures; what a file is, its first bytes decide. */
+export const PICTURE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif'] as const;
+export type PictureType = (typeof PICTURE_TYPES)[number];
+
 export function typeOfName(name: string): TextType | typeof FILE_TYPES.csv {
   const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   return Object.hasOwn(TYPES_BY_ENDING, ending) ? TYPES_BY_ENDING[ending]! : 'text/plain';

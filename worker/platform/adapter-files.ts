@@ -5,7 +5,11 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { RecentCache } from '../../engine/base/recent-cache.ts';
 import { sha256Hex } from '../../engine/base/sha256.ts';
 import { parseAdapterList } from '../../engine/manifest/adapters.ts';
-import type { AdapterList, AdapterRecord, StoredEyes } from '../../engine/manifest/adapters.ts';
+import type {
+  AdapterList,
+  AdapterRecord,
+  StoredProjector,
+} from '../../engine/manifest/adapters.ts';
 import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
 import type { AdapterTensors } from '../../engine/model/decoder/contract.ts';
 import type { EyesTensors } from '../../engine/model/vision/projector.ts';
@@ -59,7 +63,22 @@ export interface EyesFile {
   readonly id: string;
   /** Id of the model that the adapter lies beside. */
   readonly base: string;
-  readonly eyes: StoredEyes;
+  readonly eyes: StoredProjector;
+}
+
+/** The image tower of an embedding model, as whoever calls its encoder's stage names it. */
+export interface TowerFile extends EyesFile {
+  /** What cosines are multiplied with before they become probabilities. */
+  readonly scale: number;
+}
+
+/** Null for a record of another kind. */
+export function towerFile(base: string, record: AdapterRecord): TowerFile | null {
+  const { name, file, bytes, sha256, regionBytes, tower } = record;
+  if (tower === null) return null;
+  const { scale, text: _text, textSha256: _hash, ...facts } = tower;
+  const eyes = { ...facts, file, bytes, sha256, regionBytes };
+  return { id: `${name}@${sha256}`, base, eyes, scale };
 }
 
 /** @throws {EngineError} E_WEIGHTS_FETCH, E_WEIGHTS_HASH; as `decodeEyes` */

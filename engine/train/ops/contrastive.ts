@@ -5,6 +5,8 @@
  */
 import type { Arena } from '../arena.ts';
 import { partOf, type Phase } from '../phase.ts';
+import type { Tensor } from '../tensor.ts';
+import type { ReadViews } from '../views.ts';
 import { TILE_ROWS } from './linear.ts';
 import type { NextTokenPhases } from './next-token.ts';
 
@@ -28,7 +30,14 @@ export interface ContrastiveShape {
   readonly nPair: number;
   /** Values of a vector, a multiple of 4. */
   readonly n: number;
-  readonly temperature: number;
+  readonly temperature: number | LearnedTemperature;
+}
+
+/** A temperature that is learned with what makes the vectors. */
+export interface LearnedTemperature {
+  /** A weight whose first value is log(1 / temperature). */
+  readonly logScale: Tensor;
+  readonly views: ReadViews;
 }
 
 /** @returns losses, and slopes of both sides by losses that are made anew */
@@ -39,12 +48,14 @@ export function contrastive(
   { nPair, n, temperature }: ContrastiveShape,
   { ids, weights, losses }: PairTargets,
 ): NextTokenPhases {
-  const side = ({ data, grad }: VectorRows, scale: number) => ({
+  const scaleOf = (): number =>
+    typeof temperature === 'number' ? 1 / temperature : Math.exp(floatsOf(temperature)[0]!);
+  const side = ({ data, grad }: VectorRows, scale: () => number) => ({
     ...{ data, grad, scale, unit: arena.values(nPair * n), inverse: arena.values(nPair) },
     ...{ dUnit: arena.values(nPair * n) },
   });
   // Cosines over the temperature: one side's vectors are that much longer.
-  const [ours, theirs] = [side(a, 1 / temperature), side(b, 1)];
+  const [ours, theirs] = [side(a, scaleOf), side(b, () => 1)];
   /** Scores of a's vectors with b's, and of b's with a's; then their slopes. */
   const [scores, turned] = [arena.values(nPair * nPair), arena.values(nPair * nPair)];
 
@@ -53,7 +64,7 @@ export function contrastive(
     for (const { data, unit: out, inverse, scale } of [ours, theirs])
       thread.kernels.unitRows(
         ...([data + from * n * 4, out + from * n * 4, inverse + from * 4] as const),
-        ...([n, to - from, scale] as const),
+        ...([n, to - from, scale()] as const),
       );
   };
   const score: Phase = ({ kernels, scratch, ...thread }) => {
@@ -100,8 +111,34 @@ export function contrastive(
       if (grad !== null)
         thread.kernels.unitRowsBack(
           ...([dUnit + at, y + at, inverse + from * 4, grad + at] as const),
-          ...([n, to - from, scale] as const),
+          ...([n, to - from, scale()] as const),
         );
   };
-  return { losses: [unit, score], slopes: [unit, score, scoreSlopes, unitSlopes] };
+  const scaled = { ...ours, nValue: nPair * n };
+  const temperatureSlopes =
+    typeof temperature === 'number' ? [] : [scaleSlopes(temperature, scaled)];
+  return {
+    losses: [unit, score],
+    slopes: [unit, score, scoreSlopes, ...temperatureSlopes, unitSlopes],
+  };
+}
+
+function floatsOf({ logScale, views }: LearnedTemperature): Float32Array {
+  return new Float32Array(views().words.buffer, logScale.data, 1);
+}
+
+/** By the logarithm of a factor of vectors, the slopes are what these are times their own. */
+function scaleSlopes(
+  { logScale, views }: LearnedTemperature,
+  rows: { readonly unit: number; readonly dUnit: number; readonly nValue: number },
+): Phase {
+  return ({ index }) => {
+    // One thread, so that the sum is the same for any number of them.
+    if (index !== 0) return;
+    const floats = new Float32Array(views().words.buffer);
+    const [y, dy] = [rows.unit / 4, rows.dUnit / 4];
+    let sum = 0;
+    for (let i = 0; i < rows.nValue; i++) sum += floats[y + i]! * floats[dy + i]!;
+    floats[logScale.grad! / 4]! += sum;
+  };
 }

@@ -44,6 +44,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     calibrate: () => import('../calibrate.ts'),
     train: () => import('../train.ts'),
     'train-mini': () => import('../train-mini.ts'),
+    'train-tower': () => import('../train-tower.ts'),
     finetune: () => import('../finetune.ts'),
     tokenizer: () => import('../tokenizer.ts'),
     data: () => import('../data/index.ts'),

@@ -30,6 +30,8 @@ export interface FeatureOptions {
   readonly file: string;
   /** Vectors a side. */
   readonly grid: number;
+  /** Whether pictures are looked at the other way round, left for right. */
+  readonly isMirrored?: boolean;
   readonly signal: AbortSignal;
   readonly onPicture: (nDone: number, nPicture: number) => void;
 }
@@ -47,9 +49,10 @@ export async function readFeatures(
   encoder: LocalImageEncoder,
   options: FeatureOptions,
 ): Promise<Features> {
-  const { file, grid, signal, onPicture } = options;
+  const { file, grid, isMirrored = false, signal, onPicture } = options;
   const nValue = grid * grid * encoder.manifest.config.nFeature;
-  const header = `${JSON.stringify({ encoder: encoderWeights(encoder), grid, nValue })}\n`;
+  const mirrored = isMirrored ? { mirrored: true } : {};
+  const header = `${JSON.stringify({ encoder: encoderWeights(encoder), grid, nValue, ...mirrored })}\n`;
   const known = await readKept(file, header, nValue);
   const missing = pictures.filter(({ sha256 }) => !known.has(sha256));
   if (missing.length === 0) return known;
@@ -61,7 +64,7 @@ export async function readFeatures(
     for (const { path, sha256 } of missing) {
       throwIfAborted(signal, 'finetune: cut off while pictures were looked at');
       if (!known.has(sha256)) {
-        const values = await lookAt(path, encoder, grid);
+        const values = await lookAt(path, encoder, grid, isMirrored);
         const bytes = joinBytes([
           bytesOfHex(sha256),
           new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
@@ -89,12 +92,24 @@ export async function lookAt(
   path: string,
   { engine, manifest }: Pick<LocalImageEncoder, 'engine' | 'manifest'>,
   grid: number,
+  isMirrored = false,
 ): Promise<Uint16Array> {
   const { side } = manifest.config;
   const bytes = await readPicture(path);
   const { rgb } = resize(decodePicture(bytes), side, side, 'cubic');
-  const values = await engine.look(rgb, grid);
+  const values = await engine.look(isMirrored ? mirrored(rgb, side) : rgb, grid);
   return Uint16Array.from(values, (value) => f32ToF16(Math.min(value, MAX_HALF)));
+}
+
+/** @param rgb [side, side, 3] */
+function mirrored(rgb: Uint8Array, side: number): Uint8Array {
+  const out = new Uint8Array(rgb.length);
+  for (let at = 0; at < side * side; at++) {
+    const x = at % side;
+    const from = (at - x + (side - 1 - x)) * 3;
+    out.set(rgb.subarray(from, from + 3), at * 3);
+  }
+  return out;
 }
 
 /** @throws {EngineError} E_USAGE */

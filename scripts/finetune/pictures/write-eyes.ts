@@ -31,16 +31,8 @@ export async function learnedEyes(
   const read = (name: string): Float32Array => training.read(byName.get(name)!).slice();
   const { mean, deviation } = scale;
   const nFeature = mean.length;
-  const nIn = nFeature + N_CONSTANT;
-  const hidden = read(EYES.hidden);
-  const nHidden = hidden.length / nIn;
-  const map = new Float32Array(nHidden * nFeature);
-  const hiddenBias = new Float32Array(nHidden);
-  for (let row = 0; row < nHidden; row++) {
-    map.set(hidden.subarray(row * nIn, row * nIn + nFeature), row * nFeature);
-    // The first constant is 1, the others are 0.
-    hiddenBias[row] = hidden[row * nIn + nFeature]!;
-  }
+  const { map, bias: hiddenBias } = hiddenParts(read(EYES.hidden), nFeature);
+  const nHidden = hiddenBias.length;
   const { nEmbd, normEps } = training.program.plan.base.config;
   const { beginId, endId } = markers;
   const facts: EyesFacts = {
@@ -58,13 +50,31 @@ export async function learnedEyes(
   };
 }
 
+/** The first map without what it multiplies constants with, and that as its bias. @param hidden [nHidden, nFeature + N_CONSTANT] */
+export function hiddenParts(
+  hidden: Float32Array,
+  nFeature: number,
+): { readonly map: Float32Array; readonly bias: Float32Array } {
+  const nIn = nFeature + N_CONSTANT;
+  const nHidden = hidden.length / nIn;
+  const map = new Float32Array(nHidden * nFeature);
+  const bias = new Float32Array(nHidden);
+  for (let row = 0; row < nHidden; row++) {
+    map.set(hidden.subarray(row * nIn, row * nIn + nFeature), row * nFeature);
+    // The first constant is 1, the others are 0.
+    bias[row] = hidden[row * nIn + nFeature]!;
+  }
+  return { map, bias };
+}
+
 /** @throws {EngineError} E_DISK */
 export async function writeEyes(folder: string, { facts, tensors }: LearnedEyes): Promise<void> {
   await writeWhole(join(folder, EYES_WEIGHTS_FILE), encodeEyes(facts, tensors));
   await writeWhole(join(folder, EYES_CONFIG_FILE), `${JSON.stringify(facts, null, 2)}\n`);
 }
 
-function halves(values: Float32Array): Uint16Array {
+/** @throws {EngineError} E_USAGE for values that halves cannot hold */
+export function halves(values: Float32Array): Uint16Array {
   if (values.every((value) => Math.abs(value) <= MAX_HALF))
     return Uint16Array.from(values, f32ToF16);
   throw new EngineError(

@@ -13,6 +13,13 @@ import { readGgufAdapter } from '../../../engine/adapters/gguf-adapter.ts';
 import { PEFT_CONFIG_FILE, PEFT_WEIGHTS_FILE, readPeft } from '../../../engine/adapters/peft.ts';
 import { isPrefixConfig, readPeftPrefix } from '../../../engine/adapters/prefix.ts';
 import type { TrainedPrefix } from '../../../engine/adapters/prefix.ts';
+import {
+  readTower,
+  type Tower,
+  type TowerBase,
+  TOWER_CONFIG_FILE,
+  TOWER_WEIGHTS_FILE,
+} from '../../../engine/adapters/tower.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { readRange } from '../../../engine/formats/byte-source.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
@@ -60,22 +67,38 @@ async function openFolder(folder: string, base: AdapterBase): Promise<OpenedAdap
 
 /** The eyes beside an adapter. */
 async function openEyes(folder: string, base: AdapterBase): Promise<Eyes> {
-  const read = async (name: string, most: number): Promise<Uint8Array<ArrayBuffer>> => {
-    const path = join(folder, name);
-    await using source = await openFileSource(path).catch((cause: unknown) => {
-      throw noAdapter(folder, `has no ${name}`, cause);
-    });
-    if (source.bytes > most) throw noAdapter(folder, `has a ${name} of ${source.bytes} bytes`);
-    return new Uint8Array(await readRange(source, 0, source.bytes, name));
-  };
-  const config = await read(EYES_CONFIG_FILE, MAX_CONFIG_BYTES);
-  return await readEyes(config, await read(EYES_WEIGHTS_FILE, MAX_ADAPTER_BYTES), base);
+  const config = await readWhole(folder, EYES_CONFIG_FILE, MAX_CONFIG_BYTES);
+  return await readEyes(
+    config,
+    await readWhole(folder, EYES_WEIGHTS_FILE, MAX_ADAPTER_BYTES),
+    base,
+  );
+}
+
+/** The image tower of a folder. @throws {EngineError} E_USAGE for a path that holds none; as `readTower` */
+export async function openTower(folder: string, base: TowerBase): Promise<Tower> {
+  const config = await readWhole(folder, TOWER_CONFIG_FILE, MAX_CONFIG_BYTES);
+  const bytes = await readWhole(folder, TOWER_WEIGHTS_FILE, MAX_ADAPTER_BYTES);
+  return await readTower(config, bytes, base);
+}
+
+async function readWhole(
+  folder: string,
+  name: string,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  await using source = await openFileSource(join(folder, name)).catch((cause: unknown) => {
+    throw noAdapter(folder, `has no ${name}`, cause);
+  });
+  if (source.bytes > most) throw noAdapter(folder, `has a ${name} of ${source.bytes} bytes`);
+  return new Uint8Array(await readRange(source, 0, source.bytes, name));
 }
 
 function noAdapter(path: string, what: string, cause?: unknown): EngineError {
   return new EngineError(
     'E_USAGE',
-    `adapter: ${path} ${what}; expected a PEFT folder (${PEFT_CONFIG_FILE}, ${PEFT_WEIGHTS_FILE}) or a GGUF file. ` +
+    `adapter: ${path} ${what}; expected a PEFT folder (${PEFT_CONFIG_FILE}, ${PEFT_WEIGHTS_FILE}) or a GGUF file, ` +
+      `of an embedding model an image tower (${TOWER_CONFIG_FILE}, ${TOWER_WEIGHTS_FILE}). ` +
       'Give the path of one.',
     { cause },
   );

@@ -1,12 +1,20 @@
 /** POST /v1/embeddings. */
 import { toBase64 } from '../../../engine/base/base64.ts';
+import { NO_USAGE } from '../../../engine/generate/types.ts';
 import { checkDimensions, shortened } from '../../serving/embedding/dimensions.ts';
+import {
+  embedPictures,
+  PICTURE_TOKENS,
+  requireTower,
+} from '../../serving/embedding/embed-pictures.ts';
 import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../serving/embedding/text-ids.ts';
 import type { EncoderInput } from '../../serving/embedding/text-ids.ts';
 import { redactedHeaders, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
+import { sentPicture } from '../../serving/vision/fetch-picture.ts';
+import { splitInputs } from './inputs.ts';
 import { embeddingsBodySchema, embeddingsSchema } from './schema.ts';
 import type { EmbeddingsBody } from './schema.ts';
 import { defineEndpoint } from '../../http/endpoint.ts';
@@ -17,12 +25,14 @@ export const embeddings = defineEndpoint({
   path: '/v1/embeddings',
   tag: 'retrieval',
   scope: 'embeddings',
-  summary: 'Embed texts as vectors',
+  summary: 'Embed texts and pictures as vectors',
   description:
     'Texts with similar meanings have vectors in similar directions. "dimensions" keeps the first values and ' +
-    'normalizes them again: only models trained for it keep their quality (docs/retrieval.md).',
+    'normalizes them again: only models trained for it keep their quality (docs/retrieval.md). A model with an image tower ' +
+    'embeds pictures among texts (docs/vision.md).',
   body: embeddingsBodySchema,
-  responses: [{ status: 200, what: 'a vector per text', schema: embeddingsSchema }],
+  takesPictures: true,
+  responses: [{ status: 200, what: 'a vector per input', schema: embeddingsSchema }],
   examples: [
     {
       title: 'An unknown model',
@@ -35,18 +45,37 @@ export const embeddings = defineEndpoint({
     record.modelId = model.id;
     const dimensions = checkDimensions(body.dimensions, model.manifest.config.nEmbd);
     const redactor = redactorFor(body.redact);
-    const inputs = await redactInputs(redactor, inputsOf(body.input));
-    const texts = await textIds(model, inputs, {
+    const { nInput, texts, pictures } = splitInputs(body.input);
+    // Before anything is embedded: nothing is done for a model that refuses a part of it.
+    if (pictures.length > 0) requireTower(model, pictures[0]!.name);
+    const inputs = await redactInputs(
+      redactor,
+      texts.map(({ value }) => value),
+    );
+    const ids = await textIds(model, inputs, {
       inputType: body.input_type,
       truncate: body.truncate,
-      nameOf: (index) => (isList(body.input) ? `input[${index}]` : 'input'),
+      nameOf: (i) => texts[i]!.name,
     });
     const headers = redactedHeaders(redactor);
-    const vectors = await embed(env, caller, model, texts, {
-      signal: client.signal,
-      accept: () => client.accept?.({ headers }),
-    });
-    const nToken = texts.reduce((sum, { length }) => sum + length, 0);
+    const accept = (): void => client.accept?.({ headers });
+    const images = pictures.map(({ name, value }) => ({
+      param: name,
+      open: async () => (await sentPicture(env, value, name, client.signal)).bytes,
+    }));
+    const startedAtMs = Date.now();
+    const ofImages = await embedPictures(env, caller, model, images, client.signal);
+    const ofTexts = await embed(env, caller, model, ids, { signal: client.signal, accept });
+    const vectors = new Array<Float32Array>(nInput);
+    for (const [i, { index }] of pictures.entries()) vectors[index] = ofImages[i]!;
+    for (const [i, { index }] of texts.entries()) vectors[index] = ofTexts[i]!;
+    const nToken =
+      ids.reduce((sum, { length }) => sum + length, 0) + images.length * PICTURE_TOKENS;
+    // Of pictures the size of the request says nothing.
+    if (images.length > 0)
+      record.addUsage(model.id, {
+        ...{ ...NO_USAGE, promptTokens: nToken, prefillMs: Date.now() - startedAtMs },
+      });
     const answer = {
       object: 'list',
       data: vectors.map((vector, index) => ({
@@ -55,7 +84,10 @@ export const embeddings = defineEndpoint({
         embedding: encoded(shortened(vector, dimensions), body.encoding_format),
       })),
       model: model.id,
-      usage: { prompt_tokens: nToken, total_tokens: nToken },
+      usage: {
+        ...{ prompt_tokens: nToken, total_tokens: nToken },
+        ...(images.length === 0 ? {} : { images: images.length }),
+      },
     };
     return Response.json(answer, { headers });
   },
@@ -71,15 +103,6 @@ async function redactInputs(
   for (const input of inputs)
     redacted.push(typeof input === 'string' ? await redactor.redact(input) : input);
   return redacted;
-}
-
-/** Whether the input is a list, and not one text or its ids. */
-function isList(input: EmbeddingsBody['input']): boolean {
-  return typeof input !== 'string' && typeof input[0] !== 'number';
-}
-
-function inputsOf(input: EmbeddingsBody['input']): readonly EncoderInput[] {
-  return isList(input) ? (input as EncoderInput[]) : [input as EncoderInput];
 }
 
 /** A vector as numbers, or as base64 of little-endian float32 as in OpenAI's API. */

@@ -66,9 +66,10 @@ export function modelJson<K extends ModelKind>(manifest: ManifestOf<K>, env: Env
 export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJson {
   const { id } = base.manifest;
   const parent = modelJson(base.manifest, env);
-  const { rank, alpha, projections, activation, nPrefix, bytes, licence, source, eyes } = adapter;
+  const { rank, alpha, projections, activation, nPrefix, bytes, licence, source } = adapter;
   const { modalities } = parent.thimble;
-  const sees = eyes !== null && !modalities.input.includes('image');
+  const projector = adapter.eyes ?? adapter.tower;
+  const sees = projector !== null && !modalities.input.includes('image');
   const createdMs = Date.parse(adapter.createdAt);
   return {
     ...parent,
@@ -82,7 +83,7 @@ export function adapterJson({ base, adapter }: ListedAdapter, env: Env): ModelJs
       adapter: {
         ...{ rank, alpha, projections, invocation_tokens: activation, bytes },
         prefix_tokens: nPrefix,
-        image_encoder: eyes?.encoder ?? null,
+        image_encoder: projector?.encoder ?? null,
       },
     },
   };

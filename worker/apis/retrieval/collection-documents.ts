@@ -145,9 +145,11 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   scope: 'retrieval',
   summary: 'Search a collection for passages',
   description:
-    'Searches by meaning ("vector"), by words ("text", BM25), or by both, with half of the score from each ("hybrid").',
+    'Searches by meaning ("vector"), by words ("text", BM25), or by both, with half of the score from each ("hybrid"). With ' +
+    '"image" it searches by a picture, in a collection whose model has an image tower.',
   params,
   body: searchSchema,
+  takesPictures: true,
   responses: [
     {
       status: 200,
@@ -170,7 +172,8 @@ export const searchCollectionEndpoint = defineRetrievalEndpoint({
   async handle({ env, caller, params: { name = '' }, body, request }) {
     const collection = await findCollection(env, caller, name);
     const data = await search(env, caller, collection, body, request.signal);
-    return Response.json({ object: 'list', mode: body.mode, data });
+    const mode = body.image === undefined ? body.mode : 'vector';
+    return Response.json({ object: 'list', mode, data });
   },
 });
 

@@ -100,13 +100,22 @@ function questionOf(messages: readonly Message[]): string {
  */
 export function withPassages(
   messages: readonly Message[],
-  citations: readonly Pick<Citation, 'index' | 'text'>[],
+  citations: readonly ShownPassage[],
   isChecked = false,
 ): Message[] {
-  const passages = citations.map(({ index, text }) => `[${index}] ${text}`).join('\n\n');
+  const passages = citations.map(shownPassage).join('\n\n');
   const shown = quoted(TAG, passages === '' ? '(no passages were found)' : passages);
   const instruction = isChecked ? CHECKED_INSTRUCTION : INSTRUCTION;
   return withInstruction(withQuestion(messages, shown), instruction);
+}
+
+type ShownPassage = Pick<Citation, 'index' | 'text'> &
+  Partial<Pick<Citation, 'document' | 'location'>>;
+
+/** A picture is named: its words are its caption, or nothing. */
+function shownPassage({ index, text, document = '', location }: ShownPassage): string {
+  if (location?.unit !== 'picture') return `[${index}] ${text}`;
+  return `[${index}] (the picture ${document})${text === document ? '' : ` ${text}`}`;
 }
 
 function withQuestion(messages: readonly Message[], passages: string): Message[] {

@@ -9,11 +9,13 @@ import { NAME_PATTERN } from './collection.ts';
 import { count, modelField, strictField } from '../../serving/fields/common.ts';
 import { checkField, DEFAULT_CHECK } from '../../serving/grounding/policy.ts';
 import { locationSchema } from '../../serving/fields/location.ts';
+import { imageField } from '../../serving/vision/fields.ts';
 import { refuseAt, whole } from '../../serving/fields/refuse-at.ts';
 
 export const MAX_DOCUMENTS = 256;
 /** Of a file in base64: what a body holds. */
 const MAX_CONTENT_CHARS = 4 * 1024 * 1024;
+const MAX_CAPTION_CHARS = 4000;
 const MAX_QUERY_CHARS = 10_000;
 export const MAX_TOP_K = 100;
 const DEFAULT_TOP_K = 10;
@@ -40,6 +42,9 @@ export const documentId = z
   .string()
   .regex(/^[^\p{Cc}]{1,200}$/u, 'expected 1 to 200 characters without control characters');
 
+/** What a picture shows, in words; longer ones are cut where the model's limit is. */
+export const captionField = z.string().trim().min(1).max(MAX_CAPTION_CHARS).optional();
+
 export const addDocumentsSchema = z
   .looseObject({
     documents: z
@@ -50,9 +55,10 @@ export const addDocumentsSchema = z
             .string()
             .max(MAX_CONTENT_CHARS)
             .describe(
-              `text of at most ${MAX_DOCUMENT_CHARS} characters; the bytes in base64 of a PDF, DOCX or EPUB file`,
+              `text of at most ${MAX_DOCUMENT_CHARS} characters; the bytes in base64 of a PDF, DOCX or EPUB file, or of a picture`,
             ),
           content_type: z.enum(DOCUMENT_TYPES).default('text/plain'),
+          caption: captionField.describe('of a picture, what it shows'),
           metadata: metadataSchema.default({}),
         }),
       )
@@ -97,7 +103,26 @@ const searchFields = {
 };
 
 export const searchSchema = z
-  .looseObject({ query, ...searchFields, strict: strictField })
+  .looseObject({
+    query: query.optional(),
+    image: imageField.optional().describe('a picture to search by, in place of a query'),
+    ...searchFields,
+    strict: strictField,
+  })
+  .superRefine(
+    whole(({ query: words, image, mode, rerank }, context) => {
+      if ((words === undefined) === (image === undefined))
+        refuseAt(context, ['query'], 'expected either a query or an "image"');
+      if (image !== undefined && mode === 'text')
+        refuseAt(context, ['mode'], 'expected "vector" or "hybrid" with "image"');
+      if (image !== undefined && rerank !== undefined && rerank !== false)
+        refuseAt(
+          context,
+          ['rerank'],
+          'expected false with "image", since there are no words to rank by',
+        );
+    }),
+  )
   .meta({ id: 'SearchRequest' });
 
 /** Field of a chat request. */

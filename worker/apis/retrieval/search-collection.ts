@@ -5,6 +5,8 @@ import type { RpcAnswer } from '../../platform/rpc.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { Filter } from './object/filter.ts';
 import type { SearchMode, SearchResult } from './object/search.ts';
+import { embedPictures } from '../../serving/embedding/embed-pictures.ts';
+import { sentPicture } from '../../serving/vision/fetch-picture.ts';
 import { embed } from '../../serving/embedding/embed.ts';
 import { findEncoder } from '../../serving/embedding/find-encoder.ts';
 import type { EncoderModel } from '../../serving/embedding/find-encoder.ts';
@@ -15,7 +17,10 @@ import type { RankedPassage } from './rerank-passages.ts';
 import type { Collection } from './collection.ts';
 
 export interface SearchRequest {
-  readonly query: string;
+  /** Words, or else `image`. */
+  readonly query?: string | undefined;
+  /** A data: URL or an address of a picture that is searched by. */
+  readonly image?: string | undefined;
   readonly mode: SearchMode;
   readonly top_k: number;
   readonly filter?: Filter | undefined;
@@ -31,13 +36,18 @@ export async function search(
   env: RetrievalEnv,
   caller: Caller,
   collection: Collection,
-  { query, mode, top_k, filter, rerank = false }: SearchRequest,
+  { query = '', image, mode: asked, top_k, filter, rerank = false }: SearchRequest,
   signal: AbortSignal,
   within = '',
 ): Promise<RankedPassage[]> {
   const param = `${within}query`;
-  const vector =
-    mode === 'text' ? null : await vectorOf(env, caller, collection, query, signal, param);
+  // A picture has no words.
+  const mode = image === undefined ? asked : 'vector';
+  const vectorFor = (): Promise<Float32Array> =>
+    image === undefined
+      ? vectorOf(env, caller, collection, query, signal, param)
+      : pictureVector(env, caller, collection, image, signal, `${within}image`);
+  const vector = mode === 'text' ? null : await vectorFor();
   const found: unknown = await collection.stub.search(
     { requestId: caller.requestId },
     {
@@ -82,6 +92,21 @@ export async function ownRanker(
   if (mode === 'text') return false;
   const { id, manifest } = await encoderOf(env, collection, caller);
   return manifest.config.late === undefined ? false : id;
+}
+
+/** @throws {EngineError} E_REQUEST_INVALID for a model that embeds texts alone; as `embedPictures` */
+async function pictureVector(
+  env: RetrievalEnv,
+  caller: Caller,
+  collection: Collection,
+  image: string,
+  signal: AbortSignal,
+  param: string,
+): Promise<Float32Array> {
+  const model = await encoderOf(env, collection, caller);
+  const open = async () => (await sentPicture(env, image, param, signal)).bytes;
+  const [vector] = await embedPictures(env, caller, model, [{ param, open }], signal);
+  return vector!;
 }
 
 async function vectorOf(

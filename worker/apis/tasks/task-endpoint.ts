@@ -27,19 +27,34 @@ export interface TaskEndpointRow {
   readonly examples: readonly Example[];
   /** Schema of the events, if the task can be streamed. */
   readonly event?: z.ZodType;
+  /** Answers requests with an `image` in place of a text. */
+  readonly ofPicture?: (asked: PictureRequest) => Promise<object>;
 }
 
-type Body = TaskFields & { readonly stream?: boolean; readonly passages?: readonly string[] };
+/** A request of a task on a picture, its fields checked by the task's schema. */
+export interface PictureRequest {
+  readonly env: ServingEnv;
+  readonly caller: Caller;
+  readonly fields: TaskFields;
+  readonly record: RequestRecord;
+  readonly signal: AbortSignal;
+}
+
+type Body = TaskFields & {
+  readonly image?: string;
+  readonly stream?: boolean;
+  readonly passages?: readonly string[];
+};
 
 export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
-  const { task, summary, description, examples, event, path } = row;
+  const { task, summary, description, examples, event, path, ofPicture } = row;
   return defineEndpoint({
     name: `${task.name}Task`,
     method: 'POST',
     path: path ?? `/v1/tasks/${task.name}`,
     tag: 'tasks',
     scope: 'chat',
-    ...{ summary, description, examples },
+    ...{ summary, description, examples, takesPictures: ofPicture !== undefined },
     body: task.body,
     responses: [
       {
@@ -52,6 +67,10 @@ export function defineTaskEndpoint(row: TaskEndpointRow): Endpoint {
       const redacted = await redactFields(redactor, body as Body);
       const headers = redactedHeaders(redactor);
       const fields = await checkFields(env, caller, redacted);
+      if (ofPicture !== undefined && fields.image !== undefined) {
+        const made = await ofPicture({ env, caller, fields, record, signal: client.signal });
+        return markGenerated(Response.json(made, { headers }));
+      }
       // A client that leaves cancels the response's stream; this also aborts what waits upstream.
       const abort = new AbortController();
       const signal = AbortSignal.any([client.signal, abort.signal]);

@@ -1,7 +1,7 @@
 /** Pictures in a body: a model reads words in their place, so that their bytes are no tokens. */
 
 /** Fields of the APIs that hold pictures. */
-const FIELDS: ReadonlySet<string> = new Set(['url', 'image_url', 'data', 'images']);
+const FIELDS: ReadonlySet<string> = new Set(['url', 'image_url', 'data', 'image', 'images']);
 const DATA = /^data:[^,]{0,100};base64,/;
 /** Base64 of anything, by its beginning: Ollama's and Anthropic's pictures are no URLs. */
 const BASE64 = /^[A-Za-z0-9+/]{200}/;

@@ -68,12 +68,14 @@ export const PARAMETERS: Readonly<Record<string, ParameterRow>> = {
   result: row('unused: the server asks its clients nothing'),
   error: row('unused: the server asks its clients nothing'),
   graph: row("which of the model's graphs; default main"),
-  image: row('a data: URL of a PNG or JPEG'),
+  image: row('a data: URL of a picture'),
   ignore_eos: extension("go on to max_tokens, past the model's end tokens"),
   include: row(
     '"message.output_text.logprobs" adds log-probabilities, "file_search_call.results" what a search found',
   ),
-  input: row('a text, or a list of messages, calls and outputs of calls; texts or ids to embed'),
+  input: row(
+    'a text, or a list of messages, calls and outputs of calls; texts, ids or pictures to embed',
+  ),
   input_type: extension('"query" or "document": adds the model\'s prefix for that kind of text'),
   input_file_id: row('id of a file of /v1/files with a request per line'),
   inputs: row('the graph\'s inputs by name, each {"dtype", "shape", "data"}'),

@@ -28,7 +28,7 @@ export type EncoderInput = string | readonly number[];
  * @throws {EngineError} E_REQUEST_INVALID or E_PROMPT_TOO_LONG naming the text by its index.
  */
 export async function textIds(
-  model: EncoderModel,
+  model: Pick<EncoderModel, 'manifest' | 'tokenizer'>,
   inputs: readonly EncoderInput[],
   options: TextIdsOptions,
 ): Promise<number[][]> {
@@ -36,7 +36,7 @@ export async function textIds(
 }
 
 function* textIdsSteps(
-  { manifest, tokenizer }: EncoderModel,
+  { manifest, tokenizer }: Pick<EncoderModel, 'manifest' | 'tokenizer'>,
   inputs: readonly EncoderInput[],
   { inputType, truncate, nameOf }: TextIdsOptions,
 ): Steps<number[][]> {

@@ -13,5 +13,5 @@ export const locationSchema = z
   })
   .nullable()
   .describe(
-    'page of a PDF or DOCX file, chapter of an EPUB, rows of a CSV; null in other documents',
+    'page of a PDF or DOCX file, chapter of an EPUB, rows of a CSV, the picture where a document is one; null in other documents',
   );

@@ -1,11 +1,12 @@
 /** The adapter that a request names, `BASE:NAME`, as a model of its own. */
 import { baseHash } from '../../../engine/adapters/stored.ts';
+import { towerBaseHash } from '../../../engine/adapters/tower.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { adapterModelId, ADAPTER_SEPARATOR } from '../../../engine/manifest/adapters.ts';
 import type { AdapterRecord } from '../../../engine/manifest/adapters.ts';
-import type { DecoderManifest } from '../../../engine/manifest/manifest.ts';
-import { adapterFile, readAdapters } from '../../platform/adapter-files.ts';
-import type { AdapterFile } from '../../platform/adapter-files.ts';
+import type { DecoderManifest, EncoderManifest } from '../../../engine/manifest/manifest.ts';
+import { adapterFile, readAdapters, towerFile } from '../../platform/adapter-files.ts';
+import type { AdapterFile, TowerFile } from '../../platform/adapter-files.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 
@@ -43,9 +44,30 @@ export async function findAdapter(
   name: string,
   access: ModelAccess,
 ): Promise<AdapterFile> {
+  return adapterFile(base.id, await findRecord(bucket, base, name, access));
+}
+
+/** The image tower of an embedding model. @throws {EngineError} as `findAdapter` */
+export async function findTower(
+  bucket: R2Bucket,
+  base: EncoderManifest,
+  name: string,
+  access: ModelAccess,
+): Promise<TowerFile> {
+  const tower = towerFile(base.id, await findRecord(bucket, base, name, access));
+  if (tower === null) throw await adapterNotFound(bucket, base.id, name, access);
+  return tower;
+}
+
+async function findRecord(
+  bucket: R2Bucket,
+  base: DecoderManifest | EncoderManifest,
+  name: string,
+  access: ModelAccess,
+): Promise<AdapterRecord> {
   const record = (await readAdapters(bucket, base.id)).find((one) => one.name === name);
   if (record === undefined) throw await adapterNotFound(bucket, base.id, name, access);
-  if ((await hashOf(base)) === record.baseSha256) return adapterFile(base.id, record);
+  if ((await hashOf(base)) === record.baseSha256) return record;
   throw new EngineError(
     'E_ADAPTER_BASE',
     `model: ${adapterModelId(base.id, name)} was added to another model than ${base.id} is now. ` +
@@ -54,10 +76,11 @@ export async function findAdapter(
   );
 }
 
-const hashes = new WeakMap<DecoderManifest, Promise<string>>();
+const hashes = new WeakMap<DecoderManifest | EncoderManifest, Promise<string>>();
 
-function hashOf(base: DecoderManifest): Promise<string> {
-  const known = hashes.get(base) ?? baseHash(base);
+function hashOf(base: DecoderManifest | EncoderManifest): Promise<string> {
+  const known =
+    hashes.get(base) ?? (base.kind === 'encoder' ? towerBaseHash(base) : baseHash(base));
   hashes.set(base, known);
   return known;
 }

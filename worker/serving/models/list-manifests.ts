@@ -3,6 +3,7 @@ import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { splitName } from '../../../engine/manifest/adapters.ts';
 import type { AdapterRecord } from '../../../engine/manifest/adapters.ts';
+import type { ModelKind } from '../../../engine/manifest/manifest.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import { listModelIds, readManifest } from '../../platform/model-files.ts';
@@ -43,6 +44,9 @@ export interface ListedModels {
   readonly adapters: readonly ListedAdapter[];
 }
 
+/** Kinds of models that have adapters: text models, and embedding models with image towers. */
+const ADAPTED: ReadonlySet<ModelKind> = new Set(['decoder', 'encoder']);
+
 /** @throws {EngineError} E_WEIGHTS_FETCH, E_MANIFEST_INVALID */
 export async function listServed(env: Env, access: ModelAccess): Promise<ListedModels> {
   const models = await listManifests(env, access);
@@ -51,7 +55,7 @@ export async function listServed(env: Env, access: ModelAccess): Promise<ListedM
   const found = await Promise.all(
     bases.map(async (base) => {
       const { id, kind } = base.manifest;
-      const records = kind === 'decoder' ? await listAdapters(env.MODELS, id, access) : [];
+      const records = ADAPTED.has(kind) ? await listAdapters(env.MODELS, id, access) : [];
       return records.map((adapter) => ({ base, adapter }));
     }),
   );

@@ -6,7 +6,7 @@ import { EngineError } from '../../../engine/base/errors.ts';
 import { RecentCache } from '../../../engine/base/recent-cache.ts';
 import { inTurns } from '../../../engine/base/turns.ts';
 import { readAdapters } from '../../platform/adapter-files.ts';
-import type { AdapterFile } from '../../platform/adapter-files.ts';
+import type { AdapterFile, TowerFile } from '../../platform/adapter-files.ts';
 import { mayUse } from '../../platform/caller.ts';
 import type { ModelAccess } from '../../platform/caller.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
@@ -34,7 +34,7 @@ import {
 import { modelKey } from '../../platform/model-keys.ts';
 import { SharedWork } from '../../platform/shared-work.ts';
 import { takeTurn } from '../../platform/turns.ts';
-import { findAdapter, mayUseAdapter } from './adapters.ts';
+import { findAdapter, findTower, mayUseAdapter } from './adapters.ts';
 import { resolveModel } from './model-names.ts';
 import type { NamedModel } from './model-names.ts';
 
@@ -48,6 +48,8 @@ export interface ModelOfKind<K extends ModelKind = ModelKind> {
   readonly tokenizer: ManifestOf<K> extends TextedManifest ? Tokenizer : null;
   /** The adapter that changes it; `id` then names both, and the manifest is the base's. */
   readonly adapter?: AdapterFile;
+  /** Of an embedding model, what brings pictures among its vectors; `id` then names both. */
+  readonly tower?: TowerFile;
   /** Whether a model over several stages has adapters. */
   readonly hasAdapters?: boolean;
 }
@@ -152,7 +154,10 @@ async function withRoom(bucket: R2Bucket, entry: Entry): Promise<Entry> {
   return { ...entry, model: { ...model, hasAdapters }, text: { ...text!, hasAdapters } };
 }
 
-/** A base as its adapter changes it. @throws {EngineError} E_MODEL_KIND, E_MODEL_NOT_FOUND, E_ADAPTER_BASE */
+/**
+ * A base as its adapter changes it, or with its image tower.
+ * @throws {EngineError} E_MODEL_KIND, E_MODEL_NOT_FOUND, E_ADAPTER_BASE
+ */
 async function withAdapter(
   bucket: R2Bucket,
   entry: Entry,
@@ -160,13 +165,17 @@ async function withAdapter(
   access: ModelAccess,
 ): Promise<Entry> {
   const { model, text } = entry;
-  const base = requireKind(model.manifest, 'decoder');
-  const adapter = await findAdapter(bucket, base, name, access);
-  const own = {
-    id: adapterModelId(base.id, name),
-    adapter,
+  const { manifest } = model;
+  const called = {
+    id: adapterModelId(manifest.id, name),
     named: { ...model.named, adapter: name },
   };
+  if (manifest.kind === 'encoder') {
+    const tower = await findTower(bucket, manifest, name, access);
+    return { ...entry, model: { ...model, ...called, tower } };
+  }
+  const base = requireKind(manifest, 'decoder');
+  const own = { ...called, adapter: await findAdapter(bucket, base, name, access) };
   return { ...entry, model: { ...model, ...own }, text: { ...text!, ...own } };
 }
 

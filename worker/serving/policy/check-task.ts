@@ -6,6 +6,9 @@ import { blocked, judges, mayHoldBack, rule } from './decide.ts';
 import { readPolicy } from './policy.ts';
 import type { PolicyEnv } from './policy.ts';
 
+/** Fields that hold no texts. */
+const NOT_READ: ReadonlySet<string> = new Set(['model', 'image']);
+
 /** The fields with what the policy redacts. @throws {EngineError} E_POLICY_BLOCKED naming the field; E_POLICY_UNAVAILABLE */
 export async function checkFields<Fields extends object>(
   env: PolicyEnv,
@@ -14,13 +17,12 @@ export async function checkFields<Fields extends object>(
 ): Promise<Fields> {
   const checked: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields))
-    checked[name] =
-      name === 'model'
-        ? value
-        : await mapTexts(value, async (text) => {
-            const [passed] = await checkTexts(env, caller, [text], name);
-            return passed!;
-          });
+    checked[name] = NOT_READ.has(name)
+      ? value
+      : await mapTexts(value, async (text) => {
+          const [passed] = await checkTexts(env, caller, [text], name);
+          return passed!;
+        });
   return checked as Fields;
 }
 

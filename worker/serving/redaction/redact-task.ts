@@ -5,7 +5,7 @@ import type { Redactor } from './redactor.ts';
 import { Restorer } from './restore-output.ts';
 
 /** Fields whose texts are not what the task is about. */
-const KEPT_FIELDS: ReadonlySet<string> = new Set(['model', 'redact', 'schema']);
+const KEPT_FIELDS: ReadonlySet<string> = new Set(['model', 'redact', 'schema', 'image']);
 
 /** The fields of a task, redacted. @throws {EngineError} E_REQUEST_INVALID for too many values */
 export async function redactFields<Fields extends object>(

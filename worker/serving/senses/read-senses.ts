@@ -4,7 +4,6 @@
  */
 import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.ts';
 import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
-import { EngineError, errorFromRecord, errorToRecord } from '../../../engine/base/errors.ts';
 import { sha256Hex } from '../../../engine/base/sha256.ts';
 import type { AudioModality, ImageModality } from '../../../engine/manifest/modalities.ts';
 import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
@@ -20,6 +19,7 @@ import type { ServedModel } from '../models/model-store.ts';
 import { sentPicture } from '../vision/fetch-picture.ts';
 import { MAX_PICTURES, pictureBytes } from '../vision/picture-bytes.ts';
 import type { Segment } from './marks.ts';
+import { named } from './named.ts';
 import { seeWithEyes } from './see-with-eyes.ts';
 
 /** Pictures are made as small as the model's grid afterwards. */
@@ -113,16 +113,4 @@ async function soundVectors(
     n += value.length;
   }
   return new FrameVectors(stack).of(samples.subarray(0, n));
-}
-
-/** Decoders do not know which part of a request they read. */
-async function named<T>(path: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    const isInput =
-      error instanceof EngineError &&
-      (error.code === 'E_IMAGE_INVALID' || error.code === 'E_AUDIO_INVALID');
-    throw isInput ? errorFromRecord({ ...errorToRecord(error), param: path }) : error;
-  }
 }

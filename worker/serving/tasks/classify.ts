@@ -19,6 +19,8 @@ import { classifyPrompt, type Label } from './prompts/classify.ts';
 import { CONTENT_FREE_TEXTS } from './prompts/content-free.ts';
 import { chunksOf, defineWholeTask } from './task.ts';
 import { mean, type TaskModel, type TaskPrompt } from './task-model.ts';
+import { invalidField } from '../../platform/invalid-field.ts';
+import { imageField } from '../vision/fields.ts';
 import { refuseAt, whole } from '../fields/refuse-at.ts';
 
 export const MAX_LABELS = 64;
@@ -42,7 +44,12 @@ const { model, strict } = taskFields;
 const body = z
   .looseObject({
     ...{ model, strict },
-    text: textField,
+    text: textField.optional(),
+    image: imageField
+      .optional()
+      .describe(
+        'a picture in place of a text; its model is an embedding model with an image tower',
+      ),
     labels: z
       .array(label)
       .min(1)
@@ -55,9 +62,11 @@ const body = z
     calibrate: z.boolean().default(true),
   })
   .superRefine(
-    whole(({ labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
+    whole(({ text, image, labels, multi_label: isMulti, calibrate: isCalibrated }, context) => {
       const refuse = (path: (string | number)[], message: string): void =>
         refuseAt(context, path, message);
+      if ((text === undefined) === (image === undefined))
+        refuse(['text'], 'expected either a text or an "image"');
       const names = labels.map((one) => one.label.trim());
       const twice = names.findIndex((name, i) => names.indexOf(name) < i);
       if (twice >= 0) refuse(['labels', twice], 'expected a label that is not there yet');
@@ -96,9 +105,11 @@ export const classify = defineWholeTask({ name: 'classify', body, answer, run })
 
 type Body = z.output<typeof body>;
 
+/** Of a text. @throws {EngineError} E_REQUEST_INVALID without one: pictures are classified elsewhere (classify-picture.ts) */
 async function run(taskModel: TaskModel, request: Body): Promise<object> {
-  const { labels, multi_label: isMulti } = request;
-  const chunks = await chunksFor(taskModel, request);
+  const { text, labels, multi_label: isMulti } = request;
+  if (text === undefined) throw invalidField('text', 'expected a text');
+  const chunks = await chunksFor(taskModel, text, request);
   const ofChunks = await likelihoodsOf(taskModel, request, chunks);
   const prior = request.calibrate
     ? meanRow(await likelihoodsOf(taskModel, request, CONTENT_FREE_TEXTS))
@@ -125,11 +136,11 @@ async function run(taskModel: TaskModel, request: Body): Promise<object> {
   };
 }
 
-async function chunksFor(taskModel: TaskModel, request: Body): Promise<string[]> {
+async function chunksFor(taskModel: TaskModel, text: string, request: Body): Promise<string[]> {
   const longest = Math.max(...request.labels.map((one) => taskModel.countTokens(one.label)));
   const room = taskModel.roomFor(promptOf('', request), longest, LEAST_ROOM);
-  const spans = await chunksOf(taskModel, request.text, room);
-  return spans.map((span) => textOf(request.text, span));
+  const spans = await chunksOf(taskModel, text, room);
+  return spans.map((span) => textOf(text, span));
 }
 
 /**

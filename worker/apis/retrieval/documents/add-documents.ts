@@ -1,4 +1,5 @@
 /** Adds documents to a collection: text, passages, vectors. Each may fail without the others. */
+import { toLengthOne } from '../../../../engine/model/encoder/pooling.ts';
 import { inTurns } from '../../../../engine/base/turns.ts';
 import type { Steps } from '../../../../engine/base/turns.ts';
 import { takeTurn } from '../../../platform/turns.ts';
@@ -17,6 +18,7 @@ import type { OpenDocument } from './open-document.ts';
 import { redactDocument } from './redact-documents.ts';
 import { redactedHeaders } from '../../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../../serving/redaction/redactor.ts';
+import { embedPictures } from '../../../serving/embedding/embed-pictures.ts';
 import { embed } from '../../../serving/embedding/embed.ts';
 import type { EncoderModel } from '../../../serving/embedding/find-encoder.ts';
 import { textIds } from '../../../serving/embedding/text-ids.ts';
@@ -44,7 +46,10 @@ export interface AddedJson {
 interface Prepared {
   readonly document: OpenDocument;
   readonly chunks: readonly Chunk[];
+  /** None of a picture without a caption. */
   readonly ids: readonly number[][];
+  /** Vector of a picture, which is one passage. */
+  readonly seen: Float32Array | null;
 }
 
 /** Passages whose marks are taken out before others have a turn. */
@@ -79,7 +84,10 @@ export async function addDocuments(
     throwIfLeft(signal);
     try {
       const redacted = await redactDocument(redactor, await document.open());
-      const prepared = await prepare(collection, model, redacted, document, signal);
+      const prepared =
+        redacted.picture === undefined
+          ? await prepare(collection, model, redacted, document, signal)
+          : await preparePicture(env, caller, model, redacted, document, signal);
       waiting.push({ at, prepared });
     } catch (error) {
       added[at] = failed(document.id, error, caller);
@@ -119,7 +127,44 @@ async function prepare(
     truncate: true,
     nameOf: () => name,
   });
-  return { document, chunks, ids };
+  return { document, chunks, ids, seen: null };
+}
+
+/**
+ * A picture is one passage, whose text is its caption, or its id: words find it, and answers name it.
+ * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID naming the document; as `embedPictures`
+ */
+async function preparePicture(
+  env: RetrievalEnv,
+  caller: Caller,
+  model: EncoderModel,
+  document: OpenDocument,
+  { name, contentName }: DocumentSource,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { id, picture, sections } = document;
+  const { text: caption, location } = sections[0]!;
+  const image = { param: contentName, open: () => Promise.resolve(picture!) };
+  const [seen] = await embedPictures(env, caller, model, [image], signal);
+  const ids =
+    caption === ''
+      ? []
+      : await textIds(model, [caption], {
+          ...{ inputType: 'document', truncate: true, nameOf: () => `${name}.caption` },
+        });
+  const text = caption === '' ? id : caption;
+  const chunk = { start: 0, end: caption.length, heading: '', text, location };
+  return { document, chunks: [chunk], ids, seen: seen! };
+}
+
+/** Vectors of a document's passages: of a picture with a caption half of each, so that either is found. */
+function vectorsOf(
+  { seen }: Pick<Prepared, 'seen'>,
+  ofTexts: readonly Float32Array[],
+): readonly Float32Array[] {
+  if (seen === null) return ofTexts;
+  const [caption] = ofTexts;
+  return [caption === undefined ? seen : toLengthOne(seen.map((x, i) => x + caption[i]!))];
 }
 
 /** What is embedded of passages. */
@@ -152,12 +197,16 @@ async function putAll(
       client,
     );
     let at = 0;
-    const stored = waiting.map(({ prepared: { document, chunks } }) => ({
-      id: document.id,
-      metadata: document.metadata,
-      nChar: textLength(document),
-      chunks: chunks.map((chunk) => ({ ...chunk, vector: vectors[at++]! })),
-    }));
+    const stored = waiting.map(({ prepared }) => {
+      const { document, chunks, ids } = prepared;
+      const own = vectorsOf(prepared, vectors.slice(at, (at += ids.length)));
+      return {
+        id: document.id,
+        metadata: document.metadata,
+        nChar: textLength(document),
+        chunks: chunks.map((chunk, i) => ({ ...chunk, vector: own[i]! })),
+      };
+    });
     // RPC's types lose the shape of an answer.
     const asked: PromiseLike<unknown> = stub.putAll(
       { requestId: caller.requestId, subject: caller.subject },

@@ -1,9 +1,12 @@
 /** What a document says: its text as it was sent, or what the documents script reads in its file. */
 import { fromBase64 } from '../../../../engine/base/base64.ts';
-import { FILE_TYPES } from '../../../documents/types.ts';
-import type { FileType } from '../../../documents/types.ts';
+import type { Picture } from '../../../../engine/vision/picture.ts';
+import { FILE_TYPES, PICTURE_TYPES } from '../../../documents/types.ts';
+import type { FileType, PictureType } from '../../../documents/types.ts';
 import type { ReadFile } from '../../../documents/read-document.ts';
+import { pictureSections } from '../../../documents/sections.ts';
 import type { Section } from '../../../documents/sections.ts';
+import type { EngineError } from '../../../../engine/base/errors.ts';
 import { invalidField } from '../../../platform/invalid-field.ts';
 import type { Caller } from '../../../platform/caller.ts';
 import { ask } from '../../../platform/rpc.ts';
@@ -12,14 +15,20 @@ import type { Metadata } from '../object/filter.ts';
 import { CONTENT_TYPES, isBinary } from './document-text.ts';
 import type { ContentType } from './document-text.ts';
 
-export const DOCUMENT_TYPES = [...CONTENT_TYPES, ...Object.values(FILE_TYPES)] as const;
-export type DocumentType = ContentType | FileType;
+export const DOCUMENT_TYPES = [
+  ...CONTENT_TYPES,
+  ...Object.values(FILE_TYPES),
+  ...PICTURE_TYPES,
+] as const;
+export type DocumentType = ContentType | FileType | PictureType;
 
 export interface IncomingDocument {
   readonly id: string;
   /** Text; the bytes in base64 where the type is that of a file. */
   readonly content: string;
   readonly content_type: DocumentType;
+  /** What a picture shows, in words. */
+  readonly caption?: string | undefined;
   readonly metadata: Metadata;
 }
 
@@ -28,7 +37,10 @@ export interface OpenDocument {
   readonly id: string;
   readonly metadata: Metadata;
   readonly type: ContentType;
+  /** Of a picture, one with its caption, or without text. */
   readonly sections: readonly Section[];
+  /** Its file, or its pixels, where the document is a picture. */
+  readonly picture?: Uint8Array<ArrayBuffer> | Picture;
 }
 
 /** How files begin that people send as if they were text. */
@@ -50,10 +62,15 @@ export function isEncoded(type: DocumentType): boolean {
 export async function openDocument(
   env: Pick<RetrievalEnv, 'DOCUMENTS'>,
   { requestId }: Caller,
-  { id, content, content_type, metadata }: IncomingDocument,
+  { id, content, content_type, caption, metadata }: IncomingDocument,
   name: string,
 ): Promise<OpenDocument> {
   const param = `${name}.content`;
+  if (isPictureType(content_type)) {
+    const picture = fileBytes(content, content_type, param);
+    return { id, metadata, type: 'text/plain', ...pictureSections(picture, caption) };
+  }
+  if (caption !== undefined) throw captionOfText(`${name}.caption`);
   const isText = !isEncoded(content_type);
   if (isText) checkText(content, content_type, name);
   if (content_type !== FILE_TYPES.csv && isText) {
@@ -67,6 +84,14 @@ export async function openDocument(
     env.DOCUMENTS.read({ requestId }, param, bytes, content_type as FileType),
   );
   return { id, metadata, type: 'text/plain', sections };
+}
+
+export function isPictureType(type: DocumentType): type is PictureType {
+  return (PICTURE_TYPES as readonly string[]).includes(type);
+}
+
+export function captionOfText(param: string): EngineError {
+  return invalidField(param, 'expected a picture with it; texts have none. Leave it out');
 }
 
 const fileIn = (text: string): string | undefined =>
@@ -99,6 +124,7 @@ export async function readUpload(
   const file = await ask<ReadFile>('documents', () =>
     env.DOCUMENTS.readUpload({ requestId }, name, body),
   );
+  if (file.picture !== undefined) return file;
   const encoded = fileIn(file.sections[0]?.text ?? '');
   if (encoded !== undefined) throw invalidField(param, `is ${encoded}; expected its bytes`);
   for (const { text } of file.sections) requireText(text, param);
@@ -110,7 +136,7 @@ function requireText(text: string, param: string): void {
   if (isBinary(text)) throw invalidField(param, 'is no text, but binary data; expected text');
 }
 
-function fileBytes(content: string, type: DocumentType, param: string): Uint8Array {
+function fileBytes(content: string, type: DocumentType, param: string): Uint8Array<ArrayBuffer> {
   const bytes = fromBase64(content);
   if (bytes !== null && bytes.length > 0) return bytes;
   throw invalidField(

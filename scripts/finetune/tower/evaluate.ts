@@ -1,0 +1,122 @@
+/** How often the caption of a picture finds it among others, and a picture its caption, beside what knows less. */
+import { readFile } from 'node:fs/promises';
+import type { Tower } from '../../../engine/adapters/tower.ts';
+import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
+import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
+import { decodePicture } from '../../../engine/vision/decode-picture.ts';
+import { resize } from '../../../engine/vision/resize.ts';
+import { dot } from '../../../worker/serving/embedding/dot.ts';
+import { vectorOf } from '../../../worker/serving/embedding/embed-pictures.ts';
+import { type Estimate, share } from '../../eval/intervals.ts';
+import type { LocalEncoder } from '../../node-host/encoder.ts';
+import type { LocalImageEncoder } from '../../node-host/image-encoder.ts';
+import type { SaidPicture } from '../pictures/dataset.ts';
+import { embedTexts } from './tower-data.ts';
+
+/** How far down a list an answer may stand. */
+export const DEPTHS = [1, 5, 10] as const;
+export type Depth = (typeof DEPTHS)[number];
+const TOWER_ID = 'tower';
+
+/** Shares of questions whose answer is among the first so many. */
+export type Recalls = Readonly<Record<Depth, Estimate>>;
+
+export interface SpaceScores {
+  /** A caption is asked, pictures are ranked. */
+  readonly textToImage: Recalls;
+  readonly imageToText: Recalls;
+}
+
+export interface SpaceReport {
+  readonly nPicture: number;
+  readonly tower: SpaceScores;
+  /** The names of the classes that the encoder was trained for, by how likely each is: nothing was learned. */
+  readonly labels: SpaceScores;
+  /** By chance. */
+  readonly chance: Readonly<Record<Depth, number>>;
+}
+
+export interface EvaluateOptions {
+  readonly signal: AbortSignal;
+  readonly onPicture: (nDone: number, nPicture: number) => void;
+}
+
+/**
+ * Each picture with its first caption, all of them compared with each other.
+ * @param encoder loaded with room for the tower
+ * @throws {EngineError} E_USAGE for fewer than two pictures; E_IMAGE_INVALID, E_ABORTED
+ */
+export async function measureSpace(
+  pictures: readonly SaidPicture[],
+  tower: Tower,
+  encoder: LocalImageEncoder,
+  text: LocalEncoder,
+  { signal, onPicture }: EvaluateOptions,
+): Promise<SpaceReport> {
+  if (pictures.length < 2)
+    throw new EngineError('E_USAGE', `eval: ${pictures.length} pictures; expected 2 or more.`);
+  const { side, labels } = encoder.manifest.config;
+  const names = await embedTexts(text, labels, signal);
+  const source = {
+    id: TOWER_ID,
+    regionBytes: encoder.engine.plan.regions.eyes.bytes,
+    load: () => Promise.resolve(tower.tensors),
+  };
+  const seen: Float32Array[] = [];
+  const named: Float32Array[] = [];
+  for (const [i, { path }] of pictures.entries()) {
+    throwIfAborted(signal, 'eval: cut off while pictures were looked at');
+    const { rgb } = resize(
+      decodePicture(new Uint8Array(await readFile(path))),
+      side,
+      side,
+      'cubic',
+    );
+    seen.push(vectorOf(await encoder.engine.show(rgb, source), tower.facts.nEmbd));
+    named.push(meanByScore((await encoder.engine.see(rgb)).scores, names));
+    onPicture(i + 1, pictures.length);
+  }
+  const captions = await embedTexts(
+    text,
+    pictures.map(({ texts }) => texts[0]!.answer),
+    signal,
+  );
+  const n = pictures.length;
+  return {
+    nPicture: n,
+    tower: scoresOf(captions, seen),
+    labels: scoresOf(captions, named),
+    chance: each((depth) => Math.min(1, depth / n)),
+  };
+}
+
+/** Mean of names' vectors by the probabilities of their classes, of length one. */
+function meanByScore(scores: Float32Array, names: readonly Float32Array[]): Float32Array {
+  const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+  const sum = new Float32Array(names[0]!.length);
+  for (const [i, name] of names.entries()) {
+    const weight = Math.exp(scores[i]! - top);
+    for (const [c, value] of name.entries()) sum[c]! += weight * value;
+  }
+  return toLengthOne(sum);
+}
+
+function scoresOf(texts: readonly Float32Array[], images: readonly Float32Array[]): SpaceScores {
+  return { textToImage: recallsOf(texts, images), imageToText: recallsOf(images, texts) };
+}
+
+/** Of questions whose answer has the same index. An answer as near as a wrong one counts as behind it. */
+export function recallsOf(
+  questions: readonly Float32Array[],
+  answers: readonly Float32Array[],
+): Recalls {
+  const ranks = questions.map((question, i) => {
+    const own = dot(question, answers[i]!);
+    return answers.filter((answer, j) => j !== i && dot(question, answer) >= own).length;
+  });
+  return each((depth) => share(ranks.filter((rank) => rank < depth).length, ranks.length));
+}
+
+function each<T>(of: (depth: Depth) => T): Readonly<Record<Depth, T>> {
+  return Object.fromEntries(DEPTHS.map((depth) => [depth, of(depth)])) as Record<Depth, T>;
+}
