@@ -377,6 +377,7 @@ const NEXT: Record<ImportResult['manifest']['kind'], (id: string) => string> = {
   encoder: (id) => `thimble embed -m ${id}`,
   recognition: (id) => `thimble push ${id}`,
   vision: (id) => `thimble push ${id}`,
+  tower: (id) => `thimble push ${id}`,
 };
 
 function describe(result: ImportResult, seconds: number): string {
