@@ -13,7 +13,9 @@ import type { TowerConfig } from '../../engine/manifest/tower-config.ts';
 import { byteLevelJson } from '../../engine/text/pre-tokenizers.ts';
 import { byteLevelAlphabet } from '../../engine/text/token-bytes.ts';
 import type { Picture } from '../../engine/vision/picture.ts';
-import { fileTensors, randomTensors } from './random-model.ts';
+import { writeGguf } from './gguf-writer.ts';
+import type { WrittenGguf, WrittenValue } from './gguf-writer.ts';
+import { fileTensors, ggufMetadata, randomTensors } from './random-model.ts';
 import { writeSafetensors } from './safetensors-writer.ts';
 import type { TinyTensor } from './tiny-llama.ts';
 
@@ -191,6 +193,95 @@ export async function writeSeeing(folder: string, model: SeeingFolder): Promise<
     'chat_template.json': JSON.stringify({ chat_template: model.template }),
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+type SeeingGguf = Readonly<Record<'text' | 'mmproj', WrittenGguf>>;
+
+/** The same towers and vocabularies as llama.cpp has them: a text model's file, and one of the tower beside it. */
+export const SEEING_GGUF: Readonly<Record<SeeingName, () => SeeingGguf>> = {
+  idefics3: () => ({
+    text: textGguf(5),
+    mmproj: mmproj(randomTensors(SIGLIP, TOWER, 3), TOWER, {
+      'clip.projector_type': ['string', 'idefics3'],
+      'clip.use_gelu': ['bool', true],
+      'clip.vision.projector.scale_factor': ['u32', 2],
+      'clip.vision.preproc_image_size': ['u32', 2 * SIDE],
+    }),
+  }),
+  llava: () => ({
+    text: textGguf(9),
+    // The last layer is not in the file, and not counted.
+    mmproj: mmproj(
+      randomTensors(CLIP_VISION, CLIP, 7, true).filter(
+        ({ instance }) => !/^(layers\.2\.|outputNorm)/.test(instance.name),
+      ),
+      { ...CLIP, nLayer: 2 },
+      { 'clip.projector_type': ['string', 'mlp'], 'clip.use_gelu': ['bool', false] },
+    ),
+  }),
+};
+
+function textGguf(seed: number): WrittenGguf {
+  const config: ModelConfig = { ...TEXT, ropePairing: 'adjacent' };
+  const own = Object.entries(ggufMetadata(LLAMA, config)).filter(
+    ([key]) => !/^tokenizer/.test(key),
+  );
+  const [NORMAL, CONTROL] = [1, 3];
+  return {
+    metadata: {
+      ...Object.fromEntries(own),
+      'tokenizer.ggml.model': ['string', 'gpt2'],
+      'tokenizer.ggml.pre': ['string', 'gpt-2'],
+      'tokenizer.ggml.tokens': ['strings', [...PIECES, ...SPECIAL]],
+      'tokenizer.ggml.token_type': [
+        ...(['array', 'i32'] as const),
+        [...PIECES.map(() => NORMAL), ...SPECIAL.map(() => CONTROL)],
+      ],
+      'tokenizer.ggml.merges': ['strings', MERGES],
+      'tokenizer.ggml.eos_token_id': ['u32', SEEING_EOS],
+      'tokenizer.chat_template': ['string', PARTS_TEMPLATE],
+    },
+    tensors: ggufTensors(randomTensors(LLAMA, config, seed)),
+  };
+}
+
+function mmproj(
+  tensors: readonly TinyTensor[],
+  c: TowerConfig,
+  more: Readonly<Record<string, WrittenValue>>,
+): WrittenGguf {
+  const three = (values: readonly number[]) => ['array', 'f32', values] as const;
+  return {
+    metadata: {
+      'general.architecture': ['string', 'clip'],
+      'clip.has_vision_encoder': ['bool', true],
+      'clip.vision.image_size': ['u32', c.side],
+      'clip.vision.patch_size': ['u32', c.patch],
+      'clip.vision.embedding_length': ['u32', c.nEmbd],
+      'clip.vision.feed_forward_length': ['u32', c.nFf],
+      'clip.vision.block_count': ['u32', c.nLayer],
+      'clip.vision.attention.head_count': ['u32', c.nHead],
+      'clip.vision.attention.layer_norm_epsilon': ['f32', c.normEps],
+      'clip.vision.image_mean': three(c.mean.map((value) => value / 255)),
+      'clip.vision.image_std': three(c.deviation.map((value) => value / 255)),
+      ...more,
+    },
+    tensors: ggufTensors(tensors),
+  };
+}
+
+function ggufTensors(tensors: readonly TinyTensor[]) {
+  return fileTensors(tensors, 'gguf').map(({ name, dims, values }) => ({
+    ...{ name, dims, dtype: 'F32' as const, data: new Uint8Array(values.buffer) },
+  }));
+}
+
+/** Both files in a folder, as they are found together. */
+export async function writeSeeingGguf(folder: string, files: SeeingGguf): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'tiny-f32.gguf'), writeGguf(files.text));
+  await writeFile(join(folder, 'mmproj-tiny-f32.gguf'), writeGguf(files.mmproj));
   return folder;
 }
 

@@ -5,12 +5,11 @@
 import type { Steps } from '../../base/turns.ts';
 import type { TowerConfig } from '../../manifest/tower-config.ts';
 import type { Ops, Rows } from '../../ops/ops.ts';
-import { slices } from '../encoder/layers.ts';
 import type { WeightMap } from '../memory/layer-weights.ts';
 import { rowStride } from '../memory/layout.ts';
 import { linearOf } from '../memory/linear.ts';
 import type { Linear } from '../memory/linear.ts';
-import { mergedValues } from './plan.ts';
+import { CONNECTOR_ROWS, mergedValues } from './plan.ts';
 import type { TowerPlan } from './plan.ts';
 
 export class Connector {
@@ -45,7 +44,8 @@ export class Connector {
     const { regions: r } = this.#plan;
     const read = rowsAt(r.read.address, r.readPanels.address, mergedValues(this.#config));
     const stride = rowStride(nOut);
-    for (const { from, n } of slices(nRow)) {
+    for (let from = 0; from < nRow; from += CONNECTOR_ROWS) {
+      const n = Math.min(CONNECTOR_ROWS, nRow - from);
       yield;
       this.#gather(read, nFirst, from, n);
       this.#multiply(this.#last, this.#enter(read, n), n, r.out.address, stride);

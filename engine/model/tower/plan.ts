@@ -10,6 +10,8 @@ import type { BudgetOptions, MemoryLayout, PlannableShards } from '../memory/lay
 
 /** Squares that may wait for another to end: each holds its pixels. */
 export const MAX_WAITING_SQUARES = 8;
+/** Rows that the connector makes at once: each reads many patches. */
+export const CONNECTOR_ROWS = 16;
 
 export type TowerRegionName =
   | ('hidden' | 'queries' | 'keys' | 'values' | 'attended' | 'scratch')
@@ -36,8 +38,11 @@ export function planTower(manifest: PlannableTower, options: BudgetOptions = {})
   const nRow = towerPatches(c) + 1;
   const { nHidden = 0, nOut } = c.connector;
   const whole = nRow * rowStride(c.nEmbd) * 4;
-  const sliceOf = (width: number) => SLICE_ROWS * rowStride(width) * 4;
-  const widest = Math.max(patchValues(c), mergedValues(c));
+  const rowsOf = (n: number, width: number) => n * rowStride(width) * 4;
+  const sliceOf = (width: number) => rowsOf(SLICE_ROWS, width);
+  const [patch, merged] = [patchValues(c), mergedValues(c)];
+  const largest = (bytesOf: (n: number, width: number) => number) =>
+    Math.max(bytesOf(SLICE_ROWS, patch), bytesOf(CONNECTOR_ROWS, merged));
   const layout = layOut<TowerRegionName>(
     manifest,
     {
@@ -48,11 +53,11 @@ export function planTower(manifest: PlannableTower, options: BudgetOptions = {})
         slicePanels: panelBytes(SLICE_ROWS, c.nEmbd),
         wide: sliceOf(c.nFf),
         widePanels: panelBytes(SLICE_ROWS, c.nFf),
-        read: sliceOf(widest),
-        readPanels: panelBytes(SLICE_ROWS, widest),
-        inside: sliceOf(nHidden),
-        insidePanels: panelBytes(SLICE_ROWS, nHidden),
-        out: sliceOf(nOut),
+        read: largest(rowsOf),
+        readPanels: largest(panelBytes),
+        inside: rowsOf(CONNECTOR_ROWS, nHidden),
+        insidePanels: panelBytes(CONNECTOR_ROWS, nHidden),
+        out: rowsOf(CONNECTOR_ROWS, nOut),
       },
       phases: {},
       besideBytes: (1 + MAX_WAITING_SQUARES) * c.side * c.side * 3,

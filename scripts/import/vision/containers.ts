@@ -42,7 +42,7 @@ export interface Container {
 
 const AROUND = '<fake_token_around_image>';
 
-const IDEFICS3: Container = {
+export const IDEFICS3: Container = {
   modelTypes: ['idefics3', 'smolvlm'],
   renamings: [
     ['model.vision_model.', 'tower', ''],
@@ -64,7 +64,7 @@ const IDEFICS3: Container = {
   readPreparation: readTiles,
 };
 
-const LLAVA: Container = {
+export const LLAVA: Container = {
   modelTypes: ['llava'],
   renamings: [
     ['vision_tower.vision_model.', 'tower', ''],
@@ -93,6 +93,3 @@ const CONTAINERS: readonly Container[] = [IDEFICS3, LLAVA];
 export function findContainer(modelType: string): Container | undefined {
   return CONTAINERS.find(({ modelTypes }) => modelTypes.includes(modelType));
 }
-
-/** `model_type`s of all of them. */
-export const CONTAINER_TYPES = CONTAINERS.flatMap(({ modelTypes }) => modelTypes);

@@ -4,15 +4,14 @@ import type { TowerFamily } from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
-import { towerRows } from '../../../engine/manifest/tower-config.ts';
 import type { TowerConfig } from '../../../engine/manifest/tower-config.ts';
-import { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { asObject } from '../open/hf-config.ts';
 import { configError, openedTower } from '../open/opened-model.ts';
 import type { OpenedKind, OpenedTokenizer, TowerSight } from '../open/opened-model.ts';
 import type { Container, Part } from './containers.ts';
 import { readConnector } from './read-connector.ts';
 import { readNormalisation } from './read-preparation.ts';
+import { sightOf } from './sight-of.ts';
 
 const WHERE = 'config.json';
 
@@ -48,12 +47,12 @@ const TEXT_DEFAULTS: Readonly<Record<string, JsonObject>> = {
   },
 };
 
-const ACTIVATIONS: ReadonlyMap<JsonValue | undefined, TowerConfig['ffn']> = new Map([
-  ['gelu_pytorch_tanh', 'gelu-tanh'],
-  ['gelu_new', 'gelu-tanh'],
-  ['gelu', 'gelu-erf'],
-  ['quick_gelu', 'gelu-quick'],
-]);
+const ACTIVATIONS: Readonly<Record<string, TowerConfig['ffn']>> = {
+  gelu_pytorch_tanh: 'gelu-tanh',
+  gelu_new: 'gelu-tanh',
+  gelu: 'gelu-erf',
+  quick_gelu: 'gelu-quick',
+};
 
 /** @throws {EngineError} E_FORMAT_INVALID without a text_config */
 export function textConfigOf(config: JsonObject): JsonObject {
@@ -101,7 +100,7 @@ export interface SeeingFiles {
 
 /** @throws {EngineError} E_FORMAT_INVALID naming the field; E_ARCH_UNKNOWN for a tower of another family */
 export function openSeen(container: Container, files: SeeingFiles): SeenParts {
-  const { config: json, processor, nEmbd } = files;
+  const { config: json, processor, tokenizer, nEmbd } = files;
   const given = asObject(json['vision_config']) ?? {};
   const stated = textOr(given['model_type'], container.vision.modelType);
   const modelType = Object.hasOwn(SAME_AS, stated) ? SAME_AS[stated]! : stated;
@@ -113,9 +112,10 @@ export function openSeen(container: Container, files: SeeingFiles): SeenParts {
     if (typeof value === 'number') return value;
     throw configError(WHERE, `vision_config.${field}; expected a number`, { field });
   };
-  const ffn = ACTIVATIONS.get(fields['hidden_act']);
+  const act = textOr(fields['hidden_act'], '');
+  const ffn = Object.hasOwn(ACTIVATIONS, act) ? ACTIVATIONS[act] : undefined;
   if (ffn === undefined) {
-    const known = [...ACTIVATIONS.keys()].join(', ');
+    const known = Object.keys(ACTIVATIONS).join(', ');
     throw configError(WHERE, `vision_config.hidden_act; expected one of ${known}`, {});
   }
   const [side, nAll] = [number('image_size'), number('num_hidden_layers')];
@@ -130,9 +130,14 @@ export function openSeen(container: Container, files: SeeingFiles): SeenParts {
     ...{ outputNorm, connector, preparation: container.readPreparation(processor, side) },
   });
   const { config } = kind.fields;
+  const { imageIdFields } = container;
+  const imageIdOf = (): number | undefined => {
+    const id = imageIdFields.map((field) => json[field]).find((value) => value !== undefined);
+    return typeof id === 'number' ? id : undefined;
+  };
   const tensors = tensorsOf(container, 'tower', files.tensors);
   return {
-    ...{ kind, wanted, sight: sightOf(container, config, files) },
+    ...{ kind, wanted, sight: sightOf(container.frame, config, tokenizer, imageIdOf) },
     tensors: tensors.filter(({ name }) => !isUnused(name, { nLayer, nAll, outputNorm })),
   };
 }
@@ -156,38 +161,6 @@ function isUnused(
   if (!of.outputNorm && name.startsWith('post_layernorm.')) return true;
   const layer = Number(/^encoder\.layers\.(\d{1,4})\./.exec(name)?.[1] ?? -1);
   return layer >= of.nLayer && layer < of.nAll;
-}
-
-/** Markers as ids of the model's own tokenizer. */
-function sightOf(
-  container: Container,
-  tower: TowerConfig,
-  { config, tokenizer: { json, addBos, bosId, eosIds } }: SeeingFiles,
-): TowerSight {
-  const tokenizer = Tokenizer.parse(json, { addBos, bosId, eosIds: [...eosIds] });
-  const encode = (text: string) => (text === '' ? [] : tokenizer.encode(text, { special: true }));
-  const { frame, imageIdFields } = container;
-  const imageId = imageIdFields.map((field) => config[field]).find((id) => id !== undefined);
-  if (typeof imageId !== 'number' || !tokenizer.literalOf(imageId))
-    throw configError(WHERE, `${imageIdFields[0]!}; expected the id of a special token`, {});
-  const { preparation, side } = tower;
-  const nTile =
-    preparation.kind === 'tiles' ? Math.max(1, Math.ceil(preparation.longestEdge / side)) : 0;
-  const numbers = Array.from({ length: nTile }, (_, i) => i + 1);
-  const { tiles } = frame;
-  return {
-    ...{ imageId, nRow: towerRows(tower), before: encode(frame.before) },
-    after: encode(frame.after),
-    ...(tiles === undefined || nTile === 0
-      ? {}
-      : {
-          tiles: {
-            begin: numbers.map((row) => numbers.map((column) => encode(tiles.begin(row, column)))),
-            rowEnd: encode(tiles.rowEnd),
-            lastEnd: encode(tiles.lastEnd),
-          },
-        }),
-  };
 }
 
 function textOr(value: JsonValue | undefined, fallback: string): string {
