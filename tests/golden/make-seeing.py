@@ -97,14 +97,16 @@ def idefics3(folder, width, height):
 
 def llava(folder, width, height):
     model = load(LlavaForConditionalGeneration, folder)
+    config = model.config
     processor = LlavaImageProcessorPil.from_pretrained(folder)
     pixels = processor(picture(width, height), return_tensors="pt")["pixel_values"]
-    text = f"USER: {'<image>' * 16}{ASK}\nASSISTANT:"
+    text = f"USER: {'<image>' * config.image_seq_length}{ASK}\nASSISTANT:"
     ids = tokenizer_of(folder)(text, return_tensors="pt")["input_ids"]
+    layer, strategy = config.vision_feature_layer, config.vision_feature_select_strategy
     with torch.no_grad():
-        hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-2]
+        hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[layer]
         seen = model.model.get_image_features(
-            pixels, vision_feature_layer=-2, vision_feature_select_strategy="default"
+            pixels, vision_feature_layer=layer, vision_feature_select_strategy=strategy
         )
         logits = model(input_ids=ids, pixel_values=pixels).logits[0]
     rows = torch.cat(list(seen.pooler_output))
@@ -113,9 +115,11 @@ def llava(folder, width, height):
 
 root = Path(sys.argv[1])
 out = {"source": f"transformers {version('transformers')}", "ask": ASK, "models": {}}
-for make in (idefics3, llava):
-    name = make.__name__
-    out["models"][name] = [
-        {"width": w, "height": h, **make(str(root / name), w, h)} for w, h in SIZES
-    ]
+for name, make, sizes in (
+    ("idefics3", idefics3, SIZES),
+    ("llava", llava, SIZES[:3]),
+    ("padded", llava, SIZES[:2]),
+    ("siglip", llava, SIZES[:2]),
+):
+    out["models"][name] = [{"width": w, "height": h, **make(str(root / name), w, h)} for w, h in sizes]
 Path(__file__).with_name("seeing.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")

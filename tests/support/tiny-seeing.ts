@@ -51,6 +51,8 @@ const CLIP: TowerConfig = {
   preparation: { kind: 'centre', filter: 'cubic', shortestEdge: 18 },
 };
 
+const SIGLIP_OF_LLAVA: TowerConfig = { ...CLIP, ffn: 'gelu-tanh', normEps: 1e-6 };
+
 type Json = Readonly<Record<string, unknown>>;
 
 export interface SeeingFolder {
@@ -66,7 +68,9 @@ interface NamedTensor {
 }
 
 /** What a tiny model's folder has, for tests that change it. */
-export const SEEING: Readonly<Record<'idefics3' | 'llava', () => SeeingFolder>> = {
+export const SEEING: Readonly<
+  Record<'idefics3' | 'llava' | 'padded' | 'siglip', () => SeeingFolder>
+> = {
   idefics3: () => ({
     config: {
       ...{ model_type: 'idefics3', image_token_id: IMAGE_ID, scale_factor: 2 },
@@ -118,6 +122,42 @@ export const SEEING: Readonly<Record<'idefics3' | 'llava', () => SeeingFolder>> 
       ...renamed(randomTensors(LLAMA, TEXT, 9), [['', 'language_model.']]),
     ],
   }),
+  /** All rows of the tower, no biases in the connector, pictures made squares before they are made small. */
+  padded: () => {
+    const { config, processor, template, tensors } = SEEING.llava();
+    return {
+      config: {
+        ...{ ...config, vision_feature_select_strategy: 'full', image_seq_length: 17 },
+        ...{ multimodal_projector_bias: false, vision_feature_layer: 1 },
+      },
+      processor: { ...processor, do_pad: true },
+      template,
+      tensors: tensors.filter(({ name }) => !/^multi_modal_projector.*bias/.test(name)),
+    };
+  },
+  /** SigLIP's tower in a LLaVA, which sees squares of other proportions. */
+  siglip: () => {
+    const { config, processor, template, tensors } = SEEING.llava();
+    const vision = { model_type: 'siglip_vision_model', ...visionConfig(SIGLIP_OF_LLAVA) };
+    return {
+      config: {
+        ...{ ...config, vision_feature_select_strategy: 'full' },
+        vision_config: { ...vision, vision_use_head: false },
+      },
+      processor: {
+        ...{ ...processor, do_center_crop: false, resample: 2 },
+        size: { height: SIDE, width: SIDE },
+      },
+      template,
+      tensors: [
+        ...renamed(randomTensors(SIGLIP, SIGLIP_OF_LLAVA, 11, true), [
+          ['connector.', 'multi_modal_projector.'],
+          ['', 'vision_tower.vision_model.'],
+        ]),
+        ...tensors.filter(({ name }) => name.startsWith('language_model.')),
+      ],
+    };
+  },
 };
 export type SeeingName = keyof typeof SEEING;
 
@@ -199,7 +239,7 @@ export async function writeSeeing(folder: string, model: SeeingFolder): Promise<
 type SeeingGguf = Readonly<Record<'text' | 'mmproj', WrittenGguf>>;
 
 /** The same towers and vocabularies as llama.cpp has them: a text model's file, and one of the tower beside it. */
-export const SEEING_GGUF: Readonly<Record<SeeingName, () => SeeingGguf>> = {
+export const SEEING_GGUF: Readonly<Record<'idefics3' | 'llava', () => SeeingGguf>> = {
   idefics3: () => ({
     text: textGguf(5),
     mmproj: mmproj(randomTensors(SIGLIP, TOWER, 3), TOWER, {

@@ -6,15 +6,15 @@ import { requireKind } from '../../../engine/manifest/manifest.ts';
 import { importModel } from '../../../scripts/import/import-model.ts';
 import { failure, outRoot, readWeights, root, run } from '../../support/import-folder.ts';
 import { SEEING, SEEING_GGUF, writeSeeing, writeSeeingGguf } from '../../support/tiny-seeing.ts';
-import type { SeeingName } from '../../support/tiny-seeing.ts';
 
-type Files = ReturnType<(typeof SEEING_GGUF)[SeeingName]>;
+type PairName = keyof typeof SEEING_GGUF;
+type Files = ReturnType<(typeof SEEING_GGUF)[PairName]>;
 
-async function importPair(name: SeeingName, change: (files: Files) => Files = (files) => files) {
+async function importPair(name: PairName, change: (files: Files) => Files = (files) => files) {
   return await run(await writeSeeingGguf(join(root, 'pair'), change(SEEING_GGUF[name]())));
 }
 
-describe.each(Object.keys(SEEING) as SeeingName[])('%s', (name) => {
+describe.each(Object.keys(SEEING_GGUF) as PairName[])('%s', (name) => {
   test('the weights of both towers are the same, and what is said of them', async () => {
     const pair = await importPair(name);
     const input = await writeSeeing(join(root, name), SEEING[name]());
