@@ -43,6 +43,8 @@ const text = await readFile(join(import.meta.dirname, '../golden/seeing.json'), 
 const golden = JSON.parse(text) as Golden;
 /** Sums of floats in another order. Measured: 5e-7 at most. */
 const BOUND = 1e-5;
+/** The text model keeps keys and values in halves. Measured: 6e-4 at most. */
+const LOGITS_BOUND = 1e-3;
 const MARK = '\ufdd0';
 
 let root = '';
@@ -174,7 +176,7 @@ describe.each(Object.keys(SEEING) as SeeingName[])('%s', (name) => {
     expect(framedPositions(sight!, grid.nRow, grid.nColumn)).toBe(asIds.length - ids.length + 1);
 
     const logits = logitsOf(decoder, prompt, text.nEmbd);
-    expect(relativeError(logits.at(-1)!, unpacked(row.last))).toBeLessThan(BOUND);
+    expect(relativeError(logits.at(-1)!, unpacked(row.last))).toBeLessThan(LOGITS_BOUND);
     expect(logits.map((one) => argmax(one))).toEqual(row.likeliest);
   });
 });
