@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromBase64 } from '../../engine/base/base64.ts';
 import { TowerEngine } from '../../engine/encode/tower-engine.ts';
 import { PagePool, Sequence } from '../../engine/cache/pages.ts';
 import { framedPicture, framedPositions } from '../../engine/generate/picture-frame.ts';
@@ -54,7 +55,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 function unpacked(base64: string): Float32Array {
-  return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
+  return new Float32Array(fromBase64(base64)!.buffer);
 }
 
 /** The largest difference, of the largest value. */
@@ -98,10 +99,7 @@ function logitsOf(decoder: Decoder, prompt: readonly PromptSegment[], nEmbd: num
     const visit = (_: number, i: number, row: number) => {
       rows[start + i] = decoder.logits(row).slice();
     };
-    decoder.forward(
-      [{ inputs: part, sequence, slot: 0, logitsFrom: 0, adapter: null }],
-      visit as never,
-    );
+    decoder.forward([{ inputs: part, sequence, slot: 0, logitsFrom: 0, adapter: null }], visit);
   }
   return rows;
 }
@@ -176,7 +174,7 @@ describe.each(Object.keys(SEEING) as SeeingName[])('%s', (name) => {
     expect(framedPositions(sight!, grid.nRow, grid.nColumn)).toBe(asIds.length - ids.length + 1);
 
     const logits = logitsOf(decoder, prompt, text.nEmbd);
-    expect(relativeError(logits.at(-1)!, unpacked(row.last))).toBeLessThan(LOGITS_BOUND);
+    expect(relativeError(logits.at(-1), unpacked(row.last))).toBeLessThan(LOGITS_BOUND);
     expect(logits.map((one) => argmax(one))).toEqual(row.likeliest);
   });
 });
