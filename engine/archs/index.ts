@@ -19,16 +19,19 @@ import { GEMMA_EMBEDDING } from './encoders/gemma-embedding.ts';
 import { NOMIC_BERT } from './encoders/nomic-bert.ts';
 import { QWEN3_EMBEDDING } from './encoders/qwen3-embedding.ts';
 import { WHISPER } from './recognition/whisper.ts';
+import { CLIP_VISION } from './towers/clip.ts';
+import { SIGLIP } from './towers/siglip.ts';
 import { isStateful } from './stateful.ts';
 import { NAMINGS } from './types.ts';
 import type { AnyTensorSpec, Architecture, EncoderFamily, Family, FilePlace } from './types.ts';
-import type { Naming, RecognitionFamily, TensorSpec } from './types.ts';
+import type { Naming, RecognitionFamily, TensorSpec, TowerFamily } from './types.ts';
 
 /** Description of a family, by the kind of its models. */
 export interface FamilyOf {
   readonly decoder: Architecture;
   readonly encoder: EncoderFamily;
   readonly recognition: RecognitionFamily;
+  readonly tower: TowerFamily;
 }
 /** Kinds of models whose weights our own kernels read. */
 export type FamilyKind = keyof FamilyOf;
@@ -56,6 +59,7 @@ const FAMILIES: { readonly [K in FamilyKind]: readonly FamilyOf[K][] } = {
   ],
   encoder: [QWEN3_EMBEDDING, GEMMA_EMBEDDING, NOMIC_BERT, BERT],
   recognition: [WHISPER],
+  tower: [SIGLIP, CLIP_VISION],
 };
 
 export const ARCHITECTURES = FAMILIES.decoder;
@@ -154,6 +158,8 @@ export interface TensorPlace {
   readonly transposed: boolean;
   readonly taps: number;
   readonly plus: number;
+  /** Sizes in the file where they are others than ours, of the same values in the same order. */
+  readonly dims: readonly number[] | null;
 }
 
 export interface TensorInstance {
@@ -222,6 +228,7 @@ function instance<C extends object>(
       ...(of.part?.(config) ?? { from: 0, of: nRow }),
       nStacked: of.stacked === true ? (counts(config).nExpert ?? 0) : 0,
       transposed: of.transposed ?? false,
+      dims: of.dims?.(config) ?? null,
       taps: of.taps ?? 1,
       plus: of.plus ?? 0,
     };

@@ -1,5 +1,6 @@
 /** What an architecture is made of: closed choices and rows of data. Knows no I/O and no kernels. */
 import type { EncoderConfig, ModelConfig } from '../manifest/manifest.ts';
+import type { TowerConfig } from '../manifest/tower-config.ts';
 import type { RecognitionConfig } from '../manifest/recognition-config.ts';
 
 /** Decides which preset rule a tensor falls under at import. */
@@ -34,6 +35,8 @@ export interface FilePlace<C = ModelConfig> {
   readonly stacked?: boolean;
   /** The file has columns as rows: [nCol, nRow]. */
   readonly transposed?: boolean;
+  /** Sizes in the file where they are others than ours; the values lie in the same order. */
+  readonly dims?: (c: C) => readonly number[];
   /** A convolution over this many neighbours: the file's [nRow, nCol / taps, taps] is our row of neighbours, one after the other. */
   readonly taps?: number;
   /** Added to the file's values (norms stored as distance from 1). */
@@ -120,6 +123,12 @@ export interface Family<C> {
   readonly tensors: readonly AnyTensorSpec<C>[];
 }
 
+/**
+ * act(up x), or act(gate x) * up x; 'gelu-erf' is exact, 'gelu-tanh' and 'gelu-gated' its approximation by tanh, 'gelu-quick'
+ * that by a sigmoid (arXiv 1606.08415).
+ */
+export type EncoderFfn = 'gelu-erf' | 'gelu-tanh' | 'gelu-quick' | 'gelu-gated' | 'silu-gated';
+
 /** A family of text encoders. */
 export interface EncoderFamily extends Family<EncoderConfig> {
   /** Beginnings of names of tensors that no vector of a text depends on. */
@@ -129,8 +138,7 @@ export interface EncoderFamily extends Family<EncoderConfig> {
   /** Where the norm of a half is: before it, after its sum, or before it and again before what it adds is added. */
   readonly normed: 'before' | 'after' | 'around';
   readonly norm: 'layer' | 'rms';
-  /** act(up x), or act(gate x) * up x; 'gelu-erf' is exact, 'gelu' its approximation by tanh. */
-  readonly ffn: 'gelu-erf' | 'gelu-gated' | 'silu-gated';
+  readonly ffn: EncoderFfn;
   /** What a row attends to: all rows of its text, or itself and those before it. */
   readonly sight: 'both' | 'before';
   /** What a reranker's scores are: logits, or probabilities of its classes; families without rerankers have none. */
@@ -150,6 +158,9 @@ export type EncoderNumberField = {
 
 /** A family of recognition models. */
 export type RecognitionFamily = Family<RecognitionConfig>;
+
+/** A family of vision towers: pre-norm blocks over the patches of a square (arXiv 2010.11929). */
+export type TowerFamily = Family<TowerConfig>;
 
 /** A family of decoders. */
 export interface Architecture extends Family<ModelConfig> {

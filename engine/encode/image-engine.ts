@@ -1,8 +1,7 @@
 /** A loaded image encoder: pixels in, scores of classes and features out. One picture at a time. */
-import { EngineError, throwIfAborted, unloaded } from '../base/errors.ts';
-import { RunQueue } from '../base/run-queue.ts';
+import { EngineError } from '../base/errors.ts';
 import { plainTurns } from '../base/turns.ts';
-import type { OpenTurns, Steps } from '../base/turns.ts';
+import type { Steps } from '../base/turns.ts';
 import type { KernelBuild, KernelModules } from '../kernels/wasm/module.ts';
 import type { VisionManifest } from '../manifest/manifest.ts';
 import type { VisionConfig } from '../manifest/vision-config.ts';
@@ -15,40 +14,27 @@ import { MAX_WAITING_PICTURES, planVision } from '../model/vision/plan.ts';
 import type { VisionPlan, VisionPlanOptions } from '../model/vision/plan.ts';
 import type { EyesSizes, EyesSource } from '../model/vision/projector.ts';
 import { visionTensors } from '../model/vision/tensors.ts';
-
-const BUSY_RETRY_AFTER_S = 2;
-const STOPPED = 'picture: stopped by the caller';
+import { PictureTurns } from './picture-turns.ts';
 
 export class ImageEngine {
   readonly modelId: string;
   readonly plan: VisionPlan;
   readonly kernelBuild: KernelBuild;
   readonly #encoder: ImageEncoder;
-  readonly #openTurns: OpenTurns;
-  readonly #queue: RunQueue;
+  readonly #turns: PictureTurns;
 
   private constructor(
     modelId: string,
     encoder: ImageEncoder,
     plan: VisionPlan,
     kernelBuild: KernelBuild,
-    openTurns: OpenTurns,
+    turns: PictureTurns,
   ) {
     this.modelId = modelId;
     this.#encoder = encoder;
     this.plan = plan;
     this.kernelBuild = kernelBuild;
-    this.#openTurns = openTurns;
-    this.#queue = new RunQueue({
-      maxWaiting: MAX_WAITING_PICTURES,
-      busy: (nQueued) =>
-        new EngineError(
-          'E_BUSY',
-          `engine: ${modelId} has ${nQueued} pictures waiting; expected at most ${MAX_WAITING_PICTURES}. Try again when some of them have ended.`,
-          { details: { nQueued, retryAfterS: BUSY_RETRY_AFTER_S } },
-        ),
-      aborted: STOPPED,
-    });
+    this.#turns = turns;
   }
 
   /**
@@ -70,7 +56,8 @@ export class ImageEngine {
     // V8 optimizes what has run (engine/generate/warm-up.ts).
     for (const _ of encoder.see(new Uint8Array(config.side * config.side * 3)));
     const openTurns = options.openTurns ?? plainTurns(() => Promise.resolve());
-    return new ImageEngine(manifest.id, encoder, plan, build, openTurns);
+    const turns = new PictureTurns(manifest.id, MAX_WAITING_PICTURES, openTurns);
+    return new ImageEngine(manifest.id, encoder, plan, build, turns);
   }
 
   get config(): VisionConfig {
@@ -78,7 +65,7 @@ export class ImageEngine {
   }
 
   close(): void {
-    this.#queue.close(unloaded(this.modelId));
+    this.#turns.close();
   }
 
   /**
@@ -158,25 +145,6 @@ export class ImageEngine {
     subject: string,
   ): Promise<T> {
     const { side } = this.config;
-    if (rgb.length !== side * side * 3)
-      throw new EngineError(
-        'E_REQUEST_INVALID',
-        `picture: expected ${side} x ${side} pixels of three bytes, got ${rgb.length} bytes. Resize it.`,
-        { param: 'image', details: { side, bytes: rgb.length } },
-      );
-    const leave = await this.#queue.enter(signal, subject);
-    const turns = this.#openTurns();
-    try {
-      const steps = await begin();
-      let step = steps.next();
-      for (; step.done !== true; step = steps.next()) {
-        await turns.next();
-        if (signal !== undefined) throwIfAborted(signal, STOPPED);
-      }
-      return step.value;
-    } finally {
-      turns.close();
-      leave();
-    }
+    return await this.#turns.run({ rgb, side }, begin, signal, subject);
   }
 }

@@ -9,6 +9,8 @@ import { matrixBytes, PANEL_ROWS, WEIGHT_DTYPE_NAMES } from '../base/dtypes.ts';
 import { recognitionConfigSchema, recognitionContradiction } from './recognition-config.ts';
 import { about, fileName, sha256 } from './about.ts';
 import { modalitiesSchema } from './modalities.ts';
+import { sightContradiction, sightSchema } from './sight.ts';
+import { towerConfigSchema, towerContradiction } from './tower-config.ts';
 import { onnxContradiction, onnxManifestSchema } from './onnx.ts';
 import { visionConfigSchema, visionContradiction } from './vision-config.ts';
 import { voiceContradiction, voiceManifestSchema } from './voice.ts';
@@ -171,6 +173,8 @@ export const decoderManifestSchema = z.object({
   chatTemplate: z.string().max(200_000).nullable(),
   /** For requests that say nothing else. */
   sampling: recommendedSamplingSchema.optional(),
+  /** How it reads pictures, through a tower that is a model of its own. */
+  sight: sightSchema.optional(),
 });
 
 /** Of rerankers and classifiers. */
@@ -258,6 +262,13 @@ export const visionManifestSchema = z.object({
   config: visionConfigSchema,
 });
 
+/** A vision tower: turns a picture into rows that one text model reads in place of tokens. */
+export const towerManifestSchema = z.object({
+  kind: z.literal('tower'),
+  ...weighted,
+  config: towerConfigSchema,
+});
+
 /** Present names of kinds by their former ones, which stored manifests still have. */
 const FORMER_KINDS: Readonly<Record<string, string>> = {
   // Speech is heard and spoken: a recognition model listens, a voice speaks.
@@ -279,6 +290,7 @@ export const manifestSchema = z.preprocess(
     encoderManifestSchema,
     recognitionManifestSchema,
     visionManifestSchema,
+    towerManifestSchema,
     onnxManifestSchema,
     voiceManifestSchema,
   ]),
@@ -293,6 +305,7 @@ export type DecoderManifest = ManifestOf<'decoder'>;
 export type EncoderManifest = ManifestOf<'encoder'>;
 export type RecognitionManifest = ManifestOf<'recognition'>;
 export type VisionManifest = ManifestOf<'vision'>;
+export type TowerManifest = ManifestOf<'tower'>;
 export type OnnxManifest = ManifestOf<'onnx'>;
 export type VoiceManifest = ManifestOf<'voice'>;
 export type EncoderConfig = EncoderManifest['config'];
@@ -319,7 +332,8 @@ interface KindFacts<K extends ModelKind> {
 const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   decoder: {
     title: 'a text model',
-    contradiction: (manifest) => configContradiction(manifest.config),
+    contradiction: ({ config, sight }) =>
+      configContradiction(config) ?? sightContradiction(sight, config),
   },
   encoder: {
     title: 'an embedding model',
@@ -332,6 +346,10 @@ const KINDS: { readonly [K in ModelKind]: KindFacts<K> } = {
   vision: {
     title: 'an image encoder',
     contradiction: (manifest) => visionContradiction(manifest.config),
+  },
+  tower: {
+    title: 'a vision tower',
+    contradiction: (manifest) => towerContradiction(manifest.config),
   },
   onnx: { title: 'an ONNX model', contradiction: onnxContradiction },
   voice: { title: 'a small voice', contradiction: voiceContradiction },

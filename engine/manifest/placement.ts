@@ -38,7 +38,7 @@ const replica = z.object({
 const placedModel = z.object({
   id,
   version,
-  kind: z.enum(['decoder', 'encoder', 'recognition', 'vision']),
+  kind: z.enum(['decoder', 'encoder', 'recognition', 'vision', 'tower']),
   /** Tokens of context planned for; null for kinds without a cache. */
   nCtx: count.nullable(),
   replicas: z.array(replica).min(1).max(MAX_REPLICAS),

@@ -6,13 +6,14 @@ import type { PieceRange } from '../model/decoder/piece.ts';
 import { planMemory } from '../model/decoder/plan.ts';
 import type { PlanOptions } from '../model/decoder/plan.ts';
 import { planEncoder } from '../model/encoder/plan.ts';
+import { planTower } from '../model/tower/plan.ts';
 import { planVision } from '../model/vision/plan.ts';
 import { planRecognition } from '../model/recognition/plan.ts';
 
 /** Kinds of models that stages run. */
 export type PlacedManifest = Extract<
   Manifest,
-  { readonly kind: 'decoder' | 'encoder' | 'recognition' | 'vision' }
+  { readonly kind: 'decoder' | 'encoder' | 'recognition' | 'vision' | 'tower' }
 >;
 
 /**
@@ -66,12 +67,14 @@ function planWhole(
       return planRecognition(manifest, NO_LIMIT);
     case 'vision':
       return planVision(manifest, NO_LIMIT);
+    case 'tower':
+      return planTower(manifest, NO_LIMIT);
   }
 }
 
 /** Whether stages run models of this kind. */
 export function isPlaced(manifest: Manifest): manifest is PlacedManifest {
-  return ['decoder', 'encoder', 'recognition', 'vision'].includes(manifest.kind);
+  return ['decoder', 'encoder', 'recognition', 'vision', 'tower'].includes(manifest.kind);
 }
 
 /** @throws {EngineError} E_MODEL_KIND for kinds that have scripts of their own. */

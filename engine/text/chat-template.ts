@@ -64,7 +64,15 @@ export interface ChatTemplateOptions {
   readonly variables?: Readonly<Record<string, TemplateValue>>;
   /** The time that `strftime_now` gives. */
   readonly now?: Date;
+  /** Characters that stand for parts of other kinds in contents, by the part's type. */
+  readonly marks?: Readonly<Record<string, string>>;
 }
+
+/** A part of a content, for templates that go through them. */
+type TemplatePart = { readonly type: 'text'; readonly text: string } | { readonly type: string };
+
+/** A loop over the parts of a message. */
+const PARTS_LOOP = /\bfor\s+\w+\s+in\s+\w+(\.content|\[\s*['"]content['"]\s*\])/;
 
 export interface RenderedChat {
   readonly text: string;
@@ -75,6 +83,9 @@ export interface RenderedChat {
 export class ChatTemplate {
   /** Whether the template itself tells the model of tools. */
   readonly knowsTools: boolean;
+  /** Whether it goes through parts of contents, and whether it takes contents of text as texts, too. */
+  readonly #knowsParts: boolean;
+  readonly #knowsTexts: boolean;
   readonly #program: JinjaProgram | null;
   readonly #source: string;
 
@@ -85,6 +96,8 @@ export class ChatTemplate {
   constructor(source: string | null) {
     this.#source = source ?? '';
     this.knowsTools = /\btools\b/.test(this.#source);
+    this.#knowsParts = PARTS_LOOP.test(this.#source);
+    this.#knowsTexts = !this.#knowsParts || /\bis\s+(not\s+)?string\b/.test(this.#source);
     this.#program = source === null ? null : guard('parse', () => parseJinja(source));
   }
 
@@ -115,11 +128,41 @@ export class ChatTemplate {
     const program = this.#program;
     if (program === null)
       return { text: safe.map(({ content }) => content).join(sentinel), sentinel };
+    const shown = safe.map((message) => this.#withParts(message, options.marks ?? {}));
     return {
-      text: yield* templateSteps(program, safe, { ...options, tools, variables }),
+      text: yield* templateSteps(program, shown, { ...options, tools, variables }),
       sentinel,
     };
   }
+
+  /** A message as the template takes it: its content as parts where it goes through them. */
+  #withParts(message: ChatMessage, marks: Readonly<Record<string, string>>): object {
+    const { content } = message;
+    const hasMarks = Object.values(marks).some((mark) => content.includes(mark));
+    if (!this.#knowsParts || (this.#knowsTexts && !hasMarks)) return message;
+    return { ...message, content: partsOf(content, marks) };
+  }
+}
+
+/** At least one part: templates look at the first. */
+function partsOf(content: string, marks: Readonly<Record<string, string>>): TemplatePart[] {
+  const types = new Map(Object.entries(marks).map(([type, mark]) => [mark, type]));
+  let parts: TemplatePart[] = [];
+  let text = '';
+  const endText = (): void => {
+    if (text !== '') parts = [...parts, { type: 'text', text }];
+    text = '';
+  };
+  for (const char of content) {
+    const type = types.get(char);
+    if (type === undefined) text += char;
+    else {
+      endText();
+      parts = [...parts, { type }];
+    }
+  }
+  endText();
+  return parts.length === 0 ? [{ type: 'text', text: '' }] : parts;
 }
 
 /**
@@ -170,7 +213,7 @@ function* protectAll<T>(values: readonly T[], protect: (text: string) => string)
 
 function* templateSteps(
   program: JinjaProgram,
-  messages: readonly ChatMessage[],
+  messages: readonly object[],
   options: ChatTemplateOptions,
 ): Steps<string> {
   const now = options.now ?? new Date();

@@ -1,11 +1,14 @@
 /** Resizes pictures as Pillow does, with a filter that is as wide as the pixels that one stands for. */
 import type { Picture } from './picture.ts';
 
-/** For each new pixel, the first old one and the weights of those from there on. */
+/** For each new pixel, the first old one and the weights of those from there on, as integers of WEIGHT_ONE. */
 interface Taps {
   readonly first: number;
   readonly weights: readonly number[];
 }
+
+/** Pillow's weights are integers of 22 bits: sums of floats would be another byte now and then. */
+const WEIGHT_ONE = 2 ** 22;
 
 interface Filter {
   /** Pixels to each side of the centre that count. */
@@ -13,16 +16,21 @@ interface Filter {
   readonly weight: (distance: number) => number;
 }
 
-/** Pillow's BILINEAR, and its BICUBIC (Keys 1981, a = -0.5). */
+/** Pillow's BILINEAR, its BICUBIC (Keys 1981, a = -0.5), and its LANCZOS (three lobes). */
 const FILTERS = {
   triangle: { reach: 1, weight: (x: number) => Math.max(0, 1 - x) },
   cubic: { reach: 2, weight: cubicWeight },
+  lanczos: { reach: 3, weight: (x: number) => (x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 } as const satisfies Readonly<Record<string, Filter>>;
 export type FilterName = keyof typeof FILTERS;
 
 function cubicWeight(x: number): number {
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
   return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
 export function resize(
@@ -50,10 +58,10 @@ function resample(
     taps.forEach(({ first, weights }, i) => {
       const at = (row * to + i) * inner;
       for (let k = 0; k < inner; k++) {
-        let sum = 0.5;
+        let sum = WEIGHT_ONE / 2;
         for (let j = 0; j < weights.length; j++)
           sum += weights[j]! * data[(row * from + first + j) * inner + k]!;
-        out[at + k] = Math.min(255, Math.max(0, Math.floor(sum)));
+        out[at + k] = Math.min(255, Math.max(0, Math.floor(sum / WEIGHT_ONE)));
       }
     });
   }
@@ -71,8 +79,13 @@ function tapsOf(from: number, to: number, { reach, weight }: Filter): Taps[] {
       weight(Math.abs((first + j - centre + 0.5) / scale)),
     );
     const sum = weights.reduce((total, one) => total + one, 0);
-    return { first, weights: weights.map((one) => one / sum) };
+    return { first, weights: weights.map((one) => inUnits(one / sum)) };
   });
+}
+
+/** Halves are rounded away from zero. */
+function inUnits(weight: number): number {
+  return Math.trunc(weight * WEIGHT_ONE + (weight < 0 ? -0.5 : 0.5));
 }
 
 /** The middle of a picture. */

@@ -49,6 +49,7 @@ Examples:
   thimble import model.Q4_1.gguf --id my-model
   thimble import model-00001-of-00003.gguf --id my-model        (all parts in one folder)
   thimble import ./SmolLM2-135M-Instruct --id smollm2 --preset edge   (safetensors folder)
+  thimble import ./SmolVLM-256M-Instruct --id smolvlm --preset q6   (and its vision tower, smolvlm-tower)
   thimble import stories260K.bin --tokenizer tok512.bin --id stories260k
   thimble import smollm2-135m-instruct                          (from the catalogue)
   thimble import hf:org/repo/model.gguf --id my-model --json
@@ -350,7 +351,7 @@ function reportOnnx(
 }
 
 function summarize(
-  { manifest, folder, keptShards, reports, tables }: ImportResult,
+  { manifest, folder, keptShards, reports, tables, tower }: ImportResult,
   seconds: number,
 ) {
   const rows = [...reports.values()];
@@ -367,6 +368,7 @@ function summarize(
     inexactBlocks: rows.reduce((sum, row) => sum + row.inexactBlocks, 0),
     bytes: manifest.shards.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(tables === null ? {} : { tables }),
+    ...(tower === undefined ? {} : { tower: tower.manifest.id }),
     seconds: Number(seconds.toFixed(2)),
   };
 }
@@ -377,6 +379,7 @@ const NEXT: Record<ImportResult['manifest']['kind'], (id: string) => string> = {
   encoder: (id) => `thimble embed -m ${id}`,
   recognition: (id) => `thimble push ${id}`,
   vision: (id) => `thimble push ${id}`,
+  tower: (id) => `thimble push ${id}`,
 };
 
 function describe(result: ImportResult, seconds: number): string {
@@ -386,9 +389,18 @@ function describe(result: ImportResult, seconds: number): string {
     `${s.id}: ${s.tensors} tensors, ${formatBytes(s.bytes)} in ${s.shards} shards${kept}, ${formatSeconds(seconds)}`,
     `preset ${s.preset}: ${s.exactTensors} of ${s.tensors} tensors equal the file to the last bit`,
     ...tableLines(result.tables),
+    ...towerLines(result.tower),
     `next: thimble inspect ${s.id}, ${NEXT[result.manifest.kind](s.id)}`,
     '',
   ].join('\n');
+}
+
+/** The tower that a text model sees through. */
+function towerLines(tower: ImportResult | undefined): string[] {
+  if (tower === undefined) return [];
+  const { id, shards } = tower.manifest;
+  const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  return [`${id}: its vision tower, ${formatBytes(bytes)}, which is pushed and served with it`];
 }
 
 /** What became of a head that the file holds beside its embedding. */

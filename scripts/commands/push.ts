@@ -8,7 +8,8 @@ import { formatBytes } from '../lib/progress.ts';
 import { runStep } from '../lib/step.ts';
 import { describePlaced } from '../push/describe-placement.ts';
 import { placeModel, requirePlace, versionOf } from '../push/place.ts';
-import { pushModel, readImported } from '../push/push.ts';
+import type { Bucket } from '../push/bucket.ts';
+import { companionsOf, pushModel, readImported } from '../push/push.ts';
 import { addBucketOptions, withBucket } from './options/bucket-options.ts';
 import type { BucketFlags } from './options/bucket-options.ts';
 
@@ -59,6 +60,7 @@ async function runPush(id: string, flags: PushFlags): Promise<void> {
   const result = await withBucket(flags, async (bucket) => {
     const { manifest, text } = await readImported(join(modelsDir(), id), id);
     const version = versionOf(text);
+    for (const companion of companionsOf(manifest)) await pushCompanion(bucket, companion);
     await requirePlace(bucket, manifest, version, options);
     const pushed = await runStep('push', async ({ onProgress }) => {
       const value = await pushModel(id, { bucket, onProgress });
@@ -74,4 +76,18 @@ async function runPush(id: string, flags: PushFlags): Promise<void> {
     return { ...pushed, version, placed: placed ?? null };
   });
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** What a model needs beside it goes first, into isolates of its own, without the model's options. */
+async function pushCompanion(bucket: Bucket, id: string): Promise<void> {
+  const { manifest, text } = await readImported(join(modelsDir(), id), id);
+  await runStep('push', async ({ onProgress }) => {
+    const { pushedBytes, totalBytes } = await pushModel(id, { bucket, onProgress });
+    const what = pushedBytes === 0 ? 'there already' : `${formatBytes(pushedBytes)} written`;
+    return { text: `${id}: ${formatBytes(totalBytes)} in ${bucket.label}, ${what}`, value: null };
+  });
+  await runStep('place', async () => {
+    const placement = await placeModel(bucket, manifest, versionOf(text));
+    return { text: describePlaced(placement, manifest, versionOf(text)), value: null };
+  });
 }

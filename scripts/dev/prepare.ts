@@ -27,7 +27,7 @@ import { describePlaced } from '../push/describe-placement.ts';
 import { incompleteModels } from '../push/incomplete-models.ts';
 import { openLocalBucket } from '../push/local-bucket.ts';
 import { placeModel, versionOf } from '../push/place.ts';
-import { pushModel, readImported } from '../push/push.ts';
+import { companionsOf, pushModel, readImported } from '../push/push.ts';
 import { importEmbedded, isEmbedded } from './embedded.ts';
 
 /** Kernels, bundles and bindings; nothing when they are up to date. */
@@ -131,6 +131,9 @@ async function embeddedStep(id: string): Promise<Manifest> {
 
 /** The imported model as shards in local R2, placed in the pool. */
 export async function pushStep(id: string, persist?: string): Promise<void> {
+  const imported = await findImported(id);
+  const companions = imported === null ? [] : companionsOf(imported);
+  for (const companion of companions) await pushStep(companion, persist);
   await withLocalBucket(async (bucket) => {
     const { manifest, version } = await pushFiles(bucket, id);
     await runStep('place', async () => {

@@ -11,6 +11,7 @@ import { runStep } from '../lib/step.ts';
 import { readServeOptions } from './options.ts';
 import type { ServeFlags } from './options.ts';
 import { describePool } from '../push/describe-placement.ts';
+import { companionsOf } from '../push/push.ts';
 import { noteDraft, placeStep } from './place-models.ts';
 import {
   buildStep,
@@ -54,6 +55,9 @@ export async function prepareToServe(
     flags.model === undefined ? await chooseModel() : await obtainTextModel(flags.model);
   const also: Manifest[] = [];
   for (const id of flags.also ?? []) also.push(await obtainModel(id));
+  const given = new Set([manifest, ...also].map(({ id }) => id));
+  for (const id of new Set([manifest, ...also].flatMap(companionsOf)))
+    if (!given.has(id)) also.push(await obtainModel(id));
   const draft = flags.draft === undefined ? null : await obtainTextModel(flags.draft);
   if (draft !== null) checkDraft(manifest, draft);
   const placement = await withLocalBucket(async (bucket) => {

@@ -3,7 +3,7 @@
  * Everything is written to `<id>.partial/` and renamed at the end: a folder named by an id is whole.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open as openFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, throwIfAborted } from '../../engine/base/errors.ts';
@@ -25,7 +25,7 @@ import {
 import { hashBytes, hashFile, hashOfHashes } from '../lib/hash-file.ts';
 import type { ShardEntry } from './write/journal.ts';
 import { matchTensors } from './open/opened-model.ts';
-import type { MatchedTensor, OpenedModel } from './open/opened-model.ts';
+import type { MatchedTensor, OpenedModel, SeenModel } from './open/opened-model.ts';
 import { withLateInteraction } from './open/late-interaction.ts';
 import { openModel } from './open/open-model.ts';
 import { choosePreset } from './precision/presets.ts';
@@ -83,6 +83,8 @@ export interface ImportResult {
   readonly tables: HeldTables | null;
   /** Number of shards reused from an import that was cut off. */
   readonly keptShards: number;
+  /** The tower of a text model that sees, which is a model of its own. */
+  readonly tower?: ImportResult;
 }
 
 export interface HeldTables extends TableFinding {
@@ -102,8 +104,48 @@ export async function importModel(options: ImportOptions): Promise<ImportResult>
     await using open = new AsyncDisposableStack();
     const opened = await openModel(options.input, open, options.tokenizer);
     const model = await withLateInteraction(opened, open, options.lateFolder);
-    return await writeModel(await prepare(model, preset, options), preset, folder, options);
+    const prepared = await prepare(model, preset, options);
+    if (model.seen === undefined) return await writeModel(prepared, preset, folder, options);
+    const tower = await importTower(model.seen, preset, options);
+    const sighted = { ...prepared, model: withTower(prepared.model, tower.manifest) };
+    return { ...(await writeModel(sighted, preset, folder, options)), tower };
   });
+}
+
+/** What the id of a text model's tower has after that of the text model. */
+const TOWER_ENDING = '-tower';
+
+/**
+ * The tower first, so that no text model names one that is not there; one that an import left behind which was cut off
+ * after it is replaced. Types of single tensors are the text model's choice.
+ */
+async function importTower(
+  { tower }: SeenModel,
+  preset: PresetName,
+  { choose: _, ...options }: ImportOptions,
+): Promise<ImportResult> {
+  const id = options.id + TOWER_ENDING;
+  const force = options.force === true || (await isTower(join(options.outRoot, id)));
+  const own = { ...options, id, force };
+  return await importInto(own, async (folder) =>
+    writeModel(await prepare(tower, preset, own), preset, folder, own),
+  );
+}
+
+async function isTower(folder: string): Promise<boolean> {
+  try {
+    const text = await readFile(join(folder, 'manifest.json'), 'utf8');
+    return parseManifest(JSON.parse(text)).kind === 'tower';
+  } catch {
+    return false;
+  }
+}
+
+function withTower(model: OpenedModel, { id, sourceSha256 }: WeightedManifest): OpenedModel {
+  const { fields, seen } = model;
+  if (fields.kind !== 'decoder' || seen === undefined || sourceSha256 === null) return model;
+  const sight = { ...seen.sight, tower: id, towerSha256: sourceSha256 };
+  return { ...model, fields: { ...fields, sight } };
 }
 
 interface PreparedModel {

@@ -63,6 +63,11 @@ export async function pushModel(id: string, options: PushOptions): Promise<PushR
   return { id, pushedBytes, totalBytes, nSkipped };
 }
 
+/** Ids of models that a model cannot do its work without: the tower that it sees through. */
+export function companionsOf(manifest: Manifest): string[] {
+  return manifest.kind === 'decoder' && manifest.sight !== undefined ? [manifest.sight.tower] : [];
+}
+
 /** Versions whose files are kept beside those that are placed: the one that was pushed last, and the one before it. */
 const KEPT_VERSIONS = 2;
 

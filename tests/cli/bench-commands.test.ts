@@ -18,6 +18,7 @@ const OTHERS = [
     'fleet',
     'guards',
     'vision',
+    'tower',
     'adapters',
   ],
   'train',

@@ -162,8 +162,9 @@ export function fileTensors(tensors: readonly TinyTensor[], naming: 'gguf' | 'hf
 
 function untransposedDims(
   shape: readonly [number, number],
-  { of, nStacked }: TensorPlace,
+  { of, nStacked, dims }: TensorPlace,
 ): number[] {
+  if (dims !== null) return [...dims];
   if (nStacked > 0) return [nStacked, ...shape];
   return shape[0] === 1 ? [of] : [of, shape[1]];
 }

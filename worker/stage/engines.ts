@@ -1,5 +1,6 @@
 /** How a model of each kind is planned and loaded: a row per kind. */
 import { ImageEngine } from '../../engine/encode/image-engine.ts';
+import { TowerEngine } from '../../engine/encode/tower-engine.ts';
 import { EncoderEngine } from '../../engine/encode/encoder-engine.ts';
 import { Engine } from '../../engine/generate/engine.ts';
 import { warmUp } from '../../engine/generate/warm-up.ts';
@@ -14,6 +15,7 @@ import type { MemoryPlan } from '../../engine/model/decoder/plan.ts';
 import { RingDecoder } from '../../engine/model/decoder/ring.ts';
 import { DecoderStage, warmUpStage } from '../../engine/model/decoder/stage.ts';
 import { ISOLATE_BYTES, JS_HEAP_BYTES } from '../../engine/model/memory/budget.ts';
+import { planTower } from '../../engine/model/tower/plan.ts';
 import { planVision } from '../../engine/model/vision/plan.ts';
 import { planRecognition } from '../../engine/model/recognition/plan.ts';
 import { ISOLATE_RESERVE_BYTES } from '../../engine/placement/assign.ts';
@@ -62,6 +64,7 @@ export interface EngineByKind {
   readonly encoder: EncoderEngine;
   readonly recognition: RecognitionEngine;
   readonly vision: ImageEngine;
+  readonly tower: TowerEngine;
   /** A part of a text model that another stage leads. */
   readonly piece: DecoderStage;
 }
@@ -91,7 +94,7 @@ interface BudgetOptions {
   readonly memoryBudgetBytes: number;
 }
 
-type LoadEngine<K extends 'encoder' | 'recognition'> = (
+type LoadEngine<K extends 'encoder' | 'recognition' | 'tower'> = (
   source: R2Source<ManifestOf<K>>,
   options: BudgetOptions & { readonly openTurns: typeof openTurns },
 ) => Promise<EngineByKind[K]>;
@@ -104,6 +107,7 @@ export const PLAN_ENGINE: { readonly [K in EngineKind]: PlanEngine<K> } = {
     RecognitionEngine.load(source, KERNELS, options),
   ),
   vision: planSeeing,
+  tower: planWith(planTower, (source, options) => TowerEngine.load(source, KERNELS, options)),
   piece: planPiece,
 };
 
@@ -225,7 +229,7 @@ function planSeeing({
 }
 
 /** Plans engines of a kind that needs no option but the budget. */
-function planWith<K extends 'encoder' | 'recognition'>(
+function planWith<K extends 'encoder' | 'recognition' | 'tower'>(
   plan: (manifest: ManifestOf<K>, options: BudgetOptions) => PlannedBytes,
   load: LoadEngine<K>,
 ): PlanEngine<K> {

@@ -218,6 +218,20 @@ export class Stage extends DurableObject<HostEnv> implements PieceCalls {
     );
   }
 
+  /**
+   * Looks at a square with the tower of a text model.
+   * @param rgb [side, side, 3] @returns [towerRows, connector.nOut]
+   */
+  async showTile(
+    call: CallContext,
+    model: ModelPlace,
+    rgb: Uint8Array,
+  ): Promise<RpcAnswer<Float32Array>> {
+    return await this.#answer('stage.showTile', call, 'tower', model, (engine) =>
+      engine.show(rgb, undefined, call.subject),
+    );
+  }
+
   /** Loads the model if necessary. */
   async status(call: CallContext, model: ModelPlace): Promise<RpcAnswer<StageStatus>> {
     return await this.#answer('stage.status', call, 'decoder', model, (engine) => {

@@ -24,8 +24,9 @@ function decoderConfig(c: EncoderConfig): ModelConfig {
 
 /** The same tensors, as rows of an encoder; the head is left out. */
 export function fromDecoder(specs: readonly TensorSpec[]): Spec[] {
-  const place = ({ part, ...rest }: FilePlace): FilePlace<EncoderConfig> => ({
+  const place = ({ part, dims, ...rest }: FilePlace): FilePlace<EncoderConfig> => ({
     ...rest,
+    ...(dims === undefined ? {} : { dims: (c) => dims(decoderConfig(c)) }),
     ...(part === undefined ? {} : { part: (c) => part(decoderConfig(c)) }),
   });
   return specs

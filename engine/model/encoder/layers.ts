@@ -88,10 +88,19 @@ const NORMS: Record<WholeShape['norm'], (k: KernelExports, eps: number) => RunNo
     k.rmsNormRows(x, norm.weight, out, norm.n, nRow, stride, eps),
 };
 
+const QUICK = 1.702;
+
 /** up = act(up), or act(gate) * up; n values. */
 type Activate = (k: KernelExports, gate: number, up: number, n: number) => void;
 const ACTIVATIONS: Record<WholeShape['ffn'], Activate> = {
   'gelu-erf': (k, _, up, n) => k.geluErfRow(up, up, n),
+  'gelu-tanh': (k, _, up, n) => k.geluRow(up, up, n),
+  // x sigmoid(1.702 x)
+  'gelu-quick': (k, _, up, n) => {
+    k.scaleRow(up, QUICK, n);
+    k.siluRow(up, up, n);
+    k.scaleRow(up, 1 / QUICK, n);
+  },
   'gelu-gated': (k, gate, up, n) => k.geluMul(gate, up, up, n),
   'silu-gated': (k, gate, up, n) => k.siluMul(gate, up, up, n),
 };

@@ -54,7 +54,7 @@ export function planEncoder(manifest: PlannableEncoder, options: BudgetOptions =
     slicePanels: panelBytes(SLICE_ROWS, Math.max(c.nEmbd, qWidth)),
     wide: sliceOf(c.nFf),
     widePanels: panelBytes(SLICE_ROWS, c.nFf),
-    gate: family.ffn === 'gelu-erf' ? 0 : sliceOf(c.nFf),
+    gate: family.ffn.endsWith('-gated') ? sliceOf(c.nFf) : 0,
     ropeTables: rotaryBytes(c, headDim),
     pooled: 2 * rowStride(pooledWidth) * 4,
     pooledPanels: panelBytes(1, pooledWidth),

@@ -1,5 +1,5 @@
 /** Sizes and choices of bidirectional layers; what BERT and Whisper have is the default of every choice. */
-import type { EncoderFamily } from '../../archs/types.ts';
+import type { EncoderFamily, EncoderFfn } from '../../archs/types.ts';
 import type { EncoderConfig } from '../../manifest/manifest.ts';
 
 export interface EncoderShape {
@@ -15,7 +15,7 @@ export interface EncoderShape {
   /** Where the norm of a half is: before it, after its sum, or before it and before what it adds is added. */
   readonly normed: EncoderFamily['normed'];
   readonly norm?: EncoderFamily['norm'];
-  readonly ffn?: EncoderFamily['ffn'];
+  readonly ffn?: EncoderFfn;
   readonly sight?: EncoderFamily['sight'];
   /** Positions to each side that a layer sees, 0 for all; without the list all layers see all. */
   readonly windows?: readonly number[];

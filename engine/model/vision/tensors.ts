@@ -53,7 +53,9 @@ function instance(
   shape: readonly [number, number],
 ): TensorInstance {
   const of = shape[0] === 1 ? shape[1] : shape[0];
-  const place = { name, from: 0, of, nStacked: 0, transposed: false, taps: 1, plus: 0 };
+  const place = {
+    ...{ name, from: 0, of, nStacked: 0, transposed: false, taps: 1, plus: 0, dims: null },
+  };
   return {
     spec: { name, role, manyRows: true },
     ...{ layer, expert: 0, name, shape, places: { hf: place } },

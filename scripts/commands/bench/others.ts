@@ -43,6 +43,7 @@ export function registerOthers(parent: Command): void {
   registerFleet(parent);
   registerGuards(parent);
   registerVision(parent);
+  registerTower(parent);
   registerAdapters(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
@@ -74,6 +75,28 @@ function registerVision(parent: Command): void {
 interface VisionFlags {
   readonly model: string;
   readonly peerGraph?: string;
+  readonly rounds?: number;
+  readonly json?: boolean;
+}
+
+/** `thimble bench tower`: the vision tower of a model that sees. */
+function registerTower(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'tower',
+    'measure the vision tower of an imported model that sees, in Node',
+    ['tower -m smolvlm-tower', 'tower -m smolvlm-tower --rounds 9 --json'],
+  ).requiredOption('-m, --model <id>', 'an imported vision tower');
+  addJson(addRounds(command)).action(async (flags: TowerFlags) => {
+    const { benchTower, describeTower } = await import('../../bench/workloads/tower.ts');
+    const { model, rounds = DEFAULT_ROUNDS } = flags;
+    const result = await benchTower({ model, rounds });
+    printResult(result, describeTower(result), flags.json);
+  });
+}
+
+interface TowerFlags {
+  readonly model: string;
   readonly rounds?: number;
   readonly json?: boolean;
 }

@@ -11,7 +11,7 @@ import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import { chooseSentinel } from '../../../engine/text/sentinel.ts';
 import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import { resize } from '../../../engine/vision/resize.ts';
-import { withSegments } from '../../../worker/serving/senses/marks.ts';
+import { between, withSegments } from '../../../worker/serving/senses/marks.ts';
 import { hashBytes } from '../../lib/hash-file.ts';
 import { loadLocalModel, type LocalModel } from '../../node-host/engine.ts';
 import { loadLocalImageEncoder, type LocalImageEncoder } from '../../node-host/image-encoder.ts';
@@ -104,8 +104,8 @@ export class SeeingModel {
 
   #withPicture(ids: readonly number[], picture: RowsSegment | null): GivenPrompt {
     const { beginId, endId, grid } = this.eyes.facts;
-    const image = { beginId, endId, nPosition: grid * grid };
-    return withSegments(ids, picture === null ? [] : [picture], { image });
+    const image = { markers: [beginId, endId], nPosition: grid * grid };
+    return withSegments(ids, picture === null ? [] : [between(image, picture)], { image });
   }
 
   /** -log of the probability of each token of an answer, up to the one that ends it. */

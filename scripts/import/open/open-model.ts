@@ -17,6 +17,7 @@ import { openLlama2c } from './open-llama2c.ts';
 import { openPytorch } from './open-pytorch.ts';
 import { openSafetensors } from './open-safetensors.ts';
 import { openWhisperGgml } from './open-whisper-ggml.ts';
+import { isMmprojName, withMmproj } from '../vision/open-mmproj.ts';
 import { startsLikeGgml } from './read-whisper-ggml.ts';
 import type { OpenedModel } from './opened-model.ts';
 
@@ -74,25 +75,28 @@ async function openFolder(
   if (weights !== undefined && (await isCtranslate2(join(folder, weights))))
     return openCtranslate2(folder, open);
   if (names.includes('config.json')) return openSafetensors(folder, open);
+  const towers = names.filter(isMmprojName);
   // One of each split's files stands for all, whichever are there.
   const ggufs = [
     ...new Map(
       names
-        .filter((name) => name.endsWith('.gguf'))
+        .filter((name) => name.endsWith('.gguf') && !isMmprojName(name))
         .map((name) => [ggufSplitNames(name)?.[0] ?? name, name]),
     ).values(),
   ];
   const others = names.filter((name) => /\.bin$/.test(name) && !/^tok/.test(name));
   const models = ggufs.length > 0 ? ggufs : others;
   const [name] = models;
-  if (name === undefined || models.length > 1)
+  if (name === undefined || models.length > 1 || towers.length > 1)
     throw new EngineError(
       'E_USAGE',
       `import: ${basename(folder)}: expected config.json with safetensors, or one .gguf or llama2.c ` +
-        `.bin file, got ${models.length === 0 ? 'none' : models.join(', ')}. Name the file itself.`,
-      { details: { models } },
+        `.bin file, got ${models.length === 0 ? 'none' : [...models, ...towers].join(', ')}. Name the file itself.`,
+      { details: { models, towers } },
     );
-  return openModel(join(folder, name), open, tokenizerPath);
+  const model = await openModel(join(folder, name), open, tokenizerPath);
+  const [tower] = towers;
+  return tower === undefined ? model : await withMmproj(model, join(folder, tower), open);
 }
 
 /** The first part of a split file, or a whole one: later parts do not begin like a file. */

@@ -7,11 +7,13 @@ import type {
   Architecture,
   EncoderFamily,
   RecognitionFamily,
+  TowerFamily,
 } from '../../../engine/archs/types.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import { invalidFile } from '../../../engine/formats/byte-source.ts';
 import { parseJsonObject } from '../../../engine/formats/json.ts';
 import type { JsonObject, JsonValue } from '../../../engine/formats/json.ts';
+import { kindTitle } from '../../../engine/manifest/manifest.ts';
 import { readSafetensors, readSafetensorsIndex } from '../../../engine/formats/safetensors.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import { isErrno } from '../../lib/lock.ts';
@@ -25,12 +27,16 @@ import {
 import { recognitionConfigFromHf } from './open-whisper-hf.ts';
 import { openFileSource } from '../../lib/file-source.ts';
 import type { FileSource } from '../../lib/file-source.ts';
-import { configFromHf, switchedTensors } from './hf-config.ts';
+import { asObject, configFromHf, switchedTensors } from './hf-config.ts';
 import { samplingFromHf } from './hf-sampling.ts';
 import { chatTemplateOf, tokenizerFromHf, withoutPictureTokens } from './hf-tokenizer.ts';
 import { tokenizerJsonFromSentencePiece } from './sentence-piece-file.ts';
-import { openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
+import { configError, openedDecoder, openedEncoder, openedRecogniser } from './opened-model.ts';
 import type { OpenedModel } from './opened-model.ts';
+import { findContainer } from '../vision/containers.ts';
+import type { Container } from '../vision/containers.ts';
+import { openSeen, tensorsOf, textConfigOf } from '../vision/open-seeing.ts';
+import { PREPROCESSOR_NAME } from '../vision/read-preparation.ts';
 
 const INDEX_NAME = 'model.safetensors.index.json';
 const SENTENCE_PIECE_NAME = 'tokenizer.model';
@@ -45,6 +51,8 @@ export async function openSafetensors(
   const files = await openParts(folder, open);
   const config = await readJson(folder, 'config.json');
   const modelType = textOf(config['model_type']).slice(0, 40);
+  const container = findContainer(modelType);
+  if (container !== undefined) return await openSeeing({ folder, files, config }, container);
   return await openFamily({ folder, files, config }, familyOfFile('hf', modelType));
 }
 
@@ -52,12 +60,19 @@ interface HfFolder {
   readonly folder: string;
   readonly files: readonly FileSource[];
   readonly config: JsonObject;
+  /** The tensors of a model that has only some of the files'. */
+  readonly tensors?: readonly SourceTensor[];
 }
 
 /** How a folder describes a model, by its kind. */
 const OPENERS: {
   readonly [K in FamilyKind]: (hf: HfFolder, family: FamilyOf[K]) => Promise<OpenedModel>;
-} = { decoder: openDecoder, encoder: openEncoder, recognition: openRecogniser };
+} = {
+  decoder: openDecoder,
+  encoder: openEncoder,
+  recognition: openRecogniser,
+  tower: refuseTower,
+};
 
 async function openFamily<K extends FamilyKind>(
   hf: HfFolder,
@@ -90,12 +105,16 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
   const tokenizer = parseText('tokenizer.json', text);
   const layers = Array.from({ length: modelConfig.nLayer }, (_, i) => i);
   const chatTemplate =
-    (await readText(folder, 'chat_template.jinja')) ?? chatTemplateOf(tokenizerConfig);
+    (await readText(folder, 'chat_template.jinja')) ??
+    chatTemplateOf((await readOptionalJson(folder, 'chat_template.json')) ?? {}) ??
+    chatTemplateOf(tokenizerConfig);
   const generationConfig = (await readOptionalJson(folder, 'generation_config.json')) ?? {};
   return {
     ...openedDecoder(arch, modelConfig, chatTemplate, samplingFromHf(generationConfig)),
     ...(await aboutFolder(hf)),
-    tensors: (await readSafetensors(files)).map((tensor) => withoutPrefix(tensor, arch)),
+    tensors: (hf.tensors ?? (await readSafetensors(files))).map((tensor) =>
+      withoutPrefix(tensor, arch),
+    ),
     wanted: new Set(
       switchedTensors(config, arch).flatMap((name) => layers.map((i) => `layers.${i}.${name}`)),
     ),
@@ -107,6 +126,52 @@ async function openDecoder(hf: HfFolder, arch: Architecture): Promise<OpenedMode
       generationConfig,
     }),
   };
+}
+
+/** A text model and the tower that it sees through. */
+async function openSeeing(hf: HfFolder, container: Container): Promise<OpenedModel> {
+  const { folder, files, config } = hf;
+  const tensors = await readSafetensors(files);
+  const text = textConfigOf(config);
+  const modelType = textOf(text['model_type']).slice(0, 40);
+  const { kind, family } = familyOfFile('hf', modelType);
+  if (kind !== 'decoder')
+    throw configError('config.json', `text_config: ${kindTitle(kind)}; expected a text model`, {});
+  const opened = await openDecoder(
+    { folder, files, config: text, tensors: tensorsOf(container, 'text', tensors) },
+    family,
+  );
+  const { fields, tokenizer } = opened;
+  if (fields.kind !== 'decoder' || fields.config.embeddingScale !== undefined)
+    throw configError('config.json', `text_config: ${modelType} scales its embeddings`, {});
+  const seen = openSeen(container, {
+    ...{ config, tensors, tokenizer: tokenizer!, nEmbd: fields.config.nEmbd },
+    processor: await readProcessor(folder),
+  });
+  const tower: OpenedModel = {
+    ...seen.kind,
+    ...(await aboutFolder(hf)),
+    ...{ tensors: seen.tensors, wanted: seen.wanted, tokenizer: null },
+  };
+  return { ...opened, seen: { tower, sight: seen.sight } };
+}
+
+/** How pictures are prepared: newer writers have it inside of the whole processor's file. */
+async function readProcessor(folder: string): Promise<JsonObject> {
+  const own = await readOptionalJson(folder, PREPROCESSOR_NAME);
+  if (own !== null) return own;
+  const whole = await readOptionalJson(folder, 'processor_config.json');
+  const part = asObject(whole?.['image_processor'] ?? undefined);
+  if (part === null) throw missingFile(folder, PREPROCESSOR_NAME);
+  return part;
+}
+
+function refuseTower({ folder }: HfFolder, { name }: TowerFamily): Promise<OpenedModel> {
+  throw new EngineError(
+    'E_ARCH_UNKNOWN',
+    `${basename(folder)}: a vision tower (${name}) without the text model that reads it. Import the folder of the whole model.`,
+    { details: { name } },
+  );
 }
 
 async function openEncoder(hf: HfFolder, arch: EncoderFamily): Promise<OpenedModel> {

@@ -4,6 +4,7 @@ import type {
   EncoderFamily,
   Naming,
   RecognitionFamily,
+  TowerFamily,
 } from '../../../engine/archs/types.ts';
 import { archTensors } from '../../../engine/archs/index.ts';
 import type { TensorInstance } from '../../../engine/archs/index.ts';
@@ -25,6 +26,9 @@ import {
   recognitionContradiction,
 } from '../../../engine/manifest/recognition-config.ts';
 import type { RecognitionConfig } from '../../../engine/manifest/recognition-config.ts';
+import { towerConfigSchema, towerContradiction } from '../../../engine/manifest/tower-config.ts';
+import type { TowerConfig } from '../../../engine/manifest/tower-config.ts';
+import type { Sight } from '../../../engine/manifest/sight.ts';
 import type { SourceTensor } from '../../../engine/formats/source-tensor.ts';
 import type { FileSource } from '../../lib/file-source.ts';
 import { viewTensor } from './tensor-views.ts';
@@ -62,6 +66,21 @@ export interface OpenedModel extends OpenedKind {
   readonly name: string;
   readonly licence: string;
   readonly card: string;
+  /** The tower that a text model sees through, where the file holds both. */
+  readonly seen?: SeenModel;
+}
+
+/** What a text model's manifest says of its tower, but which model that is. */
+export type TowerSight = Omit<Sight, 'tower' | 'towerSha256'>;
+
+export interface SeenModel {
+  readonly tower: OpenedModel;
+  readonly sight: TowerSight;
+}
+
+/** A vision tower, as its files describe it. */
+export interface OpenedTowerKind extends OpenedKind {
+  readonly fields: Extract<KindFields, { readonly kind: 'tower' }>;
 }
 
 /** A text model, as its files describe it. */
@@ -109,6 +128,20 @@ export function openedEncoder(
     fields: { kind: 'encoder', config },
     instances: archTensors(arch, config),
     nVocab: config.nVocab,
+  };
+}
+
+/** @throws {EngineError} E_FORMAT_INVALID for numbers that contradict each other */
+export function openedTower(
+  family: TowerFamily,
+  where: string,
+  described: TowerConfig,
+): OpenedTowerKind {
+  const config = checked(where, towerConfigSchema, described, towerContradiction);
+  return {
+    architecture: family.name,
+    fields: { kind: 'tower', config },
+    ...{ instances: archTensors(family, config), nVocab: 0 },
   };
 }
 

@@ -33,8 +33,9 @@ export function viewTensor(
 /** Sizes the file must have, slowest dimension first. */
 function fileDims(
   shape: readonly [number, number],
-  { transposed, nStacked, of, taps }: TensorPlace,
-): number[] {
+  { transposed, nStacked, of, taps, dims }: TensorPlace,
+): readonly number[] {
+  if (dims !== null) return dims;
   if (nStacked > 0) return [nStacked, ...shape];
   if (shape[0] === 1) return [of];
   if (taps > 1) return [of, shape[1] / taps, taps];

@@ -8,6 +8,7 @@ import type {
   ModelKind,
   OnnxManifest,
   RecognitionManifest,
+  TowerManifest,
   VisionManifest,
   VoiceManifest,
   WeightedManifest,
@@ -17,6 +18,7 @@ import { SENSE_NAMES, type SenseName } from '../../../engine/manifest/modalities
 import { encoderUse } from '../../../engine/encode/encoder-use.ts';
 import { planMemory, servedContext } from '../../../engine/model/decoder/plan.ts';
 import type { MemoryLayout } from '../../../engine/model/memory/layout.ts';
+import { planTower } from '../../../engine/model/tower/plan.ts';
 import { planVision } from '../../../engine/model/vision/plan.ts';
 import { planRecognition } from '../../../engine/model/recognition/plan.ts';
 import { plannedBytes } from '../../onnx/plan.ts';
@@ -42,6 +44,7 @@ const KIND_JSON: {
   encoder: encoderJson,
   recognition: recognitionJson,
   vision: visionJson,
+  tower: towerJson,
   onnx: onnxJson,
   voice: voiceJson,
 };
@@ -105,7 +108,7 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
     top: weightedTop(manifest, config.nCtx, served),
     extension: {
       context: { served, trained: config.nCtx },
-      modalities: { input: ['text', ...ownSenses(config)], output: ['text'] },
+      modalities: { input: ['text', ...ownSenses(manifest)], output: ['text'] },
       chat_template: manifest.chatTemplate !== null,
       quantization: quantizationJson(manifest),
       memory: memoryJson(manifest, wanted),
@@ -114,8 +117,11 @@ function decoderJson(manifest: DecoderManifest, env: Env): KindJson {
 }
 
 /** What a text model reads beside text. */
-function ownSenses({ modalities = {} }: DecoderManifest['config']): SenseName[] {
-  return SENSE_NAMES.filter((name) => modalities[name] !== undefined);
+function ownSenses({ config, sight }: DecoderManifest): SenseName[] {
+  const { modalities = {} } = config;
+  return SENSE_NAMES.filter(
+    (name) => modalities[name] !== undefined || (name === 'image' && sight !== undefined),
+  );
 }
 
 const ENCODER_OUTPUTS = { embed: 'embedding', score: 'score' } as const;
@@ -149,6 +155,18 @@ function visionJson(manifest: VisionManifest): KindJson {
       modalities: { input: ['image'], output: ['text'] },
       quantization: quantizationJson(manifest),
       memory: plannedMemoryJson(() => planVision(manifest)),
+    },
+  };
+}
+
+function towerJson(manifest: TowerManifest): KindJson {
+  const { architecture, preset } = manifest;
+  return {
+    top: { architecture, preset },
+    extension: {
+      modalities: { input: ['image'], output: ['embedding'] },
+      quantization: quantizationJson(manifest),
+      memory: plannedMemoryJson(() => planTower(manifest)),
     },
   };
 }

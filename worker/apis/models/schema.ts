@@ -8,6 +8,7 @@ export const PUBLIC_KINDS = {
   encoder: 'encoder',
   recognition: 'speech',
   vision: 'vision',
+  tower: 'tower',
   onnx: 'onnx',
   voice: 'voice',
 } as const satisfies Readonly<Record<ModelKind, string>>;

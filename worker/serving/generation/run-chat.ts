@@ -77,10 +77,11 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
   try {
     const steps = chatSteps(model, messages, { field: promptField, prefill, tools, variables });
     const ids = await inTurns(steps, takeTurn);
-    const segments = await readSenses({ env, caller, signal }, model, messages, promptField);
+    const reading = { env, caller, signal };
+    const media = await readSenses(reading, model, messages, promptField, ids.length);
     yield* runGeneration({
       ...{ env, caller, model, promptField, params, signal, onWaiting },
-      prompt: withSegments(ids, segments, sensesOf(model)),
+      prompt: withSegments(ids, media, sensesOf(model)),
       // Without a template the answer continues where the last message ended.
       atTextStart: model.manifest.chatTemplate !== null && prefill === '',
     });
@@ -90,8 +91,8 @@ export async function* runChat(plan: ChatPlan): AsyncGenerator<Delta, void, void
 }
 
 /**
- * Token ids of a conversation, ready for the assistant's answer, made in parts. Segments of other senses are their two
- * markers, with nothing between them yet.
+ * Token ids of a conversation, ready for the assistant's answer, made in parts. Segments of other senses are their
+ * markers alone yet.
  * @throws {EngineError} E_TEMPLATE, E_PROMPT_TOO_LONG
  */
 export function* chatSteps(
@@ -150,6 +151,7 @@ export function* renderChatSteps(
     specialLiterals: tokenizer.specialLiterals,
     addGenerationPrompt,
     variables,
+    marks,
     ...(template.knowsTools ? { tools: tools.map(templateTool) } : {}),
   });
   return { text: withMarkers(text, marks, sensesOf(model), tokenizer), sentinel };

@@ -1,22 +1,18 @@
 /**
  * Where segments stand in a conversation that goes through a chat template. A template sees texts alone: each part of
- * another sense is one character there that no text has, and becomes the two markers of its segment afterwards, when
- * users' own texts cannot become special tokens any more.
+ * another sense is one character there that no text has, and becomes the markers of its segment afterwards, when
+ * users' own texts cannot become special tokens any more. Templates that know parts write the marker themselves.
  */
 import { EngineError } from '../../../engine/base/errors.ts';
-import type {
-  GivenPrompt,
-  PromptSegment,
-  VectorsSegment,
-} from '../../../engine/generate/prompt.ts';
+import type { GivenPrompt } from '../../../engine/generate/prompt.ts';
 import { SENSE_NAMES, type SenseName } from '../../../engine/manifest/modalities.ts';
 import { chooseSentinel } from '../../../engine/text/sentinel.ts';
 import type { Tokenizer } from '../../../engine/text/tokenizer.ts';
 import { contentText, isMedia, type Message } from '../conversation/message.ts';
-import type { Senses } from './senses.ts';
+import type { Sense, Senses } from './senses.ts';
 
-/** What stands between two markers. */
-export type Segment = VectorsSegment | Extract<PromptSegment, { kind: 'rows' }>;
+/** What stands in the place of a part's markers. */
+export type Segments = GivenPrompt;
 
 /** Of the senses that a conversation has parts of; a mark that is in no text could be taken by something else. */
 export type Marks = Readonly<Partial<Record<SenseName, string>>>;
@@ -46,35 +42,50 @@ export function withMarkers(
   return SENSE_NAMES.reduce((marked, name) => {
     const [mark, sense] = [marks[name], senses[name]];
     if (mark === undefined || sense === undefined) return marked;
-    const { beginId, endId } = sense;
-    return marked.replaceAll(mark, tokenizer.literalOf(beginId) + tokenizer.literalOf(endId));
+    return marked.replaceAll(mark, sense.markers.map((id) => tokenizer.literalOf(id)).join(''));
   }, text);
 }
 
 /**
- * The prompt of a conversation's ids, its segments between their markers.
+ * The prompt of a conversation's ids, with segments in the place of their markers.
+ * @param media of each part, in the order of the parts
  * @throws {EngineError} E_TEMPLATE for a template that left parts out or repeated them
  */
 export function withSegments(
   ids: readonly number[],
-  segments: readonly Segment[],
+  media: readonly Segments[],
   senses: Senses,
 ): GivenPrompt {
   const prompt: GivenPrompt[number][] = [];
-  const pairs = Object.values(senses);
-  let from = 0;
+  const markers = Object.values(senses).map((sense) => sense.markers);
+  let text: number[] = [];
   let next = 0;
-  for (let i = 0; i + 1 < ids.length; i++) {
-    const isPair = pairs.some(({ beginId, endId }) => beginId === ids[i] && endId === ids[i + 1]);
-    const segment = segments[next];
-    if (!isPair) continue;
-    if (segment === undefined) throw misplaced(segments.length);
-    prompt.push({ kind: 'tokens', ids: ids.slice(from, i + 1) }, segment);
-    from = i + 1;
-    next++;
+  for (let i = 0; i < ids.length;) {
+    const found = markers.find((one) => one.every((id, k) => ids[i + k] === id));
+    if (found === undefined) {
+      text.push(ids[i++]!);
+      continue;
+    }
+    const segments = media[next++];
+    if (segments === undefined) throw misplaced(media.length);
+    for (const segment of segments) {
+      if (segment.kind === 'tokens') text.push(...segment.ids);
+      else {
+        if (text.length > 0) prompt.push({ kind: 'tokens', ids: text });
+        prompt.push(segment);
+        text = [];
+      }
+    }
+    i += found.length;
   }
-  if (next !== segments.length) throw misplaced(segments.length);
-  return [...prompt, { kind: 'tokens', ids: ids.slice(from) }];
+  if (next !== media.length) throw misplaced(media.length);
+  return text.length === 0 ? prompt : [...prompt, { kind: 'tokens', ids: text }];
+}
+
+/** A segment between the two markers of its sense. */
+export function between({ markers }: Pick<Sense, 'markers'>, segment: Segments[number]): Segments {
+  const tokens = (ids: readonly number[]) => ({ kind: 'tokens', ids }) as const;
+  return [tokens(markers.slice(0, 1)), segment, tokens(markers.slice(1))];
 }
 
 /** Positions that the media of messages take at most, beside their markers. */

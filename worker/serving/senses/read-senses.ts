@@ -1,6 +1,6 @@
 /**
- * Pictures and sounds of a conversation as a model with eyes and ears of its own takes them: vectors, each in the place of
- * its part. Decoders run in scripts of their own; what cannot be decoded is refused by the part's name.
+ * Pictures and sounds of a conversation as a model takes them, each in the place of its part: vectors for projectors of its
+ * own, rows of its tower or of an adapter's eyes. Decoders run in scripts of their own; what cannot be decoded is refused by the part's name.
  */
 import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.ts';
 import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
@@ -18,9 +18,11 @@ import type { ServingEnv } from '../env.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { sentPicture } from '../vision/fetch-picture.ts';
 import { MAX_PICTURES, pictureBytes } from '../vision/picture-bytes.ts';
-import type { Segment } from './marks.ts';
+import { between, type Segments } from './marks.ts';
 import { named } from './named.ts';
 import { seeWithEyes } from './see-with-eyes.ts';
+import { seeWithTower } from './see-with-tower.ts';
+import { sensesOf } from './senses.ts';
 
 /** Pictures are made as small as the model's grid afterwards. */
 const MAX_SIDE = 1280;
@@ -34,43 +36,69 @@ interface Reading {
 /**
  * The media of all messages, in their order.
  * @param field of the messages, for errors
- * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID, E_AUDIO_INVALID naming the part; as `seeWithEyes`
+ * @param nText positions of all that is no picture and no sound
+ * @throws {EngineError} E_REQUEST_INVALID, E_IMAGE_INVALID, E_AUDIO_INVALID naming the part; as `seeWithEyes` and
+ *   `seeWithTower`
  */
 export async function readSenses(
   reading: Reading,
-  { id, manifest, adapter }: ServedModel,
+  model: ServedModel,
   messages: readonly Message[],
   field: string,
-): Promise<readonly Segment[]> {
-  const { image, audio } = manifest.config.modalities ?? {};
-  const eyes = adapter?.eyes ?? null;
-  const segments: Segment[] = [];
+  nText: number,
+): Promise<readonly Segments[]> {
+  const media: Segments[] = [];
+  let nPosition = nText;
   for (const [i, { content }] of messages.entries())
     for (const [j, part] of content.entries()) {
       if (!isMedia(part)) continue;
       throwIfLeft(reading.signal);
       const path = part.at ?? `${field}[${i}].content[${j}]`;
-      if (segments.length >= MAX_PICTURES)
+      if (media.length >= MAX_PICTURES)
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures and sounds`);
-      if (part.type === 'image' && adapter !== undefined && eyes !== null) {
-        const { env, caller, signal } = reading;
-        const { bytes } = await sentPicture(env, part.url, path, signal);
-        const seeing = { ...adapter, eyes };
-        segments.push(await named(path, () => seeWithEyes(env, caller, id, seeing, bytes)));
-        continue;
-      }
-      const values = await named(path, async () => {
-        if (part.type === 'image' && image !== undefined)
-          return await pictureVectors(reading, part, image, path);
-        if (part.type === 'audio' && audio !== undefined)
-          return await soundVectors(reading, part, audio, path);
-        throw invalidField(path, `${id} does not take ${part.type}; expected text`);
-      });
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const hash = await sha256Hex(bytes.slice());
-      segments.push({ kind: 'vectors', sense: part.type, values, hash });
+      const read = await named(path, () => readPart(reading, model, part, path, nPosition));
+      nPosition += read.nPosition;
+      media.push(read.segments);
     }
-  return segments;
+  return media;
+}
+
+interface ReadPart {
+  readonly segments: Segments;
+  /** Positions, where they have to be counted. */
+  readonly nPosition: number;
+}
+
+async function readPart(
+  reading: Reading,
+  model: ServedModel,
+  part: MediaPart,
+  path: string,
+  nBefore: number,
+): Promise<ReadPart> {
+  const { env, caller, signal } = reading;
+  const { id, manifest, adapter } = model;
+  const { image, audio } = manifest.config.modalities ?? {};
+  const eyes = adapter?.eyes ?? null;
+  if (part.type === 'image' && adapter !== undefined && eyes !== null) {
+    const { bytes } = await sentPicture(env, part.url, path, signal);
+    const seen = await seeWithEyes(env, caller, id, { ...adapter, eyes }, bytes);
+    return { segments: between(sensesOf(model).image!, seen), nPosition: 0 };
+  }
+  if (part.type === 'image' && manifest.sight !== undefined) {
+    const { bytes } = await sentPicture(env, part.url, path, signal);
+    return await seeWithTower(env, caller, { model, sight: manifest.sight, path, nBefore }, bytes);
+  }
+  let values: Float32Array;
+  if (part.type === 'image' && image !== undefined)
+    values = await pictureVectors(reading, part, image, path);
+  else if (part.type === 'audio' && audio !== undefined)
+    values = await soundVectors(reading, part, audio, path);
+  else throw invalidField(path, `${id} does not take ${part.type}; expected text`);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const hash = await sha256Hex(bytes.slice());
+  const segment = { kind: 'vectors', sense: part.type, values, hash } as const;
+  return { segments: between(sensesOf(model)[part.type]!, segment), nPosition: 0 };
 }
 
 async function pictureVectors(
