@@ -15,15 +15,18 @@ const markers = { beginId: marker, endId: marker };
 const image = z
   .object({
     ...{ size: count(MAX_SIDE), patch: count(MAX_SIDE), window: count(MAX_SIDE) },
+    ...{ cell: count(MAX_SIDE).default(1), directions: z.number().int().min(0).max(36).default(0) },
+    scan: z.enum(['rows', 'columns']).default('rows'),
     ...markers,
   })
   .refine(
-    ({ size, patch, window }) =>
+    ({ size, patch, window, cell }) =>
       size % patch === 0 &&
+      window % cell === 0 &&
       window >= patch &&
       (window - patch) % 2 === 0 &&
       (size / patch) ** 2 <= MAX_VECTORS,
-    `expected a patch that divides the size into at most ${MAX_VECTORS} patches, and a window as much larger on both sides`,
+    `expected a patch that divides the size into at most ${MAX_VECTORS} patches, a window as much larger on both sides, and a cell that divides it`,
   );
 
 const audio = z.object({

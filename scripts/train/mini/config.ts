@@ -17,7 +17,10 @@ const schema = z.strictObject({
   model: z.strictObject({
     ...{ layers: count.max(64), dim: count.max(4096), heads: count, context: count.max(4096) },
   }),
-  image: z.strictObject({ size: count, patch: count, window: count }),
+  image: z.strictObject({
+    ...{ size: count, patch: count, window: count, cell: count, directions: count },
+    scan: z.enum(['rows', 'columns']),
+  }),
   audio: z.strictObject({ bands: count, stack: count, most: count }),
   sources: z.strictObject({
     text: source,
@@ -27,7 +30,8 @@ const schema = z.strictObject({
       ...{ sides: z.array(count).min(1), maxObjects: count, apart: z.number().int().min(0) },
       /** Scenes have at most so many objects before a step. */
       curriculum: z.array(z.strictObject({ untilStep: count, maxObjects: count })),
-      rounds: count,
+      /** Part of the scenes that is described; the others are asked about, in so many rounds of questions. */
+      ...{ described: share, rounds: count },
       /** What a caption, and all labels of a picture's patches, count. */
       ...{ caption: positive, patches: z.number().min(0) },
     }),

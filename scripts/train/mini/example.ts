@@ -1,5 +1,6 @@
 /** One text of the small model with what stands in it beside tokens, as rows to learn from. */
 import type { Modalities } from '../../../engine/manifest/modalities.ts';
+import type { Picture } from '../../../engine/vision/picture.ts';
 import type { MarkerIds, Vocabulary } from './vocabulary.ts';
 
 export type SenseName = keyof Modalities;
@@ -15,6 +16,8 @@ export interface Segment {
    * question looks for it.
    */
   readonly labels?: Int32Array;
+  /** What the vectors are of, to be shown in a report. */
+  readonly picture?: Picture;
 }
 
 /** A completion that is learned, for measuring it. */

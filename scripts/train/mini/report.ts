@@ -1,11 +1,10 @@
 /** The training of the small model as a page: curves, scores, what it says of pictures, what it was made from. */
 import { encode } from 'fast-png';
 import { toBase64 } from '../../../engine/base/base64.ts';
-import { pictureOfPatches } from '../../../engine/vision/patches.ts';
+import type { Picture } from '../../../engine/vision/picture.ts';
 import { chart, escaped, reportPage, table } from '../report-parts.ts';
 import type { Sample } from '../report.ts';
-import type { MiniConfig } from './config.ts';
-import type { Example, Segment } from './example.ts';
+import type { Example } from './example.ts';
 import type { MiniRun } from './run-mini.ts';
 
 export interface MiniSample {
@@ -47,7 +46,7 @@ ${chart(history.map(({ step, loss }) => ({ step, loss, heldOutLoss: null })))}
 <h2>Scores on the way</h2>
 ${scoreCurves(history)}
 <h2>What it says</h2>
-${pictureRows(samples, config)}
+${pictureRows(samples)}
 ${told.join('\n')}
 <h2>What it was made from</h2>
 ${table([...sources, ...left])}
@@ -83,11 +82,11 @@ function scoreCurves(history: MiniRun['history']): string {
   return `<table><tr><td>step${kinds.map((kind) => `<td>${escaped(kind)}`).join('')}${rows.join('\n')}</table>`;
 }
 
-function pictureRows(samples: readonly MiniSample[], config: MiniConfig): string {
+function pictureRows(samples: readonly MiniSample[]): string {
   const byExample = Map.groupBy(samples, ({ example }) => example);
   const rows = [...byExample].map(([example, said]) => {
-    const picture = example.segments.find(({ sense }) => sense === 'image');
-    const shown = picture === undefined ? escaped(said[0]!.source) : pictureTag(picture, config);
+    const picture = example.segments.find((segment) => segment.picture !== undefined)?.picture;
+    const shown = picture === undefined ? escaped(said[0]!.source) : pictureTag(picture);
     const lines = said.map(({ question, expected, said: answer }) => {
       const right = answer === expected ? '' : ` <i>(right: ${escaped(expected)})</i>`;
       return `${escaped(question)} <b>${escaped(answer)}</b>${right}`;
@@ -98,8 +97,7 @@ function pictureRows(samples: readonly MiniSample[], config: MiniConfig): string
 }
 
 /** What the model was shown. */
-function pictureTag({ values }: Segment, { image }: MiniConfig): string {
-  const { width, height, rgb } = pictureOfPatches(values, image);
+function pictureTag({ width, height, rgb }: Picture): string {
   const png = encode({ width, height, channels: 3, depth: 8, data: rgb });
   return `<img alt="" width="96" height="96" src="data:image/png;base64,${toBase64(png)}">`;
 }

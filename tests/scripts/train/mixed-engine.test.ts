@@ -16,7 +16,7 @@ import { exportModel } from '../../../scripts/train/export-model.ts';
 import { openVocabulary, MARKERS } from '../../../scripts/train/mini/vocabulary.ts';
 import { type Batch, type BatchVectors, Training } from '../../../scripts/train/training.ts';
 
-const IMAGE = { size: 8, patch: 2, window: 4 };
+const IMAGE = { size: 8, patch: 2, window: 4, cell: 1, directions: 0, scan: 'rows' as const };
 const AUDIO = { bands: 8, stack: 3, most: 6 };
 const SIZES: Readonly<Record<SenseName, { readonly nIn: number; readonly nPosition: number }>> = {
   image: { nIn: patchValues(IMAGE), nPosition: patchCount(IMAGE) },

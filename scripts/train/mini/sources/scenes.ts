@@ -2,9 +2,11 @@
 import {
   fitToGrid,
   patchCount,
+  patchPlaces,
   patchVectors,
   type PatchGrid,
 } from '../../../../engine/vision/patches.ts';
+import type { Picture } from '../../../../engine/vision/picture.ts';
 import { UnboundBaseline } from '../../../data/mini/baseline.ts';
 import {
   captionOf,
@@ -28,6 +30,8 @@ export interface SceneOptions {
   readonly apart: number;
   /** Scenes have at most so many objects before a step. */
   readonly curriculum: readonly { readonly untilStep: number; readonly maxObjects: number }[];
+  /** Part of the scenes that is described; the others are asked about. */
+  readonly described: number;
   /** Rounds of questions about a scene. */
   readonly rounds: number;
   readonly weights: {
@@ -88,10 +92,10 @@ export function sceneSource(
       const maxObjects = limit ?? options.maxObjects;
       const number = random.integer(0, N_TRAIN - 1);
       const scene = sceneAt(number, maxObjects);
-      const turns = shuffled(random, [
-        'caption' as const,
-        ...roundsOf(scene, number, options.rounds),
-      ]);
+      // A caption gives the questions' answers away: with both, the picture would hardly be looked at.
+      const turns = random.chance(options.described)
+        ? ['caption' as const]
+        : shuffled(random, roundsOf(scene, number, options.rounds));
       return write(scene, turns, patchLabels(scene, grid, labelOf, random));
     },
     heldOut: (n) =>
@@ -109,17 +113,14 @@ const captionTurn = (scene: Scene) => ({
   ...{ type: 'caption', question: CAPTION_QUESTION, answer: captionOf(scene) },
 });
 
-function pictureOf(scene: Scene) {
+function pictureOf(scene: Scene): Picture {
   return { width: scene.side, height: scene.side, rgb: drawScene(scene) };
 }
 
 /** A picture of any size as a segment. */
-export function imageSegment(
-  picture: { readonly width: number; readonly height: number; readonly rgb: Uint8Array },
-  grid: PatchGrid,
-): Segment {
+export function imageSegment(picture: Picture, grid: PatchGrid): Segment {
   const values = patchVectors(fitToGrid(picture, grid), grid);
-  return { sense: 'image', values, n: patchCount(grid) };
+  return { sense: 'image', values, n: patchCount(grid), picture };
 }
 
 /** The first token of a word as it stands in a caption. */
@@ -130,24 +131,24 @@ function wordLabels(vocabulary: Vocabulary): (word: string) => number {
 /** For each patch that shows a shape, its colour or its name, by chance; -1 for the others. */
 function patchLabels(
   { side, objects }: Scene,
-  { size, patch }: PatchGrid,
+  grid: PatchGrid,
   labelOf: (word: string) => number,
   random: SeededRandom,
 ): Int32Array {
-  const nSide = size / patch;
+  const { size, patch } = grid;
   const scale = side / size;
-  const labels = new Int32Array(nSide * nSide).fill(-1);
+  const labels = new Int32Array(patchCount(grid)).fill(-1);
+  const places = patchPlaces(grid);
   for (const { colour, shape, x, y, radius } of objects) {
     // The part of the shape's square that lies in a patch.
     const overlap = (middle: number, at: number): number =>
       Math.min((middle + radius) / scale, (at + 1) * patch) -
       Math.max((middle - radius) / scale, at * patch);
-    for (let row = 0; row < nSide; row++)
-      for (let col = 0; col < nSide; col++) {
-        const [wide, high] = [overlap(x, col), overlap(y, row)];
-        if (wide <= 0 || high <= 0 || wide * high < MIN_PIXELS) continue;
-        labels[row * nSide + col] = labelOf(random.chance(0.5) ? colour : shape);
-      }
+    for (const [i, { row, col }] of places.entries()) {
+      const [wide, high] = [overlap(x, col), overlap(y, row)];
+      if (wide <= 0 || high <= 0 || wide * high < MIN_PIXELS) continue;
+      labels[i] = labelOf(random.chance(0.5) ? colour : shape);
+    }
   }
   return labels;
 }
