@@ -1,8 +1,7 @@
 /** The configuration of a training: a JSON file, checked, with paths beside it. */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { EngineError } from '../../engine/base/errors.ts';
+import { parseConfig, readConfigText } from './config-file.ts';
 
 const count = z.number().int().min(1);
 const share = z.number().min(0).max(1);
@@ -83,30 +82,12 @@ export type TrainingConfig = z.output<typeof schema>;
 
 /** @throws {EngineError} E_USAGE naming the file and the field */
 export function parseTrainingConfig(text: string, name: string): TrainingConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError('E_USAGE', `${name}: is not JSON (${what}). Mend it.`);
-  }
-  const parsed = checked.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  throw new EngineError(
-    'E_USAGE',
-    `${name}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'is not a configuration'}. Mend it.`,
-    { param: path },
-  );
+  return parseConfig(checked, text, name);
 }
 
 /** The configuration of a file, with its paths made whole. */
 export async function readTrainingConfig(path: string): Promise<TrainingConfig> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError('E_USAGE', `${path}: cannot be read (${what}). Give a configuration.`);
-  });
+  const text = await readConfigText(path);
   const config = parseTrainingConfig(text, path);
   const beside = (file: string): string => resolve(dirname(path), file);
   return {

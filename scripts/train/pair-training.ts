@@ -1,11 +1,9 @@
 /** A training of vectors of pairs in memory: its steps. Knows no files. */
-import { EngineError } from '../../engine/base/errors.ts';
 import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import { initWeights } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { PairProgramConfig } from '../../engine/train/program.ts';
-import { startCrew, type StartedCrew, Trainer } from './trainer.ts';
-import type { StepResult } from './training.ts';
+import { startCrew, type StartedCrew, type StepResult, Trainer } from './trainer.ts';
 
 /** Pairs of a step: all of a's texts, nContext rows each, then all of b's. */
 export interface PairBatch {
@@ -68,14 +66,7 @@ export class PairTraining extends Trainer<PairProgramConfig> {
    * @throws {EngineError} E_USAGE when the loss is not a number: the weights are then as before
    */
   step(batch: PairBatch, rate: number): StepResult {
-    const loss = this.accumulate(batch);
-    if (!Number.isFinite(loss))
-      throw new EngineError(
-        'E_USAGE',
-        `training: the loss of step ${this.nStep + 1} is not a number. Lower the rate, or raise the temperature.`,
-        { details: { step: this.nStep + 1 } },
-      );
-    return { norm: this.update(rate, this.#nPair), loss: loss / this.#nPair };
+    return this.updateByPairs(this.accumulate(batch), this.#nPair, rate);
   }
 
   /** Vectors of both sides of the last batch, [nPair, dim] each; views. */

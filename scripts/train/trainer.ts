@@ -51,6 +51,13 @@ export async function startCrew<C extends ProgramConfig>(config: C): Promise<Sta
   return { config, memory, program, kernels, crew, workers };
 }
 
+export interface StepResult {
+  /** Mean loss of a token, by weight, or of a pair. */
+  readonly loss: number;
+  /** Length of the slopes before clipping. */
+  readonly norm: number;
+}
+
 export class Trainer<C extends ProgramConfig = ProgramConfig> {
   readonly program: Program<C>;
   readonly #crew: Crew;
@@ -127,6 +134,21 @@ export class Trainer<C extends ProgramConfig = ProgramConfig> {
       `training: the slopes of step ${this.nStep + 1} are not numbers. Lower the rate, or look at the rows of this step.`,
       { details: { step: this.nStep + 1 } },
     );
+  }
+
+  /**
+   * An update by what pairs lose that are compared with each other.
+   * @param loss the sum of all of them, whose slopes are in memory
+   * @throws {EngineError} E_USAGE when the loss is not a number: the weights are then as before
+   */
+  updateByPairs(loss: number, nPair: number, rate: number): StepResult {
+    if (!Number.isFinite(loss))
+      throw new EngineError(
+        'E_USAGE',
+        `training: the loss of step ${this.nStep + 1} is not a number. Lower the rate, or raise the temperature.`,
+        { details: { step: this.nStep + 1 } },
+      );
+    return { norm: this.update(rate, nPair), loss: loss / nPair };
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { DecoderProgramConfig } from '../../engine/train/program.ts';
 import { evenStarts } from '../../engine/train/row-layout.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
-import { startCrew, type StartedCrew, Trainer } from './trainer.ts';
+import { startCrew, type StartedCrew, type StepResult, Trainer } from './trainer.ts';
 
 /** Vectors of one kind (`ProjectorShape`) that take rows of a pass in place of its tokens. */
 export interface BatchVectors {
@@ -27,13 +27,6 @@ export interface Batch {
   readonly starts?: Uint32Array;
   /** By the name of their kind; tokens of rows that they take are not read. */
   readonly vectors?: ReadonlyMap<string, BatchVectors>;
-}
-
-export interface StepResult {
-  /** Mean loss of a token, by weight. */
-  readonly loss: number;
-  /** Length of the slopes before clipping. */
-  readonly norm: number;
 }
 
 export const NO_VECTORS: BatchVectors = {

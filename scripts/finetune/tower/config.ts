@@ -1,9 +1,8 @@
 /** The configuration of an image tower: a JSON file, checked, with paths beside it. */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { EngineError } from '../../../engine/base/errors.ts';
 import { MODEL_ID_PATTERN } from '../../../engine/manifest/manifest.ts';
+import { parseConfig, readConfigText } from '../../train/config-file.ts';
 
 const count = z.number().int().min(1);
 const MAX_STEPS = 1_000_000;
@@ -60,30 +59,12 @@ export type TowerConfig = z.output<typeof schema>;
 
 /** @throws {EngineError} E_USAGE naming the file and the field */
 export function parseTowerConfig(text: string, name: string): TowerConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError('E_USAGE', `${name}: is not JSON (${what}). Mend it.`);
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  throw new EngineError(
-    'E_USAGE',
-    `${name}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'is not a configuration'}. Mend it.`,
-    { param: path },
-  );
+  return parseConfig(schema, text, name);
 }
 
 /** The configuration of a file, with its paths made whole. @throws {EngineError} E_USAGE */
 export async function readTowerConfig(path: string): Promise<TowerConfig> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new EngineError('E_USAGE', `${path}: cannot be read (${what}). Give a configuration.`);
-  });
+  const text = await readConfigText(path);
   const config = parseTowerConfig(text, path);
   const beside = (file: string): string => resolve(dirname(path), file);
   const { files, heldOut } = config.data;

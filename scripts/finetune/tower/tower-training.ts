@@ -1,9 +1,7 @@
 /** A training of an image tower in memory: its steps. Knows no files. */
-import { EngineError } from '../../../engine/base/errors.ts';
 import type { TowerProgramConfig } from '../../../engine/train/program.ts';
 import type { Tensor } from '../../../engine/train/tensor.ts';
-import type { StepResult } from '../../train/training.ts';
-import { startCrew, type StartedCrew, Trainer } from '../../train/trainer.ts';
+import { startCrew, type StartedCrew, type StepResult, Trainer } from '../../train/trainer.ts';
 import type { TowerBatch } from './tower-data.ts';
 
 export class TowerTraining extends Trainer<TowerProgramConfig> {
@@ -49,14 +47,7 @@ export class TowerTraining extends Trainer<TowerProgramConfig> {
    * @throws {EngineError} E_USAGE when the loss is not a number: the weights are then as before
    */
   step(batch: TowerBatch, rate: number): StepResult {
-    const loss = this.accumulate(batch);
-    if (!Number.isFinite(loss))
-      throw new EngineError(
-        'E_USAGE',
-        `training: the loss of step ${this.nStep + 1} is not a number. Lower the rate, or raise the temperature.`,
-        { details: { step: this.nStep + 1 } },
-      );
-    return { norm: this.update(rate, this.#nPair), loss: loss / this.#nPair };
+    return this.updateByPairs(this.accumulate(batch), this.#nPair, rate);
   }
 
   #pass(command: 'learn' | 'evaluate', { pictures, texts }: TowerBatch): number {
