@@ -13,10 +13,11 @@ export interface KeptAnswer {
   readonly rating: Rating | null;
 }
 
-const LABELS: readonly { readonly rating: Rating; readonly sign: string; readonly says: string }[] =
+/** Words, since many systems have no glyph for a thumb. */
+const LABELS: readonly { readonly rating: Rating; readonly word: string; readonly says: string }[] =
   [
-    { rating: 'up', sign: '\u{1F44D}', says: 'Good answer' },
-    { rating: 'down', sign: '\u{1F44E}', says: 'Bad answer' },
+    { rating: 'up', word: 'Good', says: 'Good answer' },
+    { rating: 'down', word: 'Bad', says: 'Bad answer' },
   ];
 
 /** @param onError a rating that the server did not take; the buttons show what it has */
@@ -25,8 +26,8 @@ export function ratingButtons(
   onError: (error: unknown) => void,
 ): HTMLElement {
   let rated = rating;
-  const buttons = LABELS.map(({ rating: own, sign, says }) => {
-    const button = node('button', { type: 'button', className: 'rate', title: says }, sign);
+  const buttons = LABELS.map(({ rating: own, word, says }) => {
+    const button = node('button', { type: 'button', className: 'rate', title: says }, word);
     button.setAttribute('aria-label', says);
     button.addEventListener('click', () => void change(own));
     return { own, button };
