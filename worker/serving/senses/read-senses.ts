@@ -1,6 +1,7 @@
 /**
  * Pictures and sounds of a conversation as a model takes them, each in the place of its part: vectors for projectors of its
- * own, rows of its tower or of an adapter's eyes. Decoders run in scripts of their own; what cannot be decoded is refused by the part's name.
+ * own, rows of its tower or of an adapter's eyes. Decoders run in scripts of their own; what cannot be decoded is refused by
+ * the part's name.
  */
 import { FrameVectors, mostSamples } from '../../../engine/audio/frame-vectors.ts';
 import { SAMPLE_RATE } from '../../../engine/audio/log-mel.ts';
