@@ -37,6 +37,8 @@ export interface SeenPicture {
 
 /** Longest side of what is decoded: what is larger is made smaller on the way. */
 const MAX_SIDE = 2048;
+/** Room for an answer in the context that an error proposes. */
+const ANSWER_TOKENS = 256;
 /** Rows that are kept, of all pictures together: 2.5 MB a picture of 17 squares of 64 rows of 576 values. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
@@ -105,9 +107,15 @@ function requireRoom(
   const nCtx = servedContext(model.manifest.config, wanted);
   const promptTokens = nBefore + nPosition;
   if (promptTokens <= nCtx) return;
+  const { id, config } = model.manifest;
+  const better = Math.min(config.nCtx, promptTokens + ANSWER_TOKENS);
+  const place =
+    better <= promptTokens
+      ? ''
+      : `, or place the model with more context: thimble push ${id} --ctx ${better}`;
   throw new EngineError(
     'E_PROMPT_TOO_LONG',
-    `${path}: a picture of ${nSquare} squares takes ${nPosition} tokens, with what is before it at least ${promptTokens}, but this model's maximum context length is ${nCtx} tokens (${model.id}). Send fewer or other pictures, or place the model with more context: thimble push ${model.manifest.id} --ctx N.`,
+    `${path}: a picture of ${nSquare} squares takes ${nPosition} tokens, with what is before it at least ${promptTokens}, but this model's maximum context length is ${nCtx} tokens (${model.id}). Send fewer or other pictures${place}.`,
     { param: path, details: { nSquare, promptTokens, nCtx } },
   );
 }
