@@ -3,7 +3,7 @@ import process from 'node:process';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
 import { DEFAULT_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
-import { isEmbedded } from './embedded.ts';
+import { embeddedNote } from './embedded.ts';
 import { obtainTextModel } from './prepare.ts';
 
 /**
@@ -19,8 +19,9 @@ export async function obtainDefaultModel(doing: string): Promise<DecoderManifest
       return await obtainTextModel(id);
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== 'E_SOURCE_UNAVAILABLE') throw error;
-      const title = isEmbedded(next) ? `the embedded ${next}` : next;
-      process.stderr.write(`\n${error.message}\n\n${doing} ${title} instead.\n\n`);
+      const note = embeddedNote(next);
+      const instead = note === null ? `${next} instead.` : `the embedded ${next} instead: ${note}`;
+      process.stderr.write(`\n${error.message}\n\n${doing} ${instead}\n\n`);
     }
     id = next;
   }

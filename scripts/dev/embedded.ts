@@ -13,23 +13,44 @@ import { readImported } from '../push/push.ts';
 
 const asset = (...names: readonly string[]): string => join(repoRoot, 'assets', ...names);
 
-const EMBEDDED: Readonly<Record<string, (outRoot: string) => Promise<Manifest>>> = {
-  [EMBEDDED_MODEL_ID]: importStories,
-  // Committed as it is imported: nothing has to be encoded again.
-  [MINI_MODEL_ID]: (outRoot) => copyImported(MINI_MODEL_ID, asset('mini', 'model'), outRoot),
-};
+interface EmbeddedModel {
+  readonly load: (outRoot: string) => Promise<Manifest>;
+  /** What a person who did not ask for it should expect: one sentence. */
+  readonly note: string;
+}
 
-export const isEmbedded = (id: string): boolean => Object.hasOwn(EMBEDDED, id);
+const EMBEDDED: ReadonlyMap<string, EmbeddedModel> = new Map([
+  [
+    EMBEDDED_MODEL_ID,
+    {
+      load: importStories,
+      note: "a toy that goes on telling a children's story, and can do nothing else.",
+    },
+  ],
+  [
+    MINI_MODEL_ID,
+    {
+      // Committed as it is imported: nothing has to be encoded again.
+      load: (outRoot) => copyImported(MINI_MODEL_ID, asset('mini', 'model'), outRoot),
+      note: 'a toy of 1.5 million weights (small talk, coloured shapes, spoken digits); it knows no facts, and its answers are those of a toy.',
+    },
+  ],
+]);
+
+export const isEmbedded = (id: string): boolean => EMBEDDED.has(id);
+
+/** What to expect of a model that is part of the project; null for any other. */
+export const embeddedNote = (id: string): string | null => EMBEDDED.get(id)?.note ?? null;
 
 /**
  * Such a model in a folder of models, in the place of one of the same id.
  * @throws {EngineError} E_DISK; E_WEIGHTS_HASH for files that were changed
  */
 export async function importEmbedded(id: string, outRoot: string): Promise<Manifest> {
-  const load = EMBEDDED[id];
-  if (load === undefined)
+  const model = EMBEDDED.get(id);
+  if (model === undefined)
     throw new EngineError('E_MODEL_NOT_FOUND', `${id}: is not part of the project.`);
-  return await load(outRoot);
+  return await model.load(outRoot);
 }
 
 async function importStories(outRoot: string): Promise<Manifest> {

@@ -19,12 +19,12 @@ export const DEFAULT_MODEL_ID = 'qwen2.5-coder-0.5b-instruct';
 export const SMALL_MODEL_ID = 'smollm2-135m-instruct';
 export const DEFAULT_ENCODER_ID = 'all-minilm-l6-v2';
 export const DEFAULT_IMAGE_ENCODER_ID = 'efficientnet-lite0';
-/** Committed with the project, so that a first answer always comes; also the model of most tests. */
+/** Committed with the project: the model of most tests and of the package's templates. */
 export const EMBEDDED_MODEL_ID = 'stories260k';
-/** In a clone, too: it reads text, pictures and sound, and guesses most answers as long as it has been trained so briefly. */
+/** Committed, too: it reads text, pictures and sound. */
 export const MINI_MODEL_ID = 'thimble-mini';
-/** Served in this order when no source has the default model. */
-export const FALLBACK_MODEL_IDS: readonly string[] = [SMALL_MODEL_ID, EMBEDDED_MODEL_ID];
+/** Served in this order when no source has the default model; the last is committed, so that a first answer always comes. */
+export const FALLBACK_MODEL_IDS: readonly string[] = [SMALL_MODEL_ID, MINI_MODEL_ID];
 
 export const CATALOGUE: readonly CatalogueEntry[] = [
   ...TEXT_MODELS,

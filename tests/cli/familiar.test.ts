@@ -57,7 +57,7 @@ describe('thimble run', () => {
       };
       const args = ['run', 'Once upon a time', ...greedy];
       const { code, stdout, stderr } = await runThimble(args, { home: fresh, env });
-      expect(stderr).toContain('Taking the embedded stories260k instead.');
+      expect(stderr).toMatch(/Taking the embedded thimble-mini instead: a toy .*\.\n/);
       expect(code).toBe(0);
       expect(stdout).toMatch(/\w+ \w+/);
     } finally {

