@@ -1,11 +1,6 @@
 /** `thimble eval space`. */
-import { join } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { encoderHash } from '../../engine/adapters/eyes.ts';
-import { EngineError } from '../../engine/base/errors.ts';
-import { eyesBytes } from '../../engine/model/vision/projector.ts';
-import { ensureModel } from '../dev/prepare.ts';
 import { formatEstimate } from '../eval/intervals.ts';
 import {
   DEPTHS,
@@ -15,16 +10,9 @@ import {
   type SpaceScores,
 } from '../finetune/tower/evaluate.ts';
 import { readCaptioned, readHashes } from '../finetune/tower/tower-data.ts';
-import { openTower } from '../import/open/open-adapter.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { ProgressLine } from '../lib/progress.ts';
-import { loadLocalEncoder } from '../node-host/encoder.ts';
-import { loadLocalImageEncoder } from '../node-host/image-encoder.ts';
-import { repoRoot } from '../lib/paths.ts';
-
-/** The tower that the kit comes with. */
-const SPACE_FOLDER = join(repoRoot, 'assets', 'space');
-const DEFAULT_TEXT_ID = 'all-minilm-l6-v2';
+import { loadSpace, SPACE_FOLDER, SPACE_TEXT_ID } from './load-space.ts';
 
 export const SPACE_EXAMPLES = `
 Examples:
@@ -47,7 +35,7 @@ export function addSpaceCommand(command: Command): void {
         "of the encoder's classes, and chance.",
     )
     .option('--tower <folder>', 'an image tower', SPACE_FOLDER)
-    .option('-m, --model <id>', 'the embedding model that it was trained for', DEFAULT_TEXT_ID)
+    .option('-m, --model <id>', 'the embedding model that it was trained for', SPACE_TEXT_ID)
     .option('--held-out <file>', 'ask about these pictures only: SHA-256 of files, one a line')
     .option('--json', 'print one JSON object')
     .addHelpText('after', SPACE_EXAMPLES)
@@ -61,27 +49,16 @@ async function runSpace(files: readonly string[], flags: SpaceFlags): Promise<vo
   const pictures = held === null ? all : all.filter(({ sha256 }) => held.has(sha256));
   if (held !== null && pictures.length < held.size)
     process.stderr.write(`eval: ${held.size - pictures.length} pictures of the list are missing\n`);
-  await ensureModel(model);
-  const text = await loadLocalEncoder(model);
-  const tower = await openTower(flags.tower, text.manifest);
-  const { facts } = tower;
-  await ensureModel(facts.encoder);
-  const encoder = await loadLocalImageEncoder(facts.encoder, undefined, {
-    eyesBytes: eyesBytes(facts),
-  });
-  if ((await encoderHash(encoder.manifest)) !== facts.encoderSha256)
-    throw new EngineError(
-      'E_ADAPTER_BASE',
-      `eval: the tower was trained with another ${facts.encoder} than is imported. Import that one.`,
-    );
+  const space = await loadSpace(flags.tower, model);
+  const { encoder } = space.tower.facts;
   const progress = new ProgressLine('looking: ');
-  const report = await measureSpace(pictures, tower, encoder, text, {
+  const report = await measureSpace(pictures, space, {
     signal: interruptSignal,
     onPicture: (done, total) => progress.update({ done, total, unit: 'items' }),
   });
   progress.finish('done');
   process.stdout.write(
-    json ? `${JSON.stringify({ model, encoder: facts.encoder, ...report })}\n` : described(report),
+    json ? `${JSON.stringify({ model, encoder, ...report })}\n` : described(report),
   );
 }
 

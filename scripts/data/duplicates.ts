@@ -1,14 +1,16 @@
-/** Rows that repeat an earlier one: to the letter, or nearly. */
+/** Rows that repeat an earlier one, in their text and in the picture or recording that they name: to the letter, or nearly. */
 import { createHash } from 'node:crypto';
 import { EngineError } from '../../engine/base/errors.ts';
 import { NearDuplicates } from '../../engine/data/near-duplicates.ts';
-import { jaccard, shinglesOf } from '../../engine/data/shingles.ts';
+import { jaccard, mix, shinglesOf } from '../../engine/data/shingles.ts';
+import { NO_MEDIA } from './media/media-files.ts';
+import type { MediaIdentity } from './media/media-files.ts';
 import { Problems } from './problems.ts';
 import { readRows } from './readers/index.ts';
 import type { InputOptions } from './readers/index.ts';
 import { provenanceOf } from './row.ts';
 
-/** Texts that are kept to compare later ones with: some 2 kB each (measured). */
+/** Rows that are kept to compare later ones with: some 2 kB each (measured). */
 export const MAX_KEPT = 2_000_000;
 export const DEFAULT_SIMILARITY = 0.8;
 /** Bytes of a hash: two of a million texts share 12 with a probability of 2^-56. */
@@ -26,7 +28,7 @@ export interface Duplicate {
 }
 
 export class DuplicateFinder {
-  /** Number of the row that first had a text. */
+  /** Number of the row that first had a text with a picture or recording. */
   readonly #exact = new Map<string, number>();
   readonly #near: NearDuplicates | null;
 
@@ -36,16 +38,16 @@ export class DuplicateFinder {
   }
 
   /** What the row repeats, or null; then it is kept. @throws {EngineError} E_MEMORY_BUDGET for too many rows */
-  add(text: string, row: number): Duplicate | null {
-    const key = exactKey(text);
+  add(text: string, row: number, { own, kin }: MediaIdentity = NO_MEDIA): Duplicate | null {
+    const key = exactKey(own, text);
     const of = this.#exact.get(key);
     if (of !== undefined) return { kind: 'exact', row, of, similarity: 1 };
-    const match = this.#near?.add(shinglesOf(text), row) ?? null;
+    const match = this.#near?.add(shinglesBeside(kin, text), row) ?? null;
     if (match !== null) return { kind: 'near', row, ...match };
     if (this.#exact.size >= MAX_KEPT)
       throw new EngineError(
         'E_MEMORY_BUDGET',
-        `data: more than ${MAX_KEPT} different texts; expected at most that many in memory. Split the files and go over each part.`,
+        `data: more than ${MAX_KEPT} different rows; expected at most that many in memory. Split the files and go over each part.`,
       );
     this.#exact.set(key, row);
     return null;
@@ -53,9 +55,18 @@ export class DuplicateFinder {
 }
 
 /** Texts that differ in white space or in the form of their accents are equal. */
-function exactKey(text: string): string {
+function exactKey(media: string, text: string): string {
   const plain = text.normalize('NFC').replaceAll(/\s+/gu, ' ').trim();
-  return createHash('sha256').update(plain).digest().toString('base64', 0, HASH_BYTES);
+  const hash = createHash('sha256').update(`${media}\0${plain}`);
+  return hash.digest().toString('base64', 0, HASH_BYTES);
+}
+
+/** Shingles that texts beside another picture or recording do not share. */
+function shinglesBeside(media: string, text: string): Uint32Array {
+  const shingles = shinglesOf(text);
+  if (media === '') return shingles;
+  const salt = createHash('sha256').update(media).digest().readUInt32LE();
+  return shingles.map((shingle) => mix(shingle ^ salt));
 }
 
 export interface ShownPair {

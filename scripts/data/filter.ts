@@ -2,6 +2,7 @@
 import { EngineError } from '../../engine/base/errors.ts';
 import { plainWords } from '../../engine/data/shingles.ts';
 import type { TextClassifier } from '../../engine/text/text-classifier.ts';
+import { AGREEMENT_FIELD } from './align/pictures.ts';
 import { languageOf } from './language.ts';
 import { licenceKind, licenceOf } from './licences.ts';
 import { worstScore } from './moderation.ts';
@@ -17,6 +18,7 @@ export interface FilterOptions {
   /** ISO 639-1 codes. */
   readonly language?: readonly string[];
   readonly maxToxicity?: number;
+  readonly minAgreement?: number;
   /** Names, or kinds such as `public domain`. */
   readonly allowLicence?: readonly string[];
   readonly match?: string;
@@ -86,6 +88,10 @@ const CONDITIONS: readonly MakeCondition[] = [
       ({ text }) =>
         plainWords(text).length <= n,
   ),
+  condition('minAgreement', 'text and picture agree too little', (least) => ({ fields }) => {
+    const agreement = fields[AGREEMENT_FIELD];
+    return typeof agreement === 'number' && agreement >= least;
+  }),
   condition('allowLicence', 'licence not allowed', (names, { licence }) => {
     const allowed = new Set(names.map((name) => name.toLowerCase()));
     return (row) => {

@@ -32,6 +32,7 @@ Examples:
   thimble data filter stories.txt --min-words 20 --max-words 500 --out filtered
   thimble data filter tweets.csv --language en,fr --max-toxicity 0.2 --out filtered
   thimble data filter photos/captions.jsonl --allow-licence "public domain,CC-BY-4.0" --out filtered
+  thimble data filter aligned/ --min-agreement 0.1 --out filtered
   thimble data filter stories.txt --match "(dragon|castle)s?" --without "https?://" --out filtered
 `;
 const DEDUPE_EXAMPLES = `
@@ -76,6 +77,11 @@ function registerFilter(data: Command): void {
       'names of licences, or kinds such as "public domain"',
       parseList,
     )
+    .option(
+      '--min-agreement <cosine>',
+      'least agreement of a text with its picture, as thimble data align wrote it',
+      parseNumber(-1, 1),
+    )
     .option('--match <regex>', 'a regular expression that a text has to match somewhere')
     .option('--without <regex>', 'one that it must not match');
   addInputOptions(command)
@@ -103,7 +109,8 @@ function registerDedupe(data: Command): void {
     .command('dedupe')
     .summary('drop rows that repeat earlier ones')
     .description(
-      'Keeps the first of rows whose texts are equal, or nearly: at least a share of their runs of three words is the same.',
+      'Keeps the first of rows whose texts are equal, or nearly: at least a share of their runs of three words is the same. ' +
+        'Rows with pictures or recordings repeat each other only if these are the same, too, or pictures look the same.',
     )
     .argument('<files...>', 'files or folders')
     .requiredOption('--out <folder>', 'a new folder for rows.jsonl, report.html and croissant.json')
@@ -113,7 +120,7 @@ function registerDedupe(data: Command): void {
       parseNumber(0.1, 1),
       DEFAULT_SIMILARITY,
     )
-    .option('--exact', 'drop equal texts alone');
+    .option('--exact', 'drop equal texts alone, with equal pictures and recordings');
   addInputOptions(command)
     .addHelpText('after', DEDUPE_EXAMPLES)
     .action(async (files: readonly string[], flags: DedupeFlags) => {

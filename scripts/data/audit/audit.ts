@@ -1,4 +1,4 @@
-/** What is in a data set: lengths, languages, duplicates, personal data, licences, people, toxicity. In one pass. */
+/** What is in a data set: lengths, languages, duplicates, personal data, licences, people, toxicity, files. In one pass. */
 import { Distribution } from '../../../engine/data/distribution.ts';
 import type { DistributionSummary } from '../../../engine/data/distribution.ts';
 import { GroupCounter } from '../../../engine/data/groups.ts';
@@ -14,6 +14,7 @@ import type { Duplicate, ShownPair } from '../duplicates.ts';
 import { languageOf } from '../language.ts';
 import { licenceKind, licenceOf } from '../licences.ts';
 import type { LicenceKind } from '../licences.ts';
+import type { MediaIdentity, OpenSound } from '../media/media-files.ts';
 import { flagsOf } from '../moderation.ts';
 import { RowFacts } from '../output/croissant.ts';
 import type { ColumnType } from '../output/croissant.ts';
@@ -21,12 +22,14 @@ import { Problems } from '../problems.ts';
 import { readRows } from '../readers/index.ts';
 import type { InputOptions } from '../readers/index.ts';
 import type { DataRow } from '../row.ts';
+import { MediaCount } from './media-count.ts';
+import type { PicturesCount, RecordingsCount } from './media-count.ts';
+import { NameCounts } from './name-counts.ts';
+import type { Counted } from './name-counts.ts';
 
 /** Pairs shown of each kind. */
 const MAX_PAIRS = 10;
 const NEAR_WORDS = 10;
-/** Languages and licences that are counted by name; a data set that names more has no such field. */
-const MAX_NAMES = 1000;
 
 export interface AuditOptions {
   readonly input: InputOptions;
@@ -37,6 +40,7 @@ export interface AuditOptions {
   readonly similarity: number | null;
   /** Null to leave toxicity out. */
   readonly classifier: TextClassifier | null;
+  readonly openSound: OpenSound;
   readonly onBytes?: (bytes: number) => void;
 }
 
@@ -56,13 +60,11 @@ export interface Audit {
   /** Null where toxicity was left out. */
   readonly toxicity: { readonly labels: readonly Counted[]; readonly nFlagged: number } | null;
   readonly groups: readonly GroupCount[];
+  /** Null where no row names one. */
+  readonly pictures: PicturesCount | null;
+  readonly recordings: RecordingsCount | null;
   /** Types of the fields of each file. */
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, ColumnType>>;
-}
-
-export interface Counted {
-  readonly name: string;
-  readonly nRow: number;
 }
 
 export interface PersonalCount {
@@ -76,7 +78,7 @@ export async function auditRows(options: AuditOptions): Promise<Audit> {
   const { input, isStrict, onBytes } = options;
   const problems = new Problems(isStrict);
   const count = new AuditCount(options);
-  for await (const row of readRows(input, problems, onBytes)) await count.add(row);
+  for await (const row of readRows(input, problems, onBytes)) await count.add(row, problems);
   return await count.audit(problems);
 }
 
@@ -92,6 +94,7 @@ class AuditCount {
   readonly #pairs: Duplicate[] = [];
   readonly #personal = new Map<RedactionKind, { nRow: number; nFound: number }>();
   readonly #groups = new GroupCounter();
+  readonly #media: MediaCount;
   readonly #columns = new Map<string, RowFacts>();
   #nRow = 0;
   #nFlagged = 0;
@@ -99,16 +102,19 @@ class AuditCount {
   constructor(options: AuditOptions) {
     this.#options = options;
     this.#finder = new DuplicateFinder(options.similarity);
+    this.#media = new MediaCount(options.similarity !== null, options.openSound);
   }
 
-  async add(row: DataRow): Promise<void> {
+  async add(row: DataRow, problems: Problems): Promise<void> {
     const { text } = row;
+    const media = await this.#media.add(row, problems);
+    if (media === null) return;
     const { classifier, licence } = this.#options;
     this.#chars.add(text.length);
     this.#words.add(plainWords(text).length);
     this.#languages.add(languageOf(text));
     this.#licences.add(licenceOf(row, licence));
-    this.#addDuplicate(text);
+    this.#addDuplicate(text, media);
     const flags = classifier === null ? [] : flagsOf(classifier, text);
     for (const label of flags) this.#labels.add(label);
     if (flags.length > 0) this.#nFlagged++;
@@ -146,12 +152,14 @@ class AuditCount {
               nFlagged: this.#nFlagged,
             },
       groups: this.#groups.counts(NEAR_WORDS),
+      pictures: this.#media.pictures(),
+      recordings: this.#media.recordings(),
       columns: new Map([...this.#columns].map(([file, types]) => [file, types.columns])),
     };
   }
 
-  #addDuplicate(text: string): void {
-    const found = this.#finder.add(text, this.#nRow);
+  #addDuplicate(text: string, media: MediaIdentity): void {
+    const found = this.#finder.add(text, this.#nRow, media);
     if (found === null) return;
     const n = ++this.#duplicates[found.kind];
     if (n <= MAX_PAIRS) this.#pairs.push(found);
@@ -175,24 +183,4 @@ export async function personalCounts(text: string): Promise<ReadonlyMap<Redactio
     if (!(error instanceof EngineError)) throw error;
   }
   return redactor.counts;
-}
-
-class NameCounts {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string): void {
-    const known = this.#counts.has(name) || this.#counts.size < MAX_NAMES ? name : 'others';
-    this.#counts.set(known, this.of(known) + 1);
-  }
-
-  of(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  /** Most first, equal ones by name. */
-  sorted(): Counted[] {
-    return [...this.#counts]
-      .map(([name, nRow]) => ({ name, nRow }))
-      .sort((a, b) => b.nRow - a.nRow || (a.name < b.name ? -1 : 1));
-  }
 }

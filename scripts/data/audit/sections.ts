@@ -1,11 +1,10 @@
 /** An audit as the parts of a report. Shares have 95 % intervals (Wilson). */
 import type { DistributionSummary } from '../../../engine/data/distribution.ts';
-import { share } from '../../eval/intervals.ts';
 import { pairsHtml, problemSections } from '../output/section.ts';
 import type { Section } from '../output/section.ts';
 import type { Audit } from './audit.ts';
-
-const QUANTILES = ['least', '5 %', '25 %', 'median', '75 %', '95 %', 'most'];
+import { mediaSections } from './media-sections.ts';
+import { percent, QUANTILES } from './shown.ts';
 
 export function auditSections(audit: Audit): Section[] {
   return [
@@ -15,18 +14,12 @@ export function auditSections(audit: Audit): Section[] {
     languageSection(audit),
     duplicateSection(audit),
     ...pairSections(audit),
+    ...mediaSections(audit),
     personalSection(audit),
     licenceSection(audit),
     ...toxicitySections(audit),
     groupSection(audit),
   ];
-}
-
-/** `12.3 % [11.0, 13.7]` */
-export function percent(nHit: number, n: number): string {
-  const { value, low, high } = share(nHit, n);
-  const shown = (part: number): string => (100 * part).toFixed(2);
-  return n === 0 ? 'unknown' : `${shown(value)} % [${shown(low)}, ${shown(high)}]`;
 }
 
 function rowsSection({ nRow, problems, chars }: Audit): Section {
@@ -72,7 +65,7 @@ function languageSection({ languages, nRow }: Audit): Section {
 function duplicateSection({ nExact, nNear, nRow, similarity }: Audit): Section {
   return {
     title: 'Duplicates',
-    note: 'rows that repeat an earlier one; the first stays when they are taken out',
+    note: 'rows that repeat an earlier one, in their picture or recording, too; the first stays when they are taken out',
     head: ['kind', 'rows', 'share'],
     rows: [
       ['exact (but for white space)', String(nExact), percent(nExact, nRow)],

@@ -2,7 +2,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { encode } from 'fast-png';
-import { percent } from '../audit/sections.ts';
+import { percent } from '../audit/shown.ts';
 import type { CardAbout, DescribedFile } from '../output/croissant.ts';
 import { RowFacts } from '../output/croissant.ts';
 import { RowWriter, writeFolder } from '../output/folder.ts';

@@ -4,7 +4,7 @@
  */
 import { extname } from 'node:path';
 import { licenceOf, licenceUrl, UNKNOWN_LICENCE } from '../licences.ts';
-import type { Fields } from '../row.ts';
+import type { Fields, Media } from '../row.ts';
 
 const CROISSANT_VERSION = 'http://mlcommons.org/croissant/1.1';
 
@@ -53,6 +53,14 @@ const CONTEXT = {
   transform: 'cr:transform',
 } as const;
 
+/** What a field of pictures or recordings has in a card. */
+const MEDIA_TYPES: Readonly<
+  Record<Media['kind'], { readonly name: string; readonly type: string }>
+> = {
+  image: { name: 'pictures', type: 'sc:ImageObject' },
+  sound: { name: 'recordings', type: 'sc:AudioObject' },
+};
+
 /** Formats by the endings of names; a table has columns that fields are read from. */
 const FORMATS: Readonly<Record<string, { readonly type: string; readonly isTable: boolean }>> = {
   '.jsonl': { type: 'application/jsonlines', isTable: true },
@@ -61,6 +69,13 @@ const FORMATS: Readonly<Record<string, { readonly type: string; readonly isTable
   '.tsv': { type: 'text/tab-separated-values', isTable: true },
   '.parquet': { type: 'application/x-parquet', isTable: true },
   '.wav': { type: 'audio/wav', isTable: false },
+  '.flac': { type: 'audio/flac', isTable: false },
+  '.mp3': { type: 'audio/mpeg', isTable: false },
+  '.ogg': { type: 'audio/ogg', isTable: false },
+  '.opus': { type: 'audio/ogg', isTable: false },
+  '.png': { type: 'image/png', isTable: false },
+  '.jpg': { type: 'image/jpeg', isTable: false },
+  '.jpeg': { type: 'image/jpeg', isTable: false },
 };
 const PLAIN = { type: 'text/plain', isTable: false };
 
@@ -100,12 +115,24 @@ export interface CardRows {
   readonly licences: readonly string[];
   /** ISO 639-1 codes. */
   readonly languages?: readonly string[];
+  /** Fields that name files in folders beside the rows; none where the files are not part of the data set. */
+  readonly media?: readonly CardMedia[];
+}
+
+/** A field whose values are paths from the folder of the card. */
+export interface CardMedia {
+  readonly field: string;
+  readonly kind: Media['kind'];
+  /** First folder of these paths: `media`. */
+  readonly folder: string;
+  /** Endings of the files, with the dot. */
+  readonly endings: readonly string[];
 }
 
 export function croissantOf(
   { name, description, url, creator, date }: CardAbout,
   files: readonly DescribedFile[],
-  { licences, languages = [] }: CardRows,
+  { licences, languages = [], media = [] }: CardRows,
 ): Croissant {
   const known = licences.filter((licence) => licence !== UNKNOWN_LICENCE).map(licenceUrl);
   // Rows of an unknown licence must not pass for those of a known one.
@@ -125,47 +152,112 @@ export function croissantOf(
     version: '1.0.0',
     isLiveDataset: false,
     ...(languages.length === 0 ? {} : { inLanguage: languages }),
-    distribution: files.map(({ file }, i) => ({
-      '@type': 'cr:FileObject',
-      '@id': `file-${i + 1}`,
-      name: file.path,
-      contentUrl: file.path,
-      contentSize: `${file.bytes} B`,
-      encodingFormat: formatOf(file.path).type,
-      sha256: file.sha256,
-    })),
-    recordSet: files.flatMap(({ file, columns }, i) =>
-      formatOf(file.path).isTable && columns.size > 0 ? [recordSet(i + 1, file, columns)] : [],
-    ),
+    distribution: [
+      ...files.map(({ file }, i) => ({
+        '@type': 'cr:FileObject',
+        '@id': `file-${i + 1}`,
+        name: file.path,
+        contentUrl: file.path,
+        contentSize: `${file.bytes} B`,
+        encodingFormat: formatOf(file.path).type,
+        sha256: file.sha256,
+      })),
+      ...media.map(fileSet),
+    ],
+    recordSet: [
+      ...files.flatMap(({ file, columns }, i) =>
+        formatOf(file.path).isTable && columns.size > 0
+          ? [recordSet(i + 1, file, columns, media)]
+          : [],
+      ),
+      ...media.map(filesRecordSet),
+    ],
   };
   return { json, missing };
+}
+
+const fileSetId = ({ field }: CardMedia): string => `files-${field}`;
+
+/** The files that a field names. */
+function fileSet(media: CardMedia): Node {
+  const { field, kind, folder, endings } = media;
+  const types = [...new Set(endings.map((ending) => formatOf(ending).type))];
+  return {
+    '@type': 'cr:FileSet',
+    '@id': fileSetId(media),
+    name: fileSetId(media),
+    description: `The ${MEDIA_TYPES[kind].name} that the field ${field} names.`,
+    encodingFormat: types.length === 1 ? types[0] : types,
+    includes: endings.map((ending) => `${folder}/**/*${ending}`),
+  };
 }
 
 function recordSet(
   number: number,
   file: CardFile,
   columns: ReadonlyMap<string, ColumnType>,
-): Record<string, unknown> {
+  media: readonly CardMedia[],
+): Node {
   const id = `rows-${number}`;
+  const named = new Map(media.map((one) => [one.field, one]));
   return {
     '@type': 'cr:RecordSet',
     '@id': id,
     name: id,
     description: `Rows of ${file.path}.`,
-    field: [...columns].map(([column, type]) => ({
-      '@type': 'cr:Field',
-      '@id': `${id}/${column}`,
-      name: column,
-      description: `The field ${column} of a row.`,
-      dataType: type.dataType,
-      ...(type.isList ? { isArray: true, arrayShape: '-1' } : {}),
-      source: { fileObject: { '@id': `file-${number}` }, extract: { column } },
-    })),
+    field: [...columns].map(([column, type]) => {
+      const one = columnField(number, column, type);
+      const files = named.get(column);
+      return files === undefined
+        ? one
+        : { ...one, references: { field: { '@id': pathId(files) } } };
+    }),
   };
 }
 
+type Node = Readonly<Record<string, unknown>>;
+
+function columnField(number: number, column: string, { dataType, isList }: ColumnType): Node {
+  return {
+    '@type': 'cr:Field',
+    '@id': `rows-${number}/${column}`,
+    name: column,
+    description: `The field ${column} of a row.`,
+    dataType,
+    ...(isList ? { isArray: true, arrayShape: '-1' } : {}),
+    source: { fileObject: { '@id': `file-${number}` }, extract: { column } },
+  };
+}
+
+/** The files that a field names, with their paths, which rows refer to. */
+function filesRecordSet(media: CardMedia): Node {
+  const source = { fileSet: { '@id': fileSetId(media) } };
+  const { name, type } = MEDIA_TYPES[media.kind];
+  const field = { '@type': 'cr:Field' };
+  return {
+    '@type': 'cr:RecordSet',
+    '@id': `${name}-${media.field}`,
+    name: `${name}-${media.field}`,
+    description: `The ${name} that the field ${media.field} names.`,
+    field: [
+      {
+        ...{ ...field, '@id': pathId(media), name: 'path', description: 'What rows name it by.' },
+        ...{ dataType: 'sc:Text', source: { ...source, extract: { fileProperty: 'fullpath' } } },
+      },
+      {
+        ...{ ...field, '@id': `${name}-${media.field}/content`, name: 'content' },
+        ...{ description: 'The file.', dataType: type },
+        source: { ...source, extract: { fileProperty: 'content' } },
+      },
+    ],
+  };
+}
+
+const pathId = ({ kind, field }: CardMedia): string => `${MEDIA_TYPES[kind].name}-${field}/path`;
+
+/** @param path or an ending alone */
 function formatOf(path: string): { readonly type: string; readonly isTable: boolean } {
-  return FORMATS[extname(path).toLowerCase()] ?? PLAIN;
+  return FORMATS[(extname(path) || path).toLowerCase()] ?? PLAIN;
 }
 
 export interface ColumnType {
@@ -176,10 +268,32 @@ export interface ColumnType {
 /** Licences that a card names: rows with more have another kind of field. */
 const MAX_LICENCES = 100;
 
-/** Types of the fields of the rows that were seen, and their licences. A field of several types is text, one of objects has none. */
+/** Endings of files that a card names. */
+const MAX_ENDINGS = 20;
+
+/** Types of the fields of the rows that were seen, their licences, and the files that they name. A field of several types is text, one of objects has none. */
 export class RowFacts {
   readonly #types = new Map<string, ColumnType | null>();
   readonly #licences = new Set<string>();
+  /** Endings by field. */
+  readonly #media = new Map<
+    string,
+    { kind: Media['kind']; folder: string; endings: Set<string> }
+  >();
+
+  /** A file that a row names by a path from the folder of the card. */
+  addMedia(field: string, kind: Media['kind'], path: string): void {
+    const [folder = ''] = path.split('/');
+    const known = this.#media.get(field) ?? { kind, folder, endings: new Set<string>() };
+    this.#media.set(field, known);
+    if (known.endings.size < MAX_ENDINGS) known.endings.add(extname(path));
+  }
+
+  get media(): readonly CardMedia[] {
+    return [...this.#media].map(([field, { kind, folder, endings }]) => ({
+      ...{ field, kind, folder, endings: [...endings].sort() },
+    }));
+  }
 
   /** @param licence of rows that name none */
   add(fields: Fields, licence: string | null): void {

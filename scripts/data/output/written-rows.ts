@@ -57,6 +57,7 @@ export class WrittenRows {
       await copyFile(media.path, path, constants.COPYFILE_FICLONE);
       this.#copied.add(path);
     }
+    this.facts.addMedia(field, media.kind, name);
     return { [field]: name };
   }
 }

@@ -56,6 +56,23 @@ async function* read(folder: string, context: ReaderContext): AsyncGenerator<Dat
     }
 }
 
+/** A row of a table that is read by itself: the file that it names counts if it lies beside the table. */
+export async function withMediaBeside(row: DataRow): Promise<DataRow> {
+  const found = mediaField(row.fields);
+  if (found === null || row.media !== null) return row;
+  const [field, kind] = found;
+  const path = pathBeside(row.file, String(row.fields[field]));
+  return path !== null && (await isOfKind(path, kind)) === true
+    ? { ...row, media: { kind, path } }
+    : row;
+}
+
+/** Whether a file begins as one of a kind; null for one that is missing. */
+async function isOfKind(path: string, kind: Media['kind']): Promise<boolean | null> {
+  const begin = await firstBytes(path, 8);
+  return begin === null ? null : MAGICS[kind].some((magic) => begin.startsWith(magic));
+}
+
 /** The file that a row names; null for a row that names none, undefined for one that is refused. */
 async function checkedMedia(
   { fields, file, line }: DataRow,
@@ -72,10 +89,10 @@ async function checkedMedia(
   const path = pathBeside(file, value);
   if (path === null)
     return refuse('leads out of the folder', 'Name files below the folder of the table.');
-  const begin = await firstBytes(path, 8);
-  if (begin === null)
+  const isRight = await isOfKind(path, kind);
+  if (isRight === null)
     return refuse('names a file that is missing', 'Add the file, or take the row away.');
-  return MAGICS[kind].some((magic) => begin.startsWith(magic))
+  return isRight
     ? { kind, path }
     : refuse(`is not ${FORMATS[kind]}`, 'Convert the file, or take the row away.');
 }

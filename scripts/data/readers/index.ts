@@ -6,7 +6,7 @@ import { describeProblem, invalidData } from '../problems.ts';
 import type { Problems } from '../problems.ts';
 import type { DataRow } from '../row.ts';
 import { CSV_READER } from './csv.ts';
-import { FOLDER_READER } from './folder.ts';
+import { FOLDER_READER, withMediaBeside } from './folder.ts';
 import { JSONL_READER } from './jsonl.ts';
 import { PARQUET_READER } from './parquet.ts';
 import { asReadError, throwIfCut } from './pieces.ts';
@@ -60,7 +60,7 @@ export async function* readRows(
       n++;
       if (n % TURN_ROWS === 0) await new Promise((resolve) => setImmediate(resolve));
       throwIfCut(signal);
-      yield row;
+      yield await withMediaBeside(row);
     }
   if (n === 0) throw withoutRows(files, problems);
 }

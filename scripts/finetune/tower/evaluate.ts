@@ -1,22 +1,21 @@
 /** How often the caption of a picture finds it among others, and a picture its caption, beside what knows less. */
 import { readFile } from 'node:fs/promises';
-import type { Tower } from '../../../engine/adapters/tower.ts';
 import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
 import { toLengthOne } from '../../../engine/model/encoder/pooling.ts';
 import { decodePicture } from '../../../engine/vision/decode-picture.ts';
-import { resize } from '../../../engine/vision/resize.ts';
 import { dot } from '../../../worker/serving/embedding/dot.ts';
-import { vectorOf } from '../../../worker/serving/embedding/embed-pictures.ts';
 import { type Estimate, share } from '../../eval/intervals.ts';
-import type { LocalEncoder } from '../../node-host/encoder.ts';
-import type { LocalImageEncoder } from '../../node-host/image-encoder.ts';
+import {
+  embedPicture,
+  embedTexts,
+  type JointSpace,
+  squareOf,
+} from '../../node-host/joint-space.ts';
 import type { SaidPicture } from '../pictures/dataset.ts';
-import { embedTexts } from './tower-data.ts';
 
 /** How far down a list an answer may stand. */
 export const DEPTHS = [1, 5, 10] as const;
 export type Depth = (typeof DEPTHS)[number];
-const TOWER_ID = 'tower';
 
 /** Shares of questions whose answer is among the first so many. */
 export type Recalls = Readonly<Record<Depth, Estimate>>;
@@ -43,36 +42,23 @@ export interface EvaluateOptions {
 
 /**
  * Each picture with its first caption, all of them compared with each other.
- * @param encoder loaded with room for the tower
  * @throws {EngineError} E_USAGE for fewer than two pictures; E_IMAGE_INVALID, E_ABORTED
  */
 export async function measureSpace(
   pictures: readonly SaidPicture[],
-  tower: Tower,
-  encoder: LocalImageEncoder,
-  text: LocalEncoder,
+  space: JointSpace,
   { signal, onPicture }: EvaluateOptions,
 ): Promise<SpaceReport> {
   if (pictures.length < 2)
     throw new EngineError('E_USAGE', `eval: ${pictures.length} pictures; expected 2 or more.`);
-  const { side, labels } = encoder.manifest.config;
-  const names = await embedTexts(text, labels, signal);
-  const source = {
-    id: TOWER_ID,
-    regionBytes: encoder.engine.plan.regions.eyes.bytes,
-    load: () => Promise.resolve(tower.tensors),
-  };
+  const { text, encoder } = space;
+  const names = await embedTexts(text, encoder.manifest.config.labels, signal);
   const seen: Float32Array[] = [];
   const named: Float32Array[] = [];
   for (const [i, { path }] of pictures.entries()) {
     throwIfAborted(signal, 'eval: cut off while pictures were looked at');
-    const { rgb } = resize(
-      decodePicture(new Uint8Array(await readFile(path))),
-      side,
-      side,
-      'cubic',
-    );
-    seen.push(vectorOf(await encoder.engine.show(rgb, source), tower.facts.nEmbd));
+    const rgb = squareOf(decodePicture(new Uint8Array(await readFile(path))), encoder);
+    seen.push(await embedPicture(space, rgb));
     named.push(meanByScore((await encoder.engine.see(rgb)).scores, names));
     onPicture(i + 1, pictures.length);
   }

@@ -7,20 +7,14 @@ import { modelsDir } from '../../lib/paths.ts';
 import { hashOfHashes } from '../../lib/hash-file.ts';
 import { loadLocalEncoder } from '../../node-host/encoder.ts';
 import { loadLocalImageEncoder } from '../../node-host/image-encoder.ts';
+import { embedTexts } from '../../node-host/joint-space.ts';
 import { makeFolder } from '../../train/checkpoint.ts';
 import { type CourseOptions, runCourse } from '../../train/course.ts';
 import type { TrainingStep } from '../../train/result.ts';
 import { OPTIMIZER } from '../../train/run-training.ts';
 import type { TowerConfig } from './config.ts';
 import { firstWeights, readClasses } from './first-weights.ts';
-import {
-  batchOf,
-  embedTexts,
-  pairsOf,
-  readTowerData,
-  type TowerData,
-  type TowerPair,
-} from './tower-data.ts';
+import { batchOf, pairsOf, readTowerData, type TowerData, type TowerPair } from './tower-data.ts';
 import { TowerTraining } from './tower-training.ts';
 import { learnedTower, writeTower } from './write-tower.ts';
 

@@ -1,13 +1,13 @@
 /** Pictures with captions as pairs of vectors: what an image encoder sees, and what an embedding model makes of the words. */
 import { join } from 'node:path';
-import { EngineError, throwIfAborted } from '../../../engine/base/errors.ts';
+import { EngineError } from '../../../engine/base/errors.ts';
 import { f16ToF32 } from '../../../engine/quant/half.ts';
 import { N_CONSTANT } from '../../../engine/train/eyes.ts';
-import { textIds } from '../../../worker/serving/embedding/text-ids.ts';
 import { SeededRandom } from '../../lib/seeded-random.ts';
 import { shuffled } from '../../lib/shuffled.ts';
 import type { LocalEncoder } from '../../node-host/encoder.ts';
 import type { LocalImageEncoder } from '../../node-host/image-encoder.ts';
+import { embedTexts } from '../../node-host/joint-space.ts';
 import { readText } from '../../train/read-text.ts';
 import { isHeldOut, readPictures, type SaidPicture } from '../pictures/dataset.ts';
 import {
@@ -46,8 +46,6 @@ export interface TowerData {
   readonly texts: readonly Float32Array[];
 }
 
-/** Texts whose vectors are made in one call. */
-const CALL_TEXTS = 64;
 const HASH_LINE = /^[0-9a-f]{64}$/;
 /** So that what a step leaves out is drawn otherwise than its pairs. */
 const DROPOUT_SALT = 0x0d0_9;
@@ -148,22 +146,6 @@ export async function readTowerData(
   return {
     ...{ train, validation, nPicture: pictures.length, nSharedCaption, views, scale, texts },
   };
-}
-
-/** Vectors of texts by an embedding model; what is too long is cut. @throws {EngineError} E_ABORTED */
-export async function embedTexts(
-  { engine, manifest, tokenizer }: LocalEncoder,
-  texts: readonly string[],
-  signal: AbortSignal,
-): Promise<Float32Array[]> {
-  const model = { manifest, tokenizer };
-  const ids = await textIds(model, texts, { truncate: true, nameOf: (i) => `text ${i + 1}` });
-  const vectors: Float32Array[] = [];
-  for (let i = 0; i < ids.length; i += CALL_TEXTS) {
-    throwIfAborted(signal, 'training: cut off while captions were read');
-    vectors.push(...(await engine.embed(ids.slice(i, i + CALL_TEXTS))));
-  }
-  return vectors;
 }
 
 /**

@@ -10,10 +10,14 @@ import { auditSections } from '../../../scripts/data/audit/sections.ts';
 import { languageOf } from '../../../scripts/data/language.ts';
 import { licenceKind, licenceOf, licenceUrl } from '../../../scripts/data/licences.ts';
 import { loadClassifier } from '../../../scripts/data/moderation.ts';
+import { soundFacts } from '../../../scripts/data/media/sound-facts.ts';
 import { sectionsPage, sectionsText } from '../../../scripts/data/output/section.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
+import { loadDecoders } from '../../../scripts/node-host/sound.ts';
 import { findTestData } from '../../support/needs.ts';
 import { personalText } from '../../support/personal-data.ts';
+import { formulaPng } from '../../support/pictures.ts';
+import { pcm16, sine, wavBytes } from '../../support/sound.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -30,6 +34,7 @@ async function audit(lines: readonly unknown[], licence: string | null = null): 
       signal: new AbortController().signal,
     },
     ...{ isStrict: false, licence, similarity: 0.8, classifier: await loadClassifier() },
+    openSound: async (sound) => soundFacts(sound, await loadDecoders()),
   });
 }
 
@@ -186,4 +191,41 @@ describe('languages', () => {
     expect(languageOf('123 456')).toBe('unknown');
     expect(languageOf('The weather is nice today. '.repeat(50_000))).toBe('en');
   });
+});
+
+test('pictures and recordings are counted, and broken ones named', async () => {
+  const media = await mkdtemp(join(folder, 'media-'));
+  const put = (name: string, bytes: Uint8Array) => writeFile(join(media, name), bytes);
+  await put('a.png', formulaPng(40, 30, 3));
+  await put('b.png', formulaPng(40, 30, 3));
+  await put('c.png', formulaPng(60, 80, 9));
+  await put('broken.png', formulaPng(40, 30, 3).subarray(0, 50));
+  const tone = sine(440, 16_000, 1);
+  tone.fill(0, 8000);
+  await put('half.wav', wavBytes(pcm16(tone)));
+  const path = join(media, 'rows.jsonl');
+  const pictures = ['a', 'b', 'c', 'a', 'broken'].map((name) => ({
+    ...{ image: `${name}.png`, caption: 'The same.' },
+  }));
+  const rows = [...pictures, { audio: 'half.wav', caption: 'The same.' }];
+  await writeFile(path, rows.map((row) => JSON.stringify(row)).join('\n'));
+  const found = await auditRows({
+    input: {
+      ...{ files: [media], format: null, separator: '\n', field: null },
+      signal: new AbortController().signal,
+    },
+    ...{ isStrict: false, licence: null, similarity: 0.8, classifier: null },
+    openSound: async (sound) => soundFacts(sound, await loadDecoders()),
+  });
+  expect([found.nRow, found.nExact, found.nNear]).toEqual([5, 2, 0]);
+  expect(found.problems.kept).toMatchObject([
+    { line: 5, field: 'image', problem: 'names a picture that cannot be read' },
+  ]);
+  expect(found.pictures).toMatchObject({ nRow: 4, nFile: 3, nExact: 1, nNear: 0 });
+  expect(found.pictures!.width.quantiles).toEqual([40, 40, 40, 40, 60, 60, 60]);
+  expect(found.recordings).toMatchObject({
+    ...{ nFile: 1, seconds: 1, silentSeconds: 0.5, nSilent: 0 },
+    rates: [{ name: '16000 Hz, mono', nRow: 1 }],
+  });
+  expect(sectionsText(auditSections(found))).toMatch(/silent seconds +0\.5, 50\.00 %/);
 });

@@ -2,9 +2,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { agreementOf, alignOperation } from '../../../scripts/data/align.ts';
+import { resize } from '../../../engine/vision/resize.ts';
+import { alignOperation } from '../../../scripts/data/align/align.ts';
+import type { AlignOptions } from '../../../scripts/data/align/align.ts';
+import { agreementOf } from '../../../scripts/data/align/recordings.ts';
 import { dedupeOperation } from '../../../scripts/data/dedupe.ts';
 import { filterOperation } from '../../../scripts/data/filter.ts';
 import type { FilterOptions } from '../../../scripts/data/filter.ts';
@@ -19,6 +23,7 @@ import { rewriteRows } from '../../../scripts/data/rewrite.ts';
 import type { Operation } from '../../../scripts/data/rewrite.ts';
 import { SeededRandom } from '../../../scripts/lib/seeded-random.ts';
 import { readTokenData } from '../../../scripts/train/token-data.ts';
+import { formulaPixels, formulaPng } from '../../support/pictures.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -144,6 +149,39 @@ describe('dedupe', () => {
   });
 });
 
+describe('dedupe, of rows with pictures', () => {
+  test('drops a row only if its picture is the same, or looks the same', async () => {
+    const pictures = join(folder, 'alike');
+    await mkdir(pictures);
+    const large = { width: 240, height: 160, rgb: formulaPixels(240, 160, 90) };
+    const small = resize(large, 120, 80).rgb;
+    await writeFile(join(pictures, 'a.png'), formulaPng(240, 160, 90));
+    await writeFile(join(pictures, 'same.png'), formulaPng(240, 160, 90));
+    await writeFile(
+      join(pictures, 'small.png'),
+      encode({ width: 120, height: 80, channels: 3, depth: 8, data: small }),
+    );
+    await writeFile(join(pictures, 'other.png'), formulaPng(240, 160, 3));
+    const names = ['a', 'same', 'small', 'other', 'gone', 'a'];
+    const rows = names.map((name, i) => ({
+      image: `${name}.png`,
+      caption: i === 5 ? 'Another text.' : 'A picture.',
+    }));
+    // Read as a table alone: a file that is missing is known by its name.
+    const path = await put('alike/c.jsonl', rows);
+    const near = await rewrite(path, dedupeOperation(inputOf([path]), 0.8));
+    expect(near.rows.map(({ provenance }) => provenance)).toEqual(
+      [1, 4, 5, 6].map((line) => `${path}:${line}`),
+    );
+    expect([...near.result.dropped]).toEqual([
+      ['exact duplicate', 1],
+      ['near duplicate', 1],
+    ]);
+    const exact = await rewrite(path, dedupeOperation(inputOf([path]), null));
+    expect(exact.rows).toHaveLength(5);
+  });
+});
+
 describe('redact', () => {
   test('replaces values in all texts of a row, the same by one placeholder, and leaves names of files', async () => {
     const path = await put('redact.jsonl', [
@@ -241,6 +279,27 @@ describe('what is written', () => {
       },
     ]);
     expect(new Uint8Array(await readFile(join(twice.out, 'media/0/images/a.png')))).toEqual(png);
+    const card = JSON.parse(await readFile(join(twice.out, 'croissant.json'), 'utf8')) as {
+      distribution: unknown[];
+      recordSet: { field: unknown[] }[];
+    };
+    expect(card.distribution[1]).toMatchObject({
+      ...{ '@type': 'cr:FileSet', '@id': 'files-image', encodingFormat: 'image/png' },
+      includes: ['media/**/*.png'],
+    });
+    expect(card.recordSet[0]!.field[0]).toMatchObject({
+      references: { field: { '@id': 'pictures-image/path' } },
+    });
+    expect(card.recordSet[1]!.field).toMatchObject([
+      {
+        '@id': 'pictures-image/path',
+        source: { fileSet: { '@id': 'files-image' }, extract: { fileProperty: 'fullpath' } },
+      },
+      {
+        dataType: 'sc:ImageObject',
+        source: { fileSet: { '@id': 'files-image' }, extract: { fileProperty: 'content' } },
+      },
+    ]);
   });
 
   test('has a Croissant file with what the specification requires', async () => {
@@ -480,6 +539,14 @@ describe('pack', () => {
   });
 });
 
+const none = async (): Promise<never> => {
+  throw new Error('not asked for');
+};
+const ALIGN: AlignOptions = {
+  ...{ transcribe: none, embed: none, maxRate: Infinity, minAgreement: -Infinity },
+  ...{ seed: 0, out: 'out' },
+};
+
 describe('align', () => {
   test('counts words that differ as they are spoken', () => {
     expect(agreementOf('I have 7 cats.', 'i have seven cats')).toMatchObject({
@@ -505,7 +572,8 @@ describe('align', () => {
       [join(sounds, 'bad.wav'), 'something else <b>'],
     ]);
     const out = newOut();
-    const operation = alignOperation(async (path) => heard.get(path)!, 0.5, out);
+    const transcribe = async (path: string) => heard.get(path)!;
+    const operation = alignOperation({ ...ALIGN, transcribe, maxRate: 0.5, out });
     const { rows, result } = await rewrite(sounds, operation, out);
     expect(rows).toMatchObject([
       { audio: 'media/0/good.wav', heard: 'One, two, three.', word_error_rate: 0 },
@@ -516,15 +584,63 @@ describe('align', () => {
     expect(page).toContain('something else &lt;b&gt;');
   });
 
-  test('of pictures is refused by name', async () => {
+  test('has an interval that contains a rate above 1', async () => {
+    const sounds = join(folder, 'long');
+    await mkdir(sounds);
+    for (let i = 0; i < 10; i++) {
+      await writeFile(join(sounds, `${i}.wav`), 'RIFF');
+      await writeFile(join(sounds, `${i}.txt`), 'one');
+    }
+    const transcribe = async (path: string) =>
+      Array.from({ length: Number(basename(path, '.wav')) }, () => 'two').join(' ');
+    const { result } = await rewrite(sounds, alignOperation({ ...ALIGN, transcribe }));
+    const rows = new Map(result.sections.flatMap((one) => one.rows.map(([k, v]) => [k, v])));
+    // Nothing heard is one error, n words are n: 1 + 1 + 2 + ... + 9 of 10 words.
+    const [value, low, high] = numbersOf(rows.get('word error rate')!);
+    expect(value).toBe(460);
+    expect(low).toBeGreaterThan(250);
+    expect(low).toBeLessThan(460);
+    expect(high).toBeGreaterThan(460);
+    expect(high).toBeLessThanOrEqual(900);
+  });
+
+  test('of pictures ranks texts by their own picture, and shows the worst', async () => {
     const pictures = join(folder, 'to-align');
     await mkdir(pictures);
-    await writeFile(join(pictures, 'a.png'), Uint8Array.of(0x89, 0x50, 0x4e, 0x47));
-    await writeFile(join(pictures, 'c.jsonl'), JSON.stringify({ image: 'a.png', caption: 'c' }));
-    const operation = alignOperation(async () => '', Infinity, newOut());
-    await expect(rewrite(pictures, operation)).rejects.toMatchObject({
-      code: 'E_MODEL_KIND',
-      message: expect.stringContaining('no model yet that compares texts with images') as string,
+    const rows = Array.from({ length: 6 }, (_, i) => ({ image: `${i}.png`, caption: `text ${i}` }));
+    for (const [i, { image }] of rows.entries())
+      await writeFile(join(pictures, image), formulaPng(16 + i, 16, i));
+    await writeFile(join(pictures, 'broken.png'), formulaPng(16, 16, 1).subarray(0, 60));
+    await put('to-align/c.jsonl', [...rows, { image: 'broken.png', caption: '<b>' }]);
+    // Each picture is an axis of its own; the last text is on that of the first picture.
+    const axis = (i: number) => Float32Array.from({ length: 6 }, (_, at) => (at === i ? 1 : 0));
+    const embed: AlignOptions['embed'] = async (text, { width }) => ({
+      text: axis(Number(text.at(-1)) % 5),
+      picture: axis(width - 16),
     });
+    const operation = alignOperation({ ...ALIGN, embed, minAgreement: 0.5 });
+    const { rows: kept, result, out } = await rewrite(pictures, operation);
+    expect(kept.map(({ caption, agreement }) => [caption, agreement])).toEqual(
+      rows.slice(0, 5).map(({ caption }) => [caption, 1]),
+    );
+    expect([...result.dropped]).toEqual([
+      ['agreement below 0.5', 1],
+      ['cannot be seen', 1],
+    ]);
+    expect(result.problems.kept[0]).toMatchObject({ line: 7, field: 'image' });
+    const first = result.sections.find(({ title }) => title.startsWith('How often'))!;
+    expect(first.rows[0]).toEqual(['first of 6', expect.stringMatching(/^83\.33 % /)]);
+    const page = await readFile(join(out, 'report.html'), 'utf8');
+    expect(page).toMatch(/<img src="data:image\/png;base64,[^"]+" alt=""><pre>text 5<\/pre>/);
+    const filtered = await rewrite(
+      out,
+      filterOperation({ minAgreement: 1.1 }, { classifier: null, licence: null }),
+    );
+    expect(filtered.rows).toEqual([]);
   });
 });
+
+function numbersOf(text: string): [number, number, number] {
+  const [value = NaN, low = NaN, high = NaN] = [...text.matchAll(/[\d.]+/g)].map(Number);
+  return [value, low, high];
+}
