@@ -49,7 +49,7 @@ export async function describeConversation(
   return await describeInOrder(request, messages);
 }
 
-/** The same with words for every model: what is kept as text has no place for pictures. */
+/** The same with words for every model: a text that is continued as it is has no place for pictures. */
 export async function describeInOrder(
   request: PictureRequest,
   messages: readonly Message[],
