@@ -11,7 +11,7 @@ import type { Redactor } from '../redaction/redactor.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { senseNames } from '../senses/senses.ts';
 import type { Description, ReadyDescribers } from './describe-picture.ts';
-import { describePicture, readyDescribers } from './describe-picture.ts';
+import { describePicture, readyDescribers, withoutText } from './describe-picture.ts';
 import { sentPicture } from './fetch-picture.ts';
 import { MAX_PICTURES } from './picture-bytes.ts';
 import type { ImageJson, VisionField } from './fields.ts';
@@ -91,7 +91,8 @@ export async function describeMessages(
       throwIfLeft(signal);
       const field = `${path}${names.pictureField}`;
       const sent = await sentPicture(env, part.url, field, signal);
-      const found = await describePicture(env, caller, sent, describers, field);
+      const used = part.detail === 'low' ? withoutText(describers) : describers;
+      const found = await describePicture(env, caller, sent, used, field);
       const image = imageJson(
         images.length + 1,
         nPicture,
