@@ -56,6 +56,11 @@ const PREPARE: {
   },
 };
 
+/** The same as one square: what transformers make without "do_image_splitting". */
+export function asOneSquare(how: Preparation): Preparation {
+  return how.kind === 'tiles' ? { ...how, kind: 'whole' } : how;
+}
+
 /** How many tiles a picture becomes: rows and columns, 0 and 0 for a picture that is one square. */
 export function tileGrid(
   picture: Size,

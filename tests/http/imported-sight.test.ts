@@ -90,6 +90,29 @@ describe.each(NAMES)('%s', (model) => {
     expect(cached).toBeLessThan(15);
   });
 
+  test('a picture of low detail is one square, and is counted so; another detail is refused', async () => {
+    const { url } = image(45, 31).image_url;
+    const shown = (detail: 'low' | 'high' | 'auto') => ({
+      ...{ type: 'image_url' as const, image_url: { url, detail } },
+    });
+    const count = async (detail: 'low' | 'high' | 'auto') =>
+      (await ask(model, shown(detail), words(golden.ask))).usage!.prompt_tokens;
+    const [low, high] = [await count('low'), await count('high')];
+    expect(await count('auto')).toBe(high);
+    expect(low < high).toBe(model === 'idefics3');
+    const content = [
+      { type: 'input_image', image_url: url, detail: 'low' },
+      { type: 'input_text', text: golden.ask },
+    ];
+    const input = [{ role: 'user', content }];
+    const counted = await server.post('/v1/responses/input_tokens', { model, input });
+    expect((await counted.json<{ input_tokens: number }>()).input_tokens).toBe(low);
+    await expect(ask(model, shown('huge' as 'low'), words(golden.ask))).rejects.toMatchObject({
+      status: 400,
+      param: 'messages[0].content[0].image_url.detail',
+    });
+  });
+
   test('texts alone need no tower, and names of its tokens in them are text', async () => {
     const plain = await ask(model, words('Hello'));
     const sly = await ask(model, words('Hello<image>'));

@@ -95,6 +95,15 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect(plain.images).toBeUndefined();
   });
 
+  test('low detail leaves out the text of a picture', async () => {
+    const [message] = say(dataUrl(page), 'Which fruit?');
+    const [question] = message!.content;
+    const picture = { type: 'image_url', image_url: { url: dataUrl(page), detail: 'low' } };
+    const { images } = await chat({ messages: [{ role: 'user', content: [question, picture] }] });
+    expect(images?.[0]?.text).toBeUndefined();
+    expect(images?.[0]?.colours[0]?.name).toBe('white');
+  });
+
   test('a rendered template has the words that a chat puts in, as many tokens', async () => {
     const messages = say(dataUrl(page), 'Which fruit?');
     const chatted = await chat({ messages });

@@ -12,6 +12,7 @@ import { refusalOf } from './limits.ts';
 import { readDocument, readFile } from './read-document.ts';
 import type { ReadFile } from './read-document.ts';
 import { readPicture } from './read-picture.ts';
+import { KEPT_SIDES, shrinkPicture } from './shrink-picture.ts';
 import { withFile } from './received-file.ts';
 import type { Section } from './sections.ts';
 import type { FileType } from './types.ts';
@@ -54,6 +55,18 @@ export default class Documents extends WorkerEntrypoint {
     return answerCall({ place: 'documents.readPicture', ...call }, () =>
       readPicture(bytes, webp, maxSide),
     );
+  }
+
+  /** The picture as a JPEG of at most `maxBytes`, or the smallest there is. */
+  shrinkPicture(
+    call: CallContext,
+    bytes: Uint8Array,
+    maxBytes: number,
+  ): Promise<RpcAnswer<Uint8Array<ArrayBuffer>>> {
+    return answerCall({ place: 'documents.shrinkPicture', ...call }, async () => {
+      const { picture } = await readPicture(bytes, webp, KEPT_SIDES[0]);
+      return await shrinkPicture(picture, maxBytes);
+    });
   }
 
   override fetch(): Response {

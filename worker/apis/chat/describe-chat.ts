@@ -4,13 +4,11 @@ import type { Message } from '../../serving/conversation/message.ts';
 import type { ServingEnv } from '../../serving/env.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
 import { findModel } from '../../serving/models/model-store.ts';
-import {
-  describeConversation,
-  describeInOrder,
-  hasPictures,
-} from '../../serving/vision/describe-messages.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
+import { describeConversation, hasPictures } from '../../serving/vision/describe-messages.ts';
 import type { DescribedMessages } from '../../serving/vision/describe-messages.ts';
 import type { VisionField } from '../../serving/vision/fields.ts';
+import { keepPictures } from '../../serving/vision/keep-pictures.ts';
 import { CHAT_PARTS } from './schema.ts';
 
 export interface ShownChat {
@@ -18,20 +16,22 @@ export interface ShownChat {
   /** Id of the model; the default one when it is undefined. */
   readonly model?: string | undefined;
   readonly vision?: VisionField;
-  /** A session keeps texts alone. */
-  readonly session?: unknown;
+  /** One that keeps the turn. */
+  readonly session?: string | undefined;
+  readonly store?: boolean | null | undefined;
 }
 
 /** @throws {EngineError} E_MODEL_NOT_FOUND; as describeMessages does */
 export async function describeChat(
   env: ServingEnv,
   caller: Caller,
-  { messages, model, vision, session }: ShownChat,
+  { messages, model, vision, session, store }: ShownChat,
   signal: AbortSignal,
 ): Promise<DescribedMessages> {
   if (!hasPictures(messages)) return { messages, images: [] };
   const found = await findModel(env.MODELS, model ?? (await defaultModelId(env)), caller);
   const request = { env, caller, model: found, vision, names: CHAT_PARTS, signal };
-  const describe = session === undefined ? describeConversation : describeInOrder;
-  return await describe(request, messages);
+  const isKept = session !== undefined && store !== false && senseNames(found).has('image');
+  const shown = isKept ? await keepPictures(request, messages) : messages;
+  return await describeConversation(request, shown);
 }

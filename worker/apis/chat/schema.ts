@@ -103,7 +103,7 @@ export const chatMessage = z
     ...(role !== 'tool' || answered === undefined ? {} : { tool_call_id: answered }),
   }));
 
-/** Path of the first use of tools, or null. Sessions keep texts only. */
+/** Path of the first use of tools, or null. Sessions keep no calls. */
 function toolsOf({
   tools = [],
   messages,

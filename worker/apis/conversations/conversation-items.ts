@@ -2,13 +2,12 @@
 import { EngineError } from '../../../engine/base/errors.ts';
 import { listJson, listSchema, pageOf, pageQuery } from '../../http/body/page-query.ts';
 import { appendItems, readItems, readRecord, recordStub } from '../records/records.ts';
-import { newItems } from '../responses/input.ts';
 import { nextPlace } from '../responses/item-shape.ts';
 import { type InputItemJson, inputItemSchema } from '../responses/item-schema.ts';
-import { readReferences } from '../responses/references.ts';
 import { conversationSchema, itemsBodySchema } from './schema.ts';
 import type { ConversationJson } from './schema.ts';
 import { defineConversationEndpoint } from './env.ts';
+import { readNewItems } from './new-items.ts';
 
 const path = '/v1/conversations/:id/items';
 const params = { id: 'id of the conversation' };
@@ -33,10 +32,10 @@ export const addConversationItems = defineConversationEndpoint({
     { title: 'Add a message', before, params: { id: '$id' }, body: { items } },
     { title: 'An unknown conversation', params: { id: 'conv_0' }, body: { items }, status: 404 },
   ],
-  async handle({ env, caller, params: { id = '' }, body }) {
+  takesPictures: true,
+  async handle({ env, caller, params: { id = '' }, body, request: { signal } }) {
     const found = await readItems<InputItemJson>(env, caller, 'conversation', id);
-    const referenced = await readReferences(env, caller, body.items);
-    const added = newItems(body.items, id, referenced, nextPlace(found));
+    const added = await readNewItems({ env, caller, signal }, body.items, id, nextPlace(found));
     await appendItems(env, caller, 'conversation', id, added);
     return Response.json(listJson(added, false));
   },

@@ -8,8 +8,7 @@ import {
   updateRecord,
   writeRecord,
 } from '../records/records.ts';
-import { newItems } from '../responses/input.ts';
-import { readReferences } from '../responses/references.ts';
+import { readNewItems } from './new-items.ts';
 import { conversationBodySchema, conversationSchema, metadataBodySchema } from './schema.ts';
 import type { ConversationJson } from './schema.ts';
 import { defineConversationEndpoint } from './env.ts';
@@ -37,14 +36,15 @@ export const createConversation = defineConversationEndpoint({
       body: { items: [{ role: 'user', content: 'What does a bicycle need?' }] },
     },
   ],
-  async handle({ env, caller, body }) {
+  takesPictures: true,
+  async handle({ env, caller, body, request: { signal } }) {
     const id = newObjectId(RECORD_KINDS.conversation);
     const { items = [], metadata = {} } = body;
     const conversation: ConversationJson = {
       ...{ id, object: 'conversation', created_at: Math.floor(Date.now() / 1000), metadata },
     };
-    const referenced = await readReferences(env, caller, items);
-    await writeRecord(env, caller, id, conversation, newItems(items, id, referenced));
+    const first = await readNewItems({ env, caller, signal }, items, id);
+    await writeRecord(env, caller, id, conversation, first);
     return Response.json(conversation);
   },
 });

@@ -4,6 +4,8 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { RESPONSES_REFUSED } from '../../http/body/refused.ts';
 import { chatSteps } from '../../serving/generation/run-chat.ts';
+import { mediaPositions } from '../../serving/senses/marks.ts';
+import { sensesOf } from '../../serving/senses/senses.ts';
 import { readHistory } from './conversation-turns.ts';
 import { defineResponseEndpoint } from './env.ts';
 import { describeItems, newItems, newResponseId } from './input.ts';
@@ -43,19 +45,16 @@ export const countInputTokens = defineResponseEndpoint({
     const referenced = await readReferences(env, caller, body.input);
     const asked = await withPictureFiles(env, caller, body.input);
     const added = newItems(asked, newResponseId(), referenced);
-    const { items: fresh } = await describeItems(env, caller, body, added, request.signal);
+    const counted = { ...body, store: false, conversation: undefined };
+    const { items: fresh } = await describeItems(env, caller, counted, added, request.signal);
     const input = [...history, ...fresh];
-    const { model, messages, tools } = await readTurn(env, {
-      caller,
-      body,
-      input,
-      nNew: fresh.length,
-    });
+    const turn = { caller, body, input, nNew: fresh.length };
+    const { model, messages, tools } = await readTurn(env, turn, request.signal);
     record.modelId = model.id;
-    const steps = chatSteps(model, [...messages.history, ...messages.fresh], {
-      ...{ field: 'input', tools: tools?.tools ?? [] },
-    });
+    const all = [...messages.history, ...messages.fresh];
+    const steps = chatSteps(model, all, { field: 'input', tools: tools?.tools ?? [] });
     const { length } = await inTurns(steps, takeTurn);
-    return Response.json({ object: 'response.input_tokens', input_tokens: length });
+    const nMedia = mediaPositions(all, sensesOf(model));
+    return Response.json({ object: 'response.input_tokens', input_tokens: length + nMedia });
   },
 });

@@ -6,14 +6,18 @@ import { invalidField } from '../../platform/invalid-field.ts';
 import { checkInputs, textContent, textMessage } from '../../serving/conversation/message.ts';
 import type { ContentPart, Message, PartNames } from '../../serving/conversation/message.ts';
 import type { ServingEnv } from '../../serving/env.ts';
-import { findModel } from '../../serving/models/model-store.ts';
+import { picturePart, soundPart } from '../../serving/fields/content.ts';
+import { findModel, type ServedModel } from '../../serving/models/model-store.ts';
 import { defaultModelId } from '../../serving/models/model-names.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import {
+  describeConversation,
   describeMessages,
   hasPictures,
   picturesFirst,
 } from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
+import { keepPictures } from '../../serving/vision/keep-pictures.ts';
 import type { Redaction } from '../../serving/redaction/redactor.ts';
 import type { ResponsesEnv } from './env.ts';
 import { INPUT_ARGUMENT } from '../../serving/output/custom-input.ts';
@@ -142,53 +146,82 @@ type InputPart = Extract<InputItemJson, { type: 'message' }>['content'][number];
 const partText = (part: NewPart): string => ('text' in part ? String(part.text) : '');
 
 function newPart(part: NewPart): InputPart {
-  if (part.type === 'input_image') return { type: part.type, url: part.image_url ?? null };
+  if (part.type === 'input_image') {
+    const { type, image_url: url, detail } = part;
+    return { type, image_url: url ?? null, file_id: null, detail: detail ?? 'auto' };
+  }
   if (part.type !== 'input_audio') return { type: 'input_text', text: part.text };
   const { data, format } = part.input_audio;
-  return { type: part.type, url: `data:audio/${format};base64,${data}` };
+  return { type: part.type, input_audio: { data, format } };
 }
 
 function contentPart(part: InputPart): ContentPart {
   if ('text' in part) return { type: 'text', text: part.text };
-  const type = part.type === 'input_image' ? 'image' : 'audio';
-  return { type, url: part.url, given: part.type };
+  if (part.type === 'input_image') return picturePart(part.image_url, part.type, part.detail);
+  return soundPart(part.input_audio, part.type);
 }
 
-/** @throws {EngineError} E_REQUEST_INVALID naming a part that the model has no input for */
-export function checkItemInputs(modelId: string, fresh: ItemTurns): void {
-  checkInputs(
-    modelId,
-    fresh.messages,
-    partNames((message) => fresh.itemOf[message] ?? 0),
-  );
+/** What the conversation is read for: its model, and who asks. */
+export interface Reading {
+  readonly env: ServingEnv;
+  readonly caller: Caller;
+  readonly model: ServedModel;
+  readonly vision: ResponseBody['vision'];
+  readonly signal: AbortSignal;
 }
 
-function partNames(itemOf: (message: number) => number): PartNames {
+/**
+ * New items as their model reads them: its pictures before the texts that ask about them.
+ * @throws {EngineError} E_REQUEST_INVALID naming a part that the model has no input for
+ */
+export async function readNew(reading: Reading, { messages, itemOf }: ItemTurns) {
+  const { model } = reading;
+  const names = partNames((message) => itemOf[message] ?? 0);
+  if (!senseNames(model).has('image')) {
+    checkInputs(model.id, messages, names, senseNames(model));
+    return messages;
+  }
+  const read = await describeConversation({ ...reading, names }, messages);
+  checkInputs(model.id, read.messages, names, senseNames(model));
+  return read.messages;
+}
+
+/** Earlier turns: pictures that an earlier model saw become words for one that does not see. */
+export async function readEarlier(reading: Reading, { messages }: ItemTurns) {
+  const names: PartNames = { ...partNames(() => 0), path: () => 'input', pictureField: '' };
+  return (await describeConversation({ ...reading, names }, messages)).messages;
+}
+
+function partNames(itemOf: (message: number) => number, field = 'input'): PartNames {
   return {
-    path: (message, part) => `input[${itemOf(message)}].content[${part}]`,
+    path: (message, part) => `${field}[${itemOf(message)}].content[${part}]`,
     pictureField: '.image_url',
     text: '{"type": "input_text", "text": "..."}',
   };
 }
 
-/** New items with words in the place of their pictures. @throws {EngineError} as describeMessages does */
+/**
+ * New items with words in the place of their pictures; for a model that sees with its pictures, small enough to be kept where
+ * they are.
+ * @throws {EngineError} as describeMessages and keepPictures do
+ */
 export async function describeItems(
   env: ServingEnv,
   caller: Caller,
-  { model: named, vision }: Pick<ResponseBody, 'model' | 'vision'>,
+  body: Pick<ResponseBody, 'model' | 'vision' | 'store' | 'conversation'>,
   items: readonly InputItemJson[],
   signal: AbortSignal,
 ): Promise<{ readonly items: readonly InputItemJson[]; readonly images: readonly ImageJson[] }> {
-  // One message an item, so that their numbers are the same.
-  const messages = items.map((item): Message =>
-    item.type === 'message'
-      ? { role: item.role, content: item.content.map(contentPart) }
-      : { role: 'tool', content: [] },
-  );
+  const messages = messageEach(items);
   if (!hasPictures(messages)) return { items, images: [] };
-  const model = await findModel(env.MODELS, named ?? (await defaultModelId(env)), caller);
+  const { vision } = body;
+  const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
   const names = partNames((message) => message);
   const request = { env, caller, model, vision, names, signal };
+  if (senseNames(model).has('image')) {
+    const isKept = body.store || body.conversation !== undefined;
+    return { items: isKept ? await keepItems(request, items) : items, images: [] };
+  }
   const { messages: described, images } = await describeMessages(request, messages);
   const withWords = items.map((item, i): InputItemJson => {
     if (item.type !== 'message') return item;
@@ -201,6 +234,38 @@ export async function describeItems(
     return { ...item, content: picturesFirst(pictures, content) };
   });
   return { items: withWords, images };
+}
+
+/** One message an item, so that their numbers are the same. */
+function messageEach(items: readonly InputItemJson[]): Message[] {
+  return items.map((item) =>
+    item.type === 'message'
+      ? { role: item.role, content: item.content.map(contentPart) }
+      : { role: 'tool', content: [] },
+  );
+}
+
+/**
+ * Items with their pictures as they are kept.
+ * @param field of the items, for errors
+ * @throws {EngineError} as keepPictures does
+ */
+export async function keepItems(
+  { env, caller, signal }: Pick<Reading, 'env' | 'caller' | 'signal'>,
+  items: readonly InputItemJson[],
+  field = 'input',
+): Promise<InputItemJson[]> {
+  const names = partNames((message) => message, field);
+  const messages = await keepPictures({ env, caller, signal, names }, messageEach(items));
+  return items.map((item, i): InputItemJson => {
+    if (item.type !== 'message') return item;
+    const content = item.content.map((part, j): InputPart => {
+      const kept = messages[i]?.content[j];
+      if (part.type !== 'input_image' || kept?.type !== 'image') return part;
+      return { ...part, image_url: kept.url };
+    });
+    return { ...item, content };
+  });
 }
 
 interface ItemTurns {

@@ -1,6 +1,7 @@
 /** Items of responses: those of inputs, those of outputs, and their stored form. */
 import { z } from 'zod';
 import { tokenLogprobSchema } from '../../serving/fields/answers.ts';
+import { detailField, DETAILS } from '../../serving/fields/content.ts';
 import { callId, parseArguments } from '../chat/schema.ts';
 import { MAX_TOOL_NAME_CHARS, toolName } from '../../serving/fields/output.ts';
 
@@ -20,6 +21,7 @@ const imagePart = z.looseObject({
   type: z.literal('input_image'),
   image_url: z.string().nullish(),
   file_id: z.string().max(200).nullish(),
+  detail: detailField,
 });
 const audioPart = z.looseObject({
   type: z.literal('input_audio'),
@@ -284,8 +286,14 @@ export const inputItemSchema = z
         z.union([
           z.strictObject({ type: z.literal('input_text'), text: z.string() }),
           z.strictObject({
-            type: z.enum(['input_image', 'input_audio']),
-            url: z.string().nullable().describe('a data: URL or another URL'),
+            type: z.literal('input_image'),
+            image_url: z.string().nullable().describe('a data: URL or another URL'),
+            file_id: z.string().nullable(),
+            detail: z.enum(DETAILS),
+          }),
+          z.strictObject({
+            type: z.literal('input_audio'),
+            input_audio: z.strictObject({ data: z.string(), format: z.string() }),
           }),
           outputTextSchema,
         ]),

@@ -8,11 +8,12 @@ import { openFile } from '../files/stored-file.ts';
 import type { FileStore } from '../files/stored-file.ts';
 import type { NewItem } from './item-schema.ts';
 
-/** @throws {EngineError} E_REQUEST_INVALID naming the part */
+/** @param field of the items, for errors @throws {EngineError} E_REQUEST_INVALID naming the part */
 export async function withPictureFiles(
   store: FileStore,
   caller: Caller,
   input: readonly NewItem[],
+  field = 'input',
 ): Promise<NewItem[]> {
   const read: NewItem[] = [];
   let nFile = 0;
@@ -29,7 +30,7 @@ export async function withPictureFiles(
         content.push(part);
         continue;
       }
-      const param = `input[${i}].content[${j}].file_id`;
+      const param = `${field}[${i}].content[${j}].file_id`;
       if (++nFile > MAX_PICTURES)
         throw invalidField(param, `expected at most ${MAX_PICTURES} pictures, got more`);
       content.push({ ...part, image_url: await dataUrlOf(store, caller, id, param) });

@@ -15,7 +15,7 @@ import type { RequestRecord } from '../../http/observe/record.ts';
 import { flatCustomNames, responseTools } from '../../serving/output/api-tools.ts';
 import { withInputs } from '../../serving/output/custom-input.ts';
 import { textFormat } from '../../serving/output/constraint.ts';
-import { checkCalls, checkItemInputs, itemTurns } from './input.ts';
+import { checkCalls, itemTurns, readEarlier, readNew } from './input.ts';
 import { readApprovals } from './mcp/approvals.ts';
 import { resultFitter } from './mcp/fit-result.ts';
 import { openServers } from './mcp/servers.ts';
@@ -82,6 +82,7 @@ interface Turn {
 export async function readTurn(
   env: ServingEnv,
   { caller, body, input, nNew }: Pick<ResponseJob, 'caller' | 'body' | 'input' | 'nNew'>,
+  signal: AbortSignal,
   servers: McpServers | null = null,
 ): Promise<Turn> {
   const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
@@ -90,8 +91,10 @@ export async function readTurn(
   const before = itemTurns(input.slice(0, input.length - nNew), input);
   const after = itemTurns(input.slice(input.length - nNew), input);
   checkCalls(before, after);
-  checkItemInputs(model.id, after);
-  const messages = { history: [...system, ...before.messages], fresh: after.messages };
+  const reading = { env, caller, model, vision: body.vision, signal };
+  const fresh = await readNew(reading, after);
+  const history = [...system, ...(await readEarlier(reading, before))];
+  const messages = { history, fresh };
   return { model, messages, tools: responseTools(body, servers?.tools) };
 }
 
@@ -119,7 +122,7 @@ async function planWith(
   record: RequestRecord,
 ): Promise<ResponsePlan> {
   const { id, caller, body, redactions, images } = job;
-  const { model, messages: turn, tools } = await readTurn(env, job, servers);
+  const { model, messages: turn, tools } = await readTurn(env, job, signal, servers);
   const approved = readApprovals(job.input, job.nNew, servers);
   const { history, fresh } = turn;
   const shown = tools?.tools ?? [];

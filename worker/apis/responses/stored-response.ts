@@ -91,6 +91,7 @@ export class StoredResponse {
   }
 }
 
+const MEDIA_TYPES: ReadonlySet<string> = new Set(['input_image', 'input_audio']);
 const REDACTIONS_PLACE = 'redactions';
 /** The first schema that has redactions. */
 const REDACTIONS_SCHEMA = 2;
@@ -129,7 +130,10 @@ export function checkStorable(
   let bytes = 0;
   input.forEach((item, i) => {
     const json = JSON.stringify(item);
-    checkRowSize(json, `input[${i}]`, 'a response');
+    const hasMedia =
+      item.type === 'message' && item.content.some(({ type }) => MEDIA_TYPES.has(type));
+    const fix = hasMedia ? 'Send less at once, or "store": false' : undefined;
+    checkRowSize(json, `input[${i}]`, 'a response', fix);
     bytes += utf8Bytes(json);
   });
   if (bytes > MAX_ITEMS_BYTES) throw tooLong(`${bytes} bytes`, `${MAX_ITEMS_BYTES} bytes`);

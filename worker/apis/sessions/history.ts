@@ -223,10 +223,14 @@ const placeOf = (id: number, column: string): string => `messages/${id}/${column
 
 /** Parts that a row keeps in addition to the text; null when the text is enough. */
 function partsJson(content: Content): string | null {
-  return content.every(({ type }) => type === 'text') ? null : JSON.stringify(content);
+  if (content.every(({ type }) => type === 'text')) return null;
+  // Where a part stood in its request says nothing later.
+  return JSON.stringify(content, (name, value: unknown) => (name === 'at' ? undefined : value));
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming `param`, when a row with `content` is too large. */
 export function checkStored(content: Content, param: string): void {
-  checkRowSize(contentText(content) + (partsJson(content) ?? ''), param);
+  const parts = partsJson(content);
+  const fix = parts === null ? undefined : 'Send less at once, or "store": false';
+  checkRowSize(contentText(content) + (parts ?? ''), param, 'a session', fix);
 }

@@ -21,11 +21,17 @@ import { RequestRecord } from '../../http/observe/record.ts';
 import { settleAtEnd } from '../../http/usage.ts';
 import type { ChatBody } from '../chat/schema.ts';
 import { answerChat, type ChatAnswer } from '../chat/answer-chat.ts';
-import { checkInputs, contentText, textContent } from '../../serving/conversation/message.ts';
+import {
+  checkInputs,
+  contentText,
+  type PartNames,
+  textContent,
+} from '../../serving/conversation/message.ts';
 import { CHAT_PARTS } from '../chat/schema.ts';
 import { redactMessages, redactorFor } from '../../serving/redaction/redact-request.ts';
 import type { Redactor } from '../../serving/redaction/redactor.ts';
-import { redactImages } from '../../serving/vision/describe-messages.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
+import { describeConversation, redactImages } from '../../serving/vision/describe-messages.ts';
 import type { ImageJson } from '../../serving/vision/fields.ts';
 import { fitToContext } from '../../serving/generation/fit-context.ts';
 import { checkStored, History } from './history.ts';
@@ -38,9 +44,12 @@ import { TurnQueue } from './turn-queue.ts';
 export interface SessionTurn {
   readonly caller: Caller;
   readonly body: ChatBody;
-  /** Pictures whose words stand in the messages. */
+  /** Pictures whose words stand in the messages; models that see have the pictures. */
   readonly images: readonly ImageJson[];
 }
+
+/** Parts of earlier turns are nowhere in the request. */
+const HISTORY_PARTS: PartNames = { ...CHAT_PARTS, path: () => 'session', pictureField: '' };
 
 export class Session extends PortableObject<ServingEnv> {
   readonly #keeper = new Keeper(this.ctx.storage, this.env, 'session');
@@ -236,12 +245,18 @@ export class Session extends PortableObject<ServingEnv> {
       body.model ?? (await defaultModelId(this.env)),
       caller,
     );
-    checkInputs(model.id, body.messages, CHAT_PARTS);
+    checkInputs(model.id, body.messages, CHAT_PARTS, senseNames(model));
     const redactor = await this.#redactorFor(body);
     const messages = await redactMessages(redactor, body.messages);
-    messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
+    if (body.store !== false)
+      messages.forEach(({ content }, i) => checkStored(content, `messages[${i}].content`));
     const stored = (await this.#readHistory())?.messages ?? [];
-    const history = stored.map(({ role, content }) => ({ role, content }));
+    const { vision } = body;
+    // What an earlier model saw, this one may need words for.
+    const { messages: history } = await describeConversation(
+      { env: this.env, caller, model, vision, names: HISTORY_PARTS, signal },
+      stored.map(({ role, content }) => ({ role, content })),
+    );
     const nAnswer = [...stored, ...messages].filter(({ role }) => role === 'assistant').length;
     const wanted = body.max_completion_tokens ?? body.max_tokens;
     const fitted = await fitToContext(this.env, caller, model, history, messages, wanted);

@@ -9,6 +9,7 @@ import { defaultModelId } from '../../serving/models/model-names.ts';
 import { chatTools } from '../../serving/output/api-tools.ts';
 import { templateVariables } from '../../serving/fields/template.ts';
 import { checkInputs } from '../../serving/conversation/message.ts';
+import { senseNames } from '../../serving/senses/senses.ts';
 import { visionField } from '../../serving/vision/fields.ts';
 import { describeChat } from '../chat/describe-chat.ts';
 import { CHAT_PARTS, chatMessage, MAX_MESSAGES } from '../chat/schema.ts';
@@ -25,7 +26,7 @@ export const applyTemplate = defineEndpoint({
   summary: 'Render messages as the prompt that the model sees',
   description:
     'Names of special tokens inside messages look special in "prompt", but are plain text in ' +
-    '"tokens", which is what the model gets. Pictures become the words that a chat has in their place.',
+    '"tokens", which is what the model gets. Pictures become the words that a chat has in their place; of a model that sees, the markers between which they will stand.',
   takesPictures: true,
   body: z
     .looseObject({
@@ -54,7 +55,7 @@ export const applyTemplate = defineEndpoint({
   async handle({ env, caller, body, request }) {
     const { messages } = await describeChat(env, caller, body, request.signal);
     const model = await findModel(env.MODELS, body.model ?? (await defaultModelId(env)), caller);
-    checkInputs(model.id, messages, CHAT_PARTS);
+    checkInputs(model.id, messages, CHAT_PARTS, senseNames(model));
     const rendering = renderChatSteps(model, messages, {
       addGenerationPrompt: body.add_generation_prompt,
       tools: chatTools(body)?.tools ?? [],

@@ -14,13 +14,18 @@ export function utf8Bytes(text: string): number {
 }
 
 /** @throws {EngineError} E_REQUEST_INVALID naming `param`, when a row with `content` is too large. */
-export function checkRowSize(content: string, param: string, keeper = 'a session'): void {
+export function checkRowSize(
+  content: string,
+  param: string,
+  keeper = 'a session',
+  fix = 'Split the message',
+): void {
   const bytes = utf8Bytes(content);
   const maxBytes = MAX_CONTENT_BYTES;
   if (bytes <= maxBytes) return;
   throw invalidField(
     param,
-    `${keeper} keeps messages of at most ${maxBytes} bytes, got ${bytes}. Split the message`,
+    `${keeper} keeps messages of at most ${maxBytes} bytes, got ${bytes}. ${fix}`,
     { details: { bytes, maxBytes } },
   );
 }

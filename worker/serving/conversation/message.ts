@@ -9,6 +9,8 @@ export interface MediaPart {
   readonly url: string | null;
   /** The part's type in the request, for errors: "image_url", "input_audio". */
   readonly given: string;
+  /** Of a picture: only as one whole. As closely as there is a way to look otherwise. */
+  readonly detail?: 'low';
   /** Where it stood in the request, for errors, once parts have been put in another order. */
   readonly at?: string;
 }

@@ -5,23 +5,36 @@ import type { ContentPart } from '../conversation/message.ts';
 /** A URL; its length is limited by the size of the body. */
 const url = z.string();
 
+export const DETAILS = ['auto', 'low', 'high'] as const;
+/** How closely a picture is looked at: "low" takes less of the context. */
+export const detailField = z.enum(DETAILS).nullish();
+type Detail = z.output<typeof detailField>;
+
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
 const imagePart = z
-  .looseObject({ type: z.literal('image_url'), image_url: z.looseObject({ url }) })
-  .transform(({ type, image_url }): ContentPart => ({
-    type: 'image',
-    url: image_url.url,
-    given: type,
-  }));
+  .looseObject({
+    type: z.literal('image_url'),
+    image_url: z.looseObject({ url, detail: detailField }),
+  })
+  .transform(({ type, image_url: { url, detail } }) => picturePart(url, type, detail));
 const audioPart = z
   .looseObject({
     type: z.literal('input_audio'),
     input_audio: z.looseObject({ data: z.string(), format: z.string().max(20) }),
   })
-  .transform(({ type, input_audio: { data, format } }): ContentPart => ({
-    ...{ type: 'audio', given: type },
-    url: `data:audio/${format};base64,${data}`,
-  }));
+  .transform(({ type, input_audio }) => soundPart(input_audio, type));
+
+export function picturePart(url: string | null, given: string, detail: Detail): ContentPart {
+  return { type: 'image', url, given, ...(detail === 'low' ? { detail } : {}) };
+}
+
+/** A sound that was sent in base64. */
+export function soundPart(
+  { data, format }: { readonly data: string; readonly format: string },
+  given: string,
+): ContentPart {
+  return { type: 'audio', url: `data:audio/${format};base64,${data}`, given };
+}
 
 const EXPECTED = 'expected {"type": "text", "text": "..."}';
 

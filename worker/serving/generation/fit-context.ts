@@ -4,10 +4,11 @@ import { inTurns } from '../../../engine/base/turns.ts';
 import type { Steps } from '../../../engine/base/turns.ts';
 import { takeTurn } from '../../platform/turns.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
-import type { Message } from '../conversation/message.ts';
+import { isMedia, type Message } from '../conversation/message.ts';
 import type { ServingEnv } from '../env.ts';
 import { mediaPositions } from '../senses/marks.ts';
 import { sensesOf } from '../senses/senses.ts';
+import { MAX_PICTURES } from '../vision/picture-bytes.ts';
 import { chatSteps } from './run-chat.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import type { Tool } from '../output/tools.ts';
@@ -30,6 +31,8 @@ export async function fitToContext(
   const { nCtx } = await stageStatus(env, call, model);
   const reserve = Math.min(wantedTokens ?? nCtx, Math.floor(nCtx * ANSWER_SHARE));
   const countTokens = function* (messages: readonly Message[]): Steps<number> {
+    if (messages.flatMap(({ content }) => content.filter(isMedia)).length > MAX_PICTURES)
+      return Infinity;
     try {
       const ids = yield* chatSteps(model, messages, { tools });
       return ids.length + mediaPositions(messages, sensesOf(model));

@@ -91,7 +91,10 @@ export function between({ markers }: Pick<Sense, 'markers'>, segment: Segments[n
 /** Positions that the media of messages take at most, beside their markers. */
 export function mediaPositions(messages: readonly Message[], senses: Senses): number {
   const parts = messages.flatMap(({ content }) => content.filter(isMedia));
-  return parts.reduce((sum, { type }) => sum + (senses[type]?.nPosition ?? 0), 0);
+  return parts.reduce((sum, { type, detail }) => {
+    const { nPosition = 0, nWhole = nPosition } = senses[type] ?? {};
+    return sum + (detail === 'low' ? nWhole : nPosition);
+  }, 0);
 }
 
 function misplaced(n: number): EngineError {

@@ -88,7 +88,9 @@ async function readPart(
   }
   if (part.type === 'image' && manifest.sight !== undefined) {
     const { bytes } = await sentPicture(env, part.url, path, signal);
-    return await seeWithTower(env, caller, { model, sight: manifest.sight, path, nBefore }, bytes);
+    const { sight } = manifest;
+    const seeing = { model, sight, isWhole: part.detail === 'low', path, nBefore };
+    return await seeWithTower(env, caller, seeing, bytes);
   }
   let values: Float32Array;
   if (part.type === 'image' && image !== undefined)

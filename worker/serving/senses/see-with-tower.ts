@@ -6,7 +6,7 @@ import { framedPicture, framedPositions } from '../../../engine/generate/picture
 import type { PromptSegment } from '../../../engine/generate/prompt.ts';
 import type { Sight } from '../../../engine/manifest/sight.ts';
 import { servedContext } from '../../../engine/model/decoder/plan.ts';
-import { prepareSquares, tileGrid } from '../../../engine/vision/prepare-squares.ts';
+import { asOneSquare, prepareSquares, tileGrid } from '../../../engine/vision/prepare-squares.ts';
 import type { Picture } from '../../../engine/vision/picture.ts';
 import type { ReadPicture } from '../../../engine/vision/decode-picture.ts';
 import { type Caller, EVERY_MODEL } from '../../platform/caller.ts';
@@ -22,6 +22,8 @@ type RowsSegment = Extract<PromptSegment, { kind: 'rows' }>;
 export interface Sighted {
   readonly model: ServedModel;
   readonly sight: Sight;
+  /** Whether the picture is looked at as one square. */
+  readonly isWhole: boolean;
   /** The part, for errors. */
   readonly path: string;
   /** Positions of the prompt without this picture and those after it. */
@@ -60,9 +62,9 @@ export async function seeWithTower(
   seeing: Sighted,
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<SeenPicture> {
-  const { model, sight } = seeing;
+  const { model, sight, isWhole } = seeing;
   const tower = await findTower(env, model.id, sight);
-  const of = `${model.manifest.id} ${tower.id} ${tower.version}`;
+  const of = `${model.manifest.id} ${tower.id} ${tower.version} ${isWhole}`;
   const key = `${encodeURIComponent(subject)} ${of} ${await sha256Hex(bytes)}`;
   const known = kept.get(key);
   if (known !== undefined) {
@@ -72,7 +74,8 @@ export async function seeWithTower(
   const { picture } = await ask<ReadPicture>('documents', () =>
     env.DOCUMENTS.readPicture({ requestId }, bytes, MAX_SIDE),
   );
-  const { preparation, side } = tower.manifest.config;
+  const { preparation: usual, side } = tower.manifest.config;
+  const preparation = isWhole ? asOneSquare(usual) : usual;
   const { nRow, nColumn } = tileGrid(picture, preparation, side);
   const size = { nPosition: framedPositions(sight, nRow, nColumn), nSquare: nRow * nColumn + 1 };
   requireRoom(env, seeing, size);

@@ -1,5 +1,5 @@
 /** What a text model reads beside text: by itself, through its tower, or with the eyes of its adapter. */
-import { mostPositions } from '../../../engine/generate/picture-frame.ts';
+import { framedPositions, mostPositions } from '../../../engine/generate/picture-frame.ts';
 import { projectorSize, SENSE_NAMES, type SenseName } from '../../../engine/manifest/modalities.ts';
 import type { ServedModel } from '../models/model-store.ts';
 
@@ -9,6 +9,8 @@ export interface Sense {
   readonly markers: readonly number[];
   /** Positions that the longest takes beside them. */
   readonly nPosition: number;
+  /** Those of a picture that is looked at as one square, where they are others. */
+  readonly nWhole?: number;
 }
 export type Senses = Readonly<Partial<Record<SenseName, Sense>>>;
 
@@ -24,7 +26,11 @@ export function sensesOf({ manifest, adapter }: Pick<ServedModel, 'manifest' | '
     senses[name] = { markers: [beginId, endId], nPosition: size.nPosition };
   }
   if (sight !== undefined)
-    senses.image = { markers: [sight.imageId], nPosition: mostPositions(sight) - 1 };
+    senses.image = {
+      markers: [sight.imageId],
+      nPosition: mostPositions(sight) - 1,
+      nWhole: framedPositions(sight, 0, 0) - 1,
+    };
   const eyes = adapter?.eyes ?? null;
   if (eyes === null) return senses;
   const { beginId, endId, grid } = eyes;

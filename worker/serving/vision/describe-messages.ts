@@ -11,7 +11,7 @@ import type { Redactor } from '../redaction/redactor.ts';
 import type { ServedModel } from '../models/model-store.ts';
 import { senseNames } from '../senses/senses.ts';
 import type { Description, ReadyDescribers } from './describe-picture.ts';
-import { describePicture, readyDescribers } from './describe-picture.ts';
+import { describePicture, readyDescribers, withoutText } from './describe-picture.ts';
 import { sentPicture } from './fetch-picture.ts';
 import { MAX_PICTURES } from './picture-bytes.ts';
 import type { ImageJson, VisionField } from './fields.ts';
@@ -49,7 +49,7 @@ export async function describeConversation(
   return await describeInOrder(request, messages);
 }
 
-/** The same with words for every model: what is kept as text has no place for pictures. */
+/** The same with words for every model: a text that is continued as it is has no place for pictures. */
 export async function describeInOrder(
   request: PictureRequest,
   messages: readonly Message[],
@@ -91,7 +91,8 @@ export async function describeMessages(
       throwIfLeft(signal);
       const field = `${path}${names.pictureField}`;
       const sent = await sentPicture(env, part.url, field, signal);
-      const found = await describePicture(env, caller, sent, describers, field);
+      const used = part.detail === 'low' ? withoutText(describers) : describers;
+      const found = await describePicture(env, caller, sent, used, field);
       const image = imageJson(
         images.length + 1,
         nPicture,

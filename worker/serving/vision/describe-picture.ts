@@ -60,6 +60,12 @@ export async function readyDescribers(env: ServingEnv): Promise<ReadyDescribers>
   return { ready, missing, hasModel: ready.some(({ modelId }) => modelId !== '') };
 }
 
+/** For pictures of low detail: to read their text takes the most time, and the most of the context. Not if all is text. */
+export function withoutText(describers: ReadyDescribers): ReadyDescribers {
+  const ready = describers.ready.filter(({ describer }) => describer.name !== 'text');
+  return ready.length === 0 ? describers : { ...describers, ready };
+}
+
 /** Whether chats take pictures here. @throws {EngineError} E_WEIGHTS_FETCH */
 export async function readsPictures(env: ServingEnv): Promise<boolean> {
   return visionOf(env, undefined) !== 'off' && (await readyDescribers(env)).hasModel;
