@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { CHECKS } from '../../worker/serving/grounding/policy.ts';
 import { parseCount } from '../lib/arguments.ts';
-import { askServer, serverAddress } from '../lib/ask-server.ts';
+import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
 import { describePlace } from './describe-place.ts';
 import type { Place } from './describe-place.ts';
 
@@ -32,7 +32,6 @@ interface Claim {
   readonly sources: readonly Source[];
 }
 
-const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_TOP_K = 4;
 
 const EXAMPLES = `
@@ -52,7 +51,7 @@ export function register(program: Command): void {
     )
     .argument('<collection>', 'name of the collection')
     .argument('<question>', 'the question')
-    .option('--url <url>', 'address of the server', DEFAULT_URL)
+    .option('--url <url>', 'address of the server', DEFAULT_SERVER_URL)
     .option('-m, --model <id>', "a text model of the server (default: the server's)")
     .addOption(
       new Option(

@@ -1,12 +1,10 @@
 /** `thimble look`: what a server reads in a picture, or its answer to a question about it. */
-import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { toBase64 } from '../../engine/base/base64.ts';
 import { EngineError } from '../../engine/base/errors.ts';
-import { MAX_PICTURE_BYTES } from '../../worker/serving/vision/picture-bytes.ts';
 import { parseCount } from '../lib/arguments.ts';
-import { askServer, serverAddress } from '../lib/ask-server.ts';
+import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
+import { pictureUrlOf } from '../lib/picture-file.ts';
 
 interface LookFlags {
   readonly url: string;
@@ -21,7 +19,6 @@ interface Seen {
   readonly text?: readonly { readonly text: string }[];
 }
 
-const DEFAULT_URL = 'http://localhost:8787';
 const DEFAULT_MAX_TOKENS = 200;
 
 const EXAMPLES = `
@@ -41,7 +38,7 @@ export function register(program: Command): void {
     )
     .argument('<picture>', 'file of the picture')
     .argument('[question]', 'a question about it')
-    .option('--url <url>', 'address of the server', DEFAULT_URL)
+    .option('--url <url>', 'address of the server', DEFAULT_SERVER_URL)
     .option('-m, --model <id>', "a text model of the server (default: the server's)")
     .option('--max-tokens <n>', 'maximum tokens of an answer', parseCount(1), DEFAULT_MAX_TOKENS)
     .option('--text', 'print the text in the picture alone')
@@ -58,7 +55,7 @@ async function runLook(
   const { url, model, maxTokens, json } = flags;
   if (question !== undefined && flags.text === true)
     throw new EngineError('E_USAGE', 'look: --text; expected no question with it.');
-  const image = { type: 'image_url', image_url: { url: await dataUrlOf(path) } };
+  const image = { type: 'image_url', image_url: { url: await pictureUrlOf(path, 'look') } };
   const asked = question === undefined ? [] : [{ type: 'text', text: question }];
   const answer = await askServer(serverAddress(url, '/v1/chat/completions', 'look'), {
     ...(model === undefined ? {} : { model }),
@@ -82,17 +79,4 @@ async function runLook(
     if (flags.text === true) return (seen?.text ?? []).map((line) => line.text).join('\n');
     return seen?.description ?? '';
   }
-}
-
-/** @throws {EngineError} E_USAGE */
-async function dataUrlOf(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new EngineError('E_USAGE', `look: ${path}; expected a file that can be read.`, { cause });
-  });
-  if (bytes.length > MAX_PICTURE_BYTES)
-    throw new EngineError(
-      'E_USAGE',
-      `look: ${path}; expected at most ${MAX_PICTURE_BYTES} bytes, got ${bytes.length}. Make the picture smaller.`,
-    );
-  return `data:;base64,${toBase64(bytes)}`;
 }

@@ -6,12 +6,14 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import { MODEL_ID_PATTERN } from '../../engine/manifest/manifest.ts';
 import { removeModel } from '../../engine/placement/changes.ts';
+import { localManifests } from '../dev/local-models.ts';
 import { asDiskError } from '../lib/disk.ts';
 import { modelsDir } from '../lib/paths.ts';
 import { runStep } from '../lib/step.ts';
 import { deleteModel } from '../push/delete-model.ts';
 import type { Bucket } from '../push/bucket.ts';
 import { changePlacement } from '../push/place.ts';
+import { companionsOf } from '../push/push.ts';
 import { addBucketOptions, withBucket } from './options/bucket-options.ts';
 import type { BucketFlags } from './options/bucket-options.ts';
 
@@ -33,7 +35,7 @@ export function register(program: Command): void {
     .command('rm <id>')
     .summary('remove a model')
     .description(
-      'Removes a model from the pool, deletes its files from the local bucket, and deletes what was imported. With --remote only from the bucket of the account.',
+      'Removes a model from the pool, deletes its files from the local bucket, and deletes what was imported; with it the tower that it sees through. With --remote only from the bucket of the account.',
     );
   addBucketOptions(command)
     .option('--keep-imported', 'leave what was imported on this disk')
@@ -42,9 +44,28 @@ export function register(program: Command): void {
       requireId(id);
       const folder = importedFolder(id);
       const isImported = flags.remote !== true && folder !== null && flags.keepImported !== true;
-      await withBucket(flags, (bucket) => removeFrom(bucket, id, isImported));
-      if (isImported) await removeImported(id, folder);
+      const towers = await towersOf(id);
+      await withBucket(flags, async (bucket) => {
+        await removeFrom(bucket, id, isImported);
+        for (const tower of towers) await removeFrom(bucket, tower, true);
+      });
+      if (!isImported) return;
+      await removeImported(id, folder);
+      for (const tower of towers) {
+        const itsFolder = importedFolder(tower);
+        if (itsFolder !== null) await removeImported(tower, itsFolder);
+      }
     });
+}
+
+/** Towers that no other imported model sees through: they go with their model. */
+async function towersOf(id: string): Promise<string[]> {
+  const manifests = await localManifests();
+  const used = manifests.flatMap((one) => (one.id === id ? [] : companionsOf(one)));
+  return manifests
+    .filter((one) => one.id === id)
+    .flatMap(companionsOf)
+    .filter((tower) => !used.includes(tower));
 }
 
 /** An id is a part of paths and keys. @throws {EngineError} E_USAGE */

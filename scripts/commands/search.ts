@@ -8,7 +8,8 @@ import { EngineError } from '../../engine/base/errors.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { typeOfName } from '../../worker/documents/types.ts';
 import { parseCount } from '../lib/arguments.ts';
-import { askServer, serverAddress } from '../lib/ask-server.ts';
+import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
+import { isPictureName, PICTURE_ENDINGS, pictureUrlOf } from '../lib/picture-file.ts';
 import { ProgressLine } from '../lib/progress.ts';
 import { describePlace } from './describe-place.ts';
 import type { Place } from './describe-place.ts';
@@ -40,11 +41,8 @@ interface Added {
   }[];
 }
 
-/** Endings of pictures, which may be searched by, too. */
-const PICTURES = ['.png', '.jpg', '.jpeg', '.webp', '.gif'];
 /** Endings of files that are no text; the server sees by their bytes what they are. */
-const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub', ...PICTURES]);
-const DEFAULT_URL = 'http://localhost:8787';
+const FILES: ReadonlySet<string> = new Set(['.pdf', '.docx', '.epub', ...PICTURE_ENDINGS]);
 const DEFAULT_TOP_K = 5;
 
 const EXAMPLES = `
@@ -68,7 +66,7 @@ export function register(program: Command): void {
     )
     .argument('<collection>', 'name of the collection')
     .argument('[query]', 'what to look for: words, or a picture')
-    .option('--url <url>', 'address of the server', DEFAULT_URL)
+    .option('--url <url>', 'address of the server', DEFAULT_SERVER_URL)
     .option('--create', 'create the collection first')
     .option(
       '-m, --model <id>',
@@ -91,7 +89,7 @@ async function runSearch(
 ): Promise<void> {
   const { add, query } = splitQuery(flags.add ?? [], given);
   const { create, url, json, model, caption } = flags;
-  if (caption !== undefined && (add.length !== 1 || !isPicture(add[0]!)))
+  if (caption !== undefined && (add.length !== 1 || !isPictureName(add[0]!)))
     throw new EngineError('E_USAGE', 'search: --caption; expected --add with one picture.');
   if (query === undefined && add.length === 0 && create !== true)
     throw new EngineError('E_USAGE', 'search: nothing to do; expected a query or --add FILES.');
@@ -121,12 +119,9 @@ async function runSearch(
 async function searchBody(query: string, flags: SearchFlags): Promise<object> {
   const { mode, topK, rerank } = flags;
   const rest = { mode, top_k: topK, ...(rerank === undefined ? {} : { rerank }) };
-  if (!isPicture(query) || !existsSync(query)) return { query, ...rest };
-  const bytes = await readFile(query);
-  return { image: `data:;base64,${bytes.toString('base64')}`, ...rest };
+  if (!isPictureName(query) || !existsSync(query)) return { query, ...rest };
+  return { image: await pictureUrlOf(query, 'search'), ...rest };
 }
-
-const isPicture = (name: string): boolean => PICTURES.includes(extname(name).toLowerCase());
 
 /** `--add` takes every word after it, so that the query after the files arrives as the last of them. */
 export function splitQuery(

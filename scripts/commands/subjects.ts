@@ -6,14 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { ReceiptJson } from '../../worker/apis/subjects/schema.ts';
-import { askServer, serverAddress, streamServer } from '../lib/ask-server.ts';
+import { askServer, DEFAULT_SERVER_URL, serverAddress, streamServer } from '../lib/ask-server.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 
 interface SubjectsFlags {
   readonly url: string;
 }
 
-const DEFAULT_URL = 'http://localhost:8787';
 /** Between two questions whether an erasure has finished. */
 const PAUSE_MS = 1000;
 
@@ -63,7 +62,7 @@ export function register(program: Command): void {
 }
 
 function withUrl(command: Command): Command {
-  return command.option('--url <url>', 'address of the server', DEFAULT_URL);
+  return command.option('--url <url>', 'address of the server', DEFAULT_SERVER_URL);
 }
 
 function addressOf({ url }: SubjectsFlags, id: string, more = ''): URL {

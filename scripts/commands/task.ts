@@ -8,12 +8,13 @@ import { checkBody } from '../../worker/http/body/json-body.ts';
 import { ensureModel } from '../dev/prepare.ts';
 import { readTextFile } from '../eval/passages.ts';
 import { parseCount } from '../lib/arguments.ts';
-import { askServer, serverAddress } from '../lib/ask-server.ts';
+import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
 import type { ServerAnswer as Answer } from '../lib/ask-server.ts';
 import { noteEnd } from '../lib/end-note.ts';
 import { interruptSignal } from '../lib/interrupt.ts';
 import { loadLocalModel } from '../node-host/engine.ts';
 import { localTaskHost } from '../node-host/task.ts';
+import { isPictureName, pictureUrlOf } from '../lib/picture-file.ts';
 import { readStdin } from '../lib/stdin.ts';
 import { TASK_COMMANDS, type TaskFlags } from './options/task-options.ts';
 import { DEFAULT_MODEL_ID } from '../pull/catalogue.ts';
@@ -28,6 +29,8 @@ interface CommonFlags extends TaskFlags {
   readonly seed?: number;
 }
 
+const TEXT_FILE = 'a UTF-8 text file; "-" is standard input';
+
 /** The command of a task, as program/program.ts registers commands. */
 export function taskCommand(name: string): { register(program: Command): void } {
   return { register: (program) => register(program, name) };
@@ -39,7 +42,7 @@ function register(program: Command, name: string): void {
     .command(name)
     .summary(row.summary)
     .description(`${row.summary[0]!.toUpperCase()}${row.summary.slice(1)}.`)
-    .argument('<file>', 'a UTF-8 text file; "-" is standard input')
+    .argument('<file>', row.pictureField === undefined ? TEXT_FILE : `${TEXT_FILE}; or a picture`)
     .option(
       '-m, --model <id>',
       `a text model; one of the catalogue is pulled (${DEFAULT_MODEL_ID}; with --url the server's)`,
@@ -59,11 +62,8 @@ function register(program: Command, name: string): void {
 }
 
 async function runCommand(name: string, file: string, flags: CommonFlags): Promise<void> {
-  const { task, fields, fieldOptions, show } = TASK_COMMANDS[name]!;
-  const text = file === '-' ? await readStdin() : await readTextFile(file, name, 'FILE');
-  const { maxTokens, temperature, seed, model } = flags;
-  const given = { model, max_tokens: maxTokens, temperature, seed, ...(await fields(flags, text)) };
-  const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { task, fieldOptions, show } = TASK_COMMANDS[name]!;
+  const body = await bodyOf(name, file, flags);
   // What the server would refuse is refused before a model is loaded.
   const checked = checkFields(body, task, fieldOptions ?? {});
   const answer =
@@ -73,6 +73,28 @@ async function runCommand(name: string, file: string, flags: CommonFlags): Promi
   process.stdout.write(`${flags.json === true ? JSON.stringify(answer) : show(answer)}\n`);
   const { finish_reason: reason } = answer as { readonly finish_reason?: string };
   if (flags.json !== true && reason !== undefined) noteEnd(reason);
+}
+
+/** @throws {EngineError} E_USAGE for a file that cannot be read, and for a picture without a server */
+async function bodyOf(name: string, file: string, flags: CommonFlags): Promise<object> {
+  const { fields, pictureField } = TASK_COMMANDS[name]!;
+  const { maxTokens, temperature, seed, model } = flags;
+  const own = async (): Promise<TaskFlags> => {
+    if (pictureField === undefined || !isPictureName(file))
+      return await fields(
+        flags,
+        file === '-' ? await readStdin() : await readTextFile(file, name, 'FILE'),
+      );
+    if (flags.url === undefined)
+      throw new EngineError(
+        'E_USAGE',
+        `${name}: ${file}; pictures are looked at by a server. Name one: --url ${DEFAULT_SERVER_URL}.`,
+      );
+    const { text: _none, ...rest } = await fields(flags, '');
+    return { ...rest, [pictureField]: await pictureUrlOf(file, name) };
+  };
+  const given = { model, max_tokens: maxTokens, temperature, seed, ...(await own()) };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 /** The refusal of a field names the option that sets it, too. */

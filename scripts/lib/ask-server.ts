@@ -7,6 +7,9 @@ import { interruptSignal } from './interrupt.ts';
 /** The key for servers that ask for one; not an option, since other users of a machine see those. */
 const KEY_VARIABLE = 'THIMBLE_API_KEY';
 
+/** Where `thimble dev` listens. */
+export const DEFAULT_SERVER_URL = 'http://localhost:8787';
+
 export type ServerAnswer = Readonly<Record<string, unknown>>;
 
 /** @throws {EngineError} E_USAGE */
@@ -15,7 +18,7 @@ export function serverAddress(server: string, path: string, what: string): URL {
   if (url !== null && /^https?:$/.test(url.protocol)) return url;
   throw new EngineError(
     'E_USAGE',
-    `${what}: --url; expected an address such as http://localhost:8787, got ${server}.`,
+    `${what}: --url; expected an address such as ${DEFAULT_SERVER_URL}, got ${server}.`,
   );
 }
 

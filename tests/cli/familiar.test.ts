@@ -14,6 +14,7 @@ import { FAMILIAR_WORDS, suggestCommand } from '../../scripts/commands/program/s
 import { commandTree } from '../../scripts/commands/program/tree.ts';
 import { colour } from '../../scripts/lib/colours.ts';
 import { runThimble, startThimble } from '../support/program.ts';
+import { SEEING, writeSeeing } from '../support/tiny-seeing.ts';
 import { STORIES_FILE } from '../support/models.ts';
 
 const MODEL = 'stories260k';
@@ -167,6 +168,17 @@ describe('thimble rm', () => {
     const again = await thimble('rm', 'spare');
     expect(again.code).toBe(1);
     expect(again.stderr).toContain('no model "spare" is in the bucket');
+  });
+
+  test('takes the tower of a model that sees with it', async () => {
+    const folder = await writeSeeing(join(home, 'idefics'), SEEING.idefics3());
+    expect(await thimble('import', folder, '--id', 'sees')).toMatchObject({ code: 0 });
+    expect(await thimble('push', 'sees')).toMatchObject({ code: 0 });
+    expect((await thimble('ls', '--quiet')).stdout).toContain('sees-tower\n');
+    const { code, stderr } = await thimble('rm', 'sees');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/sees-tower: [1-9]\d* objects deleted/);
+    expect((await thimble('ls', '--quiet')).stdout).not.toContain('sees');
   });
 
   test('a path is no model', async () => {

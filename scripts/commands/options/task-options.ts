@@ -19,6 +19,8 @@ export interface TaskCommand {
   readonly options: readonly Option[];
   /** The task's own fields. */
   readonly fields: (flags: TaskFlags, text: string) => Answer | Promise<Answer>;
+  /** The field of a picture in place of `text`, of tasks that take one. */
+  readonly pictureField?: string;
   /** Options that set fields of other names. */
   readonly fieldOptions?: Readonly<Record<string, string>>;
   readonly show: (answer: Answer) => string;
@@ -122,7 +124,8 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
   },
   classify: {
     task: tasks.classify,
-    summary: 'choose the label that fits a text, with probabilities',
+    summary: 'choose the label that fits a text or a picture, with probabilities',
+    pictureField: 'image',
     options: [
       ['--label <label>', 'a label, or label=description; may be given several times', collect],
       ['--multi', 'judge each label on its own'],
@@ -138,6 +141,7 @@ export const TASK_COMMANDS: Readonly<Record<string, TaskCommand>> = {
     examples: [
       'thimble classify review.txt --label positive --label negative',
       'thimble classify mail.txt --multi --label "spam=advertising nobody asked for" --label urgent',
+      'thimble classify photo.jpg --label "a dog" --label "a street" --url http://localhost:8787',
     ],
   },
   rewrite: {
