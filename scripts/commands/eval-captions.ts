@@ -29,7 +29,11 @@ export const CAPTIONS_EXAMPLES = `
 Examples:
   thimble eval captions photos/ --adapter eyes --held-out 0.1
   thimble eval captions captions.jsonl --adapter eyes --split test --out captions-said.jsonl
+  thimble eval captions captions.jsonl --adapter eyes --split test --beams 3
 `;
+
+/** Candidates of a token that the engine tells. */
+const MAX_BEAMS = 10;
 
 interface CaptionsFlags {
   readonly model: string;
@@ -37,6 +41,7 @@ interface CaptionsFlags {
   readonly heldOut: number;
   readonly split?: string;
   readonly most: number;
+  readonly beams: number;
   readonly features?: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -59,6 +64,7 @@ export function addCaptionsCommand(command: Command): void {
     )
     .option('--split <name>', 'ask about the rows of this "split" in place of those')
     .option('--most <n>', 'pictures to ask about', parseCount(1), 1000)
+    .option('--beams <n>', 'captions kept side by side (1: greedy)', parseCount(1, MAX_BEAMS), 1)
     .option('--features <file>', 'keeps vectors of pictures (default: in the cache folder)')
     .option('--out <file>', 'write a line of JSON for each picture')
     .option('--json', 'print one JSON object')
@@ -67,7 +73,7 @@ export function addCaptionsCommand(command: Command): void {
 }
 
 async function runCaptions(files: readonly string[], flags: CaptionsFlags): Promise<void> {
-  const { model, adapter: folder, heldOut, split = null, most } = flags;
+  const { model, adapter: folder, heldOut, split = null, most, beams } = flags;
   const rows = await readPictureRows(files.map((file) => resolve(file)));
   await build();
   await ensureModel(model);
@@ -81,7 +87,7 @@ async function runCaptions(files: readonly string[], flags: CaptionsFlags): Prom
   await mkdir(dirname(file), { recursive: true });
   const progress = new ProgressLine('describing: ');
   const { report, told } = await measureCaptions(seeing, rows, {
-    ...{ file, heldOut, split, most, signal: interruptSignal },
+    ...{ file, heldOut, split, most, beams, signal: interruptSignal },
     onPicture: (done, total) => progress.update({ done, total, unit: 'items', note: 'looking' }),
     onCaption: (done, total) => progress.update({ done, total, unit: 'items' }),
   });

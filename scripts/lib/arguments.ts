@@ -10,12 +10,13 @@ export function parsePort(text: string): number {
   return port;
 }
 
-/** A whole number of at least `min`. */
-export function parseCount(min: number): (text: string) => number {
+/** A whole number of at least `min`, and at most `max`. */
+export function parseCount(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const count = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < min) {
-      throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < min || count > max) {
+      const most = max === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${max}`;
+      throw new InvalidArgumentError(`Expected a whole number of at least ${min}${most}.`);
     }
     return count;
   };

@@ -49,6 +49,8 @@ export interface CaptionOptions extends Omit<FeatureOptions, 'grid'> {
   readonly split: string | null;
   /** Pictures that are asked about at most. */
   readonly most: number;
+  /** Captions that are kept side by side; 1 is greedy. */
+  readonly beams: number;
   readonly onCaption: (nDone: number, nPicture: number) => void;
 }
 
@@ -148,15 +150,20 @@ function inHashOrder(pictures: readonly SaidPicture[]): SaidPicture[] {
 async function captionsOf(
   model: SeeingModel,
   pictures: readonly SaidPicture[],
-  { signal, onCaption }: Pick<CaptionOptions, 'signal' | 'onCaption'>,
+  { beams, signal, onCaption }: Pick<CaptionOptions, 'beams' | 'signal' | 'onCaption'>,
 ): Promise<{ readonly said: readonly string[]; readonly loss: CaptionReport['loss'] }> {
   const said: string[] = [];
   const seen: RowsSegment[] = [];
-  for (let at = 0; at < pictures.length; at += AT_ONCE) {
-    const part = pictures.slice(at, at + AT_ONCE);
+  const atOnce = beams === 1 ? AT_ONCE : 1;
+  for (let at = 0; at < pictures.length; at += atOnce) {
+    // Beams share the reading of the weights already.
+    const part = pictures.slice(at, at + atOnce);
     const answers = part.map(async ({ path }, i) => {
       seen[at + i] = await model.look(path);
-      return await model.answer(seen[at + i]!, CAPTION_QUESTIONS[0], signal);
+      const asked = [seen[at + i]!, CAPTION_QUESTIONS[0]] as const;
+      return beams === 1
+        ? await model.answer(...asked, signal)
+        : await model.bestAnswer(...asked, beams, signal);
     });
     said.push(...(await Promise.all(answers)));
     onCaption(said.length, pictures.length);

@@ -3,7 +3,7 @@ import type { Eyes, SeeingAdapter } from '../../../engine/adapters/eyes.ts';
 import { encoderHash } from '../../../engine/adapters/eyes.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
 import type { GivenPrompt, PromptSegment } from '../../../engine/generate/prompt.ts';
-import type { AdapterUse } from '../../../engine/generate/types.ts';
+import type { AdapterUse, GenerateEvent, GenerateRequest } from '../../../engine/generate/types.ts';
 import type { AdapterTensors } from '../../../engine/model/decoder/contract.ts';
 import { pairBytes } from '../../../engine/model/decoder/adapters.ts';
 import { eyesBytes } from '../../../engine/model/vision/projector.ts';
@@ -12,6 +12,7 @@ import { chooseSentinel } from '../../../engine/text/sentinel.ts';
 import { decodePicture } from '../../../engine/vision/decode-picture.ts';
 import { resize } from '../../../engine/vision/resize.ts';
 import { between, withSegments } from '../../../worker/serving/senses/marks.ts';
+import { beamSearch, type Candidate } from '../../eval/captions/beam-search.ts';
 import { hashBytes } from '../../lib/hash-file.ts';
 import { loadLocalModel, type LocalModel } from '../../node-host/engine.ts';
 import { loadLocalImageEncoder, type LocalImageEncoder } from '../../node-host/image-encoder.ts';
@@ -26,6 +27,7 @@ const MAX_TOKENS = 60;
 /** Room for a picture, a question and an answer, of as many as are asked at a time. */
 const CONTEXT_TOKENS = 2048;
 
+type TokenEvent = Extract<GenerateEvent, { type: 'token' }>;
 export type RowsSegment = Extract<PromptSegment, { kind: 'rows' }>;
 
 export class SeeingModel {
@@ -139,19 +141,60 @@ export class SeeingModel {
     question: string,
     signal: AbortSignal,
   ): Promise<string> {
-    const { engine, tokenizer, manifest } = this.#local;
+    const { tokenizer, manifest } = this.#local;
+    const ids = this.#asked(picture, question);
+    const said = await this.#generate(
+      this.#withPicture(ids, picture),
+      { maxTokens: MAX_TOKENS, stopTokens: manifest.tokenizer.eosIds, topLogprobs: null },
+      signal,
+    );
+    return tokenizer.decode(said.map(({ token }) => token)).trim();
+  }
+
+  /** The best of `nBeam` answers that are kept side by side. */
+  async bestAnswer(
+    picture: RowsSegment,
+    question: string,
+    nBeam: number,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { tokenizer, manifest } = this.#local;
+    const ids = this.#asked(picture, question);
+    // What is kept of the text before is not evaluated again.
+    const next = async (text: readonly number[]): Promise<readonly Candidate[]> => {
+      const prompt = this.#withPicture([...ids, ...text], picture);
+      const limits = { maxTokens: 1, stopTokens: [], topLogprobs: nBeam + 1 };
+      const [found] = await this.#generate(prompt, limits, signal);
+      return found?.logprob?.top ?? [];
+    };
+    const said = await beamSearch({
+      ...{ nBeam, maxTokens: MAX_TOKENS, ends: manifest.tokenizer.eosIds },
+      follow: (texts) => Promise.all(texts.map(next)),
+    });
+    return tokenizer.decode([...said]).trim();
+  }
+
+  #asked(picture: RowsSegment | null, question: string): number[] {
     const { encoder, mark } = this.#encoder([question]);
-    const content = picture === null ? question : mark + question;
-    const ids = encoder.asked([{ role: 'user', content }]);
+    return encoder.asked([
+      { role: 'user', content: picture === null ? question : mark + question },
+    ]);
+  }
+
+  /** Tokens that follow, greedily. */
+  async #generate(
+    prompt: GivenPrompt,
+    limits: Pick<GenerateRequest, 'maxTokens' | 'stopTokens' | 'topLogprobs'>,
+    signal: AbortSignal,
+  ): Promise<TokenEvent[]> {
     const request = {
-      ...{ prompt: this.#withPicture(ids, picture), maxTokens: MAX_TOKENS, adapter: USE },
-      ...{ stopTokens: manifest.tokenizer.eosIds, promptLogprobs: false, topLogprobs: null },
+      ...{ prompt, ...limits, promptLogprobs: false, adapter: USE },
       sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
     };
-    const said: number[] = [];
-    for await (const event of engine.generate(request, signal))
-      if (event.type === 'token') said.push(event.token);
-    return tokenizer.decode(said).trim();
+    const said: TokenEvent[] = [];
+    for await (const event of this.#local.engine.generate(request, signal))
+      if (event.type === 'token') said.push(event);
+    return said;
   }
 
   close(): void {

@@ -13,7 +13,7 @@ import {
   sharedOpening,
 } from '../../../scripts/finetune/pictures/dataset.ts';
 import { CAPTIONERS, measureCaptions } from '../../../scripts/finetune/pictures/evaluate.ts';
-import { readPictureRows } from '../../../scripts/finetune/pictures/rows.ts';
+import { CAPTION_QUESTIONS, readPictureRows } from '../../../scripts/finetune/pictures/rows.ts';
 import { SeeingModel } from '../../../scripts/finetune/pictures/seeing-model.ts';
 import type { FinetuneResult } from '../../../scripts/finetune/result.ts';
 import { type FinetuneOptions, runFinetune } from '../../../scripts/finetune/run-finetune.ts';
@@ -83,6 +83,12 @@ test('what is said of pictures is learned, and is as likely to the engines that 
     const picture = await model.look(path);
     for (const text of texts) losses.push(...(await model.losses(picture, text, signal)));
   }
+  const question = CAPTION_QUESTIONS[0];
+  const picture = await model.look(held[0]!.path);
+  const greedy = await model.answer(picture, question, signal);
+  expect(greedy.length).toBeGreaterThan(3);
+  expect(await model.bestAnswer(picture, question, 1, signal)).toBe(greedy);
+  expect((await model.bestAnswer(picture, question, 3, signal)).length).toBeGreaterThan(3);
   const mean = losses.reduce((sum, one) => sum + one, 0) / losses.length;
   // Activations are 8 bits in the engine, keys and values, too.
   expect(Math.abs(mean - result.heldOutLoss!)).toBeLessThan(0.03);
@@ -92,6 +98,7 @@ test('what is said of pictures is learned, and is as likely to the engines that 
     file: join(folder, 'vectors.bin'),
     signal,
     most: 100,
+    beams: 1,
     split: null,
     heldOut: 0.3,
   };
