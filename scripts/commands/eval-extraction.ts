@@ -29,6 +29,7 @@ Examples:
 `;
 
 interface ExtractionFlags extends MeasureFlags {
+  readonly most?: number;
   readonly train: number;
   readonly test: number;
   readonly choice: number;
@@ -47,6 +48,7 @@ export function addExtractionCommand(command: Command): void {
     .option('-m, --model <id>', 'the base of the adapter', SMALL_MODEL_ID)
     .option('--adapter <folder>', 'the folder of the adapter')
     .option('--data <folder>', 'the folder that --make wrote')
+    .option('--most <n>', 'texts to measure on (default: all of the folder)', parseCount(1))
     .option('--record', "write record.json into the adapter's folder: hashes, and what is found")
     .option('--out <file>', 'write a line of JSON for each answer')
     .option('--make <folder>', 'only write texts: to learn, to measure on, to choose a prompt by')
@@ -72,7 +74,8 @@ async function runExtraction(flags: ExtractionFlags): Promise<void> {
     return;
   }
   const { folder, dataFolder } = measuredFolders(flags);
-  const data = await readExtraction(dataFolder);
+  const read = await readExtraction(dataFolder);
+  const data = { ...read, test: read.test.slice(0, flags.most) };
   const { local, adapter } = await openMeasured(flags.model, folder);
   const report = await withAnswers({ total: nAnswer(data), out: flags.out }, (onAnswer) =>
     evaluateExtraction(local, adapter, data, { signal: interruptSignal, onAnswer }),

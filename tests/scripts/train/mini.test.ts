@@ -96,6 +96,16 @@ describe('examples', () => {
     for (const name of names) expect(caption).toContain(name.trim());
   });
 
+  test('no question about a scene comes twice', async () => {
+    const { sources } = await openSources({ config, vocabulary, paths: NO_PATHS, cache: folder });
+    const { source } = sources.find(({ source: { name } }) => name === 'scenes')!;
+    const random = new SeededRandom(5);
+    for (let i = 0; i < 200; i++) {
+      const asked = source.example(random, 10_000).answers.map(({ question }) => question);
+      expect(asked).toHaveLength(new Set(asked).size);
+    }
+  });
+
   test('scenes that are measured are not those that are learned from, and all pairs are learned', async () => {
     const { sources } = await openSources({ config, vocabulary, paths: NO_PATHS, cache: folder });
     const { source } = sources.find(({ source: { name } }) => name === 'scenes')!;

@@ -81,7 +81,10 @@ export function sceneSource(
     return writer.end(nContext);
   };
   const roundsOf = (scene: Scene, number: number, n: number): Question[] =>
-    Array.from({ length: n }, (_, round) => questionsOf(scene, seed + round, number)).flat();
+    // A question that comes again would be answered by looking at the answer before.
+    uniqueQuestions(
+      Array.from({ length: n }, (_, round) => questionsOf(scene, seed + round, number)).flat(),
+    );
 
   return {
     name: 'scenes',
@@ -112,6 +115,10 @@ export function sceneSource(
 const captionTurn = (scene: Scene) => ({
   ...{ type: 'caption', question: CAPTION_QUESTION, answer: captionOf(scene) },
 });
+
+const uniqueQuestions = (questions: readonly Question[]): Question[] => [
+  ...new Map(questions.map((one) => [one.question, one])).values(),
+];
 
 function pictureOf(scene: Scene): Picture {
   return { width: scene.side, height: scene.side, rgb: drawScene(scene) };

@@ -23,7 +23,11 @@ const CHANGES = {
   /** Samples of silence before it. */
   delay: 800,
   /** Parts of the loudest that are added as noise, at most. */
-  noise: 0.02,
+  noise: 0.05,
+  /** Times as fast, as loud, and with bands as high, whatever the speed: throats and haste do not go together. */
+  pace: [0.75, 1.35],
+  contrast: [0.8, 1.2],
+  height: [0.92, 1.09],
   /** Bands and vectors that are left out, at most. */
   bands: 6,
   vectors: 3,
@@ -62,7 +66,7 @@ export function soundSource(
     unbound: new Map([[name, majority(heldOut)]]),
     example(random) {
       const { samples, text } = train[random.integer(0, train.length - 1)]!;
-      const segment = segmentOf(changed(samples, random));
+      const segment = warped(segmentOf(changed(samples, random)), stack, random);
       leaveOut(segment, stack, random);
       return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, text);
     },
@@ -83,8 +87,7 @@ function majority(recordings: readonly Recording[]): number {
 }
 
 function changed(samples: Float32Array, random: SeededRandom): Float32Array {
-  const [slow, fast] = CHANGES.speed;
-  const speed = slow + (fast - slow) * random.next();
+  const speed = between(CHANGES.speed, random);
   const delay = random.integer(0, CHANGES.delay);
   const loudest = samples.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   const noise = loudest * CHANGES.noise * random.next() ** 2;
@@ -98,6 +101,39 @@ function changed(samples: Float32Array, random: SeededRandom): Float32Array {
     out[i] = value + noise * (2 * random.next() - 1);
   }
   return out;
+}
+
+const between = ([low, high]: readonly [number, number], random: SeededRandom): number =>
+  low + (high - low) * random.next();
+
+/** Frames at another pace, with bands that are higher or lower (vocal tract length perturbation), louder or less. */
+function warped(
+  { sense, values, n }: Segment,
+  { bands, stack, most }: FrameStack,
+  random: SeededRandom,
+): Segment {
+  const pace = between(CHANGES.pace, random);
+  const height = between(CHANGES.height, random);
+  const contrast = between(CHANGES.contrast, random);
+  const [lastFrame, lastBand] = [n * stack - 1, bands - 1];
+  const nOut = Math.min(most, Math.ceil((n * stack) / pace / stack));
+  const out = new Float32Array(nOut * stack * bands);
+  for (let frame = 0; frame < nOut * stack && frame * pace < lastFrame; frame++)
+    for (let band = 0; band < bands; band++) {
+      const value = valueBetween(values, bands, frame * pace, Math.min(lastBand, band * height));
+      out[frame * bands + band] = contrast * value;
+    }
+  return { sense, values: out, n: nOut };
+}
+
+/** @param values [.., nBand] @param frame before the last one @returns linear between the four around */
+function valueBetween(values: Float32Array, nBand: number, frame: number, band: number): number {
+  const [row, left] = [Math.floor(frame), Math.min(nBand - 2, Math.floor(band))];
+  const [down, right] = [frame - row, band - left];
+  const at = row * nBand + left;
+  const above = values[at]! * (1 - right) + values[at + 1]! * right;
+  const below = values[at + nBand]! * (1 - right) + values[at + nBand + 1]! * right;
+  return above * (1 - down) + below * down;
 }
 
 /** Some bands, and some vectors, become nothing (arXiv 1904.08779). */
