@@ -258,6 +258,21 @@ test('a photograph that a row has no room for is kept smaller, and seen as it is
   );
 });
 
+test('where a picture was taken is not kept', async () => {
+  const png = stripedPng('blue', 1);
+  const place = new TextEncoder().encode('Exif\0\0 52.5200 N, 13.4050 E');
+  const url = dataUrl(Uint8Array.from([...png, ...place]));
+  const { id } = await openai.responses.create({
+    ...{ model: EYES, temperature: 0, max_output_tokens: 2 },
+    input: [user([inputImage(url), inputText('The cat')])],
+  });
+  const { data } = await openai.responses.inputItems.list(id);
+  const [item] = data as unknown as [{ content: { image_url: string }[] }];
+  const kept = item.content[0]!.image_url;
+  expect(kept).toMatch(/^data:image\/jpeg;base64,/);
+  expect(atob(kept.split(',')[1]!)).not.toContain('52.52');
+});
+
 test('a session of more pictures than a request may have forgets its oldest turns', async () => {
   const session = 'many';
   const some = (from: number, n: number) =>

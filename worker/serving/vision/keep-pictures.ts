@@ -50,16 +50,21 @@ async function keepPicture(
   field: string,
   maxChars: number,
 ): Promise<MediaPart> {
-  const isData = part.url?.startsWith('data:') === true;
-  if (isData && part.url.length <= maxChars) return part;
   const { bytes, claimedType } = await sentPicture(env, part.url, field, signal);
   // Three bytes are four characters.
   const maxBytes = Math.floor((maxChars - HEAD_CHARS) / 4) * 3;
-  if (bytes.length <= maxBytes)
+  if (bytes.length <= maxBytes && !hasMetadata(bytes))
     return { ...part, url: `data:${claimedType ?? ''};base64,${toBase64(bytes)}` };
   const { requestId } = caller;
   const jpeg = await named(field, () =>
     ask<Uint8Array>('documents', () => env.DOCUMENTS.shrinkPicture({ requestId }, bytes, maxBytes)),
   );
   return { ...part, url: `data:image/jpeg;base64,${toBase64(jpeg)}` };
+}
+
+/** Exif and XMP say where a picture was taken: it is written again without them, turned as they say. */
+function hasMetadata(bytes: Uint8Array): boolean {
+  return /exif|ns\.adobe\.com\/xap|xml:com\.adobe\.xmp|XMP /i.test(
+    new TextDecoder('latin1').decode(bytes),
+  );
 }
