@@ -56,7 +56,7 @@ describe('thimble run', () => {
         PIP_RETRIES: '0',
         npm_config_fetch_retries: '0',
       };
-      const args = ['run', 'Once upon a time', ...greedy];
+      const args = ['run', 'Hello', ...greedy];
       const { code, stdout, stderr } = await runThimble(args, { home: fresh, env });
       expect(stderr).toMatch(/Taking the embedded thimble-mini instead: a toy .*\.\n/);
       expect(code).toBe(0);
