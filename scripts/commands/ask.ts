@@ -1,10 +1,12 @@
-/** `thimble ask`: an answer from a collection of a running server, with the places that it is taken from. */
+/** `thimble ask`: an answer from a collection of a running server, with the places that it is taken from, or about a picture. */
 import process from 'node:process';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { CHECKS } from '../../worker/serving/grounding/policy.ts';
 import { parseCount } from '../lib/arguments.ts';
 import { askServer, DEFAULT_SERVER_URL, serverAddress } from '../lib/ask-server.ts';
+import { isPictureName, PICTURE_ENDINGS } from '../lib/picture-file.ts';
+import { askPicture } from './ask-picture.ts';
 import { describePlace } from './describe-place.ts';
 import type { Place } from './describe-place.ts';
 
@@ -39,17 +41,22 @@ Examples:
   thimble search notes --create --add notes/*.md               (documents first)
   thimble ask notes "When is bread baked?"
   thimble ask notes "When is bread baked?" --check mark --json
+  thimble ask photo.jpg "What is on the table?"
 `;
 
 export function register(program: Command): void {
   program
     .command('ask')
-    .summary('answer a question from a collection of a server')
+    .summary('answer a question from a collection of a server, or about a picture')
     .description(
       'Answers a question from the documents of a collection. Figures and names that the documents do not support ' +
-        'are replaced by a quotation, left out or marked; the places that the answer is taken from are listed.',
+        'are replaced by a quotation, left out or marked; the places that the answer is taken from are listed. A file of a ' +
+        'picture is looked at instead.',
     )
-    .argument('<collection>', 'name of the collection')
+    .argument(
+      '<collection>',
+      `name of the collection; or a picture (${PICTURE_ENDINGS.join(', ')})`,
+    )
     .argument('<question>', 'the question')
     .option('--url <url>', 'address of the server', DEFAULT_SERVER_URL)
     .option('-m, --model <id>', "a text model of the server (default: the server's)")
@@ -73,6 +80,10 @@ export function register(program: Command): void {
 }
 
 async function runAsk(collection: string, question: string, flags: AskFlags): Promise<void> {
+  if (isPictureName(collection)) {
+    await askPicture('ask', { name: 'vqa', question }, collection, flags);
+    return;
+  }
   const { url, model, check, mode, topK, rerank, maxTokens, json } = flags;
   const answer = await askServer(serverAddress(url, '/v1/chat/completions', 'ask'), {
     ...(model === undefined ? {} : { model }),

@@ -33,6 +33,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Loader>>>> = {
     embed: () => import('../embed.ts'),
     search: () => import('../search.ts'),
     ask: () => import('../ask.ts'),
+    caption: () => import('../caption.ts'),
     look: () => import('../look.ts'),
   },
   'Models on this machine:': {
