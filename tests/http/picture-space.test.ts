@@ -181,9 +181,11 @@ describe('collections', () => {
   });
 
   test('words find a picture that has none, and are told that it is one', async () => {
-    const [first] = await search({ query: rows[1]!.captions[0], mode: 'vector', top_k: 2 });
-    expect(first).toMatchObject({ document: rows[1]!.image, text: rows[1]!.image });
-    expect(first!.location).toEqual({ unit: 'picture', first: 1, last: 1 });
+    for (const mode of ['vector', 'hybrid']) {
+      const [first] = await search({ query: rows[1]!.captions[0], mode, top_k: 2 });
+      expect(first).toMatchObject({ document: rows[1]!.image, text: rows[1]!.image });
+      expect(first!.location).toEqual({ unit: 'picture', first: 1, last: 1 });
+    }
     const [bread] = await search({ query: 'When is bread baked?', top_k: 1 });
     expect(bread).toMatchObject({ document: 'bread.txt', location: null });
   });

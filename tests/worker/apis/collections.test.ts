@@ -135,6 +135,28 @@ describe('scores blend', () => {
     expect(blended.map(({ key }) => key)).toEqual([1, 2]);
   });
 
+  test('a picture without words is not worth less for having none', () => {
+    const cosines = new Map([
+      [1, 0.1],
+      [2, 0.3],
+      [3, 0.2],
+    ]);
+    const texts = new Map([
+      [3, words(1)],
+      [1, words(0.5)],
+    ]);
+    const order = (wordless: readonly number[]): number[] =>
+      blendScores(cosines, texts, N_PASSAGE, new Set(wordless)).map(({ key }) => key);
+    expect(order([])).toEqual([2, 3, 1]);
+    expect(blendScores(cosines, texts, N_PASSAGE)[0]!.score).toBeCloseTo(1 / 2);
+    expect(blendScores(cosines, texts, N_PASSAGE, new Set([2]))[0]!.score).toBeCloseTo(
+      (1 + 1 / 2.5) / 2,
+    );
+    // Its meaning is all that it has: one that is far away stays behind.
+    texts.set(2, words(2.5));
+    expect(order([1])).toEqual([2, 3, 1]);
+  });
+
   test('one of a kind counts in full, none in nothing', () => {
     expect(blend([[1, 0.2]], [])).toEqual([{ key: 1, score: 0.5 }]);
     expect(blend([], [[1, words(2.5)]])).toEqual([{ key: 1, score: 0.5 }]);

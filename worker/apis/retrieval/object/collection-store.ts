@@ -340,6 +340,14 @@ export class CollectionStore {
     this.#insertWords(id, sealed);
   }
 
+  /** Those passages that are pictures without a caption. */
+  wordless(ids: readonly number[]): Set<number> {
+    const isWordless = (id: number): boolean =>
+      this.#sql.exec('SELECT 1 FROM chunks WHERE id = ? AND "start" = "end"', id).toArray().length >
+      0;
+    return new Set(ids.filter(isWordless));
+  }
+
   #rows(ids: readonly number[]): Row[] {
     return ids.flatMap((id) => this.#sql.exec(`${CHUNK_ROWS} WHERE chunks.id = ?`, id).toArray());
   }

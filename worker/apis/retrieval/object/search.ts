@@ -73,7 +73,7 @@ export async function searchCollection(
       if (byText.size < nCandidate && isAllowed(document)) byText.set(chunk, score);
   const ranked =
     mode === 'hybrid'
-      ? blendScores(byVector, byText, store.counts().nChunk)
+      ? blendScores(byVector, byText, store.counts().nChunk, store.wordless([...byVector.keys()]))
       : Array.from(mode === 'vector' ? byVector : byText, ([key, score]) => ({ key, score }));
   return await results(store, box, ranked.slice(0, topK), byVector, byText);
 }
