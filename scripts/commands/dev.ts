@@ -3,8 +3,9 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/base/errors.ts';
 import type { DecoderManifest } from '../../engine/manifest/manifest.ts';
+import { obtainDefaultModel } from '../dev/default-model.ts';
 import { addServeOptions } from '../dev/options.ts';
-import { findImported, listImported, obtainTextModel } from '../dev/prepare.ts';
+import { listImported, obtainTextModel } from '../dev/prepare.ts';
 import { prepareToServe, serve } from '../dev/serve.ts';
 import type { PrepareFlags } from '../dev/serve.ts';
 import { DEFAULT_MODEL_ID, FALLBACK_MODEL_IDS } from '../pull/catalogue.ts';
@@ -40,7 +41,7 @@ export async function runDev(flags: PrepareFlags): Promise<void> {
 }
 
 /**
- * The default model or what comes after it, whichever was imported; else the only other one.
+ * The default model or what comes after it, whichever was imported; else the only other one; with none at all, what can be had.
  * @throws {EngineError} E_USAGE for several
  */
 async function chooseModel(): Promise<DecoderManifest> {
@@ -54,8 +55,7 @@ async function chooseModel(): Promise<DecoderManifest> {
       { details: { ids } },
     );
   }
-  const chosen = id ?? DEFAULT_MODEL_ID;
-  const imported = await findImported(chosen);
-  if (imported === null) process.stderr.write(`no model is imported yet: taking ${chosen}\n`);
-  return await obtainTextModel(chosen);
+  if (id !== undefined) return await obtainTextModel(id);
+  process.stderr.write(`no model is imported yet: taking ${DEFAULT_MODEL_ID}\n`);
+  return await obtainDefaultModel('Serving');
 }

@@ -183,4 +183,17 @@ describe('npm start, when no source answers', () => {
       server.kill('SIGKILL');
     }
   });
+
+  test('thimble dev does the same with nothing imported', async () => {
+    const env = { HF_ENDPOINT: 'http://127.0.0.1:9', PIP_NO_INDEX: '1', PIP_FIND_LINKS: '' };
+    const server = startThimble(['dev', '--port', '0'], { home: join(home, 'bare'), env });
+    try {
+      const [, id] = await server.waitFor(SERVING);
+      expect(id).toBe('thimble-mini');
+      expect(server.output()).toContain('no model is imported yet');
+      expect(await stop(server, 'SIGINT')).toMatchObject({ code: 0, left: [] });
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
 });
