@@ -91,6 +91,24 @@ describe.skipIf(!isReady)('pictures on the page', () => {
     await page.getByRole('button', { name: 'Remove camera.jpg' }).click();
   });
 
+  test('two clicks open one camera', async () => {
+    const nOpened = await page.evaluate(`(() => {
+      const { mediaDevices } = navigator;
+      const ask = mediaDevices.getUserMedia;
+      let n = 0;
+      mediaDevices.getUserMedia = (wanted) => (n++, ask.call(mediaDevices, wanted));
+      const button = document.querySelector('#open-camera');
+      button.click();
+      button.click();
+      mediaDevices.getUserMedia = ask;
+      return n;
+    })()`);
+    expect(nOpened).toBe(1);
+    await page.locator('#camera-take:enabled').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#open-camera').isEnabled()).toBe(true);
+  });
+
   test('without a picture the camera is closed by Escape', async () => {
     await page.locator('#open-camera').click();
     await page.locator('#camera-take:enabled').waitFor();

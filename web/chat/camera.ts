@@ -31,12 +31,16 @@ async function hasCamera(): Promise<boolean> {
 
 async function open(): Promise<void> {
   if (stream !== null) return;
+  // Another click while the permission is asked for would open a stream that nothing stops.
+  openCamera.disabled = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: WANTED_WIDTH } });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     showError(`The camera cannot be used: ${why}. Allow it for this page.`);
     return;
+  } finally {
+    openCamera.disabled = false;
   }
   cameraTake.disabled = true;
   cameraView.srcObject = stream;
