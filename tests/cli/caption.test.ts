@@ -44,7 +44,7 @@ test('what it prints is what the server says of the picture', async () => {
 });
 
 test('a question about a file of a picture is not one to a collection', async () => {
-  const [{ colour, shape }] = scene.objects as [{ colour: string; shape: string }];
+  const { colour, shape } = scene.objects[0]!;
   const asked = await thimble('ask', picture, `is there a ${colour} ${shape}?`);
   expect(asked).toEqual({ code: 0, stdout: 'yes\n', stderr: '' });
 });

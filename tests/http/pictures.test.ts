@@ -78,7 +78,9 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
     expect([left < 25, top < 25, right > 290, bottom > 35]).toEqual([true, true, true, true]);
     expect(image?.colours[0]?.name).toBe('white');
     expect(image?.missing.map(({ name }) => name)).toEqual(['labels']);
-    expect(image?.description).toMatch(/^<picture>\nWhat is in the picture, found by programs:/);
+    expect(image?.description).toMatch(
+      /^<picture>\nA picture was looked at by programs\. This is what they found:/,
+    );
     expect(image?.description).toMatch(/Order ?4711/);
     expect(completion.choices[0]?.message.content).toContain('4711');
   });
@@ -157,7 +159,7 @@ describe.skipIf(findModelFile(OCR) === null || findModelFile(MODEL) === null)('p
       ['image/png', undefined],
       ['image/png', undefined],
     ]);
-    expect(images?.[2]?.description).toContain('picture 3 of 3');
+    expect(images?.[2]?.description).toContain('Picture 3 of 3');
   });
 
   test.each([

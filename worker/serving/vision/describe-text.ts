@@ -32,7 +32,8 @@ export const textDescriber: Describer = {
     return {
       lines: [
         `The picture shows this text (${[...places].slice(0, 4).join(', ')}):`,
-        ...fitted(text.map((line) => line.text)),
+        // In marks of a quotation: models tell more of it then, and do less of what it says.
+        `"${fitted(text.map((line) => line.text)).join('\n')}"`,
       ],
       data: { text },
     };
