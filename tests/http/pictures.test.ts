@@ -408,6 +408,11 @@ test('a server without a model that reads pictures names what to push', async ()
     const { error } = await response.json<Answer>();
     expect([response.status, error?.param]).toEqual([400, 'messages[0].content[1].type']);
     expect(error?.message).toContain('thimble push my-reader');
+    // A field that is the picture itself has no type to name.
+    const task = await server.post('/v1/tasks/caption', { image: dataUrl(page) });
+    const refused = (await task.json<Answer>()).error;
+    expect([task.status, refused?.param]).toEqual([400, 'image']);
+    expect(refused?.message).toContain('thimble push my-reader');
   } finally {
     await server.close();
   }

@@ -56,10 +56,15 @@ export function templateMessage({ content, ...message }: Message): ChatMessage {
 export interface PartNames {
   /** Path of part `part` of message `message`, such as "messages[1].content[0]". */
   readonly path: (message: number, part: number) => string;
-  /** From a part's path to its picture, such as ".image_url.url". */
+  /** From a part's path to its picture, such as ".image_url.url"; empty where the path is the picture's own. */
   readonly pictureField: string;
   /** An example of a text part, which every model takes. */
   readonly text: string;
+}
+
+/** Where a part says what it is; a picture without fields has its path alone. */
+export function typePath({ path, pictureField }: PartNames, message: number, part: number): string {
+  return `${path(message, part)}${pictureField === '' ? '' : '.type'}`;
 }
 
 const TEXT_ALONE: ReadonlySet<MediaPart['type']> = new Set();
@@ -72,17 +77,16 @@ const TEXT_ALONE: ReadonlySet<MediaPart['type']> = new Set();
 export function checkInputs(
   modelId: string,
   messages: readonly Message[],
-  { path, text }: PartNames,
+  names: PartNames,
   senses: ReadonlySet<MediaPart['type']> = TEXT_ALONE,
 ): void {
   for (const [i, { content }] of messages.entries())
     for (const [j, part] of content.entries()) {
       if (part.type === 'text' || senses.has(part.type)) continue;
-      const param = `${path(i, j)}.type`;
       throw invalidField(
-        param,
+        typePath(names, i, j),
         `${JSON.stringify(part.given)} is not supported yet by ${modelId}, which takes text ` +
-          `alone; expected ${text}`,
+          `alone; expected ${names.text}`,
         { details: { model: modelId, type: part.type } },
       );
     }

@@ -2,7 +2,7 @@
 import { invalidField } from '../../platform/invalid-field.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { throwIfLeft } from '../../platform/client.ts';
-import { isMedia } from '../conversation/message.ts';
+import { isMedia, typePath } from '../conversation/message.ts';
 import type { ContentPart, MediaPart, Message, PartNames } from '../conversation/message.ts';
 import { quoted } from '../conversation/quoted.ts';
 import type { ServingEnv } from '../env.ts';
@@ -83,7 +83,7 @@ export async function describeMessages(
         continue;
       }
       const path = names.path(i, j);
-      checkPlace(part, message.role, model.id, describers, names, path);
+      checkPlace(part, message.role, model.id, describers, names.text, typePath(names, i, j));
       if (nPicture > MAX_PICTURES)
         throw invalidField(path, `expected at most ${MAX_PICTURES} pictures, got ${nPicture}`);
       throwIfLeft(signal);
@@ -145,20 +145,20 @@ function checkPlace(
   role: string,
   modelId: string,
   { hasModel, missing }: ReadyDescribers,
-  { text }: PartNames,
-  path: string,
+  text: string,
+  param: string,
 ): void {
   const type = JSON.stringify(given);
   if (!hasModel)
     throw invalidField(
-      `${path}.type`,
+      param,
       `${type} is not supported yet by ${modelId}, which takes text alone, and no model that reads pictures for it is on ` +
         `this server; expected ${text}, or run ${missing[0]?.fix ?? ''}`,
       { details: { model: modelId, type: 'image' } },
     );
   if (ROLES.includes(role)) return;
   throw invalidField(
-    `${path}.type`,
+    param,
     `${type} is not supported in messages of role ${JSON.stringify(role)}; expected one of role "user"`,
   );
 }
