@@ -12,8 +12,8 @@ import { EngineError, throwIfAborted } from '../base/errors.ts';
 import { startOf } from '../model/decoder/contract.ts';
 import type { DecoderBackend, VisitLogits } from '../model/decoder/contract.ts';
 import { TILE_TOKENS } from '../ops/ops.ts';
-import { MAX_DRAFT_TOKENS } from './drafts.ts';
-import { fairOrder, lastOfLargest } from './fair-order.ts';
+import { Admission, CALLER_GONE } from './admission.ts';
+import { bestDraft } from './best-draft.ts';
 import type { Generation } from './generation.ts';
 import type { Scheduler } from './scheduler.ts';
 import { shareOf, withDraft } from './step.ts';
@@ -22,29 +22,10 @@ import { StepCosts } from './step-costs.ts';
 import type { OpenTurns } from '../base/turns.ts';
 import type { GenerateEvent } from './types.ts';
 
-/** Generations that may wait for pages. */
-export const MAX_QUEUED = 64;
-/** Longest wait for pages before the caller is asked to try again. */
-const MAX_WAIT_MS = 120_000;
-/** A scope that has waited this long with less than its share takes a place from the scope that has most. */
-export const MAX_UNFAIR_MS = 1000;
-/**
- * A generation that has waited for MAX_UNFAIR_MS takes the place of one of which this many times as much is left,
- * so that tens of long texts of one scope, perhaps read by nobody, do not hold up a short one for minutes.
- */
-export const SHORT_FACTOR = 8;
 /** A generation that has not begun by then says so, where its request wants that. */
 export const WAITING_MS = 300;
-/** How many of those that wait for pages say so: they are not refused after that, but wait as long as their reader. */
-export const MAX_TOLD = MAX_QUEUED / 2;
-/** A generation whose reader takes nothing for this long may lose its pages to one that waits. */
-const STALLED_MS = 5000;
-/** A generation whose reader takes nothing for this long is ended as abandoned. */
-const ABANDONED_MS = 600_000;
 /** While all generations with pages are paused, the loop checks this often whether one has stalled. */
 const WAKE_MS = 1000;
-/** Seconds a client should wait while too many are before it. */
-const BUSY_RETRY_AFTER_S = 5;
 /** Longest step that evaluates prompts beside streams that decode. */
 const STEP_SLICE_MS = 50;
 /** Prompt tokens beside decoding streams in every step, however slow. */
@@ -53,15 +34,13 @@ const MIN_CHUNK_TOKENS = 2 * TILE_TOKENS;
 const LOST_MS = 10_000;
 /** As LOST_MS, while a pass runs: a pass of many rows over many isolates takes seconds. */
 const LOST_PASS_MS = 120_000;
-/** Factor by which a step with a draft must be better: probabilities and costs are estimates. */
-const DRAFT_MARGIN = 1.03;
-const CALLER_GONE = 'generation: the caller went away';
 
 export class StepLoop {
   readonly #decoder: DecoderBackend;
   readonly #scheduler: Scheduler;
   readonly #openTurns: OpenTurns;
   readonly #costs: StepCosts;
+  readonly #admission: Admission;
   /** All generations that have not ended, the oldest first. */
   readonly #live = new Set<Generation>();
   /** Generations in the step that runs; null between steps. */
@@ -72,21 +51,20 @@ export class StepLoop {
   #lastStepAt = 0;
   #nStep = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** Whether an older generation found no page: nobody new starts before it has one. */
-  #starved = false;
 
   constructor(decoder: DecoderBackend, scheduler: Scheduler, openTurns: OpenTurns) {
     this.#decoder = decoder;
     this.#costs = new StepCosts(decoder.limits.maxRows);
     this.#scheduler = scheduler;
     this.#openTurns = openTurns;
+    this.#admission = new Admission(this.#live, scheduler, (generation) =>
+      this.#leave(generation, false),
+    );
   }
 
   /** Generations that wait for pages. */
   get nQueued(): number {
-    let n = 0;
-    for (const { lease } of this.#live) if (lease === null) n++;
-    return n;
+    return this.#admission.nQueued;
   }
 
   /**
@@ -107,7 +85,7 @@ export class StepLoop {
     signal.addEventListener('abort', abort, { once: true });
     const timer =
       generation.request.tellsWaiting === true
-        ? setInterval(() => this.#tell(generation), WAITING_MS)
+        ? setInterval(() => this.#admission.tell(generation), WAITING_MS)
         : undefined;
     try {
       for (;;) {
@@ -142,40 +120,11 @@ export class StepLoop {
     this.#scheduler.forgetKept();
   }
 
-  #tell(generation: Generation): void {
-    const { told, begun, ended, lease } = generation;
-    if (told || begun || ended) return;
-    if (lease === null && this.#nTold >= MAX_TOLD) return;
-    generation.tell();
-  }
-
-  /** Generations that wait for pages and have said so. */
-  get #nTold(): number {
-    let n = 0;
-    for (const { lease, told } of this.#live) if (lease === null && told) n++;
-    return n;
-  }
-
   #join(generation: Generation): void {
     this.#live.add(generation);
-    if (this.#inStep === null) this.#admit(Date.now());
-    if (this.nQueued > MAX_QUEUED) this.#refuseOne(generation);
+    if (this.#inStep === null) this.#admission.admit(Date.now());
+    this.#admission.refuseTooMany(generation);
     this.#kick();
-  }
-
-  /** One too many waits: of those that have not said so, the last of the scope that has most waiting goes, which may be the newcomer itself. */
-  #refuseOne(newcomer: Generation): void {
-    const waiting = [...this.#live].filter(
-      ({ lease, ended, told }) => lease === null && !ended && !told,
-    );
-    const last = lastOfLargest(waiting) ?? newcomer;
-    const error = busy(`${MAX_QUEUED} generations wait already`);
-    if (last === newcomer) {
-      this.#live.delete(newcomer);
-      throw error;
-    }
-    last.fail(error);
-    this.#leave(last, false);
   }
 
   /**
@@ -254,15 +203,15 @@ export class StepLoop {
 
   /** The generations of the next step, and their parts in it. */
   #compose(now: number): Step {
-    this.#admit(now);
+    this.#admission.admit(now);
     const ready = [...this.#live].filter((g) => g.lease !== null && !g.ended && !g.paused);
-    this.#starved = false;
-    const decoding = ready.filter((g) => g.nPending === 1 && this.#takePages(g, now));
+    this.#admission.starved = false;
+    const decoding = ready.filter((g) => g.nPending === 1 && this.#admission.takePages(g, now));
     const prefilling = ready
       .filter((g) => g.lease !== null && g.nPending > 1)
       .sort((a, b) => a.lastChunkStep - b.lastChunkStep);
     // Beside prompts guesses are made, too, only to be compared with what comes.
-    const best = this.#bestDraft(decoding);
+    const best = bestDraft(decoding, this.#costs, this.#decoder.limits.maxRows);
     const draft = prefilling.length === 0 ? this.#withPages(best) : null;
     const shares = decoding.map((generation) => shareOf(generation, 1));
     let room = this.#promptTokens(decoding.length);
@@ -288,125 +237,6 @@ export class StepLoop {
     return Math.min(nRow, maxRows) - nDecoding;
   }
 
-  /** Gives places to those who wait: scopes take turns, each in its order of arrival. */
-  #admit(now: number): void {
-    for (const generation of this.#live)
-      if (generation.paused) this.#forgetAbandoned(generation, now);
-    if (this.#starved) return this.#failLate(now);
-    const live = [...this.#live];
-    const waiting = live.filter((g) => g.lease === null && !g.ended && !g.paused);
-    if (waiting.length === 0) return;
-    const running = live.filter(({ lease }) => lease !== null);
-    for (const generation of fairOrder(waiting, running))
-      if (!this.#place(generation, now)) {
-        this.#letShortIn(waiting, now);
-        return this.#failLate(now);
-      }
-  }
-
-  /** Gives the shortest of those that have waited long the place of one that is much longer. */
-  #letShortIn(waiting: readonly Generation[], now: number): void {
-    const patient = waiting.filter((g) => g.lease === null && now - g.since >= MAX_UNFAIR_MS);
-    const short = patient.sort((a, b) => a.nLeft - b.nLeft || a.age - b.age)[0];
-    if (short === undefined) return;
-    const long = [...this.#live].filter(
-      (g) =>
-        g.lease !== null &&
-        !g.gaveWay &&
-        g.scope === short.scope &&
-        now - g.placedAt >= MAX_UNFAIR_MS &&
-        g.nLeft >= SHORT_FACTOR * short.nLeft,
-    );
-    const victim = long.sort((a, b) => b.nLeft - a.nLeft || b.age - a.age)[0];
-    if (victim === undefined) return;
-    victim.gaveWay = true;
-    this.#displace(victim.lease, now);
-    this.#place(short, now);
-  }
-
-  #place(generation: Generation, now: number): boolean {
-    try {
-      for (;;) {
-        const lease = this.#scheduler.admit(generation.claim);
-        if (lease !== null) {
-          generation.place(lease, now);
-          return true;
-        }
-        if (!this.#displaceStalled(now) && !this.#displaceLargest(generation, now)) return false;
-      }
-    } catch (error) {
-      generation.fail(error);
-      this.#leave(generation, false);
-      return true;
-    }
-  }
-
-  /** Takes the next token's page: promised, free, or from one that stalls or is younger and may grow. */
-  #takePages(generation: Generation, now: number): boolean {
-    const { lease } = generation;
-    if (lease === null) return false;
-    for (;;) {
-      if (this.#scheduler.reserve(lease, generation.text.length)) return true;
-      // An older generation took the pages in this step.
-      if (!this.#scheduler.holds(lease)) return false;
-      if (this.#displaceStalled(now)) continue;
-      const victim = this.#scheduler.youngestGrower(lease);
-      if (victim === null) {
-        this.#starved = true;
-        return false;
-      }
-      this.#displace(victim, now);
-    }
-  }
-
-  #displaceStalled(now: number): boolean {
-    for (const { lease, paused, since } of this.#live) {
-      if (lease === null || !paused || now - since < STALLED_MS) continue;
-      this.#displace(lease, now);
-      return true;
-    }
-    return false;
-  }
-
-  /**
-   * Takes a place from the scope that has most, for one that has waited too long with at least two fewer: its
-   * youngest goes on later, from the tokens it has.
-   */
-  #displaceLargest({ scope, since }: Generation, now: number): boolean {
-    if (now - since < MAX_UNFAIR_MS) return false;
-    const running = [...this.#live].filter(({ lease }) => lease !== null);
-    const nOwn = running.filter((other) => other.scope === scope).length;
-    const victim = lastOfLargest(running);
-    if (victim === null) return false;
-    if (running.filter((other) => other.scope === victim.scope).length < nOwn + 2) return false;
-    this.#displace(victim.lease, now);
-    return true;
-  }
-
-  #displace(lease: Generation['lease'], now: number): void {
-    for (const generation of this.#live) {
-      if (generation.lease !== lease || lease === null) continue;
-      this.#scheduler.end(lease, false);
-      generation.displace(now);
-    }
-  }
-
-  /** Ends those that waited too long. */
-  #failLate(now: number): void {
-    for (const generation of [...this.#live]) {
-      if (generation.lease !== null || generation.paused || generation.told) continue;
-      if (now - generation.since < MAX_WAIT_MS) continue;
-      generation.fail(busy('no pages became free', { waitedMs: MAX_WAIT_MS }));
-      this.#leave(generation, false);
-    }
-  }
-
-  #forgetAbandoned(generation: Generation, now: number): void {
-    if (now - generation.since < ABANDONED_MS) return;
-    generation.fail(new EngineError('E_ABORTED', CALLER_GONE));
-    this.#leave(generation, false);
-  }
-
   /** A draft as far as the text may go, once there are pages for it; else null. */
   #withPages(plan: DraftPlan | null): DraftPlan | null {
     if (plan === null) return null;
@@ -414,29 +244,6 @@ export class StepLoop {
     const nToken = Math.min(plan.nToken, limit - text.length - 1);
     if (nToken <= 0 || !this.#scheduler.reserve(lease!, text.length + nToken)) return null;
     return { ...plan, nToken };
-  }
-
-  /**
-   * The draft, with its length, that yields most tokens for the cost of the step; null when none yields
-   * more than a step without. Beside many streams rows are expensive, and no draft pays.
-   */
-  #bestDraft(decoding: readonly Generation[]): DraftPlan | null {
-    const nDecoding = decoding.length;
-    const longest = Math.min(MAX_DRAFT_TOKENS, this.#decoder.limits.maxRows - nDecoding);
-    let best: DraftPlan | null = null;
-    let bestGain = nDecoding === 0 ? 0 : (nDecoding / this.#costs.of(nDecoding)) * DRAFT_MARGIN;
-    for (const generation of decoding)
-      for (const drafts of generation.drafts) {
-        const chance = drafts.predict();
-        if (chance === 0) continue;
-        let nExpected = nDecoding;
-        for (let n = 1; n <= longest; n++) {
-          nExpected += chance ** n;
-          const gain = nExpected / (this.#costs.of(nDecoding + n) + n * drafts.tokenCost);
-          if (gain > bestGain) [best, bestGain] = [{ generation, drafts, nToken: n }, gain];
-        }
-      }
-    return best;
   }
 
   /** Runs one pass. A generation that left while its draft was made is still in it, harmlessly. */
@@ -543,10 +350,4 @@ function readSafely(generation: Generation, position: number, row: number): void
 
 function isStageLost(error: unknown): error is EngineError {
   return error instanceof EngineError && error.code === 'E_STAGE_LOST';
-}
-
-function busy(what: string, details: object = {}): EngineError {
-  return new EngineError('E_BUSY', `cache: ${what}; try again later.`, {
-    details: { ...details, retryAfterS: BUSY_RETRY_AFTER_S },
-  });
 }

@@ -7,7 +7,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { Generation } from '../../engine/generate/generation.ts';
 import type { DraftModel } from '../../engine/generate/model-drafts.ts';
 import { Scheduler } from '../../engine/generate/scheduler.ts';
-import { MAX_QUEUED, StepLoop } from '../../engine/generate/step-loop.ts';
+import { MAX_QUEUED } from '../../engine/generate/admission.ts';
+import { StepLoop } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/base/turns.ts';
 import type { GenerateEvent } from '../../engine/generate/types.ts';
 import type { BatchPart, DecoderBackend } from '../../engine/model/decoder/contract.ts';

@@ -13,8 +13,8 @@ import {
   MAX_TOLD,
   MAX_UNFAIR_MS,
   SHORT_FACTOR,
-  WAITING_MS,
-} from '../../engine/generate/step-loop.ts';
+} from '../../engine/generate/admission.ts';
+import { WAITING_MS } from '../../engine/generate/step-loop.ts';
 import { plainTurns } from '../../engine/base/turns.ts';
 import { DEFAULT_SAMPLING } from '../../engine/sample/params.ts';
 import type { SamplingParams } from '../../engine/sample/params.ts';

@@ -1,6 +1,6 @@
 /** More requests than the cache takes: they share steps, wait their turn, or are told to come back. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_QUEUED } from '../../engine/generate/step-loop.ts';
+import { MAX_QUEUED } from '../../engine/generate/admission.ts';
 import { sseData, shareTestServer, type SharedServer } from '../support/http-server.ts';
 
 let server: SharedServer;
