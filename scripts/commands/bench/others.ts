@@ -44,6 +44,7 @@ export function registerOthers(parent: Command): void {
   registerGuards(parent);
   registerVision(parent);
   registerTower(parent);
+  registerPictures(parent);
   registerAdapters(parent);
   for (const { name, summary, run } of OTHERS) {
     const command = benchCommand(parent, name, summary, [name, `${name} --json`]);
@@ -98,6 +99,31 @@ function registerTower(parent: Command): void {
 interface TowerFlags {
   readonly model: string;
   readonly rounds?: number;
+  readonly json?: boolean;
+}
+
+/** `thimble bench pictures`: a chat's first token after a picture. */
+function registerPictures(parent: Command): void {
+  const command = benchCommand(
+    parent,
+    'pictures',
+    'measure how soon a chat answers about a picture, and another question about the same, in workerd',
+    ['pictures photos/*.jpg', 'pictures photos/*.jpg -m smollm2-135m-instruct --adapter eyes'],
+  )
+    .argument('<files...>', 'at least two pictures, of which the first warms up')
+    .option('-m, --model <id>', 'a text model', SMALL_MODEL_ID)
+    .option('--adapter <folder>', 'an adapter with eyes (default: the picture in words)');
+  addJson(command).action(async (files: readonly string[], flags: PicturesFlags) => {
+    const { benchPictures, describePictures } = await import('../../bench/workloads/pictures.ts');
+    const { model, adapter = null, json } = flags;
+    const result = await benchPictures({ files, model, adapter }, note);
+    printResult(result, describePictures(result), json);
+  });
+}
+
+interface PicturesFlags {
+  readonly model: string;
+  readonly adapter?: string;
   readonly json?: boolean;
 }
 
