@@ -12,7 +12,7 @@ import { RecentCache } from '../../base/recent-cache.ts';
 import type { TakeTurn } from '../../base/turns.ts';
 import type { ModelConfig } from '../../manifest/manifest.ts';
 import { rowStride } from '../memory/layout.ts';
-import { appendKeys, startOf, writesPrefix } from './contract.ts';
+import { appendKeys } from './contract.ts';
 import type {
   AdapterSource,
   BatchPart,
@@ -21,14 +21,13 @@ import type {
   PositionInput,
   VisitLogits,
 } from './contract.ts';
-import type { PartPlace } from './decoder.ts';
 import { isEmpty } from './piece.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from './plan.ts';
+import { JoinedLogits, likeliest } from './joined-logits.ts';
 import { stageLost } from './stage.ts';
 import type { HeadRow, LayersAnswer, LayersCall, StageLink } from './stage.ts';
+import { type Wanted, type Wave, wavesOf, WAVES_PER_STAGE } from './waves.ts';
 
-/** Waves a pass may have for each stage of a ring whose stages run at the same time. */
-const WAVES_PER_STAGE = 2;
 /** Rows of whole logits that are held at a time: each is as large as the vocabulary. */
 const WHOLE_ROWS = 4;
 /** Embeddings kept in the leader, which saves a call for most tokens of a text. */
@@ -60,24 +59,6 @@ export interface RingOptions {
   readonly takeTurn?: TakeTurn;
 }
 
-/** Rows of a pass that go through the stages together. */
-interface Wave {
-  readonly places: PartPlace[];
-  /** Rows whose logits are wanted, in order. */
-  readonly wanted: Wanted[];
-  /** Inputs of all places, one after the other, and their positions. */
-  readonly inputs: PositionInput[];
-  readonly positions: number[];
-  /** For each stage that holds layers: fulfilled once the wave has been sent there. */
-  readonly sent: readonly PromiseWithResolvers<void>[];
-}
-
-interface Wanted {
-  readonly part: number;
-  readonly index: number;
-  readonly onlyTop: boolean;
-}
-
 /** A wave after its layers. */
 interface WaveResult {
   /** The rows whose logits are wanted, as the last layer leaves them. */
@@ -85,12 +66,6 @@ interface WaveResult {
   readonly wanted: readonly Wanted[];
   /** For each of them what the stages of the head answered; null when they are still to be asked. */
   readonly heads: readonly (readonly HeadRow[])[] | null;
-}
-
-/** Logits of one row, put together from what the stages answered. */
-interface JoinedRow {
-  readonly parts: readonly HeadRow[];
-  readonly top: HeadRow;
 }
 
 export class RingDecoder implements DecoderBackend {
@@ -116,11 +91,7 @@ export class RingDecoder implements DecoderBackend {
   #nPass = 0;
   #nFailure = 0;
   #copies: [from: number, to: number][] = [];
-  /** The row that is being shown. */
-  #shown: JoinedRow | null = null;
-  /** Its logits once somebody has asked for them; one buffer for all rows. */
-  readonly #logits: Float32Array;
-  #hasLogits = false;
+  readonly #shown: JoinedLogits;
 
   /** @param stages in the order of their layers; their pieces make up the model, as a checked placement says */
   constructor(config: ModelConfig, stages: readonly StageLink[], options: RingOptions) {
@@ -139,7 +110,7 @@ export class RingDecoder implements DecoderBackend {
     this.#newSession = newSession;
     this.#takeTurn = overlap ? null : takeTurn;
     this.#stride = rowStride(config.nEmbd);
-    this.#logits = new Float32Array(config.nVocab);
+    this.#shown = new JoinedLogits(config.nVocab, this.#rowStages);
     const nWave = overlap ? WAVES_PER_STAGE * this.#layerStages.length : 1;
     this.limits = { nCtx, nPage, maxRows: CHUNK_TOKENS * nWave, maxSequences: MAX_SEQUENCES };
     this.#embeddings = new RecentCache({
@@ -158,7 +129,8 @@ export class RingDecoder implements DecoderBackend {
     this.#checkParts(parts);
     await this.#open();
     const copies = this.#copies.splice(0);
-    const waves = this.#waves(parts);
+    const nStage = this.#layerStages.length;
+    const waves = wavesOf(parts, nStage, this.#overlap);
     const results = await this.#guard(PASS_LIMIT_MS, () =>
       this.#runWaves(waves, copies, visit !== undefined),
     );
@@ -207,36 +179,19 @@ export class RingDecoder implements DecoderBackend {
   /** The next pass begins a session. */
   reset(): void {
     this.#session = null;
-    this.#shown = null;
+    this.#shown.hide();
   }
 
   logits(): Float32Array {
-    const { parts } = this.#shownRow();
-    if (this.#hasLogits) return this.#logits;
-    for (const [i, { piece }] of this.#rowStages.entries()) {
-      const values = parts[i]!.logits;
-      if (values === null)
-        throw new EngineError('E_INTERNAL', 'ring: only the largest logit was asked for');
-      this.#logits.set(values, piece.rows[0]);
-    }
-    this.#hasLogits = true;
-    return this.#logits;
+    return this.#shown.logits();
   }
 
   argmax(): number {
-    return this.#shownRow().top.id;
+    return this.#shown.argmax();
   }
 
   sumExp(_row: number, top: number): number {
-    return this.#shownRow().parts.reduce(
-      (sum, part) => sum + part.sumExp * Math.exp(part.logit - top),
-      0,
-    );
-  }
-
-  #shownRow(): JoinedRow {
-    if (this.#shown !== null) return this.#shown;
-    throw new EngineError('E_INTERNAL', 'ring: logits can be read only while they are shown');
+    return this.#shown.sumExp(top);
   }
 
   /** As the contract asks: before anything is appended. */
@@ -320,27 +275,6 @@ export class RingDecoder implements DecoderBackend {
     const answer = await call();
     this.#asked.delete(stage);
     return answer;
-  }
-
-  /** Rows of the parts in order, cut where a stage has its fill. */
-  #waves(parts: readonly BatchPart[]): Wave[] {
-    const nRow = parts.reduce((sum, { inputs }) => sum + inputs.length, 0);
-    const size = this.#overlap ? waveRows(nRow, this.#layerStages.length) : CHUNK_TOKENS;
-    const waves: Wave[] = [];
-    let room = 0;
-    for (const [p, part] of parts.entries())
-      for (let at = 0; at < part.inputs.length;) {
-        if (room === 0) {
-          const sent = this.#layerStages.map(() => Promise.withResolvers<void>());
-          waves.push({ places: [], wanted: [], inputs: [], positions: [], sent });
-          room = size;
-        }
-        const n = Math.min(room, part.inputs.length - at);
-        addRows(waves.at(-1), p, part, at, n);
-        at += n;
-        room -= n;
-      }
-    return waves;
   }
 
   async #runWaves(
@@ -489,44 +423,12 @@ export class RingDecoder implements DecoderBackend {
           this.#head(rows.subarray(at * this.#stride), some),
         ));
       for (const [i, { part, index }] of some.entries()) {
-        this.#show(parts[i]!);
+        this.#shown.show(parts[i]!);
         visit(part, index, 0);
       }
     }
-    this.#shown = null;
+    this.#shown.hide();
   }
-
-  #show(parts: readonly HeadRow[]): void {
-    this.#shown = { parts, top: likeliest(parts) };
-    this.#hasLogits = false;
-  }
-}
-
-/**
- * Rows of each wave of a pass of `nRow` where stages overlap: as few as keep all of them busy, since reading
- * the weights once for several rows gains less than it keeps stages waiting.
- */
-export function waveRows(nRow: number, nStage: number): number {
-  return Math.min(CHUNK_TOKENS, Math.ceil(nRow / (WAVES_PER_STAGE * nStage)));
-}
-
-/** Adds `n` rows of part `p`, from row `at` of it on, to a wave. */
-function addRows(wave: Wave, p: number, part: BatchPart, at: number, n: number): void {
-  const { sequence, slot, adapter, inputs, onlyTop = false } = part;
-  const start = startOf(part) + at;
-  const logitsFrom = Math.min(Math.max(0, part.logitsFrom - at), n);
-  const place = { start, nRow: n, pages: sequence.pages, slot, adapter, logitsFrom };
-  wave.places.push(at === 0 && writesPrefix(part) ? { ...place, writesPrefix: true } : place);
-  wave.inputs.push(...inputs.slice(at, at + n));
-  for (let i = 0; i < n; i++) {
-    wave.positions.push(start + i);
-    if (i >= logitsFrom) wave.wanted.push({ part: p, index: at + i, onlyTop });
-  }
-}
-
-/** The first of equal ones, as in one memory: stages are in ascending order of their rows. */
-function likeliest(parts: readonly HeadRow[]): HeadRow {
-  return parts.reduce((best, part) => (part.logit > best.logit ? part : best));
 }
 
 function isStageLost(error: unknown): boolean {

@@ -15,7 +15,7 @@ import { loadDecoder } from '../../../engine/model/decoder/load-decoder.ts';
 import { isEmpty, pieceOf, wholeRange } from '../../../engine/model/decoder/piece.ts';
 import type { PieceRange } from '../../../engine/model/decoder/piece.ts';
 import { CHUNK_TOKENS, MAX_SEQUENCES } from '../../../engine/model/decoder/plan.ts';
-import { waveRows } from '../../../engine/model/decoder/ring.ts';
+import { waveRows } from '../../../engine/model/decoder/waves.ts';
 import { DecoderStage, warmUpStage } from '../../../engine/model/decoder/stage.ts';
 import { assign } from '../../../engine/placement/assign.ts';
 import { emptyPlacement } from '../../../engine/placement/changes.ts';
