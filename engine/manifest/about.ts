@@ -9,6 +9,9 @@ const READ_VERSIONS = [1, MANIFEST_VERSION] as const;
 export const MODEL_ID_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** Of rows, columns and positions. */
+export const MAX_DIM = 1 << 24;
+export const dim = z.number().int().positive().max(MAX_DIM);
 export const fileName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/);
 
 /** What every kind of model has. */

@@ -4,7 +4,7 @@
  */
 import type { EncoderFamily } from '../../../engine/archs/types.ts';
 import type { JsonObject } from '../../../engine/formats/json.ts';
-import { MAX_CLASSES } from '../../../engine/manifest/manifest.ts';
+import { MAX_CLASSES } from '../../../engine/manifest/encoder-config.ts';
 import type { EncoderConfig } from '../../../engine/manifest/manifest.ts';
 import { asObject } from './hf-config.ts';
 import { configError } from './opened-model.ts';

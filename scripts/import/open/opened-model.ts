@@ -9,12 +9,11 @@ import type {
 import { archTensors } from '../../../engine/archs/index.ts';
 import type { TensorInstance } from '../../../engine/archs/index.ts';
 import { EngineError } from '../../../engine/base/errors.ts';
+import { configContradiction, modelConfigSchema } from '../../../engine/manifest/decoder-config.ts';
 import {
-  configContradiction,
   encoderConfigSchema,
   encoderContradiction,
-  modelConfigSchema,
-} from '../../../engine/manifest/manifest.ts';
+} from '../../../engine/manifest/encoder-config.ts';
 import type {
   EncoderConfig,
   KindFields,
