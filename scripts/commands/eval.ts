@@ -19,6 +19,7 @@ import { addExtractionCommand, EXTRACTION_EXAMPLES } from './eval-extraction.ts'
 import { addImagesCommand, IMAGES_EXAMPLES } from './eval-images.ts';
 import { addPersonaCommand, PERSONA_EXAMPLES } from './eval-persona.ts';
 import { addSpaceCommand, SPACE_EXAMPLES } from './eval-space.ts';
+import { addPicturesCommand, PICTURES_EXAMPLES } from './eval-pictures.ts';
 import { addPrefixCommand, PREFIX_EXAMPLES } from './eval-prefix.ts';
 import { addRetrievalCommand, RETRIEVAL_EXAMPLES } from './eval-retrieval.ts';
 import { addTranslationCommand, TRANSLATION_EXAMPLES } from './eval-translation.ts';
@@ -46,7 +47,7 @@ export function register(program: Command): void {
         ...[PERPLEXITY_EXAMPLES, PARITY_EXAMPLES, WATERMARK_EXAMPLES],
         ...[ANSWERS_EXAMPLES, RETRIEVAL_EXAMPLES, IMAGES_EXAMPLES, PREFIX_EXAMPLES],
         ...[TRANSLATION_EXAMPLES, EXTRACTION_EXAMPLES, PERSONA_EXAMPLES, CAPTIONS_EXAMPLES],
-        SPACE_EXAMPLES,
+        ...[SPACE_EXAMPLES, PICTURES_EXAMPLES],
       ]
         .map((text, i) => (i === 0 ? text : text.replace('\nExamples:\n', '')))
         .join(''),
@@ -90,6 +91,7 @@ export function register(program: Command): void {
   addPersonaCommand(command);
   addCaptionsCommand(command);
   addSpaceCommand(command);
+  addPicturesCommand(command);
 }
 
 interface PerplexityFlags {

@@ -6,6 +6,7 @@ import {
   mostSamples,
 } from '../../../../engine/audio/frame-vectors.ts';
 import type { SeededRandom } from '../../../lib/seeded-random.ts';
+import { spreadOver } from '../../../lib/spread.ts';
 import { type Example, ExampleWriter, type Segment } from '../example.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { Source } from './source.ts';
@@ -71,14 +72,11 @@ export function soundSource(
       return write(segment, QUESTIONS[random.integer(0, QUESTIONS.length - 1)]!, text);
     },
     heldOut: (n) =>
-      spread(heldOut, n).map(({ samples, text }) => write(segmentOf(samples), QUESTIONS[0]!, text)),
+      // Recordings are in the order of what is said.
+      spreadOver(heldOut, n).map(({ samples, text }) =>
+        write(segmentOf(samples), QUESTIONS[0]!, text),
+      ),
   };
-}
-
-/** At most n of them, from first to last: recordings are in the order of what is said. */
-function spread<T>(all: readonly T[], n: number): T[] {
-  const most = Math.min(n, all.length);
-  return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]!);
 }
 
 function majority(recordings: readonly Recording[]): number {
