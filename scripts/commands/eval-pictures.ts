@@ -47,9 +47,9 @@ async function runPictures(files: readonly string[], flags: PicturesFlags): Prom
   const pictures = spreadOver(picturesOf(rows, split), most);
   const chat = serverAddress(url, '/v1/chat/completions', 'eval');
   const progress = new ProgressLine('asking: ');
-  const answers = await askRoutes(
-    ...([{ eyes, reader }, pictures, (body) => askServer(chat, body), out] as const),
-    (done) => progress.update({ done, total: pictures.length, unit: 'items' }),
+  const ask = (body: object) => askServer(chat, body);
+  const answers = await askRoutes({ eyes, reader }, pictures, ask, out, (done) =>
+    progress.update({ done, total: pictures.length, unit: 'items' }),
   );
   progress.finish('done');
   process.stdout.write(routesTable(answers, (image) => basename(image)));
