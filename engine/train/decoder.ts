@@ -30,6 +30,11 @@ export interface DecoderShape {
   readonly normEps: number;
   /** Kinds of vectors that may stand in place of tokens; none by default. */
   readonly projectors?: readonly ProjectorShape[];
+  /**
+   * Layers after which what vectors show is learned already, by the same norm and table as words in the end: layers above then
+   * find there what words they are looking for. By default it is learned after the last one, as all else is.
+   */
+  readonly labelLayer?: number;
 }
 
 /** Where a step's input lies; sequences follow each other, at most nContext rows each. */
@@ -39,6 +44,8 @@ export interface StepInput extends Targets {
   readonly layout: number;
   /** In the order of the shape's projectors. */
   readonly vectors: readonly VectorInput[];
+  /** What is learned after `labelLayer`; null without one. */
+  readonly labels: Targets | null;
 }
 
 export interface DecoderPlan {
@@ -70,6 +77,10 @@ export function checkShape(shape: DecoderShape): void {
     [(dim / nHead) % HEAD_UNIT !== 0, `heads of ${dim / nHead} values into groups of ${HEAD_UNIT}`],
     [nHead % nKvHead !== 0, `${nHead} heads into ${nKvHead} groups`],
     [ffnDim % 4 !== 0, `ffnDim ${ffnDim} into groups of 4`],
+    [
+      shape.labelLayer !== undefined && shape.labelLayer >= shape.nLayer,
+      `${shape.nLayer} layers at ${shape.labelLayer}`,
+    ],
     ...projectors.map(
       ({ name, nIn }) => [nIn % 4 !== 0, `${nIn} values of ${name} into groups of 4`] as const,
     ),
@@ -89,25 +100,28 @@ export function planDecoder(shape: DecoderShape, nSequence: number, views: ReadV
   const graph = new Graph(writtenLayout(layout, views), arena);
   const tokens = graph.arena.values(nRow);
   const vectors = projectors.map((one) => planVectors(graph, one, nRow));
-  const input: StepInput = {
-    ...{ tokens, layout, vectors },
+  const targets = (): Targets => ({
     ids: graph.arena.values(nRow),
     weights: graph.arena.values(nRow),
     losses: graph.arena.values(nRow),
-  };
+  });
+  const labels = shape.labelLayer === undefined ? null : targets();
+  const input: StepInput = { tokens, layout, vectors, labels, ...targets() };
   const headDim = dim / shape.nHead;
   const ropeTable = { data: graph.arena.values(nContext * headDim), nPosition: nContext, headDim };
-  const { table, last } = decoderRows(graph, shape, tokens, ropeTable, {
+  const { table, last, middle } = decoderRows(graph, shape, tokens, ropeTable, {
     nRow,
     seen: (x) =>
       projectors.reduce((rows, one, i) => projectedRows(graph, rows, one, vectors[i]!, views), x),
   });
-  const { losses, slopes } = nextToken(graph, last, table, input);
+  const objectives = [nextToken(graph, last, table, input)];
+  if (middle !== null && labels !== null) objectives.push(nextToken(graph, middle, table, labels));
   return {
-    ...{ graph, input, ropeTable, losses, last, head: table },
+    ...{ graph, input, ropeTable, last, head: table },
+    losses: objectives.flatMap(({ losses }) => losses),
     forward: graph.forward(),
-    back: [...slopes, ...graph.backward()],
-    nFlop: graph.nFlop + 6 * nRow * nVocab * dim,
+    back: [...objectives.flatMap(({ slopes }) => slopes), ...graph.backward()],
+    nFlop: graph.nFlop + objectives.length * 6 * nRow * nVocab * dim,
     scratchBytes: attentionScratchBytes(nContext),
   };
 }
@@ -124,7 +138,7 @@ export interface DecoderRowsOptions {
 /**
  * A decoder up to its last norm.
  * @param tokens address of a token id of 4 bytes a row
- * @returns its table of embeddings, and its rows
+ * @returns its table of embeddings, and its rows: in the end, and after `labelLayer`
  */
 export function decoderRows(
   graph: Graph,
@@ -132,14 +146,17 @@ export function decoderRows(
   tokens: number,
   ropeTable: RopeTable,
   { nRow = graph.rows.nRow(), prefix = '', seen = (x) => x }: DecoderRowsOptions = {},
-): { readonly table: Tensor; readonly last: Tensor } {
-  const { nVocab, dim, normEps } = shape;
+): { readonly table: Tensor; readonly last: Tensor; readonly middle: Tensor | null } {
+  const { nVocab, dim, normEps, labelLayer } = shape;
   const table = graph.weight(`${prefix}model.embed_tokens.weight`, nVocab, dim);
-  let x = seen(embedding(graph, tokens, table, nRow));
-  for (let i = 0; i < shape.nLayer; i++)
-    x = layer(graph, `${prefix}model.layers.${i}`, x, shape, ropeTable);
   const norm = graph.weight(`${prefix}model.norm.weight`, 1, dim);
-  return { table, last: rmsNorm(graph, 'norm', x, norm, normEps) };
+  let x = seen(embedding(graph, tokens, table, nRow));
+  let middle: Tensor | null = null;
+  for (let i = 0; i < shape.nLayer; i++) {
+    x = layer(graph, `${prefix}model.layers.${i}`, x, shape, ropeTable);
+    if (i + 1 === labelLayer) middle = rmsNorm(graph, 'middle norm', x, norm, normEps);
+  }
+  return { table, middle, last: rmsNorm(graph, 'norm', x, norm, normEps) };
 }
 
 /** Names are those of Hugging Face's Llama, which the importer reads. */

@@ -4,6 +4,7 @@ import { ropeFrequencies } from '../../engine/ops/rope.ts';
 import { initWeights } from '../../engine/train/init.ts';
 import { ropeValues } from '../../engine/train/ops/rope.ts';
 import type { DecoderProgramConfig } from '../../engine/train/program.ts';
+import type { Targets } from '../../engine/train/ops/next-token.ts';
 import { evenStarts } from '../../engine/train/row-layout.ts';
 import type { DecoderShape } from '../../engine/train/decoder.ts';
 import { startCrew, type StartedCrew, type StepResult, Trainer } from './trainer.ts';
@@ -25,7 +26,10 @@ export interface Batch {
   readonly weights: Float32Array;
   /** First row of every sequence, then the number of rows; sequences of nContext rows by default. */
   readonly starts?: Uint32Array;
-  /** By the name of their kind; tokens of rows that they take are not read. */
+  /**
+   * By the name of their kind; tokens of rows that they take are not read. What is learned of these rows is learned after the
+   * shape's `labelLayer`, where it has one.
+   */
   readonly vectors?: ReadonlyMap<string, BatchVectors>;
 }
 
@@ -108,14 +112,14 @@ export class Training extends Trainer<DecoderProgramConfig> {
   #pass(command: 'learn' | 'evaluate', batch: Batch) {
     this.#write(batch);
     this.run(command);
-    const { weights } = batch;
-    const at = this.program.plan.input.losses / 4;
-    let [loss, weight] = [0, 0];
-    for (let i = 0; i < weights.length; i++) {
-      loss += this.floats[at + i]!;
-      weight += weights[i]!;
-    }
-    return { loss, weight };
+    const { input } = this.program.plan;
+    const n = batch.tokens.length;
+    const sum = (at: number): number =>
+      this.floats.subarray(at / 4, at / 4 + n).reduce((a, b) => a + b, 0);
+    return {
+      loss: sum(input.losses) + (input.labels === null ? 0 : sum(input.labels.losses)),
+      weight: batch.weights.reduce((a, b) => a + b, 0),
+    };
   }
 
   #write({ tokens, targets, weights, starts, vectors }: Batch): void {
@@ -134,6 +138,20 @@ export class Training extends Trainer<DecoderProgramConfig> {
       this.words.set(rows, to.rows / 4);
       this.words.set(places, to.places / 4);
     }
+    if (input.labels !== null)
+      this.#moveLabels(input.labels, targets, [...(vectors?.values() ?? [])]);
+  }
+
+  #moveLabels(labels: Targets, targets: Uint32Array, vectors: readonly BatchVectors[]): void {
+    const from = this.program.plan.input.weights / 4;
+    const to = labels.weights / 4;
+    this.words.set(targets, labels.ids / 4);
+    this.floats.fill(0, to, to + targets.length);
+    for (const { rows } of vectors)
+      for (const row of rows) {
+        this.floats[to + row] = this.floats[from + row]!;
+        this.floats[from + row] = 0;
+      }
   }
 }
 

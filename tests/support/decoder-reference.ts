@@ -29,12 +29,25 @@ export function decoderLoss(
     const [from, to] = [starts[i]!, starts[i + 1]!];
     const tokens = batch.tokens.subarray(from, to);
     const seen = vectors === undefined ? null : { vectors, from };
-    const last = decoderRowsReference(weights, shape, tokens, '', prefixOf, seen);
-    const [targets, counts] = [batch.targets.subarray(from, to), batch.weights.subarray(from, to)];
-    const losses = crossEntropyReference(linearReference(last, table), targets, counts);
-    loss += losses.reduce((a, b) => a + b, 0);
+    const lossAfter = (nLayer: number, counts: (row: number) => number): number => {
+      const rows = decoderRowsReference(weights, { ...shape, nLayer }, tokens, '', prefixOf, seen);
+      const logits = linearReference(rows, table);
+      const wanted = Float32Array.from({ length: to - from }, (_, i) => counts(from + i));
+      const losses = crossEntropyReference(logits, batch.targets.subarray(from, to), wanted);
+      return losses.reduce((a, b) => a + b, 0);
+    };
+    const isLabel = labelRows(shape, vectors);
+    loss += lossAfter(shape.nLayer, (row) => (isLabel.has(row) ? 0 : batch.weights[row]!));
+    if (isLabel.size > 0)
+      loss += lossAfter(shape.labelLayer!, (row) => (isLabel.has(row) ? batch.weights[row]! : 0));
   }
   return loss;
+}
+
+/** Rows whose loss is that of an earlier layer. */
+function labelRows({ labelLayer }: DecoderShape, vectors: Batch['vectors']): ReadonlySet<number> {
+  if (labelLayer === undefined) return new Set();
+  return new Set([...(vectors?.values() ?? [])].flatMap(({ rows }) => [...rows]));
 }
 
 /** Vectors of a batch, for the sequence that begins at its row `from`. */

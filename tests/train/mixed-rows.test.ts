@@ -51,6 +51,18 @@ function batchOf(seed: number): Batch {
   };
 }
 
+const LABELLED: DecoderShape = { ...SHAPE, labelLayer: 1 };
+
+/** Layers after which rows are learned from, and how much each counts there. */
+function objectivesOf({ nLayer, labelLayer }: DecoderShape, { weights, vectors }: Batch) {
+  if (labelLayer === undefined) return [[nLayer, weights]] as const;
+  const taken = new Set([...vectors!.values()].flatMap(({ rows }) => [...rows]));
+  return [
+    [nLayer, weights.map((weight, row) => (taken.has(row) ? 0 : weight))],
+    [labelLayer, weights.map((weight, row) => (taken.has(row) ? weight : 0))],
+  ] as const;
+}
+
 function perturb(training: Training): Map<string, Matrix> {
   const random = new SeededRandom(3);
   const reference = new Map<string, Matrix>();
@@ -64,13 +76,16 @@ function perturb(training: Training): Map<string, Matrix> {
   return reference;
 }
 
-describe('slopes with vectors among the rows', () => {
+describe.each([
+  ['', SHAPE],
+  [', which are learned after the first layer', LABELLED],
+])('slopes with vectors among the rows%s', (_, shape) => {
   let training: Training;
   let weights: readonly Tensor[];
   let reference: Map<string, Matrix>;
   const batch = batchOf(1);
   beforeAll(async () => {
-    training = await Training.start(config(2), 7);
+    training = await Training.start({ ...config(2), shape }, 7);
     ({ weights } = training.program.plan.graph);
     reference = perturb(training);
     training.accumulate([batch]);
@@ -79,7 +94,7 @@ describe('slopes with vectors among the rows', () => {
 
   test('the loss is that of the reference', () => {
     const weight = batch.weights.reduce((a, b) => a + b, 0);
-    const loss = decoderLoss(reference, SHAPE, batch) / weight;
+    const loss = decoderLoss(reference, shape, batch) / weight;
     expect(Math.abs(training.evaluate([batch]) - loss) / loss).toBeLessThan(1e-5);
   });
 
@@ -95,7 +110,7 @@ describe('slopes with vectors among the rows', () => {
       const step = 1e-4;
       const at = (sign: number): number => {
         for (let i = 0; i < values.length; i++) values[i] = kept[i]! + sign * step * direction[i]!;
-        return decoderLoss(reference, SHAPE, batch);
+        return decoderLoss(reference, shape, batch);
       };
       const expected = (at(1) - at(-1)) / (2 * step);
       values.set(kept);
@@ -123,11 +138,21 @@ describe('slopes with vectors among the rows', () => {
     );
     const all = Uint32Array.from(batch.tokens, (_, row) => row);
     const active = new Float32Array(all.length);
-    const pass = { ...batch, starts: batch.starts!, picks: all, active };
-    const expected = await jaxDecoder(model, learned, learned, pass, active, batch.vectors);
+    const expected = new Map<string, Float64Array>();
+    for (const [nLayer, counts] of objectivesOf(shape, batch)) {
+      const pass = { ...batch, weights: counts, starts: batch.starts!, picks: all, active };
+      const { slopes } = await jaxDecoder(
+        ...([{ ...model, nLayer }, learned, learned, pass, active, batch.vectors] as const),
+      );
+      for (const [name, values] of slopes)
+        expected.set(
+          name,
+          values.map((value, i) => value + (expected.get(name)?.[i] ?? 0)),
+        );
+    }
     training.accumulate([batch]);
     for (const weight of weights) {
-      const wanted = expected.slopes.get(engineName(weight.name))!;
+      const wanted = expected.get(engineName(weight.name))!;
       const found = training.slopes(weight);
       const length = Math.sqrt(wanted.reduce((sum, slope) => sum + slope * slope, 0));
       const gap = Math.sqrt(wanted.reduce((sum, slope, i) => sum + (slope - found[i]!) ** 2, 0));
