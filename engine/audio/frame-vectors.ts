@@ -17,6 +17,8 @@ export interface FrameStack {
 
 /** As large as the values of patches. */
 const GAIN = 1 / 4;
+/** What is this far below the loudest is noise, which differs from room to room: 50 dB, in LogMel's scale of 40 dB. */
+const QUIETEST = 50 / 40;
 
 export const frameValues = ({ bands, stack }: FrameStack): number => bands * stack;
 /** Samples at SAMPLE_RATE of the longest sound. */
@@ -55,6 +57,9 @@ export class FrameVectors {
 
 /** @param nFrame those that are not silence after the end */
 function centreBands(frames: Float32Array, bands: number, nFrame: number): void {
+  const heard = frames.subarray(0, nFrame * bands);
+  const least = heard.reduce((top, value) => Math.max(top, value), -Infinity) - QUIETEST;
+  for (let i = 0; i < heard.length; i++) heard[i] = Math.max(least, heard[i]!);
   for (let band = 0; band < bands; band++) {
     let sum = 0;
     for (let i = 0; i < nFrame; i++) sum += frames[i * bands + band]!;

@@ -6,7 +6,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pcm16, wavHeader } from '../../engine/audio/write-wav.ts';
 import { toBase64 } from '../../engine/base/base64.ts';
 import { joinBytes } from '../../engine/base/joined.ts';
-import { captionOf, drawScene, sceneOf, SCENE_RULES } from '../../scripts/data/mini/scenes.ts';
+import {
+  answerOf,
+  captionOf,
+  drawScene,
+  sceneOf,
+  SCENE_RULES,
+} from '../../scripts/data/mini/scenes.ts';
 import type { Scene } from '../../scripts/data/mini/scenes.ts';
 import { MINI_MODEL_ID } from '../../scripts/pull/catalogue.ts';
 import { shareTestServer, type SharedServer } from '../support/http-server.ts';
@@ -51,7 +57,8 @@ test('it sees: what it says of pictures is what they show', async () => {
   for (let number = 0; number < 24; number++) {
     const scene = sceneAt(number);
     const answer = await ask(image(dataUrl(pngOf(scene))), text(ASK));
-    if (answer.choices[0]?.message.content === captionOf(scene)) right++;
+    const said = answer.choices[0]?.message.content ?? '';
+    if (answerOf(said) === answerOf(captionOf(scene))) right++;
     expect(answer).not.toHaveProperty('images');
     // The picture's patches are positions of the prompt.
     expect(answer.usage?.prompt_tokens).toBeGreaterThan(64);
@@ -85,7 +92,7 @@ test('the same picture again is still in the cache, another one is not mistaken 
 
 test('a larger picture is made as small as the model sees', async () => {
   const answer = await ask(image(dataUrl(pngOf(sceneAt(5, 192)))), text(ASK));
-  expect(answer.choices[0]?.message.content).toMatch(/^an? \w+ \w+/);
+  expect(answer.choices[0]?.message.content).toMatch(/^at \d an? \w+ \w+/);
 });
 
 test("Ollama's API shows pictures to it, too", async () => {

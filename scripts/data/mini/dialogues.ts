@@ -57,12 +57,10 @@ const MIDDLES: readonly ((random: SeededRandom, seed: number) => Turn)[] = [
       const number = random.integer(0, 99_999);
       const scene = sceneOf(seed, number);
       if (scene.split !== 'train') continue;
-      const [asked] = questionsOf(scene, seed, number);
-      if (asked === undefined) continue;
-      const caption = captionOf(scene);
+      const asked = pick(random, questionsOf(scene, seed, number));
       return [
-        `There is ${caption} in a picture. ${capital(asked.question)}`,
-        `${capital(asked.answer)}.`,
+        `A picture shows ${captionOf(scene)}. ${capital(asked.question)}`,
+        `${asked.reasoning}${asked.answer}`,
       ];
     }
   },

@@ -14,7 +14,7 @@ import { invalidData } from '../problems.ts';
 export const N_MELS = 80;
 const HELD_OUT_SPEAKERS: readonly string[] = ['theo', 'yweweler'];
 const NAME = /^(\d)_([a-z]+)_(\d+)\.wav$/;
-const WORDS = 'zero one two three four five six seven eight nine'.split(' ');
+export const DIGIT_WORDS = 'zero one two three four five six seven eight nine'.split(' ');
 const FRAMES_FILE = 'frames.f32';
 
 export interface Digit {
@@ -34,7 +34,7 @@ export function digitOf(
   const [, digit, speaker] = NAME.exec(name) ?? [];
   if (digit === undefined || speaker === undefined) return null;
   const split = HELD_OUT_SPEAKERS.includes(speaker) ? 'held_out' : 'train';
-  return { recording: name, transcript: WORDS[Number(digit)]!, speaker, split };
+  return { recording: name, transcript: DIGIT_WORDS[Number(digit)]!, speaker, split };
 }
 
 /** Features of a recording, [frames, 80]. @throws {EngineError} E_AUDIO_INVALID */

@@ -1,6 +1,8 @@
 /**
  * Scenes of coloured shapes, 64 x 64 pixels, with captions and questions: made from a seed, the same each time. Some
  * pairs of a colour and a shape are seen in held-out scenes alone, though each colour and each shape is learned.
+ * Captions, and what is said before an answer, tell columns: the one said last is where a model goes on from, which was
+ * what it lost in lists of three and four shapes without them.
  */
 import { SeededRandom } from '../../lib/seeded-random.ts';
 
@@ -37,17 +39,15 @@ export interface SceneRules {
   readonly maxObjects: number;
   /** Whether HELD_OUT_PAIRS are in scenes of their own alone. */
   readonly holdsPairs: boolean;
-  /** Pixels between the middles of two shapes, from left to right. */
-  readonly apart: number;
 }
 
 /** Of the data set that `thimble data mini` writes. */
-export const SCENE_RULES: SceneRules = {
-  ...{ side: SCENE_SIDE, maxObjects: 4, holdsPairs: true, apart: 0 },
-};
+export const SCENE_RULES: SceneRules = { side: SCENE_SIDE, maxObjects: 4, holdsPairs: true };
 /** In parts of the side. */
 const MIN_RADIUS = 5 / 64;
 const MAX_RADIUS = 10 / 64;
+/** Columns of a picture. Middles of shapes are at least one apart from left to right, so that each has its own. */
+export const N_COLUMN = 8;
 /** Places that are tried for an object; a scene may have fewer. */
 const MAX_TRIES = 50;
 /** Share of the scenes without a held-out pair that are tests. */
@@ -74,14 +74,16 @@ export interface Scene {
 }
 
 export interface Question {
-  readonly type: 'existence' | 'colour' | 'shape' | 'count' | 'left or right';
+  readonly type: 'existence' | 'colour' | 'shape' | 'count' | 'column' | 'left or right';
   readonly question: string;
+  /** What is said before the answer and leads to it, such as where the shapes are that it is about; often nothing. */
+  readonly reasoning: string;
   readonly answer: string;
 }
 
 /** The scene of a number: its first object goes through every pair of a colour and a shape in turn. */
 export function sceneOf(seed: number, number: number, rules: SceneRules = SCENE_RULES): Scene {
-  const { side, maxObjects, holdsPairs, apart } = rules;
+  const { side, maxObjects, holdsPairs } = rules;
   const random = randomOf(seed, number);
   const nWanted = random.integer(1, maxObjects);
   const pair = number % (COLOUR_NAMES.length * SHAPES.length);
@@ -95,7 +97,7 @@ export function sceneOf(seed: number, number: number, rules: SceneRules = SCENE_
     const object = { colour, shape, x: place(), y: place(), radius };
     if (holdsPairs && !isHeldOut && isHeldOutPair([colour, shape])) continue;
     const isFree = (other: SceneObject): boolean =>
-      !touches(object, other) && Math.abs(object.x - other.x) >= apart;
+      !touches(object, other) && Math.abs(object.x - other.x) >= side / N_COLUMN;
     if (objects.every(isFree)) objects.push(object);
   }
   const background = BACKGROUNDS[random.integer(0, BACKGROUNDS.length - 1)]!;
@@ -145,21 +147,34 @@ export function drawScene({ side, objects, background }: Scene): Uint8Array {
   return rgb;
 }
 
-/** `a red circle and a blue square`, from left to right. */
-export function captionOf({ objects }: Scene): string {
-  const names = objects
-    .toSorted((a, b) => a.x - b.x)
-    .map(({ colour, shape }) => `${article(colour)} ${colour} ${shape}`);
-  const last = names.at(-1) ?? 'nothing';
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
+/** `at 3 a red circle, at 6 a blue square`, from left to right. */
+export function captionOf(scene: Scene): string {
+  return fromLeft(scene.objects)
+    .map((one) => `${placeOf(scene, one)} ${article(one.colour)} ${one.colour} ${one.shape}`)
+    .join(', ');
 }
 
+/** What is answered in the end: without the reasoning before it, and without the columns of a caption. */
+export function answerOf(said: string): string {
+  return said.slice(1 + said.lastIndexOf(':')).trim().replaceAll(/\bat \d+ (?=an? )/g, '');
+}
+
+const fromLeft = (objects: readonly SceneObject[]): SceneObject[] =>
+  objects.toSorted((a, b) => a.x - b.x);
+
 const article = (word: string): string => (/^[aeiou]/.test(word) ? 'an' : 'a');
+
+/** Column of an object's middle, from 1. */
+export function columnOf({ side }: Pick<Scene, 'side'>, { x }: SceneObject): number {
+  return 1 + Math.floor((N_COLUMN * x) / side);
+}
+
+const placeOf = (scene: Scene, object: SceneObject): string => `at ${columnOf(scene, object)}`;
 
 /** At most one question of each type; what a scene leaves open is not asked. */
 export function questionsOf(scene: Scene, seed: number, number: number): Question[] {
   const random = randomOf(seed ^ 0x51ed, number);
-  return [existence, colour, shape, count, side].flatMap((ask) => ask(scene, random) ?? []);
+  return [existence, colour, shape, count, column, side].flatMap((ask) => ask(scene, random) ?? []);
 }
 
 type Ask = (scene: Scene, random: SeededRandom) => Question | null;
@@ -186,7 +201,7 @@ const existence: Ask = ({ objects, holdsPairs, split }, random) => {
   return {
     type: 'existence',
     question: `is there ${article(asked.colour)} ${asked.colour} ${asked.shape}?`,
-    answer: yesNo(isThere),
+    ...{ reasoning: '', answer: yesNo(isThere) },
   };
 };
 
@@ -206,7 +221,10 @@ const colour: Ask = ({ objects }, random) => {
     onlyOnes(objects, (one) => one.shape),
   );
   if (asked === undefined) return null;
-  return { type: 'colour', question: `what colour is the ${asked.shape}?`, answer: asked.colour };
+  return {
+    ...{ type: 'colour', question: `what colour is the ${asked.shape}?` },
+    ...{ reasoning: '', answer: asked.colour },
+  };
 };
 
 const shape: Ask = ({ objects }, random) => {
@@ -216,30 +234,62 @@ const shape: Ask = ({ objects }, random) => {
   );
   if (asked === undefined) return null;
   return {
-    type: 'shape',
-    question: `what shape is the ${asked.colour} object?`,
-    answer: asked.shape,
+    ...{ type: 'shape', question: `what shape is the ${asked.colour} object?` },
+    ...{ reasoning: '', answer: asked.shape },
   };
 };
 
-const count: Ask = ({ objects }, random) => {
+const count: Ask = (scene, random) => {
   const kind = pick(random, [...SHAPES, 'object'] as const)!;
-  const n = objects.filter((one) => kind === 'object' || one.shape === kind).length;
-  const plural = kind === 'cross' ? 'crosses' : `${kind}s`;
-  return { type: 'count', question: `how many ${plural} are there?`, answer: String(n) };
+  const found = fromLeft(scene.objects).filter(({ shape }) => kind === 'object' || shape === kind);
+  const places = found.map((one) => placeOf(scene, one)).join(', ');
+  return {
+    type: 'count',
+    question: `how many ${kind === 'cross' ? 'crosses' : `${kind}s`} are there?`,
+    reasoning: `${places === '' ? 'none' : places}: `,
+    answer: String(found.length),
+  };
 };
 
-const side: Ask = ({ objects }, random) => {
-  const named = onlyOnes(objects, (one) => `${one.colour} ${one.shape}`);
+interface NamedObject {
+  readonly object: SceneObject;
+  readonly name: string;
+}
+
+const NAMES: readonly ((object: SceneObject) => string)[] = [
+  ({ shape }) => shape,
+  ({ colour }) => `${colour} object`,
+  ({ colour, shape }) => `${colour} ${shape}`,
+];
+
+/** Every name that belongs to one object alone: its shape, its colour, or both. */
+function namedObjects(objects: readonly SceneObject[]): NamedObject[] {
+  return NAMES.flatMap((nameOf) =>
+    onlyOnes(objects, nameOf).map((object) => ({ object, name: nameOf(object) })),
+  );
+}
+
+const column: Ask = (scene, random) => {
+  const asked = pick(random, namedObjects(scene.objects));
+  if (asked === undefined) return null;
+  return {
+    ...{ type: 'column', question: `in which column is the ${asked.name}?` },
+    ...{ reasoning: '', answer: placeOf(scene, asked.object) },
+  };
+};
+
+const side: Ask = (scene, random) => {
+  const named = namedObjects(scene.objects);
   const one = pick(random, named);
   const other = pick(
     random,
-    named.filter((object) => object !== one && object.x !== one?.x),
+    named.filter(({ object }) => object !== one?.object),
   );
   if (one === undefined || other === undefined) return null;
   return {
     type: 'left or right',
-    question: `is the ${one.colour} ${one.shape} left or right of the ${other.colour} ${other.shape}?`,
-    answer: one.x < other.x ? 'left' : 'right',
+    question: `is the ${one.name} left or right of the ${other.name}?`,
+    reasoning: `${[one, other].map(({ name, object }) => `${name} ${placeOf(scene, object)}`).join(', ')}: `,
+    answer: one.object.x < other.object.x ? 'left' : 'right',
   };
 };

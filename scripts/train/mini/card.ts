@@ -1,14 +1,18 @@
 /** The card of the small model, as README.md with the front matter that importers read. */
+import type { Score } from './evaluate.ts';
 import type { MiniRun } from './run-mini.ts';
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 
-export function miniCard({ config, training, opened, evaluation }: MiniRun): string {
+export function miniCard(
+  { config, training, opened }: MiniRun,
+  answered: readonly Score[],
+): string {
   const sources = opened.sources.map(
     ({ source: { about } }) => `- ${about.what}: ${about.licence}`,
   );
   const missing = opened.missing.map(({ name }) => `- without ${name}`);
-  const scores = evaluation.scores.map(
+  const scores = answered.map(
     ({ source, kind, right, asked, unbound }) =>
       `| ${source} | ${kind} | ${percent(right / asked)} | ${asked} | ${unbound === null ? '' : percent(unbound)} |`,
   );
@@ -29,8 +33,8 @@ Recordings under CC-BY-SA are not part of the weights; whoever shares recordings
 
 ## What it gets right
 
-Answers to scenes, pictures, speakers and texts that it never learned from, word for word; the last column is what the words of
-the questions alone give away.
+Answers to scenes, pictures, speakers and texts that it never learned from, in 8 bits and without sampling; where it tells columns
+on its way, what it says in the end. The last column is what the words of the questions alone give away.
 
 | source | question | right | asked | by words alone |
 | --- | --- | ---: | ---: | ---: |

@@ -27,11 +27,13 @@ const schema = z.strictObject({
     dialogues: source,
     scenes: z.strictObject({
       ...source.shape,
-      ...{ sides: z.array(count).min(1), maxObjects: count, apart: z.number().int().min(0) },
+      ...{ sides: z.array(count).min(1), maxObjects: count },
       /** Scenes have at most so many objects before a step. */
       curriculum: z.array(z.strictObject({ untilStep: count, maxObjects: count })),
       /** Part of the scenes that is described; the others are asked about, in so many rounds of questions. */
       ...{ described: share, rounds: count },
+      /** Part of those asked about whose questions are about places alone. */
+      placed: share,
       /** What a caption, and all labels of a picture's patches, count. */
       ...{ caption: positive, patches: z.number().min(0) },
     }),
@@ -45,6 +47,8 @@ const schema = z.strictObject({
     rows: count,
     ...{ rate: positive, warmupSteps: count, schedule: z.enum(['cosine', 'wsd']) },
     ...{ weightDecay: z.number().min(0), maxNorm: positive, beta2: share },
+    /** Layers after which patches name what they show. */
+    labelLayer: count,
     ...{ evaluateEvery: count, saveEvery: count },
     /** Examples of a source that an evaluation on the way has, and the last one. */
     ...{ evaluated: count, evaluatedAtEnd: count },

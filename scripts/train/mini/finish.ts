@@ -14,8 +14,6 @@ import { engineScores } from './served.ts';
 
 /** Examples of each source that the report shows. */
 const N_SHOWN = 6;
-/** Examples of each source that the quantized model is asked. */
-const N_SERVED = 300;
 /** Of the model that is served: bytes are a quarter, answers the same but for a few. */
 const PRESET = 'q8';
 const STORY_PROMPTS = [
@@ -42,18 +40,18 @@ export async function finishMini(run: MiniRun, folder: string): Promise<MiniResu
   const { training, evaluation, config, seconds } = run;
   const modelFolder = join(folder, 'model');
   await exportMini(modelFolder, run);
-  await writeFile(join(modelFolder, 'README.md'), miniCard(run));
+  const card = join(modelFolder, 'README.md');
+  // An import reads the licence; what is served is measured after it.
+  await writeFile(card, miniCard(run, evaluation.scores));
   const outRoot = join(folder, 'served');
   const about = { name: 'Thimble mini', source: 'npm run train:mini' };
   const quantized = { input: modelFolder, id: config.id, outRoot, preset: PRESET, force: true };
   const { folder: servedFolder } = await importModel({ ...quantized, about });
   const { engine } = await loadLocalModel(config.id, {}, outRoot);
   const sources = run.opened.sources.map(({ source }) => source);
-  const served = await engineScores(
-    engine,
-    sources,
-    Math.min(N_SERVED, config.training.evaluatedAtEnd),
-  );
+  const { evaluatedAtEnd } = config.training;
+  const served = await engineScores(engine, run.vocabulary, sources, evaluatedAtEnd);
+  await writeFile(card, miniCard(run, served));
   const stories = run.opened.sources.some(({ source }) => source.name === 'text')
     ? await writeSamples(modelFolder, STORY_PROMPTS, config.seed)
     : [];

@@ -12,6 +12,7 @@ import { Training } from '../training.ts';
 import type { MiniConfig } from './config.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { mixtureBatch } from './mixture.ts';
+import { sinePlaces } from './places.ts';
 import { type DataPaths, type OpenedSources, openSources } from './sources/index.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -49,10 +50,13 @@ export interface MiniOptions {
   readonly onStep: (step: MiniStep) => void;
 }
 
+const IMAGE_PLACES = 'projectors.image.positions.weight';
+
 export function miniShape(config: MiniConfig, nToken: number): DecoderShape {
   const { image, audio } = config;
   return {
     ...shapeOf(config, nToken),
+    labelLayer: config.training.labelLayer,
     projectors: [
       { name: 'image', nIn: patchValues(image), nPosition: patchCount(image) },
       { name: 'audio', nIn: frameValues(audio), nPosition: audio.most },
@@ -81,6 +85,8 @@ export async function runMini<T>(
   const optimizer = { beta1: 0.9, beta2, eps: 1e-8, weightDecay, maxNorm };
   const nSequence = Math.ceil(rows / shape.nContext);
   const training = await Training.start({ shape, nSequence, nThread, optimizer }, config.seed);
+  for (const tensor of training.program.plan.graph.weights)
+    if (tensor.name === IMAGE_PLACES) training.write(tensor, sinePlaces(config.image, tensor.nCol));
   try {
     const checkpoint = join(folder, 'checkpoint.safetensors');
     const fingerprint = fingerprintOf(config, options.tokenizerJson, opened);
@@ -130,8 +136,8 @@ export async function runMini<T>(
  * are missing change the mixture.
  */
 function fingerprintOf(config: MiniConfig, json: string, { sources }: OpenedSources): string {
-  const { rows, rate, warmupSteps, weightDecay, maxNorm, beta2 } = config.training;
-  const training = { rows, rate, warmupSteps, weightDecay, maxNorm, beta2 };
+  const { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer } = config.training;
+  const training = { rows, rate, warmupSteps, weightDecay, maxNorm, beta2, labelLayer };
   const names = sources.map(({ source }) => source.name);
   return createHash('sha256')
     .update(JSON.stringify([{ ...config, training }, names]))

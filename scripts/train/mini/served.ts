@@ -4,8 +4,9 @@ import type { Engine } from '../../../engine/generate/engine.ts';
 import type { GivenPrompt } from '../../../engine/generate/prompt.ts';
 import { DEFAULT_SAMPLING } from '../../../engine/sample/params.ts';
 import type { Score } from './evaluate.ts';
-import type { Example } from './example.ts';
+import type { Answer, Example } from './example.ts';
 import type { Source } from './sources/source.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
 /** The prompt of an example: its tokens, and its segments as vectors for the model's own projectors. */
 export function promptOf({ tokens, segments }: Pick<Example, 'tokens' | 'segments'>): GivenPrompt {
@@ -21,47 +22,49 @@ export function promptOf({ tokens, segments }: Pick<Example, 'tokens' | 'segment
   return [...prompt, { kind: 'tokens', ids: tokens.slice(from) }];
 }
 
-/** For each answer of an example whether the engine would say it, word for word, without sampling. */
-export async function engineAnswers(
+/** Longest answers are captions of four shapes. */
+const MAX_ANSWER_TOKENS = 64;
+
+/** What the engine says without sampling where an answer of an example stands, after all that is before it. */
+export async function engineAnswer(
   engine: Pick<Engine, 'generate'>,
-  example: Example,
-): Promise<readonly boolean[]> {
+  { tokenizer, ids }: Pick<Vocabulary, 'tokenizer' | 'ids'>,
+  { tokens, segments }: Example,
+  { from }: Pick<Answer, 'from'>,
+): Promise<string> {
+  const firstRow = from + 1;
+  const before = segments.filter((segment) => segment.firstRow < firstRow);
   const request = {
-    ...{ prompt: promptOf(example), maxTokens: 0, sampling: DEFAULT_SAMPLING, stopTokens: [] },
-    ...{ topLogprobs: 1, promptLogprobs: true },
+    prompt: promptOf({ tokens: tokens.slice(0, firstRow), segments: before }),
+    ...{ maxTokens: MAX_ANSWER_TOKENS, stopTokens: [ids.end] },
+    ...{ topLogprobs: null, promptLogprobs: false },
+    sampling: { ...DEFAULT_SAMPLING, temperature: 0 },
   };
-  const { signal } = new AbortController();
-  for await (const event of engine.generate(request, signal)) {
-    if (event.type !== 'prompt') continue;
-    const isLikeliest = event.logprobs.map(
-      (one) => one !== null && one.top[0]?.token === one.token,
-    );
-    return example.answers.map(({ from, to }) =>
-      isLikeliest.slice(from + 1, to + 1).every(Boolean),
-    );
-  }
-  return [];
+  const said: number[] = [];
+  for await (const event of engine.generate(request, new AbortController().signal))
+    if (event.type === 'token') said.push(event.token);
+  return tokenizer.decode(said.filter((id) => id !== ids.end));
 }
 
 /** @param n examples of each source */
 export async function engineScores(
   engine: Pick<Engine, 'generate'>,
+  vocabulary: Pick<Vocabulary, 'tokenizer' | 'ids'>,
   sources: readonly Source[],
   n: number,
 ): Promise<Score[]> {
   const scores: Score[] = [];
   for (const source of sources) {
+    const { answerOf = (said) => said } = source;
     const counts = new Map<string, { right: number; asked: number }>();
-    for (const example of source.heldOut(n)) {
-      if (example.answers.length === 0) continue;
-      const right = await engineAnswers(engine, example);
-      for (const [i, { kind }] of example.answers.entries()) {
-        const count = counts.get(kind) ?? { right: 0, asked: 0 };
-        counts.set(kind, count);
+    for (const example of source.heldOut(n))
+      for (const answer of example.answers) {
+        const count = counts.get(answer.kind) ?? { right: 0, asked: 0 };
+        counts.set(answer.kind, count);
         count.asked++;
-        if (right[i] === true) count.right++;
+        const said = await engineAnswer(engine, vocabulary, example, answer);
+        if (answerOf(said) === answerOf(answer.answer)) count.right++;
       }
-    }
     for (const [kind, count] of counts) {
       const unbound = source.unbound.get(kind) ?? null;
       scores.push({ source: source.name, kind, ...count, unbound });

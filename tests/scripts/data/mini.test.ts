@@ -11,6 +11,7 @@ import { digitFrames, N_MELS, writeDigits } from '../../../scripts/data/mini/dig
 import { readEasyVqa } from '../../../scripts/data/mini/easy-vqa.ts';
 import { writeMini } from '../../../scripts/data/mini/mini.ts';
 import {
+  answerOf as finalAnswer,
   captionOf,
   COLOURS,
   drawScene,
@@ -64,6 +65,18 @@ describe('scenes', () => {
     expect([...sizes].sort()).toEqual([1, 2, 3, 4]);
   });
 
+  test('have captions from left to right, with a column for each object', () => {
+    for (const scene of scenes) {
+      const said = [...captionOf(scene).matchAll(/at (\d) an? (\w+ \w+)/g)];
+      const columns = said.map(([, column]) => Number(column));
+      expect(columns).toEqual([...new Set(columns)].toSorted((a, b) => a - b));
+      const expected = scene.objects
+        .toSorted((a, b) => a.x - b.x)
+        .map(({ colour, shape }) => `${colour} ${shape}`);
+      expect(said.map(([, , name]) => name)).toEqual(expected);
+    }
+  });
+
   test('are drawn in the colours of their objects, at their middles and nowhere else', () => {
     for (const scene of scenes.slice(0, 100)) {
       const rgb = drawScene(scene);
@@ -95,9 +108,17 @@ function answerOf({ objects }: Scene, { question }: Question): string {
   const [, kind] = /^how many (.*)s are there\?$/.exec(question) ?? [];
   if (kind !== undefined)
     return String(objects.filter((one) => kind === 'object' || kind.startsWith(one.shape)).length);
+  // A shape, the object of a colour, or a shape of a colour: no other may have that name.
+  const x = (name: string) => {
+    const named = objects.filter((object) =>
+      [object.shape, `${object.colour} object`, `${object.colour} ${object.shape}`].includes(name),
+    );
+    expect([name, named.length]).toEqual([name, 1]);
+    return named[0]!.x;
+  };
+  const [, placed] = /^in which column is the (.*)\?$/.exec(question) ?? [];
+  if (placed !== undefined) return `at ${Math.ceil((x(placed) + 1) / (SCENE_SIDE / 8))}`;
   const [, one, other] = /^is the (.*) left or right of the (.*)\?$/.exec(question)!;
-  const x = (name: string) =>
-    objects.find((object) => `${object.colour} ${object.shape}` === name)!.x;
   return x(one!) < x(other!) ? 'left' : 'right';
 }
 
@@ -109,7 +130,32 @@ describe('questions', () => {
   test('have true answers of every type', () => {
     for (const one of asked)
       expect([one.question, one.answer]).toEqual([one.question, answerOf(one.scene, one)]);
-    expect(new Set(asked.map(({ type }) => type)).size).toBe(5);
+    expect(new Set(asked.map(({ type }) => type)).size).toBe(6);
+  });
+
+  test('have reasonings that lead to their answers', () => {
+    const columns = (text: string): number[] =>
+      [...text.matchAll(/at (\d)/g)].map(([, column]) => Number(column));
+    for (const { scene, type, reasoning, answer } of asked) {
+      const found = columns(reasoning);
+      if (type === 'count') expect(answer).toBe(String(found.length));
+      else if (type === 'left or right')
+        expect(answer).toBe(found[0]! < found[1]! ? 'left' : 'right');
+      else expect(reasoning).toBe('');
+      const places = columns(captionOf(scene));
+      for (const column of found) expect(places).toContain(column);
+    }
+    expect(
+      asked.filter(({ type, answer }) => type === 'count' && answer === '0').length,
+    ).toBeGreaterThan(10);
+  });
+
+  test('answers are what is said in the end', () => {
+    for (const { reasoning, answer } of asked)
+      expect(finalAnswer(`${reasoning}${answer}`)).toBe(answer);
+    expect(finalAnswer('at 2 a red circle, at 5 an orange square')).toBe(
+      'a red circle, an orange square',
+    );
   });
 
   test('are answered by yes as often as by no, and by left as by right', () => {

@@ -47,6 +47,7 @@ test('the engine answers of unseen scenes and dialogues as the record says', asy
     const { sources } = await openSources({ config, vocabulary, paths, cache: folder });
     const found = await engineScores(
       engine,
+      vocabulary,
       sources.map(({ source }) => source),
       N_ASKED,
     );

@@ -35,7 +35,7 @@ beforeAll(async () => {
     training: {
       ...committed.training,
       ...{ steps: 4, rows: 768, warmupSteps: 1, evaluateEvery: 2, saveEvery: 1 },
-      ...{ evaluated: 3, evaluatedAtEnd: 3 },
+      ...{ evaluated: 3, evaluatedAtEnd: 3, labelLayer: 1 },
     },
   };
 });
@@ -92,18 +92,28 @@ describe('examples', () => {
         names.add(vocabulary.tokenizer.decode([example.targets[row]!]));
     }
     const caption = vocabulary.tokenizer.decode([...example.targets]);
-    expect(names.size).toBeGreaterThan(0);
-    for (const name of names) expect(caption).toContain(name.trim());
+    const [columns, words] = [/^ [1-8]$/, /^ [a-z]/].map((is) =>
+      [...names].filter((name) => is.test(name)),
+    );
+    expect([columns!.length > 0, words!.length > 0]).toEqual([true, true]);
+    expect(columns!.length + words!.length).toBe(names.size);
+    for (const word of words!) expect(caption).toContain(word.trim());
   });
 
-  test('no question about a scene comes twice', async () => {
+  test('no question about a scene comes twice, and some scenes are asked about places alone', async () => {
     const { sources } = await openSources({ config, vocabulary, paths: NO_PATHS, cache: folder });
     const { source } = sources.find(({ source: { name } }) => name === 'scenes')!;
     const random = new SeededRandom(5);
+    let nPlaced = 0;
     for (let i = 0; i < 200; i++) {
-      const asked = source.example(random, 10_000).answers.map(({ question }) => question);
+      const { answers } = source.example(random, 10_000);
+      const asked = answers.map(({ question }) => question);
       expect(asked).toHaveLength(new Set(asked).size);
+      expect(asked.length).toBeGreaterThan(0);
+      if (answers.every(({ kind }) => kind === 'column' || kind === 'left or right')) nPlaced++;
     }
+    expect(nPlaced).toBeGreaterThan(10);
+    expect(nPlaced).toBeLessThan(100);
   });
 
   test('scenes that are measured are not those that are learned from, and all pairs are learned', async () => {

@@ -1,12 +1,6 @@
 /** Commands spoken by a voice of the kit; some combinations of their words are held out. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SAMPLE_RATE } from '../../../../engine/audio/log-mel.ts';
-import { Resampler } from '../../../../engine/audio/resampler.ts';
-import { joinFloats } from '../../../../engine/base/joined.ts';
-import { openVoice, type LocalVoice } from '../../../node-host/voice.ts';
-import { readImported } from '../../../push/push.ts';
-import { writeWhole } from '../../checkpoint.ts';
+import { speak } from './spoken.ts';
 import type { Recording } from './sound.ts';
 
 const LIGHTS = 'red green blue yellow purple orange'.split(' ');
@@ -32,49 +26,10 @@ export async function speakCommands(
   modelFolder: string,
   cache: string,
 ): Promise<{ readonly train: readonly Recording[]; readonly heldOut: readonly Recording[] }> {
-  const { manifest } = await readImported(modelFolder, id);
-  const wanted = COMMANDS.flatMap((text) => SPEEDS.map((speed) => ({ text, speed })));
-  const path = join(cache, CACHE);
-  const known = await readCache(path, wanted.length);
-  const spoken = known ?? (await speakAll(await openVoice(manifest), wanted));
-  if (known === null) await writeWhole(path, encodeAll(spoken));
-  const all = wanted.map(({ text }, i) => ({ text, samples: spoken[i]! }));
+  const wanted = COMMANDS.flatMap((text) => SPEEDS.map((speed) => ({ text, speed, seed: SEED })));
+  const all = await speak(id, modelFolder, wanted, join(cache, CACHE));
   return {
     train: all.filter(({ text }) => !HELD_OUT.includes(text)),
     heldOut: all.filter(({ text }) => HELD_OUT.includes(text)),
   };
-}
-
-async function speakAll(
-  voice: LocalVoice,
-  wanted: readonly { readonly text: string; readonly speed: number }[],
-): Promise<Float32Array[]> {
-  const spoken: Float32Array[] = [];
-  for (const request of wanted) {
-    const resampler = new Resampler(voice.sampleRate, SAMPLE_RATE);
-    const parts: Float32Array[] = [];
-    for await (const samples of voice.speak({ ...request, seed: SEED }))
-      parts.push(resampler.push(samples));
-    spoken.push(joinFloats([...parts, resampler.flush()]));
-  }
-  return spoken;
-}
-
-/** Lengths, then samples. */
-function encodeAll(spoken: readonly Float32Array[]): Uint8Array {
-  const lengths = Float32Array.from(spoken, ({ length }) => length);
-  const all = joinFloats([lengths, ...spoken]);
-  return new Uint8Array(all.buffer, all.byteOffset, all.byteLength);
-}
-
-async function readCache(path: string, n: number): Promise<Float32Array[] | null> {
-  const bytes = await readFile(path).catch(() => null);
-  if (bytes === null) return null;
-  const all = new Float32Array(
-    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
-  );
-  const lengths = all.subarray(0, n);
-  if (all.length !== lengths.reduce((sum, length) => sum + length, n)) return null;
-  let at = n;
-  return [...lengths].map((length) => all.slice(at, (at += length)));
 }

@@ -1,13 +1,18 @@
 /** Recordings of the Free Spoken Digit Dataset; two of its speakers are held out. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SAMPLE_RATE } from '../../../../engine/audio/log-mel.ts';
 import { monoSamples } from '../../../../engine/audio/mono.ts';
+import { Resampler } from '../../../../engine/audio/resampler.ts';
 import { openWav } from '../../../../engine/audio/wav.ts';
 import { joinFloats } from '../../../../engine/base/joined.ts';
-import { digitOf } from '../../../data/mini/digits.ts';
+import { DIGIT_WORDS, digitOf } from '../../../data/mini/digits.ts';
 import { invalidData } from '../../../data/problems.ts';
+import { speak } from './spoken.ts';
 import type { Recording } from './sound.ts';
+
+const TELEPHONE_RATE = 8000;
 
 /** @throws {EngineError} E_DATA_INVALID for a folder without any, E_AUDIO_INVALID */
 export async function readDigits(
@@ -28,4 +33,40 @@ export async function readDigits(
       `${folder}: has no recordings such as 7_theo_1.wav. Name the folder recordings of the Free Spoken Digit Dataset.`,
     );
   return { train, heldOut };
+}
+
+/** Voices of the catalogue that speak digits, where they are imported. */
+const VOICES = ['piper-en-us-joe', 'pico-en-us'] as const;
+const SPEEDS = [0.8, 0.9, 1, 1.15, 1.3];
+/** Not every voice speaks otherwise from another seed. */
+const SEEDS = [1, 2, 3, 4];
+/** Recordings of a speaker of the data set: a voice is heard as often. */
+const N_EACH = 500;
+
+/**
+ * The same words by voices of the kit, which are speakers more to learn from.
+ * @param models folder of imported models @param cache folder where what was spoken is kept
+ */
+export async function speakDigits(models: string, cache: string): Promise<Recording[]> {
+  const wanted = DIGIT_WORDS.flatMap((text) =>
+    SPEEDS.flatMap((speed) => SEEDS.map((seed) => ({ text, speed, seed }))),
+  );
+  const recordings: Recording[] = [];
+  for (const voice of VOICES) {
+    const folder = join(models, voice);
+    if (!existsSync(folder)) continue;
+    const spoken = await speak(voice, folder, wanted, join(cache, `digits-${voice}.f32`));
+    for (let i = 0; i < N_EACH; i++) recordings.push(narrowed(spoken[i % spoken.length]!));
+  }
+  return recordings;
+}
+
+/** What a telephone leaves of it, which is what the data set's recordings are. */
+function narrowed({ text, samples }: Recording): Recording {
+  const [down, up] = [
+    new Resampler(SAMPLE_RATE, TELEPHONE_RATE),
+    new Resampler(TELEPHONE_RATE, SAMPLE_RATE),
+  ];
+  const low = joinFloats([down.push(samples), down.flush()]);
+  return { text, samples: joinFloats([up.push(low), up.flush()]) };
 }

@@ -7,7 +7,7 @@ import type { MiniConfig, SourceName } from '../config.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { speakCommands } from './commands.ts';
 import { dialogueSource } from './dialogues.ts';
-import { readDigits } from './digits.ts';
+import { readDigits, speakDigits } from './digits.ts';
 import { easyVqaSource } from './easy-vqa.ts';
 import { sceneSource } from './scenes.ts';
 import { soundSource } from './sound.ts';
@@ -71,14 +71,23 @@ const OPENERS: Readonly<Record<SourceName, (opening: Opening) => Promise<Source 
     const { weight } = sources['easy-vqa'];
     return await easyVqaSource(vocabulary, easyVqa, image, model.context, weight);
   },
-  async digits({ config, vocabulary, paths: { fsdd } }) {
+  async digits({ config, vocabulary, paths: { fsdd }, cache }) {
     if (fsdd === null || !existsSync(fsdd))
       return 'give the recordings of the Free Spoken Digit Dataset by --fsdd FOLDER';
-    return soundSource('digits', await readDigits(fsdd), {
-      ...{ vocabulary, stack: config.audio, nContext: config.model.context },
-      weight: config.sources.digits.weight,
-      about: { what: 'Free Spoken Digit Dataset', licence: 'CC-BY-SA-4.0' },
-    });
+    const { train, heldOut } = await readDigits(fsdd);
+    const spoken = await speakDigits(modelsDir(), cache);
+    return soundSource(
+      'digits',
+      { train: [...train, ...spoken], heldOut },
+      {
+        ...{ vocabulary, stack: config.audio, nContext: config.model.context },
+        weight: config.sources.digits.weight,
+        about: {
+          what: `Free Spoken Digit Dataset${spoken.length > 0 ? ', and its words by voices of the kit' : ''}`,
+          licence: 'CC-BY-SA-4.0',
+        },
+      },
+    );
   },
   async commands({ config, vocabulary, paths: { voice }, cache }) {
     const folder = voice === null ? null : join(modelsDir(), voice);

@@ -9,7 +9,9 @@ import {
 import type { Picture } from '../../../../engine/vision/picture.ts';
 import { UnboundBaseline } from '../../../data/mini/baseline.ts';
 import {
+  answerOf,
   captionOf,
+  columnOf,
   drawScene,
   questionsOf,
   sceneOf,
@@ -27,13 +29,14 @@ export interface SceneOptions {
   readonly seed: number;
   readonly sides: readonly number[];
   readonly maxObjects: number;
-  readonly apart: number;
   /** Scenes have at most so many objects before a step. */
   readonly curriculum: readonly { readonly untilStep: number; readonly maxObjects: number }[];
   /** Part of the scenes that is described; the others are asked about. */
   readonly described: number;
   /** Rounds of questions about a scene. */
   readonly rounds: number;
+  /** Part of the scenes asked about whose questions are about places alone, which are learned last. */
+  readonly placed: number;
   readonly weights: {
     readonly caption: number;
     readonly question: number;
@@ -42,6 +45,7 @@ export interface SceneOptions {
 }
 
 export const CAPTION_QUESTION = 'describe the picture.';
+const PLACE_TYPES: readonly Question['type'][] = ['column', 'left or right'];
 /** Numbers of scenes that are learned from; those above are for measuring. */
 const N_TRAIN = 2 ** 30;
 /** Scenes whose questions say what is right by words alone. */
@@ -50,6 +54,8 @@ const N_BASELINE = 3000;
 const N_PAIR = 24;
 /** Pixels of a patch that have to belong to a shape. */
 const MIN_PIXELS = 8;
+/** Times as many rounds, where only two of the types are kept. */
+const PLACED_ROUNDS = 2;
 
 export function sceneSource(
   vocabulary: Vocabulary,
@@ -57,9 +63,9 @@ export function sceneSource(
   nContext: number,
   options: SceneOptions,
 ): Source {
-  const { seed, sides, apart, weights } = options;
+  const { seed, sides, weights } = options;
   const rules = (side: number, maxObjects: number): SceneRules => ({
-    ...{ side, maxObjects, holdsPairs: false, apart },
+    ...{ side, maxObjects, holdsPairs: false },
   });
   const sceneAt = (number: number, maxObjects: number): Scene =>
     sceneOf(seed, number, rules(sides[Math.floor(number / N_PAIR) % sides.length]!, maxObjects));
@@ -75,7 +81,8 @@ export function sceneSource(
     for (const [i, turn] of turns.entries()) {
       const asked = turn === 'caption' ? captionTurn(scene) : turn;
       writer.question(asked.question, i === 0 ? segment : null, weights.patches);
-      const answer = { kind: asked.type, question: asked.question, answer: asked.answer };
+      const { question, reasoning } = asked;
+      const answer = { kind: asked.type, question, answer: `${reasoning}${asked.answer}` };
       writer.answer(answer, turn === 'caption' ? weights.caption : weights.question);
     }
     return writer.end(nContext);
@@ -85,11 +92,21 @@ export function sceneSource(
     uniqueQuestions(
       Array.from({ length: n }, (_, round) => questionsOf(scene, seed + round, number)).flat(),
     );
+  const askedOf = (scene: Scene, number: number, isPlaced: boolean): Question[] => {
+    const ofPlaces = isPlaced
+      ? roundsOf(scene, number, PLACED_ROUNDS * options.rounds).filter(({ type }) =>
+          PLACE_TYPES.includes(type),
+        )
+      : [];
+    // Objects that are all alike have no names.
+    return ofPlaces.length > 0 ? ofPlaces : roundsOf(scene, number, options.rounds);
+  };
 
   return {
     name: 'scenes',
     about: { what: 'scenes of coloured shapes, made by the kit', licence: 'Apache-2.0' },
     unbound: sceneBaseline(options, sceneAt),
+    answerOf,
     example(random, step) {
       const limit = options.curriculum.find(({ untilStep }) => step < untilStep)?.maxObjects;
       const maxObjects = limit ?? options.maxObjects;
@@ -98,7 +115,7 @@ export function sceneSource(
       // A caption gives the questions' answers away: with both, the picture would hardly be looked at.
       const turns = random.chance(options.described)
         ? ['caption' as const]
-        : shuffled(random, roundsOf(scene, number, options.rounds));
+        : shuffled(random, askedOf(scene, number, random.chance(options.placed)));
       return write(scene, turns, patchLabels(scene, grid, labelOf, random));
     },
     heldOut: (n) =>
@@ -113,7 +130,7 @@ export function sceneSource(
 }
 
 const captionTurn = (scene: Scene) => ({
-  ...{ type: 'caption', question: CAPTION_QUESTION, answer: captionOf(scene) },
+  ...{ type: 'caption', question: CAPTION_QUESTION, reasoning: '', answer: captionOf(scene) },
 });
 
 const uniqueQuestions = (questions: readonly Question[]): Question[] => [
@@ -131,22 +148,27 @@ export function imageSegment(picture: Picture, grid: PatchGrid): Segment {
 }
 
 /** The first token of a word as it stands in a caption. */
-function wordLabels(vocabulary: Vocabulary): (word: string) => number {
+function wordLabels(vocabulary: Vocabulary): (word: string | number) => number {
   return (word) => vocabulary.encode(` ${word}`)[0]!;
 }
 
-/** For each patch that shows a shape, its colour or its name, by chance; -1 for the others. */
+/**
+ * For each patch that shows a shape, its colour, its name or its column, by chance; -1 for the others. Columns are not looked
+ * up before patches tell them: that was tried.
+ */
 function patchLabels(
-  { side, objects }: Scene,
+  scene: Scene,
   grid: PatchGrid,
-  labelOf: (word: string) => number,
+  labelOf: (word: string | number) => number,
   random: SeededRandom,
 ): Int32Array {
   const { size, patch } = grid;
-  const scale = side / size;
+  const scale = scene.side / size;
   const labels = new Int32Array(patchCount(grid)).fill(-1);
   const places = patchPlaces(grid);
-  for (const { colour, shape, x, y, radius } of objects) {
+  for (const object of scene.objects) {
+    const { colour, shape, x, y, radius } = object;
+    const seen = [colour, shape, columnOf(scene, object)].map(labelOf);
     // The part of the shape's square that lies in a patch.
     const overlap = (middle: number, at: number): number =>
       Math.min((middle + radius) / scale, (at + 1) * patch) -
@@ -154,7 +176,7 @@ function patchLabels(
     for (const [i, { row, col }] of places.entries()) {
       const [wide, high] = [overlap(x, col), overlap(y, row)];
       if (wide <= 0 || high <= 0 || wide * high < MIN_PIXELS) continue;
-      labels[i] = labelOf(random.chance(0.5) ? colour : shape);
+      labels[i] = seen[random.integer(0, seen.length - 1)]!;
     }
   }
   return labels;

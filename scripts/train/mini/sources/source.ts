@@ -10,6 +10,8 @@ export interface Source {
   heldOut(n: number): readonly Example[];
   /** How much is right that only the words of a question say, of each kind of answer: parts from 0 to 1. */
   readonly unbound: ReadonlyMap<string, number>;
+  /** What counts of what is said as an answer; all of it where there is none. */
+  readonly answerOf?: (said: string) => string;
   /** Of licences and origins, for the card. */
   readonly about: { readonly what: string; readonly licence: string };
 }
